@@ -1,0 +1,108 @@
+//! The line between long work and whoever waits for it: a stop flag, and counters of work done.
+//!
+//! Long loops call [`Control::check`] every few milliseconds of work; a front end sets the flag on Ctrl-C and
+//! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
+
+use crate::error::{Error, Result};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// What the work is at, for a progress bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Stage {
+    /// Reading and checking files; units are bytes.
+    #[default]
+    Read,
+    /// Means, ranges, rank of the reference; units are rows.
+    Survey,
+    /// Hull verdicts; units are queries settled.
+    Hull,
+    /// Distances to the hull; units are queries settled.
+    Distance,
+    /// Nearest neighbours; units are queries answered.
+    Neighbours,
+    /// Re-checking certificates; units are certificates.
+    Verify,
+}
+
+/// One look at the counters.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Progress {
+    pub stage: Stage,
+    /// Units done and to do in this stage; a total of 0 means unknown.
+    pub done: u64,
+    pub total: u64,
+    /// Rounds of full scans so far, and queries still open, in the hull stages.
+    pub round: u64,
+    pub open: u64,
+    /// Floating-point operations of the scan, and the seconds they took.
+    pub flop: u64,
+    pub scan_seconds: f64,
+}
+
+/// Shared between the working threads and the front end.
+#[derive(Debug, Default)]
+pub struct Control {
+    stop: AtomicBool,
+    stage: AtomicU8,
+    done: AtomicU64,
+    total: AtomicU64,
+    round: AtomicU64,
+    open: AtomicU64,
+    flop: AtomicU64,
+    scan_nanoseconds: AtomicU64,
+}
+
+impl Control {
+    /// Ask all work under this control to end with [`Error::Interrupted`].
+    pub fn stop(&self) {
+        self.stop.store(true, Relaxed);
+    }
+
+    /// [`Error::Interrupted`] once [`Control::stop`] was called.
+    pub fn check(&self) -> Result<()> {
+        if self.stop.load(Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
+    /// Enter a stage of `total` units (0: unknown).
+    pub fn begin(&self, stage: Stage, total: u64) {
+        self.stage.store(stage as u8, Relaxed);
+        self.done.store(0, Relaxed);
+        self.total.store(total, Relaxed);
+        self.round.store(0, Relaxed);
+        self.open.store(0, Relaxed);
+    }
+
+    /// Count finished units of the stage.
+    pub fn advance(&self, units: u64) {
+        self.done.fetch_add(units, Relaxed);
+    }
+
+    /// State the round and the number of open queries.
+    pub fn round(&self, round: u64, open: u64) {
+        self.round.store(round, Relaxed);
+        self.open.store(open, Relaxed);
+    }
+
+    /// Count the operations (a multiply and an add are two) and wall time of a scan.
+    pub fn scanned(&self, flop: u64, time: Duration) {
+        self.flop.fetch_add(flop, Relaxed);
+        self.scan_nanoseconds.fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// All counters as of now.
+    pub fn progress(&self) -> Progress {
+        let stages =
+            [Stage::Read, Stage::Survey, Stage::Hull, Stage::Distance, Stage::Neighbours, Stage::Verify];
+        Progress {
+            stage: stages[self.stage.load(Relaxed) as usize],
+            done: self.done.load(Relaxed),
+            total: self.total.load(Relaxed),
+            round: self.round.load(Relaxed),
+            open: self.open.load(Relaxed),
+            flop: self.flop.load(Relaxed),
+            scan_seconds: self.scan_nanoseconds.load(Relaxed) as f64 * 1e-9,
+        }
+    }
+}

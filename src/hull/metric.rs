@@ -1,0 +1,352 @@
+//! The inner product in which the solver measures, and the affine hull that comes with it.
+//!
+//! Membership does not change under an invertible affine map, so the solver works on `y = L^-1 P D^-1 x'`,
+//! where x' are the scan's coordinates, D the columns' ranges, P a permutation and `L L^T = P (C + r I) P^T` the
+//! pivoted Cholesky factor of the covariance of `D^-1 x'` with a small ridge r. Rows are never transformed: a
+//! direction r in y is the direction `w = D^-1 P^T L^-T r` in x', and rows are scanned in x'. Distances need the
+//! Euclidean metric, where the map is a diagonal. The same factor without the ridge gives the directions in
+//! which nothing varies: the normals of the [`AffineHull`].
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::rounding::{U64, gamma};
+use crate::scan::{Frame, map_chunks};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::triangular_solve;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+
+/// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
+const DENSE_LIMIT: usize = 3072;
+
+/// The covariance is estimated from as many rows as this many multiply-adds allow (any positive-definite
+/// metric is valid), but never from fewer than eight a dimension.
+const COVARIANCE_WORK: usize = 50_000_000_000;
+
+/// Pivots below this, where columns have unit range, are rounding: the affine hull is taken to be flat there.
+const FLAT: f64 = 1e-13;
+
+/// Share of the mean variance that is added to every variance: rare features must not dominate the metric.
+/// Measured on MNIST's pixels (784, 2,000 queries): 1.994 scans a query without, 1.014 with.
+const RIDGE: f64 = 1e-6;
+
+/// An invertible linear map to coordinates in which hull problems are well conditioned.
+#[derive(Debug, Clone)]
+pub struct Metric {
+    /// The diagonal D, in the frame's coordinates.
+    deviation: Vec<f64>,
+    /// L and P; absent for a diagonal metric.
+    factor: Option<(Mat<f64>, Vec<usize>)>,
+}
+
+/// Directions in which no reference row varies: a query that does is outside without a scan.
+#[derive(Debug, Clone)]
+pub struct AffineHull {
+    dim: usize,
+    /// Numerical affine rank; `None` where d is too large to find it.
+    pub rank: Option<usize>,
+    /// Orthonormal basis (in the frame) of the orthogonal complement: one row of d numbers each.
+    pub normals: Vec<f64>,
+    /// An upper bound on the length of any row's component along the normals.
+    pub slack: f64,
+}
+
+/// What a sample of rows says.
+struct Fitted {
+    metric: Metric,
+    rank: usize,
+    normals: Vec<f64>,
+}
+
+impl Metric {
+    /// Plain Euclidean distance, scaled by the frame's common power of two.
+    pub fn euclidean(frame: &Frame) -> Self {
+        let deviation = frame.scale.iter().map(|s| s / frame.euclid).collect();
+        Metric { deviation, factor: None }
+    }
+
+    /// d.
+    pub fn dim(&self) -> usize {
+        self.deviation.len()
+    }
+
+    /// Points (n x d, row-major, relative to the frame's centre) to metric coordinates, in place.
+    pub fn whiten(&self, points: &mut [f64]) {
+        let d = self.dim();
+        match &self.factor {
+            None => {
+                for point in points.chunks_exact_mut(d) {
+                    for (value, deviation) in point.iter_mut().zip(&self.deviation) {
+                        *value /= deviation;
+                    }
+                }
+            }
+            Some((factor, order)) => {
+                let mut permuted = vec![0.0; d];
+                for point in points.chunks_exact_mut(d) {
+                    for (out, &column) in permuted.iter_mut().zip(order) {
+                        *out = point[column] / self.deviation[column];
+                    }
+                    point.copy_from_slice(&permuted);
+                }
+                let count = points.len() / d;
+                let columns = MatMut::from_column_major_slice_mut(points, d, count);
+                triangular_solve::solve_lower_triangular_in_place(factor.as_ref(), columns, parallel(count, d));
+            }
+        }
+    }
+
+    /// Directions in metric coordinates (n x d, row-major) to the frame's, in place: `D^-1 P^T L^-T r`.
+    pub fn direction(&self, residuals: &mut [f64]) {
+        let d = self.dim();
+        let Some((factor, order)) = &self.factor else { return self.whiten(residuals) };
+        let count = residuals.len() / d;
+        let columns = MatMut::from_column_major_slice_mut(residuals, d, count);
+        triangular_solve::solve_upper_triangular_in_place(factor.transpose(), columns, parallel(count, d));
+        let mut restored = vec![0.0; d];
+        for residual in residuals.chunks_exact_mut(d) {
+            for (value, &column) in residual.iter().zip(order) {
+                restored[column] = value / self.deviation[column];
+            }
+            residual.copy_from_slice(&restored);
+        }
+    }
+
+    /// Whiten by the rows' own covariance; also finds the affine hull.
+    pub fn whitening(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<(Self, AffineHull)> {
+        let (n, d) = (rows.len(), rows.dim());
+        let unknown = AffineHull { dim: d, rank: None, normals: Vec::new(), slack: 0.0 };
+        if d > DENSE_LIMIT {
+            let metric = Metric { deviation: deviations(rows, frame, control)?, factor: None };
+            return Ok((metric, unknown));
+        }
+        let wanted = (COVARIANCE_WORK / (d * d)).max(8 * d).max(1024);
+        let mut sample: Vec<usize> = (0..n).step_by(n.div_ceil(wanted)).collect();
+        loop {
+            let Fitted { metric, rank, normals } = Self::from_sample(rows, frame, &sample, control)?;
+            let mut hull = AffineHull { rank: Some(rank), ..unknown.clone() };
+            if rank == d {
+                return Ok((metric, hull));
+            }
+            hull.normals = normals;
+            let lengths = hull.row_lengths(rows, frame, control)?;
+            let longest = lengths.iter().copied().fold(0.0, f64::max);
+            let strays = strays(&lengths, frame.radius);
+            if strays.is_empty() || sample.len() == n {
+                let rounding = 4.0 * gamma(d + 8, U64) * frame.radius * (1.0 + (hull.codimension() as f64).sqrt());
+                hull.slack = longest * (1.0 + 1e-9) + rounding;
+                return Ok((metric, hull));
+            }
+            // Rows outside the sample's affine hull: with them in the sample, it is the whole set's.
+            sample.extend(strays);
+            sample.sort_unstable();
+            sample.dedup();
+        }
+    }
+
+    /// The regularised factor of the sample's covariance, its rank, and the normals of its affine hull.
+    fn from_sample(
+        rows: &dyn Rows,
+        frame: &Frame,
+        sample: &[usize],
+        control: &Control,
+    ) -> Result<Fitted> {
+        let d = rows.dim();
+        let covariance = covariance(rows, frame, sample, control)?;
+        let deviation: Vec<f64> = (0..d)
+            .map(|j| {
+                let reach = (frame.highest[j] - frame.lowest[j]) * frame.scale[j];
+                if reach > 0.0 { reach } else { frame.scale[j] / frame.euclid }
+            })
+            .collect();
+        let scaled = |i: usize, j: usize| covariance[(i, j)] / (deviation[i] * deviation[j]);
+        let mut regular = Mat::from_fn(d, d, |i, j| if i >= j { scaled(i, j) } else { 0.0 });
+        drop(covariance);
+        let mut exact = regular.clone();
+        let (order, rank) = factorise(&mut exact);
+        let normals = if rank < d { null_space(&exact, &order, rank, &deviation) } else { Vec::new() };
+        drop(exact);
+        let ridge = RIDGE * (0..d).map(|j| regular[(j, j)]).sum::<f64>() / d as f64;
+        for j in 0..d {
+            regular[(j, j)] += ridge;
+        }
+        let (order, _) = factorise(&mut regular);
+        Ok(Fitted { metric: Metric { deviation, factor: Some((regular, order)) }, rank, normals })
+    }
+}
+
+/// Orthonormal normals of the affine hull (a row of d numbers each): the null space `[-L11^-T L21^T; I]` of the
+/// unregularised factor, mapped to the frame and orthonormalised.
+fn null_space(factor: &Mat<f64>, order: &[usize], rank: usize, deviation: &[f64]) -> Vec<f64> {
+        let d = deviation.len();
+        let count = d - rank;
+        let mut null = Mat::<f64>::zeros(d, count);
+        for i in 0..count {
+            for k in 0..rank {
+                null[(k, i)] = -factor[(rank + i, k)];
+            }
+            null[(rank + i, i)] = 1.0;
+        }
+        let upper = factor.as_ref().submatrix(0, 0, rank, rank).transpose();
+        let head = null.as_mut().submatrix_mut(0, 0, rank, count);
+        triangular_solve::solve_upper_triangular_in_place(upper, head, parallel(count, d));
+        let mut normals = Mat::<f64>::zeros(d, count);
+        for (k, &column) in order.iter().enumerate() {
+            for i in 0..count {
+                normals[(column, i)] = null[(k, i)] / deviation[column];
+            }
+        }
+        let basis = normals.qr().compute_thin_Q();
+        (0..count).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| basis[(j, i)]).collect()
+}
+
+impl AffineHull {
+    /// How many normals there are.
+    pub fn codimension(&self) -> usize {
+        self.normals.len() / self.dim.max(1)
+    }
+
+    /// The component of `point` (in the frame, relative to the centre) along the normals: its coordinates.
+    pub fn component(&self, point: &[f64]) -> Vec<f64> {
+        self.normals.chunks_exact(self.dim).map(|normal| dot(normal, point)).collect()
+    }
+
+    /// `sum_i coordinates[i] normal_i`: a direction in the frame.
+    pub fn direction(&self, coordinates: &[f64]) -> Vec<f64> {
+        let mut direction = vec![0.0; self.dim];
+        for (normal, &coordinate) in self.normals.chunks_exact(self.dim).zip(coordinates) {
+            for (out, value) in direction.iter_mut().zip(normal) {
+                *out += coordinate * value;
+            }
+        }
+        direction
+    }
+
+    /// The length of every row's component along the normals.
+    fn row_lengths(&self, rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f64>> {
+        let (d, count) = (self.dim, self.codimension());
+        let normals = MatRef::from_column_major_slice(&self.normals, d, count);
+        let parts = map_chunks(rows, control, |_, values| {
+            let mut centred = values.to_vec();
+            frame.apply(&mut centred);
+            let n = centred.len() / d;
+            let centred = MatRef::from_column_major_slice(&centred, d, n);
+            let mut components = Mat::<f64>::zeros(count, n);
+            faer::linalg::matmul::matmul(&mut components, Accum::Replace, normals.transpose(), centred, 1.0, Par::Seq);
+            components.col_iter().map(|column| column.norm_l2()).collect::<Vec<f64>>()
+        })?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+}
+
+/// Rows whose component off the sample's affine hull is more than rounding, the longest first, at most d.
+fn strays(lengths: &[f64], radius: f64) -> Vec<usize> {
+    const MOST: usize = 1024;
+    let mut strays: Vec<usize> = (0..lengths.len()).filter(|&i| lengths[i] > 1e-6 * radius).collect();
+    strays.sort_unstable_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
+    strays.truncate(MOST);
+    strays
+}
+
+/// Standard deviations of all columns, in the frame; a constant column gets the frame's common unit.
+fn deviations(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f64>> {
+    let d = rows.dim();
+    let parts = map_chunks(rows, control, |_, values| {
+        let mut squares = vec![0.0; d];
+        for row in values.chunks_exact(d) {
+            for j in 0..d {
+                squares[j] += ((row[j] - frame.centre[j]) * frame.scale[j]).powi(2);
+            }
+        }
+        squares
+    })?;
+    Ok((0..d)
+        .map(|j| {
+            let variance = parts.iter().map(|part| part[j]).sum::<f64>() / rows.len() as f64;
+            if variance > 0.0 { variance.sqrt() } else { frame.scale[j] / frame.euclid }
+        })
+        .collect())
+}
+
+/// The lower half of the covariance about the sample's own mean, in the frame.
+fn covariance(rows: &dyn Rows, frame: &Frame, sample: &[usize], control: &Control) -> Result<Mat<f64>> {
+    let d = rows.dim();
+    let mut sum = vec![0.0; d];
+    let mut product = Mat::<f64>::zeros(d, d);
+    let step = ((1 << 20) / d).max(1);
+    let mut values = Vec::new();
+    for part in sample.chunks(step) {
+        control.check()?;
+        values.resize(part.len() * d, 0.0);
+        let contiguous = part[part.len() - 1] - part[0] + 1 == part.len();
+        if contiguous { rows.read_f64(part[0], &mut values)? } else { rows.gather(part, &mut values)? }
+        frame.apply(&mut values);
+        for row in values.chunks_exact(d) {
+            for (total, value) in sum.iter_mut().zip(row) {
+                *total += value;
+            }
+        }
+        let columns = MatRef::from_column_major_slice(&values, d, part.len());
+        triangular::matmul(
+            &mut product,
+            BlockStructure::TriangularLower,
+            Accum::Add,
+            columns,
+            BlockStructure::Rectangular,
+            columns.transpose(),
+            BlockStructure::Rectangular,
+            1.0,
+            parallel(part.len(), d),
+        );
+    }
+    let n = sample.len() as f64;
+    for j in 0..d {
+        for i in j..d {
+            product[(i, j)] = (product[(i, j)] - sum[i] * sum[j] / n) / n;
+        }
+    }
+    Ok(product)
+}
+
+/// Pivoted Cholesky in place, floored: (order of the columns, numerical rank). The strict upper half is zeroed.
+fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize) {
+    let d = matrix.nrows();
+    for j in 0..d {
+        // Rounding can leave a diagonal of a constant column just below zero.
+        matrix[(j, j)] = matrix[(j, j)].max(0.0);
+    }
+    let (mut order, mut inverse) = (vec![0usize; d], vec![0usize; d]);
+    let scratch = pivoted::cholesky_in_place_scratch::<usize, f64>(d, Par::rayon(0), Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let par = parallel(d, d);
+    let stack = MemStack::new(&mut memory);
+    let found = pivoted::cholesky_in_place(matrix.as_mut(), &mut order, &mut inverse, par, stack, Default::default());
+    // The only failures are a negative or NaN diagonal, ruled out above for finite rows; a metric that is
+    // merely diagonal is valid all the same.
+    let rank = found.map_or(0, |(info, _)| info.rank);
+    if rank == 0 {
+        order = (0..d).collect();
+    }
+    let rank = (0..rank).find(|&j| matrix[(j, j)] < FLAT.sqrt()).unwrap_or(rank);
+    for j in 0..d {
+        for i in 0..j {
+            matrix[(i, j)] = 0.0;
+        }
+        if j >= rank {
+            matrix.as_mut().submatrix_mut(j, j, d - j, 1).fill(0.0);
+            matrix[(j, j)] = if rank == 0 { 1.0 } else { FLAT.sqrt() };
+        }
+    }
+    (order, rank)
+}
+
+/// Threads are worth waking from some millions of multiply-adds on.
+fn parallel(count: usize, d: usize) -> Par {
+    if count * d * d > 1 << 22 { Par::rayon(0) } else { Par::Seq }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}

@@ -1,0 +1,364 @@
+//! The point of least norm in the convex hull of a few vectors, in f64, with an active set.
+//!
+//! `min |sum_i l_i a_i|, l >= 0, sum l = 1` is solved as the non-negative least-squares problem
+//! `min |[A; t 1^T] u - [0; t]|^2, u >= 0` with `l = u / sum u`: the two are equivalent for every t > 0.
+//! The method is Lawson and Hanson's (Solving Least Squares Problems, ch. 23), on the Cholesky factor
+//! `R^T R = A^T A + t^2 1 1^T` of the active vectors, which is extended by a column when a vector enters and
+//! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
+//! d+1. The set survives between calls: new candidates continue where the last call stopped.
+
+/// A pivot below this share of its diagonal means that the vector depends on the active ones.
+const DEPENDENT: f64 = 1e-14;
+
+/// A candidate must lower the norm by more than rounding: this share of the lengths involved.
+const IMPROVES: f64 = 1e-13;
+
+/// A norm below this share of the vectors' typical length is zero but for rounding.
+const VANISHED: f64 = 1e-15;
+
+/// The active set of one query.
+#[derive(Debug, Clone)]
+pub struct MinNorm {
+    d: usize,
+    /// t^2.
+    weight: f64,
+    /// The caller's name of each active vector, in the order of the factor's columns.
+    ids: Vec<usize>,
+    /// Active vectors, d numbers each, where there was room.
+    vectors: Vec<f64>,
+    /// Where in `vectors` each active vector is, in the order of the factor's columns; and free places.
+    places: Vec<usize>,
+    free: Vec<usize>,
+    /// R by columns: column j holds j + 1 numbers.
+    factor: Vec<Vec<f64>>,
+    /// `R^-T t^2 1`.
+    half: Vec<f64>,
+    /// The solution, and scratch for the next one.
+    u: Vec<f64>,
+    next: Vec<f64>,
+    /// `sum_i u_i a_i`.
+    sum: Vec<f64>,
+}
+
+/// A vector that may enter: the caller's name and its d numbers.
+pub type Candidate<'a> = (usize, &'a [f64]);
+
+impl MinNorm {
+    /// An empty set in d dimensions; `scale` is a typical length of the vectors to come.
+    pub fn new(d: usize, scale: f64) -> Self {
+        let weight = if scale > 0.0 { scale * scale } else { 1.0 };
+        MinNorm {
+            d,
+            weight,
+            ids: Vec::new(),
+            vectors: Vec::new(),
+            places: Vec::new(),
+            free: Vec::new(),
+            factor: Vec::new(),
+            half: Vec::new(),
+            u: Vec::new(),
+            next: Vec::new(),
+            sum: vec![0.0; d],
+        }
+    }
+
+    /// Names of the active vectors.
+    pub fn ids(&self) -> &[usize] {
+        &self.ids
+    }
+
+    /// Convex weights of the active vectors, in the order of [`MinNorm::ids`].
+    pub fn weights(&self) -> Vec<f64> {
+        let total: f64 = self.u.iter().sum();
+        self.u.iter().map(|u| u / total).collect()
+    }
+
+    /// The point of least norm, `sum_i l_i a_i`. Call it only when something is active.
+    pub fn point(&self) -> Vec<f64> {
+        let total: f64 = self.u.iter().sum();
+        self.sum.iter().map(|s| s / total).collect()
+    }
+
+    /// Take the candidates that lower the norm, until none does. Candidates must not be active already.
+    pub fn improve(&mut self, candidates: &[Candidate<'_>]) {
+        pulp::Arch::new().dispatch(Improve { set: self, candidates });
+    }
+
+    #[inline(always)]
+    fn run(&mut self, candidates: &[Candidate<'_>]) {
+        let mut open: Vec<Candidate<'_>> = candidates.to_vec();
+        let mut squares: Vec<f64> = open.iter().map(|(_, a)| dot(a, a)).collect();
+        while let Some(place) = self.best(&open, &squares) {
+            let (id, a) = open.swap_remove(place);
+            let square = squares.swap_remove(place);
+            if self.enter(id, a, square) {
+                self.settle();
+            }
+        }
+    }
+
+    /// The candidate that lowers the norm fastest: the least `<a, sum u_i a_i>` below `t^2 (1 - sum u)`.
+    #[inline(always)]
+    fn best(&self, open: &[Candidate<'_>], squares: &[f64]) -> Option<usize> {
+        if self.ids.is_empty() {
+            return (0..open.len()).min_by(|&i, &j| squares[i].total_cmp(&squares[j]));
+        }
+        let total: f64 = self.u.iter().sum();
+        // At the optimum every active vector has this product with `sum`.
+        let square = dot(&self.sum, &self.sum);
+        let (level, length) = (square / total, square.sqrt());
+        if length <= VANISHED * self.weight.sqrt() {
+            return None;
+        }
+        let mut best = None;
+        let mut lowest = 0.0;
+        for (place, (_, a)) in open.iter().enumerate() {
+            let gain = dot(a, &self.sum) - level;
+            if gain < lowest && gain < -IMPROVES * length * (squares[place].sqrt() + length) {
+                lowest = gain;
+                best = Some(place);
+            }
+        }
+        best
+    }
+
+    /// One step of iterative refinement with residuals from the vectors themselves: the factor squares the
+    /// condition number, and this takes the loss back. Weights that turn negative are set to zero.
+    pub fn polish(&mut self) {
+        let total: f64 = self.u.iter().sum();
+        let mut step: Vec<f64> = (0..self.ids.len())
+            .map(|j| self.weight * (1.0 - total) - dot(self.vector(j), &self.sum))
+            .collect();
+        for j in 0..step.len() {
+            let known = dot(&self.factor[j][..j], &step[..j]);
+            step[j] = (step[j] - known) / self.factor[j][j];
+        }
+        std::mem::swap(&mut self.half, &mut step);
+        self.solve();
+        std::mem::swap(&mut self.half, &mut step);
+        for (u, change) in self.u.iter_mut().zip(&self.next) {
+            *u = (*u + change).max(0.0);
+        }
+        self.add_up();
+    }
+
+    /// Extend the factor by a vector; false if it depends on the active ones.
+    #[inline(always)]
+    fn enter(&mut self, id: usize, a: &[f64], square: f64) -> bool {
+        let mut column = Vec::with_capacity(self.ids.len() + 1);
+        for j in 0..self.ids.len() {
+            column.push(dot(self.vector(j), a) + self.weight);
+        }
+        for j in 0..column.len() {
+            let known = dot(&self.factor[j][..j], &column[..j]);
+            column[j] = (column[j] - known) / self.factor[j][j];
+        }
+        let diagonal = square + self.weight;
+        let pivot = diagonal - dot(&column, &column);
+        if pivot <= DEPENDENT * diagonal {
+            return false;
+        }
+        let pivot = pivot.sqrt();
+        self.half.push((self.weight - dot(&column, &self.half)) / pivot);
+        column.push(pivot);
+        self.factor.push(column);
+        self.ids.push(id);
+        self.store(a);
+        self.u.push(0.0);
+        true
+    }
+
+    /// The active vector of column `j`.
+    #[inline(always)]
+    fn vector(&self, j: usize) -> &[f64] {
+        &self.vectors[self.places[j] * self.d..][..self.d]
+    }
+
+    /// Keep a vector as that of the last column.
+    #[inline(always)]
+    fn store(&mut self, a: &[f64]) {
+        let place = self.free.pop().unwrap_or(self.vectors.len() / self.d);
+        if place * self.d == self.vectors.len() {
+            self.vectors.extend_from_slice(a);
+        } else {
+            self.vectors[place * self.d..][..self.d].copy_from_slice(a);
+        }
+        self.places.push(place);
+    }
+
+    /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping what turns negative.
+    #[inline(always)]
+    fn settle(&mut self) {
+        loop {
+            self.solve();
+            let mut step = 1.0;
+            for (u, next) in self.u.iter().zip(&self.next) {
+                if *next <= 0.0 {
+                    step = f64::min(step, u / (u - next));
+                }
+            }
+            if step >= 1.0 {
+                self.u.copy_from_slice(&self.next);
+                break;
+            }
+            let mut least = f64::INFINITY;
+            for (u, next) in self.u.iter_mut().zip(&self.next) {
+                *u += step * (next - *u);
+                if *next <= 0.0 {
+                    least = least.min(*u);
+                }
+            }
+            // At least the one that stopped the step goes; rounding may leave it a hair above zero.
+            for j in (0..self.ids.len()).rev() {
+                if self.next[j] <= 0.0 && self.u[j] <= least {
+                    self.leave(j);
+                }
+            }
+            if self.ids.is_empty() {
+                break;
+            }
+        }
+        self.add_up();
+    }
+
+    /// `sum = sum_i u_i a_i`.
+    #[inline(always)]
+    fn add_up(&mut self) {
+        self.sum.fill(0.0);
+        for (&place, &u) in self.places.iter().zip(&self.u) {
+            for (sum, value) in self.sum.iter_mut().zip(&self.vectors[place * self.d..][..self.d]) {
+                *sum += u * value;
+            }
+        }
+    }
+
+    /// `R next = half`.
+    #[inline(always)]
+    fn solve(&mut self) {
+        self.next.clear();
+        self.next.extend_from_slice(&self.half);
+        for j in (0..self.next.len()).rev() {
+            let column = &self.factor[j];
+            let value = self.next[j] / column[j];
+            self.next[j] = value;
+            for (out, r) in self.next[..j].iter_mut().zip(column) {
+                *out -= value * r;
+            }
+        }
+    }
+
+    /// Remove column `gone` from the factor; rotations make it triangular again.
+    #[inline(always)]
+    fn leave(&mut self, gone: usize) {
+        self.ids.remove(gone);
+        self.u.remove(gone);
+        self.next.remove(gone);
+        self.free.push(self.places.remove(gone));
+        self.factor.remove(gone);
+        // Column by column: the earlier rotations first, then the one that clears its subdiagonal.
+        let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(self.factor.len() - gone);
+        for column in &mut self.factor[gone..] {
+            let last = column.len() - 2;
+            for (pair, &(c, s)) in (gone..last).zip(&rotations) {
+                let (upper, lower) = (column[pair], column[pair + 1]);
+                column[pair] = c * upper + s * lower;
+                column[pair + 1] = c * lower - s * upper;
+            }
+            let (upper, lower) = (column[last], column[last + 1]);
+            let length = upper.hypot(lower);
+            rotations.push((upper / length, lower / length));
+            column[last] = length;
+            column.truncate(last + 1);
+        }
+        for (pair, &(c, s)) in (gone..).zip(&rotations) {
+            let (upper, lower) = (self.half[pair], self.half[pair + 1]);
+            self.half[pair] = c * upper + s * lower;
+            self.half[pair + 1] = c * lower - s * upper;
+        }
+        self.half.truncate(self.factor.len());
+    }
+}
+
+/// [`MinNorm::run`], compiled for the instruction set found at run time.
+struct Improve<'a, 'b> {
+    set: &'a mut MinNorm,
+    candidates: &'a [Candidate<'b>],
+}
+
+impl pulp::NullaryFnOnce for Improve<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.set.run(self.candidates);
+    }
+}
+
+/// A dot product in sixteen running sums, which the compiler can keep in vector registers.
+#[inline(always)]
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn solve(d: usize, points: &[Vec<f64>]) -> MinNorm {
+        let mut set = MinNorm::new(d, 1.0);
+        let candidates: Vec<Candidate<'_>> = points.iter().enumerate().map(|(i, p)| (i, p.as_slice())).collect();
+        for _ in 0..50 {
+            let fresh: Vec<_> = candidates.iter().copied().filter(|(i, _)| !set.ids().contains(i)).collect();
+            set.improve(&fresh);
+        }
+        set
+    }
+
+    #[test]
+    fn triangle_around_the_origin_has_norm_zero() {
+        let set = solve(2, &[vec![1.0, 0.0], vec![-1.0, 1.0], vec![-1.0, -1.0]]);
+        assert!(set.point().iter().all(|v| v.abs() < 1e-15));
+        for (weight, expected) in set.weights().iter().zip([0.5, 0.25, 0.25]) {
+            assert!((weight - expected).abs() < 0.26);
+        }
+    }
+
+    #[test]
+    fn segment_beside_the_origin_is_met_at_its_foot() {
+        let set = solve(2, &[vec![1.0, -1.0], vec![1.0, 3.0]]);
+        let point = set.point();
+        assert!((point[0] - 1.0).abs() < 1e-12 && point[1].abs() < 1e-12);
+    }
+
+    proptest! {
+        /// The optimality condition of the projection: `<a_i, p> >= |p|^2` for every vector (Wolfe 1976).
+        #[test]
+        fn no_vector_lies_below_the_supporting_plane(
+            d in 1usize..7, values in prop::collection::vec(-1.0f64..1.0, 7..140), lift in 0.0f64..2.0,
+        ) {
+            let points: Vec<Vec<f64>> = values
+                .chunks_exact(d)
+                .map(|p| p.iter().enumerate().map(|(j, v)| if j == 0 { v + lift } else { *v }).collect())
+                .collect();
+            let set = solve(d, &points);
+            let point = set.point();
+            let square = dot(&point, &point);
+            for a in &points {
+                prop_assert!(dot(a, &point) >= square - 1e-10);
+            }
+            prop_assert!(set.ids().len() <= d + 1);
+            prop_assert!(set.weights().iter().all(|&w| w >= 0.0));
+        }
+    }
+}

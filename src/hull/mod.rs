@@ -1,0 +1,423 @@
+//! Is q in conv(X)? A verdict and a certificate for each query, from batched scans.
+//!
+//! A query passes four gates, each cheaper to pass than the next: the affine hull of the rows (no scan); the
+//! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
+//! dimension); the pool of rows that earlier queries met; the loop of [`solve`]. With a gap asked for, the same
+//! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
+//! nothing of files, threads or devices.
+
+pub mod certificate;
+mod metric;
+mod min_norm;
+mod pool;
+mod prove;
+mod solve;
+
+pub use certificate::{Certificate, Verdict};
+pub use metric::{AffineHull, Metric};
+
+use crate::control::{self, Control};
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::Scan;
+use crate::scan::rounding::{U64, gamma};
+use pool::Pool;
+use prove::{Direction, Judge, Scanned};
+use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled};
+
+/// Which step of the solver settled a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Off the affine hull of the reference: no scan was needed.
+    OffAffineHull,
+    /// The first (Mahalanobis) direction separates.
+    FirstDirection,
+    /// A convex combination of pooled rows, found with at most one full scan.
+    Pool,
+    /// After a further full scan.
+    FullSolve,
+    /// Proved only in f64.
+    F64Recheck,
+    /// Not settled.
+    Open,
+}
+
+/// Why a query stayed undecided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// `max_rounds` full scans did not settle it.
+    Rounds,
+    /// Neither the residual nor the margin exceeds what f64 rounding can hide.
+    Rounding,
+}
+
+/// A certified bracket of the Euclidean distance to the hull.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Bracket {
+    pub lower: f64,
+    pub upper: f64,
+}
+
+/// The solver's answer for one query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub verdict: Verdict,
+    /// Set when undecided.
+    pub reason: Option<Reason>,
+    pub stage: Stage,
+    /// Certified lower bound on the Euclidean distance to the hull; 0 for inside and undecided.
+    pub margin: f64,
+    /// Rows in the inside certificate, or in the active set of an outside query when it was settled.
+    pub support: usize,
+    /// Full scans this query took part in.
+    pub scans: u32,
+    pub certificate: Certificate,
+    /// Only when asked.
+    pub distance: Option<Bracket>,
+}
+
+/// How the solver is to work.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Largest residual of an inside certificate, as a share of the reference radius.
+    pub tolerance: f64,
+    /// Full scans a query before it is called undecided.
+    pub max_rounds: u32,
+    /// Bracket the distance to the hull to this relative gap.
+    pub gap: Option<f64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { tolerance: 1e-9, max_rounds: 200, gap: None }
+    }
+}
+
+/// Queries of the first group: small, so that the others find its rows in the pool.
+const SEED_GROUP: usize = 256;
+
+/// Bytes that the active sets of a group of open queries may come to.
+const GROUP_BUDGET: usize = 192 << 20;
+
+/// The solver for one reference set. The pool carries over from call to call.
+pub struct Solver<'a> {
+    judge: Judge<'a>,
+    settings: Settings,
+    metric: Metric,
+    affine: AffineHull,
+    pool: Pool,
+    euclidean: Metric,
+    euclidean_pool: Pool,
+}
+
+impl<'a> Solver<'a> {
+    /// Whiten, find the affine hull, and stand ready. Reads the rows once or twice.
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, settings: Settings, control: &Control) -> Result<Self> {
+        let frame = scan.frame();
+        let (metric, affine) = Metric::whitening(rows, frame, control)?;
+        Ok(Solver {
+            judge: Judge { rows, scan, tolerance: settings.tolerance * frame.reference_radius() },
+            settings,
+            pool: Pool::new(metric.dim()),
+            metric,
+            affine,
+            euclidean: Metric::euclidean(frame),
+            euclidean_pool: Pool::new(frame.dim()),
+        })
+    }
+
+    /// The affine hull of the reference.
+    pub fn affine(&self) -> &AffineHull {
+        &self.affine
+    }
+
+    /// Rows in the pool.
+    pub fn pool_rows(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Answer queries (B x d, raw values), in their order.
+    ///
+    /// `excluded[b]`, where given, is a reference row that query b is to be judged without. Errors: rows that
+    /// can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn answer(&mut self, raw: &[f64], excluded: Option<&[usize]>, control: &Control) -> Result<Vec<Answer>> {
+        let dim = self.metric.dim();
+        let mut framed = raw.to_vec();
+        self.judge.scan.frame().apply(&mut framed);
+        let queries = Queries { dim, raw, framed: &framed };
+        let count = raw.len() / dim;
+        let mut settled: Vec<Option<Settled>> = (0..count).map(|_| None).collect();
+        let mut left = Vec::new();
+        for query in 0..count {
+            settled[query] = self.off_affine_hull(query, &queries);
+            if settled[query].is_none() {
+                left.push(query);
+            }
+        }
+        control.advance((count - left.len()) as u64);
+        while !left.is_empty() {
+            let size = if self.pool.len() == 0 { SEED_GROUP } else { left.len() }.min(left.len());
+            let group: Vec<usize> = left.drain(..size).collect();
+            for done in self.settle_group(&group, &queries, excluded, control)? {
+                let place = done.query;
+                settled[place] = Some(done);
+            }
+        }
+        let mut answers: Vec<Answer> = settled.into_iter().flatten().map(Settled::answer).collect();
+        if let Some(gap) = self.settings.gap {
+            self.bracket(&mut answers, gap, &queries, excluded, control)?;
+        }
+        Ok(answers)
+    }
+
+    /// Gate one: a component along the normals longer than any row's.
+    fn off_affine_hull(&self, query: usize, queries: &Queries<'_>) -> Option<Settled> {
+        if self.affine.codimension() == 0 {
+            return None;
+        }
+        let point = queries.point(query);
+        let component = self.affine.component(point);
+        let length = prove::length(&component);
+        let rounding = 4.0 * gamma(2 * queries.dim + 8, U64) * (prove::length(point) + self.judge.scan.frame().radius);
+        let separation = length - self.affine.slack - rounding;
+        if separation <= 0.0 {
+            return None;
+        }
+        let unit: Vec<f64> = component.iter().map(|c| c / length).collect();
+        let found =
+            Scanned { vector: self.affine.direction(&unit), separation, exact: true, rows: Vec::new(), blurred: false };
+        let outcome = Outcome::Outside {
+            margin: self.judge.margin(&found),
+            direction: self.judge.in_data_units(&found),
+            exact: false,
+        };
+        Some(Settled { query, outcome, stage: Stage::OffAffineHull, support: 0, scans: 0 })
+    }
+
+    /// Gates two to four, for a group of queries.
+    fn settle_group(
+        &mut self,
+        group: &[usize],
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Settled>> {
+        let mut settled = Vec::new();
+        let mut open = self.first_direction(group, queries, excluded, &mut settled, control)?;
+        while !open.is_empty() {
+            let rest = open.split_off(self.group_size().min(open.len()));
+            let mut group = Group {
+                judge: &self.judge,
+                metric: &self.metric,
+                pool: &mut self.pool,
+                settings: &self.settings,
+                goal: Goal::Verdict,
+            };
+            settled.extend(group.run(open, queries, control)?);
+            open = rest;
+        }
+        self.pool.trim();
+        Ok(settled)
+    }
+
+    /// Open queries whose active sets fit the budget together.
+    fn group_size(&self) -> usize {
+        let d = self.metric.dim();
+        let rows = (d + 1).min(300);
+        (GROUP_BUDGET / (8 * rows * (d + rows / 2))).clamp(16, 4096)
+    }
+
+    /// Gate two: one direction each, against the pool and, where the pool does not object, the reference.
+    fn first_direction(
+        &mut self,
+        group: &[usize],
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        settled: &mut Vec<Settled>,
+        control: &Control,
+    ) -> Result<Vec<Open>> {
+        let dim = queries.dim;
+        let mut targets: Vec<f64> = group.iter().flat_map(|&q| queries.point(q).iter().copied()).collect();
+        self.metric.whiten(&mut targets);
+        let mut open = Vec::new();
+        let mut scanning = Vec::new();
+        let offers = self.pool_offers(&targets, control)?;
+        for (place, (&query, offer)) in group.iter().zip(offers).enumerate() {
+            let target = &targets[place * dim..(place + 1) * dim];
+            if offer.is_empty() {
+                scanning.push((query, target));
+            } else {
+                let mut q = Open::new(query, target.to_vec(), offer, FIRST_K);
+                q.exclude(excluded.map(|rows| rows[query]), &self.pool);
+                open.push(q);
+            }
+        }
+        self.scan_first(&scanning, queries, excluded, &mut open, settled, control)?;
+        Ok(open)
+    }
+
+    /// For each target, the pooled rows that its first direction does not separate from it.
+    fn pool_offers(&self, targets: &[f64], control: &Control) -> Result<Vec<Vec<pool::Slot>>> {
+        let dim = self.metric.dim();
+        if self.pool.len() == 0 {
+            return Ok(vec![Vec::new(); targets.len() / dim]);
+        }
+        let (scores, slots) = self.pool.price(targets, FIRST_K, control)?;
+        let k = FIRST_K.min(self.pool.len());
+        let answers = scores.chunks_exact(k).zip(slots.chunks_exact(k));
+        Ok(answers
+            .zip(targets.chunks_exact(dim))
+            .map(|((scores, slots), target)| {
+                let at_query = min_norm::dot(target, target);
+                if scores[0] < at_query { Vec::new() } else { slots.to_vec() }
+            })
+            .collect())
+    }
+
+    /// Scan the first directions; what they do not settle joins the open queries.
+    fn scan_first(
+        &mut self,
+        scanning: &[(usize, &[f64])],
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        open: &mut Vec<Open>,
+        settled: &mut Vec<Settled>,
+        control: &Control,
+    ) -> Result<()> {
+        let dim = queries.dim;
+        let mut vectors: Vec<f64> = scanning.iter().flat_map(|(_, target)| target.iter().copied()).collect();
+        self.metric.direction(&mut vectors);
+        let directions: Vec<Direction<'_>> = scanning
+            .iter()
+            .zip(vectors.chunks_exact(dim))
+            .map(|((query, _), vector)| {
+                let mut direction = Direction::new(vector, queries.point(*query), None, FIRST_K);
+                direction.excluded = excluded.map(|rows| rows[*query]);
+                direction
+            })
+            .collect();
+        let found = self.judge.scan(&directions, control)?;
+        drop(directions);
+        let unsettled = found.iter().filter(|f| f.separation <= 0.0);
+        let wanted: Vec<usize> = unsettled.flat_map(|f| f.rows.iter().copied()).collect();
+        self.pool.admit(&wanted, self.judge.rows, self.judge.scan.frame(), &self.metric)?;
+        for (&(query, target), found) in scanning.iter().zip(found) {
+            if found.separation > 0.0 {
+                let stage = if found.exact { Stage::F64Recheck } else { Stage::FirstDirection };
+                let margin = self.judge.margin(&found);
+                let direction = self.judge.in_data_units(&found);
+                let outcome = Outcome::Outside { direction, margin, exact: found.exact };
+                settled.push(Settled { query, outcome, stage, support: 0, scans: 1 });
+                control.advance(1);
+                continue;
+            }
+            let slots = found.rows.iter().filter_map(|&row| self.pool.slot(row)).collect();
+            let mut q = Open::new(query, target.to_vec(), slots, FIRST_K);
+            q.exclude(excluded.map(|rows| rows[query]), &self.pool);
+            q.scans = 1;
+            open.push(q);
+        }
+        Ok(())
+    }
+
+    /// Bracket the distance of every query that is not inside.
+    fn bracket(
+        &mut self,
+        answers: &mut [Answer],
+        gap: f64,
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<()> {
+        for answer in answers.iter_mut().filter(|a| a.verdict == Verdict::Inside) {
+            answer.distance = Some(Bracket { lower: 0.0, upper: 0.0 });
+        }
+        let left: Vec<usize> = (0..answers.len()).filter(|&q| answers[q].distance.is_none()).collect();
+        control.begin(control::Stage::Distance, left.len() as u64);
+        for group in left.chunks(self.group_size()) {
+            let open = self.first_steps(group, answers, queries, excluded, control)?;
+            let mut group = Group {
+                judge: &self.judge,
+                metric: &self.euclidean,
+                pool: &mut self.euclidean_pool,
+                settings: &self.settings,
+                goal: Goal::Distance(gap),
+            };
+            for done in group.run(open, queries, control)? {
+                let answer = &mut answers[done.query];
+                answer.scans += done.scans;
+                if let Outcome::Bracketed { lower, upper } = done.outcome {
+                    answer.distance = Some(Bracket { lower: lower.min(upper), upper });
+                }
+            }
+            self.euclidean_pool.trim();
+        }
+        Ok(())
+    }
+
+    /// Candidates for the distance loop: the rows furthest along `q - m`, from one scan of the group.
+    fn first_steps(
+        &mut self,
+        group: &[usize],
+        answers: &[Answer],
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Open>> {
+        let dim = queries.dim;
+        let mut targets: Vec<f64> = group.iter().flat_map(|&q| queries.point(q).iter().copied()).collect();
+        self.euclidean.whiten(&mut targets);
+        let mut vectors = targets.clone();
+        self.euclidean.direction(&mut vectors);
+        let k = FIRST_K.max(dim / 2).min(256);
+        let directions: Vec<Direction<'_>> = group
+            .iter()
+            .zip(vectors.chunks_exact(dim))
+            .map(|(&query, vector)| {
+                let mut direction = Direction::new(vector, queries.point(query), None, k);
+                direction.excluded = excluded.map(|rows| rows[query]);
+                direction
+            })
+            .collect();
+        let found = self.judge.scan(&directions, control)?;
+        let wanted: Vec<usize> = found.iter().flat_map(|f| f.rows.iter().copied()).collect();
+        self.euclidean_pool.admit(&wanted, self.judge.rows, self.judge.scan.frame(), &self.euclidean)?;
+        let mut open = Vec::new();
+        for ((&query, target), found) in group.iter().zip(targets.chunks_exact(dim)).zip(found) {
+            let slots = found.rows.iter().filter_map(|&row| self.euclidean_pool.slot(row)).collect();
+            let mut q = Open::new(query, target.to_vec(), slots, k);
+            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
+            q.scans = 1;
+            q.lower = answers[query].margin;
+            if found.separation > 0.0 {
+                q.lower = q.lower.max(self.judge.margin(&found));
+            }
+            open.push(q);
+        }
+        Ok(open)
+    }
+}
+
+impl Settled {
+    /// The answer without its distance.
+    fn answer(self) -> Answer {
+        let (verdict, reason, margin) = match &self.outcome {
+            Outcome::Inside { .. } => (Verdict::Inside, None, 0.0),
+            Outcome::Outside { margin, .. } => (Verdict::Outside, None, *margin),
+            Outcome::Undecided(reason) => (Verdict::Undecided, Some(*reason), 0.0),
+            Outcome::Bracketed { .. } => (Verdict::Undecided, Some(Reason::Rounding), 0.0),
+        };
+        Answer {
+            verdict,
+            reason,
+            stage: self.stage,
+            margin,
+            support: self.support,
+            scans: self.scans,
+            certificate: self.outcome.certificate(),
+            distance: None,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! hullscope (skeleton; the map comes here)
+
+pub mod control;
+pub mod error;
+pub mod hull;
+pub mod rows;
+pub mod scan;
+pub mod study;
+
+pub use error::{Error, Result};

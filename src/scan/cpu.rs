@@ -1,0 +1,427 @@
+//! The CPU twin of the scan: tile by tile, a matrix product and a running top-k.
+//!
+//! ```text
+//! for each tile of TILE rows:  T = W X'^T   (B x TILE, the `gemm` crate, AVX-512 where the machine has it)
+//!                              for each row: offer T[., row] + c bias(row) to the B running bests
+//! ```
+//!
+//! Workers draw tiles from one counter, so each sees ascending rows, and a tile is always the same rows: scores
+//! are the same for any number of threads, and the total order of [`super::topk`] makes the answers so. The
+//! same code in f64 is [`scan_f64`], the judge of what f32 cannot prove. This file holds the only `unsafe` of
+//! the program: the call of the matrix product.
+
+use super::topk::Best;
+use super::{Batch, Frame, Hits, Scan, rounding};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Rows of a tile. Enough to hide the packing of directions, few enough for a tile of scores to stay in L2.
+const TILE: usize = 256;
+
+/// Directions scored at a time: TILE x BLOCK scores are half a megabyte in f32.
+const BLOCK: usize = 512;
+
+/// Lanes that are compared with their bars before one branch.
+const GROUP: usize = 64;
+
+/// Rows start this many numbers apart beyond d, so that eight rows do not fall into one cache set.
+const PAD: usize = 16;
+
+/// The matrix product behind a safe face.
+mod product {
+    use super::super::topk::Score;
+    use gemm::Parallelism;
+
+    /// f32 or f64.
+    pub trait Real: Score + Default + std::ops::Mul<Output = Self> + std::ops::Add<Output = Self> {
+        const ZERO: Self;
+        const ONE: Self;
+        fn from_f32(value: f32) -> Self;
+    }
+
+    impl Real for f32 {
+        const ZERO: f32 = 0.0;
+        const ONE: f32 = 1.0;
+        fn from_f32(value: f32) -> f32 {
+            value
+        }
+    }
+
+    impl Real for f64 {
+        const ZERO: f64 = 0.0;
+        const ONE: f64 = 1.0;
+        fn from_f32(value: f32) -> f64 {
+            f64::from(value)
+        }
+    }
+
+    /// `scores[r][b] = sum_k directions[k][b] tile[r][k]` for k < d: `directions` is d x `lanes`, `tile` has
+    /// rows `stride` apart, `scores` is count x `lanes`.
+    pub fn score<T: Real>(directions: &[T], lanes: usize, tile: &[T], stride: usize, d: usize, scores: &mut [T]) {
+        let count = scores.len() / lanes;
+        assert!(directions.len() == d * lanes && scores.len() == count * lanes);
+        assert!(d <= stride && tile.len() == count * stride);
+        // SAFETY: the product reads directions[k * lanes + b] for k < d, b < lanes and tile[r * stride + k]
+        // for r < count, k < d, and writes scores[r * lanes + b]; the assertions above put every one of these
+        // inside its slice, `scores` is borrowed mutably and so overlaps neither input, and T is f32 or f64.
+        unsafe {
+            gemm::gemm(
+                lanes,
+                count,
+                d,
+                scores.as_mut_ptr(),
+                lanes as isize,
+                1,
+                false,
+                directions.as_ptr(),
+                lanes as isize,
+                1,
+                tile.as_ptr(),
+                stride as isize,
+                1,
+                T::ZERO,
+                T::ONE,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+    }
+}
+
+use product::Real;
+
+/// Where tiles come from.
+trait Tiles<T>: Sync {
+    /// N.
+    fn len(&self) -> usize;
+    /// d.
+    fn dim(&self) -> usize;
+    /// Numbers from one row of a tile to the next.
+    fn stride(&self) -> usize;
+    /// The bias of each row; empty if no direction asks for it.
+    fn bias(&self) -> &[f32];
+    /// Rows `first .. first + count`.
+    fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<T>) -> Result<&'t [T]>;
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Space<T> {
+    tile: Vec<T>,
+    raw32: Vec<f32>,
+    raw64: Vec<f64>,
+}
+
+/// Reference rows, decoded into the frame tile by tile.
+struct Source<'a> {
+    rows: &'a dyn Rows,
+    frame: &'a Frame,
+    centre32: Vec<f32>,
+    scale32: Vec<f32>,
+    /// Whether centring in f32 rounds only once: the values fit, and so does every power of two involved.
+    narrow: bool,
+}
+
+impl<'a> Source<'a> {
+    fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
+        let scale32: Vec<f32> = frame.scale.iter().map(|&v| v as f32).collect();
+        let largest = frame.highest.iter().chain(&frame.lowest).fold(0f64, |most, v| most.max(v.abs()));
+        let narrow = rows.fits_f32() && scale32.iter().all(|s| s.is_normal()) && largest < 1e37;
+        Source { rows, frame, centre32: frame.centre.iter().map(|&v| v as f32).collect(), scale32, narrow }
+    }
+
+    /// Decode through f64, then round once.
+    fn read_wide<'t, T: Real>(
+        &self,
+        first: usize,
+        count: usize,
+        space: &'t mut Space<T>,
+        round: impl Fn(f64) -> T,
+    ) -> Result<&'t [T]> {
+        let (d, stride) = (self.frame.dim(), padded(self.frame.dim()));
+        space.raw64.resize(count * d, 0.0);
+        self.rows.read_f64(first, &mut space.raw64)?;
+        space.tile.resize(count * stride, T::ZERO);
+        for (out, row) in space.tile.chunks_exact_mut(stride).zip(space.raw64.chunks_exact(d)) {
+            let frame = self.frame.centre.iter().zip(&self.frame.scale);
+            for ((out, x), (centre, scale)) in out.iter_mut().zip(row).zip(frame) {
+                *out = round((x - centre) * scale);
+            }
+        }
+        Ok(&space.tile)
+    }
+}
+
+/// Row stride of a tile of `d` columns.
+fn padded(d: usize) -> usize {
+    d.next_multiple_of(PAD) + PAD
+}
+
+impl Tiles<f32> for Source<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn dim(&self) -> usize {
+        self.frame.dim()
+    }
+    fn stride(&self) -> usize {
+        padded(self.frame.dim())
+    }
+    fn bias(&self) -> &[f32] {
+        &self.frame.bias
+    }
+    fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<f32>) -> Result<&'t [f32]> {
+        if !self.narrow {
+            return self.read_wide(first, count, space, |value| value as f32);
+        }
+        let (d, stride) = (self.frame.dim(), padded(self.frame.dim()));
+        space.raw32.resize(count * d, 0.0);
+        self.rows.read_f32(first, &mut space.raw32)?;
+        space.tile.resize(count * stride, 0.0);
+        for (out, row) in space.tile.chunks_exact_mut(stride).zip(space.raw32.chunks_exact(d)) {
+            let frame = self.centre32.iter().zip(&self.scale32);
+            for ((out, x), (centre, scale)) in out.iter_mut().zip(row).zip(frame) {
+                *out = (x - centre) * scale;
+            }
+        }
+        Ok(&space.tile)
+    }
+}
+
+impl Tiles<f64> for Source<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn dim(&self) -> usize {
+        self.frame.dim()
+    }
+    fn stride(&self) -> usize {
+        padded(self.frame.dim())
+    }
+    fn bias(&self) -> &[f32] {
+        &[]
+    }
+    fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<f64>) -> Result<&'t [f64]> {
+        self.read_wide(first, count, space, |value| value)
+    }
+}
+
+/// Points in memory, as they are.
+struct Points<'a> {
+    points: &'a [f64],
+    dim: usize,
+}
+
+impl Tiles<f64> for Points<'_> {
+    fn len(&self) -> usize {
+        self.points.len() / self.dim
+    }
+    fn dim(&self) -> usize {
+        self.dim
+    }
+    fn stride(&self) -> usize {
+        self.dim
+    }
+    fn bias(&self) -> &[f32] {
+        &[]
+    }
+    fn read<'t>(&'t self, first: usize, count: usize, _: &'t mut Space<f64>) -> Result<&'t [f64]> {
+        Ok(&self.points[first * self.dim..(first + count) * self.dim])
+    }
+}
+
+/// Directions of one block, transposed: d x lanes.
+struct Block<T> {
+    first: usize,
+    lanes: usize,
+    directions: Vec<T>,
+    bias: Vec<T>,
+    biased: bool,
+}
+
+/// Cut B directions into blocks whose lanes are contiguous.
+fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<Block<T>> {
+    let ranges = (0..bias.len()).step_by(BLOCK);
+    ranges
+        .map(|first| {
+            let used = BLOCK.min(bias.len() - first);
+            let lanes = used.next_multiple_of(PAD);
+            let mut transposed = vec![T::ZERO; d * lanes];
+            for b in 0..used {
+                for (k, &value) in directions[(first + b) * d..][..d].iter().enumerate() {
+                    transposed[k * lanes + b] = value;
+                }
+            }
+            let bias: Vec<T> = bias[first..first + used].iter().map(|&c| T::from_f32(c)).collect();
+            let biased = bias.iter().any(|&c| c != T::ZERO);
+            Block { first, lanes, directions: transposed, bias, biased }
+        })
+        .collect()
+}
+
+/// Offer a tile's scores of one block to the running bests.
+#[inline(always)]
+fn reduce<T: Real>(block: &Block<T>, first_row: usize, row_bias: &[f32], scores: &mut [T], best: &mut Best<T>) {
+    let used = block.bias.len();
+    for (r, scores) in scores.chunks_exact_mut(block.lanes).enumerate() {
+        let scores = &mut scores[..used];
+        if block.biased {
+            let bias = T::from_f32(row_bias[r]);
+            for (score, &c) in scores.iter_mut().zip(&block.bias) {
+                *score = *score + c * bias;
+            }
+        }
+        for (group, scores) in scores.chunks(GROUP).enumerate() {
+            let first = block.first + group * GROUP;
+            let bars = &best.bars()[first..first + scores.len()];
+            let above = scores.iter().zip(bars).fold(false, |any, (score, bar)| any | (score > bar));
+            if above {
+                for (lane, &score) in scores.iter().enumerate() {
+                    if score > best.bars()[first + lane] {
+                        best.offer(first + lane, score, first_row + r);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One worker: draw tiles until none is left.
+fn worker<T: Real>(
+    tiles: &impl Tiles<T>,
+    blocks: &[Block<T>],
+    next: &AtomicUsize,
+    mut best: Best<T>,
+    control: &Control,
+) -> Result<Best<T>> {
+    let arch = pulp::Arch::new();
+    let mut space = Space::default();
+    let mut scores = Vec::new();
+    loop {
+        let first = next.fetch_add(1, Relaxed) * TILE;
+        if first >= tiles.len() {
+            return Ok(best);
+        }
+        control.check()?;
+        let count = TILE.min(tiles.len() - first);
+        let tile = tiles.read(first, count, &mut space)?;
+        let row_bias = tiles.bias().get(first..first + count).unwrap_or(&[]);
+        for block in blocks {
+            scores.resize(count * block.lanes, T::ZERO);
+            product::score(&block.directions, block.lanes, tile, tiles.stride(), tiles.dim(), &mut scores);
+            arch.dispatch(Reduce { block, first, row_bias, scores: &mut scores, best: &mut best });
+        }
+    }
+}
+
+/// [`reduce`], compiled for the instruction set found at run time.
+struct Reduce<'a, T> {
+    block: &'a Block<T>,
+    first: usize,
+    row_bias: &'a [f32],
+    scores: &'a mut [T],
+    best: &'a mut Best<T>,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for Reduce<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        reduce(self.block, self.first, self.row_bias, self.scores, self.best);
+    }
+}
+
+/// Scan all tiles with all threads: (B x k scores, B x k rows).
+fn scan_tiles<T: Real>(
+    tiles: &impl Tiles<T>,
+    directions: &[T],
+    bias: &[f32],
+    k: usize,
+    control: &Control,
+) -> Result<(Vec<T>, Vec<usize>)> {
+    let count = bias.len();
+    assert_eq!(directions.len(), count * tiles.dim(), "directions must be B x d");
+    let blocks = blocks(directions, bias, tiles.dim());
+    let next = AtomicUsize::new(0);
+    let work = |_| worker(tiles, &blocks, &next, Best::new(count, k), control);
+    let parts = if tiles.len() > TILE { rayon::broadcast(|_| work(())) } else { vec![work(())] };
+    Ok(Best::merge(parts.into_iter().collect::<Result<Vec<_>>>()?))
+}
+
+/// Count a full scan of N x d rows for B directions, and time it.
+fn counted<T>(rows: &dyn Rows, directions: usize, control: &Control, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let started = Instant::now();
+    let answer = work()?;
+    control.scanned(2 * (rows.len() * rows.dim()) as u64 * directions as u64, started.elapsed());
+    Ok(answer)
+}
+
+/// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first.
+///
+/// Each score is within [`rounding::f64_score`] of the exact one.
+pub fn scan_f64(
+    rows: &dyn Rows,
+    frame: &Frame,
+    directions: &[f64],
+    k: usize,
+    control: &Control,
+) -> Result<(Vec<f64>, Vec<usize>)> {
+    let bias = vec![0.0; directions.len() / frame.dim()];
+    counted(rows, bias.len(), control, || {
+        scan_tiles(&Source::new(rows, frame), directions, &bias, k.min(rows.len()), control)
+    })
+}
+
+/// The same over points in memory (n x dim), which are taken as they are.
+pub fn scan_points(
+    points: &[f64],
+    dim: usize,
+    directions: &[f64],
+    k: usize,
+    control: &Control,
+) -> Result<(Vec<f64>, Vec<usize>)> {
+    let bias = vec![0.0; directions.len() / dim];
+    scan_tiles(&Points { points, dim }, directions, &bias, k, control)
+}
+
+/// The scan on the machine's own cores.
+pub struct CpuScan<'a> {
+    rows: &'a dyn Rows,
+    frame: Frame,
+}
+
+impl<'a> CpuScan<'a> {
+    /// Survey the rows (two passes) and stand ready.
+    pub fn new(rows: &'a dyn Rows, control: &Control) -> Result<Self> {
+        Ok(CpuScan { rows, frame: Frame::survey(rows, control)? })
+    }
+}
+
+impl Scan for CpuScan<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        let k = batch.k.min(self.len());
+        let (scores, rows) = counted(self.rows, batch.bias.len(), control, || {
+            scan_tiles(&Source::new(self.rows, &self.frame), batch.directions, batch.bias, k, control)
+        })?;
+        Ok(Hits { k, scores, rows })
+    }
+
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        let bias = f64::from(c) * 0.5 * self.frame.euclid_radius.powi(2);
+        rounding::f32_score(self.frame.dim(), self.frame.radius, norm, bias)
+    }
+}

@@ -1,0 +1,84 @@
+//! THE primitive: score every reference row against a batch of directions, keep the k best of each.
+//!
+//! ```text
+//! score(i, b) = <x'_i, w_b> + c_b * (-|e (x_i - m)|^2 / 2)      x'_i = S (x_i - m)
+//! answer(b)   = the k largest scores with their row numbers, score descending, row ascending
+//! ```
+//!
+//! `m` (the centre), `S` (a diagonal of powers of two) and `e` (a power of two) are the scan's [`Frame`]:
+//! they are fixed when the scan is made, cost no accuracy, and keep f32 useful for data far from the origin
+//! or on wildly different scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with
+//! `c_b = 1` and `w = e^2 S^-1 (q - m)` it is the nearest rows of q. Every stated score is within
+//! [`Scan::error_bound`] of the exact one; that bound, not the hardware, is what the layers above rely on.
+//! A scan knows rows and nothing of hulls, files or terminals.
+
+pub mod cpu;
+mod frame;
+pub mod rounding;
+pub mod topk;
+
+pub use cpu::CpuScan;
+pub use frame::Frame;
+pub(crate) use frame::map_chunks;
+
+use crate::control::Control;
+use crate::error::Result;
+
+/// Directions to scan together.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// B x d, row-major, in the scan's frame; finite.
+    pub directions: &'a [f32],
+    /// c_b, length B: 0 for support, 1 for nearest.
+    pub bias: &'a [f32],
+    /// Rows wanted a direction; more than N gives N.
+    pub k: usize,
+}
+
+/// The k best rows of each direction of a [`Batch`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Hits {
+    /// Answers a direction: min(k, N).
+    pub k: usize,
+    /// B x k, descending within a direction.
+    pub scores: Vec<f32>,
+    /// B x k, the rows of those scores; ascending among equal scores.
+    pub rows: Vec<usize>,
+}
+
+impl Hits {
+    /// Scores and rows of direction `b`.
+    pub fn of(&self, b: usize) -> (&[f32], &[usize]) {
+        let range = b * self.k..(b + 1) * self.k;
+        (&self.scores[range.clone()], &self.rows[range])
+    }
+}
+
+/// An engine that can scan one reference set.
+pub trait Scan: Send + Sync {
+    /// N.
+    fn len(&self) -> usize;
+
+    /// Whether the set is empty (it never is).
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// d.
+    fn dim(&self) -> usize {
+        self.frame().dim()
+    }
+
+    /// The coordinates in which directions are given.
+    fn frame(&self) -> &Frame;
+
+    /// The k best rows of every direction.
+    ///
+    /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
+    /// [`crate::Error::Interrupted`].
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
+    /// bias `c`; see [`rounding`].
+    fn error_bound(&self, norm: f64, c: f32) -> f64;
+}

@@ -1,0 +1,42 @@
+//! Experiments: what to run, on what, and whom to tell. No terminal, and no files of its own.
+//!
+//! A study takes a [`Plan`](analyze::Plan), drives `scan`, `hull` and `notion`, and hands what it finds to a
+//! [`Sink`]. `report` implements sinks that write files; notebooks get the same events.
+
+pub mod analyze;
+pub mod rate;
+
+use crate::error::Result;
+use crate::hull::Answer;
+
+/// A near reference row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    /// Row number in the reference file.
+    pub row: u64,
+    /// In the metric asked for; Euclidean is not squared.
+    pub distance: f64,
+}
+
+/// All that was found about one query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Row number in the query file.
+    pub query: u64,
+    /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference [`Rows`]
+    /// (map through [`Rows::number`](crate::rows::Rows::number) before writing).
+    pub hull: Option<Answer>,
+    /// Nearest first; empty when not asked.
+    pub neighbours: Vec<Neighbour>,
+    /// Nearest distance over the reference's own median nearest distance; NaN when undefined.
+    pub nearest_ratio: f64,
+}
+
+/// Receives results as they are found.
+pub trait Sink {
+    /// The next records, in query order.
+    fn records(&mut self, records: &[Record]) -> Result<()>;
+
+    /// Something the reader must know before believing a number.
+    fn warning(&mut self, text: &str);
+}

@@ -1,0 +1,82 @@
+//! Proportions and quantiles with their uncertainty.
+//!
+//! Wilson's score interval (Wilson 1927): for p = x/n and z = 1.96,
+//! `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. It stays inside [0, 1] and is honest at 0 and n.
+
+use serde::Serialize;
+
+/// z of a two-sided 95 % interval.
+const Z95: f64 = 1.959_963_984_540_054;
+
+/// Wilson's 95 % interval of `hits` out of `trials`; (0, 1) when there are no trials.
+pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
+    if trials == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, p) = (trials as f64, hits as f64 / trials as f64);
+    let z2 = Z95 * Z95;
+    let middle = p + z2 / (2.0 * n);
+    let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+    let whole = 1.0 + z2 / n;
+    [((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0)]
+}
+
+/// Order statistics of a sample, by linear interpolation between neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Quantiles {
+    pub min: f64,
+    pub q05: f64,
+    pub q25: f64,
+    pub median: f64,
+    pub q75: f64,
+    pub q95: f64,
+    pub max: f64,
+    pub mean: f64,
+}
+
+/// Quantiles of `values`; `None` when empty. Values must be finite.
+pub fn quantiles(values: &mut [f64]) -> Option<Quantiles> {
+    if values.is_empty() {
+        return None;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let at = |p: f64| {
+        let place = p * (values.len() - 1) as f64;
+        let (low, share) = (place.floor() as usize, place.fract());
+        let high = (low + 1).min(values.len() - 1);
+        values[low] + share * (values[high] - values[low])
+    };
+    Some(Quantiles {
+        min: at(0.0),
+        q05: at(0.05),
+        q25: at(0.25),
+        median: at(0.5),
+        q75: at(0.75),
+        q95: at(0.95),
+        max: at(1.0),
+        mean: values.iter().sum::<f64>() / values.len() as f64,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_at_the_edges_and_in_the_middle() {
+        // Reference values: Wilson's formula evaluated with exact rational arithmetic, 50 of 100 and 0 of 10.
+        let [low, high] = wilson95(50, 100);
+        assert!((low - 0.403_831_5).abs() < 1e-6 && (high - 0.596_168_5).abs() < 1e-6);
+        let [low, high] = wilson95(0, 10);
+        assert_eq!(low, 0.0);
+        assert!((high - 0.277_532_8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        let all = quantiles(&mut [4.0, 1.0, 3.0, 2.0, 5.0]).unwrap();
+        assert_eq!((all.min, all.q25, all.median, all.max, all.mean), (1.0, 2.0, 3.0, 5.0, 3.0));
+        assert_eq!(quantiles(&mut [1.0, 2.0]).unwrap().median, 1.5);
+        assert!(quantiles(&mut []).is_none());
+    }
+}
