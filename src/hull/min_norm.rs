@@ -13,6 +13,9 @@ const DEPENDENT: f64 = 1e-14;
 /// A candidate must lower the norm by more than rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
+/// Candidates taken, best first, between two rankings of all that are left.
+const RANKED: usize = 8;
+
 /// A norm below this share of the vectors' typical length is zero but for rounding.
 const VANISHED: f64 = 1e-15;
 
@@ -36,8 +39,10 @@ pub struct MinNorm {
     /// The solution, and scratch for the next one.
     u: Vec<f64>,
     next: Vec<f64>,
-    /// `sum_i u_i a_i`.
+    /// `sum_i u_i a_i`, its square, and `sum_i u_i`.
     sum: Vec<f64>,
+    square: f64,
+    total: f64,
 }
 
 /// A vector that may enter: the caller's name and its d numbers.
@@ -59,6 +64,8 @@ impl MinNorm {
             u: Vec::new(),
             next: Vec::new(),
             sum: vec![0.0; d],
+            square: 0.0,
+            total: 0.0,
         }
     }
 
@@ -69,14 +76,12 @@ impl MinNorm {
 
     /// Convex weights of the active vectors, in the order of [`MinNorm::ids`].
     pub fn weights(&self) -> Vec<f64> {
-        let total: f64 = self.u.iter().sum();
-        self.u.iter().map(|u| u / total).collect()
+        self.u.iter().map(|u| u / self.total).collect()
     }
 
     /// The point of least norm, `sum_i l_i a_i`. Call it only when something is active.
     pub fn point(&self) -> Vec<f64> {
-        let total: f64 = self.u.iter().sum();
-        self.sum.iter().map(|s| s / total).collect()
+        self.sum.iter().map(|s| s / self.total).collect()
     }
 
     /// Take the candidates that lower the norm, until none does. Candidates must not be active already.
@@ -86,48 +91,56 @@ impl MinNorm {
 
     #[inline(always)]
     fn run(&mut self, candidates: &[Candidate<'_>]) {
-        let mut open: Vec<Candidate<'_>> = candidates.to_vec();
-        let mut squares: Vec<f64> = open.iter().map(|(_, a)| dot(a, a)).collect();
-        while let Some(place) = self.best(&open, &squares) {
-            let (id, a) = open.swap_remove(place);
-            let square = squares.swap_remove(place);
-            if self.enter(id, a, square) {
-                self.settle();
+        let mut open: Vec<(usize, &[f64], f64)> = candidates.iter().map(|&(id, a)| (id, a, dot(a, a))).collect();
+        if self.ids.is_empty()
+            && let Some(nearest) = (0..open.len()).min_by(|&i, &j| open[i].2.total_cmp(&open[j].2))
+        {
+            let (id, a, square) = open.swap_remove(nearest);
+            self.enter(id, a, square);
+            self.settle();
+        }
+        loop {
+            let mut ranked: Vec<(f64, usize)> = Vec::new();
+            for (place, &(_, a, square)) in open.iter().enumerate() {
+                if let Some(gain) = self.gain(a, square) {
+                    ranked.push((gain, place));
+                }
+            }
+            if ranked.is_empty() {
+                return;
+            }
+            ranked.sort_unstable_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
+            ranked.truncate(RANKED);
+            for &(_, place) in &ranked {
+                let (id, a, square) = open[place];
+                if self.gain(a, square).is_some() && self.enter(id, a, square) {
+                    self.settle();
+                }
+            }
+            ranked.sort_unstable_by_key(|&(_, place)| std::cmp::Reverse(place));
+            for (_, place) in ranked {
+                open.swap_remove(place);
             }
         }
     }
 
-    /// The candidate that lowers the norm fastest: the least `<a, sum u_i a_i>` below `t^2 (1 - sum u)`.
+    /// How fast a vector would lower the norm: how far `<a, sum u_i a_i>` is below the product that every active
+    /// vector has with that sum, `|sum|^2 / sum u`. `None` if not at all, but for rounding.
     #[inline(always)]
-    fn best(&self, open: &[Candidate<'_>], squares: &[f64]) -> Option<usize> {
-        if self.ids.is_empty() {
-            return (0..open.len()).min_by(|&i, &j| squares[i].total_cmp(&squares[j]));
-        }
-        let total: f64 = self.u.iter().sum();
-        // At the optimum every active vector has this product with `sum`.
-        let square = dot(&self.sum, &self.sum);
-        let (level, length) = (square / total, square.sqrt());
+    fn gain(&self, a: &[f64], square: f64) -> Option<f64> {
+        let length = self.square.sqrt();
         if length <= VANISHED * self.weight.sqrt() {
             return None;
         }
-        let mut best = None;
-        let mut lowest = 0.0;
-        for (place, (_, a)) in open.iter().enumerate() {
-            let gain = dot(a, &self.sum) - level;
-            if gain < lowest && gain < -IMPROVES * length * (squares[place].sqrt() + length) {
-                lowest = gain;
-                best = Some(place);
-            }
-        }
-        best
+        let gain = self.square / self.total - dot(a, &self.sum);
+        (gain > IMPROVES * length * (square.sqrt() + length)).then_some(gain)
     }
 
     /// One step of iterative refinement with residuals from the vectors themselves: the factor squares the
     /// condition number, and this takes the loss back. Weights that turn negative are set to zero.
     pub fn polish(&mut self) {
-        let total: f64 = self.u.iter().sum();
         let mut step: Vec<f64> = (0..self.ids.len())
-            .map(|j| self.weight * (1.0 - total) - dot(self.vector(j), &self.sum))
+            .map(|j| self.weight * (1.0 - self.total) - dot(self.vector(j), &self.sum))
             .collect();
         for j in 0..step.len() {
             let known = dot(&self.factor[j][..j], &step[..j]);
@@ -230,6 +243,8 @@ impl MinNorm {
                 *sum += u * value;
             }
         }
+        self.square = dot(&self.sum, &self.sum);
+        self.total = self.u.iter().sum();
     }
 
     /// `R next = half`.

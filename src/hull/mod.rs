@@ -23,7 +23,7 @@ use crate::scan::Scan;
 use crate::scan::rounding::{U64, gamma};
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
-use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled};
+use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
 
 /// Which step of the solver settled a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
@@ -249,7 +249,7 @@ impl<'a> Solver<'a> {
             if offer.is_empty() {
                 scanning.push((query, target));
             } else {
-                let mut q = Open::new(query, target.to_vec(), offer, FIRST_K);
+                let mut q = Open::new(query, target.to_vec(), offer, loop_k(dim));
                 q.exclude(excluded.map(|rows| rows[query]), &self.pool);
                 open.push(q);
             }
@@ -314,7 +314,7 @@ impl<'a> Solver<'a> {
                 continue;
             }
             let slots = found.rows.iter().filter_map(|&row| self.pool.slot(row)).collect();
-            let mut q = Open::new(query, target.to_vec(), slots, FIRST_K);
+            let mut q = Open::new(query, target.to_vec(), slots, loop_k(dim));
             q.exclude(excluded.map(|rows| rows[query]), &self.pool);
             q.scans = 1;
             open.push(q);

@@ -18,15 +18,23 @@ use rayon::prelude::*;
 /// Slots offered to a query each time it is priced against the pool.
 const POOLED: usize = 12;
 
-/// Rows a query gets from its first full scan, and the most it ever gets from one.
+/// Rows wanted from the scan of a first direction, and the most ever wanted.
 pub(super) const FIRST_K: usize = 32;
 const MOST_K: usize = 512;
+
+/// Rows wanted from the second scan on: an inside query needs up to d+1.
+pub(super) fn loop_k(d: usize) -> usize {
+    (d / 4).clamp(FIRST_K, 256)
+}
 
 /// A full scan is worth asking for once the pool leaves this share of the norm as separation.
 const WORTH_A_SCAN: f64 = 0.5;
 
-/// Pool rounds between two full scans; reached only if rounding makes the loop turn.
-const POOL_ROUNDS: usize = 2_000;
+/// Pool rounds between two full scans: where the pool lacks the rows that matter, grinding on it is in vain.
+const POOL_ROUNDS: usize = 64;
+
+/// A query whose norm fell by less than this between two full scans asks for twice the rows.
+const SLOW: f64 = 0.25;
 
 /// What the loop is to find.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -162,7 +170,7 @@ impl Open {
             self.state = State::Waiting;
             return None;
         }
-        if self.norm() > 0.5 * self.last {
+        if self.norm() > SLOW * self.last {
             self.k = (2 * self.k).min(MOST_K);
         }
         self.last = self.norm();
