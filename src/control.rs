@@ -16,6 +16,8 @@ pub enum Stage {
     Read,
     /// Means, ranges, rank of the reference; units are rows.
     Survey,
+    /// Reference rows asked about their own set; units are verdicts.
+    SelfTest,
     /// Hull verdicts; units are queries settled.
     Hull,
     /// Distances to the hull; units are queries settled.
@@ -94,7 +96,15 @@ impl Control {
     /// All counters as of now.
     pub fn progress(&self) -> Progress {
         let stages =
-            [Stage::Read, Stage::Survey, Stage::Hull, Stage::Distance, Stage::Neighbours, Stage::Verify];
+            [
+            Stage::Read,
+            Stage::Survey,
+            Stage::SelfTest,
+            Stage::Hull,
+            Stage::Distance,
+            Stage::Neighbours,
+            Stage::Verify,
+        ];
         Progress {
             stage: stages[self.stage.load(Relaxed) as usize],
             done: self.done.load(Relaxed),

@@ -3,8 +3,10 @@
 pub mod control;
 pub mod error;
 pub mod hull;
+pub mod notion;
 pub mod rows;
 pub mod scan;
+pub mod space;
 pub mod study;
 
 pub use error::{Error, Result};

@@ -158,6 +158,10 @@ impl MinNorm {
     /// Extend the factor by a vector; false if it depends on the active ones.
     #[inline(always)]
     fn enter(&mut self, id: usize, a: &[f64], square: f64) -> bool {
+        // d+1 independent vectors already span the space, and then the point of least norm is zero.
+        if self.ids.len() > self.d {
+            return false;
+        }
         let mut column = Vec::with_capacity(self.ids.len() + 1);
         for j in 0..self.ids.len() {
             column.push(dot(self.vector(j), a) + self.weight);

@@ -244,7 +244,8 @@ impl<'a> Solver<'a> {
         let mut open = Vec::new();
         let mut scanning = Vec::new();
         let offers = self.pool_offers(&targets, control)?;
-        for (place, (&query, offer)) in group.iter().zip(offers).enumerate() {
+        for (place, (&query, mut offer)) in group.iter().zip(offers).enumerate() {
+            offer.retain(|&slot| Some(self.pool.row(slot)) != excluded.map(|rows| rows[query]));
             let target = &targets[place * dim..(place + 1) * dim];
             if offer.is_empty() {
                 scanning.push((query, target));

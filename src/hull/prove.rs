@@ -53,10 +53,15 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'q> Direction<'q> {
-    /// From a vector in the frame, of any length; `square` is |p|^2 where there is a point.
+    /// From a vector in the frame, of any length; `square` is |p|^2 where there is a point. A query at the mean
+    /// has no first direction: any will do, to find rows to start from.
     pub fn new(vector: &[f64], query: &'q [f64], square: Option<f64>, k: usize) -> Self {
         let largest = vector.iter().fold(0f64, |most, v| most.max(v.abs()));
-        let scaled: Vec<f64> = vector.iter().map(|v| v / largest).collect();
+        let mut scaled: Vec<f64> = vector.iter().map(|v| v / largest).collect();
+        if largest == 0.0 {
+            scaled.fill(0.0);
+            scaled[0] = 1.0;
+        }
         let length = dot(&scaled, &scaled).sqrt();
         let vector = scaled.iter().map(|v| v / length).collect();
         Direction {
@@ -212,8 +217,11 @@ impl Judge<'_> {
         1e-6 * (1.0 + dot(target, target).sqrt())
     }
 
-    /// `|sum weights[i] x[rows[i]] - q|` in the data's units, from differences.
+    /// `|sum weights[i] x[rows[i]] - q|` in the data's units, from differences; infinite where there is no row.
     pub fn residual(&self, rows: &[usize], weights: &[f64], query: &[f64]) -> Result<f64> {
+        if rows.is_empty() {
+            return Ok(f64::INFINITY);
+        }
         let d = query.len();
         let mut points = vec![0.0; rows.len() * d];
         self.rows.gather(rows, &mut points)?;

@@ -162,20 +162,22 @@ impl Open {
     fn after_scan(&mut self, scanned: &Scanned, slots: Vec<Slot>) -> Option<Outcome> {
         self.fresh = slots;
         self.fresh.retain(|slot| !self.set.ids().contains(slot));
-        if self.fresh.is_empty() {
-            if self.fine {
-                return Some(Outcome::Undecided(Reason::Rounding));
-            }
-            self.fine = true;
-            self.state = State::Waiting;
-            return None;
+        let norm = self.norm();
+        // Rows that tie with the active ones are offered again and again, and lower nothing.
+        let stuck = self.fresh.is_empty() || norm >= self.last * (1.0 - 1e-12);
+        if stuck && self.fine {
+            return Some(Outcome::Undecided(Reason::Rounding));
         }
-        if self.norm() > SLOW * self.last {
+        if norm > SLOW * self.last {
             self.k = (2 * self.k).min(MOST_K);
         }
-        self.last = self.norm();
-        self.fine |= scanned.blurred;
-        self.state = State::Solving;
+        self.last = norm;
+        if stuck || scanned.blurred {
+            // The norm counts as new to the f64 scan, which may offer other rows.
+            self.fine = true;
+            self.last = f64::INFINITY;
+        }
+        self.state = if self.fresh.is_empty() { State::Waiting } else { State::Solving };
         None
     }
 }

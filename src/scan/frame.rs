@@ -56,9 +56,7 @@ pub(crate) fn map_chunks<T: Send>(
             let first = chunk * step;
             buffer.resize(step.min(n - first) * d, 0.0);
             rows.read_f64(first, buffer)?;
-            let answer = work(first, buffer);
-            control.advance((buffer.len() / d) as u64);
-            Ok(answer)
+            Ok(work(first, buffer))
         })
         .collect()
 }
@@ -111,7 +109,11 @@ impl Frame {
     /// Survey the rows: two passes.
     pub fn survey(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let (n, d) = (rows.len(), rows.dim());
-        let mut parts = map_chunks(rows, control, |_, values| Columns::of(values, d))?.into_iter();
+        let mut parts = map_chunks(rows, control, |_, values| {
+            control.advance((values.len() / d) as u64);
+            Columns::of(values, d)
+        })?
+        .into_iter();
         let first = parts.next().unwrap_or_else(|| Columns::of(&vec![0.0; d], d));
         let columns = parts.fold(first, |all, part| all.join(&part));
         let mut frame = Frame::shape(rows, columns, n);

@@ -1,25 +1,33 @@
-//! One reference set, one query set: verdicts, distances, neighbours. (skeleton: `run` is being written)
+//! One reference set, one query set: verdicts, distances, neighbours.
+//!
+//! The reference is surveyed once; then blocks of queries go through the hull solver and the neighbour search,
+//! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept.
 
-use super::Sink;
-use super::rate::Quantiles;
-use crate::control::Control;
-use crate::error::Result;
+use super::facts::{Facts, facts};
+use super::rate::{Quantiles, quantiles, wilson95};
+use super::{Neighbour, Record, Sink};
+use crate::control::{self, Control};
+use crate::error::{Error, Result};
+use crate::hull::{Answer, Reason, Settings, Solver, Stage, Verdict};
+use crate::notion::neighbours::{Near, Neighbours, UnitReference};
+pub use crate::notion::neighbours::Metric;
 use crate::rows::Rows;
+use crate::scan::{CpuScan, Scan};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-/// How nearness is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// |x - q|.
-    #[default]
-    Euclidean,
-    /// 1 - cos(x, q); a zero row has cosine 0 with everything.
-    Cosine,
-    /// -<x, q>.
-    Dot,
-}
+/// Bytes of queries (in f64) that are worked on together.
+const BLOCK_BYTES: usize = 32 << 20;
+
+/// Queries of a block at most, and at least: fewer would read the reference too often for too little.
+const BLOCK_MOST: usize = 16_384;
+const BLOCK_LEAST: usize = 256;
+
+/// Reference rows whose own nearest distance gives "far" its meaning.
+const NEAREST_SAMPLE: usize = 2_000;
 
 /// What to find out. Built by a front end, checked by [`run`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -140,13 +148,414 @@ pub struct Summary {
     pub scan_gflop_per_second: f64,
 }
 
-/// Analyze `queries` against `reference`, in query order into `sink`.
+/// Analyze `queries` against `reference`; records go to `sink` in query order.
+///
+/// Errors: a plan that does not fit ([`Error::Usage`]), dimensions that differ, rows that can no longer be read,
+/// what the sink returns, and [`Error::Interrupted`].
 pub fn run(
-    _plan: &Plan,
-    _reference: &dyn Rows,
-    _queries: &dyn Rows,
-    _sink: &mut dyn Sink,
-    _control: &Control,
+    plan: &Plan,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+    sink: &mut dyn Sink,
+    control: &Control,
 ) -> Result<Summary> {
-    todo!()
+    check(plan, reference, queries)?;
+    let mut clock = Clock::default();
+    control.begin(control::Stage::Survey, 2 * reference.len() as u64);
+    let scan = CpuScan::new(reference, control)?;
+    let found = facts(reference, scan.frame(), control)?;
+    clock.lap("survey");
+    let mut solver = plan.hull.then(|| Solver::new(reference, &scan, plan.settings(), control)).transpose()?;
+    clock.lap("whiten");
+    let unit = UnitReference::new(reference);
+    let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0).then(|| unit.scan(control)).transpose()?;
+    let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&scan as &dyn Scan, |scan| scan);
+    let search = (plan.neighbours > 0).then(|| Neighbours::new(reference, search_scan, plan.metric));
+    let nearest = search.as_ref().map(|search| reference_nearest(search, reference, plan.seed, control)).transpose()?;
+    clock.lap("reference_neighbours");
+    let mut facts = reference_facts(reference, &scan, found, solver.as_ref());
+    if let Some((median, sample)) = nearest {
+        facts.median_nearest = median;
+        facts.median_nearest_sample = sample;
+    }
+    let warnings = warnings(plan, &facts);
+    for warning in &warnings {
+        sink.warning(warning);
+    }
+    let self_test = match &mut solver {
+        Some(solver) if plan.self_test > 0 => Some(self_test(plan, solver, reference, control)?),
+        _ => None,
+    };
+    clock.lap("self_test");
+    let mut tally = Tally::default();
+    let mut work = Work { plan, solver, search, median: facts.median_nearest, control };
+    work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
+    let pool = work.solver.as_ref().map_or(0, |solver| solver.pool_rows() as u64);
+    let progress = control.progress();
+    Ok(Summary {
+        backend: format!("cpu, {} threads, {}", rayon::current_num_threads(), instruction_set()),
+        queries: queries.len() as u64,
+        reference: facts,
+        hull: plan.hull.then(|| tally.hull(pool)),
+        neighbours: (plan.neighbours > 0).then(|| tally.neighbours(plan)),
+        self_test,
+        warnings,
+        seconds: clock.seconds,
+        scan_gflop: progress.flop as f64 * 1e-9,
+        scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
+    })
+}
+
+/// What does not fit together.
+fn check(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
+    if reference.dim() != queries.dim() {
+        return Err(Error::Usage(format!(
+            "the two sets have different dimensions: {} has {} columns, {} has {}; both must come from the same space",
+            reference.name(),
+            reference.dim(),
+            queries.name(),
+            queries.dim()
+        )));
+    }
+    if !(plan.tolerance > 0.0 && plan.tolerance < 1.0) {
+        return Err(Error::Usage(format!("the tolerance is {}; it must lie between 0 and 1", plan.tolerance)));
+    }
+    if plan.gap.is_some_and(|gap| !(gap > 0.0 && gap < 1.0)) {
+        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
+    }
+    if plan.max_rounds == 0 {
+        return Err(Error::Usage("the number of rounds must be at least 1".into()));
+    }
+    if !plan.hull && plan.neighbours == 0 {
+        return Err(Error::Usage("nothing is left to do: both verdicts and neighbours are turned off".into()));
+    }
+    if !plan.hull && (plan.gap.is_some() || plan.self_test > 0) {
+        return Err(Error::Usage("the distance to the hull and the self-test need hull verdicts".into()));
+    }
+    Ok(())
+}
+
+impl Plan {
+    fn settings(&self) -> Settings {
+        Settings { tolerance: self.tolerance, max_rounds: self.max_rounds, gap: self.gap }
+    }
+}
+
+/// Wall time by stage.
+struct Clock {
+    last: Instant,
+    seconds: BTreeMap<String, f64>,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Clock { last: Instant::now(), seconds: BTreeMap::new() }
+    }
+}
+
+impl Clock {
+    /// Add the time since the last lap to a stage.
+    fn lap(&mut self, stage: &str) {
+        let now = Instant::now();
+        *self.seconds.entry(stage.into()).or_default() += (now - self.last).as_secs_f64();
+        self.last = now;
+    }
+}
+
+/// The widest vector instructions that the scan uses here.
+fn instruction_set() -> String {
+    format!("{:?}", pulp::Arch::new())
+        .split(['(', ' '])
+        .next()
+        .map_or_else(|| "scalar".into(), |name| match name {
+            "V4" => "AVX-512".into(),
+            "V3" => "AVX2".into(),
+            "Scalar" => "scalar".into(),
+            other => other.to_string(),
+        })
+}
+
+/// A seeded sample of at most `most` row indices, ascending.
+fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut sample = rand::seq::index::sample(&mut random, rows, most.min(rows)).into_vec();
+    sample.sort_unstable();
+    sample
+}
+
+/// Median leave-one-out nearest distance of a sample, and the sample's size.
+fn reference_nearest(
+    search: &Neighbours<'_>,
+    reference: &dyn Rows,
+    seed: u64,
+    control: &Control,
+) -> Result<(Option<f64>, u64)> {
+    let sample = sample(reference.len(), NEAREST_SAMPLE, seed);
+    let mut nearest = Vec::new();
+    for part in sample.chunks((BLOCK_BYTES / 8 / reference.dim()).max(1)) {
+        nearest.extend(search.nearest_others(part, control)?);
+    }
+    Ok((quantiles(&mut nearest).map(|all| all.median), sample.len() as u64))
+}
+
+fn reference_facts(
+    reference: &dyn Rows,
+    scan: &CpuScan<'_>,
+    found: Facts,
+    solver: Option<&Solver<'_>>,
+) -> ReferenceFacts {
+    ReferenceFacts {
+        rows: reference.len() as u64,
+        dim: reference.dim() as u64,
+        affine_rank: solver.and_then(|solver| solver.affine().rank).map(|rank| rank as u64),
+        constant_columns: found.constant_columns,
+        duplicate_columns: found.duplicate_columns,
+        duplicate_rows: found.duplicate_rows,
+        constant_norm: found.constant_norm,
+        radius: scan.frame().reference_radius(),
+        median_nearest: None,
+        median_nearest_sample: 0,
+    }
+}
+
+/// What a reader must know before believing a rate.
+fn warnings(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if plan.hull {
+        if let Some(rank) = facts.affine_rank {
+            if rank < facts.dim {
+                warnings.push(format!(
+                    "the reference has affine rank {rank} of {}: any query off that subspace is outside by equality alone",
+                    facts.dim
+                ));
+            }
+            if facts.rows <= facts.dim {
+                warnings.push(format!(
+                    "{} rows in {} dimensions span at most {} of them: with so few rows the hull has no interior",
+                    facts.rows,
+                    facts.dim,
+                    facts.rows - 1
+                ));
+            } else if facts.rows <= rank {
+                warnings.push(format!("only {} rows for an affine rank of {rank}", facts.rows));
+            }
+        }
+        if let Some(norm) = facts.constant_norm {
+            warnings.push(format!(
+                "all reference rows have the norm {norm:.6}: points on a sphere are never inside each other's hull, so verdicts on rows of that norm say nothing"
+            ));
+        }
+        if facts.constant_columns > 0 {
+            warnings.push(format!(
+                "{} of {} columns are constant in the reference: a query that differs there is outside",
+                facts.constant_columns, facts.dim
+            ));
+        }
+        if facts.duplicate_columns > 0 {
+            warnings.push(format!("{} columns repeat an earlier column", facts.duplicate_columns));
+        }
+    }
+    if facts.duplicate_rows > 0 {
+        warnings.push(format!("{} of {} reference rows repeat an earlier row", facts.duplicate_rows, facts.rows));
+    }
+    if facts.median_nearest == Some(0.0) {
+        warnings.push("at least half of the reference rows repeat another: nearest_ratio is undefined".into());
+    }
+    warnings
+}
+
+/// Reference rows asked about their own set, and about the set without them.
+fn self_test(plan: &Plan, solver: &mut Solver<'_>, reference: &dyn Rows, control: &Control) -> Result<SelfTest> {
+    let d = reference.dim();
+    let rows = sample(reference.len(), plan.self_test, plan.seed);
+    control.begin(control::Stage::SelfTest, 2 * rows.len() as u64);
+    let mut with = Tally::default();
+    let mut without = Tally::default();
+    for part in rows.chunks(block(d)) {
+        let mut values = vec![0.0; part.len() * d];
+        reference.gather(part, &mut values)?;
+        with.hull_answers(&solver.answer(&values, None, control)?);
+        if reference.len() > 1 {
+            without.hull_answers(&solver.answer(&values, Some(part), control)?);
+        }
+    }
+    Ok(SelfTest {
+        rows: rows.len() as u64,
+        inside: with.inside,
+        leave_one_out_inside: without.inside,
+        leave_one_out_outside: without.outside,
+        leave_one_out_undecided: without.undecided,
+        leave_one_out_interval95: wilson95(without.outside, rows.len() as u64),
+    })
+}
+
+/// Queries of a block.
+fn block(d: usize) -> usize {
+    (BLOCK_BYTES / 8 / d).clamp(BLOCK_LEAST, BLOCK_MOST)
+}
+
+/// The engines that answer blocks of queries.
+struct Work<'p, 'r> {
+    plan: &'p Plan,
+    solver: Option<Solver<'r>>,
+    search: Option<Neighbours<'r>>,
+    median: Option<f64>,
+    control: &'p Control,
+}
+
+impl Work<'_, '_> {
+    /// All queries, block by block.
+    fn blocks(
+        &mut self,
+        reference: &dyn Rows,
+        queries: &dyn Rows,
+        sink: &mut dyn Sink,
+        tally: &mut Tally,
+        clock: &mut Clock,
+    ) -> Result<()> {
+        let d = queries.dim();
+        let stage = if self.plan.hull { control::Stage::Hull } else { control::Stage::Neighbours };
+        self.control.begin(stage, queries.len() as u64);
+        let mut values = Vec::new();
+        for first in (0..queries.len()).step_by(block(d)) {
+            let count = block(d).min(queries.len() - first);
+            values.resize(count * d, 0.0);
+            queries.read_f64(first, &mut values)?;
+            clock.lap("read_queries");
+            let answers = match &mut self.solver {
+                Some(solver) => solver.answer(&values, None, self.control)?,
+                None => Vec::new(),
+            };
+            clock.lap("hull");
+            let near = match &self.search {
+                Some(search) => search.nearest(&values, self.plan.neighbours, self.control)?,
+                None => Vec::new(),
+            };
+            if self.solver.is_none() {
+                self.control.advance(count as u64);
+            }
+            clock.lap("neighbours");
+            let records = self.records(first, count, answers, near, reference, queries);
+            tally.records(&records);
+            sink.records(&records)?;
+            clock.lap("write");
+        }
+        Ok(())
+    }
+
+    fn records(
+        &self,
+        first: usize,
+        count: usize,
+        answers: Vec<Answer>,
+        near: Vec<Vec<Near>>,
+        reference: &dyn Rows,
+        queries: &dyn Rows,
+    ) -> Vec<Record> {
+        let mut answers = answers.into_iter();
+        let mut near = near.into_iter();
+        (first..first + count)
+            .map(|query| {
+                let neighbours: Vec<Neighbour> = near
+                    .next()
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(row, distance)| Neighbour { row: reference.number(row), distance })
+                    .collect();
+                let median = self.median.filter(|&median| median > 0.0 && self.plan.metric != Metric::Dot);
+                let ratio = neighbours.first().zip(median).map(|(nearest, median)| nearest.distance / median);
+                Record {
+                    query: queries.number(query),
+                    hull: answers.next(),
+                    neighbours,
+                    nearest_ratio: ratio.unwrap_or(f64::NAN),
+                }
+            })
+            .collect()
+    }
+}
+
+/// What a summary needs of the records.
+#[derive(Default)]
+struct Tally {
+    inside: u64,
+    outside: u64,
+    undecided: u64,
+    scans: u64,
+    rounds: u64,
+    stages: BTreeMap<Stage, u64>,
+    reasons: BTreeMap<Reason, u64>,
+    margins: Vec<f64>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    nearest: Vec<f64>,
+    ratios: Vec<f64>,
+}
+
+/// The name that a unit variant is written with.
+fn name(value: impl Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+}
+
+impl Tally {
+    fn records(&mut self, records: &[Record]) {
+        for record in records {
+            if let Some(answer) = &record.hull {
+                self.hull_answers(std::slice::from_ref(answer));
+            }
+            self.nearest.extend(record.neighbours.first().map(|near| near.distance));
+            self.ratios.extend(Some(record.nearest_ratio).filter(|ratio| ratio.is_finite()));
+        }
+    }
+
+    fn hull_answers(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            match answer.verdict {
+                Verdict::Inside => self.inside += 1,
+                Verdict::Outside => {
+                    self.outside += 1;
+                    self.margins.push(answer.margin);
+                }
+                Verdict::Undecided => self.undecided += 1,
+            }
+            self.scans += u64::from(answer.scans);
+            self.rounds = self.rounds.max(u64::from(answer.scans));
+            *self.stages.entry(answer.stage).or_default() += 1;
+            if let Some(reason) = answer.reason {
+                *self.reasons.entry(reason).or_default() += 1;
+            }
+            if let Some(distance) = answer.distance {
+                self.lower.push(distance.lower);
+                self.upper.push(distance.upper);
+            }
+        }
+    }
+
+    fn hull(&mut self, pool: u64) -> HullSummary {
+        let total = self.inside + self.outside + self.undecided;
+        HullSummary {
+            inside: self.inside,
+            outside: self.outside,
+            undecided: self.undecided,
+            extrapolation_rate: self.outside as f64 / total.max(1) as f64,
+            interval95: wilson95(self.outside, total),
+            scans_per_query: self.scans as f64 / total.max(1) as f64,
+            rounds: self.rounds,
+            pool,
+            settled_by: self.stages.iter().map(|(stage, count)| (name(stage), *count)).collect(),
+            undecided_because: self.reasons.iter().map(|(reason, count)| (name(reason), *count)).collect(),
+            margin: quantiles(&mut self.margins),
+            distance_lower: quantiles(&mut self.lower),
+            distance_upper: quantiles(&mut self.upper),
+        }
+    }
+
+    fn neighbours(&mut self, plan: &Plan) -> NeighbourSummary {
+        NeighbourSummary {
+            k: plan.neighbours as u64,
+            metric: plan.metric,
+            nearest_distance: quantiles(&mut self.nearest),
+            nearest_ratio: quantiles(&mut self.ratios),
+        }
+    }
 }

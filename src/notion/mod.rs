@@ -1,0 +1,4 @@
+//! Other answers to "inside?", one file each. They see [`Rows`](crate::rows::Rows) and a
+//! [`Scan`](crate::scan::Scan), never the hull solver's insides.
+
+pub mod neighbours;

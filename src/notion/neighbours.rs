@@ -1,0 +1,276 @@
+//! The k nearest reference rows, exactly.
+//!
+//! The f32 scan proposes a few more rows than k; their distances are computed again in f64 from the stored values
+//! (from differences, so near-duplicates keep their digits). A row that was not proposed scores at most the last
+//! proposed score plus the scan's proven error, so its distance is bounded from below; if the k-th exact distance
+//! is under that bound the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands
+//! of exact duplicates, all distances are computed in f64. Ties go to the lower row number.
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::rounding::{U32, U64, gamma};
+use crate::scan::{Batch, CpuScan, Frame, Scan, map_chunks};
+use crate::space::{Unit, normalise};
+use rayon::prelude::*;
+
+/// How nearness is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// |x - q|.
+    #[default]
+    Euclidean,
+    /// 1 - cos(x, q); a zero vector has cosine 0 with everything.
+    Cosine,
+    /// -<x, q>.
+    Dot,
+}
+
+/// A near reference row: its index in the reference, and its distance in the metric asked for.
+pub type Near = (usize, f64);
+
+/// Rows proposed beyond k at first, and the factor by which proposals grow where that proves too few.
+const SPARE: usize = 4;
+const GROWTH: usize = 8;
+
+/// Proposals beyond this cost more than computing every distance.
+const MOST: usize = 1024;
+
+/// A direction longer than this (in the frame, where rows are about as long as their dimension's root) would
+/// leave the range in which f32 scores are exact to the bound.
+const LONGEST: f64 = 1e15;
+
+/// Exact nearest-neighbour search over one reference set.
+pub struct Neighbours<'a> {
+    rows: &'a dyn Rows,
+    metric: Metric,
+    scan: &'a dyn Scan,
+}
+
+/// A reference set as cosine search needs it: unit rows and a scan of their own.
+pub struct UnitReference<'a> {
+    rows: Unit<'a>,
+}
+
+impl<'a> UnitReference<'a> {
+    /// A view of the rows; nothing is copied.
+    pub fn new(rows: &'a dyn Rows) -> Self {
+        UnitReference { rows: Unit(rows) }
+    }
+
+    /// The scan over the unit rows.
+    pub fn scan(&self, control: &Control) -> Result<CpuScan<'_>> {
+        CpuScan::new(&self.rows, control)
+    }
+}
+
+/// A query as the scan takes it.
+struct Posed {
+    direction: Vec<f32>,
+    /// Beyond the scan's range: compute every distance.
+    wild: bool,
+    /// Length of the direction before rounding to f32.
+    norm: f64,
+}
+
+impl<'a> Neighbours<'a> {
+    /// Search `rows` with `scan`, which scans the same rows, or for [`Metric::Cosine`] the unit rows of
+    /// [`UnitReference`].
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
+        Neighbours { rows, metric, scan }
+    }
+
+    /// The k nearest rows of each query (B x d, raw values), nearest first; min(k, N) each.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn nearest(&self, raw: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
+        let d = self.rows.dim();
+        let k = k.min(self.rows.len());
+        let mut queries = raw.to_vec();
+        if self.metric == Metric::Cosine {
+            normalise(&mut queries, d);
+        }
+        let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
+        let mut answers: Vec<Vec<Near>> = vec![Vec::new(); posed.len()];
+        let (wild, mut open): (Vec<usize>, Vec<usize>) = (0..posed.len()).partition(|&b| posed[b].wild);
+        let mut proposals = (k + SPARE + k / 8).min(self.rows.len());
+        let mut left = wild;
+        while !open.is_empty() {
+            open = self.propose(&queries, &posed, &open, k, proposals, &mut answers, control)?;
+            if proposals >= MOST.max(2 * k) {
+                break;
+            }
+            proposals = (proposals * GROWTH).min(self.rows.len());
+        }
+        left.extend(open);
+        for b in left {
+            answers[b] = self.all_distances(&queries[b * d..(b + 1) * d], k, control)?;
+        }
+        Ok(answers)
+    }
+
+    /// The direction that ranks rows by nearness to q, in the scan's frame.
+    fn pose(&self, query: &[f64]) -> Posed {
+        let frame = self.scan.frame();
+        let each = query.iter().zip(&frame.centre).zip(&frame.scale);
+        let exact: Vec<f64> = match self.metric {
+            Metric::Euclidean => each.map(|((q, m), s)| (q - m) * frame.euclid / s * frame.euclid).collect(),
+            Metric::Cosine | Metric::Dot => {
+                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
+                let unit = if longest > 0.0 { longest } else { 1.0 };
+                each.map(|((q, _), s)| q / unit / s * frame.euclid).collect()
+            }
+        };
+        let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
+        Posed {
+            direction: exact.iter().map(|&v| v as f32).collect(),
+            wild: norm.is_nan() || norm > LONGEST,
+            norm,
+        }
+    }
+
+    /// Scan for `proposals` rows each; answers what that proves and returns the queries it does not.
+    #[allow(clippy::too_many_arguments)]
+    fn propose(
+        &self,
+        queries: &[f64],
+        posed: &[Posed],
+        open: &[usize],
+        k: usize,
+        proposals: usize,
+        answers: &mut [Vec<Near>],
+        control: &Control,
+    ) -> Result<Vec<usize>> {
+        let d = self.rows.dim();
+        let c = if self.metric == Metric::Euclidean { 1.0 } else { 0.0 };
+        let directions: Vec<f32> = open.iter().flat_map(|&b| posed[b].direction.iter().copied()).collect();
+        let bias = vec![c; open.len()];
+        let hits = self.scan.scan(&Batch { directions: &directions, bias: &bias, k: proposals }, control)?;
+        let judged: Vec<(Vec<Near>, bool)> = open
+            .par_iter()
+            .enumerate()
+            .map(|(place, &b)| {
+                let query = &queries[b * d..(b + 1) * d];
+                let (scores, rows) = hits.of(place);
+                let mut near = self.distances(query, rows)?;
+                near.truncate(k);
+                let proved = rows.len() == self.rows.len()
+                    || near.last().is_none_or(|last| last.1 < self.beyond(query, &posed[b], scores));
+                Ok((near, proved))
+            })
+            .collect::<Result<_>>()?;
+        let mut rest = Vec::new();
+        for (&b, (near, proved)) in open.iter().zip(judged) {
+            if proved {
+                answers[b] = near;
+            } else {
+                rest.push(b);
+            }
+        }
+        Ok(rest)
+    }
+
+    /// A lower bound on the distance of every row that was not proposed.
+    fn beyond(&self, query: &[f64], posed: &Posed, scores: &[f32]) -> f64 {
+        let Some(&last) = scores.last() else { return f64::INFINITY };
+        let frame = self.scan.frame();
+        let c = if self.metric == Metric::Euclidean { 1.0 } else { 0.0 };
+        // The scan's own error, and the rounding of the direction to f32.
+        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c) + U32 * 1.001 * posed.norm * frame.radius;
+        let best = f64::from(last) + error;
+        match self.metric {
+            Metric::Euclidean => {
+                let square: f64 =
+                    query.iter().zip(&frame.centre).map(|(q, m)| ((q - m) * frame.euclid).powi(2)).sum();
+                let rounding = gamma(query.len() + 4, U64) * (square + frame.euclid_radius.powi(2));
+                (square - 2.0 * best - rounding).max(0.0).sqrt() / frame.euclid * (1.0 - 1e-12)
+            }
+            Metric::Cosine | Metric::Dot => {
+                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
+                let unit = if longest > 0.0 { longest } else { 1.0 };
+                let offset: f64 = query.iter().zip(&frame.centre).map(|(q, m)| q * m).sum();
+                let lengths: f64 = query.iter().zip(&frame.centre).map(|(q, m)| (q * m).abs()).sum();
+                let product = offset + best * unit / frame.euclid;
+                let rounding = gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs());
+                let constant = if self.metric == Metric::Cosine { 1.0 } else { 0.0 };
+                constant - product - rounding
+            }
+        }
+    }
+
+    /// Exact distances of some rows, sorted: distance ascending, row ascending.
+    fn distances(&self, query: &[f64], rows: &[usize]) -> Result<Vec<Near>> {
+        let d = query.len();
+        let mut values = vec![0.0; rows.len() * d];
+        self.rows.gather(rows, &mut values)?;
+        let each = rows.iter().zip(values.chunks_exact_mut(d));
+        let mut near: Vec<Near> = each.map(|(&row, x)| (row, self.distance(query, x))).collect();
+        sort(&mut near);
+        Ok(near)
+    }
+
+    /// The distance of one row, whose values are used up; a query for cosine is already of unit length.
+    fn distance(&self, query: &[f64], x: &mut [f64]) -> f64 {
+        match self.metric {
+            Metric::Euclidean => distance(x, query),
+            Metric::Dot => -x.iter().zip(query).map(|(x, q)| x * q).sum::<f64>(),
+            Metric::Cosine => {
+                if x.iter().all(|&v| v == 0.0) || query.iter().all(|&v| v == 0.0) {
+                    return 1.0;
+                }
+                normalise(x, query.len());
+                0.5 * x.iter().zip(query).map(|(x, q)| (x - q).powi(2)).sum::<f64>()
+            }
+        }
+    }
+
+    /// The k nearest of all rows, every distance in f64.
+    fn all_distances(&self, query: &[f64], k: usize, control: &Control) -> Result<Vec<Near>> {
+        let d = query.len();
+        let parts = map_chunks(self.rows, control, |first, values| {
+            let mut values = values.to_vec();
+            let each = (first..).zip(values.chunks_exact_mut(d));
+            let mut near: Vec<Near> = each.map(|(row, x)| (row, self.distance(query, x))).collect();
+            sort(&mut near);
+            near.truncate(k);
+            near
+        })?;
+        let mut near: Vec<Near> = parts.into_iter().flatten().collect();
+        sort(&mut near);
+        near.truncate(k);
+        Ok(near)
+    }
+
+    /// The distance of each given row to its nearest other row (leave-one-out).
+    pub fn nearest_others(&self, sample: &[usize], control: &Control) -> Result<Vec<f64>> {
+        let d = self.rows.dim();
+        let mut values = vec![0.0; sample.len() * d];
+        self.rows.gather(sample, &mut values)?;
+        let near = self.nearest(&values, 2, control)?;
+        let each = sample.iter().zip(near);
+        Ok(each.filter_map(|(&row, near)| near.into_iter().find(|n| n.0 != row)).map(|n| n.1).collect())
+    }
+
+    /// The frame of the scan that serves this search.
+    pub fn frame(&self) -> &Frame {
+        self.scan.frame()
+    }
+}
+
+fn sort(near: &mut [Near]) {
+    near.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+}
+
+/// |x - q|, from differences; scaled where squares would leave the range of f64.
+fn distance(x: &[f64], q: &[f64]) -> f64 {
+    let square: f64 = x.iter().zip(q).map(|(x, q)| (x - q) * (x - q)).sum();
+    if square > 1e-280 && square < 1e300 {
+        return square.sqrt();
+    }
+    let largest = x.iter().zip(q).fold(0f64, |most, (x, q)| most.max((x - q).abs()));
+    if largest == 0.0 {
+        return 0.0;
+    }
+    largest * x.iter().zip(q).map(|(x, q)| ((x - q) / largest).powi(2)).sum::<f64>().sqrt()
+}

@@ -1,0 +1,47 @@
+//! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver.
+
+pub mod lp;
+pub mod naive;
+pub mod scripted;
+pub mod suite;
+
+use hullscope::control::Control;
+use hullscope::hull::{Answer, Settings, Solver};
+use hullscope::rows::{Memory, Rows};
+use hullscope::scan::{CpuScan, Scan};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// A seeded generator.
+pub fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Standard normal numbers.
+pub fn gaussian(count: usize, seed: u64) -> Vec<f64> {
+    let mut random = random(seed);
+    (0..count).map(|_| StandardNormal.sample(&mut random)).collect()
+}
+
+/// Rows in memory, in f64.
+pub fn rows(d: usize, values: &[f64]) -> Memory {
+    Memory::from_f64("rows", d, values.to_vec())
+}
+
+/// Verdicts from the solver on the CPU scan, each certificate re-checked.
+pub fn verdicts(reference: &dyn Rows, queries: &[f64], settings: Settings) -> Vec<Answer> {
+    let control = Control::default();
+    let scan = CpuScan::new(reference, &control).unwrap();
+    verdicts_with(reference, &scan, queries, settings)
+}
+
+/// The same with a given scan.
+pub fn verdicts_with(reference: &dyn Rows, scan: &dyn Scan, queries: &[f64], settings: Settings) -> Vec<Answer> {
+    let mut solver = Solver::new(reference, scan, settings, &Control::default()).unwrap();
+    let answers = solver.answer(queries, None, &Control::default()).unwrap();
+    for (answer, query) in answers.iter().zip(queries.chunks_exact(reference.dim())) {
+        naive::certificate_holds(reference, query, answer, settings.tolerance);
+    }
+    answers
+}

@@ -1,0 +1,143 @@
+//! Scans that misbehave on purpose: planted faults that the suite must catch, and errors as bad as allowed.
+
+use super::naive::{Naive, best};
+use hullscope::control::Control;
+use hullscope::rows::Rows;
+use hullscope::scan::{Batch, Frame, Hits, Scan};
+use std::sync::Mutex;
+
+/// One mistake that an engine could make.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Fault {
+    /// The last row is never looked at.
+    LastRowLost,
+    /// Row numbers are one too high.
+    OffByOne,
+    /// Of equal scores the higher row comes first.
+    TieTheWrongWay,
+    /// A call answers the directions of the call before.
+    StaleBuffer,
+    /// One score is off by a thousandth.
+    ScoreOff,
+    /// The bias of the nearest score is left out.
+    BiasForgotten,
+    /// One answer too few.
+    ShortList,
+}
+
+/// The naive scan with one fault.
+pub struct Faulty {
+    inner: Naive,
+    fault: Fault,
+    before: Mutex<Option<Hits>>,
+}
+
+impl Faulty {
+    pub fn new(rows: &dyn Rows, fault: Fault) -> Self {
+        Faulty { inner: Naive::new(rows), fault, before: Mutex::new(None) }
+    }
+}
+
+impl Scan for Faulty {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        self.inner.frame()
+    }
+
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
+        let last = self.len() - 1;
+        let unbiased = vec![0.0; batch.bias.len()];
+        let mut hits = match self.fault {
+            Fault::BiasForgotten => self.inner.scan(&Batch { bias: &unbiased, ..*batch }, control)?,
+            _ => self.inner.scan(batch, control)?,
+        };
+        match self.fault {
+            Fault::LastRowLost => {
+                for (score, row) in hits.scores.iter_mut().zip(&mut hits.rows) {
+                    if *row == last && last > 0 {
+                        (*score, *row) = (*score - 1.0, 0);
+                    }
+                }
+            }
+            Fault::OffByOne => hits.rows.iter_mut().for_each(|row| *row = (*row + 1).min(last)),
+            Fault::TieTheWrongWay => {
+                for b in 0..batch.bias.len() {
+                    for slot in b * hits.k + 1..(b + 1) * hits.k {
+                        if hits.scores[slot] == hits.scores[slot - 1] {
+                            hits.rows.swap(slot, slot - 1);
+                        }
+                    }
+                }
+            }
+            Fault::StaleBuffer => {
+                let mut before = self.before.lock().unwrap();
+                let stale = before.replace(hits.clone());
+                if let Some(stale) = stale.filter(|stale| stale.scores.len() == hits.scores.len()) {
+                    hits = stale;
+                }
+            }
+            Fault::ScoreOff => hits.scores[0] += 1e-3,
+            Fault::ShortList if hits.k > 1 => {
+                hits.k -= 1;
+                let keep = |slot: &usize| slot % (hits.k + 1) != hits.k;
+                hits.scores = (0..hits.scores.len()).filter(keep).map(|slot| hits.scores[slot]).collect();
+                hits.rows = (0..hits.rows.len()).filter(keep).map(|slot| hits.rows[slot]).collect();
+            }
+            Fault::ShortList | Fault::BiasForgotten => {}
+        }
+        Ok(hits)
+    }
+
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        self.inner.error_bound(norm, c)
+    }
+}
+
+/// A scan whose every score is wrong by almost all that its stated bound allows, the best rows downwards and the
+/// others upwards, so that the ranking is as wrong as it may be.
+pub struct Worst {
+    inner: Naive,
+    /// The stated bound, as a share of radius times norm.
+    share: f64,
+}
+
+impl Worst {
+    pub fn new(rows: &dyn Rows, share: f64) -> Self {
+        Worst { inner: Naive::new(rows), share }
+    }
+}
+
+impl Scan for Worst {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        self.inner.frame()
+    }
+
+    fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
+        let k = batch.k.min(self.len());
+        let mut hits = Hits { k, scores: Vec::new(), rows: Vec::new() };
+        for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {
+            let norm = direction.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt();
+            // What is left of the bound covers the rounding of the stated score to f32.
+            let error = 0.99 * self.share * self.frame().radius * norm;
+            let scores = self.inner.scores(direction, c);
+            let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let moved = scores.iter().map(|s| if *s > highest - error { s - error } else { s + error });
+            for (score, row) in best(moved, k) {
+                hits.scores.push(score);
+                hits.rows.push(row);
+            }
+        }
+        Ok(hits)
+    }
+
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        self.share * self.frame().radius * norm + self.inner.error_bound(norm, c)
+    }
+}
