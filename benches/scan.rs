@@ -4,64 +4,16 @@
 //! whole N x B matrix, GFLOP/s of the scan with its top-k, and their ratio (the goal is at least 0.80). The two
 //! are measured in turn, so that a noisy machine disturbs both; the figures are medians.
 
+mod common;
+
+use common::{gaussian, median, sgemm, time};
 use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{Batch, CpuScan, Scan};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, StandardNormal};
-use std::time::Instant;
 
 const N: usize = 200_000;
 const B: usize = 2_048;
 const REPEATS: usize = 5;
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
-
-/// Standard normal numbers.
-fn gaussian(count: usize, seed: u64) -> Vec<f32> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    (0..count).map(|_| StandardNormal.sample(&mut random)).collect()
-}
-
-fn time(work: impl FnOnce()) -> f64 {
-    let started = Instant::now();
-    work();
-    started.elapsed().as_secs_f64()
-}
-
-/// One call of the gemm crate on all threads: scores = X W^T, written out.
-fn sgemm(x: &[f32], w: &[f32], d: usize, out: &mut [f32]) {
-    let (n, b) = (x.len() / d, w.len() / d);
-    assert_eq!(out.len(), n * b);
-    // SAFETY: x is n x d, w is b x d and out is n x b (asserted or by construction), all row-major.
-    unsafe {
-        gemm::gemm(
-            n,
-            b,
-            d,
-            out.as_mut_ptr(),
-            1,
-            b as isize,
-            false,
-            x.as_ptr(),
-            1,
-            d as isize,
-            w.as_ptr(),
-            d as isize,
-            1,
-            0.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::Rayon(0),
-        );
-    }
-}
 
 fn main() {
     println!("| d | k | sgemm GFLOP/s | scan GFLOP/s | ratio |\n|--|--|--|--|--|");
@@ -78,9 +30,14 @@ fn main() {
         for _ in 0..REPEATS {
             times[0].push(time(|| sgemm(&x, &w, d, &mut product)));
             for (slot, k) in [(1, 1), (2, 10)] {
-                let batch = Batch { directions: &w, bias: &bias, k };
+                let batch = Batch {
+                    directions: &w,
+                    bias: &bias,
+                    k,
+                };
                 times[slot].push(time(|| {
-                    scan.scan(&batch, &control).expect("in-memory rows can be read");
+                    scan.scan(&batch, &control)
+                        .expect("in-memory rows can be read");
                 }));
             }
         }

@@ -64,7 +64,11 @@ impl Control {
 
     /// [`Error::Interrupted`] once [`Control::stop`] was called.
     pub fn check(&self) -> Result<()> {
-        if self.stop.load(Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+        if self.stop.load(Relaxed) {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Enter a stage of `total` units (0: unknown).
@@ -90,13 +94,13 @@ impl Control {
     /// Count the operations (a multiply and an add are two) and wall time of a scan.
     pub fn scanned(&self, flop: u64, time: Duration) {
         self.flop.fetch_add(flop, Relaxed);
-        self.scan_nanoseconds.fetch_add(time.as_nanos() as u64, Relaxed);
+        self.scan_nanoseconds
+            .fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
     /// All counters as of now.
     pub fn progress(&self) -> Progress {
-        let stages =
-            [
+        let stages = [
             Stage::Read,
             Stage::Survey,
             Stage::SelfTest,

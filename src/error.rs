@@ -77,11 +77,20 @@ impl Error {
         what: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Error::Input { input: input.into(), place, what: what.into(), advice: advice.into() }
+        Error::Input {
+            input: input.into(),
+            place,
+            what: what.into(),
+            advice: advice.into(),
+        }
     }
 
     /// An I/O failure while doing `action` to `path`.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Error::Io { action, path: path.as_ref().to_path_buf(), source }
+        Error::Io {
+            action,
+            path: path.as_ref().to_path_buf(),
+            source,
+        }
     }
 }

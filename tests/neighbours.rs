@@ -9,17 +9,30 @@ use hullscope::scan::CpuScan;
 fn search(reference: &dyn Rows, queries: &[f64], k: usize) -> Vec<Vec<(usize, f64)>> {
     let control = Control::default();
     let scan = CpuScan::new(reference, &control).unwrap();
-    Neighbours::new(reference, &scan, Metric::Euclidean).nearest(queries, k, &control).unwrap()
+    Neighbours::new(reference, &scan, Metric::Euclidean)
+        .nearest(queries, k, &control)
+        .unwrap()
 }
 
 fn agrees_with_brute_force(reference: &dyn Rows, queries: &[f64], k: usize) {
     let found = search(reference, queries, k);
-    for (query, (found, q)) in found.iter().zip(queries.chunks_exact(reference.dim())).enumerate() {
+    for (query, (found, q)) in found
+        .iter()
+        .zip(queries.chunks_exact(reference.dim()))
+        .enumerate()
+    {
         let expected = naive::nearest(reference, q, k);
         let rows: Vec<usize> = expected.iter().map(|e| e.1).collect();
-        assert_eq!(found.iter().map(|f| f.0).collect::<Vec<_>>(), rows, "query {query}");
+        assert_eq!(
+            found.iter().map(|f| f.0).collect::<Vec<_>>(),
+            rows,
+            "query {query}"
+        );
         for (found, expected) in found.iter().zip(&expected) {
-            assert!((found.1 - expected.0).abs() <= 1e-12 * expected.0, "{found:?} {expected:?}");
+            assert!(
+                (found.1 - expected.0).abs() <= 1e-12 * expected.0,
+                "{found:?} {expected:?}"
+            );
         }
     }
 }
@@ -30,14 +43,23 @@ fn far_from_the_origin() {
     for offset in [0.0, 100.0, 1e3, 1e4] {
         let shift = |v: Vec<f64>| -> Vec<f32> { v.iter().map(|v| (v + offset) as f32).collect() };
         let reference = Memory::from_f32("far", d, shift(gaussian(n * d, 1)));
-        let queries: Vec<f64> = shift(gaussian(300 * d, 2)).iter().map(|&v| f64::from(v)).collect();
+        let queries: Vec<f64> = shift(gaussian(300 * d, 2))
+            .iter()
+            .map(|&v| f64::from(v))
+            .collect();
         agrees_with_brute_force(&reference, &queries, 10);
     }
 }
 
 #[test]
 fn any_k_and_any_shape() {
-    for (n, d, k) in [(1, 1, 1), (5, 3, 9), (700, 2, 1), (700, 40, 64), (300, 7, 300)] {
+    for (n, d, k) in [
+        (1, 1, 1),
+        (5, 3, 9),
+        (700, 2, 1),
+        (700, 40, 64),
+        (300, 7, 300),
+    ] {
         agrees_with_brute_force(&rows(d, &gaussian(n * d, 3)), &gaussian(40 * d, 4), k);
     }
 }
@@ -66,9 +88,16 @@ fn a_reference_row_is_at_distance_zero_and_near_duplicates_keep_their_digits() {
 fn columns_of_very_different_scale() {
     let d = 5;
     let stretch = |v: Vec<f64>| -> Vec<f64> {
-        v.iter().enumerate().map(|(i, v)| v * 10f64.powi(3 * (i % d) as i32 - 6)).collect()
+        v.iter()
+            .enumerate()
+            .map(|(i, v)| v * 10f64.powi(3 * (i % d) as i32 - 6))
+            .collect()
     };
-    agrees_with_brute_force(&rows(d, &stretch(gaussian(900 * d, 7))), &stretch(gaussian(50 * d, 8)), 5);
+    agrees_with_brute_force(
+        &rows(d, &stretch(gaussian(900 * d, 7))),
+        &stretch(gaussian(50 * d, 8)),
+        5,
+    );
 }
 
 #[test]
@@ -90,8 +119,14 @@ fn cosine_and_dot() {
     let scan = CpuScan::new(&reference, &control).unwrap();
     let product = |x: &[f64], q: &[f64]| x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
     for metric in [Metric::Cosine, Metric::Dot] {
-        let engine = if metric == Metric::Cosine { &unit_scan } else { &scan };
-        let found = Neighbours::new(&reference, engine, metric).nearest(&queries, 7, &control).unwrap();
+        let engine = if metric == Metric::Cosine {
+            &unit_scan
+        } else {
+            &scan
+        };
+        let found = Neighbours::new(&reference, engine, metric)
+            .nearest(&queries, 7, &control)
+            .unwrap();
         for (found, q) in found.iter().zip(queries.chunks_exact(d)) {
             let mut expected: Vec<(f64, usize)> = x
                 .chunks_exact(d)
@@ -120,5 +155,8 @@ fn leave_one_out_skips_the_row_itself() {
     let control = Control::default();
     let scan = CpuScan::new(&reference, &control).unwrap();
     let search = Neighbours::new(&reference, &scan, Metric::Euclidean);
-    assert_eq!(search.nearest_others(&[0, 1, 2, 3], &control).unwrap(), [1.0, 0.0, 0.0, 4.0]);
+    assert_eq!(
+        search.nearest_others(&[0, 1, 2, 3], &control).unwrap(),
+        [1.0, 0.0, 0.0, 4.0]
+    );
 }

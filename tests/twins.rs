@@ -29,9 +29,16 @@ fn cpu_scan() {
 fn cpu_scan_on_one_and_on_three_threads() {
     let reference = rows(9, &gaussian(3000 * 9, 1));
     let directions: Vec<f32> = gaussian(70 * 9, 2).iter().map(|&v| v as f32).collect();
-    let batch = Batch { directions: &directions, bias: &[1.0; 70], k: 11 };
+    let batch = Batch {
+        directions: &directions,
+        bias: &[1.0; 70],
+        k: 11,
+    };
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| cpu(&reference).scan(&batch, &Control::default()).unwrap())
     };
     let one = on(1);
@@ -76,14 +83,22 @@ proptest! {
 /// The solver must use the stated bound, not trust the scores.
 #[test]
 fn verdicts_hold_under_the_worst_allowed_errors() {
-    for (d, n, share) in [(3, 60, 1e-6), (5, 300, 1e-4), (8, 200, 1e-3), (4, 500, 1e-2)] {
+    for (d, n, share) in [
+        (3, 60, 1e-6),
+        (5, 300, 1e-4),
+        (8, 200, 1e-3),
+        (4, 500, 1e-2),
+    ] {
         let reference = rows(d, &gaussian(n * d, 11));
         let queries: Vec<f64> = gaussian(150 * d, 12).iter().map(|v| 0.8 * v).collect();
         let right = verdicts(&reference, &queries, Settings::default());
         let scan = Worst::new(&reference, share);
         let found = verdicts_with(&reference, &scan, &queries, Settings::default());
         for (query, (right, found)) in right.iter().zip(&found).enumerate() {
-            assert_eq!(right.verdict, found.verdict, "query {query} of d={d}, share {share}");
+            assert_eq!(
+                right.verdict, found.verdict,
+                "query {query} of d={d}, share {share}"
+            );
         }
     }
 }

@@ -30,7 +30,11 @@ fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
         }
         // Flat: the last column repeats the first, for some queries too.
         2 => {
-            for (i, row) in x.chunks_exact_mut(d).chain(q.chunks_exact_mut(d)).enumerate() {
+            for (i, row) in x
+                .chunks_exact_mut(d)
+                .chain(q.chunks_exact_mut(d))
+                .enumerate()
+            {
                 if i < n || i % 2 == 0 {
                     row[d - 1] = row[0];
                 }
@@ -51,7 +55,10 @@ fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
                 let total: f64 = weights.iter().sum();
                 let stretch = 1.0 + 0.4 * (random.random::<f64>() - 0.5);
                 for j in 0..d {
-                    query[j] = stretch * (0..n).map(|i| weights[i] / total * x[i * d + j]).sum::<f64>();
+                    query[j] = stretch
+                        * (0..n)
+                            .map(|i| weights[i] / total * x[i * d + j])
+                            .sum::<f64>();
                 }
             }
         }
@@ -72,23 +79,41 @@ fn agree_with_a_linear_program_on_random_problems() {
             let range: Vec<f64> = (0..d)
                 .map(|j| {
                     let column = || x.iter().skip(j).step_by(d);
-                    column().copied().fold(f64::MIN, f64::max) - column().copied().fold(f64::MAX, f64::min)
+                    column().copied().fold(f64::MIN, f64::max)
+                        - column().copied().fold(f64::MAX, f64::min)
                 })
                 .map(|r| if r > 0.0 { r } else { 1.0 })
                 .collect();
-            let scale = |v: &[f64]| -> Vec<f64> { v.iter().enumerate().map(|(i, v)| v / range[i % d]).collect() };
-            let Some(reach) = lp::reach(d, &scale(&x), &scale(query)) else { continue };
+            let scale = |v: &[f64]| -> Vec<f64> {
+                v.iter()
+                    .enumerate()
+                    .map(|(i, v)| v / range[i % d])
+                    .collect()
+            };
+            let Some(reach) = lp::reach(d, &scale(&x), &scale(query)) else {
+                continue;
+            };
             if (reach - 1.0).abs() < 1e-5 {
                 continue;
             }
-            let expected = if reach > 1.0 { Verdict::Inside } else { Verdict::Outside };
+            let expected = if reach > 1.0 {
+                Verdict::Inside
+            } else {
+                Verdict::Outside
+            };
             assert_eq!(answer.verdict, expected, "seed {seed}, reach {reach}");
             compared += 1;
             inside += usize::from(reach > 1.0);
         }
     }
-    assert!(compared >= 2_000, "only {compared} problems were clear of the boundary");
-    assert!(inside > 400 && inside < compared - 400, "{inside} of {compared} inside: too one-sided a test");
+    assert!(
+        compared >= 2_000,
+        "only {compared} problems were clear of the boundary"
+    );
+    assert!(
+        inside > 400 && inside < compared - 400,
+        "{inside} of {compared} inside: too one-sided a test"
+    );
 }
 
 /// An invertible affine map of rows and queries.
@@ -102,7 +127,8 @@ fn mapped(d: usize, values: &[f64], seed: u64) -> Vec<f64> {
         .chunks_exact(d)
         .flat_map(|x| {
             let (map, shift) = (&map, &shift);
-            (0..d).map(move |i| shift[i] * 50.0 + (0..d).map(|j| map[i * d + j] * x[j]).sum::<f64>())
+            (0..d)
+                .map(move |i| shift[i] * 50.0 + (0..d).map(|j| map[i * d + j] * x[j]).sum::<f64>())
         })
         .collect()
 }
@@ -156,7 +182,14 @@ fn vertices_edges_and_facets() {
         let off = |v: &[f64], by: f64| -> Vec<f64> { v.iter().map(|v| v * (1.0 + by)).collect() };
         let mut below_edge = edge.clone();
         below_edge[d - 1] -= 1e-5;
-        let q = [facet.clone(), off(&facet, -1e-5), edge, vec![0.0; d], off(&facet, 1e-5)].concat();
+        let q = [
+            facet.clone(),
+            off(&facet, -1e-5),
+            edge,
+            vec![0.0; d],
+            off(&facet, 1e-5),
+        ]
+        .concat();
         let found = kinds(&plain(&reference, &q));
         assert_eq!(found[..4], [Verdict::Inside; 4], "d = {d}");
         assert_eq!(found[4], Verdict::Outside, "d = {d}");
@@ -171,18 +204,26 @@ fn one_row_and_equal_rows() {
     for n in [1, 7] {
         let reference = rows(3, &[2.0, -1.0, 5.0].repeat(n));
         let q = [2.0, -1.0, 5.0, 2.0, -1.0, 5.0001];
-        assert_eq!(kinds(&plain(&reference, &q)), [Verdict::Inside, Verdict::Outside]);
+        assert_eq!(
+            kinds(&plain(&reference, &q)),
+            [Verdict::Inside, Verdict::Outside]
+        );
     }
     // All at the origin: the radius is zero, and so is the tolerance.
     let origin = rows(2, &[0.0; 8]);
-    assert_eq!(kinds(&plain(&origin, &[0.0, 0.0, 1e-300, 0.0])), [Verdict::Inside, Verdict::Outside]);
+    assert_eq!(
+        kinds(&plain(&origin, &[0.0, 0.0, 1e-300, 0.0])),
+        [Verdict::Inside, Verdict::Outside]
+    );
 }
 
 #[test]
 fn fewer_rows_than_dimensions() {
     let d = 30;
     let x = gaussian(10 * d, 5);
-    let middle: Vec<f64> = (0..d).map(|j| (0..10).map(|i| x[i * d + j]).sum::<f64>() / 10.0).collect();
+    let middle: Vec<f64> = (0..d)
+        .map(|j| (0..10).map(|i| x[i * d + j]).sum::<f64>() / 10.0)
+        .collect();
     let mut beside = middle.clone();
     beside[3] += 1e-6;
     let found = plain(&rows(d, &x), &[middle, beside].concat());
@@ -193,18 +234,28 @@ fn fewer_rows_than_dimensions() {
 #[test]
 fn constant_and_repeated_columns() {
     let base = gaussian(400 * 3, 8);
-    let widen = |v: &[f64]| -> Vec<f64> { v.chunks_exact(3).flat_map(|x| [x[0], 7.5, x[1], x[0], x[2]]).collect() };
+    let widen = |v: &[f64]| -> Vec<f64> {
+        v.chunks_exact(3)
+            .flat_map(|x| [x[0], 7.5, x[1], x[0], x[2]])
+            .collect()
+    };
     let q: Vec<f64> = gaussian(60 * 3, 9).iter().map(|v| 0.8 * v).collect();
     let narrow = kinds(&plain(&rows(3, &base), &q));
     assert_eq!(narrow, kinds(&plain(&rows(5, &widen(&base)), &widen(&q))));
     let mut off = widen(&q[..3]);
     off[1] += 1e-7;
-    assert_eq!(kinds(&plain(&rows(5, &widen(&base)), &off)), [Verdict::Outside]);
+    assert_eq!(
+        kinds(&plain(&rows(5, &widen(&base)), &off)),
+        [Verdict::Outside]
+    );
 }
 
 #[test]
 fn bytes_with_ties() {
-    let x: Vec<u8> = gaussian(3000 * 6, 3).iter().map(|v| (128.0 + 2.0 * v) as u8).collect();
+    let x: Vec<u8> = gaussian(3000 * 6, 3)
+        .iter()
+        .map(|v| (128.0 + 2.0 * v) as u8)
+        .collect();
     let reference = Memory::from_u8("bytes", 6, x.clone());
     let wide: Vec<f64> = x.iter().map(|&v| f64::from(v)).collect();
     let on = plain(&reference, &wide[..600 * 6]);
@@ -218,7 +269,9 @@ fn two_thousand_dimensions() {
     let reference = Memory::from_f32("wide", d, x.iter().map(|&v| v as f32).collect());
     let mut exact = vec![0.0; 300 * d];
     reference.read_f64(0, &mut exact).unwrap();
-    let mixture: Vec<f64> = (0..d).map(|j| (0..40).map(|i| exact[i * d + j] / 40.0).sum()).collect();
+    let mixture: Vec<f64> = (0..d)
+        .map(|j| (0..40).map(|i| exact[i * d + j] / 40.0).sum())
+        .collect();
     let found = plain(&reference, &[mixture, gaussian(d, 14)].concat());
     assert_eq!(kinds(&found), [Verdict::Inside, Verdict::Outside]);
 }
@@ -229,7 +282,10 @@ fn misses_far_below_f32() {
     let d = 12;
     let x = gaussian(2000 * d, 17);
     let reference = rows(d, &x);
-    let gap = Settings { gap: Some(1e-6), ..Settings::default() };
+    let gap = Settings {
+        gap: Some(1e-6),
+        ..Settings::default()
+    };
     let far: Vec<f64> = gaussian(10 * d, 18).iter().map(|v| 3.0 * v).collect();
     for (query, answer) in far.chunks_exact(d).zip(verdicts(&reference, &far, gap)) {
         // Towards the hull until a few 1e-7 are left: along the ray from the mean, by bisection on verdicts.
@@ -242,7 +298,9 @@ fn misses_far_below_f32() {
                 _ => outer = middle,
             }
         }
-        let at = |t: f64| -> Verdict { plain(&reference, &query.iter().map(|v| v * t).collect::<Vec<_>>())[0].verdict };
+        let at = |t: f64| -> Verdict {
+            plain(&reference, &query.iter().map(|v| v * t).collect::<Vec<_>>())[0].verdict
+        };
         assert_eq!(at(outer * (1.0 + 3e-7)), Verdict::Outside);
         assert_eq!(at(inner * (1.0 - 3e-7)), Verdict::Inside);
         assert!(answer.distance.unwrap().lower > 0.0);
@@ -263,7 +321,10 @@ fn leave_one_out_judges_without_the_row() {
     let all: Vec<usize> = (0..n).collect();
     let found = solver.answer(&x, Some(&all), &control).unwrap();
     for (row, answer) in found.iter().enumerate() {
-        let others: Vec<f64> = (0..n).filter(|&i| i != row).flat_map(|i| x[i * d..][..d].to_vec()).collect();
+        let others: Vec<f64> = (0..n)
+            .filter(|&i| i != row)
+            .flat_map(|i| x[i * d..][..d].to_vec())
+            .collect();
         let expected = plain(&rows(d, &others), &x[row * d..][..d])[0].verdict;
         assert_eq!(answer.verdict, expected, "row {row}");
     }

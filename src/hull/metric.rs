@@ -64,7 +64,10 @@ impl Metric {
     /// Plain Euclidean distance, scaled by the frame's common power of two.
     pub fn euclidean(frame: &Frame) -> Self {
         let deviation = frame.scale.iter().map(|s| s / frame.euclid).collect();
-        Metric { deviation, factor: None }
+        Metric {
+            deviation,
+            factor: None,
+        }
     }
 
     /// d.
@@ -93,7 +96,11 @@ impl Metric {
                 }
                 let count = points.len() / d;
                 let columns = MatMut::from_column_major_slice_mut(points, d, count);
-                triangular_solve::solve_lower_triangular_in_place(factor.as_ref(), columns, parallel(count, d));
+                triangular_solve::solve_lower_triangular_in_place(
+                    factor.as_ref(),
+                    columns,
+                    parallel(count, d),
+                );
             }
         }
     }
@@ -101,10 +108,16 @@ impl Metric {
     /// Directions in metric coordinates (n x d, row-major) to the frame's, in place: `D^-1 P^T L^-T r`.
     pub fn direction(&self, residuals: &mut [f64]) {
         let d = self.dim();
-        let Some((factor, order)) = &self.factor else { return self.whiten(residuals) };
+        let Some((factor, order)) = &self.factor else {
+            return self.whiten(residuals);
+        };
         let count = residuals.len() / d;
         let columns = MatMut::from_column_major_slice_mut(residuals, d, count);
-        triangular_solve::solve_upper_triangular_in_place(factor.transpose(), columns, parallel(count, d));
+        triangular_solve::solve_upper_triangular_in_place(
+            factor.transpose(),
+            columns,
+            parallel(count, d),
+        );
         let mut restored = vec![0.0; d];
         for residual in residuals.chunks_exact_mut(d) {
             for (value, &column) in residual.iter().zip(order) {
@@ -115,18 +128,37 @@ impl Metric {
     }
 
     /// Whiten by the rows' own covariance; also finds the affine hull.
-    pub fn whitening(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<(Self, AffineHull)> {
+    pub fn whitening(
+        rows: &dyn Rows,
+        frame: &Frame,
+        control: &Control,
+    ) -> Result<(Self, AffineHull)> {
         let (n, d) = (rows.len(), rows.dim());
-        let unknown = AffineHull { dim: d, rank: None, normals: Vec::new(), slack: 0.0 };
+        let unknown = AffineHull {
+            dim: d,
+            rank: None,
+            normals: Vec::new(),
+            slack: 0.0,
+        };
         if d > DENSE_LIMIT {
-            let metric = Metric { deviation: deviations(rows, frame, control)?, factor: None };
+            let metric = Metric {
+                deviation: deviations(rows, frame, control)?,
+                factor: None,
+            };
             return Ok((metric, unknown));
         }
         let wanted = (COVARIANCE_WORK / (d * d)).max(8 * d).max(1024);
         let mut sample: Vec<usize> = (0..n).step_by(n.div_ceil(wanted)).collect();
         loop {
-            let Fitted { metric, rank, normals } = Self::from_sample(rows, frame, &sample, control)?;
-            let mut hull = AffineHull { rank: Some(rank), ..unknown.clone() };
+            let Fitted {
+                metric,
+                rank,
+                normals,
+            } = Self::from_sample(rows, frame, &sample, control)?;
+            let mut hull = AffineHull {
+                rank: Some(rank),
+                ..unknown.clone()
+            };
             if rank == d {
                 return Ok((metric, hull));
             }
@@ -135,7 +167,10 @@ impl Metric {
             let longest = lengths.iter().copied().fold(0.0, f64::max);
             let strays = strays(&lengths, frame.radius);
             if strays.is_empty() || sample.len() == n {
-                let rounding = 4.0 * gamma(d + 8, U64) * frame.radius * (1.0 + (hull.codimension() as f64).sqrt());
+                let rounding = 4.0
+                    * gamma(d + 8, U64)
+                    * frame.radius
+                    * (1.0 + (hull.codimension() as f64).sqrt());
                 hull.slack = longest * (1.0 + 1e-9) + rounding;
                 return Ok((metric, hull));
             }
@@ -158,7 +193,11 @@ impl Metric {
         let deviation: Vec<f64> = (0..d)
             .map(|j| {
                 let reach = (frame.highest[j] - frame.lowest[j]) * frame.scale[j];
-                if reach > 0.0 { reach } else { frame.scale[j] / frame.euclid }
+                if reach > 0.0 {
+                    reach
+                } else {
+                    frame.scale[j] / frame.euclid
+                }
             })
             .collect();
         let scaled = |i: usize, j: usize| covariance[(i, j)] / (deviation[i] * deviation[j]);
@@ -166,40 +205,54 @@ impl Metric {
         drop(covariance);
         let mut exact = regular.clone();
         let (order, rank) = factorise(&mut exact);
-        let normals = if rank < d { null_space(&exact, &order, rank, &deviation) } else { Vec::new() };
+        let normals = if rank < d {
+            null_space(&exact, &order, rank, &deviation)
+        } else {
+            Vec::new()
+        };
         drop(exact);
         let ridge = RIDGE * (0..d).map(|j| regular[(j, j)]).sum::<f64>() / d as f64;
         for j in 0..d {
             regular[(j, j)] += ridge;
         }
         let (order, _) = factorise(&mut regular);
-        Ok(Fitted { metric: Metric { deviation, factor: Some((regular, order)) }, rank, normals })
+        Ok(Fitted {
+            metric: Metric {
+                deviation,
+                factor: Some((regular, order)),
+            },
+            rank,
+            normals,
+        })
     }
 }
 
 /// Orthonormal normals of the affine hull (a row of d numbers each): the null space `[-L11^-T L21^T; I]` of the
 /// unregularised factor, mapped to the frame and orthonormalised.
 fn null_space(factor: &Mat<f64>, order: &[usize], rank: usize, deviation: &[f64]) -> Vec<f64> {
-        let d = deviation.len();
-        let count = d - rank;
-        let mut null = Mat::<f64>::zeros(d, count);
+    let d = deviation.len();
+    let count = d - rank;
+    let mut null = Mat::<f64>::zeros(d, count);
+    for i in 0..count {
+        for k in 0..rank {
+            null[(k, i)] = -factor[(rank + i, k)];
+        }
+        null[(rank + i, i)] = 1.0;
+    }
+    let upper = factor.as_ref().submatrix(0, 0, rank, rank).transpose();
+    let head = null.as_mut().submatrix_mut(0, 0, rank, count);
+    triangular_solve::solve_upper_triangular_in_place(upper, head, parallel(count, d));
+    let mut normals = Mat::<f64>::zeros(d, count);
+    for (k, &column) in order.iter().enumerate() {
         for i in 0..count {
-            for k in 0..rank {
-                null[(k, i)] = -factor[(rank + i, k)];
-            }
-            null[(rank + i, i)] = 1.0;
+            normals[(column, i)] = null[(k, i)] / deviation[column];
         }
-        let upper = factor.as_ref().submatrix(0, 0, rank, rank).transpose();
-        let head = null.as_mut().submatrix_mut(0, 0, rank, count);
-        triangular_solve::solve_upper_triangular_in_place(upper, head, parallel(count, d));
-        let mut normals = Mat::<f64>::zeros(d, count);
-        for (k, &column) in order.iter().enumerate() {
-            for i in 0..count {
-                normals[(column, i)] = null[(k, i)] / deviation[column];
-            }
-        }
-        let basis = normals.qr().compute_thin_Q();
-        (0..count).flat_map(|i| (0..d).map(move |j| (i, j))).map(|(i, j)| basis[(j, i)]).collect()
+    }
+    let basis = normals.qr().compute_thin_Q();
+    (0..count)
+        .flat_map(|i| (0..d).map(move |j| (i, j)))
+        .map(|(i, j)| basis[(j, i)])
+        .collect()
 }
 
 impl AffineHull {
@@ -210,7 +263,10 @@ impl AffineHull {
 
     /// The component of `point` (in the frame, relative to the centre) along the normals: its coordinates.
     pub fn component(&self, point: &[f64]) -> Vec<f64> {
-        self.normals.chunks_exact(self.dim).map(|normal| dot(normal, point)).collect()
+        self.normals
+            .chunks_exact(self.dim)
+            .map(|normal| dot(normal, point))
+            .collect()
     }
 
     /// `sum_i coordinates[i] normal_i`: a direction in the frame.
@@ -234,8 +290,18 @@ impl AffineHull {
             let n = centred.len() / d;
             let centred = MatRef::from_column_major_slice(&centred, d, n);
             let mut components = Mat::<f64>::zeros(count, n);
-            faer::linalg::matmul::matmul(&mut components, Accum::Replace, normals.transpose(), centred, 1.0, Par::Seq);
-            components.col_iter().map(|column| column.norm_l2()).collect::<Vec<f64>>()
+            faer::linalg::matmul::matmul(
+                &mut components,
+                Accum::Replace,
+                normals.transpose(),
+                centred,
+                1.0,
+                Par::Seq,
+            );
+            components
+                .col_iter()
+                .map(|column| column.norm_l2())
+                .collect::<Vec<f64>>()
         })?;
         Ok(parts.into_iter().flatten().collect())
     }
@@ -244,7 +310,9 @@ impl AffineHull {
 /// Rows whose component off the sample's affine hull is more than rounding, the longest first, at most d.
 fn strays(lengths: &[f64], radius: f64) -> Vec<usize> {
     const MOST: usize = 1024;
-    let mut strays: Vec<usize> = (0..lengths.len()).filter(|&i| lengths[i] > 1e-6 * radius).collect();
+    let mut strays: Vec<usize> = (0..lengths.len())
+        .filter(|&i| lengths[i] > 1e-6 * radius)
+        .collect();
     strays.sort_unstable_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
     strays.truncate(MOST);
     strays
@@ -265,13 +333,22 @@ fn deviations(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f
     Ok((0..d)
         .map(|j| {
             let variance = parts.iter().map(|part| part[j]).sum::<f64>() / rows.len() as f64;
-            if variance > 0.0 { variance.sqrt() } else { frame.scale[j] / frame.euclid }
+            if variance > 0.0 {
+                variance.sqrt()
+            } else {
+                frame.scale[j] / frame.euclid
+            }
         })
         .collect())
 }
 
 /// The lower half of the covariance about the sample's own mean, in the frame.
-fn covariance(rows: &dyn Rows, frame: &Frame, sample: &[usize], control: &Control) -> Result<Mat<f64>> {
+fn covariance(
+    rows: &dyn Rows,
+    frame: &Frame,
+    sample: &[usize],
+    control: &Control,
+) -> Result<Mat<f64>> {
     let d = rows.dim();
     let mut sum = vec![0.0; d];
     let mut product = Mat::<f64>::zeros(d, d);
@@ -281,7 +358,11 @@ fn covariance(rows: &dyn Rows, frame: &Frame, sample: &[usize], control: &Contro
         control.check()?;
         values.resize(part.len() * d, 0.0);
         let contiguous = part[part.len() - 1] - part[0] + 1 == part.len();
-        if contiguous { rows.read_f64(part[0], &mut values)? } else { rows.gather(part, &mut values)? }
+        if contiguous {
+            rows.read_f64(part[0], &mut values)?
+        } else {
+            rows.gather(part, &mut values)?
+        }
         frame.apply(&mut values);
         for row in values.chunks_exact(d) {
             for (total, value) in sum.iter_mut().zip(row) {
@@ -318,18 +399,28 @@ fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize) {
         matrix[(j, j)] = matrix[(j, j)].max(0.0);
     }
     let (mut order, mut inverse) = (vec![0usize; d], vec![0usize; d]);
-    let scratch = pivoted::cholesky_in_place_scratch::<usize, f64>(d, Par::rayon(0), Default::default());
+    let scratch =
+        pivoted::cholesky_in_place_scratch::<usize, f64>(d, Par::rayon(0), Default::default());
     let mut memory = MemBuffer::new(scratch);
     let par = parallel(d, d);
     let stack = MemStack::new(&mut memory);
-    let found = pivoted::cholesky_in_place(matrix.as_mut(), &mut order, &mut inverse, par, stack, Default::default());
+    let found = pivoted::cholesky_in_place(
+        matrix.as_mut(),
+        &mut order,
+        &mut inverse,
+        par,
+        stack,
+        Default::default(),
+    );
     // The only failures are a negative or NaN diagonal, ruled out above for finite rows; a metric that is
     // merely diagonal is valid all the same.
     let rank = found.map_or(0, |(info, _)| info.rank);
     if rank == 0 {
         order = (0..d).collect();
     }
-    let rank = (0..rank).find(|&j| matrix[(j, j)] < FLAT.sqrt()).unwrap_or(rank);
+    let rank = (0..rank)
+        .find(|&j| matrix[(j, j)] < FLAT.sqrt())
+        .unwrap_or(rank);
     for j in 0..d {
         for i in 0..j {
             matrix[(i, j)] = 0.0;
@@ -344,7 +435,11 @@ fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize) {
 
 /// Threads are worth waking from some millions of multiply-adds on.
 fn parallel(count: usize, d: usize) -> Par {
-    if count * d * d > 1 << 22 { Par::rayon(0) } else { Par::Seq }
+    if count * d * d > 1 << 22 {
+        Par::rayon(0)
+    } else {
+        Par::Seq
+    }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

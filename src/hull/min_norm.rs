@@ -86,12 +86,18 @@ impl MinNorm {
 
     /// Take the candidates that lower the norm, until none does. Candidates must not be active already.
     pub fn improve(&mut self, candidates: &[Candidate<'_>]) {
-        pulp::Arch::new().dispatch(Improve { set: self, candidates });
+        pulp::Arch::new().dispatch(Improve {
+            set: self,
+            candidates,
+        });
     }
 
     #[inline(always)]
     fn run(&mut self, candidates: &[Candidate<'_>]) {
-        let mut open: Vec<(usize, &[f64], f64)> = candidates.iter().map(|&(id, a)| (id, a, dot(a, a))).collect();
+        let mut open: Vec<(usize, &[f64], f64)> = candidates
+            .iter()
+            .map(|&(id, a)| (id, a, dot(a, a)))
+            .collect();
         if self.ids.is_empty()
             && let Some(nearest) = (0..open.len()).min_by(|&i, &j| open[i].2.total_cmp(&open[j].2))
         {
@@ -176,7 +182,8 @@ impl MinNorm {
             return false;
         }
         let pivot = pivot.sqrt();
-        self.half.push((self.weight - dot(&column, &self.half)) / pivot);
+        self.half
+            .push((self.weight - dot(&column, &self.half)) / pivot);
         column.push(pivot);
         self.factor.push(column);
         self.ids.push(id);
@@ -243,7 +250,11 @@ impl MinNorm {
     fn add_up(&mut self) {
         self.sum.fill(0.0);
         for (&place, &u) in self.places.iter().zip(&self.u) {
-            for (sum, value) in self.sum.iter_mut().zip(&self.vectors[place * self.d..][..self.d]) {
+            for (sum, value) in self
+                .sum
+                .iter_mut()
+                .zip(&self.vectors[place * self.d..][..self.d])
+            {
                 *sum += u * value;
             }
         }
@@ -336,9 +347,17 @@ mod tests {
 
     fn solve(d: usize, points: &[Vec<f64>]) -> MinNorm {
         let mut set = MinNorm::new(d, 1.0);
-        let candidates: Vec<Candidate<'_>> = points.iter().enumerate().map(|(i, p)| (i, p.as_slice())).collect();
+        let candidates: Vec<Candidate<'_>> = points
+            .iter()
+            .enumerate()
+            .map(|(i, p)| (i, p.as_slice()))
+            .collect();
         for _ in 0..50 {
-            let fresh: Vec<_> = candidates.iter().copied().filter(|(i, _)| !set.ids().contains(i)).collect();
+            let fresh: Vec<_> = candidates
+                .iter()
+                .copied()
+                .filter(|(i, _)| !set.ids().contains(i))
+                .collect();
             set.improve(&fresh);
         }
         set

@@ -91,7 +91,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { tolerance: 1e-9, max_rounds: 200, gap: None }
+        Settings {
+            tolerance: 1e-9,
+            max_rounds: 200,
+            gap: None,
+        }
     }
 }
 
@@ -114,11 +118,20 @@ pub struct Solver<'a> {
 
 impl<'a> Solver<'a> {
     /// Whiten, find the affine hull, and stand ready. Reads the rows once or twice.
-    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, settings: Settings, control: &Control) -> Result<Self> {
+    pub fn new(
+        rows: &'a dyn Rows,
+        scan: &'a dyn Scan,
+        settings: Settings,
+        control: &Control,
+    ) -> Result<Self> {
         let frame = scan.frame();
         let (metric, affine) = Metric::whitening(rows, frame, control)?;
         Ok(Solver {
-            judge: Judge { rows, scan, tolerance: settings.tolerance * frame.reference_radius() },
+            judge: Judge {
+                rows,
+                scan,
+                tolerance: settings.tolerance * frame.reference_radius(),
+            },
             settings,
             pool: Pool::new(metric.dim()),
             metric,
@@ -142,11 +155,20 @@ impl<'a> Solver<'a> {
     ///
     /// `excluded[b]`, where given, is a reference row that query b is to be judged without. Errors: rows that
     /// can no longer be read, and [`crate::Error::Interrupted`].
-    pub fn answer(&mut self, raw: &[f64], excluded: Option<&[usize]>, control: &Control) -> Result<Vec<Answer>> {
+    pub fn answer(
+        &mut self,
+        raw: &[f64],
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
         let dim = self.metric.dim();
         let mut framed = raw.to_vec();
         self.judge.scan.frame().apply(&mut framed);
-        let queries = Queries { dim, raw, framed: &framed };
+        let queries = Queries {
+            dim,
+            raw,
+            framed: &framed,
+        };
         let count = raw.len() / dim;
         let mut settled: Vec<Option<Settled>> = (0..count).map(|_| None).collect();
         let mut left = Vec::new();
@@ -158,7 +180,12 @@ impl<'a> Solver<'a> {
         }
         control.advance((count - left.len()) as u64);
         while !left.is_empty() {
-            let size = if self.pool.len() == 0 { SEED_GROUP } else { left.len() }.min(left.len());
+            let size = if self.pool.len() == 0 {
+                SEED_GROUP
+            } else {
+                left.len()
+            }
+            .min(left.len());
             let group: Vec<usize> = left.drain(..size).collect();
             for done in self.settle_group(&group, &queries, excluded, control)? {
                 let place = done.query;
@@ -180,20 +207,33 @@ impl<'a> Solver<'a> {
         let point = queries.point(query);
         let component = self.affine.component(point);
         let length = prove::length(&component);
-        let rounding = 4.0 * gamma(2 * queries.dim + 8, U64) * (prove::length(point) + self.judge.scan.frame().radius);
+        let rounding = 4.0
+            * gamma(2 * queries.dim + 8, U64)
+            * (prove::length(point) + self.judge.scan.frame().radius);
         let separation = length - self.affine.slack - rounding;
         if separation <= 0.0 {
             return None;
         }
         let unit: Vec<f64> = component.iter().map(|c| c / length).collect();
-        let found =
-            Scanned { vector: self.affine.direction(&unit), separation, exact: true, rows: Vec::new(), blurred: false };
+        let found = Scanned {
+            vector: self.affine.direction(&unit),
+            separation,
+            exact: true,
+            rows: Vec::new(),
+            blurred: false,
+        };
         let outcome = Outcome::Outside {
             margin: self.judge.margin(&found),
             direction: self.judge.in_data_units(&found),
             exact: false,
         };
-        Some(Settled { query, outcome, stage: Stage::OffAffineHull, support: 0, scans: 0 })
+        Some(Settled {
+            query,
+            outcome,
+            stage: Stage::OffAffineHull,
+            support: 0,
+            scans: 0,
+        })
     }
 
     /// Gates two to four, for a group of queries.
@@ -239,7 +279,10 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
-        let mut targets: Vec<f64> = group.iter().flat_map(|&q| queries.point(q).iter().copied()).collect();
+        let mut targets: Vec<f64> = group
+            .iter()
+            .flat_map(|&q| queries.point(q).iter().copied())
+            .collect();
         self.metric.whiten(&mut targets);
         let mut open = Vec::new();
         let mut scanning = Vec::new();
@@ -272,7 +315,11 @@ impl<'a> Solver<'a> {
             .zip(targets.chunks_exact(dim))
             .map(|((scores, slots), target)| {
                 let at_query = min_norm::dot(target, target);
-                if scores[0] < at_query { Vec::new() } else { slots.to_vec() }
+                if scores[0] < at_query {
+                    Vec::new()
+                } else {
+                    slots.to_vec()
+                }
             })
             .collect())
     }
@@ -288,7 +335,10 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<()> {
         let dim = queries.dim;
-        let mut vectors: Vec<f64> = scanning.iter().flat_map(|(_, target)| target.iter().copied()).collect();
+        let mut vectors: Vec<f64> = scanning
+            .iter()
+            .flat_map(|(_, target)| target.iter().copied())
+            .collect();
         self.metric.direction(&mut vectors);
         let directions: Vec<Direction<'_>> = scanning
             .iter()
@@ -303,18 +353,41 @@ impl<'a> Solver<'a> {
         drop(directions);
         let unsettled = found.iter().filter(|f| f.separation <= 0.0);
         let wanted: Vec<usize> = unsettled.flat_map(|f| f.rows.iter().copied()).collect();
-        self.pool.admit(&wanted, self.judge.rows, self.judge.scan.frame(), &self.metric)?;
+        self.pool.admit(
+            &wanted,
+            self.judge.rows,
+            self.judge.scan.frame(),
+            &self.metric,
+        )?;
         for (&(query, target), found) in scanning.iter().zip(found) {
             if found.separation > 0.0 {
-                let stage = if found.exact { Stage::F64Recheck } else { Stage::FirstDirection };
+                let stage = if found.exact {
+                    Stage::F64Recheck
+                } else {
+                    Stage::FirstDirection
+                };
                 let margin = self.judge.margin(&found);
                 let direction = self.judge.in_data_units(&found);
-                let outcome = Outcome::Outside { direction, margin, exact: found.exact };
-                settled.push(Settled { query, outcome, stage, support: 0, scans: 1 });
+                let outcome = Outcome::Outside {
+                    direction,
+                    margin,
+                    exact: found.exact,
+                };
+                settled.push(Settled {
+                    query,
+                    outcome,
+                    stage,
+                    support: 0,
+                    scans: 1,
+                });
                 control.advance(1);
                 continue;
             }
-            let slots = found.rows.iter().filter_map(|&row| self.pool.slot(row)).collect();
+            let slots = found
+                .rows
+                .iter()
+                .filter_map(|&row| self.pool.slot(row))
+                .collect();
             let mut q = Open::new(query, target.to_vec(), slots, loop_k(dim));
             q.exclude(excluded.map(|rows| rows[query]), &self.pool);
             q.scans = 1;
@@ -333,9 +406,14 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<()> {
         for answer in answers.iter_mut().filter(|a| a.verdict == Verdict::Inside) {
-            answer.distance = Some(Bracket { lower: 0.0, upper: 0.0 });
+            answer.distance = Some(Bracket {
+                lower: 0.0,
+                upper: 0.0,
+            });
         }
-        let left: Vec<usize> = (0..answers.len()).filter(|&q| answers[q].distance.is_none()).collect();
+        let left: Vec<usize> = (0..answers.len())
+            .filter(|&q| answers[q].distance.is_none())
+            .collect();
         control.begin(control::Stage::Distance, left.len() as u64);
         for group in left.chunks(self.group_size()) {
             let open = self.first_steps(group, answers, queries, excluded, control)?;
@@ -350,7 +428,10 @@ impl<'a> Solver<'a> {
                 let answer = &mut answers[done.query];
                 answer.scans += done.scans;
                 if let Outcome::Bracketed { lower, upper } = done.outcome {
-                    answer.distance = Some(Bracket { lower: lower.min(upper), upper });
+                    answer.distance = Some(Bracket {
+                        lower: lower.min(upper),
+                        upper,
+                    });
                 }
             }
             self.euclidean_pool.trim();
@@ -368,7 +449,10 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
-        let mut targets: Vec<f64> = group.iter().flat_map(|&q| queries.point(q).iter().copied()).collect();
+        let mut targets: Vec<f64> = group
+            .iter()
+            .flat_map(|&q| queries.point(q).iter().copied())
+            .collect();
         self.euclidean.whiten(&mut targets);
         let mut vectors = targets.clone();
         self.euclidean.direction(&mut vectors);
@@ -384,10 +468,19 @@ impl<'a> Solver<'a> {
             .collect();
         let found = self.judge.scan(&directions, control)?;
         let wanted: Vec<usize> = found.iter().flat_map(|f| f.rows.iter().copied()).collect();
-        self.euclidean_pool.admit(&wanted, self.judge.rows, self.judge.scan.frame(), &self.euclidean)?;
+        self.euclidean_pool.admit(
+            &wanted,
+            self.judge.rows,
+            self.judge.scan.frame(),
+            &self.euclidean,
+        )?;
         let mut open = Vec::new();
         for ((&query, target), found) in group.iter().zip(targets.chunks_exact(dim)).zip(found) {
-            let slots = found.rows.iter().filter_map(|&row| self.euclidean_pool.slot(row)).collect();
+            let slots = found
+                .rows
+                .iter()
+                .filter_map(|&row| self.euclidean_pool.slot(row))
+                .collect();
             let mut q = Open::new(query, target.to_vec(), slots, k);
             q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
             q.scans = 1;

@@ -40,7 +40,14 @@ pub struct Pool {
 impl Pool {
     /// An empty pool of points in `dim` dimensions.
     pub fn new(dim: usize) -> Self {
-        Pool { dim, rows: Vec::new(), points: Vec::new(), used: Vec::new(), slots: HashMap::new(), clock: 1 }
+        Pool {
+            dim,
+            rows: Vec::new(),
+            points: Vec::new(),
+            used: Vec::new(),
+            slots: HashMap::new(),
+            clock: 1,
+        }
     }
 
     /// Pooled rows.
@@ -71,7 +78,13 @@ impl Pool {
     }
 
     /// Add reference rows that are not yet here, in the given order.
-    pub fn admit(&mut self, wanted: &[usize], rows: &dyn Rows, frame: &Frame, metric: &Metric) -> Result<()> {
+    pub fn admit(
+        &mut self,
+        wanted: &[usize],
+        rows: &dyn Rows,
+        frame: &Frame,
+        metric: &Metric,
+    ) -> Result<()> {
         let mut fresh = Vec::new();
         for &row in wanted {
             if let std::collections::hash_map::Entry::Vacant(place) = self.slots.entry(row) {
@@ -91,8 +104,19 @@ impl Pool {
     }
 
     /// The k best slots of each direction (B x d, in metric coordinates): (scores, slots), B x min(k, len).
-    pub fn price(&self, directions: &[f64], k: usize, control: &Control) -> Result<(Vec<f64>, Vec<Slot>)> {
-        cpu::scan_points(&self.points, self.dim, directions, k.min(self.len()), control)
+    pub fn price(
+        &self,
+        directions: &[f64],
+        k: usize,
+        control: &Control,
+    ) -> Result<(Vec<f64>, Vec<Slot>)> {
+        cpu::scan_points(
+            &self.points,
+            self.dim,
+            directions,
+            k.min(self.len()),
+            control,
+        )
     }
 
     /// Between groups of queries, when nobody holds a slot: forget rows that no active set took, and shrink to
@@ -100,7 +124,9 @@ impl Pool {
     pub fn trim(&mut self) {
         self.clock += 1;
         let most = (BUDGET / (8 * self.dim)).clamp(64, MOST);
-        let mut order: Vec<Slot> = (0..self.len()).filter(|&slot| self.used[slot] != NEVER).collect();
+        let mut order: Vec<Slot> = (0..self.len())
+            .filter(|&slot| self.used[slot] != NEVER)
+            .collect();
         if order.len() > most {
             order.sort_unstable_by_key(|&slot| (u64::MAX - self.used[slot], slot));
             // Half, so that a full pool is not trimmed after every group.

@@ -90,8 +90,8 @@ impl Judge<'_> {
     /// Scan all directions once and judge each.
     pub fn scan(&self, directions: &[Direction<'_>], control: &Control) -> Result<Vec<Scanned>> {
         let mut found: Vec<Option<Scanned>> = directions.iter().map(|_| None).collect();
-        let (fine, coarse): (Vec<usize>, Vec<usize>) =
-            (0..directions.len()).partition(|&i| directions[i].fine || self.hopeless(&directions[i]));
+        let (fine, coarse): (Vec<usize>, Vec<usize>) = (0..directions.len())
+            .partition(|&i| directions[i].fine || self.hopeless(&directions[i]));
         self.scan_f32(directions, &coarse, &mut found, control)?;
         self.scan_f64(directions, &fine, &mut found, control)?;
         Ok(found.into_iter().flatten().collect())
@@ -99,7 +99,9 @@ impl Judge<'_> {
 
     /// Whether the promised separation drowns in f32 rounding.
     fn hopeless(&self, direction: &Direction<'_>) -> bool {
-        direction.promise.is_some_and(|promise| promise < 3.0 * self.scan.error_bound(1.0, 0.0))
+        direction
+            .promise
+            .is_some_and(|promise| promise < 3.0 * self.scan.error_bound(1.0, 0.0))
     }
 
     fn scan_f32(
@@ -109,24 +111,46 @@ impl Judge<'_> {
         found: &mut [Option<Scanned>],
         control: &Control,
     ) -> Result<()> {
-        let Some(k) = which.iter().map(|&i| directions[i].k + usize::from(directions[i].excluded.is_some())).max()
+        let Some(k) = which
+            .iter()
+            .map(|&i| directions[i].k + usize::from(directions[i].excluded.is_some()))
+            .max()
         else {
             return Ok(());
         };
-        let flat: Vec<f32> = which.iter().flat_map(|&i| directions[i].rounded()).collect();
+        let flat: Vec<f32> = which
+            .iter()
+            .flat_map(|&i| directions[i].rounded())
+            .collect();
         let bias = vec![0.0; which.len()];
-        let hits = self.scan.scan(&Batch { directions: &flat, bias: &bias, k }, control)?;
+        let hits = self.scan.scan(
+            &Batch {
+                directions: &flat,
+                bias: &bias,
+                k,
+            },
+            control,
+        )?;
         let d = self.scan.dim();
         for (b, &i) in which.iter().enumerate() {
             let (scores, rows) = hits.of(b);
-            found[i] = Some(self.judge_f32(&directions[i], &flat[b * d..(b + 1) * d], scores, rows)?);
+            found[i] =
+                Some(self.judge_f32(&directions[i], &flat[b * d..(b + 1) * d], scores, rows)?);
         }
         Ok(())
     }
 
-    fn judge_f32(&self, direction: &Direction<'_>, w: &[f32], scores: &[f32], rows: &[usize]) -> Result<Scanned> {
+    fn judge_f32(
+        &self,
+        direction: &Direction<'_>,
+        w: &[f32],
+        scores: &[f32],
+        rows: &[usize],
+    ) -> Result<Scanned> {
         let w: Vec<f64> = w.iter().map(|&v| f64::from(v)).collect();
-        let error = self.scan.error_bound(dot(&w, &w).sqrt() * (1.0 + 1e-12), 0.0);
+        let error = self
+            .scan
+            .error_bound(dot(&w, &w).sqrt() * (1.0 + 1e-12), 0.0);
         let (value, value_error) = at_query(&w, direction.query);
         let kept: Vec<(f64, usize)> = scores
             .iter()
@@ -134,23 +158,44 @@ impl Judge<'_> {
             .zip(rows.iter().copied())
             .filter(|(_, row)| Some(*row) != direction.excluded)
             .collect();
-        let Some(&(best, _)) = kept.first() else { return Ok(Scanned::all_clear(w)) };
+        let Some(&(best, _)) = kept.first() else {
+            return Ok(Scanned::all_clear(w));
+        };
         let mut separation = value - best - error - value_error;
         let mut exact = false;
-        let near = kept.iter().take_while(|(score, _)| *score >= best - 2.0 * error).count();
+        let near = kept
+            .iter()
+            .take_while(|(score, _)| *score >= best - 2.0 * error)
+            .count();
         let complete = near < kept.len() || rows.len() == self.scan.len();
         if separation <= 0.0 && separation > -4.0 * error && complete {
             let near: Vec<usize> = kept[..near].iter().map(|(_, row)| *row).collect();
             let support = self.rescore(&w, &near)?;
-            separation = value - support - value_error - f64_score(w.len(), self.scan.frame().radius, 1.0 + 1e-6);
+            separation = value
+                - support
+                - value_error
+                - f64_score(w.len(), self.scan.frame().radius, 1.0 + 1e-6);
             exact = separation > 0.0;
         }
-        let level = direction.promise.map_or(f64::NEG_INFINITY, |promise| value - promise);
-        let better = kept.iter().take(direction.k).filter(|(score, _)| *score > level - error);
+        let level = direction
+            .promise
+            .map_or(f64::NEG_INFINITY, |promise| value - promise);
+        let better = kept
+            .iter()
+            .take(direction.k)
+            .filter(|(score, _)| *score > level - error);
         let rows = better.map(|(_, row)| *row).collect();
-        let blurred = direction.promise.is_some_and(|promise| promise < 8.0 * error)
+        let blurred = direction
+            .promise
+            .is_some_and(|promise| promise < 8.0 * error)
             || (!complete && separation <= 0.0 && separation > -4.0 * error);
-        Ok(Scanned { vector: w, separation, exact, rows, blurred })
+        Ok(Scanned {
+            vector: w,
+            separation,
+            exact,
+            rows,
+            blurred,
+        })
     }
 
     fn scan_f64(
@@ -160,21 +205,34 @@ impl Judge<'_> {
         found: &mut [Option<Scanned>],
         control: &Control,
     ) -> Result<()> {
-        let Some(k) = which.iter().map(|&i| directions[i].k + 1).max() else { return Ok(()) };
-        let flat: Vec<f64> = which.iter().flat_map(|&i| directions[i].vector.iter().copied()).collect();
+        let Some(k) = which.iter().map(|&i| directions[i].k + 1).max() else {
+            return Ok(());
+        };
+        let flat: Vec<f64> = which
+            .iter()
+            .flat_map(|&i| directions[i].vector.iter().copied())
+            .collect();
         let (scores, rows) = cpu::scan_f64(self.rows, self.scan.frame(), &flat, k, control)?;
         let k = scores.len() / which.len();
         for (b, &i) in which.iter().enumerate() {
             let direction = &directions[i];
             let (value, value_error) = at_query(&direction.vector, direction.query);
             let kept = scores[b * k..][..k].iter().zip(&rows[b * k..][..k]);
-            let kept: Vec<_> = kept.filter(|(_, row)| Some(**row) != direction.excluded).collect();
-            let error = f64_score(self.scan.dim(), self.scan.frame().radius, 1.0 + 1e-12) + value_error;
+            let kept: Vec<_> = kept
+                .filter(|(_, row)| Some(**row) != direction.excluded)
+                .collect();
+            let error =
+                f64_score(self.scan.dim(), self.scan.frame().radius, 1.0 + 1e-12) + value_error;
             found[i] = Some(match kept.first() {
                 None => Scanned::all_clear(direction.vector.clone()),
                 Some((best, _)) => {
-                    let level = direction.promise.map_or(f64::NEG_INFINITY, |promise| value - promise);
-                    let better = kept.iter().filter(|(score, _)| **score > level + error).map(|(_, row)| **row);
+                    let level = direction
+                        .promise
+                        .map_or(f64::NEG_INFINITY, |promise| value - promise);
+                    let better = kept
+                        .iter()
+                        .filter(|(score, _)| **score > level + error)
+                        .map(|(_, row)| **row);
                     Scanned {
                         vector: direction.vector.clone(),
                         separation: value - **best - error,
@@ -193,12 +251,20 @@ impl Judge<'_> {
         let mut points = vec![0.0; rows.len() * w.len()];
         self.rows.gather(rows, &mut points)?;
         self.scan.frame().apply(&mut points);
-        Ok(points.chunks_exact(w.len()).map(|x| dot(x, w)).fold(f64::NEG_INFINITY, f64::max))
+        Ok(points
+            .chunks_exact(w.len())
+            .map(|x| dot(x, w))
+            .fold(f64::NEG_INFINITY, f64::max))
     }
 
     /// The direction that was scanned, in the data's units: `S w`, exact.
     pub fn in_data_units(&self, found: &Scanned) -> Vec<f64> {
-        found.vector.iter().zip(&self.scan.frame().scale).map(|(w, s)| w * s).collect()
+        found
+            .vector
+            .iter()
+            .zip(&self.scan.frame().scale)
+            .map(|(w, s)| w * s)
+            .collect()
     }
 
     /// A proven separation as a distance in the data's units: over the direction's length there.
@@ -247,6 +313,12 @@ pub(super) fn length(v: &[f64]) -> f64 {
 impl Scanned {
     /// Nothing to separate from: every row was excluded.
     fn all_clear(vector: Vec<f64>) -> Self {
-        Scanned { vector, separation: f64::MAX, exact: true, rows: Vec::new(), blurred: false }
+        Scanned {
+            vector,
+            separation: f64::MAX,
+            exact: true,
+            rows: Vec::new(),
+            blurred: false,
+        }
     }
 }

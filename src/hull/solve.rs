@@ -47,10 +47,20 @@ pub(super) enum Goal {
 /// How a query left the loop.
 #[derive(Debug, Clone)]
 pub(super) enum Outcome {
-    Inside { rows: Vec<usize>, weights: Vec<f64> },
-    Outside { direction: Vec<f64>, margin: f64, exact: bool },
+    Inside {
+        rows: Vec<usize>,
+        weights: Vec<f64>,
+    },
+    Outside {
+        direction: Vec<f64>,
+        margin: f64,
+        exact: bool,
+    },
     /// The distance is within `[lower, upper]`, the norm of p in the data's units.
-    Bracketed { lower: f64, upper: f64 },
+    Bracketed {
+        lower: f64,
+        upper: f64,
+    },
     Undecided(Reason),
 }
 
@@ -126,13 +136,25 @@ impl Open {
         let shifted: Vec<(Slot, Vec<f64>)> = self
             .fresh
             .drain(..)
-            .map(|slot| (slot, pool.point(slot).iter().zip(&self.target).map(|(y, q)| y - q).collect()))
+            .map(|slot| {
+                (
+                    slot,
+                    pool.point(slot)
+                        .iter()
+                        .zip(&self.target)
+                        .map(|(y, q)| y - q)
+                        .collect(),
+                )
+            })
             .collect();
         if self.set.ids().is_empty() {
             let longest = shifted.iter().map(|(_, a)| dot(a, a)).fold(0.0, f64::max);
             self.set = MinNorm::new(self.target.len(), longest.sqrt());
         }
-        let candidates: Vec<_> = shifted.iter().map(|(slot, a)| (*slot, a.as_slice())).collect();
+        let candidates: Vec<_> = shifted
+            .iter()
+            .map(|(slot, a)| (*slot, a.as_slice()))
+            .collect();
         self.set.improve(&candidates);
         self.point = self.set.point();
         self.state = State::Pricing;
@@ -149,13 +171,26 @@ impl Open {
             Goal::Distance(gap) => 1.0 - 0.5 * gap,
         };
         let allowed = |slot: Slot| Some(pool.row(slot)) != self.excluded;
-        let best = scores.iter().zip(slots).find(|(_, slot)| allowed(**slot)).map_or(level, |(score, _)| *score);
+        let best = scores
+            .iter()
+            .zip(slots)
+            .find(|(_, slot)| allowed(**slot))
+            .map_or(level, |(score, _)| *score);
         if at_query - best < share * square {
-            let better = scores.iter().zip(slots).filter(|(score, _)| **score > level + noise);
-            self.fresh =
-                better.map(|(_, &slot)| slot).filter(|&s| allowed(s) && !self.set.ids().contains(&s)).collect();
+            let better = scores
+                .iter()
+                .zip(slots)
+                .filter(|(score, _)| **score > level + noise);
+            self.fresh = better
+                .map(|(_, &slot)| slot)
+                .filter(|&s| allowed(s) && !self.set.ids().contains(&s))
+                .collect();
         }
-        self.state = if self.fresh.is_empty() { State::Waiting } else { State::Solving };
+        self.state = if self.fresh.is_empty() {
+            State::Waiting
+        } else {
+            State::Solving
+        };
     }
 
     /// After a full scan: the rows that lower the norm, or the next step where there is none.
@@ -177,7 +212,11 @@ impl Open {
             self.fine = true;
             self.last = f64::INFINITY;
         }
-        self.state = if self.fresh.is_empty() { State::Waiting } else { State::Solving };
+        self.state = if self.fresh.is_empty() {
+            State::Waiting
+        } else {
+            State::Solving
+        };
         None
     }
 }
@@ -202,7 +241,12 @@ pub(super) struct Settled {
 
 impl Group<'_, '_> {
     /// Run the loop until every query is settled. `queries` are the raw rows, in the frame, B x d.
-    pub fn run(&mut self, mut open: Vec<Open>, queries: &Queries<'_>, control: &Control) -> Result<Vec<Settled>> {
+    pub fn run(
+        &mut self,
+        mut open: Vec<Open>,
+        queries: &Queries<'_>,
+        control: &Control,
+    ) -> Result<Vec<Settled>> {
         let mut settled = Vec::new();
         let mut round = 0;
         while !open.is_empty() {
@@ -263,7 +307,11 @@ impl Group<'_, '_> {
         let k = scores.len() / (directions.len() / d);
         let answers = scores.chunks_exact(k).zip(slots.chunks_exact(k));
         let mut going = false;
-        for (q, (scores, slots)) in open.iter_mut().filter(|q| q.state == State::Pricing).zip(answers) {
+        for (q, (scores, slots)) in open
+            .iter_mut()
+            .filter(|q| q.state == State::Pricing)
+            .zip(answers)
+        {
             q.weigh(scores, slots, self.pool, self.goal);
             going |= q.state == State::Solving;
         }
@@ -288,7 +336,12 @@ impl Group<'_, '_> {
         for found in &scanned {
             wanted.extend_from_slice(&found.rows);
         }
-        self.pool.admit(&wanted, self.judge.rows, self.judge.scan.frame(), self.metric)?;
+        self.pool.admit(
+            &wanted,
+            self.judge.rows,
+            self.judge.scan.frame(),
+            self.metric,
+        )?;
         for (q, found) in waiting.into_iter().zip(scanned) {
             q.scans += 1;
             let outcome = self.judged(q, found);
@@ -298,9 +351,16 @@ impl Group<'_, '_> {
     }
 
     /// The directions `-p` of the waiting queries, mapped to the frame.
-    fn directions<'q>(&self, waiting: &mut [&mut Open], queries: &'q Queries<'_>) -> Vec<Direction<'q>> {
+    fn directions<'q>(
+        &self,
+        waiting: &mut [&mut Open],
+        queries: &'q Queries<'_>,
+    ) -> Vec<Direction<'q>> {
         let d = self.metric.dim();
-        let mut all: Vec<f64> = waiting.iter().flat_map(|q| q.point.iter().map(|v| -v)).collect();
+        let mut all: Vec<f64> = waiting
+            .iter()
+            .flat_map(|q| q.point.iter().map(|v| -v))
+            .collect();
         self.metric.direction(&mut all);
         let each = waiting.iter().zip(all.chunks_exact(d));
         each.map(|(q, w)| {
@@ -329,7 +389,10 @@ impl Group<'_, '_> {
                     q.lower = q.lower.max(margin);
                     let upper = self.judge.length(q.norm());
                     if q.lower >= (1.0 - gap) * upper {
-                        return Some(Outcome::Bracketed { lower: q.lower, upper });
+                        return Some(Outcome::Bracketed {
+                            lower: q.lower,
+                            upper,
+                        });
                     }
                 }
             }
@@ -337,15 +400,23 @@ impl Group<'_, '_> {
         if q.scans >= self.settings.max_rounds {
             return Some(self.unsettled(q, Reason::Rounds));
         }
-        let slots = found.rows.iter().filter_map(|&row| self.pool.slot(row)).collect();
-        q.after_scan(&found, slots).map(|_| self.unsettled(q, Reason::Rounding))
+        let slots = found
+            .rows
+            .iter()
+            .filter_map(|&row| self.pool.slot(row))
+            .collect();
+        q.after_scan(&found, slots)
+            .map(|_| self.unsettled(q, Reason::Rounding))
     }
 
     /// The end of a query that could not be settled: an honest bracket, or no verdict.
     fn unsettled(&self, q: &Open, reason: Reason) -> Outcome {
         match self.goal {
             Goal::Verdict => Outcome::Undecided(reason),
-            Goal::Distance(_) => Outcome::Bracketed { lower: q.lower, upper: self.judge.length(q.norm()) },
+            Goal::Distance(_) => Outcome::Bracketed {
+                lower: q.lower,
+                upper: self.judge.length(q.norm()),
+            },
         }
     }
 
@@ -353,15 +424,22 @@ impl Group<'_, '_> {
     fn inside(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let norm = q.norm();
         if self.goal != Goal::Verdict || norm > self.judge.near_zero(&q.target) {
-            return Ok((norm == 0.0 && self.goal != Goal::Verdict).then(|| self.unsettled(q, Reason::Rounding)));
+            return Ok((norm == 0.0 && self.goal != Goal::Verdict)
+                .then(|| self.unsettled(q, Reason::Rounding)));
         }
         for attempt in 0..3 {
             if attempt > 0 {
                 q.set.polish();
                 q.point = q.set.point();
             }
-            let pairs = q.set.ids().iter().map(|&slot| self.pool.row(slot)).zip(q.set.weights());
-            let (rows, weights): (Vec<usize>, Vec<f64>) = pairs.filter(|(_, weight)| *weight > 0.0).unzip();
+            let pairs = q
+                .set
+                .ids()
+                .iter()
+                .map(|&slot| self.pool.row(slot))
+                .zip(q.set.weights());
+            let (rows, weights): (Vec<usize>, Vec<f64>) =
+                pairs.filter(|(_, weight)| *weight > 0.0).unzip();
             let total: f64 = weights.iter().sum();
             let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
             if self.judge.residual(&rows, &weights, queries.raw(q.query))? <= self.judge.tolerance {
@@ -372,7 +450,13 @@ impl Group<'_, '_> {
         Ok((q.norm() == 0.0).then_some(Outcome::Undecided(Reason::Rounding)))
     }
 
-    fn settle(&mut self, q: &mut Open, outcome: Option<Outcome>, settled: &mut Vec<Settled>, control: &Control) {
+    fn settle(
+        &mut self,
+        q: &mut Open,
+        outcome: Option<Outcome>,
+        settled: &mut Vec<Settled>,
+        control: &Control,
+    ) {
         let Some(outcome) = outcome else { return };
         self.pool.touch(q.set.ids());
         let stage = match &outcome {
@@ -386,7 +470,13 @@ impl Group<'_, '_> {
             _ => q.set.ids().len(),
         };
         control.advance(1);
-        settled.push(Settled { query: q.query, outcome, stage, support, scans: q.scans });
+        settled.push(Settled {
+            query: q.query,
+            outcome,
+            stage,
+            support,
+            scans: q.scans,
+        });
         q.state = State::Done;
     }
 }
@@ -413,7 +503,9 @@ impl Outcome {
     pub fn certificate(self) -> Certificate {
         match self {
             Outcome::Inside { rows, weights } => Certificate::Inside { rows, weights },
-            Outcome::Outside { direction, margin, .. } => Certificate::Outside { direction, margin },
+            Outcome::Outside {
+                direction, margin, ..
+            } => Certificate::Outside { direction, margin },
             _ => Certificate::None,
         }
     }

@@ -93,7 +93,8 @@ impl<'a> Neighbours<'a> {
         }
         let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
         let mut answers: Vec<Vec<Near>> = vec![Vec::new(); posed.len()];
-        let (wild, mut open): (Vec<usize>, Vec<usize>) = (0..posed.len()).partition(|&b| posed[b].wild);
+        let (wild, mut open): (Vec<usize>, Vec<usize>) =
+            (0..posed.len()).partition(|&b| posed[b].wild);
         let mut proposals = (k + SPARE + k / 8).min(self.rows.len());
         let mut left = wild;
         while !open.is_empty() {
@@ -115,11 +116,14 @@ impl<'a> Neighbours<'a> {
         let frame = self.scan.frame();
         let each = query.iter().zip(&frame.centre).zip(&frame.scale);
         let exact: Vec<f64> = match self.metric {
-            Metric::Euclidean => each.map(|((q, m), s)| (q - m) * frame.euclid / s * frame.euclid).collect(),
+            Metric::Euclidean => each
+                .map(|((q, m), s)| (q - m) * frame.euclid / s * frame.euclid)
+                .collect(),
             Metric::Cosine | Metric::Dot => {
                 let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
                 let unit = if longest > 0.0 { longest } else { 1.0 };
-                each.map(|((q, _), s)| q / unit / s * frame.euclid).collect()
+                each.map(|((q, _), s)| q / unit / s * frame.euclid)
+                    .collect()
             }
         };
         let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
@@ -143,10 +147,24 @@ impl<'a> Neighbours<'a> {
         control: &Control,
     ) -> Result<Vec<usize>> {
         let d = self.rows.dim();
-        let c = if self.metric == Metric::Euclidean { 1.0 } else { 0.0 };
-        let directions: Vec<f32> = open.iter().flat_map(|&b| posed[b].direction.iter().copied()).collect();
+        let c = if self.metric == Metric::Euclidean {
+            1.0
+        } else {
+            0.0
+        };
+        let directions: Vec<f32> = open
+            .iter()
+            .flat_map(|&b| posed[b].direction.iter().copied())
+            .collect();
         let bias = vec![c; open.len()];
-        let hits = self.scan.scan(&Batch { directions: &directions, bias: &bias, k: proposals }, control)?;
+        let hits = self.scan.scan(
+            &Batch {
+                directions: &directions,
+                bias: &bias,
+                k: proposals,
+            },
+            control,
+        )?;
         let judged: Vec<(Vec<Near>, bool)> = open
             .par_iter()
             .enumerate()
@@ -156,7 +174,9 @@ impl<'a> Neighbours<'a> {
                 let mut near = self.distances(query, rows)?;
                 near.truncate(k);
                 let proved = rows.len() == self.rows.len()
-                    || near.last().is_none_or(|last| last.1 < self.beyond(query, &posed[b], scores));
+                    || near
+                        .last()
+                        .is_none_or(|last| last.1 < self.beyond(query, &posed[b], scores));
                 Ok((near, proved))
             })
             .collect::<Result<_>>()?;
@@ -173,16 +193,26 @@ impl<'a> Neighbours<'a> {
 
     /// A lower bound on the distance of every row that was not proposed.
     fn beyond(&self, query: &[f64], posed: &Posed, scores: &[f32]) -> f64 {
-        let Some(&last) = scores.last() else { return f64::INFINITY };
+        let Some(&last) = scores.last() else {
+            return f64::INFINITY;
+        };
         let frame = self.scan.frame();
-        let c = if self.metric == Metric::Euclidean { 1.0 } else { 0.0 };
+        let c = if self.metric == Metric::Euclidean {
+            1.0
+        } else {
+            0.0
+        };
         // The scan's own error, and the rounding of the direction to f32.
-        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c) + U32 * 1.001 * posed.norm * frame.radius;
+        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c)
+            + U32 * 1.001 * posed.norm * frame.radius;
         let best = f64::from(last) + error;
         match self.metric {
             Metric::Euclidean => {
-                let square: f64 =
-                    query.iter().zip(&frame.centre).map(|(q, m)| ((q - m) * frame.euclid).powi(2)).sum();
+                let square: f64 = query
+                    .iter()
+                    .zip(&frame.centre)
+                    .map(|(q, m)| ((q - m) * frame.euclid).powi(2))
+                    .sum();
                 let rounding = gamma(query.len() + 4, U64) * (square + frame.euclid_radius.powi(2));
                 (square - 2.0 * best - rounding).max(0.0).sqrt() / frame.euclid * (1.0 - 1e-12)
             }
@@ -190,10 +220,18 @@ impl<'a> Neighbours<'a> {
                 let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
                 let unit = if longest > 0.0 { longest } else { 1.0 };
                 let offset: f64 = query.iter().zip(&frame.centre).map(|(q, m)| q * m).sum();
-                let lengths: f64 = query.iter().zip(&frame.centre).map(|(q, m)| (q * m).abs()).sum();
+                let lengths: f64 = query
+                    .iter()
+                    .zip(&frame.centre)
+                    .map(|(q, m)| (q * m).abs())
+                    .sum();
                 let product = offset + best * unit / frame.euclid;
                 let rounding = gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs());
-                let constant = if self.metric == Metric::Cosine { 1.0 } else { 0.0 };
+                let constant = if self.metric == Metric::Cosine {
+                    1.0
+                } else {
+                    0.0
+                };
                 constant - product - rounding
             }
         }
@@ -205,7 +243,9 @@ impl<'a> Neighbours<'a> {
         let mut values = vec![0.0; rows.len() * d];
         self.rows.gather(rows, &mut values)?;
         let each = rows.iter().zip(values.chunks_exact_mut(d));
-        let mut near: Vec<Near> = each.map(|(&row, x)| (row, self.distance(query, x))).collect();
+        let mut near: Vec<Near> = each
+            .map(|(&row, x)| (row, self.distance(query, x)))
+            .collect();
         sort(&mut near);
         Ok(near)
     }
@@ -220,7 +260,11 @@ impl<'a> Neighbours<'a> {
                     return 1.0;
                 }
                 normalise(x, query.len());
-                0.5 * x.iter().zip(query).map(|(x, q)| (x - q).powi(2)).sum::<f64>()
+                0.5 * x
+                    .iter()
+                    .zip(query)
+                    .map(|(x, q)| (x - q).powi(2))
+                    .sum::<f64>()
             }
         }
     }
@@ -231,7 +275,9 @@ impl<'a> Neighbours<'a> {
         let parts = map_chunks(self.rows, control, |first, values| {
             let mut values = values.to_vec();
             let each = (first..).zip(values.chunks_exact_mut(d));
-            let mut near: Vec<Near> = each.map(|(row, x)| (row, self.distance(query, x))).collect();
+            let mut near: Vec<Near> = each
+                .map(|(row, x)| (row, self.distance(query, x)))
+                .collect();
             sort(&mut near);
             near.truncate(k);
             near
@@ -249,7 +295,10 @@ impl<'a> Neighbours<'a> {
         self.rows.gather(sample, &mut values)?;
         let near = self.nearest(&values, 2, control)?;
         let each = sample.iter().zip(near);
-        Ok(each.filter_map(|(&row, near)| near.into_iter().find(|n| n.0 != row)).map(|n| n.1).collect())
+        Ok(each
+            .filter_map(|(&row, near)| near.into_iter().find(|n| n.0 != row))
+            .map(|n| n.1)
+            .collect())
     }
 
     /// The frame of the scan that serves this search.
@@ -268,9 +317,17 @@ fn distance(x: &[f64], q: &[f64]) -> f64 {
     if square > 1e-280 && square < 1e300 {
         return square.sqrt();
     }
-    let largest = x.iter().zip(q).fold(0f64, |most, (x, q)| most.max((x - q).abs()));
+    let largest = x
+        .iter()
+        .zip(q)
+        .fold(0f64, |most, (x, q)| most.max((x - q).abs()));
     if largest == 0.0 {
         return 0.0;
     }
-    largest * x.iter().zip(q).map(|(x, q)| ((x - q) / largest).powi(2)).sum::<f64>().sqrt()
+    largest
+        * x.iter()
+            .zip(q)
+            .map(|(x, q)| ((x - q) / largest).powi(2))
+            .sum::<f64>()
+            .sqrt()
 }

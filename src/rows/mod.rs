@@ -3,8 +3,22 @@
 //! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
 //! threads. [`open`] recognises a file by its content. Nothing here knows what the rows are for.
 
+mod bin;
+mod csv;
+mod decode;
+mod idx;
+mod npy;
+mod npz;
+mod open;
+mod parquet;
+mod safetensors;
+pub mod sample;
 pub mod store;
-pub use store::Memory;
+pub mod synthetic;
+mod vecs;
+
+pub use open::{OpenOptions, open};
+pub use store::{Memory, Store};
 
 use crate::error::Result;
 
@@ -40,12 +54,18 @@ impl Element {
 
     /// Whether every value of this type is exactly an `f32`.
     pub const fn fits_f32(self) -> bool {
-        !matches!(self, Element::F64 | Element::I32 | Element::I64 | Element::U32 | Element::U64)
+        !matches!(
+            self,
+            Element::F64 | Element::I32 | Element::I64 | Element::U32 | Element::U64
+        )
     }
 
     /// Whether the type can hold NaN or infinity.
     pub const fn is_float(self) -> bool {
-        matches!(self, Element::F16 | Element::BF16 | Element::F32 | Element::F64)
+        matches!(
+            self,
+            Element::F16 | Element::BF16 | Element::F32 | Element::F64
+        )
     }
 }
 
@@ -90,8 +110,36 @@ pub trait Rows: Send + Sync {
         Ok(())
     }
 
+    /// Rows of the file that were left out for a NaN or an infinity.
+    fn dropped(&self) -> u64 {
+        0
+    }
+
+    /// Bytes of rows that are kept in memory.
+    fn resident_bytes(&self) -> u64 {
+        0
+    }
+
     /// The number of this row in the file it came from.
     fn number(&self, row: usize) -> u64 {
         row as u64
+    }
+}
+
+/// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.
+pub fn normalise(rows: &mut [f64], d: usize) {
+    for row in rows.chunks_exact_mut(d) {
+        let largest = row.iter().fold(0f64, |most, v| most.max(v.abs()));
+        if largest == 0.0 {
+            continue;
+        }
+        let length = row
+            .iter()
+            .map(|v| (v / largest).powi(2))
+            .sum::<f64>()
+            .sqrt();
+        for value in row {
+            *value = *value / largest / length;
+        }
     }
 }

@@ -1,27 +1,379 @@
-//! Rows in memory (minimal; being replaced).
-use super::{Element, Rows};
-use crate::error::Result;
-enum Values { F32(Vec<f32>), F64(Vec<f64>), U8(Vec<u8>) }
-pub struct Memory { name: String, dim: usize, values: Values }
-impl Memory {
-    pub fn from_f32(name: impl Into<String>, dim: usize, v: Vec<f32>) -> Self { Memory { name: name.into(), dim, values: Values::F32(v) } }
-    pub fn from_f64(name: impl Into<String>, dim: usize, v: Vec<f64>) -> Self { Memory { name: name.into(), dim, values: Values::F64(v) } }
-    pub fn from_u8(name: impl Into<String>, dim: usize, v: Vec<u8>) -> Self { Memory { name: name.into(), dim, values: Values::U8(v) } }
+//! Rows as every reader leaves them: bytes in memory, or in a file that is read by position.
+//!
+//! A [`Store`] is one or more [`Part`]s (files of a set) in order, in one element type. What fits the budget is
+//! resident in its stored type; a plain file that does not is read by position into reused buffers (a short read
+//! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
+//! Scaling and normalising happen on the way out.
+
+use super::{Element, Rows, decode, normalise};
+use crate::error::{Error, Place, Result};
+use std::cell::RefCell;
+use std::fs::File;
+use std::path::PathBuf;
+
+/// Bytes read at a time when rows are streamed.
+const READ: usize = 1 << 20;
+
+/// Where the bytes of a part are.
+#[derive(Debug)]
+pub(super) enum Bytes {
+    /// In memory, contiguous, native order.
+    Resident(Vec<u8>),
+    /// In a file.
+    File(Layout),
 }
-impl Rows for Memory {
-    fn name(&self) -> &str { &self.name }
-    fn len(&self) -> usize { (match &self.values { Values::F32(v) => v.len(), Values::F64(v) => v.len(), Values::U8(v) => v.len() }) / self.dim }
-    fn dim(&self) -> usize { self.dim }
-    fn element(&self) -> Element { match &self.values { Values::F32(_) => Element::F32, Values::F64(_) => Element::F64, Values::U8(_) => Element::U8 } }
-    fn fits_f32(&self) -> bool { self.element().fits_f32() }
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        let r = first * self.dim..first * self.dim + out.len();
-        match &self.values { Values::F32(v) => out.copy_from_slice(&v[r]), Values::F64(v) => out.iter_mut().zip(&v[r]).for_each(|(o, v)| *o = *v as f32), Values::U8(v) => out.iter_mut().zip(&v[r]).for_each(|(o, v)| *o = f32::from(*v)) }
+
+/// Rows at fixed distances in a file.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub file: File,
+    pub path: PathBuf,
+    /// Where the first row's values start.
+    pub offset: u64,
+    /// Bytes from one row's values to the next's.
+    pub stride: u64,
+    /// Whether numbers must be swapped.
+    pub foreign: bool,
+}
+
+/// Rows of one file.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub name: String,
+    pub len: usize,
+    pub bytes: Bytes,
+}
+
+/// What is done to values on the way out.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Transform {
+    pub scale: Option<f64>,
+    pub normalize: bool,
+}
+
+impl Transform {
+    fn changes(self) -> bool {
+        self != Transform::default()
+    }
+}
+
+/// A set of rows, in memory or on disk.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) name: String,
+    pub(super) dim: usize,
+    pub(super) element: Element,
+    pub(super) parts: Vec<Part>,
+    pub(super) transform: Transform,
+    /// Rows of the file that are left out, ascending.
+    pub(super) dropped: Vec<usize>,
+    pub(super) len: usize,
+}
+
+/// Rows in memory.
+pub type Memory = Store;
+
+thread_local! {
+    /// Bytes on their way from a file, reused by every read of a thread.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Store {
+    /// Rows in memory from `values` (N x `dim`, row-major). Panics unless the shape fits.
+    pub fn from_f32(name: impl Into<String>, dim: usize, values: Vec<f32>) -> Self {
+        Self::in_memory(
+            name.into(),
+            dim,
+            Element::F32,
+            bytemuck::cast_slice(&values).to_vec(),
+        )
+    }
+
+    /// As [`Store::from_f32`].
+    pub fn from_f64(name: impl Into<String>, dim: usize, values: Vec<f64>) -> Self {
+        Self::in_memory(
+            name.into(),
+            dim,
+            Element::F64,
+            bytemuck::cast_slice(&values).to_vec(),
+        )
+    }
+
+    /// As [`Store::from_f32`].
+    pub fn from_u8(name: impl Into<String>, dim: usize, values: Vec<u8>) -> Self {
+        Self::in_memory(name.into(), dim, Element::U8, values)
+    }
+
+    fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {
+        let width = dim * element.size();
+        assert!(
+            width > 0 && bytes.len().is_multiple_of(width),
+            "values must be N x dim"
+        );
+        let len = bytes.len() / width;
+        let part = Part {
+            name: name.clone(),
+            len,
+            bytes: Bytes::Resident(bytes),
+        };
+        Store {
+            name,
+            dim,
+            element,
+            parts: vec![part],
+            transform: Transform::default(),
+            dropped: Vec::new(),
+            len,
+        }
+    }
+
+    /// Bytes of a row's values.
+    pub(super) fn width(&self) -> usize {
+        self.dim * self.element.size()
+    }
+
+    /// The file row of a row.
+    fn file_row(&self, row: usize) -> usize {
+        // The answer is row + c, c the number of dropped file rows up to it: grow c until it is stable.
+        let mut at = row;
+        loop {
+            let next = row + self.dropped.partition_point(|&gone| gone <= at);
+            if next == at {
+                return at;
+            }
+            at = next;
+        }
+    }
+
+    /// The part of a file row, and the row's place in it.
+    fn part(&self, mut file_row: usize) -> (&Part, usize) {
+        let mut parts = self.parts.iter();
+        loop {
+            // Rows are asked for only inside the set, so the parts do not run out.
+            match parts.next() {
+                Some(part) if file_row < part.len => return (part, file_row),
+                Some(part) => file_row -= part.len,
+                None => panic!("row outside the set"),
+            }
+        }
+    }
+
+    /// The file (of a set of files) and the row in it, for messages.
+    pub(super) fn locate(&self, file_row: usize) -> (&str, usize) {
+        let (part, row) = self.part(file_row);
+        (&part.name, row)
+    }
+
+    /// Hand the stored bytes of rows `first ..` to `take`, run by run: (values before the run, its bytes).
+    fn runs(&self, first: usize, count: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+        assert!(first + count <= self.len, "rows outside the set");
+        let mut done = 0;
+        while done < count {
+            let at = self.file_row(first + done);
+            let (part, row) = self.part(at);
+            let until_gap = self
+                .dropped
+                .get(self.dropped.partition_point(|&gone| gone <= at))
+                .map_or(usize::MAX, |gone| gone - at);
+            let run = (count - done).min(part.len - row).min(until_gap);
+            let run = part
+                .bytes
+                .with(row, run, self, |bytes| take(done * self.dim, bytes))?;
+            done += run;
+        }
         Ok(())
     }
-    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
-        let r = first * self.dim..first * self.dim + out.len();
-        match &self.values { Values::F32(v) => out.iter_mut().zip(&v[r]).for_each(|(o, v)| *o = f64::from(*v)), Values::F64(v) => out.copy_from_slice(&v[r]), Values::U8(v) => out.iter_mut().zip(&v[r]).for_each(|(o, v)| *o = f64::from(*v)) }
+
+    fn transform(&self, values: &mut [f64]) {
+        if let Some(scale) = self.transform.scale {
+            values.iter_mut().for_each(|v| *v *= scale);
+        }
+        if self.transform.normalize {
+            normalise(values, self.dim);
+        }
+    }
+}
+
+impl Bytes {
+    /// Give `take` the bytes of up to `count` rows from `row` on; returns how many it gave.
+    fn with(
+        &self,
+        row: usize,
+        count: usize,
+        store: &Store,
+        take: impl FnOnce(&[u8]),
+    ) -> Result<usize> {
+        let width = store.width();
+        match self {
+            Bytes::Resident(bytes) => {
+                take(&bytes[row * width..(row + count) * width]);
+                Ok(count)
+            }
+            Bytes::File(layout) => BUFFER.with_borrow_mut(|buffer| {
+                let count = count.min((READ / layout.stride as usize).max(1));
+                layout.read(row, count, width, store.element, buffer)?;
+                take(buffer);
+                Ok(count)
+            }),
+        }
+    }
+}
+
+impl Layout {
+    /// The values of `count` rows, native order, into `buffer`.
+    pub fn read(
+        &self,
+        row: usize,
+        count: usize,
+        width: usize,
+        element: Element,
+        buffer: &mut Vec<u8>,
+    ) -> Result<()> {
+        let stride = self.stride as usize;
+        let start = self.offset + row as u64 * self.stride;
+        buffer.resize((count - 1) * stride + width, 0);
+        self.read_at(buffer, start)?;
+        if stride > width {
+            for i in 1..count {
+                buffer.copy_within(i * stride..i * stride + width, i * width);
+            }
+            buffer.truncate(count * width);
+        }
+        if self.foreign {
+            decode::swap(element, buffer);
+        }
         Ok(())
+    }
+
+    /// Exactly these bytes, or an error that says where the file ended.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        read_exact_at(&self.file, buffer, offset).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Error::input(
+                self.path.display().to_string(),
+                Place::Byte(offset),
+                format!(
+                    "the file ends before the {} bytes that its header promises here",
+                    buffer.len()
+                ),
+                "it is truncated, or was changed while being read; copy it again",
+            ),
+            _ => Error::io("read", &self.path, error),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> std::io::Result<()> {
+    while !buffer.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, offset)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        buffer = &mut buffer[read..];
+        offset += read as u64;
+    }
+    Ok(())
+}
+
+impl Rows for Store {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn element(&self) -> Element {
+        self.element
+    }
+
+    fn fits_f32(&self) -> bool {
+        self.element.fits_f32() && !self.transform.changes()
+    }
+
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        if self.transform.changes() {
+            let mut exact = vec![0.0; out.len()];
+            self.read_f64(first, &mut exact)?;
+            out.iter_mut()
+                .zip(exact)
+                .for_each(|(out, value)| *out = value as f32);
+            return Ok(());
+        }
+        let size = self.element.size();
+        self.runs(first, out.len() / self.dim, |at, bytes| {
+            decode::to_f32(self.element, bytes, &mut out[at..at + bytes.len() / size]);
+        })
+    }
+
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        let size = self.element.size();
+        self.runs(first, out.len() / self.dim, |at, bytes| {
+            decode::to_f64(self.element, bytes, &mut out[at..at + bytes.len() / size]);
+        })?;
+        self.transform(out);
+        Ok(())
+    }
+
+    fn number(&self, row: usize) -> u64 {
+        self.file_row(row) as u64
+    }
+
+    fn dropped(&self) -> u64 {
+        self.dropped.len() as u64
+    }
+
+    fn resident_bytes(&self) -> u64 {
+        let resident = |part: &Part| match &part.bytes {
+            Bytes::Resident(bytes) => bytes.len() as u64,
+            Bytes::File(_) => 0,
+        };
+        self.parts.iter().map(resident).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_rows_keep_the_file_numbers_of_the_others() {
+        let mut rows = Store::from_f64("rows", 1, (0..10).map(f64::from).collect());
+        rows.dropped = vec![0, 3, 4, 9];
+        rows.len = 6;
+        let mut values = vec![0.0; 6];
+        rows.read_f64(0, &mut values).unwrap();
+        assert_eq!(values, [1.0, 2.0, 5.0, 6.0, 7.0, 8.0]);
+        assert_eq!(
+            (0..6).map(|r| rows.number(r)).collect::<Vec<_>>(),
+            [1, 2, 5, 6, 7, 8]
+        );
+    }
+
+    #[test]
+    fn scaling_then_normalising() {
+        let mut rows = Store::from_u8("rows", 2, vec![3, 4, 0, 2]);
+        rows.transform = Transform {
+            scale: Some(0.5),
+            normalize: false,
+        };
+        let mut values = vec![0.0; 4];
+        rows.read_f64(0, &mut values).unwrap();
+        assert_eq!(values, [1.5, 2.0, 0.0, 1.0]);
+        rows.transform.normalize = true;
+        let mut values = vec![0.0f32; 4];
+        rows.read_f32(0, &mut values).unwrap();
+        assert_eq!(values, [0.6, 0.8, 0.0, 1.0]);
+        assert!(!rows.fits_f32());
     }
 }

@@ -36,7 +36,9 @@ mod product {
     use gemm::Parallelism;
 
     /// f32 or f64.
-    pub trait Real: Score + Default + std::ops::Mul<Output = Self> + std::ops::Add<Output = Self> {
+    pub trait Real:
+        Score + Default + std::ops::Mul<Output = Self> + std::ops::Add<Output = Self>
+    {
         const ZERO: Self;
         const ONE: Self;
         fn from_f32(value: f32) -> Self;
@@ -60,7 +62,14 @@ mod product {
 
     /// `scores[r][b] = sum_k directions[k][b] tile[r][k]` for k < d: `directions` is d x `lanes`, `tile` has
     /// rows `stride` apart, `scores` is count x `lanes`.
-    pub fn score<T: Real>(directions: &[T], lanes: usize, tile: &[T], stride: usize, d: usize, scores: &mut [T]) {
+    pub fn score<T: Real>(
+        directions: &[T],
+        lanes: usize,
+        tile: &[T],
+        stride: usize,
+        d: usize,
+        scores: &mut [T],
+    ) {
         let count = scores.len() / lanes;
         assert!(directions.len() == d * lanes && scores.len() == count * lanes);
         assert!(d <= stride && tile.len() == count * stride);
@@ -130,9 +139,19 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
         let scale32: Vec<f32> = frame.scale.iter().map(|&v| v as f32).collect();
-        let largest = frame.highest.iter().chain(&frame.lowest).fold(0f64, |most, v| most.max(v.abs()));
+        let largest = frame
+            .highest
+            .iter()
+            .chain(&frame.lowest)
+            .fold(0f64, |most, v| most.max(v.abs()));
         let narrow = rows.fits_f32() && scale32.iter().all(|s| s.is_normal()) && largest < 1e37;
-        Source { rows, frame, centre32: frame.centre.iter().map(|&v| v as f32).collect(), scale32, narrow }
+        Source {
+            rows,
+            frame,
+            centre32: frame.centre.iter().map(|&v| v as f32).collect(),
+            scale32,
+            narrow,
+        }
     }
 
     /// Decode through f64, then round once.
@@ -147,7 +166,11 @@ impl<'a> Source<'a> {
         space.raw64.resize(count * d, 0.0);
         self.rows.read_f64(first, &mut space.raw64)?;
         space.tile.resize(count * stride, T::ZERO);
-        for (out, row) in space.tile.chunks_exact_mut(stride).zip(space.raw64.chunks_exact(d)) {
+        for (out, row) in space
+            .tile
+            .chunks_exact_mut(stride)
+            .zip(space.raw64.chunks_exact(d))
+        {
             let frame = self.frame.centre.iter().zip(&self.frame.scale);
             for ((out, x), (centre, scale)) in out.iter_mut().zip(row).zip(frame) {
                 *out = round((x - centre) * scale);
@@ -175,7 +198,12 @@ impl Tiles<f32> for Source<'_> {
     fn bias(&self) -> &[f32] {
         &self.frame.bias
     }
-    fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<f32>) -> Result<&'t [f32]> {
+    fn read<'t>(
+        &'t self,
+        first: usize,
+        count: usize,
+        space: &'t mut Space<f32>,
+    ) -> Result<&'t [f32]> {
         if !self.narrow {
             return self.read_wide(first, count, space, |value| value as f32);
         }
@@ -183,7 +211,11 @@ impl Tiles<f32> for Source<'_> {
         space.raw32.resize(count * d, 0.0);
         self.rows.read_f32(first, &mut space.raw32)?;
         space.tile.resize(count * stride, 0.0);
-        for (out, row) in space.tile.chunks_exact_mut(stride).zip(space.raw32.chunks_exact(d)) {
+        for (out, row) in space
+            .tile
+            .chunks_exact_mut(stride)
+            .zip(space.raw32.chunks_exact(d))
+        {
             let frame = self.centre32.iter().zip(&self.scale32);
             for ((out, x), (centre, scale)) in out.iter_mut().zip(row).zip(frame) {
                 *out = (x - centre) * scale;
@@ -206,7 +238,12 @@ impl Tiles<f64> for Source<'_> {
     fn bias(&self) -> &[f32] {
         &[]
     }
-    fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<f64>) -> Result<&'t [f64]> {
+    fn read<'t>(
+        &'t self,
+        first: usize,
+        count: usize,
+        space: &'t mut Space<f64>,
+    ) -> Result<&'t [f64]> {
         self.read_wide(first, count, space, |value| value)
     }
 }
@@ -257,16 +294,31 @@ fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<Block<T>> {
                     transposed[k * lanes + b] = value;
                 }
             }
-            let bias: Vec<T> = bias[first..first + used].iter().map(|&c| T::from_f32(c)).collect();
+            let bias: Vec<T> = bias[first..first + used]
+                .iter()
+                .map(|&c| T::from_f32(c))
+                .collect();
             let biased = bias.iter().any(|&c| c != T::ZERO);
-            Block { first, lanes, directions: transposed, bias, biased }
+            Block {
+                first,
+                lanes,
+                directions: transposed,
+                bias,
+                biased,
+            }
         })
         .collect()
 }
 
 /// Offer a tile's scores of one block to the running bests.
 #[inline(always)]
-fn reduce<T: Real>(block: &Block<T>, first_row: usize, row_bias: &[f32], scores: &mut [T], best: &mut Best<T>) {
+fn reduce<T: Real>(
+    block: &Block<T>,
+    first_row: usize,
+    row_bias: &[f32],
+    scores: &mut [T],
+    best: &mut Best<T>,
+) {
     let used = block.bias.len();
     for (r, scores) in scores.chunks_exact_mut(block.lanes).enumerate() {
         let scores = &mut scores[..used];
@@ -279,7 +331,10 @@ fn reduce<T: Real>(block: &Block<T>, first_row: usize, row_bias: &[f32], scores:
         for (group, scores) in scores.chunks(GROUP).enumerate() {
             let first = block.first + group * GROUP;
             let bars = &best.bars()[first..first + scores.len()];
-            let above = scores.iter().zip(bars).fold(false, |any, (score, bar)| any | (score > bar));
+            let above = scores
+                .iter()
+                .zip(bars)
+                .fold(false, |any, (score, bar)| any | (score > bar));
             if above {
                 for (lane, &score) in scores.iter().enumerate() {
                     if score > best.bars()[first + lane] {
@@ -313,8 +368,21 @@ fn worker<T: Real>(
         let row_bias = tiles.bias().get(first..first + count).unwrap_or(&[]);
         for block in blocks {
             scores.resize(count * block.lanes, T::ZERO);
-            product::score(&block.directions, block.lanes, tile, tiles.stride(), tiles.dim(), &mut scores);
-            arch.dispatch(Reduce { block, first, row_bias, scores: &mut scores, best: &mut best });
+            product::score(
+                &block.directions,
+                block.lanes,
+                tile,
+                tiles.stride(),
+                tiles.dim(),
+                &mut scores,
+            );
+            arch.dispatch(Reduce {
+                block,
+                first,
+                row_bias,
+                scores: &mut scores,
+                best: &mut best,
+            });
         }
     }
 }
@@ -333,7 +401,13 @@ impl<T: Real> pulp::NullaryFnOnce for Reduce<'_, T> {
 
     #[inline(always)]
     fn call(self) {
-        reduce(self.block, self.first, self.row_bias, self.scores, self.best);
+        reduce(
+            self.block,
+            self.first,
+            self.row_bias,
+            self.scores,
+            self.best,
+        );
     }
 }
 
@@ -346,19 +420,35 @@ fn scan_tiles<T: Real>(
     control: &Control,
 ) -> Result<(Vec<T>, Vec<usize>)> {
     let count = bias.len();
-    assert_eq!(directions.len(), count * tiles.dim(), "directions must be B x d");
+    assert_eq!(
+        directions.len(),
+        count * tiles.dim(),
+        "directions must be B x d"
+    );
     let blocks = blocks(directions, bias, tiles.dim());
     let next = AtomicUsize::new(0);
     let work = |_| worker(tiles, &blocks, &next, Best::new(count, k), control);
-    let parts = if tiles.len() > TILE { rayon::broadcast(|_| work(())) } else { vec![work(())] };
+    let parts = if tiles.len() > TILE {
+        rayon::broadcast(|_| work(()))
+    } else {
+        vec![work(())]
+    };
     Ok(Best::merge(parts.into_iter().collect::<Result<Vec<_>>>()?))
 }
 
 /// Count a full scan of N x d rows for B directions, and time it.
-fn counted<T>(rows: &dyn Rows, directions: usize, control: &Control, work: impl FnOnce() -> Result<T>) -> Result<T> {
+fn counted<T>(
+    rows: &dyn Rows,
+    directions: usize,
+    control: &Control,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let started = Instant::now();
     let answer = work()?;
-    control.scanned(2 * (rows.len() * rows.dim()) as u64 * directions as u64, started.elapsed());
+    control.scanned(
+        2 * (rows.len() * rows.dim()) as u64 * directions as u64,
+        started.elapsed(),
+    );
     Ok(answer)
 }
 
@@ -374,7 +464,13 @@ pub fn scan_f64(
 ) -> Result<(Vec<f64>, Vec<usize>)> {
     let bias = vec![0.0; directions.len() / frame.dim()];
     counted(rows, bias.len(), control, || {
-        scan_tiles(&Source::new(rows, frame), directions, &bias, k.min(rows.len()), control)
+        scan_tiles(
+            &Source::new(rows, frame),
+            directions,
+            &bias,
+            k.min(rows.len()),
+            control,
+        )
     })
 }
 
@@ -399,7 +495,10 @@ pub struct CpuScan<'a> {
 impl<'a> CpuScan<'a> {
     /// Survey the rows (two passes) and stand ready.
     pub fn new(rows: &'a dyn Rows, control: &Control) -> Result<Self> {
-        Ok(CpuScan { rows, frame: Frame::survey(rows, control)? })
+        Ok(CpuScan {
+            rows,
+            frame: Frame::survey(rows, control)?,
+        })
     }
 }
 
@@ -415,7 +514,13 @@ impl Scan for CpuScan<'_> {
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.len());
         let (scores, rows) = counted(self.rows, batch.bias.len(), control, || {
-            scan_tiles(&Source::new(self.rows, &self.frame), batch.directions, batch.bias, k, control)
+            scan_tiles(
+                &Source::new(self.rows, &self.frame),
+                batch.directions,
+                batch.bias,
+                k,
+                control,
+            )
         })?;
         Ok(Hits { k, scores, rows })
     }

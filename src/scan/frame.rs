@@ -114,7 +114,9 @@ impl Frame {
             Columns::of(values, d)
         })?
         .into_iter();
-        let first = parts.next().unwrap_or_else(|| Columns::of(&vec![0.0; d], d));
+        let first = parts
+            .next()
+            .unwrap_or_else(|| Columns::of(&vec![0.0; d], d));
         let columns = parts.fold(first, |all, part| all.join(&part));
         let mut frame = Frame::shape(rows, columns, n);
         frame.norms(rows, control)?;
@@ -124,22 +126,47 @@ impl Frame {
     /// Centre and scales from the columns' sums and ranges.
     fn shape(rows: &dyn Rows, columns: Columns, n: usize) -> Self {
         let d = columns.sum.len();
-        let Columns { sum, lowest, highest } = columns;
+        let Columns {
+            sum,
+            lowest,
+            highest,
+        } = columns;
         let centre: Vec<f64> = (0..d)
             .map(|j| {
                 let mean = (sum[j] / n as f64).clamp(lowest[j], highest[j]);
                 // With rows and centre in f32, `x - m` is one f32 operation, rounded once.
-                if rows.fits_f32() { f64::from(mean as f32) } else { mean }
+                if rows.fits_f32() {
+                    f64::from(mean as f32)
+                } else {
+                    mean
+                }
             })
             .collect();
-        let reach: Vec<f64> =
-            (0..d).map(|j| (highest[j] - centre[j]).max(centre[j] - lowest[j])).collect();
+        let reach: Vec<f64> = (0..d)
+            .map(|j| (highest[j] - centre[j]).max(centre[j] - lowest[j]))
+            .collect();
         let widest = reach.iter().copied().fold(0.0, f64::max);
-        let narrowest = reach.iter().copied().filter(|&r| r > 0.0).fold(f64::INFINITY, f64::min);
-        let common = if widest > 0.0 { 1.0 / power_of_two(widest) } else { 1.0 };
+        let narrowest = reach
+            .iter()
+            .copied()
+            .filter(|&r| r > 0.0)
+            .fold(f64::INFINITY, f64::min);
+        let common = if widest > 0.0 {
+            1.0 / power_of_two(widest)
+        } else {
+            1.0
+        };
         let uneven = widest > UNEVEN * narrowest;
-        let scale =
-            reach.iter().map(|&r| if uneven && r > 0.0 { 1.0 / power_of_two(r) } else { common }).collect();
+        let scale = reach
+            .iter()
+            .map(|&r| {
+                if uneven && r > 0.0 {
+                    1.0 / power_of_two(r)
+                } else {
+                    common
+                }
+            })
+            .collect();
         Frame {
             centre,
             scale,

@@ -16,7 +16,11 @@ const TINY32: f64 = 1.401_298_464_324_817e-45;
 /// `n u / (1 - n u)`; infinite when n roundings can lose everything.
 pub fn gamma(n: usize, u: f64) -> f64 {
     let loss = n as f64 * u;
-    if loss < 1.0 { loss / (1.0 - loss) } else { f64::INFINITY }
+    if loss < 1.0 {
+        loss / (1.0 - loss)
+    } else {
+        f64::INFINITY
+    }
 }
 
 /// Error of an f32 score `<x', w> + c b` in d dimensions.
@@ -56,7 +60,10 @@ mod tests {
         let norm = (d as f64).sqrt();
         let radius = x.iter().map(|&v| (v as f64).powi(2)).sum::<f64>().sqrt();
         let error = (exact - computed as f64).abs();
-        assert!(error > 0.9 * (d - 1) as f64 * U32, "the example must be bad: {error}");
+        assert!(
+            error > 0.9 * (d - 1) as f64 * U32,
+            "the example must be bad: {error}"
+        );
         assert!(error <= f32_score(d, radius, norm, 0.0));
     }
 }

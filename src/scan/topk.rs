@@ -22,7 +22,9 @@ impl Score for f64 {
 
 /// Score descending, then row ascending. Scores are finite.
 pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
-    b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal).then(a.1.cmp(&b.1))
+    b.0.partial_cmp(&a.0)
+        .unwrap_or(Ordering::Equal)
+        .then(a.1.cmp(&b.1))
 }
 
 /// The running k best rows of B directions.
@@ -73,7 +75,9 @@ impl<T: Score> Best<T> {
     /// Join the bests of disjoint row sets: (B x k scores, B x k rows), all of them filled.
     pub fn merge(parts: Vec<Best<T>>) -> (Vec<T>, Vec<usize>) {
         let mut parts = parts.into_iter();
-        let Some(mut all) = parts.next() else { return (Vec::new(), Vec::new()) };
+        let Some(mut all) = parts.next() else {
+            return (Vec::new(), Vec::new());
+        };
         let (k, directions) = (all.k, all.bar.len());
         let mut pairs = Vec::with_capacity(2 * k);
         for part in parts {
@@ -81,7 +85,12 @@ impl<T: Score> Best<T> {
                 pairs.clear();
                 for side in [&all, &part] {
                     let range = b * k..b * k + side.filled[b];
-                    pairs.extend(side.scores[range.clone()].iter().copied().zip(side.rows[range].iter().copied()));
+                    pairs.extend(
+                        side.scores[range.clone()]
+                            .iter()
+                            .copied()
+                            .zip(side.rows[range].iter().copied()),
+                    );
                 }
                 pairs.sort_unstable_by(|&x, &y| order(x, y));
                 pairs.truncate(k);

@@ -1,6 +1,7 @@
 //! What a row becomes before anything is asked of it. A mapped set is itself [`Rows`].
 
 use crate::error::Result;
+pub use crate::rows::normalise;
 use crate::rows::{Element, Rows};
 
 /// Rows scaled to unit Euclidean length; a zero row stays zero.
@@ -37,19 +38,5 @@ impl Rows for Unit<'_> {
     }
     fn number(&self, row: usize) -> u64 {
         self.0.number(row)
-    }
-}
-
-/// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.
-pub fn normalise(rows: &mut [f64], d: usize) {
-    for row in rows.chunks_exact_mut(d) {
-        let largest = row.iter().fold(0f64, |most, v| most.max(v.abs()));
-        if largest == 0.0 {
-            continue;
-        }
-        let length = row.iter().map(|v| (v / largest).powi(2)).sum::<f64>().sqrt();
-        for value in row {
-            *value = *value / largest / length;
-        }
     }
 }

@@ -9,8 +9,8 @@ use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Reason, Settings, Solver, Stage, Verdict};
-use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 pub use crate::notion::neighbours::Metric;
+use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::rows::Rows;
 use crate::scan::{CpuScan, Scan};
 use rand::SeedableRng;
@@ -165,13 +165,22 @@ pub fn run(
     let scan = CpuScan::new(reference, control)?;
     let found = facts(reference, scan.frame(), control)?;
     clock.lap("survey");
-    let mut solver = plan.hull.then(|| Solver::new(reference, &scan, plan.settings(), control)).transpose()?;
+    let mut solver = plan
+        .hull
+        .then(|| Solver::new(reference, &scan, plan.settings(), control))
+        .transpose()?;
     clock.lap("whiten");
     let unit = UnitReference::new(reference);
-    let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0).then(|| unit.scan(control)).transpose()?;
+    let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0)
+        .then(|| unit.scan(control))
+        .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&scan as &dyn Scan, |scan| scan);
-    let search = (plan.neighbours > 0).then(|| Neighbours::new(reference, search_scan, plan.metric));
-    let nearest = search.as_ref().map(|search| reference_nearest(search, reference, plan.seed, control)).transpose()?;
+    let search =
+        (plan.neighbours > 0).then(|| Neighbours::new(reference, search_scan, plan.metric));
+    let nearest = search
+        .as_ref()
+        .map(|search| reference_nearest(search, reference, plan.seed, control))
+        .transpose()?;
     clock.lap("reference_neighbours");
     let mut facts = reference_facts(reference, &scan, found, solver.as_ref());
     if let Some((median, sample)) = nearest {
@@ -188,12 +197,25 @@ pub fn run(
     };
     clock.lap("self_test");
     let mut tally = Tally::default();
-    let mut work = Work { plan, solver, search, median: facts.median_nearest, control };
+    let mut work = Work {
+        plan,
+        solver,
+        search,
+        median: facts.median_nearest,
+        control,
+    };
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
-    let pool = work.solver.as_ref().map_or(0, |solver| solver.pool_rows() as u64);
+    let pool = work
+        .solver
+        .as_ref()
+        .map_or(0, |solver| solver.pool_rows() as u64);
     let progress = control.progress();
     Ok(Summary {
-        backend: format!("cpu, {} threads, {}", rayon::current_num_threads(), instruction_set()),
+        backend: format!(
+            "cpu, {} threads, {}",
+            rayon::current_num_threads(),
+            instruction_set()
+        ),
         queries: queries.len() as u64,
         reference: facts,
         hull: plan.hull.then(|| tally.hull(pool)),
@@ -218,26 +240,39 @@ fn check(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
         )));
     }
     if !(plan.tolerance > 0.0 && plan.tolerance < 1.0) {
-        return Err(Error::Usage(format!("the tolerance is {}; it must lie between 0 and 1", plan.tolerance)));
+        return Err(Error::Usage(format!(
+            "the tolerance is {}; it must lie between 0 and 1",
+            plan.tolerance
+        )));
     }
     if plan.gap.is_some_and(|gap| !(gap > 0.0 && gap < 1.0)) {
         return Err(Error::Usage("the gap must lie between 0 and 1".into()));
     }
     if plan.max_rounds == 0 {
-        return Err(Error::Usage("the number of rounds must be at least 1".into()));
+        return Err(Error::Usage(
+            "the number of rounds must be at least 1".into(),
+        ));
     }
     if !plan.hull && plan.neighbours == 0 {
-        return Err(Error::Usage("nothing is left to do: both verdicts and neighbours are turned off".into()));
+        return Err(Error::Usage(
+            "nothing is left to do: both verdicts and neighbours are turned off".into(),
+        ));
     }
     if !plan.hull && (plan.gap.is_some() || plan.self_test > 0) {
-        return Err(Error::Usage("the distance to the hull and the self-test need hull verdicts".into()));
+        return Err(Error::Usage(
+            "the distance to the hull and the self-test need hull verdicts".into(),
+        ));
     }
     Ok(())
 }
 
 impl Plan {
     fn settings(&self) -> Settings {
-        Settings { tolerance: self.tolerance, max_rounds: self.max_rounds, gap: self.gap }
+        Settings {
+            tolerance: self.tolerance,
+            max_rounds: self.max_rounds,
+            gap: self.gap,
+        }
     }
 }
 
@@ -249,7 +284,10 @@ struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Clock { last: Instant::now(), seconds: BTreeMap::new() }
+        Clock {
+            last: Instant::now(),
+            seconds: BTreeMap::new(),
+        }
     }
 }
 
@@ -267,12 +305,15 @@ fn instruction_set() -> String {
     format!("{:?}", pulp::Arch::new())
         .split(['(', ' '])
         .next()
-        .map_or_else(|| "scalar".into(), |name| match name {
-            "V4" => "AVX-512".into(),
-            "V3" => "AVX2".into(),
-            "Scalar" => "scalar".into(),
-            other => other.to_string(),
-        })
+        .map_or_else(
+            || "scalar".into(),
+            |name| match name {
+                "V4" => "AVX-512".into(),
+                "V3" => "AVX2".into(),
+                "Scalar" => "scalar".into(),
+                other => other.to_string(),
+            },
+        )
 }
 
 /// A seeded sample of at most `most` row indices, ascending.
@@ -295,7 +336,10 @@ fn reference_nearest(
     for part in sample.chunks((BLOCK_BYTES / 8 / reference.dim()).max(1)) {
         nearest.extend(search.nearest_others(part, control)?);
     }
-    Ok((quantiles(&mut nearest).map(|all| all.median), sample.len() as u64))
+    Ok((
+        quantiles(&mut nearest).map(|all| all.median),
+        sample.len() as u64,
+    ))
 }
 
 fn reference_facts(
@@ -307,7 +351,9 @@ fn reference_facts(
     ReferenceFacts {
         rows: reference.len() as u64,
         dim: reference.dim() as u64,
-        affine_rank: solver.and_then(|solver| solver.affine().rank).map(|rank| rank as u64),
+        affine_rank: solver
+            .and_then(|solver| solver.affine().rank)
+            .map(|rank| rank as u64),
         constant_columns: found.constant_columns,
         duplicate_columns: found.duplicate_columns,
         duplicate_rows: found.duplicate_rows,
@@ -337,7 +383,10 @@ fn warnings(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
                     facts.rows - 1
                 ));
             } else if facts.rows <= rank {
-                warnings.push(format!("only {} rows for an affine rank of {rank}", facts.rows));
+                warnings.push(format!(
+                    "only {} rows for an affine rank of {rank}",
+                    facts.rows
+                ));
             }
         }
         if let Some(norm) = facts.constant_norm {
@@ -352,20 +401,33 @@ fn warnings(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
             ));
         }
         if facts.duplicate_columns > 0 {
-            warnings.push(format!("{} columns repeat an earlier column", facts.duplicate_columns));
+            warnings.push(format!(
+                "{} columns repeat an earlier column",
+                facts.duplicate_columns
+            ));
         }
     }
     if facts.duplicate_rows > 0 {
-        warnings.push(format!("{} of {} reference rows repeat an earlier row", facts.duplicate_rows, facts.rows));
+        warnings.push(format!(
+            "{} of {} reference rows repeat an earlier row",
+            facts.duplicate_rows, facts.rows
+        ));
     }
     if facts.median_nearest == Some(0.0) {
-        warnings.push("at least half of the reference rows repeat another: nearest_ratio is undefined".into());
+        warnings.push(
+            "at least half of the reference rows repeat another: nearest_ratio is undefined".into(),
+        );
     }
     warnings
 }
 
 /// Reference rows asked about their own set, and about the set without them.
-fn self_test(plan: &Plan, solver: &mut Solver<'_>, reference: &dyn Rows, control: &Control) -> Result<SelfTest> {
+fn self_test(
+    plan: &Plan,
+    solver: &mut Solver<'_>,
+    reference: &dyn Rows,
+    control: &Control,
+) -> Result<SelfTest> {
     let d = reference.dim();
     let rows = sample(reference.len(), plan.self_test, plan.seed);
     control.begin(control::Stage::SelfTest, 2 * rows.len() as u64);
@@ -414,7 +476,11 @@ impl Work<'_, '_> {
         clock: &mut Clock,
     ) -> Result<()> {
         let d = queries.dim();
-        let stage = if self.plan.hull { control::Stage::Hull } else { control::Stage::Neighbours };
+        let stage = if self.plan.hull {
+            control::Stage::Hull
+        } else {
+            control::Stage::Neighbours
+        };
         self.control.begin(stage, queries.len() as u64);
         let mut values = Vec::new();
         for first in (0..queries.len()).step_by(block(d)) {
@@ -460,10 +526,18 @@ impl Work<'_, '_> {
                     .next()
                     .unwrap_or_default()
                     .into_iter()
-                    .map(|(row, distance)| Neighbour { row: reference.number(row), distance })
+                    .map(|(row, distance)| Neighbour {
+                        row: reference.number(row),
+                        distance,
+                    })
                     .collect();
-                let median = self.median.filter(|&median| median > 0.0 && self.plan.metric != Metric::Dot);
-                let ratio = neighbours.first().zip(median).map(|(nearest, median)| nearest.distance / median);
+                let median = self
+                    .median
+                    .filter(|&median| median > 0.0 && self.plan.metric != Metric::Dot);
+                let ratio = neighbours
+                    .first()
+                    .zip(median)
+                    .map(|(nearest, median)| nearest.distance / median);
                 Record {
                     query: queries.number(query),
                     hull: answers.next(),
@@ -494,7 +568,10 @@ struct Tally {
 
 /// The name that a unit variant is written with.
 fn name(value: impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(String::from)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(String::from))
+        .unwrap_or_default()
 }
 
 impl Tally {
@@ -503,8 +580,10 @@ impl Tally {
             if let Some(answer) = &record.hull {
                 self.hull_answers(std::slice::from_ref(answer));
             }
-            self.nearest.extend(record.neighbours.first().map(|near| near.distance));
-            self.ratios.extend(Some(record.nearest_ratio).filter(|ratio| ratio.is_finite()));
+            self.nearest
+                .extend(record.neighbours.first().map(|near| near.distance));
+            self.ratios
+                .extend(Some(record.nearest_ratio).filter(|ratio| ratio.is_finite()));
         }
     }
 
@@ -542,8 +621,16 @@ impl Tally {
             scans_per_query: self.scans as f64 / total.max(1) as f64,
             rounds: self.rounds,
             pool,
-            settled_by: self.stages.iter().map(|(stage, count)| (name(stage), *count)).collect(),
-            undecided_because: self.reasons.iter().map(|(reason, count)| (name(reason), *count)).collect(),
+            settled_by: self
+                .stages
+                .iter()
+                .map(|(stage, count)| (name(stage), *count))
+                .collect(),
+            undecided_because: self
+                .reasons
+                .iter()
+                .map(|(reason, count)| (name(reason), *count))
+                .collect(),
             margin: quantiles(&mut self.margins),
             distance_lower: quantiles(&mut self.lower),
             distance_upper: quantiles(&mut self.upper),

@@ -85,7 +85,10 @@ pub fn facts(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Facts>
         norms = [norms[0].min(part.norms[0]), norms[1].max(part.norms[1])];
     }
     let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
-    let varying = (0..d).filter(|j| !constant(j)).map(|j| columns[j]).collect();
+    let varying = (0..d)
+        .filter(|j| !constant(j))
+        .map(|j| columns[j])
+        .collect();
     let norms = norms.map(f64::sqrt);
     let same = rows.len() > 1 && norms[1] > 0.0 && norms[1] - norms[0] <= SAME_NORM * norms[1];
     Ok(Facts {
@@ -109,7 +112,10 @@ mod tests {
 
     #[test]
     fn repeats_and_constants_are_counted() {
-        let found = of(4, vec![1.0, 5.0, 1.0, 0.0, 2.0, 5.0, 2.0, -0.0, 1.0, 5.0, 1.0, 0.0]);
+        let found = of(
+            4,
+            vec![1.0, 5.0, 1.0, 0.0, 2.0, 5.0, 2.0, -0.0, 1.0, 5.0, 1.0, 0.0],
+        );
         assert_eq!(found.constant_columns, 2);
         assert_eq!(found.duplicate_columns, 1);
         assert_eq!(found.duplicate_rows, 1);
@@ -118,7 +124,9 @@ mod tests {
 
     #[test]
     fn points_on_a_circle_have_one_norm() {
-        let circle = (0..20).flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()]).collect();
+        let circle = (0..20)
+            .flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()])
+            .collect();
         assert!((of(2, circle).constant_norm.unwrap() - 1.0).abs() < 1e-12);
         assert_eq!(of(2, vec![0.0, 0.0, 0.0, 0.0]).constant_norm, None);
     }

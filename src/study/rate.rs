@@ -18,7 +18,10 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     let middle = p + z2 / (2.0 * n);
     let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z2 / n;
-    [((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0)]
+    [
+        ((middle - half) / whole).max(0.0),
+        ((middle + half) / whole).min(1.0),
+    ]
 }
 
 /// Order statistics of a sample, by linear interpolation between neighbours.
@@ -75,7 +78,10 @@ mod tests {
     #[test]
     fn quantiles_interpolate() {
         let all = quantiles(&mut [4.0, 1.0, 3.0, 2.0, 5.0]).unwrap();
-        assert_eq!((all.min, all.q25, all.median, all.max, all.mean), (1.0, 2.0, 3.0, 5.0, 3.0));
+        assert_eq!(
+            (all.min, all.q25, all.median, all.max, all.mean),
+            (1.0, 2.0, 3.0, 5.0, 3.0)
+        );
         assert_eq!(quantiles(&mut [1.0, 2.0]).unwrap().median, 1.5);
         assert!(quantiles(&mut []).is_none());
     }

@@ -5,13 +5,16 @@
 //! compares verdicts leaves out.
 
 use clarabel::algebra::CscMatrix;
-use clarabel::solver::{DefaultSettingsBuilder, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT};
+use clarabel::solver::{
+    DefaultSettingsBuilder, DefaultSolver, IPSolver, NonnegativeConeT, SolverStatus, ZeroConeT,
+};
 
 /// How far the query can be pushed out from the mean: below 1 outside, above 1 inside; `None` if the LP failed.
 pub fn reach(d: usize, rows: &[f64], query: &[f64]) -> Option<f64> {
     let n = rows.len() / d;
-    let centre: Vec<f64> =
-        (0..d).map(|j| rows.iter().skip(j).step_by(d).sum::<f64>() / n as f64).collect();
+    let centre: Vec<f64> = (0..d)
+        .map(|j| rows.iter().skip(j).step_by(d).sum::<f64>() / n as f64)
+        .collect();
     // Columns: l_1 .. l_n, s. Rows: d equations, sum l = 1, then -l <= 0 and s <= 4.
     let (mut row, mut value, mut start) = (Vec::new(), Vec::new(), vec![0]);
     for i in 0..n {
@@ -37,9 +40,19 @@ pub fn reach(d: usize, rows: &[f64], query: &[f64]) -> Option<f64> {
     let mut cost = vec![0.0; n + 1];
     cost[n] = -1.0;
     let cones = [ZeroConeT(d + 1), NonnegativeConeT(n + 1)];
-    let settings = DefaultSettingsBuilder::default().verbose(false).build().unwrap();
-    let mut solver =
-        DefaultSolver::new(&CscMatrix::zeros((n + 1, n + 1)), &cost, &matrix, &right, &cones, settings).unwrap();
+    let settings = DefaultSettingsBuilder::default()
+        .verbose(false)
+        .build()
+        .unwrap();
+    let mut solver = DefaultSolver::new(
+        &CscMatrix::zeros((n + 1, n + 1)),
+        &cost,
+        &matrix,
+        &right,
+        &cones,
+        settings,
+    )
+    .unwrap();
     solver.solve();
     (solver.solution.status == SolverStatus::Solved).then(|| solver.solution.x[n])
 }

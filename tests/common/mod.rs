@@ -21,7 +21,9 @@ pub fn random(seed: u64) -> ChaCha8Rng {
 /// Standard normal numbers.
 pub fn gaussian(count: usize, seed: u64) -> Vec<f64> {
     let mut random = random(seed);
-    (0..count).map(|_| StandardNormal.sample(&mut random)).collect()
+    (0..count)
+        .map(|_| StandardNormal.sample(&mut random))
+        .collect()
 }
 
 /// Rows in memory, in f64.
@@ -37,7 +39,12 @@ pub fn verdicts(reference: &dyn Rows, queries: &[f64], settings: Settings) -> Ve
 }
 
 /// The same with a given scan.
-pub fn verdicts_with(reference: &dyn Rows, scan: &dyn Scan, queries: &[f64], settings: Settings) -> Vec<Answer> {
+pub fn verdicts_with(
+    reference: &dyn Rows,
+    scan: &dyn Scan,
+    queries: &[f64],
+    settings: Settings,
+) -> Vec<Answer> {
     let mut solver = Solver::new(reference, scan, settings, &Control::default()).unwrap();
     let answers = solver.answer(queries, None, &Control::default()).unwrap();
     for (answer, query) in answers.iter().zip(queries.chunks_exact(reference.dim())) {

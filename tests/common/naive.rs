@@ -28,18 +28,30 @@ impl Naive {
         let bias = all
             .chunks_exact(rows.dim())
             .map(|x| {
-                let square: f64 = x.iter().zip(&frame.centre).map(|(x, m)| ((x - m) * frame.euclid).powi(2)).sum();
+                let square: f64 = x
+                    .iter()
+                    .zip(&frame.centre)
+                    .map(|(x, m)| ((x - m) * frame.euclid).powi(2))
+                    .sum();
                 -0.5 * square
             })
             .collect();
-        Naive { frame, framed, bias }
+        Naive {
+            frame,
+            framed,
+            bias,
+        }
     }
 
     /// The exact score of each row.
     pub fn scores(&self, direction: &[f32], c: f32) -> Vec<f64> {
         let each = self.framed.chunks_exact(direction.len()).zip(&self.bias);
         each.map(|(x, bias)| {
-            let product: f64 = x.iter().zip(direction).map(|(x, w)| x * f64::from(*w)).sum();
+            let product: f64 = x
+                .iter()
+                .zip(direction)
+                .map(|(x, w)| x * f64::from(*w))
+                .sum();
             product + f64::from(c) * bias
         })
         .collect()
@@ -65,7 +77,11 @@ impl Scan for Naive {
 
     fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
-        let mut hits = Hits { k, scores: Vec::new(), rows: Vec::new() };
+        let mut hits = Hits {
+            k,
+            scores: Vec::new(),
+            rows: Vec::new(),
+        };
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {
             for (score, row) in best(self.scores(direction, c).into_iter(), k) {
                 hits.scores.push(score);
@@ -85,7 +101,13 @@ impl Scan for Naive {
 pub fn nearest(rows: &dyn Rows, query: &[f64], k: usize) -> Vec<(f64, usize)> {
     let mut all: Vec<(f64, usize)> = values(rows)
         .chunks_exact(query.len())
-        .map(|x| x.iter().zip(query).map(|(x, q)| (x - q).powi(2)).sum::<f64>().sqrt())
+        .map(|x| {
+            x.iter()
+                .zip(query)
+                .map(|(x, q)| (x - q).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        })
         .zip(0..)
         .collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -99,10 +121,23 @@ pub fn radius(rows: &dyn Rows) -> f64 {
     let mean: Vec<f64> = (0..d)
         .map(|j| {
             let first = all[j];
-            first + all.iter().skip(j).step_by(d).map(|v| v - first).sum::<f64>() / rows.len() as f64
+            first
+                + all
+                    .iter()
+                    .skip(j)
+                    .step_by(d)
+                    .map(|v| v - first)
+                    .sum::<f64>()
+                    / rows.len() as f64
         })
         .collect();
-    let length = |x: &[f64]| x.iter().zip(&mean).map(|(x, m)| (x - m).powi(2)).sum::<f64>().sqrt();
+    let length = |x: &[f64]| {
+        x.iter()
+            .zip(&mean)
+            .map(|(x, m)| (x - m).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
     all.chunks_exact(d).map(length).fold(0.0, f64::max)
 }
 
@@ -111,8 +146,16 @@ pub fn certificate_holds(rows: &dyn Rows, query: &[f64], answer: &Answer, tolera
     let all = values(rows);
     let d = rows.dim();
     match (&answer.certificate, answer.verdict) {
-        (Certificate::Inside { rows: support, weights }, Verdict::Inside) => {
-            assert!(!support.is_empty() && support.len() <= d + 1 && support.len() == weights.len());
+        (
+            Certificate::Inside {
+                rows: support,
+                weights,
+            },
+            Verdict::Inside,
+        ) => {
+            assert!(
+                !support.is_empty() && support.len() <= d + 1 && support.len() == weights.len()
+            );
             let mut distinct = support.clone();
             distinct.sort_unstable();
             distinct.dedup();
@@ -120,7 +163,13 @@ pub fn certificate_holds(rows: &dyn Rows, query: &[f64], answer: &Answer, tolera
             assert!(weights.iter().all(|&w| w > 0.0));
             assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
             let residual: f64 = (0..d)
-                .map(|j| support.iter().zip(weights).map(|(r, w)| w * (all[r * d + j] - query[j])).sum::<f64>())
+                .map(|j| {
+                    support
+                        .iter()
+                        .zip(weights)
+                        .map(|(r, w)| w * (all[r * d + j] - query[j]))
+                        .sum::<f64>()
+                })
                 .map(|v| v * v)
                 .sum::<f64>()
                 .sqrt();
@@ -132,10 +181,20 @@ pub fn certificate_holds(rows: &dyn Rows, query: &[f64], answer: &Answer, tolera
             let length = direction.iter().map(|w| w * w).sum::<f64>().sqrt();
             let gap = all
                 .chunks_exact(d)
-                .map(|x| x.iter().zip(query).zip(direction).map(|((x, q), w)| w * (q - x)).sum::<f64>())
+                .map(|x| {
+                    x.iter()
+                        .zip(query)
+                        .zip(direction)
+                        .map(|((x, q), w)| w * (q - x))
+                        .sum::<f64>()
+                })
                 .fold(f64::INFINITY, f64::min);
             assert!(gap > 0.0, "the direction does not separate: {gap}");
-            assert!(*margin > 0.0 && *margin <= gap / length * (1.0 + 1e-9), "margin {margin}, gap {}", gap / length);
+            assert!(
+                *margin > 0.0 && *margin <= gap / length * (1.0 + 1e-9),
+                "margin {margin}, gap {}",
+                gap / length
+            );
             assert_eq!(answer.margin, *margin);
         }
         (Certificate::None, Verdict::Undecided) => assert!(answer.reason.is_some()),

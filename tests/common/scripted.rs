@@ -34,7 +34,11 @@ pub struct Faulty {
 
 impl Faulty {
     pub fn new(rows: &dyn Rows, fault: Fault) -> Self {
-        Faulty { inner: Naive::new(rows), fault, before: Mutex::new(None) }
+        Faulty {
+            inner: Naive::new(rows),
+            fault,
+            before: Mutex::new(None),
+        }
     }
 }
 
@@ -51,7 +55,13 @@ impl Scan for Faulty {
         let last = self.len() - 1;
         let unbiased = vec![0.0; batch.bias.len()];
         let mut hits = match self.fault {
-            Fault::BiasForgotten => self.inner.scan(&Batch { bias: &unbiased, ..*batch }, control)?,
+            Fault::BiasForgotten => self.inner.scan(
+                &Batch {
+                    bias: &unbiased,
+                    ..*batch
+                },
+                control,
+            )?,
             _ => self.inner.scan(batch, control)?,
         };
         match self.fault {
@@ -62,7 +72,10 @@ impl Scan for Faulty {
                     }
                 }
             }
-            Fault::OffByOne => hits.rows.iter_mut().for_each(|row| *row = (*row + 1).min(last)),
+            Fault::OffByOne => hits
+                .rows
+                .iter_mut()
+                .for_each(|row| *row = (*row + 1).min(last)),
             Fault::TieTheWrongWay => {
                 for b in 0..batch.bias.len() {
                     for slot in b * hits.k + 1..(b + 1) * hits.k {
@@ -83,8 +96,14 @@ impl Scan for Faulty {
             Fault::ShortList if hits.k > 1 => {
                 hits.k -= 1;
                 let keep = |slot: &usize| slot % (hits.k + 1) != hits.k;
-                hits.scores = (0..hits.scores.len()).filter(keep).map(|slot| hits.scores[slot]).collect();
-                hits.rows = (0..hits.rows.len()).filter(keep).map(|slot| hits.rows[slot]).collect();
+                hits.scores = (0..hits.scores.len())
+                    .filter(keep)
+                    .map(|slot| hits.scores[slot])
+                    .collect();
+                hits.rows = (0..hits.rows.len())
+                    .filter(keep)
+                    .map(|slot| hits.rows[slot])
+                    .collect();
             }
             Fault::ShortList | Fault::BiasForgotten => {}
         }
@@ -106,7 +125,10 @@ pub struct Worst {
 
 impl Worst {
     pub fn new(rows: &dyn Rows, share: f64) -> Self {
-        Worst { inner: Naive::new(rows), share }
+        Worst {
+            inner: Naive::new(rows),
+            share,
+        }
     }
 }
 
@@ -121,14 +143,28 @@ impl Scan for Worst {
 
     fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
-        let mut hits = Hits { k, scores: Vec::new(), rows: Vec::new() };
+        let mut hits = Hits {
+            k,
+            scores: Vec::new(),
+            rows: Vec::new(),
+        };
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {
-            let norm = direction.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt();
+            let norm = direction
+                .iter()
+                .map(|w| f64::from(*w).powi(2))
+                .sum::<f64>()
+                .sqrt();
             // What is left of the bound covers the rounding of the stated score to f32.
             let error = 0.99 * self.share * self.frame().radius * norm;
             let scores = self.inner.scores(direction, c);
             let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let moved = scores.iter().map(|s| if *s > highest - error { s - error } else { s + error });
+            let moved = scores.iter().map(|s| {
+                if *s > highest - error {
+                    s - error
+                } else {
+                    s + error
+                }
+            });
             for (score, row) in best(moved, k) {
                 hits.scores.push(score);
                 hits.rows.push(row);

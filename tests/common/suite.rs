@@ -20,9 +20,17 @@ pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hi
     let naive = Naive::new(reference);
     let (n, d) = (reference.len(), reference.dim());
     assert_eq!(hits.k, batch.k.min(n), "answers a direction");
-    assert_eq!(hits.scores.len(), hits.k * batch.bias.len(), "number of answers");
+    assert_eq!(
+        hits.scores.len(),
+        hits.k * batch.bias.len(),
+        "number of answers"
+    );
     for (b, direction) in batch.directions.chunks_exact(d).enumerate() {
-        let norm = direction.iter().map(|w| f64::from(*w).powi(2)).sum::<f64>().sqrt();
+        let norm = direction
+            .iter()
+            .map(|w| f64::from(*w).powi(2))
+            .sum::<f64>()
+            .sqrt();
         // The truth is itself computed in f64.
         let bound = scan.error_bound(norm, batch.bias[b]) * (1.0 + 1e-6) + 1e-300;
         let truth = naive.scores(direction, batch.bias[b]);
@@ -31,21 +39,40 @@ pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hi
         for (&score, &row) in scores.iter().zip(rows) {
             assert!(!std::mem::replace(&mut seen[row], true), "row {row} twice");
             let error = (f64::from(score) - truth[row]).abs();
-            assert!(error <= bound, "score of row {row} is off by {error}, the bound is {bound}");
+            assert!(
+                error <= bound,
+                "score of row {row} is off by {error}, the bound is {bound}"
+            );
         }
         for pair in (0..hits.k).collect::<Vec<_>>().windows(2) {
-            let (above, below) = ((scores[pair[0]], rows[pair[0]]), (scores[pair[1]], rows[pair[1]]));
-            assert!(above.0 > below.0 || (above.0 == below.0 && above.1 < below.1), "order of {above:?} and {below:?}");
+            let (above, below) = (
+                (scores[pair[0]], rows[pair[0]]),
+                (scores[pair[1]], rows[pair[1]]),
+            );
+            assert!(
+                above.0 > below.0 || (above.0 == below.0 && above.1 < below.1),
+                "order of {above:?} and {below:?}"
+            );
         }
         if let Some(&last) = scores.last() {
-            let missed = (0..n).filter(|&row| !seen[row]).map(|row| truth[row]).fold(f64::NEG_INFINITY, f64::max);
-            assert!(missed <= f64::from(last) + bound, "a row that scores {missed} is missing below {last}");
+            let missed = (0..n)
+                .filter(|&row| !seen[row])
+                .map(|row| truth[row])
+                .fold(f64::NEG_INFINITY, f64::max);
+            assert!(
+                missed <= f64::from(last) + bound,
+                "a row that scores {missed} is missing below {last}"
+            );
         }
     }
 }
 
 fn run(reference: &dyn Rows, scan: &dyn Scan, directions: &[f32], bias: &[f32], k: usize) -> Hits {
-    let batch = Batch { directions, bias, k };
+    let batch = Batch {
+        directions,
+        bias,
+        k,
+    };
     let hits = scan.scan(&batch, &Control::default()).unwrap();
     check(reference, scan, &batch, &hits);
     hits
@@ -84,11 +111,21 @@ fn cliffs(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
 /// Small integers, symmetric about zero: every score is exact in f32, so the answers must be exact too.
 fn exact_ties(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     for (n, d, k) in [(600, 2, 40), (64, 3, 64), (515, 1, 9)] {
-        let half: Vec<f64> = gaussian(n / 2 * d, 3).iter().map(|v| (2.0 * v).round().clamp(-4.0, 4.0)).collect();
-        let mirrored: Vec<f64> = half.iter().copied().chain(half.iter().map(|v| -v)).collect();
+        let half: Vec<f64> = gaussian(n / 2 * d, 3)
+            .iter()
+            .map(|v| (2.0 * v).round().clamp(-4.0, 4.0))
+            .collect();
+        let mirrored: Vec<f64> = half
+            .iter()
+            .copied()
+            .chain(half.iter().map(|v| -v))
+            .collect();
         let reference = rows(d, &mirrored);
         let scan = make(&reference);
-        let directions: Vec<f32> = gaussian(20 * d, 5).iter().map(|v| (3.0 * v).round() as f32).collect();
+        let directions: Vec<f32> = gaussian(20 * d, 5)
+            .iter()
+            .map(|v| (3.0 * v).round() as f32)
+            .collect();
         let bias = vec![0.0; 20];
         let hits = run(&reference, &*scan, &directions, &bias, k);
         let naive = Naive::new(&reference);
@@ -114,7 +151,11 @@ fn offsets_and_scales(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>
             run(&reference, &*make(&reference), &directions, &bias, 5);
         }
     }
-    let uneven: Vec<f64> = base.iter().enumerate().map(|(i, v)| v * 10f64.powi(3 * (i % d) as i32 - 6)).collect();
+    let uneven: Vec<f64> = base
+        .iter()
+        .enumerate()
+        .map(|(i, v)| v * 10f64.powi(3 * (i % d) as i32 - 6))
+        .collect();
     let reference = rows(d, &uneven);
     run(&reference, &*make(&reference), &directions, &bias, 5);
 }

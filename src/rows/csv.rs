@@ -1,0 +1,161 @@
+//! CSV and TSV of numbers, with or without a header line. Commas, tabs and semicolons separate; values become f64.
+
+use super::Element;
+use super::open::{Input, STEP, Stream, Table, input_error};
+use crate::error::{Error, Place, Result};
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+
+/// Bytes looked at to find the separator.
+const LOOK: usize = 4096;
+
+pub(super) fn open(input: Input) -> Result<Table> {
+    let path = input.path.clone();
+    stream(path, Box::new(input.rewound()?))
+}
+
+pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> {
+    let mut look = Vec::new();
+    (&mut reader)
+        .take(LOOK as u64)
+        .read_to_end(&mut look)
+        .map_err(|error| Error::io("read", &path, error))?;
+    let line = look
+        .split(|&b| b == b'\n')
+        .find(|line| !line.trim_ascii().is_empty())
+        .unwrap_or_default();
+    let separator = [b'\t', b';', b',']
+        .into_iter()
+        .find(|s| line.contains(s))
+        .unwrap_or(b',');
+    let whole: Box<dyn Read> = Box::new(BufReader::new(
+        std::io::Cursor::new(look.clone()).chain(reader),
+    ));
+    let reader = ReaderBuilder::new()
+        .delimiter(separator)
+        .has_headers(false)
+        .flexible(true)
+        .trim(Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(whole);
+    let mut lines = Lines {
+        path,
+        reader,
+        record: ByteRecord::new(),
+        held: None,
+        dim: 0,
+    };
+    if !lines.advance()? {
+        return Err(input_error(
+            &lines.path,
+            Place::Whole,
+            "the file holds no rows",
+            "at least one line of numbers is needed",
+        ));
+    }
+    lines.dim = lines.record.len();
+    // A first line without a single number is a header.
+    if lines.record.iter().all(|field| number(field).is_none()) && !lines.advance()? {
+        return Err(input_error(
+            &lines.path,
+            Place::Line(1),
+            "a header, but no rows follow it",
+            "at least one line of numbers is needed",
+        ));
+    }
+    lines.held = Some(lines.values()?);
+    Ok(Table::Stream(Box::new(lines)))
+}
+
+fn number(field: &[u8]) -> Option<f64> {
+    std::str::from_utf8(field)
+        .ok()?
+        .trim_matches('"')
+        .parse()
+        .ok()
+}
+
+struct Lines {
+    path: PathBuf,
+    reader: csv::Reader<Box<dyn Read>>,
+    record: ByteRecord,
+    /// The first row, read to learn the dimension.
+    held: Option<Vec<f64>>,
+    dim: usize,
+}
+
+impl Lines {
+    /// The next record, if there is one.
+    fn advance(&mut self) -> Result<bool> {
+        self.reader
+            .read_byte_record(&mut self.record)
+            .map_err(|error| {
+                let at = self.reader.position().byte();
+                input_error(
+                    &self.path,
+                    Place::Byte(at),
+                    format!("cannot be read: {error}"),
+                    "check the file",
+                )
+            })
+    }
+
+    fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+
+    /// The numbers of the current record.
+    fn values(&self) -> Result<Vec<f64>> {
+        if self.record.len() != self.dim {
+            return Err(input_error(
+                &self.path,
+                Place::Line(self.line()),
+                format!(
+                    "the line has {} values, but the first has {}",
+                    self.record.len(),
+                    self.dim
+                ),
+                "every line needs the same number of values",
+            ));
+        }
+        self.record
+            .iter()
+            .enumerate()
+            .map(|(column, field)| {
+                number(field).ok_or_else(|| {
+                    let shown: String = String::from_utf8_lossy(field).chars().take(40).collect();
+                    input_error(
+                        &self.path,
+                        Place::Line(self.line()),
+                        format!("column {column} is {shown:?}, not a number"),
+                        "only numbers can be read; remove other columns",
+                    )
+                })
+            })
+            .collect()
+    }
+}
+
+impl Stream for Lines {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn element(&self) -> Element {
+        Element::F64
+    }
+
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        let start = out.len();
+        while out.len() - start < STEP {
+            let values = match self.held.take() {
+                Some(values) => values,
+                None if self.advance()? => self.values()?,
+                None => break,
+            };
+            out.extend_from_slice(bytemuck::cast_slice(&values));
+        }
+        Ok(out.len() > start)
+    }
+}

@@ -1,0 +1,128 @@
+//! IDX, the format of MNIST: bytes 0, 0, type, number of axes; the axes as big-endian u32; then big-endian values.
+
+use super::Element;
+use super::open::{Cut, Input, Table, broken_stream, input_error, measure};
+use super::store::Layout;
+use crate::error::{Error, Place, Result};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+struct Header {
+    element: Element,
+    len: u64,
+    dim: usize,
+    bytes: u64,
+}
+
+pub(super) fn open(input: Input) -> Result<Table> {
+    let header = header(&input.path, &mut input.head.as_slice())?;
+    let stride = (header.dim * header.element.size()) as u64;
+    let len = measure(&input, header.bytes, header.len, stride)?;
+    let foreign = cfg!(target_endian = "little");
+    let layout = Layout {
+        file: input.file,
+        path: input.path,
+        offset: header.bytes,
+        stride,
+        foreign,
+    };
+    Ok(Table::Plain {
+        layout,
+        dim: header.dim,
+        len,
+        element: header.element,
+    })
+}
+
+/// IDX from a decompressed stream.
+pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> {
+    let header = header(&path, &mut reader)?;
+    Ok(Table::Stream(Box::new(Cut {
+        path,
+        reader,
+        dim: header.dim,
+        element: header.element,
+        foreign: cfg!(target_endian = "little"),
+        left: header.len,
+        at: header.bytes,
+    })))
+}
+
+fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
+    let mut read = |bytes: &mut [u8], at: u64| -> Result<()> {
+        reader
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => input_error(
+                    path,
+                    Place::Byte(at),
+                    "the file ends inside its header",
+                    "it is truncated; copy it again",
+                ),
+                _ => broken_stream(path, at, &error),
+            })
+    };
+    let mut magic = [0; 4];
+    read(&mut magic, 0)?;
+    let element = match magic[2] {
+        0x08 => Element::U8,
+        0x09 => Element::I8,
+        0x0B => Element::I16,
+        0x0C => Element::I32,
+        0x0D => Element::F32,
+        0x0E => Element::F64,
+        other => {
+            return Err(wrong(
+                path,
+                2,
+                format!("element type {other:#04x} does not exist in IDX"),
+            ));
+        }
+    };
+    let axes = u64::from(magic[3]);
+    let mut sizes = Vec::new();
+    for axis in 0..axes {
+        let mut size = [0; 4];
+        read(&mut size, 4 + 4 * axis)?;
+        sizes.push(u64::from(u32::from_be_bytes(size)));
+    }
+    let Some((&len, rest)) = sizes.split_first() else {
+        return Err(wrong(path, 3, "the header has no axes".into()));
+    };
+    let dim = rest
+        .iter()
+        .try_fold(1u64, |product, &size| product.checked_mul(size));
+    let dim = dim.filter(|dim| {
+        dim.checked_mul(8)
+            .is_some_and(|bytes| isize::try_from(bytes).is_ok())
+    });
+    let Some(dim) = dim else {
+        return Err(wrong(
+            path,
+            4,
+            format!("the header claims axes of {sizes:?}, more than any file can hold"),
+        ));
+    };
+    if len == 0 || dim == 0 {
+        return Err(wrong(
+            path,
+            4,
+            format!("the header claims axes of {sizes:?}; none may be zero"),
+        ));
+    }
+    Ok(Header {
+        element,
+        len,
+        dim: dim as usize,
+        bytes: 4 + 4 * axes,
+    })
+}
+
+fn wrong(path: &Path, at: u64, what: String) -> Error {
+    input_error(
+        path,
+        Place::Byte(at),
+        what,
+        "it is not an IDX file, or it is corrupt",
+    )
+}

@@ -1,0 +1,84 @@
+//! `.fvecs`, `.bvecs`, `.ivecs` (TEXMEX): each row is its dimension as a little-endian i32, then its values.
+
+use super::Element;
+use super::open::{Input, Table};
+use super::store::Layout;
+use crate::error::{Place, Result};
+
+/// Bytes of row headers checked at a time.
+const STEP: u64 = 1 << 22;
+
+pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
+    let element = match extension {
+        "bvecs" => Element::U8,
+        "ivecs" => Element::I32,
+        _ => Element::F32,
+    };
+    let Some((first, _)) = input.head.split_first_chunk::<4>() else {
+        return Err(input.error(
+            Place::Byte(0),
+            "the file is shorter than one row's dimension",
+            "it is truncated",
+        ));
+    };
+    let dim = i32::from_le_bytes(*first);
+    if dim <= 0 {
+        return Err(input.error(
+            Place::Byte(0),
+            format!("the first row claims {dim} values"),
+            "it is not a .vecs file, or corrupt",
+        ));
+    }
+    let width = dim as u64 * element.size() as u64;
+    let stride = 4 + width;
+    if input.size % stride != 0 {
+        let whole = input.size / stride;
+        return Err(input.error(
+            Place::Byte(whole * stride),
+            format!("the file has {} bytes, not a whole number of rows of {dim} values ({stride} bytes each)", input.size),
+            "it is truncated, or rows differ in length",
+        ));
+    }
+    let len = input.size / stride;
+    let layout = Layout {
+        file: input.file,
+        path: input.path,
+        offset: 4,
+        stride,
+        foreign: cfg!(target_endian = "big"),
+    };
+    check_dimensions(&layout, len, dim)?;
+    Ok(Table::Plain {
+        layout,
+        dim: dim as usize,
+        len: len as usize,
+        element,
+    })
+}
+
+/// Every row must state the dimension of the first.
+fn check_dimensions(layout: &Layout, len: u64, dim: i32) -> Result<()> {
+    let step = (STEP / layout.stride).max(1);
+    // A row that alone is larger than the step is checked by its first bytes only.
+    let (mut buffer, whole) = (Vec::new(), layout.stride <= STEP);
+    for first in (0..len).step_by(step as usize) {
+        let count = step.min(len - first);
+        let bytes = if whole { count * layout.stride } else { 4 };
+        buffer.resize(bytes as usize, 0);
+        layout.read_at(&mut buffer, first * layout.stride)?;
+        for (i, row) in buffer.chunks(layout.stride as usize).enumerate() {
+            let stated = row
+                .first_chunk::<4>()
+                .map_or(0, |bytes| i32::from_le_bytes(*bytes));
+            if stated != dim {
+                return Err(super::open::input_error(
+                    &layout.path,
+                    Place::Row(first + i as u64),
+                    format!("the row claims {stated} values, but the first row has {dim}"),
+                    "all rows of a set must have the same length; the file is corrupt or mixed",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
