@@ -2,8 +2,13 @@
 //!
 //! Outside: a direction `w` with `<w, q> > max_i <w, x_i>`; then `(<w, q> - max_i <w, x_i>) / |w|` bounds the
 //! distance of q to the hull from below. Inside: at most d+1 rows and weights with `w >= 0`, `sum w = 1` and
-//! `sum w_i x_i = q` up to a stated tolerance (Caratheodory). The check uses [`Rows`] alone and plain f64; it
-//! imports nothing of the solver whose work it judges.
+//! `sum w_i x_i = q` up to a stated tolerance (Caratheodory). [`check`] uses [`Rows`](crate::rows::Rows) alone and
+//! f64; it imports nothing of the solver whose work it judges.
+
+mod check;
+mod exact;
+
+pub use check::{Fault, Tally, check};
 
 /// Whether a query is in the convex hull of the reference rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -17,14 +22,61 @@ pub enum Verdict {
     Undecided,
 }
 
+impl Verdict {
+    /// The word that users and files see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Inside => "inside",
+            Verdict::Outside => "outside",
+            Verdict::Undecided => "undecided",
+        }
+    }
+}
+
 /// What proves a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Certificate {
     /// `q = sum weights[j] * x[rows[j]]`; rows are row indices of the reference ([`Rows::number`] maps them to
     /// the file), weights are positive and sum to 1.
+    ///
+    /// [`Rows::number`]: crate::rows::Rows::number
     Inside { rows: Vec<usize>, weights: Vec<f64> },
     /// `<direction, q> - max_i <direction, x_i> >= margin * |direction| > 0`.
     Outside { direction: Vec<f64>, margin: f64 },
     /// Nothing was proved.
     None,
+}
+
+/// A verdict and its certificate as they stand in a file: rows are numbers in the files, not indices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// Row number in the query file.
+    pub query: u64,
+    pub proof: Proof,
+}
+
+/// A [`Certificate`] with row numbers of the reference file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proof {
+    Inside {
+        rows: Vec<u64>,
+        weights: Vec<f64>,
+    },
+    Outside {
+        direction: Vec<f64>,
+        margin: f64,
+    },
+    /// Undecided: nothing is claimed.
+    None,
+}
+
+impl Claim {
+    /// What is claimed of the query.
+    pub const fn verdict(&self) -> Verdict {
+        match self.proof {
+            Proof::Inside { .. } => Verdict::Inside,
+            Proof::Outside { .. } => Verdict::Outside,
+            Proof::None => Verdict::Undecided,
+        }
+    }
 }

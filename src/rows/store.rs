@@ -5,7 +5,7 @@
 //! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
 //! Scaling and normalising happen on the way out.
 
-use super::{Element, Rows, decode, normalise};
+use super::{Element, OpenOptions, Rows, decode, normalise};
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
 use std::fs::File;
@@ -102,6 +102,16 @@ impl Store {
     /// As [`Store::from_f32`].
     pub fn from_u8(name: impl Into<String>, dim: usize, values: Vec<u8>) -> Self {
         Self::in_memory(name.into(), dim, Element::U8, values)
+    }
+
+    /// The same rows with the limit, the scale and the normalising of `options`.
+    pub fn prepared(mut self, options: &OpenOptions) -> Self {
+        self.transform = Transform {
+            scale: options.scale,
+            normalize: options.normalize,
+        };
+        self.len = self.len.min(options.limit.unwrap_or(usize::MAX));
+        self
     }
 
     fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {

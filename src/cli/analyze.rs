@@ -1,0 +1,246 @@
+//! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
+
+use super::inputs::{Inputs, RowArgs, info};
+use super::progress::Bar;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::{Context, FileSink, certificates, file, json, records, table};
+use crate::study::analyze::{self as study, Metric, Plan, Summary};
+use crate::study::{Record, Sink};
+use clap::ValueEnum;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope analyze
+      the built-in sample: 1,000 test images of Fashion-MNIST against 6,000 training images
+  hullscope analyze train.npy test.npy -o verdicts.parquet --json summary.json
+  hullscope analyze train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz --neighbours 10 --distance
+  hullscope analyze embeddings.safetensors:train embeddings.safetensors:test --certificates proof.parquet
+  hullscope analyze 'img_emb/*.npy' queries.fvecs --normalize --metric cosine --no-hull --neighbours 5
+  hullscope analyze train.parquet:embedding test.parquet:embedding --self-test 500 --json -
+
+Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), safetensors (FILE:TENSOR), .fvecs .bvecs
+.ivecs, .fbin .f16bin .u8bin .i8bin, IDX (also gzip'd), CSV or TSV. A folder or a quoted pattern is one set.";
+
+/// Certified hull verdicts and exact nearest neighbours of QUERIES against REFERENCE
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples and formats.")]
+pub struct Args {
+    /// The rows whose convex hull is asked about (without it: the built-in sample)
+    #[arg(requires = "queries")]
+    reference: Option<String>,
+    /// The rows to ask about
+    queries: Option<String>,
+    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the summary as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// Write a certificate for each verdict (.parquet), for `hullscope verify`
+    #[arg(long, value_name = "FILE", conflicts_with = "no_hull")]
+    certificates: Option<PathBuf>,
+    /// Nearest reference rows to report; 0 turns them off
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    neighbours: usize,
+    /// How nearness is measured: euclidean |x - q|, cosine 1 - cos, dot -<x, q>
+    #[arg(long, value_enum, default_value_t = MetricArg::Euclidean)]
+    metric: MetricArg,
+    /// No hull verdicts
+    #[arg(long)]
+    no_hull: bool,
+    /// Bracket the Euclidean distance to the hull, with a proof
+    #[arg(long, conflicts_with = "no_hull")]
+    distance: bool,
+    /// Relative width of that bracket
+    #[arg(long, value_name = "G", default_value_t = 0.01)]
+    gap: f64,
+    /// Largest residual of an inside certificate, as a share of the reference radius
+    #[arg(long, value_name = "T", default_value_t = 1e-9)]
+    tolerance: f64,
+    /// Full scans a query before it is called undecided
+    #[arg(long, value_name = "R", default_value_t = 200)]
+    max_rounds: u32,
+    /// First ask about N reference rows (all must be inside), and about each without itself
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        conflicts_with = "no_hull"
+    )]
+    self_test: usize,
+    /// Seed of the samples of reference rows
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    rows: RowArgs,
+    /// Worker threads (default: all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// No table, no warnings, no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MetricArg {
+    Euclidean,
+    Cosine,
+    Dot,
+}
+
+impl Args {
+    fn plan(&self) -> Plan {
+        Plan {
+            hull: !self.no_hull,
+            neighbours: self.neighbours,
+            metric: match self.metric {
+                MetricArg::Euclidean => Metric::Euclidean,
+                MetricArg::Cosine => Metric::Cosine,
+                MetricArg::Dot => Metric::Dot,
+            },
+            tolerance: self.tolerance,
+            max_rounds: self.max_rounds,
+            gap: self.distance.then_some(self.gap),
+            self_test: self.self_test,
+            seed: self.seed,
+        }
+    }
+
+    fn open(&self, control: &Control) -> Result<Inputs> {
+        match (&self.reference, &self.queries) {
+            (Some(reference), Some(queries)) => self.rows.open(reference, queries, control),
+            _ => self.rows.sample(),
+        }
+    }
+}
+
+/// Run the command.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.threads)?;
+    check_outputs(&args)?;
+    let started = Instant::now();
+    let bar = Bar::start(control, args.quiet);
+    let inputs = args.open(control)?;
+    let read = started.elapsed().as_secs_f64();
+    let context = Context {
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+        reference: info(inputs.reference.name(), &*inputs.reference),
+        queries: info(inputs.queries.name(), &*inputs.queries),
+        plan: args.plan(),
+        rows: args.rows.settings(),
+    };
+    let mut outputs = Outputs::create(&args, &context, &inputs)?;
+    let mut summary = study::run(
+        &context.plan,
+        &*inputs.reference,
+        &*inputs.queries,
+        &mut outputs,
+        control,
+    )?;
+    let writing = Instant::now();
+    outputs.finish()?;
+    *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
+    summary.seconds.insert("read".into(), read);
+    summary
+        .seconds
+        .insert("total".into(), started.elapsed().as_secs_f64());
+    drop(bar);
+    show(&args, &context, &summary)
+}
+
+/// The summary, to whoever asked for it.
+fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
+    if !args.quiet {
+        for warning in &summary.warnings {
+            eprintln!("note: {warning}");
+        }
+    }
+    if let Some(target) = &args.json {
+        file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
+    }
+    if !args.quiet && args.json.as_deref() != Some("-") {
+        file::print(&table::summary(context, summary))?;
+    }
+    Ok(())
+}
+
+/// Paths that cannot be written, and outputs that would overwrite each other or an input, are found out first.
+fn check_outputs(args: &Args) -> Result<()> {
+    let json = args
+        .json
+        .as_deref()
+        .filter(|target| *target != "-")
+        .map(Path::new);
+    let outputs: Vec<&Path> = [args.output.as_deref(), json, args.certificates.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    for (place, output) in outputs.iter().enumerate() {
+        if outputs[..place].contains(output) {
+            return Err(Error::Usage(format!(
+                "{} is named for two outputs",
+                output.display()
+            )));
+        }
+        let same = |input: &Option<String>| {
+            let input = input.as_deref().map(|spec| {
+                if Path::new(spec).exists() {
+                    spec
+                } else {
+                    spec.rsplit_once(':').map_or(spec, |(file, _)| file)
+                }
+            });
+            input.is_some_and(|input| {
+                output
+                    .canonicalize()
+                    .is_ok_and(|o| Path::new(input).canonicalize().is_ok_and(|i| i == o))
+            })
+        };
+        if same(&args.reference) || same(&args.queries) {
+            return Err(Error::Usage(format!(
+                "{} is also an input; it would be overwritten",
+                output.display()
+            )));
+        }
+    }
+    // Made and dropped: only to see that it can be.
+    json.map_or(Ok(()), |target| file::Output::create(target).map(drop))
+}
+
+/// The files that records go to.
+struct Outputs<'r> {
+    sinks: Vec<Box<dyn FileSink + 'r>>,
+}
+
+impl<'r> Outputs<'r> {
+    fn create(args: &Args, context: &Context, inputs: &'r Inputs) -> Result<Self> {
+        let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
+        if let Some(path) = &args.output {
+            sinks.push(records::create(path, context)?);
+        }
+        if let Some(path) = &args.certificates {
+            sinks.push(Box::new(certificates::Writer::create(
+                path,
+                context,
+                &*inputs.reference,
+            )?));
+        }
+        Ok(Outputs { sinks })
+    }
+
+    fn finish(self) -> Result<()> {
+        self.sinks.into_iter().try_for_each(|sink| sink.finish())
+    }
+}
+
+impl Sink for Outputs<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        self.sinks
+            .iter_mut()
+            .try_for_each(|sink| sink.records(records))
+    }
+}

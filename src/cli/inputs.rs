@@ -1,0 +1,121 @@
+//! The options that say which rows are read and how; `analyze` and `verify` share them.
+
+use super::memory;
+use crate::control::{Control, Stage};
+use crate::error::{Error, Result};
+use crate::report::{InputInfo, RowSettings};
+use crate::rows::{OpenOptions, Rows, open, sample};
+use clap::Args;
+
+/// A set that streams still needs this much for its buffers; the second set gets no less.
+const LEAST: u64 = 64 << 20;
+
+/// Which rows, and how.
+#[derive(Debug, Clone, Args)]
+pub struct RowArgs {
+    /// Use only the first N rows of the reference
+    #[arg(long, value_name = "N")]
+    pub limit_reference: Option<usize>,
+    /// Use only the first N queries
+    #[arg(long, value_name = "N")]
+    pub limit_queries: Option<usize>,
+    /// Multiply every value by S (bytes are not rescaled unless asked)
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub scale: Option<f64>,
+    /// Scale every row to unit length
+    #[arg(long)]
+    pub normalize: bool,
+    /// Drop rows with NaN or infinity instead of refusing them; row numbers stay those of the file
+    #[arg(long)]
+    pub skip_nonfinite: bool,
+    /// Budget for rows kept in memory, for example 4GiB (default: half of the machine's memory)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub memory: Option<u64>,
+}
+
+/// The two sets, open.
+pub struct Inputs {
+    pub reference: Box<dyn Rows>,
+    pub queries: Box<dyn Rows>,
+}
+
+impl RowArgs {
+    /// What a file needs to say so that the same rows can be read again.
+    pub fn settings(&self) -> RowSettings {
+        RowSettings {
+            limit_reference: self.limit_reference,
+            limit_queries: self.limit_queries,
+            scale: self.scale,
+            normalize: self.normalize,
+            skip_nonfinite: self.skip_nonfinite,
+        }
+    }
+
+    fn options(&self, limit: Option<usize>, memory: u64, what: &str) -> Result<OpenOptions> {
+        if limit == Some(0) {
+            return Err(Error::Usage(format!("--limit-{what} must be at least 1")));
+        }
+        if self
+            .scale
+            .is_some_and(|scale| !scale.is_finite() || scale == 0.0)
+        {
+            return Err(Error::Usage(
+                "--scale must be a finite number other than 0".into(),
+            ));
+        }
+        Ok(OpenOptions {
+            limit,
+            scale: self.scale,
+            normalize: self.normalize,
+            memory,
+            skip_nonfinite: self.skip_nonfinite,
+            temporary: None,
+        })
+    }
+
+    /// Open both sets: the reference first, the queries with what is left of the budget.
+    pub fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
+        control.begin(Stage::Read, 0);
+        let budget = self.memory.unwrap_or_else(memory::default_budget);
+        let reference = open(
+            reference,
+            &self.options(self.limit_reference, budget, "reference")?,
+            control,
+        )?;
+        let left = budget
+            .saturating_sub(reference.resident_bytes())
+            .max(LEAST.min(budget));
+        let queries = open(
+            queries,
+            &self.options(self.limit_queries, left, "queries")?,
+            control,
+        )?;
+        Ok(Inputs { reference, queries })
+    }
+
+    /// The built-in sample, with the same options.
+    pub fn sample(&self) -> Result<Inputs> {
+        let prepare = |rows: crate::rows::Memory, limit, what| -> Result<Box<dyn Rows>> {
+            Ok(Box::new(rows.prepared(&self.options(
+                limit,
+                u64::MAX,
+                what,
+            )?)))
+        };
+        Ok(Inputs {
+            reference: prepare(sample::reference()?, self.limit_reference, "reference")?,
+            queries: prepare(sample::queries()?, self.limit_queries, "queries")?,
+        })
+    }
+}
+
+/// What a report says of a set.
+pub fn info(path: &str, rows: &dyn Rows) -> InputInfo {
+    InputInfo {
+        path: path.into(),
+        rows: rows.len() as u64,
+        dim: rows.dim() as u64,
+        element: rows.element(),
+        dropped: rows.dropped(),
+    }
+}

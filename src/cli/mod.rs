@@ -1,0 +1,87 @@
+//! The command line: what was typed becomes plans, and errors become messages and exit codes. No mathematics.
+//!
+//! Exit codes: 0 done; 1 a certificate does not hold (`verify`); 2 bad input, bad options, or a file that cannot be
+//! read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
+
+mod analyze;
+mod inputs;
+mod memory;
+mod progress;
+mod verify;
+
+use crate::control::Control;
+use crate::error::Error;
+use clap::{Parser, Subcommand};
+use std::io::ErrorKind;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Is a sample an interpolation or an extrapolation of a data set? Convex-hull verdicts with proofs, and exact
+/// nearest neighbours, for millions of embeddings.
+#[derive(Debug, Parser)]
+#[command(name = "hullscope", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Analyze(analyze::Args),
+    Verify(verify::Args),
+}
+
+/// Run the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let control = Arc::new(Control::default());
+    stop_on_interrupt(&control);
+    let outcome = match cli.command {
+        Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Verify(args) => verify::run(args, &control),
+    };
+    outcome.unwrap_or_else(|error| finish(&error))
+}
+
+/// The first interrupt asks the work to stop; a second one ends the program at once.
+fn stop_on_interrupt(control: &Arc<Control>) {
+    let control = Arc::clone(control);
+    let asked = std::sync::atomic::AtomicBool::new(false);
+    let handler = move || {
+        if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        control.stop();
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        eprintln!("warning: an interrupt will end the program without tidying up: {error}");
+    }
+}
+
+/// Say what went wrong and how the program ends.
+fn finish(error: &Error) -> ExitCode {
+    match error {
+        Error::Interrupted => {
+            eprintln!("interrupted");
+            ExitCode::from(130)
+        }
+        // Whoever reads our output has seen enough.
+        Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        other => {
+            eprintln!("error: {other}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Build the pool of worker threads that everything runs on.
+fn threads(wanted: Option<usize>) -> crate::Result<()> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    if wanted == 0 {
+        return Err(Error::Usage("--threads must be at least 1".into()));
+    }
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(wanted)
+        .build_global()
+        .map_err(|error| Error::Usage(format!("{wanted} threads cannot be started: {error}")))
+}

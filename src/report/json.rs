@@ -1,0 +1,32 @@
+//! The summary as one JSON object, for scripts.
+
+use super::Context;
+use crate::study::analyze::Summary;
+use serde_json::{Value, json};
+
+/// Context and summary together. Field names are part of the interface.
+pub fn summary(context: &Context, summary: &Summary) -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": context.command,
+        "inputs": { "reference": context.reference, "queries": context.queries },
+        "settings": { "analysis": context.plan, "rows": context.rows },
+        "backend": summary.backend,
+        "reference": summary.reference,
+        "hull": summary.hull,
+        "neighbours": summary.neighbours,
+        "self_test": summary.self_test,
+        "warnings": summary.warnings,
+        "seconds": summary.seconds,
+        "scan": {
+            "gflop": summary.scan_gflop,
+            "gflop_per_second": summary.scan_gflop_per_second,
+        },
+    })
+}
+
+/// The object as text, for people too.
+pub fn pretty(value: &Value) -> String {
+    // Serialising a JSON value to text cannot fail; its alternate form is the same text.
+    format!("{value:#}\n")
+}

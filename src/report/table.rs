@@ -1,0 +1,180 @@
+//! The summary as a short table for a terminal.
+
+use super::Context;
+use crate::study::analyze::{HullSummary, NeighbourSummary, SelfTest, Summary};
+use crate::study::rate::Quantiles;
+use comfy_table::{ContentArrangement, Table, presets};
+
+/// What was found, in a screen.
+pub fn summary(context: &Context, summary: &Summary) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let set = |input: &super::InputInfo| {
+        let dropped = if input.dropped > 0 {
+            format!(", {} rows dropped", input.dropped)
+        } else {
+            String::new()
+        };
+        format!(
+            "{}: {} x {} {:?}{dropped}",
+            input.path, input.rows, input.dim, input.element
+        )
+    };
+    table.add_row(["reference", &set(&context.reference)]);
+    table.add_row(["queries", &set(&context.queries)]);
+    if let Some(rank) = summary.reference.affine_rank {
+        table.add_row([
+            "affine rank",
+            &format!("{rank} of {}", summary.reference.dim),
+        ]);
+    }
+    if let Some(test) = &summary.self_test {
+        self_test(&mut table, test);
+    }
+    if let Some(hull) = &summary.hull {
+        verdicts(&mut table, hull);
+    }
+    if let Some(neighbours) = &summary.neighbours {
+        nearest(&mut table, neighbours, summary);
+    }
+    let stages: Vec<String> = [
+        "read",
+        "survey",
+        "whiten",
+        "hull",
+        "neighbours",
+        "write",
+        "total",
+    ]
+    .iter()
+    .filter_map(|stage| {
+        summary
+            .seconds
+            .get(*stage)
+            .map(|seconds| format!("{stage} {seconds:.2}"))
+    })
+    .collect();
+    table.add_row(["seconds", &stages.join(", ")]);
+    table.add_row([
+        "scan",
+        &format!(
+            "{:.0} GFLOP/s ({})",
+            summary.scan_gflop_per_second, summary.backend
+        ),
+    ]);
+    format!("{table}\n")
+}
+
+fn verdicts(table: &mut Table, hull: &HullSummary) {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    table.add_row([
+        "verdicts",
+        &format!(
+            "{} inside, {} outside, {} undecided",
+            hull.inside, hull.outside, hull.undecided
+        ),
+    ]);
+    let [low, high] = hull.interval95;
+    table.add_row([
+        "extrapolation rate",
+        &format!(
+            "{} (95 %: {} to {})",
+            percent(hull.extrapolation_rate),
+            percent(low),
+            percent(high)
+        ),
+    ]);
+    let settled: Vec<String> = hull
+        .settled_by
+        .iter()
+        .map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")))
+        .collect();
+    table.add_row(["settled by", &settled.join(", ")]);
+    if !hull.undecided_because.is_empty() {
+        let reasons: Vec<String> = hull
+            .undecided_because
+            .iter()
+            .map(|(why, count)| format!("{why} {count}"))
+            .collect();
+        table.add_row(["undecided because", &reasons.join(", ")]);
+    }
+    table.add_row([
+        "cost",
+        &format!(
+            "{:.3} scans per query, at most {}, {} rows pooled",
+            hull.scans_per_query, hull.rounds, hull.pool
+        ),
+    ]);
+    for (name, found) in [
+        ("certified margin", &hull.margin),
+        ("distance, at least", &hull.distance_lower),
+        ("distance, at most", &hull.distance_upper),
+    ] {
+        if let Some(found) = found {
+            table.add_row([name, &quantiles(found)]);
+        }
+    }
+}
+
+fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) {
+    if let Some(found) = &neighbours.nearest_distance {
+        table.add_row([
+            &format!("nearest ({:?})", neighbours.metric).to_lowercase(),
+            &quantiles(found),
+        ]);
+    }
+    if let (Some(found), Some(median)) =
+        (&neighbours.nearest_ratio, summary.reference.median_nearest)
+    {
+        table.add_row([
+            "nearest ratio",
+            &format!("{}, to {}", quantiles(found), number(median)),
+        ]);
+    }
+}
+
+fn self_test(table: &mut Table, test: &SelfTest) {
+    table.add_row([
+        "self-test",
+        &format!("{} of {} reference rows inside", test.inside, test.rows),
+    ]);
+    table.add_row([
+        "left out",
+        &format!(
+            "{} inside the hull of the others, {} outside, {} undecided",
+            test.leave_one_out_inside, test.leave_one_out_outside, test.leave_one_out_undecided
+        ),
+    ]);
+}
+
+fn quantiles(found: &Quantiles) -> String {
+    let [min, median, max] = [found.min, found.median, found.max].map(number);
+    format!("min {min}, median {median}, max {max}")
+}
+
+/// Four significant digits, without an exponent where one can read without.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if !(1e-3..1e6).contains(&size) => format!("{value:.3e}"),
+        size => format!(
+            "{value:.*}",
+            (3 - size.log10().floor() as i32).max(0) as usize
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn four_digits() {
+        assert_eq!(number(1234.56), "1235");
+        assert_eq!(number(0.012345), "0.01235");
+        assert_eq!(number(3e-7), "3.000e-7");
+        assert_eq!(number(0.0), "0");
+    }
+}
