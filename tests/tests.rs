@@ -2,6 +2,10 @@
 
 mod common;
 
+/// Imports go one way; files say what they are for.
+mod house;
+/// Known answers on MNIST.
+mod mnist;
 /// Nearest neighbours are exact, whatever the data.
 mod neighbours;
 /// Closed forms and hull probabilities.

@@ -13,8 +13,14 @@ const DEPENDENT: f64 = 1e-14;
 /// A candidate must lower the norm by more than rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
+/// Below this share of a typical square, a point's square is refined: the factor alone loses half the digits.
+const DELICATE: f64 = 1e-12;
+
 /// Candidates taken, best first, between two rankings of all that are left.
 const RANKED: usize = 8;
+
+/// One vector of a block for so many active ones: a block reads them once, but some of it enters in vain.
+const PER_BLOCK: usize = 16;
 
 /// A norm below this share of the vectors' typical length is zero but for rounding.
 const VANISHED: f64 = 1e-15;
@@ -43,6 +49,8 @@ pub struct MinNorm {
     sum: Vec<f64>,
     square: f64,
     total: f64,
+    /// The point is short enough for rounding to matter.
+    delicate: bool,
 }
 
 /// A vector that may enter: the caller's name and its d numbers.
@@ -66,6 +74,7 @@ impl MinNorm {
             sum: vec![0.0; d],
             square: 0.0,
             total: 0.0,
+            delicate: false,
         }
     }
 
@@ -102,7 +111,7 @@ impl MinNorm {
             && let Some(nearest) = (0..open.len()).min_by(|&i, &j| open[i].2.total_cmp(&open[j].2))
         {
             let (id, a, square) = open.swap_remove(nearest);
-            self.enter(id, a, square);
+            self.enter(id, a, square, std::iter::empty());
             self.settle();
         }
         loop {
@@ -117,16 +126,40 @@ impl MinNorm {
             }
             ranked.sort_unstable_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
             ranked.truncate(RANKED);
-            for &(_, place) in &ranked {
-                let (id, a, square) = open[place];
-                if self.gain(a, square).is_some() && self.enter(id, a, square) {
-                    self.settle();
-                }
+            for block in ranked.chunks((self.ids.len() / PER_BLOCK).clamp(1, RANKED)) {
+                let block: Vec<_> = block.iter().map(|&(_, place)| open[place]).collect();
+                self.enter_block(&block);
             }
             ranked.sort_unstable_by_key(|&(_, place)| std::cmp::Reverse(place));
             for (_, place) in ranked {
                 open.swap_remove(place);
             }
+        }
+    }
+
+    /// Let the vectors of a block that still lower the norm enter together, and settle once. Of several that enter
+    /// some may have to leave at once, but never all: the best alone would stay.
+    #[inline(always)]
+    fn enter_block(&mut self, block: &[(usize, &[f64], f64)]) {
+        let block: Vec<_> = block
+            .iter()
+            .filter(|(_, a, square)| self.gain(a, *square).is_some())
+            .collect();
+        let active = self.ids.len();
+        // Each active vector is read once for the whole block.
+        let mut products = vec![0.0; active * block.len()];
+        for (j, products) in products.chunks_exact_mut(block.len().max(1)).enumerate() {
+            for (product, (_, a, _)) in products.iter_mut().zip(&block) {
+                *product = dot(self.vector(j), a);
+            }
+        }
+        let mut entered = false;
+        for (place, (id, a, square)) in block.iter().enumerate() {
+            let known = products.iter().skip(place).step_by(block.len()).copied();
+            entered |= self.enter(*id, a, *square, known);
+        }
+        if entered {
+            self.settle();
         }
     }
 
@@ -142,34 +175,58 @@ impl MinNorm {
         (gain > IMPROVES * length * (square.sqrt() + length)).then_some(gain)
     }
 
-    /// One step of iterative refinement with residuals from the vectors themselves: the factor squares the
-    /// condition number, and this takes the loss back. Weights that turn negative are set to zero.
+    /// Settle once more, with refined solutions: for a point that should be zero and is not yet.
     pub fn polish(&mut self) {
+        if !self.ids.is_empty() {
+            self.delicate = true;
+            self.settle();
+        }
+    }
+
+    /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares
+    /// the condition number, and this takes the loss back.
+    #[inline(always)]
+    fn refine(&mut self) {
+        let mut sum = vec![0.0; self.d];
+        for (&place, &u) in self.places.iter().zip(&self.next) {
+            for (sum, value) in sum
+                .iter_mut()
+                .zip(&self.vectors[place * self.d..][..self.d])
+            {
+                *sum += u * value;
+            }
+        }
+        let missing = self.weight * (1.0 - self.next.iter().sum::<f64>());
         let mut step: Vec<f64> = (0..self.ids.len())
-            .map(|j| self.weight * (1.0 - self.total) - dot(self.vector(j), &self.sum))
+            .map(|j| missing - dot(self.vector(j), &sum))
             .collect();
         for j in 0..step.len() {
             let known = dot(&self.factor[j][..j], &step[..j]);
             step[j] = (step[j] - known) / self.factor[j][j];
         }
-        std::mem::swap(&mut self.half, &mut step);
-        self.solve();
-        std::mem::swap(&mut self.half, &mut step);
-        for (u, change) in self.u.iter_mut().zip(&self.next) {
-            *u = (*u + change).max(0.0);
+        back_substitute(&self.factor, &mut step);
+        for (next, change) in self.next.iter_mut().zip(&step) {
+            *next += change;
         }
-        self.add_up();
     }
 
-    /// Extend the factor by a vector; false if it depends on the active ones.
+    /// Extend the factor by a vector; false if it depends on the active ones. `products` are its products with the
+    /// first of them, as far as they are known.
     #[inline(always)]
-    fn enter(&mut self, id: usize, a: &[f64], square: f64) -> bool {
+    fn enter(
+        &mut self,
+        id: usize,
+        a: &[f64],
+        square: f64,
+        products: impl Iterator<Item = f64>,
+    ) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
         if self.ids.len() > self.d {
             return false;
         }
         let mut column = Vec::with_capacity(self.ids.len() + 1);
-        for j in 0..self.ids.len() {
+        column.extend(products.map(|product| product + self.weight));
+        for j in column.len()..self.ids.len() {
             column.push(dot(self.vector(j), a) + self.weight);
         }
         for j in 0..column.len() {
@@ -260,20 +317,18 @@ impl MinNorm {
         }
         self.square = dot(&self.sum, &self.sum);
         self.total = self.u.iter().sum();
+        self.delicate = self.square < DELICATE * self.weight * self.total * self.total;
     }
 
-    /// `R next = half`.
+    /// `R next = half`, refined where the point is so short that rounding would show.
     #[inline(always)]
     fn solve(&mut self) {
         self.next.clear();
         self.next.extend_from_slice(&self.half);
-        for j in (0..self.next.len()).rev() {
-            let column = &self.factor[j];
-            let value = self.next[j] / column[j];
-            self.next[j] = value;
-            for (out, r) in self.next[..j].iter_mut().zip(column) {
-                *out -= value * r;
-            }
+        back_substitute(&self.factor, &mut self.next);
+        if self.delicate {
+            self.refine();
+            self.refine();
         }
     }
 
@@ -321,6 +376,19 @@ impl pulp::NullaryFnOnce for Improve<'_, '_> {
     #[inline(always)]
     fn call(self) {
         self.set.run(self.candidates);
+    }
+}
+
+/// `R x = b` in place, R by columns.
+#[inline(always)]
+fn back_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
+    for j in (0..b.len()).rev() {
+        let column = &factor[j];
+        let value = b[j] / column[j];
+        b[j] = value;
+        for (out, r) in b[..j].iter_mut().zip(column) {
+            *out -= value * r;
+        }
     }
 }
 

@@ -254,6 +254,19 @@ impl Group<'_, '_> {
             control.round(round, open.len() as u64);
             self.pool_rounds(&mut open, queries, &mut settled, control)?;
             open.retain(|q| q.state != State::Done);
+            if open.len() == 1 && round > 8 && round < 40 {
+                let q = &open[0];
+                eprintln!(
+                    "round {round} norm {:e} near {:e} active {} k {} pool {} fine {} last {:e}",
+                    q.norm(),
+                    self.judge.near_zero(&q.target),
+                    q.set.ids().len(),
+                    q.k,
+                    self.pool.len(),
+                    q.fine,
+                    q.last
+                );
+            }
             self.full_round(&mut open, queries, &mut settled, control)?;
             open.retain(|q| q.state != State::Done);
         }

@@ -1,0 +1,114 @@
+//! Known answers on real data: MNIST's central patches and mixtures of its images. Skipped without HULLSCOPE_DATA.
+//!
+//! The counts agreed with a linear-programming solver on every query tried. The limits on scans are the cost that
+//! was promised; scans are counted, not timed, so they do not depend on the machine.
+
+use crate::common::{random, verdicts};
+use hullscope::control::Control;
+use hullscope::hull::{Settings, Solver, Verdict};
+use hullscope::rows::{Memory, OpenOptions, open};
+use hullscope::scan::CpuScan;
+use rand::RngExt;
+
+/// Images as bytes, 784 a row; `None` (and a line that says so) without the data.
+fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
+    let Some(folder) = std::env::var_os("HULLSCOPE_DATA") else {
+        println!("skipped: HULLSCOPE_DATA is not set");
+        return None;
+    };
+    let path = std::path::Path::new(&folder).join("mnist").join(file);
+    let options = OpenOptions {
+        memory: 1 << 30,
+        limit: Some(limit),
+        ..OpenOptions::default()
+    };
+    let rows = open(&path.to_string_lossy(), &options, &Control::default()).unwrap();
+    let mut values = vec![0.0; rows.len() * rows.dim()];
+    rows.read_f64(0, &mut values).unwrap();
+    Some(values)
+}
+
+const TRAIN: &str = "train-images-idx3-ubyte.gz";
+const TEST: &str = "t10k-images-idx3-ubyte.gz";
+
+/// The central patch of side `c` of each image, divided by 255 in f32.
+fn patch(images: &[f64], c: usize) -> Vec<f32> {
+    let start = (28 - c) / 2;
+    let pixel =
+        |image: &[f64], i: usize| (image[(start + i / c) * 28 + start + i % c] / 255.0) as f32;
+    images
+        .chunks_exact(784)
+        .flat_map(|image| (0..c * c).map(move |i| pixel(image, i)))
+        .collect()
+}
+
+#[test]
+fn central_patches_have_the_known_counts_at_the_promised_cost() {
+    let (Some(train), Some(test)) = (images(TRAIN, 60_000), images(TEST, 2_000)) else {
+        return;
+    };
+    // Side, known count inside, most scans a query.
+    let known = [
+        (4, 1087, 3.0),
+        (5, 541, 3.0),
+        (6, 194, 3.0),
+        (8, 45, 2.0),
+        (10, 2, 1.2),
+        (14, 0, 1.2),
+        (28, 0, 1.1),
+    ];
+    for (side, count, most) in known {
+        let d = side * side;
+        let reference = Memory::from_f32("train", d, patch(&train, side));
+        let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();
+        let control = Control::default();
+        let scan = CpuScan::new(&reference, &control).unwrap();
+        let mut solver = Solver::new(&reference, &scan, Settings::default(), &control).unwrap();
+        let answers = solver.answer(&queries, None, &control).unwrap();
+        let inside = answers
+            .iter()
+            .filter(|a| a.verdict == Verdict::Inside)
+            .count();
+        assert_eq!(inside, count, "side {side}");
+        assert!(answers.iter().all(|a| a.verdict != Verdict::Undecided));
+        let scans = answers.iter().map(|a| f64::from(a.scans)).sum::<f64>() / answers.len() as f64;
+        assert!(scans <= most, "side {side}: {scans} scans a query");
+    }
+}
+
+#[test]
+fn mixtures_of_images_are_inside_after_few_scans() {
+    let Some(train) = images(TRAIN, 10_000) else {
+        return;
+    };
+    let reference = Memory::from_u8("train", 784, train.iter().map(|&v| v as u8).collect());
+    let mut random = random(7);
+    for (mixed, most) in [(10, 4), (40, 8), (200, 25)] {
+        let queries: Vec<f64> = (0..4)
+            .flat_map(|_| {
+                // Exponential weights, made to sum to 1, are uniform on the simplex (Dirichlet).
+                let weights: Vec<f64> = (0..mixed).map(|_| -random.random::<f64>().ln()).collect();
+                let total: f64 = weights.iter().sum();
+                let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..10_000)).collect();
+                let (weights, train) = (&weights, &train);
+                (0..784)
+                    .map(|j| {
+                        rows.iter()
+                            .zip(weights)
+                            .map(|(r, w)| w / total * train[r * 784 + j])
+                            .sum()
+                    })
+                    .collect::<Vec<f64>>()
+            })
+            .collect();
+        for query in queries.chunks_exact(784) {
+            let answer = &verdicts(&reference, query, Settings::default())[0];
+            assert_eq!(answer.verdict, Verdict::Inside, "mixture of {mixed}");
+            assert!(
+                answer.scans <= most,
+                "mixture of {mixed}: {} scans",
+                answer.scans
+            );
+        }
+    }
+}
