@@ -1,4 +1,55 @@
-//! hullscope (skeleton; the map comes here)
+//! Is a sample an interpolation or an extrapolation of a data set? For millions of embeddings at a time, and with a
+//! proof for each.
+//!
+//! A query q *interpolates* the reference rows X when it lies in their convex hull (Balestriero, Pesenti and LeCun,
+//! arXiv 2110.09485, definition 1). That is a dual problem: q is outside exactly when some direction w separates it,
+//!
+//! ```text
+//! g(w) = <w, q> - max_i <w, x_i> > 0,        and then g(w) / |w| bounds its distance from below,
+//! ```
+//!
+//! and inside exactly when `q = sum l_i x_i` with `l >= 0`, `sum l = 1`, for at most d+1 rows. One matrix product, the
+//! *scan*, evaluates g for thousands of directions; a small active-set problem a query proposes the next
+//! direction; and either the direction or the weights are kept as a **certificate** that anyone can re-check. The
+//! scan runs in f32 with a proven bound on its rounding; what f32 cannot prove is decided in f64; what f64 cannot
+//! prove is called undecided, never guessed.
+//!
+//! ```
+//! use hullscope::control::Control;
+//! use hullscope::hull::{Settings, Solver, Verdict};
+//! use hullscope::rows::Memory;
+//! use hullscope::scan::CpuScan;
+//!
+//! let control = Control::default();
+//! let square = Memory::from_f64("square", 2, vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0]);
+//! let scan = CpuScan::new(&square, &control)?;
+//! let mut solver = Solver::new(&square, &scan, Settings::default(), &control)?;
+//! let answers = solver.answer(&[0.5, 0.25, 2.0, 0.5], None, &control)?;
+//! assert_eq!(answers[0].verdict, Verdict::Inside);
+//! assert_eq!(answers[1].verdict, Verdict::Outside);
+//! assert!(answers[1].margin > 0.5 && answers[1].margin <= 1.0);
+//! # Ok::<(), hullscope::Error>(())
+//! ```
+//!
+//! # The map
+//!
+//! Data flows one way, in import order; each module may use those before it and none after.
+//!
+//! - [`error`], [`control`]: the one error type; the stop flag and the counters of work done.
+//! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets, the built-in sample.
+//!   It must not know what rows are for.
+//! - [`space`]: what a row becomes before anything is asked of it; a mapped set is itself rows.
+//! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
+//!   proven error bound. It must not know hulls, files or terminals.
+//! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`.
+//! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
+//! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables.
+//! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
+//!
+//! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
+//! the scan (all open directions at once), the hull's small f64 problem or a notion's measure, the study's sink,
+//! a report. The only feedback is from hull to scan, with new directions for the queries that are still open.
 
 pub mod cli;
 pub mod control;

@@ -31,7 +31,7 @@ pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
     }
     let width = dim as u64 * element.size() as u64;
     let stride = 4 + width;
-    if input.size % stride != 0 {
+    if !input.size.is_multiple_of(stride) {
         let whole = input.size / stride;
         return Err(input.error(
             Place::Byte(whole * stride),

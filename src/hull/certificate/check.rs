@@ -848,7 +848,7 @@ mod tests {
         let m = 2 * DIRECTIONS + 9;
         let at = |i: usize| [2.0 * angle(i, m).cos(), 2.0 * angle(i, m).sin()];
         let queries = set(2, &(0..m).flat_map(at).collect::<Vec<_>>());
-        let bold = |i: usize| i % 3 == 0;
+        let bold = |i: usize| i.is_multiple_of(3);
         let claims = (0..m)
             .map(|i| outside(i as u64, &at(i), if bold(i) { 1.01 } else { 0.9999999 }))
             .collect();
