@@ -109,13 +109,6 @@ impl Args {
             seed: self.seed,
         }
     }
-
-    fn open(&self, control: &Control) -> Result<Inputs> {
-        match (&self.reference, &self.queries) {
-            (Some(reference), Some(queries)) => self.rows.open(reference, queries, control),
-            _ => self.rows.sample(),
-        }
-    }
 }
 
 /// Run the command.
@@ -124,10 +117,12 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     check_outputs(&args)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.quiet);
-    let inputs = args.open(control)?;
+    let inputs = args
+        .rows
+        .inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
     let read = started.elapsed().as_secs_f64();
     let context = Context {
-        command: std::env::args().collect::<Vec<_>>().join(" "),
+        command: super::command_line(),
         reference: info(inputs.reference.name(), &*inputs.reference),
         queries: info(inputs.queries.name(), &*inputs.queries),
         plan: args.plan(),
@@ -156,7 +151,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
     if !args.quiet {
         for warning in &summary.warnings {
-            eprintln!("note: {warning}");
+            file::tell(&format!("note: {warning}"));
         }
     }
     if let Some(target) = &args.json {
@@ -175,40 +170,70 @@ fn check_outputs(args: &Args) -> Result<()> {
         .as_deref()
         .filter(|target| *target != "-")
         .map(Path::new);
-    let outputs: Vec<&Path> = [args.output.as_deref(), json, args.certificates.as_deref()]
+    let mut known: Vec<PathBuf> = Vec::new();
+    for output in [args.output.as_deref(), json, args.certificates.as_deref()]
         .into_iter()
         .flatten()
-        .collect();
-    for (place, output) in outputs.iter().enumerate() {
-        if outputs[..place].contains(output) {
+    {
+        let place = resolved(output);
+        if known.contains(&place) {
             return Err(Error::Usage(format!(
                 "{} is named for two outputs",
                 output.display()
             )));
         }
-        let same = |input: &Option<String>| {
-            let input = input.as_deref().map(|spec| {
-                if Path::new(spec).exists() {
-                    spec
-                } else {
-                    spec.rsplit_once(':').map_or(spec, |(file, _)| file)
-                }
-            });
-            input.is_some_and(|input| {
-                output
-                    .canonicalize()
-                    .is_ok_and(|o| Path::new(input).canonicalize().is_ok_and(|i| i == o))
-            })
-        };
-        if same(&args.reference) || same(&args.queries) {
+        let inputs = [&args.reference, &args.queries].into_iter().flatten();
+        if inputs.into_iter().any(|input| is_of(&place, input)) {
             return Err(Error::Usage(format!(
-                "{} is also an input; it would be overwritten",
+                "{} is also an input, or would be read as one; name another file",
                 output.display()
             )));
         }
+        known.push(place);
     }
-    // Made and dropped: only to see that it can be.
-    json.map_or(Ok(()), |target| file::Output::create(target).map(drop))
+    // Made and dropped: only to see that they can be, before anything is read.
+    if let Some(output) = &args.output {
+        records::Format::of(output)?;
+        file::Output::create(output)?;
+    }
+    if let Some(certificates) = &args.certificates {
+        certificates::check_name(certificates)?;
+        file::Output::create(certificates)?;
+    }
+    json.map_or(Ok(()), file::check_text)
+}
+
+/// The path without links and dots, also of a file that is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        match (
+            folder.unwrap_or(Path::new(".")).canonicalize(),
+            path.file_name(),
+        ) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.into(),
+        }
+    })
+}
+
+/// Whether a file is, or would be, among those that an input names: a path, a folder, a pattern, `file:member`.
+fn is_of(file: &Path, input: &str) -> bool {
+    let path = Path::new(input);
+    if path.is_dir() {
+        return file.parent().is_some_and(|folder| folder == resolved(path));
+    }
+    if path.exists() {
+        return file == resolved(path);
+    }
+    let member = input
+        .rsplit_once(':')
+        .is_some_and(|(container, _)| file == resolved(Path::new(container)));
+    member
+        || glob::Pattern::new(&resolved(path).to_string_lossy())
+            .is_ok_and(|pattern| pattern.matches_path(file))
 }
 
 /// The files that records go to.

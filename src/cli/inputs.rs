@@ -73,8 +73,21 @@ impl RowArgs {
         })
     }
 
+    /// The named sets, or the built-in sample.
+    pub fn inputs(
+        &self,
+        reference: Option<&str>,
+        queries: Option<&str>,
+        control: &Control,
+    ) -> Result<Inputs> {
+        match (reference, queries) {
+            (Some(reference), Some(queries)) => self.open(reference, queries, control),
+            _ => self.sample(),
+        }
+    }
+
     /// Open both sets: the reference first, the queries with what is left of the budget.
-    pub fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
+    fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
         control.begin(Stage::Read, 0);
         let budget = self.memory.unwrap_or_else(memory::default_budget);
         let reference = open(
@@ -94,7 +107,7 @@ impl RowArgs {
     }
 
     /// The built-in sample, with the same options.
-    pub fn sample(&self) -> Result<Inputs> {
+    fn sample(&self) -> Result<Inputs> {
         let prepare = |rows: crate::rows::Memory, limit, what| -> Result<Box<dyn Rows>> {
             Ok(Box::new(rows.prepared(&self.options(
                 limit,

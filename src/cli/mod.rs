@@ -11,6 +11,7 @@ mod verify;
 
 use crate::control::Control;
 use crate::error::Error;
+use crate::report::file::tell;
 use clap::{Parser, Subcommand};
 use std::io::ErrorKind;
 use std::process::ExitCode;
@@ -54,21 +55,29 @@ fn stop_on_interrupt(control: &Arc<Control>) {
         control.stop();
     };
     if let Err(error) = ctrlc::set_handler(handler) {
-        eprintln!("warning: an interrupt will end the program without tidying up: {error}");
+        tell(&format!(
+            "warning: an interrupt will end the program without tidying up: {error}"
+        ));
     }
+}
+
+/// What was typed, for files that say how they were made.
+fn command_line() -> String {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Say what went wrong and how the program ends.
 fn finish(error: &Error) -> ExitCode {
     match error {
         Error::Interrupted => {
-            eprintln!("interrupted");
+            tell("interrupted");
             ExitCode::from(130)
         }
         // Whoever reads our output has seen enough.
         Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         other => {
-            eprintln!("error: {other}");
+            tell(&format!("error: {other}"));
             ExitCode::from(2)
         }
     }

@@ -1,14 +1,14 @@
 //! `hullscope verify`: do the certificates of a file hold? Checked in f64, without any of the solver's code.
 
-use super::inputs::RowArgs;
+use super::inputs::{RowArgs, info};
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Tally, check};
+use crate::hull::certificate::{Claim, Fault, Tally, check};
 use crate::report::certificates::Reader;
 use crate::report::{RowSettings, file, json};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,10 +31,11 @@ here replace them. Exits with 1 if a certificate does not hold.";
 pub struct Args {
     /// The file that `analyze --certificates` wrote
     certificates: PathBuf,
-    /// The reference rows of that analysis
-    reference: String,
+    /// The reference rows of that analysis (without it: the built-in sample)
+    #[arg(requires = "queries")]
+    reference: Option<String>,
     /// The queries of that analysis
-    queries: String,
+    queries: Option<String>,
     /// Largest residual of an inside certificate, as a share of the reference radius (default: that of the file)
     #[arg(long, value_name = "T")]
     tolerance: Option<f64>,
@@ -66,61 +67,75 @@ fn settled(typed: &RowArgs, stored: &RowSettings) -> RowArgs {
 /// Run the command; the exit code says whether every certificate holds.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     super::threads(args.threads)?;
+    if let Some(target) = args.json.as_deref().filter(|target| *target != "-") {
+        file::check_text(Path::new(target))?;
+    }
     let started = Instant::now();
     let bar = Bar::start(control, args.quiet);
     let reader = Reader::open(&args.certificates)?;
-    let inputs =
-        settled(&args.rows, reader.settings()).open(&args.reference, &args.queries, control)?;
+    let rows = settled(&args.rows, reader.settings());
+    let inputs = rows.inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
     let tolerance = args.tolerance.or(reader.tolerance()).unwrap_or(1e-9);
     let mut failures: Vec<Value> = Vec::new();
-    let mut lines: Vec<String> = Vec::new();
-    let tally = check(
-        reader,
-        &*inputs.reference,
-        &*inputs.queries,
-        tolerance,
-        control,
-        &mut |claim, fault| {
-            if lines.len() < SHOWN {
-                lines.push(format!(
-                    "query {} ({}): {fault}",
-                    claim.query,
-                    claim.verdict().name()
-                ));
-                failures.push(json!({
-                "query": claim.query, "verdict": claim.verdict().name(), "reason": fault.to_string()
-            }));
-            }
-        },
-    )?;
-    drop(bar);
-    if !args.quiet {
-        lines
-            .iter()
-            .for_each(|line| eprintln!("does not hold: {line}"));
-        if tally.failed > lines.len() as u64 {
-            eprintln!("... and {} more", tally.failed - lines.len() as u64);
+    let mut failed = |claim: &Claim, fault: Fault| {
+        if failures.len() < SHOWN {
+            let (verdict, reason) = (claim.verdict().name(), fault.to_string());
+            failures.push(json!({ "query": claim.query, "verdict": verdict, "reason": reason }));
         }
-    }
-    let seconds = started.elapsed().as_secs_f64();
+    };
+    let (reference, queries) = (&*inputs.reference, &*inputs.queries);
+    let tally = check(reader, reference, queries, tolerance, control, &mut failed)?;
+    drop(bar);
+    let found = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": super::command_line(),
+        "inputs": {
+            "certificates": args.certificates.display().to_string(),
+            "reference": info(reference.name(), reference),
+            "queries": info(queries.name(), queries),
+        },
+        "settings": { "tolerance": tolerance, "rows": rows.settings() },
+        "certificates": tally,
+        "holds": tally.holds(),
+        "failures": failures,
+        "seconds": { "total": started.elapsed().as_secs_f64() },
+    });
+    show(&args, &tally, tolerance, &failures)?;
     if let Some(target) = &args.json {
-        let value = json!({ "certificates": tally, "holds": tally.holds(), "failures": failures,
-            "tolerance": tolerance, "seconds": seconds });
-        file::write_text(target, &json::pretty(&value))?;
+        file::write_text(target, &json::pretty(&found))?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
-        file::print(&format!("{}\n", sentence(&tally, seconds)))?;
-    }
-    Ok(if tally.failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(1)
-    })
+    Ok(ExitCode::from(u8::from(tally.failed > 0)))
 }
 
-fn sentence(tally: &Tally, seconds: f64) -> String {
+/// The result, for people.
+fn show(args: &Args, tally: &Tally, tolerance: f64, failures: &[Value]) -> Result<()> {
+    if args.quiet {
+        return Ok(());
+    }
+    for failure in failures {
+        let text = |key: &str| failure[key].as_str().unwrap_or_default().to_string();
+        file::tell(&format!(
+            "does not hold: query {} ({}): {}",
+            failure["query"],
+            text("verdict"),
+            text("reason")
+        ));
+    }
+    if tally.failed > failures.len() as u64 {
+        file::tell(&format!(
+            "... and {} more",
+            tally.failed - failures.len() as u64
+        ));
+    }
+    if args.json.as_deref() == Some("-") {
+        return Ok(());
+    }
+    file::print(&format!("{}\n", sentence(tally, tolerance)))
+}
+
+fn sentence(tally: &Tally, tolerance: f64) -> String {
     let mut text = format!(
-        "{} of {} certificates hold ({} inside, {} outside) in {seconds:.2} s",
+        "{} of {} certificates hold: {} inside (to {tolerance:e} of the radius), {} outside",
         tally.holds(),
         tally.holds() + tally.failed,
         tally.inside,

@@ -2,7 +2,7 @@
 //!
 //! Outside: a direction `w` with `<w, q> > max_i <w, x_i>`; then `(<w, q> - max_i <w, x_i>) / |w|` bounds the
 //! distance of q to the hull from below. Inside: at most d+1 rows and weights with `w >= 0`, `sum w = 1` and
-//! `sum w_i x_i = q` up to a stated tolerance (Caratheodory). [`check`] uses [`Rows`](crate::rows::Rows) alone and
+//! `sum w_i x_i = q` up to a stated tolerance (Caratheodory). [`check()`] uses [`Rows`](crate::rows::Rows) alone and
 //! f64; it imports nothing of the solver whose work it judges.
 
 mod check;

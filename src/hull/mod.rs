@@ -2,7 +2,7 @@
 //!
 //! A query passes four gates, each cheaper to pass than the next: the affine hull of the rows (no scan); the
 //! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
-//! dimension); the pool of rows that earlier queries met; the loop of [`solve`]. With a gap asked for, the same
+//! dimension); the pool of rows that earlier queries met; the loop of `solve`. With a gap asked for, the same
 //! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
 //! nothing of files, threads or devices.
 

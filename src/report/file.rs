@@ -17,13 +17,21 @@ pub struct Output {
 }
 
 impl Output {
-    /// Ready to write to `target`.
+    /// Ready to write to `target`; a link is followed.
     ///
-    /// Errors: the folder does not exist or cannot be written, or the target is a folder.
+    /// Errors: the folder does not exist or cannot be written, or the target is there and not a plain file.
     pub fn create(target: &Path) -> Result<Self> {
         if target.is_dir() {
             return Err(Error::Usage(format!(
                 "{} is a folder; name a file in it",
+                target.display()
+            )));
+        }
+        // A rename would replace the link, or the device.
+        let target = &target.canonicalize().unwrap_or_else(|_| target.into());
+        if target.exists() && !target.is_file() {
+            return Err(Error::Usage(format!(
+                "{} is not a plain file; name another",
                 target.display()
             )));
         }
@@ -38,7 +46,7 @@ impl Output {
             let source = std::io::ErrorKind::PermissionDenied.into();
             return Err(Error::io("write", target, source));
         }
-        let temporary = tempfile::Builder::new()
+        let temporary = usual_permissions(&mut tempfile::Builder::new())
             .prefix(".hullscope-")
             .suffix(".part")
             .tempfile_in(folder)
@@ -72,7 +80,6 @@ impl Output {
     /// Put the file in its place. Whatever was written must have been flushed.
     pub fn commit(self) -> Result<()> {
         let Output { target, temporary } = self;
-        give_usual_permissions(&temporary);
         temporary
             .as_file()
             .sync_all()
@@ -84,23 +91,44 @@ impl Output {
     }
 }
 
-/// Temporary files are private; a result should be as readable as any other new file.
+/// Temporary files are private by default; a result should be as readable as the user's other new files (the system
+/// takes the umask off).
 #[cfg(unix)]
-fn give_usual_permissions(temporary: &NamedTempFile) {
+fn usual_permissions<'b, 'x, 'y>(
+    builder: &'b mut tempfile::Builder<'x, 'y>,
+) -> &'b mut tempfile::Builder<'x, 'y> {
     use std::os::unix::fs::PermissionsExt;
-    // Best effort: a file that only its owner can read is still a result.
-    let _ = temporary
-        .as_file()
-        .set_permissions(std::fs::Permissions::from_mode(0o644));
+    builder.permissions(std::fs::Permissions::from_mode(0o666))
 }
 
 #[cfg(not(unix))]
-fn give_usual_permissions(_: &NamedTempFile) {}
+fn usual_permissions<'b, 'x, 'y>(
+    builder: &'b mut tempfile::Builder<'x, 'y>,
+) -> &'b mut tempfile::Builder<'x, 'y> {
+    builder
+}
+
+/// A device or a pipe, which cannot be replaced: text goes straight into it.
+fn is_stream(target: &Path) -> bool {
+    target.exists() && !target.is_file() && !target.is_dir()
+}
+
+/// See whether text can be written to a file; nothing is left behind.
+pub fn check_text(target: &Path) -> Result<()> {
+    if is_stream(target) {
+        Ok(())
+    } else {
+        Output::create(target).map(drop)
+    }
+}
 
 /// Write text to a file, or to stdout for `-`.
 pub fn write_text(target: &str, text: &str) -> Result<()> {
     if target == "-" {
         return print(text);
+    }
+    if is_stream(Path::new(target)) {
+        return std::fs::write(target, text).map_err(|error| Error::io("write", target, error));
     }
     let output = Output::create(Path::new(target))?;
     let mut writer = output.writer()?;
@@ -112,18 +140,46 @@ pub fn write_text(target: &str, text: &str) -> Result<()> {
     output.commit()
 }
 
-/// Text to stdout; a reader that went away is an error of kind `BrokenPipe`.
+/// Text to stdout. A reader that went away has seen enough: that is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    stdout
+    let written = stdout
         .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Error::io("write to", "stdout", error))
+        .and_then(|()| stdout.flush());
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io("write to", "stdout", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A line to stderr, for people; nobody may be there to read it.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_devices_are_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (
+            folder.path().join("target.txt"),
+            folder.path().join("link.txt"),
+        );
+        write_text(target.to_str().unwrap(), "old").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write_text(link.to_str().unwrap(), "new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "new");
+        assert!(Output::create(Path::new("/dev/null")).is_err());
+        write_text("/dev/null", "gone").unwrap();
+        assert!(!Path::new("/dev/null").is_file());
+    }
 
     #[test]
     fn nothing_is_there_until_committed_and_nothing_is_left_when_dropped() {

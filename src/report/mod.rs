@@ -1,7 +1,7 @@
 //! Sinks that write: tables of records, certificates, summaries. Each knows one format.
 //!
 //! A [`Context`] says where the numbers come from; it goes into every file, so that a result can be traced and
-//! repeated. Files appear whole or not at all ([`file`]).
+//! repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod certificates;
 pub mod file;

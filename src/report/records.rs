@@ -15,7 +15,7 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array,
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::json;
 use std::collections::HashMap;
 use std::fs::File;
@@ -26,27 +26,44 @@ use std::sync::Arc;
 /// What can be written, for messages.
 const KNOWN: &str = ".parquet, .arrow, .csv and .jsonl";
 
+/// How records can be written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Format {
+    Parquet,
+    Arrow,
+    Csv,
+    Json,
+}
+
+impl Format {
+    /// By the extension; an error lists those that are known.
+    pub fn of(path: &Path) -> Result<Self> {
+        let extension = path.extension().unwrap_or_default();
+        Ok(match extension.to_string_lossy().to_lowercase().as_str() {
+            "parquet" => Format::Parquet,
+            "arrow" | "feather" => Format::Arrow,
+            "csv" => Format::Csv,
+            "jsonl" => Format::Json,
+            _ => {
+                return Err(Error::Usage(format!(
+                    "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
+                    path.display().to_string()
+                )));
+            }
+        })
+    }
+}
+
 /// A sink for the file's extension. The file exists only after [`FileSink::finish`].
 ///
 /// Errors: an unknown extension, a path that cannot be written.
 pub fn create(path: &Path, context: &Context) -> Result<Box<dyn FileSink>> {
-    let extension = path
-        .extension()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
     let lists = context.plan.neighbours > 1;
-    Ok(match extension.as_str() {
-        "parquet" => Box::new(Parquet::create(path, context, lists)?),
-        "arrow" | "feather" => Box::new(Arrow::create(path, context, lists)?),
-        "csv" => Box::new(Lines::create(path, lists, Style::Csv)?),
-        "jsonl" => Box::new(Lines::create(path, lists, Style::Json)?),
-        _ => {
-            return Err(Error::Usage(format!(
-                "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
-                path.display().to_string()
-            )));
-        }
+    Ok(match Format::of(path)? {
+        Format::Parquet => Box::new(Parquet::create(path, context, lists)?),
+        Format::Arrow => Box::new(Arrow::create(path, context, lists)?),
+        Format::Csv => Box::new(Lines::create(path, lists, Style::Csv)?),
+        Format::Json => Box::new(Lines::create(path, lists, Style::Json)?),
     })
 }
 
@@ -161,7 +178,7 @@ fn batch(
 }
 
 /// How this program compresses Parquet.
-pub(super) fn properties(context: &Context) -> WriterProperties {
+pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
     let metadata = context
         .metadata()
         .into_iter()
@@ -169,7 +186,6 @@ pub(super) fn properties(context: &Context) -> WriterProperties {
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(metadata.collect()))
-        .build()
 }
 
 struct Parquet {
@@ -186,7 +202,7 @@ impl Parquet {
         let writer = ArrowWriter::try_new(
             output.writer()?,
             Arc::clone(&schema),
-            Some(properties(context)),
+            Some(properties(context).build()),
         )
         .map_err(|error| output.failed(error))?;
         Ok(Parquet {
@@ -328,19 +344,22 @@ fn as_csv(record: &Record, lists: bool) -> String {
     fn field<T: ToString>(value: Option<T>) -> String {
         value.map_or_else(String::new, |value| value.to_string())
     }
+    // `Debug` writes an exponent where plain digits would be hundreds.
+    let number = |value: f64| format!("{value:?}");
+    let float = |value: Option<f64>| value.map_or_else(String::new, number);
     let hull = record.hull.as_ref();
     let distance = hull.and_then(|answer| answer.distance);
     let mut fields = vec![
         record.query.to_string(),
         field(hull.map(|answer| answer.verdict.name())),
-        field(hull.map(|answer| answer.margin)),
-        field(distance.map(|d| d.lower)),
-        field(distance.map(|d| d.upper)),
+        float(hull.map(|answer| answer.margin)),
+        float(distance.map(|d| d.lower)),
+        float(distance.map(|d| d.upper)),
         field(hull.map(|answer| answer.support)),
         field(hull.map(|answer| answer.scans)),
         field(nearest(record).map(|n| n.row)),
-        field(nearest(record).map(|n| n.distance)),
-        field(ratio(record)),
+        float(nearest(record).map(|n| n.distance)),
+        float(ratio(record)),
     ];
     if lists {
         let join = |each: Vec<String>| each.join(";");
@@ -355,7 +374,7 @@ fn as_csv(record: &Record, lists: bool) -> String {
             record
                 .neighbours
                 .iter()
-                .map(|n| n.distance.to_string())
+                .map(|n| number(n.distance))
                 .collect(),
         ));
     }

@@ -64,7 +64,7 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
             summary.scan_gflop_per_second, summary.backend
         ),
     ]);
-    format!("{table}\n")
+    format!("{}\n", table.trim_fmt())
 }
 
 fn verdicts(table: &mut Table, hull: &HullSummary) {

@@ -1,7 +1,7 @@
 //! Where vectors come from: one trait over every file format, every memory layout and every generator.
 //!
 //! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
-//! threads. [`open`] recognises a file by its content. Nothing here knows what the rows are for.
+//! threads. [`open()`] recognises a file by its content. Nothing here knows what the rows are for.
 
 mod bin;
 mod csv;
@@ -80,7 +80,7 @@ pub trait Rows: Send + Sync {
     /// N, at least 1.
     fn len(&self) -> usize;
 
-    /// Whether there are no rows; never true for a set that [`open`] returned.
+    /// Whether there are no rows; never true for a set that [`open()`] returned.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,6 +1,6 @@
 //! Rows as every reader leaves them: bytes in memory, or in a file that is read by position.
 //!
-//! A [`Store`] is one or more [`Part`]s (files of a set) in order, in one element type. What fits the budget is
+//! A [`Store`] is one or more parts (files of a set) in order, in one element type. What fits the budget is
 //! resident in its stored type; a plain file that does not is read by position into reused buffers (a short read
 //! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
 //! Scaling and normalising happen on the way out.

@@ -24,7 +24,7 @@ pub struct Neighbour {
 pub struct Record {
     /// Row number in the query file.
     pub query: u64,
-    /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference [`Rows`]
+    /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference rows
     /// (map through [`Rows::number`](crate::rows::Rows::number) before writing).
     pub hull: Option<Answer>,
     /// Nearest first; empty when not asked.
