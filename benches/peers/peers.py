@@ -29,7 +29,8 @@ MARGIN = 0.01
 FAR = 3.0
 DEFAULT_METHODS = "linprog,highs,wolfe"
 SAMPLES = {"linprog": 3, "highs": 20, "wolfe": 20, "wolfe_plain": 20}
-BUDGET = {"linprog": 8.0, "highs": 10.0, "wolfe": 5.0, "wolfe_plain": 8.0}  # seconds of one line; no query starts after them
+# Seconds of one line; no query starts after them.
+BUDGET = {"linprog": 8.0, "highs": 10.0, "wolfe": 5.0, "wolfe_plain": 8.0}
 LIMIT = 30.0  # seconds of one query, where a peer can be told (linprog)
 BISECTION_BUDGET = 75.0  # seconds of one reference set
 BISECTION_STEPS = 8
@@ -358,7 +359,8 @@ def markdown(result):
         lines += ["| reference | queries | hullscope | " + " | ".join(names) + " | best / hullscope | with preparation "
                   "| one product (settles) | verdicts as hullscope |", "|--" * (7 + len(names)) + "|"]
         for x in result["hull"]:
-            peers = [f"{milliseconds(x['peers'][name]['seconds_per_query'])}" for name in names]
+            shown = [x["peers"][name] for name in names]
+            peers = [("> " if p["undecided"] else "") + milliseconds(p["seconds_per_query"]) for p in shown]
             same = sum(peer.get("as_hullscope", 0) for peer in x["peers"].values())
             asked = sum(peer["queries"] - peer["undecided"] for peer in x["peers"].values())
             single = x["one_product"]

@@ -1,0 +1,1083 @@
+//! The program as a user meets it: files in, files out, exit codes, and nothing left behind.
+
+use crate::common;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::{Map, Value, json};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+const D: usize = 6;
+const REFERENCE: usize = 400;
+const QUERIES: usize = 50;
+
+/// A folder with a reference (Gaussian) and queries: every other one well inside, the others well outside.
+struct Setting {
+    folder: tempfile::TempDir,
+}
+
+/// A .npy file (version 1, little-endian f32, C order).
+fn npy(path: &Path, d: usize, values: &[f64]) {
+    let shape = format!("({}, {d})", values.len() / d);
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
+    let padded = format!(
+        "{header:<width$}\n",
+        width = (header.len() + 11).div_ceil(64) * 64 - 11
+    );
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((padded.len() as u16).to_le_bytes());
+    bytes.extend(padded.as_bytes());
+    bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+fn program() -> Command {
+    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+}
+
+/// Values that f32 holds.
+fn stored(count: usize, seed: u64, factor: f64) -> Vec<f64> {
+    common::gaussian(count, seed)
+        .into_iter()
+        .map(|v| f64::from((factor * v) as f32))
+        .collect()
+}
+
+fn reference() -> Vec<f64> {
+    stored(REFERENCE * D, 1, 1.0)
+}
+
+fn queries() -> Vec<f64> {
+    let (near, far) = (stored(QUERIES * D, 2, 0.1), stored(QUERIES * D, 3, 30.0));
+    (0..QUERIES * D)
+        .map(|i| if is_inside(i / D) { near[i] } else { far[i] })
+        .collect()
+}
+
+fn is_inside(query: usize) -> bool {
+    query.is_multiple_of(2)
+}
+
+impl Setting {
+    fn new() -> Self {
+        let setting = Setting {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        npy(&setting.path("reference.npy"), D, &reference());
+        npy(&setting.path("queries.npy"), D, &queries());
+        setting
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Run in the folder.
+    fn run(&self, words: &[&str]) -> Output {
+        program()
+            .current_dir(self.folder.path())
+            .args(words)
+            .output()
+            .unwrap()
+    }
+
+    /// `analyze reference.npy queries.npy` and more; must succeed.
+    fn analyze(&self, more: &[&str]) -> Output {
+        let output = self.run(&[&["analyze", "reference.npy", "queries.npy"], more].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        output
+    }
+
+    /// Names of all files, hidden ones too.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("ended by a signal")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// One record, by column.
+type Line = Map<String, Value>;
+
+/// A cell as JSON.
+fn cell(array: &ArrayRef, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::UInt64 => json!(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::UInt32 => json!(array.as_primitive::<UInt32Type>().value(row)),
+        DataType::Float64 => json!(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Utf8 => json!(array.as_string::<i32>().value(row)),
+        DataType::List(_) => {
+            let list = array.as_list::<i32>().value(row);
+            (0..list.len()).map(|i| cell(&list, i)).collect()
+        }
+        other => panic!("unexpected type {other}"),
+    }
+}
+
+fn lines_of(batches: &[RecordBatch]) -> Vec<Line> {
+    let line = |batch: &RecordBatch, row| {
+        let names = batch
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect::<Vec<_>>();
+        names
+            .into_iter()
+            .zip(batch.columns())
+            .map(|(name, column)| (name, cell(column, row)))
+            .collect()
+    };
+    batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| line(batch, row)))
+        .collect()
+}
+
+fn read_parquet(path: &Path) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap())
+        .unwrap()
+        .build()
+        .unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+fn read_csv(path: &Path) -> Vec<Line> {
+    let integer = |name: &str| {
+        matches!(
+            name,
+            "query" | "support" | "scans" | "nearest_row" | "neighbour_rows"
+        )
+    };
+    let one = |name: &str, text: &str| match name {
+        "verdict" => json!(text),
+        name if integer(name) => json!(text.parse::<u64>().unwrap()),
+        _ => json!(text.parse::<f64>().unwrap()),
+    };
+    let value = |name: &str, text: &str| match text {
+        "" => Value::Null,
+        list if name.starts_with("neighbour_") => {
+            list.split(';').map(|text| one(name, text)).collect()
+        }
+        text => one(name, text),
+    };
+    let mut reader = csv::Reader::from_path(path).unwrap();
+    let names = reader.headers().unwrap().clone();
+    let line = |record: csv::StringRecord| {
+        names
+            .iter()
+            .zip(&record)
+            .map(|(name, text)| (name.to_string(), value(name, text)))
+            .collect()
+    };
+    reader
+        .records()
+        .map(|record| line(record.unwrap()))
+        .collect()
+}
+
+/// Every extension, read back.
+fn read(path: &Path) -> Vec<Line> {
+    match path.extension().unwrap().to_str().unwrap() {
+        "parquet" => lines_of(&read_parquet(path)),
+        "arrow" => {
+            let reader =
+                arrow_ipc::reader::FileReader::try_new(File::open(path).unwrap(), None).unwrap();
+            lines_of(&reader.map(Result::unwrap).collect::<Vec<_>>())
+        }
+        "csv" => read_csv(path),
+        "jsonl" => {
+            let text = fs::read_to_string(path).unwrap();
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+const COLUMNS: [&str; 10] = [
+    "query",
+    "verdict",
+    "margin",
+    "distance_lower",
+    "distance_upper",
+    "support",
+    "scans",
+    "nearest_row",
+    "nearest_distance",
+    "nearest_ratio",
+];
+
+fn sorted_names(line: &Line) -> Vec<&str> {
+    let mut names: Vec<&str> = line.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn every_format_holds_the_same_true_records() {
+    let setting = Setting::new();
+    let mut first: Option<Vec<Line>> = None;
+    for name in ["out.parquet", "out.arrow", "out.csv", "out.jsonl"] {
+        setting.analyze(&["-o", name, "--neighbours", "3", "--distance", "--quiet"]);
+        let lines = read(&setting.path(name));
+        assert_eq!(*first.get_or_insert_with(|| lines.clone()), lines, "{name}");
+    }
+    let lines = first.unwrap();
+    assert_eq!(lines.len(), QUERIES);
+    let mut names = [&COLUMNS[..], &["neighbour_rows", "neighbour_distances"]].concat();
+    names.sort_unstable();
+    let reference = common::rows(D, &reference());
+    for (number, (line, query)) in lines.iter().zip(queries().chunks_exact(D)).enumerate() {
+        assert_eq!(sorted_names(line), names);
+        assert_eq!(line["query"], number);
+        assert_eq!(
+            line["verdict"],
+            if is_inside(number) {
+                "inside"
+            } else {
+                "outside"
+            }
+        );
+        let float = |name: &str| line[name].as_f64().unwrap();
+        if is_inside(number) {
+            assert_eq!(
+                [
+                    float("margin"),
+                    float("distance_lower"),
+                    float("distance_upper")
+                ],
+                [0.0; 3]
+            );
+            assert!((1..=D as u64 + 1).contains(&line["support"].as_u64().unwrap()));
+        } else {
+            assert!(
+                0.0 < float("margin") && float("margin") <= float("distance_upper"),
+                "{line:?}"
+            );
+            assert!(float("distance_lower") <= float("distance_upper"));
+            assert!(
+                float("distance_upper") <= 1.0101 * float("distance_lower"),
+                "the gap is 0.01"
+            );
+        }
+        let nearest = common::naive::nearest(&reference, query, 3);
+        let rows: Value = nearest.iter().map(|(_, row)| *row).collect();
+        assert_eq!(line["neighbour_rows"], rows);
+        assert_eq!(line["nearest_row"], rows[0]);
+        assert_eq!(line["nearest_distance"], line["neighbour_distances"][0]);
+        for (found, (distance, _)) in line["neighbour_distances"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(&nearest)
+        {
+            assert!((found.as_f64().unwrap() - distance).abs() <= 1e-12 * distance);
+        }
+        assert!(float("nearest_ratio") > 0.0);
+    }
+}
+
+#[test]
+fn columns_not_asked_for_are_null() {
+    let setting = Setting::new();
+    let hull = [
+        "verdict",
+        "margin",
+        "distance_lower",
+        "distance_upper",
+        "support",
+        "scans",
+    ];
+    for (options, null) in [
+        (&["--no-hull"][..], &hull[..]),
+        (
+            &["--neighbours", "0"],
+            &[
+                "nearest_row",
+                "nearest_distance",
+                "nearest_ratio",
+                "distance_lower",
+            ],
+        ),
+        (&[], &["distance_lower", "distance_upper"]),
+    ] {
+        for name in ["out.parquet", "out.csv"] {
+            setting.analyze(&[&["-o", name], options].concat());
+            for line in read(&setting.path(name)) {
+                let mut names = COLUMNS;
+                names.sort_unstable();
+                assert_eq!(sorted_names(&line), names);
+                assert!(
+                    COLUMNS
+                        .iter()
+                        .filter(|name| null.contains(name))
+                        .all(|name| line[*name].is_null())
+                );
+                let kept = if null.contains(&"verdict") {
+                    "nearest_row"
+                } else {
+                    "verdict"
+                };
+                assert!(!line[kept].is_null());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_say_where_they_come_from() {
+    let setting = Setting::new();
+    setting.analyze(&[
+        "-o",
+        "out.parquet",
+        "--certificates",
+        "proof.parquet",
+        "--limit-queries",
+        "5",
+    ]);
+    setting.analyze(&["-o", "out.arrow", "--limit-queries", "5"]);
+    let of_parquet = |name: &str| {
+        let file = File::open(setting.path(name)).unwrap();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let pairs = builder
+            .metadata()
+            .file_metadata()
+            .key_value_metadata()
+            .unwrap()
+            .clone();
+        pairs
+            .into_iter()
+            .map(|pair| (pair.key, pair.value.unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let arrow = File::open(setting.path("out.arrow")).unwrap();
+    let arrow = arrow_ipc::reader::FileReader::try_new(arrow, None).unwrap();
+    let of_arrow = arrow.schema().metadata().clone().into_iter().collect();
+    for pairs in [
+        of_parquet("out.parquet"),
+        of_parquet("proof.parquet"),
+        of_arrow,
+    ] {
+        let get = |key: &str| {
+            &pairs
+                .iter()
+                .find(|(name, _)| name == key)
+                .unwrap_or_else(|| panic!("{key}"))
+                .1
+        };
+        let parsed = |key: &str| serde_json::from_str::<Value>(get(key)).unwrap();
+        assert_eq!(get("hullscope.version"), env!("CARGO_PKG_VERSION"));
+        assert!(get("hullscope.command").contains("analyze reference.npy queries.npy"));
+        assert_eq!(parsed("hullscope.reference")["rows"], REFERENCE);
+        assert_eq!(parsed("hullscope.queries")["path"], "queries.npy");
+        assert_eq!(parsed("hullscope.settings")["tolerance"], 1e-9);
+        assert_eq!(parsed("hullscope.rows")["limit_queries"], 5);
+    }
+}
+
+/// All places of `names` ("a.b") must be there.
+fn has(value: &Value, names: &[&str]) {
+    for name in names {
+        let pointer = format!("/{}", name.replace('.', "/"));
+        assert!(
+            value
+                .pointer(&pointer)
+                .is_some_and(|found| !found.is_null()),
+            "{name} is missing in {value:#}"
+        );
+    }
+}
+
+#[test]
+fn json_on_stdout_is_nothing_but_json() {
+    let setting = Setting::new();
+    let output = setting.analyze(&["--json", "-", "--self-test", "20", "--distance"]);
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    has(
+        &value,
+        &[
+            "version",
+            "command",
+            "backend",
+            "settings",
+            "warnings",
+            "reference",
+            "scan.gflop_per_second",
+        ],
+    );
+    has(
+        &value,
+        &[
+            "inputs.reference.path",
+            "inputs.reference.element",
+            "inputs.queries.dropped",
+        ],
+    );
+    has(
+        &value,
+        &[
+            "hull.scans_per_query",
+            "hull.rounds",
+            "hull.pool",
+            "hull.settled_by",
+        ],
+    );
+    has(
+        &value,
+        &[
+            "hull.margin.median",
+            "hull.distance_lower.q05",
+            "hull.distance_upper.max",
+        ],
+    );
+    has(
+        &value,
+        &[
+            "neighbours.nearest_distance.median",
+            "neighbours.nearest_ratio.q95",
+        ],
+    );
+    has(
+        &value,
+        &[
+            "seconds.read",
+            "seconds.hull",
+            "seconds.neighbours",
+            "seconds.write",
+            "seconds.total",
+        ],
+    );
+    let (inputs, hull) = (&value["inputs"], &value["hull"]);
+    assert_eq!(
+        [&inputs["reference"]["rows"], &inputs["reference"]["dim"]],
+        [REFERENCE, D]
+    );
+    assert_eq!(inputs["queries"]["rows"], QUERIES);
+    let half = QUERIES as u64 / 2;
+    assert_eq!(
+        [&hull["inside"], &hull["outside"], &hull["undecided"]],
+        [half, half, 0]
+    );
+    assert_eq!(hull["extrapolation_rate"], 0.5);
+    let [low, high] = [0, 1].map(|end| hull["interval95"][end].as_f64().unwrap());
+    assert!(0.3 < low && low < 0.5 && 0.5 < high && high < 0.7);
+    assert_eq!(
+        [&value["self_test"]["rows"], &value["self_test"]["inside"]],
+        [20, 20]
+    );
+}
+
+#[test]
+fn the_table_goes_to_stdout_and_quiet_is_quiet() {
+    let setting = Setting::new();
+    let output = setting.analyze(&["--json", "summary.json"]);
+    let (table, half) = (stdout(&output), QUERIES / 2);
+    assert!(
+        table.contains(&format!("{half} inside, {half} outside, 0 undecided")),
+        "{table}"
+    );
+    assert!(
+        table.contains("50.00 %") && table.contains("reference.npy"),
+        "{table}"
+    );
+    let value: Value =
+        serde_json::from_str(&fs::read_to_string(setting.path("summary.json")).unwrap()).unwrap();
+    assert_eq!(value["hull"]["inside"], half);
+    let output = setting.analyze(&["--quiet"]);
+    assert_eq!(
+        (stdout(&output), stderr(&output)),
+        (String::new(), String::new())
+    );
+}
+
+/// Few rows on a sphere: the reader must hear of both.
+#[test]
+fn what_must_be_known_before_believing_a_rate_is_said() {
+    let setting = Setting::new();
+    let output = setting.analyze(&["--normalize", "--limit-reference", "4", "--json", "-"]);
+    let warnings = serde_json::from_str::<Value>(&stdout(&output)).unwrap()["warnings"].to_string();
+    for word in ["rank 3 of 6", "sphere", "4 rows in 6 dimensions"] {
+        assert!(warnings.contains(word), "{word}: {warnings}");
+        assert!(
+            stderr(&output).contains(word),
+            "{word}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn the_built_in_sample_needs_no_arguments() {
+    let setting = Setting::new();
+    let more = [
+        "--limit-queries",
+        "20",
+        "--certificates",
+        "proof.parquet",
+        "--json",
+        "-",
+    ];
+    let output = setting.run(&[&["analyze"], &more[..]].concat());
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(value["inputs"]["reference"]["dim"], 784);
+    assert_eq!(value["inputs"]["queries"]["rows"], 20);
+    let output = setting.run(&["verify", "proof.parquet"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(
+        stdout(&output).starts_with("20 of 20 certificates hold"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+/// Results do not depend on the number of threads, nor on a budget that makes rows stream.
+#[test]
+fn threads_and_memory_change_nothing() {
+    let setting = Setting::new();
+    setting.analyze(&[
+        "-o",
+        "one.csv",
+        "--threads",
+        "1",
+        "--distance",
+        "--neighbours",
+        "4",
+    ]);
+    setting.analyze(&[
+        "-o",
+        "three.csv",
+        "--threads",
+        "3",
+        "--distance",
+        "--neighbours",
+        "4",
+        "--memory",
+        "1kB",
+    ]);
+    assert_eq!(
+        fs::read(setting.path("one.csv")).unwrap(),
+        fs::read(setting.path("three.csv")).unwrap()
+    );
+}
+
+/// What was typed, and what the message must say.
+#[test]
+fn mistakes_end_with_2_and_leave_nothing() {
+    let setting = Setting::new();
+    npy(&setting.path("wide.npy"), D + 1, &[1.0; 3 * (D + 1)]);
+    let mut hole = queries();
+    hole[7 * D + 2] = f64::NAN;
+    npy(&setting.path("hole.npy"), D, &hole);
+    fs::write(
+        setting.path("cut.npy"),
+        &fs::read(setting.path("queries.npy")).unwrap()[..500],
+    )
+    .unwrap();
+    fs::write(setting.path("words.txt"), "no numbers here").unwrap();
+    let before = setting.files();
+    let cases: &[(&str, &[&str])] = &[
+        ("reference.npy missing.npy -o out.csv", &["missing.npy"]),
+        ("reference.npy words.txt -o out.csv", &["words.txt"]),
+        (
+            "reference.npy cut.npy -o out.csv --json out.json",
+            &["cut.npy"],
+        ),
+        (
+            "reference.npy wide.npy -o out.parquet",
+            &["reference.npy", "wide.npy", "6", "7"],
+        ),
+        (
+            "reference.npy hole.npy -o out.parquet --certificates proof.parquet",
+            &["hole.npy", "row 7", "column 2"],
+        ),
+        ("reference.npy", &["QUERIES"]),
+        (
+            "reference.npy queries.npy -o out.xlsx",
+            &["out.xlsx", ".parquet", ".jsonl"],
+        ),
+        ("reference.npy queries.npy -o out", &["out", ".csv"]),
+        (
+            "reference.npy queries.npy --certificates proof.csv",
+            &["proof.csv", ".parquet"],
+        ),
+        (
+            "reference.npy queries.npy -o out.csv --json ./out.csv",
+            &["out.csv", "two outputs"],
+        ),
+        (
+            "reference.npy queries.npy -o out.parquet --certificates ../{}/out.parquet",
+            &["two outputs"],
+        ),
+        (
+            "reference.npy queries.npy --json queries.npy",
+            &["queries.npy", "input"],
+        ),
+        ("reference.npy * -o out.csv", &["out.csv", "input"]),
+        (". queries.npy -o out.csv", &["out.csv", "input"]),
+        ("reference.npy queries.npy -o no/such/out.csv", &["no/such"]),
+        ("reference.npy queries.npy --json .", &["folder"]),
+        (
+            "reference.npy queries.npy --limit-queries 0",
+            &["limit-queries"],
+        ),
+        ("reference.npy queries.npy --memory much", &["memory"]),
+        ("reference.npy queries.npy --tolerance 2", &["tolerance"]),
+        (
+            "reference.npy queries.npy --no-hull --neighbours 0 -o out.csv",
+            &["nothing is left"],
+        ),
+        (
+            "reference.npy queries.npy --no-hull --certificates proof.parquet",
+            &["--no-hull"],
+        ),
+        ("reference.npy queries.npy --threads 0", &["threads"]),
+    ];
+    let own = setting
+        .folder
+        .path()
+        .file_name()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned();
+    for (words, said) in cases {
+        let words = words.replace("{}", &own);
+        let output =
+            setting.run(&[&["analyze"], &words.split(' ').collect::<Vec<_>>()[..]].concat());
+        let message = stderr(&output);
+        assert_eq!(code(&output), 2, "{words}: {message}");
+        assert!(message.starts_with("error: "), "{words}: {message}");
+        assert!(
+            said.iter().all(|word| message.contains(word)),
+            "{words}: {message}"
+        );
+        assert_eq!(stdout(&output), "", "{words}");
+        assert_eq!(setting.files(), before, "{words}");
+    }
+}
+
+/// The inputs are not there either, but the output is what is complained of: it was looked at first.
+#[test]
+fn outputs_are_tried_before_inputs_are_read() {
+    let setting = Setting::new();
+    for output in [
+        ["-o", "no/out.csv"],
+        ["--json", "no/out.json"],
+        ["--certificates", "no/out.parquet"],
+    ] {
+        let output =
+            setting.run(&[&["analyze", "missing.npy", "missing.npy"], &output[..]].concat());
+        assert_eq!(code(&output), 2);
+        assert!(
+            stderr(&output).contains("cannot create"),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn dropped_rows_are_counted_and_keep_the_numbers_of_the_others() {
+    let setting = Setting::new();
+    let mut hole = queries();
+    hole[7 * D + 2] = f64::INFINITY;
+    npy(&setting.path("queries.npy"), D, &hole);
+    let more = [
+        "--skip-nonfinite",
+        "-o",
+        "out.csv",
+        "--certificates",
+        "proof.parquet",
+        "--json",
+        "-",
+    ];
+    let output = setting.analyze(&more);
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        [
+            &value["inputs"]["queries"]["dropped"],
+            &value["inputs"]["queries"]["rows"]
+        ],
+        [1, QUERIES - 1]
+    );
+    let numbers: Vec<Value> = read(&setting.path("out.csv"))
+        .iter()
+        .map(|line| line["query"].clone())
+        .collect();
+    assert!(
+        (0..QUERIES)
+            .filter(|&row| row != 7)
+            .map(Value::from)
+            .eq(numbers)
+    );
+    let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
+
+#[test]
+fn good_certificates_verify_under_the_settings_they_were_made_with() {
+    for options in [
+        &[][..],
+        &["--limit-reference", "300", "--scale", "0.5"],
+        &["--normalize", "--limit-queries", "30"],
+    ] {
+        let setting = Setting::new();
+        setting.analyze(&[&["--certificates", "proof.parquet"], options].concat());
+        let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
+        assert_eq!(code(&output), 0, "{options:?}: {}", stderr(&output));
+        let count = if options.contains(&"30") { 30 } else { QUERIES };
+        assert!(
+            stdout(&output).starts_with(&format!("{count} of {count} certificates hold")),
+            "{}",
+            stdout(&output)
+        );
+        let output = setting.run(&[
+            "verify",
+            "proof.parquet",
+            "reference.npy",
+            "queries.npy",
+            "--json",
+            "-",
+        ]);
+        let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(
+            [&value["holds"], &value["certificates"]["failed"]],
+            [count, 0]
+        );
+    }
+}
+
+/// Write the certificates again with one of them replaced.
+fn tamper(setting: &Setting, row: usize, change: impl Fn(&mut Line)) {
+    let path = setting.path("proof.parquet");
+    let batches = read_parquet(&path);
+    let mut lines = lines_of(&batches);
+    change(&mut lines[row]);
+    let schema = batches[0].schema();
+    let floats = |line: &Line, name: &str| -> Option<Vec<Option<f64>>> {
+        line[name]
+            .as_array()
+            .map(|all| all.iter().map(Value::as_f64).collect())
+    };
+    let list = |name: &str| -> ArrayRef {
+        let mut list =
+            arrow_array::builder::ListBuilder::new(arrow_array::builder::Float64Builder::new());
+        lines
+            .iter()
+            .for_each(|line| list.append_option(floats(line, name)));
+        Arc::new(list.finish())
+    };
+    let mut rows =
+        arrow_array::builder::ListBuilder::new(arrow_array::builder::UInt64Builder::new());
+    let numbers = |line: &Line| {
+        line["rows"]
+            .as_array()
+            .map(|all| all.iter().map(Value::as_u64).collect::<Vec<_>>())
+    };
+    lines
+        .iter()
+        .for_each(|line| rows.append_option(numbers(line)));
+    let texts = arrow_array::StringArray::from_iter_values(
+        lines.iter().map(|l| l["verdict"].as_str().unwrap()),
+    );
+    let queries = arrow_array::UInt64Array::from_iter_values(
+        lines.iter().map(|l| l["query"].as_u64().unwrap()),
+    );
+    let margins: arrow_array::Float64Array =
+        lines.iter().map(|line| line["margin"].as_f64()).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(queries),
+        Arc::new(texts),
+        list("direction"),
+        Arc::new(margins),
+        Arc::new(rows.finish()),
+        list("weights"),
+    ];
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// Every number of a list times a factor that may depend on its place.
+fn scale(line: &mut Line, name: &str, factor: impl Fn(usize) -> f64) {
+    let list = line[name].as_array().unwrap();
+    line[name] = list
+        .iter()
+        .enumerate()
+        .map(|(i, v)| v.as_f64().unwrap() * factor(i))
+        .collect();
+}
+
+#[test]
+fn a_certificate_that_was_changed_is_found() {
+    type Change = (&'static str, usize, fn(&mut Line), &'static str);
+    let changes: [Change; 9] = [
+        (
+            "weights moved",
+            4,
+            |l| scale(l, "weights", |i| [1.1, 0.9][i.min(1)]),
+            "sum to",
+        ),
+        (
+            "weight negative",
+            4,
+            |l| scale(l, "weights", |i| if i == 0 { -1.0 } else { 1.0 }),
+            "weight",
+        ),
+        (
+            "row out of range",
+            4,
+            |l| l["rows"][0] = json!(REFERENCE),
+            "no row 400",
+        ),
+        (
+            "row twice",
+            4,
+            |l| l["rows"][0] = l["rows"][1].clone(),
+            "twice",
+        ),
+        (
+            "row swapped",
+            4,
+            |l| l["rows"].as_array_mut().unwrap().swap(0, 1),
+            "miss",
+        ),
+        (
+            "direction negated",
+            5,
+            |l| scale(l, "direction", |_| -1.0),
+            "separate",
+        ),
+        (
+            "direction cut",
+            5,
+            |l| drop(l["direction"].as_array_mut().unwrap().pop()),
+            "direction",
+        ),
+        (
+            "margin inflated",
+            5,
+            |l| l["margin"] = json!(l["margin"].as_f64().unwrap() * 1.01),
+            "overstated",
+        ),
+        (
+            "query unknown",
+            5,
+            |l| l["query"] = json!(QUERIES),
+            "no such row",
+        ),
+    ];
+    let setting = Setting::new();
+    setting.analyze(&["--certificates", "proof.parquet"]);
+    let good = fs::read(setting.path("proof.parquet")).unwrap();
+    for (what, row, change, reason) in changes {
+        fs::write(setting.path("proof.parquet"), &good).unwrap();
+        tamper(&setting, row, change);
+        let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
+        let message = stderr(&output);
+        assert_eq!(code(&output), 1, "{what}: {message}");
+        assert!(message.contains(reason), "{what}: {message}");
+        assert!(
+            what == "query unknown" || message.contains(&format!("query {row} ")),
+            "{what}: {message}"
+        );
+        assert!(
+            stdout(&output).starts_with(&format!("{} of {QUERIES} certificates hold", QUERIES - 1)),
+            "{what}"
+        );
+    }
+    fs::write(setting.path("proof.parquet"), &good).unwrap();
+    tamper(&setting, 4, |_| {});
+    let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
+    assert_eq!(
+        code(&output),
+        0,
+        "rewriting alone must not matter: {}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn other_data_refute_the_certificates() {
+    let setting = Setting::new();
+    setting.analyze(&["--certificates", "proof.parquet"]);
+    npy(
+        &setting.path("reference.npy"),
+        D,
+        &stored(REFERENCE * D, 9, 1000.0),
+    );
+    let output = setting.run(&[
+        "verify",
+        "proof.parquet",
+        "reference.npy",
+        "queries.npy",
+        "--json",
+        "-",
+    ]);
+    assert_eq!(code(&output), 1);
+    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        [&value["holds"], &value["certificates"]["failed"]],
+        [0, QUERIES]
+    );
+    assert_eq!(value["failures"].as_array().unwrap().len(), 10);
+    assert!(stderr(&output).contains("and 40 more"));
+}
+
+#[test]
+fn files_that_are_no_certificates_are_refused() {
+    let setting = Setting::new();
+    setting.analyze(&["--certificates", "proof.parquet", "-o", "records.parquet"]);
+    let whole = fs::read(setting.path("proof.parquet")).unwrap();
+    fs::write(setting.path("cut.parquet"), &whole[..whole.len() - 9]).unwrap();
+    tamper(&setting, 5, |line| line["direction"] = Value::Null);
+    for (file, said) in [
+        ("records.parquet", "direction"),
+        ("cut.parquet", "cut.parquet"),
+        ("reference.npy", "reference.npy"),
+        ("missing.parquet", "missing.parquet"),
+        ("proof.parquet", "row 5"),
+    ] {
+        let output = setting.run(&["verify", file, "reference.npy", "queries.npy"]);
+        assert_eq!(code(&output), 2, "{file}: {}", stderr(&output));
+        assert!(
+            stderr(&output).starts_with("error: ") && stderr(&output).contains(said),
+            "{}",
+            stderr(&output)
+        );
+    }
+}
+
+/// Flipped bytes anywhere: claims or errors, never a panic that reaches the caller.
+#[test]
+fn corrupt_certificate_files_do_not_panic() {
+    let setting = Setting::new();
+    setting.analyze(&["--certificates", "proof.parquet", "--limit-queries", "12"]);
+    let good = fs::read(setting.path("proof.parquet")).unwrap();
+    let read = |bytes: &[u8]| {
+        let path = setting.path("flipped.parquet");
+        fs::write(&path, bytes).unwrap();
+        hullscope::report::certificates::Reader::open(&path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+    };
+    assert_eq!(read(&good).unwrap().len(), 12);
+    let mut refused = 0;
+    for at in (0..good.len()).step_by(7) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 1 << (at % 8);
+        refused += usize::from(read(&bytes).is_err());
+        assert!(read(&good[..at]).is_err(), "cut at {at}");
+    }
+    assert!(refused > 0);
+}
+
+/// Nobody reads what the program prints: that is not the program's failure.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let setting = Setting::new();
+    for more in [&["--json", "-"][..], &[]] {
+        let mut child = program()
+            .current_dir(setting.folder.path())
+            .args(["analyze", "reference.npy", "queries.npy", "-o", "out.csv"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+        assert_eq!(read(&setting.path("out.csv")).len(), QUERIES);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_with_130_and_leaves_nothing() {
+    let setting = Setting::new();
+    npy(&setting.path("large.npy"), 64, &stored(20_000 * 64, 5, 1.0));
+    let before = setting.files();
+    let words = "analyze large.npy large.npy -o out.parquet --certificates proof.parquet --distance --gap 1e-6";
+    let mut child = program()
+        .current_dir(setting.folder.path())
+        .args(words.split(' '))
+        .args(["--self-test", "5000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Once both files are begun the work is on; it would take minutes.
+    while setting
+        .files()
+        .iter()
+        .filter(|name| name.starts_with(".hullscope-"))
+        .count()
+        < 2
+    {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "ended before it was interrupted"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(&output), 130, "{}", stderr(&output));
+    assert_eq!(stderr(&output), "interrupted\n");
+    assert_eq!(setting.files(), before);
+}
+
+#[test]
+fn help_names_every_option_and_shows_examples() {
+    for (command, words) in [
+        (
+            "analyze",
+            &[
+                "--neighbours",
+                "--metric",
+                "--self-test",
+                "--skip-nonfinite",
+                "--memory",
+                "Examples:",
+            ][..],
+        ),
+        ("verify", &["--tolerance", "--normalize", "Examples:"]),
+    ] {
+        let output = program().args([command, "--help"]).output().unwrap();
+        assert_eq!(code(&output), 0);
+        assert!(
+            words.iter().all(|word| stdout(&output).contains(word)),
+            "{}",
+            stdout(&output)
+        );
+    }
+}
