@@ -20,8 +20,6 @@ pub enum Stage {
     SelfTest,
     /// Hull verdicts; units are queries settled.
     Hull,
-    /// Distances to the hull; units are queries settled.
-    Distance,
     /// Nearest neighbours; units are queries answered.
     Neighbours,
     /// Re-checking certificates; units are certificates.
@@ -105,7 +103,6 @@ impl Control {
             Stage::Survey,
             Stage::SelfTest,
             Stage::Hull,
-            Stage::Distance,
             Stage::Neighbours,
             Stage::Verify,
         ];

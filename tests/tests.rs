@@ -4,6 +4,8 @@ mod common;
 
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
+/// Every file format: golden, truncated, flipped, lying.
+mod formats;
 /// Imports go one way; files say what they are for.
 mod house;
 /// Known answers on MNIST.

@@ -82,7 +82,6 @@ fn name(stage: Stage) -> &'static str {
         Stage::Survey => "surveying",
         Stage::SelfTest => "self-test",
         Stage::Hull => "verdicts",
-        Stage::Distance => "distances",
         Stage::Neighbours => "neighbours",
         Stage::Verify => "verifying",
     }
@@ -91,7 +90,7 @@ fn name(stage: Stage) -> &'static str {
 /// Rounds, open queries and the rate of the scan.
 fn message(now: &Progress, before: Option<&Progress>) -> String {
     let mut parts = Vec::new();
-    if matches!(now.stage, Stage::Hull | Stage::Distance | Stage::SelfTest) && now.open > 0 {
+    if matches!(now.stage, Stage::Hull | Stage::SelfTest) && now.open > 0 {
         parts.push(format!("round {}, {} open", now.round, now.open));
     }
     let seconds = now.scan_seconds - before.map_or(0.0, |before| before.scan_seconds);

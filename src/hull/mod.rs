@@ -16,7 +16,7 @@ mod solve;
 pub use certificate::{Certificate, Verdict};
 pub use metric::{AffineHull, Metric};
 
-use crate::control::{self, Control};
+use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
@@ -414,7 +414,7 @@ impl<'a> Solver<'a> {
         let left: Vec<usize> = (0..answers.len())
             .filter(|&q| answers[q].distance.is_none())
             .collect();
-        control.begin(control::Stage::Distance, left.len() as u64);
+        control.advance((answers.len() - left.len()) as u64);
         for group in left.chunks(self.group_size()) {
             let open = self.first_steps(group, answers, queries, excluded, control)?;
             let mut group = Group {

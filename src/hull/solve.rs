@@ -15,8 +15,10 @@ use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// Slots offered to a query each time it is priced against the pool.
-const POOLED: usize = 12;
+/// Slots offered to a query in d dimensions each time it is priced against the pool.
+fn pooled(d: usize) -> usize {
+    (d / 4).clamp(12, 32)
+}
 
 /// Rows wanted from the scan of a first direction, and the most ever wanted.
 pub(super) const FIRST_K: usize = 32;
@@ -316,7 +318,7 @@ impl Group<'_, '_> {
         if directions.is_empty() {
             return Ok(false);
         }
-        let (scores, slots) = self.pool.price(&directions, POOLED, control)?;
+        let (scores, slots) = self.pool.price(&directions, pooled(d), control)?;
         let k = scores.len() / (directions.len() / d);
         let answers = scores.chunks_exact(k).zip(slots.chunks_exact(k));
         let mut going = false;

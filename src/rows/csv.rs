@@ -1,11 +1,11 @@
 //! CSV and TSV of numbers, with or without a header line. Commas, tabs and semicolons separate; values become f64.
 
 use super::Element;
-use super::open::{Input, STEP, Stream, Table, input_error};
+use super::open::{Input, STEP, Stream, Table, broken_stream, input_error};
 use crate::error::{Error, Place, Result};
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use std::io::{BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes looked at to find the separator.
 const LOOK: usize = 4096;
@@ -20,7 +20,7 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
     (&mut reader)
         .take(LOOK as u64)
         .read_to_end(&mut look)
-        .map_err(|error| Error::io("read", &path, error))?;
+        .map_err(|error| failed(&path, &error))?;
     let line = look
         .split(|&b| b == b'\n')
         .find(|line| !line.trim_ascii().is_empty())
@@ -66,6 +66,14 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
     }
     lines.held = Some(lines.values()?);
     Ok(Table::Stream(Box::new(lines)))
+}
+
+/// Reading failed: a decoder's complaint is about the data, any other the system's.
+fn failed(path: &Path, error: &std::io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(code) => Error::io("read", path, std::io::Error::from_raw_os_error(code)),
+        None => broken_stream(path, 0, error),
+    }
 }
 
 fn number(field: &[u8]) -> Option<f64> {

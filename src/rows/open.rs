@@ -3,7 +3,7 @@
 //! A format's reader gives a [`Table`]: rows at fixed places of a file, or a stream of rows. Nothing is
 //! allocated on a header's word: plain files are measured against their size first, streams grow as data comes.
 
-use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::store::{Bytes, Layout, Part, Store, Transform, read_at};
 use super::{Element, Rows, bin, csv, decode, idx, npy, npz, parquet, safetensors, vecs};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -220,6 +220,26 @@ impl Input {
         input_error(&self.path, place, what, advice)
     }
 
+    /// An error about a file whose parts contradict each other.
+    pub fn corrupt(&self, place: Place, what: impl Into<String>) -> Error {
+        self.error(place, what, "it is truncated or corrupt; write it again")
+    }
+
+    /// `count` bytes from `offset` on, allocated only if the file holds them.
+    pub fn bytes(&self, offset: u64, count: u64) -> Result<Vec<u8>> {
+        let end = offset.checked_add(count).filter(|&end| end <= self.size);
+        let (Some(_), Ok(count)) = (end, usize::try_from(count)) else {
+            let what = format!(
+                "{count} bytes are claimed here, but the file has {} in all",
+                self.size
+            );
+            return Err(self.corrupt(Place::Byte(offset), what));
+        };
+        let mut bytes = vec![0; count];
+        read_at(&self.file, &self.path, &mut bytes, offset)?;
+        Ok(bytes)
+    }
+
     /// The whole file from its start.
     pub fn rewound(mut self) -> Result<File> {
         use std::io::Seek;
@@ -320,7 +340,8 @@ fn gzip(input: Input) -> Result<Table> {
     match &head[..read] {
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::stream(path, Box::new(whole)),
         [0, 0, 8 | 9 | 0x0B..=0x0E, 1..=8, ..] => idx::stream(path, Box::new(whole)),
-        [first, ..] if first.is_ascii_graphic() || *first == b' ' => {
+        [0xEF, 0xBB, 0xBF, ..] => csv::stream(path, Box::new(whole)),
+        [first, ..] if first.is_ascii_graphic() || first.is_ascii_whitespace() => {
             csv::stream(path, Box::new(whole))
         }
         _ => Err(input_error(

@@ -6,6 +6,7 @@
 
 use super::Element;
 use super::open::{Input, Stream, Table, input_error};
+use super::{messages, pages};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -15,7 +16,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,7 @@ enum Kind {
 }
 
 /// Run a decoder that may panic on corrupt data it was not hardened against; a panic is the file's fault.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(input_error(
             path,
@@ -58,10 +59,17 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
 pub(super) fn open_parquet(input: Input, member: Option<&str>) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(input.rewound()?)
+        let file = input
+            .file
+            .try_clone()
+            .map_err(|error| Error::io("open", &path, error))?;
+        // The schema that Arrow writers embed can disagree with the file's own, and adds nothing needed here.
+        let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
             .map_err(|error| broken(&path, error))?;
         let (columns, kind) = choose(&path, builder.schema(), member)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+        pages::check(&input, builder.metadata(), &mask)?;
         let reader = builder
             .with_projection(mask)
             .with_batch_size(BATCH)
@@ -75,6 +83,11 @@ pub(super) fn open_arrow(input: Input, member: Option<&str>) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
         let whole = input.head.starts_with(b"ARROW1");
+        if whole {
+            messages::check_file(&input)?;
+        } else {
+            messages::check_stream(&input)?;
+        }
         let file = input.rewound()?;
         let again = file
             .try_clone()

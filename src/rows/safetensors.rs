@@ -64,7 +64,11 @@ pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
             "name another tensor",
         ));
     };
-    let dim: usize = rest.iter().product();
+    // The header's own check has multiplied the axes, but from the first on, where a 0 hides what follows.
+    let dim = rest
+        .iter()
+        .try_fold(1usize, |product, &axis| product.checked_mul(axis))
+        .unwrap_or(0);
     if len == 0 || dim == 0 {
         return Err(input.error(
             part(),
@@ -74,11 +78,15 @@ pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
     }
     layout.offset = 8 + header + tensor.data_offsets.0 as u64;
     layout.stride = (dim * element.size()) as u64;
-    let end = 8 + header + tensor.data_offsets.1 as u64;
-    if end > input.size {
+    // The tensors fill the file, so that a truncation shows even where it does not touch this one.
+    let end = (8 + header).saturating_add(metadata.data_len() as u64);
+    if end != input.size {
         return Err(input.error(
-            Place::Byte(input.size),
-            format!("the tensor {name:?} should end at byte {end}, but the file ends before"),
+            Place::Byte(end.min(input.size)),
+            format!(
+                "the tensors should end at byte {end}, but the file has {} bytes",
+                input.size
+            ),
             advice,
         ));
     }

@@ -9,7 +9,7 @@ use super::{Element, OpenOptions, Rows, decode, normalise};
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes read at a time when rows are streamed.
 const READ: usize = 1 << 20;
@@ -257,19 +257,24 @@ impl Layout {
 
     /// Exactly these bytes, or an error that says where the file ended.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        read_exact_at(&self.file, buffer, offset).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => Error::input(
-                self.path.display().to_string(),
-                Place::Byte(offset),
-                format!(
-                    "the file ends before the {} bytes that its header promises here",
-                    buffer.len()
-                ),
-                "it is truncated, or was changed while being read; copy it again",
-            ),
-            _ => Error::io("read", &self.path, error),
-        })
+        read_at(&self.file, &self.path, buffer, offset)
     }
+}
+
+/// Exactly these bytes of a file, or an error that says where it ended.
+pub(super) fn read_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<()> {
+    read_exact_at(file, buffer, offset).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => Error::input(
+            path.display().to_string(),
+            Place::Byte(offset),
+            format!(
+                "the file ends before the {} bytes that its header promises here",
+                buffer.len()
+            ),
+            "it is truncated, or was changed while being read; copy it again",
+        ),
+        _ => Error::io("read", path, error),
+    })
 }
 
 #[cfg(unix)]

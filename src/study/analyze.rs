@@ -430,7 +430,8 @@ fn self_test(
 ) -> Result<SelfTest> {
     let d = reference.dim();
     let rows = sample(reference.len(), plan.self_test, plan.seed);
-    control.begin(control::Stage::SelfTest, 2 * rows.len() as u64);
+    let passes = if plan.gap.is_some() { 4 } else { 2 };
+    control.begin(control::Stage::SelfTest, passes * rows.len() as u64);
     let mut with = Tally::default();
     let mut without = Tally::default();
     for part in rows.chunks(block(d)) {
@@ -481,7 +482,9 @@ impl Work<'_, '_> {
         } else {
             control::Stage::Neighbours
         };
-        self.control.begin(stage, queries.len() as u64);
+        // With a distance asked for, every query is settled twice.
+        let passes = if self.plan.gap.is_some() { 2 } else { 1 };
+        self.control.begin(stage, passes * queries.len() as u64);
         let mut values = Vec::new();
         for first in (0..queries.len()).step_by(block(d)) {
             let count = block(d).min(queries.len() - first);

@@ -1,5 +1,6 @@
 //! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver.
 
+pub mod alloc;
 pub mod lp;
 pub mod naive;
 pub mod scripted;

@@ -1,0 +1,288 @@
+//! Checks the page headers of a Parquet file before the parquet crate sees them.
+//!
+//! That crate reserves what a page header claims (the unpacked size, the entries of a dictionary, the length of a
+//! statistic), so one flipped bit could ask for gigabytes. Here each header of the wanted columns is parsed just far
+//! enough to hold its claims against the bytes that are there. Page headers are Thrift structures in the compact
+//! protocol: <https://github.com/apache/parquet-format>, <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
+
+use super::open::Input;
+use crate::error::{Place, Result};
+use parquet::arrow::ProjectionMask;
+use parquet::basic::{Compression, Type};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+
+/// Most that a byte unpacks to in any codec of the format: zstd stores 128 KiB of one byte in 4.
+const RATIO: u64 = 1 << 15;
+
+/// Longest page header that is taken for one; those with long statistics reach some kilobytes.
+const LONGEST_HEADER: u64 = 1 << 20;
+
+/// Check all pages of the columns in the mask.
+pub(super) fn check(
+    input: &Input,
+    metadata: &ParquetMetaData,
+    mask: &ProjectionMask,
+) -> Result<()> {
+    for group in metadata.row_groups() {
+        for (leaf, column) in group.columns().iter().enumerate() {
+            if mask.leaf_included(leaf) {
+                check_column(input, column)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Check the pages of one column of one row group.
+fn check_column(input: &Input, column: &ColumnChunkMetaData) -> Result<()> {
+    let start = column
+        .dictionary_page_offset()
+        .unwrap_or_else(|| column.data_page_offset());
+    let range = (
+        u64::try_from(start),
+        u64::try_from(column.compressed_size()),
+        u64::try_from(column.num_values()),
+    );
+    let (Ok(mut at), Ok(size), Ok(total)) = range else {
+        return Err(input.corrupt(Place::Whole, "the footer claims a column of negative size"));
+    };
+    let Some(end) = at.checked_add(size).filter(|&end| end <= input.size) else {
+        let what = format!(
+            "a column of {size} bytes is claimed here, the file has {}",
+            input.size
+        );
+        return Err(input.corrupt(Place::Byte(at), what));
+    };
+    let mut values = 0;
+    while values < total && at < end {
+        let (header, length) = page_header(input, at, end)?;
+        let body = at + length;
+        let what = header.fault(column, end - body, total - values);
+        if let Some(what) = what {
+            return Err(input.corrupt(Place::Byte(at), what));
+        }
+        values += header.data_values.unwrap_or(0);
+        at = body + header.packed;
+    }
+    if values < total {
+        let what = format!("{total} values are claimed, the pages hold {values}");
+        return Err(input.corrupt(Place::Byte(at), what));
+    }
+    Ok(())
+}
+
+/// What matters of a page header.
+#[derive(Debug, Default)]
+struct PageHeader {
+    /// Bytes of the page, and of what it unpacks to.
+    packed: u64,
+    unpacked: u64,
+    /// Values of a data page.
+    data_values: Option<u64>,
+    /// Entries of a dictionary page.
+    entries: Option<u64>,
+}
+
+impl PageHeader {
+    /// What is wrong with the page, of whose column `left` bytes and `values` values are left.
+    fn fault(&self, column: &ColumnChunkMetaData, left: u64, values: u64) -> Option<String> {
+        let &PageHeader {
+            packed,
+            unpacked,
+            data_values,
+            entries,
+        } = self;
+        let width = width(column);
+        // Levels take a few bytes a value at most, encodings little more than the value itself.
+        let plausible = data_values
+            .or(entries)
+            .unwrap_or(0)
+            .saturating_mul(width + 8)
+            .saturating_add(1 << 16);
+        if packed > left {
+            Some(format!(
+                "a page of {packed} bytes is claimed, {left} are left of its column"
+            ))
+        } else if column.compression() == Compression::UNCOMPRESSED && packed != unpacked {
+            Some(format!(
+                "a page without compression claims to unpack from {packed} to {unpacked} bytes"
+            ))
+        } else if unpacked > packed.saturating_mul(RATIO) || (width > 0 && unpacked > plausible) {
+            Some(format!(
+                "a page of {packed} bytes claims to unpack to {unpacked}"
+            ))
+        } else if entries.is_some_and(|entries| entries.saturating_mul(width.max(1)) > unpacked) {
+            Some(format!(
+                "a dictionary of {} entries is claimed in {unpacked} bytes",
+                entries.unwrap_or(0)
+            ))
+        } else if data_values.is_some_and(|count| count > values) {
+            Some(format!(
+                "a page claims {} values, {values} are left of its column",
+                data_values.unwrap_or(0)
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// Bytes of a value, 0 where they vary.
+fn width(column: &ColumnChunkMetaData) -> u64 {
+    match column.column_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::BYTE_ARRAY => 0,
+        Type::FIXED_LEN_BYTE_ARRAY => {
+            u64::try_from(column.column_descr().type_length()).unwrap_or(0)
+        }
+    }
+}
+
+/// The page header at byte `at` of a column that ends at `end`, and its length.
+fn page_header(input: &Input, at: u64, end: u64) -> Result<(PageHeader, u64)> {
+    let most = (end - at).min(LONGEST_HEADER);
+    let mut window = most.min(512);
+    loop {
+        let bytes = input.bytes(at, window)?;
+        let mut thrift = Thrift {
+            bytes: &bytes,
+            at: 0,
+        };
+        if let Some(header) = thrift.page_header() {
+            return Ok((header, thrift.at as u64));
+        }
+        if window == most {
+            return Err(input.corrupt(Place::Byte(at), "no page header of a Parquet file is here"));
+        }
+        window = (window * 8).min(most);
+    }
+}
+
+/// A reader of Thrift's compact protocol that never leaves its bytes; `None` where they end or make no sense.
+struct Thrift<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+/// Types of the compact protocol.
+const STOP: u8 = 0;
+const I32: u8 = 5;
+const STRUCT: u8 = 12;
+
+impl Thrift<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let byte = *self.bytes.get(self.at)?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    fn advance(&mut self, count: u64) -> Option<()> {
+        let end = self.at.checked_add(usize::try_from(count).ok()?)?;
+        self.at = Some(end).filter(|&end| end <= self.bytes.len())?;
+        Some(())
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A zigzag number that must not be negative.
+    fn natural(&mut self) -> Option<u64> {
+        let value = self.varint()?;
+        (value & 1 == 0).then_some(value >> 1)
+    }
+
+    /// Type and number of the next field; `None` in the type's place at the end of the structure.
+    fn field(&mut self, before: u64) -> Option<(u8, u64)> {
+        let byte = self.byte()?;
+        let number = match byte >> 4 {
+            _ if byte == STOP => 0,
+            0 => self.natural()?,
+            step => before.checked_add(u64::from(step))?,
+        };
+        Some((byte & 15, number))
+    }
+
+    /// Pass over a value.
+    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            1 | 2 => Some(()),
+            3 => self.advance(1),
+            4..=6 => self.varint().map(drop),
+            7 => self.advance(8),
+            8 => {
+                let length = self.varint()?;
+                self.advance(length)
+            }
+            9 | 10 => {
+                let byte = self.byte()?;
+                let count = if byte >> 4 == 15 {
+                    self.varint()?
+                } else {
+                    u64::from(byte >> 4)
+                };
+                // In a list even a bool takes a byte.
+                let kind = if matches!(byte & 15, 1 | 2) {
+                    3
+                } else {
+                    byte & 15
+                };
+                (0..count).try_for_each(|_| self.skip(kind, depth))
+            }
+            STRUCT => {
+                let mut number = 0;
+                loop {
+                    let (kind, this) = self.field(number)?;
+                    if kind == STOP {
+                        return Some(());
+                    }
+                    self.skip(kind, depth)?;
+                    number = this;
+                }
+            }
+            _ => None,
+        }
+    }
+
+    /// Field 1 of a structure, a number; the rest is passed over.
+    fn first_number(&mut self) -> Option<u64> {
+        let (mut first, mut number) = (None, 0);
+        loop {
+            let (kind, this) = self.field(number)?;
+            match (kind, this) {
+                (STOP, _) => return first,
+                (I32, 1) => first = Some(self.natural()?),
+                _ => self.skip(kind, 16)?,
+            }
+            number = this;
+        }
+    }
+
+    fn page_header(&mut self) -> Option<PageHeader> {
+        let (mut header, mut number) = (PageHeader::default(), 0);
+        loop {
+            let (kind, this) = self.field(number)?;
+            match (kind, this) {
+                (STOP, _) => return Some(header),
+                (I32, 2) => header.unpacked = self.natural()?,
+                (I32, 3) => header.packed = self.natural()?,
+                (STRUCT, 5 | 8) => header.data_values = Some(self.first_number()?),
+                (STRUCT, 7) => header.entries = Some(self.first_number()?),
+                _ => self.skip(kind, 16)?,
+            }
+            number = this;
+        }
+    }
+}
