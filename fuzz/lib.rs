@@ -11,10 +11,14 @@ pub fn read_as(name: &str, data: &[u8]) {
     let path = folder.path().join(name);
     std::fs::write(&path, data).expect("room for a temporary file");
     let values = |memory| {
-        let options = OpenOptions { memory, ..OpenOptions::default() };
+        let options = OpenOptions {
+            memory,
+            ..OpenOptions::default()
+        };
         let rows = open(path.to_str()?, &options, &Control::default()).ok()?;
         let mut values = vec![0.0; rows.len() * rows.dim()];
-        rows.read_f64(0, &mut values).expect("what was opened can be read");
+        rows.read_f64(0, &mut values)
+            .expect("what was opened can be read");
         assert!(values.iter().all(|value| value.is_finite()));
         Some((rows.dim(), values))
     };

@@ -251,6 +251,18 @@ fn constant_and_repeated_columns() {
 }
 
 #[test]
+fn far_from_the_origin_nothing_changes() {
+    let d = 6;
+    let x = gaussian(2000 * d, 31);
+    let q: Vec<f64> = gaussian(200 * d, 32).iter().map(|v| 0.9 * v).collect();
+    let near = kinds(&plain(&rows(d, &x), &q));
+    for offset in [1e4, -1e6] {
+        let shift = |v: &[f64]| -> Vec<f64> { v.iter().map(|v| v + offset).collect() };
+        assert_eq!(near, kinds(&plain(&rows(d, &shift(&x)), &shift(&q))));
+    }
+}
+
+#[test]
 fn bytes_with_ties() {
     let x: Vec<u8> = gaussian(3000 * 6, 3)
         .iter()

@@ -37,6 +37,12 @@ const GROWTH: usize = 8;
 /// Proposals beyond this cost more than computing every distance.
 const MOST: usize = 1024;
 
+/// Proposals, over all queries and workers, that one scan may hold: 12 bytes each.
+const PROPOSED: usize = 8 << 20;
+
+/// Queries that share a pass in which every distance is computed.
+const TOGETHER: usize = 32;
+
 /// A direction longer than this (in the frame, where rows are about as long as their dimension's root) would
 /// leave the range in which f32 scores are exact to the bound.
 const LONGEST: f64 = 1e15;
@@ -98,15 +104,32 @@ impl<'a> Neighbours<'a> {
         let mut proposals = (k + SPARE + k / 8).min(self.rows.len());
         let mut left = wild;
         while !open.is_empty() {
-            open = self.propose(&queries, &posed, &open, k, proposals, &mut answers, control)?;
+            // Each worker holds the proposals of all queries of a scan.
+            let together = (PROPOSED / proposals / rayon::current_num_threads()).max(64);
+            let mut rest = Vec::new();
+            for part in open.chunks(together) {
+                rest.extend(self.propose(
+                    &queries,
+                    &posed,
+                    part,
+                    k,
+                    proposals,
+                    &mut answers,
+                    control,
+                )?);
+            }
+            open = rest;
             if proposals >= MOST.max(2 * k) {
                 break;
             }
             proposals = (proposals * GROWTH).min(self.rows.len());
         }
         left.extend(open);
-        for b in left {
-            answers[b] = self.all_distances(&queries[b * d..(b + 1) * d], k, control)?;
+        for part in left.chunks(TOGETHER) {
+            let group: Vec<&[f64]> = part.iter().map(|&b| &queries[b * d..(b + 1) * d]).collect();
+            for (&b, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
+                answers[b] = near;
+            }
         }
         Ok(answers)
     }
@@ -269,23 +292,37 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// The k nearest of all rows, every distance in f64.
-    fn all_distances(&self, query: &[f64], k: usize, control: &Control) -> Result<Vec<Near>> {
-        let d = query.len();
+    /// The k nearest of all rows to each query of a group, every distance in f64, in one pass.
+    fn all_distances(
+        &self,
+        group: &[&[f64]],
+        k: usize,
+        control: &Control,
+    ) -> Result<Vec<Vec<Near>>> {
+        let d = self.rows.dim();
         let parts = map_chunks(self.rows, control, |first, values| {
-            let mut values = values.to_vec();
-            let each = (first..).zip(values.chunks_exact_mut(d));
-            let mut near: Vec<Near> = each
-                .map(|(row, x)| (row, self.distance(query, x)))
-                .collect();
-            sort(&mut near);
-            near.truncate(k);
-            near
+            let nearest = |query: &&[f64]| {
+                let mut row = vec![0.0; d];
+                let each = (first..).zip(values.chunks_exact(d)).map(|(number, x)| {
+                    row.copy_from_slice(x);
+                    (number, self.distance(query, &mut row))
+                });
+                let mut near: Vec<Near> = each.collect();
+                sort(&mut near);
+                near.truncate(k);
+                near
+            };
+            group.iter().map(nearest).collect::<Vec<_>>()
         })?;
-        let mut near: Vec<Near> = parts.into_iter().flatten().collect();
-        sort(&mut near);
-        near.truncate(k);
-        Ok(near)
+        let mut answers = vec![Vec::new(); group.len()];
+        for part in parts {
+            for (answer, near) in answers.iter_mut().zip(part) {
+                answer.extend(near);
+                sort(answer);
+                answer.truncate(k);
+            }
+        }
+        Ok(answers)
     }
 
     /// The distance of each given row to its nearest other row (leave-one-out).

@@ -1,7 +1,7 @@
 //! The summary as one JSON object, for scripts.
 
 use super::Context;
-use crate::study::analyze::Summary;
+use crate::study::summary::Summary;
 use serde_json::{Value, json};
 
 /// Context and summary together. Field names are part of the interface.

@@ -1,8 +1,8 @@
 //! The summary as a short table for a terminal.
 
 use super::Context;
-use crate::study::analyze::{HullSummary, NeighbourSummary, SelfTest, Summary};
 use crate::study::rate::Quantiles;
+use crate::study::summary::{HullSummary, NeighbourSummary, SelfTest, Summary};
 use comfy_table::{ContentArrangement, Table, presets};
 
 /// What was found, in a screen.

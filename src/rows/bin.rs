@@ -1,7 +1,8 @@
 //! The big-ann-benchmarks formats `.fbin`, `.f16bin`, `.u8bin`, `.i8bin`: u32 N, u32 d (little-endian), then N x d values.
 
 use super::Element;
-use super::open::{Input, Table, measure};
+use super::open::{Input, Table};
+use super::shape::measure;
 use super::store::Layout;
 use crate::error::{Place, Result};
 

@@ -1,7 +1,8 @@
 //! IDX, the format of MNIST: bytes 0, 0, type, number of axes; the axes as big-endian u32; then big-endian values.
 
 use super::Element;
-use super::open::{Cut, Input, Table, broken_stream, input_error, measure};
+use super::open::{Input, Table, broken_stream, input_error};
+use super::shape::{Cut, measure};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;

@@ -3,6 +3,7 @@
 //! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
 //! threads. [`open()`] recognises a file by its content. Nothing here knows what the rows are for.
 
+mod assemble;
 mod bin;
 mod csv;
 mod decode;
@@ -15,6 +16,7 @@ mod pages;
 mod parquet;
 mod safetensors;
 pub mod sample;
+mod shape;
 pub mod store;
 pub mod synthetic;
 mod vecs;

@@ -4,7 +4,8 @@
 //! it is three known keys, and a parser of Python literals would recurse on what a corrupt header claims.
 
 use super::Element;
-use super::open::{Cut, Input, STEP, Stream, Table, broken_stream, input_error, measure};
+use super::open::{Input, STEP, Stream, Table, broken_stream, input_error};
+use super::shape::{Cut, measure};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;

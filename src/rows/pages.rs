@@ -57,7 +57,12 @@ fn check_column(input: &Input, column: &ColumnChunkMetaData) -> Result<()> {
     while values < total && at < end {
         let (header, length) = page_header(input, at, end)?;
         let body = at + length;
-        let what = header.fault(column, end - body, total - values);
+        let what = header.fault(
+            column.compression(),
+            width(column),
+            end - body,
+            total - values,
+        );
         if let Some(what) = what {
             return Err(input.corrupt(Place::Byte(at), what));
         }
@@ -72,7 +77,7 @@ fn check_column(input: &Input, column: &ColumnChunkMetaData) -> Result<()> {
 }
 
 /// What matters of a page header.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct PageHeader {
     /// Bytes of the page, and of what it unpacks to.
     packed: u64,
@@ -84,42 +89,38 @@ struct PageHeader {
 }
 
 impl PageHeader {
-    /// What is wrong with the page, of whose column `left` bytes and `values` values are left.
-    fn fault(&self, column: &ColumnChunkMetaData, left: u64, values: u64) -> Option<String> {
+    /// What is wrong with the page, of whose column `left` bytes and `values` values of `width` bytes are left.
+    fn fault(&self, codec: Compression, width: u64, left: u64, values: u64) -> Option<String> {
         let &PageHeader {
             packed,
             unpacked,
             data_values,
             entries,
         } = self;
-        let width = width(column);
+        let count = data_values.or(entries).unwrap_or(0);
         // Levels take a few bytes a value at most, encodings little more than the value itself.
-        let plausible = data_values
-            .or(entries)
-            .unwrap_or(0)
-            .saturating_mul(width + 8)
-            .saturating_add(1 << 16);
+        let plausible = count.saturating_mul(width + 8).saturating_add(1 << 16);
+        let implausible =
+            unpacked > packed.saturating_mul(RATIO) || (width > 0 && unpacked > plausible);
         if packed > left {
             Some(format!(
                 "a page of {packed} bytes is claimed, {left} are left of its column"
             ))
-        } else if column.compression() == Compression::UNCOMPRESSED && packed != unpacked {
+        } else if codec == Compression::UNCOMPRESSED && packed != unpacked {
             Some(format!(
                 "a page without compression claims to unpack from {packed} to {unpacked} bytes"
             ))
-        } else if unpacked > packed.saturating_mul(RATIO) || (width > 0 && unpacked > plausible) {
+        } else if implausible {
             Some(format!(
                 "a page of {packed} bytes claims to unpack to {unpacked}"
             ))
-        } else if entries.is_some_and(|entries| entries.saturating_mul(width.max(1)) > unpacked) {
+        } else if entries.is_some() && count.saturating_mul(width.max(1)) > unpacked {
             Some(format!(
-                "a dictionary of {} entries is claimed in {unpacked} bytes",
-                entries.unwrap_or(0)
+                "a dictionary of {count} entries is claimed in {unpacked} bytes"
             ))
-        } else if data_values.is_some_and(|count| count > values) {
+        } else if data_values.is_some() && count > values {
             Some(format!(
-                "a page claims {} values, {values} are left of its column",
-                data_values.unwrap_or(0)
+                "a page claims {count} values, {values} are left of its column"
             ))
         } else {
             None
@@ -284,5 +285,64 @@ impl Thrift<'_> {
             }
             number = this;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Option<(PageHeader, usize)> {
+        let mut thrift = Thrift { bytes, at: 0 };
+        Some((thrift.page_header()?, thrift.at))
+    }
+
+    /// A dictionary page: type 2, 300 bytes packed into 40, a checksum, a list where field 8 stands (to pass over),
+    /// then field 7 by its number: 75 entries, encoding 0.
+    const DICTIONARY: [u8; 22] = [
+        0x15, 4, 0x15, 0xd8, 4, 0x15, 80, 0x15, 1, 0x49, 0x18, 1, b'a', 0x0c, 14, 0x15, 0x96, 1,
+        0x15, 0, 0, 0,
+    ];
+
+    #[test]
+    fn headers_are_parsed_and_beginnings_of_them_are_not() {
+        let header = PageHeader {
+            packed: 40,
+            unpacked: 300,
+            data_values: None,
+            entries: Some(75),
+        };
+        assert_eq!(parse(&DICTIONARY), Some((header, DICTIONARY.len())));
+        for length in 0..DICTIONARY.len() {
+            assert_eq!(parse(&DICTIONARY[..length]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn claims_are_held_against_what_is_there() {
+        let zstd = Compression::ZSTD(Default::default());
+        let data = |packed, unpacked, values| PageHeader {
+            packed,
+            unpacked,
+            data_values: Some(values),
+            entries: None,
+        };
+        let fault = |page: PageHeader, codec| page.fault(codec, 4, 1000, 500).unwrap_or_default();
+        assert_eq!(fault(data(100, 2000, 500), zstd), "");
+        assert_eq!(fault(data(1000, 1000, 250), Compression::UNCOMPRESSED), "");
+        assert!(fault(data(1001, 2000, 500), zstd).contains("1000 are left"));
+        assert!(fault(data(100, 200, 50), Compression::UNCOMPRESSED).contains("from 100 to 200"));
+        assert!(fault(data(100, 1 << 30, 500), zstd).contains("to unpack to"));
+        assert!(fault(data(1, 1 << 16, 500), zstd).contains("to unpack to"));
+        assert!(fault(data(100, 2000, 501), zstd).contains("501 values"));
+        let dictionary = |entries| PageHeader {
+            packed: 100,
+            unpacked: 400,
+            data_values: None,
+            entries: Some(entries),
+        };
+        assert_eq!(fault(dictionary(100), zstd), "");
+        assert!(fault(dictionary(101), zstd).contains("101 entries"));
+        assert!(fault(dictionary(u64::MAX), zstd).contains("entries"));
     }
 }

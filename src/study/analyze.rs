@@ -4,11 +4,12 @@
 //! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept.
 
 use super::facts::{Facts, facts};
-use super::rate::{Quantiles, quantiles, wilson95};
+use super::rate::{quantiles, wilson95};
+use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
-use crate::hull::{Answer, Reason, Settings, Solver, Stage, Verdict};
+use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::rows::Rows;
@@ -23,7 +24,7 @@ use std::time::Instant;
 const BLOCK_BYTES: usize = 32 << 20;
 
 /// Queries of a block at most, and at least: fewer would read the reference too often for too little.
-const BLOCK_MOST: usize = 16_384;
+const BLOCK_MOST: usize = 8_192;
 const BLOCK_LEAST: usize = 256;
 
 /// Reference rows whose own nearest distance gives "far" its meaning.
@@ -62,90 +63,6 @@ impl Default for Plan {
             seed: 0,
         }
     }
-}
-
-/// What a reader must know of the reference before believing a rate.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ReferenceFacts {
-    pub rows: u64,
-    pub dim: u64,
-    /// Numerical affine rank; `None` when d is too large to find it.
-    pub affine_rank: Option<u64>,
-    pub constant_columns: u64,
-    pub duplicate_columns: u64,
-    pub duplicate_rows: u64,
-    /// The norm, if all rows have the same one.
-    pub constant_norm: Option<f64>,
-    /// Largest distance of a row from the mean.
-    pub radius: f64,
-    /// Median leave-one-out nearest distance of sampled reference rows.
-    pub median_nearest: Option<f64>,
-    /// How many rows were sampled for it.
-    pub median_nearest_sample: u64,
-}
-
-/// The hull part of a summary.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HullSummary {
-    pub inside: u64,
-    pub outside: u64,
-    pub undecided: u64,
-    /// outside / (inside + outside + undecided).
-    pub extrapolation_rate: f64,
-    /// Wilson's 95 % interval of the rate.
-    pub interval95: [f64; 2],
-    pub scans_per_query: f64,
-    /// The most full scans that any query took.
-    pub rounds: u64,
-    /// Vertices shared between queries at the end.
-    pub pool: u64,
-    /// Queries that each stage settled: off_affine_hull, first_direction, pool, full_solve, f64_recheck.
-    pub settled_by: BTreeMap<String, u64>,
-    /// Why queries stayed undecided.
-    pub undecided_because: BTreeMap<String, u64>,
-    /// Certified margins of the outside queries.
-    pub margin: Option<Quantiles>,
-    pub distance_lower: Option<Quantiles>,
-    pub distance_upper: Option<Quantiles>,
-}
-
-/// The neighbours part of a summary.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NeighbourSummary {
-    pub k: u64,
-    pub metric: Metric,
-    pub nearest_distance: Option<Quantiles>,
-    pub nearest_ratio: Option<Quantiles>,
-}
-
-/// Reference rows asked about their own set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SelfTest {
-    pub rows: u64,
-    /// Rows found inside the hull of the whole set: all of them, or the solver is wrong.
-    pub inside: u64,
-    /// Of the same rows, those inside the hull of the others: the interpolation rate of the set itself.
-    pub leave_one_out_inside: u64,
-    pub leave_one_out_outside: u64,
-    pub leave_one_out_undecided: u64,
-    pub leave_one_out_interval95: [f64; 2],
-}
-
-/// Everything but the single answers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Summary {
-    /// "cpu", with threads and instruction set.
-    pub backend: String,
-    pub queries: u64,
-    pub reference: ReferenceFacts,
-    pub hull: Option<HullSummary>,
-    pub neighbours: Option<NeighbourSummary>,
-    pub self_test: Option<SelfTest>,
-    pub warnings: Vec<String>,
-    /// Wall seconds a stage: survey, hull, neighbours, ...; front ends add read, write and total.
-    pub seconds: BTreeMap<String, f64>,
-    pub scan_gflop: f64,
-    pub scan_gflop_per_second: f64,
 }
 
 /// Analyze `queries` against `reference`; records go to `sink` in query order.
@@ -549,103 +466,5 @@ impl Work<'_, '_> {
                 }
             })
             .collect()
-    }
-}
-
-/// What a summary needs of the records.
-#[derive(Default)]
-struct Tally {
-    inside: u64,
-    outside: u64,
-    undecided: u64,
-    scans: u64,
-    rounds: u64,
-    stages: BTreeMap<Stage, u64>,
-    reasons: BTreeMap<Reason, u64>,
-    margins: Vec<f64>,
-    lower: Vec<f64>,
-    upper: Vec<f64>,
-    nearest: Vec<f64>,
-    ratios: Vec<f64>,
-}
-
-/// The name that a unit variant is written with.
-fn name(value: impl Serialize) -> String {
-    serde_json::to_value(value)
-        .ok()
-        .and_then(|v| v.as_str().map(String::from))
-        .unwrap_or_default()
-}
-
-impl Tally {
-    fn records(&mut self, records: &[Record]) {
-        for record in records {
-            if let Some(answer) = &record.hull {
-                self.hull_answers(std::slice::from_ref(answer));
-            }
-            self.nearest
-                .extend(record.neighbours.first().map(|near| near.distance));
-            self.ratios
-                .extend(Some(record.nearest_ratio).filter(|ratio| ratio.is_finite()));
-        }
-    }
-
-    fn hull_answers(&mut self, answers: &[Answer]) {
-        for answer in answers {
-            match answer.verdict {
-                Verdict::Inside => self.inside += 1,
-                Verdict::Outside => {
-                    self.outside += 1;
-                    self.margins.push(answer.margin);
-                }
-                Verdict::Undecided => self.undecided += 1,
-            }
-            self.scans += u64::from(answer.scans);
-            self.rounds = self.rounds.max(u64::from(answer.scans));
-            *self.stages.entry(answer.stage).or_default() += 1;
-            if let Some(reason) = answer.reason {
-                *self.reasons.entry(reason).or_default() += 1;
-            }
-            if let Some(distance) = answer.distance {
-                self.lower.push(distance.lower);
-                self.upper.push(distance.upper);
-            }
-        }
-    }
-
-    fn hull(&mut self, pool: u64) -> HullSummary {
-        let total = self.inside + self.outside + self.undecided;
-        HullSummary {
-            inside: self.inside,
-            outside: self.outside,
-            undecided: self.undecided,
-            extrapolation_rate: self.outside as f64 / total.max(1) as f64,
-            interval95: wilson95(self.outside, total),
-            scans_per_query: self.scans as f64 / total.max(1) as f64,
-            rounds: self.rounds,
-            pool,
-            settled_by: self
-                .stages
-                .iter()
-                .map(|(stage, count)| (name(stage), *count))
-                .collect(),
-            undecided_because: self
-                .reasons
-                .iter()
-                .map(|(reason, count)| (name(reason), *count))
-                .collect(),
-            margin: quantiles(&mut self.margins),
-            distance_lower: quantiles(&mut self.lower),
-            distance_upper: quantiles(&mut self.upper),
-        }
-    }
-
-    fn neighbours(&mut self, plan: &Plan) -> NeighbourSummary {
-        NeighbourSummary {
-            k: plan.neighbours as u64,
-            metric: plan.metric,
-            nearest_distance: quantiles(&mut self.nearest),
-            nearest_ratio: quantiles(&mut self.ratios),
-        }
     }
 }

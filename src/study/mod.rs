@@ -6,6 +6,7 @@
 pub mod analyze;
 mod facts;
 pub mod rate;
+pub mod summary;
 
 use crate::error::Result;
 use crate::hull::Answer;

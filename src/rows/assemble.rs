@@ -1,0 +1,329 @@
+//! Rows of one or more files brought together: in memory or not, within the budget, all finite.
+//!
+//! Plain files that fit the budget become resident and others are read where they are; streams are gathered in
+//! memory and move to a spool file once they outgrow the budget. At the end every value is checked.
+
+use super::open::{OpenOptions, STEP, Stream, Table, input_error};
+use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::{Element, Rows};
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Numbers checked at a time.
+const CHECK: usize = 1 << 17;
+
+/// A set being put together.
+pub(super) struct Assembly<'a> {
+    options: &'a OpenOptions,
+    control: &'a Control,
+    format: Option<&'static str>,
+    store: Store,
+    resident: u64,
+}
+
+impl<'a> Assembly<'a> {
+    pub(super) fn new(spec: &str, options: &'a OpenOptions, control: &'a Control) -> Self {
+        let transform = Transform {
+            scale: options.scale,
+            normalize: options.normalize,
+        };
+        let store = Store {
+            name: spec.into(),
+            dim: 0,
+            element: Element::F32,
+            parts: Vec::new(),
+            transform,
+            dropped: Vec::new(),
+            len: 0,
+        };
+        Assembly {
+            options,
+            control,
+            format: None,
+            store,
+            resident: 0,
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.options
+            .limit
+            .map_or(usize::MAX, |limit| limit - self.store.len)
+    }
+
+    pub(super) fn complete(&self) -> bool {
+        self.left() == 0
+    }
+
+    /// Add a file's rows.
+    pub(super) fn add(&mut self, path: &Path, format: &'static str, table: Table) -> Result<()> {
+        let (dim, element) = match &table {
+            Table::Plain { dim, element, .. } => (*dim, *element),
+            Table::Stream(stream) => (stream.dim(), stream.element()),
+        };
+        if dim == 0 {
+            return Err(input_error(
+                path,
+                Place::Whole,
+                "the rows have no columns",
+                "each row needs at least one number",
+            ));
+        }
+        self.same_kind(path, format, dim, element)?;
+        let name = path.display().to_string();
+        let (len, bytes) = match table {
+            Table::Plain { layout, len, .. } => self.plain(layout, len)?,
+            Table::Stream(stream) => self.stream(path, stream)?,
+        };
+        if len == 0 && self.left() > 0 {
+            return Err(input_error(
+                path,
+                Place::Whole,
+                "the file holds no rows",
+                "at least one row is needed",
+            ));
+        }
+        self.store.len += len;
+        self.store.parts.push(Part { name, len, bytes });
+        Ok(())
+    }
+
+    /// Files of one set must agree.
+    fn same_kind(
+        &mut self,
+        path: &Path,
+        format: &'static str,
+        dim: usize,
+        element: Element,
+    ) -> Result<()> {
+        let Some(first) = self.store.parts.first() else {
+            self.format = Some(format);
+            self.store.dim = dim;
+            self.store.element = element;
+            return Ok(());
+        };
+        let known = self.format.unwrap_or(format);
+        let differs = |what: String| {
+            Err(input_error(
+                path,
+                Place::Whole,
+                what,
+                "the files of a set must be alike; name the right ones",
+            ))
+        };
+        if known != format {
+            return differs(format!(
+                "the format is {format}, but that of {} is {known}",
+                first.name
+            ));
+        }
+        if self.store.dim != dim {
+            return differs(format!(
+                "the rows have {dim} columns, but those of {} have {}",
+                first.name, self.store.dim
+            ));
+        }
+        if self.store.element != element {
+            return differs(format!(
+                "the numbers are {element:?}, but those of {} are {:?}",
+                first.name, self.store.element
+            ));
+        }
+        Ok(())
+    }
+
+    fn width(&self) -> usize {
+        self.store.width()
+    }
+
+    /// Rows at fixed places: resident if they fit, else left where they are.
+    fn plain(&mut self, layout: Layout, len: usize) -> Result<(usize, Bytes)> {
+        let len = len.min(self.left());
+        let bytes = len as u64 * self.width() as u64;
+        if self.resident + bytes > self.options.memory {
+            return Ok((len, Bytes::File(layout)));
+        }
+        let mut resident = vec![0; bytes as usize];
+        let step = (STEP / self.width()).max(1);
+        let mut buffer = Vec::new();
+        for (chunk, out) in resident.chunks_mut(step * self.width()).enumerate() {
+            self.control.check()?;
+            let rows = out.len() / self.width();
+            layout.read(
+                chunk * step,
+                rows,
+                self.width(),
+                self.store.element,
+                &mut buffer,
+            )?;
+            out.copy_from_slice(&buffer);
+            self.control.advance(out.len() as u64);
+        }
+        self.resident += bytes;
+        Ok((len, Bytes::Resident(resident)))
+    }
+
+    /// Rows in order: gathered in memory, and moved to a spool file once they outgrow the budget.
+    fn stream(&mut self, path: &Path, mut stream: Box<dyn Stream>) -> Result<(usize, Bytes)> {
+        let width = self.width();
+        let (mut held, mut spool): (Vec<u8>, Option<File>) = (Vec::new(), None);
+        let (mut rows, most) = (0usize, self.left());
+        let budget = self.options.memory.saturating_sub(self.resident);
+        while rows < most {
+            self.control.check()?;
+            let before = held.len();
+            if !stream.next(&mut held)? {
+                break;
+            }
+            let new = ((held.len() - before) / width).min(most - rows);
+            held.truncate(before + new * width);
+            rows += new;
+            self.control.advance((new * width) as u64);
+            // A vector doubles as it grows: what is held may take twice its length.
+            if spool.is_none() && 2 * held.len() as u64 > budget {
+                spool = Some(self.spool()?);
+            }
+            if let Some(spool) = &mut spool {
+                spool
+                    .write_all(&held)
+                    .map_err(|error| self.spool_error(error))?;
+                held.clear();
+            }
+        }
+        match spool {
+            None => {
+                held.shrink_to_fit();
+                self.resident += held.len() as u64;
+                Ok((rows, Bytes::Resident(held)))
+            }
+            Some(file) => {
+                let layout = Layout {
+                    file,
+                    path: path.into(),
+                    offset: 0,
+                    stride: width as u64,
+                    foreign: false,
+                };
+                Ok((rows, Bytes::File(layout)))
+            }
+        }
+    }
+
+    pub(super) fn folder(&self) -> PathBuf {
+        self.options
+            .temporary
+            .clone()
+            .unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn spool(&self) -> Result<File> {
+        tempfile::tempfile_in(self.folder()).map_err(|error| self.spool_error(error))
+    }
+
+    fn spool_error(&self, error: std::io::Error) -> Error {
+        Error::io("write a spool file in", self.folder(), error)
+    }
+
+    /// The set, checked.
+    pub(super) fn finish(mut self) -> Result<Store> {
+        if self.store.len == 0 {
+            return Err(Error::input(
+                &self.store.name,
+                Place::Whole,
+                "no rows are left",
+                "ask for at least one row",
+            ));
+        }
+        if self.store.element.is_float() || self.store.transform.scale.is_some() {
+            self.check_finite()?;
+        }
+        if self.options.normalize {
+            self.check_nonzero()?;
+        }
+        Ok(self.store)
+    }
+
+    /// Refuse, or drop, rows with NaN or infinity.
+    fn check_finite(&mut self) -> Result<()> {
+        let normalize = std::mem::replace(&mut self.store.transform.normalize, false);
+        let mut bad = Vec::new();
+        each_chunk(&self.store, self.control, |first, values| {
+            // NaN and infinity are the only values whose product with zero is not zero.
+            if values.iter().fold(0.0, |sum, v| sum + v * 0.0) == 0.0 {
+                return Ok(());
+            }
+            for (row, values) in values.chunks_exact(self.store.dim).enumerate() {
+                let Some(column) = values.iter().position(|v| !v.is_finite()) else {
+                    continue;
+                };
+                if !self.options.skip_nonfinite {
+                    return Err(self.nonfinite(first + row, column, values[column]));
+                }
+                bad.push(first + row);
+            }
+            Ok(())
+        })?;
+        self.store.len -= bad.len();
+        self.store.dropped = bad;
+        self.store.transform.normalize = normalize;
+        if self.store.len == 0 {
+            return Err(Error::input(
+                &self.store.name,
+                Place::Whole,
+                "every row has a NaN or an infinity",
+                "no row is left",
+            ));
+        }
+        Ok(())
+    }
+
+    fn nonfinite(&self, row: usize, column: usize, value: f64) -> Error {
+        let (file, row) = self.store.locate(row);
+        Error::input(
+            file,
+            Place::Cell {
+                row: row as u64,
+                column: column as u64,
+            },
+            format!("the value is {value}, and only finite numbers can be used"),
+            "mend the data, or drop such rows with --skip-nonfinite",
+        )
+    }
+
+    /// A zero row has no direction.
+    fn check_nonzero(&self) -> Result<()> {
+        each_chunk(&self.store, self.control, |first, values| {
+            let zero = values
+                .chunks_exact(self.store.dim)
+                .position(|row| row.iter().all(|&v| v == 0.0));
+            let Some(row) = zero else { return Ok(()) };
+            let (file, row) = self.store.locate(self.store.number(first + row) as usize);
+            Err(Error::input(
+                file,
+                Place::Row(row as u64),
+                "the row is zero, so it cannot be scaled to unit length",
+                "remove it, or leave out --normalize",
+            ))
+        })
+    }
+}
+
+/// All rows in order, some at a time.
+fn each_chunk(
+    store: &Store,
+    control: &Control,
+    mut work: impl FnMut(usize, &[f64]) -> Result<()>,
+) -> Result<()> {
+    let step = (CHECK / store.dim).max(1);
+    let mut values = Vec::new();
+    for first in (0..store.len).step_by(step) {
+        control.check()?;
+        values.resize(step.min(store.len - first) * store.dim, 0.0);
+        store.read_f64(first, &mut values)?;
+        work(first, &values)?;
+    }
+    Ok(())
+}
