@@ -11,7 +11,7 @@ use super::{Context, FileSink, ROW_SETTINGS, RowSettings};
 use crate::error::{Error, Place, Result};
 use crate::hull::Certificate;
 use crate::hull::certificate::{Claim, Proof};
-use crate::rows::Rows;
+use crate::rows::{Rows, pages};
 use crate::study::{Record, Sink};
 use arrow_array::builder::{Float64Builder, ListBuilder, UInt64Builder};
 use arrow_array::cast::AsArray;
@@ -213,6 +213,9 @@ impl Reader {
     /// Open a certificate file and check its columns.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let again = file
+            .try_clone()
+            .map_err(|error| Error::io("open", path, error))?;
         guarded(path, || {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
                 wrong(
@@ -222,6 +225,7 @@ impl Reader {
                 )
             })?;
             check_columns(path, builder.schema())?;
+            pages::check_all(path, &again, builder.metadata())?;
             let value = |key: &str| {
                 let all = builder.metadata().file_metadata().key_value_metadata()?;
                 all.iter().find(|pair| pair.key == key)?.value.clone()

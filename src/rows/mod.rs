@@ -12,7 +12,7 @@ mod messages;
 mod npy;
 mod npz;
 mod open;
-mod pages;
+pub(crate) mod pages;
 mod parquet;
 mod safetensors;
 pub mod sample;

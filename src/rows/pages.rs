@@ -6,16 +6,36 @@
 //! protocol: <https://github.com/apache/parquet-format>, <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 
 use super::open::Input;
-use crate::error::{Place, Result};
+use crate::error::{Error, Place, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use std::fs::File;
+use std::path::Path;
 
 /// Most that a byte unpacks to in any codec of the format: zstd stores 128 KiB of one byte in 4.
 const RATIO: u64 = 1 << 15;
 
 /// Longest page header that is taken for one; those with long statistics reach some kilobytes.
 const LONGEST_HEADER: u64 = 1 << 20;
+
+/// Check all pages of a file that another module reads.
+pub(crate) fn check_all(path: &Path, file: &File, metadata: &ParquetMetaData) -> Result<()> {
+    let file = file
+        .try_clone()
+        .map_err(|error| Error::io("open", path, error))?;
+    let size = file
+        .metadata()
+        .map_err(|error| Error::io("read", path, error))?
+        .len();
+    let input = Input {
+        file,
+        path: path.into(),
+        size,
+        head: Vec::new(),
+    };
+    check(&input, metadata, &ProjectionMask::all())
+}
 
 /// Check all pages of the columns in the mask.
 pub(super) fn check(
