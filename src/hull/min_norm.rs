@@ -158,6 +158,9 @@ impl MinNorm {
             let known = products.iter().skip(place).step_by(block.len()).copied();
             entered |= self.enter(*id, a, *square, known);
         }
+        if let ([(id, a, square)], false) = (block.as_slice(), entered) {
+            entered = self.exchange(*id, a, *square);
+        }
         if entered {
             self.settle();
         }
@@ -200,14 +203,39 @@ impl MinNorm {
         let mut step: Vec<f64> = (0..self.ids.len())
             .map(|j| missing - dot(self.vector(j), &sum))
             .collect();
-        for j in 0..step.len() {
-            let known = dot(&self.factor[j][..j], &step[..j]);
-            step[j] = (step[j] - known) / self.factor[j][j];
-        }
+        forward_substitute(&self.factor, &mut step);
         back_substitute(&self.factor, &mut step);
         for (next, change) in self.next.iter_mut().zip(&step) {
             *next += change;
         }
+    }
+
+    /// Let a vector in that depends on the active ones but for less than the factor can hold: with
+    /// `a = sum m_i a_i`, weight moves from the others to it until one of them has none, and that one leaves. Rows on
+    /// one face of the hull, rough by their own rounding, need this.
+    #[inline(always)]
+    fn exchange(&mut self, id: usize, a: &[f64], square: f64) -> bool {
+        let mut share: Vec<f64> = (0..self.ids.len())
+            .map(|j| dot(self.vector(j), a) + self.weight)
+            .collect();
+        forward_substitute(&self.factor, &mut share);
+        back_substitute(&self.factor, &mut share);
+        let blocking = (0..share.len())
+            .filter(|&j| share[j] > 0.0)
+            .min_by(|&i, &j| (self.u[i] / share[i]).total_cmp(&(self.u[j] / share[j])));
+        let Some(gone) = blocking else { return false };
+        let step = self.u[gone] / share[gone];
+        for (u, share) in self.u.iter_mut().zip(&share) {
+            *u = (*u - step * share).max(0.0);
+        }
+        self.next.clone_from(&self.u);
+        self.leave(gone);
+        if self.enter(id, a, square, std::iter::empty())
+            && let Some(u) = self.u.last_mut()
+        {
+            *u = step;
+        }
+        true
     }
 
     /// Extend the factor by a vector; false if it depends on the active ones. `products` are its products with the
@@ -376,6 +404,15 @@ impl pulp::NullaryFnOnce for Improve<'_, '_> {
     #[inline(always)]
     fn call(self) {
         self.set.run(self.candidates);
+    }
+}
+
+/// `R^T x = b` in place, R by columns.
+#[inline(always)]
+fn forward_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
+    for j in 0..b.len() {
+        let known = dot(&factor[j][..j], &b[..j]);
+        b[j] = (b[j] - known) / factor[j][j];
     }
 }
 

@@ -209,7 +209,7 @@ impl Open {
             self.k = (2 * self.k).min(MOST_K);
         }
         self.last = norm;
-        if stuck || scanned.blurred {
+        if !self.fine && (stuck || scanned.blurred) {
             // The norm counts as new to the f64 scan, which may offer other rows.
             self.fine = true;
             self.last = f64::INFINITY;
@@ -256,19 +256,6 @@ impl Group<'_, '_> {
             control.round(round, open.len() as u64);
             self.pool_rounds(&mut open, queries, &mut settled, control)?;
             open.retain(|q| q.state != State::Done);
-            if open.len() == 1 && round > 8 && round < 40 {
-                let q = &open[0];
-                eprintln!(
-                    "round {round} norm {:e} near {:e} active {} k {} pool {} fine {} last {:e}",
-                    q.norm(),
-                    self.judge.near_zero(&q.target),
-                    q.set.ids().len(),
-                    q.k,
-                    self.pool.len(),
-                    q.fine,
-                    q.last
-                );
-            }
             self.full_round(&mut open, queries, &mut settled, control)?;
             open.retain(|q| q.state != State::Done);
         }
