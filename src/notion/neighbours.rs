@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, CpuScan, Frame, Scan, map_chunks};
+use crate::scan::{Batch, CpuScan, Scan, map_chunks};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
@@ -336,11 +336,6 @@ impl<'a> Neighbours<'a> {
             .filter_map(|(&row, near)| near.into_iter().find(|n| n.0 != row))
             .map(|n| n.1)
             .collect())
-    }
-
-    /// The frame of the scan that serves this search.
-    pub fn frame(&self) -> &Frame {
-        self.scan.frame()
     }
 }
 

@@ -24,7 +24,7 @@ use parquet::basic::Encoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,10 +151,8 @@ impl Sink for Writer<'_> {
 impl FileSink for Writer<'_> {
     fn finish(self: Box<Self>) -> Result<()> {
         let Writer { output, writer, .. } = *self;
-        let mut inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        inner.flush().map_err(|error| output.error(error))?;
-        drop(inner);
-        output.commit()
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
     }
 }
 

@@ -77,6 +77,13 @@ impl Output {
         self.error(std::io::Error::other(error.to_string()))
     }
 
+    /// Flush the writer, then put the file in its place.
+    pub fn close(self, mut writer: BufWriter<File>) -> Result<()> {
+        writer.flush().map_err(|error| self.error(error))?;
+        drop(writer);
+        self.commit()
+    }
+
     /// Put the file in its place. Whatever was written must have been flushed.
     pub fn commit(self) -> Result<()> {
         let Output { target, temporary } = self;

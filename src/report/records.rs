@@ -227,10 +227,8 @@ impl Sink for Parquet {
 impl FileSink for Parquet {
     fn finish(self: Box<Self>) -> Result<()> {
         let Parquet { output, writer, .. } = *self;
-        let mut inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        inner.flush().map_err(|error| output.error(error))?;
-        drop(inner);
-        output.commit()
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
     }
 }
 
@@ -269,10 +267,8 @@ impl Sink for Arrow {
 impl FileSink for Arrow {
     fn finish(self: Box<Self>) -> Result<()> {
         let Arrow { output, writer, .. } = *self;
-        let mut inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        inner.flush().map_err(|error| output.error(error))?;
-        drop(inner);
-        output.commit()
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
     }
 }
 

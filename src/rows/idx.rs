@@ -1,8 +1,8 @@
 //! IDX, the format of MNIST: bytes 0, 0, type, number of axes; the axes as big-endian u32; then big-endian values.
 
 use super::Element;
-use super::open::{Input, Table, broken_stream, input_error};
-use super::shape::{Cut, measure};
+use super::open::{Input, Table, input_error};
+use super::shape::{Cut, measure, read_header};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -50,19 +50,7 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
 }
 
 fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
-    let mut read = |bytes: &mut [u8], at: u64| -> Result<()> {
-        reader
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => input_error(
-                    path,
-                    Place::Byte(at),
-                    "the file ends inside its header",
-                    "it is truncated; copy it again",
-                ),
-                _ => broken_stream(path, at, &error),
-            })
-    };
+    let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 4];
     read(&mut magic, 0)?;
     let element = match magic[2] {

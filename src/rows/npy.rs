@@ -4,8 +4,8 @@
 //! it is three known keys, and a parser of Python literals would recurse on what a corrupt header claims.
 
 use super::Element;
-use super::open::{Input, STEP, Stream, Table, broken_stream, input_error};
-use super::shape::{Cut, measure};
+use super::open::{Input, STEP, Stream, Table, input_error};
+use super::shape::{Cut, measure, read_header};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -105,19 +105,7 @@ fn corrupt(path: &Path, at: u64, what: impl Into<String>) -> Error {
 }
 
 fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
-    let mut read = |bytes: &mut [u8], at: u64| -> Result<()> {
-        reader
-            .read_exact(bytes)
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => input_error(
-                    path,
-                    Place::Byte(at),
-                    "the file ends inside its header",
-                    "it is truncated; copy it again",
-                ),
-                _ => broken_stream(path, at, &error),
-            })
-    };
+    let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 8];
     read(&mut magic, 0)?;
     let (length, start) = match magic[6] {

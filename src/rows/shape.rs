@@ -4,7 +4,27 @@ use super::open::{Input, STEP, Stream, broken_stream, input_error};
 use super::{Element, decode};
 use crate::error::{Place, Result};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// Bytes of a header; a file that ends inside it is truncated.
+pub(super) fn read_header(
+    path: &Path,
+    reader: &mut dyn Read,
+    bytes: &mut [u8],
+    at: u64,
+) -> Result<()> {
+    reader
+        .read_exact(bytes)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => input_error(
+                path,
+                Place::Byte(at),
+                "the file ends inside its header",
+                "it is truncated; copy it again",
+            ),
+            _ => broken_stream(path, at, &error),
+        })
+}
 
 /// Check that `len` rows of `stride` bytes from `offset` fill the file exactly.
 pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Result<usize> {
