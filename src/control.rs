@@ -4,6 +4,7 @@
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
 
 use crate::error::{Error, Result};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ pub struct Control {
     open: AtomicU64,
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Control {
@@ -94,6 +96,28 @@ impl Control {
         self.flop.fetch_add(flop, Relaxed);
         self.scan_nanoseconds
             .fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// Leave a word for whoever reads the result: work that went on in another way than was asked for.
+    pub fn warn(&self, warning: String) {
+        // A poisoned lock still holds whole strings.
+        let mut warnings = self
+            .warnings
+            .lock()
+            .unwrap_or_else(|held| held.into_inner());
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// The warnings since the last call.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(
+            &mut self
+                .warnings
+                .lock()
+                .unwrap_or_else(|held| held.into_inner()),
+        )
     }
 
     /// All counters as of now.

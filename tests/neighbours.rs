@@ -115,14 +115,14 @@ fn cosine_and_dot() {
     let queries = [gaussian(30 * d, 11), vec![0.0; d]].concat();
     let control = Control::default();
     let unit = UnitReference::new(&reference);
-    let unit_scan = unit.scan(&control).unwrap();
+    let unit_scan = unit.scan(&hullscope::scan::CpuEngine, &control).unwrap();
     let scan = CpuScan::new(&reference, &control).unwrap();
     let product = |x: &[f64], q: &[f64]| x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
     for metric in [Metric::Cosine, Metric::Dot] {
         let engine = if metric == Metric::Cosine {
-            &unit_scan
+            &*unit_scan
         } else {
-            &scan
+            &scan as &dyn hullscope::scan::Scan
         };
         let found = Neighbours::new(&reference, engine, metric)
             .nearest(&queries, 7, &control)

@@ -5,6 +5,7 @@ use super::progress::Bar;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::{Context, FileSink, certificates, file, json, records, table};
+use crate::scan::CpuEngine;
 use crate::study::analyze::{self as study, Metric, Plan};
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
@@ -132,6 +133,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let mut outputs = Outputs::create(&args, &context, &inputs)?;
     let mut summary = study::run(
         &context.plan,
+        &CpuEngine,
         &*inputs.reference,
         &*inputs.queries,
         &mut outputs,

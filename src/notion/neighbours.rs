@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, CpuScan, Scan, map_chunks};
+use crate::scan::{Batch, Engine, Scan, map_chunks};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
@@ -66,8 +66,8 @@ impl<'a> UnitReference<'a> {
     }
 
     /// The scan over the unit rows.
-    pub fn scan(&self, control: &Control) -> Result<CpuScan<'_>> {
-        CpuScan::new(&self.rows, control)
+    pub fn scan(&self, engine: &dyn Engine, control: &Control) -> Result<Box<dyn Scan + '_>> {
+        engine.scan(&self.rows, control)
     }
 }
 

@@ -11,7 +11,7 @@
 //! the program: the call of the matrix product.
 
 use super::topk::Best;
-use super::{Batch, Frame, Hits, Scan, rounding};
+use super::{Batch, Engine, Frame, Hits, Scan, rounding};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -502,6 +502,26 @@ impl<'a> CpuScan<'a> {
     }
 }
 
+/// One batch over all rows: what [`CpuScan`] does, for an engine that has the rows and their frame.
+pub(super) fn scan_batch(
+    rows: &dyn Rows,
+    frame: &Frame,
+    batch: &Batch<'_>,
+    control: &Control,
+) -> Result<Hits> {
+    let k = batch.k.min(rows.len());
+    let (scores, rows) = counted(rows, batch.bias.len(), control, || {
+        scan_tiles(
+            &Source::new(rows, frame),
+            batch.directions,
+            batch.bias,
+            k,
+            control,
+        )
+    })?;
+    Ok(Hits { k, scores, rows })
+}
+
 impl Scan for CpuScan<'_> {
     fn len(&self) -> usize {
         self.rows.len()
@@ -512,21 +532,45 @@ impl Scan for CpuScan<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        let k = batch.k.min(self.len());
-        let (scores, rows) = counted(self.rows, batch.bias.len(), control, || {
-            scan_tiles(
-                &Source::new(self.rows, &self.frame),
-                batch.directions,
-                batch.bias,
-                k,
-                control,
-            )
-        })?;
-        Ok(Hits { k, scores, rows })
+        scan_batch(self.rows, &self.frame, batch, control)
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
         let bias = f64::from(c) * 0.5 * self.frame.euclid_radius.powi(2);
         rounding::f32_score(self.frame.dim(), self.frame.radius, norm, bias)
     }
+}
+
+/// The machine's own cores.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CpuEngine;
+
+impl Engine for CpuEngine {
+    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
+        Ok(Box::new(CpuScan::new(rows, control)?))
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "cpu, {} threads, {}",
+            rayon::current_num_threads(),
+            instruction_set()
+        )
+    }
+}
+
+/// The widest vector instructions that the scan uses here.
+fn instruction_set() -> String {
+    format!("{:?}", pulp::Arch::new())
+        .split(['(', ' '])
+        .next()
+        .map_or_else(
+            || "scalar".into(),
+            |name| match name {
+                "V4" => "AVX-512".into(),
+                "V3" => "AVX2".into(),
+                "Scalar" => "scalar".into(),
+                other => other.to_string(),
+            },
+        )
 }

@@ -14,15 +14,18 @@
 
 pub mod cpu;
 mod frame;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod rounding;
 pub mod topk;
 
-pub use cpu::CpuScan;
+pub use cpu::{CpuEngine, CpuScan};
 pub use frame::Frame;
 pub(crate) use frame::map_chunks;
 
 use crate::control::Control;
 use crate::error::Result;
+use crate::rows::Rows;
 
 /// Directions to scan together.
 #[derive(Debug, Clone, Copy)]
@@ -81,4 +84,13 @@ pub trait Scan: Send + Sync {
     /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
     /// bias `c`; see [`rounding`].
     fn error_bound(&self, norm: f64, c: f32) -> f64;
+}
+
+/// What makes scans: the machine's cores, or a graphics adapter.
+pub trait Engine: Send + Sync {
+    /// A scan of `rows`, ready for directions. Errors: rows that cannot be read, [`crate::Error::Interrupted`].
+    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>>;
+
+    /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
+    fn describe(&self) -> String;
 }

@@ -13,7 +13,7 @@ use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::rows::Rows;
-use crate::scan::{CpuScan, Scan};
+use crate::scan::{Engine, Scan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -65,12 +65,13 @@ impl Default for Plan {
     }
 }
 
-/// Analyze `queries` against `reference`; records go to `sink` in query order.
+/// Analyze `queries` against `reference` on `engine`; records go to `sink` in query order.
 ///
 /// Errors: a plan that does not fit ([`Error::Usage`]), dimensions that differ, rows that can no longer be read,
 /// what the sink returns, and [`Error::Interrupted`].
 pub fn run(
     plan: &Plan,
+    engine: &dyn Engine,
     reference: &dyn Rows,
     queries: &dyn Rows,
     sink: &mut dyn Sink,
@@ -79,19 +80,19 @@ pub fn run(
     check(plan, reference, queries)?;
     let mut clock = Clock::default();
     control.begin(control::Stage::Survey, 2 * reference.len() as u64);
-    let scan = CpuScan::new(reference, control)?;
+    let scan = engine.scan(reference, control)?;
     let found = facts(reference, scan.frame(), control)?;
     clock.lap("survey");
     let mut solver = plan
         .hull
-        .then(|| Solver::new(reference, &scan, plan.settings(), control))
+        .then(|| Solver::new(reference, &*scan, plan.settings(), control))
         .transpose()?;
     clock.lap("whiten");
     let unit = UnitReference::new(reference);
     let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0)
-        .then(|| unit.scan(control))
+        .then(|| unit.scan(engine, control))
         .transpose()?;
-    let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&scan as &dyn Scan, |scan| scan);
+    let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
     let search =
         (plan.neighbours > 0).then(|| Neighbours::new(reference, search_scan, plan.metric));
     let nearest = search
@@ -99,12 +100,12 @@ pub fn run(
         .map(|search| reference_nearest(search, reference, plan.seed, control))
         .transpose()?;
     clock.lap("reference_neighbours");
-    let mut facts = reference_facts(reference, &scan, found, solver.as_ref());
+    let mut facts = reference_facts(reference, &*scan, found, solver.as_ref());
     if let Some((median, sample)) = nearest {
         facts.median_nearest = median;
         facts.median_nearest_sample = sample;
     }
-    let warnings = warnings(plan, &facts);
+    let mut warnings = warnings(plan, &facts);
     for warning in &warnings {
         sink.warning(warning);
     }
@@ -127,12 +128,12 @@ pub fn run(
         .as_ref()
         .map_or(0, |solver| solver.pool_rows() as u64);
     let progress = control.progress();
+    for warning in control.take_warnings() {
+        sink.warning(&warning);
+        warnings.push(warning);
+    }
     Ok(Summary {
-        backend: format!(
-            "cpu, {} threads, {}",
-            rayon::current_num_threads(),
-            instruction_set()
-        ),
+        backend: engine.describe(),
         queries: queries.len() as u64,
         reference: facts,
         hull: plan.hull.then(|| tally.hull(pool)),
@@ -217,22 +218,6 @@ impl Clock {
     }
 }
 
-/// The widest vector instructions that the scan uses here.
-fn instruction_set() -> String {
-    format!("{:?}", pulp::Arch::new())
-        .split(['(', ' '])
-        .next()
-        .map_or_else(
-            || "scalar".into(),
-            |name| match name {
-                "V4" => "AVX-512".into(),
-                "V3" => "AVX2".into(),
-                "Scalar" => "scalar".into(),
-                other => other.to_string(),
-            },
-        )
-}
-
 /// A seeded sample of at most `most` row indices, ascending.
 fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -261,7 +246,7 @@ fn reference_nearest(
 
 fn reference_facts(
     reference: &dyn Rows,
-    scan: &CpuScan<'_>,
+    scan: &dyn Scan,
     found: Facts,
     solver: Option<&Solver<'_>>,
 ) -> ReferenceFacts {
