@@ -15,6 +15,8 @@ use super::{Batch, Engine, Frame, Hits, Scan, rounding};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
+#[cfg(feature = "gpu")]
+use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -246,6 +248,31 @@ impl Tiles<f64> for Source<'_> {
     ) -> Result<&'t [f64]> {
         self.read_wide(first, count, space, |value| value)
     }
+}
+
+/// Rows from `first` on, in the frame, row-major without padding, times a power of two: what a device stores.
+#[cfg(feature = "gpu")]
+pub(super) fn framed(
+    rows: &dyn Rows,
+    frame: &Frame,
+    first: usize,
+    factor: f32,
+    out: &mut [f32],
+) -> Result<()> {
+    let d = frame.dim();
+    let source = Source::new(rows, frame);
+    out.par_chunks_mut(TILE * d).enumerate().try_for_each_init(
+        Space::default,
+        |space, (part, out)| {
+            let tile: &[f32] = source.read(first + part * TILE, out.len() / d, space)?;
+            for (out, row) in out.chunks_exact_mut(d).zip(tile.chunks_exact(padded(d))) {
+                for (out, value) in out.iter_mut().zip(row) {
+                    *out = factor * value;
+                }
+            }
+            Ok(())
+        },
+    )
 }
 
 /// Points in memory, as they are.

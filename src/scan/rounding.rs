@@ -38,6 +38,76 @@ pub fn f64_score(d: usize, radius: f64, norm: f64) -> f64 {
     gamma(d + 3, U64) * radius * norm
 }
 
+/// How far a score computed on a device is from the exact one, in terms of |x| as the device stores it.
+///
+/// `error <= relative |x| |w| + constant (1 + |w|) + relative_bias |c b|`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DeviceError {
+    pub relative: f64,
+    pub constant: f64,
+    pub relative_bias: f64,
+}
+
+/// Directions are scaled, by a power of two, until their largest entry reaches this; so are rows stored in f16.
+pub const DIRECTION_SCALE: f64 = 128.0;
+
+/// What f32 arithmetic loses on a device. Vulkan lets additions, multiplications and conversions return either
+/// neighbour of the exact result (Vulkan specification, "Precision of core SPIR-V instructions": correctly rounded
+/// means one of the two adjacent values), so a unit is twice the unit roundoff of the CPU's rounding to nearest.
+const DEVICE_U32: f64 = 2.0 * U32;
+
+/// The same for a conversion to f16: 11 significant bits.
+const DEVICE_U16: f64 = 1.0 / 1024.0;
+
+/// Smallest normal numbers: a device may flush what lies below to zero.
+const NORMAL32: f64 = f32::MIN_POSITIVE as f64;
+const NORMAL16: f64 = 1.0 / 16_384.0;
+
+impl DeviceError {
+    /// Rows stored in f32, products and sums in f32: d products, the rounding of x', the bias.
+    pub fn f32(d: usize) -> Self {
+        DeviceError {
+            relative: gamma(d + 4, DEVICE_U32),
+            constant: 2.0 * d as f64 * NORMAL32,
+            relative_bias: gamma(d + 4, DEVICE_U32),
+        }
+    }
+
+    /// Rows stored in f16, products and sums in f32. Rounding a row to f16 costs `u |x|`, with u relative to the
+    /// stored value, and NORMAL16 for each entry that falls below the normal range.
+    pub fn f16(d: usize) -> Self {
+        let products = Self::f32(d);
+        DeviceError {
+            relative: products.relative + DEVICE_U16 / (1.0 - DEVICE_U16),
+            constant: products.constant + (d as f64).sqrt() * NORMAL16,
+            ..products
+        }
+    }
+
+    /// Rows and directions in f16, multiplied by a matrix unit that sums in f32. Products of two f16 are exact in
+    /// f32; the unit aligns the terms of a block of up to 16 and truncates (Fasi, Higham, Mikaitis and Pranesh,
+    /// "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330, 2021): each term and each carry
+    /// loses less than one unit of the block's result, so at most twice the count of plain sums. Directions are
+    /// rounded to nearest, which adds half a unit; their largest entry is at least [`DIRECTION_SCALE`], so that
+    /// entries lost to flushing weigh little.
+    pub fn coop(d: usize) -> Self {
+        let (rows, directions) = (DEVICE_U16 / (1.0 - DEVICE_U16), 0.5 * DEVICE_U16);
+        let sums = gamma(2 * d + 8, DEVICE_U32);
+        let flushed = (d as f64).sqrt() * NORMAL16;
+        let directions = directions + flushed / DIRECTION_SCALE;
+        DeviceError {
+            relative: (1.0 + sums) * (rows + directions + rows * directions) + sums,
+            constant: 2.0 * d as f64 * NORMAL32 + (1.0 + sums) * flushed,
+            relative_bias: gamma(d + 4, DEVICE_U32),
+        }
+    }
+
+    /// The bound for a row of stored length `radius`, a direction of length `norm`, and `|c b| <= bias`.
+    pub fn bound(&self, radius: f64, norm: f64, bias: f64) -> f64 {
+        self.relative * radius * norm + self.constant * (1.0 + norm) + self.relative_bias * bias
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver.
 
+#[cfg(feature = "gpu")]
+pub mod adapters;
 pub mod alloc;
 pub mod lp;
 pub mod naive;

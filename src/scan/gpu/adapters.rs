@@ -7,3 +7,18 @@ pub struct Adapter {
     pub name: String,
     pub(crate) handle: wgpu::Adapter,
 }
+
+/// All of them.
+pub fn list() -> Vec<Adapter> {
+    let instance =
+        wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let all = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::PRIMARY));
+    all.into_iter()
+        .enumerate()
+        .map(|(index, handle)| Adapter {
+            index,
+            name: handle.get_info().name,
+            handle,
+        })
+        .collect()
+}

@@ -1,21 +1,54 @@
-//! The GPU twin of the scan.
+//! The GPU twin of the scan: WGSL passes on packed rows, answers finished in f64 on the host.
+//!
+//! ```text
+//! rows -> pack -> [ scan: maximum of each 32 rows -> select spans -> rescore -> select rows -> merge ] -> lists
+//! lists -> exact scores in f64 -> the k best, if what was left out is proven to be no better
+//! ```
+//!
+//! The device proposes a few more rows than wanted and says, for each direction, the most that any other row can score
+//! ([`DeviceError`](super::rounding::DeviceError) with the lengths of the rows left out). The scores stated are exact ones rounded to f32, so they
+//! are the same on every adapter, and so are the rows wherever the proof is strict. A precision that cannot prove its
+//! answers to the bound of [`Scan::error_bound`](super::Scan::error_bound) hands the direction to the next: f16, f32, then the CPU. A device
+//! that fails is opened again with smaller chunks, from the last finished chunk on; after a few failures the CPU
+//! takes over and says so.
 
 pub mod adapters;
+mod batch;
+pub mod cache;
+#[doc(hidden)]
+pub mod check;
+#[doc(hidden)]
+pub mod device;
+mod engine;
+#[doc(hidden)]
+pub mod faults;
+mod finish;
+#[doc(hidden)]
+pub mod pipeline;
+mod scan;
+mod shape;
+mod store;
+#[doc(hidden)]
+pub mod tile;
+mod tune;
+#[doc(hidden)]
+pub mod twin;
 
-use super::{Engine, Scan};
-use crate::control::Control;
-use crate::error::Result;
-use crate::rows::Rows;
-use adapters::Adapter;
+pub use engine::GpuEngine;
+pub use scan::GpuScan;
+
+use faults::Faults;
+use tile::Tile;
 
 /// The element type that the device stores and multiplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// f16 where it is faster, f32 for what f16 cannot prove.
+    /// f16 where a matrix unit makes it faster, f32 for what f16 cannot prove.
     #[default]
     Auto,
     F32,
+    /// f16 first, wherever the adapter has it.
     F16,
 }
 
@@ -25,33 +58,13 @@ pub struct Options {
     pub precision: Precision,
     /// Device memory to use at most, in bytes.
     pub memory: Option<u64>,
-}
-
-/// A graphics adapter that scans.
-#[derive(Debug)]
-pub struct GpuEngine {
-    name: String,
-}
-
-impl GpuEngine {
-    /// Open a device on the adapter and check that it computes right (a known-answer scan).
-    ///
-    /// Errors ([`crate::Error::Usage`]): a memory cap below what one tile needs; an adapter that cannot be opened or
-    /// computes wrongly (callers with `--backend auto` go on with the CPU and say so).
-    pub fn open(adapter: &Adapter, options: Options, control: &Control) -> Result<Self> {
-        let _ = (options, control);
-        Ok(GpuEngine {
-            name: adapter.name.clone(),
-        })
-    }
-}
-
-impl Engine for GpuEngine {
-    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
-        super::CpuEngine.scan(rows, control)
-    }
-
-    fn describe(&self) -> String {
-        self.name.clone()
-    }
+    /// For tests: a fixed tile, loops left as they are, small chunks, planted faults.
+    #[doc(hidden)]
+    pub tile: Option<Tile>,
+    #[doc(hidden)]
+    pub rolled: bool,
+    #[doc(hidden)]
+    pub chunk: Option<usize>,
+    #[doc(hidden)]
+    pub faults: Faults,
 }

@@ -1,0 +1,452 @@
+//! One group of directions against all chunks: the passes in order, two submissions ahead, lists back after each chunk.
+//!
+//! ```text
+//! for each chunk:  for each run of queries:  scan -> select spans -> rescore -> select rows -> merge
+//!                  copy the lists back
+//! ```
+//!
+//! The host's [`Lists`] always hold the state after the last finished chunk, so work that ends in trouble goes on from
+//! there, on another device or in smaller chunks, and no row is counted twice.
+
+use super::device::{Device, Landing, SUBMISSION, Trouble};
+use super::pipeline::{Pass, Variant};
+use super::shape::BatchCut;
+use super::store::{Chunk, Source, Store};
+use super::tile::{
+    Entry, LOWEST, MergeParams, PackParams, RescoreParams, SPAN, ScanParams, SelectParams, Stored,
+    padded,
+};
+use crate::control::Control;
+use std::collections::VecDeque;
+use std::time::Instant;
+use wgpu::{Buffer, CommandEncoder, SubmissionIndex};
+
+/// Submissions that may wait on the device.
+const AHEAD: usize = 2;
+
+/// Directions as the device takes them, scaled by powers of two.
+pub struct Directions<'a> {
+    /// count x d.
+    pub vectors: &'a [f32],
+    /// c, scaled like its direction.
+    pub bias: &'a [f32],
+    /// What to add to a score for a proven bound: times the span's norm, constant, for any row.
+    pub slack: &'a [[f32; 4]],
+}
+
+/// The lists of a group after the rows before `next_row`.
+pub struct Lists {
+    pub kept: usize,
+    /// count x kept.
+    pub entries: Vec<Entry>,
+    /// The most that a row in no list can score.
+    pub missed: Vec<f32>,
+    pub next_row: usize,
+}
+
+impl Lists {
+    /// Before the first row.
+    pub fn new(count: usize, kept: usize) -> Self {
+        Lists {
+            kept,
+            entries: vec![Entry::EMPTY; count * kept],
+            missed: vec![LOWEST; count],
+            next_row: 0,
+        }
+    }
+}
+
+/// Buffers of one group.
+struct Buffers {
+    w: Buffer,
+    /// The same in f16, for the matrix unit.
+    w_half: Option<Buffer>,
+    query_bias: Buffer,
+    slack: Buffer,
+    missed: Buffer,
+    /// Lists before and after the chunk at work.
+    held: [Buffer; 2],
+    maxima: Buffer,
+    spans: Buffer,
+    scores: Buffer,
+    chosen: Buffer,
+    left: Buffer,
+}
+
+/// Lists on their way back.
+struct Checkpoint {
+    entries: Landing,
+    missed: Landing,
+    next_row: usize,
+}
+
+/// The work on one group.
+pub struct Group<'a> {
+    pub device: &'a mut Device,
+    pub source: &'a Source<'a>,
+    pub cut: BatchCut,
+    /// Scan with the matrix unit.
+    pub coop: bool,
+    pub unrolled: bool,
+    pub control: &'a Control,
+}
+
+impl Group<'_> {
+    /// Scan all rows from `lists.next_row` on.
+    pub fn run(
+        mut self,
+        store: &mut Store,
+        directions: &Directions<'_>,
+        lists: &mut Lists,
+        largest_chunk: usize,
+    ) -> Result<(), Trouble> {
+        let count = directions.bias.len();
+        let buffers = self.buffers(directions, lists, largest_chunk)?;
+        let mut queue = Queue::default();
+        let mut turn = 0;
+        let mut pending: Option<Checkpoint> = None;
+        let parts = match store {
+            Store::Resident(chunks) => chunks
+                .iter()
+                .map(|chunk| (chunk.first, chunk.count))
+                .collect(),
+            Store::Streamed { parts, .. } => parts.clone(),
+        };
+        let todo: Vec<usize> = (0..parts.len())
+            .filter(|&i| parts[i].0 >= lists.next_row)
+            .collect();
+        if let Some(&first) = todo.first() {
+            self.load(store, first, parts[first])?;
+        }
+        for (step, &i) in todo.iter().enumerate() {
+            let chunk = match store {
+                Store::Resident(chunks) => &chunks[i],
+                Store::Streamed { slots, .. } => &slots[i % 2],
+            };
+            self.chunk(&buffers, turn, chunk, count, lists.kept, &mut queue)?;
+            turn = 1 - turn;
+            let next = Checkpoint {
+                entries: self.device.copy_back(
+                    &buffers.held[turn],
+                    count * lists.kept,
+                    size_of::<Entry>(),
+                )?,
+                missed: self.device.copy_back(&buffers.missed, count, 4)?,
+                next_row: parts[i].0 + parts[i].1,
+            };
+            // While the device scans this chunk, the host decodes the next one.
+            if let Some(&following) = todo.get(step + 1) {
+                self.load(store, following, parts[following])?;
+            }
+            if let Some(done) = pending.replace(next) {
+                self.take(done, lists)?;
+            }
+        }
+        pending.map_or(Ok(()), |done| self.take(done, lists))
+    }
+
+    /// Upload chunk `i` if it is not there.
+    fn load(&mut self, store: &mut Store, i: usize, part: (usize, usize)) -> Result<(), Trouble> {
+        match store {
+            Store::Resident(_) => Ok(()),
+            Store::Streamed {
+                slots, uploader, ..
+            } => uploader.fill(
+                self.device,
+                self.source,
+                &mut slots[i % 2],
+                part,
+                self.control,
+            ),
+        }
+    }
+
+    fn take(&mut self, done: Checkpoint, lists: &mut Lists) -> Result<(), Trouble> {
+        let entries = self.device.fetch(done.entries)?;
+        lists.missed = self.device.fetch(done.missed)?;
+        lists.entries = entries;
+        lists.next_row = done.next_row;
+        Ok(())
+    }
+
+    fn buffers(
+        &mut self,
+        directions: &Directions<'_>,
+        lists: &Lists,
+        largest_chunk: usize,
+    ) -> Result<Buffers, Trouble> {
+        let (d, width) = (self.source.frame.dim(), self.source.tile.queries as usize);
+        let (count, kept, queries) = (directions.bias.len(), lists.kept, self.cut.queries);
+        let whole = count.next_multiple_of(width);
+        let spans = largest_chunk.div_ceil(SPAN as usize);
+        let slots = kept.min(spans);
+        let device = &mut *self.device;
+        let raw = device.filled("directions", directions.vectors)?;
+        let w = device.buffer("packed directions", (whole * padded(d) * 4) as u64)?;
+        let w_half = match self.coop {
+            true => {
+                Some(device.buffer("packed directions in f16", (whole * padded(d) * 2) as u64)?)
+            }
+            false => None,
+        };
+        let mut bias = directions.bias.to_vec();
+        bias.resize(whole, 0.0);
+        let buffers = Buffers {
+            query_bias: device.filled("direction biases", &bias)?,
+            slack: device.filled("slack", directions.slack)?,
+            missed: device.filled("missed", &lists.missed)?,
+            held: [
+                device.filled("lists", &lists.entries)?,
+                device.buffer("lists", (count * kept * size_of::<Entry>()) as u64)?,
+            ],
+            maxima: device.buffer("maxima", (queries * spans * 4) as u64)?,
+            spans: device.buffer("chosen spans", (queries * slots * 4) as u64)?,
+            scores: device.buffer("scores", (queries * slots * SPAN as usize * 4) as u64)?,
+            chosen: device.buffer("chosen rows", (queries * kept * 4) as u64)?,
+            left: device.buffer("left out", (queries * 8) as u64)?,
+            w,
+            w_half,
+        };
+        self.pack_directions(&raw, &buffers.w, Stored::F32, count)?;
+        if let Some(half) = &buffers.w_half {
+            self.pack_directions(&raw, half, Stored::F16, count)?;
+        }
+        Ok(buffers)
+    }
+
+    fn pack_directions(
+        &mut self,
+        raw: &Buffer,
+        packed: &Buffer,
+        stored: Stored,
+        count: usize,
+    ) -> Result<(), Trouble> {
+        let (d, width) = (self.source.frame.dim(), self.source.tile.queries);
+        let params = PackParams {
+            rows: count as u32,
+            columns: d as u32,
+            depth: padded(d) as u32,
+            first_panel: 0,
+            panels: count.div_ceil(width as usize) as u32,
+        };
+        let variant = Variant {
+            stored,
+            width,
+            ..self.source.variant(Pass::Pack, false)
+        };
+        let items = u64::from(params.panels) * u64::from(params.depth) * u64::from(width);
+        let mut encoder = self.device.record();
+        let groups = items.div_ceil(u64::from(variant.threads()));
+        self.device
+            .dispatch(&mut encoder, variant, &params, &[raw, packed], groups)?;
+        self.device.submit(encoder)?;
+        Ok(())
+    }
+
+    /// All queries against one chunk.
+    fn chunk(
+        &mut self,
+        buffers: &Buffers,
+        turn: usize,
+        chunk: &Chunk,
+        count: usize,
+        kept: usize,
+        queue: &mut Queue,
+    ) -> Result<(), Trouble> {
+        for first in (0..count).step_by(self.cut.queries) {
+            let queries = self.cut.queries.min(count - first);
+            self.control.check()?;
+            let mut encoder = self.device.record();
+            encoder = self.score(buffers, chunk, first, queries, encoder, queue)?;
+            self.reduce(&mut encoder, buffers, turn, chunk, (first, queries), kept)?;
+            queue.submit(self.device, encoder, 0.0)?;
+        }
+        Ok(())
+    }
+
+    /// Maxima of all spans, a few panels a submission.
+    fn score(
+        &mut self,
+        buffers: &Buffers,
+        chunk: &Chunk,
+        first: usize,
+        queries: usize,
+        mut encoder: CommandEncoder,
+        queue: &mut Queue,
+    ) -> Result<CommandEncoder, Trouble> {
+        let tile = self.source.tile;
+        let depth = padded(self.source.frame.dim());
+        let pass = if self.coop {
+            Pass::ScanCoop
+        } else {
+            Pass::Scan
+        };
+        let variant = self.source.variant(pass, self.unrolled);
+        let tiles = queries.div_ceil(tile.queries as usize);
+        let panel_flop = 2.0 * (tile.rows as usize * tiles * tile.queries as usize * depth) as f64;
+        let panels = chunk.panels(&tile);
+        let mut done = 0;
+        while done < panels {
+            let now = ((self.device.pace / panel_flop) as usize).clamp(1, panels - done);
+            let params = ScanParams {
+                rows: chunk.count as u32,
+                spans: chunk.spans() as u32,
+                first_panel: done as u32,
+                panels: now as u32,
+                first_tile: (first / tile.queries as usize) as u32,
+                tiles: tiles as u32,
+                queries: queries as u32,
+                depth: depth as u32,
+            };
+            let w = buffers.w_half.as_ref().unwrap_or(&buffers.w);
+            let bound = [
+                &chunk.x,
+                w,
+                &chunk.bias,
+                &buffers.query_bias,
+                &buffers.maxima,
+            ];
+            self.device
+                .dispatch(&mut encoder, variant, &params, &bound, (now * tiles) as u64)?;
+            done += now;
+            if done < panels {
+                let full = std::mem::replace(&mut encoder, self.device.record());
+                queue.submit(self.device, full, now as f64 * panel_flop)?;
+                self.control.check()?;
+            }
+        }
+        Ok(encoder)
+    }
+
+    /// From maxima to lists.
+    fn reduce(
+        &mut self,
+        encoder: &mut CommandEncoder,
+        buffers: &Buffers,
+        turn: usize,
+        chunk: &Chunk,
+        (first, queries): (usize, usize),
+        kept: usize,
+    ) -> Result<(), Trouble> {
+        let (spans, slots, fresh) = (
+            chunk.spans(),
+            kept.min(chunk.spans()),
+            kept.min(chunk.count),
+        );
+        let (queries, first_query) = (queries as u32, first as u32);
+        let select = self.source.variant(Pass::Select, false);
+        let of_spans = SelectParams {
+            count: spans as u32,
+            wanted: slots as u32,
+            queries,
+            first_query,
+            by_norm: 1,
+            which: 0,
+        };
+        let bound = [
+            &buffers.maxima,
+            &chunk.norms,
+            &buffers.slack,
+            &buffers.spans,
+            &buffers.left,
+        ];
+        self.device
+            .dispatch(encoder, select, &of_spans, &bound, u64::from(queries))?;
+        let params = RescoreParams {
+            rows: chunk.count as u32,
+            slots: slots as u32,
+            queries,
+            first_query,
+            depth: padded(self.source.frame.dim()) as u32,
+        };
+        let bound = [
+            &chunk.x,
+            &buffers.w,
+            &chunk.bias,
+            &buffers.query_bias,
+            &buffers.spans,
+            &buffers.scores,
+        ];
+        let variant = self.source.variant(Pass::Rescore, false);
+        let items = u64::from(queries) * (slots * SPAN as usize) as u64;
+        self.device.dispatch(
+            encoder,
+            variant,
+            &params,
+            &bound,
+            items.div_ceil(u64::from(variant.threads())),
+        )?;
+        let of_rows = SelectParams {
+            count: slots as u32 * SPAN,
+            wanted: fresh as u32,
+            by_norm: 0,
+            which: 1,
+            ..of_spans
+        };
+        let bound = [
+            &buffers.scores,
+            &chunk.norms,
+            &buffers.slack,
+            &buffers.chosen,
+            &buffers.left,
+        ];
+        self.device
+            .dispatch(encoder, select, &of_rows, &bound, u64::from(queries))?;
+        let params = MergeParams {
+            kept: kept as u32,
+            fresh: fresh as u32,
+            slots: slots as u32,
+            queries,
+            first_query,
+            base_low: chunk.first as u32,
+            base_high: (chunk.first as u64 >> 32) as u32,
+        };
+        let [held, merged] = [&buffers.held[turn], &buffers.held[1 - turn]];
+        let bound = [
+            held,
+            &buffers.scores,
+            &buffers.spans,
+            &buffers.chosen,
+            &buffers.left,
+            &buffers.slack,
+            &buffers.missed,
+            merged,
+        ];
+        let merge = self.source.variant(Pass::Merge, false);
+        self.device
+            .dispatch(encoder, merge, &params, &bound, u64::from(queries))
+    }
+}
+
+/// Submissions on their way, oldest first.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<(SubmissionIndex, f64)>,
+    last: Option<Instant>,
+}
+
+impl Queue {
+    /// Submit, and wait for the oldest submission when too many are on their way. The time between two ends steers
+    /// how much goes into one.
+    fn submit(
+        &mut self,
+        device: &mut Device,
+        encoder: CommandEncoder,
+        flop: f64,
+    ) -> Result<(), Trouble> {
+        self.waiting.push_back((device.submit(encoder)?, flop));
+        while self.waiting.len() > AHEAD
+            && let Some((index, flop)) = self.waiting.pop_front()
+        {
+            device.wait(index)?;
+            let now = Instant::now();
+            if let Some(last) = self.last.replace(now)
+                && flop >= 0.5 * device.pace
+            {
+                let share = SUBMISSION.as_secs_f64() / (now - last).as_secs_f64().max(1e-6);
+                device.pace = (device.pace * share.clamp(0.5, 2.0)).clamp(1e7, 1e13);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,548 @@
+//! Each pass on a device against its twin, on small integers, where every sum is exact: a wrong answer has a name.
+//!
+//! Run on a handful of rows it tells within milliseconds whether an adapter computes what its driver promises; the
+//! tests run it over every tile, element type and form.
+
+use super::device::{Device, Trouble};
+use super::pipeline::{Pass, Variant};
+use super::tile::{
+    Entry, GatherParams, LOWEST, MergeParams, NormsParams, PackParams, RescoreParams, SPAN,
+    ScanParams, SelectParams, Stored, Tile, padded,
+};
+use super::twin;
+use bytemuck::Pod;
+use half::f16;
+use std::fmt::Debug;
+
+/// A problem: shapes, and a seed of its small integers.
+#[derive(Debug, Clone, Copy)]
+pub struct Problem {
+    pub rows: usize,
+    pub columns: usize,
+    pub queries: usize,
+    pub kept: usize,
+    pub seed: u32,
+}
+
+/// What the self-check of an adapter runs.
+pub const KNOWN: Problem = Problem {
+    rows: 300,
+    columns: 17,
+    queries: 5,
+    kept: 7,
+    seed: 1,
+};
+
+/// A device, the variant to check, and the packed problem on both sides.
+struct Bench<'a> {
+    device: &'a mut Device,
+    tile: Tile,
+    stored: Stored,
+    unrolled: bool,
+    problem: Problem,
+}
+
+/// Packed rows, directions, biases.
+struct Packed {
+    x: Vec<f32>,
+    w: Vec<f32>,
+    row_bias: Vec<f32>,
+    query_bias: Vec<f32>,
+}
+
+/// Run one pass on the device and as its twin.
+///
+/// Errors: [`Trouble::Bug`] that names the pass and the first difference; whatever the device reports.
+pub fn pass(
+    device: &mut Device,
+    pass: Pass,
+    tile: Tile,
+    stored: Stored,
+    unrolled: bool,
+    problem: Problem,
+) -> Result<(), Trouble> {
+    let mut bench = Bench {
+        device,
+        tile,
+        stored,
+        unrolled,
+        problem,
+    };
+    match pass {
+        Pass::Pack => bench.pack(),
+        Pass::Norms => bench.norms(),
+        Pass::Scan | Pass::ScanCoop => bench.scan(pass),
+        Pass::Select => bench.select(),
+        Pass::Rescore => bench.rescore(),
+        Pass::Merge => bench.merge(),
+        Pass::Gather => bench.gather(),
+    }
+}
+
+/// Small integers from a linear congruential generator; many of them equal.
+fn integers(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
+    let step = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((state >> 24) % 9) as f32 - 4.0
+    };
+    (0..count).map(step).collect()
+}
+
+/// The first place where two buffers differ.
+fn compare<T: PartialEq + Debug>(
+    variant: &Variant,
+    found: &[T],
+    expected: &[T],
+) -> Result<(), Trouble> {
+    match found.iter().zip(expected).position(|(a, b)| a != b) {
+        None => Ok(()),
+        Some(at) => Err(Trouble::Bug(format!(
+            "{}: element {at} is {:?} on the device, {:?} by its twin",
+            variant.label(),
+            found[at],
+            expected[at]
+        ))),
+    }
+}
+
+impl Bench<'_> {
+    fn variant(&self, pass: Pass) -> Variant {
+        Variant {
+            pass,
+            tile: self.tile,
+            stored: self.stored,
+            width: self.tile.rows,
+            unrolled: self.unrolled,
+        }
+    }
+
+    fn depth(&self) -> usize {
+        padded(self.problem.columns)
+    }
+
+    fn spans(&self) -> usize {
+        self.problem.rows.div_ceil(SPAN as usize)
+    }
+
+    fn slots(&self) -> usize {
+        self.problem.kept.min(self.spans())
+    }
+
+    fn packed(&self) -> Packed {
+        let Problem {
+            rows,
+            columns,
+            queries,
+            seed,
+            ..
+        } = self.problem;
+        let pack = |count: usize, width: u32, values: Vec<f32>| {
+            let panels = count.div_ceil(width as usize);
+            let mut out = vec![0.0; panels * width as usize * self.depth()];
+            let params = PackParams {
+                rows: count as u32,
+                columns: columns as u32,
+                depth: self.depth() as u32,
+                first_panel: 0,
+                panels: panels as u32,
+            };
+            twin::pack(&params, width, &values, &mut out, |value| value);
+            out
+        };
+        let pad = |values: Vec<f32>, width: u32| {
+            let mut values = values;
+            values.resize(values.len().next_multiple_of(width as usize), 0.0);
+            values
+        };
+        Packed {
+            x: pack(rows, self.tile.rows, integers(rows * columns, seed)),
+            w: pack(
+                queries,
+                self.tile.queries,
+                integers(queries * columns, seed + 1),
+            ),
+            row_bias: pad(integers(rows, seed + 2), self.tile.rows),
+            query_bias: pad(integers(queries, seed + 3), self.tile.queries),
+        }
+    }
+
+    /// A buffer of numbers in the stored type.
+    fn stored(&mut self, values: &[f32], stored: Stored) -> Result<wgpu::Buffer, Trouble> {
+        match stored {
+            Stored::F32 => self.device.filled("check", values),
+            Stored::F16 => {
+                let mut bits: Vec<u16> =
+                    values.iter().map(|&v| f16::from_f32(v).to_bits()).collect();
+                bits.resize(bits.len().next_multiple_of(2), 0);
+                self.device.filled("check", &bits)
+            }
+        }
+    }
+
+    fn run<P: Pod>(
+        &mut self,
+        variant: Variant,
+        params: &P,
+        buffers: &[&wgpu::Buffer],
+        groups: usize,
+    ) -> Result<(), Trouble> {
+        self.device.guarded(&variant.label(), |device| {
+            let mut encoder = device.record();
+            device.dispatch(&mut encoder, variant, params, buffers, groups as u64)?;
+            let index = device.submit(encoder)?;
+            device.wait(index)
+        })
+    }
+
+    fn pack(&mut self) -> Result<(), Trouble> {
+        let Problem {
+            rows,
+            columns,
+            seed,
+            ..
+        } = self.problem;
+        let (variant, width) = (self.variant(Pass::Pack), self.tile.rows as usize);
+        let panels = rows.div_ceil(width);
+        // The piece goes behind one panel that must stay as it was.
+        let params = PackParams {
+            rows: rows as u32,
+            columns: columns as u32,
+            depth: self.depth() as u32,
+            first_panel: 1,
+            panels: panels as u32,
+        };
+        let raw = integers(rows * columns, seed);
+        let items = panels * width * self.depth();
+        let mut expected = vec![3.0; items + width * self.depth()];
+        let packed = self.stored(&expected, self.stored)?;
+        twin::pack(&params, width as u32, &raw, &mut expected, |value| value);
+        let raw = self.device.filled("raw", &raw)?;
+        self.run(
+            variant,
+            &params,
+            &[&raw, &packed],
+            items.div_ceil(variant.threads() as usize),
+        )?;
+        let found = match self.stored {
+            Stored::F32 => self.device.read::<f32>(&packed, expected.len())?,
+            Stored::F16 => {
+                let bits = self.device.read::<u16>(&packed, expected.len())?;
+                bits.into_iter()
+                    .map(|bits| f16::from_bits(bits).to_f32())
+                    .collect()
+            }
+        };
+        compare(&variant, &found, &expected)
+    }
+
+    fn norms(&mut self) -> Result<(), Trouble> {
+        let variant = self.variant(Pass::Norms);
+        let packed = self.packed();
+        let params = NormsParams {
+            spans: self.spans() as u32,
+            depth: self.depth() as u32,
+        };
+        let mut expected = vec![0.0; self.spans()];
+        twin::norms(&params, &self.tile, &packed.x, &mut expected);
+        let x = self.stored(&packed.x, self.stored)?;
+        let norms = self.device.filled("norms", &vec![-1f32; self.spans()])?;
+        let groups = (self.spans() * SPAN as usize).div_ceil(variant.threads() as usize);
+        self.run(variant, &params, &[&x, &norms], groups)?;
+        let found = self.device.read::<f32>(&norms, self.spans())?;
+        // A device's square root may be off in its last places.
+        let near = found.iter().zip(&mut expected).map(|(&found, expected)| {
+            if (found - *expected).abs() <= 1e-6 * *expected {
+                *expected
+            } else {
+                found
+            }
+        });
+        let near: Vec<f32> = near.collect();
+        compare(&variant, &near, &expected)
+    }
+
+    fn scan(&mut self, pass: Pass) -> Result<(), Trouble> {
+        let Problem { rows, queries, .. } = self.problem;
+        let variant = self.variant(pass);
+        let packed = self.packed();
+        let (tile, spans) = (self.tile, self.spans());
+        let panels = rows.div_ceil(tile.rows as usize);
+        let params = ScanParams {
+            rows: rows as u32,
+            spans: spans as u32,
+            first_panel: 0,
+            panels: panels as u32,
+            first_tile: 0,
+            tiles: queries.div_ceil(tile.queries as usize) as u32,
+            queries: queries as u32,
+            depth: self.depth() as u32,
+        };
+        let mut expected = vec![0.0; queries * spans];
+        let (half, function): (
+            Stored,
+            fn(&_, &_, &[f32], &[f32], &[f32], &[f32], &mut [f32]),
+        ) = match pass {
+            Pass::ScanCoop => (Stored::F16, twin::scan_coop),
+            _ => (self.stored, twin::scan),
+        };
+        function(
+            &params,
+            &tile,
+            &packed.x,
+            &packed.w,
+            &packed.row_bias,
+            &packed.query_bias,
+            &mut expected,
+        );
+        let x = self.stored(&packed.x, half)?;
+        let w = self.stored(
+            &packed.w,
+            if pass == Pass::ScanCoop {
+                half
+            } else {
+                Stored::F32
+            },
+        )?;
+        let row_bias = self.device.filled("row bias", &packed.row_bias)?;
+        let query_bias = self.device.filled("query bias", &packed.query_bias)?;
+        let maxima = self
+            .device
+            .filled("maxima", &vec![f32::MAX; queries * spans])?;
+        // The first panel alone, then the rest: as the engine cuts its submissions.
+        for (first_panel, panels) in [(0, 1), (1, panels as u32 - 1)] {
+            if panels > 0 {
+                let part = ScanParams {
+                    first_panel,
+                    panels,
+                    ..params
+                };
+                let groups = panels as usize * params.tiles as usize;
+                self.run(
+                    variant,
+                    &part,
+                    &[&x, &w, &row_bias, &query_bias, &maxima],
+                    groups,
+                )?;
+            }
+        }
+        let found = self.device.read::<f32>(&maxima, expected.len())?;
+        compare(&variant, &found, &expected)
+    }
+
+    fn select(&mut self) -> Result<(), Trouble> {
+        let Problem {
+            rows,
+            queries,
+            kept,
+            seed,
+            ..
+        } = self.problem;
+        let variant = self.variant(Pass::Select);
+        let values = integers(queries * rows, seed + 4);
+        let norms = integers(rows, seed + 5);
+        let slack: Vec<[f32; 4]> = (0..queries).map(|q| [0.5, q as f32, 2.0, 0.0]).collect();
+        let wanted = kept.min(rows);
+        for by_norm in [0, 1] {
+            let params = SelectParams {
+                count: rows as u32,
+                wanted: wanted as u32,
+                queries: queries as u32,
+                first_query: 0,
+                by_norm,
+                which: by_norm,
+            };
+            let mut chosen = vec![0u32; queries * wanted];
+            let mut left = vec![7f32; 2 * queries];
+            let buffers = [
+                self.device.filled("values", &values)?,
+                self.device.filled("norms", &norms)?,
+                self.device.filled("slack", &slack)?,
+                self.device
+                    .filled("chosen", &vec![u32::MAX; queries * wanted])?,
+                self.device.filled("left", &left)?,
+            ];
+            twin::select(&params, &values, &norms, &slack, &mut chosen, &mut left);
+            let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
+            self.run(variant, &params, &bound, queries)?;
+            compare(
+                &variant,
+                &self.device.read::<u32>(&buffers[3], chosen.len())?,
+                &chosen,
+            )?;
+            compare(
+                &variant,
+                &self.device.read::<f32>(&buffers[4], left.len())?,
+                &left,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Some spans, ascending, a query each.
+    fn some_spans(&self) -> Vec<u32> {
+        let (spans, slots) = (self.spans(), self.slots());
+        let start = |query: usize| query % (spans - slots + 1);
+        (0..self.problem.queries * slots)
+            .map(|i| (start(i / slots) + i % slots) as u32)
+            .collect()
+    }
+
+    fn rescore(&mut self) -> Result<(), Trouble> {
+        let Problem { rows, queries, .. } = self.problem;
+        let variant = self.variant(Pass::Rescore);
+        let packed = self.packed();
+        let spans = self.some_spans();
+        let params = RescoreParams {
+            rows: rows as u32,
+            slots: self.slots() as u32,
+            queries: queries as u32,
+            first_query: 0,
+            depth: self.depth() as u32,
+        };
+        let mut expected = vec![0.0; spans.len() * SPAN as usize];
+        let Packed {
+            x,
+            w,
+            row_bias,
+            query_bias,
+        } = &packed;
+        twin::rescore(
+            &params,
+            &self.tile,
+            x,
+            w,
+            row_bias,
+            query_bias,
+            &spans,
+            &mut expected,
+        );
+        let buffers = [
+            self.stored(x, self.stored)?,
+            self.device.filled("w", w)?,
+            self.device.filled("row bias", row_bias)?,
+            self.device.filled("query bias", query_bias)?,
+            self.device.filled("spans", &spans)?,
+            self.device
+                .filled("scores", &vec![f32::MAX; expected.len()])?,
+        ];
+        let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
+        self.run(
+            variant,
+            &params,
+            &bound,
+            expected.len().div_ceil(variant.threads() as usize),
+        )?;
+        compare(
+            &variant,
+            &self.device.read::<f32>(&buffers[5], expected.len())?,
+            &expected,
+        )
+    }
+
+    /// Two chunks on top of empty lists, the second across row 2^32.
+    fn merge(&mut self) -> Result<(), Trouble> {
+        let Problem {
+            queries,
+            kept,
+            seed,
+            ..
+        } = self.problem;
+        let variant = self.variant(Pass::Merge);
+        let (slots, spans) = (self.slots(), self.some_spans());
+        let fresh = kept.min(slots * SPAN as usize);
+        let chosen: Vec<u32> = (0..queries * fresh).map(|i| (i % fresh) as u32).collect();
+        let slack = vec![[0f32, 0.0, 0.5, 0.0]; queries];
+        let mut held = vec![Entry::EMPTY; queries * kept];
+        let mut missed = vec![LOWEST; queries];
+        for (round, base) in [0u64, (1 << 32) - 40].into_iter().enumerate() {
+            let scores = integers(queries * slots * SPAN as usize, seed + 6 + round as u32);
+            let left: Vec<[f32; 2]> = (0..queries).map(|q| [q as f32 - 9.0, -8.0]).collect();
+            let params = MergeParams {
+                kept: kept as u32,
+                fresh: fresh as u32,
+                slots: slots as u32,
+                queries: queries as u32,
+                first_query: 0,
+                base_low: base as u32,
+                base_high: (base >> 32) as u32,
+            };
+            let buffers = [
+                self.device.filled("held", &held)?,
+                self.device.filled("scores", &scores)?,
+                self.device.filled("spans", &spans)?,
+                self.device.filled("chosen", &chosen)?,
+                self.device.filled("left", &left)?,
+                self.device.filled("slack", &slack)?,
+                self.device.filled("missed", &missed)?,
+                self.device.filled(
+                    "merged",
+                    &vec![
+                        Entry {
+                            score: 9.0,
+                            low: 9,
+                            high: 9
+                        };
+                        held.len()
+                    ],
+                )?,
+            ];
+            let mut merged = vec![Entry::EMPTY; held.len()];
+            twin::merge(
+                &params,
+                &held,
+                &scores,
+                &spans,
+                &chosen,
+                &left,
+                &slack,
+                &mut missed,
+                &mut merged,
+            );
+            let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
+            self.run(variant, &params, &bound, queries)?;
+            compare(
+                &variant,
+                &self.device.read::<Entry>(&buffers[7], merged.len())?,
+                &merged,
+            )?;
+            compare(
+                &variant,
+                &self.device.read::<f32>(&buffers[6], missed.len())?,
+                &missed,
+            )?;
+            held = merged;
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self) -> Result<(), Trouble> {
+        let Problem { rows, columns, .. } = self.problem;
+        let variant = self.variant(Pass::Gather);
+        let packed = self.packed();
+        let wanted: Vec<u32> = [rows - 1, 0, rows / 2].map(|row| row as u32).to_vec();
+        let params = GatherParams {
+            count: wanted.len() as u32,
+            columns: columns as u32,
+            depth: self.depth() as u32,
+        };
+        let mut expected = vec![0.0; wanted.len() * columns];
+        twin::gather(&params, &self.tile, &packed.x, &wanted, &mut expected);
+        let x = self.stored(&packed.x, self.stored)?;
+        let list = self.device.filled("rows", &wanted)?;
+        let gathered = self
+            .device
+            .filled("gathered", &vec![f32::MAX; expected.len()])?;
+        self.run(
+            variant,
+            &params,
+            &[&x, &list, &gathered],
+            expected.len().div_ceil(variant.threads() as usize),
+        )?;
+        compare(
+            &variant,
+            &self.device.read::<f32>(&gathered, expected.len())?,
+            &expected,
+        )
+    }
+}

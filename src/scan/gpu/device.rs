@@ -1,0 +1,485 @@
+//! One open device: buffers, dispatches, waiting, and what can go wrong with them.
+//!
+//! wgpu panics on errors that nobody catches, reports a lost device once and then does nothing, silently, forever.
+//! So every allocation runs in its own error scopes, every group of commands in a validation scope, and after every
+//! wait the `lost` flag is read. Trouble is sorted into what the engine can do about it: [`Trouble`].
+
+use super::adapters::Adapter;
+use super::cache::Cached;
+use super::faults::Faults;
+use super::pipeline::{Pass, Variant};
+use crate::error::Error;
+use bytemuck::Pod;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wgpu::util::DeviceExt;
+use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Features};
+
+/// How long a command may take before the device counts as hung. A submission is cut to fractions of a second.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a submission should take: systems reset a device that is busy for two seconds, and an interrupt waits for it.
+pub const SUBMISSION: Duration = Duration::from_millis(50);
+
+/// Operations of the first submission, before the device's speed is known: 0.1 s at a software device's speed.
+const FIRST_PACE: f64 = 3e8;
+
+/// Why work on a device ended.
+#[derive(Debug)]
+pub enum Trouble {
+    /// The device is gone: unplugged, reset by the system, or hung.
+    Lost(String),
+    /// An allocation failed; the device still works.
+    OutOfMemory(String),
+    /// wgpu refused a command or a shader: our mistake, or the driver's.
+    Bug(String),
+    /// Not the device's trouble: rows that cannot be read, an interrupt.
+    Host(Error),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Trouble::Host(error)
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Lost(what) => write!(f, "the device was lost: {what}"),
+            Trouble::OutOfMemory(what) => write!(f, "the device is out of memory: {what}"),
+            Trouble::Bug(what) => write!(f, "a bug in hullscope or in the driver: {what}"),
+            Trouble::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+/// An open device with its compiled passes.
+pub struct Device {
+    raw: wgpu::Device,
+    queue: wgpu::Queue,
+    pub limits: wgpu::Limits,
+    pub features: Features,
+    /// Why the device was lost, once it was.
+    lost: Arc<Mutex<Option<String>>>,
+    /// What escaped every scope: a bug, kept for the next wait.
+    stray: Arc<Mutex<Option<String>>>,
+    pipelines: HashMap<Variant, ComputePipeline>,
+    cache: Cached,
+    pub(super) faults: Faults,
+    /// Floating-point operations of one submission, steered towards [`SUBMISSION`].
+    pub pace: f64,
+}
+
+/// A copy on its way back.
+pub struct Landing {
+    buffer: Buffer,
+    bytes: u64,
+    index: wgpu::SubmissionIndex,
+}
+
+/// The features that the engine uses where they exist.
+pub fn wanted(adapter: &wgpu::Adapter) -> Features {
+    let mut wanted = Features::SHADER_F16 | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
+    if has_matrix_unit(adapter) {
+        wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    }
+    adapter.features() & wanted
+}
+
+/// Whether the adapter multiplies 16 x 16 matrices of f16 into f32 with subgroups of 32, which the shader is written
+/// for. `HULLSCOPE_NO_COOP` switches it off: some drivers crash on it.
+pub fn has_matrix_unit(adapter: &wgpu::Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16;
+    let info = adapter.get_info();
+    std::env::var_os("HULLSCOPE_NO_COOP").is_none()
+        && adapter.features().contains(needed)
+        && (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
+        && adapter.cooperative_matrix_properties().iter().any(|found| {
+            (found.m_size, found.n_size, found.k_size) == (16, 16, 16)
+                && (found.ab_type, found.cr_type) == (F16, F32)
+        })
+}
+
+impl Device {
+    /// Open the adapter with all its limits and the features of [`wanted`].
+    pub fn open(adapter: &Adapter, faults: Faults) -> Result<Self, Trouble> {
+        let features = wanted(&adapter.handle);
+        let experimental = if features.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+            // SAFETY: the feature is experimental in that its interface may change and its validation has gaps; the one
+            // shader that uses it loads and stores 16 x 16 blocks of buffers that are padded to whole panels.
+            unsafe { wgpu::ExperimentalFeatures::enabled() }
+        } else {
+            wgpu::ExperimentalFeatures::disabled()
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("hullscope"),
+            required_features: features,
+            required_limits: adapter.handle.limits(),
+            experimental_features: experimental,
+            // A few large buffers, made once.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            trace: wgpu::Trace::Off,
+        };
+        let (raw, queue) = pollster::block_on(adapter.handle.request_device(&descriptor))
+            .map_err(|error| Trouble::Lost(error.to_string()))?;
+        let cache = Cached::open(&raw, &adapter.handle, features);
+        Ok(Self::with(raw, queue, cache, faults))
+    }
+
+    /// A device that somebody else opened: tests validate shaders on one that runs nothing.
+    #[doc(hidden)]
+    pub fn wrap(raw: wgpu::Device, queue: wgpu::Queue) -> Self {
+        Self::with(raw, queue, Cached::none(), Faults::default())
+    }
+
+    fn with(raw: wgpu::Device, queue: wgpu::Queue, cache: Cached, faults: Faults) -> Self {
+        let lost = Arc::new(Mutex::new(None));
+        let stray = Arc::new(Mutex::new(None));
+        let flag = Arc::clone(&lost);
+        raw.set_device_lost_callback(move |reason, message| {
+            set(&flag, format!("{reason:?} {message}"));
+        });
+        let flag = Arc::clone(&stray);
+        raw.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            set(&flag, error.to_string())
+        }));
+        Device {
+            limits: raw.limits(),
+            features: raw.features(),
+            raw,
+            queue,
+            lost,
+            stray,
+            pipelines: HashMap::new(),
+            cache,
+            faults,
+            pace: FIRST_PACE,
+        }
+    }
+
+    /// Whether the device was lost.
+    pub fn is_lost(&self) -> bool {
+        get(&self.lost).is_some()
+    }
+
+    /// Largest buffer that one pass can see, in bytes.
+    pub fn largest_binding(&self) -> u64 {
+        self.limits
+            .max_storage_buffer_binding_size
+            .min(self.limits.max_buffer_size)
+    }
+
+    /// A storage buffer. Its contents are zero.
+    pub fn buffer(&mut self, label: &str, bytes: u64) -> Result<Buffer, Trouble> {
+        let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+        self.allocate(label, bytes, usage)
+    }
+
+    /// A storage buffer with contents.
+    pub fn filled<T: Pod>(&mut self, label: &str, contents: &[T]) -> Result<Buffer, Trouble> {
+        let bytes: &[u8] = bytemuck::cast_slice(contents);
+        let buffer = self.buffer(label, bytes.len().max(4) as u64)?;
+        self.write(&buffer, bytes);
+        Ok(buffer)
+    }
+
+    /// A buffer for any use; refused rather than fatal when there is no memory for it.
+    pub fn allocate(
+        &mut self,
+        label: &str,
+        bytes: u64,
+        usage: BufferUsages,
+    ) -> Result<Buffer, Trouble> {
+        if self.faults.allocation_fails() {
+            return Err(Trouble::OutOfMemory(format!(
+                "{label}, {bytes} bytes (planted)"
+            )));
+        }
+        let bytes = bytes.max(4).next_multiple_of(4);
+        if bytes > self.limits.max_buffer_size {
+            return Err(Trouble::OutOfMemory(format!(
+                "{label}, {bytes} bytes, is above the limit of {} for one buffer",
+                self.limits.max_buffer_size
+            )));
+        }
+        let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
+        let buffer = self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        });
+        let invalid = pollster::block_on(validation.pop());
+        let refused = pollster::block_on(memory.pop());
+        if let Some(error) = refused {
+            return Err(Trouble::OutOfMemory(format!(
+                "{label}, {bytes} bytes: {error}"
+            )));
+        }
+        if let Some(error) = invalid {
+            return Err(self.bug(label, &error));
+        }
+        self.check()?;
+        Ok(buffer)
+    }
+
+    /// Copy into a buffer before the next submission runs.
+    pub fn write(&self, buffer: &Buffer, bytes: &[u8]) {
+        self.queue.write_buffer(buffer, 0, bytes);
+    }
+
+    /// Run `work` and turn what wgpu refuses in it into [`Trouble::Bug`], named by `label`.
+    pub fn guarded<T>(
+        &mut self,
+        label: &str,
+        work: impl FnOnce(&mut Self) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let scope = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
+        let done = work(self);
+        let invalid = pollster::block_on(scope.pop());
+        match invalid {
+            Some(error) => Err(self.bug(label, &error)),
+            None => done,
+        }
+    }
+
+    /// A refused command on a lost device is the loss's fault.
+    fn bug(&self, label: &str, error: &wgpu::Error) -> Trouble {
+        match get(&self.lost) {
+            Some(reason) => Trouble::Lost(reason),
+            None => Trouble::Bug(format!("{label}: {error}")),
+        }
+    }
+
+    /// What happened behind our back.
+    pub fn check(&self) -> Result<(), Trouble> {
+        if let Some(reason) = get(&self.lost) {
+            return Err(Trouble::Lost(reason));
+        }
+        match get(&self.stray) {
+            Some(error) => Err(Trouble::Bug(error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Start recording commands.
+    pub fn record(&self) -> CommandEncoder {
+        self.raw
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    /// The compiled pass; compiled on first use.
+    pub fn pipeline(&mut self, variant: Variant) -> Result<ComputePipeline, Trouble> {
+        if let Some(pipeline) = self.pipelines.get(&variant) {
+            return Ok(pipeline.clone());
+        }
+        let available = self.limits.max_compute_workgroup_storage_size;
+        if variant.workgroup_bytes() > available
+            || variant.threads() > self.limits.max_compute_invocations_per_workgroup
+        {
+            return Err(Trouble::Bug(format!(
+                "{} needs {} bytes of workgroup memory and {} threads; the device has {available} and {}",
+                variant.label(),
+                variant.workgroup_bytes(),
+                variant.threads(),
+                self.limits.max_compute_invocations_per_workgroup
+            )));
+        }
+        let label = variant.label();
+        let pipeline = self.guarded(&label, |device| Ok(device.compile(&variant, &label)))?;
+        self.pipelines.insert(variant, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn compile(&self, variant: &Variant, label: &str) -> ComputePipeline {
+        let module = wgpu::ShaderModuleDescriptor {
+            label: Some(label),
+            source: wgpu::ShaderSource::Wgsl(variant.wgsl().into()),
+        };
+        // SAFETY: without run-time checks an index out of bounds would be undefined behaviour. Every index of the shaders
+        // stays inside its buffer by their packing: panels and tiles are padded to whole ones, and the passes over rows,
+        // queries and items compare with their counts first. The twins index the same buffers with checks in the tests.
+        // Loops end because their bounds are the counts in `Params`, of at most 32 bits.
+        let module = unsafe {
+            self.raw
+                .create_shader_module_trusted(module, wgpu::ShaderRuntimeChecks::unchecked())
+        };
+        self.raw
+            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(label),
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions {
+                    zero_initialize_workgroup_memory: false,
+                    ..Default::default()
+                },
+                cache: self.cache.handle(),
+            })
+    }
+
+    /// Record one pass: `Params` at binding 0, buffers from binding 1 on, and at least `groups` workgroups.
+    pub fn dispatch<P: Pod>(
+        &mut self,
+        encoder: &mut CommandEncoder,
+        variant: Variant,
+        params: &P,
+        buffers: &[&Buffer],
+        groups: u64,
+    ) -> Result<(), Trouble> {
+        let pipeline = self.pipeline(variant)?;
+        let uniform = self
+            .raw
+            .create_buffer_init(&wgpu::util::BufferInitDescriptor {
+                label: Some(variant.pass.name()),
+                contents: bytemuck::bytes_of(params),
+                usage: BufferUsages::UNIFORM,
+            });
+        let entries: Vec<_> = std::iter::once(&uniform)
+            .chain(buffers.iter().copied())
+            .enumerate()
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding: binding as u32,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let bindings = self.raw.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(variant.pass.name()),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some(variant.pass.name()),
+            timestamp_writes: None,
+        });
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        // Shaders number their groups x + y * width.
+        let most = u64::from(self.limits.max_compute_workgroups_per_dimension);
+        let rows = groups.div_ceil(most);
+        pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
+        Ok(())
+    }
+
+    /// Hand the commands to the device.
+    pub fn submit(&mut self, encoder: CommandEncoder) -> Result<wgpu::SubmissionIndex, Trouble> {
+        let index = self.queue.submit([encoder.finish()]);
+        if self.faults.device_is_lost() {
+            self.raw.destroy();
+        }
+        self.check()?;
+        Ok(index)
+    }
+
+    /// Wait until a submission is done.
+    pub fn wait(&self, index: wgpu::SubmissionIndex) -> Result<(), Trouble> {
+        let waited = self.raw.poll(wgpu::PollType::Wait {
+            submission_index: Some(index),
+            timeout: Some(PATIENCE),
+        });
+        self.check()?;
+        waited
+            .map(|_| ())
+            .map_err(|error| Trouble::Lost(format!("no answer within {PATIENCE:?}: {error}")))
+    }
+
+    /// Map a buffer whose last use was submission `after` (none: never used).
+    pub fn map(
+        &self,
+        buffer: &Buffer,
+        mode: wgpu::MapMode,
+        after: Option<wgpu::SubmissionIndex>,
+    ) -> Result<(), Trouble> {
+        let outcome = Arc::new(Mutex::new(None));
+        let slot = Arc::clone(&outcome);
+        let done = move |result: Result<(), wgpu::BufferAsyncError>| {
+            set(&slot, result.map_err(|error| error.to_string()));
+        };
+        buffer.slice(..).map_async(mode, done);
+        // Waiting for a later submission than the last use would stall the queue.
+        let polled = self.raw.poll(match after {
+            Some(index) => wgpu::PollType::Wait {
+                submission_index: Some(index),
+                timeout: Some(PATIENCE),
+            },
+            None => wgpu::PollType::Poll,
+        });
+        self.check()?;
+        match get(&outcome) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => Err(Trouble::Lost(format!(
+                "a buffer could not be mapped: {error}"
+            ))),
+            None => Err(Trouble::Lost(format!(
+                "no answer within {PATIENCE:?}: {polled:?}"
+            ))),
+        }
+    }
+
+    /// Start copying the first `count` elements of a buffer back.
+    pub fn copy_back(
+        &mut self,
+        buffer: &Buffer,
+        count: usize,
+        size: usize,
+    ) -> Result<Landing, Trouble> {
+        let bytes = (count * size) as u64;
+        let usage = BufferUsages::MAP_READ | BufferUsages::COPY_DST;
+        let landing = self.allocate("read-back", bytes, usage)?;
+        let mut encoder = self.record();
+        encoder.copy_buffer_to_buffer(buffer, 0, &landing, 0, Some(bytes.next_multiple_of(4)));
+        let index = self.submit(encoder)?;
+        Ok(Landing {
+            buffer: landing,
+            bytes,
+            index,
+        })
+    }
+
+    /// Wait for a copy and take it.
+    pub fn fetch<T: Pod>(&self, landing: Landing) -> Result<Vec<T>, Trouble> {
+        self.map(&landing.buffer, wgpu::MapMode::Read, Some(landing.index))?;
+        let view = landing.buffer.slice(..landing.bytes).get_mapped_range();
+        let view =
+            view.map_err(|error| Trouble::Lost(format!("a mapped buffer is not there: {error}")))?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
+    }
+
+    /// Copy the first `count` elements of a buffer back.
+    pub fn read<T: Pod>(&mut self, buffer: &Buffer, count: usize) -> Result<Vec<T>, Trouble> {
+        let landing = self.copy_back(buffer, count, size_of::<T>())?;
+        self.fetch(landing)
+    }
+
+    /// Keep compiled passes for the next run.
+    pub fn save_cache(&self) {
+        self.cache.save();
+    }
+
+    /// Whether the driver can multiply 16 x 16 matrices of f16 and this device was opened for it.
+    pub fn has_matrix_unit(&self) -> bool {
+        self.features
+            .contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16)
+    }
+
+    /// Whether a variant can run here at all.
+    pub fn fits(&self, variant: &Variant) -> bool {
+        let half = variant.stored == super::tile::Stored::F16 || variant.pass == Pass::ScanCoop;
+        variant.workgroup_bytes() <= self.limits.max_compute_workgroup_storage_size
+            && variant.threads() <= self.limits.max_compute_invocations_per_workgroup
+            && (!half || self.features.contains(Features::SHADER_F16))
+            && (variant.pass != Pass::ScanCoop || self.has_matrix_unit())
+    }
+}
+
+fn set<T>(slot: &Mutex<Option<T>>, value: T) {
+    *slot.lock().unwrap_or_else(|held| held.into_inner()) = Some(value);
+}
+
+fn get<T: Clone>(slot: &Mutex<Option<T>>) -> Option<T> {
+    slot.lock().unwrap_or_else(|held| held.into_inner()).clone()
+}

@@ -1,0 +1,269 @@
+//! The adapter as an engine: one device, opened and checked, shared by the scans that it makes.
+
+use super::adapters::Adapter;
+use super::check;
+use super::device::{Device, Trouble};
+use super::pipeline::Pass;
+use super::shape::{self, Room};
+use super::tile::{COOP_TILE, Stored, Tile, padded};
+use super::tune::{self, Tuner};
+use super::{GpuScan, Options, Precision};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::rows::Rows;
+use crate::scan::{CpuScan, Engine, Scan};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Memory of a software adapter that is used without being told: it is the host's own.
+const SOFTWARE_MEMORY: u64 = 1 << 30;
+
+/// How one precision is scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// f16 through the matrix unit.
+    Coop,
+    /// Rows in f16, arithmetic in f32.
+    Half,
+    Single,
+}
+
+impl Stage {
+    /// The element type of its rows.
+    pub fn stored(self) -> Stored {
+        match self {
+            Stage::Single => Stored::F32,
+            Stage::Coop | Stage::Half => Stored::F16,
+        }
+    }
+}
+
+/// The device behind all scans of one engine.
+pub(super) struct Shared {
+    adapter: Adapter,
+    pub options: Options,
+    device: Option<Device>,
+    /// Counts devices: buffers of an earlier one are gone.
+    pub generation: u64,
+    tuner: Tuner,
+    /// Given up: everything runs on the CPU.
+    pub broken: bool,
+    /// Rows of a chunk at most, and memory; halved after failures.
+    pub chunk: usize,
+    pub room: Room,
+    /// The matrix unit passed its check.
+    coop: bool,
+}
+
+impl Shared {
+    /// Precisions to try, in order.
+    pub fn stages(&self) -> Vec<Stage> {
+        let half = self
+            .adapter
+            .handle
+            .features()
+            .contains(wgpu::Features::SHADER_F16);
+        match self.options.precision {
+            Precision::Auto | Precision::F16 if self.coop => vec![Stage::Coop, Stage::Single],
+            Precision::F16 if half => vec![Stage::Half, Stage::Single],
+            _ => vec![Stage::Single],
+        }
+    }
+
+    /// The device; opened again if the last one was lost.
+    pub fn device(&mut self) -> std::result::Result<(&mut Device, &mut Tuner), Trouble> {
+        if self.device.is_none() {
+            let device = Device::open(&self.adapter, self.options.faults.clone())?;
+            self.generation += 1;
+            self.device = Some(device);
+        }
+        match &mut self.device {
+            Some(device) => Ok((device, &mut self.tuner)),
+            None => Err(Trouble::Lost("no device".into())),
+        }
+    }
+
+    /// The tile for a stage.
+    pub fn tile(
+        &mut self,
+        stage: Stage,
+        d: usize,
+        count: usize,
+    ) -> std::result::Result<Tile, Trouble> {
+        match (stage, self.options.tile) {
+            (Stage::Coop, _) => Ok(COOP_TILE),
+            (_, Some(tile)) => Ok(tile),
+            _ => {
+                let (device, tuner) = self.device()?;
+                tuner.tile(device, d, count, stage.stored())
+            }
+        }
+    }
+
+    /// A tile before anything was measured, with the same rows as any other of this engine.
+    fn first_tile(&self) -> Tile {
+        self.options.tile.unwrap_or(self.tuner.plain())
+    }
+
+    /// Make the next attempt smaller: after a failure in chunks of `chunk` rows, of `bytes` in all.
+    pub fn shrink(&mut self, trouble: &Trouble, chunk: usize, bytes: u64) {
+        self.chunk = (chunk / 2).max(1);
+        if matches!(trouble, Trouble::OutOfMemory(_)) {
+            self.room.total = self.room.total.min(2 * bytes) / 2;
+        }
+        if self.device.as_ref().is_none_or(Device::is_lost) {
+            self.device = None;
+        }
+    }
+
+    /// Let the device go for good.
+    pub fn give_up(&mut self) {
+        self.broken = true;
+        self.device = None;
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(device) = &self.device {
+            device.save_cache();
+        }
+    }
+}
+
+/// A graphics adapter that scans.
+pub struct GpuEngine {
+    shared: Arc<Mutex<Shared>>,
+    name: String,
+}
+
+impl GpuEngine {
+    /// Open a device on the adapter and check that it computes right: a known answer, pass by pass.
+    ///
+    /// Errors ([`Error::Usage`]): an adapter that cannot be opened or computes wrongly. Callers that may choose go on
+    /// with the CPU and say so.
+    pub fn open(adapter: &Adapter, options: Options, control: &Control) -> Result<Self> {
+        control.check()?;
+        let info = adapter.handle.get_info();
+        let unusable = |trouble: Trouble| match trouble {
+            Trouble::Host(error) => error,
+            other => Error::Usage(format!(
+                "the adapter {} ({} {}) cannot be used: {other}; update its driver, or use --backend cpu",
+                info.name, info.driver, info.driver_info
+            )),
+        };
+        let mut device = Device::open(adapter, options.faults.clone()).map_err(unusable)?;
+        let tuner = Tuner::new(&info);
+        let tile = options.tile.unwrap_or(tuner.plain());
+        trust(&mut device, tile, !options.rolled).map_err(unusable)?;
+        let coop = options.precision != Precision::F32 && trust_matrix_unit(&mut device, control);
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        let room = Room {
+            binding: device.largest_binding(),
+            total: options
+                .memory
+                .unwrap_or(if software { SOFTWARE_MEMORY } else { u64::MAX }),
+        };
+        let shared = Shared {
+            adapter: adapter.clone(),
+            device: Some(device),
+            generation: 0,
+            tuner,
+            broken: false,
+            chunk: options.chunk.unwrap_or(usize::MAX),
+            room,
+            coop,
+            options,
+        };
+        let precision = match shared.stages()[0] {
+            Stage::Coop => "f16 matrix unit, then f32",
+            Stage::Half => "f16, then f32",
+            Stage::Single => "f32",
+        };
+        let name = format!(
+            "gpu, {}, {} {}, {precision}",
+            info.name, info.driver, info.driver_info
+        );
+        Ok(GpuEngine {
+            shared: Arc::new(Mutex::new(shared)),
+            name,
+        })
+    }
+
+    /// Seconds of one matrix product of N x d rows with B directions by the scan's own kernel and nothing after it;
+    /// none if the device is gone.
+    pub fn product_seconds(&self, n: usize, d: usize, count: usize) -> Option<f64> {
+        let mut shared = lock(&self.shared);
+        let tile = shared.tile(Stage::Single, d, count).ok()?;
+        let (device, _) = shared.device().ok()?;
+        let seconds = tune::measure(device, tile, Stored::F32, padded(d), count).ok()?;
+        let flop = 2.0 * n as f64 * d as f64 * count as f64;
+        Some(seconds * flop / tune::FLOP)
+    }
+}
+
+/// All passes that f32 needs, on a known answer.
+fn trust(device: &mut Device, tile: Tile, unrolled: bool) -> std::result::Result<(), Trouble> {
+    for pass in Pass::ALL.into_iter().filter(|pass| *pass != Pass::ScanCoop) {
+        check::pass(device, pass, tile, Stored::F32, unrolled, check::KNOWN)?;
+    }
+    Ok(())
+}
+
+/// Whether the matrix unit is there and right; if it is there and wrong, say so and do without.
+fn trust_matrix_unit(device: &mut Device, control: &Control) -> bool {
+    if !device.has_matrix_unit() {
+        return false;
+    }
+    let checked = check::pass(
+        device,
+        Pass::ScanCoop,
+        COOP_TILE,
+        Stored::F16,
+        true,
+        check::KNOWN,
+    );
+    if let Err(trouble) = &checked {
+        control.warn(format!("the matrix unit is not used: {trouble}"));
+    }
+    checked.is_ok()
+}
+
+impl Engine for GpuEngine {
+    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
+        let shared = lock(&self.shared);
+        let (tile, room) = (shared.first_tile(), shared.room);
+        let (n, d) = (rows.len(), rows.dim());
+        let least = shape::least(d, &tile, Stored::F32);
+        if let Some(memory) = shared.options.memory
+            && memory < least
+        {
+            return Err(Error::Usage(format!(
+                "--gpu-memory is {memory} bytes; one tile of {d} columns needs {least}: give it at least {} MiB",
+                least.div_ceil(1 << 20)
+            )));
+        }
+        if shape::rows(n, d, &tile, Stored::F32, room, usize::MAX).is_none() {
+            control.warn(format!(
+                "{}: {d} columns are more than the adapter can bind ({} bytes); the CPU scans this set",
+                rows.name(),
+                room.binding
+            ));
+            return Ok(Box::new(CpuScan::new(rows, control)?));
+        }
+        drop(shared);
+        Ok(Box::new(GpuScan::new(
+            Arc::clone(&self.shared),
+            rows,
+            control,
+        )?))
+    }
+
+    fn describe(&self) -> String {
+        self.name.clone()
+    }
+}
+
+/// The device's owner; a panic elsewhere leaves it usable.
+pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(|held| held.into_inner())
+}

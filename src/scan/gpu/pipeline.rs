@@ -1,0 +1,215 @@
+//! Shader text to pipeline: the prelude, the unrolled template, the module.
+//!
+//! Each file in `shaders/` is valid WGSL after its prelude and is read as it stands. naga unrolls no loop, and a loop
+//! over registers in a private array that is not unrolled costs most of the speed; so loops marked `// unroll`
+//! are written out here before the text is compiled. Both forms go through the same tests.
+
+use super::tile::{COOP_THREADS, MERGE_THREADS, PASS_THREADS, Stored, Tile};
+
+/// One WGSL pass: `shaders/NAME.wgsl`, its twin `super::twin::NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pass {
+    Pack,
+    Norms,
+    Scan,
+    ScanCoop,
+    Select,
+    Rescore,
+    Merge,
+    Gather,
+}
+
+impl Pass {
+    /// Every pass.
+    pub const ALL: [Pass; 8] = [
+        Pass::Pack,
+        Pass::Norms,
+        Pass::Scan,
+        Pass::ScanCoop,
+        Pass::Select,
+        Pass::Rescore,
+        Pass::Merge,
+        Pass::Gather,
+    ];
+
+    /// The name of the file and of the twin.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Pass::Pack => "pack",
+            Pass::Norms => "norms",
+            Pass::Scan => "scan",
+            Pass::ScanCoop => "scan_coop",
+            Pass::Select => "select",
+            Pass::Rescore => "rescore",
+            Pass::Merge => "merge",
+            Pass::Gather => "gather",
+        }
+    }
+
+    /// The template, as in the file.
+    pub const fn template(self) -> &'static str {
+        match self {
+            Pass::Pack => include_str!("../../../shaders/pack.wgsl"),
+            Pass::Norms => include_str!("../../../shaders/norms.wgsl"),
+            Pass::Scan => include_str!("../../../shaders/scan.wgsl"),
+            Pass::ScanCoop => include_str!("../../../shaders/scan_coop.wgsl"),
+            Pass::Select => include_str!("../../../shaders/select.wgsl"),
+            Pass::Rescore => include_str!("../../../shaders/rescore.wgsl"),
+            Pass::Merge => include_str!("../../../shaders/merge.wgsl"),
+            Pass::Gather => include_str!("../../../shaders/gather.wgsl"),
+        }
+    }
+}
+
+/// A pass compiled for one tile and element type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Variant {
+    pub pass: Pass,
+    pub tile: Tile,
+    pub stored: Stored,
+    /// Vectors of a panel, for [`Pass::Pack`].
+    pub width: u32,
+    pub unrolled: bool,
+}
+
+impl Variant {
+    /// Threads of a workgroup.
+    pub const fn threads(&self) -> u32 {
+        match self.pass {
+            Pass::Scan => self.tile.threads(),
+            Pass::ScanCoop => COOP_THREADS,
+            Pass::Merge => MERGE_THREADS,
+            _ => PASS_THREADS,
+        }
+    }
+
+    /// Bytes of workgroup memory, which wgpu does not check.
+    pub const fn workgroup_bytes(&self) -> u32 {
+        match self.pass {
+            Pass::Scan => self.tile.workgroup_bytes(),
+            Pass::ScanCoop => 4 * 64 * 16 * 4,
+            Pass::Norms => PASS_THREADS * 4,
+            Pass::Select => (256 + 2 * PASS_THREADS + 8) * 4,
+            _ => 0,
+        }
+    }
+
+    /// The text that is compiled.
+    pub fn wgsl(&self) -> String {
+        let prelude = self.tile.prelude(self.pass, self.stored, self.width);
+        let template = self.pass.template();
+        let body = if self.unrolled {
+            unroll(template, &self.tile.constants(self.width))
+        } else {
+            template.into()
+        };
+        format!("{prelude}\n{body}")
+    }
+
+    /// For messages: `scan 128x128x8/8x8 f32`.
+    pub fn label(&self) -> String {
+        let Tile {
+            rows,
+            queries,
+            depth,
+            row_lane,
+            query_lane,
+        } = self.tile;
+        let (pass, stored) = (self.pass.name(), self.stored.wgsl());
+        format!("{pass} {rows}x{queries}x{depth}/{row_lane}x{query_lane} {stored}")
+    }
+}
+
+/// What marks a loop `for (var NAME = 0u; NAME < BOUND; NAME++) {` to be written out.
+const MARK: &str = "// unroll";
+
+/// Write out every marked loop, inner ones too. BOUND is a constant's name or a number.
+pub fn unroll(text: &str, constants: &[(&str, u32)]) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out = String::new();
+    write_out(&lines, constants, &mut out);
+    out
+}
+
+fn write_out(lines: &[&str], constants: &[(&str, u32)], out: &mut String) {
+    let mut at = 0;
+    while at < lines.len() {
+        let line = lines[at];
+        let Some((name, bound)) = marked(line, constants) else {
+            out.push_str(line);
+            out.push('\n');
+            at += 1;
+            continue;
+        };
+        let indent = line.len() - line.trim_start().len();
+        // Loops are indented, so the brace that closes one stands alone in its column.
+        let close = |line: &&str| line.trim_end().len() == indent + 1 && line.ends_with('}');
+        let length = lines[at..]
+            .iter()
+            .position(close)
+            .unwrap_or(lines.len() - at - 1);
+        let mut body = String::new();
+        write_out(&lines[at + 1..at + length], constants, &mut body);
+        for value in 0..bound {
+            let _ = std::fmt::Write::write_fmt(out, format_args!("{:indent$}{{\n", ""));
+            out.push_str(&replace_word(&body, name, &format!("{value}u")));
+            let _ = std::fmt::Write::write_fmt(out, format_args!("{:indent$}}}\n", ""));
+        }
+        at += length + 1;
+    }
+}
+
+/// The loop variable and the number of rounds of a marked line.
+fn marked<'t>(line: &'t str, constants: &[(&str, u32)]) -> Option<(&'t str, u32)> {
+    let inner = line.trim().strip_suffix(MARK)?.trim_end();
+    let inner = inner.strip_prefix("for (var ")?;
+    let (name, rest) = inner.split_once(" = 0u; ")?;
+    let rest = rest.strip_prefix(name)?.strip_prefix(" < ")?;
+    let (bound, _) = rest.split_once(';')?;
+    let number = bound
+        .strip_suffix('u')
+        .and_then(|digits| digits.parse().ok());
+    let named = || Some(constants.iter().find(|(known, _)| *known == bound)?.1);
+    Some((name, number.or_else(named)?))
+}
+
+/// Replace whole words.
+fn replace_word(text: &str, word: &str, by: &str) -> String {
+    let part_of_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(found) = rest.find(word) {
+        let (before, from) = rest.split_at(found);
+        let after = &from[word.len()..];
+        out.push_str(before);
+        let whole = !part_of_word(before.chars().next_back().or(out.chars().next_back()))
+            && !part_of_word(after.chars().next());
+        out.push_str(if whole { by } else { word });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marked_loops_are_written_out_and_others_stay() {
+        let text = "for (var i = 0u; i < N; i++) { // unroll\n    a[i] = in_i;\n}\nfor (var k = 0u; k < n; k++) {\n}\n";
+        let out = unroll(text, &[("N", 2)]);
+        assert_eq!(
+            out,
+            "{\n    a[0u] = in_i;\n}\n{\n    a[1u] = in_i;\n}\nfor (var k = 0u; k < n; k++) {\n}\n"
+        );
+    }
+
+    #[test]
+    fn inner_loops_are_written_out_too() {
+        let text = "    for (var i = 0u; i < 2u; i++) { // unroll\n        for (var j = 0u; j < 3u; j++) { // unroll\n            s += i * 3u + j;\n        }\n    }\n";
+        let out = unroll(text, &[]);
+        assert_eq!(out.matches("s +=").count(), 6);
+        assert!(out.contains("s += 1u * 3u + 2u;") && !out.contains("for"));
+    }
+}

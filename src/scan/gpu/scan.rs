@@ -1,0 +1,488 @@
+//! One reference set on the GPU: precisions in turn, recovery from a failing device, the CPU as the last resort.
+
+use super::batch::{Directions, Group, Lists};
+use super::device::Trouble;
+use super::engine::{Shared, Stage, lock};
+use super::finish::{Answer, Found, finish};
+use super::shape::{self, KEPT, RowCut};
+use super::store::{Source, Store};
+use super::tile::Stored;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::rows::Rows;
+use crate::scan::rounding::{DIRECTION_SCALE, DeviceError, U32, gamma};
+use crate::scan::{Batch, Frame, Hits, Scan, cpu};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Failures of the device in one call before the CPU takes over.
+const ATTEMPTS: usize = 6;
+
+/// Directions that f16 must have been tried on before it is given up, if it failed on more than half.
+const ENOUGH: usize = 256;
+
+/// Products of lengths beyond which f32 may overflow on a device.
+const LARGEST: f64 = 1e36;
+
+/// Rows on the device, and which device and cut they belong to.
+struct Held {
+    store: Store,
+    generation: u64,
+    tile_rows: u32,
+    cut: RowCut,
+}
+
+/// What one set has on the device, and how f16 fared.
+#[derive(Default)]
+struct State {
+    held: HashMap<Stored, Held>,
+    /// Rows of a chunk in the last cut.
+    chunk: usize,
+    tried: usize,
+    failed: usize,
+}
+
+/// The scan of one reference set on a graphics adapter.
+pub struct GpuScan<'a> {
+    shared: Arc<Mutex<Shared>>,
+    rows: &'a dyn Rows,
+    frame: Frame,
+    state: Mutex<State>,
+}
+
+/// Directions in the device's units.
+struct Scaled {
+    vectors: Vec<f32>,
+    bias: Vec<f32>,
+    slack: Vec<[f32; 4]>,
+    /// What a score of each direction is multiplied by on the device.
+    factors: Vec<f64>,
+}
+
+/// Why the device did not answer.
+enum GaveUp {
+    Host(Error),
+    Device(String),
+}
+
+impl<'a> GpuScan<'a> {
+    pub(super) fn new(
+        shared: Arc<Mutex<Shared>>,
+        rows: &'a dyn Rows,
+        control: &Control,
+    ) -> Result<Self> {
+        let frame = Frame::survey(rows, control)?;
+        Ok(GpuScan {
+            shared,
+            rows,
+            frame,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Every direction through the precisions, and what is left through the CPU.
+    fn ladder(
+        &self,
+        shared: &mut Shared,
+        state: &mut State,
+        batch: &Batch<'_>,
+        control: &Control,
+    ) -> std::result::Result<Vec<Answer>, GaveUp> {
+        let k = batch.k.min(self.rows.len());
+        let mut answers: Vec<Answer> = vec![None; batch.bias.len()];
+        for stage in shared.stages() {
+            let open: Vec<usize> = (0..answers.len())
+                .filter(|&b| answers[b].is_none())
+                .collect();
+            let hopeless = state.tried >= ENOUGH && 2 * state.failed > state.tried;
+            if open.is_empty() || (stage != Stage::Single && hopeless) {
+                continue;
+            }
+            let (directions, bias) = self.subset(batch, &open);
+            let part = Batch {
+                directions: &directions,
+                bias: &bias,
+                k,
+            };
+            let found = self.stage(shared, state, stage, &part, control)?;
+            if stage != Stage::Single {
+                state.tried += found.len();
+                state.failed += found.iter().filter(|answer| answer.is_none()).count();
+            }
+            for (b, answer) in open.into_iter().zip(found) {
+                answers[b] = answer;
+            }
+        }
+        Ok(answers)
+    }
+
+    fn subset(&self, batch: &Batch<'_>, which: &[usize]) -> (Vec<f32>, Vec<f32>) {
+        let d = self.dim();
+        let directions = which
+            .iter()
+            .flat_map(|&b| &batch.directions[b * d..(b + 1) * d])
+            .copied()
+            .collect();
+        (directions, which.iter().map(|&b| batch.bias[b]).collect())
+    }
+
+    /// One precision: lists from the device, group by group, then answers.
+    fn stage(
+        &self,
+        shared: &mut Shared,
+        state: &mut State,
+        stage: Stage,
+        batch: &Batch<'_>,
+        control: &Control,
+    ) -> std::result::Result<Vec<Answer>, GaveUp> {
+        let n = self.rows.len();
+        // More rows than wanted, so that the last one wanted is clearly better than what is left out.
+        let extra = if stage == Stage::Single {
+            8
+        } else {
+            16.max(batch.k)
+        };
+        let kept = (batch.k + extra).min(n).min(KEPT);
+        let scaled = self.scale(batch, stage);
+        let mut answers = Vec::new();
+        let mut failures = 0;
+        let mut first = 0;
+        let mut lists: Option<Lists> = None;
+        while first < batch.bias.len() {
+            match self.attempt(
+                shared,
+                state,
+                stage,
+                &scaled,
+                (first, kept),
+                &mut lists,
+                control,
+            ) {
+                Ok(count) => {
+                    let done = lists.take().unwrap_or_else(|| Lists::new(0, kept));
+                    let part = first..first + count;
+                    answers.extend(
+                        self.finish(batch, &scaled, part, &done)
+                            .map_err(GaveUp::Host)?,
+                    );
+                    first += count;
+                }
+                Err(Trouble::Host(error)) => return Err(GaveUp::Host(error)),
+                Err(trouble) => {
+                    failures += 1;
+                    if failures == ATTEMPTS || matches!(trouble, Trouble::Bug(_)) {
+                        return Err(GaveUp::Device(trouble.to_string()));
+                    }
+                    let bytes = n as u64 * shape::row_bytes(self.dim(), stage.stored());
+                    state.held.clear();
+                    shared.shrink(&trouble, state.chunk, bytes);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Directions scaled by powers of two until their largest entry is about [`DIRECTION_SCALE`], with what their
+    /// scores can be off by.
+    fn scale(&self, batch: &Batch<'_>, stage: Stage) -> Scaled {
+        let d = self.dim();
+        let error = match stage {
+            Stage::Coop => DeviceError::coop(d),
+            Stage::Half => DeviceError::f16(d),
+            Stage::Single => DeviceError::f32(d),
+        };
+        let row_factor = f64::from(row_factor(stage.stored()));
+        // Lengths as stored: rounded, and computed on the device in f32.
+        let inflate = 1.0 + gamma(d + 16, 4.0 * U32);
+        let radius = row_factor * self.frame.radius * (1.0 + error.relative);
+        let largest_bias = row_factor * 0.5 * self.frame.euclid_radius.powi(2);
+        let mut scaled = Scaled {
+            vectors: Vec::new(),
+            bias: Vec::new(),
+            slack: Vec::new(),
+            factors: Vec::new(),
+        };
+        for (direction, &c) in batch.directions.chunks_exact(d).zip(batch.bias) {
+            let most = direction.iter().fold(0f32, |most, w| most.max(w.abs()));
+            let factor = if most > 0.0 {
+                (DIRECTION_SCALE.log2() - f64::from(most).log2().floor()).exp2()
+            } else {
+                1.0
+            };
+            scaled
+                .vectors
+                .extend(direction.iter().map(|&w| (f64::from(w) * factor) as f32));
+            let c = f64::from(c) * factor;
+            let norm = length(direction) * factor;
+            let rest =
+                error.bound(0.0, norm, c.abs() * largest_bias) + 1e-15 * error.relative * norm;
+            let row = error.bound(radius, norm, c.abs() * largest_bias);
+            // Rounded up: the slack itself is only f32.
+            let up = |value: f64| (value * inflate * (1.0 + 1e-6)) as f32;
+            scaled
+                .slack
+                .push([up(error.relative * norm), up(rest), up(row), 0.0]);
+            scaled.bias.push(c as f32);
+            scaled.factors.push(factor * row_factor);
+        }
+        scaled
+    }
+
+    /// One group of directions from `first` on, from where `lists` stand; the number of directions done.
+    #[allow(clippy::too_many_arguments)] // what an attempt starts from, and what it leaves behind
+    fn attempt(
+        &self,
+        shared: &mut Shared,
+        state: &mut State,
+        stage: Stage,
+        scaled: &Scaled,
+        (first, kept): (usize, usize),
+        lists: &mut Option<Lists>,
+        control: &Control,
+    ) -> std::result::Result<usize, Trouble> {
+        let (n, d) = (self.rows.len(), self.dim());
+        let open = scaled.bias.len() - first;
+        let tile = shared.tile(stage, d, open)?;
+        let stored = stage.stored();
+        let split = lists.as_ref().map_or(0, |lists| lists.next_row);
+        let source = Source {
+            rows: self.rows,
+            frame: &self.frame,
+            tile,
+            stored,
+            factor: row_factor(stored),
+        };
+        self.hold(shared, state, &source, split, control)?;
+        let Some(held) = state.held.get_mut(&stored) else {
+            return Err(Trouble::Bug("rows that were uploaded are not there".into()));
+        };
+        let cut = shape::batch(open, d, kept, held.cut.chunk.min(n), &tile, shared.room);
+        let count = cut.group.min(open);
+        let lists = lists.get_or_insert_with(|| Lists::new(count, kept));
+        // A smaller cut after a failure must not leave directions of the list behind.
+        let count = lists.missed.len();
+        let range = first..first + count;
+        let directions = Directions {
+            vectors: &scaled.vectors[range.start * d..range.end * d],
+            bias: &scaled.bias[range.clone()],
+            slack: &scaled.slack[range],
+        };
+        let unrolled = !shared.options.rolled;
+        let (device, _) = shared.device()?;
+        device.guarded("scan", |device| {
+            let group = Group {
+                device,
+                source: &source,
+                cut,
+                coop: stage == Stage::Coop,
+                unrolled,
+                control,
+            };
+            group.run(&mut held.store, &directions, lists, held.cut.chunk.min(n))
+        })?;
+        Ok(count)
+    }
+
+    /// Make sure that the rows are on the device, cut as it needs now.
+    fn hold(
+        &self,
+        shared: &mut Shared,
+        state: &mut State,
+        source: &Source<'_>,
+        split: usize,
+        control: &Control,
+    ) -> std::result::Result<(), Trouble> {
+        shared.device()?;
+        let generation = shared.generation;
+        let fits =
+            |held: &Held| held.generation == generation && held.tile_rows == source.tile.rows;
+        if state.held.get(&source.stored).is_some_and(fits) {
+            return Ok(());
+        }
+        state.held.remove(&source.stored);
+        let mut room = shared.room;
+        if !state.held.is_empty() {
+            room.total /= 2;
+        }
+        let cut = shape::rows(
+            self.rows.len(),
+            self.dim(),
+            &source.tile,
+            source.stored,
+            room,
+            shared.chunk,
+        )
+        .ok_or_else(|| Trouble::OutOfMemory("one panel is more than a binding holds".into()))?;
+        // Noted first: a failed upload must know how large its chunks were.
+        state.chunk = cut.chunk;
+        let (device, _) = shared.device()?;
+        let store = device.guarded("upload", |device| {
+            Store::new(device, source, cut.chunk, cut.resident, split, control)
+        })?;
+        state.held.insert(
+            source.stored,
+            Held {
+                store,
+                generation,
+                tile_rows: source.tile.rows,
+                cut,
+            },
+        );
+        Ok(())
+    }
+
+    /// Answers of directions `part` from their lists.
+    fn finish(
+        &self,
+        batch: &Batch<'_>,
+        scaled: &Scaled,
+        part: std::ops::Range<usize>,
+        lists: &Lists,
+    ) -> Result<Vec<Answer>> {
+        let d = self.dim();
+        let found: Vec<Found<'_>> = part
+            .enumerate()
+            .map(|(place, b)| {
+                let direction = &batch.directions[b * d..(b + 1) * d];
+                let missed = f64::from(lists.missed[place]);
+                // The device added value and slack in f32.
+                let rounding = 8.0 * U32 * (missed.abs() + 2.0 * f64::from(scaled.slack[b][2]));
+                Found {
+                    direction,
+                    c: batch.bias[b],
+                    entries: &lists.entries[place * lists.kept..(place + 1) * lists.kept],
+                    missed: (missed + rounding) / scaled.factors[b],
+                    allowed: self.error_bound(length(direction), batch.bias[b]),
+                }
+            })
+            .collect();
+        finish(self.rows, &self.frame, &found, batch.k)
+    }
+
+    /// Whether the device can take this batch: short lists, and no overflow in f32.
+    fn suits(&self, batch: &Batch<'_>) -> bool {
+        let factor = f64::from(row_factor(Stored::F16)) * 2.0 * DIRECTION_SCALE;
+        let radius = self.frame.radius.max(1.0);
+        let fits = |(direction, &c): (&[f32], &f32)| {
+            let most = direction.iter().fold(0f32, |most, w| most.max(w.abs()));
+            let scale = factor / if most > 0.0 { f64::from(most) } else { 1.0 };
+            let bias = scale * f64::from(c).abs() * (1.0 + 0.5 * self.frame.euclid_radius.powi(2));
+            let length = factor * (self.dim() as f64).sqrt() * radius;
+            // A direction so short that scaling it up would overflow is left to the CPU as well.
+            bias < LARGEST
+                && length < LARGEST
+                && (most == 0.0 || most > 1e-30)
+                && f64::from(most) < 1e30
+        };
+        batch.k + 8 <= KEPT
+            && batch
+                .directions
+                .chunks_exact(self.dim())
+                .zip(batch.bias)
+                .all(fits)
+    }
+
+    /// Directions without an answer, on the CPU.
+    fn complete(&self, batch: &Batch<'_>, answers: Vec<Answer>, control: &Control) -> Result<Hits> {
+        let k = batch.k.min(self.rows.len());
+        let open: Vec<usize> = (0..answers.len())
+            .filter(|&b| answers[b].is_none())
+            .collect();
+        let (directions, bias) = self.subset(batch, &open);
+        let mut rest = Hits::default();
+        if !open.is_empty() {
+            let part = Batch {
+                directions: &directions,
+                bias: &bias,
+                k,
+            };
+            rest = cpu::scan_batch(self.rows, &self.frame, &part, control)?;
+        }
+        let mut next = 0;
+        let mut hits = Hits {
+            k,
+            scores: Vec::new(),
+            rows: Vec::new(),
+        };
+        for answer in answers {
+            if let Some((scores, rows)) = answer {
+                hits.scores.extend(scores);
+                hits.rows.extend(rows);
+            } else {
+                let (scores, rows) = rest.of(next);
+                hits.scores.extend(scores);
+                hits.rows.extend(rows);
+                next += 1;
+            }
+        }
+        Ok(hits)
+    }
+}
+
+/// Rows stored in f16 are scaled up, away from numbers that a device may flush to zero.
+fn row_factor(stored: Stored) -> f32 {
+    match stored {
+        Stored::F32 => 1.0,
+        Stored::F16 => DIRECTION_SCALE as f32,
+    }
+}
+
+fn length(vector: &[f32]) -> f64 {
+    vector
+        .iter()
+        .map(|&v| f64::from(v).powi(2))
+        .sum::<f64>()
+        .sqrt()
+}
+
+impl Scan for GpuScan<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        let count = batch.bias.len();
+        assert_eq!(
+            batch.directions.len(),
+            count * self.dim(),
+            "directions must be B x d"
+        );
+        let mut shared = lock(&self.shared);
+        if shared.broken || count == 0 || batch.k == 0 || !self.suits(batch) {
+            drop(shared);
+            return cpu::scan_batch(self.rows, &self.frame, batch, control);
+        }
+        let mut state = self.state.lock().unwrap_or_else(|held| held.into_inner());
+        let started = Instant::now();
+        match self.ladder(&mut shared, &mut state, batch, control) {
+            Ok(answers) => {
+                let flop = 2 * (self.rows.len() * self.dim()) as u64 * count as u64;
+                control.scanned(flop, started.elapsed());
+                drop(shared);
+                self.complete(batch, answers, control)
+            }
+            Err(GaveUp::Host(error)) => Err(error),
+            Err(GaveUp::Device(why)) => {
+                shared.give_up();
+                state.held.clear();
+                control.warn(format!(
+                    "the GPU was given up, the CPU does the rest: {why}"
+                ));
+                drop(shared);
+                cpu::scan_batch(self.rows, &self.frame, batch, control)
+            }
+        }
+    }
+
+    /// Twice what f32 on the device can be off by: a stated score is exact but for its last rounding, a row that was
+    /// left out is bounded by the device's own error, and answers that do not meet this are not given.
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        let bias = f64::from(c).abs() * 0.5 * self.frame.euclid_radius.powi(2);
+        2.0 * DeviceError::f32(self.dim()).bound(self.frame.radius, norm, bias)
+    }
+}

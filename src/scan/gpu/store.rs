@@ -1,0 +1,281 @@
+//! Packed rows on the device: uploaded once and kept, or streamed through two buffers.
+//!
+//! Raw rows go through a ring of mapped buffers, piece by piece, and are packed on the device. Copies and passes run in
+//! the order they were submitted, so a buffer may be refilled as soon as the commands that read it were submitted;
+//! only the ring waits, for its own copies.
+
+use super::device::{Device, Trouble};
+use super::pipeline::{Pass, Variant};
+use super::shape::PIECE;
+use super::tile::{NormsParams, PackParams, SPAN, Stored, Tile, padded};
+use crate::control::Control;
+use crate::rows::Rows;
+use crate::scan::{Frame, cpu};
+use wgpu::{Buffer, BufferUsages};
+
+/// Pieces that may be on their way.
+const RING: usize = 4;
+
+/// The rows to store, and how.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    pub rows: &'a dyn Rows,
+    pub frame: &'a Frame,
+    pub tile: Tile,
+    pub stored: Stored,
+    /// A power of two that the stored rows are multiplied by.
+    pub factor: f32,
+}
+
+impl Source<'_> {
+    /// The variant of a pass for these rows.
+    pub fn variant(&self, pass: Pass, unrolled: bool) -> Variant {
+        Variant {
+            pass,
+            tile: self.tile,
+            stored: self.stored,
+            width: self.tile.rows,
+            unrolled,
+        }
+    }
+}
+
+/// Consecutive rows on the device.
+pub struct Chunk {
+    pub first: usize,
+    pub count: usize,
+    /// Panels, biases of all rows of those panels, the largest length of each span.
+    pub x: Buffer,
+    pub bias: Buffer,
+    pub norms: Buffer,
+}
+
+impl Chunk {
+    /// Room for `rows` rows.
+    pub fn new(device: &mut Device, source: &Source<'_>, rows: usize) -> Result<Self, Trouble> {
+        let whole = rows.next_multiple_of(source.tile.rows as usize);
+        let bytes = whole * padded(source.frame.dim()) * source.stored.bytes();
+        Ok(Chunk {
+            first: 0,
+            count: 0,
+            x: device.buffer("rows", bytes as u64)?,
+            bias: device.buffer("row biases", 4 * whole as u64)?,
+            norms: device.buffer("span norms", (4 * whole / SPAN as usize) as u64)?,
+        })
+    }
+
+    /// Spans with at least one row.
+    pub fn spans(&self) -> usize {
+        self.count.div_ceil(SPAN as usize)
+    }
+
+    /// Panels with at least one row.
+    pub fn panels(&self, tile: &Tile) -> usize {
+        self.count.div_ceil(tile.rows as usize)
+    }
+}
+
+/// One buffer of the ring, and the submission that reads it.
+struct Slot {
+    buffer: Buffer,
+    busy: Option<wgpu::SubmissionIndex>,
+}
+
+/// The way of rows onto the device.
+pub struct Uploader {
+    ring: Vec<Slot>,
+    next: usize,
+    /// A piece as it arrives, row-major.
+    raw: Buffer,
+    host: Vec<f32>,
+    piece: usize,
+}
+
+impl Uploader {
+    /// A ring for rows of this source, at most `most` of them at a time.
+    pub fn new(device: &mut Device, source: &Source<'_>, most: usize) -> Result<Self, Trouble> {
+        let (d, panel) = (source.frame.dim(), source.tile.rows as usize);
+        let piece =
+            ((PIECE as usize / 4 / d) / panel * panel).clamp(panel, most.next_multiple_of(panel));
+        let bytes = (piece * d * 4) as u64;
+        let usage = BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC;
+        let ring = (0..RING.min(most.div_ceil(piece) + 1))
+            .map(|_| {
+                Ok(Slot {
+                    buffer: device.allocate("upload", bytes, usage)?,
+                    busy: None,
+                })
+            })
+            .collect::<Result<_, Trouble>>()?;
+        Ok(Uploader {
+            ring,
+            next: 0,
+            raw: device.buffer("raw rows", bytes)?,
+            host: Vec::new(),
+            piece,
+        })
+    }
+
+    /// Fill `chunk` with rows `first .. first + count`.
+    pub fn fill(
+        &mut self,
+        device: &mut Device,
+        source: &Source<'_>,
+        chunk: &mut Chunk,
+        (first, count): (usize, usize),
+        control: &Control,
+    ) -> Result<(), Trouble> {
+        (chunk.first, chunk.count) = (first, count);
+        for start in (0..count).step_by(self.piece) {
+            control.check()?;
+            self.send(device, source, chunk, start, self.piece.min(count - start))?;
+        }
+        // Rows past the end have a bias too; nothing reads it but to throw it away.
+        let factor = f64::from(source.factor);
+        let mut bias: Vec<f32> = source.frame.bias[first..first + count]
+            .iter()
+            .map(|&b| (f64::from(b) * factor) as f32)
+            .collect();
+        bias.resize(count.next_multiple_of(source.tile.rows as usize), 0.0);
+        device.write(&chunk.bias, bytemuck::cast_slice(&bias));
+        let mut encoder = device.record();
+        let params = NormsParams {
+            spans: chunk.spans() as u32,
+            depth: padded(source.frame.dim()) as u32,
+        };
+        let variant = source.variant(Pass::Norms, false);
+        let groups = (chunk.spans() * SPAN as usize).div_ceil(variant.threads() as usize);
+        device.dispatch(
+            &mut encoder,
+            variant,
+            &params,
+            &[&chunk.x, &chunk.norms],
+            groups as u64,
+        )?;
+        device.submit(encoder)?;
+        Ok(())
+    }
+
+    /// Send rows `start .. start + count` of the chunk: decode, copy, pack.
+    fn send(
+        &mut self,
+        device: &mut Device,
+        source: &Source<'_>,
+        chunk: &Chunk,
+        start: usize,
+        count: usize,
+    ) -> Result<(), Trouble> {
+        let d = source.frame.dim();
+        self.host.resize(count * d, 0.0);
+        cpu::framed(
+            source.rows,
+            source.frame,
+            chunk.first + start,
+            source.factor,
+            &mut self.host,
+        )?;
+        let place = self.next;
+        self.next = (place + 1) % self.ring.len();
+        let slot = &mut self.ring[place];
+        device.map(&slot.buffer, wgpu::MapMode::Write, slot.busy.take())?;
+        {
+            let view = slot.buffer.slice(..).get_mapped_range_mut();
+            let mut view = view
+                .map_err(|error| Trouble::Lost(format!("a mapped buffer is not there: {error}")))?;
+            let bytes: &[u8] = bytemuck::cast_slice(&self.host);
+            view.slice(..bytes.len()).copy_from_slice(bytes);
+        }
+        slot.buffer.unmap();
+        let mut encoder = device.record();
+        encoder.copy_buffer_to_buffer(&slot.buffer, 0, &self.raw, 0, Some((count * d * 4) as u64));
+        let panel = source.tile.rows as usize;
+        let params = PackParams {
+            rows: count as u32,
+            columns: d as u32,
+            depth: padded(d) as u32,
+            first_panel: (start / panel) as u32,
+            panels: count.div_ceil(panel) as u32,
+        };
+        let items = u64::from(params.panels) * u64::from(params.depth) * panel as u64;
+        let variant = source.variant(Pass::Pack, false);
+        let groups = items.div_ceil(u64::from(variant.threads()));
+        device.dispatch(
+            &mut encoder,
+            variant,
+            &params,
+            &[&self.raw, &chunk.x],
+            groups,
+        )?;
+        slot.busy = Some(device.submit(encoder)?);
+        Ok(())
+    }
+}
+
+/// The rows of one reference set on one device.
+pub enum Store {
+    /// All of them.
+    Resident(Vec<Chunk>),
+    /// Two chunks in turn, and where each chunk starts and ends.
+    Streamed {
+        slots: [Chunk; 2],
+        parts: Vec<(usize, usize)>,
+        uploader: Uploader,
+    },
+}
+
+/// N rows in chunks; no chunk crosses row `split`, where earlier work ended.
+pub fn parts(n: usize, chunk: usize, split: usize) -> Vec<(usize, usize)> {
+    [(0, split), (split, n)]
+        .into_iter()
+        .flat_map(|(from, to)| {
+            (from..to)
+                .step_by(chunk)
+                .map(move |first| (first, chunk.min(to - first)))
+        })
+        .collect()
+}
+
+impl Store {
+    /// Make room, and if `resident` upload.
+    pub fn new(
+        device: &mut Device,
+        source: &Source<'_>,
+        chunk: usize,
+        resident: bool,
+        split: usize,
+        control: &Control,
+    ) -> Result<Self, Trouble> {
+        let parts = parts(source.rows.len(), chunk, split);
+        let mut uploader = Uploader::new(device, source, chunk.min(source.rows.len()))?;
+        if !resident {
+            let slots = [
+                Chunk::new(device, source, chunk)?,
+                Chunk::new(device, source, chunk)?,
+            ];
+            return Ok(Store::Streamed {
+                slots,
+                parts,
+                uploader,
+            });
+        }
+        let mut chunks = Vec::new();
+        for part in parts {
+            let mut room = Chunk::new(device, source, part.1)?;
+            uploader.fill(device, source, &mut room, part, control)?;
+            chunks.push(room);
+        }
+        Ok(Store::Resident(chunks))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn parts_cover_every_row_once_and_respect_the_split() {
+        assert_eq!(parts(10, 4, 0), [(0, 4), (4, 4), (8, 2)]);
+        assert_eq!(parts(10, 4, 6), [(0, 4), (4, 2), (6, 4)]);
+        assert_eq!(parts(3, 8, 0), [(0, 3)]);
+    }
+}

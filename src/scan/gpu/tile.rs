@@ -1,0 +1,208 @@
+//! The numbers that shaders and host share, each with one owner: the tile, its WGSL prelude, the parameters.
+//!
+//! A shader file holds no number that Rust also needs: it is compiled after [`Tile::prelude`], and states the laws
+//! that the numbers must obey as `const_assert`. The `repr(C)` structs here are the shaders' `Params` and `Entry`; a
+//! test compares their layouts as naga reads them.
+
+use super::pipeline::Pass;
+use bytemuck::{Pod, Zeroable};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+
+/// Rows whose scores share one maximum. A chosen span is scored again row by row, which costs in proportion.
+pub const SPAN: u32 = 32;
+
+/// Threads of a workgroup in every pass but the scans and the merge.
+pub const PASS_THREADS: u32 = 256;
+
+/// Threads that merge the lists of one query.
+pub const MERGE_THREADS: u32 = 64;
+
+/// Threads of the cooperative-matrix scan: four subgroups of 32.
+pub const COOP_THREADS: u32 = 128;
+
+/// Below every score; WGSL has no infinities.
+pub const LOWEST: f32 = -3.4e38;
+
+/// The row number of an empty place, in both halves.
+pub const NONE: u32 = u32::MAX;
+
+/// Columns are padded to a multiple of this, which every slab depth divides.
+pub const DEPTH_STEP: usize = 16;
+
+/// How the scan cuts its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tile {
+    /// Rows and queries of a workgroup.
+    pub rows: u32,
+    pub queries: u32,
+    /// Columns of a slab in workgroup memory.
+    pub depth: u32,
+    /// Rows and queries of a thread.
+    pub row_lane: u32,
+    pub query_lane: u32,
+}
+
+const fn tile(rows: u32, queries: u32, depth: u32, row_lane: u32, query_lane: u32) -> Tile {
+    Tile {
+        rows,
+        queries,
+        depth,
+        row_lane,
+        query_lane,
+    }
+}
+
+/// What autotuning chooses from: large tiles for many queries, narrow ones for few.
+pub const TILES: [Tile; 7] = [
+    tile(128, 128, 8, 8, 8),
+    tile(128, 128, 16, 8, 8),
+    tile(128, 64, 16, 8, 4),
+    tile(128, 64, 8, 8, 8),
+    tile(64, 64, 16, 4, 4),
+    tile(128, 32, 16, 8, 4),
+    tile(64, 32, 16, 4, 4),
+];
+
+/// The tile of the cooperative-matrix scan, which its shader fixes.
+pub const COOP_TILE: Tile = TILES[0];
+
+/// The tile that compiles fast and fits every device: for software adapters.
+pub const PLAIN_TILE: Tile = TILES[6];
+
+impl Tile {
+    /// Threads of a workgroup.
+    pub const fn threads(&self) -> u32 {
+        (self.rows / self.row_lane) * (self.queries / self.query_lane)
+    }
+
+    /// Bytes of workgroup memory: two slabs.
+    pub const fn workgroup_bytes(&self) -> u32 {
+        2 * (self.rows + self.queries) * self.depth * 4
+    }
+
+    /// The constants that shader `pass` is compiled after, by name.
+    pub fn constants(&self, width: u32) -> Vec<(&'static str, u32)> {
+        let threads = self.threads();
+        vec![
+            ("SPAN", SPAN),
+            ("PASS_THREADS", PASS_THREADS),
+            ("MERGE_THREADS", MERGE_THREADS),
+            ("COOP_THREADS", COOP_THREADS),
+            ("NONE", NONE),
+            ("PANEL", self.rows),
+            ("TILE", self.queries),
+            ("DEPTH", self.depth),
+            ("WIDTH", width),
+            ("THREADS", threads),
+            ("ROW_VECS", self.row_lane / 4),
+            ("QUERY_VECS", self.query_lane / 4),
+            ("ROW_GROUPS", self.rows / self.row_lane),
+            ("QUERY_GROUPS", self.queries / self.query_lane),
+            ("X_LOADS", self.depth * self.rows / 4 / threads),
+            ("W_LOADS", self.depth * self.queries / 4 / threads),
+        ]
+    }
+
+    /// WGSL text in front of a shader: its extensions, the element type, the constants.
+    pub fn prelude(&self, pass: Pass, stored: Stored, width: u32) -> String {
+        let mut text = String::new();
+        if stored == Stored::F16 || pass == Pass::ScanCoop {
+            text.push_str("enable f16;\n");
+        }
+        if pass == Pass::ScanCoop {
+            text.push_str("enable wgpu_cooperative_matrix;\n");
+        }
+        let _ = writeln!(text, "alias Stored = {};", stored.wgsl());
+        let _ = writeln!(text, "const LOWEST: f32 = {LOWEST:e};");
+        for (name, value) in self.constants(width) {
+            let _ = writeln!(text, "const {name}: u32 = {value}u;");
+        }
+        text
+    }
+}
+
+/// The element type of packed rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stored {
+    F32,
+    F16,
+}
+
+impl Stored {
+    /// Bytes of one number.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Stored::F32 => 4,
+            Stored::F16 => 2,
+        }
+    }
+
+    /// Its name in WGSL.
+    pub const fn wgsl(self) -> &'static str {
+        match self {
+            Stored::F32 => "f32",
+            Stored::F16 => "f16",
+        }
+    }
+}
+
+/// Columns after padding.
+pub const fn padded(columns: usize) -> usize {
+    columns.next_multiple_of(DEPTH_STEP)
+}
+
+macro_rules! params {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident),* })*) => {
+        $($(#[$doc])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Pod, Zeroable)]
+        pub struct $name { $(pub $field: u32),* }
+
+        impl $name {
+            /// Field names in order, as the shader has them.
+            pub const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        })*
+    };
+}
+
+params! {
+    /// `Params` of `scan.wgsl` and `scan_coop.wgsl`.
+    ScanParams { rows, spans, first_panel, panels, first_tile, tiles, queries, depth }
+    /// `Params` of `pack.wgsl`.
+    PackParams { rows, columns, depth, first_panel, panels }
+    /// `Params` of `norms.wgsl`.
+    NormsParams { spans, depth }
+    /// `Params` of `select.wgsl`.
+    SelectParams { count, wanted, queries, first_query, by_norm, which }
+    /// `Params` of `rescore.wgsl`.
+    RescoreParams { rows, slots, queries, first_query, depth }
+    /// `Params` of `merge.wgsl`.
+    MergeParams { kept, fresh, slots, queries, first_query, base_low, base_high }
+    /// `Params` of `gather.wgsl`.
+    GatherParams { count, columns, depth }
+}
+
+/// `Entry` of `merge.wgsl`: a score and its row in two halves.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+pub struct Entry {
+    pub score: f32,
+    pub low: u32,
+    pub high: u32,
+}
+
+impl Entry {
+    /// An empty place.
+    pub const EMPTY: Entry = Entry {
+        score: LOWEST,
+        low: NONE,
+        high: NONE,
+    };
+
+    /// The row, or none for an empty place.
+    pub fn row(&self) -> Option<u64> {
+        (self.high != NONE).then(|| u64::from(self.high) << 32 | u64::from(self.low))
+    }
+}

@@ -1,0 +1,237 @@
+//! The plain function of each WGSL pass: same name, same buffers in the same order, plain loops.
+//!
+//! Tests run each shader against its function here, so that a wrong answer can be traced to one pass; the functions
+//! are also the shortest statement of what the shaders compute. Packed vectors are panels of `width` vectors, column
+//! by column: element (v, k) of depth D lies at `(v / width * D + k) * width + v % width`.
+
+use super::tile::{
+    Entry, GatherParams, LOWEST, MergeParams, NormsParams, PackParams, RescoreParams, SPAN,
+    ScanParams, SelectParams, Tile,
+};
+use crate::scan::topk::order;
+
+/// Where element (v, k) of packed vectors lies.
+pub fn place(v: usize, k: usize, depth: usize, width: usize) -> usize {
+    (v / width * depth + k) * width + v % width
+}
+
+/// `shaders/pack.wgsl`; `round` is the conversion to the stored type and back.
+pub fn pack(
+    params: &PackParams,
+    width: u32,
+    raw: &[f32],
+    packed: &mut [f32],
+    round: impl Fn(f32) -> f32,
+) {
+    let (columns, depth, width) = (
+        params.columns as usize,
+        params.depth as usize,
+        width as usize,
+    );
+    let first = params.first_panel as usize * width;
+    for v in 0..params.panels as usize * width {
+        for k in 0..depth {
+            let inside = v < params.rows as usize && k < columns;
+            let value = if inside { raw[v * columns + k] } else { 0.0 };
+            packed[place(first + v, k, depth, width)] = round(value);
+        }
+    }
+}
+
+/// `shaders/norms.wgsl`.
+pub fn norms(params: &NormsParams, tile: &Tile, x: &[f32], norms: &mut [f32]) {
+    let (depth, width) = (params.depth as usize, tile.rows as usize);
+    for (span, norm) in norms.iter_mut().enumerate().take(params.spans as usize) {
+        let rows = span * SPAN as usize..(span + 1) * SPAN as usize;
+        let square = |row| {
+            (0..depth)
+                .map(|k| x[place(row, k, depth, width)].powi(2))
+                .sum::<f32>()
+        };
+        *norm = rows.map(square).fold(0.0, f32::max).sqrt();
+    }
+}
+
+/// `<x_r, w_q> + c_q b_r`, summed column by column.
+#[allow(clippy::too_many_arguments)] // the shaders' buffers
+fn score(
+    row: usize,
+    query: usize,
+    depth: usize,
+    tile: &Tile,
+    x: &[f32],
+    w: &[f32],
+    row_bias: &[f32],
+    query_bias: &[f32],
+) -> f32 {
+    let (panel, width) = (tile.rows as usize, tile.queries as usize);
+    let product = (0..depth).fold(0f32, |sum, k| {
+        x[place(row, k, depth, panel)].mul_add(w[place(query, k, depth, width)], sum)
+    });
+    query_bias[query].mul_add(row_bias[row], product)
+}
+
+/// `shaders/scan.wgsl`.
+pub fn scan(
+    params: &ScanParams,
+    tile: &Tile,
+    x: &[f32],
+    w: &[f32],
+    row_bias: &[f32],
+    query_bias: &[f32],
+    maxima: &mut [f32],
+) {
+    let spans_of_panel = tile.rows / SPAN;
+    let spans =
+        params.first_panel * spans_of_panel..(params.first_panel + params.panels) * spans_of_panel;
+    for query in 0..params.queries.min(params.tiles * tile.queries) {
+        let place = (params.first_tile * tile.queries + query) as usize;
+        for span in spans.start..spans.end.min(params.spans) {
+            let rows = span * SPAN..((span + 1) * SPAN).min(params.rows);
+            maxima[(query * params.spans + span) as usize] = rows
+                .map(|row| {
+                    score(
+                        row as usize,
+                        place,
+                        params.depth as usize,
+                        tile,
+                        x,
+                        w,
+                        row_bias,
+                        query_bias,
+                    )
+                })
+                .fold(LOWEST, f32::max);
+        }
+    }
+}
+
+/// `shaders/scan_coop.wgsl`: the same from f16 rows and directions, whatever the order of its sums.
+pub fn scan_coop(
+    params: &ScanParams,
+    tile: &Tile,
+    x: &[f32],
+    w: &[f32],
+    row_bias: &[f32],
+    query_bias: &[f32],
+    maxima: &mut [f32],
+) {
+    scan(params, tile, x, w, row_bias, query_bias, maxima);
+}
+
+/// `shaders/select.wgsl`.
+pub fn select(
+    params: &SelectParams,
+    values: &[f32],
+    norms: &[f32],
+    slack: &[[f32; 4]],
+    chosen: &mut [u32],
+    left: &mut [f32],
+) {
+    let (count, wanted) = (params.count as usize, params.wanted as usize);
+    for query in 0..params.queries as usize {
+        let values = &values[query * count..(query + 1) * count];
+        let mut ranked: Vec<usize> = (0..count).collect();
+        ranked.sort_by(|&a, &b| order((values[a], a), (values[b], b)));
+        let room = slack[params.first_query as usize + query];
+        let bound = |&i: &usize| match params.by_norm {
+            1 => values[i] + room[0].mul_add(norms[i], room[1]),
+            _ => values[i] + room[2],
+        };
+        left[2 * query + params.which as usize] =
+            ranked[wanted..].iter().map(bound).fold(LOWEST, f32::max);
+        ranked.truncate(wanted);
+        ranked.sort_unstable();
+        for (slot, i) in ranked.into_iter().enumerate() {
+            chosen[query * wanted + slot] = i as u32;
+        }
+    }
+}
+
+/// `shaders/rescore.wgsl`.
+#[allow(clippy::too_many_arguments)] // the shader's buffers
+pub fn rescore(
+    params: &RescoreParams,
+    tile: &Tile,
+    x: &[f32],
+    w: &[f32],
+    row_bias: &[f32],
+    query_bias: &[f32],
+    spans: &[u32],
+    scores: &mut [f32],
+) {
+    for item in 0..(params.queries * params.slots * SPAN) as usize {
+        let slot = item / SPAN as usize;
+        let row = spans[slot] as usize * SPAN as usize + item % SPAN as usize;
+        let query = params.first_query as usize + slot / params.slots as usize;
+        scores[item] = if row < params.rows as usize {
+            score(
+                row,
+                query,
+                params.depth as usize,
+                tile,
+                x,
+                w,
+                row_bias,
+                query_bias,
+            )
+        } else {
+            LOWEST
+        };
+    }
+}
+
+/// `shaders/merge.wgsl`.
+#[allow(clippy::too_many_arguments)] // the shader's buffers
+pub fn merge(
+    params: &MergeParams,
+    held: &[Entry],
+    scores: &[f32],
+    spans: &[u32],
+    chosen: &[u32],
+    left: &[[f32; 2]],
+    slack: &[[f32; 4]],
+    missed: &mut [f32],
+    merged: &mut [Entry],
+) {
+    let (kept, slots, span) = (params.kept as usize, params.slots as usize, SPAN as usize);
+    let base = u64::from(params.base_high) << 32 | u64::from(params.base_low);
+    for query in 0..params.queries as usize {
+        let place = params.first_query as usize + query;
+        let mut all = held[place * kept..(place + 1) * kept].to_vec();
+        for &local in &chosen[query * params.fresh as usize..][..params.fresh as usize] {
+            let local = local as usize;
+            let row = base
+                + u64::from(spans[query * slots + local / span]) * span as u64
+                + (local % span) as u64;
+            all.push(Entry {
+                score: scores[query * slots * span + local],
+                low: row as u32,
+                high: (row >> 32) as u32,
+            });
+        }
+        let rank = |entry: &Entry| (entry.high, entry.low);
+        all.sort_by(|a, b| b.score.total_cmp(&a.score).then(rank(a).cmp(&rank(b))));
+        let dropped = all[kept];
+        let mut bound = missed[place].max(left[query][0]).max(left[query][1]);
+        if dropped.row().is_some() {
+            bound = bound.max(dropped.score + slack[place][2]);
+        }
+        missed[place] = bound;
+        merged[place * kept..(place + 1) * kept].copy_from_slice(&all[..kept]);
+    }
+}
+
+/// `shaders/gather.wgsl`.
+pub fn gather(params: &GatherParams, tile: &Tile, x: &[f32], rows: &[u32], gathered: &mut [f32]) {
+    let columns = params.columns as usize;
+    for (row, out) in rows
+        .iter()
+        .zip(gathered.chunks_exact_mut(columns))
+        .take(params.count as usize)
+    {
+        for (k, value) in out.iter_mut().enumerate() {
+            *value = x[place(*row as usize, k, params.depth as usize, tile.rows as usize)];
+        }
+    }
+}

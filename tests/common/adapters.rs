@@ -1,0 +1,26 @@
+//! The adapters that GPU tests run on: every one that is there, software ones included.
+
+use hullscope::control::Control;
+use hullscope::scan::gpu::adapters::{Adapter, list};
+use hullscope::scan::gpu::{GpuEngine, Options};
+use std::sync::OnceLock;
+
+/// All adapters. Without one, tests say so; where one is promised (`HULLSCOPE_REQUIRE_GPU=1`) that is a failure.
+pub fn adapters() -> &'static [Adapter] {
+    static ALL: OnceLock<Vec<Adapter>> = OnceLock::new();
+    let all = ALL.get_or_init(list);
+    if all.is_empty() {
+        let required = std::env::var_os("HULLSCOPE_REQUIRE_GPU").is_some_and(|value| value == "1");
+        assert!(
+            !required,
+            "HULLSCOPE_REQUIRE_GPU is set and there is no adapter"
+        );
+        eprintln!("skipped: no adapter");
+    }
+    all
+}
+
+/// An engine on an adapter.
+pub fn engine(adapter: &Adapter, options: Options) -> GpuEngine {
+    GpuEngine::open(adapter, options, &Control::default()).unwrap()
+}

@@ -1,0 +1,179 @@
+//! Every shader variant is valid, on a device that runs nothing; layouts are those of the host's structs; every file
+//! names its twin. No driver is needed.
+
+use hullscope::scan::gpu::device::Device;
+use hullscope::scan::gpu::pipeline::{Pass, Variant};
+use hullscope::scan::gpu::tile::{
+    COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
+    ScanParams, SelectParams, Stored, TILES,
+};
+use wgpu::naga::{TypeInner, front::wgsl};
+use wgpu::{ExperimentalFeatures, Features, Limits};
+
+/// Every variant that the engine can ask for, in both forms.
+fn variants() -> Vec<Variant> {
+    let mut all = Vec::new();
+    for pass in Pass::ALL {
+        for tile in TILES {
+            for stored in [Stored::F32, Stored::F16] {
+                for unrolled in [false, true] {
+                    if pass == Pass::ScanCoop && (tile != COOP_TILE || stored == Stored::F32) {
+                        continue;
+                    }
+                    let width = tile.rows;
+                    all.push(Variant {
+                        pass,
+                        tile,
+                        stored,
+                        width,
+                        unrolled,
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+fn noop() -> Device {
+    let features = Features::SHADER_F16 | Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    let limits = Limits {
+        max_compute_invocations_per_workgroup: 1024,
+        max_compute_workgroup_storage_size: 49_152,
+        max_storage_buffers_per_shader_stage: 16,
+        ..Limits::default()
+    };
+    let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
+        required_features: features,
+        required_limits: limits,
+        // SAFETY: nothing is executed by this back end.
+        experimental_features: unsafe { ExperimentalFeatures::enabled() },
+        ..Default::default()
+    });
+    Device::wrap(device, queue)
+}
+
+#[test]
+fn every_variant_is_valid() {
+    let mut device = noop();
+    for variant in variants() {
+        assert!(device.fits(&variant), "{}", variant.label());
+        device
+            .pipeline(variant)
+            .unwrap_or_else(|trouble| panic!("{trouble}\n{}", variant.wgsl()));
+    }
+}
+
+#[test]
+fn an_invalid_shader_is_a_bug_with_its_name() {
+    let mut device = noop();
+    // 128 x 128 tiles of one score a thread ask for more threads than any device has.
+    let mut variant = variants()
+        .into_iter()
+        .find(|variant| variant.pass == Pass::Scan)
+        .unwrap();
+    variant.tile.row_lane = 1;
+    let trouble = device.pipeline(variant).unwrap_err().to_string();
+    assert!(
+        trouble.contains("bug") && trouble.contains("scan 128x128"),
+        "{trouble}"
+    );
+    // Laws are checked by the compiler: a depth that no slab can have.
+    let mut variant = variants()[0];
+    variant.pass = Pass::Scan;
+    variant.tile.depth = 12;
+    let trouble = device.pipeline(variant).unwrap_err().to_string();
+    assert!(trouble.contains("scan 128x128x12"), "{trouble}");
+}
+
+#[test]
+fn layouts_are_those_of_the_host() {
+    let expected: [(Pass, &[&str], usize); 8] = [
+        (Pass::Pack, PackParams::FIELDS, size_of::<PackParams>()),
+        (Pass::Norms, NormsParams::FIELDS, size_of::<NormsParams>()),
+        (Pass::Scan, ScanParams::FIELDS, size_of::<ScanParams>()),
+        (Pass::ScanCoop, ScanParams::FIELDS, size_of::<ScanParams>()),
+        (
+            Pass::Select,
+            SelectParams::FIELDS,
+            size_of::<SelectParams>(),
+        ),
+        (
+            Pass::Rescore,
+            RescoreParams::FIELDS,
+            size_of::<RescoreParams>(),
+        ),
+        (Pass::Merge, MergeParams::FIELDS, size_of::<MergeParams>()),
+        (
+            Pass::Gather,
+            GatherParams::FIELDS,
+            size_of::<GatherParams>(),
+        ),
+    ];
+    for (pass, fields, size) in expected {
+        let layout = layout(pass, "Params");
+        let names: Vec<&str> = layout.0.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, fields, "{}", pass.name());
+        assert_eq!(layout.1 as usize, size, "{}", pass.name());
+        for (place, (_, offset)) in layout.0.iter().enumerate() {
+            assert_eq!(*offset as usize, 4 * place, "{}", pass.name());
+        }
+    }
+    let (members, span) = layout(Pass::Merge, "Entry");
+    let offsets: Vec<_> = members
+        .iter()
+        .map(|(name, at)| (name.as_str(), *at as usize))
+        .collect();
+    assert_eq!(
+        offsets,
+        [
+            ("score", std::mem::offset_of!(Entry, score)),
+            ("low", std::mem::offset_of!(Entry, low)),
+            ("high", std::mem::offset_of!(Entry, high))
+        ]
+    );
+    assert_eq!(span as usize, size_of::<Entry>());
+}
+
+/// Names and offsets of a struct's members, and its size, as naga reads them.
+fn layout(pass: Pass, name: &str) -> (Vec<(String, u32)>, u32) {
+    let variant = variants()
+        .into_iter()
+        .find(|variant| variant.pass == pass)
+        .unwrap();
+    let module = wgsl::parse_str(&variant.wgsl()).unwrap();
+    let found = module
+        .types
+        .iter()
+        .find(|(_, kind)| kind.name.as_deref() == Some(name));
+    let TypeInner::Struct { members, span } = &found.unwrap().1.inner else {
+        panic!("{name} is no struct");
+    };
+    let members = members
+        .iter()
+        .map(|member| (member.name.clone().unwrap(), member.offset));
+    (members.collect(), *span)
+}
+
+#[test]
+fn every_file_names_its_twin_and_its_bindings() {
+    for pass in Pass::ALL {
+        let text = pass.template();
+        let head: Vec<&str> = text
+            .lines()
+            .take_while(|line| line.starts_with("//"))
+            .collect();
+        let head = head.join("\n");
+        let twin = format!("twin: scan::gpu::twin::{}", pass.name());
+        assert!(
+            head.contains(&twin),
+            "{}.wgsl does not say {twin}",
+            pass.name()
+        );
+        assert!(
+            head.contains("binding  what"),
+            "{}.wgsl has no table of bindings",
+            pass.name()
+        );
+    }
+}
