@@ -2,16 +2,15 @@
 //! through the one suite, answers that do not depend on the adapter, and a device that fails.
 
 use crate::common::adapters::{adapters, engine};
-use crate::common::suite::{check, suite};
-use crate::common::{gaussian, rows};
+use crate::common::suite::suite;
 use hullscope::control::Control;
+use hullscope::scan::Engine;
 use hullscope::scan::gpu::check::{Problem, pass};
 use hullscope::scan::gpu::device::Device;
 use hullscope::scan::gpu::faults::Faults;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{COOP_TILE, PLAIN_TILE, Stored, TILES, Tile};
-use hullscope::scan::gpu::{GpuEngine, Options, Precision};
-use hullscope::scan::{Batch, Engine, Hits, Scan};
+use hullscope::scan::gpu::{Options, Precision};
 
 /// Shapes around the edges of spans, panels and tiles.
 const PROBLEMS: [Problem; 4] = [
@@ -86,4 +85,60 @@ fn each_pass_equals_its_twin() {
 #[test]
 fn each_tile_equals_its_twin() {
     each_pass(&TILES, &[true], &PROBLEMS[1..2]);
+}
+
+/// Options of the engine as the suite runs it: every tile width and form that a software adapter can compile quickly.
+fn small(precision: Precision) -> Options {
+    Options {
+        precision,
+        ..Options::default()
+    }
+}
+
+fn through_the_suite(options: &Options) {
+    for adapter in adapters() {
+        let engine = engine(adapter, options.clone());
+        suite(|rows| engine.scan(rows, &Control::default()).unwrap());
+        let proven = engine.proven();
+        assert_eq!(proven.cpu, 0, "{}: {proven:?}", adapter.name);
+        if options.precision == Precision::F32 {
+            assert_eq!(proven.f16, 0);
+        }
+        eprintln!("{}: {proven:?}", adapter.name);
+    }
+}
+
+#[test]
+fn suite_in_f32() {
+    through_the_suite(&small(Precision::F32));
+}
+
+#[test]
+fn suite_in_f16() {
+    through_the_suite(&small(Precision::F16));
+}
+
+#[test]
+fn suite_with_loops_left_as_they_are() {
+    through_the_suite(&Options {
+        rolled: true,
+        ..small(Precision::F32)
+    });
+}
+
+#[test]
+fn suite_in_small_chunks() {
+    through_the_suite(&Options {
+        chunk: Some(128),
+        ..small(Precision::F32)
+    });
+}
+
+#[test]
+fn suite_streamed() {
+    through_the_suite(&Options {
+        chunk: Some(192),
+        memory: Some(1 << 20),
+        ..small(Precision::F16)
+    });
 }

@@ -37,6 +37,14 @@ impl Stage {
     }
 }
 
+/// Directions answered so far, by what proved the answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Proven {
+    pub f16: u64,
+    pub f32: u64,
+    pub cpu: u64,
+}
+
 /// The device behind all scans of one engine.
 pub(super) struct Shared {
     adapter: Adapter,
@@ -52,6 +60,7 @@ pub(super) struct Shared {
     pub room: Room,
     /// The matrix unit passed its check.
     coop: bool,
+    pub proven: Proven,
 }
 
 impl Shared {
@@ -173,6 +182,7 @@ impl GpuEngine {
             room,
             coop,
             options,
+            proven: Proven::default(),
         };
         let precision = match shared.stages()[0] {
             Stage::Coop => "f16 matrix unit, then f32",
@@ -187,6 +197,11 @@ impl GpuEngine {
             shared: Arc::new(Mutex::new(shared)),
             name,
         })
+    }
+
+    /// What proved the answers given so far.
+    pub fn proven(&self) -> Proven {
+        lock(&self.shared).proven
     }
 
     /// Seconds of one matrix product of N x d rows with B directions by the scan's own kernel and nothing after it;

@@ -34,7 +34,7 @@ mod tune;
 #[doc(hidden)]
 pub mod twin;
 
-pub use engine::GpuEngine;
+pub use engine::{GpuEngine, Proven};
 pub use scan::GpuScan;
 
 use faults::Faults;

@@ -106,9 +106,14 @@ impl<'a> GpuScan<'a> {
                 k,
             };
             let found = self.stage(shared, state, stage, &part, control)?;
-            if stage != Stage::Single {
+            let proven = found.iter().filter(|answer| answer.is_some()).count();
+            if stage == Stage::Single {
+                shared.proven.f32 += proven as u64;
+                shared.proven.cpu += (found.len() - proven) as u64;
+            } else {
+                shared.proven.f16 += proven as u64;
                 state.tried += found.len();
-                state.failed += found.iter().filter(|answer| answer.is_none()).count();
+                state.failed += found.len() - proven;
             }
             for (b, answer) in open.into_iter().zip(found) {
                 answers[b] = answer;
@@ -454,6 +459,7 @@ impl Scan for GpuScan<'_> {
         );
         let mut shared = lock(&self.shared);
         if shared.broken || count == 0 || batch.k == 0 || !self.suits(batch) {
+            shared.proven.cpu += count as u64;
             drop(shared);
             return cpu::scan_batch(self.rows, &self.frame, batch, control);
         }
@@ -469,6 +475,7 @@ impl Scan for GpuScan<'_> {
             Err(GaveUp::Host(error)) => Err(error),
             Err(GaveUp::Device(why)) => {
                 shared.give_up();
+                shared.proven.cpu += count as u64;
                 state.held.clear();
                 control.warn(format!(
                     "the GPU was given up, the CPU does the rest: {why}"
