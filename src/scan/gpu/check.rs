@@ -279,13 +279,9 @@ impl Bench<'_> {
             depth: self.depth() as u32,
         };
         let mut expected = vec![0.0; queries * spans];
-        let (half, function): (
-            Stored,
-            fn(&_, &_, &[f32], &[f32], &[f32], &[f32], &mut [f32]),
-        ) = match pass {
-            Pass::ScanCoop => (Stored::F16, twin::scan_coop),
-            _ => (self.stored, twin::scan),
-        };
+        let coop = pass == Pass::ScanCoop;
+        let half = if coop { Stored::F16 } else { self.stored };
+        let function = if coop { twin::scan_coop } else { twin::scan };
         function(
             &params,
             &tile,

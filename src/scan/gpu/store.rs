@@ -217,7 +217,7 @@ pub enum Store {
     Resident(Vec<Chunk>),
     /// Two chunks in turn, and where each chunk starts and ends.
     Streamed {
-        slots: [Chunk; 2],
+        slots: Box<[Chunk; 2]>,
         parts: Vec<(usize, usize)>,
         uploader: Uploader,
     },
@@ -248,10 +248,10 @@ impl Store {
         let parts = parts(source.rows.len(), chunk, split);
         let mut uploader = Uploader::new(device, source, chunk.min(source.rows.len()))?;
         if !resident {
-            let slots = [
+            let slots = Box::new([
                 Chunk::new(device, source, chunk)?,
                 Chunk::new(device, source, chunk)?,
-            ];
+            ]);
             return Ok(Store::Streamed {
                 slots,
                 parts,
