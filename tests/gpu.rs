@@ -67,7 +67,7 @@ fn each_pass(tiles: &[Tile], unrolled: &[bool], problems: &[Problem]) {
                         for &problem in problems {
                             pass(&mut device, which, tile, stored, unrolled, problem)
                                 .unwrap_or_else(|trouble| {
-                                    panic!("{}: {trouble} ({problem:?})", adapter.name)
+                                    panic!("{}: {trouble} ({problem:?})", adapter.facts.name)
                                 });
                         }
                     }
@@ -100,11 +100,11 @@ fn through_the_suite(options: &Options) {
         let engine = engine(adapter, options.clone());
         suite(|rows| engine.scan(rows, &Control::default()).unwrap());
         let proven = engine.proven();
-        assert_eq!(proven.cpu, 0, "{}: {proven:?}", adapter.name);
+        assert_eq!(proven.cpu, 0, "{}: {proven:?}", adapter.facts.name);
         if options.precision == Precision::F32 {
             assert_eq!(proven.f16, 0);
         }
-        eprintln!("{}: {proven:?}", adapter.name);
+        eprintln!("{}: {proven:?}", adapter.facts.name);
     }
 }
 

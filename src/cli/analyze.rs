@@ -1,11 +1,11 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
+use super::backend::BackendArgs;
 use super::inputs::{Inputs, RowArgs, info};
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::{Context, FileSink, certificates, file, json, records, table};
-use crate::scan::CpuEngine;
 use crate::study::analyze::{self as study, Metric, Plan};
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
@@ -22,6 +22,7 @@ Examples:
   hullscope analyze train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz --neighbours 10 --distance
   hullscope analyze embeddings.safetensors:train embeddings.safetensors:test --certificates proof.parquet
   hullscope analyze 'img_emb/*.npy' queries.fvecs --normalize --metric cosine --no-hull --neighbours 5
+  hullscope analyze train.npy test.npy --backend gpu --gpu-memory 8GiB
   hullscope analyze train.parquet:embedding test.parquet:embedding --self-test 500 --json -
 
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), safetensors (FILE:TENSOR), .fvecs .bvecs
@@ -79,6 +80,8 @@ pub struct Args {
     seed: u64,
     #[command(flatten)]
     rows: RowArgs,
+    #[command(flatten)]
+    backend: BackendArgs,
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -118,11 +121,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.threads)?;
     check_outputs(&args)?;
     let started = Instant::now();
+    let engine = args.backend.engine(args.quiet, control)?;
+    let opened = started.elapsed().as_secs_f64();
     let bar = Bar::start(control, args.quiet);
     let inputs = args
         .rows
         .inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
-    let read = started.elapsed().as_secs_f64();
+    let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
         command: super::command_line(),
         reference: info(inputs.reference.name(), &*inputs.reference),
@@ -133,7 +138,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let mut outputs = Outputs::create(&args, &context, &inputs)?;
     let mut summary = study::run(
         &context.plan,
-        &CpuEngine,
+        &*engine,
         &*inputs.reference,
         &*inputs.queries,
         &mut outputs,
@@ -143,6 +148,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     outputs.finish()?;
     *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
     summary.seconds.insert("read".into(), read);
+    summary.seconds.insert("open_backend".into(), opened);
     summary
         .seconds
         .insert("total".into(), started.elapsed().as_secs_f64());

@@ -4,6 +4,8 @@
 //! read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
 
 mod analyze;
+mod backend;
+mod devices;
 mod inputs;
 mod memory;
 mod progress;
@@ -30,6 +32,7 @@ struct Cli {
 enum Command {
     Analyze(analyze::Args),
     Verify(verify::Args),
+    Devices(devices::Args),
 }
 
 /// Run the program.
@@ -40,6 +43,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(args, &control),
+        Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }

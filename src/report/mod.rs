@@ -4,6 +4,8 @@
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod certificates;
+#[cfg(feature = "gpu")]
+pub mod devices;
 pub mod file;
 pub mod json;
 pub mod records;

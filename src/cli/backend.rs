@@ -1,0 +1,130 @@
+//! Options that choose what scans: the machine's cores, or a graphics adapter. Shared by the commands that scan.
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::report::file::tell;
+use crate::scan::{CpuEngine, Engine};
+use clap::ValueEnum;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum BackendArg {
+    /// A discrete or integrated GPU if there is one, the CPU otherwise
+    Auto,
+    /// A GPU, or an error
+    Gpu,
+    Cpu,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionArg {
+    /// f16 where a matrix unit makes it faster
+    Auto,
+    F32,
+    /// f16 first; what it cannot prove goes to f32
+    F16,
+}
+
+/// What scans.
+#[derive(Debug, clap::Args)]
+pub struct BackendArgs {
+    /// What scans the rows; the answers are the same
+    #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
+    backend: BackendArg,
+    /// A GPU by number or part of its name, as `hullscope devices` lists it
+    #[arg(long, value_name = "INDEX|NAME")]
+    adapter: Option<String>,
+    /// Numbers that the GPU multiplies; verdicts are the same
+    #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
+    precision: PrecisionArg,
+    /// GPU memory to use at most; larger sets stream through it
+    #[arg(long, value_name = "SIZE", value_parser = super::memory::parse)]
+    gpu_memory: Option<u64>,
+}
+
+#[cfg(feature = "gpu")]
+mod gpu {
+    use super::{BackendArg, BackendArgs, PrecisionArg};
+    use crate::control::Control;
+    use crate::error::{Error, Result};
+    use crate::scan::Engine;
+    use crate::scan::gpu::adapters::{self, Adapter, Backend, Choice};
+    use crate::scan::gpu::{GpuEngine, Options, Precision};
+
+    /// The engine asked for, or why the CPU is taken.
+    pub type Taken = std::result::Result<Box<dyn Engine>, String>;
+
+    impl BackendArgs {
+        fn options(&self) -> Options {
+            Options {
+                precision: match self.precision {
+                    PrecisionArg::Auto => Precision::Auto,
+                    PrecisionArg::F32 => Precision::F32,
+                    PrecisionArg::F16 => Precision::F16,
+                },
+                memory: self.gpu_memory,
+                ..Options::default()
+            }
+        }
+
+        pub(super) fn take(&self, control: &Control) -> Result<Taken> {
+            let backend = match self.backend {
+                BackendArg::Auto => Backend::Auto,
+                BackendArg::Gpu => Backend::Gpu,
+                BackendArg::Cpu => Backend::Cpu,
+            };
+            // Drivers take a while to start, and some talk: none is asked when none is wanted.
+            let all: Vec<Adapter> = if backend == Backend::Cpu {
+                Vec::new()
+            } else {
+                adapters::list()
+            };
+            let adapter = match adapters::choose(&all, backend, self.adapter.as_deref())? {
+                Choice::Cpu { why } => return Ok(Err(why)),
+                Choice::Gpu { adapter, .. } => adapter,
+            };
+            match GpuEngine::open(adapter, self.options(), control) {
+                Ok(engine) => Ok(Ok(Box::new(engine))),
+                Err(Error::Interrupted) => Err(Error::Interrupted),
+                Err(error) if backend == Backend::Auto && self.adapter.is_none() => {
+                    Ok(Err(error.to_string()))
+                }
+                Err(error) => Err(error),
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+impl BackendArgs {
+    fn take(&self, _: &Control) -> Result<std::result::Result<Box<dyn Engine>, String>> {
+        if self.backend == BackendArg::Gpu || self.adapter.is_some() {
+            return Err(crate::Error::Usage(NOT_BUILT.into()));
+        }
+        Ok(Err(NOT_BUILT.into()))
+    }
+}
+
+/// What a program without the feature says.
+#[cfg(not(feature = "gpu"))]
+pub const NOT_BUILT: &str =
+    "this program was built without GPU support; build it with --features gpu";
+
+impl BackendArgs {
+    /// The engine asked for. Says in one line when `auto` takes the CPU.
+    pub fn engine(&self, quiet: bool, control: &Control) -> Result<Box<dyn Engine>> {
+        if self.backend == BackendArg::Cpu
+            && (self.gpu_memory, self.precision) != (None, PrecisionArg::Auto)
+        {
+            return Err(crate::Error::Usage(
+                "--precision and --gpu-memory go with --backend gpu or auto, not with --backend cpu"
+                    .into(),
+            ));
+        }
+        self.take(control)?.or_else(|why| {
+            if self.backend == BackendArg::Auto && !quiet {
+                tell(&format!("note: the CPU scans: {why}"));
+            }
+            Ok(Box::new(CpuEngine))
+        })
+    }
+}

@@ -1,0 +1,42 @@
+//! `hullscope devices`: the graphics adapters of this machine, whether they compute right, and which one is taken.
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::report::file;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope devices
+  hullscope devices --json
+  hullscope analyze train.npy test.npy --backend gpu --adapter 0";
+
+/// Graphics adapters: what they are, what the scan uses of them, and which one `--backend auto` takes
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Run the command.
+#[cfg(feature = "gpu")]
+pub fn run(args: &Args, control: &Control) -> Result<()> {
+    use crate::report::devices;
+    let found = devices::survey(control)?;
+    if args.json {
+        return file::print(&crate::report::json::pretty(&devices::json(&found)));
+    }
+    file::print(&devices::table(&found))
+}
+
+/// Run the command.
+#[cfg(not(feature = "gpu"))]
+pub fn run(args: &Args, _: &Control) -> Result<()> {
+    if args.json {
+        let found = serde_json::json!({ "adapters": [], "auto": {
+            "backend": "cpu", "adapter": null, "why": super::backend::NOT_BUILT } });
+        return file::print(&crate::report::json::pretty(&found));
+    }
+    file::print(&format!("{}\n", super::backend::NOT_BUILT))
+}
