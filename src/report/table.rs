@@ -5,6 +5,21 @@ use crate::study::rate::Quantiles;
 use crate::study::summary::{HullSummary, NeighbourSummary, SelfTest, Summary};
 use comfy_table::{ContentArrangement, Table, presets};
 
+/// Names of the timed stages in the summary and in the table, in the order of work.
+const STAGES: [(&str, &str); 11] = [
+    ("open_backend", "open device"),
+    ("read", "read"),
+    ("survey", "survey"),
+    ("self_test", "self-test"),
+    ("reference_neighbours", "reference neighbours"),
+    ("whiten", "whiten"),
+    ("hull", "hull"),
+    ("neighbours", "neighbours"),
+    ("read_queries", "read queries"),
+    ("write", "write"),
+    ("total", "total"),
+];
+
 /// What was found, in a screen.
 pub fn summary(context: &Context, summary: &Summary) -> String {
     let mut table = Table::new();
@@ -39,23 +54,13 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     if let Some(neighbours) = &summary.neighbours {
         nearest(&mut table, neighbours, summary);
     }
-    let stages: Vec<String> = [
-        "read",
-        "survey",
-        "whiten",
-        "hull",
-        "neighbours",
-        "write",
-        "total",
-    ]
-    .iter()
-    .filter_map(|stage| {
-        summary
-            .seconds
-            .get(*stage)
-            .map(|seconds| format!("{stage} {seconds:.2}"))
-    })
-    .collect();
+    // Stages that nobody would notice are left to the JSON.
+    let stages: Vec<String> = STAGES
+        .iter()
+        .filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)))
+        .filter(|(_, seconds)| *seconds >= 0.005)
+        .map(|(name, seconds)| format!("{name} {seconds:.2}"))
+        .collect();
     table.add_row(["seconds", &stages.join(", ")]);
     table.add_row([
         "scan",

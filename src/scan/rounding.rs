@@ -108,6 +108,14 @@ impl DeviceError {
     }
 }
 
+/// How far a number stored on a device in `bytes` bytes (4: f32, 2: f16) can be from the f32 that was sent.
+pub fn storing_error(bytes: usize, value: f64) -> f64 {
+    match bytes {
+        2 => DEVICE_U16 * value.abs() + NORMAL16,
+        _ => NORMAL32,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,5 +143,122 @@ mod tests {
             "the example must be bad: {error}"
         );
         assert!(error <= f32_score(d, radius, norm, 0.0));
+    }
+
+    /// `value` cut to `bits` significant bits: the neighbour towards zero, as a device may round.
+    fn cut(value: f64, bits: i32) -> f64 {
+        if value == 0.0 {
+            return 0.0;
+        }
+        let unit = 2f64.powi(value.abs().log2().floor() as i32 + 1 - bits);
+        (value / unit).trunc() * unit
+    }
+
+    fn norm(vector: &[f64]) -> f64 {
+        vector.iter().map(|v| v * v).sum::<f64>().sqrt()
+    }
+
+    fn dot(x: &[f64], w: &[f64]) -> f64 {
+        x.iter().zip(w).map(|(x, w)| x * w).sum()
+    }
+
+    /// Entries just below a power of two lose almost a whole unit to f16, all in one direction.
+    fn badly_stored(d: usize) -> Vec<f64> {
+        (0..d)
+            .map(|j| f64::from(1.0 + 1.0 / 1024.0 - 1e-6) * if j % 2 == 0 { 128.0 } else { 1.0 })
+            .collect()
+    }
+
+    #[test]
+    fn f32_bound_holds_where_every_step_loses_a_unit() {
+        for d in [1, 7, 64, 4096] {
+            let x: Vec<f64> = (0..d).map(|_| cut(1.0 + U32, 24)).collect();
+            let w = vec![f64::from(1.0f32 + 3.0 * f32::EPSILON); d];
+            let sum = x
+                .iter()
+                .zip(&w)
+                .fold(0.0, |sum, (x, w)| cut(sum + cut(x * w, 24), 24));
+            // The bias is lost whole: it is below the last place of the sum.
+            let bias = 0.999 * U32 * sum;
+            let error = (dot(&x, &w) + bias - cut(sum + bias, 24)).abs();
+            assert!(error > 0.5 * U32 * d as f64, "the example must be bad");
+            assert!(error <= DeviceError::f32(d).bound(norm(&x), norm(&w), bias));
+        }
+    }
+
+    #[test]
+    fn f16_bound_holds_where_every_entry_loses_a_unit() {
+        for d in [1, 16, 513, 8192] {
+            let x = badly_stored(d);
+            // The direction that sees every loss.
+            let lost: Vec<f64> = x.iter().map(|v| v - cut(*v, 11)).collect();
+            let w: Vec<f64> = lost.iter().map(|l| cut(128.0 * l / lost[0], 24)).collect();
+            let sum = x
+                .iter()
+                .zip(&w)
+                .fold(0.0, |sum, (x, w)| cut(sum + cut(cut(*x, 11) * w, 24), 24));
+            let error = (dot(&x, &w) - sum).abs();
+            let bound = DeviceError::f16(d).bound(norm(&x), norm(&w), 0.0);
+            assert!(error <= bound, "d={d}: {error} above {bound}");
+            assert!(
+                error > 0.4 * bound,
+                "d={d}: {error} of {bound}: a loose bound or a mild example"
+            );
+        }
+    }
+
+    /// What f16 cannot hold at all: entries below its normal range, flushed to zero.
+    #[test]
+    fn f16_bound_holds_where_entries_are_flushed() {
+        let d = 400;
+        let mut x = vec![0.999 * NORMAL16; d];
+        x[0] = 0.0;
+        let w = vec![128.0; d];
+        let error = dot(&x, &w);
+        let bound = DeviceError::f16(d).bound(norm(&x), norm(&w), 0.0);
+        assert!(error <= bound && error > 0.9 * bound, "{error} of {bound}");
+    }
+
+    /// A matrix unit: terms of a block of 16 and the carry are aligned to the largest of them and cut there.
+    fn block_sum(carry: f64, terms: &[f64]) -> f64 {
+        let all = || terms.iter().chain([&carry]);
+        let largest = all().fold(0f64, |most, v| most.max(v.abs()));
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let unit = 2f64.powi(largest.log2().floor() as i32 - 23);
+        cut(all().map(|v| (v / unit).trunc() * unit).sum(), 24)
+    }
+
+    #[test]
+    fn coop_bound_holds_where_rows_directions_and_blocks_lose_most() {
+        for d in [16, 128, 1024, 8192] {
+            let x = badly_stored(d);
+            // Directions are rounded to nearest: half a unit is lost at most.
+            let w = vec![128.0 * (1.0 + 0.4999 / 1024.0); d];
+            let terms: Vec<f64> = x.iter().map(|v| cut(*v, 11) * 128.0).collect();
+            let sum = terms.chunks(16).fold(0.0, block_sum);
+            let error = (dot(&x, &w) - sum).abs();
+            let bound = DeviceError::coop(d).bound(norm(&x), norm(&w), 0.0);
+            assert!(error <= bound, "d={d}: {error} above {bound}");
+            assert!(
+                error > 0.2 * bound,
+                "d={d}: {error} of {bound}: a loose bound or a mild example"
+            );
+        }
+    }
+
+    /// Sums alone: one large term, then terms that each lose almost a unit of it.
+    #[test]
+    fn coop_bound_holds_where_every_term_is_cut_to_the_carry() {
+        let d = 4096;
+        let mut x = vec![1.999 / 16_384.0 * 1024.0 / 16_384.0; d];
+        x[0] = 128.0;
+        let w = vec![128.0; d];
+        let x: Vec<f64> = x.iter().map(|v| cut(*v, 11)).collect();
+        let terms: Vec<f64> = x.iter().map(|v| v * 128.0).collect();
+        let sum = terms.chunks(16).fold(0.0, block_sum);
+        let error = (dot(&x, &w) - sum).abs();
+        assert!(error <= DeviceError::coop(d).bound(norm(&x), norm(&w), 0.0));
     }
 }

@@ -27,6 +27,7 @@ mod finish;
 pub mod pipeline;
 mod scan;
 mod shape;
+mod spot;
 mod store;
 #[doc(hidden)]
 pub mod tile;

@@ -7,6 +7,7 @@
 use super::device::{Device, Trouble};
 use super::pipeline::{Pass, Variant};
 use super::shape::PIECE;
+use super::spot;
 use super::tile::{NormsParams, PackParams, SPAN, Stored, Tile, padded};
 use crate::control::Control;
 use crate::rows::Rows;
@@ -89,11 +90,18 @@ pub struct Uploader {
     raw: Buffer,
     host: Vec<f32>,
     piece: usize,
+    /// Chunks that are still to be looked at after they were filled.
+    looks: usize,
 }
 
 impl Uploader {
-    /// A ring for rows of this source, at most `most` of them at a time.
-    pub fn new(device: &mut Device, source: &Source<'_>, most: usize) -> Result<Self, Trouble> {
+    /// A ring for rows of this source, at most `most` of them at a time; the first `looks` chunks are checked.
+    pub fn new(
+        device: &mut Device,
+        source: &Source<'_>,
+        most: usize,
+        looks: usize,
+    ) -> Result<Self, Trouble> {
         let (d, panel) = (source.frame.dim(), source.tile.rows as usize);
         let piece =
             ((PIECE as usize / 4 / d) / panel * panel).clamp(panel, most.next_multiple_of(panel));
@@ -113,6 +121,7 @@ impl Uploader {
             raw: device.buffer("raw rows", bytes)?,
             host: Vec::new(),
             piece,
+            looks,
         })
     }
 
@@ -153,7 +162,11 @@ impl Uploader {
             groups as u64,
         )?;
         device.submit(encoder)?;
-        Ok(())
+        if self.looks == 0 {
+            return Ok(());
+        }
+        self.looks -= 1;
+        spot::check(device, source, chunk)
     }
 
     /// Send rows `start .. start + count` of the chunk: decode, copy, pack.
@@ -246,7 +259,9 @@ impl Store {
         control: &Control,
     ) -> Result<Self, Trouble> {
         let parts = parts(source.rows.len(), chunk, split);
-        let mut uploader = Uploader::new(device, source, chunk.min(source.rows.len()))?;
+        // A look waits for the device: streamed chunks are looked at once a slot only.
+        let looks = if resident { parts.len() } else { 2 };
+        let mut uploader = Uploader::new(device, source, chunk.min(source.rows.len()), looks)?;
         if !resident {
             let slots = Box::new([
                 Chunk::new(device, source, chunk)?,
