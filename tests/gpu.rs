@@ -2,15 +2,22 @@
 //! through the one suite, answers that do not depend on the adapter, and a device that fails.
 
 use crate::common::adapters::{adapters, engine};
-use crate::common::suite::suite;
+use crate::common::suite::{check, suite};
+use crate::common::{gaussian, rows, verdicts, verdicts_with};
+use crate::mnist::{self, patch};
+use crate::verdicts::problem;
 use hullscope::control::Control;
-use hullscope::scan::Engine;
+use hullscope::hull::{Answer, Settings, Verdict};
+use hullscope::rows::{Memory, Rows};
 use hullscope::scan::gpu::check::{Problem, pass};
 use hullscope::scan::gpu::device::Device;
 use hullscope::scan::gpu::faults::Faults;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{COOP_TILE, PLAIN_TILE, Stored, TILES, Tile};
-use hullscope::scan::gpu::{Options, Precision};
+use hullscope::scan::gpu::{GpuEngine, Options, Precision};
+use hullscope::scan::{Batch, CpuScan, Engine, Hits, Scan};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 /// Shapes around the edges of spans, panels and tiles.
 const PROBLEMS: [Problem; 4] = [
@@ -141,4 +148,203 @@ fn suite_streamed() {
         memory: Some(1 << 20),
         ..small(Precision::F16)
     });
+}
+
+/// Seeded directions.
+fn directions(count: usize, d: usize, seed: u64) -> Vec<f32> {
+    gaussian(count * d, seed)
+        .iter()
+        .map(|&v| v as f32)
+        .collect()
+}
+
+/// The answer of an engine, checked against f64.
+fn answer(engine: &GpuEngine, reference: &dyn Rows, batch: &Batch<'_>) -> Hits {
+    let scan = engine.scan(reference, &Control::default()).unwrap();
+    let hits = scan.scan(batch, &Control::default()).unwrap();
+    check(reference, &*scan, batch, &hits);
+    hits
+}
+
+#[test]
+fn any_shape() {
+    let shapes = (
+        1usize..900,
+        1usize..40,
+        1usize..90,
+        1usize..70,
+        0u64..1000,
+        1usize..500,
+    );
+    for adapter in adapters() {
+        for precision in [Precision::F32, Precision::F16] {
+            let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+            runner
+                .run(&shapes, |(n, d, count, k, seed, chunk)| {
+                    let engine = engine(
+                        adapter,
+                        Options {
+                            chunk: Some(chunk),
+                            ..small(precision)
+                        },
+                    );
+                    let directions = directions(count, d, seed + 1);
+                    let bias: Vec<f32> = (0..count).map(|b| (b % 3 == 0) as u8 as f32).collect();
+                    let batch = Batch {
+                        directions: &directions,
+                        bias: &bias,
+                        k,
+                    };
+                    answer(&engine, &rows(d, &gaussian(n * d, seed)), &batch);
+                    Ok(())
+                })
+                .unwrap();
+        }
+    }
+}
+
+/// The most columns and neighbours that are promised, and more of both.
+#[test]
+fn many_columns_and_many_neighbours() {
+    for adapter in adapters() {
+        for precision in [Precision::F32, Precision::F16] {
+            let engine = engine(adapter, small(precision));
+            for (n, d, k) in [(150, 8192, 64), (40, 9001, 40), (400, 3, 200)] {
+                let directions = directions(3, d, 8);
+                let batch = Batch {
+                    directions: &directions,
+                    bias: &[0.0, 1.0, 0.5],
+                    k,
+                };
+                answer(&engine, &rows(d, &gaussian(n * d, 9)), &batch);
+            }
+        }
+    }
+}
+
+/// Scores are exact ones rounded once, so nothing of the device shows in an answer.
+#[test]
+fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
+    let (n, d, count) = (1500, 24, 50);
+    let reference = rows(d, &gaussian(n * d, 51));
+    let directions = directions(count, d, 52);
+    let bias: Vec<f32> = (0..count).map(|b| (b % 2) as f32).collect();
+    let batch = Batch {
+        directions: &directions,
+        bias: &bias,
+        k: 10,
+    };
+    let mut first: Option<Hits> = None;
+    let ways = [
+        (Precision::F32, None, None),
+        (Precision::F16, None, Some(300)),
+        (Precision::F32, Some(TILES[4]), Some(64)),
+        (Precision::F16, Some(TILES[2]), None),
+    ];
+    for adapter in adapters() {
+        for (precision, tile, chunk) in ways {
+            let options = Options {
+                precision,
+                tile,
+                chunk,
+                ..Options::default()
+            };
+            let hits = answer(&engine(adapter, options), &reference, &batch);
+            let expected = first.get_or_insert_with(|| hits.clone());
+            assert!(
+                &hits == expected,
+                "{}: {precision:?}, {tile:?}, chunks of {chunk:?}",
+                adapter.facts.name
+            );
+        }
+    }
+}
+
+/// What a reader of verdicts sees.
+fn seen(answers: &[Answer]) -> Vec<Verdict> {
+    answers.iter().map(|answer| answer.verdict).collect()
+}
+
+/// The problems that the CPU's verdicts were compared with a linear program on.
+#[test]
+fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
+    for adapter in adapters() {
+        let engine = engine(adapter, small(Precision::F16));
+        for seed in 0..120 {
+            let (d, x, queries) = problem(seed as usize % 6, seed);
+            let reference = rows(d, &x);
+            let scan = engine.scan(&reference, &Control::default()).unwrap();
+            let found = verdicts_with(&reference, &*scan, &queries, Settings::default());
+            let expected = verdicts(&reference, &queries, Settings::default());
+            assert_eq!(
+                seen(&found),
+                seen(&expected),
+                "{}: seed {seed}",
+                adapter.facts.name
+            );
+        }
+    }
+}
+
+#[test]
+fn verdicts_equal_the_cpus_on_patches_of_mnist() {
+    let all = (
+        mnist::images(mnist::TRAIN, 60_000),
+        mnist::images(mnist::TEST, 500),
+    );
+    let (Some(train), Some(test)) = all else {
+        return;
+    };
+    for adapter in adapters() {
+        // The adapter without f16 is so slow that a part must do.
+        let rows = if adapter.facts.f16 { 60_000 } else { 2_500 };
+        let engine = engine(adapter, small(Precision::F16));
+        for side in [4, 5, 6, 8] {
+            let d = side * side;
+            let reference = Memory::from_f32("train", d, patch(&train[..rows * 784], side));
+            let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();
+            let scan = engine.scan(&reference, &Control::default()).unwrap();
+            let found = verdicts_with(&reference, &*scan, &queries, Settings::default());
+            let expected = verdicts(&reference, &queries, Settings::default());
+            assert_eq!(
+                seen(&found),
+                seen(&expected),
+                "{}: side {side}",
+                adapter.facts.name
+            );
+        }
+        assert_eq!(engine.proven().cpu, 0, "{:?}", engine.proven());
+    }
+}
+
+#[test]
+fn more_columns_than_the_adapter_can_bind_go_to_the_cpu() {
+    for adapter in adapters() {
+        let engine = engine(adapter, small(Precision::F32));
+        let d = adapter.facts.max_storage_binding_bytes as usize / (4 * PLAIN_TILE.rows as usize);
+        // Adapters that bind gigabytes would need as much here.
+        if d > 1 << 20 {
+            continue;
+        }
+        let d = d + 16;
+        let reference = Memory::from_f32("wide", d, directions(3, d, 3));
+        let queries = directions(1, d, 4);
+        let batch = Batch {
+            directions: &queries,
+            bias: &[0.0],
+            k: 2,
+        };
+        let control = Control::default();
+        let scan = engine.scan(&reference, &control).unwrap();
+        let warnings = control.take_warnings();
+        assert!(
+            warnings.len() == 1 && warnings[0].contains("the CPU scans"),
+            "{warnings:?}"
+        );
+        let cpu = CpuScan::new(&reference, &control).unwrap();
+        assert_eq!(
+            scan.scan(&batch, &control).unwrap(),
+            cpu.scan(&batch, &control).unwrap()
+        );
+    }
 }

@@ -11,7 +11,7 @@ use hullscope::scan::CpuScan;
 use rand::RngExt;
 
 /// Images as bytes, 784 a row; `None` (and a line that says so) without the data.
-fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
+pub fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
     let Some(folder) = std::env::var_os("HULLSCOPE_DATA") else {
         println!("skipped: HULLSCOPE_DATA is not set");
         return None;
@@ -28,11 +28,11 @@ fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
     Some(values)
 }
 
-const TRAIN: &str = "train-images-idx3-ubyte.gz";
-const TEST: &str = "t10k-images-idx3-ubyte.gz";
+pub const TRAIN: &str = "train-images-idx3-ubyte.gz";
+pub const TEST: &str = "t10k-images-idx3-ubyte.gz";
 
 /// The central patch of side `c` of each image, divided by 255 in f32.
-fn patch(images: &[f64], c: usize) -> Vec<f32> {
+pub fn patch(images: &[f64], c: usize) -> Vec<f32> {
     let start = (28 - c) / 2;
     let pixel =
         |image: &[f64], i: usize| (image[(start + i / c) * 28 + start + i % c] / 255.0) as f32;

@@ -4,11 +4,17 @@ mod common;
 
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
+/// What the program says of this machine's adapters, and what it takes.
+#[cfg(feature = "gpu")]
+mod devices;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.
 #[cfg(feature = "gpu")]
 mod gpu;
+/// A device that is lost, or out of memory, or does not hold what it was sent.
+#[cfg(feature = "gpu")]
+mod gpu_faults;
 /// Imports go one way; files say what they are for.
 mod house;
 /// Known answers on MNIST.

@@ -16,7 +16,7 @@ fn kinds(answers: &[Answer]) -> Vec<Verdict> {
 }
 
 /// A small problem of one of several kinds: (d, rows, queries).
-fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
+pub fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
     let mut random = random(seed);
     let d = random.random_range(1..=8);
     let n = random.random_range(1..=50);

@@ -13,7 +13,6 @@ use bytemuck::Pod;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wgpu::util::DeviceExt;
 use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Features};
 
 /// How long a command may take before the device counts as hung. A submission is cut to fractions of a second.
@@ -249,10 +248,23 @@ impl Device {
 
     /// A refused command on a lost device is the loss's fault.
     fn bug(&self, label: &str, error: &wgpu::Error) -> Trouble {
-        match get(&self.lost) {
+        match self.loss() {
             Some(reason) => Trouble::Lost(reason),
             None => Trouble::Bug(format!("{label}: {error}")),
         }
+    }
+
+    /// Why the device was lost, asked after a refused command: wgpu goes on in silence with invalid buffers until the
+    /// device is idle, and only then says that it is lost.
+    fn loss(&self) -> Option<String> {
+        if get(&self.lost).is_none() {
+            // What matters is the callback that runs meanwhile, not how the wait ends.
+            let _ = self.raw.poll(wgpu::PollType::Wait {
+                submission_index: None,
+                timeout: Some(PATIENCE),
+            });
+        }
+        get(&self.lost)
     }
 
     /// What happened behind our back.
@@ -261,7 +273,7 @@ impl Device {
             return Err(Trouble::Lost(reason));
         }
         match get(&self.stray) {
-            Some(error) => Err(Trouble::Bug(error)),
+            Some(error) => Err(self.loss().map_or(Trouble::Bug(error), Trouble::Lost)),
             None => Ok(()),
         }
     }
@@ -332,13 +344,7 @@ impl Device {
         groups: u64,
     ) -> Result<(), Trouble> {
         let pipeline = self.pipeline(variant)?;
-        let uniform = self
-            .raw
-            .create_buffer_init(&wgpu::util::BufferInitDescriptor {
-                label: Some(variant.pass.name()),
-                contents: bytemuck::bytes_of(params),
-                usage: BufferUsages::UNIFORM,
-            });
+        let uniform = self.uniform(variant.pass.name(), bytemuck::bytes_of(params))?;
         let entries: Vec<_> = std::iter::once(&uniform)
             .chain(buffers.iter().copied())
             .enumerate()
@@ -363,6 +369,25 @@ impl Device {
         let rows = groups.div_ceil(most);
         pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
         Ok(())
+    }
+
+    /// A small buffer with contents; `create_buffer_init` would panic on a device that was just lost.
+    fn uniform(&self, label: &str, contents: &[u8]) -> Result<Buffer, Trouble> {
+        let buffer = self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: contents.len() as u64,
+            usage: BufferUsages::UNIFORM,
+            mapped_at_creation: true,
+        });
+        match buffer.slice(..).get_mapped_range_mut() {
+            Ok(mut view) => view.copy_from_slice(contents),
+            Err(error) => {
+                self.check()?;
+                return Err(Trouble::Lost(format!("no buffer for parameters: {error}")));
+            }
+        }
+        buffer.unmap();
+        Ok(buffer)
     }
 
     /// Hand the commands to the device.
