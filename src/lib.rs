@@ -40,11 +40,11 @@
 //!   It must not know what rows are for.
 //! - [`space`]: what a row becomes before anything is asked of it; a mapped set is itself rows.
 //! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
-//!   proven error bound. It must not know hulls, files or terminals.
+//!   proven error bound, on the CPU or on a GPU (`scan::gpu`). It must not know hulls, files or terminals.
 //! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`.
 //! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables; what is known of the machine's adapters.
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
 //!
 //! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
