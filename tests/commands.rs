@@ -37,8 +37,11 @@ fn npy(path: &Path, d: usize, values: &[f64]) {
     fs::write(path, bytes).unwrap();
 }
 
+/// Whatever adapters this machine has, these tests are about the rest.
 fn program() -> Command {
-    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
+    command.env("HULLSCOPE_BACKEND", "cpu");
+    command
 }
 
 /// Values that f32 holds.

@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
+    command.env_remove("HULLSCOPE_BACKEND");
     command.args(arguments);
     command
 }

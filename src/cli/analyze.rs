@@ -1,6 +1,6 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::backend::BackendArgs;
+use super::backend::{BackendArgs, Chosen};
 use super::inputs::{Inputs, RowArgs, info};
 use super::progress::Bar;
 use crate::control::Control;
@@ -121,7 +121,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.threads)?;
     check_outputs(&args)?;
     let started = Instant::now();
-    let engine = args.backend.engine(args.quiet, control)?;
+    let Chosen { engine, note } = args.backend.engine(control)?;
     let opened = started.elapsed().as_secs_f64();
     let bar = Bar::start(control, args.quiet);
     let inputs = args
@@ -136,6 +136,9 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         rows: args.rows.settings(),
     };
     let mut outputs = Outputs::create(&args, &context, &inputs)?;
+    if let Some(note) = note.filter(|_| !args.quiet) {
+        file::tell(&note);
+    }
     let mut summary = study::run(
         &context.plan,
         &*engine,

@@ -1,8 +1,7 @@
 //! Options that choose what scans: the machine's cores, or a graphics adapter. Shared by the commands that scan.
 
 use crate::control::Control;
-use crate::error::Result;
-use crate::report::file::tell;
+use crate::error::{Error, Result};
 use crate::scan::{CpuEngine, Engine};
 use clap::ValueEnum;
 
@@ -28,7 +27,7 @@ enum PrecisionArg {
 #[derive(Debug, clap::Args)]
 pub struct BackendArgs {
     /// What scans the rows; the answers are the same
-    #[arg(long, value_enum, default_value_t = BackendArg::Auto)]
+    #[arg(long, value_enum, default_value_t = BackendArg::Auto, env = "HULLSCOPE_BACKEND")]
     backend: BackendArg,
     /// A GPU by number or part of its name, as `hullscope devices` lists it
     #[arg(long, value_name = "INDEX|NAME")]
@@ -98,7 +97,7 @@ mod gpu {
 impl BackendArgs {
     fn take(&self, _: &Control) -> Result<std::result::Result<Box<dyn Engine>, String>> {
         if self.backend == BackendArg::Gpu || self.adapter.is_some() {
-            return Err(crate::Error::Usage(NOT_BUILT.into()));
+            return Err(Error::Usage(NOT_BUILT.into()));
         }
         Ok(Err(NOT_BUILT.into()))
     }
@@ -109,22 +108,28 @@ impl BackendArgs {
 pub const NOT_BUILT: &str =
     "this program was built without GPU support; build it with --features gpu";
 
+/// What will scan, and what to say about it when the work begins.
+pub struct Chosen {
+    pub engine: Box<dyn Engine>,
+    pub note: Option<String>,
+}
+
 impl BackendArgs {
-    /// The engine asked for. Says in one line when `auto` takes the CPU.
-    pub fn engine(&self, quiet: bool, control: &Control) -> Result<Box<dyn Engine>> {
-        if self.backend == BackendArg::Cpu
-            && (self.gpu_memory, self.precision) != (None, PrecisionArg::Auto)
-        {
-            return Err(crate::Error::Usage(
+    /// The engine asked for; a note if `auto` takes the CPU.
+    pub fn engine(&self, control: &Control) -> Result<Chosen> {
+        let cpu = self.backend == BackendArg::Cpu;
+        if cpu && (self.gpu_memory, self.precision) != (None, PrecisionArg::Auto) {
+            return Err(Error::Usage(
                 "--precision and --gpu-memory go with --backend gpu or auto, not with --backend cpu"
                     .into(),
             ));
         }
-        self.take(control)?.or_else(|why| {
-            if self.backend == BackendArg::Auto && !quiet {
-                tell(&format!("note: the CPU scans: {why}"));
-            }
-            Ok(Box::new(CpuEngine))
+        Ok(match self.take(control)? {
+            Ok(engine) => Chosen { engine, note: None },
+            Err(why) => Chosen {
+                engine: Box::new(CpuEngine),
+                note: (!cpu).then(|| format!("note: the CPU scans: {why}")),
+            },
         })
     }
 }
