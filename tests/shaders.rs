@@ -7,7 +7,9 @@ use hullscope::scan::gpu::tile::{
     COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
     ScanParams, SelectParams, Stored, TILES,
 };
-use wgpu::naga::{TypeInner, front::wgsl};
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::{TypeInner, front::wgsl};
 use wgpu::{ExperimentalFeatures, Features, Limits};
 
 /// Every variant that the engine can ask for, in both forms.
@@ -61,6 +63,41 @@ fn every_variant_is_valid() {
         device
             .pipeline(variant)
             .unwrap_or_else(|trouble| panic!("{trouble}\n{}", variant.wgsl()));
+    }
+}
+
+/// What the other platforms' drivers are given can be written, too: validation alone does not reach the back ends.
+#[test]
+fn every_variant_translates_for_vulkan_metal_and_directx() {
+    let spirv = spv::Options {
+        lang_version: (1, 6),
+        ..spv::Options::default()
+    };
+    let directx = hlsl::Options {
+        shader_model: hlsl::ShaderModel::V6_2,
+        ..hlsl::Options::default()
+    };
+    let metal = msl::Options {
+        lang_version: (2, 4),
+        ..msl::Options::default()
+    };
+    for variant in variants() {
+        let module = wgsl::parse_str(&variant.wgsl()).unwrap();
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::all());
+        let info = validator.validate(&module).unwrap();
+        let words = spv::write_vec(&module, &info, &spirv, None);
+        let words = words.unwrap_or_else(|error| panic!("{}: {error}", variant.label()));
+        assert_eq!(words[0], 0x0723_0203, "SPIR-V's magic number");
+        // The matrix unit is reached through Vulkan alone.
+        if variant.pass == Pass::ScanCoop {
+            continue;
+        }
+        let text = msl::write_string(&module, &info, &metal, &msl::PipelineOptions::default());
+        text.unwrap_or_else(|error| panic!("{} for Metal: {error}", variant.label()));
+        let (mut text, entry) = (String::new(), hlsl::PipelineOptions::default());
+        hlsl::Writer::new(&mut text, &directx, &entry)
+            .write(&module, &info, None)
+            .unwrap_or_else(|error| panic!("{} for DirectX: {error}", variant.label()));
     }
 }
 
