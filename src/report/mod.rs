@@ -6,6 +6,7 @@
 pub mod certificates;
 pub mod file;
 pub mod json;
+pub mod plot;
 pub mod records;
 pub mod table;
 
