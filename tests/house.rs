@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Modules from left to right: each may use those before it.
 const ORDER: [&str; 11] = [
-    "error", "control", "rows", "space", "scan", "hull", "notion", "study", "report", "bench", "cli",
+    "error", "control", "rows", "space", "scan", "hull", "notion", "study", "report", "bench",
+    "cli",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

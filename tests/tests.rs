@@ -2,6 +2,8 @@
 
 mod common;
 
+/// `bench`: what it measures, what it writes, what it refuses.
+mod bench;
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
 /// Every file format: golden, truncated, flipped, lying.

@@ -46,11 +46,7 @@ pub fn date() -> String {
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
     let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (
-        seconds / 3_600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-    );
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 

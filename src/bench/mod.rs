@@ -184,8 +184,14 @@ fn main_shape(
     for candidate in engines {
         let name = candidate.engine.describe();
         let mut say = |what: &str| watch(&format!("{}: {what}", candidate.label));
-        let (figures, answers) =
-            measure::all(plan.limits(), plan.hull, candidate, &work, control, &mut say)?;
+        let (figures, answers) = measure::all(
+            plan.limits(),
+            plan.hull,
+            candidate,
+            &work,
+            control,
+            &mut say,
+        )?;
         let differs = judge.as_ref().and_then(|judge| difference(judge, &answers));
         judge.get_or_insert(answers);
         reports.push(EngineReport {
@@ -245,8 +251,7 @@ fn compare(reports: &mut [EngineReport]) {
     let judge = &first.figures;
     for other in others.iter_mut().filter(|other| other.differs.is_none()) {
         let own = &other.figures;
-        other.scan_speedup =
-            Some(own.nearest.gflop_per_second / judge.nearest.gflop_per_second);
+        other.scan_speedup = Some(own.nearest.gflop_per_second / judge.nearest.gflop_per_second);
         other.neighbours_speedup =
             Some(own.neighbours.queries_per_second / judge.neighbours.queries_per_second);
         other.hull_speedup = own
@@ -258,7 +263,12 @@ fn compare(reports: &mut [EngineReport]) {
 }
 
 fn count(verdicts: &[Verdict]) -> Verdicts {
-    let of = |wanted| verdicts.iter().filter(|&&verdict| verdict == wanted).count() as u64;
+    let of = |wanted| {
+        verdicts
+            .iter()
+            .filter(|&&verdict| verdict == wanted)
+            .count() as u64
+    };
     Verdicts {
         inside: of(Verdict::Inside),
         outside: of(Verdict::Outside),

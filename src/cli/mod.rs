@@ -1,9 +1,10 @@
 //! The command line: what was typed becomes plans, and errors become messages and exit codes. No mathematics.
 //!
-//! Exit codes: 0 done; 1 a certificate does not hold (`verify`); 2 bad input, bad options, or a file that cannot be
-//! read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
+//! Exit codes: 0 done; 1 a certificate does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
+//! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
 
 mod analyze;
+mod bench;
 mod inputs;
 mod memory;
 mod progress;
@@ -30,6 +31,7 @@ struct Cli {
 enum Command {
     Analyze(analyze::Args),
     Verify(verify::Args),
+    Bench(bench::Args),
 }
 
 /// Run the program.
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(args, &control),
+        Command::Bench(args) => bench::run(args, &control),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }

@@ -149,10 +149,7 @@ fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
     let (width, height) = extent(figure);
     let (across, down) = canvas::pixels(width, height);
     let mut text = String::new();
-    draw(
-        figure,
-        SVGBackend::with_string(&mut text, (across, down)),
-    )?;
+    draw(figure, SVGBackend::with_string(&mut text, (across, down)))?;
     // The drawing is finer than a point; it is shown at its size in points.
     let drawn = format!("width=\"{across}\" height=\"{down}\"");
     let shown = format!("width=\"{width}\" height=\"{height}\"");

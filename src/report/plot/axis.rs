@@ -37,9 +37,7 @@ impl Scale {
     /// Whether a value has a place on the axis.
     pub fn shows(axis: &Axis, value: f64) -> bool {
         // A margin, so that a wider range still has an end.
-        value.is_finite()
-            && value.abs() < 1e300
-            && (!axis.logarithmic || value > 1e-300)
+        value.is_finite() && value.abs() < 1e300 && (!axis.logarithmic || value > 1e-300)
     }
 
     fn linear(low: f64, high: f64) -> Self {
@@ -203,10 +201,16 @@ mod tests {
                     assert!((0.0..=1.0).contains(&place), "{values:?} {place}");
                 }
                 let ticks = &scale.ticks;
-                assert!((2..=2 * MOST).contains(&ticks.len()), "{values:?} {scale:?}");
+                assert!(
+                    (2..=2 * MOST).contains(&ticks.len()),
+                    "{values:?} {scale:?}"
+                );
                 assert!(ticks.is_sorted());
                 for tick in ticks {
-                    assert!((-1e-9..1.0 + 1e-9).contains(&scale.place(*tick)), "{scale:?}");
+                    assert!(
+                        (-1e-9..1.0 + 1e-9).contains(&scale.place(*tick)),
+                        "{scale:?}"
+                    );
                 }
             }
         }

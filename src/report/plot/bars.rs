@@ -45,7 +45,11 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) 
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
         canvas.before(text, plot.left - 6.0, y)?;
     }
-    let corner = [(plot.left, plot.top), (plot.left, plot.bottom), (plot.right, plot.bottom)];
+    let corner = [
+        (plot.left, plot.top),
+        (plot.left, plot.bottom),
+        (plot.right, plot.bottom),
+    ];
     canvas.line(&corner, BLACK, 1.0)?;
     for (place, (bar, label)) in bars.bars.iter().zip(&labels).enumerate() {
         let middle = plot.left + (place as f64 + 0.5) * slot;
@@ -80,7 +84,10 @@ fn one<B: DrawingBackend>(
     };
     canvas.bar(body, Style::of(bar.style))?;
     let mut top = body.top;
-    if let Some((low, high)) = bar.spread.filter(|(low, high)| low.is_finite() && high.is_finite()) {
+    if let Some((low, high)) = bar
+        .spread
+        .filter(|(low, high)| low.is_finite() && high.is_finite())
+    {
         let (low, high) = (height(low), height(high));
         canvas.line(&[(middle, low), (middle, high)], BLACK, 1.0)?;
         for y in [low, high] {

@@ -61,7 +61,10 @@ impl Size {
 
 /// Pixels for a figure of so many points.
 pub fn pixels(width: f64, height: f64) -> (u32, u32) {
-    ((width * SCALE).ceil() as u32, (height * SCALE).ceil() as u32)
+    (
+        (width * SCALE).ceil() as u32,
+        (height * SCALE).ceil() as u32,
+    )
 }
 
 fn pixel((x, y): Place) -> (i32, i32) {
@@ -114,22 +117,38 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
 
     /// Text whose middle (both ways) is at a place.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(text, (x, y), text_style(Size::Title, HPos::Center, VPos::Center))
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Title, HPos::Center, VPos::Center),
+        )
     }
 
     /// Small text from a place to the right.
     pub fn note(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(text, (x, y), text_style(Size::Small, HPos::Left, VPos::Center))
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Small, HPos::Left, VPos::Center),
+        )
     }
 
     /// Text from a place to the right.
     pub fn label(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(text, (x, y), text_style(Size::Normal, HPos::Left, VPos::Center))
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Normal, HPos::Left, VPos::Center),
+        )
     }
 
     /// Text that ends at a place.
     pub fn before(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(text, (x, y), text_style(Size::Normal, HPos::Right, VPos::Center))
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Normal, HPos::Right, VPos::Center),
+        )
     }
 
     /// Text in the middle of a place.
@@ -185,7 +204,11 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             (bar.right, bar.top),
             (bar.right, bar.bottom),
         ];
-        let tint = if style.hatch == Hatch::None { 0.75 } else { 0.25 };
+        let tint = if style.hatch == Hatch::None {
+            0.75
+        } else {
+            0.25
+        };
         self.fill(&corners, style.colour.mix(tint))?;
         for (from, to) in hatching(bar, style.hatch) {
             self.line(&[from, to], style.colour, 1.0)?;

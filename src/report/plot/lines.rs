@@ -95,8 +95,17 @@ fn axes<B: DrawingBackend>(
         (plot.right, plot.bottom),
     ];
     canvas.line(&corner, BLACK, 1.0)?;
-    canvas.centred(&lines.x.label, Size::Normal, plot.middle(), plot.bottom + 33.0)?;
-    canvas.upright(&lines.y.label, area.left + 10.0, 0.5 * (plot.top + plot.bottom))
+    canvas.centred(
+        &lines.x.label,
+        Size::Normal,
+        plot.middle(),
+        plot.bottom + 33.0,
+    )?;
+    canvas.upright(
+        &lines.y.label,
+        area.left + 10.0,
+        0.5 * (plot.top + plot.bottom),
+    )
 }
 
 /// The band of a series, if it has one.
@@ -110,9 +119,7 @@ fn band<B: DrawingBackend>(
     let shown: Vec<(f64, f64, f64)> = both
         .map(|(point, band)| (point.0, band.0, band.1))
         .filter(|&(x, low, high)| {
-            Scale::shows(&lines.x, x)
-                && Scale::shows(&lines.y, low)
-                && Scale::shows(&lines.y, high)
+            Scale::shows(&lines.x, x) && Scale::shows(&lines.y, low) && Scale::shows(&lines.y, high)
         })
         .collect();
     if shown.len() < 2 {
