@@ -129,7 +129,7 @@ pub fn written(value: f64) -> String {
     if size == 0.0 {
         return "0".into();
     }
-    if (1e-3..1e5).contains(&size) {
+    if (1e-3..1e6).contains(&size) {
         // Ten significant digits hide the rounding of the step.
         let decimals = (9 - size.log10().floor() as i32).max(0) as usize;
         let plain = format!("{value:.decimals$}");
@@ -224,7 +224,8 @@ mod tests {
             (0.30000000000000004, "0.3"),
             (5_000.0, "5000"),
             (20_000.0, "20,000"),
-            (100_000.0, "10⁵"),
+            (100_000.0, "100,000"),
+            (1_000_000.0, "10⁶"),
             (2_500_000.0, "2.5×10⁶"),
             (5e-5, "5×10⁻⁵"),
             (-12.5, "-12.5"),
