@@ -44,13 +44,15 @@
 //! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`.
 //! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables; what is known of the machine's adapters.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots; what is known of the machine's adapters.
+//! - [`bench`]: the engines of this machine timed against each other, and held to the same answers.
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
 //!
 //! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
 //! the scan (all open directions at once), the hull's small f64 problem or a notion's measure, the study's sink,
 //! a report. The only feedback is from hull to scan, with new directions for the queries that are still open.
 
+pub mod bench;
 pub mod cli;
 pub mod control;
 pub mod error;

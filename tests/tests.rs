@@ -2,6 +2,8 @@
 
 mod common;
 
+/// `bench`: what it measures, what it writes, what it refuses.
+mod bench;
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
 /// What the program says of this machine's adapters, and what it takes.

@@ -14,9 +14,9 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// As JSON
-    #[arg(long)]
-    json: bool,
+    /// As JSON, to a file or (-, or no name) to stdout
+    #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<String>,
 }
 
 /// Run the command.
@@ -24,8 +24,8 @@ pub struct Args {
 pub fn run(args: &Args, control: &Control) -> Result<()> {
     use crate::report::devices;
     let found = devices::survey(control)?;
-    if args.json {
-        return file::print(&crate::report::json::pretty(&devices::json(&found)));
+    if let Some(target) = &args.json {
+        return file::write_text(target, &crate::report::json::pretty(&devices::json(&found)));
     }
     file::print(&devices::table(&found))
 }
@@ -33,10 +33,10 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
 /// Run the command.
 #[cfg(not(feature = "gpu"))]
 pub fn run(args: &Args, _: &Control) -> Result<()> {
-    if args.json {
+    if let Some(target) = &args.json {
         let found = serde_json::json!({ "adapters": [], "auto": {
             "backend": "cpu", "adapter": null, "why": super::backend::NOT_BUILT } });
-        return file::print(&crate::report::json::pretty(&found));
+        return file::write_text(target, &crate::report::json::pretty(&found));
     }
     file::print(&format!("{}\n", super::backend::NOT_BUILT))
 }

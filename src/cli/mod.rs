@@ -1,11 +1,12 @@
 //! The command line: what was typed becomes plans, and errors become messages and exit codes. No mathematics.
 //!
-//! Exit codes: 0 done; 1 a certificate does not hold (`verify`); 2 bad input, bad options, or a file that cannot be
-//! read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
+//! Exit codes: 0 done; 1 a certificate does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
+//! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
 
 mod analyze;
 mod backend;
 mod devices;
+mod bench;
 mod inputs;
 mod memory;
 mod progress;
@@ -33,6 +34,7 @@ enum Command {
     Analyze(analyze::Args),
     Verify(verify::Args),
     Devices(devices::Args),
+    Bench(bench::Args),
 }
 
 /// Run the program.
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Bench(args) => bench::run(args, &control),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }

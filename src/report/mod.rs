@@ -3,11 +3,13 @@
 //! A [`Context`] says where the numbers come from; it goes into every file, so that a result can be traced and
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
+pub mod bench;
 pub mod certificates;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod file;
 pub mod json;
+pub mod plot;
 pub mod records;
 pub mod table;
 

@@ -4,6 +4,7 @@
 //! [`Sink`]. `report` implements sinks that write files; notebooks get the same events.
 
 pub mod analyze;
+pub mod bench;
 mod facts;
 pub mod rate;
 pub mod summary;

@@ -1,0 +1,132 @@
+//! The engines that a bench compares: the CPU, and each adapter in each precision that it has.
+
+use super::product;
+use crate::scan::{CpuEngine, Engine};
+use crate::study::bench::{Proved, Shape};
+use std::sync::Arc;
+
+/// Makes ready for plain matrix products of a shape; what it returns runs one and says how many seconds it took, or
+/// nothing if the device cannot.
+pub type PrepareProduct = dyn Fn(&Shape) -> Box<dyn FnMut() -> Option<f64>> + Send + Sync;
+
+/// An engine to measure.
+pub struct Candidate {
+    /// Short, for tables and plots: `CPU`, `GPU f16`.
+    pub label: String,
+    pub engine: Arc<dyn Engine>,
+    /// A plain matrix product on the same device, where there is one to time.
+    pub product: Option<Box<PrepareProduct>>,
+    /// Directions that each precision proved so far.
+    pub proved: Option<Box<dyn Fn() -> Proved + Send + Sync>>,
+}
+
+impl Candidate {
+    /// An engine of which only scans can be timed.
+    pub fn new(label: impl Into<String>, engine: Arc<dyn Engine>) -> Self {
+        Candidate {
+            label: label.into(),
+            engine,
+            product: None,
+            proved: None,
+        }
+    }
+
+    /// The machine's cores: the judge.
+    pub fn cpu() -> Self {
+        Candidate {
+            product: Some(Box::new(product::cpu)),
+            ..Candidate::new("CPU", Arc::new(CpuEngine))
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+pub use gpu::gpus;
+
+#[cfg(feature = "gpu")]
+mod gpu {
+    use super::Candidate;
+    use crate::control::Control;
+    use crate::error::{Error, Result};
+    use crate::scan::Engine;
+    use crate::scan::gpu::adapters::{Adapter, Kind, list};
+    use crate::scan::gpu::{GpuEngine, Options, Precision};
+    use crate::study::bench::Proved;
+    use std::sync::Arc;
+
+    /// Every real adapter, and with `software` the others too, in every precision that it has.
+    ///
+    /// An adapter that cannot be used is left out, with a warning. Errors: [`Error::Interrupted`].
+    pub fn gpus(software: bool, memory: Option<u64>, control: &Control) -> Result<Vec<Candidate>> {
+        let adapters: Vec<Adapter> = list()
+            .into_iter()
+            .filter(|adapter| software || !is_software(adapter))
+            .collect();
+        let mut found = Vec::new();
+        for adapter in &adapters {
+            let name = if adapters.len() > 1 {
+                format!("GPU {}", adapter.facts.index)
+            } else {
+                "GPU".into()
+            };
+            for precision in [Precision::F32, Precision::F16] {
+                let options = Options {
+                    precision,
+                    memory,
+                    ..Options::default()
+                };
+                match GpuEngine::open(adapter, options, control) {
+                    Ok(engine) => {
+                        found.extend(candidate(&name, precision, engine, is_software(adapter)));
+                    }
+                    Err(Error::Interrupted) => return Err(Error::Interrupted),
+                    Err(error) => control.warn(error.to_string()),
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// One engine; none if the adapter does not have the precision.
+    fn candidate(
+        name: &str,
+        precision: Precision,
+        engine: GpuEngine,
+        software: bool,
+    ) -> Option<Candidate> {
+        let description = engine.describe();
+        let kind = if precision == Precision::F32 {
+            "f32"
+        } else if description.contains("matrix unit") {
+            "tensor cores"
+        } else if description.contains("f16") {
+            "f16"
+        } else {
+            return None;
+        };
+        let engine = Arc::new(engine);
+        let mut candidate = Candidate::new(format!("{name} {kind}"), engine.clone());
+        let counter = Arc::clone(&engine);
+        candidate.proved = Some(Box::new(move || {
+            let proven = counter.proven();
+            Proved {
+                f16_directions: proven.f16,
+                f32_directions: proven.f32,
+                cpu_directions: proven.cpu,
+            }
+        }));
+        // The product is as large as a GPU needs to be timed: a software adapter would take minutes.
+        if !software {
+            candidate.product = Some(Box::new(move |shape| {
+                let (engine, shape) = (Arc::clone(&engine), *shape);
+                Box::new(move || engine.product_seconds(shape.rows, shape.dim, shape.queries))
+            }));
+        }
+        Some(candidate)
+    }
+
+    /// Whether the host's own cores are behind the adapter.
+    fn is_software(adapter: &Adapter) -> bool {
+        adapter.facts.kind == Kind::Software
+    }
+}

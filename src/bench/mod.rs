@@ -1,0 +1,328 @@
+//! How fast the engines of this machine are, and whether they agree.
+//!
+//! The same seeded rows and queries go through every [`Candidate`]; the first one is the judge. Each figure is the
+//! median of repeats after a warm-up. Before anything is compared, verdicts and neighbours (row numbers and f64
+//! distances) must be the judge's; an engine that differs is reported as such, without a ratio and without a curve.
+//! Results are the plain types of [`crate::study::bench`], which [`crate::report`] writes and draws.
+
+mod candidates;
+mod machine;
+mod measure;
+mod product;
+mod workload;
+
+#[cfg(feature = "gpu")]
+pub use candidates::gpus;
+pub use candidates::{Candidate, PrepareProduct};
+pub use machine::{date, machine};
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::hull::Verdict;
+use crate::notion::neighbours::Near;
+use crate::study::bench::{EngineReport, Report, Shape, SweepPoint, Verdicts};
+use measure::{Answers, Limits};
+use workload::Workload;
+
+/// Queries whose neighbours are compared at each point of a sweep.
+const SPOT_CHECK: usize = 64;
+
+/// What to measure. Built by a front end, checked by [`Plan::check`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub shape: Shape,
+    /// About this share of the queries lies in the hull: these take several scans each.
+    pub inside: f64,
+    pub seed: u64,
+    /// Repeats of each measurement, after one to warm up.
+    pub repeats: usize,
+    /// Seconds after which a measurement is not repeated any more.
+    pub patience: f64,
+    /// Hull verdicts too.
+    pub hull: bool,
+    /// N of a curve of times.
+    pub sizes: Vec<usize>,
+    /// d of a curve of times.
+    pub dims: Vec<usize>,
+}
+
+impl Plan {
+    /// What does not fit, as [`Error::Usage`]; to be called before outputs are made.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: String| Err(Error::Usage(what));
+        let Shape {
+            rows,
+            dim,
+            queries,
+            k,
+        } = self.shape;
+        let all = [
+            ("--rows", rows),
+            ("--dim", dim),
+            ("--queries", queries),
+            ("-k", k),
+            ("--repeats", self.repeats),
+        ];
+        let sweeps = self.sizes.iter().map(|&n| ("--sizes", n));
+        let sweeps = sweeps.chain(self.dims.iter().map(|&d| ("--dims", d)));
+        for (name, value) in all.into_iter().chain(sweeps) {
+            if value == 0 {
+                return wrong(format!("{name} is 0; it must be at least 1"));
+            }
+        }
+        if k > rows {
+            return wrong(format!(
+                "-k is {k}, and there are {rows} rows: ask for at most as many neighbours as there are rows"
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.inside) {
+            return wrong(format!(
+                "--inside is {}; it is a share of the queries, between 0 and 1",
+                self.inside
+            ));
+        }
+        if !(self.patience >= 0.0 && self.patience.is_finite()) {
+            return wrong(format!(
+                "--patience is {}; it must be a number of seconds",
+                self.patience
+            ));
+        }
+        if self.bytes().is_none() {
+            return wrong(format!(
+                "{rows} rows, {dim} columns and {queries} queries are more than a machine can address; ask for fewer"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Memory for the rows and queries of the largest shape; none if the number has no end.
+    pub fn bytes(&self) -> Option<u64> {
+        let each = self.shapes().map(|shape| {
+            // f32 rows, twice while they are made; f64 queries, and the solver's copies of them.
+            let rows = (shape.rows as u64).checked_mul(8)?;
+            let queries = (shape.queries as u64).checked_mul(32)?;
+            rows.checked_add(queries)?.checked_mul(shape.dim as u64)
+        });
+        each.collect::<Option<Vec<u64>>>()?.into_iter().max()
+    }
+
+    /// The main shape and those of the sweeps.
+    fn shapes(&self) -> impl Iterator<Item = Shape> {
+        let by_rows = self.sizes.iter().map(|&rows| self.with_rows(rows));
+        let by_dim = self.dims.iter().map(|&dim| self.with_dim(dim));
+        std::iter::once(self.shape).chain(by_rows).chain(by_dim)
+    }
+
+    fn with_rows(&self, rows: usize) -> Shape {
+        let k = self.shape.k.min(rows);
+        Shape {
+            rows,
+            k,
+            ..self.shape
+        }
+    }
+
+    fn with_dim(&self, dim: usize) -> Shape {
+        Shape { dim, ..self.shape }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            repeats: self.repeats,
+            patience: self.patience,
+        }
+    }
+}
+
+/// Which curve a point is of.
+#[derive(Clone, Copy)]
+enum Sweep {
+    Rows,
+    Dim,
+}
+
+/// Measure every engine; `watch` hears what is being done.
+///
+/// Errors: a plan that does not fit, no engines, what an engine returns, [`Error::Interrupted`].
+pub fn run(
+    plan: &Plan,
+    engines: &[Candidate],
+    control: &Control,
+    watch: &mut dyn FnMut(&str),
+) -> Result<Report> {
+    plan.check()?;
+    let (mut reports, verdicts) = main_shape(plan, engines, control, watch)?;
+    let by_rows = plan.sizes.iter().map(|&n| (Sweep::Rows, plan.with_rows(n)));
+    let by_dim = plan.dims.iter().map(|&d| (Sweep::Dim, plan.with_dim(d)));
+    for (sweep, shape) in by_rows.chain(by_dim) {
+        watch(&format!(
+            "{} x {}, {} queries: the nearest scan",
+            shape.rows, shape.dim, shape.queries
+        ));
+        sweep_point(plan, sweep, shape, engines, &mut reports, control)?;
+    }
+    compare(&mut reports);
+    Ok(Report {
+        shape: plan.shape,
+        seed: plan.seed,
+        verdicts,
+        engines: reports,
+    })
+}
+
+/// All figures, for the shape in the plan.
+fn main_shape(
+    plan: &Plan,
+    engines: &[Candidate],
+    control: &Control,
+    watch: &mut dyn FnMut(&str),
+) -> Result<(Vec<EngineReport>, Option<Verdicts>)> {
+    watch("making rows and queries");
+    let work = Workload::new(plan.shape, plan.inside, plan.seed);
+    let mut judge: Option<Answers> = None;
+    let mut reports = Vec::new();
+    for candidate in engines {
+        let name = candidate.engine.describe();
+        let mut say = |what: &str| watch(&format!("{}: {what}", candidate.label));
+        let (figures, answers) = measure::all(
+            plan.limits(),
+            plan.hull,
+            candidate,
+            &work,
+            control,
+            &mut say,
+        )?;
+        let differs = judge.as_ref().and_then(|judge| difference(judge, &answers));
+        judge.get_or_insert(answers);
+        reports.push(EngineReport {
+            label: candidate.label.clone(),
+            engine: name,
+            differs,
+            figures,
+            by_rows: Vec::new(),
+            by_dim: Vec::new(),
+            scan_speedup: None,
+            hull_speedup: None,
+            neighbours_speedup: None,
+        });
+    }
+    let judge = judge.ok_or_else(|| Error::Usage("there is no engine to measure".into()))?;
+    Ok((reports, plan.hull.then(|| count(&judge.verdicts))))
+}
+
+/// One shape of a curve, on every engine that has not differed so far.
+fn sweep_point(
+    plan: &Plan,
+    sweep: Sweep,
+    shape: Shape,
+    engines: &[Candidate],
+    reports: &mut [EngineReport],
+    control: &Control,
+) -> Result<()> {
+    let work = Workload::new(shape, plan.inside, plan.seed);
+    let mut judge: Option<Answers> = None;
+    for (candidate, report) in engines.iter().zip(reports) {
+        if report.differs.is_some() {
+            continue;
+        }
+        let (timing, answers) =
+            measure::nearest_only(plan.limits(), candidate, &work, SPOT_CHECK, control)?;
+        if let Some(what) = judge.as_ref().and_then(|judge| difference(judge, &answers)) {
+            report.differs = Some(format!("at {} x {}: {what}", shape.rows, shape.dim));
+            report.by_rows.clear();
+            report.by_dim.clear();
+            continue;
+        }
+        judge.get_or_insert(answers);
+        let points = match sweep {
+            Sweep::Rows => &mut report.by_rows,
+            Sweep::Dim => &mut report.by_dim,
+        };
+        points.push(SweepPoint { shape, timing });
+    }
+    Ok(())
+}
+
+/// Ratios to the first engine, for those that gave its answers.
+fn compare(reports: &mut [EngineReport]) {
+    let Some((first, others)) = reports.split_first_mut() else {
+        return;
+    };
+    let judge = &first.figures;
+    for other in others.iter_mut().filter(|other| other.differs.is_none()) {
+        let own = &other.figures;
+        other.scan_speedup = Some(own.nearest.gflop_per_second / judge.nearest.gflop_per_second);
+        other.neighbours_speedup =
+            Some(own.neighbours.queries_per_second / judge.neighbours.queries_per_second);
+        other.hull_speedup = own
+            .hull
+            .as_ref()
+            .zip(judge.hull.as_ref())
+            .map(|(own, judge)| own.queries_per_second / judge.queries_per_second);
+    }
+}
+
+fn count(verdicts: &[Verdict]) -> Verdicts {
+    let of = |wanted| {
+        verdicts
+            .iter()
+            .filter(|&&verdict| verdict == wanted)
+            .count() as u64
+    };
+    Verdicts {
+        inside: of(Verdict::Inside),
+        outside: of(Verdict::Outside),
+        undecided: of(Verdict::Undecided),
+    }
+}
+
+/// In what an engine's answers are not the judge's; none if they are the same.
+fn difference(judge: &Answers, other: &Answers) -> Option<String> {
+    let verdicts = judge.verdicts.iter().zip(&other.verdicts);
+    let wrong: Vec<usize> = verdicts
+        .enumerate()
+        .filter(|(_, (judge, other))| judge != other)
+        .map(|(query, _)| query)
+        .collect();
+    if let Some(&query) = wrong.first() {
+        return Some(format!(
+            "{} verdicts; query {query} is {}, not {}",
+            wrong.len(),
+            word(other.verdicts[query]),
+            word(judge.verdicts[query])
+        ));
+    }
+    let neighbours = judge.neighbours.iter().zip(&other.neighbours);
+    let wrong: Vec<usize> = neighbours
+        .enumerate()
+        .filter(|(_, (judge, other))| judge != other)
+        .map(|(query, _)| query)
+        .collect();
+    let &query = wrong.first()?;
+    let place = judge.neighbours[query]
+        .iter()
+        .zip(&other.neighbours[query])
+        .position(|(judge, other)| judge != other)
+        .unwrap_or(0);
+    Some(format!(
+        "neighbours of {} queries; number {} of query {query} is {}, not {}",
+        wrong.len(),
+        place + 1,
+        near(other.neighbours[query].get(place)),
+        near(judge.neighbours[query].get(place))
+    ))
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Inside => "inside",
+        Verdict::Outside => "outside",
+        Verdict::Undecided => "undecided",
+    }
+}
+
+fn near(found: Option<&Near>) -> String {
+    found.map_or("missing".into(), |(row, distance)| {
+        format!("row {row} at {distance}")
+    })
+}

@@ -1,0 +1,216 @@
+//! `hullscope bench`: is a GPU worth it here?
+
+use super::memory;
+use crate::bench::{self, Candidate, Plan};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::bench::{self as show, Context};
+use crate::report::{file, json, plot};
+use crate::study::bench::{Report, Shape};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope bench
+      100,000 rows in 128 dimensions, 1,000 queries, on the CPU and on every GPU
+  hullscope bench --rows 1000000 --dim 512 --queries 10000 --json bench.json
+  hullscope bench --plot bench.svg --sizes 10000,100000,1000000 --dims 64,256,1024
+  hullscope bench --software --rows 2000 --queries 64 --json -
+      software adapters too: slow, but they show whether everything works
+
+Verdicts and neighbours of every engine must be the CPU's. Where they are not, the table says in what they differ, no
+ratio is shown, and the exit code is 1.";
+
+/// Time the scans, verdicts and neighbours of this machine's engines against each other
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
+pub struct Args {
+    /// Reference rows
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    rows: usize,
+    /// Columns
+    #[arg(long, value_name = "D", default_value_t = 128)]
+    dim: usize,
+    /// Queries, all of them scanned together
+    #[arg(long, value_name = "B", default_value_t = 1_000)]
+    queries: usize,
+    /// Nearest rows of each query
+    #[arg(short, value_name = "K", default_value_t = 10)]
+    k: usize,
+    /// Share of the queries that are drawn into the hull: they take more scans
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    inside: f64,
+    /// Time scans against these numbers of rows [default with --plot: N/16, N/8, .., N]
+    #[arg(long, value_name = "N,N,..", value_delimiter = ',')]
+    sizes: Vec<usize>,
+    /// Time scans against these numbers of columns [default with --plot: D/8, D/4, .., 2 D]
+    #[arg(long, value_name = "D,D,..", value_delimiter = ',')]
+    dims: Vec<usize>,
+    /// Repeats of each measurement, after one to warm up
+    #[arg(long, value_name = "R", default_value_t = 5)]
+    repeats: usize,
+    /// Seconds after which a measurement is not repeated any more
+    #[arg(long, value_name = "SECONDS", default_value_t = 4.0)]
+    patience: f64,
+    /// Seed of rows and queries
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// No hull verdicts
+    #[arg(long)]
+    no_hull: bool,
+    /// Software adapters too
+    #[arg(long)]
+    software: bool,
+    /// GPU memory to use at most; larger sets stream through it
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    gpu_memory: Option<u64>,
+    /// Write all figures as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// Draw speed, and time against N and d: .png or .svg
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Worker threads (default: all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// No table, no warnings, no word on what is being done
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Args {
+    fn plan(&self) -> Plan {
+        let (mut sizes, mut dims) = (self.sizes.clone(), self.dims.clone());
+        if self.plot.is_some() && sizes.is_empty() {
+            sizes = [16, 8, 4, 2, 1].map(|part| self.rows / part).to_vec();
+            sizes.retain(|&n| n > 0);
+        }
+        if self.plot.is_some() && dims.is_empty() {
+            dims = [8, 4, 2, 1].map(|part| self.dim / part).to_vec();
+            dims.push(self.dim.saturating_mul(2));
+            dims.retain(|&d| d > 0);
+        }
+        for sweep in [&mut sizes, &mut dims] {
+            sweep.sort_unstable();
+            sweep.dedup();
+        }
+        Plan {
+            shape: Shape {
+                rows: self.rows,
+                dim: self.dim,
+                queries: self.queries,
+                k: self.k,
+            },
+            inside: self.inside,
+            seed: self.seed,
+            repeats: self.repeats,
+            patience: self.patience,
+            hull: !self.no_hull,
+            sizes,
+            dims,
+        }
+    }
+}
+
+/// Run the command. Exit code 1 if an engine's answers differ from the CPU's.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
+    super::threads(args.threads)?;
+    let plan = args.plan();
+    plan.check()?;
+    check_memory(&plan)?;
+    check_outputs(&args)?;
+    let mut watch = |what: &str| {
+        if !args.quiet {
+            file::tell(what);
+        }
+    };
+    let engines = candidates(&args, control)?;
+    let report = bench::run(&plan, &engines, control, &mut watch)?;
+    // Devices may take a moment to close, and hold memory: not needed any more.
+    drop(engines);
+    let context = Context {
+        command: super::command_line(),
+        date: bench::date(),
+        machine: bench::machine(),
+        warnings: control.take_warnings(),
+    };
+    write(&args, &context, &report)?;
+    Ok(if report.agrees() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// The CPU, which is the judge, and the adapters.
+fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
+    let mut engines = vec![Candidate::cpu()];
+    #[cfg(feature = "gpu")]
+    engines.extend(bench::gpus(args.software, args.gpu_memory, control)?);
+    #[cfg(not(feature = "gpu"))]
+    let _ = (args.gpu_memory, control);
+    if engines.len() == 1 {
+        control.warn(no_gpu(args).into());
+    }
+    Ok(engines)
+}
+
+fn no_gpu(args: &Args) -> &'static str {
+    if !cfg!(feature = "gpu") {
+        "this program was built without the feature `gpu`: only the CPU is timed"
+    } else if args.software {
+        "no adapter can be used: only the CPU is timed"
+    } else {
+        "no GPU can be used: only the CPU is timed (--software times software adapters)"
+    }
+}
+
+/// Sizes that this machine cannot hold are found out before it tries.
+fn check_memory(plan: &Plan) -> Result<()> {
+    let most = memory::default_budget().saturating_mul(2);
+    match plan.bytes() {
+        Some(bytes) if bytes > most => Err(Error::Usage(format!(
+            "the rows and queries need about {} MiB and this machine has {} MiB; ask for fewer with --rows, --dim, \
+             --queries, --sizes or --dims",
+            bytes >> 20,
+            most >> 20
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Paths that cannot be written, or are named twice, are found out before anything is measured.
+fn check_outputs(args: &Args) -> Result<()> {
+    let json = args.json.as_deref().filter(|target| *target != "-");
+    if let Some(path) = &args.plot {
+        plot::check(path)?;
+        if json.is_some_and(|json| Path::new(json) == path) {
+            return Err(Error::Usage(format!(
+                "{} is named for two outputs",
+                path.display()
+            )));
+        }
+    }
+    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+}
+
+/// The results, to whoever asked for them.
+fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
+    if !args.quiet {
+        for warning in &context.warnings {
+            file::tell(&format!("note: {warning}"));
+        }
+    }
+    if let Some(target) = &args.json {
+        file::write_text(target, &json::pretty(&show::json(context, report)))?;
+    }
+    if let Some(path) = &args.plot {
+        plot::write(path, &show::figure(context, report))?;
+    }
+    if !args.quiet && args.json.as_deref() != Some("-") {
+        file::print(&show::table(context, report))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! A bench as a table, as JSON and as a figure.
+//!
+//! An engine whose answers differ from the first one's gets a line that says so, no ratio, and no bar or curve.
+
+use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
+use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+/// Where and when a bench was run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Context {
+    pub command: String,
+    pub date: String,
+    pub machine: Machine,
+    /// Words about work that went on in another way than was asked for.
+    pub warnings: Vec<String>,
+}
+
+/// Everything. Field names are part of the interface.
+pub fn json(context: &Context, report: &Report) -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": context.command,
+        "date": context.date,
+        "machine": context.machine,
+        "agrees": report.agrees(),
+        "shape": report.shape,
+        "seed": report.seed,
+        "gflop_per_scan": report.shape.gflop(),
+        "verdicts": report.verdicts,
+        "engines": report.engines,
+        "warnings": context.warnings,
+    })
+}
+
+/// What was measured, in a screen: a column an engine.
+pub fn table(context: &Context, report: &Report) -> String {
+    let Shape {
+        rows,
+        dim,
+        queries,
+        k,
+    } = report.shape;
+    let mut text = format!(
+        "{rows} x {dim} reference rows, {queries} queries, k = {k}; {}, {} threads\n",
+        context.machine.cpu, context.machine.threads
+    );
+    if let Some(found) = &report.verdicts {
+        text += &format!(
+            "verdicts: {} inside, {} outside, {} undecided\n",
+            found.inside, found.outside, found.undecided
+        );
+    }
+    text += "median of repeats (least to most)\n\n";
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    let titles = report.engines.iter().map(|engine| engine.label.clone());
+    table.add_row(std::iter::once(String::new()).chain(titles));
+    for (name, cell) in ROWS {
+        let cells: Vec<String> = report.engines.iter().map(cell).collect();
+        if cells.iter().any(|cell| cell != NOTHING) {
+            table.add_row(std::iter::once((*name).to_string()).chain(cells));
+        }
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    text += &table.trim_fmt();
+    text += "\n";
+    for engine in &report.engines {
+        text += &format!("\n{}: {}", engine.label, engine.engine);
+        if let Some(what) = &engine.differs {
+            text += &format!("\n{} differs: {what}", engine.label);
+        }
+    }
+    text + "\n"
+}
+
+/// A figure that an engine does not have.
+const NOTHING: &str = "-";
+
+type Cell = fn(&EngineReport) -> String;
+
+/// The table's rows; one that no engine has is left out.
+const ROWS: &[(&str, Cell)] = &[
+    ("answers", |engine| {
+        let same = if engine.differs.is_some() {
+            "differ"
+        } else {
+            "same"
+        };
+        same.into()
+    }),
+    ("support scan, ms", |engine| {
+        milliseconds(&engine.figures.support.timing)
+    }),
+    ("  GFLOP/s", |engine| {
+        digits(engine.figures.support.gflop_per_second)
+    }),
+    ("nearest scan, ms", |engine| {
+        milliseconds(&engine.figures.nearest.timing)
+    }),
+    ("  GFLOP/s", |engine| {
+        digits(engine.figures.nearest.gflop_per_second)
+    }),
+    ("  of a plain f32 product", |engine| {
+        let share = engine.figures.nearest.share_of_product;
+        share.map_or(NOTHING.into(), |share| format!("{:.0} %", 100.0 * share))
+    }),
+    ("plain f32 product, GFLOP/s", |engine| {
+        let product = engine.figures.product.as_ref();
+        optional(product.map(|product| product.gflop_per_second))
+    }),
+    ("making the scan, s", |engine| {
+        digits(engine.figures.make_seconds)
+    }),
+    ("upload, s", |engine| {
+        optional(engine.figures.upload_seconds)
+    }),
+    ("read-back, s", |engine| {
+        optional(engine.figures.read_back_seconds)
+    }),
+    ("hull set-up, s", |engine| {
+        optional(engine.figures.hull_setup_seconds)
+    }),
+    ("hull verdicts, 1/s", |engine| {
+        let hull = engine.figures.hull.as_ref();
+        optional(hull.map(|hull| hull.queries_per_second))
+    }),
+    ("  scans per query", |engine| {
+        let hull = engine.figures.hull.as_ref();
+        optional(hull.map(|hull| hull.scans_per_query))
+    }),
+    ("k-NN queries, 1/s", |engine| {
+        digits(engine.figures.neighbours.queries_per_second)
+    }),
+    ("  scans per query", |engine| {
+        digits(engine.figures.neighbours.scans_per_query)
+    }),
+    ("proved in f16 / f32 / CPU", |engine| {
+        engine.figures.proved.map_or(NOTHING.into(), |proved| {
+            format!(
+                "{} / {} / {}",
+                proved.f16_directions, proved.f32_directions, proved.cpu_directions
+            )
+        })
+    }),
+    ("speed-up: scan", |engine| times(engine.scan_speedup)),
+    ("speed-up: verdicts", |engine| times(engine.hull_speedup)),
+    ("speed-up: k-NN", |engine| times(engine.neighbours_speedup)),
+];
+
+fn milliseconds(timing: &crate::study::bench::Timing) -> String {
+    let [median, least, most] = [
+        timing.median_seconds,
+        timing.least_seconds,
+        timing.most_seconds,
+    ]
+    .map(|seconds| digits(1e3 * seconds));
+    format!("{median} ({least} to {most})")
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map_or(NOTHING.into(), digits)
+}
+
+fn times(ratio: Option<f64>) -> String {
+    ratio.map_or(NOTHING.into(), |ratio| format!("{} x", digits(ratio)))
+}
+
+/// Three significant digits, all digits of larger numbers.
+fn digits(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return format!("{value}");
+    }
+    let decimals = (2 - value.abs().log10().floor() as i32).clamp(0, 9) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// Three panels: speed, time against N, time against d.
+pub fn figure(context: &Context, report: &Report) -> Figure {
+    let Shape {
+        rows,
+        dim,
+        queries,
+        k,
+    } = report.shape;
+    // The number of a style is the engine's place, so that an engine looks the same in all panels.
+    let shown = || {
+        let all = report.engines.iter().enumerate();
+        all.filter(|(_, engine)| engine.differs.is_none())
+    };
+    let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
+    let curve = |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Of| {
+        Panel::Lines(Lines {
+            title,
+            x: axis(x),
+            y: axis("one nearest scan, seconds"),
+            series: shown()
+                .map(|(style, engine)| series(style, &engine.label, points(engine), of))
+                .filter(|series| !series.points.is_empty())
+                .collect(),
+        })
+    };
+    Figure {
+        title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
+        note: note(context, report),
+        panels: vec![
+            Panel::Bars(Bars {
+                title: format!("N = {rows}, d = {dim}"),
+                axis: "nearest scan, GFLOP/s".into(),
+                bars: bars.collect(),
+            }),
+            curve(
+                format!("d = {dim}"),
+                "reference rows N",
+                |engine| &engine.by_rows,
+                |shape| shape.rows,
+            ),
+            curve(
+                format!("N = {rows}"),
+                "dimension d",
+                |engine| &engine.by_dim,
+                |shape| shape.dim,
+            ),
+        ],
+    }
+}
+
+/// What stands on the horizontal axis.
+type Of = fn(&Shape) -> usize;
+
+fn axis(label: &str) -> Axis {
+    Axis {
+        label: label.into(),
+        logarithmic: true,
+    }
+}
+
+fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
+    let (gflop, timing) = (report.shape.gflop(), figures.nearest.timing);
+    Bar {
+        label: label.into(),
+        value: figures.nearest.gflop_per_second,
+        spread: Some((gflop / timing.most_seconds, gflop / timing.least_seconds)),
+        style,
+    }
+}
+
+fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
+    let mut sorted: Vec<&SweepPoint> = points.iter().collect();
+    sorted.sort_by_key(|point| of(&point.shape));
+    let band = sorted
+        .iter()
+        .map(|point| (point.timing.least_seconds, point.timing.most_seconds));
+    Series {
+        label: label.into(),
+        style,
+        band: band.collect(),
+        points: sorted
+            .iter()
+            .map(|point| (of(&point.shape) as f64, point.timing.median_seconds))
+            .collect(),
+    }
+}
+
+/// Machine, date, and what is missing.
+fn note(context: &Context, report: &Report) -> String {
+    let machine = &context.machine;
+    let mut parts = vec![format!("{}, {} threads", machine.cpu, machine.threads)];
+    parts.extend(report.engines.iter().skip(1).filter_map(|engine| {
+        let differs = engine.differs.is_some();
+        differs.then(|| format!("{} left out: its answers differ", engine.label))
+    }));
+    parts.push(context.date.chars().take(10).collect());
+    parts.push(format!("hullscope {}", env!("CARGO_PKG_VERSION")));
+    parts.push("medians; whiskers and bands: least to most".into());
+    parts.join("; ")
+}

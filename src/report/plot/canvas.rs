@@ -1,0 +1,335 @@
+//! What plots are made of: strokes, areas and text, in points, on any `plotters` canvas.
+
+use super::style::{FAMILY, Hatch, Marker, Style};
+use plotters::coord::Shift;
+use plotters::element::{Circle, PathElement, Polygon, Text};
+use plotters::prelude::{DrawingArea, DrawingBackend};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{
+    BLACK, Color, FontTransform, IntoTextStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle, WHITE,
+};
+
+/// Pixels of a point: fine enough for print.
+const SCALE: f64 = 2.0;
+
+/// Grey for lines that help the eye.
+pub const FAINT: RGBColor = RGBColor(215, 215, 215);
+
+/// A place, in points from the upper left corner.
+pub type Place = (f64, f64);
+
+/// What a drawing step returns: the canvas's trouble, as text.
+pub type Drawn = Result<(), String>;
+
+/// A rectangle of the figure.
+#[derive(Debug, Clone, Copy)]
+pub struct Area {
+    pub left: f64,
+    pub top: f64,
+    pub right: f64,
+    pub bottom: f64,
+}
+
+impl Area {
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
+
+    pub fn middle(&self) -> f64 {
+        0.5 * (self.left + self.right)
+    }
+}
+
+/// Sizes of letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Small,
+    Normal,
+    Title,
+}
+
+impl Size {
+    /// In points.
+    pub fn points(self) -> f64 {
+        match self {
+            Size::Small => 11.0,
+            Size::Normal => 12.5,
+            Size::Title => 15.0,
+        }
+    }
+}
+
+/// Pixels for a figure of so many points.
+pub fn pixels(width: f64, height: f64) -> (u32, u32) {
+    (
+        (width * SCALE).ceil() as u32,
+        (height * SCALE).ceil() as u32,
+    )
+}
+
+fn pixel((x, y): Place) -> (i32, i32) {
+    // Values far outside saturate.
+    ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
+}
+
+/// Text in black, held at a point of itself.
+fn text_style(size: Size, across: HPos, down: VPos) -> TextStyle<'static> {
+    (FAMILY, size.points() * SCALE)
+        .into_text_style(&(1, 1))
+        .color(&BLACK)
+        .pos(Pos::new(across, down))
+}
+
+/// A white sheet.
+pub struct Canvas<'a, B: DrawingBackend> {
+    area: &'a DrawingArea<B, Shift>,
+}
+
+impl<'a, B: DrawingBackend> Canvas<'a, B> {
+    pub fn new(area: &'a DrawingArea<B, Shift>) -> Result<Self, String> {
+        area.fill(&WHITE).map_err(|error| error.to_string())?;
+        Ok(Canvas { area })
+    }
+
+    /// Points that a text takes from left to right.
+    pub fn width(&self, text: &str, size: Size) -> f64 {
+        let style = text_style(size, HPos::Left, VPos::Center);
+        let guess = 0.6 * size.points() * text.chars().count() as f64;
+        self.area
+            .estimate_text_size(text, &style)
+            .map_or(guess, |(width, _)| f64::from(width) / SCALE)
+    }
+
+    /// The text, cut with dots where it is too long.
+    pub fn fitted(&self, text: &str, size: Size, width: f64) -> String {
+        if self.width(text, size) <= width {
+            return text.into();
+        }
+        let mut letters: Vec<char> = text.chars().collect();
+        while letters.pop().is_some() {
+            let cut = format!("{}…", letters.iter().collect::<String>().trim_end());
+            if self.width(&cut, size) <= width {
+                return cut;
+            }
+        }
+        String::new()
+    }
+
+    /// Text whose middle (both ways) is at a place.
+    pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Title, HPos::Center, VPos::Center),
+        )
+    }
+
+    /// Small text from a place to the right.
+    pub fn note(&self, text: &str, x: f64, y: f64) -> Drawn {
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Small, HPos::Left, VPos::Center),
+        )
+    }
+
+    /// Text from a place to the right.
+    pub fn label(&self, text: &str, x: f64, y: f64) -> Drawn {
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Normal, HPos::Left, VPos::Center),
+        )
+    }
+
+    /// Text that ends at a place.
+    pub fn before(&self, text: &str, x: f64, y: f64) -> Drawn {
+        self.text(
+            text,
+            (x, y),
+            text_style(Size::Normal, HPos::Right, VPos::Center),
+        )
+    }
+
+    /// Text in the middle of a place.
+    pub fn centred(&self, text: &str, size: Size, x: f64, y: f64) -> Drawn {
+        self.text(text, (x, y), text_style(size, HPos::Center, VPos::Center))
+    }
+
+    /// Text that is read from below, in the middle of a place.
+    pub fn upright(&self, text: &str, x: f64, y: f64) -> Drawn {
+        let style = text_style(Size::Normal, HPos::Center, VPos::Center)
+            .transform(FontTransform::Rotate270);
+        self.text(text, (x, y), style)
+    }
+
+    fn text(&self, text: &str, at: Place, style: TextStyle<'_>) -> Drawn {
+        self.area
+            .draw(&Text::new(text.to_string(), pixel(at), style))
+            .map_err(|error| error.to_string())
+    }
+
+    /// A stroke through some places.
+    pub fn line(&self, through: &[Place], colour: RGBColor, width: f64) -> Drawn {
+        let places: Vec<_> = through.iter().copied().map(pixel).collect();
+        let style = colour.stroke_width((width * SCALE).round().max(1.0) as u32);
+        self.area
+            .draw(&PathElement::new(places, style))
+            .map_err(|error| error.to_string())
+    }
+
+    /// A stroke in dashes, which go on round corners.
+    pub fn dashed(&self, through: &[Place], colour: RGBColor, width: f64, dash: &[f64]) -> Drawn {
+        if dash.is_empty() {
+            return self.line(through, colour, width);
+        }
+        dashes(through, dash)
+            .iter()
+            .try_for_each(|part| self.line(part, colour, width))
+    }
+
+    /// A filled area.
+    pub fn fill(&self, corners: &[Place], colour: RGBAColor) -> Drawn {
+        let places: Vec<_> = corners.iter().copied().map(pixel).collect();
+        self.area
+            .draw(&Polygon::new(places, ShapeStyle::from(colour).filled()))
+            .map_err(|error| error.to_string())
+    }
+
+    /// A bar in a style: a tint, an outline, and lines across.
+    pub fn bar(&self, bar: Area, style: Style) -> Drawn {
+        let corners = [
+            (bar.left, bar.bottom),
+            (bar.left, bar.top),
+            (bar.right, bar.top),
+            (bar.right, bar.bottom),
+        ];
+        let tint = if style.hatch == Hatch::None {
+            0.75
+        } else {
+            0.25
+        };
+        self.fill(&corners, style.colour.mix(tint))?;
+        for (from, to) in hatching(bar, style.hatch) {
+            self.line(&[from, to], style.colour, 1.0)?;
+        }
+        self.line(&[&corners[..], &corners[..1]].concat(), style.colour, 1.0)
+    }
+
+    /// A marker at a place.
+    pub fn marker(&self, (x, y): Place, style: Style) -> Drawn {
+        let size = 3.5;
+        let corners: &[Place] = match style.marker {
+            Marker::Circle => {
+                let shape = ShapeStyle::from(style.colour).filled();
+                return self
+                    .area
+                    .draw(&Circle::new(pixel((x, y)), (size * SCALE) as i32, shape))
+                    .map_err(|error| error.to_string());
+            }
+            Marker::Square => &[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
+            Marker::Triangle => &[(-1.2, 1.0), (0.0, -1.2), (1.2, 1.0)],
+            Marker::Diamond => &[(-1.35, 0.0), (0.0, -1.35), (1.35, 0.0), (0.0, 1.35)],
+        };
+        let places: Vec<Place> = corners
+            .iter()
+            .map(|(across, down)| (x + size * across, y + size * down))
+            .collect();
+        self.fill(&places, style.colour.mix(1.0))
+    }
+}
+
+/// The parts of a stroke that are drawn.
+fn dashes(through: &[Place], dash: &[f64]) -> Vec<Vec<Place>> {
+    let mut parts: Vec<Vec<Place>> = Vec::new();
+    let (mut number, mut left) = (0, dash[0]);
+    let mut part: Vec<Place> = through.first().copied().into_iter().collect();
+    for pair in through.windows(2) {
+        let ((x, y), (to_x, to_y)) = (pair[0], pair[1]);
+        let length = (to_x - x).hypot(to_y - y);
+        let mut at = 0.0;
+        while at + left < length {
+            at += left;
+            let place = (x + (to_x - x) * at / length, y + (to_y - y) * at / length);
+            if number % 2 == 0 {
+                part.push(place);
+                parts.push(std::mem::take(&mut part));
+            } else {
+                part = vec![place];
+            }
+            number += 1;
+            left = dash[number % dash.len()];
+        }
+        left -= length - at;
+        if number % 2 == 0 {
+            part.push((to_x, to_y));
+        }
+    }
+    if part.len() > 1 {
+        parts.push(part);
+    }
+    parts
+}
+
+/// Lines across an area.
+fn hatching(area: Area, hatch: Hatch) -> Vec<(Place, Place)> {
+    const STEP: f64 = 8.0;
+    let height = area.bottom - area.top;
+    let count = |length: f64| (length / STEP) as usize;
+    let rising = || {
+        // x + y is constant along a line that rises to the right.
+        (1..=count(area.width() + height)).map(|line| {
+            let sum = line as f64 * STEP;
+            let (from, to) = ((sum - height).max(0.0), sum.min(area.width()));
+            let place = |across: f64| (area.left + across, area.top + sum - across);
+            (place(from), place(to))
+        })
+    };
+    let mirrored = |(from, to): (Place, Place)| {
+        let turn = |(x, y): Place| (area.left + area.right - x, y);
+        (turn(from), turn(to))
+    };
+    match hatch {
+        Hatch::None => Vec::new(),
+        Hatch::Rising => rising().collect(),
+        Hatch::Falling => rising().map(mirrored).collect(),
+        Hatch::Crossed => rising().chain(rising().map(mirrored)).collect(),
+        Hatch::Level => (1..=count(height))
+            .map(|line| area.bottom - line as f64 * STEP)
+            .map(|y| ((area.left, y), (area.right, y)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dashes_go_round_corners_and_stay_on_the_line() {
+        let corner = [(0.0, 0.0), (10.0, 0.0), (10.0, 10.0)];
+        let parts = dashes(&corner, &[4.0, 4.0]);
+        assert_eq!(parts[0], [(0.0, 0.0), (4.0, 0.0)]);
+        assert_eq!(parts[1], [(8.0, 0.0), (10.0, 0.0), (10.0, 2.0)]);
+        assert_eq!(parts.len(), 3);
+        assert!(dashes(&corner[..1], &[4.0, 4.0]).is_empty());
+    }
+
+    #[test]
+    fn hatching_stays_inside() {
+        let area = Area {
+            left: 5.0,
+            top: 10.0,
+            right: 35.0,
+            bottom: 90.0,
+        };
+        for hatch in [Hatch::Rising, Hatch::Falling, Hatch::Crossed, Hatch::Level] {
+            let lines = hatching(area, hatch);
+            assert!(lines.len() > 5);
+            for (x, y) in lines.into_iter().flat_map(|(from, to)| [from, to]) {
+                let across = (4.999..35.001).contains(&x);
+                assert!(across && (9.999..90.001).contains(&y), "{hatch:?} {x} {y}");
+            }
+        }
+    }
+}

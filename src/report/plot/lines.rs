@@ -1,0 +1,197 @@
+//! A panel of curves: a legend above, bands behind, and both axes labelled.
+
+use super::axis::{Scale, written};
+use super::canvas::{Area, Canvas, Drawn, FAINT, Place, Size};
+use super::style::Style;
+use super::{Lines, Series};
+use plotters::prelude::DrawingBackend;
+use plotters::style::{BLACK, Color};
+
+/// Points of a row of the legend, and of the line in it.
+const ROW: f64 = 18.0;
+const SAMPLE: f64 = 34.0;
+
+/// The scales of a panel and where they lie.
+struct Frame {
+    plot: Area,
+    x: Scale,
+    y: Scale,
+}
+
+impl Frame {
+    fn place(&self, x: f64, y: f64) -> Place {
+        (
+            self.plot.left + self.x.place(x) * self.plot.width(),
+            self.plot.bottom - self.y.place(y) * (self.plot.bottom - self.plot.top),
+        )
+    }
+}
+
+/// Draw the panel into its area.
+pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines) -> Drawn {
+    let points = || lines.series.iter().flat_map(|series| &series.points);
+    let bands = || lines.series.iter().flat_map(|series| &series.band);
+    let x = Scale::of(&lines.x, points().map(|point| point.0), false);
+    let ends = bands().flat_map(|band| [band.0, band.1]);
+    let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends), false);
+    let widest = y
+        .ticks
+        .iter()
+        .map(|tick| canvas.width(&written(*tick), Size::Normal))
+        .fold(0.0, f64::max);
+    let left = area.left + 22.0 + widest + 8.0;
+    let rows = legend_rows(canvas, &lines.series, area.right - left);
+    let frame = Frame {
+        plot: Area {
+            left,
+            top: area.top + 30.0 + ROW * rows.len() as f64,
+            right: area.right - 8.0,
+            bottom: area.bottom - 44.0,
+        },
+        x,
+        y,
+    };
+    let middle = frame.plot.middle();
+    canvas.centred(&lines.title, Size::Normal, middle, area.top + 12.0)?;
+    legend(canvas, &rows, left, area.top + 32.0)?;
+    axes(canvas, area, &frame, lines)?;
+    for series in &lines.series {
+        band(canvas, &frame, lines, series)?;
+    }
+    for series in &lines.series {
+        curve(canvas, &frame, lines, series)?;
+    }
+    Ok(())
+}
+
+/// Both axes with grid, ticks and labels.
+fn axes<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    area: Area,
+    frame: &Frame,
+    lines: &Lines,
+) -> Drawn {
+    let plot = frame.plot;
+    for tick in &frame.y.ticks {
+        let y = plot.bottom - frame.y.place(*tick) * (plot.bottom - plot.top);
+        canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
+        canvas.before(&written(*tick), plot.left - 6.0, y)?;
+    }
+    // A label that would touch the one before is left out; its tick stays.
+    let mut free = f64::NEG_INFINITY;
+    for tick in &frame.x.ticks {
+        let x = plot.left + frame.x.place(*tick) * plot.width();
+        canvas.line(&[(x, plot.top), (x, plot.bottom + 4.0)], FAINT, 0.5)?;
+        let text = written(*tick);
+        let half = 0.5 * canvas.width(&text, Size::Normal);
+        if x - half > free && x + half <= area.right + 10.0 {
+            canvas.centred(&text, Size::Normal, x, plot.bottom + 13.0)?;
+            free = x + half + 6.0;
+        }
+    }
+    let corner = [
+        (plot.left, plot.top),
+        (plot.left, plot.bottom),
+        (plot.right, plot.bottom),
+    ];
+    canvas.line(&corner, BLACK, 1.0)?;
+    canvas.centred(
+        &lines.x.label,
+        Size::Normal,
+        plot.middle(),
+        plot.bottom + 33.0,
+    )?;
+    canvas.upright(
+        &lines.y.label,
+        area.left + 10.0,
+        0.5 * (plot.top + plot.bottom),
+    )
+}
+
+/// The band of a series, if it has one.
+fn band<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    frame: &Frame,
+    lines: &Lines,
+    series: &Series,
+) -> Drawn {
+    let both = series.points.iter().zip(&series.band);
+    let shown: Vec<(f64, f64, f64)> = both
+        .map(|(point, band)| (point.0, band.0, band.1))
+        .filter(|&(x, low, high)| {
+            Scale::shows(&lines.x, x) && Scale::shows(&lines.y, low) && Scale::shows(&lines.y, high)
+        })
+        .collect();
+    if shown.len() < 2 {
+        return Ok(());
+    }
+    let upper = shown.iter().map(|&(x, _, high)| frame.place(x, high));
+    let lower = shown.iter().rev().map(|&(x, low, _)| frame.place(x, low));
+    let corners: Vec<Place> = upper.chain(lower).collect();
+    canvas.fill(&corners, Style::of(series.style).colour.mix(0.18))
+}
+
+fn curve<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    frame: &Frame,
+    lines: &Lines,
+    series: &Series,
+) -> Drawn {
+    let style = Style::of(series.style);
+    let places: Vec<Place> = series
+        .points
+        .iter()
+        .filter(|(x, y)| Scale::shows(&lines.x, *x) && Scale::shows(&lines.y, *y))
+        .map(|&(x, y)| frame.place(x, y))
+        .collect();
+    if places.len() > 1 {
+        canvas.dashed(&places, style.colour, 1.5, style.dash)?;
+    }
+    places
+        .iter()
+        .try_for_each(|place| canvas.marker(*place, style))
+}
+
+/// A legend's entry: where it starts in its row, its text and its style.
+type Entry = (f64, String, Style);
+
+/// The legend, broken into rows that fit.
+fn legend_rows<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    series: &[Series],
+    width: f64,
+) -> Vec<Vec<Entry>> {
+    let mut rows: Vec<Vec<Entry>> = Vec::new();
+    let mut used = f64::INFINITY;
+    for one in series {
+        let text = canvas.fitted(&one.label, Size::Normal, width - SAMPLE - 6.0);
+        let own = SAMPLE + 6.0 + canvas.width(&text, Size::Normal) + 14.0;
+        if used + own > width + 14.0 {
+            rows.push(Vec::new());
+            used = 0.0;
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push((used, text, Style::of(one.style)));
+        }
+        used += own;
+    }
+    rows
+}
+
+fn legend<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    rows: &[Vec<Entry>],
+    left: f64,
+    top: f64,
+) -> Drawn {
+    for (number, row) in rows.iter().enumerate() {
+        let y = top + ROW * number as f64;
+        for (start, text, style) in row {
+            let x = left + start;
+            canvas.dashed(&[(x, y), (x + SAMPLE, y)], style.colour, 1.5, style.dash)?;
+            canvas.marker((x + 0.5 * SAMPLE, y), *style)?;
+            canvas.label(text, x + SAMPLE + 6.0, y)?;
+        }
+    }
+    Ok(())
+}

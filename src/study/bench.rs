@@ -1,0 +1,193 @@
+//! What a bench finds: plain types that `bench` fills, and `report` draws and writes.
+//!
+//! Field names are part of the interface: the JSON has the same, and each number's name ends in its unit.
+
+use serde::Serialize;
+
+/// Repeats of one measurement, after a warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Timing {
+    pub median_seconds: f64,
+    pub least_seconds: f64,
+    pub most_seconds: f64,
+    pub repeats: u64,
+}
+
+impl Timing {
+    /// Of some wall times; none of nothing.
+    pub fn of(mut seconds: Vec<f64>) -> Option<Self> {
+        seconds.sort_by(f64::total_cmp);
+        let (least, most) = (*seconds.first()?, *seconds.last()?);
+        let middle = seconds.len() / 2;
+        let median = if seconds.len() % 2 == 1 {
+            seconds[middle]
+        } else {
+            0.5 * (seconds[middle - 1] + seconds[middle])
+        };
+        Some(Timing {
+            median_seconds: median,
+            least_seconds: least,
+            most_seconds: most,
+            repeats: seconds.len() as u64,
+        })
+    }
+}
+
+/// The size of a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    /// N, reference rows.
+    pub rows: usize,
+    /// d, columns.
+    pub dim: usize,
+    /// B, queries, or directions of one scan.
+    pub queries: usize,
+    /// Best rows wanted of each.
+    pub k: usize,
+}
+
+impl Shape {
+    /// Operations of one scan in 10^9: a multiply and an add for each number of each row and direction.
+    pub fn gflop(&self) -> f64 {
+        2e-9 * self.rows as f64 * self.dim as f64 * self.queries as f64
+    }
+}
+
+/// One kind of scan on one engine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScanFigures {
+    #[serde(flatten)]
+    pub timing: Timing,
+    /// 2 N d B over the median.
+    pub gflop_per_second: f64,
+    /// That over the plain product's, where one was measured.
+    pub share_of_product: Option<f64>,
+}
+
+/// A plain f32 matrix product on the same device, in the same run: nothing but the multiplications of a scan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProductFigures {
+    /// Rows multiplied at a time: fewer than N where the result would not fit memory.
+    pub rows: usize,
+    #[serde(flatten)]
+    pub timing: Timing,
+    pub gflop_per_second: f64,
+}
+
+/// Queries answered end to end: certified verdicts, or exact neighbours.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AnswerFigures {
+    #[serde(flatten)]
+    pub timing: Timing,
+    pub queries_per_second: f64,
+    /// Directions scanned for a query, on average.
+    pub scans_per_query: f64,
+}
+
+/// Directions that each precision proved during all of an engine's measurements.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Proved {
+    pub f16_directions: u64,
+    pub f32_directions: u64,
+    pub cpu_directions: u64,
+}
+
+/// All that was measured on one engine, for one shape.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figures {
+    /// Making the scan: its frame is found by two passes over the rows.
+    pub make_seconds: f64,
+    /// The first scan of a set less the median of later ones: rows on their way to the device.
+    pub upload_seconds: Option<f64>,
+    /// Lists on their way back, where the engine can tell.
+    pub read_back_seconds: Option<f64>,
+    pub product: Option<ProductFigures>,
+    /// The support function: the best rows of each direction, c = 0.
+    pub support: ScanFigures,
+    /// Nearest rows: c = 1.
+    pub nearest: ScanFigures,
+    /// Whitening of the reference before the first verdict.
+    pub hull_setup_seconds: Option<f64>,
+    pub hull: Option<AnswerFigures>,
+    pub neighbours: AnswerFigures,
+    pub proved: Option<Proved>,
+}
+
+/// One point of a sweep.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SweepPoint {
+    #[serde(flatten)]
+    pub shape: Shape,
+    /// One nearest scan.
+    #[serde(flatten)]
+    pub timing: Timing,
+}
+
+/// One engine: its figures, or why there are none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EngineReport {
+    /// Short, for tables and plots: `CPU`, `GPU 0 f16`.
+    pub label: String,
+    /// Long: `gpu, NVIDIA H100, ...`.
+    pub engine: String,
+    /// How its answers differ from the first engine's. Then its figures are not compared with anyone's.
+    pub differs: Option<String>,
+    pub figures: Figures,
+    pub by_rows: Vec<SweepPoint>,
+    pub by_dim: Vec<SweepPoint>,
+    /// Median nearest scan of the first engine over this one's.
+    pub scan_speedup: Option<f64>,
+    /// Verdicts a second over the first engine's.
+    pub hull_speedup: Option<f64>,
+    /// Neighbour queries a second over the first engine's.
+    pub neighbours_speedup: Option<f64>,
+}
+
+/// The machine that figures are of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Machine {
+    pub cpu: String,
+    pub threads: usize,
+    pub system: String,
+    /// Every adapter that was seen, with its driver.
+    pub adapters: Vec<String>,
+}
+
+/// What the queries were found to be, on which all engines that do not differ agree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Verdicts {
+    pub inside: u64,
+    pub outside: u64,
+    pub undecided: u64,
+}
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub shape: Shape,
+    pub seed: u64,
+    pub verdicts: Option<Verdicts>,
+    /// The first one is what the others are compared with.
+    pub engines: Vec<EngineReport>,
+}
+
+impl Report {
+    /// Whether all engines gave the same answers.
+    pub fn agrees(&self) -> bool {
+        self.engines.iter().all(|engine| engine.differs.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timing;
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(Timing::of(vec![]), None);
+        let odd = Timing::of(vec![3.0, 1.0, 9.0]).unwrap();
+        assert_eq!((odd.least_seconds, odd.median_seconds), (1.0, 3.0));
+        let even = Timing::of(vec![4.0, 1.0]).unwrap();
+        assert_eq!((even.median_seconds, even.most_seconds), (2.5, 4.0));
+    }
+}
