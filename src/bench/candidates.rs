@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// nothing if the device cannot.
 pub type PrepareProduct = dyn Fn(&Shape) -> Box<dyn FnMut() -> Option<f64>> + Send + Sync;
 
+/// Times the way back of the answers of a shape.
+pub type ReadBack = dyn Fn(&Shape) -> Option<f64> + Send + Sync;
+
 /// An engine to measure.
 pub struct Candidate {
     /// Short, for tables and plots: `CPU`, `GPU f16`.
@@ -18,6 +21,8 @@ pub struct Candidate {
     pub product: Option<Box<PrepareProduct>>,
     /// Directions that each precision proved so far.
     pub proved: Option<Box<dyn Fn() -> Proved + Send + Sync>>,
+    /// Seconds for the answers of a shape to come back from the device; none if it is gone.
+    pub read_back: Option<Box<ReadBack>>,
 }
 
 impl Candidate {
@@ -28,6 +33,7 @@ impl Candidate {
             engine,
             product: None,
             proved: None,
+            read_back: None,
         }
     }
 
@@ -114,6 +120,10 @@ mod gpu {
                 f32_directions: proven.f32,
                 cpu_directions: proven.cpu,
             }
+        }));
+        let reader = Arc::clone(&engine);
+        candidate.read_back = Some(Box::new(move |shape| {
+            reader.read_back_seconds(shape.queries, shape.k)
         }));
         // The product is as large as a GPU needs to be timed: a software adapter would take minutes.
         if !software {

@@ -28,7 +28,7 @@ fn adapters() -> Vec<String> {
         let info = adapter.handle.get_info();
         format!(
             "{}: {}, {:?}, {} {}",
-            adapter.index, info.name, info.device_type, info.driver, info.driver_info
+            adapter.facts.index, info.name, info.device_type, info.driver, info.driver_info
         )
     })
     .collect()

@@ -56,7 +56,10 @@ pub fn all(
     let figures = Figures {
         make_seconds,
         upload_seconds: Some(upload.max(0.0)),
-        read_back_seconds: None,
+        read_back_seconds: candidate
+            .read_back
+            .as_ref()
+            .and_then(|seconds| seconds(&work.shape)),
         product: scans.product,
         support: scans.support,
         nearest: scans.nearest,

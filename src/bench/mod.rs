@@ -13,7 +13,7 @@ mod workload;
 
 #[cfg(feature = "gpu")]
 pub use candidates::gpus;
-pub use candidates::{Candidate, PrepareProduct};
+pub use candidates::{Candidate, PrepareProduct, ReadBack};
 pub use machine::{date, machine};
 
 use crate::control::Control;

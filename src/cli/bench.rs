@@ -147,14 +147,21 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
 /// The CPU, which is the judge, and the adapters.
 fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
     let mut engines = vec![Candidate::cpu()];
-    #[cfg(feature = "gpu")]
-    engines.extend(bench::gpus(args.software, args.gpu_memory, control)?);
-    #[cfg(not(feature = "gpu"))]
-    let _ = (args.gpu_memory, control);
+    engines.extend(gpus(args, control)?);
     if engines.len() == 1 {
         control.warn(no_gpu(args).into());
     }
     Ok(engines)
+}
+
+#[cfg(feature = "gpu")]
+fn gpus(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
+    bench::gpus(args.software, args.gpu_memory, control)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpus(_: &Args, _: &Control) -> Result<Vec<Candidate>> {
+    Ok(Vec::new())
 }
 
 fn no_gpu(args: &Args) -> &'static str {

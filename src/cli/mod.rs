@@ -5,8 +5,8 @@
 
 mod analyze;
 mod backend;
-mod devices;
 mod bench;
+mod devices;
 mod inputs;
 mod memory;
 mod progress;

@@ -165,7 +165,7 @@ mod tests {
     /// Entries just below a power of two lose almost a whole unit to f16, all in one direction.
     fn badly_stored(d: usize) -> Vec<f64> {
         (0..d)
-            .map(|j| f64::from(1.0 + 1.0 / 1024.0 - 1e-6) * if j % 2 == 0 { 128.0 } else { 1.0 })
+            .map(|j| (1.0 + 1.0 / 1024.0 - 1e-6) * if j % 2 == 0 { 128.0 } else { 1.0 })
             .collect()
     }
 

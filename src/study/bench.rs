@@ -99,7 +99,7 @@ pub struct Figures {
     pub make_seconds: f64,
     /// The first scan of a set less the median of later ones: rows on their way to the device.
     pub upload_seconds: Option<f64>,
-    /// Lists on their way back, where the engine can tell.
+    /// Lists of all queries on their way back from an idle device, where there is one.
     pub read_back_seconds: Option<f64>,
     pub product: Option<ProductFigures>,
     /// The support function: the best rows of each direction, c = 0.

@@ -5,7 +5,7 @@ use super::check;
 use super::device::{Device, Trouble};
 use super::pipeline::Pass;
 use super::shape::{self, Room};
-use super::tile::{COOP_TILE, Stored, Tile, padded};
+use super::tile::{COOP_TILE, Entry, Stored, Tile, padded};
 use super::tune::{self, Tuner};
 use super::{GpuScan, Options, Precision};
 use crate::control::Control;
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::{CpuScan, Engine, Scan};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 /// Memory of a software adapter that is used without being told: it is the host's own.
 const SOFTWARE_MEMORY: u64 = 1 << 30;
@@ -213,6 +214,22 @@ impl GpuEngine {
         let seconds = tune::measure(device, tile, Stored::F32, padded(d), count).ok()?;
         let flop = 2.0 * n as f64 * d as f64 * count as f64;
         Some(seconds * flop / tune::FLOP)
+    }
+}
+
+impl GpuEngine {
+    /// Seconds until the lists of `count` directions with `k` rows each are on the host, from an idle device; none if the
+    /// device is gone.
+    pub fn read_back_seconds(&self, count: usize, k: usize) -> Option<f64> {
+        let mut shared = lock(&self.shared);
+        let (device, _) = shared.device().ok()?;
+        let numbers = count * k * size_of::<Entry>() / 4;
+        let lists = device.buffer("lists", 4 * numbers as u64).ok()?;
+        // Once to wake the device up.
+        device.read::<u32>(&lists, numbers).ok()?;
+        let started = Instant::now();
+        device.read::<u32>(&lists, numbers).ok()?;
+        Some(started.elapsed().as_secs_f64())
     }
 }
 

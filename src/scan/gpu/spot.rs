@@ -29,7 +29,7 @@ pub fn check(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<
             let error = storing_error(source.stored.bytes(), f64::from(sent));
             (f64::from(found) - f64::from(sent)).abs() > error
         };
-        if let Some(column) = found.iter().zip(&sent).position(|pair| wrong(pair)) {
+        if let Some(column) = found.iter().zip(&sent).position(wrong) {
             return Err(Trouble::Bug(format!(
                 "row {row} of {} is not on the device as it was sent: column {column} is {} there and {} here (did the \
                  file change?)",
