@@ -31,6 +31,18 @@ impl Candidate {
         }
     }
 
+    /// Directions proved so far, where the engine counts them.
+    pub(super) fn proved(&self) -> Option<Proved> {
+        self.proved.as_ref().map(|proved| proved())
+    }
+
+    /// Whether the CPU has answered for the device since a count.
+    pub(super) fn fell_back_since(&self, earlier: Option<Proved>) -> bool {
+        self.proved()
+            .zip(earlier)
+            .is_some_and(|(now, earlier)| now.mostly_cpu_since(&earlier))
+    }
+
     /// The machine's cores: the judge.
     pub fn cpu() -> Self {
         Candidate {

@@ -143,15 +143,21 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
 
 /// The CPU, which is the judge, and the adapters.
 fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
-    let mut engines = vec![Candidate::cpu()];
-    #[cfg(feature = "gpu")]
-    engines.extend(bench::gpus(args.software, None, control)?);
-    #[cfg(not(feature = "gpu"))]
-    let _ = (args.software, control);
-    if engines.len() == 1 {
+    let adapters = adapters(args, control)?;
+    if adapters.is_empty() {
         control.warn(no_gpu(args).into());
     }
-    Ok(engines)
+    Ok(std::iter::once(Candidate::cpu()).chain(adapters).collect())
+}
+
+#[cfg(feature = "gpu")]
+fn adapters(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
+    bench::gpus(args.software, None, control)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn adapters(_: &Args, _: &Control) -> Result<Vec<Candidate>> {
+    Ok(Vec::new())
 }
 
 fn no_gpu(args: &Args) -> &'static str {
