@@ -6,7 +6,7 @@ use hullscope::report::bench::{Context, figure, json, table};
 use hullscope::report::plot;
 use hullscope::rows::Rows;
 use hullscope::scan::{Batch, CpuEngine, Engine, Frame, Hits, Scan};
-use hullscope::study::bench::{Machine, Report, Shape};
+use hullscope::study::bench::{Machine, Proved, Report, Shape};
 use serde_json::Value;
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -161,6 +161,20 @@ fn a_lie_at_one_point_of_a_curve_is_found() {
 }
 
 #[test]
+fn an_engine_that_the_cpu_stands_in_for_is_not_compared() {
+    let mut idle = Candidate::new("idle", Arc::new(CpuEngine));
+    idle.proved = Some(Box::new(Proved::default));
+    let engines = [Candidate::cpu(), idle];
+    let report = run(&plan(), &engines, &Control::default(), &mut |_| ()).unwrap();
+    let idle = &report.engines[1];
+    assert!(report.agrees() && idle.fell_back && !report.engines[0].fell_back);
+    assert!(idle.scan_speedup.is_none() && idle.by_rows.is_empty());
+    assert!(table(&context(), &report).contains("idle: the CPU answered for it"));
+    let drawn = plot::render(&figure(&context(), &report), plot::Format::Svg).unwrap();
+    assert!(String::from_utf8_lossy(&drawn).contains("idle left out"));
+}
+
+#[test]
 fn no_engine_and_an_interrupt_are_errors() {
     let nothing = run(&plan(), &[], &Control::default(), &mut |_| ());
     assert!(nothing.unwrap_err().to_string().contains("no engine"));
@@ -284,6 +298,7 @@ fn adapters_agree_with_the_cpu() {
     assert!(engines.len() > 1);
     for engine in &engines[1..] {
         assert!(engine["label"].as_str().unwrap().starts_with("GPU"));
+        assert_eq!(engine["fell_back"], false);
         assert!(engine["scan_speedup"].as_f64().unwrap() > 0.0);
         let proved = &engine["figures"]["proved"];
         assert!(

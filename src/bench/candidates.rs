@@ -37,6 +37,18 @@ impl Candidate {
         }
     }
 
+    /// Directions proved so far, where the engine counts them.
+    pub(super) fn proved(&self) -> Option<Proved> {
+        self.proved.as_ref().map(|proved| proved())
+    }
+
+    /// Whether the CPU has answered for the device since a count.
+    pub(super) fn fell_back_since(&self, earlier: Option<Proved>) -> bool {
+        self.proved()
+            .zip(earlier)
+            .is_some_and(|(now, earlier)| now.mostly_cpu_since(&earlier))
+    }
+
     /// The machine's cores: the judge.
     pub fn cpu() -> Self {
         Candidate {
@@ -54,8 +66,7 @@ mod gpu {
     use super::Candidate;
     use crate::control::Control;
     use crate::error::{Error, Result};
-    use crate::scan::Engine;
-    use crate::scan::gpu::adapters::{Adapter, Kind, list};
+    use crate::scan::gpu::adapters::{Adapter, Facts, Kind, list};
     use crate::scan::gpu::{GpuEngine, Options, Precision};
     use crate::study::bench::Proved;
     use std::sync::Arc;
@@ -75,15 +86,13 @@ mod gpu {
             } else {
                 "GPU".into()
             };
-            for precision in [Precision::F32, Precision::F16] {
-                let options = Options {
-                    precision,
-                    memory,
-                    ..Options::default()
-                };
+            for (kind, options) in kinds(&adapter.facts, memory) {
                 match GpuEngine::open(adapter, options, control) {
+                    // It says why, if the matrix unit was not trusted.
+                    Ok(engine) if kind == TENSOR_CORES && !engine.has_matrix_unit() => {}
                     Ok(engine) => {
-                        found.extend(candidate(&name, precision, engine, is_software(adapter)));
+                        let label = format!("{name} {kind}");
+                        found.push(candidate(label, engine, is_software(adapter)));
                     }
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
                     Err(error) => control.warn(error.to_string()),
@@ -93,25 +102,29 @@ mod gpu {
         Ok(found)
     }
 
-    /// One engine; none if the adapter does not have the precision.
-    fn candidate(
-        name: &str,
-        precision: Precision,
-        engine: GpuEngine,
-        software: bool,
-    ) -> Option<Candidate> {
-        let description = engine.describe();
-        let kind = if precision == Precision::F32 {
-            "f32"
-        } else if description.contains("matrix unit") {
-            "tensor cores"
-        } else if description.contains("f16") {
-            "f16"
-        } else {
-            return None;
+    const TENSOR_CORES: &str = "tensor cores";
+
+    /// What an adapter can be opened as, by name.
+    fn kinds(facts: &Facts, memory: Option<u64>) -> Vec<(&'static str, Options)> {
+        let options = |precision, no_matrix_unit| Options {
+            precision,
+            memory,
+            no_matrix_unit,
+            ..Options::default()
         };
+        let mut kinds = vec![("f32", options(Precision::F32, true))];
+        if facts.f16 {
+            kinds.push(("f16", options(Precision::F16, true)));
+        }
+        if facts.cooperative_matrices {
+            kinds.push((TENSOR_CORES, options(Precision::F16, false)));
+        }
+        kinds
+    }
+
+    fn candidate(label: String, engine: GpuEngine, software: bool) -> Candidate {
         let engine = Arc::new(engine);
-        let mut candidate = Candidate::new(format!("{name} {kind}"), engine.clone());
+        let mut candidate = Candidate::new(label, engine.clone());
         let counter = Arc::clone(&engine);
         candidate.proved = Some(Box::new(move || {
             let proven = counter.proven();
@@ -132,7 +145,7 @@ mod gpu {
                 Box::new(move || engine.product_seconds(shape.rows, shape.dim, shape.queries))
             }));
         }
-        Some(candidate)
+        candidate
     }
 
     /// Whether the host's own cores are behind the adapter.

@@ -66,7 +66,7 @@ pub fn all(
         hull_setup_seconds: setup,
         hull: hull_figures,
         neighbours,
-        proved: candidate.proved.as_ref().map(|proved| proved()),
+        proved: candidate.proved(),
     };
     let answers = Answers {
         verdicts,

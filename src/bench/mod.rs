@@ -184,6 +184,7 @@ fn main_shape(
     for candidate in engines {
         let name = candidate.engine.describe();
         let mut say = |what: &str| watch(&format!("{}: {what}", candidate.label));
+        let earlier = candidate.proved();
         let (figures, answers) = measure::all(
             plan.limits(),
             plan.hull,
@@ -198,6 +199,7 @@ fn main_shape(
             label: candidate.label.clone(),
             engine: name,
             differs,
+            fell_back: candidate.fell_back_since(earlier),
             figures,
             by_rows: Vec::new(),
             by_dim: Vec::new(),
@@ -210,7 +212,7 @@ fn main_shape(
     Ok((reports, plan.hull.then(|| count(&judge.verdicts))))
 }
 
-/// One shape of a curve, on every engine that has not differed so far.
+/// One shape of a curve, on every engine that can be compared so far.
 fn sweep_point(
     plan: &Plan,
     sweep: Sweep,
@@ -222,9 +224,10 @@ fn sweep_point(
     let work = Workload::new(shape, plan.inside, plan.seed);
     let mut judge: Option<Answers> = None;
     for (candidate, report) in engines.iter().zip(reports) {
-        if report.differs.is_some() {
+        if !Report::comparable(report) {
             continue;
         }
+        let earlier = candidate.proved();
         let (timing, answers) =
             measure::nearest_only(plan.limits(), candidate, &work, SPOT_CHECK, control)?;
         if let Some(what) = judge.as_ref().and_then(|judge| difference(judge, &answers)) {
@@ -234,6 +237,10 @@ fn sweep_point(
             continue;
         }
         judge.get_or_insert(answers);
+        if candidate.fell_back_since(earlier) {
+            // A warning says why; the time would be the CPU's.
+            continue;
+        }
         let points = match sweep {
             Sweep::Rows => &mut report.by_rows,
             Sweep::Dim => &mut report.by_dim,
@@ -243,13 +250,13 @@ fn sweep_point(
     Ok(())
 }
 
-/// Ratios to the first engine, for those that gave its answers.
+/// Ratios to the first engine, for those that gave its answers with their own device.
 fn compare(reports: &mut [EngineReport]) {
     let Some((first, others)) = reports.split_first_mut() else {
         return;
     };
     let judge = &first.figures;
-    for other in others.iter_mut().filter(|other| other.differs.is_none()) {
+    for other in others.iter_mut().filter(|other| Report::comparable(other)) {
         let own = &other.figures;
         other.scan_speedup = Some(own.nearest.gflop_per_second / judge.nearest.gflop_per_second);
         other.neighbours_speedup =

@@ -146,21 +146,20 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
 
 /// The CPU, which is the judge, and the adapters.
 fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
-    let mut engines = vec![Candidate::cpu()];
-    engines.extend(gpus(args, control)?);
-    if engines.len() == 1 {
+    let adapters = adapters(args, control)?;
+    if adapters.is_empty() {
         control.warn(no_gpu(args).into());
     }
-    Ok(engines)
+    Ok(std::iter::once(Candidate::cpu()).chain(adapters).collect())
 }
 
 #[cfg(feature = "gpu")]
-fn gpus(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
+fn adapters(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
     bench::gpus(args.software, args.gpu_memory, control)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn gpus(_: &Args, _: &Control) -> Result<Vec<Candidate>> {
+fn adapters(_: &Args, _: &Control) -> Result<Vec<Candidate>> {
     Ok(Vec::new())
 }
 

@@ -1,6 +1,7 @@
 //! A bench as a table, as JSON and as a figure.
 //!
-//! An engine whose answers differ from the first one's gets a line that says so, no ratio, and no bar or curve.
+//! An engine whose answers differ from the first one's, or that the CPU stood in for, gets a line that says so, no
+//! ratio, and no bar or curve.
 
 use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
@@ -74,6 +75,9 @@ pub fn table(context: &Context, report: &Report) -> String {
         text += &format!("\n{}: {}", engine.label, engine.engine);
         if let Some(what) = &engine.differs {
             text += &format!("\n{} differs: {what}", engine.label);
+        }
+        if engine.fell_back {
+            text += &format!("\n{}: the CPU answered for it; not compared", engine.label);
         }
     }
     text + "\n"
@@ -191,7 +195,7 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
     // The number of a style is the engine's place, so that an engine looks the same in all panels.
     let shown = || {
         let all = report.engines.iter().enumerate();
-        all.filter(|(_, engine)| engine.differs.is_none())
+        all.filter(|(_, engine)| Report::comparable(engine))
     };
     let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
     let curve = |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Of| {
@@ -272,8 +276,12 @@ fn note(context: &Context, report: &Report) -> String {
     let machine = &context.machine;
     let mut parts = vec![format!("{}, {} threads", machine.cpu, machine.threads)];
     parts.extend(report.engines.iter().skip(1).filter_map(|engine| {
-        let differs = engine.differs.is_some();
-        differs.then(|| format!("{} left out: its answers differ", engine.label))
+        let why = match (&engine.differs, engine.fell_back) {
+            (Some(_), _) => "its answers differ",
+            (None, true) => "the CPU answered for it",
+            (None, false) => return None,
+        };
+        Some(format!("{} left out: {why}", engine.label))
     }));
     parts.push(context.date.chars().take(10).collect());
     parts.push(format!("hullscope {}", env!("CARGO_PKG_VERSION")));

@@ -92,6 +92,14 @@ pub struct Proved {
     pub cpu_directions: u64,
 }
 
+impl Proved {
+    /// Whether most of the directions since an earlier count were proved by the CPU, or none by the device.
+    pub fn mostly_cpu_since(&self, earlier: &Proved) -> bool {
+        let device = |count: &Proved| count.f16_directions + count.f32_directions;
+        device(self) - device(earlier) <= self.cpu_directions - earlier.cpu_directions
+    }
+}
+
 /// All that was measured on one engine, for one shape.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
@@ -132,6 +140,8 @@ pub struct EngineReport {
     pub engine: String,
     /// How its answers differ from the first engine's. Then its figures are not compared with anyone's.
     pub differs: Option<String>,
+    /// The device gave up or cannot hold the rows, and the CPU answered for it: the figures are not the device's.
+    pub fell_back: bool,
     pub figures: Figures,
     pub by_rows: Vec<SweepPoint>,
     pub by_dim: Vec<SweepPoint>,
@@ -172,6 +182,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether an engine has figures of its own that may stand beside the others'.
+    pub fn comparable(engine: &EngineReport) -> bool {
+        engine.differs.is_none() && !engine.fell_back
+    }
+
     /// Whether all engines gave the same answers.
     pub fn agrees(&self) -> bool {
         self.engines.iter().all(|engine| engine.differs.is_none())

@@ -165,7 +165,9 @@ impl GpuEngine {
         let tuner = Tuner::new(&info);
         let tile = options.tile.unwrap_or(tuner.plain());
         trust(&mut device, tile, !options.rolled).map_err(unusable)?;
-        let coop = options.precision != Precision::F32 && trust_matrix_unit(&mut device, control);
+        let coop = options.precision != Precision::F32
+            && !options.no_matrix_unit
+            && trust_matrix_unit(&mut device, control);
         let software = info.device_type == wgpu::DeviceType::Cpu;
         let room = Room {
             binding: device.largest_binding(),
@@ -198,6 +200,11 @@ impl GpuEngine {
             shared: Arc::new(Mutex::new(shared)),
             name,
         })
+    }
+
+    /// Whether it multiplies in the matrix unit, which the adapter has and which passed its check.
+    pub fn has_matrix_unit(&self) -> bool {
+        lock(&self.shared).coop
     }
 
     /// What proved the answers given so far.

@@ -59,6 +59,8 @@ pub struct Options {
     pub precision: Precision,
     /// Device memory to use at most, in bytes.
     pub memory: Option<u64>,
+    /// Leave the matrix unit alone: a bench times f16 with and without it.
+    pub no_matrix_unit: bool,
     /// For tests: a fixed tile, loops left as they are, small chunks, planted faults.
     #[doc(hidden)]
     pub tile: Option<Tile>,
