@@ -25,6 +25,12 @@ pub enum Stage {
     Neighbours,
     /// Re-checking certificates; units are certificates.
     Verify,
+    /// Fitting a space on the reference; units are rows.
+    Fit,
+    /// Taking rows into a space; units are rows.
+    Map,
+    /// Images through a network; units are images.
+    Encode,
 }
 
 /// One look at the counters.
@@ -129,6 +135,9 @@ impl Control {
             Stage::Hull,
             Stage::Neighbours,
             Stage::Verify,
+            Stage::Fit,
+            Stage::Map,
+            Stage::Encode,
         ];
         Progress {
             stage: stages[self.stage.load(Relaxed) as usize],

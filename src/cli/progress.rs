@@ -84,6 +84,9 @@ fn name(stage: Stage) -> &'static str {
         Stage::Hull => "verdicts",
         Stage::Neighbours => "neighbours",
         Stage::Verify => "verifying",
+        Stage::Fit => "fitting",
+        Stage::Map => "mapping",
+        Stage::Encode => "encoding",
     }
 }
 

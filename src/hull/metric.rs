@@ -9,9 +9,9 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
+use crate::rows::{Rows, map_chunks};
+use crate::scan::Frame;
 use crate::scan::rounding::{U64, gamma};
-use crate::scan::{Frame, map_chunks};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
 use faer::linalg::matmul::triangular::{self, BlockStructure};

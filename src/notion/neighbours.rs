@@ -8,9 +8,9 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
+use crate::rows::{Rows, map_chunks};
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, Engine, Scan, map_chunks};
+use crate::scan::{Batch, Engine, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 

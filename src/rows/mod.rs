@@ -5,9 +5,12 @@
 
 mod assemble;
 mod bin;
+mod chunks;
+mod collect;
 mod csv;
 mod decode;
 mod idx;
+pub mod images;
 mod messages;
 mod npy;
 mod npz;
@@ -21,6 +24,9 @@ pub mod store;
 pub mod synthetic;
 mod vecs;
 
+pub(crate) use chunks::{chunk_rows, map_chunks};
+pub use collect::Collector;
+pub(crate) use collect::keep;
 pub use open::{OpenOptions, open};
 pub use store::{Memory, Store};
 

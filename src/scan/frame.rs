@@ -7,14 +7,10 @@
 use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
-use rayon::prelude::*;
+use crate::rows::{Rows, map_chunks};
 
 /// Columns whose ranges differ by more than this factor get a scale each.
 const UNEVEN: f64 = 1024.0;
-
-/// Numbers decoded at a time: a megabyte, which stays in cache.
-const CHUNK: usize = 1 << 17;
 
 /// The affine coordinates in which a scan works: `x' = S (x - m)`.
 #[derive(Debug, Clone)]
@@ -34,31 +30,6 @@ pub struct Frame {
     pub highest: Vec<f64>,
     /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once.
     pub bias: Vec<f32>,
-}
-
-/// Rows that one task decodes at a time.
-pub(crate) fn chunk_rows(dim: usize) -> usize {
-    (CHUNK / dim).max(1)
-}
-
-/// Map chunks of rows (first row, values) in parallel and fold the results in row order.
-pub(crate) fn map_chunks<T: Send>(
-    rows: &dyn Rows,
-    control: &Control,
-    work: impl Fn(usize, &[f64]) -> T + Sync,
-) -> Result<Vec<T>> {
-    let (n, d) = (rows.len(), rows.dim());
-    let step = chunk_rows(d);
-    (0..n.div_ceil(step))
-        .into_par_iter()
-        .map_init(Vec::new, |buffer, chunk| {
-            control.check()?;
-            let first = chunk * step;
-            buffer.resize(step.min(n - first) * d, 0.0);
-            rows.read_f64(first, buffer)?;
-            Ok(work(first, buffer))
-        })
-        .collect()
 }
 
 struct Columns {

@@ -21,7 +21,6 @@ pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::Frame;
-pub(crate) use frame::map_chunks;
 
 use crate::control::Control;
 use crate::error::Result;

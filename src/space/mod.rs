@@ -1,8 +1,152 @@
-//! What a row becomes before anything is asked of it. A mapped set is itself [`Rows`].
+//! What a row becomes before anything is asked of it: pixels cut and blurred, principal components, projections,
+//! a network's features.
+//!
+//! A space is a chain of [`Map`]s. Each is fitted on the reference, never on the queries, and applied to rows chunk
+//! by chunk; [`Mapped`] rows are themselves [`Rows`]. Maps compute in f64 (networks in f32) and what they computed
+//! is rounded once to f32: these stored numbers are what verdicts are about. Maps that only choose coordinates
+//! change no number. [`spec`] reads what was typed, [`Views`] fits it. Relies on [`crate::rows`] alone.
+
+#[cfg(feature = "onnx")]
+mod encoder;
+mod pca;
+mod pixel;
+mod projection;
+mod relu;
+pub mod spec;
+mod views;
+mod wavelet;
+
+pub use crate::rows::normalise;
+pub use spec::Spec;
+pub use views::{Set, Settings, View, Views};
 
 use crate::error::Result;
-pub use crate::rows::normalise;
+use crate::rows::images::Shape;
 use crate::rows::{Element, Rows};
+use std::sync::Arc;
+
+/// A fitted map from rows to rows.
+pub trait Map: Send + Sync {
+    /// Numbers of a mapped row.
+    fn dim(&self) -> usize;
+
+    /// What a mapped row looks like, if it is an image.
+    fn shape(&self) -> Option<Shape> {
+        None
+    }
+
+    /// Whether every mapped number is one of the row's own: nothing is rounded.
+    fn selects(&self) -> bool {
+        false
+    }
+
+    /// Whether a mapped row may depend, in its last bits, on how many rows are mapped with it, as matrix products do.
+    fn in_blocks(&self) -> bool {
+        false
+    }
+
+    /// Map n rows (row-major) into `out` (n x [`Map::dim`]).
+    ///
+    /// Errors: a network that cannot be run on them.
+    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()>;
+}
+
+/// Rows seen through a map.
+pub struct Mapped {
+    source: Arc<dyn Rows>,
+    map: Arc<dyn Map>,
+    name: String,
+}
+
+/// Numbers of the source that are mapped at a time.
+const CHUNK: usize = 1 << 17;
+
+/// Rows that are mapped together where that matters: always the same ones, so that a row has one value however it
+/// is read. Certificates are about that value.
+const BLOCK: usize = 64;
+
+impl Mapped {
+    /// `source` through `map`, which was made for rows of its dimension.
+    pub fn new(source: Arc<dyn Rows>, map: Arc<dyn Map>, name: impl Into<String>) -> Self {
+        Mapped {
+            source,
+            map,
+            name: name.into(),
+        }
+    }
+
+    /// Rows `first ..` mapped, some at a time: (numbers before them, they).
+    fn each(&self, first: usize, count: usize, mut take: impl FnMut(usize, &[f64])) -> Result<()> {
+        let (from, to) = (self.source.dim(), self.map.dim());
+        let (mut raw, mut mapped) = (Vec::new(), Vec::new());
+        let mut done = 0;
+        while done < count {
+            let at = first + done;
+            let (start, end) = if self.map.in_blocks() {
+                let start = at - at % BLOCK;
+                (start, (start + BLOCK).min(self.len()))
+            } else {
+                let step = (CHUNK / from.max(to)).max(1);
+                (at, at + step.min(count - done))
+            };
+            raw.resize((end - start) * from, 0.0);
+            mapped.resize((end - start) * to, 0.0);
+            self.source.read_f64(start, &mut raw)?;
+            self.map.apply(&raw, &mut mapped)?;
+            let wanted = (end - at).min(count - done);
+            take(done * to, &mapped[(at - start) * to..][..wanted * to]);
+            done += wanted;
+        }
+        Ok(())
+    }
+}
+
+impl Rows for Mapped {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+    fn dim(&self) -> usize {
+        self.map.dim()
+    }
+    fn element(&self) -> Element {
+        if self.map.selects() {
+            self.source.element()
+        } else {
+            Element::F32
+        }
+    }
+    fn fits_f32(&self) -> bool {
+        !self.map.selects() || self.source.fits_f32()
+    }
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.each(first, out.len() / self.dim(), |at, values| {
+            for (out, value) in out[at..].iter_mut().zip(values) {
+                *out = *value as f32;
+            }
+        })
+    }
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        let exact = self.map.selects();
+        self.each(first, out.len() / self.dim(), |at, values| {
+            for (out, value) in out[at..].iter_mut().zip(values) {
+                *out = if exact {
+                    *value
+                } else {
+                    f64::from(*value as f32)
+                };
+            }
+        })
+    }
+    fn dropped(&self) -> u64 {
+        self.source.dropped()
+    }
+    fn number(&self, row: usize) -> u64 {
+        self.source.number(row)
+    }
+}
 
 /// Rows scaled to unit Euclidean length; a zero row stays zero.
 pub struct Unit<'a>(pub &'a dyn Rows);
@@ -38,5 +182,31 @@ impl Rows for Unit<'_> {
     }
     fn number(&self, row: usize) -> u64 {
         self.0.number(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::synthetic;
+
+    #[test]
+    fn a_mapped_row_has_one_value_however_it_is_read() {
+        let rows: Arc<dyn Rows> = Arc::new(synthetic::gaussian(150, 300, 1));
+        let map = Arc::new(projection::Linear::random(300, 17, 2));
+        let mapped = Mapped::new(rows, map, "mapped");
+        let mut all = vec![0.0; 150 * 17];
+        mapped.read_f64(0, &mut all).unwrap();
+        let mut narrow = vec![0f32; 150 * 17];
+        mapped.read_f32(0, &mut narrow).unwrap();
+        for row in 0..150 {
+            for count in [1, 2, 65, 100] {
+                let count = count.min(150 - row);
+                let mut some = vec![0.0; count * 17];
+                mapped.read_f64(row, &mut some).unwrap();
+                assert_eq!(some, all[row * 17..(row + count) * 17]);
+            }
+        }
+        assert!(all.iter().zip(&narrow).all(|(a, b)| *a == f64::from(*b)));
     }
 }

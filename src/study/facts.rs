@@ -5,8 +5,8 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
-use crate::scan::{Frame, map_chunks};
+use crate::rows::{Rows, map_chunks};
+use crate::scan::Frame;
 
 /// Norms whose spread is below this share of the largest are one norm: unit rows stored in f16 spread by 5e-4.
 const SAME_NORM: f64 = 1e-3;

@@ -1,0 +1,34 @@
+//! Rows in chunks on all threads, with the results in row order: how every pass over a set in f64 is made.
+
+use super::Rows;
+use crate::control::Control;
+use crate::error::Result;
+use rayon::prelude::*;
+
+/// Numbers decoded at a time: a megabyte, which stays in cache.
+const CHUNK: usize = 1 << 17;
+
+/// Rows that one task decodes at a time.
+pub(crate) fn chunk_rows(dim: usize) -> usize {
+    (CHUNK / dim).max(1)
+}
+
+/// Map chunks of rows (first row, values) in parallel and fold the results in row order.
+pub(crate) fn map_chunks<T: Send>(
+    rows: &dyn Rows,
+    control: &Control,
+    work: impl Fn(usize, &[f64]) -> T + Sync,
+) -> Result<Vec<T>> {
+    let (n, d) = (rows.len(), rows.dim());
+    let step = chunk_rows(d);
+    (0..n.div_ceil(step))
+        .into_par_iter()
+        .map_init(Vec::new, |buffer, chunk| {
+            control.check()?;
+            let first = chunk * step;
+            buffer.resize(step.min(n - first) * d, 0.0);
+            rows.read_f64(first, buffer)?;
+            Ok(work(first, buffer))
+        })
+        .collect()
+}

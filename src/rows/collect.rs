@@ -1,0 +1,133 @@
+//! Rows that are made one after the other, kept in memory or, over a budget, in a spool file.
+//!
+//! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
+
+use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::{Element, Rows, chunk_rows};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use rayon::prelude::*;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// A set of f32 rows being made.
+pub struct Collector {
+    name: String,
+    dim: usize,
+    budget: u64,
+    folder: PathBuf,
+    len: usize,
+    held: Vec<u8>,
+    spool: Option<File>,
+}
+
+impl Collector {
+    /// Nothing yet. `budget` are the bytes that may stay in memory; a spool file goes to the system's temporary folder.
+    pub fn new(name: impl Into<String>, dim: usize, budget: u64) -> Self {
+        Collector {
+            name: name.into(),
+            dim,
+            budget,
+            folder: std::env::temp_dir(),
+            len: 0,
+            held: Vec::new(),
+            spool: None,
+        }
+    }
+
+    /// Add whole rows (n x dim).
+    pub fn push(&mut self, values: &[f32]) -> Result<()> {
+        assert!(values.len().is_multiple_of(self.dim), "rows must be whole");
+        self.len += values.len() / self.dim;
+        self.held.extend_from_slice(bytemuck::cast_slice(values));
+        // A vector doubles as it grows: what is held may take twice its length.
+        if self.spool.is_none() && 2 * self.held.len() as u64 > self.budget {
+            let made = tempfile::tempfile_in(&self.folder);
+            self.spool = Some(made.map_err(|error| self.failed(error))?);
+        }
+        if let Some(spool) = &mut self.spool {
+            let written = spool.write_all(&self.held);
+            self.held.clear();
+            written.map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::io("write a spool file in", &self.folder, error)
+    }
+
+    /// The rows; at least one must have come.
+    pub fn finish(mut self) -> Store {
+        let width = (self.dim * 4) as u64;
+        let bytes = match self.spool {
+            None => {
+                self.held.shrink_to_fit();
+                Bytes::Resident(self.held)
+            }
+            Some(file) => Bytes::File(Layout {
+                file,
+                path: self.folder.join("(spool file)"),
+                offset: 0,
+                stride: width,
+                foreign: false,
+            }),
+        };
+        let part = Part {
+            name: self.name.clone(),
+            len: self.len,
+            bytes,
+        };
+        Store {
+            name: self.name,
+            dim: self.dim,
+            element: Element::F32,
+            parts: vec![part],
+            transform: Transform::default(),
+            dropped: Vec::new(),
+            len: self.len,
+        }
+    }
+}
+
+/// The same rows, all of whose numbers are f32, made once and kept.
+pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<Store> {
+    assert!(rows.fits_f32(), "kept rows are stored in f32");
+    let (n, d) = (rows.len(), rows.dim());
+    let mut kept = Collector::new(rows.name(), d, budget);
+    let step = chunk_rows(d);
+    // A few chunks a thread at a time, so that what is in the air stays small.
+    let together = step * 4 * rayon::current_num_threads();
+    for first in (0..n).step_by(together) {
+        control.check()?;
+        let mut values = vec![0.0f32; together.min(n - first) * d];
+        values
+            .par_chunks_mut(step * d)
+            .enumerate()
+            .try_for_each(|(chunk, out)| rows.read_f32(first + chunk * step, out))?;
+        kept.push(&values)?;
+        control.advance((values.len() / d) as u64);
+    }
+    Ok(kept.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+
+    #[test]
+    fn kept_and_spooled_rows_are_the_same() {
+        let values: Vec<f32> = (0..3000).map(|v| v as f32 * 0.5).collect();
+        let rows = Memory::from_f32("rows", 3, values.clone());
+        for budget in [0, u64::MAX] {
+            let kept = keep(&rows, budget, &Control::default()).unwrap();
+            assert_eq!((kept.len(), kept.dim()), (1000, 3));
+            assert_eq!(kept.resident_bytes() > 0, budget > 0);
+            let mut out = vec![0f32; 3000];
+            kept.read_f32(0, &mut out).unwrap();
+            assert_eq!(out, values);
+        }
+    }
+}

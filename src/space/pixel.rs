@@ -1,0 +1,374 @@
+//! Images made smaller: cut, blurred and subsampled, resampled, without colour.
+//!
+//! Cutting chooses pixels and changes none. Blurring and resampling are one thing, a [`Resample`]: every pixel of the
+//! result is a weighted mean of pixels, with weights that are a product of one over the rows and one over the columns.
+
+use super::Map;
+use crate::error::Result;
+use crate::rows::images::Shape;
+
+/// Chosen coordinates, in order.
+pub struct Select {
+    places: Vec<usize>,
+    shape: Option<Shape>,
+}
+
+impl Select {
+    /// The coordinates `places` of a row.
+    pub fn new(places: Vec<usize>) -> Self {
+        Select {
+            places,
+            shape: None,
+        }
+    }
+
+    /// The central `side` x `side` pixels: they start at row `(height - side) / 2`, rounded down, and likewise the
+    /// column. `None` if the image is smaller.
+    pub fn patch(shape: Shape, side: usize) -> Option<Self> {
+        if side > shape.height || side > shape.width {
+            return None;
+        }
+        let (top, left) = ((shape.height - side) / 2, (shape.width - side) / 2);
+        let small = Shape {
+            height: side,
+            width: side,
+            ..shape
+        };
+        let mut places = vec![0; side * side * shape.channels];
+        for y in 0..side {
+            for x in 0..side {
+                for c in 0..shape.channels {
+                    places[index(small, y, x, c)] = index(shape, top + y, left + x, c);
+                }
+            }
+        }
+        Some(Select {
+            places,
+            shape: Some(small),
+        })
+    }
+}
+
+/// Where a pixel's channel stands in its row.
+pub(super) fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
+    if shape.planar {
+        (c * shape.height + y) * shape.width + x
+    } else {
+        (y * shape.width + x) * shape.channels + c
+    }
+}
+
+impl Map for Select {
+    fn dim(&self) -> usize {
+        self.places.len()
+    }
+    fn shape(&self) -> Option<Shape> {
+        self.shape
+    }
+    fn selects(&self) -> bool {
+        true
+    }
+    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
+        let (d, n) = (self.dim(), out.len() / self.dim());
+        let from = rows.len() / n;
+        for (row, out) in rows.chunks_exact(from).zip(out.chunks_exact_mut(d)) {
+            for (out, &place) in out.iter_mut().zip(&self.places) {
+                *out = row[place];
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Weights of the input positions (the first one, then one each) that make up one output position.
+type Window = (usize, Vec<f64>);
+
+/// A linear map of images that acts on rows and columns apart.
+pub struct Resample {
+    from: Shape,
+    to: Shape,
+    down: Vec<Window>,
+    across: Vec<Window>,
+}
+
+impl Resample {
+    /// Gaussian blur with a standard deviation of half a step, cut off at three deviations and at the image's edge
+    /// (weights always sum to 1), taken at the middle of each block of `step` x `step` pixels; a rest at the right or
+    /// the bottom counts as a block. A step of 1 changes nothing.
+    pub fn smooth(from: Shape, step: usize) -> Self {
+        let windows = |length: usize| -> Vec<Window> {
+            (0..length.div_ceil(step))
+                .map(|block| {
+                    let last = ((block + 1) * step).min(length) - 1;
+                    let middle = 0.5 * (block * step + last) as f64;
+                    gaussian(middle, 0.5 * step as f64, length, step)
+                })
+                .collect()
+        };
+        let (down, across) = (windows(from.height), windows(from.width));
+        Resample::new(from, down, across)
+    }
+
+    /// Bilinear resampling to another size, with the triangle as wide as the coarser of the two grids, so that
+    /// making an image smaller averages.
+    pub fn resize(from: Shape, width: usize, height: usize) -> Self {
+        let windows = |length: usize, wanted: usize| -> Vec<Window> {
+            let ratio = length as f64 / wanted as f64;
+            (0..wanted)
+                .map(|place| {
+                    let middle = (place as f64 + 0.5) * ratio - 0.5;
+                    triangle(middle, ratio.max(1.0), length)
+                })
+                .collect()
+        };
+        let down = windows(from.height, height);
+        let across = windows(from.width, width);
+        Resample::new(from, down, across)
+    }
+
+    fn new(from: Shape, down: Vec<Window>, across: Vec<Window>) -> Self {
+        let to = Shape {
+            height: down.len(),
+            width: across.len(),
+            ..from
+        };
+        Resample {
+            from,
+            to,
+            down,
+            across,
+        }
+    }
+}
+
+/// The positions within `reach` of `middle` inside the image, weighted and normalised.
+fn window(middle: f64, reach: f64, length: usize, weight: impl Fn(f64) -> f64) -> Window {
+    let last = (length - 1) as f64;
+    let first = (middle - reach).ceil().clamp(0.0, last) as usize;
+    let end = (middle + reach).floor().clamp(0.0, last) as usize;
+    let mut weights: Vec<f64> = (first..=end)
+        .map(|place| weight(place as f64 - middle))
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    if sum > 0.0 {
+        weights.iter_mut().for_each(|w| *w /= sum);
+    } else {
+        // All weights vanish only where a single pixel stands exactly at the triangle's end.
+        weights.fill(1.0 / (end - first + 1) as f64);
+    }
+    (first, weights)
+}
+
+fn gaussian(middle: f64, deviation: f64, length: usize, step: usize) -> Window {
+    let reach = if step == 1 { 0.0 } else { 3.0 * deviation };
+    window(middle, reach, length, |x| {
+        (-0.5 * (x / deviation).powi(2)).exp()
+    })
+}
+
+fn triangle(middle: f64, half: f64, length: usize) -> Window {
+    window(middle, half, length, |x| (1.0 - x.abs() / half).max(0.0))
+}
+
+impl Map for Resample {
+    fn dim(&self) -> usize {
+        self.to.height * self.to.width * self.to.channels
+    }
+    fn shape(&self) -> Option<Shape> {
+        Some(self.to)
+    }
+    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
+        let (from, to) = (self.from, self.to);
+        let (width, length) = (from.height * from.width * from.channels, self.dim());
+        // The rows are combined first: (to.height, from.width) for each channel.
+        let mut half = vec![0.0; to.height * from.width];
+        for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(length)) {
+            for c in 0..from.channels {
+                for (y, (first, weights)) in self.down.iter().enumerate() {
+                    for x in 0..from.width {
+                        let pixels = (*first..).map(|from_y| row[index(from, from_y, x, c)]);
+                        half[y * from.width + x] =
+                            weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
+                    }
+                }
+                for y in 0..to.height {
+                    for (x, (first, weights)) in self.across.iter().enumerate() {
+                        let pixels = &half[y * from.width + first..];
+                        out[index(to, y, x, c)] =
+                            weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Brightness of colour images: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); the first channel of two, and the first
+/// three of four, the last being opacity.
+pub struct Gray {
+    from: Shape,
+}
+
+impl Gray {
+    pub fn new(from: Shape) -> Self {
+        Gray { from }
+    }
+}
+
+impl Map for Gray {
+    fn dim(&self) -> usize {
+        self.from.height * self.from.width
+    }
+    fn shape(&self) -> Option<Shape> {
+        Some(Shape {
+            channels: 1,
+            ..self.from
+        })
+    }
+    fn selects(&self) -> bool {
+        self.from.channels < 3
+    }
+    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
+        let from = self.from;
+        let width = from.height * from.width * from.channels;
+        for (row, out) in rows
+            .chunks_exact(width)
+            .zip(out.chunks_exact_mut(self.dim()))
+        {
+            for (place, out) in out.iter_mut().enumerate() {
+                let (y, x) = (place / from.width, place % from.width);
+                let channel = |c| row[index(from, y, x, c)];
+                *out = if from.channels < 3 {
+                    channel(0)
+                } else {
+                    0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2)
+                };
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GREY: Shape = Shape {
+        height: 5,
+        width: 4,
+        channels: 1,
+        planar: false,
+    };
+
+    fn apply(map: &dyn Map, row: &[f64]) -> Vec<f64> {
+        let mut out = vec![0.0; map.dim()];
+        map.apply(row, &mut out).unwrap();
+        out
+    }
+
+    fn counting(shape: Shape) -> Vec<f64> {
+        let count = shape.height * shape.width * shape.channels;
+        (0..count).map(|v| v as f64).collect()
+    }
+
+    #[test]
+    fn a_patch_starts_where_half_the_rest_is_cut_off() {
+        // 5 x 4 pixels, 2 x 2 of them from row (5-2)/2 = 1 and column (4-2)/2 = 1.
+        let map = Select::patch(GREY, 2).unwrap();
+        assert_eq!(apply(&map, &counting(GREY)), [5.0, 6.0, 9.0, 10.0]);
+        assert!(Select::patch(GREY, 5).is_none());
+        let planar = Shape {
+            channels: 2,
+            planar: true,
+            ..GREY
+        };
+        let map = Select::patch(planar, 1).unwrap();
+        assert_eq!(apply(&map, &counting(planar)), [9.0, 29.0]);
+        let woven = Shape {
+            channels: 2,
+            ..GREY
+        };
+        let map = Select::patch(woven, 1).unwrap();
+        assert_eq!(apply(&map, &counting(woven)), [18.0, 19.0]);
+    }
+
+    #[test]
+    fn smoothing_keeps_constants_and_ramps_and_step_one_keeps_all() {
+        let shape = Shape {
+            height: 9,
+            width: 8,
+            channels: 1,
+            planar: false,
+        };
+        let map = Resample::smooth(shape, 2);
+        assert_eq!((map.to.height, map.to.width), (5, 4));
+        for value in apply(&map, &[3.5; 72]) {
+            assert!((value - 3.5).abs() < 1e-12);
+        }
+        // A ramp along x: symmetric weights give the ramp's value at the middle of the block, away from the edges.
+        let ramp: Vec<f64> = (0..72).map(|place| (place % 8) as f64).collect();
+        let smooth = apply(&map, &ramp);
+        assert!((smooth[4 + 1] - 2.5).abs() < 1e-12 && (smooth[4 + 2] - 4.5).abs() < 1e-12);
+        assert_eq!(
+            apply(&Resample::smooth(GREY, 1), &counting(GREY)),
+            counting(GREY)
+        );
+    }
+
+    #[test]
+    fn smoothing_weighs_by_the_gaussian() {
+        // One row of pixels: a step of 2 has deviation 1, so the block of pixels 2 and 3 has its middle at 2.5 and
+        // reaches from 0 to 5.
+        let row = Shape {
+            height: 1,
+            width: 8,
+            channels: 1,
+            planar: false,
+        };
+        let map = Resample::smooth(row, 2);
+        let weight = |x: f64| (-0.5 * x * x).exp();
+        let sum: f64 = (0..6).map(|x| weight(f64::from(x) - 2.5)).sum();
+        let mut pulse = vec![0.0; 8];
+        pulse[4] = 1.0;
+        assert!((apply(&map, &pulse)[1] - weight(1.5) / sum).abs() < 1e-12);
+    }
+
+    #[test]
+    fn resizing_averages_blocks_and_keeps_its_size() {
+        assert_eq!(
+            apply(&Resample::resize(GREY, 4, 5), &counting(GREY)),
+            counting(GREY)
+        );
+        let square = Shape {
+            height: 4,
+            width: 4,
+            channels: 1,
+            planar: false,
+        };
+        let half = apply(&Resample::resize(square, 2, 2), &counting(square));
+        // The mean of all is kept by symmetry, and the four results are symmetric about it.
+        assert!((half.iter().sum::<f64>() / 4.0 - 7.5).abs() < 1e-12);
+        assert!((half[0] + half[3] - 15.0).abs() < 1e-12);
+        let large = apply(&Resample::resize(square, 8, 8), &[2.0; 16]);
+        assert!(large.iter().all(|v| (v - 2.0).abs() < 1e-12));
+    }
+
+    #[test]
+    fn gray_is_brightness() {
+        let colour = Shape {
+            height: 1,
+            width: 2,
+            channels: 3,
+            planar: false,
+        };
+        let gray = apply(&Gray::new(colour), &[255.0, 0.0, 0.0, 10.0, 10.0, 10.0]);
+        assert!((gray[0] - 76.245).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
+        let planar = Shape {
+            planar: true,
+            ..colour
+        };
+        let gray = apply(&Gray::new(planar), &[255.0, 10.0, 0.0, 10.0, 0.0, 10.0]);
+        assert!((gray[0] - 76.245).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,222 @@
+//! Random convolutional features: an untrained network, the same for every run with one seed.
+//!
+//! ```text
+//! conv 5 x 5, 16 filters, stride 2, ReLU;   conv 3 x 3, 32 filters, stride 2, ReLU;   dense to D, ReLU
+//! ```
+//!
+//! Weights are drawn from N(0, 2 / inputs of a unit) (He et al. 2015), biases are zero, and pixels are standardised
+//! by the mean and deviation of all the reference's pixels.
+
+use super::Map;
+use super::pixel::index;
+use super::projection::generator;
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::images::Shape;
+use crate::rows::{Rows, map_chunks};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardNormal};
+
+/// One convolution with zero padding of half its side.
+struct Convolution {
+    side: usize,
+    /// Inputs of a unit (side x side x channels) x filters.
+    weights: Mat<f64>,
+}
+
+/// Pixels between two outputs of a convolution.
+const STRIDE: usize = 2;
+
+/// The network.
+pub struct ReluFeatures {
+    shape: Shape,
+    mean: f64,
+    deviation: f64,
+    layers: [Convolution; 2],
+    /// (inputs of the last layer) x D.
+    dense: Mat<f64>,
+}
+
+fn weights(inputs: usize, units: usize, random: &mut ChaCha8Rng) -> Mat<f64> {
+    let deviation = (2.0 / inputs as f64).sqrt();
+    Mat::from_fn(inputs, units, |_, _| {
+        let draw: f64 = StandardNormal.sample(random);
+        deviation * draw
+    })
+}
+
+impl ReluFeatures {
+    /// Draw the network and take mean and deviation of the pixels of `rows`, which are images of `shape`.
+    pub fn fit(
+        rows: &dyn Rows,
+        shape: Shape,
+        dims: usize,
+        seed: u64,
+        control: &Control,
+    ) -> Result<Self> {
+        let sums = map_chunks(rows, control, |_, values| {
+            let sum: f64 = values.iter().sum();
+            [sum, values.iter().map(|v| v * v).sum::<f64>()]
+        })?;
+        let [sum, square] = sums
+            .into_iter()
+            .fold([0.0; 2], |all, one| [all[0] + one[0], all[1] + one[1]]);
+        let count = rows.len() as f64 * rows.dim() as f64;
+        let mean = sum / count;
+        let variance = square / count - mean * mean;
+        let mut random = generator(seed, 4);
+        let layers =
+            [(5, shape.channels, 16), (3, 16, 32)].map(|(side, channels, filters)| Convolution {
+                side,
+                weights: weights(side * side * channels, filters, &mut random),
+            });
+        let shrunk = |length: usize| length.div_ceil(STRIDE).div_ceil(STRIDE);
+        let inputs = shrunk(shape.height) * shrunk(shape.width) * 32;
+        Ok(ReluFeatures {
+            shape,
+            mean,
+            deviation: if variance > 0.0 { variance.sqrt() } else { 1.0 },
+            layers,
+            dense: weights(inputs, dims, &mut random),
+        })
+    }
+
+    /// The pixels of a row in the order (row, column, channel), standardised.
+    fn pixels(&self, row: &[f64]) -> Vec<f64> {
+        let Shape {
+            width, channels, ..
+        } = self.shape;
+        (0..row.len())
+            .map(|place| {
+                let (pixel, c) = (place / channels, place % channels);
+                let value = row[index(self.shape, pixel / width, pixel % width, c)];
+                (value - self.mean) / self.deviation
+            })
+            .collect()
+    }
+}
+
+impl Convolution {
+    /// Outputs for an image (height x width x channels): as many rows and columns as steps begin inside it.
+    fn apply(&self, image: &[f64], height: usize, width: usize) -> Vec<f64> {
+        let channels = image.len() / (height * width);
+        let (rows, columns) = (height.div_ceil(STRIDE), width.div_ceil(STRIDE));
+        let inputs = self.weights.nrows();
+        let half = self.side / 2;
+        // Every output's inputs as a column; what lies beyond the edge is zero.
+        let mut windows = vec![0.0; inputs * rows * columns];
+        for (place, window) in windows.chunks_exact_mut(inputs).enumerate() {
+            let (top, left) = (place / columns * STRIDE, place % columns * STRIDE);
+            for (from, to) in window.chunks_exact_mut(channels).enumerate() {
+                let (y, x) = (top + from / self.side, left + from % self.side);
+                if (half..height + half).contains(&y) && (half..width + half).contains(&x) {
+                    let pixel = (y - half) * width + x - half;
+                    to.copy_from_slice(&image[pixel * channels..(pixel + 1) * channels]);
+                }
+            }
+        }
+        rectified(&self.weights, &windows, rows * columns)
+    }
+}
+
+/// `max(0, weights^T inputs)` for `count` columns of inputs.
+fn rectified(weights: &Mat<f64>, inputs: &[f64], count: usize) -> Vec<f64> {
+    let mut out = vec![0.0; weights.ncols() * count];
+    faer::linalg::matmul::matmul(
+        MatMut::from_column_major_slice_mut(&mut out, weights.ncols(), count),
+        Accum::Replace,
+        weights.transpose(),
+        MatRef::from_column_major_slice(inputs, weights.nrows(), count),
+        1.0,
+        Par::Seq,
+    );
+    out.iter_mut().for_each(|v| *v = v.max(0.0));
+    out
+}
+
+impl Map for ReluFeatures {
+    fn dim(&self) -> usize {
+        self.dense.ncols()
+    }
+    fn in_blocks(&self) -> bool {
+        true
+    }
+    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
+        let Shape {
+            height,
+            width,
+            channels,
+            ..
+        } = self.shape;
+        let images = rows.chunks_exact(height * width * channels);
+        let mut last = Vec::new();
+        for row in images {
+            let first = self.layers[0].apply(&self.pixels(row), height, width);
+            let (height, width) = (height.div_ceil(STRIDE), width.div_ceil(STRIDE));
+            last.extend(self.layers[1].apply(&first, height, width));
+        }
+        let count = last.len() / self.dense.nrows();
+        out.copy_from_slice(&rectified(&self.dense, &last, count));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+
+    #[test]
+    fn a_convolution_by_hand() {
+        // A 3 x 3 filter of ones on 3 x 3 pixels with stride 2: sums of the four corners' neighbourhoods.
+        let ones = Convolution {
+            side: 3,
+            weights: Mat::from_fn(9, 1, |_, _| 1.0),
+        };
+        let image: Vec<f64> = (1..=9).map(f64::from).collect();
+        assert_eq!(ones.apply(&image, 3, 3), [12.0, 16.0, 24.0, 28.0]);
+        let minus = Convolution {
+            side: 3,
+            weights: Mat::from_fn(9, 1, |_, _| -1.0),
+        };
+        assert_eq!(minus.apply(&image, 3, 3), [0.0; 4]);
+    }
+
+    #[test]
+    fn features_do_not_depend_on_storage_order_nor_on_the_batch() {
+        let shape = Shape {
+            height: 6,
+            width: 7,
+            channels: 3,
+            planar: false,
+        };
+        let d = 6 * 7 * 3;
+        let woven: Vec<f64> = (0..2 * d).map(|v| ((v * 37) % 101) as f64).collect();
+        let mut planar = vec![0.0; 2 * d];
+        for image in 0..2 {
+            for place in 0..d {
+                planar[image * d + place % 3 * 42 + place / 3] = woven[image * d + place];
+            }
+        }
+        let features = |values: &[f64], planar: bool| {
+            let rows = Memory::from_f64("images", d, values.to_vec());
+            let shape = Shape { planar, ..shape };
+            let control = Control::default();
+            let map = ReluFeatures::fit(&rows, shape, 10, 1, &control).unwrap();
+            let (mut both, mut second) = (vec![0.0; 20], vec![0.0; 10]);
+            map.apply(values, &mut both).unwrap();
+            map.apply(&values[d..], &mut second).unwrap();
+            assert!(
+                both[10..]
+                    .iter()
+                    .zip(&second)
+                    .all(|(a, b)| (a - b).abs() < 1e-12)
+            );
+            both
+        };
+        let (a, b) = (features(&woven, false), features(&planar, true));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-9));
+        assert!(a.iter().any(|v| *v > 0.0) && a.contains(&0.0));
+    }
+}

@@ -1,0 +1,354 @@
+//! Two sets seen through spaces: every space is fitted on the reference and applied to both.
+//!
+//! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
+//! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
+
+use super::spec::{OnnxArgs, Spec, Stage};
+use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
+use crate::control::{Control, Stage as Step};
+use crate::error::{Error, Result};
+use crate::rows::images::Shape;
+use crate::rows::{OpenOptions, Rows, open};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A set, and what its rows look like if they are images.
+#[derive(Clone)]
+pub struct Set {
+    pub rows: Arc<dyn Rows>,
+    pub shape: Option<Shape>,
+}
+
+/// How spaces are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Seed of every random space that has none of its own.
+    pub seed: u64,
+    /// Bytes that the rows of one space may keep in memory.
+    pub memory: u64,
+    /// How the files of `file:` are read.
+    pub files: OpenOptions,
+}
+
+/// Both sets in one space.
+#[derive(Clone)]
+pub struct View {
+    pub reference: Arc<dyn Rows>,
+    pub queries: Arc<dyn Rows>,
+    pub shape: Option<Shape>,
+    /// What pixels run up to, as long as they are pixels: 255 for bytes, 1 for floating-point images.
+    range: f64,
+}
+
+/// Makes views.
+pub struct Views {
+    base: Option<View>,
+    settings: Settings,
+    specs: Vec<Spec>,
+    /// Tensors of networks, by the text of the stages up to them.
+    tensors: HashMap<String, View>,
+}
+
+impl Views {
+    /// For the spaces `specs` of two sets; without sets only `file:` spaces can be made.
+    ///
+    /// Errors ([`Error::Usage`]): a stage that needs sets, or images, that are not there; sets of different shapes.
+    pub fn new(sets: Option<(Set, Set)>, specs: Vec<Spec>, settings: Settings) -> Result<Self> {
+        let base = sets
+            .map(|(reference, queries)| base(reference, queries))
+            .transpose()?;
+        for spec in &specs {
+            let files = matches!(spec.stages.first(), Some(Stage::File { .. }));
+            if base.is_none() && !files {
+                return Err(Error::Usage(format!(
+                    "the space {} needs a reference and queries: name both",
+                    spec.text
+                )));
+            }
+        }
+        Ok(Views {
+            base,
+            settings,
+            specs,
+            tensors: HashMap::new(),
+        })
+    }
+
+    /// Both sets in a space. Errors: a stage that does not fit the rows, files and networks that cannot be read.
+    pub fn view(&mut self, spec: &Spec, control: &Control) -> Result<View> {
+        let start = match (&self.base, spec.stages.first()) {
+            (_, Some(Stage::File { reference, queries })) => {
+                self.files(spec, reference, queries, control)?
+            }
+            (Some(base), _) => base.clone(),
+            (None, _) => {
+                return Err(Error::Usage(format!(
+                    "the space {} needs a reference and queries: name both",
+                    spec.text
+                )));
+            }
+        };
+        let mut view = start;
+        for (place, stage) in spec.stages.iter().enumerate() {
+            view = match stage {
+                Stage::Pixels | Stage::File { .. } => view,
+                Stage::Onnx(args) => self.tensor(spec, place, args, view, control)?,
+                other => {
+                    let map = self.fit(other, &view, &spec.text, control)?;
+                    view.through(map, &spec.text)
+                }
+            };
+        }
+        self.kept(view, control)
+    }
+
+    /// Embeddings made elsewhere.
+    fn files(
+        &self,
+        spec: &Spec,
+        reference: &str,
+        queries: &str,
+        control: &Control,
+    ) -> Result<View> {
+        control.begin(Step::Read, 0);
+        let mut options = self.settings.files.clone();
+        options.memory = self.settings.memory;
+        let reference = open(reference, &options, control)?;
+        options.memory = options.memory.saturating_sub(reference.resident_bytes());
+        let queries = open(queries, &options, control)?;
+        if reference.dim() != queries.dim() {
+            return Err(Error::Usage(format!(
+                "the two sets of {} have different dimensions: {} has {} columns, {} has {}",
+                spec.text,
+                reference.name(),
+                reference.dim(),
+                queries.name(),
+                queries.dim()
+            )));
+        }
+        Ok(View {
+            reference: Arc::from(reference),
+            queries: Arc::from(queries),
+            shape: None,
+            range: 1.0,
+        })
+    }
+
+    /// The map of a stage, fitted on the reference.
+    fn fit(
+        &self,
+        stage: &Stage,
+        view: &View,
+        text: &str,
+        control: &Control,
+    ) -> Result<Arc<dyn Map>> {
+        let rows = &*view.reference;
+        control.begin(Step::Fit, rows.len() as u64);
+        let image = || {
+            view.shape.ok_or_else(|| {
+                Error::Usage(format!(
+                    "the space {text} needs images, and here are rows of {} numbers without a height and a width",
+                    rows.dim()
+                ))
+            })
+        };
+        let seed = |own: &Option<u64>| own.unwrap_or(self.settings.seed);
+        Ok(match stage {
+            Stage::Patch(side) => {
+                let shape = image()?;
+                let patch = pixel::Select::patch(shape, *side);
+                Arc::new(patch.ok_or_else(|| too_large(text, *side, shape))?)
+            }
+            Stage::Smooth(step) => Arc::new(pixel::Resample::smooth(image()?, *step)),
+            Stage::Resize { width, height } => {
+                Arc::new(pixel::Resample::resize(image()?, *width, *height))
+            }
+            Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
+            Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
+            Stage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
+            Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
+            Stage::Whiten => Arc::new(pca::whiten(rows, control)?),
+            Stage::Random { dims, seed: own } => {
+                Arc::new(projection::Linear::random(rows.dim(), *dims, seed(own)))
+            }
+            Stage::Dims { dims, seed: own } => {
+                let chosen = projection::coordinates(rows.dim(), *dims, seed(own));
+                Arc::new(chosen.ok_or_else(|| {
+                    Error::Usage(format!(
+                        "the space {text} asks for {dims} coordinates, and there are {}",
+                        rows.dim()
+                    ))
+                })?)
+            }
+            Stage::ReluFeatures { dims, seed: own } => {
+                let shape = image()?;
+                let seed = seed(own);
+                Arc::new(relu::ReluFeatures::fit(rows, shape, *dims, seed, control)?)
+            }
+            // Handled by the caller: these do not map rows one by one from what is at hand.
+            Stage::Pixels | Stage::File { .. } | Stage::Onnx(_) => {
+                return Err(Error::Usage(format!("the space {text} cannot be fitted")));
+            }
+        })
+    }
+
+    /// The rows of a view in memory, where they fit and are not there already.
+    fn kept(&self, view: View, control: &Control) -> Result<View> {
+        let sets = [&view.reference, &view.queries];
+        let mapped = |rows: &&Arc<dyn Rows>| rows.resident_bytes() == 0;
+        let bytes: u64 = sets
+            .into_iter()
+            .filter(mapped)
+            .map(|rows| (rows.len() * rows.dim() * 4) as u64)
+            .sum();
+        if bytes == 0 || bytes > self.settings.memory || !view.reference.fits_f32() {
+            return Ok(view);
+        }
+        let keep = |rows: &Arc<dyn Rows>| -> Result<Arc<dyn Rows>> {
+            if rows.resident_bytes() > 0 || !rows.fits_f32() {
+                return Ok(Arc::clone(rows));
+            }
+            control.begin(Step::Map, rows.len() as u64);
+            Ok(Arc::new(crate::rows::keep(&**rows, u64::MAX, control)?))
+        };
+        Ok(View {
+            reference: keep(&view.reference)?,
+            queries: keep(&view.queries)?,
+            ..view
+        })
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn tensor(
+        &mut self,
+        spec: &Spec,
+        _: usize,
+        _: &OnnxArgs,
+        _: View,
+        _: &Control,
+    ) -> Result<View> {
+        Err(Error::Usage(format!(
+            "the space {} needs a program built with the feature `onnx`",
+            spec.text
+        )))
+    }
+
+    /// A tensor of a network; all that the spaces want of the network on these images are computed with it.
+    #[cfg(feature = "onnx")]
+    fn tensor(
+        &mut self,
+        spec: &Spec,
+        place: usize,
+        args: &OnnxArgs,
+        view: View,
+        control: &Control,
+    ) -> Result<View> {
+        use super::encoder::{Encoder, Model};
+        let model = Model::open(&args.file)?;
+        let without_output = |args: &OnnxArgs| OnnxArgs {
+            output: None,
+            ..args.clone()
+        };
+        let network = without_output(args);
+        let wanted = model.output(args.output.as_deref())?;
+        let key = |output: &str| format!("{:?} {network:?} {output}", &spec.stages[..place]);
+        if let Some(known) = self.tensors.get(&key(&wanted)) {
+            return Ok(known.clone());
+        }
+        let Some(shape) = view.shape else {
+            return Err(Error::Usage(format!(
+                "the space {} needs images, and here are rows of {} numbers without a height and a width",
+                spec.text,
+                view.reference.dim()
+            )));
+        };
+        let mut outputs = vec![wanted.clone()];
+        for other in &self.specs {
+            if let Some(Stage::Onnx(theirs)) = other.stages.get(place)
+                && other.stages[..place] == spec.stages[..place]
+                && without_output(theirs) == network
+                // A tensor that is not there is for its own space to complain of.
+                && let Ok(output) = model.output(theirs.output.as_deref())
+                && !outputs.contains(&output)
+            {
+                outputs.push(output);
+            }
+        }
+        let encoder = Encoder::new(&model, args, &outputs, shape, view.range)?;
+        let names: Vec<String> = outputs
+            .iter()
+            .map(|output| format!("{} of {}", output, view.reference.name()))
+            .collect();
+        let total = view.reference.len() + view.queries.len();
+        control.begin(Step::Encode, total as u64);
+        let half = self.settings.memory / 2;
+        let references = encoder.encode_all(&*view.reference, &names, half, control)?;
+        let queries = encoder.encode_all(&*view.queries, &names, half, control)?;
+        for ((output, reference), queries) in outputs.iter().zip(references).zip(queries) {
+            let made = View {
+                reference: Arc::new(reference),
+                queries: Arc::new(queries),
+                shape: None,
+                range: 1.0,
+            };
+            self.tensors.insert(key(output), made);
+        }
+        Ok(self.tensors[&key(&wanted)].clone())
+    }
+}
+
+/// The two sets as they are.
+fn base(reference: Set, queries: Set) -> Result<View> {
+    if reference.rows.dim() != queries.rows.dim() || reference.shape != queries.shape {
+        let shape = |set: &Set| match set.shape {
+            Some(shape) => format!(
+                "{} x {} pixels of {} channels",
+                shape.width, shape.height, shape.channels
+            ),
+            None => format!("{} columns", set.rows.dim()),
+        };
+        return Err(Error::Usage(format!(
+            "the two sets have different shapes: {} has {}, {} has {}; resize one with --resize WxH, or name sets \
+             from the same space",
+            reference.rows.name(),
+            shape(&reference),
+            queries.rows.name(),
+            shape(&queries)
+        )));
+    }
+    let range = if reference.rows.element().is_float() {
+        1.0
+    } else {
+        255.0
+    };
+    Ok(View {
+        shape: reference.shape,
+        reference: reference.rows,
+        queries: queries.rows,
+        range,
+    })
+}
+
+fn too_large(text: &str, side: usize, shape: Shape) -> Error {
+    Error::Usage(format!(
+        "the space {text} asks for a patch of {side} x {side} pixels, and the images are {} x {}",
+        shape.width, shape.height
+    ))
+}
+
+impl View {
+    /// Both sets through a map.
+    fn through(self, map: Arc<dyn Map>, text: &str) -> View {
+        let shape = map.shape();
+        let mapped = |rows: Arc<dyn Rows>| -> Arc<dyn Rows> {
+            let name = format!("{} in {text}", rows.name());
+            Arc::new(Mapped::new(rows, Arc::clone(&map), name))
+        };
+        View {
+            reference: mapped(self.reference),
+            queries: mapped(self.queries),
+            shape,
+            range: self.range,
+        }
+    }
+}
