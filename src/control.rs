@@ -60,6 +60,7 @@ pub struct Control {
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
     warnings: Mutex<Vec<String>>,
+    task: Mutex<String>,
 }
 
 impl Control {
@@ -102,6 +103,19 @@ impl Control {
         self.flop.fetch_add(flop, Relaxed);
         self.scan_nanoseconds
             .fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// Name the part of a larger job that is being worked on; empty for none.
+    pub fn set_task(&self, task: impl Into<String>) {
+        *self.task.lock().unwrap_or_else(|held| held.into_inner()) = task.into();
+    }
+
+    /// The part of a larger job that is being worked on.
+    pub fn task(&self) -> String {
+        self.task
+            .lock()
+            .unwrap_or_else(|held| held.into_inner())
+            .clone()
     }
 
     /// Leave a word for whoever reads the result: work that went on in another way than was asked for.

@@ -52,16 +52,23 @@ fn draw(control: &Control, stop: &AtomicBool) {
     let known = style("{prefix:>10} {wide_bar} {percent:>3} %  {msg}  {eta} left");
     let unknown = style("{prefix:>10} {spinner} {msg}");
     let mut before: Option<Progress> = None;
+    let mut named = String::new();
     while !stop.load(Relaxed) {
         let now = control.progress();
-        if before.is_none_or(|before| before.stage != now.stage) {
+        let task = control.task();
+        if before.is_none_or(|before| before.stage != now.stage) || task != named {
             bar.reset();
             bar.set_style(if now.total > 0 {
                 known.clone()
             } else {
                 unknown.clone()
             });
-            bar.set_prefix(name(now.stage));
+            bar.set_prefix(if task.is_empty() {
+                name(now.stage).to_string()
+            } else {
+                format!("{task}: {}", name(now.stage))
+            });
+            named = task;
         }
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));

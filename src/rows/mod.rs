@@ -21,6 +21,7 @@ mod safetensors;
 pub mod sample;
 mod shape;
 pub mod store;
+mod subset;
 pub mod synthetic;
 mod vecs;
 
@@ -29,6 +30,7 @@ pub use collect::Collector;
 pub(crate) use collect::keep;
 pub use open::{OpenOptions, open};
 pub use store::{Memory, Store};
+pub use subset::Subset;
 
 use crate::error::Result;
 

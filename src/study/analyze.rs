@@ -4,7 +4,7 @@
 //! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept.
 
 use super::facts::{Facts, facts};
-use super::rate::{quantiles, wilson95};
+use super::rate::{Quantiles, quantiles, wilson95};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
@@ -101,8 +101,9 @@ pub fn run(
         .transpose()?;
     clock.lap("reference_neighbours");
     let mut facts = reference_facts(reference, &*scan, found, solver.as_ref());
-    if let Some((median, sample)) = nearest {
-        facts.median_nearest = median;
+    if let Some((found, sample)) = nearest {
+        facts.median_nearest = found.map(|all| all.median);
+        facts.nearest_q95 = found.map(|all| all.q95);
         facts.median_nearest_sample = sample;
     }
     let mut warnings = warnings(plan, &facts);
@@ -226,22 +227,19 @@ fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
     sample
 }
 
-/// Median leave-one-out nearest distance of a sample, and the sample's size.
+/// Leave-one-out nearest distances of a sample, and the sample's size.
 fn reference_nearest(
     search: &Neighbours<'_>,
     reference: &dyn Rows,
     seed: u64,
     control: &Control,
-) -> Result<(Option<f64>, u64)> {
+) -> Result<(Option<Quantiles>, u64)> {
     let sample = sample(reference.len(), NEAREST_SAMPLE, seed);
     let mut nearest = Vec::new();
     for part in sample.chunks((BLOCK_BYTES / 8 / reference.dim()).max(1)) {
         nearest.extend(search.nearest_others(part, control)?);
     }
-    Ok((
-        quantiles(&mut nearest).map(|all| all.median),
-        sample.len() as u64,
-    ))
+    Ok((quantiles(&mut nearest), sample.len() as u64))
 }
 
 fn reference_facts(
@@ -262,6 +260,7 @@ fn reference_facts(
         constant_norm: found.constant_norm,
         radius: scan.frame().reference_radius(),
         median_nearest: None,
+        nearest_q95: None,
         median_nearest_sample: 0,
     }
 }

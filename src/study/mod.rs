@@ -5,9 +5,12 @@
 
 pub mod analyze;
 pub mod bench;
+pub mod compare;
 mod facts;
+pub mod mcnemar;
 pub mod rate;
 pub mod summary;
+pub mod theory;
 
 use crate::error::Result;
 use crate::hull::Answer;

@@ -3,7 +3,7 @@
 //! Wilson's score interval (Wilson 1927): for p = x/n and z = 1.96,
 //! `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. It stays inside [0, 1] and is honest at 0 and n.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// z of a two-sided 95 % interval.
 const Z95: f64 = 1.959_963_984_540_054;
@@ -25,7 +25,7 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
 }
 
 /// Order statistics of a sample, by linear interpolation between neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     pub min: f64,
     pub q05: f64,

@@ -27,7 +27,9 @@ pub struct ReferenceFacts {
     pub radius: f64,
     /// Median leave-one-out nearest distance of sampled reference rows.
     pub median_nearest: Option<f64>,
-    /// How many rows were sampled for it.
+    /// Their 95 % quantile: the radius of the nearest-neighbour ball.
+    pub nearest_q95: Option<f64>,
+    /// How many rows were sampled for both.
     pub median_nearest_sample: u64,
 }
 

@@ -1,0 +1,183 @@
+//! What a comparison keeps of the records of one space: verdicts, distances, and a few queries to show.
+
+use super::{Keeper, Pick, Picks};
+use crate::error::Result;
+use crate::hull::{Certificate, Verdict};
+use crate::rows::Rows;
+use crate::space::View;
+use crate::study::rate::{Quantiles, quantiles};
+use crate::study::{Record, Sink};
+
+/// Rows of a certificate that are kept to be shown.
+const SUPPORT: usize = 8;
+
+/// A sink that notes what it needs and passes records on.
+pub(super) struct Collected<'c, 'v> {
+    view: &'v View,
+    next: &'c mut (dyn Keeper + 'v),
+    picks: usize,
+    found: Found,
+}
+
+/// What was noted of every query.
+#[derive(Default)]
+pub(super) struct Found {
+    pub verdicts: Vec<Verdict>,
+    /// Distance to the hull, at least; 0 inside.
+    pub distances: Vec<f64>,
+    /// Distance of the nearest reference row.
+    pub nearest: Vec<f64>,
+    /// Candidates to show, in the order of [`Picks`]; distances are not yet ratios.
+    interpolated: Vec<Pick>,
+    extrapolated: Vec<Pick>,
+}
+
+impl<'c, 'v> Collected<'c, 'v> {
+    pub fn new(picks: usize, view: &'v View, next: &'c mut (dyn Keeper + 'v)) -> Self {
+        Collected {
+            view,
+            next,
+            picks,
+            found: Found::default(),
+        }
+    }
+
+    pub fn finish(self) -> Found {
+        self.found
+    }
+
+    fn note(&mut self, record: &Record) {
+        let Some(answer) = &record.hull else { return };
+        let distance = answer
+            .distance
+            .map_or(answer.margin, |bracket| bracket.lower);
+        let near = record.neighbours.first();
+        let pick = Pick {
+            query: self.found.verdicts.len() as u64,
+            verdict: answer.verdict.name().into(),
+            distance_ratio: distance,
+            nearest: near.map_or(0, |near| place(&*self.view.reference, near.row)),
+            nearest_ratio: near.map_or(f64::INFINITY, |near| near.distance),
+            support: Vec::new(),
+            support_size: 0,
+        };
+        self.found.verdicts.push(answer.verdict);
+        self.found.distances.push(distance);
+        self.found.nearest.push(pick.nearest_ratio);
+        if self.picks == 0 {
+            return;
+        }
+        let certificate = &answer.certificate;
+        keep(&mut self.found.interpolated, &pick, self.picks, certificate, by_depth);
+        if answer.verdict == Verdict::Outside {
+            keep(&mut self.found.extrapolated, &pick, self.picks, certificate, |a, b| {
+                by_depth(b, a)
+            });
+        }
+    }
+}
+
+/// Inside first, by the distance of the nearest row; then by the distance to the hull; then by number.
+fn by_depth(a: &Pick, b: &Pick) -> std::cmp::Ordering {
+    let inside = |pick: &Pick| pick.verdict != Verdict::Inside.name();
+    let near = |pick: &Pick| if inside(pick) { 0.0 } else { pick.nearest_ratio };
+    inside(a)
+        .cmp(&inside(b))
+        .then(near(a).total_cmp(&near(b)))
+        .then(a.distance_ratio.total_cmp(&b.distance_ratio))
+        .then(a.query.cmp(&b.query))
+}
+
+/// Put a pick among the best `most` of a sorted list, if it belongs there.
+fn keep(
+    best: &mut Vec<Pick>,
+    pick: &Pick,
+    most: usize,
+    certificate: &Certificate,
+    order: impl Fn(&Pick, &Pick) -> std::cmp::Ordering,
+) {
+    let place = best.partition_point(|held| order(held, pick).is_lt());
+    if place >= most {
+        return;
+    }
+    let mut pick = pick.clone();
+    if let Certificate::Inside { rows, weights } = certificate {
+        let mut all: Vec<(u64, f64)> = rows
+            .iter()
+            .map(|&row| row as u64)
+            .zip(weights.iter().copied())
+            .collect();
+        all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        pick.support_size = all.len() as u64;
+        all.truncate(SUPPORT);
+        pick.support = all;
+    }
+    best.insert(place, pick);
+    best.truncate(most);
+}
+
+/// The place of a row of the file; numbers ascend.
+fn place(rows: &dyn Rows, number: u64) -> u64 {
+    let (mut low, mut high) = (0, rows.len());
+    while low < high {
+        let middle = low.midpoint(high);
+        if rows.number(middle) < number {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low as u64
+}
+
+impl Sink for Collected<'_, '_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        records.iter().for_each(|record| self.note(record));
+        self.next.records(records)
+    }
+
+    fn warning(&mut self, text: &str) {
+        self.next.warning(text);
+    }
+}
+
+impl Found {
+    pub fn count(&self, verdict: Verdict) -> u64 {
+        self.verdicts.iter().filter(|v| **v == verdict).count() as u64
+    }
+
+    /// A letter a query.
+    pub fn letters(&self) -> String {
+        let letter = |verdict: &Verdict| match verdict {
+            Verdict::Inside => 'i',
+            Verdict::Outside => 'o',
+            Verdict::Undecided => 'u',
+        };
+        self.verdicts.iter().map(letter).collect()
+    }
+
+    /// Distances to the hull over the reference's median nearest distance.
+    pub fn distance_ratio(&self, median: Option<f64>) -> Option<Quantiles> {
+        let median = median.filter(|&median| median > 0.0)?;
+        let mut ratios: Vec<f64> = self.distances.iter().map(|d| d / median).collect();
+        quantiles(&mut ratios)
+    }
+
+    /// The queries to show, their distances as ratios.
+    pub fn picks(&mut self, median: Option<f64>) -> Picks {
+        let unit = median.filter(|&median| median > 0.0).unwrap_or(1.0);
+        let scaled = |picks: &mut Vec<Pick>| {
+            let mut picks = std::mem::take(picks);
+            for pick in &mut picks {
+                pick.distance_ratio /= unit;
+                // JSON has no infinity.
+                pick.nearest_ratio = (pick.nearest_ratio / unit).min(f64::MAX);
+            }
+            picks
+        };
+        Picks {
+            interpolated: scaled(&mut self.interpolated),
+            extrapolated: scaled(&mut self.extrapolated),
+        }
+    }
+}

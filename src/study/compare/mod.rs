@@ -1,0 +1,369 @@
+//! The same queries through several spaces: how often is a query an extrapolation, by which notion, in which space?
+//!
+//! Every space is fitted on the reference and analyzed as one set ([`super::analyze`]); beside each measured rate stand
+//! the Gaussian null at the same N and rank, and the dimension at which the null would give the rate
+//! ([`super::theory`]): sample size and dimension alone drive a rate, and without them a comparison misleads. All
+//! spaces see the same queries, so two of them are compared query by query. Finished spaces go to an [`Archive`],
+//! which may know them from an earlier run.
+
+mod collect;
+mod labels;
+mod pairs;
+
+pub use labels::{Classes, LabelReport};
+pub use pairs::Pair;
+
+use super::analyze;
+use super::rate::{Quantiles, wilson95};
+use super::summary::Summary;
+use super::theory;
+use super::{Record, Sink};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::hull::Verdict;
+use crate::notion::ball::Ball;
+use crate::notion::range::RangeBox;
+use crate::scan::Engine;
+use crate::space::{Set, Settings, Spec, View, Views};
+use collect::Collected;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
+
+/// What to find out. Built by a front end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// How each space is analyzed.
+    pub analysis: analyze::Plan,
+    /// The notions beside the hull: range box and nearest-neighbour ball.
+    pub other_notions: bool,
+    /// Split the rates by class, and ask about each query's own class.
+    pub by_label: bool,
+    /// Queries of each kind that are kept with their neighbours and certificates, to be shown.
+    pub picks: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Plan {
+            analysis: analyze::Plan {
+                gap: Some(0.05),
+                ..analyze::Plan::default()
+            },
+            other_notions: true,
+            by_label: false,
+            picks: 6,
+        }
+    }
+}
+
+/// How many queries are outside by one notion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// `hull`, `range` or `knn_ball`.
+    pub notion: String,
+    pub queries: u64,
+    pub outside: u64,
+    /// Queries that the notion could not decide; they count as not outside.
+    pub undecided: u64,
+    /// outside / queries.
+    pub rate: f64,
+    /// Wilson's 95 % interval of the rate.
+    pub interval95: [f64; 2],
+}
+
+impl Rate {
+    fn new(notion: &str, queries: u64, outside: u64, undecided: u64) -> Self {
+        Rate {
+            notion: notion.into(),
+            queries,
+            outside,
+            undecided,
+            rate: outside as f64 / queries.max(1) as f64,
+            interval95: wilson95(outside, queries),
+        }
+    }
+
+    fn of(notion: &str, outside: impl Iterator<Item = bool>) -> Self {
+        let (mut queries, mut count) = (0, 0);
+        for outside in outside {
+            queries += 1;
+            count += u64::from(outside);
+        }
+        Rate::new(notion, queries, count, 0)
+    }
+}
+
+/// A query to show: how it was judged and by which rows. Row numbers are places in the sets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pick {
+    pub query: u64,
+    pub verdict: String,
+    /// Certified distance to the hull, at least, over the reference's median nearest distance; 0 inside.
+    pub distance_ratio: f64,
+    /// The nearest reference row, and its distance over the same median.
+    pub nearest: u64,
+    pub nearest_ratio: f64,
+    /// Rows and weights of the certificate of an inside query, the heaviest first; at most eight.
+    pub support: Vec<(u64, f64)>,
+    /// Rows of the whole certificate.
+    pub support_size: u64,
+}
+
+/// The queries to show of a space.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Picks {
+    /// Inside queries, the nearest to a reference row first; then those least far outside.
+    pub interpolated: Vec<Pick>,
+    /// The farthest from the hull first.
+    pub extrapolated: Vec<Pick>,
+}
+
+/// What was found in one space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpaceReport {
+    /// As typed.
+    pub space: String,
+    pub d: u64,
+    /// Affine rank of the reference, the paper's d*; `None` where d is too large to find it.
+    pub rank: Option<u64>,
+    pub n_reference: u64,
+    pub n_queries: u64,
+    /// The hull first.
+    pub rates: Vec<Rate>,
+    /// The extrapolation rate of Gaussian data of the same N and rank.
+    pub null_rate: Option<f64>,
+    /// The dimension at which the null is the measured rate; `None` where all or none are outside.
+    pub d_eff: Option<f64>,
+    /// The same at the ends of the rate's interval; an open end bounds nothing.
+    pub d_eff_interval: [Option<f64>; 2],
+    /// Certified distance of the queries to the hull, at least (0 for inside), over `median_nearest`.
+    pub distance_ratio: Option<Quantiles>,
+    /// Median leave-one-out nearest distance of the reference.
+    pub median_nearest: Option<f64>,
+    pub scans_per_query: f64,
+    pub seconds: f64,
+    /// A letter a query: `i`nside, `o`utside, `u`ndecided.
+    pub verdicts: String,
+    /// By class, where asked for and known.
+    pub labels: Vec<LabelReport>,
+    pub picks: Picks,
+    pub warnings: Vec<String>,
+}
+
+impl SpaceReport {
+    /// The rate of a notion.
+    pub fn rate(&self, notion: &str) -> Option<&Rate> {
+        self.rates.iter().find(|rate| rate.notion == notion)
+    }
+}
+
+/// All spaces, in the order asked for, and each pair of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    pub spaces: Vec<SpaceReport>,
+    pub pairs: Vec<Pair>,
+}
+
+/// Where finished spaces go, and where those of an earlier run come from.
+pub trait Archive {
+    /// What is known of a space under the same inputs and settings.
+    fn recall(&mut self, spec: &Spec) -> Result<Option<SpaceReport>>;
+
+    /// A space is made and will be analyzed: where its records go.
+    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>>;
+}
+
+/// Takes the records of one space, and then its report.
+pub trait Keeper: Sink {
+    fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()>;
+}
+
+/// An archive that keeps nothing.
+pub struct Forget;
+
+impl Archive for Forget {
+    fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
+        Ok(None)
+    }
+    fn begin<'v>(&mut self, _: &Spec, _: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+        Ok(Box::new(Forget))
+    }
+}
+
+impl Sink for Forget {
+    fn records(&mut self, _: &[Record]) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Keeper for Forget {
+    fn finish(self: Box<Self>, _: &SpaceReport) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What is compared: the sets (none if all spaces are files), their classes, the spaces.
+pub struct Subject {
+    pub sets: Option<(Set, Set)>,
+    pub classes: Option<Classes>,
+    pub specs: Vec<Spec>,
+}
+
+/// Compare the spaces of a subject.
+///
+/// Errors: spaces that do not fit the sets, numbers of queries that differ, classes that do not match, everything that
+/// an analysis can end with, and [`Error::Interrupted`]; what was finished by then is in the archive.
+pub fn run(
+    plan: &Plan,
+    subject: Subject,
+    settings: Settings,
+    engine: &dyn Engine,
+    archive: &mut dyn Archive,
+    control: &Control,
+) -> Result<Report> {
+    let specs = subject.specs;
+    if plan.by_label && subject.classes.is_none() {
+        return Err(Error::Usage(
+            "--by-label needs the classes of both sets; name files with --labels and --query-labels".into(),
+        ));
+    }
+    let known: Vec<Option<SpaceReport>> = specs
+        .iter()
+        .map(|spec| archive.recall(spec))
+        .collect::<Result<_>>()?;
+    let open = || specs.iter().zip(&known).filter(|(_, known)| known.is_none());
+    let pending: Vec<Spec> = open().map(|(spec, _)| spec.clone()).collect();
+    let mut views = Views::new(subject.sets, pending, settings)?;
+    let mut spaces: Vec<SpaceReport> = Vec::new();
+    for (place, (spec, known)) in specs.iter().zip(known).enumerate() {
+        control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
+        let report = match known {
+            Some(report) => report,
+            None => {
+                let classes = subject.classes.as_ref();
+                one(plan, spec, classes, &mut views, engine, archive, control)?
+            }
+        };
+        if let Some(first) = spaces.first().filter(|f| f.n_queries != report.n_queries) {
+            return Err(Error::Usage(format!(
+                "the spaces must see the same queries: {} has {}, {} has {}",
+                first.space, first.n_queries, report.space, report.n_queries
+            )));
+        }
+        spaces.push(report);
+    }
+    control.set_task("");
+    let pairs = pairs::all(&spaces);
+    Ok(Report { spaces, pairs })
+}
+
+/// One space from the rows to its report.
+fn one(
+    plan: &Plan,
+    spec: &Spec,
+    classes: Option<&Classes>,
+    views: &mut Views,
+    engine: &dyn Engine,
+    archive: &mut dyn Archive,
+    control: &Control,
+) -> Result<SpaceReport> {
+    let started = Instant::now();
+    let view = views.view(spec, control)?;
+    if let Some(classes) = classes {
+        classes.check(&spec.text, &view)?;
+    }
+    let mut keeper = archive.begin(spec, &view)?;
+    let mut collected = Collected::new(plan.picks, &view, &mut *keeper);
+    let (reference, queries) = (&*view.reference, &*view.queries);
+    let summary = analyze::run(
+        &plan.analysis,
+        engine,
+        reference,
+        queries,
+        &mut collected,
+        control,
+    )?;
+    let mut found = collected.finish();
+    let mut rates = vec![Rate::new(
+        "hull",
+        found.verdicts.len() as u64,
+        found.count(Verdict::Outside),
+        found.count(Verdict::Undecided),
+    )];
+    let (mut ranges, mut balls) = (Vec::new(), Vec::new());
+    if plan.other_notions {
+        ranges = out_of_range(&view, control)?;
+        rates.push(Rate::of("range", ranges.iter().copied()));
+        if let Some(radius) = summary.reference.nearest_q95 {
+            let ball = Ball { radius };
+            balls = found.nearest.iter().map(|&r| ball.outside(r)).collect();
+            rates.push(Rate::of("knn_ball", balls.iter().copied()));
+        }
+    }
+    let labels = match classes.filter(|_| plan.by_label) {
+        Some(classes) => {
+            let answers = labels::Answers {
+                verdicts: &found.verdicts,
+                ranges: &ranges,
+                balls: &balls,
+            };
+            labels::split(plan, classes, &answers, &view, engine, control)?
+        }
+        None => Vec::new(),
+    };
+    let report = SpaceReport {
+        labels,
+        seconds: started.elapsed().as_secs_f64(),
+        ..report(spec, &summary, rates, &mut found)
+    };
+    keeper.finish(&report)?;
+    Ok(report)
+}
+
+/// Which queries leave the range of the reference in any coordinate.
+fn out_of_range(view: &View, control: &Control) -> Result<Vec<bool>> {
+    let ranges = RangeBox::fit(&*view.reference, control)?;
+    let d = view.queries.dim();
+    let parts = crate::rows::map_chunks(&*view.queries, control, |_, values| {
+        let each = values.chunks_exact(d);
+        each.map(|query| ranges.outside(query) > 0)
+            .collect::<Vec<_>>()
+    })?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// What the analysis says, beside what theory says of the same size.
+fn report(
+    spec: &Spec,
+    summary: &Summary,
+    rates: Vec<Rate>,
+    found: &mut collect::Found,
+) -> SpaceReport {
+    let facts = &summary.reference;
+    let hull = &rates[0];
+    let effective = |rate: f64| theory::effective_dimension(facts.rows, rate);
+    SpaceReport {
+        space: spec.text.clone(),
+        d: facts.dim,
+        rank: facts.affine_rank,
+        n_reference: facts.rows,
+        n_queries: summary.queries,
+        null_rate: facts
+            .affine_rank
+            .map(|rank| theory::null_rate(facts.rows, rank)),
+        d_eff: effective(hull.rate),
+        d_eff_interval: hull.interval95.map(effective),
+        distance_ratio: found.distance_ratio(facts.median_nearest),
+        median_nearest: facts.median_nearest,
+        scans_per_query: summary
+            .hull
+            .as_ref()
+            .map_or(0.0, |hull| hull.scans_per_query),
+        verdicts: found.letters(),
+        picks: found.picks(facts.median_nearest),
+        warnings: summary.warnings.clone(),
+        rates,
+        labels: Vec::new(),
+        seconds: 0.0,
+    }
+}
