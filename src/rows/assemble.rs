@@ -22,6 +22,8 @@ pub(super) struct Assembly<'a> {
     format: Option<&'static str>,
     store: Store,
     resident: u64,
+    /// Whether files may differ in the axes of a row if they agree in its dimension; the rows are then plain.
+    flat: bool,
 }
 
 impl<'a> Assembly<'a> {
@@ -33,6 +35,7 @@ impl<'a> Assembly<'a> {
         let store = Store {
             name: spec.into(),
             dim: 0,
+            axes: Vec::new(),
             element: Element::F32,
             parts: Vec::new(),
             transform,
@@ -45,7 +48,14 @@ impl<'a> Assembly<'a> {
             format: None,
             store,
             resident: 0,
+            flat: true,
         }
+    }
+
+    /// Files must agree in the axes of a row as well.
+    pub(super) fn of_one_shape(mut self) -> Self {
+        self.flat = false;
+        self
     }
 
     fn left(&self) -> usize {
@@ -60,24 +70,34 @@ impl<'a> Assembly<'a> {
 
     /// Add a file's rows.
     pub(super) fn add(&mut self, path: &Path, format: &'static str, table: Table) -> Result<()> {
-        let (dim, element) = match &table {
-            Table::Plain { dim, element, .. } => (*dim, *element),
-            Table::Stream(stream) => (stream.dim(), stream.element()),
-        };
-        if dim == 0 {
-            return Err(input_error(
-                path,
-                Place::Whole,
-                "the rows have no columns",
-                "each row needs at least one number",
-            ));
+        match table {
+            Table::Plain {
+                layout,
+                axes,
+                len,
+                element,
+            } => {
+                self.same_kind(path, format, axes, element)?;
+                let part = self.plain(layout, len)?;
+                self.append(path, part)
+            }
+            Table::Stream(mut stream) => self.add_stream(path, format, &mut *stream),
         }
-        self.same_kind(path, format, dim, element)?;
-        let name = path.display().to_string();
-        let (len, bytes) = match table {
-            Table::Plain { layout, len, .. } => self.plain(layout, len)?,
-            Table::Stream(stream) => self.stream(path, stream)?,
-        };
+    }
+
+    /// Add the rows of a stream.
+    pub(super) fn add_stream(
+        &mut self,
+        path: &Path,
+        format: &'static str,
+        stream: &mut dyn Stream,
+    ) -> Result<()> {
+        self.same_kind(path, format, stream.axes(), stream.element())?;
+        let part = self.stream(path, stream)?;
+        self.append(path, part)
+    }
+
+    fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) -> Result<()> {
         if len == 0 && self.left() > 0 {
             return Err(input_error(
                 path,
@@ -86,6 +106,7 @@ impl<'a> Assembly<'a> {
                 "at least one row is needed",
             ));
         }
+        let name = path.display().to_string();
         self.store.len += len;
         self.store.parts.push(Part { name, len, bytes });
         Ok(())
@@ -96,12 +117,22 @@ impl<'a> Assembly<'a> {
         &mut self,
         path: &Path,
         format: &'static str,
-        dim: usize,
+        axes: Vec<usize>,
         element: Element,
     ) -> Result<()> {
+        let dim = axes.iter().product();
+        if dim == 0 {
+            return Err(input_error(
+                path,
+                Place::Whole,
+                "the rows have no columns",
+                "each row needs at least one number",
+            ));
+        }
         let Some(first) = self.store.parts.first() else {
             self.format = Some(format);
             self.store.dim = dim;
+            self.store.axes = axes;
             self.store.element = element;
             return Ok(());
         };
@@ -131,6 +162,15 @@ impl<'a> Assembly<'a> {
                 "the numbers are {element:?}, but those of {} are {:?}",
                 first.name, self.store.element
             ));
+        }
+        if self.store.axes != axes {
+            if !self.flat {
+                return differs(format!(
+                    "the shape of a row is {axes:?}, but in {} it is {:?}",
+                    first.name, self.store.axes
+                ));
+            }
+            self.store.axes = vec![dim];
         }
         Ok(())
     }
@@ -167,7 +207,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Rows in order: gathered in memory, and moved to a spool file once they outgrow the budget.
-    fn stream(&mut self, path: &Path, mut stream: Box<dyn Stream>) -> Result<(usize, Bytes)> {
+    fn stream(&mut self, path: &Path, stream: &mut dyn Stream) -> Result<(usize, Bytes)> {
         let width = self.width();
         let (mut held, mut spool): (Vec<u8>, Option<File>) = (Vec::new(), None);
         let (mut rows, most) = (0usize, self.left());

@@ -43,7 +43,7 @@ pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
     };
     Ok(Table::Plain {
         layout,
-        dim: dim as usize,
+        axes: vec![dim as usize],
         len,
         element,
     })

@@ -82,6 +82,7 @@ impl Collector {
         Store {
             name: self.name,
             dim: self.dim,
+            axes: vec![self.dim],
             element: Element::F32,
             parts: vec![part],
             transform: Transform::default(),

@@ -146,8 +146,8 @@ impl Lines {
 }
 
 impl Stream for Lines {
-    fn dim(&self) -> usize {
-        self.dim
+    fn axes(&self) -> Vec<usize> {
+        vec![self.dim]
     }
 
     fn element(&self) -> Element {

@@ -2,7 +2,7 @@
 
 use super::Element;
 use super::open::{Input, Table, input_error};
-use super::shape::{Cut, measure, read_header};
+use super::shape::{Cut, measure, read_header, row_axes};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 struct Header {
     element: Element,
     len: u64,
+    axes: Vec<usize>,
     dim: usize,
     bytes: u64,
 }
@@ -29,7 +30,7 @@ pub(super) fn open(input: Input) -> Result<Table> {
     };
     Ok(Table::Plain {
         layout,
-        dim: header.dim,
+        axes: header.axes,
         len,
         element: header.element,
     })
@@ -41,7 +42,7 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
     Ok(Table::Stream(Box::new(Cut {
         path,
         reader,
-        dim: header.dim,
+        axes: header.axes,
         element: header.element,
         foreign: cfg!(target_endian = "little"),
         left: header.len,
@@ -102,6 +103,7 @@ fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
     Ok(Header {
         element,
         len,
+        axes: row_axes(rest.iter().map(|&axis| axis as usize)),
         dim: dim as usize,
         bytes: 4 + 4 * axes,
     })

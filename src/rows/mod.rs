@@ -100,6 +100,11 @@ pub trait Rows: Send + Sync {
     /// d, at least 1.
     fn dim(&self) -> usize;
 
+    /// The axes of one row where the file gives them, such as [height, width] of an image; their product is d.
+    fn axes(&self) -> Vec<usize> {
+        vec![self.dim()]
+    }
+
     /// How the numbers are stored.
     fn element(&self) -> Element;
 

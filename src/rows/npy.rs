@@ -5,7 +5,7 @@
 
 use super::Element;
 use super::open::{Input, STEP, Stream, Table, input_error};
-use super::shape::{Cut, measure, read_header};
+use super::shape::{Cut, measure, read_header, row_axes};
 use super::store::Layout;
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -24,6 +24,12 @@ pub(super) struct Header {
     bytes: u64,
     len: u64,
     dim: usize,
+}
+
+impl Header {
+    fn axes(&self) -> Vec<usize> {
+        row_axes(self.shape[1..].iter().map(|&axis| axis as usize))
+    }
 }
 
 pub(super) fn open(input: Input) -> Result<Table> {
@@ -50,7 +56,7 @@ pub(super) fn open(input: Input) -> Result<Table> {
     }
     Ok(Table::Plain {
         layout,
-        dim: header.dim,
+        axes: header.axes(),
         len,
         element: header.element,
     })
@@ -87,7 +93,7 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
     Ok(Table::Stream(Box::new(Cut {
         path,
         reader,
-        dim: header.dim,
+        axes: header.axes(),
         element: header.element,
         foreign: header.big_endian != cfg!(target_endian = "big"),
         left: header.len,
@@ -272,6 +278,7 @@ struct Columns {
     layout: Layout,
     element: Element,
     len: usize,
+    axes: Vec<usize>,
     /// For each feature (the rest of the axes in C order), its column in the file (in Fortran order).
     columns: Vec<u64>,
     next: usize,
@@ -296,6 +303,7 @@ impl Columns {
             layout,
             element: header.element,
             len,
+            axes: header.axes(),
             columns,
             next: 0,
         }
@@ -303,8 +311,8 @@ impl Columns {
 }
 
 impl Stream for Columns {
-    fn dim(&self) -> usize {
-        self.columns.len()
+    fn axes(&self) -> Vec<usize> {
+        self.axes.clone()
     }
 
     fn element(&self) -> Element {
@@ -312,7 +320,7 @@ impl Stream for Columns {
     }
 
     fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
-        let (size, dim) = (self.element.size(), self.dim());
+        let (size, dim) = (self.element.size(), self.columns.len());
         let rows = (8 * STEP / (dim * size))
             .clamp(1, self.len)
             .min(self.len - self.next);

@@ -4,7 +4,7 @@
 //! a header's word: plain files are measured against their size first, streams grow as data comes.
 
 use super::assemble::Assembly;
-use super::store::{Layout, read_at};
+use super::store::{Layout, Store, read_at};
 use super::{Element, Rows, bin, csv, idx, npy, npz, parquet, safetensors, vecs};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -34,7 +34,7 @@ pub(super) enum Table {
     /// Rows at fixed places.
     Plain {
         layout: Layout,
-        dim: usize,
+        axes: Vec<usize>,
         len: usize,
         element: Element,
     },
@@ -44,7 +44,8 @@ pub(super) enum Table {
 
 /// Rows that can only be read in order.
 pub(super) trait Stream {
-    fn dim(&self) -> usize;
+    /// The axes of one row; their product is its dimension.
+    fn axes(&self) -> Vec<usize>;
     fn element(&self) -> Element;
     /// Append the values of some whole rows, native order, about [`STEP`] bytes; false at the end.
     fn next(&mut self, out: &mut Vec<u8>) -> Result<bool>;
@@ -60,8 +61,17 @@ pub(super) const HEAD: usize = 4096;
 ///
 /// Errors: everything a file can be wrong in, naming it and the place; [`Error::Interrupted`].
 pub fn open(spec: &str, options: &OpenOptions, control: &Control) -> Result<Box<dyn Rows>> {
+    let set = Assembly::new(spec, options, control);
+    Ok(Box::new(gather(spec, set)?))
+}
+
+/// As [`open()`], but files whose rows agree in dimension and not in shape are refused.
+pub(super) fn open_shaped(spec: &str, options: &OpenOptions, control: &Control) -> Result<Store> {
+    gather(spec, Assembly::new(spec, options, control).of_one_shape())
+}
+
+fn gather(spec: &str, mut set: Assembly<'_>) -> Result<Store> {
     let (files, member) = files(spec)?;
-    let mut set = Assembly::new(spec, options, control);
     for file in &files {
         if set.complete() {
             break;
@@ -69,7 +79,7 @@ pub fn open(spec: &str, options: &OpenOptions, control: &Control) -> Result<Box<
         let (table, format) = table(file, member.as_deref(), &set.folder())?;
         set.add(file, format, table)?;
     }
-    Ok(Box::new(set.finish()?))
+    set.finish()
 }
 
 /// The files that a spec names, and the member asked for.

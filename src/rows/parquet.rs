@@ -369,8 +369,8 @@ fn as_f64(column: &ArrayRef) -> Vec<f64> {
 }
 
 impl Stream for Batches {
-    fn dim(&self) -> usize {
-        self.dim
+    fn axes(&self) -> Vec<usize> {
+        vec![self.dim]
     }
 
     fn element(&self) -> Element {

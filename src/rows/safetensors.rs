@@ -2,6 +2,7 @@
 
 use super::Element;
 use super::open::{Input, Table};
+use super::shape::row_axes;
 use super::store::Layout;
 use crate::error::{Place, Result};
 use safetensors::Dtype;
@@ -92,7 +93,7 @@ pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
     }
     Ok(Table::Plain {
         layout,
-        dim,
+        axes: row_axes(rest.iter().copied()),
         len,
         element,
     })

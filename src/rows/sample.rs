@@ -60,11 +60,8 @@ fn sheet(name: &str, png: &[u8], count: usize) -> Result<Memory> {
         let corner = image / across * SIDE * width + image % across * SIDE;
         (0..SIDE).flat_map(move |y| &pixels[corner + y * width..][..SIDE])
     });
-    Ok(Memory::from_u8(
-        name,
-        SIDE * SIDE,
-        images.copied().collect(),
-    ))
+    let pixels = images.copied().collect();
+    Ok(Memory::from_u8(name, SIDE * SIDE, pixels).with_axes(&[SIDE, SIDE]))
 }
 
 #[cfg(test)]

@@ -26,6 +26,12 @@ pub(super) fn read_header(
         })
 }
 
+/// The axes of one row, from those of the array after its first; the header's product is known to fit.
+pub(super) fn row_axes(rest: impl Iterator<Item = usize>) -> Vec<usize> {
+    let axes: Vec<usize> = rest.collect();
+    if axes.is_empty() { vec![1] } else { axes }
+}
+
 /// Check that `len` rows of `stride` bytes from `offset` fill the file exactly.
 pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Result<usize> {
     let needed = len
@@ -65,7 +71,7 @@ pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Resu
 pub(super) struct Cut {
     pub path: PathBuf,
     pub reader: Box<dyn Read>,
-    pub dim: usize,
+    pub axes: Vec<usize>,
     pub element: Element,
     pub foreign: bool,
     /// Rows still promised by the header.
@@ -75,8 +81,8 @@ pub(super) struct Cut {
 }
 
 impl Stream for Cut {
-    fn dim(&self) -> usize {
-        self.dim
+    fn axes(&self) -> Vec<usize> {
+        self.axes.clone()
     }
 
     fn element(&self) -> Element {
@@ -84,7 +90,7 @@ impl Stream for Cut {
     }
 
     fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
-        let width = self.dim * self.element.size();
+        let width = self.axes.iter().product::<usize>() * self.element.size();
         if self.left == 0 {
             return self.end();
         }

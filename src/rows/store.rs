@@ -62,6 +62,7 @@ impl Transform {
 pub struct Store {
     pub(super) name: String,
     pub(super) dim: usize,
+    pub(super) axes: Vec<usize>,
     pub(super) element: Element,
     pub(super) parts: Vec<Part>,
     pub(super) transform: Transform,
@@ -104,6 +105,13 @@ impl Store {
         Self::in_memory(name.into(), dim, Element::U8, values)
     }
 
+    /// The same rows, each of these axes. Panics unless their product is the dimension.
+    pub fn with_axes(mut self, axes: &[usize]) -> Self {
+        assert_eq!(axes.iter().product::<usize>(), self.dim, "axes must fit");
+        self.axes = axes.to_vec();
+        self
+    }
+
     /// The same rows with the limit, the scale and the normalising of `options`.
     pub fn prepared(mut self, options: &OpenOptions) -> Self {
         self.transform = Transform {
@@ -129,6 +137,7 @@ impl Store {
         Store {
             name,
             dim,
+            axes: vec![dim],
             element,
             parts: vec![part],
             transform: Transform::default(),
@@ -306,6 +315,10 @@ impl Rows for Store {
 
     fn dim(&self) -> usize {
         self.dim
+    }
+
+    fn axes(&self) -> Vec<usize> {
+        self.axes.clone()
     }
 
     fn element(&self) -> Element {

@@ -50,7 +50,7 @@ pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
     check_dimensions(&layout, len, dim)?;
     Ok(Table::Plain {
         layout,
-        dim: dim as usize,
+        axes: vec![dim as usize],
         len: len as usize,
         element,
     })

@@ -45,7 +45,10 @@ mod tests {
     fn against_whole_numbers() {
         for (b, c) in [(0, 0), (0, 1), (1, 1), (5, 0), (3, 12), (20, 41), (50, 50)] {
             let (found, expected) = (mcnemar(b, c), exact(b, c));
-            assert!((found / expected - 1.0).abs() < 1e-12, "{b} {c}: {found} {expected}");
+            assert!(
+                (found / expected - 1.0).abs() < 1e-12,
+                "{b} {c}: {found} {expected}"
+            );
             assert_eq!(mcnemar(c, b), found);
         }
     }

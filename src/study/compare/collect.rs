@@ -68,11 +68,21 @@ impl<'c, 'v> Collected<'c, 'v> {
             return;
         }
         let certificate = &answer.certificate;
-        keep(&mut self.found.interpolated, &pick, self.picks, certificate, by_depth);
+        keep(
+            &mut self.found.interpolated,
+            &pick,
+            self.picks,
+            certificate,
+            by_depth,
+        );
         if answer.verdict == Verdict::Outside {
-            keep(&mut self.found.extrapolated, &pick, self.picks, certificate, |a, b| {
-                by_depth(b, a)
-            });
+            keep(
+                &mut self.found.extrapolated,
+                &pick,
+                self.picks,
+                certificate,
+                |a, b| by_depth(b, a),
+            );
         }
     }
 }
@@ -80,7 +90,13 @@ impl<'c, 'v> Collected<'c, 'v> {
 /// Inside first, by the distance of the nearest row; then by the distance to the hull; then by number.
 fn by_depth(a: &Pick, b: &Pick) -> std::cmp::Ordering {
     let inside = |pick: &Pick| pick.verdict != Verdict::Inside.name();
-    let near = |pick: &Pick| if inside(pick) { 0.0 } else { pick.nearest_ratio };
+    let near = |pick: &Pick| {
+        if inside(pick) {
+            0.0
+        } else {
+            pick.nearest_ratio
+        }
+    };
     inside(a)
         .cmp(&inside(b))
         .then(near(a).total_cmp(&near(b)))

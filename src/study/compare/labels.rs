@@ -132,7 +132,7 @@ fn own(
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Rate> {
-    let rows = Subset::new(&*view.reference, among, "one class of the reference");
+    let rows = Subset::new("one class of the reference", &*view.reference, among);
     control.begin(control::Stage::Hull, asked.len() as u64);
     let scan = engine.scan(&rows, control)?;
     let settings = Settings {

@@ -231,7 +231,12 @@ pub fn run(
         .iter()
         .map(|spec| archive.recall(spec))
         .collect::<Result<_>>()?;
-    let open = || specs.iter().zip(&known).filter(|(_, known)| known.is_none());
+    let open = || {
+        specs
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+    };
     let pending: Vec<Spec> = open().map(|(spec, _)| spec.clone()).collect();
     let mut views = Views::new(subject.sets, pending, settings)?;
     let mut spaces: Vec<SpaceReport> = Vec::new();
