@@ -3,6 +3,7 @@
 //! A [`Context`] says where the numbers come from; it goes into every file, so that a result can be traced and
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
+pub mod archive;
 pub mod bench;
 pub mod certificates;
 #[cfg(feature = "gpu")]

@@ -82,8 +82,13 @@ fn gather(spec: &str, mut set: Assembly<'_>) -> Result<Store> {
     set.finish()
 }
 
+/// Whether a set's files are there, as far as their names tell. Errors: they are not.
+pub(crate) fn check_there(spec: &str) -> Result<()> {
+    files(spec).map(drop)
+}
+
 /// The files that a spec names, and the member asked for.
-fn files(spec: &str) -> Result<(Vec<PathBuf>, Option<String>)> {
+pub(super) fn files(spec: &str) -> Result<(Vec<PathBuf>, Option<String>)> {
     let path = Path::new(spec);
     if path.is_dir() {
         return Ok((folder(path)?, None));

@@ -8,6 +8,7 @@
 
 #[cfg(feature = "onnx")]
 mod encoder;
+mod outline;
 mod pca;
 mod pixel;
 mod projection;

@@ -204,7 +204,7 @@ impl Map for Resample {
     }
 }
 
-/// Brightness of colour images: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601); the first channel of two, and the first
+/// Brightness of colour images: 0.2126 R + 0.7152 G + 0.0722 B (the luma of ITU-R BT.709); the first channel of two, and the first
 /// three of four, the last being opacity.
 pub struct Gray {
     from: Shape,
@@ -242,7 +242,7 @@ impl Map for Gray {
                 *out = if from.channels < 3 {
                     channel(0)
                 } else {
-                    0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2)
+                    0.2126 * channel(0) + 0.7152 * channel(1) + 0.0722 * channel(2)
                 };
             }
         }
@@ -363,12 +363,12 @@ mod tests {
             planar: false,
         };
         let gray = apply(&Gray::new(colour), &[255.0, 0.0, 0.0, 10.0, 10.0, 10.0]);
-        assert!((gray[0] - 76.245).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
+        assert!((gray[0] - 54.213).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
         let planar = Shape {
             planar: true,
             ..colour
         };
         let gray = apply(&Gray::new(planar), &[255.0, 10.0, 0.0, 10.0, 0.0, 10.0]);
-        assert!((gray[0] - 76.245).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
+        assert!((gray[0] - 54.213).abs() < 1e-9 && (gray[1] - 10.0).abs() < 1e-9);
     }
 }

@@ -3,6 +3,7 @@
 //! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
+use super::outline::{Outline, image, outline};
 use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
@@ -57,14 +58,12 @@ impl Views {
         let base = sets
             .map(|(reference, queries)| base(reference, queries))
             .transpose()?;
+        let rows = base.as_ref().map(|base| Outline {
+            shape: base.shape,
+            dim: Some(base.reference.dim()),
+        });
         for spec in &specs {
-            let files = matches!(spec.stages.first(), Some(Stage::File { .. }));
-            if base.is_none() && !files {
-                return Err(Error::Usage(format!(
-                    "the space {} needs a reference and queries: name both",
-                    spec.text
-                )));
-            }
+            outline(spec, rows)?;
         }
         Ok(Views {
             base,
@@ -82,10 +81,9 @@ impl Views {
             }
             (Some(base), _) => base.clone(),
             (None, _) => {
-                return Err(Error::Usage(format!(
-                    "the space {} needs a reference and queries: name both",
-                    spec.text
-                )));
+                // Without sets the outline refuses what does not start with files.
+                outline(spec, None)?;
+                return Err(Error::Usage(format!("the space {} has no rows", spec.text)));
             }
         };
         let mut view = start;
@@ -144,20 +142,19 @@ impl Views {
     ) -> Result<Arc<dyn Map>> {
         let rows = &*view.reference;
         control.begin(Step::Fit, rows.len() as u64);
-        let image = || {
-            view.shape.ok_or_else(|| {
-                Error::Usage(format!(
-                    "the space {text} needs images, and here are rows of {} numbers without a height and a width",
-                    rows.dim()
-                ))
-            })
+        let image = || image(view.shape, text);
+        // The outline was checked; after networks and files the dimension is known only now.
+        let unfit = || {
+            Error::Usage(format!(
+                "the space {text} does not fit rows of {} numbers",
+                rows.dim()
+            ))
         };
         let seed = |own: &Option<u64>| own.unwrap_or(self.settings.seed);
         Ok(match stage {
             Stage::Patch(side) => {
-                let shape = image()?;
-                let patch = pixel::Select::patch(shape, *side);
-                Arc::new(patch.ok_or_else(|| too_large(text, *side, shape))?)
+                let patch = pixel::Select::patch(image()?, *side);
+                Arc::new(patch.ok_or_else(unfit)?)
             }
             Stage::Smooth(step) => Arc::new(pixel::Resample::smooth(image()?, *step)),
             Stage::Resize { width, height } => {
@@ -173,12 +170,7 @@ impl Views {
             }
             Stage::Dims { dims, seed: own } => {
                 let chosen = projection::coordinates(rows.dim(), *dims, seed(own));
-                Arc::new(chosen.ok_or_else(|| {
-                    Error::Usage(format!(
-                        "the space {text} asks for {dims} coordinates, and there are {}",
-                        rows.dim()
-                    ))
-                })?)
+                Arc::new(chosen.ok_or_else(unfit)?)
             }
             Stage::ReluFeatures { dims, seed: own } => {
                 let shape = image()?;
@@ -186,9 +178,7 @@ impl Views {
                 Arc::new(relu::ReluFeatures::fit(rows, shape, *dims, seed, control)?)
             }
             // Handled by the caller: these do not map rows one by one from what is at hand.
-            Stage::Pixels | Stage::File { .. } | Stage::Onnx(_) => {
-                return Err(Error::Usage(format!("the space {text} cannot be fitted")));
-            }
+            Stage::Pixels | Stage::File { .. } | Stage::Onnx(_) => return Err(unfit()),
         })
     }
 
@@ -255,13 +245,7 @@ impl Views {
         if let Some(known) = self.tensors.get(&key(&wanted)) {
             return Ok(known.clone());
         }
-        let Some(shape) = view.shape else {
-            return Err(Error::Usage(format!(
-                "the space {} needs images, and here are rows of {} numbers without a height and a width",
-                spec.text,
-                view.reference.dim()
-            )));
-        };
+        let shape = image(view.shape, &spec.text)?;
         let mut outputs = vec![wanted.clone()];
         for other in &self.specs {
             if let Some(Stage::Onnx(theirs)) = other.stages.get(place)
@@ -327,13 +311,6 @@ fn base(reference: Set, queries: Set) -> Result<View> {
         queries: queries.rows,
         range,
     })
-}
-
-fn too_large(text: &str, side: usize, shape: Shape) -> Error {
-    Error::Usage(format!(
-        "the space {text} asks for a patch of {side} x {side} pixels, and the images are {} x {}",
-        shape.width, shape.height
-    ))
 }
 
 impl View {

@@ -1,0 +1,256 @@
+//! Finished spaces of a comparison, in a folder: `spaces/NAME.parquet` holds the records, `spaces/NAME.json` the report
+//! and the key under which it was made.
+//!
+//! The key is a hash of the inputs' content and of all settings, so that a later run takes over what is still true,
+//! notices what is not, and computes that again. A space is either there with both files or not at all: the report is
+//! written last.
+
+use super::file::{self, Output};
+use super::records;
+use super::{Context, FileSink, InputInfo, RowSettings};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::rows::{Rows, fingerprint};
+use crate::space::View;
+use crate::space::spec::{Spec, Stage};
+use crate::study::compare::{Archive, Keeper, Plan, SpaceReport};
+use crate::study::{Record, Sink};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Counts up when reports of an earlier version cannot be taken over any more.
+const GENERATION: u32 = 1;
+
+/// What a comparison is made from, beside the spaces.
+#[derive(Debug, Clone, Serialize)]
+pub struct Origin {
+    pub command: String,
+    /// The two sets and their labels as typed; empty for the built-in sample.
+    pub inputs: Vec<String>,
+    pub rows: RowSettings,
+    pub plan: Plan,
+    pub seed: u64,
+    /// Further settings that change what is read: how images are decoded.
+    pub more: String,
+}
+
+/// The state of one space on disk.
+#[derive(Serialize, Deserialize)]
+struct State {
+    /// Hash of all settings, and of all inputs.
+    settings: String,
+    inputs: String,
+    report: SpaceReport,
+}
+
+/// The folder of a comparison.
+pub struct Folder<'c> {
+    folder: PathBuf,
+    origin: Origin,
+    control: &'c Control,
+    /// Hashes of files met so far.
+    known: HashMap<String, String>,
+    /// Names of spaces handed out, by the text of the space.
+    names: HashMap<String, String>,
+}
+
+impl<'c> Folder<'c> {
+    /// A folder, which need not be there yet: it is made with the first space.
+    pub fn new(folder: &Path, origin: Origin, control: &'c Control) -> Self {
+        Folder {
+            folder: folder.into(),
+            origin,
+            control,
+            known: HashMap::new(),
+            names: HashMap::new(),
+        }
+    }
+
+    /// The name of a space's files: its slug, with a number where another space has the same.
+    pub fn name(&mut self, spec: &Spec) -> String {
+        if let Some(name) = self.names.get(&spec.text) {
+            return name.clone();
+        }
+        let slug = spec.slug();
+        let taken = |name: &str| self.names.values().any(|other| other == name);
+        let mut name = slug.clone();
+        let mut number = 2;
+        while taken(&name) {
+            name = format!("{slug}-{number}");
+            number += 1;
+        }
+        self.names.insert(spec.text.clone(), name.clone());
+        name
+    }
+
+    fn path(&mut self, spec: &Spec, ending: &str) -> PathBuf {
+        let name = self.name(spec);
+        self.folder.join("spaces").join(format!("{name}.{ending}"))
+    }
+
+    fn hash(&mut self, input: &str) -> Result<String> {
+        if let Some(hash) = self.known.get(input) {
+            return Ok(hash.clone());
+        }
+        let hash = fingerprint(input, self.control)?;
+        self.known.insert(input.into(), hash.clone());
+        Ok(hash)
+    }
+
+    /// The key of a space: hashes of its settings and of its inputs.
+    fn key(&mut self, spec: &Spec) -> Result<(String, String)> {
+        let Origin {
+            rows,
+            plan,
+            seed,
+            more,
+            inputs,
+            ..
+        } = &self.origin;
+        let settings = serde_json::json!({
+            "generation": GENERATION,
+            "version": env!("CARGO_PKG_VERSION"),
+            "space": spec.text,
+            "rows": rows,
+            "plan": plan,
+            "seed": seed,
+            "more": more,
+            "inputs": inputs,
+        });
+        let mut files = inputs.clone();
+        for stage in &spec.stages {
+            match stage {
+                Stage::File { reference, queries } => {
+                    files.extend([reference.clone(), queries.clone()]);
+                }
+                Stage::Onnx(args) if args.file.exists() => {
+                    files.push(args.file.display().to_string());
+                }
+                _ => {}
+            }
+        }
+        let hashes: Vec<String> = files
+            .iter()
+            .map(|file| self.hash(file))
+            .collect::<Result<_>>()?;
+        let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+        Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
+    }
+}
+
+impl Archive for Folder<'_> {
+    fn recall(&mut self, spec: &Spec) -> Result<Option<SpaceReport>> {
+        let (table, path) = (self.path(spec, "parquet"), self.path(spec, "json"));
+        let Ok(text) = std::fs::read_to_string(&path) else {
+            return Ok(None);
+        };
+        // A file that cannot be read any more is from another program or version: it is written anew.
+        let Ok(state) = serde_json::from_str::<State>(&text) else {
+            return Ok(None);
+        };
+        let (settings, inputs) = self.key(spec)?;
+        if state.report.space != spec.text || state.settings != settings || !table.exists() {
+            return Ok(None);
+        }
+        if state.inputs != inputs {
+            self.control.warn(format!(
+                "an input has changed since {} was written: {} is computed again",
+                path.display(),
+                spec.text
+            ));
+            return Ok(None);
+        }
+        Ok(Some(state.report))
+    }
+
+    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+        let (settings, inputs) = self.key(spec)?;
+        let info = |rows: &dyn Rows| InputInfo {
+            path: rows.name().into(),
+            rows: rows.len() as u64,
+            dim: rows.dim() as u64,
+            element: rows.element(),
+            dropped: rows.dropped(),
+        };
+        let context = Context {
+            command: self.origin.command.clone(),
+            reference: info(&*view.reference),
+            queries: info(&*view.queries),
+            plan: self.origin.plan.analysis.clone(),
+            rows: self.origin.rows.clone(),
+        };
+        let path = self.path(spec, "json");
+        let spaces = self.folder.join("spaces");
+        std::fs::create_dir_all(&spaces).map_err(|error| Error::io("create", &spaces, error))?;
+        // An old report must not stand beside new records.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("replace", &path, error));
+            }
+            _ => {}
+        }
+        Ok(Box::new(Space {
+            records: records::create(&self.path(spec, "parquet"), &context)?,
+            path,
+            settings,
+            inputs,
+        }))
+    }
+}
+
+/// One space on its way into the folder.
+struct Space {
+    records: Box<dyn FileSink>,
+    path: PathBuf,
+    settings: String,
+    inputs: String,
+}
+
+impl Sink for Space {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        self.records.records(records)
+    }
+}
+
+impl Keeper for Space {
+    fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()> {
+        let Space {
+            records,
+            path,
+            settings,
+            inputs,
+        } = *self;
+        records.finish()?;
+        let state = State {
+            settings,
+            inputs,
+            report: report.clone(),
+        };
+        let text = serde_json::to_string(&state);
+        let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
+        file::write_text(&path.display().to_string(), &text)
+    }
+}
+
+/// See whether files can be written into a folder that may not be there yet; nothing is left behind.
+///
+/// Errors ([`Error::Usage`]): the path is a file; or a folder that cannot be written.
+pub fn check(folder: &Path) -> Result<()> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Error::Usage(format!(
+            "{} is a file; -o names a folder",
+            folder.display()
+        )));
+    }
+    let mut there = folder;
+    while !there.as_os_str().is_empty() && !there.exists() {
+        there = there.parent().unwrap_or(Path::new(""));
+    }
+    let there = if there.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        there
+    };
+    Output::create(&there.join(".hullscope-check")).map(drop)
+}

@@ -1,0 +1,98 @@
+//! What the files of a set hold, as a hash: the same set gives the same one, and a changed set another.
+//!
+//! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
+//! of change stand for the content.
+
+use super::open::files;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+/// Bytes of files that are read whole: a second's work.
+const WHOLE: u64 = 1 << 30;
+
+/// Bytes read at a time.
+const STEP: usize = 1 << 20;
+
+/// The hash of a set as typed: a path, a folder (with its subfolders), a pattern, `file:member`.
+///
+/// Errors: files that are not there or cannot be read.
+pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
+    let mut hash = blake3::Hasher::new();
+    let path = Path::new(spec);
+    if path.is_dir() {
+        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+            control.check()?;
+            let entry = entry.map_err(|error| Error::io("list", path, error.into()))?;
+            if entry.file_type().is_file() {
+                listed(entry.path(), &mut hash)?;
+            }
+        }
+        return Ok(hash.finalize().to_hex().to_string());
+    }
+    let (files, member) = files(spec)?;
+    hash.update(member.unwrap_or_default().as_bytes());
+    for file in &files {
+        let size = metadata(file)?.len();
+        if size <= WHOLE && files.len() == 1 {
+            content(file, &mut hash, control)?;
+        } else {
+            listed(file, &mut hash)?;
+        }
+    }
+    Ok(hash.finalize().to_hex().to_string())
+}
+
+fn metadata(path: &Path) -> Result<fs::Metadata> {
+    fs::metadata(path).map_err(|error| Error::io("read", path, error))
+}
+
+/// A file's name, size and time of change.
+fn listed(path: &Path, hash: &mut blake3::Hasher) -> Result<()> {
+    let metadata = metadata(path)?;
+    hash.update(path.to_string_lossy().as_bytes());
+    hash.update(&metadata.len().to_le_bytes());
+    // Without a time, which few file systems lack, the size must do.
+    let changed = metadata.modified().ok();
+    let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    hash.update(&since.map_or(0, |since| since.as_nanos()).to_le_bytes());
+    Ok(())
+}
+
+/// A file's bytes.
+fn content(path: &Path, hash: &mut blake3::Hasher, control: &Control) -> Result<()> {
+    let failed = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut buffer = vec![0; STEP];
+    loop {
+        control.check()?;
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(()),
+            read => hash.update(&buffer[..read]),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides_for_a_file_and_listing_for_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let of =
+            |spec: &Path| fingerprint(&spec.display().to_string(), &Control::default()).unwrap();
+        fs::write(&path, "1,2\n").unwrap();
+        let (file, all) = (of(&path), of(folder.path()));
+        assert_eq!(file, of(&path));
+        fs::write(&path, "1,3\n").unwrap();
+        assert_ne!(file, of(&path));
+        fs::write(folder.path().join("b.csv"), "1,2\n").unwrap();
+        assert_ne!(all, of(folder.path()));
+        assert!(fingerprint("no/such/file", &Control::default()).is_err());
+    }
+}

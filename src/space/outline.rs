@@ -1,0 +1,190 @@
+//! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
+
+use super::spec::{Spec, Stage};
+use crate::error::{Error, Result};
+use crate::rows::images::Shape;
+
+/// Rows as far as they are known in advance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    pub shape: Option<Shape>,
+    /// Numbers a row; `None` after a network or files.
+    pub dim: Option<usize>,
+}
+
+/// The rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that cannot work on them.
+pub fn outline(spec: &Spec, rows: Option<Outline>) -> Result<Outline> {
+    let mut outline = rows.unwrap_or(Outline {
+        shape: None,
+        dim: None,
+    });
+    if rows.is_none() && !matches!(spec.stages.first(), Some(Stage::File { .. })) {
+        return Err(Error::Usage(format!(
+            "the space {} needs a reference and queries: name both",
+            spec.text
+        )));
+    }
+    for stage in &spec.stages {
+        outline = after(stage, outline, &spec.text)?;
+    }
+    Ok(outline)
+}
+
+/// The shape that a stage for images needs.
+pub fn image(shape: Option<Shape>, text: &str) -> Result<Shape> {
+    shape.ok_or_else(|| {
+        Error::Usage(format!(
+            "the space {text} needs images, and here are rows of numbers without a height and a width"
+        ))
+    })
+}
+
+fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
+    let of = |shape: Shape| Outline {
+        shape: Some(shape),
+        dim: Some(shape.height * shape.width * shape.channels),
+    };
+    let vector = |dim: usize| Outline {
+        shape: None,
+        dim: Some(dim),
+    };
+    let at_most = |dims: usize, what: &str| match rows.dim {
+        Some(dim) if dims > dim => Err(Error::Usage(format!(
+            "the space {text} asks for {dims} {what}, and the rows have {dim} numbers; ask for at most as many"
+        ))),
+        _ => Ok(vector(dims)),
+    };
+    Ok(match stage {
+        Stage::Pixels => rows,
+        Stage::Patch(side) => {
+            let shape = image(rows.shape, text)?;
+            if *side > shape.width || *side > shape.height {
+                return Err(Error::Usage(format!(
+                    "the space {text} asks for a patch of {side} x {side} pixels, and the images are {} x {}",
+                    shape.width, shape.height
+                )));
+            }
+            of(Shape {
+                height: *side,
+                width: *side,
+                ..shape
+            })
+        }
+        Stage::Smooth(step) => {
+            let shape = image(rows.shape, text)?;
+            of(Shape {
+                height: shape.height.div_ceil(*step),
+                width: shape.width.div_ceil(*step),
+                ..shape
+            })
+        }
+        Stage::Resize { width, height } => of(Shape {
+            width: *width,
+            height: *height,
+            ..image(rows.shape, text)?
+        }),
+        Stage::Gray => of(Shape {
+            channels: 1,
+            ..image(rows.shape, text)?
+        }),
+        Stage::Wavelet => {
+            image(rows.shape, text)?;
+            Outline {
+                shape: None,
+                ..rows
+            }
+        }
+        Stage::Whiten => Outline {
+            shape: None,
+            ..rows
+        },
+        Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
+        Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
+        Stage::Random { dims, .. } => vector(*dims),
+        Stage::ReluFeatures { dims, .. } => {
+            image(rows.shape, text)?;
+            vector(*dims)
+        }
+        Stage::Onnx(args) => {
+            image(rows.shape, text)?;
+            network(args, text)?
+        }
+        Stage::File { reference, queries } => {
+            crate::rows::check_there(reference)?;
+            crate::rows::check_there(queries)?;
+            Outline {
+                shape: None,
+                dim: None,
+            }
+        }
+    })
+}
+
+#[cfg(feature = "onnx")]
+fn network(args: &super::spec::OnnxArgs, _: &str) -> Result<Outline> {
+    let model = super::encoder::Model::open(&args.file)?;
+    model.output(args.output.as_deref())?;
+    model.input()?;
+    Ok(Outline {
+        shape: None,
+        dim: None,
+    })
+}
+
+#[cfg(not(feature = "onnx"))]
+fn network(_: &super::spec::OnnxArgs, text: &str) -> Result<Outline> {
+    Err(Error::Usage(format!(
+        "the space {text} needs a program built with the feature `onnx`"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<Outline> {
+        let shape = Shape {
+            height: 28,
+            width: 20,
+            channels: 3,
+            planar: false,
+        };
+        let rows = Outline {
+            shape: Some(shape),
+            dim: Some(28 * 20 * 3),
+        };
+        outline(&Spec::parse(text).unwrap()[0], Some(rows))
+    }
+
+    #[test]
+    fn dimensions_follow_the_stages() {
+        for (text, dim) in [
+            ("pixels", 1680),
+            ("patch:4", 48),
+            ("smooth:3", 10 * 7 * 3),
+            ("gray|smooth:2", 140),
+            ("resize:5x6|gray", 30),
+            ("wavelet|dims:16", 16),
+            ("whiten", 1680),
+            ("random:5000", 5000),
+        ] {
+            assert_eq!(of(text).unwrap().dim, Some(dim), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_before_anything_is_read() {
+        for (text, part) in [
+            ("patch:21", "20 x 28"),
+            ("patch:4|pca:49", "48 numbers"),
+            ("pca:8|patch:2", "needs images"),
+            ("dims:1681", "1680"),
+            ("file:no/such.npy,nor/this.npy", "no/such.npy"),
+        ] {
+            let message = of(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+        let pixels = &Spec::parse("pixels").unwrap()[0];
+        assert!(outline(pixels, None).is_err());
+    }
+}
