@@ -52,6 +52,11 @@ pub trait Map: Send + Sync {
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()>;
 }
 
+/// A random linear map from d to `dims` dimensions, its entries from N(0, 1/`dims`).
+pub fn random_map(d: usize, dims: usize, seed: u64) -> impl Map {
+    projection::Linear::random(d, dims, seed)
+}
+
 /// Rows seen through a map.
 pub struct Mapped {
     source: Arc<dyn Rows>,

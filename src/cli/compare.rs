@@ -1,0 +1,218 @@
+//! `hullscope compare`: the same queries through several spaces.
+
+use super::backend::{BackendArgs, Chosen};
+use super::images::{ImageArgs, Opened};
+use super::inputs::RowArgs;
+use super::progress::Bar;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::archive::{self, Folder, Origin};
+use crate::report::{compare as show, file, json};
+use crate::space::{Settings, Spec};
+use crate::study::analyze;
+use crate::study::compare::{self as study, Forget, Plan, Report, Subject};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The spaces of the built-in sample.
+const SAMPLE: [&str; 6] = [
+    "pixels",
+    "patch:4,8",
+    "pca:8,16,32",
+    "onnx:sample@bottleneck8",
+    "onnx:sample@features",
+    "onnx:sample-untrained@features",
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope compare
+      the built-in sample: pixels, patches, principal components, trained and untrained latents
+  hullscope compare -o out/ --by-label
+      the same with tables, plots and a page in out/, split by class
+  hullscope compare train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz --space patch:4,6,8 --space pca:8,16,32
+  hullscope compare photos/train photos/test --resize 224x224 --space onnx:resnet.onnx@features --space 'gray|patch:16'
+  hullscope compare train/ test/ --space 'onnx:vit.onnx@pooled,mean=0.5,std=0.5,size=224x224' -o out/
+  hullscope compare --space file:a-train.npy,a-test.npy --space file:b-train.npy,b-test.npy
+
+Images: IDX, CIFAR's binary files, .npy of (N,H,W) or (N,H,W,C), or a folder of image files with a subfolder for each
+class. Sets of plain vectors can be compared too, in the spaces that need no images.
+
+With -o, finished spaces are kept: an interrupted comparison goes on where it was, and a changed input is noticed.";
+
+/// The same queries through several spaces: extrapolation rates by space and notion, compared query by query
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = examples(), after_help = "`--help` shows the spaces and examples.")]
+pub struct Args {
+    /// The images whose convex hull is asked about (without it: the built-in sample)
+    #[arg(requires = "queries")]
+    reference: Option<String>,
+    /// The images to ask about
+    queries: Option<String>,
+    /// A space, as in pca:8,16 or 'smooth:2|pca:8'; may be given several times
+    #[arg(long = "space", value_name = "SPACE")]
+    spaces: Vec<String>,
+    /// Write tables, plots, contact sheets and report.html into this folder
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Split the rates by class, and ask whether each query lies in the hull of its own class
+    #[arg(long)]
+    by_label: bool,
+    /// Write the summary as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// No bracket of the distance to the hull: distances are the verdicts' margins, which are lower
+    #[arg(long)]
+    no_distance: bool,
+    /// Relative width of that bracket
+    #[arg(long, value_name = "G", default_value_t = 0.05)]
+    gap: f64,
+    /// Seed of random spaces and of the samples of reference rows
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    backend: BackendArgs,
+    /// Worker threads (default: all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// No table, no notes, no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// The spaces that exist, and examples.
+fn examples() -> String {
+    let mut text = String::from("Spaces, joined by | where one is to follow another:\n");
+    for (name, what) in crate::space::spec::KNOWN {
+        text += &format!("  {name:<26}{what}\n");
+    }
+    text + "\n" + EXAMPLES
+}
+
+impl Args {
+    fn plan(&self) -> Plan {
+        Plan {
+            analysis: analyze::Plan {
+                gap: (!self.no_distance).then_some(self.gap),
+                seed: self.seed,
+                ..analyze::Plan::default()
+            },
+            by_label: self.by_label,
+            ..Plan::default()
+        }
+    }
+
+    fn sets(&self) -> Option<(&str, &str)> {
+        self.reference.as_deref().zip(self.queries.as_deref())
+    }
+
+    /// The spaces asked for; whether they need the two sets.
+    fn specs(&self) -> Result<Option<Vec<Spec>>> {
+        if self.spaces.is_empty() {
+            return Ok(None);
+        }
+        Spec::parse_all(&self.spaces).map(Some)
+    }
+
+    /// Everything that the results depend on, beside the spaces.
+    fn origin(&self, plan: Plan) -> Origin {
+        let typed = [
+            &self.reference,
+            &self.queries,
+            &self.images.labels,
+            &self.images.query_labels,
+        ];
+        Origin {
+            command: super::command_line(),
+            inputs: typed.into_iter().flatten().cloned().collect(),
+            rows: self.rows.settings(),
+            plan,
+            seed: self.seed,
+            more: self.images.key(),
+        }
+    }
+}
+
+/// The spaces of sets for which none were named.
+fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
+    if sample {
+        return Spec::parse_all(&SAMPLE.map(String::from));
+    }
+    let mut texts = vec!["pixels".to_string()];
+    if let Some(shape) = opened.reference.shape {
+        let side = shape.width.min(shape.height);
+        let patches = [4, 8].into_iter().filter(|&patch| patch < side);
+        texts.extend(patches.map(|patch| format!("patch:{patch}")));
+    }
+    let dims = [8, 16, 32].into_iter();
+    let dims = dims.filter(|&dims| dims < opened.reference.rows.dim());
+    texts.extend(dims.map(|dims| format!("pca:{dims}")));
+    Spec::parse_all(&texts)
+}
+
+/// Run the command.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.threads)?;
+    let specs = args.specs()?;
+    check_outputs(&args)?;
+    let Chosen { engine, note } = args.backend.engine(control)?;
+    let bar = Bar::start(control, args.quiet);
+    let only_files = specs.as_ref().is_some_and(|specs| {
+        let files = |spec: &Spec| spec.text.starts_with("file:");
+        args.reference.is_none() && specs.iter().all(files)
+    });
+    let opened = match only_files {
+        true => None,
+        false => Some(args.images.open(&args.rows, args.sets(), control)?),
+    };
+    let specs = match (specs, &opened) {
+        (Some(specs), _) => specs,
+        (None, Some(opened)) => usual(opened, args.reference.is_none())?,
+        (None, None) => Vec::new(),
+    };
+    if let Some(note) = note.filter(|_| !args.quiet) {
+        file::tell(&note);
+    }
+    let settings = Settings {
+        seed: args.seed,
+        memory: opened.as_ref().map_or_else(
+            || args.rows.memory.unwrap_or_else(super::memory::default_budget),
+            |opened| opened.left,
+        ),
+        files: args.rows.options(None, 0, "reference")?,
+    };
+    let subject = Subject {
+        sets: opened
+            .as_ref()
+            .map(|opened| (opened.reference.clone(), opened.queries.clone())),
+        classes: opened.as_ref().and_then(|opened| opened.classes.clone()),
+        specs: specs.clone(),
+    };
+    let plan = args.plan();
+    let origin = args.origin(plan.clone());
+    let report = match &args.output {
+        Some(folder) => {
+            let mut archive = Folder::new(folder, origin.clone(), control);
+            study::run(&plan, subject, settings, &*engine, &mut archive, control)
+        }
+        None => study::run(&plan, subject, settings, &*engine, &mut Forget, control),
+    }?;
+    drop(bar);
+    write(&args, origin, opened.as_ref(), &report, control)
+}
+
+/// Outputs that cannot be written are found out first.
+fn check_outputs(args: &Args) -> Result<()> {
+    if !(args.gap > 0.0 && args.gap < 1.0) {
+        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
+    }
+    if let Some(folder) = &args.output {
+        archive::check(folder)?;
+    }
+    let json = args.json.as_deref().filter(|target| *target != "-");
+    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+}
