@@ -8,6 +8,7 @@ mod bin;
 mod csv;
 mod decode;
 mod idx;
+pub mod law;
 mod messages;
 mod npy;
 mod npz;
@@ -21,6 +22,7 @@ pub mod store;
 pub mod synthetic;
 mod vecs;
 
+pub use law::Law;
 pub use open::{OpenOptions, open};
 pub use store::{Memory, Store};
 
