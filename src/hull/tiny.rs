@@ -12,6 +12,9 @@
 //! reference radius. Otherwise it stays undecided until more rows settle it.
 
 mod active;
+mod proved;
+
+pub use proved::{Shares, first_inside_with};
 
 use super::{Certificate, Verdict};
 use crate::control::Control;
@@ -42,14 +45,22 @@ const TOLERANCE: f64 = 1e-9;
 /// Problems of a task, between two looks at the stop flag: fewer where one takes long.
 const TASK: u64 = 64;
 
+/// Writes a problem's next rows, a whole number of them.
+pub type Source<'p> = Box<dyn FnMut(&mut [f64]) + 'p>;
+
 /// Independent problems, numbered from 0.
 pub trait Problems: Sync {
     /// d.
     fn dim(&self) -> usize;
 
-    /// Begin a problem: its query goes to `query` (d numbers), and the function returned writes the next rows, a whole
-    /// number of them. They may not depend on how many are asked for at a time.
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Box<dyn FnMut(&mut [f64]) + 'p>;
+    /// Bytes that a problem keeps beside its rows.
+    fn bytes(&self) -> u64 {
+        0
+    }
+
+    /// Begin a problem: its query goes to `query` (d numbers), its rows come from what is returned, and may not depend on
+    /// how many are asked for at a time.
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p>;
 }
 
 /// Problems drawn from a law, a trial each: the query first, then the rows.
@@ -66,7 +77,11 @@ impl Problems for Trials {
         self.d
     }
 
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Box<dyn FnMut(&mut [f64]) + 'p> {
+    fn bytes(&self) -> u64 {
+        self.law.bytes(self.d)
+    }
+
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p> {
         let mut sampler = self.law.sampler(self.d, self.seed, number);
         sampler.query(self.query, query);
         Box::new(move |rows| sampler.rows(rows))
@@ -112,7 +127,7 @@ pub fn first_inside(
         "sizes ascend from 1"
     );
     let count = numbers.end.saturating_sub(numbers.start);
-    let most = sizes.last().map_or(0, |&n| bytes(n, problems.dim()));
+    let most = bytes(sizes.last().copied().unwrap_or(0), problems.dim()) + problems.bytes();
     let task = (TASK * (1 << 20) / most.max(1 << 20)).max(1);
     let workers = (memory / most.max(1)).clamp(1, rayon::current_num_threads() as u64);
     let next = AtomicU64::new(0);
@@ -144,9 +159,11 @@ pub fn first_inside(
     Ok(parts.into_iter().flat_map(|(_, turns)| turns).collect())
 }
 
-/// Bytes that a problem of n rows keeps.
+/// Bytes that a problem of n rows keeps: the rows, and two square matrices.
 pub fn bytes(n: usize, d: usize) -> u64 {
-    8 * (n.next_multiple_of(LANES) as u64).saturating_mul(d as u64)
+    let rows = (n as u64).saturating_add(LANES as u64);
+    let columns = d as u64 + 1;
+    rows.saturating_add(2 * columns).saturating_mul(8 * columns)
 }
 
 /// The certificate of each verdict of one problem, against the rows up to each size. That of the first size inside
@@ -416,25 +433,8 @@ impl Problem {
             return false;
         }
         self.lift(&ids);
-        let d = self.d;
-        let total: f64 = self.active.weights().iter().sum();
-        let mut sum = vec![0.0; d];
-        for (vector, u) in self.lifted.chunks_exact(d + 1).zip(self.active.weights()) {
-            for (sum, value) in sum.iter_mut().zip(vector) {
-                *sum += u / total * value;
-            }
-        }
-        let residual = length(&sum);
-        // No centre is nearer to all rows than half of what two of them are apart.
-        let apart = |a: &[f64], b: &[f64]| {
-            let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-            length(&differences)
-        };
-        let vectors = || self.lifted.chunks_exact(d + 1);
-        let widest = vectors()
-            .flat_map(|a| vectors().map(move |b| apart(a, b)))
-            .fold(0.0, f64::max);
-        residual <= TOLERANCE * 0.5 * widest || residual <= TOLERANCE * self.radius()
+        let met = meets(self.d, &self.lifted, self.active.weights());
+        met.within(TOLERANCE) || met.residual <= TOLERANCE * self.radius()
     }
 
     /// The reference radius: the largest distance of a row so far from their mean.
@@ -462,10 +462,11 @@ impl Problem {
         match verdict {
             Verdict::Inside => {
                 let total: f64 = self.active.weights().iter().sum();
-                Certificate::Inside {
-                    rows: self.active.ids().to_vec(),
-                    weights: self.active.weights().iter().map(|u| u / total).collect(),
-                }
+                let pairs = self.active.ids().iter().zip(self.active.weights());
+                // Data on a grid can leave a row without weight.
+                let pairs = pairs.filter(|(_, u)| **u > 0.0);
+                let (rows, weights) = pairs.map(|(&id, u)| (id, u / total)).unzip();
+                Certificate::Inside { rows, weights }
             }
             Verdict::Outside => {
                 let direction = self.active.direction().to_vec();
@@ -477,6 +478,42 @@ impl Problem {
             }
             Verdict::Undecided => Certificate::None,
         }
+    }
+}
+
+/// How near a convex combination comes to the query.
+struct Met {
+    residual: f64,
+    /// The largest distance between two of its rows.
+    widest: f64,
+}
+
+impl Met {
+    /// Whether the residual is below a share of the reference radius: no centre is nearer to all rows than half of what
+    /// two of them are apart.
+    fn within(&self, tolerance: f64) -> bool {
+        self.residual <= tolerance * 0.5 * self.widest
+    }
+}
+
+/// The combination of some lifted vectors with weights that sum to about 1.
+fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> Met {
+    let total: f64 = weights.iter().sum();
+    let vectors = || lifted.chunks_exact(d + 1);
+    let mut sum = vec![0.0; d];
+    for (vector, u) in vectors().zip(weights) {
+        for (sum, value) in sum.iter_mut().zip(vector) {
+            *sum += u / total * value;
+        }
+    }
+    let apart = |a: &[f64], b: &[f64]| {
+        let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+        length(&differences)
+    };
+    let pairs = vectors().flat_map(|a| vectors().map(move |b| apart(a, b)));
+    Met {
+        residual: length(&sum),
+        widest: pairs.fold(0.0, f64::max),
     }
 }
 

@@ -82,6 +82,17 @@ impl Law {
         matches!(self, Law::Gaussian | Law::Subspace(_))
     }
 
+    /// Bytes that a trial keeps of the law itself in d dimensions.
+    pub fn bytes(self, d: usize) -> u64 {
+        let numbers = match self {
+            Law::Subspace(inner) => inner + 1,
+            Law::Curve => 2 * (d + 2),
+            Law::Mixture(clusters) => clusters,
+            _ => 1,
+        };
+        8 * (numbers as u64).saturating_mul(d as u64)
+    }
+
     /// The source of a trial's points in d dimensions.
     pub fn sampler(self, d: usize, seed: u64, trial: u64) -> Sampler {
         let mut random = generator(d, seed, trial);
@@ -126,6 +137,16 @@ impl fmt::Display for Law {
             Law::Subspace(inner) => write!(f, "subspace:{inner}"),
             Law::Curve => f.write_str("curve"),
             Law::Mixture(clusters) => write!(f, "mixture:{clusters}"),
+        }
+    }
+}
+
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Query::Same => f.write_str("same"),
+            Query::Variance(variance) => write!(f, "variance {variance}"),
+            Query::Origin => f.write_str("origin"),
         }
     }
 }
