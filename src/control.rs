@@ -25,6 +25,8 @@ pub enum Stage {
     Neighbours,
     /// Re-checking certificates; units are certificates.
     Verify,
+    /// Small problems of random points; units are problems.
+    Trials,
 }
 
 /// One look at the counters.
@@ -129,6 +131,7 @@ impl Control {
             Stage::Hull,
             Stage::Neighbours,
             Stage::Verify,
+            Stage::Trials,
         ];
         Progress {
             stage: stages[self.stage.load(Relaxed) as usize],

@@ -84,6 +84,7 @@ fn name(stage: Stage) -> &'static str {
         Stage::Hull => "verdicts",
         Stage::Neighbours => "neighbours",
         Stage::Verify => "verifying",
+        Stage::Trials => "trials",
     }
 }
 

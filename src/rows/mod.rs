@@ -21,6 +21,7 @@ mod shape;
 pub mod store;
 pub mod synthetic;
 mod vecs;
+pub mod view;
 
 pub use law::Law;
 pub use open::{OpenOptions, open};

@@ -8,6 +8,7 @@ pub mod bench;
 mod facts;
 pub mod rate;
 pub mod summary;
+pub mod sweep;
 
 use crate::error::Result;
 use crate::hull::Answer;
