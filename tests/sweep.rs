@@ -527,6 +527,7 @@ fn bad_input_is_named() {
     refused(&["--plot", "plot.pdf"], &[".svg"]);
     refused(&["-o", "no/such/points.parquet"], &["no/such"]);
     refused(&["only-one.npy"], &["QUERIES"]);
+    refused(&["--normalize"], &["data set"]);
     refused(&["no.npy", "such.npy"], &["no.npy"]);
     refused(&["no.npy", "such.npy", "--law", "ball"], &["--law"]);
 }

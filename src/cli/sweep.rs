@@ -8,7 +8,7 @@ use super::progress::Bar;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::sweep::{self as show, Context};
-use crate::report::{file, json, plot};
+use crate::report::{RowSettings, file, json, plot};
 use crate::rows::Rows;
 use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
@@ -176,6 +176,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     let plan = args.plan();
     plan.check()?;
+    if args.rows.settings() != RowSettings::default() {
+        return Err(Error::Usage(
+            "--limit-reference, --limit-queries, --scale, --normalize and --skip-nonfinite are about the rows of a data \
+             set; name REFERENCE and QUERIES, or leave them out"
+                .into(),
+        ));
+    }
     let engine = engine(args, plan.shared_reference, control)?;
     let bar = Bar::start(control, args.quiet);
     let points = study::run(&plan, &*engine, control)?;
