@@ -405,6 +405,9 @@ fn false_claims_about_small_problems_change_nothing() {
         fn most_numbers(&self) -> usize {
             1 << 20
         }
+        fn most_numbers_of_one(&self) -> usize {
+            1 << 20
+        }
         fn error(&self, d: usize) -> DeviceError {
             DeviceError::f32(d)
         }

@@ -39,6 +39,9 @@ const TAKEN: usize = 8;
 /// A row is taken while it lies closer to the query, along the direction, than this share of the nearest point.
 const KEEN: f64 = 0.5;
 
+/// Pricings of one block. Each shortens the residual, and a few do; the limit is for rounding.
+const ROUNDS: usize = 10_000;
+
 /// Largest residual of an inside certificate, as a share of the reference radius.
 const TOLERANCE: f64 = 1e-9;
 
@@ -365,7 +368,7 @@ impl Problem {
     /// Price the rows not priced yet, take in what is on the wrong side, and again, until a verdict holds.
     #[inline(always)]
     fn judge(&mut self) -> Verdict {
-        loop {
+        for _ in 0..ROUNDS {
             let noise = self.noise();
             let top = self.price(noise);
             if top < -noise {
@@ -378,12 +381,13 @@ impl Problem {
             self.priced = 0;
             self.top = f64::NEG_INFINITY;
             if !improved || self.active.vanished() {
-                return if self.meets() {
-                    Verdict::Inside
-                } else {
-                    Verdict::Undecided
-                };
+                break;
             }
+        }
+        if self.meets() {
+            Verdict::Inside
+        } else {
+            Verdict::Undecided
         }
     }
 

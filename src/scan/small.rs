@@ -40,6 +40,9 @@ pub trait Propose: Send + Sync {
     /// Numbers that `vectors` may hold in one call.
     fn most_numbers(&self) -> usize;
 
+    /// Numbers that one set may hold: a larger one would keep a single workgroup busy for too long.
+    fn most_numbers_of_one(&self) -> usize;
+
     /// How far a stated score can be from the exact one, in terms of the vectors as f64 has them.
     fn error(&self, d: usize) -> DeviceError;
 

@@ -64,7 +64,8 @@ pub fn first_inside_with(
         // In f64 and f32, and what the engine holds of them.
         let room = (engine.most_numbers() as u64).min(memory / 16) as usize;
         let together = room / (rows * d);
-        if d > engine.most_dims() || together == 0 || u32::try_from(rows).is_err() {
+        let too_large = rows.saturating_mul(d) > engine.most_numbers_of_one();
+        if d > engine.most_dims() || together == 0 || too_large {
             left.append(&mut open);
             break;
         }

@@ -19,6 +19,9 @@ const BYTES: u64 = 64 << 20;
 /// Failures of the device before it is not asked any more.
 const FAILURES: usize = 3;
 
+/// Numbers of one problem: a workgroup reads them in a fraction of a millisecond, some hundred times.
+const MOST_OF_ONE: usize = 1 << 20;
+
 /// Passes over its vectors that a problem takes: a guess, for the length of a submission.
 const PRICINGS: f64 = 40.0;
 
@@ -30,6 +33,10 @@ impl Propose for GpuEngine {
     fn most_numbers(&self) -> usize {
         let room = lock(&self.shared).room;
         (BYTES.min(room.binding).min(room.total / 4) / 4) as usize
+    }
+
+    fn most_numbers_of_one(&self) -> usize {
+        MOST_OF_ONE
     }
 
     fn error(&self, d: usize) -> DeviceError {
