@@ -130,14 +130,9 @@ fn verdicts_equal_the_solvers_and_the_linear_programs() {
                 let (x, query) = drawn(&problems, number as u64, 80);
                 for (place, &n) in sizes.iter().enumerate() {
                     let (verdict, part) = (turn.verdict(place), &x[..n * d]);
-                    let reference = rows(d, part);
-                    let control = Control::default();
-                    let scan = CpuScan::new(&reference, &control).unwrap();
-                    let mut solver =
-                        Solver::new(&reference, &scan, Settings::default(), &control).unwrap();
-                    let answer = &solver.answer(&query, None, &control).unwrap()[0];
                     assert_eq!(
-                        verdict, answer.verdict,
+                        verdict,
+                        solved(&rows(d, part), &query),
                         "{law}, d = {d}, trial {number}, N = {n}"
                     );
                     inside += usize::from(verdict == Verdict::Inside);
@@ -306,6 +301,44 @@ fn midpoints_are_always_inside() {
             assert_eq!(rate(&midpoint, 300, n), 1.0, "{law}, d = {d}");
         }
     }
+}
+
+/// Points of a small grid: repeated rows, queries on vertices, edges and facets. As the solver decides, and none undecided.
+#[test]
+fn points_of_a_grid_are_decided() {
+    let sizes = [1, 2, 4, 8, 16, 40];
+    for d in 1..6 {
+        let grid = Written(d, |number| {
+            let mut sampler = Law::Cube.sampler(d, 14, number);
+            let mut next = move |row: &mut [f64]| {
+                sampler.rows(row);
+                row.iter_mut()
+                    .for_each(|value| *value = (2.4 * *value).round());
+            };
+            let mut query = vec![0.0; d];
+            next(&mut query);
+            (query, Box::new(next) as Source<'static>)
+        });
+        for (number, turn) in turns(&grid, 150, &sizes).into_iter().enumerate() {
+            let (x, query) = drawn(&grid, number as u64, 40);
+            for (place, &n) in sizes.iter().enumerate() {
+                let found = solved(&rows(d, &x[..n * d]), &query);
+                assert_eq!(
+                    turn.verdict(place),
+                    found,
+                    "d = {d}, trial {number}, N = {n}"
+                );
+            }
+        }
+    }
+}
+
+/// The solver's verdict on one query.
+fn solved(reference: &dyn Rows, query: &[f64]) -> Verdict {
+    let control = Control::default();
+    let scan = CpuScan::new(reference, &control).unwrap();
+    let mut solver = Solver::new(reference, &scan, Settings::default(), &control).unwrap();
+    solver.answer(query, None, &control).unwrap()[0].verdict
 }
 
 /// A fresh set at each size gives what the prefixes of one set give.
