@@ -31,6 +31,8 @@ pub enum Stage {
     Map,
     /// Images through a network; units are images.
     Encode,
+    /// Small problems of random points; units are problems.
+    Trials,
 }
 
 /// One look at the counters.
@@ -152,6 +154,7 @@ impl Control {
             Stage::Fit,
             Stage::Map,
             Stage::Encode,
+            Stage::Trials,
         ];
         Progress {
             stage: stages[self.stage.load(Relaxed) as usize],

@@ -85,6 +85,16 @@ impl Error {
         }
     }
 
+    /// A name that is not among those known: the message lists them, and says which one may have been meant.
+    pub fn unknown(kind: &str, given: &str, known: &[&str]) -> Self {
+        let meant =
+            nearest(given, known).map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+        Error::Usage(format!(
+            "there is no {kind} {given:?}{meant}; there are: {}",
+            known.join(", ")
+        ))
+    }
+
     /// An I/O failure while doing `action` to `path`.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Error::Io {
@@ -92,5 +102,46 @@ impl Error {
             path: path.as_ref().to_path_buf(),
             source,
         }
+    }
+}
+
+/// The known name that a mistyped one is nearest to, if it is near: what follows a colon does not count.
+fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    let head = |text: &str| text.split(':').next().unwrap_or(text).to_lowercase();
+    let given = head(given);
+    let distance = |name: &&str| edits(&given, &head(name));
+    let best = known.iter().copied().min_by_key(distance)?;
+    (distance(&best) <= 1 + given.chars().count() / 4).then_some(best)
+}
+
+/// Letters to insert, delete or replace between two words (Levenshtein 1966).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, letter) in a.chars().enumerate() {
+        let mut diagonal = i;
+        row[0] = i + 1;
+        for (j, other) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_suggested_if_it_is_near() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        let known = ["gaussian", "ball", "subspace:D"];
+        assert_eq!(nearest("gausian", &known), Some("gaussian"));
+        assert_eq!(nearest("Subspce:4", &known), Some("subspace:D"));
+        assert_eq!(nearest("nothing", &known), None);
+        let message = Error::unknown("law", "bal", &known).to_string();
+        assert!(message.contains("did you mean ball?") && message.contains("subspace:D"));
     }
 }

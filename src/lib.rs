@@ -36,12 +36,13 @@
 //! Data flows one way, in import order; each module may use those before it and none after.
 //!
 //! - [`error`], [`control`]: the one error type; the stop flag and the counters of work done.
-//! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets, the built-in sample.
-//!   It must not know what rows are for.
+//! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets and laws of random points,
+//!   the built-in sample. It must not know what rows are for.
 //! - [`space`]: what a row becomes before anything is asked of it; a mapped set is itself rows.
 //! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
 //!   proven error bound, on the CPU or on a GPU (`scan::gpu`). It must not know hulls, files or terminals.
-//! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`.
+//! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`. [`hull::tiny`] is for thousands of
+//!   small sets, each with one query.
 //! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots; what is known of the machine's adapters.

@@ -7,7 +7,9 @@ use crate::common::{gaussian, rows, verdicts, verdicts_with};
 use crate::mnist::{self, patch};
 use crate::verdicts::problem;
 use hullscope::control::Control;
+use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
 use hullscope::hull::{Answer, Settings, Verdict};
+use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::gpu::check::{Problem, pass};
 use hullscope::scan::gpu::device::Device;
@@ -15,6 +17,8 @@ use hullscope::scan::gpu::faults::Faults;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{COOP_TILE, PLAIN_TILE, Stored, TILES, Tile};
 use hullscope::scan::gpu::{GpuEngine, Options, Precision};
+use hullscope::scan::rounding::DeviceError;
+use hullscope::scan::small::{Claim, Propose, Sets};
 use hullscope::scan::{Batch, CpuScan, Engine, Hits, Scan};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -347,4 +351,102 @@ fn more_columns_than_the_adapter_can_bind_go_to_the_cpu() {
             cpu.scan(&batch, &control).unwrap()
         );
     }
+}
+
+/// Every verdict that the device helped with is the CPU's, and the device settles nearly all of them.
+#[test]
+fn small_problems_are_settled_as_on_the_cpu() {
+    let sizes = [3, 12, 40, 150, 700];
+    let laws = [
+        (Law::Gaussian, 2),
+        (Law::Gaussian, 6),
+        (Law::Cube, 3),
+        (Law::Sphere, 5),
+        (Law::Vertices, 4),
+        (Law::Subspace(3), 8),
+        (Law::Curve, 2),
+        (Law::Mixture(3), 32),
+    ];
+    for adapter in adapters() {
+        let engine = engine(adapter, small(Precision::F32));
+        let proposing = engine.small().unwrap();
+        for (law, d) in laws {
+            let trials = Trials {
+                law,
+                query: Query::Same,
+                d,
+                seed: 17,
+            };
+            let control = Control::default();
+            let memory = 1 << 26;
+            let cpu = first_inside(&trials, 0..200, &sizes, memory, &control).unwrap();
+            let (found, shares) =
+                first_inside_with(proposing, &trials, 0..200, &sizes, memory, &control).unwrap();
+            assert_eq!(found, cpu, "{}: {law}, d = {d}", adapter.facts.name);
+            assert_eq!(shares.proposed + shares.solved, 200);
+            // Points between close neighbours on a curve are nearer to the hull than f32 can tell.
+            let most = if law == Law::Curve { 50 } else { 180 };
+            assert!(shares.proposed > most, "{law}, d = {d}: {shares:?}");
+            eprintln!("{law}, d = {d}: {shares:?}");
+            assert_eq!(control.take_warnings(), [""; 0]);
+        }
+    }
+}
+
+/// What is claimed without grounds is not believed.
+#[test]
+fn false_claims_about_small_problems_change_nothing() {
+    /// Says the opposite of everything, or names rows at random.
+    struct Liar;
+    impl Propose for Liar {
+        fn most_dims(&self) -> usize {
+            8
+        }
+        fn most_numbers(&self) -> usize {
+            1 << 20
+        }
+        fn most_numbers_of_one(&self) -> usize {
+            1 << 20
+        }
+        fn error(&self, d: usize) -> DeviceError {
+            DeviceError::f32(d)
+        }
+        fn propose(
+            &self,
+            sets: &Sets<'_>,
+            _: &Control,
+        ) -> hullscope::Result<Option<Vec<Vec<Claim>>>> {
+            let count = sets.vectors.len() / sets.d / sets.rows;
+            let lie = |set: usize| match set % 4 {
+                // Just short of zero, where the sign is rounding, along a direction that most often does not separate.
+                0 => vec![
+                    Claim::Outside {
+                        direction: vec![1.0; sets.d],
+                        score: -1e-9,
+                    };
+                    sets.sizes.len()
+                ],
+                1 => vec![Claim::Inside {
+                    support: (0..=sets.d as u32).collect(),
+                }],
+                2 => vec![Claim::Inside {
+                    support: vec![u32::MAX, 0],
+                }],
+                _ => Vec::new(),
+            };
+            Ok(Some((0..count).map(lie).collect()))
+        }
+    }
+    let trials = Trials {
+        law: Law::Gaussian,
+        query: Query::Same,
+        d: 3,
+        seed: 18,
+    };
+    let (sizes, control) = ([4, 8, 30, 200], Control::default());
+    let cpu = first_inside(&trials, 0..400, &sizes, 1 << 26, &control).unwrap();
+    let (found, shares) =
+        first_inside_with(&Liar, &trials, 0..400, &sizes, 1 << 26, &control).unwrap();
+    assert_eq!(found, cpu);
+    assert!(shares.solved > 350, "{shares:?}");
 }

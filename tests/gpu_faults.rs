@@ -6,6 +6,8 @@ use crate::common::suite::check;
 use crate::common::{gaussian, rows};
 use hullscope::Error;
 use hullscope::control::Control;
+use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
+use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::gpu::adapters::Adapter;
 use hullscope::scan::gpu::faults::Faults;
@@ -320,6 +322,47 @@ fn a_refused_allocation_is_out_of_memory_not_a_panic() {
             assert!(matches!(trouble, Trouble::OutOfMemory(_)), "{trouble}");
             drop(held);
             device.buffer("after", 1 << 16).unwrap();
+        }
+    }
+}
+
+/// Small problems go to the CPU where the device fails, and to a new device after that.
+#[test]
+fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
+    let trials = Trials {
+        law: Law::Gaussian,
+        query: Query::Same,
+        d: 3,
+        seed: 5,
+    };
+    let (sizes, memory) = ([5, 20, 400], 1 << 26);
+    let expected = first_inside(&trials, 0..150, &sizes, memory, &Control::default()).unwrap();
+    for adapter in adapters() {
+        let healthy = Faults::planted(&[], &[]);
+        let _opened = engine(adapter, options(&healthy, false));
+        let (submissions, allocations) = healthy.counts();
+        for faults in [
+            Faults::planted(&[submissions + 1], &[]),
+            Faults::planted(&[submissions], &[]),
+            Faults::planted(&[], &[allocations + 2]),
+        ] {
+            let engine = engine(adapter, options(&faults, false));
+            let small = engine.small().unwrap();
+            let control = Control::default();
+            let (found, _) =
+                first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
+            assert!(found == expected, "{}", adapter.facts.name);
+            let warnings = control.take_warnings();
+            assert!(!warnings.is_empty(), "the fault did not happen");
+            assert!(
+                warnings.iter().all(|w| w.contains("the CPU goes on")),
+                "{warnings:?}"
+            );
+            // The next call finds the device well.
+            let (found, shares) =
+                first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
+            assert!(found == expected && shares.solved == 0, "{shares:?}");
+            assert_eq!(control.take_warnings(), [""; 0]);
         }
     }
 }

@@ -5,7 +5,7 @@ use hullscope::scan::gpu::device::Device;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{
     COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
-    ScanParams, SelectParams, Stored, TILES,
+    ScanParams, SelectParams, Stored, TILES, TinyClaim, TinyParams,
 };
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -125,7 +125,7 @@ fn an_invalid_shader_is_a_bug_with_its_name() {
 
 #[test]
 fn layouts_are_those_of_the_host() {
-    let expected: [(Pass, &[&str], usize); 8] = [
+    let expected: [(Pass, &[&str], usize); 9] = [
         (Pass::Pack, PackParams::FIELDS, size_of::<PackParams>()),
         (Pass::Norms, NormsParams::FIELDS, size_of::<NormsParams>()),
         (Pass::Scan, ScanParams::FIELDS, size_of::<ScanParams>()),
@@ -146,6 +146,7 @@ fn layouts_are_those_of_the_host() {
             GatherParams::FIELDS,
             size_of::<GatherParams>(),
         ),
+        (Pass::Tiny, TinyParams::FIELDS, size_of::<TinyParams>()),
     ];
     for (pass, fields, size) in expected {
         let layout = layout(pass, "Params");
@@ -170,6 +171,19 @@ fn layouts_are_those_of_the_host() {
         ]
     );
     assert_eq!(span as usize, size_of::<Entry>());
+    let (members, span) = layout(Pass::Tiny, "Claim");
+    let offsets: Vec<_> = members
+        .iter()
+        .map(|(name, at)| (name.as_str(), *at as usize))
+        .collect();
+    assert_eq!(
+        offsets,
+        [
+            ("kind", std::mem::offset_of!(TinyClaim, kind)),
+            ("score", std::mem::offset_of!(TinyClaim, score))
+        ]
+    );
+    assert_eq!(span as usize, size_of::<TinyClaim>());
 }
 
 /// Names and offsets of a struct's members, and its size, as naga reads them.

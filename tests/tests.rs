@@ -26,6 +26,8 @@ mod neighbours;
 /// Shaders are valid and laid out as the host thinks, without any driver.
 #[cfg(feature = "gpu")]
 mod shaders;
+/// Rates of random points against exact probabilities; `sweep` from the outside.
+mod sweep;
 /// Closed forms and hull probabilities.
 mod theory;
 /// Every scan through one suite, and the suite through planted faults.

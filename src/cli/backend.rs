@@ -115,6 +115,11 @@ pub struct Chosen {
 }
 
 impl BackendArgs {
+    /// Whether a GPU was named, not only allowed.
+    pub fn asks_for_gpu(&self) -> bool {
+        self.backend == BackendArg::Gpu || self.adapter.is_some()
+    }
+
     /// The engine asked for; a note if `auto` takes the CPU.
     pub fn engine(&self, control: &Control) -> Result<Chosen> {
         let cpu = self.backend == BackendArg::Cpu;

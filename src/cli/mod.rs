@@ -9,7 +9,9 @@ mod bench;
 mod devices;
 mod inputs;
 mod memory;
+mod numbers;
 mod progress;
+mod sweep;
 mod verify;
 
 use crate::control::Control;
@@ -35,6 +37,7 @@ enum Command {
     Verify(verify::Args),
     Devices(devices::Args),
     Bench(bench::Args),
+    Sweep(sweep::Args),
 }
 
 /// Run the program.
@@ -47,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
+        Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }

@@ -94,6 +94,7 @@ fn name(stage: Stage) -> &'static str {
         Stage::Fit => "fitting",
         Stage::Map => "mapping",
         Stage::Encode => "encoding",
+        Stage::Trials => "trials",
     }
 }
 

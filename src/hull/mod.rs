@@ -4,7 +4,7 @@
 //! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
 //! dimension); the pool of rows that earlier queries met; the loop of `solve`. With a gap asked for, the same
 //! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
-//! nothing of files, threads or devices.
+//! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`].
 
 pub mod certificate;
 mod metric;
@@ -12,6 +12,7 @@ mod min_norm;
 mod pool;
 mod prove;
 mod solve;
+pub mod tiny;
 
 pub use certificate::{Certificate, Verdict};
 pub use metric::{AffineHull, Metric};

@@ -263,6 +263,7 @@ fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
     Series {
         label: label.into(),
         style,
+        thin: false,
         band: band.collect(),
         points: sorted
             .iter()

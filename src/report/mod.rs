@@ -12,6 +12,7 @@ pub mod file;
 pub mod json;
 pub mod plot;
 pub mod records;
+pub mod sweep;
 pub mod table;
 
 use crate::error::Result;

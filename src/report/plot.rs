@@ -86,6 +86,8 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Lower and upper end of the band around each point; empty for no band.
     pub band: Vec<(f64, f64)>,
+    /// A thin line without markers that the legend does not name: theory behind what was measured, a threshold.
+    pub thin: bool,
 }
 
 /// File formats, by the name's ending.
@@ -235,6 +237,7 @@ mod tests {
                         style: 0,
                         points: values.iter().map(|&v| (v, v)).collect(),
                         band: values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
+                        thin: false,
                     }],
                 }),
             ],

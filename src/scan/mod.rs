@@ -17,6 +17,7 @@ mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod rounding;
+pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
@@ -92,4 +93,9 @@ pub trait Engine: Send + Sync {
 
     /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;
+
+    /// What answers for many small sets at once, if the engine can.
+    fn small(&self) -> Option<&dyn small::Propose> {
+        None
+    }
 }

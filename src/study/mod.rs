@@ -11,6 +11,7 @@ pub mod mcnemar;
 pub mod rate;
 pub mod summary;
 pub mod theory;
+pub mod sweep;
 
 use crate::error::Result;
 use crate::hull::Answer;

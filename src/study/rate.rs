@@ -18,9 +18,18 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     let middle = p + z2 / (2.0 * n);
     let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z2 / n;
+    // At both ends the formula gives 0 and 1 exactly, but for rounding.
     [
-        ((middle - half) / whole).max(0.0),
-        ((middle + half) / whole).min(1.0),
+        if hits == 0 {
+            0.0
+        } else {
+            (middle - half) / whole
+        },
+        if hits == trials {
+            1.0
+        } else {
+            (middle + half) / whole
+        },
     ]
 }
 
@@ -73,6 +82,10 @@ mod tests {
         let [low, high] = wilson95(0, 10);
         assert_eq!(low, 0.0);
         assert!((high - 0.277_532_8).abs() < 1e-6);
+        for trials in [1, 7, 2000] {
+            assert_eq!(wilson95(0, trials)[0], 0.0);
+            assert_eq!(wilson95(trials, trials)[1], 1.0);
+        }
     }
 
     #[test]

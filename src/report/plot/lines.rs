@@ -144,6 +144,9 @@ fn curve<B: DrawingBackend>(
         .filter(|(x, y)| Scale::shows(&lines.x, *x) && Scale::shows(&lines.y, *y))
         .map(|&(x, y)| frame.place(x, y))
         .collect();
+    if series.thin {
+        return canvas.line(&places, style.colour, 0.75);
+    }
     if places.len() > 1 {
         canvas.dashed(&places, style.colour, 1.5, style.dash)?;
     }
@@ -163,7 +166,7 @@ fn legend_rows<B: DrawingBackend>(
 ) -> Vec<Vec<Entry>> {
     let mut rows: Vec<Vec<Entry>> = Vec::new();
     let mut used = f64::INFINITY;
-    for one in series {
+    for one in series.iter().filter(|series| !series.thin) {
         let text = canvas.fitted(&one.label, Size::Normal, width - SAMPLE - 6.0);
         let own = SAMPLE + 6.0 + canvas.width(&text, Size::Normal) + 14.0;
         if used + own > width + 14.0 {

@@ -3,6 +3,8 @@
 //! Run on a handful of rows it tells within milliseconds whether an adapter computes what its driver promises; the
 //! tests run it over every tile, element type and form.
 
+mod tiny;
+
 use super::device::{Device, Trouble};
 use super::pipeline::{Pass, Variant};
 use super::tile::{
@@ -76,6 +78,7 @@ pub fn pass(
         Pass::Rescore => bench.rescore(),
         Pass::Merge => bench.merge(),
         Pass::Gather => bench.gather(),
+        Pass::Tiny => bench.tiny(),
     }
 }
 

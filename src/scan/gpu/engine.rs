@@ -11,6 +11,7 @@ use super::{GpuScan, Options, Precision};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
+use crate::scan::small::Propose;
 use crate::scan::{CpuScan, Engine, Scan};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -61,6 +62,9 @@ pub(super) struct Shared {
     pub room: Room,
     /// The matrix unit passed its check.
     coop: bool,
+    /// The pass of small problems passed its check, and how often it failed.
+    pub tiny_checked: bool,
+    pub tiny_failures: usize,
     pub proven: Proven,
 }
 
@@ -110,7 +114,7 @@ impl Shared {
     }
 
     /// A tile before anything was measured, with the same rows as any other of this engine.
-    fn first_tile(&self) -> Tile {
+    pub fn first_tile(&self) -> Tile {
         self.options.tile.unwrap_or(self.tuner.plain())
     }
 
@@ -120,6 +124,11 @@ impl Shared {
         if matches!(trouble, Trouble::OutOfMemory(_)) {
             self.room.total = self.room.total.min(2 * bytes) / 2;
         }
+        self.forget_lost();
+    }
+
+    /// Let go of a device that was lost; the next one asked for is opened anew.
+    pub fn forget_lost(&mut self) {
         if self.device.as_ref().is_none_or(Device::is_lost) {
             self.device = None;
         }
@@ -142,7 +151,7 @@ impl Drop for Shared {
 
 /// A graphics adapter that scans.
 pub struct GpuEngine {
-    shared: Arc<Mutex<Shared>>,
+    pub(super) shared: Arc<Mutex<Shared>>,
     name: String,
 }
 
@@ -184,6 +193,8 @@ impl GpuEngine {
             chunk: options.chunk.unwrap_or(usize::MAX),
             room,
             coop,
+            tiny_checked: false,
+            tiny_failures: 0,
             options,
             proven: Proven::default(),
         };
@@ -242,7 +253,9 @@ impl GpuEngine {
 
 /// All passes that f32 needs, on a known answer.
 fn trust(device: &mut Device, tile: Tile, unrolled: bool) -> std::result::Result<(), Trouble> {
-    for pass in Pass::ALL.into_iter().filter(|pass| *pass != Pass::ScanCoop) {
+    // Small problems are checked when there are any.
+    let needed = |pass: &Pass| !matches!(pass, Pass::ScanCoop | Pass::Tiny);
+    for pass in Pass::ALL.into_iter().filter(needed) {
         check::pass(device, pass, tile, Stored::F32, unrolled, check::KNOWN)?;
     }
     Ok(())
@@ -299,6 +312,10 @@ impl Engine for GpuEngine {
 
     fn describe(&self) -> String {
         self.name.clone()
+    }
+
+    fn small(&self) -> Option<&dyn Propose> {
+        Some(self)
     }
 }
 

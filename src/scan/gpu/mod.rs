@@ -31,6 +31,7 @@ mod spot;
 mod store;
 #[doc(hidden)]
 pub mod tile;
+mod tiny;
 mod tune;
 #[doc(hidden)]
 pub mod twin;

@@ -4,7 +4,9 @@
 //! over registers in a private array that is not unrolled costs most of the speed; so loops marked `// unroll`
 //! are written out here before the text is compiled. Both forms go through the same tests.
 
-use super::tile::{COOP_THREADS, MERGE_THREADS, PASS_THREADS, Stored, Tile};
+use super::tile::{
+    COOP_THREADS, MERGE_THREADS, PASS_THREADS, Stored, TINY_DIMS, TINY_THREADS, Tile,
+};
 
 /// One WGSL pass: `shaders/NAME.wgsl`, its twin `super::twin::NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,11 +19,12 @@ pub enum Pass {
     Rescore,
     Merge,
     Gather,
+    Tiny,
 }
 
 impl Pass {
     /// Every pass.
-    pub const ALL: [Pass; 8] = [
+    pub const ALL: [Pass; 9] = [
         Pass::Pack,
         Pass::Norms,
         Pass::Scan,
@@ -30,6 +33,7 @@ impl Pass {
         Pass::Rescore,
         Pass::Merge,
         Pass::Gather,
+        Pass::Tiny,
     ];
 
     /// The name of the file and of the twin.
@@ -43,6 +47,7 @@ impl Pass {
             Pass::Rescore => "rescore",
             Pass::Merge => "merge",
             Pass::Gather => "gather",
+            Pass::Tiny => "tiny",
         }
     }
 
@@ -57,6 +62,7 @@ impl Pass {
             Pass::Rescore => include_str!("../../../shaders/rescore.wgsl"),
             Pass::Merge => include_str!("../../../shaders/merge.wgsl"),
             Pass::Gather => include_str!("../../../shaders/gather.wgsl"),
+            Pass::Tiny => include_str!("../../../shaders/tiny.wgsl"),
         }
     }
 }
@@ -79,6 +85,7 @@ impl Variant {
             Pass::Scan => self.tile.threads(),
             Pass::ScanCoop => COOP_THREADS,
             Pass::Merge => MERGE_THREADS,
+            Pass::Tiny => TINY_THREADS,
             _ => PASS_THREADS,
         }
     }
@@ -89,6 +96,7 @@ impl Variant {
             Pass::Scan => self.tile.workgroup_bytes(),
             Pass::ScanCoop => 4 * 64 * 16 * 4,
             Pass::Norms => PASS_THREADS * 4,
+            Pass::Tiny => tiny_bytes(),
             Pass::Select => (256 + 2 * PASS_THREADS + 8) * 4,
             _ => 0,
         }
@@ -118,6 +126,12 @@ impl Variant {
         let (pass, stored) = (self.pass.name(), self.stored.wgsl());
         format!("{pass} {rows}x{queries}x{depth}/{row_lane}x{query_lane} {stored}")
     }
+}
+
+/// Two square matrices, seven arrays of a column, two of a thread, seven numbers.
+const fn tiny_bytes() -> u32 {
+    let size = TINY_DIMS + 1;
+    (2 * size * size + 8 * size + 2 * TINY_THREADS + 8) * 4
 }
 
 /// What marks a loop `for (var NAME = 0u; NAME < BOUND; NAME++) {` to be written out.

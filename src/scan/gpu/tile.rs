@@ -27,6 +27,25 @@ pub const LOWEST: f32 = -3.4e38;
 /// The row number of an empty place, in both halves.
 pub const NONE: u32 = u32::MAX;
 
+/// Dimensions of a small problem at most, threads that work on it, and rounds that they take at most for one size.
+pub const TINY_DIMS: u32 = 32;
+pub const TINY_THREADS: u32 = 64;
+pub const TINY_ROUNDS: u32 = 512;
+
+/// What is claimed of a small problem.
+pub const OPEN: u32 = 0;
+pub const OUTSIDE: u32 = 1;
+pub const INSIDE: u32 = 2;
+/// While a size is being worked on.
+const UNKNOWN: u32 = 3;
+
+/// Shares of the lengths involved that are rounding in f32, with room to spare: to stand out of a span, to point along
+/// a residual, to be nothing, to be behind a direction (for each column).
+pub const TINY_DEPENDENT: f32 = 1e-5;
+pub const TINY_IMPROVES: f32 = 2e-6;
+pub const TINY_VANISHED: f32 = 2e-6;
+pub const TINY_BEHIND: f32 = 1.2e-7;
+
 /// Columns are padded to a multiple of this, which every slab depth divides.
 pub const DEPTH_STEP: usize = 16;
 
@@ -90,6 +109,13 @@ impl Tile {
             ("MERGE_THREADS", MERGE_THREADS),
             ("COOP_THREADS", COOP_THREADS),
             ("NONE", NONE),
+            ("TINY_DIMS", TINY_DIMS),
+            ("TINY_THREADS", TINY_THREADS),
+            ("TINY_ROUNDS", TINY_ROUNDS),
+            ("OPEN", OPEN),
+            ("OUTSIDE", OUTSIDE),
+            ("INSIDE", INSIDE),
+            ("UNKNOWN", UNKNOWN),
             ("PANEL", self.rows),
             ("TILE", self.queries),
             ("DEPTH", self.depth),
@@ -114,7 +140,15 @@ impl Tile {
             text.push_str("enable wgpu_cooperative_matrix;\n");
         }
         let _ = writeln!(text, "alias Stored = {};", stored.wgsl());
-        let _ = writeln!(text, "const LOWEST: f32 = {LOWEST:e};");
+        for (name, value) in [
+            ("LOWEST", LOWEST),
+            ("TINY_DEPENDENT", TINY_DEPENDENT),
+            ("TINY_IMPROVES", TINY_IMPROVES),
+            ("TINY_VANISHED", TINY_VANISHED),
+            ("TINY_BEHIND", TINY_BEHIND),
+        ] {
+            let _ = writeln!(text, "const {name}: f32 = {value:e};");
+        }
         for (name, value) in self.constants(width) {
             let _ = writeln!(text, "const {name}: u32 = {value}u;");
         }
@@ -182,6 +216,16 @@ params! {
     MergeParams { kept, fresh, slots, queries, first_query, base_low, base_high }
     /// `Params` of `gather.wgsl`.
     GatherParams { count, columns, depth }
+    /// `Params` of `tiny.wgsl`.
+    TinyParams { problems, first_problem, d, rows, sizes }
+}
+
+/// `Claim` of `tiny.wgsl`: OPEN, OUTSIDE or INSIDE, and the largest score along the direction.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Pod, Zeroable)]
+pub struct TinyClaim {
+    pub kind: u32,
+    pub score: f32,
 }
 
 /// `Entry` of `merge.wgsl`: a score and its row in two halves.

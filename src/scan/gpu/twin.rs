@@ -10,6 +10,10 @@ use super::tile::{
 };
 use crate::scan::topk::order;
 
+mod tiny;
+
+pub use tiny::tiny;
+
 /// Where element (v, k) of packed vectors lies.
 pub fn place(v: usize, k: usize, depth: usize, width: usize) -> usize {
     (v / width * depth + k) * width + v % width

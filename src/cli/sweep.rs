@@ -1,0 +1,290 @@
+//! `hullscope sweep`: how often is a new point inside, as N and d grow?
+
+use super::backend::BackendArgs;
+use super::inputs::RowArgs;
+use super::memory;
+use super::numbers::{self, Numbers};
+use super::progress::Bar;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::sweep::{self as show, Context};
+use crate::report::{RowSettings, file, json, plot};
+use crate::rows::Rows;
+use crate::rows::law::{Law, Query};
+use crate::scan::{CpuEngine, Engine};
+use crate::study::sweep::{self as study, DataPlan, Order, Plan, Point};
+use clap::ValueEnum;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope sweep
+      Gaussian points in 2, 4 and 8 dimensions, beside the exact probability
+  hullscope sweep --law gaussian --dims 2,4,8,16 --sizes 10,100,...,1e6 --trials 10000 --plot rates.svg
+  hullscope sweep --law subspace:4 --dims 5,6,7 --sizes 63 --trials 1e5
+      Gaussian points of a 4-dimensional subspace: .503013 whatever the dimension
+  hullscope sweep --law ball --law cube --dims 2,4,...,20 --sizes 1000 -o rates.parquet --json -
+  hullscope sweep --law gaussian --query-variance 0.25 --dims 32 --sizes 1e4
+  hullscope sweep --query origin --dims 5 --sizes 6,7,...,20
+      Wendel's theorem: exactly one half at N = 2 d
+  hullscope sweep train.npy test.npy --dims 4,8,16 --sizes 1000,10000
+      random columns and random rows of a data set, each subset within the next
+
+Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve (a spline that
+spans all dimensions), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3; `10,100,...,1e6` goes on by
+the same factor, or else by the same step.
+
+Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials
+at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots, is the
+number of points of a ball below which all are extreme almost surely as d grows; it does not say that a new point is
+inside above it.";
+
+/// Rates of new points inside the hull of N points in d dimensions, beside the theory
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples and laws.")]
+pub struct Args {
+    /// A data set instead of a law: the rows to take subsets of
+    #[arg(requires = "queries")]
+    reference: Option<String>,
+    /// The rows to ask about
+    queries: Option<String>,
+    /// How points are distributed; may be given several times [default: gaussian]
+    #[arg(long, value_name = "LAW", conflicts_with = "reference")]
+    law: Vec<Law>,
+    /// Numbers of dimensions [default: 2,4,8; for a data set all columns]
+    #[arg(long, value_name = "D,D,..", value_parser = numbers::parse)]
+    dims: Option<Numbers>,
+    /// Numbers of reference rows [default: 10,20,50,..,1e4; for a data set N/16, N/8, .., N]
+    #[arg(long, value_name = "N,N,..", value_parser = numbers::parse)]
+    sizes: Option<Numbers>,
+    /// Queries at each point
+    #[arg(long, value_name = "T", value_parser = numbers::whole, default_value = "2000", conflicts_with = "reference")]
+    trials: u64,
+    /// Seed of rows and queries
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Where queries come from
+    #[arg(long, value_enum, default_value_t = QueryArg::Law, conflicts_with = "reference")]
+    query: QueryArg,
+    /// Variance of a Gaussian query, where the rows have 1
+    #[arg(long, value_name = "V", conflicts_with_all = ["reference", "query"])]
+    query_variance: Option<f64>,
+    /// One reference set for all queries of a law and dimension
+    #[arg(long, conflicts_with = "reference")]
+    shared_reference: bool,
+    /// Write all points: .parquet
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write all points as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// Draw the rate against N (or d, for one N): .png or .svg
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    backend: BackendArgs,
+    /// Worker threads (default: all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// No table, no warnings, no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum QueryArg {
+    /// Another point of the law
+    Law,
+    /// The origin
+    Origin,
+}
+
+/// Sizes without being told: three a decade.
+const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+const DIMS: [usize; 3] = [2, 4, 8];
+
+impl Args {
+    fn plan(&self) -> Plan {
+        let list = |typed: &Option<Numbers>, default: &[usize]| match typed {
+            Some(Numbers(numbers)) => numbers.clone(),
+            None => default.to_vec(),
+        };
+        Plan {
+            laws: if self.law.is_empty() {
+                vec![Law::Gaussian]
+            } else {
+                self.law.clone()
+            },
+            dims: list(&self.dims, &DIMS),
+            sizes: list(&self.sizes, &SIZES),
+            trials: self.trials,
+            seed: self.seed,
+            query: match (self.query_variance, self.query) {
+                (Some(variance), _) => Query::Variance(variance),
+                (None, QueryArg::Origin) => Query::Origin,
+                (None, QueryArg::Law) => Query::Same,
+            },
+            shared_reference: self.shared_reference,
+            memory: self.memory(),
+        }
+    }
+
+    fn data_plan(&self, reference: &dyn Rows) -> DataPlan {
+        let n = reference.len();
+        DataPlan {
+            dims: match &self.dims {
+                Some(Numbers(dims)) => dims.clone(),
+                None => vec![reference.dim()],
+            },
+            sizes: match &self.sizes {
+                Some(Numbers(sizes)) => sizes.clone(),
+                None => [16, 8, 4, 2, 1].map(|part| (n / part).max(1)).to_vec(),
+            },
+            order: Order::Seeded,
+            seed: self.seed,
+            memory: self.memory(),
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        self.rows.memory.unwrap_or_else(memory::default_budget)
+    }
+}
+
+/// Run the command.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.threads)?;
+    check_outputs(&args)?;
+    let (context, points) = if args.reference.is_some() {
+        data(&args, control)?
+    } else {
+        laws(&args, control)?
+    };
+    if !args.quiet {
+        for warning in control.take_warnings() {
+            file::tell(&format!("note: {warning}"));
+        }
+    }
+    write(&args, &context, &points)
+}
+
+/// Rates of laws.
+fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
+    let plan = args.plan();
+    plan.check()?;
+    if args.rows.settings() != RowSettings::default() {
+        return Err(Error::Usage(
+            "--limit-reference, --limit-queries, --scale, --normalize and --skip-nonfinite are about the rows of a data \
+             set; name REFERENCE and QUERIES, or leave them out"
+                .into(),
+        ));
+    }
+    let engine = engine(args, plan.shared_reference, control)?;
+    let bar = Bar::start(control, args.quiet);
+    let points = study::run(&plan, &*engine, control)?;
+    drop(bar);
+    let kind = if plan.shared_reference {
+        "queries of one reference set"
+    } else {
+        "trials"
+    };
+    let query = match plan.query {
+        Query::Same => String::new(),
+        other => format!("; query: {other}"),
+    };
+    let about = format!("{} {kind} a point, seed {}{query}", plan.trials, plan.seed);
+    Ok((context(json!(plan), about), points))
+}
+
+/// Rates of a data set.
+fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
+    let bar = Bar::start(control, args.quiet);
+    let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
+    let inputs = args.rows.inputs(reference, queries, control)?;
+    let plan = args.data_plan(&*inputs.reference);
+    plan.check(&*inputs.reference, &*inputs.queries)?;
+    let engine = engine(args, true, control)?;
+    let points = study::run_data(
+        &plan,
+        &*inputs.reference,
+        &*inputs.queries,
+        &*engine,
+        control,
+    )?;
+    drop(bar);
+    let about = format!(
+        "{} queries from {}; random rows and columns of {}, seed {}",
+        inputs.queries.len(),
+        inputs.queries.name(),
+        inputs.reference.name(),
+        plan.seed
+    );
+    Ok((context(json!(plan), about), points))
+}
+
+fn context(settings: serde_json::Value, about: String) -> Context {
+    Context {
+        command: super::command_line(),
+        settings,
+        about,
+    }
+}
+
+/// What scans. A sweep of independent trials scans nothing, and spends its time on drawing: a device helps on demand.
+fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>> {
+    if !scans && !args.backend.asks_for_gpu() {
+        return Ok(Box::new(CpuEngine));
+    }
+    let chosen = args.backend.engine(control)?;
+    if let Some(note) = chosen.note.filter(|_| !args.quiet) {
+        file::tell(&note);
+    }
+    Ok(chosen.engine)
+}
+
+/// Paths that cannot be written, or are named twice, are found out before anything is drawn.
+fn check_outputs(args: &Args) -> Result<()> {
+    let json = args.json.as_deref().filter(|target| *target != "-");
+    let all = [
+        args.output.as_deref(),
+        args.plot.as_deref(),
+        json.map(Path::new),
+    ];
+    let named: Vec<&Path> = all.into_iter().flatten().collect();
+    for (place, path) in named.iter().enumerate() {
+        if named[..place].contains(path) {
+            return Err(Error::Usage(format!(
+                "{} is named for two outputs",
+                path.display()
+            )));
+        }
+    }
+    if let Some(path) = &args.output {
+        show::check(path)?;
+    }
+    if let Some(path) = &args.plot {
+        plot::check(path)?;
+    }
+    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+}
+
+/// The results, to whoever asked for them.
+fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
+    if let Some(path) = &args.output {
+        show::write_parquet(path, context, points)?;
+    }
+    if let Some(target) = &args.json {
+        file::write_text(target, &json::pretty(&show::json(points)))?;
+    }
+    if let Some(path) = &args.plot {
+        plot::write(path, &show::figure(context, points))?;
+    }
+    if !args.quiet && args.json.as_deref() != Some("-") {
+        file::print(&show::table(context, points))?;
+    }
+    Ok(())
+}

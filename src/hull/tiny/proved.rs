@@ -1,0 +1,283 @@
+//! Small problems on an engine that proposes answers in f32: each is proved here, in f64, or solved again.
+//!
+//! The rows are drawn on the host, for a run of sizes at a time, and go to the engine as differences to the query, each
+//! problem scaled by a power of two. A direction is believed where the stated score, with the device's error and that
+//! of rounding the differences taken off, stays below zero; where that is too close, all rows are scored in f64. A
+//! support is believed when the same least squares as on the CPU, on its rows alone, leave nothing. Whatever is not
+//! proved, at any size, is left to the CPU as if nothing had been proposed; so the verdicts are the CPU's.
+
+use super::active::Active;
+use super::{Problems, Source, TOLERANCE, Turn, first_inside, length, meets};
+use crate::control::Control;
+use crate::error::Result;
+use crate::scan::rounding::{DeviceError, U64, gamma};
+use crate::scan::small::{Claim, Propose, Sets};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Sizes of one run: the last is at most so many times the first. A problem still open is drawn again for the next run.
+const SPREAD: usize = 8;
+
+/// How problems were settled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shares {
+    /// By claims, all proved.
+    pub proposed: u64,
+    /// Of these claims, proved by scoring all rows in f64.
+    pub scored: u64,
+    /// By the CPU's own solver, from the beginning.
+    pub solved: u64,
+}
+
+/// One problem's rows as differences to its query.
+struct Drawn {
+    /// n x d.
+    differences: Vec<f64>,
+    /// The largest |a|, rounded up.
+    far: f64,
+    /// A power of two that makes `far` about 1.
+    scale: f64,
+}
+
+/// [`first_inside`], with an engine's help where the problems have few enough dimensions for it.
+pub fn first_inside_with(
+    engine: &dyn Propose,
+    problems: &dyn Problems,
+    numbers: Range<u64>,
+    sizes: &[usize],
+    memory: u64,
+    control: &Control,
+) -> Result<(Vec<Turn>, Shares)> {
+    let d = problems.dim();
+    let mut turns = vec![
+        Turn {
+            outside: 0,
+            inside: sizes.len(),
+        };
+        numbers.end.saturating_sub(numbers.start) as usize
+    ];
+    let mut shares = Shares::default();
+    let mut open: Vec<usize> = (0..turns.len()).collect();
+    let mut left = Vec::new();
+    for run in runs(sizes) {
+        let rows = sizes[run.end - 1];
+        // In f64 and f32, and what the engine holds of them.
+        let room = (engine.most_numbers() as u64).min(memory / 16) as usize;
+        let together = room / (rows * d);
+        let too_large = rows.saturating_mul(d) > engine.most_numbers_of_one();
+        if d > engine.most_dims() || together == 0 || too_large {
+            left.append(&mut open);
+            break;
+        }
+        let mut still = Vec::new();
+        for part in open.chunks(together) {
+            let of_part = |&place: &usize| numbers.start + place as u64;
+            let proved = self::run(
+                engine,
+                problems,
+                &part.iter().map(of_part).collect::<Vec<_>>(),
+                &sizes[run.clone()],
+                control,
+            )?;
+            let (before, kept) = (left.len(), still.len());
+            for (&place, proved) in part.iter().zip(proved) {
+                let turn = &mut turns[place];
+                match proved {
+                    None => left.push(place),
+                    Some((inside, scored)) => {
+                        shares.scored += scored;
+                        turn.outside = run.start + inside;
+                        if inside < run.len() {
+                            turn.inside = run.start + inside;
+                        } else {
+                            still.push(place);
+                        }
+                    }
+                }
+            }
+            let last = run.end == sizes.len();
+            let waiting = left.len() - before + if last { 0 } else { still.len() - kept };
+            control.advance((part.len() - waiting) as u64);
+        }
+        open = still;
+    }
+    shares.proposed = (turns.len() - left.len()) as u64;
+    shares.solved = left.len() as u64;
+    let own = Chosen {
+        problems,
+        numbers: left
+            .iter()
+            .map(|&place| numbers.start + place as u64)
+            .collect(),
+    };
+    let solved = first_inside(&own, 0..left.len() as u64, sizes, memory, control)?;
+    for (place, turn) in left.into_iter().zip(solved) {
+        turns[place] = turn;
+    }
+    Ok((turns, shares))
+}
+
+/// Ascending sizes in runs of neighbours.
+fn runs(sizes: &[usize]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for end in 1..=sizes.len() {
+        if end == sizes.len() || sizes[end] > SPREAD.saturating_mul(sizes[start]) {
+            runs.push(start..end);
+            start = end;
+        }
+    }
+    runs
+}
+
+/// Some problems of others.
+struct Chosen<'p> {
+    problems: &'p dyn Problems,
+    numbers: Vec<u64>,
+}
+
+impl Problems for Chosen<'_> {
+    fn dim(&self) -> usize {
+        self.problems.dim()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.problems.bytes()
+    }
+
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p> {
+        self.problems.begin(self.numbers[number as usize], query)
+    }
+}
+
+/// For each problem the number of leading sizes that are outside, the next one being inside if there is one, and how
+/// many of these took f64 scores; none where a claim was not proved.
+fn run(
+    engine: &dyn Propose,
+    problems: &dyn Problems,
+    numbers: &[u64],
+    sizes: &[usize],
+    control: &Control,
+) -> Result<Vec<Option<(usize, u64)>>> {
+    control.check()?;
+    let (d, rows) = (problems.dim(), sizes[sizes.len() - 1]);
+    let mut vectors = vec![0f32; numbers.len() * rows * d];
+    let drawn: Vec<Drawn> = numbers
+        .par_iter()
+        .zip(vectors.par_chunks_exact_mut(rows * d))
+        .map(|(&number, vectors)| Drawn::new(problems, number, rows, vectors))
+        .collect();
+    let short: Vec<u32> = sizes.iter().map(|&size| size as u32).collect();
+    let sets = Sets {
+        d,
+        rows,
+        sizes: &short,
+        vectors: &vectors,
+    };
+    let Some(claims) = engine.propose(&sets, control)? else {
+        return Ok(vec![None; numbers.len()]);
+    };
+    let error = engine.error(d);
+    Ok(drawn
+        .par_iter()
+        .zip(&claims)
+        .map_init(Active::default, |active, (drawn, claims)| {
+            drawn.prove(claims, sizes, d, &error, active)
+        })
+        .collect())
+}
+
+impl Drawn {
+    /// Draw a problem; its scaled differences go to `vectors`, column by column.
+    fn new(problems: &dyn Problems, number: u64, rows: usize, vectors: &mut [f32]) -> Self {
+        let d = problems.dim();
+        let (mut query, mut differences) = (vec![0.0; d], vec![0.0; rows * d]);
+        problems.begin(number, &mut query)(&mut differences);
+        let mut far = 0f64;
+        for row in differences.chunks_exact_mut(d) {
+            row.iter_mut().zip(&query).for_each(|(x, q)| *x -= q);
+            far = far.max(length(row));
+        }
+        let scale = if far > 0.0 {
+            far.log2().round().clamp(-1000.0, 1000.0).exp2().recip()
+        } else {
+            1.0
+        };
+        for (row, values) in differences.chunks_exact(d).enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                vectors[column * rows + row] = (value * scale) as f32;
+            }
+        }
+        Drawn {
+            differences,
+            far: far * (1.0 + gamma(d + 3, U64)),
+            scale,
+        }
+    }
+
+    /// What the claims prove: see [`run`].
+    fn prove(
+        &self,
+        claims: &[Claim],
+        sizes: &[usize],
+        d: usize,
+        error: &DeviceError,
+        active: &mut Active,
+    ) -> Option<(usize, u64)> {
+        let mut scored = 0;
+        for (outside, (claim, &size)) in claims.iter().zip(sizes).enumerate() {
+            match claim {
+                Claim::Outside { direction, score } => {
+                    let direction: Vec<f64> = direction.iter().map(|&w| f64::from(w)).collect();
+                    let norm = length(&direction) * (1.0 + gamma(d + 3, U64));
+                    let bound = error.bound(self.far * self.scale, norm, 0.0);
+                    if f64::from(*score) + bound >= 0.0 {
+                        if !self.behind(&direction, size) {
+                            return None;
+                        }
+                        scored += 1;
+                    }
+                }
+                Claim::Inside { support } => {
+                    return self
+                        .surrounded(support, size, d, active)
+                        .then_some((outside, scored));
+                }
+                Claim::Open => return None,
+            }
+        }
+        (claims.len() == sizes.len()).then_some((sizes.len(), scored))
+    }
+
+    /// Whether the first rows all lie behind a direction, by their f64 scores.
+    fn behind(&self, direction: &[f64], size: usize) -> bool {
+        let d = direction.len();
+        let noise = gamma(d + 3, U64) * length(direction) * self.far * (1.0 + 1e-9);
+        let score = |row: &[f64]| row.iter().zip(direction).map(|(a, w)| a * w).sum::<f64>();
+        self.differences
+            .chunks_exact(d)
+            .take(size)
+            .all(|row| score(row) < -noise)
+    }
+
+    /// Whether the least squares on some of the first rows leave nothing, and their weights meet the query.
+    fn surrounded(&self, support: &[u32], size: usize, d: usize, active: &mut Active) -> bool {
+        let ids: Vec<usize> = support.iter().map(|&row| row as usize).collect();
+        if ids.is_empty() || ids.iter().any(|&id| id >= size) {
+            return false;
+        }
+        let lift = if self.far > 0.0 { self.far } else { 1.0 };
+        active.reset(d, lift);
+        let lifted = |ids: &[usize]| -> Vec<f64> {
+            let row = |&id: &usize| {
+                self.differences[id * d..][..d]
+                    .iter()
+                    .copied()
+                    .chain([lift])
+            };
+            ids.iter().flat_map(row).collect()
+        };
+        active.improve(&ids, &lifted(&ids));
+        active.vanished() && meets(d, &lifted(active.ids()), active.weights()).within(TOLERANCE)
+    }
+}

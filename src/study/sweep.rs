@@ -1,0 +1,206 @@
+//! How often a query is inside, as a function of N and d: for laws of random points, or for a data set.
+//!
+//! For a law, each trial draws its own reference set and one query, and a set's prefixes serve all sizes: the trials of
+//! one (law, d, N) are independent, the rates at two sizes of one (law, d) are not. With one reference shared by all
+//! queries the trials share its luck, and the interval is that of the queries alone. For data, the sets are nested
+//! random subsets of the reference. Either way a query that is inside a set is inside a larger one, and is not asked
+//! again.
+
+mod expected;
+mod shared;
+
+pub use expected::expected;
+pub use shared::{DataPlan, Order, run_data};
+
+use super::rate::wilson95;
+use crate::control::{Control, Stage};
+use crate::error::{Error, Result};
+use crate::hull::Verdict;
+use crate::hull::tiny::{self, Trials, Turn};
+use crate::rows::law::{Law, Query};
+use crate::scan::Engine;
+use serde::{Serialize, Serializer};
+
+/// What to find out about laws. Built by a front end, checked by [`Plan::check`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    #[serde(serialize_with = "as_text")]
+    pub laws: Vec<Law>,
+    pub dims: Vec<usize>,
+    /// Numbers of reference rows, ascending.
+    pub sizes: Vec<usize>,
+    /// Queries of each (law, d, N).
+    pub trials: u64,
+    pub seed: u64,
+    #[serde(serialize_with = "query_as_text")]
+    pub query: Query,
+    /// One reference set for all queries of a (law, d).
+    pub shared_reference: bool,
+    /// Bytes of rows that may be in memory.
+    #[serde(skip)]
+    pub memory: u64,
+}
+
+fn as_text<S: Serializer>(laws: &[Law], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(laws.iter().map(Law::to_string))
+}
+
+fn query_as_text<S: Serializer>(query: &Query, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(query)
+}
+
+/// The rate at one (law, d, N).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Point {
+    /// The law's text form, or a data set's name.
+    pub law: String,
+    pub d: usize,
+    pub n: usize,
+    pub trials: u64,
+    pub inside: u64,
+    pub undecided: u64,
+    /// inside / trials.
+    pub rate: f64,
+    /// Wilson's 95 % interval of the rate.
+    pub interval95: [f64; 2],
+    /// The exact probability, where there is a theorem.
+    pub theory: Option<f64>,
+}
+
+impl Plan {
+    /// What does not fit, as [`Error::Usage`].
+    pub fn check(&self) -> Result<()> {
+        check_numbers("dimension", &self.dims)?;
+        check_numbers("size", &self.sizes)?;
+        let wrong = |what: String| Err(Error::Usage(what));
+        if self.laws.is_empty() || self.trials == 0 {
+            return wrong("a sweep needs at least one law and one trial".into());
+        }
+        for &law in &self.laws {
+            self.dims.iter().try_for_each(|&d| law.check(d))?;
+            if let Query::Variance(variance) = self.query {
+                if !(variance >= 0.0 && variance.is_finite()) {
+                    return wrong(format!(
+                        "the query variance is {variance}; it must be a number of at least 0"
+                    ));
+                }
+                if !law.has_variance() {
+                    return wrong(format!(
+                        "a query variance goes with gaussian and subspace:D, not with {law}"
+                    ));
+                }
+            }
+        }
+        let [n, d] = [&self.sizes, &self.dims].map(|all| all.iter().copied().max().unwrap_or(1));
+        let of_law = self.laws.iter().map(|law| law.bytes(d)).max().unwrap_or(0);
+        let numbers = if self.shared_reference { d as u64 } else { 0 };
+        let answers = self
+            .trials
+            .saturating_mul(8 * numbers + size_of::<Turn>() as u64);
+        check_memory(n, d, of_law.saturating_add(answers), self.memory)
+    }
+}
+
+/// Numbers of a list: some, none of them 0.
+fn check_numbers(what: &str, numbers: &[usize]) -> Result<()> {
+    match numbers.iter().min() {
+        None => Err(Error::Usage(format!("a sweep needs at least one {what}"))),
+        Some(0) => Err(Error::Usage(format!(
+            "a {what} of a sweep must be at least 1"
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A set that this much memory cannot hold is found out before it is drawn.
+fn check_memory(n: usize, d: usize, more: u64, memory: u64) -> Result<()> {
+    let bytes = tiny::bytes(n, d).saturating_add(more);
+    if bytes > memory {
+        return Err(Error::Usage(format!(
+            "{n} rows in {d} dimensions take {} MiB with all answers, and {} MiB may be used; ask for fewer rows, \
+             dimensions or trials, or give more with --memory",
+            bytes >> 20,
+            memory >> 20
+        )));
+    }
+    Ok(())
+}
+
+/// Run the plan: points by law, then d, then N, in the plan's order.
+///
+/// `engine` scans shared references, and may help with the others. Errors: a plan that does not fit ([`Error::Usage`]), and [`Error::Interrupted`].
+pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
+    plan.check()?;
+    let mut sizes = plan.sizes.clone();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let mut points = Vec::new();
+    let pairs = (plan.laws.len() * plan.dims.len()) as u64;
+    if !plan.shared_reference {
+        control.begin(Stage::Trials, pairs * plan.trials);
+    }
+    for &law in &plan.laws {
+        for &d in &plan.dims {
+            let turns = if plan.shared_reference {
+                shared::law(plan, law, d, &sizes, engine, control)?
+            } else {
+                let trials = Trials {
+                    law,
+                    query: plan.query,
+                    d,
+                    seed: plan.seed,
+                };
+                fresh(&trials, plan, &sizes, engine, control)?
+            };
+            let theory = |n| expected(law, plan.query, d, n);
+            points.extend(count(&law.to_string(), d, &sizes, &turns, theory));
+        }
+    }
+    Ok(points)
+}
+
+/// Fresh references, with the engine's help if it has any.
+fn fresh(
+    trials: &Trials,
+    plan: &Plan,
+    sizes: &[usize],
+    engine: &dyn Engine,
+    control: &Control,
+) -> Result<Vec<Turn>> {
+    let (all, memory) = (0..plan.trials, plan.memory);
+    match engine.small() {
+        None => tiny::first_inside(trials, all, sizes, memory, control),
+        Some(small) => tiny::first_inside_with(small, trials, all, sizes, memory, control)
+            .map(|(turns, _)| turns),
+    }
+}
+
+/// The rates that some queries' turns come to.
+fn count(
+    law: &str,
+    d: usize,
+    sizes: &[usize],
+    turns: &[Turn],
+    theory: impl Fn(usize) -> Option<f64>,
+) -> Vec<Point> {
+    let trials = turns.len() as u64;
+    let point = |(place, &n): (usize, &usize)| {
+        let of = |verdict| {
+            let found = turns.iter().filter(|turn| turn.verdict(place) == verdict);
+            found.count() as u64
+        };
+        let inside = of(Verdict::Inside);
+        Point {
+            law: law.into(),
+            d,
+            n,
+            trials,
+            inside,
+            undecided: of(Verdict::Undecided),
+            rate: inside as f64 / trials as f64,
+            interval95: wilson95(inside, trials),
+            theory: theory(n),
+        }
+    };
+    sizes.iter().enumerate().map(point).collect()
+}
