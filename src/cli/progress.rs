@@ -54,7 +54,9 @@ fn draw(control: &Control, stop: &AtomicBool) {
     let mut before: Option<Progress> = None;
     while !stop.load(Relaxed) {
         let now = control.progress();
-        if before.is_none_or(|before| before.stage != now.stage) {
+        if before
+            .is_none_or(|before| before.stage != now.stage || (before.total > 0) != (now.total > 0))
+        {
             bar.reset();
             bar.set_style(if now.total > 0 {
                 known.clone()

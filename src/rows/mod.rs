@@ -8,6 +8,7 @@ mod bin;
 mod csv;
 mod decode;
 mod idx;
+pub mod images;
 mod messages;
 mod npy;
 mod npz;
@@ -18,11 +19,13 @@ mod safetensors;
 pub mod sample;
 mod shape;
 pub mod store;
+mod subset;
 pub mod synthetic;
 mod vecs;
 
 pub use open::{OpenOptions, open};
 pub use store::{Memory, Store};
+pub use subset::Subset;
 
 use crate::error::Result;
 
