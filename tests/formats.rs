@@ -40,10 +40,10 @@ const ALL: [Element; 13] = [
 ];
 
 /// A folder for one test's files.
-struct Folder(TempDir);
+pub struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub fn new() -> Self {
         // Thousands of small files: in memory where the system offers that, ten times as fast.
         Folder(
             tempfile::tempdir_in("/dev/shm")
@@ -53,14 +53,14 @@ impl Folder {
     }
 
     /// Write a file; its path.
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    fn path(&self, name: &str) -> String {
+    pub fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 }
@@ -76,7 +76,7 @@ fn read(spec: &str, options: &OpenOptions) -> Result<Box<dyn Rows>> {
     open(spec, options, &Control::default())
 }
 
-fn values(rows: &dyn Rows) -> Vec<f64> {
+pub fn values(rows: &dyn Rows) -> Vec<f64> {
     let mut values = vec![0.0; rows.len() * rows.dim()];
     rows.read_f64(0, &mut values).unwrap();
     values
@@ -173,7 +173,7 @@ fn sample(element: Element, count: usize) -> Vec<f64> {
 }
 
 /// Values as stored.
-fn encode(element: Element, values: &[f64], big: bool) -> Vec<u8> {
+pub fn encode(element: Element, values: &[f64], big: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     for &v in values {
         let mut one = match element {
@@ -200,7 +200,7 @@ fn encode(element: Element, values: &[f64], big: bool) -> Vec<u8> {
 
 // Writers, each from the format's description and not from our reader.
 
-fn npy(version: u8, descr: &str, fortran: &str, shape: &str, body: &[u8]) -> Vec<u8> {
+pub fn npy(version: u8, descr: &str, fortran: &str, shape: &str, body: &[u8]) -> Vec<u8> {
     let mut text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}")
         .into_bytes();
     let length = if version == 1 { 10 } else { 12 };
@@ -230,7 +230,7 @@ fn small_npy() -> Vec<u8> {
 
 const SIX: [f64; 6] = [1.0, -2.0, 3.0, 0.5, 5.0, 6.0];
 
-fn idx(kind: u8, axes: &[u32], body: &[u8]) -> Vec<u8> {
+pub fn idx(kind: u8, axes: &[u32], body: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, kind, axes.len() as u8];
     axes.iter().for_each(|axis| file.extend(axis.to_be_bytes()));
     [file, body.to_vec()].concat()
@@ -256,7 +256,7 @@ fn bin(element: Element, n: u32, d: u32, values: &[f64]) -> Vec<u8> {
     .concat()
 }
 
-fn safetensors(header: &str, body: &[u8]) -> Vec<u8> {
+pub fn safetensors(header: &str, body: &[u8]) -> Vec<u8> {
     [
         &(header.len() as u64).to_le_bytes(),
         header.as_bytes(),
@@ -277,13 +277,13 @@ fn small_safetensors() -> Vec<u8> {
     )
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-fn npz(members: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
+pub fn npz(members: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in members {
         let options = zip::write::SimpleFileOptions::default().compression_method(method);

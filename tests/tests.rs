@@ -19,6 +19,8 @@ mod gpu;
 mod gpu_faults;
 /// Imports go one way; files say what they are for.
 mod house;
+/// Sets of images: folders, CIFAR, arrays, labels; broken files, and memory.
+mod images;
 /// Known answers on MNIST.
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.

@@ -51,7 +51,12 @@ impl RowArgs {
         }
     }
 
-    pub(super) fn options(&self, limit: Option<usize>, memory: u64, what: &str) -> Result<OpenOptions> {
+    pub(super) fn options(
+        &self,
+        limit: Option<usize>,
+        memory: u64,
+        what: &str,
+    ) -> Result<OpenOptions> {
         if limit == Some(0) {
             return Err(Error::Usage(format!("--limit-{what} must be at least 1")));
         }

@@ -56,7 +56,11 @@ fn draw(control: &Control, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         let now = control.progress();
         let task = control.task();
-        if before.is_none_or(|before| before.stage != now.stage) || task != named {
+        let known_total = |progress: &Progress| progress.total > 0;
+        let fresh = before.is_none_or(|before| {
+            before.stage != now.stage || known_total(&before) != known_total(&now)
+        });
+        if fresh || task != named {
             bar.reset();
             bar.set_style(if now.total > 0 {
                 known.clone()

@@ -171,8 +171,8 @@ fn sorted(mut files: Vec<PathBuf>, name: String, empty: &str) -> Result<Vec<Path
     Ok(files)
 }
 
-/// Read a file's header: content decides, the extension only where content cannot.
-fn table(path: &Path, member: Option<&str>, temporary: &Path) -> Result<(Table, &'static str)> {
+/// Open a file and read its first bytes.
+pub(super) fn probe(path: &Path) -> Result<Input> {
     let mut file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     let size = file
         .metadata()
@@ -181,12 +181,17 @@ fn table(path: &Path, member: Option<&str>, temporary: &Path) -> Result<(Table, 
     let mut head = vec![0; HEAD.min(size as usize)];
     file.read_exact(&mut head)
         .map_err(|error| Error::io("read", path, error))?;
-    let input = Input {
+    Ok(Input {
         file,
         path: path.to_path_buf(),
         size,
         head,
-    };
+    })
+}
+
+/// Read a file's header: content decides, the extension only where content cannot.
+fn table(path: &Path, member: Option<&str>, temporary: &Path) -> Result<(Table, &'static str)> {
+    let input = probe(path)?;
     if input.size == 0 {
         return Err(input.error(
             Place::Whole,
@@ -287,7 +292,7 @@ fn extension(path: &Path) -> String {
 const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), safetensors, .fvecs/.bvecs/.ivecs, \
 .fbin/.f16bin/.u8bin/.i8bin, IDX (also gzip'd), and CSV or TSV of numbers";
 
-fn recognise(input: &Input, extension: &str) -> Result<&'static str> {
+pub(super) fn recognise(input: &Input, extension: &str) -> Result<&'static str> {
     let head = input.head.as_slice();
     let unknown = |what: &str, advice: &str| Err(input.error(Place::Byte(0), what, advice));
     Ok(match head {

@@ -17,6 +17,20 @@ pub const REFERENCE_LABELS: &[u8] = include_bytes!("../../assets/fashion-referen
 /// Classes of the query images, 0 to 9.
 pub const QUERY_LABELS: &[u8] = include_bytes!("../../assets/fashion-queries.labels");
 
+/// What the classes are called.
+pub const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
 /// 6,000 training images: 6,000 x 784 bytes.
 pub fn reference() -> Result<Memory> {
     sheet(

@@ -10,8 +10,8 @@ mod facts;
 pub mod mcnemar;
 pub mod rate;
 pub mod summary;
-pub mod theory;
 pub mod sweep;
+pub mod theory;
 
 use crate::error::Result;
 use crate::hull::Answer;

@@ -1,0 +1,214 @@
+//! The class of each image: numbers from a file beside the images or from one that was named.
+
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+use crate::rows::Rows;
+use crate::rows::open::{OpenOptions, open};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Labels from 0 to below this are classes of their own number, whether each of them occurs or not.
+const MOST_CLASSES: i64 = 1 << 16;
+
+/// Bytes of labels, as they are stored, that may be in memory.
+const MEMORY: u64 = 256 << 20;
+
+/// Labels read at a time.
+const STEP: usize = 1 << 16;
+
+/// A class for each row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    /// Of each row, its class: an index into `names`.
+    pub classes: Vec<u32>,
+    /// What each class is called; its number where the file has only numbers.
+    pub names: Vec<String>,
+}
+
+impl Labels {
+    /// The classes of a set's rows, from those of all rows of the files.
+    pub(super) fn of_rows(rows: &dyn Rows, of_file: &[u32], names: Vec<String>) -> Self {
+        let classes = (0..rows.len())
+            .map(|row| of_file[rows.number(row) as usize])
+            .collect();
+        Labels { classes, names }
+    }
+
+    /// Of each row, its class in the numbering of `others`, by name; None where they have no such class.
+    pub fn matched(&self, others: &Labels) -> Vec<Option<u32>> {
+        let theirs: HashMap<&str, u32> = others
+            .names
+            .iter()
+            .map(String::as_str)
+            .zip(0u32..)
+            .collect();
+        let map: Vec<Option<u32>> = self
+            .names
+            .iter()
+            .map(|name| theirs.get(name.as_str()).copied())
+            .collect();
+        self.classes
+            .iter()
+            .map(|&class| map[class as usize])
+            .collect()
+    }
+}
+
+/// Labels as a file has them.
+pub(super) struct Given {
+    /// The file, as the user named it.
+    pub name: String,
+    values: Vec<i64>,
+}
+
+impl Given {
+    /// Read a file of one integer a row; with a limit, no more than that.
+    pub fn read(spec: &str, limit: Option<usize>, control: &Control) -> Result<Self> {
+        let options = OpenOptions {
+            limit,
+            memory: MEMORY,
+            ..OpenOptions::default()
+        };
+        let rows = open(spec, &options, control)?;
+        if rows.dim() != 1 {
+            return Err(Error::input(
+                spec,
+                Place::Whole,
+                format!(
+                    "labels were expected, one number a row, but rows have {} numbers",
+                    rows.dim()
+                ),
+                "name a file of labels, or one column or member of it",
+            ));
+        }
+        let mut values = Vec::with_capacity(rows.len());
+        let mut some = vec![0.0; STEP.min(rows.len())];
+        for first in (0..rows.len()).step_by(STEP) {
+            control.check()?;
+            let some = &mut some[..STEP.min(rows.len() - first)];
+            rows.read_f64(first, some)?;
+            for (row, &value) in some.iter().enumerate() {
+                // Whole numbers beyond this are not all exact.
+                if value.fract() != 0.0 || value.abs() > (1u64 << 53) as f64 {
+                    return Err(Error::input(
+                        spec,
+                        Place::Row((first + row) as u64),
+                        format!("the label is {value}, not a whole number"),
+                        "labels number the classes: 0, 1, 2, ...",
+                    ));
+                }
+                values.push(value as i64);
+            }
+        }
+        Ok(Given {
+            name: spec.into(),
+            values,
+        })
+    }
+
+    /// Check that there is a label for each of `rows` rows (or files) of a set.
+    pub fn check(&self, set: &str, rows: u64) -> Result<()> {
+        if self.values.len() as u64 == rows {
+            return Ok(());
+        }
+        Err(Error::input(
+            &self.name,
+            Place::Whole,
+            format!(
+                "there are {} labels, but {set} has {rows} images",
+                self.values.len()
+            ),
+            "name the labels that belong to these images",
+        ))
+    }
+
+    /// A class of each file row, and the names of the classes.
+    pub fn classes(&self) -> (Vec<u32>, Vec<String>) {
+        let most = self.values.iter().copied().max().unwrap_or(0);
+        let known: Vec<i64> = if self.values.iter().all(|v| (0..MOST_CLASSES).contains(v)) {
+            (0..=most).collect()
+        } else {
+            let mut known = self.values.clone();
+            known.sort_unstable();
+            known.dedup();
+            known
+        };
+        let class = |value: &i64| known.partition_point(|known| known < value) as u32;
+        (
+            self.values.iter().map(class).collect(),
+            known.iter().map(i64::to_string).collect(),
+        )
+    }
+}
+
+/// The labels that MNIST and its relatives have beside a file of images, if they are there.
+pub(super) fn beside(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    let plain = name.strip_suffix(".gz").unwrap_or(name);
+    let labels = ["-", "."].iter().find_map(|dot| {
+        let start = plain.strip_suffix(&format!("images{dot}idx3-ubyte"))?;
+        Some(format!("{start}labels{dot}idx1-ubyte"))
+    })?;
+    [labels.clone(), format!("{labels}.gz")]
+        .iter()
+        .map(|name| images.with_file_name(name))
+        .find(|path| path.is_file())
+}
+
+/// Names of classes, one a line, from a file beside the images; None unless there are exactly as many as classes.
+pub(super) fn names(path: &Path, classes: usize) -> Option<Vec<String>> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)
+        .ok()?
+        .take(1 << 16)
+        .read_to_string(&mut text)
+        .ok()?;
+    let names: Vec<String> = text
+        .lines()
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(String::from)
+        .collect();
+    (names.len() == classes).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(values: &[i64]) -> Given {
+        Given {
+            name: "labels".into(),
+            values: values.into(),
+        }
+    }
+
+    #[test]
+    fn numbers_are_their_own_classes_where_they_can_be() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        assert_eq!(
+            given(&[3, 0, 3]).classes(),
+            (vec![3, 0, 3], names(&["0", "1", "2", "3"]))
+        );
+        assert_eq!(
+            given(&[1, -1, 1]).classes(),
+            (vec![1, 0, 1], names(&["-1", "1"]))
+        );
+        assert_eq!(
+            given(&[70_000, 5]).classes(),
+            (vec![1, 0], names(&["5", "70000"]))
+        );
+    }
+
+    #[test]
+    fn classes_of_two_sets_are_matched_by_name() {
+        let labels = |classes: &[u32], names: &[&str]| Labels {
+            classes: classes.into(),
+            names: names.iter().map(|name| (*name).into()).collect(),
+        };
+        let test = labels(&[0, 1, 2], &["dog", "cat", "newt"]);
+        let train = labels(&[0], &["cat", "cow", "dog"]);
+        assert_eq!(test.matched(&train), [Some(2), Some(0), None]);
+    }
+}

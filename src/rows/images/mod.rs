@@ -1,0 +1,318 @@
+//! Sets of images: rows that have a height and a width, and a class each where that is known.
+//!
+//! [`open_images`] reads what [`open()`](crate::rows::open()) reads, and CIFAR's binary files and folders of image files
+//! besides. Bytes stay bytes, 0 to 255. A set that is not one of images is read all the same, without a shape.
+
+mod checks;
+mod cifar;
+mod files;
+mod labels;
+mod picture;
+mod tree;
+
+pub use files::Files;
+pub use labels::Labels;
+
+use super::open::{files as files_of, open_shaped};
+use super::{Memory, OpenOptions, Rows, sample};
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+use files::Listing;
+use labels::Given;
+use std::path::{Path, PathBuf};
+
+/// Height, width and channels of an image, and the order in which its numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Shape {
+    pub height: usize,
+    pub width: usize,
+    /// 1 (grey) to 4.
+    pub channels: usize,
+    /// (C, H, W), one channel after the other; else (H, W, C), the channels of a pixel side by side.
+    pub planar: bool,
+}
+
+/// A set of images of one shape, with a class each where they are known.
+pub struct Images {
+    pub rows: Box<dyn Rows>,
+    /// None for a set of plain vectors.
+    pub shape: Option<Shape>,
+    pub labels: Option<Labels>,
+    /// The file of each row, where each image is a file.
+    pub files: Option<Files>,
+    /// Broken files that were left out; rows are numbered without them.
+    pub skipped: u64,
+}
+
+/// How a set of images is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct ImageOptions {
+    /// Which rows, and how.
+    pub open: OpenOptions,
+    /// A file of one integer a row, in any format that is read, instead of the labels that come with the images.
+    pub labels: Option<String>,
+    /// Leave out image files that cannot be decoded instead of refusing them.
+    pub skip_broken: bool,
+    /// Bring image files to this width and height while they are decoded, whatever their aspect ratio.
+    pub resize: Option<(usize, usize)>,
+    /// Decode image files to grey: the luma of Rec. 709, (2126 R + 7152 G + 722 B) / 10000, rounded.
+    pub gray: bool,
+}
+
+/// Where images come from.
+enum Source {
+    /// One file an image.
+    Tree(Listing),
+    /// Binary files of CIFAR.
+    Cifar(Vec<PathBuf>),
+    /// Any other set of rows.
+    Array,
+}
+
+/// Open a set of images: a folder of image files with a subfolder for each class, CIFAR's binary files (or the folder of
+/// its training batches), IDX, `.npy` of (N, H, W), (N, H, W, C) or (N, C, H, W), or anything else that
+/// [`open()`](crate::rows::open()) reads.
+///
+/// Image files (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM) become bytes: 16 bits are rounded to 8, alpha is dropped, of an
+/// animation the first picture is taken, the orientation that a camera noted is not applied. Files whose decoder gives
+/// one channel are grey, others (all of BMP, GIF, WebP, and palettes) have colour, whatever colours they hold; if a set
+/// has both, all become RGB.
+///
+/// Errors: those of [`open()`](crate::rows::open()); a file that cannot be decoded, unless such are skipped; images of
+/// different sizes, unless they are resized; a number of labels other than that of images.
+pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Result<Images> {
+    if let Some((width, height)) = options.resize {
+        tree::check_size(width, height)?;
+    }
+    let source = source(spec, control)?;
+    // Only a folder is known to the last image before it is read.
+    let limit = match &source {
+        Source::Tree(_) => None,
+        _ => options.open.limit,
+    };
+    let given = options
+        .labels
+        .as_ref()
+        .map(|labels| Given::read(labels, limit, control))
+        .transpose()?;
+    match source {
+        Source::Tree(listing) => tree::open(spec, &listing, given.as_ref(), options, control),
+        Source::Cifar(files) => {
+            let images = cifar::open(spec, &files, options, control)?;
+            relabelled(conform(spec, images, options)?, spec, given)
+        }
+        Source::Array => {
+            let images = array(spec, given.is_none(), options, control)?;
+            relabelled(conform(spec, images, options)?, spec, given)
+        }
+    }
+}
+
+/// The 6,000 training images of the built-in sample.
+pub fn sample_reference(options: &OpenOptions) -> Result<Images> {
+    Ok(sampled(
+        sample::reference()?,
+        sample::REFERENCE_LABELS,
+        options,
+    ))
+}
+
+/// The 1,000 test images of the built-in sample.
+pub fn sample_queries(options: &OpenOptions) -> Result<Images> {
+    Ok(sampled(sample::queries()?, sample::QUERY_LABELS, options))
+}
+
+fn sampled(rows: Memory, labels: &[u8], options: &OpenOptions) -> Images {
+    let rows = rows.prepared(options);
+    let labels: Vec<u32> = labels.iter().copied().map(u32::from).collect();
+    let names = sample::CLASSES.map(String::from).to_vec();
+    Images {
+        shape: shape_of(&rows.axes()),
+        labels: Some(Labels::of_rows(&rows, &labels, names)),
+        rows: Box::new(rows),
+        files: None,
+        skipped: 0,
+    }
+}
+
+/// The shape of an image whose numbers have these axes, if they are those of an image.
+fn shape_of(axes: &[usize]) -> Option<Shape> {
+    let (height, width, channels, planar) = match *axes {
+        [height, width] => (height, width, 1, false),
+        [height, width, channels @ 1..=4] => (height, width, channels, false),
+        [channels @ (1 | 3), height, width] => (height, width, channels, true),
+        _ => return None,
+    };
+    Some(Shape {
+        height,
+        width,
+        channels,
+        planar,
+    })
+}
+
+/// What a spec names.
+fn source(spec: &str, control: &Control) -> Result<Source> {
+    let path = Path::new(spec);
+    if path.is_dir() {
+        let listing = Listing::of_folder(path, control)?;
+        if !listing.paths.is_empty() {
+            return Ok(Source::Tree(listing));
+        }
+        return folder_without_images(spec, &listing, control);
+    }
+    let (files, member) = files_of(spec)?;
+    if member.is_some() {
+        return Ok(Source::Array);
+    }
+    if path.is_file() && files::is_image(path) {
+        return Ok(Source::Tree(Listing::of_file(path)));
+    }
+    if files.iter().any(|file| files::is_image(file)) {
+        return Ok(Source::Tree(Listing::of_matches(spec, files)));
+    }
+    if cifar::is_cifar(&files[0], control)? {
+        return Ok(Source::Cifar(files));
+    }
+    Ok(Source::Array)
+}
+
+/// A folder of CIFAR's batches, or of other files of rows.
+fn folder_without_images(spec: &str, listing: &Listing, control: &Control) -> Result<Source> {
+    if !listing.rows {
+        return Err(files::none(listing));
+    }
+    let (files, _) = files_of(spec)?;
+    let batches = cifar::batches(&files);
+    if !batches.is_empty() {
+        return Ok(Source::Cifar(batches));
+    }
+    let sets: Vec<&PathBuf> = files.iter().filter(|file| cifar::named(file)).collect();
+    if let [first, second, ..] = sets[..]
+        && cifar::is_cifar(first, control)?
+    {
+        return Err(Error::input(
+            spec,
+            Place::Whole,
+            format!(
+                "the folder holds several sets, {} and {}",
+                first.display(),
+                second.display()
+            ),
+            "name one of the files",
+        ));
+    }
+    Ok(Source::Array)
+}
+
+/// Rows of any other format.
+fn array(
+    spec: &str,
+    look_for_labels: bool,
+    options: &ImageOptions,
+    control: &Control,
+) -> Result<Images> {
+    let rows = open_shaped(spec, &options.open, control)?;
+    let beside = labels::beside(Path::new(spec)).filter(|_| look_for_labels);
+    let labels = match beside {
+        None => None,
+        Some(path) => {
+            let given = Given::read(&path.display().to_string(), options.open.limit, control)?;
+            Some(of_given(&rows, spec, &given)?)
+        }
+    };
+    Ok(Images {
+        shape: shape_of(&rows.axes()),
+        labels,
+        rows: Box::new(rows),
+        files: None,
+        skipped: 0,
+    })
+}
+
+/// The labels of a file for a set's rows.
+fn of_given(rows: &dyn Rows, spec: &str, given: &Given) -> Result<Labels> {
+    given.check(spec, rows.len() as u64 + rows.dropped())?;
+    let (classes, names) = given.classes();
+    Ok(Labels::of_rows(rows, &classes, names))
+}
+
+fn relabelled(mut images: Images, spec: &str, given: Option<Given>) -> Result<Images> {
+    if let Some(given) = given {
+        images.labels = Some(of_given(&*images.rows, spec, &given)?);
+    }
+    Ok(images)
+}
+
+/// Rows are taken as they are: they must already be of the size and kind that image files would be brought to.
+fn conform(spec: &str, images: Images, options: &ImageOptions) -> Result<Images> {
+    let refuse = |what: String, advice: &str| Err(Error::input(spec, Place::Whole, what, advice));
+    let size = images.shape.map(|shape| (shape.width, shape.height));
+    if let Some(wanted @ (width, height)) = options.resize
+        && size != Some(wanted)
+    {
+        let found = match size {
+            Some((width, height)) => format!("the images are {width} x {height}"),
+            None => "the rows are not images".into(),
+        };
+        return refuse(
+            format!(
+                "{found}, and only image files are brought to {width} x {height} as they are read"
+            ),
+            "resize the set afterwards, as a space",
+        );
+    }
+    if options.gray && images.shape.is_none_or(|shape| shape.channels != 1) {
+        return refuse(
+            "the rows are not grey images, and only image files are made grey as they are read"
+                .into(),
+            "make the set grey afterwards, as a space",
+        );
+    }
+    Ok(images)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_of_axes() {
+        let shape = |height, width, channels, planar| {
+            Some(Shape {
+                height,
+                width,
+                channels,
+                planar,
+            })
+        };
+        assert_eq!(shape_of(&[28, 20]), shape(28, 20, 1, false));
+        assert_eq!(shape_of(&[28, 20, 1]), shape(28, 20, 1, false));
+        assert_eq!(shape_of(&[28, 20, 4]), shape(28, 20, 4, false));
+        assert_eq!(shape_of(&[3, 28, 20]), shape(28, 20, 3, true));
+        assert_eq!(shape_of(&[1, 28, 20]), shape(28, 20, 1, true));
+        // Both could be: the last axis decides.
+        assert_eq!(shape_of(&[3, 28, 3]), shape(3, 28, 3, false));
+        for axes in [&[784][..], &[2, 28, 20], &[28, 20, 5], &[1, 2, 3, 4], &[]] {
+            assert_eq!(shape_of(axes), None, "{axes:?}");
+        }
+    }
+
+    #[test]
+    fn the_sample_is_a_set_of_labelled_images() {
+        let options = OpenOptions {
+            limit: Some(50),
+            ..OpenOptions::default()
+        };
+        let images = sample_queries(&options).unwrap();
+        let labels = images.labels.unwrap();
+        assert_eq!((images.rows.len(), labels.classes.len()), (50, 50));
+        let first = sample::QUERY_LABELS[..50].iter().copied().map(u32::from);
+        assert!(first.eq(labels.classes));
+        assert_eq!(labels.names[9], "Ankle boot");
+        assert_eq!(
+            images.shape.map(|s| (s.height, s.width, s.channels)),
+            Some((28, 28, 1))
+        );
+    }
+}
