@@ -7,6 +7,7 @@ use super::file::Output;
 use super::plot::{Axis, Figure, Lines, Panel, Series};
 use crate::error::{Error, Result};
 use crate::study::sweep::Point;
+use crate::study::theory::barany_furedi;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use parquet::arrow::ArrowWriter;
@@ -253,11 +254,6 @@ fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) 
     }
 }
 
-/// Points of a ball below which all are extreme, almost surely as d grows: `2^(d/2) / d` (Barany and Furedi 1988).
-fn barany_furedi(d: usize) -> f64 {
-    (d as f64 / 2.0).exp2() / d as f64
-}
-
 /// Barany and Furedi's thresholds that lie among the sizes of their dimension.
 fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
     let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
@@ -270,7 +266,7 @@ fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
         }
     }
     ranges.into_iter().filter_map(|(d, least, most)| {
-        let threshold = barany_furedi(d);
+        let threshold = barany_furedi(d as u64);
         (least as f64..=most as f64)
             .contains(&threshold)
             .then_some((d, threshold))

@@ -9,6 +9,7 @@
 //! - No more than d points of a law that charges no hyperplane: never.
 
 use crate::rows::law::{Law, Query};
+use crate::study::theory::{absorption, wendel};
 
 /// `P(inside)` for one query and n rows in d dimensions; `None` where no formula is known here.
 pub fn expected(law: Law, query: Query, d: usize, n: usize) -> Option<f64> {
@@ -26,23 +27,7 @@ fn gaussian(law: Law, d: usize, n: usize, variance: f64) -> Option<f64> {
         Law::Subspace(inner) => inner,
         _ => return None,
     };
-    match (n <= inner, inner) {
-        (true, _) => Some(0.0),
-        (false, 1) if variance == 1.0 => Some(1.0 - 2.0 / (n as f64 + 1.0)),
-        _ => None,
-    }
-}
-
-/// `1 - 2^-(n-1) sum_{k<d} C(n-1, k)` (Wendel 1962).
-fn wendel(n: usize, d: usize) -> f64 {
-    let others = n as f64 - 1.0;
-    let mut term = -others * std::f64::consts::LN_2;
-    let mut outside = 0.0;
-    for k in 0..d.min(n) {
-        outside += term.exp();
-        term += ((others - k as f64) / (k as f64 + 1.0)).ln();
-    }
-    (1.0 - outside).max(0.0)
+    Some(absorption(n as u64, inner as u64, variance).inside)
 }
 
 /// A query like the rows.
@@ -64,9 +49,11 @@ fn same(law: Law, d: usize, n: usize) -> Option<f64> {
 /// The origin.
 fn origin(law: Law, d: usize, n: usize) -> Option<f64> {
     match law {
-        Law::Gaussian | Law::Ball | Law::Sphere | Law::Cube => Some(wendel(n, d)),
+        Law::Gaussian | Law::Ball | Law::Sphere | Law::Cube => {
+            Some(wendel(n as u64, d as u64).inside)
+        }
         // The two vertices of a segment are its sphere.
-        Law::Vertices if d == 1 => Some(wendel(n, d)),
+        Law::Vertices if d == 1 => Some(wendel(n as u64, d as u64).inside),
         // The subspace misses the origin.
         Law::Subspace(inner) if inner < d => Some(0.0),
         _ => None,
