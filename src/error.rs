@@ -87,12 +87,7 @@ impl Error {
 
     /// A name that is not among those known: the message lists them, and says which one may have been meant.
     pub fn unknown(kind: &str, given: &str, known: &[&str]) -> Self {
-        let meant =
-            nearest(given, known).map_or(String::new(), |name| format!(" (did you mean {name}?)"));
-        Error::Usage(format!(
-            "there is no {kind} {given:?}{meant}; there are: {}",
-            known.join(", ")
-        ))
+        Error::Usage(unknown(kind, given, known))
     }
 
     /// An I/O failure while doing `action` to `path`.
@@ -105,29 +100,23 @@ impl Error {
     }
 }
 
-/// The known name that a mistyped one is nearest to, if it is near: what follows a colon does not count.
-fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
-    let head = |text: &str| text.split(':').next().unwrap_or(text).to_lowercase();
-    let given = head(given);
-    let distance = |name: &&str| edits(&given, &head(name));
-    let best = known.iter().copied().min_by_key(distance)?;
-    (distance(&best) <= 1 + given.chars().count() / 4).then_some(best)
+/// What to say of a name that does not exist: the nearest known one, if it is near, and all of them.
+pub(crate) fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
+    let meant =
+        nearest(given, known).map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+    format!(
+        "there is no {kind} {given:?}{meant}; there are: {}",
+        known.join(", ")
+    )
 }
 
-/// Letters to insert, delete or replace between two words (Levenshtein 1966).
-fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut diagonal = i;
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+/// The known name that a mistyped one is nearest to, if it is near: arguments do not count.
+fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    let head = |text: &str| text.split([':', '[']).next().unwrap_or(text).to_lowercase();
+    let given = head(given);
+    let distance = |name: &&str| strsim::damerau_levenshtein(&given, &head(name));
+    let best = known.iter().copied().min_by_key(distance)?;
+    (distance(&best) <= 1 + given.chars().count() / 4).then_some(best)
 }
 
 #[cfg(test)]
@@ -136,7 +125,6 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_suggested_if_it_is_near() {
-        assert_eq!(edits("kitten", "sitting"), 3);
         let known = ["gaussian", "ball", "subspace:D"];
         assert_eq!(nearest("gausian", &known), Some("gaussian"));
         assert_eq!(nearest("Subspce:4", &known), Some("subspace:D"));

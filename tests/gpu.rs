@@ -364,7 +364,7 @@ fn small_problems_are_settled_as_on_the_cpu() {
         (Law::Sphere, 5),
         (Law::Vertices, 4),
         (Law::Subspace(3), 8),
-        (Law::Curve, 2),
+        (Law::Curve(None), 2),
         (Law::Mixture(3), 32),
     ];
     for adapter in adapters() {
@@ -385,7 +385,7 @@ fn small_problems_are_settled_as_on_the_cpu() {
             assert_eq!(found, cpu, "{}: {law}, d = {d}", adapter.facts.name);
             assert_eq!(shares.proposed + shares.solved, 200);
             // Points between close neighbours on a curve are nearer to the hull than f32 can tell.
-            let most = if law == Law::Curve { 50 } else { 180 };
+            let most = if law == Law::Curve(None) { 50 } else { 180 };
             assert!(shares.proposed > most, "{law}, d = {d}: {shares:?}");
             eprintln!("{law}, d = {d}: {shares:?}");
             assert_eq!(control.take_warnings(), [""; 0]);

@@ -24,7 +24,7 @@ const LAWS: [Law; 8] = [
     Law::Cube,
     Law::Vertices,
     Law::Subspace(2),
-    Law::Curve,
+    Law::Curve(None),
     Law::Mixture(3),
 ];
 
@@ -282,7 +282,12 @@ fn extreme_points_are_never_inside() {
 #[test]
 fn midpoints_are_always_inside() {
     for d in [1, 2, 5, 12] {
-        for law in [Law::Gaussian, Law::Sphere, Law::Curve, Law::Subspace(1)] {
+        for law in [
+            Law::Gaussian,
+            Law::Sphere,
+            Law::Curve(None),
+            Law::Subspace(1),
+        ] {
             let n = 2 + d;
             let midpoint = Written(d, move |number| {
                 let mut sampler = law.sampler(d, 10, number);
@@ -418,7 +423,7 @@ fn rates_keep_to_the_theory() {
     }
     assert!(known >= 16, "{known}");
     let line = plan(
-        &[Law::Ball, Law::Cube, Law::Curve, Law::Mixture(2)],
+        &[Law::Ball, Law::Cube, Law::Curve(None), Law::Mixture(2)],
         &[1],
         &[1, 5, 30],
         2000,

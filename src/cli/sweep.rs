@@ -32,8 +32,8 @@ Examples:
   hullscope sweep train.npy test.npy --dims 4,8,16 --sizes 1000,10000
       random columns and random rows of a data set, each subset within the next
 
-Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve (a spline that
-spans all dimensions), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3; `10,100,...,1e6` goes on by
+Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve or curve:K
+(a spline through d+2 or K Gaussian knots), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3; `10,100,...,1e6` goes on by
 the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials

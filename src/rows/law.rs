@@ -32,9 +32,10 @@ pub enum Law {
     /// `subspace:D`: `A z + b` with z from N(0, I_D); A (d x D) and b are standard normal, drawn afresh each trial. The
     /// affine hull has dimension D whatever d is.
     Subspace(usize),
-    /// `curve`: a point of a curve, of intrinsic dimension 1, that spans all d dimensions: the natural cubic spline
-    /// through d + 2 standard normal knots at even steps, drawn afresh each trial, at a uniform parameter.
-    Curve,
+    /// `curve` or `curve:K`: a point of a curve, of intrinsic dimension 1, that spans all d dimensions: the natural cubic
+    /// spline through K (d + 2 unless given) standard normal knots at even steps, drawn afresh each trial, at a uniform
+    /// parameter.
+    Curve(Option<usize>),
     /// `mixture:K`: one of K clusters N(c_k, I) with even odds; centres from N(0, 4 I), drawn afresh each trial.
     Mixture(usize),
 }
@@ -62,16 +63,21 @@ const KNOWN: [&str; 8] = [
     "cube",
     "vertices",
     "subspace:D",
-    "curve",
+    "curve[:K]",
     "mixture:K",
 ];
 
 impl Law {
-    /// Whether the law exists in d dimensions. Errors ([`Error::Usage`]): a subspace that is larger than the space.
+    /// Whether the law exists in d dimensions. Errors ([`Error::Usage`]): a subspace that is larger than the space, a
+    /// curve that does not span it.
     pub fn check(self, d: usize) -> Result<()> {
         match self {
             Law::Subspace(inner) if inner > d => Err(Error::Usage(format!(
                 "{self} has no place in {d} dimensions; give it at least {inner}"
+            ))),
+            Law::Curve(Some(knots)) if knots <= d => Err(Error::Usage(format!(
+                "a curve through {knots} knots does not span {d} dimensions; give it at least {} knots",
+                d + 1
             ))),
             _ => Ok(()),
         }
@@ -86,7 +92,7 @@ impl Law {
     pub fn bytes(self, d: usize) -> u64 {
         let numbers = match self {
             Law::Subspace(inner) => inner + 1,
-            Law::Curve => 2 * (d + 2),
+            Law::Curve(knots) => knots.unwrap_or(d + 2).saturating_mul(2),
             Law::Mixture(clusters) => clusters,
             _ => 1,
         };
@@ -110,7 +116,10 @@ impl Law {
                 offset: normal(d, 1.0),
                 inner: vec![0.0; inner],
             },
-            Law::Curve => Kind::Curve(Spline::through(d, &normal((d + 2) * d, 1.0))),
+            Law::Curve(knots) => {
+                let knots = knots.unwrap_or(d + 2);
+                Kind::Curve(Spline::through(d, &normal(knots * d, 1.0)))
+            }
             Law::Mixture(clusters) => Kind::Mixture(normal(clusters * d, CENTRES)),
         };
         Sampler { random, d, kind }
@@ -135,7 +144,8 @@ impl fmt::Display for Law {
             Law::Cube => f.write_str("cube"),
             Law::Vertices => f.write_str("vertices"),
             Law::Subspace(inner) => write!(f, "subspace:{inner}"),
-            Law::Curve => f.write_str("curve"),
+            Law::Curve(None) => f.write_str("curve"),
+            Law::Curve(Some(knots)) => write!(f, "curve:{knots}"),
             Law::Mixture(clusters) => write!(f, "mixture:{clusters}"),
         }
     }
@@ -166,7 +176,8 @@ impl FromStr for Law {
             "sphere" => Law::Sphere,
             "cube" => Law::Cube,
             "vertices" => Law::Vertices,
-            "curve" => Law::Curve,
+            "curve" if number.is_none() => Law::Curve(None),
+            "curve" => return Ok(Law::Curve(Some(count(text, number)?))),
             "subspace" => return Ok(Law::Subspace(count(text, number)?)),
             "mixture" => return Ok(Law::Mixture(count(text, number)?)),
             _ => return Err(Error::unknown("law", text, &KNOWN)),
@@ -337,14 +348,15 @@ fn affine(map: &[f64], offset: &[f64], z: &[f64], out: &mut [f64]) {
 mod tests {
     use super::*;
 
-    const ALL: [Law; 8] = [
+    const ALL: [Law; 9] = [
         Law::Gaussian,
         Law::Ball,
         Law::Sphere,
         Law::Cube,
         Law::Vertices,
         Law::Subspace(2),
-        Law::Curve,
+        Law::Curve(None),
+        Law::Curve(Some(7)),
         Law::Mixture(3),
     ];
 

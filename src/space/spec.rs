@@ -188,24 +188,11 @@ fn stage(text: &str) -> Result<Vec<(String, Stage)>, String> {
         "resize" => resize(rest),
         "onnx" => onnx(rest).map(|args| vec![(text.to_string(), Stage::Onnx(args))]),
         "file" => file(rest).map(|stage| vec![(text.to_string(), stage)]),
-        _ => Err(unknown(name)),
+        _ => {
+            let known = KNOWN.map(|(known, _)| known);
+            Err(crate::error::unknown("space", name, &known))
+        }
     }
-}
-
-/// What exists, and what may have been meant.
-fn unknown(name: &str) -> String {
-    let plain = |known: &'static str| known.split([':', '[']).next().unwrap_or(known);
-    let nearest = KNOWN
-        .iter()
-        .map(|(known, _)| plain(known))
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
-        .filter(|known| strsim::jaro_winkler(known, name) > 0.7);
-    let hint = nearest.map_or(String::new(), |known| format!(" (did you mean `{known}`?)"));
-    let all: Vec<&str> = KNOWN.iter().map(|(known, _)| *known).collect();
-    format!(
-        "there is no space `{name}`{hint}; the spaces are {}",
-        all.join(", ")
-    )
 }
 
 /// A whole number of at least 1.
@@ -430,7 +417,7 @@ mod tests {
             message.contains("`pca-last`") && message.contains("wavelet"),
             "{message}"
         );
-        assert!(error("zzz").contains("the spaces are pixels, patch:C"));
+        assert!(error("zzz").contains("there are: pixels, patch:C"));
         assert!(error("pca").contains("pca:8"));
         assert!(error("pca:0").contains("at least 1"));
         assert!(error("pca:8,x").contains("\"x\""));

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod compare;
 mod facts;
 pub mod mcnemar;
+pub mod paper;
 pub mod rate;
 pub mod summary;
 pub mod sweep;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver, Verdict};
 use crate::rows::{Memory, Rows, synthetic};
 use crate::scan::Engine;
-use crate::space::random_map;
+use crate::space::{Map, random_map};
 use crate::study::theory;
 use serde::Serialize;
 
@@ -123,7 +123,11 @@ fn mapped(cube: &Memory, dims: usize, seed: u64) -> Result<Memory> {
     cube.read_f64(0, &mut values)?;
     let mut out = vec![0.0; cube.len() * dims];
     map.apply(&values, &mut out)?;
-    Ok(Memory::from_f64(format!("{} after a random map to {dims}", cube.name()), dims, out))
+    Ok(Memory::from_f64(
+        format!("{} after a random map to {dims}", cube.name()),
+        dims,
+        out,
+    ))
 }
 
 /// Every row asked about against the others.
@@ -171,10 +175,24 @@ mod tests {
     #[test]
     fn embeddings_need_a_row_a_vertex() {
         let rows: Box<dyn Rows> = Box::new(synthetic::gaussian(7, 2, 1));
-        let found = run(3, &[], &[("file:x".into(), rows)], 0, &CpuEngine, &Control::default());
+        let found = run(
+            3,
+            &[],
+            &[("file:x".into(), rows)],
+            0,
+            &CpuEngine,
+            &Control::default(),
+        );
         assert!(found.unwrap_err().to_string().contains("8 vertices"));
         let rows: Box<dyn Rows> = Box::new(synthetic::sphere(8, 2, 1));
-        let found = run(3, &[], &[("file:x".into(), rows)], 0, &CpuEngine, &Control::default());
+        let found = run(
+            3,
+            &[],
+            &[("file:x".into(), rows)],
+            0,
+            &CpuEngine,
+            &Control::default(),
+        );
         assert_eq!(found.unwrap().views[1].outside, 8);
     }
 }

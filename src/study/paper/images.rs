@@ -86,12 +86,21 @@ pub fn latents(quick: bool) -> Result<Vec<Series>> {
             some.chain([features.clone()]).collect::<Vec<_>>()
         };
         let narrow = [2, 8, 16].map(|width| format!("onnx:{network}@bottleneck{width}"));
-        all.push(series(&format!("{label}, random features"), with_all("dims"))?);
-        all.push(series(&format!("{label}, principal components"), with_all("pca"))?);
+        all.push(series(
+            &format!("{label}, random features"),
+            with_all("dims"),
+        )?);
+        all.push(series(
+            &format!("{label}, principal components"),
+            with_all("pca"),
+        )?);
         all.push(series(&format!("{label}, bottlenecks"), narrow.to_vec())?);
     }
     let components = dims.iter().chain([&64]).map(|dims| format!("pca:{dims}"));
-    all.push(series("pixels, principal components", components.collect())?);
+    all.push(series(
+        "pixels, principal components",
+        components.collect(),
+    )?);
     Ok(all)
 }
 
@@ -157,8 +166,15 @@ mod tests {
         assert_eq!(
             texts(&curves[1]),
             [
-                "smooth:14", "smooth:10", "smooth:7", "smooth:6", "smooth:5", "smooth:4",
-                "smooth:3", "smooth:2", "smooth:1"
+                "smooth:14",
+                "smooth:10",
+                "smooth:7",
+                "smooth:6",
+                "smooth:5",
+                "smooth:4",
+                "smooth:3",
+                "smooth:2",
+                "smooth:1"
             ]
         );
         assert!(pixels(None, "rows", false).is_err());

@@ -37,7 +37,7 @@ fn same(law: Law, d: usize, n: usize) -> Option<f64> {
         Law::Vertices => Some(1.0 - (1.0 - 0.5f64.powi(d as i32)).powf(n_points)),
         Law::Sphere if d == 1 => Some(1.0 - 0.5f64.powf(n_points)),
         Law::Sphere => Some(0.0),
-        Law::Ball | Law::Cube | Law::Curve | Law::Mixture(_) if d == 1 => {
+        Law::Ball | Law::Cube | Law::Curve(_) | Law::Mixture(_) if d == 1 => {
             Some(1.0 - 2.0 / (n_points + 1.0))
         }
         // A curve may hold more than d points of one hyperplane.
