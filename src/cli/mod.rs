@@ -7,9 +7,11 @@ mod analyze;
 mod backend;
 mod bench;
 mod devices;
+mod images;
 mod inputs;
 mod memory;
 mod numbers;
+mod paper;
 mod progress;
 mod sweep;
 mod verify;
@@ -38,6 +40,7 @@ enum Command {
     Devices(devices::Args),
     Bench(bench::Args),
     Sweep(sweep::Args),
+    Paper(paper::Args),
 }
 
 /// Run the program.
@@ -50,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
+        Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| finish(&error))

@@ -10,10 +10,12 @@ pub mod certificates;
 pub mod devices;
 pub mod file;
 pub mod json;
+pub mod paper;
 pub mod plot;
 pub mod records;
 pub mod sweep;
 pub mod table;
+mod tidy;
 
 use crate::error::Result;
 use crate::rows::Element;

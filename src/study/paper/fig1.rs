@@ -12,6 +12,8 @@ use crate::error::Result;
 use crate::rows::law::{Law, Query};
 use crate::scan::Engine;
 use crate::study::sweep;
+use crate::study::theory::first_n_half;
+use serde::Serialize;
 
 /// Knots of the curve of the middle setting: enough that every arc of it can be between others.
 pub const KNOTS: usize = 64;
@@ -45,14 +47,77 @@ pub const SETTINGS: [(&str, Law, &[usize]); 3] = [
     ),
 ];
 
-/// Sizes at even steps of the logarithm: `each` of them a doubling, from 3 to about `most`.
+/// Sizes at even steps of the logarithm: `each` of them a doubling, from 3 to about `most`; and those at which exactly
+/// half of Gaussian samples come to be inside, in the dimensions that are drawn.
 pub fn sizes(each: u32, most: usize) -> Vec<usize> {
     let mut sizes: Vec<usize> = (0..)
         .map(|step| (3.0 * (f64::from(step) / f64::from(each)).exp2()).round() as usize)
         .take_while(|&size| size <= most)
         .collect();
+    let (_, _, dims) = SETTINGS[0];
+    let halves = dims.iter().map(|&d| first_n_half(d as u64) as usize);
+    sizes.extend(halves.filter(|&half| half <= most));
+    sizes.sort_unstable();
     sizes.dedup();
     sizes
+}
+
+/// The number of samples from which on half of the new ones are inside.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Half {
+    /// The setting.
+    pub data: String,
+    pub d: u64,
+    /// Where the measured curve crosses one half, between sizes by the logarithm; `None` where it does not.
+    pub measured: Option<f64>,
+    /// Where the two ends of its band do.
+    pub interval95: [Option<f64>; 2],
+    /// The first N with probability one half or more, where that is known.
+    pub exact: Option<u64>,
+}
+
+/// A [`Half`] for each curve.
+pub fn halves(points: &[Point]) -> Vec<Half> {
+    let mut halves = Vec::new();
+    for (setting, law, dims) in SETTINGS {
+        for &d in dims {
+            let of_curve = |point: &&Point| {
+                point.figure == "fig1" && point.data == setting && point.d == d as u64
+            };
+            let curve: Vec<&Point> = points.iter().filter(of_curve).collect();
+            if curve.is_empty() {
+                continue;
+            }
+            let exact = match law {
+                Law::Gaussian => Some(first_n_half(d as u64)),
+                Law::Subspace(inner) => Some(first_n_half(inner as u64)),
+                _ => None,
+            };
+            halves.push(Half {
+                data: setting.into(),
+                d: d as u64,
+                measured: crossing(&curve, |point| point.rate),
+                interval95: [
+                    crossing(&curve, |point| point.interval95[1]),
+                    crossing(&curve, |point| point.interval95[0]),
+                ],
+                exact,
+            });
+        }
+    }
+    halves
+}
+
+/// Where an ascending curve crosses one half.
+fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<f64> {
+    let at = curve.iter().position(|point| rate(point) >= 0.5)?;
+    let (n, high) = (curve[at].n as f64, rate(curve[at]));
+    let Some(before) = at.checked_sub(1).map(|before| curve[before]) else {
+        return Some(n);
+    };
+    let low = rate(before);
+    let share = (0.5 - low) / (high - low);
+    Some((before.n as f64) * (n / before.n as f64).powf(share))
 }
 
 /// The points of all three settings.
@@ -104,11 +169,37 @@ fn of(setting: &str, law: Law, point: sweep::Point) -> Point {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::CpuEngine;
 
     #[test]
     fn sizes_ascend_evenly_and_end_in_time() {
         let all = sizes(2, 10_000);
-        assert_eq!(&all[..6], [3, 4, 6, 8, 12, 17]);
+        assert_eq!(&all[..7], [3, 4, 6, 8, 11, 12, 17]);
         assert!(all.is_sorted_by(|a, b| a < b) && *all.last().unwrap() > 5_000);
+    }
+
+    /// The half points of the literature, within what the trials leave open.
+    #[test]
+    fn half_of_the_samples_are_inside_where_theory_says() {
+        let plan = Plan {
+            trials: 20_000,
+            sizes: sizes(2, 1_000),
+            seed: 1,
+            memory: 1 << 26,
+        };
+        let points = run(&plan, &CpuEngine, &Control::default()).unwrap();
+        let halves = halves(&points);
+        let exact: Vec<u64> = halves.iter().filter_map(|half| half.exact).collect();
+        assert_eq!(exact, [11, 27, 63, 135, 278, 555, 63, 63, 63]);
+        for half in halves.iter().filter(|half| half.exact.is_some()) {
+            let [low, high] = half.interval95.map(Option::unwrap);
+            let exact = half.exact.unwrap() as f64;
+            // Twice the width of the 95 % band is four standard errors.
+            let slack = high - low;
+            assert!(
+                exact > low - slack && exact - 1.0 < high + slack,
+                "{half:?}"
+            );
+        }
     }
 }
