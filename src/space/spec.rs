@@ -414,7 +414,7 @@ mod tests {
     fn mistakes_are_explained() {
         let message = error("pca-lst:8");
         assert!(
-            message.contains("`pca-last`") && message.contains("wavelet"),
+            message.contains("mean pca-last:D?") && message.contains("wavelet"),
             "{message}"
         );
         assert!(error("zzz").contains("there are: pixels, patch:C"));

@@ -43,7 +43,7 @@ fn features_are_those_of_another_runtime() {
         assert_eq!(encoder.dims, [64, 16, 8, 2, 10]);
         let found = encoder.encode(&images(4)).unwrap();
         for (tensor, found) in TENSORS.iter().zip(found) {
-            let rows = golden["outputs"][key][tensor].as_array().unwrap();
+            let rows = golden[key]["outputs"][tensor].as_array().unwrap();
             let expected: Vec<f64> = rows
                 .iter()
                 .flat_map(|row| row.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()))
