@@ -1,7 +1,7 @@
 //! `hullscope sweep`: how often is a new point inside, as N and d grow?
 
 use super::backend::BackendArgs;
-use super::inputs::RowArgs;
+use super::inputs::{Inputs, RowArgs};
 use super::memory;
 use super::numbers::{self, Numbers};
 use super::progress::Bar;
@@ -12,6 +12,7 @@ use crate::report::{RowSettings, file, json, plot};
 use crate::rows::Rows;
 use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
+use crate::space::{Set, Settings, Spec, Views};
 use crate::study::sweep::{self as study, DataPlan, Order, Plan, Point};
 use clap::ValueEnum;
 use serde_json::json;
@@ -31,10 +32,11 @@ Examples:
       Wendel's theorem: exactly one half at N = 2 d
   hullscope sweep train.npy test.npy --dims 4,8,16 --sizes 1000,10000
       random columns and random rows of a data set, each subset within the next
+  hullscope sweep train.npy test.npy --components --dims 2,4,...,32
 
-Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve or curve:K
-(a spline through d+2 or K Gaussian knots), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3; `10,100,...,1e6` goes on by
-the same factor, or else by the same step.
+Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve or curve:K (a
+spline through d+2 or K Gaussian knots), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3;
+`10,100,...,1e6` goes on by the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials
 at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots, is the
@@ -74,6 +76,9 @@ pub struct Args {
     /// One reference set for all queries of a law and dimension
     #[arg(long, conflicts_with = "reference")]
     shared_reference: bool,
+    /// The first d principal components of a data set instead of d random columns
+    #[arg(long, requires = "reference")]
+    components: bool,
     /// Write all points: .parquet
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -144,7 +149,11 @@ impl Args {
                 Some(Numbers(sizes)) => sizes.clone(),
                 None => [16, 8, 4, 2, 1].map(|part| (n / part).max(1)).to_vec(),
             },
-            order: Order::Seeded,
+            order: if self.components {
+                Order::Leading
+            } else {
+                Order::Seeded
+            },
             seed: self.seed,
             memory: self.memory(),
         }
@@ -208,22 +217,46 @@ fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     let plan = args.data_plan(&*inputs.reference);
     plan.check(&*inputs.reference, &*inputs.queries)?;
     let engine = engine(args, true, control)?;
-    let points = study::run_data(
-        &plan,
-        &*inputs.reference,
-        &*inputs.queries,
-        &*engine,
-        control,
-    )?;
-    drop(bar);
+    let taken = if args.components {
+        "random rows, and principal components,"
+    } else {
+        "random rows and columns"
+    };
     let about = format!(
-        "{} queries from {}; random rows and columns of {}, seed {}",
+        "{} queries from {}; {taken} of {}, seed {}",
         inputs.queries.len(),
         inputs.queries.name(),
         inputs.reference.name(),
         plan.seed
     );
+    let (reference, queries) = seen(args, &plan, inputs, control)?;
+    let points = study::run_data(&plan, &*reference, &*queries, &*engine, control)?;
+    drop(bar);
     Ok((context(json!(plan), about), points))
+}
+
+/// Both sets as the sweep takes them: as they are, or by as many principal components as it needs.
+fn seen(
+    args: &Args,
+    plan: &DataPlan,
+    inputs: Inputs,
+    control: &Control,
+) -> Result<(Arc<dyn Rows>, Arc<dyn Rows>)> {
+    let [reference, queries] = [inputs.reference, inputs.queries].map(Arc::<dyn Rows>::from);
+    if !args.components {
+        return Ok((reference, queries));
+    }
+    let most = plan.dims.iter().copied().max().unwrap_or(1);
+    let specs = Spec::parse(&format!("pca:{most}"))?;
+    let set = |rows| Set { rows, shape: None };
+    let settings = Settings {
+        seed: args.seed,
+        memory: args.memory(),
+        files: args.rows.options(None, 0, "reference")?,
+    };
+    let mut views = Views::new(Some((set(reference), set(queries))), specs.clone(), settings)?;
+    let view = views.view(&specs[0], control)?;
+    Ok((view.reference, view.queries))
 }
 
 fn context(settings: serde_json::Value, about: String) -> Context {

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::Hypercube;
+use crate::study::theory::absorption;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -125,8 +126,11 @@ fn distinct<'p>(
     all
 }
 
+/// Curves of one data set: the series' name and its points.
+type Curves<'p> = Vec<(String, Vec<&'p Point>)>;
+
 /// The points of a figure, by data and then by series.
-fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Vec<(String, Vec<&'p Point>)>)> {
+fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
     let of_figure = || points.iter().filter(|point| point.figure == figure);
     let of_data = |data: String| {
         let all = || of_figure().filter(|point| point.data == data);
@@ -264,11 +268,15 @@ pub fn reading(findings: &Findings) -> Vec<String> {
                 continue;
             };
             let gone = all()
-                .filter(|point| point.rate < 0.01)
+                .filter(|point| point.rate >= 0.01)
                 .map(|point| point.d)
+                .max();
+            let gone = all()
+                .map(|point| point.d)
+                .filter(|&d| gone.is_none_or(|gone| d > gone))
                 .min();
             let gone = gone.map_or(String::new(), |d| {
-                format!("; fewer than one in a hundred are left at d = {d}")
+                format!("; from d = {d} on fewer than one in a hundred are left, on every curve")
             });
             sentences.push(format!(
                 "In {place} of {data}, {:.1} % of {} test images are inside the hull of {} training images at d = {} and \
@@ -357,8 +365,6 @@ pub fn figures(context: &Context, findings: &Findings) -> Vec<(String, Figure)> 
     all
 }
 
-type Curves<'p> = Vec<(String, Vec<&'p Point>)>;
-
 /// The panels of one data set: latents of the trained and of the untrained network apart, the pixels in both.
 fn grouped<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Curves<'p>)> {
     if figure != "latents" {
@@ -379,6 +385,24 @@ fn grouped<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Cur
         .into()
 }
 
+/// What Gaussian data of the same number of rows do, over the dimensions that some curves span: one curve for all.
+fn null(series: &[(String, Vec<&Point>)]) -> Vec<(f64, f64)> {
+    let all = || series.iter().flat_map(|(_, points)| points);
+    let dims = || all().map(|point| point.d);
+    let (Some(first), Some(low), Some(high)) = (all().next(), dims().min(), dims().max()) else {
+        return Vec::new();
+    };
+    let mut curve = Vec::new();
+    let mut d = low;
+    while d <= high {
+        let inside = absorption(first.n, d, 1.0).inside;
+        curve.push((d as f64, inside));
+        // Where nothing is left, few points draw the line.
+        d += if inside < 1e-6 { (high - d).max(1) } else { 1 };
+    }
+    curve
+}
+
 /// Shares inside, a curve a series.
 fn panel(
     title: &str,
@@ -388,24 +412,24 @@ fn panel(
     theory_each: bool,
 ) -> Panel {
     let mut drawn: Vec<Series> = Vec::new();
-    let theory = |style: usize, points: &[&Point]| {
-        let known = points
-            .iter()
-            .filter_map(|point| Some((x(point) as f64, point.theory?)));
-        Series {
-            label: String::new(),
-            style,
-            points: known.collect(),
-            band: Vec::new(),
-            thin: true,
-        }
+    let thin = |style: usize, points: Vec<(f64, f64)>| Series {
+        label: String::new(),
+        style,
+        points,
+        band: Vec::new(),
+        thin: true,
     };
+    if !theory_each {
+        drawn.push(thin(0, null(series)));
+    }
     for (style, (name, points)) in series.iter().enumerate() {
         let mut points = points.clone();
         points.sort_by_key(|point| x(point));
-        // What Gaussian data do depends on the rank alone: one curve stands for all.
-        if theory_each || style == 0 {
-            drawn.push(theory(style, &points));
+        if theory_each {
+            let known = points
+                .iter()
+                .filter_map(|point| Some((x(point) as f64, point.theory?)));
+            drawn.push(thin(style, known.collect()));
         }
         drawn.push(Series {
             label: name.clone(),
