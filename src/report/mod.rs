@@ -4,8 +4,10 @@
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod archive;
+mod batch;
 pub mod bench;
 pub mod certificates;
+pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod file;

@@ -9,10 +9,6 @@ use crate::error::{Error, Result};
 use crate::study::sweep::Point;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -46,23 +42,7 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    let output = Output::create(path)?;
-    let batch = batch(points).map_err(|error| output.failed(error))?;
-    let metadata = [
-        ("hullscope.version", env!("CARGO_PKG_VERSION").to_string()),
-        ("hullscope.command", context.command.clone()),
-        ("hullscope.settings", context.settings.to_string()),
-    ];
-    let metadata = metadata.map(|(key, value)| KeyValue::new(key.to_string(), value));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(metadata.to_vec()));
-    let mut writer =
-        ArrowWriter::try_new(output.writer()?, batch.schema(), Some(properties.build()))
-            .map_err(|error| output.failed(error))?;
-    writer.write(&batch).map_err(|error| output.failed(error))?;
-    let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-    output.close(inner)
+    super::batch::write(path, &context.command, &context.settings, batch(points))
 }
 
 fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
