@@ -14,6 +14,7 @@ pub mod file;
 pub mod json;
 pub mod plot;
 pub mod records;
+pub mod sheet;
 pub mod sweep;
 pub mod table;
 

@@ -4,7 +4,7 @@
 //! 95 %), `theory` (null where no theorem gives it): one row a point.
 
 use super::file::Output;
-use super::plot::{Axis, Figure, Lines, Panel, Series};
+use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
 use crate::study::sweep::Point;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
@@ -173,6 +173,7 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
             points: vec![(threshold, 0.0), (threshold, 1.0)],
             band: Vec::new(),
             thin: true,
+            markers: false,
         });
     }
     Lines {
@@ -180,9 +181,11 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
         x: Axis {
             label: "reference points N".into(),
             logarithmic: true,
+            range: None,
         },
         y: rate_axis(),
         series,
+        size: PANEL,
     }
 }
 
@@ -194,9 +197,11 @@ fn by_dimension(law: &str, points: &[&Point]) -> Lines {
         x: Axis {
             label: "dimension d".into(),
             logarithmic: false,
+            range: None,
         },
         y: rate_axis(),
         series: curves(&format!("N = {n}"), 0, points, |point| point.d),
+        size: PANEL,
     }
 }
 
@@ -204,6 +209,7 @@ fn rate_axis() -> Axis {
     Axis {
         label: "share inside".into(),
         logarithmic: false,
+        range: None,
     }
 }
 
@@ -217,6 +223,7 @@ fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) 
         points: sorted.iter().map(|p| (x(p) as f64, p.rate)).collect(),
         band: sorted.iter().map(|p| p.interval95.into()).collect(),
         thin: false,
+        markers: true,
     };
     let known = sorted.iter().filter_map(|p| Some((x(p) as f64, p.theory?)));
     let theory = Series {
@@ -225,6 +232,7 @@ fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) 
         points: known.collect(),
         band: Vec::new(),
         thin: true,
+        markers: false,
     };
     if theory.points.len() > 1 {
         vec![theory, measured]

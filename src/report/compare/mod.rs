@@ -4,10 +4,12 @@
 //! measured rate stands that of Gaussian rows of the same number and rank, and the dimension at which the two are equal:
 //! without them a comparison of rates misleads.
 
+mod figures;
 mod files;
 mod table;
 mod words;
 
+pub use figures::{distances_figure, rates_figure};
 pub use files::{write_labels, write_rates};
 pub use table::table;
 

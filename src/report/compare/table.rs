@@ -152,12 +152,11 @@ fn pairs(report: &Report) -> String {
     let rest = report.pairs.len() - shown.len();
     let rest = match rest {
         0 => String::new(),
-        1 => "; one more pair is in the JSON summary and the report".into(),
-        _ => format!("; {rest} more pairs are in the JSON summary and the report"),
+        rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
     };
     format!(
         "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided, not corrected for the number of \
-         pairs{rest}\n",
+         pairs\n{rest}",
         text_of(table)
     )
 }
@@ -241,7 +240,11 @@ mod tests {
             ..space(name, 700, 999)
         })
         .to_vec();
+        let mut other = report.pairs[0].clone();
+        other.a = "pixels".into();
+        report.pairs = vec![other.clone(), report.pairs[0].clone()];
         let text = table(&report);
+        assert!(text.contains("pairs not shown: 1;"), "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= WIDE, "{line}\n{text}");
         }

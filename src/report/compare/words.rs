@@ -12,20 +12,18 @@ pub fn notion(name: &str) -> &str {
     }
 }
 
-/// A share in percent, without the sign: one decimal; more for what would read as none or all and is not.
+/// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
 pub fn percent(share: f64) -> String {
     if share == 0.0 || share == 1.0 || !share.is_finite() {
         return format!("{:.0}", 100.0 * share);
     }
-    let left = share.min(1.0 - share);
-    if left < 1e-6 {
-        let side = if share < 0.5 { "<0" } else { ">99" };
-        let digits = if share < 0.5 { ".0001" } else { ".9999" };
-        return format!("{side}{digits}");
+    let left = 100.0 * share.min(1.0 - share);
+    match (left >= 0.05, left >= 0.005, share < 0.5) {
+        (true, ..) => format!("{:.1}", 100.0 * share),
+        (_, true, _) => format!("{:.2}", 100.0 * share),
+        (_, _, true) => "<0.01".into(),
+        (_, _, false) => ">99.99".into(),
     }
-    // The first decimal at which the share is neither 0 nor 100.
-    let decimals = (1..=4).find(|&decimals| 100.0 * left >= 0.5 * 10f64.powi(-decimals));
-    format!("{:.*}", decimals.unwrap_or(4) as usize, 100.0 * share)
 }
 
 /// An interval of shares in percent.
@@ -112,8 +110,8 @@ mod tests {
             (0.9994, "99.9"),
             (0.999_7, "99.97"),
             (0.000_3, "0.03"),
-            (0.000_000_1, "<0.0001"),
-            (0.999_999_9, ">99.9999"),
+            (0.000_01, "<0.01"),
+            (0.999_99, ">99.99"),
         ];
         for (share, text) in pairs {
             assert_eq!(percent(share), text);
