@@ -11,6 +11,7 @@ pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod file;
+pub mod html;
 pub mod json;
 pub mod plot;
 pub mod records;

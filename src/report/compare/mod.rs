@@ -6,11 +6,14 @@
 
 mod figures;
 mod files;
+mod page;
+mod reading;
 mod table;
 mod words;
 
 pub use figures::{distances_figure, rates_figure};
 pub use files::{write_labels, write_rates};
+pub use page::{Made, page, write_page};
 pub use table::table;
 
 use crate::study::compare::Report;
