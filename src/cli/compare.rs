@@ -6,11 +6,13 @@ use super::inputs::RowArgs;
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{self, Folder, Origin};
-use crate::report::{compare as show, file, json};
-use crate::space::{Settings, Spec};
+use crate::report::archive::{self, Folder, Names, Origin};
+use crate::report::sheet::{Pictures, sheet};
+use crate::report::{compare as show, file, json, plot};
+use crate::space::{Set, Settings, Spec};
 use crate::study::analyze;
 use crate::study::compare::{self as study, Forget, Plan, Report, Subject};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -180,7 +182,11 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let settings = Settings {
         seed: args.seed,
         memory: opened.as_ref().map_or_else(
-            || args.rows.memory.unwrap_or_else(super::memory::default_budget),
+            || {
+                args.rows
+                    .memory
+                    .unwrap_or_else(super::memory::default_budget)
+            },
             |opened| opened.left,
         ),
         files: args.rows.options(None, 0, "reference")?,
@@ -202,7 +208,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         None => study::run(&plan, subject, settings, &*engine, &mut Forget, control),
     }?;
     drop(bar);
-    write(&args, origin, opened.as_ref(), &report, control)
+    write(&args, &origin, opened.as_ref(), &report, control)
 }
 
 /// Outputs that cannot be written are found out first.
@@ -215,4 +221,142 @@ fn check_outputs(args: &Args) -> Result<()> {
     }
     let json = args.json.as_deref().filter(|target| *target != "-");
     json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+}
+
+/// The results, to whoever asked for them.
+fn write(
+    args: &Args,
+    origin: &Origin,
+    opened: Option<&Opened>,
+    report: &Report,
+    control: &Control,
+) -> Result<()> {
+    let mut notes = control.take_warnings();
+    if let Some(skipped) = opened.map(|opened| opened.skipped).filter(|&n| n > 0) {
+        notes.push(format!(
+            "{skipped} image files could not be decoded and were left out"
+        ));
+    }
+    if !args.quiet {
+        for note in &notes {
+            file::tell(&format!("note: {note}"));
+        }
+    }
+    let settings = json!({
+        "inputs": origin.inputs,
+        "rows": origin.rows,
+        "comparison": origin.plan,
+        "seed": origin.seed,
+        "notes": notes,
+    });
+    let command = &origin.command;
+    let summary = json::pretty(&show::json(command, &settings, report));
+    if let Some(folder) = &args.output {
+        files(folder, origin, &settings, opened, report)?;
+        file::write_text(&folder.join("summary.json").display().to_string(), &summary)?;
+    }
+    if let Some(target) = &args.json {
+        file::write_text(target, &summary)?;
+    }
+    if !args.quiet && args.json.as_deref() != Some("-") {
+        file::print(&show::table(report))?;
+    }
+    Ok(())
+}
+
+/// Tables, plots, contact sheets and the page.
+fn files(
+    folder: &Path,
+    origin: &Origin,
+    settings: &serde_json::Value,
+    opened: Option<&Opened>,
+    report: &Report,
+) -> Result<()> {
+    let command = &origin.command;
+    show::write_rates(&folder.join("rates.parquet"), command, settings, report)?;
+    let by_label = folder.join("by_label.parquet");
+    if origin.plan.by_label {
+        show::write_labels(&by_label, command, settings, report)?;
+    } else if by_label.exists() {
+        // It is of another comparison than the other files.
+        std::fs::remove_file(&by_label).map_err(|error| Error::io("remove", &by_label, error))?;
+    }
+    plot::write(&folder.join("rates.png"), &show::rates_figure(report))?;
+    plot::write(&folder.join("rates.svg"), &show::rates_figure(report))?;
+    plot::write(
+        &folder.join("distances.png"),
+        &show::distances_figure(report),
+    )?;
+    plot::write(
+        &folder.join("distances.svg"),
+        &show::distances_figure(report),
+    )?;
+    let mut sheets = Vec::new();
+    let mut names = Names::default();
+    report
+        .spaces
+        .iter()
+        .for_each(|space| drop(names.of(&space.space)));
+    for (space, png) in pictures(opened, report)? {
+        let name = names.of(&space);
+        file::write_bytes(&folder.join(format!("sheet-{name}.png")), &png)?;
+        sheets.push((space, png));
+    }
+    let made = show::Made {
+        command: command.clone(),
+        date: crate::bench::date(),
+        inputs: inputs(opened),
+        settings: settings.clone(),
+    };
+    show::write_page(&folder.join("report.html"), &made, report, &sheets)
+}
+
+/// What was read, by name.
+fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
+    let set = |what: &str, set: &Set| {
+        let (rows, dim) = (set.rows.len(), set.rows.dim());
+        let shape = set.shape.map_or(format!("{dim} numbers a row"), |shape| {
+            format!(
+                "{} x {} pixels, {} channels",
+                shape.width, shape.height, shape.channels
+            )
+        });
+        (
+            what.to_string(),
+            format!("{}: {rows} rows, {shape}", set.rows.name()),
+        )
+    };
+    opened.map_or_else(Vec::new, |opened| {
+        vec![
+            set("Reference", &opened.reference),
+            set("Queries", &opened.queries),
+        ]
+    })
+}
+
+/// The contact sheet of each space whose rows are those of the images.
+fn pictures(opened: Option<&Opened>, report: &Report) -> Result<Vec<(String, Vec<u8>)>> {
+    let Some(opened) = opened else {
+        return Ok(Vec::new());
+    };
+    let (Some(reference_shape), Some(query_shape)) = (opened.reference.shape, opened.queries.shape)
+    else {
+        return Ok(Vec::new());
+    };
+    let images = Pictures {
+        reference: &*opened.reference.rows,
+        reference_shape,
+        queries: &*opened.queries.rows,
+        query_shape,
+        classes: opened.classes.as_ref(),
+    };
+    let mut sheets = Vec::new();
+    for space in &report.spaces {
+        let same = space.n_reference == images.reference.len() as u64
+            && space.n_queries == images.queries.len() as u64;
+        if same && let Some(png) = sheet(&space.space, &space.picks, &images)? {
+            sheets.push((space.space.clone(), png));
+        }
+    }
+    Ok(sheets)
 }

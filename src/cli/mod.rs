@@ -6,6 +6,7 @@
 mod analyze;
 mod backend;
 mod bench;
+mod compare;
 mod devices;
 mod images;
 mod inputs;
@@ -36,11 +37,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Analyze(analyze::Args),
+    Compare(compare::Args),
+    Sweep(sweep::Args),
+    Paper(paper::Args),
     Verify(verify::Args),
     Devices(devices::Args),
     Bench(bench::Args),
-    Sweep(sweep::Args),
-    Paper(paper::Args),
 }
 
 /// Run the program.
@@ -53,6 +55,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
+        Command::Compare(args) => compare::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
     };

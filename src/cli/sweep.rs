@@ -254,7 +254,11 @@ fn seen(
         memory: args.memory(),
         files: args.rows.options(None, 0, "reference")?,
     };
-    let mut views = Views::new(Some((set(reference), set(queries))), specs.clone(), settings)?;
+    let mut views = Views::new(
+        Some((set(reference), set(queries))),
+        specs.clone(),
+        settings,
+    )?;
     let view = views.view(&specs[0], control)?;
     Ok((view.reference, view.queries))
 }

@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::{Rows, fingerprint};
 use crate::space::View;
-use crate::space::spec::{Spec, Stage};
+use crate::space::spec::{Spec, Stage, slug};
 use crate::study::compare::{Archive, Keeper, Plan, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,28 @@ pub struct Origin {
     pub more: String,
 }
 
+/// Names of files, a different one for each space: its slug, with a number where an earlier space has the same.
+#[derive(Debug, Default)]
+pub struct Names {
+    by_space: HashMap<String, String>,
+}
+
+impl Names {
+    /// The name of a space's files.
+    pub fn of(&mut self, space: &str) -> String {
+        if let Some(name) = self.by_space.get(space) {
+            return name.clone();
+        }
+        let slug = slug(space);
+        let taken = |name: &String| self.by_space.values().any(|other| other == name);
+        let numbered = (2..).map(|number| format!("{slug}-{number}"));
+        let mut names = std::iter::once(slug.clone()).chain(numbered);
+        let name = names.find(|name| !taken(name)).unwrap_or(slug);
+        self.by_space.insert(space.into(), name.clone());
+        name
+    }
+}
+
 /// The state of one space on disk.
 #[derive(Serialize, Deserialize)]
 struct State {
@@ -51,8 +73,7 @@ pub struct Folder<'c> {
     control: &'c Control,
     /// Hashes of files met so far.
     known: HashMap<String, String>,
-    /// Names of spaces handed out, by the text of the space.
-    names: HashMap<String, String>,
+    names: Names,
 }
 
 impl<'c> Folder<'c> {
@@ -63,29 +84,12 @@ impl<'c> Folder<'c> {
             origin,
             control,
             known: HashMap::new(),
-            names: HashMap::new(),
+            names: Names::default(),
         }
-    }
-
-    /// The name of a space's files: its slug, with a number where another space has the same.
-    pub fn name(&mut self, spec: &Spec) -> String {
-        if let Some(name) = self.names.get(&spec.text) {
-            return name.clone();
-        }
-        let slug = spec.slug();
-        let taken = |name: &str| self.names.values().any(|other| other == name);
-        let mut name = slug.clone();
-        let mut number = 2;
-        while taken(&name) {
-            name = format!("{slug}-{number}");
-            number += 1;
-        }
-        self.names.insert(spec.text.clone(), name.clone());
-        name
     }
 
     fn path(&mut self, spec: &Spec, ending: &str) -> PathBuf {
-        let name = self.name(spec);
+        let name = self.names.of(&spec.text);
         self.folder.join("spaces").join(format!("{name}.{ending}"))
     }
 

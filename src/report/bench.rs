@@ -3,7 +3,7 @@
 //! An engine whose answers differ from the first one's, or that the CPU stood in for, gets a line that says so, no
 //! ratio, and no bar or curve.
 
-use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
+use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series};
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
@@ -207,6 +207,7 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
                 .map(|(style, engine)| series(style, &engine.label, points(engine), of))
                 .filter(|series| !series.points.is_empty())
                 .collect(),
+            size: PANEL,
         })
     };
     Figure {
@@ -241,6 +242,7 @@ fn axis(label: &str) -> Axis {
     Axis {
         label: label.into(),
         logarithmic: true,
+        range: None,
     }
 }
 
@@ -264,6 +266,7 @@ fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
         label: label.into(),
         style,
         thin: false,
+        markers: true,
         band: band.collect(),
         points: sorted
             .iter()

@@ -147,6 +147,16 @@ pub fn write_text(target: &str, text: &str) -> Result<()> {
     output.commit()
 }
 
+/// Write a file that is known whole.
+pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<()> {
+    let output = Output::create(target)?;
+    let mut writer = output.writer()?;
+    writer
+        .write_all(bytes)
+        .map_err(|error| output.error(error))?;
+    output.close(writer)
+}
+
 /// Text to stdout. A reader that went away has seen enough: that is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();

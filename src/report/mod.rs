@@ -4,18 +4,21 @@
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod archive;
+mod batch;
 pub mod bench;
 pub mod certificates;
+pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
 pub mod file;
+pub mod html;
 pub mod json;
 pub mod paper;
 pub mod plot;
 pub mod records;
+pub mod sheet;
 pub mod sweep;
 pub mod table;
-mod tidy;
 
 use crate::error::Result;
 use crate::rows::Element;

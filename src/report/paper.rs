@@ -3,8 +3,8 @@
 //! Parquet columns, one row a point: `figure`, `data`, `series`, `space`, `d`, `rank`, `n`, `trials`, `inside`,
 //! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
 
-use super::plot::{Axis, Figure, Lines, Panel, Series};
-use super::tidy;
+use super::batch;
+use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
@@ -93,7 +93,7 @@ pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result
     };
     let rank: UInt64Array = points.iter().map(|point| point.rank).collect();
     let theory: Float64Array = points.iter().map(|point| point.theory).collect();
-    let batch = RecordBatch::try_from_iter_with_nullable([
+    let table = RecordBatch::try_from_iter_with_nullable([
         ("figure", text(|point| &point.figure), false),
         ("data", text(|point| &point.data), false),
         ("series", text(|point| &point.series), false),
@@ -109,7 +109,7 @@ pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result
         ("interval_high", float(|point| point.interval95[1]), false),
         ("theory", Arc::new(theory), true),
     ]);
-    tidy::write(path, &context.command, &context.settings, batch)
+    batch::write(path, &context.command, &context.settings, table)
 }
 
 /// Values of a key, in order of first appearance.
@@ -418,6 +418,7 @@ fn panel(
         points,
         band: Vec::new(),
         thin: true,
+        markers: false,
     };
     if !theory_each {
         drawn.push(thin(0, null(series)));
@@ -443,6 +444,7 @@ fn panel(
                 .map(|point| (point.interval95[0], point.interval95[1]))
                 .collect(),
             thin: false,
+            markers: true,
         });
     }
     Panel::Lines(Lines {
@@ -450,12 +452,15 @@ fn panel(
         x: Axis {
             label: label.into(),
             logarithmic: true,
+            range: None,
         },
         y: Axis {
             label: "share inside".into(),
             logarithmic: false,
+            range: Some((0.0, 1.0)),
         },
         series: drawn,
+        size: PANEL,
     })
 }
 
@@ -475,6 +480,7 @@ fn cubes(findings: &Findings, note: &str) -> Figure {
             points: mapped.map(share).collect(),
             band: Vec::new(),
             thin: false,
+            markers: true,
         }
     });
     Figure {
@@ -485,12 +491,15 @@ fn cubes(findings: &Findings, note: &str) -> Figure {
             x: Axis {
                 label: "dimensions after a linear map".into(),
                 logarithmic: false,
+                range: None,
             },
             y: Axis {
                 label: "share that looks inside".into(),
                 logarithmic: false,
+                range: Some((0.0, 1.0)),
             },
             series: series.collect(),
+            size: PANEL,
         })],
     }
 }

@@ -1,33 +1,39 @@
-//! Plots: bars, and curves with confidence bands, as SVG or PNG.
+//! Plots: bars, curves with confidence bands, and rows of dots, as SVG or PNG.
 //!
-//! A [`Figure`] is plain data: panels side by side, each with axes that say what they show and in which unit. It is
+//! A [`Figure`] is plain data: panels in a grid, each with axes that say what they show and in which unit. It is
 //! drawn on a `plotters` canvas with a font that the program carries, so that a plot looks the same on every machine.
 //! What belongs together is told apart by line style, marker and hatching as well as by colour: a grey print reads
 //! as well. Nothing is drawn outside its panel: axes cover all values, and room is kept for every label.
 
 mod axis;
 mod bars;
-mod canvas;
+pub(super) mod canvas;
+mod dots;
+mod legend;
 mod lines;
 mod style;
 
-use super::file::Output;
+use super::file::{self, Output};
 use crate::error::{Error, Result};
 use canvas::{Area, Canvas, Size};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend};
-use std::io::Write;
 use std::path::Path;
+pub(super) use style::register_font;
 
-/// Points of a panel, and of the strip that the figure's title and note stand in.
-const PANEL: (f64, f64) = (430.0, 400.0);
+/// The usual points of a panel, width and height.
+pub const PANEL: (f64, f64) = (430.0, 400.0);
+
+/// Points of the strips that the figure's title and a line of its note stand in, and of a further line of the note.
 const HEAD: f64 = 34.0;
 const NOTE: f64 = 30.0;
+const NOTE_LINE: f64 = 15.0;
 
-/// Panels side by side.
+/// Panels in a grid: up to three side by side, four in two rows, more in rows of three.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub title: String,
-    /// A line below: machine, date, seed.
+    /// Below: machine, date, seed.
     pub note: String,
     pub panels: Vec<Panel>,
 }
@@ -37,6 +43,7 @@ pub struct Figure {
 pub enum Panel {
     Bars(Bars),
     Lines(Lines),
+    Dots(Dots),
 }
 
 /// A value a label, from 0.
@@ -66,6 +73,52 @@ pub struct Lines {
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
+    /// Width and height in points; [`PANEL`] where nothing speaks against it.
+    pub size: (f64, f64),
+}
+
+/// A row a label, from top to bottom, with a marker a series. The panel is as large as its labels and rows need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dots {
+    pub title: String,
+    pub x: Axis,
+    pub series: Vec<DotSeries>,
+    pub rows: Vec<Row>,
+    /// Markers are medians: thin lines are the outer quantiles, thick ones the inner.
+    pub quantiles: bool,
+    /// What the upright marks are; there are none without it.
+    pub reference: Option<String>,
+    /// What the rows' notes are.
+    pub notes: String,
+}
+
+/// Markers of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DotSeries {
+    pub label: String,
+    pub style: usize,
+}
+
+/// One row of dots.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub label: String,
+    /// A few letters to the right of the row.
+    pub note: String,
+    /// One a series.
+    pub dots: Vec<Option<Dot>>,
+    /// An upright mark.
+    pub reference: Option<f64>,
+}
+
+/// One marker.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dot {
+    pub value: f64,
+    /// Ends of a thin line: an interval, the outer quantiles.
+    pub spread: Option<(f64, f64)>,
+    /// Ends of a thick line: the inner quantiles.
+    pub core: Option<(f64, f64)>,
 }
 
 /// What an axis shows.
@@ -75,6 +128,8 @@ pub struct Axis {
     pub label: String,
     /// Values that are not positive are left out.
     pub logarithmic: bool,
+    /// The least and the largest value, unless there are others beyond; without it the axis is as long as its values.
+    pub range: Option<(f64, f64)>,
 }
 
 /// One curve.
@@ -88,6 +143,8 @@ pub struct Series {
     pub band: Vec<(f64, f64)>,
     /// A thin line without markers that the legend does not name: theory behind what was measured, a threshold.
     pub thin: bool,
+    /// Markers at the points; a single point has one anyway.
+    pub markers: bool,
 }
 
 /// File formats, by the name's ending.
@@ -123,13 +180,9 @@ pub fn check(path: &Path) -> Result<()> {
 /// Draw a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     let format = Format::of(path)?;
-    let output = Output::create(path)?;
-    let bytes = render(figure, format).map_err(|why| output.failed(why))?;
-    let mut writer = output.writer()?;
-    writer
-        .write_all(&bytes)
-        .map_err(|error| output.error(error))?;
-    output.close(writer)
+    let bytes = render(figure, format);
+    let bytes = bytes.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
+    file::write_bytes(path, &bytes)
 }
 
 /// The bytes of a file with the figure.
@@ -141,17 +194,78 @@ pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Width and height in points.
-fn extent(figure: &Figure) -> (f64, f64) {
-    let panels = figure.panels.len().max(1) as f64;
-    (panels * PANEL.0, HEAD + PANEL.1 + NOTE)
+impl Panel {
+    /// Width and height in points.
+    fn size(&self) -> (f64, f64) {
+        match self {
+            Panel::Bars(_) => PANEL,
+            Panel::Lines(lines) => lines.size,
+            Panel::Dots(dots) => dots::size(dots),
+        }
+    }
+}
+
+/// Where the parts of a figure lie.
+struct Layout {
+    width: f64,
+    height: f64,
+    /// The left upper corner and the size of the place of each panel.
+    places: Vec<Area>,
+    note: Vec<String>,
+}
+
+impl Layout {
+    fn of(figure: &Figure) -> Self {
+        let sizes: Vec<(f64, f64)> = figure.panels.iter().map(Panel::size).collect();
+        let columns = match sizes.len() {
+            4 => 2,
+            count => count.clamp(1, 3),
+        };
+        let of_column = |column| {
+            let sizes = sizes.iter().skip(column).step_by(columns);
+            sizes.fold(0.0, |most: f64, size| most.max(size.0))
+        };
+        let of_row = |row: &[(f64, f64)]| row.iter().fold(0.0, |most: f64, size| most.max(size.1));
+        let widths: Vec<f64> = (0..columns).map(of_column).collect();
+        let mut places = Vec::new();
+        let mut top = HEAD;
+        for row in sizes.chunks(columns) {
+            let mut left = 0.0;
+            for (size, width) in row.iter().zip(&widths) {
+                places.push(Area {
+                    left,
+                    top,
+                    right: left + width,
+                    bottom: top + size.1,
+                });
+                left += width;
+            }
+            top += of_row(row);
+        }
+        let (width, bottom) = match sizes.is_empty() {
+            true => (PANEL.0, HEAD + PANEL.1),
+            false => (widths.iter().sum(), top),
+        };
+        let note = canvas::wrapped(&figure.note, Size::Small, width - 24.0);
+        Layout {
+            width,
+            height: bottom + NOTE + NOTE_LINE * note.len().saturating_sub(1) as f64,
+            places,
+            note,
+        }
+    }
 }
 
 fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
-    let (width, height) = extent(figure);
+    let layout = Layout::of(figure);
+    let (width, height) = (layout.width.ceil(), layout.height.ceil());
     let (across, down) = canvas::pixels(width, height);
     let mut text = String::new();
-    draw(figure, SVGBackend::with_string(&mut text, (across, down)))?;
+    draw(
+        figure,
+        &layout,
+        SVGBackend::with_string(&mut text, (across, down)),
+    )?;
     // The drawing is finer than a point; it is shown at its size in points.
     let drawn = format!("width=\"{across}\" height=\"{down}\"");
     let shown = format!("width=\"{width}\" height=\"{height}\"");
@@ -159,44 +273,59 @@ fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
 }
 
 fn png(figure: &Figure) -> Result<Vec<u8>, String> {
-    let (width, height) = extent(figure);
-    let (across, down) = canvas::pixels(width, height);
+    let layout = Layout::of(figure);
+    let (across, down) = canvas::pixels(layout.width.ceil(), layout.height.ceil());
     let mut pixels = vec![0; across as usize * down as usize * 3];
     draw(
         figure,
+        &layout,
         BitMapBackend::with_buffer(&mut pixels, (across, down)),
     )?;
+    to_png(&pixels, across, down)
+}
+
+/// Pixels (RGB, row by row) as PNG; as a grey one where all of them are grey.
+pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
+    use image::ExtendedColorType::{L8, Rgb8};
+    let grey = pixels
+        .chunks_exact(3)
+        .all(|rgb| rgb[0] == rgb[1] && rgb[1] == rgb[2]);
+    let levels: Vec<u8>;
+    let (pixels, colour) = if grey {
+        levels = pixels.iter().copied().step_by(3).collect();
+        (&levels[..], L8)
+    } else {
+        (pixels, Rgb8)
+    };
     let mut bytes = Vec::new();
-    let encoder = image::codecs::png::PngEncoder::new(&mut bytes);
-    image::ImageEncoder::write_image(
-        encoder,
-        &pixels,
-        across,
-        down,
-        image::ExtendedColorType::Rgb8,
-    )
-    .map_err(|error| error.to_string())?;
+    // Drawings are even areas: without a filter they come out smaller.
+    let encoder =
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
+    image::ImageEncoder::write_image(encoder, pixels, width, height, colour)
+        .map_err(|error| error.to_string())?;
     Ok(bytes)
 }
 
 /// The figure on any canvas.
-fn draw<B: DrawingBackend>(figure: &Figure, backend: B) -> Result<(), String> {
+fn draw<B: DrawingBackend>(figure: &Figure, layout: &Layout, backend: B) -> Result<(), String> {
     let root = backend.into_drawing_area();
     let canvas = Canvas::new(&root)?;
-    let (width, height) = extent(figure);
-    canvas.title(&figure.title, width / 2.0, HEAD / 2.0 + 4.0)?;
-    let note = canvas.fitted(&figure.note, Size::Small, width - 24.0);
-    canvas.note(&note, 12.0, height - NOTE / 2.0)?;
-    for (place, panel) in figure.panels.iter().enumerate() {
+    let title = canvas::fitted(&figure.title, Size::Title, layout.width - 16.0);
+    canvas.title(&title, layout.width / 2.0, HEAD / 2.0 + 4.0)?;
+    for (line, text) in layout.note.iter().rev().enumerate() {
+        let y = layout.height - NOTE / 2.0 - NOTE_LINE * line as f64;
+        canvas.left(text, Size::Small, 12.0, y)?;
+    }
+    for (panel, place) in figure.panels.iter().zip(&layout.places) {
         let area = Area {
-            left: place as f64 * PANEL.0 + 8.0,
-            top: HEAD,
-            right: (place + 1) as f64 * PANEL.0 - 12.0,
-            bottom: HEAD + PANEL.1,
+            left: place.left + 8.0,
+            right: place.right - 12.0,
+            ..*place
         };
         match panel {
             Panel::Bars(bars) => bars::draw(&canvas, area, bars)?,
             Panel::Lines(lines) => lines::draw(&canvas, area, lines)?,
+            Panel::Dots(dots) => dots::draw(&canvas, area, dots)?,
         }
     }
     root.present().map_err(|error| error.to_string())
@@ -206,10 +335,24 @@ fn draw<B: DrawingBackend>(figure: &Figure, backend: B) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    fn row(label: &str, value: f64) -> Row {
+        Row {
+            label: label.into(),
+            note: "17".into(),
+            dots: vec![Some(Dot {
+                value,
+                spread: Some((0.5 * value, 2.0 * value)),
+                core: Some((0.9 * value, 1.1 * value)),
+            })],
+            reference: Some(value),
+        }
+    }
+
     fn figure(values: &[f64]) -> Figure {
         let axis = |label: &str| Axis {
             label: label.into(),
             logarithmic: true,
+            range: None,
         };
         Figure {
             title: "A <title> & more".into(),
@@ -238,7 +381,21 @@ mod tests {
                         points: values.iter().map(|&v| (v, v)).collect(),
                         band: values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
                         thin: false,
+                        markers: true,
                     }],
+                    size: PANEL,
+                }),
+                Panel::Dots(Dots {
+                    title: "dots".into(),
+                    x: axis("ratio"),
+                    series: vec![DotSeries {
+                        label: "one".into(),
+                        style: 2,
+                    }],
+                    rows: values.iter().map(|&v| row("a <row>", v)).collect(),
+                    quantiles: false,
+                    reference: Some("mark".into()),
+                    notes: "d*".into(),
                 }),
             ],
         }
@@ -248,12 +405,14 @@ mod tests {
     fn both_formats_hold_a_whole_picture() {
         let figure = figure(&[1.0, 10.0, 1e7]);
         let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        assert!(svg.starts_with("<svg width=\"860\"") && svg.trim_end().ends_with("</svg>"));
+        let width = Layout::of(&figure).width.ceil();
+        let start = format!("<svg width=\"{width}\"");
+        assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));
         let png = render(&figure, Format::Png).unwrap();
         let image = image::load_from_memory(&png).unwrap().into_rgb8();
         let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();
-        assert!(image.width() == 1720 && ink > 2_000, "{ink}");
+        assert!(image.width() == 2 * width as u32 && ink > 2_000, "{ink}");
     }
 
     #[test]

@@ -14,8 +14,7 @@ use arrow_array::builder::{Float64Builder, ListBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::WriterPropertiesBuilder;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fs::File;
@@ -179,13 +178,7 @@ fn batch(
 
 /// How this program compresses Parquet.
 pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
-    let metadata = context
-        .metadata()
-        .into_iter()
-        .map(|(key, value)| parquet::file::metadata::KeyValue::new(key, value));
-    WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_key_value_metadata(Some(metadata.collect()))
+    super::batch::properties(context.metadata())
 }
 
 struct Parquet {

@@ -4,8 +4,7 @@
 //! 95 %), `theory` (null where no theorem gives it): one row a point.
 
 use super::file::Output;
-use super::plot::{Axis, Figure, Lines, Panel, Series};
-use super::tidy;
+use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
@@ -44,7 +43,7 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    tidy::write(path, &context.command, &context.settings, batch(points))
+    super::batch::write(path, &context.command, &context.settings, batch(points))
 }
 
 fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
@@ -175,6 +174,7 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
             points: vec![(threshold, 0.0), (threshold, 1.0)],
             band: Vec::new(),
             thin: true,
+            markers: false,
         });
     }
     Lines {
@@ -182,9 +182,11 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
         x: Axis {
             label: "reference points N".into(),
             logarithmic: true,
+            range: None,
         },
         y: rate_axis(),
         series,
+        size: PANEL,
     }
 }
 
@@ -196,9 +198,11 @@ fn by_dimension(law: &str, points: &[&Point]) -> Lines {
         x: Axis {
             label: "dimension d".into(),
             logarithmic: false,
+            range: None,
         },
         y: rate_axis(),
         series: curves(&format!("N = {n}"), 0, points, |point| point.d),
+        size: PANEL,
     }
 }
 
@@ -206,6 +210,7 @@ fn rate_axis() -> Axis {
     Axis {
         label: "share inside".into(),
         logarithmic: false,
+        range: None,
     }
 }
 
@@ -219,6 +224,7 @@ fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) 
         points: sorted.iter().map(|p| (x(p) as f64, p.rate)).collect(),
         band: sorted.iter().map(|p| p.interval95.into()).collect(),
         thin: false,
+        markers: true,
     };
     let known = sorted.iter().filter_map(|p| Some((x(p) as f64, p.theory?)));
     let theory = Series {
@@ -227,6 +233,7 @@ fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) 
         points: known.collect(),
         band: Vec::new(),
         thin: true,
+        markers: false,
     };
     if theory.points.len() > 1 {
         vec![theory, measured]

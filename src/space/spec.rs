@@ -143,21 +143,20 @@ impl Spec {
         }
         Ok(all)
     }
+}
 
-    /// A name for files: letters, digits, dots and dashes, at most 60.
-    pub fn slug(&self) -> String {
-        let mut slug = String::new();
-        for letter in self.text.chars() {
-            let plain = letter.is_ascii_alphanumeric() || letter == '.';
-            if plain {
-                slug.push(letter);
-            } else if !slug.ends_with('-') && !slug.is_empty() {
-                slug.push('-');
-            }
+/// A name for the files of a space: letters, digits, dots and dashes, at most 60.
+pub fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for letter in text.chars() {
+        if letter.is_ascii_alphanumeric() || letter == '.' {
+            slug.push(letter);
+        } else if !slug.ends_with('-') && !slug.is_empty() {
+            slug.push('-');
         }
-        slug.truncate(60);
-        slug.trim_matches(['-', '.']).to_string()
     }
+    slug.truncate(60);
+    slug.trim_matches(['-', '.']).to_string()
 }
 
 fn wrong(text: &str, why: &str) -> Error {
@@ -431,7 +430,6 @@ mod tests {
 
     #[test]
     fn slugs_are_file_names() {
-        let slug = |text: &str| Spec::parse(text).unwrap()[0].slug();
         assert_eq!(slug("smooth:2|pca:16"), "smooth-2-pca-16");
         assert_eq!(slug("file:../a.npy,b/c.npy"), "file-..-a.npy-b-c.npy");
         assert_eq!(slug("onnx:sample@features"), "onnx-sample-features");

@@ -21,6 +21,14 @@ impl Scale {
         let (mut low, mut high) = shown.fold((f64::INFINITY, f64::NEG_INFINITY), |all, value| {
             (all.0.min(value), all.1.max(value))
         });
+        if let Some((least, most)) = axis.range {
+            // Values beyond it are still shown.
+            let (low, high) = (low.min(least), high.max(most));
+            return match axis.logarithmic {
+                true => Scale::logarithmic(low, high),
+                false => Scale::linear(low, high),
+            };
+        }
         if low > high {
             (low, high) = (1.0, 10.0);
         }
@@ -181,6 +189,7 @@ mod tests {
         let axis = Axis {
             label: String::new(),
             logarithmic,
+            range: None,
         };
         Scale::of(&axis, values.iter().copied(), false)
     }
@@ -214,6 +223,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_range_is_kept_unless_a_value_is_beyond() {
+        let axis = Axis {
+            label: String::new(),
+            logarithmic: false,
+            range: Some((0.0, 100.0)),
+        };
+        let scale = Scale::of(&axis, [12.0, 40.0].into_iter(), false);
+        assert_eq!((scale.place(0.0), scale.place(100.0)), (0.0, 1.0));
+        assert_eq!(scale.ticks, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(
+            Scale::of(&axis, [120.0].into_iter(), false).place(120.0),
+            1.0
+        );
+        assert_eq!(Scale::of(&axis, [].into_iter(), false).place(50.0), 0.5);
     }
 
     #[test]

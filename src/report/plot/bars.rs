@@ -1,7 +1,7 @@
 //! A panel of bars: label below, value above, a whisker for the spread.
 
 use super::axis::{Scale, written};
-use super::canvas::{Area, Canvas, Drawn, FAINT, Size};
+use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
 use super::style::Style;
 use super::{Axis, Bar, Bars};
 use plotters::prelude::DrawingBackend;
@@ -15,6 +15,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) 
     let axis = Axis {
         label: bars.axis.clone(),
         logarithmic: false,
+        range: None,
     };
     let values = bars.bars.iter().flat_map(|bar| {
         let (low, high) = bar.spread.unwrap_or((bar.value, bar.value));
@@ -22,13 +23,13 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) 
     });
     let scale = Scale::of(&axis, values, true);
     let texts: Vec<String> = scale.ticks.iter().map(|tick| written(*tick)).collect();
-    let widest = texts.iter().map(|text| canvas.width(text, Size::Normal));
+    let widest = texts.iter().map(|text| canvas::width(text, Size::Normal));
     let left = area.left + 22.0 + widest.fold(0.0, f64::max) + 8.0;
     let slot = (area.right - left) / bars.bars.len().max(1) as f64;
     let labels: Vec<Vec<String>> = bars
         .bars
         .iter()
-        .map(|bar| wrapped(canvas, &bar.label, slot - 4.0))
+        .map(|bar| canvas::wrapped(&bar.label, Size::Normal, slot - 4.0))
         .collect();
     let lines = labels.iter().map(Vec::len).max().unwrap_or(1);
     let plot = Area {
@@ -106,20 +107,4 @@ fn short(value: f64) -> String {
     let decimals = 2 - value.abs().log10().floor() as i32;
     let unit = 10f64.powi(-decimals);
     written((value / unit).round() * unit)
-}
-
-/// A label in lines of at most some points, broken at spaces.
-fn wrapped<B: DrawingBackend>(canvas: &Canvas<'_, B>, label: &str, width: f64) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in label.split_whitespace() {
-        let joined = lines.last().map(|line| format!("{line} {word}"));
-        match joined.filter(|joined| canvas.width(joined, Size::Normal) <= width) {
-            Some(joined) => {
-                lines.pop();
-                lines.push(joined);
-            }
-            None => lines.push(canvas.fitted(word, Size::Normal, width)),
-        }
-    }
-    lines
 }

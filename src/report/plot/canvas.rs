@@ -10,10 +10,13 @@ use plotters::style::{
 };
 
 /// Pixels of a point: fine enough for print.
-const SCALE: f64 = 2.0;
+pub const SCALE: f64 = 2.0;
 
 /// Grey for lines that help the eye.
 pub const FAINT: RGBColor = RGBColor(215, 215, 215);
+
+/// A lighter one behind every other row.
+pub const SHADE: RGBColor = RGBColor(244, 244, 244);
 
 /// A place, in points from the upper left corner.
 pub type Place = (f64, f64);
@@ -43,6 +46,7 @@ impl Area {
 /// Sizes of letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
+    Tiny,
     Small,
     Normal,
     Title,
@@ -52,6 +56,7 @@ impl Size {
     /// In points.
     pub fn points(self) -> f64 {
         match self {
+            Size::Tiny => 9.5,
             Size::Small => 11.0,
             Size::Normal => 12.5,
             Size::Title => 15.0,
@@ -80,6 +85,47 @@ fn text_style(size: Size, across: HPos, down: VPos) -> TextStyle<'static> {
         .pos(Pos::new(across, down))
 }
 
+/// Points that a text takes from left to right, once the font is registered.
+pub fn width(text: &str, size: Size) -> f64 {
+    let style = text_style(size, HPos::Left, VPos::Center);
+    let guess = 0.6 * size.points() * text.chars().count() as f64;
+    style
+        .font
+        .box_size(text)
+        .map_or(guess, |(width, _)| f64::from(width) / SCALE)
+}
+
+/// The text, cut with dots where it is too long.
+pub fn fitted(text: &str, size: Size, most: f64) -> String {
+    if width(text, size) <= most {
+        return text.into();
+    }
+    let mut letters: Vec<char> = text.chars().collect();
+    while letters.pop().is_some() {
+        let cut = format!("{}…", letters.iter().collect::<String>().trim_end());
+        if width(&cut, size) <= most {
+            return cut;
+        }
+    }
+    String::new()
+}
+
+/// Text in lines of at most some points, broken at spaces; a longer word is cut.
+pub fn wrapped(text: &str, size: Size, most: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let joined = lines.last().map(|line| format!("{line} {word}"));
+        match joined.filter(|joined| width(joined, size) <= most) {
+            Some(joined) => {
+                lines.pop();
+                lines.push(joined);
+            }
+            None => lines.push(fitted(word, size, most)),
+        }
+    }
+    lines
+}
+
 /// A white sheet.
 pub struct Canvas<'a, B: DrawingBackend> {
     area: &'a DrawingArea<B, Shift>,
@@ -91,30 +137,6 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         Ok(Canvas { area })
     }
 
-    /// Points that a text takes from left to right.
-    pub fn width(&self, text: &str, size: Size) -> f64 {
-        let style = text_style(size, HPos::Left, VPos::Center);
-        let guess = 0.6 * size.points() * text.chars().count() as f64;
-        self.area
-            .estimate_text_size(text, &style)
-            .map_or(guess, |(width, _)| f64::from(width) / SCALE)
-    }
-
-    /// The text, cut with dots where it is too long.
-    pub fn fitted(&self, text: &str, size: Size, width: f64) -> String {
-        if self.width(text, size) <= width {
-            return text.into();
-        }
-        let mut letters: Vec<char> = text.chars().collect();
-        while letters.pop().is_some() {
-            let cut = format!("{}…", letters.iter().collect::<String>().trim_end());
-            if self.width(&cut, size) <= width {
-                return cut;
-            }
-        }
-        String::new()
-    }
-
     /// Text whose middle (both ways) is at a place.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.text(
@@ -124,22 +146,14 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         )
     }
 
-    /// Small text from a place to the right.
-    pub fn note(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(
-            text,
-            (x, y),
-            text_style(Size::Small, HPos::Left, VPos::Center),
-        )
+    /// Text from a place to the right.
+    pub fn left(&self, text: &str, size: Size, x: f64, y: f64) -> Drawn {
+        self.text(text, (x, y), text_style(size, HPos::Left, VPos::Center))
     }
 
-    /// Text from a place to the right.
+    /// The same in the usual size.
     pub fn label(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(
-            text,
-            (x, y),
-            text_style(Size::Normal, HPos::Left, VPos::Center),
-        )
+        self.left(text, Size::Normal, x, y)
     }
 
     /// Text that ends at a place.
@@ -214,6 +228,17 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             self.line(&[from, to], style.colour, 1.0)?;
         }
         self.line(&[&corners[..], &corners[..1]].concat(), style.colour, 1.0)
+    }
+
+    /// A white dot with a dark edge, which shows on a thick line.
+    pub fn pip(&self, at: Place) -> Drawn {
+        for (radius, colour) in [(3.4, BLACK), (2.2, WHITE)] {
+            let shape = ShapeStyle::from(colour).filled();
+            self.area
+                .draw(&Circle::new(pixel(at), (radius * SCALE) as i32, shape))
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     /// A marker at a place.

@@ -1,15 +1,12 @@
 //! A panel of curves: a legend above, bands behind, and both axes labelled.
 
 use super::axis::{Scale, written};
-use super::canvas::{Area, Canvas, Drawn, FAINT, Place, Size};
+use super::canvas::{self, Area, Canvas, Drawn, FAINT, Place, Size};
+use super::legend::{Legend, Sample};
 use super::style::Style;
 use super::{Lines, Series};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
-
-/// Points of a row of the legend, and of the line in it.
-const ROW: f64 = 18.0;
-const SAMPLE: f64 = 34.0;
 
 /// The scales of a panel and where they lie.
 struct Frame {
@@ -37,14 +34,19 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let widest = y
         .ticks
         .iter()
-        .map(|tick| canvas.width(&written(*tick), Size::Normal))
+        .map(|tick| canvas::width(&written(*tick), Size::Normal))
         .fold(0.0, f64::max);
     let left = area.left + 22.0 + widest + 8.0;
-    let rows = legend_rows(canvas, &lines.series, area.right - left);
+    let named = lines.series.iter().filter(|series| !series.thin);
+    let named = named.map(|series| {
+        let sample = Sample::Curve(Style::of(series.style), series.markers);
+        (series.label.as_str(), sample)
+    });
+    let legend = Legend::new(named, area.right - left);
     let frame = Frame {
         plot: Area {
             left,
-            top: area.top + 30.0 + ROW * rows.len() as f64,
+            top: area.top + 30.0 + legend.height(),
             right: area.right - 8.0,
             bottom: area.bottom - 44.0,
         },
@@ -52,8 +54,10 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
         y,
     };
     let middle = frame.plot.middle();
-    canvas.centred(&lines.title, Size::Normal, middle, area.top + 12.0)?;
-    legend(canvas, &rows, left, area.top + 32.0)?;
+    let room = 2.0 * (middle - area.left).min(area.right - middle);
+    let title = canvas::fitted(&lines.title, Size::Normal, room);
+    canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
+    legend.draw(canvas, left, area.top + 32.0)?;
     axes(canvas, area, &frame, lines)?;
     for series in &lines.series {
         band(canvas, &frame, lines, series)?;
@@ -77,35 +81,41 @@ fn axes<B: DrawingBackend>(
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
         canvas.before(&written(*tick), plot.left - 6.0, y)?;
     }
-    // A label that would touch the one before is left out; its tick stays.
-    let mut free = f64::NEG_INFINITY;
-    for tick in &frame.x.ticks {
-        let x = plot.left + frame.x.place(*tick) * plot.width();
-        canvas.line(&[(x, plot.top), (x, plot.bottom + 4.0)], FAINT, 0.5)?;
-        let text = written(*tick);
-        let half = 0.5 * canvas.width(&text, Size::Normal);
-        if x - half > free && x + half <= area.right + 10.0 {
-            canvas.centred(&text, Size::Normal, x, plot.bottom + 13.0)?;
-            free = x + half + 6.0;
-        }
-    }
+    across(canvas, area.right + 10.0, plot, &frame.x, &lines.x.label)?;
     let corner = [
         (plot.left, plot.top),
         (plot.left, plot.bottom),
         (plot.right, plot.bottom),
     ];
     canvas.line(&corner, BLACK, 1.0)?;
-    canvas.centred(
-        &lines.x.label,
-        Size::Normal,
-        plot.middle(),
-        plot.bottom + 33.0,
-    )?;
     canvas.upright(
         &lines.y.label,
         area.left + 10.0,
         0.5 * (plot.top + plot.bottom),
     )
+}
+
+/// The horizontal axis: grid, ticks, numbers up to `right`, and the label below.
+pub(super) fn across<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    right: f64,
+    plot: Area,
+    scale: &Scale,
+    label: &str,
+) -> Drawn {
+    // A label that would touch the one before is left out; its tick stays.
+    let mut free = f64::NEG_INFINITY;
+    for tick in &scale.ticks {
+        let x = plot.left + scale.place(*tick) * plot.width();
+        canvas.line(&[(x, plot.top), (x, plot.bottom + 4.0)], FAINT, 0.5)?;
+        let text = written(*tick);
+        let half = 0.5 * canvas::width(&text, Size::Normal);
+        if x - half > free && x + half <= right {
+            canvas.centred(&text, Size::Normal, x, plot.bottom + 13.0)?;
+            free = x + half + 6.0;
+        }
+    }
+    canvas.centred(label, Size::Normal, plot.middle(), plot.bottom + 33.0)
 }
 
 /// The band of a series, if it has one.
@@ -150,51 +160,10 @@ fn curve<B: DrawingBackend>(
     if places.len() > 1 {
         canvas.dashed(&places, style.colour, 1.5, style.dash)?;
     }
+    if !series.markers && places.len() > 1 {
+        return Ok(());
+    }
     places
         .iter()
         .try_for_each(|place| canvas.marker(*place, style))
-}
-
-/// A legend's entry: where it starts in its row, its text and its style.
-type Entry = (f64, String, Style);
-
-/// The legend, broken into rows that fit.
-fn legend_rows<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    series: &[Series],
-    width: f64,
-) -> Vec<Vec<Entry>> {
-    let mut rows: Vec<Vec<Entry>> = Vec::new();
-    let mut used = f64::INFINITY;
-    for one in series.iter().filter(|series| !series.thin) {
-        let text = canvas.fitted(&one.label, Size::Normal, width - SAMPLE - 6.0);
-        let own = SAMPLE + 6.0 + canvas.width(&text, Size::Normal) + 14.0;
-        if used + own > width + 14.0 {
-            rows.push(Vec::new());
-            used = 0.0;
-        }
-        if let Some(row) = rows.last_mut() {
-            row.push((used, text, Style::of(one.style)));
-        }
-        used += own;
-    }
-    rows
-}
-
-fn legend<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    rows: &[Vec<Entry>],
-    left: f64,
-    top: f64,
-) -> Drawn {
-    for (number, row) in rows.iter().enumerate() {
-        let y = top + ROW * number as f64;
-        for (start, text, style) in row {
-            let x = left + start;
-            canvas.dashed(&[(x, y), (x + SAMPLE, y)], style.colour, 1.5, style.dash)?;
-            canvas.marker((x + 0.5 * SAMPLE, y), *style)?;
-            canvas.label(text, x + SAMPLE + 6.0, y)?;
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,46 @@
+//! One Arrow batch as a Parquet file: small tables that are known whole, such as the points of a sweep.
+
+use super::file::Output;
+use crate::error::Result;
+use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use serde_json::Value;
+use std::path::Path;
+
+/// How this program compresses Parquet, and what it says of a file besides its columns.
+pub(super) fn properties(
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> WriterPropertiesBuilder {
+    let metadata = metadata
+        .into_iter()
+        .map(|(key, value)| KeyValue::new(key, value));
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_key_value_metadata(Some(metadata.collect()))
+}
+
+/// Write a batch, with the command line and the settings that it came from.
+pub(super) fn write(
+    path: &Path,
+    command: &str,
+    settings: &Value,
+    batch: Result<RecordBatch, ArrowError>,
+) -> Result<()> {
+    let output = Output::create(path)?;
+    let batch = batch.map_err(|error| output.failed(error))?;
+    let metadata = [
+        ("hullscope.version", env!("CARGO_PKG_VERSION").to_string()),
+        ("hullscope.command", command.to_string()),
+        ("hullscope.settings", settings.to_string()),
+    ];
+    let properties = properties(metadata.map(|(key, value)| (key.to_string(), value))).build();
+    let mut writer = ArrowWriter::try_new(output.writer()?, batch.schema(), Some(properties))
+        .map_err(|error| output.failed(error))?;
+    writer.write(&batch).map_err(|error| output.failed(error))?;
+    let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+    output.close(inner)
+}

@@ -1,0 +1,169 @@
+//! A comparison as rows of dots: a row a space, by notion and by distance.
+
+use super::words;
+use crate::report::plot::{Axis, Dot, DotSeries, Dots, Figure, Panel, Row};
+use crate::study::compare::{Rate, Report, SpaceReport};
+
+/// Shares of queries outside, by space and notion, with the Gaussian null beside the hull.
+pub fn rates_figure(report: &Report) -> Figure {
+    let asked = |notion: &&str| report.spaces.iter().any(|s| s.rate(notion).is_some());
+    let notions: Vec<&str> = ["hull", "range", "knn_ball"]
+        .into_iter()
+        .filter(asked)
+        .collect();
+    let rows = report.spaces.iter().map(|space| Row {
+        dots: notions
+            .iter()
+            .map(|notion| space.rate(notion).map(dot))
+            .collect(),
+        reference: space.null_rate.map(|null| 100.0 * null),
+        ..row(space)
+    });
+    let series = notions.iter().enumerate().map(|(style, notion)| DotSeries {
+        label: format!("outside the {}", words::notion(notion)),
+        style,
+    });
+    let rows: Vec<Row> = rows.collect();
+    let null = rows.iter().any(|row| row.reference.is_some());
+    Figure {
+        title: "Share of queries outside, by space".into(),
+        note: format!("{}; whiskers: Wilson's 95 %; {}", sizes(report), RANK),
+        panels: vec![Panel::Dots(Dots {
+            title: String::new(),
+            x: Axis {
+                label: "queries outside, %".into(),
+                logarithmic: false,
+                range: Some((0.0, 100.0)),
+            },
+            series: series.collect(),
+            rows,
+            quantiles: false,
+            reference: null.then(|| "hull of Gaussian rows, same N and d*".into()),
+            notes: "d*".into(),
+        })],
+    }
+}
+
+/// Certified distances of the queries to the hull, by space.
+pub fn distances_figure(report: &Report) -> Figure {
+    let rows = report.spaces.iter().filter_map(|space| {
+        let ratio = space.distance_ratio?;
+        let dot = Dot {
+            value: ratio.median,
+            spread: Some((ratio.q05, ratio.q95)),
+            core: Some((ratio.q25, ratio.q75)),
+        };
+        Some(Row {
+            dots: vec![Some(dot)],
+            ..row(space)
+        })
+    });
+    let rows: Vec<Row> = rows.collect();
+    let most = rows.iter().flat_map(|row| row.dots.iter().flatten());
+    let most = most
+        .filter_map(|dot| dot.spread)
+        .fold(0.1, |most: f64, ends| most.max(ends.1));
+    Figure {
+        title: "Distance of queries to the convex hull, by space".into(),
+        note: format!(
+            "{}; certified lower bounds, 0 inside; {}",
+            sizes(report),
+            RANK
+        ),
+        panels: vec![Panel::Dots(Dots {
+            title: String::new(),
+            x: Axis {
+                label: "distance / median nearest distance in the reference".into(),
+                logarithmic: false,
+                range: Some((0.0, 1.03 * most)),
+            },
+            series: vec![DotSeries {
+                label: "median; thick 25 to 75 %, thin 5 to 95 % of queries".into(),
+                style: 1,
+            }],
+            rows,
+            quantiles: true,
+            reference: None,
+            notes: "d*".into(),
+        })],
+    }
+}
+
+const RANK: &str = "d*: affine rank of the reference";
+
+/// A row without dots.
+fn row(space: &SpaceReport) -> Row {
+    Row {
+        label: space.space.clone(),
+        note: space.rank.map_or("?".into(), |rank| rank.to_string()),
+        dots: Vec::new(),
+        reference: None,
+    }
+}
+
+fn dot(rate: &Rate) -> Dot {
+    let [low, high] = rate.interval95;
+    Dot {
+        value: 100.0 * rate.rate,
+        spread: Some((100.0 * low, 100.0 * high)),
+        core: None,
+    }
+}
+
+/// How much was asked about.
+fn sizes(report: &Report) -> String {
+    let Some(first) = report.spaces.first() else {
+        return "no spaces".into();
+    };
+    format!(
+        "N = {} reference rows, {} queries",
+        words::grouped(first.n_reference),
+        words::grouped(first.n_queries)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::compare::tests::report;
+    use crate::report::plot::{Format, render};
+
+    fn dots(figure: &Figure) -> &Dots {
+        match &figure.panels[..] {
+            [Panel::Dots(dots)] => dots,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn rates_are_shown_in_percent_beside_the_null() {
+        let report = report(false);
+        let figure = rates_figure(&report);
+        let dots = dots(&figure);
+        assert_eq!(dots.series.len(), 3);
+        let row = &dots.rows[0];
+        assert_eq!(
+            (row.label.as_str(), row.note.as_str()),
+            ("dims:16,seed=<b>&\"", "16")
+        );
+        let values: Vec<f64> = row.dots.iter().map(|dot| dot.unwrap().value).collect();
+        assert_eq!(values, [30.0, 15.0, 6.0]);
+        assert_eq!(row.reference, Some(62.5));
+        let (low, high) = row.dots[0].unwrap().spread.unwrap();
+        assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
+        let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
+        assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;"), "{svg}");
+    }
+
+    #[test]
+    fn distances_without_a_unit_are_left_out() {
+        let mut report = report(false);
+        report.spaces[0].distance_ratio = None;
+        let figure = distances_figure(&report);
+        let rows = &dots(&figure).rows;
+        assert_eq!(rows.len(), 1);
+        let dot = rows[0].dots[0].unwrap();
+        assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
+        render(&figure, Format::Png).unwrap();
+    }
+}

@@ -1,0 +1,235 @@
+//! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
+//!
+//! `rates.parquet`: `space` (as typed), `notion` (`hull`, `range`, `knn_ball`), `d`, `rank` (the affine rank of the
+//! reference; null where it is not known), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`,
+//! `interval_high` (Wilson's 95 %), `null_rate` and `d_eff` (of the hull alone; null where there is none), `undecided`.
+//!
+//! `by_label.parquet`: `space`, `label`, `notion` (also `own_class_hull`: the hull of the reference rows of the query's
+//! own class), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high`, `undecided`.
+
+use crate::error::Result;
+use crate::report::batch;
+use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_schema::ArrowError;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Write the rates of all spaces.
+pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
+    batch::write(path, command, settings, rates(report))
+}
+
+/// Write the rates of all spaces by class.
+pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
+    batch::write(path, command, settings, labels(report))
+}
+
+/// A column, whether it has nulls, and its name.
+type Column = (&'static str, ArrayRef, bool);
+
+fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
+    let mut rows: Vec<(&SpaceReport, &Rate)> = Vec::new();
+    for space in &report.spaces {
+        rows.extend(space.rates.iter().map(|rate| (space, rate)));
+    }
+    let text = |pick: fn(&(&SpaceReport, &Rate)) -> String| texts(rows.iter().map(pick));
+    let whole = |pick: fn(&SpaceReport) -> u64| wholes(rows.iter().map(|(space, _)| pick(space)));
+    let rank: UInt64Array = rows.iter().map(|(space, _)| space.rank).collect();
+    let of_hull = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
+        let value =
+            |(space, rate): &(&SpaceReport, &Rate)| pick(space).filter(|_| rate.notion == "hull");
+        Arc::new(rows.iter().map(value).collect::<Float64Array>())
+    };
+    let mut columns: Vec<Column> = vec![
+        ("space", text(|(space, _)| space.space.clone()), false),
+        ("notion", text(|(_, rate)| rate.notion.clone()), false),
+        ("d", whole(|space| space.d), false),
+        ("rank", Arc::new(rank), true),
+        ("n_reference", whole(|space| space.n_reference), false),
+    ];
+    let [counts @ .., undecided] = measured(rows.iter().map(|(_, rate)| *rate));
+    columns.extend(counts);
+    columns.extend([
+        ("null_rate", of_hull(|space| space.null_rate), true),
+        ("d_eff", of_hull(|space| space.d_eff), true),
+        undecided,
+    ]);
+    RecordBatch::try_from_iter_with_nullable(columns)
+}
+
+fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
+    let mut rows: Vec<(&SpaceReport, &LabelReport, &str, &Rate)> = Vec::new();
+    for space in &report.spaces {
+        for label in &space.labels {
+            let rates = label.rates.iter();
+            rows.extend(rates.map(|rate| (space, label, rate.notion.as_str(), rate)));
+            let own = label.own_class.iter();
+            rows.extend(own.map(|rate| (space, label, "own_class_hull", rate)));
+        }
+    }
+    let mut columns: Vec<Column> = vec![
+        ("space", texts(rows.iter().map(|row| &row.0.space)), false),
+        ("label", texts(rows.iter().map(|row| &row.1.label)), false),
+        ("notion", texts(rows.iter().map(|row| row.2)), false),
+        (
+            "n_reference",
+            wholes(rows.iter().map(|row| row.1.n_reference)),
+            false,
+        ),
+    ];
+    columns.extend(measured(rows.iter().map(|row| row.3)));
+    RecordBatch::try_from_iter_with_nullable(columns)
+}
+
+/// The columns of a rate; the undecided last.
+fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
+    let whole = |pick: fn(&Rate) -> u64| wholes(rates.clone().map(pick));
+    let float = |pick: fn(&Rate) -> f64| -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values(rates.clone().map(pick)))
+    };
+    [
+        ("n_queries", whole(|rate| rate.queries), false),
+        ("outside", whole(|rate| rate.outside), false),
+        ("rate", float(|rate| rate.rate), false),
+        ("interval_low", float(|rate| rate.interval95[0]), false),
+        ("interval_high", float(|rate| rate.interval95[1]), false),
+        ("undecided", whole(|rate| rate.undecided), false),
+    ]
+}
+
+fn texts(values: impl Iterator<Item = impl AsRef<str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn wholes(values: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::compare::tests::report;
+    use arrow_array::{Array, cast::AsArray, types::Float64Type, types::UInt64Type};
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    type Write = fn(&Path, &str, &Value, &Report) -> Result<()>;
+
+    fn read_back(write: Write, report: &Report) -> RecordBatch {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rates.parquet");
+        write(&path, "hullscope compare", &Value::Null, report).unwrap();
+        let file = std::fs::File::open(&path).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let metadata = reader.metadata().file_metadata().key_value_metadata();
+        assert!(metadata.unwrap().iter().any(|pair| {
+            pair.key == "hullscope.command" && pair.value.as_deref() == Some("hullscope compare")
+        }));
+        reader.build().unwrap().next().unwrap().unwrap()
+    }
+
+    fn names(batch: &RecordBatch) -> Vec<String> {
+        let schema = batch.schema();
+        schema.fields().iter().map(|f| f.name().clone()).collect()
+    }
+
+    fn text(batch: &RecordBatch, name: &str) -> Vec<String> {
+        let column = batch.column_by_name(name).unwrap().as_string::<i32>();
+        column.iter().map(|v| v.unwrap().to_string()).collect()
+    }
+
+    fn whole(batch: &RecordBatch, name: &str) -> Vec<Option<u64>> {
+        let column = batch.column_by_name(name).unwrap();
+        column.as_primitive::<UInt64Type>().iter().collect()
+    }
+
+    fn float(batch: &RecordBatch, name: &str) -> Vec<Option<f64>> {
+        let column = batch.column_by_name(name).unwrap();
+        column.as_primitive::<Float64Type>().iter().collect()
+    }
+
+    #[test]
+    fn rates_read_back_column_by_column() {
+        let mut report = report(false);
+        report.spaces[1].rank = None;
+        report.spaces[1].rates[0].undecided = 3;
+        let batch = read_back(write_rates, &report);
+        let columns = "space notion d rank n_reference n_queries outside rate interval_low interval_high \
+                       null_rate d_eff undecided";
+        assert_eq!(
+            names(&batch),
+            columns.split_whitespace().collect::<Vec<_>>()
+        );
+        let (first, second) = ("dims:16,seed=<b>&\"", "pixels");
+        assert_eq!(
+            text(&batch, "space"),
+            [first, first, first, second, second, second]
+        );
+        let notions = ["hull", "range", "knn_ball"];
+        assert_eq!(text(&batch, "notion"), [notions, notions].concat());
+        assert_eq!(whole(&batch, "d"), [Some(784); 6]);
+        let rank = [Some(16), Some(16), Some(16), None, None, None];
+        assert_eq!(whole(&batch, "rank"), rank);
+        assert_eq!(whole(&batch, "n_reference"), [Some(6000); 6]);
+        assert_eq!(whole(&batch, "n_queries"), [Some(1000); 6]);
+        let outside = [300, 150, 60, 1000, 500, 60].map(Some);
+        assert_eq!(whole(&batch, "outside"), outside);
+        assert_eq!(
+            float(&batch, "rate"),
+            [0.3, 0.15, 0.06, 1.0, 0.5, 0.06].map(Some)
+        );
+        let rates = || report.spaces.iter().flat_map(|space| &space.rates);
+        let ends = |end: usize| {
+            rates()
+                .map(|rate| Some(rate.interval95[end]))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(float(&batch, "interval_low"), ends(0));
+        assert_eq!(float(&batch, "interval_high"), ends(1));
+        let null = [Some(0.625), None, None, Some(0.625), None, None];
+        assert_eq!(float(&batch, "null_rate"), null);
+        assert_eq!(
+            float(&batch, "d_eff"),
+            [Some(17.25), None, None, None, None, None]
+        );
+        assert_eq!(whole(&batch, "undecided"), [0, 0, 0, 3, 0, 0].map(Some));
+    }
+
+    #[test]
+    fn classes_read_back_column_by_column() {
+        let batch = read_back(write_labels, &report(true));
+        let columns = "space label notion n_reference n_queries outside rate interval_low interval_high undecided";
+        assert_eq!(
+            names(&batch),
+            columns.split_whitespace().collect::<Vec<_>>()
+        );
+        // The class without rows of its own has no rate of its own.
+        let notions = [
+            "hull",
+            "range",
+            "knn_ball",
+            "own_class_hull",
+            "hull",
+            "range",
+            "knn_ball",
+        ];
+        assert_eq!(text(&batch, "notion"), [notions, notions].concat());
+        assert_eq!(
+            text(&batch, "label")[..7],
+            ["Bag", "Bag", "Bag", "Bag", "Coat", "Coat", "Coat"]
+        );
+        assert_eq!(text(&batch, "space")[7..], ["pixels"; 7]);
+        assert_eq!(
+            float(&batch, "rate")[..5],
+            [0.4, 0.2, 0.06, 0.75, 0.4].map(Some)
+        );
+        assert_eq!(whole(&batch, "outside")[..5], [40, 20, 6, 75, 40].map(Some));
+        assert_eq!(whole(&batch, "n_reference"), [Some(600); 14]);
+        assert_eq!(whole(&batch, "n_queries"), [Some(100); 14]);
+        assert_eq!(
+            batch.column_by_name("interval_low").unwrap().null_count(),
+            0
+        );
+    }
+}

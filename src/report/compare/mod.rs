@@ -1,0 +1,152 @@
+//! A comparison of spaces as Parquet, as JSON, as a table for a terminal, as figures and as a page.
+//!
+//! All of them show the same [`Report`]: rates of queries *outside*, in percent where people read them. Beside a
+//! measured rate stands that of Gaussian rows of the same number and rank, and the dimension at which the two are equal:
+//! without them a comparison of rates misleads.
+
+mod figures;
+mod files;
+mod page;
+mod reading;
+mod table;
+mod words;
+
+pub use figures::{distances_figure, rates_figure};
+pub use files::{write_labels, write_rates};
+pub use page::{Made, page, write_page};
+pub use table::table;
+
+use crate::study::compare::Report;
+use serde_json::{Value, json};
+
+/// Everything but the verdict of each query and the queries to show. Field names are part of the interface.
+pub fn json(command: &str, settings: &Value, report: &Report) -> Value {
+    let mut spaces = json!(report.spaces);
+    for space in spaces.as_array_mut().into_iter().flatten() {
+        if let Some(space) = space.as_object_mut() {
+            space.remove("verdicts");
+            space.remove("picks");
+        }
+    }
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "command": command,
+        "settings": settings,
+        "spaces": spaces,
+        "pairs": report.pairs,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::compare::{LabelReport, Pair, Pick, Picks, Rate, SpaceReport};
+    use crate::study::rate::{quantiles, wilson95};
+
+    pub(super) fn rate(notion: &str, queries: u64, outside: u64) -> Rate {
+        Rate {
+            notion: notion.into(),
+            queries,
+            outside,
+            undecided: 0,
+            rate: outside as f64 / queries as f64,
+            interval95: wilson95(outside, queries),
+        }
+    }
+
+    fn pick(query: u64, verdict: &str) -> Pick {
+        let inside = verdict == "inside";
+        Pick {
+            query,
+            verdict: verdict.into(),
+            distance_ratio: if inside { 0.0 } else { 1.5 },
+            nearest: query + 1,
+            nearest_ratio: 0.5,
+            support: if inside {
+                vec![(0, 0.75), (1, 0.25)]
+            } else {
+                Vec::new()
+            },
+            support_size: if inside { 2 } else { 0 },
+        }
+    }
+
+    pub(super) fn space(name: &str, rank: u64, outside: u64) -> SpaceReport {
+        SpaceReport {
+            space: name.into(),
+            d: 784,
+            rank: Some(rank),
+            n_reference: 6000,
+            n_queries: 1000,
+            rates: vec![
+                rate("hull", 1000, outside),
+                rate("range", 1000, outside / 2),
+                rate("knn_ball", 1000, 60),
+            ],
+            null_rate: Some(0.625),
+            d_eff: Some(17.25).filter(|_| outside < 1000),
+            d_eff_interval: [Some(16.5), Some(18.5).filter(|_| outside < 1000)],
+            distance_ratio: quantiles(&mut [0.0, 0.25, 0.5, 0.75, 1.0]),
+            median_nearest: Some(2.0),
+            scans_per_query: 1.234,
+            seconds: 3.5,
+            verdicts: "io".into(),
+            labels: Vec::new(),
+            picks: Picks {
+                interpolated: vec![pick(3, "inside")],
+                extrapolated: vec![pick(4, "outside")],
+            },
+            warnings: vec!["rows repeat".into()],
+        }
+    }
+
+    /// Two spaces, one with a name that is no HTML, the other with nothing inside.
+    pub(super) fn report(labels: bool) -> Report {
+        let mut spaces = vec![
+            space("dims:16,seed=<b>&\"", 16, 300),
+            space("pixels", 700, 1000),
+        ];
+        if labels {
+            for space in &mut spaces {
+                space.labels = ["Bag", "Coat"]
+                    .map(|label| LabelReport {
+                        label: label.into(),
+                        n_reference: 600,
+                        n_queries: 100,
+                        rates: vec![
+                            rate("hull", 100, 40),
+                            rate("range", 100, 20),
+                            rate("knn_ball", 100, 6),
+                        ],
+                        own_class: Some(rate("hull", 100, 75)).filter(|_| label == "Bag"),
+                    })
+                    .to_vec();
+            }
+        }
+        let pairs = vec![Pair {
+            a: spaces[0].space.clone(),
+            b: spaces[1].space.clone(),
+            both_inside: 0,
+            only_a_inside: 700,
+            only_b_inside: 0,
+            neither_inside: 298,
+            undecided: 2,
+            p_value: 3.8e-211,
+        }];
+        Report { spaces, pairs }
+    }
+
+    #[test]
+    fn json_has_numbers_and_not_every_verdict() {
+        let found = json("hullscope compare", &json!({"seed": 7}), &report(true));
+        assert_eq!(found["settings"]["seed"], 7);
+        let space = &found["spaces"][1];
+        assert_eq!(space["space"], "pixels");
+        assert_eq!(space["rates"][0]["outside"], 1000);
+        assert_eq!(space["d_eff"], Value::Null);
+        assert_eq!(space["d_eff_interval"][0], 16.5);
+        assert_eq!(space["labels"][0]["own_class"]["rate"], 0.75);
+        assert!(space.get("verdicts").is_none() && space.get("picks").is_none());
+        assert_eq!(found["pairs"][0]["only_a_inside"], 700);
+    }
+}

@@ -1,0 +1,491 @@
+//! A comparison as one page: the reading, the tables, the figures, the contact sheets, and how to read them.
+
+use super::reading::reading;
+use super::{distances_figure, rates_figure, words};
+use crate::error::{Error, Result};
+use crate::report::file;
+use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::plot::{self, Format};
+use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
+use serde_json::Value;
+use std::path::Path;
+
+/// Pairs that are shown in one table; of more only those with the first space are not folded.
+const PAIRS: usize = 15;
+
+/// Classes that are listed.
+const CLASSES: usize = 100;
+
+/// Where a comparison comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    pub command: String,
+    pub date: String,
+    /// What was read, by name: reference, queries, labels, encoder.
+    pub inputs: Vec<(String, String)>,
+    pub settings: Value,
+}
+
+/// Write the page; `sheets` are spaces with their contact sheets as PNG.
+pub fn write_page(
+    path: &Path,
+    made: &Made,
+    report: &Report,
+    sheets: &[(String, Vec<u8>)],
+) -> Result<()> {
+    let page = page(made, report, sheets);
+    let page = page.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
+    file::write_bytes(path, page.as_bytes())
+}
+
+/// The page as text.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
+    let mut sections = vec![how(made), read(report), spaces(report), figures(report)?];
+    sections.extend(pairs(report));
+    sections.extend(classes(report));
+    sections.extend(pictures(sheets));
+    sections.extend(warnings(report));
+    sections.push(key());
+    sections.push(sources());
+    let count = report.spaces.len();
+    let plural = if count == 1 { "" } else { "s" };
+    Ok(html::render(&Page {
+        title: format!("Interpolation or extrapolation? The same queries in {count} space{plural}"),
+        sections,
+        foot: format!("hullscope {}, {}", env!("CARGO_PKG_VERSION"), made.date),
+    }))
+}
+
+fn section(title: &str, parts: Vec<Part>) -> Section {
+    Section {
+        title: title.into(),
+        parts,
+    }
+}
+
+fn how(made: &Made) -> Section {
+    let mut facts = made.inputs.clone();
+    facts.push(("Date".into(), made.date.clone()));
+    let settings = Part::Details {
+        summary: "All settings".into(),
+        open: false,
+        parts: vec![Part::Code(format!("{:#}", made.settings))],
+    };
+    let parts = vec![
+        Part::Code(made.command.clone()),
+        Part::Terms(facts),
+        settings,
+    ];
+    section("How it was made", parts)
+}
+
+fn read(report: &Report) -> Section {
+    section(
+        "What it says",
+        reading(report).into_iter().map(Part::Text).collect(),
+    )
+}
+
+/// Column names of the table of spaces, and what they mean.
+const COLUMNS: [(&str, &str); 12] = [
+    (
+        "Space",
+        "How rows are seen before anything is asked, as typed.",
+    ),
+    ("d", "Coordinates of a row in the space."),
+    (
+        "d*",
+        "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly. The \
+         paper's convex hull dimension.",
+    ),
+    (
+        "Outside, %",
+        "Queries outside the convex hull of the reference: the extrapolation rate.",
+    ),
+    ("95 %", "Wilson's interval of that rate."),
+    (
+        "Null, %",
+        "The rate that Gaussian data of the same number of rows and the same d* would have (Kabluchko and Zaporozhets).",
+    ),
+    (
+        "d_eff",
+        "Effective hull dimension: the d* at which the null has the measured rate. With > or < where all or none are \
+         outside and the interval gives a bound only.",
+    ),
+    (
+        "Range, %",
+        "Queries outside the reference's range in at least one coordinate; these are outside the hull as well.",
+    ),
+    (
+        "Ball, %",
+        "Queries whose nearest reference row is farther than the nearest other row is for 95 % of the reference.",
+    ),
+    (
+        "Distance",
+        "Median over the queries of the certified distance to the hull, at least (0 inside), in median nearest distances \
+         of the reference.",
+    ),
+    (
+        "Scans",
+        "Passes over the reference that a query took on average.",
+    ),
+    ("Seconds", "Time that the space took."),
+];
+
+fn spaces(report: &Report) -> Section {
+    let row = |space: &SpaceReport| {
+        let rate = |notion| {
+            space
+                .rate(notion)
+                .map_or("–".into(), |r| words::percent(r.rate))
+        };
+        let interval = space.rate("hull").map(|rate| rate.interval95);
+        let distance = space.distance_ratio.as_ref();
+        vec![
+            space.space.clone(),
+            space.d.to_string(),
+            space.rank.map_or("?".into(), |rank| rank.to_string()),
+            rate("hull"),
+            interval.map_or("–".into(), words::between),
+            space.null_rate.map_or("–".into(), words::percent),
+            words::effective(space),
+            rate("range"),
+            rate("knn_ball"),
+            distance.map_or("–".into(), |ratio| words::number(ratio.median)),
+            format!("{:.2}", space.scans_per_query),
+            format!("{:.1}", space.seconds),
+        ]
+    };
+    let table = Table {
+        caption: "Rates and distances by space; every column is explained below.".into(),
+        head: COLUMNS.iter().map(|(name, _)| (*name).into()).collect(),
+        rows: report.spaces.iter().map(row).collect(),
+        names: 1,
+    };
+    section("Spaces", vec![Part::Table(table)])
+}
+
+fn figures(report: &Report) -> Result<Section, String> {
+    let svg = |figure| -> Result<Picture, String> {
+        let bytes = plot::render(&figure, Format::Svg)?;
+        String::from_utf8(bytes)
+            .map(Picture::Svg)
+            .map_err(|error| error.to_string())
+    };
+    let mut parts = vec![Part::Figure(Figure {
+        alt: "Rows of dots: share of queries outside the hull, the range box and the nearest-neighbour ball, by space; the \
+              same numbers are in the table above"
+            .into(),
+        caption: "Share of queries outside, by space and notion, with 95 % intervals; upright, the Gaussian null.".into(),
+        picture: svg(rates_figure(report))?,
+    })];
+    if report
+        .spaces
+        .iter()
+        .any(|space| space.distance_ratio.is_some())
+    {
+        parts.push(Part::Figure(Figure {
+            alt: "Quantiles of the distance of queries to the hull, by space; medians are in the table above".into(),
+            caption: "Certified distances to the hull in median nearest distances of the reference, by space.".into(),
+            picture: svg(distances_figure(report))?,
+        }));
+    }
+    Ok(section("Figures", parts))
+}
+
+fn pairs(report: &Report) -> Option<Section> {
+    let first = &report.spaces.first()?.space;
+    if report.pairs.is_empty() {
+        return None;
+    }
+    let corrected = words::holm(&report.pairs);
+    let row = |(pair, corrected): (&Pair, &f64)| {
+        vec![
+            pair.a.clone(),
+            pair.b.clone(),
+            pair.both_inside.to_string(),
+            pair.only_a_inside.to_string(),
+            pair.only_b_inside.to_string(),
+            pair.neither_inside.to_string(),
+            pair.undecided.to_string(),
+            words::probability(pair.p_value),
+            words::probability(*corrected),
+        ]
+    };
+    let rows = |shown: &dyn Fn(&Pair) -> bool| -> Vec<Vec<String>> {
+        let all = report.pairs.iter().zip(&corrected);
+        all.filter(|(pair, _)| shown(pair)).map(row).collect()
+    };
+    let head = [
+        "A",
+        "B",
+        "Inside both",
+        "Only A",
+        "Only B",
+        "Neither",
+        "Undecided",
+        "p",
+        "p, Holm",
+    ];
+    let table = |caption: String, rows| {
+        Part::Table(Table {
+            caption,
+            head: head.map(String::from).to_vec(),
+            rows,
+            names: 2,
+        })
+    };
+    let mut parts = vec![Part::Text(format!(
+        "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
+         B are equally likely. The last column is corrected by Holm for all {} pairs: p-values below 0.05 there are wrong \
+         even once with a probability of at most 0.05.",
+        report.pairs.len()
+    ))];
+    if report.pairs.len() <= PAIRS {
+        parts.push(table("All pairs of spaces.".into(), rows(&|_| true)));
+    } else {
+        parts.push(table(
+            format!("All spaces against {first}."),
+            rows(&|pair| &pair.a == first),
+        ));
+        parts.push(Part::Details {
+            summary: format!("The other {} pairs", rows(&|pair| &pair.a != first).len()),
+            open: false,
+            parts: vec![table(
+                "Pairs without the first space.".into(),
+                rows(&|pair| &pair.a != first),
+            )],
+        });
+    }
+    Some(section("Query by query", parts))
+}
+
+fn classes(report: &Report) -> Option<Section> {
+    let split: Vec<&SpaceReport> = report
+        .spaces
+        .iter()
+        .filter(|s| !s.labels.is_empty())
+        .collect();
+    let labels = &split.first()?.labels;
+    let overview = Table {
+        caption:
+            "Outside the hull of all rows, % (outside the hull of the rows of their own class, %)."
+                .into(),
+        head: std::iter::once("Class".into())
+            .chain(split.iter().map(|s| s.space.clone()))
+            .collect(),
+        rows: (0..labels.len().min(CLASSES))
+            .map(|place| {
+                let of_space =
+                    |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
+                let cells = split.iter().map(of_space);
+                std::iter::once(labels[place].label.clone())
+                    .chain(cells)
+                    .collect()
+            })
+            .collect(),
+        names: 1,
+    };
+    let mut parts = vec![
+        Part::Text(
+            "Each class's queries, against the hull of the whole reference and against that of the reference rows of \
+             their own class. The second hull is part of the first, so at least as many are outside."
+                .into(),
+        ),
+        Part::Table(overview),
+    ];
+    if labels.len() > CLASSES {
+        parts.push(Part::Text(format!(
+            "{} more classes are in by_label.parquet.",
+            labels.len() - CLASSES
+        )));
+    }
+    parts.extend(split.iter().map(|space| Part::Details {
+        summary: space.space.clone(),
+        open: false,
+        parts: vec![Part::Table(by_class(space))],
+    }));
+    Some(section("By class", parts))
+}
+
+fn both(label: &LabelReport) -> String {
+    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
+    format!(
+        "{} ({})",
+        share(of(label, "hull")),
+        share(label.own_class.as_ref())
+    )
+}
+
+fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
+    label.rates.iter().find(|rate| rate.notion == notion)
+}
+
+/// One space's classes with all rates.
+fn by_class(space: &SpaceReport) -> Table {
+    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
+    let interval =
+        |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::between(rate.interval95));
+    let row = |label: &LabelReport| {
+        let (hull, own) = (of(label, "hull"), label.own_class.as_ref());
+        vec![
+            label.label.clone(),
+            label.n_reference.to_string(),
+            label.n_queries.to_string(),
+            share(hull),
+            interval(hull),
+            share(of(label, "range")),
+            share(of(label, "knn_ball")),
+            share(own),
+            interval(own),
+        ]
+    };
+    let head = [
+        "Class",
+        "Rows",
+        "Queries",
+        "Outside, %",
+        "95 %",
+        "Range, %",
+        "Ball, %",
+        "Own class, %",
+        "95 %",
+    ];
+    Table {
+        caption: format!("{}, by class: rates outside.", space.space),
+        head: head.map(String::from).to_vec(),
+        rows: space.labels.iter().take(CLASSES).map(row).collect(),
+        names: 1,
+    }
+}
+
+fn pictures(sheets: &[(String, Vec<u8>)]) -> Option<Section> {
+    if sheets.is_empty() {
+        return None;
+    }
+    let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
+                 certificate (the query is their weighted mean in that space; the heaviest are shown), and the queries \
+                 farthest outside, each beside its nearest reference image.";
+    let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| Part::Details {
+        summary: space.clone(),
+        open: place == 0,
+        parts: vec![Part::Figure(Figure {
+            alt: format!(
+                "Contact sheet of {space}: the most interpolated and the most extrapolated queries"
+            ),
+            caption: String::new(),
+            picture: Picture::Png(png.clone()),
+        })],
+    };
+    let parts =
+        std::iter::once(Part::Text(intro.into())).chain(sheets.iter().enumerate().map(sheet));
+    Some(section("Queries to look at", parts.collect()))
+}
+
+fn warnings(report: &Report) -> Option<Section> {
+    let of_space = |space: &SpaceReport| {
+        let named = space
+            .warnings
+            .iter()
+            .map(|text| format!("{}: {text}", space.space));
+        named.collect::<Vec<_>>()
+    };
+    let all: Vec<String> = report.spaces.iter().flat_map(of_space).collect();
+    (!all.is_empty()).then(|| section("Warnings", vec![Part::List(all)]))
+}
+
+fn key() -> Section {
+    let terms = COLUMNS.map(|(name, what)| (name.to_string(), what.to_string()));
+    section("How to read it", vec![Part::Terms(terms.to_vec())])
+}
+
+fn sources() -> Section {
+    let links = [
+        (
+            "Balestriero, Pesenti, LeCun: Learning in High Dimension Always Amounts to Extrapolation",
+            "https://arxiv.org/abs/2110.09485",
+        ),
+        (
+            "Kabluchko, Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices",
+            "https://arxiv.org/abs/1704.04968",
+        ),
+    ];
+    let links = links.map(|(text, to)| (text.to_string(), to.to_string()));
+    section("Sources", vec![Part::Links(links.to_vec())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::compare::tests::report;
+    use crate::report::html::tests::tags;
+
+    fn made() -> Made {
+        Made {
+            command: "hullscope compare --space 'a|<b>'".into(),
+            date: "2026-11-25".into(),
+            inputs: vec![("Reference".into(), "train <images>".into())],
+            settings: serde_json::json!({ "seed": 7 }),
+        }
+    }
+
+    #[test]
+    fn the_page_is_whole() {
+        let png = plot::to_png(&[0; 12], 2, 2).unwrap();
+        let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
+        let tags = tags(&text);
+        let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
+        assert_eq!((count("svg"), count("img"), count("h1")), (2, 1, 1));
+        // Of spaces, of pairs, of classes, and of the classes in each space.
+        assert_eq!(count("table"), 5);
+        for part in [
+            "hullscope compare --space 'a|&lt;b&gt;'",
+            "dims:<wbr>16,<wbr>seed=&lt;b&gt;&amp;&quot;",
+            "99.6 to 100",
+            "&gt; 16.5",
+            "3.8e-211",
+            "40.0 (75.0)",
+            "40.0 (–)",
+            "pixels: rows repeat",
+            "https://arxiv.org/abs/2110.09485",
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
+        assert!(!text.contains("<b>"));
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_section() {
+        let mut report = report(false);
+        report.spaces.truncate(1);
+        report.pairs.clear();
+        report.spaces[0].warnings.clear();
+        report.spaces[0].distance_ratio = None;
+        let text = page(&made(), &report, &[]).unwrap();
+        tags(&text);
+        for absent in [
+            "Query by query",
+            "By class",
+            "Queries to look at",
+            "Warnings",
+        ] {
+            assert!(!text.contains(absent), "{absent}");
+        }
+        assert!(text.contains("in 1 space<"));
+    }
+
+    #[test]
+    fn many_pairs_are_folded() {
+        let mut report = report(false);
+        let pair = report.pairs[0].clone();
+        for number in 0..20 {
+            let mut other = pair.clone();
+            other.a = format!("space-{number}");
+            report.pairs.push(other);
+        }
+        let text = page(&made(), &report, &[]).unwrap();
+        assert!(text.contains("The other 20 pairs") && text.contains("for all 21 pairs"));
+    }
+}

@@ -1,0 +1,292 @@
+//! A comparison as text for a terminal, at most 120 columns wide.
+
+use super::words;
+use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// Columns of a terminal.
+const WIDE: usize = 120;
+
+/// Letters of a space's name in a line; longer names are broken.
+const NAME: usize = 32;
+
+/// Classes that are listed.
+const CLASSES: usize = 30;
+
+/// What was found, space by space; then the spaces against the first, query by query; then by class.
+pub fn table(report: &Report) -> String {
+    let Some(first) = report.spaces.first() else {
+        return String::new();
+    };
+    let mut text = format!(
+        "{} queries against the hull of {} reference rows; rates are shares outside, in %\n\n",
+        words::grouped(first.n_queries),
+        words::grouped(first.n_reference)
+    );
+    text += &rates(&report.spaces);
+    text += &undecided(&report.spaces);
+    text += &pairs(report);
+    text + &classes(&report.spaces)
+}
+
+fn plain() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// The table's text: names to the left, numbers to the right.
+fn text_of(mut table: Table) -> String {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+        column.set_padding((1, 1));
+    }
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
+    }
+    format!("{}\n", table.trim_fmt())
+}
+
+/// A name in lines of at most [`NAME`] letters, broken before a sign where that is possible.
+fn broken(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = &letters[..];
+    while rest.len() > NAME {
+        let signs = (NAME / 2..=NAME).rev();
+        let at = signs
+            .into_iter()
+            .find(|&at| "|@,/".contains(rest[at]))
+            .unwrap_or(NAME);
+        lines.push(rest[..at].iter().collect());
+        rest = &rest[at..];
+    }
+    lines.push(rest.iter().collect());
+    lines.join("\n  ")
+}
+
+/// One line a space.
+fn rates(spaces: &[SpaceReport]) -> String {
+    let mut table = plain();
+    table.add_row([
+        "space", "d", "d*", "outside", "95 %", "null", "d_eff", "range", "ball", "distance",
+        "scans", "s",
+    ]);
+    for space in spaces {
+        let rate = |notion| {
+            let rate = space.rate(notion);
+            rate.map_or("-".into(), |rate| words::percent(rate.rate))
+        };
+        let interval = space.rate("hull").map(|rate| rate.interval95);
+        let distance = space.distance_ratio.as_ref();
+        table.add_row([
+            broken(&space.space),
+            space.d.to_string(),
+            space.rank.map_or("?".into(), |rank| rank.to_string()),
+            rate("hull"),
+            interval.map_or("-".into(), words::between),
+            space.null_rate.map_or("-".into(), words::percent),
+            words::effective(space),
+            rate("range"),
+            rate("knn_ball"),
+            distance.map_or("-".into(), |ratio| words::number(ratio.median)),
+            format!("{:.2}", space.scans_per_query),
+            format!("{:.1}", space.seconds),
+        ]);
+    }
+    let key = "
+d*: affine rank of the reference. null: Gaussian data of the same N and d*; d_eff: where it has the measured rate.
+range: outside in some coordinate. ball: farther from all rows than 95 % of them are from each other.
+distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
+";
+    text_of(table) + key
+}
+
+/// What was not decided, if anything.
+fn undecided(spaces: &[SpaceReport]) -> String {
+    let open = spaces.iter().filter_map(|space| {
+        let rate = space.rate("hull").filter(|rate| rate.undecided > 0)?;
+        Some(format!("{} in {}", rate.undecided, space.space))
+    });
+    let open: Vec<String> = open.collect();
+    if open.is_empty() {
+        return String::new();
+    }
+    format!("undecided (counted as not outside): {}\n", open.join(", "))
+}
+
+/// Every space against the first.
+fn pairs(report: &Report) -> String {
+    let first = &report.spaces[0].space;
+    let shown: Vec<_> = report
+        .pairs
+        .iter()
+        .filter(|pair| &pair.a == first)
+        .collect();
+    if shown.is_empty() {
+        return String::new();
+    }
+    let mut table = plain();
+    table.add_row([
+        "inside the hull in",
+        "both",
+        "only there",
+        "only first",
+        "neither",
+        "undecided",
+        "p",
+    ]);
+    for pair in &shown {
+        table.add_row([
+            broken(&pair.b),
+            pair.both_inside.to_string(),
+            pair.only_b_inside.to_string(),
+            pair.only_a_inside.to_string(),
+            pair.neither_inside.to_string(),
+            pair.undecided.to_string(),
+            words::probability(pair.p_value),
+        ]);
+    }
+    let rest = report.pairs.len() - shown.len();
+    let rest = match rest {
+        0 => String::new(),
+        rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
+    };
+    format!(
+        "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided, not corrected for the number of \
+         pairs\n{rest}",
+        text_of(table)
+    )
+}
+
+/// A line a class and a column a space, in blocks that fit.
+fn classes(spaces: &[SpaceReport]) -> String {
+    let mut rest: Vec<&SpaceReport> = spaces.iter().filter(|s| !s.labels.is_empty()).collect();
+    let Some(first) = rest.first() else {
+        return String::new();
+    };
+    let labels = &first.labels;
+    let names = labels.iter().take(CLASSES);
+    let widest = names.map(|label| label.label.chars().count()).max();
+    let mut text = String::from(
+        "\nby class: outside the hull of all rows, % (outside the hull of the rows of the class, %)\n",
+    );
+    while !rest.is_empty() {
+        let mut used = widest.unwrap_or(0).max(5) + 1;
+        let fits = |space: &&&SpaceReport| {
+            used += broken(&space.space)
+                .lines()
+                .map(|l| l.chars().count())
+                .max()
+                .unwrap_or(0)
+                .max(13)
+                + 2;
+            used <= WIDE
+        };
+        let count = rest.iter().take_while(fits).count().max(1);
+        let block: Vec<&SpaceReport> = rest.drain(..count).collect();
+        let mut table = plain();
+        let titles = block.iter().map(|space| broken(&space.space));
+        table.add_row(std::iter::once("class".to_string()).chain(titles));
+        for (place, label) in labels.iter().take(CLASSES).enumerate() {
+            let cells = block
+                .iter()
+                .map(|space| space.labels.get(place).map_or("-".into(), class));
+            table.add_row(std::iter::once(label.label.clone()).chain(cells));
+        }
+        text += "\n";
+        text += &text_of(table);
+    }
+    if labels.len() > CLASSES {
+        text += &format!(
+            "{} more classes are in by_label.parquet\n",
+            labels.len() - CLASSES
+        );
+    }
+    text
+}
+
+fn class(label: &LabelReport) -> String {
+    let share = |rate: Option<&Rate>| rate.map_or("-".into(), |rate| words::percent(rate.rate));
+    let hull = label.rates.iter().find(|rate| rate.notion == "hull");
+    format!("{} ({:>4})", share(hull), share(label.own_class.as_ref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::compare::tests::{report, space};
+
+    #[test]
+    fn usual_names_fit_a_terminal() {
+        let mut report = report(true);
+        let labels = report.spaces[0].labels.clone();
+        report.spaces = [
+            "pixels",
+            "onnx:sample-untrained@features",
+            "onnx:sample-untrained@features|dims:16,seed=7",
+            "patch:8",
+            "wavelet|dims:16",
+            "relu-features:16",
+        ]
+        .map(|name| SpaceReport {
+            labels: labels.clone(),
+            scans_per_query: 12.34,
+            seconds: 1234.5,
+            d: 150_528,
+            rank: Some(49_999),
+            ..space(name, 700, 999)
+        })
+        .to_vec();
+        let mut other = report.pairs[0].clone();
+        other.a = "pixels".into();
+        report.pairs = vec![other.clone(), report.pairs[0].clone()];
+        let text = table(&report);
+        assert!(text.contains("pairs not shown: 1;"), "{text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= WIDE, "{line}\n{text}");
+        }
+        assert!(text.contains("\n  |dims:16,seed=7"), "{text}");
+    }
+
+    #[test]
+    fn what_the_table_says() {
+        let text = table(&report(true));
+        assert!(text.starts_with("1,000 queries against the hull of 6,000 reference rows"));
+        let line = |start: &str| {
+            let found = text.lines().find(|line| line.starts_with(start));
+            found
+                .unwrap_or_else(|| panic!("{start}: {text}"))
+                .split_whitespace()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            line("pixels")[1..],
+            [
+                "784", "700", "100", "99.6", "to", "100", "62.5", ">", "16.5", "50.0", "6.0",
+                "0.500", "1.23", "3.5"
+            ]
+        );
+        assert!(text.contains("against dims:16,seed=<b>&\", query by query"));
+        let pair = text
+            .lines()
+            .filter(|line| line.starts_with("pixels"))
+            .nth(1)
+            .unwrap();
+        let pair: Vec<_> = pair.split_whitespace().collect();
+        assert_eq!(pair[1..], ["0", "0", "700", "298", "2", "3.8e-211"]);
+        assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
+        assert_eq!(line("Coat")[1..], ["40.0", "(", "-)", "40.0", "(", "-)"]);
+        let mut one = report(false);
+        one.spaces.truncate(1);
+        one.pairs.clear();
+        one.spaces[0].rates[0].undecided = 5;
+        let text = table(&one);
+        assert!(
+            !text.contains("query by query") && text.contains("5 in dims:16"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Numbers of a comparison as people read them; the table and the page share them.
+
+use crate::study::compare::{Pair, SpaceReport};
+
+/// What a notion is called.
+pub fn notion(name: &str) -> &str {
+    match name {
+        "hull" => "convex hull",
+        "range" => "range box",
+        "knn_ball" => "k-NN ball",
+        other => other,
+    }
+}
+
+/// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
+pub fn percent(share: f64) -> String {
+    if share == 0.0 || share == 1.0 || !share.is_finite() {
+        return format!("{:.0}", 100.0 * share);
+    }
+    let left = 100.0 * share.min(1.0 - share);
+    match (left >= 0.05, left >= 0.005, share < 0.5) {
+        (true, ..) => format!("{:.1}", 100.0 * share),
+        (_, true, _) => format!("{:.2}", 100.0 * share),
+        (_, _, true) => "<0.01".into(),
+        (_, _, false) => ">99.99".into(),
+    }
+}
+
+/// An interval of shares in percent.
+pub fn between([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
+/// The dimension at which the null gives the measured rate, or on which side of what it lies.
+pub fn effective(space: &SpaceReport) -> String {
+    match (space.d_eff, space.d_eff_interval) {
+        (Some(dimension), _) => format!("{dimension:.1}"),
+        (None, [Some(least), None]) => format!("> {least:.1}"),
+        (None, [None, Some(most)]) => format!("< {most:.1}"),
+        (None, _) => "-".into(),
+    }
+}
+
+/// Three significant digits, without an exponent where one can read without.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
+        size => {
+            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            format!("{value:.decimals$}")
+        }
+    }
+}
+
+/// A probability; one too small for an f64 is known to be small.
+pub fn probability(p: f64) -> String {
+    if p == 0.0 {
+        "< 1e-300".into()
+    } else if p >= 0.001 {
+        format!("{p:.3}")
+    } else {
+        format!("{p:.1e}")
+    }
+}
+
+/// A number with a comma after each group of three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Holm's correction (Holm 1979): p-values such that calling those below a level differences is wrong even once with at
+/// most that probability, whatever the pairs have to do with each other.
+///
+/// ```text
+/// p_(1) <= ... <= p_(m) sorted;    corrected p_(i) = max over j <= i of min(1, (m - j + 1) p_(j))
+/// ```
+pub fn holm(pairs: &[Pair]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.sort_by(|&a, &b| pairs[a].p_value.total_cmp(&pairs[b].p_value));
+    let mut corrected = vec![1.0; pairs.len()];
+    let mut largest = 0.0f64;
+    for (place, &pair) in order.iter().enumerate() {
+        let times = (pairs.len() - place) as f64;
+        largest = largest.max((times * pairs[pair].p_value).min(1.0));
+        corrected[pair] = largest;
+    }
+    corrected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::compare::tests::{report, space};
+
+    #[test]
+    fn shares_that_are_not_whole_do_not_read_so() {
+        let pairs = [
+            (0.0, "0"),
+            (1.0, "100"),
+            (0.123_45, "12.3"),
+            (0.9994, "99.9"),
+            (0.999_7, "99.97"),
+            (0.000_3, "0.03"),
+            (0.000_01, "<0.01"),
+            (0.999_99, ">99.99"),
+        ];
+        for (share, text) in pairs {
+            assert_eq!(percent(share), text);
+        }
+        assert_eq!(between([0.0, 0.0038]), "0 to 0.4");
+    }
+
+    #[test]
+    fn an_open_dimension_has_a_side() {
+        assert_eq!(effective(&space("a", 16, 300)), "17.2");
+        assert_eq!(effective(&space("a", 16, 1000)), "> 16.5");
+        let mut none = space("a", 16, 1000);
+        none.d_eff_interval = [None, Some(2.0)];
+        assert_eq!(effective(&none), "< 2.0");
+        none.d_eff_interval = [None, None];
+        assert_eq!(effective(&none), "-");
+    }
+
+    /// By hand, from the definition.
+    #[test]
+    fn holm_by_hand() {
+        let pair = report(false).pairs[0].clone();
+        let pairs: Vec<Pair> = [0.04, 0.01, 0.03, 0.005]
+            .map(|p_value| Pair {
+                p_value,
+                ..pair.clone()
+            })
+            .to_vec();
+        let found = holm(&pairs);
+        for (found, expected) in found.iter().zip([0.06, 0.03, 0.06, 0.02]) {
+            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
+        }
+        assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!(number(0.123_45), "0.123");
+        assert_eq!(number(1234.5), "1234");
+        assert_eq!(number(2e-7), "2.00e-7");
+        assert_eq!(probability(0.0), "< 1e-300");
+        assert_eq!(probability(0.04), "0.040");
+        assert_eq!(probability(3.8e-211), "3.8e-211");
+        assert_eq!(grouped(1_281_167), "1,281,167");
+        assert_eq!(grouped(999), "999");
+    }
+}

@@ -1,0 +1,304 @@
+//! One page that holds everything it shows: text, tables, figures. No script, nothing from elsewhere.
+//!
+//! A [`Page`] is plain data, so that every report looks the same: readable on a phone (tables scroll in a box of their
+//! own, figures shrink), printable (what is folded is unfolded), and with headings, captions and alternative texts for
+//! those who hear it.
+
+use super::plot::canvas::SCALE;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub title: String,
+    pub sections: Vec<Section>,
+    /// The last line.
+    pub foot: String,
+}
+
+/// A heading, and what is below it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    pub title: String,
+    pub parts: Vec<Part>,
+}
+
+/// What sections are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// A paragraph.
+    Text(String),
+    /// Text to be typed, or JSON.
+    Code(String),
+    List(Vec<String>),
+    /// Names and what they stand for.
+    Terms(Vec<(String, String)>),
+    /// What a link says, and where it leads.
+    Links(Vec<(String, String)>),
+    Table(Table),
+    Figure(Figure),
+    /// Folded below a line, or open.
+    Details {
+        summary: String,
+        open: bool,
+        parts: Vec<Part>,
+    },
+}
+
+/// A table. The first column names its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub caption: String,
+    pub head: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+    /// Columns of names, which stand to the left; the others hold numbers.
+    pub names: usize,
+}
+
+/// A picture with words for those who do not see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    pub alt: String,
+    pub caption: String,
+    pub picture: Picture,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Picture {
+    /// The text of a whole SVG file.
+    Svg(String),
+    /// The bytes of a PNG file of twice the size at which it is shown. On a phone it scrolls in its own box.
+    Png(Vec<u8>),
+}
+
+/// The page as text.
+pub fn render(page: &Page) -> String {
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (page.title) }
+                style { (PreEscaped(include_str!("html.css"))) }
+            }
+            body {
+                main {
+                    h1 { (page.title) }
+                    @for section in &page.sections {
+                        section {
+                            h2 { (section.title) }
+                            @for part in &section.parts { (shown(part)) }
+                        }
+                    }
+                    footer { (page.foot) }
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+fn shown(part: &Part) -> Markup {
+    html! {
+        @match part {
+            Part::Text(text) => p { (text) },
+            Part::Code(text) => pre { code { (text) } },
+            Part::List(items) => ul { @for item in items { li { (item) } } },
+            Part::Terms(terms) => dl {
+                @for (term, meaning) in terms {
+                    dt { (term) }
+                    dd { (meaning) }
+                }
+            },
+            Part::Links(links) => ul {
+                @for (text, to) in links { li { (text) ": " a href=(to) { (to) } } }
+            },
+            Part::Table(table) => (tabulated(table)),
+            Part::Figure(figure) => (drawn(figure)),
+            Part::Details { summary, open, parts } => details open[*open] {
+                summary { (summary) }
+                @for part in parts { (shown(part)) }
+            },
+        }
+    }
+}
+
+fn tabulated(table: &Table) -> Markup {
+    let class = |column: usize| (column < table.names).then_some("name");
+    html! {
+        // Who has no pointer scrolls with the keys.
+        div.scroll role="region" aria-label=(table.caption) tabindex="0" {
+            table {
+                caption { (table.caption) }
+                thead {
+                    tr {
+                        @for (column, name) in table.head.iter().enumerate() {
+                            th scope="col" class=[class(column)] { (name) }
+                        }
+                    }
+                }
+                tbody {
+                    @for row in &table.rows {
+                        tr {
+                            @for (column, cell) in row.iter().enumerate() {
+                                @match (column, class(column)) {
+                                    (0, class) => th scope="row" class=[class] { (breakable(cell)) },
+                                    (_, Some(class)) => td class=(class) { (breakable(cell)) },
+                                    (_, None) => td { (cell) },
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A name that may go on in a new line before its signs.
+fn breakable(name: &str) -> Markup {
+    html! {
+        @for (place, part) in name.split_inclusive(['|', '@', ',', '/', ':']).enumerate() {
+            @if place > 0 { wbr; }
+            (part)
+        }
+    }
+}
+
+fn drawn(figure: &Figure) -> Markup {
+    let caption = html! {
+        @if !figure.caption.is_empty() { figcaption { (figure.caption) } }
+    };
+    match &figure.picture {
+        Picture::Svg(text) => {
+            let alt = html! { (figure.alt) }.into_string().replace('"', "&quot;");
+            let named = format!("<svg role=\"img\" aria-label=\"{alt}\" ");
+            let svg = text.replacen("<svg ", &named, 1);
+            html! { figure { (PreEscaped(svg)) (caption) } }
+        }
+        Picture::Png(bytes) => {
+            let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes));
+            let (width, height) = extent(bytes);
+            html! {
+                figure.sheet {
+                    div.scroll role="region" aria-label=(figure.alt) tabindex="0" {
+                        img src=(source) alt=(figure.alt) width=[width] height=[height];
+                    }
+                    (caption)
+                }
+            }
+        }
+    }
+}
+
+/// Width and height at which a PNG file is shown, from its header.
+fn extent(png: &[u8]) -> (Option<u32>, Option<u32>) {
+    let number = |at: usize| {
+        let bytes = png.get(at..at + 4)?;
+        let pixels = bytes
+            .iter()
+            .fold(0, |all: u32, byte| (all << 8) | u32::from(*byte));
+        Some((f64::from(pixels) / SCALE) as u32)
+    };
+    (number(16), number(20))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Every tag is closed in order; the names of all tags come back.
+    pub fn tags(page: &str) -> Vec<String> {
+        const ALONE: [&str; 5] = ["meta", "img", "wbr", "br", "!doctype"];
+        let (mut open, mut all): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
+        for part in page.split('<').skip(1) {
+            let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("<{part}"));
+            let name = tag.split_whitespace().next().unwrap().to_lowercase();
+            if let Some(closed) = name.strip_prefix('/') {
+                assert_eq!(open.pop().as_deref(), Some(closed), "</{tag}>");
+            } else {
+                all.push(name.clone());
+                if !tag.ends_with('/') && !ALONE.contains(&&*name) {
+                    open.push(name);
+                }
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        all
+    }
+
+    fn page(parts: Vec<Part>) -> String {
+        render(&Page {
+            title: "A <title> & \"more\"".into(),
+            sections: vec![Section {
+                title: "<b>".into(),
+                parts,
+            }],
+            foot: "<foot>".into(),
+        })
+    }
+
+    #[test]
+    fn every_part_is_escaped_and_closed() {
+        let odd = || "<script>\"'&".to_string();
+        let png = super::super::plot::to_png(&[0; 24], 4, 2).unwrap();
+        let figure = |picture| {
+            Part::Figure(Figure {
+                alt: odd(),
+                caption: odd(),
+                picture,
+            })
+        };
+        let text = page(vec![
+            Part::Text(odd()),
+            Part::Code(odd()),
+            Part::List(vec![odd()]),
+            Part::Terms(vec![(odd(), odd())]),
+            Part::Links(vec![(odd(), "https://example.org/?a=1&b=\"".into())]),
+            Part::Table(Table {
+                caption: odd(),
+                head: vec![odd(), "n".into()],
+                rows: vec![vec!["a|b@<c>".into(), "1".into()]],
+                names: 1,
+            }),
+            figure(Picture::Svg("<svg width=\"2\"><text>x</text></svg>".into())),
+            figure(Picture::Png(png)),
+            Part::Details {
+                summary: odd(),
+                open: false,
+                parts: vec![Part::Text("inner".into())],
+            },
+        ]);
+        assert!(!text.contains("<script>"), "{text}");
+        let tags = tags(&text);
+        for tag in [
+            "h1", "h2", "table", "th", "svg", "img", "details", "summary", "dl", "a",
+        ] {
+            assert!(tags.iter().any(|found| found == tag), "{tag}");
+        }
+        assert!(text.contains("<html lang=\"en\">") && text.contains("name=\"viewport\""));
+        assert!(
+            text.contains(
+                "<th scope=\"row\" class=\"name\">a|<wbr>b@<wbr>&lt;c&gt;</th><td>1</td>"
+            )
+        );
+        assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"2\" height=\"1\""));
+        assert!(
+            text.contains(
+                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" width=\"2\">"
+            )
+        );
+        assert!(text.contains("href=\"https://example.org/?a=1&amp;b=&quot;\""));
+    }
+
+    #[test]
+    fn nothing_comes_from_elsewhere() {
+        let text = page(vec![Part::Text("text".into())]);
+        for outside in ["src=\"http", "<link", "@import", "url(", "<script"] {
+            assert!(!text.contains(outside), "{outside}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A panel of dots: a row a label, a marker a series, whiskers behind, an upright mark for what is to be compared with.
+
+use super::axis::Scale;
+use super::canvas::{self, Area, Canvas, Drawn, SHADE, Size};
+use super::legend::{Legend, Sample, TICK};
+use super::style::Style;
+use super::{Dot, Dots, Row, lines};
+use plotters::prelude::DrawingBackend;
+use plotters::style::{BLACK, Color};
+
+/// Points of the plot itself from left to right; of the longest label.
+const PLOT: f64 = 340.0;
+const LABEL: f64 = 420.0;
+
+/// Points from one series of a row to the next, and of a row with one.
+const STEP: f64 = 7.0;
+const ROW: f64 = 20.0;
+
+/// Points of the title if there is one, between legend and plot, and below the plot.
+const HEAD: f64 = 24.0;
+const SPACE: f64 = 10.0;
+const FOOT: f64 = 44.0;
+
+/// Points between the edge and the labels, and between them and the plot.
+const EDGE: f64 = 6.0;
+const BESIDE: f64 = 10.0;
+
+/// Where things lie in a panel.
+struct Layout {
+    head: f64,
+    labels: f64,
+    notes: f64,
+    row: f64,
+    legend: Legend,
+}
+
+impl Layout {
+    fn of(dots: &Dots) -> Self {
+        let widest = |texts: &mut dyn Iterator<Item = &str>| {
+            let widths = texts.map(|text| canvas::width(text, Size::Normal));
+            widths.fold(0.0, f64::max)
+        };
+        let labels = widest(&mut dots.rows.iter().map(|row| row.label.as_str())).min(LABEL);
+        let notes = dots.rows.iter().map(|row| row.note.as_str());
+        let notes = widest(&mut notes.chain([dots.notes.as_str()]));
+        let sample = |style| match dots.quantiles {
+            true => Sample::Spread(Style::of(style)),
+            false => Sample::Dot(Style::of(style)),
+        };
+        let series = dots.series.iter();
+        let series = series.map(|series| (series.label.as_str(), sample(series.style)));
+        let mark = dots.reference.as_deref().map(|name| (name, Sample::Tick));
+        let legend = Legend::new(series.chain(mark), EDGE + labels + BESIDE + PLOT);
+        Layout {
+            head: if dots.title.is_empty() { 0.0 } else { HEAD },
+            labels,
+            notes,
+            row: ROW + STEP * dots.series.len().saturating_sub(1) as f64,
+            legend,
+        }
+    }
+
+    /// Points above the plot, and to its right.
+    fn top(&self) -> f64 {
+        self.head + self.legend.height() + SPACE
+    }
+
+    fn right(&self) -> f64 {
+        // The last number of the axis stands in the middle of its end.
+        12.0 + self.notes + EDGE
+    }
+
+    /// Points of the whole panel.
+    fn size(&self, rows: usize) -> (f64, f64) {
+        // The figure keeps 8 and 12 points free at the sides.
+        let width = 20.0 + EDGE + self.labels + BESIDE + PLOT + self.right();
+        let height = self.top() + self.row * rows.max(1) as f64 + FOOT;
+        (width, height)
+    }
+}
+
+/// Points that the panel takes.
+pub fn size(dots: &Dots) -> (f64, f64) {
+    Layout::of(dots).size(dots.rows.len())
+}
+
+/// Draw the panel into its area.
+pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) -> Drawn {
+    let layout = Layout::of(dots);
+    let left = area.left + EDGE + layout.labels + BESIDE;
+    let top = area.top + layout.top();
+    let plot = Area {
+        left,
+        top,
+        right: left + PLOT,
+        bottom: top + layout.row * dots.rows.len().max(1) as f64,
+    };
+    let title = canvas::fitted(&dots.title, Size::Normal, area.width());
+    canvas.label(&title, area.left + EDGE, area.top + 8.0)?;
+    layout
+        .legend
+        .draw(canvas, area.left + EDGE, area.top + layout.head + 6.0)?;
+    let end = plot.right + layout.right();
+    let dot_values = dots.rows.iter().flat_map(|row| row.dots.iter().flatten());
+    let values = dot_values.flat_map(|dot| {
+        let (low, high) = dot.spread.unwrap_or((dot.value, dot.value));
+        [dot.value, low, high]
+    });
+    let marks = dots.rows.iter().filter_map(|row| row.reference);
+    let scale = Scale::of(&dots.x, values.chain(marks), false);
+    for place in (0..dots.rows.len()).step_by(2) {
+        let y = plot.top + layout.row * place as f64;
+        let below = y + layout.row;
+        let corners = [(area.left, y), (end, y), (end, below), (area.left, below)];
+        canvas.fill(&corners, SHADE.mix(1.0))?;
+    }
+    lines::across(canvas, end, plot, &scale, &dots.x.label)?;
+    canvas.line(
+        &[(plot.left, plot.bottom), (plot.right, plot.bottom)],
+        BLACK,
+        1.0,
+    )?;
+    canvas.before(
+        &dots.notes,
+        plot.right + 12.0 + layout.notes,
+        plot.top - 9.0,
+    )?;
+    for (place, row) in dots.rows.iter().enumerate() {
+        let middle = plot.top + layout.row * (place as f64 + 0.5);
+        let label = canvas::fitted(&row.label, Size::Normal, layout.labels + 1.0);
+        // The middle of small letters is below that of a line.
+        let y = middle + 1.5;
+        canvas.before(&label, plot.left - BESIDE, y)?;
+        canvas.before(&row.note, end - EDGE, y)?;
+        let across = |value: f64| plot.left + scale.place(value) * plot.width();
+        one(canvas, dots, row, middle, layout.row, &across)?;
+    }
+    Ok(())
+}
+
+/// The marks of one row.
+fn one<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    dots: &Dots,
+    row: &Row,
+    middle: f64,
+    height: f64,
+    across: &impl Fn(f64) -> f64,
+) -> Drawn {
+    let shows = |value: f64| Scale::shows(&dots.x, value);
+    if let Some(mark) = row.reference.filter(|mark| shows(*mark)) {
+        let (x, half) = (across(mark), (0.5 * height - 2.0).max(TICK));
+        canvas.line(&[(x, middle - half), (x, middle + half)], BLACK, 1.5)?;
+    }
+    let first = middle - 0.5 * STEP * dots.series.len().saturating_sub(1) as f64;
+    for (place, (series, dot)) in dots.series.iter().zip(&row.dots).enumerate() {
+        let Some(dot) = dot.filter(|dot| shows(dot.value)) else {
+            continue;
+        };
+        let y = first + STEP * place as f64;
+        marker(
+            canvas,
+            dots.quantiles,
+            &dot,
+            Style::of(series.style),
+            y,
+            across,
+            &shows,
+        )?;
+    }
+    Ok(())
+}
+
+fn marker<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    quantiles: bool,
+    dot: &Dot,
+    style: Style,
+    y: f64,
+    across: &impl Fn(f64) -> f64,
+    shows: &impl Fn(f64) -> bool,
+) -> Drawn {
+    for (ends, width) in [(dot.spread, 1.0), (dot.core, 4.0)] {
+        if let Some((low, high)) = ends.filter(|(low, high)| shows(*low) && shows(*high)) {
+            canvas.line(&[(across(low), y), (across(high), y)], style.colour, width)?;
+        }
+    }
+    match quantiles {
+        true => canvas.pip((across(dot.value), y)),
+        false => canvas.marker((across(dot.value), y), style),
+    }
+}

@@ -1,0 +1,611 @@
+//! Contact sheets: the queries that a comparison picked, as pictures, beside the reference images that judged them.
+//!
+//! A sheet is laid out as a list of texts and pictures in points, drawn on the canvas of [`super::plot`] with the font
+//! that the program carries. Pictures are put in pixel by pixel: enlarged by a whole factor, so that their own pixels
+//! stay visible, or reduced.
+
+use super::plot::canvas::{self, Canvas, SCALE, Size};
+use super::plot::{register_font, to_png};
+use crate::error::{Error, Result};
+use crate::rows::images::Shape;
+use crate::rows::{Element, Rows};
+use crate::study::compare::{Classes, Pick, Picks};
+use image::imageops::FilterType;
+use image::{Rgb, RgbImage};
+use plotters::prelude::{BitMapBackend, IntoDrawingArea};
+
+/// The longer side of a picture in pixels: at most this, and more than half of it.
+const SIDE: u32 = 112;
+
+/// The same in points, and the points between pictures, around the sheet, and of a line of text.
+const CELL: f64 = SIDE as f64 / SCALE;
+const GAP: f64 = 8.0;
+const MARGIN: f64 = 14.0;
+const LINE: f64 = 15.0;
+
+/// Points of a cell with two pictures and what stands below them; of the narrowest sheet.
+const PAIR: f64 = 212.0;
+const LEAST: f64 = 3.0 * PAIR + 2.0 * MARGIN;
+
+/// The images that picks speak of, row by row.
+pub struct Pictures<'a> {
+    pub reference: &'a dyn Rows,
+    pub reference_shape: Shape,
+    pub queries: &'a dyn Rows,
+    pub query_shape: Shape,
+    pub classes: Option<&'a Classes>,
+}
+
+/// The sheet of a space as PNG: its most interpolated queries with nearest reference image and certificate, and its most
+/// extrapolated ones. `None` where there is nothing to show.
+///
+/// Bytes are shown from 0 to 255, other values from the least to the largest that is on the sheet.
+///
+/// Errors: picks of rows that the sets do not have ([`Error::Usage`]), sets that cannot be read.
+pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<Vec<u8>>> {
+    if picks.interpolated.is_empty() && picks.extrapolated.is_empty() {
+        return Ok(None);
+    }
+    let shown = Shown::of(picks, pictures)?;
+    let layout = Layout::of(space, picks, pictures, &shown);
+    let bytes = layout.draw();
+    bytes.map(Some).map_err(|why| {
+        Error::Usage(format!(
+            "the contact sheet of {space} cannot be drawn: {why}"
+        ))
+    })
+}
+
+/// Which set an image is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Reference,
+    Queries,
+}
+
+/// Every image on a sheet, and the values that are black and white.
+struct Shown {
+    images: Vec<(Of, u64, Vec<f64>)>,
+    black: f64,
+    white: f64,
+}
+
+impl Shown {
+    fn of(picks: &Picks, pictures: &Pictures) -> Result<Self> {
+        let mut images = Vec::new();
+        for pick in picks.interpolated.iter().chain(&picks.extrapolated) {
+            let support = pick.support.iter().map(|(row, _)| (Of::Reference, *row));
+            let near = nearest(pick).map(|row| (Of::Reference, row));
+            for (of, row) in support.chain(near).chain([(Of::Queries, pick.query)]) {
+                if !images.iter().any(|(o, r, _)| (*o, *r) == (of, row)) {
+                    images.push((of, row, values(pictures, of, row)?));
+                }
+            }
+        }
+        let bytes = |rows: &dyn Rows| rows.element() == Element::U8;
+        let (black, white) = if bytes(pictures.reference) && bytes(pictures.queries) {
+            (0.0, 255.0)
+        } else {
+            let all = images.iter().flat_map(|(.., values)| values);
+            all.fold((f64::INFINITY, f64::NEG_INFINITY), |ends, &value| {
+                (ends.0.min(value), ends.1.max(value))
+            })
+        };
+        Ok(Shown {
+            images,
+            black,
+            white,
+        })
+    }
+
+    /// An image at the size at which it is shown.
+    fn picture(&self, of: Of, row: u64, pictures: &Pictures) -> RgbImage {
+        let found = self.images.iter().find(|(o, r, _)| (*o, *r) == (of, row));
+        let values = found.map_or(&[][..], |(.., values)| values);
+        let shape = match of {
+            Of::Reference => pictures.reference_shape,
+            Of::Queries => pictures.query_shape,
+        };
+        fitted(&picture(values, shape, self.black, self.white))
+    }
+}
+
+/// The row of the nearest reference image, if neighbours were asked for.
+fn nearest(pick: &Pick) -> Option<u64> {
+    (pick.nearest_ratio < f64::MAX).then_some(pick.nearest)
+}
+
+fn values(pictures: &Pictures, of: Of, row: u64) -> Result<Vec<f64>> {
+    let (rows, shape) = match of {
+        Of::Reference => (pictures.reference, pictures.reference_shape),
+        Of::Queries => (pictures.queries, pictures.query_shape),
+    };
+    let numbers = shape.height * shape.width * shape.channels;
+    if row >= rows.len() as u64 || numbers != rows.dim() {
+        return Err(Error::Usage(format!(
+            "{} has {} rows of {} numbers, and row {row} of {} x {} pixels with {} channels is to be shown",
+            rows.name(),
+            rows.len(),
+            rows.dim(),
+            shape.width,
+            shape.height,
+            shape.channels
+        )));
+    }
+    let mut values = vec![0.0; rows.dim()];
+    rows.gather(&[row as usize], &mut values)?;
+    Ok(values)
+}
+
+/// Numbers as colours; of two channels the first is shown, of four the first three.
+fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
+    let Shape {
+        height,
+        width,
+        channels,
+        planar,
+    } = shape;
+    let level = |channel: usize, pixel: usize| {
+        let place = match planar {
+            true => channel * height * width + pixel,
+            false => pixel * channels + channel,
+        };
+        let value = values.get(place).copied().unwrap_or(black);
+        let share = (value - black) / (white - black);
+        // A set of one value is grey.
+        let share = if share.is_finite() { share } else { 0.5 };
+        (255.0 * share).round() as u8
+    };
+    RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let pixel = y as usize * width + x as usize;
+        let last = if channels < 3 { 0 } else { 2 };
+        Rgb([0, 1, 2].map(|channel: usize| level(channel.min(last), pixel)))
+    })
+}
+
+/// Enlarged by a whole factor, or reduced, so that the longer side is at most [`SIDE`] and more than half of it.
+fn fitted(image: &RgbImage) -> RgbImage {
+    let (width, height) = image.dimensions();
+    let longer = width.max(height).max(1);
+    if longer <= SIDE {
+        let factor = SIDE / longer;
+        return image::imageops::resize(
+            image,
+            width * factor,
+            height * factor,
+            FilterType::Nearest,
+        );
+    }
+    let reduced = |side: u32| (side * SIDE).div_ceil(longer).max(1);
+    image::imageops::resize(image, reduced(width), reduced(height), FilterType::Triangle)
+}
+
+/// A text, its left end and its middle.
+struct Text {
+    text: String,
+    size: Size,
+    x: f64,
+    y: f64,
+}
+
+/// Everything on a sheet, in points.
+struct Layout {
+    width: f64,
+    /// Where the next part starts.
+    y: f64,
+    texts: Vec<Text>,
+    pictures: Vec<(RgbImage, f64, f64)>,
+}
+
+impl Layout {
+    fn of(space: &str, picks: &Picks, pictures: &Pictures, shown: &Shown) -> Self {
+        let support = picks
+            .interpolated
+            .iter()
+            .map(|pick| pick.support.len())
+            .max();
+        let widest = column(2 + support.unwrap_or(0)) + MARGIN;
+        let mut layout = Layout {
+            width: widest.max(LEAST),
+            y: MARGIN,
+            texts: Vec::new(),
+            pictures: Vec::new(),
+        };
+        layout.line(space, Size::Title);
+        layout.line(
+            "distances are certified lower bounds, in median nearest distances of the reference",
+            Size::Small,
+        );
+        layout.y += 8.0;
+        layout.line("Most interpolated", Size::Title);
+        layout.y += 4.0;
+        for pick in &picks.interpolated {
+            layout.wide(pick, pictures, shown);
+        }
+        layout.y += 8.0;
+        layout.line("Most extrapolated", Size::Title);
+        layout.y += 4.0;
+        if picks.extrapolated.is_empty() {
+            layout.line("no query is outside", Size::Normal);
+        }
+        let across = ((layout.width - 2.0 * MARGIN) / PAIR) as usize;
+        for picks in picks.extrapolated.chunks(across.max(1)) {
+            for (place, pick) in picks.iter().enumerate() {
+                layout.pair(pick, MARGIN + PAIR * place as f64, pictures, shown);
+            }
+            layout.y += CELL + 3.0 * LINE + 14.0;
+        }
+        layout.y += MARGIN - 8.0;
+        layout
+    }
+
+    /// A line of text from the left margin.
+    fn line(&mut self, text: &str, size: Size) {
+        let text = canvas::fitted(text, size, self.width - 2.0 * MARGIN);
+        let height = LINE.max(1.4 * size.points());
+        self.put(text, size, MARGIN, self.y + 0.5 * height);
+        self.y += height;
+    }
+
+    fn put(&mut self, text: String, size: Size, x: f64, y: f64) {
+        self.texts.push(Text { text, size, x, y });
+    }
+
+    /// A query that has the whole width: caption above, then the query, the nearest image and the certificate.
+    fn wide(&mut self, pick: &Pick, pictures: &Pictures, shown: &Shown) {
+        self.line(&caption(pick, pictures), Size::Normal);
+        let picture = shown.picture(Of::Queries, pick.query, pictures);
+        self.column(0, picture, ["query".into(), String::new()]);
+        if let Some(row) = nearest(pick) {
+            let picture = shown.picture(Of::Reference, row, pictures);
+            self.column(
+                1,
+                picture,
+                ["nearest".into(), class(Of::Reference, row, pictures)],
+            );
+        }
+        for (place, &(row, weight)) in pick.support.iter().enumerate() {
+            let picture = shown.picture(Of::Reference, row, pictures);
+            let below = [share(weight), class(Of::Reference, row, pictures)];
+            self.column(2 + place, picture, below);
+        }
+        self.y += CELL + 2.0 * LINE + 10.0;
+    }
+
+    /// A picture in a column, and two lines below it.
+    fn column(&mut self, number: usize, picture: RgbImage, below: [String; 2]) {
+        let x = column(number);
+        self.pictures.push((picture, x, self.y));
+        for (line, text) in below.iter().enumerate() {
+            let text = canvas::fitted(text, Size::Tiny, CELL + GAP - 2.0);
+            let y = self.y + CELL + 9.0 + 12.0 * line as f64;
+            self.put(text, Size::Tiny, x, y);
+        }
+    }
+
+    /// A query beside its nearest image, with what is known of both below.
+    fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
+        let query = shown.picture(Of::Queries, pick.query, pictures);
+        self.pictures.push((query, x, self.y));
+        let mut lines = vec![name(Of::Queries, pick.query, pictures), judged(pick)];
+        if let Some(row) = nearest(pick) {
+            let picture = shown.picture(Of::Reference, row, pictures);
+            self.pictures.push((picture, x + CELL + GAP, self.y));
+            lines.push(format!(
+                "nearest {}: {}",
+                ratio(pick.nearest_ratio),
+                name(Of::Reference, row, pictures)
+            ));
+        }
+        for (line, text) in lines.iter().enumerate() {
+            let text = canvas::fitted(text, Size::Small, PAIR - GAP);
+            let y = self.y + CELL + 11.0 + LINE * line as f64;
+            self.put(text, Size::Small, x, y);
+        }
+    }
+
+    /// The sheet as PNG.
+    fn draw(&self) -> Result<Vec<u8>, String> {
+        register_font()?;
+        let (across, down) = canvas::pixels(self.width, self.y);
+        let mut pixels = vec![0; across as usize * down as usize * 3];
+        {
+            let root = BitMapBackend::with_buffer(&mut pixels, (across, down)).into_drawing_area();
+            let canvas = Canvas::new(&root)?;
+            for Text { text, size, x, y } in &self.texts {
+                canvas.left(text, *size, *x, *y)?;
+            }
+            root.present().map_err(|error| error.to_string())?;
+        }
+        for (picture, x, y) in &self.pictures {
+            let corner = ((x * SCALE) as u32, (y * SCALE) as u32);
+            paste(&mut pixels, (across, down), picture, corner);
+        }
+        to_png(&pixels, across, down)
+    }
+}
+
+/// Where a column of pictures starts; the query and the nearest image stand apart from the certificate.
+fn column(number: usize) -> f64 {
+    let apart = [0.0, GAP, 3.0 * GAP][number.min(2)];
+    MARGIN + number as f64 * (CELL + GAP) + apart
+}
+
+/// A picture with a grey edge around it.
+fn paste(
+    pixels: &mut [u8],
+    (across, down): (u32, u32),
+    picture: &RgbImage,
+    (left, top): (u32, u32),
+) {
+    let (width, height) = picture.dimensions();
+    for y in 0..height + 2 {
+        for x in 0..width + 2 {
+            let inside = (1..=width).contains(&x) && (1..=height).contains(&y);
+            let colour = match inside {
+                true => picture.get_pixel(x - 1, y - 1).0,
+                false => [170; 3],
+            };
+            let (to_x, to_y) = ((left + x).wrapping_sub(1), (top + y).wrapping_sub(1));
+            if to_x < across && to_y < down {
+                let place = 3 * (to_y as usize * across as usize + to_x as usize);
+                pixels[place..place + 3].copy_from_slice(&colour);
+            }
+        }
+    }
+}
+
+/// All that was found about a query.
+fn caption(pick: &Pick, pictures: &Pictures) -> String {
+    let mut text = format!(
+        "{}; {}",
+        name(Of::Queries, pick.query, pictures),
+        judged(pick)
+    );
+    if nearest(pick).is_some() {
+        text += &format!("; nearest {}", ratio(pick.nearest_ratio));
+    }
+    let shown = pick.support.len() as u64;
+    if shown > 0 && shown < pick.support_size {
+        text += &format!("; the {shown} heaviest are shown, with their weights");
+    } else if shown > 0 {
+        text += "; all are shown, with their weights";
+    }
+    text
+}
+
+fn judged(pick: &Pick) -> String {
+    match pick.verdict.as_str() {
+        "inside" => format!("inside, {} rows", pick.support_size),
+        "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
+        other => other.into(),
+    }
+}
+
+/// `test 123, Sneaker`: the number in the file, and the class.
+fn name(of: Of, row: u64, pictures: &Pictures) -> String {
+    let (word, rows) = match of {
+        Of::Reference => ("train", pictures.reference),
+        Of::Queries => ("test", pictures.queries),
+    };
+    let class = class(of, row, pictures);
+    let class = if class.is_empty() {
+        class
+    } else {
+        format!(", {class}")
+    };
+    format!("{word} {}{class}", rows.number(row as usize))
+}
+
+fn class(of: Of, row: u64, pictures: &Pictures) -> String {
+    let Some(classes) = pictures.classes else {
+        return String::new();
+    };
+    let classes_of = match of {
+        Of::Reference => &classes.reference,
+        Of::Queries => &classes.queries,
+    };
+    let class = classes_of.get(row as usize).copied();
+    class.map_or(String::new(), |class| {
+        let name = classes.names.get(class as usize).cloned();
+        name.unwrap_or_else(|| class.to_string())
+    })
+}
+
+fn ratio(value: f64) -> String {
+    if value < 0.1 && value > 0.0 {
+        format!("{value:.2e}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+fn share(weight: f64) -> String {
+    if weight >= 0.001 {
+        format!("{:.1} %", 100.0 * weight)
+    } else {
+        "< 0.1 %".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+
+    const SHAPE: Shape = Shape {
+        height: 2,
+        width: 3,
+        channels: 1,
+        planar: false,
+    };
+
+    fn pick(query: u64, support: &[(u64, f64)]) -> Pick {
+        let inside = !support.is_empty();
+        Pick {
+            query,
+            verdict: if inside { "inside" } else { "outside" }.into(),
+            distance_ratio: if inside { 0.0 } else { 1.25 },
+            nearest: 1,
+            nearest_ratio: 0.42,
+            support: support.to_vec(),
+            support_size: support.len() as u64,
+        }
+    }
+
+    fn bytes(values: &[u8]) -> Memory {
+        Memory::from_u8("images", 6, values.to_vec())
+    }
+
+    /// Where the first picture of a sheet starts: after the heading, the note, the section's title and a caption.
+    fn first_corner() -> (u32, u32) {
+        let line = |size: Size| LINE.max(1.4 * size.points());
+        let heads = 2.0 * line(Size::Title) + line(Size::Small) + line(Size::Normal);
+        let y = MARGIN + heads + 8.0 + 4.0;
+        ((MARGIN * SCALE) as u32, (y * SCALE) as u32)
+    }
+
+    fn decoded(picks: &Picks, pictures: &Pictures) -> image::DynamicImage {
+        let png = sheet("pixels", picks, pictures).unwrap().unwrap();
+        image::load_from_memory(&png).unwrap()
+    }
+
+    #[test]
+    fn pixels_of_the_query_and_its_rows_are_on_the_sheet() {
+        let reference = bytes(&[9, 9, 9, 9, 9, 9, 70, 80, 90, 100, 110, 120]);
+        let queries = bytes(&[10, 20, 30, 40, 50, 60]);
+        let pictures = Pictures {
+            reference: &reference,
+            reference_shape: SHAPE,
+            queries: &queries,
+            query_shape: SHAPE,
+            classes: None,
+        };
+        let picks = Picks {
+            interpolated: vec![pick(0, &[(1, 0.75), (0, 0.25)])],
+            extrapolated: Vec::new(),
+        };
+        let image = decoded(&picks, &pictures);
+        assert!(matches!(image, image::DynamicImage::ImageLuma8(_)));
+        let image = image.into_luma8();
+        let (left, top) = first_corner();
+        // Enlarged 37 times: 3 x 2 becomes 111 x 74.
+        let at = |place: usize, x: u32, y: u32| {
+            let left = left + ((column(place) - MARGIN) * SCALE) as u32;
+            image.get_pixel(left + 37 * x + 18, top + 37 * y + 18).0[0]
+        };
+        for y in 0..2 {
+            for x in 0..3 {
+                let more = 10 * (3 * y + x) as u8;
+                assert_eq!(at(0, x, y), 10 + more, "query {x} {y}");
+                assert_eq!(at(1, x, y), 70 + more, "nearest {x} {y}");
+                assert_eq!(at(2, x, y), 70 + more, "the heaviest {x} {y}");
+                assert_eq!(at(3, x, y), 9, "the lightest {x} {y}");
+            }
+        }
+        // Corners of the picture, and the edge around it.
+        assert_eq!(image.get_pixel(left, top).0[0], 10);
+        assert_eq!(image.get_pixel(left + 110, top + 73).0[0], 60);
+        assert_eq!(image.get_pixel(left - 1, top).0[0], 170);
+        assert_eq!(image.get_pixel(left + 111, top + 73).0[0], 170);
+    }
+
+    #[test]
+    fn colours_of_floats_in_either_order() {
+        let shape = |planar| Shape {
+            height: 1,
+            width: 2,
+            channels: 3,
+            planar,
+        };
+        // -1 is black and 3 is white: the pixels are (255, 0, 128) and (64, 191, 0).
+        let interleaved = [3.0, -1.0, 1.0, 0.0, 2.0, -1.0];
+        let planar = [3.0, 0.0, -1.0, 2.0, 1.0, -1.0];
+        for (values, planar) in [(interleaved, false), (planar, true)] {
+            let found = picture(&values, shape(planar), -1.0, 3.0);
+            assert_eq!(found.get_pixel(0, 0).0, [255, 0, 128]);
+            assert_eq!(found.get_pixel(1, 0).0, [64, 191, 0]);
+        }
+        let grey = picture(&[7.0; 6], shape(true), 7.0, 7.0);
+        assert_eq!(grey.get_pixel(1, 0).0, [128; 3]);
+        // The range is that of the images shown, the query's and its nearest one's.
+        let reference = Memory::from_f64(
+            "a",
+            6,
+            [[99.0; 6], [-1.0, 3.0, 0.0, 0.0, 0.0, 0.0]].concat(),
+        );
+        let queries = Memory::from_f64("b", 6, vec![1.0; 6]);
+        let pictures = Pictures {
+            reference: &reference,
+            reference_shape: shape(true),
+            queries: &queries,
+            query_shape: shape(true),
+            classes: None,
+        };
+        let picks = Picks {
+            interpolated: vec![pick(0, &[])],
+            extrapolated: vec![pick(0, &[])],
+        };
+        let image = decoded(&picks, &pictures).into_rgb8();
+        let (left, top) = first_corner();
+        assert_eq!(image.get_pixel(left + 9, top + 9).0, [128; 3]);
+    }
+
+    #[test]
+    fn large_images_are_reduced_and_small_ones_enlarged() {
+        let size = |width, height| fitted(&RgbImage::new(width, height)).dimensions();
+        assert_eq!(size(28, 28), (112, 112));
+        assert_eq!(size(32, 32), (96, 96));
+        assert_eq!(size(57, 20), (57, 20));
+        assert_eq!(size(224, 112), (112, 56));
+        assert_eq!(size(500, 1), (112, 1));
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_an_error() {
+        let rows = bytes(&[1, 2, 3, 4, 5, 6]);
+        let pictures = Pictures {
+            reference: &rows,
+            reference_shape: SHAPE,
+            queries: &rows,
+            query_shape: SHAPE,
+            classes: None,
+        };
+        let picks = Picks {
+            interpolated: vec![pick(0, &[(1, 1.0)])],
+            extrapolated: Vec::new(),
+        };
+        let error = sheet("pixels", &picks, &pictures).unwrap_err().to_string();
+        assert!(
+            error.contains("1 rows") && error.contains("row 1"),
+            "{error}"
+        );
+        assert_eq!(sheet("pixels", &Picks::default(), &pictures).unwrap(), None);
+    }
+
+    #[test]
+    fn captions_say_what_was_found() {
+        let rows = bytes(&[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+        let classes = Classes {
+            reference: vec![0, 1],
+            queries: vec![1, 0],
+            names: vec!["Bag".into(), "Sneaker".into()],
+        };
+        let pictures = Pictures {
+            reference: &rows,
+            reference_shape: SHAPE,
+            queries: &rows,
+            query_shape: SHAPE,
+            classes: Some(&classes),
+        };
+        let mut inside = pick(0, &[(0, 0.5), (1, 0.5)]);
+        inside.support_size = 17;
+        assert_eq!(
+            caption(&inside, &pictures),
+            "test 0, Sneaker; inside, 17 rows; nearest 0.42; the 2 heaviest are shown, with their weights"
+        );
+        let mut outside = pick(1, &[]);
+        outside.nearest_ratio = f64::MAX;
+        assert_eq!(caption(&outside, &pictures), "test 1, Bag; outside by 1.25");
+    }
+}
