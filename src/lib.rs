@@ -45,7 +45,7 @@
 //!   small sets, each with one query.
 //! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots; what is known of the machine's adapters.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
 //! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
 //!

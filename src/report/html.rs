@@ -4,10 +4,14 @@
 //! own, figures shrink), printable (what is folded is unfolded), and with headings, captions and alternative texts for
 //! those who hear it.
 
-use super::plot::canvas::SCALE;
+use super::plot::{self, canvas::SCALE};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// How far a drawing shrinks on a narrow screen, before it scrolls, and how far it grows on a wide one.
+const LEAST: f64 = 0.8;
+const MOST: f64 = 1.3;
 
 /// A page.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,6 +77,15 @@ pub enum Picture {
     Png(Vec<u8>),
 }
 
+impl Picture {
+    /// A drawing. Errors: it cannot be drawn.
+    pub fn of(figure: &plot::Figure) -> Result<Self, String> {
+        let bytes = plot::render(figure, plot::Format::Svg)?;
+        let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+        Ok(Picture::Svg(text))
+    }
+}
+
 /// The page as text.
 pub fn render(page: &Page) -> String {
     let markup = html! {
@@ -132,11 +145,11 @@ fn tabulated(table: &Table) -> Markup {
         // Who has no pointer scrolls with the keys.
         div.scroll role="region" aria-label=(table.caption) tabindex="0" {
             table {
-                caption { (table.caption) }
+                caption { span { (table.caption) } }
                 thead {
                     tr {
                         @for (column, name) in table.head.iter().enumerate() {
-                            th scope="col" class=[class(column)] { (name) }
+                            th scope="col" class=[class(column)] { (breakable(name)) }
                         }
                     }
                 }
@@ -158,10 +171,10 @@ fn tabulated(table: &Table) -> Markup {
     }
 }
 
-/// A name that may go on in a new line before its signs.
+/// A name that may go on in a new line after its signs.
 fn breakable(name: &str) -> Markup {
     html! {
-        @for (place, part) in name.split_inclusive(['|', '@', ',', '/', ':']).enumerate() {
+        @for (place, part) in name.split_inclusive(['|', '@', ',', '/']).enumerate() {
             @if place > 0 { wbr; }
             (part)
         }
@@ -175,9 +188,18 @@ fn drawn(figure: &Figure) -> Markup {
     match &figure.picture {
         Picture::Svg(text) => {
             let alt = html! { (figure.alt) }.into_string().replace('"', "&quot;");
-            let named = format!("<svg role=\"img\" aria-label=\"{alt}\" ");
+            let size = width_of(text).map_or(String::new(), |width| {
+                let (least, most) = (LEAST * width, MOST * width);
+                format!(" style=\"min-width:{least:.0}px;max-width:min(100%,{most:.0}px)\"")
+            });
+            let named = format!("<svg role=\"img\" aria-label=\"{alt}\"{size} ");
             let svg = text.replacen("<svg ", &named, 1);
-            html! { figure { (PreEscaped(svg)) (caption) } }
+            html! {
+                figure {
+                    div.scroll role="region" aria-label=(figure.alt) tabindex="0" { (PreEscaped(svg)) }
+                    (caption)
+                }
+            }
         }
         Picture::Png(bytes) => {
             let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes));
@@ -192,6 +214,12 @@ fn drawn(figure: &Figure) -> Markup {
             }
         }
     }
+}
+
+/// The width that an SVG file gives itself.
+fn width_of(svg: &str) -> Option<f64> {
+    let (_, rest) = svg.split_once(" width=\"")?;
+    rest.split_once('"')?.0.parse().ok()
 }
 
 /// Width and height at which a PNG file is shown, from its header.
@@ -264,7 +292,9 @@ pub(super) mod tests {
                 rows: vec![vec!["a|b@<c>".into(), "1".into()]],
                 names: 1,
             }),
-            figure(Picture::Svg("<svg width=\"2\"><text>x</text></svg>".into())),
+            figure(Picture::Svg(
+                "<svg width=\"100\"><text>x</text></svg>".into(),
+            )),
             figure(Picture::Png(png)),
             Part::Details {
                 summary: odd(),
@@ -288,7 +318,7 @@ pub(super) mod tests {
         assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"2\" height=\"1\""));
         assert!(
             text.contains(
-                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" width=\"2\">"
+                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" style=\"min-width:80px;max-width:min(100%,130px)\" width=\"100\">"
             )
         );
         assert!(text.contains("href=\"https://example.org/?a=1&amp;b=&quot;\""));

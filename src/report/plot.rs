@@ -90,6 +90,8 @@ pub struct Dots {
     pub reference: Option<String>,
     /// What the rows' notes are.
     pub notes: String,
+    /// Labels stand above their rows instead of beside them: for a narrow page.
+    pub above: bool,
 }
 
 /// Markers of one kind.
@@ -269,7 +271,25 @@ fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
     // The drawing is finer than a point; it is shown at its size in points.
     let drawn = format!("width=\"{across}\" height=\"{down}\"");
     let shown = format!("width=\"{width}\" height=\"{height}\"");
-    Ok(text.replacen(&drawn, &shown, 1).into_bytes())
+    Ok(full_letters(&text.replacen(&drawn, &shown, 1)).into_bytes())
+}
+
+/// Letters at the size at which they were measured. For `plotters` a font's size is the height from its lowest to its
+/// highest letter; into SVG it writes a size in em that is smaller than that of the same letters in pixels.
+fn full_letters(svg: &str) -> String {
+    /// By what `plotters` divides, and what the font's height in em is.
+    const SMALLER: f64 = 1.24 / 1.164;
+    const SIZE: &str = " font-size=\"";
+    let mut parts = svg.split(SIZE);
+    let mut text = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let (size, rest) = part.split_once('"').unwrap_or((part, ""));
+        let full = size
+            .parse()
+            .map_or(size.into(), |size: f64| format!("{:.2}", SMALLER * size));
+        text += &format!("{SIZE}{full}\"{rest}");
+    }
+    text
 }
 
 fn png(figure: &Figure) -> Result<Vec<u8>, String> {
@@ -396,6 +416,7 @@ mod tests {
                     quantiles: false,
                     reference: Some("mark".into()),
                     notes: "d*".into(),
+                    above: values.len() == 1,
                 }),
             ],
         }
@@ -409,6 +430,8 @@ mod tests {
         let start = format!("<svg width=\"{width}\"");
         assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));
+        // Letters of 12.5 points in all, on a canvas of two pixels a point.
+        assert!(svg.contains(" font-size=\"21.48\""));
         let png = render(&figure, Format::Png).unwrap();
         let image = image::load_from_memory(&png).unwrap().into_rgb8();
         let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();

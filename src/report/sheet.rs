@@ -216,11 +216,27 @@ impl Layout {
             "distances are certified lower bounds, in median nearest distances of the reference",
             Size::Small,
         );
+        layout.line(
+            "in percent: weights of the certificate, whose mean the query is in this space; at most the heaviest eight",
+            Size::Small,
+        );
         layout.y += 8.0;
         layout.line("Most interpolated", Size::Title);
         layout.y += 4.0;
-        for pick in &picks.interpolated {
+        let inside = |pick: &&Pick| !pick.support.is_empty();
+        for pick in picks.interpolated.iter().filter(inside) {
             layout.wide(pick, pictures, shown);
+        }
+        let others: Vec<&Pick> = picks
+            .interpolated
+            .iter()
+            .filter(|pick| !inside(pick))
+            .collect();
+        if !others.is_empty() {
+            let none = others.len() == picks.interpolated.len();
+            let start = if none { "no query is inside; " } else { "" };
+            layout.line(&format!("{start}least far from the hull:"), Size::Normal);
+            layout.pairs(&others, pictures, shown);
         }
         layout.y += 8.0;
         layout.line("Most extrapolated", Size::Title);
@@ -228,13 +244,8 @@ impl Layout {
         if picks.extrapolated.is_empty() {
             layout.line("no query is outside", Size::Normal);
         }
-        let across = ((layout.width - 2.0 * MARGIN) / PAIR) as usize;
-        for picks in picks.extrapolated.chunks(across.max(1)) {
-            for (place, pick) in picks.iter().enumerate() {
-                layout.pair(pick, MARGIN + PAIR * place as f64, pictures, shown);
-            }
-            layout.y += CELL + 3.0 * LINE + 14.0;
-        }
+        let all: Vec<&Pick> = picks.extrapolated.iter().collect();
+        layout.pairs(&all, pictures, shown);
         layout.y += MARGIN - 8.0;
         layout
     }
@@ -270,6 +281,17 @@ impl Layout {
             self.column(2 + place, picture, below);
         }
         self.y += CELL + 2.0 * LINE + 10.0;
+    }
+
+    /// Queries side by side, as many as there is room for.
+    fn pairs(&mut self, picks: &[&Pick], pictures: &Pictures, shown: &Shown) {
+        let across = ((self.width - 2.0 * MARGIN) / PAIR) as usize;
+        for picks in picks.chunks(across.max(1)) {
+            for (place, pick) in picks.iter().enumerate() {
+                self.pair(pick, MARGIN + PAIR * place as f64, pictures, shown);
+            }
+            self.y += CELL + 3.0 * LINE + 14.0;
+        }
     }
 
     /// A picture in a column, and two lines below it.
@@ -365,17 +387,12 @@ fn caption(pick: &Pick, pictures: &Pictures) -> String {
     if nearest(pick).is_some() {
         text += &format!("; nearest {}", ratio(pick.nearest_ratio));
     }
-    let shown = pick.support.len() as u64;
-    if shown > 0 && shown < pick.support_size {
-        text += &format!("; the {shown} heaviest are shown, with their weights");
-    } else if shown > 0 {
-        text += "; all are shown, with their weights";
-    }
     text
 }
 
 fn judged(pick: &Pick) -> String {
     match pick.verdict.as_str() {
+        "inside" if pick.support_size == 1 => "inside, 1 row".into(),
         "inside" => format!("inside, {} rows", pick.support_size),
         "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
         other => other.into(),
@@ -413,10 +430,10 @@ fn class(of: Of, row: u64, pictures: &Pictures) -> String {
 }
 
 fn ratio(value: f64) -> String {
-    if value < 0.1 && value > 0.0 {
-        format!("{value:.2e}")
-    } else {
-        format!("{value:.2}")
+    match value {
+        0.0 | 0.1.. => format!("{value:.2}"),
+        0.001.. => format!("{value:.3}"),
+        _ => format!("{value:.1e}"),
     }
 }
 
@@ -460,7 +477,7 @@ mod tests {
     /// Where the first picture of a sheet starts: after the heading, the note, the section's title and a caption.
     fn first_corner() -> (u32, u32) {
         let line = |size: Size| LINE.max(1.4 * size.points());
-        let heads = 2.0 * line(Size::Title) + line(Size::Small) + line(Size::Normal);
+        let heads = 2.0 * line(Size::Title) + 2.0 * line(Size::Small) + line(Size::Normal);
         let y = MARGIN + heads + 8.0 + 4.0;
         ((MARGIN * SCALE) as u32, (y * SCALE) as u32)
     }
@@ -602,10 +619,12 @@ mod tests {
         inside.support_size = 17;
         assert_eq!(
             caption(&inside, &pictures),
-            "test 0, Sneaker; inside, 17 rows; nearest 0.42; the 2 heaviest are shown, with their weights"
+            "test 0, Sneaker; inside, 17 rows; nearest 0.42"
         );
         let mut outside = pick(1, &[]);
         outside.nearest_ratio = f64::MAX;
         assert_eq!(caption(&outside, &pictures), "test 1, Bag; outside by 1.25");
+        let ratios = [0.0, 2e-5, 0.0479, 0.1, 12.345].map(ratio);
+        assert_eq!(ratios, ["0.00", "2.0e-5", "0.048", "0.10", "12.35"]);
     }
 }

@@ -40,6 +40,7 @@ pub fn rates_figure(report: &Report) -> Figure {
             quantiles: false,
             reference: null.then(|| "hull of Gaussian rows, same N and d*".into()),
             notes: "d*".into(),
+            above: false,
         })],
     }
 }
@@ -85,11 +86,22 @@ pub fn distances_figure(report: &Report) -> Figure {
             quantiles: true,
             reference: None,
             notes: "d*".into(),
+            above: false,
         })],
     }
 }
 
 const RANK: &str = "d*: affine rank of the reference";
+
+/// The same figure for a narrow page.
+pub(super) fn narrow(mut figure: Figure) -> Figure {
+    for panel in &mut figure.panels {
+        if let Panel::Dots(dots) = panel {
+            dots.above = true;
+        }
+    }
+    figure
+}
 
 /// A row without dots.
 fn row(space: &SpaceReport) -> Row {

@@ -1,11 +1,11 @@
 //! A comparison as one page: the reading, the tables, the figures, the contact sheets, and how to read them.
 
+use super::figures::narrow;
 use super::reading::reading;
 use super::{distances_figure, rates_figure, words};
 use crate::error::{Error, Result};
 use crate::report::file;
 use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
-use crate::report::plot::{self, Format};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
@@ -15,6 +15,9 @@ const PAIRS: usize = 15;
 
 /// Classes that are listed.
 const CLASSES: usize = 100;
+
+/// Spaces side by side in a table of classes.
+const ACROSS: usize = 7;
 
 /// Where a comparison comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +48,7 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     let mut sections = vec![how(made), read(report), spaces(report), figures(report)?];
     sections.extend(pairs(report));
     sections.extend(classes(report));
-    sections.extend(pictures(sheets));
+    sections.extend(pictures(report, sheets));
     sections.extend(warnings(report));
     sections.push(key());
     sections.push(sources());
@@ -168,18 +171,12 @@ fn spaces(report: &Report) -> Section {
 }
 
 fn figures(report: &Report) -> Result<Section, String> {
-    let svg = |figure| -> Result<Picture, String> {
-        let bytes = plot::render(&figure, Format::Svg)?;
-        String::from_utf8(bytes)
-            .map(Picture::Svg)
-            .map_err(|error| error.to_string())
-    };
     let mut parts = vec![Part::Figure(Figure {
         alt: "Rows of dots: share of queries outside the hull, the range box and the nearest-neighbour ball, by space; the \
               same numbers are in the table above"
             .into(),
         caption: "Share of queries outside, by space and notion, with 95 % intervals; upright, the Gaussian null.".into(),
-        picture: svg(rates_figure(report))?,
+        picture: Picture::of(&narrow(rates_figure(report)))?,
     })];
     if report
         .spaces
@@ -189,7 +186,7 @@ fn figures(report: &Report) -> Result<Section, String> {
         parts.push(Part::Figure(Figure {
             alt: "Quantiles of the distance of queries to the hull, by space; medians are in the table above".into(),
             caption: "Certified distances to the hull in median nearest distances of the reference, by space.".into(),
-            picture: svg(distances_figure(report))?,
+            picture: Picture::of(&narrow(distances_figure(report)))?,
         }));
     }
     Ok(section("Figures", parts))
@@ -269,33 +266,18 @@ fn classes(report: &Report) -> Option<Section> {
         .filter(|s| !s.labels.is_empty())
         .collect();
     let labels = &split.first()?.labels;
-    let overview = Table {
-        caption:
-            "Outside the hull of all rows, % (outside the hull of the rows of their own class, %)."
-                .into(),
-        head: std::iter::once("Class".into())
-            .chain(split.iter().map(|s| s.space.clone()))
-            .collect(),
-        rows: (0..labels.len().min(CLASSES))
-            .map(|place| {
-                let of_space =
-                    |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
-                let cells = split.iter().map(of_space);
-                std::iter::once(labels[place].label.clone())
-                    .chain(cells)
-                    .collect()
-            })
-            .collect(),
-        names: 1,
-    };
     let mut parts = vec![
         Part::Text(
             "Each class's queries, against the hull of the whole reference and against that of the reference rows of \
              their own class. The second hull is part of the first, so at least as many are outside."
                 .into(),
         ),
-        Part::Table(overview),
     ];
+    parts.extend(
+        split
+            .chunks(ACROSS)
+            .map(|spaces| Part::Table(overview(labels, spaces))),
+    );
     if labels.len() > CLASSES {
         parts.push(Part::Text(format!(
             "{} more classes are in by_label.parquet.",
@@ -308,6 +290,25 @@ fn classes(report: &Report) -> Option<Section> {
         parts: vec![Part::Table(by_class(space))],
     }));
     Some(section("By class", parts))
+}
+
+/// A row a class, a column a space.
+fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
+    let row = |place: usize| {
+        let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
+        std::iter::once(labels[place].label.clone())
+            .chain(spaces.iter().map(cell))
+            .collect()
+    };
+    let names = spaces.iter().map(|space| space.space.clone());
+    Table {
+        caption:
+            "Outside the hull of all rows, % (outside the hull of the rows of their own class, %)."
+                .into(),
+        head: std::iter::once("Class".into()).chain(names).collect(),
+        rows: (0..labels.len().min(CLASSES)).map(row).collect(),
+        names: 1,
+    }
 }
 
 fn both(label: &LabelReport) -> String {
@@ -361,16 +362,31 @@ fn by_class(space: &SpaceReport) -> Table {
     }
 }
 
-fn pictures(sheets: &[(String, Vec<u8>)]) -> Option<Section> {
+fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
     if sheets.is_empty() {
         return None;
     }
     let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
                  certificate (the query is their weighted mean in that space; the heaviest are shown), and the queries \
                  farthest outside, each beside its nearest reference image.";
+    // The first one with anything inside is not folded.
+    let certified = |name: &String| {
+        let space = report.spaces.iter().find(|space| &space.space == name);
+        space.is_some_and(|space| {
+            space
+                .picks
+                .interpolated
+                .iter()
+                .any(|p| !p.support.is_empty())
+        })
+    };
+    let open = sheets
+        .iter()
+        .position(|(space, _)| certified(space))
+        .unwrap_or(0);
     let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| Part::Details {
         summary: space.clone(),
-        open: place == 0,
+        open: place == open,
         parts: vec![Part::Figure(Figure {
             alt: format!(
                 "Contact sheet of {space}: the most interpolated and the most extrapolated queries"
@@ -421,6 +437,7 @@ mod tests {
     use super::*;
     use crate::report::compare::tests::report;
     use crate::report::html::tests::tags;
+    use crate::report::plot;
 
     fn made() -> Made {
         Made {
@@ -442,7 +459,7 @@ mod tests {
         assert_eq!(count("table"), 5);
         for part in [
             "hullscope compare --space 'a|&lt;b&gt;'",
-            "dims:<wbr>16,<wbr>seed=&lt;b&gt;&amp;&quot;",
+            "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
             "99.6 to 100",
             "&gt; 16.5",
             "3.8e-211",

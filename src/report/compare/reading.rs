@@ -84,14 +84,23 @@ fn by_rank(report: &Report) -> Option<String> {
             }
         }
     }
-    Some(format!(
+    let ends = format!(
         "Where the reference spans the fewest dimensions (d* = {least}: {low_names}) {low} % of the queries are inside; where \
-         it spans the most (d* = {most}: {high_names}) {high} %. Of the {} pairs of spaces with different d*, the one with \
-         the larger d* has fewer queries inside in {fewer}, as many in {equal}, more in {more}. What matters is d*, the \
-         dimension of the affine hull of the reference, not the number of coordinates, nor whether these are pixels or \
-         features.",
+         it spans the most (d* = {most}: {high_names}) {high} %."
+    );
+    let of_pairs = format!(
+        " Of the {} pairs of spaces with different d*, the one with the larger d* has fewer queries inside in {fewer}, as many \
+         in {equal}, more in {more}.",
         fewer + more + equal
-    ))
+    );
+    let claim = " What drives a rate first is d*, the dimension of the affine hull of the reference: not the number of \
+                 coordinates, nor whether these are pixels or features.";
+    let (of_pairs, claim) = match (fewer + more + equal > 1, fewer > more) {
+        (true, true) => (of_pairs, claim),
+        (true, false) => (of_pairs, ""),
+        (false, _) => (String::new(), ""),
+    };
+    Some(ends + &of_pairs + claim)
 }
 
 /// Measured rates beside the Gaussian null.
@@ -118,9 +127,10 @@ fn null(report: &Report) -> Option<String> {
         return None;
     }
     Some(format!(
-        "The number of rows and d* alone drive a rate, so each one has to be read beside that of Gaussian data of the same \
-         number of rows and the same d*, the null. Compared with it, queries are inside: {}. Where more are inside than \
-         the null has, the data fill fewer dimensions than they span; the effective dimension d_eff says how many.",
+        "The number of rows and d* drive a rate even where data have no structure at all. So each rate stands beside that of \
+         Gaussian data of the same number of rows and the same d*, the null. Compared with it, queries are inside: {}. The \
+         effective dimension d_eff is the d* at which the null would have the measured rate: it is below d* where more are \
+         inside than the null has, and above where fewer are.",
         parts.join("; ")
     ))
 }
@@ -147,7 +157,7 @@ fn pairs(report: &Report) -> Option<String> {
     let of_equal = match equal.len() {
         0 => String::new(),
         count => format!(
-            " Of the {count} with equal d*, {} differ.",
+            " Of the {count} with equal d*, {} differ: how the rows fill their dimensions is the rest.",
             equal.iter().filter(|p| **p < LEVEL).count()
         ),
     };
@@ -187,7 +197,7 @@ fn list<'n>(names: impl Iterator<Item = &'n str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::compare::tests::report;
+    use crate::report::compare::tests::{report, space};
 
     #[test]
     fn claims_follow_the_numbers() {
@@ -197,19 +207,40 @@ mod tests {
             "Each of 1,000 queries",
             "(d* = 16: dims:16,seed=<b>&\") 70.0 % of the queries are inside",
             "(d* = 700: pixels) 0 %",
-            "Of the 1 pairs of spaces with different d*, the one with the larger d* has fewer queries inside in 1, as many in 0, more in 0",
             "more in dims:16,seed=<b>&\"; fewer in pixels",
             "1 of 1 pairs differ",
         ] {
             assert!(text.contains(claim), "{claim}\n{text}");
         }
         assert!(!text.contains("equal d*") && !text.contains("surface"));
+        assert!(!text.contains("What drives a rate"));
         found.spaces[0].rank = Some(700);
         found.spaces[0].rates[0].undecided = 2;
         let text = reading(&found).join("\n");
         assert!(!text.contains("spans the fewest"), "{text}");
-        assert!(text.contains("Of the 1 with equal d*, 1 differ."), "{text}");
+        assert!(text.contains("Of the 1 with equal d*, 1 differ:"), "{text}");
         assert!(text.contains("2 in dims:16"), "{text}");
+    }
+
+    /// Spaces of d* = 8, 16, 16 and 32 with 100, 300, 300 and 200 outside: five pairs, of which two go the other way.
+    #[test]
+    fn pairs_of_ranks_are_counted() {
+        let spaces = [(8, 100), (16, 300), (16, 300), (32, 200)];
+        let spaces = spaces
+            .map(|(rank, outside)| space("a", rank, outside))
+            .to_vec();
+        let mut found = Report {
+            spaces,
+            pairs: Vec::new(),
+        };
+        let text = by_rank(&found).unwrap();
+        assert!(
+            text.contains("Of the 5 pairs") && text.contains("in 3, as many in 0, more in 2."),
+            "{text}"
+        );
+        assert!(text.contains("What drives a rate"), "{text}");
+        found.spaces.remove(0);
+        assert!(!by_rank(&found).unwrap().contains("What drives a rate"));
     }
 
     #[test]

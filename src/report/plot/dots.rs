@@ -9,12 +9,15 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
 /// Points of the plot itself from left to right; of the longest label.
-const PLOT: f64 = 340.0;
+const PLOT: f64 = 300.0;
 const LABEL: f64 = 420.0;
 
 /// Points from one series of a row to the next, and of a row with one.
 const STEP: f64 = 7.0;
 const ROW: f64 = 20.0;
+
+/// Points of a label that stands above its row.
+const LINE: f64 = 16.0;
 
 /// Points of the title if there is one, between legend and plot, and below the plot.
 const HEAD: f64 = 24.0;
@@ -28,7 +31,10 @@ const BESIDE: f64 = 10.0;
 /// Where things lie in a panel.
 struct Layout {
     head: f64,
+    /// Of labels beside their rows.
     labels: f64,
+    /// Of labels above them.
+    lift: f64,
     notes: f64,
     row: f64,
     legend: Legend,
@@ -41,6 +47,11 @@ impl Layout {
             widths.fold(0.0, f64::max)
         };
         let labels = widest(&mut dots.rows.iter().map(|row| row.label.as_str())).min(LABEL);
+        let (labels, lift) = if dots.above {
+            (0.0, LINE)
+        } else {
+            (labels, 0.0)
+        };
         let notes = dots.rows.iter().map(|row| row.note.as_str());
         let notes = widest(&mut notes.chain([dots.notes.as_str()]));
         let sample = |style| match dots.quantiles {
@@ -54,8 +65,9 @@ impl Layout {
         Layout {
             head: if dots.title.is_empty() { 0.0 } else { HEAD },
             labels,
+            lift,
             notes,
-            row: ROW + STEP * dots.series.len().saturating_sub(1) as f64,
+            row: lift + ROW + STEP * dots.series.len().saturating_sub(1) as f64,
             legend,
         }
     }
@@ -126,14 +138,20 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
         plot.top - 9.0,
     )?;
     for (place, row) in dots.rows.iter().enumerate() {
-        let middle = plot.top + layout.row * (place as f64 + 0.5);
-        let label = canvas::fitted(&row.label, Size::Normal, layout.labels + 1.0);
+        let top = plot.top + layout.row * place as f64;
+        let middle = top + 0.5 * (layout.row + layout.lift);
         // The middle of small letters is below that of a line.
         let y = middle + 1.5;
-        canvas.before(&label, plot.left - BESIDE, y)?;
+        if dots.above {
+            let label = canvas::fitted(&row.label, Size::Normal, end - area.left - 2.0 * EDGE);
+            canvas.label(&label, area.left + EDGE, top + 0.5 * LINE + 2.0)?;
+        } else {
+            let label = canvas::fitted(&row.label, Size::Normal, layout.labels + 1.0);
+            canvas.before(&label, plot.left - BESIDE, y)?;
+        }
         canvas.before(&row.note, end - EDGE, y)?;
         let across = |value: f64| plot.left + scale.place(value) * plot.width();
-        one(canvas, dots, row, middle, layout.row, &across)?;
+        one(canvas, dots, row, middle, layout.row - layout.lift, &across)?;
     }
     Ok(())
 }
