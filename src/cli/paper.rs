@@ -380,6 +380,10 @@ fn write(args: &Args, findings: &Findings, control: &Control) -> Result<()> {
                 plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
             }
         }
+        let path = folder.join("report.html");
+        let page = show::page(&context, findings);
+        let page = page.map_err(|why| Error::io("draw", &path, std::io::Error::other(why)))?;
+        file::write_bytes(&path, page.as_bytes())?;
     }
     if let Some(target) = &args.json {
         file::write_text(target, &json::pretty(&show::json(&context, findings)))?;

@@ -4,11 +4,12 @@
 //! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
 
 use super::batch;
+use super::html::{self, Page, Part, Picture, Section};
 use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
-use crate::study::paper::hypercube::Hypercube;
+use crate::study::paper::hypercube::{Hypercube, View};
 use crate::study::theory::absorption;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
@@ -149,110 +150,220 @@ fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
         .collect()
 }
 
+/// Everything as one page: what it says, each experiment with its set-up, figure and numbers.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn page(context: &Context, findings: &Findings) -> Result<String, String> {
+    let drawn = figures(context, findings);
+    let text = |text: &str| Part::Text(text.into());
+    let section = |title: &str, parts: Vec<Part>| Section {
+        title: title.into(),
+        parts,
+    };
+    let made = Part::Details {
+        summary: "All settings".into(),
+        open: false,
+        parts: vec![Part::Code(format!("{:#}", context.settings))],
+    };
+    let date = Part::Terms(vec![("Date".into(), context.date.clone())]);
+    let mut sections = vec![section(
+        "How it was made",
+        vec![Part::Code(context.command.clone()), date, made],
+    )];
+    let sentences = reading(findings);
+    if !sentences.is_empty() {
+        let parts = sentences.into_iter().map(Part::Text).collect();
+        sections.push(section("What it says", parts));
+    }
+    for (name, title) in TITLES {
+        let tables = tables(findings, name);
+        if tables.is_empty() {
+            continue;
+        }
+        let mut parts = vec![text(set_up(name))];
+        for (_, figure) in drawn.iter().filter(|(drawn, _)| drawn == name) {
+            parts.push(Part::Figure(html::Figure {
+                alt: format!("{}; its numbers are in the tables below it", figure.title),
+                caption: figure.note.clone(),
+                picture: Picture::of(figure)?,
+            }));
+        }
+        for table in tables {
+            // What fits a screen is open.
+            let open = table.rows.len() <= 16;
+            parts.push(Part::Details {
+                summary: table.caption.clone(),
+                open,
+                parts: vec![Part::Table(table)],
+            });
+        }
+        sections.push(section(title, parts));
+    }
+    if !context.notes.is_empty() {
+        sections.push(section("Notes", vec![Part::List(context.notes.clone())]));
+    }
+    sections.push(section("Sources", vec![sources()]));
+    Ok(html::render(&Page {
+        title: "Learning in high dimension always amounts to extrapolation: the experiments".into(),
+        sections,
+        foot: format!("hullscope {}, {}", env!("CARGO_PKG_VERSION"), context.date),
+    }))
+}
+
+/// Experiments and their headings.
+const TITLES: [(&str, &str); 4] = [
+    ("fig1", "Samples of a law"),
+    ("pixels", "Images by their pixels"),
+    ("latents", "Images in latent space"),
+    ("fig5", "Vertices of a cube"),
+];
+
+fn sources() -> Part {
+    let links = [
+        (
+            "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
+            "https://arxiv.org/abs/2110.09485",
+        ),
+        (
+            "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, 2020",
+            "https://arxiv.org/abs/1704.04968",
+        ),
+    ];
+    Part::Links(links.map(|(text, to)| (text.into(), to.into())).to_vec())
+}
+
+/// The tables of an experiment for the page.
+fn tables(findings: &Findings, figure: &str) -> Vec<html::Table> {
+    let head = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    match figure {
+        "fig1" if findings.halves.is_empty() => Vec::new(),
+        "fig1" => vec![html::Table {
+            caption: "Samples at which half of the new ones are inside".into(),
+            head: head(&["Setting", "d", "N, measured", "95 %", "first N, exactly"]),
+            rows: half_rows(&findings.halves),
+            names: 1,
+        }],
+        "fig5" => {
+            let each = findings.cubes.iter().map(|cube| html::Table {
+                caption: cube_caption(cube),
+                head: head(&[
+                    "Space",
+                    "dimensions",
+                    "look inside",
+                    "outside",
+                    "outside, exactly",
+                ]),
+                rows: cube_rows(cube),
+                names: 1,
+            });
+            each.collect()
+        }
+        _ => {
+            let sets = curves(&findings.points, figure);
+            let each = sets.into_iter().map(|(data, series)| html::Table {
+                caption: format!("{data}: test images inside the hull of the training images"),
+                head: head(&["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"]),
+                rows: share_rows(&series),
+                names: 1,
+            });
+            each.collect()
+        }
+    }
+}
+
 /// A screen or two: where half are inside (figure 1), the share inside by dimension, the cubes.
 pub fn table(findings: &Findings) -> String {
     let mut text = String::new();
     if !findings.halves.is_empty() {
-        text += &format!(
-            "Figure 1: samples at which half of the new ones are inside\n{}\n\n",
-            halves(&findings.halves)
-        );
+        let head = ["", "d", "N, measured", "95 %", "exactly"];
+        let rows = aligned(&head, half_rows(&findings.halves));
+        text += &format!("Figure 1: samples at which half of the new ones are inside\n{rows}\n\n");
     }
     for figure in ["pixels", "latents"] {
         for (data, series) in curves(&findings.points, figure) {
-            text += &format!(
-                "{data}: inside the hull of the training images\n{}\n\n",
-                shares(&series)
-            );
+            let head = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
+            let rows = aligned(&head, share_rows(&series));
+            text += &format!("{data}: inside the hull of the training images\n{rows}\n\n");
         }
     }
     for cube in &findings.cubes {
-        text += &format!("{}\n\n", cube_table(cube));
+        let head = ["", "dimensions", "look inside", "outside", "exactly"];
+        let rows = aligned(&head, cube_rows(cube));
+        text += &format!("{}\n{rows}\n\n", cube_caption(cube));
     }
     text
 }
 
-fn halves(halves: &[Half]) -> String {
-    let mut table = plain();
-    table.add_row(["", "d", "N, measured", "95 %", "exactly"]);
+fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
     let number = |n: Option<f64>| n.map_or("-".into(), |n| format!("{n:.1}"));
-    for half in halves {
+    let row = |half: &Half| {
         let [low, high] = half.interval95;
-        table.add_row([
+        vec![
             half.data.clone(),
             half.d.to_string(),
             number(half.measured),
             format!("{} to {}", number(low), number(high)),
             half.exact.map_or("-".into(), |n| n.to_string()),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+        ]
+    };
+    halves.iter().map(row).collect()
 }
 
-fn plain() -> Table {
+/// Rows under a head, numbers to the right.
+fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
-fn shares(series: &[(String, Vec<&Point>)]) -> String {
-    let mut table = plain();
-    table.add_row(["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"]);
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    for (name, points) in series {
-        for (place, point) in points.iter().enumerate() {
-            let [low, high] = point.interval95;
-            table.add_row([
-                if place == 0 {
-                    name.clone()
-                } else {
-                    String::new()
-                },
-                point.d.to_string(),
-                point.rank.map_or("-".into(), |rank| rank.to_string()),
-                point.inside.to_string(),
-                point.trials.to_string(),
-                percent(point.rate),
-                format!("{} to {}", percent(low), percent(high)),
-                point.theory.map_or("-".into(), percent),
-            ]);
-        }
-    }
+    table.add_row(head);
+    table.add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table.trim_fmt()
 }
 
-fn cube_table(cube: &Hypercube) -> String {
-    let mut table = plain();
-    table.add_row(["", "dimensions", "look inside", "outside", "exactly"]);
-    for view in &cube.views {
-        table.add_row([
+fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let row = |name: &str, place: usize, point: &Point| {
+        let [low, high] = point.interval95;
+        vec![
+            if place == 0 { name } else { "" }.to_string(),
+            point.d.to_string(),
+            point.rank.map_or("-".into(), |rank| rank.to_string()),
+            point.inside.to_string(),
+            point.trials.to_string(),
+            percent(point.rate),
+            format!("{} to {}", percent(low), percent(high)),
+            point.theory.map_or("-".into(), percent),
+        ]
+    };
+    let mut rows = Vec::new();
+    for (name, points) in series {
+        let each = points.iter().enumerate();
+        rows.extend(each.map(|(place, point)| row(name, place, point)));
+    }
+    rows
+}
+
+fn cube_rows(cube: &Hypercube) -> Vec<Vec<String>> {
+    let row = |view: &View| {
+        vec![
             view.space.clone(),
             view.dim.to_string(),
             view.inside.to_string(),
             view.outside.to_string(),
             view.exact_outside
                 .map_or("-".into(), |exact| exact.to_string()),
-        ]);
-    }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+        ]
+    };
+    cube.views.iter().map(row).collect()
+}
+
+fn cube_caption(cube: &Hypercube) -> String {
     format!(
-        "Cube of {} dimensions, {} vertices, each against the others: distance between {:.12} and {:.12}, exactly {:.12}\n{}",
-        cube.d,
-        cube.vertices,
-        cube.distance[0],
-        cube.distance[1],
-        cube.exact_distance,
-        table.trim_fmt()
+        "Cube of {} dimensions, {} vertices, each against the others: distance between {:.12} and {:.12}, exactly {:.12}",
+        cube.d, cube.vertices, cube.distance[0], cube.distance[1], cube.exact_distance
     )
 }
 
@@ -471,9 +582,7 @@ fn cubes(findings: &Findings, note: &str) -> Figure {
             .views
             .iter()
             .filter(|view| view.space.starts_with("random:"));
-        let share = |view: &crate::study::paper::hypercube::View| {
-            (view.dim as f64, view.inside as f64 / cube.vertices as f64)
-        };
+        let share = |view: &View| (view.dim as f64, view.inside as f64 / cube.vertices as f64);
         Series {
             label: format!("d = {}", cube.d),
             style,
