@@ -11,7 +11,7 @@ use crate::report::sheet::{Pictures, sheet};
 use crate::report::{compare as show, file, json, plot};
 use crate::space::{Set, Settings, Spec};
 use crate::study::analyze;
-use crate::study::compare::{self as study, Forget, Plan, Report, Subject};
+use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -121,7 +121,7 @@ impl Args {
     }
 
     /// Everything that the results depend on, beside the spaces.
-    fn origin(&self, plan: Plan) -> Origin {
+    fn origin(&self, plan: Plan, classes: Option<&Classes>) -> Origin {
         let typed = [
             &self.reference,
             &self.queries,
@@ -134,7 +134,7 @@ impl Args {
             rows: self.rows.settings(),
             plan,
             seed: self.seed,
-            more: self.images.key(),
+            more: self.images.key(classes.filter(|_| self.by_label)),
         }
     }
 }
@@ -199,7 +199,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         specs: specs.clone(),
     };
     let plan = args.plan();
-    let origin = args.origin(plan.clone());
+    let classes = opened.as_ref().and_then(|opened| opened.classes.as_ref());
+    let origin = args.origin(plan.clone(), classes);
     let report = match &args.output {
         Some(folder) => {
             let mut archive = Folder::new(folder, origin.clone(), control);
@@ -238,7 +239,11 @@ fn write(
         ));
     }
     if !args.quiet {
-        for note in &notes {
+        let of_spaces = report.spaces.iter().flat_map(|space| {
+            let each = space.warnings.iter();
+            each.map(move |warning| format!("{}: {warning}", space.space))
+        });
+        for note in notes.iter().cloned().chain(of_spaces) {
             file::tell(&format!("note: {note}"));
         }
     }

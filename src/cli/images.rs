@@ -56,8 +56,26 @@ pub struct Opened {
 
 impl ImageArgs {
     /// What changes the rows that are read, for the key of finished work.
-    pub fn key(&self) -> String {
-        format!("{:?} {} {}", self.resize, self.gray, self.skip_broken)
+    ///
+    /// Classes, if results depend on them, may come from files that were found and not typed: they count by themselves.
+    pub fn key(&self, classes: Option<&Classes>) -> String {
+        let mut hash = blake3::Hasher::new();
+        if let Some(Classes {
+            reference,
+            queries,
+            names,
+        }) = classes
+        {
+            for class in reference.iter().chain(queries) {
+                hash.update(&class.to_le_bytes());
+            }
+            hash.update(names.join("\n").as_bytes());
+        }
+        let classes = hash.finalize().to_hex();
+        format!(
+            "{:?} {} {} {classes}",
+            self.resize, self.gray, self.skip_broken
+        )
     }
 
     /// The two sets, or the built-in sample.

@@ -305,7 +305,7 @@ fn archive<'c>(
         rows: args.rows().settings(),
         plan: images::plan(args.seed),
         seed: args.seed,
-        more: format!("{} {}", args.decoding.key(), opened.skipped),
+        more: format!("{} {}", args.decoding.key(None), opened.skipped),
     };
     let name: String = named
         .name

@@ -11,8 +11,8 @@ use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::{Rows, fingerprint};
-use crate::space::View;
 use crate::space::spec::{Spec, Stage, slug};
+use crate::space::{View, network_files};
 use crate::study::compare::{Archive, Keeper, Plan, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,8 @@ pub struct Folder<'c> {
     control: &'c Control,
     /// Hashes of files met so far.
     known: HashMap<String, String>,
+    /// The files of networks met so far.
+    networks: HashMap<PathBuf, Vec<String>>,
     names: Names,
 }
 
@@ -84,6 +86,7 @@ impl<'c> Folder<'c> {
             origin,
             control,
             known: HashMap::new(),
+            networks: HashMap::new(),
             names: Names::default(),
         }
     }
@@ -100,6 +103,18 @@ impl<'c> Folder<'c> {
         let hash = fingerprint(input, self.control)?;
         self.known.insert(input.into(), hash.clone());
         Ok(hash)
+    }
+
+    /// The files of a network, in as many as there are.
+    fn network(&mut self, file: &Path) -> Vec<String> {
+        let files = self.networks.entry(file.into()).or_insert_with(|| {
+            let files = network_files(file);
+            files
+                .iter()
+                .map(|file| file.display().to_string())
+                .collect()
+        });
+        files.clone()
     }
 
     /// The key of a space: hashes of its settings and of its inputs.
@@ -128,9 +143,7 @@ impl<'c> Folder<'c> {
                 Stage::File { reference, queries } => {
                     files.extend([reference.clone(), queries.clone()]);
                 }
-                Stage::Onnx(args) if args.file.exists() => {
-                    files.push(args.file.display().to_string());
-                }
+                Stage::Onnx(args) => files.extend(self.network(&args.file)),
                 _ => {}
             }
         }

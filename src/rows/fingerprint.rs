@@ -24,7 +24,10 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
     let mut hash = blake3::Hasher::new();
     let path = Path::new(spec);
     if path.is_dir() {
-        for entry in walkdir::WalkDir::new(path).sort_by_file_name() {
+        for entry in walkdir::WalkDir::new(path)
+            .follow_links(true)
+            .sort_by_file_name()
+        {
             control.check()?;
             let entry = entry.map_err(|error| Error::io("list", path, error.into()))?;
             if entry.file_type().is_file() {

@@ -24,7 +24,23 @@ pub use views::{Set, Settings, View, Views};
 use crate::error::Result;
 use crate::rows::images::Shape;
 use crate::rows::{Element, Rows};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// All files that a network is made of: its own, and those of tensors that are kept beside it. None for a built-in one.
+///
+/// A file that is no network stands alone; what is wrong with it is said when it is run.
+pub fn network_files(file: &Path) -> Vec<PathBuf> {
+    if !file.exists() {
+        return Vec::new();
+    }
+    let mut files = vec![file.to_path_buf()];
+    #[cfg(feature = "onnx")]
+    if let Ok(model) = encoder::Model::open(file) {
+        files.extend(model.data_files());
+    }
+    files
+}
 
 /// A fitted map from rows to rows.
 pub trait Map: Send + Sync {

@@ -45,6 +45,11 @@ pub struct View {
 pub struct Views {
     base: Option<View>,
     settings: Settings,
+    /// All that will be asked for: tensors of one network come from one pass.
+    #[cfg_attr(
+        not(feature = "onnx"),
+        expect(dead_code, reason = "only networks look ahead")
+    )]
     specs: Vec<Spec>,
     /// Tensors of networks, by the text of the stages up to them.
     tensors: HashMap<String, View>,
@@ -110,7 +115,7 @@ impl Views {
     ) -> Result<View> {
         control.begin(Step::Read, 0);
         let mut options = self.settings.files.clone();
-        options.memory = self.settings.memory;
+        options.memory = self.left();
         let reference = open(reference, &options, control)?;
         options.memory = options.memory.saturating_sub(reference.resident_bytes());
         let queries = open(queries, &options, control)?;
@@ -182,6 +187,14 @@ impl Views {
         })
     }
 
+    /// Bytes of the budget that the tensors kept so far leave.
+    fn left(&self) -> u64 {
+        let kept = self.tensors.values();
+        let resident =
+            kept.map(|view| view.reference.resident_bytes() + view.queries.resident_bytes());
+        self.settings.memory.saturating_sub(resident.sum())
+    }
+
     /// The rows of a view in memory, where they fit and are not there already.
     fn kept(&self, view: View, control: &Control) -> Result<View> {
         let sets = [&view.reference, &view.queries];
@@ -191,7 +204,7 @@ impl Views {
             .filter(mapped)
             .map(|rows| (rows.len() * rows.dim() * 4) as u64)
             .sum();
-        if bytes == 0 || bytes > self.settings.memory || !view.reference.fits_f32() {
+        if bytes == 0 || bytes > self.left() || !view.reference.fits_f32() {
             return Ok(view);
         }
         let keep = |rows: &Arc<dyn Rows>| -> Result<Arc<dyn Rows>> {
@@ -234,6 +247,7 @@ impl Views {
         control: &Control,
     ) -> Result<View> {
         use super::encoder::{Encoder, Model};
+        use crate::rows::Store;
         let model = Model::open(&args.file)?;
         let without_output = |args: &OnnxArgs| OnnxArgs {
             output: None,
@@ -265,9 +279,12 @@ impl Views {
             .collect();
         let total = view.reference.len() + view.queries.len();
         control.begin(Step::Encode, total as u64);
-        let half = self.settings.memory / 2;
+        // The spaces that follow need some of it too.
+        let half = self.left() / 2;
         let references = encoder.encode_all(&*view.reference, &names, half, control)?;
-        let queries = encoder.encode_all(&*view.queries, &names, half, control)?;
+        let resident = |rows: &Store| rows.resident_bytes();
+        let rest = half.saturating_sub(references.iter().map(resident).sum());
+        let queries = encoder.encode_all(&*view.queries, &names, rest, control)?;
         for ((output, reference), queries) in outputs.iter().zip(references).zip(queries) {
             let made = View {
                 reference: Arc::new(reference),

@@ -15,6 +15,7 @@ pub use figures::{distances_figure, rates_figure};
 pub use files::{write_labels, write_rates};
 pub use page::{Made, page, write_page};
 pub use table::table;
+pub use words::grouped;
 
 use crate::study::compare::Report;
 use serde_json::{Value, json};

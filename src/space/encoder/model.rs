@@ -6,7 +6,7 @@
 use super::super::spec::{Layout, reals};
 use crate::error::{Error, Place, Result};
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Extent;
 use tract_onnx::pb::{self, type_proto};
 use tract_onnx::prelude::*;
@@ -71,6 +71,22 @@ impl Model {
         };
         model.check_operators()?;
         Ok(model)
+    }
+
+    /// The files beside the network that hold tensors of it.
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        let folder = Path::new(self.folder.as_deref().unwrap_or(""));
+        let graph = self.proto.graph.iter();
+        let entries = graph
+            .flat_map(|graph| &graph.initializer)
+            .flat_map(|tensor| &tensor.external_data);
+        let mut files: Vec<PathBuf> = entries
+            .filter(|entry| entry.key == "location")
+            .map(|entry| folder.join(&entry.value))
+            .collect();
+        files.sort();
+        files.dedup();
+        files
     }
 
     fn nodes(&self) -> &[pb::NodeProto] {

@@ -1,0 +1,146 @@
+//! The numbers of the experiments as tables, for a terminal and for the page.
+
+use super::{Findings, curves};
+use crate::report::html;
+use crate::study::paper::Point;
+use crate::study::paper::fig1::Half;
+use crate::study::paper::hypercube::{Hypercube, View};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// The tables of an experiment for the page.
+pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
+    let head = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+    match figure {
+        "fig1" if findings.halves.is_empty() => Vec::new(),
+        "fig1" => vec![html::Table {
+            caption: "Samples at which half of the new ones are inside".into(),
+            head: head(&["Setting", "d", "N, measured", "95 %", "first N, exactly"]),
+            rows: half_rows(&findings.halves),
+            names: 1,
+        }],
+        "fig5" => {
+            let each = findings.cubes.iter().map(|cube| html::Table {
+                caption: cube_caption(cube),
+                head: head(&[
+                    "Space",
+                    "dimensions",
+                    "look inside",
+                    "outside",
+                    "outside, exactly",
+                ]),
+                rows: cube_rows(cube),
+                names: 1,
+            });
+            each.collect()
+        }
+        _ => {
+            let sets = curves(&findings.points, figure);
+            let each = sets.into_iter().map(|(data, series)| html::Table {
+                caption: format!("{data}: test images inside the hull of the training images"),
+                head: head(&["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"]),
+                rows: share_rows(&series),
+                names: 1,
+            });
+            each.collect()
+        }
+    }
+}
+
+/// A screen or two: where half are inside (figure 1), the share inside by dimension, the cubes.
+pub fn table(findings: &Findings) -> String {
+    let mut text = String::new();
+    if !findings.halves.is_empty() {
+        let head = ["", "d", "N, measured", "95 %", "exactly"];
+        let rows = aligned(&head, half_rows(&findings.halves));
+        text += &format!("Figure 1: samples at which half of the new ones are inside\n{rows}\n\n");
+    }
+    for figure in ["pixels", "latents"] {
+        for (data, series) in curves(&findings.points, figure) {
+            let head = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
+            let rows = aligned(&head, share_rows(&series));
+            text += &format!("{data}: inside the hull of the training images\n{rows}\n\n");
+        }
+    }
+    for cube in &findings.cubes {
+        let head = ["", "dimensions", "look inside", "outside", "exactly"];
+        let rows = aligned(&head, cube_rows(cube));
+        text += &format!("{}\n{rows}\n\n", cube_caption(cube));
+    }
+    text
+}
+
+fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
+    let number = |n: Option<f64>| n.map_or("-".into(), |n| format!("{n:.1}"));
+    let row = |half: &Half| {
+        let [low, high] = half.interval95;
+        vec![
+            half.data.clone(),
+            half.d.to_string(),
+            number(half.measured),
+            match (low, high) {
+                (None, None) => "-".into(),
+                _ => format!("{} to {}", number(low), number(high)),
+            },
+            half.exact.map_or("-".into(), |n| n.to_string()),
+        ]
+    };
+    halves.iter().map(row).collect()
+}
+
+/// Rows under a head, numbers to the right.
+fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.add_row(head);
+    table.add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.trim_fmt()
+}
+
+fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let row = |name: &str, place: usize, point: &Point| {
+        let [low, high] = point.interval95;
+        vec![
+            if place == 0 { name } else { "" }.to_string(),
+            point.d.to_string(),
+            point.rank.map_or("-".into(), |rank| rank.to_string()),
+            point.inside.to_string(),
+            point.trials.to_string(),
+            percent(point.rate),
+            format!("{} to {}", percent(low), percent(high)),
+            point.theory.map_or("-".into(), percent),
+        ]
+    };
+    let mut rows = Vec::new();
+    for (name, points) in series {
+        let each = points.iter().enumerate();
+        rows.extend(each.map(|(place, point)| row(name, place, point)));
+    }
+    rows
+}
+
+fn cube_rows(cube: &Hypercube) -> Vec<Vec<String>> {
+    let row = |view: &View| {
+        vec![
+            view.space.clone(),
+            view.dim.to_string(),
+            view.inside.to_string(),
+            view.outside.to_string(),
+            view.exact_outside
+                .map_or("-".into(), |exact| exact.to_string()),
+        ]
+    };
+    cube.views.iter().map(row).collect()
+}
+
+fn cube_caption(cube: &Hypercube) -> String {
+    format!(
+        "Cube of {} dimensions, {} vertices, each against the others: distance between {:.12} and {:.12}, exactly {:.12}",
+        cube.d, cube.vertices, cube.distance[0], cube.distance[1], cube.exact_distance
+    )
+}
