@@ -6,6 +6,8 @@ mod common;
 mod bench;
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
+/// The same queries through several spaces; `compare` from the outside.
+mod compare;
 /// What the program says of this machine's adapters, and what it takes.
 #[cfg(feature = "gpu")]
 mod devices;
@@ -25,6 +27,8 @@ mod images;
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.
 mod neighbours;
+/// The paper's experiments.
+mod paper;
 /// Shaders are valid and laid out as the host thinks, without any driver.
 #[cfg(feature = "gpu")]
 mod shaders;

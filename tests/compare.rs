@@ -1,0 +1,953 @@
+//! `compare` and its study: rates against other ways to find them, pairs and classes recounted, spaces that must agree,
+//! what is written, what is recalled, and what is refused.
+
+use crate::common::{gaussian, lp, random, rows};
+use crate::formats::{Folder as Files, encode, npy};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt64Type};
+use arrow_array::{Array, RecordBatch};
+use hullscope::control::Control;
+use hullscope::hull::{Settings as Hull, Solver, Verdict};
+use hullscope::report::RowSettings;
+use hullscope::report::archive::{Folder, Origin};
+use hullscope::rows::images::Shape;
+use hullscope::rows::{Element, OpenOptions, Rows};
+use hullscope::scan::{CpuEngine, CpuScan};
+use hullscope::space::{Set, Settings, Spec, View};
+use hullscope::study::compare::{
+    Archive, Classes, Forget, Keeper, Plan, Report, SpaceReport, Subject, run,
+};
+use hullscope::{Error, Result};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rand::RngExt;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+/// Images of this side, blurred so that neighbouring pixels go together.
+const SIDE: usize = 6;
+const D: usize = SIDE * SIDE;
+const REFERENCE: usize = 300;
+const QUERIES: usize = 80;
+
+/// Bytes of smooth random images, about half of the queries inside in few dimensions.
+fn pictures(count: usize, seed: u64) -> Vec<f64> {
+    let mut random = random(seed);
+    let mut values = Vec::new();
+    for _ in 0..count {
+        let [a, b, c, phase]: [f64; 4] = std::array::from_fn(|_| random.random_range(-1.0..1.0));
+        for place in 0..D {
+            let (y, x) = ((place / SIDE) as f64, (place % SIDE) as f64);
+            let wave = a * (0.7 * x + phase).sin() + b * (0.5 * y).cos() + c * (x * y / 9.0).sin();
+            let noise: f64 = random.random_range(-4.0..4.0);
+            values.push((128.0 + 40.0 * wave + noise).round());
+        }
+    }
+    values
+}
+
+fn set(values: &[f64]) -> Set {
+    Set {
+        rows: Arc::new(rows(D, values)),
+        shape: Some(Shape {
+            height: SIDE,
+            width: SIDE,
+            channels: 1,
+            planar: false,
+        }),
+    }
+}
+
+fn subject(specs: &[&str], classes: Option<Classes>) -> Subject {
+    let texts: Vec<String> = specs.iter().map(|text| text.to_string()).collect();
+    Subject {
+        sets: Some((set(&pictures(REFERENCE, 1)), set(&pictures(QUERIES, 2)))),
+        classes,
+        specs: Spec::parse_all(&texts).unwrap(),
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        seed: 3,
+        memory: 1 << 30,
+        files: OpenOptions {
+            memory: 1 << 30,
+            ..OpenOptions::default()
+        },
+    }
+}
+
+fn compared(specs: &[&str]) -> Report {
+    try_compared(&Plan::default(), subject(specs, None), &mut Forget).unwrap()
+}
+
+fn try_compared(plan: &Plan, subject: Subject, archive: &mut dyn Archive) -> Result<Report> {
+    let control = Control::default();
+    run(plan, subject, settings(), &CpuEngine, archive, &control)
+}
+
+/// Classes by turns: more of them than are needed to see that rows are not mixed up.
+fn by_turns() -> Classes {
+    let turns = |count: usize| (0..count).map(|row| (row % 4) as u32).collect();
+    Classes {
+        reference: turns(REFERENCE),
+        queries: turns(QUERIES),
+        names: ["a", "b", "c", "d"].map(String::from).to_vec(),
+    }
+}
+
+// ---- what is found ----
+
+#[test]
+fn maps_that_lose_nothing_change_no_verdict() {
+    // A hull goes with every injective affine map: rotations, scalings of the principal components, reorderings. Their
+    // numbers are rounded to f32, so the images keep away from the boundary by more than that.
+    let spaces = [
+        "pixels",
+        "wavelet",
+        "whiten",
+        "pca:36",
+        "dims:36",
+        "random:36",
+        "wavelet|pca:36",
+    ];
+    let report = compared(&spaces);
+    let pixels = &report.spaces[0];
+    assert!(pixels.verdicts.contains('o'));
+    for space in &report.spaces[1..] {
+        assert_eq!(space.verdicts, pixels.verdicts, "{}", space.space);
+        assert_eq!((space.rank, space.d), (Some(36), 36), "{}", space.space);
+    }
+    // Distances go with rotations alone.
+    let median = |space: &SpaceReport| space.distance_ratio.as_ref().unwrap().median;
+    for turned in [1, 3, 4, 6] {
+        let (a, b) = (median(pixels), median(&report.spaces[turned]));
+        assert!(
+            (a - b).abs() <= 0.06 * a,
+            "{}: {a}, {b}",
+            report.spaces[turned].space
+        );
+    }
+}
+
+#[test]
+fn verdicts_in_a_space_agree_with_a_linear_program_on_its_rows() {
+    let report = compared(&[
+        "pca:4",
+        "patch:2",
+        "smooth:2",
+        "smooth:2|pca:3",
+        "relu-features:5",
+    ]);
+    let mut both = [0, 0];
+    for space in &report.spaces {
+        let specs = Spec::parse_all(std::slice::from_ref(&space.space)).unwrap();
+        let Subject { sets, .. } = subject(&[], None);
+        let mut views = hullscope::space::Views::new(sets, specs.clone(), settings()).unwrap();
+        let View {
+            reference, queries, ..
+        } = views.view(&specs[0], &Control::default()).unwrap();
+        let d = reference.dim();
+        let (mut x, mut q) = (vec![0.0; REFERENCE * d], vec![0.0; QUERIES * d]);
+        reference.read_f64(0, &mut x).unwrap();
+        queries.read_f64(0, &mut q).unwrap();
+        for (query, letter) in q.chunks_exact(d).zip(space.verdicts.chars()) {
+            let Some(reach) = lp::reach(d, &x, query) else {
+                continue;
+            };
+            if (reach - 1.0).abs() < 1e-5 {
+                continue;
+            }
+            both[usize::from(reach > 1.0)] += 1;
+            assert_eq!(letter == 'i', reach > 1.0, "{}: {reach}", space.space);
+        }
+    }
+    assert!(both.iter().all(|&count| count > 40), "{both:?}");
+}
+
+#[test]
+fn the_other_notions_are_those_of_their_definitions() {
+    let report = compared(&["pca:3"]);
+    let space = &report.spaces[0];
+    let specs = Spec::parse("pca:3").unwrap();
+    let mut views =
+        hullscope::space::Views::new(subject(&[], None).sets, specs.clone(), settings()).unwrap();
+    let view = views.view(&specs[0], &Control::default()).unwrap();
+    let (mut x, mut q) = (vec![0.0; REFERENCE * 3], vec![0.0; QUERIES * 3]);
+    view.reference.read_f64(0, &mut x).unwrap();
+    view.queries.read_f64(0, &mut q).unwrap();
+    let beyond = |query: &&[f64]| {
+        (0..3).any(|j| {
+            let column = || x.iter().skip(j).step_by(3);
+            column().all(|&v| v < query[j]) || column().all(|&v| v > query[j])
+        })
+    };
+    let outside = q.chunks_exact(3).filter(beyond).count() as u64;
+    assert_eq!(space.rate("range").unwrap().outside, outside);
+    // The radius is the 95 % quantile of leave-one-out nearest distances; rank 285 of 300, give or take a convention.
+    let distance = |a: &[f64], b: &[f64]| {
+        let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
+        squares.sum::<f64>().sqrt()
+    };
+    let nearest = |point: &[f64], but: usize| {
+        let others = x.chunks_exact(3).enumerate().filter(|(row, _)| *row != but);
+        others
+            .map(|(_, row)| distance(row, point))
+            .fold(f64::MAX, f64::min)
+    };
+    let mut own: Vec<f64> = x
+        .chunks_exact(3)
+        .enumerate()
+        .map(|(row, p)| nearest(p, row))
+        .collect();
+    own.sort_by(f64::total_cmp);
+    let beyond = |radius: f64| {
+        q.chunks_exact(3)
+            .filter(|p| nearest(p, usize::MAX) > radius)
+            .count() as u64
+    };
+    let found = space.rate("knn_ball").unwrap().outside;
+    assert!(
+        (beyond(own[286])..=beyond(own[283])).contains(&found),
+        "{found}"
+    );
+    assert!(own[283] < own[286] && beyond(own[0]) > found);
+}
+
+#[test]
+fn pairs_are_counted_query_by_query() {
+    let report = compared(&["pixels", "pca:2", "pca:3", "patch:2"]);
+    assert_eq!(report.pairs.len(), 6);
+    let mut told = 0;
+    for pair in &report.pairs {
+        let verdicts = |name: &str| {
+            let space = report.spaces.iter().find(|space| space.space == name);
+            space.unwrap().verdicts.clone()
+        };
+        let (a, b) = (verdicts(&pair.a), verdicts(&pair.b));
+        let count = |x: char, y: char| {
+            let both = a.chars().zip(b.chars());
+            both.filter(|&both| both == (x, y)).count() as u64
+        };
+        assert_eq!(pair.both_inside, count('i', 'i'));
+        assert_eq!(pair.only_a_inside, count('i', 'o'));
+        assert_eq!(pair.only_b_inside, count('o', 'i'));
+        assert_eq!(pair.neither_inside, count('o', 'o'));
+        assert_eq!(pair.undecided, 0);
+        // Two-sided binomial by its definition, in whole numbers as long as they fit.
+        let (low, n) = (
+            pair.only_a_inside.min(pair.only_b_inside),
+            pair.only_a_inside + pair.only_b_inside,
+        );
+        let choose = |k: u64| (0..k).fold(1.0, |c, i| c * (n - i) as f64 / (i + 1) as f64);
+        let tail: f64 = (0..=low).map(choose).sum::<f64>() / 2f64.powi(n as i32);
+        let expected = (2.0 * tail).min(1.0);
+        assert!(
+            (pair.p_value - expected).abs() <= 1e-9 * expected,
+            "{} against {}: {}, {expected}",
+            pair.a,
+            pair.b,
+            pair.p_value
+        );
+        told += u64::from(pair.p_value < 0.05);
+    }
+    assert!(told > 0);
+}
+
+#[test]
+fn each_query_is_asked_about_its_own_class() {
+    let plan = Plan {
+        by_label: true,
+        ..Plan::default()
+    };
+    let subject_with = || subject(&["pca:3"], Some(by_turns()));
+    let report = try_compared(&plan, subject_with(), &mut Forget).unwrap();
+    let space = &report.spaces[0];
+    assert_eq!(space.labels.len(), 4);
+    let specs = Spec::parse("pca:3").unwrap();
+    let mut views =
+        hullscope::space::Views::new(subject_with().sets, specs.clone(), settings()).unwrap();
+    let view = views.view(&specs[0], &Control::default()).unwrap();
+    let control = Control::default();
+    for (class, label) in space.labels.iter().enumerate() {
+        assert_eq!(label.label, ["a", "b", "c", "d"][class]);
+        assert_eq!((label.n_reference, label.n_queries), (75, 20));
+        let own = |rows: &dyn Rows, n: usize| {
+            let members: Vec<usize> = (0..n).filter(|row| row % 4 == class).collect();
+            let mut values = vec![0.0; members.len() * 3];
+            rows.gather(&members, &mut values).unwrap();
+            values
+        };
+        let (x, q) = (
+            own(&*view.reference, REFERENCE),
+            own(&*view.queries, QUERIES),
+        );
+        let x = rows(3, &x);
+        let scan = CpuScan::new(&x, &control).unwrap();
+        let mut solver = Solver::new(&x, &scan, Hull::default(), &control).unwrap();
+        let answers = solver.answer(&q, None, &control).unwrap();
+        let outside = answers
+            .iter()
+            .filter(|a| a.verdict == Verdict::Outside)
+            .count();
+        assert_eq!(label.own_class.as_ref().unwrap().outside, outside as u64);
+        let all = space.verdicts.chars().skip(class).step_by(4);
+        assert_eq!(
+            label.rates[0].outside,
+            all.filter(|&v| v == 'o').count() as u64
+        );
+        // The hull of a class is part of the hull of all.
+        assert!(outside as u64 >= label.rates[0].outside);
+    }
+}
+
+#[test]
+fn a_space_is_fitted_on_the_reference_alone() {
+    // Other queries, far away, change nothing of what the first ones get.
+    let texts = [
+        "pca:3",
+        "whiten",
+        "relu-features:4",
+        "random:5",
+        "dims:7",
+        "smooth:2|pca:2",
+    ];
+    let first = compared(&texts);
+    let mut more = pictures(QUERIES, 2);
+    more.extend(
+        gaussian(40 * D, 9)
+            .iter()
+            .map(|v| (128.0 + 900.0 * v).round()),
+    );
+    let mut wider = subject(&texts, None);
+    wider.sets = Some((set(&pictures(REFERENCE, 1)), set(&more)));
+    let second = try_compared(&Plan::default(), wider, &mut Forget).unwrap();
+    for (a, b) in first.spaces.iter().zip(&second.spaces) {
+        assert_eq!(a.verdicts, b.verdicts[..QUERIES], "{}", a.space);
+    }
+}
+
+#[test]
+fn one_row_and_one_query_are_enough() {
+    let mut tiny = subject(&["pixels", "patch:2", "wavelet"], None);
+    tiny.sets = Some((set(&pictures(1, 1)), set(&pictures(1, 2))));
+    let report = try_compared(&Plan::default(), tiny, &mut Forget).unwrap();
+    for space in &report.spaces {
+        assert_eq!(
+            (space.rank, space.verdicts.as_str()),
+            (Some(0), "o"),
+            "{}",
+            space.space
+        );
+    }
+}
+
+// ---- what is kept ----
+
+fn origin(plan: &Plan) -> Origin {
+    Origin {
+        command: "test".into(),
+        inputs: Vec::new(),
+        rows: RowSettings::default(),
+        plan: plan.clone(),
+        seed: 3,
+        more: String::new(),
+    }
+}
+
+/// An archive that is stopped after some spaces, and counts those that are begun.
+struct Stops<'a> {
+    inner: Folder<'a>,
+    begun: usize,
+    after: usize,
+    control: &'a Control,
+}
+
+impl Archive for Stops<'_> {
+    fn recall(&mut self, spec: &Spec) -> Result<Option<SpaceReport>> {
+        self.inner.recall(spec)
+    }
+
+    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+        self.begun += 1;
+        if self.begun > self.after {
+            self.control.stop();
+        }
+        self.inner.begin(spec, view)
+    }
+}
+
+#[test]
+fn an_interrupted_comparison_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan::default();
+    let texts = ["pixels", "pca:2", "patch:2"];
+    let whole = compared(&texts);
+    let go = |after: usize| {
+        let control = Control::default();
+        let mut archive = Stops {
+            inner: Folder::new(folder.path(), origin(&plan), &control),
+            begun: 0,
+            after,
+            control: &control,
+        };
+        let found = run(
+            &plan,
+            subject(&texts, None),
+            settings(),
+            &CpuEngine,
+            &mut archive,
+            &control,
+        );
+        (found, archive.begun)
+    };
+    // Stopped within the second space: the first is there with both files, the second with none.
+    let (found, begun) = go(1);
+    assert!(matches!(found, Err(Error::Interrupted)));
+    assert_eq!(begun, 2);
+    let names = |ending: &str| -> BTreeSet<String> {
+        let entries = fs::read_dir(folder.path().join("spaces")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(ending)).collect()
+    };
+    assert_eq!(
+        names("").into_iter().collect::<Vec<_>>(),
+        ["pixels.json", "pixels.parquet"]
+    );
+    let (found, begun) = go(usize::MAX);
+    assert_eq!(begun, 2);
+    let timeless = |report: &Report| -> Vec<SpaceReport> {
+        let spaces = report.spaces.iter().cloned();
+        spaces
+            .map(|space| SpaceReport {
+                seconds: 0.0,
+                ..space
+            })
+            .collect()
+    };
+    assert_eq!(timeless(&found.unwrap()), timeless(&whole));
+    let (found, begun) = go(usize::MAX);
+    assert_eq!(begun, 0);
+    assert_eq!(timeless(&found.unwrap()), timeless(&whole));
+    // Another setting, another result.
+    let mut other = origin(&plan);
+    other.seed = 4;
+    let control = Control::default();
+    let mut archive = Folder::new(folder.path(), other, &control);
+    let spec = Spec::parse("pixels").unwrap();
+    assert!(archive.recall(&spec[0]).unwrap().is_none());
+    // A report without its records, or one that cannot be read, is not there.
+    let mut archive = Folder::new(folder.path(), origin(&plan), &control);
+    assert!(archive.recall(&spec[0]).unwrap().is_some());
+    fs::write(folder.path().join("spaces/pixels.json"), "{").unwrap();
+    assert!(archive.recall(&spec[0]).unwrap().is_none());
+    let spec = Spec::parse("pca:2").unwrap();
+    fs::remove_file(folder.path().join("spaces/pca-2.parquet")).unwrap();
+    assert!(archive.recall(&spec[0]).unwrap().is_none());
+}
+
+// ---- the program ----
+
+fn program(folder: &Files, words: &[&str]) -> Output {
+    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+        .env("HULLSCOPE_BACKEND", "cpu")
+        .env_remove("HULLSCOPE_DATA")
+        .current_dir(folder.path("."))
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn works(folder: &Files, words: &[&str]) -> Output {
+    let output = program(folder, words);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    output
+}
+
+/// Images as an .npy of (N, side, side) bytes.
+fn image_array(side: usize, values: &[f64]) -> Vec<u8> {
+    let count = values.len() / (side * side);
+    let shape = format!("({count}, {side}, {side})");
+    npy(
+        1,
+        "'|u1'",
+        "False",
+        &shape,
+        &encode(Element::U8, values, false),
+    )
+}
+
+/// A folder with train.npy and test.npy, and their classes.
+fn two_sets() -> Files {
+    let folder = Files::new();
+    folder.file("train.npy", &image_array(SIDE, &pictures(REFERENCE, 1)));
+    folder.file("test.npy", &image_array(SIDE, &pictures(QUERIES, 2)));
+    let lines = |count: usize| {
+        (0..count)
+            .map(|row| format!("{}\n", row % 4))
+            .collect::<String>()
+    };
+    folder.file("train.txt", lines(REFERENCE).as_bytes());
+    folder.file("test.txt", lines(QUERIES).as_bytes());
+    folder
+}
+
+fn table(path: &str) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let mut batches = reader.build().unwrap();
+    let batch = batches.next().unwrap().unwrap();
+    assert!(batches.next().is_none());
+    batch
+}
+
+fn json(path: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn everything(folder: &Files) -> BTreeSet<String> {
+    fn walk(path: &Path, all: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            all.insert(path.display().to_string());
+            if path.is_dir() {
+                walk(&path, all);
+            }
+        }
+    }
+    let mut all = BTreeSet::new();
+    walk(Path::new(&folder.path(".")), &mut all);
+    all
+}
+
+#[test]
+fn a_folder_gets_tables_plots_sheets_and_a_page() {
+    let folder = two_sets();
+    let words = [
+        "compare",
+        "train.npy",
+        "test.npy",
+        "--labels",
+        "train.txt",
+        "--query-labels",
+        "test.txt",
+        "--by-label",
+        "--space",
+        "pixels",
+        "--space",
+        "pca:2,3",
+        "-o",
+        "out",
+        "--json",
+        "both.json",
+    ];
+    let output = works(&folder, &words);
+    let said = text(&output.stdout);
+    for part in ["pca:2", "d_eff", "null", "McNemar", "by class"] {
+        assert!(said.contains(part), "{said}");
+    }
+    let summary = json(&folder.path("out/summary.json"));
+    assert_eq!(summary, json(&folder.path("both.json")));
+    // Tidy: one row a space and notion, with the columns that notebooks rely on.
+    let rates = table(&folder.path("out/rates.parquet"));
+    let column = |name: &str| {
+        rates
+            .column_by_name(name)
+            .unwrap_or_else(|| panic!("no column {name}"))
+    };
+    let names = ["space", "notion"].map(|name| column(name).as_string::<i32>());
+    let float = |name: &str| column(name).as_primitive::<Float64Type>();
+    let whole = |name: &str| column(name).as_primitive::<UInt64Type>();
+    assert_eq!(rates.num_rows(), 9);
+    for row in 0..9 {
+        let (space, notion) = (names[0].value(row), names[1].value(row));
+        assert_eq!(space, ["pixels", "pca:2", "pca:3"][row / 3]);
+        assert_eq!(notion, ["hull", "range", "knn_ball"][row % 3]);
+        let found = &summary["spaces"][row / 3];
+        assert_eq!(found["space"], space);
+        let rate = &found["rates"][row % 3];
+        assert_eq!(
+            whole("outside").value(row),
+            rate["outside"].as_u64().unwrap()
+        );
+        assert_eq!(
+            (
+                whole("n_reference").value(row),
+                whole("n_queries").value(row)
+            ),
+            (300, 80)
+        );
+        let d = [36, 2, 3][row / 3];
+        assert_eq!((whole("d").value(row), whole("rank").value(row)), (d, d));
+        let share = whole("outside").value(row) as f64 / 80.0;
+        assert_eq!(float("rate").value(row), share);
+        let (low, high) = (
+            float("interval_low").value(row),
+            float("interval_high").value(row),
+        );
+        assert!(low <= share && share <= high && high - low < 0.25);
+        // What a null is for is the hull.
+        assert_eq!(float("null_rate").is_valid(row), notion == "hull");
+        assert_eq!(
+            float("d_eff").is_valid(row),
+            notion == "hull" && share > 0.0 && share < 1.0
+        );
+    }
+    for (name, space) in [("pixels", 0), ("pca-2", 1), ("pca-3", 2)] {
+        let records = table(&folder.path(&format!("out/spaces/{name}.parquet")));
+        let verdicts = records.column_by_name("verdict").unwrap();
+        let verdicts = verdicts.as_string::<i32>();
+        let outside = verdicts.iter().filter(|v| *v == Some("outside")).count();
+        assert_eq!(
+            summary["spaces"][space]["rates"][0]["outside"], outside,
+            "{name}"
+        );
+    }
+    for name in [
+        "rates",
+        "distances",
+        "sheet-pixels",
+        "sheet-pca-2",
+        "sheet-pca-3",
+    ] {
+        let picture = image::open(folder.path(&format!("out/{name}.png"))).unwrap();
+        assert!(picture.width() > 300 && picture.height() > 200, "{name}");
+    }
+    for name in ["rates.svg", "distances.svg"] {
+        assert!(
+            fs::read_to_string(folder.path(&format!("out/{name}")))
+                .unwrap()
+                .contains("<svg")
+        );
+    }
+    let classes = table(&folder.path("out/by_label.parquet"));
+    assert!(classes.num_rows() >= 12);
+    let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
+    for part in [
+        "<!DOCTYPE html>",
+        "viewport",
+        "@media print",
+        "pca:3",
+        "data:image/png;base64",
+        "<svg",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // Nothing is fetched from anywhere.
+    for part in ["src=\"http", "<link", "<script", "@import", "url(http"] {
+        assert!(!page.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
+    let folder = two_sets();
+    let words = |more: &[&'static str]| {
+        let mut words = vec![
+            "compare",
+            "train.npy",
+            "test.npy",
+            "-o",
+            "out",
+            "--space",
+            "pca:2",
+            "--space",
+            "patch:2",
+        ];
+        words.extend(more);
+        words
+    };
+    let made = || {
+        let changed = |name: &str| {
+            fs::metadata(folder.path(&format!("out/spaces/{name}")))
+                .unwrap()
+                .modified()
+                .unwrap()
+        };
+        [
+            "pca-2.parquet",
+            "pca-2.json",
+            "patch-2.parquet",
+            "patch-2.json",
+        ]
+        .map(changed)
+    };
+    let again = |more: &[&'static str]| text(&works(&folder, &words(more)).stderr);
+    again(&[]);
+    let (first, rates) = (made(), table(&folder.path("out/rates.parquet")));
+    let said = again(&["--space", "pca:3"]);
+    assert!(!said.contains("changed"), "{said}");
+    assert_eq!(made(), first);
+    assert_eq!(
+        json(&folder.path("out/summary.json"))["spaces"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    again(&[]);
+    assert_eq!(
+        (made(), table(&folder.path("out/rates.parquet"))),
+        (first, rates)
+    );
+    // Other settings: computed again, and nothing to be noticed.
+    let said = again(&["--seed", "5"]);
+    assert!(!said.contains("changed"), "{said}");
+    let second = made();
+    assert!(second.iter().zip(&first).all(|(a, b)| a != b));
+    folder.file("test.npy", &image_array(SIDE, &pictures(QUERIES, 8)));
+    let said = again(&["--seed", "5"]);
+    assert!(
+        said.contains("an input has changed") && said.contains("patch:2"),
+        "{said}"
+    );
+    assert!(made().iter().zip(&second).all(|(a, b)| a != b));
+}
+
+#[test]
+fn classes_that_were_found_and_not_typed_count_as_an_input() {
+    let folder = Files::new();
+    let picture = |value: u8| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        let pixels =
+            image::GrayImage::from_fn(4, 4, |x, y| image::Luma([value ^ (x * 7 + y * 31) as u8]));
+        pixels.write_to(&mut png, image::ImageFormat::Png).unwrap();
+        png.into_inner()
+    };
+    for value in 0..40u8 {
+        let class = if value % 2 == 0 { "even" } else { "odd" };
+        folder.file(
+            &format!("train/{class}/{value:02}.png"),
+            &picture(value.wrapping_mul(11)),
+        );
+        folder.file(
+            &format!("test/{class}/{value:02}.png"),
+            &picture(value.wrapping_mul(13)),
+        );
+    }
+    let words = [
+        "compare",
+        "train",
+        "test",
+        "--space",
+        "patch:2",
+        "--by-label",
+        "-o",
+        "out",
+    ];
+    works(&folder, &words);
+    let labels = |place: usize| {
+        let summary = json(&folder.path("out/summary.json"));
+        summary["spaces"][0]["labels"][place]["n_queries"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!((labels(0), labels(1)), (20, 20));
+    fs::rename(
+        folder.path("test/even/02.png"),
+        folder.path("test/odd/02.png"),
+    )
+    .unwrap();
+    works(&folder, &words);
+    assert_eq!((labels(0), labels(1)), (19, 21));
+}
+
+#[test]
+fn embeddings_made_elsewhere_need_no_sets() {
+    let folder = Files::new();
+    let embedding = |count: usize, d: usize, seed: u64| {
+        let shape = format!("({count}, {d})");
+        npy(
+            1,
+            "'<f4'",
+            "False",
+            &shape,
+            &encode(Element::F32, &gaussian(count * d, seed), false),
+        )
+    };
+    for (name, d) in [("a", 2), ("b", 5)] {
+        folder.file(&format!("{name}-train.npy"), &embedding(200, d, 1));
+        folder.file(&format!("{name}-test.npy"), &embedding(50, d, 2));
+    }
+    let words = [
+        "compare",
+        "--space",
+        "file:a-train.npy,a-test.npy",
+        "--space",
+        "file:b-train.npy,b-test.npy",
+        "--space",
+        "file:b-train.npy,b-test.npy|pca:2",
+        "--json",
+        "-",
+        "-o",
+        "out",
+    ];
+    let output = works(&folder, &words);
+    let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["pairs"].as_array().unwrap().len(), 3);
+    let outside = |space: usize| {
+        summary["spaces"][space]["rates"][0]["outside"]
+            .as_u64()
+            .unwrap()
+    };
+    // Gaussian data: few outside in two dimensions, most in five.
+    assert!(
+        outside(0) < 10 && outside(1) > 10 && outside(2) < outside(1),
+        "{} {} {}",
+        outside(0),
+        outside(1),
+        outside(2)
+    );
+    // No images, no contact sheets.
+    assert!(
+        !everything(&folder)
+            .iter()
+            .any(|path| path.contains("sheet-"))
+    );
+}
+
+/// An ONNX file of one node, written by hand: field by field as protobuf has it.
+fn one_node(operator: &str) -> Vec<u8> {
+    fn field(number: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![number << 3 | 2];
+        assert!(body.len() < 128);
+        bytes.push(body.len() as u8);
+        bytes.extend(body);
+        bytes
+    }
+    let node = [
+        field(1, b"x"),
+        field(2, b"y"),
+        field(3, b"n"),
+        field(4, operator.as_bytes()),
+    ]
+    .concat();
+    let axis = |length: u8| field(1, &[8, length]);
+    let shape = [axis(1), axis(1), axis(SIDE as u8), axis(SIDE as u8)].concat();
+    let tensor = [vec![8, 1], field(2, &shape)].concat();
+    let value = |name: &[u8]| [field(1, name), field(2, &field(1, &tensor))].concat();
+    let graph = [
+        field(1, &node),
+        field(2, b"g"),
+        field(11, &value(b"x")),
+        field(12, &value(b"y")),
+    ]
+    .concat();
+    [vec![8, 8], field(7, &graph), field(8, &[16, 13])].concat()
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_written() {
+    let folder = two_sets();
+    folder.file("other.npy", &image_array(8, &[7.0; 128]));
+    folder.file("short.txt", b"1\n2\n");
+    folder.file("stranger.txt", "9\n".repeat(QUERIES).as_bytes());
+    folder.file("not.onnx", b"hello, world");
+    folder.file("odd.onnx", &one_node("Teleport"));
+    folder.file("relu.onnx", &one_node("Relu"));
+    folder.file("cut.npy", &image_array(SIDE, &pictures(9, 1))[..200]);
+    let png = |side: u32| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::GrayImage::new(side, side)
+            .write_to(&mut png, image::ImageFormat::Png)
+            .unwrap();
+        png.into_inner()
+    };
+    folder.file("mixed/a/1.png", &png(4));
+    folder.file("mixed/a/2.png", &png(5));
+    folder.file("broken/a/1.png", &png(4)[..40]);
+    fs::create_dir(folder.path("empty")).unwrap();
+    // Right as it is: the network of one node runs.
+    works(
+        &folder,
+        &[
+            "compare",
+            "train.npy",
+            "test.npy",
+            "--space",
+            "onnx:relu.onnx@y",
+        ],
+    );
+    let sets = ["train.npy", "test.npy"];
+    let with = |more: &[&'static str]| [&sets[..], more].concat();
+    let refused: Vec<(Vec<&str>, Vec<&str>)> = vec![
+        (
+            with(&["--space", "pcs:8"]),
+            vec!["pcs", "pca", "wavelet", "onnx:FILE"],
+        ),
+        (with(&["--space", "pca:8,x"]), vec!["pca", "x"]),
+        (with(&["--space", "pca:0"]), vec!["pca:0"]),
+        (with(&["--space", "pca"]), vec!["pca:D"]),
+        (with(&["--space", "patch:7"]), vec!["patch:7", "6 x 6"]),
+        (
+            with(&["--space", "smooth:3|patch:4"]),
+            vec!["patch:4", "2 x 2"],
+        ),
+        (with(&["--space", "pca:4|gray"]), vec!["gray"]),
+        (with(&["--space", "pca:400"]), vec!["pca:400", "36"]),
+        (
+            with(&["--space", "patch:2|file:train.npy,test.npy"]),
+            vec!["file", "first"],
+        ),
+        (
+            with(&["--space", "onnx:not.onnx"]),
+            vec!["not.onnx", "not a network in ONNX"],
+        ),
+        (
+            with(&["--space", "onnx:odd.onnx"]),
+            vec!["odd.onnx", "Teleport"],
+        ),
+        (
+            with(&["--space", "onnx:relu.onnx@features"]),
+            vec!["relu.onnx", "features", "its tensors are y"],
+        ),
+        (
+            with(&["--space", "onnx:missing.onnx"]),
+            vec!["missing.onnx"],
+        ),
+        (
+            with(&["--space", "onnx:relu.onnx,meen=1"]),
+            vec!["meen", "mean"],
+        ),
+        (with(&["--by-label"]), vec!["--labels"]),
+        (
+            with(&["--labels", "short.txt", "--query-labels", "test.txt"]),
+            vec!["short.txt", "2", "300"],
+        ),
+        (
+            with(&["--labels", "train.txt", "--query-labels", "stranger.txt"]),
+            vec!["9"],
+        ),
+        (with(&["--gap", "2"]), vec!["gap"]),
+        (
+            vec!["train.npy", "other.npy"],
+            vec!["6 x 6", "8 x 8", "--resize"],
+        ),
+        (vec!["mixed", "mixed"], vec!["4 x 4", "5 x 5", "--resize"]),
+        (vec!["broken", "broken"], vec!["1.png", "--skip-broken"]),
+        (vec!["empty", "empty"], vec!["empty"]),
+        (vec!["missing", "test.npy"], vec!["missing"]),
+        (vec!["cut.npy", "test.npy"], vec!["cut.npy"]),
+        (vec!["train.npy"], vec!["QUERIES"]),
+    ];
+    let before = everything(&folder);
+    for (words, parts) in refused {
+        let words = [&["compare", "-o", "out"], &words[..]].concat();
+        let output = program(&folder, &words);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+        for part in parts {
+            assert!(said.contains(part), "{words:?}: {part:?} is not in {said}");
+        }
+        assert_eq!(everything(&folder), before, "{words:?}");
+    }
+}
