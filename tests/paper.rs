@@ -173,7 +173,7 @@ fn embeddings_of_a_cube_are_asked_about_too() {
         (["pixels", "--images", "missing"], ["--images", "2 values"]),
         (["pixels", "--data", "missing"], ["missing", "train-images"]),
         (["fig9", "--seed", "1"], ["fig9", "fig1"]),
-        (["fig1", "--trials", "0"], ["trials", "0"]),
+        (["fig1", "--trials", "0"], ["one trial", "at least"]),
     ] {
         let output = program(&folder, &[&words[..], &["-o", "out"]].concat());
         let said = text(&output.stderr);

@@ -135,16 +135,19 @@ fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
     let (Some(first), Some(second)) = (&reference.labels, &queries.labels) else {
         return Ok(None);
     };
-    let matched: Option<Vec<u32>> = second.matched(first).into_iter().collect();
-    let Some(matched) = matched else {
-        let missing = second.names.iter().find(|name| !first.names.contains(name));
-        return Err(Error::Usage(format!(
-            "the classes do not match: {} has the class {:?}, and {} has not",
-            queries.rows.name(),
-            missing.map_or("?", String::as_str),
-            reference.rows.name()
-        )));
-    };
+    let rows = second.matched(first).into_iter().enumerate();
+    let matched = rows.map(|(row, class)| {
+        class.ok_or_else(|| {
+            let class = second.classes.get(row).and_then(|&class| second.names.get(class as usize));
+            Error::Usage(format!(
+                "the classes do not match: row {row} of {} is of the class {:?}, and {} has none of that class",
+                queries.rows.name(),
+                class.map_or("?", String::as_str),
+                reference.rows.name()
+            ))
+        })
+    });
+    let matched = matched.collect::<Result<Vec<u32>>>()?;
     Ok(Some(Classes {
         reference: first.classes.clone(),
         queries: matched,
