@@ -38,13 +38,15 @@
 //! - [`error`], [`control`]: the one error type; the stop flag and the counters of work done.
 //! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets and laws of random points,
 //!   the built-in sample. It must not know what rows are for.
-//! - [`space`]: what a row becomes before anything is asked of it; a mapped set is itself rows.
+//! - [`space`]: what a row becomes before anything is asked of it: patches, principal components, a network's features;
+//!   fitted on the reference, and a mapped set is itself rows.
 //! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
 //!   proven error bound, on the CPU or on a GPU (`scan::gpu`). It must not know hulls, files or terminals.
 //! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`. [`hull::tiny`] is for thousands of
 //!   small sets, each with one query.
-//! - [`notion`]: other answers to "inside?"; so far the nearest neighbours.
+//! - [`notion`]: other answers to "inside?": nearest neighbours, range box, ball.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
+//!   [`study::theory`] is what is known exactly, [`study::compare`] the same queries through several spaces.
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
 //! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.

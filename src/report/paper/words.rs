@@ -122,7 +122,7 @@ impl<'p> Fall<'p> {
             _ => String::new(),
         };
         format!(
-            "In {place} of {data}, {:.1} % of {} test images are inside the hull of {} training images at d = {} and {:.2} % \
+            "In {place} of {data}, {:.2} % of {} test images are inside the hull of {} training images at d = {} and {:.2} % \
              at d = {}{gone}.{halves}",
             100.0 * low.rate,
             grouped(low.trials),
