@@ -34,12 +34,18 @@ pub fn network_files(file: &Path) -> Vec<PathBuf> {
     if !file.exists() {
         return Vec::new();
     }
-    let mut files = vec![file.to_path_buf()];
-    #[cfg(feature = "onnx")]
-    if let Ok(model) = encoder::Model::open(file) {
-        files.extend(model.data_files());
-    }
-    files
+    let beside = tensor_files(file).into_iter();
+    std::iter::once(file.to_path_buf()).chain(beside).collect()
+}
+
+#[cfg(feature = "onnx")]
+fn tensor_files(file: &Path) -> Vec<PathBuf> {
+    encoder::Model::open(file).map_or_else(|_| Vec::new(), |model| model.data_files())
+}
+
+#[cfg(not(feature = "onnx"))]
+fn tensor_files(_: &Path) -> Vec<PathBuf> {
+    Vec::new()
 }
 
 /// A fitted map from rows to rows.

@@ -277,6 +277,27 @@ mod tests {
     }
 
     #[test]
+    fn files_of_tensors_are_found_once_each() {
+        let mut model = Model::open(Path::new("sample")).unwrap();
+        assert!(model.data_files().is_empty());
+        model.folder = Some("nets".into());
+        let graph = model.proto.graph.as_mut().unwrap();
+        for (tensor, file) in graph
+            .initializer
+            .iter_mut()
+            .zip(["b.bin", "a.bin", "b.bin"])
+        {
+            let entry = |key: &str, value: &str| pb::StringStringEntryProto {
+                key: key.into(),
+                value: value.into(),
+            };
+            tensor.external_data = vec![entry("location", file), entry("offset", "0")];
+        }
+        let files = ["nets/a.bin", "nets/b.bin"].map(PathBuf::from);
+        assert_eq!(model.data_files(), files);
+    }
+
+    #[test]
     fn unknown_operators_are_named() {
         let folder = tempfile::tempdir().unwrap();
         let mut model = Model::open(Path::new("sample")).unwrap();
