@@ -1,8 +1,9 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::backend::{BackendArgs, Chosen};
+use super::backend::Chosen;
 use super::inputs::{Inputs, RowArgs, info};
 use super::progress::Bar;
+use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::{Context, FileSink, certificates, file, json, records, table};
@@ -81,13 +82,7 @@ pub struct Args {
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
-    backend: BackendArgs,
-    /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// No table, no warnings, no progress bar
-    #[arg(short, long)]
-    quiet: bool,
+    run: RunArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -118,12 +113,12 @@ impl Args {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.threads)?;
+    super::threads(args.run.threads)?;
     check_outputs(&args)?;
     let started = Instant::now();
-    let Chosen { engine, note } = args.backend.engine(control)?;
+    let Chosen { engine, note } = args.run.backend.engine(control)?;
     let opened = started.elapsed().as_secs_f64();
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.run.quiet);
     let inputs = args
         .rows
         .inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
@@ -136,7 +131,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         rows: args.rows.settings(),
     };
     let mut outputs = Outputs::create(&args, &context, &inputs)?;
-    if let Some(note) = note.filter(|_| !args.quiet) {
+    if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
     let mut summary = study::run(
@@ -161,7 +156,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 
 /// The summary, to whoever asked for it.
 fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
-    if !args.quiet {
+    if !args.run.quiet {
         for warning in &summary.warnings {
             file::tell(&format!("note: {warning}"));
         }
@@ -169,7 +164,7 @@ fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
     if let Some(target) = &args.json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
+    if !args.run.quiet && args.json.as_deref() != Some("-") {
         file::print(&table::summary(context, summary))?;
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! `hullscope compare`: the same queries through several spaces.
 
-use super::backend::{BackendArgs, Chosen};
+use super::backend::Chosen;
 use super::images::{ImageArgs, Opened};
 use super::inputs::RowArgs;
 use super::progress::Bar;
+use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{self, Folder, Names, Origin};
+use crate::report::archive::{Folder, Names, Origin};
 use crate::report::sheet::{Pictures, sheet};
 use crate::report::{compare as show, file, json, plot};
 use crate::space::{Set, Settings, Spec};
@@ -77,13 +78,7 @@ pub struct Args {
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
-    backend: BackendArgs,
-    /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// No table, no notes, no progress bar
-    #[arg(short, long)]
-    quiet: bool,
+    run: RunArgs,
 }
 
 /// The spaces that exist, and examples.
@@ -158,11 +153,14 @@ fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.threads)?;
+    super::threads(args.run.threads)?;
     let specs = args.specs()?;
-    check_outputs(&args)?;
-    let Chosen { engine, note } = args.backend.engine(control)?;
-    let bar = Bar::start(control, args.quiet);
+    if !(args.gap > 0.0 && args.gap < 1.0) {
+        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
+    }
+    super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
+    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    let bar = Bar::start(control, args.run.quiet);
     let only_files = specs.as_ref().is_some_and(|specs| {
         let files = |spec: &Spec| spec.text.starts_with("file:");
         args.reference.is_none() && specs.iter().all(files)
@@ -176,7 +174,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         (None, Some(opened)) => usual(opened, args.reference.is_none())?,
         (None, None) => Vec::new(),
     };
-    if let Some(note) = note.filter(|_| !args.quiet) {
+    if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
     let settings = Settings {
@@ -212,18 +210,6 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     write(&args, &origin, opened.as_ref(), &report, control)
 }
 
-/// Outputs that cannot be written are found out first.
-fn check_outputs(args: &Args) -> Result<()> {
-    if !(args.gap > 0.0 && args.gap < 1.0) {
-        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
-    }
-    if let Some(folder) = &args.output {
-        archive::check(folder)?;
-    }
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
-}
-
 /// The results, to whoever asked for them.
 fn write(
     args: &Args,
@@ -238,7 +224,7 @@ fn write(
             "{skipped} image files could not be decoded and were left out"
         ));
     }
-    if !args.quiet {
+    if !args.run.quiet {
         let of_spaces = report.spaces.iter().flat_map(|space| {
             let each = space.warnings.iter();
             each.map(move |warning| format!("{}: {warning}", space.space))
@@ -263,7 +249,7 @@ fn write(
     if let Some(target) = &args.json {
         file::write_text(target, &summary)?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
+    if !args.run.quiet && args.json.as_deref() != Some("-") {
         file::print(&show::table(report))?;
     }
     Ok(())

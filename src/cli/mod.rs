@@ -14,14 +14,17 @@ mod memory;
 mod numbers;
 mod paper;
 mod progress;
+mod run;
 mod sweep;
 mod verify;
 
 use crate::control::Control;
 use crate::error::Error;
 use crate::report::file::tell;
+use crate::report::{archive, file};
 use clap::{Parser, Subcommand};
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -43,6 +46,15 @@ enum Command {
     Verify(verify::Args),
     Devices(devices::Args),
     Bench(bench::Args),
+}
+
+/// Outputs that cannot be written are found out before anything is computed.
+fn check_outputs(folder: Option<&Path>, json: Option<&str>) -> crate::error::Result<()> {
+    if let Some(folder) = folder {
+        archive::check(folder)?;
+    }
+    let json = json.filter(|target| *target != "-");
+    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
 }
 
 /// Run the program.

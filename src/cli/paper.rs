@@ -1,13 +1,14 @@
 //! `hullscope paper`: the experiments of "Learning in High Dimension Always Amounts to Extrapolation".
 
-use super::backend::{BackendArgs, Chosen};
+use super::backend::Chosen;
 use super::images::{ImageArgs, Opened};
 use super::inputs::RowArgs;
 use super::progress::Bar;
+use super::run::RunArgs;
 use super::{memory, numbers};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{self, Folder, Origin};
+use crate::report::archive::{Folder, Origin};
 use crate::report::paper::{self as show, Context, Findings};
 use crate::report::{file, json, plot};
 use crate::rows::{Rows, open};
@@ -18,7 +19,7 @@ use crate::study::paper::images::Data;
 use crate::study::paper::{fig1, hypercube, images};
 use clap::ValueEnum;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Trials of figure 1.
@@ -84,13 +85,7 @@ pub struct Args {
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
-    backend: BackendArgs,
-    /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// No table, no notes, no progress bar
-    #[arg(short, long)]
-    quiet: bool,
+    run: RunArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,13 +191,13 @@ impl Args {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.threads)?;
+    super::threads(args.run.threads)?;
     check(&args)?;
-    let Chosen { engine, note } = args.backend.engine(control)?;
-    if let Some(note) = note.filter(|_| !args.quiet) {
+    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.run.quiet);
     let mut findings = Findings::default();
     if args.asks_for(Which::Fig1) {
         let plan = fig1::Plan {
@@ -232,11 +227,7 @@ fn check(args: &Args) -> Result<()> {
         return Err(Error::Usage("--space goes with fig5".into()));
     }
     args.embeddings()?;
-    if let Some(folder) = &args.output {
-        archive::check(folder)?;
-    }
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+    super::check_outputs(args.output.as_deref(), args.json.as_deref())
 }
 
 /// Pixels and latents of one data set.
@@ -363,7 +354,7 @@ fn write(args: &Args, findings: &Findings, control: &Control) -> Result<()> {
         settings: args.settings(),
         notes: control.take_warnings(),
     };
-    if !args.quiet {
+    if !args.run.quiet {
         for note in &context.notes {
             file::tell(&format!("note: {note}"));
         }
@@ -388,7 +379,7 @@ fn write(args: &Args, findings: &Findings, control: &Control) -> Result<()> {
     if let Some(target) = &args.json {
         file::write_text(target, &json::pretty(&show::json(&context, findings)))?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
+    if !args.run.quiet && args.json.as_deref() != Some("-") {
         file::print(&show::table(findings))?;
         for sentence in show::reading(findings) {
             file::print(&format!("{sentence}\n"))?;

@@ -1,10 +1,10 @@
 //! `hullscope sweep`: how often is a new point inside, as N and d grow?
 
-use super::backend::BackendArgs;
 use super::inputs::{Inputs, RowArgs};
 use super::memory;
 use super::numbers::{self, Numbers};
 use super::progress::Bar;
+use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::sweep::{self as show, Context};
@@ -91,13 +91,7 @@ pub struct Args {
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
-    backend: BackendArgs,
-    /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// No table, no warnings, no progress bar
-    #[arg(short, long)]
-    quiet: bool,
+    run: RunArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,14 +160,14 @@ impl Args {
 
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
-    super::threads(args.threads)?;
+    super::threads(args.run.threads)?;
     check_outputs(&args)?;
     let (context, points) = if args.reference.is_some() {
         data(&args, control)?
     } else {
         laws(&args, control)?
     };
-    if !args.quiet {
+    if !args.run.quiet {
         for warning in control.take_warnings() {
             file::tell(&format!("note: {warning}"));
         }
@@ -193,7 +187,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
         ));
     }
     let engine = engine(args, plan.shared_reference, control)?;
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.run.quiet);
     let points = study::run(&plan, &*engine, control)?;
     drop(bar);
     let kind = if plan.shared_reference {
@@ -211,7 +205,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
 
 /// Rates of a data set.
 fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.run.quiet);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
     let plan = args.data_plan(&*inputs.reference);
@@ -273,11 +267,11 @@ fn context(settings: serde_json::Value, about: String) -> Context {
 
 /// What scans. A sweep of independent trials scans nothing, and spends its time on drawing: a device helps on demand.
 fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>> {
-    if !scans && !args.backend.asks_for_gpu() {
+    if !scans && !args.run.backend.asks_for_gpu() {
         return Ok(Box::new(CpuEngine));
     }
-    let chosen = args.backend.engine(control)?;
-    if let Some(note) = chosen.note.filter(|_| !args.quiet) {
+    let chosen = args.run.backend.engine(control)?;
+    if let Some(note) = chosen.note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
     Ok(chosen.engine)
@@ -320,7 +314,7 @@ fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, points))?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
+    if !args.run.quiet && args.json.as_deref() != Some("-") {
         file::print(&show::table(context, points))?;
     }
     Ok(())

@@ -7,6 +7,8 @@
 //! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
 //! d+1. The set survives between calls: new candidates continue where the last call stopped.
 
+use super::lawson_hanson;
+
 /// A pivot below this share of its diagonal means that the vector depends on the active ones.
 const DEPENDENT: f64 = 1e-14;
 
@@ -300,24 +302,9 @@ impl MinNorm {
     fn settle(&mut self) {
         loop {
             self.solve();
-            let mut step = 1.0;
-            for (u, next) in self.u.iter().zip(&self.next) {
-                if *next <= 0.0 {
-                    step = f64::min(step, u / (u - next));
-                }
-            }
-            if step >= 1.0 {
-                self.u.copy_from_slice(&self.next);
+            let Some(least) = lawson_hanson::step(&mut self.u, &self.next) else {
                 break;
-            }
-            let mut least = f64::INFINITY;
-            for (u, next) in self.u.iter_mut().zip(&self.next) {
-                *u += step * (next - *u);
-                if *next <= 0.0 {
-                    least = least.min(*u);
-                }
-            }
-            // At least the one that stopped the step goes; rounding may leave it a hair above zero.
+            };
             for j in (0..self.ids.len()).rev() {
                 if self.next[j] <= 0.0 && self.u[j] <= least {
                     self.leave(j);

@@ -7,6 +7,7 @@
 //! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`].
 
 pub mod certificate;
+mod lawson_hanson;
 mod metric;
 mod min_norm;
 mod pool;

@@ -6,6 +6,8 @@
 //! direction: `<a, r> <= -|r|^2` for all vectors when no vector improves. With d + 1 independent vectors there are no
 //! such rows: r is zero, and the origin is in their hull.
 
+use crate::hull::lawson_hanson;
+
 /// A vector must stand out of the span of the active ones by more than this share of its length.
 const DEPENDENT: f64 = 1e-13;
 
@@ -174,24 +176,9 @@ impl Active {
     fn settle(&mut self) {
         loop {
             self.solve();
-            let mut step = 1.0;
-            for (u, next) in self.u.iter().zip(&self.next) {
-                if *next <= 0.0 {
-                    step = f64::min(step, u / (u - next));
-                }
-            }
-            if step >= 1.0 {
-                self.u.copy_from_slice(&self.next);
+            let Some(least) = lawson_hanson::step(&mut self.u, &self.next) else {
                 break;
-            }
-            let mut least = f64::INFINITY;
-            for (u, next) in self.u.iter_mut().zip(&self.next) {
-                *u += step * (next - *u);
-                if *next <= 0.0 {
-                    least = least.min(*u);
-                }
-            }
-            // At least the one that stopped the step goes; rounding may leave it a hair above zero.
+            };
             for j in (0..self.ids.len()).rev() {
                 if self.next[j] <= 0.0 && self.u[j] <= least {
                     self.leave(j);
