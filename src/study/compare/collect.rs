@@ -89,16 +89,16 @@ impl<'c, 'v> Collected<'c, 'v> {
 
 /// Inside first, by the distance of the nearest row; then by the distance to the hull; then by number.
 fn by_depth(a: &Pick, b: &Pick) -> std::cmp::Ordering {
-    let inside = |pick: &Pick| pick.verdict != Verdict::Inside.name();
+    let beyond = |pick: &Pick| pick.verdict != Verdict::Inside.name();
     let near = |pick: &Pick| {
-        if inside(pick) {
+        if beyond(pick) {
             0.0
         } else {
             pick.nearest_ratio
         }
     };
-    inside(a)
-        .cmp(&inside(b))
+    beyond(a)
+        .cmp(&beyond(b))
         .then(near(a).total_cmp(&near(b)))
         .then(a.distance_ratio.total_cmp(&b.distance_ratio))
         .then(a.query.cmp(&b.query))
