@@ -114,7 +114,14 @@ impl ImageArgs {
         };
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         Ok(Opened {
-            classes: classes(&reference, &queries)?,
+            classes: match classes(&reference, &queries) {
+                // Classes that were found by themselves need not match as long as nobody asks for them.
+                Err(error) if self.labels.is_none() => {
+                    control.warn(format!("classes are left out: {error}"));
+                    None
+                }
+                known => known?,
+            },
             skipped: reference.skipped + queries.skipped,
             left: budget.saturating_sub(resident).max(LEAST.min(budget)),
             reference: set(reference),

@@ -7,7 +7,7 @@ use super::open::files;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -29,7 +29,18 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
             .sort_by_file_name()
         {
             control.check()?;
-            let entry = entry.map_err(|error| Error::io("list", path, error.into()))?;
+            let entry = match entry {
+                Ok(entry) => entry,
+                // A link to nowhere holds nothing; one that an image was read through is no such link.
+                Err(error)
+                    if error
+                        .io_error()
+                        .is_some_and(|e| e.kind() == ErrorKind::NotFound) =>
+                {
+                    continue;
+                }
+                Err(error) => return Err(Error::io("list", path, error.into())),
+            };
             if entry.file_type().is_file() {
                 listed(entry.path(), &mut hash)?;
             }

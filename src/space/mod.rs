@@ -21,7 +21,7 @@ pub use crate::rows::normalise;
 pub use spec::Spec;
 pub use views::{Set, Settings, View, Views};
 
-use crate::error::Result;
+use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Element, Rows};
 use std::path::{Path, PathBuf};
@@ -121,6 +121,19 @@ impl Mapped {
             mapped.resize((end - start) * to, 0.0);
             self.source.read_f64(start, &mut raw)?;
             self.map.apply(&raw, &mut mapped)?;
+            if !self.map.selects()
+                && let Some(wild) = mapped.iter().position(|v| !(*v as f32).is_finite())
+            {
+                return Err(Error::input(
+                    &self.name,
+                    Place::Row((start + wild / to) as u64),
+                    format!(
+                        "the space makes {} of it, beyond the numbers of f32",
+                        mapped[wild]
+                    ),
+                    "scale the values down, as in --scale 1e-30",
+                ));
+            }
             let wanted = (end - at).min(count - done);
             take(done * to, &mapped[(at - start) * to..][..wanted * to]);
             done += wanted;

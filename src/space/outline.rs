@@ -39,6 +39,9 @@ pub fn image(shape: Option<Shape>, text: &str) -> Result<Shape> {
     })
 }
 
+/// Numbers of the matrix of a map, at most: 1 GiB.
+const MATRIX: usize = 1 << 27;
+
 fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
     let of = |shape: Shape| Outline {
         shape: Some(shape),
@@ -53,6 +56,12 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
             "the space {text} asks for {dims} {what}, and the rows have {dim} numbers; ask for at most as many"
         ))),
         _ => Ok(vector(dims)),
+    };
+    let made = |dims: usize| match rows.dim.unwrap_or(1).checked_mul(dims) {
+        Some(numbers) if numbers <= MATRIX => Ok(vector(dims)),
+        _ => Err(Error::Usage(format!(
+            "the space {text} asks for {dims} dimensions, and its matrix would take more than 1 GiB; ask for fewer"
+        ))),
     };
     Ok(match stage {
         Stage::Pixels => rows,
@@ -100,10 +109,10 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
         },
         Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
         Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
-        Stage::Random { dims, .. } => vector(*dims),
+        Stage::Random { dims, .. } => made(*dims)?,
         Stage::ReluFeatures { dims, .. } => {
             image(rows.shape, text)?;
-            vector(*dims)
+            made(*dims)?
         }
         Stage::Onnx(args) => {
             image(rows.shape, text)?;

@@ -74,6 +74,9 @@ pub struct Spec {
     pub stages: Vec<Stage>,
 }
 
+/// The longest side that images are brought to.
+const LONGEST: usize = 4096;
+
 /// Names and what follows them, for messages and help.
 pub const KNOWN: [(&str, &str); 14] = [
     ("pixels", "the rows as they are"),
@@ -251,16 +254,21 @@ fn seeded(
 }
 
 /// `WxH`.
-fn extent(text: &str) -> Option<(usize, usize)> {
+pub(super) fn extent(text: &str) -> Option<(usize, usize)> {
     let (width, height) = text.split_once('x')?;
-    let side = |text: &str| text.trim().parse().ok().filter(|&side| side > 0);
+    let side = |text: &str| {
+        let side = text.trim().parse().ok();
+        side.filter(|side| (1..=LONGEST).contains(side))
+    };
     Some((side(width)?, side(height)?))
 }
 
 fn resize(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
     let sizes = rest.unwrap_or_default().split(',').map(|text| {
-        let (width, height) = extent(text)
-            .ok_or_else(|| "`resize` takes a width and a height, as in resize:32x32".to_string())?;
+        let (width, height) = extent(text).ok_or_else(|| {
+            "`resize` takes a width and a height, as in resize:32x32, of 1 to 4096 pixels"
+                .to_string()
+        })?;
         Ok((
             format!("resize:{width}x{height}"),
             Stage::Resize { width, height },
@@ -323,9 +331,16 @@ fn setting(args: &mut OnnxArgs, key: &str, values: &[&str]) -> Result<(), String
             args.std = Some(std);
         }
         "size" => {
-            let side = |text: &str| text.trim().parse().ok().filter(|&side: &usize| side > 0);
+            let side = |text: &str| {
+                text.trim()
+                    .parse()
+                    .ok()
+                    .filter(|side| (1..=LONGEST).contains(side))
+            };
             let size = extent(values[0]).or_else(|| side(values[0]).map(|side| (side, side)));
-            args.size = Some(size.ok_or("`size` is a width and a height, as in size=224x224")?);
+            args.size = Some(size.ok_or(
+                "`size` is a width and a height, as in size=224x224, of 1 to 4096 pixels",
+            )?);
         }
         "layout" => {
             args.layout = Some(match values[0].to_lowercase().as_str() {

@@ -94,7 +94,7 @@ impl Encoder {
                 return Err(Error::input(
                     &encoder.name,
                     Place::Part(tensor.clone()),
-                    format!("the tensor has {} numbers for {batch} images", values.len()),
+                    format!("the first axis of the tensor is not the batch of {batch} images"),
                     "name a tensor that has a row for each image",
                 ));
             }
@@ -119,6 +119,10 @@ impl Encoder {
             outputs
                 .iter()
                 .map(|tensor| {
+                    // Its first axis must be the images: otherwise rows would mix them.
+                    if tensor.shape().first() != Some(&self.batch) {
+                        return Ok(Vec::new());
+                    }
                     let tensor = tensor.cast_to::<f32>()?;
                     let view = tensor.to_plain_array_view::<f32>()?;
                     Ok(view.iter().copied().collect())
