@@ -13,7 +13,7 @@ use hullscope::report::archive::{Folder, Origin};
 use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, OpenOptions, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
-use hullscope::space::{Set, Settings, Spec, View};
+use hullscope::space::{Set, Settings, Spec, View, Views};
 use hullscope::study::compare::{
     Archive, Classes, Forget, Keeper, Plan, Report, SpaceReport, Subject, run,
 };
@@ -24,7 +24,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 
 /// Images of this side, blurred so that neighbouring pixels go together.
@@ -90,6 +90,19 @@ fn try_compared(plan: &Plan, subject: Subject, archive: &mut dyn Archive) -> Res
     run(plan, subject, settings(), &CpuEngine, archive, &control)
 }
 
+/// The sets in a space.
+fn seen(space: &str) -> View {
+    let specs = Spec::parse(space).unwrap();
+    let mut views = Views::new(subject(&[], None).sets, specs.clone(), settings()).unwrap();
+    views.view(&specs[0], &Control::default()).unwrap()
+}
+
+fn numbers(rows: &dyn Rows) -> Vec<f64> {
+    let mut values = vec![0.0; rows.len() * rows.dim()];
+    rows.read_f64(0, &mut values).unwrap();
+    values
+}
+
 /// Classes by turns: more of them than are needed to see that rows are not mixed up.
 fn by_turns() -> Classes {
     let turns = |count: usize| (0..count).map(|row| (row % 4) as u32).collect();
@@ -145,16 +158,9 @@ fn verdicts_in_a_space_agree_with_a_linear_program_on_its_rows() {
     ]);
     let mut both = [0, 0];
     for space in &report.spaces {
-        let specs = Spec::parse_all(std::slice::from_ref(&space.space)).unwrap();
-        let Subject { sets, .. } = subject(&[], None);
-        let mut views = hullscope::space::Views::new(sets, specs.clone(), settings()).unwrap();
-        let View {
-            reference, queries, ..
-        } = views.view(&specs[0], &Control::default()).unwrap();
-        let d = reference.dim();
-        let (mut x, mut q) = (vec![0.0; REFERENCE * d], vec![0.0; QUERIES * d]);
-        reference.read_f64(0, &mut x).unwrap();
-        queries.read_f64(0, &mut q).unwrap();
+        let view = seen(&space.space);
+        let d = view.reference.dim();
+        let (x, q) = (numbers(&*view.reference), numbers(&*view.queries));
         for (query, letter) in q.chunks_exact(d).zip(space.verdicts.chars()) {
             let Some(reach) = lp::reach(d, &x, query) else {
                 continue;
@@ -173,13 +179,8 @@ fn verdicts_in_a_space_agree_with_a_linear_program_on_its_rows() {
 fn the_other_notions_are_those_of_their_definitions() {
     let report = compared(&["pca:3"]);
     let space = &report.spaces[0];
-    let specs = Spec::parse("pca:3").unwrap();
-    let mut views =
-        hullscope::space::Views::new(subject(&[], None).sets, specs.clone(), settings()).unwrap();
-    let view = views.view(&specs[0], &Control::default()).unwrap();
-    let (mut x, mut q) = (vec![0.0; REFERENCE * 3], vec![0.0; QUERIES * 3]);
-    view.reference.read_f64(0, &mut x).unwrap();
-    view.queries.read_f64(0, &mut q).unwrap();
+    let view = seen("pca:3");
+    let (x, q) = (numbers(&*view.reference), numbers(&*view.queries));
     let beyond = |query: &&[f64]| {
         (0..3).any(|j| {
             let column = || x.iter().skip(j).step_by(3);
@@ -264,14 +265,11 @@ fn each_query_is_asked_about_its_own_class() {
         by_label: true,
         ..Plan::default()
     };
-    let subject_with = || subject(&["pca:3"], Some(by_turns()));
-    let report = try_compared(&plan, subject_with(), &mut Forget).unwrap();
+    let subject = subject(&["pca:3"], Some(by_turns()));
+    let report = try_compared(&plan, subject, &mut Forget).unwrap();
     let space = &report.spaces[0];
     assert_eq!(space.labels.len(), 4);
-    let specs = Spec::parse("pca:3").unwrap();
-    let mut views =
-        hullscope::space::Views::new(subject_with().sets, specs.clone(), settings()).unwrap();
-    let view = views.view(&specs[0], &Control::default()).unwrap();
+    let view = seen("pca:3");
     let control = Control::default();
     for (class, label) in space.labels.iter().enumerate() {
         assert_eq!(label.label, ["a", "b", "c", "d"][class]);
@@ -452,23 +450,13 @@ fn an_interrupted_comparison_goes_on_where_it_was() {
 
 // ---- the program ----
 
-fn program(folder: &Files, words: &[&str]) -> Output {
-    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
-        .env("HULLSCOPE_BACKEND", "cpu")
-        .env_remove("HULLSCOPE_DATA")
-        .current_dir(folder.path("."))
-        .args(words)
-        .output()
-        .unwrap()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[track_caller]
 fn works(folder: &Files, words: &[&str]) -> Output {
-    let output = program(folder, words);
+    let output = folder.run(words);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     output
 }
@@ -942,7 +930,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     let mut wrong = Vec::new();
     for (words, parts) in refused {
         let words = [&["compare", "-o", "out"], &words[..]].concat();
-        let output = program(&folder, &words);
+        let output = folder.run(&words);
         let said = text(&output.stderr);
         let told = parts.iter().all(|part| said.contains(part));
         let nothing_left = everything(&folder) == before && output.stdout.is_empty();

@@ -60,6 +60,17 @@ impl Folder {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Run the program in the folder, on the CPU whatever adapters there are.
+    pub fn run(&self, words: &[&str]) -> std::process::Output {
+        std::process::Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+            .env("HULLSCOPE_BACKEND", "cpu")
+            .env_remove("HULLSCOPE_DATA")
+            .current_dir(self.0.path())
+            .args(words)
+            .output()
+            .unwrap()
+    }
+
     pub fn path(&self, name: &str) -> String {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }

@@ -7,17 +7,10 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::Output;
 
-fn program(folder: &Folder, words: &[&str]) -> Output {
-    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
-        .env("HULLSCOPE_BACKEND", "cpu")
-        .env_remove("HULLSCOPE_DATA")
-        .current_dir(folder.path("."))
-        .arg("paper")
-        .args(words)
-        .output()
-        .unwrap()
+fn paper(folder: &Folder, words: &[&str]) -> Output {
+    folder.run(&[&["paper"], words].concat())
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -27,7 +20,7 @@ fn text(bytes: &[u8]) -> String {
 /// The JSON on stdout; must succeed.
 #[track_caller]
 fn findings(folder: &Folder, words: &[&str]) -> Value {
-    let output = program(folder, &[words, &["--json", "-"]].concat());
+    let output = paper(folder, &[words, &["--json", "-"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -175,7 +168,7 @@ fn embeddings_of_a_cube_are_asked_about_too() {
         (["fig9", "--seed", "1"], ["fig9", "fig1"]),
         (["fig1", "--trials", "0"], ["one trial", "at least"]),
     ] {
-        let output = program(&folder, &[&words[..], &["-o", "out"]].concat());
+        let output = paper(&folder, &[&words[..], &["-o", "out"]].concat());
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         for part in parts {

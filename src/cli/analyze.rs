@@ -207,7 +207,7 @@ fn check_outputs(args: &Args) -> Result<()> {
         certificates::check_name(certificates)?;
         file::Output::create(certificates)?;
     }
-    json.map_or(Ok(()), file::check_text)
+    args.json.as_deref().map_or(Ok(()), file::check_text)
 }
 
 /// The path without links and dots, also of a file that is not there yet.

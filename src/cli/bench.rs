@@ -199,7 +199,7 @@ fn check_outputs(args: &Args) -> Result<()> {
             )));
         }
     }
-    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+    json.map_or(Ok(()), file::check_text)
 }
 
 /// The results, to whoever asked for them.

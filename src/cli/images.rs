@@ -5,7 +5,7 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::{self, ImageOptions, Images};
-use crate::space::Set;
+use crate::space::{Set, spec};
 use crate::study::compare::Classes;
 use clap::Args;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct ImageArgs {
     #[arg(long)]
     pub skip_broken: bool,
     /// Bring image files to W x H pixels while they are decoded
-    #[arg(long, value_name = "WxH", value_parser = extent)]
+    #[arg(long, value_name = "WxH", value_parser = sides)]
     pub resize: Option<(usize, usize)>,
     /// Decode image files to grey
     #[arg(long)]
@@ -34,12 +34,8 @@ pub struct ImageArgs {
 }
 
 /// `WxH`.
-fn extent(text: &str) -> std::result::Result<(usize, usize), String> {
-    let sides = text.split_once('x').and_then(|(width, height)| {
-        let side = |text: &str| text.trim().parse().ok().filter(|&side: &usize| side > 0);
-        Some((side(width)?, side(height)?))
-    });
-    sides.ok_or_else(|| format!("{text:?} is not a width and a height, as in 32x32"))
+fn sides(text: &str) -> std::result::Result<(usize, usize), String> {
+    spec::extent(text).ok_or_else(|| format!("{text:?} is not a width and a height, as in 32x32"))
 }
 
 /// Two sets of images, or of plain vectors, open.

@@ -53,8 +53,7 @@ fn check_outputs(folder: Option<&Path>, json: Option<&str>) -> crate::error::Res
     if let Some(folder) = folder {
         archive::check(folder)?;
     }
-    let json = json.filter(|target| *target != "-");
-    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+    json.map_or(Ok(()), file::check_text)
 }
 
 /// Run the program.

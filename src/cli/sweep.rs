@@ -300,7 +300,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     if let Some(path) = &args.plot {
         plot::check(path)?;
     }
-    json.map_or(Ok(()), |target| file::check_text(Path::new(target)))
+    json.map_or(Ok(()), file::check_text)
 }
 
 /// The results, to whoever asked for them.

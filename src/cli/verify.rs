@@ -8,7 +8,7 @@ use crate::hull::certificate::{Claim, Fault, Tally, check};
 use crate::report::certificates::Reader;
 use crate::report::{RowSettings, file, json};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -67,9 +67,7 @@ fn settled(typed: &RowArgs, stored: &RowSettings) -> RowArgs {
 /// Run the command; the exit code says whether every certificate holds.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     super::threads(args.threads)?;
-    if let Some(target) = args.json.as_deref().filter(|target| *target != "-") {
-        file::check_text(Path::new(target))?;
-    }
+    args.json.as_deref().map_or(Ok(()), file::check_text)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.quiet);
     let reader = Reader::open(&args.certificates)?;

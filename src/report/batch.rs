@@ -2,7 +2,7 @@
 
 use super::file::Output;
 use crate::error::Result;
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -10,6 +10,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How this program compresses Parquet, and what it says of a file besides its columns.
 pub(super) fn properties(
@@ -21,6 +22,21 @@ pub(super) fn properties(
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(metadata.collect()))
+}
+
+/// A column of text.
+pub(super) fn text(values: impl Iterator<Item = impl AsRef<str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// A column of counts.
+pub(super) fn whole(values: impl Iterator<Item = u64>) -> ArrayRef {
+    Arc::new(UInt64Array::from_iter_values(values))
+}
+
+/// A column of numbers.
+pub(super) fn float(values: impl Iterator<Item = f64>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(values))
 }
 
 /// Write a batch, with the command line and the settings that it came from.

@@ -5,7 +5,6 @@
 
 use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series};
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 /// Where and when a bench was run.
@@ -54,10 +53,7 @@ pub fn table(context: &Context, report: &Report) -> String {
         );
     }
     text += "median of repeats (least to most)\n\n";
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = super::plain::table();
     let titles = report.engines.iter().map(|engine| engine.label.clone());
     table.add_row(std::iter::once(String::new()).chain(titles));
     for (name, cell) in ROWS {
@@ -66,9 +62,7 @@ pub fn table(context: &Context, report: &Report) -> String {
             table.add_row(std::iter::once((*name).to_string()).chain(cells));
         }
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    super::plain::numbers_right(&mut table);
     text += &table.trim_fmt();
     text += "\n";
     for engine in &report.engines {

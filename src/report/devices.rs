@@ -5,7 +5,6 @@ use crate::error::{Error, Result};
 use crate::scan::gpu::adapters::{self, Adapter, Backend, Choice, DRIVER_HINT, Facts};
 use crate::scan::gpu::{GpuEngine, Options};
 use crate::scan::{CpuEngine, Engine};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -88,10 +87,7 @@ pub fn json(devices: &Devices) -> Value {
 
 /// A block of lines for each adapter, for a terminal.
 pub fn table(devices: &Devices) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = super::plain::table();
     table.add_row(["cpu", &devices.cpu]);
     for (facts, check) in &devices.adapters {
         table.add_row(["", ""]);

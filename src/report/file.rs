@@ -120,9 +120,10 @@ fn is_stream(target: &Path) -> bool {
     target.exists() && !target.is_file() && !target.is_dir()
 }
 
-/// See whether text can be written to a file; nothing is left behind.
-pub fn check_text(target: &Path) -> Result<()> {
-    if is_stream(target) {
+/// See whether text can be written to a file, or to stdout for `-`; nothing is left behind.
+pub fn check_text(target: &str) -> Result<()> {
+    let (stdout, target) = (target == "-", Path::new(target));
+    if stdout || is_stream(target) {
         Ok(())
     } else {
         Output::create(target).map(drop)

@@ -14,6 +14,7 @@ pub mod file;
 pub mod html;
 pub mod json;
 pub mod paper;
+mod plain;
 pub mod plot;
 pub mod records;
 pub mod sheet;

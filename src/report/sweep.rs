@@ -8,8 +8,7 @@ use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -47,16 +46,12 @@ pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result
 }
 
 fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let whole = |pick: fn(&Point) -> u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(points.iter().map(pick)))
-    };
-    let float = |pick: fn(&Point) -> f64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(points.iter().map(pick)))
-    };
-    let laws: StringArray = points.iter().map(|point| Some(&point.law)).collect();
+    let whole = |pick: fn(&Point) -> u64| super::batch::whole(points.iter().map(pick));
+    let float = |pick: fn(&Point) -> f64| super::batch::float(points.iter().map(pick));
+    let laws = super::batch::text(points.iter().map(|point| &point.law));
     let theory: Float64Array = points.iter().map(|point| point.theory).collect();
     RecordBatch::try_from_iter_with_nullable([
-        ("law", Arc::new(laws) as ArrayRef, false),
+        ("law", laws, false),
         ("d", whole(|point| point.d as u64), false),
         ("n", whole(|point| point.n as u64), false),
         ("trials", whole(|point| point.trials), false),
@@ -65,16 +60,13 @@ fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
         ("rate", float(|point| point.rate), false),
         ("interval_low", float(|point| point.interval95[0]), false),
         ("interval_high", float(|point| point.interval95[1]), false),
-        ("theory", Arc::new(theory), true),
+        ("theory", Arc::new(theory) as ArrayRef, true),
     ])
 }
 
 /// All points, a line each.
 pub fn table(context: &Context, points: &[Point]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = super::plain::table();
     table.add_row(["law", "d", "N", "inside", "of", "rate", "95 %", "theory"]);
     for point in points {
         let [low, high] = point.interval95;
@@ -89,9 +81,7 @@ pub fn table(context: &Context, points: &[Point]) -> String {
             point.theory.map_or("-".into(), share),
         ]);
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    super::plain::numbers_right(&mut table);
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     let note = if undecided > 0 {
         format!("\n{undecided} undecided; they count as not inside\n")

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::study::rate::Quantiles;
 use crate::study::summary::{HullSummary, NeighbourSummary, SelfTest, Summary};
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::Table;
 
 /// Names of the timed stages in the summary and in the table, in the order of work.
 const STAGES: [(&str, &str); 11] = [
@@ -22,10 +22,7 @@ const STAGES: [(&str, &str); 11] = [
 
 /// What was found, in a screen.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = super::plain::table();
     let set = |input: &super::InputInfo| {
         let dropped = if input.dropped > 0 {
             format!(", {} rows dropped", input.dropped)

@@ -8,6 +8,7 @@
 //! Parsing knows names and arguments; whether a stage fits the rows is found out when it is fitted.
 
 use crate::error::{Error, Result};
+use crate::rows::images::LONGEST;
 use std::path::PathBuf;
 
 /// One stage of a space.
@@ -73,9 +74,6 @@ pub struct Spec {
     pub text: String,
     pub stages: Vec<Stage>,
 }
-
-/// The longest side that images are brought to.
-const LONGEST: usize = 4096;
 
 /// Names and what follows them, for messages and help.
 pub const KNOWN: [(&str, &str); 14] = [
@@ -253,19 +251,25 @@ fn seeded(
         .collect())
 }
 
-/// `WxH`.
-pub(super) fn extent(text: &str) -> Option<(usize, usize)> {
+/// A number of pixels.
+fn side(text: &str) -> Option<usize> {
+    text.trim().parse().ok().filter(|&side| side > 0)
+}
+
+/// `WxH`: a width and a height, neither of them 0.
+pub fn extent(text: &str) -> Option<(usize, usize)> {
     let (width, height) = text.split_once('x')?;
-    let side = |text: &str| {
-        let side = text.trim().parse().ok();
-        side.filter(|side| (1..=LONGEST).contains(side))
-    };
     Some((side(width)?, side(height)?))
+}
+
+/// Whether images may be brought to a size.
+pub(super) fn in_reach((width, height): &(usize, usize)) -> bool {
+    *width.max(height) <= LONGEST
 }
 
 fn resize(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
     let sizes = rest.unwrap_or_default().split(',').map(|text| {
-        let (width, height) = extent(text).ok_or_else(|| {
+        let (width, height) = extent(text).filter(in_reach).ok_or_else(|| {
             "`resize` takes a width and a height, as in resize:32x32, of 1 to 4096 pixels"
                 .to_string()
         })?;
@@ -331,13 +335,8 @@ fn setting(args: &mut OnnxArgs, key: &str, values: &[&str]) -> Result<(), String
             args.std = Some(std);
         }
         "size" => {
-            let side = |text: &str| {
-                text.trim()
-                    .parse()
-                    .ok()
-                    .filter(|side| (1..=LONGEST).contains(side))
-            };
             let size = extent(values[0]).or_else(|| side(values[0]).map(|side| (side, side)));
+            let size = size.filter(in_reach);
             args.size = Some(size.ok_or(
                 "`size` is a width and a height, as in size=224x224, of 1 to 4096 pixels",
             )?);

@@ -10,7 +10,7 @@
 use crate::error::Result;
 use crate::report::batch;
 use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
 use arrow_schema::ArrowError;
 use serde_json::Value;
 use std::path::Path;
@@ -34,8 +34,9 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
     for space in &report.spaces {
         rows.extend(space.rates.iter().map(|rate| (space, rate)));
     }
-    let text = |pick: fn(&(&SpaceReport, &Rate)) -> String| texts(rows.iter().map(pick));
-    let whole = |pick: fn(&SpaceReport) -> u64| wholes(rows.iter().map(|(space, _)| pick(space)));
+    let text = |pick: fn(&(&SpaceReport, &Rate)) -> String| batch::text(rows.iter().map(pick));
+    let whole =
+        |pick: fn(&SpaceReport) -> u64| batch::whole(rows.iter().map(|(space, _)| pick(space)));
     let rank: UInt64Array = rows.iter().map(|(space, _)| space.rank).collect();
     let of_hull = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
         let value =
@@ -70,12 +71,20 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
         }
     }
     let mut columns: Vec<Column> = vec![
-        ("space", texts(rows.iter().map(|row| &row.0.space)), false),
-        ("label", texts(rows.iter().map(|row| &row.1.label)), false),
-        ("notion", texts(rows.iter().map(|row| row.2)), false),
+        (
+            "space",
+            batch::text(rows.iter().map(|row| &row.0.space)),
+            false,
+        ),
+        (
+            "label",
+            batch::text(rows.iter().map(|row| &row.1.label)),
+            false,
+        ),
+        ("notion", batch::text(rows.iter().map(|row| row.2)), false),
         (
             "n_reference",
-            wholes(rows.iter().map(|row| row.1.n_reference)),
+            batch::whole(rows.iter().map(|row| row.1.n_reference)),
             false,
         ),
     ];
@@ -85,10 +94,8 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
 
 /// The columns of a rate; the undecided last.
 fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
-    let whole = |pick: fn(&Rate) -> u64| wholes(rates.clone().map(pick));
-    let float = |pick: fn(&Rate) -> f64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(rates.clone().map(pick)))
-    };
+    let whole = |pick: fn(&Rate) -> u64| batch::whole(rates.clone().map(pick));
+    let float = |pick: fn(&Rate) -> f64| batch::float(rates.clone().map(pick));
     [
         ("n_queries", whole(|rate| rate.queries), false),
         ("outside", whole(|rate| rate.outside), false),
@@ -97,14 +104,6 @@ fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
         ("interval_high", float(|rate| rate.interval95[1]), false),
         ("undecided", whole(|rate| rate.undecided), false),
     ]
-}
-
-fn texts(values: impl Iterator<Item = impl AsRef<str>>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
-}
-
-fn wholes(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter_values(values))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! A comparison as text for a terminal, at most 120 columns wide.
 
 use super::words;
+use crate::report::plain;
 use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::Table;
 
 /// Columns of a terminal.
 const WIDE: usize = 120;
@@ -29,20 +30,9 @@ pub fn table(report: &Report) -> String {
     text + &classes(&report.spaces)
 }
 
-fn plain() -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
 /// The table's text: names to the left, numbers to the right.
 fn text_of(mut table: Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-        column.set_padding((1, 1));
-    }
+    plain::numbers_right(&mut table);
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 1));
     }
@@ -69,7 +59,7 @@ fn broken(name: &str) -> String {
 
 /// One line a space.
 fn rates(spaces: &[SpaceReport]) -> String {
-    let mut table = plain();
+    let mut table = plain::table();
     table.add_row([
         "space", "d", "d*", "outside", "95 %", "null", "d_eff", "range", "ball", "distance",
         "scans", "s",
@@ -128,7 +118,7 @@ fn pairs(report: &Report) -> String {
     if shown.is_empty() {
         return String::new();
     }
-    let mut table = plain();
+    let mut table = plain::table();
     table.add_row([
         "inside the hull in",
         "both",
@@ -187,7 +177,7 @@ fn classes(spaces: &[SpaceReport]) -> String {
         };
         let count = rest.iter().take_while(fits).count().max(1);
         let block: Vec<&SpaceReport> = rest.drain(..count).collect();
-        let mut table = plain();
+        let mut table = plain::table();
         let titles = block.iter().map(|space| broken(&space.space));
         table.add_row(std::iter::once("class".to_string()).chain(titles));
         for (place, label) in labels.iter().take(CLASSES).enumerate() {

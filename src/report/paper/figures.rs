@@ -1,7 +1,7 @@
 //! The experiments as figures.
 
 use super::{Context, Curves, Findings, curves};
-use crate::report::compare::grouped as thousands;
+use crate::report::compare::grouped;
 use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
@@ -24,7 +24,7 @@ pub fn figures(context: &Context, findings: &Findings) -> Vec<(String, Figure)> 
                 title: "A new sample inside the hull of N samples".into(),
                 note: note(&format!(
                     "{} trials a curve; thin lines: exact; bands: 95 %",
-                    thousands(trials)
+                    grouped(trials)
                 )),
                 panels: settings
                     .into_iter()
@@ -50,7 +50,7 @@ pub fn figures(context: &Context, findings: &Findings) -> Vec<(String, Figure)> 
             continue;
         }
         let panels = sets.into_iter().flat_map(|(data, series)| {
-            grouped(figure, &data, series)
+            by_network(figure, &data, series)
                 .into_iter()
                 .map(|(title, series)| {
                     panel(&title, "dimension d", |point| point.d, &series, false)
@@ -78,7 +78,7 @@ pub fn figures(context: &Context, findings: &Findings) -> Vec<(String, Figure)> 
 }
 
 /// The panels of one data set: latents of the trained and of the untrained network apart, the pixels in both.
-fn grouped<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Curves<'p>)> {
+fn by_network<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Curves<'p>)> {
     if figure != "latents" {
         return vec![(data.into(), series)];
     }

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::Hypercube;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -59,15 +59,9 @@ pub fn json(context: &Context, findings: &Findings) -> Value {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    let whole = |pick: fn(&Point) -> u64| -> ArrayRef {
-        Arc::new(UInt64Array::from_iter_values(points.iter().map(pick)))
-    };
-    let float = |pick: fn(&Point) -> f64| -> ArrayRef {
-        Arc::new(Float64Array::from_iter_values(points.iter().map(pick)))
-    };
-    let text = |pick: fn(&Point) -> &String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(points.iter().map(pick)))
-    };
+    let whole = |pick: fn(&Point) -> u64| batch::whole(points.iter().map(pick));
+    let float = |pick: fn(&Point) -> f64| batch::float(points.iter().map(pick));
+    let text = |pick: fn(&Point) -> &String| batch::text(points.iter().map(pick));
     let rank: UInt64Array = points.iter().map(|point| point.rank).collect();
     let theory: Float64Array = points.iter().map(|point| point.theory).collect();
     let table = RecordBatch::try_from_iter_with_nullable([

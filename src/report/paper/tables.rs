@@ -1,11 +1,10 @@
 //! The numbers of the experiments as tables, for a terminal and for the page.
 
 use super::{Findings, curves};
-use crate::report::html;
+use crate::report::{html, plain};
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::{Hypercube, View};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 /// The tables of an experiment for the page.
 pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
@@ -89,15 +88,10 @@ fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
 
 /// Rows under a head, numbers to the right.
 fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    let mut table = plain::table();
     table.add_row(head);
     table.add_rows(rows);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    plain::numbers_right(&mut table);
     table.trim_fmt()
 }
 

@@ -12,6 +12,7 @@ mod tree;
 
 pub use files::Files;
 pub use labels::Labels;
+pub use tree::LONGEST;
 
 use super::open::{files as files_of, open_shaped};
 use super::{Memory, OpenOptions, Rows, sample};

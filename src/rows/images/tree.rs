@@ -22,7 +22,7 @@ const BATCH: usize = 32 << 20;
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// The longest side that images are resized to.
-const LONGEST: usize = 1 << 12;
+pub const LONGEST: usize = 1 << 12;
 
 pub(super) fn check_size(width: usize, height: usize) -> Result<()> {
     if (1..=LONGEST).contains(&width) && (1..=LONGEST).contains(&height) {

@@ -90,7 +90,8 @@ impl Encoder {
         // One run tells the shapes, and that it runs at all.
         let probe = encoder.run(vec![0.0; batch * numbers])?;
         for (tensor, values) in outputs.iter().zip(&probe) {
-            if values.is_empty() || values.len() % batch != 0 {
+            // Empty: none, or no row for each image (see `run`).
+            if values.is_empty() {
                 return Err(Error::input(
                     &encoder.name,
                     Place::Part(tensor.clone()),
@@ -103,7 +104,7 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// All tensors of one batch's input.
+    /// All tensors of one batch's input; empty for one whose first axis is not the batch.
     fn run(&self, input: Vec<f32>) -> Result<Vec<Vec<f32>>> {
         let failed = |why: String| {
             Error::input(
@@ -119,7 +120,7 @@ impl Encoder {
             outputs
                 .iter()
                 .map(|tensor| {
-                    // Its first axis must be the images: otherwise rows would mix them.
+                    // Cut into rows, it would mix images.
                     if tensor.shape().first() != Some(&self.batch) {
                         return Ok(Vec::new());
                     }

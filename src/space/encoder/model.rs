@@ -3,7 +3,7 @@
 //! A file may say how it wants images, in its metadata: `mean` and `std` (numbers separated by commas, on the scale
 //! where pixels run from 0 to 1), `size` (`WxH`) and `layout` (`nchw` or `nhwc`).
 
-use super::super::spec::{Layout, extent, reals};
+use super::super::spec::{Layout, extent, in_reach, reals};
 use crate::error::{Error, Place, Result};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -223,7 +223,7 @@ impl Model {
 
     /// The width and height that the file states.
     pub fn says_size(&self) -> Option<(usize, usize)> {
-        extent(self.says("size")?)
+        extent(self.says("size")?).filter(in_reach)
     }
 }
 

@@ -1,0 +1,19 @@
+//! Plain tables for a terminal: columns by spaces alone.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+/// An empty table, as wide as what is in it.
+pub(super) fn table() -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// All columns but the first to the right: names, then numbers.
+pub(super) fn numbers_right(table: &mut Table) {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
