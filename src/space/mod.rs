@@ -76,7 +76,7 @@ pub trait Map: Send + Sync {
 
 /// A random linear map from d to `dims` dimensions, its entries from N(0, 1/`dims`).
 pub fn random_map(d: usize, dims: usize, seed: u64) -> impl Map {
-    projection::Linear::random(d, dims, seed)
+    projection::Linear::random(d, dims, projection::generator(seed, projection::RANDOM, 0))
 }
 
 /// Rows seen through a map.
@@ -89,8 +89,8 @@ pub struct Mapped {
 /// Numbers of the source that are mapped at a time.
 const CHUNK: usize = 1 << 17;
 
-/// Rows that are mapped together where that matters: always the same ones, so that a row has one value however it
-/// is read. Certificates are about that value.
+/// Rows that are mapped together where that matters. A row always takes the place of its number in a block of this
+/// size, whichever rows take the others: so it has one value however it is read. Certificates are about that value.
 const BLOCK: usize = 64;
 
 impl Mapped {
@@ -103,42 +103,82 @@ impl Mapped {
         }
     }
 
-    /// Rows `first ..` mapped, some at a time: (numbers before them, they).
+    /// Rows that follow one another, mapped, some at a time: (numbers before them, they).
     fn each(&self, first: usize, count: usize, mut take: impl FnMut(usize, &[f64])) -> Result<()> {
         let (from, to) = (self.source.dim(), self.map.dim());
+        let step = match self.map.in_blocks() {
+            true => BLOCK,
+            false => (CHUNK / from.max(to)).max(1),
+        };
         let (mut raw, mut mapped) = (Vec::new(), Vec::new());
-        let mut done = 0;
-        while done < count {
-            let at = first + done;
-            let (start, end) = if self.map.in_blocks() {
-                let start = at - at % BLOCK;
-                (start, (start + BLOCK).min(self.len()))
-            } else {
-                let step = (CHUNK / from.max(to)).max(1);
-                (at, at + step.min(count - done))
-            };
-            raw.resize((end - start) * from, 0.0);
-            mapped.resize((end - start) * to, 0.0);
-            self.source.read_f64(start, &mut raw)?;
-            self.map.apply(&raw, &mut mapped)?;
-            if !self.map.selects()
-                && let Some(wild) = mapped.iter().position(|v| !(*v as f32).is_finite())
-            {
-                return Err(Error::input(
-                    &self.name,
-                    Place::Row((start + wild / to) as u64),
-                    format!(
-                        "the space makes {} of it, beyond the numbers of f32",
-                        mapped[wild]
-                    ),
-                    "scale the values down, as in --scale 1e-30",
-                ));
-            }
-            let wanted = (end - at).min(count - done);
-            take(done * to, &mapped[(at - start) * to..][..wanted * to]);
-            done += wanted;
+        for done in (0..count).step_by(step) {
+            let rows: Vec<usize> = (first + done..first + count.min(done + step)).collect();
+            raw.resize(rows.len() * from, 0.0);
+            mapped.resize(rows.len() * to, 0.0);
+            self.source.read_f64(rows[0], &mut raw)?;
+            self.apply(&rows, &raw, &mut mapped)?;
+            take(done * to, &mapped);
         }
         Ok(())
+    }
+
+    /// The source's `rows`, mapped; with a map in blocks, no two of them in one place of a block.
+    fn apply(&self, rows: &[usize], raw: &[f64], mapped: &mut [f64]) -> Result<()> {
+        let (from, to) = (self.source.dim(), self.map.dim());
+        if self.map.in_blocks() {
+            let (mut block, mut out) = (vec![0.0; BLOCK * from], vec![0.0; BLOCK * to]);
+            for (row, values) in rows.iter().zip(raw.chunks_exact(from)) {
+                block[row % BLOCK * from..][..from].copy_from_slice(values);
+            }
+            self.map.apply(&block, &mut out)?;
+            for (row, values) in rows.iter().zip(mapped.chunks_exact_mut(to)) {
+                values.copy_from_slice(&out[row % BLOCK * to..][..to]);
+            }
+        } else {
+            self.map.apply(raw, mapped)?;
+        }
+        let wild = |value: &f64| !(*value as f32).is_finite();
+        match mapped.iter().position(wild).filter(|_| !self.map.selects()) {
+            None => Ok(()),
+            Some(at) => Err(Error::input(
+                &self.name,
+                Place::Row(self.number(rows[at / to])),
+                format!(
+                    "the space makes {} of it, beyond the numbers of f32",
+                    mapped[at]
+                ),
+                "scale the values down, as in --scale 1e-30",
+            )),
+        }
+    }
+
+    /// The places of `rows` in parts that are mapped together.
+    fn parts(&self, rows: &[usize]) -> Vec<Vec<usize>> {
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        if self.map.in_blocks() {
+            let mut taken = [0; BLOCK];
+            for (place, row) in rows.iter().enumerate() {
+                let part = &mut taken[row % BLOCK];
+                if *part == parts.len() {
+                    parts.push(Vec::new());
+                }
+                parts[*part].push(place);
+                *part += 1;
+            }
+        } else {
+            let step = (CHUNK / self.source.dim().max(self.dim())).max(1);
+            let places: Vec<usize> = (0..rows.len()).collect();
+            parts.extend(places.chunks(step).map(<[usize]>::to_vec));
+        }
+        parts
+    }
+
+    /// A mapped number as it is stored.
+    fn stored(&self, value: f64) -> f64 {
+        match self.map.selects() {
+            true => value,
+            false => f64::from(value as f32),
+        }
     }
 }
 
@@ -170,16 +210,26 @@ impl Rows for Mapped {
         })
     }
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
-        let exact = self.map.selects();
         self.each(first, out.len() / self.dim(), |at, values| {
             for (out, value) in out[at..].iter_mut().zip(values) {
-                *out = if exact {
-                    *value
-                } else {
-                    f64::from(*value as f32)
-                };
+                *out = self.stored(*value);
             }
         })
+    }
+    fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
+        let (from, to) = (self.source.dim(), self.dim());
+        for part in self.parts(rows) {
+            let some: Vec<usize> = part.iter().map(|&place| rows[place]).collect();
+            let (mut raw, mut mapped) = (vec![0.0; some.len() * from], vec![0.0; some.len() * to]);
+            self.source.gather(&some, &mut raw)?;
+            self.apply(&some, &raw, &mut mapped)?;
+            for (place, values) in part.iter().zip(mapped.chunks_exact(to)) {
+                for (out, value) in out[place * to..].iter_mut().zip(values) {
+                    *out = self.stored(*value);
+                }
+            }
+        }
+        Ok(())
     }
     fn dropped(&self) -> u64 {
         self.source.dropped()
@@ -234,7 +284,7 @@ mod tests {
     #[test]
     fn a_mapped_row_has_one_value_however_it_is_read() {
         let rows: Arc<dyn Rows> = Arc::new(synthetic::gaussian(150, 300, 1));
-        let map = Arc::new(projection::Linear::random(300, 17, 2));
+        let map = Arc::new(random_map(300, 17, 2));
         let mapped = Mapped::new(rows, map, "mapped");
         let mut all = vec![0.0; 150 * 17];
         mapped.read_f64(0, &mut all).unwrap();
@@ -247,6 +297,12 @@ mod tests {
                 mapped.read_f64(row, &mut some).unwrap();
                 assert_eq!(some, all[row * 17..(row + count) * 17]);
             }
+        }
+        let places = [149, 3, 67, 3, 131, 64, 0, 12];
+        let mut some = vec![0.0; places.len() * 17];
+        mapped.gather(&places, &mut some).unwrap();
+        for (row, values) in places.iter().zip(some.chunks_exact(17)) {
+            assert_eq!(values, &all[row * 17..(row + 1) * 17]);
         }
         assert!(all.iter().zip(&narrow).all(|(a, b)| *a == f64::from(*b)));
     }

@@ -49,6 +49,24 @@ impl Select {
     }
 }
 
+impl Select {
+    /// All pixels in another order of channels: `to` is `from` but for it.
+    pub fn reordered(from: Shape, to: Shape) -> Self {
+        let mut places = vec![0; to.height * to.width * to.channels];
+        for y in 0..to.height {
+            for x in 0..to.width {
+                for c in 0..to.channels {
+                    places[index(to, y, x, c)] = index(from, y, x, c);
+                }
+            }
+        }
+        Select {
+            places,
+            shape: Some(to),
+        }
+    }
+}
+
 /// Where a pixel's channel stands in its row.
 pub(super) fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
     if shape.planar {

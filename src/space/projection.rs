@@ -1,4 +1,4 @@
-//! Linear maps: `y = B^T (x - m)`, with B given by its columns, and the random ones among them.
+//! Linear maps: `y = B^T (x - m) / s`, with B given by its columns, and the random ones among them.
 //!
 //! Random projections have independent entries from N(0, 1/D), so that squared lengths are kept on average (Johnson
 //! and Lindenstrauss 1984); random coordinates are drawn without repeats and stay in their order.
@@ -11,40 +11,53 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// `y = B^T (x - m)`.
+/// `y = B^T (x - m) / s`.
 pub struct Linear {
     /// m, length d; empty for none.
     pub centre: Vec<f64>,
+    /// s, a divisor of each column; empty for none, as without m.
+    pub divisor: Vec<f64>,
     /// B, d x D.
     pub basis: Mat<f64>,
-    /// Results below this, one a column of B, are rounding and become 0; empty for none.
-    pub silence: Vec<f64>,
+    /// Results below this share of the length of (x - m) / s and of `size` are rounding and become 0; one a column of B,
+    /// empty for none.
+    pub noise: Vec<f64>,
+    /// The size at which all rows are rounded, one a column of B: that of m / s.
+    pub size: Vec<f64>,
 }
 
 impl Linear {
     /// D random projections of rows of d numbers.
-    pub fn random(d: usize, dims: usize, seed: u64) -> Self {
-        let mut random = generator(seed, 1);
+    pub fn random(d: usize, dims: usize, mut random: ChaCha8Rng) -> Self {
         let deviation = 1.0 / (dims as f64).sqrt();
+        let mut basis = Mat::zeros(d, dims);
         // Drawn column by column: the first columns do not depend on how many follow, but for their scale.
-        let entries: Vec<f64> = (0..d * dims)
-            .map(|_| {
-                let entry: f64 = StandardNormal.sample(&mut random);
-                entry * deviation
-            })
-            .collect();
+        for k in 0..dims {
+            for entry in basis.col_mut(k).iter_mut() {
+                let drawn: f64 = StandardNormal.sample(&mut random);
+                *entry = drawn * deviation;
+            }
+        }
         Linear {
             centre: Vec::new(),
-            basis: MatRef::from_column_major_slice(&entries, d, dims).to_owned(),
-            silence: Vec::new(),
+            divisor: Vec::new(),
+            basis,
+            noise: Vec::new(),
+            size: Vec::new(),
         }
     }
 }
 
-/// The generator of a purpose: one seed gives unrelated numbers to different purposes.
-pub(super) fn generator(seed: u64, purpose: u64) -> ChaCha8Rng {
+/// Purposes of random numbers, below 16.
+pub const RANDOM: u64 = 1;
+pub const DIMS: u64 = 2;
+pub const COMPONENTS: u64 = 3;
+pub const RELU: u64 = 4;
+
+/// The generator of a purpose in the stage at `place` of a space: one seed gives unrelated numbers to all of them.
+pub fn generator(seed: u64, purpose: u64, place: usize) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    random.set_stream(purpose);
+    random.set_stream(purpose + 16 * place as u64);
     random
 }
 
@@ -58,14 +71,15 @@ impl Map for Linear {
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
         let (d, dims) = (self.basis.nrows(), self.dim());
         let n = out.len() / dims;
-        let centred: Vec<f64>;
+        let mut centred = Vec::new();
         let rows = if self.centre.is_empty() {
             rows
         } else {
-            let each = rows.chunks_exact(d);
-            centred = each
-                .flat_map(|row| row.iter().zip(&self.centre).map(|(x, m)| x - m))
-                .collect();
+            centred.extend_from_slice(rows);
+            for row in centred.chunks_exact_mut(d) {
+                row.iter_mut().zip(&self.centre).for_each(|(v, m)| *v -= m);
+                row.iter_mut().zip(&self.divisor).for_each(|(v, s)| *v /= s);
+            }
             &centred
         };
         faer::linalg::matmul::matmul(
@@ -76,10 +90,11 @@ impl Map for Linear {
             1.0,
             Par::Seq,
         );
-        if !self.silence.is_empty() {
-            for row in out.chunks_exact_mut(dims) {
-                for (value, least) in row.iter_mut().zip(&self.silence) {
-                    if value.abs() < *least {
+        if !self.noise.is_empty() {
+            for (row, out) in rows.chunks_exact(d).zip(out.chunks_exact_mut(dims)) {
+                let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+                for ((value, share), size) in out.iter_mut().zip(&self.noise).zip(&self.size) {
+                    if value.abs() <= share * (length + size) {
                         *value = 0.0;
                     }
                 }
@@ -90,11 +105,11 @@ impl Map for Linear {
 }
 
 /// `dims` of the d coordinates; `None` if there are fewer.
-pub fn coordinates(d: usize, dims: usize, seed: u64) -> Option<Select> {
+pub fn coordinates(d: usize, dims: usize, mut random: ChaCha8Rng) -> Option<Select> {
     if dims > d {
         return None;
     }
-    let mut chosen = rand::seq::index::sample(&mut generator(seed, 2), d, dims).into_vec();
+    let mut chosen = rand::seq::index::sample(&mut random, d, dims).into_vec();
     chosen.sort_unstable();
     Some(Select::new(chosen))
 }
@@ -106,7 +121,7 @@ mod tests {
     #[test]
     fn projections_keep_squared_lengths_on_average() {
         let (d, dims) = (40, 2000);
-        let map = Linear::random(d, dims, 3);
+        let map = Linear::random(d, dims, generator(3, RANDOM, 0));
         let row: Vec<f64> = (0..d).map(|v| v as f64).collect();
         let mut out = vec![0.0; dims];
         map.apply(&row, &mut out).unwrap();
@@ -118,13 +133,14 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_map_and_another_one_another() {
-        let entries = |seed| Linear::random(5, 3, seed).basis;
-        assert_eq!(entries(1), entries(1));
-        assert_ne!(entries(1), entries(2));
+        let entries = |seed, place| Linear::random(5, 3, generator(seed, RANDOM, place)).basis;
+        assert_eq!(entries(1, 0), entries(1, 0));
+        assert_ne!(entries(1, 0), entries(2, 0));
+        assert_ne!(entries(1, 0), entries(1, 1));
         let places = |seed| {
             let mut out = vec![0.0; 8];
             let row: Vec<f64> = (0..100).map(f64::from).collect();
-            coordinates(100, 8, seed)
+            coordinates(100, 8, generator(seed, DIMS, 0))
                 .unwrap()
                 .apply(&row, &mut out)
                 .unwrap();
@@ -133,18 +149,21 @@ mod tests {
         assert_eq!(places(1), places(1));
         assert_ne!(places(1), places(2));
         assert!(places(1).windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(coordinates(4, 5, 0).is_none());
+        assert!(coordinates(4, 5, generator(0, DIMS, 0)).is_none());
     }
 
     #[test]
     fn centred_rows_and_silenced_noise() {
         let map = Linear {
             centre: vec![1.0, 2.0],
+            divisor: vec![2.0, 1.0],
             basis: Mat::from_fn(2, 2, |i, j| f64::from(u8::from(i == j))),
-            silence: vec![0.0, 0.5],
+            noise: vec![0.0, 0.5],
+            size: vec![0.0, 0.5],
         };
+        // (4, 3), of length 5, and (4, 2), of length 4.5: the second number must be more than half of that and 1/2.
         let mut out = vec![0.0; 4];
-        map.apply(&[1.25, 2.25, 0.0, 3.0], &mut out).unwrap();
-        assert_eq!(out, [0.25, 0.0, -1.0, 1.0]);
+        map.apply(&[9.0, 5.0, 9.0, 4.0], &mut out).unwrap();
+        assert_eq!(out, [4.0, 3.0, 4.0, 0.0]);
     }
 }

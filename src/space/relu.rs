@@ -9,7 +9,6 @@
 
 use super::Map;
 use super::pixel::index;
-use super::projection::generator;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::images::Shape;
@@ -52,20 +51,16 @@ impl ReluFeatures {
         rows: &dyn Rows,
         shape: Shape,
         dims: usize,
-        seed: u64,
+        mut random: ChaCha8Rng,
         control: &Control,
     ) -> Result<Self> {
-        let sums = map_chunks(rows, control, |_, values| {
-            let sum: f64 = values.iter().sum();
-            [sum, values.iter().map(|v| v * v).sum::<f64>()]
-        })?;
-        let [sum, square] = sums
-            .into_iter()
-            .fold([0.0; 2], |all, one| [all[0] + one[0], all[1] + one[1]]);
         let count = rows.len() as f64 * rows.dim() as f64;
-        let mean = sum / count;
-        let variance = square / count - mean * mean;
-        let mut random = generator(seed, 4);
+        let sums = map_chunks(rows, control, |_, values| values.iter().sum::<f64>())?;
+        let mean = sums.into_iter().sum::<f64>() / count;
+        let squares = map_chunks(rows, control, |_, values| {
+            values.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
+        })?;
+        let variance = squares.into_iter().sum::<f64>() / count;
         let layers =
             [(5, shape.channels, 16), (3, 16, 32)].map(|(side, channels, filters)| Convolution {
                 side,
@@ -166,6 +161,7 @@ impl Map for ReluFeatures {
 mod tests {
     use super::*;
     use crate::rows::Memory;
+    use crate::space::projection::{RELU, generator};
 
     #[test]
     fn a_convolution_by_hand() {
@@ -203,7 +199,7 @@ mod tests {
             let rows = Memory::from_f64("images", d, values.to_vec());
             let shape = Shape { planar, ..shape };
             let control = Control::default();
-            let map = ReluFeatures::fit(&rows, shape, 10, 1, &control).unwrap();
+            let map = ReluFeatures::fit(&rows, shape, 10, generator(1, RELU, 0), &control).unwrap();
             let (mut both, mut second) = (vec![0.0; 20], vec![0.0; 10]);
             map.apply(values, &mut both).unwrap();
             map.apply(&values[d..], &mut second).unwrap();

@@ -18,6 +18,19 @@ use std::sync::Arc;
 pub struct Set {
     pub rows: Arc<dyn Rows>,
     pub shape: Option<Shape>,
+    /// What its pixels run up to: 255 for bytes, 1 for floating-point images.
+    pub range: f64,
+}
+
+impl Set {
+    /// Rows that are no images.
+    pub fn vectors(rows: Arc<dyn Rows>) -> Self {
+        Set {
+            rows,
+            shape: None,
+            range: 1.0,
+        }
+    }
 }
 
 /// How spaces are made.
@@ -27,8 +40,8 @@ pub struct Settings {
     pub seed: u64,
     /// Bytes that the rows of one space may keep in memory.
     pub memory: u64,
-    /// How the files of `file:` are read.
-    pub files: OpenOptions,
+    /// How the files of `file:` are read: the reference, and the queries.
+    pub files: [OpenOptions; 2],
 }
 
 /// Both sets in one space.
@@ -37,7 +50,7 @@ pub struct View {
     pub reference: Arc<dyn Rows>,
     pub queries: Arc<dyn Rows>,
     pub shape: Option<Shape>,
-    /// What pixels run up to, as long as they are pixels: 255 for bytes, 1 for floating-point images.
+    /// What pixels run up to, as long as they are pixels.
     range: f64,
 }
 
@@ -53,15 +66,27 @@ pub struct Views {
     specs: Vec<Spec>,
     /// Tensors of networks, by the text of the stages up to them.
     tensors: HashMap<String, View>,
+    /// Embeddings made elsewhere, by their two names; not yet in memory.
+    files: HashMap<[String; 2], View>,
 }
 
 impl Views {
-    /// For the spaces `specs` of two sets; without sets only `file:` spaces can be made.
+    /// For the spaces `specs` of two sets; without sets only `file:` spaces can be made. Their files are opened.
     ///
-    /// Errors ([`Error::Usage`]): a stage that needs sets, or images, that are not there; sets of different shapes.
-    pub fn new(sets: Option<(Set, Set)>, specs: Vec<Spec>, settings: Settings) -> Result<Self> {
+    /// Errors: a stage that needs sets, or images, that are not there; sets of different shapes; files that cannot be
+    /// read.
+    pub fn new(
+        sets: Option<(Set, Set)>,
+        specs: Vec<Spec>,
+        settings: Settings,
+        control: &Control,
+    ) -> Result<Self> {
+        let networks = specs.iter().flat_map(|spec| &spec.stages);
+        let networks = networks
+            .filter(|stage| matches!(stage, Stage::Onnx(_)))
+            .count();
         let base = sets
-            .map(|(reference, queries)| base(reference, queries))
+            .map(|(reference, queries)| base(reference, queries, networks > 0))
             .transpose()?;
         let rows = base.as_ref().map(|base| Outline {
             shape: base.shape,
@@ -70,22 +95,36 @@ impl Views {
         for spec in &specs {
             outline(spec, rows)?;
         }
-        Ok(Views {
+        let mut views = Views {
             base,
             settings,
             specs,
             tensors: HashMap::new(),
-        })
+            files: HashMap::new(),
+        };
+        for spec in views.specs.clone() {
+            views.open(&spec, control)?;
+        }
+        Ok(views)
+    }
+
+    /// Rows of the reference and of the queries in a space, which is one of those that were announced.
+    pub fn rows(&self, spec: &Spec) -> (usize, usize) {
+        let view = match spec.stages.first() {
+            Some(Stage::File { reference, queries }) => {
+                self.files.get(&[reference.clone(), queries.clone()])
+            }
+            _ => self.base.as_ref(),
+        };
+        view.map_or((0, 0), |view| (view.reference.len(), view.queries.len()))
     }
 
     /// Both sets in a space. Errors: a stage that does not fit the rows, files and networks that cannot be read.
     pub fn view(&mut self, spec: &Spec, control: &Control) -> Result<View> {
-        let start = match (&self.base, spec.stages.first()) {
-            (_, Some(Stage::File { reference, queries })) => {
-                self.files(spec, reference, queries, control)?
-            }
-            (Some(base), _) => base.clone(),
-            (None, _) => {
+        let start = match (self.open(spec, control)?, &self.base) {
+            (Some(files), _) => files,
+            (None, Some(base)) => base.clone(),
+            (None, None) => {
                 // Without sets the outline refuses what does not start with files.
                 outline(spec, None)?;
                 return Err(Error::Usage(format!("the space {} has no rows", spec.text)));
@@ -97,7 +136,7 @@ impl Views {
                 Stage::Pixels | Stage::File { .. } => view,
                 Stage::Onnx(args) => self.tensor(spec, place, args, view, control)?,
                 other => {
-                    let map = self.fit(other, &view, &spec.text, control)?;
+                    let map = self.fit(other, place, &view, &spec.text, control)?;
                     view.through(map, &spec.text)
                 }
             };
@@ -105,20 +144,23 @@ impl Views {
         self.kept(view, control)
     }
 
-    /// Embeddings made elsewhere.
-    fn files(
-        &self,
-        spec: &Spec,
-        reference: &str,
-        queries: &str,
-        control: &Control,
-    ) -> Result<View> {
+    /// Embeddings made elsewhere, if a space begins with them. They stay where they are, or in a spool file.
+    fn open(&mut self, spec: &Spec, control: &Control) -> Result<Option<View>> {
+        let Some(Stage::File { reference, queries }) = spec.stages.first() else {
+            return Ok(None);
+        };
+        let names = [reference.clone(), queries.clone()];
+        if let Some(known) = self.files.get(&names) {
+            return Ok(Some(known.clone()));
+        }
         control.begin(Step::Read, 0);
-        let mut options = self.settings.files.clone();
-        options.memory = self.left();
-        let reference = open(reference, &options, control)?;
-        options.memory = options.memory.saturating_sub(reference.resident_bytes());
-        let queries = open(queries, &options, control)?;
+        let [first, second] = &self.settings.files;
+        let there = |options: &OpenOptions| OpenOptions {
+            memory: 0,
+            ..options.clone()
+        };
+        let reference = open(reference, &there(first), control)?;
+        let queries = open(queries, &there(second), control)?;
         if reference.dim() != queries.dim() {
             return Err(Error::Usage(format!(
                 "the two sets of {} have different dimensions: {} has {} columns, {} has {}",
@@ -129,18 +171,21 @@ impl Views {
                 queries.dim()
             )));
         }
-        Ok(View {
+        let view = View {
             reference: Arc::from(reference),
             queries: Arc::from(queries),
             shape: None,
             range: 1.0,
-        })
+        };
+        self.files.insert(names, view.clone());
+        Ok(Some(view))
     }
 
     /// The map of a stage, fitted on the reference.
     fn fit(
         &self,
         stage: &Stage,
+        place: usize,
         view: &View,
         text: &str,
         control: &Control,
@@ -155,7 +200,9 @@ impl Views {
                 rows.dim()
             ))
         };
-        let seed = |own: &Option<u64>| own.unwrap_or(self.settings.seed);
+        let drawn = |own: &Option<u64>, purpose| {
+            projection::generator(own.unwrap_or(self.settings.seed), purpose, place)
+        };
         Ok(match stage {
             Stage::Patch(side) => {
                 let patch = pixel::Select::patch(image()?, *side);
@@ -170,17 +217,20 @@ impl Views {
             Stage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
             Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
             Stage::Whiten => Arc::new(pca::whiten(rows, control)?),
-            Stage::Random { dims, seed: own } => {
-                Arc::new(projection::Linear::random(rows.dim(), *dims, seed(own)))
+            Stage::Random { dims, seed } => {
+                let random = drawn(seed, projection::RANDOM);
+                Arc::new(projection::Linear::random(rows.dim(), *dims, random))
             }
-            Stage::Dims { dims, seed: own } => {
-                let chosen = projection::coordinates(rows.dim(), *dims, seed(own));
+            Stage::Dims { dims, seed } => {
+                let random = drawn(seed, projection::DIMS);
+                let chosen = projection::coordinates(rows.dim(), *dims, random);
                 Arc::new(chosen.ok_or_else(unfit)?)
             }
-            Stage::ReluFeatures { dims, seed: own } => {
-                let shape = image()?;
-                let seed = seed(own);
-                Arc::new(relu::ReluFeatures::fit(rows, shape, *dims, seed, control)?)
+            Stage::ReluFeatures { dims, seed } => {
+                let (shape, random) = (image()?, drawn(seed, projection::RELU));
+                Arc::new(relu::ReluFeatures::fit(
+                    rows, shape, *dims, random, control,
+                )?)
             }
             // Handled by the caller: these do not map rows one by one from what is at hand.
             Stage::Pixels | Stage::File { .. } | Stage::Onnx(_) => return Err(unfit()),
@@ -298,36 +348,64 @@ impl Views {
     }
 }
 
-/// The two sets as they are.
-fn base(reference: Set, queries: Set) -> Result<View> {
-    if reference.rows.dim() != queries.rows.dim() || reference.shape != queries.shape {
-        let shape = |set: &Set| match set.shape {
-            Some(shape) => format!(
-                "{} x {} pixels of {} channels",
-                shape.width, shape.height, shape.channels
-            ),
-            None => format!("{} columns", set.rows.dim()),
-        };
+/// The two sets as they are, the queries in the reference's order of channels.
+fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
+    let order = |shape: Option<Shape>, planar| shape.map(|shape| Shape { planar, ..shape });
+    if reference.rows.dim() != queries.rows.dim()
+        || order(reference.shape, false) != order(queries.shape, false)
+    {
+        return Err(different(&reference, &queries));
+    }
+    if networks && reference.range != queries.range {
         return Err(Error::Usage(format!(
-            "the two sets have different shapes: {} has {}, {} has {}; resize one with --resize WxH, or name sets \
-             from the same space",
+            "pixels run up to {} in {} and up to {} in {}, as far as their types tell; a network needs both on one \
+             scale: store them as one type",
+            reference.range,
             reference.rows.name(),
-            shape(&reference),
-            queries.rows.name(),
-            shape(&queries)
+            queries.range,
+            queries.rows.name()
         )));
     }
-    let range = if reference.rows.element().is_float() {
-        1.0
-    } else {
-        255.0
+    let rows = match (reference.shape, queries.shape) {
+        (Some(to), Some(from)) if to.planar != from.planar && to.channels > 1 => {
+            let name = queries.rows.name().to_string();
+            Arc::new(Mapped::new(
+                queries.rows,
+                Arc::new(pixel::Select::reordered(from, to)),
+                name,
+            ))
+        }
+        _ => queries.rows,
     };
     Ok(View {
         shape: reference.shape,
         reference: reference.rows,
-        queries: queries.rows,
-        range,
+        queries: rows,
+        range: reference.range,
     })
+}
+
+fn different(reference: &Set, queries: &Set) -> Error {
+    let shape = |set: &Set| match set.shape {
+        Some(shape) => format!(
+            "{} x {} pixels of {} channels",
+            shape.width, shape.height, shape.channels
+        ),
+        None => format!("{} columns", set.rows.dim()),
+    };
+    let size = |set: &Set| set.shape.map(|shape| (shape.width, shape.height));
+    let advice = match (size(reference), size(queries)) {
+        (Some(a), Some(b)) if a == b => "make both grey with --gray",
+        (Some(_), Some(_)) => "resize one with --resize WxH",
+        _ => "name sets from the same space",
+    };
+    Error::Usage(format!(
+        "the two sets have different shapes: {} has {}, {} has {}; {advice}",
+        reference.rows.name(),
+        shape(reference),
+        queries.rows.name(),
+        shape(queries)
+    ))
 }
 
 impl View {
