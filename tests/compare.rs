@@ -11,7 +11,7 @@ use hullscope::hull::{Settings as Hull, Solver, Verdict};
 use hullscope::report::RowSettings;
 use hullscope::report::archive::{Folder, Origin};
 use hullscope::rows::images::Shape;
-use hullscope::rows::{Element, OpenOptions, Rows};
+use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings, Spec, View, Views};
 use hullscope::study::compare::{
@@ -58,6 +58,7 @@ fn set(values: &[f64]) -> Set {
             channels: 1,
             planar: false,
         }),
+        range: 255.0,
     }
 }
 
@@ -74,10 +75,7 @@ fn settings() -> Settings {
     Settings {
         seed: 3,
         memory: 1 << 30,
-        files: OpenOptions {
-            memory: 1 << 30,
-            ..OpenOptions::default()
-        },
+        files: Default::default(),
     }
 }
 
@@ -93,8 +91,10 @@ fn try_compared(plan: &Plan, subject: Subject, archive: &mut dyn Archive) -> Res
 /// The sets in a space.
 fn seen(space: &str) -> View {
     let specs = Spec::parse(space).unwrap();
-    let mut views = Views::new(subject(&[], None).sets, specs.clone(), settings()).unwrap();
-    views.view(&specs[0], &Control::default()).unwrap()
+    let control = Control::default();
+    let sets = subject(&[], None).sets;
+    let mut views = Views::new(sets, specs.clone(), settings(), &control).unwrap();
+    views.view(&specs[0], &control).unwrap()
 }
 
 fn numbers(rows: &dyn Rows) -> Vec<f64> {
@@ -350,6 +350,7 @@ fn origin(plan: &Plan) -> Origin {
     Origin {
         command: "test".into(),
         inputs: Vec::new(),
+        content: String::new(),
         rows: RowSettings::default(),
         plan: plan.clone(),
         seed: 3,
@@ -697,7 +698,204 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
         said.contains("an input has changed") && said.contains("patch:2"),
         "{said}"
     );
-    assert!(made().iter().zip(&second).all(|(a, b)| a != b));
+    let third = made();
+    assert!(third.iter().zip(&second).all(|(a, b)| a != b));
+    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+    assert_eq!(summary.matches("an input has changed").count(), 2);
+    // That was true then, and is not said of what is the same again.
+    let said = again(&["--seed", "5"]);
+    let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+    assert!(
+        !said.contains("changed") && !summary.contains("changed"),
+        "{said}"
+    );
+    assert_eq!(made(), third);
+    // Classes that nobody asked about, and the order of spaces, change nothing.
+    let labels = [
+        "--seed",
+        "5",
+        "--labels",
+        "train.txt",
+        "--query-labels",
+        "test.txt",
+    ];
+    again(&labels);
+    assert_eq!(made(), third);
+    // A table that is not what was written is not taken over.
+    let path = folder.path("out/spaces/pca-2.parquet");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
+    let said = again(&["--seed", "5"]);
+    assert!(said.contains("table beside it has changed"), "{said}");
+    assert_eq!(fs::read(&path).unwrap().len(), bytes.len());
+}
+
+#[test]
+fn spaces_of_one_slug_have_files_of_their_own_in_any_order() {
+    let folder = two_sets();
+    let spaces = [
+        "dims:3,seed=1",
+        "dims:3|dims:3,seed=1",
+        "random:3",
+        "random:3,seed=1",
+    ];
+    let run = |spaces: &[&'static str]| {
+        let named = spaces.iter().flat_map(|space| ["--space", space]);
+        let words = ["compare", "train.npy", "test.npy", "-o", "out"].into_iter();
+        works(&folder, &words.chain(named).collect::<Vec<_>>());
+        fs::read_dir(folder.path("out/spaces"))
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                (
+                    entry.file_name(),
+                    entry.metadata().unwrap().modified().unwrap(),
+                )
+            })
+            .collect::<BTreeSet<_>>()
+    };
+    let first = run(&spaces);
+    assert_eq!(first.len(), 8);
+    let mut turned = spaces;
+    turned.reverse();
+    assert_eq!(run(&turned), first);
+    // Sheets of spaces that are no longer asked about go; their records stay for another time.
+    let sheets = || {
+        let entries = fs::read_dir(folder.path("out")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("sheet-")).count()
+    };
+    assert_eq!(sheets(), 4);
+    assert_eq!(run(&spaces[..1]), first);
+    assert_eq!(sheets(), 1);
+}
+
+/// An .npy of rows of f32.
+fn vectors(count: usize, d: usize, seed: u64) -> Vec<u8> {
+    let shape = format!("({count}, {d})");
+    let values = encode(Element::F32, &gaussian(count * d, seed), false);
+    npy(1, "'<f4'", "False", &shape, &values)
+}
+
+#[test]
+fn limits_and_classes_go_with_embeddings_too() {
+    let folder = two_sets();
+    folder.file("a-train.npy", &vectors(REFERENCE, 2, 1));
+    folder.file("a-test.npy", &vectors(QUERIES, 2, 2));
+    let found = |words: &[&str]| -> Value {
+        let words = [&["compare", "--json", "-"], words].concat();
+        serde_json::from_slice(&works(&folder, &words).stdout).unwrap()
+    };
+    let a = ["--space", "file:a-train.npy,a-test.npy"];
+    let limits = ["--limit-reference", "100", "--limit-queries", "30"];
+    let space = &found(&[&a[..], &limits].concat())["spaces"][0];
+    assert_eq!(
+        (&space["n_reference"], &space["n_queries"]),
+        (&100.into(), &30.into())
+    );
+    // Classes without images, with and without a limit.
+    let labels = ["--labels", "train.txt", "--query-labels", "test.txt"];
+    let by_label = [&labels[..], &["--by-label"]].concat();
+    let space = &found(&[&a[..], &by_label].concat())["spaces"][0];
+    let counts = |space: &Value| -> Vec<(u64, u64)> {
+        let each = space["labels"].as_array().unwrap().iter();
+        each.map(|label| {
+            let count = |key: &str| label[key].as_u64().unwrap();
+            (count("n_reference"), count("n_queries"))
+        })
+        .collect()
+    };
+    assert_eq!(counts(space), [(75, 20); 4]);
+    let space = &found(&[&a[..], &by_label, &limits].concat())["spaces"][0];
+    assert_eq!(counts(space), [(25, 8), (25, 8), (25, 7), (25, 7)]);
+    // Embeddings of another number of reference rows go with classes, as long as nobody splits by them.
+    folder.file("b-train.npy", &vectors(120, 3, 3));
+    let both = [
+        &["train.npy", "test.npy", "--space", "patch:2"][..],
+        &["--space", "file:b-train.npy,a-test.npy"],
+        &labels,
+    ]
+    .concat();
+    folder.file("a-test.npy", &vectors(QUERIES, 3, 2));
+    let spaces = &found(&both)["spaces"];
+    assert_eq!(
+        (&spaces[0]["n_reference"], &spaces[1]["n_reference"]),
+        (&300.into(), &120.into())
+    );
+    let refused = folder.run(&[&["compare"][..], &both, &["--by-label"]].concat());
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("120 rows") && said.contains("300"), "{said}");
+}
+
+#[test]
+fn the_order_of_channels_and_the_scale_of_pixels_change_no_verdict() {
+    let folder = Files::new();
+    let mut random = random(5);
+    let mut colour = |count: usize| -> Vec<f64> {
+        let pixels = (0..count).flat_map(|_| {
+            let base: f64 = random.random_range(40.0..200.0);
+            (0..75)
+                .map(|_| (base + random.random_range(-30.0..30.0)).round())
+                .collect::<Vec<_>>()
+        });
+        pixels.collect()
+    };
+    let (train, test) = (colour(120), colour(40));
+    // Row, column, channel; and channel by channel.
+    let planar = |values: &[f64]| -> Vec<f64> {
+        let images = values.chunks_exact(75);
+        images
+            .flat_map(|image| (0..75).map(|place| image[place % 25 * 3 + place / 25]))
+            .collect()
+    };
+    let array = |shape: &str, values: &[f64]| {
+        npy(
+            1,
+            "'|u1'",
+            "False",
+            shape,
+            &encode(Element::U8, values, false),
+        )
+    };
+    folder.file("train.npy", &array("(120, 5, 5, 3)", &train));
+    folder.file("test.npy", &array("(40, 5, 5, 3)", &test));
+    folder.file("planar.npy", &array("(40, 3, 5, 5)", &planar(&test)));
+    let verdicts = |queries: &'static str, more: &[&'static str]| {
+        let words = ["compare", "train.npy", queries, "--space", "patch:2|pca:3"];
+        let spaces = [
+            "--space",
+            "gray|pca:2",
+            "--space",
+            "onnx:sample@bottleneck2",
+            "-o",
+            "out",
+        ];
+        works(&folder, &[&words[..], &spaces, more].concat());
+        let read = |name: &str| {
+            let records = table(&folder.path(&format!("out/spaces/{name}.parquet")));
+            let verdicts = records.column_by_name("verdict").unwrap();
+            let verdicts = verdicts.as_string::<i32>().iter();
+            verdicts.map(|v| v.unwrap().to_string()).collect::<Vec<_>>()
+        };
+        let network = fs::read_dir(folder.path("out/spaces")).unwrap();
+        let network = network.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let network: Vec<_> = network
+            .filter(|name| name.starts_with("onnx") && name.ends_with("parquet"))
+            .collect();
+        [
+            read("patch-2-pca-3"),
+            read("gray-pca-2"),
+            read(network[0].trim_end_matches(".parquet")),
+        ]
+    };
+    let plain = verdicts("test.npy", &[]);
+    for space in &plain {
+        assert!(space.contains(&"inside".into()) && space.contains(&"outside".into()));
+    }
+    assert_eq!(verdicts("planar.npy", &[]), plain);
+    // Powers of two lose nothing: the network must see the same pixels.
+    assert_eq!(verdicts("test.npy", &["--scale", "0.0625"]), plain);
 }
 
 #[test]
@@ -751,19 +949,9 @@ fn classes_that_were_found_and_not_typed_count_as_an_input() {
 #[test]
 fn embeddings_made_elsewhere_need_no_sets() {
     let folder = Files::new();
-    let embedding = |count: usize, d: usize, seed: u64| {
-        let shape = format!("({count}, {d})");
-        npy(
-            1,
-            "'<f4'",
-            "False",
-            &shape,
-            &encode(Element::F32, &gaussian(count * d, seed), false),
-        )
-    };
     for (name, d) in [("a", 2), ("b", 5)] {
-        folder.file(&format!("{name}-train.npy"), &embedding(200, d, 1));
-        folder.file(&format!("{name}-test.npy"), &embedding(50, d, 2));
+        folder.file(&format!("{name}-train.npy"), &vectors(200, d, 1));
+        folder.file(&format!("{name}-test.npy"), &vectors(50, d, 2));
     }
     let words = [
         "compare",
@@ -841,6 +1029,15 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     folder.file("not.onnx", b"hello, world");
     folder.file("odd.onnx", &one_node("Teleport"));
     folder.file("relu.onnx", &one_node("Relu"));
+    folder.file("short.npy", &image_array(SIDE, &pictures(9, 1)));
+    let floats = npy(
+        1,
+        "'<f4'",
+        "False",
+        "(9, 6, 6)",
+        &encode(Element::F32, &gaussian(9 * D, 1), false),
+    );
+    folder.file("floats.npy", &floats);
     folder.file("cut.npy", &image_array(SIDE, &pictures(9, 1))[..200]);
     let png = |side: u32| {
         let mut png = std::io::Cursor::new(Vec::new());
@@ -925,6 +1122,18 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
         (vec!["missing", "test.npy"], vec!["missing"]),
         (vec!["cut.npy", "test.npy"], vec!["cut.npy"]),
         (vec!["train.npy"], vec!["QUERIES"]),
+        (
+            with(&["--space", "pixels", "--space", "file:train.npy,short.npy"]),
+            vec!["80", "9", "same queries"],
+        ),
+        (
+            with(&["--space", "pixels", "--space", "file:train.npy,cut.npy"]),
+            vec!["cut.npy"],
+        ),
+        (
+            vec!["train.npy", "floats.npy", "--space", "onnx:relu.onnx@y"],
+            vec!["255", "up to 1", "one type"],
+        ),
     ];
     let before = everything(&folder);
     let mut wrong = Vec::new();

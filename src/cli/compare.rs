@@ -7,9 +7,10 @@ use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::archive::{Folder, Names, Origin};
+use crate::report::archive::{self, Folder, Origin};
 use crate::report::sheet::{Pictures, sheet};
 use crate::report::{compare as show, file, json, plot};
+use crate::rows::OpenOptions;
 use crate::space::{Set, Settings, Spec};
 use crate::study::analyze;
 use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
@@ -117,20 +118,26 @@ impl Args {
 
     /// Everything that the results depend on, beside the spaces.
     fn origin(&self, plan: Plan, classes: Option<&Classes>) -> Origin {
-        let typed = [
-            &self.reference,
-            &self.queries,
-            &self.images.labels,
-            &self.images.query_labels,
-        ];
+        let typed = [&self.reference, &self.queries];
+        let classes = classes.filter(|_| self.by_label);
         Origin {
             command: super::command_line(),
             inputs: typed.into_iter().flatten().cloned().collect(),
+            content: classes.map_or_else(String::new, Classes::hash),
             rows: self.rows.settings(),
             plan,
             seed: self.seed,
-            more: self.images.key(classes.filter(|_| self.by_label)),
+            more: self.images.key(),
         }
+    }
+
+    /// The reading options of `file:` spaces.
+    fn files(&self) -> Result<[OpenOptions; 2]> {
+        let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
+        Ok([
+            self.rows.options(reference, 0, "reference")?,
+            self.rows.options(queries, 0, "queries")?,
+        ])
     }
 }
 
@@ -187,18 +194,25 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
             },
             |opened| opened.left,
         ),
-        files: args.rows.options(None, 0, "reference")?,
+        files: args.files()?,
     };
+    if args.by_label
+        && let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref())
+    {
+        return Err(Error::Usage(why.clone()));
+    }
     let subject = Subject {
         sets: opened
             .as_ref()
             .map(|opened| (opened.reference.clone(), opened.queries.clone())),
-        classes: opened.as_ref().and_then(|opened| opened.classes.clone()),
-        specs: specs.clone(),
+        classes: match &opened {
+            Some(opened) => opened.classes.clone(),
+            None => args.images.classes(&args.rows, control)?,
+        },
+        specs,
     };
     let plan = args.plan();
-    let classes = opened.as_ref().and_then(|opened| opened.classes.as_ref());
-    let origin = args.origin(plan.clone(), classes);
+    let origin = args.origin(plan.clone(), subject.classes.as_ref());
     let report = match &args.output {
         Some(folder) => {
             let mut archive = Folder::new(folder, origin.clone(), control);
@@ -218,7 +232,11 @@ fn write(
     report: &Report,
     control: &Control,
 ) -> Result<()> {
-    let mut notes = control.take_warnings();
+    let mut notes = report.notes.clone();
+    notes.extend(control.take_warnings());
+    if let Some(why) = opened.and_then(|opened| opened.mismatch.as_ref()) {
+        notes.push(format!("classes are left out: {why}"));
+    }
     if let Some(skipped) = opened.map(|opened| opened.skipped).filter(|&n| n > 0) {
         notes.push(format!(
             "{skipped} image files could not be decoded and were left out"
@@ -233,8 +251,11 @@ fn write(
             file::tell(&format!("note: {note}"));
         }
     }
+    let labels = [&args.images.labels, &args.images.query_labels];
+    let labels: Vec<_> = labels.into_iter().flatten().collect();
     let settings = json!({
         "inputs": origin.inputs,
+        "labels": labels,
         "rows": origin.rows,
         "comparison": origin.plan,
         "seed": origin.seed,
@@ -282,17 +303,14 @@ fn files(
         &folder.join("distances.svg"),
         &show::distances_figure(report),
     )?;
-    let mut sheets = Vec::new();
-    let mut names = Names::default();
-    report
-        .spaces
-        .iter()
-        .for_each(|space| drop(names.of(&space.space)));
-    for (space, png) in pictures(opened, report)? {
-        let name = names.of(&space);
-        file::write_bytes(&folder.join(format!("sheet-{name}.png")), &png)?;
-        sheets.push((space, png));
+    let sheets = pictures(opened, report)?;
+    let mut names = Vec::new();
+    for (space, png) in &sheets {
+        let name = format!("sheet-{}.png", archive::name(space));
+        file::write_bytes(&folder.join(&name), png)?;
+        names.push(name);
     }
+    without_others(folder, &names)?;
     let made = show::Made {
         command: command.clone(),
         date: crate::bench::date(),
@@ -300,6 +318,21 @@ fn files(
         settings: settings.clone(),
     };
     show::write_page(&folder.join("report.html"), &made, report, &sheets)
+}
+
+/// Remove contact sheets of an earlier comparison: they do not belong to the other files.
+fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
+    let failed = |error| Error::io("list", folder, error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let sheet = name.starts_with("sheet-") && name.ends_with(".png");
+        if sheet && !sheets.contains(&name) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// What was read, by name.

@@ -4,7 +4,8 @@ use super::inputs::RowArgs;
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, ImageOptions, Images};
+use crate::rows::Element;
+use crate::rows::images::{self, ImageOptions, Images, Labels};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
 use clap::Args;
@@ -44,6 +45,8 @@ pub struct Opened {
     pub queries: Set,
     /// The classes of both, if both have them and the names agree.
     pub classes: Option<Classes>,
+    /// Why classes that were found are left out.
+    pub mismatch: Option<String>,
     /// Image files that were left out.
     pub skipped: u64,
     /// Bytes of the budget that the sets leave.
@@ -52,26 +55,19 @@ pub struct Opened {
 
 impl ImageArgs {
     /// What changes the rows that are read, for the key of finished work.
-    ///
-    /// Classes, if results depend on them, may come from files that were found and not typed: they count by themselves.
-    pub fn key(&self, classes: Option<&Classes>) -> String {
-        let mut hash = blake3::Hasher::new();
-        if let Some(Classes {
-            reference,
-            queries,
-            names,
-        }) = classes
-        {
-            for class in reference.iter().chain(queries) {
-                hash.update(&class.to_le_bytes());
-            }
-            hash.update(names.join("\n").as_bytes());
-        }
-        let classes = hash.finalize().to_hex();
-        format!(
-            "{:?} {} {} {classes}",
-            self.resize, self.gray, self.skip_broken
-        )
+    pub fn key(&self) -> String {
+        format!("{:?} {} {}", self.resize, self.gray, self.skip_broken)
+    }
+
+    /// The classes that were named, of sets that are not images.
+    pub fn classes(&self, rows: &RowArgs, control: &Control) -> Result<Option<Classes>> {
+        let Some((first, second)) = self.labels.as_ref().zip(self.query_labels.as_ref()) else {
+            return Ok(None);
+        };
+        let first = images::read_labels(first, rows.limit_reference, control)?;
+        let second = images::read_labels(second, rows.limit_queries, control)?;
+        let names = ("the queries", "the reference");
+        matched(&first, &second, names).map(Some)
     }
 
     /// The two sets, or the built-in sample.
@@ -109,51 +105,82 @@ impl ImageArgs {
             ),
         };
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
+        let (classes, mismatch) = match classes(&reference, &queries) {
+            // Classes that were found by themselves need not match as long as nobody asks for them.
+            Err(error) if self.labels.is_none() => (None, Some(error.to_string())),
+            known => (known?, None),
+        };
+        let [reference_range, query_range] = [&reference, &queries].map(|set| range(set, rows));
+        if reference_range != query_range {
+            control.warn(format!(
+                "pixels run up to {reference_range} in {} and up to {query_range} in {}, as far as their types tell: \
+                 see that they are on one scale",
+                reference.rows.name(),
+                queries.rows.name()
+            ));
+        }
         Ok(Opened {
-            classes: match classes(&reference, &queries) {
-                // Classes that were found by themselves need not match as long as nobody asks for them.
-                Err(error) if self.labels.is_none() => {
-                    control.warn(format!("classes are left out: {error}"));
-                    None
-                }
-                known => known?,
-            },
+            classes,
+            mismatch,
             skipped: reference.skipped + queries.skipped,
             left: budget.saturating_sub(resident).max(LEAST.min(budget)),
-            reference: set(reference),
-            queries: set(queries),
+            reference: set(reference, reference_range),
+            queries: set(queries, query_range),
         })
     }
 }
 
-fn set(images: Images) -> Set {
+fn set(images: Images, range: f64) -> Set {
     Set {
         shape: images.shape,
         rows: Arc::from(images.rows),
+        range,
     }
 }
 
-/// The classes of both sets in one numbering.
+/// What the pixels of a set run up to: by their type, times what they were multiplied with; 1 for floating-point
+/// numbers, which are brought to that by the factor. Whole numbers of more than 16 bits are taken for bytes.
+fn range(images: &Images, rows: &RowArgs) -> f64 {
+    let most = match images.rows.element() {
+        Element::Bool => 1.0,
+        Element::U16 => 65_535.0,
+        element if element.is_float() => return 1.0,
+        _ => 255.0,
+    };
+    // Rows of unit length have no such end.
+    if rows.normalize {
+        1.0
+    } else {
+        most * rows.scale.unwrap_or(1.0)
+    }
+}
+
+/// The classes of both sets, if both have them.
 fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
     let (Some(first), Some(second)) = (&reference.labels, &queries.labels) else {
         return Ok(None);
     };
+    let names = (queries.rows.name(), reference.rows.name());
+    matched(first, second, names).map(Some)
+}
+
+/// Classes of two sets in one numbering; `names` are those of the queries and of the reference.
+fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Classes> {
     let rows = second.matched(first).into_iter().enumerate();
     let matched = rows.map(|(row, class)| {
         class.ok_or_else(|| {
             let class = second.classes.get(row).and_then(|&class| second.names.get(class as usize));
             Error::Usage(format!(
                 "the classes do not match: row {row} of {} is of the class {:?}, and {} has none of that class",
-                queries.rows.name(),
+                names.0,
                 class.map_or("?", String::as_str),
-                reference.rows.name()
+                names.1
             ))
         })
     });
-    let matched = matched.collect::<Result<Vec<u32>>>()?;
-    Ok(Some(Classes {
+    Ok(Classes {
+        queries: matched.collect::<Result<_>>()?,
         reference: first.classes.clone(),
-        queries: matched,
         names: first.names.clone(),
-    }))
+    })
 }

@@ -261,7 +261,8 @@ fn of_images(
         let settings = Settings {
             seed: args.seed,
             memory: opened.left,
-            files: args.rows.options(None, 0, "reference")?,
+            // None of these spaces begins with files.
+            files: Default::default(),
         };
         let points = images::run(
             figure,
@@ -293,10 +294,11 @@ fn archive<'c>(
     let origin = Origin {
         command: super::command_line(),
         inputs: sets.collect(),
+        content: String::new(),
         rows: args.rows().settings(),
         plan: images::plan(args.seed),
         seed: args.seed,
-        more: format!("{} {}", args.decoding.key(None), opened.skipped),
+        more: format!("{} {}", args.decoding.key(), opened.skipped),
     };
     let name: String = named
         .name

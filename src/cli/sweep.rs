@@ -242,16 +242,16 @@ fn seen(
     }
     let most = plan.dims.iter().copied().max().unwrap_or(1);
     let specs = Spec::parse(&format!("pca:{most}"))?;
-    let set = |rows| Set { rows, shape: None };
     let settings = Settings {
         seed: args.seed,
         memory: args.memory(),
-        files: args.rows.options(None, 0, "reference")?,
+        files: Default::default(),
     };
     let mut views = Views::new(
-        Some((set(reference), set(queries))),
+        Some((Set::vectors(reference), Set::vectors(queries))),
         specs.clone(),
         settings,
+        control,
     )?;
     let view = views.view(&specs[0], control)?;
     Ok((view.reference, view.queries))

@@ -3,7 +3,7 @@
 //!
 //! The key is a hash of the inputs' content and of all settings, so that a later run takes over what is still true,
 //! notices what is not, and computes that again. A space is either there with both files or not at all: the report is
-//! written last.
+//! written last, and knows the table's content.
 
 use super::file::{self, Output};
 use super::records;
@@ -20,14 +20,16 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Counts up when reports of an earlier version cannot be taken over any more.
-const GENERATION: u32 = 1;
+const GENERATION: u32 = 2;
 
 /// What a comparison is made from, beside the spaces.
 #[derive(Debug, Clone, Serialize)]
 pub struct Origin {
     pub command: String,
-    /// The two sets and their labels as typed; empty for the built-in sample.
+    /// The two sets as typed; empty for the built-in sample.
     pub inputs: Vec<String>,
+    /// Hash of what was read beside the sets and changes results: the classes.
+    pub content: String,
     pub rows: RowSettings,
     pub plan: Plan,
     pub seed: u64,
@@ -35,26 +37,17 @@ pub struct Origin {
     pub more: String,
 }
 
-/// Names of files, a different one for each space: its slug, with a number where an earlier space has the same.
-#[derive(Debug, Default)]
-pub struct Names {
-    by_space: HashMap<String, String>,
-}
-
-impl Names {
-    /// The name of a space's files.
-    pub fn of(&mut self, space: &str) -> String {
-        if let Some(name) = self.by_space.get(space) {
-            return name.clone();
-        }
-        let slug = slug(space);
-        let taken = |name: &String| self.by_space.values().any(|other| other == name);
-        let numbered = (2..).map(|number| format!("{slug}-{number}"));
-        let mut names = std::iter::once(slug.clone()).chain(numbered);
-        let name = names.find(|name| !taken(name)).unwrap_or(slug);
-        self.by_space.insert(space.into(), name.clone());
-        name
+/// The name of a space's files: its slug, and a hash of it as typed unless no other space can have that slug.
+pub fn name(space: &str) -> String {
+    let slug = slug(space);
+    let plain = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || ":|-".contains(letter)
+    };
+    if space.chars().all(plain) && slug.len() == space.len() {
+        return slug;
     }
+    let hash = blake3::hash(space.as_bytes()).to_hex();
+    format!("{slug}-{}", &hash[..6])
 }
 
 /// The state of one space on disk.
@@ -63,6 +56,8 @@ struct State {
     /// Hash of all settings, and of all inputs.
     settings: String,
     inputs: String,
+    /// Hash of the table of records.
+    table: String,
     report: SpaceReport,
 }
 
@@ -75,7 +70,8 @@ pub struct Folder<'c> {
     known: HashMap<String, String>,
     /// The files of networks met so far.
     networks: HashMap<PathBuf, Vec<String>>,
-    names: Names,
+    /// What was noticed.
+    notes: Vec<String>,
 }
 
 impl<'c> Folder<'c> {
@@ -87,12 +83,12 @@ impl<'c> Folder<'c> {
             control,
             known: HashMap::new(),
             networks: HashMap::new(),
-            names: Names::default(),
+            notes: Vec::new(),
         }
     }
 
-    fn path(&mut self, spec: &Spec, ending: &str) -> PathBuf {
-        let name = self.names.of(&spec.text);
+    fn path(&self, spec: &Spec, ending: &str) -> PathBuf {
+        let name = name(&spec.text);
         self.folder.join("spaces").join(format!("{name}.{ending}"))
     }
 
@@ -147,10 +143,11 @@ impl<'c> Folder<'c> {
                 _ => {}
             }
         }
-        let hashes: Vec<String> = files
+        let mut hashes: Vec<String> = files
             .iter()
             .map(|file| self.hash(file))
             .collect::<Result<_>>()?;
+        hashes.push(self.origin.content.clone());
         let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
         Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
     }
@@ -170,15 +167,23 @@ impl Archive for Folder<'_> {
         if state.report.space != spec.text || state.settings != settings || !table.exists() {
             return Ok(None);
         }
-        if state.inputs != inputs {
-            self.control.warn(format!(
-                "an input has changed since {} was written: {} is computed again",
-                path.display(),
-                spec.text
-            ));
-            return Ok(None);
-        }
-        Ok(Some(state.report))
+        let changed = if state.inputs != inputs {
+            "an input"
+        } else if state.table != fingerprint(&table.display().to_string(), self.control)? {
+            "the table beside it"
+        } else {
+            return Ok(Some(state.report));
+        };
+        self.notes.push(format!(
+            "{changed} has changed since {} was written: {} is computed again",
+            path.display(),
+            spec.text
+        ));
+        Ok(None)
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
@@ -207,8 +212,10 @@ impl Archive for Folder<'_> {
             }
             _ => {}
         }
+        let table = self.path(spec, "parquet");
         Ok(Box::new(Space {
-            records: records::create(&self.path(spec, "parquet"), &context)?,
+            records: records::create(&table, &context)?,
+            table,
             path,
             settings,
             inputs,
@@ -219,6 +226,7 @@ impl Archive for Folder<'_> {
 /// One space on its way into the folder.
 struct Space {
     records: Box<dyn FileSink>,
+    table: PathBuf,
     path: PathBuf,
     settings: String,
     inputs: String,
@@ -234,6 +242,7 @@ impl Keeper for Space {
     fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()> {
         let Space {
             records,
+            table,
             path,
             settings,
             inputs,
@@ -242,6 +251,7 @@ impl Keeper for Space {
         let state = State {
             settings,
             inputs,
+            table: fingerprint(&table.display().to_string(), &Control::default())?,
             report: report.clone(),
         };
         let text = serde_json::to_string(&state);

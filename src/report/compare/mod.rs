@@ -134,7 +134,11 @@ mod tests {
             undecided: 2,
             p_value: 3.8e-211,
         }];
-        Report { spaces, pairs }
+        Report {
+            spaces,
+            pairs,
+            notes: Vec::new(),
+        }
     }
 
     #[test]

@@ -232,6 +232,7 @@ mod tests {
         let mut found = Report {
             spaces,
             pairs: Vec::new(),
+            notes: Vec::new(),
         };
         let text = by_rank(&found).unwrap();
         assert!(

@@ -109,6 +109,15 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
     }
 }
 
+/// The labels of a file for the rows of any set, the first `limit` of them; all labels of the file give the classes.
+///
+/// Errors: a file that is not one whole number a row.
+pub fn read_labels(spec: &str, limit: Option<usize>, control: &Control) -> Result<Labels> {
+    let (mut classes, names) = Given::read(spec, None, control)?.classes();
+    classes.truncate(limit.unwrap_or(usize::MAX));
+    Ok(Labels { classes, names })
+}
+
 /// The 6,000 training images of the built-in sample.
 pub fn sample_reference(options: &OpenOptions) -> Result<Images> {
     Ok(sampled(

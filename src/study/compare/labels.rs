@@ -42,16 +42,26 @@ pub(super) struct Answers<'a> {
 }
 
 impl Classes {
-    /// There must be one for each row of the sets in a space.
-    pub(super) fn check(&self, space: &str, view: &View) -> Result<()> {
+    /// A hash of the classes of all rows and their names.
+    pub fn hash(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for class in self.reference.iter().chain(&self.queries) {
+            hash.update(&class.to_le_bytes());
+        }
+        hash.update(self.names.join("\n").as_bytes());
+        hash.finalize().to_hex().to_string()
+    }
+
+    /// There must be one for each of the rows of a space.
+    pub(super) fn check(&self, space: &str, reference: usize, queries: usize) -> Result<()> {
         for (what, rows, classes) in [
-            ("reference", view.reference.len(), self.reference.len()),
-            ("queries", view.queries.len(), self.queries.len()),
+            ("reference", reference, self.reference.len()),
+            ("queries", queries, self.queries.len()),
         ] {
             if rows != classes {
                 return Err(Error::Usage(format!(
-                    "the {what} of the space {space} has {rows} rows, and there are {classes} classes: they must match \
-                     row by row"
+                    "the {what} of the space {space} has {rows} rows, and there are classes of {classes}: they must \
+                     match row by row"
                 )));
             }
         }

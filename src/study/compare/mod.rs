@@ -162,12 +162,19 @@ impl SpaceReport {
 pub struct Report {
     pub spaces: Vec<SpaceReport>,
     pub pairs: Vec<Pair>,
+    /// What was noticed about the comparison as a whole, before any space was analyzed.
+    pub notes: Vec<String>,
 }
 
 /// Where finished spaces go, and where those of an earlier run come from.
 pub trait Archive {
     /// What is known of a space under the same inputs and settings.
     fn recall(&mut self, spec: &Spec) -> Result<Option<SpaceReport>>;
+
+    /// What was noticed while spaces were recalled, since the last call: an input that has changed.
+    fn notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// A space is made and will be analyzed: where its records go.
     fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>>;
@@ -227,39 +234,61 @@ pub fn run(
             "--by-label needs the classes of both sets; name files with --labels and --query-labels".into(),
         ));
     }
+    // What was said so far is about the sets, not about the first space.
+    let mut notes = control.take_warnings();
     let known: Vec<Option<SpaceReport>> = specs
         .iter()
         .map(|spec| archive.recall(spec))
         .collect::<Result<_>>()?;
-    let open = || {
-        specs
-            .iter()
-            .zip(&known)
-            .filter(|(_, known)| known.is_none())
-    };
-    let pending: Vec<Spec> = open().map(|(spec, _)| spec.clone()).collect();
-    let mut views = Views::new(subject.sets, pending, settings)?;
+    notes.extend(archive.notes());
+    let open = |(_, known): &(&Spec, &Option<SpaceReport>)| known.is_none();
+    let pending = specs.iter().zip(&known).filter(open);
+    let pending = pending.map(|(spec, _)| spec.clone()).collect();
+    let mut views = Views::new(subject.sets, pending, settings, control)?;
+    let classes = subject.classes.as_ref().filter(|_| plan.by_label);
+    agree(&specs, &known, &views, classes)?;
     let mut spaces: Vec<SpaceReport> = Vec::new();
     for (place, (spec, known)) in specs.iter().zip(known).enumerate() {
         control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
-        let report = match known {
+        spaces.push(match known {
             Some(report) => report,
-            None => {
-                let classes = subject.classes.as_ref();
-                one(plan, spec, classes, &mut views, engine, archive, control)?
-            }
-        };
-        if let Some(first) = spaces.first().filter(|f| f.n_queries != report.n_queries) {
-            return Err(Error::Usage(format!(
-                "the spaces must see the same queries: {} has {}, {} has {}",
-                first.space, first.n_queries, report.space, report.n_queries
-            )));
-        }
-        spaces.push(report);
+            None => one(plan, spec, classes, &mut views, engine, archive, control)?,
+        });
     }
     control.set_task("");
     let pairs = pairs::all(&spaces);
-    Ok(Report { spaces, pairs })
+    Ok(Report {
+        spaces,
+        pairs,
+        notes,
+    })
+}
+
+/// All spaces must see the same queries, and with classes the rows that have them.
+fn agree(
+    specs: &[Spec],
+    known: &[Option<SpaceReport>],
+    views: &Views,
+    classes: Option<&Classes>,
+) -> Result<()> {
+    let mut first: Option<(&Spec, usize)> = None;
+    for (spec, known) in specs.iter().zip(known) {
+        let (reference, queries) = match known {
+            Some(report) => (report.n_reference as usize, report.n_queries as usize),
+            None => views.rows(spec),
+        };
+        if let Some(classes) = classes {
+            classes.check(&spec.text, reference, queries)?;
+        }
+        let (other, theirs) = *first.get_or_insert((spec, queries));
+        if theirs != queries {
+            return Err(Error::Usage(format!(
+                "the spaces must see the same queries: {} has {theirs}, {} has {queries}",
+                other.text, spec.text
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// One space from the rows to its report.
@@ -274,9 +303,6 @@ fn one(
 ) -> Result<SpaceReport> {
     let started = Instant::now();
     let view = views.view(spec, control)?;
-    if let Some(classes) = classes {
-        classes.check(&spec.text, &view)?;
-    }
     let mut keeper = archive.begin(spec, &view)?;
     let mut collected = Collected::new(plan.picks, &view, &mut *keeper);
     let (reference, queries) = (&*view.reference, &*view.queries);
@@ -305,7 +331,7 @@ fn one(
             rates.push(Rate::of("knn_ball", balls.iter().copied()));
         }
     }
-    let labels = match classes.filter(|_| plan.by_label) {
+    let labels = match classes {
         Some(classes) => {
             let answers = labels::Answers {
                 verdicts: &found.verdicts,
