@@ -301,16 +301,20 @@ fn labels_of_mnist_are_found_beside_it() {
             labels(&set).names,
             ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
         );
+        let cut = read(&path, &limited(3));
+        assert_eq!(labels(&cut).classes, [5, 0, 4], "{name}");
         assert_eq!(
-            labels(&read(&path, &limited(3))).classes,
-            [5, 0, 4],
-            "{name}"
+            labels(&cut).names.len(),
+            10,
+            "classes do not depend on the limit"
         );
+        assert_eq!(labels(&read(&path, &limited(10))).classes.len(), 10);
 
         folder.file(beside, &pack(beside, &idx(8, &[9], &[1; 9])));
         fails(&path, &options(), &[beside, name, "9 labels", "10 images"]);
         folder.file(beside, &pack(beside, &idx(8, &[11], &[1; 11])));
         fails(&path, &options(), &[beside, name, "11 labels", "10 images"]);
+        fails(&path, &limited(11), &[beside, "11 labels", "10 images"]);
         // Labels that were named are used instead.
         let given = folder.file("given.csv", b"class\n1\n2\n1\n2\n1\n2\n1\n2\n1\n-3\n");
         let set = read(&path, &labelled(&given));

@@ -6,6 +6,7 @@
 use super::open::files;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -27,6 +28,9 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         for entry in walkdir::WalkDir::new(path)
             .follow_links(true)
             .sort_by_file_name()
+            .into_iter()
+            // Hidden files are not read as rows or images either.
+            .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()))
         {
             control.check()?;
             let entry = match entry {
@@ -58,6 +62,10 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         }
     }
     Ok(hash.finalize().to_hex().to_string())
+}
+
+fn hidden(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with('.')
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata> {
@@ -101,12 +109,17 @@ mod tests {
         let of =
             |spec: &Path| fingerprint(&spec.display().to_string(), &Control::default()).unwrap();
         fs::write(&path, "1,2\n").unwrap();
-        let (file, all) = (of(&path), of(folder.path()));
+        let (file, mut all) = (of(&path), of(folder.path()));
         assert_eq!(file, of(&path));
         fs::write(&path, "1,3\n").unwrap();
         assert_ne!(file, of(&path));
         fs::write(folder.path().join("b.csv"), "1,2\n").unwrap();
-        assert_ne!(all, of(folder.path()));
+        let before = std::mem::replace(&mut all, of(folder.path()));
+        assert_ne!(before, all);
+        fs::create_dir(folder.path().join(".git")).unwrap();
+        fs::write(folder.path().join(".git/head"), "1").unwrap();
+        fs::write(folder.path().join(".DS_Store"), "1").unwrap();
+        assert_eq!(all, of(folder.path()), "hidden files are no part of a set");
         assert!(fingerprint("no/such/file", &Control::default()).is_err());
     }
 }

@@ -167,7 +167,11 @@ fn sorted(mut files: Vec<PathBuf>, name: String, empty: &str) -> Result<Vec<Path
             "name a file, a folder of files, or a pattern",
         ));
     }
-    files.sort_by(|a, b| natord::compare(&a.to_string_lossy(), &b.to_string_lossy()));
+    files.sort_by(|a, b| {
+        let order = natord::compare(&a.to_string_lossy(), &b.to_string_lossy());
+        // Natural order takes some names for equal; the order of the file system is no order.
+        order.then_with(|| a.cmp(b))
+    });
     Ok(files)
 }
 

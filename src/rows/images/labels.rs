@@ -62,10 +62,9 @@ pub(super) struct Given {
 }
 
 impl Given {
-    /// Read a file of one integer a row; with a limit, no more than that.
-    pub fn read(spec: &str, limit: Option<usize>, control: &Control) -> Result<Self> {
+    /// Read a file of one integer a row: all of them, whatever part of the set is wanted, so that the classes are the same.
+    pub fn read(spec: &str, control: &Control) -> Result<Self> {
         let options = OpenOptions {
-            limit,
             memory: MEMORY,
             ..OpenOptions::default()
         };
@@ -106,18 +105,18 @@ impl Given {
         })
     }
 
-    /// Check that there is a label for each of `rows` rows (or files) of a set.
-    pub fn check(&self, set: &str, rows: u64) -> Result<()> {
-        if self.values.len() as u64 == rows {
+    /// Check that there is a label for each of `rows` rows (or files) of a set; of one that was cut at `limit` rows, only
+    /// that there are enough.
+    pub fn check(&self, set: &str, rows: u64, limit: Option<usize>) -> Result<()> {
+        let labels = self.values.len() as u64;
+        let cut = limit.is_some_and(|limit| rows >= limit as u64);
+        if labels == rows || (cut && labels > rows) {
             return Ok(());
         }
         Err(Error::input(
             &self.name,
             Place::Whole,
-            format!(
-                "there are {} labels, but {set} has {rows} images",
-                self.values.len()
-            ),
+            format!("there are {labels} labels, but {set} has {rows} images"),
             "name the labels that belong to these images",
         ))
     }

@@ -86,25 +86,20 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
         tree::check_size(width, height)?;
     }
     let source = source(spec, control)?;
-    // Only a folder is known to the last image before it is read.
-    let limit = match &source {
-        Source::Tree(_) => None,
-        _ => options.open.limit,
-    };
     let given = options
         .labels
         .as_ref()
-        .map(|labels| Given::read(labels, limit, control))
+        .map(|labels| Given::read(labels, control))
         .transpose()?;
     match source {
         Source::Tree(listing) => tree::open(spec, &listing, given.as_ref(), options, control),
         Source::Cifar(files) => {
             let images = cifar::open(spec, &files, options, control)?;
-            relabelled(conform(spec, images, options)?, spec, given)
+            relabelled(conform(spec, images, options)?, spec, given, options)
         }
         Source::Array => {
             let images = array(spec, given.is_none(), options, control)?;
-            relabelled(conform(spec, images, options)?, spec, given)
+            relabelled(conform(spec, images, options)?, spec, given, options)
         }
     }
 }
@@ -113,7 +108,7 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
 ///
 /// Errors: a file that is not one whole number a row.
 pub fn read_labels(spec: &str, limit: Option<usize>, control: &Control) -> Result<Labels> {
-    let (mut classes, names) = Given::read(spec, None, control)?.classes();
+    let (mut classes, names) = Given::read(spec, control)?.classes();
     classes.truncate(limit.unwrap_or(usize::MAX));
     Ok(Labels { classes, names })
 }
@@ -227,8 +222,8 @@ fn array(
     let labels = match beside {
         None => None,
         Some(path) => {
-            let given = Given::read(&path.display().to_string(), options.open.limit, control)?;
-            Some(of_given(&rows, spec, &given)?)
+            let given = Given::read(&path.display().to_string(), control)?;
+            Some(of_given(&rows, spec, &given, options)?)
         }
     };
     Ok(Images {
@@ -241,15 +236,21 @@ fn array(
 }
 
 /// The labels of a file for a set's rows.
-fn of_given(rows: &dyn Rows, spec: &str, given: &Given) -> Result<Labels> {
-    given.check(spec, rows.len() as u64 + rows.dropped())?;
+fn of_given(rows: &dyn Rows, spec: &str, given: &Given, options: &ImageOptions) -> Result<Labels> {
+    let read = rows.len() as u64 + rows.dropped();
+    given.check(spec, read, options.open.limit)?;
     let (classes, names) = given.classes();
     Ok(Labels::of_rows(rows, &classes, names))
 }
 
-fn relabelled(mut images: Images, spec: &str, given: Option<Given>) -> Result<Images> {
+fn relabelled(
+    mut images: Images,
+    spec: &str,
+    given: Option<Given>,
+    options: &ImageOptions,
+) -> Result<Images> {
     if let Some(given) = given {
-        images.labels = Some(of_given(&*images.rows, spec, &given)?);
+        images.labels = Some(of_given(&*images.rows, spec, &given, options)?);
     }
     Ok(images)
 }

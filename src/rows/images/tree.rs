@@ -42,7 +42,7 @@ pub(super) fn open(
     control: &Control,
 ) -> Result<Images> {
     if let Some(given) = given {
-        given.check(spec, listing.paths.len() as u64)?;
+        given.check(spec, listing.paths.len() as u64, None)?;
     }
     let mut colour = false;
     loop {
@@ -69,6 +69,19 @@ pub(super) fn open(
                 });
             }
         }
+    }
+}
+
+/// Images to take next, when a batch of so many took so long and `most` fit the memory of one.
+fn batch_after(batch: usize, most: usize, took: Duration) -> usize {
+    let least = 2 * rayon::current_num_threads();
+    if took < PERIOD / 2 {
+        // Bounded: doubled without end it would come to nothing, and the rest of the folder be lost.
+        (2 * batch).min(most.max(least))
+    } else if took > 2 * PERIOD {
+        (batch / 2).max(least)
+    } else {
+        batch
     }
 }
 
@@ -295,12 +308,28 @@ impl Stream for Tree<'_> {
             self.take(file, picture, out)?;
         }
         self.next = end;
-        let took = began.elapsed();
-        if took < PERIOD / 2 {
-            self.batch *= 2;
-        } else if took > 2 * PERIOD {
-            self.batch = (self.batch / 2).max(2 * rayon::current_num_threads());
-        }
+        self.batch = batch_after(self.batch, most, began.elapsed());
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_never_come_to_nothing() {
+        let mut batch = 4;
+        for _ in 0..200 {
+            batch = batch_after(batch, 1000, Duration::ZERO);
+            assert!((1..=1000).contains(&batch), "{batch}");
+        }
+        assert_eq!(batch, 1000);
+        for _ in 0..200 {
+            batch = batch_after(batch, 1000, 3 * PERIOD);
+        }
+        assert_eq!(batch, 2 * rayon::current_num_threads());
+        assert_eq!(batch_after(batch, 1000, PERIOD), batch);
+        assert!(batch_after(batch, 1, Duration::ZERO) >= 1);
     }
 }
