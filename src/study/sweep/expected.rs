@@ -34,16 +34,24 @@ fn gaussian(law: Law, d: usize, n: usize, variance: f64) -> Option<f64> {
 fn same(law: Law, d: usize, n: usize) -> Option<f64> {
     let n_points = n as f64;
     match law {
-        Law::Vertices => Some(1.0 - (1.0 - 0.5f64.powi(d as i32)).powf(n_points)),
-        Law::Sphere if d == 1 => Some(1.0 - 0.5f64.powf(n_points)),
+        // The two points of a sphere on a line are the vertices of its cube.
+        Law::Vertices => Some(drawn_before(d, n_points)),
+        Law::Sphere if d == 1 => Some(drawn_before(d, n_points)),
         Law::Sphere => Some(0.0),
         Law::Ball | Law::Cube | Law::Curve(_) | Law::Mixture(_) if d == 1 => {
-            Some(1.0 - 2.0 / (n_points + 1.0))
+            Some((n_points - 1.0) / (n_points + 1.0))
         }
         // A curve may hold more than d points of one hyperplane.
         Law::Ball | Law::Cube | Law::Mixture(_) if n <= d => Some(0.0),
         _ => None,
     }
+}
+
+/// That n draws with replacement from 2^d things hold a given one: `1 - (1 - 2^-d)^n`. Beyond d = 53 the inner difference
+/// is 1 in floating point, so it is kept as a logarithm.
+fn drawn_before(d: usize, n: f64) -> f64 {
+    let chance = (-(d as f64)).exp2();
+    -(n * (-chance).ln_1p()).exp_m1()
 }
 
 /// The origin.
@@ -57,5 +65,117 @@ fn origin(law: Law, d: usize, n: usize) -> Option<f64> {
         // The subspace misses the origin.
         Law::Subspace(inner) if inner < d => Some(0.0),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(found: Option<f64>, exact: f64) -> bool {
+        (found.unwrap() - exact).abs() <= 1e-14 * exact
+    }
+
+    /// As fractions of whole numbers: (2^dN - (2^d - 1)^N) / 2^dN.
+    #[test]
+    fn vertices_in_whole_numbers() {
+        for d in 1..=8usize {
+            for n in 1..=120 / d {
+                let all = 1u128 << (d * n);
+                let missed = ((1u128 << d) - 1).pow(n as u32);
+                let exact = (all - missed) as f64 / all as f64;
+                let found = expected(Law::Vertices, Query::Same, d, n);
+                assert!(close(found, exact), "{d} {n}: {found:?}, not {exact}");
+            }
+        }
+    }
+
+    /// `N p (1 - (N - 1) p / 2 + ..)` with p = 2^-d.
+    #[test]
+    fn vertices_of_large_cubes_keep_their_digits() {
+        let vertices = |d, n| expected(Law::Vertices, Query::Same, d, n);
+        assert!(close(vertices(60, 1000), 1000.0 / (1u64 << 60) as f64));
+        assert!(close(vertices(60, 1), 1.0 / (1u64 << 60) as f64));
+        assert!(close(vertices(1000, 3), 3.0 * 0.5f64.powi(1000)));
+        // As many draws as vertices miss one with the chance 1/e.
+        let missed = (-1.0f64).exp();
+        let found = vertices(40, 1 << 40).unwrap();
+        assert!((found - (1.0 - missed)).abs() < 1e-12, "{found}");
+        for d in [1 << 20, (1 << 32) + 1, usize::MAX] {
+            assert_eq!(vertices(d, 1000), Some(0.0));
+        }
+    }
+
+    /// Two points at even odds: a new one is inside when it was drawn before, the origin when both were.
+    #[test]
+    fn a_sphere_on_a_line_is_two_points() {
+        for n in 1..60 {
+            let half = 0.5f64.powi(n as i32);
+            for law in [Law::Sphere, Law::Vertices] {
+                assert!(close(expected(law, Query::Same, 1, n), 1.0 - half));
+                let both = expected(law, Query::Origin, 1, n).unwrap();
+                assert!((both - (1.0 - 2.0 * half)).abs() < 1e-12, "{law} {n}");
+            }
+            assert_eq!(expected(Law::Sphere, Query::Same, 2, n), Some(0.0));
+        }
+    }
+
+    const ON_A_LINE: [Law; 6] = [
+        Law::Gaussian,
+        Law::Subspace(1),
+        Law::Ball,
+        Law::Cube,
+        Law::Curve(None),
+        Law::Mixture(3),
+    ];
+
+    #[test]
+    fn one_row_holds_no_other_point_and_no_more_rows_than_dimensions_do() {
+        for law in ON_A_LINE {
+            assert_eq!(expected(law, Query::Same, 1, 1), Some(0.0), "{law}");
+            for n in [2, 3, 10, 1000] {
+                let found = expected(law, Query::Same, 1, n).unwrap();
+                let exact = (n - 1) as f64 / (n + 1) as f64;
+                assert!((found - exact).abs() < 1e-9, "{law} {n}: {found}");
+            }
+        }
+        for d in [2, 5, 40] {
+            for n in [1, d] {
+                for law in [Law::Gaussian, Law::Ball, Law::Cube, Law::Mixture(3)] {
+                    assert_eq!(expected(law, Query::Same, d, n), Some(0.0), "{law}");
+                }
+                for law in [Law::Gaussian, Law::Ball, Law::Sphere, Law::Cube] {
+                    assert_eq!(expected(law, Query::Origin, d, n), Some(0.0), "{law}");
+                }
+            }
+            let simplex = expected(Law::Gaussian, Query::Origin, d, d + 1).unwrap();
+            let exact = 0.5f64.powi(d as i32);
+            assert!((simplex - exact).abs() < 1e-12 * exact, "{d}: {simplex}");
+        }
+    }
+
+    /// A query without variance is the mean of the rows' law, and Wendel's; that of a subspace within the subspace.
+    #[test]
+    fn a_query_without_variance_is_the_mean() {
+        let still = Query::Variance(0.0);
+        for (d, n) in [(1, 1), (1, 2), (3, 3), (3, 6), (8, 20)] {
+            let origin = expected(Law::Gaussian, Query::Origin, d, n);
+            assert_eq!(expected(Law::Gaussian, still, d, n), origin);
+            assert_eq!(expected(Law::Subspace(d), still, d + 2, n), origin);
+        }
+        assert_eq!(expected(Law::Gaussian, still, 3, 6), Some(0.5));
+        // The subspace lies beside the origin, and where it is the whole space nothing is symmetric about the origin.
+        assert_eq!(expected(Law::Subspace(2), Query::Origin, 3, 50), Some(0.0));
+        assert_eq!(expected(Law::Subspace(3), Query::Origin, 3, 50), None);
+    }
+
+    /// Of three numbers on a line, the query between two rows: by the angle between two differences.
+    #[test]
+    fn a_query_of_any_variance_between_two_rows() {
+        for variance in [1e-6, 0.01, 0.25, 1.0, 4.0, 25.0, 400.0] {
+            let found = expected(Law::Gaussian, Query::Variance(variance), 1, 2).unwrap();
+            let exact = 0.5 - (variance / (1.0 + variance)).asin() / std::f64::consts::PI;
+            assert!((found - exact).abs() < 1e-8, "{variance}: {found}, not {exact}");
+        }
     }
 }
