@@ -177,7 +177,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 
 /// Rates of laws.
 fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
-    let plan = args.plan();
+    let plan = args.plan().without_repeats();
     plan.check()?;
     if args.rows.settings() != RowSettings::default() {
         return Err(Error::Usage(
@@ -208,7 +208,7 @@ fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     let bar = Bar::start(control, args.run.quiet);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
-    let plan = args.data_plan(&*inputs.reference);
+    let plan = args.data_plan(&*inputs.reference).without_repeats();
     plan.check(&*inputs.reference, &*inputs.queries)?;
     let engine = engine(args, true, control)?;
     let taken = if args.components {

@@ -68,6 +68,14 @@ pub struct Point {
 }
 
 impl Plan {
+    /// The same points, each once: laws and dimensions in the order in which they are named first, sizes ascending.
+    pub fn without_repeats(mut self) -> Self {
+        self.laws = once(&self.laws);
+        self.dims = once(&self.dims);
+        self.sizes = ascending(&self.sizes);
+        self
+    }
+
     /// What does not fit, as [`Error::Usage`].
     pub fn check(&self) -> Result<()> {
         check_numbers("dimension", &self.dims)?;
@@ -101,6 +109,25 @@ impl Plan {
     }
 }
 
+/// Every value at its first place alone.
+fn once<T: Copy + PartialEq>(all: &[T]) -> Vec<T> {
+    let mut kept = Vec::new();
+    for &value in all {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
+/// Sizes as prefixes of one set need them.
+fn ascending(sizes: &[usize]) -> Vec<usize> {
+    let mut sizes = sizes.to_vec();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
 /// Numbers of a list: some, none of them 0.
 fn check_numbers(what: &str, numbers: &[usize]) -> Result<()> {
     match numbers.iter().min() {
@@ -126,14 +153,14 @@ fn check_memory(n: usize, d: usize, more: u64, memory: u64) -> Result<()> {
     Ok(())
 }
 
-/// Run the plan: points by law, then d, then N, in the plan's order.
+/// Run the plan: points by law, then d, then N, in the plan's order, each once however often it is named.
 ///
-/// `engine` scans shared references, and may help with the others. Errors: a plan that does not fit ([`Error::Usage`]), and [`Error::Interrupted`].
+/// `engine` scans shared references, and may help with the others. Errors: a plan that does not fit ([`Error::Usage`]),
+/// and [`Error::Interrupted`].
 pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
     plan.check()?;
-    let mut sizes = plan.sizes.clone();
-    sizes.sort_unstable();
-    sizes.dedup();
+    let plan = &plan.clone().without_repeats();
+    let sizes = &plan.sizes;
     let mut points = Vec::new();
     let pairs = (plan.laws.len() * plan.dims.len()) as u64;
     if !plan.shared_reference {
@@ -142,7 +169,7 @@ pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Po
     for &law in &plan.laws {
         for &d in &plan.dims {
             let turns = if plan.shared_reference {
-                shared::law(plan, law, d, &sizes, engine, control)?
+                shared::law(plan, law, d, sizes, engine, control)?
             } else {
                 let trials = Trials {
                     law,
@@ -150,10 +177,10 @@ pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Po
                     d,
                     seed: plan.seed,
                 };
-                fresh(&trials, plan, &sizes, engine, control)?
+                fresh(&trials, plan, sizes, engine, control)?
             };
             let theory = |n| expected(law, plan.query, d, n);
-            points.extend(count(&law.to_string(), d, &sizes, &turns, theory));
+            points.extend(count(&law.to_string(), d, sizes, &turns, theory));
         }
     }
     Ok(points)

@@ -1,6 +1,6 @@
 //! One reference set for many queries, at growing sizes: the solver on a prefix, for the queries still outside.
 
-use super::{Law, Plan, Point, check_memory, check_numbers, count};
+use super::{Law, Plan, Point, ascending, check_memory, check_numbers, count, once};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::hull::tiny::Turn;
@@ -40,6 +40,13 @@ pub struct DataPlan {
 }
 
 impl DataPlan {
+    /// The same points, each once: dimensions in the order in which they are named first, sizes ascending.
+    pub fn without_repeats(mut self) -> Self {
+        self.dims = once(&self.dims);
+        self.sizes = ascending(&self.sizes);
+        self
+    }
+
     /// What does not fit the sets, as [`Error::Usage`].
     pub fn check(&self, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
         check_numbers("dimension", &self.dims)?;
@@ -73,7 +80,7 @@ impl DataPlan {
     }
 }
 
-/// Rates of a data set: points by d, then N, in the plan's order; their law is the reference's name.
+/// Rates of a data set: points by d, then N, in the plan's order, each once; their law is the reference's name.
 ///
 /// Errors: a plan that does not fit ([`Error::Usage`]), rows that can no longer be read, [`Error::Interrupted`].
 pub fn run_data(
@@ -84,9 +91,8 @@ pub fn run_data(
     control: &Control,
 ) -> Result<Vec<Point>> {
     plan.check(reference, queries)?;
-    let mut sizes = plan.sizes.clone();
-    sizes.sort_unstable();
-    sizes.dedup();
+    let plan = plan.clone().without_repeats();
+    let sizes = &plan.sizes;
     let all = reference.dim();
     let columns = match plan.order {
         Order::Seeded => shuffled(all, all, plan.seed),
@@ -99,8 +105,8 @@ pub fn run_data(
         let part = |rows| Columns::new(rows, columns[..d].to_vec());
         let nested = picked(&part(reference), &rows, control)?;
         let asked = part(queries);
-        let turns = turns(&nested, &sizes, &asked, engine, control)?;
-        points.extend(count(reference.name(), d, &sizes, &turns, |_| None));
+        let turns = turns(&nested, sizes, &asked, engine, control)?;
+        points.extend(count(reference.name(), d, sizes, &turns, |_| None));
     }
     Ok(points)
 }
