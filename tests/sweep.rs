@@ -439,6 +439,39 @@ fn rates_keep_to_the_theory() {
     }
 }
 
+/// Each point once, where it is named first, whatever is repeated.
+#[test]
+fn what_is_named_twice_is_one_point() {
+    let once = plan(&[Law::Ball, Law::Gaussian], &[3, 2], &[5, 20], 50);
+    let twice = plan(
+        &[Law::Ball, Law::Gaussian, Law::Ball],
+        &[3, 2, 3, 2],
+        &[20, 5, 20],
+        50,
+    );
+    let found = points(&once);
+    assert_eq!(found.len(), 8);
+    assert_eq!(points(&twice), found);
+    assert_eq!(twice.without_repeats(), once);
+    let (reference, mut sampler) = Law::Gaussian.sample(40, 4, 1, 0);
+    let mut queries = vec![0.0; 30 * 4];
+    sampler.rows(&mut queries);
+    let queries = rows(4, &queries);
+    let of = |dims: &[usize], sizes: &[usize]| {
+        let plan = DataPlan {
+            dims: dims.to_vec(),
+            sizes: sizes.to_vec(),
+            order: Order::Seeded,
+            seed: 3,
+            memory: 1 << 30,
+        };
+        run_data(&plan, &reference, &queries, &CpuEngine, &Control::default()).unwrap()
+    };
+    let found = of(&[4, 2], &[10, 40]);
+    assert_eq!(found.len(), 4);
+    assert_eq!(of(&[4, 2, 2, 4], &[40, 10, 10]), found);
+}
+
 /// With a shared reference the average over references is the theory.
 #[test]
 fn shared_references_average_to_the_theory() {
@@ -658,6 +691,37 @@ fn every_output_says_the_same() {
         assert!(svg.contains(word), "{word}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
+}
+
+/// Every output, and the plan that is written beside the points, has each point once.
+#[test]
+fn repeats_are_in_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (parquet, plot) = (path("points.parquet"), path("plot.svg"));
+    let laws = ["--law", "ball", "--law", "gaussian", "--law", "ball"];
+    let numbers = ["--dims", "3,2,3", "--sizes", "8,4,8", "--trials", "20"];
+    let files = ["-o", &parquet, "--plot", &plot, "--json", "-"];
+    let output = sweep(&[&laws[..], &numbers, &files].concat());
+    let points: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let named = |p: &serde_json::Value| format!("{} {} {}", p["law"], p["d"], p["n"]);
+    let named: Vec<String> = points.iter().map(named).collect();
+    let expected = ["ball", "gaussian"]
+        .map(|law| [(3, 4), (3, 8), (2, 4), (2, 8)].map(|(d, n)| format!("\"{law}\" {d} {n}")));
+    assert_eq!(named, expected.concat());
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&parquet).unwrap()).unwrap();
+    let metadata = builder.metadata().file_metadata().clone();
+    let settings = metadata.key_value_metadata().unwrap().iter();
+    let settings = settings.filter(|pair| pair.key == "hullscope.settings");
+    let settings: Vec<_> = settings.filter_map(|pair| pair.value.clone()).collect();
+    let settings: serde_json::Value = serde_json::from_str(&settings[0]).unwrap();
+    assert_eq!(settings["laws"], serde_json::json!(["ball", "gaussian"]));
+    assert_eq!(settings["dims"], serde_json::json!([3, 2]));
+    assert_eq!(settings["sizes"], serde_json::json!([4, 8]));
+    let batch = builder.build().unwrap().next().unwrap().unwrap();
+    assert_eq!(batch.num_rows(), 8);
+    let svg = fs::read_to_string(&plot).unwrap();
+    assert_eq!(svg.matches("d = 3").count(), 2, "a curve a panel");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use super::file::Output;
 use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
+use crate::rows::law::Query;
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
@@ -93,7 +94,9 @@ pub fn table(context: &Context, points: &[Point]) -> String {
 
 /// A probability: five decimals, or four significant digits of a small one.
 fn share(value: f64) -> String {
-    if value == 0.0 || value >= 1e-3 {
+    if (0.999_995..1.0).contains(&value) {
+        ">0.99999".into()
+    } else if value == 0.0 || value >= 1e-3 {
         format!("{value:.5}")
     } else {
         format!("{value:.3e}")
@@ -103,26 +106,55 @@ fn share(value: f64) -> String {
 /// The rate against N, a panel a law and a curve a dimension; against d where there is one N and several d.
 pub fn figure(context: &Context, points: &[Point]) -> Figure {
     let laws = distinct(points, |point| point.law.clone());
-    let against_d =
-        distinct(points, |point| point.n).len() == 1 && distinct(points, |point| point.d).len() > 1;
+    let (sizes, dims) = (
+        distinct(points, |point| point.n).len(),
+        distinct(points, |point| point.d).len(),
+    );
+    let against_d = sizes == 1 && dims > 1;
+    let thresholds = has_thresholds(context);
     let panels = laws.iter().map(|law| {
         let of_law: Vec<&Point> = points.iter().filter(|point| &point.law == law).collect();
         Panel::Lines(if against_d {
             by_dimension(law, &of_law)
         } else {
-            by_size(law, &of_law)
+            by_size(law, &of_law, thresholds)
         })
     });
-    let theory = if points.iter().any(|point| point.theory.is_some()) {
-        "; thin: theory"
-    } else {
-        ""
+    let query = match at_origin(context) {
+        true => "The origin",
+        false => "New points",
     };
     Figure {
-        title: "New points inside the convex hull of N points".into(),
-        note: format!("bands: 95 %{theory}; {}", context.about),
+        title: format!("{query} inside the convex hull of N points"),
+        note: note(context, points, sizes.max(dims) == 1),
         panels: panels.collect(),
     }
+}
+
+/// What the lines of a figure are, of those that are drawn.
+fn note(context: &Context, points: &[Point], single: bool) -> String {
+    let known = points.iter().any(|point| point.theory.is_some());
+    let lines = match (single, known) {
+        (false, false) => "bands: 95 %",
+        (false, true) => "bands: 95 %; thin: theory",
+        (true, false) => "upright: 95 %",
+        (true, true) => "upright: 95 %; across: theory",
+    };
+    let undecided: u64 = points.iter().map(|point| point.undecided).sum();
+    let undecided = match undecided {
+        0 => String::new(),
+        count => format!("; {count} undecided, not counted as inside"),
+    };
+    format!("{lines}{undecided}; {}", context.about)
+}
+
+fn at_origin(context: &Context) -> bool {
+    context.settings["query"] == Query::Origin.to_string()
+}
+
+/// Barany and Furedi's theorem is about random points among themselves: it says nothing of a data set, nor of the origin.
+fn has_thresholds(context: &Context) -> bool {
+    context.settings["laws"].is_array() && !at_origin(context)
 }
 
 /// Values in the order of their first appearance.
@@ -137,10 +169,16 @@ fn distinct<T: PartialEq>(points: &[Point], of: impl Fn(&Point) -> T) -> Vec<T> 
 }
 
 /// One law: a curve a dimension, theory behind it, thresholds upright.
-fn by_size(law: &str, points: &[&Point]) -> Lines {
+fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
     dims.sort_unstable();
     dims.dedup();
+    let axis = Axis {
+        label: "reference points N".into(),
+        logarithmic: true,
+        range: None,
+    };
+    let dash = Dash::on(&axis, points.iter().map(|point| point.n));
     let mut series = Vec::new();
     for (style, &d) in dims.iter().enumerate() {
         let of_d: Vec<&Point> = points
@@ -148,32 +186,27 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
             .copied()
             .filter(|point| point.d == d)
             .collect();
-        series.extend(curves(&format!("d = {d}"), style, &of_d, |point| point.n));
+        let label = format!("d = {d}");
+        series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
     }
-    let marks: Vec<(usize, f64)> = thresholds(points).collect();
+    let marks: Vec<(usize, f64)> = match with_thresholds {
+        true => thresholds(points).collect(),
+        false => Vec::new(),
+    };
     let upright = if marks.is_empty() {
         ""
     } else {
         "; upright: Barany-Furedi (ball)"
     };
-    for (d, threshold) in marks {
+    // As high as what was measured, which may be no more than a few in a thousand.
+    let (low, high) = extent(points);
+    series.extend(marks.into_iter().map(|(d, threshold)| {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
-        series.push(Series {
-            label: String::new(),
-            style,
-            points: vec![(threshold, 0.0), (threshold, 1.0)],
-            band: Vec::new(),
-            thin: true,
-            markers: false,
-        });
-    }
+        thin(style, vec![(threshold, low), (threshold, high)])
+    }));
     Lines {
         title: format!("{law}{upright}"),
-        x: Axis {
-            label: "reference points N".into(),
-            logarithmic: true,
-            range: None,
-        },
+        x: axis,
         y: rate_axis(),
         series,
         size: PANEL,
@@ -183,15 +216,17 @@ fn by_size(law: &str, points: &[&Point]) -> Lines {
 /// One law at one size.
 fn by_dimension(law: &str, points: &[&Point]) -> Lines {
     let n = points.first().map_or(0, |point| point.n);
+    let axis = Axis {
+        label: "dimension d".into(),
+        logarithmic: false,
+        range: None,
+    };
+    let dash = Dash::on(&axis, points.iter().map(|point| point.d));
     Lines {
         title: law.into(),
-        x: Axis {
-            label: "dimension d".into(),
-            logarithmic: false,
-            range: None,
-        },
+        x: axis,
         y: rate_axis(),
-        series: curves(&format!("N = {n}"), 0, points, |point| point.d),
+        series: curves(&format!("N = {n}"), 0, points, |point| point.d, &dash),
         size: PANEL,
     }
 }
@@ -204,35 +239,107 @@ fn rate_axis() -> Axis {
     }
 }
 
+/// The least and the largest share that intervals and theory reach.
+fn extent(points: &[&Point]) -> (f64, f64) {
+    let ends = points.iter().flat_map(|point| {
+        let [low, high] = point.interval95;
+        [low, high].into_iter().chain(point.theory)
+    });
+    ends.fold((1.0, 0.0), |(low, high): (f64, f64), end| {
+        (low.min(end), high.max(end))
+    })
+}
+
+/// How wide the short line is that stands for a single value of a theory.
+struct Dash {
+    logarithmic: bool,
+    /// From its middle to its end: a factor on a logarithmic axis, else a difference.
+    half: f64,
+}
+
+impl Dash {
+    /// A share of the axis that holds all places.
+    fn on(axis: &Axis, places: impl Iterator<Item = usize>) -> Self {
+        const SHARE: f64 = 0.02;
+        let (least, most) = places.fold((usize::MAX, 0), |ends, place| {
+            (ends.0.min(place), ends.1.max(place))
+        });
+        let (least, most, single) = (least as f64, most as f64, most <= least);
+        let half = match (axis.logarithmic, single) {
+            (true, true) => 1.05,
+            (true, false) => (most / least).powf(SHARE),
+            (false, true) => 0.1,
+            (false, false) => SHARE * (most - least),
+        };
+        Dash {
+            logarithmic: axis.logarithmic,
+            half,
+        }
+    }
+
+    fn at(&self, x: f64, y: f64) -> Vec<(f64, f64)> {
+        match self.logarithmic {
+            true => vec![(x / self.half, y), (x * self.half, y)],
+            false => vec![(x - self.half, y), (x + self.half, y)],
+        }
+    }
+}
+
 /// What was measured with its band, and theory where there is one.
-fn curves(label: &str, style: usize, points: &[&Point], x: fn(&Point) -> usize) -> Vec<Series> {
+fn curves(
+    label: &str,
+    style: usize,
+    points: &[&Point],
+    x: fn(&Point) -> usize,
+    dash: &Dash,
+) -> Vec<Series> {
     let mut sorted = points.to_vec();
     sorted.sort_by_key(|point| x(point));
-    let measured = Series {
+    let mut series = theory(style, &sorted, x, dash);
+    // One point has no band.
+    if let [point] = sorted[..] {
+        let upright = point.interval95.map(|end| (x(point) as f64, end));
+        series.push(thin(style, upright.to_vec()));
+    }
+    series.push(Series {
         label: label.into(),
         style,
         points: sorted.iter().map(|p| (x(p) as f64, p.rate)).collect(),
         band: sorted.iter().map(|p| p.interval95.into()).collect(),
         thin: false,
         markers: true,
-    };
-    let known = sorted.iter().filter_map(|p| Some((x(p) as f64, p.theory?)));
-    let theory = Series {
+    });
+    series
+}
+
+/// A line through neighbouring points with a theory, and none across those without: ball and cube have one at d = 1 and
+/// for N <= d alone.
+fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) -> Vec<Series> {
+    let runs = sorted.chunk_by(|a, b| a.theory.is_some() == b.theory.is_some());
+    let runs = runs.map(|run| -> Vec<(f64, f64)> {
+        let known = run.iter().filter_map(|p| Some((x(p) as f64, p.theory?)));
+        known.collect()
+    });
+    let lines = runs.filter(|run| !run.is_empty()).map(|run| match run[..] {
+        [(x, y)] => dash.at(x, y),
+        _ => run,
+    });
+    lines.map(|points| thin(style, points)).collect()
+}
+
+/// A thin line that the legend does not name.
+fn thin(style: usize, points: Vec<(f64, f64)>) -> Series {
+    Series {
         label: String::new(),
         style,
-        points: known.collect(),
+        points,
         band: Vec::new(),
         thin: true,
         markers: false,
-    };
-    if theory.points.len() > 1 {
-        vec![theory, measured]
-    } else {
-        vec![measured]
     }
 }
 
-/// Barany and Furedi's thresholds that lie among the sizes of their dimension.
+/// Barany and Furedi's thresholds that lie within the sizes of their dimension; one size has nothing on either side.
 fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
     let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
     for point in points {
@@ -245,8 +352,152 @@ fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
     }
     ranges.into_iter().filter_map(|(d, least, most)| {
         let threshold = barany_furedi(d as u64);
-        (least as f64..=most as f64)
-            .contains(&threshold)
-            .then_some((d, threshold))
+        let within = (least as f64..=most as f64).contains(&threshold);
+        (least < most && within).then_some((d, threshold))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::plot::{Format, render};
+    use crate::study::rate::wilson95;
+
+    fn context(settings: Value) -> Context {
+        Context {
+            command: "hullscope sweep".into(),
+            settings,
+            about: "100 trials a point".into(),
+        }
+    }
+
+    fn of_law() -> Context {
+        context(json!({ "laws": ["ball"], "query": "same" }))
+    }
+
+    fn point(d: usize, n: usize, inside: u64, theory: Option<f64>) -> Point {
+        Point {
+            law: "ball".into(),
+            d,
+            n,
+            trials: 100,
+            inside,
+            undecided: 0,
+            rate: inside as f64 / 100.0,
+            interval95: wilson95(inside, 100),
+            theory,
+        }
+    }
+
+    /// The panel of a figure with one, which can be drawn.
+    fn panel(context: &Context, points: &[Point]) -> (String, Lines) {
+        let figure = figure(context, points);
+        render(&figure, Format::Png).unwrap();
+        let note = figure.note.clone();
+        match figure.panels.into_iter().next() {
+            Some(Panel::Lines(lines)) => (note, lines),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn thin_lines(lines: &Lines) -> Vec<&[(f64, f64)]> {
+        let thin = lines.series.iter().filter(|series| series.thin);
+        thin.map(|series| &series.points[..]).collect()
+    }
+
+    #[test]
+    fn curves_have_bands_and_theory() {
+        let points = [point(2, 10, 20, Some(0.25)), point(2, 20, 50, Some(0.5))];
+        let (note, lines) = panel(&of_law(), &points);
+        assert_eq!(note, "bands: 95 %; thin: theory; 100 trials a point");
+        assert_eq!(lines.title, "ball");
+        assert_eq!(thin_lines(&lines), [[(10.0, 0.25), (20.0, 0.5)]]);
+        assert_eq!(lines.series[1].band.len(), 2);
+    }
+
+    /// No band can be drawn around a single point, nor a line of theory through it.
+    #[test]
+    fn a_single_point_has_its_interval_and_theory() {
+        let (note, lines) = panel(&of_law(), &[point(2, 10, 20, Some(0.25))]);
+        assert_eq!(note, "upright: 95 %; across: theory; 100 trials a point");
+        let [across, upright] = thin_lines(&lines)[..] else {
+            panic!("{lines:?}")
+        };
+        assert!(across[0].0 < 10.0 && across[1].0 > 10.0, "{across:?}");
+        assert_eq!((across[0].1, across[1].1), (0.25, 0.25));
+        let [low, high] = wilson95(20, 100);
+        assert_eq!(upright, [(10.0, low), (10.0, high)]);
+        let data = context(json!({ "order": "seeded" }));
+        let (note, lines) = panel(&data, &[point(2, 10, 20, None)]);
+        assert_eq!(note, "upright: 95 %; 100 trials a point");
+        assert_eq!(thin_lines(&lines).len(), 1);
+    }
+
+    /// Theory at d = 1 and d >= N alone is no line from the one to the other.
+    #[test]
+    fn theory_is_not_drawn_where_there_is_none() {
+        let points = [
+            point(1, 5, 60, Some(2.0 / 3.0)),
+            point(2, 5, 20, None),
+            point(3, 5, 2, None),
+            point(5, 5, 0, Some(0.0)),
+            point(8, 5, 0, Some(0.0)),
+        ];
+        let (_, lines) = panel(&of_law(), &points);
+        let [dash, line] = thin_lines(&lines)[..] else {
+            panic!("{lines:?}")
+        };
+        assert!(dash.iter().all(|end| (end.0 - 1.0).abs() < 0.5), "{dash:?}");
+        assert_eq!(line, [(5.0, 0.0), (8.0, 0.0)]);
+    }
+
+    /// At d = 16 the threshold is 16: of a law, with sizes on both sides, and no higher than the shares.
+    #[test]
+    fn thresholds_are_those_of_random_points() {
+        let all = |sizes: &[usize]| -> Vec<Point> {
+            sizes.iter().map(|&n| point(16, n, 0, None)).collect()
+        };
+        let (_, lines) = panel(&of_law(), &all(&[10, 100]));
+        assert_eq!(lines.title, "ball; upright: Barany-Furedi (ball)");
+        assert_eq!(
+            thin_lines(&lines),
+            [[(16.0, 0.0), (16.0, wilson95(0, 100)[1])]]
+        );
+        for (context, sizes) in [
+            (context(json!({ "order": "seeded" })), &[10, 100][..]),
+            (
+                context(json!({ "laws": ["ball"], "query": "origin" })),
+                &[10, 100],
+            ),
+            (of_law(), &[20, 100]),
+            (of_law(), &[16]),
+        ] {
+            let (_, lines) = panel(&context, &all(sizes));
+            assert_eq!(lines.title, "ball", "{context:?} {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_undecided_or_the_origin_is_said() {
+        let mut points = [point(2, 10, 100, None), point(2, 20, 100, None)];
+        points[0].undecided = 3;
+        let (note, _) = panel(&of_law(), &points);
+        assert!(
+            note.contains("3 undecided, not counted as inside"),
+            "{note}"
+        );
+        assert!(table(&of_law(), &points).contains("3 undecided"));
+        let origin = context(json!({ "laws": ["ball"], "query": "origin" }));
+        assert!(figure(&origin, &points).title.starts_with("The origin"));
+        assert!(figure(&of_law(), &points).title.starts_with("New points"));
+    }
+
+    #[test]
+    fn shares_that_are_not_whole_do_not_read_so() {
+        let shares = [0.0, 1.0, 0.5, 3e-7, 0.999_994, 0.999_999].map(share);
+        let expected = [
+            "0.00000", "1.00000", "0.50000", "3.000e-7", "0.99999", ">0.99999",
+        ];
+        assert_eq!(shares, expected);
+    }
 }

@@ -175,7 +175,10 @@ mod tests {
         for variance in [1e-6, 0.01, 0.25, 1.0, 4.0, 25.0, 400.0] {
             let found = expected(Law::Gaussian, Query::Variance(variance), 1, 2).unwrap();
             let exact = 0.5 - (variance / (1.0 + variance)).asin() / std::f64::consts::PI;
-            assert!((found - exact).abs() < 1e-8, "{variance}: {found}, not {exact}");
+            assert!(
+                (found - exact).abs() < 1e-8,
+                "{variance}: {found}, not {exact}"
+            );
         }
     }
 }
