@@ -344,6 +344,40 @@ fn one_row_and_one_query_are_enough() {
     }
 }
 
+/// Of a reference whose every row is there twice the median nearest distance is 0, and distances are as measured.
+#[test]
+fn distances_of_doubled_rows_are_as_measured() {
+    let once = compared(&["dims:4"]);
+    let mut doubled = subject(&["dims:4"], None);
+    let rows = pictures(REFERENCE, 1);
+    doubled.sets = Some((
+        set(&[rows.clone(), rows].concat()),
+        set(&pictures(QUERIES, 2)),
+    ));
+    let doubled = try_compared(&Plan::default(), doubled, &mut Forget).unwrap();
+    let (once, doubled) = (&once.spaces[0], &doubled.spaces[0]);
+    assert_eq!(once.verdicts, doubled.verdicts);
+    assert_eq!(
+        (doubled.median_nearest, doubled.distance_ratio),
+        (Some(0.0), None)
+    );
+    let unit = once.median_nearest.unwrap();
+    assert!(!once.picks.without_unit && doubled.picks.without_unit);
+    let both = once
+        .picks
+        .extrapolated
+        .iter()
+        .zip(&doubled.picks.extrapolated);
+    assert!(both.len() > 3);
+    for (ratio, measured) in both {
+        assert_eq!(ratio.query, measured.query);
+        let expected = unit * ratio.distance_ratio;
+        assert!(measured.distance_ratio > 0.0);
+        assert!((measured.distance_ratio - expected).abs() < 0.06 * expected);
+        assert!((measured.nearest_ratio - unit * ratio.nearest_ratio).abs() < 1e-6 * unit);
+    }
+}
+
 // ---- what is kept ----
 
 fn origin(plan: &Plan) -> Origin {

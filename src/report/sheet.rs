@@ -212,10 +212,7 @@ impl Layout {
             pictures: Vec::new(),
         };
         layout.line(space, Size::Title);
-        layout.line(
-            "distances are certified lower bounds, in median nearest distances of the reference",
-            Size::Small,
-        );
+        layout.line(distances(picks), Size::Small);
         layout.line(
             "in percent: weights of the certificate, whose mean the query is in this space; at most the heaviest eight",
             Size::Small,
@@ -377,6 +374,15 @@ fn paste(
     }
 }
 
+/// What the distances on a sheet are.
+fn distances(picks: &Picks) -> &'static str {
+    if picks.without_unit {
+        "distances are certified lower bounds, as measured: the reference's median nearest distance is 0 or not known"
+    } else {
+        "distances are certified lower bounds, in median nearest distances of the reference"
+    }
+}
+
 /// All that was found about a query.
 fn caption(pick: &Pick, pictures: &Pictures) -> String {
     let mut text = format!(
@@ -431,8 +437,8 @@ fn class(of: Of, row: u64, pictures: &Pictures) -> String {
 
 fn ratio(value: f64) -> String {
     match value {
-        0.0 | 0.1.. => format!("{value:.2}"),
-        0.001.. => format!("{value:.3}"),
+        0.0 | 0.1..1e6 => format!("{value:.2}"),
+        0.001..0.1 => format!("{value:.3}"),
         _ => format!("{value:.1e}"),
     }
 }
@@ -499,6 +505,7 @@ mod tests {
             classes: None,
         };
         let picks = Picks {
+            without_unit: false,
             interpolated: vec![pick(0, &[(1, 0.75), (0, 0.25)])],
             extrapolated: Vec::new(),
         };
@@ -525,6 +532,41 @@ mod tests {
         assert_eq!(image.get_pixel(left + 110, top + 73).0[0], 60);
         assert_eq!(image.get_pixel(left - 1, top).0[0], 170);
         assert_eq!(image.get_pixel(left + 111, top + 73).0[0], 170);
+    }
+
+    /// The heading of a sheet whose distances are as measured is another text in the same place.
+    #[test]
+    fn distances_without_a_unit_are_said_to_be() {
+        let rows = bytes(&[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
+        let pictures = Pictures {
+            reference: &rows,
+            reference_shape: SHAPE,
+            queries: &rows,
+            query_shape: SHAPE,
+            classes: None,
+        };
+        let heading = |without_unit: bool| {
+            let picks = Picks {
+                without_unit,
+                interpolated: Vec::new(),
+                extrapolated: vec![pick(0, &[])],
+            };
+            let shown = Shown::of(&picks, &pictures).unwrap();
+            let layout = Layout::of("pixels", &picks, &pictures, &shown);
+            let texts: Vec<String> = layout.texts.iter().map(|text| text.text.clone()).collect();
+            assert!(texts.contains(&"outside by 1.25".to_string()), "{texts:?}");
+            texts[1].clone()
+        };
+        assert!(heading(false).ends_with("in median nearest distances of the reference"));
+        let without = heading(true);
+        assert!(
+            without.contains("as measured: the reference's median nearest distance is 0"),
+            "{without}"
+        );
+        assert!(
+            without.ends_with("not known"),
+            "the whole line fits: {without}"
+        );
     }
 
     #[test]
@@ -560,6 +602,7 @@ mod tests {
             classes: None,
         };
         let picks = Picks {
+            without_unit: false,
             interpolated: vec![pick(0, &[])],
             extrapolated: vec![pick(0, &[])],
         };
@@ -589,6 +632,7 @@ mod tests {
             classes: None,
         };
         let picks = Picks {
+            without_unit: false,
             interpolated: vec![pick(0, &[(1, 1.0)])],
             extrapolated: Vec::new(),
         };
@@ -624,7 +668,10 @@ mod tests {
         let mut outside = pick(1, &[]);
         outside.nearest_ratio = f64::MAX;
         assert_eq!(caption(&outside, &pictures), "test 1, Bag; outside by 1.25");
-        let ratios = [0.0, 2e-5, 0.0479, 0.1, 12.345].map(ratio);
-        assert_eq!(ratios, ["0.00", "2.0e-5", "0.048", "0.10", "12.35"]);
+        let ratios = [0.0, 2e-5, 0.0479, 0.1, 12.345, 3e9].map(ratio);
+        assert_eq!(
+            ratios,
+            ["0.00", "2.0e-5", "0.048", "0.10", "12.35", "3.0e9"]
+        );
     }
 }

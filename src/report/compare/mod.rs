@@ -94,6 +94,7 @@ mod tests {
             verdicts: "io".into(),
             labels: Vec::new(),
             picks: Picks {
+                without_unit: false,
                 interpolated: vec![pick(3, "inside")],
                 extrapolated: vec![pick(4, "outside")],
             },

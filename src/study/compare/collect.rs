@@ -179,19 +179,21 @@ impl Found {
         quantiles(&mut ratios)
     }
 
-    /// The queries to show, their distances as ratios.
+    /// The queries to show, their distances as ratios, or as they are where there is nothing to divide by.
     pub fn picks(&mut self, median: Option<f64>) -> Picks {
-        let unit = median.filter(|&median| median > 0.0).unwrap_or(1.0);
+        let known = median.filter(|&median| median > 0.0);
+        let unit = known.unwrap_or(1.0);
         let scaled = |picks: &mut Vec<Pick>| {
             let mut picks = std::mem::take(picks);
             for pick in &mut picks {
-                pick.distance_ratio /= unit;
                 // JSON has no infinity.
+                pick.distance_ratio = (pick.distance_ratio / unit).min(f64::MAX);
                 pick.nearest_ratio = (pick.nearest_ratio / unit).min(f64::MAX);
             }
             picks
         };
         Picks {
+            without_unit: known.is_none(),
             interpolated: scaled(&mut self.interpolated),
             extrapolated: scaled(&mut self.extrapolated),
         }

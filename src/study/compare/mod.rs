@@ -112,6 +112,9 @@ pub struct Pick {
 /// The queries to show of a space.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Picks {
+    /// Distances are as measured: the reference's median nearest distance is 0 or not known.
+    #[serde(default)]
+    pub without_unit: bool,
     /// Inside queries, the nearest to a reference row first; then those least far outside.
     pub interpolated: Vec<Pick>,
     /// The farthest from the hull first.
