@@ -6,7 +6,12 @@ use crate::study::compare::{Rate, Report, SpaceReport};
 
 /// Shares of queries outside, by space and notion, with the Gaussian null beside the hull.
 pub fn rates_figure(report: &Report) -> Figure {
-    let asked = |notion: &&str| report.spaces.iter().any(|s| s.rate(notion).is_some());
+    let asked = |notion: &&str| {
+        report
+            .spaces
+            .iter()
+            .any(|s| words::asked(s, notion).is_some())
+    };
     let notions: Vec<&str> = ["hull", "range", "knn_ball"]
         .into_iter()
         .filter(asked)
@@ -14,7 +19,7 @@ pub fn rates_figure(report: &Report) -> Figure {
     let rows = report.spaces.iter().map(|space| Row {
         dots: notions
             .iter()
-            .map(|notion| space.rate(notion).map(dot))
+            .map(|notion| words::asked(space, notion).map(dot))
             .collect(),
         reference: space.null_rate.map(|null| 100.0 * null),
         ..row(space)
@@ -27,7 +32,12 @@ pub fn rates_figure(report: &Report) -> Figure {
     let null = rows.iter().any(|row| row.reference.is_some());
     Figure {
         title: "Share of queries outside, by space".into(),
-        note: format!("{}; whiskers: Wilson's 95 %; {}", sizes(report), RANK),
+        note: format!(
+            "{}; whiskers: Wilson's 95 %{}; {}",
+            sizes(report),
+            undecided(report),
+            RANK
+        ),
         panels: vec![Panel::Dots(Dots {
             title: String::new(),
             x: Axis {
@@ -129,9 +139,18 @@ fn sizes(report: &Report) -> String {
     };
     format!(
         "N = {} reference rows, {} queries",
-        words::grouped(first.n_reference),
+        words::reference_rows(report),
         words::grouped(first.n_queries)
     )
+}
+
+/// What the shares make of queries that were not decided, if there are any.
+fn undecided(report: &Report) -> &'static str {
+    let mut rates = report.spaces.iter().flat_map(|space| &space.rates);
+    match rates.any(|rate| rate.undecided > 0) {
+        true => "; undecided count as not outside",
+        false => "",
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +184,39 @@ mod tests {
         assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
         let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
         assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;"), "{svg}");
+    }
+
+    #[test]
+    fn notes_say_what_differs_and_what_was_not_decided() {
+        let mut report = report(false);
+        let note = rates_figure(&report).note;
+        assert!(
+            note.starts_with("N = 6,000 reference rows, 1,000 queries"),
+            "{note}"
+        );
+        assert!(!note.contains("undecided"), "{note}");
+        report.spaces[1].n_reference = 4000;
+        report.spaces[1].rates[0].undecided = 1;
+        for figure in [rates_figure(&report), distances_figure(&report)] {
+            let range = "N = 4,000 to 6,000 reference rows, 1,000 queries";
+            assert!(figure.note.starts_with(range), "{}", figure.note);
+        }
+        let note = rates_figure(&report).note;
+        assert!(note.contains("; undecided count as not outside;"), "{note}");
+    }
+
+    /// Nothing was asked, so nothing is a share of 0.
+    #[test]
+    fn what_was_not_asked_has_no_dot() {
+        let mut report = report(false);
+        report.spaces[0].rates[0] = crate::report::compare::tests::rate("hull", 0, 0);
+        report.spaces[1].rates.truncate(1);
+        let figure = rates_figure(&report);
+        let dots = dots(&figure);
+        let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(known(&dots.rows[0]), [false, true, true]);
+        assert_eq!(known(&dots.rows[1]), [true, false, false]);
+        render(&figure, Format::Png).unwrap();
     }
 
     #[test]

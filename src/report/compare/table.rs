@@ -22,9 +22,10 @@ pub fn table(report: &Report) -> String {
     let mut text = format!(
         "{} queries against the hull of {} reference rows; rates are shares outside, in %\n\n",
         words::grouped(first.n_queries),
-        words::grouped(first.n_reference)
+        words::reference_rows(report)
     );
     text += &rates(&report.spaces);
+    text += &rows(report);
     text += &undecided(&report.spaces);
     text += &pairs(report);
     text + &classes(&report.spaces)
@@ -66,10 +67,10 @@ fn rates(spaces: &[SpaceReport]) -> String {
     ]);
     for space in spaces {
         let rate = |notion| {
-            let rate = space.rate(notion);
+            let rate = words::asked(space, notion);
             rate.map_or("-".into(), |rate| words::percent(rate.rate))
         };
-        let interval = space.rate("hull").map(|rate| rate.interval95);
+        let interval = words::asked(space, "hull").map(|rate| rate.interval95);
         let distance = space.distance_ratio.as_ref();
         table.add_row([
             broken(&space.space),
@@ -94,17 +95,48 @@ distance: median certified distance to the hull, in median nearest distances of 
     text_of(table) + key
 }
 
-/// What was not decided, if anything.
-fn undecided(spaces: &[SpaceReport]) -> String {
-    let open = spaces.iter().filter_map(|space| {
-        let rate = space.rate("hull").filter(|rate| rate.undecided > 0)?;
-        Some(format!("{} in {}", rate.undecided, space.space))
-    });
-    let open: Vec<String> = open.collect();
-    if open.is_empty() {
+/// What something is, space by space, in lines that fit; nothing without any.
+fn listed(what: &str, spaces: impl Iterator<Item = String>) -> String {
+    let mut lines = vec![format!("{what}:")];
+    for (place, space) in spaces.enumerate() {
+        if place > 0 {
+            lines.last_mut().into_iter().for_each(|line| line.push(','));
+        }
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + space.chars().count() + 2 <= WIDE => {
+                line.push(' ');
+                line.push_str(&space);
+            }
+            _ => lines.push(format!("  {space}")),
+        }
+    }
+    match lines == [format!("{what}:")] {
+        true => String::new(),
+        false => lines.join("\n") + "\n",
+    }
+}
+
+/// How many reference rows each space has, where that is not said above.
+fn rows(report: &Report) -> String {
+    if words::same_rows(report) {
         return String::new();
     }
-    format!("undecided (counted as not outside): {}\n", open.join(", "))
+    let each = report.spaces.iter();
+    let each =
+        each.map(|space| format!("{} in {}", words::grouped(space.n_reference), space.space));
+    listed("reference rows differ, and drive a rate as d* does", each)
+}
+
+/// What was not decided, if anything, about all rows or about those of a class.
+fn undecided(spaces: &[SpaceReport]) -> String {
+    let all = |space: &SpaceReport| space.rate("hull").map_or(0, |rate| rate.undecided);
+    let line = |what: &str, count: &dyn Fn(&SpaceReport) -> u64| {
+        let open = spaces.iter().map(|space| (count(space), &space.space));
+        let open = open.filter(|(count, _)| *count > 0);
+        let open = open.map(|(count, space)| format!("{count} in {space}"));
+        listed(&format!("undecided{what} (counted as not outside)"), open)
+    };
+    line("", &all) + &line(" within their class", &words::undecided_in_class)
 }
 
 /// Every space against the first.
@@ -233,12 +265,59 @@ mod tests {
         let mut other = report.pairs[0].clone();
         other.a = "pixels".into();
         report.pairs = vec![other.clone(), report.pairs[0].clone()];
+        report.spaces[0].n_reference = 60_000;
+        for space in &mut report.spaces {
+            space.rates[0].undecided = 1000;
+        }
         let text = table(&report);
         assert!(text.contains("pairs not shown: 1;"), "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= WIDE, "{line}\n{text}");
         }
         assert!(text.contains("\n  |dims:16,seed=7"), "{text}");
+        assert_eq!(text.matches("1000 in ").count(), 6, "{text}");
+    }
+
+    #[test]
+    fn rows_that_differ_and_classes_that_are_undecided_are_said() {
+        let mut report = report(true);
+        report.spaces[1].n_reference = 4000;
+        let own = &mut report.spaces[1].labels[0].own_class;
+        own.as_mut().unwrap().undecided = 3;
+        let text = table(&report);
+        assert!(
+            text.starts_with("1,000 queries against the hull of 4,000 to 6,000 reference rows"),
+            "{text}"
+        );
+        assert!(
+            text.contains("6,000 in dims:16,seed=<b>&\", 4,000 in pixels\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("undecided within their class (counted as not outside): 3 in pixels\n"),
+            "{text}"
+        );
+        assert!(!text.contains("undecided (counted"), "{text}");
+    }
+
+    /// Notions that were not asked, in a space without rank, unit or anything decided.
+    #[test]
+    fn what_is_not_known_is_a_dash() {
+        let mut report = report(false);
+        let space = &mut report.spaces[1];
+        space.rates.truncate(1);
+        space.rates[0].queries = 0;
+        (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
+        let text = table(&report);
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("pixels"))
+            .unwrap();
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        assert_eq!(
+            cells[1..],
+            ["784", "?", "-", "-", "-", "-", "-", "-", "-", "1.23", "3.5"]
+        );
     }
 
     #[test]

@@ -1,6 +1,42 @@
 //! Numbers of a comparison as people read them; the table and the page share them.
 
-use crate::study::compare::{Pair, SpaceReport};
+use crate::study::compare::{Pair, Rate, Report, SpaceReport};
+
+/// Numbers of reference rows, `6,000` or `4,000 to 6,000`: of embeddings from files, each space may have its own. All
+/// spaces have the same queries.
+pub fn reference_rows(report: &Report) -> String {
+    let rows = || report.spaces.iter().map(|space| space.n_reference);
+    match (rows().min(), rows().max()) {
+        (Some(least), Some(most)) if least < most => {
+            format!("{} to {}", grouped(least), grouped(most))
+        }
+        (least, _) => grouped(least.unwrap_or(0)),
+    }
+}
+
+/// Whether all spaces have as many reference rows.
+pub fn same_rows(report: &Report) -> bool {
+    let mut rows = report.spaces.iter().map(|space| space.n_reference);
+    let first = rows.next();
+    rows.all(|rows| Some(rows) == first)
+}
+
+/// A notion's rate, where any query was asked.
+pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
+    space.rate(notion).filter(|rate| rate.queries > 0)
+}
+
+/// Queries of a space that were not decided against the rows of their own class.
+pub fn undecided_in_class(space: &SpaceReport) -> u64 {
+    let own = space.labels.iter().filter_map(|l| l.own_class.as_ref());
+    own.map(|rate| rate.undecided).sum()
+}
+
+/// Whether a rate's interval holds it whatever the undecided queries are.
+fn settled(rate: &Rate) -> bool {
+    let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;
+    most <= rate.interval95[1]
+}
 
 /// What a notion is called.
 pub fn notion(name: &str) -> &str {
@@ -31,8 +67,12 @@ pub fn between([low, high]: [f64; 2]) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
 
-/// The dimension at which the null gives the measured rate, or on which side of what it lies.
+/// The dimension at which the null gives the measured rate, or on which side of what it lies; none of a rate that the
+/// undecided queries may change by more than its interval.
 pub fn effective(space: &SpaceReport) -> String {
+    if !asked(space, "hull").is_some_and(settled) {
+        return "-".into();
+    }
     match (space.d_eff, space.d_eff_interval) {
         (Some(dimension), _) => format!("{dimension:.1}"),
         (None, [Some(least), None]) => format!("> {least:.1}"),
@@ -128,6 +168,32 @@ mod tests {
         assert_eq!(effective(&none), "< 2.0");
         none.d_eff_interval = [None, None];
         assert_eq!(effective(&none), "-");
+    }
+
+    /// None outside because none was decided is no small dimension.
+    #[test]
+    fn undecided_queries_have_no_dimension() {
+        let mut found = space("a", 16, 300);
+        found.rates[0].undecided = 2;
+        assert_eq!(effective(&found), "17.2");
+        found.rates[0].undecided = 200;
+        assert_eq!(effective(&found), "-");
+        found.rates[0] = crate::report::compare::tests::rate("hull", 0, 0);
+        assert_eq!(effective(&found), "-");
+        assert!(asked(&found, "hull").is_none() && asked(&found, "range").is_some());
+    }
+
+    #[test]
+    fn numbers_of_rows_that_differ_are_a_range() {
+        let mut found = report(false);
+        assert!(same_rows(&found));
+        assert_eq!(reference_rows(&found), "6,000");
+        found.spaces[1].n_reference = 4000;
+        assert!(!same_rows(&found));
+        assert_eq!(reference_rows(&found), "4,000 to 6,000");
+        found.spaces.clear();
+        assert!(same_rows(&found));
+        assert_eq!(reference_rows(&found), "0");
     }
 
     /// By hand, from the definition.
