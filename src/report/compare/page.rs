@@ -50,7 +50,7 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));
     sections.extend(warnings(report));
-    sections.push(key());
+    sections.push(key(report));
     sections.push(sources());
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
@@ -91,11 +91,27 @@ fn read(report: &Report) -> Section {
     )
 }
 
+/// A column that is left out where all spaces have as many rows.
+const ROWS: &str = "N";
+
+/// The columns that a report needs.
+fn columns(
+    report: &Report,
+) -> impl Iterator<Item = (usize, &'static (&'static str, &'static str))> {
+    let same = words::same_rows(report);
+    let all = COLUMNS.iter().enumerate();
+    all.filter(move |(_, (name, _))| !(same && *name == ROWS))
+}
+
 /// Column names of the table of spaces, and what they mean.
-const COLUMNS: [(&str, &str); 12] = [
+const COLUMNS: [(&str, &str); 13] = [
     (
         "Space",
         "How rows are seen before anything is asked, as typed.",
+    ),
+    (
+        ROWS,
+        "Reference rows, of which each space has its own number; a rate depends on it as it does on d*.",
     ),
     ("d", "Coordinates of a row in the space."),
     (
@@ -115,7 +131,7 @@ const COLUMNS: [(&str, &str); 12] = [
     (
         "d_eff",
         "Effective hull dimension: the d* at which the null has the measured rate. With > or < where all or none are \
-         outside and the interval gives a bound only.",
+         outside and the interval gives a bound only; none where the rate hangs on undecided queries.",
     ),
     (
         "Range, %",
@@ -128,7 +144,7 @@ const COLUMNS: [(&str, &str); 12] = [
     (
         "Distance",
         "Median over the queries of the certified distance to the hull, at least (0 inside), in median nearest distances \
-         of the reference.",
+         of the reference; none where that is 0, as it is where most rows are repeated, or not known.",
     ),
     (
         "Scans",
@@ -139,15 +155,13 @@ const COLUMNS: [(&str, &str); 12] = [
 
 fn spaces(report: &Report) -> Section {
     let row = |space: &SpaceReport| {
-        let rate = |notion| {
-            space
-                .rate(notion)
-                .map_or("–".into(), |r| words::percent(r.rate))
-        };
-        let interval = space.rate("hull").map(|rate| rate.interval95);
+        let rate =
+            |notion| words::asked(space, notion).map_or("–".into(), |r| words::percent(r.rate));
+        let interval = words::asked(space, "hull").map(|rate| rate.interval95);
         let distance = space.distance_ratio.as_ref();
-        vec![
+        let cells = [
             space.space.clone(),
+            words::grouped(space.n_reference),
             space.d.to_string(),
             space.rank.map_or("?".into(), |rank| rank.to_string()),
             rate("hull"),
@@ -159,11 +173,16 @@ fn spaces(report: &Report) -> Section {
             distance.map_or("–".into(), |ratio| words::number(ratio.median)),
             format!("{:.2}", space.scans_per_query),
             format!("{:.1}", space.seconds),
-        ]
+        ];
+        columns(report)
+            .map(|(place, _)| cells[place].clone())
+            .collect()
     };
     let table = Table {
         caption: "Rates and distances by space; every column is explained below.".into(),
-        head: COLUMNS.iter().map(|(name, _)| (*name).into()).collect(),
+        head: columns(report)
+            .map(|(_, (name, _))| (*name).into())
+            .collect(),
         rows: report.spaces.iter().map(row).collect(),
         names: 1,
     };
@@ -172,10 +191,14 @@ fn spaces(report: &Report) -> Section {
 
 fn figures(report: &Report) -> Result<Section, String> {
     let mut parts = vec![Part::Figure(Figure {
-        alt: "Rows of dots: share of queries outside the hull, the range box and the nearest-neighbour ball, by space; the \
-              same numbers are in the table above"
-            .into(),
-        caption: "Share of queries outside, by space and notion, with 95 % intervals; upright, the Gaussian null.".into(),
+        alt: "Rows of dots: share of queries outside, by space and notion; the same numbers are in the table above".into(),
+        caption: format!(
+            "Share of queries outside, by space and notion, with 95 % intervals{}.",
+            match report.spaces.iter().any(|space| space.null_rate.is_some()) {
+                true => "; upright, the Gaussian null",
+                false => "",
+            }
+        ),
         picture: Picture::of(&narrow(rates_figure(report)))?,
     })];
     if report
@@ -266,13 +289,7 @@ fn classes(report: &Report) -> Option<Section> {
         .filter(|s| !s.labels.is_empty())
         .collect();
     let labels = &split.first()?.labels;
-    let mut parts = vec![
-        Part::Text(
-            "Each class's queries, against the hull of the whole reference and against that of the reference rows of \
-             their own class. The second hull is part of the first, so at least as many are outside."
-                .into(),
-        ),
-    ];
+    let mut parts = vec![Part::Text(two_hulls(&split))];
     parts.extend(
         split
             .chunks(ACROSS)
@@ -290,6 +307,33 @@ fn classes(report: &Report) -> Option<Section> {
         parts: vec![Part::Table(by_class(space))],
     }));
     Some(section("By class", parts))
+}
+
+/// What the two rates of a class are.
+fn two_hulls(spaces: &[&SpaceReport]) -> String {
+    let mut text = String::from(
+        "Each class's queries, against the hull of the whole reference and against that of the reference rows of their own \
+         class. The second hull is part of the first, so at least as many are outside",
+    );
+    let open = spaces
+        .iter()
+        .map(|space| (words::undecided_in_class(space), *space));
+    let open = open.filter(|(count, _)| *count > 0);
+    let open: Vec<String> = open
+        .map(|(count, space)| format!("{} in {}", words::grouped(count), space.space))
+        .collect();
+    text += &match open.is_empty() {
+        true => ".".into(),
+        false => format!(
+            ", but for queries that the second left undecided, which count as not outside: {}.",
+            open.join(", ")
+        ),
+    };
+    let mut classes = spaces.iter().flat_map(|space| &space.labels);
+    if classes.any(|label| label.own_class.is_none()) {
+        text += " A dash stands where the reference has no row of the class.";
+    }
+    text
 }
 
 /// A row a class, a column a space.
@@ -367,8 +411,9 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
         return None;
     }
     let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
-                 certificate (the query is their weighted mean in that space; the heaviest are shown), and the queries \
-                 farthest outside, each beside its nearest reference image.";
+                 certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, \
+                 those least far from the hull; and the queries farthest outside, if any are. Beside a query, its nearest \
+                 reference image.";
     // The first one with anything inside is not folded.
     let certified = |name: &String| {
         let space = report.spaces.iter().find(|space| &space.space == name);
@@ -412,9 +457,9 @@ fn warnings(report: &Report) -> Option<Section> {
     (!all.is_empty()).then(|| section("Warnings", vec![Part::List(all)]))
 }
 
-fn key() -> Section {
-    let terms = COLUMNS.map(|(name, what)| (name.to_string(), what.to_string()));
-    section("How to read it", vec![Part::Terms(terms.to_vec())])
+fn key(report: &Report) -> Section {
+    let terms = columns(report).map(|(_, (name, what))| (name.to_string(), what.to_string()));
+    section("How to read it", vec![Part::Terms(terms.collect())])
 }
 
 fn sources() -> Section {
@@ -491,6 +536,61 @@ mod tests {
             assert!(!text.contains(absent), "{absent}");
         }
         assert!(text.contains("in 1 space<"));
+    }
+
+    #[test]
+    fn numbers_of_rows_that_differ_have_a_column() {
+        let mut report = report(false);
+        let text = page(&made(), &report, &[]).unwrap();
+        assert!(!text.contains("of which each space has its own number"));
+        report.spaces[1].n_reference = 4000;
+        let text = page(&made(), &report, &[]).unwrap();
+        assert!(text.contains("of which each space has its own number; a rate depends"));
+        assert!(text.contains("4,000 to 6,000"));
+        let Part::Table(table) = spaces(&report).parts.remove(0) else {
+            panic!("no table")
+        };
+        assert_eq!(table.head[..4], ["Space", "N", "d", "d*"]);
+        assert!(table.rows.iter().all(|row| row.len() == table.head.len()));
+        assert_eq!(table.rows[1][..4], ["pixels", "4,000", "784", "700"]);
+    }
+
+    /// No rank and so no null, no notion beside the hull, and no distance has a unit.
+    #[test]
+    fn figures_are_not_said_to_show_what_is_not_there() {
+        let mut report = report(false);
+        for space in &mut report.spaces {
+            space.rates.truncate(1);
+            (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
+        }
+        let figures = figures(&report).unwrap();
+        let [Part::Figure(rates)] = &figures.parts[..] else {
+            panic!("one figure")
+        };
+        assert!(!rates.caption.contains("null") && !rates.alt.contains("ball"));
+        tags(&page(&made(), &report, &[]).unwrap());
+    }
+
+    #[test]
+    fn classes_without_rows_and_undecided_queries_are_explained() {
+        let mut report = report(true);
+        let text = |report: &Report| two_hulls(&report.spaces.iter().collect::<Vec<_>>());
+        assert!(text(&report).contains("so at least as many are outside. A dash stands"));
+        let own = report.spaces[0].labels[0].own_class.clone();
+        for space in &mut report.spaces {
+            space.labels[1].own_class = own.clone();
+        }
+        assert!(text(&report).ends_with("so at least as many are outside."));
+        report.spaces[1].labels[1]
+            .own_class
+            .as_mut()
+            .unwrap()
+            .undecided = 4;
+        let found = text(&report);
+        assert!(
+            found.ends_with("which count as not outside: 4 in pixels."),
+            "{found}"
+        );
     }
 
     #[test]

@@ -195,6 +195,10 @@ fn classes(spaces: &[SpaceReport]) -> String {
     let mut text = String::from(
         "\nby class: outside the hull of all rows, % (outside the hull of the rows of the class, %)\n",
     );
+    let mut all = rest.iter().flat_map(|space| &space.labels);
+    if all.any(|label| label.own_class.is_none()) {
+        text += "-: the reference has no row of the class\n";
+    }
     while !rest.is_empty() {
         let mut used = widest.unwrap_or(0).max(5) + 1;
         let fits = |space: &&&SpaceReport| {
@@ -347,6 +351,7 @@ mod tests {
         let pair: Vec<_> = pair.split_whitespace().collect();
         assert_eq!(pair[1..], ["0", "0", "700", "298", "2", "3.8e-211"]);
         assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
+        assert!(text.contains("-: the reference has no row of the class\n"));
         assert_eq!(line("Coat")[1..], ["40.0", "(", "-)", "40.0", "(", "-)"]);
         let mut one = report(false);
         one.spaces.truncate(1);
