@@ -5,11 +5,12 @@
 //! ```
 //!
 //! A list in a place that takes one number stands for one space a number: `pca:8,16` is `pca:8` and `pca:16`.
-//! Parsing knows names and arguments; whether a stage fits the rows is found out when it is fitted.
+//! Parsing knows names and arguments, and looks which files are there where a network's name may hold `@` or commas;
+//! whether a stage fits the rows is found out when it is fitted.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown};
 use crate::rows::images::LONGEST;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// One stage of a space.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,7 +109,15 @@ impl Spec {
             text: String::new(),
             stages: Vec::new(),
         }];
-        for (place, part) in text.split('|').enumerate() {
+        let parts: Vec<&str> = text.split('|').collect();
+        for (place, &part) in parts.iter().enumerate() {
+            if parts.len() > 1 && part.trim().is_empty() {
+                let why = format!(
+                    "its stage {} is empty; name one, or take a | away",
+                    place + 1
+                );
+                return Err(wrong(text, &why));
+            }
             let variants = stage(part.trim()).map_err(|why| wrong(text, &why))?;
             let first_only = variants
                 .iter()
@@ -190,7 +199,7 @@ fn stage(text: &str) -> Result<Vec<(String, Stage)>, String> {
         "file" => file(rest).map(|stage| vec![(text.to_string(), stage)]),
         _ => {
             let known = KNOWN.map(|(known, _)| known);
-            Err(crate::error::unknown("space", name, &known))
+            Err(unknown("space", name, &known))
         }
     }
 }
@@ -229,12 +238,13 @@ fn seeded(
     let (mut dims, mut seed) = (Vec::new(), None);
     for part in argument(name, rest)?.split(',') {
         match part.split_once('=') {
+            Some(("seed", _)) if seed.is_some() => return Err(twice(name, "seed")),
             Some(("seed", value)) => {
                 let value = value.parse();
                 seed = Some(value.map_err(|_| format!("the seed of `{name}` is a whole number"))?);
             }
             Some((key, _)) => {
-                return Err(format!("`{name}` has no setting `{key}`; it has seed=S"));
+                return Err(unknown(&format!("setting of `{name}`"), key, &["seed"]));
             }
             None => dims.push(number(name, part)?),
         }
@@ -293,74 +303,130 @@ fn file(rest: Option<&str>) -> Result<Stage, String> {
     }
 }
 
+/// Settings of `onnx`.
+const NETWORK: [&str; 4] = ["mean", "std", "size", "layout"];
+
+fn twice(name: &str, key: &str) -> String {
+    format!("`{name}` is given {key}= more than once; give it once")
+}
+
+/// The longest beginning of a text that names a file and ends before `@`, a comma or nothing, and what follows it.
+fn present(text: &str) -> Option<(&str, &str)> {
+    let ends = text.match_indices(['@', ',']).map(|(place, _)| place);
+    let mut ends: Vec<usize> = ends.chain([text.len()]).collect();
+    ends.reverse();
+    let mut parts = ends.into_iter().map(|end| text.split_at(end));
+    parts.find(|(file, _)| Path::new(file).is_file())
+}
+
 /// `FILE[@TENSOR][,key=value]...`; a value may be a list: `mean=0.5,0.4,0.3`.
 fn onnx(rest: Option<&str>) -> Result<OnnxArgs, String> {
-    let mut parts = rest.unwrap_or_default().split(',');
-    let model = parts.next().unwrap_or_default();
-    let (file, output) = match model.rsplit_once('@') {
-        Some((file, output)) if !output.is_empty() => (file, Some(output.to_string())),
-        Some((file, _)) => (file, None),
-        None => (model, None),
+    let rest = rest.unwrap_or_default();
+    let (file, output, settings) = match present(rest) {
+        Some((file, after)) => {
+            let (output, settings) = after.split_once(',').map_or((after, None), optional);
+            (file, output.strip_prefix('@'), settings)
+        }
+        // A built-in network, or a file that is not there.
+        None => {
+            let (model, settings) = rest.split_once(',').map_or((rest, None), optional);
+            let (file, output) = model.rsplit_once('@').map_or((model, None), optional);
+            (file, output, settings)
+        }
     };
     if file.is_empty() {
         return Err("`onnx` needs a file, as in onnx:resnet.onnx@features".into());
     }
+    let mut args = OnnxArgs {
+        file: file.into(),
+        output: output.filter(|output| !output.is_empty()).map(String::from),
+        ..OnnxArgs::default()
+    };
+    for (key, values) in settings.map(listed).transpose()?.unwrap_or_default() {
+        setting(&mut args, key, &values)?;
+    }
+    Ok(args)
+}
+
+fn optional<'t>((first, second): (&'t str, &'t str)) -> (&'t str, Option<&'t str>) {
+    (first, Some(second))
+}
+
+/// `key=value[,value]...[,key=value...]...`.
+fn listed(text: &str) -> Result<Vec<(&str, Vec<&str>)>, String> {
     let mut settings: Vec<(&str, Vec<&str>)> = Vec::new();
-    for part in parts {
+    for part in text.split(',') {
         match (part.split_once('='), settings.last_mut()) {
             (Some((key, value)), _) => settings.push((key.trim(), vec![value])),
             (None, Some((_, values))) => values.push(part),
             (None, None) => return Err(format!("{part:?} is not a setting such as mean=0.5")),
         }
     }
-    let mut args = OnnxArgs {
-        file: file.into(),
-        output,
-        ..OnnxArgs::default()
-    };
-    for (key, values) in settings {
-        setting(&mut args, key, &values)?;
+    for (place, (key, _)) in settings.iter().enumerate() {
+        if settings[..place].iter().any(|(known, _)| known == key) {
+            return Err(twice("onnx", key));
+        }
     }
-    Ok(args)
+    Ok(settings)
 }
 
 fn setting(args: &mut OnnxArgs, key: &str, values: &[&str]) -> Result<(), String> {
     match key {
         "mean" => args.mean = Some(reals(key, values)?),
-        "std" => {
-            let std = reals(key, values)?;
-            if std.contains(&0.0) {
-                return Err("`std` divides, so it must not be 0".into());
-            }
-            args.std = Some(std);
-        }
+        "std" => args.std = Some(divisors(values)?),
         "size" => {
-            let size = extent(values[0]).or_else(|| side(values[0]).map(|side| (side, side)));
-            let size = size.filter(in_reach);
-            args.size = Some(size.ok_or(
-                "`size` is a width and a height, as in size=224x224, of 1 to 4096 pixels",
-            )?);
+            let why = "`size` is a width and a height, as in size=224x224, of 1 to 4096 pixels";
+            args.size = Some(size(single(key, values)?).ok_or(why)?);
         }
-        "layout" => {
-            args.layout = Some(match values[0].to_lowercase().as_str() {
-                "nchw" => Layout::Nchw,
-                "nhwc" => Layout::Nhwc,
-                other => return Err(format!("the layout is nchw or nhwc, not {other:?}")),
-            });
-        }
-        other => {
-            return Err(format!(
-                "`onnx` has no setting `{other}`; it has mean=, std=, size= and layout="
-            ));
-        }
+        "layout" => args.layout = Some(layout(single(key, values)?)?),
+        other => return Err(unknown("setting of `onnx`", other, &NETWORK)),
     }
     Ok(())
+}
+
+/// The value of a setting that takes one.
+fn single<'t>(key: &str, values: &[&'t str]) -> Result<&'t str, String> {
+    match values {
+        [value] => Ok(value),
+        _ => Err(format!(
+            "`{key}` takes one value, not {}: {}",
+            values.len(),
+            values.join(",")
+        )),
+    }
+}
+
+/// The size of a network's images: `WxH`, or one number for both.
+pub(super) fn size(text: &str) -> Option<(usize, usize)> {
+    let square = || side(text).map(|side| (side, side));
+    extent(text).or_else(square).filter(in_reach)
+}
+
+/// The order of a network's axes.
+pub(super) fn layout(text: &str) -> Result<Layout, String> {
+    match text.trim().to_lowercase().as_str() {
+        "nchw" => Ok(Layout::Nchw),
+        "nhwc" => Ok(Layout::Nhwc),
+        other => Err(unknown("layout", other, &["nchw", "nhwc"])),
+    }
+}
+
+/// Finite numbers that divide.
+pub(super) fn divisors(values: &[&str]) -> Result<Vec<f64>, String> {
+    let std = reals("std", values)?;
+    match std.contains(&0.0) {
+        true => Err("`std` divides, so it must not be 0".into()),
+        false => Ok(std),
+    }
 }
 
 /// Finite numbers, one a channel.
 pub(super) fn reals(key: &str, values: &[&str]) -> Result<Vec<f64>, String> {
     let one = |text: &&str| match text.trim().parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
+        _ if text.trim().is_empty() => Err(format!(
+            "`{key}` is given an empty value; it takes numbers, as in {key}=0.5"
+        )),
         _ => Err(format!("{text:?} is not a number for `{key}`")),
     };
     values.iter().map(one).collect()
@@ -419,8 +485,59 @@ mod tests {
         );
         assert_eq!(specs[0].text, text);
         assert!(error("onnx:a.onnx,std=0").contains("must not be 0"));
-        assert!(error("onnx:a.onnx,sdt=1").contains("no setting `sdt`"));
+        assert!(error("onnx:a.onnx,sdt=1").contains("did you mean std?"));
+        assert!(error("onnx:a.onnx,layout=nwhc").contains("did you mean nhwc?"));
+        for text in ["size=3x3,4x4", "layout=nchw,nhwc"] {
+            assert!(error(&format!("onnx:a.onnx,{text}")).contains("takes one value, not 2"));
+        }
+        for text in ["mean=0.5,mean=0.4", "mean=1,std=1,mean=1", "size=3,size=3"] {
+            assert!(
+                error(&format!("onnx:a.onnx,{text}")).contains("more than once"),
+                "{text}"
+            );
+        }
+        for text in ["mean=", "std=0.5,,0.5", "mean=,std=1"] {
+            assert!(
+                error(&format!("onnx:a.onnx,{text}")).contains("an empty value"),
+                "{text}"
+            );
+        }
         assert!(error("onnx:").contains("needs a file"));
+    }
+
+    #[test]
+    fn a_file_that_is_there_may_hold_any_letter() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().join("a@2,b");
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("net.onnx");
+        std::fs::write(&file, "").unwrap();
+        let args = |rest: &str| {
+            let text = format!("onnx:{}{rest}", file.display());
+            match &Spec::parse(&text).unwrap()[0].stages[0] {
+                Stage::Onnx(args) => args.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        for (rest, output, mean) in [
+            ("", None, None),
+            ("@y", Some("y"), None),
+            ("@x@y", Some("x@y"), None),
+            (",mean=1,2", None, Some(vec![1.0, 2.0])),
+            ("@y,mean=1", Some("y"), Some(vec![1.0])),
+        ] {
+            let found = args(rest);
+            assert_eq!(found.file, file);
+            assert_eq!(
+                (found.output.as_deref(), found.mean),
+                (output, mean),
+                "{rest}"
+            );
+        }
+        // The longest name counts.
+        let longer = folder.join("net.onnx@y,mean=1");
+        std::fs::write(&longer, "").unwrap();
+        assert_eq!(args("@y,mean=1").file, longer);
     }
 
     #[test]
@@ -438,7 +555,11 @@ mod tests {
         assert!(error("resize:8").contains("resize:32x32"));
         assert!(error("pca:4|file:a,b").contains("first stage"));
         assert!(error("file:a").contains("two files"));
-        assert!(error("random:8,sed=1").contains("seed=S"));
+        assert!(error("random:8,sed=1").contains("did you mean seed?"));
+        assert!(error("random:8,seed=1,seed=1").contains("more than once"));
+        assert!(error("pixels|").contains("stage 2 is empty"));
+        assert!(error("|pixels").contains("stage 1 is empty"));
+        assert!(error("pca:4||gray").contains("stage 2 is empty"));
         assert!(error("").contains("no space"));
     }
 
