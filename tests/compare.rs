@@ -1136,6 +1136,11 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
             with(&["--space", "onnx:relu.onnx,meen=1"]),
             vec!["meen", "mean"],
         ),
+        // Known only after the network has run.
+        (
+            with(&["--space", "onnx:relu.onnx@y|random:100000000"]),
+            vec!["random:100000000", "1 GiB"],
+        ),
         (with(&["--by-label"]), vec!["--labels"]),
         (
             with(&["--labels", "short.txt", "--query-labels", "test.txt"]),

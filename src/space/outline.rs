@@ -1,5 +1,6 @@
 //! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
 
+use super::relu;
 use super::spec::{Spec, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
@@ -42,6 +43,16 @@ pub fn image(shape: Option<Shape>, text: &str) -> Result<Shape> {
 /// Numbers of the matrix of a map, at most: 1 GiB.
 const MATRIX: usize = 1 << 27;
 
+/// The matrix from `from` numbers to `dims` must be within reason. Asked again where `from` is known only late.
+pub fn matrix(from: usize, dims: usize, text: &str) -> Result<()> {
+    match from.checked_mul(dims) {
+        Some(numbers) if numbers <= MATRIX => Ok(()),
+        _ => Err(Error::Usage(format!(
+            "the space {text} asks for {dims} dimensions, and its matrix would take more than 1 GiB; ask for fewer"
+        ))),
+    }
+}
+
 fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
     let of = |shape: Shape| Outline {
         shape: Some(shape),
@@ -57,12 +68,7 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
         ))),
         _ => Ok(vector(dims)),
     };
-    let made = |dims: usize| match rows.dim.unwrap_or(1).checked_mul(dims) {
-        Some(numbers) if numbers <= MATRIX => Ok(vector(dims)),
-        _ => Err(Error::Usage(format!(
-            "the space {text} asks for {dims} dimensions, and its matrix would take more than 1 GiB; ask for fewer"
-        ))),
-    };
+    let made = |from: usize, dims: usize| matrix(from, dims, text).map(|()| vector(dims));
     Ok(match stage {
         Stage::Pixels => rows,
         Stage::Patch(side) => {
@@ -109,10 +115,10 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
         },
         Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
         Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
-        Stage::Random { dims, .. } => made(*dims)?,
+        Stage::Random { dims, .. } => made(rows.dim.unwrap_or(1), *dims)?,
         Stage::ReluFeatures { dims, .. } => {
-            image(rows.shape, text)?;
-            made(*dims)?
+            let inputs = relu::inputs(image(rows.shape, text)?);
+            made(inputs, *dims)?
         }
         Stage::Onnx(args) => {
             image(rows.shape, text)?;
@@ -188,6 +194,9 @@ mod tests {
             ("patch:4|pca:49", "48 numbers"),
             ("pca:8|patch:2", "needs images"),
             ("dims:1681", "1680"),
+            ("random:100000", "1 GiB"),
+            // 7 x 5 x 32 inputs.
+            ("relu-features:120000", "1 GiB"),
             ("file:no/such.npy,nor/this.npy", "no/such.npy"),
         ] {
             let message = of(text).unwrap_err().to_string();

@@ -27,6 +27,9 @@ struct Convolution {
 /// Pixels between two outputs of a convolution.
 const STRIDE: usize = 2;
 
+/// Filters of the second convolution.
+const FILTERS: usize = 32;
+
 /// The network.
 pub struct ReluFeatures {
     shape: Shape,
@@ -43,6 +46,12 @@ fn weights(inputs: usize, units: usize, random: &mut ChaCha8Rng) -> Mat<f64> {
         let draw: f64 = StandardNormal.sample(random);
         deviation * draw
     })
+}
+
+/// Inputs of the last layer for images of a shape.
+pub fn inputs(shape: Shape) -> usize {
+    let shrunk = |length: usize| length.div_ceil(STRIDE).div_ceil(STRIDE);
+    shrunk(shape.height) * shrunk(shape.width) * FILTERS
 }
 
 impl ReluFeatures {
@@ -62,18 +71,18 @@ impl ReluFeatures {
         })?;
         let variance = squares.into_iter().sum::<f64>() / count;
         let layers =
-            [(5, shape.channels, 16), (3, 16, 32)].map(|(side, channels, filters)| Convolution {
-                side,
-                weights: weights(side * side * channels, filters, &mut random),
+            [(5, shape.channels, 16), (3, 16, FILTERS)].map(|(side, channels, filters)| {
+                Convolution {
+                    side,
+                    weights: weights(side * side * channels, filters, &mut random),
+                }
             });
-        let shrunk = |length: usize| length.div_ceil(STRIDE).div_ceil(STRIDE);
-        let inputs = shrunk(shape.height) * shrunk(shape.width) * 32;
         Ok(ReluFeatures {
             shape,
             mean,
             deviation: if variance > 0.0 { variance.sqrt() } else { 1.0 },
             layers,
-            dense: weights(inputs, dims, &mut random),
+            dense: weights(inputs(shape), dims, &mut random),
         })
     }
 

@@ -3,7 +3,7 @@
 //! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
-use super::outline::{Outline, image, outline};
+use super::outline::{Outline, image, matrix, outline};
 use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
@@ -218,6 +218,7 @@ impl Views {
             Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
             Stage::Whiten => Arc::new(pca::whiten(rows, control)?),
             Stage::Random { dims, seed } => {
+                matrix(rows.dim(), *dims, text)?;
                 let random = drawn(seed, projection::RANDOM);
                 Arc::new(projection::Linear::random(rows.dim(), *dims, random))
             }
