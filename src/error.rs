@@ -111,7 +111,7 @@ pub(crate) fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
 }
 
 /// The known name that a mistyped one is nearest to, if it is near: arguments do not count.
-fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
     let head = |text: &str| text.split([':', '[']).next().unwrap_or(text).to_lowercase();
     let given = head(given);
     let distance = |name: &&str| strsim::damerau_levenshtein(&given, &head(name));

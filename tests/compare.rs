@@ -1084,17 +1084,18 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     folder.file("mixed/a/2.png", &png(5));
     folder.file("broken/a/1.png", &png(4)[..40]);
     fs::create_dir(folder.path("empty")).unwrap();
-    // Right as it is: the network of one node runs.
-    works(
-        &folder,
-        &[
-            "compare",
-            "train.npy",
-            "test.npy",
-            "--space",
-            "onnx:relu.onnx@y",
-        ],
-    );
+    // Right as it is: the network of one node runs, wherever it is.
+    folder.file("a@2,b/net.onnx", &one_node("Relu"));
+    for space in [
+        "onnx:relu.onnx@y",
+        "onnx:a@2,b/net.onnx",
+        "onnx:a@2,b/net.onnx@y,mean=0.5",
+    ] {
+        works(
+            &folder,
+            &["compare", "train.npy", "test.npy", "--space", space],
+        );
+    }
     let sets = ["train.npy", "test.npy"];
     let with = |more: &[&'static str]| [&sets[..], more].concat();
     let refused: Vec<(Vec<&str>, Vec<&str>)> = vec![
@@ -1132,6 +1133,28 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
             with(&["--space", "onnx:missing.onnx"]),
             vec!["missing.onnx"],
         ),
+        (
+            with(&["--space", "onnx:relu.onnx@z"]),
+            vec!["relu.onnx", "did you mean y?"],
+        ),
+        (
+            with(&["--space", "onnx:sampel@features"]),
+            vec!["sampel", "did you mean sample?"],
+        ),
+        (
+            with(&["--space", "pixels", "--space", "onnx:relu.onnx@y,size=5x5"]),
+            vec!["relu.onnx", "6 x 6", "size=5x5"],
+        ),
+        (
+            with(&[
+                "--space",
+                "pixels",
+                "--space",
+                "onnx:relu.onnx@y,layout=nhwc",
+            ]),
+            vec!["relu.onnx", "give layout=nchw"],
+        ),
+        (with(&["--space", "pixels|"]), vec!["stage 2 is empty"]),
         (
             with(&["--space", "onnx:relu.onnx,meen=1"]),
             vec!["meen", "mean"],

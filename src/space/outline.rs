@@ -1,9 +1,17 @@
 //! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
 
+#[cfg(feature = "onnx")]
+use super::encoder::{Model, Preparation, Signature};
 use super::relu;
-use super::spec::{Spec, Stage};
+use super::spec::{OnnxArgs, Spec, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
+#[cfg(feature = "onnx")]
+use std::collections::HashMap;
+#[cfg(feature = "onnx")]
+use std::path::{Path, PathBuf};
+#[cfg(feature = "onnx")]
+use std::sync::Arc;
 
 /// Rows as far as they are known in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +21,25 @@ pub struct Outline {
     pub dim: Option<usize>,
 }
 
+/// What networks say of themselves, by their files: each is read once.
+#[derive(Default)]
+pub struct Networks(#[cfg(feature = "onnx")] HashMap<PathBuf, Arc<Signature>>);
+
+#[cfg(feature = "onnx")]
+impl Networks {
+    /// What a file says. Errors: it is no network that can be run.
+    pub fn signature(&mut self, file: &Path) -> Result<Arc<Signature>> {
+        if let Some(known) = self.0.get(file) {
+            return Ok(Arc::clone(known));
+        }
+        let signature = Model::open(file)?.signature();
+        self.0.insert(file.into(), Arc::clone(&signature));
+        Ok(signature)
+    }
+}
+
 /// The rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that cannot work on them.
-pub fn outline(spec: &Spec, rows: Option<Outline>) -> Result<Outline> {
+pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> Result<Outline> {
     let mut outline = rows.unwrap_or(Outline {
         shape: None,
         dim: None,
@@ -26,7 +51,7 @@ pub fn outline(spec: &Spec, rows: Option<Outline>) -> Result<Outline> {
         )));
     }
     for stage in &spec.stages {
-        outline = after(stage, outline, &spec.text)?;
+        outline = after(stage, outline, &spec.text, networks)?;
     }
     Ok(outline)
 }
@@ -53,7 +78,7 @@ pub fn matrix(from: usize, dims: usize, text: &str) -> Result<()> {
     }
 }
 
-fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
+fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> Result<Outline> {
     let of = |shape: Shape| Outline {
         shape: Some(shape),
         dim: Some(shape.height * shape.width * shape.channels),
@@ -121,8 +146,11 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
             made(inputs, *dims)?
         }
         Stage::Onnx(args) => {
-            image(rows.shape, text)?;
-            network(args, text)?
+            network(args, image(rows.shape, text)?, text, networks)?;
+            Outline {
+                shape: None,
+                dim: None,
+            }
         }
         Stage::File { reference, queries } => {
             crate::rows::check_there(reference)?;
@@ -135,19 +163,17 @@ fn after(stage: &Stage, rows: Outline, text: &str) -> Result<Outline> {
     })
 }
 
+/// A network must have the tensor, and take the images.
 #[cfg(feature = "onnx")]
-fn network(args: &super::spec::OnnxArgs, _: &str) -> Result<Outline> {
-    let model = super::encoder::Model::open(&args.file)?;
-    model.output(args.output.as_deref())?;
-    model.input()?;
-    Ok(Outline {
-        shape: None,
-        dim: None,
-    })
+fn network(args: &OnnxArgs, shape: Shape, _: &str, networks: &mut Networks) -> Result<()> {
+    let signature = networks.signature(&args.file)?;
+    signature.output(args.output.as_deref())?;
+    // What pixels run up to changes nothing of whether they fit.
+    Preparation::new(&signature, args, shape, 1.0).map(drop)
 }
 
 #[cfg(not(feature = "onnx"))]
-fn network(_: &super::spec::OnnxArgs, text: &str) -> Result<Outline> {
+fn network(_: &OnnxArgs, _: Shape, text: &str, _: &mut Networks) -> Result<()> {
     Err(Error::Usage(format!(
         "the space {text} needs a program built with the feature `onnx`"
     )))
@@ -168,7 +194,11 @@ mod tests {
             shape: Some(shape),
             dim: Some(28 * 20 * 3),
         };
-        outline(&Spec::parse(text).unwrap()[0], Some(rows))
+        outline(
+            &Spec::parse(text).unwrap()[0],
+            Some(rows),
+            &mut Networks::default(),
+        )
     }
 
     #[test]
@@ -203,6 +233,6 @@ mod tests {
             assert!(message.contains(part), "{message}");
         }
         let pixels = &Spec::parse("pixels").unwrap()[0];
-        assert!(outline(pixels, None).is_err());
+        assert!(outline(pixels, None, &mut Networks::default()).is_err());
     }
 }

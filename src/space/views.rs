@@ -3,7 +3,7 @@
 //! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
-use super::outline::{Outline, image, matrix, outline};
+use super::outline::{Networks, Outline, image, matrix, outline};
 use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
@@ -64,6 +64,8 @@ pub struct Views {
         expect(dead_code, reason = "only networks look ahead")
     )]
     specs: Vec<Spec>,
+    /// What the networks say of themselves.
+    networks: Networks,
     /// Tensors of networks, by the text of the stages up to them.
     tensors: HashMap<String, View>,
     /// Embeddings made elsewhere, by their two names; not yet in memory.
@@ -92,13 +94,15 @@ impl Views {
             shape: base.shape,
             dim: Some(base.reference.dim()),
         });
+        let mut networks = Networks::default();
         for spec in &specs {
-            outline(spec, rows)?;
+            outline(spec, rows, &mut networks)?;
         }
         let mut views = Views {
             base,
             settings,
             specs,
+            networks,
             tensors: HashMap::new(),
             files: HashMap::new(),
         };
@@ -126,7 +130,7 @@ impl Views {
             (None, Some(base)) => base.clone(),
             (None, None) => {
                 // Without sets the outline refuses what does not start with files.
-                outline(spec, None)?;
+                outline(spec, None, &mut self.networks)?;
                 return Err(Error::Usage(format!("the space {} has no rows", spec.text)));
             }
         };
@@ -299,13 +303,13 @@ impl Views {
     ) -> Result<View> {
         use super::encoder::{Encoder, Model};
         use crate::rows::Store;
-        let model = Model::open(&args.file)?;
+        let signature = self.networks.signature(&args.file)?;
         let without_output = |args: &OnnxArgs| OnnxArgs {
             output: None,
             ..args.clone()
         };
         let network = without_output(args);
-        let wanted = model.output(args.output.as_deref())?;
+        let wanted = signature.output(args.output.as_deref())?;
         let key = |output: &str| format!("{:?} {network:?} {output}", &spec.stages[..place]);
         if let Some(known) = self.tensors.get(&key(&wanted)) {
             return Ok(known.clone());
@@ -317,13 +321,13 @@ impl Views {
                 && other.stages[..place] == spec.stages[..place]
                 && without_output(theirs) == network
                 // A tensor that is not there is for its own space to complain of.
-                && let Ok(output) = model.output(theirs.output.as_deref())
+                && let Ok(output) = signature.output(theirs.output.as_deref())
                 && !outputs.contains(&output)
             {
                 outputs.push(output);
             }
         }
-        let encoder = Encoder::new(&model, args, &outputs, shape, view.range)?;
+        let encoder = Encoder::new(Model::open(&args.file)?, args, &outputs, shape, view.range)?;
         let names: Vec<String> = outputs
             .iter()
             .map(|output| format!("{} of {}", output, view.reference.name()))

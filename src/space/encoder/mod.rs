@@ -9,19 +9,21 @@
 //! network come from one pass.
 
 mod model;
+mod network;
 
-pub use model::Model;
+pub use model::{Model, Signature};
 
 use super::Map;
 use super::pixel::{Gray, Resample, index};
-use super::spec::{Layout, OnnxArgs};
+use super::spec::{Layout, OnnxArgs, in_reach};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Collector, Rows, Store};
+use network::{Network, guarded};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use tract_onnx::prelude::*;
 
 /// Numbers of a batch's input, about: enough work for one call, little memory for one thread.
 const BATCH_NUMBERS: usize = 1 << 16;
@@ -35,17 +37,14 @@ const AHEAD: usize = 4;
 /// A network ready to run on images of one shape.
 pub struct Encoder {
     name: String,
-    plan: Arc<TypedRunnableModel>,
+    network: Network,
     preparation: Preparation,
-    batch: usize,
-    /// Lengths of the input's axes.
-    axes: Vec<usize>,
     /// Numbers an image of each tensor.
     dims: Vec<usize>,
 }
 
 /// From a stored image to a network's input.
-struct Preparation {
+pub struct Preparation {
     /// Numbers of a stored image.
     stored: usize,
     gray: Option<Gray>,
@@ -60,81 +59,45 @@ struct Preparation {
 }
 
 impl Encoder {
-    /// Make a network ready for the tensors `outputs`, on images of `shape` whose pixels run from 0 to `range`.
+    /// Make a network ready for the tensors `outputs`, on images of `shape` whose pixels run from 0 to `range`. What
+    /// was read of its file is let go.
     ///
-    /// Errors: no such tensor, an input that images do not fit, a network that tract cannot run.
+    /// Errors: no such tensor, an input that images do not fit, a network that tract cannot run, a tensor without a
+    /// row for each image.
     pub fn new(
-        model: &Model,
+        model: Model,
         args: &OnnxArgs,
         outputs: &[String],
         shape: Shape,
         range: f64,
     ) -> Result<Self> {
-        let input = model.input()?;
-        let preparation = Preparation::new(model, args, &input.axes, shape, range)?;
-        let numbers = preparation.numbers();
-        let batch = match input.axes.first() {
-            Some(Some(fixed)) => *fixed,
-            _ => (BATCH_NUMBERS / numbers).clamp(1, BATCH_MOST),
+        let signature = model.signature();
+        let preparation = Preparation::new(&signature, args, shape, range)?;
+        let fixed = signature.input.axes.first().copied().flatten();
+        let open = (BATCH_NUMBERS / preparation.numbers()).clamp(1, BATCH_MOST);
+        let [shown, again] = trial(fixed.ok_or(open));
+        let graph = guarded(&signature.name, || model.into_graph())?;
+        let network = |batch: usize| {
+            let axes = preparation.axes(signature.input.axes.len(), batch);
+            Network::new(&signature, &graph, axes, outputs)
         };
-        let axes = preparation.axes(input.axes.len(), batch);
-        let plan = guarded(model, || built(model, &input.name, &axes, outputs))?;
-        let mut encoder = Encoder {
-            name: model.name.clone(),
-            plan,
+        let of = |images: &[usize]| preparation.noise(images);
+        // An axis that is as long as the batch by accident is not as long as another one; the smaller network goes
+        // before the larger one comes.
+        let other = match fixed {
+            Some(_) => None,
+            None => Some(network(again.len())?.run(of(&again)?)?),
+        };
+        let network = network(shown.len())?;
+        let first = network.run(of(&shown)?)?;
+        let second = other.map_or_else(|| network.run(of(&again)?), Ok)?;
+        network.independent([&shown, &again], &first, &second)?;
+        Ok(Encoder {
+            name: signature.name.clone(),
+            dims: first.iter().map(|rows| rows.len() / shown.len()).collect(),
+            network,
             preparation,
-            batch,
-            axes,
-            dims: Vec::new(),
-        };
-        // One run tells the shapes, and that it runs at all.
-        let probe = encoder.run(vec![0.0; batch * numbers])?;
-        for (tensor, values) in outputs.iter().zip(&probe) {
-            // Empty: none, or no row for each image (see `run`).
-            if values.is_empty() {
-                return Err(Error::input(
-                    &encoder.name,
-                    Place::Part(tensor.clone()),
-                    format!("the first axis of the tensor is not the batch of {batch} images"),
-                    "name a tensor that has a row for each image",
-                ));
-            }
-        }
-        encoder.dims = probe.iter().map(|values| values.len() / batch).collect();
-        Ok(encoder)
-    }
-
-    /// All tensors of one batch's input; empty for one whose first axis is not the batch.
-    fn run(&self, input: Vec<f32>) -> Result<Vec<Vec<f32>>> {
-        let failed = |why: String| {
-            Error::input(
-                &self.name,
-                Place::Whole,
-                format!("the network cannot be run on these images: {why}"),
-                "check size=, layout= and the file",
-            )
-        };
-        let ran = catch_unwind(AssertUnwindSafe(|| -> TractResult<Vec<Vec<f32>>> {
-            let input = Tensor::from_shape(&self.axes, &input)?;
-            let outputs = self.plan.run(tvec![input.into_tvalue()])?;
-            outputs
-                .iter()
-                .map(|tensor| {
-                    // Cut into rows, it would mix images.
-                    if tensor.shape().first() != Some(&self.batch) {
-                        return Ok(Vec::new());
-                    }
-                    let tensor = tensor.cast_to::<f32>()?;
-                    let view = tensor.to_plain_array_view::<f32>()?;
-                    Ok(view.iter().copied().collect())
-                })
-                .collect()
-        }));
-        match ran {
-            Ok(Ok(outputs)) => Ok(outputs),
-            Ok(Err(error)) => Err(failed(format!("{error:#}"))),
-            Err(_) => Err(failed("tract gave up".into())),
-        }
+        })
     }
 
     /// All tensors of up to a batch of images.
@@ -142,8 +105,8 @@ impl Encoder {
         let mut input = self.preparation.apply(images)?;
         let numbers = self.preparation.numbers();
         let count = input.len() / numbers;
-        input.resize(self.batch * numbers, 0.0);
-        let mut outputs = self.run(input)?;
+        input.resize(self.network.batch() * numbers, 0.0);
+        let mut outputs = self.network.run(input)?;
         for (values, dim) in outputs.iter_mut().zip(&self.dims) {
             values.truncate(count * dim);
             if let Some(wild) = values.iter().position(|v| !v.is_finite()) {
@@ -171,16 +134,16 @@ impl Encoder {
             .zip(&self.dims)
             .map(|(name, dim)| Collector::new(name, *dim, budget / names.len() as u64))
             .collect();
-        let (n, d) = (rows.len(), rows.dim());
-        let together = self.batch * AHEAD * rayon::current_num_threads();
+        let (n, d, batch) = (rows.len(), rows.dim(), self.network.batch());
+        let together = batch * AHEAD * rayon::current_num_threads();
         for first in (0..n).step_by(together) {
             control.check()?;
             let end = n.min(first + together);
             let parts: Vec<Vec<Vec<f32>>> = (first..end)
                 .into_par_iter()
-                .step_by(self.batch)
+                .step_by(batch)
                 .map(|start| {
-                    let mut images = vec![0.0; self.batch.min(end - start) * d];
+                    let mut images = vec![0.0; batch.min(end - start) * d];
                     rows.read_f64(start, &mut images)?;
                     let outputs = self.encode(&images)?;
                     control.advance((images.len() / d) as u64);
@@ -197,56 +160,33 @@ impl Encoder {
     }
 }
 
-/// The network up to the tensors, optimised for one input shape.
-fn built(
-    model: &Model,
-    input: &str,
-    axes: &[usize],
-    outputs: &[String],
-) -> TractResult<Arc<TypedRunnableModel>> {
-    // Shapes that the file states are for open axes, and would contradict the fixed ones.
-    let framework = onnx().with_ignore_value_info(true);
-    let parsed = framework.parse(&model.proto, model.folder.as_deref())?;
-    let mut graph = parsed.model;
-    graph.set_input_names([input])?;
-    graph.set_input_fact(0, f32::fact(axes).into())?;
-    graph.select_outputs_by_name(outputs)?;
-    graph.into_optimized()?.into_runnable()
-}
-
-/// Run a step of tract, which may panic on a broken graph; its trouble becomes an error.
-fn guarded<T>(model: &Model, step: impl FnOnce() -> TractResult<T>) -> Result<T> {
-    let why = match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(Ok(done)) => return Ok(done),
-        Ok(Err(error)) => format!("{error:#}"),
-        Err(_) => "tract gave up".into(),
-    };
-    Err(Error::input(
-        &model.name,
-        Place::Whole,
-        format!("tract cannot run this network: {why}"),
-        "check size= and layout=, or export the network with other operators",
-    ))
+/// Two batches that have images in common, by number, at other places and among other images: of a fixed size
+/// (`Ok`), or the first of a size that was chosen (`Err`) and the second of another.
+fn trial(batch: Result<usize, usize>) -> [Vec<usize>; 2] {
+    match batch {
+        Ok(fixed) => {
+            let turned = |place: usize| match place < fixed.div_ceil(2) {
+                true => fixed - 1 - place,
+                false => fixed + place,
+            };
+            [(0..fixed).collect(), (0..fixed).map(turned).collect()]
+        }
+        Err(chosen) => {
+            let other = if chosen == 3 { 2 } else { 3 };
+            [(0..chosen).collect(), (0..other).rev().collect()]
+        }
+    }
 }
 
 impl Preparation {
-    fn new(
-        model: &Model,
-        args: &OnnxArgs,
-        axes: &[Option<usize>],
-        shape: Shape,
-        range: f64,
-    ) -> Result<Self> {
+    /// Errors: images that do not fit the network's input, settings that do not fit either.
+    pub fn new(signature: &Signature, args: &OnnxArgs, shape: Shape, range: f64) -> Result<Self> {
+        let axes = &signature.input.axes;
         if ![2, 4].contains(&axes.len()) {
-            return Err(model.unfit(&format!("its input has {} axes, not 4 (or 2)", axes.len())));
+            let what = format!("its input has {} axes, not 4 (or 2)", axes.len());
+            return Err(signature.unfit(&what));
         }
-        let colours = |axis: usize| matches!(axes.get(axis), Some(Some(1 | 3)));
-        let guess = if axes.len() == 2 || (colours(3) && !colours(1)) {
-            Layout::Nhwc
-        } else {
-            Layout::Nchw
-        };
-        let layout = args.layout.or(model.says_layout()).unwrap_or(guess);
+        let layout = order(signature, args, shape)?;
         let axis = |nchw: usize, nhwc: usize| {
             let place = if layout == Layout::Nchw { nchw } else { nhwc };
             axes.get(place)
@@ -254,62 +194,66 @@ impl Preparation {
                 .flatten()
                 .filter(|_| axes.len() == 4)
         };
-        let fixed = axis(3, 2).zip(axis(2, 1));
-        let size = args.size.or(fixed).or(model.says_size());
-        let (width, height) = size.unwrap_or((shape.width, shape.height));
-        if let Some((w, h)) = fixed.filter(|fixed| *fixed != (width, height)) {
-            return Err(model.unfit(&format!(
-                "its images are {w} x {h} pixels, and size={width}x{height} was asked for"
-            )));
-        }
         let channels = axis(1, 3).unwrap_or(shape.channels);
         let gray = (channels == 1 && shape.channels != 1).then(|| Gray::new(shape));
-        let mut now = gray.as_ref().and_then(|gray| gray.shape()).unwrap_or(shape);
-        if now.channels != channels && now.channels != 1 {
-            return Err(model.unfit(&format!(
+        let now = gray.as_ref().and_then(|gray| gray.shape()).unwrap_or(shape);
+        // Grey is repeated to red, green and blue; what else a network takes is not brightness.
+        if now.channels != channels && (now.channels, channels) != (1, 3) {
+            return Err(signature.unfit(&format!(
                 "its input has {channels} channels, and the images have {}",
                 shape.channels
             )));
         }
+        let (width, height) = extent(signature, args, axis(3, 2).zip(axis(2, 1)), shape)?;
         let same = (now.width, now.height) == (width, height);
         let resample = (!same).then(|| Resample::resize(now, width, height));
-        now = Shape {
-            width,
-            height,
-            ..now
-        };
-        let numbers = width * height * channels;
-        if axes.len() == 2 && axes[1].is_some_and(|wanted| wanted != numbers) {
-            return Err(model.unfit(&format!(
-                "its input has {} numbers, and the images have {numbers}",
-                axes[1].unwrap_or(0)
-            )));
-        }
-        let each = |given: &Option<Vec<f64>>, key: &str, otherwise: f64| -> Result<Vec<f64>> {
-            let said = match given {
-                Some(values) => Some(values.clone()),
-                None => model.says_numbers(key)?,
-            };
-            let values = said.unwrap_or_else(|| vec![otherwise]);
-            match values.len() {
-                1 => Ok(vec![values[0]; channels]),
-                n if n == channels => Ok(values),
-                n => Err(model.unfit(&format!(
-                    "{key}= has {n} numbers, and its input has {channels} channels"
-                ))),
-            }
-        };
-        Ok(Preparation {
-            mean: each(&args.mean, "mean", 0.0)?,
-            std: each(&args.std, "std", 1.0)?,
+        let preparation = Preparation {
+            mean: each(
+                "mean",
+                &args.mean,
+                || signature.mean(),
+                0.0,
+                channels,
+                signature,
+            )?,
+            std: each(
+                "std",
+                &args.std,
+                || signature.std(),
+                1.0,
+                channels,
+                signature,
+            )?,
             stored: shape.height * shape.width * shape.channels,
             gray,
             resample,
-            shape: now,
+            shape: Shape {
+                width,
+                height,
+                ..now
+            },
             channels,
             layout,
             range,
-        })
+        };
+        preparation.fits(signature)?;
+        Ok(preparation)
+    }
+
+    /// Every axis that the network fixes must be as long as what it is given, and a batch within reason.
+    fn fits(&self, signature: &Signature) -> Result<()> {
+        let wanted = &signature.input.axes;
+        let batch = wanted.first().copied().flatten().unwrap_or(1);
+        let given = self.axes(wanted.len(), batch);
+        network::within_reason(&signature.name, batch, "input", &given)?;
+        for (axis, (wanted, given)) in wanted.iter().zip(given).enumerate().skip(1) {
+            if let Some(wanted) = wanted.filter(|&wanted| wanted != given) {
+                return Err(signature.unfit(&format!(
+                    "axis {axis} of its input has {wanted} numbers, and the images have {given}"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Numbers of one image's input.
@@ -324,6 +268,22 @@ impl Preparation {
             (_, Layout::Nchw) => vec![batch, self.channels, height, width],
             (_, Layout::Nhwc) => vec![batch, height, width, self.channels],
         }
+    }
+
+    /// Inputs for the trial: images of noise, by their numbers, each of another brightness, so that they change what
+    /// is taken over a batch.
+    fn noise(&self, images: &[usize]) -> Result<Vec<f32>> {
+        let mut input = Vec::new();
+        for &image in images {
+            let mut random = ChaCha8Rng::seed_from_u64(image as u64);
+            // Multiples of the golden ratio fill the range evenly, however many there are.
+            let most = self.range * ((image + 1) as f64 * 0.618_033_988_75).fract();
+            let pixels: Vec<f64> = (0..self.stored)
+                .map(|_| random.random::<f64>() * most)
+                .collect();
+            input.extend(self.apply(&pixels)?);
+        }
+        Ok(input)
     }
 
     /// Images to inputs.
@@ -361,6 +321,91 @@ impl Preparation {
             }
         }
         Ok(input)
+    }
+}
+
+/// The order of a network's axes: as asked for, as its file states it, or as its input looks.
+fn order(signature: &Signature, args: &OnnxArgs, shape: Shape) -> Result<Layout> {
+    let axes = &signature.input.axes;
+    let length = |axis: usize| axes.get(axis).copied().flatten();
+    let colours = |axis: usize| matches!(length(axis), Some(1 | 3));
+    let Some(layout) = args
+        .layout
+        .map_or_else(|| signature.layout(), |own| Ok(Some(own)))?
+    else {
+        return Ok(match axes.len() == 2 || (colours(3) && !colours(1)) {
+            true => Layout::Nhwc,
+            false => Layout::Nchw,
+        });
+    };
+    let (own, other, advice) = match layout {
+        Layout::Nchw => (1, 3, "give layout=nhwc"),
+        Layout::Nhwc => (3, 1, "give layout=nchw"),
+    };
+    match length(own) {
+        Some(channels) if !colours(own) && channels != shape.channels && colours(other) => {
+            Err(Error::input(
+                &signature.name,
+                Place::Part("layout".into()),
+                format!(
+                    "axis {own} of its input would be the channels, and is {channels} long, while axis {other} is {}",
+                    length(other).unwrap_or(0)
+                ),
+                advice,
+            ))
+        }
+        _ => Ok(layout),
+    }
+}
+
+/// Width and height of a network's images: as asked for, as its file states them, as its input has them, or as the
+/// images have them.
+fn extent(
+    signature: &Signature,
+    args: &OnnxArgs,
+    fixed: Option<(usize, usize)>,
+    shape: Shape,
+) -> Result<(usize, usize)> {
+    let (said, by) = match args.size {
+        Some(size) => (Some(size), "was asked for"),
+        None => (signature.size()?, "is what the file's metadata says"),
+    };
+    let Some((w, h)) = fixed else {
+        return Ok(said.unwrap_or((shape.width, shape.height)));
+    };
+    if !in_reach(&(w, h)) {
+        return Err(signature.unfit(&format!(
+            "its images are {w} x {h} pixels, more than the 4096 x 4096 that images may be brought to"
+        )));
+    }
+    match said {
+        Some((width, height)) if (width, height) != (w, h) => Err(signature.unfit(&format!(
+            "its images are {w} x {h} pixels, and size={width}x{height} {by}"
+        ))),
+        _ => Ok((w, h)),
+    }
+}
+
+/// A number for each channel: as asked for, as the file states them, or `otherwise`.
+fn each(
+    key: &str,
+    given: &Option<Vec<f64>>,
+    said: impl FnOnce() -> Result<Option<Vec<f64>>>,
+    otherwise: f64,
+    channels: usize,
+    signature: &Signature,
+) -> Result<Vec<f64>> {
+    let said = match given {
+        Some(values) => Some(values.clone()),
+        None => said()?,
+    };
+    let values = said.unwrap_or_else(|| vec![otherwise]);
+    match values.len() {
+        1 => Ok(vec![values[0]; channels]),
+        n if n == channels => Ok(values),
+        n => Err(signature.unfit(&format!(
+            "{key}= has {n} numbers, and its input has {channels} channels"
+        ))),
     }
 }
 

@@ -25,7 +25,7 @@ fn shape() -> Shape {
 fn encoder(name: &str) -> Encoder {
     let model = Model::open(Path::new(name)).unwrap();
     let outputs = TENSORS.map(String::from);
-    Encoder::new(&model, &OnnxArgs::default(), &outputs, shape(), 255.0).unwrap()
+    Encoder::new(model, &OnnxArgs::default(), &outputs, shape(), 255.0).unwrap()
 }
 
 /// The first four test images of Fashion-MNIST are the sample's first four queries.
@@ -131,10 +131,10 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
 
 #[test]
 fn what_does_not_fit_is_refused() {
-    let model = Model::open(Path::new("sample")).unwrap();
+    let model = || Model::open(Path::new("sample")).unwrap();
     let outputs = ["features".to_string()];
     let refused = |args: OnnxArgs, shape: Shape| {
-        let made = Encoder::new(&model, &args, &outputs, shape, 255.0);
+        let made = Encoder::new(model(), &args, &outputs, shape, 255.0);
         made.err().unwrap().to_string()
     };
     let size = OnnxArgs {
@@ -154,7 +154,278 @@ fn what_does_not_fit_is_refused() {
         channels: 3,
         planar: true,
     };
-    let made = Encoder::new(&model, &OnnxArgs::default(), &outputs, large, 255.0).unwrap();
+    let made = Encoder::new(model(), &OnnxArgs::default(), &outputs, large, 255.0).unwrap();
     let features = made.encode(&vec![100.0; 3 * 40 * 30]).unwrap();
     assert_eq!(features[0].len(), 64);
+}
+
+/// Small networks for images of 2 x 2 pixels, made here: nodes as (operator, inputs, output), numbers they take.
+mod made {
+    use super::*;
+    use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Extent};
+    use tract_onnx::pb::{self, attribute_proto::AttributeType, type_proto};
+
+    pub type Node = (
+        &'static str,
+        &'static [&'static str],
+        &'static str,
+        &'static [(&'static str, &'static [i64])],
+    );
+
+    pub type Metadata<'m> = &'m [(&'m str, &'m str)];
+
+    /// Axes of 0 are open.
+    pub fn network(
+        axes: &[i64],
+        nodes: &[Node],
+        numbers: &[(&str, &[i64])],
+        metadata: Metadata,
+    ) -> Model {
+        let dim = axes.iter().map(|&length| Dimension {
+            value: (length > 0).then_some(Extent::DimValue(length)),
+            ..Default::default()
+        });
+        let tensor = type_proto::Tensor {
+            elem_type: 1,
+            shape: Some(pb::TensorShapeProto { dim: dim.collect() }),
+        };
+        let value = |name: &str, tensor| pb::ValueInfoProto {
+            name: name.into(),
+            r#type: Some(pb::TypeProto {
+                value: Some(type_proto::Value::TensorType(tensor)),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let output = value(
+            "y",
+            type_proto::Tensor {
+                elem_type: 1,
+                shape: None,
+            },
+        );
+        let graph = pb::GraphProto {
+            node: nodes.iter().map(node).collect(),
+            initializer: numbers
+                .iter()
+                .map(|&(name, numbers)| stored(name, numbers))
+                .collect(),
+            input: vec![value("x", tensor)],
+            output: vec![output],
+            ..Default::default()
+        };
+        let entry = |&(key, value): &(&str, &str)| pb::StringStringEntryProto {
+            key: key.into(),
+            value: value.into(),
+        };
+        let proto = pb::ModelProto {
+            ir_version: 8,
+            opset_import: vec![pb::OperatorSetIdProto {
+                domain: String::new(),
+                version: 13,
+            }],
+            graph: Some(graph),
+            metadata_props: metadata.iter().map(entry).collect(),
+            ..Default::default()
+        };
+        Model::new("made.onnx".into(), proto, None).unwrap()
+    }
+
+    fn node(&(operator, inputs, output, attributes): &Node) -> pb::NodeProto {
+        let attribute = |&(name, ints): &(&str, &[i64])| match ints {
+            [one] if name == "keepdims" => pb::AttributeProto {
+                name: name.into(),
+                r#type: AttributeType::Int.into(),
+                i: *one,
+                ..Default::default()
+            },
+            _ => pb::AttributeProto {
+                name: name.into(),
+                r#type: AttributeType::Ints.into(),
+                ints: ints.to_vec(),
+                ..Default::default()
+            },
+        };
+        pb::NodeProto {
+            // tract reads the names of random operators.
+            name: operator.into(),
+            op_type: operator.into(),
+            input: inputs.iter().map(|&name| name.into()).collect(),
+            output: vec![output.into()],
+            attribute: attributes.iter().map(attribute).collect(),
+            ..Default::default()
+        }
+    }
+
+    /// Whole numbers, for shapes (7 is i64 in ONNX).
+    fn stored(name: &str, numbers: &[i64]) -> pb::TensorProto {
+        pb::TensorProto {
+            name: name.into(),
+            dims: vec![numbers.len() as i64],
+            data_type: 7,
+            int64_data: numbers.to_vec(),
+            ..Default::default()
+        }
+    }
+
+    pub const FLAT: Node = ("Flatten", &["x"], "f", &[]);
+
+    pub fn encoder(model: Model, args: &OnnxArgs) -> Result<Encoder> {
+        let shape = Shape {
+            height: 2,
+            width: 2,
+            ..shape()
+        };
+        Encoder::new(model, args, &["y".into()], shape, 1.0)
+    }
+
+    pub fn refused(model: Model, args: &OnnxArgs) -> String {
+        encoder(model, args).err().expect("refused").to_string()
+    }
+}
+
+#[test]
+fn rows_are_those_of_their_images_whatever_the_batch() {
+    for batch in [0, 1, 2, 3, 5] {
+        let nodes = [made::FLAT, ("Neg", &["f"], "y", &[])];
+        let model = made::network(&[batch, 1, 2, 2], &nodes, &[], &[]);
+        let encoder = made::encoder(model, &OnnxArgs::default()).unwrap();
+        let values: Vec<f64> = (0..70 * 4).map(f64::from).collect();
+        let rows = crate::rows::Memory::from_f64("rows", 4, values.clone());
+        let sets = encoder.encode_all(&rows, &["y".into()], u64::MAX, &Control::default());
+        let mut found = vec![0.0; 70 * 4];
+        sets.unwrap()[0].read_f64(0, &mut found).unwrap();
+        assert!(found.iter().zip(&values).all(|(a, b)| *a == -b));
+    }
+}
+
+#[test]
+fn tensors_that_are_not_rows_of_images_are_refused() {
+    const MEAN: made::Node = (
+        "ReduceMean",
+        &["f"],
+        "m",
+        &[("axes", &[0]), ("keepdims", &[1])],
+    );
+    let mixed = "depends on the other images";
+    let cases: [(&[made::Node], &[i64], i64, &str); 5] = [
+        // Images less the mean of their batch.
+        (&[MEAN, ("Sub", &["f", "m"], "y", &[])], &[], 0, mixed),
+        // Numbers of several images in one row: no image is lost, but none has a row.
+        (
+            &[
+                ("Transpose", &["f"], "t", &[("perm", &[1, 0])]),
+                ("Reshape", &["t", "s"], "y", &[]),
+            ],
+            &[-1, 4],
+            0,
+            mixed,
+        ),
+        // As many rows as a batch of small images, by accident.
+        (
+            &[MEAN, ("Expand", &["m", "s"], "y", &[])],
+            &[32, 4],
+            0,
+            "first axis of the tensor",
+        ),
+        (
+            &[MEAN, ("Expand", &["m", "s"], "y", &[])],
+            &[32, 4],
+            32,
+            mixed,
+        ),
+        (&[("RandomNormalLike", &["f"], "y", &[])], &[], 1, mixed),
+    ];
+    for (nodes, numbers, batch, said) in cases {
+        let nodes = [&[made::FLAT], nodes].concat();
+        // Batches that are fixed hide no more than open ones.
+        let batches = if batch == 0 { vec![0, 4] } else { vec![batch] };
+        let batches = if said == mixed { batches } else { vec![batch] };
+        for batch in batches {
+            let model = made::network(&[batch, 1, 2, 2], &nodes, &[("s", numbers)], &[]);
+            let message = made::refused(model, &OnnxArgs::default());
+            assert!(message.contains(said), "{nodes:?} {batch}: {message}");
+        }
+    }
+}
+
+#[test]
+fn batches_beyond_reason_are_refused_unseen() {
+    let nodes = [made::FLAT, ("Tile", &["f", "s"], "y", &[])];
+    for (batch, repeats, said) in [
+        (1 << 40, 1, "the input of its batch"),
+        (1 << 25, 1, "would take 512 MiB"),
+        (
+            1,
+            1 << 26,
+            "the tensors of its batch of 1 images would take 1024 MiB",
+        ),
+        (0, 1 << 26, "the tensors of its batch"),
+    ] {
+        let model = made::network(&[batch, 1, 2, 2], &nodes, &[("s", &[1, repeats])], &[]);
+        let message = made::refused(model, &OnnxArgs::default());
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
+fn what_the_file_says_must_fit_its_own_input() {
+    let nodes = [made::FLAT, ("Neg", &["f"], "y", &[])];
+    let (none, nhwc, nchw) = (
+        OnnxArgs::default(),
+        OnnxArgs {
+            layout: Some(Layout::Nhwc),
+            ..OnnxArgs::default()
+        },
+        OnnxArgs {
+            layout: Some(Layout::Nchw),
+            ..OnnxArgs::default()
+        },
+    );
+    type Case<'c> = (&'c [i64], &'c OnnxArgs, made::Metadata<'c>, &'c str);
+    let cases: [Case; 10] = [
+        (&[0, 3, 4, 4], &nhwc, &[], "give layout=nchw"),
+        (&[0, 4, 4, 1], &nchw, &[], "give layout=nhwc"),
+        (
+            &[0, 3, 4, 4],
+            &none,
+            &[("layout", "nhwc")],
+            "give layout=nchw",
+        ),
+        (&[0, 4, 2, 2], &none, &[], "4 channels"),
+        (&[0, 1, 4, 0], &none, &[], "axis 2 of its input has 4"),
+        (&[0, 5], &none, &[], "axis 1 of its input has 5"),
+        (
+            &[0, 1, 2, 2],
+            &none,
+            &[("size", "3x3")],
+            "size=3x3 is what the file's metadata says",
+        ),
+        (
+            &[0, 1, 2, 2],
+            &none,
+            &[("size", "large")],
+            "size = \"large\"",
+        ),
+        (
+            &[0, 1, 2, 2],
+            &none,
+            &[("layout", "chw")],
+            "layout = \"chw\"",
+        ),
+        (&[0, 1, 1 << 20, 1 << 20], &none, &[], "4096 x 4096"),
+    ];
+    for (axes, args, metadata, said) in cases {
+        let message = made::refused(made::network(axes, &nodes, &[], metadata), args);
+        assert!(message.contains(said), "{axes:?} {metadata:?}: {message}");
+    }
+    // Grey to three channels, and what is typed instead of metadata that cannot be read.
+    let fits = |axes: &[i64], args: &OnnxArgs, metadata: made::Metadata| {
+        made::encoder(made::network(axes, &nodes, &[], metadata), args)
+            .unwrap()
+            .dims
+    };
+    assert_eq!(fits(&[0, 3, 4, 4], &none, &[]), [48]);
+    assert_eq!(fits(&[0, 4, 4, 3], &none, &[("size", "4")]), [48]);
+    assert_eq!(fits(&[0, 1, 2, 2], &nchw, &[("layout", "chw")]), [4]);
 }

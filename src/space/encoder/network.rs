@@ -1,0 +1,191 @@
+//! A network made to run on batches of one size, and the trial that a batch is nothing but images side by side.
+
+use super::model::Signature;
+use crate::error::{Error, Place, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tract_onnx::prelude::*;
+
+/// Bytes of a batch's input, and of all tensors of a batch, at most: files claim what they like.
+const MOST_BYTES: usize = 1 << 28;
+
+/// How far two rows of one image may lie apart, as a share of the longest row: sums of f32 numbers depend on their
+/// order, and that on the batch.
+const ROUNDING: f64 = 1e-3;
+
+/// A network for batches of one size.
+pub struct Network {
+    name: String,
+    plan: Arc<TypedRunnableModel>,
+    outputs: Vec<String>,
+    /// Lengths of the input's axes, the batch first.
+    axes: Vec<usize>,
+}
+
+impl Network {
+    /// The network up to the tensors `outputs`, optimised for one shape of input.
+    pub fn new(
+        signature: &Signature,
+        graph: &InferenceModel,
+        axes: Vec<usize>,
+        outputs: &[String],
+    ) -> Result<Self> {
+        let plan = guarded(&signature.name, || {
+            let mut graph = graph.clone();
+            graph.set_input_names([&signature.input.name])?;
+            graph.set_input_fact(0, f32::fact(&axes).into())?;
+            graph.select_outputs_by_name(outputs)?;
+            graph.into_optimized()?.into_runnable()
+        })?;
+        let model = plan.model();
+        let facts = model
+            .outputs
+            .iter()
+            .map(|&outlet| model.outlet_fact(outlet));
+        // Shapes that depend on values are not known yet; such tensors are as large as the input makes them.
+        let numbers = facts
+            .filter_map(|fact| fact.ok()?.shape.as_concrete().map(volume))
+            .fold(0, usize::saturating_add);
+        within_reason(&signature.name, axes[0], "tensors", &[numbers])?;
+        Ok(Network {
+            name: signature.name.clone(),
+            plan,
+            outputs: outputs.to_vec(),
+            axes,
+        })
+    }
+
+    pub fn batch(&self) -> usize {
+        self.axes[0]
+    }
+
+    /// All tensors of one batch's input, a row for each image.
+    ///
+    /// Errors: a network that fails on it; a tensor whose first axis is not the batch.
+    pub fn run(&self, input: Vec<f32>) -> Result<Vec<Vec<f32>>> {
+        let failed = |why: String| {
+            Error::input(
+                &self.name,
+                Place::Whole,
+                format!("the network cannot be run on these images: {why}"),
+                "check size=, layout= and the file",
+            )
+        };
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            let input = Tensor::from_shape(&self.axes, &input)?;
+            self.plan.run(tvec![input.into_tvalue()])
+        }));
+        let tensors = match ran {
+            Ok(Ok(tensors)) => tensors,
+            Ok(Err(error)) => return Err(failed(format!("{error:#}"))),
+            Err(_) => return Err(failed("tract gave up".into())),
+        };
+        let rows = |(name, tensor): (&String, TValue)| {
+            let first = tensor.shape().first();
+            if first != Some(&self.batch()) || tensor.len() == 0 {
+                return Err(self.no_rows(
+                    name,
+                    &format!(
+                        "the first axis of the tensor is not the batch of {} images",
+                        self.batch()
+                    ),
+                ));
+            }
+            let plain = || -> TractResult<Vec<f32>> {
+                let tensor = tensor.cast_to::<f32>()?;
+                Ok(tensor
+                    .to_plain_array_view::<f32>()?
+                    .iter()
+                    .copied()
+                    .collect())
+            };
+            plain().map_err(|error| failed(format!("{error:#}")))
+        };
+        self.outputs.iter().zip(tensors).map(rows).collect()
+    }
+
+    /// `first` and `second` are what two batches of the images with the numbers `shown` became: an image must have
+    /// become the same in both, at its places and among its neighbours there.
+    pub fn independent(
+        &self,
+        shown: [&[usize]; 2],
+        first: &[Vec<f32>],
+        second: &[Vec<f32>],
+    ) -> Result<()> {
+        for (name, (one, other)) in self.outputs.iter().zip(first.iter().zip(second)) {
+            let dims = [one.len() / shown[0].len(), other.len() / shown[1].len()];
+            let rows = one.chunks_exact(dims[0]).chain(other.chunks_exact(dims[1]));
+            let longest = rows.map(|row| distance(row, &[])).fold(0.0, f64::max);
+            let same = |place: usize, image: &usize| {
+                let Some(there) = shown[1].iter().position(|shown| shown == image) else {
+                    return true;
+                };
+                let a = &one[place * dims[0]..][..dims[0]];
+                let b = &other[there * dims[1]..][..dims[1]];
+                distance(a, b) <= ROUNDING * longest
+            };
+            let mut images = shown[0].iter().enumerate();
+            if dims[0] != dims[1] || !images.all(|(place, image)| same(place, image)) {
+                return Err(self.no_rows(
+                    name,
+                    "what the tensor has for an image depends on the other images of its batch, or on chance",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn no_rows(&self, tensor: &str, what: &str) -> Error {
+        Error::input(
+            &self.name,
+            Place::Part(tensor.into()),
+            what,
+            "name a tensor that has a row for each image, or export the network for a batch of 1",
+        )
+    }
+}
+
+/// The distance of two rows, or the length of one beside nothing; numbers that are not finite are left to
+/// [`super::Encoder::encode`].
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    let b = b.iter().copied().chain(std::iter::repeat(0.0));
+    let differences = a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(b));
+    let squares = differences.filter(|d| d.is_finite()).map(|d| d * d);
+    squares.sum::<f64>().sqrt()
+}
+
+fn volume(axes: &[usize]) -> usize {
+    axes.iter().copied().fold(1, usize::saturating_mul)
+}
+
+/// Refuses what a batch of so many images would take, if that is too much.
+pub fn within_reason(name: &str, batch: usize, what: &str, axes: &[usize]) -> Result<()> {
+    let bytes = volume(axes).saturating_mul(4);
+    if bytes <= MOST_BYTES {
+        return Ok(());
+    }
+    Err(Error::input(
+        name,
+        Place::Whole,
+        format!(
+            "the {what} of its batch of {batch} images would take {} MiB, and may take {}",
+            bytes >> 20,
+            MOST_BYTES >> 20
+        ),
+        "export it for a smaller batch or an open one, or name a smaller tensor",
+    ))
+}
+
+/// Run a step of tract, which may panic on a broken graph; its trouble becomes an error.
+pub fn guarded<T>(name: &str, step: impl FnOnce() -> TractResult<T>) -> Result<T> {
+    let why = match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => "tract gave up".into(),
+    };
+    Err(Error::input(
+        name,
+        Place::Whole,
+        format!("tract cannot run this network: {why}"),
+        "check size= and layout=, or export the network with other operators",
+    ))
+}
