@@ -377,9 +377,10 @@ fn paste(
 /// What the distances on a sheet are.
 fn distances(picks: &Picks) -> &'static str {
     if picks.without_unit {
-        "distances are certified lower bounds, as measured: the reference's median nearest distance is 0 or not known"
+        "distances to the hull are certified lower bounds; all are as measured: the reference's median nearest distance is 0 or \
+         not known"
     } else {
-        "distances are certified lower bounds, in median nearest distances of the reference"
+        "distances to the hull are certified lower bounds; all are in median nearest distances of the reference"
     }
 }
 

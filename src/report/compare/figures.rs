@@ -70,6 +70,13 @@ pub fn distances_figure(report: &Report) -> Figure {
         })
     });
     let rows: Vec<Row> = rows.collect();
+    let left_out = match report.spaces.len() - rows.len() {
+        0 => String::new(),
+        count => format!(
+            "; {count} of {} spaces left out: no such median, or 0",
+            report.spaces.len()
+        ),
+    };
     let most = rows.iter().flat_map(|row| row.dots.iter().flatten());
     let most = most
         .filter_map(|dot| dot.spread)
@@ -77,9 +84,8 @@ pub fn distances_figure(report: &Report) -> Figure {
     Figure {
         title: "Distance of queries to the convex hull, by space".into(),
         note: format!(
-            "{}; certified lower bounds, 0 inside; {}",
-            sizes(report),
-            RANK
+            "{}; certified lower bounds, 0 inside{left_out}; {RANK}",
+            sizes(report)
         ),
         panels: vec![Panel::Dots(Dots {
             title: String::new(),
@@ -228,6 +234,11 @@ mod tests {
         assert_eq!(rows.len(), 1);
         let dot = rows[0].dots[0].unwrap();
         assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
+        assert!(
+            figure.note.contains("; 1 of 2 spaces left out:"),
+            "{}",
+            figure.note
+        );
         render(&figure, Format::Png).unwrap();
     }
 }
