@@ -59,10 +59,6 @@ pub struct Views {
     base: Option<View>,
     settings: Settings,
     /// All that will be asked for: tensors of one network come from one pass.
-    #[cfg_attr(
-        not(feature = "onnx"),
-        expect(dead_code, reason = "only networks look ahead")
-    )]
     specs: Vec<Spec>,
     /// What the networks say of themselves.
     networks: Networks,

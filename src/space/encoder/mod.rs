@@ -6,7 +6,8 @@
 //!
 //! resampled to the network's size and with its number of channels (grey is repeated, colour becomes brightness).
 //! Batches run in parallel, in f32; a tensor of more axes than two is flattened. All tensors that are asked of one
-//! network come from one pass.
+//! network come from one pass. Before any, a trial on noise shows that an image's row is its own, whichever images are
+//! in its batch.
 
 mod model;
 mod network;
@@ -75,7 +76,7 @@ impl Encoder {
         let preparation = Preparation::new(&signature, args, shape, range)?;
         let fixed = signature.input.axes.first().copied().flatten();
         let open = (BATCH_NUMBERS / preparation.numbers()).clamp(1, BATCH_MOST);
-        let [shown, again] = trial(fixed.ok_or(open));
+        let [shown, again] = trial(fixed.unwrap_or(open), fixed.is_some());
         let graph = guarded(&signature.name, || model.into_graph())?;
         let network = |batch: usize| {
             let axes = preparation.axes(signature.input.axes.len(), batch);
@@ -160,22 +161,20 @@ impl Encoder {
     }
 }
 
-/// Two batches that have images in common, by number, at other places and among other images: of a fixed size
-/// (`Ok`), or the first of a size that was chosen (`Err`) and the second of another.
-fn trial(batch: Result<usize, usize>) -> [Vec<usize>; 2] {
-    match batch {
-        Ok(fixed) => {
-            let turned = |place: usize| match place < fixed.div_ceil(2) {
-                true => fixed - 1 - place,
-                false => fixed + place,
-            };
-            [(0..fixed).collect(), (0..fixed).map(turned).collect()]
-        }
-        Err(chosen) => {
-            let other = if chosen == 3 { 2 } else { 3 };
-            [(0..chosen).collect(), (0..other).rev().collect()]
-        }
-    }
+/// Two batches, as numbers of images, that have images in common, at other places or among other images: both of one
+/// size if that is fixed, and the second of another size if not.
+fn trial(batch: usize, fixed: bool) -> [Vec<usize>; 2] {
+    let again = if fixed {
+        let turned = |place: usize| match place < batch.div_ceil(2) {
+            true => batch - 1 - place,
+            false => batch + place,
+        };
+        (0..batch).map(turned).collect()
+    } else {
+        let other = if batch == 3 { 2 } else { 3 };
+        (0..other).rev().collect()
+    };
+    [(0..batch).collect(), again]
 }
 
 impl Preparation {
