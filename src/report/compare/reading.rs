@@ -11,7 +11,7 @@ const NAMES: usize = 6;
 const LEVEL: f64 = 0.05;
 
 /// Of the pairs of spaces that differ in d*, this share must differ clearly, in the same way, for a rule.
-const RULE: f64 = 2.0 / 3.0;
+const RULE: f64 = 0.75;
 
 /// Paragraphs that read the result.
 pub fn reading(report: &Report) -> Vec<String> {
