@@ -13,7 +13,7 @@ use crate::rows::law::{Law, Query};
 use crate::scan::Engine;
 use crate::study::sweep;
 use crate::study::theory::first_n_half;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Knots of the curve of the middle setting: enough that every arc of it can be between others.
 pub const KNOTS: usize = 64;
@@ -63,7 +63,7 @@ pub fn sizes(each: u32, most: usize) -> Vec<usize> {
 }
 
 /// The number of samples from which on half of the new ones are inside.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Half {
     /// The setting.
     pub data: String,
@@ -120,6 +120,28 @@ fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<f64> {
     Some((before.n as f64) * (n / before.n as f64).powf(share))
 }
 
+impl Plan {
+    /// The sweep of one setting.
+    fn sweep(&self, law: Law, dims: &[usize]) -> sweep::Plan {
+        sweep::Plan {
+            laws: vec![law],
+            dims: dims.to_vec(),
+            sizes: self.sizes.clone(),
+            trials: self.trials,
+            seed: self.seed,
+            query: Query::Same,
+            shared_reference: false,
+            memory: self.memory,
+        }
+    }
+
+    /// What does not fit, as [`Error::Usage`](crate::Error::Usage).
+    pub fn check(&self) -> Result<()> {
+        let mut each = SETTINGS.iter();
+        each.try_for_each(|&(_, law, dims)| self.sweep(law, dims).check())
+    }
+}
+
 /// The points of all three settings.
 ///
 /// Errors: those of [`sweep::run`].
@@ -127,17 +149,7 @@ pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Po
     let mut points = Vec::new();
     for (setting, law, dims) in SETTINGS {
         control.set_task(setting);
-        let sweep = sweep::Plan {
-            laws: vec![law],
-            dims: dims.to_vec(),
-            sizes: plan.sizes.clone(),
-            trials: plan.trials,
-            seed: plan.seed,
-            query: Query::Same,
-            shared_reference: false,
-            memory: plan.memory,
-        };
-        let found = sweep::run(&sweep, engine, control)?;
+        let found = sweep::run(&plan.sweep(law, dims), engine, control)?;
         points.extend(found.into_iter().map(|point| of(setting, law, point)));
     }
     control.set_task("");

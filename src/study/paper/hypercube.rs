@@ -11,7 +11,7 @@ use crate::rows::{Memory, Rows, synthetic};
 use crate::scan::Engine;
 use crate::space::{Map, random_map};
 use crate::study::theory;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Relative width of the brackets of distances.
 const GAP: f64 = 1e-9;
@@ -20,7 +20,7 @@ const GAP: f64 = 1e-9;
 pub const MOST: u64 = 16;
 
 /// A cube, and what became of its vertices.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hypercube {
     pub d: u64,
     pub vertices: u64,
@@ -32,7 +32,7 @@ pub struct Hypercube {
 }
 
 /// The vertices in one space.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct View {
     /// `vertices`, `random:K` or what was given.
     pub space: String,

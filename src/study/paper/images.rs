@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::scan::Engine;
-use crate::space::{Set, Settings, Spec};
+use crate::space::{Set, Settings, Spec, Views};
 use crate::study::analyze;
 use crate::study::compare::{self, Archive, Plan, Subject};
 
@@ -18,6 +18,12 @@ pub struct Data {
     pub name: String,
     pub reference: Set,
     pub queries: Set,
+}
+
+impl Data {
+    fn sets(&self) -> (Set, Set) {
+        (self.reference.clone(), self.queries.clone())
+    }
 }
 
 /// A curve: its name and its spaces, by ascending dimension.
@@ -75,8 +81,9 @@ pub fn pixels(shape: Option<Shape>, name: &str, quick: bool) -> Result<Vec<Serie
     ])
 }
 
-/// The curves in latent space, and the principal components of the pixels beside them.
-pub fn latents(quick: bool) -> Result<Vec<Series>> {
+/// The curves in latent space, and the principal components of the pixels beside them; `numbers` is how many an image
+/// has. Small images have fewer components than are asked of others: what is left out is said.
+pub fn latents(quick: bool, numbers: usize) -> Result<(Vec<Series>, Option<String>)> {
     let dims: &[usize] = if quick { &QUICK_DIMS } else { &DIMS };
     let mut all = Vec::new();
     for (label, network) in [("trained", "sample"), ("untrained", "sample-untrained")] {
@@ -96,12 +103,43 @@ pub fn latents(quick: bool) -> Result<Vec<Series>> {
         )?);
         all.push(series(&format!("{label}, bottlenecks"), narrow.to_vec())?);
     }
-    let components = dims.iter().chain([&64]).map(|dims| format!("pca:{dims}"));
-    all.push(series(
-        "pixels, principal components",
-        components.collect(),
-    )?);
-    Ok(all)
+    let wanted = dims.iter().copied().chain([64]);
+    let (there, beyond): (Vec<usize>, Vec<usize>) = wanted.partition(|&dims| dims <= numbers);
+    let components = there.iter().map(|dims| format!("pca:{dims}")).collect();
+    all.push(series("pixels, principal components", components)?);
+    let note = (!beyond.is_empty()).then(|| {
+        let beyond: Vec<String> = beyond.iter().map(usize::to_string).collect();
+        format!(
+            "the images have {numbers} numbers each: points of {} principal components of the pixels are left out",
+            beyond.join(", ")
+        )
+    });
+    Ok((all, note))
+}
+
+/// The spaces of some curves. One that is on two curves is asked about once.
+fn specs(curves: &[Series]) -> Vec<Spec> {
+    let mut specs: Vec<Spec> = Vec::new();
+    for spec in curves.iter().flat_map(|curve| &curve.specs) {
+        if !specs.contains(spec) {
+            specs.push(spec.clone());
+        }
+    }
+    specs
+}
+
+/// Whether the spaces of some curves fit the data, as far as that is known before anything is computed.
+///
+/// Errors: those of [`Views::new`].
+pub fn check(data: &Data, curves: &[Series], settings: Settings, control: &Control) -> Result<()> {
+    Views::new(Some(data.sets()), specs(curves), settings, control).map(drop)
+}
+
+/// What came of one data set.
+pub struct Found {
+    pub points: Vec<Point>,
+    /// What was noticed: about the data, then about the spaces.
+    pub notes: Vec<String>,
 }
 
 /// The points of some curves on one data set.
@@ -117,18 +155,11 @@ pub fn run(
     engine: &dyn Engine,
     archive: &mut dyn Archive,
     control: &Control,
-) -> Result<Vec<Point>> {
-    // A space that is on two curves is asked about once.
-    let mut specs: Vec<Spec> = Vec::new();
-    for spec in curves.iter().flat_map(|curve| &curve.specs) {
-        if !specs.contains(spec) {
-            specs.push(spec.clone());
-        }
-    }
+) -> Result<Found> {
     let subject = Subject {
-        sets: Some((data.reference.clone(), data.queries.clone())),
+        sets: Some(data.sets()),
         classes: None,
-        specs,
+        specs: specs(curves),
     };
     let plan = plan(seed);
     let report = compare::run(&plan, subject, settings, engine, archive, control)?;
@@ -139,7 +170,16 @@ pub fn run(
             points.extend(found.map(|space| Point::of(figure, &data.name, &curve.name, space)));
         }
     }
-    Ok(points)
+    let of_spaces = report.spaces.iter().flat_map(|space| {
+        let each = space.warnings.iter();
+        each.map(move |warning| format!("{}: {warning}", space.space))
+    });
+    let notes = report.notes.iter().cloned().chain(of_spaces);
+    let notes = notes.map(|note| format!("{}: {note}", data.name));
+    Ok(Found {
+        points,
+        notes: notes.collect(),
+    })
 }
 
 #[cfg(test)]
@@ -182,9 +222,18 @@ mod tests {
 
     #[test]
     fn latents_are_those_of_both_networks() {
-        let curves = latents(true).unwrap();
+        let (curves, note) = latents(true, 784).unwrap();
+        assert_eq!(note, None);
         assert_eq!(curves.len(), 7);
         assert!(texts(&curves[1]).contains(&"onnx:sample@features|pca:8"));
         assert!(texts(&curves[5]).contains(&"onnx:sample-untrained@bottleneck2"));
+    }
+
+    #[test]
+    fn small_images_have_fewer_components_and_that_is_said() {
+        let (curves, note) = latents(false, 25).unwrap();
+        let dims = [2, 4, 6, 8, 12, 16, 24].map(|dims| format!("pca:{dims}"));
+        assert_eq!(texts(&curves[6]), dims);
+        assert!(note.unwrap().contains("25 numbers each: points of 32, 48, 64 "));
     }
 }

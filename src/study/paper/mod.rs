@@ -15,10 +15,10 @@ pub mod images;
 use super::compare::SpaceReport;
 use super::rate::wilson95;
 use super::theory;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One point of a figure.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// `fig1`, `pixels`, `latents` or `fig5`.
     pub figure: String,
