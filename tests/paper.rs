@@ -1,9 +1,10 @@
 //! `paper`: the figures' points against exact probabilities and known counts; set-ups, files, and what is refused.
 
-use crate::common::gaussian;
+use crate::common::{gaussian, random};
 use crate::formats::{Folder, encode, npy};
 use hullscope::rows::Element;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rand::RngExt;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -230,6 +231,378 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     let table = ParquetRecordBatchReaderBuilder::try_new(table).unwrap();
     let rows = table.metadata().file_metadata().num_rows();
     assert_eq!(rows as usize, latents["points"].as_array().unwrap().len());
+}
+
+/// Random images in bytes, N of H x W, as a file of the folder. The first pixel is the same in all.
+fn images(folder: &Folder, name: &str, [n, height, width]: [usize; 3], seed: u64) {
+    let mut random = random(seed);
+    let pixel = |place: usize| match place % (height * width) {
+        0 => 7,
+        _ => random.random(),
+    };
+    let bytes: Vec<u8> = (0..n * height * width).map(pixel).collect();
+    let shape = format!("({n}, {height}, {width})");
+    folder.file(name, &npy(1, "'|u1'", "False", &shape, &bytes));
+}
+
+/// Runs `paper`, which must succeed; what it said.
+#[track_caller]
+fn run(folder: &Folder, words: &str) -> (String, String) {
+    let output = paper(folder, &words.split(' ').collect::<Vec<_>>());
+    let (told, noted) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{words}: {noted}");
+    (told, noted)
+}
+
+fn read(folder: &Folder, name: &str) -> String {
+    fs::read_to_string(folder.path(name)).unwrap()
+}
+
+fn summary(folder: &Folder) -> Value {
+    serde_json::from_str(&read(folder, "out/summary.json")).unwrap()
+}
+
+/// The experiment of that name in a summary.
+fn experiment<'v>(summary: &'v Value, name: &str) -> &'v Value {
+    let all = summary["experiments"].as_array().unwrap();
+    let found = all.iter().find(|made| made["experiment"] == name);
+    found.unwrap_or_else(|| panic!("no {name} in {all:?}"))
+}
+
+/// The figures that points belong to, without repeats.
+fn figures(summary: &Value) -> Vec<&str> {
+    let points = summary["points"].as_array().unwrap().iter();
+    let mut all: Vec<&str> = points
+        .filter_map(|point| point["figure"].as_str())
+        .collect();
+    all.dedup();
+    all
+}
+
+/// Rows of a table.
+fn rows(folder: &Folder, name: &str) -> usize {
+    let table = File::open(folder.path(name)).unwrap();
+    let table = ParquetRecordBatchReaderBuilder::try_new(table).unwrap();
+    table.metadata().file_metadata().num_rows() as usize
+}
+
+#[test]
+fn runs_add_their_experiments_to_the_folder() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [200, 5, 5], 1);
+    images(&folder, "y.npy", [30, 5, 5], 2);
+    let small = "pixels --quick --images x.npy y.npy --seed 4 -o out";
+    run(&folder, small);
+    run(&folder, "fig1 --quick --trials 300 --seed 3 -o out");
+    run(&folder, "fig5 -o out");
+    let first = summary(&folder);
+    // Those of the paper, in its order, each with the settings and the command that are its own.
+    for (name, seed, words) in [
+        ("fig1", 3, "paper fig1 --quick --trials 300"),
+        ("pixels", 4, "paper pixels --quick"),
+        ("fig5", 0, "paper fig5 -o out"),
+    ] {
+        let made = experiment(&first, name);
+        assert_eq!(made["settings"]["seed"], seed, "{made}");
+        assert!(made["command"].as_str().unwrap().contains(words), "{made}");
+        assert!(made["date"].as_str().unwrap().ends_with('Z'), "{made}");
+        assert!(
+            made["set_up"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("seed {seed}"))
+        );
+    }
+    assert_eq!(experiment(&first, "fig1")["settings"]["trials"], 300);
+    assert_eq!(experiment(&first, "pixels")["settings"].get("trials"), None);
+    assert_eq!(figures(&first), ["fig1", "pixels"]);
+    assert_eq!(first["cubes"].as_array().unwrap().len(), 2);
+    let all = first["points"].as_array().unwrap().len();
+    assert_eq!(rows(&folder, "out/points.parquet"), all);
+    let page = read(&folder, "out/report.html");
+    let headings = [
+        "Samples of a law",
+        "Images by their pixels",
+        "Vertices of a cube",
+    ];
+    let places = headings.map(|heading| page.find(&format!("<h2>{heading}")).unwrap());
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(page.contains("300 trials a curve") && page.contains("paper pixels --quick"));
+    for name in [
+        "fig1.png",
+        "fig1.svg",
+        "pixels.png",
+        "pixels.svg",
+        "fig5.png",
+    ] {
+        assert!(
+            fs::exists(folder.path(&format!("out/{name}"))).unwrap(),
+            "{name}"
+        );
+    }
+    // What another run left is the same to the last digit; a second run of an experiment takes the first one's place.
+    run(&folder, "fig1 --quick --trials 400 --seed 5 -o out");
+    let second = summary(&folder);
+    let of = |found: &Value, figure: &str| {
+        let points = found["points"].as_array().unwrap().iter();
+        points
+            .filter(|p| p["figure"] == figure)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&second, "pixels"), of(&first, "pixels"));
+    assert_eq!(second["cubes"], first["cubes"]);
+    assert_eq!(experiment(&second, "pixels"), experiment(&first, "pixels"));
+    assert_eq!(experiment(&second, "fig1")["settings"]["seed"], 5);
+    assert!(
+        of(&second, "fig1")
+            .iter()
+            .all(|point| point["trials"] == 400)
+    );
+    assert_eq!(second["points"].as_array().unwrap().len(), all);
+    // On its own, a run says only what it found.
+    let alone = findings(&folder, &["fig5", "-o", "out"]);
+    assert_eq!(alone["points"], Value::Array(Vec::new()));
+    assert_eq!(alone["experiments"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn findings_that_cannot_be_read_are_left_out_and_named() {
+    let folder = Folder::new();
+    run(&folder, "fig1 --quick --trials 100 -o out");
+    let kept = read(&folder, "out/findings/fig1.json");
+    let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(kept.contains(&version));
+    for (text, part) in [
+        (
+            kept.replace(&version, "\"version\":\"0.0.0\""),
+            "version 0.0.0",
+        ),
+        (kept[..100].into(), "does not hold"),
+    ] {
+        folder.file("out/findings/fig1.json", text.as_bytes());
+        let (_, noted) = run(&folder, "fig5 -o out");
+        let found = summary(&folder);
+        let note = found["notes"][0].as_str().unwrap();
+        for said in [&noted, note, &read(&folder, "out/report.html")] {
+            assert!(
+                said.contains(part) && said.contains("findings of fig1 are left out"),
+                "{said}"
+            );
+        }
+        assert_eq!(found["experiments"].as_array().unwrap().len(), 1);
+        assert_eq!(figures(&found), Vec::<&str>::new());
+        assert!(!fs::exists(folder.path("out/points.parquet")).unwrap());
+    }
+    run(&folder, "fig1 --quick --trials 100 -o out");
+    assert_eq!(summary(&folder)["experiments"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn each_experiment_states_its_set_up_wherever_it_is_shown() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [200, 5, 5], 1);
+    images(&folder, "y.npy", [30, 5, 5], 2);
+    let words = "all --quick --trials 200 --seed 6 --images x.npy y.npy -o out";
+    let (told, _) = run(&folder, words);
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = summary(&folder);
+    let page = read(&folder, "out/report.html");
+    for (name, parts) in [
+        (
+            "fig1",
+            [
+                "Every trial draws a fresh set",
+                "Here: 200 trials a curve; ",
+            ],
+        ),
+        (
+            "pixels",
+            [
+                "central C x C pixels",
+                "Here: 30 test images against 200 training images of x.npy; seed 6.",
+            ],
+        ),
+        (
+            "latents",
+            [
+                "residual network",
+                "Here: 30 test images against 200 training images of x.npy; seed 6.",
+            ],
+        ),
+        (
+            "fig5",
+            [
+                "1/sqrt(d)",
+                "cubes of 8 and 12 dimensions, mapped by Gaussian random matrices to 2, 3, 4 and 5; seed 6.",
+            ],
+        ),
+    ] {
+        let set_up = experiment(&found, name)["set_up"].as_str().unwrap();
+        for part in parts {
+            assert!(set_up.contains(part), "{part:?} is not in {set_up}");
+        }
+        assert!(told.contains(set_up), "{name}");
+        assert!(page.contains(&set_up.replace('<', "&lt;")), "{name}");
+    }
+    // Images of 25 numbers have no 32 principal components; all else is there.
+    let notes = experiment(&found, "latents")["notes"].to_string();
+    assert!(
+        notes.contains("x.npy: the images have 25 numbers each: points of 32, 64 "),
+        "{notes}"
+    );
+    let components = points(&found, "pixels, principal components");
+    let dims: Vec<f64> = components.iter().map(|point| number(point, "d")).collect();
+    assert_eq!(dims, [2.0, 4.0, 8.0, 16.0]);
+}
+
+#[test]
+fn notes_of_spaces_and_of_changed_inputs_reach_the_reader() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [200, 4, 4], 1);
+    images(&folder, "y.npy", [30, 4, 4], 2);
+    let words = "pixels --quick --images x.npy y.npy -o out";
+    let everywhere = |noted: &str, part: &str| {
+        let notes = experiment(&summary(&folder), "pixels")["notes"].to_string();
+        let page = read(&folder, "out/report.html");
+        [noted, &notes, &page].map(|said| said.contains(part))
+    };
+    let (_, noted) = run(&folder, words);
+    let constant = "x.npy: patch:4: 1 of 16 columns are constant";
+    assert_eq!(everywhere(&noted, constant), [true; 3], "{noted}");
+    let changed = "has changed since";
+    assert_eq!(everywhere(&noted, changed), [false; 3]);
+    // The same from what was kept; and a changed input is noticed.
+    let (_, noted) = run(&folder, words);
+    assert_eq!(everywhere(&noted, constant), [true; 3]);
+    assert_eq!(everywhere(&noted, changed), [false; 3]);
+    images(&folder, "x.npy", [200, 4, 4], 3);
+    let (_, noted) = run(&folder, words);
+    assert_eq!(everywhere(&noted, changed), [true; 3], "{noted}");
+    assert!(noted.contains("patch:2 is computed again"), "{noted}");
+}
+
+#[test]
+fn what_can_be_refused_is_refused_before_any_work() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [50, 5, 5], 1);
+    images(&folder, "y.npy", [20, 5, 5], 2);
+    images(&folder, "wide.npy", [20, 5, 6], 3);
+    folder.file("broken.npy", b"no such thing");
+    folder.file("odd.csv", b"1,2\n3,4\n");
+    for (words, part) in [
+        (
+            "--images x.npy y.npy --images missing.npy y.npy",
+            "missing.npy",
+        ),
+        ("--images x.npy broken.npy", "broken.npy"),
+        ("--images x.npy wide.npy", "different shapes"),
+        ("--images odd.csv odd.csv", "without a height"),
+        (
+            "--images x.npy y.npy --space file:odd.csv,odd.csv",
+            "2 rows",
+        ),
+        ("--images x.npy y.npy --space file:no.npy,no.npy", "no.npy"),
+        ("--images x.npy y.npy --trials 1e13", "--memory"),
+        ("--images x.npy y.npy --memory 1KiB", "--memory"),
+        ("--images x.npy y.npy --limit-queries 0", "--limit-queries"),
+        ("--images x.npy y.npy --json no/such/file.json", "no/such"),
+    ] {
+        let words = format!("all --quick --trials 100 {words} -o out");
+        let words = match words.contains("1e13") {
+            true => words.replace("--trials 100 ", ""),
+            false => words,
+        };
+        let output = paper(&folder, &words.split(' ').collect::<Vec<_>>());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}: {said}");
+        assert!(said.contains(part), "{words}: {said}");
+        // Finished experiments are kept at once: that of figure 1, which comes first, would be there.
+        assert!(!fs::exists(folder.path("out")).unwrap(), "{words}");
+    }
+}
+
+#[test]
+fn pairs_with_one_training_set_keep_their_names_and_folders_apart() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [200, 4, 4], 1);
+    images(&folder, "y.npy", [30, 4, 4], 2);
+    images(&folder, "z.npy", [40, 4, 4], 3);
+    for name in ["\u{e9}.npy", "\u{e8}.npy"] {
+        fs::copy(folder.path("x.npy"), folder.path(name)).unwrap();
+    }
+    let words = "pixels --quick --images x.npy y.npy --images x.npy z.npy --images \u{e9}.npy y.npy --images \u{e8}.npy z.npy -o out";
+    run(&folder, words);
+    let found = summary(&folder);
+    let mut queries: Vec<(String, u64)> = Vec::new();
+    for point in points(&found, "central patches") {
+        let data = point["data"].as_str().unwrap().to_string();
+        queries.push((data, point["trials"].as_u64().unwrap()));
+    }
+    queries.dedup();
+    let known = [
+        ("x.npy and y.npy", 30),
+        ("x.npy and z.npy", 40),
+        ("\u{e9}.npy", 30),
+        ("\u{e8}.npy", 40),
+    ];
+    assert_eq!(
+        queries,
+        known.map(|(data, queries)| (data.to_string(), queries))
+    );
+    let entries = fs::read_dir(folder.path("out")).unwrap();
+    let spaces = entries.filter(|entry| entry.as_ref().unwrap().path().join("spaces").exists());
+    assert_eq!(spaces.count(), 4);
+}
+
+#[test]
+fn latents_are_left_out_for_the_folder_s_mnist_alone() {
+    let folder = Folder::new();
+    let idx = |name: &str, n: u8, seed: u64| {
+        let mut random = random(seed);
+        let head = [0, 0, 8, 3, 0, 0, 0, n, 0, 0, 0, 6, 0, 0, 0, 6];
+        let pixels = (0..usize::from(n) * 36).map(|_| random.random::<u8>());
+        let bytes: Vec<u8> = head.into_iter().chain(pixels).collect();
+        folder.file(name, &bytes);
+    };
+    idx("data/fashion-mnist/train-images-idx3-ubyte", 100, 1);
+    idx("data/fashion-mnist/t10k-images-idx3-ubyte", 20, 2);
+    let sets = |found: &Value| {
+        let points = found["points"].as_array().unwrap().iter();
+        let mut sets: Vec<String> = points
+            .map(|point| format!("{} {}", point["figure"], point["data"]).replace('"', ""))
+            .collect();
+        sets.dedup();
+        sets
+    };
+    // The folder's MNIST is not even opened for them.
+    let found = findings(&folder, &["latents", "--quick", "--data", "data"]);
+    assert_eq!(sets(&found), ["latents Fashion-MNIST"]);
+    idx("data/mnist/train-images-idx3-ubyte", 100, 3);
+    idx("data/mnist/t10k-images-idx3-ubyte", 20, 4);
+    let found = findings(
+        &folder,
+        &["all", "--quick", "--trials", "100", "--data", "data"],
+    );
+    let of_images: Vec<String> = sets(&found)
+        .into_iter()
+        .filter(|set| !set.starts_with("fig1"))
+        .collect();
+    assert_eq!(
+        of_images,
+        [
+            "pixels MNIST",
+            "pixels Fashion-MNIST",
+            "latents Fashion-MNIST"
+        ]
+    );
+    // A set that the user calls so has them, whatever --data says.
+    images(&folder, "MNIST/a.npy", [100, 6, 6], 5);
+    images(&folder, "test.npy", [20, 6, 6], 6);
+    let words = [
+        "latents", "--quick", "--data", "data", "--images", "MNIST", "test.npy",
+    ];
+    assert_eq!(sets(&findings(&folder, &words)), ["latents MNIST"]);
 }
 
 #[test]

@@ -1,80 +1,69 @@
 //! The experiments as figures.
 
-use super::{Context, Curves, Findings, curves};
+use super::{Collection, Curves, Experiment, curves};
 use crate::report::compare::grouped;
 use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory::absorption;
 
-/// The figures, each with the name of its file.
-pub fn figures(context: &Context, findings: &Findings) -> Vec<(String, Figure)> {
-    let mut all = Vec::new();
-    let note = |about: &str| {
-        let day: String = context.date.chars().take(10).collect();
-        format!("{about}; {day}; hullscope {}", env!("CARGO_PKG_VERSION"))
+/// The figures, each with the name of its file: that of its experiment.
+pub fn figures(collection: &Collection) -> Vec<(String, Figure)> {
+    let drawn = |experiment: &Experiment| {
+        let figure = match experiment.name.as_str() {
+            "fig1" => samples(experiment),
+            "fig5" => cubes(experiment),
+            _ => images(experiment),
+        };
+        Some((experiment.name.clone(), figure?))
     };
-    let settings = curves(&findings.points, "fig1");
-    if !settings.is_empty() {
-        let trials = findings.points.iter().find(|point| point.figure == "fig1");
-        let trials = trials.map_or(0, |point| point.trials);
-        all.push((
-            "fig1".into(),
-            Figure {
-                title: "A new sample inside the hull of N samples".into(),
-                note: note(&format!(
-                    "{} trials a curve; thin lines: exact; bands: 95 %",
-                    grouped(trials)
-                )),
-                panels: settings
-                    .into_iter()
-                    .map(|(setting, series)| {
-                        panel(&setting, "samples N", |point| point.n, &series, true)
-                    })
-                    .collect(),
-            },
-        ));
-    }
-    for (figure, title) in [
-        (
-            "pixels",
-            "Test images inside the hull of the training images, in pixel space",
+    collection.experiments.iter().filter_map(drawn).collect()
+}
+
+/// The last line of a figure: what else there is to know, and the day of its numbers.
+fn note(experiment: &Experiment, about: &str) -> String {
+    let day: String = experiment.date.chars().take(10).collect();
+    format!("{about}; {day}; hullscope {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// Figure 1.
+fn samples(experiment: &Experiment) -> Option<Figure> {
+    let points = &experiment.findings.points;
+    let about = format!(
+        "{} trials a curve; thin lines: exact; bands: 95 %",
+        grouped(points.first()?.trials)
+    );
+    let panels = curves(points, "fig1").into_iter();
+    let panels = panels
+        .map(|(setting, series)| panel(&setting, "samples N", |point| point.n, &series, true));
+    Some(Figure {
+        title: "A new sample inside the hull of N samples".into(),
+        note: note(experiment, &about),
+        panels: panels.collect(),
+    })
+}
+
+/// Figures 3 and 4, and table 1 as a figure.
+fn images(experiment: &Experiment) -> Option<Figure> {
+    let figure = experiment.name.as_str();
+    let sets = curves(&experiment.findings.points, figure);
+    let place = match figure {
+        "pixels" => "in pixel space",
+        _ => "in latent space",
+    };
+    let panels = sets.into_iter().flat_map(|(data, series)| {
+        let each = by_network(figure, &data, series).into_iter();
+        each.map(|(title, series)| panel(&title, "dimension d", |point| point.d, &series, false))
+    });
+    let panels: Vec<Panel> = panels.collect();
+    (!panels.is_empty()).then(|| Figure {
+        title: format!("Test images inside the hull of the training images, {place}"),
+        note: note(
+            experiment,
+            "thin line: Gaussian data of the same size and rank; bands: 95 %",
         ),
-        (
-            "latents",
-            "Test images inside the hull of the training images, in latent space",
-        ),
-    ] {
-        let sets = curves(&findings.points, figure);
-        if sets.is_empty() {
-            continue;
-        }
-        let panels = sets.into_iter().flat_map(|(data, series)| {
-            by_network(figure, &data, series)
-                .into_iter()
-                .map(|(title, series)| {
-                    panel(&title, "dimension d", |point| point.d, &series, false)
-                })
-        });
-        all.push((
-            figure.into(),
-            Figure {
-                title: title.into(),
-                note: note("thin line: Gaussian data of the same size and rank; bands: 95 %"),
-                panels: panels.collect(),
-            },
-        ));
-    }
-    if !findings.cubes.is_empty() {
-        all.push((
-            "fig5".into(),
-            cubes(
-                findings,
-                &note("random linear maps of the vertices of a cube in d dimensions"),
-            ),
-        ));
-    }
-    all
+        panels,
+    })
 }
 
 /// The panels of one data set: latents of the trained and of the untrained network apart, the pixels in both.
@@ -176,9 +165,10 @@ fn panel(
     })
 }
 
-/// The share of vertices that look inside, against the dimensions that are left.
-fn cubes(findings: &Findings, note: &str) -> Figure {
-    let series = findings.cubes.iter().enumerate().map(|(style, cube)| {
+/// Figure 5: the share of vertices that look inside, against the dimensions that are left.
+fn cubes(experiment: &Experiment) -> Option<Figure> {
+    let cubes = &experiment.findings.cubes;
+    let series = cubes.iter().enumerate().map(|(style, cube)| {
         let mapped = cube
             .views
             .iter()
@@ -193,9 +183,12 @@ fn cubes(findings: &Findings, note: &str) -> Figure {
             markers: true,
         }
     });
-    Figure {
+    (!cubes.is_empty()).then(|| Figure {
         title: "Vertices of a cube that look interpolated".into(),
-        note: note.into(),
+        note: note(
+            experiment,
+            "random linear maps of the vertices of a cube in d dimensions",
+        ),
         panels: vec![Panel::Lines(Lines {
             title: "none is in the hull of the others before the map".into(),
             x: Axis {
@@ -211,5 +204,5 @@ fn cubes(findings: &Findings, note: &str) -> Figure {
             series: series.collect(),
             size: PANEL,
         })],
-    }
+    })
 }

@@ -4,13 +4,15 @@
 //! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
 
 mod figures;
+mod kept;
 mod page;
 mod tables;
 mod words;
 
 pub use figures::figures;
+pub use kept::{all, keep};
 pub use page::page;
-pub use tables::table;
+pub use tables::{table, wrapped};
 pub use words::{reading, set_up};
 
 use super::batch;
@@ -19,13 +21,16 @@ use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::Hypercube;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
+/// The experiments, in the order in which they are shown.
+pub const NAMES: [&str; 4] = ["fig1", "pixels", "latents", "fig5"];
+
 /// All that was found.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     pub points: Vec<Point>,
     /// Where half of the new samples are inside, by curve of figure 1.
@@ -33,32 +38,78 @@ pub struct Findings {
     pub cubes: Vec<Hypercube>,
 }
 
-/// Where it comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Context {
+/// One experiment: what was found, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Experiment {
+    /// One of [`NAMES`].
+    #[serde(rename = "experiment")]
+    pub name: String,
     pub command: String,
     pub date: String,
+    /// Those that the experiment took notice of.
     pub settings: Value,
     /// What a reader must know before believing a number.
     pub notes: Vec<String>,
+    pub findings: Findings,
 }
 
-/// Everything. Field names are part of the interface.
-pub fn json(context: &Context, findings: &Findings) -> Value {
+/// Experiments that are shown together; they may come from several runs, one of which writes this.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collection {
+    /// Of the run that writes.
+    pub command: String,
+    pub date: String,
+    pub experiments: Vec<Experiment>,
+    /// What was noticed about the whole: earlier findings that could not be taken over.
+    pub notes: Vec<String>,
+}
+
+impl Collection {
+    /// What all experiments found.
+    pub fn findings(&self) -> Findings {
+        let mut all = Findings::default();
+        for Experiment { findings, .. } in &self.experiments {
+            all.points.extend_from_slice(&findings.points);
+            all.halves.extend_from_slice(&findings.halves);
+            all.cubes.extend_from_slice(&findings.cubes);
+        }
+        all
+    }
+
+    /// How each experiment was made.
+    fn made(&self) -> Value {
+        let each = self.experiments.iter().map(|experiment| {
+            json!({
+                "experiment": experiment.name,
+                "set_up": set_up(experiment),
+                "command": experiment.command,
+                "date": experiment.date,
+                "settings": experiment.settings,
+                "notes": experiment.notes,
+            })
+        });
+        each.collect()
+    }
+}
+
+/// Everything; `experiments` says how each was made. Field names are part of the interface.
+pub fn json(collection: &Collection) -> Value {
+    let findings = collection.findings();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "command": context.command,
-        "date": context.date,
-        "settings": context.settings,
-        "notes": context.notes,
+        "command": collection.command,
+        "date": collection.date,
+        "notes": collection.notes,
+        "experiments": collection.made(),
         "points": findings.points,
         "halves": findings.halves,
         "cubes": findings.cubes,
     })
 }
 
-/// Write all points as Parquet.
-pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
+/// Write all points as Parquet; the file's settings say how each experiment was made.
+pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
+    let Findings { points, .. } = collection.findings();
     let whole = |pick: fn(&Point) -> u64| batch::whole(points.iter().map(pick));
     let float = |pick: fn(&Point) -> f64| batch::float(points.iter().map(pick));
     let text = |pick: fn(&Point) -> &String| batch::text(points.iter().map(pick));
@@ -80,7 +131,7 @@ pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result
         ("interval_high", float(|point| point.interval95[1]), false),
         ("theory", Arc::new(theory), true),
     ]);
-    batch::write(path, &context.command, &context.settings, table)
+    batch::write(path, &collection.command, &collection.made(), table)
 }
 
 /// Values of a key, in order of first appearance.
@@ -118,4 +169,39 @@ fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
         .into_iter()
         .map(of_data)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An experiment with one curve of shares inside, by dimension.
+    pub(super) fn experiment(name: &str, rates: &[(u64, f64)]) -> Experiment {
+        let point = |&(d, rate): &(u64, f64)| Point {
+            figure: name.into(),
+            data: "data".into(),
+            series: "curve".into(),
+            space: format!("patch:{d}"),
+            d,
+            rank: Some(d),
+            n: 6000,
+            trials: 1000,
+            inside: (1000.0 * rate) as u64,
+            undecided: 0,
+            rate,
+            interval95: [rate / 2.0, 2.0 * rate],
+            theory: None,
+        };
+        Experiment {
+            name: name.into(),
+            command: format!("hullscope paper {name}"),
+            date: "2026-01-02T03:04:05Z".into(),
+            settings: json!({ "seed": 7 }),
+            notes: vec![format!("a note of {name}")],
+            findings: Findings {
+                points: rates.iter().map(point).collect(),
+                ..Findings::default()
+            },
+        }
+    }
 }

@@ -1,76 +1,97 @@
 //! The experiments as one self-contained page.
 
 use super::tables::for_page;
-use super::{Context, Findings, figures, reading, set_up};
+use super::{Collection, Experiment, figures, reading, set_up};
 use crate::report::html::{self, Page, Part, Picture, Section};
+use crate::report::plot::Figure;
 
-/// Everything as one page: what it says, each experiment with its set-up, figure and numbers.
+/// Notes that are shown without being asked for; more are folded.
+const NOTES: usize = 8;
+
+/// Everything as one page: what it says, each experiment with its set-up, figure and numbers, and how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
-pub fn page(context: &Context, findings: &Findings) -> Result<String, String> {
-    let drawn = figures(context, findings);
-    let text = |text: &str| Part::Text(text.into());
+pub fn page(collection: &Collection) -> Result<String, String> {
+    let drawn = figures(collection);
     let section = |title: &str, parts: Vec<Part>| Section {
         title: title.into(),
         parts,
     };
-    let made = Part::Details {
-        summary: "All settings".into(),
-        open: false,
-        parts: vec![Part::Code(format!("{:#}", context.settings))],
-    };
-    let date = Part::Terms(vec![("Date".into(), context.date.clone())]);
-    let mut sections = vec![section(
-        "How it was made",
-        vec![Part::Code(context.command.clone()), date, made],
-    )];
-    let sentences = reading(findings);
+    let mut sections = Vec::new();
+    let sentences = reading(&collection.findings());
     if !sentences.is_empty() {
         let parts = sentences.into_iter().map(Part::Text).collect();
         sections.push(section("What it says", parts));
     }
-    for (name, title) in TITLES {
-        let tables = for_page(findings, name);
-        if tables.is_empty() {
-            continue;
-        }
-        let mut parts = vec![text(set_up(name))];
-        for (_, figure) in drawn.iter().filter(|(drawn, _)| drawn == name) {
-            parts.push(Part::Figure(html::Figure {
-                alt: format!("{}; the numbers are in the tables below", figure.title),
-                caption: figure.title.clone(),
-                picture: Picture::of(figure)?,
-            }));
-        }
-        for table in tables {
-            // What fits a screen is open.
-            let open = table.rows.len() <= 16;
-            parts.push(Part::Details {
-                summary: table.caption.clone(),
-                open,
-                parts: vec![Part::Table(table)],
-            });
-        }
-        sections.push(section(title, parts));
+    for experiment in &collection.experiments {
+        let figure = drawn.iter().find(|(name, _)| *name == experiment.name);
+        let parts = shown(experiment, figure.map(|(_, figure)| figure))?;
+        sections.push(section(title(&experiment.name), parts));
     }
-    if !context.notes.is_empty() {
-        sections.push(section("Notes", vec![Part::List(context.notes.clone())]));
+    if !collection.notes.is_empty() {
+        sections.push(section("Notes", vec![Part::List(collection.notes.clone())]));
     }
     sections.push(section("Sources", vec![sources()]));
     Ok(html::render(&Page {
         title: "Learning in high dimension always amounts to extrapolation: the experiments".into(),
         sections,
-        foot: format!("hullscope {}, {}", env!("CARGO_PKG_VERSION"), context.date),
+        foot: format!(
+            "hullscope {}, {}",
+            env!("CARGO_PKG_VERSION"),
+            collection.date
+        ),
     }))
 }
 
-/// Experiments and their headings.
-const TITLES: [(&str, &str); 4] = [
-    ("fig1", "Samples of a law"),
-    ("pixels", "Images by their pixels"),
-    ("latents", "Images in latent space"),
-    ("fig5", "Vertices of a cube"),
-];
+/// One experiment: its set-up, how it was made, its figure, its numbers, its notes.
+fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, String> {
+    let settings = Part::Details {
+        summary: "All settings".into(),
+        open: false,
+        parts: vec![Part::Code(format!("{:#}", experiment.settings))],
+    };
+    let date = Part::Terms(vec![("Date".into(), experiment.date.clone())]);
+    let mut parts = vec![
+        Part::Text(set_up(experiment)),
+        Part::Code(experiment.command.clone()),
+        date,
+        settings,
+    ];
+    if let Some(figure) = figure {
+        parts.push(Part::Figure(html::Figure {
+            alt: format!("{}; the numbers are in the tables below", figure.title),
+            caption: figure.title.clone(),
+            picture: Picture::of(figure)?,
+        }));
+    }
+    for table in for_page(&experiment.findings, &experiment.name) {
+        // What fits a screen is open.
+        let open = table.rows.len() <= 16;
+        parts.push(Part::Details {
+            summary: table.caption.clone(),
+            open,
+            parts: vec![Part::Table(table)],
+        });
+    }
+    if !experiment.notes.is_empty() {
+        parts.push(Part::Details {
+            summary: format!("Notes ({})", experiment.notes.len()),
+            open: experiment.notes.len() <= NOTES,
+            parts: vec![Part::List(experiment.notes.clone())],
+        });
+    }
+    Ok(parts)
+}
+
+/// The heading of an experiment.
+fn title(experiment: &str) -> &'static str {
+    match experiment {
+        "fig1" => "Samples of a law",
+        "pixels" => "Images by their pixels",
+        "latents" => "Images in latent space",
+        _ => "Vertices of a cube",
+    }
+}
 
 fn sources() -> Part {
     let links = [

@@ -1,6 +1,6 @@
 //! The numbers of the experiments as tables, for a terminal and for the page.
 
-use super::{Findings, curves};
+use super::{Experiment, Findings, curves, set_up};
 use crate::report::{html, plain};
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
@@ -45,8 +45,17 @@ pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
     }
 }
 
-/// A screen or two: where half are inside (figure 1), the share inside by dimension, the cubes.
-pub fn table(findings: &Findings) -> String {
+/// A screen or two: each experiment with its set-up, then where half are inside (figure 1), the share inside by
+/// dimension, or the cubes.
+pub fn table(experiments: &[Experiment]) -> String {
+    let each = experiments.iter().map(|experiment| {
+        let set_up = wrapped(&set_up(experiment));
+        format!("{set_up}\n\n{}", numbers(&experiment.findings))
+    });
+    each.collect()
+}
+
+fn numbers(findings: &Findings) -> String {
     let mut text = String::new();
     if !findings.halves.is_empty() {
         let head = ["", "d", "N, measured", "95 %", "exactly"];
@@ -66,6 +75,24 @@ pub fn table(findings: &Findings) -> String {
         text += &format!("{}\n{rows}\n\n", cube_caption(cube));
     }
     text
+}
+
+/// Letters of a line of text in a terminal.
+const LINE: usize = 100;
+
+/// A paragraph in lines for a terminal.
+pub fn wrapped(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => {
+                *line += " ";
+                *line += word;
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {

@@ -1,41 +1,129 @@
 //! What each experiment is, and what its points show, in words.
 
-use super::{Curves, Findings, curves};
+use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
 use crate::study::paper::Point;
+use crate::study::paper::fig1::{Half, INNER, KNOTS, SETTINGS};
 use crate::study::theory;
 
 /// What an experiment of the paper is, and how it was set up here.
-pub fn set_up(figure: &str) -> &'static str {
-    match figure {
-        "fig1" => {
+pub fn set_up(experiment: &Experiment) -> String {
+    let here = match experiment.name.as_str() {
+        "fig1" => drawn(experiment),
+        "fig5" => mapped(experiment),
+        figure => asked(experiment, figure),
+    };
+    format!("{} Here: {here}.", about(&experiment.name))
+}
+
+/// What an experiment is, whatever it is made with.
+fn about(name: &str) -> String {
+    match name {
+        "fig1" => format!(
             "Figure 1. N samples are drawn, and one more: is it in the hull of the N? Every trial draws a fresh set; the \
              first rows of a set are the smaller sets, so that the points of one curve share their trials. Left: standard \
              normal samples, with the exact probability (Kabluchko and Zaporozhets 2020) as a thin line. Middle: samples of a \
-             manifold of dimension 1 that spans all d dimensions, a natural cubic spline through 64 standard normal knots, \
-             drawn afresh each trial, at a uniform parameter. Right: standard normal samples of 4 dimensions, mapped by a \
-             random affine map into d."
-        }
+             manifold of dimension 1 that spans all d dimensions, a natural cubic spline through {KNOTS} standard normal \
+             knots, drawn afresh each trial, at a uniform parameter. Right: standard normal samples of {INNER} dimensions, \
+             mapped by a random affine map into d."
+        ),
         "pixels" => {
             "Figures 3 and 4. Which test images are in the hull of the training images, when they are reduced to their \
              central C x C pixels, or smoothed (Gaussian of half a step) and subsampled? The thin line is the probability for \
              Gaussian data of the same number of rows and the same rank."
+                .into()
         }
         "latents" => {
-            "Table 1. The same question in the latent space of a small residual network (64 features, 93 % on the test \
-             set of Fashion-MNIST) and of the same network before training: random subsets of its features, their principal \
-             components, and heads of 2, 8 and 16 dimensions on the same trunk; beside them the principal components of the \
-             pixels."
+            "Table 1. Which test images are in the hull of the training images in the latent space of a small residual \
+             network (64 features, 93 % on the test set of Fashion-MNIST), and of the same network before training: random \
+             subsets of its features, their principal components, and heads of 2, 8 and 16 dimensions on the same trunk; \
+             beside them the principal components of the pixels. The thin line is the probability for Gaussian data of the \
+             same number of rows and the same rank. Of the two sets of --data only Fashion-MNIST is asked about, which the \
+             network was trained on."
+                .into()
         }
         _ => {
             "Figure 5. Every vertex of a cube against all others. None is in their hull; its distance is 1/sqrt(d). After a \
              linear map to k dimensions most of them are, though nothing was interpolated: exactly 2 sum_{i<k} C(d-1, i) \
              vertices stay extreme under a generic map."
+                .into()
         }
     }
 }
 
-/// What the points show, in words; empty without points of images.
+/// `a, b and c`.
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [rest @ .., last] if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
+fn seed(experiment: &Experiment) -> String {
+    let seed = experiment.settings.get("seed");
+    seed.map_or(String::new(), |seed| format!("; seed {seed}"))
+}
+
+/// Figure 1 as it was drawn here.
+fn drawn(experiment: &Experiment) -> String {
+    let mut sizes: Vec<u64> = experiment.findings.points.iter().map(|p| p.n).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    let trials = experiment.findings.points.first().map_or(0, |p| p.trials);
+    format!(
+        "{} trials a curve; {} sizes from N = {} to {}{}",
+        grouped(trials),
+        sizes.len(),
+        sizes.first().copied().unwrap_or(0),
+        grouped(sizes.last().copied().unwrap_or(0)),
+        seed(experiment)
+    )
+}
+
+/// The images that were asked about here.
+fn asked(experiment: &Experiment, figure: &str) -> String {
+    let sets = curves(&experiment.findings.points, figure).into_iter();
+    let each = sets.map(|(data, series)| {
+        let first = series.iter().flat_map(|(_, points)| points).next();
+        let [queries, rows] = first.map_or([0, 0], |point| [point.trials, point.n]);
+        format!(
+            "{} test images against {} training images of {data}",
+            grouped(queries),
+            grouped(rows)
+        )
+    });
+    format!(
+        "{}{}",
+        each.collect::<Vec<_>>().join("; "),
+        seed(experiment)
+    )
+}
+
+/// The cubes that were mapped here.
+fn mapped(experiment: &Experiment) -> String {
+    let cubes = &experiment.findings.cubes;
+    let dims: Vec<String> = cubes.iter().map(|cube| cube.d.to_string()).collect();
+    let views = cubes.first().map_or(&[][..], |cube| &cube.views);
+    let to = views
+        .iter()
+        .filter(|view| view.space.starts_with("random:"));
+    let to: Vec<String> = to.map(|view| view.dim.to_string()).collect();
+    let given = cubes.iter().flat_map(|cube| &cube.views);
+    let given = given.filter(|view| view.space.starts_with("file:"));
+    let given: Vec<String> = given.map(|view| view.space.clone()).collect();
+    let given = match given.is_empty() {
+        true => String::new(),
+        false => format!("; {}", listed(&given)),
+    };
+    format!(
+        "cubes of {} dimensions, mapped by Gaussian random matrices to {}{}{given}",
+        listed(&dims),
+        listed(&to),
+        seed(experiment)
+    )
+}
+
+/// What the points show, in words: a paragraph for each set of images, and one for all.
 ///
 /// The conclusion is drawn only where the points bear it out.
 pub fn reading(findings: &Findings) -> Vec<String> {
@@ -43,15 +131,15 @@ pub fn reading(findings: &Findings) -> Vec<String> {
         ("pixels", "pixel space", "pixels"),
         ("latents", "latent space", "latents"),
     ];
-    let (mut sentences, mut falls, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut paragraphs, mut falls, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
     let mut about: Vec<&str> = Vec::new();
     for (figure, place, short) in places {
         for (data, series) in curves(&findings.points, figure) {
             let Some(fall) = Fall::of(&series) else {
                 continue;
             };
-            sentences.push(fall.sentence(place, &data, &series));
-            match fall.gone.filter(|_| fall.low.rate > 0.5) {
+            paragraphs.push(fall.sentence(place, &data, &series));
+            match fall.gone.filter(|_| fall.most) {
                 Some(gone) => falls.push((fall.low.d, gone)),
                 None => doubts.push(format!("{place} of {data}")),
             }
@@ -60,8 +148,13 @@ pub fn reading(findings: &Findings) -> Vec<String> {
             }
         }
     }
+    let (seen, agrees) = match halves(findings) {
+        Some((sentence, agrees)) => (Some(sentence), agrees),
+        None => (None, true),
+    };
+    let mut conclusion = Vec::new();
     if !doubts.is_empty() {
-        sentences.push(format!(
+        conclusion.push(format!(
             "Over the dimensions measured, inside rates do not fall from most to none in {}.",
             doubts.join(", nor in ")
         ));
@@ -69,20 +162,103 @@ pub fn reading(findings: &Findings) -> Vec<String> {
         falls.iter().map(|fall| fall.0).min(),
         falls.iter().map(|fall| fall.1).max(),
     ) {
-        sentences.push(format!(
-            "Inside rates fall from most to none as d grows from {low} to {gone}, in {}: what matters is the dimension of \
-             the affine hull of the data, and the number of rows. Compare each rate with that of Gaussian data of the same \
-             size and rank before reading anything else into it.",
-            if about.len() > 1 { "pixels and in latents alike" } else { about[0] }
+        let matters = match agrees {
+            true => {
+                ": what matters is the dimension of the affine hull of the data, and the number of rows"
+            }
+            false => "",
+        };
+        conclusion.push(format!(
+            "Inside rates fall from most to none as d grows from {low} to {gone}, in {}{matters}.",
+            if about.len() > 1 {
+                "pixels and in latents alike"
+            } else {
+                about[0]
+            }
         ));
     }
-    sentences
+    conclusion.extend(seen);
+    if !about.is_empty() {
+        conclusion.push(
+            "Compare each rate with that of Gaussian data of the same size and rank before reading anything else into it."
+                .into(),
+        );
+    }
+    if !conclusion.is_empty() {
+        paragraphs.push(conclusion.join(" "));
+    }
+    paragraphs
+}
+
+/// What figure 1 says of the three dimensions (of the space, of the affine hull, of the manifold), and whether that is
+/// what the paper says; `None` without figure 1.
+fn halves(findings: &Findings) -> Option<(String, bool)> {
+    let [_, (manifold, ..), (flat, ..)] = SETTINGS;
+    let of = |setting: &str| {
+        let halves = findings.halves.iter();
+        halves
+            .filter(|half| half.data == setting)
+            .collect::<Vec<_>>()
+    };
+    let (manifold, flat) = (of(manifold), of(flat));
+    let exact = theory::first_n_half(INNER as u64) as f64;
+    // The band is 95 % wide; once more its width on both sides are about six standard errors of the rate.
+    let near = |half: &&Half| match half.interval95 {
+        [Some(low), Some(high)] => {
+            let slack = high - low;
+            low - slack < exact && exact - 1.0 < high + slack
+        }
+        _ => false,
+    };
+    // Never half inside counts as later than any N.
+    let place = |half: &Half| half.measured.unwrap_or(f64::INFINITY);
+    let grows = manifold
+        .windows(2)
+        .all(|pair| place(pair[0]) <= place(pair[1]))
+        && place(manifold.first()?) < place(manifold.last()?);
+    if flat.is_empty() {
+        return None;
+    }
+    let number = |half: &&Half| {
+        half.measured
+            .map_or("beyond all drawn".into(), |n| format!("{n:.1}"))
+    };
+    let numbers = |halves: &[&Half]| listed(&halves.iter().map(number).collect::<Vec<_>>());
+    let dims = |halves: &[&Half]| {
+        listed(
+            &halves
+                .iter()
+                .map(|half| half.d.to_string())
+                .collect::<Vec<_>>(),
+        )
+    };
+    let agrees = grows && flat.iter().all(near);
+    let so = match agrees {
+        true => {
+            "it is neither the dimension of the space around nor that of the manifold that decides"
+        }
+        false => "that is not what the paper says, and needs a look, or more trials",
+    };
+    Some((
+        format!(
+            "In figure 1, Gaussian samples whose affine hull has {INNER} dimensions have half of the new ones inside at N = \
+             {} in {} dimensions, where it is {exact} exactly; samples of a manifold of dimension 1 that spans {} \
+             dimensions, at N = {}: {so}.",
+            numbers(&flat),
+            dims(&flat),
+            dims(&manifold),
+            numbers(&manifold)
+        ),
+        agrees,
+    ))
 }
 
 /// How the share inside falls over the curves of one data set.
 struct Fall<'p> {
     low: &'p Point,
     high: &'p Point,
+    /// Every curve begins with more than half inside.
+    most: bool,
     /// The least dimension from which on fewer than one in a hundred are left on every curve.
     gone: Option<u64>,
 }
@@ -92,20 +268,28 @@ impl<'p> Fall<'p> {
     fn of(series: &Curves<'p>) -> Option<Self> {
         let all = || series.iter().flat_map(|(_, points)| points).copied();
         let order = |point: &&Point| (point.d, point.trials - point.inside);
-        let left = all().filter(|point| point.rate >= 0.01);
+        // What is undecided may be inside.
+        let may = |point: &Point| (point.inside + point.undecided) as f64 / point.trials as f64;
+        let left = all().filter(|point| may(point) >= 0.01);
         let left = left.map(|point| point.d).max();
         let gone = all()
             .map(|point| point.d)
             .filter(|&d| left.is_none_or(|left| d > left));
+        let mut first = series
+            .iter()
+            .filter_map(|(_, points)| points.iter().min_by_key(|point| point.d));
         Some(Fall {
             low: all().min_by_key(order)?,
             high: all().max_by_key(order)?,
+            most: first.all(|point| point.rate > 0.5),
             gone: gone.min(),
         })
     }
 
     fn sentence(&self, place: &str, data: &str, series: &Curves) -> String {
-        let Fall { low, high, gone } = self;
+        let Fall {
+            low, high, gone, ..
+        } = self;
         let gone = gone.map_or(String::new(), |d| {
             format!("; from d = {d} on fewer than one in a hundred are left on every curve")
         });
@@ -194,6 +378,58 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("what matters"), "{text}");
+        // One curve that begins low is enough.
+        let low = points("A", &[(4, 300), (16, 100), (196, 0)]);
+        let low = low.into_iter().map(|point| Point {
+            series: "others".into(),
+            ..point
+        });
+        let falling = points("A", &[(4, 980), (196, 0)]);
+        let text = read(falling.into_iter().chain(low).collect());
+        assert!(text.contains("do not fall from most"), "{text}");
         assert_eq!(read(Vec::new()), "");
+    }
+
+    fn half(setting: usize, d: u64, n: Option<f64>) -> Half {
+        Half {
+            data: SETTINGS[setting].0.into(),
+            d,
+            measured: n,
+            interval95: [n.map(|n| n - 1.0), n.map(|n| n + 1.0)],
+            exact: None,
+        }
+    }
+
+    #[test]
+    fn figure_1_backs_the_conclusion_or_takes_it_back() {
+        let points = points("A", &[(4, 980), (196, 0)]);
+        let mut halves = vec![
+            half(1, 2, Some(9.0)),
+            half(1, 3, Some(40.0)),
+            half(1, 7, None),
+            half(2, 5, Some(62.5)),
+            half(2, 6, Some(63.9)),
+        ];
+        let say = |halves: &[Half]| {
+            let findings = Findings {
+                points: points.clone(),
+                halves: halves.to_vec(),
+                ..Findings::default()
+            };
+            reading(&findings).pop().unwrap()
+        };
+        let text = say(&halves);
+        for part in [
+            "what matters is the dimension of the affine hull",
+            "N = 62.5 and 63.9 in 5 and 6 dimensions, where it is 63 exactly",
+            "spans 2, 3 and 7 dimensions, at N = 9.0, 40.0 and beyond all drawn:",
+            "neither the dimension of the space around",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+        halves[4].interval95 = [Some(90.0), Some(92.0)];
+        let text = say(&halves);
+        assert!(text.contains("from most to none as d grows from 4 to 196, in pixels."));
+        assert!(!text.contains("what matters") && text.contains("not what the paper says"));
     }
 }

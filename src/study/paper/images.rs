@@ -234,6 +234,9 @@ mod tests {
         let (curves, note) = latents(false, 25).unwrap();
         let dims = [2, 4, 6, 8, 12, 16, 24].map(|dims| format!("pca:{dims}"));
         assert_eq!(texts(&curves[6]), dims);
-        assert!(note.unwrap().contains("25 numbers each: points of 32, 48, 64 "));
+        assert!(
+            note.unwrap()
+                .contains("25 numbers each: points of 32, 48, 64 ")
+        );
     }
 }

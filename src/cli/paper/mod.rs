@@ -1,0 +1,204 @@
+//! `hullscope paper`: the experiments of "Learning in High Dimension Always Amounts to Extrapolation".
+
+mod ready;
+mod sets;
+mod work;
+mod write;
+
+use super::backend::Chosen;
+use super::images::ImageArgs;
+use super::inputs::RowArgs;
+use super::progress::Bar;
+use super::run::RunArgs;
+use super::{memory, numbers};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::file;
+use crate::report::paper::{self as show, Experiment};
+use crate::space::{Spec, spec::Stage};
+use crate::study::paper::fig1;
+use clap::ValueEnum;
+use ready::Ready;
+use sets::Named;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Trials of figure 1.
+const TRIALS: u64 = 100_000;
+const QUICK_TRIALS: u64 = 20_000;
+
+/// The most samples of figure 1.
+const MOST: usize = 10_000;
+
+/// Test images of a quick run.
+const QUICK_QUERIES: usize = 2_000;
+
+/// Dimensions of the cubes, and those they are mapped to.
+const CUBES: [u64; 2] = [8, 12];
+const MAPPED: [u64; 4] = [2, 3, 4, 5];
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope paper --quick -o paper/
+      all experiments on the built-in sample: tables, figures, and a page
+  hullscope paper fig1 --trials 500000 -o paper/
+  hullscope paper pixels --data DIR -o paper/
+      MNIST and Fashion-MNIST, whole: DIR holds mnist/ and fashion-mnist/ with their four files each
+  hullscope paper pixels --images train/ test/ --images other.npy other-test.npy
+  hullscope paper fig5 --space file:tsne.npy,tsne.npy
+      also each vertex of the embedding of a cube that another program made, against the others
+
+The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again.";
+
+/// The experiments of \"Learning in High Dimension Always Amounts to Extrapolation\" (arXiv 2110.09485)
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
+pub struct Args {
+    /// Which experiments
+    #[arg(value_enum, default_value_t = Which::All)]
+    which: Which,
+    /// Fewer trials, sizes and images: readable in a minute
+    #[arg(long)]
+    quick: bool,
+    /// Write tables, figures and report.html into this folder
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Write all points as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// Folder with mnist/ and fashion-mnist/ (without it: the built-in sample of Fashion-MNIST)
+    #[arg(long, value_name = "FOLDER", env = "HULLSCOPE_DATA")]
+    data: Option<PathBuf>,
+    /// Training and test images instead; may be given several times
+    #[arg(long, num_args = 2, value_names = ["TRAIN", "TEST"], action = clap::ArgAction::Append)]
+    images: Vec<String>,
+    /// Trials of figure 1 [default: 100000, quick 20000]
+    #[arg(long, value_name = "T", value_parser = numbers::whole)]
+    trials: Option<u64>,
+    /// An embedding of a cube's vertices for figure 5: file:EMBEDDING,EMBEDDING
+    #[arg(long = "space", value_name = "SPACE")]
+    spaces: Vec<String>,
+    /// Seed of everything random
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    decoding: ImageArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    /// A new sample in the hull of N samples, against N
+    Fig1,
+    /// Test images in the hull of the training images, in pixels
+    Pixels,
+    /// The same in the latent space of a network
+    Latents,
+    /// The vertices of a cube, before and after a linear map
+    Fig5,
+    All,
+}
+
+impl Args {
+    fn asks_for(&self, which: Which) -> bool {
+        self.which == which || self.which == Which::All
+    }
+
+    fn memory(&self) -> u64 {
+        self.rows.memory.unwrap_or_else(memory::default_budget)
+    }
+
+    /// The data sets that the experiments asked for are about.
+    fn named(&self) -> Vec<Named> {
+        let mut named = match (&self.images[..], &self.data) {
+            ([], None) => sets::sample(),
+            ([], Some(folder)) => sets::of_folder(folder),
+            (images, _) => sets::given(images),
+        };
+        named.retain(|named| {
+            let latents = self.asks_for(Which::Latents) && named.has_latents();
+            self.asks_for(Which::Pixels) || latents
+        });
+        named
+    }
+
+    /// The reading options, with fewer queries for a quick run.
+    fn rows(&self) -> RowArgs {
+        let mut rows = self.rows.clone();
+        if self.quick && rows.limit_queries.is_none() {
+            rows.limit_queries = Some(QUICK_QUERIES);
+        }
+        rows
+    }
+
+    /// Figure 1 with so many bytes of rows.
+    fn fig1(&self, memory: u64) -> fig1::Plan {
+        let usual = if self.quick { QUICK_TRIALS } else { TRIALS };
+        fig1::Plan {
+            trials: self.trials.unwrap_or(usual),
+            sizes: fig1::sizes(if self.quick { 2 } else { 4 }, MOST),
+            seed: self.seed,
+            memory,
+        }
+    }
+
+    /// The embeddings for figure 5.
+    fn embeddings(&self) -> Result<Vec<(String, String)>> {
+        let specs = Spec::parse_all(&self.spaces)?;
+        let file = |spec: Spec| match &spec.stages[..] {
+            [Stage::File { reference, queries }] if reference == queries => {
+                Ok((spec.text.clone(), reference.clone()))
+            }
+            _ => Err(Error::Usage(format!(
+                "figure 5 takes embeddings as file:EMBEDDING,EMBEDDING (each vertex against the others), not {}",
+                spec.text
+            ))),
+        };
+        specs.into_iter().map(file).collect()
+    }
+}
+
+/// Run the command.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.run.threads)?;
+    let named = check(&args)?;
+    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    if let Some(note) = note.filter(|_| !args.run.quiet) {
+        file::tell(&note);
+    }
+    let bar = Bar::start(control, args.run.quiet);
+    let ready = Ready::new(&args, named, control)?;
+    let mut made: Vec<Experiment> = Vec::new();
+    for name in show::NAMES {
+        let found = work::experiment(name, &args, &ready, &*engine, control)?;
+        let Some(experiment) = found else { continue };
+        // At once: what is finished stays, whatever becomes of the rest.
+        if let Some(folder) = &args.output {
+            show::keep(folder, &experiment)?;
+        }
+        made.push(experiment);
+    }
+    drop(bar);
+    write::write(&args, made)
+}
+
+/// The data sets that will be opened. What does not fit, what is not there and outputs that cannot be written are found
+/// out before any of it is read.
+fn check(args: &Args) -> Result<Vec<Named>> {
+    if !args.spaces.is_empty() && !args.asks_for(Which::Fig5) {
+        return Err(Error::Usage("--space goes with fig5".into()));
+    }
+    let embeddings = args.embeddings()?;
+    if args.asks_for(Which::Fig1) {
+        args.fig1(args.memory()).check()?;
+    }
+    super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
+    let named = args.named();
+    sets::check(&named)?;
+    let mut files = embeddings.iter();
+    files.try_for_each(|(_, path)| crate::rows::check_there(path))?;
+    Ok(named)
+}

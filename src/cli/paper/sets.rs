@@ -1,0 +1,232 @@
+//! The sets of images that were asked for: where they come from, what they are called, and where their spaces go.
+
+use super::Args;
+use crate::cli::images::Opened;
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::check_there;
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Letters of a folder's name that come from a set's.
+const LETTERS: usize = 60;
+
+/// Where a set comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Built in.
+    Sample,
+    /// MNIST in the folder of --data.
+    Mnist,
+    /// Fashion-MNIST there.
+    Fashion,
+    /// Named by the user.
+    Given,
+}
+
+/// A data set as it was typed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    pub name: String,
+    /// Training and test images; `None` for the built-in sample.
+    pub pair: Option<[String; 2]>,
+    /// The end of the names of its folders.
+    pub slug: String,
+    origin: Origin,
+}
+
+impl Named {
+    fn new(name: &str, pair: Option<[String; 2]>, origin: Origin) -> Self {
+        Named {
+            name: name.into(),
+            slug: plain(name),
+            pair,
+            origin,
+        }
+    }
+
+    /// Whether its latents are asked about. The built-in networks were trained on Fashion-MNIST: of the two sets of
+    /// --data they see that one.
+    pub fn has_latents(&self) -> bool {
+        self.origin != Origin::Mnist
+    }
+}
+
+/// A name in small letters, digits and dashes.
+fn plain(name: &str) -> String {
+    let letter = |c: char| match c.is_ascii_alphanumeric() {
+        true => c.to_ascii_lowercase(),
+        false => '-',
+    };
+    let slug: String = name.chars().map(letter).take(LETTERS).collect();
+    slug.trim_matches('-').into()
+}
+
+/// The sets of --data.
+pub fn of_folder(folder: &Path) -> Vec<Named> {
+    let set = |(name, part, origin): (&str, &str, Origin)| {
+        let file = |kind: &str| {
+            let file = folder.join(part).join(format!("{kind}-images-idx3-ubyte"));
+            let packed = file.with_file_name(format!("{kind}-images-idx3-ubyte.gz"));
+            let there = if file.exists() { file } else { packed };
+            there.display().to_string()
+        };
+        Named::new(name, Some([file("train"), file("t10k")]), origin)
+    };
+    let both = [
+        ("MNIST", "mnist", Origin::Mnist),
+        ("Fashion-MNIST", "fashion-mnist", Origin::Fashion),
+    ];
+    both.map(set).into()
+}
+
+/// The built-in sample.
+pub fn sample() -> Vec<Named> {
+    vec![Named::new("sample of Fashion-MNIST", None, Origin::Sample)]
+}
+
+/// Pairs that the user named. Each has a name of its own: the training images', with the test images' where that is
+/// not enough, with a number where nothing else tells them apart. The folder's name holds a hash of the pair, for other
+/// letters than those of [`plain`] are lost.
+pub fn given(images: &[String]) -> Vec<Named> {
+    let pairs: Vec<[String; 2]> = images.as_chunks().0.to_vec();
+    let shared = |train: &String| pairs.iter().filter(|[other, _]| other == train).count() > 1;
+    let (mut names, mut slugs) = (HashSet::new(), HashSet::new());
+    let named = |pair: &[String; 2]| {
+        let [train, test] = pair;
+        let name = match shared(train) {
+            true => format!("{train} and {test}"),
+            false => train.clone(),
+        };
+        let hash = blake3::hash(format!("{train}\0{test}").as_bytes()).to_hex();
+        let slug = format!("{}-{}", plain(train), &hash[..6]);
+        Named {
+            name: unique(&mut names, name, |n| format!(" ({n})")),
+            slug: unique(&mut slugs, slug.trim_matches('-').into(), |n| {
+                format!("-{n}")
+            }),
+            pair: Some(pair.clone()),
+            origin: Origin::Given,
+        }
+    };
+    pairs.iter().map(named).collect()
+}
+
+/// The text, numbered if it is taken already.
+fn unique(taken: &mut HashSet<String>, text: String, number: impl Fn(usize) -> String) -> String {
+    let variants = (2..).map(|n| format!("{text}{}", number(n)));
+    let mut variants = std::iter::once(text.clone()).chain(variants);
+    // There are more numbers than names.
+    let free = variants.find(|text| !taken.contains(text)).unwrap_or(text);
+    taken.insert(free.clone());
+    free
+}
+
+/// A data set, open.
+pub struct Set {
+    pub named: Named,
+    pub opened: Opened,
+    /// What was noticed while it was opened.
+    pub notes: Vec<String>,
+}
+
+/// Open sets one after the other, each with what the others leave of the budget for rows.
+///
+/// Errors: sets that cannot be read.
+pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set>> {
+    let mut rows = args.rows();
+    let mut sets = Vec::new();
+    for named in named {
+        control.set_task(format!("opening {}", named.name));
+        let pair = named.pair.as_ref().map(|[a, b]| (a.as_str(), b.as_str()));
+        let opened = args.decoding.open(&rows, pair, control)?;
+        rows.memory = Some(opened.left);
+        let about = |note: String| format!("{}: {note}", named.name);
+        let mut notes: Vec<String> = control.take_warnings().into_iter().map(about).collect();
+        if opened.skipped > 0 {
+            notes.push(about(format!(
+                "{} image files could not be decoded and were left out",
+                opened.skipped
+            )));
+        }
+        sets.push(Set {
+            named,
+            opened,
+            notes,
+        });
+    }
+    control.set_task("");
+    Ok(sets)
+}
+
+/// Whether the files of all sets are there, as far as their names tell.
+pub fn check(named: &[Named]) -> Result<()> {
+    let files = named.iter().flat_map(|named| &named.pair).flatten();
+    // What a folder of images holds is for its reader to say.
+    let mut files = files.filter(|file| !Path::new(file).is_dir());
+    files.try_for_each(|file| check_there(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(images: &[&str]) -> Vec<Named> {
+        given(
+            &images
+                .iter()
+                .map(|text| text.to_string())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn every_pair_has_a_name_and_a_folder_of_its_own() {
+        let sets = names(&[
+            "MNIST",
+            "a",
+            "train",
+            "a",
+            "train",
+            "b",
+            "train",
+            "a",
+            "tr\u{e4}in",
+            "a",
+            "tr\u{f6}in",
+            "a",
+        ]);
+        let all: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!(
+            all,
+            [
+                "MNIST",
+                "train and a",
+                "train and b",
+                "train and a (2)",
+                "tr\u{e4}in",
+                "tr\u{f6}in"
+            ]
+        );
+        let slugs: HashSet<&str> = sets.iter().map(|set| set.slug.as_str()).collect();
+        assert_eq!(slugs.len(), sets.len(), "{slugs:?}");
+        // A pair's folder does not depend on what else was named.
+        assert_eq!(names(&["train", "b"])[0].slug, sets[2].slug);
+        assert!(sets.iter().all(Named::has_latents));
+    }
+
+    #[test]
+    fn a_name_that_looks_numbered_is_still_a_name_of_its_own() {
+        let sets = names(&["x", "y", "x", "y", "x and y (2)", "z"]);
+        let all: HashSet<&str> = sets.iter().map(|set| set.name.as_str()).collect();
+        assert_eq!(all.len(), 3, "{all:?}");
+    }
+
+    #[test]
+    fn of_the_folder_s_two_sets_one_has_latents() {
+        let sets = of_folder(Path::new("data"));
+        let latents: Vec<bool> = sets.iter().map(Named::has_latents).collect();
+        assert_eq!(latents, [false, true]);
+        assert_eq!(sample()[0].slug, "sample-of-fashion-mnist");
+    }
+}

@@ -1,0 +1,134 @@
+//! Findings of each experiment, kept in a folder as `findings/NAME.json`: a run adds its own to those of earlier runs,
+//! each with the command, the day, the settings and the notes that are its own.
+
+use super::{Experiment, NAMES};
+use crate::error::{Error, Result};
+use crate::report::file;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Counts up when findings of an earlier version cannot stand beside new ones any more.
+const GENERATION: u32 = 1;
+
+/// One experiment on disk.
+#[derive(Serialize, Deserialize)]
+struct Kept<E> {
+    generation: u32,
+    version: String,
+    #[serde(flatten)]
+    experiment: E,
+}
+
+fn path(folder: &Path, name: &str) -> PathBuf {
+    folder.join("findings").join(format!("{name}.json"))
+}
+
+/// Keep an experiment, in place of an earlier run of it. The folder is made if it is not there yet.
+pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
+    let path = path(folder, &experiment.name);
+    let findings = folder.join("findings");
+    std::fs::create_dir_all(&findings).map_err(|error| Error::io("create", &findings, error))?;
+    let kept = Kept {
+        generation: GENERATION,
+        version: env!("CARGO_PKG_VERSION").into(),
+        experiment,
+    };
+    let text = serde_json::to_string(&kept);
+    let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
+    file::write_text(&path.display().to_string(), &text)
+}
+
+/// All experiments of a folder, in the order of the paper: those just made, and the others as they were kept. Of kept
+/// ones that cannot be used it is said why.
+pub fn all(folder: &Path, made: &[Experiment]) -> (Vec<Experiment>, Vec<String>) {
+    let (mut all, mut notes) = (Vec::new(), Vec::new());
+    for name in NAMES {
+        if let Some(own) = made.iter().find(|experiment| experiment.name == name) {
+            all.push(own.clone());
+            continue;
+        }
+        match recall(folder, name) {
+            Ok(known) => all.extend(known),
+            Err(why) => notes.push(format!(
+                "{} {why}: the findings of {name} are left out; run `hullscope paper {name}` with this folder again",
+                path(folder, name).display()
+            )),
+        }
+    }
+    (all, notes)
+}
+
+/// An experiment of an earlier run, if there was one; or why it cannot be used.
+fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
+    let text = match std::fs::read_to_string(path(folder, name)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("cannot be read ({error})")),
+    };
+    let broken = |error| format!("does not hold what this program keeps ({error})");
+    // The version first: the rest of another version's file may be of any form.
+    let head: Kept<Value> = serde_json::from_str(&text).map_err(broken)?;
+    if head.generation != GENERATION || head.version != env!("CARGO_PKG_VERSION") {
+        return Err(format!(
+            "was written by version {} of this program, and this is {}",
+            head.version,
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    let kept: Kept<Experiment> = serde_json::from_str(&text).map_err(broken)?;
+    if kept.experiment.name != name {
+        return Err(format!("holds the findings of {}", kept.experiment.name));
+    }
+    Ok(Some(kept.experiment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::experiment;
+    use super::*;
+
+    #[test]
+    fn what_was_kept_comes_back_to_the_last_digit() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept = experiment(
+            "pixels",
+            &[(4, 0.1 + 0.2), (9, 1.0 / 3.0), (16, 2.0f64.sqrt() / 7e9)],
+        );
+        keep(folder.path(), &kept).unwrap();
+        let (all, notes) = super::all(folder.path(), &[]);
+        assert_eq!((all, notes), (vec![kept.clone()], Vec::new()));
+        // Another run of it takes its place, and others stand beside it, in the order of the paper.
+        kept.command = "again".into();
+        keep(folder.path(), &kept).unwrap();
+        let first = experiment("fig1", &[(2, 0.5)]);
+        let (all, notes) = super::all(folder.path(), std::slice::from_ref(&first));
+        assert_eq!((all, notes), (vec![first, kept], Vec::new()));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_and_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = experiment("latents", &[(4, 0.5)]);
+        keep(folder.path(), &kept).unwrap();
+        let text = std::fs::read_to_string(path(folder.path(), "latents")).unwrap();
+        let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+        for (name, text, part) in [
+            ("fig1", text.clone(), "holds the findings of latents"),
+            ("pixels", text[..text.len() / 2].into(), "does not hold"),
+            (
+                "fig5",
+                text.replace(&version, "\"version\":\"0.0.0\""),
+                "version 0.0.0",
+            ),
+        ] {
+            std::fs::write(path(folder.path(), name), text).unwrap();
+            let (all, notes) = super::all(folder.path(), &[]);
+            assert_eq!(all, std::slice::from_ref(&kept));
+            assert!(notes.len() == 1 && notes[0].contains(part), "{notes:?}");
+            assert!(notes[0].contains(&format!("findings of {name} are left out")));
+            std::fs::remove_file(path(folder.path(), name)).unwrap();
+        }
+    }
+}
