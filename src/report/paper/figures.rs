@@ -47,9 +47,10 @@ fn samples(experiment: &Experiment) -> Option<Figure> {
 fn images(experiment: &Experiment) -> Option<Figure> {
     let figure = experiment.name.as_str();
     let sets = curves(&experiment.findings.points, figure);
-    let place = match figure {
-        "pixels" => "in pixel space",
-        _ => "in latent space",
+    // Short enough for one panel.
+    let title = match figure {
+        "pixels" => "Inside the hull of the training images: pixel space",
+        _ => "Inside the hull of the training images: latent space",
     };
     let panels = sets.into_iter().flat_map(|(data, series)| {
         let each = by_network(figure, &data, series).into_iter();
@@ -57,7 +58,7 @@ fn images(experiment: &Experiment) -> Option<Figure> {
     });
     let panels: Vec<Panel> = panels.collect();
     (!panels.is_empty()).then(|| Figure {
-        title: format!("Test images inside the hull of the training images, {place}"),
+        title: title.into(),
         note: note(
             experiment,
             "thin line: Gaussian data of the same size and rank; bands: 95 %",
@@ -112,6 +113,10 @@ fn panel(
     series: &[(String, Vec<&Point>)],
     theory_each: bool,
 ) -> Panel {
+    let share = match theory_each {
+        true => "share inside",
+        false => "share of test images inside",
+    };
     let mut drawn: Vec<Series> = Vec::new();
     let thin = |style: usize, points: Vec<(f64, f64)>| Series {
         label: String::new(),
@@ -156,7 +161,7 @@ fn panel(
             range: None,
         },
         y: Axis {
-            label: "share inside".into(),
+            label: share.into(),
             logarithmic: false,
             range: Some((0.0, 1.0)),
         },

@@ -2,6 +2,9 @@
 //!
 //! Parquet columns, one row a point: `figure`, `data`, `series`, `space`, `d`, `rank`, `n`, `trials`, `inside`,
 //! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
+//!
+//! An [`Experiment`] carries its own command, day, settings and notes, for those that stand together in a folder may
+//! come from several runs ([`keep`], [`all`]).
 
 mod figures;
 mod kept;

@@ -44,7 +44,7 @@ fn about(name: &str) -> String {
         }
         _ => {
             "Figure 5. Every vertex of a cube against all others. None is in their hull; its distance is 1/sqrt(d). After a \
-             linear map to k dimensions most of them are, though nothing was interpolated: exactly 2 sum_{i<k} C(d-1, i) \
+             linear map to k dimensions many look inside, though nothing was interpolated: exactly 2 sum_{i<k} C(d-1, i) \
              vertices stay extreme under a generic map."
                 .into()
         }
@@ -219,11 +219,17 @@ fn halves(findings: &Findings) -> Option<(String, bool)> {
     if flat.is_empty() {
         return None;
     }
-    let number = |half: &&Half| {
-        half.measured
-            .map_or("beyond all drawn".into(), |n| format!("{n:.1}"))
+    let numbers = |halves: &[&Half]| {
+        let known = halves.iter().filter_map(|half| half.measured);
+        let known: Vec<String> = known.map(|n| format!("{n:.1}")).collect();
+        match halves.iter().any(|half| half.measured.is_none()) {
+            true => format!(
+                "{}, and for the rest beyond all that were drawn",
+                known.join(", ")
+            ),
+            false => listed(&known),
+        }
     };
-    let numbers = |halves: &[&Half]| listed(&halves.iter().map(number).collect::<Vec<_>>());
     let dims = |halves: &[&Half]| {
         listed(
             &halves
@@ -422,7 +428,7 @@ mod tests {
         for part in [
             "what matters is the dimension of the affine hull",
             "N = 62.5 and 63.9 in 5 and 6 dimensions, where it is 63 exactly",
-            "spans 2, 3 and 7 dimensions, at N = 9.0, 40.0 and beyond all drawn:",
+            "spans 2, 3 and 7 dimensions, at N = 9.0, 40.0, and for the rest beyond all that were drawn:",
             "neither the dimension of the space around",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
