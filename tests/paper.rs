@@ -523,6 +523,16 @@ fn what_can_be_refused_is_refused_before_any_work() {
 }
 
 #[test]
+fn a_folder_that_cannot_take_findings_is_refused_first() {
+    let folder = Folder::new();
+    folder.file("out/findings", b"");
+    let output = paper(&folder, &["fig1", "--trials", "1000", "-o", "out"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("out/findings is a file"), "{said}");
+}
+
+#[test]
 fn pairs_with_one_training_set_keep_their_names_and_folders_apart() {
     let folder = Folder::new();
     images(&folder, "x.npy", [200, 4, 4], 1);

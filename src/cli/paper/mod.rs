@@ -13,8 +13,8 @@ use super::run::RunArgs;
 use super::{memory, numbers};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::file;
 use crate::report::paper::{self as show, Experiment};
+use crate::report::{archive, file};
 use crate::space::{Spec, spec::Stage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
@@ -197,6 +197,9 @@ fn check(args: &Args) -> Result<Vec<Named>> {
         args.fig1(args.memory()).check()?;
     }
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
+    if let Some(folder) = &args.output {
+        archive::check(&folder.join("findings"))?;
+    }
     let named = args.named();
     sets::check(&named)?;
     let mut files = embeddings.iter();
