@@ -1024,6 +1024,40 @@ fn embeddings_made_elsewhere_need_no_sets() {
     );
 }
 
+/// Files may have references of their own lengths: no table, figure or page gives that of the first for all.
+#[test]
+fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
+    let folder = Files::new();
+    for (name, rows) in [("a", 200), ("b", 120)] {
+        folder.file(&format!("{name}-train.npy"), &vectors(rows, 3, 1));
+        folder.file(&format!("{name}-test.npy"), &vectors(50, 3, 2));
+    }
+    let spaces = ["a", "b"].map(|name| format!("file:{name}-train.npy,{name}-test.npy"));
+    let words = [
+        "compare", "--space", &spaces[0], "--space", &spaces[1], "-o", "out",
+    ];
+    let said = text(&works(&folder, &words).stdout);
+    assert!(
+        said.starts_with("50 queries against the hull of 120 to 200 reference rows"),
+        "{said}"
+    );
+    let lines: Vec<&str> = said.split_whitespace().collect();
+    let each = format!("200 in {}, 120 in {}", spaces[0], spaces[1]);
+    assert!(lines.join(" ").contains(&each), "{said}");
+    let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
+    assert!(page.contains("each space has its own number (120 to 200)"));
+    let note = "N = 120 to 200 reference rows, 50 queries";
+    assert_eq!(page.matches(note).count(), 2, "of rates and of distances");
+    for alone in [
+        "the 200 reference rows",
+        "N = 200 ",
+        "the 120 reference rows",
+        "N = 120 reference",
+    ] {
+        assert!(!page.contains(alone), "{alone}");
+    }
+}
+
 /// An ONNX file of one node, written by hand: field by field as protobuf has it.
 fn one_node(operator: &str) -> Vec<u8> {
     fn field(number: u8, body: &[u8]) -> Vec<u8> {
