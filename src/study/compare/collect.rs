@@ -172,10 +172,12 @@ impl Found {
         self.verdicts.iter().map(letter).collect()
     }
 
-    /// Distances to the hull over the reference's median nearest distance.
+    /// Distances to the hull over the reference's median nearest distance; `None` if that is no unit: 0, or so small
+    /// that a ratio is beyond f64.
     pub fn distance_ratio(&self, median: Option<f64>) -> Option<Quantiles> {
         let median = median.filter(|&median| median > 0.0)?;
         let mut ratios: Vec<f64> = self.distances.iter().map(|d| d / median).collect();
+        ratios.iter().all(|ratio| ratio.is_finite()).then_some(())?;
         quantiles(&mut ratios)
     }
 

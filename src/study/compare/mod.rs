@@ -232,6 +232,11 @@ pub fn run(
     control: &Control,
 ) -> Result<Report> {
     let specs = subject.specs;
+    if !plan.analysis.hull {
+        return Err(Error::Usage(
+            "a comparison asks about the convex hull in every space; the plan leaves it out".into(),
+        ));
+    }
     if plan.by_label && subject.classes.is_none() {
         return Err(Error::Usage(
             "--by-label needs the classes of both sets; name files with --labels and --query-labels".into(),
