@@ -149,6 +149,20 @@ pub struct Series {
     pub markers: bool,
 }
 
+impl Series {
+    /// A thin line in the colour of a style.
+    pub fn thin(style: usize, points: Vec<(f64, f64)>) -> Self {
+        Series {
+            label: String::new(),
+            style,
+            points,
+            band: Vec::new(),
+            thin: true,
+            markers: false,
+        }
+    }
+}
+
 /// File formats, by the name's ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

@@ -202,7 +202,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let (low, high) = extent(points);
     series.extend(marks.into_iter().map(|(d, threshold)| {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
-        thin(style, vec![(threshold, low), (threshold, high)])
+        Series::thin(style, vec![(threshold, low), (threshold, high)])
     }));
     Lines {
         title: format!("{law}{upright}"),
@@ -299,7 +299,7 @@ fn curves(
     // One point has no band.
     if let [point] = sorted[..] {
         let upright = point.interval95.map(|end| (x(point) as f64, end));
-        series.push(thin(style, upright.to_vec()));
+        series.push(Series::thin(style, upright.to_vec()));
     }
     series.push(Series {
         label: label.into(),
@@ -324,19 +324,7 @@ fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) 
         [(x, y)] => dash.at(x, y),
         _ => run,
     });
-    lines.map(|points| thin(style, points)).collect()
-}
-
-/// A thin line that the legend does not name.
-fn thin(style: usize, points: Vec<(f64, f64)>) -> Series {
-    Series {
-        label: String::new(),
-        style,
-        points,
-        band: Vec::new(),
-        thin: true,
-        markers: false,
-    }
+    lines.map(|points| Series::thin(style, points)).collect()
 }
 
 /// Barany and Furedi's thresholds that lie within the sizes of their dimension; one size has nothing on either side.

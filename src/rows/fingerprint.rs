@@ -3,10 +3,9 @@
 //! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
 //! of change stand for the content.
 
-use super::open::files;
+use super::open::{files, is_hidden};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -30,7 +29,7 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
             .sort_by_file_name()
             .into_iter()
             // Hidden files are not read as rows or images either.
-            .filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name()))
+            .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name()))
         {
             control.check()?;
             let entry = match entry {
@@ -62,10 +61,6 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         }
     }
     Ok(hash.finalize().to_hex().to_string())
-}
-
-fn hidden(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with('.')
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata> {

@@ -8,6 +8,7 @@ use super::store::{Layout, Store, read_at};
 use super::{Element, Rows, bin, csv, idx, npy, npz, parquet, safetensors, vecs};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -120,6 +121,11 @@ pub(super) fn files(spec: &str) -> Result<(Vec<PathBuf>, Option<String>)> {
     ))
 }
 
+/// Whether a file or folder of this name is passed over.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with('.')
+}
+
 /// The files of a folder, hidden ones left out, in natural order.
 fn folder(path: &Path) -> Result<Vec<PathBuf>> {
     let listing = fs::read_dir(path).map_err(|error| Error::io("list", path, error))?;
@@ -128,10 +134,7 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>> {
         let file = entry
             .map_err(|error| Error::io("list", path, error))?
             .path();
-        let hidden = file
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if file.is_file() && !hidden {
+        if file.is_file() && !file.file_name().is_some_and(is_hidden) {
             files.push(file);
         }
     }

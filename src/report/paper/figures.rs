@@ -118,16 +118,8 @@ fn panel(
         false => "share of test images inside",
     };
     let mut drawn: Vec<Series> = Vec::new();
-    let thin = |style: usize, points: Vec<(f64, f64)>| Series {
-        label: String::new(),
-        style,
-        points,
-        band: Vec::new(),
-        thin: true,
-        markers: false,
-    };
     if !theory_each {
-        drawn.push(thin(0, null(series)));
+        drawn.push(Series::thin(0, null(series)));
     }
     for (style, (name, points)) in series.iter().enumerate() {
         let mut points = points.clone();
@@ -136,7 +128,7 @@ fn panel(
             let known = points
                 .iter()
                 .filter_map(|point| Some((x(point) as f64, point.theory?)));
-            drawn.push(thin(style, known.collect()));
+            drawn.push(Series::thin(style, known.collect()));
         }
         drawn.push(Series {
             label: name.clone(),

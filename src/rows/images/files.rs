@@ -5,9 +5,9 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::rows::open::is_hidden;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -50,10 +50,6 @@ pub(super) fn is_image(path: &Path) -> bool {
     DECODED.contains(&extension(path).as_str())
 }
 
-fn hidden(name: &OsStr) -> bool {
-    name.to_string_lossy().starts_with('.')
-}
-
 fn extension(path: &Path) -> String {
     path.extension().map_or_else(String::new, |extension| {
         extension.to_string_lossy().to_lowercase()
@@ -91,7 +87,7 @@ impl Listing {
             .follow_links(true)
             .sort_by(|a, b| natural(Path::new(a.file_name()), Path::new(b.file_name())))
             .into_iter()
-            .filter_entry(|entry| !hidden(entry.file_name()));
+            .filter_entry(|entry| !is_hidden(entry.file_name()));
         for (number, entry) in walk.enumerate() {
             if number.is_multiple_of(LOOK) {
                 control.check()?;
@@ -125,7 +121,7 @@ impl Listing {
         let mut listing = Listing::of(root);
         for file in files {
             let below = file.strip_prefix(&listing.root).unwrap_or(&file);
-            if !below.components().any(|part| hidden(part.as_os_str())) {
+            if !below.components().any(|part| is_hidden(part.as_os_str())) {
                 listing.add(below.into());
             }
         }
