@@ -117,8 +117,7 @@ fn by_turns() -> Classes {
 
 #[test]
 fn maps_that_lose_nothing_change_no_verdict() {
-    // A hull goes with every injective affine map: rotations, scalings of the principal components, reorderings. Their
-    // numbers are rounded to f32, so the images keep away from the boundary by more than that.
+    // A hull goes with every injective affine map: rotations, scalings of the principal components, reorderings.
     let spaces = [
         "pixels",
         "wavelet",
@@ -144,6 +143,45 @@ fn maps_that_lose_nothing_change_no_verdict() {
             "{}: {a}, {b}",
             report.spaces[turned].space
         );
+    }
+}
+
+/// Pixels that saturate, as those of digits do, put many queries exactly on faces of the hull: the least rounding of a
+/// mapped row would show there, of the pixels themselves or between two stages.
+#[test]
+fn queries_on_faces_stay_on_them_in_every_turned_space() {
+    let saturated = |count: usize, seed: u64| -> Vec<f64> {
+        let values = gaussian(count * D, seed).into_iter();
+        values
+            .map(|v| (128.0 + 160.0 * v).round().clamp(0.0, 255.0))
+            .collect()
+    };
+    let texts = [
+        "patch:3",
+        "patch:3|wavelet",
+        "patch:3|whiten",
+        "patch:3|pca:9",
+        "patch:3|random:9",
+        "patch:3|random:14",
+        "patch:3|whiten|random:9",
+    ];
+    let texts = texts.map(String::from);
+    let subject = Subject {
+        sets: Some((set(&saturated(2000, 5)), set(&saturated(400, 6)))),
+        classes: None,
+        specs: Spec::parse_all(&texts).unwrap(),
+    };
+    let plan = Plan {
+        picks: 0,
+        ..Plan::default()
+    };
+    let report = try_compared(&plan, subject, &mut Forget).unwrap();
+    let pixels = &report.spaces[0];
+    let inside = pixels.verdicts.matches('i').count();
+    assert!((40..360).contains(&inside), "{inside}");
+    for space in &report.spaces[1..] {
+        assert_eq!(space.verdicts, pixels.verdicts, "{}", space.space);
+        assert_eq!(space.rank, Some(9), "{}", space.space);
     }
 }
 
@@ -1024,6 +1062,72 @@ fn embeddings_made_elsewhere_need_no_sets() {
     );
 }
 
+/// Rows that are left out keep their numbers in every table, and must be the same wherever queries are paired.
+#[test]
+fn rows_left_out_are_left_out_of_every_space() {
+    let folder = Files::new();
+    let with_hole = |count: usize, seed: u64, hole: Option<usize>| {
+        let mut values = gaussian(count * 4, seed);
+        if let Some(row) = hole {
+            values[4 * row] = f64::NAN;
+        }
+        let body = encode(Element::F64, &values, false);
+        npy(1, "'<f8'", "False", &format!("({count}, 4)"), &body)
+    };
+    folder.file("train.npy", &with_hole(200, 1, Some(7)));
+    folder.file("test.npy", &with_hole(30, 2, Some(3)));
+    folder.file("same.npy", &with_hole(30, 2, Some(3)));
+    folder.file("other.npy", &with_hole(30, 2, Some(20)));
+    let command = |spaces: &[&'static str]| -> Vec<&'static str> {
+        let given = ["compare", "train.npy", "test.npy", "--skip-nonfinite"];
+        let spaces = spaces.iter().flat_map(|space| ["--space", space]);
+        given.into_iter().chain(spaces).collect()
+    };
+    let mut words = command(&["pixels", "pca:2", "file:train.npy,same.npy"]);
+    words.extend(["-o", "out"]);
+    works(&folder, &words);
+    let expected: Vec<u64> = (0..30).filter(|&row| row != 3).collect();
+    let (train, test) = (gaussian(200 * 4, 1), gaussian(30 * 4, 2));
+    let nearest = expected.iter().map(|&query| {
+        let q = &test[4 * query as usize..][..4];
+        let square = |row: &u64| -> f64 {
+            let x = &train[4 * *row as usize..][..4];
+            x.iter().zip(q).map(|(x, q)| (x - q).powi(2)).sum()
+        };
+        let rows = (0..200).filter(|&row| row != 7);
+        rows.min_by(|a, b| square(a).total_cmp(&square(b))).unwrap()
+    });
+    let nearest: Vec<u64> = nearest.collect();
+    let mut tables = 0;
+    for path in everything(&folder) {
+        if path.contains("spaces/") && path.ends_with(".parquet") {
+            let table = table(&folder.path(&path));
+            let column = |name: &str| -> Vec<u64> {
+                let column = table.column_by_name(name).unwrap();
+                column.as_primitive::<UInt64Type>().values().to_vec()
+            };
+            assert_eq!(column("query"), expected, "{path}");
+            if !path.contains("pca") {
+                assert_eq!(column("nearest_row"), nearest, "{path}");
+            }
+            tables += 1;
+        }
+    }
+    assert_eq!(tables, 3);
+    for spaces in [
+        &["pixels", "file:train.npy,other.npy"][..],
+        &["file:train.npy,same.npy", "file:train.npy,other.npy"],
+    ] {
+        let output = folder.run(&command(spaces));
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(
+            message.contains("not the same ones") && message.contains("other.npy"),
+            "{message}"
+        );
+    }
+}
+
 /// Files may have references of their own lengths: no table, figure or page gives that of the first for all.
 #[test]
 fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
@@ -1162,6 +1266,19 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
         (
             with(&["--space", "onnx:relu.onnx@features"]),
             vec!["relu.onnx", "features", "its tensors are y"],
+        ),
+        (
+            with(&[
+                "--space",
+                "pixels",
+                "--space",
+                "file:train.npy,test.npy|pca:99",
+            ]),
+            vec!["pca:99", "36"],
+        ),
+        (
+            with(&["--space", "pixels", "--space", "onnx:relu.onnx@y|pca:99"]),
+            vec!["pca:99", "36"],
         ),
         (
             with(&["--space", "onnx:missing.onnx"]),

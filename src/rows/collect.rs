@@ -11,10 +11,11 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// A set of f32 rows being made.
+/// A set of f32 or f64 rows being made.
 pub struct Collector {
     name: String,
     dim: usize,
+    element: Element,
     budget: u64,
     folder: PathBuf,
     len: usize,
@@ -23,11 +24,13 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Nothing yet. `budget` are the bytes that may stay in memory; a spool file goes to the system's temporary folder.
-    pub fn new(name: impl Into<String>, dim: usize, budget: u64) -> Self {
+    /// Nothing yet: numbers will be stored as `element`, f32 or f64. `budget` are the bytes that may stay in memory; a
+    /// spool file goes to the system's temporary folder.
+    pub fn new(name: impl Into<String>, dim: usize, element: Element, budget: u64) -> Self {
         Collector {
             name: name.into(),
             dim,
+            element,
             budget,
             folder: std::env::temp_dir(),
             len: 0,
@@ -36,9 +39,10 @@ impl Collector {
         }
     }
 
-    /// Add whole rows (n x dim).
-    pub fn push(&mut self, values: &[f32]) -> Result<()> {
+    /// Add whole rows (n x dim) of the element's type.
+    pub fn push<T: bytemuck::NoUninit>(&mut self, values: &[T]) -> Result<()> {
         assert!(values.len().is_multiple_of(self.dim), "rows must be whole");
+        assert_eq!(size_of::<T>(), self.element.size(), "numbers of one type");
         self.len += values.len() / self.dim;
         self.held.extend_from_slice(bytemuck::cast_slice(values));
         // A vector doubles as it grows: what is held may take twice its length.
@@ -60,7 +64,7 @@ impl Collector {
 
     /// The rows; at least one must have come.
     pub fn finish(mut self) -> Store {
-        let width = (self.dim * 4) as u64;
+        let width = (self.dim * self.element.size()) as u64;
         let bytes = match self.spool {
             None => {
                 self.held.shrink_to_fit();
@@ -83,7 +87,7 @@ impl Collector {
             name: self.name,
             dim: self.dim,
             axes: vec![self.dim],
-            element: Element::F32,
+            element: self.element,
             parts: vec![part],
             transform: Transform::default(),
             dropped: Vec::new(),
@@ -92,25 +96,55 @@ impl Collector {
     }
 }
 
-/// The same rows, all of whose numbers are f32, made once and kept.
+/// The bytes of a number of rows that are kept.
+pub(crate) fn kept_size(rows: &dyn Rows) -> usize {
+    kept_as(rows).size()
+}
+
+/// Rows are kept to the last digit.
+fn kept_as(rows: &dyn Rows) -> Element {
+    match rows.fits_f32() {
+        true => Element::F32,
+        false => Element::F64,
+    }
+}
+
+/// The same rows made once and kept, in f32 where that holds all of their numbers and in f64 otherwise.
 pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<Store> {
-    assert!(rows.fits_f32(), "kept rows are stored in f32");
+    let mut kept = Collector::new(rows.name(), rows.dim(), kept_as(rows), budget);
+    match kept.element {
+        Element::F32 => collect(rows, &mut kept, control, |first, out: &mut [f32]| {
+            rows.read_f32(first, out)
+        })?,
+        _ => collect(rows, &mut kept, control, |first, out: &mut [f64]| {
+            rows.read_f64(first, out)
+        })?,
+    }
+    Ok(kept.finish())
+}
+
+/// Read all rows, some on each thread, into `kept`.
+fn collect<T: bytemuck::Pod + Send>(
+    rows: &dyn Rows,
+    kept: &mut Collector,
+    control: &Control,
+    read: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
+) -> Result<()> {
     let (n, d) = (rows.len(), rows.dim());
-    let mut kept = Collector::new(rows.name(), d, budget);
     let step = chunk_rows(d);
     // A few chunks a thread at a time, so that what is in the air stays small.
     let together = step * 4 * rayon::current_num_threads();
     for first in (0..n).step_by(together) {
         control.check()?;
-        let mut values = vec![0.0f32; together.min(n - first) * d];
+        let mut values = vec![T::zeroed(); together.min(n - first) * d];
         values
             .par_chunks_mut(step * d)
             .enumerate()
-            .try_for_each(|(chunk, out)| rows.read_f32(first + chunk * step, out))?;
+            .try_for_each(|(chunk, out)| read(first + chunk * step, out))?;
         kept.push(&values)?;
         control.advance((values.len() / d) as u64);
     }
-    Ok(kept.finish())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -128,6 +162,19 @@ mod tests {
             assert_eq!(kept.resident_bytes() > 0, budget > 0);
             let mut out = vec![0f32; 3000];
             kept.read_f32(0, &mut out).unwrap();
+            assert_eq!(out, values);
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_f32_are_kept_in_f64() {
+        let values: Vec<f64> = (0..3000).map(|v| f64::from(v) / 7.0).collect();
+        let rows = Memory::from_f64("rows", 3, values.clone());
+        for budget in [0, u64::MAX] {
+            let kept = keep(&rows, budget, &Control::default()).unwrap();
+            assert_eq!((kept.len(), kept.fits_f32()), (1000, false));
+            let mut out = vec![0f64; 3000];
+            kept.read_f64(0, &mut out).unwrap();
             assert_eq!(out, values);
         }
     }

@@ -30,7 +30,7 @@ pub mod view;
 
 pub(crate) use chunks::{chunk_rows, map_chunks};
 pub use collect::Collector;
-pub(crate) use collect::keep;
+pub(crate) use collect::{keep, kept_size};
 pub use fingerprint::fingerprint;
 pub use law::Law;
 pub(crate) use open::check_there;

@@ -1,7 +1,65 @@
-//! Parts of a set, without a copy: its first rows, some of its columns.
+//! Parts of a set, without a copy: its first rows, some of its columns; and a set made of another, with its numbers.
 
 use super::{Element, Rows};
 use crate::error::Result;
+use std::sync::Arc;
+
+/// Rows that were made one by one from those of another set, and have their numbers: if some of the files' rows were
+/// left out there, the others are still counted as in the files.
+pub struct Numbered {
+    rows: Arc<dyn Rows>,
+    source: Arc<dyn Rows>,
+}
+
+impl Numbered {
+    /// `rows` with the numbers of `source`, which has as many.
+    pub fn like(rows: Arc<dyn Rows>, source: &Arc<dyn Rows>) -> Arc<dyn Rows> {
+        assert_eq!(rows.len(), source.len());
+        match source.dropped() {
+            0 => rows,
+            _ => Arc::new(Numbered {
+                rows,
+                source: Arc::clone(source),
+            }),
+        }
+    }
+}
+
+impl Rows for Numbered {
+    fn name(&self) -> &str {
+        self.rows.name()
+    }
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn dim(&self) -> usize {
+        self.rows.dim()
+    }
+    fn element(&self) -> Element {
+        self.rows.element()
+    }
+    fn fits_f32(&self) -> bool {
+        self.rows.fits_f32()
+    }
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.rows.read_f32(first, out)
+    }
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        self.rows.read_f64(first, out)
+    }
+    fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
+        self.rows.gather(rows, out)
+    }
+    fn dropped(&self) -> u64 {
+        self.source.dropped()
+    }
+    fn resident_bytes(&self) -> u64 {
+        self.rows.resident_bytes()
+    }
+    fn number(&self, row: usize) -> u64 {
+        self.source.number(row)
+    }
+}
 
 /// The first rows of a set.
 pub struct Prefix<'a> {

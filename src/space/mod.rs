@@ -2,9 +2,9 @@
 //! a network's features.
 //!
 //! A space is a chain of [`Map`]s. Each is fitted on the reference, never on the queries, and applied to rows chunk
-//! by chunk; [`Mapped`] rows are themselves [`Rows`]. Maps compute in f64 (networks in f32) and what they computed
-//! is rounded once to f32: these stored numbers are what verdicts are about. Maps that only choose coordinates
-//! change no number. [`spec`] reads what was typed, [`Views`] fits it. Relies on [`crate::rows`] alone.
+//! by chunk; [`Mapped`] rows are themselves [`Rows`]. Maps compute in f64, networks in f32, and
+//! nothing is rounded further: a row of whole numbers is often exactly on a face of the hull, and a turned or
+//! stretched hull must give the verdicts of the hull itself. Maps that only choose coordinates change no number. [`spec`] reads what was typed, [`Views`] fits it. Relies on [`crate::rows`] alone.
 
 #[cfg(feature = "onnx")]
 mod encoder;
@@ -172,14 +172,6 @@ impl Mapped {
         }
         parts
     }
-
-    /// A mapped number as it is stored.
-    fn stored(&self, value: f64) -> f64 {
-        match self.map.selects() {
-            true => value,
-            false => f64::from(value as f32),
-        }
-    }
 }
 
 impl Rows for Mapped {
@@ -196,11 +188,11 @@ impl Rows for Mapped {
         if self.map.selects() {
             self.source.element()
         } else {
-            Element::F32
+            Element::F64
         }
     }
     fn fits_f32(&self) -> bool {
-        !self.map.selects() || self.source.fits_f32()
+        self.map.selects() && self.source.fits_f32()
     }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.each(first, out.len() / self.dim(), |at, values| {
@@ -211,9 +203,7 @@ impl Rows for Mapped {
     }
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
         self.each(first, out.len() / self.dim(), |at, values| {
-            for (out, value) in out[at..].iter_mut().zip(values) {
-                *out = self.stored(*value);
-            }
+            out[at..][..values.len()].copy_from_slice(values);
         })
     }
     fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
@@ -224,9 +214,7 @@ impl Rows for Mapped {
             self.source.gather(&some, &mut raw)?;
             self.apply(&some, &raw, &mut mapped)?;
             for (place, values) in part.iter().zip(mapped.chunks_exact(to)) {
-                for (out, value) in out[place * to..].iter_mut().zip(values) {
-                    *out = self.stored(*value);
-                }
+                out[place * to..][..to].copy_from_slice(values);
             }
         }
         Ok(())
@@ -304,6 +292,6 @@ mod tests {
         for (row, values) in places.iter().zip(some.chunks_exact(17)) {
             assert_eq!(values, &all[row * 17..(row + 1) * 17]);
         }
-        assert!(all.iter().zip(&narrow).all(|(a, b)| *a == f64::from(*b)));
+        assert!(all.iter().zip(&narrow).all(|(a, b)| *a as f32 == *b));
     }
 }

@@ -1,7 +1,7 @@
 //! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
 
 #[cfg(feature = "onnx")]
-use super::encoder::{Model, Preparation, Signature};
+use super::encoder::{Encoder, Model, Signature};
 use super::relu;
 use super::spec::{OnnxArgs, Spec, Stage};
 use crate::error::{Error, Result};
@@ -17,24 +17,46 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
     pub shape: Option<Shape>,
-    /// Numbers a row; `None` after a network or files.
+    /// Numbers a row; `None` after files, as long as they are not open.
     pub dim: Option<usize>,
 }
 
-/// What networks say of themselves, by their files: each is read once.
+/// What is known of networks.
 #[derive(Default)]
-pub struct Networks(#[cfg(feature = "onnx")] HashMap<PathBuf, Arc<Signature>>);
+pub struct Networks {
+    /// What they say of themselves, by their files: each is read once.
+    #[cfg(feature = "onnx")]
+    signatures: HashMap<PathBuf, Arc<Signature>>,
+    /// Numbers of tensors that were tried, by what was asked for and the images' shape.
+    #[cfg(feature = "onnx")]
+    dims: HashMap<String, usize>,
+}
 
 #[cfg(feature = "onnx")]
 impl Networks {
     /// What a file says. Errors: it is no network that can be run.
     pub fn signature(&mut self, file: &Path) -> Result<Arc<Signature>> {
-        if let Some(known) = self.0.get(file) {
+        if let Some(known) = self.signatures.get(file) {
             return Ok(Arc::clone(known));
         }
         let signature = Model::open(file)?.signature();
-        self.0.insert(file.into(), Arc::clone(&signature));
+        self.signatures.insert(file.into(), Arc::clone(&signature));
         Ok(signature)
+    }
+
+    /// Numbers an image of a tensor: the network is run once, on noise.
+    fn dim(&mut self, args: &OnnxArgs, shape: Shape) -> Result<usize> {
+        let signature = self.signature(&args.file)?;
+        let output = signature.output(args.output.as_deref())?;
+        let key = format!("{args:?} {shape:?}");
+        if let Some(&known) = self.dims.get(&key) {
+            return Ok(known);
+        }
+        // What pixels run up to changes nothing of whether they fit.
+        let encoder = Encoder::new(Model::open(&args.file)?, args, &[output], shape, 1.0)?;
+        let dim = encoder.dims()[0];
+        self.dims.insert(key, dim);
+        Ok(dim)
     }
 }
 
@@ -54,6 +76,18 @@ pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> R
         outline = after(stage, outline, &spec.text, networks)?;
     }
     Ok(outline)
+}
+
+/// The rows in a space that begins with files, now that these are known to have `dim` columns.
+pub fn after_files(spec: &Spec, dim: usize, networks: &mut Networks) -> Result<Outline> {
+    let files = Outline {
+        shape: None,
+        dim: Some(dim),
+    };
+    let mut stages = spec.stages.iter().skip(1);
+    stages.try_fold(files, |rows, stage| {
+        after(stage, rows, &spec.text, networks)
+    })
 }
 
 /// The shape that a stage for images needs.
@@ -145,13 +179,7 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
             let inputs = relu::inputs(image(rows.shape, text)?);
             made(inputs, *dims)?
         }
-        Stage::Onnx(args) => {
-            network(args, image(rows.shape, text)?, text, networks)?;
-            Outline {
-                shape: None,
-                dim: None,
-            }
-        }
+        Stage::Onnx(args) => vector(network(args, image(rows.shape, text)?, text, networks)?),
         Stage::File { reference, queries } => {
             crate::rows::check_there(reference)?;
             crate::rows::check_there(queries)?;
@@ -163,17 +191,14 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
     })
 }
 
-/// A network must have the tensor, and take the images.
+/// A network must have the tensor, take the images, and run.
 #[cfg(feature = "onnx")]
-fn network(args: &OnnxArgs, shape: Shape, _: &str, networks: &mut Networks) -> Result<()> {
-    let signature = networks.signature(&args.file)?;
-    signature.output(args.output.as_deref())?;
-    // What pixels run up to changes nothing of whether they fit.
-    Preparation::new(&signature, args, shape, 1.0).map(drop)
+fn network(args: &OnnxArgs, shape: Shape, _: &str, networks: &mut Networks) -> Result<usize> {
+    networks.dim(args, shape)
 }
 
 #[cfg(not(feature = "onnx"))]
-fn network(_: &OnnxArgs, _: Shape, text: &str, _: &mut Networks) -> Result<()> {
+fn network(_: &OnnxArgs, _: Shape, text: &str, _: &mut Networks) -> Result<usize> {
     Err(Error::Usage(format!(
         "the space {text} needs a program built with the feature `onnx`"
     )))

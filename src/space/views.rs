@@ -3,13 +3,14 @@
 //! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
-use super::outline::{Networks, Outline, image, matrix, outline};
+use super::outline::{Networks, Outline, after_files, image, matrix, outline};
 use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
-use crate::rows::{OpenOptions, Rows, open};
+use crate::rows::view::Numbered;
+use crate::rows::{OpenOptions, Rows, kept_size, open};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -103,9 +104,31 @@ impl Views {
             files: HashMap::new(),
         };
         for spec in views.specs.clone() {
-            views.open(&spec, control)?;
+            if let Some(files) = views.open(&spec, control)? {
+                after_files(&spec, files.reference.dim(), &mut views.networks)?;
+            }
         }
         Ok(views)
+    }
+
+    /// Whether rows of the sets or the files may have been left out.
+    pub fn may_leave_out(&self) -> bool {
+        self.settings.files.iter().any(|files| files.skip_nonfinite)
+    }
+
+    /// The rows that a space begins with: those of its files, or the sets. Files that were not announced are opened.
+    ///
+    /// Errors: files that cannot be read, no sets.
+    pub fn start(&mut self, spec: &Spec, control: &Control) -> Result<View> {
+        match (self.open(spec, control)?, &self.base) {
+            (Some(files), _) => Ok(files),
+            (None, Some(base)) => Ok(base.clone()),
+            (None, None) => {
+                // Without sets the outline refuses what does not start with files.
+                outline(spec, None, &mut self.networks)?;
+                Err(Error::Usage(format!("the space {} has no rows", spec.text)))
+            }
+        }
     }
 
     /// Rows of the reference and of the queries in a space, which is one of those that were announced.
@@ -121,16 +144,7 @@ impl Views {
 
     /// Both sets in a space. Errors: a stage that does not fit the rows, files and networks that cannot be read.
     pub fn view(&mut self, spec: &Spec, control: &Control) -> Result<View> {
-        let start = match (self.open(spec, control)?, &self.base) {
-            (Some(files), _) => files,
-            (None, Some(base)) => base.clone(),
-            (None, None) => {
-                // Without sets the outline refuses what does not start with files.
-                outline(spec, None, &mut self.networks)?;
-                return Err(Error::Usage(format!("the space {} has no rows", spec.text)));
-            }
-        };
-        let mut view = start;
+        let mut view = self.start(spec, control)?;
         for (place, stage) in spec.stages.iter().enumerate() {
             view = match stage {
                 Stage::Pixels | Stage::File { .. } => view,
@@ -253,17 +267,18 @@ impl Views {
         let bytes: u64 = sets
             .into_iter()
             .filter(mapped)
-            .map(|rows| (rows.len() * rows.dim() * 4) as u64)
+            .map(|rows| (rows.len() * rows.dim() * kept_size(&**rows)) as u64)
             .sum();
-        if bytes == 0 || bytes > self.left() || !view.reference.fits_f32() {
+        if bytes == 0 || bytes > self.left() {
             return Ok(view);
         }
         let keep = |rows: &Arc<dyn Rows>| -> Result<Arc<dyn Rows>> {
-            if rows.resident_bytes() > 0 || !rows.fits_f32() {
+            if rows.resident_bytes() > 0 {
                 return Ok(Arc::clone(rows));
             }
             control.begin(Step::Map, rows.len() as u64);
-            Ok(Arc::new(crate::rows::keep(&**rows, u64::MAX, control)?))
+            let kept = crate::rows::keep(&**rows, u64::MAX, control)?;
+            Ok(Numbered::like(Arc::new(kept), rows))
         };
         Ok(View {
             reference: keep(&view.reference)?,
@@ -338,8 +353,8 @@ impl Views {
         let queries = encoder.encode_all(&*view.queries, &names, rest, control)?;
         for ((output, reference), queries) in outputs.iter().zip(references).zip(queries) {
             let made = View {
-                reference: Arc::new(reference),
-                queries: Arc::new(queries),
+                reference: Numbered::like(Arc::new(reference), &view.reference),
+                queries: Numbered::like(Arc::new(queries), &view.queries),
                 shape: None,
                 range: 1.0,
             };

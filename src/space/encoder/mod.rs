@@ -20,7 +20,7 @@ use super::spec::{Layout, OnnxArgs, in_reach};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
-use crate::rows::{Collector, Rows, Store};
+use crate::rows::{Collector, Element, Rows, Store};
 use network::{Network, guarded};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -101,6 +101,11 @@ impl Encoder {
         })
     }
 
+    /// Numbers an image of each tensor.
+    pub fn dims(&self) -> &[usize] {
+        &self.dims
+    }
+
     /// All tensors of up to a batch of images.
     fn encode(&self, images: &[f64]) -> Result<Vec<Vec<f32>>> {
         let mut input = self.preparation.apply(images)?;
@@ -133,7 +138,9 @@ impl Encoder {
         let mut sets: Vec<Collector> = names
             .iter()
             .zip(&self.dims)
-            .map(|(name, dim)| Collector::new(name, *dim, budget / names.len() as u64))
+            .map(|(name, dim)| {
+                Collector::new(name, *dim, Element::F32, budget / names.len() as u64)
+            })
             .collect();
         let (n, d, batch) = (rows.len(), rows.dim(), self.network.batch());
         let together = batch * AHEAD * rayon::current_num_threads();

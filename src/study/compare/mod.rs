@@ -255,6 +255,9 @@ pub fn run(
     let mut views = Views::new(subject.sets, pending, settings, control)?;
     let classes = subject.classes.as_ref().filter(|_| plan.by_label);
     agree(&specs, &known, &views, classes)?;
+    if views.may_leave_out() {
+        same_left_out(&specs, &mut views, classes.is_some(), control)?;
+    }
     let mut spaces: Vec<SpaceReport> = Vec::new();
     for (place, (spec, known)) in specs.iter().zip(known).enumerate() {
         control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
@@ -294,6 +297,37 @@ fn agree(
                 "the spaces must see the same queries: {} has {theirs}, {} has {queries}",
                 other.text, spec.text
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Queries are compared one by one, so all spaces must have left out the same ones; with classes, of the reference too.
+fn same_left_out(
+    specs: &[Spec],
+    views: &mut Views,
+    by_class: bool,
+    control: &Control,
+) -> Result<()> {
+    let mut first: Option<View> = None;
+    for spec in specs {
+        let view = views.start(spec, control)?;
+        let other = first.get_or_insert_with(|| view.clone());
+        let sets = [
+            (&other.queries, &view.queries, true),
+            (&other.reference, &view.reference, by_class),
+        ];
+        for (a, b, _) in sets.into_iter().filter(|set| set.2) {
+            let same = a.dropped() == b.dropped()
+                && (a.dropped() == 0 || (0..a.len()).all(|row| a.number(row) == b.number(row)));
+            if !same {
+                return Err(Error::Usage(format!(
+                    "rows with numbers that are not finite were left out, and not the same ones of {} and of {}: then rows \
+                     of one do not belong to those of the other; remove these rows from all files",
+                    a.name(),
+                    b.name()
+                )));
+            }
         }
     }
     Ok(())
@@ -389,6 +423,8 @@ fn report(
         n_queries: summary.queries,
         null_rate: facts
             .affine_rank
+            // One point is no law to compare with.
+            .filter(|rank| *rank > 0)
             .map(|rank| theory::null_rate(facts.rows, rank)),
         d_eff: effective(hull.rate),
         d_eff_interval: hull.interval95.map(effective),
