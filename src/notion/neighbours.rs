@@ -13,6 +13,7 @@ use crate::scan::rounding::{U32, U64, gamma};
 use crate::scan::{Batch, Engine, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 
 /// How nearness is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -125,10 +126,19 @@ impl<'a> Neighbours<'a> {
             proposals = (proposals * GROWTH).min(self.rows.len());
         }
         left.extend(open);
-        for part in left.chunks(TOGETHER) {
-            let group: Vec<&[f64]> = part.iter().map(|&b| &queries[b * d..(b + 1) * d]).collect();
-            for (&b, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
-                answers[b] = near;
+        // Where rows repeat, so do queries.
+        let mut alike: BTreeMap<Vec<u64>, Vec<usize>> = BTreeMap::new();
+        for b in left {
+            let bits = queries[b * d..][..d].iter().map(|v| v.to_bits());
+            alike.entry(bits.collect()).or_default().push(b);
+        }
+        let alike: Vec<Vec<usize>> = alike.into_values().collect();
+        for part in alike.chunks(TOGETHER) {
+            let group: Vec<&[f64]> = part.iter().map(|b| &queries[b[0] * d..][..d]).collect();
+            for (same, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
+                for &b in same {
+                    answers[b].clone_from(&near);
+                }
             }
         }
         Ok(answers)
@@ -301,15 +311,19 @@ impl<'a> Neighbours<'a> {
     ) -> Result<Vec<Vec<Near>>> {
         let d = self.rows.dim();
         let parts = map_chunks(self.rows, control, |first, values| {
+            let mut row = vec![0.0; d];
             let nearest = |query: &&[f64]| {
-                let mut row = vec![0.0; d];
-                let each = (first..).zip(values.chunks_exact(d)).map(|(number, x)| {
-                    row.copy_from_slice(x);
-                    (number, self.distance(query, &mut row))
-                });
-                let mut near: Vec<Near> = each.collect();
-                sort(&mut near);
-                near.truncate(k);
+                let mut near: Vec<Near> = Vec::with_capacity(k + 1);
+                for (number, x) in (first..).zip(values.chunks_exact(d)) {
+                    let at = match self.metric {
+                        Metric::Euclidean => distance(x, query),
+                        _ => {
+                            row.copy_from_slice(x);
+                            self.distance(query, &mut row)
+                        }
+                    };
+                    insert(&mut near, (number, at), k);
+                }
                 near
             };
             group.iter().map(nearest).collect::<Vec<_>>()
@@ -337,6 +351,16 @@ impl<'a> Neighbours<'a> {
             .map(|n| n.1)
             .collect())
     }
+}
+
+/// Keep the k nearest of ascending rows; of equals the first.
+fn insert(near: &mut Vec<Near>, new: Near, k: usize) {
+    if near.len() == k && near.last().is_none_or(|last| last.1 <= new.1) {
+        return;
+    }
+    let place = near.partition_point(|known| known.1.total_cmp(&new.1).is_le());
+    near.insert(place, new);
+    near.truncate(k);
 }
 
 fn sort(near: &mut [Near]) {
