@@ -589,6 +589,12 @@ fn bad_input_is_named() {
         &["variance", "ball"],
     );
     refused(&["--query-variance", "-1"], &[]);
+    refused(&["--query-variance", "1e-26"], &["1e-12"]);
+    refused(&["--query-variance", "1e30"], &["1e12"]);
+    refused(
+        &["-o", "./twice.parquet", "--json", "twice.parquet"],
+        &["two outputs"],
+    );
     refused(&["--sizes", "10,...,100"], &["two numbers before it"]);
     refused(&["--sizes", "0"], &["at least 1"]);
     refused(&["--trials", "0"], &["at least one"]);
@@ -675,6 +681,14 @@ fn every_output_says_the_same() {
             float("interval_high").value(row),
             point["interval95"][1].as_f64().unwrap()
         );
+        // Efron's identity: of N + 1 points each is a vertex when it is outside.
+        let (n, outside) = (
+            point["n"].as_f64().unwrap(),
+            1.0 - point["rate"].as_f64().unwrap(),
+        );
+        let vertices = point["vertices"].as_f64().unwrap();
+        assert!((vertices - (n + 1.0) * outside).abs() < 1e-9, "{point}");
+        assert_eq!(float("vertices").value(row), vertices);
         let theory = float("theory");
         let theory = (!arrow_array::Array::is_null(&theory, row)).then(|| theory.value(row));
         assert_eq!(theory, point["theory"].as_f64());

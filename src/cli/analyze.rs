@@ -182,7 +182,7 @@ fn check_outputs(args: &Args) -> Result<()> {
         .into_iter()
         .flatten()
     {
-        let place = resolved(output);
+        let place = super::resolved(output);
         if known.contains(&place) {
             return Err(Error::Usage(format!(
                 "{} is named for two outputs",
@@ -210,36 +210,22 @@ fn check_outputs(args: &Args) -> Result<()> {
     args.json.as_deref().map_or(Ok(()), file::check_text)
 }
 
-/// The path without links and dots, also of a file that is not there yet.
-fn resolved(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        match (
-            folder.unwrap_or(Path::new(".")).canonicalize(),
-            path.file_name(),
-        ) {
-            (Ok(folder), Some(name)) => folder.join(name),
-            _ => path.into(),
-        }
-    })
-}
-
 /// Whether a file is, or would be, among those that an input names: a path, a folder, a pattern, `file:member`.
 fn is_of(file: &Path, input: &str) -> bool {
     let path = Path::new(input);
     if path.is_dir() {
-        return file.parent().is_some_and(|folder| folder == resolved(path));
+        return file
+            .parent()
+            .is_some_and(|folder| folder == super::resolved(path));
     }
     if path.exists() {
-        return file == resolved(path);
+        return file == super::resolved(path);
     }
     let member = input
         .rsplit_once(':')
-        .is_some_and(|(container, _)| file == resolved(Path::new(container)));
+        .is_some_and(|(container, _)| file == super::resolved(Path::new(container)));
     member
-        || glob::Pattern::new(&resolved(path).to_string_lossy())
+        || glob::Pattern::new(&super::resolved(path).to_string_lossy())
             .is_ok_and(|pattern| pattern.matches_path(file))
 }
 

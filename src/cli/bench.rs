@@ -190,14 +190,15 @@ fn check_memory(plan: &Plan) -> Result<()> {
 /// Paths that cannot be written, or are named twice, are found out before anything is measured.
 fn check_outputs(args: &Args) -> Result<()> {
     let json = args.json.as_deref().filter(|target| *target != "-");
+    let named: Vec<&Path> = args
+        .plot
+        .as_deref()
+        .into_iter()
+        .chain(json.map(Path::new))
+        .collect();
+    super::check_apart(&named)?;
     if let Some(path) = &args.plot {
         plot::check(path)?;
-        if json.is_some_and(|json| Path::new(json) == path) {
-            return Err(Error::Usage(format!(
-                "{} is named for two outputs",
-                path.display()
-            )));
-        }
     }
     json.map_or(Ok(()), file::check_text)
 }

@@ -24,7 +24,7 @@ use crate::report::file::tell;
 use crate::report::{archive, file};
 use clap::{Parser, Subcommand};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -53,7 +53,43 @@ fn check_outputs(folder: Option<&Path>, json: Option<&str>) -> crate::error::Res
     if let Some(folder) = folder {
         archive::check(folder)?;
     }
+    if let (Some(folder), Some(json)) = (folder, json.filter(|target| *target != "-"))
+        && resolved(Path::new(json)).parent() == resolved(&folder.join("x")).parent()
+    {
+        return Err(Error::Usage(format!(
+            "--json {json} is in the folder of -o, whose files are its own, with summary.json among them; name another \
+             place"
+        )));
+    }
     json.map_or(Ok(()), file::check_text)
+}
+
+/// The path without links and dots, also of a file that is not there yet.
+fn resolved(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        match (
+            folder.unwrap_or(Path::new(".")).canonicalize(),
+            path.file_name(),
+        ) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.into(),
+        }
+    })
+}
+
+/// Outputs of one command must not be one file. Errors ([`Error::Usage`]): the file that two of them are.
+fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
+    let places: Vec<PathBuf> = outputs.iter().map(|path| resolved(path)).collect();
+    match (0..places.len()).find(|&place| places[..place].contains(&places[place])) {
+        None => Ok(()),
+        Some(place) => Err(Error::Usage(format!(
+            "{} is named for two outputs",
+            outputs[place].display()
+        ))),
+    }
 }
 
 /// Run the program.

@@ -39,7 +39,7 @@ spline through d+2 or K Gaussian knots), mixture:K (of K Gaussian clusters). Num
 `10,100,...,1e6` goes on by the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials
-at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots of laws,
+at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots of ball,
 is the number of points of a ball below which all are extreme almost surely as d grows; it does not say that a new
 point is inside above it.";
 
@@ -286,14 +286,7 @@ fn check_outputs(args: &Args) -> Result<()> {
         json.map(Path::new),
     ];
     let named: Vec<&Path> = all.into_iter().flatten().collect();
-    for (place, path) in named.iter().enumerate() {
-        if named[..place].contains(path) {
-            return Err(Error::Usage(format!(
-                "{} is named for two outputs",
-                path.display()
-            )));
-        }
-    }
+    super::check_apart(&named)?;
     if let Some(path) = &args.output {
         show::check(path)?;
     }

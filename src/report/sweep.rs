@@ -1,12 +1,13 @@
 //! A sweep as a table, as Parquet, as JSON and as a figure.
 //!
 //! Parquet columns: `law`, `d`, `n`, `trials`, `inside`, `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's
-//! 95 %), `theory` (null where no theorem gives it): one row a point.
+//! 95 %), `theory` (null where no theorem gives it), `vertices` (expected vertices of the hull of n + 1 points, by Efron's
+//! identity from the rate; null where it does not hold), `vertices_theory`: one row a point.
 
 use super::file::Output;
 use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
-use crate::rows::law::Query;
+use crate::rows::law::{Law, Query};
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch};
@@ -50,7 +51,10 @@ fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
     let whole = |pick: fn(&Point) -> u64| super::batch::whole(points.iter().map(pick));
     let float = |pick: fn(&Point) -> f64| super::batch::float(points.iter().map(pick));
     let laws = super::batch::text(points.iter().map(|point| &point.law));
-    let theory: Float64Array = points.iter().map(|point| point.theory).collect();
+    let maybe = |pick: fn(&Point) -> Option<f64>| points.iter().map(pick).collect();
+    let theory: Float64Array = maybe(|point| point.theory);
+    let vertices: Float64Array = maybe(|point| point.vertices);
+    let vertices_theory: Float64Array = maybe(|point| point.vertices_theory);
     RecordBatch::try_from_iter_with_nullable([
         ("law", laws, false),
         ("d", whole(|point| point.d as u64), false),
@@ -62,16 +66,23 @@ fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
         ("interval_low", float(|point| point.interval95[0]), false),
         ("interval_high", float(|point| point.interval95[1]), false),
         ("theory", Arc::new(theory) as ArrayRef, true),
+        ("vertices", Arc::new(vertices), true),
+        ("vertices_theory", Arc::new(vertices_theory), true),
     ])
 }
 
 /// All points, a line each.
 pub fn table(context: &Context, points: &[Point]) -> String {
     let mut table = super::plain::table();
-    table.add_row(["law", "d", "N", "inside", "of", "rate", "95 %", "theory"]);
+    let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
+    let efron = points.iter().any(|point| point.vertices.is_some());
+    if efron {
+        head.extend(["vertices", "theory"]);
+    }
+    table.add_row(head);
     for point in points {
         let [low, high] = point.interval95;
-        table.add_row([
+        let mut row = vec![
             point.law.clone(),
             point.d.to_string(),
             point.n.to_string(),
@@ -80,7 +91,12 @@ pub fn table(context: &Context, points: &[Point]) -> String {
             share(point.rate),
             format!("{} to {}", share(low), share(high)),
             point.theory.map_or("-".into(), share),
-        ]);
+        ];
+        if efron {
+            let both = [point.vertices, point.vertices_theory];
+            row.extend(both.map(|count| count.map_or("-".into(), |count| format!("{count:.2}"))));
+        }
+        table.add_row(row);
     }
     super::plain::numbers_right(&mut table);
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
@@ -88,6 +104,12 @@ pub fn table(context: &Context, points: &[Point]) -> String {
         format!("\n{undecided} undecided; they count as not inside\n")
     } else {
         String::new()
+    };
+    let note = match efron {
+        true => format!(
+            "{note}\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n"
+        ),
+        false => note,
     };
     format!("{}\n\n{}\n{note}", context.about, table.trim_fmt())
 }
@@ -117,7 +139,7 @@ pub fn figure(context: &Context, points: &[Point]) -> Figure {
         Panel::Lines(if against_d {
             by_dimension(law, &of_law)
         } else {
-            by_size(law, &of_law, thresholds)
+            by_size(law, &of_law, thresholds && *law == Law::Ball.to_string())
         })
     });
     let query = match at_origin(context) {
@@ -152,7 +174,8 @@ fn at_origin(context: &Context) -> bool {
     context.settings["query"] == Query::Origin.to_string()
 }
 
-/// Barany and Furedi's theorem is about random points among themselves: it says nothing of a data set, nor of the origin.
+/// Barany and Furedi's theorem is about random points of a ball among themselves: it says nothing of a data set, nor of the
+/// origin.
 fn has_thresholds(context: &Context) -> bool {
     context.settings["laws"].is_array() && !at_origin(context)
 }
@@ -196,7 +219,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let upright = if marks.is_empty() {
         ""
     } else {
-        "; upright: Barany-Furedi (ball)"
+        "; upright: Barany-Furedi, no claim above it"
     };
     // As high as what was measured, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -374,6 +397,8 @@ mod tests {
             rate: inside as f64 / 100.0,
             interval95: wilson95(inside, 100),
             theory,
+            vertices: None,
+            vertices_theory: None,
         }
     }
 
@@ -446,7 +471,7 @@ mod tests {
             sizes.iter().map(|&n| point(16, n, 0, None)).collect()
         };
         let (_, lines) = panel(&of_law(), &all(&[10, 100]));
-        assert_eq!(lines.title, "ball; upright: Barany-Furedi (ball)");
+        assert_eq!(lines.title, "ball; upright: Barany-Furedi, no claim above it");
         assert_eq!(
             thin_lines(&lines),
             [[(16.0, 0.0), (16.0, wilson95(0, 100)[1])]]

@@ -21,6 +21,10 @@ use crate::rows::law::{Law, Query};
 use crate::scan::Engine;
 use serde::{Serialize, Serializer};
 
+/// Between these the theory of a query variance keeps its digits; beyond them it is that of the origin, or of no point.
+const LEAST_VARIANCE: f64 = 1e-12;
+const MOST_VARIANCE: f64 = 1e12;
+
 /// What to find out about laws. Built by a front end, checked by [`Plan::check`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -65,6 +69,11 @@ pub struct Point {
     pub interval95: [f64; 2],
     /// The exact probability, where there is a theorem.
     pub theory: Option<f64>,
+    /// Expected vertices of the hull of n + 1 such points, by Efron's identity (1965) from the share that is not inside:
+    /// (n + 1)(1 - rate). Of fresh references with queries like their rows; one reference shared by all is no such mean.
+    pub vertices: Option<f64>,
+    /// The same, exactly.
+    pub vertices_theory: Option<f64>,
 }
 
 impl Plan {
@@ -87,9 +96,9 @@ impl Plan {
         for &law in &self.laws {
             self.dims.iter().try_for_each(|&d| law.check(d))?;
             if let Query::Variance(variance) = self.query {
-                if !(variance >= 0.0 && variance.is_finite()) {
+                if variance != 0.0 && !(LEAST_VARIANCE..=MOST_VARIANCE).contains(&variance) {
                     return wrong(format!(
-                        "the query variance is {variance}; it must be a number of at least 0"
+                        "the query variance is {variance}; it must be 0, or from {LEAST_VARIANCE:e} to {MOST_VARIANCE:e}"
                     ));
                 }
                 if !law.has_variance() {
@@ -180,7 +189,11 @@ pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Po
                 fresh(&trials, plan, sizes, engine, control)?
             };
             let theory = |n| expected(law, plan.query, d, n);
-            points.extend(count(&law.to_string(), d, sizes, &turns, theory));
+            let mut of_law = count(&law.to_string(), d, sizes, &turns, theory);
+            if plan.query == Query::Same && !plan.shared_reference {
+                of_law.iter_mut().for_each(|point| efron(law, point));
+            }
+            points.extend(of_law);
         }
     }
     Ok(points)
@@ -227,7 +240,16 @@ fn count(
             rate: inside as f64 / trials as f64,
             interval95: wilson95(inside, trials),
             theory: theory(n),
+            vertices: None,
+            vertices_theory: None,
         }
     };
     sizes.iter().enumerate().map(point).collect()
+}
+
+/// Of n + 1 points each is a vertex of their hull when it is not inside that of the others.
+fn efron(law: Law, point: &mut Point) {
+    let outside = (point.trials - point.inside) as f64 / point.trials as f64;
+    point.vertices = Some((point.n + 1) as f64 * outside);
+    point.vertices_theory = expected::vertices(law, point.d, point.n + 1);
 }

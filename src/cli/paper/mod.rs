@@ -51,7 +51,7 @@ Examples:
 The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again, and runs into one folder add up: the page, summary.json and
 points.parquet hold the last run of each experiment.";
 
-/// The experiments of \"Learning in High Dimension Always Amounts to Extrapolation\" (arXiv 2110.09485)
+/// The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485)
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
 pub struct Args {
@@ -192,6 +192,12 @@ fn check(args: &Args) -> Result<Vec<Named>> {
     if !args.spaces.is_empty() && !args.asks_for(Which::Fig5) {
         return Err(Error::Usage("--space goes with fig5".into()));
     }
+    if args.trials.is_some() && !args.asks_for(Which::Fig1) {
+        return Err(Error::Usage("--trials goes with fig1".into()));
+    }
+    if !args.images.is_empty() && !args.asks_for(Which::Pixels) && !args.asks_for(Which::Latents) {
+        return Err(Error::Usage("--images goes with pixels and latents".into()));
+    }
     let embeddings = args.embeddings()?;
     if args.asks_for(Which::Fig1) {
         args.fig1(args.memory()).check()?;
@@ -199,6 +205,7 @@ fn check(args: &Args) -> Result<Vec<Named>> {
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
     if let Some(folder) = &args.output {
         archive::check(&folder.join("findings"))?;
+        write::check(folder)?;
     }
     let named = args.named();
     sets::check(&named)?;

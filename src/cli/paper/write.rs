@@ -46,6 +46,25 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
     Ok(())
 }
 
+/// Whether files of these names can be written into the folder.
+pub fn check(folder: &Path) -> Result<()> {
+    let tables = ["points.parquet", "summary.json", "report.html"].map(String::from);
+    let figures = show::NAMES
+        .iter()
+        .flat_map(|name| ["png", "svg"].map(|e| format!("{name}.{e}")));
+    match tables
+        .into_iter()
+        .chain(figures)
+        .find(|name| folder.join(name).is_dir())
+    {
+        None => Ok(()),
+        Some(name) => Err(Error::Usage(format!(
+            "{} is a folder, and a file of this name is to be written; remove it, or name another folder with -o",
+            folder.join(name).display()
+        ))),
+    }
+}
+
 /// Tables, figures and the page.
 fn files(folder: &Path, all: &Collection) -> Result<()> {
     let points = folder.join("points.parquet");

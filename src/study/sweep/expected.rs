@@ -9,7 +9,7 @@
 //! - No more than d points of a law that charges no hyperplane: never.
 
 use crate::rows::law::{Law, Query};
-use crate::study::theory::{absorption, wendel};
+use crate::study::theory::{absorption, expected_vertices, wendel};
 
 /// `P(inside)` for one query and n rows in d dimensions; `None` where no formula is known here.
 pub fn expected(law: Law, query: Query, d: usize, n: usize) -> Option<f64> {
@@ -17,6 +17,19 @@ pub fn expected(law: Law, query: Query, d: usize, n: usize) -> Option<f64> {
         Query::Origin => origin(law, d, n),
         Query::Variance(variance) => gaussian(law, d, n, variance),
         Query::Same => gaussian(law, d, n, 1.0).or_else(|| same(law, d, n)),
+    }
+}
+
+/// The expected number of vertices of the hull of `points` points in d dimensions (Efron 1965); `None` where no formula is
+/// known here. A point that repeats another is not a vertex beside it.
+pub fn vertices(law: Law, d: usize, points: usize) -> Option<f64> {
+    match law {
+        Law::Gaussian => Some(expected_vertices(points as u64, d as u64)),
+        Law::Subspace(inner) => Some(expected_vertices(points as u64, inner as u64)),
+        _ => {
+            let inside = same(law, d, points - 1)?;
+            Some(points as f64 * (1.0 - inside))
+        }
     }
 }
 
@@ -128,6 +141,20 @@ mod tests {
         Law::Curve(None),
         Law::Mixture(3),
     ];
+
+    #[test]
+    fn vertices_of_a_segment_are_its_two_ends() {
+        for law in ON_A_LINE {
+            for points in [2, 3, 10, 100] {
+                let found = vertices(law, 1, points).unwrap();
+                assert!((found - 2.0).abs() < 1e-7, "{law} {points}: {found}");
+            }
+        }
+        // In the plane: 4 pi times the integral of Renyi and Sulanke; for three points all of them.
+        assert!((vertices(Law::Gaussian, 2, 3).unwrap() - 3.0).abs() < 1e-12);
+        assert_eq!(vertices(Law::Sphere, 3, 50), Some(50.0));
+        assert_eq!(vertices(Law::Ball, 3, 50), None);
+    }
 
     #[test]
     fn one_row_holds_no_other_point_and_no_more_rows_than_dimensions_do() {
