@@ -522,6 +522,55 @@ fn what_can_be_refused_is_refused_before_any_work() {
     }
 }
 
+/// Figure 1 takes the longest: with the same settings an earlier run into the folder stands, with its own command.
+#[test]
+fn figure_1_is_drawn_once() {
+    let folder = Folder::new();
+    let command = |trials: &str, more: &str| -> String {
+        let words = format!("fig1 --quick --trials {trials} {more} -q -o out");
+        let words: Vec<&str> = words.split_whitespace().collect();
+        let output = paper(&folder, &words);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        summary["experiments"][0]["command"]
+            .as_str()
+            .unwrap()
+            .into()
+    };
+    let first = command("200", "--threads 1");
+    assert_eq!(command("200", "--threads 2"), first);
+    assert_ne!(command("300", "--threads 2"), first);
+}
+
+#[test]
+fn options_of_another_experiment_and_files_in_the_way_are_refused() {
+    let folder = Folder::new();
+    images(&folder, "x.npy", [50, 5, 5], 1);
+    fs::create_dir_all(folder.path("taken/report.html")).unwrap();
+    for (words, part) in [
+        (
+            "pixels --images x.npy x.npy --trials 5",
+            "--trials goes with fig1",
+        ),
+        ("fig1 --trials 5 --images x.npy x.npy", "--images goes with"),
+        ("fig5 --space pca:2", "file:"),
+        (
+            "fig1 --trials 5 -o out --json ./out/../out/summary.json",
+            "folder of -o",
+        ),
+        ("fig1 --trials 5 -o taken", "report.html is a folder"),
+    ] {
+        fs::create_dir_all(folder.path("out")).unwrap();
+        let output = paper(&folder, &words.split(' ').collect::<Vec<_>>());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words}: {said}");
+        assert!(said.contains(part), "{words}: {said}");
+        assert!(!fs::exists(folder.path("taken/summary.json")).unwrap());
+        fs::remove_dir_all(folder.path("out")).unwrap();
+    }
+}
+
 #[test]
 fn a_folder_that_cannot_take_findings_is_refused_first() {
     let folder = Folder::new();

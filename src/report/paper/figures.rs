@@ -117,6 +117,11 @@ fn panel(
         true => "share inside",
         false => "share of test images inside",
     };
+    // One line for all is the null of all only where ranks are dimensions, as far as the null can be seen.
+    let all = || series.iter().flat_map(|(_, points)| points);
+    let full = all()
+        .all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
+    let theory_each = theory_each || !full;
     let mut drawn: Vec<Series> = Vec::new();
     if !theory_each {
         drawn.push(Series::thin(0, null(series)));

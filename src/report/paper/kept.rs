@@ -61,7 +61,7 @@ pub fn all(folder: &Path, made: &[Experiment]) -> (Vec<Experiment>, Vec<String>)
 }
 
 /// An experiment of an earlier run, if there was one; or why it cannot be used.
-fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
+pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
     let text = match std::fs::read_to_string(path(folder, name)) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

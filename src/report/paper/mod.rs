@@ -13,7 +13,7 @@ mod tables;
 mod words;
 
 pub use figures::figures;
-pub use kept::{all, keep};
+pub use kept::{all, keep, recall};
 pub use page::page;
 pub use tables::{table, wrapped};
 pub use words::{reading, set_up};

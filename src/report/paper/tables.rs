@@ -12,8 +12,8 @@ pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
     match figure {
         "fig1" if findings.halves.is_empty() => Vec::new(),
         "fig1" => vec![html::Table {
-            caption: "Samples at which half of the new ones are inside".into(),
-            head: head(&["Setting", "d", "N, measured", "95 %", "first N, exactly"]),
+            caption: "The first N at which half of the new ones are inside".into(),
+            head: head(&["Setting", "d", "first N, measured", "95 %", "exactly"]),
             rows: half_rows(&findings.halves),
             names: 1,
         }],
@@ -58,9 +58,10 @@ pub fn table(experiments: &[Experiment]) -> String {
 fn numbers(findings: &Findings) -> String {
     let mut text = String::new();
     if !findings.halves.is_empty() {
-        let head = ["", "d", "N, measured", "95 %", "exactly"];
+        let head = ["", "d", "first N, measured", "95 %", "exactly"];
         let rows = aligned(&head, half_rows(&findings.halves));
-        text += &format!("Figure 1: samples at which half of the new ones are inside\n{rows}\n\n");
+        text +=
+            &format!("Figure 1: the first N at which half of the new ones are inside\n{rows}\n\n");
     }
     for figure in ["pixels", "latents"] {
         for (data, series) in curves(&findings.points, figure) {
@@ -96,7 +97,7 @@ pub fn wrapped(text: &str) -> String {
 }
 
 fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
-    let number = |n: Option<f64>| n.map_or("-".into(), |n| format!("{n:.1}"));
+    let number = |n: Option<u64>| n.map_or("-".into(), |n| n.to_string());
     let row = |half: &Half| {
         let [low, high] = half.interval95;
         vec![

@@ -140,7 +140,7 @@ pub fn reading(findings: &Findings) -> Vec<String> {
             };
             paragraphs.push(fall.sentence(place, &data, &series));
             match fall.gone.filter(|_| fall.most) {
-                Some(gone) => falls.push((fall.low.d, gone)),
+                Some(_) => falls.push(fall),
                 None => doubts.push(format!("{place} of {data}")),
             }
             if !about.contains(&short) {
@@ -158,24 +158,8 @@ pub fn reading(findings: &Findings) -> Vec<String> {
             "Over the dimensions measured, inside rates do not fall from most to none in {}.",
             doubts.join(", nor in ")
         ));
-    } else if let (Some(low), Some(gone)) = (
-        falls.iter().map(|fall| fall.0).min(),
-        falls.iter().map(|fall| fall.1).max(),
-    ) {
-        let matters = match agrees {
-            true => {
-                ": what matters is the dimension of the affine hull of the data, and the number of rows"
-            }
-            false => "",
-        };
-        conclusion.push(format!(
-            "Inside rates fall from most to none as d grows from {low} to {gone}, in {}{matters}.",
-            if about.len() > 1 {
-                "pixels and in latents alike"
-            } else {
-                about[0]
-            }
-        ));
+    } else if !falls.is_empty() {
+        conclusion.push(fallen(&falls, &about, agrees));
     }
     conclusion.extend(seen);
     if !about.is_empty() {
@@ -190,6 +174,31 @@ pub fn reading(findings: &Findings) -> Vec<String> {
     paragraphs
 }
 
+/// How rates fall over all sets, and why if figure 1 agrees and ranks grow where rates fall.
+fn fallen(falls: &[Fall], about: &[&str], agrees: bool) -> String {
+    let low = falls.iter().map(|fall| fall.low.d).min().unwrap_or(0);
+    let gone = falls.iter().filter_map(|fall| fall.gone).max().unwrap_or(0);
+    let none: Option<Vec<u64>> = falls.iter().map(|fall| fall.none).collect();
+    let span = match none.and_then(|none| none.into_iter().max()) {
+        Some(none) if none == gone => format!("to none as d grows from {low} to {none}"),
+        Some(none) => format!(
+            "to none as d grows from {low} to {none}, to fewer than one in a hundred from {gone} on"
+        ),
+        None => format!("to fewer than one in a hundred as d grows from {low} to {gone}"),
+    };
+    let places = match about {
+        [one] => one,
+        _ => "pixels and in latents alike",
+    };
+    let matters = match agrees && falls.iter().all(|fall| fall.rank_grows) {
+        true => {
+            ": what matters is the dimension of the affine hull of the data, and the number of rows"
+        }
+        false => "",
+    };
+    format!("Inside rates fall from most {span}, in {places}{matters}.")
+}
+
 /// What figure 1 says of the three dimensions (of the space, of the affine hull, of the manifold), and whether that is
 /// what the paper says; `None` without figure 1.
 fn halves(findings: &Findings) -> Option<(String, bool)> {
@@ -201,17 +210,17 @@ fn halves(findings: &Findings) -> Option<(String, bool)> {
             .collect::<Vec<_>>()
     };
     let (manifold, flat) = (of(manifold), of(flat));
-    let exact = theory::first_n_half(INNER as u64) as f64;
+    let exact = theory::first_n_half(INNER as u64);
     // The band is 95 % wide; once more its width on both sides are about six standard errors of the rate.
     let near = |half: &&Half| match half.interval95 {
         [Some(low), Some(high)] => {
             let slack = high - low;
-            low - slack < exact && exact - 1.0 < high + slack
+            low <= exact + slack && exact <= high + slack
         }
         _ => false,
     };
     // Never half inside counts as later than any N.
-    let place = |half: &Half| half.measured.unwrap_or(f64::INFINITY);
+    let place = |half: &Half| half.measured.unwrap_or(u64::MAX);
     let grows = manifold
         .windows(2)
         .all(|pair| place(pair[0]) <= place(pair[1]))
@@ -221,10 +230,10 @@ fn halves(findings: &Findings) -> Option<(String, bool)> {
     }
     let numbers = |halves: &[&Half]| {
         let known = halves.iter().filter_map(|half| half.measured);
-        let known: Vec<String> = known.map(|n| format!("{n:.1}")).collect();
+        let known: Vec<String> = known.map(grouped).collect();
         match halves.iter().any(|half| half.measured.is_none()) {
             true => format!(
-                "{}, and for the rest beyond all that were drawn",
+                "{}, and for the rest at none that was drawn",
                 known.join(", ")
             ),
             false => listed(&known),
@@ -247,8 +256,8 @@ fn halves(findings: &Findings) -> Option<(String, bool)> {
     };
     Some((
         format!(
-            "In figure 1, Gaussian samples whose affine hull has {INNER} dimensions have half of the new ones inside at N = \
-             {} in {} dimensions, where it is {exact} exactly; samples of a manifold of dimension 1 that spans {} \
+            "In figure 1, Gaussian samples whose affine hull has {INNER} dimensions first have half of the new ones inside \
+             at N = {} in {} dimensions, exactly at {exact}; samples of a manifold of dimension 1 that spans {} \
              dimensions, at N = {}: {so}.",
             numbers(&flat),
             dims(&flat),
@@ -265,8 +274,13 @@ struct Fall<'p> {
     high: &'p Point,
     /// Every curve begins with more than half inside.
     most: bool,
-    /// The least dimension from which on fewer than one in a hundred are left on every curve.
+    /// The least dimension from which on fewer than one in a hundred are left on every curve; and from which on none.
     gone: Option<u64>,
+    none: Option<u64>,
+    /// On every curve the affine hull has more dimensions where fewest are left than where most are inside.
+    rank_grows: bool,
+    /// The affine hull has all d dimensions, wherever there is anything left.
+    full: bool,
 }
 
 impl<'p> Fall<'p> {
@@ -276,11 +290,20 @@ impl<'p> Fall<'p> {
         let order = |point: &&Point| (point.d, point.trials - point.inside);
         // What is undecided may be inside.
         let may = |point: &Point| (point.inside + point.undecided) as f64 / point.trials as f64;
-        let left = all().filter(|point| may(point) >= 0.01);
-        let left = left.map(|point| point.d).max();
-        let gone = all()
-            .map(|point| point.d)
-            .filter(|&d| left.is_none_or(|left| d > left));
+        let after = |share: f64| {
+            let left = all().filter(|point| may(point) > share);
+            let left = left.map(|point| point.d).max();
+            let beyond = all().map(|point| point.d);
+            beyond.filter(|&d| left.is_none_or(|left| d > left)).min()
+        };
+        let ends = |points: &Vec<&Point>| {
+            let by_d = |point: &&&Point| point.d;
+            let (first, last) = (
+                points.iter().min_by_key(by_d)?,
+                points.iter().max_by_key(by_d)?,
+            );
+            Some(first.rank? < last.rank?)
+        };
         let mut first = series
             .iter()
             .filter_map(|(_, points)| points.iter().min_by_key(|point| point.d));
@@ -288,7 +311,10 @@ impl<'p> Fall<'p> {
             low: all().min_by_key(order)?,
             high: all().max_by_key(order)?,
             most: first.all(|point| point.rate > 0.5),
-            gone: gone.min(),
+            gone: after(0.01 - 1e-12),
+            none: after(0.0),
+            rank_grows: series.iter().all(|(_, points)| ends(points) == Some(true)),
+            full: all().all(|point| point.rank == Some(point.d) || may(point) < 0.01),
         })
     }
 
@@ -303,23 +329,32 @@ impl<'p> Fall<'p> {
             Some(format!("{:.1} ({name})", half_left(points)?))
         };
         let halves: Vec<String> = series.iter().filter_map(half).collect();
-        let gaussian = theory::effective_dimension(low.n, 0.5);
+        let gaussian = theory::effective_dimension(low.n, 0.5).filter(|_| self.full);
         let halves = match (halves.is_empty(), gaussian) {
             (false, Some(gaussian)) => format!(
                 " Half are left at d = {}; of Gaussian data with as many rows, at d = {gaussian:.1}.",
                 halves.join(", ")
             ),
+            (false, None) => format!(" Half are left at d = {}.", halves.join(", ")),
             _ => String::new(),
         };
+        let end = match high.d == low.d {
+            true => String::new(),
+            false => format!(
+                " and {:.2} % at d = {} ({})",
+                100.0 * high.rate,
+                high.d,
+                high.series
+            ),
+        };
         format!(
-            "In {place} of {data}, {:.2} % of {} test images are inside the hull of {} training images at d = {} and {:.2} % \
-             at d = {}{gone}.{halves}",
+            "In {place} of {data}, {:.2} % of {} test images are inside the hull of {} training images at d = {} ({}){end}\
+             {gone}.{halves}",
             100.0 * low.rate,
             grouped(low.trials),
             grouped(low.n),
             low.d,
-            100.0 * high.rate,
-            high.d
+            low.series
         )
     }
 }
@@ -377,6 +412,30 @@ mod tests {
         );
         // ln d from 16 to 64, a quarter of the way.
         assert!(text.contains("d = 22.6 (patches)"), "{text}");
+        // A hundredth is not none, and no fall of rates along one rank is due to it.
+        let mut left = points("A", &[(4, 980), (16, 600), (64, 9), (196, 1)]);
+        let text = read(left.clone());
+        assert!(
+            text.contains(
+                "from most to fewer than one in a hundred as d grows from 4 to 64, in pixels: what"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("of Gaussian data"), "{text}");
+        left.extend(points("A", &[(400, 0)]));
+        let text = read(left.clone());
+        assert!(
+            text.contains(
+                "to none as d grows from 4 to 400, to fewer than one in a hundred from 64 on, in"
+            ),
+            "{text}"
+        );
+        left.iter_mut().for_each(|point| point.rank = Some(3));
+        let text = read(left);
+        assert!(
+            !text.contains("what matters") && !text.contains("of Gaussian data with"),
+            "{text}"
+        );
         let high = points("B", &[(4, 980), (16, 900)]);
         let text = read([falling, high].concat());
         assert!(
@@ -396,12 +455,12 @@ mod tests {
         assert_eq!(read(Vec::new()), "");
     }
 
-    fn half(setting: usize, d: u64, n: Option<f64>) -> Half {
+    fn half(setting: usize, d: u64, n: Option<u64>) -> Half {
         Half {
             data: SETTINGS[setting].0.into(),
             d,
             measured: n,
-            interval95: [n.map(|n| n - 1.0), n.map(|n| n + 1.0)],
+            interval95: [n.map(|n| n - 1), n.map(|n| n + 1)],
             exact: None,
         }
     }
@@ -410,11 +469,11 @@ mod tests {
     fn figure_1_backs_the_conclusion_or_takes_it_back() {
         let points = points("A", &[(4, 980), (196, 0)]);
         let mut halves = vec![
-            half(1, 2, Some(9.0)),
-            half(1, 3, Some(40.0)),
+            half(1, 2, Some(9)),
+            half(1, 3, Some(40)),
             half(1, 7, None),
-            half(2, 5, Some(62.5)),
-            half(2, 6, Some(63.9)),
+            half(2, 5, Some(62)),
+            half(2, 6, Some(63)),
         ];
         let say = |halves: &[Half]| {
             let findings = Findings {
@@ -427,13 +486,13 @@ mod tests {
         let text = say(&halves);
         for part in [
             "what matters is the dimension of the affine hull",
-            "N = 62.5 and 63.9 in 5 and 6 dimensions, where it is 63 exactly",
-            "spans 2, 3 and 7 dimensions, at N = 9.0, 40.0, and for the rest beyond all that were drawn:",
+            "at N = 62 and 63 in 5 and 6 dimensions, exactly at 63;",
+            "spans 2, 3 and 7 dimensions, at N = 9, 40, and for the rest at none that was drawn:",
             "neither the dimension of the space around",
         ] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        halves[4].interval95 = [Some(90.0), Some(92.0)];
+        halves[4].interval95 = [Some(90), Some(92)];
         let text = say(&halves);
         assert!(text.contains("from most to none as d grows from 4 to 196, in pixels."));
         assert!(!text.contains("what matters") && text.contains("not what the paper says"));

@@ -68,10 +68,11 @@ pub struct Half {
     /// The setting.
     pub data: String,
     pub d: u64,
-    /// Where the measured curve crosses one half, between sizes by the logarithm; `None` where it does not.
-    pub measured: Option<f64>,
-    /// Where the two ends of its band do.
-    pub interval95: [Option<f64>; 2],
+    /// The first N at which the measured curve, between sizes by the logarithm, is at one half or above; `None` where
+    /// it does not reach it.
+    pub measured: Option<u64>,
+    /// The same of the two ends of its band.
+    pub interval95: [Option<u64>; 2],
     /// The first N with probability one half or more, where that is known.
     pub exact: Option<u64>,
 }
@@ -108,16 +109,18 @@ pub fn halves(points: &[Point]) -> Vec<Half> {
     halves
 }
 
-/// Where an ascending curve crosses one half.
-fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<f64> {
+/// The first whole number at which an ascending curve is at one half or above.
+fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<u64> {
     let at = curve.iter().position(|point| rate(point) >= 0.5)?;
     let (n, high) = (curve[at].n as f64, rate(curve[at]));
     let Some(before) = at.checked_sub(1).map(|before| curve[before]) else {
-        return Some(n);
+        return Some(curve[at].n);
     };
     let low = rate(before);
     let share = (0.5 - low) / (high - low);
-    Some((before.n as f64) * (n / before.n as f64).powf(share))
+    let at = (before.n as f64) * (n / before.n as f64).powf(share);
+    // The last digit of a power must not make a whole number the next one.
+    Some((at - 1e-9).ceil() as u64)
 }
 
 impl Plan {
@@ -205,13 +208,10 @@ mod tests {
         assert_eq!(exact, [11, 27, 63, 135, 278, 555, 63, 63, 63]);
         for half in halves.iter().filter(|half| half.exact.is_some()) {
             let [low, high] = half.interval95.map(Option::unwrap);
-            let exact = half.exact.unwrap() as f64;
+            let exact = half.exact.unwrap();
             // Twice the width of the 95 % band is four standard errors.
             let slack = high - low;
-            assert!(
-                exact > low - slack && exact - 1.0 < high + slack,
-                "{half:?}"
-            );
+            assert!(low <= exact + slack && exact <= high + slack, "{half:?}");
         }
     }
 }

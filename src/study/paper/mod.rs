@@ -65,6 +65,8 @@ impl Point {
             interval95: wilson95(inside, hull.queries),
             theory: report
                 .rank
+                // One point is no law to compare with.
+                .filter(|rank| *rank > 0)
                 .map(|rank| theory::absorption(report.n_reference, rank, 1.0).inside),
         }
     }
