@@ -35,8 +35,10 @@ pub type Near = (usize, f64);
 const SPARE: usize = 4;
 const GROWTH: usize = 8;
 
-/// Proposals beyond this cost more than computing every distance.
+/// Proposals beyond this cost more than computing every distance; and of rows of no more than so many columns.
 const MOST: usize = 1024;
+const NARROW: usize = 64;
+const MOST_NARROW: usize = 32;
 
 /// Proposals, over all queries and workers, that one scan may hold: 12 bytes each.
 const PROPOSED: usize = 8 << 20;
@@ -103,6 +105,7 @@ impl<'a> Neighbours<'a> {
         let (wild, mut open): (Vec<usize>, Vec<usize>) =
             (0..posed.len()).partition(|&b| posed[b].wild);
         let mut proposals = (k + SPARE + k / 8).min(self.rows.len());
+        let most = if d <= NARROW { MOST_NARROW } else { MOST };
         let mut left = wild;
         while !open.is_empty() {
             // Each worker holds the proposals of all queries of a scan.
@@ -120,7 +123,7 @@ impl<'a> Neighbours<'a> {
                 )?);
             }
             open = rest;
-            if proposals >= MOST.max(2 * k) {
+            if proposals >= most.max(2 * k) {
                 break;
             }
             proposals = (proposals * GROWTH).min(self.rows.len());

@@ -471,7 +471,10 @@ mod tests {
             sizes.iter().map(|&n| point(16, n, 0, None)).collect()
         };
         let (_, lines) = panel(&of_law(), &all(&[10, 100]));
-        assert_eq!(lines.title, "ball; upright: Barany-Furedi, no claim above it");
+        assert_eq!(
+            lines.title,
+            "ball; upright: Barany-Furedi, no claim above it"
+        );
         assert_eq!(
             thin_lines(&lines),
             [[(16.0, 0.0), (16.0, wilson95(0, 100)[1])]]
