@@ -31,7 +31,8 @@ const STEP: f64 = 0.2;
 const NOTHING: f64 = -42.0;
 
 /// `P(inside)` and `P(outside)` for a query from N(0, `query_variance` I_d) and n rows from N(0, I_d), to about nine
-/// digits each, however small. A variance of 0 is Wendel's theorem; d = 0 is one point, which holds its query.
+/// digits each, however small, for variances from 1e-12 to 1e12. A variance of 0 is Wendel's theorem; d = 0 is one point,
+/// which holds its query.
 pub fn absorption(n: u64, d: u64, query_variance: f64) -> Absorption {
     if d == 0 {
         return Absorption::ALWAYS;
