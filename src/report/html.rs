@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// How far a drawing shrinks on a narrow screen, before it scrolls, and how far it grows on a wide one.
-const LEAST: f64 = 0.8;
+const LEAST: f64 = 0.75;
 const MOST: f64 = 1.3;
 
 /// A page.
@@ -318,7 +318,7 @@ pub(super) mod tests {
         assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"2\" height=\"1\""));
         assert!(
             text.contains(
-                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" style=\"min-width:80px;max-width:min(100%,130px)\" width=\"100\">"
+                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" style=\"min-width:75px;max-width:min(100%,130px)\" width=\"100\">"
             )
         );
         assert!(text.contains("href=\"https://example.org/?a=1&amp;b=&quot;\""));
