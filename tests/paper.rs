@@ -482,6 +482,14 @@ fn notes_of_spaces_and_of_changed_inputs_reach_the_reader() {
     assert!(noted.contains("patch:2 is computed again"), "{noted}");
 }
 
+/// What is refused is bad input, and the message says what of it.
+fn refused(folder: &Folder, words: &str, part: &str) {
+    let output = paper(folder, &words.split(' ').collect::<Vec<_>>());
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words}: {said}");
+    assert!(said.contains(part), "{words}: {said}");
+}
+
 #[test]
 fn what_can_be_refused_is_refused_before_any_work() {
     let folder = Folder::new();
@@ -513,10 +521,7 @@ fn what_can_be_refused_is_refused_before_any_work() {
             true => words.replace("--trials 100 ", ""),
             false => words,
         };
-        let output = paper(&folder, &words.split(' ').collect::<Vec<_>>());
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{words}: {said}");
-        assert!(said.contains(part), "{words}: {said}");
+        refused(&folder, &words, part);
         // Finished experiments are kept at once: that of figure 1, which comes first, would be there.
         assert!(!fs::exists(folder.path("out")).unwrap(), "{words}");
     }
@@ -562,10 +567,7 @@ fn options_of_another_experiment_and_files_in_the_way_are_refused() {
         ("fig1 --trials 5 -o taken", "report.html is a folder"),
     ] {
         fs::create_dir_all(folder.path("out")).unwrap();
-        let output = paper(&folder, &words.split(' ').collect::<Vec<_>>());
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{words}: {said}");
-        assert!(said.contains(part), "{words}: {said}");
+        refused(&folder, words, part);
         assert!(!fs::exists(folder.path("taken/summary.json")).unwrap());
         fs::remove_dir_all(folder.path("out")).unwrap();
     }
@@ -575,10 +577,11 @@ fn options_of_another_experiment_and_files_in_the_way_are_refused() {
 fn a_folder_that_cannot_take_findings_is_refused_first() {
     let folder = Folder::new();
     folder.file("out/findings", b"");
-    let output = paper(&folder, &["fig1", "--trials", "1000", "-o", "out"]);
-    let said = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("out/findings is a file"), "{said}");
+    refused(
+        &folder,
+        "fig1 --trials 1000 -o out",
+        "out/findings is a file",
+    );
 }
 
 #[test]

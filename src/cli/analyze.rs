@@ -177,18 +177,11 @@ fn check_outputs(args: &Args) -> Result<()> {
         .as_deref()
         .filter(|target| *target != "-")
         .map(Path::new);
-    let mut known: Vec<PathBuf> = Vec::new();
-    for output in [args.output.as_deref(), json, args.certificates.as_deref()]
-        .into_iter()
-        .flatten()
-    {
+    let named = [args.output.as_deref(), json, args.certificates.as_deref()];
+    let named: Vec<&Path> = named.into_iter().flatten().collect();
+    super::check_apart(&named)?;
+    for output in named {
         let place = super::resolved(output);
-        if known.contains(&place) {
-            return Err(Error::Usage(format!(
-                "{} is named for two outputs",
-                output.display()
-            )));
-        }
         let inputs = [&args.reference, &args.queries].into_iter().flatten();
         if inputs.into_iter().any(|input| is_of(&place, input)) {
             return Err(Error::Usage(format!(
@@ -196,7 +189,6 @@ fn check_outputs(args: &Args) -> Result<()> {
                 output.display()
             )));
         }
-        known.push(place);
     }
     // Made and dropped: only to see that they can be, before anything is read.
     if let Some(output) = &args.output {

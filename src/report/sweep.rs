@@ -491,6 +491,17 @@ mod tests {
             let (_, lines) = panel(&context, &all(sizes));
             assert_eq!(lines.title, "ball", "{context:?} {sizes:?}");
         }
+        // The theorem is about the ball.
+        let mut others = all(&[10, 100]);
+        others
+            .iter_mut()
+            .for_each(|point| point.law = "gaussian".into());
+        let (_, lines) = panel(
+            &context(json!({ "laws": ["gaussian"], "query": "same" })),
+            &others,
+        );
+        assert_eq!(lines.title, "gaussian");
+        assert!(thin_lines(&lines).is_empty());
     }
 
     #[test]

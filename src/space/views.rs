@@ -80,12 +80,10 @@ impl Views {
         settings: Settings,
         control: &Control,
     ) -> Result<Self> {
-        let networks = specs.iter().flat_map(|spec| &spec.stages);
-        let networks = networks
-            .filter(|stage| matches!(stage, Stage::Onnx(_)))
-            .count();
+        let mut stages = specs.iter().flat_map(|spec| &spec.stages);
+        let any_network = stages.any(|stage| matches!(stage, Stage::Onnx(_)));
         let base = sets
-            .map(|(reference, queries)| base(reference, queries, networks > 0))
+            .map(|(reference, queries)| base(reference, queries, any_network))
             .transpose()?;
         let rows = base.as_ref().map(|base| Outline {
             shape: base.shape,
