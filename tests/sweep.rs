@@ -100,6 +100,8 @@ fn every_certificate_holds_against_the_rows() {
                     assert_ne!(verdict, Verdict::Undecided, "{law}, d = {d}");
                     let answer = Answer {
                         verdict,
+                        proof: None,
+                        residual: None,
                         reason: None,
                         stage: Stage::FullSolve,
                         margin: match certificate {

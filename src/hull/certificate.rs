@@ -33,14 +33,44 @@ impl Verdict {
     }
 }
 
+/// How a verdict is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// Inside the hull of the stored numbers as real numbers: verified arithmetic bounds every weight from below by 0.
+    Exact,
+    /// Neither side can be proved, and the weighted rows meet the query to within the tolerance times the local scale.
+    Tolerance,
+    /// Outside: a hyperplane separates the query from every row, with every rounding accounted for.
+    Separated,
+}
+
+impl Evidence {
+    /// The word that users and files see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Evidence::Exact => "exact",
+            Evidence::Tolerance => "tolerance",
+            Evidence::Separated => "separated",
+        }
+    }
+}
+
 /// What proves a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Certificate {
     /// `q = sum weights[j] * x[rows[j]]`; rows are row indices of the reference ([`Rows::number`] maps them to
     /// the file), weights are positive and sum to 1.
     ///
+    /// `exact` says that non-negative weights with exactly these rows are proved to exist for which the sum is the
+    /// query itself; the stored weights are those, rounded.
+    ///
     /// [`Rows::number`]: crate::rows::Rows::number
-    Inside { rows: Vec<usize>, weights: Vec<f64> },
+    Inside {
+        rows: Vec<usize>,
+        weights: Vec<f64>,
+        exact: bool,
+    },
     /// `<direction, q> - max_i <direction, x_i> >= margin * |direction| > 0`.
     Outside { direction: Vec<f64>, margin: f64 },
     /// Nothing was proved.
@@ -61,6 +91,7 @@ pub enum Proof {
     Inside {
         rows: Vec<u64>,
         weights: Vec<f64>,
+        exact: bool,
     },
     Outside {
         direction: Vec<f64>,
@@ -71,6 +102,16 @@ pub enum Proof {
 }
 
 impl Claim {
+    /// How it is claimed to be proved; `None` where nothing is claimed.
+    pub const fn evidence(&self) -> Option<Evidence> {
+        match self.proof {
+            Proof::Inside { exact: true, .. } => Some(Evidence::Exact),
+            Proof::Inside { exact: false, .. } => Some(Evidence::Tolerance),
+            Proof::Outside { .. } => Some(Evidence::Separated),
+            Proof::None => None,
+        }
+    }
+
     /// What is claimed of the query.
     pub const fn verdict(&self) -> Verdict {
         match self.proof {

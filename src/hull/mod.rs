@@ -15,7 +15,7 @@ mod prove;
 mod solve;
 pub mod tiny;
 
-pub use certificate::{Certificate, Verdict};
+pub use certificate::{Certificate, Evidence, Verdict};
 pub use metric::{AffineHull, Metric};
 
 use crate::control::Control;
@@ -66,6 +66,11 @@ pub struct Bracket {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub verdict: Verdict,
+    /// How the verdict is proved; `None` when undecided.
+    pub proof: Option<Evidence>,
+    /// Of an inside verdict: how far the weighted rows of the certificate are from the query, as a share of the local
+    /// scale (see [`certificate`]).
+    pub residual: Option<f64>,
     /// Set when undecided.
     pub reason: Option<Reason>,
     pub stage: Stage,
@@ -507,6 +512,12 @@ impl Settled {
         };
         Answer {
             verdict,
+            proof: match verdict {
+                Verdict::Inside => Some(Evidence::Tolerance),
+                Verdict::Outside => Some(Evidence::Separated),
+                Verdict::Undecided => None,
+            },
+            residual: None,
             reason,
             stage: self.stage,
             margin,

@@ -504,7 +504,11 @@ impl Outcome {
     /// The certificate that goes with the outcome.
     pub fn certificate(self) -> Certificate {
         match self {
-            Outcome::Inside { rows, weights } => Certificate::Inside { rows, weights },
+            Outcome::Inside { rows, weights } => Certificate::Inside {
+                rows,
+                weights,
+                exact: false,
+            },
             Outcome::Outside {
                 direction, margin, ..
             } => Certificate::Outside { direction, margin },

@@ -470,7 +470,11 @@ impl Problem {
                 // Data on a grid can leave a row without weight.
                 let pairs = pairs.filter(|(_, u)| **u > 0.0);
                 let (rows, weights) = pairs.map(|(&id, u)| (id, u / total)).unzip();
-                Certificate::Inside { rows, weights }
+                Certificate::Inside {
+                    rows,
+                    weights,
+                    exact: false,
+                }
             }
             Verdict::Outside => {
                 let direction = self.active.direction().to_vec();

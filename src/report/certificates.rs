@@ -96,6 +96,7 @@ impl<'r> Writer<'r> {
                 Certificate::Inside {
                     rows: support,
                     weights: shares,
+                    ..
                 } => {
                     directions.append_null();
                     margins.append_null();
@@ -356,6 +357,7 @@ fn claim(path: &Path, batch: &RecordBatch, i: usize, row: u64) -> Result<Claim> 
             Proof::Inside {
                 rows,
                 weights: floats("weights")?,
+                exact: false,
             }
         }
         "undecided" => Proof::None,

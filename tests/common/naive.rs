@@ -150,6 +150,7 @@ pub fn certificate_holds(rows: &dyn Rows, query: &[f64], answer: &Answer, tolera
             Certificate::Inside {
                 rows: support,
                 weights,
+                ..
             },
             Verdict::Inside,
         ) => {

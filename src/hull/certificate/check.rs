@@ -423,7 +423,7 @@ impl Checker<'_> {
             self.queries.read_f64(query, &mut point)?;
             Ok(match &claim.proof {
                 Proof::None => Ok(None),
-                Proof::Inside { rows, weights } => {
+                Proof::Inside { rows, weights, .. } => {
                     self.inside(rows, weights, &point)?.map(|()| None)
                 }
                 Proof::Outside { direction, margin } => {
@@ -654,6 +654,7 @@ mod tests {
             proof: Proof::Inside {
                 rows: rows.to_vec(),
                 weights: weights.to_vec(),
+                exact: false,
             },
         }
     }

@@ -117,7 +117,7 @@ fn keep(
         return;
     }
     let mut pick = pick.clone();
-    if let Certificate::Inside { rows, weights } = certificate {
+    if let Certificate::Inside { rows, weights, .. } = certificate {
         let mut all: Vec<(u64, f64)> = rows
             .iter()
             .map(|&row| row as u64)
