@@ -32,3 +32,35 @@ pub(crate) fn map_chunks<T: Send>(
         })
         .collect()
 }
+
+/// Chunks whose results are held at a time by [`fold_chunks`].
+const GROUP: usize = 64;
+
+/// Read all rows in chunks of `step`, in parallel, and give `merge` each chunk's result (first row, result) in row
+/// order. At most [`GROUP`] results are held, however many rows there are.
+pub(crate) fn fold_chunks<T: Send>(
+    rows: &dyn Rows,
+    step: usize,
+    control: &Control,
+    work: impl Fn(usize, &mut [f64]) -> T + Sync,
+    mut merge: impl FnMut(usize, T),
+) -> Result<()> {
+    let (n, d) = (rows.len(), rows.dim());
+    let chunks = n.div_ceil(step);
+    for group in (0..chunks).step_by(GROUP) {
+        let parts: Vec<T> = (group..chunks.min(group + GROUP))
+            .into_par_iter()
+            .map_init(Vec::new, |buffer, chunk| {
+                control.check()?;
+                let first = chunk * step;
+                buffer.resize(step.min(n - first) * d, 0.0);
+                rows.read_f64(first, buffer)?;
+                Ok(work(first, buffer))
+            })
+            .collect::<Result<_>>()?;
+        for (chunk, part) in (group..).zip(parts) {
+            merge(chunk * step, part);
+        }
+    }
+    Ok(())
+}

@@ -22,6 +22,7 @@ mod parquet;
 mod safetensors;
 pub mod sample;
 mod shape;
+mod spread;
 pub mod store;
 mod subset;
 pub mod synthetic;
@@ -35,6 +36,7 @@ pub use fingerprint::fingerprint;
 pub use law::Law;
 pub(crate) use open::check_there;
 pub use open::{OpenOptions, open};
+pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;
 

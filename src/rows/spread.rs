@@ -1,0 +1,254 @@
+//! The unit of each column: how far its values are usually from the middle of the column.
+//!
+//! ```text
+//! centre_j = median_i x_ij,        unit_j = median of |x_ij - centre_j| over the rows where it is not 0
+//! ```
+//!
+//! both over an evenly spaced sample of rows. Lengths measured in these units do not change when a column is
+//! stretched, and a few far rows do not move them: a median depends on the order of the values, not on the size of the
+//! largest (its breakdown point is one half; Hampel 1974, the median absolute deviation). Rows at the median itself are
+//! left out so that a column that is mostly 0 has the size of its other values as unit.
+
+use super::Rows;
+use super::chunks::{chunk_rows, fold_chunks};
+use crate::control::Control;
+use crate::error::Result;
+use rayon::prelude::*;
+
+/// Rows of the sample, at most.
+const SAMPLE: usize = 4096;
+
+/// Numbers of the sample (32 MiB), at most, as long as [`LEAST`] rows remain.
+const NUMBERS: usize = 1 << 22;
+
+/// Rows of the sample that wide rows still have.
+const LEAST: usize = 64;
+
+/// Columns that one task takes out of the sample together: two cache lines of a row.
+const COLUMNS: usize = 16;
+
+/// Deviations that are kept of a column that the sample never saw away from its median.
+const KEPT: usize = 64;
+
+/// Where the columns lie, and their units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spreads {
+    /// The median of each column in the sample: always one of its values.
+    pub centre: Vec<f64>,
+    /// The unit of each column: positive and finite.
+    pub unit: Vec<f64>,
+}
+
+/// The units of the columns, from at most 4,096 evenly spaced rows (fewer where d > 1,024; at least 64).
+///
+/// A column whose sampled values are all equal takes the median of the first 64 deviations that differ from 0 in all
+/// rows, and 1 if there is none. The same rows give the same numbers on any number of threads. Errors: rows that can
+/// no longer be read, and [`Error::Interrupted`](crate::Error::Interrupted).
+pub fn spreads(rows: &dyn Rows, control: &Control) -> Result<Spreads> {
+    let (n, d) = (rows.len(), rows.dim());
+    let count = n.min(SAMPLE).min((NUMBERS / d).max(LEAST));
+    // In u128: a number of rows times a place in the sample may exceed 64 bits on small machines.
+    let places: Vec<usize> = (0..count)
+        .map(|i| (i as u128 * n as u128 / count as u128) as usize)
+        .collect();
+    let mut sample = vec![0.0; count * d];
+    let step = chunk_rows(d);
+    places
+        .par_chunks(step)
+        .zip(sample.par_chunks_mut(step * d))
+        .try_for_each(|(places, out)| {
+            control.check()?;
+            rows.gather(places, out)
+        })?;
+    let mut spreads = of_sample(&sample, d);
+    drop(sample);
+    let constant: Vec<usize> = (0..d).filter(|&j| spreads.unit[j] == 0.0).collect();
+    if !constant.is_empty() {
+        let units = of_all_rows(rows, &constant, &spreads.centre, count == n, control)?;
+        for (&j, unit) in constant.iter().zip(units) {
+            spreads.unit[j] = unit;
+        }
+    }
+    Ok(spreads)
+}
+
+/// Centre and unit of each column of the sample (rows x d); a unit of 0 where all values are equal.
+fn of_sample(sample: &[f64], d: usize) -> Spreads {
+    let rows = sample.len() / d;
+    let blocks: Vec<Vec<(f64, f64)>> = (0..d.div_ceil(COLUMNS))
+        .into_par_iter()
+        .map(|block| {
+            let first = block * COLUMNS;
+            let width = COLUMNS.min(d - first);
+            let mut columns = vec![Vec::with_capacity(rows); width];
+            for row in sample.chunks_exact(d) {
+                for (column, &value) in columns.iter_mut().zip(&row[first..]) {
+                    column.push(value);
+                }
+            }
+            columns.into_iter().map(of_column).collect()
+        })
+        .collect();
+    let (centre, unit) = blocks.into_iter().flatten().unzip();
+    Spreads { centre, unit }
+}
+
+/// Centre and unit of one column; a unit of 0 where all values are equal.
+fn of_column(mut values: Vec<f64>) -> (f64, f64) {
+    let centre = median(&mut values);
+    let mut deviations: Vec<f64> = values
+        .iter()
+        .map(|&value| deviation(value, centre))
+        .filter(|&deviation| deviation != 0.0)
+        .collect();
+    let unit = if deviations.is_empty() {
+        0.0
+    } else {
+        median(&mut deviations)
+    };
+    (centre, unit)
+}
+
+/// The lower median: one of the values, and of two deviations the smaller. 0 if there are none.
+fn median(values: &mut [f64]) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = (values.len() - 1) / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// `|value - centre|`, at most the largest finite number.
+fn deviation(value: f64, centre: f64) -> f64 {
+    (value - centre).abs().min(f64::MAX)
+}
+
+/// Units of columns in which the sample was constant, from all rows.
+fn of_all_rows(
+    rows: &dyn Rows,
+    columns: &[usize],
+    centre: &[f64],
+    seen: bool,
+    control: &Control,
+) -> Result<Vec<f64>> {
+    let mut kept: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
+    let differ = |_: usize, values: &mut [f64]| {
+        let mut found: Vec<(usize, f64)> = Vec::new();
+        let mut counts = vec![0; columns.len()];
+        for row in values.chunks_exact(centre.len()) {
+            for (place, &j) in columns.iter().enumerate() {
+                if row[j] != centre[j] && counts[place] < KEPT {
+                    counts[place] += 1;
+                    found.push((place, deviation(row[j], centre[j])));
+                }
+            }
+        }
+        found
+    };
+    // Rows that were all in the sample have nothing more to say.
+    if !seen {
+        let step = chunk_rows(rows.dim());
+        fold_chunks(rows, step, control, differ, |_, found| {
+            for (place, deviation) in found {
+                if kept[place].len() < KEPT {
+                    kept[place].push(deviation);
+                }
+            }
+        })?;
+    }
+    let unit = |mut kept: Vec<f64>| match median(&mut kept) {
+        0.0 => 1.0,
+        unit => unit,
+    };
+    Ok(kept.into_iter().map(unit).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+
+    fn of(d: usize, values: Vec<f64>) -> Spreads {
+        spreads(&Memory::from_f64("rows", d, values), &Control::default()).unwrap()
+    }
+
+    /// Three columns in different units: 0 to 1, thousands far from 0, and mostly 0.
+    fn table(n: usize) -> Vec<f64> {
+        let row = |i: usize| {
+            let part = (i * 37 % 101) as f64 / 101.0;
+            let rare = if i.is_multiple_of(10) {
+                5.0 + part
+            } else {
+                0.0
+            };
+            [part, 1e6 + 1000.0 * part, rare]
+        };
+        (0..n).flat_map(row).collect()
+    }
+
+    #[test]
+    fn each_column_has_its_own_unit() {
+        let found = of(3, table(1000));
+        assert!((found.centre[0] - 0.5).abs() < 0.02, "{found:?}");
+        assert!((found.unit[0] - 0.25).abs() < 0.02, "{found:?}");
+        assert!((found.unit[1] / found.unit[0] - 1000.0).abs() < 1e-6);
+        assert_eq!(found.centre[2], 0.0);
+        assert!((found.unit[2] - 5.5).abs() < 0.1, "{found:?}");
+    }
+
+    #[test]
+    fn a_few_far_rows_move_nothing() {
+        for n in [20, 500, 9000] {
+            let plain = of(3, table(n));
+            for far in [1e14, -1e20, 1e308] {
+                let mut values = table(n);
+                // Fewer than half of the rows that are not 0 in the third column.
+                for row in (0..n / 20).map(|i| 7 + 10 * i) {
+                    values[row * 3..][..3].fill(far);
+                }
+                let found = of(3, values);
+                for j in 0..3 {
+                    let moved = (found.centre[j] - plain.centre[j]).abs() / plain.unit[j];
+                    assert!(moved < 1.0, "{n} {far} {j}: {found:?}, {plain:?}");
+                    let ratio = found.unit[j] / plain.unit[j];
+                    assert!(
+                        (0.4..2.5).contains(&ratio),
+                        "{n} {far} {j}: {found:?}, {plain:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Of three rows one may be far: the unit is the distance of the other two.
+    #[test]
+    fn three_rows_are_enough() {
+        assert_eq!(of(1, vec![0.0, 1e20, 1.0]).unit, [1.0]);
+        assert_eq!(of(1, vec![5.0]).unit, [1.0]);
+        assert_eq!(of(1, vec![0.0, 5e-324]).unit, [5e-324]);
+        assert_eq!(of(1, vec![-1e308, -1e308, 1e308]).unit, [f64::MAX]);
+    }
+
+    /// Values that differ in rows that the sample does not hold, one of them far.
+    #[test]
+    fn a_column_that_differs_outside_the_sample_only() {
+        let n = 2 * SAMPLE;
+        let mut values: Vec<f64> = (0..n).flat_map(|i| [i as f64, 3.0, 4.0]).collect();
+        for (row, value) in [(1, 3.5), (101, 2.5), (5001, 1e20)] {
+            values[row * 3 + 1] = value;
+        }
+        let found = of(3, values);
+        assert_eq!(found.unit[1..], [0.5, 1.0]);
+        assert_eq!(found.centre[1..], [3.0, 4.0]);
+    }
+
+    #[test]
+    fn wide_rows_and_threads_change_nothing() {
+        let d = 70_000;
+        let values: Vec<f64> = (0..9 * d).map(|i| (i % 9973) as f64).collect();
+        let found = of(d, values.clone());
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build();
+        assert_eq!(pool.unwrap().install(|| of(d, values)), found);
+        assert!(found.unit.iter().all(|&unit| unit > 0.0));
+    }
+}
