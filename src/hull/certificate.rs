@@ -1,14 +1,23 @@
 //! The proof that goes with a verdict, and its check.
 //!
-//! Outside: a direction `w` with `<w, q> > max_i <w, x_i>`; then `(<w, q> - max_i <w, x_i>) / |w|` bounds the
-//! distance of q to the hull from below. Inside: at most d+1 rows and weights with `w >= 0`, `sum w = 1` and
-//! `sum w_i x_i = q` up to a stated tolerance (Caratheodory). [`check()`] uses [`Rows`](crate::rows::Rows) alone and
+//! Outside ([`Evidence::Separated`]): a direction `w` with `<w, q> > max_i <w, x_i>`; then
+//! `(<w, q> - max_i <w, x_i>) / |w|` bounds the distance of q to the hull from below. Inside: at most d+1 rows and
+//! weights `l >= 0`, `sum l = 1` with `sum l_i x_i = q` (Caratheodory), in one of two ways. [`Evidence::Exact`]: such
+//! weights are proved to exist for the stored numbers as real numbers ([`verified`]). [`Evidence::Tolerance`]: neither
+//! side can be proved, an f64 scan along the residual has failed to separate q, and the stored weights leave a residual
+//! of at most the tolerance times the *local scale*: the largest distance from q to a row of its certificate, in
+//! coordinates where every column has unit spread ([`crate::rows::spreads`]), so that neither the units of columns nor
+//! far rows matter.
+//! [`check()`] uses [`Rows`](crate::rows::Rows) alone and
 //! f64; it imports nothing of the solver whose work it judges.
 
 mod check;
 mod exact;
+pub(crate) mod local;
+pub mod verified;
 
 pub use check::{Fault, Tally, check};
+pub(crate) use exact::separation;
 
 /// Whether a query is in the convex hull of the reference rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

@@ -2,12 +2,15 @@
 //!
 //! `min |sum_i l_i a_i|, l >= 0, sum l = 1` is solved as the non-negative least-squares problem
 //! `min |[A; t 1^T] u - [0; t]|^2, u >= 0` with `l = u / sum u`: the two are equivalent for every t > 0.
+//! A vector far longer than t, such as the difference to a row 1e14 away, is scaled down by a power of two s together with
+//! its entry of t, and its u grows by s: its column `[a; t] / s` is nearly a direction, and the others keep their digits.
 //! The method is Lawson and Hanson's (Solving Least Squares Problems, ch. 23), on the Cholesky factor
-//! `R^T R = A^T A + t^2 1 1^T` of the active vectors, which is extended by a column when a vector enters and
+//! `R^T R = A^T A + T T^T` (T the entries t / s) of the active vectors, which is extended by a column when a vector enters and
 //! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
 //! d+1. The set survives between calls: new candidates continue where the last call stopped.
 
 use super::lawson_hanson;
+use std::borrow::Cow;
 
 /// A pivot below this share of its diagonal means that the vector depends on the active ones.
 const DEPENDENT: f64 = 1e-14;
@@ -24,6 +27,9 @@ const RANKED: usize = 8;
 /// One vector of a block for so many active ones: a block reads them once, but some of it enters in vain.
 const PER_BLOCK: usize = 16;
 
+/// A vector more than this many times longer than t is scaled down.
+const LONG: f64 = 64.0;
+
 /// A norm below this share of the vectors' typical length is zero but for rounding.
 const VANISHED: f64 = 1e-15;
 
@@ -31,8 +37,10 @@ const VANISHED: f64 = 1e-15;
 #[derive(Debug, Clone)]
 pub struct MinNorm {
     d: usize,
-    /// t^2.
-    weight: f64,
+    /// t.
+    lift: f64,
+    /// t / s of each active vector, in the order of the factor's columns.
+    lifts: Vec<f64>,
     /// The caller's name of each active vector, in the order of the factor's columns.
     ids: Vec<usize>,
     /// Active vectors, d numbers each, where there was room.
@@ -42,12 +50,12 @@ pub struct MinNorm {
     free: Vec<usize>,
     /// R by columns: column j holds j + 1 numbers.
     factor: Vec<Vec<f64>>,
-    /// `R^-T t^2 1`.
+    /// `R^-T t T`.
     half: Vec<f64>,
     /// The solution, and scratch for the next one.
     u: Vec<f64>,
     next: Vec<f64>,
-    /// `sum_i u_i a_i`, its square, and `sum_i u_i`.
+    /// `sum_i u_i a_i / s_i`, its square, and `sum_i u_i / s_i`.
     sum: Vec<f64>,
     square: f64,
     total: f64,
@@ -58,13 +66,24 @@ pub struct MinNorm {
 /// A vector that may enter: the caller's name and its d numbers.
 pub type Candidate<'a> = (usize, &'a [f64]);
 
+/// A candidate as its column is formed: scaled down where it is long.
+#[derive(Debug, Clone)]
+struct Column<'a> {
+    id: usize,
+    vector: Cow<'a, [f64]>,
+    /// The square of the scaled vector.
+    square: f64,
+    /// t / s.
+    lift: f64,
+}
+
 impl MinNorm {
     /// An empty set in d dimensions; `scale` is a typical length of the vectors to come.
     pub fn new(d: usize, scale: f64) -> Self {
-        let weight = if scale > 0.0 { scale * scale } else { 1.0 };
         MinNorm {
             d,
-            weight,
+            lift: if scale > 0.0 { scale } else { 1.0 },
+            lifts: Vec::new(),
             ids: Vec::new(),
             vectors: Vec::new(),
             places: Vec::new(),
@@ -87,7 +106,8 @@ impl MinNorm {
 
     /// Convex weights of the active vectors, in the order of [`MinNorm::ids`].
     pub fn weights(&self) -> Vec<f64> {
-        self.u.iter().map(|u| u / self.total).collect()
+        let shares = self.u.iter().zip(&self.lifts);
+        shares.map(|(u, lift)| u * (lift / self.lift) / self.total).collect()
     }
 
     /// The point of least norm, `sum_i l_i a_i`. Call it only when something is active.
@@ -103,23 +123,45 @@ impl MinNorm {
         });
     }
 
+    /// The column of a candidate.
+    #[inline(always)]
+    fn column<'a>(&self, (id, a): Candidate<'a>) -> Column<'a> {
+        let square = dot(a, a);
+        // Squares that overflow belong to long vectors too; those beyond are left to their luck.
+        if square <= (LONG * self.lift).powi(2) {
+            let vector = Cow::Borrowed(a);
+            return Column { id, vector, square, lift: self.lift };
+        }
+        let longest = a.iter().fold(0f64, |most, v| most.max(v.abs()));
+        let shrink = (self.lift / longest).log2().floor().exp2();
+        let vector: Vec<f64> = a.iter().map(|v| v * shrink).collect();
+        Column {
+            id,
+            square: dot(&vector, &vector),
+            vector: Cow::Owned(vector),
+            lift: self.lift * shrink,
+        }
+    }
+
     #[inline(always)]
     fn run(&mut self, candidates: &[Candidate<'_>]) {
-        let mut open: Vec<(usize, &[f64], f64)> = candidates
-            .iter()
-            .map(|&(id, a)| (id, a, dot(a, a)))
-            .collect();
+        let columns = candidates.iter().map(|&candidate| self.column(candidate));
+        // A vector that overflowed on its way into the metric has no direction.
+        let mut open: Vec<Column<'_>> = columns.filter(|c| c.square.is_finite()).collect();
         if self.ids.is_empty()
-            && let Some(nearest) = (0..open.len()).min_by(|&i, &j| open[i].2.total_cmp(&open[j].2))
+            && let Some(nearest) = (0..open.len()).min_by(|&i, &j| {
+                let square = |c: &Column<'_>| c.square * (self.lift / c.lift).powi(2);
+                square(&open[i]).total_cmp(&square(&open[j]))
+            })
         {
-            let (id, a, square) = open.swap_remove(nearest);
-            self.enter(id, a, square, std::iter::empty());
+            let first = open.swap_remove(nearest);
+            self.enter(&first, std::iter::empty());
             self.settle();
         }
         loop {
             let mut ranked: Vec<(f64, usize)> = Vec::new();
-            for (place, &(_, a, square)) in open.iter().enumerate() {
-                if let Some(gain) = self.gain(a, square) {
+            for (place, column) in open.iter().enumerate() {
+                if let Some(gain) = self.gain(column) {
                     ranked.push((gain, place));
                 }
             }
@@ -129,7 +171,7 @@ impl MinNorm {
             ranked.sort_unstable_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(&y.1)));
             ranked.truncate(RANKED);
             for block in ranked.chunks((self.ids.len() / PER_BLOCK).clamp(1, RANKED)) {
-                let block: Vec<_> = block.iter().map(|&(_, place)| open[place]).collect();
+                let block: Vec<_> = block.iter().map(|&(_, place)| &open[place]).collect();
                 self.enter_block(&block);
             }
             ranked.sort_unstable_by_key(|&(_, place)| std::cmp::Reverse(place));
@@ -142,26 +184,24 @@ impl MinNorm {
     /// Let the vectors of a block that still lower the norm enter together, and settle once. Of several that enter
     /// some may have to leave at once, but never all: the best alone would stay.
     #[inline(always)]
-    fn enter_block(&mut self, block: &[(usize, &[f64], f64)]) {
-        let block: Vec<_> = block
-            .iter()
-            .filter(|(_, a, square)| self.gain(a, *square).is_some())
-            .collect();
+    fn enter_block(&mut self, block: &[&Column<'_>]) {
+        let gaining = block.iter().filter(|column| self.gain(column).is_some());
+        let block: Vec<&Column<'_>> = gaining.copied().collect();
         let active = self.ids.len();
         // Each active vector is read once for the whole block.
         let mut products = vec![0.0; active * block.len()];
         for (j, products) in products.chunks_exact_mut(block.len().max(1)).enumerate() {
-            for (product, (_, a, _)) in products.iter_mut().zip(&block) {
-                *product = dot(self.vector(j), a);
+            for (product, column) in products.iter_mut().zip(&block) {
+                *product = dot(self.vector(j), &column.vector);
             }
         }
         let mut entered = false;
-        for (place, (id, a, square)) in block.iter().enumerate() {
+        for (place, column) in block.iter().enumerate() {
             let known = products.iter().skip(place).step_by(block.len()).copied();
-            entered |= self.enter(*id, a, *square, known);
+            entered |= self.enter(column, known);
         }
-        if let ([(id, a, square)], false) = (block.as_slice(), entered) {
-            entered = self.exchange(*id, a, *square);
+        if let ([column], false) = (block.as_slice(), entered) {
+            entered = self.exchange(column);
         }
         if entered {
             self.settle();
@@ -169,23 +209,16 @@ impl MinNorm {
     }
 
     /// How fast a vector would lower the norm: how far `<a, sum u_i a_i>` is below the product that every active
-    /// vector has with that sum, `|sum|^2 / sum u`. `None` if not at all, but for rounding.
+    /// vector has with that sum, `|sum|^2 / sum u`; both over s. `None` if not at all, but for rounding.
     #[inline(always)]
-    fn gain(&self, a: &[f64], square: f64) -> Option<f64> {
+    fn gain(&self, column: &Column<'_>) -> Option<f64> {
         let length = self.square.sqrt();
-        if length <= VANISHED * self.weight.sqrt() {
+        if length <= VANISHED * self.lift {
             return None;
         }
-        let gain = self.square / self.total - dot(a, &self.sum);
-        (gain > IMPROVES * length * (square.sqrt() + length)).then_some(gain)
-    }
-
-    /// Settle once more, with refined solutions: for a point that should be zero and is not yet.
-    pub fn polish(&mut self) {
-        if !self.ids.is_empty() {
-            self.delicate = true;
-            self.settle();
-        }
+        let level = self.square / self.total * (column.lift / self.lift);
+        let gain = level - dot(&column.vector, &self.sum);
+        (gain > IMPROVES * length * (column.square.sqrt() + length)).then_some(gain)
     }
 
     /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares
@@ -201,9 +234,9 @@ impl MinNorm {
                 *sum += u * value;
             }
         }
-        let missing = self.weight * (1.0 - self.next.iter().sum::<f64>());
+        let missing = self.lift - dot(&self.lifts, &self.next);
         let mut step: Vec<f64> = (0..self.ids.len())
-            .map(|j| missing - dot(self.vector(j), &sum))
+            .map(|j| missing * self.lifts[j] - dot(self.vector(j), &sum))
             .collect();
         forward_substitute(&self.factor, &mut step);
         back_substitute(&self.factor, &mut step);
@@ -216,9 +249,9 @@ impl MinNorm {
     /// `a = sum m_i a_i`, weight moves from the others to it until one of them has none, and that one leaves. Rows on
     /// one face of the hull, rough by their own rounding, need this.
     #[inline(always)]
-    fn exchange(&mut self, id: usize, a: &[f64], square: f64) -> bool {
+    fn exchange(&mut self, column: &Column<'_>) -> bool {
         let mut share: Vec<f64> = (0..self.ids.len())
-            .map(|j| dot(self.vector(j), a) + self.weight)
+            .map(|j| dot(self.vector(j), &column.vector) + self.lifts[j] * column.lift)
             .collect();
         forward_substitute(&self.factor, &mut share);
         back_substitute(&self.factor, &mut share);
@@ -232,7 +265,7 @@ impl MinNorm {
         }
         self.next.clone_from(&self.u);
         self.leave(gone);
-        if self.enter(id, a, square, std::iter::empty())
+        if self.enter(column, std::iter::empty())
             && let Some(u) = self.u.last_mut()
         {
             *u = step;
@@ -245,9 +278,7 @@ impl MinNorm {
     #[inline(always)]
     fn enter(
         &mut self,
-        id: usize,
-        a: &[f64],
-        square: f64,
+        entering: &Column<'_>,
         products: impl Iterator<Item = f64>,
     ) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
@@ -255,26 +286,30 @@ impl MinNorm {
             return false;
         }
         let mut column = Vec::with_capacity(self.ids.len() + 1);
-        column.extend(products.map(|product| product + self.weight));
+        column.extend(products);
         for j in column.len()..self.ids.len() {
-            column.push(dot(self.vector(j), a) + self.weight);
+            column.push(dot(self.vector(j), &entering.vector));
+        }
+        for (product, lift) in column.iter_mut().zip(&self.lifts) {
+            *product += lift * entering.lift;
         }
         for j in 0..column.len() {
             let known = dot(&self.factor[j][..j], &column[..j]);
             column[j] = (column[j] - known) / self.factor[j][j];
         }
-        let diagonal = square + self.weight;
+        let diagonal = entering.square + entering.lift * entering.lift;
         let pivot = diagonal - dot(&column, &column);
         if pivot <= DEPENDENT * diagonal {
             return false;
         }
         let pivot = pivot.sqrt();
         self.half
-            .push((self.weight - dot(&column, &self.half)) / pivot);
+            .push((self.lift * entering.lift - dot(&column, &self.half)) / pivot);
         column.push(pivot);
         self.factor.push(column);
-        self.ids.push(id);
-        self.store(a);
+        self.ids.push(entering.id);
+        self.lifts.push(entering.lift);
+        self.store(&entering.vector);
         self.u.push(0.0);
         true
     }
@@ -331,8 +366,8 @@ impl MinNorm {
             }
         }
         self.square = dot(&self.sum, &self.sum);
-        self.total = self.u.iter().sum();
-        self.delicate = self.square < DELICATE * self.weight * self.total * self.total;
+        self.total = dot(&self.u, &self.lifts) / self.lift;
+        self.delicate = self.square < DELICATE * (self.lift * self.total).powi(2);
     }
 
     /// `R next = half`, refined where the point is so short that rounding would show.
@@ -351,6 +386,7 @@ impl MinNorm {
     #[inline(always)]
     fn leave(&mut self, gone: usize) {
         self.ids.remove(gone);
+        self.lifts.remove(gone);
         self.u.remove(gone);
         self.next.remove(gone);
         self.free.push(self.places.remove(gone));

@@ -6,7 +6,9 @@
 //! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
 //! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`].
 
+mod basis;
 pub mod certificate;
+mod finish;
 mod lawson_hanson;
 mod metric;
 mod min_norm;
@@ -22,9 +24,10 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
-use crate::scan::rounding::{U64, gamma};
+use certificate::verified::residual;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
+use rayon::prelude::*;
 use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
 
 /// Which step of the solver settled a query.
@@ -88,7 +91,7 @@ pub struct Answer {
 /// How the solver is to work.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Largest residual of an inside certificate, as a share of the reference radius.
+    /// Largest residual of an inside certificate that is not exact, as a share of the local scale (see [`certificate`]).
     pub tolerance: f64,
     /// Full scans a query before it is called undecided.
     pub max_rounds: u32,
@@ -137,7 +140,7 @@ impl<'a> Solver<'a> {
             judge: Judge {
                 rows,
                 scan,
-                tolerance: settings.tolerance * frame.reference_radius(),
+                tolerance: settings.tolerance,
             },
             settings,
             pool: Pool::new(metric.dim()),
@@ -199,7 +202,16 @@ impl<'a> Solver<'a> {
                 settled[place] = Some(done);
             }
         }
-        let mut answers: Vec<Answer> = settled.into_iter().flatten().map(Settled::answer).collect();
+        let settled: Vec<Settled> = settled.into_iter().flatten().collect();
+        assert_eq!(settled.len(), count, "every query is settled once");
+        let unit = &self.judge.scan.frame().unit;
+        let mut answers: Vec<Answer> = settled
+            .into_par_iter()
+            .map(|done| {
+                let raw = queries.raw(done.query);
+                done.answer(raw, unit, self.judge.rows)
+            })
+            .collect::<Result<_>>()?;
         if let Some(gap) = self.settings.gap {
             self.bracket(&mut answers, gap, &queries, excluded, control)?;
         }
@@ -214,21 +226,25 @@ impl<'a> Solver<'a> {
         let point = queries.point(query);
         let component = self.affine.component(point);
         let length = prove::length(&component);
-        let rounding = 4.0
-            * gamma(2 * queries.dim + 8, U64)
-            * (prove::length(point) + self.judge.scan.frame().radius);
-        let separation = length - self.affine.slack - rounding;
-        if separation <= 0.0 {
+        let reach = prove::length(point) + self.judge.scan.frame().radius;
+        let separation = length - self.affine.slack - self.affine.rounding(reach);
+        // Negated, so that numbers that overflowed prove nothing.
+        if !(separation > 0.0 && length.is_finite()) {
             return None;
         }
         let unit: Vec<f64> = component.iter().map(|c| c / length).collect();
-        let found = Scanned {
+        let mut found = Scanned {
             vector: self.affine.direction(&unit),
             separation,
             exact: true,
             rows: Vec::new(),
             blurred: false,
         };
+        let direction = Direction::sharp(&found.vector, queries.both(query), 0);
+        self.judge.judge_far(&mut found, &direction);
+        if found.separation <= 0.0 {
+            return None;
+        }
         let outcome = Outcome::Outside {
             margin: self.judge.margin(&found),
             direction: self.judge.in_data_units(&found),
@@ -351,7 +367,7 @@ impl<'a> Solver<'a> {
             .iter()
             .zip(vectors.chunks_exact(dim))
             .map(|((query, _), vector)| {
-                let mut direction = Direction::new(vector, queries.point(*query), None, FIRST_K);
+                let mut direction = Direction::new(vector, queries.both(*query), None, FIRST_K);
                 direction.excluded = excluded.map(|rows| rows[*query]);
                 direction
             })
@@ -412,11 +428,16 @@ impl<'a> Solver<'a> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<()> {
-        for answer in answers.iter_mut().filter(|a| a.verdict == Verdict::Inside) {
-            answer.distance = Some(Bracket {
-                lower: 0.0,
-                upper: 0.0,
-            });
+        for (query, answer) in answers.iter_mut().enumerate() {
+            if let Certificate::Inside { rows, weights, exact } = &answer.certificate {
+                let mut upper = 0.0;
+                if !exact {
+                    let mut points = vec![0.0; rows.len() * queries.dim];
+                    self.judge.rows.gather(rows, &mut points)?;
+                    upper = residual(&points, weights, queries.raw(query)).length;
+                }
+                answer.distance = Some(Bracket { lower: 0.0, upper });
+            }
         }
         let left: Vec<usize> = (0..answers.len())
             .filter(|&q| answers[q].distance.is_none())
@@ -435,10 +456,7 @@ impl<'a> Solver<'a> {
                 let answer = &mut answers[done.query];
                 answer.scans += done.scans;
                 if let Outcome::Bracketed { lower, upper } = done.outcome {
-                    answer.distance = Some(Bracket {
-                        lower: lower.min(upper),
-                        upper,
-                    });
+                    answer.distance = Some(Bracket { lower, upper });
                 }
             }
             self.euclidean_pool.trim();
@@ -468,7 +486,7 @@ impl<'a> Solver<'a> {
             .iter()
             .zip(vectors.chunks_exact(dim))
             .map(|(&query, vector)| {
-                let mut direction = Direction::new(vector, queries.point(query), None, k);
+                let mut direction = Direction::new(vector, queries.both(query), None, k);
                 direction.excluded = excluded.map(|rows| rows[query]);
                 direction
             })
@@ -502,29 +520,41 @@ impl<'a> Solver<'a> {
 }
 
 impl Settled {
-    /// The answer without its distance.
-    fn answer(self) -> Answer {
-        let (verdict, reason, margin) = match &self.outcome {
-            Outcome::Inside { .. } => (Verdict::Inside, None, 0.0),
-            Outcome::Outside { margin, .. } => (Verdict::Outside, None, *margin),
-            Outcome::Undecided(reason) => (Verdict::Undecided, Some(*reason), 0.0),
-            Outcome::Bracketed { .. } => (Verdict::Undecided, Some(Reason::Rounding), 0.0),
+    /// The answer without its distance. `raw` is the query, `unit` the units of the columns.
+    fn answer(self, raw: &[f64], unit: &[f64], rows: &dyn Rows) -> Result<Answer> {
+        let (verdict, proof, reason, margin) = match &self.outcome {
+            Outcome::Inside { exact: true, .. } => {
+                (Verdict::Inside, Some(Evidence::Exact), None, 0.0)
+            }
+            Outcome::Inside { .. } => (Verdict::Inside, Some(Evidence::Tolerance), None, 0.0),
+            Outcome::Outside { margin, .. } => {
+                (Verdict::Outside, Some(Evidence::Separated), None, *margin)
+            }
+            Outcome::Undecided(reason) => (Verdict::Undecided, None, Some(*reason), 0.0),
+            Outcome::Bracketed { .. } => {
+                (Verdict::Undecided, None, Some(Reason::Rounding), 0.0)
+            }
         };
-        Answer {
+        let certificate = self.outcome.certificate();
+        let residual = match &certificate {
+            Certificate::Inside { rows: support, weights, .. } => {
+                let mut points = vec![0.0; support.len() * raw.len()];
+                rows.gather(support, &mut points)?;
+                Some(certificate::local::share(&points, weights, raw, unit))
+            }
+            _ => None,
+        };
+        Ok(Answer {
             verdict,
-            proof: match verdict {
-                Verdict::Inside => Some(Evidence::Tolerance),
-                Verdict::Outside => Some(Evidence::Separated),
-                Verdict::Undecided => None,
-            },
-            residual: None,
+            proof,
+            residual,
             reason,
             stage: self.stage,
             margin,
             support: self.support,
             scans: self.scans,
-            certificate: self.outcome.certificate(),
+            certificate,
             distance: None,
-        }
+        })
     }
 }

@@ -2,23 +2,27 @@
 //!
 //! A direction w is whatever f32 (or f64) vector was scanned, so it carries no error of its own. With the best
 //! stated score s, `h(w) <= s + E`, E the engine's [`error_bound`](Scan::error_bound); `<w, q'>` is computed in
-//! f64. Where that does not suffice, the rows whose stated score is within 2E of the best are scored again in
-//! f64; where these are more than the scan returned, or where f32 cannot rank the rows at all, the whole
-//! scan is done in f64 for that direction.
+//! f64. Where that does not suffice, the separation `<w, q - x>` of the rows whose stated score is within 2E of the best
+//! is computed from the stored numbers in doubled arithmetic; where these are more than the scan returned, or where f32
+//! cannot rank the rows at all, the whole scan is done in f64 for that direction. Far rows, which a scan leaves out, are
+//! always judged one by one.
 
+use super::certificate::separation;
 use super::min_norm::dot;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::rounding::{U64, f64_score, gamma};
 use crate::scan::{Batch, Scan, cpu};
+use rayon::prelude::*;
 
 /// A direction to scan for one query.
 pub(super) struct Direction<'q> {
-    /// In the frame, of unit length.
+    /// In the frame, of about unit length.
     pub vector: Vec<f64>,
-    /// The query, in the frame.
+    /// The query, in the frame, and as it is.
     pub query: &'q [f64],
+    pub raw: &'q [f64],
     /// The separation that the active set promises at most: |p|^2 over the direction's length before it was
     /// scaled. Absent for a first direction.
     pub promise: Option<f64>,
@@ -48,14 +52,19 @@ pub(super) struct Scanned {
 pub(super) struct Judge<'a> {
     pub rows: &'a dyn Rows,
     pub scan: &'a dyn Scan,
-    /// Largest residual of an inside certificate, in the data's units.
+    /// Largest residual of an inside certificate that is not exact, as a share of the local scale.
     pub tolerance: f64,
 }
 
 impl<'q> Direction<'q> {
     /// From a vector in the frame, of any length; `square` is |p|^2 where there is a point. A query at the mean
     /// has no first direction: any will do, to find rows to start from.
-    pub fn new(vector: &[f64], query: &'q [f64], square: Option<f64>, k: usize) -> Self {
+    pub fn new(
+        vector: &[f64],
+        (query, raw): (&'q [f64], &'q [f64]),
+        square: Option<f64>,
+        k: usize,
+    ) -> Self {
         let largest = vector.iter().fold(0f64, |most, v| most.max(v.abs()));
         let mut scaled: Vec<f64> = vector.iter().map(|v| v / largest).collect();
         if largest == 0.0 {
@@ -67,10 +76,27 @@ impl<'q> Direction<'q> {
         Direction {
             vector,
             query,
+            raw,
             promise: square.map(|square| square / largest / length),
             k,
             excluded: None,
             fine: false,
+        }
+    }
+
+    /// From a vector in the frame whose digits all count: scaled by a power of two, to be scanned in f64 for rows
+    /// beyond the query.
+    pub fn sharp(vector: &[f64], (query, raw): (&'q [f64], &'q [f64]), k: usize) -> Self {
+        let largest = vector.iter().fold(0f64, |most, v| most.max(v.abs()));
+        let scale = largest.log2().floor().exp2();
+        Direction {
+            vector: vector.iter().map(|v| v / scale).collect(),
+            query,
+            raw,
+            promise: Some(0.0),
+            k,
+            excluded: None,
+            fine: true,
         }
     }
 
@@ -94,7 +120,40 @@ impl Judge<'_> {
             .partition(|&i| directions[i].fine || self.hopeless(&directions[i]));
         self.scan_f32(directions, &coarse, &mut found, control)?;
         self.scan_f64(directions, &fine, &mut found, control)?;
-        Ok(found.into_iter().flatten().collect())
+        let mut found: Vec<Scanned> = found.into_iter().flatten().collect();
+        assert_eq!(found.len(), directions.len(), "every direction is judged once");
+        if !self.scan.frame().far.rows.is_empty() {
+            found
+                .par_iter_mut()
+                .zip(directions)
+                .for_each(|(found, direction)| self.judge_far(found, direction));
+        }
+        Ok(found)
+    }
+
+    /// Judge the far rows, which the scan did not see: they may refute the separation, and are offered like others.
+    pub fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
+        let far = &self.scan.frame().far;
+        let w = self.in_data_units(found);
+        let promise = direction.promise.unwrap_or(f64::INFINITY);
+        let mut offered = Vec::new();
+        for (&row, x) in far.rows.iter().zip(far.points.chunks_exact(w.len())) {
+            if Some(row) == direction.excluded {
+                continue;
+            }
+            let (value, error) = separation(&w, direction.raw, x);
+            let proven = least(&[(value, error)]);
+            if proven < found.separation {
+                found.separation = proven;
+                found.exact = true;
+            }
+            if value < promise {
+                offered.push((value, row));
+            }
+        }
+        offered.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let rows = offered.iter().map(|(_, row)| *row).take(direction.k);
+        found.rows = rows.chain(found.rows.iter().copied()).collect();
     }
 
     /// Whether the promised separation drowns in f32 rounding.
@@ -156,10 +215,11 @@ impl Judge<'_> {
             .iter()
             .map(|&s| f64::from(s))
             .zip(rows.iter().copied())
-            .filter(|(_, row)| Some(*row) != direction.excluded)
+            .filter(|&(_, row)| self.counts(row, direction))
             .collect();
+        let all = rows.len() == self.scan.len();
         let Some(&(best, _)) = kept.first() else {
-            return Ok(Scanned::all_clear(w));
+            return Ok(Scanned::without_rows(w, all));
         };
         let mut separation = value - best - error - value_error;
         let mut exact = false;
@@ -167,14 +227,10 @@ impl Judge<'_> {
             .iter()
             .take_while(|(score, _)| *score >= best - 2.0 * error)
             .count();
-        let complete = near < kept.len() || rows.len() == self.scan.len();
+        let complete = near < kept.len() || all;
         if separation <= 0.0 && separation > -4.0 * error && complete {
             let near: Vec<usize> = kept[..near].iter().map(|(_, row)| *row).collect();
-            let support = self.rescore(&w, &near)?;
-            separation = value
-                - support
-                - value_error
-                - f64_score(w.len(), self.scan.frame().radius, 1.0 + 1e-6);
+            separation = least(&self.separations(&w, direction.raw, &near)?);
             exact = separation > 0.0;
         }
         let level = direction
@@ -205,7 +261,9 @@ impl Judge<'_> {
         found: &mut [Option<Scanned>],
         control: &Control,
     ) -> Result<()> {
-        let Some(k) = which.iter().map(|&i| directions[i].k + 1).max() else {
+        // The centre stands in for far rows, and may crowd out others where all lie in one plane.
+        let spare = 1 + self.scan.frame().far.rows.len();
+        let Some(k) = which.iter().map(|&i| directions[i].k + spare).max() else {
             return Ok(());
         };
         let flat: Vec<f64> = which
@@ -216,55 +274,84 @@ impl Judge<'_> {
         let k = scores.len() / which.len();
         for (b, &i) in which.iter().enumerate() {
             let direction = &directions[i];
-            let (value, value_error) = at_query(&direction.vector, direction.query);
-            let kept = scores[b * k..][..k].iter().zip(&rows[b * k..][..k]);
-            let kept: Vec<_> = kept
-                .filter(|(_, row)| Some(**row) != direction.excluded)
+            let scored = scores[b * k..][..k].iter().copied();
+            let kept: Vec<(f64, usize)> = scored
+                .zip(rows[b * k..][..k].iter().copied())
+                .filter(|&(_, row)| self.counts(row, direction))
                 .collect();
-            let error =
-                f64_score(self.scan.dim(), self.scan.frame().radius, 1.0 + 1e-12) + value_error;
+            let all = k == self.scan.len();
             found[i] = Some(match kept.first() {
-                None => Scanned::all_clear(direction.vector.clone()),
-                Some((best, _)) => {
-                    let level = direction
-                        .promise
-                        .map_or(f64::NEG_INFINITY, |promise| value - promise);
-                    let better = kept
-                        .iter()
-                        .filter(|(score, _)| **score > level + error)
-                        .map(|(_, row)| **row);
-                    Scanned {
-                        vector: direction.vector.clone(),
-                        separation: value - **best - error,
-                        exact: true,
-                        rows: better.take(direction.k).collect(),
-                        blurred: true,
-                    }
-                }
+                None => Scanned::without_rows(direction.vector.clone(), all),
+                Some(_) => self.judge_f64(direction, &kept, all)?,
             });
         }
         Ok(())
     }
 
-    /// The largest f64 score among the given rows.
-    fn rescore(&self, w: &[f64], rows: &[usize]) -> Result<f64> {
+    /// What the f64 scores of the best rows prove; `all` says that they are all rows that count.
+    fn judge_f64(
+        &self,
+        direction: &Direction<'_>,
+        kept: &[(f64, usize)],
+        all: bool,
+    ) -> Result<Scanned> {
+        let (value, value_error) = at_query(&direction.vector, direction.query);
+        let w = &direction.vector;
+        let norm = dot(w, w).sqrt() * (1.0 + 1e-12);
+        let rounding = f64_score(self.scan.dim(), self.scan.frame().radius, norm);
+        let best = kept[0].0;
+        let mut separation = value - best - rounding - value_error;
+        let near = kept.iter().take_while(|(score, _)| *score >= best - 2.0 * rounding);
+        let near: Vec<usize> = near.map(|(_, row)| *row).collect();
+        let mut beyond = Vec::new();
+        if separation <= 4.0 * (rounding + value_error) {
+            let judged = self.separations(w, direction.raw, &near)?;
+            if near.len() < kept.len() || all {
+                separation = least(&judged);
+            }
+            let each = near.iter().zip(&judged);
+            beyond.extend(each.filter(|(_, (value, error))| value + error < 0.0).map(|(row, _)| *row));
+        }
+        let level = direction
+            .promise
+            .map_or(f64::NEG_INFINITY, |promise| value - promise);
+        let better = kept
+            .iter()
+            .filter(|(score, row)| {
+                *score > level + rounding + value_error || beyond.contains(row)
+            })
+            .map(|(_, row)| *row);
+        Ok(Scanned {
+            vector: direction.vector.clone(),
+            separation,
+            exact: true,
+            rows: better.take(direction.k).collect(),
+            blurred: true,
+        })
+    }
+
+    /// Whether a row of a scan's answer is one that the query is judged by.
+    fn counts(&self, row: usize, direction: &Direction<'_>) -> bool {
+        Some(row) != direction.excluded && !self.scan.frame().far.contains(row)
+    }
+
+    /// `<w, q - x>` of some rows and the bounds of its error, w in the frame and q raw.
+    fn separations(&self, w: &[f64], raw: &[f64], rows: &[usize]) -> Result<Vec<(f64, f64)>> {
         let mut points = vec![0.0; rows.len() * w.len()];
         self.rows.gather(rows, &mut points)?;
-        self.scan.frame().apply(&mut points);
-        Ok(points
-            .chunks_exact(w.len())
-            .map(|x| dot(x, w))
-            .fold(f64::NEG_INFINITY, f64::max))
+        let w = self.unscaled(w);
+        let each = points.chunks_exact(w.len()).map(|x| separation(&w, raw, x));
+        Ok(each.collect())
+    }
+
+    /// A direction of the frame in the data's units: `S w`, exact.
+    fn unscaled(&self, w: &[f64]) -> Vec<f64> {
+        w.iter().zip(&self.scan.frame().scale).map(|(w, s)| w * s).collect()
     }
 
     /// The direction that was scanned, in the data's units: `S w`, exact.
     pub fn in_data_units(&self, found: &Scanned) -> Vec<f64> {
-        found
-            .vector
-            .iter()
-            .zip(&self.scan.frame().scale)
-            .map(|(w, s)| w * s)
-            .collect()
+        self.unscaled(&found.vector)
     }
 
     /// A proven separation as a distance in the data's units: over the direction's length there.
@@ -278,27 +365,17 @@ impl Judge<'_> {
         norm / self.scan.frame().euclid * (1.0 + 1e-12)
     }
 
-    /// A norm in metric coordinates that could be zero but for rounding: worth a check on the rows.
+    /// A norm in metric coordinates that could be zero but for rounding: worth a proof from the rows.
     pub fn near_zero(&self, target: &[f64]) -> f64 {
-        1e-6 * (1.0 + dot(target, target).sqrt())
+        1e-10 * (1.0 + dot(target, target).sqrt())
     }
+}
 
-    /// `|sum weights[i] x[rows[i]] - q|` in the data's units, from differences; infinite where there is no row.
-    pub fn residual(&self, rows: &[usize], weights: &[f64], query: &[f64]) -> Result<f64> {
-        if rows.is_empty() {
-            return Ok(f64::INFINITY);
-        }
-        let d = query.len();
-        let mut points = vec![0.0; rows.len() * d];
-        self.rows.gather(rows, &mut points)?;
-        let mut residual = vec![0.0; d];
-        for (x, &weight) in points.chunks_exact(d).zip(weights) {
-            for j in 0..d {
-                residual[j] += weight * (x[j] - query[j]);
-            }
-        }
-        Ok(length(&residual))
-    }
+/// The least of some separations, each less its error; a product that overflowed proves nothing.
+fn least(separations: &[(f64, f64)]) -> f64 {
+    let proven = separations.iter().map(|(value, error)| value - error);
+    let proven = proven.map(|p| if p.is_nan() { f64::NEG_INFINITY } else { p });
+    proven.fold(f64::INFINITY, f64::min)
 }
 
 /// |v|, without overflow or underflow.
@@ -311,14 +388,14 @@ pub(super) fn length(v: &[f64]) -> f64 {
 }
 
 impl Scanned {
-    /// Nothing to separate from: every row was excluded.
-    fn all_clear(vector: Vec<f64>) -> Self {
+    /// No row that counts was returned: every row is excluded (or far), or the scan returned too few.
+    fn without_rows(vector: Vec<f64>, all: bool) -> Self {
         Scanned {
             vector,
-            separation: f64::MAX,
+            separation: if all { f64::MAX } else { f64::NEG_INFINITY },
             exact: true,
             rows: Vec::new(),
-            blurred: false,
+            blurred: !all,
         }
     }
 }

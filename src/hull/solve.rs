@@ -5,8 +5,11 @@
 //! on, or it is as good as the pool allows, and a full scan decides: separated (outside), or new rows. All open
 //! queries share each pass over the pool and over the reference (method: dual column generation; the step is
 //! Wolfe's, Math. Programming 11, 1976). The loop serves two goals: a verdict, in the whitened metric, and a
-//! bracket of the distance, in the Euclidean one.
+//! bracket of the distance, in the Euclidean one. A query that is too near the boundary for this arithmetic ends in
+//! [`Finish`].
 
+use super::certificate::verified::{Combination, combination, residual};
+use super::finish::{Finish, Step};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
@@ -52,13 +55,15 @@ pub(super) enum Outcome {
     Inside {
         rows: Vec<usize>,
         weights: Vec<f64>,
+        /// Proved by verified arithmetic, else within the tolerance.
+        exact: bool,
     },
     Outside {
         direction: Vec<f64>,
         margin: f64,
         exact: bool,
     },
-    /// The distance is within `[lower, upper]`, the norm of p in the data's units.
+    /// The distance is within `[lower, upper]`, in the data's units.
     Bracketed {
         lower: f64,
         upper: f64,
@@ -85,6 +90,9 @@ pub(super) struct Open {
     pub lower: f64,
     /// f32 cannot tell any more: scan in f64.
     pub fine: bool,
+    /// The last step, for a query that f64 in this metric cannot settle; and the direction that it asks to be scanned.
+    finish: Option<Box<Finish>>,
+    sharp: Vec<f64>,
     /// |p| at the last full scan.
     last: f64,
     /// p, once something is active.
@@ -117,6 +125,8 @@ impl Open {
             excluded: None,
             lower: 0.0,
             fine: false,
+            finish: None,
+            sharp: Vec::new(),
             last: f64::INFINITY,
             point: Vec::new(),
             state: State::Solving,
@@ -150,8 +160,10 @@ impl Open {
             })
             .collect();
         if self.set.ids().is_empty() {
-            let longest = shifted.iter().map(|(_, a)| dot(a, a)).fold(0.0, f64::max);
-            self.set = MinNorm::new(self.target.len(), longest.sqrt());
+            let mut squares: Vec<f64> = shifted.iter().map(|(_, a)| dot(a, a)).collect();
+            squares.sort_unstable_by(f64::total_cmp);
+            let median = squares.get(squares.len() / 2).copied();
+            self.set = MinNorm::new(self.target.len(), median.unwrap_or_default().sqrt());
         }
         let candidates: Vec<_> = shifted
             .iter()
@@ -195,15 +207,15 @@ impl Open {
         };
     }
 
-    /// After a full scan: the rows that lower the norm, or the next step where there is none.
-    fn after_scan(&mut self, scanned: &Scanned, slots: Vec<Slot>) -> Option<Outcome> {
+    /// After a full scan: whether the loop can go on, with the rows that lower the norm or with a finer scan.
+    fn after_scan(&mut self, scanned: &Scanned, slots: Vec<Slot>) -> bool {
         self.fresh = slots;
         self.fresh.retain(|slot| !self.set.ids().contains(slot));
         let norm = self.norm();
         // Rows that tie with the active ones are offered again and again, and lower nothing.
         let stuck = self.fresh.is_empty() || norm >= self.last * (1.0 - 1e-12);
         if stuck && self.fine {
-            return Some(Outcome::Undecided(Reason::Rounding));
+            return false;
         }
         if norm > SLOW * self.last {
             self.k = (2 * self.k).min(MOST_K);
@@ -219,7 +231,18 @@ impl Open {
         } else {
             State::Solving
         };
-        None
+        true
+    }
+}
+
+/// Exactly inside.
+fn inside(rows: Vec<usize>, weights: Vec<f64>) -> Outcome {
+    let pairs = rows.into_iter().zip(weights);
+    let (rows, weights) = pairs.filter(|(_, weight)| *weight > 0.0).unzip();
+    Outcome::Inside {
+        rows,
+        weights,
+        exact: true,
     }
 }
 
@@ -280,7 +303,7 @@ impl Group<'_, '_> {
                         return Ok(None);
                     }
                     q.improve(pool);
-                    this.inside(q, queries)
+                    this.reached(q, queries)
                 })
                 .collect::<Result<_>>()?;
             for (q, outcome) in open.iter_mut().zip(found) {
@@ -344,9 +367,16 @@ impl Group<'_, '_> {
             self.judge.scan.frame(),
             self.metric,
         )?;
-        for (q, found) in waiting.into_iter().zip(scanned) {
-            q.scans += 1;
-            let outcome = self.judged(q, found);
+        let this = &*self;
+        let outcomes: Vec<Option<Outcome>> = waiting
+            .par_iter_mut()
+            .zip(scanned)
+            .map(|(q, found)| {
+                q.scans += 1;
+                this.judged(q, found, queries)
+            })
+            .collect::<Result<_>>()?;
+        for (q, outcome) in waiting.into_iter().zip(outcomes) {
             self.settle(q, outcome, settled, control);
         }
         Ok(())
@@ -366,90 +396,182 @@ impl Group<'_, '_> {
         self.metric.direction(&mut all);
         let each = waiting.iter().zip(all.chunks_exact(d));
         each.map(|(q, w)| {
-            let square = dot(&q.point, &q.point);
-            let mut direction = Direction::new(w, queries.point(q.query), Some(square), q.k);
+            let mut direction = if q.finish.is_some() {
+                let scale = &self.judge.scan.frame().scale;
+                let framed: Vec<f64> = q.sharp.iter().zip(scale).map(|(w, s)| w / s).collect();
+                Direction::sharp(&framed, queries.both(q.query), q.k)
+            } else {
+                let square = dot(&q.point, &q.point);
+                Direction::new(w, queries.both(q.query), Some(square), q.k)
+            };
             direction.excluded = q.excluded;
-            direction.fine = q.fine;
+            direction.fine |= q.fine;
             direction
         })
         .collect()
     }
 
     /// What a full scan means for a query.
-    fn judged(&self, q: &mut Open, found: Scanned) -> Option<Outcome> {
+    fn judged(
+        &self,
+        q: &mut Open,
+        found: Scanned,
+        queries: &Queries<'_>,
+    ) -> Result<Option<Outcome>> {
         if found.separation > 0.0 {
             let margin = self.judge.margin(&found);
             match self.goal {
                 Goal::Verdict => {
-                    return Some(Outcome::Outside {
+                    return Ok(Some(Outcome::Outside {
                         direction: self.judge.in_data_units(&found),
                         margin,
                         exact: found.exact,
-                    });
+                    }));
                 }
                 Goal::Distance(gap) => {
                     q.lower = q.lower.max(margin);
-                    let upper = self.judge.length(q.norm());
-                    if q.lower >= (1.0 - gap) * upper {
-                        return Some(Outcome::Bracketed {
-                            lower: q.lower,
-                            upper,
-                        });
+                    if let Some(upper) = self.reached_gap(q, gap, queries)? {
+                        let lower = q.lower;
+                        return Ok(Some(Outcome::Bracketed { lower, upper }));
                     }
                 }
             }
         }
         if q.scans >= self.settings.max_rounds {
-            return Some(self.unsettled(q, Reason::Rounds));
+            return self.unsettled(q, Reason::Rounds, queries).map(Some);
+        }
+        if let Some(finish) = &mut q.finish {
+            let any = finish.admit(&found.rows, self.judge.rows)?;
+            return if any {
+                self.finish(q, queries)
+            } else {
+                self.unsettled(q, Reason::Rounding, queries).map(Some)
+            };
         }
         let slots = found
             .rows
             .iter()
             .filter_map(|&row| self.pool.slot(row))
             .collect();
-        q.after_scan(&found, slots)
-            .map(|_| self.unsettled(q, Reason::Rounding))
+        if q.after_scan(&found, slots) {
+            return Ok(None);
+        }
+        self.begin_finish(q, queries)
     }
 
-    /// The end of a query that could not be settled: an honest bracket, or no verdict.
-    fn unsettled(&self, q: &Open, reason: Reason) -> Outcome {
-        match self.goal {
-            Goal::Verdict => Outcome::Undecided(reason),
-            Goal::Distance(_) => Outcome::Bracketed {
-                lower: q.lower,
-                upper: self.judge.length(q.norm()),
+    /// The upper end of the distance, if with it the bracket is as narrow as was asked for.
+    fn reached_gap(&self, q: &Open, gap: f64, queries: &Queries<'_>) -> Result<Option<f64>> {
+        let enough = |upper: f64| q.lower >= (1.0 - gap) * upper;
+        // The norm in the metric is good to a few digits, and costs nothing.
+        if q.finish.is_none() && !enough(self.judge.length(q.norm()) * (1.0 - 1e-6)) {
+            return Ok(None);
+        }
+        Ok(Some(self.upper(q, queries)?).filter(|&upper| enough(upper)))
+    }
+
+    /// A proven upper bound on the distance to the hull: that of the best convex combination known.
+    fn upper(&self, q: &Open, queries: &Queries<'_>) -> Result<f64> {
+        let raw = queries.raw(q.query);
+        let mut upper = f64::INFINITY;
+        let mut bound = |rows: &[usize], weights: &[f64]| -> Result<()> {
+            let mut points = vec![0.0; rows.len() * raw.len()];
+            self.judge.rows.gather(rows, &mut points)?;
+            upper = upper.min(residual(&points, weights, raw).length);
+            Ok(())
+        };
+        let (rows, weights) = self.combined(q);
+        if !rows.is_empty() {
+            bound(&rows, &weights)?;
+        }
+        if let Some(best) = q.finish.as_ref().and_then(|finish| finish.best()) {
+            bound(&best.rows, &best.weights)?;
+        }
+        Ok(upper)
+    }
+
+    /// The reference rows of the active set that have weight, and their weights, which sum to 1.
+    fn combined(&self, q: &Open) -> (Vec<usize>, Vec<f64>) {
+        let rows = q.set.ids().iter().map(|&slot| self.pool.row(slot));
+        let pairs = rows.zip(q.set.weights());
+        let (rows, weights): (Vec<usize>, Vec<f64>) =
+            pairs.filter(|(_, weight)| *weight > 0.0).unzip();
+        let total: f64 = weights.iter().sum();
+        (rows, weights.iter().map(|w| w / total).collect())
+    }
+
+    /// The end of a query that could not be settled by a proof: within the tolerance, an honest bracket, or no verdict.
+    fn unsettled(&self, q: &Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
+        if let Goal::Distance(_) = self.goal {
+            let (lower, upper) = (q.lower, self.upper(q, queries)?);
+            return Ok(Outcome::Bracketed { lower, upper });
+        }
+        // Only what a scan along the residual has failed to separate comes here.
+        let best = q.finish.as_ref().and_then(|finish| finish.best());
+        Ok(match best.filter(|best| best.share <= self.judge.tolerance) {
+            Some(best) => Outcome::Inside {
+                rows: best.rows.clone(),
+                weights: best.weights.clone(),
+                exact: false,
+            },
+            None => Outcome::Undecided(reason),
+        })
+    }
+
+    /// Whether the active set reaches the query: then it is proved inside, or goes into its last step.
+    fn reached(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
+        let norm = q.norm();
+        if self.goal != Goal::Verdict {
+            return if norm == 0.0 { self.begin_finish(q, queries) } else { Ok(None) };
+        }
+        if norm > self.judge.near_zero(&q.target) {
+            return Ok(None);
+        }
+        let (rows, _) = self.combined(q);
+        let raw = queries.raw(q.query);
+        let mut points = vec![0.0; rows.len() * raw.len()];
+        self.judge.rows.gather(&rows, &mut points)?;
+        if let Combination::Proved { weights } = combination(&points, raw) {
+            return Ok(Some(inside(rows, weights)));
+        }
+        self.begin_finish(q, queries)
+    }
+
+    /// Hand a query over to its last step.
+    fn begin_finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
+        let frame = self.judge.scan.frame();
+        let mut finish = match self.goal {
+            Goal::Verdict => Finish::new(queries.raw(q.query), &frame.unit),
+            Goal::Distance(_) => {
+                let unit = vec![1.0 / frame.euclid; queries.dim];
+                Finish::new(queries.raw(q.query), &unit)
+            }
+        };
+        let active = q.set.ids().iter().chain(&q.fresh);
+        let rows: Vec<usize> = active.map(|&slot| self.pool.row(slot)).collect();
+        finish.admit(&rows, self.judge.rows)?;
+        q.finish = Some(Box::new(finish));
+        q.fine = true;
+        self.finish(q, queries)
+    }
+
+    /// One step of [`Finish`]: proved inside, or a direction that waits for a scan.
+    fn finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
+        let Some(finish) = &mut q.finish else {
+            return Ok(None);
+        };
+        match (finish.step(), self.goal) {
+            (Step::Inside { rows, weights }, Goal::Verdict) => return Ok(Some(inside(rows, weights))),
+            (Step::Inside { .. }, Goal::Distance(_)) => {
+                return Ok(Some(Outcome::Bracketed { lower: 0.0, upper: 0.0 }));
+            }
+            (Step::Scan { direction }, _) => q.sharp = direction,
+            (Step::Stuck, _) => match finish.last_direction() {
+                Some(direction) => q.sharp = direction,
+                None => return self.unsettled(q, Reason::Rounding, queries).map(Some),
             },
         }
-    }
-
-    /// Whether the active set reaches the query: checked on the rows themselves.
-    fn inside(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
-        let norm = q.norm();
-        if self.goal != Goal::Verdict || norm > self.judge.near_zero(&q.target) {
-            return Ok((norm == 0.0 && self.goal != Goal::Verdict)
-                .then(|| self.unsettled(q, Reason::Rounding)));
-        }
-        for attempt in 0..3 {
-            if attempt > 0 {
-                q.set.polish();
-                q.point = q.set.point();
-            }
-            let pairs = q
-                .set
-                .ids()
-                .iter()
-                .map(|&slot| self.pool.row(slot))
-                .zip(q.set.weights());
-            let (rows, weights): (Vec<usize>, Vec<f64>) =
-                pairs.filter(|(_, weight)| *weight > 0.0).unzip();
-            let total: f64 = weights.iter().sum();
-            let weights: Vec<f64> = weights.iter().map(|w| w / total).collect();
-            if self.judge.residual(&rows, &weights, queries.raw(q.query))? <= self.judge.tolerance {
-                return Ok(Some(Outcome::Inside { rows, weights }));
-            }
-        }
-        // A residual of exactly zero has no direction to go on with.
-        Ok((q.norm() == 0.0).then_some(Outcome::Undecided(Reason::Rounding)))
+        q.state = State::Waiting;
+        Ok(None)
     }
 
     fn settle(
@@ -498,16 +620,25 @@ impl Queries<'_> {
     pub fn point(&self, query: usize) -> &[f64] {
         &self.framed[query * self.dim..(query + 1) * self.dim]
     }
+
+    /// In the frame, and raw.
+    pub fn both(&self, query: usize) -> (&[f64], &[f64]) {
+        (self.point(query), self.raw(query))
+    }
 }
 
 impl Outcome {
     /// The certificate that goes with the outcome.
     pub fn certificate(self) -> Certificate {
         match self {
-            Outcome::Inside { rows, weights } => Certificate::Inside {
+            Outcome::Inside {
                 rows,
                 weights,
-                exact: false,
+                exact,
+            } => Certificate::Inside {
+                rows,
+                weights,
+                exact,
             },
             Outcome::Outside {
                 direction, margin, ..

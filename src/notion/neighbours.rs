@@ -207,12 +207,11 @@ impl<'a> Neighbours<'a> {
             .map(|(place, &b)| {
                 let query = &queries[b * d..(b + 1) * d];
                 let (scores, rows) = hits.of(place);
-                let mut near = self.distances(query, rows)?;
+                let mut near = self.distances(query, &self.candidates(rows))?;
                 near.truncate(k);
+                let nearer = |last: &Near| last.1 < self.beyond(query, &posed[b], scores);
                 let proved = rows.len() == self.rows.len()
-                    || near
-                        .last()
-                        .is_none_or(|last| last.1 < self.beyond(query, &posed[b], scores));
+                    || (near.len() == k && near.last().is_none_or(nearer));
                 Ok((near, proved))
             })
             .collect::<Result<_>>()?;
@@ -227,7 +226,14 @@ impl<'a> Neighbours<'a> {
         Ok(rest)
     }
 
-    /// A lower bound on the distance of every row that was not proposed.
+    /// The proposed rows, and the far ones, which a scan leaves out.
+    fn candidates(&self, proposed: &[usize]) -> Vec<usize> {
+        let far = &self.scan.frame().far;
+        let near = proposed.iter().copied().filter(|&row| !far.contains(row));
+        near.chain(far.rows.iter().copied()).collect()
+    }
+
+    /// A lower bound on the distance of every row that was not proposed and is not far.
     fn beyond(&self, query: &[f64], posed: &Posed, scores: &[f32]) -> f64 {
         let Some(&last) = scores.last() else {
             return f64::INFINITY;

@@ -141,11 +141,8 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
         let scale32: Vec<f32> = frame.scale.iter().map(|&v| v as f32).collect();
-        let largest = frame
-            .highest
-            .iter()
-            .chain(&frame.lowest)
-            .fold(0f64, |most, v| most.max(v.abs()));
+        let values = frame.centre.iter().zip(&frame.range);
+        let largest = values.fold(0f64, |most, (m, range)| most.max(m.abs() + range));
         let narrow = rows.fits_f32() && scale32.iter().all(|s| s.is_normal()) && largest < 1e37;
         Source {
             rows,
@@ -153,6 +150,14 @@ impl<'a> Source<'a> {
             centre32: frame.centre.iter().map(|&v| v as f32).collect(),
             scale32,
             narrow,
+        }
+    }
+
+    /// Put the centre in the place of far rows, of which scores would mean nothing.
+    fn blank<T: Real>(&self, first: usize, tile: &mut [T]) {
+        let stride = padded(self.frame.dim());
+        for row in self.frame.far.within(first, tile.len() / stride) {
+            tile[row * stride..(row + 1) * stride].fill(T::ZERO);
         }
     }
 
@@ -178,6 +183,7 @@ impl<'a> Source<'a> {
                 *out = round((x - centre) * scale);
             }
         }
+        self.blank(first, &mut space.tile);
         Ok(&space.tile)
     }
 }
@@ -223,6 +229,7 @@ impl Tiles<f32> for Source<'_> {
                 *out = (x - centre) * scale;
             }
         }
+        self.blank(first, &mut space.tile);
         Ok(&space.tile)
     }
 }
@@ -479,7 +486,8 @@ fn counted<T>(
     Ok(answer)
 }
 
-/// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first.
+/// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first. Far rows score as
+/// the centre does: see [`Frame::far`].
 ///
 /// Each score is within [`rounding::f64_score`] of the exact one.
 pub fn scan_f64(

@@ -3,60 +3,130 @@
 //! `x' = S (x - m)`: m is the mean, S a diagonal of powers of two, so that mapping a direction there and back
 //! is exact. S is a multiple of the identity unless the columns' ranges differ by more than
 //! [`UNEVEN`]: one common scale keeps Euclidean geometry, and with it the sharpest bounds.
+//!
+//! Rows that lie more than [`FAR`] times as far from the columns' medians as the median row are *far*: a fill value of
+//! 1e14 among numbers of size 1 would make every f32 (and f64) score of the others worthless, since error bounds grow
+//! with the longest row. They do not count towards m, S and the bounds, a scan sees the centre in their place, and
+//! whoever uses a scan scores them by themselves ([`Frame::far`]).
 
 use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, map_chunks};
+use crate::rows::{Rows, Spreads, map_chunks, spreads};
 
 /// Columns whose ranges differ by more than this factor get a scale each.
 const UNEVEN: f64 = 1024.0;
 
+/// A row is far when its distance from the columns' medians is more than this many times that of the median row.
+const FAR: f64 = 1024.0;
+
+/// At most one row in so many is far, so that judging the far rows one by one stays cheap beside a scan; and the most
+/// rows, and numbers, that are kept for it.
+const FAR_SHARE: usize = 64;
+const MOST_FAR: usize = 1024;
+const MOST_FAR_NUMBERS: usize = 4 << 20;
+
+/// The bias of a far row: below every score of a row that is not, so that no search for nearest rows proposes one.
+const FAR_BIAS: f32 = -1e30;
+
 /// The affine coordinates in which a scan works: `x' = S (x - m)`.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// m, length d; about the mean of the rows.
+    /// m, length d; about the mean of the rows that are not far.
     pub centre: Vec<f64>,
     /// The diagonal of S, length d; powers of two.
     pub scale: Vec<f64>,
     /// e, a power of two: the common scale of the Euclidean bias term.
     pub euclid: f64,
-    /// An upper bound on `|x'_i|` over all rows.
+    /// An upper bound on `|x'_i|` over all rows that are not far.
     pub radius: f64,
-    /// An upper bound on `e |x_i - m|` over all rows.
+    /// An upper bound on `e |x_i - m|` over all rows that are not far.
     pub euclid_radius: f64,
-    /// Smallest and largest value of each column.
+    /// Smallest and largest value of each column, over all rows.
     pub lowest: Vec<f64>,
     pub highest: Vec<f64>,
-    /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once.
+    /// Largest less smallest value of each column, over all rows that are not far.
+    pub range: Vec<f64>,
+    /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once; [`FAR_BIAS`] for far rows.
     pub bias: Vec<f32>,
+    /// The rows that a scan does not see.
+    pub far: Far,
+    /// The unit of each column, which few rows cannot move: see [`spreads`].
+    pub unit: Vec<f64>,
 }
 
+/// Rows so far away that a scan leaves them out; see the head of this file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Far {
+    /// Row indices, ascending.
+    pub rows: Vec<usize>,
+    /// Their values as stored (rows x d).
+    pub points: Vec<f64>,
+}
+
+impl Far {
+    /// Whether a row is among them.
+    pub fn contains(&self, row: usize) -> bool {
+        !self.rows.is_empty() && self.rows.binary_search(&row).is_ok()
+    }
+
+    /// Those of the rows `first .. first + count`, counted from `first`.
+    pub fn within(&self, first: usize, count: usize) -> impl Iterator<Item = usize> + '_ {
+        let start = self.rows.partition_point(|&row| row < first);
+        let rows = self.rows[start..].iter();
+        rows.take_while(move |&&row| row < first + count)
+            .map(move |&row| row - first)
+    }
+}
+
+/// What one pass over the columns finds.
 struct Columns {
+    /// Over the rows that are not far.
     sum: Vec<f64>,
+    near_lowest: Vec<f64>,
+    near_highest: Vec<f64>,
+    near: usize,
+    /// Over all rows.
     lowest: Vec<f64>,
     highest: Vec<f64>,
 }
 
 impl Columns {
-    fn of(values: &[f64], d: usize) -> Self {
+    fn of(first: usize, values: &[f64], d: usize, far: &Far) -> Self {
         let mut all = Columns {
             sum: vec![0.0; d],
+            near_lowest: vec![f64::INFINITY; d],
+            near_highest: vec![f64::NEG_INFINITY; d],
+            near: 0,
             lowest: vec![f64::INFINITY; d],
             highest: vec![f64::NEG_INFINITY; d],
         };
+        let count = values.len() / d;
+        let mut skipped = far.within(first, count).peekable();
         // Sums are taken from the first row, so that data far from the origin keeps its digits.
-        let origin = &values[..d];
-        for row in values.chunks_exact(d) {
+        let mut origin: Option<&[f64]> = None;
+        for (i, row) in values.chunks_exact(d).enumerate() {
+            if skipped.next_if_eq(&i).is_some() {
+                for j in 0..d {
+                    all.lowest[j] = all.lowest[j].min(row[j]);
+                    all.highest[j] = all.highest[j].max(row[j]);
+                }
+                continue;
+            }
+            let origin = *origin.get_or_insert(row);
+            all.near += 1;
             for j in 0..d {
                 all.sum[j] += row[j] - origin[j];
-                all.lowest[j] = all.lowest[j].min(row[j]);
-                all.highest[j] = all.highest[j].max(row[j]);
+                all.near_lowest[j] = all.near_lowest[j].min(row[j]);
+                all.near_highest[j] = all.near_highest[j].max(row[j]);
             }
         }
-        let count = (values.len() / d) as f64;
-        for j in 0..d {
-            all.sum[j] += count * origin[j];
+        if let Some(origin) = origin {
+            for j in 0..d {
+                all.sum[j] += all.near as f64 * origin[j];
+                all.lowest[j] = all.lowest[j].min(all.near_lowest[j]);
+                all.highest[j] = all.highest[j].max(all.near_highest[j]);
+            }
         }
         all
     }
@@ -64,9 +134,12 @@ impl Columns {
     fn join(mut self, other: &Columns) -> Self {
         for j in 0..self.sum.len() {
             self.sum[j] += other.sum[j];
+            self.near_lowest[j] = self.near_lowest[j].min(other.near_lowest[j]);
+            self.near_highest[j] = self.near_highest[j].max(other.near_highest[j]);
             self.lowest[j] = self.lowest[j].min(other.lowest[j]);
             self.highest[j] = self.highest[j].max(other.highest[j]);
         }
+        self.near += other.near;
         self
     }
 }
@@ -76,35 +149,72 @@ fn power_of_two(value: f64) -> f64 {
     value.log2().floor().clamp(-900.0, 900.0).exp2()
 }
 
+/// The rows that are [`Far`]: one pass.
+fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far> {
+    let (n, d) = (rows.len(), rows.dim());
+    let widest = spreads.unit.iter().copied().fold(0.0, f64::max);
+    let narrowest = spreads.unit.iter().copied().fold(f64::INFINITY, f64::min);
+    let uneven = widest > UNEVEN * narrowest;
+    let scale: Vec<f64> = spreads
+        .unit
+        .iter()
+        .map(|&unit| 1.0 / power_of_two(if uneven { unit } else { widest }))
+        .collect();
+    let lengths: Vec<f32> = map_chunks(rows, control, |_, values| {
+        control.advance((values.len() / d) as u64);
+        let length = |row: &[f64]| {
+            let each = row.iter().zip(&spreads.centre).zip(&scale);
+            each.map(|((x, m), s)| ((x - m) * s).powi(2)).sum::<f64>().sqrt() as f32
+        };
+        values.chunks_exact(d).map(length).collect::<Vec<_>>()
+    })?
+    .concat();
+    let mut sorted: Vec<f32> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
+    if sorted.is_empty() {
+        return Ok(Far::default());
+    }
+    let middle = (sorted.len() - 1) / 2;
+    let (_, &mut median, _) = sorted.select_nth_unstable_by(middle, f32::total_cmp);
+    let bar = FAR as f32 * median;
+    let mut far: Vec<usize> = (0..n).filter(|&row| lengths[row] > bar).collect();
+    let most = (n / FAR_SHARE)
+        .max(8)
+        .min(n / 2)
+        .min(MOST_FAR)
+        .min((MOST_FAR_NUMBERS / d).max(1));
+    if far.len() > most {
+        far.sort_unstable_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
+        far.truncate(most);
+        far.sort_unstable();
+    }
+    let mut points = vec![0.0; far.len() * d];
+    rows.gather(&far, &mut points)?;
+    Ok(Far { rows: far, points })
+}
+
 impl Frame {
-    /// Survey the rows: two passes.
+    /// Survey the rows: a sample for the columns' units, and three passes.
     pub fn survey(rows: &dyn Rows, control: &Control) -> Result<Self> {
-        let (n, d) = (rows.len(), rows.dim());
-        let mut parts = map_chunks(rows, control, |_, values| {
-            control.advance((values.len() / d) as u64);
-            Columns::of(values, d)
-        })?
-        .into_iter();
-        let first = parts
-            .next()
-            .unwrap_or_else(|| Columns::of(&vec![0.0; d], d));
-        let columns = parts.fold(first, |all, part| all.join(&part));
-        let mut frame = Frame::shape(rows, columns, n);
+        let d = rows.dim();
+        let spreads = spreads(rows, control)?;
+        let far = far_rows(rows, &spreads, control)?;
+        let parts = map_chunks(rows, control, |first, values| Columns::of(first, values, d, &far))?;
+        let columns = parts
+            .into_iter()
+            .reduce(|all, part| all.join(&part))
+            .unwrap_or_else(|| Columns::of(0, &vec![0.0; d], d, &far));
+        let mut frame = Frame::shape(rows, columns, far, spreads.unit);
         frame.norms(rows, control)?;
         Ok(frame)
     }
 
     /// Centre and scales from the columns' sums and ranges.
-    fn shape(rows: &dyn Rows, columns: Columns, n: usize) -> Self {
+    fn shape(rows: &dyn Rows, columns: Columns, far: Far, unit: Vec<f64>) -> Self {
         let d = columns.sum.len();
-        let Columns {
-            sum,
-            lowest,
-            highest,
-        } = columns;
+        let (lowest, highest) = (columns.near_lowest, columns.near_highest);
         let centre: Vec<f64> = (0..d)
             .map(|j| {
-                let mean = (sum[j] / n as f64).clamp(lowest[j], highest[j]);
+                let mean = (columns.sum[j] / columns.near as f64).clamp(lowest[j], highest[j]);
                 // With rows and centre in f32, `x - m` is one f32 operation, rounded once.
                 if rows.fits_f32() {
                     f64::from(mean as f32)
@@ -144,19 +254,26 @@ impl Frame {
             euclid: common,
             radius: 0.0,
             euclid_radius: 0.0,
-            lowest,
-            highest,
+            lowest: columns.lowest,
+            highest: columns.highest,
+            range: (0..d).map(|j| highest[j] - lowest[j]).collect(),
             bias: Vec::new(),
+            far,
+            unit,
         }
     }
 
     /// The largest norms and the bias of each row.
     fn norms(&mut self, rows: &dyn Rows, control: &Control) -> Result<()> {
         let d = rows.dim();
-        let parts = map_chunks(rows, control, |_, values| {
+        let parts = map_chunks(rows, control, |first, values| {
             let (mut largest, mut largest_euclid) = (0.0f64, 0.0f64);
             let mut bias = Vec::with_capacity(values.len() / d);
-            for row in values.chunks_exact(d) {
+            for (i, row) in values.chunks_exact(d).enumerate() {
+                if self.far.contains(first + i) {
+                    bias.push(FAR_BIAS);
+                    continue;
+                }
                 let (mut scaled, mut euclid) = (0.0, 0.0);
                 for j in 0..d {
                     let difference = row[j] - self.centre[j];
@@ -194,7 +311,7 @@ impl Frame {
         self.centre.len()
     }
 
-    /// The largest distance of a row from the centre, in the data's own units (rounded up).
+    /// The largest distance from the centre of a row that is not far, in the data's own units (rounded up).
     pub fn reference_radius(&self) -> f64 {
         self.euclid_radius / self.euclid
     }
@@ -221,5 +338,29 @@ mod tests {
         let frame = Frame::survey(&far, &Control::default()).unwrap();
         assert_eq!(frame.centre, [1e9]);
         assert!((frame.reference_radius() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn far_rows_are_set_apart_and_decide_nothing_for_the_others() {
+        for fill in [1e5, 1e9, 1e14, 1e20, 1e300] {
+            let mut values: Vec<f64> = (0..200).map(|i| f64::from(i * 37 % 101) / 50.0).collect();
+            values[14..16].fill(fill);
+            let rows = Memory::from_f64("rows", 2, values);
+            let frame = Frame::survey(&rows, &Control::default()).unwrap();
+            assert_eq!(frame.far.rows, [7]);
+            assert_eq!(frame.far.points, [fill, fill]);
+            assert!(frame.reference_radius() < 3.0, "{}", frame.reference_radius());
+            assert!(frame.far.contains(7) && !frame.far.contains(8));
+            assert_eq!(frame.far.within(5, 10).collect::<Vec<_>>(), [2]);
+            assert_eq!(frame.highest, [fill, fill]);
+        }
+    }
+
+    #[test]
+    fn heavy_tails_leave_most_rows_near() {
+        let tails = (1..=1000).map(|i| (f64::from(i) / 100.0).exp()).collect();
+        let rows = Memory::from_f64("rows", 1, tails);
+        let frame = Frame::survey(&rows, &Control::default()).unwrap();
+        assert!(frame.far.rows.len() <= 1000 / FAR_SHARE);
     }
 }

@@ -10,7 +10,8 @@
 //! or on wildly different scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with
 //! `c_b = 1` and `w = e^2 S^-1 (q - m)` it is the nearest rows of q. Every stated score is within
 //! [`Scan::error_bound`] of the exact one; that bound, not the hardware, is what the layers above rely on.
-//! A scan knows rows and nothing of hulls, files or terminals.
+//! Rows so far away that they would spoil every bound are left out: a scan sees the centre in their place, and its user
+//! scores them one by one ([`Far`]). A scan knows rows and nothing of hulls, files or terminals.
 
 pub mod cpu;
 mod frame;
@@ -21,7 +22,7 @@ pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
-pub use frame::Frame;
+pub use frame::{Far, Frame};
 
 use crate::control::Control;
 use crate::error::Result;

@@ -38,7 +38,8 @@ pub struct Plan {
     /// Nearest reference rows a query; 0 for none.
     pub neighbours: usize,
     pub metric: Metric,
-    /// Largest residual of an inside certificate, as a share of the reference radius.
+    /// Largest residual of an inside certificate that is not exact, as a share of the local scale: see
+    /// [`crate::hull::certificate`].
     pub tolerance: f64,
     /// Full scans a query before it is called undecided.
     pub max_rounds: u32,

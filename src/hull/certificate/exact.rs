@@ -31,7 +31,7 @@ fn two_product(a: f64, b: f64) -> (f64, f64) {
 }
 
 /// `<w, q - x>` and a bound on its error. NaN or infinite where the numbers overflow.
-pub(super) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {
+pub(crate) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {
     let (mut sum, mut rest, mut size) = (0.0, 0.0, 0.0);
     for ((&w, &q), &x) in w.iter().zip(q).zip(x) {
         for factor in [q, -x] {

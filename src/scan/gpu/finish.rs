@@ -77,6 +77,14 @@ fn finish_part(
         lengths = values.chunks_exact(d).map(square).collect();
     }
     frame.apply(&mut values);
+    for (at, row) in wanted.iter().enumerate() {
+        if frame.far.contains(*row) {
+            values[at * d..(at + 1) * d].fill(0.0);
+            if let Some(length) = lengths.get_mut(at) {
+                *length = -2.0 * f64::from(frame.bias[*row]);
+            }
+        }
+    }
     let score = |one: &Found<'_>, row: usize| {
         // Every listed row was put into `wanted`.
         let at = wanted.partition_point(|&known| known < row);

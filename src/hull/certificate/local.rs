@@ -1,0 +1,33 @@
+//! How near a convex combination is to a query, by a measure that is the query's own.
+//!
+//! ```text
+//! share = |r / u| / max_i |(x_i - q) / u|,        r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
+//! ```
+//!
+//! The lengths are taken where every column has unit spread, so that stretching a column changes nothing, and the scale
+//! is the largest distance from the query to a row of its own combination, so that no other row has a say.
+
+use super::verified::residual;
+
+/// The residual of convex weights (which need not sum to exactly 1: they are divided by their sum) as a share of the
+/// local scale; an upper bound. `points` are the rows (m x d, raw), `unit` the d units of the columns.
+///
+/// 0 where all rows equal the query; infinite where numbers overflow.
+pub(crate) fn share(points: &[f64], weights: &[f64], query: &[f64], unit: &[f64]) -> f64 {
+    let length = |parts: &mut dyn Iterator<Item = f64>| {
+        let parts: Vec<f64> = parts.collect();
+        super::exact::length(&parts)
+    };
+    let residual = residual(points, weights, query).per_column;
+    let missed = length(&mut residual.iter().zip(unit).map(|(r, unit)| r / unit));
+    let scale = points.chunks_exact(query.len()).map(|x| {
+        let each = x.iter().zip(query).zip(unit);
+        length(&mut each.map(|((x, q), unit)| (x - q) / unit))
+    });
+    let scale = scale.fold(0f64, f64::max);
+    if missed == 0.0 {
+        return 0.0;
+    }
+    let share = missed / scale * (1.0 + 1e-9);
+    if share.is_nan() { f64::INFINITY } else { share }
+}

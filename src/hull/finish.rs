@@ -1,0 +1,459 @@
+//! The last step for a query so close to the boundary that the solver's metric cannot tell its side.
+//!
+//! The loop of `solve` holds the query's nearest point p to about 1e-16 of the rows' size; its direction -p is then off
+//! by 1e-16 / |p|, and separates nothing once |p| is below 1e-8. Here the direction comes from the face instead: with
+//! the active rows x_0 .. x_k,
+//!
+//! ```text
+//! w = (q - x_0) less its part in the span of x_i - x_0,      <w, x_i> = <w, x_0> to working precision of |w|
+//! ```
+//!
+//! however small |q - p| is. Products with the raw rows are computed in doubled arithmetic, corrections are solved with
+//! the orthonormal basis of the face, coordinates are differences to the query in units of the columns, and inside is
+//! proved by [`combination`]. Each step proves the query inside, or gives a direction for a full scan: rows beyond it
+//! come back as candidates, and none means that the query is separated or that f64 has no direction that does.
+
+use super::basis::Basis;
+use super::certificate::verified::{Combination, combination};
+use super::certificate::{local, separation};
+use super::lawson_hanson;
+use super::min_norm::dot;
+use crate::error::Result;
+use crate::rows::Rows;
+
+/// Candidates that are kept, beside the active rows, as a multiple of d + 1.
+const KEPT: usize = 4;
+
+/// Exact exchanges of one row for another between two scans, as a multiple of d + 1.
+const EXCHANGES: usize = 2;
+
+/// What a candidate's product with the residual must exceed, as a share of both lengths, to lower the norm.
+const IMPROVES: f64 = 1e-15;
+
+/// Bits to which a direction is rounded in the hope that the exact one is simple, as on a lattice.
+const SIMPLE_BITS: [i32; 4] = [10, 20, 30, 40];
+
+/// A query near the boundary, with the rows that matter to it.
+pub(super) struct Finish {
+    d: usize,
+    query: Vec<f64>,
+    /// Units of the columns.
+    unit: Vec<f64>,
+    rows: Vec<usize>,
+    /// Raw values of the rows, d each.
+    points: Vec<f64>,
+    /// `(x - q) / unit`, scaled down where the row is far, and the power of two of that.
+    columns: Vec<Vec<f64>>,
+    shrink: Vec<f64>,
+    /// Typical length of a column: what the weights' sum is worth.
+    lift: f64,
+    /// Places of the rows that had weight in the last step, and their least-squares weights to start from.
+    active: (Vec<usize>, Vec<f64>),
+    /// The convex combination that came nearest.
+    best: Option<Best>,
+    /// [`Finish::last_direction`] was asked for.
+    ended: bool,
+}
+
+/// A convex combination near the query.
+#[derive(Debug, Clone)]
+pub(super) struct Best {
+    pub rows: Vec<usize>,
+    pub weights: Vec<f64>,
+    /// Its distance from the query as a share of the local scale.
+    pub share: f64,
+}
+
+/// A normal of a face, in the data's units.
+struct Normal {
+    direction: Vec<f64>,
+    /// It separates the query from the rows of the face.
+    certain: bool,
+}
+
+/// What a step comes to.
+pub(super) enum Step {
+    /// Exactly inside: rows and weights.
+    Inside { rows: Vec<usize>, weights: Vec<f64> },
+    /// Scan along this direction (in the data's units): rows beyond the query are wanted.
+    Scan { direction: Vec<f64> },
+    /// No direction is left to try.
+    Stuck,
+}
+
+impl Finish {
+    /// For a query (raw), in units of the columns.
+    pub fn new(query: &[f64], unit: &[f64]) -> Self {
+        Finish {
+            d: query.len(),
+            query: query.to_vec(),
+            unit: unit.to_vec(),
+            rows: Vec::new(),
+            points: Vec::new(),
+            columns: Vec::new(),
+            shrink: Vec::new(),
+            lift: 0.0,
+            active: (Vec::new(), Vec::new()),
+            best: None,
+            ended: false,
+        }
+    }
+
+    /// The residual of the last combination as a direction, once: what is scanned before a query is left within the
+    /// tolerance or undecided.
+    pub fn last_direction(&mut self) -> Option<Vec<f64>> {
+        if std::mem::replace(&mut self.ended, true) {
+            return None;
+        }
+        let (active, u) = &self.active;
+        let mut w = vec![0.0; self.d];
+        for (&i, u) in active.iter().zip(u) {
+            let each = w.iter_mut().zip(&self.columns[i]);
+            each.for_each(|(w, v)| *w -= u * v);
+        }
+        let moving = w.iter().any(|&v| v != 0.0) && w.iter().all(|v| v.is_finite());
+        moving.then(|| self.in_data_units(&w))
+    }
+
+    /// The combination that came nearest so far.
+    pub fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
+    /// Take further candidates; whether any is new.
+    pub fn admit(&mut self, wanted: &[usize], rows: &dyn Rows) -> Result<bool> {
+        let mut fresh: Vec<usize> = wanted.to_vec();
+        fresh.retain(|row| !self.rows.contains(row));
+        fresh.truncate((KEPT * (self.d + 1)).saturating_sub(self.rows.len()).max(1));
+        if fresh.is_empty() {
+            return Ok(false);
+        }
+        let start = self.points.len();
+        self.points.resize(start + fresh.len() * self.d, 0.0);
+        rows.gather(&fresh, &mut self.points[start..])?;
+        self.rows.extend(fresh);
+        for x in self.points[start..].chunks_exact(self.d) {
+            let each = x.iter().zip(&self.query).zip(&self.unit);
+            let column: Vec<f64> = each.map(|((x, q), unit)| (x - q) / unit).collect();
+            self.columns.push(column);
+        }
+        self.scale();
+        Ok(true)
+    }
+
+    /// Choose the lift, and scale far rows down: see [`super::min_norm`].
+    fn scale(&mut self) {
+        for (column, shrink) in self.columns.iter_mut().zip(&self.shrink) {
+            column.iter_mut().for_each(|value| *value /= shrink);
+        }
+        let length = |column: &Vec<f64>| {
+            let longest = column.iter().fold(0f64, |most, v| most.max(v.abs()));
+            let square: f64 = column.iter().map(|v| (v / longest).powi(2)).sum();
+            if longest > 0.0 { longest * square.sqrt() } else { 0.0 }
+        };
+        let lengths: Vec<f64> = self.columns.iter().map(length).collect();
+        let mut positive: Vec<f64> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
+        positive.sort_unstable_by(f64::total_cmp);
+        self.lift = positive.get(positive.len() / 2).copied().unwrap_or(1.0);
+        let shrink = |&length: &f64| (self.lift / length).min(1.0).log2().floor().exp2();
+        self.shrink = lengths.iter().map(shrink).collect();
+        for (column, shrink) in self.columns.iter_mut().zip(&self.shrink) {
+            column.iter_mut().for_each(|value| *value *= shrink);
+        }
+    }
+
+    /// Prove the query inside, or find the direction to scan.
+    pub fn step(&mut self) -> Step {
+        let (mut active, weights) = self.nearest();
+        self.remember(&active, &weights);
+        for _ in 0..EXCHANGES * (self.d + 1) {
+            let found = match self.proved(&active) {
+                Ok(inside) => return inside,
+                Err(found) => found,
+            };
+            if let Some(doubtful) = doubtful(&found)
+                && active.len() > 1
+            {
+                active.remove(doubtful);
+                if let Ok(inside) = self.proved(&active) {
+                    return inside;
+                }
+            }
+            let Some(Normal { direction, certain }) = self.normal(&active) else {
+                return Step::Stuck;
+            };
+            if !certain {
+                return self.either_side(&direction, &active);
+            }
+            match self.beyond(&direction, &active) {
+                Some(beyond) if active.len() <= self.d => active.push(beyond),
+                _ => return Step::Scan { direction },
+            }
+        }
+        Step::Stuck
+    }
+
+    /// Whether the query is exactly in the hull of these candidates; else what is known of their weights.
+    fn proved(&self, active: &[usize]) -> Result<Step, Combination> {
+        match combination(&self.gathered(active), &self.query) {
+            Combination::Proved { weights } => {
+                let rows = active.iter().map(|&i| self.rows[i]);
+                let (rows, weights) = rows.zip(weights).filter(|(_, w)| *w > 0.0).unzip();
+                Ok(Step::Inside { rows, weights })
+            }
+            other => Err(other),
+        }
+    }
+
+    /// The query lies so near the span of the face that no f64 direction tells its side: a candidate on one side or
+    /// the other may still complete a simplex around it.
+    fn either_side(&self, direction: &[f64], active: &[usize]) -> Step {
+        for side in [1.0, -1.0] {
+            let w: Vec<f64> = direction.iter().map(|v| side * v).collect();
+            if active.len() <= self.d
+                && let Some(beyond) = self.beyond(&w, active)
+                && let Ok(inside) = self.proved(&[active, &[beyond]].concat())
+            {
+                return inside;
+            }
+        }
+        Step::Stuck
+    }
+
+    /// Raw values of some candidates.
+    fn gathered(&self, places: &[usize]) -> Vec<f64> {
+        let each = places.iter().map(|&i| self.point(i));
+        each.collect::<Vec<_>>().concat()
+    }
+
+    fn point(&self, place: usize) -> &[f64] {
+        &self.points[place * self.d..(place + 1) * self.d]
+    }
+
+    /// Keep a combination if it is the nearest so far.
+    fn remember(&mut self, active: &[usize], weights: &[f64]) {
+        if active.is_empty() {
+            return;
+        }
+        let share = local::share(&self.gathered(active), weights, &self.query, &self.unit);
+        if self.best.as_ref().is_none_or(|best| share < best.share) {
+            self.best = Some(Best {
+                rows: active.iter().map(|&i| self.rows[i]).collect(),
+                weights: weights.to_vec(),
+                share,
+            });
+        }
+    }
+
+    /// The nearest convex combination of the candidates in units of the columns, by Lawson and Hanson's method on an
+    /// orthonormal basis: places of the rows with weight, and their weights.
+    fn nearest(&mut self) -> (Vec<usize>, Vec<f64>) {
+        let lifted: Vec<Vec<f64>> = self
+            .columns
+            .iter()
+            .zip(&self.shrink)
+            .map(|(column, shrink)| {
+                let mut lifted = column.clone();
+                lifted.push(self.lift * shrink);
+                lifted
+            })
+            .collect();
+        let target = [vec![0.0; self.d], vec![self.lift]].concat();
+        let (mut active, mut u) = std::mem::take(&mut self.active);
+        let mut basis = Basis::default();
+        let kept = active.iter().all(|&i| basis.push(&lifted[i]));
+        if !kept || !settle(&lifted, &target, &mut active, &mut u, &mut basis) {
+            (active, u, basis) = (Vec::new(), Vec::new(), Basis::default());
+        }
+        let mut refused = vec![false; lifted.len()];
+        for _ in 0..4 * lifted.len() + 8 {
+            let mut rest = target.clone();
+            basis.remove(&mut rest);
+            basis.remove(&mut rest);
+            let length = dot(&rest, &rest).sqrt();
+            let gain = |&i: &usize| {
+                let gain = dot(&lifted[i], &rest);
+                let least = IMPROVES * length * dot(&lifted[i], &lifted[i]).sqrt();
+                (gain > least).then_some(gain)
+            };
+            let open = (0..lifted.len()).filter(|i| !refused[*i] && !active.contains(i));
+            let best = open.filter_map(|i| gain(&i).map(|gain| (gain, i)));
+            let Some((_, entering)) = best.max_by(|a, b| a.0.total_cmp(&b.0)) else { break };
+            if !basis.push(&lifted[entering]) {
+                refused[entering] = true;
+                continue;
+            }
+            active.push(entering);
+            u.push(0.0);
+            if !settle(&lifted, &target, &mut active, &mut u, &mut basis) {
+                break;
+            }
+        }
+        let each = active.iter().zip(&u);
+        let weights: Vec<f64> = each.map(|(&i, u)| u * self.shrink[i]).collect();
+        let total: f64 = weights.iter().sum();
+        self.active = (active.clone(), u);
+        (active, weights.iter().map(|w| w / total).collect())
+    }
+
+    /// The direction (in the data's units) that is orthogonal to the face of the active rows and has the query on its
+    /// positive side. `None` where the face fills the space, or the query lies in its span to the last digit.
+    fn normal(&self, active: &[usize]) -> Option<Normal> {
+        let (&first, others) = active.split_first()?;
+        let mut basis = Basis::default();
+        let mut spanning = Vec::new();
+        let (base, shrink) = (&self.columns[first], self.shrink[first]);
+        for &i in others {
+            // The difference of two rows, both as differences to the query, each scaled by its own power of two.
+            let (ours, theirs) = (&self.columns[i], shrink / self.shrink[i]);
+            let each = ours.iter().zip(base);
+            let edge: Vec<f64> = if theirs >= 1.0 {
+                each.map(|(x, b)| x - b / theirs).collect()
+            } else {
+                each.map(|(x, b)| x * theirs - b).collect()
+            };
+            if basis.push(&edge) {
+                spanning.push(i);
+            }
+        }
+        let mut w: Vec<f64> = base.iter().map(|v| -v).collect();
+        let before = dot(&w, &w).sqrt();
+        for _ in 0..3 {
+            basis.remove(&mut w);
+            let length = dot(&w, &w).sqrt();
+            if !(length > 0.0) || basis.len() == self.d {
+                return None;
+            }
+            w.iter_mut().for_each(|v| *v *= before / length);
+        }
+        self.oriented(w, &basis, first, &spanning)
+    }
+
+    /// Correct a normal with products in doubled arithmetic, try simple ones, and point it at the query.
+    fn oriented(
+        &self,
+        w: Vec<f64>,
+        basis: &Basis,
+        first: usize,
+        spanning: &[usize],
+    ) -> Option<Normal> {
+        let x0 = self.point(first);
+        let mut raw = self.in_data_units(&w);
+        for _ in 0..2 {
+            let products: Vec<f64> = spanning
+                .iter()
+                .map(|&i| separation(&raw, self.point(i), x0).0 * self.shrink[i].min(self.shrink[first]))
+                .collect();
+            if spanning.is_empty() {
+                break;
+            }
+            let correction = basis.with_products(&products);
+            let back = correction.iter().zip(&self.unit);
+            raw.iter_mut().zip(back).for_each(|(w, (c, unit))| *w -= c / unit);
+        }
+        let mut tried = vec![raw.clone()];
+        tried.extend(simple(&raw, &self.unit));
+        let margin = |w: &Vec<f64>| {
+            let (value, _) = separation(w, &self.query, x0);
+            let sign = if value < 0.0 { -1.0 } else { 1.0 };
+            let rows = spanning.iter().chain([&first]).map(|&i| {
+                let (value, error) = separation(w, &self.query, self.point(i));
+                sign * value - error
+            });
+            let least = rows.fold(f64::INFINITY, f64::min);
+            (least / dot(w, w).sqrt(), sign)
+        };
+        let scored = tried.into_iter().map(|w| (margin(&w), w));
+        let ((least, sign), mut direction) = scored.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
+        direction.iter_mut().for_each(|v| *v *= sign);
+        let finite = direction.iter().all(|v| v.is_finite());
+        finite.then_some(Normal {
+            direction,
+            certain: least > 0.0,
+        })
+    }
+
+    /// A direction in units of the columns as one in the data's, its largest entry about 1.
+    fn in_data_units(&self, w: &[f64]) -> Vec<f64> {
+        let raw: Vec<f64> = w.iter().zip(&self.unit).map(|(w, unit)| w / unit).collect();
+        let largest = raw.iter().fold(0f64, |most, v| most.max(v.abs()));
+        let scale = largest.log2().floor().exp2();
+        raw.iter().map(|v| v / scale).collect()
+    }
+
+    /// The candidate furthest beyond the hyperplane through the query, if any is beyond it for sure.
+    fn beyond(&self, w: &[f64], active: &[usize]) -> Option<usize> {
+        let others = (0..self.rows.len()).filter(|i| !active.contains(i));
+        let beyond = others.filter_map(|i| {
+            let (value, error) = separation(w, &self.query, self.point(i));
+            (value + error < 0.0).then_some((value * self.shrink[i], i))
+        });
+        beyond.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, i)| i)
+    }
+}
+
+/// The row whose weight is negative, or not known to be positive: the query may lie on the face without it, or beyond.
+fn doubtful(found: &Combination) -> Option<usize> {
+    let Combination::Unproved { lower, upper } = found else {
+        return None;
+    };
+    let negative = (0..lower.len()).filter(|&i| !(lower[i] > 0.0));
+    negative.min_by(|&i, &j| upper[i].total_cmp(&upper[j]))
+}
+
+/// Lawson and Hanson's inner loop: weights to the least-squares solution, without those that turn negative. False where
+/// the basis could not be rebuilt.
+fn settle(
+    lifted: &[Vec<f64>],
+    target: &[f64],
+    active: &mut Vec<usize>,
+    u: &mut Vec<f64>,
+    basis: &mut Basis,
+) -> bool {
+    loop {
+        let mut rest = target.to_vec();
+        let mut y = basis.remove(&mut rest);
+        let again = basis.remove(&mut rest);
+        y.iter_mut().zip(again).for_each(|(y, a)| *y += a);
+        let next = basis.coordinates(y);
+        let Some(least) = lawson_hanson::step(u, &next) else { return true };
+        let kept: Vec<usize> = (0..u.len())
+            .filter(|&j| !(next[j] <= 0.0 && u[j] <= least))
+            .collect();
+        *active = kept.iter().map(|&j| active[j]).collect();
+        *u = kept.iter().map(|&j| u[j]).collect();
+        *basis = Basis::default();
+        if !active.iter().all(|&i| basis.push(&lifted[i])) {
+            return false;
+        }
+    }
+}
+
+/// Directions near `w` with few significant bits, in the data's units: facets of lattice data have such normals.
+fn simple(w: &[f64], unit: &[f64]) -> Vec<Vec<f64>> {
+    let mut all = Vec::new();
+    let weight = |j: usize| w[j].abs() * unit[j];
+    let Some(largest) = (0..w.len()).max_by(|&i, &j| weight(i).total_cmp(&weight(j))) else {
+        return all;
+    };
+    let scaled: Vec<f64> = w.iter().map(|v| v / w[largest].abs()).collect();
+    for bits in SIMPLE_BITS {
+        let grid = f64::from(bits).exp2();
+        all.push(scaled.iter().map(|v| (v * grid).round() / grid).collect());
+    }
+    let smallest = (0..w.len())
+        .filter(|&j| scaled[j].abs() > 1e-9)
+        .min_by(|&i, &j| scaled[i].abs().total_cmp(&scaled[j].abs()));
+    if let Some(smallest) = smallest {
+        for multiple in 1..=12 {
+            let factor = f64::from(multiple) / scaled[smallest].abs();
+            let whole: Vec<f64> = scaled.iter().map(|v| (v * factor).round()).collect();
+            let near = |(v, whole): (&f64, &f64)| (v * factor - whole).abs() < 1e-6;
+            if scaled.iter().zip(&whole).all(near) {
+                all.push(whole);
+                break;
+            }
+        }
+    }
+    all
+}
