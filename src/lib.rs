@@ -36,6 +36,7 @@
 //! Data flows one way, in import order; each module may use those before it and none after.
 //!
 //! - [`error`], [`control`]: the one error type; the stop flag and the counters of work done.
+//! - `linear`: products, solves and decompositions whose digits do not depend on the number of threads.
 //! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets and laws of random points,
 //!   the built-in sample. It must not know what rows are for.
 //! - [`space`]: what a row becomes before anything is asked of it: patches, principal components, a network's features;
@@ -60,6 +61,7 @@ pub mod cli;
 pub mod control;
 pub mod error;
 pub mod hull;
+mod linear;
 pub mod notion;
 pub mod report;
 pub mod rows;

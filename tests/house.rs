@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from left to right: each may use those before it.
-const ORDER: [&str; 11] = [
-    "error", "control", "rows", "space", "scan", "hull", "notion", "study", "report", "bench",
-    "cli",
+const ORDER: [&str; 12] = [
+    "error", "control", "linear", "rows", "space", "scan", "hull", "notion", "study", "report",
+    "bench", "cli",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
