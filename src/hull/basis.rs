@@ -89,7 +89,10 @@ mod tests {
         let mut basis = Basis::default();
         let vectors = [[1.0, 1e-9, 0.0], [1.0, 0.0, 1e-9], [1.0, 0.0, 0.0]];
         assert!(vectors.iter().all(|v| basis.push(v)));
-        assert!(!basis.push(&[3.0, 1.0, -2.0]), "four vectors in three dimensions");
+        assert!(
+            !basis.push(&[3.0, 1.0, -2.0]),
+            "four vectors in three dimensions"
+        );
         for i in 0..3 {
             for j in 0..i {
                 assert!(dot(&basis.q[i], &basis.q[j]).abs() < 1e-15);

@@ -53,6 +53,8 @@ pub(super) struct Finish {
     best: Option<Best>,
     /// [`Finish::last_direction`] was asked for.
     ended: bool,
+    /// A combination this near, as a share of the local scale, is as good as a proof of either side.
+    enough: f64,
 }
 
 /// A convex combination near the query.
@@ -96,7 +98,14 @@ impl Finish {
             active: (Vec::new(), Vec::new()),
             best: None,
             ended: false,
+            enough: f64::NEG_INFINITY,
         }
+    }
+
+    /// Look no further than a combination that misses the query by this share of the local scale.
+    pub fn until(mut self, enough: f64) -> Self {
+        self.enough = enough;
+        self
     }
 
     /// The residual of the last combination as a direction, once: what is scanned before a query is left within the
@@ -149,7 +158,11 @@ impl Finish {
         let length = |column: &Vec<f64>| {
             let longest = column.iter().fold(0f64, |most, v| most.max(v.abs()));
             let square: f64 = column.iter().map(|v| (v / longest).powi(2)).sum();
-            if longest > 0.0 { longest * square.sqrt() } else { 0.0 }
+            if longest > 0.0 {
+                longest * square.sqrt()
+            } else {
+                0.0
+            }
         };
         let lengths: Vec<f64> = self.columns.iter().map(length).collect();
         let mut positive: Vec<f64> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
@@ -166,6 +179,9 @@ impl Finish {
     pub fn step(&mut self) -> Step {
         let (mut active, weights) = self.nearest();
         self.remember(&active, &weights);
+        if self.best().is_some_and(|best| best.share <= self.enough) {
+            return Step::Stuck;
+        }
         for _ in 0..EXCHANGES * (self.d + 1) {
             let found = match self.proved(&active) {
                 Ok(inside) => return inside,
@@ -278,7 +294,9 @@ impl Finish {
             };
             let open = (0..lifted.len()).filter(|i| !refused[*i] && !active.contains(i));
             let best = open.filter_map(|i| gain(&i).map(|gain| (gain, i)));
-            let Some((_, entering)) = best.max_by(|a, b| a.0.total_cmp(&b.0)) else { break };
+            let Some((_, entering)) = best.max_by(|a, b| a.0.total_cmp(&b.0)) else {
+                break;
+            };
             if !basis.push(&lifted[entering]) {
                 refused[entering] = true;
                 continue;
@@ -342,14 +360,18 @@ impl Finish {
         for _ in 0..2 {
             let products: Vec<f64> = spanning
                 .iter()
-                .map(|&i| separation(&raw, self.point(i), x0).0 * self.shrink[i].min(self.shrink[first]))
+                .map(|&i| {
+                    separation(&raw, self.point(i), x0).0 * self.shrink[i].min(self.shrink[first])
+                })
                 .collect();
             if spanning.is_empty() {
                 break;
             }
             let correction = basis.with_products(&products);
             let back = correction.iter().zip(&self.unit);
-            raw.iter_mut().zip(back).for_each(|(w, (c, unit))| *w -= c / unit);
+            raw.iter_mut()
+                .zip(back)
+                .for_each(|(w, (c, unit))| *w -= c / unit);
         }
         let mut tried = vec![raw.clone()];
         tried.extend(simple(&raw, &self.unit));
@@ -416,7 +438,9 @@ fn settle(
         let again = basis.remove(&mut rest);
         y.iter_mut().zip(again).for_each(|(y, a)| *y += a);
         let next = basis.coordinates(y);
-        let Some(least) = lawson_hanson::step(u, &next) else { return true };
+        let Some(least) = lawson_hanson::step(u, &next) else {
+            return true;
+        };
         let kept: Vec<usize> = (0..u.len())
             .filter(|&j| !(next[j] <= 0.0 && u[j] <= least))
             .collect();

@@ -15,14 +15,14 @@
 
 use crate::control::Control;
 use crate::error::Result;
+use crate::linear;
 use crate::rows::{Element, Rows, chunk_rows, map_chunks};
 use crate::scan::Frame;
 use crate::scan::rounding::{U32, U64, gamma};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_solve;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Mat, MatRef, Par};
 
 /// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
 const DENSE_LIMIT: usize = 3072;
@@ -118,13 +118,7 @@ impl Metric {
                     }
                     point.copy_from_slice(&permuted);
                 }
-                let count = points.len() / d;
-                let columns = MatMut::from_column_major_slice_mut(points, d, count);
-                triangular_solve::solve_lower_triangular_in_place(
-                    factor.as_ref(),
-                    columns,
-                    parallel(count, d),
-                );
+                linear::solve_lower(factor.as_ref(), points);
             }
         }
     }
@@ -135,13 +129,7 @@ impl Metric {
         let Some((factor, order)) = &self.factor else {
             return self.whiten(residuals);
         };
-        let count = residuals.len() / d;
-        let columns = MatMut::from_column_major_slice_mut(residuals, d, count);
-        triangular_solve::solve_upper_triangular_in_place(
-            factor.transpose(),
-            columns,
-            parallel(count, d),
-        );
+        linear::solve_upper(factor.transpose(), residuals);
         let mut restored = vec![0.0; d];
         for residual in residuals.chunks_exact_mut(d) {
             for (value, &column) in residual.iter().zip(order) {
@@ -292,14 +280,14 @@ fn null_space(factor: &Mat<f64>, order: &[usize], rank: usize, deviation: &[f64]
     }
     let upper = factor.as_ref().submatrix(0, 0, rank, rank).transpose();
     let head = null.as_mut().submatrix_mut(0, 0, rank, count);
-    triangular_solve::solve_upper_triangular_in_place(upper, head, parallel(count, d));
+    triangular_solve::solve_upper_triangular_in_place(upper, head, Par::Seq);
     let mut normals = Mat::<f64>::zeros(d, count);
     for (k, &column) in order.iter().enumerate() {
         for i in 0..count {
             normals[(column, i)] = null[(k, i)] / deviation[column];
         }
     }
-    let basis = normals.qr().compute_thin_Q();
+    let basis = linear::orthonormal(normals);
     (0..count)
         .flat_map(|i| (0..d).map(move |j| (i, j)))
         .map(|(i, j)| basis[(j, i)])
@@ -332,7 +320,8 @@ impl AffineHull {
         for _ in 0..THIN_ROUNDS {
             let longest = lengths.iter().copied().fold(0.0, f64::max);
             let rounding = self.rounding(2.0 * frame.radius);
-            let thick = longest > THIN * rounding && self.drop_thick(rows, frame, sample, control)?;
+            let thick =
+                longest > THIN * rounding && self.drop_thick(rows, frame, sample, control)?;
             if !thick {
                 self.slack = longest * (1.0 + 1e-9) + rounding;
                 break;
@@ -376,7 +365,10 @@ impl AffineHull {
                 *most = most.max(value.abs());
             }
         }
-        let unit: Vec<f64> = largest.iter().map(|&l| if l > 0.0 { l } else { 1.0 }).collect();
+        let unit: Vec<f64> = largest
+            .iter()
+            .map(|&l| if l > 0.0 { l } else { 1.0 })
+            .collect();
         let mut matrix = Mat::<f64>::zeros(count, count);
         let mut sum = vec![0.0; count];
         for row in components.chunks_exact_mut(count) {
@@ -384,7 +376,7 @@ impl AffineHull {
             sum.iter_mut().zip(&*row).for_each(|(s, v)| *s += v);
         }
         let columns = MatRef::from_column_major_slice(&components, count, chosen.len());
-        add_products(&mut matrix, columns);
+        linear::add_gram(matrix.as_mut(), columns, 1.0);
         let n = chosen.len() as f64;
         for j in 0..count {
             for i in j..count {
@@ -451,7 +443,10 @@ impl AffineHull {
             );
             let lengths = components.col_iter().map(|column| column.norm_l2());
             let mut lengths: Vec<f64> = lengths.collect();
-            frame.far.within(first, n).for_each(|row| lengths[row] = 0.0);
+            frame
+                .far
+                .within(first, n)
+                .for_each(|row| lengths[row] = 0.0);
             lengths
         })?;
         Ok(parts.into_iter().flatten().collect())
@@ -524,7 +519,8 @@ fn covariance(
                 *total += value;
             }
         }
-        add_products(&mut product, MatRef::from_column_major_slice(&values, d, part.len()));
+        let columns = MatRef::from_column_major_slice(&values, d, part.len());
+        linear::add_gram(product.as_mut(), columns, 1.0);
     }
     let n = sample.len() as f64;
     for j in 0..d {
@@ -556,21 +552,6 @@ fn add_far(product: &mut Mat<f64>, frame: &Frame, n: f64) {
     }
 }
 
-/// Add `columns * columns^T` to the lower half of a matrix.
-fn add_products(product: &mut Mat<f64>, columns: MatRef<'_, f64>) {
-    triangular::matmul(
-        product,
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        columns,
-        BlockStructure::Rectangular,
-        columns.transpose(),
-        BlockStructure::Rectangular,
-        1.0,
-        parallel(columns.ncols(), columns.nrows()),
-    );
-}
-
 /// Pivoted Cholesky in place, floored: the order of the columns, the numerical rank, and the trace that the first r
 /// columns leave, r = 0 .. d. The strict upper half is zeroed.
 fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
@@ -580,16 +561,15 @@ fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
         matrix[(j, j)] = matrix[(j, j)].max(0.0);
     }
     let (mut order, mut inverse) = (vec![0usize; d], vec![0usize; d]);
-    let scratch =
-        pivoted::cholesky_in_place_scratch::<usize, f64>(d, Par::rayon(0), Default::default());
+    let scratch = pivoted::cholesky_in_place_scratch::<usize, f64>(d, Par::Seq, Default::default());
     let mut memory = MemBuffer::new(scratch);
-    let par = parallel(d, d);
     let stack = MemStack::new(&mut memory);
     let found = pivoted::cholesky_in_place(
         matrix.as_mut(),
         &mut order,
         &mut inverse,
-        par,
+        // One thread, so that no digit depends on how many there are.
+        Par::Seq,
         stack,
         Default::default(),
     );
@@ -617,15 +597,6 @@ fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
         }
     }
     (order, rank, left)
-}
-
-/// Threads are worth waking from some millions of multiply-adds on.
-fn parallel(count: usize, d: usize) -> Par {
-    if count * d * d > 1 << 22 {
-        Par::rayon(0)
-    } else {
-        Par::Seq
-    }
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -107,7 +107,9 @@ impl MinNorm {
     /// Convex weights of the active vectors, in the order of [`MinNorm::ids`].
     pub fn weights(&self) -> Vec<f64> {
         let shares = self.u.iter().zip(&self.lifts);
-        shares.map(|(u, lift)| u * (lift / self.lift) / self.total).collect()
+        shares
+            .map(|(u, lift)| u * (lift / self.lift) / self.total)
+            .collect()
     }
 
     /// The point of least norm, `sum_i l_i a_i`. Call it only when something is active.
@@ -130,7 +132,12 @@ impl MinNorm {
         // Squares that overflow belong to long vectors too; those beyond are left to their luck.
         if square <= (LONG * self.lift).powi(2) {
             let vector = Cow::Borrowed(a);
-            return Column { id, vector, square, lift: self.lift };
+            return Column {
+                id,
+                vector,
+                square,
+                lift: self.lift,
+            };
         }
         let longest = a.iter().fold(0f64, |most, v| most.max(v.abs()));
         let shrink = (self.lift / longest).log2().floor().exp2();
@@ -276,11 +283,7 @@ impl MinNorm {
     /// Extend the factor by a vector; false if it depends on the active ones. `products` are its products with the
     /// first of them, as far as they are known.
     #[inline(always)]
-    fn enter(
-        &mut self,
-        entering: &Column<'_>,
-        products: impl Iterator<Item = f64>,
-    ) -> bool {
+    fn enter(&mut self, entering: &Column<'_>, products: impl Iterator<Item = f64>) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
         if self.ids.len() > self.d {
             return false;

@@ -137,11 +137,7 @@ impl<'a> Solver<'a> {
         let frame = scan.frame();
         let (metric, affine) = Metric::whitening(rows, frame, control)?;
         Ok(Solver {
-            judge: Judge {
-                rows,
-                scan,
-                tolerance: settings.tolerance,
-            },
+            judge: Judge::new(rows, scan, settings.tolerance),
             settings,
             pool: Pool::new(metric.dim()),
             metric,
@@ -241,7 +237,7 @@ impl<'a> Solver<'a> {
             blurred: false,
         };
         let direction = Direction::sharp(&found.vector, queries.both(query), 0);
-        self.judge.judge_far(&mut found, &direction);
+        self.judge.complete(&mut found, &direction);
         if found.separation <= 0.0 {
             return None;
         }
@@ -429,7 +425,12 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<()> {
         for (query, answer) in answers.iter_mut().enumerate() {
-            if let Certificate::Inside { rows, weights, exact } = &answer.certificate {
+            if let Certificate::Inside {
+                rows,
+                weights,
+                exact,
+            } = &answer.certificate
+            {
                 let mut upper = 0.0;
                 if !exact {
                     let mut points = vec![0.0; rows.len() * queries.dim];
@@ -531,13 +532,15 @@ impl Settled {
                 (Verdict::Outside, Some(Evidence::Separated), None, *margin)
             }
             Outcome::Undecided(reason) => (Verdict::Undecided, None, Some(*reason), 0.0),
-            Outcome::Bracketed { .. } => {
-                (Verdict::Undecided, None, Some(Reason::Rounding), 0.0)
-            }
+            Outcome::Bracketed { .. } => (Verdict::Undecided, None, Some(Reason::Rounding), 0.0),
         };
         let certificate = self.outcome.certificate();
         let residual = match &certificate {
-            Certificate::Inside { rows: support, weights, .. } => {
+            Certificate::Inside {
+                rows: support,
+                weights,
+                ..
+            } => {
                 let mut points = vec![0.0; support.len() * raw.len()];
                 rows.gather(support, &mut points)?;
                 Some(certificate::local::share(&points, weights, raw, unit))

@@ -11,7 +11,7 @@ use super::certificate::separation;
 use super::min_norm::dot;
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::Rows;
+use crate::rows::{COMPUTED, Rows};
 use crate::scan::rounding::{U64, f64_score, gamma};
 use crate::scan::{Batch, Scan, cpu};
 use rayon::prelude::*;
@@ -54,6 +54,9 @@ pub(super) struct Judge<'a> {
     pub scan: &'a dyn Scan,
     /// Largest residual of an inside certificate that is not exact, as a share of the local scale.
     pub tolerance: f64,
+    /// Largest value of each column in the frame, of numbers that were computed and carry rounding of their own (empty
+    /// of stored ones): what that rounding explains separates nothing.
+    computed: Vec<f64>,
 }
 
 impl<'q> Direction<'q> {
@@ -112,7 +115,39 @@ fn at_query(w: &[f64], query: &[f64]) -> (f64, f64) {
     (dot(w, query), gamma(w.len() + 4, U64) * lengths)
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// For verdicts on `rows`, which `scan` scans.
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, tolerance: f64) -> Self {
+        let frame = scan.frame();
+        let each = frame.centre.iter().zip(&frame.range).zip(&frame.scale);
+        let computed = if rows.computed() {
+            each.map(|((m, range), s)| (m.abs() + range) * s).collect()
+        } else {
+            Vec::new()
+        };
+        Judge {
+            rows,
+            scan,
+            tolerance,
+            computed,
+        }
+    }
+
+    /// Whether the rows carry rounding of their own: see [`Rows::computed`].
+    pub fn computed(&self) -> bool {
+        !self.computed.is_empty()
+    }
+
+    /// The separation that the rounding of computed numbers may explain: `2^-40 sum_j |w_j| max |x_j|`, and as much for
+    /// the query; 0 where numbers are stored.
+    fn explained(&self, w: &[f64], direction: &Direction<'_>) -> f64 {
+        let scale = &self.scan.frame().scale;
+        let each = w.iter().zip(&self.computed).enumerate();
+        let sizes =
+            each.map(|(j, (w, largest))| w.abs() * (largest + direction.raw[j].abs() * scale[j]));
+        COMPUTED * sizes.sum::<f64>()
+    }
+
     /// Scan all directions once and judge each.
     pub fn scan(&self, directions: &[Direction<'_>], control: &Control) -> Result<Vec<Scanned>> {
         let mut found: Vec<Option<Scanned>> = directions.iter().map(|_| None).collect();
@@ -121,18 +156,28 @@ impl Judge<'_> {
         self.scan_f32(directions, &coarse, &mut found, control)?;
         self.scan_f64(directions, &fine, &mut found, control)?;
         let mut found: Vec<Scanned> = found.into_iter().flatten().collect();
-        assert_eq!(found.len(), directions.len(), "every direction is judged once");
-        if !self.scan.frame().far.rows.is_empty() {
+        assert_eq!(
+            found.len(),
+            directions.len(),
+            "every direction is judged once"
+        );
+        if self.computed() || !self.scan.frame().far.rows.is_empty() {
             found
                 .par_iter_mut()
                 .zip(directions)
-                .for_each(|(found, direction)| self.judge_far(found, direction));
+                .for_each(|(found, direction)| self.complete(found, direction));
         }
         Ok(found)
     }
 
+    /// What a scan does not see: far rows, and the rounding of computed numbers.
+    pub fn complete(&self, found: &mut Scanned, direction: &Direction<'_>) {
+        self.judge_far(found, direction);
+        found.separation -= self.explained(&found.vector, direction);
+    }
+
     /// Judge the far rows, which the scan did not see: they may refute the separation, and are offered like others.
-    pub fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
+    fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
         let far = &self.scan.frame().far;
         let w = self.in_data_units(found);
         let promise = direction.promise.unwrap_or(f64::INFINITY);
@@ -301,7 +346,9 @@ impl Judge<'_> {
         let rounding = f64_score(self.scan.dim(), self.scan.frame().radius, norm);
         let best = kept[0].0;
         let mut separation = value - best - rounding - value_error;
-        let near = kept.iter().take_while(|(score, _)| *score >= best - 2.0 * rounding);
+        let near = kept
+            .iter()
+            .take_while(|(score, _)| *score >= best - 2.0 * rounding);
         let near: Vec<usize> = near.map(|(_, row)| *row).collect();
         let mut beyond = Vec::new();
         if separation <= 4.0 * (rounding + value_error) {
@@ -310,16 +357,17 @@ impl Judge<'_> {
                 separation = least(&judged);
             }
             let each = near.iter().zip(&judged);
-            beyond.extend(each.filter(|(_, (value, error))| value + error < 0.0).map(|(row, _)| *row));
+            beyond.extend(
+                each.filter(|(_, (value, error))| value + error < 0.0)
+                    .map(|(row, _)| *row),
+            );
         }
         let level = direction
             .promise
             .map_or(f64::NEG_INFINITY, |promise| value - promise);
         let better = kept
             .iter()
-            .filter(|(score, row)| {
-                *score > level + rounding + value_error || beyond.contains(row)
-            })
+            .filter(|(score, row)| *score > level + rounding + value_error || beyond.contains(row))
             .map(|(_, row)| *row);
         Ok(Scanned {
             vector: direction.vector.clone(),
@@ -346,7 +394,10 @@ impl Judge<'_> {
 
     /// A direction of the frame in the data's units: `S w`, exact.
     fn unscaled(&self, w: &[f64]) -> Vec<f64> {
-        w.iter().zip(&self.scan.frame().scale).map(|(w, s)| w * s).collect()
+        w.iter()
+            .zip(&self.scan.frame().scale)
+            .map(|(w, s)| w * s)
+            .collect()
     }
 
     /// The direction that was scanned, in the data's units: `S w`, exact.

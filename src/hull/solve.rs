@@ -16,6 +16,7 @@ use super::prove::{Direction, Judge, Scanned};
 use super::{Certificate, Metric, Reason, Settings, Stage};
 use crate::control::Control;
 use crate::error::Result;
+use crate::rows::COMPUTED;
 use rayon::prelude::*;
 
 /// Slots offered to a query in d dimensions each time it is priced against the pool.
@@ -507,21 +508,27 @@ impl Group<'_, '_> {
         }
         // Only what a scan along the residual has failed to separate comes here.
         let best = q.finish.as_ref().and_then(|finish| finish.best());
-        Ok(match best.filter(|best| best.share <= self.judge.tolerance) {
-            Some(best) => Outcome::Inside {
-                rows: best.rows.clone(),
-                weights: best.weights.clone(),
-                exact: false,
+        Ok(
+            match best.filter(|best| best.share <= self.judge.tolerance) {
+                Some(best) => Outcome::Inside {
+                    rows: best.rows.clone(),
+                    weights: best.weights.clone(),
+                    exact: false,
+                },
+                None => Outcome::Undecided(reason),
             },
-            None => Outcome::Undecided(reason),
-        })
+        )
     }
 
     /// Whether the active set reaches the query: then it is proved inside, or goes into its last step.
     fn reached(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let norm = q.norm();
         if self.goal != Goal::Verdict {
-            return if norm == 0.0 { self.begin_finish(q, queries) } else { Ok(None) };
+            return if norm == 0.0 {
+                self.begin_finish(q, queries)
+            } else {
+                Ok(None)
+            };
         }
         if norm > self.judge.near_zero(&q.target) {
             return Ok(None);
@@ -540,6 +547,10 @@ impl Group<'_, '_> {
     fn begin_finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let frame = self.judge.scan.frame();
         let mut finish = match self.goal {
+            // Of computed numbers only the rounding would decide.
+            Goal::Verdict if self.judge.computed() => {
+                Finish::new(queries.raw(q.query), &frame.unit).until(COMPUTED)
+            }
             Goal::Verdict => Finish::new(queries.raw(q.query), &frame.unit),
             Goal::Distance(_) => {
                 let unit = vec![1.0 / frame.euclid; queries.dim];
@@ -560,9 +571,14 @@ impl Group<'_, '_> {
             return Ok(None);
         };
         match (finish.step(), self.goal) {
-            (Step::Inside { rows, weights }, Goal::Verdict) => return Ok(Some(inside(rows, weights))),
+            (Step::Inside { rows, weights }, Goal::Verdict) => {
+                return Ok(Some(inside(rows, weights)));
+            }
             (Step::Inside { .. }, Goal::Distance(_)) => {
-                return Ok(Some(Outcome::Bracketed { lower: 0.0, upper: 0.0 }));
+                return Ok(Some(Outcome::Bracketed {
+                    lower: 0.0,
+                    upper: 0.0,
+                }));
             }
             (Step::Scan { direction }, _) => q.sharp = direction,
             (Step::Stuck, _) => match finish.last_direction() {

@@ -31,6 +31,7 @@ impl<'a> Assembly<'a> {
         let transform = Transform {
             scale: options.scale,
             normalize: options.normalize,
+            computed: false,
         };
         let store = Store {
             name: spec.into(),

@@ -120,7 +120,9 @@ pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<St
             rows.read_f64(first, out)
         })?,
     }
-    Ok(kept.finish())
+    let mut store = kept.finish();
+    store.transform.computed = rows.computed();
+    Ok(store)
 }
 
 /// Read all rows, some on each thread, into `kept`.

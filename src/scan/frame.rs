@@ -164,7 +164,9 @@ fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far
         control.advance((values.len() / d) as u64);
         let length = |row: &[f64]| {
             let each = row.iter().zip(&spreads.centre).zip(&scale);
-            each.map(|((x, m), s)| ((x - m) * s).powi(2)).sum::<f64>().sqrt() as f32
+            each.map(|((x, m), s)| ((x - m) * s).powi(2))
+                .sum::<f64>()
+                .sqrt() as f32
         };
         values.chunks_exact(d).map(length).collect::<Vec<_>>()
     })?
@@ -198,7 +200,9 @@ impl Frame {
         let d = rows.dim();
         let spreads = spreads(rows, control)?;
         let far = far_rows(rows, &spreads, control)?;
-        let parts = map_chunks(rows, control, |first, values| Columns::of(first, values, d, &far))?;
+        let parts = map_chunks(rows, control, |first, values| {
+            Columns::of(first, values, d, &far)
+        })?;
         let columns = parts
             .into_iter()
             .reduce(|all, part| all.join(&part))
@@ -349,7 +353,11 @@ mod tests {
             let frame = Frame::survey(&rows, &Control::default()).unwrap();
             assert_eq!(frame.far.rows, [7]);
             assert_eq!(frame.far.points, [fill, fill]);
-            assert!(frame.reference_radius() < 3.0, "{}", frame.reference_radius());
+            assert!(
+                frame.reference_radius() < 3.0,
+                "{}",
+                frame.reference_radius()
+            );
             assert!(frame.far.contains(7) && !frame.far.contains(8));
             assert_eq!(frame.far.within(5, 10).collect::<Vec<_>>(), [2]);
             assert_eq!(frame.highest, [fill, fill]);
