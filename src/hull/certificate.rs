@@ -12,12 +12,18 @@
 //! f64; it imports nothing of the solver whose work it judges.
 
 mod check;
+mod consistent;
+#[allow(dead_code)]
 mod exact;
+mod integers;
 pub(crate) mod local;
+#[allow(dead_code)]
+mod residual;
 pub mod verified;
 
 pub use check::{Fault, Tally, check};
 pub(crate) use exact::separation;
+pub(crate) use residual::residual;
 
 /// Whether a query is in the convex hull of the reference rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]

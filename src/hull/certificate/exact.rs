@@ -2,7 +2,12 @@
 //!
 //! Ogita, Rump, Oishi (2005), "Accurate sum and dot product", algorithm Dot2 over the 2d products `w_j q_j` and
 //! `-w_j x_j`: the result is off by at most `u |s| + gamma(n)^2 sum |a_j b_j|`, n = 2d (their theorem 3.4 has
-//! `gamma(n)^2`). At an offset of 1e8 that is still 1e-20 of the data's own scale.
+//! `gamma(n)^2`). At an offset of 1e8 that is still 1e-20 of the data's own scale. Where even that is not enough,
+//! [`sign_of_separation`] sums the products as integers, without any rounding.
+
+use std::cmp::Ordering;
+
+use super::integers::{Accumulator, split};
 
 /// Unit roundoff of f64.
 pub(super) const U: f64 = f64::EPSILON / 2.0;
@@ -18,14 +23,16 @@ pub(super) fn gamma(n: usize) -> f64 {
 }
 
 /// The exact sum `a + b = sum + error` (Knuth).
-fn two_sum(a: f64, b: f64) -> (f64, f64) {
+#[inline]
+pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
     let sum = a + b;
     let b_part = sum - a;
     (sum, (a - (sum - b_part)) + (b - b_part))
 }
 
 /// The exact product `a * b = product + error`, unless it underflows.
-fn two_product(a: f64, b: f64) -> (f64, f64) {
+#[inline]
+pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
     let product = a * b;
     (product, a.mul_add(b, -product))
 }
@@ -44,10 +51,45 @@ pub(crate) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {
     }
     let value = sum + rest;
     let n = 2 * w.len();
-    // The factor 2 covers the roundings of `size` and of the bound itself; each product may lose the smallest
-    // normal number to underflow.
-    let error = 2.0 * (U * value.abs() + gamma(n).powi(2) * size + n as f64 * f64::MIN_POSITIVE);
+    // The factor 2 covers the roundings of `size` and of the bound itself. Each product loses at most half of the
+    // smallest positive number to underflow (in its error, below 2^-969, or in itself, below 2^-1022); sums lose
+    // nothing, and products of the bound that underflow are less than the other half.
+    let tiny = f64::from_bits(1);
+    let error = 2.0 * (U * value.abs() + gamma(n).powi(2) * size + n as f64 * tiny);
     (value, error)
+}
+
+/// The sign of `<w, q - x>` over the real numbers; `None` where a number is not finite.
+pub(super) fn sign_of_separation(w: &[f64], q: &[f64], x: &[f64]) -> Option<Ordering> {
+    if !w.iter().chain(q).chain(x).all(|v| v.is_finite()) {
+        return None;
+    }
+    let (value, error) = separation(w, q, x);
+    if value.abs() > error && value.is_finite() {
+        return value.partial_cmp(&0.0);
+    }
+    // Products are multiples of 2^-2148 and below 2^2048: 4196 bits, and 60 more for the number of products.
+    const LEAST: i32 = -2148;
+    let mut limbs = [0; 67];
+    let mut sum = Accumulator::new(limbs.len());
+    for ((&w, &q), &x) in w.iter().zip(q).zip(x) {
+        let (w, w_exponent) = split(w);
+        for (factor, sign) in [(q, 1), (x, -1)] {
+            let (factor, exponent) = split(factor);
+            if w != 0 && factor != 0 {
+                let product = i128::from(w) * i128::from(sign * factor);
+                sum.add(product, (w_exponent + exponent - LEAST) as u32);
+            }
+        }
+    }
+    let beyond = sum.limbs(&mut limbs);
+    Some(if beyond < 0 {
+        Ordering::Less
+    } else if limbs.iter().all(|&limb| limb == 0) {
+        Ordering::Equal
+    } else {
+        Ordering::Greater
+    })
 }
 
 /// |v| within a few roundings, without overflow or underflow on the way.
@@ -61,6 +103,10 @@ pub(super) fn length(v: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use num_bigint::{BigInt, Sign};
+    use rand::RngExt;
+    use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
     use super::*;
 
     /// The points differ by 2^-20 in one coordinate at 1e8: scaling 0.1 by that is exact, plain sums are not.
@@ -87,6 +133,59 @@ mod tests {
         assert_eq!(value, 0.0);
         let (value, error) = separation(&[1e200], &[1e200], &[-1e200]);
         assert!(!(value - error).is_finite());
+    }
+
+    /// At the edges of the numbers too: products that underflow, sums that cancel to the last bit.
+    #[test]
+    fn signs_are_those_of_exact_arithmetic() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let whole = |x: f64| {
+            let (mantissa, exponent) = split(x);
+            BigInt::from(mantissa) << (exponent + 1100)
+        };
+        let (mut undecided, mut zero) = (0, 0);
+        for case in 0..600 {
+            let d = case % 4 + 1;
+            let scale = [1.0, 1e-310, 1e-160, 1e150, 1e307][case / 4 % 5];
+            let mut number = |scale: f64| scale * f64::from(random.random_range(-9..=9)) * 0.1;
+            let w: Vec<f64> = (0..d).map(|_| number(1.0)).collect();
+            let q: Vec<f64> = (0..d).map(|_| number(scale)).collect();
+            let mut x = q.clone();
+            // Moves along the plane: the products cancel, but for the roundings of x.
+            if d > 1 && case % 3 > 0 {
+                (x[0], x[1]) = (q[0] + w[1] * scale, q[1] - w[0] * scale);
+            } else {
+                x[d - 1] = number(scale);
+            }
+            let exact: BigInt = (0..d)
+                .map(|j| whole(w[j]) * (whole(q[j]) - whole(x[j])))
+                .sum();
+            let expected = exact.sign().cmp(&Sign::NoSign);
+            assert_eq!(
+                sign_of_separation(&w, &q, &x),
+                Some(expected),
+                "{w:?} {q:?} {x:?}"
+            );
+            let (value, error) = separation(&w, &q, &x);
+            if value.abs() > error {
+                assert_eq!(value.partial_cmp(&0.0), Some(expected), "{w:?} {q:?} {x:?}");
+            } else {
+                undecided += 1;
+                zero += usize::from(expected.is_eq());
+            }
+        }
+        assert!(zero > 30 && undecided - zero > 10, "{undecided} {zero}");
+        let huge = [f64::MAX; 3];
+        assert_eq!(
+            sign_of_separation(&huge, &huge, &[f64::MIN; 3]),
+            Some(Ordering::Greater)
+        );
+        let least = f64::from_bits(1);
+        assert_eq!(
+            sign_of_separation(&[least], &[least], &[0.0]),
+            Some(Ordering::Greater)
+        );
+        assert_eq!(sign_of_separation(&[f64::NAN], &[0.0], &[0.0]), None);
     }
 
     #[test]

@@ -1,0 +1,336 @@
+//! Whether linear equations with f64 coefficients have a common solution over the real numbers: no rounding anywhere.
+//!
+//! Given rows x_1 .. x_m and a point q in d dimensions, the equations are `sum_i l_i x_ij = q_j` for each coordinate j
+//! and `sum_i l_i = 1`. m of them, which form a nonsingular matrix A, fix the weights l; the question is whether the
+//! others hold too. Every equation is multiplied by a power of two that makes it one of integers.
+//!
+//! Method: Dixon (1982), "Exact solution of linear equations using p-adic expansions". With a prime p that does not
+//! divide det A, the digits of `l = y_0 + y_1 p + y_2 p^2 + ...` are `y_k = A^-1 r_k mod p`, with `r_0 = b` and
+//! `r_{k+1} = (r_k - A y_k) / p`. The residuals of the other equations are carried along:
+//! - one that is not divisible by p proves that its equation fails (det A is a unit modulo p);
+//! - the defect of an equation times det A is an integer minor of the whole matrix, below Hadamard's bound B, and
+//!   after K digits it is divisible by `p^K`. So `p^K > B` proves that it is zero.
+//!
+//! The primes are Mersenne's `2^61 - 1` and `2^31 - 1`: reduction is a shift and a sum, and so is a power of two.
+
+use super::integers::{Accumulator, split};
+
+/// The most multiplications of words that one check may take: 2^28 is about half a second on one core. Work is about
+/// `m^3 / 3 + K (m^2 + n m)` for m rows, n equations and K digits; a digit is 61 bits of Hadamard's bound, which has
+/// about m times the bits of a coefficient. 300 rows of bytes in 784 dimensions take 2^25.
+const MOST_WORK: f64 = (1u64 << 28) as f64;
+
+/// Equations in integers: `sum_i entries[i] 2^shifts[i] l_i = rest` as long as no digit has been taken off.
+struct Equation {
+    entries: Vec<i64>,
+    /// Empty where every entry fits one word with its shift.
+    shifts: Vec<u32>,
+    /// What is left of the right side: two's complement, lowest limb first.
+    rest: Vec<u64>,
+    /// Every coefficient is below `2^bits` in magnitude.
+    bits: u32,
+}
+
+impl Equation {
+    /// Of coordinate `j`, or the sum of the weights for `j = d`.
+    fn new(points: &[f64], query: &[f64], j: usize) -> Self {
+        let d = query.len();
+        let m = points.len() / d;
+        let number = |i: usize| match (j == d, i == m) {
+            (true, _) => 1.0,
+            (false, true) => query[j],
+            (false, false) => points[i * d + j],
+        };
+        let parts: Vec<(i64, i32)> = (0..=m).map(|i| split(number(i))).collect();
+        let nonzero = || parts.iter().filter(|part| part.0 != 0);
+        let unit = nonzero().map(|part| part.1).min().unwrap_or(0);
+        let width =
+            |part: &(i64, i32)| 64 - part.0.unsigned_abs().leading_zeros() + (part.1 - unit) as u32;
+        let bits = nonzero().map(width).max().unwrap_or(0);
+        // |r_k - A y_k| < (m + 1) 2^bits p; one limb more, so that the quotient leaves the top limb to the sign.
+        let room = bits + (m + 1).ilog2() + 4;
+        let mut entries: Vec<i64> = parts.iter().map(|part| part.0).collect();
+        let mut shifts: Vec<u32> = parts
+            .iter()
+            .map(|part| {
+                if part.0 == 0 {
+                    0
+                } else {
+                    (part.1 - unit) as u32
+                }
+            })
+            .collect();
+        let limbs = room.div_ceil(64) as usize + 1;
+        let mut sum = Accumulator::new(limbs);
+        sum.add(i128::from(entries[m]), shifts[m]);
+        let mut rest = vec![0; limbs];
+        sum.limbs(&mut rest);
+        entries.truncate(m);
+        shifts.truncate(m);
+        if limbs == 2 {
+            entries.iter_mut().zip(&shifts).for_each(|(a, s)| *a <<= s);
+            shifts.clear();
+        }
+        Equation {
+            entries,
+            shifts,
+            rest,
+            bits,
+        }
+    }
+
+    fn shift(&self, i: usize) -> u32 {
+        self.shifts.get(i).copied().unwrap_or(0)
+    }
+
+    /// The bits of coefficient i.
+    fn width(&self, i: usize) -> u32 {
+        64 - self.entries[i].unsigned_abs().leading_zeros() + self.shift(i)
+    }
+
+    /// Takes one digit off: `rest = (rest - entries . digits) / p`; false where p does not divide it.
+    fn reduce<const BITS: u32>(&mut self, digits: &[u64], sum: &mut Accumulator) -> bool {
+        if self.shifts.is_empty() {
+            let whole = (u128::from(self.rest[1]) << 64 | u128::from(self.rest[0])) as i128;
+            let left = self
+                .entries
+                .iter()
+                .zip(digits)
+                .fold(whole, |left, (&a, &y)| left - i128::from(a) * i128::from(y));
+            self.rest[0] = left as u64;
+            self.rest[1] = (left >> 64) as u64;
+        } else {
+            sum.set(&self.rest);
+            for ((&a, &shift), &y) in self.entries.iter().zip(&self.shifts).zip(digits) {
+                sum.add(-(i128::from(a) * i128::from(y)), shift);
+            }
+            sum.limbs(&mut self.rest);
+        }
+        divide::<BITS>(&mut self.rest)
+    }
+}
+
+/// Divides a two's complement number by `p = 2^BITS - 1`; false, with a meaningless quotient, where p does not divide it.
+///
+/// Jebelean (1993), exact division: the quotient modulo 2^(64 limbs) follows from the lowest limb up. The number is
+/// below `p 2^(64 (limbs - 1))`, so a true quotient leaves only the sign in its top limb; and a quotient that does so
+/// times p is too small to differ from the number by a multiple of `2^(64 limbs)`.
+fn divide<const BITS: u32>(limbs: &mut [u64]) -> bool {
+    let p = prime::<BITS>();
+    // Newton: p is odd, so p p = 1 mod 8, and every step doubles the correct bits: 3, 6, 12, 24, 48, 96.
+    let inverse = (0..5).fold(p, |x, _| {
+        x.wrapping_mul(2u64.wrapping_sub(p.wrapping_mul(x)))
+    });
+    let mut borrow = 0;
+    for limb in limbs.iter_mut() {
+        let (left, under) = limb.overflowing_sub(borrow);
+        *limb = left.wrapping_mul(inverse);
+        borrow = ((u128::from(*limb) * u128::from(p)) >> 64) as u64 + u64::from(under);
+    }
+    matches!(limbs.last(), Some(&0) | Some(&u64::MAX))
+}
+
+const fn prime<const BITS: u32>() -> u64 {
+    (1 << BITS) - 1
+}
+
+/// `x mod 2^BITS - 1`.
+#[inline]
+fn fold<const BITS: u32>(mut x: u128) -> u64 {
+    let p = u128::from(prime::<BITS>());
+    while x > p {
+        x = (x & p) + (x >> BITS);
+    }
+    if x == p { 0 } else { x as u64 }
+}
+
+/// `start - sum a_k b_k mod 2^BITS - 1`, with one reduction for 32 products.
+fn minus_dot<const BITS: u32>(start: u64, a: &[u64], b: &[u64]) -> u64 {
+    let mut sum = 0u128;
+    for (a, b) in a.chunks(32).zip(b.chunks(32)) {
+        let part: u128 = a
+            .iter()
+            .zip(b)
+            .map(|(&a, &b)| u128::from(a) * u128::from(b))
+            .sum();
+        sum = u128::from(fold::<BITS>(part)) + sum;
+    }
+    fold::<BITS>(u128::from(start) + u128::from(prime::<BITS>() - fold::<BITS>(sum)))
+}
+
+fn product<const BITS: u32>(a: u64, b: u64) -> u64 {
+    fold::<BITS>(u128::from(a) * u128::from(b))
+}
+
+/// `1 / a = a^(p - 2)` (Fermat).
+fn inverse<const BITS: u32>(a: u64) -> u64 {
+    let (mut power, mut result, mut exponent) = (a, 1, prime::<BITS>() - 2);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result = product::<BITS>(result, power);
+        }
+        power = product::<BITS>(power, power);
+        exponent >>= 1;
+    }
+    result
+}
+
+/// `number 2^shift mod p`; the number may be negative.
+fn residue<const BITS: u32>(number: i64, shift: u32) -> u64 {
+    let size = fold::<BITS>(u128::from(number.unsigned_abs()));
+    let size = fold::<BITS>(u128::from(size) << (shift % BITS));
+    if number < 0 && size > 0 {
+        prime::<BITS>() - size
+    } else {
+        size
+    }
+}
+
+/// A two's complement number modulo p.
+fn residue_of<const BITS: u32>(limbs: &[u64]) -> u64 {
+    let top = limbs.len() - 1;
+    let low = limbs[..top].iter().enumerate().fold(0, |sum, (k, &limb)| {
+        let limb = fold::<BITS>(u128::from(limb));
+        sum + u128::from(limb) * (1 << (64 * k as u32 % BITS))
+    });
+    let high = residue::<BITS>(limbs[top] as i64, 64 * top as u32);
+    fold::<BITS>(u128::from(fold::<BITS>(low)) + u128::from(high))
+}
+
+/// The factors of A modulo p: A = L U with a unit diagonal in U, rows in the order that the pivots asked for.
+struct Factors<const BITS: u32> {
+    m: usize,
+    lower: Vec<u64>,
+    upper: Vec<u64>,
+    /// 1 / L_kk
+    pivots: Vec<u64>,
+}
+
+impl<const BITS: u32> Factors<BITS> {
+    /// Crout's form: all inner loops are dot products. Reorders the equations; `None` where p divides det A.
+    fn new(equations: &mut [Equation]) -> Option<Self> {
+        let m = equations.len();
+        let mut lower = vec![0; m * m];
+        // Row j is column j of U.
+        let mut columns = vec![0; m * m];
+        let mut pivots = vec![0; m];
+        for k in 0..m {
+            for i in k..m {
+                let entry = residue::<BITS>(equations[i].entries[k], equations[i].shift(k));
+                let (row, column) = (&lower[i * m..][..k], &columns[k * m..][..k]);
+                lower[i * m + k] = minus_dot::<BITS>(entry, row, column);
+            }
+            let pivot = (k..m).find(|&i| lower[i * m + k] != 0)?;
+            if pivot != k {
+                equations.swap(k, pivot);
+                (0..=k).for_each(|c| lower.swap(k * m + c, pivot * m + c));
+            }
+            pivots[k] = inverse::<BITS>(lower[k * m + k]);
+            for j in k + 1..m {
+                let entry = residue::<BITS>(equations[k].entries[j], equations[k].shift(j));
+                let (row, column) = (&lower[k * m..][..k], &columns[j * m..][..k]);
+                let value = minus_dot::<BITS>(entry, row, column);
+                columns[j * m + k] = product::<BITS>(value, pivots[k]);
+            }
+        }
+        let upper = (0..m * m).map(|at| columns[at % m * m + at / m]).collect();
+        Some(Factors {
+            m,
+            lower,
+            upper,
+            pivots,
+        })
+    }
+
+    /// Solves `A y = y`, in place.
+    fn solve(&self, y: &mut [u64]) {
+        let m = self.m;
+        for i in 0..m {
+            let value = minus_dot::<BITS>(y[i], &self.lower[i * m..][..i], &y[..i]);
+            y[i] = product::<BITS>(value, self.pivots[i]);
+        }
+        for i in (0..m).rev() {
+            y[i] = minus_dot::<BITS>(y[i], &self.upper[i * m..][i + 1..m], &y[i + 1..]);
+        }
+    }
+}
+
+/// Bits of Hadamard's bound of every minor of order m + 1 that contains the `chosen` equations: the product of the
+/// lengths of its rows, or of its columns, whichever is less.
+fn hadamard_bits(chosen: &[Equation], others: &[Equation]) -> f64 {
+    let m = chosen.len();
+    let root = 0.5 * ((m + 1) as f64).log2();
+    let most = |bits: &mut dyn Iterator<Item = u32>| f64::from(bits.max().unwrap_or(0)) + root;
+    let all = || chosen.iter().chain(others);
+    let rows: f64 = chosen
+        .iter()
+        .map(|row| f64::from(row.bits) + root)
+        .sum::<f64>()
+        + most(&mut others.iter().map(|row| row.bits));
+    let columns: f64 = (0..m)
+        .map(|i| most(&mut all().map(|row| row.width(i))))
+        .sum::<f64>()
+        + most(&mut all().map(|row| row.bits));
+    rows.min(columns) + 1.0
+}
+
+/// Lifts digit after digit; `None` where p divides det A.
+fn lift<const BITS: u32>(
+    chosen: &mut [Equation],
+    others: &mut [Equation],
+    bits: f64,
+) -> Option<bool> {
+    let factors = Factors::<BITS>::new(chosen)?;
+    let limbs = chosen.iter().chain(others.iter()).map(|row| row.rest.len());
+    let mut sum = Accumulator::new(limbs.max().unwrap_or(0));
+    // p^K > 2^bits
+    let digits = (bits / (f64::from(BITS) - 1e-3)) as usize + 1;
+    let mut y = vec![0; chosen.len()];
+    for _ in 0..digits {
+        for (y, row) in y.iter_mut().zip(chosen.iter()) {
+            *y = residue_of::<BITS>(&row.rest);
+        }
+        factors.solve(&mut y);
+        for row in others.iter_mut() {
+            if !row.reduce::<BITS>(&y, &mut sum) {
+                return Some(false);
+            }
+        }
+        for row in chosen.iter_mut() {
+            // A y = r mod p by construction.
+            let divides = row.reduce::<BITS>(&y, &mut sum);
+            debug_assert!(divides);
+        }
+    }
+    Some(true)
+}
+
+/// Whether the one solution of the `chosen` equations solves the `others` too. Equation j is coordinate j; equation d
+/// is the sum of the weights. `points` is m x d, row after row, all finite, and `chosen` are m equations.
+///
+/// `None` where that would take more than [`MOST_WORK`], or where det A is 0 modulo both primes.
+pub(super) fn consistent(
+    points: &[f64],
+    query: &[f64],
+    chosen: &[usize],
+    others: &[usize],
+) -> Option<bool> {
+    let equations = |of: &[usize]| -> Vec<Equation> {
+        of.iter()
+            .map(|&j| Equation::new(points, query, j))
+            .collect()
+    };
+    let (mut first, mut rest) = (equations(chosen), equations(others));
+    let bits = hadamard_bits(&first, &rest);
+    let m = chosen.len() as f64;
+    let words: usize = first.iter().chain(&rest).map(|row| row.rest.len()).sum();
+    let work = m.powi(3) / 3.0 + bits / 61.0 * (m * m + m * words as f64 / 2.0);
+    if work > MOST_WORK {
+        return None;
+    }
+    if let Some(answer) = lift::<61>(&mut first, &mut rest, bits) {
+        return Some(answer);
+    }
+    (first, rest) = (equations(chosen), equations(others));
+    lift::<31>(&mut first, &mut rest, bits)
+}
