@@ -24,8 +24,13 @@ use crate::rows::Rows;
 /// Candidates that are kept, beside the active rows, as a multiple of d + 1.
 const KEPT: usize = 4;
 
-/// Exact exchanges of one row for another between two scans, as a multiple of d + 1.
-const EXCHANGES: usize = 2;
+/// Exact exchanges of one row for another between two scans, at most; and the multiply-adds that they may come to, where
+/// d is large.
+const EXCHANGES: usize = 100;
+const WORK: usize = 100_000_000;
+
+/// Up to so many dimensions a query within the tolerance is still worth the search for an exact proof.
+const WORTH_EXACT: usize = 64;
 
 /// What a candidate's product with the residual must exceed, as a share of both lengths, to lower the norm.
 const IMPROVES: f64 = 1e-15;
@@ -53,8 +58,6 @@ pub(super) struct Finish {
     best: Option<Best>,
     /// [`Finish::last_direction`] was asked for.
     ended: bool,
-    /// A combination this near, as a share of the local scale, is as good as a proof of either side.
-    enough: f64,
 }
 
 /// A convex combination near the query.
@@ -98,14 +101,13 @@ impl Finish {
             active: (Vec::new(), Vec::new()),
             best: None,
             ended: false,
-            enough: f64::NEG_INFINITY,
         }
     }
 
-    /// Look no further than a combination that misses the query by this share of the local scale.
-    pub fn until(mut self, enough: f64) -> Self {
-        self.enough = enough;
-        self
+
+    /// Whether the search may end: the query is within the tolerance, and an exact proof would cost too much.
+    pub fn suffices(&self, tolerance: f64) -> bool {
+        self.d > WORTH_EXACT && self.best.as_ref().is_some_and(|best| best.share <= tolerance)
     }
 
     /// The residual of the last combination as a direction, once: what is scanned before a query is left within the
@@ -179,10 +181,9 @@ impl Finish {
     pub fn step(&mut self) -> Step {
         let (mut active, weights) = self.nearest();
         self.remember(&active, &weights);
-        if self.best().is_some_and(|best| best.share <= self.enough) {
-            return Step::Stuck;
-        }
-        for _ in 0..EXCHANGES * (self.d + 1) {
+        let mut sharpest = Step::Stuck;
+        let each = 4 * self.d * (active.len() + 1).pow(2);
+        for _ in 0..(WORK / each).clamp(1, EXCHANGES) {
             let found = match self.proved(&active) {
                 Ok(inside) => return inside,
                 Err(found) => found,
@@ -201,12 +202,14 @@ impl Finish {
             if !certain {
                 return self.either_side(&direction, &active);
             }
-            match self.beyond(&direction, &active) {
+            let beyond = self.beyond(&direction, &active);
+            sharpest = Step::Scan { direction };
+            match beyond {
                 Some(beyond) if active.len() <= self.d => active.push(beyond),
-                _ => return Step::Scan { direction },
+                _ => break,
             }
         }
-        Step::Stuck
+        sharpest
     }
 
     /// Whether the query is exactly in the hull of these candidates; else what is known of their weights.

@@ -16,7 +16,7 @@
 use crate::control::Control;
 use crate::error::Result;
 use crate::linear;
-use crate::rows::{Element, Rows, chunk_rows, map_chunks};
+use crate::rows::{Element, Rows, map_chunks};
 use crate::scan::Frame;
 use crate::scan::rounding::{U32, U64, gamma};
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -37,8 +37,12 @@ const FLAT: f64 = 1e-13;
 /// Rows whose component along the normals is more than this many times its rounding vary there.
 const THIN: f64 = 16.0;
 
-/// Each round of looking at the components alone sees directions 1e-6 times thinner.
-const THIN_ROUNDS: usize = 4;
+/// Rounds of looking at the components alone: the first straightens the normals, each further one sees directions 1e-6
+/// times thinner.
+const THIN_ROUNDS: usize = 5;
+
+/// Multiply-adds of such a round, where the sample has more.
+const THIN_WORK: usize = 2_000_000_000;
 
 /// Share of the mean variance that is added to every variance: rare features must not dominate the metric.
 /// Measured on MNIST's pixels (784, 2,000 queries): 1.994 scans a query without, 1.007 with.
@@ -82,6 +86,9 @@ struct Fitted {
     rank: usize,
     normals: Vec<f64>,
     flat: Option<Flat>,
+    /// The factor without the ridge, and the order of its columns.
+    factor: Mat<f64>,
+    order: Vec<usize>,
 }
 
 impl Metric {
@@ -170,6 +177,8 @@ impl Metric {
                 rank,
                 normals,
                 flat,
+                factor,
+                order,
             } = Self::from_sample(rows, frame, &sample, control)?;
             let mut hull = AffineHull {
                 rank: Some(rank),
@@ -184,6 +193,15 @@ impl Metric {
             let lengths = hull.row_lengths(rows, frame, control)?;
             let strays = strays(&lengths, frame.radius);
             if strays.is_empty() || sample.len() == near {
+                let sample = Sample {
+                    rows,
+                    frame,
+                    chosen: &sample,
+                    factor,
+                    order,
+                    rank,
+                    deviation: metric.deviation.clone(),
+                };
                 hull.settle(rows, frame, &sample, lengths, control)?;
                 hull.flat = hull.flat.filter(|flat| Some(flat.rank) < hull.rank);
                 return Ok((metric, hull));
@@ -225,20 +243,21 @@ impl Metric {
         } else {
             Vec::new()
         };
-        drop(exact);
         let ridge = RIDGE * (0..d).map(|j| regular[(j, j)]).sum::<f64>() / d as f64;
         for j in 0..d {
             regular[(j, j)] += ridge;
         }
-        let (order, ..) = factorise(&mut regular);
+        let (regular_order, ..) = factorise(&mut regular);
         Ok(Fitted {
             metric: Metric {
                 deviation,
-                factor: Some((regular, order)),
+                factor: Some((regular, regular_order)),
             },
             rank,
             normals,
             flat,
+            factor: exact,
+            order,
         })
     }
 }
@@ -287,11 +306,51 @@ fn null_space(factor: &Mat<f64>, order: &[usize], rank: usize, deviation: &[f64]
             normals[(column, i)] = null[(k, i)] / deviation[column];
         }
     }
-    let basis = linear::orthonormal(normals);
-    (0..count)
-        .flat_map(|i| (0..d).map(move |j| (i, j)))
-        .map(|(i, j)| basis[(j, i)])
-        .collect()
+    columns(&linear::orthonormal(normals))
+}
+
+/// The columns of a matrix, one after another.
+fn columns(matrix: &Mat<f64>) -> Vec<f64> {
+    matrix.col_iter().flat_map(|column| column.iter().copied()).collect()
+}
+
+/// Rows to judge flatness by, with the factor of their covariance.
+struct Sample<'s> {
+    rows: &'s dyn Rows,
+    frame: &'s Frame,
+    chosen: &'s [usize],
+    /// L and P, and how many columns of L are not flat.
+    factor: Mat<f64>,
+    order: Vec<usize>,
+    rank: usize,
+    deviation: Vec<f64>,
+}
+
+impl Sample<'_> {
+    /// So many of the rows, evenly spaced.
+    fn at_most(&self, most: usize) -> Vec<usize> {
+        let every = self.chosen.len().div_ceil(most.max(1));
+        self.chosen.iter().step_by(every).copied().collect()
+    }
+
+    /// Hand the chosen rows, in the frame, to `take` as columns of d numbers, in parts of a fixed size.
+    fn read(
+        &self,
+        chosen: &[usize],
+        control: &Control,
+        mut take: impl FnMut(MatRef<'_, f64>),
+    ) -> Result<()> {
+        let d = self.rows.dim();
+        let mut values = Vec::new();
+        for part in chosen.chunks(((1 << 20) / d).max(1)) {
+            control.check()?;
+            values.resize(part.len() * d, 0.0);
+            self.rows.gather(part, &mut values)?;
+            self.frame.apply(&mut values);
+            take(MatRef::from_column_major_slice(&values, d, part.len()));
+        }
+        Ok(())
+    }
 }
 
 impl AffineHull {
@@ -313,70 +372,99 @@ impl AffineHull {
         &mut self,
         rows: &dyn Rows,
         frame: &Frame,
-        sample: &[usize],
+        sample: &Sample<'_>,
         mut lengths: Vec<f64>,
         control: &Control,
     ) -> Result<()> {
-        for _ in 0..THIN_ROUNDS {
+        for round in 0..THIN_ROUNDS {
             let longest = lengths.iter().copied().fold(0.0, f64::max);
             let rounding = self.rounding(2.0 * frame.radius);
-            let thick =
-                longest > THIN * rounding && self.drop_thick(rows, frame, sample, control)?;
-            if !thick {
-                self.slack = longest * (1.0 + 1e-9) + rounding;
+            self.slack = longest * (1.0 + 1e-9) + rounding;
+            if longest <= THIN * rounding || round + 1 == THIN_ROUNDS {
+                break;
+            }
+            if round == 0 {
+                self.straighten(sample, control)?;
+            } else if !self.drop_thick(sample, control)? {
                 break;
             }
             if self.codimension() == 0 {
+                self.slack = 0.0;
                 break;
             }
             lengths = self.row_lengths(rows, frame, control)?;
-            self.slack = f64::INFINITY;
         }
         self.rank = Some(self.dim - self.codimension());
         Ok(())
     }
 
-    /// Drop the normals along which the sampled rows vary, as their own covariance sees it; whether there was one.
-    fn drop_thick(
-        &mut self,
-        rows: &dyn Rows,
-        frame: &Frame,
-        sample: &[usize],
-        control: &Control,
-    ) -> Result<bool> {
+    /// Take off the normals what they have of the rows' own directions: their error is that of a factor of squares, and
+    /// one step of iterative refinement with products of the rows themselves takes it back.
+    fn straighten(&mut self, sample: &Sample<'_>, control: &Control) -> Result<()> {
         let (d, count) = (self.dim, self.codimension());
-        let most = (COVARIANCE_WORK / (d * count)).max(8 * count).max(1024);
-        let every = sample.iter().step_by(sample.len().div_ceil(most));
-        let chosen: Vec<usize> = every.copied().collect();
-        let mut components = Vec::with_capacity(chosen.len() * count);
-        let mut values = Vec::new();
-        for part in chosen.chunks(chunk_rows(d)) {
-            control.check()?;
-            values.resize(part.len() * d, 0.0);
-            rows.gather(part, &mut values)?;
-            frame.apply(&mut values);
-            for point in values.chunks_exact(d) {
-                components.extend(self.component(point));
+        let normals = MatRef::from_column_major_slice(&self.normals, d, count);
+        // sum_i x_i <n, x_i> and the sums of both, for the covariance of rows and components.
+        let mut product = Mat::<f64>::zeros(d, count);
+        let (mut sum, mut component_sum) = (vec![0.0; d], vec![0.0; count]);
+        let chosen = sample.at_most((THIN_WORK / (d * count)).max(2 * d));
+        let n = chosen.len() as f64;
+        sample.read(&chosen, control, |points| {
+            let components = linear::product(normals.transpose(), points);
+            linear::add_product(product.as_mut(), points, components.transpose(), 1.0);
+            for (point, component) in points.col_iter().zip(components.col_iter()) {
+                sum.iter_mut().zip(point.iter()).for_each(|(s, v)| *s += v);
+                let each = component_sum.iter_mut().zip(component.iter());
+                each.for_each(|(s, v)| *s += v);
+            }
+        })?;
+        let (factor, order, rank) = (&sample.factor, &sample.order, sample.rank);
+        let mut head = vec![0.0; rank * count];
+        for (i, head) in head.chunks_exact_mut(rank.max(1)).enumerate() {
+            for (head, &column) in head.iter_mut().zip(order) {
+                let covariance = (product[(column, i)] - sum[column] * component_sum[i] / n) / n;
+                *head = covariance / sample.deviation[column];
             }
         }
-        let mut largest = vec![0f64; count];
-        for row in components.chunks_exact(count) {
-            for (most, value) in largest.iter_mut().zip(row) {
-                *most = most.max(value.abs());
+        let factor = factor.as_ref().submatrix(0, 0, rank, rank);
+        linear::solve_lower(factor, &mut head);
+        linear::solve_upper(factor.transpose(), &mut head);
+        let mut straight = Mat::from_fn(d, count, |j, i| self.normals[i * d + j]);
+        for (i, head) in head.chunks_exact(rank.max(1)).enumerate() {
+            for (head, &column) in head.iter().zip(order) {
+                straight[(column, i)] -= head / sample.deviation[column];
             }
         }
-        let unit: Vec<f64> = largest
-            .iter()
-            .map(|&l| if l > 0.0 { l } else { 1.0 })
-            .collect();
+        self.normals = columns(&linear::orthonormal(straight));
+        Ok(())
+    }
+
+    /// Drop the normals along which the sampled rows vary, as their own covariance sees it; whether there was one.
+    fn drop_thick(&mut self, sample: &Sample<'_>, control: &Control) -> Result<bool> {
+        let (d, count) = (self.dim, self.codimension());
+        let normals = MatRef::from_column_major_slice(&self.normals, d, count);
+        let chosen = sample.at_most((THIN_WORK / (d * count)).max(2 * count));
+        let mut parts: Vec<Mat<f64>> = Vec::new();
+        sample.read(&chosen, control, |points| {
+            parts.push(linear::product(normals.transpose(), points));
+        })?;
+        let mut unit = vec![0f64; count];
+        for component in parts.iter().flat_map(|part| part.col_iter()) {
+            let each = unit.iter_mut().zip(component.iter());
+            each.for_each(|(most, v)| *most = most.max(v.abs()));
+        }
+        unit.iter_mut().filter(|u| **u == 0.0).for_each(|u| *u = 1.0);
         let mut matrix = Mat::<f64>::zeros(count, count);
         let mut sum = vec![0.0; count];
-        for row in components.chunks_exact_mut(count) {
-            row.iter_mut().zip(&unit).for_each(|(v, u)| *v /= u);
-            sum.iter_mut().zip(&*row).for_each(|(s, v)| *s += v);
+        for part in &mut parts {
+            for component in part.col_iter_mut() {
+                let each = component.iter_mut().zip(&unit).zip(&mut sum);
+                each.for_each(|((v, unit), sum)| {
+                    *v /= unit;
+                    *sum += *v;
+                });
+            }
+            linear::add_gram(matrix.as_mut(), part.as_ref(), 1.0);
         }
-        let columns = MatRef::from_column_major_slice(&components, count, chosen.len());
-        linear::add_gram(matrix.as_mut(), columns, 1.0);
         let n = chosen.len() as f64;
         for j in 0..count {
             for i in j..count {

@@ -24,7 +24,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
-use certificate::verified::residual;
+use certificate::residual;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
@@ -237,7 +237,7 @@ impl<'a> Solver<'a> {
             blurred: false,
         };
         let direction = Direction::sharp(&found.vector, queries.both(query), 0);
-        self.judge.complete(&mut found, &direction);
+        self.judge.judge_far(&mut found, &direction);
         if found.separation <= 0.0 {
             return None;
         }

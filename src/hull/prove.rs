@@ -6,12 +6,16 @@
 //! is computed from the stored numbers in doubled arithmetic; where these are more than the scan returned, or where f32
 //! cannot rank the rows at all, the whole scan is done in f64 for that direction. Far rows, which a scan leaves out, are
 //! always judged one by one.
+//!
+//! A separation counts only where it exceeds the rounding of a plain f64 scan ([`Judge::rounding`], about d unit
+//! roundoffs of the rows' size). A query off a face by less is there by the rounding of whoever wrote it down: the
+//! coordinates of a hull that was turned in f64 are off by as much.
 
 use super::certificate::separation;
 use super::min_norm::dot;
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{COMPUTED, Rows};
+use crate::rows::Rows;
 use crate::scan::rounding::{U64, f64_score, gamma};
 use crate::scan::{Batch, Scan, cpu};
 use rayon::prelude::*;
@@ -54,9 +58,6 @@ pub(super) struct Judge<'a> {
     pub scan: &'a dyn Scan,
     /// Largest residual of an inside certificate that is not exact, as a share of the local scale.
     pub tolerance: f64,
-    /// Largest value of each column in the frame, of numbers that were computed and carry rounding of their own (empty
-    /// of stored ones): what that rounding explains separates nothing.
-    computed: Vec<f64>,
 }
 
 impl<'q> Direction<'q> {
@@ -118,34 +119,11 @@ fn at_query(w: &[f64], query: &[f64]) -> (f64, f64) {
 impl<'a> Judge<'a> {
     /// For verdicts on `rows`, which `scan` scans.
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, tolerance: f64) -> Self {
-        let frame = scan.frame();
-        let each = frame.centre.iter().zip(&frame.range).zip(&frame.scale);
-        let computed = if rows.computed() {
-            each.map(|((m, range), s)| (m.abs() + range) * s).collect()
-        } else {
-            Vec::new()
-        };
         Judge {
             rows,
             scan,
             tolerance,
-            computed,
         }
-    }
-
-    /// Whether the rows carry rounding of their own: see [`Rows::computed`].
-    pub fn computed(&self) -> bool {
-        !self.computed.is_empty()
-    }
-
-    /// The separation that the rounding of computed numbers may explain: `2^-40 sum_j |w_j| max |x_j|`, and as much for
-    /// the query; 0 where numbers are stored.
-    fn explained(&self, w: &[f64], direction: &Direction<'_>) -> f64 {
-        let scale = &self.scan.frame().scale;
-        let each = w.iter().zip(&self.computed).enumerate();
-        let sizes =
-            each.map(|(j, (w, largest))| w.abs() * (largest + direction.raw[j].abs() * scale[j]));
-        COMPUTED * sizes.sum::<f64>()
     }
 
     /// Scan all directions once and judge each.
@@ -161,23 +139,17 @@ impl<'a> Judge<'a> {
             directions.len(),
             "every direction is judged once"
         );
-        if self.computed() || !self.scan.frame().far.rows.is_empty() {
+        if !self.scan.frame().far.rows.is_empty() {
             found
                 .par_iter_mut()
                 .zip(directions)
-                .for_each(|(found, direction)| self.complete(found, direction));
+                .for_each(|(found, direction)| self.judge_far(found, direction));
         }
         Ok(found)
     }
 
-    /// What a scan does not see: far rows, and the rounding of computed numbers.
-    pub fn complete(&self, found: &mut Scanned, direction: &Direction<'_>) {
-        self.judge_far(found, direction);
-        found.separation -= self.explained(&found.vector, direction);
-    }
-
     /// Judge the far rows, which the scan did not see: they may refute the separation, and are offered like others.
-    fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
+    pub fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
         let far = &self.scan.frame().far;
         let w = self.in_data_units(found);
         let promise = direction.promise.unwrap_or(f64::INFINITY);
@@ -199,6 +171,12 @@ impl<'a> Judge<'a> {
         offered.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let rows = offered.iter().map(|(_, row)| *row).take(direction.k);
         found.rows = rows.chain(found.rows.iter().copied()).collect();
+    }
+
+    /// What a plain f64 scan can lose of `<w, q - x>`: of the score of a row that is not far, and of the query's.
+    fn rounding(&self, w: &[f64], query: &[f64]) -> f64 {
+        let norm = dot(w, w).sqrt() * (1.0 + 1e-12);
+        f64_score(w.len(), self.scan.frame().radius, norm) + at_query(w, query).1
     }
 
     /// Whether the promised separation drowns in f32 rounding.
@@ -276,6 +254,7 @@ impl<'a> Judge<'a> {
         if separation <= 0.0 && separation > -4.0 * error && complete {
             let near: Vec<usize> = kept[..near].iter().map(|(_, row)| *row).collect();
             separation = least(&self.separations(&w, direction.raw, &near)?);
+            separation = above(separation, self.rounding(&w, direction.query));
             exact = separation > 0.0;
         }
         let level = direction
@@ -340,21 +319,20 @@ impl<'a> Judge<'a> {
         kept: &[(f64, usize)],
         all: bool,
     ) -> Result<Scanned> {
-        let (value, value_error) = at_query(&direction.vector, direction.query);
         let w = &direction.vector;
-        let norm = dot(w, w).sqrt() * (1.0 + 1e-12);
-        let rounding = f64_score(self.scan.dim(), self.scan.frame().radius, norm);
+        let value = dot(w, direction.query);
+        let rounding = self.rounding(w, direction.query);
         let best = kept[0].0;
-        let mut separation = value - best - rounding - value_error;
+        let mut separation = value - best - rounding;
         let near = kept
             .iter()
             .take_while(|(score, _)| *score >= best - 2.0 * rounding);
         let near: Vec<usize> = near.map(|(_, row)| *row).collect();
         let mut beyond = Vec::new();
-        if separation <= 4.0 * (rounding + value_error) {
+        if separation <= 4.0 * rounding {
             let judged = self.separations(w, direction.raw, &near)?;
             if near.len() < kept.len() || all {
-                separation = least(&judged);
+                separation = above(least(&judged), rounding);
             }
             let each = near.iter().zip(&judged);
             beyond.extend(
@@ -367,7 +345,7 @@ impl<'a> Judge<'a> {
             .map_or(f64::NEG_INFINITY, |promise| value - promise);
         let better = kept
             .iter()
-            .filter(|(score, row)| *score > level + rounding + value_error || beyond.contains(row))
+            .filter(|(score, row)| *score > level + rounding || beyond.contains(row))
             .map(|(_, row)| *row);
         Ok(Scanned {
             vector: direction.vector.clone(),
@@ -427,6 +405,15 @@ fn least(separations: &[(f64, f64)]) -> f64 {
     let proven = separations.iter().map(|(value, error)| value - error);
     let proven = proven.map(|p| if p.is_nan() { f64::NEG_INFINITY } else { p });
     proven.fold(f64::INFINITY, f64::min)
+}
+
+/// A separation that exceeds the rounding, else nothing.
+fn above(separation: f64, rounding: f64) -> f64 {
+    if separation > rounding {
+        separation
+    } else {
+        separation.min(0.0)
+    }
 }
 
 /// |v|, without overflow or underflow.

@@ -8,7 +8,8 @@
 //! bracket of the distance, in the Euclidean one. A query that is too near the boundary for this arithmetic ends in
 //! [`Finish`].
 
-use super::certificate::verified::{Combination, combination, residual};
+use super::certificate::residual;
+use super::certificate::verified::{Combination, combination};
 use super::finish::{Finish, Step};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
@@ -16,7 +17,6 @@ use super::prove::{Direction, Judge, Scanned};
 use super::{Certificate, Metric, Reason, Settings, Stage};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::COMPUTED;
 use rayon::prelude::*;
 
 /// Slots offered to a query in d dimensions each time it is priced against the pool.
@@ -443,7 +443,7 @@ impl Group<'_, '_> {
         }
         if let Some(finish) = &mut q.finish {
             let any = finish.admit(&found.rows, self.judge.rows)?;
-            return if any {
+            return if any && !finish.suffices(self.judge.tolerance) {
                 self.finish(q, queries)
             } else {
                 self.unsettled(q, Reason::Rounding, queries).map(Some)
@@ -547,10 +547,6 @@ impl Group<'_, '_> {
     fn begin_finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let frame = self.judge.scan.frame();
         let mut finish = match self.goal {
-            // Of computed numbers only the rounding would decide.
-            Goal::Verdict if self.judge.computed() => {
-                Finish::new(queries.raw(q.query), &frame.unit).until(COMPUTED)
-            }
             Goal::Verdict => Finish::new(queries.raw(q.query), &frame.unit),
             Goal::Distance(_) => {
                 let unit = vec![1.0 / frame.euclid; queries.dim];

@@ -31,7 +31,6 @@ impl<'a> Assembly<'a> {
         let transform = Transform {
             scale: options.scale,
             normalize: options.normalize,
-            computed: false,
         };
         let store = Store {
             name: spec.into(),

@@ -120,9 +120,7 @@ pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<St
             rows.read_f64(first, out)
         })?,
     }
-    let mut store = kept.finish();
-    store.transform.computed = rows.computed();
-    Ok(store)
+    Ok(kept.finish())
 }
 
 /// Read all rows, some on each thread, into `kept`.

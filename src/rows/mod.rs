@@ -89,10 +89,6 @@ impl Element {
     }
 }
 
-/// The rounding that computed numbers are taken to carry, as a share of the largest value of their column: 8,192 unit
-/// roundoffs of f64, as many as a product of some thousand terms can lose.
-pub const COMPUTED: f64 = 1.0 / (1u64 << 40) as f64;
-
 /// N rows of d finite numbers each.
 ///
 /// Rows are numbered from 0 without gaps; [`Rows::number`] gives the number in the file, which differs where
@@ -122,12 +118,6 @@ pub trait Rows: Send + Sync {
 
     /// Whether every value is exactly an `f32`, so that [`Rows::read_f32`] loses nothing.
     fn fits_f32(&self) -> bool;
-
-    /// Whether the numbers were computed from others, as those of a space or of scaled rows are, and so carry rounding of
-    /// their own: up to [`COMPUTED`] of a column's size. What was stored is taken to be exactly what is meant.
-    fn computed(&self) -> bool {
-        false
-    }
 
     /// Rows `first ..` into `out` (row-major, a whole number of rows), rounded to nearest.
     ///

@@ -49,19 +49,11 @@ pub(super) struct Part {
 pub(super) struct Transform {
     pub scale: Option<f64>,
     pub normalize: bool,
-    /// The numbers were computed before they were kept: see [`Rows::computed`].
-    pub computed: bool,
 }
 
 impl Transform {
     fn changes(self) -> bool {
-        self.scale.is_some() || self.normalize
-    }
-
-    /// Whether values may be rounded ones.
-    fn rounds(self) -> bool {
-        let exact = |scale: f64| scale == scale.abs().log2().floor().exp2();
-        self.computed || self.normalize || self.scale.is_some_and(|scale| !exact(scale))
+        self != Transform::default()
     }
 }
 
@@ -125,7 +117,6 @@ impl Store {
         self.transform = Transform {
             scale: options.scale,
             normalize: options.normalize,
-            ..self.transform
         };
         self.len = self.len.min(options.limit.unwrap_or(usize::MAX));
         self
@@ -338,10 +329,6 @@ impl Rows for Store {
         self.element.fits_f32() && !self.transform.changes()
     }
 
-    fn computed(&self) -> bool {
-        self.transform.rounds()
-    }
-
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         if self.transform.changes() {
             let mut exact = vec![0.0; out.len()];
@@ -406,7 +393,7 @@ mod tests {
         let mut rows = Store::from_u8("rows", 2, vec![3, 4, 0, 2]);
         rows.transform = Transform {
             scale: Some(0.5),
-            ..Transform::default()
+            normalize: false,
         };
         let mut values = vec![0.0; 4];
         rows.read_f64(0, &mut values).unwrap();

@@ -78,10 +78,6 @@ impl Rows for Subset<'_> {
         self.rows.fits_f32()
     }
 
-    fn computed(&self) -> bool {
-        self.rows.computed()
-    }
-
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.runs(first, out, |row, out| self.rows.read_f32(row, out))
     }

@@ -41,9 +41,6 @@ impl Rows for Numbered {
     fn fits_f32(&self) -> bool {
         self.rows.fits_f32()
     }
-    fn computed(&self) -> bool {
-        self.rows.computed()
-    }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.rows.read_f32(first, out)
     }
@@ -93,9 +90,6 @@ impl Rows for Prefix<'_> {
     }
     fn fits_f32(&self) -> bool {
         self.rows.fits_f32()
-    }
-    fn computed(&self) -> bool {
-        self.rows.computed()
     }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         assert!(first * self.dim() + out.len() <= self.len * self.dim());
@@ -157,9 +151,6 @@ impl Rows for Columns<'_> {
     }
     fn fits_f32(&self) -> bool {
         self.rows.fits_f32()
-    }
-    fn computed(&self) -> bool {
-        self.rows.computed()
     }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         let mut whole = vec![0.0; self.whole(out.len())];

@@ -194,9 +194,6 @@ impl Rows for Mapped {
     fn fits_f32(&self) -> bool {
         self.map.selects() && self.source.fits_f32()
     }
-    fn computed(&self) -> bool {
-        !self.map.selects() || self.source.computed()
-    }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.each(first, out.len() / self.dim(), |at, values| {
             for (out, value) in out[at..].iter_mut().zip(values) {
@@ -248,9 +245,6 @@ impl Rows for Unit<'_> {
     }
     fn fits_f32(&self) -> bool {
         false
-    }
-    fn computed(&self) -> bool {
-        true
     }
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         let mut exact = vec![0.0; out.len()];

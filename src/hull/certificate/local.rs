@@ -7,7 +7,7 @@
 //! The lengths are taken where every column has unit spread, so that stretching a column changes nothing, and the scale
 //! is the largest distance from the query to a row of its own combination, so that no other row has a say.
 
-use super::verified::residual;
+use super::residual;
 
 /// The residual of convex weights (which need not sum to exactly 1: they are divided by their sum) as a share of the
 /// local scale; an upper bound. `points` are the rows (m x d, raw), `unit` the d units of the columns.
