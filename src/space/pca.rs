@@ -16,10 +16,10 @@ mod flat;
 use super::projection::{COMPONENTS, Linear, generator};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linear::{add_gram, eigen, orthonormal, product};
 use crate::rows::Rows;
 use centred::Centred;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, Mat, Par, Side};
+use faer::Mat;
 use flat::settled;
 use rand_distr::{Distribution, StandardNormal};
 
@@ -147,17 +147,7 @@ fn dense<'r>(
     let mut centred = Centred::new(rows, control)?;
     let mut covariance = Mat::<f64>::zeros(d, d);
     centred.each(control, |columns| {
-        triangular::matmul(
-            &mut covariance,
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            columns,
-            BlockStructure::Rectangular,
-            columns.transpose(),
-            BlockStructure::Rectangular,
-            1.0 / rows.len() as f64,
-            Par::rayon(0),
-        );
+        add_gram(covariance.as_mut(), columns, 1.0 / rows.len() as f64);
     })?;
     let (constant, vary): (Vec<usize>, Vec<usize>) = (0..d).partition(|&j| centred.constant[j]);
     if standard {
@@ -189,11 +179,9 @@ fn dense<'r>(
 
 /// Variances, largest first, and directions of a symmetric matrix given by its lower half.
 fn decomposed(matrix: Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
-    let found = matrix.self_adjoint_eigen(Side::Lower).ok()?;
+    let (smallest_first, vectors) = eigen(matrix.as_ref())?;
     let d = matrix.nrows();
-    // Smallest first, as they come.
-    let values = (0..d).rev().map(|k| found.S()[k].max(0.0)).collect();
-    let vectors = found.U();
+    let values = smallest_first.iter().rev().map(|v| v.max(0.0)).collect();
     let signs: Vec<f64> = (0..d).rev().map(|k| sign(vectors.col(k).iter())).collect();
     let directions = Mat::from_fn(d, d, |i, k| signs[k] * vectors[(i, d - 1 - k)]);
     Some((values, directions))
@@ -222,12 +210,12 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
     let start = Mat::from_fn(d, width, |_, _| StandardNormal.sample(&mut random));
     let mut image = centred.applied(&start, control)?;
     for pass in 1.. {
-        let basis = image.qr().compute_thin_Q();
+        let basis = orthonormal(image);
         image = centred.applied(&basis, control)?;
-        let small = basis.transpose() * &image;
+        let small = product(basis.transpose(), image.as_ref());
         let (variances, within) = decomposed(small).ok_or_else(|| centred.undecomposed())?;
-        let mut directions = &basis * &within;
-        let turned = &image * &within;
+        let mut directions = product(basis.as_ref(), within.as_ref());
+        let turned = product(image.as_ref(), within.as_ref());
         let residual = residual(&variances[..dims], &directions, &turned);
         if residual > RESIDUAL && pass < PASSES {
             continue;

@@ -2,9 +2,9 @@
 
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linear::{add_product, product};
 use crate::rows::{Rows, map_chunks};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef};
 
 /// Rows less their mean, each column divided by its own divisor.
 pub(super) struct Centred<'r> {
@@ -96,8 +96,8 @@ impl<'r> Centred<'r> {
         let mut image = Mat::<f64>::zeros(basis.nrows(), basis.ncols());
         let share = 1.0 / self.rows.len() as f64;
         self.each(control, |columns| {
-            let along = columns.transpose() * basis;
-            add(&mut image, columns, along.as_ref(), share);
+            let along = product(columns.transpose(), basis.as_ref());
+            add_product(image.as_mut(), columns, along.as_ref(), share);
         })?;
         Ok(image)
     }
@@ -108,9 +108,4 @@ impl<'r> Centred<'r> {
             self.rows.name()
         ))
     }
-}
-
-/// `sum += share a b`.
-pub(super) fn add(sum: &mut Mat<f64>, a: MatRef<'_, f64>, b: MatRef<'_, f64>, share: f64) {
-    matmul(sum, Accum::Add, a, b, share, Par::rayon(0));
 }

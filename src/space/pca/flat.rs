@@ -4,12 +4,12 @@
 //! orthogonal to the rows' variation, and rotated to their own components, in further passes; what is left there is
 //! variation, or the rounding of a product.
 
-use super::centred::{Centred, add};
+use super::centred::Centred;
 use super::{Components, DOUBTFUL, decomposed};
 use crate::control::Control;
 use crate::error::Result;
+use crate::linear::{add_gram, add_product, product, solve};
 use faer::Mat;
-use faer::prelude::Solve;
 
 /// Components whose doubtful ones are looked at in the rows themselves, if any is among the first `wanted`.
 pub(super) fn settled<'r>(
@@ -69,7 +69,7 @@ pub(super) fn settled<'r>(
 fn orthogonal(
     centred: &Centred,
     varied: &Mat<f64>,
-    flat: Mat<f64>,
+    mut flat: Mat<f64>,
     control: &Control,
 ) -> Result<Mat<f64>> {
     let (r, f) = (varied.ncols(), flat.ncols());
@@ -78,12 +78,16 @@ fn orthogonal(
     }
     let (mut own, mut shared) = (Mat::<f64>::zeros(r, r), Mat::<f64>::zeros(r, f));
     centred.each(control, |columns| {
-        let (along, across) = (varied.transpose() * columns, flat.transpose() * columns);
-        add(&mut own, along.as_ref(), along.transpose(), 1.0);
-        add(&mut shared, along.as_ref(), across.transpose(), 1.0);
+        let (along, across) = (
+            product(varied.transpose(), columns),
+            product(flat.transpose(), columns),
+        );
+        add_product(own.as_mut(), along.as_ref(), along.transpose(), 1.0);
+        add_product(shared.as_mut(), along.as_ref(), across.transpose(), 1.0);
     })?;
-    let share = own.partial_piv_lu().solve(&shared);
-    Ok(flat - varied * share)
+    let share = solve(own, shared);
+    add_product(flat.as_mut(), varied.as_ref(), share.as_ref(), -1.0);
+    Ok(flat)
 }
 
 /// Directions turned to the components of the rows within them: variances and directions.
@@ -91,11 +95,11 @@ fn rotated(centred: &Centred, flat: Mat<f64>, control: &Control) -> Result<(Vec<
     let mut small = Mat::<f64>::zeros(flat.ncols(), flat.ncols());
     let share = 1.0 / centred.rows.len() as f64;
     centred.each(control, |columns| {
-        let along = flat.transpose() * columns;
-        add(&mut small, along.as_ref(), along.transpose(), share);
+        let along = product(flat.transpose(), columns);
+        add_gram(small.as_mut(), along.as_ref(), share);
     })?;
     let (variances, within) = decomposed(small).ok_or_else(|| centred.undecomposed())?;
-    Ok((variances, flat * within))
+    Ok((variances, product(flat.as_ref(), within.as_ref())))
 }
 
 /// The largest part of a row along each direction, as a share of the row's length and of the mean's size there.
@@ -103,7 +107,7 @@ fn largest_share(centred: &Centred, directions: &Mat<f64>, control: &Control) ->
     let mut most = vec![0.0f64; directions.ncols()];
     let size = centred.size(directions.as_ref());
     centred.each(control, |columns| {
-        let along = directions.transpose() * columns;
+        let along = product(directions.transpose(), columns);
         for (row, along) in columns.col_iter().zip(along.col_iter()) {
             let length = row.norm_l2().max(f64::MIN_POSITIVE);
             for ((most, part), size) in most.iter_mut().zip(along.iter()).zip(&size) {
