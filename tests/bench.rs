@@ -83,12 +83,13 @@ impl Scan for ShiftedScan<'_> {
     }
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
-        let mut hits = self.scan.scan(batch, control)?;
-        if self.lies {
-            let n = self.scan.len();
-            hits.rows.iter_mut().for_each(|row| *row = (*row + 1) % n);
+        let hits = self.scan.scan(batch, control)?;
+        if !self.lies {
+            return Ok(hits);
         }
-        Ok(hits)
+        let n = self.scan.len();
+        let rows = hits.rows().iter().map(|row| (row + 1) % n).collect();
+        Ok(Hits::new(n, hits.k(), hits.scores().to_vec(), rows))
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

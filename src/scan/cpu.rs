@@ -10,7 +10,7 @@
 //! same code in f64 is [`scan_f64`], the judge of what f32 cannot prove. This file holds the only `unsafe` of
 //! the program: the call of the matrix product.
 
-use super::topk::Best;
+use super::topk::{Best, enters};
 use super::{Batch, Engine, Frame, Hits, Scan, rounding};
 use crate::control::Control;
 use crate::error::Result;
@@ -368,10 +368,10 @@ fn reduce<T: Real>(
             let above = scores
                 .iter()
                 .zip(bars)
-                .fold(false, |any, (score, bar)| any | (score > bar));
+                .fold(false, |any, (&score, &bar)| any | enters(score, bar));
             if above {
                 for (lane, &score) in scores.iter().enumerate() {
-                    if score > best.bars()[first + lane] {
+                    if enters(score, best.bars()[first + lane]) {
                         best.offer(first + lane, score, first_row + r);
                     }
                 }
@@ -545,7 +545,7 @@ pub(super) fn scan_batch(
     control: &Control,
 ) -> Result<Hits> {
     let k = batch.k.min(rows.len());
-    let (scores, rows) = counted(rows, batch.bias.len(), control, || {
+    let (scores, best) = counted(rows, batch.bias.len(), control, || {
         scan_tiles(
             &Source::new(rows, frame),
             batch.directions,
@@ -554,7 +554,7 @@ pub(super) fn scan_batch(
             control,
         )
     })?;
-    Ok(Hits { k, scores, rows })
+    Ok(Hits::new(rows.len(), k, scores, best))
 }
 
 impl Scan for CpuScan<'_> {

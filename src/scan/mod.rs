@@ -39,18 +39,45 @@ pub struct Batch<'a> {
     pub k: usize,
 }
 
-/// The k best rows of each direction of a [`Batch`].
+/// The k best rows of each direction of a [`Batch`]: lists of equal length, of rows that exist.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hits {
-    /// Answers a direction: min(k, N).
-    pub k: usize,
-    /// B x k, descending within a direction.
-    pub scores: Vec<f32>,
-    /// B x k, the rows of those scores; ascending among equal scores.
-    pub rows: Vec<usize>,
+    k: usize,
+    scores: Vec<f32>,
+    rows: Vec<usize>,
 }
 
 impl Hits {
+    /// Lists of k answers a direction: B x k `scores`, descending within a direction, and the B x k rows of those
+    /// scores, ascending among equal ones.
+    ///
+    /// Panics unless there are as many rows as scores, in whole lists, and every row is one of the `len` that were
+    /// scanned (an engine's mistake).
+    pub fn new(len: usize, k: usize, scores: Vec<f32>, rows: Vec<usize>) -> Self {
+        assert_eq!(scores.len(), rows.len(), "a row for every score");
+        assert!(
+            scores.is_empty() || k > 0 && scores.len().is_multiple_of(k),
+            "lists must be whole"
+        );
+        assert!(rows.iter().all(|&row| row < len), "rows must exist");
+        Hits { k, scores, rows }
+    }
+
+    /// Answers a direction: min(k, N).
+    pub fn k(&self) -> usize {
+        self.k
+    }
+
+    /// B x k scores.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// B x k rows.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
     /// Scores and rows of direction `b`.
     pub fn of(&self, b: usize) -> (&[f32], &[usize]) {
         let range = b * self.k..(b + 1) * self.k;
@@ -98,5 +125,24 @@ pub trait Engine: Send + Sync {
     /// What answers for many small sets at once, if the engine can.
     fn small(&self) -> Option<&dyn small::Propose> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hits_hold_whole_lists_of_rows_that_exist() {
+        let hits = Hits::new(9, 2, vec![3.0, 1.0, 2.0, 0.5], vec![8, 0, 1, 7]);
+        assert_eq!(hits.of(1), ([2.0f32, 0.5].as_slice(), [1, 7].as_slice()));
+        let refused = |len, k, scores: usize, rows: Vec<usize>| {
+            let made = std::panic::catch_unwind(|| Hits::new(len, k, vec![0.0; scores], rows));
+            assert!(made.is_err());
+        };
+        refused(9, 2, 2, vec![8, 9]);
+        refused(9, 2, 2, vec![0, usize::MAX]);
+        refused(9, 2, 3, vec![0, 1, 2]);
+        refused(9, 1, 2, vec![0]);
     }
 }

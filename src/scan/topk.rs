@@ -3,24 +3,38 @@
 //! Every engine ranks by this order, so answers do not depend on how rows were split between threads, chunks
 //! or devices. [`Best`] holds the running k best of B directions; rows must be offered in ascending order to
 //! one `Best`, so that a later row with an equal score never displaces an earlier one.
+//!
+//! Every row that was offered counts: a score that is no number, as where sums overflow, may be anything, so it ranks
+//! above all others, and what relies on the list looks at that row again. A list of k rows therefore holds k rows.
 
 use std::cmp::Ordering;
 
 /// A score type: f32 or f64.
 pub trait Score: Copy + PartialOrd + Send + Sync + 'static {
-    /// Below every score.
-    const LOWEST: Self;
+    /// No bar: no score is at or below it.
+    const NONE: Self;
+    /// At or above every score.
+    const HIGHEST: Self;
 }
 
 impl Score for f32 {
-    const LOWEST: Self = f32::NEG_INFINITY;
+    const NONE: Self = f32::NAN;
+    const HIGHEST: Self = f32::INFINITY;
 }
 
 impl Score for f64 {
-    const LOWEST: Self = f64::NEG_INFINITY;
+    const NONE: Self = f64::NAN;
+    const HIGHEST: Self = f64::INFINITY;
 }
 
-/// Score descending, then row ascending. Scores are finite.
+/// Whether a row of this score enters a list with this bar. True also where either is not a number.
+#[inline(always)]
+#[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared must enter
+pub fn enters<T: Score>(score: T, bar: T) -> bool {
+    !(score <= bar)
+}
+
+/// Score descending, then row ascending. Scores are numbers.
 pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
     b.0.partial_cmp(&a.0)
         .unwrap_or(Ordering::Equal)
@@ -31,8 +45,9 @@ pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
 #[derive(Debug, Clone)]
 pub struct Best<T> {
     k: usize,
+    /// Rows that each direction holds so far, at most k; the places behind them mean nothing.
     filled: Vec<usize>,
-    /// The k-th best score of each direction so far; a row enters only if it scores above.
+    /// The k-th best score of each direction so far; a row [`enters`] only if it scores above.
     bar: Vec<T>,
     scores: Vec<T>,
     rows: Vec<usize>,
@@ -44,9 +59,9 @@ impl<T: Score> Best<T> {
         Best {
             k,
             filled: vec![0; directions],
-            bar: vec![T::LOWEST; directions],
-            scores: vec![T::LOWEST; directions * k],
-            rows: vec![usize::MAX; directions * k],
+            bar: vec![T::NONE; directions],
+            scores: vec![T::HIGHEST; directions * k],
+            rows: vec![0; directions * k],
         }
     }
 
@@ -55,8 +70,10 @@ impl<T: Score> Best<T> {
         &self.bar
     }
 
-    /// Offer a row that exceeds the bar of direction `b`.
+    /// Offer a row that [`enters`] past the bar of direction `b`.
+    #[allow(clippy::eq_op)] // what is not a number is not equal to itself
     pub fn offer(&mut self, b: usize, score: T, row: usize) {
+        let score = if score == score { score } else { T::HIGHEST };
         let (start, filled) = (b * self.k, self.filled[b]);
         let scores = &mut self.scores[start..start + self.k];
         let rows = &mut self.rows[start..start + self.k];
@@ -72,7 +89,9 @@ impl<T: Score> Best<T> {
         }
     }
 
-    /// Join the bests of disjoint row sets: (B x k scores, B x k rows), all of them filled.
+    /// Join the bests of disjoint row sets: (B x k scores, B x k rows).
+    ///
+    /// Panics unless every direction was offered at least k rows (a caller's mistake).
     pub fn merge(parts: Vec<Best<T>>) -> (Vec<T>, Vec<usize>) {
         let mut parts = parts.into_iter();
         let Some(mut all) = parts.next() else {
@@ -101,6 +120,10 @@ impl<T: Score> Best<T> {
                 }
             }
         }
+        assert!(
+            all.filled.iter().all(|&filled| filled == k),
+            "every list must hold k rows"
+        );
         (all.scores, all.rows)
     }
 }
@@ -119,7 +142,7 @@ mod tests {
             let mut bests = vec![Best::<f32>::new(1, k); parts];
             for (row, &value) in values.iter().enumerate() {
                 let best = &mut bests[row * 7 % parts];
-                if f32::from(value) > best.bars()[0] {
+                if enters(f32::from(value), best.bars()[0]) {
                     best.offer(0, f32::from(value), row);
                 }
             }
@@ -129,5 +152,28 @@ mod tests {
             let (scores, rows) = Best::merge(bests);
             prop_assert_eq!(scores.into_iter().zip(rows).collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn scores_that_are_no_numbers_come_first_and_the_lowest_are_not_lost() {
+        let values = [f32::NEG_INFINITY, 1.0, f32::NAN, f32::NEG_INFINITY, 2.0];
+        for k in 1..=values.len() {
+            let mut best = Best::<f32>::new(1, k);
+            for (row, &value) in values.iter().enumerate() {
+                if enters(value, best.bars()[0]) {
+                    best.offer(0, value, row);
+                }
+            }
+            let (_, rows) = Best::merge(vec![best]);
+            assert_eq!(rows, [2, 4, 1, 0, 3][..k]);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "every list must hold k rows")]
+    fn a_list_that_is_not_full_is_not_given() {
+        let mut best = Best::<f32>::new(1, 2);
+        best.offer(0, 1.0, 7);
+        Best::merge(vec![best]);
     }
 }

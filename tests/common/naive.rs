@@ -77,18 +77,14 @@ impl Scan for Naive {
 
     fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
-        let mut hits = Hits {
-            k,
-            scores: Vec::new(),
-            rows: Vec::new(),
-        };
+        let (mut scores, mut rows) = (Vec::new(), Vec::new());
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {
             for (score, row) in best(self.scores(direction, c).into_iter(), k) {
-                hits.scores.push(score);
-                hits.rows.push(row);
+                scores.push(score);
+                rows.push(row);
             }
         }
-        Ok(hits)
+        Ok(Hits::new(self.len(), k, scores, rows))
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

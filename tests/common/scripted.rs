@@ -54,7 +54,7 @@ impl Scan for Faulty {
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> hullscope::Result<Hits> {
         let last = self.len() - 1;
         let unbiased = vec![0.0; batch.bias.len()];
-        let mut hits = match self.fault {
+        let hits = match self.fault {
             Fault::BiasForgotten => self.inner.scan(
                 &Batch {
                     bias: &unbiased,
@@ -64,50 +64,47 @@ impl Scan for Faulty {
             )?,
             _ => self.inner.scan(batch, control)?,
         };
+        let mut k = hits.k();
+        let (mut scores, mut rows) = (hits.scores().to_vec(), hits.rows().to_vec());
         match self.fault {
             Fault::LastRowLost => {
-                for (score, row) in hits.scores.iter_mut().zip(&mut hits.rows) {
+                for (score, row) in scores.iter_mut().zip(&mut rows) {
                     if *row == last && last > 0 {
                         (*score, *row) = (*score - 1.0, 0);
                     }
                 }
             }
-            Fault::OffByOne => hits
-                .rows
-                .iter_mut()
-                .for_each(|row| *row = (*row + 1).min(last)),
+            Fault::OffByOne => rows.iter_mut().for_each(|row| *row = (*row + 1).min(last)),
             Fault::TieTheWrongWay => {
                 for b in 0..batch.bias.len() {
-                    for slot in b * hits.k + 1..(b + 1) * hits.k {
-                        if hits.scores[slot] == hits.scores[slot - 1] {
-                            hits.rows.swap(slot, slot - 1);
+                    for slot in b * k + 1..(b + 1) * k {
+                        if scores[slot] == scores[slot - 1] {
+                            rows.swap(slot, slot - 1);
                         }
                     }
                 }
             }
             Fault::StaleBuffer => {
-                let mut before = self.before.lock().unwrap();
-                let stale = before.replace(hits.clone());
-                if let Some(stale) = stale.filter(|stale| stale.scores.len() == hits.scores.len()) {
-                    hits = stale;
+                let stale = self.before.lock().unwrap().replace(hits.clone());
+                if let Some(stale) = stale.filter(|stale| stale.rows().len() == rows.len()) {
+                    return Ok(stale);
                 }
             }
-            Fault::ScoreOff => hits.scores[0] += 1e-3,
-            Fault::ShortList if hits.k > 1 => {
-                hits.k -= 1;
-                let keep = |slot: &usize| slot % (hits.k + 1) != hits.k;
-                hits.scores = (0..hits.scores.len())
-                    .filter(keep)
-                    .map(|slot| hits.scores[slot])
+            Fault::ScoreOff => scores[0] += 1e-3,
+            Fault::ShortList if k > 1 => {
+                scores = scores
+                    .chunks(k)
+                    .flat_map(|list| list[..k - 1].to_vec())
                     .collect();
-                hits.rows = (0..hits.rows.len())
-                    .filter(keep)
-                    .map(|slot| hits.rows[slot])
+                rows = rows
+                    .chunks(k)
+                    .flat_map(|list| list[..k - 1].to_vec())
                     .collect();
+                k -= 1;
             }
             Fault::ShortList | Fault::BiasForgotten => {}
         }
-        Ok(hits)
+        Ok(Hits::new(self.len(), k, scores, rows))
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
@@ -143,11 +140,7 @@ impl Scan for Worst {
 
     fn scan(&self, batch: &Batch<'_>, _: &Control) -> hullscope::Result<Hits> {
         let k = batch.k.min(self.len());
-        let mut hits = Hits {
-            k,
-            scores: Vec::new(),
-            rows: Vec::new(),
-        };
+        let (mut scores, mut rows) = (Vec::new(), Vec::new());
         for (direction, &c) in batch.directions.chunks_exact(self.dim()).zip(batch.bias) {
             let norm = direction
                 .iter()
@@ -156,9 +149,9 @@ impl Scan for Worst {
                 .sqrt();
             // What is left of the bound covers the rounding of the stated score to f32.
             let error = 0.99 * self.share * self.frame().radius * norm;
-            let scores = self.inner.scores(direction, c);
-            let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let moved = scores.iter().map(|s| {
+            let truth = self.inner.scores(direction, c);
+            let highest = truth.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let moved = truth.iter().map(|s| {
                 if *s > highest - error {
                     s - error
                 } else {
@@ -166,11 +159,11 @@ impl Scan for Worst {
                 }
             });
             for (score, row) in best(moved, k) {
-                hits.scores.push(score);
-                hits.rows.push(row);
+                scores.push(score);
+                rows.push(row);
             }
         }
-        Ok(hits)
+        Ok(Hits::new(self.len(), k, scores, rows))
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

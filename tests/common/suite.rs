@@ -19,10 +19,10 @@ pub fn suite(make: impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
 pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hits) {
     let naive = Naive::new(reference);
     let (n, d) = (reference.len(), reference.dim());
-    assert_eq!(hits.k, batch.k.min(n), "answers a direction");
+    assert_eq!(hits.k(), batch.k.min(n), "answers a direction");
     assert_eq!(
-        hits.scores.len(),
-        hits.k * batch.bias.len(),
+        hits.scores().len(),
+        hits.k() * batch.bias.len(),
         "number of answers"
     );
     for (b, direction) in batch.directions.chunks_exact(d).enumerate() {
@@ -44,7 +44,7 @@ pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hi
                 "score of row {row} is off by {error}, the bound is {bound}"
             );
         }
-        for pair in (0..hits.k).collect::<Vec<_>>().windows(2) {
+        for pair in (0..hits.k()).collect::<Vec<_>>().windows(2) {
             let (above, below) = (
                 (scores[pair[0]], rows[pair[0]]),
                 (scores[pair[1]], rows[pair[1]]),

@@ -404,24 +404,21 @@ impl<'a> GpuScan<'a> {
             };
             rest = cpu::scan_batch(self.rows, &self.frame, &part, control)?;
         }
+        let (mut scores, mut rows) = (Vec::new(), Vec::new());
         let mut next = 0;
-        let mut hits = Hits {
-            k,
-            scores: Vec::new(),
-            rows: Vec::new(),
-        };
         for answer in answers {
-            if let Some((scores, rows)) = answer {
-                hits.scores.extend(scores);
-                hits.rows.extend(rows);
+            if let Some((found, places)) = answer {
+                scores.extend(found);
+                rows.extend(places);
             } else {
-                let (scores, rows) = rest.of(next);
-                hits.scores.extend(scores);
-                hits.rows.extend(rows);
+                let (found, places) = rest.of(next);
+                scores.extend_from_slice(found);
+                rows.extend_from_slice(places);
                 next += 1;
             }
         }
-        Ok(hits)
+        assert_eq!(next, open.len(), "each direction has one answer");
+        Ok(Hits::new(self.rows.len(), k, scores, rows))
     }
 }
 
