@@ -100,8 +100,8 @@ impl ImageArgs {
                 (reference, images::open_images(queries, &second, control)?)
             }
             None => (
-                images::sample_reference(&first.open)?,
-                images::sample_queries(&second.open)?,
+                images::sample_reference(&first.open, control)?,
+                images::sample_queries(&second.open, control)?,
             ),
         };
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();

@@ -87,7 +87,7 @@ impl RowArgs {
     ) -> Result<Inputs> {
         match (reference, queries) {
             (Some(reference), Some(queries)) => self.open(reference, queries, control),
-            _ => self.sample(),
+            _ => self.sample(control),
         }
     }
 
@@ -112,13 +112,10 @@ impl RowArgs {
     }
 
     /// The built-in sample, with the same options.
-    fn sample(&self) -> Result<Inputs> {
+    fn sample(&self, control: &Control) -> Result<Inputs> {
         let prepare = |rows: crate::rows::Memory, limit, what| -> Result<Box<dyn Rows>> {
-            Ok(Box::new(rows.prepared(&self.options(
-                limit,
-                u64::MAX,
-                what,
-            )?)))
+            let options = self.options(limit, u64::MAX, what)?;
+            Ok(Box::new(rows.prepared(&options, control)?))
         };
         Ok(Inputs {
             reference: prepare(sample::reference()?, self.limit_reference, "reference")?,

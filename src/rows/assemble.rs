@@ -1,19 +1,17 @@
 //! Rows of one or more files brought together: in memory or not, within the budget, all finite.
 //!
 //! Plain files that fit the budget become resident and others are read where they are; streams are gathered in
-//! memory and move to a spool file once they outgrow the budget. At the end every value is checked.
+//! memory and move to a spool file once they outgrow the budget. At the end every value is [`checked`].
 
+use super::Element;
+use super::checked::checked;
 use super::open::{OpenOptions, STEP, Stream, Table, input_error};
 use super::store::{Bytes, Layout, Part, Store, Transform};
-use super::{Element, Rows};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Numbers checked at a time.
-const CHECK: usize = 1 << 17;
 
 /// A set being put together.
 pub(super) struct Assembly<'a> {
@@ -268,7 +266,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// The set, checked.
-    pub(super) fn finish(mut self) -> Result<Store> {
+    pub(super) fn finish(self) -> Result<Store> {
         if self.store.len == 0 {
             return Err(Error::input(
                 &self.store.name,
@@ -277,93 +275,6 @@ impl<'a> Assembly<'a> {
                 "ask for at least one row",
             ));
         }
-        if self.store.element.is_float() || self.store.transform.scale.is_some() {
-            self.check_finite()?;
-        }
-        if self.options.normalize {
-            self.check_nonzero()?;
-        }
-        Ok(self.store)
+        checked(self.store, self.options, self.control)
     }
-
-    /// Refuse, or drop, rows with NaN or infinity.
-    fn check_finite(&mut self) -> Result<()> {
-        let normalize = std::mem::replace(&mut self.store.transform.normalize, false);
-        let mut bad = Vec::new();
-        each_chunk(&self.store, self.control, |first, values| {
-            // NaN and infinity are the only values whose product with zero is not zero.
-            if values.iter().fold(0.0, |sum, v| sum + v * 0.0) == 0.0 {
-                return Ok(());
-            }
-            for (row, values) in values.chunks_exact(self.store.dim).enumerate() {
-                let Some(column) = values.iter().position(|v| !v.is_finite()) else {
-                    continue;
-                };
-                if !self.options.skip_nonfinite {
-                    return Err(self.nonfinite(first + row, column, values[column]));
-                }
-                bad.push(first + row);
-            }
-            Ok(())
-        })?;
-        self.store.len -= bad.len();
-        self.store.dropped = bad;
-        self.store.transform.normalize = normalize;
-        if self.store.len == 0 {
-            return Err(Error::input(
-                &self.store.name,
-                Place::Whole,
-                "every row has a NaN or an infinity",
-                "no row is left",
-            ));
-        }
-        Ok(())
-    }
-
-    fn nonfinite(&self, row: usize, column: usize, value: f64) -> Error {
-        let (file, row) = self.store.locate(row);
-        Error::input(
-            file,
-            Place::Cell {
-                row: row as u64,
-                column: column as u64,
-            },
-            format!("the value is {value}, and only finite numbers can be used"),
-            "mend the data, or drop such rows with --skip-nonfinite",
-        )
-    }
-
-    /// A zero row has no direction.
-    fn check_nonzero(&self) -> Result<()> {
-        each_chunk(&self.store, self.control, |first, values| {
-            let zero = values
-                .chunks_exact(self.store.dim)
-                .position(|row| row.iter().all(|&v| v == 0.0));
-            let Some(row) = zero else { return Ok(()) };
-            let (file, row) = self.store.locate(self.store.number(first + row) as usize);
-            Err(Error::input(
-                file,
-                Place::Row(row as u64),
-                "the row is zero, so it cannot be scaled to unit length",
-                "remove it, or leave out --normalize",
-            ))
-        })
-    }
-}
-
-/// All rows in order, some at a time.
-fn each_chunk(
-    store: &Store,
-    control: &Control,
-    mut work: impl FnMut(usize, &[f64]) -> Result<()>,
-) -> Result<()> {
-    let step = (CHECK / store.dim).max(1);
-    let mut values = Vec::new();
-    for first in (0..store.len).step_by(step) {
-        control.check()?;
-        values.resize(step.min(store.len - first) * store.dim, 0.0);
-        store.read_f64(first, &mut values)?;
-        work(first, &values)?;
-    }
-    Ok(())
 }

@@ -1,6 +1,8 @@
 //! CSV and TSV of numbers, with or without a header line. Commas, tabs and semicolons separate; values become f64.
 
 use super::Element;
+use super::checked::inexact;
+use super::decode::rounded_text;
 use super::open::{Input, STEP, Stream, Table, broken_stream, input_error};
 use crate::error::{Error, Place, Result};
 use csv::{ByteRecord, ReaderBuilder, Trim};
@@ -76,12 +78,13 @@ fn failed(path: &Path, error: &std::io::Error) -> Error {
     }
 }
 
+/// A field without quotes.
+fn text(field: &[u8]) -> Option<&str> {
+    Some(std::str::from_utf8(field).ok()?.trim_matches('"'))
+}
+
 fn number(field: &[u8]) -> Option<f64> {
-    std::str::from_utf8(field)
-        .ok()?
-        .trim_matches('"')
-        .parse()
-        .ok()
+    text(field)?.parse().ok()
 }
 
 struct Lines {
@@ -130,18 +133,26 @@ impl Lines {
         self.record
             .iter()
             .enumerate()
-            .map(|(column, field)| {
-                number(field).ok_or_else(|| {
-                    let shown: String = String::from_utf8_lossy(field).chars().take(40).collect();
-                    input_error(
-                        &self.path,
-                        Place::Line(self.line()),
-                        format!("column {column} is {shown:?}, not a number"),
-                        "only numbers can be read; remove other columns",
-                    )
-                })
-            })
+            .map(|(column, field)| self.value(column, field))
             .collect()
+    }
+
+    fn value(&self, column: usize, field: &[u8]) -> Result<f64> {
+        let shown = || -> String { String::from_utf8_lossy(field).chars().take(40).collect() };
+        let value = number(field).ok_or_else(|| {
+            input_error(
+                &self.path,
+                Place::Line(self.line()),
+                format!("column {column} is {:?}, not a number", shown()),
+                "only numbers can be read; remove other columns",
+            )
+        })?;
+        if text(field).is_some_and(|text| rounded_text(text, value)) {
+            let file = format!("{}, line {}", self.path.display(), self.line());
+            let place = Place::Part(format!("column {column}"));
+            return Err(inexact(&file, place, shown()));
+        }
+        Ok(value)
     }
 }
 

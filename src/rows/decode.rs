@@ -90,6 +90,112 @@ decoder! {
 }
 
 decoder! {
-    /// Numbers as f64, exact but for 64-bit integers beyond 2^53.
+    /// Numbers as f64, exact but for the 64-bit integers that [`rounded`] finds.
     to_f64, f64, convert_to_f64_slice
+}
+
+/// The first 64-bit integer that is not exactly an f64: its place, and its value. None in any other type.
+pub fn rounded(element: Element, bytes: &[u8]) -> Option<(usize, i128)> {
+    let words = bytes.as_chunks::<8>().0;
+    let read = |word: &[u8; 8]| match element {
+        Element::I64 => i128::from(i64::from_ne_bytes(*word)),
+        _ => i128::from(u64::from_ne_bytes(*word)),
+    };
+    // No number below 2^53 is rounded: one look at the largest of a block decides for most.
+    let suspect = match element {
+        Element::I64 => words.chunks(HALVES).any(|block| {
+            let sizes = block
+                .iter()
+                .map(|word| i64::from_ne_bytes(*word).unsigned_abs());
+            sizes.fold(0, u64::max) > EXACT
+        }),
+        Element::U64 => words.chunks(HALVES).any(|block| {
+            let sizes = block.iter().map(|word| u64::from_ne_bytes(*word));
+            sizes.fold(0, u64::max) > EXACT
+        }),
+        _ => false,
+    };
+    if !suspect {
+        return None;
+    }
+    let place = words.iter().position(|word| !holds(read(word)))?;
+    Some((place, read(&words[place])))
+}
+
+/// Whether f64 holds an integer exactly.
+pub fn holds(value: i128) -> bool {
+    value as f64 as i128 == value
+}
+
+/// Up to here every integer is an f64.
+const EXACT: u64 = 1 << 53;
+
+/// Whether a number written in decimals is an integer that f64 does not hold: 9007199254740993, but not
+/// 9007199254740992 or 0.1. An integer that is written as f64 prints it (1e23 is 100000000000000000000000) is that f64.
+pub fn rounded_text(text: &str, value: f64) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let integer = !whole.is_empty()
+        && whole.bytes().all(|b| b.is_ascii_digit())
+        && fraction.bytes().all(|b| b == b'0');
+    if !integer || value.abs() <= EXACT as f64 {
+        return false;
+    }
+    let whole = whole.trim_start_matches('0');
+    let value = value.abs();
+    whole != format!("{value:.0}") && whole != format!("{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_that_f64_rounds_are_found() {
+        let edge = 1i64 << 53;
+        let find = |values: &[i64]| rounded(Element::I64, bytemuck::cast_slice(values));
+        assert_eq!(find(&[0, -1, edge, -edge, edge + 2, i64::MIN]), None);
+        assert_eq!(find(&[edge, edge + 1]), Some((1, i128::from(edge) + 1)));
+        assert_eq!(find(&[-edge - 1]), Some((0, -i128::from(edge) - 1)));
+        assert_eq!(find(&[i64::MAX]), Some((0, i128::from(i64::MAX))));
+        let long: Vec<i64> = (0..2000)
+            .map(|v| if v == 1700 { edge + 1 } else { v })
+            .collect();
+        assert_eq!(find(&long).unwrap().0, 1700);
+        let find = |values: &[u64]| rounded(Element::U64, bytemuck::cast_slice(values));
+        assert_eq!(find(&[1 << 63, 3]), None);
+        assert_eq!(find(&[u64::MAX]), Some((0, i128::from(u64::MAX))));
+        let floats = bytemuck::cast_slice::<i64, u8>(&[i64::MAX]);
+        assert_eq!(rounded(Element::F64, floats), None);
+    }
+
+    #[test]
+    fn integers_in_text_that_f64_rounds_are_found() {
+        let rounded = |text: &str| rounded_text(text, text.parse().unwrap());
+        for exact in [
+            "0",
+            "-12",
+            "9007199254740992",
+            "+9007199254740994.000",
+            "0.1",
+            "1e23",
+            "1.5e300",
+            "9007199254740993e2",
+            "100000000000000000000000",
+            "99999999999999991611392",
+            "00009007199254740992",
+        ] {
+            assert!(!rounded(exact), "{exact}");
+        }
+        for lost in [
+            "9007199254740993",
+            "-9007199254740993",
+            "10000000000000001",
+            "9007199254740993.0",
+            "18446744073709551615",
+            "100000000000000000000001",
+        ] {
+            assert!(rounded(lost), "{lost}");
+        }
+    }
 }

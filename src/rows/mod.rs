@@ -5,6 +5,7 @@
 
 mod assemble;
 mod bin;
+mod checked;
 mod chunks;
 mod collect;
 mod csv;
@@ -92,7 +93,7 @@ impl Element {
 /// N rows of d finite numbers each.
 ///
 /// Rows are numbered from 0 without gaps; [`Rows::number`] gives the number in the file, which differs where
-/// rows were dropped. Values are defined in `f64` (64-bit integers beyond 2^53 are rounded to nearest).
+/// rows were dropped. Values are exactly those stored, in `f64`: integers that it does not hold are refused.
 pub trait Rows: Send + Sync {
     /// What the user called this set, for messages.
     fn name(&self) -> &str;

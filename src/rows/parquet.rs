@@ -5,6 +5,8 @@
 //! columns are the features.
 
 use super::Element;
+use super::checked::inexact;
+use super::decode::rounded;
 use super::open::{Input, Stream, Table, input_error};
 use super::{messages, pages};
 use crate::error::{Error, Place, Result};
@@ -278,6 +280,29 @@ impl Batches {
         )
     }
 
+    /// Refuse integers of a column that f64 does not hold.
+    fn check_exact(&self, place: usize, column: &ArrayRef) -> Result<()> {
+        let (element, bytes) = match column.data_type() {
+            DataType::Int64 => {
+                let values = column.as_primitive::<Int64Type>().values();
+                (Element::I64, bytemuck::cast_slice(values))
+            }
+            DataType::UInt64 => {
+                let values = column.as_primitive::<UInt64Type>().values();
+                (Element::U64, bytemuck::cast_slice(values))
+            }
+            _ => return Ok(()),
+        };
+        let Some((row, value)) = rounded(element, bytes) else {
+            return Ok(());
+        };
+        let place = Place::Cell {
+            row: self.row + row as u64,
+            column: place as u64,
+        };
+        Err(inexact(&self.path.display().to_string(), place, value))
+    }
+
     /// The rows of a list column.
     fn lists(&self, column: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
         if let Some(row) = (0..column.len()).find(|&row| column.is_null(row)) {
@@ -326,6 +351,7 @@ impl Batches {
             if let Some(row) = (0..column.len()).find(|&row| column.is_null(row)) {
                 return Err(self.null(row, place));
             }
+            self.check_exact(place, column)?;
             columns.push(as_f64(column));
         }
         for row in 0..batch.num_rows() {

@@ -5,7 +5,9 @@
 //! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
 //! Scaling and normalising happen on the way out.
 
+use super::checked::checked;
 use super::{Element, OpenOptions, Rows, decode, normalise};
+use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
 use std::fs::File;
@@ -113,13 +115,15 @@ impl Store {
     }
 
     /// The same rows with the limit, the scale and the normalising of `options`.
-    pub fn prepared(mut self, options: &OpenOptions) -> Self {
+    ///
+    /// Errors: a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
+    pub fn prepared(mut self, options: &OpenOptions, control: &Control) -> Result<Self> {
         self.transform = Transform {
             scale: options.scale,
             normalize: options.normalize,
         };
         self.len = self.len.min(options.limit.unwrap_or(usize::MAX));
-        self
+        checked(self, options, control)
     }
 
     fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {
@@ -184,7 +188,12 @@ impl Store {
     }
 
     /// Hand the stored bytes of rows `first ..` to `take`, run by run: (values before the run, its bytes).
-    fn runs(&self, first: usize, count: usize, mut take: impl FnMut(usize, &[u8])) -> Result<()> {
+    pub(super) fn runs(
+        &self,
+        first: usize,
+        count: usize,
+        mut take: impl FnMut(usize, &[u8]),
+    ) -> Result<()> {
         assert!(first + count <= self.len, "rows outside the set");
         let mut done = 0;
         while done < count {
@@ -201,6 +210,14 @@ impl Store {
             done += run;
         }
         Ok(())
+    }
+
+    /// Rows `first ..` as stored: neither scaled nor normalised.
+    pub(super) fn stored(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        let size = self.element.size();
+        self.runs(first, out.len() / self.dim, |at, bytes| {
+            decode::to_f64(self.element, bytes, &mut out[at..at + bytes.len() / size]);
+        })
     }
 
     fn transform(&self, values: &mut [f64]) {
@@ -345,10 +362,7 @@ impl Rows for Store {
     }
 
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
-        let size = self.element.size();
-        self.runs(first, out.len() / self.dim, |at, bytes| {
-            decode::to_f64(self.element, bytes, &mut out[at..at + bytes.len() / size]);
-        })?;
+        self.stored(first, out)?;
         self.transform(out);
         Ok(())
     }

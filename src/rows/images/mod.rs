@@ -114,30 +114,33 @@ pub fn read_labels(spec: &str, limit: Option<usize>, control: &Control) -> Resul
 }
 
 /// The 6,000 training images of the built-in sample.
-pub fn sample_reference(options: &OpenOptions) -> Result<Images> {
-    Ok(sampled(
-        sample::reference()?,
-        sample::REFERENCE_LABELS,
-        options,
-    ))
+pub fn sample_reference(options: &OpenOptions, control: &Control) -> Result<Images> {
+    let labels = sample::REFERENCE_LABELS;
+    sampled(sample::reference()?, labels, options, control)
 }
 
 /// The 1,000 test images of the built-in sample.
-pub fn sample_queries(options: &OpenOptions) -> Result<Images> {
-    Ok(sampled(sample::queries()?, sample::QUERY_LABELS, options))
+pub fn sample_queries(options: &OpenOptions, control: &Control) -> Result<Images> {
+    let labels = sample::QUERY_LABELS;
+    sampled(sample::queries()?, labels, options, control)
 }
 
-fn sampled(rows: Memory, labels: &[u8], options: &OpenOptions) -> Images {
-    let rows = rows.prepared(options);
+fn sampled(
+    rows: Memory,
+    labels: &[u8],
+    options: &OpenOptions,
+    control: &Control,
+) -> Result<Images> {
+    let rows = rows.prepared(options, control)?;
     let labels: Vec<u32> = labels.iter().copied().map(u32::from).collect();
     let names = sample::CLASSES.map(String::from).to_vec();
-    Images {
+    Ok(Images {
         shape: shape_of(&rows.axes()),
         labels: Some(Labels::of_rows(&rows, &labels, names)),
         rows: Box::new(rows),
         files: None,
         skipped: 0,
-    }
+    })
 }
 
 /// The shape of an image whose numbers have these axes, if they are those of an image.
@@ -315,7 +318,7 @@ mod tests {
             limit: Some(50),
             ..OpenOptions::default()
         };
-        let images = sample_queries(&options).unwrap();
+        let images = sample_queries(&options, &Control::default()).unwrap();
         let labels = images.labels.unwrap();
         assert_eq!((images.rows.len(), labels.classes.len()), (50, 50));
         let first = sample::QUERY_LABELS[..50].iter().copied().map(u32::from);

@@ -1,0 +1,159 @@
+//! What every set must be before anything is asked of it: all values finite, and exactly what is stored.
+//!
+//! Values are computed with in f64. A 64-bit integer beyond 2^53 is often not one, and would be rounded to a neighbour:
+//! two identifiers become equal, a point on a facet moves off it. Such a set is refused, and so are NaN, infinity, and
+//! a scale that makes one.
+
+use super::store::Store;
+use super::{OpenOptions, Rows, decode};
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+
+/// Numbers checked at a time.
+const CHECK: usize = 1 << 17;
+
+/// The set, without the rows that may be dropped.
+///
+/// Errors: a value that is not finite or not exactly an f64, or a zero row that must be scaled to unit length; each
+/// with its file, row and column.
+pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control) -> Result<Store> {
+    if store.element.size() == 8 && !store.element.is_float() {
+        check_exact(&store, control)?;
+    }
+    if store.element.is_float() || store.transform.scale.is_some() {
+        check_finite(&mut store, options, control)?;
+    }
+    if options.normalize {
+        check_nonzero(&store, control)?;
+    }
+    Ok(store)
+}
+
+/// What to say of a stored integer that f64 rounds.
+pub(super) fn inexact(file: &str, place: Place, value: impl std::fmt::Display) -> Error {
+    Error::input(
+        file,
+        place,
+        format!(
+            "the value is {value}, an integer beyond 2^53 that would be rounded: values are computed with in f64"
+        ),
+        "leave out columns that only name things, subtract a constant, or store the column as f64 to have it rounded",
+    )
+}
+
+/// Refuse integers that f64 does not hold.
+fn check_exact(store: &Store, control: &Control) -> Result<()> {
+    let step = (CHECK / store.dim).max(1);
+    let mut fault = None;
+    for first in (0..store.len).step_by(step) {
+        control.check()?;
+        store.runs(first, step.min(store.len - first), |at, bytes| {
+            if let Some((place, value)) = decode::rounded(store.element, bytes)
+                && fault.is_none()
+            {
+                fault = Some((first * store.dim + at + place, value));
+            }
+        })?;
+        if let Some((at, value)) = fault {
+            let (file, place) = cell(store, at / store.dim, at % store.dim);
+            return Err(inexact(file, place, value));
+        }
+    }
+    Ok(())
+}
+
+/// The file and the place of a value, by its row in the set of files.
+fn cell(store: &Store, row: usize, column: usize) -> (&str, Place) {
+    let (file, row) = store.locate(row);
+    let (row, column) = (row as u64, column as u64);
+    (file, Place::Cell { row, column })
+}
+
+/// Refuse, or drop, rows with NaN or infinity.
+fn check_finite(store: &mut Store, options: &OpenOptions, control: &Control) -> Result<()> {
+    let normalize = std::mem::replace(&mut store.transform.normalize, false);
+    let mut bad = Vec::new();
+    each_chunk(store, control, |first, values| {
+        // NaN and infinity are the only values whose product with zero is not zero.
+        if values.iter().fold(0.0, |sum, v| sum + v * 0.0) == 0.0 {
+            return Ok(());
+        }
+        for (row, values) in values.chunks_exact(store.dim).enumerate() {
+            let Some(column) = values.iter().position(|v| !v.is_finite()) else {
+                continue;
+            };
+            if !options.skip_nonfinite {
+                return nonfinite(store, first + row, column, values[column]);
+            }
+            bad.push(first + row);
+        }
+        Ok(())
+    })?;
+    store.len -= bad.len();
+    store.dropped = bad;
+    store.transform.normalize = normalize;
+    if store.len == 0 {
+        return Err(Error::input(
+            &store.name,
+            Place::Whole,
+            "every row has a NaN or an infinity",
+            "no row is left",
+        ));
+    }
+    Ok(())
+}
+
+/// The error for a value that is not finite: as stored, or only once scaled.
+fn nonfinite(store: &Store, row: usize, column: usize, value: f64) -> Result<()> {
+    let (file, place) = cell(store, row, column);
+    let mut stored = vec![0.0; store.dim];
+    store.stored(row, &mut stored)?;
+    Err(match (store.transform.scale, stored[column]) {
+        (Some(scale), stored) if stored.is_finite() => Error::input(
+            file,
+            place,
+            format!("the value {stored:e} times the scale {scale:e} is beyond the largest f64"),
+            "give a smaller --scale",
+        ),
+        _ => Error::input(
+            file,
+            place,
+            format!("the value is {value}, and only finite numbers can be used"),
+            "mend the data, or drop such rows with --skip-nonfinite",
+        ),
+    })
+}
+
+/// A zero row has no direction.
+fn check_nonzero(store: &Store, control: &Control) -> Result<()> {
+    each_chunk(store, control, |first, values| {
+        let zero = values
+            .chunks_exact(store.dim)
+            .position(|row| row.iter().all(|&v| v == 0.0));
+        let Some(row) = zero else { return Ok(()) };
+        let (file, row) = store.locate(store.number(first + row) as usize);
+        Err(Error::input(
+            file,
+            Place::Row(row as u64),
+            "the row is zero, so it cannot be scaled to unit length",
+            "remove it, or leave out --normalize",
+        ))
+    })
+}
+
+/// All rows in order, some at a time.
+fn each_chunk(
+    store: &Store,
+    control: &Control,
+    mut work: impl FnMut(usize, &[f64]) -> Result<()>,
+) -> Result<()> {
+    let step = (CHECK / store.dim).max(1);
+    let mut values = Vec::new();
+    for first in (0..store.len).step_by(step) {
+        control.check()?;
+        values.resize(step.min(store.len - first) * store.dim, 0.0);
+        store.read_f64(first, &mut values)?;
+        work(first, &values)?;
+    }
+    Ok(())
+}
