@@ -4,3 +4,4 @@
 pub mod ball;
 pub mod neighbours;
 pub mod range;
+mod wide;

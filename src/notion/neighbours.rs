@@ -6,6 +6,7 @@
 //! is under that bound the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands
 //! of exact duplicates, all distances are computed in f64. Ties go to the lower row number.
 
+use super::wide::{Wide, distance, product};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Rows, map_chunks};
@@ -28,8 +29,12 @@ pub enum Metric {
     Dot,
 }
 
-/// A near reference row: its index in the reference, and its distance in the metric asked for.
+/// A near reference row: its index in the reference, and its distance in the metric asked for, rounded to f64 (infinite if it
+/// is beyond them).
 pub type Near = (usize, f64);
+
+/// The same while rows are ranked: the distance as it is, even beyond f64 or below.
+type Ranked = (usize, Wide);
 
 /// Rows proposed beyond k at first, and the factor by which proposals grow where that proves too few.
 const SPARE: usize = 4;
@@ -49,6 +54,10 @@ const TOGETHER: usize = 32;
 /// A direction longer than this (in the frame, where rows are about as long as their dimension's root) would
 /// leave the range in which f32 scores are exact to the bound.
 const LONGEST: f64 = 1e15;
+const SHORTEST: f64 = 1e-25;
+
+/// What underflow can hide in a bound, in the data's units: no bound is believed below this.
+const HIDDEN: f64 = 1e-290;
 
 /// Exact nearest-neighbour search over one reference set.
 pub struct Neighbours<'a> {
@@ -165,7 +174,10 @@ impl<'a> Neighbours<'a> {
         let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
         Posed {
             direction: exact.iter().map(|&v| v as f32).collect(),
-            wild: norm.is_nan() || norm > LONGEST,
+            // A direction so short loses entries in f32, unless it is zero.
+            wild: norm.is_nan()
+                || norm > LONGEST
+                || (norm < SHORTEST && exact.iter().any(|&v| v != 0.0)),
             norm,
         }
     }
@@ -209,6 +221,7 @@ impl<'a> Neighbours<'a> {
                 let (scores, rows) = hits.of(place);
                 let mut near = self.distances(query, &self.candidates(rows))?;
                 near.truncate(k);
+                let near = rounded(near);
                 let nearer = |last: &Near| last.1 < self.beyond(query, &posed[b], scores);
                 let proved = rows.len() == self.rows.len()
                     || (near.len() == k && near.last().is_none_or(nearer));
@@ -268,7 +281,8 @@ impl<'a> Neighbours<'a> {
                     .map(|(q, m)| (q * m).abs())
                     .sum();
                 let product = offset + best * unit / frame.euclid;
-                let rounding = gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs());
+                let rounding =
+                    gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs()) + HIDDEN;
                 let constant = if self.metric == Metric::Cosine {
                     1.0
                 } else {
@@ -280,12 +294,12 @@ impl<'a> Neighbours<'a> {
     }
 
     /// Exact distances of some rows, sorted: distance ascending, row ascending.
-    fn distances(&self, query: &[f64], rows: &[usize]) -> Result<Vec<Near>> {
+    fn distances(&self, query: &[f64], rows: &[usize]) -> Result<Vec<Ranked>> {
         let d = query.len();
         let mut values = vec![0.0; rows.len() * d];
         self.rows.gather(rows, &mut values)?;
         let each = rows.iter().zip(values.chunks_exact_mut(d));
-        let mut near: Vec<Near> = each
+        let mut near: Vec<Ranked> = each
             .map(|(&row, x)| (row, self.distance(query, x)))
             .collect();
         sort(&mut near);
@@ -293,20 +307,17 @@ impl<'a> Neighbours<'a> {
     }
 
     /// The distance of one row, whose values are used up; a query for cosine is already of unit length.
-    fn distance(&self, query: &[f64], x: &mut [f64]) -> f64 {
+    fn distance(&self, query: &[f64], x: &mut [f64]) -> Wide {
         match self.metric {
             Metric::Euclidean => distance(x, query),
-            Metric::Dot => -x.iter().zip(query).map(|(x, q)| x * q).sum::<f64>(),
+            Metric::Dot => product(x, query).negated(),
             Metric::Cosine => {
                 if x.iter().all(|&v| v == 0.0) || query.iter().all(|&v| v == 0.0) {
-                    return 1.0;
+                    return Wide::from(1.0);
                 }
                 normalise(x, query.len());
-                0.5 * x
-                    .iter()
-                    .zip(query)
-                    .map(|(x, q)| (x - q).powi(2))
-                    .sum::<f64>()
+                let square: f64 = x.iter().zip(query).map(|(x, q)| (x - q).powi(2)).sum();
+                Wide::from(0.5 * square)
             }
         }
     }
@@ -322,7 +333,7 @@ impl<'a> Neighbours<'a> {
         let parts = map_chunks(self.rows, control, |first, values| {
             let mut row = vec![0.0; d];
             let nearest = |query: &&[f64]| {
-                let mut near: Vec<Near> = Vec::with_capacity(k + 1);
+                let mut near: Vec<Ranked> = Vec::with_capacity(k + 1);
                 for (number, x) in (first..).zip(values.chunks_exact(d)) {
                     let at = match self.metric {
                         Metric::Euclidean => distance(x, query),
@@ -345,7 +356,7 @@ impl<'a> Neighbours<'a> {
                 answer.truncate(k);
             }
         }
-        Ok(answers)
+        Ok(answers.into_iter().map(rounded).collect())
     }
 
     /// The distance of each given row to its nearest other row (leave-one-out).
@@ -363,36 +374,23 @@ impl<'a> Neighbours<'a> {
 }
 
 /// Keep the k nearest of ascending rows; of equals the first.
-fn insert(near: &mut Vec<Near>, new: Near, k: usize) {
-    if near.len() == k && near.last().is_none_or(|last| last.1 <= new.1) {
+fn insert(near: &mut Vec<Ranked>, new: Ranked, k: usize) {
+    let held = |known: &Ranked| known.1.order(new.1).is_le();
+    if near.len() == k && near.last().is_none_or(held) {
         return;
     }
-    let place = near.partition_point(|known| known.1.total_cmp(&new.1).is_le());
+    let place = near.partition_point(held);
     near.insert(place, new);
     near.truncate(k);
 }
 
-fn sort(near: &mut [Near]) {
-    near.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+fn sort(near: &mut [Ranked]) {
+    near.sort_unstable_by(|a, b| a.1.order(b.1).then(a.0.cmp(&b.0)));
 }
 
-/// |x - q|, from differences; scaled where squares would leave the range of f64.
-fn distance(x: &[f64], q: &[f64]) -> f64 {
-    let square: f64 = x.iter().zip(q).map(|(x, q)| (x - q) * (x - q)).sum();
-    if square > 1e-280 && square < 1e300 {
-        return square.sqrt();
-    }
-    let largest = x
-        .iter()
-        .zip(q)
-        .fold(0f64, |most, (x, q)| most.max((x - q).abs()));
-    if largest == 0.0 {
-        return 0.0;
-    }
-    largest
-        * x.iter()
-            .zip(q)
-            .map(|(x, q)| ((x - q) / largest).powi(2))
-            .sum::<f64>()
-            .sqrt()
+/// As they are given.
+fn rounded(near: Vec<Ranked>) -> Vec<Near> {
+    near.into_iter()
+        .map(|(row, distance)| (row, distance.rounded()))
+        .collect()
 }

@@ -23,9 +23,11 @@ use std::time::Instant;
 /// Bytes of queries (in f64) that are worked on together.
 const BLOCK_BYTES: usize = 32 << 20;
 
-/// Queries of a block at most, and at least: fewer would read the reference too often for too little.
+/// Queries of a block at most, and at least: fewer would read the reference too often for too little. So many more bytes
+/// may a block of them take, where rows are wide.
 const BLOCK_MOST: usize = 8_192;
 const BLOCK_LEAST: usize = 256;
+const WIDE: usize = 8;
 
 /// Reference rows whose own nearest distance gives "far" its meaning.
 const NEAREST_SAMPLE: usize = 2_000;
@@ -356,7 +358,8 @@ fn self_test(
 
 /// Queries of a block.
 fn block(d: usize) -> usize {
-    (BLOCK_BYTES / 8 / d).clamp(BLOCK_LEAST, BLOCK_MOST)
+    let fit = BLOCK_BYTES / 8 / d;
+    fit.max(BLOCK_LEAST.min(WIDE * fit)).clamp(1, BLOCK_MOST)
 }
 
 /// The engines that answer blocks of queries.
@@ -423,6 +426,9 @@ impl Work<'_, '_> {
         reference: &dyn Rows,
         queries: &dyn Rows,
     ) -> Vec<Record> {
+        // One of each a query: a list with a gap would give queries the answers of others.
+        assert!(self.solver.is_none() || answers.len() == count);
+        assert!(self.search.is_none() || near.len() == count);
         let mut answers = answers.into_iter();
         let mut near = near.into_iter();
         (first..first + count)
