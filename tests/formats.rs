@@ -304,11 +304,11 @@ pub fn npz(members: &[(&str, &[u8])], method: zip::CompressionMethod) -> Vec<u8>
     archive.finish().unwrap().into_inner()
 }
 
-fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn parquet(batches: &[RecordBatch], compression: Compression) -> Vec<u8> {
+pub fn parquet(batches: &[RecordBatch], compression: Compression) -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_compression(compression)
         .build();
