@@ -14,6 +14,10 @@
 mod check;
 mod consistent;
 #[allow(dead_code)]
+mod doubled;
+#[allow(dead_code)]
+mod equations;
+#[allow(dead_code)]
 mod exact;
 mod integers;
 pub(crate) mod local;

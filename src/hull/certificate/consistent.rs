@@ -334,3 +334,95 @@ pub(super) fn consistent(
     (first, rest) = (equations(chosen), equations(others));
     lift::<31>(&mut first, &mut rest, bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const P: f64 = (1u64 << 61) as f64;
+
+    /// The sum of the weights and coordinate 0 fix the weights 1/2; coordinate 1 is off by 2^61 - 1, or by nothing.
+    #[test]
+    fn a_defect_that_the_prime_divides_is_seen_by_the_next_digit() {
+        let points = [0.0, 2.0 * P, 2.0, 0.0];
+        assert_eq!(consistent(&points, &[1.0, 1.0], &[0, 2], &[1]), Some(false));
+        assert_eq!(consistent(&points, &[1.0, P], &[0, 2], &[1]), Some(true));
+        // Weights 1/2, 1/4, 1/4, and coordinate 2 is off by 2^122 - 2^62 + 1 = p^2.
+        let points = [0.0, 0.0, 2.0 * P * P, 1.0, 0.0, -8.0 * P, 0.0, 1.0, 0.0];
+        let query = [0.25, 0.25, -1.0];
+        assert_eq!(consistent(&points, &query, &[0, 1, 3], &[2]), Some(false));
+    }
+
+    /// `det A = 2^31 2^30 - 1`: the other prime answers.
+    #[test]
+    fn a_matrix_that_is_singular_modulo_the_prime_is_decided_by_the_other() {
+        let (a, b) = (2f64.powi(31), 2f64.powi(30));
+        let points = [a, 1.0, 1.0, b];
+        let mean = [(a + 1.0) / 2.0, (b + 1.0) / 2.0];
+        assert_eq!(consistent(&points, &mean, &[0, 1], &[2]), Some(true));
+        let off = [mean[0], mean[1].next_up()];
+        assert_eq!(consistent(&points, &off, &[0, 1], &[2]), Some(false));
+        let mut equations: Vec<Equation> = [0, 1]
+            .map(|j| Equation::new(&points, &mean, j))
+            .into_iter()
+            .collect();
+        assert!(Factors::<61>::new(&mut equations).is_none());
+        assert!(Factors::<31>::new(&mut equations).is_some());
+    }
+
+    /// Coefficients of very different size take many words: rows that cancel at 2^1000 leave a query near 1.
+    #[test]
+    fn wide_columns_are_decided() {
+        for size in [30, 62, 63, 64, 100, 191, 192, 1000] {
+            let large = 0.3 * 2f64.powi(size);
+            // Weights 1/4, 1/4, 1/2.
+            let points = [1.0, large, 0.0, 0.0, -large, 1.0, 0.5, 0.7, 0.25];
+            let query = [0.5, 0.35, 0.375];
+            let (chosen, others) = ([0, 2, 3], [1]);
+            assert_eq!(
+                consistent(&points, &query, &chosen, &others),
+                Some(true),
+                "{size}"
+            );
+            for near in [0.35f64.next_up(), 0.35f64.next_down()] {
+                let query = [0.5, near, 0.375];
+                assert_eq!(
+                    consistent(&points, &query, &chosen, &others),
+                    Some(false),
+                    "{size}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn division_tells_multiples_apart() {
+        let p = i128::from(prime::<61>());
+        for quotient in [
+            0,
+            1,
+            -1,
+            12345,
+            -98765,
+            i128::from(i64::MAX),
+            i128::from(i64::MIN),
+        ] {
+            let number = quotient * p;
+            let mut limbs = [number as u64, (number >> 64) as u64, (number >> 127) as u64];
+            assert!(divide::<61>(&mut limbs), "{quotient}");
+            let found = (u128::from(limbs[1]) << 64 | u128::from(limbs[0])) as i128;
+            assert_eq!(found, quotient);
+            let next = number + 1;
+            let mut limbs = [next as u64, (next >> 64) as u64, (next >> 127) as u64];
+            assert!(!divide::<61>(&mut limbs), "{quotient}");
+        }
+    }
+
+    #[test]
+    fn what_takes_too_long_is_not_begun() {
+        let (m, d) = (700, 701);
+        let points: Vec<f64> = (0..m * d).map(|at| (at as f64 * 0.7).sin()).collect();
+        let chosen: Vec<usize> = (0..m).collect();
+        assert_eq!(consistent(&points, &points[..d], &chosen, &[m, d]), None);
+    }
+}

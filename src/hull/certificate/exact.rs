@@ -7,6 +7,7 @@
 
 use std::cmp::Ordering;
 
+use super::doubled::{TINY, two_product, two_sum};
 use super::integers::{Accumulator, split};
 
 /// Unit roundoff of f64.
@@ -20,21 +21,6 @@ pub(super) fn gamma(n: usize) -> f64 {
     } else {
         f64::INFINITY
     }
-}
-
-/// The exact sum `a + b = sum + error` (Knuth).
-#[inline]
-pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let sum = a + b;
-    let b_part = sum - a;
-    (sum, (a - (sum - b_part)) + (b - b_part))
-}
-
-/// The exact product `a * b = product + error`, unless it underflows.
-#[inline]
-pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
-    let product = a * b;
-    (product, a.mul_add(b, -product))
 }
 
 /// `<w, q - x>` and a bound on its error. NaN or infinite where the numbers overflow.
@@ -54,8 +40,7 @@ pub(crate) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {
     // The factor 2 covers the roundings of `size` and of the bound itself. Each product loses at most half of the
     // smallest positive number to underflow (in its error, below 2^-969, or in itself, below 2^-1022); sums lose
     // nothing, and products of the bound that underflow are less than the other half.
-    let tiny = f64::from_bits(1);
-    let error = 2.0 * (U * value.abs() + gamma(n).powi(2) * size + n as f64 * tiny);
+    let error = 2.0 * (U * value.abs() + gamma(n).powi(2) * size + n as f64 * TINY);
     (value, error)
 }
 

@@ -1,6 +1,7 @@
 //! How far a weighted mean of rows is from a query, never below the truth, and lengths with a side to err on.
 
-use super::exact::{U, gamma, two_product, two_sum};
+use super::doubled::{Pairs, TINY, minus_dot, two_sum};
+use super::exact::{U, gamma};
 use super::integers::{exponent, scaled};
 
 /// Upper bounds of what separates a weighted mean of rows from a query; infinite where nothing is known.
@@ -11,9 +12,6 @@ pub struct Residual {
     /// Its Euclidean length, never less.
     pub length: f64,
 }
-
-/// The smallest positive number: what an operation may lose to underflow.
-const TINY: f64 = f64::from_bits(1);
 
 /// Plain arithmetic is good enough where it is sure of so much of the value.
 const PLAIN: f64 = 1e-9;
@@ -51,8 +49,8 @@ pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
             if error <= PLAIN * value[j].abs() && value[j].is_finite() {
                 ((value[j].abs() + error) * (1.0 + 4.0 * U) / total).next_up()
             } else {
-                let column = points.iter().skip(j).step_by(d).copied();
-                doubled(column, weights, query[j], total)
+                let column: Vec<f64> = points.iter().skip(j).step_by(d).copied().collect();
+                doubled(&column, weights, query[j], total)
             }
         })
         .collect();
@@ -60,31 +58,28 @@ pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
     Residual { per_column, length }
 }
 
-/// One coordinate in doubled arithmetic (Dot2 of Ogita, Rump and Oishi 2005), at a scale where nothing overflows.
-///
-/// With S = sum l |x - q|, what is carried along sums up to at most `gamma(m + 4) S` and loses `gamma(m + 8)` of that.
-fn doubled(column: impl Iterator<Item = f64> + Clone, weights: &[f64], q: f64, total: f64) -> f64 {
-    let most = column.clone().fold(q.abs(), |most, x| most.max(x.abs()));
-    if column.clone().all(|x| x == q) {
+/// One coordinate in doubled arithmetic, at a scale where nothing overflows.
+fn doubled(column: &[f64], weights: &[f64], q: f64, total: f64) -> f64 {
+    if column.iter().all(|&x| x == q) {
         return 0.0;
     }
+    let most = column.iter().fold(q.abs(), |most, x| most.max(x.abs()));
     // All below 1/2, with an error of at most TINY each.
     let shrink = -exponent(most) - 2;
     let q = scaled(q, shrink);
-    let (mut sum, mut rest, mut size) = (0.0, 0.0, 0.0);
-    for (x, &l) in column.zip(weights) {
-        let (high, low) = two_sum(scaled(x, shrink), -q);
-        let (term, term_error) = two_product(l, high);
-        let (next, sum_error) = two_sum(sum, term);
-        sum = next;
-        rest += (term_error + sum_error) + l * low;
-        size += term.abs();
-    }
-    let m = weights.len();
-    let value = (sum + rest).abs();
-    let lost = gamma(m + 4) * gamma(m + 8) * size + m as f64 * TINY;
-    let error = 2.0 * (U * value + lost) + 4.0 * total * TINY;
-    let bound = ((value + error) * (1.0 + 4.0 * U) / total).next_up();
+    let differences = column.iter().map(|&x| two_sum(scaled(x, shrink), -q));
+    let (high, low): (Vec<f64>, Vec<f64>) = differences.unzip();
+    let differences = Pairs {
+        high: &high,
+        low: &low,
+    };
+    let weights = Pairs {
+        high: weights,
+        low: &vec![0.0; weights.len()],
+    };
+    let (value, error) = minus_dot(0.0, weights, differences).rounded();
+    let error = error + 4.0 * total * TINY;
+    let bound = ((value.abs() + error) * (1.0 + 4.0 * U) / total).next_up();
     scaled(bound, -shrink).next_up()
 }
 

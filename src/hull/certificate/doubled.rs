@@ -1,0 +1,134 @@
+//! Numbers of two words, and dot products of them with a bound on what is still lost.
+
+use super::exact::{U, gamma};
+
+/// The smallest positive number: an operation loses at most half of it to underflow.
+pub(super) const TINY: f64 = f64::from_bits(1);
+
+/// The exact sum `a + b = sum + error` (Knuth).
+#[inline]
+pub(super) fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let sum = a + b;
+    let b_part = sum - a;
+    (sum, (a - (sum - b_part)) + (b - b_part))
+}
+
+/// The exact product `a * b = product + error`, unless it underflows.
+#[inline]
+pub(super) fn two_product(a: f64, b: f64) -> (f64, f64) {
+    let product = a * b;
+    (product, a.mul_add(b, -product))
+}
+
+/// Numbers `high + low` with `|low| <= u |high|`.
+#[derive(Clone, Copy)]
+pub(super) struct Pairs<'a> {
+    pub high: &'a [f64],
+    pub low: &'a [f64],
+}
+
+/// `high + low`, within `error` of the truth, `|low| <= u |high|`.
+pub(super) struct Bounded {
+    pub high: f64,
+    pub low: f64,
+    pub error: f64,
+}
+
+/// `start - sum_i a_i b_i`. Where numbers overflow the error is infinite or not a number.
+///
+/// Dot2 of Ogita, Rump and Oishi (2005), "Accurate sum and dot product", with the low words among what is carried
+/// along. With n products and `S = |start| + sum |a b|`, the carried terms (the errors of n products and n sums, and
+/// the low words' share) sum up to at most `gamma(n + 4) S` in magnitude, and their plain sum loses `gamma(n + 8)` of
+/// that. The factor 2 covers the roundings of S and of the bound; four operations a product may underflow.
+#[inline]
+pub(super) fn minus_dot(start: f64, a: Pairs, b: Pairs) -> Bounded {
+    let n = a.high.len();
+    let (a_low, b_high, b_low) = (&a.low[..n], &b.high[..n], &b.low[..n]);
+    let (mut sum, mut rest, mut size) = (start, 0.0, start.abs());
+    for i in 0..n {
+        let (a, b) = (a.high[i], b_high[i]);
+        let (term, term_error) = two_product(-a, b);
+        let (next, sum_error) = two_sum(sum, term);
+        sum = next;
+        rest += (term_error + sum_error) - (a * b_low[i] + a_low[i] * (b + b_low[i]));
+        size += term.abs();
+    }
+    let (high, low) = two_sum(sum, rest);
+    let lost = gamma(n + 4) * gamma(n + 8) * size + 4.0 * n as f64 * TINY;
+    Bounded {
+        high,
+        low,
+        error: 2.0 * lost,
+    }
+}
+
+impl Bounded {
+    /// The number rounded to one word, and a bound on its error.
+    pub fn rounded(&self) -> (f64, f64) {
+        (self.high, self.error + 2.0 * U * self.high.abs() + TINY)
+    }
+}
+
+/// What elimination needs of a number, approximately: one or two words.
+pub(super) trait Number: Copy {
+    const WORDS: usize;
+    fn new(high: f64, low: f64) -> Self;
+    fn parts(self) -> (f64, f64);
+    /// `self - a * b`
+    fn minus_product(self, a: Self, b: Self) -> Self;
+    /// `self / divisor`
+    fn over(self, divisor: Self) -> Self;
+}
+
+impl Number for f64 {
+    const WORDS: usize = 1;
+
+    fn new(high: f64, _: f64) -> f64 {
+        high
+    }
+
+    fn parts(self) -> (f64, f64) {
+        (self, 0.0)
+    }
+
+    #[inline]
+    fn minus_product(self, a: f64, b: f64) -> f64 {
+        self - a * b
+    }
+
+    fn over(self, divisor: f64) -> f64 {
+        self / divisor
+    }
+}
+
+/// About 32 digits.
+#[derive(Clone, Copy)]
+pub(super) struct Double(f64, f64);
+
+impl Number for Double {
+    const WORDS: usize = 2;
+
+    fn new(high: f64, low: f64) -> Self {
+        Double(high, low)
+    }
+
+    fn parts(self) -> (f64, f64) {
+        (self.0, self.1)
+    }
+
+    #[inline]
+    fn minus_product(self, a: Self, b: Self) -> Self {
+        let (product, product_error) = two_product(-a.0, b.0);
+        let (sum, sum_error) = two_sum(self.0, product);
+        let rest = self.1 + (product_error + sum_error) - (a.0 * b.1 + a.1 * b.0);
+        let (high, low) = two_sum(sum, rest);
+        Double(high, low)
+    }
+
+    fn over(self, divisor: Self) -> Self {
+        let first = self.0 / divisor.0;
+        let left = self.minus_product(Double(first, 0.0), divisor);
+        let (high, low) = two_sum(first, left.0 / divisor.0);
+        Double(high, low)
+    }
+}
