@@ -418,6 +418,33 @@ mod tests {
         }
     }
 
+    /// Quotients of three words, among them those whose words borrow from the next.
+    #[test]
+    fn long_division_carries() {
+        for words in [
+            [u64::MAX, 0, 1],
+            [1, u64::MAX, 5],
+            [3 << 62, 7, u64::MAX >> 1],
+            [0, 0, 9],
+        ] {
+            for sign in [1, -1] {
+                let (mut product, mut quotient) = (Accumulator::new(5), Accumulator::new(5));
+                for (k, word) in (0u32..).zip(words) {
+                    let (word, shift) = (sign * i128::from(word), 64 * k);
+                    quotient.add(word, shift);
+                    // word p = word 2^61 - word
+                    product.add(word, shift + 61);
+                    product.add(-word, shift);
+                }
+                let (mut expected, mut found) = ([0; 5], [0; 5]);
+                quotient.limbs(&mut expected);
+                product.limbs(&mut found);
+                assert!(divide::<61>(&mut found));
+                assert_eq!(found, expected);
+            }
+        }
+    }
+
     #[test]
     fn what_takes_too_long_is_not_begun() {
         let (m, d) = (700, 701);

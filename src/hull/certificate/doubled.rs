@@ -132,3 +132,70 @@ impl Number for Double {
         Double(high, low)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use num_bigint::BigInt;
+    use rand::RngExt;
+    use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+    use super::*;
+    use crate::hull::certificate::integers::split;
+
+    /// x 2^1200.
+    fn whole(x: f64) -> BigInt {
+        let (mantissa, exponent) = split(x);
+        BigInt::from(mantissa) << (exponent + 1200)
+    }
+
+    /// Sums that cancel to a share of 1e-25: the bound holds, is needed, and is of the order of 1e-30 of the terms.
+    #[test]
+    fn dot_products_keep_their_bound() {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut rounded = 0;
+        for case in 0..300 {
+            let n = case % 9 + 1;
+            let mut number = || {
+                let high: f64 = random.random_range(-1.0..1.0);
+                (high, high * random.random_range(-0.5..0.5) * f64::EPSILON)
+            };
+            let (a_high, a_low): (Vec<f64>, Vec<f64>) = (0..n).map(|_| number()).unzip();
+            let (b_high, b_low): (Vec<f64>, Vec<f64>) = (0..n).map(|_| number()).unzip();
+            let (a, b) = (
+                Pairs {
+                    high: &a_high,
+                    low: &a_low,
+                },
+                Pairs {
+                    high: &b_high,
+                    low: &b_low,
+                },
+            );
+            let start = -minus_dot(0.0, a, b).high;
+            let found = minus_dot(start, a, b);
+            let exact = (0..n).fold(whole(start) * whole(1.0), |sum, i| {
+                let (a, b) = (
+                    whole(a_high[i]) + whole(a_low[i]),
+                    whole(b_high[i]) + whole(b_low[i]),
+                );
+                sum - a * b
+            });
+            let miss = exact - (whole(found.high) + whole(found.low)) * whole(1.0);
+            let error = whole(found.error) * whole(1.0);
+            assert!(miss <= error && -&miss <= error, "{case}");
+            assert!(found.error < 1e-28, "{}", found.error);
+            rounded += usize::from(miss != BigInt::ZERO);
+        }
+        assert!(rounded > 100, "{rounded}");
+    }
+
+    #[test]
+    fn two_words_divide_and_subtract_to_32_digits() {
+        let third = Double::new(1.0, 0.0).over(Double::new(3.0, 0.0));
+        let (high, low) = Double::new(1.0, 0.0)
+            .minus_product(third, Double::new(3.0, 0.0))
+            .parts();
+        assert!((high + low).abs() < 1e-31, "{high} {low}");
+        assert!(third.1 != 0.0);
+    }
+}
