@@ -22,6 +22,8 @@ mod exact;
 mod integers;
 pub(crate) mod local;
 #[allow(dead_code)]
+mod inverse;
+#[allow(dead_code)]
 mod residual;
 pub mod verified;
 

@@ -42,7 +42,7 @@ pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
         }
     }
     // Never above the exact sum.
-    let total = weights.iter().sum::<f64>() * (1.0 - gamma(m + 2));
+    let total = weights.iter().sum::<f64>() * (1.0 - gamma(m + 4));
     let per_column: Vec<f64> = (0..d)
         .map(|j| {
             let error = 2.0 * gamma(m + 2) * size[j] + m as f64 * TINY;

@@ -13,10 +13,11 @@
 //! 3. The other equations hold exactly or they do not: [`consistent`].
 
 use super::consistent::consistent;
-use super::doubled::{Double, Number, Pairs, TINY, minus_dot, two_sum};
+use super::doubled::{Double, Number, Pairs, TINY, two_sum};
 use super::equations::System;
-use super::exact::{U, gamma};
+use super::exact::U;
 use super::integers::scaled;
+use super::inverse::{Pivots, UP};
 
 /// What is known of a query and a few rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +50,7 @@ impl Combination {
 /// rows, say, are never proved). Anything that is not finite is answered by unknown bounds.
 pub fn combination(points: &[f64], query: &[f64]) -> Combination {
     let d = query.len();
-    if d == 0 || points.len() % d != 0 {
+    if d == 0 || !points.len().is_multiple_of(d) {
         return Combination::unknown(0);
     }
     let m = points.len() / d;
@@ -68,196 +69,6 @@ pub fn combination(points: &[f64], query: &[f64]) -> Combination {
     match solution {
         Some(solution) => solution.answer(points, query),
         None => Combination::unknown(m),
-    }
-}
-
-/// Covers the roundings of a bound itself: sums of less than 2^30 positive numbers.
-const UP: f64 = 1.0 + 1e-6;
-
-/// m equations that elimination chose, and an approximate inverse of their matrix.
-struct Pivots {
-    /// Equations, as rows of the system: the chosen ones first.
-    order: Vec<usize>,
-    inverse: Inverse,
-}
-
-impl Pivots {
-    /// Gaussian elimination; the largest coefficient in what is left of a column chooses the next equation. `None`
-    /// where nothing is left.
-    fn new<T: Number>(system: &System) -> Option<Self> {
-        let m = system.m;
-        let parts = system.high.iter().zip(&system.low);
-        let mut factors: Vec<T> = parts.map(|(&high, &low)| T::new(high, low)).collect();
-        let n = factors.len() / m;
-        let mut order: Vec<usize> = (0..n).collect();
-        for k in 0..m {
-            let size = |row: &usize| factors[row * m + k].parts().0.abs();
-            let pivot = (k..n).max_by(|a, b| size(a).total_cmp(&size(b)))?;
-            let (upper, below) = factors.split_at_mut((k + 1) * m);
-            let row = &mut upper[k * m..];
-            if pivot > k {
-                order.swap(k, pivot);
-                row.swap_with_slice(&mut below[(pivot - k - 1) * m..][..m]);
-            }
-            let head = row[k].parts().0;
-            if head == 0.0 || !head.is_finite() {
-                return None;
-            }
-            for other in below.chunks_mut(m) {
-                let share = other[k].over(row[k]);
-                other[k] = share;
-                if share.parts().0 != 0.0 {
-                    subtract(&mut other[k + 1..], share, &row[k + 1..]);
-                }
-            }
-        }
-        let inverse = Inverse::new(&factors, m);
-        Some(Pivots { order, inverse })
-    }
-}
-
-/// `target -= share * row`
-#[inline]
-fn subtract<T: Number>(target: &mut [T], share: T, row: &[T]) {
-    for (target, &row) in target.iter_mut().zip(row) {
-        *target = target.minus_product(share, row);
-    }
-}
-
-/// R, m x m, an approximate inverse in one or two words. What is claimed of it is checked: any numbers will do.
-struct Inverse {
-    m: usize,
-    high: Vec<f64>,
-    /// Empty where it has one word.
-    low: Vec<f64>,
-}
-
-impl Inverse {
-    /// `U^-1 L^-1` from the first m rows of the factors (L has a unit diagonal).
-    fn new<T: Number>(factors: &[T], m: usize) -> Self {
-        let (zero, one) = (T::new(0.0, 0.0), T::new(1.0, 0.0));
-        let mut result = vec![zero; m * m];
-        for i in 0..m {
-            let (above, row) = result.split_at_mut(i * m);
-            let row = &mut row[..m];
-            row[i] = one;
-            for k in 0..i {
-                subtract(&mut row[..=k], factors[i * m + k], &above[k * m..][..=k]);
-            }
-        }
-        for i in (0..m).rev() {
-            let (row, below) = result[i * m..].split_at_mut(m);
-            for k in i + 1..m {
-                subtract(row, factors[i * m + k], &below[(k - i - 1) * m..][..m]);
-            }
-            let pivot = factors[i * m + i];
-            row.iter_mut().for_each(|r| *r = r.over(pivot));
-        }
-        let (high, mut low): (Vec<f64>, Vec<f64>) = result.iter().map(|r| r.parts()).unzip();
-        if T::WORDS == 1 {
-            low.clear();
-        }
-        Inverse { m, high, low }
-    }
-
-    fn row(&self, i: usize) -> &[f64] {
-        &self.high[i * self.m..][..self.m]
-    }
-
-    /// Row i where there are two words.
-    fn pairs(&self, i: usize) -> Option<Pairs<'_>> {
-        let range = i * self.m..(i + 1) * self.m;
-        let low = self.low.get(range)?;
-        let high = self.row(i);
-        Some(Pairs { high, low })
-    }
-
-    /// `(R r)_i` and a bound on its error, with residuals r that are off by their error at most.
-    fn times(&self, i: usize, r: Pairs, errors: &[f64]) -> (f64, f64) {
-        let row = self.row(i);
-        let unsure: f64 = row.iter().zip(errors).map(|(a, e)| a.abs() * e).sum();
-        if let Some(pairs) = self.pairs(i) {
-            let (value, error) = minus_dot(0.0, pairs, r).rounded();
-            return (-value, UP * (error + 2.0 * unsure + self.m as f64 * TINY));
-        }
-        let (mut sum, mut size) = (0.0, 0.0);
-        for (row, r) in row.iter().zip(r.high) {
-            sum += row * r;
-            size += (row * r).abs();
-        }
-        // The low words of r are below u |r|.
-        let lost = gamma(self.m + 3) * size + unsure + 4.0 * self.m as f64 * TINY;
-        (sum, UP * lost)
-    }
-
-    /// Bounds of the row sums of |I - R A|, with the exact A. `chosen` are its equations.
-    ///
-    /// With one word, the plain sums lose at most `gamma(m + 1) (1 + |R| |A|)` and the low words are below u |A|.
-    /// Underflow takes the slack from every coefficient and TINY from every product.
-    fn contraction(&self, system: &System, chosen: &[usize]) -> Vec<f64> {
-        let m = self.m;
-        let columns = match self.low.is_empty() {
-            true => Columns::default(),
-            false => Columns::new(system, chosen),
-        };
-        let size = |row: &[f64]| row.iter().map(|a| a.abs()).sum::<f64>();
-        let sizes: Vec<f64> = chosen.iter().map(|&e| size(system.row(e))).collect();
-        let mut defect = vec![0.0; m];
-        let bound = |i: usize| {
-            let row = self.row(i);
-            let lost: f64 = row
-                .iter()
-                .zip(chosen)
-                .map(|(r, &e)| r.abs() * system.slack[e])
-                .sum();
-            let mut sum = 2.0 * m as f64 * lost + m as f64 * m as f64 * TINY + f64::MIN_POSITIVE;
-            if let Some(pairs) = self.pairs(i) {
-                for k in 0..m {
-                    let unit = f64::from(u8::from(k == i));
-                    let (value, error) = minus_dot(unit, pairs, columns.pairs(k, m)).rounded();
-                    sum += value.abs() + error;
-                }
-            } else {
-                defect.fill(0.0);
-                defect[i] = 1.0;
-                let mut spread = 1.0;
-                for (k, &r) in row.iter().enumerate() {
-                    subtract(&mut defect, r, system.row(chosen[k]));
-                    spread += r.abs() * sizes[k];
-                }
-                sum += size(&defect) + gamma(m + 4) * spread;
-            }
-            UP * sum
-        };
-        (0..m).map(bound).collect()
-    }
-}
-
-/// The columns of A, one after the other.
-#[derive(Default)]
-struct Columns {
-    high: Vec<f64>,
-    low: Vec<f64>,
-}
-
-impl Columns {
-    fn new(system: &System, chosen: &[usize]) -> Self {
-        let m = system.m;
-        let turned = |words: &[f64]| -> Vec<f64> {
-            let column = |i: usize| chosen.iter().map(move |&e| words[e * m + i]);
-            (0..m).flat_map(column).collect()
-        };
-        Columns {
-            high: turned(&system.high),
-            low: turned(&system.low),
-        }
-    }
-
-    fn pairs(&self, k: usize, m: usize) -> Pairs<'_> {
-        Pairs {
-            high: &self.high[k * m..][..m],
-            low: &self.low[k * m..][..m],
-        }
     }
 }
 
@@ -345,12 +156,17 @@ impl<'a> Solution<'a> {
             high: &high,
             low: &low,
         };
-        let mut most = 0f64;
+        let (mut most, mut finite) = (0f64, true);
         for i in 0..m {
             (self.step[i], self.radius[i]) = self.pivots.inverse.times(i, residuals, &errors);
-            most = most.max(self.step[i].abs() + self.radius[i]);
+            let reach = self.step[i].abs() + self.radius[i];
+            finite &= reach.is_finite();
+            most = most.max(reach);
         }
-        let error = UP * most / (1.0 - alpha);
+        let error = match finite {
+            true => UP * most / (1.0 - alpha),
+            false => f64::INFINITY,
+        };
         for (radius, alpha) in self.radius.iter_mut().zip(&self.alpha) {
             *radius = UP * (*radius + alpha * error) + TINY;
         }
@@ -363,7 +179,7 @@ impl<'a> Solution<'a> {
         let radius = UP * (self.radius[i] + 4.0 * U * (low.abs() + step.abs() + self.radius[i]));
         let lower = (high + (low + step - radius)).next_down();
         let upper = (high + (low + step + radius)).next_up();
-        if !(lower <= upper) {
+        if lower.is_nan() || upper.is_nan() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
         // One more step where underflow rounds, in which a positive bound may become zero.
