@@ -13,16 +13,13 @@
 
 mod check;
 mod consistent;
-#[allow(dead_code)]
 mod doubled;
-#[allow(dead_code)]
 mod equations;
 #[allow(dead_code)]
 mod exact;
 mod integers;
-pub(crate) mod local;
-#[allow(dead_code)]
 mod inverse;
+pub(crate) mod local;
 #[allow(dead_code)]
 mod residual;
 pub mod verified;
