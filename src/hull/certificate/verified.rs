@@ -12,6 +12,8 @@
 //!    condition of A is beyond 1e15, R gets two words as well ([`Double`]), which is good up to about 1e29.
 //! 3. The other equations hold exactly or they do not: [`consistent`].
 
+pub use super::residual::{Residual, residual};
+
 use super::consistent::consistent;
 use super::doubled::{Double, Number, Pairs, TINY, two_sum};
 use super::equations::System;
