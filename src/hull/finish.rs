@@ -104,10 +104,13 @@ impl Finish {
         }
     }
 
-
     /// Whether the search may end: the query is within the tolerance, and an exact proof would cost too much.
     pub fn suffices(&self, tolerance: f64) -> bool {
-        self.d > WORTH_EXACT && self.best.as_ref().is_some_and(|best| best.share <= tolerance)
+        self.d > WORTH_EXACT
+            && self
+                .best
+                .as_ref()
+                .is_some_and(|best| best.share <= tolerance)
     }
 
     /// The residual of the last combination as a direction, once: what is scanned before a query is left within the
@@ -256,9 +259,11 @@ impl Finish {
         }
         let share = local::share(&self.gathered(active), weights, &self.query, &self.unit);
         if self.best.as_ref().is_none_or(|best| share < best.share) {
+            let pairs = active.iter().map(|&i| self.rows[i]).zip(weights);
+            let (rows, weights) = pairs.filter(|(_, weight)| **weight > 0.0).unzip();
             self.best = Some(Best {
-                rows: active.iter().map(|&i| self.rows[i]).collect(),
-                weights: weights.to_vec(),
+                rows,
+                weights,
                 share,
             });
         }

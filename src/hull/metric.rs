@@ -311,7 +311,10 @@ fn null_space(factor: &Mat<f64>, order: &[usize], rank: usize, deviation: &[f64]
 
 /// The columns of a matrix, one after another.
 fn columns(matrix: &Mat<f64>) -> Vec<f64> {
-    matrix.col_iter().flat_map(|column| column.iter().copied()).collect()
+    matrix
+        .col_iter()
+        .flat_map(|column| column.iter().copied())
+        .collect()
 }
 
 /// Rows to judge flatness by, with the factor of their covariance.
@@ -452,7 +455,9 @@ impl AffineHull {
             let each = unit.iter_mut().zip(component.iter());
             each.for_each(|(most, v)| *most = most.max(v.abs()));
         }
-        unit.iter_mut().filter(|u| **u == 0.0).for_each(|u| *u = 1.0);
+        unit.iter_mut()
+            .filter(|u| **u == 0.0)
+            .for_each(|u| *u = 1.0);
         let mut matrix = Mat::<f64>::zeros(count, count);
         let mut sum = vec![0.0; count];
         for part in &mut parts {
