@@ -64,8 +64,9 @@ impl ImageArgs {
         let Some((first, second)) = self.labels.as_ref().zip(self.query_labels.as_ref()) else {
             return Ok(None);
         };
-        let first = images::read_labels(first, rows.limit_reference, control)?;
-        let second = images::read_labels(second, rows.limit_queries, control)?;
+        let excluded = rows.exclude_rows.as_ref();
+        let first = images::read_labels(first, rows.limit_reference, excluded, control)?;
+        let second = images::read_labels(second, rows.limit_queries, None, control)?;
         let names = ("the queries", "the reference");
         matched(&first, &second, names).map(Some)
     }

@@ -4,7 +4,7 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::report::{InputInfo, RowSettings};
-use crate::rows::{OpenOptions, Rows, open, sample};
+use crate::rows::{OpenOptions, RowList, Rows, open, sample};
 use clap::Args;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
@@ -19,6 +19,9 @@ pub struct RowArgs {
     /// Use only the first N queries
     #[arg(long, value_name = "N")]
     pub limit_queries: Option<usize>,
+    /// Leave out these rows of the reference, whatever they hold: numbers and ranges of the file, as in 7,12-19
+    #[arg(long, value_name = "LIST")]
+    pub exclude_rows: Option<RowList>,
     /// Multiply every value by S (bytes are not rescaled unless asked)
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub scale: Option<f64>,
@@ -45,6 +48,7 @@ impl RowArgs {
         RowSettings {
             limit_reference: self.limit_reference,
             limit_queries: self.limit_queries,
+            exclude_rows: self.exclude_rows.clone(),
             scale: self.scale,
             normalize: self.normalize,
             skip_nonfinite: self.skip_nonfinite,
@@ -74,6 +78,7 @@ impl RowArgs {
             normalize: self.normalize,
             memory,
             skip_nonfinite: self.skip_nonfinite,
+            exclude: self.exclude_rows.clone().filter(|_| what == "reference"),
             temporary: None,
         })
     }

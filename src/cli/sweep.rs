@@ -181,8 +181,8 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     plan.check()?;
     if args.rows.settings() != RowSettings::default() {
         return Err(Error::Usage(
-            "--limit-reference, --limit-queries, --scale, --normalize and --skip-nonfinite are about the rows of a data \
-             set; name REFERENCE and QUERIES, or leave them out"
+            "--limit-reference, --limit-queries, --exclude-rows, --scale, --normalize and --skip-nonfinite are about the \
+             rows of a data set; name REFERENCE and QUERIES, or leave them out"
                 .into(),
         ));
     }

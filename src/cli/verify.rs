@@ -57,6 +57,7 @@ fn settled(typed: &RowArgs, stored: &RowSettings) -> RowArgs {
     RowArgs {
         limit_reference: typed.limit_reference.or(stored.limit_reference),
         limit_queries: typed.limit_queries.or(stored.limit_queries),
+        exclude_rows: typed.exclude_rows.clone().or(stored.exclude_rows.clone()),
         scale: typed.scale.or(stored.scale),
         normalize: typed.normalize || stored.normalize,
         skip_nonfinite: typed.skip_nonfinite || stored.skip_nonfinite,

@@ -22,7 +22,7 @@ pub mod sweep;
 pub mod table;
 
 use crate::error::Result;
-use crate::rows::Element;
+use crate::rows::{Element, RowList};
 use crate::study::Sink;
 use crate::study::analyze::Plan;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub struct InputInfo {
     pub rows: u64,
     pub dim: u64,
     pub element: Element,
-    /// Rows left out for a NaN or an infinity.
+    /// Rows left out: for a NaN or an infinity, or by number.
     pub dropped: u64,
 }
 
@@ -43,6 +43,9 @@ pub struct InputInfo {
 pub struct RowSettings {
     pub limit_reference: Option<usize>,
     pub limit_queries: Option<usize>,
+    /// Rows of the reference that were left out by number.
+    #[serde(default)]
+    pub exclude_rows: Option<RowList>,
     pub scale: Option<f64>,
     pub normalize: bool,
     pub skip_nonfinite: bool,

@@ -5,7 +5,7 @@
 //! a scale that makes one.
 
 use super::store::Store;
-use super::{OpenOptions, Rows, decode};
+use super::{OpenOptions, RowList, Rows, decode};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 
@@ -14,9 +14,12 @@ const CHECK: usize = 1 << 17;
 
 /// The set, without the rows that may be dropped.
 ///
-/// Errors: a value that is not finite or not exactly an f64, or a zero row that must be scaled to unit length; each
+/// Errors: rows to leave out that are not there, no row left, a value that is not finite or not exactly an f64, or a zero row that must be scaled to unit length; each
 /// with its file, row and column.
 pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control) -> Result<Store> {
+    if let Some(list) = &options.exclude {
+        exclude(&mut store, list)?;
+    }
     if store.element.size() == 8 && !store.element.is_float() {
         check_exact(&store, control)?;
     }
@@ -27,6 +30,28 @@ pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control
         check_nonzero(&store, control)?;
     }
     Ok(store)
+}
+
+/// Leave out the rows of a list, whatever they hold.
+fn exclude(store: &mut Store, list: &RowList) -> Result<()> {
+    let rows = store.len as u64;
+    let refuse = |what| {
+        let advice = "name rows of the reference in --exclude-rows";
+        Err(Error::input(&store.name, Place::Whole, what, advice))
+    };
+    if let Some(beyond) = list.last().filter(|&last| last >= rows) {
+        return refuse(format!(
+            "row {beyond} is to be left out, and rows are numbered 0 to {}",
+            rows - 1
+        ));
+    }
+    let gone: Vec<usize> = list.rows().map(|row| row as usize).collect();
+    if gone.len() == store.len {
+        return refuse("every row is to be left out".into());
+    }
+    store.len -= gone.len();
+    store.dropped = gone;
+    Ok(())
 }
 
 /// What to say of a stored integer that f64 rounds.
@@ -62,9 +87,9 @@ fn check_exact(store: &Store, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// The file and the place of a value, by its row in the set of files.
+/// The file and the place of a value, by its row in the set.
 fn cell(store: &Store, row: usize, column: usize) -> (&str, Place) {
-    let (file, row) = store.locate(row);
+    let (file, row) = store.locate(store.number(row) as usize);
     let (row, column) = (row as u64, column as u64);
     (file, Place::Cell { row, column })
 }
@@ -85,12 +110,13 @@ fn check_finite(store: &mut Store, options: &OpenOptions, control: &Control) -> 
             if !options.skip_nonfinite {
                 return nonfinite(store, first + row, column, values[column]);
             }
-            bad.push(first + row);
+            bad.push(store.number(first + row) as usize);
         }
         Ok(())
     })?;
     store.len -= bad.len();
-    store.dropped = bad;
+    store.dropped.append(&mut bad);
+    store.dropped.sort_unstable();
     store.transform.normalize = normalize;
     if store.len == 0 {
         return Err(Error::input(

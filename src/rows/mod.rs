@@ -14,12 +14,14 @@ mod fingerprint;
 mod idx;
 pub mod images;
 pub mod law;
+mod list;
 mod messages;
 mod npy;
 mod npz;
 mod open;
 pub(crate) mod pages;
 mod parquet;
+mod repeats;
 mod safetensors;
 pub mod sample;
 mod shape;
@@ -35,8 +37,10 @@ pub use collect::Collector;
 pub(crate) use collect::{keep, kept_size};
 pub use fingerprint::fingerprint;
 pub use law::Law;
+pub use list::RowList;
 pub(crate) use open::check_there;
 pub use open::{OpenOptions, open};
+pub use repeats::{Repeats, bits, mix};
 pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;
@@ -136,7 +140,7 @@ pub trait Rows: Send + Sync {
         Ok(())
     }
 
-    /// Rows of the file that were left out for a NaN or an infinity.
+    /// Rows of the file that were left out: for a NaN or an infinity, or because they were named.
     fn dropped(&self) -> u64 {
         0
     }

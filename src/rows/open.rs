@@ -5,7 +5,7 @@
 
 use super::assemble::Assembly;
 use super::store::{Layout, Store, read_at};
-use super::{Element, Rows, bin, csv, idx, npy, npz, parquet, safetensors, vecs};
+use super::{Element, RowList, Rows, bin, csv, idx, npy, npz, parquet, safetensors, vecs};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::ffi::OsStr;
@@ -26,6 +26,8 @@ pub struct OpenOptions {
     pub memory: u64,
     /// Drop rows with NaN or infinity instead of refusing them.
     pub skip_nonfinite: bool,
+    /// Leave out these rows of the file (of the first so many, if there is a limit), whatever they hold.
+    pub exclude: Option<RowList>,
     /// Where spool files go; the system's temporary directory by default.
     pub temporary: Option<PathBuf>,
 }

@@ -114,9 +114,9 @@ impl Store {
         self
     }
 
-    /// The same rows with the limit, the scale and the normalising of `options`.
+    /// The same rows with the limit, the scale, the normalising and the excluded rows of `options`.
     ///
-    /// Errors: a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
+    /// Errors: excluded rows that are not there; a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
     pub fn prepared(mut self, options: &OpenOptions, control: &Control) -> Result<Self> {
         self.transform = Transform {
             scale: options.scale,

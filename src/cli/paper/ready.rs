@@ -113,7 +113,7 @@ impl Ready {
 
 /// The cubes with their embeddings: one belongs to the cube that has as many vertices.
 fn cubes(args: &Args, control: &Control) -> Result<Vec<(u64, Embeddings)>> {
-    let options = args.rows.options(None, args.memory(), "reference")?;
+    let options = args.rows.options(None, args.memory(), "embeddings")?;
     let mut cubes = CUBES.map(|d| (d, Embeddings::new()));
     for (text, path) in args.embeddings()? {
         let rows = open(&path, &options, control)?;

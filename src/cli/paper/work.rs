@@ -184,6 +184,7 @@ fn cubes(
     let rows = RowSettings {
         limit_reference: None,
         limit_queries: None,
+        exclude_rows: None,
         ..args.rows.settings()
     };
     Ok(Some(Outcome {

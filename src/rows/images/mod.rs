@@ -15,7 +15,7 @@ pub use labels::Labels;
 pub use tree::LONGEST;
 
 use super::open::{files as files_of, open_shaped};
-use super::{Memory, OpenOptions, Rows, sample};
+use super::{Memory, OpenOptions, RowList, Rows, sample};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use files::Listing;
@@ -104,12 +104,22 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
     }
 }
 
-/// The labels of a file for the rows of any set, the first `limit` of them; all labels of the file give the classes.
+/// The labels of a file for the rows of any set, the first `limit` of them without those excluded; all labels of the file
+/// give the classes.
 ///
 /// Errors: a file that is not one whole number a row.
-pub fn read_labels(spec: &str, limit: Option<usize>, control: &Control) -> Result<Labels> {
+pub fn read_labels(
+    spec: &str,
+    limit: Option<usize>,
+    exclude: Option<&RowList>,
+    control: &Control,
+) -> Result<Labels> {
     let (mut classes, names) = Given::read(spec, control)?.classes();
     classes.truncate(limit.unwrap_or(usize::MAX));
+    if let Some(list) = exclude {
+        let mut rows = 0..;
+        classes.retain(|_| !rows.next().is_some_and(|row| list.contains(row)));
+    }
     Ok(Labels { classes, names })
 }
 

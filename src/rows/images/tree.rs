@@ -59,6 +59,7 @@ pub(super) fn open(
             Err(error) => return Err(error),
             Ok(()) => {
                 let rows = set.finish()?;
+                tree.keep(&rows);
                 tree.warn(control);
                 return Ok(Images {
                     shape: shape_of(&rows.axes()),
@@ -268,6 +269,12 @@ impl<'a> Tree<'a> {
                 "{root} holds other files, which were not read: {others}"
             ));
         }
+    }
+
+    /// Forget the files whose rows the set does not have.
+    fn keep(&mut self, rows: &dyn Rows) {
+        let numbers = (0..rows.len()).map(|row| rows.number(row) as usize);
+        self.kept = numbers.map(|number| self.kept[number]).collect();
     }
 
     fn files(&self) -> Files {
