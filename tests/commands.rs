@@ -223,12 +223,16 @@ fn read(path: &Path) -> Vec<Line> {
     }
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 14] = [
     "query",
     "verdict",
+    "proof",
+    "reason",
     "margin",
+    "residual",
     "distance_lower",
     "distance_upper",
+    "gap",
     "support",
     "scans",
     "nearest_row",
@@ -311,9 +315,13 @@ fn columns_not_asked_for_are_null() {
     let setting = Setting::new();
     let hull = [
         "verdict",
+        "proof",
+        "reason",
         "margin",
+        "residual",
         "distance_lower",
         "distance_upper",
+        "gap",
         "support",
         "scans",
     ];
@@ -328,7 +336,7 @@ fn columns_not_asked_for_are_null() {
                 "distance_lower",
             ],
         ),
-        (&[], &["distance_lower", "distance_upper"]),
+        (&[], &["distance_lower", "distance_upper", "gap"]),
     ] {
         for name in ["out.parquet", "out.csv"] {
             setting.analyze(&[&["-o", name], options].concat());

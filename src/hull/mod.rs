@@ -65,6 +65,17 @@ pub struct Bracket {
     pub upper: f64,
 }
 
+impl Bracket {
+    /// (upper - lower) / upper: the width as a share of the upper end; 0 if both ends are 0, 1 if there is no upper end.
+    pub fn gap(&self) -> f64 {
+        match self.upper {
+            0.0 => 0.0,
+            f64::INFINITY => 1.0,
+            upper => (upper - self.lower) / upper,
+        }
+    }
+}
+
 /// The solver's answer for one query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {

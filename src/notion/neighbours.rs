@@ -4,17 +4,17 @@
 //! (from differences, so near-duplicates keep their digits). A row that was not proposed scores at most the last
 //! proposed score plus the scan's proven error, so its distance is bounded from below; if the k-th exact distance
 //! is under that bound the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands
-//! of exact duplicates, all distances are computed in f64. Ties go to the lower row number.
+//! of rows at one distance, all distances are computed in f64. Ties go to the lower row number. Equal queries are
+//! answered once, and of equal rows the scan sees the first ([`Neighbours::filling`]).
 
 use super::wide::{Wide, distance, product};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, map_chunks};
+use crate::rows::{Repeats, Rows, map_chunks};
 use crate::scan::rounding::{U32, U64, gamma};
 use crate::scan::{Batch, Engine, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
 
 /// How nearness is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -64,6 +64,7 @@ pub struct Neighbours<'a> {
     rows: &'a dyn Rows,
     metric: Metric,
     scan: &'a dyn Scan,
+    repeats: Option<&'a Repeats>,
 }
 
 /// A reference set as cosine search needs it: unit rows and a scan of their own.
@@ -96,7 +97,19 @@ impl<'a> Neighbours<'a> {
     /// Search `rows` with `scan`, which scans the same rows, or for [`Metric::Cosine`] the unit rows of
     /// [`UnitReference`].
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
-        Neighbours { rows, metric, scan }
+        Neighbours {
+            rows,
+            metric,
+            scan,
+            repeats: None,
+        }
+    }
+
+    /// Answer about the larger set of which the rows are the different values ([`Repeats::subset`]): with its row
+    /// indices, and every row of a value.
+    pub fn filling(self, repeats: Option<&'a Repeats>) -> Self {
+        assert!(repeats.is_none_or(|all| all.distinct() == self.rows.len()));
+        Neighbours { repeats, ..self }
     }
 
     /// The k nearest rows of each query (B x d, raw values), nearest first; min(k, N) each.
@@ -104,11 +117,26 @@ impl<'a> Neighbours<'a> {
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn nearest(&self, raw: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
         let d = self.rows.dim();
-        let k = k.min(self.rows.len());
         let mut queries = raw.to_vec();
         if self.metric == Metric::Cosine {
             normalise(&mut queries, d);
         }
+        let mut answers = match Repeats::of_values(&queries, d, control)? {
+            Some(alike) => alike.spread(&self.search(&alike.pick(&queries, d), k, control)?),
+            None => self.search(&queries, k, control)?,
+        };
+        if let Some(repeats) = self.repeats {
+            for near in &mut answers {
+                *near = filled(near, repeats, k);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The k nearest of the rows that are scanned, for queries that are of unit length where the metric is cosine.
+    fn search(&self, queries: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
+        let d = self.rows.dim();
+        let k = k.min(self.rows.len());
         let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
         let mut answers: Vec<Vec<Near>> = vec![Vec::new(); posed.len()];
         let (wild, mut open): (Vec<usize>, Vec<usize>) =
@@ -122,7 +150,7 @@ impl<'a> Neighbours<'a> {
             let mut rest = Vec::new();
             for part in open.chunks(together) {
                 rest.extend(self.propose(
-                    &queries,
+                    queries,
                     &posed,
                     part,
                     k,
@@ -138,19 +166,10 @@ impl<'a> Neighbours<'a> {
             proposals = (proposals * GROWTH).min(self.rows.len());
         }
         left.extend(open);
-        // Where rows repeat, so do queries.
-        let mut alike: BTreeMap<Vec<u64>, Vec<usize>> = BTreeMap::new();
-        for b in left {
-            let bits = queries[b * d..][..d].iter().map(|v| v.to_bits());
-            alike.entry(bits.collect()).or_default().push(b);
-        }
-        let alike: Vec<Vec<usize>> = alike.into_values().collect();
-        for part in alike.chunks(TOGETHER) {
-            let group: Vec<&[f64]> = part.iter().map(|b| &queries[b[0] * d..][..d]).collect();
-            for (same, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
-                for &b in same {
-                    answers[b].clone_from(&near);
-                }
+        for part in left.chunks(TOGETHER) {
+            let group: Vec<&[f64]> = part.iter().map(|&b| &queries[b * d..][..d]).collect();
+            for (&b, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
+                answers[b] = near;
             }
         }
         Ok(answers)
@@ -363,7 +382,13 @@ impl<'a> Neighbours<'a> {
     pub fn nearest_others(&self, sample: &[usize], control: &Control) -> Result<Vec<f64>> {
         let d = self.rows.dim();
         let mut values = vec![0.0; sample.len() * d];
-        self.rows.gather(sample, &mut values)?;
+        match self.repeats {
+            Some(repeats) => {
+                let places: Vec<usize> = sample.iter().map(|&row| repeats.place(row)).collect();
+                self.rows.gather(&places, &mut values)?;
+            }
+            None => self.rows.gather(sample, &mut values)?,
+        }
         let near = self.nearest(&values, 2, control)?;
         let each = sample.iter().zip(near);
         Ok(each
@@ -371,6 +396,21 @@ impl<'a> Neighbours<'a> {
             .map(|n| n.1)
             .collect())
     }
+}
+
+/// The k nearest rows of the set whose nearest different values are these: a row comes before another of its distance if
+/// its number is lower, so the k nearest rows have the k nearest values.
+fn filled(near: &[Near], repeats: &Repeats, k: usize) -> Vec<Near> {
+    let mut rows: Vec<Near> = near
+        .iter()
+        .flat_map(|&(place, distance)| {
+            let members = repeats.members(place).iter().take(k);
+            members.map(move |&row| (row, distance))
+        })
+        .collect();
+    sort(&mut rows);
+    rows.truncate(k);
+    rows
 }
 
 /// Keep the k nearest of ascending rows; of equals the first.

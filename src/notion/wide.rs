@@ -37,7 +37,8 @@ impl Wide {
     }
 
     pub fn negated(self) -> Self {
-        Wide::new(-self.value, self.exponent)
+        // Never -0, which would come before 0: rows that differ in the sign of a zero are equal.
+        Wide::new(0.0 - self.value, self.exponent)
     }
 
     /// By value.

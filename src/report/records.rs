@@ -1,14 +1,17 @@
 //! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
 //!
-//! Columns: `query`, `verdict`, `margin`, `distance_lower`, `distance_upper`, `support`, `scans`, `nearest_row`,
-//! `nearest_distance`, `nearest_ratio`, and with K > 1 the lists `neighbour_rows` and `neighbour_distances`. What was
-//! not asked for is null; in CSV an empty field, and lists are joined by semicolons. Row numbers are those of the
-//! files. Records arrive in batches and are written as they come.
+//! Columns: `query`, `verdict`, `proof` (exact, tolerance or separated), `reason` (why it is undecided), `margin`,
+//! `residual` (of an inside certificate, as a share of the local scale), `distance_lower`, `distance_upper`, `gap`
+//! ((upper - lower) / upper), `support`, `scans`, `nearest_row`, `nearest_distance`, `nearest_ratio`, and with K > 1 the
+//! lists `neighbour_rows` and `neighbour_distances`. What was not asked for, or does not apply, is null; in CSV an empty
+//! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
+//! written as they come.
 
 use super::file::Output;
 use super::{Context, FileSink};
 use crate::error::{Error, Result};
-use crate::hull::Answer;
+use crate::hull::{Answer, Bracket};
+use crate::study::summary::name;
 use crate::study::{Neighbour, Record, Sink};
 use arrow_array::builder::{Float64Builder, ListBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
@@ -77,9 +80,13 @@ fn schema(context: &Context, lists: bool) -> Arc<Schema> {
     let mut fields = vec![
         Field::new("query", DataType::UInt64, false),
         Field::new("verdict", DataType::Utf8, true),
+        Field::new("proof", DataType::Utf8, true),
+        Field::new("reason", DataType::Utf8, true),
         Field::new("margin", DataType::Float64, true),
+        Field::new("residual", DataType::Float64, true),
         Field::new("distance_lower", DataType::Float64, true),
         Field::new("distance_upper", DataType::Float64, true),
+        Field::new("gap", DataType::Float64, true),
         Field::new("support", DataType::UInt32, true),
         Field::new("scans", DataType::UInt32, true),
         Field::new("nearest_row", DataType::UInt64, true),
@@ -107,18 +114,32 @@ fn ratio(record: &Record) -> Option<f64> {
     Some(record.nearest_ratio).filter(|ratio| ratio.is_finite())
 }
 
+/// How a verdict is proved, by name.
+fn proof(answer: &Answer) -> Option<String> {
+    answer.proof.map(|proof| proof.name().into())
+}
+
+/// Why a query is undecided, by name.
+fn reason(answer: &Answer) -> Option<String> {
+    answer.reason.map(name)
+}
+
+fn gap(answer: &Answer) -> Option<f64> {
+    answer.distance.as_ref().map(Bracket::gap)
+}
+
 fn batch(
     schema: &Arc<Schema>,
     records: &[Record],
     lists: bool,
 ) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let hull = |pick: fn(&Answer) -> f64| -> ArrayRef {
-        Arc::new(
-            records
-                .iter()
-                .map(|r| r.hull.as_ref().map(pick))
-                .collect::<Float64Array>(),
-        )
+    let word = |pick: fn(&Answer) -> Option<String>| -> ArrayRef {
+        let words = records.iter().map(|r| r.hull.as_ref().and_then(pick));
+        Arc::new(words.collect::<StringArray>())
+    };
+    let hull = |pick: fn(&Answer) -> Option<f64>| -> ArrayRef {
+        let numbers = records.iter().map(|r| r.hull.as_ref().and_then(pick));
+        Arc::new(numbers.collect::<Float64Array>())
     };
     let count = |pick: fn(&Answer) -> u32| -> ArrayRef {
         Arc::new(
@@ -128,23 +149,18 @@ fn batch(
                 .collect::<UInt32Array>(),
         )
     };
-    let bound = |pick: fn(&crate::hull::Bracket) -> f64| -> ArrayRef {
-        let bracket = |r: &Record| {
-            r.hull
-                .as_ref()
-                .and_then(|answer| answer.distance.as_ref().map(pick))
-        };
-        Arc::new(records.iter().map(bracket).collect::<Float64Array>())
-    };
-    let verdict = |r: &Record| r.hull.as_ref().map(|answer| answer.verdict.name());
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(UInt64Array::from_iter_values(
             records.iter().map(|r| r.query),
         )),
-        Arc::new(records.iter().map(verdict).collect::<StringArray>()),
-        hull(|answer| answer.margin),
-        bound(|bracket| bracket.lower),
-        bound(|bracket| bracket.upper),
+        word(|answer| Some(answer.verdict.name().into())),
+        word(proof),
+        word(reason),
+        hull(|answer| Some(answer.margin)),
+        hull(|answer| answer.residual),
+        hull(|answer| answer.distance.map(|bracket| bracket.lower)),
+        hull(|answer| answer.distance.map(|bracket| bracket.upper)),
+        hull(gap),
         count(|answer| answer.support as u32),
         count(|answer| answer.scans),
         Arc::new(
@@ -294,7 +310,8 @@ impl Lines {
             } else {
                 ""
             };
-            let names = "query,verdict,margin,distance_lower,distance_upper,support,scans,nearest_row,nearest_distance,nearest_ratio";
+            let names = "query,verdict,proof,reason,margin,residual,distance_lower,distance_upper,gap,support,scans,\
+                         nearest_row,nearest_distance,nearest_ratio";
             lines.line(&format!("{names}{lists}"))?;
         }
         Ok(lines)
@@ -312,9 +329,13 @@ fn as_json(record: &Record, lists: bool) -> serde_json::Value {
     let mut line = json!({
         "query": record.query,
         "verdict": hull.map(|answer| answer.verdict.name()),
+        "proof": hull.and_then(proof),
+        "reason": hull.and_then(reason),
         "margin": hull.map(|answer| answer.margin),
+        "residual": hull.and_then(|answer| answer.residual),
         "distance_lower": distance.map(|d| d.lower),
         "distance_upper": distance.map(|d| d.upper),
+        "gap": hull.and_then(gap),
         "support": hull.map(|answer| answer.support),
         "scans": hull.map(|answer| answer.scans),
         "nearest_row": nearest(record).map(|n| n.row),
@@ -341,9 +362,13 @@ fn as_csv(record: &Record, lists: bool) -> String {
     let mut fields = vec![
         record.query.to_string(),
         field(hull.map(|answer| answer.verdict.name())),
+        field(hull.and_then(proof)),
+        field(hull.and_then(reason)),
         float(hull.map(|answer| answer.margin)),
+        float(hull.and_then(|answer| answer.residual)),
         float(distance.map(|d| d.lower)),
         float(distance.map(|d| d.upper)),
+        float(hull.and_then(gap)),
         field(hull.map(|answer| answer.support)),
         field(hull.map(|answer| answer.scans)),
         field(nearest(record).map(|n| n.row)),

@@ -78,6 +78,13 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
             hull.inside, hull.outside, hull.undecided
         ),
     ]);
+    table.add_row([
+        "proved",
+        &format!(
+            "{} exactly inside, {} inside within the tolerance, {} separated",
+            hull.exact, hull.tolerance, hull.separated
+        ),
+    ]);
     let [low, high] = hull.interval95;
     table.add_row([
         "extrapolation rate",
@@ -113,6 +120,7 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
         ("certified margin", &hull.margin),
         ("distance, at least", &hull.distance_lower),
         ("distance, at most", &hull.distance_upper),
+        ("gap between them", &hull.gap),
     ] {
         if let Some(found) = found {
             table.add_row([name, &quantiles(found)]);

@@ -1,18 +1,21 @@
 //! One reference set, one query set: verdicts, distances, neighbours.
 //!
 //! The reference is surveyed once; then blocks of queries go through the hull solver and the neighbour search,
-//! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept.
+//! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
+//! rows solver and scan see the first alone, and equal queries of a block are answered once.
 
-use super::facts::{Facts, facts};
+use super::facts::{Facts, Survey};
+use super::notes;
 use super::rate::{Quantiles, quantiles, wilson95};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
+use super::verdicts::Verdicts;
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
-use crate::rows::Rows;
+use crate::rows::{Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -83,56 +86,68 @@ pub fn run(
     check(plan, reference, queries)?;
     let mut clock = Clock::default();
     control.begin(control::Stage::Survey, 2 * reference.len() as u64);
-    let scan = engine.scan(reference, control)?;
-    let found = facts(reference, scan.frame(), control)?;
+    let survey = Survey::of(reference, control)?;
+    let repeats = survey.repeats.as_ref();
+    let subset = repeats.map(|repeats| repeats.subset(reference));
+    let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
+    let scan = engine.scan(distinct, control)?;
     clock.lap("survey");
-    let mut solver = plan
+    let solver = plan
         .hull
-        .then(|| Solver::new(reference, &*scan, plan.settings(), control))
+        .then(|| Solver::new(distinct, &*scan, plan.settings(), control))
         .transpose()?;
+    let mut verdicts = solver.map(|solver| Verdicts {
+        solver,
+        repeats,
+        dim: reference.dim(),
+        passes: if plan.gap.is_some() { 2 } else { 1 },
+    });
     clock.lap("whiten");
-    let unit = UnitReference::new(reference);
+    let unit = UnitReference::new(distinct);
     let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0)
         .then(|| unit.scan(engine, control))
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
-    let search =
-        (plan.neighbours > 0).then(|| Neighbours::new(reference, search_scan, plan.metric));
+    let search = (plan.neighbours > 0)
+        .then(|| Neighbours::new(distinct, search_scan, plan.metric).filling(repeats));
     let nearest = search
         .as_ref()
         .map(|search| reference_nearest(search, reference, plan.seed, control))
         .transpose()?;
     clock.lap("reference_neighbours");
-    let mut facts = reference_facts(reference, &*scan, found, solver.as_ref());
+    let mut facts = reference_facts(reference, &*scan, &survey, verdicts.as_ref());
     if let Some((found, sample)) = nearest {
         facts.median_nearest = found.map(|all| all.median);
         facts.nearest_q95 = found.map(|all| all.q95);
         facts.median_nearest_sample = sample;
     }
-    let mut warnings = warnings(plan, &facts);
+    let mut warnings = notes::of_reference(plan, &facts);
     for warning in &warnings {
         sink.warning(warning);
     }
-    let self_test = match &mut solver {
-        Some(solver) if plan.self_test > 0 => Some(self_test(plan, solver, reference, control)?),
+    let self_test = match &mut verdicts {
+        Some(verdicts) if plan.self_test > 0 => {
+            Some(self_test(plan, verdicts, reference, control)?)
+        }
         _ => None,
     };
     clock.lap("self_test");
     let mut tally = Tally::default();
     let mut work = Work {
         plan,
-        solver,
+        verdicts,
         search,
         median: facts.median_nearest,
         control,
     };
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
     let pool = work
-        .solver
+        .verdicts
         .as_ref()
-        .map_or(0, |solver| solver.pool_rows() as u64);
+        .map_or(0, |verdicts| verdicts.solver.pool_rows() as u64);
     let progress = control.progress();
-    for warning in control.take_warnings() {
+    let found = notes::of_queries(plan, &tally, queries.len() as u64);
+    for warning in found.into_iter().chain(control.take_warnings()) {
         sink.warning(&warning);
         warnings.push(warning);
     }
@@ -140,7 +155,7 @@ pub fn run(
         backend: engine.describe(),
         queries: queries.len() as u64,
         reference: facts,
-        hull: plan.hull.then(|| tally.hull(pool)),
+        hull: plan.hull.then(|| tally.hull(pool, plan.gap)),
         neighbours: (plan.neighbours > 0).then(|| tally.neighbours(plan)),
         self_test,
         warnings,
@@ -248,19 +263,27 @@ fn reference_nearest(
 fn reference_facts(
     reference: &dyn Rows,
     scan: &dyn Scan,
-    found: Facts,
-    solver: Option<&Solver<'_>>,
+    survey: &Survey,
+    verdicts: Option<&Verdicts<'_>>,
 ) -> ReferenceFacts {
+    let found: Facts = survey.facts(scan.frame());
+    let far = found.far_rows;
+    let copies = |all: &Repeats| all.rows() - all.distinct();
     ReferenceFacts {
         rows: reference.len() as u64,
         dim: reference.dim() as u64,
-        affine_rank: solver
-            .and_then(|solver| solver.affine().rank)
+        affine_rank: verdicts
+            .and_then(|verdicts| verdicts.solver.affine().rank)
             .map(|rank| rank as u64),
         constant_columns: found.constant_columns,
         duplicate_columns: found.duplicate_columns,
-        duplicate_rows: found.duplicate_rows,
+        duplicate_rows: survey.repeats.as_ref().map_or(0, copies) as u64,
+        zero_rows: found.zero_rows,
         constant_norm: found.constant_norm,
+        far_ratio: far.as_ref().map(|far| far.ratio),
+        far_rows: far.map_or_else(Vec::new, |far| {
+            far.rows.iter().map(|&row| reference.number(row)).collect()
+        }),
         radius: scan.frame().reference_radius(),
         median_nearest: None,
         nearest_q95: None,
@@ -268,82 +291,30 @@ fn reference_facts(
     }
 }
 
-/// What a reader must know before believing a rate.
-fn warnings(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if plan.hull {
-        if let Some(rank) = facts.affine_rank {
-            if rank < facts.dim {
-                warnings.push(format!(
-                    "the reference has affine rank {rank} of {}: any query off that subspace is outside by equality alone",
-                    facts.dim
-                ));
-            }
-            if facts.rows <= facts.dim {
-                warnings.push(format!(
-                    "{} rows in {} dimensions span at most {} of them: with so few rows the hull has no interior",
-                    facts.rows,
-                    facts.dim,
-                    facts.rows - 1
-                ));
-            } else if facts.rows <= rank {
-                warnings.push(format!(
-                    "only {} rows for an affine rank of {rank}",
-                    facts.rows
-                ));
-            }
-        }
-        if let Some(norm) = facts.constant_norm {
-            warnings.push(format!(
-                "all reference rows have the norm {norm:.6}: points on a sphere are never inside each other's hull, so verdicts on rows of that norm say nothing"
-            ));
-        }
-        if facts.constant_columns > 0 {
-            warnings.push(format!(
-                "{} of {} columns are constant in the reference: a query that differs there is outside",
-                facts.constant_columns, facts.dim
-            ));
-        }
-        if facts.duplicate_columns > 0 {
-            warnings.push(format!(
-                "{} columns repeat an earlier column",
-                facts.duplicate_columns
-            ));
-        }
-    }
-    if facts.duplicate_rows > 0 {
-        warnings.push(format!(
-            "{} of {} reference rows repeat an earlier row",
-            facts.duplicate_rows, facts.rows
-        ));
-    }
-    if facts.median_nearest == Some(0.0) {
-        warnings.push(
-            "at least half of the reference rows repeat another: nearest_ratio is undefined".into(),
-        );
-    }
-    warnings
-}
-
 /// Reference rows asked about their own set, and about the set without them.
 fn self_test(
     plan: &Plan,
-    solver: &mut Solver<'_>,
+    verdicts: &mut Verdicts<'_>,
     reference: &dyn Rows,
     control: &Control,
 ) -> Result<SelfTest> {
     let d = reference.dim();
     let rows = sample(reference.len(), plan.self_test, plan.seed);
-    let passes = if plan.gap.is_some() { 4 } else { 2 };
-    control.begin(control::Stage::SelfTest, passes * rows.len() as u64);
+    let settled = 2 * verdicts.passes * rows.len() as u64;
+    control.begin(control::Stage::SelfTest, settled);
     let mut with = Tally::default();
     let mut without = Tally::default();
     for part in rows.chunks(block(d)) {
         let mut values = vec![0.0; part.len() * d];
         reference.gather(part, &mut values)?;
-        with.hull_answers(&solver.answer(&values, None, control)?);
+        with.hull_answers(&verdicts.answer(&values, control)?);
         if reference.len() > 1 {
-            without.hull_answers(&solver.answer(&values, Some(part), control)?);
+            for answer in verdicts.leave_out(part, &values, control)? {
+                match answer {
+                    Some(answer) => without.hull_answers(&[answer]),
+                    None => without.inside += 1,
+                }
+            }
         }
     }
     Ok(SelfTest {
@@ -365,7 +336,7 @@ fn block(d: usize) -> usize {
 /// The engines that answer blocks of queries.
 struct Work<'p, 'r> {
     plan: &'p Plan,
-    solver: Option<Solver<'r>>,
+    verdicts: Option<Verdicts<'r>>,
     search: Option<Neighbours<'r>>,
     median: Option<f64>,
     control: &'p Control,
@@ -387,8 +358,7 @@ impl Work<'_, '_> {
         } else {
             control::Stage::Neighbours
         };
-        // With a distance asked for, every query is settled twice.
-        let passes = if self.plan.gap.is_some() { 2 } else { 1 };
+        let passes = self.verdicts.as_ref().map_or(1, |all| all.passes);
         self.control.begin(stage, passes * queries.len() as u64);
         let mut values = Vec::new();
         for first in (0..queries.len()).step_by(block(d)) {
@@ -396,8 +366,8 @@ impl Work<'_, '_> {
             values.resize(count * d, 0.0);
             queries.read_f64(first, &mut values)?;
             clock.lap("read_queries");
-            let answers = match &mut self.solver {
-                Some(solver) => solver.answer(&values, None, self.control)?,
+            let answers = match &mut self.verdicts {
+                Some(verdicts) => verdicts.answer(&values, self.control)?,
                 None => Vec::new(),
             };
             clock.lap("hull");
@@ -405,12 +375,13 @@ impl Work<'_, '_> {
                 Some(search) => search.nearest(&values, self.plan.neighbours, self.control)?,
                 None => Vec::new(),
             };
-            if self.solver.is_none() {
+            if self.verdicts.is_none() {
                 self.control.advance(count as u64);
             }
             clock.lap("neighbours");
             let records = self.records(first, count, answers, near, reference, queries);
             tally.records(&records);
+            tally.zeros(&values, d);
             sink.records(&records)?;
             clock.lap("write");
         }

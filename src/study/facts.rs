@@ -1,15 +1,30 @@
-//! What a reader must know of a reference set before believing a rate: ranges, repeats, norms.
+//! What a reader must know of a reference set before believing a rate: repeats, constant columns, norms, far rows.
 //!
-//! One pass over the rows. Rows and columns count as repeated when the 64-bit hashes of their values agree; among
-//! ten million rows a false repeat has probability 3e-6.
+//! One pass over the rows, in units that neither the scale of a column nor a few far rows decide
+//! ([`spreads`](crate::rows::spreads())). Columns count as repeated when the 64-bit hashes of their values agree; rows
+//! only when their values do.
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, map_chunks};
+use crate::rows::{Repeats, Rows, Spreads, bits, map_chunks, mix, spreads};
 use crate::scan::Frame;
 
-/// Norms whose spread is below this share of the largest are one norm: unit rows stored in f16 spread by 5e-4.
+/// Rows are on a sphere when their norms r differ by less than this share of s^2 / r, s the median distance of a row from
+/// the middle. A flat patch of size s that touches the sphere leaves it by s^2 / 2r: the rows must follow the sphere to
+/// 1/500 of that. Unit rows in all directions (s = r) may so differ by 1e-3, more than the rounding to f16 does.
 const SAME_NORM: f64 = 1e-3;
+
+/// Rows so many times farther from the middle than the median row are named: f32 then keeps four digits of the others.
+const FAR: f64 = 1e3;
+
+/// Rows that are far from all others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FarRows {
+    /// Row indices, ascending; at least one.
+    pub rows: Vec<usize>,
+    /// How many times farther from the middle than the median row the farthest is.
+    pub ratio: f64,
+}
 
 /// Facts of one set.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,117 +32,158 @@ pub struct Facts {
     pub constant_columns: u64,
     /// Columns equal to an earlier one, constant ones not counted.
     pub duplicate_columns: u64,
-    /// Rows equal to an earlier one.
-    pub duplicate_rows: u64,
-    /// The mean norm, if all rows have nearly the same one and it is not zero.
+    /// Rows of zeros.
+    pub zero_rows: u64,
+    /// The mean norm, if all rows but those of zeros have nearly the same one.
     pub constant_norm: Option<f64>,
+    pub far_rows: Option<FarRows>,
+}
+
+/// What one pass over a set finds.
+pub struct Survey {
+    /// Rows that are equal, if there are any.
+    pub repeats: Option<Repeats>,
+    columns: Vec<u64>,
+    zero_rows: u64,
+    /// The least and the largest norm of the other rows.
+    norms: [f64; 2],
+    /// The distance of each row from the middle, and the same in the columns' units.
+    distances: Vec<[f64; 2]>,
 }
 
 struct Part {
     rows: Vec<u64>,
     columns: Vec<u64>,
+    zero_rows: u64,
     norms: [f64; 2],
+    distances: Vec<[f64; 2]>,
 }
 
-/// Mix a value into a running hash (the multiply-xorshift finaliser of splitmix64, Steele et al. 2014).
-fn mix(hash: u64, value: u64) -> u64 {
-    let mut z = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
+/// Norms of no rows.
+const NO_NORMS: [f64; 2] = [f64::INFINITY, 0.0];
 
-/// The bits of a value, with one zero.
-fn bits(value: f64) -> u64 {
-    (value + 0.0).to_bits()
-}
-
-fn part(values: &[f64], d: usize) -> Part {
+fn part(values: &[f64], spreads: &Spreads) -> Part {
+    let d = spreads.centre.len();
     let mut part = Part {
         rows: Vec::with_capacity(values.len() / d),
         columns: vec![0; d],
-        norms: [f64::INFINITY, 0.0],
+        zero_rows: 0,
+        norms: NO_NORMS,
+        distances: Vec::with_capacity(values.len() / d),
     };
     for row in values.chunks_exact(d) {
         let mut hash = 0;
-        let mut square = 0.0;
-        for (column, &value) in part.columns.iter_mut().zip(row) {
+        let (mut square, mut plain, mut scaled) = (0.0, 0.0, 0.0);
+        let units = spreads.centre.iter().zip(&spreads.unit);
+        let columns = part.columns.iter_mut().zip(units);
+        for ((column, (&centre, &unit)), &value) in columns.zip(row) {
             let bits = bits(value);
             hash = mix(hash, bits);
             *column = mix(*column, bits);
+            let difference = value - centre;
             square += value * value;
+            plain += difference * difference;
+            scaled += (difference / unit).powi(2);
         }
         part.rows.push(hash);
-        part.norms = [part.norms[0].min(square), part.norms[1].max(square)];
+        // Beyond the range of f64 the largest number stands for what is even larger.
+        let length = |square: f64| square.sqrt().min(f64::MAX);
+        part.distances.push([length(plain), length(scaled)]);
+        if square == 0.0 && row.iter().all(|&value| value == 0.0) {
+            part.zero_rows += 1;
+        } else {
+            part.norms = widened(part.norms, [length(square); 2]);
+        }
     }
     part
+}
+
+/// The range that holds both.
+fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+    [a[0].min(b[0]), a[1].max(b[1])]
+}
+
+impl Survey {
+    /// Read a set: a sample of its rows, all of them once, and those that may be equal once more.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
+        let d = rows.dim();
+        let spreads = spreads(rows, control)?;
+        let parts = map_chunks(rows, control, |_, values| {
+            control.advance((values.len() / d) as u64);
+            part(values, &spreads)
+        })?;
+        let mut survey = Survey {
+            repeats: None,
+            columns: vec![0; d],
+            zero_rows: 0,
+            norms: NO_NORMS,
+            distances: Vec::with_capacity(rows.len()),
+        };
+        let mut hashes = Vec::with_capacity(rows.len());
+        for part in parts {
+            for (all, one) in survey.columns.iter_mut().zip(part.columns) {
+                *all = mix(*all, one);
+            }
+            survey.zero_rows += part.zero_rows;
+            survey.norms = widened(survey.norms, part.norms);
+            survey.distances.extend(part.distances);
+            hashes.extend(part.rows);
+        }
+        survey.repeats = Repeats::of_rows(rows, &hashes, control)?;
+        Ok(survey)
+    }
+
+    /// The facts, with the ranges of the columns from the set's frame.
+    pub fn facts(&self, frame: &Frame) -> Facts {
+        let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
+        let varying = (0..self.columns.len())
+            .filter(|j| !constant(j))
+            .map(|j| self.columns[j])
+            .collect();
+        Facts {
+            constant_columns: (0..self.columns.len()).filter(constant).count() as u64,
+            duplicate_columns: repeats(varying),
+            zero_rows: self.zero_rows,
+            constant_norm: self.constant_norm(),
+            far_rows: self.far_rows(),
+        }
+    }
+
+    /// The median distance of the different rows from the middle: plain (0), or in the columns' units (1).
+    fn median(&self, kind: usize) -> f64 {
+        let mut distances: Vec<f64> = match &self.repeats {
+            Some(repeats) => (0..repeats.distinct())
+                .map(|place| self.distances[repeats.first(place)][kind])
+                .collect(),
+            None => self.distances.iter().map(|both| both[kind]).collect(),
+        };
+        let middle = distances.len() / 2;
+        *distances.select_nth_unstable_by(middle, f64::total_cmp).1
+    }
+
+    fn constant_norm(&self) -> Option<f64> {
+        let [least, most] = self.norms;
+        let spread = self.median(0);
+        let several = self.distances.len() as u64 > self.zero_rows + 1;
+        let same = several && (most - least) / spread <= SAME_NORM * (spread / most);
+        same.then_some(0.5 * (least + most))
+    }
+
+    fn far_rows(&self) -> Option<FarRows> {
+        let median = self.median(1);
+        let ratio = |row: usize| self.distances[row][1] / median;
+        let rows: Vec<usize> = (0..self.distances.len())
+            .filter(|&row| median > 0.0 && ratio(row) >= FAR)
+            .collect();
+        let most = rows.iter().map(|&row| ratio(row)).reduce(f64::max)?;
+        Some(FarRows { rows, ratio: most })
+    }
 }
 
 /// Values that occur before.
 fn repeats(mut hashes: Vec<u64>) -> u64 {
     hashes.sort_unstable();
     hashes.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
-}
-
-/// Survey a set whose frame is known.
-pub fn facts(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Facts> {
-    let d = rows.dim();
-    let parts = map_chunks(rows, control, |_, values| {
-        control.advance((values.len() / d) as u64);
-        part(values, d)
-    })?;
-    let mut columns = vec![0; d];
-    let mut norms = [f64::INFINITY, 0.0f64];
-    for part in &parts {
-        for (all, &one) in columns.iter_mut().zip(&part.columns) {
-            *all = mix(*all, one);
-        }
-        norms = [norms[0].min(part.norms[0]), norms[1].max(part.norms[1])];
-    }
-    let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
-    let varying = (0..d)
-        .filter(|j| !constant(j))
-        .map(|j| columns[j])
-        .collect();
-    let norms = norms.map(f64::sqrt);
-    let same = rows.len() > 1 && norms[1] > 0.0 && norms[1] - norms[0] <= SAME_NORM * norms[1];
-    Ok(Facts {
-        constant_columns: (0..d).filter(constant).count() as u64,
-        duplicate_columns: repeats(varying),
-        duplicate_rows: repeats(parts.into_iter().flat_map(|part| part.rows).collect()),
-        constant_norm: same.then_some(0.5 * (norms[0] + norms[1])),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rows::Memory;
-
-    fn of(d: usize, values: Vec<f64>) -> Facts {
-        let rows = Memory::from_f64("rows", d, values);
-        let control = Control::default();
-        facts(&rows, &Frame::survey(&rows, &control).unwrap(), &control).unwrap()
-    }
-
-    #[test]
-    fn repeats_and_constants_are_counted() {
-        let found = of(
-            4,
-            vec![1.0, 5.0, 1.0, 0.0, 2.0, 5.0, 2.0, -0.0, 1.0, 5.0, 1.0, 0.0],
-        );
-        assert_eq!(found.constant_columns, 2);
-        assert_eq!(found.duplicate_columns, 1);
-        assert_eq!(found.duplicate_rows, 1);
-        assert_eq!(found.constant_norm, None);
-    }
-
-    #[test]
-    fn points_on_a_circle_have_one_norm() {
-        let circle = (0..20)
-            .flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()])
-            .collect();
-        assert!((of(2, circle).constant_norm.unwrap() - 1.0).abs() < 1e-12);
-        assert_eq!(of(2, vec![0.0, 0.0, 0.0, 0.0]).constant_norm, None);
-    }
 }

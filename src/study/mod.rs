@@ -8,11 +8,13 @@ pub mod bench;
 pub mod compare;
 mod facts;
 pub mod mcnemar;
+mod notes;
 pub mod paper;
 pub mod rate;
 pub mod summary;
 pub mod sweep;
 pub mod theory;
+mod verdicts;
 
 use crate::error::Result;
 use crate::hull::Answer;

@@ -6,10 +6,13 @@
 use super::Record;
 use super::analyze::Plan;
 use super::rate::{Quantiles, quantiles, wilson95};
-use crate::hull::{Answer, Reason, Stage, Verdict};
+use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
 use crate::notion::neighbours::Metric;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// A gap is reached that is wider than was asked for by no more than this share: both ends are rounded outwards.
+const REACHED: f64 = 1e-9;
 
 /// What a reader must know of the reference before believing a rate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,8 +24,15 @@ pub struct ReferenceFacts {
     pub constant_columns: u64,
     pub duplicate_columns: u64,
     pub duplicate_rows: u64,
-    /// The norm, if all rows have the same one.
+    /// Rows of zeros.
+    pub zero_rows: u64,
+    /// The norm, if all rows but those of zeros have the same one.
     pub constant_norm: Option<f64>,
+    /// Row numbers of rows that are a thousand times farther from the middle than the median row, or more, in the units
+    /// of the columns.
+    pub far_rows: Vec<u64>,
+    /// How many times farther the farthest of them is.
+    pub far_ratio: Option<f64>,
     /// Largest distance of a row from the mean.
     pub radius: f64,
     /// Median leave-one-out nearest distance of sampled reference rows.
@@ -39,6 +49,12 @@ pub struct HullSummary {
     pub inside: u64,
     pub outside: u64,
     pub undecided: u64,
+    /// Of the inside ones, those that are inside as real numbers.
+    pub exact: u64,
+    /// Of the inside ones, those that are inside within the tolerance.
+    pub tolerance: u64,
+    /// Outside ones, all by a hyperplane that separates.
+    pub separated: u64,
     /// outside / (inside + outside + undecided).
     pub extrapolation_rate: f64,
     /// Wilson's 95 % interval of the rate.
@@ -56,6 +72,10 @@ pub struct HullSummary {
     pub margin: Option<Quantiles>,
     pub distance_lower: Option<Quantiles>,
     pub distance_upper: Option<Quantiles>,
+    /// (upper - lower) / upper of the distances, without those of queries that are inside within the tolerance.
+    pub gap: Option<Quantiles>,
+    /// Queries for which the gap that was asked for was not reached.
+    pub gap_missed: u64,
 }
 
 /// The neighbours part of a summary.
@@ -106,16 +126,20 @@ pub(super) struct Tally {
     scans: u64,
     rounds: u64,
     stages: BTreeMap<Stage, u64>,
+    proofs: BTreeMap<Evidence, u64>,
     reasons: BTreeMap<Reason, u64>,
     margins: Vec<f64>,
     lower: Vec<f64>,
     upper: Vec<f64>,
+    gaps: Vec<f64>,
+    /// Queries of zeros.
+    pub(super) zero_queries: u64,
     nearest: Vec<f64>,
     ratios: Vec<f64>,
 }
 
 /// The name that a unit variant is written with.
-fn name(value: impl Serialize) -> String {
+pub(crate) fn name(value: impl Serialize) -> String {
     serde_json::to_value(value)
         .ok()
         .and_then(|v| v.as_str().map(String::from))
@@ -154,16 +178,60 @@ impl Tally {
             if let Some(distance) = answer.distance {
                 self.lower.push(distance.lower);
                 self.upper.push(distance.upper);
+                if answer.proof != Some(Evidence::Tolerance) {
+                    self.gaps.push(distance.gap());
+                }
+            }
+            if let Some(proof) = answer.proof {
+                *self.proofs.entry(proof).or_default() += 1;
             }
         }
     }
 
-    pub(super) fn hull(&mut self, pool: u64) -> HullSummary {
-        let total = self.inside + self.outside + self.undecided;
+    /// Count queries (B x d) of zeros.
+    pub(super) fn zeros(&mut self, values: &[f64], d: usize) {
+        let rows = values.chunks_exact(d);
+        let zeros = rows.filter(|row| row.iter().all(|&value| value == 0.0));
+        self.zero_queries += zeros.count() as u64;
+    }
+
+    /// Why queries stayed undecided, by name.
+    pub(super) fn reasons(&self) -> BTreeMap<String, u64> {
+        let reasons = self.reasons.iter();
+        reasons
+            .map(|(reason, count)| (name(reason), *count))
+            .collect()
+    }
+
+    /// The gaps of the distances that are wider than was asked for. Of a query that is inside within the tolerance the
+    /// lower end is 0, and no gap is asked for.
+    pub(super) fn gaps_beyond(&self, asked: f64) -> Vec<f64> {
+        let wide = |gap: &&f64| **gap > asked * (1.0 + REACHED);
+        self.gaps.iter().filter(wide).copied().collect()
+    }
+
+    /// Queries for which no distance was found.
+    pub(super) fn without_distance(&self) -> u64 {
+        self.total() - self.lower.len() as u64
+    }
+
+    fn total(&self) -> u64 {
+        self.inside + self.outside + self.undecided
+    }
+
+    /// The hull part of the summary, with the gap that was asked for.
+    pub(super) fn hull(&mut self, pool: u64, gap: Option<f64>) -> HullSummary {
+        let total = self.total();
+        let proved = |how| self.proofs.get(&how).copied().unwrap_or(0);
+        let missed = |gap| self.gaps_beyond(gap).len() as u64 + self.without_distance();
         HullSummary {
             inside: self.inside,
             outside: self.outside,
             undecided: self.undecided,
+            exact: proved(Evidence::Exact),
+            tolerance: proved(Evidence::Tolerance),
+            separated: proved(Evidence::Separated),
+            gap_missed: gap.map_or(0, missed),
             extrapolation_rate: self.outside as f64 / total.max(1) as f64,
             interval95: wilson95(self.outside, total),
             scans_per_query: self.scans as f64 / total.max(1) as f64,
@@ -174,14 +242,11 @@ impl Tally {
                 .iter()
                 .map(|(stage, count)| (name(stage), *count))
                 .collect(),
-            undecided_because: self
-                .reasons
-                .iter()
-                .map(|(reason, count)| (name(reason), *count))
-                .collect(),
+            undecided_because: self.reasons(),
             margin: quantiles(&mut self.margins),
             distance_lower: quantiles(&mut self.lower),
             distance_upper: quantiles(&mut self.upper),
+            gap: quantiles(&mut self.gaps),
         }
     }
 

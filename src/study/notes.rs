@@ -1,0 +1,167 @@
+//! What a reader must know before believing a rate, in words.
+
+use super::analyze::Plan;
+use super::summary::{ReferenceFacts, Tally};
+use crate::notion::neighbours::Metric;
+use crate::rows::RowList;
+
+/// Letters of a list of rows that are still written out.
+const LIST: usize = 60;
+
+/// Of the reference, before any query is answered.
+pub(super) fn of_reference(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
+    let mut notes = Vec::new();
+    notes.extend(far_rows(facts));
+    if plan.hull {
+        notes.extend(rank(facts));
+        notes.extend(sphere(facts));
+        if facts.constant_columns > 0 {
+            notes.push(format!(
+                "{} of {} columns are constant in the reference: a query that differs there is outside",
+                facts.constant_columns, facts.dim
+            ));
+        }
+        if facts.duplicate_columns > 0 {
+            notes.push(format!(
+                "{} columns repeat an earlier column",
+                facts.duplicate_columns
+            ));
+        }
+    }
+    if facts.duplicate_rows > 0 {
+        notes.push(format!(
+            "{} of {} reference rows repeat an earlier row",
+            facts.duplicate_rows, facts.rows
+        ));
+    }
+    if facts.zero_rows > 0 && asks_for_cosine(plan) {
+        notes.push(zero_vectors(facts.zero_rows, facts.rows, "reference rows"));
+    }
+    if facts.median_nearest == Some(0.0) {
+        notes.push(
+            "at least half of the reference rows repeat another: nearest_ratio is undefined".into(),
+        );
+    }
+    notes
+}
+
+/// Of the queries, once all are answered.
+pub(super) fn of_queries(plan: &Plan, tally: &Tally, queries: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if tally.zero_queries > 0 && asks_for_cosine(plan) {
+        notes.push(zero_vectors(tally.zero_queries, queries, "queries"));
+    }
+    if tally.undecided > 0 {
+        let reasons: Vec<String> = tally
+            .reasons()
+            .into_iter()
+            .map(|(reason, count)| format!("{reason} {count}"))
+            .collect();
+        notes.push(format!(
+            "{} of {queries} queries are undecided: {}",
+            tally.undecided,
+            reasons.join(", ")
+        ));
+    }
+    if let Some(gap) = plan.gap {
+        notes.extend(gaps(gap, tally, queries));
+    }
+    notes
+}
+
+fn asks_for_cosine(plan: &Plan) -> bool {
+    plan.neighbours > 0 && plan.metric == Metric::Cosine
+}
+
+fn zero_vectors(count: u64, all: u64, what: &str) -> String {
+    format!(
+        "{count} of {all} {what} are zero vectors: their cosine with any vector is taken to be 0, so they are at \
+         distance 1 from everything"
+    )
+}
+
+/// Few rows, or rows of low rank.
+fn rank(facts: &ReferenceFacts) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(rank) = facts.affine_rank else {
+        return notes;
+    };
+    if rank < facts.dim {
+        notes.push(format!(
+            "the reference has affine rank {rank} of {}: any query off that subspace is outside by equality alone",
+            facts.dim
+        ));
+    }
+    let different = facts.rows - facts.duplicate_rows;
+    let rows = if facts.duplicate_rows > 0 {
+        format!("{different} different rows")
+    } else {
+        format!("{different} rows")
+    };
+    if different <= facts.dim {
+        notes.push(format!(
+            "{rows} in {} dimensions span at most {} of them: with so few rows the hull has no interior",
+            facts.dim,
+            different - 1
+        ));
+    } else if different <= rank {
+        notes.push(format!("only {rows} for an affine rank of {rank}"));
+    }
+    notes
+}
+
+fn sphere(facts: &ReferenceFacts) -> Option<String> {
+    let norm = facts.constant_norm?;
+    let but = match facts.zero_rows {
+        0 => String::new(),
+        zeros => format!(" but {zeros} of zeros"),
+    };
+    Some(format!(
+        "all reference rows{but} have the norm {norm:.6}: points on a sphere are never inside each other's hull, so \
+         verdicts on rows of that norm say nothing"
+    ))
+}
+
+/// Which rows are far from all others, and what to type.
+fn far_rows(facts: &ReferenceFacts) -> Option<String> {
+    let rows = &facts.far_rows;
+    let ratio = facts.far_ratio?;
+    let (who, one) = match rows[..] {
+        [] => return None,
+        [row] => (format!("row {row} is"), true),
+        [a, b] => (format!("rows {a} and {b} are up to"), false),
+        [a, b, ..] => (
+            format!("rows {a}, {b} and {} more are up to", rows.len() - 2),
+            false,
+        ),
+    };
+    let list = RowList::of(rows).to_string();
+    let (them, list) = match list.len() <= LIST {
+        true => (if one { "it" } else { "them" }, list),
+        false => ("them", "LIST".into()),
+    };
+    Some(format!(
+        "{who} {ratio:.0e} times farther from the middle than the median row (each column in its own unit); leave \
+         {them} out with --exclude-rows {list}"
+    ))
+}
+
+/// Distances whose two ends are too far apart.
+fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (missed, unknown) = (tally.gaps_beyond(gap), tally.without_distance());
+    if !missed.is_empty() {
+        let largest = missed.iter().copied().fold(0.0, f64::max);
+        notes.push(format!(
+            "the gap of {gap} between both ends of a distance was not reached for {} of {queries} queries; the largest \
+             is {largest:.2e}",
+            missed.len()
+        ));
+    }
+    if unknown > 0 {
+        notes.push(format!(
+            "no distance was found for {unknown} of {queries} queries"
+        ));
+    }
+    notes
+}
