@@ -293,6 +293,21 @@ fn every_format_holds_the_same_true_records() {
                 "the gap is 0.01"
             );
         }
+        let text = |name: &str| line[name].as_str().unwrap();
+        let proofs: &[&str] = if is_inside(number) {
+            &["exact", "tolerance"]
+        } else {
+            &["separated"]
+        };
+        assert!(proofs.contains(&text("proof")) && line["reason"].is_null());
+        assert_eq!(line["residual"].is_null(), !is_inside(number));
+        let (lower, upper) = (float("distance_lower"), float("distance_upper"));
+        let gap = if upper > 0.0 {
+            (upper - lower) / upper
+        } else {
+            0.0
+        };
+        assert_eq!(float("gap"), gap);
         let nearest = common::naive::nearest(&reference, query, 3);
         let rows: Value = nearest.iter().map(|(_, row)| *row).collect();
         assert_eq!(line["neighbour_rows"], rows);
@@ -595,6 +610,93 @@ fn threads_and_memory_change_nothing() {
         fs::read(setting.path("one.csv")).unwrap(),
         fs::read(setting.path("three.csv")).unwrap()
     );
+}
+
+/// A row that is left out by its number is in no answer, whatever it holds; the others keep their numbers.
+#[test]
+fn rows_can_be_left_out_by_number() {
+    let setting = Setting::new();
+    let mut values = reference();
+    values[7 * D] = 1e14;
+    values[13 * D + 1] = f64::NAN;
+    npy(&setting.path("far.npy"), D, &values);
+    let left: Vec<f64> = (0..REFERENCE)
+        .filter(|row| *row != 7 && !(12..=14).contains(row))
+        .flat_map(|row| values[row * D..][..D].to_vec())
+        .collect();
+    npy(&setting.path("left.npy"), D, &left);
+    let exclude = ["--exclude-rows", "12-14,7"];
+    for more in [&[][..], &["--memory", "1kB"]] {
+        let options = [
+            "-o",
+            "far.csv",
+            "--certificates",
+            "proof.parquet",
+            "--distance",
+        ];
+        let words = [
+            &["analyze", "far.npy", "queries.npy"],
+            &options[..],
+            &exclude,
+            more,
+        ]
+        .concat();
+        let output = setting.run(&words);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(
+            stdout(&output).contains("396 x 6 F32, 4 rows dropped"),
+            "{}",
+            stdout(&output)
+        );
+        setting.run(&[
+            "analyze",
+            "left.npy",
+            "queries.npy",
+            "-o",
+            "left.csv",
+            "--distance",
+        ]);
+        let (far, left) = (
+            read(&setting.path("far.csv")),
+            read(&setting.path("left.csv")),
+        );
+        assert_eq!(far.len(), QUERIES);
+        for (mut far, mut left) in far.into_iter().zip(left) {
+            let place = left.remove("nearest_row").unwrap().as_u64().unwrap();
+            let number = (0..REFERENCE as u64).filter(|row| *row != 7 && !(12..=14).contains(row));
+            assert_eq!(
+                far.remove("nearest_row").unwrap().as_u64(),
+                number.skip(place as usize).next()
+            );
+            assert_eq!(far, left);
+        }
+        let words = ["verify", "proof.parquet", "far.npy", "queries.npy"];
+        let output = setting.run(&[&words[..], &exclude].concat());
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+    }
+    for (list, said) in [
+        (
+            "400",
+            "row 400 is to be left out, and rows are numbered 0 to 399",
+        ),
+        ("3-500", "row 500 is to be left out"),
+        ("0-399", "every row is to be left out"),
+        ("7,x", "7,12-19"),
+    ] {
+        let output = setting.run(&[
+            "analyze",
+            "reference.npy",
+            "queries.npy",
+            "--exclude-rows",
+            list,
+        ]);
+        assert_eq!(code(&output), 2, "{list}");
+        assert!(
+            stderr(&output).contains(said),
+            "{list}: {}",
+            stderr(&output)
+        );
+    }
 }
 
 /// What was typed, and what the message must say.

@@ -29,8 +29,12 @@ mod images;
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.
 mod neighbours;
+/// What is said beside the numbers: each note where it is true, and nowhere else.
+mod notes;
 /// The paper's experiments.
 mod paper;
+/// Equal rows: the answers of brute force, at the cost of different rows.
+mod repeats;
 /// Shaders are valid and laid out as the host thinks, without any driver.
 #[cfg(feature = "gpu")]
 mod shaders;

@@ -187,3 +187,69 @@ fn repeats(mut hashes: Vec<u64>) -> u64 {
     hashes.sort_unstable();
     hashes.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+
+    fn of(d: usize, values: Vec<f64>) -> (Facts, Survey) {
+        let rows = Memory::from_f64("rows", d, values);
+        let control = Control::default();
+        let survey = Survey::of(&rows, &control).unwrap();
+        let frame = Frame::survey(&rows, &control).unwrap();
+        (survey.facts(&frame), survey)
+    }
+
+    #[test]
+    fn repeats_and_constants_are_counted() {
+        let (found, survey) = of(
+            4,
+            vec![1.0, 5.0, 1.0, 0.0, 2.0, 5.0, 2.0, -0.0, 1.0, 5.0, 1.0, -0.0],
+        );
+        assert_eq!(found.constant_columns, 2);
+        assert_eq!(found.duplicate_columns, 1);
+        assert_eq!(survey.repeats.unwrap().members(0), [0, 2]);
+        assert_eq!(found.constant_norm, None);
+        assert_eq!(found.far_rows, None);
+    }
+
+    #[test]
+    fn points_on_a_circle_have_one_norm() {
+        let circle = |factor: f64| -> Vec<f64> {
+            (0..20)
+                .flat_map(|i| [f64::from(i).cos(), f64::from(i).sin()])
+                .map(|v| factor * v)
+                .collect()
+        };
+        assert!((of(2, circle(1.0)).0.constant_norm.unwrap() - 1.0).abs() < 1e-12);
+        let zeros = [circle(3.0), vec![0.0; 6]].concat();
+        let (found, _) = of(2, zeros);
+        assert!((found.constant_norm.unwrap() - 3.0).abs() < 1e-12);
+        assert_eq!(found.zero_rows, 3);
+        for no_sphere in [
+            vec![0.0; 4],
+            vec![1.0; 4],
+            vec![3.0, 4.0],
+            vec![0.0, 0.0, 3.0, 4.0],
+        ] {
+            assert_eq!(of(2, no_sphere).0.constant_norm, None);
+        }
+    }
+
+    /// Far rows are found also where most rows are equal, and distances beyond f64 are far.
+    #[test]
+    fn far_rows_are_found_among_equal_ones() {
+        let mut values = vec![0.0; 60];
+        for (row, value) in values.iter_mut().enumerate().skip(41) {
+            *value = row as f64 * 0.01;
+        }
+        values[50] = 1e6;
+        let far = of(1, values.clone()).0.far_rows.unwrap();
+        assert_eq!(far.rows, [50]);
+        assert!((1e6..4e6).contains(&far.ratio), "{far:?}");
+        values[3] = -1e308;
+        assert_eq!(of(1, values).0.far_rows.unwrap().rows, [3, 50]);
+        assert_eq!(of(2, vec![1.0; 10]).0.far_rows, None);
+    }
+}

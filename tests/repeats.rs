@@ -1,0 +1,246 @@
+//! Equal rows: the answers are those of brute force, every row is kept, and the work is that for different rows.
+
+use crate::common::{gaussian, naive, random, rows};
+use hullscope::control::Control;
+use hullscope::hull::Verdict;
+use hullscope::notion::neighbours::Metric;
+use hullscope::rows::{Element, Memory, Rows};
+use hullscope::scan::CpuEngine;
+use hullscope::study::analyze::{Plan, run};
+use hullscope::study::summary::Summary;
+use hullscope::study::{Record, Sink};
+use rand::Rng;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+#[derive(Default)]
+struct Kept(Vec<Record>);
+
+impl Sink for Kept {
+    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
+        self.0.extend_from_slice(records);
+        Ok(())
+    }
+}
+
+/// The records, the summary and the floating-point operations of the scans.
+fn analyze(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> (Vec<Record>, Summary, u64) {
+    let (mut kept, control) = (Kept::default(), Control::default());
+    let summary = run(plan, &CpuEngine, reference, queries, &mut kept, &control).unwrap();
+    (kept.0, summary, control.progress().flop)
+}
+
+/// `n` rows of `d` columns, of which about one in three repeats an earlier one, and one in four is zero.
+fn with_repeats(n: usize, d: usize, seed: u64) -> Vec<f64> {
+    let mut values = gaussian(n * d, seed);
+    let mut random = random(seed + 1);
+    for row in 1..n {
+        match random.random_range(0..12) {
+            0..4 => {
+                let earlier = random.random_range(0..row);
+                values.copy_within(earlier * d..(earlier + 1) * d, row * d);
+            }
+            4..7 => values[row * d..][..d].fill(0.0),
+            _ => {}
+        }
+    }
+    values
+}
+
+/// All rows by distance and number; distances as the program defines them.
+fn brute_force(metric: Metric, all: &[f64], q: &[f64], k: usize) -> Vec<(usize, f64)> {
+    let product = |x: &[f64], q: &[f64]| x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
+    let distance = |x: &[f64]| match metric {
+        Metric::Euclidean => {
+            let square: f64 = x.iter().zip(q).map(|(x, q)| (x - q).powi(2)).sum();
+            square.sqrt()
+        }
+        Metric::Dot => 0.0 - product(x, q),
+        Metric::Cosine => match (product(x, x) * product(q, q)).sqrt() {
+            0.0 => 1.0,
+            lengths => 1.0 - product(x, q) / lengths,
+        },
+    };
+    let mut near: Vec<(usize, f64)> = all
+        .chunks_exact(q.len())
+        .map(distance)
+        .enumerate()
+        .collect();
+    // Distances that agree to the rounding of these few operations are those of equal rows.
+    let rounded = |distance: f64| (distance * 1e11).round();
+    near.sort_by(|a, b| rounded(a.1).total_cmp(&rounded(b.1)).then(a.0.cmp(&b.0)));
+    near.truncate(k);
+    near
+}
+
+#[test]
+fn neighbours_name_every_equal_row_in_row_order() {
+    let (n, d) = (500, 6);
+    let all = with_repeats(n, d, 20);
+    // Rows of the reference, rows between, zeros; each query twice.
+    let some = [&all[..40 * d], &gaussian(40 * d, 22), &vec![0.0; d]].concat();
+    let queries = [&some[..], &some].concat();
+    let (reference, asked) = (rows(d, &all), rows(d, &queries));
+    for metric in [Metric::Euclidean, Metric::Cosine, Metric::Dot] {
+        for k in [1, 7, 200, n + 5] {
+            let plan = Plan {
+                hull: false,
+                neighbours: k,
+                metric,
+                ..Plan::default()
+            };
+            let (records, ..) = analyze(&plan, &reference, &asked);
+            assert_eq!(records.len(), queries.len() / d);
+            for (record, q) in records.iter().zip(queries.chunks_exact(d)) {
+                let expected = brute_force(metric, &all, q, k);
+                let found: Vec<usize> = record.neighbours.iter().map(|n| n.row as usize).collect();
+                let numbers: Vec<usize> = expected.iter().map(|near| near.0).collect();
+                assert_eq!(found, numbers, "{metric:?}, {k} of query {}", record.query);
+                for (found, expected) in record.neighbours.iter().zip(&expected) {
+                    assert!((found.distance - expected.1).abs() < 1e-11, "{metric:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn verdicts_are_those_of_the_different_rows_and_name_rows_of_the_whole_set() {
+    let (n, d) = (300, 4);
+    let all = with_repeats(n, d, 30);
+    let mut first: Vec<&[f64]> = Vec::new();
+    for row in all.chunks_exact(d) {
+        if !first.contains(&row) {
+            first.push(row);
+        }
+    }
+    let different = first.concat();
+    assert!(different.len() < all.len() / 2, "{}", different.len());
+    let some = [&gaussian(60 * d, 32)[..], &all[..30 * d]].concat();
+    let queries = rows(d, &[&some[..], &some].concat());
+    let plan = Plan {
+        gap: Some(0.01),
+        self_test: n,
+        ..Plan::default()
+    };
+    let reference = rows(d, &all);
+    let (records, summary, _) = analyze(&plan, &reference, &queries);
+    let (expected, fewer, _) = analyze(&plan, &rows(d, &different), &queries);
+    let every = naive::values(&queries);
+    for ((record, expected), q) in records.iter().zip(&expected).zip(every.chunks_exact(d)) {
+        let (answer, expected) = (
+            record.hull.as_ref().unwrap(),
+            expected.hull.as_ref().unwrap(),
+        );
+        assert_eq!(answer.verdict, expected.verdict);
+        naive::certificate_holds(&reference, q, answer, plan.tolerance);
+    }
+    let both = |records: &[Record]| {
+        let mut all = records.iter().map(|record| record.hull.clone());
+        let first: Vec<_> = all.by_ref().take(some.len() / d).collect();
+        (first, all.collect::<Vec<_>>())
+    };
+    let (once, again) = both(&records);
+    assert_eq!(once, again, "equal queries have equal answers");
+    assert!(
+        records
+            .iter()
+            .any(|r| r.hull.as_ref().unwrap().verdict == Verdict::Outside)
+    );
+    // A row with a copy is inside the hull of the others; of the rest the same rows are as without any copies.
+    let (test, fewer) = (summary.self_test.unwrap(), fewer.self_test.unwrap());
+    assert_eq!((test.rows, test.inside), (n as u64, n as u64));
+    let copied = first
+        .iter()
+        .filter(|row| all.chunks_exact(d).filter(|x| x == *row).count() > 1);
+    let vertices_with_copies = copied
+        .filter(|row| {
+            let others: Vec<f64> = first
+                .iter()
+                .filter(|x| x != row)
+                .copied()
+                .flatten()
+                .copied()
+                .collect();
+            let plan = Plan {
+                neighbours: 0,
+                ..Plan::default()
+            };
+            analyze(&plan, &rows(d, &others), &rows(d, row))
+                .1
+                .hull
+                .unwrap()
+                .outside
+                == 1
+        })
+        .count() as u64;
+    assert!(vertices_with_copies > 0);
+    assert_eq!(
+        test.leave_one_out_outside + vertices_with_copies,
+        fewer.leave_one_out_outside
+    );
+}
+
+/// Rows that count how many of them are read.
+struct Counted(Memory, AtomicUsize);
+
+impl Rows for Counted {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+    fn element(&self) -> Element {
+        self.0.element()
+    }
+    fn fits_f32(&self) -> bool {
+        self.0.fits_f32()
+    }
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> hullscope::Result<()> {
+        self.1.fetch_add(out.len() / self.dim(), Relaxed);
+        self.0.read_f32(first, out)
+    }
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> hullscope::Result<()> {
+        self.1.fetch_add(out.len() / self.dim(), Relaxed);
+        self.0.read_f64(first, out)
+    }
+}
+
+/// Half of the rows, or of the queries, equal: zeros as failed embeddings leave them, or any other row.
+#[test]
+fn equal_rows_cost_no_more_than_different_ones() {
+    let (n, d) = (400, 48);
+    let plan = Plan {
+        neighbours: 3,
+        ..Plan::default()
+    };
+    let work = |all: &[f64], asked: &[f64]| {
+        let reference = Counted(rows(d, all), AtomicUsize::new(0));
+        let (.., flop) = analyze(&plan, &reference, &rows(d, asked));
+        (flop, reference.1.into_inner())
+    };
+    let (all, asked) = (gaussian(n * d, 40), gaussian(200 * d, 41));
+    let (flop, read) = work(&all, &asked);
+    let half = |values: &[f64], row: &[f64]| {
+        let mut values = values.to_vec();
+        values
+            .chunks_exact_mut(d)
+            .step_by(2)
+            .for_each(|value| value.copy_from_slice(row));
+        values
+    };
+    for row in [&vec![0.0; d][..], &all[..d]] {
+        for (all, asked) in [
+            (half(&all, row), asked.clone()),
+            (all.clone(), half(&asked, row)),
+            (half(&all, row), half(&asked, row)),
+        ] {
+            let (more, again) = work(&all, &asked);
+            assert!(more <= flop, "{more} operations, {flop} without repeats");
+            assert!(again <= read, "{again} rows read, {read} without repeats");
+        }
+    }
+}
