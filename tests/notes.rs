@@ -8,7 +8,7 @@ use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{Plan, run};
 use hullscope::study::summary::Summary;
 use hullscope::study::{Record, Sink};
-use rand::Rng;
+use rand::RngExt;
 
 /// Nobody reads the records.
 struct Nowhere;
@@ -193,6 +193,38 @@ fn far_is_measured_in_the_units_of_the_columns() {
         said.contains("row 11 is ") && said.contains("--exclude-rows 11"),
         "{said}"
     );
+}
+
+/// Rows of rank 5 that are stored in f32 have full rank as real numbers, and look flat.
+#[test]
+fn rows_that_are_flat_but_for_their_rounding_are_said_to_be() {
+    let (n, d, rank) = (600, 500, 5);
+    let (factors, basis) = (gaussian(n * rank, 18), gaussian(rank * d, 19));
+    let mut values = vec![0.0; n * d];
+    for (row, factors) in values.chunks_exact_mut(d).zip(factors.chunks_exact(rank)) {
+        for (factor, direction) in factors.iter().zip(basis.chunks_exact(d)) {
+            for (value, step) in row.iter_mut().zip(direction) {
+                *value += factor * step;
+            }
+        }
+    }
+    let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+    let full: Vec<f32> = gaussian(n * d, 20).iter().map(|&v| v as f32).collect();
+    let plan = Plan {
+        neighbours: 0,
+        ..Plan::default()
+    };
+    let said = |values: Vec<f32>| {
+        let queries = Memory::from_f32("queries", d, values[..d].to_vec());
+        let reference = Memory::from_f32("reference", d, values);
+        summary(&plan, &reference, &queries).warnings.join("\n")
+    };
+    let found = said(values);
+    assert!(
+        found.contains("the data look flat to f32 rounding: rank 5 explains all but"),
+        "{found}"
+    );
+    assert!(!said(full).contains("look flat"));
 }
 
 #[test]

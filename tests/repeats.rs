@@ -9,7 +9,7 @@ use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{Plan, run};
 use hullscope::study::summary::Summary;
 use hullscope::study::{Record, Sink};
-use rand::Rng;
+use rand::RngExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 #[derive(Default)]

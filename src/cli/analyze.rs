@@ -26,6 +26,10 @@ Examples:
   hullscope analyze train.npy test.npy --backend gpu --gpu-memory 8GiB
   hullscope analyze train.parquet:embedding test.parquet:embedding --self-test 500 --json -
 
+Columns of -o: query, verdict, proof (exact, tolerance, separated), reason, margin, residual, distance_lower,
+distance_upper, gap, support, scans, nearest_row, nearest_distance, nearest_ratio; with --neighbours K > 1
+neighbour_rows and neighbour_distances.
+
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), safetensors (FILE:TENSOR), .fvecs .bvecs
 .ivecs, .fbin .f16bin .u8bin .i8bin, IDX (also gzip'd), CSV or TSV. A folder or a quoted pattern is one set.";
 

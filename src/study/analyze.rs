@@ -268,13 +268,18 @@ fn reference_facts(
 ) -> ReferenceFacts {
     let found: Facts = survey.facts(scan.frame());
     let far = found.far_rows;
+    let affine = verdicts.map(|verdicts| verdicts.solver.affine());
+    let flat = affine.and_then(|affine| affine.flat);
     let copies = |all: &Repeats| all.rows() - all.distinct();
     ReferenceFacts {
         rows: reference.len() as u64,
         dim: reference.dim() as u64,
-        affine_rank: verdicts
-            .and_then(|verdicts| verdicts.solver.affine().rank)
+        affine_rank: affine
+            .and_then(|affine| affine.rank)
             .map(|rank| rank as u64),
+        element: reference.element(),
+        flat_rank: flat.map(|flat| flat.rank as u64),
+        flat_share: flat.map(|flat| flat.share),
         constant_columns: found.constant_columns,
         duplicate_columns: found.duplicate_columns,
         duplicate_rows: survey.repeats.as_ref().map_or(0, copies) as u64,

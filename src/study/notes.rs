@@ -14,6 +14,7 @@ pub(super) fn of_reference(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
     notes.extend(far_rows(facts));
     if plan.hull {
         notes.extend(rank(facts));
+        notes.extend(flat(facts));
         notes.extend(sphere(facts));
         if facts.constant_columns > 0 {
             notes.push(format!(
@@ -108,6 +109,16 @@ fn rank(facts: &ReferenceFacts) -> Vec<String> {
         notes.push(format!("only {rows} for an affine rank of {rank}"));
     }
     notes
+}
+
+/// Rows in few dimensions, as far as their stored type can tell.
+fn flat(facts: &ReferenceFacts) -> Option<String> {
+    let (rank, share) = facts.flat_rank.zip(facts.flat_share)?;
+    let stored = format!("{:?}", facts.element).to_lowercase();
+    Some(format!(
+        "the data look flat to {stored} rounding: rank {rank} explains all but {share:.0e} of them; a query in these \
+         dimensions may be outside by that rounding alone"
+    ))
 }
 
 fn sphere(facts: &ReferenceFacts) -> Option<String> {

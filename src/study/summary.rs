@@ -8,6 +8,7 @@ use super::analyze::Plan;
 use super::rate::{Quantiles, quantiles, wilson95};
 use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
 use crate::notion::neighbours::Metric;
+use crate::rows::Element;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,12 @@ pub struct ReferenceFacts {
     pub dim: u64,
     /// Numerical affine rank; `None` when d is too large to find it.
     pub affine_rank: Option<u64>,
+    /// How the numbers are stored.
+    pub element: Element,
+    /// Fewer dimensions that explain the rows but for the rounding to the type in which they are stored.
+    pub flat_rank: Option<u64>,
+    /// The spread that these leave, as a share of all.
+    pub flat_share: Option<f64>,
     pub constant_columns: u64,
     pub duplicate_columns: u64,
     pub duplicate_rows: u64,
