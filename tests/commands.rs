@@ -177,7 +177,7 @@ fn read_csv(path: &Path) -> Vec<Line> {
         )
     };
     let one = |name: &str, text: &str| match name {
-        "verdict" => json!(text),
+        "verdict" | "proof" | "reason" => json!(text),
         name if integer(name) => json!(text.parse::<u64>().unwrap()),
         _ => json!(text.parse::<f64>().unwrap()),
     };

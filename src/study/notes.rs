@@ -176,3 +176,48 @@ fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
     }
     notes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hull::{Answer, Bracket, Certificate, Reason, Stage, Verdict};
+
+    fn undecided(reason: Reason, distance: Option<Bracket>) -> Answer {
+        Answer {
+            verdict: Verdict::Undecided,
+            proof: None,
+            residual: None,
+            reason: Some(reason),
+            stage: Stage::Open,
+            margin: 0.0,
+            support: 0,
+            scans: 1,
+            certificate: Certificate::None,
+            distance,
+        }
+    }
+
+    #[test]
+    fn undecided_queries_are_said_with_their_reasons_and_gaps() {
+        let mut tally = Tally::default();
+        let bracket = |lower, upper| Some(Bracket { lower, upper });
+        tally.hull_answers(&[
+            undecided(Reason::Rounds, bracket(0.5, 1.0)),
+            undecided(Reason::Rounding, bracket(1.0, 1.01)),
+            undecided(Reason::Rounds, None),
+        ]);
+        let plan = Plan {
+            gap: Some(0.05),
+            ..Plan::default()
+        };
+        assert_eq!(
+            of_queries(&plan, &tally, 9),
+            [
+                "3 of 9 queries are undecided: rounding 1, rounds 2",
+                "the gap of 0.05 between both ends of a distance was not reached for 1 of 9 queries; the largest is 5.00e-1",
+                "no distance was found for 1 of 9 queries",
+            ]
+        );
+        assert!(of_queries(&Plan::default(), &Tally::default(), 9).is_empty());
+    }
+}
