@@ -148,7 +148,12 @@ fn a_far_row_is_named() {
         notes(d, &values)
     };
     // Median distance of a row from the middle: 4.0 units of 0.67.
-    for (value, ratio) in [(1e14, "1e14"), (1e20, "1e20"), (1e5, "1e5"), (1e308, "e")] {
+    for (value, ratio) in [
+        (1e14, "1e14"),
+        (1e20, "1e20"),
+        (1e5, "1e5"),
+        (1e308, "e308 times"),
+    ] {
         let said = far(&[7], value);
         assert!(said.contains("row 7 is "), "{value}: {said}");
         assert!(said.contains(ratio), "{value}: {said}");
@@ -165,6 +170,7 @@ fn a_far_row_is_named() {
         said.contains("leave them out with --exclude-rows 7,19-21,400"),
         "{said}"
     );
+    // Equal rows count once.
     let every_third: Vec<usize> = (0..n).step_by(3).collect();
     let said = far(&every_third, 1e9);
     assert!(

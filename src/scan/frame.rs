@@ -62,6 +62,8 @@ pub struct Far {
     pub rows: Vec<usize>,
     /// Their values as stored (rows x d).
     pub points: Vec<f64>,
+    /// How many times farther than the median row the farthest is; 0 if none is far.
+    pub ratio: f64,
 }
 
 impl Far {
@@ -160,15 +162,16 @@ fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far
         .iter()
         .map(|&unit| 1.0 / power_of_two(if uneven { unit } else { widest }))
         .collect();
+    let length = |row: &[f64]| {
+        let each = row.iter().zip(&spreads.centre).zip(&scale);
+        each.map(|((x, m), s)| ((x - m) * s).powi(2))
+            .sum::<f64>()
+            .sqrt()
+    };
     let lengths: Vec<f32> = map_chunks(rows, control, |_, values| {
         control.advance((values.len() / d) as u64);
-        let length = |row: &[f64]| {
-            let each = row.iter().zip(&spreads.centre).zip(&scale);
-            each.map(|((x, m), s)| ((x - m) * s).powi(2))
-                .sum::<f64>()
-                .sqrt() as f32
-        };
-        values.chunks_exact(d).map(length).collect::<Vec<_>>()
+        let rows = values.chunks_exact(d);
+        rows.map(|row| length(row) as f32).collect::<Vec<_>>()
     })?
     .concat();
     let mut sorted: Vec<f32> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
@@ -191,7 +194,13 @@ fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far
     }
     let mut points = vec![0.0; far.len() * d];
     rows.gather(&far, &mut points)?;
-    Ok(Far { rows: far, points })
+    let farthest = points.chunks_exact(d).map(length).fold(0.0, f64::max);
+    Ok(Far {
+        rows: far,
+        points,
+        // Beyond the range of f64 the largest number stands for what is even larger.
+        ratio: (farthest.min(f64::MAX) / f64::from(median)).min(f64::MAX),
+    })
 }
 
 impl Frame {

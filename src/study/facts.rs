@@ -1,28 +1,24 @@
 //! What a reader must know of a reference set before believing a rate: repeats, constant columns, norms, far rows.
 //!
-//! One pass over the rows, in units that neither the scale of a column nor a few far rows decide
-//! ([`spreads`](crate::rows::spreads())). Columns count as repeated when the 64-bit hashes of their values agree; rows
-//! only when their values do.
+//! One pass over the rows, and what the [`Frame`] of a scan found. Columns count as repeated when the 64-bit hashes of
+//! their values agree; rows only when their values do.
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Repeats, Rows, Spreads, bits, map_chunks, mix, spreads};
+use crate::rows::{Repeats, Rows, bits, map_chunks, mix};
 use crate::scan::Frame;
 
 /// Rows are on a sphere when their norms r differ by less than this share of s^2 / r, s the median distance of a row from
-/// the middle. A flat patch of size s that touches the sphere leaves it by s^2 / 2r: the rows must follow the sphere to
+/// the centre. A flat patch of size s that touches the sphere leaves it by s^2 / 2r: the rows must follow the sphere to
 /// 1/500 of that. Unit rows in all directions (s = r) may so differ by 1e-3, more than the rounding to f16 does.
 const SAME_NORM: f64 = 1e-3;
-
-/// Rows so many times farther from the middle than the median row are named: f32 then keeps four digits of the others.
-const FAR: f64 = 1e3;
 
 /// Rows that are far from all others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FarRows {
     /// Row indices, ascending; at least one.
     pub rows: Vec<usize>,
-    /// How many times farther from the middle than the median row the farthest is.
+    /// How many times farther from the columns' medians than the median row the farthest is.
     pub ratio: f64,
 }
 
@@ -47,8 +43,7 @@ pub struct Survey {
     zero_rows: u64,
     /// The least and the largest norm of the other rows.
     norms: [f64; 2],
-    /// The distance of each row from the middle, and the same in the columns' units.
-    distances: Vec<[f64; 2]>,
+    rows: usize,
 }
 
 struct Part {
@@ -56,43 +51,32 @@ struct Part {
     columns: Vec<u64>,
     zero_rows: u64,
     norms: [f64; 2],
-    distances: Vec<[f64; 2]>,
 }
 
 /// Norms of no rows.
 const NO_NORMS: [f64; 2] = [f64::INFINITY, 0.0];
 
-fn part(values: &[f64], spreads: &Spreads) -> Part {
-    let d = spreads.centre.len();
+fn part(values: &[f64], d: usize) -> Part {
     let mut part = Part {
         rows: Vec::with_capacity(values.len() / d),
         columns: vec![0; d],
         zero_rows: 0,
         norms: NO_NORMS,
-        distances: Vec::with_capacity(values.len() / d),
     };
     for row in values.chunks_exact(d) {
         let mut hash = 0;
-        let (mut square, mut plain, mut scaled) = (0.0, 0.0, 0.0);
-        let units = spreads.centre.iter().zip(&spreads.unit);
-        let columns = part.columns.iter_mut().zip(units);
-        for ((column, (&centre, &unit)), &value) in columns.zip(row) {
+        let mut square = 0.0;
+        for (column, &value) in part.columns.iter_mut().zip(row) {
             let bits = bits(value);
             hash = mix(hash, bits);
             *column = mix(*column, bits);
-            let difference = value - centre;
             square += value * value;
-            plain += difference * difference;
-            scaled += (difference / unit).powi(2);
         }
         part.rows.push(hash);
-        // Beyond the range of f64 the largest number stands for what is even larger.
-        let length = |square: f64| square.sqrt().min(f64::MAX);
-        part.distances.push([length(plain), length(scaled)]);
         if square == 0.0 && row.iter().all(|&value| value == 0.0) {
             part.zero_rows += 1;
         } else {
-            part.norms = widened(part.norms, [length(square); 2]);
+            part.norms = widened(part.norms, [square.sqrt(); 2]);
         }
     }
     part
@@ -104,22 +88,21 @@ fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 }
 
 impl Survey {
-    /// Read a set: a sample of its rows, all of them once, and those that may be equal once more.
+    /// Read a set once, and its rows that may be equal once more.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let d = rows.dim();
-        let spreads = spreads(rows, control)?;
         let parts = map_chunks(rows, control, |_, values| {
             control.advance((values.len() / d) as u64);
-            part(values, &spreads)
+            part(values, d)
         })?;
         let mut survey = Survey {
             repeats: None,
             columns: vec![0; d],
             zero_rows: 0,
             norms: NO_NORMS,
-            distances: Vec::with_capacity(rows.len()),
+            rows: rows.len(),
         };
         let mut hashes = Vec::with_capacity(rows.len());
         for part in parts {
@@ -128,14 +111,13 @@ impl Survey {
             }
             survey.zero_rows += part.zero_rows;
             survey.norms = widened(survey.norms, part.norms);
-            survey.distances.extend(part.distances);
             hashes.extend(part.rows);
         }
         survey.repeats = Repeats::of_rows(rows, &hashes, control)?;
         Ok(survey)
     }
 
-    /// The facts, with the ranges of the columns from the set's frame.
+    /// The facts, with the frame of the set's different rows.
     pub fn facts(&self, frame: &Frame) -> Facts {
         let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
         let varying = (0..self.columns.len())
@@ -146,40 +128,46 @@ impl Survey {
             constant_columns: (0..self.columns.len()).filter(constant).count() as u64,
             duplicate_columns: repeats(varying),
             zero_rows: self.zero_rows,
-            constant_norm: self.constant_norm(),
-            far_rows: self.far_rows(),
+            constant_norm: self.constant_norm(frame),
+            far_rows: self.far_rows(frame),
         }
     }
 
-    /// The median distance of the different rows from the middle: plain (0), or in the columns' units (1).
-    fn median(&self, kind: usize) -> f64 {
-        let mut distances: Vec<f64> = match &self.repeats {
-            Some(repeats) => (0..repeats.distinct())
-                .map(|place| self.distances[repeats.first(place)][kind])
-                .collect(),
-            None => self.distances.iter().map(|both| both[kind]).collect(),
-        };
-        let middle = distances.len() / 2;
-        *distances.select_nth_unstable_by(middle, f64::total_cmp).1
-    }
-
-    fn constant_norm(&self) -> Option<f64> {
+    fn constant_norm(&self, frame: &Frame) -> Option<f64> {
         let [least, most] = self.norms;
-        let spread = self.median(0);
-        let several = self.distances.len() as u64 > self.zero_rows + 1;
+        let spread = median_distance(frame);
+        let several = self.rows as u64 > self.zero_rows + 1;
         let same = several && (most - least) / spread <= SAME_NORM * (spread / most);
         same.then_some(0.5 * (least + most))
     }
 
-    fn far_rows(&self) -> Option<FarRows> {
-        let median = self.median(1);
-        let ratio = |row: usize| self.distances[row][1] / median;
-        let rows: Vec<usize> = (0..self.distances.len())
-            .filter(|&row| median > 0.0 && ratio(row) >= FAR)
-            .collect();
-        let most = rows.iter().map(|&row| ratio(row)).reduce(f64::max)?;
-        Some(FarRows { rows, ratio: most })
+    /// The far rows of the frame, each with the rows that equal it.
+    fn far_rows(&self, frame: &Frame) -> Option<FarRows> {
+        let far = &frame.far;
+        let mut rows: Vec<usize> = match &self.repeats {
+            Some(repeats) => {
+                let members = far.rows.iter().flat_map(|&row| repeats.members(row));
+                members.copied().collect()
+            }
+            None => far.rows.clone(),
+        };
+        rows.sort_unstable();
+        (!rows.is_empty()).then_some(FarRows {
+            rows,
+            ratio: far.ratio,
+        })
     }
+}
+
+/// The median distance of the frame's rows from its centre.
+fn median_distance(frame: &Frame) -> f64 {
+    let mut bias = frame.bias.clone();
+    if bias.is_empty() {
+        return 0.0;
+    }
+    let middle = bias.len() / 2;
+    let (_, &mut median, _) = bias.select_nth_unstable_by(middle, f32::total_cmp);
+    (-2.0 * f64::from(median)).sqrt() / frame.euclid
 }
 
 /// Values that occur before.
@@ -197,7 +185,9 @@ mod tests {
         let rows = Memory::from_f64("rows", d, values);
         let control = Control::default();
         let survey = Survey::of(&rows, &control).unwrap();
-        let frame = Frame::survey(&rows, &control).unwrap();
+        let different = survey.repeats.as_ref().map(|all| all.subset(&rows));
+        let different = different.as_ref().map_or(&rows as &dyn Rows, |some| some);
+        let frame = Frame::survey(different, &control).unwrap();
         (survey.facts(&frame), survey)
     }
 
@@ -247,7 +237,7 @@ mod tests {
         values[50] = 1e6;
         let far = of(1, values.clone()).0.far_rows.unwrap();
         assert_eq!(far.rows, [50]);
-        assert!((1e6..4e6).contains(&far.ratio), "{far:?}");
+        assert!((1e6..2e7).contains(&far.ratio), "{far:?}");
         values[3] = -1e308;
         assert_eq!(of(1, values).0.far_rows.unwrap().rows, [3, 50]);
         assert_eq!(of(2, vec![1.0; 10]).0.far_rows, None);

@@ -152,7 +152,7 @@ fn far_rows(facts: &ReferenceFacts) -> Option<String> {
         false => ("them", "LIST".into()),
     };
     Some(format!(
-        "{who} {ratio:.0e} times farther from the middle than the median row (each column in its own unit); leave \
+        "{who} {ratio:.0e} times farther from the columns' medians than the median row; leave \
          {them} out with --exclude-rows {list}"
     ))
 }

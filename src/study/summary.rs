@@ -35,8 +35,7 @@ pub struct ReferenceFacts {
     pub zero_rows: u64,
     /// The norm, if all rows but those of zeros have the same one.
     pub constant_norm: Option<f64>,
-    /// Row numbers of rows that are a thousand times farther from the middle than the median row, or more, in the units
-    /// of the columns.
+    /// Row numbers of rows that are more than 1,024 times farther from the columns' medians than the median row.
     pub far_rows: Vec<u64>,
     /// How many times farther the farthest of them is.
     pub far_ratio: Option<f64>,
