@@ -408,7 +408,7 @@ fn filled(near: &[Near], repeats: &Repeats, k: usize) -> Vec<Near> {
             members.map(move |&row| (row, distance))
         })
         .collect();
-    sort(&mut rows);
+    rows.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
     rows.truncate(k);
     rows
 }

@@ -403,7 +403,7 @@ impl Work<'_, '_> {
         queries: &dyn Rows,
     ) -> Vec<Record> {
         // One of each a query: a list with a gap would give queries the answers of others.
-        assert!(self.solver.is_none() || answers.len() == count);
+        assert!(self.verdicts.is_none() || answers.len() == count);
         assert!(self.search.is_none() || near.len() == count);
         let mut answers = answers.into_iter();
         let mut near = near.into_iter();
