@@ -1,6 +1,7 @@
 //! Numbers at the edges: the largest and smallest that there are, integers that f64 rounds, and digits that must not
 //! depend on threads or memory.
 
+use crate::common::alloc::largest;
 use crate::common::{gaussian, rows};
 use crate::formats::{Folder, batch, encode, npy, npz, parquet, safetensors};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, UInt64Array};
@@ -158,6 +159,33 @@ fn a_scale_that_leaves_the_numbers_is_refused() {
         message.contains("1e308") && message.contains("--scale"),
         "{message}"
     );
+}
+
+/// Two rows of 30 million columns: a file with nothing but its header on disk.
+#[test]
+fn rows_too_wide_for_the_memory_are_refused_before_they_are_read() {
+    let folder = Folder::new();
+    let path = folder.file("wide.npy", &npy(1, "'<f8'", "False", "(2, 30000000)", &[]));
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(file.metadata().unwrap().len() + 2 * 30_000_000 * 8)
+        .unwrap();
+    let options = OpenOptions {
+        memory: 16 << 20,
+        work: Some(16 << 20),
+        ..OpenOptions::default()
+    };
+    let mut message = String::new();
+    let most = largest(|| {
+        let opened = open(&path, &options, &Control::default());
+        message = opened.err().unwrap().to_string();
+    });
+    assert!(most < 1 << 20, "{most} bytes at once");
+    for part in ["wide.npy", "30000000 columns", "--memory"] {
+        assert!(message.contains(part), "{part:?} is not in: {message}");
+    }
+    let output = folder.run(&["analyze", "wide.npy", "wide.npy", "--memory", "16MiB"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("30000000 columns"));
 }
 
 // ---- the same digits everywhere ----

@@ -58,7 +58,7 @@ impl RowArgs {
     pub(super) fn options(
         &self,
         limit: Option<usize>,
-        memory: u64,
+        left: u64,
         what: &str,
     ) -> Result<OpenOptions> {
         if limit == Some(0) {
@@ -76,7 +76,8 @@ impl RowArgs {
             limit,
             scale: self.scale,
             normalize: self.normalize,
-            memory,
+            memory: left,
+            work: Some(self.memory.unwrap_or_else(memory::default_budget)),
             skip_nonfinite: self.skip_nonfinite,
             exclude: self.exclude_rows.clone().filter(|_| what == "reference"),
             temporary: None,

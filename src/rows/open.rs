@@ -24,6 +24,9 @@ pub struct OpenOptions {
     pub normalize: bool,
     /// Bytes of rows that may stay in memory.
     pub memory: u64,
+    /// Bytes that working on rows may take whatever their number: rows so wide that it takes more are refused. `None` for
+    /// no limit.
+    pub work: Option<u64>,
     /// Drop rows with NaN or infinity instead of refusing them.
     pub skip_nonfinite: bool,
     /// Leave out these rows of the file (of the first so many, if there is a limit), whatever they hold.
