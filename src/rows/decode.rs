@@ -138,7 +138,7 @@ pub fn rounded_text(text: &str, value: f64) -> bool {
     let integer = !whole.is_empty()
         && whole.bytes().all(|b| b.is_ascii_digit())
         && fraction.bytes().all(|b| b == b'0');
-    if !integer || value.abs() <= EXACT as f64 {
+    if !integer || value.abs() < EXACT as f64 {
         return false;
     }
     let whole = whole.trim_start_matches('0');

@@ -78,6 +78,10 @@ impl<T: Score> Best<T> {
         let scores = &mut self.scores[start..start + self.k];
         let rows = &mut self.rows[start..start + self.k];
         let place = scores[..filled].partition_point(|&held| held >= score);
+        if place == self.k {
+            // No number, and all that is held is as high.
+            return;
+        }
         let end = if filled < self.k { filled } else { self.k - 1 };
         scores.copy_within(place..end, place + 1);
         rows.copy_within(place..end, place + 1);
@@ -156,7 +160,8 @@ mod tests {
 
     #[test]
     fn scores_that_are_no_numbers_come_first_and_the_lowest_are_not_lost() {
-        let values = [f32::NEG_INFINITY, 1.0, f32::NAN, f32::NEG_INFINITY, 2.0];
+        let (none, low) = (f32::NAN, f32::NEG_INFINITY);
+        let values = [low, 1.0, none, low, 2.0, none];
         for k in 1..=values.len() {
             let mut best = Best::<f32>::new(1, k);
             for (row, &value) in values.iter().enumerate() {
@@ -165,7 +170,7 @@ mod tests {
                 }
             }
             let (_, rows) = Best::merge(vec![best]);
-            assert_eq!(rows, [2, 4, 1, 0, 3][..k]);
+            assert_eq!(rows, [2, 5, 4, 1, 0, 3][..k]);
         }
     }
 
