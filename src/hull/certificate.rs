@@ -8,8 +8,9 @@
 //! of at most the tolerance times the *local scale*: the largest distance from q to a row of its certificate, in
 //! coordinates where every column has unit spread ([`crate::rows::spreads`]), so that neither the units of columns nor
 //! far rows matter.
-//! [`check()`] uses [`Rows`](crate::rows::Rows) alone and
-//! f64; it imports nothing of the solver whose work it judges.
+//!
+//! [`check()`] uses [`Rows`](crate::rows::Rows) and verified arithmetic; it imports nothing of the solver whose work it
+//! judges, and takes nothing but the claims from the file.
 
 mod check;
 mod consistent;
@@ -24,7 +25,7 @@ pub(crate) mod local;
 mod residual;
 pub mod verified;
 
-pub use check::{Fault, Tally, check};
+pub use check::{Fault, STRICT, Tally, check};
 pub(crate) use exact::separation;
 pub(crate) use residual::residual;
 
@@ -89,7 +90,8 @@ pub enum Certificate {
         weights: Vec<f64>,
         exact: bool,
     },
-    /// `<direction, q> - max_i <direction, x_i> >= margin * |direction| > 0`.
+    /// `<direction, q> - max_i <direction, x_i>` is positive and at least `margin * |direction|`. The margin is 0 where
+    /// the distance is below the smallest number.
     Outside { direction: Vec<f64>, margin: f64 },
     /// Nothing was proved.
     None,
@@ -117,6 +119,11 @@ pub enum Proof {
     },
     /// Undecided: nothing is claimed.
     None,
+    /// What the file says of this query does not fit together: its verdict, and what is wrong.
+    Contradiction {
+        verdict: String,
+        what: String,
+    },
 }
 
 impl Claim {
@@ -126,16 +133,17 @@ impl Claim {
             Proof::Inside { exact: true, .. } => Some(Evidence::Exact),
             Proof::Inside { exact: false, .. } => Some(Evidence::Tolerance),
             Proof::Outside { .. } => Some(Evidence::Separated),
-            Proof::None => None,
+            Proof::None | Proof::Contradiction { .. } => None,
         }
     }
 
-    /// What is claimed of the query.
-    pub const fn verdict(&self) -> Verdict {
-        match self.proof {
-            Proof::Inside { .. } => Verdict::Inside,
-            Proof::Outside { .. } => Verdict::Outside,
-            Proof::None => Verdict::Undecided,
+    /// The word of the verdict that is claimed.
+    pub fn verdict(&self) -> &str {
+        match &self.proof {
+            Proof::Inside { .. } => Verdict::Inside.name(),
+            Proof::Outside { .. } => Verdict::Outside.name(),
+            Proof::None => Verdict::Undecided.name(),
+            Proof::Contradiction { verdict, .. } => verdict,
         }
     }
 }

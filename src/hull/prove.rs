@@ -386,7 +386,13 @@ impl<'a> Judge<'a> {
     /// A proven separation as a distance in the data's units: over the direction's length there.
     pub fn margin(&self, found: &Scanned) -> f64 {
         let direction = self.in_data_units(found);
-        found.separation / length(&direction) * (1.0 - gamma(direction.len() + 4, U64))
+        let margin =
+            found.separation / length(&direction) * (1.0 - gamma(direction.len() + 4, U64));
+        if margin < f64::MIN_POSITIVE {
+            // Numbers this small are rounded by more than their share: 0 may be all that is left.
+            return margin.next_down().max(0.0);
+        }
+        margin.min(f64::MAX)
     }
 
     /// A length in the Euclidean metric's coordinates, in the data's units, rounded up.

@@ -1,0 +1,93 @@
+//! Is a convex combination of rows at the query, as exactly as is claimed?
+//!
+//! The stored weights must be at least 0, sum to 1 but for rounding, and meet the query within the tolerance times the
+//! local scale ([`local::share`]). A claim of exactness is proved once more from the rows alone
+//! ([`verified::combination`]): weights that are proved to be at least 0 exist for exactly these rows.
+
+use super::super::exact::gamma;
+use super::super::local;
+use super::super::verified::{self, Combination};
+use super::{Checker, Fault, Judged, STRICT, index_of};
+use crate::error::Result;
+use std::collections::HashSet;
+
+impl Checker<'_> {
+    /// Judge one combination of rows, by their numbers in the file.
+    pub(super) fn inside(
+        &self,
+        numbers: &[u64],
+        weights: &[f64],
+        exact: bool,
+        query: &[f64],
+    ) -> Result<Judged> {
+        let d = query.len();
+        let rows = match self.combination(numbers, weights, d) {
+            Ok(rows) => rows,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut points = vec![0.0; rows.len() * d];
+        self.reference.gather(&rows, &mut points)?;
+        let share = local::share(&points, weights, query, &self.spreads.unit);
+        // The weights of an exact claim are those of the proof, rounded: no tolerance of the caller's is for them.
+        let allowed = if exact { STRICT } else { self.tolerance };
+        // Negated, so that a share that is not a number fails.
+        if !(share <= allowed) {
+            return Ok(Err(Fault::Missed { share, allowed }));
+        }
+        Ok(if exact {
+            proved(&points, query)
+        } else {
+            Ok(())
+        })
+    }
+
+    /// Whether numbers and weights are a convex combination at all: the row indices.
+    fn combination(
+        &self,
+        numbers: &[u64],
+        weights: &[f64],
+        d: usize,
+    ) -> std::result::Result<Vec<usize>, Fault> {
+        if numbers.is_empty() || numbers.len() != weights.len() {
+            return Err(Fault::NoRows);
+        }
+        if numbers.len() > d + 1 {
+            return Err(Fault::TooManyRows {
+                rows: numbers.len(),
+                most: d + 1,
+            });
+        }
+        let mut used = HashSet::new();
+        let mut rows = Vec::with_capacity(numbers.len());
+        for (&row, &weight) in numbers.iter().zip(weights) {
+            if !used.insert(row) {
+                return Err(Fault::RepeatedRow { row });
+            }
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Fault::BadWeight { row, weight });
+            }
+            rows.push(index_of(self.reference, row).ok_or(Fault::NoSuchRow { row })?);
+        }
+        let sum: f64 = weights.iter().sum();
+        // Each weight was rounded when it was divided by a sum that was itself rounded once a term, as this one is.
+        if (sum - 1.0).abs() <= gamma(2 * weights.len() + 4) {
+            Ok(rows)
+        } else {
+            Err(Fault::BadSum { sum })
+        }
+    }
+}
+
+/// Whether the query is proved to be in the hull of these points (m x d) as real numbers.
+fn proved(points: &[f64], query: &[f64]) -> Judged {
+    let why = match verified::combination(points, query) {
+        Combination::Proved { .. } => return Ok(()),
+        Combination::OffAffineHull => "it is not in their affine hull".into(),
+        Combination::Unproved { lower, .. } => {
+            let least = lower.into_iter().fold(f64::INFINITY, f64::min);
+            format!("of the smallest weight it is only known that it is at least {least:e}")
+        }
+        Combination::TooLarge => "the rows are too many for exact arithmetic".into(),
+    };
+    Err(Fault::NotExact(why))
+}
