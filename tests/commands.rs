@@ -5,25 +5,23 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
 
-const D: usize = 6;
-const REFERENCE: usize = 400;
-const QUERIES: usize = 50;
+pub const D: usize = 6;
+pub const REFERENCE: usize = 400;
+pub const QUERIES: usize = 50;
 
 /// A folder with a reference (Gaussian) and queries: every other one well inside, the others well outside.
-struct Setting {
-    folder: tempfile::TempDir,
+pub struct Setting {
+    pub folder: tempfile::TempDir,
 }
 
 /// A .npy file (version 1, little-endian f32, C order).
-fn npy(path: &Path, d: usize, values: &[f64]) {
+pub fn npy(path: &Path, d: usize, values: &[f64]) {
     let shape = format!("({}, {d})", values.len() / d);
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
     let padded = format!(
@@ -45,7 +43,7 @@ fn program() -> Command {
 }
 
 /// Values that f32 holds.
-fn stored(count: usize, seed: u64, factor: f64) -> Vec<f64> {
+pub fn stored(count: usize, seed: u64, factor: f64) -> Vec<f64> {
     common::gaussian(count, seed)
         .into_iter()
         .map(|v| f64::from((factor * v) as f32))
@@ -68,7 +66,7 @@ fn is_inside(query: usize) -> bool {
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let setting = Setting {
             folder: tempfile::tempdir().unwrap(),
         };
@@ -77,12 +75,12 @@ impl Setting {
         setting
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Run in the folder.
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         program()
             .current_dir(self.folder.path())
             .args(words)
@@ -91,7 +89,7 @@ impl Setting {
     }
 
     /// `analyze reference.npy queries.npy` and more; must succeed.
-    fn analyze(&self, more: &[&str]) -> Output {
+    pub fn analyze(&self, more: &[&str]) -> Output {
         let output = self.run(&[&["analyze", "reference.npy", "queries.npy"], more].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         output
@@ -108,20 +106,20 @@ impl Setting {
     }
 }
 
-fn code(output: &Output) -> i32 {
+pub fn code(output: &Output) -> i32 {
     output.status.code().expect("ended by a signal")
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// One record, by column.
-type Line = Map<String, Value>;
+pub type Line = Map<String, Value>;
 
 /// A cell as JSON.
 fn cell(array: &ArrayRef, row: usize) -> Value {
@@ -141,7 +139,7 @@ fn cell(array: &ArrayRef, row: usize) -> Value {
     }
 }
 
-fn lines_of(batches: &[RecordBatch]) -> Vec<Line> {
+pub fn lines_of(batches: &[RecordBatch]) -> Vec<Line> {
     let line = |batch: &RecordBatch, row| {
         let names = batch
             .schema()
@@ -161,7 +159,7 @@ fn lines_of(batches: &[RecordBatch]) -> Vec<Line> {
         .collect()
 }
 
-fn read_parquet(path: &Path) -> Vec<RecordBatch> {
+pub fn read_parquet(path: &Path) -> Vec<RecordBatch> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap())
         .unwrap()
         .build()
@@ -850,264 +848,6 @@ fn dropped_rows_are_counted_and_keep_the_numbers_of_the_others() {
     );
     let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-}
-
-#[test]
-fn good_certificates_verify_under_the_settings_they_were_made_with() {
-    for options in [
-        &[][..],
-        &["--limit-reference", "300", "--scale", "0.5"],
-        &["--normalize", "--limit-queries", "30"],
-    ] {
-        let setting = Setting::new();
-        setting.analyze(&[&["--certificates", "proof.parquet"], options].concat());
-        let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
-        assert_eq!(code(&output), 0, "{options:?}: {}", stderr(&output));
-        let count = if options.contains(&"30") { 30 } else { QUERIES };
-        assert!(
-            stdout(&output).starts_with(&format!("{count} of {count} certificates hold")),
-            "{}",
-            stdout(&output)
-        );
-        let output = setting.run(&[
-            "verify",
-            "proof.parquet",
-            "reference.npy",
-            "queries.npy",
-            "--json",
-            "-",
-        ]);
-        let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
-        assert_eq!(
-            [&value["holds"], &value["certificates"]["failed"]],
-            [count, 0]
-        );
-    }
-}
-
-/// Write the certificates again with one of them replaced.
-fn tamper(setting: &Setting, row: usize, change: impl Fn(&mut Line)) {
-    let path = setting.path("proof.parquet");
-    let batches = read_parquet(&path);
-    let mut lines = lines_of(&batches);
-    change(&mut lines[row]);
-    let schema = batches[0].schema();
-    let floats = |line: &Line, name: &str| -> Option<Vec<Option<f64>>> {
-        line[name]
-            .as_array()
-            .map(|all| all.iter().map(Value::as_f64).collect())
-    };
-    let list = |name: &str| -> ArrayRef {
-        let mut list =
-            arrow_array::builder::ListBuilder::new(arrow_array::builder::Float64Builder::new());
-        lines
-            .iter()
-            .for_each(|line| list.append_option(floats(line, name)));
-        Arc::new(list.finish())
-    };
-    let mut rows =
-        arrow_array::builder::ListBuilder::new(arrow_array::builder::UInt64Builder::new());
-    let numbers = |line: &Line| {
-        line["rows"]
-            .as_array()
-            .map(|all| all.iter().map(Value::as_u64).collect::<Vec<_>>())
-    };
-    lines
-        .iter()
-        .for_each(|line| rows.append_option(numbers(line)));
-    let texts = arrow_array::StringArray::from_iter_values(
-        lines.iter().map(|l| l["verdict"].as_str().unwrap()),
-    );
-    let queries = arrow_array::UInt64Array::from_iter_values(
-        lines.iter().map(|l| l["query"].as_u64().unwrap()),
-    );
-    let margins: arrow_array::Float64Array =
-        lines.iter().map(|line| line["margin"].as_f64()).collect();
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(queries),
-        Arc::new(texts),
-        list("direction"),
-        Arc::new(margins),
-        Arc::new(rows.finish()),
-        list("weights"),
-    ];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, None).unwrap();
-    writer.write(&batch).unwrap();
-    writer.close().unwrap();
-}
-
-/// Every number of a list times a factor that may depend on its place.
-fn scale(line: &mut Line, name: &str, factor: impl Fn(usize) -> f64) {
-    let list = line[name].as_array().unwrap();
-    line[name] = list
-        .iter()
-        .enumerate()
-        .map(|(i, v)| v.as_f64().unwrap() * factor(i))
-        .collect();
-}
-
-#[test]
-fn a_certificate_that_was_changed_is_found() {
-    type Change = (&'static str, usize, fn(&mut Line), &'static str);
-    let changes: [Change; 9] = [
-        (
-            "weights moved",
-            4,
-            |l| scale(l, "weights", |i| [1.1, 0.9][i.min(1)]),
-            "sum to",
-        ),
-        (
-            "weight negative",
-            4,
-            |l| scale(l, "weights", |i| if i == 0 { -1.0 } else { 1.0 }),
-            "weight",
-        ),
-        (
-            "row out of range",
-            4,
-            |l| l["rows"][0] = json!(REFERENCE),
-            "no row 400",
-        ),
-        (
-            "row twice",
-            4,
-            |l| l["rows"][0] = l["rows"][1].clone(),
-            "twice",
-        ),
-        (
-            "row swapped",
-            4,
-            |l| l["rows"].as_array_mut().unwrap().swap(0, 1),
-            "miss",
-        ),
-        (
-            "direction negated",
-            5,
-            |l| scale(l, "direction", |_| -1.0),
-            "separate",
-        ),
-        (
-            "direction cut",
-            5,
-            |l| drop(l["direction"].as_array_mut().unwrap().pop()),
-            "direction",
-        ),
-        (
-            "margin inflated",
-            5,
-            |l| l["margin"] = json!(l["margin"].as_f64().unwrap() * 1.01),
-            "overstated",
-        ),
-        (
-            "query unknown",
-            5,
-            |l| l["query"] = json!(QUERIES),
-            "no such row",
-        ),
-    ];
-    let setting = Setting::new();
-    setting.analyze(&["--certificates", "proof.parquet"]);
-    let good = fs::read(setting.path("proof.parquet")).unwrap();
-    for (what, row, change, reason) in changes {
-        fs::write(setting.path("proof.parquet"), &good).unwrap();
-        tamper(&setting, row, change);
-        let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
-        let message = stderr(&output);
-        assert_eq!(code(&output), 1, "{what}: {message}");
-        assert!(message.contains(reason), "{what}: {message}");
-        assert!(
-            what == "query unknown" || message.contains(&format!("query {row} ")),
-            "{what}: {message}"
-        );
-        assert!(
-            stdout(&output).starts_with(&format!("{} of {QUERIES} certificates hold", QUERIES - 1)),
-            "{what}"
-        );
-    }
-    fs::write(setting.path("proof.parquet"), &good).unwrap();
-    tamper(&setting, 4, |_| {});
-    let output = setting.run(&["verify", "proof.parquet", "reference.npy", "queries.npy"]);
-    assert_eq!(
-        code(&output),
-        0,
-        "rewriting alone must not matter: {}",
-        stderr(&output)
-    );
-}
-
-#[test]
-fn other_data_refute_the_certificates() {
-    let setting = Setting::new();
-    setting.analyze(&["--certificates", "proof.parquet"]);
-    npy(
-        &setting.path("reference.npy"),
-        D,
-        &stored(REFERENCE * D, 9, 1000.0),
-    );
-    let output = setting.run(&[
-        "verify",
-        "proof.parquet",
-        "reference.npy",
-        "queries.npy",
-        "--json",
-        "-",
-    ]);
-    assert_eq!(code(&output), 1);
-    let value: Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert_eq!(
-        [&value["holds"], &value["certificates"]["failed"]],
-        [0, QUERIES]
-    );
-    assert_eq!(value["failures"].as_array().unwrap().len(), 10);
-    assert!(stderr(&output).contains("and 40 more"));
-}
-
-#[test]
-fn files_that_are_no_certificates_are_refused() {
-    let setting = Setting::new();
-    setting.analyze(&["--certificates", "proof.parquet", "-o", "records.parquet"]);
-    let whole = fs::read(setting.path("proof.parquet")).unwrap();
-    fs::write(setting.path("cut.parquet"), &whole[..whole.len() - 9]).unwrap();
-    tamper(&setting, 5, |line| line["direction"] = Value::Null);
-    for (file, said) in [
-        ("records.parquet", "direction"),
-        ("cut.parquet", "cut.parquet"),
-        ("reference.npy", "reference.npy"),
-        ("missing.parquet", "missing.parquet"),
-        ("proof.parquet", "row 5"),
-    ] {
-        let output = setting.run(&["verify", file, "reference.npy", "queries.npy"]);
-        assert_eq!(code(&output), 2, "{file}: {}", stderr(&output));
-        assert!(
-            stderr(&output).starts_with("error: ") && stderr(&output).contains(said),
-            "{}",
-            stderr(&output)
-        );
-    }
-}
-
-/// Flipped bytes anywhere: claims or errors, never a panic that reaches the caller.
-#[test]
-fn corrupt_certificate_files_do_not_panic() {
-    let setting = Setting::new();
-    setting.analyze(&["--certificates", "proof.parquet", "--limit-queries", "12"]);
-    let good = fs::read(setting.path("proof.parquet")).unwrap();
-    let read = |bytes: &[u8]| {
-        let path = setting.path("flipped.parquet");
-        fs::write(&path, bytes).unwrap();
-        hullscope::report::certificates::Reader::open(&path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-    };
-    assert_eq!(read(&good).unwrap().len(), 12);
-    let mut refused = 0;
-    for at in (0..good.len()).step_by(7) {
-        let mut bytes = good.clone();
-        bytes[at] ^= 1 << (at % 8);
-        refused += usize::from(read(&bytes).is_err());
-        assert!(read(&good[..at]).is_err(), "cut at {at}");
-    }
-    assert!(refused > 0);
 }
 
 /// Nobody reads what the program prints: that is not the program's failure.

@@ -46,3 +46,5 @@ mod theory;
 mod twins;
 /// Verdicts against a linear program; invariants; degenerate references.
 mod verdicts;
+/// `verify`: files that were changed, files of other rows, numbers at the edges.
+mod verify;

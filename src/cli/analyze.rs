@@ -135,7 +135,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         plan: args.plan(),
         rows: args.rows.settings(),
     };
-    let mut outputs = Outputs::create(&args, &context, &inputs)?;
+    let mut outputs = Outputs::create(&args, &context, &inputs, control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
@@ -232,17 +232,22 @@ struct Outputs<'r> {
 }
 
 impl<'r> Outputs<'r> {
-    fn create(args: &Args, context: &Context, inputs: &'r Inputs) -> Result<Self> {
+    fn create(
+        args: &Args,
+        context: &Context,
+        inputs: &'r Inputs,
+        control: &Control,
+    ) -> Result<Self> {
         let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
         if let Some(path) = &args.output {
             sinks.push(records::create(path, context)?);
         }
         if let Some(path) = &args.certificates {
-            sinks.push(Box::new(certificates::Writer::create(
-                path,
-                context,
-                &*inputs.reference,
-            )?));
+            let (reference, queries) = (&*inputs.reference, &*inputs.queries);
+            let origin =
+                certificates::Origin::of(reference, queries, context.rows.clone(), control)?;
+            let writer = certificates::Writer::create(path, context, origin, reference)?;
+            sinks.push(Box::new(writer));
         }
         Ok(Outputs { sinks })
     }

@@ -1,6 +1,6 @@
 //! The command line: what was typed becomes plans, and errors become messages and exit codes. No mathematics.
 //!
-//! Exit codes: 0 done; 1 a certificate does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
+//! Exit codes: 0 done; 1 a certificate file does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
 //! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
 
 mod analyze;

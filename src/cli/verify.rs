@@ -1,12 +1,16 @@
-//! `hullscope verify`: do the certificates of a file hold? Checked in f64, without any of the solver's code.
+//! `hullscope verify`: do the certificates of a file hold? Checked without any of the solver's code.
+//!
+//! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
+//! own run is held against them.
 
-use super::inputs::{RowArgs, info};
+use super::inputs::{Inputs, RowArgs, info};
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault, Tally, check};
-use crate::report::certificates::Reader;
-use crate::report::{RowSettings, file, json};
+use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
+use crate::report::certificates::{Audit, Origin, Problem, Reader, audit};
+use crate::report::{file, json};
+use crate::rows::{Rows, sample};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,12 +22,13 @@ const SHOWN: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
-  hullscope analyze train.npy test.npy --certificates proof.parquet
-  hullscope verify proof.parquet train.npy test.npy
-  hullscope verify proof.parquet train.npy test.npy --json -
+  hullscope analyze train.npy test.npy --scale 2 --certificates proof.parquet
+  hullscope verify proof.parquet train.npy test.npy --scale 2
+  hullscope verify proof.parquet train.npy test.npy --scale 2 --json -
 
-The settings under which rows were read (--scale, --normalize, limits ...) are taken from the file; options given
-here replace them. Exits with 1 if a certificate does not hold.";
+Nothing is taken from the file but the claims: the inputs, the options that say how rows are read (--scale,
+--normalize, limits ...) and the tolerance are those given here, and must be those of the analysis. Exits with 1 if a
+certificate does not hold, if a query has none or two, or if the file is of other rows or other options.";
 
 /// Check every certificate of a file against the two inputs
 #[derive(Debug, clap::Args)]
@@ -36,9 +41,10 @@ pub struct Args {
     reference: Option<String>,
     /// The queries of that analysis
     queries: Option<String>,
-    /// Largest residual of an inside certificate, as a share of the reference radius (default: that of the file)
-    #[arg(long, value_name = "T")]
-    tolerance: Option<f64>,
+    /// Largest distance of an inside certificate within tolerance from its query, as a share of the distance to its
+    /// farthest row, in units of the columns' spreads
+    #[arg(long, value_name = "T", default_value_t = STRICT)]
+    tolerance: f64,
     /// Write the result as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
@@ -52,17 +58,15 @@ pub struct Args {
     quiet: bool,
 }
 
-/// What is typed here, else what the file says.
-fn settled(typed: &RowArgs, stored: &RowSettings) -> RowArgs {
-    RowArgs {
-        limit_reference: typed.limit_reference.or(stored.limit_reference),
-        limit_queries: typed.limit_queries.or(stored.limit_queries),
-        exclude_rows: typed.exclude_rows.clone().or(stored.exclude_rows.clone()),
-        scale: typed.scale.or(stored.scale),
-        normalize: typed.normalize || stored.normalize,
-        skip_nonfinite: typed.skip_nonfinite || stored.skip_nonfinite,
-        memory: typed.memory,
-    }
+/// What came of it, with everything that is said of it.
+struct Found {
+    /// Absent where the file was refused before the inputs were read.
+    inputs: Option<Inputs>,
+    audit: Audit,
+    /// The first certificates that do not hold: query, verdict, reason.
+    failures: Vec<Value>,
+    /// What to type instead, where that is known.
+    advice: Option<String>,
 }
 
 /// Run the command; the exit code says whether every certificate holds.
@@ -71,47 +75,134 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     args.json.as_deref().map_or(Ok(()), file::check_text)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.quiet);
-    let reader = Reader::open(&args.certificates)?;
-    let rows = settled(&args.rows, reader.settings());
-    let inputs = rows.inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
-    let tolerance = args.tolerance.or(reader.tolerance()).unwrap_or(1e-9);
-    let mut failures: Vec<Value> = Vec::new();
-    let mut failed = |claim: &Claim, fault: Fault| {
-        if failures.len() < SHOWN {
-            let (verdict, reason) = (claim.verdict().name(), fault.to_string());
-            failures.push(json!({ "query": claim.query, "verdict": verdict, "reason": reason }));
-        }
-    };
-    let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-    let tally = check(reader, reference, queries, tolerance, control, &mut failed)?;
+    let found = find(&args, control)?;
     drop(bar);
-    let found = json!({
+    show(&args, &found)?;
+    if let Some(target) = &args.json {
+        let text = json::pretty(&result(&args, &found, started.elapsed().as_secs_f64()));
+        file::write_text(target, &text)?;
+    }
+    Ok(ExitCode::from(u8::from(!found.audit.holds())))
+}
+
+fn find(args: &Args, control: &Control) -> Result<Found> {
+    let reader = Reader::open(&args.certificates)?;
+    let given = args.rows.settings();
+    let origin = reader.origin().ok().cloned();
+    let mut found = Found {
+        inputs: None,
+        audit: Audit::default(),
+        failures: Vec::new(),
+        advice: None,
+    };
+    // Before the inputs are read: under other options they may not even be readable.
+    match reader.origin_under(&given) {
+        Err(problem) => found.audit = Audit::of(vec![problem]),
+        Ok(_) => {
+            let named = (args.reference.as_deref(), args.queries.as_deref());
+            let inputs = args.rows.inputs(named.0, named.1, control)?;
+            let (reference, queries) = (&*inputs.reference, &*inputs.queries);
+            let failures = &mut found.failures;
+            let mut failed = |claim: &Claim, fault: Fault| {
+                if failures.len() < SHOWN {
+                    let (query, verdict, reason) =
+                        (claim.query, claim.verdict(), fault.to_string());
+                    failures.push(json!({ "query": query, "verdict": verdict, "reason": reason }));
+                }
+            };
+            let tolerance = args.tolerance;
+            found.audit = audit(
+                reader,
+                &given,
+                reference,
+                queries,
+                tolerance,
+                control,
+                &mut failed,
+            )?;
+            found.inputs = Some(inputs);
+        }
+    }
+    found.advice = origin.and_then(|origin| advice(args, &found.audit, &origin));
+    Ok(found)
+}
+
+/// The line that names the rows of the file, where other rows were asked about or none.
+fn advice(args: &Args, audit: &Audit, origin: &Origin) -> Option<String> {
+    let made = [&origin.reference.name, &origin.queries.name];
+    let of_sample = made == sample::NAMES;
+    let wrong = |problem: &Problem| match problem {
+        Problem::Settings { .. } => true,
+        Problem::OtherSet { .. } => args.reference.is_none() && !of_sample,
+        _ => false,
+    };
+    if !audit.problems.iter().any(wrong) {
+        return None;
+    }
+    let mut words = vec![args.certificates.display().to_string()];
+    match (&args.reference, &args.queries) {
+        (Some(reference), Some(queries)) => words.extend([reference.clone(), queries.clone()]),
+        _ if of_sample => {}
+        _ => words.extend(made.map(String::clone)),
+    }
+    let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    let line = format!(
+        "hullscope verify {} {}",
+        words.join(" "),
+        origin.rows.options()
+    );
+    Some(line.trim_end().into())
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._-:=+,@%\\".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// The result for programs.
+fn result(args: &Args, found: &Found, seconds: f64) -> Value {
+    let of = |set: fn(&Inputs) -> &dyn Rows| {
+        let inputs = found.inputs.as_ref();
+        inputs.map(|inputs| info(set(inputs).name(), set(inputs)))
+    };
+    let problems = found.audit.problems.iter().map(Problem::to_string);
+    json!({
         "version": env!("CARGO_PKG_VERSION"),
         "command": super::command_line(),
         "inputs": {
             "certificates": args.certificates.display().to_string(),
-            "reference": info(reference.name(), reference),
-            "queries": info(queries.name(), queries),
+            "reference": of(|inputs| &*inputs.reference),
+            "queries": of(|inputs| &*inputs.queries),
         },
-        "settings": { "tolerance": tolerance, "rows": rows.settings() },
-        "certificates": tally,
-        "holds": tally.holds(),
-        "failures": failures,
-        "seconds": { "total": started.elapsed().as_secs_f64() },
-    });
-    show(&args, &tally, tolerance, &failures)?;
-    if let Some(target) = &args.json {
-        file::write_text(target, &json::pretty(&found))?;
-    }
-    Ok(ExitCode::from(u8::from(tally.failed > 0)))
+        "settings": { "tolerance": args.tolerance, "rows": args.rows.settings() },
+        "certificates": found.audit.tally,
+        "holds": found.audit.tally.map_or(0, |tally| tally.holds()),
+        "verified": found.audit.holds(),
+        "problems": problems.collect::<Vec<_>>(),
+        "advice": found.advice,
+        "failures": found.failures,
+        "seconds": { "total": seconds },
+    })
 }
 
-/// The result, for people.
-fn show(args: &Args, tally: &Tally, tolerance: f64, failures: &[Value]) -> Result<()> {
+/// The result for people.
+fn show(args: &Args, found: &Found) -> Result<()> {
     if args.quiet {
         return Ok(());
     }
-    for failure in failures {
+    for problem in &found.audit.problems {
+        file::tell(&format!("not verified: {problem}"));
+    }
+    if let Some(line) = &found.advice {
+        file::tell(&format!(
+            "to check the rows that the file is of, type: {line}"
+        ));
+    }
+    for failure in &found.failures {
         let text = |key: &str| failure[key].as_str().unwrap_or_default().to_string();
         file::tell(&format!(
             "does not hold: query {} ({}): {}",
@@ -120,34 +211,37 @@ fn show(args: &Args, tally: &Tally, tolerance: f64, failures: &[Value]) -> Resul
             text("reason")
         ));
     }
-    if tally.failed > failures.len() as u64 {
-        file::tell(&format!(
-            "... and {} more",
-            tally.failed - failures.len() as u64
-        ));
+    let shown = found.failures.len() as u64;
+    let failed = found.audit.tally.map_or(0, |tally| tally.failed);
+    if failed > shown {
+        file::tell(&format!("... and {} more", failed - shown));
     }
     if args.json.as_deref() == Some("-") {
         return Ok(());
     }
-    file::print(&format!("{}\n", sentence(tally, tolerance)))
+    let rows = args.rows.settings().words();
+    let text = match &found.audit.tally {
+        Some(tally) => format!("{}; rows read {rows}", sentence(tally, args.tolerance)),
+        None => "no certificate was checked".into(),
+    };
+    file::print(&format!("{text}\n"))
 }
 
 fn sentence(tally: &Tally, tolerance: f64) -> String {
     let mut text = format!(
-        "{} of {} certificates hold: {} inside (to {tolerance:e} of the radius), {} outside",
+        "{} of {} certificates hold: {} inside exactly, {} inside within tolerance ({tolerance:e} of the local scale), \
+         {} outside",
         tally.holds(),
         tally.holds() + tally.failed,
-        tally.inside,
-        tally.outside
+        tally.exact,
+        tally.tolerance,
+        tally.separated
     );
     if tally.undecided > 0 {
         text += &format!(
             "; {} queries are undecided, which claims nothing",
             tally.undecided
         );
-    }
-    if tally.missing > 0 {
-        text += &format!("; {} queries have no certificate", tally.missing);
     }
     text
 }

@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::rows::{Element, RowList};
 use crate::study::Sink;
 use crate::study::analyze::Plan;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One input, as it was read.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,17 +38,56 @@ pub struct InputInfo {
     pub dropped: u64,
 }
 
-/// Which rows of the files were used, and how their values were changed.
+/// Which rows of the files were used, and how their values were changed. Read back, no field may be absent or unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RowSettings {
+    #[serde(deserialize_with = "present")]
     pub limit_reference: Option<usize>,
+    #[serde(deserialize_with = "present")]
     pub limit_queries: Option<usize>,
     /// Rows of the reference that were left out by number.
-    #[serde(default)]
+    #[serde(deserialize_with = "present")]
     pub exclude_rows: Option<RowList>,
+    #[serde(deserialize_with = "present")]
     pub scale: Option<f64>,
     pub normalize: bool,
     pub skip_nonfinite: bool,
+}
+
+/// A field that may be null but not absent.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from)
+}
+
+impl RowSettings {
+    /// The options to type for these settings; empty if there are none.
+    pub fn options(&self) -> String {
+        // Every field is named, so that none is forgotten when one is added.
+        let RowSettings {
+            limit_reference,
+            limit_queries,
+            scale,
+            normalize,
+            skip_nonfinite,
+        } = self;
+        let parts = [
+            limit_reference.map(|n| format!("--limit-reference {n}")),
+            limit_queries.map(|n| format!("--limit-queries {n}")),
+            scale.map(|s| format!("--scale {s}")),
+            normalize.then(|| "--normalize".into()),
+            skip_nonfinite.then(|| "--skip-nonfinite".into()),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// How rows were read, for a sentence.
+    pub fn words(&self) -> String {
+        match self.options().as_str() {
+            "" => "as they stand in the files".into(),
+            options => format!("with {options}"),
+        }
+    }
 }
 
 /// Where results come from.

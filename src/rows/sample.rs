@@ -31,22 +31,20 @@ pub const CLASSES: [&str; 10] = [
     "Ankle boot",
 ];
 
+/// What the two sets are called.
+pub const NAMES: [&str; 2] = [
+    "built-in Fashion-MNIST training images",
+    "built-in Fashion-MNIST test images",
+];
+
 /// 6,000 training images: 6,000 x 784 bytes.
 pub fn reference() -> Result<Memory> {
-    sheet(
-        "built-in Fashion-MNIST training images",
-        REFERENCE,
-        REFERENCE_LABELS.len(),
-    )
+    sheet(NAMES[0], REFERENCE, REFERENCE_LABELS.len())
 }
 
 /// 1,000 test images: 1,000 x 784 bytes.
 pub fn queries() -> Result<Memory> {
-    sheet(
-        "built-in Fashion-MNIST test images",
-        QUERIES,
-        QUERY_LABELS.len(),
-    )
+    sheet(NAMES[1], QUERIES, QUERY_LABELS.len())
 }
 
 /// Cut a contact sheet into its images, row by row.

@@ -1,0 +1,190 @@
+//! Do the certificates of a file hold, all of them, and are they of these rows?
+
+use super::{Counts, Identity, Origin, Reader};
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::certificate::{Claim, Fault, Tally, check};
+use crate::report::RowSettings;
+use crate::rows::Rows;
+use std::fmt;
+
+/// What is wrong with a file as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Problem {
+    /// Metadata that are missing, cannot be read, or are of another version.
+    Metadata(String),
+    /// The rows were read in one way when the certificates were made, and in another to check them.
+    Settings {
+        made: RowSettings,
+        given: RowSettings,
+    },
+    /// One set ("reference rows" or "queries") is another one.
+    OtherSet {
+        role: &'static str,
+        made: Identity,
+        given: Identity,
+    },
+    /// The certificates that the metadata state, those that are there, and the number of queries.
+    Count {
+        stated: Counts,
+        found: Counts,
+        queries: u64,
+    },
+    /// Queries without a certificate, and the number of the first.
+    Missing { queries: u64, first: u64 },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let set = |set: &Identity| {
+            format!(
+                "{} with {} rows of {} numbers (hash {})",
+                set.name,
+                set.rows,
+                set.dim,
+                set.content.chars().take(12).collect::<String>()
+            )
+        };
+        match self {
+            Problem::Metadata(what) => write!(
+                f,
+                "the file does not say which rows its certificates are of ({what}); write it again with `hullscope \
+                 analyze --certificates`"
+            ),
+            Problem::Settings { made, given } => write!(
+                f,
+                "the rows of the certificates were read {}, and here {}",
+                made.words(),
+                given.words()
+            ),
+            Problem::OtherSet { role, made, given } => write!(
+                f,
+                "the {role} differ from those of the certificates: {} here, {} there",
+                set(given),
+                set(made)
+            ),
+            Problem::Count {
+                stated,
+                found,
+                queries,
+            } => write!(
+                f,
+                "the file states {} certificates and holds {}, for {queries} queries",
+                counts(stated),
+                counts(found)
+            ),
+            Problem::Missing { queries, first } => write!(
+                f,
+                "{queries} queries have no certificate, the first of them query {first}"
+            ),
+        }
+    }
+}
+
+fn counts(counts: &Counts) -> String {
+    format!(
+        "{} ({} exact, {} within tolerance, {} separated, {} undecided)",
+        counts.total(),
+        counts.exact,
+        counts.tolerance,
+        counts.separated,
+        counts.undecided
+    )
+}
+
+/// What came of checking a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Audit {
+    pub problems: Vec<Problem>,
+    /// Absent where the certificates are not of these rows, so that there was nothing to check.
+    pub tally: Option<Tally>,
+}
+
+impl Audit {
+    /// Whether every certificate holds, and there is one for every query.
+    pub fn holds(&self) -> bool {
+        self.problems.is_empty() && self.tally.is_some_and(|tally| tally.failed == 0)
+    }
+}
+
+/// Check a file against the two sets, which were read under the settings `given`.
+///
+/// Each claim that does not hold goes to `failed`. The certificates are not tried where the sets are not those of the
+/// file. Errors: sets of different dimensions, rows that can no longer be read, a file that cannot be decoded, and
+/// interruption; what is merely wrong is in the result.
+pub fn audit(
+    reader: Reader,
+    given: &RowSettings,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+    tolerance: f64,
+    control: &Control,
+    failed: &mut dyn FnMut(&Claim, Fault),
+) -> Result<Audit> {
+    let origin = match reader.origin_under(given) {
+        Ok(origin) => origin.clone(),
+        Err(problem) => return Ok(Audit::of(vec![problem])),
+    };
+    let problems = other_sets(&origin, reference, queries, control)?;
+    if !problems.is_empty() {
+        return Ok(Audit::of(problems));
+    }
+    let mut found = Counts::default();
+    let claims = reader.inspect(|claim| {
+        if let Ok(claim) = claim {
+            found.add(claim.evidence());
+        }
+    });
+    let tally = check(claims, reference, queries, tolerance, control, failed)?;
+    let mut audit = Audit {
+        problems: Vec::new(),
+        tally: Some(tally),
+    };
+    let (stated, queries) = (origin.certificates, queries.len() as u64);
+    if stated != found || stated.total() != queries {
+        audit.problems.push(Problem::Count {
+            stated,
+            found,
+            queries,
+        });
+    }
+    if let Some(first) = tally.first_missing {
+        let queries = tally.missing;
+        audit.problems.push(Problem::Missing { queries, first });
+    }
+    Ok(audit)
+}
+
+impl Audit {
+    /// Of a file whose certificates were not tried.
+    pub fn of(problems: Vec<Problem>) -> Self {
+        Audit {
+            problems,
+            tally: None,
+        }
+    }
+}
+
+/// The sets that are not those of the certificates.
+fn other_sets(
+    origin: &Origin,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+    control: &Control,
+) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for (role, made, rows) in [
+        ("reference rows", &origin.reference, reference),
+        ("queries", &origin.queries, queries),
+    ] {
+        let given = Identity::of(rows, control)?;
+        if !made.is(&given) {
+            problems.push(Problem::OtherSet {
+                role,
+                made: made.clone(),
+                given,
+            });
+        }
+    }
+    Ok(problems)
+}

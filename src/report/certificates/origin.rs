@@ -1,0 +1,230 @@
+//! Which run a certificate file is of: its rows, how they were read, and how many certificates there must be.
+//!
+//! Nothing here is believed by the check: it is held against the inputs and the options of whoever checks, and what
+//! does not agree is a [`Problem`].
+
+use super::super::{ROW_SETTINGS, RowSettings};
+use super::Problem;
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::Evidence;
+use crate::rows::{Rows, content_hash};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The metadata key of all this but the row settings.
+pub(super) const KEY: &str = "hullscope.certificates";
+
+/// Counts up when certificates of an earlier version cannot be checked any more.
+const VERSION: u64 = 2;
+
+/// What a certificate file says of the run that made it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    pub certificates: Counts,
+    pub reference: Identity,
+    pub queries: Identity,
+    /// How the rows were read.
+    pub rows: RowSettings,
+}
+
+/// Certificates by how they prove their verdict: one for each query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    pub exact: u64,
+    pub tolerance: u64,
+    pub separated: u64,
+    pub undecided: u64,
+}
+
+/// A set of rows, whatever file it lies in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// As it was typed.
+    pub name: String,
+    pub rows: u64,
+    pub dim: u64,
+    /// The [`content_hash`] of the rows as they were used.
+    pub content: String,
+}
+
+/// The JSON of [`KEY`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u64,
+    certificates: Counts,
+    reference: Identity,
+    queries: Identity,
+}
+
+impl Counts {
+    pub fn add(&mut self, proof: Option<Evidence>) {
+        let count = match proof {
+            Some(Evidence::Exact) => &mut self.exact,
+            Some(Evidence::Tolerance) => &mut self.tolerance,
+            Some(Evidence::Separated) => &mut self.separated,
+            None => &mut self.undecided,
+        };
+        *count += 1;
+    }
+
+    /// All of them; saturates, as a file can state any numbers.
+    pub fn total(&self) -> u64 {
+        let parts = [self.exact, self.tolerance, self.separated, self.undecided];
+        parts.into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+impl Identity {
+    /// Reads all rows. Errors: rows that can no longer be read, and interruption.
+    pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
+        Ok(Identity {
+            name: rows.name().into(),
+            rows: rows.len() as u64,
+            dim: rows.dim() as u64,
+            content: content_hash(rows, control)?,
+        })
+    }
+
+    /// Whether they are the same rows, under whatever name.
+    pub fn is(&self, other: &Identity) -> bool {
+        let parts = |of: &Identity| (of.rows, of.dim, of.content.clone());
+        parts(self) == parts(other)
+    }
+}
+
+impl Origin {
+    /// The origin of certificates of these sets, none of them counted yet. Reads all rows of both.
+    pub fn of(
+        reference: &dyn Rows,
+        queries: &dyn Rows,
+        rows: RowSettings,
+        control: &Control,
+    ) -> Result<Self> {
+        Ok(Origin {
+            certificates: Counts::default(),
+            reference: Identity::of(reference, control)?,
+            queries: Identity::of(queries, control)?,
+            rows,
+        })
+    }
+
+    /// The value of [`KEY`].
+    pub(super) fn to_json(&self) -> String {
+        serde_json::json!(Stored {
+            version: VERSION,
+            certificates: self.certificates,
+            reference: self.reference.clone(),
+            queries: self.queries.clone(),
+        })
+        .to_string()
+    }
+
+    /// From the metadata of a file: `value` gives the one value of a key, or says what is wrong with it.
+    pub(super) fn read(value: impl Fn(&str) -> Result<String, String>) -> Result<Self, Problem> {
+        let bad = |key: &str, what: String| Problem::Metadata(format!("{key}: {what}"));
+        let text = |key: &str| value(key).map_err(|what| bad(key, what));
+        let stored: Value =
+            serde_json::from_str(&text(KEY)?).map_err(|error| bad(KEY, error.to_string()))?;
+        let version = &stored["version"];
+        if version.as_u64() != Some(VERSION) {
+            let what = format!("the version is {version}; this program checks version {VERSION}");
+            return Err(bad(KEY, what));
+        }
+        let stored: Stored =
+            serde_json::from_value(stored).map_err(|error| bad(KEY, error.to_string()))?;
+        let rows = serde_json::from_str(&text(ROW_SETTINGS)?)
+            .map_err(|error| bad(ROW_SETTINGS, error.to_string()))?;
+        Ok(Origin {
+            certificates: stored.certificates,
+            reference: stored.reference,
+            queries: stored.queries,
+            rows,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_nothing_else_is() {
+        let set = |name: &str| Identity {
+            name: name.into(),
+            rows: 3,
+            dim: 2,
+            content: "ab".into(),
+        };
+        let rows = RowSettings {
+            scale: Some(0.1),
+            ..RowSettings::default()
+        };
+        let origin = Origin {
+            certificates: Counts {
+                exact: 2,
+                undecided: 1,
+                ..Counts::default()
+            },
+            reference: set("a"),
+            queries: set("b"),
+            rows: rows.clone(),
+        };
+        let settings = serde_json::json!(rows).to_string();
+        let read = |stored: &str, settings: &str| {
+            let (stored, settings) = (stored.to_string(), settings.to_string());
+            Origin::read(|key| {
+                Ok(if key == KEY {
+                    stored.clone()
+                } else {
+                    settings.clone()
+                })
+            })
+        };
+        let good = origin.to_json();
+        assert_eq!(read(&good, &settings), Ok(origin));
+        let without = |text: &str, key: &str| {
+            let mut value: Value = serde_json::from_str(text).unwrap();
+            assert!(value.as_object_mut().unwrap().remove(key).is_some());
+            value.to_string()
+        };
+        for key in ["version", "certificates", "reference", "queries"] {
+            let found = read(&without(&good, key), &settings)
+                .unwrap_err()
+                .to_string();
+            assert!(found.contains(key), "{key}: {found}");
+        }
+        for key in [
+            "limit_reference",
+            "limit_queries",
+            "scale",
+            "normalize",
+            "skip_nonfinite",
+        ] {
+            let found = read(&good, &without(&settings, key))
+                .unwrap_err()
+                .to_string();
+            assert!(found.contains(key), "{key}: {found}");
+        }
+        let version = good.replace("\"version\":2", "\"version\":3");
+        assert!(
+            read(&version, &settings)
+                .unwrap_err()
+                .to_string()
+                .contains("version is 3")
+        );
+        let more = settings.replacen('{', "{\"sorted\":true,", 1);
+        assert!(
+            read(&good, &more)
+                .unwrap_err()
+                .to_string()
+                .contains("sorted")
+        );
+        for broken in ["", "{", "null", "[1]"] {
+            assert!(read(&good, broken).is_err() && read(broken, &settings).is_err());
+        }
+    }
+}

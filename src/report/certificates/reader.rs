@@ -1,0 +1,293 @@
+//! Reads a certificate file, claim by claim.
+
+use super::{BATCH, Origin, Problem, schema};
+use crate::error::{Error, Place, Result};
+use crate::hull::Evidence;
+use crate::hull::certificate::{Claim, Proof};
+use crate::report::RowSettings;
+use crate::rows::pages;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Schema};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::FileMetaData;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+/// An open certificate file; iterates over its claims, in the order of the file.
+pub struct Reader {
+    path: PathBuf,
+    batches: ParquetRecordBatchReader,
+    origin: Result<Origin, Problem>,
+    held: std::vec::IntoIter<Claim>,
+    row: u64,
+    failed: bool,
+}
+
+fn wrong(path: &Path, place: Place, what: impl Into<String>) -> Error {
+    let advice = "name a file written by `hullscope analyze --certificates`, unchanged";
+    Error::input(path.display().to_string(), place, what, advice)
+}
+
+/// Decoding corrupt data can panic inside the Parquet crate; to the reader of a file that is the file's fault.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(wrong(
+            path,
+            Place::Whole,
+            "the file's structure contradicts itself",
+        ))
+    })
+}
+
+impl Reader {
+    /// Open a certificate file and check its columns. Metadata that are wrong are no error here ([`Reader::origin`]).
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let again = file
+            .try_clone()
+            .map_err(|error| Error::io("open", path, error))?;
+        guarded(path, || {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
+                wrong(
+                    path,
+                    Place::Whole,
+                    format!("not a valid Parquet file: {error}"),
+                )
+            })?;
+            check_columns(path, builder.schema())?;
+            pages::check_all(path, &again, builder.metadata())?;
+            let metadata = builder.metadata().file_metadata();
+            let origin = Origin::read(|key| value(metadata, key));
+            let batches = builder.with_batch_size(BATCH).build().map_err(|error| {
+                wrong(path, Place::Whole, format!("cannot be decoded: {error}"))
+            })?;
+            Ok(Reader {
+                path: path.into(),
+                batches,
+                origin,
+                held: Vec::new().into_iter(),
+                row: 0,
+                failed: false,
+            })
+        })
+    }
+
+    /// Which run the certificates are of, or why the file does not say.
+    pub fn origin(&self) -> Result<&Origin, &Problem> {
+        self.origin.as_ref()
+    }
+
+    /// The same for whoever reads rows under the settings `given`: a problem if they were read in another way.
+    pub fn origin_under(&self, given: &RowSettings) -> Result<&Origin, Problem> {
+        let origin = self.origin().map_err(Problem::clone)?;
+        if origin.rows == *given {
+            return Ok(origin);
+        }
+        Err(Problem::Settings {
+            made: origin.rows.clone(),
+            given: given.clone(),
+        })
+    }
+
+    /// The claims of the next batch; `None` at the end.
+    fn next_batch(&mut self) -> Result<Option<Vec<Claim>>> {
+        let path = self.path.clone();
+        guarded(&path, || {
+            let Some(batch) = self.batches.next() else {
+                return Ok(None);
+            };
+            let batch = batch.map_err(|error| {
+                wrong(
+                    &path,
+                    Place::Row(self.row),
+                    format!("cannot be decoded: {error}"),
+                )
+            })?;
+            let columns = Columns::of(&batch)
+                .ok_or_else(|| wrong(&path, Place::Row(self.row), "a column is missing"))?;
+            let claims = (0..batch.num_rows())
+                .map(|i| columns.claim(&path, i, self.row + i as u64))
+                .collect::<Result<_>>()?;
+            self.row += batch.num_rows() as u64;
+            Ok(Some(claims))
+        })
+    }
+}
+
+/// The one value of a key of the metadata, or what is wrong with it.
+fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
+    let all = metadata.key_value_metadata().into_iter().flatten();
+    let mut values = all.filter(|pair| pair.key == key);
+    match (values.next().map(|pair| &pair.value), values.next()) {
+        (Some(Some(value)), None) => Ok(value.clone()),
+        (Some(_), Some(_)) => Err("there are several".into()),
+        _ => Err("it is missing".into()),
+    }
+}
+
+/// The columns that make a certificate file.
+fn check_columns(path: &Path, found: &Schema) -> Result<()> {
+    for field in schema().fields() {
+        let Ok(column) = found.field_with_name(field.name()) else {
+            return Err(wrong(
+                path,
+                Place::Part(field.name().clone()),
+                "the column is missing",
+            ));
+        };
+        let same = match (column.data_type(), field.data_type()) {
+            (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
+            (a, b) => a == b,
+        };
+        if !same {
+            let what = format!(
+                "the column holds {}, not {}",
+                column.data_type(),
+                field.data_type()
+            );
+            return Err(wrong(path, Place::Part(field.name().clone()), what));
+        }
+    }
+    Ok(())
+}
+
+/// The columns of a batch.
+struct Columns<'b> {
+    query: &'b ArrayRef,
+    verdict: &'b ArrayRef,
+    proof: &'b ArrayRef,
+    direction: &'b ArrayRef,
+    margin: &'b ArrayRef,
+    rows: &'b ArrayRef,
+    weights: &'b ArrayRef,
+}
+
+impl<'b> Columns<'b> {
+    fn of(batch: &'b RecordBatch) -> Option<Self> {
+        Some(Columns {
+            query: batch.column_by_name("query")?,
+            verdict: batch.column_by_name("verdict")?,
+            proof: batch.column_by_name("proof")?,
+            direction: batch.column_by_name("direction")?,
+            margin: batch.column_by_name("margin")?,
+            rows: batch.column_by_name("rows")?,
+            weights: batch.column_by_name("weights")?,
+        })
+    }
+
+    /// One row as a claim: of its own contradictions if it has any.
+    fn claim(&self, path: &Path, i: usize, row: u64) -> Result<Claim> {
+        if self.query.is_null(i) || self.verdict.is_null(i) {
+            let what = "the query number or the verdict is null";
+            return Err(wrong(path, Place::Row(row), what));
+        }
+        let verdict = self.verdict.as_string::<i32>().value(i);
+        let proof = self.proved(verdict, i);
+        Ok(Claim {
+            query: self.query.as_primitive::<UInt64Type>().value(i),
+            proof: proof.unwrap_or_else(|what| Proof::Contradiction {
+                verdict: verdict.into(),
+                what,
+            }),
+        })
+    }
+
+    /// What proves the verdict, or why that cannot be said.
+    fn proved(&self, verdict: &str, i: usize) -> Result<Proof, String> {
+        let proof = self.proof.as_string::<i32>();
+        let proof = (!proof.is_null(i)).then(|| proof.value(i));
+        let is = |evidence: Evidence| proof == Some(evidence.name());
+        let separated = is(Evidence::Separated);
+        let combined = is(Evidence::Exact) || is(Evidence::Tolerance);
+        match verdict {
+            "outside" if separated => {
+                null(&[("rows", self.rows), ("weights", self.weights)], i)?;
+                let margin = self.margin.as_primitive::<Float64Type>();
+                if margin.is_null(i) {
+                    return Err("the verdict needs a margin, but it is null".into());
+                }
+                Ok(Proof::Outside {
+                    direction: floats("direction", self.direction, i)?,
+                    margin: margin.value(i),
+                })
+            }
+            "inside" if combined => {
+                null(&[("direction", self.direction), ("margin", self.margin)], i)?;
+                let rows = item("rows", self.rows, i)?;
+                Ok(Proof::Inside {
+                    rows: rows.as_primitive::<UInt64Type>().values().to_vec(),
+                    weights: floats("weights", self.weights, i)?,
+                    exact: is(Evidence::Exact),
+                })
+            }
+            "undecided" if proof.is_none() => {
+                let all = [
+                    ("direction", self.direction),
+                    ("margin", self.margin),
+                    ("rows", self.rows),
+                    ("weights", self.weights),
+                ];
+                null(&all, i)?;
+                Ok(Proof::None)
+            }
+            "outside" | "inside" | "undecided" => Err(match proof {
+                Some(proof) => format!("the verdict is {verdict}, the proof {proof:?}"),
+                None => format!("the verdict is {verdict}, and there is no proof"),
+            }),
+            other => Err(format!(
+                "{other:?} is not a verdict (inside, outside, undecided)"
+            )),
+        }
+    }
+}
+
+/// Columns that another verdict has must be null.
+fn null(columns: &[(&str, &ArrayRef)], i: usize) -> Result<(), String> {
+    match columns.iter().find(|(_, column)| !column.is_null(i)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("the verdict has no {name}, but some are given")),
+    }
+}
+
+/// One list, without nulls.
+fn item(name: &str, column: &ArrayRef, i: usize) -> Result<ArrayRef, String> {
+    if column.is_null(i) {
+        return Err(format!("the verdict needs {name}, but they are null"));
+    }
+    let item = column.as_list::<i32>().value(i);
+    if item.null_count() > 0 {
+        return Err(format!("the {name} hold a null"));
+    }
+    Ok(item)
+}
+
+fn floats(name: &str, column: &ArrayRef, i: usize) -> Result<Vec<f64>, String> {
+    let item = item(name, column, i)?;
+    Ok(item.as_primitive::<Float64Type>().values().to_vec())
+}
+
+impl Iterator for Reader {
+    type Item = Result<Claim>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(claim) = self.held.next() {
+                return Some(Ok(claim));
+            }
+            if self.failed {
+                return None;
+            }
+            match self.next_batch() {
+                Ok(Some(claims)) => self.held = claims.into_iter(),
+                Ok(None) => return None,
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Writes certificates as records arrive, and at the end how many there are of each kind.
+
+use super::super::file::Output;
+use super::super::records::properties;
+use super::super::{Context, FileSink};
+use super::origin::{KEY, Origin};
+use super::{BATCH, check_name, schema};
+use crate::error::Result;
+use crate::hull::{Answer, Certificate, Evidence};
+use crate::rows::Rows;
+use crate::study::{Record, Sink};
+use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, UInt64Builder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::Schema;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Encoding;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A certificate file in the making.
+pub struct Writer<'r> {
+    output: Output,
+    writer: ArrowWriter<BufWriter<File>>,
+    schema: Arc<Schema>,
+    reference: &'r dyn Rows,
+    origin: Origin,
+}
+
+impl<'r> Writer<'r> {
+    /// A writer to `path`; `origin` says of which rows the certificates are (its counts are made here), and row numbers
+    /// are looked up in `reference`.
+    pub fn create(
+        path: &Path,
+        context: &Context,
+        origin: Origin,
+        reference: &'r dyn Rows,
+    ) -> Result<Self> {
+        check_name(path)?;
+        let output = Output::create(path)?;
+        let schema = schema();
+        let writer = ArrowWriter::try_new(
+            output.writer()?,
+            Arc::clone(&schema),
+            Some(packed(properties(context))),
+        )
+        .map_err(|error| output.failed(error))?;
+        Ok(Writer {
+            output,
+            writer,
+            schema,
+            reference,
+            origin,
+        })
+    }
+
+    fn batch(&mut self, records: &[Record]) -> Result<RecordBatch, arrow_schema::ArrowError> {
+        let mut columns = Columns::default();
+        for record in records {
+            if let Some(answer) = &record.hull {
+                let proof = proof(answer);
+                columns.append(record.query, answer, proof, self.reference);
+                self.origin.certificates.add(proof);
+            }
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), columns.finish())
+    }
+}
+
+/// How a certificate proves its verdict.
+fn proof(answer: &Answer) -> Option<Evidence> {
+    match answer.certificate {
+        Certificate::Inside { exact: true, .. } => Some(Evidence::Exact),
+        Certificate::Inside { exact: false, .. } => Some(Evidence::Tolerance),
+        Certificate::Outside { .. } => Some(Evidence::Separated),
+        Certificate::None => None,
+    }
+}
+
+/// The columns of a batch, in the order of the schema.
+#[derive(Default)]
+struct Columns {
+    queries: UInt64Builder,
+    verdicts: StringBuilder,
+    proofs: StringBuilder,
+    directions: ListBuilder<Float64Builder>,
+    margins: Float64Builder,
+    rows: ListBuilder<UInt64Builder>,
+    weights: ListBuilder<Float64Builder>,
+}
+
+impl Columns {
+    fn append(
+        &mut self,
+        query: u64,
+        answer: &Answer,
+        proof: Option<Evidence>,
+        reference: &dyn Rows,
+    ) {
+        self.queries.append_value(query);
+        self.verdicts.append_value(answer.verdict.name());
+        self.proofs.append_option(proof.map(Evidence::name));
+        let (mut direction, mut margin, mut rows, mut weights) = (None, None, None, None);
+        match &answer.certificate {
+            Certificate::Outside {
+                direction: normal,
+                margin: least,
+            } => {
+                direction = Some(normal.iter().map(|&v| Some(v)));
+                margin = Some(*least);
+            }
+            Certificate::Inside {
+                rows: support,
+                weights: shares,
+                ..
+            } => {
+                rows = Some(support.iter().map(|&row| Some(reference.number(row))));
+                weights = Some(shares.iter().map(|&v| Some(v)));
+            }
+            Certificate::None => {}
+        }
+        self.directions.append_option(direction);
+        self.margins.append_option(margin);
+        self.rows.append_option(rows);
+        self.weights.append_option(weights);
+    }
+
+    fn finish(mut self) -> Vec<ArrayRef> {
+        vec![
+            Arc::new(self.queries.finish()),
+            Arc::new(self.verdicts.finish()),
+            Arc::new(self.proofs.finish()),
+            Arc::new(self.directions.finish()),
+            Arc::new(self.margins.finish()),
+            Arc::new(self.rows.finish()),
+            Arc::new(self.weights.finish()),
+        ]
+    }
+}
+
+impl Sink for Writer<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        for part in records.chunks(BATCH) {
+            let batch = self
+                .batch(part)
+                .map_err(|error| self.output.failed(error))?;
+            self.writer
+                .write(&batch)
+                .map_err(|error| self.output.failed(error))?;
+            // A row group at a time: what is buffered does not grow with the number of queries.
+            if self.writer.in_progress_size() > 64 << 20 {
+                self.writer
+                    .flush()
+                    .map_err(|error| self.output.failed(error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FileSink for Writer<'_> {
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Writer {
+            output,
+            mut writer,
+            origin,
+            ..
+        } = *self;
+        writer.append_key_value_metadata(KeyValue::new(KEY.to_string(), origin.to_json()));
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
+    }
+}
+
+/// Directions are f32 numbers times powers of two: split into byte planes, their lower halves are zeros. No value
+/// comes twice, so dictionaries would only cost time.
+fn packed(properties: WriterPropertiesBuilder) -> WriterProperties {
+    let items = |list: &str| ColumnPath::new(vec![list.into(), "list".into(), "item".into()]);
+    properties
+        .set_dictionary_enabled(false)
+        .set_column_encoding(items("direction"), Encoding::BYTE_STREAM_SPLIT)
+        .set_column_encoding(items("weights"), Encoding::BYTE_STREAM_SPLIT)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build()
+}
