@@ -388,7 +388,7 @@ impl<'a> Judge<'a> {
         let direction = self.in_data_units(found);
         let margin =
             found.separation / length(&direction) * (1.0 - gamma(direction.len() + 4, U64));
-        if margin < f64::MIN_POSITIVE {
+        if (0.0..f64::MIN_POSITIVE).contains(&margin) {
             // Numbers this small are rounded by more than their share: 0 may be all that is left.
             return margin.next_down().max(0.0);
         }
