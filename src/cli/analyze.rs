@@ -66,8 +66,8 @@ pub struct Args {
     /// Relative width of that bracket
     #[arg(long, value_name = "G", default_value_t = 0.01)]
     gap: f64,
-    /// Largest residual of an inside verdict where neither side can be proved, as a share of the largest distance from
-    /// the query to a row of its certificate
+    /// Largest residual of an inside verdict where neither side can be proved, as a share of the mean distance from
+    /// the query to the rows of its certificate
     #[arg(long, value_name = "T", default_value_t = 1e-9)]
     tolerance: f64,
     /// Full scans a query before it is called undecided

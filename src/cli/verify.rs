@@ -41,8 +41,8 @@ pub struct Args {
     reference: Option<String>,
     /// The queries of that analysis
     queries: Option<String>,
-    /// Largest distance of an inside certificate within tolerance from its query, as a share of the distance to its
-    /// farthest row, in units of the columns' spreads
+    /// Largest distance of an inside certificate within tolerance from its query, as a share of the mean distance to
+    /// its rows, in units of the columns' spreads
     #[arg(long, value_name = "T", default_value_t = STRICT)]
     tolerance: f64,
     /// Write the result as JSON (- for stdout)

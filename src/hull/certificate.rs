@@ -5,7 +5,7 @@
 //! weights `l >= 0`, `sum l = 1` with `sum l_i x_i = q` (Caratheodory), in one of two ways. [`Evidence::Exact`]: such
 //! weights are proved to exist for the stored numbers as real numbers ([`verified`]). [`Evidence::Tolerance`]: neither
 //! side can be proved, an f64 scan along the residual has failed to separate q, and the stored weights leave a residual
-//! of at most the tolerance times the *local scale*: the largest distance from q to a row of its certificate, in
+//! of at most the tolerance times the *local scale*: the mean distance from q to the rows of its certificate, in
 //! coordinates where every column has unit spread ([`crate::rows::spreads`]), so that neither the units of columns nor
 //! far rows matter.
 //!

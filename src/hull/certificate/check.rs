@@ -465,12 +465,12 @@ mod tests {
         }
     }
 
-    /// The tolerance is a share of the distance to the farthest row (here sqrt(1/2)) and counts on both of its sides.
+    /// The tolerance is a share of the mean distance to the rows (here sqrt(1/2)) and counts on both of its sides.
     #[test]
     fn the_tolerance_bounds_the_residual() {
-        let farthest = 0.5f64.sqrt();
+        let mean = 0.5f64.sqrt();
         for (share, holds) in [(0.9, 1), (1.1, 0)] {
-            let queries = set(2, &[0.5 + share * 1e-6 * farthest, 0.5]);
+            let queries = set(2, &[0.5 + share * 1e-6 * mean, 0.5]);
             let (tally, _) = judge(
                 &square(0.0),
                 &queries,
@@ -602,6 +602,23 @@ mod tests {
                 matches!(faults[..], [(0, Fault::Missed { share, .. })] if (0.0005..0.01).contains(&share)),
                 "{faults:?}"
             );
+        }
+    }
+
+    /// A far row without weight to speak of, beside rows that miss the query by half of their distance.
+    #[test]
+    fn a_row_that_is_not_used_does_not_stretch_the_scale() {
+        for far in [1e20, 1e308] {
+            let reference = set(2, &[0.0, 1.0, 1.0, 1.0, far, -far, 0.0, 0.0, 1.0, 0.0]);
+            let queries = set(2, &[0.5, 1.5]);
+            for weight in [0.0, 1e-300, 1e-200] {
+                let claim = inside(0, &[0, 1, 2], &[0.5, 0.5, weight]);
+                let (_, faults) = judge(&reference, &queries, vec![claim], STRICT);
+                assert!(
+                    matches!(faults[..], [(0, Fault::Missed { share, .. })] if share > 0.5),
+                    "{far} {weight}: {faults:?}"
+                );
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! How near a convex combination is to a query, by a measure that is the query's own.
 //!
 //! ```text
-//! share = |r / u| / max_i |(x_i - q) / u|,        r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
+//! share = |r / u| / sum_i l_i |(x_i - q) / u|,        r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
 //! ```
 //!
-//! The lengths are taken where every column has unit spread, so that stretching a column changes nothing, and the scale
-//! is the largest distance from the query to a row of its own combination, so that no other row has a say.
+//! The lengths are taken where every column has unit spread, so that stretching a column changes nothing. The scale is
+//! the mean distance from the query to the rows of its own combination, by their weights: no other row has a say, and a
+//! far row that is given a weight of next to nothing has none either. The share is the backward error: if each row is
+//! moved by this share of its distance from the query, the combination can meet it.
 
 use super::residual;
 
@@ -20,11 +22,17 @@ pub(crate) fn share(points: &[f64], weights: &[f64], query: &[f64], unit: &[f64]
     };
     let residual = residual(points, weights, query).per_column;
     let missed = length(&mut residual.iter().zip(unit).map(|(r, unit)| r / unit));
-    let scale = points.chunks_exact(query.len()).map(|x| {
-        let each = x.iter().zip(query).zip(unit);
-        length(&mut each.map(|((x, q), unit)| (x - q) / unit))
-    });
-    let scale = scale.fold(0f64, f64::max);
+    let total: f64 = weights.iter().sum();
+    let rows = points.chunks_exact(query.len()).zip(weights);
+    let scale: f64 = rows
+        .map(|(x, weight)| {
+            let each = x.iter().zip(query).zip(unit);
+            let each = each.map(|((x, q), unit)| (x - q) / unit);
+            // A distance that overflows counts as less than it is: 0 must not come of dividing by it.
+            let distance = length(&mut each.map(|v| v.clamp(-f64::MAX, f64::MAX)));
+            weight / total * distance.min(f64::MAX)
+        })
+        .sum();
     if missed == 0.0 {
         return 0.0;
     }

@@ -87,7 +87,7 @@ impl fmt::Display for Fault {
             Fault::BadSum { sum } => write!(f, "the weights sum to {sum}, not 1"),
             Fault::Missed { share, allowed } => write!(
                 f,
-                "the weighted rows miss it by {share:e} of the distance to the farthest of them, in units of the \
+                "the weighted rows miss it by {share:e} of the mean distance to them, in units of the \
                  columns' spreads; {allowed:e} is allowed"
             ),
             Fault::NotExact(why) => write!(
