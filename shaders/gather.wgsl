@@ -1,4 +1,4 @@
-// gathered[i, k] = x_r, r = rows[i]                                                    twin: scan::gpu::twin::gather
+// gathered[i, k] = x_r, r = rows[i]; 0 where r is no row of x                          twin: scan::gpu::twin::gather
 //
 // Rows out of a resident reference, unpacked, as stored.
 //
@@ -12,6 +12,8 @@ struct Params {
     count: u32,
     columns: u32,
     depth: u32,
+    // Rows of x.
+    rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,5 +33,9 @@ fn main(
     }
     let row = rows[item / params.columns];
     let k = item % params.columns;
-    gathered[item] = f32(x[(row / PANEL * params.depth + k) * PANEL + row % PANEL]);
+    var value = 0.0;
+    if row < params.rows {
+        value = f32(x[(row / PANEL * params.depth + k) * PANEL + row % PANEL]);
+    }
+    gathered[item] = value;
 }

@@ -46,7 +46,8 @@ fn entry(query: u32, i: u32) -> Entry {
     if i < params.kept {
         return held[(params.first_query + query) * params.kept + i];
     }
-    let local = chosen[query * params.fresh + i - params.kept];
+    // Never beyond the scores, whatever was chosen.
+    let local = min(chosen[query * params.fresh + i - params.kept], params.slots * SPAN - 1u);
     let row = spans[query * params.slots + local / SPAN] * SPAN + local % SPAN;
     let low = params.base_low + row;
     let carry = select(0u, 1u, low < row);

@@ -3,15 +3,14 @@
 // One workgroup a problem, from the first vector to the last size. The non-negative least squares problem
 // `min |[A; t 1^T] u - [0; t]|, u >= 0` grows by the vector that lies furthest along the residual, on an orthogonal factor
 // `H [A; t 1^T] = [R; 0]` (Lawson and Hanson, Solving Least Squares Problems, ch. 23; as `hull::tiny` does in f64). Where
-// all vectors lie behind the residual's direction, that direction and the largest score are the claim; where nothing
-// remains of the residual, the active vectors are. The host proves claims in f64; what is open, or cannot be proved, is
-// its own work. Threads below d + 1 each own a column of H, or a row; thread 0 does what is not worth sharing.
+// all vectors lie behind the residual's direction, that direction is the claim; where nothing remains of the residual,
+// the active vectors are. The host proves claims in f64; what is open, or cannot be proved, is its own work. Threads below d + 1 each own a column of H, or a row; thread 0 does what is not worth sharing.
 //
 // binding  what         shape
 // 0        params
 // 1        vectors      problems x d x rows            f32, column by column
-// 2        sizes        sizes                          u32, ascending, at most `rows`
-// 3        claims       problems x sizes               Claim, written
+// 2        sizes        sizes                          u32, ascending; larger ones count as `rows`
+// 3        claims       problems x sizes               u32, written: OPEN, OUTSIDE or INSIDE
 // 4        directions   problems x sizes x d           f32, written where outside is claimed
 // 5        supports     problems x (d + 1)             u32, row numbers, then NONE; written where inside is claimed
 
@@ -23,16 +22,10 @@ struct Params {
     sizes: u32,
 }
 
-struct Claim {
-    kind: u32,
-    // The largest product of a vector with the direction.
-    score: f32,
-}
-
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> vectors: array<f32>;
 @group(0) @binding(2) var<storage, read> sizes: array<u32>;
-@group(0) @binding(3) var<storage, read_write> claims: array<Claim>;
+@group(0) @binding(3) var<storage, read_write> claims: array<u32>;
 @group(0) @binding(4) var<storage, read_write> directions: array<f32>;
 @group(0) @binding(5) var<storage, read_write> supports: array<u32>;
 
@@ -143,7 +136,8 @@ fn enter(problem: u32, row: u32, thread: u32) {
     let size = params.d + 1u;
     let k = active_count;
     if thread < params.d {
-        vector[thread] = at(problem, thread, row);
+        // There is no best row where scores are not numbers.
+        vector[thread] = at(problem, thread, min(row, params.rows - 1u));
     }
     if thread == params.d {
         vector[thread] = lift;
@@ -335,7 +329,7 @@ fn main(
         return;
     }
     let problem = params.first_problem + item;
-    begin(problem, sizes[0], thread);
+    begin(problem, min(sizes[0], params.rows), thread);
     enter(problem, workgroupUniformLoad(&best_rows[0]), thread);
     settle(thread);
     if thread == 0u {
@@ -344,12 +338,12 @@ fn main(
     for (var s = 0u; s < params.sizes; s++) {
         // Once inside, or open, it stays.
         if workgroupUniformLoad(&outcome) == OUTSIDE {
-            judge(problem, sizes[s], thread);
+            judge(problem, min(sizes[s], params.rows), thread);
         }
         let kind = workgroupUniformLoad(&outcome);
         let place = problem * params.sizes + s;
         if thread == 0u {
-            claims[place] = Claim(kind, best_scores[0]);
+            claims[place] = kind;
         }
         if kind == OUTSIDE && thread < params.d {
             directions[place * params.d + thread] = residual[thread];

@@ -11,13 +11,12 @@ use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
 use hullscope::hull::{Answer, Settings, Verdict};
 use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Memory, Rows};
-use hullscope::scan::gpu::check::{Problem, pass};
-use hullscope::scan::gpu::device::Device;
-use hullscope::scan::gpu::faults::Faults;
+use hullscope::scan::gpu::check::{self, Problem};
+use hullscope::scan::gpu::device::{Device, Trouble};
+use hullscope::scan::gpu::faults::{Faults, Spoiled};
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{COOP_TILE, PLAIN_TILE, Stored, TILES, Tile};
 use hullscope::scan::gpu::{GpuEngine, Options, Precision};
-use hullscope::scan::rounding::DeviceError;
 use hullscope::scan::small::{Claim, Propose, Sets};
 use hullscope::scan::{Batch, CpuScan, Engine, Hits, Scan};
 use proptest::prelude::*;
@@ -55,9 +54,21 @@ const PROBLEMS: [Problem; 4] = [
     },
 ];
 
+/// Buffers that a pass writes.
+fn outputs(pass: Pass) -> usize {
+    match pass {
+        Pass::Select | Pass::Merge => 2,
+        Pass::Tiny => 3,
+        _ => 1,
+    }
+}
+
+/// Each variant equals its twin on some problems and on those of its own check, and one wrong number in whatever it
+/// writes fails that check.
 fn each_pass(tiles: &[Tile], unrolled: &[bool], problems: &[Problem]) {
     for adapter in adapters() {
-        let mut device = Device::open(adapter, Faults::default()).unwrap();
+        let faults = Faults::planted(&[], &[]);
+        let mut device = Device::open(adapter, faults.clone()).unwrap();
         for &tile in tiles {
             for which in Pass::ALL {
                 for stored in [Stored::F32, Stored::F16] {
@@ -75,11 +86,26 @@ fn each_pass(tiles: &[Tile], unrolled: &[bool], problems: &[Problem]) {
                         {
                             continue;
                         }
-                        for &problem in problems {
-                            pass(&mut device, which, tile, stored, unrolled, problem)
-                                .unwrap_or_else(|trouble| {
-                                    panic!("{}: {trouble} ({problem:?})", adapter.facts.name)
-                                });
+                        let known = Problem::known(&variant);
+                        for &problem in problems.iter().chain([&known]) {
+                            let checked = check::variant(&mut device, variant, problem);
+                            checked.unwrap_or_else(|trouble| {
+                                panic!("{}: {trouble} ({problem:?})", adapter.facts.name)
+                            });
+                        }
+                        for output in 0..outputs(which) {
+                            let spoiled = Spoiled {
+                                output,
+                                tile: Some(tile),
+                                stored: Some(stored),
+                                ..Spoiled::any(which)
+                            };
+                            faults.spoil(&[spoiled]);
+                            match check::variant(&mut device, variant, known) {
+                                Err(Trouble::Wrong(named, _)) => assert_eq!(named, variant),
+                                other => panic!("output {output} of {variant:?}: {other:?}"),
+                            }
+                            faults.spoil(&[]);
                         }
                     }
                 }
@@ -408,21 +434,18 @@ fn false_claims_about_small_problems_change_nothing() {
         fn most_numbers_of_one(&self) -> usize {
             1 << 20
         }
-        fn error(&self, d: usize) -> DeviceError {
-            DeviceError::f32(d)
-        }
         fn propose(
             &self,
             sets: &Sets<'_>,
             _: &Control,
         ) -> hullscope::Result<Option<Vec<Vec<Claim>>>> {
             let count = sets.vectors.len() / sets.d / sets.rows;
-            let lie = |set: usize| match set % 4 {
-                // Just short of zero, where the sign is rounding, along a direction that most often does not separate.
+            let (d, rows) = (sets.d, sets.rows);
+            let lie = |set: usize| match set % 5 {
+                // A direction that most often does not separate.
                 0 => vec![
                     Claim::Outside {
                         direction: vec![1.0; sets.d],
-                        score: -1e-9,
                     };
                     sets.sizes.len()
                 ],
@@ -432,6 +455,12 @@ fn false_claims_about_small_problems_change_nothing() {
                 2 => vec![Claim::Inside {
                     support: vec![u32::MAX, 0],
                 }],
+                // The direction away from the first row, behind which others do not lie.
+                3 => {
+                    let first = sets.vectors[set * d * rows..].iter().step_by(rows).take(d);
+                    let direction: Vec<f32> = first.map(|a| -a).collect();
+                    vec![Claim::Outside { direction }; sets.sizes.len()]
+                }
                 _ => Vec::new(),
             };
             Ok(Some((0..count).map(lie).collect()))

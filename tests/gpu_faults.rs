@@ -1,8 +1,9 @@
 //! A device that is lost or out of memory costs time, never an answer: chunks get smaller, work goes on from the last
-//! finished chunk, and in the end the CPU takes over and says so.
+//! finished chunk, and in the end the CPU takes over and says so. A pass that computes wrongly is noticed before its
+//! answers count, and never used.
 
 use crate::common::adapters::{adapters, engine};
-use crate::common::suite::check;
+use crate::common::suite;
 use crate::common::{gaussian, rows};
 use hullscope::Error;
 use hullscope::control::Control;
@@ -10,7 +11,11 @@ use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
 use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::gpu::adapters::Adapter;
-use hullscope::scan::gpu::faults::Faults;
+use hullscope::scan::gpu::check::{self, Problem};
+use hullscope::scan::gpu::device::{Device, Trouble};
+use hullscope::scan::gpu::faults::{Faults, Spoiled};
+use hullscope::scan::gpu::pipeline::{Pass, Variant};
+use hullscope::scan::gpu::tile::{NormsParams, PLAIN_TILE, Stored, TILES};
 use hullscope::scan::gpu::{GpuEngine, Options, Precision, Proven};
 use hullscope::scan::{Batch, Engine, Hits};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -45,7 +50,12 @@ struct Outcome {
 
 /// One scan on a device on which `faults` are planted.
 fn run(adapter: &Adapter, faults: &Faults, streamed: bool) -> Outcome {
-    let engine = engine(adapter, options(faults, streamed));
+    run_with(adapter, options(faults, streamed))
+}
+
+fn run_with(adapter: &Adapter, options: Options) -> Outcome {
+    let (faults, control) = (options.faults.clone(), Control::default());
+    let engine = GpuEngine::open(adapter, options, &control).unwrap();
     let before = faults.counts();
     let reference = reference();
     let directions: Vec<f32> = gaussian(COUNT * D, 62).iter().map(|&v| v as f32).collect();
@@ -55,10 +65,9 @@ fn run(adapter: &Adapter, faults: &Faults, streamed: bool) -> Outcome {
         bias: &bias,
         k: 7,
     };
-    let control = Control::default();
     let scan = engine.scan(&reference, &control).unwrap();
     let hits = scan.scan(&batch, &control).unwrap();
-    check(&reference, &*scan, &batch, &hits);
+    suite::check(&reference, &*scan, &batch, &hits);
     Outcome {
         hits,
         proven: engine.proven(),
@@ -296,7 +305,6 @@ fn rows_that_are_not_on_the_device_as_sent_are_noticed() {
 /// A device that really has no memory left: SwiftShader refuses what lavapipe only promises.
 #[test]
 fn a_refused_allocation_is_out_of_memory_not_a_panic() {
-    use hullscope::scan::gpu::device::{Device, Trouble};
     for adapter in adapters() {
         let mut device = Device::open(adapter, Faults::default()).unwrap();
         let most = device.limits.max_buffer_size;
@@ -363,6 +371,252 @@ fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
                 first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
             assert!(found == expected && shares.solved == 0, "{shares:?}");
             assert_eq!(control.take_warnings(), [""; 0]);
+        }
+    }
+}
+
+/// Passes of a scan, without the matrix unit's.
+const OF_A_SCAN: [Pass; 7] = [
+    Pass::Pack,
+    Pass::Norms,
+    Pass::Scan,
+    Pass::Select,
+    Pass::Rescore,
+    Pass::Merge,
+    Pass::Gather,
+];
+
+/// The warnings of a run, one a tile that was tried: the last names the adapter, its driver, the pass and what follows.
+fn names_all(outcome: &Outcome, adapter: &Adapter, tiles: usize, pass: &str, then: &str) {
+    assert_eq!(outcome.warnings.len(), tiles, "{:?}", outcome.warnings);
+    let (warning, facts) = (&outcome.warnings[tiles - 1], &adapter.facts);
+    for part in [&facts.name, &facts.driver, pass, "wrongly", then] {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+}
+
+/// Whichever pass is wrong in f16, alone: f32 answers, as it would have at once.
+#[test]
+fn a_pass_that_is_wrong_in_f16_is_not_used() {
+    for adapter in adapters().iter().filter(|adapter| adapter.facts.f16) {
+        let f32_alone = healthy(adapter, false);
+        for streamed in [false, true] {
+            for pass in OF_A_SCAN {
+                let faults = Faults::planted(&[], &[]);
+                faults.spoil(&[Spoiled {
+                    stored: Some(Stored::F16),
+                    ..Spoiled::any(pass)
+                }]);
+                let options = Options {
+                    precision: Precision::F16,
+                    no_matrix_unit: true,
+                    ..options(&faults, streamed)
+                };
+                let outcome = run_with(adapter, options);
+                assert!(outcome.hits == f32_alone.hits, "{pass:?}");
+                assert_eq!(outcome.proven, f32_alone.proven, "{pass:?}");
+                // Other passes are the same for every tile.
+                let tiles = if matches!(pass, Pass::Scan | Pass::Rescore) {
+                    2
+                } else {
+                    1
+                };
+                names_all(&outcome, adapter, tiles, pass.name(), "f16 is not used");
+            }
+        }
+    }
+}
+
+/// A tile whose scan or rescoring is wrong gives way to the next one.
+#[test]
+fn a_tile_that_is_wrong_gives_way_to_another() {
+    for adapter in adapters() {
+        let well = healthy(adapter, false);
+        for pass in [Pass::Scan, Pass::Rescore] {
+            let faults = Faults::planted(&[], &[]);
+            faults.spoil(&[Spoiled {
+                tile: Some(PLAIN_TILE),
+                ..Spoiled::any(pass)
+            }]);
+            let outcome = run(adapter, &faults, false);
+            assert!(outcome.hits == well.hits, "{pass:?}");
+            assert_eq!(outcome.proven, well.proven, "{pass:?}");
+            let variant = format!("{} 64x32x16/4x4 f32", pass.name());
+            names_all(&outcome, adapter, 1, &variant, "another tile is used");
+        }
+    }
+}
+
+/// An adapter on which a pass is wrong with every tile is not taken, whichever pass it is.
+#[test]
+fn an_adapter_without_a_right_f32_pass_is_refused() {
+    for adapter in adapters() {
+        for pass in OF_A_SCAN {
+            let faults = Faults::planted(&[], &[]);
+            faults.spoil(&[Spoiled::any(pass)]);
+            let opened = GpuEngine::open(adapter, options(&faults, false), &Control::default());
+            let Err(Error::Usage(text)) = opened else {
+                panic!("{pass:?}: {:?}", opened.err());
+            };
+            for part in [&adapter.facts.name, &adapter.facts.driver, pass.name()] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+}
+
+/// The pass of small problems is first used after the engine was opened.
+#[test]
+fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
+    let trials = Trials {
+        law: Law::Gaussian,
+        query: Query::Same,
+        d: 3,
+        seed: 5,
+    };
+    let (sizes, memory, control) = ([5, 20, 400], 1 << 26, Control::default());
+    let expected = first_inside(&trials, 0..50, &sizes, memory, &control).unwrap();
+    for adapter in adapters() {
+        for output in 0..3 {
+            let faults = Faults::planted(&[], &[]);
+            let engine = engine(adapter, options(&faults, false));
+            faults.spoil(&[Spoiled {
+                output,
+                ..Spoiled::any(Pass::Tiny)
+            }]);
+            let small = engine.small().unwrap();
+            for again in [false, true] {
+                let (found, shares) =
+                    first_inside_with(small, &trials, 0..50, &sizes, memory, &control).unwrap();
+                assert!(found == expected);
+                assert_eq!((shares.proposed, shares.solved), (0, 50), "{again}");
+            }
+            let warnings = control.take_warnings();
+            let [warning] = &warnings[..] else {
+                panic!("one warning was expected: {warnings:?}");
+            };
+            for part in [&adapter.facts.driver, "tiny", "wrongly", "the CPU goes on"] {
+                assert!(warning.contains(part), "{part}: {warning}");
+            }
+        }
+    }
+}
+
+/// Whoever asks for a variant, it is checked first; the outcome stays.
+#[test]
+fn nothing_is_dispatched_that_failed_its_check() {
+    for adapter in adapters() {
+        let faults = Faults::planted(&[], &[]);
+        let mut device = Device::open(adapter, faults.clone()).unwrap();
+        let with = |tile| Variant {
+            pass: Pass::Norms,
+            tile,
+            stored: Stored::F32,
+            width: 64,
+            unrolled: false,
+        };
+        let params = NormsParams {
+            spans: 2,
+            depth: 16,
+        };
+        let x = device.filled("x", &[1f32; 64 * 16]).unwrap();
+        let norms = device.filled("norms", &[9f32; 2]).unwrap();
+        let mut dispatch = |tile| {
+            let mut encoder = device.record();
+            device.dispatch(&mut encoder, with(tile), &params, &[&x, &norms], 1)?;
+            device.submit(encoder)
+        };
+        dispatch(PLAIN_TILE).unwrap();
+        // What was found right stays so, and what was found wrong as well.
+        faults.spoil(&[Spoiled::any(Pass::Norms)]);
+        dispatch(PLAIN_TILE).unwrap();
+        for _ in 0..2 {
+            match dispatch(TILES[4]) {
+                Err(Trouble::Wrong(variant, _)) => assert_eq!(variant, with(TILES[4])),
+                other => panic!("{other:?}"),
+            }
+            faults.spoil(&[]);
+        }
+    }
+}
+
+/// Faults of a compiler, each in a place that a coarser check would not look at.
+const MISCOMPILED: [(Pass, &str, &str); 22] = [
+    // The last row, the last column, the last panel.
+    (Pass::Pack, "row < params.rows", "row + 1u < params.rows"),
+    (Pass::Pack, "k < params.columns", "k + 1u < params.columns"),
+    (
+        Pass::Pack,
+        "item >= params.panels *",
+        "item + PASS_THREADS >= params.panels *",
+    ),
+    // The last row of a span, the last column, a sum in f16's precision.
+    (Pass::Norms, "i < SPAN;", "i < SPAN - 1u;"),
+    (Pass::Norms, "k < params.depth;", "k < params.depth - 16u;"),
+    (
+        Pass::Norms,
+        "fma(value, value, square)",
+        "quantizeToF16(fma(value, value, square))",
+    ),
+    (Pass::Scan, "slab + 1u < count", "slab + 2u < count"),
+    (Pass::Scan, "max(scores.z, scores.w)", "scores.z"),
+    (Pass::Scan, "fma(vec4<f32>(c), bias, products)", "products"),
+    (
+        Pass::Scan,
+        "fma(vec4<f32>(c), bias, products)",
+        "quantizeToF16(fma(vec4<f32>(c), bias, products))",
+    ),
+    (Pass::Scan, "vec4<f32>(LOWEST)", "vec4<f32>(0.0)"),
+    // A part of the values, the second stripe, the bound of what was left out.
+    (
+        Pass::Select,
+        "params.which] = bounds[0]",
+        "params.which] = bounds[1]",
+    ),
+    (
+        Pass::Select,
+        "larger_before += sums",
+        "larger_before = sums",
+    ),
+    (Pass::Select, "fma(room.x, norms[i], room.y)", "room.y"),
+    (
+        Pass::Select,
+        "step = PASS_THREADS / 2u",
+        "step = PASS_THREADS / 4u",
+    ),
+    (Pass::Rescore, "(k + 3u) * TILE", "(k + 2u) * TILE"),
+    (Pass::Rescore, "query_bias[query]", "query_bias[0]"),
+    (Pass::Rescore, "query % TILE", "0u"),
+    (Pass::Merge, "mine.score + slack[place].z", "mine.score"),
+    (Pass::Merge, "low < row", "false"),
+    (Pass::Gather, "row % PANEL", "0u"),
+    // A residual that is not renewed.
+    (
+        Pass::Tiny,
+        "residual[thread] = sum;",
+        "residual[thread] += sum;",
+    ),
+];
+
+#[test]
+fn a_miscompiled_pass_is_caught() {
+    for adapter in adapters() {
+        for (pass, from, to) in MISCOMPILED {
+            assert!(pass.template().contains(from), "{pass:?} has no {from}");
+            let faults = Faults::planted(&[], &[]);
+            faults.miscompile(pass, from, to);
+            let mut device = Device::open(adapter, faults).unwrap();
+            let variant = Variant {
+                pass,
+                tile: PLAIN_TILE,
+                stored: Stored::F32,
+                width: PLAIN_TILE.rows,
+                unrolled: false,
+            };
+            match check::variant(&mut device, variant, Problem::known(&variant)) {
+                Err(Trouble::Wrong(named, _)) => assert_eq!(named, variant),
+                other => panic!("{}: {from} as {to}: {other:?}", adapter.facts.name),
+            }
         }
     }
 }

@@ -2,10 +2,11 @@
 //! names its twin. No driver is needed.
 
 use hullscope::scan::gpu::device::Device;
+use hullscope::scan::gpu::needs::Params;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{
     COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
-    ScanParams, SelectParams, Stored, TILES, TinyClaim, TinyParams,
+    ScanParams, SelectParams, Stored, TILES, TinyParams,
 };
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -171,19 +172,6 @@ fn layouts_are_those_of_the_host() {
         ]
     );
     assert_eq!(span as usize, size_of::<Entry>());
-    let (members, span) = layout(Pass::Tiny, "Claim");
-    let offsets: Vec<_> = members
-        .iter()
-        .map(|(name, at)| (name.as_str(), *at as usize))
-        .collect();
-    assert_eq!(
-        offsets,
-        [
-            ("kind", std::mem::offset_of!(TinyClaim, kind)),
-            ("score", std::mem::offset_of!(TinyClaim, score))
-        ]
-    );
-    assert_eq!(span as usize, size_of::<TinyClaim>());
 }
 
 /// Names and offsets of a struct's members, and its size, as naga reads them.
@@ -204,6 +192,137 @@ fn layout(pass: Pass, name: &str) -> (Vec<(String, u32)>, u32) {
         .iter()
         .map(|member| (member.name.clone().unwrap(), member.offset));
     (members.collect(), *span)
+}
+
+/// Exactly as many bytes as the parameters ask for pass; one number less of any buffer does not.
+fn too_short_is_refused<P: Params>(device: &mut Device, pass: Pass, params: &P) {
+    let variant = variants()
+        .into_iter()
+        .find(|variant| variant.pass == pass)
+        .unwrap();
+    let needs = params.needs(&variant);
+    let attempt = |device: &mut Device, short: Option<usize>| {
+        let buffers: Vec<wgpu::Buffer> = (0..needs.len())
+            .map(|i| {
+                let less = if short == Some(i) { 4 } else { 0 };
+                device.buffer("test", needs[i].bytes() - less).unwrap()
+            })
+            .collect();
+        let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
+        let mut encoder = device.record();
+        let issue = || device.issue(&mut encoder, variant, params, &bound, 1);
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(issue))
+    };
+    attempt(device, None)
+        .expect("buffers of the right length")
+        .unwrap();
+    for (place, need) in needs.iter().enumerate() {
+        let panic = attempt(device, Some(place)).expect_err(need.name);
+        let text = panic.downcast_ref::<String>().unwrap();
+        let name = format!("`{}`", need.name);
+        assert!(
+            text.contains("too short") && text.contains(&name) && text.contains(&variant.label()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_buffer_shorter_than_its_parameters_ask_for_is_refused() {
+    let mut device = noop();
+    let device = &mut device;
+    let scan = ScanParams {
+        rows: 300,
+        spans: 10,
+        first_panel: 1,
+        panels: 2,
+        first_tile: 1,
+        tiles: 2,
+        queries: 200,
+        depth: 32,
+    };
+    too_short_is_refused(device, Pass::Scan, &scan);
+    too_short_is_refused(device, Pass::ScanCoop, &scan);
+    let pack = PackParams {
+        rows: 200,
+        columns: 17,
+        depth: 32,
+        first_panel: 3,
+        panels: 2,
+    };
+    too_short_is_refused(device, Pass::Pack, &pack);
+    let norms = NormsParams {
+        spans: 5,
+        depth: 32,
+    };
+    too_short_is_refused(device, Pass::Norms, &norms);
+    let select = SelectParams {
+        count: 300,
+        wanted: 7,
+        queries: 5,
+        first_query: 2,
+        by_norm: 1,
+        which: 0,
+    };
+    too_short_is_refused(device, Pass::Select, &select);
+    let rescore = RescoreParams {
+        rows: 300,
+        slots: 4,
+        queries: 5,
+        first_query: 2,
+        depth: 32,
+    };
+    too_short_is_refused(device, Pass::Rescore, &rescore);
+    let merge = MergeParams {
+        kept: 9,
+        fresh: 8,
+        slots: 4,
+        queries: 5,
+        first_query: 2,
+        base_low: 0,
+        base_high: 1,
+    };
+    too_short_is_refused(device, Pass::Merge, &merge);
+    let gather = GatherParams {
+        count: 3,
+        columns: 17,
+        depth: 32,
+        rows: 300,
+    };
+    too_short_is_refused(device, Pass::Gather, &gather);
+    let tiny = TinyParams {
+        problems: 3,
+        first_problem: 2,
+        d: 5,
+        rows: 40,
+        sizes: 2,
+    };
+    too_short_is_refused(device, Pass::Tiny, &tiny);
+}
+
+/// Parameters of one pass do not go to another, and a problem has no more columns than the shader has room for.
+#[test]
+fn parameters_that_do_not_fit_the_pass_are_refused() {
+    let refused = |pass: Pass, params: TinyParams| {
+        let variant = variants().into_iter().find(|one| one.pass == pass).unwrap();
+        let mut device = noop();
+        let issue = || {
+            let mut encoder = device.record();
+            device.issue(&mut encoder, variant, &params, &[], 1)
+        };
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(issue)).unwrap_err();
+        *panic.downcast::<String>().unwrap()
+    };
+    let params = TinyParams {
+        problems: 1,
+        first_problem: 0,
+        d: 33,
+        rows: 40,
+        sizes: 2,
+    };
+    let text = refused(Pass::Gather, params);
+    assert!(text.contains("parameters of [Tiny]"), "{text}");
+    assert!(refused(Pass::Tiny, params).contains("33 columns"));
 }
 
 #[test]

@@ -6,10 +6,13 @@
 //! these become rare: of N rows at most d touch the slab that separates best, so the next one does with probability
 //! d/N. Then the least-squares problem of `active` takes them in, and all rows are priced again.
 //!
-//! Everything is in f64, on the differences `a = x - q`. With s the largest `<a, w>` of all rows, the query is outside
-//! when `s < -gamma(d + 3) |w| max |a|`, which covers the rounding of the differences and of the products. Where that
-//! fails, it is inside when weights `l > 0, sum l = 1` of at most d + 1 rows leave `|sum l a|` of at most 1e-9 of the
-//! reference radius. Otherwise it stays undecided until more rows settle it.
+//! Everything is in f64, on the differences `a = x - q`. The query is outside when every row scores below zero along
+//! the direction w by more than its rounding: `<a, w> < -gamma(d + 3) sum_j |a_j w_j|`, which covers the difference, the
+//! products and their sum (and is implied, for all rows at once, by the largest score and the largest `|a|`). Where that
+//! fails along the last residual, the query is inside when weights `l > 0, sum l = 1` of at most d + 1 rows leave
+//! `|sum l a|` of at most 1e-9 of `sum l |a|`, the mean distance of these rows from the query. Both rules look at a row
+//! by itself or at the rows of the combination: a row far away decides nothing about the others. Otherwise the query
+//! stays undecided until more rows settle it.
 
 mod active;
 mod proved;
@@ -42,7 +45,7 @@ const KEEN: f64 = 0.5;
 /// Pricings of one block. Each shortens the residual, and a few do; the limit is for rounding.
 const ROUNDS: usize = 10_000;
 
-/// Largest residual of an inside certificate, as a share of the reference radius.
+/// Largest residual of an inside certificate, as a share of the mean distance of its rows from the query.
 const TOLERANCE: f64 = 1e-9;
 
 /// Problems of a task, between two looks at the stop flag: fewer where one takes long.
@@ -204,6 +207,8 @@ struct Problem {
     /// Rows below this number are priced under the present direction; the largest `<a, w>` among them.
     priced: usize,
     top: f64,
+    /// After the verdict outside: at least so far below zero are the scores of all rows.
+    clear: f64,
     taken: Taken,
     /// Scratch: lifted vectors of the rows taken.
     lifted: Vec<f64>,
@@ -344,10 +349,23 @@ impl Problem {
         }
     }
 
-    /// Start from the nearest row of the first block.
+    /// The difference of a row to the query.
+    fn row(&self, id: usize) -> impl Iterator<Item = &f64> {
+        let panel = &self.panels[id / LANES * LANES * self.d..][..LANES * self.d];
+        panel.iter().skip(id % LANES).step_by(LANES)
+    }
+
+    /// Start from the nearest row of the first block. The length to lift by is that of its middle row: a far one would
+    /// make the others look alike.
     fn begin(&mut self, nearest: usize) {
-        let lift = if self.far > 0.0 { self.far } else { 1.0 };
-        self.active.reset(self.d, lift);
+        let square = |id| self.row(id).map(|a| a * a).sum::<f64>();
+        let mut squares: Vec<f64> = (0..self.count).map(square).collect();
+        let middle = squares.len() / 2;
+        let (_, middle, _) = squares.select_nth_unstable_by(middle, f64::total_cmp);
+        let lift = [middle.sqrt(), self.far]
+            .into_iter()
+            .find(|lift| *lift > 0.0 && lift.is_finite());
+        self.active.reset(self.d, lift.unwrap_or(1.0));
         self.lift(&[nearest]);
         self.active.improve(&[nearest], &self.lifted);
     }
@@ -372,6 +390,7 @@ impl Problem {
             let noise = self.noise();
             let top = self.price(noise);
             if top < -noise {
+                self.clear = -top - noise;
                 return Verdict::Outside;
             }
             let ids = std::mem::take(&mut self.taken.ids);
@@ -384,18 +403,22 @@ impl Problem {
                 break;
             }
         }
-        if self.meets() {
+        let rows = (0..self.count).map(|id| self.row(id));
+        self.clear = separation(self.active.direction(), rows);
+        if self.clear > 0.0 {
+            Verdict::Outside
+        } else if self.meets() {
             Verdict::Inside
         } else {
             Verdict::Undecided
         }
     }
 
-    /// What rounding may hide in a score: `gamma(d + 3) |w| max |a|`.
+    /// What rounding may hide in a score of any row: `gamma(d + 3) |w| max |a|`, and a denormal number a product.
     #[inline(always)]
     fn noise(&self) -> f64 {
         let square: f64 = self.active.direction().iter().map(|w| w * w).sum();
-        gamma(self.d + 3, U64) * square.sqrt() * self.far * (1.0 + 1e-9)
+        gamma(self.d + 3, U64) * square.sqrt() * self.far * (1.0 + 1e-9) + self.d as f64 * LEAST
     }
 
     /// Score the rows not priced yet; the best are taken. The largest score of all rows.
@@ -433,38 +456,22 @@ impl Problem {
     /// Whether convex weights of the active rows meet the query, to the tolerance.
     fn meets(&mut self) -> bool {
         let ids = self.active.ids().to_vec();
-        if ids.is_empty() {
-            return false;
-        }
         self.lift(&ids);
-        let met = meets(self.d, &self.lifted, self.active.weights());
-        met.within(TOLERANCE) || met.residual <= TOLERANCE * self.radius()
-    }
-
-    /// The reference radius: the largest distance of a row so far from their mean.
-    fn radius(&self) -> f64 {
-        let d = self.d;
-        let row = |id: usize| {
-            let panel = &self.panels[id / LANES * LANES * d..][..LANES * d];
-            panel.iter().skip(id % LANES).step_by(LANES)
-        };
-        let mut mean = vec![0.0; d];
-        for id in 0..self.count {
-            for (sum, value) in mean.iter_mut().zip(row(id)) {
-                *sum += value / self.count as f64;
-            }
-        }
-        let distance = |id: usize| {
-            let differences: Vec<f64> = row(id).zip(&mean).map(|(a, m)| a - m).collect();
-            length(&differences)
-        };
-        (0..self.count).map(distance).fold(0.0, f64::max)
+        meets(self.d, &self.lifted, self.active.weights())
     }
 
     /// The proof of a verdict that was just found.
     fn certificate(&self, verdict: Verdict) -> Certificate {
         match verdict {
             Verdict::Inside => {
+                let own = |id: &&usize| self.row(**id).all(|&a| a == 0.0);
+                if let Some(&id) = self.active.ids().iter().find(own) {
+                    return Certificate::Inside {
+                        rows: vec![id],
+                        weights: vec![1.0],
+                        exact: false,
+                    };
+                }
                 let total: f64 = self.active.weights().iter().sum();
                 let pairs = self.active.ids().iter().zip(self.active.weights());
                 // Data on a grid can leave a row without weight.
@@ -478,9 +485,10 @@ impl Problem {
             }
             Verdict::Outside => {
                 let direction = self.active.direction().to_vec();
-                let separation = -self.top - self.noise();
+                let margin = self.clear / length(&direction) * (1.0 - gamma(self.d + 4, U64));
                 Certificate::Outside {
-                    margin: separation / length(&direction) * (1.0 - gamma(self.d + 4, U64)),
+                    // The length of a direction near the end of the range may not be a number to divide by.
+                    margin: if margin.is_finite() { margin } else { 0.0 },
                     direction,
                 }
             }
@@ -489,40 +497,60 @@ impl Problem {
     }
 }
 
-/// How near a convex combination comes to the query.
-struct Met {
-    residual: f64,
-    /// The largest distance between two of its rows.
-    widest: f64,
-}
-
-impl Met {
-    /// Whether the residual is below a share of the reference radius: no centre is nearer to all rows than half of what
-    /// two of them are apart.
-    fn within(&self, tolerance: f64) -> bool {
-        self.residual <= tolerance * 0.5 * self.widest
-    }
-}
-
-/// The combination of some lifted vectors with weights that sum to about 1.
-fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> Met {
+/// Whether the combination of some lifted vectors, with weights that sum to about 1, is zero to the tolerance.
+///
+/// The residual is measured by the sum of its entries' sizes and each vector by its largest entry: the one is at least,
+/// the other at most the Euclidean length, and neither overflows or underflows on the way.
+fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
     let total: f64 = weights.iter().sum();
-    let vectors = || lifted.chunks_exact(d + 1);
     let mut sum = vec![0.0; d];
-    for (vector, u) in vectors().zip(weights) {
+    let mut distance = 0.0;
+    for (vector, u) in lifted.chunks_exact(d + 1).zip(weights) {
+        let share = u / total;
         for (sum, value) in sum.iter_mut().zip(vector) {
-            *sum += u / total * value;
+            *sum += share * value;
         }
+        let largest = vector[..d].iter().fold(0f64, |most, a| most.max(a.abs()));
+        distance += share * largest;
     }
-    let apart = |a: &[f64], b: &[f64]| {
-        let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-        length(&differences)
-    };
-    let pairs = vectors().flat_map(|a| vectors().map(move |b| apart(a, b)));
-    Met {
-        residual: length(&sum),
-        widest: pairs.fold(0.0, f64::max),
+    // A row that is the query itself needs no others.
+    let mut rows = lifted.chunks_exact(d + 1).zip(weights);
+    if rows.any(|(vector, &u)| u > 0.0 && vector[..d].iter().all(|&a| a == 0.0)) {
+        return true;
     }
+    let residual: f64 = sum.iter().map(|v| v.abs()).sum();
+    let roundings = weights.len() + d + 5;
+    let hidden = d as f64 * gamma(roundings, U64) * distance + (roundings * d) as f64 * LEAST;
+    distance < f64::INFINITY && residual + hidden <= TOLERANCE * distance
+}
+
+/// The smallest positive number: what a product can lose to underflow, at most.
+const LEAST: f64 = f64::from_bits(1);
+
+/// How far below zero the scores of all rows are along a direction, whatever rounding did to each; not positive where one
+/// of them may be zero or more.
+fn separation<'a>(
+    direction: &[f64],
+    rows: impl Iterator<Item = impl Iterator<Item = &'a f64>>,
+) -> f64 {
+    let share = gamma(direction.len() + 3, U64);
+    let lost = direction.len() as f64 * LEAST;
+    let mut clear = f64::INFINITY;
+    for row in rows {
+        let (mut score, mut size) = (0.0, 0.0);
+        for (a, w) in row.zip(direction) {
+            let product = a * w;
+            score += product;
+            size += product.abs();
+        }
+        let of_row = -score - (share * size * (1.0 + 1e-9) + lost);
+        // Not a number where a product was not.
+        if of_row.is_nan() || of_row <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        clear = clear.min(of_row);
+    }
+    clear
 }
 
 /// |v|.
@@ -539,5 +567,124 @@ impl pulp::NullaryFnOnce for Judge<'_> {
     #[inline(always)]
     fn call(self) -> Verdict {
         self.0.judge()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One problem: a query and its rows, d numbers each.
+    struct Given {
+        query: Vec<f64>,
+        rows: Vec<f64>,
+    }
+
+    impl Problems for Given {
+        fn dim(&self) -> usize {
+            self.query.len()
+        }
+
+        fn begin<'p>(&'p self, _: u64, query: &mut [f64]) -> Source<'p> {
+            query.copy_from_slice(&self.query);
+            let mut rest = &self.rows[..];
+            Box::new(move |rows| {
+                let (now, later) = rest.split_at(rows.len());
+                rows.copy_from_slice(now);
+                rest = later;
+            })
+        }
+    }
+
+    /// The verdict about all rows, and that its certificate is of its kind.
+    fn verdict(query: &[f64], rows: &[f64]) -> Verdict {
+        let d = query.len();
+        let sizes = [rows.len() / d];
+        let given = Given {
+            query: query.to_vec(),
+            rows: rows.to_vec(),
+        };
+        let control = Control::default();
+        let turns = first_inside(&given, 0..1, &sizes, 1 << 20, &control).unwrap();
+        let certificate = certificates(&given, 0, &sizes, &control).unwrap();
+        let verdict = turns[0].verdict(0);
+        match &certificate[0] {
+            Certificate::Outside { margin, .. } => {
+                assert!(verdict == Verdict::Outside && margin.is_finite() && *margin >= 0.0);
+            }
+            Certificate::Inside { .. } => assert_eq!(verdict, Verdict::Inside),
+            _ => assert_eq!(verdict, Verdict::Undecided),
+        }
+        verdict
+    }
+
+    const SQUARE: [f64; 8] = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+
+    /// The hull of the square and of a point far up on its diagonal is known: what is left of it or below is outside.
+    #[test]
+    fn one_far_row_decides_about_no_other_row() {
+        for far in [1e5, 1e9, 1e14, 1e20, 1e100, 1e153] {
+            for at_first in [true, false] {
+                let mut rows = SQUARE.to_vec();
+                let at = if at_first { 0 } else { rows.len() };
+                rows.splice(at..at, [far, far]);
+                let of = |x: f64, y: f64| verdict(&[x, y], &rows);
+                for off in [1e-1, 1e-3, 1e-6, 1e-9] {
+                    let what = format!("{off} off, a row at {far}");
+                    assert_eq!(of(0.5, -off), Verdict::Outside, "below, {what}");
+                    assert_eq!(of(-off, 0.25), Verdict::Outside, "left, {what}");
+                    assert_eq!(of(-off, -off), Verdict::Outside, "the corner, {what}");
+                }
+                assert_eq!(of(0.25, 0.5), Verdict::Inside, "a row at {far}");
+                assert_eq!(of(1.0, 0.0), Verdict::Inside, "a corner, a row at {far}");
+            }
+        }
+    }
+
+    /// Powers of two change nothing but the exponents; near the ends of the range a verdict may be missing, not wrong.
+    #[test]
+    fn no_scale_gives_a_wrong_verdict() {
+        for exponent in (-1070..=1020).step_by(10) {
+            let scale = f64::powi(2.0, exponent / 2) * f64::powi(2.0, exponent - exponent / 2);
+            let rows = SQUARE.map(|x| x * scale);
+            let of = |x: f64, y: f64| verdict(&[x * scale, y * scale], &rows);
+            let (inside, outside) = (of(0.5, 0.25), of(1.5, 0.25));
+            assert_ne!(inside, Verdict::Outside, "2^{exponent}");
+            assert_ne!(outside, Verdict::Inside, "2^{exponent}");
+            if (-400..=400).contains(&exponent) {
+                assert_eq!(inside, Verdict::Inside, "2^{exponent}");
+                assert_eq!(outside, Verdict::Outside, "2^{exponent}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_combination_meets_by_a_share_of_its_own_distances() {
+        // Lifted: the last number of a vector is not a coordinate.
+        let pair = |off: f64| [1.0, off, 1.0, -1.0, off, 1.0];
+        assert!(meets(2, &pair(0.9e-9), &[0.5, 0.5]));
+        assert!(!meets(2, &pair(1.1e-9), &[0.5, 0.5]));
+        // A row far away with next to no weight does not loosen it.
+        let with_far = [pair(1e-6).as_slice(), &[1e9, 1e-6, 1.0]].concat();
+        assert!(!meets(2, &with_far, &[0.5, 0.5, 1e-18]));
+        assert!(!meets(
+            2,
+            &[f64::MAX, 0.0, 1.0, f64::MAX, 0.0, 1.0],
+            &[0.5, 0.5]
+        ));
+        assert!(!meets(2, &[], &[]));
+        assert!(meets(2, &[0.0, 0.0, 1.0], &[1.0]));
+    }
+
+    #[test]
+    fn a_row_on_the_plane_is_not_behind_it() {
+        let clear = |rows: &[[f64; 2]]| separation(&[0.0, 1.0], rows.iter().map(|row| row.iter()));
+        assert!(clear(&[[5.0, -1e-3], [1e300, -1.0]]) > 9e-4);
+        assert_eq!(clear(&[[5.0, -1.0], [1.0, 0.0]]), f64::NEG_INFINITY);
+        assert_eq!(clear(&[[5.0, -1.0], [1.0, f64::NAN]]), f64::NEG_INFINITY);
+        // 3 + 1e16 - 1e16 is lost in rounding.
+        let row = [3.0, 1e16, -1e16 - 4.0];
+        let lost = separation(&[1.0; 3], std::iter::once(row.iter()));
+        assert_eq!(lost, f64::NEG_INFINITY);
     }
 }

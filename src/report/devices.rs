@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// The outcome of the known-answer scan.
+/// The outcome of the checks: every variant that f32 and the matrix unit need, against its twin.
 #[derive(Debug, Serialize)]
 pub struct Check {
     pub trusted: bool,

@@ -7,8 +7,8 @@
 //!
 //! Workers draw tiles from one counter, so each sees ascending rows, and a tile is always the same rows: scores
 //! are the same for any number of threads, and the total order of [`super::topk`] makes the answers so. The
-//! same code in f64 is [`scan_f64`], the judge of what f32 cannot prove. This file holds the only `unsafe` of
-//! the program: the call of the matrix product.
+//! same code in f64 is [`scan_f64`], the judge of what f32 cannot prove. Its one `unsafe` is the call of the matrix
+//! product.
 
 use super::topk::{Best, enters};
 use super::{Batch, Engine, Frame, Hits, Scan, rounding};

@@ -2,10 +2,9 @@
 //!
 //! Of each set of vectors one asks for which of its prefixes the origin is in the hull. A device that goes through
 //! thousands of them together in f32 answers with a direction, behind which all vectors lie, or with the vectors that
-//! surround the origin. Nothing is believed: the caller proves a direction by the bound of [`Propose::error`], or in f64,
-//! and a support by its weights in f64.
+//! surround the origin. The caller believes neither: it scores all vectors along the direction in f64, and solves for the
+//! weights of the support in f64. No number that a device computed is part of a proof.
 
-use super::rounding::DeviceError;
 use crate::control::Control;
 use crate::error::Result;
 
@@ -24,8 +23,8 @@ pub struct Sets<'a> {
 /// What is claimed of one prefix.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
-    /// All its vectors score at most `score`, in f32, along the direction (d numbers).
-    Outside { direction: Vec<f32>, score: f32 },
+    /// All its vectors lie behind the direction (d numbers).
+    Outside { direction: Vec<f32> },
     /// The origin lies between these vectors.
     Inside { support: Vec<u32> },
     /// Nothing.
@@ -42,9 +41,6 @@ pub trait Propose: Send + Sync {
 
     /// Numbers that one set may hold: a larger one would keep a single workgroup busy for too long.
     fn most_numbers_of_one(&self) -> usize;
-
-    /// How far a stated score can be from the exact one, in terms of the vectors as f64 has them.
-    fn error(&self, d: usize) -> DeviceError;
 
     /// Claims about each set, one a size; after a first `Inside` or `Open` the rest of a set's are left out. None if
     /// the device failed, which it says as a warning. Errors: [`crate::Error::Interrupted`].

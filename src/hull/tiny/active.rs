@@ -1,10 +1,10 @@
 //! The nearest point of a few vectors' hull to the origin, by non-negative least squares on an orthogonal factor.
 //!
 //! As in `min_norm`, `min |[A; t 1^T] u - [0; t]|, u >= 0` is solved by Lawson and Hanson's method, here with the
-//! factor `H [A; t 1^T] = [R; 0]` itself, H orthogonal: a few vectors cost little more than their Gram matrix and lose
-//! no digits. The residual r comes from the rows of H below R alone, without cancellation. Its first d numbers are the
+//! factor `H [A; t 1^T] = [R; 0]` itself, H orthogonal: a few vectors cost little more than their Gram matrix, whose
+//! condition is the square of theirs. The residual r comes from the rows of H below R alone, without cancellation. Its first d numbers are the
 //! direction: `<a, r> <= -|r|^2` for all vectors when no vector improves. With d + 1 independent vectors there are no
-//! such rows: r is zero, and the origin is in their hull.
+//! such rows: r is zero, and the origin is in their hull but for rounding, which the caller judges.
 
 use crate::hull::lawson_hanson;
 

@@ -1,16 +1,16 @@
 //! Small problems on an engine that proposes answers in f32: each is proved here, in f64, or solved again.
 //!
 //! The rows are drawn on the host, for a run of sizes at a time, and go to the engine as differences to the query, each
-//! problem scaled by a power of two. A direction is believed where the stated score, with the device's error and that
-//! of rounding the differences taken off, stays below zero; where that is too close, all rows are scored in f64. A
-//! support is believed when the same least squares as on the CPU, on its rows alone, leave nothing. Whatever is not
+//! problem scaled by a power of two. Nothing that comes back is part of a proof. The direction that is claimed for the
+//! largest set outside is scored here against all rows of that set, and what lies behind it holds for the smaller sets
+//! as well, which are its prefixes: one pass in f64, whatever the number of sizes. A support is believed when the same
+//! least squares as on the CPU, on its rows alone, leave nothing, and its weights meet the query. Whatever is not
 //! proved, at any size, is left to the CPU as if nothing had been proposed; so the verdicts are the CPU's.
 
 use super::active::Active;
-use super::{Problems, Source, TOLERANCE, Turn, first_inside, length, meets};
+use super::{Problems, Source, Turn, first_inside, length, meets, separation};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::rounding::{DeviceError, U64, gamma};
 use crate::scan::small::{Claim, Propose, Sets};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -23,8 +23,6 @@ const SPREAD: usize = 8;
 pub struct Shares {
     /// By claims, all proved.
     pub proposed: u64,
-    /// Of these claims, proved by scoring all rows in f64.
-    pub scored: u64,
     /// By the CPU's own solver, from the beginning.
     pub solved: u64,
 }
@@ -33,10 +31,6 @@ pub struct Shares {
 struct Drawn {
     /// n x d.
     differences: Vec<f64>,
-    /// The largest |a|, rounded up.
-    far: f64,
-    /// A power of two that makes `far` about 1.
-    scale: f64,
 }
 
 /// [`first_inside`], with an engine's help where the problems have few enough dimensions for it.
@@ -84,8 +78,7 @@ pub fn first_inside_with(
                 let turn = &mut turns[place];
                 match proved {
                     None => left.push(place),
-                    Some((inside, scored)) => {
-                        shares.scored += scored;
+                    Some(inside) => {
                         turn.outside = run.start + inside;
                         if inside < run.len() {
                             turn.inside = run.start + inside;
@@ -150,15 +143,15 @@ impl Problems for Chosen<'_> {
     }
 }
 
-/// For each problem the number of leading sizes that are outside, the next one being inside if there is one, and how
-/// many of these took f64 scores; none where a claim was not proved.
+/// For each problem the number of leading sizes that are outside, the next one being inside if there is one; none where
+/// a claim was not proved.
 fn run(
     engine: &dyn Propose,
     problems: &dyn Problems,
     numbers: &[u64],
     sizes: &[usize],
     control: &Control,
-) -> Result<Vec<Option<(usize, u64)>>> {
+) -> Result<Vec<Option<usize>>> {
     control.check()?;
     let (d, rows) = (problems.dim(), sizes[sizes.len() - 1]);
     let mut vectors = vec![0f32; numbers.len() * rows * d];
@@ -177,12 +170,11 @@ fn run(
     let Some(claims) = engine.propose(&sets, control)? else {
         return Ok(vec![None; numbers.len()]);
     };
-    let error = engine.error(d);
     Ok(drawn
         .par_iter()
         .zip(&claims)
         .map_init(Active::default, |active, (drawn, claims)| {
-            drawn.prove(claims, sizes, d, &error, active)
+            drawn.prove(claims, sizes, d, active)
         })
         .collect())
 }
@@ -208,11 +200,7 @@ impl Drawn {
                 vectors[column * rows + row] = (value * scale) as f32;
             }
         }
-        Drawn {
-            differences,
-            far: far * (1.0 + gamma(d + 3, U64)),
-            scale,
-        }
+        Drawn { differences }
     }
 
     /// What the claims prove: see [`run`].
@@ -221,63 +209,57 @@ impl Drawn {
         claims: &[Claim],
         sizes: &[usize],
         d: usize,
-        error: &DeviceError,
         active: &mut Active,
-    ) -> Option<(usize, u64)> {
-        let mut scored = 0;
-        for (outside, (claim, &size)) in claims.iter().zip(sizes).enumerate() {
-            match claim {
-                Claim::Outside { direction, score } => {
-                    let direction: Vec<f64> = direction.iter().map(|&w| f64::from(w)).collect();
-                    let norm = length(&direction) * (1.0 + gamma(d + 3, U64));
-                    let bound = error.bound(self.far * self.scale, norm, 0.0);
-                    if f64::from(*score) + bound >= 0.0 {
-                        if !self.behind(&direction, size) {
-                            return None;
-                        }
-                        scored += 1;
-                    }
+    ) -> Option<usize> {
+        let outside = claims
+            .iter()
+            .take(sizes.len())
+            .take_while(|claim| matches!(claim, Claim::Outside { .. }))
+            .count();
+        match claims.get(outside) {
+            None if outside != sizes.len() => return None,
+            None => (),
+            Some(Claim::Inside { support }) => {
+                let size = *sizes.get(outside)?;
+                if !self.surrounded(support, size, d, active) {
+                    return None;
                 }
-                Claim::Inside { support } => {
-                    return self
-                        .surrounded(support, size, d, active)
-                        .then_some((outside, scored));
-                }
-                Claim::Open => return None,
             }
+            Some(_) => return None,
         }
-        (claims.len() == sizes.len()).then_some((sizes.len(), scored))
+        let Some(Claim::Outside { direction }) = outside.checked_sub(1).map(|last| &claims[last])
+        else {
+            return Some(outside);
+        };
+        let direction: Vec<f64> = direction.iter().map(|&w| f64::from(w)).collect();
+        self.lie_behind(&direction, sizes[outside - 1])
+            .then_some(outside)
     }
 
-    /// Whether the first rows all lie behind a direction, by their f64 scores.
-    fn behind(&self, direction: &[f64], size: usize) -> bool {
-        let d = direction.len();
-        let noise = gamma(d + 3, U64) * length(direction) * self.far * (1.0 + 1e-9);
-        let score = |row: &[f64]| row.iter().zip(direction).map(|(a, w)| a * w).sum::<f64>();
-        self.differences
-            .chunks_exact(d)
-            .take(size)
-            .all(|row| score(row) < -noise)
+    /// Whether the first rows all lie behind a direction.
+    fn lie_behind(&self, direction: &[f64], size: usize) -> bool {
+        let rows = self.differences.chunks_exact(direction.len()).take(size);
+        separation(direction, rows.map(|row| row.iter())) > 0.0
     }
 
-    /// Whether the least squares on some of the first rows leave nothing, and their weights meet the query.
+    /// Whether the least squares on some of the first rows leave nothing, their weights meet the query, and what they
+    /// leave does not separate it.
     fn surrounded(&self, support: &[u32], size: usize, d: usize, active: &mut Active) -> bool {
         let ids: Vec<usize> = support.iter().map(|&row| row as usize).collect();
         if ids.is_empty() || ids.iter().any(|&id| id >= size) {
             return false;
         }
-        let lift = if self.far > 0.0 { self.far } else { 1.0 };
+        let row = |id: usize| &self.differences[id * d..][..d];
+        let lift = ids.iter().map(|&id| length(row(id))).fold(0.0, f64::max);
+        let lift = if lift > 0.0 { lift } else { 1.0 };
         active.reset(d, lift);
         let lifted = |ids: &[usize]| -> Vec<f64> {
-            let row = |&id: &usize| {
-                self.differences[id * d..][..d]
-                    .iter()
-                    .copied()
-                    .chain([lift])
-            };
-            ids.iter().flat_map(row).collect()
+            let with_lift = |&id: &usize| row(id).iter().copied().chain([lift]);
+            ids.iter().flat_map(with_lift).collect()
         };
         active.improve(&ids, &lifted(&ids));
-        active.vanished() && meets(d, &lifted(active.ids()), active.weights()).within(TOLERANCE)
+        active.vanished()
+            && meets(d, &lifted(active.ids()), active.weights())
+            && !self.lie_behind(active.direction(), size)
     }
 }

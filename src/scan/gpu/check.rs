@@ -1,18 +1,20 @@
-//! Each pass on a device against its twin, on small integers, where every sum is exact: a wrong answer has a name.
+//! Each pass on a device against its twin, on whole numbers, where every sum is exact: a wrong answer has a name.
 //!
-//! Run on a handful of rows it tells within milliseconds whether an adapter computes what its driver promises; the
-//! tests run it over every tile, element type and form.
+//! Run on a handful of rows it tells within milliseconds whether an adapter computes what its driver promises; every
+//! variant goes through it before its answers count (`trust`), and the tests run it over every tile, element type and
+//! form. Numbers are so large that sums would not be exact in f16, and there are enough rows and directions for every
+//! lane of a tile to decide something.
 
 mod tiny;
 
 use super::device::{Device, Trouble};
+use super::needs::Params;
 use super::pipeline::{Pass, Variant};
 use super::tile::{
     Entry, GatherParams, LOWEST, MergeParams, NormsParams, PackParams, RescoreParams, SPAN,
-    ScanParams, SelectParams, Stored, Tile, padded,
+    ScanParams, SelectParams, Stored, padded,
 };
 use super::twin;
-use bytemuck::Pod;
 use half::f16;
 use std::fmt::Debug;
 
@@ -26,21 +28,35 @@ pub struct Problem {
     pub seed: u32,
 }
 
-/// What the self-check of an adapter runs.
-pub const KNOWN: Problem = Problem {
-    rows: 300,
-    columns: 17,
-    queries: 5,
-    kept: 7,
-    seed: 1,
-};
+impl Problem {
+    /// What the check of a variant runs: two whole panels of rows and a row in a span of its own, one whole tile of directions
+    /// and a part of a second, more rows than one step of a workgroup takes.
+    pub fn known(variant: &Variant) -> Self {
+        let tile = variant.tile;
+        let (mut rows, mut queries, mut kept) = (300, 5, 40);
+        match variant.pass {
+            Pass::Scan | Pass::ScanCoop => {
+                (rows, queries) = (2 * tile.rows + 33, tile.queries + 3);
+            }
+            Pass::Rescore => (rows, queries, kept) = (2 * tile.rows + 33, tile.queries + 3, 2),
+            // A span for each of its rows to be the longest.
+            Pass::Norms => rows = SPAN * (SPAN + 1) - 5,
+            _ => (),
+        }
+        Problem {
+            rows: rows as usize,
+            columns: 17,
+            queries: queries as usize,
+            kept,
+            seed: 1,
+        }
+    }
+}
 
 /// A device, the variant to check, and the packed problem on both sides.
 struct Bench<'a> {
     device: &'a mut Device,
-    tile: Tile,
-    stored: Stored,
-    unrolled: bool,
+    variant: Variant,
     problem: Problem,
 }
 
@@ -54,26 +70,17 @@ struct Packed {
 
 /// Run one pass on the device and as its twin.
 ///
-/// Errors: [`Trouble::Bug`] that names the pass and the first difference; whatever the device reports.
-pub fn pass(
-    device: &mut Device,
-    pass: Pass,
-    tile: Tile,
-    stored: Stored,
-    unrolled: bool,
-    problem: Problem,
-) -> Result<(), Trouble> {
+/// Errors: [`Trouble::Wrong`] with the first difference; whatever the device reports.
+pub fn variant(device: &mut Device, variant: Variant, problem: Problem) -> Result<(), Trouble> {
     let mut bench = Bench {
         device,
-        tile,
-        stored,
-        unrolled,
+        variant,
         problem,
     };
-    match pass {
+    match variant.pass {
         Pass::Pack => bench.pack(),
         Pass::Norms => bench.norms(),
-        Pass::Scan | Pass::ScanCoop => bench.scan(pass),
+        Pass::Scan | Pass::ScanCoop => bench.scan(),
         Pass::Select => bench.select(),
         Pass::Rescore => bench.rescore(),
         Pass::Merge => bench.merge(),
@@ -82,44 +89,42 @@ pub fn pass(
     }
 }
 
-/// Small integers from a linear congruential generator; many of them equal.
-fn integers(count: usize, seed: u32) -> Vec<f32> {
+/// The largest numbers of rows and of directions: 48 products of them, and 48 squares, are exact in f32 and not in f16.
+const ROWS: u32 = 500;
+const DIRECTIONS: u32 = 31;
+
+/// The largest number where many are to be equal.
+const FEW: u32 = 4;
+
+/// Whole numbers up to `most` in size from a linear congruential generator.
+fn integers(count: usize, most: u32, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let step = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        ((state >> 24) % 9) as f32 - 4.0
+        ((state >> 16) % (2 * most + 1)) as f32 - most as f32
     };
     (0..count).map(step).collect()
 }
 
 /// The first place where two buffers differ.
 fn compare<T: PartialEq + Debug>(
-    variant: &Variant,
+    variant: Variant,
     found: &[T],
     expected: &[T],
 ) -> Result<(), Trouble> {
     match found.iter().zip(expected).position(|(a, b)| a != b) {
         None => Ok(()),
-        Some(at) => Err(Trouble::Bug(format!(
-            "{}: element {at} is {:?} on the device, {:?} by its twin",
-            variant.label(),
-            found[at],
-            expected[at]
-        ))),
+        Some(at) => Err(Trouble::Wrong(
+            variant,
+            format!(
+                "element {at} is {:?} on the device, {:?} by its twin",
+                found[at], expected[at]
+            ),
+        )),
     }
 }
 
 impl Bench<'_> {
-    fn variant(&self, pass: Pass) -> Variant {
-        Variant {
-            pass,
-            tile: self.tile,
-            stored: self.stored,
-            width: self.tile.rows,
-            unrolled: self.unrolled,
-        }
-    }
-
     fn depth(&self) -> usize {
         padded(self.problem.columns)
     }
@@ -132,6 +137,21 @@ impl Bench<'_> {
         self.problem.kept.min(self.spans())
     }
 
+    /// `count` vectors in panels of `width`.
+    fn panels(&self, values: &[f32], count: usize, width: u32) -> Vec<f32> {
+        let panels = count.div_ceil(width as usize);
+        let mut out = vec![0.0; panels * width as usize * self.depth()];
+        let params = PackParams {
+            rows: count as u32,
+            columns: self.problem.columns as u32,
+            depth: self.depth() as u32,
+            first_panel: 0,
+            panels: panels as u32,
+        };
+        twin::pack(&params, width, values, &mut out, |value| value);
+        out
+    }
+
     fn packed(&self) -> Packed {
         let Problem {
             rows,
@@ -140,33 +160,19 @@ impl Bench<'_> {
             seed,
             ..
         } = self.problem;
-        let pack = |count: usize, width: u32, values: Vec<f32>| {
-            let panels = count.div_ceil(width as usize);
-            let mut out = vec![0.0; panels * width as usize * self.depth()];
-            let params = PackParams {
-                rows: count as u32,
-                columns: columns as u32,
-                depth: self.depth() as u32,
-                first_panel: 0,
-                panels: panels as u32,
-            };
-            twin::pack(&params, width, &values, &mut out, |value| value);
-            out
-        };
         let pad = |values: Vec<f32>, width: u32| {
             let mut values = values;
             values.resize(values.len().next_multiple_of(width as usize), 0.0);
             values
         };
+        let tile = self.variant.tile;
+        let x = integers(rows * columns, ROWS, seed);
+        let w = integers(queries * columns, DIRECTIONS, seed + 1);
         Packed {
-            x: pack(rows, self.tile.rows, integers(rows * columns, seed)),
-            w: pack(
-                queries,
-                self.tile.queries,
-                integers(queries * columns, seed + 1),
-            ),
-            row_bias: pad(integers(rows, seed + 2), self.tile.rows),
-            query_bias: pad(integers(queries, seed + 3), self.tile.queries),
+            x: self.panels(&x, rows, tile.rows),
+            w: self.panels(&w, queries, tile.queries),
+            row_bias: pad(integers(rows, FEW, seed + 2), tile.rows),
+            query_bias: pad(integers(queries, FEW, seed + 3), tile.queries),
         }
     }
 
@@ -183,16 +189,16 @@ impl Bench<'_> {
         }
     }
 
-    fn run<P: Pod>(
+    fn run<P: Params>(
         &mut self,
-        variant: Variant,
         params: &P,
         buffers: &[&wgpu::Buffer],
         groups: usize,
     ) -> Result<(), Trouble> {
+        let variant = self.variant;
         self.device.guarded(&variant.label(), |device| {
             let mut encoder = device.record();
-            device.dispatch(&mut encoder, variant, params, buffers, groups as u64)?;
+            device.issue(&mut encoder, variant, params, buffers, groups as u64)?;
             let index = device.submit(encoder)?;
             device.wait(index)
         })
@@ -205,7 +211,8 @@ impl Bench<'_> {
             seed,
             ..
         } = self.problem;
-        let (variant, width) = (self.variant(Pass::Pack), self.tile.rows as usize);
+        let variant = self.variant;
+        let width = variant.width as usize;
         let panels = rows.div_ceil(width);
         // The piece goes behind one panel that must stay as it was.
         let params = PackParams {
@@ -215,19 +222,18 @@ impl Bench<'_> {
             first_panel: 1,
             panels: panels as u32,
         };
-        let raw = integers(rows * columns, seed);
+        let raw = integers(rows * columns, ROWS, seed);
         let items = panels * width * self.depth();
         let mut expected = vec![3.0; items + width * self.depth()];
-        let packed = self.stored(&expected, self.stored)?;
+        let packed = self.stored(&expected, variant.stored)?;
         twin::pack(&params, width as u32, &raw, &mut expected, |value| value);
         let raw = self.device.filled("raw", &raw)?;
         self.run(
-            variant,
             &params,
             &[&raw, &packed],
             items.div_ceil(variant.threads() as usize),
         )?;
-        let found = match self.stored {
+        let found = match variant.stored {
             Stored::F32 => self.device.read::<f32>(&packed, expected.len())?,
             Stored::F16 => {
                 let bits = self.device.read::<u16>(&packed, expected.len())?;
@@ -236,22 +242,36 @@ impl Bench<'_> {
                     .collect()
             }
         };
-        compare(&variant, &found, &expected)
+        compare(variant, &found, &expected)
     }
 
     fn norms(&mut self) -> Result<(), Trouble> {
-        let variant = self.variant(Pass::Norms);
-        let packed = self.packed();
+        let variant = self.variant;
+        let Problem {
+            rows,
+            columns,
+            seed,
+            ..
+        } = self.problem;
+        // In each span another row is the longest, by far.
+        let mut values = integers(rows * columns, ROWS / 5, seed);
+        let span = SPAN as usize;
+        for (row, values) in values.chunks_exact_mut(columns).enumerate() {
+            if row % span == row / span % span {
+                values.iter_mut().for_each(|value| *value *= 5.0);
+            }
+        }
+        let x = self.panels(&values, rows, variant.tile.rows);
         let params = NormsParams {
             spans: self.spans() as u32,
             depth: self.depth() as u32,
         };
         let mut expected = vec![0.0; self.spans()];
-        twin::norms(&params, &self.tile, &packed.x, &mut expected);
-        let x = self.stored(&packed.x, self.stored)?;
+        twin::norms(&params, &variant.tile, &x, &mut expected);
+        let x = self.stored(&x, variant.stored)?;
         let norms = self.device.filled("norms", &vec![-1f32; self.spans()])?;
         let groups = (self.spans() * SPAN as usize).div_ceil(variant.threads() as usize);
-        self.run(variant, &params, &[&x, &norms], groups)?;
+        self.run(&params, &[&x, &norms], groups)?;
         let found = self.device.read::<f32>(&norms, self.spans())?;
         // A device's square root may be off in its last places.
         let near = found.iter().zip(&mut expected).map(|(&found, expected)| {
@@ -262,14 +282,14 @@ impl Bench<'_> {
             }
         });
         let near: Vec<f32> = near.collect();
-        compare(&variant, &near, &expected)
+        compare(variant, &near, &expected)
     }
 
-    fn scan(&mut self, pass: Pass) -> Result<(), Trouble> {
+    fn scan(&mut self) -> Result<(), Trouble> {
         let Problem { rows, queries, .. } = self.problem;
-        let variant = self.variant(pass);
+        let variant = self.variant;
         let packed = self.packed();
-        let (tile, spans) = (self.tile, self.spans());
+        let (tile, spans) = (variant.tile, self.spans());
         let panels = rows.div_ceil(tile.rows as usize);
         let params = ScanParams {
             rows: rows as u32,
@@ -282,8 +302,11 @@ impl Bench<'_> {
             depth: self.depth() as u32,
         };
         let mut expected = vec![0.0; queries * spans];
-        let coop = pass == Pass::ScanCoop;
-        let half = if coop { Stored::F16 } else { self.stored };
+        let coop = variant.pass == Pass::ScanCoop;
+        let (of_rows, of_directions) = match coop {
+            true => (Stored::F16, Stored::F16),
+            false => (variant.stored, Stored::F32),
+        };
         let function = if coop { twin::scan_coop } else { twin::scan };
         function(
             &params,
@@ -294,15 +317,8 @@ impl Bench<'_> {
             &packed.query_bias,
             &mut expected,
         );
-        let x = self.stored(&packed.x, half)?;
-        let w = self.stored(
-            &packed.w,
-            if pass == Pass::ScanCoop {
-                half
-            } else {
-                Stored::F32
-            },
-        )?;
+        let x = self.stored(&packed.x, of_rows)?;
+        let w = self.stored(&packed.w, of_directions)?;
         let row_bias = self.device.filled("row bias", &packed.row_bias)?;
         let query_bias = self.device.filled("query bias", &packed.query_bias)?;
         let maxima = self
@@ -317,16 +333,11 @@ impl Bench<'_> {
                     ..params
                 };
                 let groups = panels as usize * params.tiles as usize;
-                self.run(
-                    variant,
-                    &part,
-                    &[&x, &w, &row_bias, &query_bias, &maxima],
-                    groups,
-                )?;
+                self.run(&part, &[&x, &w, &row_bias, &query_bias, &maxima], groups)?;
             }
         }
         let found = self.device.read::<f32>(&maxima, expected.len())?;
-        compare(&variant, &found, &expected)
+        compare(variant, &found, &expected)
     }
 
     fn select(&mut self) -> Result<(), Trouble> {
@@ -337,9 +348,9 @@ impl Bench<'_> {
             seed,
             ..
         } = self.problem;
-        let variant = self.variant(Pass::Select);
-        let values = integers(queries * rows, seed + 4);
-        let norms = integers(rows, seed + 5);
+        let variant = self.variant;
+        let values = integers(queries * rows, FEW, seed + 4);
+        let norms = integers(rows, FEW, seed + 5);
         let slack: Vec<[f32; 4]> = (0..queries).map(|q| [0.5, q as f32, 2.0, 0.0]).collect();
         let wanted = kept.min(rows);
         for by_norm in [0, 1] {
@@ -363,14 +374,14 @@ impl Bench<'_> {
             ];
             twin::select(&params, &values, &norms, &slack, &mut chosen, &mut left);
             let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
-            self.run(variant, &params, &bound, queries)?;
+            self.run(&params, &bound, queries)?;
             compare(
-                &variant,
+                variant,
                 &self.device.read::<u32>(&buffers[3], chosen.len())?,
                 &chosen,
             )?;
             compare(
-                &variant,
+                variant,
                 &self.device.read::<f32>(&buffers[4], left.len())?,
                 &left,
             )?;
@@ -389,7 +400,7 @@ impl Bench<'_> {
 
     fn rescore(&mut self) -> Result<(), Trouble> {
         let Problem { rows, queries, .. } = self.problem;
-        let variant = self.variant(Pass::Rescore);
+        let variant = self.variant;
         let packed = self.packed();
         let spans = self.some_spans();
         let params = RescoreParams {
@@ -408,7 +419,7 @@ impl Bench<'_> {
         } = &packed;
         twin::rescore(
             &params,
-            &self.tile,
+            &variant.tile,
             x,
             w,
             row_bias,
@@ -417,7 +428,7 @@ impl Bench<'_> {
             &mut expected,
         );
         let buffers = [
-            self.stored(x, self.stored)?,
+            self.stored(x, variant.stored)?,
             self.device.filled("w", w)?,
             self.device.filled("row bias", row_bias)?,
             self.device.filled("query bias", query_bias)?,
@@ -427,13 +438,12 @@ impl Bench<'_> {
         ];
         let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
         self.run(
-            variant,
             &params,
             &bound,
             expected.len().div_ceil(variant.threads() as usize),
         )?;
         compare(
-            &variant,
+            variant,
             &self.device.read::<f32>(&buffers[5], expected.len())?,
             &expected,
         )
@@ -447,15 +457,21 @@ impl Bench<'_> {
             seed,
             ..
         } = self.problem;
-        let variant = self.variant(Pass::Merge);
+        let variant = self.variant;
         let (slots, spans) = (self.slots(), self.some_spans());
         let fresh = kept.min(slots * SPAN as usize);
-        let chosen: Vec<u32> = (0..queries * fresh).map(|i| (i % fresh) as u32).collect();
+        let step = slots * SPAN as usize / fresh;
+        let chosen = (0..queries * fresh).map(|i| (i % fresh * step) as u32);
+        let chosen: Vec<u32> = chosen.collect();
         let slack = vec![[0f32, 0.0, 0.5, 0.0]; queries];
         let mut held = vec![Entry::EMPTY; queries * kept];
         let mut missed = vec![LOWEST; queries];
         for (round, base) in [0u64, (1 << 32) - 40].into_iter().enumerate() {
-            let scores = integers(queries * slots * SPAN as usize, seed + 6 + round as u32);
+            let scores = integers(
+                queries * slots * SPAN as usize,
+                FEW,
+                seed + 6 + round as u32,
+            );
             let left: Vec<[f32; 2]> = (0..queries).map(|q| [q as f32 - 9.0, -8.0]).collect();
             let params = MergeParams {
                 kept: kept as u32,
@@ -499,14 +515,14 @@ impl Bench<'_> {
                 &mut merged,
             );
             let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
-            self.run(variant, &params, &bound, queries)?;
+            self.run(&params, &bound, queries)?;
             compare(
-                &variant,
+                variant,
                 &self.device.read::<Entry>(&buffers[7], merged.len())?,
                 &merged,
             )?;
             compare(
-                &variant,
+                variant,
                 &self.device.read::<f32>(&buffers[6], missed.len())?,
                 &missed,
             )?;
@@ -517,29 +533,30 @@ impl Bench<'_> {
 
     fn gather(&mut self) -> Result<(), Trouble> {
         let Problem { rows, columns, .. } = self.problem;
-        let variant = self.variant(Pass::Gather);
+        let variant = self.variant;
         let packed = self.packed();
-        let wanted: Vec<u32> = [rows - 1, 0, rows / 2].map(|row| row as u32).to_vec();
+        // All of them from the last on, and one that is not there.
+        let wanted: Vec<u32> = (0..=rows as u32).rev().collect();
         let params = GatherParams {
             count: wanted.len() as u32,
             columns: columns as u32,
             depth: self.depth() as u32,
+            rows: rows as u32,
         };
         let mut expected = vec![0.0; wanted.len() * columns];
-        twin::gather(&params, &self.tile, &packed.x, &wanted, &mut expected);
-        let x = self.stored(&packed.x, self.stored)?;
+        twin::gather(&params, &variant.tile, &packed.x, &wanted, &mut expected);
+        let x = self.stored(&packed.x, variant.stored)?;
         let list = self.device.filled("rows", &wanted)?;
         let gathered = self
             .device
             .filled("gathered", &vec![f32::MAX; expected.len()])?;
         self.run(
-            variant,
             &params,
             &[&x, &list, &gathered],
             expected.len().div_ceil(variant.threads() as usize),
         )?;
         compare(
-            &variant,
+            variant,
             &self.device.read::<f32>(&gathered, expected.len())?,
             &expected,
         )

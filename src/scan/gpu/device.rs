@@ -7,7 +7,9 @@
 use super::adapters::Adapter;
 use super::cache::Cached;
 use super::faults::Faults;
+use super::needs::{Params, assert_lengths};
 use super::pipeline::{Pass, Variant};
+use super::trust::Trust;
 use crate::error::Error;
 use bytemuck::Pod;
 use std::collections::HashMap;
@@ -33,6 +35,8 @@ pub enum Trouble {
     OutOfMemory(String),
     /// wgpu refused a command or a shader: our mistake, or the driver's.
     Bug(String),
+    /// A variant does not compute here what its twin does.
+    Wrong(Variant, String),
     /// Not the device's trouble: rows that cannot be read, an interrupt.
     Host(Error),
 }
@@ -49,6 +53,9 @@ impl std::fmt::Display for Trouble {
             Trouble::Lost(what) => write!(f, "the device was lost: {what}"),
             Trouble::OutOfMemory(what) => write!(f, "the device is out of memory: {what}"),
             Trouble::Bug(what) => write!(f, "a bug in hullscope or in the driver: {what}"),
+            Trouble::Wrong(variant, what) => {
+                write!(f, "{} is computed wrongly: {what}", variant.label())
+            }
             Trouble::Host(error) => error.fmt(f),
         }
     }
@@ -67,6 +74,8 @@ pub struct Device {
     pipelines: HashMap<Variant, ComputePipeline>,
     cache: Cached,
     pub(super) faults: Faults,
+    /// What is known of the variants on this adapter.
+    pub(super) trust: Trust,
     /// Floating-point operations of one submission, steered towards [`SUBMISSION`].
     pub pace: f64,
 }
@@ -155,6 +164,7 @@ impl Device {
             pipelines: HashMap::new(),
             cache,
             faults,
+            trust: Trust::default(),
             pace: FIRST_PACE,
         }
     }
@@ -310,12 +320,12 @@ impl Device {
     fn compile(&self, variant: &Variant, label: &str) -> ComputePipeline {
         let module = wgpu::ShaderModuleDescriptor {
             label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(variant.wgsl().into()),
+            source: wgpu::ShaderSource::Wgsl(self.faults.text(variant.pass, variant.wgsl()).into()),
         };
-        // SAFETY: without run-time checks an index out of bounds would be undefined behaviour. Every index of the shaders
-        // stays inside its buffer by their packing: panels and tiles are padded to whole ones, and the passes over rows,
-        // queries and items compare with their counts first. The twins index the same buffers with checks in the tests.
-        // Loops end because their bounds are the counts in `Params`, of at most 32 bits.
+        // SAFETY: without run-time checks an index out of bounds would be undefined behaviour. An index of the shaders is
+        // either below a product of parameters, and `issue` refuses buffers that are shorter than that (`needs`); or it
+        // comes from a buffer, and then the shader compares or clamps it first. The twins index the same buffers with
+        // checks. Loops end because their bounds are the counts in `Params`, of at most 32 bits.
         let module = unsafe {
             self.raw
                 .create_shader_module_trusted(module, wgpu::ShaderRuntimeChecks::unchecked())
@@ -334,8 +344,12 @@ impl Device {
             })
     }
 
-    /// Record one pass: `Params` at binding 0, buffers from binding 1 on, and at least `groups` workgroups.
-    pub fn dispatch<P: Pod>(
+    /// Record one pass of which answers are made: `Params` at binding 0, buffers from binding 1 on, and at least `groups`
+    /// workgroups. A variant that was never used here is checked first.
+    ///
+    /// Panics if a buffer is shorter than the parameters ask for (a mistake of this program). Errors: [`Trouble::Wrong`];
+    /// whatever the device reports.
+    pub fn dispatch<P: Params>(
         &mut self,
         encoder: &mut CommandEncoder,
         variant: Variant,
@@ -343,6 +357,21 @@ impl Device {
         buffers: &[&Buffer],
         groups: u64,
     ) -> Result<(), Trouble> {
+        self.rely_on(variant)?;
+        self.issue(encoder, variant, params, buffers, groups)
+    }
+
+    /// [`Device::dispatch`] of a variant that is being checked or timed.
+    pub fn issue<P: Params>(
+        &mut self,
+        encoder: &mut CommandEncoder,
+        variant: Variant,
+        params: &P,
+        buffers: &[&Buffer],
+        groups: u64,
+    ) -> Result<(), Trouble> {
+        let lengths: Vec<u64> = buffers.iter().map(|buffer| buffer.size()).collect();
+        assert_lengths(&variant, params, &lengths);
         let pipeline = self.pipeline(variant)?;
         let uniform = self.uniform(variant.pass.name(), bytemuck::bytes_of(params))?;
         let entries: Vec<_> = std::iter::once(&uniform)
@@ -368,6 +397,17 @@ impl Device {
         let most = u64::from(self.limits.max_compute_workgroups_per_dimension);
         let rows = groups.div_ceil(most);
         pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
+        drop(pass);
+        if let Some((output, element)) = self.faults.spoils(&variant) {
+            let written: Vec<&Buffer> = params
+                .needs(&variant)
+                .iter()
+                .zip(buffers)
+                .filter_map(|(need, buffer)| need.written.then_some(*buffer))
+                .collect();
+            let wrong = self.filled("wrong (planted)", &[1e30f32])?;
+            encoder.copy_buffer_to_buffer(&wrong, 0, written[output], 4 * element, Some(4));
+        }
         Ok(())
     }
 

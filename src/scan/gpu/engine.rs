@@ -1,11 +1,11 @@
 //! The adapter as an engine: one device, opened and checked, shared by the scans that it makes.
 
 use super::adapters::Adapter;
-use super::check;
 use super::device::{Device, Trouble};
-use super::pipeline::Pass;
+use super::pipeline::{Pass, Variant};
 use super::shape::{self, Room};
 use super::tile::{COOP_TILE, Entry, Stored, Tile, padded};
+use super::trust::Trust;
 use super::tune::{self, Tuner};
 use super::{GpuScan, Options, Precision};
 use crate::control::Control;
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::small::Propose;
 use crate::scan::{CpuScan, Engine, Scan};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ use std::time::Instant;
 const SOFTWARE_MEMORY: u64 = 1 << 30;
 
 /// How one precision is scanned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     /// f16 through the matrix unit.
     Coop,
@@ -36,6 +37,46 @@ impl Stage {
             Stage::Single => Stored::F32,
             Stage::Coop | Stage::Half => Stored::F16,
         }
+    }
+
+    /// The variants that it takes with a tile.
+    fn variants(self, tile: Tile, unrolled: bool) -> Vec<Variant> {
+        let plain = |pass| Variant {
+            pass,
+            tile,
+            stored: self.stored(),
+            width: tile.rows,
+            unrolled: false,
+        };
+        let scan = match self {
+            Stage::Coop => Pass::ScanCoop,
+            Stage::Half | Stage::Single => Pass::Scan,
+        };
+        let of_directions = |stored| Variant {
+            stored,
+            width: tile.queries,
+            ..plain(Pass::Pack)
+        };
+        let mut all = vec![
+            Variant {
+                unrolled,
+                ..plain(scan)
+            },
+            of_directions(Stored::F32),
+        ];
+        if self == Stage::Coop {
+            all.push(of_directions(Stored::F16));
+        }
+        let others = [
+            Pass::Pack,
+            Pass::Norms,
+            Pass::Gather,
+            Pass::Select,
+            Pass::Rescore,
+            Pass::Merge,
+        ];
+        all.extend(others.map(plain));
+        all
     }
 }
 
@@ -60,33 +101,105 @@ pub(super) struct Shared {
     /// Rows of a chunk at most, and memory; halved after failures.
     pub chunk: usize,
     pub room: Room,
-    /// The matrix unit passed its check.
+    /// The matrix unit is there and may be used.
     coop: bool,
-    /// The pass of small problems passed its check, and how often it failed.
-    pub tiny_checked: bool,
+    trust: Trust,
+    /// Tiles that a stage does not use: one of their variants failed its check.
+    wrong: HashSet<(Stage, Tile)>,
+    /// How often the pass of small problems failed.
     pub tiny_failures: usize,
     pub proven: Proven,
 }
 
 impl Shared {
-    /// Precisions to try, in order.
+    /// Precisions to try, in order: those of which no tile is left are not among them.
     pub fn stages(&self) -> Vec<Stage> {
         let half = self
             .adapter
             .handle
             .features()
             .contains(wgpu::Features::SHADER_F16);
-        match self.options.precision {
-            Precision::Auto | Precision::F16 if self.coop => vec![Stage::Coop, Stage::Single],
-            Precision::F16 if half => vec![Stage::Half, Stage::Single],
-            _ => vec![Stage::Single],
+        let usable = |stage: Stage| !self.tiles(stage).is_empty();
+        let first = match self.options.precision {
+            Precision::Auto | Precision::F16 if self.coop && usable(Stage::Coop) => {
+                Some(Stage::Coop)
+            }
+            Precision::F16 if half => Some(Stage::Half),
+            _ => None,
+        };
+        let all = first.into_iter().chain([Stage::Single]);
+        all.filter(|&stage| usable(stage)).collect()
+    }
+
+    /// The tiles that a stage may use, before any is timed.
+    pub fn tiles(&self, stage: Stage) -> Vec<Tile> {
+        let mut tiles = match (stage, self.options.tile) {
+            (Stage::Coop, _) => vec![COOP_TILE],
+            (_, Some(tile)) => vec![tile],
+            _ => self.tuner.tiles(),
+        };
+        tiles.retain(|&tile| !self.wrong.contains(&(stage, tile)));
+        tiles
+    }
+
+    /// Check what a stage needs, tile after tile until one has only variants that are right. Errors: no tile is left of
+    /// f32; whatever the device reports.
+    fn check(&mut self, stage: Stage, control: &Control) -> std::result::Result<(), Trouble> {
+        let unrolled = !self.options.rolled;
+        while let Some(&tile) = self.tiles(stage).first() {
+            let (device, _) = self.device()?;
+            let mut variants = stage.variants(tile, unrolled).into_iter();
+            match variants.try_for_each(|variant| device.rely_on(variant)) {
+                Err(trouble @ Trouble::Wrong(..)) => self.distrust(stage, trouble, control)?,
+                done => return done,
+            }
         }
+        Ok(())
+    }
+
+    /// After [`Trouble::Wrong`]: the stage goes on with the next tile, or the next stage does, and the reason is said. The
+    /// trouble comes back where nothing is left, and where it is of another kind.
+    pub fn distrust(
+        &mut self,
+        stage: Stage,
+        trouble: Trouble,
+        control: &Control,
+    ) -> std::result::Result<(), Trouble> {
+        let Trouble::Wrong(variant, _) = &trouble else {
+            return Err(trouble);
+        };
+        // Whatever else there is, is the same for every tile.
+        let of_tile = match variant.pass {
+            Pass::Scan | Pass::ScanCoop | Pass::Rescore => true,
+            Pass::Pack => variant.width != variant.tile.rows,
+            _ => false,
+        };
+        for tile in self.tiles(stage) {
+            if tile == variant.tile || !of_tile {
+                self.wrong.insert((stage, tile));
+            }
+        }
+        let next = match (self.tiles(stage).is_empty(), stage) {
+            (false, _) => "another tile is used",
+            (true, Stage::Coop) => "the matrix unit is not used",
+            (true, Stage::Half) => "f16 is not used",
+            (true, Stage::Single) => return Err(trouble),
+        };
+        control.warn(format!("{}: {trouble}; {next}", self.driver()));
+        Ok(())
+    }
+
+    /// The adapter and its driver, for messages.
+    pub fn driver(&self) -> String {
+        let info = self.adapter.handle.get_info();
+        format!("{} ({} {})", info.name, info.driver, info.driver_info)
     }
 
     /// The device; opened again if the last one was lost.
     pub fn device(&mut self) -> std::result::Result<(&mut Device, &mut Tuner), Trouble> {
         if self.device.is_none() {
-            let device = Device::open(&self.adapter, self.options.faults.clone())?;
+            let mut device = Device::open(&self.adapter, self.options.faults.clone())?;
+            device.trust = self.trust.clone();
             self.generation += 1;
             self.device = Some(device);
         }
@@ -103,19 +216,18 @@ impl Shared {
         d: usize,
         count: usize,
     ) -> std::result::Result<Tile, Trouble> {
-        match (stage, self.options.tile) {
-            (Stage::Coop, _) => Ok(COOP_TILE),
-            (_, Some(tile)) => Ok(tile),
-            _ => {
-                let (device, tuner) = self.device()?;
-                tuner.tile(device, d, count, stage.stored())
-            }
+        let tiles = self.tiles(stage);
+        if let [only] = tiles[..] {
+            return Ok(only);
         }
+        let (device, tuner) = self.device()?;
+        tuner.tile(device, &tiles, d, count, stage.stored())
     }
 
     /// A tile before anything was measured, with the same rows as any other of this engine.
     pub fn first_tile(&self) -> Tile {
-        self.options.tile.unwrap_or(self.tuner.plain())
+        let tiles = self.tiles(Stage::Single);
+        tiles.first().copied().unwrap_or(self.tuner.plain())
     }
 
     /// Make the next attempt smaller: after a failure in chunks of `chunk` rows, of `bytes` in all.
@@ -156,7 +268,8 @@ pub struct GpuEngine {
 }
 
 impl GpuEngine {
-    /// Open a device on the adapter and check that it computes right: a known answer, pass by pass.
+    /// Open a device on the adapter and check that it computes right in f32 and in its matrix unit: known answers, variant
+    /// by variant. What else is used later is checked then.
     ///
     /// Errors ([`Error::Usage`]): an adapter that cannot be opened or computes wrongly. Callers that may choose go on
     /// with the CPU and say so.
@@ -170,13 +283,10 @@ impl GpuEngine {
                 info.name, info.driver, info.driver_info
             )),
         };
-        let mut device = Device::open(adapter, options.faults.clone()).map_err(unusable)?;
-        let tuner = Tuner::new(&info);
-        let tile = options.tile.unwrap_or(tuner.plain());
-        trust(&mut device, tile, !options.rolled).map_err(unusable)?;
+        let device = Device::open(adapter, options.faults.clone()).map_err(unusable)?;
         let coop = options.precision != Precision::F32
             && !options.no_matrix_unit
-            && trust_matrix_unit(&mut device, control);
+            && device.has_matrix_unit();
         let software = info.device_type == wgpu::DeviceType::Cpu;
         let room = Room {
             binding: device.largest_binding(),
@@ -184,20 +294,26 @@ impl GpuEngine {
                 .memory
                 .unwrap_or(if software { SOFTWARE_MEMORY } else { u64::MAX }),
         };
-        let shared = Shared {
+        let mut shared = Shared {
             adapter: adapter.clone(),
+            trust: device.trust.clone(),
             device: Some(device),
             generation: 0,
-            tuner,
+            tuner: Tuner::new(&info),
             broken: false,
             chunk: options.chunk.unwrap_or(usize::MAX),
             room,
             coop,
-            tiny_checked: false,
+            wrong: HashSet::new(),
             tiny_failures: 0,
             options,
             proven: Proven::default(),
         };
+        for stage in [Stage::Single, Stage::Coop] {
+            if shared.stages().contains(&stage) {
+                shared.check(stage, control).map_err(unusable)?;
+            }
+        }
         let precision = match shared.stages()[0] {
             Stage::Coop => "f16 matrix unit, then f32",
             Stage::Half => "f16, then f32",
@@ -215,7 +331,7 @@ impl GpuEngine {
 
     /// Whether it multiplies in the matrix unit, which the adapter has and which passed its check.
     pub fn has_matrix_unit(&self) -> bool {
-        lock(&self.shared).coop
+        lock(&self.shared).stages().contains(&Stage::Coop)
     }
 
     /// What proved the answers given so far.
@@ -249,35 +365,6 @@ impl GpuEngine {
         device.read::<u32>(&lists, numbers).ok()?;
         Some(started.elapsed().as_secs_f64())
     }
-}
-
-/// All passes that f32 needs, on a known answer.
-fn trust(device: &mut Device, tile: Tile, unrolled: bool) -> std::result::Result<(), Trouble> {
-    // Small problems are checked when there are any.
-    let needed = |pass: &Pass| !matches!(pass, Pass::ScanCoop | Pass::Tiny);
-    for pass in Pass::ALL.into_iter().filter(needed) {
-        check::pass(device, pass, tile, Stored::F32, unrolled, check::KNOWN)?;
-    }
-    Ok(())
-}
-
-/// Whether the matrix unit is there and right; if it is there and wrong, say so and do without.
-fn trust_matrix_unit(device: &mut Device, control: &Control) -> bool {
-    if !device.has_matrix_unit() {
-        return false;
-    }
-    let checked = check::pass(
-        device,
-        Pass::ScanCoop,
-        COOP_TILE,
-        Stored::F16,
-        true,
-        check::KNOWN,
-    );
-    if let Err(trouble) = &checked {
-        control.warn(format!("the matrix unit is not used: {trouble}"));
-    }
-    checked.is_ok()
 }
 
 impl Engine for GpuEngine {

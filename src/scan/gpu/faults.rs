@@ -1,5 +1,8 @@
-//! Faults planted by tests: a device that is lost, memory that runs out. Empty in every other run.
+//! Faults planted by tests: a device that is lost, memory that runs out, a pass that computes wrongly. Empty in every
+//! other run.
 
+use super::pipeline::{Pass, Variant};
+use super::tile::{Stored, Tile};
 use std::sync::{Arc, Mutex};
 
 /// What is to go wrong. Clones share one count, so a fault happens once even if the device is opened again.
@@ -14,6 +17,40 @@ struct Planted {
     lose_after: Vec<usize>,
     /// Allocations that fail.
     refuse: Vec<usize>,
+    spoiled: Vec<Spoiled>,
+    miscompiled: Vec<(Pass, &'static str, &'static str)>,
+}
+
+/// A variant that writes one wrong number. What is not named may be anything.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Spoiled {
+    pub pass: Pass,
+    pub stored: Option<Stored>,
+    pub tile: Option<Tile>,
+    /// Which of the buffers that the pass writes, and which four bytes of it.
+    pub output: usize,
+    pub element: u64,
+}
+
+impl Spoiled {
+    /// Every variant of a pass, in the first number that it writes.
+    #[doc(hidden)]
+    pub fn any(pass: Pass) -> Self {
+        Spoiled {
+            pass,
+            stored: None,
+            tile: None,
+            output: 0,
+            element: 0,
+        }
+    }
+
+    fn is_of(&self, variant: &Variant) -> bool {
+        self.pass == variant.pass
+            && self.stored.is_none_or(|stored| stored == variant.stored)
+            && self.tile.is_none_or(|tile| tile == variant.tile)
+    }
 }
 
 impl Faults {
@@ -25,6 +62,18 @@ impl Faults {
             refuse: refuse.to_vec(),
             ..Planted::default()
         }))))
+    }
+
+    /// Variants that write one wrong number, from now on; those of an earlier call are right again.
+    #[doc(hidden)]
+    pub fn spoil(&self, spoiled: &[Spoiled]) {
+        self.with(|planted| planted.spoiled = spoiled.to_vec());
+    }
+
+    /// A pass whose text is compiled with `from` read as `to`, wherever it occurs.
+    #[doc(hidden)]
+    pub fn miscompile(&self, pass: Pass, from: &'static str, to: &'static str) {
+        self.with(|planted| planted.miscompiled = vec![(pass, from, to)]);
     }
 
     /// Submissions and allocations so far.
@@ -59,5 +108,23 @@ impl Faults {
             planted.lose_after.contains(&(planted.submissions - 1))
         };
         self.with(lost).unwrap_or(false)
+    }
+
+    /// The output and the element of it that this variant is to write wrongly.
+    pub(super) fn spoils(&self, variant: &Variant) -> Option<(usize, u64)> {
+        let spoiled = self.with(|planted| {
+            let found = planted.spoiled.iter().find(|one| one.is_of(variant))?;
+            Some((found.output, found.element))
+        });
+        spoiled.flatten()
+    }
+
+    /// The text of a pass as it is to be compiled.
+    pub(super) fn text(&self, pass: Pass, text: String) -> String {
+        let planted = self.with(|planted| planted.miscompiled.clone());
+        let of_pass = planted.unwrap_or_default().into_iter();
+        of_pass
+            .filter(|(which, ..)| *which == pass)
+            .fold(text, |text, (_, from, to)| text.replace(from, to))
     }
 }

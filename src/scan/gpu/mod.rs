@@ -11,6 +11,10 @@
 //! answers to the bound of [`Scan::error_bound`](super::Scan::error_bound) hands the direction to the next: f16, f32, then the CPU. A device
 //! that fails is opened again with smaller chunks, from the last finished chunk on; after a few failures the CPU
 //! takes over and says so.
+//!
+//! What is believed of a device is that it goes on computing as in its checks: the largest scores of the rows left out
+//! and the lengths of rows are its own, and each variant of a pass was held against its twin on this adapter before it
+//! was first used (`trust`). The rows that it works on are looked at where they lie, a few of each chunk (`spot`).
 
 pub mod adapters;
 mod batch;
@@ -24,6 +28,8 @@ mod engine;
 pub mod faults;
 mod finish;
 #[doc(hidden)]
+pub mod needs;
+#[doc(hidden)]
 pub mod pipeline;
 mod scan;
 mod shape;
@@ -32,6 +38,7 @@ mod store;
 #[doc(hidden)]
 pub mod tile;
 mod tiny;
+mod trust;
 mod tune;
 #[doc(hidden)]
 pub mod twin;

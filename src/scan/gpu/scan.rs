@@ -174,6 +174,15 @@ impl<'a> GpuScan<'a> {
                     first += count;
                 }
                 Err(Trouble::Host(error)) => return Err(GaveUp::Host(error)),
+                Err(trouble @ Trouble::Wrong(..)) => {
+                    let given_up = |trouble: Trouble| GaveUp::Device(trouble.to_string());
+                    shared.distrust(stage, trouble, control).map_err(given_up)?;
+                    if shared.tiles(stage).is_empty() {
+                        // The next stage answers the rest.
+                        answers.resize(batch.bias.len(), None);
+                        break;
+                    }
+                }
                 Err(trouble) => {
                     failures += 1;
                     if failures == ATTEMPTS || matches!(trouble, Trouble::Bug(_)) {
@@ -475,7 +484,8 @@ impl Scan for GpuScan<'_> {
                 shared.proven.cpu += count as u64;
                 state.held.clear();
                 control.warn(format!(
-                    "the GPU was given up, the CPU does the rest: {why}"
+                    "{}: the GPU was given up, the CPU does the rest: {why}",
+                    shared.driver()
                 ));
                 drop(shared);
                 cpu::scan_batch(self.rows, &self.frame, batch, control)

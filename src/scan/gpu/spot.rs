@@ -1,7 +1,7 @@
 //! A few uploaded rows, fetched back and compared with what was sent.
 //!
-//! Every proof rests on the rows being on the device. A driver that loses an upload, or a file that changed between
-//! two readings, shows here, before any answer.
+//! Every proof rests on the rows being on the device. A driver that loses a whole upload, or a file that changed between
+//! two readings, most often shows here, before any answer; the rows that are not looked at are taken to be there.
 
 use super::device::{Device, Trouble};
 use super::pipeline::Pass;
@@ -53,6 +53,7 @@ fn fetch(
         count: rows.len() as u32,
         columns: d as u32,
         depth: padded(d) as u32,
+        rows: chunk.count as u32,
     };
     let list = device.filled("rows to fetch", rows)?;
     let gathered = device.buffer("fetched rows", (4 * rows.len() * d) as u64)?;

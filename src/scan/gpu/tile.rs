@@ -32,7 +32,7 @@ pub const TINY_DIMS: u32 = 32;
 pub const TINY_THREADS: u32 = 64;
 pub const TINY_ROUNDS: u32 = 512;
 
-/// What is claimed of a small problem.
+/// What `tiny.wgsl` claims of a small problem.
 pub const OPEN: u32 = 0;
 pub const OUTSIDE: u32 = 1;
 pub const INSIDE: u32 = 2;
@@ -215,17 +215,9 @@ params! {
     /// `Params` of `merge.wgsl`.
     MergeParams { kept, fresh, slots, queries, first_query, base_low, base_high }
     /// `Params` of `gather.wgsl`.
-    GatherParams { count, columns, depth }
+    GatherParams { count, columns, depth, rows }
     /// `Params` of `tiny.wgsl`.
     TinyParams { problems, first_problem, d, rows, sizes }
-}
-
-/// `Claim` of `tiny.wgsl`: OPEN, OUTSIDE or INSIDE, and the largest score along the direction.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default, PartialEq, Pod, Zeroable)]
-pub struct TinyClaim {
-    pub kind: u32,
-    pub score: f32,
 }
 
 /// `Entry` of `merge.wgsl`: a score and its row in two halves.

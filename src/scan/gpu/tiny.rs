@@ -1,15 +1,11 @@
 //! Small problems on the device: thousands in one dispatch, a workgroup each.
 
-use super::check::{self, KNOWN};
 use super::device::{Device, SUBMISSION, Trouble};
 use super::engine::{GpuEngine, lock};
 use super::pipeline::{Pass, Variant};
-use super::tile::{
-    INSIDE, NONE, OUTSIDE, Stored, TINY_DIMS, TINY_THREADS, Tile, TinyClaim, TinyParams,
-};
+use super::tile::{INSIDE, NONE, OUTSIDE, Stored, TINY_DIMS, TINY_THREADS, Tile, TinyParams};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::rounding::DeviceError;
 use crate::scan::small::{Claim, Propose, Sets};
 use std::time::Instant;
 
@@ -39,10 +35,6 @@ impl Propose for GpuEngine {
         MOST_OF_ONE
     }
 
-    fn error(&self, d: usize) -> DeviceError {
-        DeviceError::f32(d)
-    }
-
     fn propose(&self, sets: &Sets<'_>, control: &Control) -> Result<Option<Vec<Vec<Claim>>>> {
         assert!(
             (1..=TINY_DIMS as usize).contains(&sets.d),
@@ -52,26 +44,20 @@ impl Propose for GpuEngine {
         if shared.broken || shared.tiny_failures >= FAILURES {
             return Ok(None);
         }
-        let (tile, unrolled) = (shared.first_tile(), !shared.options.rolled);
-        let checked = shared.tiny_checked;
-        let done = shared.device().and_then(|(device, _)| {
-            if !checked {
-                check::pass(device, Pass::Tiny, tile, Stored::F32, unrolled, KNOWN)?;
-            }
-            run(device, tile, sets, control)
-        });
+        let tile = shared.first_tile();
+        let done = shared
+            .device()
+            .and_then(|(device, _)| run(device, tile, sets, control));
         match done {
-            Ok(claims) => {
-                shared.tiny_checked = true;
-                Ok(Some(claims))
-            }
+            Ok(claims) => Ok(Some(claims)),
             Err(Trouble::Host(error)) => Err(error),
             Err(trouble) => {
                 control.warn(format!(
-                    "the CPU goes on with some small problems: {trouble}"
+                    "{}: the CPU goes on with some small problems: {trouble}",
+                    shared.driver()
                 ));
                 shared.tiny_failures += match trouble {
-                    Trouble::Bug(_) => FAILURES,
+                    Trouble::Bug(_) | Trouble::Wrong(..) => FAILURES,
                     _ => 1,
                 };
                 shared.forget_lost();
@@ -99,7 +85,7 @@ fn run(
     let buffers = [
         device.filled("small sets", vectors)?,
         device.filled("sizes", sizes)?,
-        device.buffer("claims", (places * size_of::<TinyClaim>()) as u64)?,
+        device.buffer("claims", 4 * places as u64)?,
         device.buffer("directions", (4 * places * d) as u64)?,
         device.buffer("supports", (4 * count * (d + 1)) as u64)?,
     ];
@@ -136,7 +122,7 @@ fn run(
         }
         first += now;
     }
-    let claims = device.read::<TinyClaim>(&buffers[2], places)?;
+    let claims = device.read::<u32>(&buffers[2], places)?;
     let directions = device.read::<f32>(&buffers[3], places * d)?;
     let supports = device.read::<u32>(&buffers[4], count * (d + 1))?;
     let of_set = claims
@@ -149,14 +135,13 @@ fn run(
 }
 
 /// The claims about one set, up to the first that is not outside.
-fn listed(claims: &[TinyClaim], directions: &[f32], support: &[u32], rows: usize) -> Vec<Claim> {
+fn listed(claims: &[u32], directions: &[f32], support: &[u32], rows: usize) -> Vec<Claim> {
     let d = directions.len() / claims.len();
     let mut listed = Vec::new();
     for (claim, direction) in claims.iter().zip(directions.chunks_exact(d)) {
-        match claim.kind {
+        match *claim {
             OUTSIDE => listed.push(Claim::Outside {
                 direction: direction.to_vec(),
-                score: claim.score,
             }),
             INSIDE => {
                 let named = support.iter().copied().take_while(|&row| row != NONE);

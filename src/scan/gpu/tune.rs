@@ -47,28 +47,37 @@ impl Tuner {
         }
     }
 
-    /// A tile without measuring; every tile that [`Tuner::tile`] returns has as many rows.
+    /// A tile without measuring.
     pub fn plain(&self) -> Tile {
         if self.software { PLAIN_TILE } else { TILES[0] }
     }
 
-    /// The fastest tile for `count` directions of d columns; measured if it is not known.
+    /// The tiles of this adapter, the plain one first: all of as many rows, so that rows on the device suit each.
+    pub fn tiles(&self) -> Vec<Tile> {
+        let plain = self.plain();
+        let others = TILES.into_iter().filter(|tile| *tile != plain);
+        let alike = others.filter(|tile| tile.rows == plain.rows);
+        std::iter::once(plain).chain(alike).collect()
+    }
+
+    /// The fastest of some tiles for `count` directions of d columns; measured if it is not known. Software adapters take
+    /// the first.
     pub fn tile(
         &mut self,
         device: &mut Device,
+        tiles: &[Tile],
         d: usize,
         count: usize,
         stored: Stored,
     ) -> Result<Tile, Trouble> {
-        if self.software {
-            return Ok(PLAIN_TILE);
+        if let (true, Some(first)) = (self.software, tiles.first()) {
+            return Ok(*first);
         }
         let depth = padded(d).next_power_of_two().min(1024);
         let count = count.next_power_of_two().clamp(32, 1024);
         let shape = format!("{depth} columns, {count} directions, {}", stored.wgsl());
-        let fits =
-            |tile: &Tile| tile.rows == self.plain().rows && device.fits(&scan(*tile, stored));
-        let candidates: Vec<Tile> = TILES.into_iter().filter(fits).collect();
+        let fits = |tile: &Tile| device.fits(&scan(*tile, stored));
+        let candidates: Vec<Tile> = tiles.iter().copied().filter(fits).collect();
         if let Some(known) = self
             .table
             .0
@@ -153,7 +162,8 @@ pub fn measure(
         let index = device.guarded(&variant.label(), |device| {
             let mut encoder = device.record();
             let bound = [&x, &w, &row_bias, &query_bias, &maxima];
-            device.dispatch(
+            // Its numbers are of no use to anyone.
+            device.issue(
                 &mut encoder,
                 variant,
                 &params,

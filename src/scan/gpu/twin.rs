@@ -235,7 +235,11 @@ pub fn gather(params: &GatherParams, tile: &Tile, x: &[f32], rows: &[u32], gathe
         .take(params.count as usize)
     {
         for (k, value) in out.iter_mut().enumerate() {
-            *value = x[place(*row as usize, k, params.depth as usize, tile.rows as usize)];
+            *value = if *row < params.rows {
+                x[place(*row as usize, k, params.depth as usize, tile.rows as usize)]
+            } else {
+                0.0
+            };
         }
     }
 }

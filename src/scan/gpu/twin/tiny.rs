@@ -5,7 +5,7 @@
 
 use super::super::tile::{
     INSIDE, LOWEST, NONE, OPEN, OUTSIDE, TINY_BEHIND, TINY_DEPENDENT, TINY_IMPROVES, TINY_ROUNDS,
-    TINY_VANISHED, TinyClaim, TinyParams,
+    TINY_VANISHED, TinyParams,
 };
 
 /// `shaders/tiny.wgsl`.
@@ -13,7 +13,7 @@ pub fn tiny(
     params: &TinyParams,
     vectors: &[f32],
     sizes: &[u32],
-    claims: &mut [TinyClaim],
+    claims: &mut [u32],
     directions: &mut [f32],
     supports: &mut [u32],
 ) {
@@ -28,10 +28,7 @@ pub fn tiny(
                 kind = tiny.judge(size as usize);
             }
             let place = problem * count + s;
-            claims[place] = TinyClaim {
-                kind,
-                score: tiny.score,
-            };
+            claims[place] = kind;
             if kind == OUTSIDE {
                 directions[place * d..][..d].copy_from_slice(&tiny.residual[..d]);
             }
@@ -58,8 +55,6 @@ struct Tiny<'v> {
     ids: Vec<u32>,
     residual: Vec<f32>,
     square: f32,
-    /// The largest score of the last pricing.
-    score: f32,
 }
 
 impl<'v> Tiny<'v> {
@@ -79,7 +74,6 @@ impl<'v> Tiny<'v> {
             ids: Vec::new(),
             residual: vec![0.0; size],
             square: 0.0,
-            score: LOWEST,
         }
     }
 
@@ -111,15 +105,14 @@ impl<'v> Tiny<'v> {
         self.settle();
     }
 
-    fn price(&mut self, count: usize) -> usize {
+    /// The largest score along the residual, and its row.
+    fn price(&self, count: usize) -> (f32, usize) {
         let score = |row| {
             (0..self.d).fold(0f32, |sum, k| {
                 self.residual[k].mul_add(self.at(k, row), sum)
             })
         };
-        let (score, row) = self.best(count, score);
-        self.score = score;
-        row
+        self.best(count, score)
     }
 
     fn enter(&mut self, row: usize) -> bool {
@@ -239,7 +232,7 @@ impl<'v> Tiny<'v> {
 
     fn judge(&mut self, count: usize) -> u32 {
         for _ in 0..TINY_ROUNDS {
-            let row = self.price(count);
+            let (score, row) = self.price(count);
             if self.square <= TINY_VANISHED * TINY_VANISHED * self.lift * self.lift {
                 return INSIDE;
             }
@@ -247,7 +240,7 @@ impl<'v> Tiny<'v> {
                 .iter()
                 .fold(0f32, |sum, w| w.mul_add(*w, sum))
                 .sqrt();
-            if self.score < -((self.d + 4) as f32) * TINY_BEHIND * length * self.lift {
+            if score < -((self.d + 4) as f32) * TINY_BEHIND * length * self.lift {
                 return OUTSIDE;
             }
             if !self.enter(row) {
