@@ -13,6 +13,8 @@ mod compare;
 mod devices;
 /// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
 mod edges;
+/// Brackets of distances against exact rational ones.
+mod distances;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.
@@ -42,6 +44,8 @@ mod shaders;
 mod sweep;
 /// Closed forms and hull probabilities.
 mod theory;
+/// Verdicts against exact rational truth: scale, units, faces, flat data.
+mod truth;
 /// Every scan through one suite, and the suite through planted faults.
 mod twins;
 /// Verdicts against a linear program; invariants; degenerate references.

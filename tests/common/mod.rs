@@ -3,6 +3,7 @@
 #[cfg(feature = "gpu")]
 pub mod adapters;
 pub mod alloc;
+pub mod exact;
 pub mod lp;
 pub mod naive;
 pub mod scripted;
