@@ -67,6 +67,7 @@ impl RowSettings {
         let RowSettings {
             limit_reference,
             limit_queries,
+            exclude_rows,
             scale,
             normalize,
             skip_nonfinite,
@@ -74,6 +75,7 @@ impl RowSettings {
         let parts = [
             limit_reference.map(|n| format!("--limit-reference {n}")),
             limit_queries.map(|n| format!("--limit-queries {n}")),
+            exclude_rows.as_ref().map(|rows| format!("--exclude-rows {rows}")),
             scale.map(|s| format!("--scale {s}")),
             normalize.then(|| "--normalize".into()),
             skip_nonfinite.then(|| "--skip-nonfinite".into()),

@@ -69,10 +69,11 @@ mod tests {
         assert_ne!(of, hash(&set(3, &swapped)), "rows in another order");
         let negative = values.iter().map(|&v| if v == 0.0 { -0.0 } else { v });
         assert_eq!(of, hash(&set(3, &negative.collect::<Vec<_>>())));
-        let scaled = set(3, &values).prepared(&OpenOptions {
+        let options = OpenOptions {
             scale: Some(2.0),
             ..OpenOptions::default()
-        });
+        };
+        let scaled = set(3, &values).prepared(&options, &Control::default()).unwrap();
         assert_ne!(of, hash(&scaled));
     }
 }
