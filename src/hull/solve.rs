@@ -331,14 +331,12 @@ impl Group<'_, '_> {
         }
         let (scores, slots) = self.pool.price(&directions, pooled(d), control)?;
         let k = scores.len() / (directions.len() / d);
-        let answers = scores.chunks_exact(k).zip(slots.chunks_exact(k));
         let mut going = false;
-        for (q, (scores, slots)) in open
-            .iter_mut()
-            .filter(|q| q.state == State::Pricing)
-            .zip(answers)
-        {
-            q.weigh(scores, slots, self.pool, self.goal);
+        let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
+        for (place, q) in pricing.enumerate() {
+            // Of an empty pool, as where a scan ranks no row, the lists are empty: the query waits for a scan.
+            let list = place * k..(place + 1) * k;
+            q.weigh(&scores[list.clone()], &slots[list], self.pool, self.goal);
             going |= q.state == State::Solving;
         }
         Ok(going)
