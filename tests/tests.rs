@@ -11,10 +11,10 @@ mod compare;
 /// What the program says of this machine's adapters, and what it takes.
 #[cfg(feature = "gpu")]
 mod devices;
-/// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
-mod edges;
 /// Brackets of distances against exact rational ones.
 mod distances;
+/// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
+mod edges;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.

@@ -32,6 +32,9 @@ const WORK: usize = 100_000_000;
 /// Up to so many dimensions a query within the tolerance is still worth the search for an exact proof.
 const WORTH_EXACT: usize = 64;
 
+/// A weight whose bounds, in doubled arithmetic, are below this is zero.
+const ZERO: f64 = 1e-25;
+
 /// What a candidate's product with the residual must exceed, as a share of both lengths, to lower the norm.
 const IMPROVES: f64 = 1e-15;
 
@@ -187,17 +190,8 @@ impl Finish {
         let mut sharpest = Step::Stuck;
         let each = 4 * self.d * (active.len() + 1).pow(2);
         for _ in 0..(WORK / each).clamp(1, EXCHANGES) {
-            let found = match self.proved(&active) {
-                Ok(inside) => return inside,
-                Err(found) => found,
-            };
-            if let Some(doubtful) = doubtful(&found)
-                && active.len() > 1
-            {
-                active.remove(doubtful);
-                if let Ok(inside) = self.proved(&active) {
-                    return inside;
-                }
+            if let Some(inside) = self.reduced(&mut active) {
+                return inside;
             }
             let Some(Normal { direction, certain }) = self.normal(&active) else {
                 return Step::Stuck;
@@ -215,15 +209,20 @@ impl Finish {
         sharpest
     }
 
-    /// Whether the query is exactly in the hull of these candidates; else what is known of their weights.
-    fn proved(&self, active: &[usize]) -> Result<Step, Combination> {
-        match combination(&self.gathered(active), &self.query) {
-            Combination::Proved { weights } => {
-                let rows = active.iter().map(|&i| self.rows[i]);
-                let (rows, weights) = rows.zip(weights).filter(|(_, w)| *w > 0.0).unzip();
-                Ok(Step::Inside { rows, weights })
+    /// Whether the query is exactly in the hull of these candidates; else those without the ones that [`proved`] drops.
+    fn reduced(&self, active: &mut Vec<usize>) -> Option<Step> {
+        match proved(self.gathered(active), &self.query) {
+            Ok(found) => {
+                let rows = found.places.iter().map(|&place| self.rows[active[place]]);
+                Some(Step::Inside {
+                    rows: rows.collect(),
+                    weights: found.weights,
+                })
             }
-            other => Err(other),
+            Err(places) => {
+                *active = places.iter().map(|&place| active[place]).collect();
+                None
+            }
         }
     }
 
@@ -234,7 +233,7 @@ impl Finish {
             let w: Vec<f64> = direction.iter().map(|v| side * v).collect();
             if active.len() <= self.d
                 && let Some(beyond) = self.beyond(&w, active)
-                && let Ok(inside) = self.proved(&[active, &[beyond]].concat())
+                && let Some(inside) = self.reduced(&mut [active, &[beyond]].concat())
             {
                 return inside;
             }
@@ -422,13 +421,50 @@ impl Finish {
     }
 }
 
-/// The row whose weight is negative, or not known to be positive: the query may lie on the face without it, or beyond.
-fn doubtful(found: &Combination) -> Option<usize> {
-    let Combination::Unproved { lower, upper } = found else {
-        return None;
-    };
-    let negative = (0..lower.len()).filter(|&i| !(lower[i] > 0.0));
-    negative.min_by(|&i, &j| upper[i].total_cmp(&upper[j]))
+/// Rows in whose hull a query is, and their weights, all positive.
+pub(super) struct Proved {
+    /// Places of the rows among those that were given.
+    pub places: Vec<usize>,
+    pub weights: Vec<f64>,
+}
+
+/// Whether a query is exactly in the hull of a few rows (m x d, raw), or of those that are left without the ones whose
+/// weights are not positive: it may lie on the face without them, or beyond it. If not, the places of those left.
+pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<usize>> {
+    let d = query.len();
+    let mut places: Vec<usize> = (0..points.len() / d).collect();
+    loop {
+        let (lower, upper) = match combination(&points, query) {
+            Combination::Proved { weights } => {
+                let pairs = places.into_iter().zip(weights);
+                let (places, weights) = pairs.filter(|(_, weight)| *weight > 0.0).unzip();
+                return Ok(Proved { places, weights });
+            }
+            Combination::Unproved { lower, upper } if places.len() > 1 => (lower, upper),
+            _ => return Err(places),
+        };
+        let doubtful = |i: usize| !(lower[i] > 0.0);
+        let mut gone: Vec<usize> = (0..lower.len())
+            .filter(|&i| doubtful(i) && upper[i] < ZERO)
+            .collect();
+        // Without weights that vanish, one at a time: what leaves may turn others positive.
+        if gone.is_empty() || gone.len() == places.len() || gone.iter().any(|&i| lower[i] < -ZERO) {
+            let negative = (0..lower.len()).filter(|&i| doubtful(i));
+            gone = negative
+                .min_by(|&i, &j| upper[i].total_cmp(&upper[j]))
+                .into_iter()
+                .collect();
+        }
+        if gone.is_empty() {
+            return Err(places);
+        }
+        let kept: Vec<usize> = (0..places.len()).filter(|i| !gone.contains(i)).collect();
+        points = kept
+            .iter()
+            .flat_map(|&i| points[i * d..(i + 1) * d].iter().copied())
+            .collect();
+        places = kept.iter().map(|&i| places[i]).collect();
+    }
 }
 
 /// Lawson and Hanson's inner loop: weights to the least-squares solution, without those that turn negative. False where

@@ -9,8 +9,7 @@
 //! [`Finish`].
 
 use super::certificate::residual;
-use super::certificate::verified::{Combination, combination};
-use super::finish::{Finish, Step};
+use super::finish::{Finish, Proved, Step, proved};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
@@ -238,8 +237,6 @@ impl Open {
 
 /// Exactly inside.
 fn inside(rows: Vec<usize>, weights: Vec<f64>) -> Outcome {
-    let pairs = rows.into_iter().zip(weights);
-    let (rows, weights) = pairs.filter(|(_, weight)| *weight > 0.0).unzip();
     Outcome::Inside {
         rows,
         weights,
@@ -535,7 +532,8 @@ impl Group<'_, '_> {
         let raw = queries.raw(q.query);
         let mut points = vec![0.0; rows.len() * raw.len()];
         self.judge.rows.gather(&rows, &mut points)?;
-        if let Combination::Proved { weights } = combination(&points, raw) {
+        if let Ok(Proved { places, weights }) = proved(points, raw) {
+            let rows = places.iter().map(|&place| rows[place]).collect();
             return Ok(Some(inside(rows, weights)));
         }
         self.begin_finish(q, queries)

@@ -75,7 +75,9 @@ impl RowSettings {
         let parts = [
             limit_reference.map(|n| format!("--limit-reference {n}")),
             limit_queries.map(|n| format!("--limit-queries {n}")),
-            exclude_rows.as_ref().map(|rows| format!("--exclude-rows {rows}")),
+            exclude_rows
+                .as_ref()
+                .map(|rows| format!("--exclude-rows {rows}")),
             scale.map(|s| format!("--scale {s}")),
             normalize.then(|| "--normalize".into()),
             skip_nonfinite.then(|| "--skip-nonfinite".into()),

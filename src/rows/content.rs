@@ -73,7 +73,9 @@ mod tests {
             scale: Some(2.0),
             ..OpenOptions::default()
         };
-        let scaled = set(3, &values).prepared(&options, &Control::default()).unwrap();
+        let scaled = set(3, &values)
+            .prepared(&options, &Control::default())
+            .unwrap();
         assert_ne!(of, hash(&scaled));
     }
 }
