@@ -870,9 +870,12 @@ fn order_and_repeats_of_rows_change_no_verdict() {
     problems.extend(mapped().into_iter().map(|(problem, _)| problem));
     problems.extend(lattices());
     problems.extend(off_simplices());
-    problems.push(on_cyclic_faces());
+    // In many dimensions a few queries will do.
+    for (mut problem, few) in [(on_cyclic_faces(), 8), (flat_rows(1e4, false), 2)] {
+        problem.q.truncate(few * problem.d);
+        problems.push(problem);
+    }
     problems.push(eleven());
-    problems.push(flat_rows(1e4, false));
     let mut changed = Vec::new();
     for problem in problems {
         let d = problem.d;
