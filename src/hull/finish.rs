@@ -32,6 +32,9 @@ const WORK: usize = 100_000_000;
 /// Up to so many dimensions a query within the tolerance is still worth the search for an exact proof.
 const WORTH_EXACT: usize = 64;
 
+/// Rows that are dropped one at a time in the hope of an exact proof, in more dimensions than that.
+const SINGLES: usize = 4;
+
 /// A weight whose bounds, in doubled arithmetic, are below this is zero.
 const ZERO: f64 = 1e-25;
 
@@ -156,6 +159,17 @@ impl Finish {
         }
         self.scale();
         Ok(true)
+    }
+
+    /// Start from convex weights of the candidates taken first.
+    pub fn start(&mut self, weights: &[f64]) {
+        let positive = (0..weights.len().min(self.rows.len())).filter(|&i| weights[i] > 0.0);
+        let places: Vec<usize> = positive.collect();
+        let u = places
+            .iter()
+            .map(|&i| weights[i] / self.shrink[i])
+            .collect();
+        self.active = (places, u);
     }
 
     /// Choose the lift, and scale far rows down: see [`super::min_norm`].
@@ -433,6 +447,7 @@ pub(super) struct Proved {
 pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<usize>> {
     let d = query.len();
     let mut places: Vec<usize> = (0..points.len() / d).collect();
+    let mut singles = if d > WORTH_EXACT { SINGLES } else { usize::MAX };
     loop {
         let (lower, upper) = match combination(&points, query) {
             Combination::Proved { weights } => {
@@ -455,9 +470,10 @@ pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<
                 .into_iter()
                 .collect();
         }
-        if gone.is_empty() {
+        if gone.is_empty() || singles == 0 {
             return Err(places);
         }
+        singles -= usize::from(gone.len() == 1);
         let kept: Vec<usize> = (0..places.len()).filter(|i| !gone.contains(i)).collect();
         points = kept
             .iter()

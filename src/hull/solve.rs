@@ -552,6 +552,7 @@ impl Group<'_, '_> {
         let active = q.set.ids().iter().chain(&q.fresh);
         let rows: Vec<usize> = active.map(|&slot| self.pool.row(slot)).collect();
         finish.admit(&rows, self.judge.rows)?;
+        finish.start(&q.set.weights());
         q.finish = Some(Box::new(finish));
         q.fine = true;
         self.finish(q, queries)

@@ -528,21 +528,23 @@ fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
 const LEAST: f64 = f64::from_bits(1);
 
 /// How far below zero the scores of all rows are along a direction, whatever rounding did to each; not positive where one
-/// of them may be zero or more.
+/// of them may be zero or more. The rounding of a row is taken to be that of any row of its size, `gamma(d + 3) |w|_1
+/// max_j |a_j|`: a query off a face by less is there by the rounding of whoever computed it.
 fn separation<'a>(
     direction: &[f64],
     rows: impl Iterator<Item = impl Iterator<Item = &'a f64>>,
 ) -> f64 {
     let share = gamma(direction.len() + 3, U64);
     let lost = direction.len() as f64 * LEAST;
+    let weight: f64 = direction.iter().map(|w| w.abs()).sum();
     let mut clear = f64::INFINITY;
     for row in rows {
-        let (mut score, mut size) = (0.0, 0.0);
+        let (mut score, mut largest) = (0.0, 0f64);
         for (a, w) in row.zip(direction) {
-            let product = a * w;
-            score += product;
-            size += product.abs();
+            score += a * w;
+            largest = largest.max(a.abs());
         }
+        let size = largest * weight;
         let of_row = -score - (share * size * (1.0 + 1e-9) + lost);
         // Not a number where a product was not.
         if of_row.is_nan() || of_row <= 0.0 {

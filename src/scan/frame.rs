@@ -20,9 +20,10 @@ const UNEVEN: f64 = 1024.0;
 /// A row is far when its distance from the columns' medians is more than this many times that of the median row.
 const FAR: f64 = 1024.0;
 
-/// At most one row in so many is far, so that judging the far rows one by one stays cheap beside a scan; and the most
-/// rows, and numbers, that are kept for it.
+/// At most one row in so many is far, so that judging the far rows one by one stays cheap beside a scan (but so many in
+/// any case, up to half of the rows); and the most rows, and numbers, that are kept for it.
 const FAR_SHARE: usize = 64;
+const ALWAYS_FAR: usize = 64;
 const MOST_FAR: usize = 1024;
 const MOST_FAR_NUMBERS: usize = 4 << 20;
 
@@ -183,7 +184,7 @@ fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far
     let bar = FAR as f32 * median;
     let mut far: Vec<usize> = (0..n).filter(|&row| lengths[row] > bar).collect();
     let most = (n / FAR_SHARE)
-        .max(8)
+        .max(ALWAYS_FAR)
         .min(n / 2)
         .min(MOST_FAR)
         .min((MOST_FAR_NUMBERS / d).max(1));

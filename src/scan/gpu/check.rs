@@ -11,8 +11,8 @@ use super::device::{Device, Trouble};
 use super::needs::Params;
 use super::pipeline::{Pass, Variant};
 use super::tile::{
-    Entry, GatherParams, LOWEST, MergeParams, NormsParams, PackParams, RescoreParams, SPAN,
-    ScanParams, SelectParams, Stored, padded,
+    Entry, GatherParams, LOWEST, MergeParams, NormsParams, PASS_THREADS, PackParams, RescoreParams,
+    SPAN, ScanParams, SelectParams, Stored, padded,
 };
 use super::twin;
 use half::f16;
@@ -349,6 +349,8 @@ impl Bench<'_> {
             ..
         } = self.problem;
         let variant = self.variant;
+        // Several stripes of threads: what one carries over to the next shows from the third on.
+        let rows = rows.max(3 * PASS_THREADS as usize + 17);
         let values = integers(queries * rows, FEW, seed + 4);
         let norms = integers(rows, FEW, seed + 5);
         let slack: Vec<[f32; 4]> = (0..queries).map(|q| [0.5, q as f32, 2.0, 0.0]).collect();
