@@ -169,6 +169,8 @@ impl Finish {
             .iter()
             .map(|&i| weights[i] / self.shrink[i])
             .collect();
+        let kept: Vec<f64> = places.iter().map(|&i| weights[i]).collect();
+        self.remember(&places, &kept);
         self.active = (places, u);
     }
 
@@ -197,8 +199,14 @@ impl Finish {
         }
     }
 
-    /// Prove the query inside, or find the direction to scan.
-    pub fn step(&mut self) -> Step {
+    /// Prove the query inside, or find the direction to scan. `tolerance` is a share of the local scale.
+    pub fn step(&mut self, tolerance: f64) -> Step {
+        if self.suffices(tolerance) {
+            return match self.normal(&self.active.0) {
+                Some(Normal { direction, .. }) => Step::Scan { direction },
+                None => Step::Stuck,
+            };
+        }
         let (mut active, weights) = self.nearest();
         self.remember(&active, &weights);
         let mut sharpest = Step::Stuck;

@@ -563,7 +563,7 @@ impl Group<'_, '_> {
         let Some(finish) = &mut q.finish else {
             return Ok(None);
         };
-        match (finish.step(), self.goal) {
+        match (finish.step(self.judge.tolerance), self.goal) {
             (Step::Inside { rows, weights }, Goal::Verdict) => {
                 return Ok(Some(inside(rows, weights)));
             }

@@ -404,7 +404,8 @@ impl Problem {
             }
         }
         let rows = (0..self.count).map(|id| self.row(id));
-        self.clear = separation(self.active.direction(), rows);
+        let direction = self.active.direction();
+        self.clear = separation(direction, hidden(direction, &self.query), rows);
         if self.clear > 0.0 {
             Verdict::Outside
         } else if self.meets() {
@@ -528,23 +529,22 @@ fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
 const LEAST: f64 = f64::from_bits(1);
 
 /// How far below zero the scores of all rows are along a direction, whatever rounding did to each; not positive where one
-/// of them may be zero or more. The rounding of a row is taken to be that of any row of its size, `gamma(d + 3) |w|_1
-/// max_j |a_j|`: a query off a face by less is there by the rounding of whoever computed it.
+/// of them may be zero or more. `hidden` is what the rounding of the query itself may hide in a score.
 fn separation<'a>(
     direction: &[f64],
+    hidden: f64,
     rows: impl Iterator<Item = impl Iterator<Item = &'a f64>>,
 ) -> f64 {
     let share = gamma(direction.len() + 3, U64);
-    let lost = direction.len() as f64 * LEAST;
-    let weight: f64 = direction.iter().map(|w| w.abs()).sum();
+    let lost = direction.len() as f64 * LEAST + hidden;
     let mut clear = f64::INFINITY;
     for row in rows {
-        let (mut score, mut largest) = (0.0, 0f64);
+        let (mut score, mut size) = (0.0, 0.0);
         for (a, w) in row.zip(direction) {
-            score += a * w;
-            largest = largest.max(a.abs());
+            let product = a * w;
+            score += product;
+            size += product.abs();
         }
-        let size = largest * weight;
         let of_row = -score - (share * size * (1.0 + 1e-9) + lost);
         // Not a number where a product was not.
         if of_row.is_nan() || of_row <= 0.0 {
@@ -553,6 +553,12 @@ fn separation<'a>(
         clear = clear.min(of_row);
     }
     clear
+}
+
+/// What the rounding of a query's numbers, as they were written down, may hide in a score: `gamma(d + 3) sum_j |w_j q_j|`.
+fn hidden(direction: &[f64], query: &[f64]) -> f64 {
+    let sizes = direction.iter().zip(query).map(|(w, q)| (w * q).abs());
+    gamma(direction.len() + 3, U64) * sizes.sum::<f64>()
 }
 
 /// |v|.
@@ -680,13 +686,14 @@ mod tests {
 
     #[test]
     fn a_row_on_the_plane_is_not_behind_it() {
-        let clear = |rows: &[[f64; 2]]| separation(&[0.0, 1.0], rows.iter().map(|row| row.iter()));
+        let clear =
+            |rows: &[[f64; 2]]| separation(&[0.0, 1.0], 0.0, rows.iter().map(|row| row.iter()));
         assert!(clear(&[[5.0, -1e-3], [1e300, -1.0]]) > 9e-4);
         assert_eq!(clear(&[[5.0, -1.0], [1.0, 0.0]]), f64::NEG_INFINITY);
         assert_eq!(clear(&[[5.0, -1.0], [1.0, f64::NAN]]), f64::NEG_INFINITY);
         // 3 + 1e16 - 1e16 is lost in rounding.
         let row = [3.0, 1e16, -1e16 - 4.0];
-        let lost = separation(&[1.0; 3], std::iter::once(row.iter()));
+        let lost = separation(&[1.0; 3], 0.0, std::iter::once(row.iter()));
         assert_eq!(lost, f64::NEG_INFINITY);
     }
 }

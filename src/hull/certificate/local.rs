@@ -1,15 +1,19 @@
 //! How near a convex combination is to a query, by a measure that is the query's own.
 //!
 //! ```text
-//! share = |r / u| / sum_i l_i |(x_i - q) / u|,        r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
+//! share = |r / u| / (sum_i l_i |(x_i - q) / u| + 1e-6),   r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
 //! ```
 //!
 //! The lengths are taken where every column has unit spread, so that stretching a column changes nothing. The scale is
 //! the mean distance from the query to the rows of its own combination, by their weights: no other row has a say, and a
 //! far row that is given a weight of next to nothing has none either. The share is the backward error: if each row is
-//! moved by this share of its distance from the query, the combination can meet it.
+//! moved by this share of its distance from the query, the combination can meet it. A millionth of the unit is added,
+//! for a query that misses a row by the last digit of its column's values and is far from no other.
 
 use super::residual;
+
+/// The least scale, in units of the columns.
+const LEAST: f64 = 1e-6;
 
 /// The residual of convex weights (which need not sum to exactly 1: they are divided by their sum) as a share of the
 /// local scale; an upper bound. `points` are the rows (m x d, raw), `unit` the d units of the columns.
@@ -36,6 +40,6 @@ pub(crate) fn share(points: &[f64], weights: &[f64], query: &[f64], unit: &[f64]
     if missed == 0.0 {
         return 0.0;
     }
-    let share = missed / scale * (1.0 + 1e-9);
+    let share = missed / (scale + LEAST) * (1.0 + 1e-9);
     if share.is_nan() { f64::INFINITY } else { share }
 }

@@ -8,7 +8,7 @@
 //! proved, at any size, is left to the CPU as if nothing had been proposed; so the verdicts are the CPU's.
 
 use super::active::Active;
-use super::{Problems, Source, Turn, first_inside, length, meets, separation};
+use super::{Problems, Source, Turn, first_inside, hidden, length, meets, separation};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::small::{Claim, Propose, Sets};
@@ -29,6 +29,7 @@ pub struct Shares {
 
 /// One problem's rows as differences to its query.
 struct Drawn {
+    query: Vec<f64>,
     /// n x d.
     differences: Vec<f64>,
 }
@@ -200,7 +201,7 @@ impl Drawn {
                 vectors[column * rows + row] = (value * scale) as f32;
             }
         }
-        Drawn { differences }
+        Drawn { query, differences }
     }
 
     /// What the claims prove: see [`run`].
@@ -239,7 +240,11 @@ impl Drawn {
     /// Whether the first rows all lie behind a direction.
     fn lie_behind(&self, direction: &[f64], size: usize) -> bool {
         let rows = self.differences.chunks_exact(direction.len()).take(size);
-        separation(direction, rows.map(|row| row.iter())) > 0.0
+        separation(
+            direction,
+            hidden(direction, &self.query),
+            rows.map(|row| row.iter()),
+        ) > 0.0
     }
 
     /// Whether the least squares on some of the first rows leave nothing, their weights meet the query, and what they
