@@ -16,12 +16,10 @@ mod check;
 mod consistent;
 mod doubled;
 mod equations;
-#[allow(dead_code)]
 mod exact;
 mod integers;
 mod inverse;
 pub(crate) mod local;
-#[allow(dead_code)]
 mod residual;
 pub mod verified;
 

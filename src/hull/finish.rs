@@ -368,7 +368,7 @@ impl Finish {
         for _ in 0..3 {
             basis.remove(&mut w);
             let length = dot(&w, &w).sqrt();
-            if !(length > 0.0) || basis.len() == self.d {
+            if length.is_nan() || length <= 0.0 || basis.len() == self.d {
                 return None;
             }
             w.iter_mut().for_each(|v| *v *= before / length);
@@ -466,7 +466,7 @@ pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<
             Combination::Unproved { lower, upper } if places.len() > 1 => (lower, upper),
             _ => return Err(places),
         };
-        let doubtful = |i: usize| !(lower[i] > 0.0);
+        let doubtful = |i: usize| lower[i].is_nan() || lower[i] <= 0.0;
         let mut gone: Vec<usize> = (0..lower.len())
             .filter(|&i| doubtful(i) && upper[i] < ZERO)
             .collect();

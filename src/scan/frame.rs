@@ -48,7 +48,7 @@ pub struct Frame {
     pub highest: Vec<f64>,
     /// Largest less smallest value of each column, over all rows that are not far.
     pub range: Vec<f64>,
-    /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once; [`FAR_BIAS`] for far rows.
+    /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once; -1e30 for far rows.
     pub bias: Vec<f32>,
     /// The rows that a scan does not see.
     pub far: Far,

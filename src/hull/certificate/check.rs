@@ -62,7 +62,7 @@ type Judged = std::result::Result<(), Fault>;
 /// Check claims one by one; each that does not hold goes to `failed`, in the order of the claims.
 ///
 /// `tolerance` is the largest distance of a combination from its query as a share of the local scale
-/// ([`share`](super::local::share)); [`STRICT`] is the program's own. Errors: dimensions that differ, a
+/// (see the module `local`); [`STRICT`] is the program's own. Errors: dimensions that differ, a
 /// tolerance that is not between 0 and 1, what the iterator yields, rows that can no longer be read, and
 /// [`Error::Interrupted`].
 pub fn check(

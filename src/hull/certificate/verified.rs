@@ -2,15 +2,15 @@
 //!
 //! With rows x_1 .. x_m and the query q, the weights l solve d + 1 linear equations: `sum_i l_i (x_ij - q_j) = 0` for
 //! each coordinate j and `sum_i l_i = 1`. Three steps:
-//! 1. Pivoting chooses m equations that are far from singular ([`System`]). Coordinates and rows are scaled by powers
+//! 1. Pivoting chooses m equations that are far from singular (`System`). Coordinates and rows are scaled by powers
 //!    of two first, so that neither units nor one far row decide.
 //! 2. Rump (2010), "Verification methods", Acta Numerica 19, section 10: with an approximate inverse R of the matrix A
 //!    of those equations and approximate weights s, the error `e = l - s` is `R (b - A s) + (I - R A) e`. Where
 //!    `alpha = |I - R A|_inf < 1`, A is not singular and every `|e_i|` is below
 //!    `|R (b - A s)|_i + alpha_i |R (b - A s)|_inf / (1 - alpha)`, alpha_i the sum of row i. s has two words and the
-//!    residual is computed in doubled arithmetic, so the bounds close to about 1e-30 ([`Solution`]). Where the
-//!    condition of A is beyond 1e15, R gets two words as well ([`Double`]), which is good up to about 1e29.
-//! 3. The other equations hold exactly or they do not: [`consistent`].
+//!    residual is computed in doubled arithmetic, so the bounds close to about 1e-30 (`Solution`). Where the
+//!    condition of A is beyond 1e15, R gets two words as well (`Double`), which is good up to about 1e29.
+//! 3. The other equations hold exactly or they do not: `consistent`.
 
 pub use super::residual::{Residual, residual};
 

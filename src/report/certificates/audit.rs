@@ -15,14 +15,14 @@ pub enum Problem {
     Metadata(String),
     /// The rows were read in one way when the certificates were made, and in another to check them.
     Settings {
-        made: RowSettings,
-        given: RowSettings,
+        made: Box<RowSettings>,
+        given: Box<RowSettings>,
     },
     /// One set ("reference rows" or "queries") is another one.
     OtherSet {
         role: &'static str,
-        made: Identity,
-        given: Identity,
+        made: Box<Identity>,
+        given: Box<Identity>,
     },
     /// The certificates that the metadata state, those that are there, and the number of queries.
     Count {
@@ -181,8 +181,8 @@ fn other_sets(
         if !made.is(&given) {
             problems.push(Problem::OtherSet {
                 role,
-                made: made.clone(),
-                given,
+                made: Box::new(made.clone()),
+                given: Box::new(given),
             });
         }
     }

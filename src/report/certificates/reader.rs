@@ -87,8 +87,8 @@ impl Reader {
             return Ok(origin);
         }
         Err(Problem::Settings {
-            made: origin.rows.clone(),
-            given: given.clone(),
+            made: Box::new(origin.rows.clone()),
+            given: Box::new(given.clone()),
         })
     }
 

@@ -30,8 +30,7 @@ impl Checker<'_> {
         let share = local::share(&points, weights, query, &self.spreads.unit);
         // The weights of an exact claim are those of the proof, rounded: no tolerance of the caller's is for them.
         let allowed = if exact { STRICT } else { self.tolerance };
-        // Negated, so that a share that is not a number fails.
-        if !(share <= allowed) {
+        if share.is_nan() || share > allowed {
             return Ok(Err(Fault::Missed { share, allowed }));
         }
         Ok(if exact {
