@@ -243,6 +243,7 @@ impl<'a> Solver<'a> {
         let mut found = Scanned {
             vector: self.affine.direction(&unit),
             separation,
+            faint: 0.0,
             exact: true,
             rows: Vec::new(),
             blurred: false,

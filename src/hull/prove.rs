@@ -44,6 +44,8 @@ pub(super) struct Scanned {
     pub vector: Vec<f64>,
     /// A proven lower bound on `<w, q'> - h(w)`; not positive when nothing is proved.
     pub separation: f64,
+    /// A proven separation that is below the rounding of a plain f64 scan, where `separation` says nothing; else 0.
+    pub faint: f64,
     /// Proved by f64 scores.
     pub exact: bool,
     /// Rows that may lower the norm, best first.
@@ -160,6 +162,7 @@ impl<'a> Judge<'a> {
             }
             let (value, error) = separation(&w, direction.raw, x);
             let proven = least(&[(value, error)]);
+            found.faint = found.faint.min(proven.max(0.0));
             if proven < found.separation {
                 found.separation = proven;
                 found.exact = true;
@@ -245,7 +248,7 @@ impl<'a> Judge<'a> {
             return Ok(Scanned::without_rows(w, all));
         };
         let mut separation = value - best - error - value_error;
-        let mut exact = false;
+        let (mut exact, mut faint) = (false, 0.0);
         let near = kept
             .iter()
             .take_while(|(score, _)| *score >= best - 2.0 * error)
@@ -253,8 +256,8 @@ impl<'a> Judge<'a> {
         let complete = near < kept.len() || all;
         if separation <= 0.0 && separation > -4.0 * error && complete {
             let near: Vec<usize> = kept[..near].iter().map(|(_, row)| *row).collect();
-            separation = least(&self.separations(&w, direction.raw, &near)?);
-            separation = above(separation, self.rounding(&w, direction.query));
+            let proven = least(&self.separations(&w, direction.raw, &near)?);
+            (separation, faint) = above(proven, self.rounding(&w, direction.query));
             exact = separation > 0.0;
         }
         let level = direction
@@ -272,6 +275,7 @@ impl<'a> Judge<'a> {
         Ok(Scanned {
             vector: w,
             separation,
+            faint,
             exact,
             rows,
             blurred,
@@ -328,11 +332,11 @@ impl<'a> Judge<'a> {
             .iter()
             .take_while(|(score, _)| *score >= best - 2.0 * rounding);
         let near: Vec<usize> = near.map(|(_, row)| *row).collect();
-        let mut beyond = Vec::new();
+        let (mut beyond, mut faint) = (Vec::new(), 0.0);
         if separation <= 4.0 * rounding {
             let judged = self.separations(w, direction.raw, &near)?;
             if near.len() < kept.len() || all {
-                separation = above(least(&judged), rounding);
+                (separation, faint) = above(least(&judged), rounding);
             }
             let each = near.iter().zip(&judged);
             beyond.extend(
@@ -350,6 +354,7 @@ impl<'a> Judge<'a> {
         Ok(Scanned {
             vector: direction.vector.clone(),
             separation,
+            faint,
             exact: true,
             rows: better.take(direction.k).collect(),
             blurred: true,
@@ -413,12 +418,12 @@ fn least(separations: &[(f64, f64)]) -> f64 {
     proven.fold(f64::INFINITY, f64::min)
 }
 
-/// A separation that exceeds the rounding, else nothing.
-fn above(separation: f64, rounding: f64) -> f64 {
+/// A separation that exceeds the rounding, or one that is faint.
+fn above(separation: f64, rounding: f64) -> (f64, f64) {
     if separation > rounding {
-        separation
+        (separation, 0.0)
     } else {
-        separation.min(0.0)
+        (separation.min(0.0), separation.max(0.0))
     }
 }
 
@@ -437,6 +442,7 @@ impl Scanned {
         Scanned {
             vector,
             separation: if all { f64::MAX } else { f64::NEG_INFINITY },
+            faint: 0.0,
             exact: true,
             rows: Vec::new(),
             blurred: !all,

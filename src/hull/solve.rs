@@ -86,6 +86,8 @@ pub(super) struct Open {
     pub scans: u32,
     /// A reference row that does not count (leave-one-out).
     pub excluded: Option<usize>,
+    /// A direction that separates by less than the rounding of a plain scan.
+    faint: Option<Scanned>,
     /// Distances below this are excluded by a proof, in the data's units.
     pub lower: f64,
     /// f32 cannot tell any more: scan in f64.
@@ -127,6 +129,7 @@ impl Open {
             fine: false,
             finish: None,
             sharp: Vec::new(),
+            faint: None,
             last: f64::INFINITY,
             point: Vec::new(),
             state: State::Solving,
@@ -433,6 +436,9 @@ impl Group<'_, '_> {
                 }
             }
         }
+        if found.faint > 0.0 {
+            q.faint = Some(found.clone());
+        }
         if q.scans >= self.settings.max_rounds {
             return self.unsettled(q, Reason::Rounds, queries).map(Some);
         }
@@ -501,18 +507,27 @@ impl Group<'_, '_> {
             let (lower, upper) = (q.lower, self.upper(q, queries)?);
             return Ok(Outcome::Bracketed { lower, upper });
         }
-        // Only what a scan along the residual has failed to separate comes here.
+        // Only what a scan along the residual has failed to separate, but for rounding, comes here.
         let best = q.finish.as_ref().and_then(|finish| finish.best());
-        Ok(
-            match best.filter(|best| best.share <= self.judge.tolerance) {
-                Some(best) => Outcome::Inside {
-                    rows: best.rows.clone(),
-                    weights: best.weights.clone(),
-                    exact: false,
-                },
-                None => Outcome::Undecided(reason),
-            },
-        )
+        if let Some(best) = best.filter(|best| best.share <= self.judge.tolerance) {
+            return Ok(Outcome::Inside {
+                rows: best.rows.clone(),
+                weights: best.weights.clone(),
+                exact: false,
+            });
+        }
+        let Some(found) = &q.faint else {
+            return Ok(Outcome::Undecided(reason));
+        };
+        let found = Scanned {
+            separation: found.faint,
+            ..found.clone()
+        };
+        Ok(Outcome::Outside {
+            margin: self.judge.margin(&found),
+            direction: self.judge.in_data_units(&found),
+            exact: true,
+        })
     }
 
     /// Whether the active set reaches the query: then it is proved inside, or goes into its last step.

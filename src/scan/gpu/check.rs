@@ -96,6 +96,9 @@ const DIRECTIONS: u32 = 31;
 /// The largest number where many are to be equal.
 const FEW: u32 = 4;
 
+/// The largest number where most are to differ.
+const MANY: u32 = 10_000;
+
 /// Whole numbers up to `most` in size from a linear congruential generator.
 fn integers(count: usize, most: u32, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
@@ -340,14 +343,14 @@ impl Bench<'_> {
         compare(variant, &found, &expected)
     }
 
-    /// Few values, of which the largest left out is one thread's alone; and several stripes of threads, since what one
-    /// carries over to the next shows from the third on.
+    /// Once with many equal values, and once in several stripes of threads with values that mostly differ: what a stripe
+    /// carries over to the next shows from the third on, and only where it chose something.
     fn select(&mut self) -> Result<(), Trouble> {
-        self.select_of(self.problem.rows)?;
-        self.select_of(3 * PASS_THREADS as usize + 17)
+        self.select_of(self.problem.rows, FEW)?;
+        self.select_of(3 * PASS_THREADS as usize + 17, MANY)
     }
 
-    fn select_of(&mut self, rows: usize) -> Result<(), Trouble> {
+    fn select_of(&mut self, rows: usize, most: u32) -> Result<(), Trouble> {
         let Problem {
             queries,
             kept,
@@ -355,7 +358,7 @@ impl Bench<'_> {
             ..
         } = self.problem;
         let variant = self.variant;
-        let values = integers(queries * rows, FEW, seed + 4);
+        let values = integers(queries * rows, most, seed + 4);
         let norms = integers(rows, FEW, seed + 5);
         let slack: Vec<[f32; 4]> = (0..queries).map(|q| [0.5, q as f32, 2.0, 0.0]).collect();
         let wanted = kept.min(rows);
