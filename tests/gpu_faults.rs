@@ -578,7 +578,11 @@ const MISCOMPILED: [(Pass, &str, &str); 22] = [
         "larger_before += sums",
         "larger_before = sums",
     ),
-    (Pass::Select, "fma(room.x, norms[i], room.y)", "room.y"),
+    (
+        Pass::Select,
+        "fma(room.x, norms[i], room.y)",
+        "fma(room.x, norms[0], room.y)",
+    ),
     (
         Pass::Select,
         "step = PASS_THREADS / 2u",

@@ -736,7 +736,13 @@ fn the_tolerance_decides_nothing_that_can_be_proved() {
             let outside = found.iter().map(|a| a.verdict == Verdict::Outside);
             outside.collect::<Vec<bool>>()
         });
-        assert_eq!(outside[0], outside[1], "{}", problem.name);
+        // A small tolerance leaves what only rounding separates to the proofs; above that nothing depends on it.
+        let rounding = outside[0].iter().zip(&outside[1]);
+        assert!(
+            rounding.into_iter().all(|(small, usual)| *small || !usual),
+            "{}",
+            problem.name
+        );
         assert_eq!(outside[1], outside[2], "{}", problem.name);
         let inside = problem.q.chunks_exact(problem.d);
         for (i, (answer, q)) in found[0].iter().zip(inside).enumerate() {
