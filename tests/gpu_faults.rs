@@ -591,7 +591,11 @@ const MISCOMPILED: [(Pass, &str, &str); 22] = [
     (Pass::Rescore, "(k + 3u) * TILE", "(k + 2u) * TILE"),
     (Pass::Rescore, "query_bias[query]", "query_bias[0]"),
     (Pass::Rescore, "query % TILE", "0u"),
-    (Pass::Merge, "mine.score + slack[place].z", "mine.score"),
+    (
+        Pass::Merge,
+        "mine.score + slack[place].z",
+        "mine.score - slack[place].z",
+    ),
     (Pass::Merge, "low < row", "false"),
     (Pass::Gather, "row % PANEL", "0u"),
     // A residual that is not renewed.
