@@ -4,6 +4,8 @@ mod common;
 
 /// `bench`: what it measures, what it writes, what it refuses.
 mod bench;
+/// Which columns of a table are the rows: what is used, what is left out, and that it is said.
+mod columns;
 /// The program as a user meets it: outputs, exit codes, nothing left behind.
 mod commands;
 /// The same queries through several spaces; `compare` from the outside.

@@ -129,6 +129,8 @@ impl Proof {
             dim: d as u64,
             element: rows.element(),
             dropped: 0,
+            columns: None,
+            notes: Vec::new(),
         };
         let context = Context {
             command: String::new(),

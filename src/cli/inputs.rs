@@ -4,7 +4,7 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::report::{InputInfo, RowSettings};
-use crate::rows::{OpenOptions, RowList, Rows, open, sample};
+use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, open, sample};
 use clap::Args;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
@@ -31,6 +31,29 @@ pub struct RowArgs {
     /// Drop rows with NaN or infinity instead of refusing them; row numbers stay those of the file
     #[arg(long)]
     pub skip_nonfinite: bool,
+    /// Columns of a table that make a row: names or patterns, as in 'f*,g' (default: the one column of vectors; in a table
+    /// without any, all columns of numbers but those that number the rows)
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub columns: Vec<String>,
+    /// Columns of a table to leave out: names or patterns
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub drop: Vec<String>,
+    /// The column of a table that holds the class of each row; it is no part of the row
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// The column of a table that names each row: it stands beside row numbers in every output, and is no part of the row
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+    /// In which order the files of a folder or pattern are read: natural (part-2 before part-10) or text, as pyarrow,
+    /// pandas, polars and DuckDB read them
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Natural)]
+    pub order: Order,
+    /// The type of numbers where a file does not name it (.npy of bfloat16 is <V2 to NumPy): bf16, f8e4m3, f8e5m2
+    #[arg(long, value_name = "TYPE")]
+    pub dtype: Option<Element>,
+    /// What packed files and pipes may take on disk while they are read (default: a quarter of what is free)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub spool: Option<u64>,
     /// Budget for rows kept in memory, for example 4GiB (default: half of the machine's memory)
     #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
     pub memory: Option<u64>,
@@ -52,6 +75,19 @@ impl RowArgs {
             scale: self.scale,
             normalize: self.normalize,
             skip_nonfinite: self.skip_nonfinite,
+            choice: self.choice(),
+            order: self.order,
+            dtype: self.dtype,
+        }
+    }
+
+    /// Which columns of tables are asked for.
+    fn choice(&self) -> Choice {
+        Choice {
+            columns: self.columns.clone(),
+            drop: self.drop.clone(),
+            label: self.label_column.clone(),
+            id: self.id_column.clone(),
         }
     }
 
@@ -81,6 +117,11 @@ impl RowArgs {
             skip_nonfinite: self.skip_nonfinite,
             exclude: self.exclude_rows.clone().filter(|_| what == "reference"),
             temporary: None,
+            spool: self.spool,
+            choice: self.choice(),
+            order: self.order,
+            dtype: self.dtype,
+            like: None,
         })
     }
 
@@ -100,6 +141,7 @@ impl RowArgs {
     /// Open both sets: the reference first, the queries with what is left of the budget.
     fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
         control.begin(Stage::Read, 0);
+        one_pipe(reference, queries)?;
         let budget = self.memory.unwrap_or_else(memory::default_budget);
         let reference = open(
             reference,
@@ -109,11 +151,9 @@ impl RowArgs {
         let left = budget
             .saturating_sub(reference.resident_bytes())
             .max(LEAST.min(budget));
-        let queries = open(
-            queries,
-            &self.options(self.limit_queries, left, "queries")?,
-            control,
-        )?;
+        let mut options = self.options(self.limit_queries, left, "queries")?;
+        options.like = like(&*reference);
+        let queries = open(queries, &options, control)?;
         Ok(Inputs { reference, queries })
     }
 
@@ -130,6 +170,24 @@ impl RowArgs {
     }
 }
 
+/// The columns that a second set must have, and whose they are; None if they have no names.
+pub(super) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
+    let columns = reference.columns()?;
+    let names = columns.names.clone();
+    (columns.vector.is_none()).then(|| (reference.name().into(), names))
+}
+
+/// A pipe can be read once.
+pub(super) fn one_pipe(reference: &str, queries: &str) -> Result<()> {
+    let piped = |spec: &str| spec.split(':').next() == Some(PIPE);
+    match piped(reference) && piped(queries) {
+        true => Err(Error::Usage(
+            "both sets are to come from the standard input; name a file for one of them".into(),
+        )),
+        false => Ok(()),
+    }
+}
+
 /// What a report says of a set.
 pub fn info(path: &str, rows: &dyn Rows) -> InputInfo {
     InputInfo {
@@ -138,5 +196,7 @@ pub fn info(path: &str, rows: &dyn Rows) -> InputInfo {
         dim: rows.dim() as u64,
         element: rows.element(),
         dropped: rows.dropped(),
+        columns: rows.columns().cloned(),
+        notes: rows.notes().to_vec(),
     }
 }

@@ -194,6 +194,8 @@ impl Archive for Folder<'_> {
             dim: rows.dim() as u64,
             element: rows.element(),
             dropped: rows.dropped(),
+            columns: rows.columns().cloned(),
+            notes: rows.notes().to_vec(),
         };
         let context = Context {
             command: self.origin.command.clone(),

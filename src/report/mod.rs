@@ -22,7 +22,7 @@ pub mod sweep;
 pub mod table;
 
 use crate::error::Result;
-use crate::rows::{Element, RowList};
+use crate::rows::{Choice, Columns, Element, Order, RowList};
 use crate::study::Sink;
 use crate::study::analyze::Plan;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -36,6 +36,10 @@ pub struct InputInfo {
     pub element: Element,
     /// Rows left out: for a NaN or an infinity, or by number.
     pub dropped: u64,
+    /// Which columns of a table the rows were made of; null for formats without columns.
+    pub columns: Option<Columns>,
+    /// What else was chosen as the set was read, a sentence each.
+    pub notes: Vec<String>,
 }
 
 /// Which rows of the files were used, and how their values were changed. Read back, no field may be absent or unknown.
@@ -53,6 +57,13 @@ pub struct RowSettings {
     pub scale: Option<f64>,
     pub normalize: bool,
     pub skip_nonfinite: bool,
+    /// Which columns of a table.
+    pub choice: Choice,
+    /// The order of a set's files.
+    pub order: Order,
+    /// The type of numbers that a file does not name.
+    #[serde(deserialize_with = "present")]
+    pub dtype: Option<Element>,
 }
 
 /// A field that may be null but not absent.
@@ -71,7 +82,16 @@ impl RowSettings {
             scale,
             normalize,
             skip_nonfinite,
+            choice,
+            order,
+            dtype,
         } = self;
+        let list = |option: &str, names: &[String]| {
+            (!names.is_empty()).then(|| format!("{option} '{}'", names.join(",")))
+        };
+        let one = |option: &str, name: &Option<String>| {
+            name.as_ref().map(|name| format!("{option} '{name}'"))
+        };
         let parts = [
             limit_reference.map(|n| format!("--limit-reference {n}")),
             limit_queries.map(|n| format!("--limit-queries {n}")),
@@ -81,6 +101,12 @@ impl RowSettings {
             scale.map(|s| format!("--scale {s}")),
             normalize.then(|| "--normalize".into()),
             skip_nonfinite.then(|| "--skip-nonfinite".into()),
+            list("--columns", &choice.columns),
+            list("--drop", &choice.drop),
+            one("--label-column", &choice.label),
+            one("--id-column", &choice.id),
+            (*order == Order::Text).then(|| "--order text".into()),
+            dtype.map(|dtype| format!("--dtype {dtype}")),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

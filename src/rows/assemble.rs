@@ -5,8 +5,12 @@
 
 use super::Element;
 use super::checked::checked;
-use super::open::{OpenOptions, STEP, Stream, Table, input_error};
-use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::columns::{self, Columns};
+use super::counting::Counting;
+use super::input::input_error;
+use super::open::OpenOptions;
+use super::store::{About, Bytes, Layout, Part, Store, Transform};
+use super::table::{Chunk, Lack, STEP, Source, Stream, Table};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
@@ -28,6 +32,10 @@ pub(super) struct Assembly<'a> {
     resident: u64,
     /// Whether files may differ in the axes of a row if they agree in its dimension; the rows are then plain.
     flat: bool,
+    /// Columns of whole numbers that only ever grow.
+    counting: Option<Counting>,
+    /// Files without rows.
+    empty: Vec<String>,
 }
 
 impl<'a> Assembly<'a> {
@@ -45,6 +53,7 @@ impl<'a> Assembly<'a> {
             transform,
             dropped: Vec::new(),
             len: 0,
+            about: About::default(),
         };
         Assembly {
             options,
@@ -53,6 +62,8 @@ impl<'a> Assembly<'a> {
             store,
             resident: 0,
             flat: true,
+            counting: None,
+            empty: Vec::new(),
         }
     }
 
@@ -72,24 +83,40 @@ impl<'a> Assembly<'a> {
         self.left() == 0
     }
 
+    /// Keep what the user should know of the set, a sentence each.
+    pub(super) fn note(&mut self, notes: Vec<String>) {
+        for note in notes {
+            if !self.store.about.notes.contains(&note) {
+                self.store.about.notes.push(note);
+            }
+        }
+    }
+
     /// Add a file's rows.
     pub(super) fn add(&mut self, path: &Path, format: &'static str, table: Table) -> Result<()> {
-        match table {
-            Table::Plain {
+        let Table { rows, columns } = table;
+        match rows {
+            Source::Plain {
                 layout,
                 axes,
                 len,
                 element,
             } => {
                 self.same_kind(path, format, axes, element)?;
+                self.matched(path, columns)?;
                 let part = self.plain(layout, len)?;
-                self.append(path, part)
+                self.append(path, part);
             }
-            Table::Stream(mut stream) => self.add_stream(path, format, &mut *stream),
+            Source::Stream(mut stream) => {
+                self.same_kind(path, format, stream.axes(), stream.element())?;
+                let order = self.matched(path, columns)?;
+                self.gather(path, &mut *stream, order.as_deref())?;
+            }
         }
+        Ok(())
     }
 
-    /// Add the rows of a stream.
+    /// Add the rows of a stream whose columns have no names.
     pub(super) fn add_stream(
         &mut self,
         path: &Path,
@@ -97,23 +124,95 @@ impl<'a> Assembly<'a> {
         stream: &mut dyn Stream,
     ) -> Result<()> {
         self.same_kind(path, format, stream.axes(), stream.element())?;
-        let part = self.stream(path, stream)?;
-        self.append(path, part)
+        self.gather(path, stream, None)
     }
 
-    fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) -> Result<()> {
-        if len == 0 && self.left() > 0 {
+    fn gather(
+        &mut self,
+        path: &Path,
+        stream: &mut dyn Stream,
+        order: Option<&[usize]>,
+    ) -> Result<()> {
+        let part = self.stream(path, stream, order)?;
+        self.append(path, part);
+        Ok(())
+    }
+
+    /// The rows of a file come after those that are there; a file without any is remembered.
+    fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) {
+        let name = path.display().to_string();
+        if len == 0 {
+            self.empty.push(name);
+            return;
+        }
+        let first = self.store.len;
+        self.store.len += len;
+        self.store.parts.push(Part {
+            name,
+            first,
+            len,
+            bytes,
+        });
+    }
+
+    /// Hold a file's columns against those of the first file, or of the set that this one must be like: the order that
+    /// brings them into that order, if they are not in it.
+    ///
+    /// Errors: names that one of the two lacks.
+    fn matched(&mut self, path: &Path, mut columns: Columns) -> Result<Option<Vec<usize>>> {
+        self.note(std::mem::take(&mut columns.notes));
+        if self.counting.is_none() && columns.names.len() > 1 {
+            self.counting = Some(Counting::new(columns.names.len()));
+        }
+        let known = &mut self.store.about.columns;
+        let like = match (&self.options.like, self.store.parts.first()) {
+            (Some((whose, names)), None) => Some((whose.as_str(), names)),
+            (_, Some(first)) => Some((first.name.as_str(), &known.names)),
+            (None, None) => None,
+        };
+        let Some((whose, like)) = like else {
+            *known = columns;
+            return Ok(None);
+        };
+        if like.is_empty() != columns.names.is_empty() && columns.vector.is_none() {
+            let note = format!(
+                "columns are matched by position: {} has names of columns, and {} has none",
+                if like.is_empty() {
+                    path.display().to_string()
+                } else {
+                    whose.into()
+                },
+                if like.is_empty() {
+                    whose.into()
+                } else {
+                    path.display().to_string()
+                },
+            );
+            if self.store.parts.is_empty() {
+                *known = columns;
+            }
+            self.note(vec![note]);
+            return Ok(None);
+        }
+        let order = match like.is_empty() || columns.names.is_empty() {
+            true => None,
+            false => columns::order(path, &columns.names, like, whose)?,
+        };
+        if let Some(order) = &order {
+            let names = order.iter().map(|&place| columns.names[place].clone());
+            columns.names = names.collect();
+        }
+        if self.store.parts.is_empty() {
+            *known = columns;
+        } else if known.id != columns.id || known.label != columns.label {
             return Err(input_error(
                 path,
                 Place::Whole,
-                "the file holds no rows",
-                "at least one row is needed",
+                format!("its id and label columns are not those of {}", whose),
+                "the files of a set must be alike; name the right ones",
             ));
         }
-        let name = path.display().to_string();
-        self.store.len += len;
-        self.store.parts.push(Part { name, len, bytes });
-        Ok(())
+        Ok(order)
     }
 
     /// Refuse rows of which a few do not fit the memory, before any is read.
@@ -229,23 +328,36 @@ impl<'a> Assembly<'a> {
     }
 
     /// Rows in order: gathered in memory, and moved to a spool file once they outgrow the budget.
-    fn stream(&mut self, path: &Path, stream: &mut dyn Stream) -> Result<(usize, Bytes)> {
-        let width = self.width();
-        let (mut held, mut spool): (Vec<u8>, Option<File>) = (Vec::new(), None);
+    fn stream(
+        &mut self,
+        path: &Path,
+        stream: &mut dyn Stream,
+        order: Option<&[usize]>,
+    ) -> Result<(usize, Bytes)> {
+        let (width, size) = (self.width(), self.store.element.size());
+        let (mut held, mut spool) = (Vec::new(), None::<File>);
         let (mut rows, most) = (0usize, self.left());
-        let budget = self.options.memory.saturating_sub(self.resident);
+        let mut chunk = Chunk::default();
         while rows < most {
             self.control.check()?;
-            let before = held.len();
-            if !stream.next(&mut held)? {
+            if !stream.next(&mut chunk)? {
                 break;
             }
-            let new = ((held.len() - before) / width).min(most - rows);
-            held.truncate(before + new * width);
+            let new = (chunk.values.len() / width).min(most - rows);
+            chunk.values.truncate(new * width);
+            if let Some(order) = order {
+                columns::reorder(&mut chunk.values, size, order);
+            }
+            if let Some(counting) = &mut self.counting {
+                counting.see(self.store.element, &chunk.values);
+            }
+            self.texts(&mut chunk, new);
+            self.lacking(path, &mut chunk.lacking, rows + new)?;
             rows += new;
             self.control.advance((new * width) as u64);
+            held.append(&mut chunk.values);
             // A vector doubles as it grows: what is held may take twice its length.
-            if spool.is_none() && 2 * held.len() as u64 > budget {
+            if spool.is_none() && 2 * held.len() as u64 > self.budget() {
                 spool = Some(self.spool()?);
             }
             if let Some(spool) = &mut spool {
@@ -255,23 +367,65 @@ impl<'a> Assembly<'a> {
                 held.clear();
             }
         }
-        match spool {
-            None => {
-                held.shrink_to_fit();
-                self.resident += held.len() as u64;
-                Ok((rows, Bytes::Resident(held)))
+        let Some(file) = spool else {
+            held.shrink_to_fit();
+            self.resident += held.len() as u64;
+            return Ok((rows, Bytes::Resident(held)));
+        };
+        let layout = Layout {
+            file,
+            path: path.into(),
+            offset: 0,
+            stride: width as u64,
+            foreign: false,
+        };
+        Ok((rows, Bytes::File(layout)))
+    }
+
+    /// Bytes of rows that may still be kept in memory.
+    fn budget(&self) -> u64 {
+        let about = &self.store.about;
+        let texts = about.ids.bytes() + about.labels.bytes();
+        self.options.memory.saturating_sub(self.resident + texts)
+    }
+
+    /// Keep the ids and labels of a chunk's first `new` rows.
+    fn texts(&mut self, chunk: &mut Chunk, new: usize) {
+        let about = &mut self.store.about;
+        for (kept, texts) in [
+            (&mut about.ids, &mut chunk.ids),
+            (&mut about.labels, &mut chunk.labels),
+        ] {
+            texts.truncate(new);
+            kept.append(texts);
+        }
+    }
+
+    /// Leave out rows that lack a number, of a file whose first `seen` rows are wanted so far. Errors: they may not be.
+    fn lacking(&mut self, path: &Path, lacking: &mut Vec<Lack>, seen: usize) -> Result<()> {
+        for lack in lacking.drain(..) {
+            if lack.row >= seen as u64 {
+                continue;
             }
-            Some(file) => {
-                let layout = Layout {
-                    file,
-                    path: path.into(),
-                    offset: 0,
-                    stride: width as u64,
-                    foreign: false,
-                };
-                Ok((rows, Bytes::File(layout)))
+            let place = self.store.len + lack.row as usize;
+            // A row that is left out by number may hold anything.
+            let excluded = self.options.exclude.as_ref();
+            if excluded.is_some_and(|list| list.contains(place as u64)) {
+                continue;
+            }
+            if !self.options.skip_nonfinite {
+                return Err(input_error(
+                    path,
+                    lack.place,
+                    lack.what,
+                    "fill it, or drop such rows with --skip-nonfinite",
+                ));
+            }
+            if self.store.dropped.last() != Some(&place) {
+                self.store.dropped.push(place);
             }
         }
+        Ok(())
     }
 
     pub(super) fn folder(&self) -> PathBuf {
@@ -290,15 +444,39 @@ impl<'a> Assembly<'a> {
     }
 
     /// The set, checked.
-    pub(super) fn finish(self) -> Result<Store> {
-        if self.store.len == 0 {
-            return Err(Error::input(
-                &self.store.name,
-                Place::Whole,
-                "no rows are left",
-                "ask for at least one row",
-            ));
+    pub(super) fn finish(mut self) -> Result<Store> {
+        self.say_empty()?;
+        if let Some(counting) = &self.counting {
+            let names = &self.store.about.columns.names;
+            let note = counting.note(names);
+            self.note(note.into_iter().collect());
         }
         checked(self.store, self.options, self.control)
+    }
+
+    /// Files without rows add none, and are named; a set needs some.
+    fn say_empty(&mut self) -> Result<()> {
+        if self.store.len == 0 {
+            let name = match self.empty.as_slice() {
+                [one] => one,
+                _ => &self.store.name,
+            };
+            return Err(Error::input(
+                name,
+                Place::Whole,
+                "the file holds no rows",
+                "at least one row is needed",
+            ));
+        }
+        if !self.empty.is_empty() {
+            let (count, names) = (self.empty.len(), columns::some(&self.empty));
+            let files = if count == 1 {
+                "file holds"
+            } else {
+                "files hold"
+            };
+            self.note(vec![format!("{count} {files} no rows: {names}")]);
+        }
+        Ok(())
     }
 }

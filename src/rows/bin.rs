@@ -1,18 +1,43 @@
 //! The big-ann-benchmarks formats `.fbin`, `.f16bin`, `.u8bin`, `.i8bin`: u32 N, u32 d (little-endian), then N x d values.
 
 use super::Element;
-use super::open::{Input, Table};
+use super::input::Input;
 use super::shape::measure;
 use super::store::Layout;
+use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
-pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
-    let element = match extension {
+fn element(input: &Input) -> Option<Element> {
+    Some(match input.extension.as_str() {
+        "fbin" => Element::F32,
         "f16bin" => Element::F16,
         "u8bin" => Element::U8,
         "i8bin" => Element::I8,
-        _ => Element::F32,
+        _ => return None,
+    })
+}
+
+/// Whether a file is named so.
+pub(super) fn is_named(input: &Input) -> bool {
+    element(input).is_some()
+}
+
+/// Whether a file is named so and has the length that its header states, whatever other format its first bytes look
+/// like.
+pub(super) fn sniff(input: &Input) -> bool {
+    let number = |at: usize| {
+        let bytes = input.head.get(at..at + 4)?.first_chunk::<4>()?;
+        Some(u64::from(u32::from_le_bytes(*bytes)))
     };
+    let stated = element(input).zip(number(0).zip(number(4)));
+    stated.is_some_and(|(element, (len, dim))| {
+        let bytes = (len * dim).saturating_mul(element.size() as u64);
+        bytes.saturating_add(8) == input.size
+    })
+}
+
+pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+    let element = element(&input).unwrap_or(Element::F32);
     let Some((header, _)) = input.head.split_first_chunk::<8>() else {
         return Err(input.error(
             Place::Byte(0),
@@ -41,10 +66,5 @@ pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
         stride,
         foreign: cfg!(target_endian = "big"),
     };
-    Ok(Table::Plain {
-        layout,
-        axes: vec![dim as usize],
-        len,
-        element,
-    })
+    Ok(Table::plain(layout, vec![dim as usize], len, element))
 }

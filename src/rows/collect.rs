@@ -2,7 +2,7 @@
 //!
 //! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
 
-use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::store::{About, Bytes, Layout, Part, Store, Transform};
 use super::{Element, Rows, chunk_rows};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -80,6 +80,7 @@ impl Collector {
         };
         let part = Part {
             name: self.name.clone(),
+            first: 0,
             len: self.len,
             bytes,
         };
@@ -92,6 +93,7 @@ impl Collector {
             transform: Transform::default(),
             dropped: Vec::new(),
             len: self.len,
+            about: About::default(),
         }
     }
 }

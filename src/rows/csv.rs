@@ -3,26 +3,27 @@
 use super::Element;
 use super::checked::inexact;
 use super::decode::rounded_text;
-use super::open::{Input, STEP, Stream, Table, broken_stream, input_error};
-use crate::error::{Error, Place, Result};
+use super::input::{Input, input_error};
+use super::table::{Ask, Chunk, STEP, Stream, Table};
+use crate::error::{Place, Result};
 use csv::{ByteRecord, ReaderBuilder, Trim};
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
 
 /// Bytes looked at to find the separator.
 const LOOK: usize = 4096;
 
-pub(super) fn open(input: Input) -> Result<Table> {
-    let path = input.path.clone();
-    stream(path, Box::new(input.rewound()?))
+/// Whether a file is text.
+pub(super) fn sniff(input: &Input) -> bool {
+    let text = |&byte: &u8| byte >= 0x20 || matches!(byte, b'\n' | b'\r' | b'\t');
+    input.head.iter().all(text)
 }
 
-pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> {
-    let mut look = Vec::new();
-    (&mut reader)
-        .take(LOOK as u64)
-        .read_to_end(&mut look)
-        .map_err(|error| failed(&path, &error))?;
+pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+    let path = input.path.clone();
+    let look = input.head[..LOOK.min(input.head.len())].to_vec();
+    let file = input.rewound()?;
     let line = look
         .split(|&b| b == b'\n')
         .find(|line| !line.trim_ascii().is_empty())
@@ -31,16 +32,13 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
         .into_iter()
         .find(|s| line.contains(s))
         .unwrap_or(b',');
-    let whole: Box<dyn Read> = Box::new(BufReader::new(
-        std::io::Cursor::new(look.clone()).chain(reader),
-    ));
     let reader = ReaderBuilder::new()
         .delimiter(separator)
         .has_headers(false)
         .flexible(true)
         .trim(Trim::All)
         .comment(Some(b'#'))
-        .from_reader(whole);
+        .from_reader(BufReader::new(file));
     let mut lines = Lines {
         path,
         reader,
@@ -67,15 +65,7 @@ pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> 
         ));
     }
     lines.held = Some(lines.values()?);
-    Ok(Table::Stream(Box::new(lines)))
-}
-
-/// Reading failed: a decoder's complaint is about the data, any other the system's.
-fn failed(path: &Path, error: &std::io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(code) => Error::io("read", path, std::io::Error::from_raw_os_error(code)),
-        None => broken_stream(path, 0, error),
-    }
+    Ok(Table::stream(lines))
 }
 
 /// A field without quotes.
@@ -89,7 +79,7 @@ fn number(field: &[u8]) -> Option<f64> {
 
 struct Lines {
     path: PathBuf,
-    reader: csv::Reader<Box<dyn Read>>,
+    reader: csv::Reader<BufReader<File>>,
     record: ByteRecord,
     /// The first row, read to learn the dimension.
     held: Option<Vec<f64>>,
@@ -165,7 +155,8 @@ impl Stream for Lines {
         Element::F64
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let out = &mut chunk.values;
         let start = out.len();
         while out.len() - start < STEP {
             let values = match self.held.take() {

@@ -40,6 +40,18 @@ macro_rules! each {
     };
 }
 
+/// A number of the type that PyTorch calls float8_e4m3fn: 4 bits of exponent, 3 of mantissa, no infinity.
+/// Micikevicius et al., "FP8 formats for deep learning", arXiv 2209.05433.
+fn e4m3(byte: u8) -> f32 {
+    let (exponent, mantissa) = (i32::from(byte >> 3 & 15), f32::from(byte & 7));
+    let size = match (exponent, byte & 7) {
+        (15, 7) => f32::NAN,
+        (0, _) => mantissa * 2f32.powi(-9),
+        _ => (8.0 + mantissa) * 2f32.powi(exponent - 10),
+    };
+    if byte < 128 { size } else { -size }
+}
+
 macro_rules! decoder {
     ($(#[$doc:meta])* $name:ident, $to:ty, $convert:ident) => {
         $(#[$doc])*
@@ -59,6 +71,17 @@ macro_rules! decoder {
                 Element::Bool => {
                     for (out, byte) in out.iter_mut().zip(bytes) {
                         *out = <$to>::from(u8::from(*byte != 0));
+                    }
+                }
+                Element::F8E4M3 => {
+                    for (out, &byte) in out.iter_mut().zip(bytes) {
+                        *out = <$to>::from(e4m3(byte));
+                    }
+                }
+                Element::F8E5M2 => {
+                    for (out, &byte) in out.iter_mut().zip(bytes) {
+                        // The upper half of an f16.
+                        *out = <$to>::from(f16::from_bits(u16::from(byte) << 8));
                     }
                 }
                 Element::F16 => {

@@ -3,7 +3,8 @@
 //! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
 //! of change stand for the content.
 
-use super::open::{files, is_hidden};
+use super::open::files;
+use super::sources::{Order, is_hidden};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
@@ -50,7 +51,7 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         }
         return Ok(hash.finalize().to_hex().to_string());
     }
-    let (files, member) = files(spec)?;
+    let (files, member) = files(spec, Order::Natural)?;
     hash.update(member.unwrap_or_default().as_bytes());
     for file in &files {
         let size = metadata(file)?.len();

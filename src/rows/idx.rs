@@ -1,12 +1,13 @@
 //! IDX, the format of MNIST: bytes 0, 0, type, number of axes; the axes as big-endian u32; then big-endian values.
 
 use super::Element;
-use super::open::{Input, Table, input_error};
-use super::shape::{Cut, measure, read_header, row_axes};
+use super::input::{Input, input_error};
+use super::shape::{measure, read_header, row_axes};
 use super::store::Layout;
+use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 struct Header {
     element: Element,
@@ -16,7 +17,7 @@ struct Header {
     bytes: u64,
 }
 
-pub(super) fn open(input: Input) -> Result<Table> {
+pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
     let header = header(&input.path, &mut input.head.as_slice())?;
     let stride = (header.dim * header.element.size()) as u64;
     let len = measure(&input, header.bytes, header.len, stride)?;
@@ -28,26 +29,7 @@ pub(super) fn open(input: Input) -> Result<Table> {
         stride,
         foreign,
     };
-    Ok(Table::Plain {
-        layout,
-        axes: header.axes,
-        len,
-        element: header.element,
-    })
-}
-
-/// IDX from a decompressed stream.
-pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> {
-    let header = header(&path, &mut reader)?;
-    Ok(Table::Stream(Box::new(Cut {
-        path,
-        reader,
-        axes: header.axes,
-        element: header.element,
-        foreign: cfg!(target_endian = "little"),
-        left: header.len,
-        at: header.bytes,
-    })))
+    Ok(Table::plain(layout, header.axes, len, header.element))
 }
 
 fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {

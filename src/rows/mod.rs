@@ -3,39 +3,51 @@
 //! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
 //! threads. [`open()`] recognises a file by its content. Nothing here knows what the rows are for.
 
+mod arrow_columns;
+mod arrow_values;
 mod assemble;
 mod bin;
 mod checked;
 mod chunks;
 mod collect;
+mod columns;
 mod content;
+mod counting;
 mod csv;
 mod decode;
 mod fingerprint;
+mod format;
 mod idx;
 pub mod images;
+mod input;
 pub mod law;
 mod list;
 mod messages;
 mod npy;
 mod npz;
 mod open;
+mod packed;
 pub(crate) mod pages;
 mod parquet;
+mod refused;
 mod repeats;
 mod safetensors;
 pub mod sample;
 mod shape;
+mod sources;
 mod spread;
 pub mod store;
 mod subset;
 pub mod synthetic;
+mod table;
+mod texts;
 mod vecs;
 pub mod view;
 
 pub(crate) use chunks::{chunk_rows, fold_chunks, map_chunks};
 pub use collect::Collector;
 pub(crate) use collect::{keep, kept_size};
+pub use columns::{Choice, Columns, LeftOut};
 pub use content::content_hash;
 pub use fingerprint::fingerprint;
 pub use law::Law;
@@ -43,16 +55,21 @@ pub use list::RowList;
 pub(crate) use open::check_there;
 pub use open::{OpenOptions, open};
 pub use repeats::{Repeats, bits, mix};
+pub use sources::Order;
+pub(crate) use sources::PIPE;
 pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;
+pub use texts::Texts;
 
 use crate::error::Result;
 
 /// The type in which numbers are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Element {
+    F8E4M3,
+    F8E5M2,
     F16,
     BF16,
     F32,
@@ -72,7 +89,7 @@ impl Element {
     /// Bytes a number.
     pub const fn size(self) -> usize {
         match self {
-            Element::I8 | Element::U8 | Element::Bool => 1,
+            Element::I8 | Element::U8 | Element::Bool | Element::F8E4M3 | Element::F8E5M2 => 1,
             Element::F16 | Element::BF16 | Element::I16 | Element::U16 => 2,
             Element::F32 | Element::I32 | Element::U32 => 4,
             Element::F64 | Element::I64 | Element::U64 => 8,
@@ -91,8 +108,39 @@ impl Element {
     pub const fn is_float(self) -> bool {
         matches!(
             self,
-            Element::F16 | Element::BF16 | Element::F32 | Element::F64
+            Element::F8E4M3
+                | Element::F8E5M2
+                | Element::F16
+                | Element::BF16
+                | Element::F32
+                | Element::F64
         )
+    }
+}
+
+/// The types that can be named where a file does not, and how.
+const NAMED: [(&str, Element); 4] = [
+    ("f8e4m3", Element::F8E4M3),
+    ("f8e5m2", Element::F8E5M2),
+    ("f16", Element::F16),
+    ("bf16", Element::BF16),
+];
+
+impl std::str::FromStr for Element {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let wanted = text.to_lowercase().replace('_', "");
+        let found = NAMED.iter().find(|(name, _)| *name == wanted);
+        found.map(|&(_, element)| element).ok_or_else(|| {
+            format!("{text:?} is not a type of numbers that files leave unnamed; write bf16, f16, f8e4m3 or f8e5m2")
+        })
+    }
+}
+
+impl std::fmt::Display for Element {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
     }
 }
 
@@ -152,10 +200,43 @@ pub trait Rows: Send + Sync {
         0
     }
 
-    /// The number of this row in the file it came from.
+    /// The number of this row in the file it came from; in a set of several files, counted through all of them.
     fn number(&self, row: usize) -> u64 {
         row as u64
     }
+
+    /// Which columns of a table the rows were made of.
+    fn columns(&self) -> Option<&Columns> {
+        None
+    }
+
+    /// The file, and the row in it, of a row by its [`Rows::number`]; None in a set of one file.
+    fn origin(&self, _number: u64) -> Option<Origin<'_>> {
+        None
+    }
+
+    /// What the id column calls a row, by its [`Rows::number`].
+    fn id(&self, _number: u64) -> Option<&str> {
+        None
+    }
+
+    /// What the label column says of a row, by its [`Rows::number`].
+    fn label(&self, _number: u64) -> Option<&str> {
+        None
+    }
+
+    /// What was chosen for the user as the set was read, a sentence each.
+    fn notes(&self) -> &[String] {
+        &[]
+    }
+}
+
+/// Where a row of a set of several files comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin<'a> {
+    pub file: &'a str,
+    /// The row in it, counted from 0.
+    pub row: u64,
 }
 
 /// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.

@@ -4,12 +4,13 @@
 //! it is three known keys, and a parser of Python literals would recurse on what a corrupt header claims.
 
 use super::Element;
-use super::open::{Input, STEP, Stream, Table, input_error};
-use super::shape::{Cut, measure, read_header, row_axes};
+use super::input::{Input, input_error};
+use super::shape::{measure, read_header, row_axes};
 use super::store::Layout;
+use super::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// NumPy itself refuses longer headers.
 const LONGEST_HEADER: usize = 1 << 16;
@@ -32,7 +33,7 @@ impl Header {
     }
 }
 
-pub(super) fn open(input: Input) -> Result<Table> {
+pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
     let header = {
         let mut reader = (&input.file).take(0).chain(input.head.as_slice());
         match header(&input.path, &mut reader) {
@@ -52,14 +53,9 @@ pub(super) fn open(input: Input) -> Result<Table> {
         foreign,
     };
     if header.fortran && header.dim > 1 && len > 1 {
-        return Ok(Table::Stream(Box::new(Columns::new(layout, &header, len))));
+        return Ok(Table::stream(Columns::new(layout, &header, len)));
     }
-    Ok(Table::Plain {
-        layout,
-        axes: header.axes(),
-        len,
-        element: header.element,
-    })
+    Ok(Table::plain(layout, header.axes(), len, header.element))
 }
 
 /// The header, read with as much of the file as it can take.
@@ -77,28 +73,6 @@ fn whole_header(input: &Input) -> Result<Header> {
     };
     probe.read_at(&mut head, 0)?;
     header(&input.path, &mut head.as_slice())
-}
-
-/// `.npy` from a decompressed stream.
-pub(super) fn stream(path: PathBuf, mut reader: Box<dyn Read>) -> Result<Table> {
-    let header = header(&path, &mut reader)?;
-    if header.fortran && header.dim > 1 && header.len > 1 {
-        return Err(input_error(
-            &path,
-            Place::Byte(0),
-            "the array is compressed and in Fortran order, which cannot be read row by row",
-            "save it uncompressed, or in C order (numpy.ascontiguousarray)",
-        ));
-    }
-    Ok(Table::Stream(Box::new(Cut {
-        path,
-        reader,
-        axes: header.axes(),
-        element: header.element,
-        foreign: header.big_endian != cfg!(target_endian = "big"),
-        left: header.len,
-        at: header.bytes,
-    })))
 }
 
 fn corrupt(path: &Path, at: u64, what: impl Into<String>) -> Error {
@@ -319,7 +293,8 @@ impl Stream for Columns {
         self.element
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let out = &mut chunk.values;
         let (size, dim) = (self.element.size(), self.columns.len());
         let rows = (8 * STEP / (dim * size))
             .clamp(1, self.len)

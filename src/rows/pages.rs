@@ -5,7 +5,7 @@
 //! enough to hold its claims against the bytes that are there. Page headers are Thrift structures in the compact
 //! protocol: <https://github.com/apache/parquet-format>, <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 
-use super::open::Input;
+use super::input::Input;
 use crate::error::{Error, Place, Result};
 use parquet::arrow::ProjectionMask;
 use parquet::basic::{Compression, Type};
@@ -33,6 +33,7 @@ pub(crate) fn check_all(path: &Path, file: &File, metadata: &ParquetMetaData) ->
         path: path.into(),
         size,
         head: Vec::new(),
+        extension: String::new(),
     };
     check(&input, metadata, &ProjectionMask::all())
 }

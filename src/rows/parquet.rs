@@ -1,25 +1,27 @@
-//! Parquet and Arrow IPC (Feather 2): a list column of floats, or all numeric columns side by side.
+//! Parquet and Arrow IPC (Feather 2, `.arrow`, stream or file): a column of vectors, or columns of numbers.
 //!
-//! The `parquet` and `arrow-ipc` crates decode; here record batches become rows. A column of lists (List, LargeList
-//! or FixedSizeList of f16, f32, f64) is the table by default if it is the only one; without any, the numeric
-//! columns are the features.
+//! Which columns is decided by [`choose`]. The crates that decode these formats are fast and not hardened against
+//! corrupt data, so a panic of theirs is caught and reported as a fault of the file, and what the file claims is checked
+//! before they see it.
 
-use super::Element;
+use super::arrow_columns::{self as schema_of, LOOK};
+use super::arrow_values::{self as values_of, Fault};
 use super::checked::inexact;
+use super::columns::{Chosen, Kind, choose};
 use super::decode::rounded;
-use super::open::{Input, Stream, Table, input_error};
-use super::{messages, pages};
+use super::input::{Input, input_error};
+use super::table::{Ask, Chunk, Lack, Stream, Table};
+use super::{Element, messages, pages};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
+use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Schema};
-use parquet::arrow::ProjectionMask;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use std::io::BufReader;
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -27,15 +29,6 @@ use std::path::{Path, PathBuf};
 const BATCH: usize = 1024;
 
 const CORRUPT: &str = "it is truncated or corrupt; write it again";
-
-/// What the chosen columns hold.
-#[derive(Debug, Clone, PartialEq)]
-enum Kind {
-    /// One column of lists with this element type; its length a row where the schema states it.
-    List(Element, Option<usize>),
-    /// Columns of numbers, to be brought to one type.
-    Numbers(Element),
-}
 
 /// Run a decoder that may panic on corrupt data it was not hardened against; a panic is the file's fault.
 pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -58,30 +51,66 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     )
 }
 
-pub(super) fn open_parquet(input: Input, member: Option<&str>) -> Result<Table> {
+pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
-        let file = input
-            .file
-            .try_clone()
-            .map_err(|error| Error::io("open", &path, error))?;
-        // The schema that Arrow writers embed can disagree with the file's own, and adds nothing needed here.
-        let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
-            .map_err(|error| broken(&path, error))?;
-        let (columns, kind) = choose(&path, builder.schema(), member)?;
-        let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+        let builder = parquet_builder(&input)?;
+        let schema = builder.schema().clone();
+        let pairs = builder.metadata().file_metadata().key_value_metadata();
+        let metadata: HashMap<String, String> = pairs
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
+            .collect();
+        // What an Arrow writer embeds can disagree with the file's own schema: only its words on shapes are used.
+        let descr = builder.metadata().file_metadata().schema_descr();
+        let embedded = catch_unwind(AssertUnwindSafe(|| parquet_to_arrow_schema(descr, pairs)));
+        let embedded = embedded.ok().and_then(|schema| schema.ok());
+        let look = |places: &[usize]| {
+            let builder = parquet_builder(&input)?;
+            let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
+            pages::check(&input, builder.metadata(), &mask)?;
+            let reader = builder.with_projection(mask).with_batch_size(LOOK).build();
+            let mut reader = reader.map_err(|error| broken(&path, error))?;
+            let batch = reader.next().transpose();
+            batch.map_err(|error| broken(&path, error))
+        };
+        let chosen = chosen(&path, &schema, &metadata, ask, look)?;
+        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted(&chosen));
         pages::check(&input, builder.metadata(), &mask)?;
         let reader = builder
             .with_projection(mask)
             .with_batch_size(BATCH)
             .build()
             .map_err(|error| broken(&path, error))?;
-        batches(&path, Box::new(reader), kind)
+        let field = |place: usize| {
+            let own = schema.field(place);
+            let embedded = embedded
+                .as_ref()
+                .and_then(|schema| schema.fields().get(place));
+            embedded
+                .filter(|field| field.name() == own.name())
+                .map_or(own.clone(), |field| {
+                    own.clone().with_metadata(field.metadata().clone())
+                })
+        };
+        batches(&path, Box::new(reader), chosen, field, &schema)
     })
 }
 
-pub(super) fn open_arrow(input: Input, member: Option<&str>) -> Result<Table> {
+fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File>> {
+    let path = &input.path;
+    let file = input
+        .file
+        .try_clone()
+        .map_err(|error| Error::io("open", path, error))?;
+    // The schema that Arrow writers embed can disagree with the file's own.
+    let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
+        .map_err(|error| broken(path, error))
+}
+
+pub(super) fn open_arrow(input: Input, ask: &Ask) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
         let whole = input.head.starts_with(b"ARROW1");
@@ -90,165 +119,211 @@ pub(super) fn open_arrow(input: Input, member: Option<&str>) -> Result<Table> {
         } else {
             messages::check_stream(&input)?;
         }
-        let file = input.rewound()?;
-        let again = file
-            .try_clone()
-            .map_err(|error| Error::io("open", &path, error))?;
-        let fail = |error: ArrowError| broken(&path, error);
-        if whole {
-            let schema = arrow_ipc::reader::FileReader::try_new(&file, None)
-                .map_err(fail)?
-                .schema();
-            let (columns, kind) = choose(&path, &schema, member)?;
-            let reader = arrow_ipc::reader::FileReader::try_new_buffered(again, Some(columns))
-                .map_err(fail)?;
-            batches(&path, Box::new(reader), kind)
-        } else {
-            let reader = arrow_ipc::reader::StreamReader::try_new(BufReader::new(file), None)
-                .map_err(fail)?;
-            let (columns, kind) = choose(&path, &reader.schema(), member)?;
-            let chosen = reader.map(move |batch| batch.and_then(|batch| batch.project(&columns)));
-            batches(&path, Box::new(chosen), kind)
-        }
+        let (schema, source) = arrow_source(&input, whole)?;
+        let look = |places: &[usize]| {
+            let (_, mut source) = arrow_source(&input, whole)?;
+            let batch = source
+                .find(|batch| !matches!(batch, Ok(batch) if batch.num_rows() == 0))
+                .transpose()
+                .map_err(|error| broken(&path, error))?;
+            let batch = batch.map(|batch| batch.slice(0, LOOK.min(batch.num_rows())));
+            let batch = batch.map(|batch| batch.project(places)).transpose();
+            batch.map_err(|error| broken(&path, error))
+        };
+        let metadata = schema.metadata().iter();
+        let metadata = metadata.map(|(key, value)| (key.to_string(), value.to_string()));
+        let chosen = chosen(&path, &schema, &metadata.collect(), ask, look)?;
+        let columns = wanted(&chosen);
+        let source = source.map(move |batch| batch.and_then(|batch| batch.project(&columns)));
+        let field = |place: usize| schema.field(place).clone();
+        batches(&path, Box::new(source), chosen, field, &schema)
     })
-}
-
-/// The element type of a float list column, and its fixed length.
-fn list(data_type: &DataType) -> Option<(Element, Option<usize>)> {
-    let (field, length) = match data_type {
-        DataType::List(field) | DataType::LargeList(field) => (field, None),
-        DataType::FixedSizeList(field, length) => (field, usize::try_from(*length).ok()),
-        _ => return None,
-    };
-    let element = match field.data_type() {
-        DataType::Float16 => Element::F16,
-        DataType::Float32 => Element::F32,
-        DataType::Float64 => Element::F64,
-        _ => return None,
-    };
-    Some((element, length))
-}
-
-/// Whether a column holds numbers, and whether f32 holds them all.
-fn numeric(data_type: &DataType) -> Option<bool> {
-    use DataType::{
-        Float16, Float32, Float64, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64,
-    };
-    match data_type {
-        Float16 | Float32 | Int8 | Int16 | UInt8 | UInt16 => Some(true),
-        Float64 | Int32 | Int64 | UInt32 | UInt64 => Some(false),
-        _ => None,
-    }
-}
-
-/// Which columns to read.
-fn choose(path: &Path, schema: &Schema, member: Option<&str>) -> Result<(Vec<usize>, Kind)> {
-    let fields = schema.fields();
-    let lists: Vec<usize> = (0..fields.len())
-        .filter(|&i| list(fields[i].data_type()).is_some())
-        .collect();
-    let numbers: Vec<usize> = (0..fields.len())
-        .filter(|&i| numeric(fields[i].data_type()).is_some())
-        .collect();
-    let names = |which: &[usize]| {
-        which
-            .iter()
-            .map(|&i| fields[i].name().as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let every: Vec<usize> = lists.iter().chain(&numbers).copied().collect();
-    let fault = |place, what: String| Err(input_error(path, place, what, "write FILE:COLUMN"));
-    let chosen = match member {
-        Some(member) => match every.iter().find(|&&i| fields[i].name() == member) {
-            Some(&column) => vec![column],
-            None => {
-                let what = match schema.column_with_name(member) {
-                    Some((_, field)) => format!(
-                        "the column holds {}, not numbers or lists of floats",
-                        field.data_type()
-                    ),
-                    None => "there is no such column".into(),
-                };
-                return fault(
-                    Place::Part(member.into()),
-                    format!("{what}; those that can be read are: {}", names(&every)),
-                );
-            }
-        },
-        None if lists.len() > 1 => {
-            return fault(
-                Place::Whole,
-                format!("several columns hold lists of floats: {}", names(&lists)),
-            );
-        }
-        None if lists.len() == 1 => lists.clone(),
-        None if numbers.is_empty() => {
-            return fault(
-                Place::Whole,
-                "no column holds numbers or lists of floats".into(),
-            );
-        }
-        None => numbers.clone(),
-    };
-    if let Some((element, length)) = list(fields[chosen[0]].data_type()) {
-        return Ok((chosen, Kind::List(element, length)));
-    }
-    let narrow = chosen
-        .iter()
-        .all(|&i| numeric(fields[i].data_type()) == Some(true));
-    Ok((
-        chosen,
-        Kind::Numbers(if narrow { Element::F32 } else { Element::F64 }),
-    ))
 }
 
 type Source = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
-/// Rows of a stream of batches; the first is read ahead to learn the length of its lists.
-fn batches(path: &Path, source: Source, kind: Kind) -> Result<Table> {
+/// All batches of a file or stream, from its start.
+fn arrow_source(input: &Input, whole: bool) -> Result<(std::sync::Arc<Schema>, Source)> {
+    let path = &input.path;
+    let io = |error| Error::io("read", path, error);
+    let mut file = input.file.try_clone().map_err(io)?;
+    file.rewind().map_err(io)?;
+    let fail = |error: ArrowError| broken(path, error);
+    Ok(if whole {
+        let reader = arrow_ipc::reader::FileReader::try_new_buffered(file, None).map_err(fail)?;
+        (reader.schema(), Box::new(reader))
+    } else {
+        let file = BufReader::new(file);
+        let reader = arrow_ipc::reader::StreamReader::try_new(file, None).map_err(fail)?;
+        (reader.schema(), Box::new(reader))
+    })
+}
+
+/// Which columns to read; doubtful ones are looked at first.
+fn chosen(
+    path: &Path,
+    schema: &Schema,
+    metadata: &HashMap<String, String>,
+    ask: &Ask,
+    look: impl Fn(&[usize]) -> Result<Option<RecordBatch>>,
+) -> Result<Chosen> {
+    let mut columns = schema_of::columns(schema, metadata);
+    let vectors = columns.iter().any(|column| column.kind == Kind::Vector);
+    if !vectors && ask.member.is_none() {
+        let doubtful = schema_of::doubtful(&columns, schema);
+        if !doubtful.is_empty()
+            && let Some(rows) = look(&doubtful)?
+        {
+            schema_of::settle(&mut columns, &doubtful, &rows);
+        }
+    }
+    choose(path, &columns, ask.member, ask.choice)
+}
+
+/// All columns to read, ascending, as projections give them.
+fn wanted(chosen: &Chosen) -> Vec<usize> {
+    let mut all = chosen.places.clone();
+    all.extend(chosen.id);
+    all.extend(chosen.label);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Rows of a stream of batches of the wanted columns; the first is read ahead to learn the length of its lists.
+fn batches(
+    path: &Path,
+    source: Source,
+    chosen: Chosen,
+    field: impl Fn(usize) -> Field,
+    schema: &Schema,
+) -> Result<Table> {
+    let wanted = wanted(&chosen);
+    let place = |column: usize| wanted.partition_point(|&other| other < column);
+    let types = chosen
+        .places
+        .iter()
+        .map(|&column| schema.field(column).data_type());
+    let element = match chosen.vector {
+        true => schema_of::vector(schema.field(chosen.places[0]).data_type()),
+        false => {
+            let elements: Option<Vec<Element>> = types.map(schema_of::number).collect();
+            elements.map(|all| match all.iter().all(|element| element.fits_f32()) {
+                true => Element::F32,
+                false => Element::F64,
+            })
+        }
+    };
     let mut batches = Batches {
         path: path.into(),
         source,
-        kind,
+        vector: chosen.vector,
+        element: element.unwrap_or(Element::F64),
+        places: chosen.places.iter().map(|&column| place(column)).collect(),
+        id: chosen.id.map(place),
+        label: chosen.label.map(place),
         held: None,
-        dim: 0,
+        axes: vec![chosen.places.len()],
+        turn: None,
         row: 0,
     };
-    let first = batches.advance()?;
-    let Some(first) = first else {
-        return Err(input_error(
-            path,
-            Place::Whole,
-            "the file holds no rows",
-            "at least one row is needed",
-        ));
+    batches.held = batches.advance()?;
+    let Some(first) = &batches.held else {
+        // A shard may be empty: it says which columns it has all the same.
+        return Ok(Table::stream(batches).of(chosen.columns));
     };
-    batches.dim = match &batches.kind {
-        Kind::Numbers(_) => first.num_columns(),
-        Kind::List(_, Some(length)) => *length,
-        Kind::List(_, None) => first_length(first.column(0)),
-    };
-    batches.held = Some(first);
-    Ok(Table::Stream(Box::new(batches)))
+    if chosen.vector {
+        let lists = first.column(batches.places[0]);
+        let rows = 0..first.num_rows();
+        let axes = rows.into_iter().find_map(|row| values_of::axes(lists, row));
+        batches.axes = axes.unwrap_or_default();
+        tensor(&mut batches, &field(chosen.places[0]))?;
+    }
+    Ok(Table::stream(batches).of(chosen.columns))
 }
 
-fn first_length(column: &ArrayRef) -> usize {
-    if column.is_null(0) {
-        return 0;
+/// The shape that `arrow.fixed_shape_tensor` gives a list, and the order in which its axes are to be read.
+///
+/// Errors: a shape that does not fit the list, an order that is none.
+fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
+    let metadata = field.metadata();
+    let name = metadata.get("ARROW:extension:name").map(String::as_str);
+    let (Some("arrow.fixed_shape_tensor"), [length]) = (name, batches.axes.as_slice()) else {
+        return Ok(());
+    };
+    let text = metadata
+        .get("ARROW:extension:metadata")
+        .map_or("{}", String::as_str);
+    let said: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let list = |key: &str| -> Option<Vec<usize>> {
+        let values = said[key].as_array()?.iter();
+        values
+            .map(|value| usize::try_from(value.as_u64()?).ok())
+            .collect()
+    };
+    let Some(shape) = list("shape") else {
+        return Ok(());
+    };
+    let product = shape
+        .iter()
+        .try_fold(1usize, |product, &axis| product.checked_mul(axis));
+    let wrong = |what: String| {
+        Err(input_error(
+            &batches.path,
+            Place::Part(field.name().clone()),
+            what,
+            CORRUPT,
+        ))
+    };
+    if product != Some(*length) {
+        return wrong(format!(
+            "the tensors have the shape {shape:?} and {length} numbers"
+        ));
     }
-    match column.data_type() {
-        DataType::LargeList(_) => column.as_list::<i64>().value(0).len(),
-        _ => column.as_list::<i32>().value(0).len(),
+    let Some(permutation) = list("permutation") else {
+        batches.axes = shape;
+        return Ok(());
+    };
+    let mut sorted = permutation.clone();
+    sorted.sort_unstable();
+    if !sorted.into_iter().eq(0..shape.len()) {
+        return wrong(format!(
+            "the tensors' axes are in the order {permutation:?}, which is none"
+        ));
     }
+    // Of the logical tensor, axis i is the stored axis permutation[i]; rows are read in logical order.
+    let strides: Vec<usize> = (0..shape.len())
+        .map(|axis| shape[axis + 1..].iter().product())
+        .collect();
+    let logical: Vec<usize> = permutation.iter().map(|&axis| shape[axis]).collect();
+    let place = |mut index: usize| {
+        let mut from = 0;
+        for (axis, &size) in logical.iter().enumerate().rev() {
+            from += (index % size) * strides[permutation[axis]];
+            index /= size;
+        }
+        from
+    };
+    let turn: Vec<usize> = (0..*length).map(place).collect();
+    batches.turn = (!turn.iter().copied().eq(0..*length)).then_some(turn);
+    batches.axes = logical;
+    Ok(())
 }
 
 struct Batches {
     path: PathBuf,
     source: Source,
-    kind: Kind,
+    vector: bool,
+    element: Element,
+    /// The columns of numbers or vectors, of ids and of labels in a batch.
+    places: Vec<usize>,
+    id: Option<usize>,
+    label: Option<usize>,
     held: Option<RecordBatch>,
-    dim: usize,
+    /// Of one row; no axes where every vector of the first batch is null or empty.
+    axes: Vec<usize>,
+    /// Where each number of a row stands in the stored vector, if it is another place.
+    turn: Option<Vec<usize>>,
     /// Rows given so far.
     row: u64,
 }
@@ -266,18 +341,6 @@ impl Batches {
                 }
             }
         })
-    }
-
-    fn null(&self, row: usize, column: usize) -> Error {
-        input_error(
-            &self.path,
-            Place::Cell {
-                row: self.row + row as u64,
-                column: column as u64,
-            },
-            "the value is null",
-            "fill nulls, or drop those rows, before writing the file",
-        )
     }
 
     /// Refuse integers of a column that f64 does not hold.
@@ -303,109 +366,104 @@ impl Batches {
         Err(inexact(&self.path.display().to_string(), place, value))
     }
 
-    /// The rows of a list column.
-    fn lists(&self, column: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
-        if let Some(row) = (0..column.len()).find(|&row| column.is_null(row)) {
-            return Err(self.null(row, 0));
-        }
-        for row in 0..column.len() {
-            let values = match column.data_type() {
-                DataType::LargeList(_) => column.as_list::<i64>().value(row),
-                DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
-                _ => column.as_list::<i32>().value(row),
-            };
-            if values.len() != self.dim {
-                return Err(input_error(
-                    &self.path,
-                    Place::Row(self.row + row as u64),
-                    format!(
-                        "the list has {} values, but the first has {}",
-                        values.len(),
-                        self.dim
-                    ),
-                    "all rows need the same number of values",
-                ));
+    fn lack(&self, row: usize, column: Option<usize>, what: String) -> Lack {
+        let row = self.row + row as u64;
+        let place = match column {
+            Some(column) => Place::Cell {
+                row,
+                column: column as u64,
+            },
+            None => Place::Row(row),
+        };
+        Lack { row, place, what }
+    }
+
+    /// The rows of a column of vectors.
+    fn vectors(&self, column: &ArrayRef, chunk: &mut Chunk) -> Result<()> {
+        let failed = |error: ArrowError| broken(&self.path, error);
+        let lists = values_of::plain(column).map_err(failed)?;
+        let size = self.element.size();
+        let width = self.axes.iter().product::<usize>() * size;
+        for row in 0..lists.len() {
+            let start = chunk.values.len();
+            match values_of::vector(&lists, row, &self.axes, &mut chunk.values) {
+                Ok(()) => {
+                    if let Some(turn) = &self.turn {
+                        super::columns::reorder(&mut chunk.values[start..], size, turn);
+                    }
+                    continue;
+                }
+                Err(Fault::Arrow(error)) => return Err(failed(error)),
+                Err(Fault::Null(place)) => {
+                    // Of lists of lists the place is one in the innermost list.
+                    let place = place.filter(|_| self.axes.len() == 1);
+                    let what = "the value is null".into();
+                    chunk.lacking.push(self.lack(row, place, what));
+                }
+                Err(Fault::Length(found, length)) => {
+                    let what = format!("the list has {found} values, but the first has {length}");
+                    chunk.lacking.push(self.lack(row, None, what));
+                }
             }
-            if let Some(place) = (0..values.len()).find(|&place| values.is_null(place)) {
-                return Err(self.null(row, place));
-            }
-            match values.data_type() {
-                DataType::Float16 => out.extend_from_slice(bytemuck::cast_slice(
-                    values.as_primitive::<Float16Type>().values(),
-                )),
-                DataType::Float32 => out.extend_from_slice(bytemuck::cast_slice(
-                    values.as_primitive::<Float32Type>().values(),
-                )),
-                _ => out.extend_from_slice(bytemuck::cast_slice(
-                    values.as_primitive::<Float64Type>().values(),
-                )),
-            }
+            chunk.values.resize(start + width, 0);
         }
         Ok(())
     }
 
-    /// The rows of numeric columns, side by side.
-    fn numbers(&self, batch: &RecordBatch, element: Element, out: &mut Vec<u8>) -> Result<()> {
-        let mut columns = Vec::with_capacity(self.dim);
-        for (place, column) in batch.columns().iter().enumerate() {
-            if let Some(row) = (0..column.len()).find(|&row| column.is_null(row)) {
-                return Err(self.null(row, place));
-            }
+    /// The rows of columns of numbers, side by side.
+    fn numbers(&self, batch: &RecordBatch, chunk: &mut Chunk) -> Result<()> {
+        let mut columns = Vec::with_capacity(self.places.len());
+        for (place, &column) in self.places.iter().enumerate() {
+            let column = batch.column(column);
             self.check_exact(place, column)?;
-            columns.push(as_f64(column));
+            columns.push(values_of::numbers(column).map_err(|error| broken(&self.path, error))?);
         }
         for row in 0..batch.num_rows() {
+            if let Some(place) = columns.iter().position(|column| column[row].is_none()) {
+                let what = "the value is null".into();
+                chunk.lacking.push(self.lack(row, Some(place), what));
+            }
             for column in &columns {
-                match element {
-                    Element::F32 => out.extend_from_slice(&(column[row] as f32).to_ne_bytes()),
-                    _ => out.extend_from_slice(&column[row].to_ne_bytes()),
+                let value = column[row].unwrap_or(0.0);
+                match self.element {
+                    Element::F32 => chunk
+                        .values
+                        .extend_from_slice(&(value as f32).to_ne_bytes()),
+                    _ => chunk.values.extend_from_slice(&value.to_ne_bytes()),
                 }
             }
         }
         Ok(())
     }
-}
 
-/// A numeric column as f64.
-fn as_f64(column: &ArrayRef) -> Vec<f64> {
-    fn of<T: ArrowPrimitiveType>(
-        column: &ArrayRef,
-        convert: impl Fn(T::Native) -> f64,
-    ) -> Vec<f64> {
-        column
-            .as_primitive::<T>()
-            .values()
-            .iter()
-            .map(|&value| convert(value))
-            .collect()
-    }
-    match column.data_type() {
-        DataType::Float16 => of::<Float16Type>(column, f64::from),
-        DataType::Float32 => of::<Float32Type>(column, f64::from),
-        DataType::Int8 => of::<Int8Type>(column, f64::from),
-        DataType::Int16 => of::<Int16Type>(column, f64::from),
-        DataType::Int32 => of::<Int32Type>(column, f64::from),
-        DataType::Int64 => of::<Int64Type>(column, |v| v as f64),
-        DataType::UInt8 => of::<UInt8Type>(column, f64::from),
-        DataType::UInt16 => of::<UInt16Type>(column, f64::from),
-        DataType::UInt32 => of::<UInt32Type>(column, f64::from),
-        DataType::UInt64 => of::<UInt64Type>(column, |v| v as f64),
-        _ => of::<Float64Type>(column, |v| v),
+    fn texts(&self, batch: &RecordBatch, chunk: &mut Chunk) -> Result<()> {
+        for (place, texts) in [(self.id, &mut chunk.ids), (self.label, &mut chunk.labels)] {
+            let Some(place) = place else { continue };
+            values_of::texts(batch.column(place), texts).map_err(|error| {
+                input_error(
+                    &self.path,
+                    Place::Whole,
+                    format!(
+                        "ids and labels are text or numbers, and this column is neither: {error}"
+                    ),
+                    "name another column",
+                )
+            })?;
+        }
+        Ok(())
     }
 }
 
 impl Stream for Batches {
     fn axes(&self) -> Vec<usize> {
-        vec![self.dim]
+        self.axes.clone()
     }
 
     fn element(&self) -> Element {
-        match self.kind {
-            Kind::List(element, _) | Kind::Numbers(element) => element,
-        }
+        self.element
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
         let batch = match self.held.take() {
             Some(batch) => batch,
             None => match self.advance()? {
@@ -413,10 +471,11 @@ impl Stream for Batches {
                 None => return Ok(false),
             },
         };
-        match self.kind {
-            Kind::List(..) => self.lists(batch.column(0), out)?,
-            Kind::Numbers(element) => self.numbers(&batch, element, out)?,
+        match self.vector {
+            true => self.vectors(batch.column(self.places[0]), chunk)?,
+            false => self.numbers(&batch, chunk)?,
         }
+        self.texts(&batch, chunk)?;
         self.row += batch.num_rows() as u64;
         Ok(true)
     }

@@ -1,9 +1,10 @@
 //! safetensors: a u64 header length, a JSON header of names, types, shapes and offsets, then the tensors.
 
 use super::Element;
-use super::open::{Input, Table};
+use super::input::Input;
 use super::shape::row_axes;
 use super::store::Layout;
+use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -11,7 +12,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 /// The format's own limit on its header.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let advice = "it is truncated or corrupt; save it again";
     let stated = input
         .head
@@ -49,7 +50,7 @@ pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
             advice,
         )
     })?;
-    let (name, tensor) = choose(&input, &metadata, member)?;
+    let (name, tensor) = choose(&input, &metadata, ask.member)?;
     let part = || Place::Part(name.clone());
     let Some(element) = element(tensor.dtype) else {
         return Err(input.error(
@@ -91,12 +92,8 @@ pub(super) fn open(input: Input, member: Option<&str>) -> Result<Table> {
             advice,
         ));
     }
-    Ok(Table::Plain {
-        layout,
-        axes: row_axes(rest.iter().copied()),
-        len,
-        element,
-    })
+    let axes = row_axes(rest.iter().copied());
+    Ok(Table::plain(layout, axes, len, element))
 }
 
 /// The tensor asked for, or the only one.

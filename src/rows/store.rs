@@ -6,7 +6,7 @@
 //! Scaling and normalising happen on the way out.
 
 use super::checked::checked;
-use super::{Element, OpenOptions, Rows, decode, normalise};
+use super::{Columns, Element, OpenOptions, Origin, Rows, Texts, decode, normalise};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
@@ -42,6 +42,8 @@ pub(super) struct Layout {
 #[derive(Debug)]
 pub(super) struct Part {
     pub name: String,
+    /// The number of its first row among those of all files.
+    pub first: usize,
     pub len: usize,
     pub bytes: Bytes,
 }
@@ -71,6 +73,16 @@ pub struct Store {
     /// Rows of the file that are left out, ascending.
     pub(super) dropped: Vec<usize>,
     pub(super) len: usize,
+    pub(super) about: About,
+}
+
+/// What is known of a set besides its numbers; ids and labels are those of all rows of the files.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    pub columns: Columns,
+    pub ids: Texts,
+    pub labels: Texts,
+    pub notes: Vec<String>,
 }
 
 /// Rows in memory.
@@ -135,6 +147,7 @@ impl Store {
         let len = bytes.len() / width;
         let part = Part {
             name: name.clone(),
+            first: 0,
             len,
             bytes: Bytes::Resident(bytes),
         };
@@ -147,6 +160,7 @@ impl Store {
             transform: Transform::default(),
             dropped: Vec::new(),
             len,
+            about: About::default(),
         }
     }
 
@@ -168,17 +182,12 @@ impl Store {
         }
     }
 
-    /// The part of a file row, and the row's place in it.
-    fn part(&self, mut file_row: usize) -> (&Part, usize) {
-        let mut parts = self.parts.iter();
-        loop {
-            // Rows are asked for only inside the set, so the parts do not run out.
-            match parts.next() {
-                Some(part) if file_row < part.len => return (part, file_row),
-                Some(part) => file_row -= part.len,
-                None => panic!("row outside the set"),
-            }
-        }
+    /// The part of a file row, and the row's place in it. Panics outside the set.
+    fn part(&self, file_row: usize) -> (&Part, usize) {
+        let after = self.parts.partition_point(|part| part.first <= file_row);
+        let part = &self.parts[after - 1];
+        assert!(file_row < part.first + part.len, "row outside the set");
+        (part, file_row - part.first)
     }
 
     /// The file (of a set of files) and the row in it, for messages.
@@ -380,7 +389,35 @@ impl Rows for Store {
             Bytes::Resident(bytes) => bytes.len() as u64,
             Bytes::File(_) => 0,
         };
-        self.parts.iter().map(resident).sum()
+        let texts = self.about.ids.bytes() + self.about.labels.bytes();
+        self.parts.iter().map(resident).sum::<u64>() + texts
+    }
+
+    fn columns(&self) -> Option<&Columns> {
+        let columns = &self.about.columns;
+        (*columns != Columns::default()).then_some(columns)
+    }
+
+    fn origin(&self, number: u64) -> Option<Origin<'_>> {
+        let rows = self.parts.last().map_or(0, |part| part.first + part.len);
+        let at = usize::try_from(number).ok().filter(|&at| at < rows)?;
+        let (file, row) = self.locate(at);
+        (self.parts.len() > 1).then_some(Origin {
+            file,
+            row: row as u64,
+        })
+    }
+
+    fn id(&self, number: u64) -> Option<&str> {
+        self.about.ids.get(usize::try_from(number).ok()?)
+    }
+
+    fn label(&self, number: u64) -> Option<&str> {
+        self.about.labels.get(usize::try_from(number).ok()?)
+    }
+
+    fn notes(&self) -> &[String] {
+        &self.about.notes
     }
 }
 

@@ -1,19 +1,40 @@
 //! `.fvecs`, `.bvecs`, `.ivecs` (TEXMEX): each row is its dimension as a little-endian i32, then its values.
 
 use super::Element;
-use super::open::{Input, Table};
+use super::input::{Input, input_error};
 use super::store::Layout;
+use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
 /// Bytes of row headers checked at a time.
 const STEP: u64 = 1 << 22;
 
-pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
-    let element = match extension {
+fn element(input: &Input) -> Option<Element> {
+    Some(match input.extension.as_str() {
+        "fvecs" => Element::F32,
         "bvecs" => Element::U8,
         "ivecs" => Element::I32,
-        _ => Element::F32,
-    };
+        _ => return None,
+    })
+}
+
+/// Whether a file is named so.
+pub(super) fn is_named(input: &Input) -> bool {
+    element(input).is_some()
+}
+
+/// Whether a file is named so and has the length of whole rows, whatever other format its first bytes look like.
+pub(super) fn sniff(input: &Input) -> bool {
+    let stated = input.head.first_chunk::<4>();
+    let dim = stated.map_or(0, |bytes| i32::from_le_bytes(*bytes));
+    element(input).is_some_and(|element| {
+        let stride = 4 + dim.max(0) as u64 * element.size() as u64;
+        dim > 0 && input.size.is_multiple_of(stride)
+    })
+}
+
+pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+    let element = element(&input).unwrap_or(Element::F32);
     let Some((first, _)) = input.head.split_first_chunk::<4>() else {
         return Err(input.error(
             Place::Byte(0),
@@ -48,12 +69,12 @@ pub(super) fn open(input: Input, extension: &str) -> Result<Table> {
         foreign: cfg!(target_endian = "big"),
     };
     check_dimensions(&layout, len, dim)?;
-    Ok(Table::Plain {
+    Ok(Table::plain(
         layout,
-        axes: vec![dim as usize],
-        len: len as usize,
+        vec![dim as usize],
+        len as usize,
         element,
-    })
+    ))
 }
 
 /// Every row must state the dimension of the first.
@@ -71,7 +92,7 @@ fn check_dimensions(layout: &Layout, len: u64, dim: i32) -> Result<()> {
                 .first_chunk::<4>()
                 .map_or(0, |bytes| i32::from_le_bytes(*bytes));
             if stated != dim {
-                return Err(super::open::input_error(
+                return Err(input_error(
                     &layout.path,
                     Place::Row(first + i as u64),
                     format!("the row claims {stated} values, but the first row has {dim}"),

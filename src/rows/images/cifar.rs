@@ -6,8 +6,10 @@ use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
-use crate::rows::open::{Input, Table, probe, recognise};
+use crate::rows::format;
+use crate::rows::input::{Input, probe};
 use crate::rows::store::{Layout, read_at};
+use crate::rows::table::Table;
 use crate::rows::{Element, Rows};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +72,8 @@ pub(super) fn is_cifar(path: &Path, control: &Control) -> Result<bool> {
     }
     let input = probe(path)?;
     let found = inspect(&input, control)?;
-    Ok(matches!(found, Found::Records(..)) || recognise(&input, "bin").is_err())
+    let other = format::packing(&input).is_some() || format::recognise(&input).is_ok();
+    Ok(matches!(found, Found::Records(..)) || !other)
 }
 
 pub(super) fn named(path: &Path) -> bool {
@@ -116,12 +119,7 @@ pub(super) fn open(
             stride: kind.record(),
             foreign: false,
         };
-        let table = Table::Plain {
-            layout,
-            axes: AXES.to_vec(),
-            len: len as usize,
-            element: Element::U8,
-        };
+        let table = Table::plain(layout, AXES.to_vec(), len as usize, Element::U8);
         set.add(path, kind.format, table)?;
         first.get_or_insert((kind, path));
     }

@@ -5,7 +5,7 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::rows::open::is_hidden;
+use crate::rows::sources::is_hidden;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

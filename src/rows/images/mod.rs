@@ -85,7 +85,7 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
     if let Some((width, height)) = options.resize {
         tree::check_size(width, height)?;
     }
-    let source = source(spec, control)?;
+    let source = source(spec, options, control)?;
     let given = options
         .labels
         .as_ref()
@@ -170,16 +170,16 @@ fn shape_of(axes: &[usize]) -> Option<Shape> {
 }
 
 /// What a spec names.
-fn source(spec: &str, control: &Control) -> Result<Source> {
+fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Source> {
     let path = Path::new(spec);
     if path.is_dir() {
         let listing = Listing::of_folder(path, control)?;
         if !listing.paths.is_empty() {
             return Ok(Source::Tree(listing));
         }
-        return folder_without_images(spec, &listing, control);
+        return folder_without_images(spec, &listing, options, control);
     }
-    let (files, member) = files_of(spec)?;
+    let (files, member) = files_of(spec, options.open.order)?;
     if member.is_some() {
         return Ok(Source::Array);
     }
@@ -196,11 +196,16 @@ fn source(spec: &str, control: &Control) -> Result<Source> {
 }
 
 /// A folder of CIFAR's batches, or of other files of rows.
-fn folder_without_images(spec: &str, listing: &Listing, control: &Control) -> Result<Source> {
+fn folder_without_images(
+    spec: &str,
+    listing: &Listing,
+    options: &ImageOptions,
+    control: &Control,
+) -> Result<Source> {
     if !listing.rows {
         return Err(files::none(listing));
     }
-    let (files, _) = files_of(spec)?;
+    let (files, _) = files_of(spec, options.open.order)?;
     let batches = cifar::batches(&files);
     if !batches.is_empty() {
         return Ok(Source::Cifar(batches));

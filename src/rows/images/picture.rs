@@ -5,7 +5,7 @@
 
 use super::checks;
 use crate::error::{Error, Place, Result};
-use crate::rows::open::input_error;
+use crate::rows::input::input_error;
 use crate::rows::parquet::guarded;
 use image::imageops::{FilterType, resize};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};

@@ -10,7 +10,8 @@ use super::{ImageOptions, Images, shape_of};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
-use crate::rows::open::{Stream, input_error};
+use crate::rows::input::input_error;
+use crate::rows::table::{Chunk, Stream};
 use crate::rows::{Element, Rows};
 use rayon::prelude::*;
 use std::time::{Duration, Instant};
@@ -299,7 +300,8 @@ impl Stream for Tree<'_> {
         Element::U8
     }
 
-    fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let out = &mut chunk.values;
         let most = (BATCH / self.form.bytes()).max(1);
         let wanted = self.batch.min(most).min(self.limit - self.kept.len());
         let end = self.listing.paths.len().min(self.next + wanted);

@@ -1,0 +1,244 @@
+//! What the columns of an Arrow schema may be used for, by their types and by what the file says of them.
+
+use super::Element;
+use super::columns::{Column, Kind};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{DataType, Field, Schema};
+use std::collections::HashMap;
+
+/// Rows that are looked at before columns are chosen.
+pub(super) const LOOK: usize = 1024;
+
+/// The element type of numbers as they are brought into rows, None for other types.
+pub(super) fn number(data_type: &DataType) -> Option<Element> {
+    Some(match data_type {
+        DataType::Float16 => Element::F16,
+        DataType::Float32 => Element::F32,
+        DataType::Float64 => Element::F64,
+        DataType::Int8 => Element::I8,
+        DataType::Int16 => Element::I16,
+        DataType::Int32 => Element::I32,
+        DataType::Int64 => Element::I64,
+        DataType::UInt8 => Element::U8,
+        DataType::UInt16 => Element::U16,
+        DataType::UInt32 => Element::U32,
+        DataType::UInt64 => Element::U64,
+        DataType::Boolean => Element::Bool,
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => Element::F64,
+        DataType::Dictionary(_, values) => return number(values),
+        DataType::RunEndEncoded(_, values) => return number(values.data_type()),
+        _ => return None,
+    })
+}
+
+/// What a list holds, and its length where the type states it.
+fn items(data_type: &DataType) -> Option<(&DataType, Option<usize>)> {
+    match data_type {
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field) => Some((field.data_type(), None)),
+        DataType::FixedSizeList(field, length) => {
+            Some((field.data_type(), usize::try_from(*length).ok()))
+        }
+        DataType::Dictionary(_, values) => items(values),
+        DataType::RunEndEncoded(_, values) => items(values.data_type()),
+        _ => None,
+    }
+}
+
+/// The type of the numbers of a column of vectors: lists, or lists of lists, of numbers.
+pub(super) fn vector(data_type: &DataType) -> Option<Element> {
+    let (item, _) = items(data_type)?;
+    number(item).or_else(|| vector(item))
+}
+
+/// Whether a type is text.
+pub(super) fn is_text(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        DataType::RunEndEncoded(_, values) => is_text(values.data_type()),
+        _ => false,
+    }
+}
+
+fn kind(field: &Field, index: bool) -> Kind {
+    let data_type = field.data_type();
+    if index {
+        return Kind::Index("an index, as the file says");
+    }
+    if number(data_type).is_some() {
+        return Kind::Number;
+    }
+    if vector(data_type).is_some() {
+        return Kind::Vector;
+    }
+    if is_text(data_type) {
+        return Kind::Other("text");
+    }
+    if items(data_type).is_some_and(|(item, _)| is_text(item)) {
+        return Kind::Other("lists of text");
+    }
+    if data_type.is_temporal() {
+        return Kind::Other("dates and times");
+    }
+    Kind::Unread
+}
+
+/// The columns that pandas calls the index of a table, by the metadata it leaves.
+fn index(metadata: &HashMap<String, String>) -> Vec<String> {
+    let pandas = metadata
+        .get("pandas")
+        .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let columns = pandas
+        .as_ref()
+        .and_then(|pandas| pandas["index_columns"].as_array());
+    let names = columns.into_iter().flatten();
+    names
+        .filter_map(|name| Some(name.as_str()?.to_string()))
+        .collect()
+}
+
+/// The type of a column in words that people know.
+fn stored(data_type: &DataType) -> String {
+    match (items(data_type), data_type) {
+        (Some((item, Some(length))), _) => format!("list of {length} {}", stored(item)),
+        (Some((item, None)), _) => format!("list of {}", stored(item)),
+        (None, DataType::Struct(fields)) => {
+            let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+            format!("struct of {}", names.join(", "))
+        }
+        (None, DataType::Dictionary(_, values)) => format!("dictionary of {}", stored(values)),
+        (None, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) => "text".into(),
+        (None, other) => other.to_string().to_lowercase(),
+    }
+}
+
+/// The columns of a schema. `metadata` is that of the file, which says which are an index.
+pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Vec<Column> {
+    let index = index(metadata);
+    let fields = schema.fields().iter();
+    let column = fields.map(|field| Column {
+        name: field.name().clone(),
+        kind: kind(field, index.contains(field.name())),
+        stored: stored(field.data_type()),
+    });
+    column.collect()
+}
+
+/// Which columns must be looked at before it is known what they are: text that may spell vectors, and numbers without a
+/// name that may count the rows.
+pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
+    let is = |place: &usize| match columns[*place].kind {
+        Kind::Number => unnamed(&columns[*place].name),
+        Kind::Other(_) => is_text(schema.field(*place).data_type()),
+        _ => false,
+    };
+    (0..columns.len()).filter(is).collect()
+}
+
+/// Whether a column has no name, or the one that pandas gives those.
+pub(super) fn unnamed(name: &str) -> bool {
+    let number = name.strip_prefix("Unnamed: ");
+    name.is_empty() || number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Why a column that counts the rows is left out.
+pub(super) const COUNTS: &str = "it has no name and counts the rows";
+
+/// Whether numbers are whole and each is one more than the one before.
+pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
+    let Some(Some(mut last)) = values.next() else {
+        return false;
+    };
+    last.fract() == 0.0
+        && values.all(|value| {
+            let next = value == Some(last + 1.0);
+            last += 1.0;
+            next
+        })
+}
+
+/// Whether a text spells a vector: `[0.1, 0.2]`, or numbers with commas or blanks between them.
+pub(super) fn spells_vector(text: &str) -> bool {
+    let inner = text
+        .trim()
+        .trim_start_matches(['[', '(', '{'])
+        .trim_end_matches([']', ')', '}']);
+    let mut numbers = 0;
+    for word in inner
+        .split([',', ' ', ';', '\t', '\n'])
+        .filter(|word| !word.is_empty())
+    {
+        match word.parse::<f64>() {
+            Ok(_) => numbers += 1,
+            Err(_) => return word == "..." && numbers > 0,
+        }
+    }
+    numbers > 1
+}
+
+/// Settle what the doubtful columns are by some rows of them, in the order of `places`.
+pub(super) fn settle(columns: &mut [Column], places: &[usize], rows: &RecordBatch) {
+    for (&place, values) in places.iter().zip(rows.columns()) {
+        let column = &mut columns[place];
+        if column.kind == Kind::Number {
+            let Ok(values) = super::arrow_values::numbers(values) else {
+                continue;
+            };
+            if counts(values.into_iter()) {
+                column.kind = Kind::Index(COUNTS);
+            }
+        } else if first_text(values).is_some_and(|text| spells_vector(&text)) {
+            column.kind = Kind::Unread;
+            column.stored = "text that spells vectors".into();
+        }
+    }
+}
+
+/// The first text of a column that is not null.
+fn first_text(values: &ArrayRef) -> Option<String> {
+    let values = super::arrow_values::plain(values).ok()?;
+    let row = (0..values.len()).find(|&row| values.is_valid(row))?;
+    Some(match values.data_type() {
+        DataType::Utf8 => values.as_string::<i32>().value(row).into(),
+        DataType::LargeUtf8 => values.as_string::<i64>().value(row).into(),
+        DataType::Utf8View => values.as_string_view().value(row).into(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_spell_vectors() {
+        for text in [
+            "[0.1, 2]",
+            "[1 2 3]",
+            "0.1;0.2",
+            "(1e-3,4)",
+            "[ 0.5 0.25 ... 1 2]",
+            "{1,2}",
+        ] {
+            assert!(spells_vector(text), "{text}");
+        }
+        for text in ["", "7", "a b", "2024-01-01", "[\"a\"]", "12 monkeys", "..."] {
+            assert!(!spells_vector(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn counting_columns() {
+        let counts = |values: &[f64]| counts(values.iter().map(|&v| Some(v)));
+        assert!(counts(&[0.0, 1.0, 2.0]) && counts(&[7.0, 8.0]) && counts(&[3.0]));
+        assert!(!counts(&[0.5, 1.5]) && !counts(&[0.0, 2.0]) && !counts(&[]));
+        assert!(unnamed("") && unnamed("Unnamed: 0") && !unnamed("Unnamed: x") && !unnamed("id"));
+    }
+}

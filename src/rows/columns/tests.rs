@@ -1,0 +1,126 @@
+//! The rule on tables made by hand.
+
+use super::*;
+
+fn table(columns: &[(&str, Kind)]) -> Vec<Column> {
+    let column = |(name, kind): &(&str, Kind)| Column {
+        name: (*name).into(),
+        kind: kind.clone(),
+        stored: "type".into(),
+    };
+    columns.iter().map(column).collect()
+}
+
+fn chosen(columns: &[(&str, Kind)], choice: &Choice) -> Result<Chosen> {
+    choose(Path::new("t"), &table(columns), None, choice)
+}
+
+fn fault(columns: &[(&str, Kind)], choice: &Choice) -> String {
+    chosen(columns, choice).unwrap_err().to_string()
+}
+
+#[test]
+fn one_column_of_vectors_is_the_vector_whatever_stands_beside_it() {
+    let columns = [
+        ("id", Kind::Number),
+        ("image", Kind::Unread),
+        ("v", Kind::Vector),
+        ("text", Kind::Other("text")),
+    ];
+    let found = chosen(&columns, &Choice::default()).unwrap();
+    assert_eq!((found.places, found.vector), (vec![2], true));
+    assert_eq!(found.columns.vector.as_deref(), Some("v"));
+    let line = "the vectors of v; left out: id, image, text (beside the vectors)";
+    assert_eq!(found.columns.line(), line);
+}
+
+#[test]
+fn several_vectors_and_unread_ones_are_refused_with_all_columns() {
+    let two = [
+        ("id", Kind::Number),
+        ("a", Kind::Vector),
+        ("b", Kind::Vector),
+    ];
+    let message = fault(&two, &Choice::default());
+    for part in [
+        "several columns",
+        "a: type",
+        "b: type",
+        "id: type",
+        "FILE:COLUMN",
+        "--columns",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let unread = [("id", Kind::Number), ("a", Kind::Unread)];
+    let message = fault(&unread, &Choice::default());
+    assert!(
+        message.contains("no column of vectors can be read"),
+        "{message}"
+    );
+    assert!(
+        message.contains("a: type") && message.contains("id: type"),
+        "{message}"
+    );
+    let drop = Choice {
+        drop: vec!["a".into()],
+        ..Choice::default()
+    };
+    assert_eq!(chosen(&unread, &drop).unwrap().places, [0]);
+}
+
+#[test]
+fn numbers_are_used_without_what_numbers_the_rows() {
+    let columns = [
+        ("", Kind::Index("it has no name and counts the rows")),
+        ("x1", Kind::Number),
+        ("x2", Kind::Number),
+        ("name", Kind::Other("text")),
+        ("y", Kind::Number),
+    ];
+    let found = chosen(&columns, &Choice::default()).unwrap();
+    assert_eq!(found.places, [1, 2, 4]);
+    assert_eq!(
+        found.columns.line(),
+        "3 columns: x1 .. y; left out: (unnamed) (it has no name and counts the rows), name (text)"
+    );
+    let choice = Choice {
+        columns: vec!["x*".into()],
+        label: Some("y".into()),
+        id: Some("name".into()),
+        ..Choice::default()
+    };
+    let found = chosen(&columns, &choice).unwrap();
+    assert_eq!(
+        (&found.places[..], found.id, found.label),
+        (&[1, 2][..], Some(3), Some(4))
+    );
+    let wrong = |columns: &[&str]| Choice {
+        columns: columns.iter().map(|&name| name.into()).collect(),
+        ..Choice::default()
+    };
+    assert!(fault(&columns, &wrong(&["z*"])).contains("no column is called so"));
+    assert!(fault(&columns, &wrong(&["x*", "name"])).contains("neither numbers nor vectors"));
+}
+
+#[test]
+fn columns_are_matched_by_name() {
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(|&n| n.into()).collect() };
+    let order =
+        |these: &[&str], like: &[&str]| order(Path::new("t"), &names(these), &names(like), "other");
+    assert_eq!(order(&["a", "b"], &["a", "b"]).unwrap(), None);
+    let turned = order(&["c", "a", "b"], &["a", "b", "c"]).unwrap();
+    assert_eq!(turned.as_deref(), Some(&[1, 2, 0][..]));
+    let mut values = [30u8, 10, 20, 31, 11, 21];
+    reorder(&mut values, 1, &turned.unwrap());
+    assert_eq!(values, [10, 20, 30, 11, 21, 31]);
+    let message = order(&["a", "d"], &["a", "b"]).unwrap_err().to_string();
+    assert!(
+        message.contains("lacks b") && message.contains("has d besides"),
+        "{message}"
+    );
+    let twice = order(&["a", "a", "b"], &["b", "a", "a"])
+        .unwrap_err()
+        .to_string();
+    assert!(twice.contains("more than once"), "{twice}");
+}

@@ -1,0 +1,101 @@
+//! A file whose first bytes were read: what tells its format, and what its reader starts from.
+
+use super::store::read_at;
+use crate::error::{Error, Place, Result};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+/// The first bytes of a file, which tell most formats.
+pub(super) const HEAD: usize = 4096;
+
+/// A file whose first bytes were read, or a folder that is one set in itself (its `size` is 0 and `head` is empty).
+pub(super) struct Input {
+    pub file: File,
+    pub path: PathBuf,
+    pub size: u64,
+    pub head: Vec<u8>,
+    /// In lower case; of a packed file the one before that of its packing; empty if there is none.
+    pub extension: String,
+}
+
+/// Open a file and read its first bytes.
+pub(super) fn probe(path: &Path) -> Result<Input> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    Input::of(file, path.into(), extension(path))
+}
+
+/// The last extension of a name, in lower case.
+pub(super) fn extension(path: &Path) -> String {
+    let extension = path.extension().unwrap_or_default();
+    extension.to_string_lossy().to_lowercase()
+}
+
+impl Input {
+    /// A file that is called so in messages.
+    pub fn of(mut file: File, path: PathBuf, extension: String) -> Result<Self> {
+        let failed = |error| Error::io("read", &path, error);
+        let metadata = file.metadata().map_err(failed)?;
+        let mut head = Vec::new();
+        if metadata.is_file() {
+            file.rewind().map_err(failed)?;
+            (&mut file)
+                .take(HEAD as u64)
+                .read_to_end(&mut head)
+                .map_err(failed)?;
+        }
+        Ok(Input {
+            size: if metadata.is_file() {
+                metadata.len()
+            } else {
+                0
+            },
+            file,
+            path,
+            head,
+            extension,
+        })
+    }
+
+    pub fn error(&self, place: Place, what: impl Into<String>, advice: impl Into<String>) -> Error {
+        input_error(&self.path, place, what, advice)
+    }
+
+    /// An error about a file whose parts contradict each other.
+    pub fn corrupt(&self, place: Place, what: impl Into<String>) -> Error {
+        self.error(place, what, "it is truncated or corrupt; write it again")
+    }
+
+    /// `count` bytes from `offset` on, allocated only if the file holds them.
+    pub fn bytes(&self, offset: u64, count: u64) -> Result<Vec<u8>> {
+        let end = offset.checked_add(count).filter(|&end| end <= self.size);
+        let (Some(_), Ok(count)) = (end, usize::try_from(count)) else {
+            let what = format!(
+                "{count} bytes are claimed here, but the file has {} in all",
+                self.size
+            );
+            return Err(self.corrupt(Place::Byte(offset), what));
+        };
+        let mut bytes = vec![0; count];
+        read_at(&self.file, &self.path, &mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    /// The whole file from its start.
+    pub fn rewound(mut self) -> Result<File> {
+        self.file
+            .rewind()
+            .map_err(|error| Error::io("read", &self.path, error))?;
+        Ok(self.file)
+    }
+}
+
+/// An error about a file or a part of it.
+pub(super) fn input_error(
+    path: &Path,
+    place: Place,
+    what: impl Into<String>,
+    advice: impl Into<String>,
+) -> Error {
+    Error::input(path.display().to_string(), place, what, advice)
+}

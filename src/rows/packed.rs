@@ -1,0 +1,134 @@
+//! Packed files (`.gz`, `.zst`, `.bz2`, `.xz`) and pipes: unpacked once into a spool file, which is then read as any file.
+//!
+//! A few packed bytes can stand for a disk full of zeros, so a spool file never grows beyond what it may take.
+
+use super::input::{Input, input_error};
+use super::table::Ask;
+use crate::error::{Error, Place, Result};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::Path;
+
+/// How a file is packed, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Packing {
+    Gzip,
+    Zstd,
+    Bzip2,
+    Xz,
+}
+
+impl Packing {
+    pub fn of(head: &[u8]) -> Option<Self> {
+        Some(match head {
+            [0x1F, 0x8B, 8, ..] => Packing::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Packing::Zstd,
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, ..] => Packing::Bzip2,
+            [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Packing::Xz,
+            _ => return None,
+        })
+    }
+
+    fn decoder(self, file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
+            Packing::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(file)?;
+                // The window is memory that the file asks for: 128 MiB, what the program `zstd` takes without being asked.
+                decoder.window_log_max(27)?;
+                Box::new(decoder)
+            }
+            Packing::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(file)),
+            Packing::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(
+                file,
+                true,
+                DICTIONARY_KIB,
+            )),
+        })
+    }
+}
+
+/// Largest dictionary of an `.xz` file, in KiB: `xz -9` takes 64 MiB to unpack.
+const DICTIONARY_KIB: u32 = 128 << 10;
+
+/// The file inside a packed one.
+///
+/// Errors: data that cannot be unpacked; more than the spool file may take.
+pub(super) fn unpack(packing: Packing, input: Input, ask: &Ask) -> Result<Input> {
+    let path = input.path.clone();
+    let inner = path.with_extension("");
+    let extension = super::input::extension(&inner);
+    let file = BufReader::with_capacity(1 << 16, input.rewound()?);
+    let mut decoder = packing
+        .decoder(file)
+        .map_err(|error| broken_stream(&path, 0, &error))?;
+    let spool = spool(&path, &mut *decoder, None, ask)?;
+    Input::of(spool, path, extension)
+}
+
+/// What comes out of a pipe.
+///
+/// Errors: it cannot be read; more than the spool file may take.
+pub(super) fn drain(path: &Path, mut pipe: impl Read, ask: &Ask) -> Result<Input> {
+    let spool = spool(path, &mut pipe, None, ask)?;
+    Input::of(spool, path.into(), super::input::extension(path))
+}
+
+/// Copy all of `from` to a spool file. `claimed` is the size that an archive states, refused at once if it is too much. A
+/// fault in reading is the file's, one in writing the spool's.
+pub(super) fn spool(
+    path: &Path,
+    from: &mut dyn Read,
+    claimed: Option<u64>,
+    ask: &Ask,
+) -> Result<File> {
+    let folder = ask.temporary;
+    let too_much = |what: String| {
+        input_error(
+            path,
+            Place::Whole,
+            format!(
+                "{what}, and a spool file may take {} bytes (in {})",
+                ask.spool,
+                folder.display()
+            ),
+            "allow more with --spool SIZE, or unpack it beforehand",
+        )
+    };
+    if let Some(claimed) = claimed.filter(|&claimed| claimed > ask.spool) {
+        return Err(too_much(format!("it claims to unpack to {claimed} bytes")));
+    }
+    let failed = |error| Error::io("write a spool file in", folder, error);
+    let mut file = tempfile::tempfile_in(folder).map_err(failed)?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut size = 0;
+    loop {
+        let read = match from.read(&mut buffer) {
+            Ok(0) => return Ok(file),
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(broken_stream(path, size, &error)),
+        };
+        size += read as u64;
+        if size > ask.spool {
+            return Err(too_much(format!(
+                "it unpacks to more than {} bytes",
+                size - 1
+            )));
+        }
+        file.write_all(&buffer[..read]).map_err(failed)?;
+    }
+}
+
+/// A packed stream that ends early or does not decode.
+pub(super) fn broken_stream(path: &Path, at: u64, error: &std::io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(code) => Error::io("read", path, std::io::Error::from_raw_os_error(code)),
+        None => input_error(
+            path,
+            Place::Byte(at),
+            format!("the packed data is truncated or corrupt: {error}"),
+            "copy or download it again",
+        ),
+    }
+}

@@ -1,0 +1,237 @@
+//! From what the user typed to files: a path, a folder, a pattern, a pipe, each perhaps with `:MEMBER`.
+
+use crate::error::{Error, Place, Result};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// In which order the files of a set are read; rows are numbered through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Numbers in names by their size: `part-2` before `part-10`.
+    #[default]
+    Natural,
+    /// Names letter by letter, as pyarrow, pandas, polars and DuckDB read folders: `part-10` before `part-2`.
+    Text,
+}
+
+/// The files that a spec names.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    pub files: Vec<PathBuf>,
+    /// What stands after the colon.
+    pub member: Option<String>,
+    /// What was passed over, and other things that the user should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The name of the standard input among sets.
+pub(crate) const PIPE: &str = "-";
+
+/// The files of a spec. Errors: there are none, or the pattern is not valid.
+pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
+    if let Some(sources) = of_path(spec, order)? {
+        return Ok(sources);
+    }
+    if let Some((path, member)) = spec.rsplit_once(':')
+        && let Some(sources) = of_path(path, order)?
+    {
+        if member.is_empty() {
+            return Err(Error::input(
+                spec,
+                Place::Whole,
+                "there is no name after the colon",
+                "write FILE:NAME",
+            ));
+        }
+        return Ok(Sources {
+            member: Some(member.into()),
+            ..sources
+        });
+    }
+    Err(Error::input(
+        spec,
+        Place::Whole,
+        match is_pattern(spec) {
+            true => "no file matches the pattern",
+            false => "there is no such file or folder",
+        },
+        "check the path; name a file, a folder of files, or a pattern",
+    ))
+}
+
+/// The files of a path or pattern without a member; None if there are none.
+fn of_path(text: &str, order: Order) -> Result<Option<Sources>> {
+    let path = Path::new(text);
+    if text == PIPE {
+        return Ok(Some(Sources {
+            files: vec![path.into()],
+            ..Sources::default()
+        }));
+    }
+    if path.is_dir() {
+        return folder(path, order).map(Some);
+    }
+    if path.exists() {
+        return Ok(Some(Sources {
+            files: vec![path.into()],
+            ..Sources::default()
+        }));
+    }
+    if is_pattern(text) {
+        return matches(text, order);
+    }
+    Ok(None)
+}
+
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Whether a file or folder of this name is passed over.
+pub(crate) fn is_hidden(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with('.')
+}
+
+/// Whether a file of this name lies beside data without being any: `_SUCCESS`, `_metadata`, `README.md`.
+fn is_bystander(name: &OsStr) -> bool {
+    let name = name.to_string_lossy().to_lowercase();
+    let texts = [
+        "readme",
+        "license",
+        "licence",
+        "dataset_info.json",
+        "dataset_infos.json",
+    ];
+    name.starts_with(['_', '.'])
+        || texts.iter().any(|start| name.starts_with(start))
+        || [".md", ".crc", ".sha256", ".md5"]
+            .iter()
+            .any(|end| name.ends_with(end))
+}
+
+/// What is in a folder.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    passed: Vec<String>,
+    folders: Vec<String>,
+}
+
+/// The files of a folder, in order.
+fn folder(path: &Path, order: Order) -> Result<Sources> {
+    let mut found = Found::default();
+    list(path, &mut found)?;
+    let mut notes = Vec::new();
+    let some = super::columns::some::<String>;
+    found.passed.sort();
+    found.folders.sort();
+    if !found.passed.is_empty() {
+        let (count, names) = (found.passed.len(), some(&found.passed));
+        let files = if count == 1 { "file" } else { "files" };
+        notes.push(format!(
+            "{count} {files} of {} passed over: {names}",
+            path.display()
+        ));
+    }
+    if !found.folders.is_empty() {
+        let (count, names) = (found.folders.len(), some(&found.folders));
+        let folders = if count == 1 { "folder" } else { "folders" };
+        notes.push(format!(
+            "{count} {folders} in {} not read: {names}",
+            path.display()
+        ));
+    }
+    if found.files.is_empty() {
+        let what = match notes.as_slice() {
+            [] => "the folder holds no files".into(),
+            notes => format!("the folder holds no files of rows: {}", notes.join("; ")),
+        };
+        return Err(Error::input(
+            path.display().to_string(),
+            Place::Whole,
+            what,
+            "name a file, a folder of files, or a pattern",
+        ));
+    }
+    Ok(ordered(found.files, order, notes))
+}
+
+/// Collect the files of a folder and of the folders `key=value` in it.
+fn list(path: &Path, found: &mut Found) -> Result<()> {
+    let failed = |error| Error::io("list", path, error);
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?.path();
+        let name = entry.file_name().unwrap_or_default();
+        let shown = || name.to_string_lossy().into_owned();
+        if is_hidden(name) {
+            continue;
+        }
+        if entry.is_dir() {
+            // Folders of partitions, as Hive, Spark and pyarrow write them.
+            match name.to_string_lossy().contains('=') {
+                true => list(&entry, found)?,
+                false => found.folders.push(shown()),
+            }
+        } else if is_bystander(name) {
+            found.passed.push(shown());
+        } else {
+            found.files.push(entry);
+        }
+    }
+    Ok(())
+}
+
+fn matches(spec: &str, order: Order) -> Result<Option<Sources>> {
+    let pattern = glob::glob(spec).map_err(|error| {
+        Error::input(
+            spec,
+            Place::Whole,
+            format!("not a valid pattern: {error}"),
+            "quote it or mend it",
+        )
+    })?;
+    let files: Vec<PathBuf> = pattern
+        .filter_map(|found| found.ok())
+        .filter(|file| file.is_file())
+        .collect();
+    Ok((!files.is_empty()).then(|| ordered(files, order, Vec::new())))
+}
+
+/// Files in the order asked for, and a note where the other order is another.
+fn ordered(mut files: Vec<PathBuf>, order: Order, mut notes: Vec<String>) -> Sources {
+    let natural = |a: &PathBuf, b: &PathBuf| {
+        let order = natord::compare(&a.to_string_lossy(), &b.to_string_lossy());
+        // Natural order takes some names for equal; the order of the file system is no order.
+        order.then_with(|| a.cmp(b))
+    };
+    files.sort();
+    let mut other = files.clone();
+    other.sort_by(natural);
+    if let Some(place) = (0..files.len()).find(|&place| files[place] != other[place]) {
+        let name = |file: &Path| {
+            let name = file.file_name().unwrap_or_default();
+            name.to_string_lossy().into_owned()
+        };
+        let (by_text, by_number) = (name(&files[place]), name(&other[place]));
+        notes.push(match order {
+            Order::Natural => format!(
+                "the files are read in natural order ({by_number} before {by_text}), which pyarrow, pandas, polars and \
+                 DuckDB do not use: join by file and row_in_file, or read in their order with --order text"
+            ),
+            Order::Text => format!(
+                "the files are read in the order of their letters ({by_text} before {by_number})"
+            ),
+        });
+    }
+    Sources {
+        files: match order {
+            Order::Natural => other,
+            Order::Text => files,
+        },
+        member: None,
+        notes,
+    }
+}
