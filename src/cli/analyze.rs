@@ -1,13 +1,14 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::backend::Chosen;
-use super::inputs::{Inputs, RowArgs, info};
+use super::inputs::{Inputs, RowArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::report::{Context, FileSink, certificates, file, json, records, table};
+use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
 use crate::study::analyze::{self as study, Metric, Plan};
+use crate::study::notes::leakage;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
 use clap::ValueEnum;
@@ -130,8 +131,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
         command: super::command_line(),
-        reference: info(inputs.reference.name(), &*inputs.reference),
-        queries: info(inputs.queries.name(), &*inputs.queries),
+        reference: InputInfo::of(&*inputs.reference),
+        queries: InputInfo::of(&*inputs.queries),
         plan: args.plan(),
         rows: args.rows.settings(),
     };
@@ -147,6 +148,12 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         &mut outputs,
         control,
     )?;
+    let sets = context
+        .reference
+        .sentences()
+        .chain(context.queries.sentences());
+    let notes: Vec<String> = sets.chain(leakage(&summary)).collect();
+    summary.warnings.splice(0..0, notes);
     let writing = Instant::now();
     outputs.finish()?;
     *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
@@ -240,7 +247,8 @@ impl<'r> Outputs<'r> {
     ) -> Result<Self> {
         let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
         if let Some(path) = &args.output {
-            sinks.push(records::create(path, context)?);
+            let (reference, queries) = (&*inputs.reference, &*inputs.queries);
+            sinks.push(records::create(path, context, reference, queries)?);
         }
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{self, Folder, Origin};
 use crate::report::sheet::{Pictures, sheet};
-use crate::report::{compare as show, file, json, plot};
+use crate::report::{InputInfo, compare as show, file, json, plot};
 use crate::rows::OpenOptions;
 use crate::space::{Set, Settings, Spec};
 use crate::study::analyze;
@@ -256,6 +256,9 @@ fn write(
     let settings = json!({
         "inputs": origin.inputs,
         "labels": labels,
+        "sets": opened.map(|opened| {
+            [&opened.reference, &opened.queries].map(|set| InputInfo::of(&*set.rows))
+        }),
         "rows": origin.rows,
         "comparison": origin.plan,
         "seed": origin.seed,

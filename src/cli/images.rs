@@ -1,11 +1,11 @@
 //! The options that say how sets of images are read; `compare` and `paper` share them.
 
-use super::inputs::RowArgs;
+use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::Element;
 use crate::rows::images::{self, ImageOptions, Images, Labels};
+use crate::rows::{Element, Provenance, like};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
 use clap::Args;
@@ -95,9 +95,11 @@ impl ImageArgs {
         let mut second = options(budget, rows.limit_queries, &self.query_labels, "queries")?;
         let (reference, queries) = match sets {
             Some((reference, queries)) => {
+                one_pipe(reference, queries)?;
                 let reference = images::open_images(reference, &first, control)?;
                 let left = budget.saturating_sub(reference.rows.resident_bytes());
                 second.open.memory = left.max(LEAST.min(budget));
+                second.open.like = like(&*reference.rows);
                 (reference, images::open_images(queries, &second, control)?)
             }
             None => (
@@ -105,6 +107,11 @@ impl ImageArgs {
                 images::sample_queries(&second.open, control)?,
             ),
         };
+        for set in [&reference, &queries] {
+            for note in set.rows.provenance().into_iter().flat_map(Provenance::said) {
+                control.warn(format!("{}: {note}", set.rows.name()));
+            }
+        }
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         let (classes, mismatch) = match classes(&reference, &queries) {
             // Classes that were found by themselves need not match as long as nobody asks for them.

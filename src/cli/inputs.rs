@@ -3,8 +3,8 @@
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::report::{InputInfo, RowSettings};
-use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, open, sample};
+use crate::report::RowSettings;
+use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample};
 use clap::Args;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
@@ -170,13 +170,6 @@ impl RowArgs {
     }
 }
 
-/// The columns that a second set must have, and whose they are; None if they have no names.
-pub(super) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
-    let columns = reference.columns()?;
-    let names = columns.names.clone();
-    (columns.vector.is_none()).then(|| (reference.name().into(), names))
-}
-
 /// A pipe can be read once.
 pub(super) fn one_pipe(reference: &str, queries: &str) -> Result<()> {
     let piped = |spec: &str| spec.split(':').next() == Some(PIPE);
@@ -185,18 +178,5 @@ pub(super) fn one_pipe(reference: &str, queries: &str) -> Result<()> {
             "both sets are to come from the standard input; name a file for one of them".into(),
         )),
         false => Ok(()),
-    }
-}
-
-/// What a report says of a set.
-pub fn info(path: &str, rows: &dyn Rows) -> InputInfo {
-    InputInfo {
-        path: path.into(),
-        rows: rows.len() as u64,
-        dim: rows.dim() as u64,
-        element: rows.element(),
-        dropped: rows.dropped(),
-        columns: rows.columns().cloned(),
-        notes: rows.notes().to_vec(),
     }
 }

@@ -3,13 +3,13 @@
 //! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
 //! own run is held against them.
 
-use super::inputs::{Inputs, RowArgs, info};
+use super::inputs::{Inputs, RowArgs};
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
 use crate::report::certificates::{Audit, Origin, Problem, Reader, audit};
-use crate::report::{file, json};
+use crate::report::{InputInfo, file, json};
 use crate::rows::{Rows, sample};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -167,7 +167,7 @@ fn quoted(word: &str) -> String {
 fn result(args: &Args, found: &Found, seconds: f64) -> Value {
     let of = |set: fn(&Inputs) -> &dyn Rows| {
         let inputs = found.inputs.as_ref();
-        inputs.map(|inputs| info(set(inputs).name(), set(inputs)))
+        inputs.map(|inputs| InputInfo::of(set(inputs)))
     };
     let problems = found.audit.problems.iter().map(Problem::to_string);
     json!({

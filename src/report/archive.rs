@@ -10,7 +10,7 @@ use super::records;
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::rows::{Rows, fingerprint};
+use crate::rows::fingerprint;
 use crate::space::spec::{Spec, Stage, slug};
 use crate::space::{View, network_files};
 use crate::study::compare::{Archive, Keeper, Plan, SpaceReport};
@@ -188,19 +188,10 @@ impl Archive for Folder<'_> {
 
     fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
         let (settings, inputs) = self.key(spec)?;
-        let info = |rows: &dyn Rows| InputInfo {
-            path: rows.name().into(),
-            rows: rows.len() as u64,
-            dim: rows.dim() as u64,
-            element: rows.element(),
-            dropped: rows.dropped(),
-            columns: rows.columns().cloned(),
-            notes: rows.notes().to_vec(),
-        };
         let context = Context {
             command: self.origin.command.clone(),
-            reference: info(&*view.reference),
-            queries: info(&*view.queries),
+            reference: InputInfo::of(&*view.reference),
+            queries: InputInfo::of(&*view.queries),
             plan: self.origin.plan.analysis.clone(),
             rows: self.origin.rows.clone(),
         };
@@ -216,7 +207,7 @@ impl Archive for Folder<'_> {
         }
         let table = self.path(spec, "parquet");
         Ok(Box::new(Space {
-            records: records::create(&table, &context)?,
+            records: records::create(&table, &context, &*view.reference, &*view.queries)?,
             table,
             path,
             settings,
@@ -226,21 +217,21 @@ impl Archive for Folder<'_> {
 }
 
 /// One space on its way into the folder.
-struct Space {
-    records: Box<dyn FileSink>,
+struct Space<'v> {
+    records: Box<dyn FileSink + 'v>,
     table: PathBuf,
     path: PathBuf,
     settings: String,
     inputs: String,
 }
 
-impl Sink for Space {
+impl Sink for Space<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         self.records.records(records)
     }
 }
 
-impl Keeper for Space {
+impl Keeper for Space<'_> {
     fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()> {
         let Space {
             records,

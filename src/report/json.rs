@@ -16,6 +16,7 @@ pub fn summary(context: &Context, summary: &Summary) -> Value {
         "hull": summary.hull,
         "neighbours": summary.neighbours,
         "self_test": summary.self_test,
+        "leakage": summary.leakage,
         "warnings": summary.warnings,
         "seconds": summary.seconds,
         "scan": {

@@ -22,7 +22,7 @@ pub mod sweep;
 pub mod table;
 
 use crate::error::Result;
-use crate::rows::{Choice, Columns, Element, Order, RowList};
+use crate::rows::{Choice, Columns, Element, Order, RowList, Rows};
 use crate::study::Sink;
 use crate::study::analyze::Plan;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -40,6 +40,30 @@ pub struct InputInfo {
     pub columns: Option<Columns>,
     /// What else was chosen as the set was read, a sentence each.
     pub notes: Vec<String>,
+}
+
+impl InputInfo {
+    /// What there is to say of a set.
+    pub fn of(rows: &dyn Rows) -> Self {
+        let known = rows.provenance();
+        let columns = known.map(|known| known.columns.clone());
+        InputInfo {
+            path: rows.name().into(),
+            rows: rows.len() as u64,
+            dim: rows.dim() as u64,
+            element: rows.element(),
+            dropped: rows.dropped(),
+            columns: columns.filter(|columns| *columns != Columns::default()),
+            notes: known.map_or_else(Vec::new, |known| known.notes.clone()),
+        }
+    }
+
+    /// What was chosen as the set was read, a sentence each, beginning with its name.
+    pub fn sentences(&self) -> impl Iterator<Item = String> {
+        self.notes
+            .iter()
+            .map(|note| format!("{}: {note}", self.path))
+    }
 }
 
 /// Which rows of the files were used, and how their values were changed. Read back, no field may be absent or unknown.

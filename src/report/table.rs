@@ -36,6 +36,17 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     };
     table.add_row(["reference", &set(&context.reference)]);
     table.add_row(["queries", &set(&context.queries)]);
+    let line = |input: &super::InputInfo| input.columns.as_ref().map(|columns| columns.line());
+    let lines = (line(&context.reference), line(&context.queries));
+    if let (Some(reference), Some(queries)) = &lines
+        && reference == queries
+    {
+        table.add_row(["columns", reference]);
+    } else {
+        for (name, line) in [("reference columns", lines.0), ("query columns", lines.1)] {
+            line.map(|line| table.add_row([name, &line]));
+        }
+    }
     if let Some(rank) = summary.reference.affine_rank {
         table.add_row([
             "affine rank",

@@ -3,14 +3,14 @@
 //! Plain files that fit the budget become resident and others are read where they are; streams are gathered in
 //! memory and move to a spool file once they outgrow the budget. At the end every value is [`checked`].
 
-use super::Element;
 use super::checked::checked;
 use super::columns::{self, Columns};
 use super::counting::Counting;
 use super::input::input_error;
 use super::open::OpenOptions;
-use super::store::{About, Bytes, Layout, Part, Store, Transform};
+use super::store::{Bytes, Layout, Part, Store, Transform};
 use super::table::{Chunk, Lack, STEP, Source, Stream, Table};
+use super::{Element, Provenance};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
@@ -53,7 +53,7 @@ impl<'a> Assembly<'a> {
             transform,
             dropped: Vec::new(),
             len: 0,
-            about: About::default(),
+            about: Provenance::default(),
         };
         Assembly {
             options,
@@ -107,6 +107,9 @@ impl<'a> Assembly<'a> {
                 let part = self.plain(layout, len)?;
                 self.append(path, part);
             }
+            Source::Stream(stream) if stream.axes().is_empty() => {
+                self.without_shape(path, stream)?
+            }
             Source::Stream(mut stream) => {
                 self.same_kind(path, format, stream.axes(), stream.element())?;
                 let order = self.matched(path, columns)?;
@@ -114,6 +117,20 @@ impl<'a> Assembly<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A stream that knows no axes must have no rows. Errors: it has some, all without a vector.
+    fn without_shape(&mut self, path: &Path, mut stream: Box<dyn Stream>) -> Result<()> {
+        if !stream.next(&mut Chunk::default())? {
+            self.empty.push(path.display().to_string());
+            return Ok(());
+        }
+        Err(input_error(
+            path,
+            Place::Row(0),
+            "none of the first rows has a vector",
+            "leave out such rows, or put one with a vector first",
+        ))
     }
 
     /// Add the rows of a stream whose columns have no names.
@@ -147,6 +164,7 @@ impl<'a> Assembly<'a> {
         }
         let first = self.store.len;
         self.store.len += len;
+        self.store.about.files.push((first as u64, name.clone()));
         self.store.parts.push(Part {
             name,
             first,
@@ -161,8 +179,9 @@ impl<'a> Assembly<'a> {
     /// Errors: names that one of the two lacks.
     fn matched(&mut self, path: &Path, mut columns: Columns) -> Result<Option<Vec<usize>>> {
         self.note(std::mem::take(&mut columns.notes));
-        if self.counting.is_none() && columns.names.len() > 1 {
-            self.counting = Some(Counting::new(columns.names.len()));
+        if self.store.parts.is_empty() {
+            let names = columns.names.len();
+            self.counting = (names > 1).then(|| Counting::new(names));
         }
         let known = &mut self.store.about.columns;
         let like = match (&self.options.like, self.store.parts.first()) {
@@ -241,7 +260,7 @@ impl<'a> Assembly<'a> {
         element: Element,
     ) -> Result<()> {
         let dim = axes.iter().product();
-        if dim == 0 {
+        if dim == 0 || axes.is_empty() {
             return Err(input_error(
                 path,
                 Place::Whole,

@@ -2,8 +2,8 @@
 //!
 //! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
 
-use super::store::{About, Bytes, Layout, Part, Store, Transform};
-use super::{Element, Rows, chunk_rows};
+use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::{Element, Provenance, Rows, chunk_rows};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -93,7 +93,7 @@ impl Collector {
             transform: Transform::default(),
             dropped: Vec::new(),
             len: self.len,
-            about: About::default(),
+            about: Provenance::default(),
         }
     }
 }

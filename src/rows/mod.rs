@@ -20,6 +20,7 @@ mod format;
 mod idx;
 pub mod images;
 mod input;
+mod known;
 pub mod law;
 mod list;
 mod messages;
@@ -29,10 +30,12 @@ mod open;
 mod packed;
 pub(crate) mod pages;
 mod parquet;
+mod provenance;
 mod refused;
 mod repeats;
 mod safetensors;
 pub mod sample;
+mod saved;
 mod shape;
 mod sources;
 mod spread;
@@ -50,10 +53,12 @@ pub(crate) use collect::{keep, kept_size};
 pub use columns::{Choice, Columns, LeftOut};
 pub use content::content_hash;
 pub use fingerprint::fingerprint;
+pub use known::Known;
 pub use law::Law;
 pub use list::RowList;
-pub(crate) use open::check_there;
 pub use open::{OpenOptions, open};
+pub(crate) use open::{check_there, like};
+pub use provenance::{Origin, Provenance};
 pub use repeats::{Repeats, bits, mix};
 pub use sources::Order;
 pub(crate) use sources::PIPE;
@@ -205,38 +210,10 @@ pub trait Rows: Send + Sync {
         row as u64
     }
 
-    /// Which columns of a table the rows were made of.
-    fn columns(&self) -> Option<&Columns> {
+    /// Where the rows come from, besides their numbers.
+    fn provenance(&self) -> Option<&Provenance> {
         None
     }
-
-    /// The file, and the row in it, of a row by its [`Rows::number`]; None in a set of one file.
-    fn origin(&self, _number: u64) -> Option<Origin<'_>> {
-        None
-    }
-
-    /// What the id column calls a row, by its [`Rows::number`].
-    fn id(&self, _number: u64) -> Option<&str> {
-        None
-    }
-
-    /// What the label column says of a row, by its [`Rows::number`].
-    fn label(&self, _number: u64) -> Option<&str> {
-        None
-    }
-
-    /// What was chosen for the user as the set was read, a sentence each.
-    fn notes(&self) -> &[String] {
-        &[]
-    }
-}
-
-/// Where a row of a set of several files comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Origin<'a> {
-    pub file: &'a str,
-    /// The row in it, counted from 0.
-    pub row: u64,
 }
 
 /// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.

@@ -104,6 +104,16 @@ fn input(path: &Path, ask: &Ask) -> Result<Input> {
     }
 }
 
+/// The columns that a second set must have, and whose they are; None if they have no names.
+pub(crate) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
+    let columns = &reference.provenance()?.columns;
+    let names = columns.names.clone();
+    columns
+        .vector
+        .is_none()
+        .then(|| (reference.name().into(), names))
+}
+
 /// Whether a set's files are there, as far as their names tell. Errors: they are not.
 pub(crate) fn check_there(spec: &str) -> Result<()> {
     sources(spec, Order::Natural).map(drop)

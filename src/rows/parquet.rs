@@ -223,7 +223,10 @@ fn batches(
         id: chosen.id.map(place),
         label: chosen.label.map(place),
         held: None,
-        axes: vec![chosen.places.len()],
+        axes: match chosen.vector {
+            true => Vec::new(),
+            false => vec![chosen.places.len()],
+        },
         turn: None,
         row: 0,
     };

@@ -37,7 +37,7 @@ pub fn bits(value: f64) -> u64 {
 }
 
 /// The hash of a row: [`mix`] over the [`bits`] of its values, from 0.
-fn hash(row: &[f64]) -> u64 {
+pub(super) fn hash(row: &[f64]) -> u64 {
     row.iter().fold(0, |hash, &value| mix(hash, bits(value)))
 }
 

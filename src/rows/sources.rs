@@ -1,5 +1,6 @@
 //! From what the user typed to files: a path, a folder, a pattern, a pipe, each perhaps with `:MEMBER`.
 
+use super::saved;
 use crate::error::{Error, Place, Result};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -36,6 +37,11 @@ pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
         return Ok(sources);
     }
     if let Some((path, member)) = spec.rsplit_once(':')
+        && let Some(sources) = of_split(path, member, order)?
+    {
+        return Ok(sources);
+    }
+    if let Some((path, member)) = spec.rsplit_once(':')
         && let Some(sources) = of_path(path, order)?
     {
         if member.is_empty() {
@@ -60,6 +66,33 @@ pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
         },
         "check the path; name a file, a folder of files, or a pattern",
     ))
+}
+
+/// The files of a split of a `DatasetDict`, given as `path:member`, or as `path` with the column `member`; None if the path
+/// is no such folder.
+fn of_split(path: &str, member: &str, order: Order) -> Result<Option<Sources>> {
+    let split = |folder: &str, split: &str, column: Option<&str>| -> Result<Option<Sources>> {
+        let folder = Path::new(folder);
+        if !saved::has_splits(folder) {
+            return Ok(None);
+        }
+        if !saved::splits(folder)?.iter().any(|known| known == split) {
+            return Err(saved::unnamed(folder, Some(split))?);
+        }
+        let sources = self::folder(&folder.join(split), order)?;
+        Ok(Some(Sources {
+            member: column.map(String::from),
+            notes: vec![format!("the split {split} of {}", folder.display())],
+            ..sources
+        }))
+    };
+    if let Some(sources) = split(path, member, None)? {
+        return Ok(Some(sources));
+    }
+    match path.rsplit_once(':') {
+        Some((folder, name)) => split(folder, name, Some(member)),
+        None => Ok(None),
+    }
 }
 
 /// The files of a path or pattern without a member; None if there are none.
@@ -122,6 +155,12 @@ struct Found {
 
 /// The files of a folder, in order.
 fn folder(path: &Path, order: Order) -> Result<Sources> {
+    if saved::has_splits(path) {
+        return Err(saved::unnamed(path, None)?);
+    }
+    if let Some(sources) = saved::files(path)? {
+        return Ok(sources);
+    }
     let mut found = Found::default();
     list(path, &mut found)?;
     let mut notes = Vec::new();

@@ -6,7 +6,7 @@
 //! Scaling and normalising happen on the way out.
 
 use super::checked::checked;
-use super::{Columns, Element, OpenOptions, Origin, Rows, Texts, decode, normalise};
+use super::{Element, OpenOptions, Provenance, Rows, decode, normalise};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
@@ -73,16 +73,7 @@ pub struct Store {
     /// Rows of the file that are left out, ascending.
     pub(super) dropped: Vec<usize>,
     pub(super) len: usize,
-    pub(super) about: About,
-}
-
-/// What is known of a set besides its numbers; ids and labels are those of all rows of the files.
-#[derive(Debug, Default)]
-pub(super) struct About {
-    pub columns: Columns,
-    pub ids: Texts,
-    pub labels: Texts,
-    pub notes: Vec<String>,
+    pub(super) about: Provenance,
 }
 
 /// Rows in memory.
@@ -160,7 +151,7 @@ impl Store {
             transform: Transform::default(),
             dropped: Vec::new(),
             len,
-            about: About::default(),
+            about: Provenance::default(),
         }
     }
 
@@ -393,31 +384,8 @@ impl Rows for Store {
         self.parts.iter().map(resident).sum::<u64>() + texts
     }
 
-    fn columns(&self) -> Option<&Columns> {
-        let columns = &self.about.columns;
-        (*columns != Columns::default()).then_some(columns)
-    }
-
-    fn origin(&self, number: u64) -> Option<Origin<'_>> {
-        let rows = self.parts.last().map_or(0, |part| part.first + part.len);
-        let at = usize::try_from(number).ok().filter(|&at| at < rows)?;
-        let (file, row) = self.locate(at);
-        (self.parts.len() > 1).then_some(Origin {
-            file,
-            row: row as u64,
-        })
-    }
-
-    fn id(&self, number: u64) -> Option<&str> {
-        self.about.ids.get(usize::try_from(number).ok()?)
-    }
-
-    fn label(&self, number: u64) -> Option<&str> {
-        self.about.labels.get(usize::try_from(number).ok()?)
-    }
-
-    fn notes(&self) -> &[String] {
-        &self.about.notes
+    fn provenance(&self) -> Option<&Provenance> {
+        Some(&self.about)
     }
 }
 

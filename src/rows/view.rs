@@ -1,6 +1,6 @@
 //! Parts of a set, without a copy: its first rows, some of its columns; and a set made of another, with its numbers.
 
-use super::{Element, Rows};
+use super::{Element, Provenance, Rows};
 use crate::error::Result;
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ impl Numbered {
     /// `rows` with the numbers of `source`, which has as many.
     pub fn like(rows: Arc<dyn Rows>, source: &Arc<dyn Rows>) -> Arc<dyn Rows> {
         assert_eq!(rows.len(), source.len());
-        match source.dropped() {
-            0 => rows,
-            _ => Arc::new(Numbered {
-                rows,
-                source: Arc::clone(source),
-            }),
+        if source.dropped() == 0 && source.provenance().is_none() {
+            return rows;
         }
+        Arc::new(Numbered {
+            rows,
+            source: Arc::clone(source),
+        })
     }
 }
 
@@ -58,6 +58,9 @@ impl Rows for Numbered {
     }
     fn number(&self, row: usize) -> u64 {
         self.source.number(row)
+    }
+    fn provenance(&self) -> Option<&Provenance> {
+        self.source.provenance()
     }
 }
 
@@ -104,6 +107,9 @@ impl Rows for Prefix<'_> {
     }
     fn number(&self, row: usize) -> u64 {
         self.rows.number(row)
+    }
+    fn provenance(&self) -> Option<&Provenance> {
+        self.rows.provenance()
     }
 }
 
@@ -172,6 +178,9 @@ impl Rows for Columns<'_> {
     }
     fn number(&self, row: usize) -> u64 {
         self.rows.number(row)
+    }
+    fn provenance(&self) -> Option<&Provenance> {
+        self.rows.provenance()
     }
 }
 

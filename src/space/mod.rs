@@ -23,7 +23,7 @@ pub use views::{Set, Settings, View, Views};
 
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
-use crate::rows::{Element, Rows};
+use crate::rows::{Element, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -224,6 +224,9 @@ impl Rows for Mapped {
     }
     fn number(&self, row: usize) -> u64 {
         self.source.number(row)
+    }
+    fn provenance(&self) -> Option<&Provenance> {
+        self.source.provenance()
     }
 }
 

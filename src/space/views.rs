@@ -10,7 +10,7 @@ use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
-use crate::rows::{OpenOptions, Rows, kept_size, open};
+use crate::rows::{OpenOptions, Provenance, Rows, kept_size, like, open};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -172,7 +172,16 @@ impl Views {
             ..options.clone()
         };
         let reference = open(reference, &there(first), control)?;
-        let queries = open(queries, &there(second), control)?;
+        let second = OpenOptions {
+            like: like(&*reference),
+            ..there(second)
+        };
+        let queries = open(queries, &second, control)?;
+        for rows in [&reference, &queries] {
+            for note in rows.provenance().into_iter().flat_map(Provenance::said) {
+                control.warn(format!("{}: {note}", rows.name()));
+            }
+        }
         if reference.dim() != queries.dim() {
             return Err(Error::Usage(format!(
                 "the two sets of {} have different dimensions: {} has {} columns, {} has {}",

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
-use crate::rows::{Repeats, Rows};
+use crate::rows::{Known, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -138,6 +138,7 @@ pub fn run(
         verdicts,
         search,
         median: facts.median_nearest,
+        known: &survey.known,
         control,
     };
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
@@ -158,6 +159,7 @@ pub fn run(
         hull: plan.hull.then(|| tally.hull(pool, plan.gap)),
         neighbours: (plan.neighbours > 0).then(|| tally.neighbours(plan)),
         self_test,
+        leakage: tally.leakage(),
         warnings,
         seconds: clock.seconds,
         scan_gflop: progress.flop as f64 * 1e-9,
@@ -344,6 +346,7 @@ struct Work<'p, 'r> {
     verdicts: Option<Verdicts<'r>>,
     search: Option<Neighbours<'r>>,
     median: Option<f64>,
+    known: &'p Known,
     control: &'p Control,
 }
 
@@ -387,6 +390,7 @@ impl Work<'_, '_> {
             let records = self.records(first, count, answers, near, reference, queries);
             tally.records(&records);
             tally.zeros(&values, d);
+            tally.repeats += self.known.count(reference, &values)?;
             sink.records(&records)?;
             clock.lap("write");
         }

@@ -5,7 +5,7 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Repeats, Rows, bits, map_chunks, mix};
+use crate::rows::{Known, Repeats, Rows, bits, map_chunks, mix};
 use crate::scan::Frame;
 
 /// Rows are on a sphere when their norms r differ by less than this share of s^2 / r, s the median distance of a row from
@@ -39,6 +39,8 @@ pub struct Facts {
 pub struct Survey {
     /// Rows that are equal, if there are any.
     pub repeats: Option<Repeats>,
+    /// All rows, by value.
+    pub known: Known,
     columns: Vec<u64>,
     zero_rows: u64,
     /// The least and the largest norm of the other rows.
@@ -99,6 +101,7 @@ impl Survey {
         })?;
         let mut survey = Survey {
             repeats: None,
+            known: Known::new(&[]),
             columns: vec![0; d],
             zero_rows: 0,
             norms: NO_NORMS,
@@ -114,6 +117,7 @@ impl Survey {
             hashes.extend(part.rows);
         }
         survey.repeats = Repeats::of_rows(rows, &hashes, control)?;
+        survey.known = Known::new(&hashes);
         Ok(survey)
     }
 

@@ -8,7 +8,7 @@ pub mod bench;
 pub mod compare;
 mod facts;
 pub mod mcnemar;
-mod notes;
+pub mod notes;
 pub mod paper;
 pub mod rate;
 pub mod summary;

@@ -1,7 +1,7 @@
 //! What a reader must know before believing a rate, in words.
 
 use super::analyze::Plan;
-use super::summary::{ReferenceFacts, Tally};
+use super::summary::{ReferenceFacts, Summary, Tally};
 use crate::notion::neighbours::Metric;
 use crate::rows::RowList;
 
@@ -44,6 +44,34 @@ pub(super) fn of_reference(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Queries that are rows of the reference, or nearly so. To be said of rows as they are stored: in a space of few
+/// dimensions, such as a corner of an image, different rows may well be equal.
+pub fn leakage(summary: &Summary) -> Option<String> {
+    let (leakage, queries) = (&summary.leakage, summary.queries);
+    let near = leakage.near_repeats.unwrap_or(0);
+    let nearly = "at less than a hundredth of the median distance between reference rows";
+    match (leakage.repeats, near) {
+        (0, 0) => None,
+        (0, near) => Some(format!(
+            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may not be apart"
+        )),
+        (repeats, near) => {
+            let verb = if repeats == 1 {
+                "query repeats"
+            } else {
+                "queries repeat"
+            };
+            let nearly = match near {
+                0 => String::new(),
+                near => format!(", {near} more nearly do, {nearly}"),
+            };
+            Some(format!(
+                "{repeats} {verb} a reference row (of {queries}){nearly}: the sets overlap"
+            ))
+        }
+    }
 }
 
 /// Of the queries, once all are answered.

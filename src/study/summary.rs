@@ -106,6 +106,18 @@ pub struct SelfTest {
     pub leave_one_out_interval95: [f64; 2],
 }
 
+/// Queries that are, or nearly are, rows of the reference: where the two sets should be apart, a leak.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Leakage {
+    /// Queries that repeat a reference row exactly.
+    pub repeats: u64,
+    /// Other queries with a nearest_ratio below 0.01; null without Euclidean or cosine neighbours.
+    pub near_repeats: Option<u64>,
+}
+
+/// A query nearer to a reference row than this share of the median distance between reference rows nearly repeats it.
+const NEAR: f64 = 0.01;
+
 /// Everything but the single answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -116,6 +128,7 @@ pub struct Summary {
     pub hull: Option<HullSummary>,
     pub neighbours: Option<NeighbourSummary>,
     pub self_test: Option<SelfTest>,
+    pub leakage: Leakage,
     pub warnings: Vec<String>,
     /// Wall seconds a stage: survey, hull, neighbours, ...; front ends add read, write and total.
     pub seconds: BTreeMap<String, f64>,
@@ -140,6 +153,9 @@ pub(super) struct Tally {
     gaps: Vec<f64>,
     /// Queries of zeros.
     pub(super) zero_queries: u64,
+    /// Queries that repeat a reference row.
+    pub(super) repeats: u64,
+    near: u64,
     nearest: Vec<f64>,
     ratios: Vec<f64>,
 }
@@ -153,6 +169,16 @@ pub(crate) fn name(value: impl Serialize) -> String {
 }
 
 impl Tally {
+    /// Queries that repeat a reference row, or nearly do.
+    pub(super) fn leakage(&self) -> Leakage {
+        // Without a ratio nothing is near; among those that are near are all that repeat.
+        let near = (!self.ratios.is_empty()).then(|| self.near.saturating_sub(self.repeats));
+        Leakage {
+            repeats: self.repeats,
+            near_repeats: near,
+        }
+    }
+
     pub(super) fn records(&mut self, records: &[Record]) {
         for record in records {
             if let Some(answer) = &record.hull {
@@ -160,6 +186,7 @@ impl Tally {
             }
             self.nearest
                 .extend(record.neighbours.first().map(|near| near.distance));
+            self.near += u64::from(record.nearest_ratio < NEAR);
             self.ratios
                 .extend(Some(record.nearest_ratio).filter(|ratio| ratio.is_finite()));
         }

@@ -34,6 +34,22 @@ impl Labels {
         Labels { classes, names }
     }
 
+    /// The classes of a set whose label column has a text for each row; None without such a column. Classes are in the
+    /// order of their names, numbers by size.
+    pub(super) fn of_column(rows: &dyn Rows) -> Option<Self> {
+        let known = rows.provenance().filter(|known| known.has_labels())?;
+        let labels = (0..rows.len()).map(|row| known.label(rows.number(row)).unwrap_or_default());
+        let labels: Vec<&str> = labels.collect();
+        let mut names = labels.clone();
+        names.sort_by(|a, b| natord::compare(a, b).then_with(|| a.cmp(b)));
+        names.dedup();
+        let place: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
+        Some(Labels {
+            classes: labels.iter().map(|label| place[label]).collect(),
+            names: names.into_iter().map(String::from).collect(),
+        })
+    }
+
     /// Of each row, its class in the numbering of `others`, by name; None where they have no such class.
     pub fn matched(&self, others: &Labels) -> Vec<Option<u32>> {
         let theirs: HashMap<&str, u32> = others

@@ -238,7 +238,7 @@ fn array(
     let rows = open_shaped(spec, &options.open, control)?;
     let beside = labels::beside(Path::new(spec)).filter(|_| look_for_labels);
     let labels = match beside {
-        None => None,
+        None => Labels::of_column(&rows),
         Some(path) => {
             let given = Given::read(&path.display().to_string(), control)?;
             Some(of_given(&rows, spec, &given, options)?)

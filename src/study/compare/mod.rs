@@ -436,7 +436,16 @@ fn report(
             .map_or(0.0, |hull| hull.scans_per_query),
         verdicts: found.letters(),
         picks: found.picks(facts.median_nearest),
-        warnings: summary.warnings.clone(),
+        warnings: match spec.stages.as_slice() {
+            [crate::space::spec::Stage::Pixels] => {
+                let leakage = super::notes::leakage(summary);
+                leakage
+                    .into_iter()
+                    .chain(summary.warnings.clone())
+                    .collect()
+            }
+            _ => summary.warnings.clone(),
+        },
         rates,
         labels: Vec::new(),
         seconds: 0.0,

@@ -1,0 +1,237 @@
+//! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
+//!
+//! The columns are those of [`column::columns`]. What was not asked for, or does not apply, is null; in CSV an empty
+//! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
+//! written as they come.
+
+mod column;
+
+use super::file::Output;
+use super::{Context, FileSink};
+use crate::error::{Error, Result};
+use crate::rows::Rows;
+use crate::study::{Record, Sink};
+use arrow_schema::Schema;
+use column::{Column, as_field, as_json, batch, columns, schema};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterPropertiesBuilder;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What can be written, for messages.
+const KNOWN: &str = ".parquet, .arrow, .csv and .jsonl";
+
+/// How records can be written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Format {
+    Parquet,
+    Arrow,
+    Csv,
+    Json,
+}
+
+impl Format {
+    /// By the extension; an error lists those that are known.
+    pub fn of(path: &Path) -> Result<Self> {
+        let extension = path.extension().unwrap_or_default();
+        Ok(match extension.to_string_lossy().to_lowercase().as_str() {
+            "parquet" => Format::Parquet,
+            "arrow" | "feather" => Format::Arrow,
+            "csv" => Format::Csv,
+            "jsonl" => Format::Json,
+            _ => {
+                return Err(Error::Usage(format!(
+                    "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
+                    path.display().to_string()
+                )));
+            }
+        })
+    }
+}
+
+/// A sink for the file's extension, for records of `queries` against `reference`. The file exists only after
+/// [`FileSink::finish`].
+///
+/// Errors: an unknown extension, a path that cannot be written.
+pub fn create<'r>(
+    path: &Path,
+    context: &Context,
+    reference: &'r dyn Rows,
+    queries: &'r dyn Rows,
+) -> Result<Box<dyn FileSink + 'r>> {
+    let columns = columns(reference, queries, context.plan.neighbours > 1);
+    Ok(match Format::of(path)? {
+        Format::Parquet => Box::new(Parquet::create(path, context, columns)?),
+        Format::Arrow => Box::new(Arrow::create(path, context, columns)?),
+        Format::Csv => Box::new(Lines::create(path, columns, Style::Csv)?),
+        Format::Json => Box::new(Lines::create(path, columns, Style::Json)?),
+    })
+}
+
+/// How this program compresses Parquet.
+pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
+    super::batch::properties(context.metadata())
+}
+
+struct Parquet<'r> {
+    output: Output,
+    writer: ArrowWriter<BufWriter<File>>,
+    schema: Arc<Schema>,
+    columns: Vec<Column<'r>>,
+}
+
+impl<'r> Parquet<'r> {
+    fn create(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+        let output = Output::create(path)?;
+        let schema = schema(&columns, context.metadata().into_iter().collect());
+        let writer = ArrowWriter::try_new(
+            output.writer()?,
+            Arc::clone(&schema),
+            Some(properties(context).build()),
+        )
+        .map_err(|error| output.failed(error))?;
+        Ok(Parquet {
+            output,
+            writer,
+            schema,
+            columns,
+        })
+    }
+}
+
+impl Sink for Parquet<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        let batch = batch(&self.schema, &self.columns, records)
+            .map_err(|error| self.output.failed(error))?;
+        self.writer
+            .write(&batch)
+            .map_err(|error| self.output.failed(error))
+    }
+}
+
+impl FileSink for Parquet<'_> {
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Parquet { output, writer, .. } = *self;
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
+    }
+}
+
+struct Arrow<'r> {
+    output: Output,
+    writer: arrow_ipc::writer::FileWriter<BufWriter<File>>,
+    schema: Arc<Schema>,
+    columns: Vec<Column<'r>>,
+}
+
+impl<'r> Arrow<'r> {
+    fn create(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+        let output = Output::create(path)?;
+        let schema = schema(&columns, context.metadata().into_iter().collect());
+        let writer = arrow_ipc::writer::FileWriter::try_new(output.writer()?, &schema)
+            .map_err(|error| output.failed(error))?;
+        Ok(Arrow {
+            output,
+            writer,
+            schema,
+            columns,
+        })
+    }
+}
+
+impl Sink for Arrow<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        let batch = batch(&self.schema, &self.columns, records)
+            .map_err(|error| self.output.failed(error))?;
+        self.writer
+            .write(&batch)
+            .map_err(|error| self.output.failed(error))
+    }
+}
+
+impl FileSink for Arrow<'_> {
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Arrow { output, writer, .. } = *self;
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
+    }
+}
+
+/// A text format.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Style {
+    Csv,
+    Json,
+}
+
+struct Lines<'r> {
+    output: Output,
+    writer: BufWriter<File>,
+    columns: Vec<Column<'r>>,
+    style: Style,
+}
+
+impl<'r> Lines<'r> {
+    fn create(path: &Path, columns: Vec<Column<'r>>, style: Style) -> Result<Self> {
+        let output = Output::create(path)?;
+        let mut lines = Lines {
+            writer: output.writer()?,
+            output,
+            columns,
+            style,
+        };
+        if style == Style::Csv {
+            let names: Vec<&str> = lines.columns.iter().map(|column| column.name).collect();
+            lines.line(&names.join(","))?;
+        }
+        Ok(lines)
+    }
+
+    fn line(&mut self, text: &str) -> Result<()> {
+        writeln!(self.writer, "{text}").map_err(|error| self.output.error(error))
+    }
+}
+
+/// A field of CSV, in quotes where it needs them.
+fn quoted(field: String) -> String {
+    match field.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", field.replace('"', "\"\"")),
+        false => field,
+    }
+}
+
+impl Sink for Lines<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        for record in records {
+            let values = self
+                .columns
+                .iter()
+                .map(|column| (column.name, column.value(record)));
+            let text = match self.style {
+                Style::Csv => {
+                    let fields = values.map(|(_, value)| quoted(as_field(value)));
+                    fields.collect::<Vec<_>>().join(",")
+                }
+                Style::Json => {
+                    let fields = values.map(|(name, value)| (name.to_string(), as_json(value)));
+                    serde_json::Value::Object(fields.collect()).to_string()
+                }
+            };
+            self.line(&text)?;
+        }
+        Ok(())
+    }
+}
+
+impl FileSink for Lines<'_> {
+    fn finish(self: Box<Self>) -> Result<()> {
+        let Lines {
+            output, mut writer, ..
+        } = *self;
+        writer.flush().map_err(|error| output.error(error))?;
+        drop(writer);
+        output.commit()
+    }
+}
