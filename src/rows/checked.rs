@@ -20,6 +20,7 @@ pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control
     if let Some(list) = &options.exclude {
         exclude(&mut store, list)?;
     }
+    leave_out(&mut store)?;
     if store.element.size() == 8 && !store.element.is_float() {
         check_exact(&store, control)?;
     }
@@ -32,7 +33,7 @@ pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control
     Ok(store)
 }
 
-/// Leave out the rows of a list, whatever they hold.
+/// Name the rows of a list among those to leave out, whatever they hold.
 fn exclude(store: &mut Store, list: &RowList) -> Result<()> {
     let rows = store.len as u64;
     let refuse = |what| {
@@ -45,13 +46,27 @@ fn exclude(store: &mut Store, list: &RowList) -> Result<()> {
             rows - 1
         ));
     }
-    let gone: Vec<usize> = list.rows().map(|row| row as usize).collect();
-    if gone.len() == store.len {
+    let gone = list.rows().map(|row| row as usize);
+    store.dropped.extend(gone);
+    store.dropped.sort_unstable();
+    if store.dropped.len() == store.len {
         return refuse("every row is to be left out".into());
     }
-    store.len -= gone.len();
-    store.dropped = gone;
     Ok(())
+}
+
+/// Count the rows that are left. Errors: none is.
+fn leave_out(store: &mut Store) -> Result<()> {
+    store.len -= store.dropped.len();
+    match store.len {
+        0 => Err(Error::input(
+            &store.name,
+            Place::Whole,
+            "every row lacks a number",
+            "no row is left",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// What to say of a stored integer that f64 rounds.

@@ -121,7 +121,10 @@ pub(super) fn recognise(input: &Input) -> Result<&'static Format> {
                 "the file does not begin as a .{} file does",
                 input.extension
             ),
-            false => "the format is not known".into(),
+            false => match input.packed {
+                Some(packing) => format!("the format of what {packing} packed is not known"),
+                None => "the format is not known".into(),
+            },
         };
         input.error(Place::Byte(0), what, KNOWN)
     })

@@ -17,6 +17,8 @@ pub(super) struct Input {
     pub head: Vec<u8>,
     /// In lower case; of a packed file the one before that of its packing; empty if there is none.
     pub extension: String,
+    /// How the file was packed that this is the content of.
+    pub packed: Option<&'static str>,
 }
 
 /// Open a file and read its first bytes.
@@ -54,6 +56,7 @@ impl Input {
             path,
             head,
             extension,
+            packed: None,
         })
     }
 

@@ -29,6 +29,15 @@ impl Packing {
         })
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+            Packing::Bzip2 => "bzip2",
+            Packing::Xz => "xz",
+        }
+    }
+
     fn decoder(self, file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
         Ok(match self {
             Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
@@ -63,7 +72,9 @@ pub(super) fn unpack(packing: Packing, input: Input, ask: &Ask) -> Result<Input>
         .decoder(file)
         .map_err(|error| broken_stream(&path, 0, &error))?;
     let spool = spool(&path, &mut *decoder, None, ask)?;
-    Input::of(spool, path, extension)
+    let mut inner = Input::of(spool, path, extension)?;
+    inner.packed = Some(packing.name());
+    Ok(inner)
 }
 
 /// What comes out of a pipe.

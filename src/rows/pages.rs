@@ -34,6 +34,7 @@ pub(crate) fn check_all(path: &Path, file: &File, metadata: &ParquetMetaData) ->
         size,
         head: Vec::new(),
         extension: String::new(),
+        packed: None,
     };
     check(&input, metadata, &ProjectionMask::all())
 }

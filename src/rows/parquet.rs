@@ -227,6 +227,7 @@ fn batches(
             true => Vec::new(),
             false => vec![chosen.places.len()],
         },
+        shape: None,
         turn: None,
         row: 0,
     };
@@ -284,7 +285,7 @@ fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
         ));
     }
     let Some(permutation) = list("permutation") else {
-        batches.axes = shape;
+        batches.shape = Some(shape);
         return Ok(());
     };
     let mut sorted = permutation.clone();
@@ -309,7 +310,7 @@ fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
     };
     let turn: Vec<usize> = (0..*length).map(place).collect();
     batches.turn = (!turn.iter().copied().eq(0..*length)).then_some(turn);
-    batches.axes = logical;
+    batches.shape = Some(logical);
     Ok(())
 }
 
@@ -323,8 +324,10 @@ struct Batches {
     id: Option<usize>,
     label: Option<usize>,
     held: Option<RecordBatch>,
-    /// Of one row; no axes where every vector of the first batch is null or empty.
+    /// Lengths of the lists in lists of one row; none where every vector of the first batch is null or empty.
     axes: Vec<usize>,
+    /// The shape of one row, if the file says another than these.
+    shape: Option<Vec<usize>>,
     /// Where each number of a row stands in the stored vector, if it is another place.
     turn: Option<Vec<usize>>,
     /// Rows given so far.
@@ -459,7 +462,7 @@ impl Batches {
 
 impl Stream for Batches {
     fn axes(&self) -> Vec<usize> {
-        self.axes.clone()
+        self.shape.as_ref().unwrap_or(&self.axes).clone()
     }
 
     fn element(&self) -> Element {
