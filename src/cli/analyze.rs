@@ -1,7 +1,7 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::backend::Chosen;
-use super::inputs::{Inputs, RowArgs};
+use super::inputs::{COLUMNS, Inputs, RowArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
@@ -27,16 +27,17 @@ Examples:
   hullscope analyze train.npy test.npy --backend gpu --gpu-memory 8GiB
   hullscope analyze train.parquet:embedding test.parquet:embedding --self-test 500 --json -
 
-Columns of -o: query, verdict, proof (exact, tolerance, separated), reason, margin, residual, distance_lower,
-distance_upper, gap, support, scans, nearest_row, nearest_distance, nearest_ratio; with --neighbours K > 1
-neighbour_rows and neighbour_distances.
+Columns of -o: query, id, file, row_in_file, label (where there are any), verdict, proof (exact, tolerance, separated),
+reason, margin, residual, distance_lower, distance_upper, gap, support, scans, nearest_row, nearest_id, nearest_file,
+nearest_row_in_file, nearest_label, nearest_distance, nearest_ratio; with --neighbours K > 1 the same of all of them in lists:
+neighbour_rows, neighbour_ids, ...
 
-Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), safetensors (FILE:TENSOR), .fvecs .bvecs
-.ivecs, .fbin .f16bin .u8bin .i8bin, IDX (also gzip'd), CSV or TSV. A folder or a quoted pattern is one set.";
+Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), folders of save_to_disk (FOLDER:SPLIT),
+safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs, .fbin .f16bin .u8bin .i8bin, IDX, CSV or TSV.";
 
 /// Certified hull verdicts and exact nearest neighbours of QUERIES against REFERENCE
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples and formats.")]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{COLUMNS}"), after_help = "`--help` shows examples and formats.")]
 pub struct Args {
     /// The rows whose convex hull is asked about (without it: the built-in sample)
     #[arg(requires = "queries")]

@@ -2,7 +2,7 @@
 
 use super::backend::Chosen;
 use super::images::{ImageArgs, Opened};
-use super::inputs::RowArgs;
+use super::inputs::{COLUMNS, RowArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
@@ -88,7 +88,7 @@ fn examples() -> String {
     for (name, what) in crate::space::spec::KNOWN {
         text += &format!("  {name:<26}{what}\n");
     }
-    text + "\n" + EXAMPLES
+    text + "\n" + EXAMPLES + "\n\n" + COLUMNS
 }
 
 impl Args {

@@ -10,6 +10,19 @@ use clap::Args;
 /// A set that streams still needs this much for its buffers; the second set gets no less.
 const LEAST: u64 = 64 << 20;
 
+/// Which columns of a table are the rows; for the help of commands that read sets.
+pub const COLUMNS: &str = "\
+Columns: a table with exactly one column of vectors (lists or tensors of numbers of any type) is that column. With several,
+or with none but one that may hold vectors in a form that is not read, all columns are listed: write FILE:COLUMN, or choose
+with --columns 'f*,g' or --drop NAME,... Only a table without vectors uses its columns of numbers, without text and dates,
+without what the file calls an index, and without columns that have no name and count the rows; --label-column and
+--id-column are no part of a row. Columns of two sets, and of the files of one, are matched by name. What was used and
+what was left out is a line of the output.
+
+Sets: a file, packed (.gz, .zst, .bz2, .xz) or not; a folder, or a quoted pattern, whose files are one set, also with
+:COLUMN; - for the standard input, of one of the two. Files are in natural order (--order text for that of pyarrow, pandas,
+polars and DuckDB); records of several files have file and row_in_file.";
+
 /// Which rows, and how.
 #[derive(Debug, Clone, Args)]
 pub struct RowArgs {

@@ -3,7 +3,7 @@
 //! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
 //! own run is held against them.
 
-use super::inputs::{Inputs, RowArgs};
+use super::inputs::{COLUMNS, Inputs, RowArgs};
 use super::progress::Bar;
 use crate::control::Control;
 use crate::error::Result;
@@ -32,7 +32,7 @@ certificate does not hold, if a query has none or two, or if the file is of othe
 
 /// Check every certificate of a file against the two inputs
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{COLUMNS}"))]
 pub struct Args {
     /// The file that `analyze --certificates` wrote
     certificates: PathBuf,
