@@ -4,7 +4,9 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::report::RowSettings;
-use crate::rows::{Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample};
+use crate::rows::{
+    Choice, Element, OpenOptions, Order, PIPE, Provenance, RowList, Rows, like, open, sample,
+};
 use clap::Args;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
@@ -76,6 +78,17 @@ pub struct RowArgs {
 pub struct Inputs {
     pub reference: Box<dyn Rows>,
     pub queries: Box<dyn Rows>,
+}
+
+impl Inputs {
+    /// Leave word of what was chosen as the sets were read.
+    pub fn say(&self, control: &Control) {
+        for rows in [&self.reference, &self.queries] {
+            for note in rows.provenance().into_iter().flat_map(Provenance::said) {
+                control.warn(format!("{}: {note}", rows.name()));
+            }
+        }
+    }
 }
 
 impl RowArgs {

@@ -208,6 +208,7 @@ fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     let bar = Bar::start(control, args.run.quiet);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
+    inputs.say(control);
     let plan = args.data_plan(&*inputs.reference).without_repeats();
     plan.check(&*inputs.reference, &*inputs.queries)?;
     let engine = engine(args, true, control)?;

@@ -119,10 +119,15 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
+    /// Remember a file without rows.
+    pub(super) fn without_rows(&mut self, path: &Path) {
+        self.empty.push(path.display().to_string());
+    }
+
     /// A stream that knows no axes must have no rows. Errors: it has some, all without a vector.
     fn without_shape(&mut self, path: &Path, mut stream: Box<dyn Stream>) -> Result<()> {
         if !stream.next(&mut Chunk::default())? {
-            self.empty.push(path.display().to_string());
+            self.without_rows(path);
             return Ok(());
         }
         Err(input_error(
@@ -157,11 +162,10 @@ impl<'a> Assembly<'a> {
 
     /// The rows of a file come after those that are there; a file without any is remembered.
     fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) {
-        let name = path.display().to_string();
         if len == 0 {
-            self.empty.push(name);
-            return;
+            return self.without_rows(path);
         }
+        let name = path.display().to_string();
         let first = self.store.len;
         self.store.len += len;
         self.store.about.files.push((first as u64, name.clone()));

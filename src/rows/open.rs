@@ -77,7 +77,12 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
         if set.complete() {
             break;
         }
-        let (table, format) = format::open(input(file, &ask)?, &ask)?;
+        let input = input(file, &ask)?;
+        if ask.several && input.size == 0 && file.is_file() {
+            set.without_rows(file);
+            continue;
+        }
+        let (table, format) = format::open(input, &ask)?;
         set.add(file, format, table)?;
     }
     set.finish()
