@@ -160,6 +160,15 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
+    /// Give all rows without a label this one, of the folders' key `key`.
+    pub(super) fn label(&mut self, key: &str, value: &str) {
+        let about = &mut self.store.about;
+        about.columns.label = Some(key.into());
+        while about.labels.len() < self.store.len {
+            about.labels.push(value);
+        }
+    }
+
     /// The rows of a file come after those that are there; a file without any is remembered.
     fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) {
         if len == 0 {
@@ -227,7 +236,9 @@ impl<'a> Assembly<'a> {
         }
         if self.store.parts.is_empty() {
             *known = columns;
-        } else if known.id != columns.id || known.label != columns.label {
+        } else if known.id != columns.id
+            || (columns.label.is_some() && known.label != columns.label)
+        {
             return Err(input_error(
                 path,
                 Place::Whole,

@@ -253,13 +253,40 @@ pub(super) fn choose(
             left_out: left_out.collect(),
             id: id.map(name),
             label: label.map(name),
-            notes: Vec::new(),
+            notes: match vector || asked {
+                true => Vec::new(),
+                false => telling(columns, &places),
+            },
         },
         places,
         vector,
         id,
         label,
     })
+}
+
+/// Names of columns that hold keys or classes more often than features.
+const TELLING: [&str; 12] = [
+    "id", "idx", "index", "key", "uuid", "rowid", "label", "labels", "target", "class", "split",
+    "fold",
+];
+
+/// What to say of columns that are used as features although their names are those of keys or classes.
+fn telling(columns: &[Column], places: &[usize]) -> Vec<String> {
+    let is = |name: &str| {
+        let name = name.to_lowercase();
+        TELLING.contains(&name.as_str()) || name.ends_with("_id")
+    };
+    let names = places.iter().map(|&place| columns[place].name.as_str());
+    let names: Vec<&str> = names.filter(|name| is(name)).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "by name, {} may hold keys or classes, and is used as a feature: name it with --id-column or --label-column, or leave \
+         it out with --drop",
+        some(&names)
+    )]
 }
 
 /// A table whose columns are being chosen.

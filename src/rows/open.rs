@@ -82,10 +82,45 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
             set.without_rows(file);
             continue;
         }
+        let keys = partitions(file);
+        let asked = options.choice.label.as_deref();
+        let value = keys.iter().find(|(key, _)| Some(*key) == asked);
+        let choice = Choice {
+            label: options.choice.label.clone().filter(|_| value.is_none()),
+            ..options.choice.clone()
+        };
+        let ask = Ask {
+            choice: &choice,
+            ..ask
+        };
         let (table, format) = format::open(input, &ask)?;
         set.add(file, format, table)?;
+        match value {
+            Some((key, value)) => set.label(key, value),
+            None => set.note(unused(&keys)),
+        }
     }
     set.finish()
+}
+
+/// The keys and values of the folders `key=value` that a file is in.
+fn partitions(file: &Path) -> Vec<(&str, &str)> {
+    let folders = file.parent().into_iter().flat_map(Path::components);
+    folders
+        .filter_map(|folder| folder.as_os_str().to_str()?.split_once('='))
+        .collect()
+}
+
+/// What to say of keys that are not used.
+fn unused(keys: &[(&str, &str)]) -> Vec<String> {
+    let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
+    match names.as_slice() {
+        [] => Vec::new(),
+        names => vec![format!(
+            "{} is a key of its folders and no part of a row; --label-column takes it for the class",
+            names.join(", ")
+        )],
+    }
 }
 
 /// A quarter of the bytes that are free where spool files go; no limit where the system does not say.

@@ -104,6 +104,29 @@ fn numbers_are_used_without_what_numbers_the_rows() {
 }
 
 #[test]
+fn names_of_keys_and_classes_among_the_features_are_pointed_out() {
+    let columns = [
+        ("user_id", Kind::Number),
+        ("x", Kind::Number),
+        ("Label", Kind::Number),
+    ];
+    let notes = chosen(&columns, &Choice::default())
+        .unwrap()
+        .columns
+        .notes
+        .join("");
+    assert!(notes.contains("user_id, Label may hold keys"), "{notes}");
+    let named = Choice {
+        columns: vec!["*".into()],
+        ..Choice::default()
+    };
+    assert!(
+        chosen(&columns, &named).unwrap().columns.notes.is_empty(),
+        "they were asked for"
+    );
+}
+
+#[test]
 fn columns_are_matched_by_name() {
     let names = |names: &[&str]| -> Vec<String> { names.iter().map(|&n| n.into()).collect() };
     let order =
