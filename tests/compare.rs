@@ -75,7 +75,7 @@ fn settings() -> Settings {
     Settings {
         seed: 3,
         memory: 1 << 30,
-        files: Default::default(),
+        ..Settings::default()
     }
 }
 
@@ -1162,34 +1162,9 @@ fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
     }
 }
 
-/// An ONNX file of one node, written by hand: field by field as protobuf has it.
+/// A network of one node, for one image of the sets.
 fn one_node(operator: &str) -> Vec<u8> {
-    fn field(number: u8, body: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![number << 3 | 2];
-        assert!(body.len() < 128);
-        bytes.push(body.len() as u8);
-        bytes.extend(body);
-        bytes
-    }
-    let node = [
-        field(1, b"x"),
-        field(2, b"y"),
-        field(3, b"n"),
-        field(4, operator.as_bytes()),
-    ]
-    .concat();
-    let axis = |length: u8| field(1, &[8, length]);
-    let shape = [axis(1), axis(1), axis(SIDE as u8), axis(SIDE as u8)].concat();
-    let tensor = [vec![8, 1], field(2, &shape)].concat();
-    let value = |name: &[u8]| [field(1, name), field(2, &field(1, &tensor))].concat();
-    let graph = [
-        field(1, &node),
-        field(2, b"g"),
-        field(11, &value(b"x")),
-        field(12, &value(b"y")),
-    ]
-    .concat();
-    [vec![8, 8], field(7, &graph), field(8, &[16, 13])].concat()
+    crate::common::onnx::one_node(operator, &[1, 1, SIDE, SIDE])
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
             let settings = Spaces {
                 seed: 0,
                 memory,
-                files: Default::default(),
+                ..Spaces::default()
             };
             let plan = compare::Plan::default();
             let mut said = Said::default();

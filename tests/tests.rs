@@ -37,6 +37,9 @@ mod neighbours;
 mod notes;
 /// The paper's experiments.
 mod paper;
+/// Images go into a network as Pillow, torchvision and transformers prepare them.
+#[cfg(feature = "onnx")]
+mod preparation;
 /// Equal rows: the answers of brute force, at the cost of different rows.
 mod repeats;
 /// Shaders are valid and laid out as the host thinks, without any driver.

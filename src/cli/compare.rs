@@ -3,6 +3,7 @@
 use super::backend::Chosen;
 use super::images::{ImageArgs, Opened};
 use super::inputs::{COLUMNS, RowArgs};
+use super::networks::NetworkArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
@@ -36,8 +37,12 @@ Examples:
       the same with tables, plots and a page in out/, split by class
   hullscope compare train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz --space patch:4,6,8 --space pca:8,16,32
   hullscope compare photos/train photos/test --resize 224x224 --space onnx:resnet.onnx@features --space 'gray|patch:16'
-  hullscope compare train/ test/ --space 'onnx:vit.onnx@pooled,mean=0.5,std=0.5,size=224x224' -o out/
+  hullscope compare train/ test/ --resize 256x256 --space 'onnx:vit.onnx,pool=cls,preset=clip' -o out/
   hullscope compare --space file:a-train.npy,a-test.npy --space file:b-train.npy,b-test.npy
+
+After onnx:FILE[@TENSOR], by commas: mean= and std= (pixels run from 0 to 1), size=WxH (squashed), resize=S (the shorter
+side) or WxH, crop=C (the centre), filter=bilinear or bicubic, antialias=no, preset=imagenet, clip, siglip or none,
+pool=cls, mean, max or none, layout=nchw or nhwc. A preprocessor_config.json beside the file is read; what is typed wins.
 
 Images: IDX, CIFAR's binary files, .npy of (N,H,W) or (N,H,W,C), or a folder of image files with a subfolder for each
 class. Sets of plain vectors can be compared too, in the spaces that need no images.
@@ -76,6 +81,8 @@ pub struct Args {
     seed: u64,
     #[command(flatten)]
     images: ImageArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
@@ -127,7 +134,7 @@ impl Args {
             rows: self.rows.settings(),
             plan,
             seed: self.seed,
-            more: self.images.key(),
+            more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
         }
     }
 
@@ -195,6 +202,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
             |opened| opened.left,
         ),
         files: args.files()?,
+        onnx_runtime: args.networks.onnx_runtime.clone(),
     };
     if args.by_label
         && let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref())

@@ -11,6 +11,7 @@ mod devices;
 mod images;
 mod inputs;
 mod memory;
+mod networks;
 mod numbers;
 mod paper;
 mod progress;

@@ -246,7 +246,7 @@ fn seen(
     let settings = Settings {
         seed: args.seed,
         memory: args.memory(),
-        files: Default::default(),
+        ..Settings::default()
     };
     let mut views = Views::new(
         Some((Set::vectors(reference), Set::vectors(queries))),

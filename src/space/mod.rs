@@ -10,6 +10,8 @@
 mod encoder;
 mod outline;
 mod pca;
+#[cfg(feature = "onnx")]
+mod pillow;
 mod pixel;
 mod projection;
 mod relu;

@@ -1,7 +1,7 @@
 //! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
 
 #[cfg(feature = "onnx")]
-use super::encoder::{Encoder, Model, Signature};
+use super::encoder::{Encoder, Model, Pixels, Signature, Wanted};
 use super::relu;
 use super::spec::{OnnxArgs, Spec, Stage};
 use crate::error::{Error, Result};
@@ -30,10 +30,27 @@ pub struct Networks {
     /// Numbers of tensors that were tried, by what was asked for and the images' shape.
     #[cfg(feature = "onnx")]
     dims: HashMap<String, usize>,
+    /// The library that runs them, if it is not tract.
+    #[cfg(feature = "onnx")]
+    library: Option<PathBuf>,
 }
 
 #[cfg(feature = "onnx")]
 impl Networks {
+    /// Networks run by this library of ONNX Runtime, or by tract.
+    pub fn by(library: Option<PathBuf>) -> Self {
+        Networks {
+            library,
+            ..Networks::default()
+        }
+    }
+
+    /// A network ready to run.
+    pub fn encoder(&self, args: &OnnxArgs, wanted: &[Wanted], images: Pixels) -> Result<Encoder> {
+        let model = Model::open(&args.file)?;
+        Encoder::new(model, args, wanted, images, self.library.as_deref())
+    }
+
     /// What a file says. Errors: it is no network that can be run.
     pub fn signature(&mut self, file: &Path) -> Result<Arc<Signature>> {
         if let Some(known) = self.signatures.get(file) {
@@ -47,13 +64,21 @@ impl Networks {
     /// Numbers an image of a tensor: the network is run once, on noise.
     fn dim(&mut self, args: &OnnxArgs, shape: Shape) -> Result<usize> {
         let signature = self.signature(&args.file)?;
-        let output = signature.output(args.output.as_deref())?;
+        let wanted = Wanted {
+            tensor: signature.output(args.output.as_deref())?,
+            pool: args.pool,
+        };
         let key = format!("{args:?} {shape:?}");
         if let Some(&known) = self.dims.get(&key) {
             return Ok(known);
         }
         // What pixels run up to changes nothing of whether they fit.
-        let encoder = Encoder::new(Model::open(&args.file)?, args, &[output], shape, 1.0)?;
+        let images = Pixels {
+            shape,
+            range: 1.0,
+            bytes: false,
+        };
+        let encoder = self.encoder(args, &[wanted], images)?;
         let dim = encoder.dims()[0];
         self.dims.insert(key, dim);
         Ok(dim)

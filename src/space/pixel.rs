@@ -28,24 +28,38 @@ impl Select {
         if side > shape.height || side > shape.width {
             return None;
         }
-        let (top, left) = ((shape.height - side) / 2, (shape.width - side) / 2);
+        let corner = ((shape.height - side) / 2, (shape.width - side) / 2);
+        Some(Select::part(shape, corner, side, side))
+    }
+
+    /// The central `width` x `height` pixels as torchvision cuts them: they start at half the rest, rounded, and at the
+    /// even number where that ends in a half. The image must be as large.
+    #[cfg(feature = "onnx")]
+    pub fn centre(shape: Shape, width: usize, height: usize) -> Self {
+        let start = |rest: usize| (rest as f64 / 2.0).round_ties_even() as usize;
+        let corner = (start(shape.height - height), start(shape.width - width));
+        Select::part(shape, corner, width, height)
+    }
+
+    /// The pixels of a rectangle with this top row and left column.
+    fn part(shape: Shape, (top, left): (usize, usize), width: usize, height: usize) -> Self {
         let small = Shape {
-            height: side,
-            width: side,
+            height,
+            width,
             ..shape
         };
-        let mut places = vec![0; side * side * shape.channels];
-        for y in 0..side {
-            for x in 0..side {
+        let mut places = vec![0; width * height * shape.channels];
+        for y in 0..height {
+            for x in 0..width {
                 for c in 0..shape.channels {
                     places[index(small, y, x, c)] = index(shape, top + y, left + x, c);
                 }
             }
         }
-        Some(Select {
+        Select {
             places,
             shape: Some(small),
-        })
+        }
     }
 }
 
@@ -99,7 +113,7 @@ impl Map for Select {
 }
 
 /// Weights of the input positions (the first one, then one each) that make up one output position.
-type Window = (usize, Vec<f64>);
+pub(super) type Window = (usize, Vec<f64>);
 
 /// A linear map of images that acts on rows and columns apart.
 pub struct Resample {

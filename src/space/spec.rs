@@ -5,12 +5,16 @@
 //! ```
 //!
 //! A list in a place that takes one number stands for one space a number: `pca:8,16` is `pca:8` and `pca:16`.
-//! Parsing knows names and arguments, and looks which files are there where a network's name may hold `@` or commas;
-//! whether a stage fits the rows is found out when it is fitted.
+//! Parsing knows names and arguments; whether a stage fits the rows is found out when it is fitted.
+
+mod onnx;
+
+pub use onnx::{Filter, Layout, OnnxArgs, Pool, Preset, Resize};
+#[cfg(feature = "onnx")]
+pub(super) use onnx::{divisors, layout, reals, size};
 
 use crate::error::{Error, Result, unknown};
 use crate::rows::images::LONGEST;
-use std::path::{Path, PathBuf};
 
 /// One stage of a space.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,30 +47,6 @@ pub enum Stage {
     Onnx(OnnxArgs),
     /// Embeddings made elsewhere.
     File { reference: String, queries: String },
-}
-
-/// Which network, which tensor, and how images go in.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct OnnxArgs {
-    pub file: PathBuf,
-    /// The tensor asked for; the model's first output without one.
-    pub output: Option<String>,
-    /// Subtracted from pixels (on the scale of 0 to 1), one a channel or one for all.
-    pub mean: Option<Vec<f64>>,
-    /// Divides what is left.
-    pub std: Option<Vec<f64>>,
-    /// Width and height that images are resampled to.
-    pub size: Option<(usize, usize)>,
-    pub layout: Option<Layout>,
-}
-
-/// The order of a network's input axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    /// Batch, channels, height, width.
-    Nchw,
-    /// Batch, height, width, channels.
-    Nhwc,
 }
 
 /// A space: its stages, and how it was typed.
@@ -195,7 +175,7 @@ fn stage(text: &str) -> Result<Vec<(String, Stage)>, String> {
         "dims" => seeded(name, rest, |dims, seed| Stage::Dims { dims, seed }),
         "relu-features" => seeded(name, rest, |dims, seed| Stage::ReluFeatures { dims, seed }),
         "resize" => resize(rest),
-        "onnx" => onnx(rest).map(|args| vec![(text.to_string(), Stage::Onnx(args))]),
+        "onnx" => onnx::parse(rest).map(|args| vec![(text.to_string(), Stage::Onnx(args))]),
         "file" => file(rest).map(|stage| vec![(text.to_string(), stage)]),
         _ => {
             let known = KNOWN.map(|(known, _)| known);
@@ -303,133 +283,8 @@ fn file(rest: Option<&str>) -> Result<Stage, String> {
     }
 }
 
-/// Settings of `onnx`.
-const NETWORK: [&str; 4] = ["mean", "std", "size", "layout"];
-
 fn twice(name: &str, key: &str) -> String {
     format!("`{name}` is given {key}= more than once; give it once")
-}
-
-/// The longest beginning of a text that names a file and ends before `@`, a comma or nothing, and what follows it.
-fn present(text: &str) -> Option<(&str, &str)> {
-    let ends = text.match_indices(['@', ',']).map(|(place, _)| place);
-    let mut ends: Vec<usize> = ends.chain([text.len()]).collect();
-    ends.reverse();
-    let mut parts = ends.into_iter().map(|end| text.split_at(end));
-    parts.find(|(file, _)| Path::new(file).is_file())
-}
-
-/// `FILE[@TENSOR][,key=value]...`; a value may be a list: `mean=0.5,0.4,0.3`.
-fn onnx(rest: Option<&str>) -> Result<OnnxArgs, String> {
-    let rest = rest.unwrap_or_default();
-    let (file, output, settings) = match present(rest) {
-        Some((file, after)) => {
-            let (output, settings) = after.split_once(',').map_or((after, None), optional);
-            (file, output.strip_prefix('@'), settings)
-        }
-        // A built-in network, or a file that is not there.
-        None => {
-            let (model, settings) = rest.split_once(',').map_or((rest, None), optional);
-            let (file, output) = model.rsplit_once('@').map_or((model, None), optional);
-            (file, output, settings)
-        }
-    };
-    if file.is_empty() {
-        return Err("`onnx` needs a file, as in onnx:resnet.onnx@features".into());
-    }
-    let mut args = OnnxArgs {
-        file: file.into(),
-        output: output.filter(|output| !output.is_empty()).map(String::from),
-        ..OnnxArgs::default()
-    };
-    for (key, values) in settings.map(listed).transpose()?.unwrap_or_default() {
-        setting(&mut args, key, &values)?;
-    }
-    Ok(args)
-}
-
-fn optional<'t>((first, second): (&'t str, &'t str)) -> (&'t str, Option<&'t str>) {
-    (first, Some(second))
-}
-
-/// `key=value[,value]...[,key=value...]...`.
-fn listed(text: &str) -> Result<Vec<(&str, Vec<&str>)>, String> {
-    let mut settings: Vec<(&str, Vec<&str>)> = Vec::new();
-    for part in text.split(',') {
-        match (part.split_once('='), settings.last_mut()) {
-            (Some((key, value)), _) => settings.push((key.trim(), vec![value])),
-            (None, Some((_, values))) => values.push(part),
-            (None, None) => return Err(format!("{part:?} is not a setting such as mean=0.5")),
-        }
-    }
-    for (place, (key, _)) in settings.iter().enumerate() {
-        if settings[..place].iter().any(|(known, _)| known == key) {
-            return Err(twice("onnx", key));
-        }
-    }
-    Ok(settings)
-}
-
-fn setting(args: &mut OnnxArgs, key: &str, values: &[&str]) -> Result<(), String> {
-    match key {
-        "mean" => args.mean = Some(reals(key, values)?),
-        "std" => args.std = Some(divisors(values)?),
-        "size" => {
-            let why = "`size` is a width and a height, as in size=224x224, of 1 to 4096 pixels";
-            args.size = Some(size(single(key, values)?).ok_or(why)?);
-        }
-        "layout" => args.layout = Some(layout(single(key, values)?)?),
-        other => return Err(unknown("setting of `onnx`", other, &NETWORK)),
-    }
-    Ok(())
-}
-
-/// The value of a setting that takes one.
-fn single<'t>(key: &str, values: &[&'t str]) -> Result<&'t str, String> {
-    match values {
-        [value] => Ok(value),
-        _ => Err(format!(
-            "`{key}` takes one value, not {}: {}",
-            values.len(),
-            values.join(",")
-        )),
-    }
-}
-
-/// The size of a network's images: `WxH`, or one number for both.
-pub(super) fn size(text: &str) -> Option<(usize, usize)> {
-    let square = || side(text).map(|side| (side, side));
-    extent(text).or_else(square).filter(in_reach)
-}
-
-/// The order of a network's axes.
-pub(super) fn layout(text: &str) -> Result<Layout, String> {
-    match text.trim().to_lowercase().as_str() {
-        "nchw" => Ok(Layout::Nchw),
-        "nhwc" => Ok(Layout::Nhwc),
-        other => Err(unknown("layout", other, &["nchw", "nhwc"])),
-    }
-}
-
-/// Finite numbers that divide.
-pub(super) fn divisors(values: &[&str]) -> Result<Vec<f64>, String> {
-    let std = reals("std", values)?;
-    match std.contains(&0.0) {
-        true => Err("`std` divides, so it must not be 0".into()),
-        false => Ok(std),
-    }
-}
-
-/// Finite numbers, one a channel.
-pub(super) fn reals(key: &str, values: &[&str]) -> Result<Vec<f64>, String> {
-    let one = |text: &&str| match text.trim().parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        _ if text.trim().is_empty() => Err(format!(
-            "`{key}` is given an empty value; it takes numbers, as in {key}=0.5"
-        )),
-        _ => Err(format!("{text:?} is not a number for `{key}`")),
-    };
-    values.iter().map(one).collect()
 }
 
 #[cfg(test)]
@@ -467,77 +322,6 @@ mod tests {
         assert_eq!(spec.stages, [Stage::Gray, resize]);
         let all = Spec::parse_all(&["pca:8,16".into(), "pca:16".into()]).unwrap();
         assert_eq!(all.len(), 2);
-    }
-
-    #[test]
-    fn a_network_with_its_settings() {
-        let text = "onnx:a/b.onnx@features,mean=0.1,0.2,0.3,std=0.5,size=224x112,layout=nhwc";
-        let specs = Spec::parse(text).unwrap();
-        let Stage::Onnx(args) = &specs[0].stages[0] else {
-            panic!("{specs:?}")
-        };
-        assert_eq!(args.file, PathBuf::from("a/b.onnx"));
-        assert_eq!(args.output.as_deref(), Some("features"));
-        assert_eq!(args.mean.as_deref(), Some(&[0.1, 0.2, 0.3][..]));
-        assert_eq!(
-            (args.size, args.layout),
-            (Some((224, 112)), Some(Layout::Nhwc))
-        );
-        assert_eq!(specs[0].text, text);
-        assert!(error("onnx:a.onnx,std=0").contains("must not be 0"));
-        assert!(error("onnx:a.onnx,sdt=1").contains("did you mean std?"));
-        assert!(error("onnx:a.onnx,layout=nwhc").contains("did you mean nhwc?"));
-        for text in ["size=3x3,4x4", "layout=nchw,nhwc"] {
-            assert!(error(&format!("onnx:a.onnx,{text}")).contains("takes one value, not 2"));
-        }
-        for text in ["mean=0.5,mean=0.4", "mean=1,std=1,mean=1", "size=3,size=3"] {
-            assert!(
-                error(&format!("onnx:a.onnx,{text}")).contains("more than once"),
-                "{text}"
-            );
-        }
-        for text in ["mean=", "std=0.5,,0.5", "mean=,std=1"] {
-            assert!(
-                error(&format!("onnx:a.onnx,{text}")).contains("an empty value"),
-                "{text}"
-            );
-        }
-        assert!(error("onnx:").contains("needs a file"));
-    }
-
-    #[test]
-    fn a_file_that_is_there_may_hold_any_letter() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("a@2,b");
-        std::fs::create_dir(&folder).unwrap();
-        let file = folder.join("net.onnx");
-        std::fs::write(&file, "").unwrap();
-        let args = |rest: &str| {
-            let text = format!("onnx:{}{rest}", file.display());
-            match &Spec::parse(&text).unwrap()[0].stages[0] {
-                Stage::Onnx(args) => args.clone(),
-                other => panic!("{other:?}"),
-            }
-        };
-        for (rest, output, mean) in [
-            ("", None, None),
-            ("@y", Some("y"), None),
-            ("@x@y", Some("x@y"), None),
-            (",mean=1,2", None, Some(vec![1.0, 2.0])),
-            ("@y,mean=1", Some("y"), Some(vec![1.0])),
-        ] {
-            let found = args(rest);
-            assert_eq!(found.file, file);
-            assert_eq!(
-                (found.output.as_deref(), found.mean),
-                (output, mean),
-                "{rest}"
-            );
-        }
-        // The longest name counts.
-        let longer = folder.join("net.onnx@y,mean=1");
-        std::fs::write(&longer, "").unwrap();
-        assert_eq!(args("@y,mean=1").file, longer);
     }
 
     #[test]

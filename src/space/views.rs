@@ -8,10 +8,13 @@ use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
+#[cfg(feature = "onnx")]
+use crate::rows::Element;
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
 use crate::rows::{OpenOptions, Provenance, Rows, kept_size, like, open};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A set, and what its rows look like if they are images.
@@ -35,7 +38,7 @@ impl Set {
 }
 
 /// How spaces are made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Seed of every random space that has none of its own.
     pub seed: u64,
@@ -43,6 +46,23 @@ pub struct Settings {
     pub memory: u64,
     /// How the files of `file:` are read: the reference, and the queries.
     pub files: [OpenOptions; 2],
+    /// The library of ONNX Runtime that runs networks, in place of tract.
+    pub onnx_runtime: Option<PathBuf>,
+}
+
+#[cfg(feature = "onnx")]
+fn networks_of(settings: &Settings) -> Result<Networks> {
+    Ok(Networks::by(settings.onnx_runtime.clone()))
+}
+
+#[cfg(not(feature = "onnx"))]
+fn networks_of(settings: &Settings) -> Result<Networks> {
+    match settings.onnx_runtime {
+        None => Ok(Networks::default()),
+        Some(_) => Err(Error::Usage(
+            "--onnx-runtime needs a program built with the feature `onnx`".into(),
+        )),
+    }
 }
 
 /// Both sets in one space.
@@ -63,8 +83,8 @@ pub struct Views {
     specs: Vec<Spec>,
     /// What the networks say of themselves.
     networks: Networks,
-    /// Tensors of networks, by the text of the stages up to them.
-    tensors: HashMap<String, View>,
+    /// Tensors of networks and what is to be said of them, by the text of the stages up to them.
+    tensors: HashMap<String, (View, Vec<String>)>,
     /// Embeddings made elsewhere, by their two names; not yet in memory.
     files: HashMap<[String; 2], View>,
 }
@@ -89,7 +109,7 @@ impl Views {
             shape: base.shape,
             dim: Some(base.reference.dim()),
         });
-        let mut networks = Networks::default();
+        let mut networks = networks_of(&settings)?;
         for spec in &specs {
             outline(spec, rows, &mut networks)?;
         }
@@ -263,7 +283,7 @@ impl Views {
     fn left(&self) -> u64 {
         let kept = self.tensors.values();
         let resident =
-            kept.map(|view| view.reference.resident_bytes() + view.queries.resident_bytes());
+            kept.map(|(view, _)| view.reference.resident_bytes() + view.queries.resident_bytes());
         self.settings.memory.saturating_sub(resident.sum())
     }
 
@@ -319,36 +339,49 @@ impl Views {
         view: View,
         control: &Control,
     ) -> Result<View> {
-        use super::encoder::{Encoder, Model};
+        use super::encoder::{Pixels, Wanted};
         use crate::rows::Store;
         let signature = self.networks.signature(&args.file)?;
-        let without_output = |args: &OnnxArgs| OnnxArgs {
+        // What tensors of one pass have in common.
+        let of_pass = |args: &OnnxArgs| OnnxArgs {
             output: None,
+            pool: None,
             ..args.clone()
         };
-        let network = without_output(args);
-        let wanted = signature.output(args.output.as_deref())?;
-        let key = |output: &str| format!("{:?} {network:?} {output}", &spec.stages[..place]);
-        if let Some(known) = self.tensors.get(&key(&wanted)) {
+        let pass = of_pass(args);
+        let wanted_by = |args: &OnnxArgs| -> Result<Wanted> {
+            Ok(Wanted {
+                tensor: signature.output(args.output.as_deref())?,
+                pool: args.pool,
+            })
+        };
+        let own = wanted_by(args)?;
+        let key = |wanted: &Wanted| format!("{:?} {pass:?} {wanted:?}", &spec.stages[..place]);
+        if let Some((known, notes)) = self.tensors.get(&key(&own)) {
+            notes.iter().for_each(|note| control.warn(note.clone()));
             return Ok(known.clone());
         }
-        let shape = image(view.shape, &spec.text)?;
-        let mut outputs = vec![wanted.clone()];
+        let images = Pixels {
+            shape: image(view.shape, &spec.text)?,
+            range: view.range,
+            bytes: view.bytes(),
+        };
+        let mut wanted = vec![own.clone()];
         for other in &self.specs {
             if let Some(Stage::Onnx(theirs)) = other.stages.get(place)
                 && other.stages[..place] == spec.stages[..place]
-                && without_output(theirs) == network
+                && of_pass(theirs) == pass
                 // A tensor that is not there is for its own space to complain of.
-                && let Ok(output) = signature.output(theirs.output.as_deref())
-                && !outputs.contains(&output)
+                && let Ok(other) = wanted_by(theirs)
+                && !wanted.contains(&other)
             {
-                outputs.push(output);
+                wanted.push(other);
             }
         }
-        let encoder = Encoder::new(Model::open(&args.file)?, args, &outputs, shape, view.range)?;
-        let names: Vec<String> = outputs
+        let encoder = self.networks.encoder(args, &wanted, images)?;
+        let names: Vec<String> = wanted
             .iter()
-            .map(|output| format!("{} of {}", output, view.reference.name()))
+            .map(|wanted| format!("{} of {}", wanted.tensor, view.reference.name()))
             .collect();
         let total = view.reference.len() + view.queries.len();
         control.begin(Step::Encode, total as u64);
@@ -358,16 +391,20 @@ impl Views {
         let resident = |rows: &Store| rows.resident_bytes();
         let rest = half.saturating_sub(references.iter().map(resident).sum());
         let queries = encoder.encode_all(&*view.queries, &names, rest, control)?;
-        for ((output, reference), queries) in outputs.iter().zip(references).zip(queries) {
+        let sets = references.into_iter().zip(queries);
+        for ((wanted, notes), (reference, queries)) in wanted.iter().zip(encoder.notes()).zip(sets)
+        {
             let made = View {
                 reference: Numbered::like(Arc::new(reference), &view.reference),
                 queries: Numbered::like(Arc::new(queries), &view.queries),
                 shape: None,
                 range: 1.0,
             };
-            self.tensors.insert(key(output), made);
+            self.tensors.insert(key(wanted), (made, notes.clone()));
         }
-        Ok(self.tensors[&key(&wanted)].clone())
+        let (made, notes) = &self.tensors[&key(&own)];
+        notes.iter().for_each(|note| control.warn(note.clone()));
+        Ok(made.clone())
     }
 }
 
@@ -432,6 +469,13 @@ fn different(reference: &Set, queries: &Set) -> Error {
 }
 
 impl View {
+    /// Whether the pixels of both sets are whole numbers from 0 to 255.
+    #[cfg(feature = "onnx")]
+    fn bytes(&self) -> bool {
+        let sets = [&self.reference, &self.queries];
+        self.range == 255.0 && sets.iter().all(|rows| rows.element() == Element::U8)
+    }
+
     /// Both sets through a map.
     fn through(self, map: Arc<dyn Map>, text: &str) -> View {
         let shape = map.shape();

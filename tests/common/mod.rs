@@ -1,4 +1,4 @@
-//! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver.
+//! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver, small networks.
 
 #[cfg(feature = "gpu")]
 pub mod adapters;
@@ -6,6 +6,7 @@ pub mod alloc;
 pub mod exact;
 pub mod lp;
 pub mod naive;
+pub mod onnx;
 pub mod scripted;
 pub mod suite;
 

@@ -8,6 +8,7 @@ mod write;
 use super::backend::Chosen;
 use super::images::ImageArgs;
 use super::inputs::RowArgs;
+use super::networks::NetworkArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use super::{memory, numbers};
@@ -84,6 +85,8 @@ pub struct Args {
     seed: u64,
     #[command(flatten)]
     decoding: ImageArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]

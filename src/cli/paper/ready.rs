@@ -97,6 +97,7 @@ impl Ready {
             memory: self.memory,
             // None of these spaces begins with files.
             files: Default::default(),
+            onnx_runtime: args.networks.onnx_runtime.clone(),
         }
     }
 

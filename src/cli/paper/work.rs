@@ -160,7 +160,12 @@ fn archive<'c>(
         rows: args.rows().settings(),
         plan: images::plan(args.seed),
         seed: args.seed,
-        more: format!("{} {}", args.decoding.key(), set.opened.skipped),
+        more: format!(
+            "{} {} {:?}",
+            args.decoding.key(),
+            set.opened.skipped,
+            args.networks.onnx_runtime
+        ),
     };
     let folder = folder.join(format!("{figure}-{}", set.named.slug));
     Box::new(Folder::new(&folder, origin, control))

@@ -1,6 +1,7 @@
 //! A network made to run on batches of one size, and the trial that a batch is nothing but images side by side.
 
 use super::model::Signature;
+use super::runtime::{Fault, Runtime};
 use crate::error::{Error, Place, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
@@ -15,10 +16,23 @@ const ROUNDING: f64 = 1e-3;
 /// A network for batches of one size.
 pub struct Network {
     name: String,
-    plan: Arc<TypedRunnableModel>,
+    plan: Plan,
     outputs: Vec<String>,
     /// Lengths of the input's axes, the batch first.
     axes: Vec<usize>,
+}
+
+/// What runs a network.
+enum Plan {
+    Tract(Arc<TypedRunnableModel>),
+    Library(Arc<Runtime>),
+}
+
+/// A tensor of a batch.
+pub struct Output {
+    /// Lengths of its axes, without the batch.
+    pub axes: Vec<usize>,
+    pub values: Vec<f32>,
 }
 
 impl Network {
@@ -48,10 +62,33 @@ impl Network {
         within_reason(&signature.name, axes[0], "tensors", &[numbers])?;
         Ok(Network {
             name: signature.name.clone(),
-            plan,
+            plan: Plan::Tract(plan),
             outputs: outputs.to_vec(),
             axes,
         })
+    }
+
+    /// The network up to the tensors `outputs`, run by a library.
+    pub fn by_library(
+        signature: &Signature,
+        runtime: &Arc<Runtime>,
+        axes: Vec<usize>,
+        outputs: &[String],
+    ) -> Self {
+        Network {
+            name: signature.name.clone(),
+            plan: Plan::Library(Arc::clone(runtime)),
+            outputs: outputs.to_vec(),
+            axes,
+        }
+    }
+
+    /// What runs it, where that is not tract.
+    pub fn about(&self) -> Option<String> {
+        match &self.plan {
+            Plan::Tract(_) => None,
+            Plan::Library(runtime) => Some(format!("the network is run by {}", runtime.about())),
+        }
     }
 
     pub fn batch(&self) -> usize {
@@ -61,46 +98,57 @@ impl Network {
     /// All tensors of one batch's input, a row for each image.
     ///
     /// Errors: a network that fails on it; a tensor whose first axis is not the batch.
-    pub fn run(&self, input: Vec<f32>) -> Result<Vec<Vec<f32>>> {
-        let failed = |why: String| {
-            Error::input(
+    pub fn run(&self, input: Vec<f32>) -> Result<Vec<Output>> {
+        let found = match &self.plan {
+            Plan::Tract(plan) => self.run_tract(plan, &input),
+            Plan::Library(runtime) => runtime.run(&self.axes, input),
+        };
+        found.map_err(|fault| match fault {
+            Fault::Failed(why) => Error::input(
                 &self.name,
                 Place::Whole,
                 format!("the network cannot be run on these images: {why}"),
                 "check size=, layout= and the file",
-            )
-        };
+            ),
+            Fault::NoRows(place) => {
+                let batch = self.batch();
+                let what =
+                    format!("the first axis of the tensor is not the batch of {batch} images");
+                self.no_rows(&self.outputs[place], &what)
+            }
+        })
+    }
+
+    fn run_tract(
+        &self,
+        plan: &Arc<TypedRunnableModel>,
+        input: &[f32],
+    ) -> Result<Vec<Output>, Fault> {
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let input = Tensor::from_shape(&self.axes, &input)?;
-            self.plan.run(tvec![input.into_tvalue()])
+            let input = Tensor::from_shape(&self.axes, input)?;
+            plan.run(tvec![input.into_tvalue()])
         }));
         let tensors = match ran {
             Ok(Ok(tensors)) => tensors,
-            Ok(Err(error)) => return Err(failed(format!("{error:#}"))),
-            Err(_) => return Err(failed("tract gave up".into())),
+            Ok(Err(error)) => return Err(Fault::Failed(format!("{error:#}"))),
+            Err(_) => return Err(Fault::Failed("tract gave up".into())),
         };
-        let rows = |(name, tensor): (&String, TValue)| {
-            let first = tensor.shape().first();
-            if first != Some(&self.batch()) || tensor.len() == 0 {
-                return Err(self.no_rows(
-                    name,
-                    &format!(
-                        "the first axis of the tensor is not the batch of {} images",
-                        self.batch()
-                    ),
-                ));
+        let rows = |(place, tensor): (usize, TValue)| {
+            if tensor.shape().first() != Some(&self.batch()) || tensor.len() == 0 {
+                return Err(Fault::NoRows(place));
             }
-            let plain = || -> TractResult<Vec<f32>> {
+            let plain = || -> TractResult<Output> {
+                let axes = tensor.shape()[1..].to_vec();
                 let tensor = tensor.cast_to::<f32>()?;
-                Ok(tensor
-                    .to_plain_array_view::<f32>()?
-                    .iter()
-                    .copied()
-                    .collect())
+                let values = tensor.to_plain_array_view::<f32>()?;
+                Ok(Output {
+                    axes,
+                    values: values.iter().copied().collect(),
+                })
             };
-            plain().map_err(|error| failed(format!("{error:#}")))
+            plain().map_err(|error| Fault::Failed(format!("{error:#}")))
         };
-        self.outputs.iter().zip(tensors).map(rows).collect()
+        tensors.into_iter().enumerate().map(rows).collect()
     }
 
     /// `first` and `second` are what two batches of the images with the numbers `shown` became: an image must have
@@ -108,10 +156,12 @@ impl Network {
     pub fn independent(
         &self,
         shown: [&[usize]; 2],
-        first: &[Vec<f32>],
-        second: &[Vec<f32>],
+        first: &[Output],
+        second: &[Output],
     ) -> Result<()> {
-        for (name, (one, other)) in self.outputs.iter().zip(first.iter().zip(second)) {
+        let pairs = first.iter().zip(second);
+        let pairs = pairs.map(|(first, second)| (&first.values, &second.values));
+        for (name, (one, other)) in self.outputs.iter().zip(pairs) {
             let dims = [one.len() / shown[0].len(), other.len() / shown[1].len()];
             let rows = one.chunks_exact(dims[0]).chain(other.chunks_exact(dims[1]));
             let longest = rows.map(|row| distance(row, &[])).fold(0.0, f64::max);

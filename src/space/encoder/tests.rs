@@ -1,6 +1,8 @@
 //! The built-in network against what another runtime made of the same images.
 
+use super::super::spec::Layout;
 use super::*;
+use crate::rows::images::Shape;
 use crate::rows::sample;
 use std::path::Path;
 
@@ -22,10 +24,25 @@ fn shape() -> Shape {
     }
 }
 
+fn bytes(shape: Shape) -> Pixels {
+    Pixels {
+        shape,
+        range: 255.0,
+        bytes: true,
+    }
+}
+
+fn wanted(tensor: &str) -> Wanted {
+    Wanted {
+        tensor: tensor.into(),
+        pool: None,
+    }
+}
+
 fn encoder(name: &str) -> Encoder {
     let model = Model::open(Path::new(name)).unwrap();
-    let outputs = TENSORS.map(String::from);
-    Encoder::new(model, &OnnxArgs::default(), &outputs, shape(), 255.0).unwrap()
+    let wanted = TENSORS.map(wanted);
+    Encoder::new(model, &OnnxArgs::default(), &wanted, bytes(shape()), None).unwrap()
 }
 
 /// The first four test images of Fashion-MNIST are the sample's first four queries.
@@ -40,7 +57,7 @@ fn features_are_those_of_another_runtime() {
     let golden: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
     for (name, key) in [("sample", "trained"), ("sample-untrained", "untrained")] {
         let encoder = encoder(name);
-        assert_eq!(encoder.dims, [64, 16, 8, 2, 10]);
+        assert_eq!(encoder.dims(), [64, 16, 8, 2, 10]);
         let found = encoder.encode(&images(4)).unwrap();
         for (tensor, found) in TENSORS.iter().zip(found) {
             let rows = golden[key]["outputs"][tensor].as_array().unwrap();
@@ -92,12 +109,13 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
     };
     let mut preparation = Preparation {
         stored: 6,
-        gray: None,
-        resample: None,
+        steps: Vec::new(),
+        notes: Vec::new(),
         shape: colour,
         channels: 3,
         layout: Layout::Nchw,
         range: 10.0,
+        white: 1.0,
         mean: vec![0.0, 0.5, 0.0],
         std: vec![1.0, 0.5, 1.0],
     };
@@ -132,9 +150,9 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let model = || Model::open(Path::new("sample")).unwrap();
-    let outputs = ["features".to_string()];
+    let outputs = [wanted("features")];
     let refused = |args: OnnxArgs, shape: Shape| {
-        let made = Encoder::new(model(), &args, &outputs, shape, 255.0);
+        let made = Encoder::new(model(), &args, &outputs, bytes(shape), None);
         made.err().unwrap().to_string()
     };
     let size = OnnxArgs {
@@ -154,7 +172,7 @@ fn what_does_not_fit_is_refused() {
         channels: 3,
         planar: true,
     };
-    let made = Encoder::new(model(), &OnnxArgs::default(), &outputs, large, 255.0).unwrap();
+    let made = Encoder::new(model(), &OnnxArgs::default(), &outputs, bytes(large), None).unwrap();
     let features = made.encode(&vec![100.0; 3 * 40 * 30]).unwrap();
     assert_eq!(features[0].len(), 64);
 }
@@ -276,7 +294,12 @@ mod made {
             width: 2,
             ..shape()
         };
-        Encoder::new(model, args, &["y".into()], shape, 1.0)
+        let images = Pixels {
+            range: 1.0,
+            bytes: false,
+            ..bytes(shape)
+        };
+        Encoder::new(model, args, &[wanted("y")], images, None)
     }
 
     pub fn refused(model: Model, args: &OnnxArgs) -> String {
@@ -423,7 +446,7 @@ fn what_the_file_says_must_fit_its_own_input() {
     let fits = |axes: &[i64], args: &OnnxArgs, metadata: made::Metadata| {
         made::encoder(made::network(axes, &nodes, &[], metadata), args)
             .unwrap()
-            .dims
+            .dims()
     };
     assert_eq!(fits(&[0, 3, 4, 4], &none, &[]), [48]);
     assert_eq!(fits(&[0, 4, 4, 3], &none, &[("size", "4")]), [48]);

@@ -1,0 +1,351 @@
+//! ONNX Runtime in place of tract: a shared library that the user names, loaded when it is asked for.
+//!
+//! The network is given to it as its file has it. A tensor that is no output of the graph is made one: protobuf joins
+//! the parts of a message that come one after another, so a second, small `graph` with nothing but outputs is
+//! appended to the file's bytes.
+
+use super::model::{Signature, builtin};
+use super::network::Output;
+use crate::error::{Error, Place, Result};
+use ort::environment::Environment;
+use ort::session::{Session, builder::SessionBuilder};
+use ort::value::{Tensor, TensorElementType, ValueType};
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// The library of this process: one at most.
+static LOADED: Mutex<Option<Arc<Library>>> = Mutex::new(None);
+
+/// ONNX Runtime, ready to run networks.
+pub struct Library {
+    path: PathBuf,
+    environment: Environment,
+}
+
+/// A network in ONNX Runtime.
+pub struct Runtime {
+    library: Arc<Library>,
+    session: Mutex<Session>,
+    input: String,
+    outputs: Vec<String>,
+}
+
+impl Library {
+    /// Load the library, or take it as it is loaded.
+    ///
+    /// Errors: a file that is not there, that is no ONNX Runtime, or a version that is too old; a second library.
+    pub fn open(path: &Path) -> Result<Arc<Library>> {
+        let path = path
+            .canonicalize()
+            .map_err(|error| Error::io("open", path, error))?;
+        // A poisoned lock holds no library that was not loaded whole.
+        let mut loaded = LOADED.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(known) = &*loaded {
+            return match known.path == path {
+                true => Ok(Arc::clone(known)),
+                false => Err(Error::Usage(format!(
+                    "{} is loaded, and {} is asked for: one library a process",
+                    known.path.display(),
+                    path.display()
+                ))),
+            };
+        }
+        let library = Arc::new(Library {
+            environment: start(&path)?,
+            path,
+        });
+        *loaded = Some(Arc::clone(&library));
+        Ok(library)
+    }
+
+    /// Its name and where it is, for messages.
+    pub fn about(&self) -> String {
+        format!("ONNX Runtime ({})", self.path.display())
+    }
+}
+
+/// Load the library, which may be anything.
+fn start(path: &Path) -> Result<Environment> {
+    let started = catch_unwind(|| -> std::result::Result<Environment, String> {
+        let builder = ort::init_from(path).map_err(|error| error.to_string())?;
+        let environment = builder.with_name("hullscope").with_telemetry(false).build();
+        environment.map_err(|error| error.to_string())
+    });
+    match started {
+        Ok(Ok(environment)) => Ok(environment),
+        Ok(Err(why)) => Err(no_library(path, &why)),
+        Err(_) => Err(no_library(path, "it does not start")),
+    }
+}
+
+fn no_library(path: &Path, why: &str) -> Error {
+    Error::input(
+        path.display().to_string(),
+        Place::Whole,
+        format!("it cannot be used as ONNX Runtime: {why}"),
+        "name libonnxruntime.so of version 1.18 or later; the Python package onnxruntime has it in its folder capi/",
+    )
+}
+
+impl Runtime {
+    /// The network in `file` up to the tensors `outputs`; `data` are the files that hold weights of it, by the names
+    /// that it has for them.
+    ///
+    /// Errors: files that cannot be read, a network that the library does not take.
+    pub fn new(
+        library: &Arc<Library>,
+        file: &Path,
+        data: &[(String, PathBuf)],
+        signature: &Signature,
+        outputs: &[String],
+    ) -> Result<Self> {
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|error| Error::io("read", path, error));
+        let mut bytes = match builtin(file).filter(|_| !file.is_file()) {
+            Some(bytes) => bytes.to_vec(),
+            None => read(file)?,
+        };
+        let mut weights: Vec<(&str, Arc<[u8]>)> = Vec::new();
+        for (name, path) in data {
+            weights.push((name, read(path)?.into()));
+        }
+        let session = |bytes: &[u8]| {
+            let refused = |error: ort::Error| refused(&signature.name, library, &error.to_string());
+            let mut builder = options(library).map_err(refused)?;
+            for (name, weights) in &weights {
+                let with =
+                    builder.with_external_initializer_file_in_memory(name, Arc::clone(weights));
+                builder = with.map_err(|error| refused(error.into()))?;
+            }
+            builder.commit_from_memory(bytes).map_err(refused)
+        };
+        let mut made = session(&bytes)?;
+        let known: Vec<&str> = made.outputs().iter().map(|output| output.name()).collect();
+        let hidden: Vec<&str> = outputs
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !known.contains(name))
+            .collect();
+        if !hidden.is_empty() {
+            bytes.extend(more_outputs(&hidden));
+            made = session(&bytes)?;
+        }
+        let runtime = Runtime {
+            library: Arc::clone(library),
+            session: Mutex::new(made),
+            input: signature.input.name.clone(),
+            outputs: outputs.to_vec(),
+        };
+        runtime.check_input(signature)?;
+        Ok(runtime)
+    }
+
+    /// The network must take f32 pixels, and nothing else.
+    fn check_input(&self, signature: &Signature) -> Result<()> {
+        let session = self.session.lock().unwrap_or_else(|held| held.into_inner());
+        for input in session.inputs() {
+            let wrong = match (input.name() == self.input, input.dtype()) {
+                (true, ValueType::Tensor { ty, .. }) if *ty == TensorElementType::Float32 => None,
+                (true, kind) => Some(format!(
+                    "its input takes {kind}, and it is fed with f32 numbers"
+                )),
+                (false, _) => Some(format!(
+                    "it needs {:?} beside images, whichever tensor is asked for",
+                    input.name()
+                )),
+            };
+            if let Some(wrong) = wrong {
+                return Err(Error::input(
+                    &signature.name,
+                    Place::Whole,
+                    format!("{} cannot run this network: {wrong}", self.library.about()),
+                    "leave --onnx-runtime away, or export the image encoder alone, in f32",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// All tensors of one batch's input; the first axis of each is left out, and must be `axes[0]`.
+    ///
+    /// Errors: what the library complains of, or a tensor (by its place) that has another first axis; as text.
+    pub fn run(&self, axes: &[usize], input: Vec<f32>) -> std::result::Result<Vec<Output>, Fault> {
+        let failed = |error: ort::Error| Fault::Failed(error.to_string());
+        let shape: Vec<i64> = axes.iter().map(|&length| length as i64).collect();
+        let input = Tensor::from_array((shape, input)).map_err(failed)?;
+        let mut session = self.session.lock().unwrap_or_else(|held| held.into_inner());
+        let found = session
+            .run(ort::inputs![self.input.as_str() => input])
+            .map_err(failed)?;
+        let tensors = self.outputs.iter().enumerate().map(|(place, name)| {
+            let tensor = found.get(name.as_str()).ok_or(Fault::NoRows(place))?;
+            let (shape, values) = tensor.try_extract_tensor::<f32>().map_err(failed)?;
+            match shape.split_first() {
+                Some((&batch, rest)) if batch == axes[0] as i64 && !values.is_empty() => {
+                    Ok(Output {
+                        axes: rest.iter().map(|&length| length as usize).collect(),
+                        values: values.to_vec(),
+                    })
+                }
+                _ => Err(Fault::NoRows(place)),
+            }
+        });
+        tensors.collect()
+    }
+
+    /// What runs the network.
+    pub fn about(&self) -> String {
+        self.library.about()
+    }
+}
+
+/// Why a batch came to nothing.
+pub enum Fault {
+    Failed(String),
+    /// The tensor of this place has no row for each image.
+    NoRows(usize),
+}
+
+/// One session for all threads: the library spreads a batch over its own, as many as ours, which sleep when idle.
+fn options(library: &Library) -> ort::Result<SessionBuilder> {
+    let builder = Session::builder(&library.environment)?;
+    let builder = builder.with_intra_threads(rayon::current_num_threads())?;
+    Ok(builder.with_config_entry("session.intra_op.allow_spinning", "0")?)
+}
+
+fn refused(name: &str, library: &Library, why: &str) -> Error {
+    Error::input(
+        name,
+        Place::Whole,
+        format!("{} does not take this network: {why}", library.about()),
+        "leave --onnx-runtime away, or export the network again",
+    )
+}
+
+/// A part of a model that adds tensors to its outputs: ModelProto.graph (7) with GraphProto.output (12), each with a
+/// name (1) alone.
+fn more_outputs(names: &[&str]) -> Vec<u8> {
+    let outputs = names.iter();
+    let outputs = outputs.flat_map(|name| field(12, &field(1, name.as_bytes())));
+    field(7, &outputs.collect::<Vec<u8>>())
+}
+
+/// A field of bytes, as protobuf writes it.
+fn field(number: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![number << 3 | 2];
+    let mut length = body.len();
+    while length >= 128 {
+        bytes.push(length as u8 | 128);
+        length >>= 7;
+    }
+    bytes.push(length as u8);
+    bytes.extend(body);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Encoder, Model, Pixels, Wanted};
+    use super::*;
+    use crate::control::Control;
+    use crate::rows::images::Shape;
+    use crate::rows::{Rows, Store, sample};
+    use crate::space::spec::OnnxArgs;
+    use tract_onnx::prelude::Framework;
+
+    #[test]
+    fn outputs_are_added_and_the_rest_stays() {
+        let framework = tract_onnx::onnx();
+        let read = |bytes: &[u8]| framework.proto_model_for_read(&mut &*bytes).unwrap();
+        let plain = builtin(Path::new("sample")).unwrap();
+        let long = "n".repeat(300);
+        let more = read(&[plain, &more_outputs(&["a", &long])].concat());
+        let (before, after) = (read(plain).graph.unwrap(), more.graph.unwrap());
+        assert_eq!(
+            (before.node.len(), before.initializer.len()),
+            (after.node.len(), after.initializer.len())
+        );
+        let names: Vec<&str> = after
+            .output
+            .iter()
+            .map(|output| output.name.as_str())
+            .collect();
+        let own = before.output.len();
+        assert_eq!(names[own..], ["a", long.as_str()]);
+        assert!(own > 0 && names[..own].iter().all(|name| !name.is_empty()));
+    }
+
+    /// All tensors of the built-in network for some images, by tract or by a library.
+    fn rows(library: Option<&Path>) -> Vec<Vec<f32>> {
+        // The last is no output of the graph.
+        let names = ["features", "logits", "stage2"];
+        let wanted = names.map(|tensor| Wanted {
+            tensor: tensor.into(),
+            pool: None,
+        });
+        let images = Pixels {
+            shape: Shape {
+                height: 28,
+                width: 28,
+                channels: 1,
+                planar: false,
+            },
+            range: 255.0,
+            bytes: true,
+        };
+        let model = Model::open(Path::new("sample")).unwrap();
+        let args = OnnxArgs {
+            file: "sample".into(),
+            ..OnnxArgs::default()
+        };
+        let encoder = Encoder::new(model, &args, &wanted, images, library).unwrap();
+        let said = encoder.notes()[0].join("");
+        assert_eq!(said.contains("ONNX Runtime"), library.is_some(), "{said}");
+        let rows = sample::queries().unwrap();
+        let names = names.map(String::from);
+        let sets = encoder.encode_all(&rows, &names, u64::MAX, &Control::default());
+        let values = |set: &Store| {
+            let mut values = vec![0f32; set.len() * set.dim()];
+            set.read_f32(0, &mut values).unwrap();
+            values
+        };
+        sets.unwrap().iter().map(values).collect()
+    }
+
+    #[test]
+    fn numbers_are_those_of_tract() {
+        let Some(library) = std::env::var_os("HULLSCOPE_ONNX_RUNTIME") else {
+            eprintln!("skipped: HULLSCOPE_ONNX_RUNTIME does not name a libonnxruntime.so");
+            return;
+        };
+        let theirs = rows(Some(Path::new(&library)));
+        for (ours, theirs) in rows(None).iter().zip(&theirs) {
+            assert_eq!(ours.len(), theirs.len());
+            let largest = ours.iter().fold(0f32, |most, value| most.max(value.abs()));
+            assert!(largest > 0.0);
+            let off = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
+            let off = off.fold(0f32, f32::max);
+            assert!(off <= 1e-5 * largest, "{off} of {largest}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_library_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lib.so");
+        let missing = Library::open(&path).err().unwrap().to_string();
+        assert!(missing.contains("lib.so"), "{missing}");
+        std::fs::write(&path, "not a library").unwrap();
+        // Another test may have loaded a library; this is what would come before.
+        let message = if LOADED.lock().unwrap().is_some() {
+            return;
+        } else {
+            start(&path).err().unwrap().to_string()
+        };
+        assert!(
+            message.contains("cannot be used as ONNX Runtime") && message.contains("capi/"),
+            "{message}"
+        );
+    }
+}
