@@ -17,6 +17,8 @@ mod devices;
 mod distances;
 /// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
 mod edges;
+/// `embed`: the rows of a space as files that are read back, named and labelled; what is refused.
+mod embed;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.

@@ -5,7 +5,7 @@ use super::inputs::{COLUMNS, Inputs, RowArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
 use crate::study::analyze::{self as study, Metric, Plan};
 use crate::study::notes::leakage;
@@ -193,16 +193,8 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named = [args.output.as_deref(), json, args.certificates.as_deref()];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
-    for output in named {
-        let place = super::resolved(output);
-        let inputs = [&args.reference, &args.queries].into_iter().flatten();
-        if inputs.into_iter().any(|input| is_of(&place, input)) {
-            return Err(Error::Usage(format!(
-                "{} is also an input, or would be read as one; name another file",
-                output.display()
-            )));
-        }
-    }
+    let inputs = [&args.reference, &args.queries].into_iter().flatten();
+    super::check_no_input(&named, inputs.map(String::as_str))?;
     // Made and dropped: only to see that they can be, before anything is read.
     if let Some(output) = &args.output {
         records::Format::of(output)?;
@@ -213,25 +205,6 @@ fn check_outputs(args: &Args) -> Result<()> {
         file::Output::create(certificates)?;
     }
     args.json.as_deref().map_or(Ok(()), file::check_text)
-}
-
-/// Whether a file is, or would be, among those that an input names: a path, a folder, a pattern, `file:member`.
-fn is_of(file: &Path, input: &str) -> bool {
-    let path = Path::new(input);
-    if path.is_dir() {
-        return file
-            .parent()
-            .is_some_and(|folder| folder == super::resolved(path));
-    }
-    if path.exists() {
-        return file == super::resolved(path);
-    }
-    let member = input
-        .rsplit_once(':')
-        .is_some_and(|(container, _)| file == super::resolved(Path::new(container)));
-    member
-        || glob::Pattern::new(&super::resolved(path).to_string_lossy())
-            .is_ok_and(|pattern| pattern.matches_path(file))
 }
 
 /// The files that records go to.

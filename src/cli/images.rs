@@ -4,7 +4,7 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, ImageOptions, Images, Labels};
+use crate::rows::images::{self, Files, ImageOptions, Images, Labels};
 use crate::rows::{Element, Provenance, like};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
@@ -135,6 +135,72 @@ impl ImageArgs {
             reference: set(reference, reference_range),
             queries: set(queries, query_range),
         })
+    }
+}
+
+/// A set of images or of plain vectors, with what is known of its rows.
+pub struct Labelled {
+    pub set: Set,
+    pub labels: Option<Labels>,
+    /// The file of each row, where each image is one.
+    pub files: Option<Files>,
+}
+
+impl ImageArgs {
+    /// Sets one by one, the first being the reference; and what they leave of the budget.
+    ///
+    /// Errors: sets that cannot be read.
+    pub fn open_all(
+        &self,
+        rows: &RowArgs,
+        sets: &[String],
+        control: &Control,
+    ) -> Result<(Vec<Labelled>, u64)> {
+        control.begin(Stage::Read, 0);
+        let budget = rows.memory.unwrap_or_else(memory::default_budget);
+        let (mut opened, mut left) = (Vec::new(), budget);
+        let mut columns = None;
+        for (place, spec) in sets.iter().enumerate() {
+            let (limit, what, labels) = match place {
+                0 => (rows.limit_reference, "reference", &self.labels),
+                _ => (rows.limit_queries, "queries", &self.query_labels),
+            };
+            let mut options = ImageOptions {
+                open: rows.options(limit, left, what)?,
+                labels: labels.clone(),
+                skip_broken: self.skip_broken,
+                resize: self.resize,
+                gray: self.gray,
+            };
+            options.open.like = columns.clone();
+            let images = images::open_images(spec, &options, control)?;
+            left = left
+                .saturating_sub(images.rows.resident_bytes())
+                .max(LEAST.min(budget));
+            columns = columns.or_else(|| like(&*images.rows));
+            opened.push(labelled(images, rows));
+        }
+        Ok((opened, left))
+    }
+
+    /// The built-in sample, as two sets.
+    pub fn open_sample(&self, rows: &RowArgs, control: &Control) -> Result<(Vec<Labelled>, u64)> {
+        let budget = rows.memory.unwrap_or_else(memory::default_budget);
+        let reference = rows.options(rows.limit_reference, budget, "reference")?;
+        let queries = rows.options(rows.limit_queries, budget, "queries")?;
+        let reference = images::sample_reference(&reference, control)?;
+        let queries = images::sample_queries(&queries, control)?;
+        let sets = [reference, queries].map(|images| labelled(images, rows));
+        Ok((sets.into(), budget))
+    }
+}
+
+fn labelled(mut images: Images, rows: &RowArgs) -> Labelled {
+    let range = range(&images, rows);
+    Labelled {
+        labels: images.labels.take(),
+        files: images.files.take(),
+        set: set(images, range),
     }
 }
 

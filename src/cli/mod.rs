@@ -8,6 +8,7 @@ mod backend;
 mod bench;
 mod compare;
 mod devices;
+mod embed;
 mod images;
 mod inputs;
 mod memory;
@@ -42,6 +43,7 @@ struct Cli {
 enum Command {
     Analyze(analyze::Args),
     Compare(compare::Args),
+    Embed(embed::Args),
     Sweep(sweep::Args),
     Paper(paper::Args),
     Verify(verify::Args),
@@ -93,6 +95,40 @@ fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
     }
 }
 
+/// Outputs must be none of the inputs. Errors ([`Error::Usage`]): the file that is one.
+fn check_no_input<'i>(
+    outputs: &[&Path],
+    inputs: impl Iterator<Item = &'i str> + Clone,
+) -> crate::error::Result<()> {
+    for output in outputs {
+        let place = resolved(output);
+        if inputs.clone().any(|input| is_of(&place, input)) {
+            return Err(Error::Usage(format!(
+                "{} is also an input, or would be read as one; name another file",
+                output.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file is, or would be, among those that an input names: a path, a folder, a pattern, `file:member`.
+fn is_of(file: &Path, input: &str) -> bool {
+    let path = Path::new(input);
+    if path.is_dir() {
+        return file.parent().is_some_and(|folder| folder == resolved(path));
+    }
+    if path.exists() {
+        return file == resolved(path);
+    }
+    let member = input
+        .rsplit_once(':')
+        .is_some_and(|(container, _)| file == resolved(Path::new(container)));
+    member
+        || glob::Pattern::new(&resolved(path).to_string_lossy())
+            .is_ok_and(|pattern| pattern.matches_path(file))
+}
+
 /// Run the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -104,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
         Command::Compare(args) => compare::run(args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Embed(args) => embed::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
     };

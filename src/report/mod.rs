@@ -10,6 +10,7 @@ pub mod certificates;
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
+pub mod embeddings;
 pub mod file;
 pub mod html;
 pub mod json;

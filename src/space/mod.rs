@@ -8,6 +8,7 @@
 
 #[cfg(feature = "onnx")]
 mod encoder;
+mod joined;
 mod outline;
 mod pca;
 #[cfg(feature = "onnx")]
@@ -20,6 +21,7 @@ mod views;
 mod wavelet;
 
 pub use crate::rows::normalise;
+pub use joined::joined;
 pub use spec::Spec;
 pub use views::{Set, Settings, View, Views};
 
@@ -29,24 +31,31 @@ use crate::rows::{Element, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// All files that a network is made of: its own, and those of tensors that are kept beside it. None for a built-in one.
+/// All files that a network is made of: its own, those of tensors that are kept beside it, and the config that says how
+/// images are prepared for it. None for a built-in one.
 ///
 /// A file that is no network stands alone; what is wrong with it is said when it is run.
 pub fn network_files(file: &Path) -> Vec<PathBuf> {
     if !file.exists() {
         return Vec::new();
     }
-    let beside = tensor_files(file).into_iter();
+    let beside = files_beside(file).into_iter();
     std::iter::once(file.to_path_buf()).chain(beside).collect()
 }
 
 #[cfg(feature = "onnx")]
-fn tensor_files(file: &Path) -> Vec<PathBuf> {
-    encoder::Model::open(file).map_or_else(|_| Vec::new(), |model| model.data_files())
+fn files_beside(file: &Path) -> Vec<PathBuf> {
+    let tensors = encoder::Model::open(file).map(|model| model.data_files());
+    let config = encoder::config_of(file).into_iter();
+    tensors
+        .unwrap_or_default()
+        .into_iter()
+        .chain(config)
+        .collect()
 }
 
 #[cfg(not(feature = "onnx"))]
-fn tensor_files(_: &Path) -> Vec<PathBuf> {
+fn files_beside(_: &Path) -> Vec<PathBuf> {
     Vec::new()
 }
 

@@ -410,13 +410,24 @@ impl Views {
 
 /// The two sets as they are, the queries in the reference's order of channels.
 fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
+    check_alike(&reference, &queries, networks)?;
+    Ok(View {
+        queries: in_order(queries, reference.shape),
+        shape: reference.shape,
+        reference: reference.rows,
+        range: reference.range,
+    })
+}
+
+/// Sets must be of one shape, and on one scale where a network, or a file, takes both.
+pub(super) fn check_alike(reference: &Set, queries: &Set, one_scale: bool) -> Result<()> {
     let order = |shape: Option<Shape>, planar| shape.map(|shape| Shape { planar, ..shape });
     if reference.rows.dim() != queries.rows.dim()
         || order(reference.shape, false) != order(queries.shape, false)
     {
-        return Err(different(&reference, &queries));
+        return Err(different(reference, queries));
     }
-    if networks && reference.range != queries.range {
+    if one_scale && reference.range != queries.range {
         return Err(Error::Usage(format!(
             "pixels run up to {} in {} and up to {} in {}, as far as their types tell; a network needs both on one \
              scale: store them as one type",
@@ -426,23 +437,19 @@ fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
             queries.rows.name()
         )));
     }
-    let rows = match (reference.shape, queries.shape) {
+    Ok(())
+}
+
+/// The rows of a set in the order of channels of `shape`.
+pub(super) fn in_order(set: Set, shape: Option<Shape>) -> Arc<dyn Rows> {
+    match (shape, set.shape) {
         (Some(to), Some(from)) if to.planar != from.planar && to.channels > 1 => {
-            let name = queries.rows.name().to_string();
-            Arc::new(Mapped::new(
-                queries.rows,
-                Arc::new(pixel::Select::reordered(from, to)),
-                name,
-            ))
+            let name = set.rows.name().to_string();
+            let map = Arc::new(pixel::Select::reordered(from, to));
+            Arc::new(Mapped::new(set.rows, map, name))
         }
-        _ => queries.rows,
-    };
-    Ok(View {
-        shape: reference.shape,
-        reference: reference.rows,
-        queries: rows,
-        range: reference.range,
-    })
+        _ => set.rows,
+    }
 }
 
 fn different(reference: &Set, queries: &Set) -> Error {

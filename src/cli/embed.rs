@@ -1,0 +1,363 @@
+//! `hullscope embed`: the rows of a space, as files that other programs read.
+
+use super::images::{ImageArgs, Labelled};
+use super::inputs::RowArgs;
+use super::networks::NetworkArgs;
+use super::progress::Bar;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::embeddings::Embeddings;
+use crate::report::{archive, file};
+use crate::rows::Provenance;
+use crate::space::spec::{Spec, Stage, slug};
+use crate::space::{Set, Settings, View, Views, joined, network_files};
+use clap::ValueEnum;
+use serde_json::json;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope embed --space onnx:sample@features -o out/
+      the built-in sample: out/sample-reference.npy and out/sample-queries.npy, with their classes
+  hullscope embed --space onnx:vit.onnx,pool=cls,preset=clip --resize 256x256 photos/train photos/test -o out/
+  hullscope embed --space pca:64 --format parquet train.npy test.npy extra.npy -o out/
+      all three in the principal components of the first, with row numbers, ids and labels
+  hullscope embed --space 'file:a.npy,b.npy|whiten' -o out/";
+
+/// The rows of a space as files: networks run and components fitted, for other programs
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples; `compare --help` lists the spaces.")]
+pub struct Args {
+    /// Sets of images or vectors; what a space fits is fitted on the first (without any: the built-in sample)
+    sets: Vec<String>,
+    /// A space, as in pca:8,16 or onnx:resnet.onnx@features; may be given several times
+    #[arg(long = "space", value_name = "SPACE", required = true)]
+    spaces: Vec<String>,
+    /// Write a file for each set into this folder, and for each space where there are several
+    #[arg(short, long, value_name = "FOLDER")]
+    output: PathBuf,
+    /// What is written: .npy (classes in NAME.labels.txt), or .parquet with row numbers, ids, files and labels
+    #[arg(long, value_enum, default_value_t = Format::Npy)]
+    format: Format,
+    /// Seed of random spaces
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    /// Worker threads (default: all cores)
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// No lines about what was written, no notes, no progress bar
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Npy,
+    Parquet,
+}
+
+/// Run the command.
+pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.threads)?;
+    let specs = Spec::parse_all(&args.spaces)?;
+    let start = Start::of(&args, &specs)?;
+    let names = start.names(&specs);
+    check_outputs(&args, &specs, &start, &names)?;
+    let bar = Bar::start(control, args.quiet);
+    let (sets, left) = start.open(&args, control)?;
+    let settings = args.settings(left)?;
+    let mut views = Views::new(pair(&sets)?, specs.clone(), settings, control)?;
+    let mut said = notes_of(&sets, &args, control);
+    let mut written = Vec::new();
+    for (place, spec) in specs.iter().enumerate() {
+        control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
+        let view = views.view(spec, control)?;
+        let notes = control.take_warnings().into_iter();
+        said.extend(notes.map(|note| format!("{}: {note}", spec.text)));
+        for (set, name) in names.iter().enumerate() {
+            let [rows, labels] = paths(&args, &file_name(name, spec, specs.len() > 1));
+            let made = made(&view, set, &sets);
+            written.push(write(&args, spec, &made, &rows, control)?);
+            written.extend(write_labels(&args, &made, &labels)?);
+        }
+    }
+    drop(bar);
+    if !args.quiet {
+        said.iter()
+            .for_each(|note| file::tell(&format!("note: {note}")));
+        file::print(&(written.join("\n") + "\n"))?;
+    }
+    Ok(())
+}
+
+impl Args {
+    fn settings(&self, memory: u64) -> Result<Settings> {
+        let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
+        Ok(Settings {
+            seed: self.seed,
+            memory,
+            files: [
+                self.rows.options(reference, 0, "reference")?,
+                self.rows.options(queries, 0, "queries")?,
+            ],
+            onnx_runtime: self.networks.onnx_runtime.clone(),
+        })
+    }
+}
+
+/// The reference, and all other sets as one.
+fn pair(sets: &[Labelled]) -> Result<Option<(Set, Set)>> {
+    let Some((Labelled { set: first, .. }, others)) = sets.split_first() else {
+        return Ok(None);
+    };
+    let others: Vec<Set> = others.iter().map(|other| other.set.clone()).collect();
+    let others = match others.is_empty() {
+        true => first.first_row(),
+        false => joined(first, others)?,
+    };
+    Ok(Some((first.clone(), others)))
+}
+
+/// What the spaces begin with.
+enum Start {
+    /// Files that they name themselves.
+    Files,
+    Sample,
+    Sets(Vec<String>),
+}
+
+impl Start {
+    fn of(args: &Args, specs: &[Spec]) -> Result<Start> {
+        let files = |spec: &&Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
+        let of_files = specs.iter().filter(files).count();
+        let wrong = |why: &str| Err(Error::Usage(why.into()));
+        if of_files > 0 && (of_files < specs.len() || !args.sets.is_empty()) {
+            return wrong(
+                "`file:` names its own two sets; run it without sets and without spaces of other sets",
+            );
+        }
+        if args.images.labels.is_some() && args.sets.len() != 2 {
+            return wrong("--labels and --query-labels are for two sets");
+        }
+        Ok(match (of_files > 0, args.sets.is_empty()) {
+            (true, _) => Start::Files,
+            (false, true) => Start::Sample,
+            (false, false) => Start::Sets(args.sets.clone()),
+        })
+    }
+
+    /// The sets, and the bytes of the budget that they leave; none where spaces name files.
+    fn open(&self, args: &Args, control: &Control) -> Result<(Vec<Labelled>, u64)> {
+        match self {
+            Start::Files => {
+                let budget = args.rows.memory;
+                Ok((
+                    Vec::new(),
+                    budget.unwrap_or_else(super::memory::default_budget),
+                ))
+            }
+            Start::Sample => args.images.open_sample(&args.rows, control),
+            Start::Sets(sets) => args.images.open_all(&args.rows, sets, control),
+        }
+    }
+
+    /// The inputs as they were typed.
+    fn inputs(&self, specs: &[Spec]) -> Vec<String> {
+        match self {
+            Start::Sets(sets) => sets.clone(),
+            Start::Sample => ["sample-reference", "sample-queries"]
+                .map(String::from)
+                .into(),
+            Start::Files => match specs.first().and_then(|spec| spec.stages.first()) {
+                Some(Stage::File { reference, queries }) => {
+                    vec![reference.clone(), queries.clone()]
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// A name for the files of each set: that of the set, as much of it as tells them apart.
+    fn names(&self, specs: &[Spec]) -> Vec<String> {
+        let inputs = self.inputs(specs);
+        let apart = |names: &[String]| {
+            let set: HashSet<&String> = names.iter().collect();
+            set.len() == names.len() && names.iter().all(|name| !name.is_empty())
+        };
+        let short: Vec<String> = inputs.iter().map(|input| slug(&stem(input))).collect();
+        if apart(&short) {
+            return short;
+        }
+        let long: Vec<String> = inputs.iter().map(|input| slug(&plain(input))).collect();
+        if apart(&long) {
+            return long;
+        }
+        let numbered = (1..).zip(&short);
+        numbered
+            .map(|(place, name)| format!("{place}-{name}"))
+            .collect()
+    }
+}
+
+/// A set's path without endings, and the part of the file that it names.
+fn plain(input: &str) -> String {
+    let (path, member) = match input.rsplit_once(':') {
+        Some((path, member)) if !Path::new(input).exists() => (path, Some(member)),
+        _ => (input, None),
+    };
+    let path = path.trim_end_matches('/');
+    let path = path.trim_end_matches(".gz").trim_end_matches(".zst");
+    let plain = match Path::new(path).extension() {
+        Some(ending) => &path[..path.len() - ending.len() - 1],
+        None => path,
+    };
+    member.map_or(plain.into(), |member| format!("{plain}-{member}"))
+}
+
+/// The last part of that.
+fn stem(input: &str) -> String {
+    let plain = plain(input);
+    let name = plain.rsplit('/').next();
+    name.map_or(plain.clone(), String::from)
+}
+
+fn file_name(set: &str, spec: &Spec, several: bool) -> String {
+    match several {
+        true => format!("{set}-{}", archive::name(&spec.text)),
+        false => set.into(),
+    }
+}
+
+/// The files of a set in a space: the rows, and the classes.
+fn paths(args: &Args, name: &str) -> [PathBuf; 2] {
+    let ending = match args.format {
+        Format::Npy => "npy",
+        Format::Parquet => "parquet",
+    };
+    let rows = args.output.join(format!("{name}.{ending}"));
+    [rows, args.output.join(format!("{name}.labels.txt"))]
+}
+
+/// Files that cannot be written, or that are inputs, are found out before anything is read.
+fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -> Result<()> {
+    archive::check(&args.output)?;
+    let mut outputs: Vec<PathBuf> = Vec::new();
+    for spec in specs {
+        for name in names {
+            outputs.extend(paths(args, &file_name(name, spec, specs.len() > 1)));
+        }
+    }
+    let outputs: Vec<&Path> = outputs.iter().map(PathBuf::as_path).collect();
+    super::check_apart(&outputs)?;
+    let mut inputs = match start {
+        Start::Sample => Vec::new(),
+        _ => start.inputs(specs),
+    };
+    for stage in specs.iter().flat_map(|spec| &spec.stages) {
+        if let Stage::Onnx(network) = stage {
+            let files = network_files(&network.file);
+            inputs.extend(files.iter().map(|file| file.display().to_string()));
+        }
+    }
+    let given = [&args.images.labels, &args.images.query_labels];
+    inputs.extend(given.into_iter().flatten().cloned());
+    super::check_no_input(&outputs, inputs.iter().map(String::as_str))
+}
+
+/// What is to be said of the sets.
+fn notes_of(sets: &[Labelled], args: &Args, control: &Control) -> Vec<String> {
+    let mut notes = control.take_warnings();
+    for Labelled { set, .. } in sets {
+        let name = set.rows.name();
+        let known = set.rows.provenance().into_iter();
+        notes.extend(
+            known
+                .flat_map(Provenance::said)
+                .map(|note| format!("{name}: {note}")),
+        );
+        if set.rows.dropped() > 0 && args.format == Format::Npy {
+            notes.push(format!(
+                "{name}: {} rows were left out, so rows of the output have other numbers than in the input; --format parquet \
+                 keeps these",
+                set.rows.dropped()
+            ));
+        }
+    }
+    notes
+}
+
+/// A set in a space: the first is the reference, and the others follow one another in the queries.
+fn made<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> {
+    let len = |set: &Labelled| set.set.rows.len();
+    let before: usize = sets.iter().take(set).skip(1).map(len).sum();
+    let rows = match set {
+        0 => &*view.reference,
+        _ => &*view.queries,
+    };
+    let known = sets.get(set);
+    Embeddings {
+        rows,
+        range: before..before + known.map_or(rows.len(), len),
+        source: known.map_or(rows, |known| &*known.set.rows),
+        files: known.and_then(|known| known.files.as_ref()),
+        labels: known.and_then(|known| known.labels.as_ref()),
+    }
+}
+
+/// Write the rows of a set; a line about them.
+fn write(
+    args: &Args,
+    spec: &Spec,
+    made: &Embeddings,
+    path: &Path,
+    control: &Control,
+) -> Result<String> {
+    std::fs::create_dir_all(&args.output)
+        .map_err(|error| Error::io("create", &args.output, error))?;
+    match args.format {
+        Format::Npy => made.write_npy(path, control)?,
+        Format::Parquet => made.write_parquet(path, metadata(args, spec), control)?,
+    }
+    let (rows, dim, element) = (made.range.len(), made.rows.dim(), made.element());
+    Ok(format!(
+        "{}: {rows} x {dim} {element}, {}",
+        path.display(),
+        spec.text
+    ))
+}
+
+/// Write the classes of a set beside its rows, if it has any and the rows' file has no place for them; a line about
+/// them.
+fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<String>> {
+    let Some(labels) = made.labels.filter(|_| args.format == Format::Npy) else {
+        return Ok(None);
+    };
+    made.write_labels(path)?;
+    let (rows, classes) = (made.range.len(), labels.names.len());
+    Ok(Some(format!(
+        "{}: {rows} labels of {classes} classes",
+        path.display()
+    )))
+}
+
+/// How a file was made.
+fn metadata(args: &Args, spec: &Spec) -> Vec<(String, String)> {
+    let settings = json!({ "space": spec.text, "sets": args.sets, "rows": args.rows.settings(), "seed": args.seed });
+    let entries = [
+        ("hullscope.version", env!("CARGO_PKG_VERSION").to_string()),
+        ("hullscope.command", super::command_line()),
+        ("hullscope.settings", settings.to_string()),
+    ];
+    let entries = entries.into_iter();
+    entries
+        .map(|(key, value)| (key.to_string(), value))
+        .collect()
+}

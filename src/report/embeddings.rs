@@ -1,0 +1,238 @@
+//! Rows as files that other programs read: `.npy`, or Parquet with what is known of each row.
+//!
+//! Numbers are f32 where the rows are exactly that, and f64 where they are not, so that a file holds the rows
+//! themselves. Parquet has the columns `row` (the number in the input), `id`, `file`, `row_in_file` and `label` where
+//! they are known, and `embedding`.
+
+use super::batch::properties;
+use super::file::Output;
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::rows::images::{Files, Labels};
+use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
+use arrow_array::{StringArray, UInt64Array};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use std::io::Write;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Numbers that are written at a time.
+const NUMBERS: usize = 1 << 18;
+
+/// Some rows that follow one another, and what is known of them.
+pub struct Embeddings<'r> {
+    /// The rows in their space.
+    pub rows: &'r dyn Rows,
+    /// Those of one set.
+    pub range: Range<usize>,
+    /// The set as it was read: it numbers the rows, and knows their ids.
+    pub source: &'r dyn Rows,
+    /// The file of each row of the source, where each is one.
+    pub files: Option<&'r Files>,
+    /// The class of each row of the source.
+    pub labels: Option<&'r Labels>,
+}
+
+impl Embeddings<'_> {
+    fn single(&self) -> bool {
+        self.rows.fits_f32()
+    }
+
+    /// The type that numbers are written in.
+    pub fn element(&self) -> &'static str {
+        if self.single() { "f32" } else { "f64" }
+    }
+
+    /// The rows in parts: (places in the source).
+    fn parts(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (count, step) = (self.range.len(), (NUMBERS / self.rows.dim()).max(1));
+        (0..count)
+            .step_by(step)
+            .map(move |first| first..count.min(first + step))
+    }
+
+    fn read_f32(&self, part: &Range<usize>) -> Result<Vec<f32>> {
+        let mut values = vec![0f32; part.len() * self.rows.dim()];
+        self.rows
+            .read_f32(self.range.start + part.start, &mut values)?;
+        Ok(values)
+    }
+
+    fn read_f64(&self, part: &Range<usize>) -> Result<Vec<f64>> {
+        let mut values = vec![0.0; part.len() * self.rows.dim()];
+        self.rows
+            .read_f64(self.range.start + part.start, &mut values)?;
+        Ok(values)
+    }
+
+    /// The class of a row of the source, by name.
+    fn label(&self, row: usize) -> Option<&str> {
+        let labels = self.labels?;
+        let class = *labels.classes.get(row)?;
+        labels.names.get(class as usize).map(String::as_str)
+    }
+
+    /// Write a NumPy array of (rows, numbers).
+    ///
+    /// Errors: a file that cannot be written, rows that can no longer be read.
+    pub fn write_npy(&self, path: &Path, control: &Control) -> Result<()> {
+        let output = Output::create(path)?;
+        let mut writer = output.writer()?;
+        let failed = |error| output.error(error);
+        let kind = if self.single() { "<f4" } else { "<f8" };
+        let header = npy_header(kind, self.range.len(), self.rows.dim());
+        writer.write_all(&header).map_err(failed)?;
+        for part in self.parts() {
+            control.check()?;
+            let bytes: Vec<u8> = match self.single() {
+                true => self
+                    .read_f32(&part)?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+                false => self
+                    .read_f64(&part)?
+                    .iter()
+                    .flat_map(|v| v.to_le_bytes())
+                    .collect(),
+            };
+            writer.write_all(&bytes).map_err(failed)?;
+        }
+        output.close(writer)
+    }
+
+    /// Write the classes of the rows, a line each; a name that holds the end of a line has a blank there.
+    pub fn write_labels(&self, path: &Path) -> Result<()> {
+        let output = Output::create(path)?;
+        let mut writer = output.writer()?;
+        for row in 0..self.range.len() {
+            let label = self
+                .label(row)
+                .unwrap_or_default()
+                .replace(['\n', '\r'], " ");
+            writeln!(writer, "{label}").map_err(|error| output.error(error))?;
+        }
+        output.close(writer)
+    }
+
+    /// Write a Parquet file; `metadata` says how it was made.
+    ///
+    /// Errors: a file that cannot be written, rows that can no longer be read.
+    pub fn write_parquet(
+        &self,
+        path: &Path,
+        metadata: Vec<(String, String)>,
+        control: &Control,
+    ) -> Result<()> {
+        let output = Output::create(path)?;
+        let schema = Arc::new(self.schema());
+        let options = Some(properties(metadata).build());
+        let writer = ArrowWriter::try_new(output.writer()?, Arc::clone(&schema), options);
+        let mut writer = writer.map_err(|error| output.failed(error))?;
+        for part in self.parts() {
+            control.check()?;
+            let batch = self.batch(&schema, &part)?;
+            let batch = batch.map_err(|error| output.failed(error))?;
+            writer.write(&batch).map_err(|error| output.failed(error))?;
+        }
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.close(inner)
+    }
+
+    fn schema(&self) -> Schema {
+        let known = self.source.provenance();
+        let several = known.is_some_and(|known| known.has_files());
+        let mut fields = vec![Field::new("row", DataType::UInt64, false)];
+        let mut add = |there: bool, name: &str, kind: DataType| {
+            if there {
+                fields.push(Field::new(name, kind, true));
+            }
+        };
+        add(
+            known.is_some_and(|known| known.has_ids()),
+            "id",
+            DataType::Utf8,
+        );
+        add(several || self.files.is_some(), "file", DataType::Utf8);
+        add(several, "row_in_file", DataType::UInt64);
+        add(self.labels.is_some(), "label", DataType::Utf8);
+        let list = DataType::FixedSizeList(self.item(), self.rows.dim() as i32);
+        fields.push(Field::new("embedding", list, false));
+        Schema::new(fields)
+    }
+
+    fn item(&self) -> Arc<Field> {
+        let kind = if self.single() {
+            DataType::Float32
+        } else {
+            DataType::Float64
+        };
+        Arc::new(Field::new("item", kind, false))
+    }
+
+    fn batch(
+        &self,
+        schema: &Arc<Schema>,
+        part: &Range<usize>,
+    ) -> Result<Result<RecordBatch, ArrowError>> {
+        let numbers: ArrayRef = match self.single() {
+            true => Arc::new(Float32Array::from(self.read_f32(part)?)),
+            false => Arc::new(Float64Array::from(self.read_f64(part)?)),
+        };
+        let list = FixedSizeListArray::try_new(self.item(), self.rows.dim() as i32, numbers, None);
+        let list = match list {
+            Ok(list) => list,
+            Err(error) => return Ok(Err(error)),
+        };
+        let columns = schema
+            .fields()
+            .iter()
+            .map(|field| match field.name().as_str() {
+                "embedding" => Arc::new(list.clone()) as ArrayRef,
+                name => self.column(name, part),
+            });
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect()))
+    }
+
+    /// What is known of some rows, by the name of the column.
+    fn column(&self, name: &str, part: &Range<usize>) -> ArrayRef {
+        let known = self.source.provenance();
+        let number = |row: usize| self.source.number(row);
+        let text = |of: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
+            Arc::new(part.clone().map(of).collect::<StringArray>())
+        };
+        let origin = |row: usize| known.and_then(|known| known.origin(number(row)));
+        match name {
+            "id" => text(&|row| known.and_then(|known| known.id(number(row)).map(String::from))),
+            "label" => text(&|row| self.label(row).map(String::from)),
+            "file" => text(&|row| match self.files {
+                Some(files) => Some(files.name(row).into()),
+                None => origin(row).map(|origin| origin.file.into()),
+            }),
+            "row_in_file" => {
+                let rows = part.clone().map(|row| origin(row).map(|origin| origin.row));
+                Arc::new(rows.collect::<UInt64Array>())
+            }
+            _ => Arc::new(
+                part.clone()
+                    .map(|row| Some(number(row)))
+                    .collect::<UInt64Array>(),
+            ),
+        }
+    }
+}
+
+/// The head of a `.npy` file, version 1: its length is a multiple of 64.
+fn npy_header(kind: &str, rows: usize, columns: usize) -> Vec<u8> {
+    let text =
+        format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let before = b"\x93NUMPY\x01\x00".len() + 2;
+    let width = (before + text.len() + 1).next_multiple_of(64) - before - 1;
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend((width as u16 + 1).to_le_bytes());
+    header.extend(format!("{text:<width$}\n").as_bytes());
+    header
+}
