@@ -1240,7 +1240,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
         ),
         (
             with(&["--space", "onnx:relu.onnx@features"]),
-            vec!["relu.onnx", "features", "its tensors are y"],
+            vec!["relu.onnx", "features", "from the end, y (Relu, 1 x 6 x 6)"],
         ),
         (
             with(&[

@@ -19,6 +19,9 @@ mod distances;
 mod edges;
 /// `embed`: the rows of a space as files that are read back, named and labelled; what is refused.
 mod embed;
+/// Networks as other programs write them: their rows, and the names of their tensors.
+#[cfg(feature = "onnx")]
+mod encoders;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.

@@ -9,6 +9,7 @@ mod bench;
 mod compare;
 mod devices;
 mod embed;
+mod encoder;
 mod images;
 mod inputs;
 mod memory;
@@ -48,6 +49,7 @@ enum Command {
     Paper(paper::Args),
     Verify(verify::Args),
     Devices(devices::Args),
+    Encoder(encoder::Args),
     Bench(bench::Args),
 }
 
@@ -138,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Encoder(args) => encoder::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
         Command::Compare(args) => compare::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Embed(args) => embed::run(args, &control).map(|()| ExitCode::SUCCESS),

@@ -15,7 +15,7 @@ pub mod file;
 pub mod html;
 pub mod json;
 pub mod paper;
-mod plain;
+pub(crate) mod plain;
 pub mod plot;
 pub mod records;
 pub mod sheet;

@@ -59,6 +59,15 @@ fn files_beside(_: &Path) -> Vec<PathBuf> {
     Vec::new()
 }
 
+/// The tensors of the network in `file` (or a built-in one) that have a row for each image, the last first: what
+/// `onnx:FILE@TENSOR` may name. `size` is the width and height of images where the network leaves them open.
+///
+/// Errors: a file that is no network for images.
+#[cfg(feature = "onnx")]
+pub fn network_tensors(file: &Path, size: Option<(usize, usize)>) -> Result<Vec<encoder::Listed>> {
+    Ok(encoder::Model::open(file)?.signature().list(size))
+}
+
 /// A fitted map from rows to rows.
 pub trait Map: Send + Sync {
     /// Numbers of a mapped row.

@@ -3,15 +3,20 @@
 //! [`Preparation`] brings images to the network's size, channels and scale. Batches run in parallel, in f32; a tensor
 //! of several positions an image is pooled as was asked for, or flattened. All tensors that are asked of one
 //! network come from one pass. Before any, a trial on noise shows that an image's row is its own, whichever images are
-//! in its batch.
+//! in its batch; where it is not, every image is run alone. Another shows that a network that rounds to integers gives
+//! about what it gives unrounded.
 
+mod graph;
 mod model;
 mod network;
 mod pool;
 mod preparation;
 mod recipe;
 mod runtime;
+mod spread;
+mod trial;
 
+pub use graph::listing::Listed;
 pub use model::{Model, Signature};
 pub use preparation::Pixels;
 pub use recipe::config_of;
@@ -28,12 +33,7 @@ use runtime::{Library, Runtime};
 use std::path::Path;
 use std::sync::Arc;
 use tract_onnx::prelude::InferenceModel;
-
-/// Numbers of a batch's input, about: enough work for one call, little memory for one thread.
-const BATCH_NUMBERS: usize = 1 << 16;
-
-/// Images of a batch at most.
-const BATCH_MOST: usize = 32;
+use trial::{Engine, Trial, Tried};
 
 /// Batches in the air a thread.
 const AHEAD: usize = 4;
@@ -77,48 +77,35 @@ impl Encoder {
                 tensors.push(wanted.tensor.clone());
             }
         }
-        let fixed = signature.input.axes.first().copied().flatten();
-        let open = (BATCH_NUMBERS / preparation.numbers()).clamp(1, BATCH_MOST);
-        let [shown, again] = trial(fixed.unwrap_or(open), fixed.is_some());
-        let engine = match library {
-            None => Engine::Tract(guarded(&signature.name, || model.into_graph())?),
-            Some(library) => Engine::Library(runtime(library, &model, &args.file, &tensors)?),
-        };
-        let network = |batch: usize| {
-            let axes = preparation.axes(signature.input.axes.len(), batch);
-            match &engine {
-                Engine::Tract(graph) => Network::new(&signature, graph, axes, &tensors),
-                Engine::Library(runtime) => {
-                    Ok(Network::by_library(&signature, runtime, axes, &tensors))
-                }
+        let tried = match library {
+            None => by_tract(model, &preparation, &tensors)?,
+            Some(library) => {
+                let runtime = runtime(library, &model, &args.file, &tensors)?;
+                let engine = Engine::Library(runtime);
+                Trial::new(&signature, &preparation, &tensors, &engine).run()?
             }
         };
-        let of = |images: &[usize]| preparation.noise(images);
-        // An axis that is as long as the batch by accident is not as long as another one; the smaller network goes
-        // before the larger one comes.
-        let other = match fixed {
-            Some(_) => None,
-            None => Some(network(again.len())?.run(of(&again)?)?),
-        };
-        let network = network(shown.len())?;
-        let first = network.run(of(&shown)?)?;
-        let second = other.map_or_else(|| network.run(of(&again)?), Ok)?;
-        network.independent([&shown, &again], &first, &second)?;
         let mut encoder = Encoder {
             name: signature.name.clone(),
-            network,
+            network: tried.network,
             preparation,
             rows: Vec::new(),
             notes: Vec::new(),
         };
         for wanted in wanted {
-            encoder.pool(wanted, &tensors, &first)?;
+            encoder.pool(wanted, &tensors, &tried.shown, tried.alone)?;
         }
         Ok(encoder)
     }
 
     /// Add what becomes of a tensor that is wanted, now that its axes are known.
-    fn pool(&mut self, wanted: &Wanted, tensors: &[String], outputs: &[Output]) -> Result<()> {
+    fn pool(
+        &mut self,
+        wanted: &Wanted,
+        tensors: &[String],
+        outputs: &[Output],
+        alone: bool,
+    ) -> Result<()> {
         let Wanted { tensor, pool } = wanted;
         let place = tensors.iter().position(|known| known == tensor);
         let place = place.unwrap_or_default();
@@ -128,6 +115,7 @@ impl Encoder {
         let mut notes = self.preparation.notes().to_vec();
         notes.extend(self.network.about());
         notes.extend(unpooled(tensor, axes, *pool));
+        notes.extend(alone.then(|| trial::ALONE.to_string()));
         self.rows.push((place, pooling));
         self.notes.push(notes);
         Ok(())
@@ -204,14 +192,35 @@ impl Encoder {
                 }
             }
         }
-        Ok(sets.into_iter().map(Collector::finish).collect())
+        let sets: Vec<Store> = sets.into_iter().map(Collector::finish).collect();
+        for (name, set) in names.iter().zip(&sets) {
+            if let Some(note) = spread::note(name, set)? {
+                control.warn(note);
+            }
+        }
+        Ok(sets)
     }
 }
 
-/// What networks for batches of any size are made of.
-enum Engine {
-    Tract(InferenceModel),
-    Library(Arc<Runtime>),
+/// The network of tract, which must give about what it gives without rounding to integers, if it does round.
+fn by_tract(model: Model, preparation: &Preparation, tensors: &[String]) -> Result<Tried> {
+    let signature = model.signature();
+    let tried = |graph: InferenceModel| {
+        let engine = Engine::Tract(graph);
+        Trial::new(&signature, preparation, tensors, &engine).run()
+    };
+    let mut prepared = model.prepare(tensors)?;
+    let unrounded = match prepared.take_unrounded() {
+        Some(parsed) => Some(tried(guarded(&signature.name, || parsed)?)?.shown),
+        None => None,
+    };
+    let graph = guarded(&signature.name, || prepared.parsed())?;
+    drop(prepared);
+    let made = tried(graph)?;
+    if let Some(unrounded) = &unrounded {
+        made.network.rounds_little(&made.shown, unrounded)?;
+    }
+    Ok(made)
 }
 
 /// A network in the library at `library`.
@@ -225,22 +234,6 @@ fn runtime(library: &Path, model: &Model, file: &Path, tensors: &[String]) -> Re
     let files: Vec<_> = files.collect();
     let runtime = Runtime::new(&library, file, &files, &model.signature(), tensors)?;
     Ok(Arc::new(runtime))
-}
-
-/// Two batches, as numbers of images, that have images in common, at other places or among other images: both of one
-/// size if that is fixed, and the second of another size if not.
-fn trial(batch: usize, fixed: bool) -> [Vec<usize>; 2] {
-    let again = if fixed {
-        let turned = |place: usize| match place < batch.div_ceil(2) {
-            true => batch - 1 - place,
-            false => batch + place,
-        };
-        (0..batch).map(turned).collect()
-    } else {
-        let other = if batch == 3 { 2 } else { 3 };
-        (0..other).rev().collect()
-    };
-    [(0..batch).collect(), again]
 }
 
 #[cfg(test)]

@@ -13,6 +13,10 @@ const MOST_BYTES: usize = 1 << 28;
 /// order, and that on the batch.
 const ROUNDING: f64 = 1e-3;
 
+/// How far rows may lie from those without rounding to integers, as a share of their length. Good networks in bytes
+/// stay below a fifth; one whose attention is lost does not.
+const COARSE: f64 = 0.5;
+
 /// A network for batches of one size.
 pub struct Network {
     name: String,
@@ -178,6 +182,42 @@ impl Network {
                 return Err(self.no_rows(
                     name,
                     "what the tensor has for an image depends on the other images of its batch, or on chance",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether images differed in what they became, for each tensor.
+    pub fn varied(&self, varied: &[bool]) -> Result<()> {
+        match self
+            .outputs
+            .iter()
+            .zip(varied)
+            .find(|(_, varied)| !**varied)
+        {
+            Some((name, _)) => Err(self.no_rows(name, "the tensor is the same for all images")),
+            None => Ok(()),
+        }
+    }
+
+    /// `rounded` is what the images of the trial became, and `unrounded` what they become without rounding to
+    /// integers: rounding changes rows by a little.
+    pub fn rounds_little(&self, rounded: &[Output], unrounded: &[Output]) -> Result<()> {
+        for (name, (rounded, unrounded)) in self.outputs.iter().zip(rounded.iter().zip(unrounded)) {
+            let (rounded, unrounded) = (&rounded.values, &unrounded.values);
+            let off = distance(rounded, unrounded) / distance(unrounded, &[]);
+            if rounded.len() != unrounded.len() || off > COARSE {
+                return Err(Error::input(
+                    &self.name,
+                    Place::Part(name.clone()),
+                    format!(
+                        "on images of noise, the network with its rounding to integers gives rows that are off by \
+                         {:.0} % from the same without rounding, which rounding does not do",
+                        100.0 * off
+                    ),
+                    "give the network as it was before it was quantised, or compute the embeddings elsewhere and give \
+                     them as file:REFERENCE,QUERIES",
                 ));
             }
         }

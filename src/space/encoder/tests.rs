@@ -4,6 +4,8 @@ use super::super::spec::Layout;
 use super::*;
 use crate::rows::images::Shape;
 use crate::rows::sample;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use std::path::Path;
 
 const GOLDEN: &str = include_str!("../../../assets/encoder/golden.json");
@@ -322,18 +324,21 @@ fn rows_are_those_of_their_images_whatever_the_batch() {
     }
 }
 
+const MEAN: made::Node = (
+    "ReduceMean",
+    &["f"],
+    "m",
+    &[("axes", &[0]), ("keepdims", &[1])],
+);
+
 #[test]
 fn tensors_that_are_not_rows_of_images_are_refused() {
-    const MEAN: made::Node = (
-        "ReduceMean",
-        &["f"],
-        "m",
-        &[("axes", &[0]), ("keepdims", &[1])],
-    );
     let mixed = "depends on the other images";
-    let cases: [(&[made::Node], &[i64], i64, &str); 5] = [
-        // Images less the mean of their batch.
-        (&[MEAN, ("Sub", &["f", "m"], "y", &[])], &[], 0, mixed),
+    // (nodes, numbers that they take, batch of the network, what is said)
+    type Case<'c> = (&'c [made::Node], &'c [i64], &'c [i64], &'c str);
+    let cases: [Case; 5] = [
+        // Images less the mean of their batch: alone, each would be nothing.
+        (&[MEAN, ("Sub", &["f", "m"], "y", &[])], &[], &[0, 4], mixed),
         // Numbers of several images in one row: no image is lost, but none has a row.
         (
             &[
@@ -341,35 +346,96 @@ fn tensors_that_are_not_rows_of_images_are_refused() {
                 ("Reshape", &["t", "s"], "y", &[]),
             ],
             &[-1, 4],
-            0,
+            &[4],
             mixed,
         ),
         // As many rows as a batch of small images, by accident.
         (
             &[MEAN, ("Expand", &["m", "s"], "y", &[])],
             &[32, 4],
-            0,
+            &[0],
             "first axis of the tensor",
         ),
         (
             &[MEAN, ("Expand", &["m", "s"], "y", &[])],
             &[32, 4],
-            32,
+            &[32],
             mixed,
         ),
-        (&[("RandomNormalLike", &["f"], "y", &[])], &[], 1, mixed),
+        (
+            &[("RandomNormalLike", &["f"], "y", &[])],
+            &[],
+            &[0, 1, 4],
+            mixed,
+        ),
     ];
-    for (nodes, numbers, batch, said) in cases {
+    for (nodes, numbers, batches, said) in cases {
         let nodes = [&[made::FLAT], nodes].concat();
-        // Batches that are fixed hide no more than open ones.
-        let batches = if batch == 0 { vec![0, 4] } else { vec![batch] };
-        let batches = if said == mixed { batches } else { vec![batch] };
-        for batch in batches {
+        for &batch in batches {
             let model = made::network(&[batch, 1, 2, 2], &nodes, &[("s", numbers)], &[]);
             let message = made::refused(model, &OnnxArgs::default());
             assert!(message.contains(said), "{nodes:?} {batch}: {message}");
         }
     }
+}
+
+#[test]
+fn images_are_run_alone_where_their_batch_would_change_their_rows() {
+    // Each image over the largest number of its batch.
+    let nodes = [
+        made::FLAT,
+        (
+            "ReduceMax",
+            &["f"],
+            "m",
+            &[("axes", &[0, 1]), ("keepdims", &[1])],
+        ),
+        ("Div", &["f", "m"], "y", &[]),
+    ];
+    let model = made::network(&[0, 1, 2, 2], &nodes, &[], &[]);
+    let encoder = made::encoder(model, &OnnxArgs::default()).unwrap();
+    let rows =
+        crate::rows::Memory::from_f64("rows", 4, vec![1.0, 2.0, 4.0, 2.0, 8.0, 4.0, 2.0, 1.0]);
+    let control = Control::default();
+    let sets = encoder.encode_all(&rows, &["y".into()], u64::MAX, &control);
+    let mut found = vec![0.0; 8];
+    sets.unwrap()[0].read_f64(0, &mut found).unwrap();
+    assert_eq!(found, [0.25, 0.5, 1.0, 0.5, 1.0, 0.5, 0.25, 0.125]);
+    let said = encoder.notes()[0].join(" ");
+    assert!(said.contains("batch of its own"), "{said}");
+}
+
+#[test]
+fn features_that_hardly_vary_are_said() {
+    let rows = |count: usize, spread: f64| -> Vec<f64> {
+        let mut random = ChaCha8Rng::seed_from_u64(1);
+        (0..count * 4)
+            .map(|_| 1.0 + spread * random.random::<f64>())
+            .collect()
+    };
+    let warned = |values: Vec<f64>| {
+        let model = made::network(
+            &[0, 1, 2, 2],
+            &[made::FLAT, ("Neg", &["f"], "y", &[])],
+            &[],
+            &[],
+        );
+        let encoder = made::encoder(model, &OnnxArgs::default()).unwrap();
+        let rows = crate::rows::Memory::from_f64("rows", 4, values);
+        let control = Control::default();
+        encoder
+            .encode_all(&rows, &["y".into()], u64::MAX, &control)
+            .unwrap();
+        control.take_warnings().join(" ")
+    };
+    assert!(warned(rows(200, 1e-6)).contains("y: these features hardly vary"));
+    // One row that lies far away does not hide it, nor do few rows or large sets bring it about.
+    let mut outlier = rows(200, 1e-6);
+    outlier[0] = 1e6;
+    assert!(warned(outlier).contains("hardly vary"));
+    assert_eq!(warned(rows(200, 1e-3)), "");
+    assert_eq!(warned(rows(1, 1e-6)), "");
+    assert_eq!(warned(vec![0.0; 40]), "");
 }
 
 #[test]
@@ -451,4 +517,51 @@ fn what_the_file_says_must_fit_its_own_input() {
     assert_eq!(fits(&[0, 3, 4, 4], &none, &[]), [48]);
     assert_eq!(fits(&[0, 4, 4, 3], &none, &[("size", "4")]), [48]);
     assert_eq!(fits(&[0, 1, 2, 2], &nchw, &[("layout", "chw")]), [4]);
+}
+
+/// A file that another program wrote.
+fn written(name: &str) -> std::path::PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/encoders");
+    folder.join(name)
+}
+
+/// A quantised transformer as it stands, in which tract 0.23 takes its softmax for a map from number to number.
+#[test]
+fn what_rounding_does_not_do_is_found_before_any_row_is_made() {
+    use tract_onnx::prelude::Framework;
+    let path = written("transformer-int8.onnx");
+    let signature = Model::open(&path).unwrap().signature();
+    let outputs = [signature.output(None).unwrap()];
+    let images = Pixels {
+        range: 1.0,
+        bytes: false,
+        ..bytes(Shape {
+            height: 8,
+            width: 8,
+            ..shape()
+        })
+    };
+    let preparation = Preparation::new(&signature, &OnnxArgs::default(), images).unwrap();
+    let tried = |graph: InferenceModel| {
+        let engine = Engine::Tract(graph);
+        let trial = Trial::new(&signature, &preparation, &outputs, &engine);
+        trial.run().unwrap()
+    };
+    let mut prepared = Model::open(&path).unwrap().prepare(&outputs).unwrap();
+    let unrounded = tried(prepared.take_unrounded().unwrap().unwrap()).shown;
+    let right = tried(prepared.parsed().unwrap());
+    right
+        .network
+        .rounds_little(&right.shown, &unrounded)
+        .unwrap();
+    let wrong = tried(tract_onnx::onnx().model_for_path(&path).unwrap());
+    eprintln!(
+        "{:?}\n{:?}\n{:?}",
+        &unrounded[0].values[..24],
+        &right.shown[0].values[..24],
+        &wrong.shown[0].values[..24]
+    );
+    let found = wrong.network.rounds_little(&wrong.shown, &unrounded);
+    let message = found.unwrap_err().to_string();
+    assert!(message.contains("which rounding does not do"), "{message}");
 }

@@ -1,0 +1,75 @@
+//! `hullscope encoder`: the tensors of a network that `onnx:FILE@TENSOR` may name.
+
+use crate::error::{Error, Result};
+use crate::report::{file, json, plain};
+use crate::space::{self, spec};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope encoder resnet18.onnx
+  hullscope encoder resnet18.onnx --size 320x240
+  hullscope encoder sample --json
+
+A space names a tensor by its name, by the PyTorch module that it leaves, or as the one before the last linear layer:
+  --space onnx:resnet18.onnx@layer4    --space onnx:vit.onnx@blocks.3    --space onnx:resnet18.onnx@penultimate";
+
+/// Tensors of a network in ONNX that have a row for each image, the last first: shapes, operators, PyTorch's modules
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The network (`sample` and `sample-untrained` are built in)
+    #[arg(value_name = "FILE")]
+    network: PathBuf,
+    /// Width and height of the images, where the network leaves them open (default: 224x224)
+    #[arg(long, value_name = "WxH", value_parser = size)]
+    size: Option<(usize, usize)>,
+    /// As JSON, to a file or (-, or no name) to stdout
+    #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<String>,
+}
+
+fn size(text: &str) -> std::result::Result<(usize, usize), String> {
+    spec::extent(text).ok_or_else(|| "a width and a height, as in 224x224".into())
+}
+
+/// Run the command.
+#[cfg(feature = "onnx")]
+pub fn run(args: &Args) -> Result<()> {
+    let tensors = space::network_tensors(&args.network, args.size)?;
+    if tensors.is_empty() {
+        return Err(Error::Usage(format!(
+            "no tensor of {} has a row for each image",
+            args.network.display()
+        )));
+    }
+    if let Some(target) = &args.json {
+        let rows: Vec<_> = tensors
+            .iter()
+            .map(|t| {
+                serde_json::json!({
+                    "tensor": t.name, "operator": t.operator, "module": t.module, "shape": t.shape,
+                    "numbers": t.shape.as_ref().map(|shape| shape.iter().product::<usize>()),
+                })
+            })
+            .collect();
+        let network = args.network.display().to_string();
+        let found = serde_json::json!({ "network": network, "tensors": rows });
+        return file::write_text(target, &json::pretty(&found));
+    }
+    let mut table = plain::table();
+    table.set_header(["tensor", "numbers an image", "operator", "module"]);
+    for tensor in &tensors {
+        let shape = tensor.lengths().unwrap_or("?".into());
+        table.add_row([&tensor.name, &shape, &tensor.operator, &tensor.module]);
+    }
+    file::print(&format!("{}\n", table.trim_fmt()))
+}
+
+/// Run the command.
+#[cfg(not(feature = "onnx"))]
+pub fn run(_: &Args) -> Result<()> {
+    Err(Error::Usage(
+        "this program was built without the feature `onnx`".into(),
+    ))
+}
