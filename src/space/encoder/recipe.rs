@@ -17,13 +17,16 @@ const CONFIG: &str = "preprocessor_config.json";
 const LONGEST_CONFIG: u64 = 1 << 20;
 
 /// The side of images where a network leaves it open.
-const SIDE: (usize, usize) = (224, 224);
+const SIDE: Size = (224, 224);
+
+/// A width and a height.
+type Size = (usize, usize);
 
 /// How images are prepared, as far as somebody else than the user says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     pub resize: Option<Resize>,
-    pub crop: Option<(usize, usize)>,
+    pub crop: Option<Size>,
     pub filter: Filter,
     pub antialias: bool,
     pub mean: Vec<f64>,
@@ -36,7 +39,7 @@ pub struct Recipe {
 
 impl Recipe {
     /// A preset for a network whose images have the size `fixed`, if it fixes one.
-    pub fn preset(preset: Preset, fixed: Option<(usize, usize)>) -> Option<Recipe> {
+    pub fn preset(preset: Preset, fixed: Option<Size>) -> Option<Recipe> {
         let side = fixed.unwrap_or(SIDE);
         let recipe = |name: &str, resize, crop, filter, mean: [f64; 3], std: [f64; 3]| Recipe {
             resize: Some(resize),
@@ -222,7 +225,7 @@ impl Config {
     }
 
     /// What images are resampled to, and the centre that is kept.
-    fn geometry(&self) -> Result<(Option<Resize>, Option<(usize, usize)>)> {
+    fn geometry(&self) -> Result<(Option<Resize>, Option<Size>)> {
         let resize = match (self.does("do_resize", true)?, self.get("size")) {
             (false, _) => None,
             (true, Some(size)) => Some(self.resize(size)?),
@@ -295,7 +298,7 @@ impl Config {
     }
 
     /// `{"height": h, "width": w}`, as (w, h).
-    fn both(&self, value: &Value) -> Option<Result<(usize, usize)>> {
+    fn both(&self, value: &Value) -> Option<Result<Size>> {
         let sides = value.as_object().filter(|sides| sides.len() == 2)?;
         let side = |key: &str| sides.get(key)?.as_u64();
         let (width, height) = (side("width")?, side("height")?);
