@@ -5,14 +5,14 @@ use crate::common::alloc::largest;
 use crate::common::random;
 use crate::formats::{Folder, encode, gzip, idx, npy, npz, safetensors, values};
 use hullscope::control::{Control, Stage};
-use hullscope::rows::images::{ImageOptions, Images, Labels, Shape, open_images};
+use hullscope::rows::images::{Bits, ImageOptions, Images, Labels, Shape, open_images};
 use hullscope::rows::{Element, OpenOptions, Subset, open};
 use hullscope::{Error, Result};
 use image::{ExtendedColorType, ImageFormat};
 use rand::RngExt;
 use std::io::Cursor;
 
-fn options() -> ImageOptions {
+pub fn options() -> ImageOptions {
     ImageOptions {
         open: OpenOptions {
             memory: 1 << 30,
@@ -28,7 +28,7 @@ fn within(memory: u64) -> ImageOptions {
     options
 }
 
-fn limited(limit: usize) -> ImageOptions {
+pub fn limited(limit: usize) -> ImageOptions {
     let mut options = options();
     options.open.limit = Some(limit);
     options
@@ -41,7 +41,14 @@ fn labelled(labels: &str) -> ImageOptions {
     }
 }
 
-fn skipping() -> ImageOptions {
+fn of_bits(bits: Bits) -> ImageOptions {
+    ImageOptions {
+        bits: Some(bits),
+        ..options()
+    }
+}
+
+pub fn skipping() -> ImageOptions {
     ImageOptions {
         skip_broken: true,
         ..options()
@@ -53,12 +60,12 @@ fn try_read(spec: &str, options: &ImageOptions) -> Result<Images> {
 }
 
 #[track_caller]
-fn read(spec: &str, options: &ImageOptions) -> Images {
+pub fn read(spec: &str, options: &ImageOptions) -> Images {
     try_read(spec, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The set, and what was said about it.
-fn read_and_hear(spec: &str, options: &ImageOptions) -> (Images, String) {
+pub fn read_and_hear(spec: &str, options: &ImageOptions) -> (Images, String) {
     let control = Control::default();
     let images = open_images(spec, options, &control).unwrap_or_else(|error| panic!("{error}"));
     (images, control.take_warnings().join("\n"))
@@ -66,7 +73,7 @@ fn read_and_hear(spec: &str, options: &ImageOptions) -> (Images, String) {
 
 /// The message of the error, which must be about the input and contain all of `parts`.
 #[track_caller]
-fn fails(spec: &str, options: &ImageOptions, parts: &[&str]) {
+pub fn fails(spec: &str, options: &ImageOptions, parts: &[&str]) {
     let error = match try_read(spec, options) {
         Err(error) => error,
         Ok(images) => panic!("{spec} was read as {} rows", images.rows.len()),
@@ -81,11 +88,11 @@ fn fails(spec: &str, options: &ImageOptions, parts: &[&str]) {
     }
 }
 
-fn bytes(images: &Images) -> Vec<u8> {
+pub fn bytes(images: &Images) -> Vec<u8> {
     values(&*images.rows).iter().map(|&v| v as u8).collect()
 }
 
-fn shape(height: usize, width: usize, channels: usize, planar: bool) -> Option<Shape> {
+pub fn shape(height: usize, width: usize, channels: usize, planar: bool) -> Option<Shape> {
     Some(Shape {
         height,
         width,
@@ -100,21 +107,21 @@ fn files(images: &Images) -> Vec<String> {
     (0..files.len()).map(|row| files.name(row).into()).collect()
 }
 
-fn labels(images: &Images) -> &Labels {
+pub fn labels(images: &Images) -> &Labels {
     let labels = images.labels.as_ref().unwrap();
     assert_eq!(labels.classes.len(), images.rows.len());
     labels
 }
 
 /// The class of each row, by name.
-fn classes(images: &Images) -> Vec<&str> {
+pub fn classes(images: &Images) -> Vec<&str> {
     let labels = labels(images);
     let name = |&class: &u32| labels.names[class as usize].as_str();
     labels.classes.iter().map(name).collect()
 }
 
 /// An image file of these bytes (height x width x channels).
-fn encoded(
+pub fn encoded(
     format: ImageFormat,
     width: u32,
     height: u32,
@@ -127,7 +134,7 @@ fn encoded(
 }
 
 /// A grey PNG of one value.
-fn flat(width: u32, height: u32, value: u8) -> Vec<u8> {
+pub fn flat(width: u32, height: u32, value: u8) -> Vec<u8> {
     let pixels = vec![value; (width * height) as usize];
     encoded(
         ImageFormat::Png,
@@ -656,18 +663,24 @@ fn other_kinds_of_pixels_become_bytes() {
     );
     let path = folder.file("b.png", &png(ExtendedColorType::La8, &[9, 0, 8, 255]));
     assert_eq!(bytes(&read(&path, &options())), [9, 8]);
-    // 16 bits are rounded: 65535 / 255 = 257.
-    let deep: Vec<u8> = [257u16 * 7 + 128, 257 * 7 + 129]
-        .iter()
-        .flat_map(|v| v.to_ne_bytes())
-        .collect();
-    let path = folder.file("c.png", &png(ExtendedColorType::L16, &deep));
+    // 16 bits stay, or are rounded: 65535 / 255 = 257.
+    let deep = [257u16 * 7 + 128, 257 * 7 + 129];
+    let file = png(ExtendedColorType::L16, bytemuck::cast_slice(&deep));
+    let path = folder.file("c.png", &file);
     let (images, said) = read_and_hear(&path, &options());
-    assert_eq!(bytes(&images), [7, 8]);
+    assert_eq!(values(&*images.rows), deep.map(f64::from));
+    assert_eq!((images.rows.element(), said.as_str()), (Element::U16, ""));
+    let (images, said) = read_and_hear(&path, &of_bits(Bits::Eight));
+    assert_eq!(
+        (bytes(&images), images.rows.element()),
+        (vec![7, 8], Element::U8)
+    );
     assert!(
-        said.contains("1 images") && said.contains("16 bits"),
+        said.contains("1 of 1 images") && said.contains("rounded to 8"),
         "{said}"
     );
+    let images = read(&path.replace("c.png", "b.png"), &of_bits(Bits::Sixteen));
+    assert_eq!(values(&*images.rows), [9.0 * 257.0, 8.0 * 257.0]);
     // Floats have no known range.
     let floats: Vec<u8> = [0.5f32; 6].iter().flat_map(|v| v.to_ne_bytes()).collect();
     let tiff = encoded(ImageFormat::Tiff, 2, 1, ExtendedColorType::Rgb32F, &floats);
@@ -730,6 +743,154 @@ fn grey_and_colour_together_are_colour_unless_grey_is_asked_for() {
         (images.shape, bytes(&images).len()),
         (shape(2, 2, 1, false), 400)
     );
+}
+
+#[test]
+fn a_set_is_as_wide_as_its_widest_image_wherever_that_comes() {
+    use ExtendedColorType::{L16, Rgb8};
+    // Grey of 8 bits but for two: colour after some batches, and 16 bits after some more.
+    let words = [0u16, 7, 300, 65_535];
+    let deep = encoded(ImageFormat::Png, 2, 2, L16, bytemuck::cast_slice(&words));
+    let colours: Vec<u8> = (0..12).map(|i| 20 * i).collect();
+    let colour = encoded(ImageFormat::Png, 2, 2, Rgb8, &colours);
+    let folder = Folder::new();
+    for (set, [colour_at, deep_at]) in [("a", [0, 299]), ("b", [150, 269]), ("c", [270, 149])] {
+        let mut expected = Vec::new();
+        for i in 0..300u16 {
+            let grey = 255 - i % 256;
+            let (file, row): (_, Vec<u16>) = if i == deep_at {
+                (deep.clone(), words.iter().flat_map(|&v| [v; 3]).collect())
+            } else if i == colour_at {
+                let row = colours.iter().map(|&v| 257 * u16::from(v));
+                (colour.clone(), row.collect())
+            } else {
+                (flat(2, 2, grey as u8), vec![257 * grey; 12])
+            };
+            folder.file(&format!("{set}/{i}.png"), &file);
+            expected.extend(row.into_iter().map(f64::from));
+        }
+        for memory in [0, 1 << 30] {
+            let (images, said) = read_and_hear(&folder.path(set), &within(memory));
+            assert_eq!(
+                (images.shape, images.rows.element()),
+                (shape(2, 2, 3, false), Element::U16)
+            );
+            assert!(values(&*images.rows) == expected, "{set} in {memory} bytes");
+            assert!(
+                said.contains("299 of 300 images") && said.contains("brought to 16"),
+                "{said}"
+            );
+        }
+    }
+    // What is resized is so in its own bits, so that the others of the set do not matter.
+    let mut halved = options();
+    halved.resize = Some((1, 1));
+    let alone = values(&*read(&folder.path("b/150.png"), &halved).rows);
+    let beside = values(&*read(&folder.path("b"), &halved).rows);
+    let found: Vec<f64> = beside[450..453].iter().map(|v| v / 257.0).collect();
+    assert_eq!(found, alone);
+}
+
+/// The notes of a camera with this orientation, as a TIFF directory of one entry.
+fn exif(orientation: u8) -> Vec<u8> {
+    let mut notes = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    notes.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
+    notes
+}
+
+#[test]
+fn images_are_turned_as_their_notes_say() {
+    use image::ImageEncoder;
+    use image::codecs::png::PngEncoder;
+    // Stored, each with the orientation that gives 1 2 3 / 4 5 6: EXIF 2.3, section 4.6.4, tag 0x0112.
+    let stored: [(u32, [u8; 6]); 8] = [
+        (3, [1, 2, 3, 4, 5, 6]),
+        (3, [3, 2, 1, 6, 5, 4]),
+        (3, [6, 5, 4, 3, 2, 1]),
+        (3, [4, 5, 6, 1, 2, 3]),
+        (2, [1, 4, 2, 5, 3, 6]),
+        (2, [3, 6, 2, 5, 1, 4]),
+        (2, [6, 3, 5, 2, 4, 1]),
+        (2, [4, 1, 5, 2, 6, 3]),
+    ];
+    let folder = Folder::new();
+    for (orientation, (width, pixels)) in (1..).zip(stored) {
+        let mut file = Vec::new();
+        let mut encoder = PngEncoder::new(&mut file);
+        encoder.set_exif_metadata(exif(orientation)).unwrap();
+        encoder
+            .write_image(&pixels, width, 6 / width, ExtendedColorType::L8)
+            .unwrap();
+        folder.file(&format!("set/{orientation}.png"), &file);
+    }
+    let (images, said) = read_and_hear(&folder.path("set"), &options());
+    assert_eq!(images.shape, shape(2, 3, 1, false));
+    assert_eq!(bytes(&images), [1, 2, 3, 4, 5, 6].repeat(8));
+    assert!(
+        said.contains("7 of 8 images") && said.contains("--no-exif"),
+        "{said}"
+    );
+    // As stored, they are of two sizes.
+    let as_stored = ImageOptions {
+        ignore_orientation: true,
+        ..options()
+    };
+    fails(
+        &folder.path("set"),
+        &as_stored,
+        &["5.png", "2 x 3", "3 x 2"],
+    );
+    for (orientation, (width, pixels)) in (1..).zip(stored) {
+        let path = folder.path(&format!("set/{orientation}.png"));
+        let (images, said) = read_and_hear(&path, &as_stored);
+        assert_eq!((bytes(&images), said.as_str()), (pixels.to_vec(), ""));
+        assert_eq!(
+            images.shape,
+            shape(6 / width as usize, width as usize, 1, false)
+        );
+    }
+    // From Pillow: white above black, to be turned clockwise.
+    let images = read(&data("turned.jpg"), &options());
+    assert_eq!(images.shape, shape(8, 16, 1, false));
+    let row: Vec<bool> = bytes(&images)[..16].iter().map(|&v| v > 127).collect();
+    assert_eq!(row, [[false; 8], [true; 8]].concat());
+}
+
+#[test]
+fn of_several_frames_the_first_is_taken_and_that_is_said() {
+    // From Pillow: red, then blue.
+    for name in ["frames.gif", "frames.png", "frames.webp", "pages.tif"] {
+        let (images, said) = read_and_hear(&data(name), &options());
+        assert_eq!(bytes(&images), [255, 0, 0].repeat(16), "{name}");
+        assert!(
+            said.contains("1 of 1 images") && said.contains("several frames"),
+            "{name}: {said}"
+        );
+        // Cut anywhere: an error, or the same picture.
+        let whole = std::fs::read(data(name)).unwrap();
+        let folder = Folder::new();
+        for length in 0..whole.len() {
+            let path = folder.file(name, &whole[..length]);
+            if let Ok(images) = try_read(&path, &options()) {
+                assert_eq!(
+                    bytes(&images),
+                    [255, 0, 0].repeat(16),
+                    "{name} cut at {length}"
+                );
+            }
+        }
+    }
+    let folder = Folder::new();
+    for (extension, format) in [
+        ("gif", ImageFormat::Gif),
+        ("png", ImageFormat::Png),
+        ("webp", ImageFormat::WebP),
+        ("tif", ImageFormat::Tiff),
+    ] {
+        let file = encoded(format, 2, 2, ExtendedColorType::Rgb8, &[9; 12]);
+        let path = folder.file(&format!("one.{extension}"), &file);
+        assert_eq!(read_and_hear(&path, &options()).1, "", "{extension}");
+    }
 }
 
 #[test]
@@ -1258,6 +1419,11 @@ ffd8ffe000104a46494600010100000100010000ffdb004300080606070605080707070909080a0c
 const LOSSY: &str = "\
 524946463c000000574542505650382030000000b001009d012a0d00090002804225004e801ba30bbd8000fef6e05cd5db2195dc15ef70cf\
 ab2d44391fae2e6c86f00000";
+
+/// A file that another library made; `tests/data/README.md` says how.
+pub fn data(name: &str) -> String {
+    format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
+}
 
 fn hex(text: &str) -> Vec<u8> {
     let digit = |i: usize| u8::from_str_radix(&text[i..i + 2], 16).unwrap();

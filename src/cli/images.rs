@@ -4,7 +4,7 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, Files, ImageOptions, Images, Labels};
+use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names};
 use crate::rows::{Element, Provenance, like};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
@@ -32,6 +32,23 @@ pub struct ImageArgs {
     /// Decode image files to grey
     #[arg(long)]
     pub gray: bool,
+    /// Leave image files as they are stored, whatever orientation their EXIF notes say
+    #[arg(long)]
+    pub no_exif: bool,
+    /// Round images of 16 bits to 8, or bring those of 8 to 16 (a set keeps its 16 if any image has them)
+    #[arg(long, value_name = "8|16", value_parser = bits)]
+    pub bits: Option<Bits>,
+    /// What classes are called: a file of one name a line for the codes 0, 1, .., or a JSON list, or an object of codes and names
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<String>,
+}
+
+fn bits(text: &str) -> std::result::Result<Bits, String> {
+    match text {
+        "8" => Ok(Bits::Eight),
+        "16" => Ok(Bits::Sixteen),
+        _ => Err("images have 8 or 16 bits a channel".into()),
+    }
 }
 
 /// `WxH`.
@@ -56,7 +73,15 @@ pub struct Opened {
 impl ImageArgs {
     /// What changes the rows that are read, for the key of finished work.
     pub fn key(&self) -> String {
-        format!("{:?} {} {}", self.resize, self.gray, self.skip_broken)
+        format!(
+            "{:?} {} {} {} {:?}",
+            self.resize, self.gray, self.skip_broken, self.no_exif, self.bits
+        )
+    }
+
+    /// The names that were given for the classes.
+    fn names(&self) -> Result<Option<Names>> {
+        self.class_names.as_deref().map(Names::read).transpose()
     }
 
     /// The classes that were named, of sets that are not images.
@@ -65,8 +90,12 @@ impl ImageArgs {
             return Ok(None);
         };
         let excluded = rows.exclude_rows.as_ref();
-        let first = images::read_labels(first, rows.limit_reference, excluded, control)?;
-        let second = images::read_labels(second, rows.limit_queries, None, control)?;
+        let mut first = images::read_labels(first, rows.limit_reference, excluded, control)?;
+        let mut second = images::read_labels(second, rows.limit_queries, None, control)?;
+        if let Some(names) = self.names()? {
+            names.rename("the reference", &mut first)?;
+            names.rename("the queries", &mut second)?;
+        }
         let names = ("the queries", "the reference");
         matched(&first, &second, names).map(Some)
     }
@@ -82,6 +111,7 @@ impl ImageArgs {
     ) -> Result<Opened> {
         control.begin(Stage::Read, 0);
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
+        let names = self.names()?;
         let options = |memory, limit, labels: &Option<String>, what| -> Result<ImageOptions> {
             Ok(ImageOptions {
                 open: rows.options(limit, memory, what)?,
@@ -89,6 +119,9 @@ impl ImageArgs {
                 skip_broken: self.skip_broken,
                 resize: self.resize,
                 gray: self.gray,
+                ignore_orientation: self.no_exif,
+                bits: self.bits,
+                names: names.clone(),
             })
         };
         let first = options(budget, rows.limit_reference, &self.labels, "reference")?;
@@ -103,8 +136,8 @@ impl ImageArgs {
                 (reference, images::open_images(queries, &second, control)?)
             }
             None => (
-                images::sample_reference(&first.open, control)?,
-                images::sample_queries(&second.open, control)?,
+                images::sample_reference(&first, control)?,
+                images::sample_queries(&second, control)?,
             ),
         };
         for set in [&reference, &queries] {

@@ -11,7 +11,7 @@ use super::columns::{Chosen, Kind, choose};
 use super::decode::rounded;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, Stream, Table};
-use super::{Element, messages, pages};
+use super::{Element, images, messages, pages};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
@@ -177,7 +177,7 @@ fn chosen(
             schema_of::settle(&mut columns, &doubtful, &rows);
         }
     }
-    choose(path, &columns, ask.member, ask.choice)
+    choose(path, &columns, ask.member, ask.choice).map_err(|error| images::hinted(error, path))
 }
 
 /// All columns to read, ascending, as projections give them.

@@ -133,6 +133,8 @@ fn of_images(
             "resize": args.decoding.resize,
             "gray": args.decoding.gray,
             "skip_broken": args.decoding.skip_broken,
+            "exif": !args.decoding.no_exif,
+            "bits": args.decoding.bits.map(|bits| bits as u8),
             "seed": args.seed,
         }),
         findings: Findings {

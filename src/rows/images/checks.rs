@@ -41,7 +41,7 @@ fn ends_as_jpeg(bytes: &[u8]) -> bool {
 }
 
 /// The first directory of a TIFF: a count, then entries of a tag (u16), a type (u16), a count, and a place.
-struct Tiff<'b> {
+pub(super) struct Tiff<'b> {
     bytes: &'b [u8],
     little: bool,
     /// BigTIFF: counts and places have 8 bytes.
@@ -49,7 +49,8 @@ struct Tiff<'b> {
 }
 
 impl<'b> Tiff<'b> {
-    fn new(bytes: &'b [u8]) -> Self {
+    /// Of a file that begins as a TIFF does.
+    pub fn new(bytes: &'b [u8]) -> Self {
         let little = bytes[0] == b'I';
         Tiff {
             bytes,
@@ -68,6 +69,16 @@ impl<'b> Tiff<'b> {
         } else {
             bytes.iter().fold(0, join)
         })
+    }
+
+    /// Whether another directory follows the first: another page.
+    pub fn has_second(&self) -> Option<bool> {
+        let (word, count) = if self.big { (8, 8) } else { (4, 2) };
+        let directory = self.number(word as u64, word)?;
+        let entries = self.number(directory, count)?;
+        let length = entries.checked_mul(4 + 2 * word as u64)?;
+        let next = directory.checked_add(count as u64)?.checked_add(length)?;
+        Some(self.number(next, word)? > 0)
     }
 
     /// The first entry with more values than the file can hold: how many, and the bytes of each. A directory that is not

@@ -1,7 +1,8 @@
 //! CIFAR-10 and CIFAR-100 in their binary form: records of a label (CIFAR-100: a coarse and a fine one) and 3,072 bytes,
 //! the red, green and blue planes of 32 x 32 pixels. There is no header: size and labels must both fit.
 
-use super::labels::{Labels, names};
+use super::labels::Labels;
+use super::names;
 use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -90,6 +91,43 @@ pub(super) fn batches(files: &[PathBuf]) -> Vec<PathBuf> {
     files.iter().filter(batch).cloned().collect()
 }
 
+/// Refuse the batches of CIFAR for Python: pickles, by their names and first bytes.
+pub(super) fn refuse_pickles(spec: &str, files: &[PathBuf]) -> Result<()> {
+    let is = |path: &&PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let batch = name.starts_with("data_batch_") || name == "test_batch";
+        // CIFAR-100 has them in files of these names.
+        let whole = matches!(&*name, "train" | "test") && path.with_file_name("meta").is_file();
+        let pickle = || probe(path).is_ok_and(|input| matches!(input.head[..], [0x80, 2..=5, ..]));
+        (batch || whole) && pickle()
+    };
+    let Some(found) = files.iter().find(is) else {
+        return Ok(());
+    };
+    let folder = found.parent().unwrap_or(Path::new("")).display();
+    let hundred = found.with_file_name("meta").is_file();
+    let (train, test, labels) = match hundred {
+        true => ("train", "test", "fine_labels"),
+        false => ("data_batch_*", "test_batch", "labels"),
+    };
+    Err(Error::input(
+        spec,
+        Place::Whole,
+        format!(
+            "{} is a batch of CIFAR for Python, a pickle, and pickles are never loaded",
+            found.display()
+        ),
+        format!(
+            "take the binary version, or convert it: python3 -c \"import glob, pickle, numpy as np; \
+             [(np.save(n, np.concatenate([b['data'] for b in s]).reshape(-1, 3, 32, 32)), \
+             np.save(n + '-labels', sum([b['{labels}'] for b in s], []))) \
+             for n, p in (('train', '{train}'), ('test', '{test}')) \
+             for s in [[pickle.load(open(f, 'rb'), encoding='latin1') for f in sorted(glob.glob('{folder}/' + p))]]]\" \
+             and then: hullscope compare train.npy test.npy --labels train-labels.npy --query-labels test-labels.npy"
+        ),
+    ))
+}
+
 /// The images of files, in that order.
 pub(super) fn open(
     spec: &str,
@@ -124,7 +162,10 @@ pub(super) fn open(
         first.get_or_insert((kind, path));
     }
     let rows = set.finish()?;
-    let names = first.map_or_else(Vec::new, |(kind, path)| class_names(kind, path, control));
+    let names = first.map_or_else(Vec::new, |(kind, path)| match options.names {
+        Some(_) => numbers(kind),
+        None => class_names(kind, path, control),
+    });
     Ok(Images {
         shape: shape_of(&rows.axes()),
         labels: Some(Labels::of_rows(&rows, &labels, names)),
@@ -137,7 +178,7 @@ pub(super) fn open(
 /// Names from the file that comes with the set, or numbers.
 fn class_names(kind: Kind, file: &Path, control: &Control) -> Vec<String> {
     let list = file.with_file_name(kind.names);
-    if let Some(names) = names(&list, kind.count()) {
+    if let Some(names) = names::beside(&list, kind.count()) {
         return names;
     }
     if list.is_file() {
@@ -147,6 +188,10 @@ fn class_names(kind: Kind, file: &Path, control: &Control) -> Vec<String> {
             kind.count()
         ));
     }
+    numbers(kind)
+}
+
+fn numbers(kind: Kind) -> Vec<String> {
     (0..kind.count()).map(|class| class.to_string()).collect()
 }
 

@@ -1,9 +1,13 @@
-//! The class of each image: numbers from a file beside the images or from one that was named.
+//! The class of each image: numbers from a file beside the images or from one that was named, numbers or text from a
+//! column of their table.
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::Rows;
 use crate::rows::open::{OpenOptions, open};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +141,15 @@ impl Given {
         ))
     }
 
+    /// The classes of the rows that were kept.
+    pub fn labels(&self, kept: &[usize]) -> Labels {
+        let (classes, names) = self.classes();
+        Labels {
+            classes: kept.iter().map(|&row| classes[row]).collect(),
+            names,
+        }
+    }
+
     /// A class of each file row, and the names of the classes.
     pub fn classes(&self) -> (Vec<u32>, Vec<String>) {
         let most = self.values.iter().copied().max().unwrap_or(0);
@@ -170,22 +183,118 @@ pub(super) fn beside(images: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Names of classes, one a line, from a file beside the images; None unless there are exactly as many as classes.
-pub(super) fn names(path: &Path, classes: usize) -> Option<Vec<String>> {
-    use std::io::Read;
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .ok()?
-        .take(1 << 16)
-        .read_to_string(&mut text)
-        .ok()?;
-    let names: Vec<String> = text
-        .lines()
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(String::from)
-        .collect();
-    (names.len() == classes).then_some(names)
+/// The labels in a column of a table, as its rows come by: numbers or text.
+#[derive(Default)]
+pub(super) struct Column {
+    numbers: Vec<i64>,
+    /// Of each row, the place of its text.
+    texts: Vec<u32>,
+    known: HashMap<String, u32>,
+    /// The first row without a label.
+    missing: Option<usize>,
+}
+
+impl Column {
+    /// Whether a column of this type may hold labels.
+    pub fn can_be(kind: &DataType) -> bool {
+        is_text(kind) || *kind == DataType::Boolean || kind.is_integer()
+    }
+
+    /// The label in a row of a batch.
+    ///
+    /// Errors: a number that is too large, text after numbers.
+    pub fn push(&mut self, batch: &ArrayRef, row: usize) -> std::result::Result<(), String> {
+        let before = self.numbers.len() + self.texts.len();
+        if batch.is_null(row) {
+            self.missing.get_or_insert(before);
+        }
+        if is_text(batch.data_type()) {
+            let text = text(batch, row).unwrap_or_default();
+            let next = self.known.len() as u32;
+            self.texts.push(*self.known.entry(text).or_insert(next));
+        } else {
+            let number = match batch.is_null(row) {
+                true => 0,
+                false => whole(batch, row).ok_or("the label is too large a number")?,
+            };
+            self.numbers.push(number);
+        }
+        match self.numbers.is_empty() || self.texts.is_empty() {
+            true => Ok(()),
+            false => Err("labels are text here, and numbers elsewhere".into()),
+        }
+    }
+
+    /// The classes of the rows that were kept; the first row without a label if there is one.
+    pub fn labels(self, kept: &[usize]) -> std::result::Result<Labels, usize> {
+        if let Some(row) = self.missing {
+            return Err(row);
+        }
+        if self.texts.is_empty() {
+            let given = Given {
+                name: String::new(),
+                values: self.numbers,
+            };
+            return Ok(given.labels(kept));
+        }
+        let mut names: Vec<(String, u32)> = self.known.into_iter().collect();
+        names.sort();
+        let mut class_of = vec![0; names.len()];
+        for (class, (_, place)) in (0u32..).zip(&names) {
+            class_of[*place as usize] = class;
+        }
+        Ok(Labels {
+            classes: kept
+                .iter()
+                .map(|&row| class_of[self.texts[row] as usize])
+                .collect(),
+            names: names.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+}
+
+fn is_text(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}
+
+/// The text in a row of a column of text, if it is there.
+pub(super) fn text(column: &ArrayRef, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    let value = match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value(row),
+        DataType::LargeUtf8 => column.as_string::<i64>().value(row),
+        DataType::Utf8View => column.as_string_view().value(row),
+        _ => return None,
+    };
+    Some(value.into())
+}
+
+/// The number in a row of a column of whole numbers, if it can be a label.
+fn whole(column: &ArrayRef, row: usize) -> Option<i64> {
+    use arrow_array::types::{
+        Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    };
+    Some(match column.data_type() {
+        DataType::Boolean => column.as_boolean().value(row).into(),
+        DataType::Int8 => column.as_primitive::<Int8Type>().value(row).into(),
+        DataType::Int16 => column.as_primitive::<Int16Type>().value(row).into(),
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(row).into(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row),
+        DataType::UInt8 => column.as_primitive::<UInt8Type>().value(row).into(),
+        DataType::UInt16 => column.as_primitive::<UInt16Type>().value(row).into(),
+        DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into(),
+        DataType::UInt64 => column
+            .as_primitive::<UInt64Type>()
+            .value(row)
+            .try_into()
+            .ok()?,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -1,17 +1,25 @@
 //! Sets of images: rows that have a height and a width, and a class each where that is known.
 //!
-//! [`open_images`] reads what [`open()`](crate::rows::open()) reads, and CIFAR's binary files and folders of image files
-//! besides. Bytes stay bytes, 0 to 255. A set that is not one of images is read all the same, without a shape.
+//! [`open_images`] reads what [`open()`](crate::rows::open()) reads, and besides CIFAR's binary files, folders of image
+//! files, and image files in a column of a table. Bytes stay bytes, 0 to 255, and 16 bits stay 16. A set that is not one
+//! of images is read all the same, without a shape.
 
 mod checks;
 mod cifar;
+mod embedded;
 mod files;
+mod frames;
 mod labels;
+mod names;
 mod picture;
+mod series;
+mod shards;
 mod tree;
 
+pub(super) use embedded::hinted;
 pub use files::Files;
 pub use labels::Labels;
+pub use names::Names;
 pub use tree::LONGEST;
 
 use super::open::{files as files_of, open_shaped};
@@ -41,8 +49,15 @@ pub struct Images {
     pub labels: Option<Labels>,
     /// The file of each row, where each image is a file.
     pub files: Option<Files>,
-    /// Broken files that were left out; rows are numbered without them.
+    /// Broken images that were left out; rows are numbered without them.
     pub skipped: u64,
+}
+
+/// Bits of a number of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    Eight = 8,
+    Sixteen = 16,
 }
 
 /// How a set of images is to be read.
@@ -58,6 +73,12 @@ pub struct ImageOptions {
     pub resize: Option<(usize, usize)>,
     /// Decode image files to grey: the luma of Rec. 709, (2126 R + 7152 G + 722 B) / 10000, rounded.
     pub gray: bool,
+    /// Leave images as they are stored, whatever orientation their EXIF notes say.
+    pub ignore_orientation: bool,
+    /// Round images of 16 bits to 8 (65,535 is 255), or bring those of 8 bits to 16; else a set has 16 if any image has.
+    pub bits: Option<Bits>,
+    /// What the classes are called, instead of the names that come with the images.
+    pub names: Option<Names>,
 }
 
 /// Where images come from.
@@ -66,21 +87,24 @@ enum Source {
     Tree(Listing),
     /// Binary files of CIFAR.
     Cifar(Vec<PathBuf>),
+    /// Images in a column of tables.
+    Column(embedded::Set),
     /// Any other set of rows.
     Array,
 }
 
 /// Open a set of images: a folder of image files with a subfolder for each class, CIFAR's binary files (or the folder of
-/// its training batches), IDX, `.npy` of (N, H, W), (N, H, W, C) or (N, C, H, W), or anything else that
+/// its training batches), Parquet and Arrow files with a column of encoded images (shards, folders of `save_to_disk`,
+/// `FOLDER:SPLIT`, `PATH:COLUMN`), IDX, `.npy` of (N, H, W), (N, H, W, C) or (N, C, H, W), or anything else that
 /// [`open()`](crate::rows::open()) reads.
 ///
-/// Image files (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM) become bytes: 16 bits are rounded to 8, alpha is dropped, of an
-/// animation the first picture is taken, the orientation that a camera noted is not applied. Files whose decoder gives
-/// one channel are grey, others (all of BMP, GIF, WebP, and palettes) have colour, whatever colours they hold; if a set
-/// has both, all become RGB.
+/// Encoded images (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM) keep their 8 or 16 bits; if a set has both, bytes are multiplied
+/// by 257. Alpha is dropped, of an animation or of pages the first picture is taken, and the orientation that a camera
+/// noted is applied. Files whose decoder gives one channel are grey, others (all of BMP, GIF, WebP, and palettes) have
+/// colour, whatever colours they hold; if a set has both, all become RGB.
 ///
-/// Errors: those of [`open()`](crate::rows::open()); a file that cannot be decoded, unless such are skipped; images of
-/// different sizes, unless they are resized; a number of labels other than that of images.
+/// Errors: those of [`open()`](crate::rows::open()); an image that cannot be decoded, unless such are skipped; images of
+/// different sizes, unless they are resized; a number of labels other than that of images; a class without a name.
 pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Result<Images> {
     if let Some((width, height)) = options.resize {
         tree::check_size(width, height)?;
@@ -91,17 +115,22 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
         .as_ref()
         .map(|labels| Given::read(labels, control))
         .transpose()?;
-    match source {
-        Source::Tree(listing) => tree::open(spec, &listing, given.as_ref(), options, control),
+    let mut images = match source {
+        Source::Tree(listing) => tree::open(spec, &listing, given.as_ref(), options, control)?,
+        Source::Column(set) => set.open(spec, given.as_ref(), options, control)?,
         Source::Cifar(files) => {
             let images = cifar::open(spec, &files, options, control)?;
-            relabelled(conform(spec, images, options)?, spec, given, options)
+            relabelled(conform(spec, images, options)?, spec, given, options)?
         }
         Source::Array => {
             let images = array(spec, given.is_none(), options, control)?;
-            relabelled(conform(spec, images, options)?, spec, given, options)
+            relabelled(conform(spec, images, options)?, spec, given, options)?
         }
+    };
+    if let (Some(names), Some(labels)) = (&options.names, &mut images.labels) {
+        names.rename(spec, labels)?;
     }
+    Ok(images)
 }
 
 /// The labels of a file for the rows of any set, the first `limit` of them without those excluded; all labels of the file
@@ -124,13 +153,13 @@ pub fn read_labels(
 }
 
 /// The 6,000 training images of the built-in sample.
-pub fn sample_reference(options: &OpenOptions, control: &Control) -> Result<Images> {
+pub fn sample_reference(options: &ImageOptions, control: &Control) -> Result<Images> {
     let labels = sample::REFERENCE_LABELS;
     sampled(sample::reference()?, labels, options, control)
 }
 
 /// The 1,000 test images of the built-in sample.
-pub fn sample_queries(options: &OpenOptions, control: &Control) -> Result<Images> {
+pub fn sample_queries(options: &ImageOptions, control: &Control) -> Result<Images> {
     let labels = sample::QUERY_LABELS;
     sampled(sample::queries()?, labels, options, control)
 }
@@ -138,15 +167,24 @@ pub fn sample_queries(options: &OpenOptions, control: &Control) -> Result<Images
 fn sampled(
     rows: Memory,
     labels: &[u8],
-    options: &OpenOptions,
+    options: &ImageOptions,
     control: &Control,
 ) -> Result<Images> {
-    let rows = rows.prepared(options, control)?;
+    let rows = rows.prepared(&options.open, control)?;
     let labels: Vec<u32> = labels.iter().copied().map(u32::from).collect();
-    let names = sample::CLASSES.map(String::from).to_vec();
+    let names = match options.names {
+        Some(_) => (0..sample::CLASSES.len())
+            .map(|class| class.to_string())
+            .collect(),
+        None => sample::CLASSES.map(String::from).to_vec(),
+    };
+    let mut labels = Labels::of_rows(&rows, &labels, names);
+    if let Some(names) = &options.names {
+        names.rename("the built-in sample", &mut labels)?;
+    }
     Ok(Images {
         shape: shape_of(&rows.axes()),
-        labels: Some(Labels::of_rows(&rows, &labels, names)),
+        labels: Some(labels),
         rows: Box::new(rows),
         files: None,
         skipped: 0,
@@ -177,12 +215,19 @@ fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Sourc
         if !listing.paths.is_empty() {
             return Ok(Source::Tree(listing));
         }
+        if let Some(set) = embedded::find(spec, options)? {
+            return Ok(Source::Column(set));
+        }
         return folder_without_images(spec, &listing, options, control);
+    }
+    if let Some(set) = embedded::find(spec, options)? {
+        return Ok(Source::Column(set));
     }
     let (files, member) = files_of(spec, options.open.order)?;
     if member.is_some() {
         return Ok(Source::Array);
     }
+    cifar::refuse_pickles(spec, &files)?;
     if path.is_file() && files::is_image(path) {
         return Ok(Source::Tree(Listing::of_file(path)));
     }
@@ -206,6 +251,7 @@ fn folder_without_images(
         return Err(files::none(listing));
     }
     let (files, _) = files_of(spec, options.open.order)?;
+    cifar::refuse_pickles(spec, &files)?;
     let batches = cifar::batches(&files);
     if !batches.is_empty() {
         return Ok(Source::Cifar(batches));
@@ -329,10 +375,8 @@ mod tests {
 
     #[test]
     fn the_sample_is_a_set_of_labelled_images() {
-        let options = OpenOptions {
-            limit: Some(50),
-            ..OpenOptions::default()
-        };
+        let mut options = ImageOptions::default();
+        options.open.limit = Some(50);
         let images = sample_queries(&options, &Control::default()).unwrap();
         let labels = images.labels.unwrap();
         assert_eq!((images.rows.len(), labels.classes.len()), (50, 50));

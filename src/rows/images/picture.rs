@@ -1,17 +1,22 @@
-//! One image file: its header, and its pixels as bytes.
+//! One encoded image: a file, or the bytes in a row of one; and its pixels.
 //!
 //! The `image` crate decodes; the content says which format it is. A header's claim is held against the size of the file
-//! before anything is allocated for it, and files that are decoded at the same time share a bound on their memory.
+//! before anything is allocated for it, and images that are decoded at the same time share a bound on their memory.
 
-use super::checks;
+use super::{Bits, ImageOptions, checks, frames};
 use crate::error::{Error, Place, Result};
+use crate::rows::Element;
 use crate::rows::input::input_error;
 use crate::rows::parquet::guarded;
 use image::imageops::{FilterType, resize};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Pixel,
+};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
 
 /// The largest file, and the most bytes of pixels, that are taken for one image.
@@ -28,115 +33,242 @@ const AT_ONCE: u64 = 128 << 20;
 static FILES: Gate = Gate::new(AT_ONCE);
 static PIXELS: Gate = Gate::new(AT_ONCE);
 
-/// What all images of a set have in common.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Form {
-    pub width: usize,
-    pub height: usize,
-    /// RGB; else grey.
-    pub colour: bool,
-    /// Whether images of other sizes are resized, and those with colour made grey.
-    pub resize: bool,
-    pub gray: bool,
+/// An image that is still encoded.
+pub(super) struct Encoded {
+    /// Its file, or the file of its row.
+    pub path: PathBuf,
+    /// The row, in a file of many.
+    pub place: Place,
+    pub content: Content,
 }
 
-impl Form {
-    pub fn channels(&self) -> usize {
+/// Where the bytes of an image are.
+pub(super) enum Content {
+    /// They are the whole file.
+    File,
+    Bytes(Vec<u8>),
+    /// Nowhere, for this reason.
+    Missing(String),
+}
+
+impl Encoded {
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        format!("{}{}", self.path.display(), self.place)
+    }
+
+    /// An error about the file, as one about this image.
+    fn placed(&self, error: Error) -> Error {
+        match error {
+            Error::Input {
+                input,
+                place: Place::Whole,
+                what,
+                advice,
+            } => Error::input(input, self.place.clone(), what, advice),
+            other => other,
+        }
+    }
+}
+
+/// What is done to each image, whatever set it is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Treatment {
+    /// Width and height that it is brought to.
+    resize: Option<(usize, usize)>,
+    gray: bool,
+    /// Turned as the orientation in the file says.
+    upright: bool,
+    /// Whether 16 bits are rounded to 8.
+    round: bool,
+}
+
+impl Treatment {
+    pub fn of(options: &ImageOptions) -> Self {
+        Treatment {
+            resize: options.resize,
+            gray: options.gray,
+            upright: !options.ignore_orientation,
+            round: options.bits == Some(Bits::Eight),
+        }
+    }
+}
+
+/// What the numbers of an image are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Kind {
+    /// RGB; else grey.
+    pub colour: bool,
+    /// 16 bits a number; else 8.
+    pub deep: bool,
+}
+
+impl Kind {
+    pub fn channels(self) -> usize {
         if self.colour { 3 } else { 1 }
     }
 
-    /// Bytes of an image.
-    pub fn bytes(&self) -> usize {
-        self.width * self.height * self.channels()
+    pub fn element(self) -> Element {
+        if self.deep { Element::U16 } else { Element::U8 }
+    }
+
+    /// The narrowest that holds both.
+    pub fn with(self, other: Kind) -> Kind {
+        Kind {
+            colour: self.colour || other.colour,
+            deep: self.deep || other.deep,
+        }
     }
 }
 
-/// What a header says.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Header {
+/// Numbers of one kind as another that holds it: grey as three equal channels, 8 bits as 16 (255 is 65,535).
+pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
+    let copies = to.channels() / from.channels();
+    let mut put = |number: &[u8]| (0..copies).for_each(|_| out.extend_from_slice(number));
+    match (from.deep, to.deep) {
+        _ if from == to => out.extend_from_slice(bytes),
+        (true, _) => bytes.chunks_exact(2).for_each(put),
+        (false, false) => bytes.chunks_exact(1).for_each(put),
+        (false, true) => {
+            let deep = |&byte: &u8| (257 * u16::from(byte)).to_ne_bytes();
+            bytes.iter().for_each(|byte| put(&deep(byte)));
+        }
+    }
+}
+
+/// An image that was decoded.
+pub(super) struct Picture {
     pub width: usize,
     pub height: usize,
-    pub colour: bool,
+    pub kind: Kind,
+    /// (H, W, C), native order.
+    pub bytes: Vec<u8>,
+    /// It was turned or mirrored.
+    pub turned: bool,
+    /// The file holds further frames or pages.
+    pub several: bool,
+    /// It had 16 bits and was rounded to 8.
+    pub rounded: bool,
 }
 
-/// An image that was read.
-pub(super) enum Picture {
-    /// Its bytes, (H, W, C); `deep` if they were rounded from 16 bits.
-    Pixels { bytes: Vec<u8>, deep: bool },
-    /// It has another size than the set's: width and height.
+/// What became of an image.
+pub(super) enum Outcome {
+    Decoded(Picture),
+    /// It has this width and height, not those expected, and was not decoded.
     OtherSize(usize, usize),
-    /// It has colour, and the set is taken to be grey so far.
-    Colour,
 }
 
-/// Read a file's header.
-pub(super) fn header(path: &Path) -> Result<Header> {
-    let (bytes, _pass) = whole(path)?;
-    guarded(path, || {
-        let decoder = decoder(path, bytes)?;
-        let (width, height) = decoder.dimensions();
-        Ok(Header {
-            width: width as usize,
-            height: height as usize,
-            colour: decoder.color_type().has_color(),
-        })
-    })
-}
-
-/// Read a file in the form of its set.
+/// Decode an image, if it has the expected width and height or is brought to one size.
 ///
-/// [`Error::Input`] is about the file; other errors are not.
-pub(super) fn read(path: &Path, form: &Form) -> Result<Picture> {
-    let (bytes, _pass) = whole(path)?;
+/// [`Error::Input`] is about the image; other errors are not.
+pub(super) fn read(
+    encoded: &Encoded,
+    treatment: &Treatment,
+    expected: Option<(usize, usize)>,
+) -> Result<Outcome> {
+    let (bytes, _pass) = whole(encoded)?;
+    let path = &encoded.path;
     guarded(path, || {
-        let decoder = decoder(path, bytes)?;
-        let (width, height) = decoder.dimensions();
-        let kind = decoder.color_type();
-        let same = (width as usize, height as usize) == (form.width, form.height);
-        if !same && !form.resize {
-            return Ok(Picture::OtherSize(width as usize, height as usize));
+        let mut decoder = decoder(path, &bytes)?;
+        let orientation = match treatment.upright {
+            // A note that cannot be read is none.
+            true => decoder.orientation().unwrap_or(Orientation::NoTransforms),
+            false => Orientation::NoTransforms,
+        };
+        let found = size(&decoder, orientation);
+        let (width, height) = treatment.resize.unwrap_or(found);
+        if expected.is_some_and(|expected| expected != (width, height)) {
+            return Ok(Outcome::OtherSize(width, height));
         }
-        if kind.has_color() && !form.colour && !form.gray {
-            return Ok(Picture::Colour);
-        }
-        if matches!(kind, ColorType::Rgb32F | ColorType::Rgba32F) {
+        let stored = decoder.color_type();
+        if matches!(stored, ColorType::Rgb32F | ColorType::Rgba32F) {
             return Err(broken(
                 path,
                 "the pixels are floating-point numbers, whose range is not known",
             ));
         }
+        let deep = stored.bytes_per_pixel() > stored.channel_count();
+        let kind = Kind {
+            colour: stored.has_color() && !treatment.gray,
+            deep: deep && !treatment.round,
+        };
         // The pixels, a copy of another kind, and what a resize makes on its way: columns, of 4 floats.
-        let between = if same {
-            0
-        } else {
-            16 * u64::from(width) * form.height as u64
+        let between = match found == (width, height) {
+            true => 0,
+            false => 16 * (found.0 * height) as u64,
         };
         let _pass = PIXELS.enter(2 * decoder.total_bytes() + between);
-        let image = DynamicImage::from_decoder(decoder).map_err(|error| broken(path, error))?;
-        Ok(Picture::Pixels {
-            bytes: formed(image, form),
-            deep: kind.bytes_per_pixel() > kind.channel_count(),
-        })
+        let mut image = DynamicImage::from_decoder(decoder).map_err(|error| broken(path, error))?;
+        image.apply_orientation(orientation);
+        Ok(Outcome::Decoded(Picture {
+            width,
+            height,
+            kind,
+            bytes: formed(image, kind, (width as u32, height as u32)),
+            turned: orientation != Orientation::NoTransforms,
+            several: frames::several(&bytes),
+            rounded: deep && treatment.round,
+        }))
     })
+    .map_err(|error| encoded.placed(error))
 }
 
-/// Pixels as the set has them.
-fn formed(image: DynamicImage, form: &Form) -> Vec<u8> {
-    let (width, height) = (form.width as u32, form.height as u32);
-    let same = (image.width(), image.height()) == (width, height);
-    // A triangle's weights are positive: no value leaves the range of those around it.
-    match (form.colour, same) {
-        (true, true) => image.into_rgb8().into_raw(),
-        (true, false) => resize(&image.into_rgb8(), width, height, FilterType::Triangle).into_raw(),
-        (false, true) => image.into_luma8().into_raw(),
-        (false, false) => {
-            resize(&image.into_luma8(), width, height, FilterType::Triangle).into_raw()
+/// Width and height of an image once it is turned.
+fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> (usize, usize) {
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    match orientation {
+        Orientation::Rotate90
+        | Orientation::Rotate270
+        | Orientation::Rotate90FlipH
+        | Orientation::Rotate270FlipH => (height, width),
+        _ => (width, height),
+    }
+}
+
+/// Pixels of a kind and a size, native order.
+fn formed(image: DynamicImage, kind: Kind, size: (u32, u32)) -> Vec<u8> {
+    let bytes = |numbers: Vec<u16>| bytemuck::cast_slice(&numbers).to_vec();
+    match (kind.colour, kind.deep) {
+        (true, false) => sized(image.into_rgb8(), size),
+        (false, false) => sized(image.into_luma8(), size),
+        (true, true) => bytes(sized(image.into_rgb16(), size)),
+        (false, true) => bytes(sized(image.into_luma16(), size)),
+    }
+}
+
+/// The numbers of an image, resized if it has another size. A triangle's weights are positive: no value leaves the range
+/// of those around it.
+fn sized<P: Pixel + 'static>(
+    image: ImageBuffer<P, Vec<P::Subpixel>>,
+    (width, height): (u32, u32),
+) -> Vec<P::Subpixel>
+where
+    P::Subpixel: 'static,
+{
+    if image.dimensions() == (width, height) {
+        return image.into_raw();
+    }
+    resize(&image, width, height, FilterType::Triangle).into_raw()
+}
+
+/// The bytes of an image, and leave to hold those of a file.
+fn whole(encoded: &Encoded) -> Result<(Cow<'_, [u8]>, Option<Pass>)> {
+    match &encoded.content {
+        Content::File => {
+            let (bytes, pass) = file(&encoded.path)?;
+            Ok((Cow::Owned(bytes), Some(pass)))
         }
+        Content::Bytes(bytes) if bytes.is_empty() => {
+            Err(encoded.placed(broken(&encoded.path, "it has no bytes")))
+        }
+        Content::Bytes(bytes) => Ok((Cow::Borrowed(bytes), None)),
+        Content::Missing(why) => Err(encoded.placed(broken(&encoded.path, why))),
     }
 }
 
 /// The bytes of a file, and leave to hold them.
-fn whole(path: &Path) -> Result<(Vec<u8>, Pass)> {
+fn file(path: &Path) -> Result<(Vec<u8>, Pass)> {
     let failed = |action| move |error| Error::io(action, path, error);
     let file = File::open(path).map_err(failed("open"))?;
     let size = file.metadata().map_err(failed("read"))?.len();
@@ -158,10 +290,10 @@ fn whole(path: &Path) -> Result<(Vec<u8>, Pass)> {
 }
 
 /// A decoder whose header was read and is plausible.
-fn decoder(path: &Path, bytes: Vec<u8>) -> Result<impl ImageDecoder> {
+fn decoder<'b>(path: &Path, bytes: &'b [u8]) -> Result<impl ImageDecoder + use<'b>> {
     let size = bytes.len() as u64;
     let most = LARGEST.min(PLAIN + RATIO * size);
-    if let Some(fault) = checks::fault(&bytes) {
+    if let Some(fault) = checks::fault(bytes) {
         return Err(broken(path, fault));
     }
     let mut reader = ImageReader::new(Cursor::new(bytes));
@@ -256,6 +388,33 @@ impl Drop for Pass {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn a_wider_kind_holds_the_same_picture() {
+        let kind = |colour, deep| Kind { colour, deep };
+        let widened = |bytes: &[u8], from, to| {
+            let mut out = vec![9];
+            widen(bytes, from, to, &mut out);
+            out.split_off(1)
+        };
+        let words = |numbers: &[u16]| bytemuck::cast_slice(numbers).to_vec();
+        let (grey, deep, rgb, both) = (
+            kind(false, false),
+            kind(false, true),
+            kind(true, false),
+            kind(true, true),
+        );
+        assert_eq!(widened(&[1, 2], grey, grey), [1, 2]);
+        assert_eq!(widened(&[1, 2], grey, rgb), [1, 1, 1, 2, 2, 2]);
+        assert_eq!(widened(&[0, 255], grey, deep), words(&[0, 65_535]));
+        assert_eq!(widened(&[3], grey, both), words(&[771, 771, 771]));
+        assert_eq!(
+            widened(&words(&[7, 258]), deep, both),
+            words(&[7, 7, 7, 258, 258, 258])
+        );
+        assert_eq!(widened(&[1, 2, 3], rgb, both), words(&[257, 514, 771]));
+        assert_eq!(rgb.with(deep), both);
+    }
 
     #[test]
     fn the_gate_lets_in_no_more_than_its_bound() {

@@ -1,0 +1,625 @@
+//! Images in a column of Parquet or Arrow files, with their labels in another: what Hugging Face's `datasets` writes.
+//!
+//! A column of images is a struct of `bytes` and `path`, or one that the `huggingface` entry of the file's metadata calls
+//! an Image; codes of labels have their names there, as a ClassLabel.
+
+use super::labels::{Column, Given, text};
+use super::names::Names;
+use super::picture::{Content, Encoded};
+use super::series::{self, Supply};
+use super::shards::Shards;
+use super::{ImageOptions, Images, shape_of};
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+use crate::rows::input::{input_error, probe};
+use crate::rows::parquet::guarded;
+use crate::rows::{Rows, format, messages, pages, saved};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// Rows of a Parquet file that are decoded at a time.
+const BATCH: usize = 64;
+
+/// Bytes of encoded images that are taken at a time, but for the last of them.
+const AT_ONCE: usize = 64 << 20;
+
+/// The longest JSON file beside a set.
+const LONGEST: u64 = 16 << 20;
+
+/// Names that a column of labels has where the file does not say which one it is.
+const LABELS: [&str; 5] = ["label", "labels", "class", "category", "target"];
+
+/// Files whose images are in a column.
+pub(super) struct Set {
+    shards: Shards,
+    columns: Columns,
+}
+
+/// What is known of a file's columns.
+struct Columns {
+    all: Vec<String>,
+    /// Those that hold images.
+    images: Vec<String>,
+    /// Those that may be asked for as images, and as labels.
+    binary: Vec<String>,
+    codes: Vec<String>,
+    /// Those that the file calls classes.
+    classes: Vec<String>,
+    features: Features,
+}
+
+/// The set that a spec names, if images are in a column of it.
+///
+/// Errors: images of several splits, of which none was named.
+pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
+    let shards = match Shards::of(spec, options.open.order) {
+        // What is wrong, its own reader says.
+        Err(_) if !is_saved(Path::new(spec)) => return Ok(None),
+        shards => shards?,
+    };
+    let first = shards.files.first().filter(|file| file.is_file());
+    let Some(columns) = first.map(|file| Columns::of(file)).transpose()?.flatten() else {
+        return Ok(None);
+    };
+    let of_images = match &shards.column {
+        Some(name) => {
+            let is = |list: &[String]| list.contains(name);
+            is(&columns.binary) || (!columns.images.is_empty() && !is(&columns.all))
+        }
+        None => !columns.images.is_empty(),
+    };
+    if !of_images {
+        return Ok(None);
+    }
+    shards.of_one_split(spec)?;
+    Ok(Some(Set { shards, columns }))
+}
+
+/// Whether a folder is one that `save_to_disk` wrote.
+fn is_saved(folder: &Path) -> bool {
+    saved::has_splits(folder) || folder.join("state.json").is_file()
+}
+
+impl Columns {
+    /// Of a Parquet or Arrow file; None of any other.
+    fn of(path: &Path) -> Result<Option<Self>> {
+        let input = probe(path)?;
+        let format = format::recognise(&input).map(|format| format.name);
+        if !matches!(format, Ok("parquet" | "arrow")) {
+            return Ok(None);
+        }
+        let file = File::open(path)?;
+        let fields = file.schema().fields().iter();
+        let features = file.features.clone();
+        let that = |wanted: &dyn Fn(&str, &DataType) -> bool| -> Vec<String> {
+            let fields = fields.clone();
+            let fields = fields.filter(|field| wanted(field.name(), field.data_type()));
+            fields.map(|field| field.name().clone()).collect()
+        };
+        let is_image = |name: &str, kind: &DataType| match features.kind(name) {
+            Some(said) => said == "Image" && (is_struct(kind) || is_binary(kind) || is_text(kind)),
+            None => is_struct(kind),
+        };
+        Ok(Some(Columns {
+            all: that(&|_, _| true),
+            images: that(&is_image),
+            binary: that(&|name, kind| is_image(name, kind) || is_struct(kind) || is_binary(kind)),
+            codes: that(&|_, kind| Column::can_be(kind)),
+            classes: that(&|name, kind| {
+                features.kind(name) == Some("ClassLabel") && Column::can_be(kind)
+            }),
+            features,
+        }))
+    }
+}
+
+/// An error about the columns of a file, with what a user may have meant whose file holds images.
+pub(in crate::rows) fn hinted(error: Error, path: &Path) -> Error {
+    let columns = Columns::of(path).ok().flatten();
+    let image = columns.and_then(|columns| columns.images.into_iter().next());
+    match (error, image) {
+        (
+            Error::Input {
+                input,
+                place,
+                what,
+                advice,
+            },
+            Some(image),
+        ) => {
+            let images = format!(
+                "the column {image} holds encoded images, which `hullscope compare` and `paper` take as they are"
+            );
+            Error::input(
+                input,
+                place,
+                what,
+                format!("{images}; for other columns {advice}"),
+            )
+        }
+        (error, _) => error,
+    }
+}
+
+fn is_binary(kind: &DataType) -> bool {
+    use DataType::{Binary, BinaryView, LargeBinary};
+    matches!(kind, Binary | LargeBinary | BinaryView)
+}
+
+fn is_text(kind: &DataType) -> bool {
+    use DataType::{LargeUtf8, Utf8, Utf8View};
+    matches!(kind, Utf8 | LargeUtf8 | Utf8View)
+}
+
+/// Whether the type is that of an image: bytes, and the path that they were read from.
+fn is_struct(kind: &DataType) -> bool {
+    let DataType::Struct(fields) = kind else {
+        return false;
+    };
+    let bytes = |kind: &DataType| is_binary(kind) || *kind == DataType::Null;
+    fields.len() <= 2
+        && fields
+            .iter()
+            .any(|field| field.name() == "bytes" && bytes(field.data_type()))
+        && fields
+            .iter()
+            .all(|field| matches!(field.name().as_str(), "bytes" | "path"))
+}
+
+impl Set {
+    /// The images, with the labels that belong to them.
+    ///
+    /// Errors: columns that are not there; several columns of images without a choice; files that cannot be read; images
+    /// that cannot be decoded, unless such are skipped.
+    pub fn open(
+        self,
+        spec: &str,
+        given: Option<&Given>,
+        options: &ImageOptions,
+        control: &Control,
+    ) -> Result<Images> {
+        let image = self.image(spec)?;
+        let label = match given {
+            Some(_) => None,
+            None => self.label(spec, options, control)?,
+        };
+        let mut walk = Walk {
+            files: self.shards.files.iter().cloned().collect(),
+            image: image.clone(),
+            labels: label.clone().map(|name| (name, Column::default())),
+            open: None,
+        };
+        let root = match &self.shards.files[..] {
+            [only] => only.clone(),
+            files => files
+                .first()
+                .and_then(|file| file.parent())
+                .map_or(PathBuf::new(), PathBuf::from),
+        };
+        self.shards
+            .notes
+            .iter()
+            .for_each(|note| control.warn(note.clone()));
+        let set = series::gather(spec, &root, None, &mut walk, options, control)?;
+        set.warn(&root, control);
+        let mut said = match &self.shards.split {
+            Some(split) => format!("{spec}: the split {split}, images of the column {image}"),
+            None => format!("{spec}: images of the column {image}"),
+        };
+        let labels = match (given, walk.labels) {
+            (Some(given), _) => {
+                given.check(spec, set.taken as u64, options.open.limit)?;
+                Some(given.labels(&set.kept))
+            }
+            (None, Some((name, column))) => match column.labels(&set.kept) {
+                Err(row) => {
+                    said += &format!(", no labels: the column {name} is null in row {row}");
+                    None
+                }
+                Ok(mut labels) => {
+                    said += &format!(", labels of the column {name}");
+                    if let Some(names) = self
+                        .columns
+                        .features
+                        .names(&name)
+                        .filter(|_| options.names.is_none())
+                    {
+                        let count = names.len();
+                        let unnamed = Names::list(spec, names).apply(&mut labels);
+                        said += &format!(" with the {count} names of the file");
+                        if !unnamed.is_empty() {
+                            said += &format!(" (none for {})", unnamed.join(", "));
+                        }
+                    }
+                    Some(labels)
+                }
+            },
+            (None, None) => None,
+        };
+        control.warn(said);
+        Ok(Images {
+            shape: shape_of(&set.rows.axes()),
+            labels,
+            files: None,
+            skipped: set.skipped(),
+            rows: Box::new(set.rows),
+        })
+    }
+
+    /// The column of the images.
+    fn image(&self, spec: &str) -> Result<String> {
+        let Columns { images, binary, .. } = &self.columns;
+        let refuse =
+            |what: String| Err(Error::input(spec, Place::Whole, what, "write PATH:COLUMN"));
+        match (&self.shards.column, &images[..]) {
+            (Some(name), _) if binary.contains(name) => Ok(name.clone()),
+            (Some(name), _) => refuse(format!(
+                "there is no column {name:?}; those that hold images are: {}",
+                images.join(", ")
+            )),
+            (None, [only]) => Ok(only.clone()),
+            (None, several) => refuse(format!(
+                "several columns hold images: {}",
+                several.join(", ")
+            )),
+        }
+    }
+
+    /// The column of the labels: the one asked for, the only one that the file calls a class, or one of a usual name.
+    fn label(
+        &self,
+        spec: &str,
+        options: &ImageOptions,
+        control: &Control,
+    ) -> Result<Option<String>> {
+        let Columns { codes, classes, .. } = &self.columns;
+        if let Some(name) = &options.open.choice.label {
+            if codes.contains(name) {
+                return Ok(Some(name.clone()));
+            }
+            return Err(Error::input(
+                spec,
+                Place::Whole,
+                format!("there is no column {name:?} of whole numbers or text"),
+                format!("labels may be in: {}", codes.join(", ")),
+            ));
+        }
+        let usual: Vec<&String> = codes
+            .iter()
+            .filter(|name| LABELS.contains(&name.as_str()))
+            .collect();
+        match (&classes[..], &usual[..]) {
+            ([only], _) => return Ok(Some(only.clone())),
+            ([], [only]) => return Ok(Some((*only).clone())),
+            ([], []) => {}
+            ([], several) => unlabelled(spec, several, control),
+            (several, _) => unlabelled(spec, &several.iter().collect::<Vec<_>>(), control),
+        }
+        Ok(None)
+    }
+}
+
+fn unlabelled(spec: &str, columns: &[&String], control: &Control) {
+    let names: Vec<&str> = columns.iter().map(|name| name.as_str()).collect();
+    control.warn(format!(
+        "{spec}: several columns may hold the labels ({}), and none was taken; --label-column chooses",
+        names.join(", ")
+    ));
+}
+
+/// A small JSON file, if it is there and is one.
+fn json(path: &Path) -> Option<Value> {
+    let file = std::fs::File::open(path).ok()?.take(LONGEST);
+    serde_json::from_reader(BufReader::new(file)).ok()
+}
+
+/// What a file says of its columns: the features of `datasets`.
+#[derive(Clone, Default)]
+struct Features(Option<Value>);
+
+impl Features {
+    /// From the entry `huggingface` of a file's metadata, or the `dataset_info.json` beside it.
+    fn new(entry: Option<&str>, path: &Path) -> Self {
+        let inner = entry.and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let inner = inner.and_then(|value| value.pointer("/info/features").cloned());
+        let beside = || {
+            json(&path.with_file_name("dataset_info.json"))?
+                .get("features")
+                .cloned()
+        };
+        Features(inner.or_else(beside))
+    }
+
+    /// What a column is: Image, ClassLabel, Value, ...
+    fn kind(&self, column: &str) -> Option<&str> {
+        self.0.as_ref()?.get(column)?.get("_type")?.as_str()
+    }
+
+    /// The names of a column of classes.
+    fn names(&self, column: &str) -> Option<Vec<String>> {
+        let names = self.0.as_ref()?.get(column)?.get("names")?.as_array()?;
+        names
+            .iter()
+            .map(|name| name.as_str().map(String::from))
+            .collect()
+    }
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+/// A file, read as far as its schema.
+struct File {
+    path: PathBuf,
+    features: Features,
+    reader: Reader,
+}
+
+enum Reader {
+    Parquet(Box<ParquetRecordBatchReaderBuilder<std::fs::File>>),
+    Arrow(arrow_schema::SchemaRef, Batches),
+}
+
+impl File {
+    fn open(path: &Path) -> Result<Self> {
+        guarded(path, || {
+            let input = probe(path)?;
+            let fail = |error: ArrowError| broken(path, error);
+            if input.head.starts_with(b"PAR1") {
+                // The schema that Arrow writers embed can disagree with the file's own.
+                let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+                let file = input.rewound()?;
+                let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
+                    .map_err(|error| broken(path, error))?;
+                let entries = builder.metadata().file_metadata().key_value_metadata();
+                let mut entries = entries.into_iter().flatten();
+                let entry = entries.find(|entry| entry.key == "huggingface");
+                let features = Features::new(entry.and_then(|entry| entry.value.as_deref()), path);
+                return Ok(File {
+                    path: path.into(),
+                    features,
+                    reader: Reader::Parquet(Box::new(builder)),
+                });
+            }
+            let whole = input.head.starts_with(b"ARROW1");
+            let (schema, batches): (_, Batches) = if whole {
+                messages::check_file(&input)?;
+                let reader =
+                    arrow_ipc::reader::FileReader::try_new_buffered(input.rewound()?, None);
+                let reader = reader.map_err(fail)?;
+                (reader.schema(), Box::new(reader))
+            } else {
+                messages::check_stream(&input)?;
+                let file = BufReader::new(input.rewound()?);
+                let reader = arrow_ipc::reader::StreamReader::try_new(file, None).map_err(fail)?;
+                (reader.schema(), Box::new(reader))
+            };
+            let entry = schema.metadata().get("huggingface").map(String::as_str);
+            Ok(File {
+                path: path.into(),
+                features: Features::new(entry, path),
+                reader: Reader::Arrow(schema, batches),
+            })
+        })
+    }
+
+    fn schema(&self) -> &Schema {
+        match &self.reader {
+            Reader::Parquet(builder) => builder.schema(),
+            Reader::Arrow(schema, _) => schema,
+        }
+    }
+
+    /// Its batches, of these columns in this order; each must be there.
+    fn batches(self, columns: &[&str]) -> Result<Batches> {
+        let path = self.path.clone();
+        let schema = self.schema();
+        let mut places = Vec::new();
+        for column in columns {
+            let place = schema.index_of(column);
+            places.push(place.map_err(|_| {
+                let what =
+                    format!("there is no column {column:?}, which other files of the set have");
+                input_error(
+                    &path,
+                    Place::Whole,
+                    what,
+                    "the files of a set must be alike",
+                )
+            })?);
+        }
+        let builder = match self.reader {
+            Reader::Arrow(_, batches) => {
+                let chosen = move |batch: Result<RecordBatch, _>| {
+                    batch.and_then(|batch| batch.project(&places))
+                };
+                return Ok(Box::new(batches.map(chosen)));
+            }
+            Reader::Parquet(builder) => builder,
+        };
+        guarded(&path, || {
+            let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
+            pages::check(&probe(&path)?, builder.metadata(), &mask)?;
+            let reader = builder
+                .with_projection(mask)
+                .with_batch_size(BATCH)
+                .build()
+                .map_err(|error| broken(&path, error))?;
+            // Columns come in the order of the file.
+            let rank = |place: &usize| places.iter().filter(|other| *other < place).count();
+            let order: Vec<usize> = places.iter().map(rank).collect();
+            let chosen =
+                move |batch: Result<RecordBatch, _>| batch.and_then(|batch| batch.project(&order));
+            Ok(Box::new(reader.map(chosen)) as Batches)
+        })
+    }
+}
+
+fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
+    input_error(
+        path,
+        Place::Whole,
+        format!("cannot be decoded: {error}"),
+        "it is truncated or corrupt; write it again",
+    )
+}
+
+/// The images of several files, one after the other, and their labels as they come by.
+struct Walk {
+    files: VecDeque<PathBuf>,
+    image: String,
+    labels: Option<(String, Column)>,
+    open: Option<Shard>,
+}
+
+/// A file that is being read.
+struct Shard {
+    path: PathBuf,
+    batches: Batches,
+    /// The batch at hand, and the first of its rows that was not given.
+    batch: Option<(RecordBatch, usize)>,
+    /// The row of the file that is next.
+    row: u64,
+}
+
+impl Walk {
+    /// The file at hand, with a row to give; None at the end.
+    fn shard(&mut self) -> Result<Option<&mut Shard>> {
+        loop {
+            if let Some(shard) = &mut self.open {
+                if shard.advance()? {
+                    break;
+                }
+                self.open = None;
+            }
+            let Some(path) = self.files.pop_front() else {
+                return Ok(None);
+            };
+            let label = self.labels.as_ref().map(|(name, _)| name.as_str());
+            let columns: Vec<&str> = std::iter::once(self.image.as_str()).chain(label).collect();
+            self.open = Some(Shard {
+                batches: File::open(&path)?.batches(&columns)?,
+                path,
+                batch: None,
+                row: 0,
+            });
+        }
+        Ok(self.open.as_mut())
+    }
+}
+
+impl Shard {
+    /// See that a row is at hand; false at the end of the file.
+    fn advance(&mut self) -> Result<bool> {
+        while self
+            .batch
+            .as_ref()
+            .is_none_or(|(batch, next)| *next == batch.num_rows())
+        {
+            let Some(batch) = guarded(&self.path, || Ok(self.batches.next()))? else {
+                return Ok(false);
+            };
+            let batch = batch.map_err(|error| broken(&self.path, error))?;
+            self.batch = Some((batch, 0));
+        }
+        Ok(true)
+    }
+}
+
+impl Supply for Walk {
+    fn next(&mut self, most: usize) -> Result<Vec<Encoded>> {
+        let (mut encoded, mut size) = (Vec::new(), 0);
+        while encoded.len() < most && size < AT_ONCE {
+            let Some(shard) = self.shard()? else {
+                break;
+            };
+            let Some((batch, next)) = &mut shard.batch else {
+                break;
+            };
+            let image = image(&shard.path, shard.row, batch.column(0), *next);
+            let label = batch.columns().get(1).cloned();
+            let (row, path, place) = (*next, shard.path.clone(), shard.row);
+            *next += 1;
+            shard.row += 1;
+            if let (Some((_, labels)), Some(column)) = (&mut self.labels, label) {
+                labels.push(&column, row).map_err(|what| {
+                    let advice = "labels are whole numbers or text, of one kind in all files";
+                    input_error(&path, Place::Row(place), what, advice)
+                })?;
+            }
+            if let Content::Bytes(bytes) = &image.content {
+                size += bytes.len();
+            }
+            encoded.push(image);
+        }
+        Ok(encoded)
+    }
+}
+
+/// An image of a column: its bytes, or the file that its path names.
+fn image(file: &Path, number: u64, column: &ArrayRef, row: usize) -> Encoded {
+    let part = |name: &str| {
+        column
+            .as_struct_opt()
+            .and_then(|all| all.column_by_name(name))
+            .cloned()
+    };
+    let (bytes, path) = match column.data_type() {
+        DataType::Struct(_) => (part("bytes"), part("path")),
+        kind if is_binary(kind) => (Some(column.clone()), None),
+        _ => (None, Some(column.clone())),
+    };
+    let here = |content| Encoded {
+        path: file.into(),
+        place: Place::Row(number),
+        content,
+    };
+    if column.is_null(row) {
+        return here(Content::Missing("it is null".into()));
+    }
+    if let Some(bytes) = bytes.and_then(|bytes| binary(&bytes, row)) {
+        return here(Content::Bytes(bytes));
+    }
+    let Some(path) = path.and_then(|path| text(&path, row)) else {
+        return here(Content::Missing("it has neither bytes nor a path".into()));
+    };
+    let other = file.with_file_name(&path);
+    if !path.is_empty() && other.is_file() {
+        return Encoded {
+            path: other,
+            place: Place::Whole,
+            content: Content::File,
+        };
+    }
+    here(Content::Missing(format!(
+        "only its path {path:?} is stored, and {} is no file; where the files are, \
+         datasets.Dataset.from_parquet(FILE).save_to_disk(FOLDER) puts them into the table",
+        other.display()
+    )))
+}
+
+/// The bytes in a row of a binary column, if they are there.
+fn binary(column: &ArrayRef, row: usize) -> Option<Vec<u8>> {
+    let value = match column.data_type() {
+        DataType::Binary => column
+            .as_binary_opt::<i32>()
+            .filter(|all| all.is_valid(row))?
+            .value(row),
+        DataType::LargeBinary => column
+            .as_binary_opt::<i64>()
+            .filter(|all| all.is_valid(row))?
+            .value(row),
+        DataType::BinaryView => column
+            .as_binary_view_opt()
+            .filter(|all| all.is_valid(row))?
+            .value(row),
+        _ => return None,
+    };
+    Some(value.to_vec())
+}
