@@ -32,6 +32,8 @@ mod gpu;
 mod gpu_faults;
 /// Imports go one way; files say what they are for.
 mod house;
+/// Labelled images in tables, as Hugging Face's datasets writes them; what classes are called.
+mod image_sets;
 /// Sets of images: folders, CIFAR, arrays, labels; broken files, and memory.
 mod images;
 /// Known answers on MNIST.
