@@ -15,6 +15,8 @@ mod compare;
 mod devices;
 /// Brackets of distances against exact rational ones.
 mod distances;
+/// Dumps of other libraries: torch, faiss, types that NumPy does not know.
+mod dumps;
 /// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
 mod edges;
 /// `embed`: the rows of a space as files that are read back, named and labelled; what is refused.

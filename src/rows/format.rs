@@ -3,10 +3,11 @@
 //! Content decides; the extension only where content cannot. A format is a name, a test of the first bytes, and a reader;
 //! nothing falls through from one to another.
 
+use super::archive;
 use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
-use super::{bin, csv, idx, npy, npz, parquet, refused, safetensors, vecs};
+use super::{bin, csv, faiss, idx, npy, npz, parquet, refused, safetensors, torch, vecs};
 use crate::error::{Place, Result};
 
 /// A format that is read.
@@ -41,12 +42,14 @@ const FORMATS: &[Format] = &[
         member: None,
     },
     Format {
+        name: "torch",
+        sniff: torch::sniff,
+        open: torch::open,
+        member: Some("TENSOR"),
+    },
+    Format {
         name: "npz",
-        sniff: |input| {
-            [&b"PK\x03\x04"[..], b"PK\x05\x06"]
-                .iter()
-                .any(|magic| input.head.starts_with(magic))
-        },
+        sniff: archive::is_zip,
         open: npz::open,
         member: Some("MEMBER"),
     },
@@ -63,6 +66,12 @@ const FORMATS: &[Format] = &[
         },
         open: parquet::open_arrow,
         member: Some("COLUMN"),
+    },
+    Format {
+        name: "faiss",
+        sniff: faiss::sniff,
+        open: faiss::open,
+        member: None,
     },
     Format {
         name: "idx",
@@ -100,7 +109,7 @@ const FORMATS: &[Format] = &[
 
 /// The formats, for a message.
 pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), safetensors, \
-.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
+.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
 
 /// The extensions of formats that say so in their first bytes.
 const MAGIC: [&str; 7] = ["npy", "npz", "parquet", "arrow", "feather", "ipc", "idx"];

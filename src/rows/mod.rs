@@ -3,6 +3,8 @@
 //! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
 //! threads. [`open()`] recognises a file by its content. Nothing here knows what the rows are for.
 
+mod archive;
+mod array;
 mod arrow_columns;
 mod arrow_values;
 mod assemble;
@@ -15,6 +17,7 @@ mod content;
 mod counting;
 mod csv;
 mod decode;
+mod faiss;
 mod fingerprint;
 mod format;
 mod idx;
@@ -23,6 +26,7 @@ mod input;
 mod known;
 pub mod law;
 mod list;
+mod members;
 mod messages;
 mod npy;
 mod npz;
@@ -30,6 +34,7 @@ mod open;
 mod packed;
 pub(crate) mod pages;
 mod parquet;
+mod pickle;
 mod provenance;
 mod refused;
 mod repeats;
@@ -44,6 +49,7 @@ mod subset;
 pub mod synthetic;
 mod table;
 mod texts;
+mod torch;
 mod vecs;
 pub mod view;
 

@@ -4,10 +4,10 @@
 //! it is three known keys, and a parser of Python literals would recurse on what a corrupt header claims.
 
 use super::Element;
+use super::array::{self, Array};
 use super::input::{Input, input_error};
-use super::shape::{measure, read_header, row_axes};
-use super::store::Layout;
-use super::table::{Ask, Chunk, STEP, Stream, Table};
+use super::shape::{measure, read_header};
+use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;
 use std::path::Path;
@@ -16,63 +16,58 @@ use std::path::Path;
 const LONGEST_HEADER: usize = 1 << 16;
 
 /// What a header says.
-pub(super) struct Header {
+struct Header {
     element: Element,
+    /// Whether the type was told by the user, because the file does not name it.
+    told: bool,
     big_endian: bool,
     fortran: bool,
     shape: Vec<u64>,
     /// Bytes before the values.
     bytes: u64,
-    len: u64,
-    dim: usize,
 }
 
-impl Header {
-    fn axes(&self) -> Vec<usize> {
-        row_axes(self.shape[1..].iter().map(|&axis| axis as usize))
-    }
-}
-
-pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let header = {
         let mut reader = (&input.file).take(0).chain(input.head.as_slice());
-        match header(&input.path, &mut reader) {
+        match header(&input.path, &mut reader, ask.dtype) {
             // The header may be longer than the part of the file that was read to recognise it.
-            Err(_) if input.head.len() as u64 != input.size => whole_header(&input)?,
+            Err(_) if input.head.len() as u64 != input.size => whole_header(&input, ask.dtype)?,
             other => other?,
         }
     };
-    let stride = (header.dim * header.element.size()) as u64;
-    let len = measure(&input, header.bytes, header.len, stride)?;
-    let foreign = header.big_endian != cfg!(target_endian = "big");
-    let layout = Layout {
+    let len = header.shape.first().copied().unwrap_or(0);
+    let row = array::product(header.shape.get(1..).unwrap_or_default());
+    let row = row.and_then(|dim| dim.checked_mul(header.element.size() as u64));
+    if let Some(row) = row.filter(|&row| len > 0 && row > 0) {
+        measure(&input, header.bytes, len, row)?;
+    }
+    let mut table = Array {
+        bytes: input.size - header.bytes,
         file: input.file,
         path: input.path,
         offset: header.bytes,
-        stride,
-        foreign,
-    };
-    if header.fortran && header.dim > 1 && len > 1 {
-        return Ok(Table::stream(Columns::new(layout, &header, len)));
+        element: header.element,
+        foreign: header.big_endian != cfg!(target_endian = "big"),
+        strides: header.fortran.then(|| array::fortran_order(&header.shape)),
+        shape: header.shape,
+        place: Place::Byte(10),
     }
-    Ok(Table::plain(layout, header.axes(), len, header.element))
+    .table(ask)?;
+    if header.told {
+        let note = format!(
+            "the numbers are read as {}, as --dtype says: the file does not name their type",
+            header.element
+        );
+        table.columns.notes.push(note);
+    }
+    Ok(table)
 }
 
 /// The header, read with as much of the file as it can take.
-fn whole_header(input: &Input) -> Result<Header> {
-    let mut head = vec![0; (LONGEST_HEADER + 12).min(input.size as usize)];
-    let probe = Layout {
-        file: input
-            .file
-            .try_clone()
-            .map_err(|error| Error::io("open", &input.path, error))?,
-        path: input.path.clone(),
-        offset: 0,
-        stride: 1,
-        foreign: false,
-    };
-    probe.read_at(&mut head, 0)?;
-    header(&input.path, &mut head.as_slice())
+fn whole_header(input: &Input, dtype: Option<Element>) -> Result<Header> {
+    let head = input.bytes(0, input.size.min(LONGEST_HEADER as u64 + 12))?;
+    header(&input.path, &mut head.as_slice(), dtype)
 }
 
 fn corrupt(path: &Path, at: u64, what: impl Into<String>) -> Error {
@@ -84,7 +79,7 @@ fn corrupt(path: &Path, at: u64, what: impl Into<String>) -> Error {
     )
 }
 
-fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
+fn header(path: &Path, reader: &mut dyn Read, dtype: Option<Element>) -> Result<Header> {
     let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 8];
     read(&mut magic, 0)?;
@@ -117,7 +112,7 @@ fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
     let mut text = vec![0; length];
     read(&mut text, start)?;
     let text = String::from_utf8_lossy(&text);
-    dictionary(path, &text, start, start + length as u64)
+    dictionary(path, &text, start, start + length as u64, dtype)
 }
 
 /// The value of a key in the dictionary's text.
@@ -131,10 +126,16 @@ fn value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
         .map(str::trim_start)
 }
 
-fn dictionary(path: &Path, text: &str, start: u64, bytes: u64) -> Result<Header> {
+fn dictionary(
+    path: &Path,
+    text: &str,
+    start: u64,
+    bytes: u64,
+    dtype: Option<Element>,
+) -> Result<Header> {
     let missing = |key: &str| corrupt(path, start, format!("the header has no valid {key:?}"));
     let descr = value(text, "descr").ok_or_else(|| missing("descr"))?;
-    let (element, big_endian) = element(path, start, descr)?;
+    let (element, told, big_endian) = element(path, start, descr, dtype)?;
     let order = value(text, "fortran_order").ok_or_else(|| missing("fortran_order"))?;
     let fortran = order.starts_with("True");
     if !fortran && !order.starts_with("False") {
@@ -151,49 +152,23 @@ fn dictionary(path: &Path, text: &str, start: u64, bytes: u64) -> Result<Header>
     let shape: Option<Vec<u64>> = sizes
         .map(|size| size.trim_end_matches('L').parse().ok())
         .collect();
-    let shape = shape.ok_or_else(|| missing("shape"))?;
-    let Some((&len, rest)) = shape.split_first() else {
-        return Err(corrupt(
-            path,
-            start,
-            "the array is a single number, not a table of rows",
-        ));
-    };
-    let dim = rest
-        .iter()
-        .try_fold(1u64, |product, &size| product.checked_mul(size));
-    let dim = dim.filter(|dim| {
-        dim.checked_mul(8)
-            .is_some_and(|bytes| isize::try_from(bytes).is_ok())
-    });
-    let dim = dim.ok_or_else(|| {
-        corrupt(
-            path,
-            start,
-            format!("the shape {shape:?} is more than any file can hold"),
-        )
-    })?;
-    if len == 0 || dim == 0 {
-        return Err(input_error(
-            path,
-            Place::Byte(start),
-            format!("the shape is {shape:?}: no axis may be zero"),
-            "save an array with rows and columns",
-        ));
-    }
     Ok(Header {
         element,
+        told,
         big_endian,
         fortran,
         bytes,
-        len,
-        dim: dim as usize,
-        shape,
+        shape: shape.ok_or_else(|| missing("shape"))?,
     })
 }
 
-/// The element type and whether it is big-endian.
-fn element(path: &Path, start: u64, descr: &str) -> Result<(Element, bool)> {
+/// The element type, whether the user named it, and whether it is big-endian.
+fn element(
+    path: &Path,
+    start: u64,
+    descr: &str,
+    dtype: Option<Element>,
+) -> Result<(Element, bool, bool)> {
     let refuse =
         |what: String, advice: &str| Err(input_error(path, Place::Byte(start), what, advice));
     let Some(quote) = descr.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
@@ -206,6 +181,7 @@ fn element(path: &Path, start: u64, descr: &str) -> Result<(Element, bool)> {
     let order = name.chars().next().filter(|c| "<>=|".contains(*c));
     let kind = &name[order.map_or(0, char::len_utf8)..];
     let element = match kind {
+        "V1" | "V2" => unnamed(path, start, name, dtype)?,
         "f2" => Element::F16,
         "f4" => Element::F32,
         "f8" => Element::F64,
@@ -244,79 +220,31 @@ fn element(path: &Path, start: u64, descr: &str) -> Result<(Element, bool)> {
         Some('<') => false,
         _ => cfg!(target_endian = "big"),
     };
-    Ok((element, big_endian))
+    Ok((element, kind.starts_with('V'), big_endian))
 }
 
-/// Rows of an array in Fortran order, where each column is contiguous.
-struct Columns {
-    layout: Layout,
-    element: Element,
-    len: usize,
-    axes: Vec<usize>,
-    /// For each feature (the rest of the axes in C order), its column in the file (in Fortran order).
-    columns: Vec<u64>,
-    next: usize,
-}
-
-impl Columns {
-    fn new(layout: Layout, header: &Header, len: usize) -> Self {
-        let rest = &header.shape[1..];
-        let columns = (0..header.dim as u64)
-            .map(|feature| {
-                let (mut left, mut column) = (feature, 0);
-                // C order runs through the last axis fastest, Fortran order through the first.
-                for axis in (0..rest.len()).rev() {
-                    let index = left % rest[axis];
-                    left /= rest[axis];
-                    column += index * rest[..axis].iter().product::<u64>();
-                }
-                column
-            })
-            .collect();
-        Columns {
-            layout,
-            element: header.element,
-            len,
-            axes: header.axes(),
-            columns,
-            next: 0,
-        }
-    }
-}
-
-impl Stream for Columns {
-    fn axes(&self) -> Vec<usize> {
-        self.axes.clone()
-    }
-
-    fn element(&self) -> Element {
-        self.element
-    }
-
-    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
-        let out = &mut chunk.values;
-        let (size, dim) = (self.element.size(), self.columns.len());
-        let rows = (8 * STEP / (dim * size))
-            .clamp(1, self.len)
-            .min(self.len - self.next);
-        if rows == 0 {
-            return Ok(false);
-        }
-        let start = out.len();
-        out.resize(start + rows * dim * size, 0);
-        let mut column = vec![0; rows * size];
-        for (feature, &place) in self.columns.iter().enumerate() {
-            let at =
-                self.layout.offset + (place * self.len as u64 + self.next as u64) * size as u64;
-            self.layout.read_at(&mut column, at)?;
-            for (row, value) in column.chunks_exact(size).enumerate() {
-                out[start + (row * dim + feature) * size..][..size].copy_from_slice(value);
-            }
-        }
-        if self.layout.foreign {
-            super::decode::swap(self.element, &mut out[start..]);
-        }
-        self.next += rows;
-        Ok(true)
+/// The type that the user says numbers are of which NumPy does not know: bfloat16 and float8 are nameless bytes to it.
+fn unnamed(path: &Path, start: u64, name: &str, dtype: Option<Element>) -> Result<Element> {
+    let two = name.ends_with('2');
+    let (bytes, types) = match two {
+        true => ("2 bytes", "--dtype bf16 or --dtype f16"),
+        false => ("1 byte", "--dtype f8e4m3 or --dtype f8e5m2"),
+    };
+    let fault = |what, advice| Err(input_error(path, Place::Byte(start), what, advice));
+    match dtype {
+        Some(element) if element.size() == 1 + usize::from(two) => Ok(element),
+        Some(element) => fault(
+            format!(
+                "its numbers ({name:?}) are {bytes} each, and {element} takes {}",
+                element.size()
+            ),
+            format!("write {types}"),
+        ),
+        None => fault(
+            format!(
+                "the file does not say what its numbers ({name:?}, {bytes} each) are: NumPy writes bfloat16 and float8 so"
+            ),
+            format!("write {types}"),
+        ),
     }
 }

@@ -1,9 +1,9 @@
 //! safetensors: a u64 header length, a JSON header of names, types, shapes and offsets, then the tensors.
 
 use super::Element;
+use super::array::Array;
 use super::input::Input;
-use super::shape::row_axes;
-use super::store::Layout;
+use super::members::{TENSORS, choose};
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 use safetensors::Dtype;
@@ -31,18 +31,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             advice,
         ));
     };
-    let mut layout = Layout {
-        file: input
-            .file
-            .try_clone()
-            .map_err(|error| crate::Error::io("open", &input.path, error))?,
-        path: input.path.clone(),
-        offset: 8,
-        stride: 1,
-        foreign: cfg!(target_endian = "big"),
-    };
-    let mut text = vec![0; header as usize];
-    layout.read_at(&mut text, 8)?;
+    let text = input.bytes(8, header)?;
     let metadata: Metadata = serde_json::from_slice(&text).map_err(|error| {
         input.error(
             Place::Byte(8),
@@ -50,7 +39,14 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             advice,
         )
     })?;
-    let (name, tensor) = choose(&input, &metadata, ask.member)?;
+    let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
+    tensors.sort_by(|a, b| natord::compare(&a.0, &b.0));
+    let shape = |tensor: &TensorInfo| tensor.shape.iter().map(|&axis| axis as u64).collect();
+    let all: Vec<(String, Vec<u64>)> = tensors
+        .iter()
+        .map(|(name, tensor)| (name.clone(), shape(tensor)))
+        .collect();
+    let (name, tensor) = &tensors[choose(&input.path, &TENSORS, &all, ask.member)?];
     let part = || Place::Part(name.clone());
     let Some(element) = element(tensor.dtype) else {
         return Err(input.error(
@@ -59,27 +55,6 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             "convert it to F32",
         ));
     };
-    let Some((&len, rest)) = tensor.shape.split_first() else {
-        return Err(input.error(
-            part(),
-            "the tensor is a single number, not a table of rows",
-            "name another tensor",
-        ));
-    };
-    // The header's own check has multiplied the axes, but from the first on, where a 0 hides what follows.
-    let dim = rest
-        .iter()
-        .try_fold(1usize, |product, &axis| product.checked_mul(axis))
-        .unwrap_or(0);
-    if len == 0 || dim == 0 {
-        return Err(input.error(
-            part(),
-            format!("the shape is {:?}: no axis may be zero", tensor.shape),
-            "name another tensor",
-        ));
-    }
-    layout.offset = 8 + header + tensor.data_offsets.0 as u64;
-    layout.stride = (dim * element.size()) as u64;
     // The tensors fill the file, so that a truncation shows even where it does not touch this one.
     let end = (8 + header).saturating_add(metadata.data_len() as u64);
     if end != input.size {
@@ -92,39 +67,19 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             advice,
         ));
     }
-    let axes = row_axes(rest.iter().copied());
-    Ok(Table::plain(layout, axes, len, element))
-}
-
-/// The tensor asked for, or the only one.
-fn choose<'m>(
-    input: &Input,
-    metadata: &'m Metadata,
-    member: Option<&str>,
-) -> Result<(String, &'m TensorInfo)> {
-    let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
-    tensors.sort_by(|a, b| natord::compare(&a.0, &b.0));
-    let list = tensors
-        .iter()
-        .map(|(name, info)| format!("{name} {:?}", info.shape))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let fault = |place, what: String| Err(input.error(place, what, "write FILE:TENSOR"));
-    match (member, tensors.as_slice()) {
-        (_, []) => fault(Place::Whole, "the file holds no tensors".into()),
-        (Some(member), _) => match tensors.iter().position(|(name, _)| name == member) {
-            Some(place) => Ok(tensors.swap_remove(place)),
-            None => fault(
-                Place::Part(member.into()),
-                format!("there is no such tensor; there are: {list}"),
-            ),
-        },
-        (None, [_]) => Ok(tensors.swap_remove(0)),
-        (None, _) => fault(
-            Place::Whole,
-            format!("the file holds several tensors: {list}"),
-        ),
+    let (start, end) = tensor.data_offsets;
+    Array {
+        offset: 8 + header + start as u64,
+        bytes: end.saturating_sub(start) as u64,
+        element,
+        foreign: cfg!(target_endian = "big"),
+        shape: shape(tensor),
+        strides: None,
+        place: part(),
+        file: input.file,
+        path: input.path,
     }
+    .table(ask)
 }
 
 fn element(dtype: Dtype) -> Option<Element> {
@@ -142,6 +97,8 @@ fn element(dtype: Dtype) -> Option<Element> {
         Dtype::U16 => Element::U16,
         Dtype::U8 => Element::U8,
         Dtype::BOOL => Element::Bool,
+        Dtype::F8_E4M3 => Element::F8E4M3,
+        Dtype::F8_E5M2 => Element::F8E5M2,
         _ => return None,
     })
 }

@@ -1,0 +1,132 @@
+//! Zip archives, which several formats are: their members by name, read where they lie or unpacked into a spool file.
+
+use super::input::{Input, input_error};
+use super::packed;
+use super::table::Ask;
+use crate::error::{Error, Place, Result};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+/// An archive.
+pub(super) struct Archive {
+    zip: ZipArchive<File>,
+    file: File,
+    path: PathBuf,
+    size: u64,
+}
+
+/// Whether a file begins as zip archives do.
+pub(super) fn is_zip(input: &Input) -> bool {
+    input.head.starts_with(b"PK\x03\x04") || input.head.starts_with(b"PK\x05\x06")
+}
+
+/// Whether a file is an archive some of whose names are such; not if it is broken.
+pub(super) fn has(input: &Input, such: impl Fn(&str) -> bool) -> bool {
+    let archive = is_zip(input).then(|| Archive::open(input));
+    archive.is_some_and(|archive| {
+        archive.is_ok_and(|archive| archive.names().iter().any(|name| such(name)))
+    })
+}
+
+impl Archive {
+    pub fn open(input: &Input) -> Result<Self> {
+        let again = || {
+            let file = input.file.try_clone();
+            file.map_err(|error| Error::io("open", &input.path, error))
+        };
+        let zip = ZipArchive::new(again()?).map_err(|error| corrupt(&input.path, &error))?;
+        Ok(Archive {
+            zip,
+            file: again()?,
+            path: input.path.clone(),
+            size: input.size,
+        })
+    }
+
+    /// The names of all members that can be read as text.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.zip.file_names();
+        names
+            .filter_map(|name| name.ok().map(|name| name.into_owned()))
+            .collect()
+    }
+
+    /// A member, in a file and from a byte on, with its size: where it lies if it is not packed, else in a spool file.
+    pub fn place(&mut self, name: &str, ask: &Ask) -> Result<(File, u64, u64)> {
+        let path = &self.path;
+        let member = self.zip.by_name(name);
+        let member = member.map_err(|error| corrupt(path, &error))?;
+        let size = member.size();
+        if member.compression() != zip::CompressionMethod::Stored || member.encrypted() {
+            drop(member);
+            let file = self.unpack(name, ask)?;
+            let metadata = file.metadata();
+            let size = metadata
+                .map_err(|error| Error::io("read", &self.path, error))?
+                .len();
+            return Ok((file, 0, size));
+        }
+        let start = member.data_start();
+        drop(member);
+        let start =
+            start.filter(|start| start.checked_add(size).is_some_and(|end| end <= self.size));
+        let start = start.ok_or_else(|| {
+            input_error(
+                path,
+                Place::Part(name.into()),
+                format!("it claims {size} bytes, which the archive does not hold"),
+                BROKEN,
+            )
+        })?;
+        let file = self.file.try_clone();
+        let file = file.map_err(|error| Error::io("open", path, error))?;
+        Ok((file, start, size))
+    }
+
+    /// A member as a file of its own.
+    pub fn unpack(&mut self, name: &str, ask: &Ask) -> Result<File> {
+        let path = &self.path;
+        let mut member = self
+            .zip
+            .by_name(name)
+            .map_err(|error| corrupt(path, &error))?;
+        let claimed = member.size();
+        packed::spool(path, &mut member, Some(claimed), ask)
+    }
+
+    /// All bytes of a small member, at most `most`; none if there is no such member.
+    pub fn small(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
+        let path = &self.path;
+        let member = match self.zip.by_name(name) {
+            Ok(member) => member,
+            Err(ZipError::FileNotFound) => return Ok(None),
+            Err(error) => return Err(corrupt(path, &error)),
+        };
+        let mut bytes = Vec::new();
+        let read = member.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|error| packed::broken_stream(path, 0, &error))?;
+        if bytes.len() as u64 > most {
+            return Err(input_error(
+                path,
+                Place::Part(name.into()),
+                format!("it unpacks to more than {most} bytes, and may not take more memory"),
+                "give more --memory, or save the array alone",
+            ));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+const BROKEN: &str = "it is truncated or corrupt; save it again";
+
+fn corrupt(path: &Path, error: &ZipError) -> Error {
+    input_error(
+        path,
+        Place::Whole,
+        format!("not a valid zip archive: {error}"),
+        BROKEN,
+    )
+}

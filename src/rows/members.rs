@@ -1,0 +1,89 @@
+//! Which of the arrays of a file is meant: the one that is named, or the only one.
+
+use super::input::input_error;
+use crate::error::{Place, Result, nearest};
+use std::path::Path;
+
+/// Arrays in a message at most.
+const SHOWN: usize = 60;
+
+/// What a format calls its arrays, and how a user names one.
+pub(super) struct Words {
+    /// "tensor", "tensors".
+    pub one: &'static str,
+    pub several: &'static str,
+    /// What to write, as in "write FILE:TENSOR".
+    pub write: &'static str,
+}
+
+pub(super) const TENSORS: Words = Words {
+    one: "tensor",
+    several: "tensors",
+    write: "write FILE:TENSOR",
+};
+
+/// The place in a list of names and shapes of the one asked for, or of the only one.
+///
+/// Errors: there is none so called, or several, or none at all; each with the list.
+pub(super) fn choose(
+    path: &Path,
+    words: &Words,
+    arrays: &[(String, Vec<u64>)],
+    member: Option<&str>,
+) -> Result<usize> {
+    let Words {
+        one,
+        several,
+        write,
+    } = words;
+    let fault = |place, what: String, advice: String| Err(input_error(path, place, what, advice));
+    let found = |member: &str| {
+        let mut places = (0..arrays.len()).filter(|&place| arrays[place].0 == member);
+        (places.next(), places.next())
+    };
+    match (member, arrays) {
+        (_, []) => fault(
+            Place::Whole,
+            format!("the file holds no {several}"),
+            "name another file".into(),
+        ),
+        (Some(member), _) => match found(member) {
+            (Some(place), None) => Ok(place),
+            (Some(_), Some(_)) => fault(
+                Place::Part(member.into()),
+                format!("several {several} are called so"),
+                "write the file again with other names".into(),
+            ),
+            _ => {
+                let known: Vec<&str> = arrays.iter().map(|(name, _)| name.as_str()).collect();
+                let guess = nearest(member, &known);
+                let guess =
+                    guess.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+                fault(
+                    Place::Part(member.into()),
+                    format!("there is no such {one}; there are: {}", list(arrays)),
+                    format!("{write}{guess}"),
+                )
+            }
+        },
+        (None, [_]) => Ok(0),
+        (None, _) => fault(
+            Place::Whole,
+            format!("the file holds several {several}: {}", list(arrays)),
+            (*write).into(),
+        ),
+    }
+}
+
+/// Names and shapes.
+fn list(arrays: &[(String, Vec<u64>)]) -> String {
+    let shown = arrays
+        .iter()
+        .take(SHOWN)
+        .map(|(name, shape)| format!("{name} {shape:?}"));
+    let more = match arrays.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+}
