@@ -51,6 +51,7 @@ mod table;
 mod texts;
 mod torch;
 mod vecs;
+mod vector_text;
 pub mod view;
 
 pub(crate) use chunks::{chunk_rows, fold_chunks, map_chunks};

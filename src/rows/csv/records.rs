@@ -1,0 +1,189 @@
+//! Lines of text split into cells: by one byte, with quotes as in RFC 4180, or by runs of blanks and tabs.
+
+use csv::{ByteRecord, ReaderBuilder, Trim};
+use std::io::BufRead;
+use std::ops::Range;
+
+/// What stands between cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Separator {
+    Byte(u8),
+    /// One or more blanks or tabs.
+    Blanks,
+}
+
+impl Separator {
+    /// Its name, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Separator::Byte(b'\t') => "tabs",
+            Separator::Byte(b';') => "semicolons",
+            Separator::Byte(b'|') => "bars",
+            Separator::Byte(_) => "commas",
+            Separator::Blanks => "blanks",
+        }
+    }
+}
+
+/// How text is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub separator: Separator,
+    /// Whether lines that begin with `#` are passed over.
+    pub comments: bool,
+    /// Lines before the first of the reader.
+    pub before: u64,
+}
+
+/// The records of a text, one at a time.
+pub(super) struct Records<R> {
+    source: Source<R>,
+    before: u64,
+}
+
+enum Source<R> {
+    Separated {
+        reader: csv::Reader<R>,
+        record: ByteRecord,
+    },
+    Blanks(Blanks<R>),
+}
+
+struct Blanks<R> {
+    reader: R,
+    comments: bool,
+    text: Vec<u8>,
+    cells: Vec<Range<usize>>,
+    line: u64,
+}
+
+impl<R: BufRead> Records<R> {
+    pub fn new(reader: R, dialect: Dialect) -> Self {
+        let source = match dialect.separator {
+            Separator::Byte(byte) => Source::Separated {
+                reader: ReaderBuilder::new()
+                    .delimiter(byte)
+                    .has_headers(false)
+                    .flexible(true)
+                    .trim(Trim::All)
+                    .comment(dialect.comments.then_some(b'#'))
+                    .from_reader(reader),
+                record: ByteRecord::new(),
+            },
+            Separator::Blanks => Source::Blanks(Blanks {
+                reader,
+                comments: dialect.comments,
+                text: Vec::new(),
+                cells: Vec::new(),
+                line: 0,
+            }),
+        };
+        Records {
+            source,
+            before: dialect.before,
+        }
+    }
+
+    /// Go to the next record, past empty lines; false at the end.
+    pub fn advance(&mut self) -> std::io::Result<bool> {
+        match &mut self.source {
+            Source::Separated { reader, record } => {
+                reader.read_byte_record(record).map_err(Into::into)
+            }
+            Source::Blanks(blanks) => blanks.advance(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match &self.source {
+            Source::Separated { record, .. } => record.len(),
+            Source::Blanks(blanks) => blanks.cells.len(),
+        }
+    }
+
+    /// A cell of the current record, without quotes and outer blanks.
+    pub fn cell(&self, place: usize) -> &[u8] {
+        match &self.source {
+            Source::Separated { record, .. } => record.get(place).unwrap_or_default(),
+            Source::Blanks(blanks) => blanks
+                .cells
+                .get(place)
+                .map_or(&[], |cell| &blanks.text[cell.clone()]),
+        }
+    }
+
+    /// The line on which the current record begins, counted from 1.
+    pub fn line(&self) -> u64 {
+        self.before
+            + match &self.source {
+                Source::Separated { record, .. } => {
+                    record.position().map_or(0, csv::Position::line)
+                }
+                Source::Blanks(blanks) => blanks.line,
+            }
+    }
+}
+
+impl<R: BufRead> Blanks<R> {
+    fn advance(&mut self) -> std::io::Result<bool> {
+        loop {
+            self.text.clear();
+            if self.reader.read_until(b'\n', &mut self.text)? == 0 {
+                return Ok(false);
+            }
+            self.line += 1;
+            if self.comments && self.text.first() == Some(&b'#') {
+                continue;
+            }
+            split(&self.text, &mut self.cells);
+            if !self.cells.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// The cells of a line of blanks; one in quotes, as R writes text, may hold blanks.
+fn split(line: &[u8], cells: &mut Vec<Range<usize>>) {
+    cells.clear();
+    let mut at = 0;
+    while let Some(skip) = line[at..]
+        .iter()
+        .position(|byte| !byte.is_ascii_whitespace())
+    {
+        let start = at + skip;
+        let quoted = (line[start] == b'"')
+            .then(|| line[start + 1..].iter().position(|&byte| byte == b'"'))
+            .flatten();
+        let (cell, end) = match quoted {
+            Some(length) => (start + 1..start + 1 + length, start + 2 + length),
+            None => {
+                let rest = &line[start..];
+                let length = rest.iter().position(u8::is_ascii_whitespace);
+                let end = start + length.unwrap_or(rest.len());
+                (start..end, end)
+            }
+        };
+        cells.push(cell);
+        at = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(line: &str) -> Vec<&str> {
+        let mut cells = Vec::new();
+        split(line.as_bytes(), &mut cells);
+        cells.into_iter().map(|cell| &line[cell]).collect()
+    }
+
+    #[test]
+    fn blanks_part_cells_and_quotes_hold_them_together() {
+        assert_eq!(cells("  1.5  -2\t3\r\n"), ["1.5", "-2", "3"]);
+        assert_eq!(cells("\"new york\" 1 \"\""), ["new york", "1", ""]);
+        assert_eq!(cells("\"open 1"), ["\"open", "1"]);
+        assert!(cells(" \t\n").is_empty());
+    }
+}
