@@ -5,7 +5,7 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names};
-use crate::rows::{Element, Provenance, like};
+use crate::rows::{Element, OpenOptions, Provenance, like};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
 use clap::Args;
@@ -100,6 +100,20 @@ impl ImageArgs {
         matched(&first, &second, names).map(Some)
     }
 
+    /// How images are decoded, of rows that are read so and with the labels of a file.
+    fn options(&self, open: OpenOptions, labels: &Option<String>) -> Result<ImageOptions> {
+        Ok(ImageOptions {
+            open,
+            labels: labels.clone(),
+            skip_broken: self.skip_broken,
+            resize: self.resize,
+            gray: self.gray,
+            ignore_orientation: self.no_exif,
+            bits: self.bits,
+            names: self.names()?,
+        })
+    }
+
     /// The two sets, or the built-in sample.
     ///
     /// Errors: sets that cannot be read, labels that do not match.
@@ -111,18 +125,8 @@ impl ImageArgs {
     ) -> Result<Opened> {
         control.begin(Stage::Read, 0);
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let names = self.names()?;
-        let options = |memory, limit, labels: &Option<String>, what| -> Result<ImageOptions> {
-            Ok(ImageOptions {
-                open: rows.options(limit, memory, what)?,
-                labels: labels.clone(),
-                skip_broken: self.skip_broken,
-                resize: self.resize,
-                gray: self.gray,
-                ignore_orientation: self.no_exif,
-                bits: self.bits,
-                names: names.clone(),
-            })
+        let options = |memory, limit, labels: &Option<String>, what| {
+            self.options(rows.options(limit, memory, what)?, labels)
         };
         let first = options(budget, rows.limit_reference, &self.labels, "reference")?;
         let mut second = options(budget, rows.limit_queries, &self.query_labels, "queries")?;
@@ -140,11 +144,8 @@ impl ImageArgs {
                 images::sample_queries(&second, control)?,
             ),
         };
-        for set in [&reference, &queries] {
-            for note in set.rows.provenance().into_iter().flat_map(Provenance::said) {
-                control.warn(format!("{}: {note}", set.rows.name()));
-            }
-        }
+        say(&reference, control);
+        say(&queries, control);
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         let (classes, mismatch) = match classes(&reference, &queries) {
             // Classes that were found by themselves need not match as long as nobody asks for them.
@@ -198,19 +199,14 @@ impl ImageArgs {
                 0 => (rows.limit_reference, "reference", &self.labels),
                 _ => (rows.limit_queries, "queries", &self.query_labels),
             };
-            let mut options = ImageOptions {
-                open: rows.options(limit, left, what)?,
-                labels: labels.clone(),
-                skip_broken: self.skip_broken,
-                resize: self.resize,
-                gray: self.gray,
-            };
+            let mut options = self.options(rows.options(limit, left, what)?, labels)?;
             options.open.like = columns.clone();
             let images = images::open_images(spec, &options, control)?;
             left = left
                 .saturating_sub(images.rows.resident_bytes())
                 .max(LEAST.min(budget));
             columns = columns.or_else(|| like(&*images.rows));
+            say(&images, control);
             opened.push(labelled(images, rows));
         }
         Ok((opened, left))
@@ -219,12 +215,25 @@ impl ImageArgs {
     /// The built-in sample, as two sets.
     pub fn open_sample(&self, rows: &RowArgs, control: &Control) -> Result<(Vec<Labelled>, u64)> {
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let reference = rows.options(rows.limit_reference, budget, "reference")?;
-        let queries = rows.options(rows.limit_queries, budget, "queries")?;
+        let options = |limit, what| self.options(rows.options(limit, budget, what)?, &None);
+        let reference = options(rows.limit_reference, "reference")?;
+        let queries = options(rows.limit_queries, "queries")?;
         let reference = images::sample_reference(&reference, control)?;
         let queries = images::sample_queries(&queries, control)?;
         let sets = [reference, queries].map(|images| labelled(images, rows));
         Ok((sets.into(), budget))
+    }
+}
+
+/// Leave word of what was chosen as a set was read.
+fn say(images: &Images, control: &Control) {
+    for note in images
+        .rows
+        .provenance()
+        .into_iter()
+        .flat_map(Provenance::said)
+    {
+        control.warn(format!("{}: {note}", images.rows.name()));
     }
 }
 
