@@ -202,7 +202,11 @@ impl Signature {
         };
         self.tensors.find(wanted).map_err(|unfound| {
             let tensors = unfound.candidates.iter();
-            let names = tensors.flat_map(|t| [t.name.as_str(), t.module.as_str()]);
+            let names = tensors.flat_map(|t| {
+                // A module within others names these too.
+                let dots = t.module.match_indices('.').map(|(at, _)| &t.module[..at]);
+                dots.chain([t.name.as_str(), t.module.as_str()])
+            });
             let names: Vec<&str> = names
                 .filter(|name| !name.is_empty() && !unfound.several)
                 .collect();

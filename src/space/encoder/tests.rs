@@ -555,12 +555,6 @@ fn what_rounding_does_not_do_is_found_before_any_row_is_made() {
         .rounds_little(&right.shown, &unrounded)
         .unwrap();
     let wrong = tried(tract_onnx::onnx().model_for_path(&path).unwrap());
-    eprintln!(
-        "{:?}\n{:?}\n{:?}",
-        &unrounded[0].values[..24],
-        &right.shown[0].values[..24],
-        &wrong.shown[0].values[..24]
-    );
     let found = wrong.network.rounds_little(&wrong.shown, &unrounded);
     let message = found.unwrap_err().to_string();
     assert!(message.contains("which rounding does not do"), "{message}");
