@@ -158,7 +158,7 @@ fn names_that_mean_no_tensor_or_several_list_what_may_be_meant() {
 }
 
 #[test]
-fn the_command_lists_tensors_from_the_end() {
+fn the_command_lists_tensors_last_first() {
     let folder = Folder::new();
     let run = |words: &[&str]| {
         let output = folder.run(words);

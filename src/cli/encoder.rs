@@ -1,8 +1,11 @@
 //! `hullscope encoder`: the tensors of a network that `onnx:FILE@TENSOR` may name.
 
 use crate::error::{Error, Result};
+#[cfg(feature = "onnx")]
 use crate::report::{file, json, plain};
-use crate::space::{self, spec};
+#[cfg(feature = "onnx")]
+use crate::space;
+use crate::space::spec;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\

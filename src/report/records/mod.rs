@@ -1,6 +1,6 @@
 //! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
 //!
-//! The columns are those of [`column::columns`]. What was not asked for, or does not apply, is null; in CSV an empty
+//! The columns are those of `column.rs`. What was not asked for, or does not apply, is null; in CSV an empty
 //! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
 //! written as they come.
 

@@ -91,7 +91,7 @@ impl Names {
         unnamed
     }
 
-    /// As [`Names::apply`], of names that the user chose for the classes of a set.
+    /// As `apply`, of names that the user chose for the classes of a set.
     ///
     /// Errors: a class of the set that has no name.
     pub fn rename(&self, set: &str, labels: &mut Labels) -> Result<()> {

@@ -165,5 +165,5 @@ pub fn list(
             shape,
         })
     };
-    tensors.from_the_end().filter_map(listed).collect()
+    tensors.last_first().filter_map(listed).collect()
 }

@@ -122,7 +122,7 @@ impl Tensors {
     }
 
     /// The tensors, the last of the file first.
-    pub fn from_the_end(&self) -> impl Iterator<Item = &Tensor> {
+    pub fn last_first(&self) -> impl Iterator<Item = &Tensor> {
         self.list.iter().rev()
     }
 
@@ -133,7 +133,7 @@ impl Tensors {
         }
         let any = |what: &'static str| Unfound {
             what,
-            candidates: self.from_the_end().collect(),
+            candidates: self.last_first().collect(),
             several: false,
         };
         if wanted == "penultimate" {
