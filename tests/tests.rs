@@ -49,6 +49,8 @@ mod paper;
 /// Images go into a network as Pillow, torchvision and transformers prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;
+/// Files that are recognised and not read.
+mod refused;
 /// Equal rows: the answers of brute force, at the cost of different rows.
 mod repeats;
 /// Shaders are valid and laid out as the host thinks, without any driver.

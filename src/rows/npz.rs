@@ -2,16 +2,27 @@
 
 use super::archive::Archive;
 use super::input::{Input, input_error};
-use super::npy;
 use super::table::{Ask, Table};
+use super::{npy, refused};
 use crate::error::{Place, Result};
 use std::path::Path;
+
+/// What every sparse matrix of SciPy has, beside where its numbers are.
+const SPARSE: [&str; 3] = ["format.npy", "shape.npy", "data.npy"];
 
 pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let path = &input.path;
     let mut archive = Archive::open(&input)?;
     let mut names = archive.names();
     names.retain(|name| name.ends_with(".npy"));
+    let is_there = |member: &&str| names.iter().any(|name| name == member);
+    if ask.member.is_none() && SPARSE.iter().all(is_there) {
+        return Err(input.error(
+            Place::Whole,
+            "this is a sparse matrix of SciPy, which is not read",
+            refused::of_file(refused::SPARSE, path),
+        ));
+    }
     let chosen = choose(path, &names, ask.member)?;
     let spool = archive.unpack(&chosen, ask)?;
     let name = format!("{}:{}", path.display(), chosen.trim_end_matches(".npy"));

@@ -1,6 +1,6 @@
 //! From what the user typed to files: a path, a folder, a pattern, a pipe, each perhaps with `:MEMBER`.
 
-use super::saved;
+use super::{refused, saved};
 use crate::error::{Error, Place, Result};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -160,6 +160,14 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
     }
     if let Some(sources) = saved::files(path)? {
         return Ok(sources);
+    }
+    if path.join("_versions").is_dir() && path.join("data").is_dir() {
+        return Err(Error::input(
+            path.display().to_string(),
+            Place::Whole,
+            "the folder is a data set of Lance, which is not read",
+            refused::of_file(refused::LANCE, path),
+        ));
     }
     let mut found = Found::default();
     list(path, &mut found)?;
