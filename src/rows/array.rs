@@ -33,10 +33,14 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// Its rows, as their format calls them. In a set of several files an array of one axis is one row.
+    /// Its rows, as their format calls them. In a set of several files an array of one axis is one row, and one without rows
+    /// adds none.
     ///
     /// Errors: no axis, an empty one, numbers outside of its bytes, or so many repeated ones that they do not fit the memory.
     pub fn table(mut self, ask: &Ask) -> Result<Table> {
+        if ask.several && self.shape.first() == Some(&0) {
+            return Ok(self.without_rows());
+        }
         let mut columns = Columns::default();
         if let ([len], true) = (&self.shape[..], ask.several) {
             columns.notes.push(ONE_ROW.into());
@@ -83,6 +87,18 @@ impl Array {
             next: 0,
         })
         .of(columns))
+    }
+
+    /// A table of no rows.
+    fn without_rows(self) -> Table {
+        let layout = Layout {
+            file: self.file,
+            path: self.path,
+            offset: self.offset,
+            stride: 0,
+            foreign: self.foreign,
+        };
+        Table::plain(layout, Vec::new(), 0, self.element)
     }
 
     /// Rows, and numbers in a row.

@@ -96,6 +96,8 @@ impl<'a> Assembly<'a> {
     pub(super) fn add(&mut self, path: &Path, format: &'static str, table: Table) -> Result<()> {
         let Table { rows, columns } = table;
         match rows {
+            // Arrays without rows may be of any type: numpy.empty((0, d)) is of f64.
+            Source::Plain { len: 0, .. } => self.without_rows(path),
             Source::Plain {
                 layout,
                 axes,

@@ -36,7 +36,7 @@ pub(super) fn sniff(input: &Input) -> bool {
     })
 }
 
-pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let element = element(&input).unwrap_or(Element::F32);
     let Some((header, _)) = input.head.split_first_chunk::<8>() else {
         return Err(input.error(
@@ -50,7 +50,8 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
         u32::from_le_bytes([a, b, c, d]),
         u32::from_le_bytes([e, f, g, h]),
     );
-    if len == 0 || dim == 0 {
+    let is_shard = ask.several && dim > 0 && input.size == 8;
+    if dim == 0 || len == 0 && !is_shard {
         return Err(input.error(
             Place::Byte(0),
             format!("the header claims {len} rows of {dim} values"),

@@ -39,7 +39,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let len = header.shape.first().copied().unwrap_or(0);
     let row = array::product(header.shape.get(1..).unwrap_or_default());
     let row = row.and_then(|dim| dim.checked_mul(header.element.size() as u64));
-    if let Some(row) = row.filter(|&row| len > 0 && row > 0) {
+    if let Some(row) = row.filter(|&row| row > 0 && (len > 0 || ask.several)) {
         measure(&input, header.bytes, len, row)?;
     }
     let mut table = Array {
@@ -95,10 +95,11 @@ fn header(path: &Path, reader: &mut dyn Read, dtype: Option<Element>) -> Result<
             (u32::from_le_bytes(size) as usize, 12)
         }
         other => {
-            return Err(corrupt(
+            return Err(input_error(
                 path,
-                6,
+                Place::Byte(6),
                 format!("version {other} of .npy is not known (1 to 3 are)"),
+                "save it again with numpy.save; if it was, it is corrupt",
             ));
         }
     };
