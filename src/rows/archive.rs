@@ -37,7 +37,7 @@ impl Archive {
             let file = input.file.try_clone();
             file.map_err(|error| Error::io("open", &input.path, error))
         };
-        let zip = ZipArchive::new(again()?).map_err(|error| corrupt(&input.path, &error))?;
+        let zip = ZipArchive::new(again()?).map_err(|error| fault(&input.path, &error))?;
         Ok(Archive {
             zip,
             file: again()?,
@@ -58,7 +58,7 @@ impl Archive {
     pub fn place(&mut self, name: &str, ask: &Ask) -> Result<(File, u64, u64)> {
         let path = &self.path;
         let member = self.zip.by_name(name);
-        let member = member.map_err(|error| corrupt(path, &error))?;
+        let member = member.map_err(|error| fault(path, &error))?;
         let size = member.size();
         if member.compression() != zip::CompressionMethod::Stored || member.encrypted() {
             drop(member);
@@ -92,7 +92,7 @@ impl Archive {
         let mut member = self
             .zip
             .by_name(name)
-            .map_err(|error| corrupt(path, &error))?;
+            .map_err(|error| fault(path, &error))?;
         let claimed = member.size();
         packed::spool(path, &mut member, Some(claimed), ask)
     }
@@ -103,7 +103,7 @@ impl Archive {
         let member = match self.zip.by_name(name) {
             Ok(member) => member,
             Err(ZipError::FileNotFound) => return Ok(None),
-            Err(error) => return Err(corrupt(path, &error)),
+            Err(error) => return Err(fault(path, &error)),
         };
         let mut bytes = Vec::new();
         let read = member.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -122,11 +122,21 @@ impl Archive {
 
 const BROKEN: &str = "it is truncated or corrupt; save it again";
 
-fn corrupt(path: &Path, error: &ZipError) -> Error {
-    input_error(
-        path,
-        Place::Whole,
-        format!("not a valid zip archive: {error}"),
-        BROKEN,
-    )
+/// An archive or a member that cannot be opened.
+fn fault(path: &Path, error: &ZipError) -> Error {
+    if let ZipError::Io(error) = error
+        && let Some(code) = error.raw_os_error()
+    {
+        return Error::io("read", path, std::io::Error::from_raw_os_error(code));
+    }
+    let (what, advice) = match error {
+        ZipError::UnsupportedArchive(_)
+        | ZipError::CompressionMethodNotSupported(_)
+        | ZipError::InvalidPassword => (
+            "packed in a way that is not read",
+            "pack it again without a password, stored or deflated",
+        ),
+        _ => ("not a valid zip archive", BROKEN),
+    };
+    input_error(path, Place::Whole, format!("{what}: {error}"), advice)
 }

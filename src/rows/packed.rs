@@ -6,7 +6,7 @@ use super::input::{Input, input_error};
 use super::table::Ask;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
 /// How a file is packed, by its first bytes.
@@ -117,7 +117,7 @@ pub(super) fn spool(
         let read = match from.read(&mut buffer) {
             Ok(0) => return Ok(file),
             Ok(read) => read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(broken_stream(path, size, &error)),
         };
         size += read as u64;
@@ -135,11 +135,21 @@ pub(super) fn spool(
 pub(super) fn broken_stream(path: &Path, at: u64, error: &std::io::Error) -> Error {
     match error.raw_os_error() {
         Some(code) => Error::io("read", path, std::io::Error::from_raw_os_error(code)),
-        None => input_error(
-            path,
-            Place::Byte(at),
-            format!("the packed data is truncated or corrupt: {error}"),
-            "copy or download it again",
-        ),
+        None => {
+            let too_large = error.to_string().contains("memory");
+            let (what, advice) = match error.kind() {
+                ErrorKind::UnexpectedEof => ("ends early", "it is truncated: copy it again"),
+                _ if too_large => (
+                    "needs more memory to unpack than is given to it",
+                    "unpack it beforehand, with the program that packed it",
+                ),
+                _ => (
+                    "cannot be unpacked",
+                    "it is corrupt, or packed in a way that is not known: unpack it beforehand",
+                ),
+            };
+            let what = format!("the packed data {what}: {error}");
+            input_error(path, Place::Byte(at), what, advice)
+        }
     }
 }

@@ -42,13 +42,21 @@ pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Resul
     })
 }
 
+/// What a decoder says of a file that it cannot read, or that asks for something that it does not know.
 fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
-    input_error(
-        path,
-        Place::Whole,
-        format!("cannot be decoded: {error}"),
-        CORRUPT,
-    )
+    const UNKNOWN: [&str; 5] = [
+        "NYI",
+        "ot yet implemented",
+        "isabled feature",
+        "not supported",
+        "nsupported",
+    ];
+    let what = format!("cannot be decoded: {error}");
+    let advice = match UNKNOWN.iter().any(|word| what.contains(word)) {
+        true => "write it again without what is not known here",
+        false => CORRUPT,
+    };
+    input_error(path, Place::Whole, what, advice)
 }
 
 pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {

@@ -33,11 +33,14 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     };
     let text = input.bytes(8, header)?;
     let metadata: Metadata = serde_json::from_slice(&text).map_err(|error| {
-        input.error(
-            Place::Byte(8),
-            format!("the header is not valid: {error}"),
-            advice,
-        )
+        let what = format!("the header is not valid: {error}");
+        let advice = match what.contains("unknown variant") {
+            true => {
+                "it holds a type that is not known here: convert those tensors, or leave them out"
+            }
+            false => advice,
+        };
+        input.error(Place::Byte(8), what, advice)
     })?;
     let mut tensors: Vec<(String, &TensorInfo)> = metadata.tensors().into_iter().collect();
     tensors.sort_by(|a, b| natord::compare(&a.0, &b.0));

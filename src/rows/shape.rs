@@ -51,7 +51,7 @@ pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Resu
                 "the header claims {len} rows, which need {needed} bytes, but the file has {}",
                 input.size
             ),
-            "it is truncated or its header is wrong; copy it again",
+            "its end is missing, or not written yet, or its header is wrong",
         ));
     }
     if needed < input.size {

@@ -297,7 +297,7 @@ pub(super) fn read_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) 
                 "the file ends before the {} bytes that its header promises here",
                 buffer.len()
             ),
-            "it is truncated, or was changed while being read; copy it again",
+            "it is truncated, or was changed while it was read",
         ),
         _ => Error::io("read", path, error),
     })
