@@ -1,6 +1,6 @@
 //! Dumps of other libraries: tensors of torch, indexes of faiss, arrays whose types NumPy does not know.
 
-use crate::formats::{Folder, encode, npy, values};
+use crate::formats::{Folder, encode, npy, npz, values};
 use hullscope::control::Control;
 use hullscope::rows::{Element, OpenOptions, Rows, open};
 
@@ -164,4 +164,223 @@ fn broken_dumps_are_survived() {
             assert!(most <= 64 << 20, "{name}, byte {at}: {most} bytes");
         }
     }
+}
+
+/// A pickle as torch.save writes one, opcode by opcode.
+#[derive(Clone, Copy)]
+struct Writer {
+    /// Protocol 4 names classes by texts on the stack; protocol 2 by lines.
+    four: bool,
+}
+
+impl Writer {
+    fn pickle(self, root: &[u8]) -> Vec<u8> {
+        let start = match self.four {
+            true => [&b"\x80\x04\x95"[..], &(root.len() as u64 + 1).to_le_bytes()].concat(),
+            false => b"\x80\x02".to_vec(),
+        };
+        [&start, root, b"."].concat()
+    }
+
+    fn text(self, text: &str) -> Vec<u8> {
+        match self.four {
+            true => [&[0x8c, text.len() as u8], text.as_bytes(), &[0x94]].concat(),
+            false => [
+                b"X",
+                &(text.len() as u32).to_le_bytes()[..],
+                text.as_bytes(),
+            ]
+            .concat(),
+        }
+    }
+
+    fn global(self, module: &str, name: &str) -> Vec<u8> {
+        match self.four {
+            true => [&self.text(module), &self.text(name), &[0x93, 0x94][..]].concat(),
+            false => format!("c{module}\n{name}\n").into_bytes(),
+        }
+    }
+
+    /// A number of 64 bits, with its sign.
+    fn int(self, value: i64) -> Vec<u8> {
+        [&[0x8a, 8], &value.to_le_bytes()[..]].concat()
+    }
+
+    fn tuple(self, items: &[Vec<u8>]) -> Vec<u8> {
+        [b"(", &items.concat()[..], b"t"].concat()
+    }
+
+    fn call(self, module: &str, name: &str, arguments: &[Vec<u8>]) -> Vec<u8> {
+        [
+            self.global(module, name),
+            self.tuple(arguments),
+            b"R".to_vec(),
+        ]
+        .concat()
+    }
+
+    fn tensor(self, first: i64, shape: &[i64], strides: &[i64]) -> Vec<u8> {
+        let ints =
+            |ints: &[i64]| self.tuple(&ints.iter().map(|&int| self.int(int)).collect::<Vec<_>>());
+        let storage = [
+            self.text("storage"),
+            self.global("torch", "FloatStorage"),
+            self.text("0"),
+            self.text("cpu"),
+            self.int(12),
+        ];
+        let storage = [self.tuple(&storage), b"Q".to_vec()].concat();
+        let hooks = [self.global("collections", "OrderedDict"), b")R".to_vec()].concat();
+        let arguments = [
+            storage,
+            self.int(first),
+            ints(shape),
+            ints(strides),
+            vec![0x89],
+            hooks,
+        ];
+        self.call("torch._utils", "_rebuild_tensor_v2", &arguments)
+    }
+}
+
+/// An archive of torch with this pickle, and the twelve quarters for a storage.
+fn torch(pickle: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
+    let storage = encode(Element::F32, &quarters(), false);
+    let members = [
+        ("x/data.pkl", pickle),
+        ("x/byteorder", b"little"),
+        ("x/data/0", &storage),
+    ];
+    npz(&members, method)
+}
+
+#[test]
+fn tensors_of_every_protocol_bare_or_parameters_stored_or_deflated() {
+    let folder = Folder::new();
+    for four in [false, true] {
+        let writer = Writer { four };
+        let tensor = writer.tensor(0, &[4, 3], &[3, 1]);
+        let hooks = [writer.global("collections", "OrderedDict"), b")R".to_vec()].concat();
+        let parameter = [tensor.clone(), vec![0x88], hooks];
+        let parameter = writer.call("torch._utils", "_rebuild_parameter", &parameter);
+        for root in [tensor, parameter] {
+            for method in [
+                zip::CompressionMethod::Stored,
+                zip::CompressionMethod::Deflated,
+            ] {
+                let path = folder.file("x.pt", &torch(&writer.pickle(&root), method));
+                let rows = read(&path, None).unwrap();
+                assert_eq!((rows.dim(), values(&*rows)), (3, quarters()));
+            }
+        }
+    }
+}
+
+/// What a pickle asks to be called is named and never called, and no claim of one is believed.
+#[test]
+fn hostile_pickles_are_refused() {
+    let folder = Folder::new();
+    let mut cases = Vec::new();
+    for four in [false, true] {
+        let writer = Writer { four };
+        let tensor = |first, shape: &[i64], strides: &[i64]| {
+            writer.pickle(&writer.tensor(first, shape, strides))
+        };
+        let print = writer.call("builtins", "print", &[writer.text("run")]);
+        let big = i64::MAX / 2;
+        cases.extend([
+            (writer.pickle(&print), "builtins.print"),
+            // Behind a tensor, in a list.
+            (
+                writer.pickle(
+                    &[b"](", &writer.tensor(0, &[4, 3], &[3, 1])[..], &print, b"e"].concat(),
+                ),
+                "builtins.print",
+            ),
+            // The state that an object is given.
+            (
+                writer.pickle(&[&writer.tensor(0, &[4, 3], &[3, 1]), &print[..], b"b"].concat()),
+                "builtins.print",
+            ),
+            (
+                tensor(0, &[5, 3], &[3, 1]),
+                "needs 60 bytes, and there are 48",
+            ),
+            (
+                tensor(1, &[4, 3], &[3, 1]),
+                "needs 48 bytes, and there are 44",
+            ),
+            (tensor(13, &[1, 1], &[1, 1]), "begins at number 13"),
+            (tensor(big, &[1, 1], &[1, 1]), "begins at number"),
+            (
+                tensor(-1, &[4, 3], &[3, 1]),
+                "not described as torch.save does",
+            ),
+            (
+                tensor(9, &[4, 3], &[-3, 1]),
+                "not described as torch.save does",
+            ),
+            (
+                tensor(0, &[4, -3], &[3, 1]),
+                "not described as torch.save does",
+            ),
+            (tensor(0, &[4, 3], &[3]), "not described as torch.save does"),
+            (
+                tensor(0, &[big, big], &[1, 1]),
+                "more than any file can hold",
+            ),
+            (
+                tensor(0, &[4, 3], &[big, big]),
+                "needs more than 2^64 bytes",
+            ),
+            (tensor(0, &[1 << 40, 3], &[0, 1]), "repeated"),
+            (tensor(0, &[1, 1 << 40], &[1, 0]), "repeated"),
+            (tensor(0, &[0, 3], &[3, 1]), "no axis may be zero"),
+        ]);
+    }
+    let raw = |bytes: &[u8]| [b"\x80\x02", bytes].concat();
+    let deep = [vec![b']'; 100_000], vec![b'a'; 99_999], vec![b'.']].concat();
+    // Each list holds the one before twice: 2^60 values to look at.
+    let doubled = (0..60)
+        .flat_map(|_| *b"q\x000](h\x00h\x00e")
+        .collect::<Vec<u8>>();
+    cases.extend([
+        (raw(b"ibuiltins\nprint\n."), "an object of a class"),
+        (raw(&deep), "deep in each other"),
+        (raw(b"]q\x00h\x00a."), "deep in each other"),
+        (raw(&[b"]", &doubled[..], b"."].concat()), "values"),
+        (raw(b"h\x07."), "was not kept"),
+        (raw(b"j\xff\xff\xff\xff."), "was not kept"),
+        (raw(b"X\xff\xff\xff\xffabc."), "beyond its end"),
+        (
+            raw(b"\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc."),
+            "beyond its end",
+        ),
+        (raw(b"\x87."), "more than there is"),
+        (raw(b"(((((."), "a value that is not there"),
+        (raw(b"t."), "a mark that is not there"),
+        (raw(b"K\x01R."), "a value that is not there"),
+        (raw(b"K\x01K\x02R."), "what is no function"),
+        (raw(b"K\x01K\x02a."), "what is no container"),
+        (raw(b"]"), "its end"),
+        (raw(b"\xee."), "unknown opcode 0xee"),
+        (raw(b"N."), "holds no tensors"),
+        (b"\x80\x06N.".to_vec(), "protocol 6"),
+    ]);
+    for (pickle, part) in cases {
+        let path = folder.file("x.pt", &torch(&pickle, zip::CompressionMethod::Stored));
+        let most = crate::common::alloc::largest(|| refused(&path, None, part));
+        assert!(most <= 64 << 20, "{part}: {most} bytes at once");
+    }
+}
+
+#[test]
+fn flat_indexes_of_the_inner_product() {
+    let mut index = std::fs::read(data("l2.faiss")).unwrap();
+    // The letters, and the metric: 0 is the inner product.
+    index[..4].copy_from_slice(b"IxFI");
+    index[33..37].fill(0);
+    let folder = Folder::new();
+    let rows = read(&folder.file("x.faiss", &index), None).unwrap();
+    assert_eq!((rows.dim(), values(&*rows)), (3, quarters()));
 }
