@@ -2,6 +2,8 @@
 
 mod common;
 
+/// Arrays by name in files of scientific formats.
+mod arrays;
 /// `bench`: what it measures, what it writes, what it refuses.
 mod bench;
 /// Which columns of a table are the rows: what is used, what is left out, and that it is said.

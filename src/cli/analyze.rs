@@ -33,8 +33,8 @@ nearest_row_in_file, nearest_label, nearest_distance, nearest_ratio; with --neig
 neighbour_rows, neighbour_ids, ...
 
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), folders of save_to_disk (FOLDER:SPLIT),
-safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs, .fbin .f16bin .u8bin .i8bin, IDX, torch's .pt
-(FILE:TENSOR), flat faiss indexes, CSV or TSV.";
+HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs,
+.fbin .f16bin .u8bin .i8bin, IDX, torch's .pt (FILE:TENSOR), flat faiss indexes, CSV or TSV.";
 
 /// Certified hull verdicts and exact nearest neighbours of QUERIES against REFERENCE
 #[derive(Debug, clap::Args)]

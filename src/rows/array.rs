@@ -190,6 +190,15 @@ pub(super) fn fortran_order(shape: &[u64]) -> Vec<u64> {
     strides
 }
 
+/// Of the numbers of a row that is stored with its axes in the opposite order, the place of each in the row.
+pub(super) fn turned(axes: &[u64]) -> Vec<usize> {
+    let stored: Vec<u64> = axes.iter().rev().copied().collect();
+    let mut strides = c_order(axes);
+    strides.reverse();
+    let row: Vec<(u64, u64)> = stored.into_iter().zip(strides).collect();
+    offsets(&row).into_iter().map(|at| at as usize).collect()
+}
+
 /// The product of axes, if it can be counted.
 pub(super) fn product(axes: &[u64]) -> Option<u64> {
     axes.iter()

@@ -7,7 +7,7 @@ use super::archive;
 use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
-use super::{bin, csv, faiss, idx, npy, npz, parquet, refused, safetensors, torch, vecs};
+use super::{bin, csv, faiss, hdf5, idx, npy, npz, parquet, refused, safetensors, torch, vecs};
 use crate::error::{Place, Result};
 
 /// A format that is read.
@@ -68,6 +68,12 @@ const FORMATS: &[Format] = &[
         member: Some("COLUMN"),
     },
     Format {
+        name: "hdf5",
+        sniff: hdf5::sniff,
+        open: hdf5::open,
+        member: Some("DATASET"),
+    },
+    Format {
         name: "faiss",
         sniff: faiss::sniff,
         open: faiss::open,
@@ -108,7 +114,7 @@ const FORMATS: &[Format] = &[
 ];
 
 /// The formats, for a message.
-pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), safetensors, \
+pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), HDF5 (also of AnnData and MATLAB 7.3), safetensors, \
 .fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
 
 /// The extensions of formats that say so in their first bytes.

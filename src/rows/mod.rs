@@ -20,6 +20,7 @@ mod decode;
 mod faiss;
 mod fingerprint;
 mod format;
+mod hdf5;
 mod idx;
 pub mod images;
 mod input;

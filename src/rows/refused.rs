@@ -22,11 +22,6 @@ const REFUSED: &[Refused] = &[
                  f.write_feather(f.read_table('FILE'), 'rows.feather')\"",
     },
     Refused {
-        sniff: |input| input.head.starts_with(b"\x89HDF"),
-        what: "this is HDF5, which is not read",
-        advice: "export the data set as .npy or Parquet",
-    },
-    Refused {
         sniff: |input| input.head.starts_with(TORCH),
         what: "this is a file of PyTorch before version 1.6, Python pickles, which are never loaded",
         advice: "write it again as torch.save does now: python -c \"import torch; \

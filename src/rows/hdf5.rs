@@ -1,0 +1,490 @@
+//! HDF5: one data set of numbers, by its path in the file, read in slabs of rows.
+//!
+//! MATLAB 7.3 files are HDF5 whose axes are in the order opposite to MATLAB's: their rows are along the last axis. The crate
+//! that decodes the format bounds what it allocates; a panic of it is reported as a fault of the file all the same.
+
+use super::input::{Input, input_error};
+use super::members::{Words, choose};
+use super::parquet::guarded;
+use super::shape::row_axes;
+use super::table::{Ask, Chunk, STEP, Stream, Table};
+use super::{Element, array, decode};
+use crate::error::{Error, Place, Result};
+use hdf5_reader::group::Group;
+use hdf5_reader::{
+    ByteOrder, Dataset, Datatype, FileStorage, H5Type, Hdf5File, SliceInfo, SliceInfoElem,
+};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
+
+/// How deep groups may lie in each other, and how many there may be.
+const DEEPEST: usize = 32;
+const MOST_GROUPS: usize = 10_000;
+
+/// Bytes that one packed byte can stand for: those of gzip, about.
+const DENSEST: u64 = 1100;
+
+/// Groups in which MATLAB keeps what its cells refer to.
+const INTERNAL: [&str; 2] = ["#refs#", "#subsystem#"];
+
+const DATASETS: Words = Words {
+    one: "data set of numbers",
+    several: "data sets of numbers",
+    write: "write FILE:DATASET, as in FILE:obsm/X_pca",
+};
+
+/// Whether a file has the signature, at its start or behind a block of the user's.
+pub(super) fn sniff(input: &Input) -> bool {
+    [0, 512, 1024, 2048].iter().any(|&at| {
+        let rest = input.head.get(at..);
+        rest.is_some_and(|rest| rest.starts_with(SIGNATURE))
+    })
+}
+
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+    let path = input.path.clone();
+    guarded(&path, || {
+        let file = file(&input, ask)?;
+        let (name, set) = chosen(&file, &input, ask)?;
+        Slabs::of(&input, name, set, ask)
+    })
+}
+
+/// The file, read by ranges within the memory given.
+fn file(input: &Input, ask: &Ask) -> Result<Hdf5File> {
+    let path = &input.path;
+    let fail = |error| broken(path, Place::Whole, error);
+    let memory = usize::try_from(ask.memory).unwrap_or(usize::MAX);
+    let densest = usize::try_from(input.size.saturating_mul(DENSEST)).unwrap_or(usize::MAX);
+    let options = hdf5_reader::OpenOptions::default()
+        .with_chunk_cache_bytes((memory / 8).min(hdf5_reader::DEFAULT_CHUNK_CACHE_BYTES))
+        .with_max_chunk_bytes((memory / 4).min(densest))
+        .with_max_read_bytes(memory / 2)
+        .with_max_object_header_bytes(16 << 20);
+    let handle = input.file.try_clone();
+    let handle = handle.map_err(|error| Error::io("open", path, error))?;
+    let storage = FileStorage::from_file(handle).map_err(fail)?;
+    let file = Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(fail)?;
+    let end = file.superblock().eof_address;
+    if end > input.size {
+        let what = format!(
+            "the file should have {end} bytes, but it has {}",
+            input.size
+        );
+        return Err(input.corrupt(Place::Byte(input.size), what));
+    }
+    Ok(file)
+}
+
+/// The data set asked for, or the only one of numbers.
+fn chosen(file: &Hdf5File, input: &Input, ask: &Ask) -> Result<(String, Dataset)> {
+    if let Some(member) = ask.member {
+        if let Ok(set) = file.dataset(member) {
+            return Ok((member.trim_start_matches('/').into(), set));
+        }
+        let group = file.group(member);
+        if group.is_ok_and(|group| group.dataset("indptr").is_ok()) {
+            return Err(input.error(
+                Place::Part(member.into()),
+                "it is a sparse matrix, which is not read",
+                "write it dense in Python: numpy.save('x.npy', anndata.read_h5ad(FILE).X.toarray())",
+            ));
+        }
+    }
+    let mut all = Vec::new();
+    let root = file.root_group();
+    let root = root.map_err(|error| broken(&input.path, Place::Whole, error))?;
+    list(&root, "", &mut HashSet::new(), &mut all)
+        .map_err(|error| broken(&input.path, Place::Whole, error))?;
+    all.retain(|(_, set)| set.ndim() > 0 && number(set).is_ok());
+    // Lists of numbers lie beside tables of them: labels, names in codes, the parts of sparse matrices.
+    if ask.member.is_none() && all.iter().any(|(_, set)| set.ndim() > 1) {
+        all.retain(|(_, set)| set.ndim() > 1);
+    }
+    let shapes: Vec<(String, Vec<u64>)> = all
+        .iter()
+        .map(|(name, set)| (name.clone(), set.shape().to_vec()))
+        .collect();
+    let place = choose(&input.path, &DATASETS, &shapes, ask.member)?;
+    Ok(all.swap_remove(place))
+}
+
+/// All data sets of a group and of the groups in it, by their paths.
+fn list(
+    group: &Group,
+    prefix: &str,
+    seen: &mut HashSet<u64>,
+    all: &mut Vec<(String, Dataset)>,
+) -> hdf5_reader::error::Result<()> {
+    // A group may be linked into itself.
+    let deep = prefix.matches('/').count() > DEEPEST;
+    if deep || seen.len() >= MOST_GROUPS || !seen.insert(group.address()) {
+        return Ok(());
+    }
+    let (mut groups, sets) = group.members()?;
+    let named = sets.into_iter();
+    all.extend(named.map(|set| (format!("{prefix}{}", set.name()), set)));
+    groups.retain(|group| !INTERNAL.contains(&group.name()));
+    for group in groups {
+        list(&group, &format!("{prefix}{}/", group.name()), seen, all)?;
+    }
+    Ok(())
+}
+
+/// What the crate says is wrong, and what to do about it.
+fn broken(path: &Path, place: Place, error: hdf5_reader::error::Error) -> Error {
+    use hdf5_reader::error::Error as Fault;
+    let advice = match &error {
+        Fault::Io(io) if io.raw_os_error().is_some() => {
+            let code = io.raw_os_error().unwrap_or_default();
+            return Error::io("read", path, std::io::Error::from_raw_os_error(code));
+        }
+        Fault::Context { source, .. } => advice(source),
+        other => advice(other),
+    };
+    input_error(path, place, format!("cannot be decoded: {error}"), advice)
+}
+
+fn advice(error: &hdf5_reader::error::Error) -> &'static str {
+    use hdf5_reader::error::Error as Fault;
+    match error {
+        Fault::ResourceLimit(_) => "give more --memory, or write it again in smaller chunks",
+        Fault::UnsupportedFilter(_) => {
+            "gzip, shuffle, szip and n-bit are read; write it again with gzip: h5repack -f GZIP=4 FILE NEW"
+        }
+        Fault::UnsupportedEncoding(_) => "write it again as a plain data set",
+        _ => "it is truncated or corrupt; write it again",
+    }
+}
+
+/// The type of a data set's numbers and whether they are to be swapped; or what it holds instead.
+fn number(set: &Dataset) -> std::result::Result<(Element, bool), String> {
+    if let Ok(class) = set
+        .attribute("MATLAB_class")
+        .and_then(|class| class.read_string())
+        && matches!(
+            class.as_str(),
+            "char" | "cell" | "struct" | "function_handle"
+        )
+    {
+        return Err(format!("MATLAB's {class}"));
+    }
+    let dtype = set.dtype();
+    let (element, order) = match dtype {
+        Datatype::FixedPoint {
+            size,
+            signed,
+            byte_order,
+        } => {
+            let element = match (size, signed) {
+                (1, true) => Element::I8,
+                (2, true) => Element::I16,
+                (4, true) => Element::I32,
+                (8, true) => Element::I64,
+                (1, false) => Element::U8,
+                (2, false) => Element::U16,
+                (4, false) => Element::U32,
+                (8, false) => Element::U64,
+                _ => return Err(format!("integers of {size} bytes")),
+            };
+            let bits = bits(set, 12).unwrap_or_default();
+            if bits[..4] != [0, 0, 8 * size, 0] {
+                return Err("integers of odd numbers of bits".into());
+            }
+            (element, byte_order)
+        }
+        Datatype::FloatingPoint { size, byte_order } => {
+            let bits = bits(set, 20).unwrap_or_default();
+            // The sizes of exponent and mantissa tell bfloat16 from f16.
+            let element = match (size, bits[5], bits[7]) {
+                (2, 5, 10) => Element::F16,
+                (2, 8, 7) => Element::BF16,
+                (4, 8, 23) => Element::F32,
+                (8, 11, 52) => Element::F64,
+                _ => return Err(format!("floats of {size} bytes that are none of IEEE's")),
+            };
+            (element, byte_order)
+        }
+        // h5py writes booleans as a choice of two names.
+        Datatype::Enum { base, members } if members.len() == 2 => match **base {
+            Datatype::FixedPoint {
+                size: 1,
+                ref byte_order,
+                ..
+            } => (Element::U8, byte_order),
+            _ => return Err(kind(dtype).into()),
+        },
+        other => return Err(kind(other).into()),
+    };
+    let native = match cfg!(target_endian = "big") {
+        true => ByteOrder::BigEndian,
+        false => ByteOrder::LittleEndian,
+    };
+    Ok((element, *order != native))
+}
+
+/// What the header says of the bits of a number: from byte 8 of the description of its type on.
+fn bits(set: &Dataset, length: usize) -> Option<[u8; 12]> {
+    let raw = set.raw_datatype().ok()?;
+    let said = raw.get(8..length)?;
+    let mut bits = [0; 12];
+    bits[..said.len()].copy_from_slice(said);
+    Some(bits)
+}
+
+/// What a type that is no number is.
+fn kind(dtype: &Datatype) -> &'static str {
+    match dtype {
+        Datatype::String { .. } => "text",
+        Datatype::Compound { .. } => "records of several fields (a compound)",
+        Datatype::Array { .. } => "arrays as elements",
+        Datatype::Enum { .. } => "names of a choice",
+        Datatype::VarLen { .. } => "text or lists of any length",
+        Datatype::Opaque { .. } => "opaque bytes",
+        Datatype::Reference { .. } => "references to other data sets",
+        Datatype::Bitfield { .. } => "fields of bits",
+        _ => "numbers of a type that is not read",
+    }
+}
+
+/// A number as it is stored.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Stored<const N: usize>([u8; N]);
+
+impl<const N: usize> H5Type for Stored<N> {
+    fn hdf5_type() -> Datatype {
+        Datatype::Bitfield {
+            size: N as u8,
+            byte_order: ByteOrder::LittleEndian,
+        }
+    }
+
+    fn from_bytes(bytes: &[u8], _: &Datatype) -> hdf5_reader::error::Result<Self> {
+        let number = bytes.first_chunk::<N>();
+        let number = number.ok_or(hdf5_reader::error::Error::Other("a number is cut".into()))?;
+        Ok(Stored(*number))
+    }
+
+    fn element_size(_: &Datatype) -> usize {
+        N
+    }
+}
+
+/// The rows of a data set, some at a time.
+struct Slabs {
+    path: PathBuf,
+    name: String,
+    set: Dataset,
+    element: Element,
+    foreign: bool,
+    /// The axes of a row.
+    axes: Vec<usize>,
+    len: u64,
+    dim: usize,
+    /// Whether rows are along the last axis, and where each number of a row then goes.
+    turned: Option<Vec<usize>>,
+    /// Whether the data set is one row.
+    single: bool,
+    /// Rows to read at a time.
+    step: u64,
+    next: u64,
+}
+
+impl Slabs {
+    fn of(input: &Input, name: String, set: Dataset, ask: &Ask) -> Result<Table> {
+        let place = || Place::Part(name.clone());
+        let (element, foreign) = number(&set).map_err(|what| {
+            let what = format!("it holds {what}, not numbers that are read");
+            input.error(place(), what, "name a data set of numbers")
+        })?;
+        let mut shape = set.shape().to_vec();
+        let matlab = input.head.starts_with(b"MATLAB 7.3 MAT-file");
+        let turned = shape.len() > 1 && (matlab || set.attribute("MATLAB_class").is_ok());
+        if turned {
+            shape.reverse();
+        }
+        let single = shape.len() == 1 && ask.several;
+        if single {
+            shape.insert(0, 1);
+        }
+        let (len, dim) = sizes(input, &name, &shape, element, &set, ask)?;
+        let row = dim as u64 * element.size() as u64;
+        let mut slabs = Slabs {
+            path: input.path.clone(),
+            axes: row_axes(shape[1..].iter().map(|&axis| axis as usize)),
+            turned: turned.then(|| array::turned(&shape[1..])),
+            step: step(&set, row, turned, ask).min(len),
+            name,
+            set,
+            element,
+            foreign,
+            len,
+            dim,
+            single,
+            next: 0,
+        };
+        if single {
+            slabs.step = 1;
+        }
+        let mut table = Table::stream(slabs);
+        if single {
+            table.columns.notes.push(array::ONE_ROW.into());
+        }
+        if turned {
+            let note = format!(
+                "MATLAB's axes are turned in the file: the rows are MATLAB's rows, {len} of {dim} numbers"
+            );
+            table.columns.notes.push(note);
+        }
+        Ok(table)
+    }
+
+    /// The next `count` rows as they are stored.
+    fn read<const N: usize>(&self, count: u64) -> hdf5_reader::error::Result<Vec<u8>> {
+        let mut selection = SliceInfo::all(self.set.ndim());
+        if !self.single {
+            let axis = match self.turned {
+                Some(_) => self.set.ndim() - 1,
+                None => 0,
+            };
+            selection.selections[axis] = SliceInfoElem::Slice {
+                start: self.next,
+                end: self.next + count,
+                step: 1,
+            };
+        }
+        let numbers = self.set.read_slice::<Stored<N>>(&selection)?;
+        let mut values = Vec::with_capacity(numbers.len() * N);
+        for number in &numbers {
+            values.extend_from_slice(&number.0);
+        }
+        Ok(values)
+    }
+}
+
+/// Rows, and numbers in a row. Errors: none of them, or more than may be kept or than the file holds.
+fn sizes(
+    input: &Input,
+    name: &str,
+    shape: &[u64],
+    element: Element,
+    set: &Dataset,
+    ask: &Ask,
+) -> Result<(u64, usize)> {
+    let fault =
+        |what: String, advice: &str| Err(input.error(Place::Part(name.into()), what, advice));
+    let Some((&len, rest)) = shape.split_first() else {
+        return fault(
+            "it is a single number, not a table of rows".into(),
+            "name a data set with rows and columns",
+        );
+    };
+    if shape.contains(&0) {
+        return fault(
+            format!("the shape is {shape:?}: no axis may be zero"),
+            "a data set with rows and columns is needed",
+        );
+    }
+    let row = array::product(rest).and_then(|dim| dim.checked_mul(element.size() as u64));
+    let bytes = row.and_then(|row| row.checked_mul(len));
+    let said = bytes.map_or("more than 2^64".into(), |bytes| bytes.to_string());
+    let most = ask.memory.max(ask.spool);
+    if bytes.is_none_or(|bytes| bytes > most) || row.is_none_or(|row| row > ask.memory / 4) {
+        return fault(
+            format!("the shape {shape:?} claims {said} bytes, more than may be kept"),
+            "allow more with --memory SIZE and --spool SIZE",
+        );
+    }
+    let held = match set.chunks() {
+        Some(_) => input.size.saturating_mul(DENSEST),
+        None => input.size,
+    };
+    if bytes.is_none_or(|bytes| bytes > held) {
+        return fault(
+            format!(
+                "the shape {shape:?} claims {said} bytes, and the file has {}",
+                input.size
+            ),
+            "most of it was never written, or it is truncated or corrupt; write it again",
+        );
+    }
+    let dim = row.unwrap_or_default() / element.size() as u64;
+    Ok((len, usize::try_from(dim).unwrap_or(usize::MAX)))
+}
+
+/// Rows to read at a time: whole chunks where they fit, so that each is unpacked once.
+fn step(set: &Dataset, row: u64, turned: bool, ask: &Ask) -> u64 {
+    // Turned rows are read in a piece for each of their numbers.
+    let most = STEP as u64 * if turned { 8 } else { 1 };
+    let rows = (most / row).max(1);
+    let chunks = set.chunks().unwrap_or_default();
+    let along = if turned {
+        chunks.last()
+    } else {
+        chunks.first()
+    };
+    match along.copied().map(u64::from) {
+        Some(along) if along > 0 && along.saturating_mul(row) <= ask.memory / 8 => {
+            rows.div_ceil(along) * along
+        }
+        _ => rows,
+    }
+}
+
+impl Stream for Slabs {
+    fn axes(&self) -> Vec<usize> {
+        self.axes.clone()
+    }
+
+    fn element(&self) -> Element {
+        self.element
+    }
+
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let count = self.step.min(self.len - self.next);
+        if count == 0 {
+            return Ok(false);
+        }
+        let path = self.path.clone();
+        let mut values = guarded(&path, || {
+            let values = match self.element.size() {
+                1 => self.read::<1>(count),
+                2 => self.read::<2>(count),
+                4 => self.read::<4>(count),
+                _ => self.read::<8>(count),
+            };
+            values.map_err(|error| broken(&path, Place::Part(self.name.clone()), error))
+        })?;
+        let (count, size) = (count as usize, self.element.size());
+        if values.len() != count * self.dim * size {
+            let what = "a slab of the data set has another shape than the set";
+            let advice = "it is corrupt; write it again";
+            return Err(input_error(
+                &path,
+                Place::Part(self.name.clone()),
+                what,
+                advice,
+            ));
+        }
+        if let Some(places) = &self.turned {
+            let mut rows = vec![0; values.len()];
+            for (from, &to) in places.iter().enumerate() {
+                for row in 0..count {
+                    let value = &values[(from * count + row) * size..][..size];
+                    rows[(row * self.dim + to) * size..][..size].copy_from_slice(value);
+                }
+            }
+            values = rows;
+        }
+        if self.foreign {
+            decode::swap(self.element, &mut values);
+        }
+        chunk.values.extend_from_slice(&values);
+        self.next += count as u64;
+        Ok(true)
+    }
+}
