@@ -60,6 +60,8 @@ mod repeats;
 mod shaders;
 /// Rates of random points against exact probabilities; `sweep` from the outside.
 mod sweep;
+/// Tables in text as people write them.
+mod texts;
 /// Closed forms and hull probabilities.
 mod theory;
 /// Verdicts against exact rational truth: scale, units, faces, flat data.
