@@ -84,8 +84,7 @@ fn check(name: &str, called: &str, rows: &Value, found: &[f64], dim: usize) {
     );
     let largest = expected.iter().fold(0f64, |most, v| most.max(v.abs()));
     // A sum that is rounded to the next integer moves by a step, wherever sums are taken in another order.
-    let whole = name.contains("int8") || name.contains("dynamic");
-    let share = if whole { 0.05 } else { 2e-5 };
+    let share = if name.contains("int8") { 0.05 } else { 2e-5 };
     for (found, expected) in found.iter().zip(&expected) {
         assert!(
             (found - expected).abs() <= share * largest,

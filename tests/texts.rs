@@ -1,18 +1,15 @@
 //! Tables in text as people write them: decimal commas, quotes, comments, headers, blanks, packed.
 
-use crate::formats::{Folder, values};
-use hullscope::control::Control;
-use hullscope::rows::{OpenOptions, open};
+use crate::formats::{Folder, fails, gzip, options, read, values};
+use hullscope::rows::{Choice, OpenOptions};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 #[track_caller]
 fn reads(text: &str, dim: usize, expected: &[f64]) {
     let folder = Folder::new();
     let path = folder.file("x.csv", text.as_bytes());
-    let options = OpenOptions {
-        memory: 1 << 30,
-        ..OpenOptions::default()
-    };
-    let rows = open(&path, &options, &Control::default()).unwrap();
+    let rows = read(&path, &options()).unwrap();
     assert_eq!(rows.dim(), dim, "{text}");
     assert_eq!(values(&*rows), expected, "{text}");
 }
@@ -41,3 +38,92 @@ fn headers_are_no_rows() {
     reads("x,name,y\n1.5,ada,2.25\n3.5,bob,4.75\n", 2, &four);
     reads("id,v\na,\"[1.5, 2.25]\"\nb,\"[3.5, 4.75]\"\n", 2, &four);
 }
+
+#[test]
+fn packed_tables_and_pipes_are_read_as_the_table_in_them() {
+    let folder = Folder::new();
+    let text = b"x,y\n1.5,2.25\n3.5,4.75\n";
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::default());
+    bzip2.write_all(text).unwrap();
+    let packed = [
+        ("t.csv.gz", gzip(text)),
+        ("t.csv.zst", zstd::encode_all(&text[..], 3).unwrap()),
+        ("t.csv.bz2", bzip2.finish().unwrap()),
+        ("t.csv.xz", XZ.to_vec()),
+    ];
+    for (name, bytes) in packed {
+        let path = folder.file(name, &bytes);
+        let rows = read(&path, &options()).unwrap();
+        assert_eq!(values(&*rows), [1.5, 2.25, 3.5, 4.75], "{name}");
+        let half = folder.file("half", &bytes[..bytes.len() / 2]);
+        assert!(read(&half, &options()).is_err(), "half of {name}");
+    }
+    let path = folder.file("t.csv", text);
+    let output = piped(
+        &folder,
+        &["analyze", &path, "-", "--no-hull", "--json", "-"],
+        text,
+    );
+    assert!(output.status.success(), "{output:?}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["leakage"]["repeats"], 2);
+    let output = piped(&folder, &["analyze", "-", "-", "--no-hull"], text);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("both sets"), "{said}");
+}
+
+#[test]
+fn cells_without_a_number_are_named_or_skipped_and_ids_are_kept() {
+    let folder = Folder::new();
+    let path = folder.file("t.csv", b"name,x,y\nada,1.5,2.5\nbob,,1.5\neve,3.5,4.5\n");
+    fails(&path, &options(), &["line 3", "--skip-nonfinite"]);
+    let skip = OpenOptions {
+        skip_nonfinite: true,
+        choice: Choice {
+            id: Some("name".into()),
+            ..Choice::default()
+        },
+        ..options()
+    };
+    let rows = read(&path, &skip).unwrap();
+    assert_eq!(values(&*rows), [1.5, 2.5, 3.5, 4.5]);
+    let number = rows.number(1);
+    assert_eq!(
+        (number, rows.provenance().unwrap().id(number)),
+        (2, Some("eve"))
+    );
+}
+
+#[test]
+fn shards_of_text_are_matched_by_name() {
+    let folder = Folder::new();
+    folder.file("set/1.csv", b"x,y\n1.5,2.5\n");
+    folder.file("set/2.csv", b"y,x\n4.5,3.5\n");
+    let rows = read(&folder.path("set"), &options()).unwrap();
+    assert_eq!(values(&*rows), [1.5, 2.5, 3.5, 4.5]);
+}
+
+/// Run the program with this on its standard input.
+fn piped(folder: &Folder, words: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+        .env("HULLSCOPE_BACKEND", "cpu")
+        .current_dir(folder.path(""))
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its options may end before it has read anything.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+/// The table above as Python 3.11's `lzma.compress` packs it.
+const XZ: [u8; 80] = [
+    253, 55, 122, 88, 90, 0, 0, 4, 230, 214, 180, 70, 2, 0, 33, 1, 22, 0, 0, 0, 116, 47, 229, 163,
+    1, 0, 21, 120, 44, 121, 10, 49, 46, 53, 44, 50, 46, 50, 53, 10, 51, 46, 53, 44, 52, 46, 55, 53,
+    10, 0, 0, 0, 255, 130, 210, 190, 214, 153, 177, 120, 0, 1, 46, 22, 86, 9, 85, 223, 31, 182,
+    243, 125, 1, 0, 0, 0, 0, 4, 89, 90,
+];

@@ -192,6 +192,15 @@ fn takes_pixels(kind: i32) -> bool {
 }
 
 impl Signature {
+    /// Whether the network finds the range of its integers while it runs, over a whole batch: by however little, every
+    /// row then depends on all images of it.
+    pub fn finds_ranges(&self) -> bool {
+        let nodes = self.skeleton.graph.iter().flat_map(|graph| &graph.node);
+        nodes
+            .into_iter()
+            .any(|node| node.op_type == "DynamicQuantizeLinear")
+    }
+
     /// The tensor asked for: by its name, by PyTorch's path of the module that it leaves, as `penultimate`; or the
     /// first output.
     ///

@@ -62,6 +62,9 @@ impl<'t> Trial<'t> {
     /// Errors: a network that tract cannot run, a tensor without a row for each image.
     pub fn run(&self) -> Result<Tried> {
         let fixed = self.signature.input.axes.first().copied().flatten();
+        if fixed.is_none() && self.signature.finds_ranges() {
+            return self.one_by_one();
+        }
         self.together(fixed).or_else(|error| match fixed {
             // Of the two, what is wrong with batches says more.
             None => self.one_by_one().map_err(|_| error),
