@@ -84,7 +84,12 @@ fn check(name: &str, called: &str, rows: &Value, found: &[f64], dim: usize) {
     );
     let largest = expected.iter().fold(0f64, |most, v| most.max(v.abs()));
     // A sum that is rounded to the next integer moves by a step, wherever sums are taken in another order.
-    let share = if name.contains("int8") { 0.05 } else { 2e-5 };
+    // Expected rows of halves are those of f32 on rounded weights; what an exporter folds into a half is rounded again.
+    let share = match name {
+        name if name.contains("int8") => 0.05,
+        name if name.contains("f16") => 1e-3,
+        _ => 2e-5,
+    };
     for (found, expected) in found.iter().zip(&expected) {
         assert!(
             (found - expected).abs() <= share * largest,
