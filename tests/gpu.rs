@@ -319,7 +319,7 @@ fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
 #[test]
 fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     let all = (
-        mnist::images(mnist::TRAIN, 60_000),
+        mnist::images(mnist::TRAIN, 20_000),
         mnist::images(mnist::TEST, 500),
     );
     let (Some(train), Some(test)) = all else {
@@ -327,7 +327,7 @@ fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     };
     for adapter in adapters() {
         // The adapter without f16 is so slow that a part must do.
-        let rows = if adapter.facts.f16 { 60_000 } else { 2_500 };
+        let rows = if adapter.facts.f16 { 20_000 } else { 2_500 };
         let engine = engine(adapter, small(Precision::F16));
         for side in [4, 5, 6, 8] {
             let d = side * side;
