@@ -104,6 +104,29 @@ fn shards_of_text_are_matched_by_name() {
     assert_eq!(values(&*rows), [1.5, 2.5, 3.5, 4.5]);
 }
 
+/// Read as a table, the second number of each vector was the whole row.
+#[test]
+fn json_is_no_table_of_text() {
+    let folder = Folder::new();
+    let lines = b"{\"id\":1,\"v\":[1,2,3]}\n{\"id\":2,\"v\":[4,5,6]}\n";
+    for (name, text) in [
+        ("t.jsonl", &lines[..]),
+        ("t.txt", lines),
+        ("t.csv", b" [[1.5, 2], [3, 4]]"),
+        ("t.json", b"[1, 2]"),
+        ("u.json", b"{ \"data\": [] }"),
+    ] {
+        fails(&folder.file(name, text), &options(), &["JSON", "python -c"]);
+    }
+    let packed = folder.file("t.jsonl.gz", &gzip(lines));
+    fails(&packed, &options(), &["JSON"]);
+    let vectors = folder.file("cells.csv", b"\"[1.5, 2]\"\n\"[3, 4]\"\n");
+    assert_eq!(
+        values(&*read(&vectors, &options()).unwrap()),
+        [1.5, 2.0, 3.0, 4.0]
+    );
+}
+
 /// Run the program with this on its standard input.
 fn piped(folder: &Folder, words: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
