@@ -5,7 +5,7 @@ use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names};
-use crate::rows::{Element, OpenOptions, Provenance, like};
+use crate::rows::{Element, OpenOptions, like, say};
 use crate::space::{Set, spec};
 use crate::study::compare::Classes;
 use clap::Args;
@@ -144,8 +144,8 @@ impl ImageArgs {
                 images::sample_queries(&second, control)?,
             ),
         };
-        say(&reference, control);
-        say(&queries, control);
+        say(&*reference.rows, control);
+        say(&*queries.rows, control);
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         let (classes, mismatch) = match classes(&reference, &queries) {
             // Classes that were found by themselves need not match as long as nobody asks for them.
@@ -206,7 +206,7 @@ impl ImageArgs {
                 .saturating_sub(images.rows.resident_bytes())
                 .max(LEAST.min(budget));
             columns = columns.or_else(|| like(&*images.rows));
-            say(&images, control);
+            say(&*images.rows, control);
             opened.push(labelled(images, rows));
         }
         Ok((opened, left))
@@ -222,18 +222,6 @@ impl ImageArgs {
         let queries = images::sample_queries(&queries, control)?;
         let sets = [reference, queries].map(|images| labelled(images, rows));
         Ok((sets.into(), budget))
-    }
-}
-
-/// Leave word of what was chosen as a set was read.
-fn say(images: &Images, control: &Control) {
-    for note in images
-        .rows
-        .provenance()
-        .into_iter()
-        .flat_map(Provenance::said)
-    {
-        control.warn(format!("{}: {note}", images.rows.name()));
     }
 }
 

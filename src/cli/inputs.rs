@@ -5,7 +5,7 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::report::RowSettings;
 use crate::rows::{
-    Choice, Element, OpenOptions, Order, PIPE, Provenance, RowList, Rows, like, open, sample,
+    Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample, say,
 };
 use clap::Args;
 
@@ -83,11 +83,8 @@ pub struct Inputs {
 impl Inputs {
     /// Leave word of what was chosen as the sets were read.
     pub fn say(&self, control: &Control) {
-        for rows in [&self.reference, &self.queries] {
-            for note in rows.provenance().into_iter().flat_map(Provenance::said) {
-                control.warn(format!("{}: {note}", rows.name()));
-            }
-        }
+        say(&*self.reference, control);
+        say(&*self.queries, control);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the columns of an Arrow schema may be used for, by their types and by what the file says of them.
 
 use super::Element;
-use super::columns::{Column, Kind};
+use super::columns::{COUNTS, Column, Kind, counts, unnamed};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -142,28 +142,6 @@ pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
     (0..columns.len()).filter(is).collect()
 }
 
-/// Whether a column has no name, or the one that pandas gives those.
-pub(super) fn unnamed(name: &str) -> bool {
-    let number = name.strip_prefix("Unnamed: ");
-    name.is_empty() || number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
-}
-
-/// Why a column that counts the rows is left out.
-pub(super) const COUNTS: &str = "it has no name and counts the rows";
-
-/// Whether numbers are whole and each is one more than the one before.
-pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
-    let Some(Some(mut last)) = values.next() else {
-        return false;
-    };
-    last.fract() == 0.0
-        && values.all(|value| {
-            let next = value == Some(last + 1.0);
-            last += 1.0;
-            next
-        })
-}
-
 /// Whether a text spells a vector: `[0.1, 0.2]`, or numbers with commas or blanks between them.
 pub(super) fn spells_vector(text: &str) -> bool {
     let inner = text
@@ -232,13 +210,5 @@ mod tests {
         for text in ["", "7", "a b", "2024-01-01", "[\"a\"]", "12 monkeys", "..."] {
             assert!(!spells_vector(text), "{text}");
         }
-    }
-
-    #[test]
-    fn counting_columns() {
-        let counts = |values: &[f64]| counts(values.iter().map(|&v| Some(v)));
-        assert!(counts(&[0.0, 1.0, 2.0]) && counts(&[7.0, 8.0]) && counts(&[3.0]));
-        assert!(!counts(&[0.5, 1.5]) && !counts(&[0.0, 2.0]) && !counts(&[]));
-        assert!(unnamed("") && unnamed("Unnamed: 0") && !unnamed("Unnamed: x") && !unnamed("id"));
     }
 }

@@ -137,6 +137,28 @@ pub(super) enum Kind {
     Other(&'static str),
 }
 
+/// Whether a column has no name, or the one that pandas gives those.
+pub(super) fn unnamed(name: &str) -> bool {
+    let number = name.strip_prefix("Unnamed: ");
+    name.is_empty() || number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Why a column that counts the rows is left out.
+pub(super) const COUNTS: &str = "it has no name and counts the rows";
+
+/// Whether numbers are whole and each is one more than the one before.
+pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
+    let Some(Some(mut last)) = values.next() else {
+        return false;
+    };
+    last.fract() == 0.0
+        && values.all(|value| {
+            let next = value == Some(last + 1.0);
+            last += 1.0;
+            next
+        })
+}
+
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Column {

@@ -66,6 +66,7 @@ pub use law::Law;
 pub use list::RowList;
 pub use open::{OpenOptions, open};
 pub(crate) use open::{check_there, like};
+pub(crate) use provenance::say;
 pub use provenance::{Origin, Provenance};
 pub use repeats::{Repeats, bits, mix};
 pub use sources::Order;

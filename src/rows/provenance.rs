@@ -1,6 +1,7 @@
 //! Where rows come from, besides their numbers: the file and the row in it, ids, labels, the columns they were made of.
 
-use super::{Columns, Texts};
+use super::{Columns, Rows, Texts};
+use crate::control::Control;
 
 /// What is known of a set's rows; asked by the number of a row, which counts through all files.
 #[derive(Debug, Default)]
@@ -62,6 +63,13 @@ impl Provenance {
     /// What the label column says of a row.
     pub fn label(&self, number: u64) -> Option<&str> {
         self.labels.get(usize::try_from(number).ok()?)
+    }
+}
+
+/// Leave word of all that was chosen as a set was read, each sentence with the set's name.
+pub(crate) fn say(rows: &dyn Rows, control: &Control) {
+    for note in rows.provenance().into_iter().flat_map(Provenance::said) {
+        control.warn(format!("{}: {note}", rows.name()));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::rows::Element;
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
-use crate::rows::{OpenOptions, Provenance, Rows, kept_size, like, open};
+use crate::rows::{OpenOptions, Rows, kept_size, like, open, say};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -197,11 +197,8 @@ impl Views {
             ..there(second)
         };
         let queries = open(queries, &second, control)?;
-        for rows in [&reference, &queries] {
-            for note in rows.provenance().into_iter().flat_map(Provenance::said) {
-                control.warn(format!("{}: {note}", rows.name()));
-            }
-        }
+        say(&*reference, control);
+        say(&*queries, control);
         if reference.dim() != queries.dim() {
             return Err(Error::Usage(format!(
                 "the two sets of {} have different dimensions: {} has {} columns, {} has {}",

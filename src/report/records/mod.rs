@@ -63,8 +63,8 @@ pub fn create<'r>(
 ) -> Result<Box<dyn FileSink + 'r>> {
     let columns = columns(reference, queries, context.plan.neighbours > 1);
     Ok(match Format::of(path)? {
-        Format::Parquet => Box::new(Parquet::create(path, context, columns)?),
-        Format::Arrow => Box::new(Arrow::create(path, context, columns)?),
+        Format::Parquet => Box::new(Batches::parquet(path, context, columns)?),
+        Format::Arrow => Box::new(Batches::arrow(path, context, columns)?),
         Format::Csv => Box::new(Lines::create(path, columns, Style::Csv)?),
         Format::Json => Box::new(Lines::create(path, columns, Style::Json)?),
     })
@@ -75,86 +75,77 @@ pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
     super::batch::properties(context.metadata())
 }
 
-struct Parquet<'r> {
+/// A writer of batches of records.
+enum Writer {
+    Parquet(ArrowWriter<BufWriter<File>>),
+    Arrow(arrow_ipc::writer::FileWriter<BufWriter<File>>),
+}
+
+/// Records in batches, in a format that has types.
+struct Batches<'r> {
     output: Output,
-    writer: ArrowWriter<BufWriter<File>>,
+    writer: Writer,
     schema: Arc<Schema>,
     columns: Vec<Column<'r>>,
 }
 
-impl<'r> Parquet<'r> {
-    fn create(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+impl<'r> Batches<'r> {
+    fn parquet(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+        Self::create(path, context, columns, |output, schema| {
+            let properties = properties(context).build();
+            ArrowWriter::try_new(output.writer()?, Arc::clone(schema), Some(properties))
+                .map(Writer::Parquet)
+                .map_err(|error| output.failed(error))
+        })
+    }
+
+    fn arrow(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+        Self::create(path, context, columns, |output, schema| {
+            arrow_ipc::writer::FileWriter::try_new(output.writer()?, schema)
+                .map(Writer::Arrow)
+                .map_err(|error| output.failed(error))
+        })
+    }
+
+    fn create(
+        path: &Path,
+        context: &Context,
+        columns: Vec<Column<'r>>,
+        writer: impl FnOnce(&Output, &Arc<Schema>) -> Result<Writer>,
+    ) -> Result<Self> {
         let output = Output::create(path)?;
         let schema = schema(&columns, context.metadata().into_iter().collect());
-        let writer = ArrowWriter::try_new(
-            output.writer()?,
-            Arc::clone(&schema),
-            Some(properties(context).build()),
-        )
-        .map_err(|error| output.failed(error))?;
-        Ok(Parquet {
+        Ok(Batches {
+            writer: writer(&output, &schema)?,
             output,
-            writer,
             schema,
             columns,
         })
     }
 }
 
-impl Sink for Parquet<'_> {
+impl Sink for Batches<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         let batch = batch(&self.schema, &self.columns, records)
             .map_err(|error| self.output.failed(error))?;
-        self.writer
-            .write(&batch)
-            .map_err(|error| self.output.failed(error))
+        match &mut self.writer {
+            Writer::Parquet(writer) => writer
+                .write(&batch)
+                .map_err(|error| self.output.failed(error)),
+            Writer::Arrow(writer) => writer
+                .write(&batch)
+                .map_err(|error| self.output.failed(error)),
+        }
     }
 }
 
-impl FileSink for Parquet<'_> {
+impl FileSink for Batches<'_> {
     fn finish(self: Box<Self>) -> Result<()> {
-        let Parquet { output, writer, .. } = *self;
-        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        output.close(inner)
-    }
-}
-
-struct Arrow<'r> {
-    output: Output,
-    writer: arrow_ipc::writer::FileWriter<BufWriter<File>>,
-    schema: Arc<Schema>,
-    columns: Vec<Column<'r>>,
-}
-
-impl<'r> Arrow<'r> {
-    fn create(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
-        let output = Output::create(path)?;
-        let schema = schema(&columns, context.metadata().into_iter().collect());
-        let writer = arrow_ipc::writer::FileWriter::try_new(output.writer()?, &schema)
-            .map_err(|error| output.failed(error))?;
-        Ok(Arrow {
-            output,
-            writer,
-            schema,
-            columns,
-        })
-    }
-}
-
-impl Sink for Arrow<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<()> {
-        let batch = batch(&self.schema, &self.columns, records)
-            .map_err(|error| self.output.failed(error))?;
-        self.writer
-            .write(&batch)
-            .map_err(|error| self.output.failed(error))
-    }
-}
-
-impl FileSink for Arrow<'_> {
-    fn finish(self: Box<Self>) -> Result<()> {
-        let Arrow { output, writer, .. } = *self;
-        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        let Batches { output, writer, .. } = *self;
+        let inner = match writer {
+            Writer::Parquet(writer) => writer.into_inner().map_err(|error| output.failed(error)),
+            Writer::Arrow(writer) => writer.into_inner().map_err(|error| output.failed(error)),
+        }?;
         output.close(inner)
     }
 }

@@ -147,3 +147,11 @@ fn columns_are_matched_by_name() {
         .to_string();
     assert!(twice.contains("more than once"), "{twice}");
 }
+
+#[test]
+fn counting_columns() {
+    let counts = |values: &[f64]| counts(values.iter().map(|&v| Some(v)));
+    assert!(counts(&[0.0, 1.0, 2.0]) && counts(&[7.0, 8.0]) && counts(&[3.0]));
+    assert!(!counts(&[0.5, 1.5]) && !counts(&[0.0, 2.0]) && !counts(&[]));
+    assert!(unnamed("") && unnamed("Unnamed: 0") && !unnamed("Unnamed: x") && !unnamed("id"));
+}

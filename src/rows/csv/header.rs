@@ -2,8 +2,7 @@
 
 use super::cells::{Cell, Commas, evidence, read};
 use super::dialect::Record;
-use crate::rows::arrow_columns::{COUNTS, unnamed};
-use crate::rows::columns::{Column, Kind};
+use crate::rows::columns::{COUNTS, Column, Kind, unnamed};
 use crate::rows::vector_text::{self, Spelled};
 
 /// Why a first line is taken for names.
@@ -266,7 +265,7 @@ fn leave_out_index(columns: &mut [Column], rows: &[Record], commas: Commas, name
             _ => None,
         })
     };
-    let counts = |place| crate::rows::arrow_columns::counts(values(place));
+    let counts = |place| crate::rows::columns::counts(values(place));
     if named {
         let others = columns.iter().skip(1).all(|column| !unnamed(&column.name));
         for place in 0..columns.len() {
