@@ -19,6 +19,8 @@ pub enum Stage {
     Survey,
     /// Reference rows asked about their own set; units are verdicts.
     SelfTest,
+    /// Reference rows judged as if they were not in the reference; units are rows.
+    LeaveOneOut,
     /// Hull verdicts; units are queries settled.
     Hull,
     /// Nearest neighbours; units are queries answered.
@@ -148,6 +150,7 @@ impl Control {
             Stage::Read,
             Stage::Survey,
             Stage::SelfTest,
+            Stage::LeaveOneOut,
             Stage::Hull,
             Stage::Neighbours,
             Stage::Verify,

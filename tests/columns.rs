@@ -385,7 +385,7 @@ fn ids_labels_and_files_stand_beside_the_row_numbers() {
         .collect();
     let fourth = &lines[3];
     assert_eq!(
-        (&fourth["query"], &fourth["id"]),
+        (&fourth["query_row"], &fourth["id"]),
         (&3.into(), &"doc,3".into())
     );
     assert!(

@@ -171,7 +171,7 @@ fn read_csv(path: &Path) -> Vec<Line> {
     let integer = |name: &str| {
         matches!(
             name,
-            "query" | "support" | "scans" | "nearest_row" | "neighbour_rows"
+            "query_row" | "support" | "scans" | "nearest_row" | "neighbour_rows"
         )
     };
     let one = |name: &str, text: &str| match name {
@@ -222,7 +222,7 @@ fn read(path: &Path) -> Vec<Line> {
 }
 
 const COLUMNS: [&str; 14] = [
-    "query",
+    "query_row",
     "verdict",
     "proof",
     "reason",
@@ -260,7 +260,7 @@ fn every_format_holds_the_same_true_records() {
     let reference = common::rows(D, &reference());
     for (number, (line, query)) in lines.iter().zip(queries().chunks_exact(D)).enumerate() {
         assert_eq!(sorted_names(line), names);
-        assert_eq!(line["query"], number);
+        assert_eq!(line["query_row"], number);
         assert_eq!(
             line["verdict"],
             if is_inside(number) {
@@ -839,7 +839,7 @@ fn dropped_rows_are_counted_and_keep_the_numbers_of_the_others() {
     );
     let numbers: Vec<Value> = read(&setting.path("out.csv"))
         .iter()
-        .map(|line| line["query"].clone())
+        .map(|line| line["query_row"].clone())
         .collect();
     assert!(
         (0..QUERIES)

@@ -109,6 +109,7 @@ fn by_turns() -> Classes {
     Classes {
         reference: turns(REFERENCE),
         queries: turns(QUERIES),
+        predicted: Vec::new(),
         names: ["a", "b", "c", "d"].map(String::from).to_vec(),
     }
 }
@@ -249,7 +250,7 @@ fn the_other_notions_are_those_of_their_definitions() {
             .filter(|p| nearest(p, usize::MAX) > radius)
             .count() as u64
     };
-    let found = space.rate("knn_ball").unwrap().outside;
+    let found = space.rate("ball").unwrap().outside;
     assert!(
         (beyond(own[286])..=beyond(own[283])).contains(&found),
         "{found}"
@@ -443,12 +444,17 @@ impl Archive for Stops<'_> {
         self.inner.recall(spec)
     }
 
-    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(
+        &mut self,
+        spec: &Spec,
+        view: &'v View,
+        classes: Option<&'v Classes>,
+    ) -> Result<Box<dyn Keeper + 'v>> {
         self.begun += 1;
         if self.begun > self.after {
             self.control.stop();
         }
-        self.inner.begin(spec, view)
+        self.inner.begin(spec, view, classes)
     }
 }
 
@@ -631,7 +637,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
     for row in 0..9 {
         let (space, notion) = (names[0].value(row), names[1].value(row));
         assert_eq!(space, ["pixels", "pca:2", "pca:3"][row / 3]);
-        assert_eq!(notion, ["hull", "range", "knn_ball"][row % 3]);
+        assert_eq!(notion, ["hull", "range", "ball"][row % 3]);
         let found = &summary["spaces"][row / 3];
         assert_eq!(found["space"], space);
         let rate = &found["rates"][row % 3];
@@ -1106,7 +1112,7 @@ fn rows_left_out_are_left_out_of_every_space() {
                 let column = table.column_by_name(name).unwrap();
                 column.as_primitive::<UInt64Type>().values().to_vec()
             };
-            assert_eq!(column("query"), expected, "{path}");
+            assert_eq!(column("query_row"), expected, "{path}");
             if !path.contains("pca") {
                 assert_eq!(column("nearest_row"), nearest, "{path}");
             }

@@ -156,7 +156,12 @@ fn leave_one_out_skips_the_row_itself() {
     let scan = CpuScan::new(&reference, &control).unwrap();
     let search = Neighbours::new(&reference, &scan, Metric::Euclidean);
     assert_eq!(
-        search.nearest_others(&[0, 1, 2, 3], &control).unwrap(),
-        [1.0, 0.0, 0.0, 4.0]
+        search.others(&[0, 1, 2, 3], 2, &control).unwrap(),
+        [
+            [(1, 1.0), (2, 1.0)],
+            [(2, 0.0), (0, 1.0)],
+            [(1, 0.0), (0, 1.0)],
+            [(1, 4.0), (2, 4.0)]
+        ]
     );
 }

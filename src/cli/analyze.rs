@@ -2,16 +2,16 @@
 
 use super::backend::Chosen;
 use super::inputs::{COLUMNS, Inputs, RowArgs};
+use super::judging::{self, Defaults, JudgingArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
-use crate::study::analyze::{self as study, Metric, Plan};
+use crate::study::analyze::{self as study, Plan};
 use crate::study::notes::leakage;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
-use clap::ValueEnum;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,10 +27,8 @@ Examples:
   hullscope analyze train.npy test.npy --backend gpu --gpu-memory 8GiB
   hullscope analyze train.parquet:embedding test.parquet:embedding --self-test 500 --json -
 
-Columns of -o: query, id, file, row_in_file, label (where there are any), verdict, proof (exact, tolerance, separated),
-reason, margin, residual, distance_lower, distance_upper, gap, support, scans, nearest_row, nearest_id, nearest_file,
-nearest_row_in_file, nearest_label, nearest_distance, nearest_ratio; with --neighbours K > 1 the same of all of them in lists:
-neighbour_rows, neighbour_ids, ...
+Columns of -o: --help-columns lists them with their meaning. Of each notion there are NOTION_outside (null where it cannot
+decide) and NOTION_score (larger is more extrapolated).
 
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), folders of save_to_disk (FOLDER:SPLIT),
 HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs,
@@ -38,7 +36,7 @@ HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), safetensors (FILE:TENSOR
 
 /// Certified hull verdicts and exact nearest neighbours of QUERIES against REFERENCE
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = format!("{EXAMPLES}\n\n{COLUMNS}"), after_help = "`--help` shows examples and formats.")]
+#[command(after_long_help = format!("{EXAMPLES}\n\n{}\n{COLUMNS}", judging::help()), after_help = "`--help` shows examples and formats.")]
 pub struct Args {
     /// The rows whose convex hull is asked about (without it: the built-in sample)
     #[arg(requires = "queries")]
@@ -54,28 +52,9 @@ pub struct Args {
     /// Write a certificate for each verdict (.parquet), for `hullscope verify`
     #[arg(long, value_name = "FILE", conflicts_with = "no_hull")]
     certificates: Option<PathBuf>,
-    /// Nearest reference rows to report; 0 turns them off
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    neighbours: usize,
-    /// How nearness is measured: euclidean |x - q|, cosine 1 - cos, dot -<x, q>
-    #[arg(long, value_enum, default_value_t = MetricArg::Euclidean)]
-    metric: MetricArg,
     /// No hull verdicts
-    #[arg(long)]
+    #[arg(long, conflicts_with = "distance")]
     no_hull: bool,
-    /// Bracket the Euclidean distance to the hull, with a proof
-    #[arg(long, conflicts_with = "no_hull")]
-    distance: bool,
-    /// Relative width of that bracket
-    #[arg(long, value_name = "G", default_value_t = 0.01)]
-    gap: f64,
-    /// Largest residual of an inside verdict where neither side can be proved, as a share of the mean distance from
-    /// the query to the rows of its certificate
-    #[arg(long, value_name = "T", default_value_t = 1e-9)]
-    tolerance: f64,
-    /// Full scans a query before it is called undecided
-    #[arg(long, value_name = "R", default_value_t = 200)]
-    max_rounds: u32,
     /// First ask about N reference rows (all must be inside), and about each without itself
     #[arg(
         long,
@@ -84,37 +63,29 @@ pub struct Args {
         conflicts_with = "no_hull"
     )]
     self_test: usize,
-    /// Seed of the samples of reference rows
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
+    /// List the columns of -o for these sets and options, and stop
+    #[arg(long)]
+    help_columns: bool,
+    #[command(flatten)]
+    judging: JudgingArgs,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
     run: RunArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MetricArg {
-    Euclidean,
-    Cosine,
-    Dot,
-}
+/// What is done where nothing is typed: verdicts, and no distances.
+const DEFAULTS: Defaults = Defaults {
+    distance: false,
+    gap: 0.01,
+    leave_one_out: 0,
+};
 
 impl Args {
     fn plan(&self) -> Plan {
         Plan {
-            hull: !self.no_hull,
-            neighbours: self.neighbours,
-            metric: match self.metric {
-                MetricArg::Euclidean => Metric::Euclidean,
-                MetricArg::Cosine => Metric::Cosine,
-                MetricArg::Dot => Metric::Dot,
-            },
-            tolerance: self.tolerance,
-            max_rounds: self.max_rounds,
-            gap: self.distance.then_some(self.gap),
             self_test: self.self_test,
-            seed: self.seed,
+            ..self.judging.plan(!self.no_hull, DEFAULTS)
         }
     }
 }
@@ -138,6 +109,10 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         plan: args.plan(),
         rows: args.rows.settings(),
     };
+    if args.help_columns {
+        drop(bar);
+        return file::print(&records::help(&about(&context, &inputs))?);
+    }
     let mut outputs = Outputs::create(&args, &context, &inputs, control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
@@ -208,6 +183,17 @@ fn check_outputs(args: &Args) -> Result<()> {
     args.json.as_deref().map_or(Ok(()), file::check_text)
 }
 
+/// What the columns are made from.
+fn about<'r, 'c>(context: &'c Context, inputs: &'r Inputs) -> records::About<'r, 'c> {
+    records::About {
+        reference: &*inputs.reference,
+        queries: &*inputs.queries,
+        plan: &context.plan,
+        space: None,
+        classes: None,
+    }
+}
+
 /// The files that records go to.
 struct Outputs<'r> {
     sinks: Vec<Box<dyn FileSink + 'r>>,
@@ -222,8 +208,7 @@ impl<'r> Outputs<'r> {
     ) -> Result<Self> {
         let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
         if let Some(path) = &args.output {
-            let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-            sinks.push(records::create(path, context, reference, queries)?);
+            sinks.push(records::create(path, context, &about(context, inputs))?);
         }
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);

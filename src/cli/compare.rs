@@ -3,6 +3,7 @@
 use super::backend::Chosen;
 use super::images::{ImageArgs, Opened};
 use super::inputs::{COLUMNS, RowArgs};
+use super::judging::{self, Defaults, JudgingArgs};
 use super::networks::NetworkArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
@@ -13,7 +14,6 @@ use crate::report::sheet::{Pictures, sheet};
 use crate::report::{InputInfo, compare as show, file, json, plot};
 use crate::rows::OpenOptions;
 use crate::space::{Set, Settings, Spec};
-use crate::study::analyze;
 use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -70,15 +70,8 @@ pub struct Args {
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
-    /// No bracket of the distance to the hull: distances are the verdicts' margins, which are lower
-    #[arg(long)]
-    no_distance: bool,
-    /// Relative width of that bracket
-    #[arg(long, value_name = "G", default_value_t = 0.05)]
-    gap: f64,
-    /// Seed of random spaces and of the samples of reference rows
-    #[arg(long, value_name = "S", default_value_t = 0)]
-    seed: u64,
+    #[command(flatten)]
+    judging: JudgingArgs,
     #[command(flatten)]
     images: ImageArgs,
     #[command(flatten)]
@@ -95,17 +88,21 @@ fn examples() -> String {
     for (name, what) in crate::space::spec::KNOWN {
         text += &format!("  {name:<26}{what}\n");
     }
+    text += &format!("\n{}", judging::help());
     text + "\n" + EXAMPLES + "\n\n" + COLUMNS
 }
+
+/// What is done where nothing is typed: distances, and reference rows left out.
+const DEFAULTS: Defaults = Defaults {
+    distance: true,
+    gap: 0.05,
+    leave_one_out: 1000,
+};
 
 impl Args {
     fn plan(&self) -> Plan {
         Plan {
-            analysis: analyze::Plan {
-                gap: (!self.no_distance).then_some(self.gap),
-                seed: self.seed,
-                ..analyze::Plan::default()
-            },
+            analysis: self.judging.plan(true, DEFAULTS),
             by_label: self.by_label,
             ..Plan::default()
         }
@@ -133,7 +130,7 @@ impl Args {
             content: classes.map_or_else(String::new, Classes::hash),
             rows: self.rows.settings(),
             plan,
-            seed: self.seed,
+            seed: self.judging.seed,
             more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
         }
     }
@@ -169,9 +166,6 @@ fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let specs = args.specs()?;
-    if !(args.gap > 0.0 && args.gap < 1.0) {
-        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
-    }
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
     let Chosen { engine, note } = args.run.backend.engine(control)?;
     let bar = Bar::start(control, args.run.quiet);
@@ -192,7 +186,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         file::tell(&note);
     }
     let settings = Settings {
-        seed: args.seed,
+        seed: args.judging.seed,
         memory: opened.as_ref().map_or_else(
             || {
                 args.rows

@@ -286,5 +286,6 @@ fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Class
         queries: matched.collect::<Result<_>>()?,
         reference: first.classes.clone(),
         names: first.names.clone(),
+        predicted: Vec::new(),
     })
 }

@@ -12,6 +12,7 @@ mod embed;
 mod encoder;
 mod images;
 mod inputs;
+mod judging;
 mod memory;
 mod networks;
 mod numbers;

@@ -92,6 +92,7 @@ fn name(stage: Stage) -> &'static str {
         Stage::Read => "reading",
         Stage::Survey => "surveying",
         Stage::SelfTest => "self-test",
+        Stage::LeaveOneOut => "rows left out",
         Stage::Hull => "verdicts",
         Stage::Neighbours => "neighbours",
         Stage::Verify => "verifying",
@@ -105,7 +106,11 @@ fn name(stage: Stage) -> &'static str {
 /// Rounds, open queries and the rate of the scan.
 fn message(now: &Progress, before: Option<&Progress>) -> String {
     let mut parts = Vec::new();
-    if matches!(now.stage, Stage::Hull | Stage::SelfTest) && now.open > 0 {
+    if matches!(
+        now.stage,
+        Stage::Hull | Stage::SelfTest | Stage::LeaveOneOut
+    ) && now.open > 0
+    {
         parts.push(format!("round {}, {} open", now.round, now.open));
     }
     let seconds = now.scan_seconds - before.map_or(0.0, |before| before.scan_seconds);

@@ -178,9 +178,35 @@ impl<'a> Solver<'a> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let dim = self.metric.dim();
+        let mut answers = self.verdicts(raw, excluded, control)?;
+        if let Some(gap) = self.settings.gap {
+            let framed = self.framed(raw);
+            let queries = Queries {
+                dim: self.metric.dim(),
+                raw,
+                framed: &framed,
+            };
+            self.bracket(&mut answers, gap, &queries, excluded, control)?;
+        }
+        Ok(answers)
+    }
+
+    /// Queries in the frame of the scan.
+    fn framed(&self, raw: &[f64]) -> Vec<f64> {
         let mut framed = raw.to_vec();
         self.judge.scan.frame().apply(&mut framed);
+        framed
+    }
+
+    /// The same without distances, whatever was asked for.
+    pub fn verdicts(
+        &mut self,
+        raw: &[f64],
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        let dim = self.metric.dim();
+        let framed = self.framed(raw);
         let queries = Queries {
             dim,
             raw,
@@ -212,17 +238,13 @@ impl<'a> Solver<'a> {
         let settled: Vec<Settled> = settled.into_iter().flatten().collect();
         assert_eq!(settled.len(), count, "every query is settled once");
         let unit = &self.judge.scan.frame().unit;
-        let mut answers: Vec<Answer> = settled
+        settled
             .into_par_iter()
             .map(|done| {
                 let raw = queries.raw(done.query);
                 done.answer(raw, unit, self.judge.rows)
             })
-            .collect::<Result<_>>()?;
-        if let Some(gap) = self.settings.gap {
-            self.bracket(&mut answers, gap, &queries, excluded, control)?;
-        }
-        Ok(answers)
+            .collect()
     }
 
     /// Gate one: a component along the normals longer than any row's.

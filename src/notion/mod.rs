@@ -1,7 +1,200 @@
-//! Other answers to "inside?", one file each. They see [`Rows`](crate::rows::Rows) and a
-//! [`Scan`](crate::scan::Scan), never the hull solver's insides.
+//! Definitions of "inside": a [`Notion`] is fitted on a reference set and then judges queries.
+//!
+//! One file a notion, one line each in [`registry`]. A judgement is whether a query is outside, and a score that is
+//! larger the more the query extrapolates; a notion may add [`Column`]s of its own. Notions see
+//! [`Rows`](crate::rows::Rows), a [`Scan`], and what an analysis finds anyway (nearest rows,
+//! hull verdicts); they never read the queries themselves.
 
 pub mod ball;
+mod classes;
+mod column;
+mod hull;
 pub mod neighbours;
 pub mod range;
+pub mod registry;
 mod wide;
+
+pub use classes::{Classes, members};
+pub use column::{Column, Type, Value};
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::{Answer, Settings};
+use crate::rows::{Repeats, Rows};
+use crate::scan::{Engine, Scan};
+use neighbours::{Metric, Near, Neighbours};
+
+/// What a notion asks an analysis to find for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Nearest reference rows of each query.
+    pub neighbours: usize,
+    /// Hull verdicts.
+    pub hull: bool,
+    /// The classes of both sets.
+    pub classes: bool,
+}
+
+/// A definition of "inside", with its arguments.
+pub trait Notion: Send + Sync {
+    /// Its name in columns and tables, as in `hull` or `knn_10`.
+    fn id(&self) -> String;
+
+    /// What its score is, with its unit.
+    fn score(&self) -> String;
+
+    /// When a query is outside, in a sentence.
+    fn outside(&self) -> String;
+
+    /// What it adds to `ID_outside` and `ID_score`.
+    fn columns(&self) -> Vec<Column> {
+        Vec::new()
+    }
+
+    /// What the analysis must find for it.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Learn what queries are judged by.
+    ///
+    /// Errors: rows that can no longer be read, a reference that does not fit the notion, and
+    /// [`crate::Error::Interrupted`].
+    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>>;
+}
+
+/// A fitted notion.
+pub trait Judge {
+    /// One judgement for each query of the block, in order.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>>;
+
+    /// What it knows of the whole: thresholds before any query was judged, and figures of the two sets afterwards.
+    fn facts(&self) -> Vec<Fact> {
+        Vec::new()
+    }
+}
+
+/// A figure of a notion, by name.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Fact {
+    pub name: String,
+    pub value: f64,
+    /// What it is, with its unit.
+    pub what: String,
+}
+
+/// What a notion says of one query.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Judgement {
+    /// `None` where the notion cannot decide or does not apply.
+    pub outside: Option<bool>,
+    /// Larger for what extrapolates more; NaN where it is not known.
+    pub score: f64,
+    /// The values of the notion's own columns.
+    pub more: Vec<Value>,
+}
+
+/// A reference set and what is known of it.
+#[derive(Clone, Copy)]
+pub struct Reference<'r> {
+    /// All rows.
+    pub rows: &'r dyn Rows,
+    /// The rows of different values: the first of each.
+    pub distinct: &'r dyn Rows,
+    /// Which rows are equal, if any are.
+    pub repeats: Option<&'r Repeats>,
+    /// A scan of the distinct rows.
+    pub scan: &'r dyn Scan,
+    /// For scans of other rows.
+    pub engine: &'r dyn Engine,
+    pub metric: Metric,
+    /// The search for nearest rows, if any notion needs one.
+    pub search: Option<&'r Neighbours<'r>>,
+    /// A seeded sample of reference rows with the nearest *other* rows of each, as many as any notion needs.
+    pub own: &'r [(usize, Vec<Near>)],
+    pub classes: Option<&'r Classes>,
+    /// How hulls are asked about.
+    pub settings: Settings,
+    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+    pub quantile: f64,
+    pub seed: u64,
+}
+
+/// Queries that are judged together, or reference rows that are judged as if they were not in the reference.
+pub struct Block<'b> {
+    /// B x d, raw values.
+    pub values: &'b [f64],
+    pub dim: usize,
+    /// Hull verdicts, where a notion needs them; `None` for a reference row that equals another one.
+    pub hull: &'b [Option<Answer>],
+    /// The nearest rows of each, where a notion needs them; of a reference row, the nearest others.
+    pub near: &'b [Vec<Near>],
+    pub asked: Asked<'b>,
+}
+
+/// What is judged.
+#[derive(Clone, Copy)]
+pub enum Asked<'b> {
+    /// Queries: the place of the first among all.
+    Queries(usize),
+    /// Reference rows by index, each without itself.
+    Others(&'b [usize]),
+}
+
+impl Block<'_> {
+    /// How many are judged.
+    pub fn len(&self) -> usize {
+        self.values.len() / self.dim
+    }
+
+    /// Whether there is nothing to judge.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// The queries, one after the other.
+    pub fn queries(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.values.chunks_exact(self.dim)
+    }
+
+    /// The reference row that judgement `place` must do without.
+    pub fn without(&self, place: usize) -> Option<usize> {
+        match self.asked {
+            Asked::Queries(_) => None,
+            Asked::Others(rows) => rows.get(place).copied(),
+        }
+    }
+
+    /// The class of what is judged.
+    pub fn class(&self, place: usize, classes: &Classes) -> Option<u32> {
+        match self.asked {
+            Asked::Queries(first) => classes.queries.get(first + place).copied(),
+            Asked::Others(rows) => classes.reference.get(*rows.get(place)?).copied(),
+        }
+    }
+
+    /// The class that a model predicted for a query.
+    pub fn predicted(&self, place: usize, classes: &Classes) -> Option<u32> {
+        match self.asked {
+            Asked::Queries(first) => classes.predicted.get(first + place).copied().flatten(),
+            Asked::Others(_) => None,
+        }
+    }
+}
+
+/// The value below which a share of the values lies, by linear interpolation; infinite without any.
+pub fn quantile(values: &mut [f64], share: f64) -> f64 {
+    if values.is_empty() {
+        return f64::INFINITY;
+    }
+    values.sort_unstable_by(f64::total_cmp);
+    let place = share * (values.len() - 1) as f64;
+    let (low, rest) = (place.floor() as usize, place.fract());
+    let high = (low + 1).min(values.len() - 1);
+    if values[low] == values[high] {
+        return values[low];
+    }
+    values[low] + rest * (values[high] - values[low])
+}

@@ -378,23 +378,26 @@ impl<'a> Neighbours<'a> {
         Ok(answers.into_iter().map(rounded).collect())
     }
 
-    /// The distance of each given row to its nearest other row (leave-one-out).
-    pub fn nearest_others(&self, sample: &[usize], control: &Control) -> Result<Vec<f64>> {
+    /// The k nearest other rows of each given row (leave-one-out), nearest first; min(k, N - 1) each.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn others(&self, rows: &[usize], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
         let d = self.rows.dim();
-        let mut values = vec![0.0; sample.len() * d];
+        let mut values = vec![0.0; rows.len() * d];
         match self.repeats {
             Some(repeats) => {
-                let places: Vec<usize> = sample.iter().map(|&row| repeats.place(row)).collect();
+                let places: Vec<usize> = rows.iter().map(|&row| repeats.place(row)).collect();
                 self.rows.gather(&places, &mut values)?;
             }
-            None => self.rows.gather(sample, &mut values)?,
+            None => self.rows.gather(rows, &mut values)?,
         }
-        let near = self.nearest(&values, 2, control)?;
-        let each = sample.iter().zip(near);
-        Ok(each
-            .filter_map(|(&row, near)| near.into_iter().find(|n| n.0 != row))
-            .map(|n| n.1)
-            .collect())
+        let mut found = self.nearest(&values, k + 1, control)?;
+        for (&row, near) in rows.iter().zip(&mut found) {
+            // The row itself may not be among them: of many equal rows the first k + 1 are.
+            near.retain(|other| other.0 != row);
+            near.truncate(k);
+        }
+        Ok(found)
     }
 }
 

@@ -2,16 +2,48 @@
 //!
 //! The box holds the hull, so a query outside the box is outside the hull; the reverse does not hold, and in high
 //! dimension nothing is easier than to be in the box. For independent continuous coordinates a new point of the same
-//! law is in the box with probability `((N-1)/(N+1))^d`.
+//! law is in the box with probability `((N-1)/(N+1))^d`, and outside in every coordinate with `(2/(N+1))^d`.
 
+use super::{Block, Column, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Rows, map_chunks};
 
-/// The smallest and largest value of each coordinate.
+/// The range of each coordinate.
+pub struct Range;
+
+impl Notion for Range {
+    fn id(&self) -> String {
+        "range".into()
+    }
+
+    fn score(&self) -> String {
+        "how many coordinates leave the range of the reference's".into()
+    }
+
+    fn outside(&self) -> String {
+        "some coordinate leaves the range of the reference's".into()
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let count = "how many coordinates leave the range of the reference's";
+        let every = "whether every coordinate leaves its range";
+        vec![
+            Column::new("range_count", Type::Count, count),
+            Column::new("range_every", Type::Bool, every),
+        ]
+    }
+
+    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
+        Ok(Box::new(RangeBox::fit(reference.rows, control)?))
+    }
+}
+
+/// The two smallest and the two largest values of each coordinate: without one row, the box is that of the second ones
+/// where the row holds an end alone.
 pub struct RangeBox {
-    lowest: Vec<f64>,
-    highest: Vec<f64>,
+    lowest: Vec<[f64; 2]>,
+    highest: Vec<[f64; 2]>,
 }
 
 impl RangeBox {
@@ -20,37 +52,89 @@ impl RangeBox {
         let d = rows.dim();
         let parts = map_chunks(rows, control, |_, values| {
             let mut part = RangeBox::empty(d);
-            values.chunks_exact(d).for_each(|row| part.widen(row, row));
+            values.chunks_exact(d).for_each(|row| part.widen(row));
             part
         })?;
         let mut all = RangeBox::empty(d);
-        parts
-            .iter()
-            .for_each(|part| all.widen(&part.lowest, &part.highest));
+        for part in &parts {
+            for end in 0..2 {
+                let ends = |pairs: &[[f64; 2]]| pairs.iter().map(|pair| pair[end]).collect();
+                let (low, high): (Vec<f64>, Vec<f64>) = (ends(&part.lowest), ends(&part.highest));
+                // The second ends of a part of one row are infinite, and widen nothing.
+                all.widen_low(&low);
+                all.widen_high(&high);
+            }
+        }
         Ok(all)
     }
 
     fn empty(d: usize) -> Self {
         RangeBox {
-            lowest: vec![f64::INFINITY; d],
-            highest: vec![f64::NEG_INFINITY; d],
+            lowest: vec![[f64::INFINITY; 2]; d],
+            highest: vec![[f64::NEG_INFINITY; 2]; d],
         }
     }
 
-    fn widen(&mut self, lowest: &[f64], highest: &[f64]) {
-        for j in 0..lowest.len() {
-            self.lowest[j] = self.lowest[j].min(lowest[j]);
-            self.highest[j] = self.highest[j].max(highest[j]);
+    fn widen(&mut self, row: &[f64]) {
+        self.widen_low(row);
+        self.widen_high(row);
+    }
+
+    fn widen_low(&mut self, values: &[f64]) {
+        for (low, &value) in self.lowest.iter_mut().zip(values) {
+            if value < low[0] {
+                *low = [value, low[0]];
+            } else if value < low[1] {
+                low[1] = value;
+            }
+        }
+    }
+
+    fn widen_high(&mut self, values: &[f64]) {
+        for (high, &value) in self.highest.iter_mut().zip(values) {
+            if value > high[0] {
+                *high = [value, high[0]];
+            } else if value > high[1] {
+                high[1] = value;
+            }
         }
     }
 
     /// How many coordinates of a query leave their range.
     pub fn outside(&self, query: &[f64]) -> usize {
-        let ranges = self.lowest.iter().zip(&self.highest);
-        ranges
-            .zip(query)
-            .filter(|((low, high), value)| value < low || value > high)
-            .count()
+        let out =
+            |(j, value): (usize, &f64)| *value < self.lowest[j][0] || *value > self.highest[j][0];
+        query.iter().enumerate().filter(|&at| out(at)).count()
+    }
+
+    /// The same for a row of the reference, which is left out: it leaves the range of the others where it alone holds an
+    /// end.
+    fn outside_others(&self, row: &[f64]) -> usize {
+        let out = |(j, value): (usize, &f64)| {
+            *value < self.lowest[j][1] && *value <= self.lowest[j][0]
+                || *value > self.highest[j][1] && *value >= self.highest[j][0]
+        };
+        row.iter().enumerate().filter(|&at| out(at)).count()
+    }
+}
+
+impl Judge for RangeBox {
+    fn judge(&mut self, block: &Block<'_>, _: &Control) -> Result<Vec<Judgement>> {
+        let judgement = |(place, query): (usize, &[f64])| {
+            let count = match block.without(place) {
+                Some(_) => self.outside_others(query),
+                None => self.outside(query),
+            };
+            Judgement {
+                outside: Some(count > 0),
+                score: count as f64,
+                more: vec![
+                    Value::Count(count as u64),
+                    Value::Bool(count == query.len()),
+                ],
+            }
+        };
+        Ok(block.queries().enumerate().map(judgement).collect())
     }
 }
 
@@ -66,6 +150,29 @@ mod tests {
         assert_eq!(found.outside(&[0.0, 5.0]), 0);
         assert_eq!(found.outside(&[-0.1, 4.0]), 1);
         assert_eq!(found.outside(&[9.0, 0.0]), 2);
+    }
+
+    /// Against the box of the other rows, computed anew; two of the values are held by two rows.
+    #[test]
+    fn a_row_left_out_is_judged_by_the_box_of_the_others() {
+        let values = vec![
+            0.0, 5.0, 2.0, 5.0, 2.0, 1.0, 0.5, -3.0, 1.0, -3.0, -1.0, 4.0,
+        ];
+        let rows = Memory::from_f64("rows", 2, values.clone());
+        let all = RangeBox::fit(&rows, &Control::default()).unwrap();
+        let mut seen = [0; 3];
+        for row in 0..6 {
+            let others = [&values[..2 * row], &values[2 * row + 2..]].concat();
+            let others = Memory::from_f64("others", 2, others);
+            let others = RangeBox::fit(&others, &Control::default()).unwrap();
+            let value = &values[2 * row..][..2];
+            assert_eq!(all.outside_others(value), others.outside(value), "{row}");
+            seen[others.outside(value)] += 1;
+        }
+        assert_eq!(seen, [5, 1, 0]);
+        let one = Memory::from_f64("one", 2, vec![1.0, 2.0]);
+        let one = RangeBox::fit(&one, &Control::default()).unwrap();
+        assert_eq!(one.outside_others(&[1.0, 2.0]), 2);
     }
 
     /// `((N-1)/(N+1))^d` at N = 1,000 and d = 100 is .818731 (computed); 2,000 queries of one reference, whose own

@@ -6,21 +6,21 @@
 //! written last, and knows the table's content.
 
 use super::file::{self, Output};
-use super::records;
+use super::records::{self, About};
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::fingerprint;
 use crate::space::spec::{Spec, Stage, slug};
 use crate::space::{View, network_files};
-use crate::study::compare::{Archive, Keeper, Plan, SpaceReport};
+use crate::study::compare::{Archive, Classes, Keeper, Plan, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Counts up when reports of an earlier version cannot be taken over any more.
-const GENERATION: u32 = 2;
+const GENERATION: u32 = 3;
 
 /// What a comparison is made from, beside the spaces.
 #[derive(Debug, Clone, Serialize)]
@@ -186,7 +186,12 @@ impl Archive for Folder<'_> {
         std::mem::take(&mut self.notes)
     }
 
-    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(
+        &mut self,
+        spec: &Spec,
+        view: &'v View,
+        classes: Option<&'v Classes>,
+    ) -> Result<Box<dyn Keeper + 'v>> {
         let (settings, inputs) = self.key(spec)?;
         let context = Context {
             command: self.origin.command.clone(),
@@ -206,8 +211,15 @@ impl Archive for Folder<'_> {
             _ => {}
         }
         let table = self.path(spec, "parquet");
+        let about = About {
+            reference: &*view.reference,
+            queries: &*view.queries,
+            plan: &self.origin.plan.analysis,
+            space: Some(&spec.text),
+            classes,
+        };
         Ok(Box::new(Space {
-            records: records::create(&table, &context, &*view.reference, &*view.queries)?,
+            records: records::create(&table, &context, &about)?,
             table,
             path,
             settings,

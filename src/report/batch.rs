@@ -2,7 +2,7 @@
 
 use super::file::Output;
 use crate::error::Result;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -31,7 +31,9 @@ pub(super) fn text(values: impl Iterator<Item = impl AsRef<str>>) -> ArrayRef {
 
 /// A column of counts.
 pub(super) fn whole(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(UInt64Array::from_iter_values(values))
+    Arc::new(Int64Array::from_iter_values(
+        values.map(|value| value as i64),
+    ))
 }
 
 /// A column of numbers.

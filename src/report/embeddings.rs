@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::rows::images::{Files, Labels};
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
-use arrow_array::{StringArray, UInt64Array};
+use arrow_array::{Int64Array, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
 use std::io::Write;
@@ -145,7 +145,7 @@ impl Embeddings<'_> {
     fn schema(&self) -> Schema {
         let known = self.source.provenance();
         let several = known.is_some_and(|known| known.has_files());
-        let mut fields = vec![Field::new("row", DataType::UInt64, false)];
+        let mut fields = vec![Field::new("row", DataType::Int64, false)];
         let mut add = |there: bool, name: &str, kind: DataType| {
             if there {
                 fields.push(Field::new(name, kind, true));
@@ -157,7 +157,7 @@ impl Embeddings<'_> {
             DataType::Utf8,
         );
         add(several || self.files.is_some(), "file", DataType::Utf8);
-        add(several, "row_in_file", DataType::UInt64);
+        add(several, "row_in_file", DataType::Int64);
         add(self.labels.is_some(), "label", DataType::Utf8);
         let list = DataType::FixedSizeList(self.item(), self.rows.dim() as i32);
         fields.push(Field::new("embedding", list, false));
@@ -213,13 +213,15 @@ impl Embeddings<'_> {
                 None => origin(row).map(|origin| origin.file.into()),
             }),
             "row_in_file" => {
-                let rows = part.clone().map(|row| origin(row).map(|origin| origin.row));
-                Arc::new(rows.collect::<UInt64Array>())
+                let rows = part
+                    .clone()
+                    .map(|row| origin(row).map(|origin| origin.row as i64));
+                Arc::new(rows.collect::<Int64Array>())
             }
             _ => Arc::new(
                 part.clone()
-                    .map(|row| Some(number(row)))
-                    .collect::<UInt64Array>(),
+                    .map(|row| Some(number(row) as i64))
+                    .collect::<Int64Array>(),
             ),
         }
     }

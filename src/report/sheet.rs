@@ -652,6 +652,7 @@ mod tests {
             reference: vec![0, 1],
             queries: vec![1, 0],
             names: vec!["Bag".into(), "Sneaker".into()],
+            predicted: Vec::new(),
         };
         let pictures = Pictures {
             reference: &rows,

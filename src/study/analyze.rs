@@ -1,12 +1,13 @@
 //! One reference set, one query set: verdicts, distances, neighbours.
 //!
-//! The reference is surveyed once; then blocks of queries go through the hull solver and the neighbour search,
-//! and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
+//! The reference is surveyed once and the notions are fitted on it; then blocks of queries go through the hull solver, the
+//! neighbour search and the notions, and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
 //! rows solver and scan see the first alone, and equal queries of a block are answered once.
 
 use super::facts::{Facts, Survey};
 use super::notes;
-use super::rate::{Quantiles, quantiles, wilson95};
+use super::notions::Fitted;
+use super::rate::{quantiles, wilson95};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::verdicts::Verdicts;
 use super::{Neighbour, Record, Sink};
@@ -15,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
+use crate::notion::registry::{self, Wanted};
+use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference};
 use crate::rows::{Known, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use rand::SeedableRng;
@@ -35,6 +38,9 @@ const WIDE: usize = 8;
 /// Reference rows whose own nearest distance gives "far" its meaning.
 const NEAREST_SAMPLE: usize = 2_000;
 
+/// The share of reference rows that are inside by their own measure where nothing else is asked for.
+pub const QUANTILE: f64 = 0.95;
+
 /// What to find out. Built by a front end, checked by [`run`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
@@ -52,6 +58,12 @@ pub struct Plan {
     pub gap: Option<f64>,
     /// Reference rows to ask about themselves, and left out; 0 for none.
     pub self_test: usize,
+    /// The definitions of "inside" that queries are judged by.
+    pub notions: Wanted,
+    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+    pub quantile: f64,
+    /// Reference rows that every notion judges as if they were not in the reference; 0 for none.
+    pub leave_one_out: usize,
     /// Seed of every random choice (which reference rows are sampled).
     pub seed: u64,
 }
@@ -66,9 +78,21 @@ impl Default for Plan {
             max_rounds: 200,
             gap: None,
             self_test: 0,
+            notions: Wanted::default(),
+            quantile: QUANTILE,
+            leave_one_out: 0,
             seed: 0,
         }
     }
+}
+
+/// What is analyzed.
+#[derive(Clone, Copy)]
+pub struct Sets<'s> {
+    pub reference: &'s dyn Rows,
+    pub queries: &'s dyn Rows,
+    /// The classes of both, for the notions that ask about them.
+    pub classes: Option<&'s Classes>,
 }
 
 /// Analyze `queries` against `reference` on `engine`; records go to `sink` in query order.
@@ -83,7 +107,26 @@ pub fn run(
     sink: &mut dyn Sink,
     control: &Control,
 ) -> Result<Summary> {
-    check(plan, reference, queries)?;
+    let sets = Sets {
+        reference,
+        queries,
+        classes: None,
+    };
+    run_sets(plan, engine, &sets, sink, control)
+}
+
+/// The same of sets whose classes may be known.
+pub fn run_sets(
+    plan: &Plan,
+    engine: &dyn Engine,
+    sets: &Sets<'_>,
+    sink: &mut dyn Sink,
+    control: &Control,
+) -> Result<Summary> {
+    let (reference, queries) = (sets.reference, sets.queries);
+    let notions = plan.made()?;
+    let needs = needs(&notions);
+    check(plan, sets, &notions)?;
     let mut clock = Clock::default();
     control.begin(control::Stage::Survey, 2 * reference.len() as u64);
     let survey = Survey::of(reference, control)?;
@@ -103,24 +146,28 @@ pub fn run(
         passes: if plan.gap.is_some() { 2 } else { 1 },
     });
     clock.lap("whiten");
+    let searched = plan.neighbours.max(needs.neighbours);
     let unit = UnitReference::new(distinct);
-    let unit_scan = (plan.metric == Metric::Cosine && plan.neighbours > 0)
+    let unit_scan = (plan.metric == Metric::Cosine && searched > 0)
         .then(|| unit.scan(engine, control))
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
-    let search = (plan.neighbours > 0)
+    let search = (searched > 0)
         .then(|| Neighbours::new(distinct, search_scan, plan.metric).filling(repeats));
-    let nearest = search
-        .as_ref()
-        .map(|search| reference_nearest(search, reference, plan.seed, control))
-        .transpose()?;
+    let own = match &search {
+        Some(search) => own_nearest(search, reference, needs.neighbours, plan.seed, control)?,
+        None => Vec::new(),
+    };
     clock.lap("reference_neighbours");
     let mut facts = reference_facts(reference, &*scan, &survey, verdicts.as_ref());
-    if let Some((found, sample)) = nearest {
-        facts.median_nearest = found.map(|all| all.median);
-        facts.nearest_q95 = found.map(|all| all.q95);
-        facts.median_nearest_sample = sample;
-    }
+    let mut nearest: Vec<f64> = own
+        .iter()
+        .filter_map(|row| Some(row.1.first()?.1))
+        .collect();
+    let found = quantiles(&mut nearest);
+    facts.median_nearest = found.map(|all| all.median);
+    facts.nearest_q95 = found.map(|all| all.q95);
+    facts.median_nearest_sample = own.len() as u64;
     let mut warnings = notes::of_reference(plan, &facts);
     for warning in &warnings {
         sink.warning(warning);
@@ -132,15 +179,37 @@ pub fn run(
         _ => None,
     };
     clock.lap("self_test");
+    let known = Reference {
+        rows: reference,
+        distinct,
+        repeats,
+        scan: &*scan,
+        engine,
+        metric: plan.metric,
+        search: search.as_ref(),
+        own: &own,
+        classes: sets.classes,
+        settings: plan.settings(),
+        quantile: plan.quantile,
+        seed: plan.seed,
+    };
+    let fitted = Fitted::all(&notions, &known, control)?;
+    clock.lap("fit_notions");
     let mut tally = Tally::default();
     let mut work = Work {
         plan,
         verdicts,
-        search,
+        search: search.as_ref(),
+        searched,
+        fitted,
         median: facts.median_nearest,
         known: &survey.known,
         control,
     };
+    if plan.leave_one_out > 0 {
+        work.leave_out(reference)?;
+        clock.lap("leave_one_out");
+    }
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
     let pool = work
         .verdicts
@@ -158,6 +227,7 @@ pub fn run(
         reference: facts,
         hull: plan.hull.then(|| tally.hull(pool, plan.gap)),
         neighbours: (plan.neighbours > 0).then(|| tally.neighbours(plan)),
+        notions: work.fitted.into_iter().map(Fitted::summary).collect(),
         self_test,
         leakage: tally.leakage(),
         warnings,
@@ -167,8 +237,19 @@ pub fn run(
     })
 }
 
+/// What all notions need together.
+fn needs(notions: &[Box<dyn Notion>]) -> Needs {
+    let each = notions.iter().map(|notion| notion.needs());
+    each.fold(Needs::default(), |all, one| Needs {
+        neighbours: all.neighbours.max(one.neighbours),
+        hull: all.hull || one.hull,
+        classes: all.classes || one.classes,
+    })
+}
+
 /// What does not fit together.
-fn check(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
+fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
+    let (reference, queries) = (sets.reference, sets.queries);
     if reference.dim() != queries.dim() {
         return Err(Error::Usage(format!(
             "the two sets have different dimensions: {} has {} columns, {} has {}; both must come from the same space",
@@ -192,10 +273,31 @@ fn check(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
             "the number of rounds must be at least 1".into(),
         ));
     }
-    if !plan.hull && plan.neighbours == 0 {
+    if !plan.hull && plan.neighbours == 0 && notions.is_empty() {
         return Err(Error::Usage(
-            "nothing is left to do: both verdicts and neighbours are turned off".into(),
+            "nothing is left to do: verdicts, neighbours and notions are turned off".into(),
         ));
+    }
+    if !(plan.quantile > 0.0 && plan.quantile < 1.0) {
+        return Err(Error::Usage(format!(
+            "the quantile is {}; it must lie between 0 and 1",
+            plan.quantile
+        )));
+    }
+    for notion in notions {
+        let needs = notion.needs();
+        if needs.hull && !plan.hull {
+            return Err(Error::Usage(format!(
+                "the notion {} needs hull verdicts, and they are turned off",
+                notion.id()
+            )));
+        }
+        if needs.classes && sets.classes.is_none() {
+            return Err(Error::Usage(format!(
+                "the notion {} needs the classes of both sets; name files with --labels and --query-labels",
+                notion.id()
+            )));
+        }
     }
     if !plan.hull && (plan.gap.is_some() || plan.self_test > 0) {
         return Err(Error::Usage(
@@ -206,6 +308,20 @@ fn check(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
 }
 
 impl Plan {
+    /// The notions asked for. Where hull verdicts are turned off, the usual ones are those without them.
+    ///
+    /// Errors ([`Error::Usage`]): a notion that is not known.
+    pub fn made(&self) -> Result<Vec<Box<dyn Notion>>> {
+        let options = registry::Options {
+            distance: self.gap.is_some(),
+        };
+        let mut made = registry::parse(&self.notions.0, &options)?;
+        if self.notions == Wanted::default() {
+            made.retain(|notion| self.hull || !notion.needs().hull);
+        }
+        Ok(made)
+    }
+
     fn settings(&self) -> Settings {
         Settings {
             tolerance: self.tolerance,
@@ -247,19 +363,21 @@ fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
     sample
 }
 
-/// Leave-one-out nearest distances of a sample, and the sample's size.
-fn reference_nearest(
+/// The nearest other rows of a sample of reference rows, at least one each.
+fn own_nearest(
     search: &Neighbours<'_>,
     reference: &dyn Rows,
+    k: usize,
     seed: u64,
     control: &Control,
-) -> Result<(Option<Quantiles>, u64)> {
+) -> Result<Vec<(usize, Vec<Near>)>> {
     let sample = sample(reference.len(), NEAREST_SAMPLE, seed);
-    let mut nearest = Vec::new();
+    let mut own = Vec::with_capacity(sample.len());
     for part in sample.chunks((BLOCK_BYTES / 8 / reference.dim()).max(1)) {
-        nearest.extend(search.nearest_others(part, control)?);
+        let near = search.others(part, k.max(1), control)?;
+        own.extend(part.iter().copied().zip(near));
     }
-    Ok((quantiles(&mut nearest), sample.len() as u64))
+    Ok(own)
 }
 
 fn reference_facts(
@@ -307,7 +425,7 @@ fn self_test(
 ) -> Result<SelfTest> {
     let d = reference.dim();
     let rows = sample(reference.len(), plan.self_test, plan.seed);
-    let settled = 2 * verdicts.passes * rows.len() as u64;
+    let settled = (verdicts.passes + 1) * rows.len() as u64;
     control.begin(control::Stage::SelfTest, settled);
     let mut with = Tally::default();
     let mut without = Tally::default();
@@ -344,7 +462,10 @@ fn block(d: usize) -> usize {
 struct Work<'p, 'r> {
     plan: &'p Plan,
     verdicts: Option<Verdicts<'r>>,
-    search: Option<Neighbours<'r>>,
+    search: Option<&'r Neighbours<'r>>,
+    /// Nearest rows that are searched for.
+    searched: usize,
+    fitted: Vec<Fitted<'r>>,
     median: Option<f64>,
     known: &'p Known,
     control: &'p Control,
@@ -380,14 +501,24 @@ impl Work<'_, '_> {
             };
             clock.lap("hull");
             let near = match &self.search {
-                Some(search) => search.nearest(&values, self.plan.neighbours, self.control)?,
+                Some(search) => search.nearest(&values, self.searched, self.control)?,
                 None => Vec::new(),
             };
             if self.verdicts.is_none() {
                 self.control.advance(count as u64);
             }
             clock.lap("neighbours");
-            let records = self.records(first, count, answers, near, reference, queries);
+            let answers: Vec<Option<Answer>> = answers.into_iter().map(Some).collect();
+            let block = Block {
+                values: &values,
+                dim: d,
+                hull: &answers,
+                near: &near,
+                asked: Asked::Queries(first),
+            };
+            let judgements = Fitted::judge(&mut self.fitted, &block, self.control)?;
+            clock.lap("notions");
+            let records = self.records(first, answers, near, judgements, reference, queries);
             tally.records(&records);
             tally.zeros(&values, d);
             tally.repeats += self.known.count(reference, &values)?;
@@ -397,26 +528,61 @@ impl Work<'_, '_> {
         Ok(())
     }
 
+    /// Every notion on a sample of reference rows, each as if it were not in the reference.
+    fn leave_out(&mut self, reference: &dyn Rows) -> Result<()> {
+        let d = reference.dim();
+        let rows = sample(reference.len(), self.plan.leave_one_out, self.plan.seed);
+        self.control
+            .begin(control::Stage::LeaveOneOut, rows.len() as u64);
+        for part in rows.chunks(block(d)) {
+            let mut values = vec![0.0; part.len() * d];
+            reference.gather(part, &mut values)?;
+            let hull = match &mut self.verdicts {
+                Some(verdicts) => verdicts.leave_out(part, &values, self.control)?,
+                None => Vec::new(),
+            };
+            let near = match self.search {
+                Some(search) => search.others(part, self.searched, self.control)?,
+                None => Vec::new(),
+            };
+            if self.verdicts.is_none() {
+                self.control.advance(part.len() as u64);
+            }
+            let block = Block {
+                values: &values,
+                dim: d,
+                hull: &hull,
+                near: &near,
+                asked: Asked::Others(part),
+            };
+            Fitted::leave_out(&mut self.fitted, &block, self.control)?;
+        }
+        Ok(())
+    }
+
     fn records(
         &self,
         first: usize,
-        count: usize,
-        answers: Vec<Answer>,
+        answers: Vec<Option<Answer>>,
         near: Vec<Vec<Near>>,
+        judgements: Vec<Vec<Judgement>>,
         reference: &dyn Rows,
         queries: &dyn Rows,
     ) -> Vec<Record> {
+        let count = judgements.len();
         // One of each a query: a list with a gap would give queries the answers of others.
         assert!(self.verdicts.is_none() || answers.len() == count);
         assert!(self.search.is_none() || near.len() == count);
         let mut answers = answers.into_iter();
         let mut near = near.into_iter();
         (first..first + count)
-            .map(|query| {
+            .zip(judgements)
+            .map(|(query, judgements)| {
                 let neighbours: Vec<Neighbour> = near
                     .next()
                     .unwrap_or_default()
                     .into_iter()
+                    .take(self.plan.neighbours)
                     .map(|(row, distance)| Neighbour {
                         row: reference.number(row),
                         distance,
@@ -430,8 +596,10 @@ impl Work<'_, '_> {
                     .zip(median)
                     .map(|(nearest, median)| nearest.distance / median);
                 Record {
+                    place: query,
                     query: queries.number(query),
-                    hull: answers.next(),
+                    hull: answers.next().flatten(),
+                    judgements,
                     neighbours,
                     nearest_ratio: ratio.unwrap_or(f64::NAN),
                 }

@@ -9,6 +9,7 @@ pub mod compare;
 mod facts;
 pub mod mcnemar;
 pub mod notes;
+mod notions;
 pub mod paper;
 pub mod rate;
 pub mod summary;
@@ -18,6 +19,7 @@ mod verdicts;
 
 use crate::error::Result;
 use crate::hull::Answer;
+use crate::notion::Judgement;
 
 /// A near reference row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,11 +33,15 @@ pub struct Neighbour {
 /// All that was found about one query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
+    /// Place of the query among all, from 0.
+    pub place: usize,
     /// Row number in the query file.
     pub query: u64,
     /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference rows
     /// (map through [`Rows::number`](crate::rows::Rows::number) before writing).
     pub hull: Option<Answer>,
+    /// What each notion of the plan says, in their order.
+    pub judgements: Vec<Judgement>,
     /// Nearest first; empty when not asked.
     pub neighbours: Vec<Neighbour>,
     /// Nearest distance over the reference's own median nearest distance; NaN when undefined.

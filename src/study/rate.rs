@@ -33,6 +33,46 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     ]
 }
 
+/// How many queries are outside by one notion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// The notion's id: `hull`, `range`, `knn_10`, ...
+    pub notion: String,
+    pub queries: u64,
+    pub outside: u64,
+    /// Queries that the notion could not decide; they count as not outside.
+    pub undecided: u64,
+    /// outside / queries.
+    pub rate: f64,
+    /// Wilson's 95 % interval of the rate.
+    pub interval95: [f64; 2],
+}
+
+impl Rate {
+    /// The rate of some queries.
+    pub fn new(notion: &str, queries: u64, outside: u64, undecided: u64) -> Self {
+        Rate {
+            notion: notion.into(),
+            queries,
+            outside,
+            undecided,
+            rate: outside as f64 / queries.max(1) as f64,
+            interval95: wilson95(outside, queries),
+        }
+    }
+
+    /// The rate of queries that are outside or not, or undecided.
+    pub fn of(notion: &str, outside: impl Iterator<Item = Option<bool>>) -> Self {
+        let (mut queries, mut count, mut undecided) = (0, 0, 0);
+        for outside in outside {
+            queries += 1;
+            count += u64::from(outside == Some(true));
+            undecided += u64::from(outside.is_none());
+        }
+        Rate::new(notion, queries, count, undecided)
+    }
+}
+
 /// Order statistics of a sample, by linear interpolation between neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {

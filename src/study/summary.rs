@@ -5,11 +5,12 @@
 
 use super::Record;
 use super::analyze::Plan;
-use super::rate::{Quantiles, quantiles, wilson95};
+use super::rate::{Quantiles, Rate, quantiles, wilson95};
 use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
+use crate::notion::Fact;
 use crate::notion::neighbours::Metric;
 use crate::rows::Element;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A gap is reached that is wider than was asked for by no more than this share: both ends are rounded outwards.
@@ -93,6 +94,24 @@ pub struct NeighbourSummary {
     pub nearest_ratio: Option<Quantiles>,
 }
 
+/// What a notion says of the queries, and of reference rows among themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotionSummary {
+    /// The notion, and how many queries are outside by it.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// When a query is outside, in a sentence.
+    pub outside_means: String,
+    /// What the score is, with its unit.
+    pub score_means: String,
+    /// Of the finite scores; `None` without any.
+    pub score: Option<Quantiles>,
+    /// The same of a sample of reference rows, each as if it were not in the reference; `None` if not asked for.
+    pub leave_one_out: Option<Rate>,
+    /// Thresholds, and figures of both sets.
+    pub facts: Vec<Fact>,
+}
+
 /// Reference rows asked about their own set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SelfTest {
@@ -127,6 +146,8 @@ pub struct Summary {
     pub reference: ReferenceFacts,
     pub hull: Option<HullSummary>,
     pub neighbours: Option<NeighbourSummary>,
+    /// In the order of the plan.
+    pub notions: Vec<NotionSummary>,
     pub self_test: Option<SelfTest>,
     pub leakage: Leakage,
     pub warnings: Vec<String>,

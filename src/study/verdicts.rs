@@ -27,8 +27,8 @@ impl Verdicts<'_> {
         Ok(alike.spread(&found))
     }
 
-    /// Answer about reference rows (their indices and values), each against the hull of all others. A row that equals
-    /// one of the others is in their hull, and there is no answer for it.
+    /// Verdicts, without distances, on reference rows (their indices and values), each against the hull of all others. A
+    /// row that equals one of the others is in their hull, and there is no answer for it.
     pub(super) fn leave_out(
         &mut self,
         rows: &[usize],
@@ -44,7 +44,7 @@ impl Verdicts<'_> {
         let mut found = self
             .settle(&asked.concat(), Some(&excluded), control)?
             .into_iter();
-        control.advance(self.passes * (rows.len() - excluded.len()) as u64);
+        control.advance((rows.len() - excluded.len()) as u64);
         let each = places.iter();
         Ok(each.map(|place| place.and_then(|_| found.next())).collect())
     }
@@ -64,7 +64,10 @@ impl Verdicts<'_> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let mut answers = self.solver.answer(values, excluded, control)?;
+        let mut answers = match excluded {
+            None => self.solver.answer(values, None, control)?,
+            Some(_) => self.solver.verdicts(values, excluded, control)?,
+        };
         if let Some(repeats) = self.repeats {
             for answer in &mut answers {
                 if let Certificate::Inside { rows, .. } = &mut answer.certificate {

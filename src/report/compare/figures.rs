@@ -6,28 +6,32 @@ use crate::study::compare::{Rate, Report, SpaceReport};
 
 /// Shares of queries outside, by space and notion, with the Gaussian null beside the hull.
 pub fn rates_figure(report: &Report) -> Figure {
-    let asked = |notion: &&str| {
-        report
-            .spaces
-            .iter()
-            .any(|s| words::asked(s, notion).is_some())
-    };
-    let notions: Vec<&str> = ["hull", "range", "knn_ball"]
-        .into_iter()
-        .filter(asked)
-        .collect();
-    let rows = report.spaces.iter().map(|space| Row {
-        dots: notions
-            .iter()
-            .map(|notion| words::asked(space, notion).map(dot))
-            .collect(),
-        reference: space.null_rate.map(|null| 100.0 * null),
-        ..row(space)
+    let all = report.spaces.iter().flat_map(|space| &space.notions);
+    let mut notions: Vec<&str> = Vec::new();
+    for notion in all.filter(|notion| notion.rate.queries > 0) {
+        if !notions.contains(&notion.rate.notion.as_str()) {
+            notions.push(&notion.rate.notion);
+        }
+    }
+    let left_out = report
+        .spaces
+        .iter()
+        .any(|space| words::left_out(space, "hull").is_some());
+    let rows = report.spaces.iter().map(|space| {
+        let asked = notions.iter().map(|notion| words::asked(space, notion));
+        let others = left_out.then(|| words::left_out(space, "hull"));
+        Row {
+            dots: asked.chain(others).map(|rate| rate.map(dot)).collect(),
+            reference: space.null_rate.map(|null| 100.0 * null),
+            ..row(space)
+        }
     });
-    let series = notions.iter().enumerate().map(|(style, notion)| DotSeries {
-        label: format!("outside the {}", words::notion(notion)),
-        style,
-    });
+    let labels = notions.iter().map(|notion| format!("outside, {notion}"));
+    let others = left_out.then(|| "outside the hull of the others: reference rows left out".into());
+    let series = labels
+        .chain(others)
+        .enumerate()
+        .map(|(style, label)| DotSeries { label, style });
     let rows: Vec<Row> = rows.collect();
     let null = rows.iter().any(|row| row.reference.is_some());
     Figure {
@@ -48,8 +52,8 @@ pub fn rates_figure(report: &Report) -> Figure {
             series: series.collect(),
             rows,
             quantiles: false,
-            reference: null.then(|| "hull of Gaussian rows, same N and d*".into()),
-            notes: "d*".into(),
+            reference: null.then(|| "hull of Gaussian rows, same N and rank".into()),
+            notes: "rank".into(),
             above: false,
         })],
     }
@@ -101,13 +105,13 @@ pub fn distances_figure(report: &Report) -> Figure {
             rows,
             quantiles: true,
             reference: None,
-            notes: "d*".into(),
+            notes: "rank".into(),
             above: false,
         })],
     }
 }
 
-const RANK: &str = "d*: affine rank of the reference";
+const RANK: &str = "rank: affine rank of the reference";
 
 /// The same figure for a narrow page.
 pub(super) fn narrow(mut figure: Figure) -> Figure {
@@ -152,7 +156,11 @@ fn sizes(report: &Report) -> String {
 
 /// What the shares make of queries that were not decided, if there are any.
 fn undecided(report: &Report) -> &'static str {
-    let mut rates = report.spaces.iter().flat_map(|space| &space.rates);
+    let mut rates = report
+        .spaces
+        .iter()
+        .flat_map(|space| &space.notions)
+        .map(|notion| &notion.rate);
     match rates.any(|rate| rate.undecided > 0) {
         true => "; undecided count as not outside",
         false => "",
@@ -202,7 +210,7 @@ mod tests {
         );
         assert!(!note.contains("undecided"), "{note}");
         report.spaces[1].n_reference = 4000;
-        report.spaces[1].rates[0].undecided = 1;
+        report.spaces[1].notions[0].rate.undecided = 1;
         for figure in [rates_figure(&report), distances_figure(&report)] {
             let range = "N = 4,000 to 6,000 reference rows, 1,000 queries";
             assert!(figure.note.starts_with(range), "{}", figure.note);
@@ -215,8 +223,8 @@ mod tests {
     #[test]
     fn what_was_not_asked_has_no_dot() {
         let mut report = report(false);
-        report.spaces[0].rates[0] = crate::report::compare::tests::rate("hull", 0, 0);
-        report.spaces[1].rates.truncate(1);
+        report.spaces[0].notions[0].rate = crate::report::compare::tests::rate("hull", 0, 0);
+        report.spaces[1].notions.truncate(1);
         let figure = rates_figure(&report);
         let dots = dots(&figure);
         let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();

@@ -1,8 +1,9 @@
 //! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
 //!
-//! `rates.parquet`: `space` (as typed), `notion` (`hull`, `range`, `knn_ball`), `d`, `rank` (the affine rank of the
+//! `rates.parquet`: `space` (as typed), `notion` (its id, as in `hull` or `knn_10`), `d`, `rank` (the affine rank of the
 //! reference; null where it is not known), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`,
-//! `interval_high` (Wilson's 95 %), `null_rate` and `d_eff` (of the hull alone; null where there is none), `undecided`.
+//! `interval_high` (Wilson's 95 %), `null_rate` and `d_eff` (of the hull alone; null where there is none), `undecided`; and
+//! `left_out`, `left_out_outside`, .. of the reference rows that were judged as if they were not in the reference.
 //!
 //! `by_label.parquet`: `space`, `label`, `notion` (also `own_class_hull`: the hull of the reference rows of the query's
 //! own class), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high`, `undecided`.
@@ -10,7 +11,7 @@
 use crate::error::Result;
 use crate::report::batch;
 use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow_schema::ArrowError;
 use serde_json::Value;
 use std::path::Path;
@@ -30,32 +31,62 @@ pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Repor
 type Column = (&'static str, ArrayRef, bool);
 
 fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
-    let mut rows: Vec<(&SpaceReport, &Rate)> = Vec::new();
+    let mut rows: Vec<(&SpaceReport, &Rate, Option<&Rate>)> = Vec::new();
     for space in &report.spaces {
-        rows.extend(space.rates.iter().map(|rate| (space, rate)));
+        let each = space.notions.iter();
+        rows.extend(each.map(|notion| (space, &notion.rate, notion.leave_one_out.as_ref())));
     }
-    let text = |pick: fn(&(&SpaceReport, &Rate)) -> String| batch::text(rows.iter().map(pick));
+    let text = |pick: fn(&SpaceReport, &Rate) -> String| {
+        batch::text(rows.iter().map(|(space, rate, _)| pick(space, rate)))
+    };
     let whole =
-        |pick: fn(&SpaceReport) -> u64| batch::whole(rows.iter().map(|(space, _)| pick(space)));
-    let rank: UInt64Array = rows.iter().map(|(space, _)| space.rank).collect();
-    let of_hull = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
+        |pick: fn(&SpaceReport) -> u64| batch::whole(rows.iter().map(|(space, ..)| pick(space)));
+    let rank: Int64Array = rows
+        .iter()
+        .map(|(space, ..)| space.rank.map(|rank| rank as i64))
+        .collect();
+    let counts = |pick: fn(&Rate) -> u64| -> ArrayRef {
         let value =
-            |(space, rate): &(&SpaceReport, &Rate)| pick(space).filter(|_| rate.notion == "hull");
+            |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.map(|rate| pick(rate) as i64);
+        Arc::new(rows.iter().map(value).collect::<Int64Array>())
+    };
+    let shares = |pick: fn(&Rate) -> f64| -> ArrayRef {
+        let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.map(pick);
+        Arc::new(rows.iter().map(value).collect::<Float64Array>())
+    };
+    let of_hull = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
+        let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| {
+            pick(row.0).filter(|_| row.1.notion == "hull")
+        };
         Arc::new(rows.iter().map(value).collect::<Float64Array>())
     };
     let mut columns: Vec<Column> = vec![
-        ("space", text(|(space, _)| space.space.clone()), false),
-        ("notion", text(|(_, rate)| rate.notion.clone()), false),
+        ("space", text(|space, _| space.space.clone()), false),
+        ("notion", text(|_, rate| rate.notion.clone()), false),
         ("d", whole(|space| space.d), false),
         ("rank", Arc::new(rank), true),
         ("n_reference", whole(|space| space.n_reference), false),
     ];
-    let [counts @ .., undecided] = measured(rows.iter().map(|(_, rate)| *rate));
-    columns.extend(counts);
+    let [queries @ .., undecided] = measured(rows.iter().map(|row| row.1));
+    columns.extend(queries);
     columns.extend([
         ("null_rate", of_hull(|space| space.null_rate), true),
         ("d_eff", of_hull(|space| space.d_eff), true),
         undecided,
+        ("left_out", counts(|rate| rate.queries), true),
+        ("left_out_outside", counts(|rate| rate.outside), true),
+        ("left_out_rate", shares(|rate| rate.rate), true),
+        (
+            "left_out_interval_low",
+            shares(|rate| rate.interval95[0]),
+            true,
+        ),
+        (
+            "left_out_interval_high",
+            shares(|rate| rate.interval95[1]),
+            true,
+        ),
+        ("left_out_undecided", counts(|rate| rate.undecided), true),
     ]);
     RecordBatch::try_from_iter_with_nullable(columns)
 }
@@ -110,7 +141,7 @@ fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
 mod tests {
     use super::*;
     use crate::report::compare::tests::report;
-    use arrow_array::{Array, cast::AsArray, types::Float64Type, types::UInt64Type};
+    use arrow_array::{Array, cast::AsArray, types::Float64Type, types::Int64Type};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     type Write = fn(&Path, &str, &Value, &Report) -> Result<()>;
@@ -138,9 +169,9 @@ mod tests {
         column.iter().map(|v| v.unwrap().to_string()).collect()
     }
 
-    fn whole(batch: &RecordBatch, name: &str) -> Vec<Option<u64>> {
+    fn whole(batch: &RecordBatch, name: &str) -> Vec<Option<i64>> {
         let column = batch.column_by_name(name).unwrap();
-        column.as_primitive::<UInt64Type>().iter().collect()
+        column.as_primitive::<Int64Type>().iter().collect()
     }
 
     fn float(batch: &RecordBatch, name: &str) -> Vec<Option<f64>> {
@@ -152,7 +183,7 @@ mod tests {
     fn rates_read_back_column_by_column() {
         let mut report = report(false);
         report.spaces[1].rank = None;
-        report.spaces[1].rates[0].undecided = 3;
+        report.spaces[1].notions[0].rate.undecided = 3;
         let batch = read_back(write_rates, &report);
         let columns = "space notion d rank n_reference n_queries outside rate interval_low interval_high \
                        null_rate d_eff undecided";
@@ -165,7 +196,7 @@ mod tests {
             text(&batch, "space"),
             [first, first, first, second, second, second]
         );
-        let notions = ["hull", "range", "knn_ball"];
+        let notions = ["hull", "range", "ball"];
         assert_eq!(text(&batch, "notion"), [notions, notions].concat());
         assert_eq!(whole(&batch, "d"), [Some(784); 6]);
         let rank = [Some(16), Some(16), Some(16), None, None, None];
@@ -178,7 +209,13 @@ mod tests {
             float(&batch, "rate"),
             [0.3, 0.15, 0.06, 1.0, 0.5, 0.06].map(Some)
         );
-        let rates = || report.spaces.iter().flat_map(|space| &space.rates);
+        let rates = || {
+            report
+                .spaces
+                .iter()
+                .flat_map(|space| &space.notions)
+                .map(|notion| &notion.rate)
+        };
         let ends = |end: usize| {
             rates()
                 .map(|rate| Some(rate.interval95[end]))
@@ -207,11 +244,11 @@ mod tests {
         let notions = [
             "hull",
             "range",
-            "knn_ball",
+            "ball",
             "own_class_hull",
             "hull",
             "range",
-            "knn_ball",
+            "ball",
         ];
         assert_eq!(text(&batch, "notion"), [notions, notions].concat());
         assert_eq!(

@@ -43,6 +43,7 @@ mod tests {
     use super::*;
     use crate::study::compare::{LabelReport, Pair, Pick, Picks, Rate, SpaceReport};
     use crate::study::rate::{quantiles, wilson95};
+    use crate::study::summary::NotionSummary;
 
     pub(super) fn rate(notion: &str, queries: u64, outside: u64) -> Rate {
         Rate {
@@ -52,6 +53,17 @@ mod tests {
             undecided: 0,
             rate: outside as f64 / queries as f64,
             interval95: wilson95(outside, queries),
+        }
+    }
+
+    fn notion(id: &str, queries: u64, outside: u64) -> NotionSummary {
+        NotionSummary {
+            rate: rate(id, queries, outside),
+            outside_means: format!("outside the {id}"),
+            score_means: "distance".into(),
+            score: None,
+            leave_one_out: Some(rate(id, 500, outside / 4)),
+            facts: Vec::new(),
         }
     }
 
@@ -79,11 +91,12 @@ mod tests {
             rank: Some(rank),
             n_reference: 6000,
             n_queries: 1000,
-            rates: vec![
-                rate("hull", 1000, outside),
-                rate("range", 1000, outside / 2),
-                rate("knn_ball", 1000, 60),
+            notions: vec![
+                notion("hull", 1000, outside),
+                notion("range", 1000, outside / 2),
+                notion("ball", 1000, 60),
             ],
+            scores: Vec::new(),
             null_rate: Some(0.625),
             d_eff: Some(17.25).filter(|_| outside < 1000),
             d_eff_interval: [Some(16.5), Some(18.5).filter(|_| outside < 1000)],
@@ -118,7 +131,7 @@ mod tests {
                         rates: vec![
                             rate("hull", 100, 40),
                             rate("range", 100, 20),
-                            rate("knn_ball", 100, 6),
+                            rate("ball", 100, 6),
                         ],
                         own_class: Some(rate("hull", 100, 75)).filter(|_| label == "Bag"),
                     })
@@ -148,7 +161,7 @@ mod tests {
         assert_eq!(found["settings"]["seed"], 7);
         let space = &found["spaces"][1];
         assert_eq!(space["space"], "pixels");
-        assert_eq!(space["rates"][0]["outside"], 1000);
+        assert_eq!(space["notions"][0]["outside"], 1000);
         assert_eq!(space["d_eff"], Value::Null);
         assert_eq!(space["d_eff_interval"][0], 16.5);
         assert_eq!(space["labels"][0]["own_class"]["rate"], 0.75);

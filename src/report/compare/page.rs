@@ -45,7 +45,9 @@ pub fn write_page(
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
-    let mut sections = vec![how(made), read(report), spaces(report), figures(report)?];
+    let mut sections = vec![how(made), read(report), spaces(report)];
+    sections.extend(notions(report));
+    sections.push(figures(report)?);
     sections.extend(pairs(report));
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));
@@ -104,20 +106,20 @@ fn columns(
 }
 
 /// Column names of the table of spaces, and what they mean.
-const COLUMNS: [(&str, &str); 13] = [
+const COLUMNS: [(&str, &str); 12] = [
     (
         "Space",
         "How rows are seen before anything is asked, as typed.",
     ),
     (
         ROWS,
-        "Reference rows, of which each space has its own number; a rate depends on it as it does on d*.",
+        "Reference rows, of which each space has its own number; a rate depends on it as it does on the rank.",
     ),
     ("d", "Coordinates of a row in the space."),
     (
-        "d*",
+        "Rank",
         "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly. The \
-         paper's convex hull dimension.",
+         paper's convex hull dimension, d*.",
     ),
     (
         "Outside, %",
@@ -125,21 +127,17 @@ const COLUMNS: [(&str, &str); 13] = [
     ),
     ("95 %", "Wilson's interval of that rate."),
     (
-        "Null, %",
-        "The rate that Gaussian data of the same number of rows and the same d* would have (Kabluchko and Zaporozhets).",
+        "Left out, %",
+        "Reference rows of a sample, each outside the hull of all other rows: the rate of the reference among itself.",
+    ),
+    (
+        "Gaussian, %",
+        "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and Zaporozhets).",
     ),
     (
         "d_eff",
-        "Effective hull dimension: the d* at which the null has the measured rate. With > or < where all or none are \
+        "Effective hull dimension: the rank at which Gaussian data have the measured rate. With > or < where all or none are \
          outside and the interval gives a bound only; none where the rate hangs on undecided queries.",
-    ),
-    (
-        "Range, %",
-        "Queries outside the reference's range in at least one coordinate; these are outside the hull as well.",
-    ),
-    (
-        "Ball, %",
-        "Queries whose nearest reference row is farther than the nearest other row is for 95 % of the reference.",
     ),
     (
         "Distance",
@@ -166,10 +164,9 @@ fn spaces(report: &Report) -> Section {
             space.rank.map_or("?".into(), |rank| rank.to_string()),
             rate("hull"),
             interval.map_or("–".into(), words::between),
+            words::left_out(space, "hull").map_or("–".into(), |r| words::percent(r.rate)),
             space.null_rate.map_or("–".into(), words::percent),
             words::effective(space),
-            rate("range"),
-            rate("knn_ball"),
             distance.map_or("–".into(), |ratio| words::number(ratio.median)),
             format!("{:.2}", space.scans_per_query),
             format!("{:.1}", space.seconds),
@@ -187,6 +184,48 @@ fn spaces(report: &Report) -> Section {
         names: 1,
     };
     section("Spaces", vec![Part::Table(table)])
+}
+
+/// What every notion says, space by space.
+fn notions(report: &Report) -> Option<Section> {
+    let first = report.spaces.first()?;
+    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
+    let mut parts = vec![Part::Text(
+        "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
+         left out: where the two are near, the queries extrapolate no more than the reference does itself."
+            .into(),
+    )];
+    for spaces in report.spaces.chunks(ACROSS) {
+        let row = |id: &str| {
+            let cell = |space: &SpaceReport| {
+                let others = share(words::left_out(space, id));
+                format!("{} ({others})", share(words::asked(space, id)))
+            };
+            std::iter::once(id.to_string())
+                .chain(spaces.iter().map(cell))
+                .collect()
+        };
+        let names = spaces.iter().map(|space| space.space.clone());
+        parts.push(Part::Table(Table {
+            caption: "Outside by each notion, % (reference rows left out, %).".into(),
+            head: std::iter::once("Notion".into()).chain(names).collect(),
+            rows: first
+                .notions
+                .iter()
+                .map(|notion| row(&notion.rate.notion))
+                .collect(),
+            names: 1,
+        }));
+    }
+    let meaning = first.notions.iter().map(|notion| {
+        let what = format!(
+            "Outside: {}. Score: {}.",
+            notion.outside_means, notion.score_means
+        );
+        (notion.rate.notion.clone(), what)
+    });
+    parts.push(Part::Terms(meaning.collect()));
+    Some(section("Definitions of inside", parts))
 }
 
 fn figures(report: &Report) -> Result<Section, String> {
@@ -373,34 +412,31 @@ fn by_class(space: &SpaceReport) -> Table {
     let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
     let interval =
         |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::between(rate.interval95));
+    let notions: Vec<&str> = space
+        .notions
+        .iter()
+        .map(|n| n.rate.notion.as_str())
+        .collect();
     let row = |label: &LabelReport| {
-        let (hull, own) = (of(label, "hull"), label.own_class.as_ref());
-        vec![
+        let own = label.own_class.as_ref();
+        let mut cells = vec![
             label.label.clone(),
             label.n_reference.to_string(),
             label.n_queries.to_string(),
-            share(hull),
-            interval(hull),
-            share(of(label, "range")),
-            share(of(label, "knn_ball")),
-            share(own),
-            interval(own),
-        ]
+        ];
+        cells.extend(notions.iter().map(|notion| share(of(label, notion))));
+        cells.extend([interval(of(label, "hull")), share(own), interval(own)]);
+        cells
     };
-    let head = [
-        "Class",
-        "Rows",
-        "Queries",
-        "Outside, %",
-        "95 %",
-        "Range, %",
-        "Ball, %",
-        "Own class, %",
-        "95 %",
-    ];
+    let names = notions.iter().map(|notion| format!("{notion}, %"));
+    let head = ["Class", "Rows", "Queries"]
+        .map(String::from)
+        .into_iter()
+        .chain(names);
+    let own = ["hull, 95 %", "Own class, %", "95 %"].map(String::from);
     Table {
         caption: format!("{}, by class: rates outside.", space.space),
-        head: head.map(String::from).to_vec(),
+        head: head.chain(own).collect(),
         rows: space.labels.iter().take(CLASSES).map(row).collect(),
         names: 1,
     }
@@ -560,7 +596,7 @@ mod tests {
     fn figures_are_not_said_to_show_what_is_not_there() {
         let mut report = report(false);
         for space in &mut report.spaces {
-            space.rates.truncate(1);
+            space.notions.truncate(1);
             (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
         }
         let figures = figures(&report).unwrap();

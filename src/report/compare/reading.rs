@@ -331,7 +331,7 @@ mod tests {
         assert!(!text.contains("As a rule"));
         assert!(text.contains("Every answer was proved: by such weights"));
         found.spaces[0].rank = Some(700);
-        found.spaces[0].rates[0].undecided = 2;
+        found.spaces[0].notions[0].rate.undecided = 2;
         let text = reading(&found).join("\n");
         assert!(!text.contains("spans the fewest"), "{text}");
         assert!(text.contains("Of the 1 with equal d*, 1 differ:"), "{text}");
@@ -369,7 +369,7 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("As a rule"), "{text}");
-        found.spaces[3].rates[0] = crate::report::compare::tests::rate("hull", 1000, 400);
+        found.spaces[3].notions[0].rate = crate::report::compare::tests::rate("hull", 1000, 400);
         let text = by_rank(&found).unwrap();
         let rule = "the fewer queries are inside: in 5 of these pairs by more than the 95 % intervals of both.";
         assert!(text.contains(rule), "{text}");
@@ -394,7 +394,7 @@ mod tests {
             "the other way"
         );
         let mut open = clear.clone();
-        open.spaces[0].rates[0].undecided = 800;
+        open.spaces[0].notions[0].rate.undecided = 800;
         assert!(!rule(&open), "undecided");
         let mut rows = clear.clone();
         rows.spaces[2].n_reference = 60;
@@ -416,7 +416,7 @@ mod tests {
         assert_eq!(by_rank(&none), None);
         none = clear;
         for space in &mut none.spaces {
-            space.rates.remove(0);
+            space.notions.remove(0);
         }
         assert!(by_rank(&none).is_none() && question(&none).is_none());
     }
@@ -426,7 +426,7 @@ mod tests {
     fn undecided_queries_are_on_no_side_of_the_null() {
         let mut found = of(&[(16, 0)]);
         assert!(null(&found).unwrap().contains("inside: more in a."));
-        found.spaces[0].rates[0].undecided = 1000;
+        found.spaces[0].notions[0].rate.undecided = 1000;
         let text = null(&found).unwrap();
         assert!(text.contains("inside: neither clearly in a."), "{text}");
         let text = reading(&found).join("\n");
@@ -460,7 +460,7 @@ mod tests {
             "other numbers of rows: {text}"
         );
         let mut one = of(&[(16, 1)]);
-        one.spaces[0].rates[0] = crate::report::compare::tests::rate("hull", 1, 1);
+        one.spaces[0].notions[0].rate = crate::report::compare::tests::rate("hull", 1, 1);
         one.spaces[0].n_reference = 1;
         let text = question(&one).unwrap();
         assert!(

@@ -25,6 +25,7 @@ pub fn table(report: &Report) -> String {
         words::reference_rows(report)
     );
     text += &rates(&report.spaces);
+    text += &notions(&report.spaces);
     text += &rows(report);
     text += &undecided(&report.spaces);
     text += &pairs(report);
@@ -62,7 +63,7 @@ fn broken(name: &str) -> String {
 fn rates(spaces: &[SpaceReport]) -> String {
     let mut table = plain::table();
     table.add_row([
-        "space", "d", "d*", "outside", "95 %", "null", "d_eff", "range", "ball", "distance",
+        "space", "d", "rank", "outside", "95 %", "left out", "Gaussian", "d_eff", "distance",
         "scans", "s",
     ]);
     for space in spaces {
@@ -78,21 +79,68 @@ fn rates(spaces: &[SpaceReport]) -> String {
             space.rank.map_or("?".into(), |rank| rank.to_string()),
             rate("hull"),
             interval.map_or("-".into(), words::between),
+            words::left_out(space, "hull").map_or("-".into(), |rate| words::percent(rate.rate)),
             space.null_rate.map_or("-".into(), words::percent),
             words::effective(space),
-            rate("range"),
-            rate("knn_ball"),
             distance.map_or("-".into(), |ratio| words::number(ratio.median)),
             format!("{:.2}", space.scans_per_query),
             format!("{:.1}", space.seconds),
         ]);
     }
     let key = "
-d*: affine rank of the reference. null: Gaussian data of the same N and d*; d_eff: where it has the measured rate.
-range: outside in some coordinate. ball: farther from all rows than 95 % of them are from each other.
+outside: of the hull. left out: reference rows, each outside the hull of the others. rank: affine rank of the reference.
+Gaussian: Gaussian data of the same N and rank; d_eff: the rank where it has the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
     text_of(table) + key
+}
+
+/// A line a notion and a column a space, in blocks that fit.
+fn notions(spaces: &[SpaceReport]) -> String {
+    let Some(first) = spaces.first().filter(|first| first.notions.len() > 1) else {
+        return String::new();
+    };
+    let mut text = String::from(
+        "\nby notion: outside, % (reference rows, each without itself, %); `--help` says what each is\n",
+    );
+    let ids: Vec<&str> = first
+        .notions
+        .iter()
+        .map(|n| n.rate.notion.as_str())
+        .collect();
+    let widest = ids.iter().map(|id| id.len()).max().unwrap_or(0);
+    let mut rest: Vec<&SpaceReport> = spaces.iter().collect();
+    while !rest.is_empty() {
+        let block = fitting(&mut rest, widest);
+        let mut table = plain::table();
+        let titles = block.iter().map(|space| broken(&space.space));
+        table.add_row(std::iter::once("notion".to_string()).chain(titles));
+        for id in &ids {
+            let cell = |space: &&SpaceReport| {
+                let share =
+                    |rate: Option<&Rate>| rate.map_or("-".into(), |rate| words::percent(rate.rate));
+                let others = share(words::left_out(space, id));
+                format!("{} ({others:>4})", share(words::asked(space, id)))
+            };
+            table.add_row(std::iter::once(id.to_string()).chain(block.iter().map(cell)));
+        }
+        text += "\n";
+        text += &text_of(table);
+    }
+    text
+}
+
+/// The next spaces whose columns fit beside a first column of that width; at least one.
+fn fitting<'s>(rest: &mut Vec<&'s SpaceReport>, first: usize) -> Vec<&'s SpaceReport> {
+    let mut used = first.max(6) + 1;
+    let fits = |space: &&&SpaceReport| {
+        let lines = broken(&space.space);
+        let widest = lines.lines().map(|line| line.chars().count()).max();
+        used += widest.unwrap_or(0).max(13) + 2;
+        used <= WIDE
+    };
+    let count = rest.iter().take_while(fits).count().max(1);
+    rest.drain(..count).collect()
 }
 
 /// What something is, space by space, in lines that fit; nothing without any.
@@ -200,19 +248,7 @@ fn classes(spaces: &[SpaceReport]) -> String {
         text += "-: the reference has no row of the class\n";
     }
     while !rest.is_empty() {
-        let mut used = widest.unwrap_or(0).max(5) + 1;
-        let fits = |space: &&&SpaceReport| {
-            used += broken(&space.space)
-                .lines()
-                .map(|l| l.chars().count())
-                .max()
-                .unwrap_or(0)
-                .max(13)
-                + 2;
-            used <= WIDE
-        };
-        let count = rest.iter().take_while(fits).count().max(1);
-        let block: Vec<&SpaceReport> = rest.drain(..count).collect();
+        let block = fitting(&mut rest, widest.unwrap_or(0));
         let mut table = plain::table();
         let titles = block.iter().map(|space| broken(&space.space));
         table.add_row(std::iter::once("class".to_string()).chain(titles));
@@ -271,7 +307,7 @@ mod tests {
         report.pairs = vec![other.clone(), report.pairs[0].clone()];
         report.spaces[0].n_reference = 60_000;
         for space in &mut report.spaces {
-            space.rates[0].undecided = 1000;
+            space.notions[0].rate.undecided = 1000;
         }
         let text = table(&report);
         assert!(text.contains("pairs not shown: 1;"), "{text}");
@@ -309,8 +345,8 @@ mod tests {
     fn what_is_not_known_is_a_dash() {
         let mut report = report(false);
         let space = &mut report.spaces[1];
-        space.rates.truncate(1);
-        space.rates[0].queries = 0;
+        space.notions.truncate(1);
+        space.notions[0].rate.queries = 0;
         (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
         let text = table(&report);
         let line = text
@@ -356,7 +392,7 @@ mod tests {
         let mut one = report(false);
         one.spaces.truncate(1);
         one.pairs.clear();
-        one.spaces[0].rates[0].undecided = 5;
+        one.spaces[0].notions[0].rate.undecided = 5;
         let text = table(&one);
         assert!(
             !text.contains("query by query") && text.contains("5 in dims:16"),

@@ -26,6 +26,12 @@ pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     space.rate(notion).filter(|rate| rate.queries > 0)
 }
 
+/// The rate of reference rows left out, where any was asked about.
+pub fn left_out<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
+    let rate = space.leave_one_out(notion);
+    rate.filter(|rate| rate.queries > 0)
+}
+
 /// Queries of a space that were not decided against the rows of their own class.
 pub fn undecided_in_class(space: &SpaceReport) -> u64 {
     let own = space.labels.iter().filter_map(|l| l.own_class.as_ref());
@@ -36,16 +42,6 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
 fn settled(rate: &Rate) -> bool {
     let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;
     most <= rate.interval95[1]
-}
-
-/// What a notion is called.
-pub fn notion(name: &str) -> &str {
-    match name {
-        "hull" => "convex hull",
-        "range" => "range box",
-        "knn_ball" => "k-NN ball",
-        other => other,
-    }
 }
 
 /// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
@@ -174,11 +170,11 @@ mod tests {
     #[test]
     fn undecided_queries_have_no_dimension() {
         let mut found = space("a", 16, 300);
-        found.rates[0].undecided = 2;
+        found.notions[0].rate.undecided = 2;
         assert_eq!(effective(&found), "17.2");
-        found.rates[0].undecided = 200;
+        found.notions[0].rate.undecided = 200;
         assert_eq!(effective(&found), "-");
-        found.rates[0] = crate::report::compare::tests::rate("hull", 0, 0);
+        found.notions[0].rate = crate::report::compare::tests::rate("hull", 0, 0);
         assert_eq!(effective(&found), "-");
         assert!(asked(&found, "hull").is_none() && asked(&found, "range").is_some());
     }

@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::Hypercube;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, UInt64Array};
+use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -116,7 +116,10 @@ pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
     let whole = |pick: fn(&Point) -> u64| batch::whole(points.iter().map(pick));
     let float = |pick: fn(&Point) -> f64| batch::float(points.iter().map(pick));
     let text = |pick: fn(&Point) -> &String| batch::text(points.iter().map(pick));
-    let rank: UInt64Array = points.iter().map(|point| point.rank).collect();
+    let rank: Int64Array = points
+        .iter()
+        .map(|point| point.rank.map(|rank| rank as i64))
+        .collect();
     let theory: Float64Array = points.iter().map(|point| point.theory).collect();
     let table = RecordBatch::try_from_iter_with_nullable([
         ("figure", text(|point| &point.figure), false),

@@ -1,61 +1,31 @@
 //! The columns of records, each listed once: name, type and value. Every format is written from this list.
 
-use crate::hull::{Answer, Bracket};
-use crate::rows::{Provenance, Rows};
+use crate::error::Result;
+use crate::hull::{Answer, Bracket, Verdict};
+use crate::notion::{Classes, Notion, Type, Value};
+use crate::rows::Rows;
+use crate::study::analyze::Plan;
 use crate::study::summary::name;
 use crate::study::{Neighbour, Record};
 use arrow_array::builder::{
-    Float64Builder, ListBuilder, StringBuilder, UInt32Builder, UInt64Builder,
+    BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
-    Text,
-    Float,
-    Count,
-    Row,
-    Texts,
-    Floats,
-    Rows,
-}
-
-impl Type {
-    fn arrow(self) -> DataType {
-        let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
-        match self {
-            Type::Text => DataType::Utf8,
-            Type::Float => DataType::Float64,
-            Type::Count => DataType::UInt32,
-            Type::Row => DataType::UInt64,
-            Type::Texts => list(DataType::Utf8),
-            Type::Floats => list(DataType::Float64),
-            Type::Rows => list(DataType::UInt64),
-        }
-    }
-}
-
-/// The value of a column for one record.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
-    /// Not asked for, or it does not apply.
-    Null,
-    Text(String),
-    Float(f64),
-    Count(u32),
-    Row(u64),
-    Texts(Vec<String>),
-    Floats(Vec<f64>),
-    Rows(Vec<u64>),
-}
-
-impl Value {
-    fn of<T>(value: Option<T>, make: impl FnOnce(T) -> Value) -> Value {
-        value.map_or(Value::Null, make)
+/// The type of a column in Arrow. Whole numbers are signed: differences of unsigned ones wrap around in data frames.
+fn arrow(of: Type) -> DataType {
+    let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
+    match of {
+        Type::Text => DataType::Utf8,
+        Type::Bool => DataType::Boolean,
+        Type::Float => DataType::Float64,
+        Type::Count | Type::Row => DataType::Int64,
+        Type::Texts => list(DataType::Utf8),
+        Type::Floats => list(DataType::Float64),
+        Type::Rows => list(DataType::Int64),
     }
 }
 
@@ -63,32 +33,26 @@ type Get<'r> = Box<dyn Fn(&Record) -> Value + 'r>;
 
 /// A column.
 pub(super) struct Column<'r> {
-    pub name: &'static str,
+    pub name: String,
     pub of: Type,
+    /// What it says, with its unit.
+    pub help: String,
     get: Get<'r>,
 }
 
 impl<'r> Column<'r> {
-    fn new(name: &'static str, of: Type, get: impl Fn(&Record) -> Value + 'r) -> Self {
+    fn new(
+        name: impl Into<String>,
+        of: Type,
+        help: impl Into<String>,
+        get: impl Fn(&Record) -> Value + 'r,
+    ) -> Self {
         Column {
-            name,
+            name: name.into(),
             of,
+            help: help.into(),
             get: Box::new(get),
         }
-    }
-
-    /// A column that says something of a hull verdict.
-    fn hull(name: &'static str, of: Type, get: impl Fn(&Answer) -> Value + 'r) -> Self {
-        Self::new(name, of, move |record| {
-            record.hull.as_ref().map_or(Value::Null, &get)
-        })
-    }
-
-    /// A column that says something of the nearest row.
-    fn nearest(name: &'static str, of: Type, get: impl Fn(&Neighbour) -> Value + 'r) -> Self {
-        Self::new(name, of, move |record| {
-            record.neighbours.first().map_or(Value::Null, &get)
-        })
     }
 
     pub fn value(&self, record: &Record) -> Value {
@@ -96,171 +60,360 @@ impl<'r> Column<'r> {
     }
 }
 
+/// What the columns of a table are made from.
+#[derive(Clone, Copy)]
+pub struct About<'r, 'p> {
+    pub reference: &'r dyn Rows,
+    pub queries: &'r dyn Rows,
+    pub plan: &'p Plan,
+    /// The space that the sets are seen in, where a table may hold several.
+    pub space: Option<&'p str>,
+    /// Where they are known, and what a model predicted.
+    pub classes: Option<&'r Classes>,
+}
+
+/// The set that a column says something of.
+#[derive(Clone, Copy)]
+enum Side {
+    Query,
+    Nearest,
+}
+
+impl Side {
+    fn name(self, name: &str) -> String {
+        match self {
+            Side::Query => name.into(),
+            Side::Nearest => format!("nearest_{name}"),
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Side::Query => "the query",
+            Side::Nearest => "the nearest reference row",
+        }
+    }
+
+    /// The number of the row in its set.
+    fn row(self, record: &Record) -> Option<u64> {
+        match self {
+            Side::Query => Some(record.query),
+            Side::Nearest => Some(record.neighbours.first()?.row),
+        }
+    }
+
+    /// A column that says something of the row.
+    fn column<'r>(
+        self,
+        name: &str,
+        of: Type,
+        help: String,
+        get: impl Fn(u64) -> Value + 'r,
+    ) -> Column<'r> {
+        Column::new(self.name(name), of, help, move |record| {
+            self.row(record).map_or(Value::Null, &get)
+        })
+    }
+}
+
 fn text(text: Option<&str>) -> Value {
     Value::of(text, |text| Value::Text(text.into()))
 }
 
-/// What is known of the rows of a set, if there are several files, ids or labels.
-fn known(
-    rows: &dyn Rows,
-) -> (
-    Option<&Provenance>,
-    Option<&Provenance>,
-    Option<&Provenance>,
-) {
-    let known = rows.provenance();
-    (
-        known.filter(|known| known.has_ids()),
-        known.filter(|known| known.has_labels()),
-        known.filter(|known| known.has_files()),
-    )
+/// All columns of an analysis: those that were asked for and can have a value.
+///
+/// Errors: notions that are not known.
+pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
+    let plan = about.plan;
+    let mut all = Vec::new();
+    if let Some(space) = about.space {
+        let space = space.to_string();
+        all.push(Column::new(
+            "space",
+            Type::Text,
+            "the space, as typed",
+            move |_| Value::Text(space.clone()),
+        ));
+    }
+    let help = "row number of the query in its file or folder, from 0";
+    all.push(Column::new("query_row", Type::Row, help, |r| {
+        Value::Row(r.query)
+    }));
+    all.extend(origin(about.queries, Side::Query));
+    all.extend(classes(about));
+    if plan.hull {
+        all.extend(of_hull(plan.gap.is_some()));
+    }
+    for (place, notion) in plan.made()?.iter().enumerate() {
+        all.extend(of_notion(about.reference, &**notion, place));
+    }
+    if plan.neighbours > 0 {
+        all.extend(of_nearest(about.reference));
+    }
+    if plan.neighbours > 1 {
+        all.extend(of_neighbours(about.reference));
+    }
+    Ok(all)
 }
 
-/// All columns of an analysis of `queries` against `reference`; `lists` where there are several neighbours a query.
-pub(super) fn columns<'r>(
-    reference: &'r dyn Rows,
-    queries: &'r dyn Rows,
-    lists: bool,
-) -> Vec<Column<'r>> {
-    let mut all = vec![Column::new("query", Type::Row, |r| Value::Row(r.query))];
-    all.extend(of_query(queries));
-    all.extend(of_hull());
-    let nearest = |name, get: fn(&Neighbour) -> Value| {
-        let of = if name == "nearest_row" {
-            Type::Row
-        } else {
-            Type::Float
-        };
-        Column::nearest(name, of, get)
+/// What a row is called, and where it comes from, where that is known.
+fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
+    let Some(known) = rows.provenance() else {
+        return Vec::new();
     };
-    all.push(nearest("nearest_row", |n| Value::Row(n.row)));
-    all.extend(of_nearest(reference));
-    all.push(nearest("nearest_distance", |n| Value::Float(n.distance)));
-    all.push(Column::new("nearest_ratio", Type::Float, |r| {
-        let ratio = Some(r.nearest_ratio).filter(|ratio| ratio.is_finite());
-        Value::of(ratio, Value::Float)
-    }));
-    if lists {
-        all.extend(of_neighbours(reference));
+    let what = side.what();
+    let mut all = Vec::new();
+    if known.has_ids() {
+        let help = format!("id of {what}");
+        all.push(side.column("id", Type::Text, help, |row| text(known.id(row))));
+    }
+    if known.has_files() {
+        let help = format!("file that {what} is in");
+        let file = |row| text(known.origin(row).map(|origin| origin.file));
+        all.push(side.column("file", Type::Text, help, file));
+        let help = format!("row number of {what} in that file, from 0");
+        let row = |row| Value::of(known.origin(row), |origin| Value::Row(origin.row));
+        all.push(side.column("row_in_file", Type::Row, help, row));
+    }
+    if known.has_labels() {
+        let help = format!("label of {what}");
+        all.push(side.column("label", Type::Text, help, |row| text(known.label(row))));
     }
     all
 }
 
-/// What a query is called, and where it comes from.
-fn of_query(queries: &dyn Rows) -> Vec<Column<'_>> {
+/// The classes of the queries, and what a model took them for; labels that came with the rows are columns already.
+fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
+    let Some(classes) = about.classes else {
+        return Vec::new();
+    };
     let mut all = Vec::new();
-    let (ids, labels, files) = known(queries);
-    if let Some(known) = ids {
-        all.push(Column::new("id", Type::Text, |r| text(known.id(r.query))));
+    if !about
+        .queries
+        .provenance()
+        .is_some_and(|known| known.has_labels())
+    {
+        let label = |record: &Record| {
+            Value::of(classes.queries.get(record.place), |&class| {
+                Value::Text(classes.name(class))
+            })
+        };
+        all.push(Column::new(
+            "label",
+            Type::Text,
+            "class of the query",
+            label,
+        ));
     }
-    if let Some(known) = files {
-        all.push(Column::new("file", Type::Text, |r| {
-            text(known.origin(r.query).map(|origin| origin.file))
-        }));
-        all.push(Column::new("row_in_file", Type::Row, |r| {
-            Value::of(known.origin(r.query), |origin| Value::Row(origin.row))
-        }));
-    }
-    if let Some(known) = labels {
-        all.push(Column::new("label", Type::Text, |r| {
-            text(known.label(r.query))
-        }));
+    if !classes.predicted.is_empty() {
+        let predicted = |record: &Record| {
+            let class = classes.predicted.get(record.place).copied().flatten();
+            Value::of(class, |class| Value::Text(classes.name(class)))
+        };
+        let wrong = |record: &Record| {
+            let class = classes.queries.get(record.place);
+            let predicted = classes.predicted.get(record.place).copied().flatten();
+            Value::of(class.zip(predicted), |(&class, predicted)| {
+                Value::Bool(class != predicted)
+            })
+        };
+        all.push(Column::new(
+            "predicted",
+            Type::Text,
+            "class that the model predicted",
+            predicted,
+        ));
+        all.push(Column::new(
+            "error",
+            Type::Bool,
+            "whether the model was wrong",
+            wrong,
+        ));
     }
     all
 }
 
 /// What is found out about the hull.
-fn of_hull() -> Vec<Column<'static>> {
-    let float = |name, get: fn(&Answer) -> Option<f64>| {
-        Column::hull(name, Type::Float, move |answer| {
-            Value::of(get(answer), Value::Float)
+fn of_hull(distance: bool) -> Vec<Column<'static>> {
+    let hull = |name, of, help, get: fn(&Answer) -> Value| {
+        Column::new(name, of, help, move |record: &Record| {
+            record.hull.as_ref().map_or(Value::Null, get)
         })
     };
-    let word = |name, get: fn(&Answer) -> Option<String>| {
-        Column::hull(name, Type::Text, move |answer| {
-            Value::of(get(answer), Value::Text)
-        })
-    };
-    vec![
-        word("verdict", |a| Some(a.verdict.name().into())),
-        word("proof", |a| a.proof.map(|proof| proof.name().into())),
-        word("reason", |a| a.reason.map(name)),
-        float("margin", |a| Some(a.margin)),
-        float("residual", |a| a.residual),
-        float("distance_lower", |a| a.distance.map(|d| d.lower)),
-        float("distance_upper", |a| a.distance.map(|d| d.upper)),
-        float("gap", |a| a.distance.as_ref().map(Bracket::gap)),
-        Column::hull("support", Type::Count, |a| Value::Count(a.support as u32)),
-        Column::hull("scans", Type::Count, |a| Value::Count(a.scans)),
-    ]
-}
-
-/// What the nearest row is called, and where it comes from.
-fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
-    let mut all = Vec::new();
-    let (ids, labels, files) = known(reference);
-    if let Some(known) = ids {
-        all.push(Column::nearest("nearest_id", Type::Text, |n| {
-            text(known.id(n.row))
-        }));
-    }
-    if let Some(known) = files {
-        all.push(Column::nearest("nearest_file", Type::Text, |n| {
-            text(known.origin(n.row).map(|origin| origin.file))
-        }));
-        all.push(Column::nearest("nearest_row_in_file", Type::Row, |n| {
-            Value::of(known.origin(n.row), |origin| Value::Row(origin.row))
-        }));
-    }
-    if let Some(known) = labels {
-        all.push(Column::nearest("nearest_label", Type::Text, |n| {
-            text(known.label(n.row))
-        }));
+    let mut all = vec![
+        hull("verdict", Type::Text, "inside, outside or undecided", |a| {
+            Value::Text(a.verdict.name().into())
+        }),
+        hull("proof", Type::Text, "exact, tolerance or separated", |a| {
+            Value::of(a.proof, |proof| Value::Text(proof.name().into()))
+        }),
+        hull("reason", Type::Text, "why a query is undecided", |a| {
+            Value::of(a.reason, |reason| Value::Text(name(reason)))
+        }),
+        hull(
+            "margin",
+            Type::Float,
+            "certified lower bound of the Euclidean distance to the hull from the verdict alone; null unless outside",
+            |a| {
+                Value::of(
+                    (a.verdict == Verdict::Outside).then_some(a.margin),
+                    Value::Float,
+                )
+            },
+        ),
+        hull(
+            "residual",
+            Type::Float,
+            "how far the certificate's weighted rows are from the query, as a share of the local scale",
+            |a| Value::of(a.residual, Value::Float),
+        ),
+        hull("support", Type::Count, "rows of the certificate", |a| {
+            Value::Count(a.support as u64)
+        }),
+        hull("scans", Type::Count, "passes over the reference", |a| {
+            Value::Count(u64::from(a.scans))
+        }),
+    ];
+    if distance {
+        all.extend([
+            hull(
+                "distance_lower",
+                Type::Float,
+                "certified lower bound of the Euclidean distance to the hull",
+                |a| Value::of(a.distance, |d| Value::Float(d.lower)),
+            ),
+            hull(
+                "distance_upper",
+                Type::Float,
+                "certified upper bound of the same",
+                |a| Value::of(a.distance, |d| Value::Float(d.upper)),
+            ),
+            hull(
+                "gap",
+                Type::Float,
+                "(upper - lower) / upper of the distance",
+                |a| Value::of(a.distance.as_ref().map(Bracket::gap), Value::Float),
+            ),
+        ]);
     }
     all
 }
 
+/// The columns of a notion, whose judgement stands at `place` of each record's.
+fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> Vec<Column<'r>> {
+    let id = notion.id();
+    let number = |row: u64| reference.number(row as usize);
+    let mut all = vec![
+        Column::new(
+            format!("{id}_outside"),
+            Type::Bool,
+            format!("{}; null where it is not known", notion.outside()),
+            move |r| Value::of(r.judgements[place].outside, Value::Bool),
+        ),
+        Column::new(
+            format!("{id}_score"),
+            Type::Float,
+            notion.score(),
+            move |r| Value::finite(r.judgements[place].score),
+        ),
+    ];
+    for (at, column) in notion.columns().into_iter().enumerate() {
+        all.push(Column::new(
+            column.name,
+            column.of,
+            column.help,
+            move |r| match r.judgements[place].more.get(at) {
+                None => Value::Null,
+                Some(Value::Row(row)) => Value::Row(number(*row)),
+                Some(Value::Rows(rows)) => {
+                    Value::Rows(rows.iter().map(|&row| number(row)).collect())
+                }
+                Some(value) => value.clone(),
+            },
+        ));
+    }
+    all
+}
+
+/// The nearest row.
+fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
+    let nearest = |name, of, help, get: fn(&Neighbour) -> Value| {
+        Column::new(name, of, help, move |record: &Record| {
+            record.neighbours.first().map_or(Value::Null, get)
+        })
+    };
+    let number = "row number of the nearest reference row in its file or folder, from 0";
+    let mut all = vec![nearest("nearest_row", Type::Row, number, |n| {
+        Value::Row(n.row)
+    })];
+    all.extend(origin(reference, Side::Nearest));
+    let distance = "distance of the nearest reference row, in the metric";
+    all.push(nearest("nearest_distance", Type::Float, distance, |n| {
+        Value::finite(n.distance)
+    }));
+    let ratio = "that distance over the median nearest distance between reference rows";
+    all.push(Column::new("nearest_ratio", Type::Float, ratio, |r| {
+        Value::finite(r.nearest_ratio)
+    }));
+    all
+}
+
+/// All neighbours, nearest first.
+fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
+    let rows = |record: &Record| Value::Rows(record.neighbours.iter().map(|n| n.row).collect());
+    let mut all = vec![Column::new(
+        "neighbour_rows",
+        Type::Rows,
+        "row numbers, nearest first",
+        rows,
+    )];
+    if let Some(known) = reference.provenance() {
+        if known.has_ids() {
+            all.push(texts("neighbour_ids", "their ids", |row| known.id(row)));
+        }
+        if known.has_files() {
+            all.push(texts("neighbour_files", "their files", |row| {
+                known.origin(row).map(|origin| origin.file)
+            }));
+            let row = |n: &Neighbour| known.origin(n.row).map_or(0, |origin| origin.row);
+            let help = "their row numbers in those files, from 0";
+            all.push(Column::new(
+                "neighbour_rows_in_file",
+                Type::Rows,
+                help,
+                move |r| Value::Rows(r.neighbours.iter().map(row).collect()),
+            ));
+        }
+        if known.has_labels() {
+            all.push(texts("neighbour_labels", "their labels", |row| {
+                known.label(row)
+            }));
+        }
+    }
+    let distances =
+        |record: &Record| Value::Floats(record.neighbours.iter().map(|n| n.distance).collect());
+    all.push(Column::new(
+        "neighbour_distances",
+        Type::Floats,
+        "their distances, in the metric",
+        distances,
+    ));
+    all
+}
+
 /// A text of each neighbour.
-fn texts<'r>(name: &'static str, get: impl Fn(u64) -> Option<&'r str> + 'r) -> Column<'r> {
-    Column::new(name, Type::Texts, move |r| {
+fn texts<'r>(name: &str, help: &str, get: impl Fn(u64) -> Option<&'r str> + 'r) -> Column<'r> {
+    Column::new(name, Type::Texts, help, move |r| {
         let each = r.neighbours.iter();
         let text = |n: &Neighbour| get(n.row).unwrap_or_default().to_string();
         Value::Texts(each.map(text).collect())
     })
 }
 
-/// All neighbours, nearest first.
-fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
-    let mut all = vec![Column::new("neighbour_rows", Type::Rows, |r| {
-        Value::Rows(r.neighbours.iter().map(|n| n.row).collect())
-    })];
-    let (ids, labels, files) = known(reference);
-    if let Some(known) = ids {
-        all.push(texts("neighbour_ids", |row| known.id(row)));
-    }
-    if let Some(known) = files {
-        all.push(texts("neighbour_files", |row| {
-            known.origin(row).map(|origin| origin.file)
-        }));
-        all.push(Column::new("neighbour_rows_in_file", Type::Rows, |r| {
-            let each = r.neighbours.iter();
-            let row = |n: &Neighbour| known.origin(n.row).map_or(0, |origin| origin.row);
-            Value::Rows(each.map(row).collect())
-        }));
-    }
-    if let Some(known) = labels {
-        all.push(texts("neighbour_labels", |row| known.label(row)));
-    }
-    all.push(Column::new("neighbour_distances", Type::Floats, |r| {
-        Value::Floats(r.neighbours.iter().map(|n| n.distance).collect())
-    }));
-    all
-}
-
 /// The Arrow schema of the columns. The number of the query alone is never null.
 pub(super) fn schema(columns: &[Column], metadata: HashMap<String, String>) -> Arc<Schema> {
     let field =
-        |column: &Column| Field::new(column.name, column.of.arrow(), column.name != "query");
+        |column: &Column| Field::new(&column.name, arrow(column.of), column.name != "query_row");
     let fields: Vec<Field> = columns.iter().map(field).collect();
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
@@ -302,14 +455,42 @@ fn array(column: &Column, records: &[Record]) -> ArrayRef {
             Arc::new(builder.finish())
         }};
     }
+    macro_rules! numbers {
+        ($kind:path) => {{
+            let mut builder = Int64Builder::new();
+            for value in values {
+                match value {
+                    $kind(value) => builder.append_value(value as i64),
+                    _ => builder.append_null(),
+                }
+            }
+            Arc::new(builder.finish())
+        }};
+    }
     match column.of {
         Type::Text => build!(StringBuilder::new(), Value::Text),
+        Type::Bool => build!(BooleanBuilder::new(), Value::Bool),
         Type::Float => build!(Float64Builder::new(), Value::Float),
-        Type::Count => build!(UInt32Builder::new(), Value::Count),
-        Type::Row => build!(UInt64Builder::new(), Value::Row),
+        Type::Count => numbers!(Value::Count),
+        Type::Row => numbers!(Value::Row),
         Type::Texts => lists!(StringBuilder::new(), Value::Texts),
         Type::Floats => lists!(Float64Builder::new(), Value::Floats),
-        Type::Rows => lists!(UInt64Builder::new(), Value::Rows),
+        Type::Rows => {
+            let signed = values.map(|value| match value {
+                Value::Rows(rows) => {
+                    Some(rows.into_iter().map(|row| row as i64).collect::<Vec<_>>())
+                }
+                _ => None,
+            });
+            let mut builder = ListBuilder::new(Int64Builder::new());
+            for rows in signed {
+                match rows {
+                    Some(rows) => builder.append_value(rows.into_iter().map(Some)),
+                    None => builder.append_null(),
+                }
+            }
+            Arc::new(builder.finish())
+        }
     }
 }
 
@@ -318,6 +499,7 @@ pub(super) fn as_json(value: Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
         Value::Text(text) => text.into(),
+        Value::Bool(value) => value.into(),
         Value::Float(number) => number.into(),
         Value::Count(count) => count.into(),
         Value::Row(row) => row.into(),
@@ -337,6 +519,7 @@ pub(super) fn as_field(value: Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Text(text) => text,
+        Value::Bool(value) => value.to_string(),
         Value::Float(value) => number(&value),
         Value::Count(count) => count.to_string(),
         Value::Row(row) => row.to_string(),

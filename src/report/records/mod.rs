@@ -1,6 +1,6 @@
 //! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
 //!
-//! The columns are those of `column.rs`. What was not asked for, or does not apply, is null; in CSV an empty
+//! The columns are those of `column.rs`. What was not asked for has no column. What does not apply is null; in CSV an empty
 //! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
 //! written as they come.
 
@@ -9,9 +9,9 @@ mod column;
 use super::file::Output;
 use super::{Context, FileSink};
 use crate::error::{Error, Result};
-use crate::rows::Rows;
 use crate::study::{Record, Sink};
 use arrow_schema::Schema;
+pub use column::About;
 use column::{Column, as_field, as_json, batch, columns, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterPropertiesBuilder;
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What can be written, for messages.
-const KNOWN: &str = ".parquet, .arrow, .csv and .jsonl";
+const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv and .jsonl (.ndjson)";
 
 /// How records can be written.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,10 +37,10 @@ impl Format {
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default();
         Ok(match extension.to_string_lossy().to_lowercase().as_str() {
-            "parquet" => Format::Parquet,
-            "arrow" | "feather" => Format::Arrow,
+            "parquet" | "pq" => Format::Parquet,
+            "arrow" | "feather" | "ipc" => Format::Arrow,
             "csv" => Format::Csv,
-            "jsonl" => Format::Json,
+            "jsonl" | "ndjson" => Format::Json,
             _ => {
                 return Err(Error::Usage(format!(
                     "cannot tell from {:?} how to write the records; give the file one of the extensions {KNOWN}",
@@ -51,17 +51,16 @@ impl Format {
     }
 }
 
-/// A sink for the file's extension, for records of `queries` against `reference`. The file exists only after
+/// A sink for the file's extension. The file exists only after
 /// [`FileSink::finish`].
 ///
 /// Errors: an unknown extension, a path that cannot be written.
 pub fn create<'r>(
     path: &Path,
     context: &Context,
-    reference: &'r dyn Rows,
-    queries: &'r dyn Rows,
+    about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
-    let columns = columns(reference, queries, context.plan.neighbours > 1);
+    let columns = columns(about)?;
     Ok(match Format::of(path)? {
         Format::Parquet => Box::new(Batches::parquet(path, context, columns)?),
         Format::Arrow => Box::new(Batches::arrow(path, context, columns)?),
@@ -174,7 +173,7 @@ impl<'r> Lines<'r> {
             style,
         };
         if style == Style::Csv {
-            let names: Vec<&str> = lines.columns.iter().map(|column| column.name).collect();
+            let names: Vec<&str> = lines.columns.iter().map(|column| &*column.name).collect();
             lines.line(&names.join(","))?;
         }
         Ok(lines)
@@ -199,14 +198,14 @@ impl Sink for Lines<'_> {
             let values = self
                 .columns
                 .iter()
-                .map(|column| (column.name, column.value(record)));
+                .map(|column| (&column.name, column.value(record)));
             let text = match self.style {
                 Style::Csv => {
                     let fields = values.map(|(_, value)| quoted(as_field(value)));
                     fields.collect::<Vec<_>>().join(",")
                 }
                 Style::Json => {
-                    let fields = values.map(|(name, value)| (name.to_string(), as_json(value)));
+                    let fields = values.map(|(name, value)| (name.clone(), as_json(value)));
                     serde_json::Value::Object(fields.collect()).to_string()
                 }
             };
@@ -225,4 +224,16 @@ impl FileSink for Lines<'_> {
         drop(writer);
         output.commit()
     }
+}
+
+/// A line for each column that a plan gives, with its type and what it says.
+///
+/// Errors: notions that are not known.
+pub fn help(about: &About<'_, '_>) -> Result<String> {
+    let columns = columns(about)?;
+    let line = |column: &Column| {
+        let of = format!("{:?}", column.of).to_lowercase();
+        format!("{:<24} {of:<7} {}\n", column.name, column.help)
+    };
+    Ok(columns.iter().map(line).collect())
 }

@@ -1,6 +1,6 @@
 //! What a comparison keeps of the records of one space: verdicts, distances, and a few queries to show.
 
-use super::{Keeper, Pick, Picks};
+use super::{Keeper, Pick, Picks, Scores};
 use crate::error::Result;
 use crate::hull::{Certificate, Verdict};
 use crate::rows::Rows;
@@ -25,20 +25,33 @@ pub(super) struct Found {
     pub verdicts: Vec<Verdict>,
     /// Distance to the hull, at least; 0 inside.
     pub distances: Vec<f64>,
-    /// Distance of the nearest reference row.
-    pub nearest: Vec<f64>,
+    /// What each notion says.
+    pub scores: Vec<Scores>,
     /// Candidates to show, in the order of [`Picks`]; distances are not yet ratios.
     interpolated: Vec<Pick>,
     extrapolated: Vec<Pick>,
 }
 
 impl<'c, 'v> Collected<'c, 'v> {
-    pub fn new(picks: usize, view: &'v View, next: &'c mut (dyn Keeper + 'v)) -> Self {
+    /// Take the records of notions of these ids.
+    pub fn new(
+        picks: usize,
+        notions: Vec<String>,
+        view: &'v View,
+        next: &'c mut (dyn Keeper + 'v),
+    ) -> Self {
+        let scores = notions.into_iter().map(|notion| Scores {
+            notion,
+            ..Scores::default()
+        });
         Collected {
             view,
             next,
             picks,
-            found: Found::default(),
+            found: Found {
+                scores: scores.collect(),
+                ..Found::default()
+            },
         }
     }
 
@@ -47,6 +60,10 @@ impl<'c, 'v> Collected<'c, 'v> {
     }
 
     fn note(&mut self, record: &Record) {
+        for (scores, judgement) in self.found.scores.iter_mut().zip(&record.judgements) {
+            scores.outside.push(judgement.outside);
+            scores.score.push(judgement.score);
+        }
         let Some(answer) = &record.hull else { return };
         let distance = answer
             .distance
@@ -63,7 +80,6 @@ impl<'c, 'v> Collected<'c, 'v> {
         };
         self.found.verdicts.push(answer.verdict);
         self.found.distances.push(distance);
-        self.found.nearest.push(pick.nearest_ratio);
         if self.picks == 0 {
             return;
         }
@@ -158,10 +174,6 @@ impl Sink for Collected<'_, '_> {
 }
 
 impl Found {
-    pub fn count(&self, verdict: Verdict) -> u64 {
-        self.verdicts.iter().filter(|v| **v == verdict).count() as u64
-    }
-
     /// A letter a query.
     pub fn letters(&self) -> String {
         let letter = |verdict: &Verdict| match verdict {

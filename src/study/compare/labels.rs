@@ -1,6 +1,6 @@
 //! Rates split by class, and each query asked about the hull of its own class alone.
 
-use super::{Plan, Rate};
+use super::{Classes, Plan, Rate, Scores};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver, Verdict};
@@ -11,15 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// Numbers of queries (f64) that are asked about together.
 const TOGETHER: usize = 4 << 20;
-
-/// The class of every row of both sets.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Classes {
-    pub reference: Vec<u32>,
-    pub queries: Vec<u32>,
-    /// The name of each class.
-    pub names: Vec<String>,
-}
 
 /// The queries of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,79 +25,47 @@ pub struct LabelReport {
     pub own_class: Option<Rate>,
 }
 
-/// What every query was found to be, by notion; empty where a notion was not asked.
-pub(super) struct Answers<'a> {
-    pub verdicts: &'a [Verdict],
-    pub ranges: &'a [bool],
-    pub balls: &'a [bool],
-}
-
-impl Classes {
-    /// A hash of the classes of all rows and their names.
-    pub fn hash(&self) -> String {
-        let mut hash = blake3::Hasher::new();
-        for class in self.reference.iter().chain(&self.queries) {
-            hash.update(&class.to_le_bytes());
+/// There must be one for each of the rows of a space.
+pub(super) fn check(
+    classes: &Classes,
+    space: &str,
+    reference: usize,
+    queries: usize,
+) -> Result<()> {
+    for (what, rows, known) in [
+        ("reference", reference, classes.reference.len()),
+        ("queries", queries, classes.queries.len()),
+    ] {
+        if rows != known {
+            return Err(Error::Usage(format!(
+                "the {what} of the space {space} has {rows} rows, and there are classes of {known}: they must \
+                 match row by row"
+            )));
         }
-        hash.update(self.names.join("\n").as_bytes());
-        hash.finalize().to_hex().to_string()
     }
-
-    /// There must be one for each of the rows of a space.
-    pub(super) fn check(&self, space: &str, reference: usize, queries: usize) -> Result<()> {
-        for (what, rows, classes) in [
-            ("reference", reference, self.reference.len()),
-            ("queries", queries, self.queries.len()),
-        ] {
-            if rows != classes {
-                return Err(Error::Usage(format!(
-                    "the {what} of the space {space} has {rows} rows, and there are classes of {classes}: they must \
-                     match row by row"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Every class that occurs among the queries.
-    fn present(&self) -> Vec<u32> {
-        let mut present = self.queries.clone();
-        present.sort_unstable();
-        present.dedup();
-        present
-    }
-
-    fn name(&self, class: u32) -> String {
-        let known = self.names.get(class as usize);
-        known.cloned().unwrap_or_else(|| class.to_string())
-    }
-}
-
-fn members(classes: &[u32], class: u32) -> Vec<usize> {
-    (0..classes.len())
-        .filter(|&row| classes[row] == class)
-        .collect()
+    Ok(())
 }
 
 /// A report for each class.
 pub(super) fn split(
     plan: &Plan,
     classes: &Classes,
-    answers: &Answers<'_>,
+    scores: &[Scores],
     view: &View,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Vec<LabelReport>> {
     let mut reports = Vec::new();
     for class in classes.present() {
-        let asked = members(&classes.queries, class);
-        let among = members(&classes.reference, class);
-        let mut rates = vec![hull_rate(asked.iter().map(|&q| answers.verdicts[q]))];
-        for (notion, outside) in [("range", answers.ranges), ("knn_ball", answers.balls)] {
-            if !outside.is_empty() {
-                rates.push(Rate::of(notion, asked.iter().map(|&q| outside[q])));
-            }
-        }
+        let asked = crate::notion::members(&classes.queries, class);
+        let among = classes.members(class);
+        let rate = |scores: &Scores| {
+            Rate::of(
+                &scores.notion,
+                asked.iter().map(|&query| scores.outside[query]),
+            )
+        };
+        let rates = scores.iter().map(rate).collect();
         let (n_reference, n_queries) = (among.len() as u64, asked.len() as u64);
         let own_class = match among.is_empty() {
             true => None,
@@ -121,16 +80,6 @@ pub(super) fn split(
         });
     }
     Ok(reports)
-}
-
-fn hull_rate(verdicts: impl Iterator<Item = Verdict>) -> Rate {
-    let (mut queries, mut outside, mut undecided) = (0, 0, 0);
-    for verdict in verdicts {
-        queries += 1;
-        outside += u64::from(verdict == Verdict::Outside);
-        undecided += u64::from(verdict == Verdict::Undecided);
-    }
-    Rate::new("hull", queries, outside, undecided)
 }
 
 /// The queries `asked` against the reference rows `among`.
@@ -152,12 +101,16 @@ fn own(
     };
     let mut solver = Solver::new(&rows, &*scan, settings, control)?;
     let d = rows.dim();
-    let mut verdicts = Vec::new();
+    let mut outside = Vec::new();
     for part in asked.chunks((TOGETHER / d).max(1)) {
         let mut values = vec![0.0; part.len() * d];
         view.queries.gather(part, &mut values)?;
         let answers: Vec<Answer> = solver.answer(&values, None, control)?;
-        verdicts.extend(answers.into_iter().map(|answer| answer.verdict));
+        outside.extend(answers.into_iter().map(|answer| match answer.verdict {
+            Verdict::Inside => Some(false),
+            Verdict::Outside => Some(true),
+            Verdict::Undecided => None,
+        }));
     }
-    Ok(hull_rate(verdicts.into_iter()))
+    Ok(Rate::of("hull", outside.into_iter()))
 }

@@ -10,19 +10,18 @@ mod collect;
 mod labels;
 mod pairs;
 
-pub use labels::{Classes, LabelReport};
+pub use super::rate::Rate;
+pub use crate::notion::Classes;
+pub use labels::LabelReport;
 pub use pairs::Pair;
 
 use super::analyze;
-use super::rate::{Quantiles, wilson95};
-use super::summary::Summary;
+use super::rate::Quantiles;
+use super::summary::{NotionSummary, Summary};
 use super::theory;
 use super::{Record, Sink};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::hull::Verdict;
-use crate::notion::ball::Ball;
-use crate::notion::range::RangeBox;
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, View, Views};
 use collect::Collected;
@@ -34,8 +33,6 @@ use std::time::Instant;
 pub struct Plan {
     /// How each space is analyzed.
     pub analysis: analyze::Plan,
-    /// The notions beside the hull: range box and nearest-neighbour ball.
-    pub other_notions: bool,
     /// Split the rates by class, and ask about each query's own class.
     pub by_label: bool,
     /// Queries of each kind that are kept with their neighbours and certificates, to be shown.
@@ -47,49 +44,12 @@ impl Default for Plan {
         Plan {
             analysis: analyze::Plan {
                 gap: Some(0.05),
+                leave_one_out: 1000,
                 ..analyze::Plan::default()
             },
-            other_notions: true,
             by_label: false,
             picks: 6,
         }
-    }
-}
-
-/// How many queries are outside by one notion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Rate {
-    /// `hull`, `range` or `knn_ball`.
-    pub notion: String,
-    pub queries: u64,
-    pub outside: u64,
-    /// Queries that the notion could not decide; they count as not outside.
-    pub undecided: u64,
-    /// outside / queries.
-    pub rate: f64,
-    /// Wilson's 95 % interval of the rate.
-    pub interval95: [f64; 2],
-}
-
-impl Rate {
-    fn new(notion: &str, queries: u64, outside: u64, undecided: u64) -> Self {
-        Rate {
-            notion: notion.into(),
-            queries,
-            outside,
-            undecided,
-            rate: outside as f64 / queries.max(1) as f64,
-            interval95: wilson95(outside, queries),
-        }
-    }
-
-    fn of(notion: &str, outside: impl Iterator<Item = bool>) -> Self {
-        let (mut queries, mut count) = (0, 0);
-        for outside in outside {
-            queries += 1;
-            count += u64::from(outside);
-        }
-        Rate::new(notion, queries, count, 0)
     }
 }
 
@@ -131,8 +91,8 @@ pub struct SpaceReport {
     pub rank: Option<u64>,
     pub n_reference: u64,
     pub n_queries: u64,
-    /// The hull first.
-    pub rates: Vec<Rate>,
+    /// In the order of the plan.
+    pub notions: Vec<NotionSummary>,
     /// The extrapolation rate of Gaussian data of the same N and rank.
     pub null_rate: Option<f64>,
     /// The dimension at which the null is the measured rate; `None` where all or none are outside.
@@ -151,12 +111,35 @@ pub struct SpaceReport {
     pub labels: Vec<LabelReport>,
     pub picks: Picks,
     pub warnings: Vec<String>,
+    /// What each notion says of each query; of a space that was taken over from an earlier run, read from its table.
+    #[serde(skip)]
+    pub scores: Vec<Scores>,
+}
+
+/// What a notion says of every query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scores {
+    pub notion: String,
+    /// `None` where it cannot decide.
+    pub outside: Vec<Option<bool>>,
+    /// NaN where it is not known.
+    pub score: Vec<f64>,
 }
 
 impl SpaceReport {
+    /// What was found by a notion.
+    pub fn notion(&self, id: &str) -> Option<&NotionSummary> {
+        self.notions.iter().find(|notion| notion.rate.notion == id)
+    }
+
     /// The rate of a notion.
     pub fn rate(&self, notion: &str) -> Option<&Rate> {
-        self.rates.iter().find(|rate| rate.notion == notion)
+        Some(&self.notion(notion)?.rate)
+    }
+
+    /// The rate of reference rows that a notion judged as if they were not in the reference.
+    pub fn leave_one_out(&self, notion: &str) -> Option<&Rate> {
+        self.notion(notion)?.leave_one_out.as_ref()
     }
 }
 
@@ -180,7 +163,12 @@ pub trait Archive {
     }
 
     /// A space is made and will be analyzed: where its records go.
-    fn begin<'v>(&mut self, spec: &Spec, view: &'v View) -> Result<Box<dyn Keeper + 'v>>;
+    fn begin<'v>(
+        &mut self,
+        spec: &Spec,
+        view: &'v View,
+        classes: Option<&'v Classes>,
+    ) -> Result<Box<dyn Keeper + 'v>>;
 }
 
 /// Takes the records of one space, and then its report.
@@ -195,7 +183,12 @@ impl Archive for Forget {
     fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
         Ok(None)
     }
-    fn begin<'v>(&mut self, _: &Spec, _: &'v View) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(
+        &mut self,
+        _: &Spec,
+        _: &'v View,
+        _: Option<&'v Classes>,
+    ) -> Result<Box<dyn Keeper + 'v>> {
         Ok(Box::new(Forget))
     }
 }
@@ -263,7 +256,15 @@ pub fn run(
         control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
         spaces.push(match known {
             Some(report) => report,
-            None => one(plan, spec, classes, &mut views, engine, archive, control)?,
+            None => one(
+                plan,
+                spec,
+                &subject.classes,
+                &mut views,
+                engine,
+                archive,
+                control,
+            )?,
         });
     }
     control.set_task("");
@@ -289,7 +290,7 @@ fn agree(
             None => views.rows(spec),
         };
         if let Some(classes) = classes {
-            classes.check(&spec.text, reference, queries)?;
+            labels::check(classes, &spec.text, reference, queries)?;
         }
         let (other, theirs) = *first.get_or_insert((spec, queries));
         if theirs != queries {
@@ -337,7 +338,7 @@ fn same_left_out(
 fn one(
     plan: &Plan,
     spec: &Spec,
-    classes: Option<&Classes>,
+    classes: &Option<Classes>,
     views: &mut Views,
     engine: &dyn Engine,
     archive: &mut dyn Archive,
@@ -345,75 +346,39 @@ fn one(
 ) -> Result<SpaceReport> {
     let started = Instant::now();
     let view = views.view(spec, control)?;
-    let mut keeper = archive.begin(spec, &view)?;
-    let mut collected = Collected::new(plan.picks, &view, &mut *keeper);
-    let (reference, queries) = (&*view.reference, &*view.queries);
-    let summary = analyze::run(
-        &plan.analysis,
-        engine,
-        reference,
-        queries,
-        &mut collected,
-        control,
-    )?;
+    let fits = |classes: &&Classes| {
+        let rows = (classes.reference.len(), classes.queries.len());
+        rows == (view.reference.len(), view.queries.len())
+    };
+    let known = classes.as_ref().filter(fits);
+    let mut keeper = archive.begin(spec, &view, known)?;
+    let notions = plan.analysis.made()?;
+    let notions = notions.iter().map(|notion| notion.id()).collect();
+    let mut collected = Collected::new(plan.picks, notions, &view, &mut *keeper);
+    let sets = analyze::Sets {
+        reference: &*view.reference,
+        queries: &*view.queries,
+        classes: known,
+    };
+    let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;
     let mut found = collected.finish();
-    let mut rates = vec![Rate::new(
-        "hull",
-        found.verdicts.len() as u64,
-        found.count(Verdict::Outside),
-        found.count(Verdict::Undecided),
-    )];
-    let (mut ranges, mut balls) = (Vec::new(), Vec::new());
-    if plan.other_notions {
-        ranges = out_of_range(&view, control)?;
-        rates.push(Rate::of("range", ranges.iter().copied()));
-        if let Some(radius) = summary.reference.nearest_q95 {
-            let ball = Ball { radius };
-            balls = found.nearest.iter().map(|&r| ball.outside(r)).collect();
-            rates.push(Rate::of("knn_ball", balls.iter().copied()));
-        }
-    }
-    let labels = match classes {
-        Some(classes) => {
-            let answers = labels::Answers {
-                verdicts: &found.verdicts,
-                ranges: &ranges,
-                balls: &balls,
-            };
-            labels::split(plan, classes, &answers, &view, engine, control)?
-        }
+    let labels = match known.filter(|_| plan.by_label) {
+        Some(classes) => labels::split(plan, classes, &found.scores, &view, engine, control)?,
         None => Vec::new(),
     };
     let report = SpaceReport {
         labels,
         seconds: started.elapsed().as_secs_f64(),
-        ..report(spec, &summary, rates, &mut found)
+        ..report(spec, &summary, &mut found)
     };
     keeper.finish(&report)?;
     Ok(report)
 }
 
-/// Which queries leave the range of the reference in any coordinate.
-fn out_of_range(view: &View, control: &Control) -> Result<Vec<bool>> {
-    let ranges = RangeBox::fit(&*view.reference, control)?;
-    let d = view.queries.dim();
-    let parts = crate::rows::map_chunks(&*view.queries, control, |_, values| {
-        let each = values.chunks_exact(d);
-        each.map(|query| ranges.outside(query) > 0)
-            .collect::<Vec<_>>()
-    })?;
-    Ok(parts.into_iter().flatten().collect())
-}
-
 /// What the analysis says, beside what theory says of the same size.
-fn report(
-    spec: &Spec,
-    summary: &Summary,
-    rates: Vec<Rate>,
-    found: &mut collect::Found,
-) -> SpaceReport {
+fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceReport {
     let facts = &summary.reference;
-    let hull = &rates[0];
+    let hull = &summary.notions[0].rate;
     let effective = |rate: f64| theory::effective_dimension(facts.rows, rate);
     SpaceReport {
         space: spec.text.clone(),
@@ -446,8 +411,9 @@ fn report(
             }
             _ => summary.warnings.clone(),
         },
-        rates,
+        notions: summary.notions.clone(),
         labels: Vec::new(),
         seconds: 0.0,
+        scores: std::mem::take(&mut found.scores),
     }
 }

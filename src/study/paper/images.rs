@@ -7,6 +7,7 @@
 use super::Point;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::notion::registry::Wanted;
 use crate::rows::images::Shape;
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, Views};
@@ -45,10 +46,10 @@ pub fn plan(seed: u64) -> Plan {
     Plan {
         analysis: analyze::Plan {
             neighbours: 0,
+            notions: Wanted(vec!["hull".into()]),
             seed,
             ..analyze::Plan::default()
         },
-        other_notions: false,
         by_label: false,
         picks: 0,
     }

@@ -48,7 +48,7 @@ pub struct Point {
 impl Point {
     /// The point of a space.
     fn of(figure: &str, data: &str, series: &str, report: &SpaceReport) -> Self {
-        let hull = &report.rates[0];
+        let hull = &report.notions[0].rate;
         let inside = hull.queries - hull.outside - hull.undecided;
         Point {
             figure: figure.into(),

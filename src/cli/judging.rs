@@ -1,0 +1,89 @@
+//! How queries are judged: the options that every command with a reference and queries has.
+
+use crate::hull::Settings;
+use crate::notion::registry::{self, USUAL, Wanted};
+use crate::study::analyze::{Metric, Plan, QUANTILE};
+use clap::ValueEnum;
+
+/// Notions, distances and samples.
+#[derive(Debug, clap::Args)]
+pub struct JudgingArgs {
+    /// Definitions of "inside" to judge by, as in hull,knn:1,10, or all; `--help` lists them
+    #[arg(long, value_name = "LIST", default_value = USUAL)]
+    notion: Vec<String>,
+    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold
+    #[arg(long, value_name = "Q", default_value_t = QUANTILE)]
+    quantile: f64,
+    /// Let every notion judge N reference rows too, each as if it were not in the reference (analyze 0, compare 1000)
+    #[arg(long, value_name = "N")]
+    loo: Option<usize>,
+    /// How nearness is measured: euclidean |x - q|, cosine 1 - cos, dot -<x, q>
+    #[arg(long, value_enum, default_value_t = MetricArg::Euclidean)]
+    metric: MetricArg,
+    /// Nearest reference rows to report; 0 turns them off
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    neighbours: usize,
+    /// Bracket the Euclidean distance to the hull, with a proof (compare does)
+    #[arg(long, conflicts_with = "no_distance")]
+    distance: bool,
+    /// No such bracket: the hull's score is then the verdict's margin, which is lower (analyze does)
+    #[arg(long)]
+    no_distance: bool,
+    /// Relative width of that bracket (analyze 0.01, compare 0.05)
+    #[arg(long, value_name = "G")]
+    gap: Option<f64>,
+    /// Largest residual of an inside verdict where neither side can be proved, as a share of the mean distance from
+    /// the query to the rows of its certificate
+    #[arg(long, value_name = "T", default_value_t = Settings::default().tolerance)]
+    tolerance: f64,
+    /// Full scans a query before it is called undecided
+    #[arg(long, value_name = "R", default_value_t = Settings::default().max_rounds)]
+    max_rounds: u32,
+    /// Seed of random spaces and of the samples of reference rows
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MetricArg {
+    Euclidean,
+    Cosine,
+    Dot,
+}
+
+/// What a command does where nothing is typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults {
+    pub distance: bool,
+    pub gap: f64,
+    pub leave_one_out: usize,
+}
+
+impl JudgingArgs {
+    /// The plan, with hull verdicts unless they are turned off.
+    pub fn plan(&self, hull: bool, defaults: Defaults) -> Plan {
+        let distance = self.distance || defaults.distance && !self.no_distance;
+        Plan {
+            hull,
+            neighbours: self.neighbours,
+            metric: match self.metric {
+                MetricArg::Euclidean => Metric::Euclidean,
+                MetricArg::Cosine => Metric::Cosine,
+                MetricArg::Dot => Metric::Dot,
+            },
+            tolerance: self.tolerance,
+            max_rounds: self.max_rounds,
+            gap: (hull && distance).then_some(self.gap.unwrap_or(defaults.gap)),
+            self_test: 0,
+            notions: Wanted(self.notion.clone()),
+            quantile: self.quantile,
+            leave_one_out: self.loo.unwrap_or(defaults.leave_one_out),
+            seed: self.seed,
+        }
+    }
+}
+
+/// The notions, for long help.
+pub fn help() -> String {
+    format!("Notions of --notion LIST:\n{}", registry::help())
+}

@@ -1,0 +1,53 @@
+//! The classes of both sets, and those that a model predicted.
+
+/// The class of every row of both sets.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Classes {
+    pub reference: Vec<u32>,
+    pub queries: Vec<u32>,
+    /// What a model takes each query for; empty without a model.
+    pub predicted: Vec<Option<u32>>,
+    /// The name of each class.
+    pub names: Vec<String>,
+}
+
+impl Classes {
+    /// A hash of the classes of all rows and their names.
+    pub fn hash(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        for class in self.reference.iter().chain(&self.queries) {
+            hash.update(&class.to_le_bytes());
+        }
+        for class in &self.predicted {
+            hash.update(&class.map_or(u64::MAX, u64::from).to_le_bytes());
+        }
+        hash.update(self.names.join("\n").as_bytes());
+        hash.finalize().to_hex().to_string()
+    }
+
+    /// Every class that occurs among the queries, ascending.
+    pub fn present(&self) -> Vec<u32> {
+        let mut present = self.queries.clone();
+        present.sort_unstable();
+        present.dedup();
+        present
+    }
+
+    /// What a class is called.
+    pub fn name(&self, class: u32) -> String {
+        let known = self.names.get(class as usize);
+        known.cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// The reference rows of a class, ascending.
+    pub fn members(&self, class: u32) -> Vec<usize> {
+        members(&self.reference, class)
+    }
+}
+
+/// The places of a class, ascending.
+pub fn members(classes: &[u32], class: u32) -> Vec<usize> {
+    (0..classes.len())
+        .filter(|&row| classes[row] == class)
+        .collect()
+}

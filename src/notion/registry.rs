@@ -1,0 +1,211 @@
+//! The notions that exist, by name: help, parsing and every table go through this list.
+
+use super::Notion;
+use super::ball::Ball;
+use super::hull::Hull;
+use super::range::Range;
+use crate::error::{Error, Result};
+use serde::Serialize;
+
+/// What notions are made from, beside their own arguments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Whether distances to the hull are asked for.
+    pub distance: bool,
+}
+
+/// Notions made from the text after the colon; empty for none.
+type Make = fn(&str, &Options) -> Result<Vec<Box<dyn Notion>>>;
+
+/// A notion that can be asked for.
+pub struct Entry {
+    pub name: &'static str,
+    /// How arguments are written; empty without any.
+    pub arguments: &'static str,
+    /// What it is, in a line.
+    pub what: &'static str,
+    /// Whether `all` has it: it needs no argument.
+    pub in_all: bool,
+    pub make: Make,
+}
+
+/// Every notion, in the order of tables.
+pub const KNOWN: &[Entry] = &[
+    Entry {
+        name: "hull",
+        arguments: "",
+        what: "convex hull of all rows",
+        in_all: true,
+        make: |given, options| {
+            let distance = options.distance;
+            none("hull", given, || Hull { distance })
+        },
+    },
+    Entry {
+        name: "range",
+        arguments: "",
+        what: "range of each coordinate: outside where any coordinate leaves it",
+        in_all: true,
+        make: |given, _| none("range", given, || Range),
+    },
+    Entry {
+        name: "ball",
+        arguments: ":K,..",
+        what: "distance to the K-th nearest row (K = 1), against the reference's own",
+        in_all: true,
+        make: |given, _| match given {
+            "" => Ok(vec![Box::new(ball("ball", 1))]),
+            _ => each("ball", given, |k| ball(&format!("ball_{k}"), k)),
+        },
+    },
+    Entry {
+        name: "knn",
+        arguments: ":K,..",
+        what: "the same with K = 10 where none is given",
+        in_all: true,
+        make: |given, _| {
+            let given = if given.is_empty() { "10" } else { given };
+            each("knn", given, |k| ball(&format!("knn_{k}"), k))
+        },
+    },
+];
+
+fn ball(id: &str, k: usize) -> Ball {
+    Ball { id: id.into(), k }
+}
+
+/// The notions of a default analysis.
+pub const USUAL: &str = "hull,range,ball";
+
+/// A notion that takes no argument.
+fn none<N: Notion + 'static>(
+    name: &str,
+    given: &str,
+    make: impl Fn() -> N,
+) -> Result<Vec<Box<dyn Notion>>> {
+    match given {
+        "" => Ok(vec![Box::new(make())]),
+        _ => Err(Error::Usage(format!(
+            "the notion {name} takes no argument, and was given {given:?}"
+        ))),
+    }
+}
+
+/// A notion for each number of a list.
+fn each<N: Notion + 'static>(
+    name: &str,
+    given: &str,
+    make: impl Fn(usize) -> N,
+) -> Result<Vec<Box<dyn Notion>>> {
+    let number = |text: &str| match text.parse::<usize>() {
+        Ok(k) if k > 0 => Ok(Box::new(make(k)) as Box<dyn Notion>),
+        _ => Err(Error::Usage(format!(
+            "the notion {name} takes whole numbers from 1 on, as in {name}:1,10, and was given {text:?}"
+        ))),
+    };
+    given.split(',').map(number).collect()
+}
+
+/// Notions from a list such as `hull,range,knn:1,10`: what begins with a letter is a notion, numbers and files belong to
+/// the one before. `all` stands for those that need no argument. Each is kept once, in the order of [`KNOWN`].
+///
+/// Errors ([`Error::Usage`]): a name that is not known, arguments that do not fit.
+pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>> {
+    let mut asked: Vec<(usize, String)> = Vec::new();
+    for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+        let (name, given) = part.split_once(':').unwrap_or((part, ""));
+        if name == "all" && given.is_empty() {
+            let all = KNOWN.iter().enumerate().filter(|(_, entry)| entry.in_all);
+            asked.extend(all.map(|(place, _)| (place, String::new())));
+        } else if let Some(place) = KNOWN.iter().position(|entry| entry.name == name) {
+            asked.push((place, given.into()));
+        } else if let (Some((_, last)), true) = (asked.last_mut(), continues(part)) {
+            last.push(',');
+            last.push_str(part);
+        } else {
+            return Err(unknown(part));
+        }
+    }
+    let mut made: Vec<(usize, Box<dyn Notion>)> = Vec::new();
+    for (place, given) in asked {
+        for notion in (KNOWN[place].make)(&given, options)? {
+            if made.iter().all(|(_, other)| other.id() != notion.id()) {
+                made.push((place, notion));
+            }
+        }
+    }
+    made.sort_by_key(|(place, _)| *place);
+    Ok(made.into_iter().map(|(_, notion)| notion).collect())
+}
+
+/// Whether a part of a list is a further argument of the notion before.
+fn continues(part: &str) -> bool {
+    part.starts_with(|letter: char| letter.is_ascii_digit()) || part.contains(['.', '/', '@'])
+}
+
+fn unknown(part: &str) -> Error {
+    let names = KNOWN.iter().map(|entry| entry.name);
+    let near = names
+        .clone()
+        .map(|name| (strsim::jaro_winkler(name, part), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = near.filter(|(likeness, _)| *likeness > 0.8);
+    let hint = near.map_or(String::new(), |(_, name)| format!("; did you mean {name}?"));
+    Error::Usage(format!(
+        "there is no notion {part:?}; known are {}, and all{hint}",
+        names.collect::<Vec<_>>().join(", ")
+    ))
+}
+
+/// A line for each notion, for help.
+pub fn help() -> String {
+    let line = |entry: &Entry| {
+        let name = format!("{}{}", entry.name, entry.arguments);
+        let alone = if entry.in_all { "" } else { " (not in all)" };
+        format!("  {name:<18}{}{alone}\n", entry.what)
+    };
+    KNOWN.iter().map(line).collect()
+}
+
+/// The notions of a plan, as they were asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Wanted(pub Vec<String>);
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Wanted(vec![USUAL.into()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: Options = Options { distance: true };
+
+    fn ids(text: &str) -> Vec<String> {
+        let made = parse(&[text.into()], &OPTIONS).unwrap();
+        made.iter().map(|notion| notion.id()).collect()
+    }
+
+    #[test]
+    fn lists_are_parsed_in_the_order_of_the_registry() {
+        assert_eq!(ids(USUAL), ["hull", "range", "ball"]);
+        assert_eq!(ids("knn:1,10,hull,knn:10"), ["hull", "knn_1", "knn_10"]);
+        let in_all = KNOWN.iter().filter(|entry| entry.in_all).count();
+        assert!(ids("all,knn:3").len() > in_all);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |text: &str| match parse(&[text.into()], &OPTIONS) {
+            Ok(_) => panic!("{text} was taken"),
+            Err(error) => error.to_string(),
+        };
+        assert!(error("hul").contains("did you mean hull?"));
+        assert!(error("hull:3").contains("takes no argument"));
+        assert!(error("knn:0").contains("whole numbers from 1 on"));
+        assert!(error("3").contains("no notion"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Notions at work in an analysis: fitted, judging blocks of queries, and counted.
+
+use super::rate::{Rate, quantiles};
+use super::summary::NotionSummary;
+use crate::control::Control;
+use crate::error::Result;
+use crate::notion::{Block, Judge, Judgement, Notion, Reference};
+
+/// A fitted notion and what it has said so far.
+pub(super) struct Fitted<'r> {
+    notion: &'r dyn Notion,
+    judge: Box<dyn Judge + 'r>,
+    queries: Counts,
+    others: Counts,
+    scores: Vec<f64>,
+}
+
+#[derive(Default)]
+struct Counts {
+    all: u64,
+    outside: u64,
+    undecided: u64,
+}
+
+impl Counts {
+    fn add(&mut self, outside: Option<bool>) {
+        self.all += 1;
+        self.outside += u64::from(outside == Some(true));
+        self.undecided += u64::from(outside.is_none());
+    }
+
+    fn rate(&self, notion: &str) -> Rate {
+        Rate::new(notion, self.all, self.outside, self.undecided)
+    }
+}
+
+impl<'r> Fitted<'r> {
+    /// Fit every notion.
+    pub(super) fn all(
+        notions: &'r [Box<dyn Notion>],
+        reference: &Reference<'r>,
+        control: &Control,
+    ) -> Result<Vec<Self>> {
+        let fit = |notion: &'r Box<dyn Notion>| {
+            Ok(Fitted {
+                notion: &**notion,
+                judge: notion.fit(reference, control)?,
+                queries: Counts::default(),
+                others: Counts::default(),
+                scores: Vec::new(),
+            })
+        };
+        notions.iter().map(fit).collect()
+    }
+
+    /// What every notion says of each query of a block: a list a query, in the order of the notions.
+    pub(super) fn judge(
+        all: &mut [Self],
+        block: &Block<'_>,
+        control: &Control,
+    ) -> Result<Vec<Vec<Judgement>>> {
+        let mut judged: Vec<Vec<Judgement>> = vec![Vec::with_capacity(all.len()); block.len()];
+        for fitted in all {
+            let found = fitted.judge.judge(block, control)?;
+            // One a query: a list with a gap would give queries the judgements of others.
+            assert_eq!(found.len(), block.len(), "{}", fitted.notion.id());
+            for (judgements, judgement) in judged.iter_mut().zip(found) {
+                fitted.queries.add(judgement.outside);
+                let score = Some(judgement.score).filter(|score| score.is_finite());
+                fitted.scores.extend(score);
+                judgements.push(judgement);
+            }
+        }
+        Ok(judged)
+    }
+
+    /// Count what every notion says of reference rows among the others.
+    pub(super) fn leave_out(all: &mut [Self], block: &Block<'_>, control: &Control) -> Result<()> {
+        for fitted in all {
+            let found = fitted.judge.judge(block, control)?;
+            assert_eq!(found.len(), block.len(), "{}", fitted.notion.id());
+            for judgement in found {
+                fitted.others.add(judgement.outside);
+            }
+        }
+        Ok(())
+    }
+
+    /// What it comes to.
+    pub(super) fn summary(mut self) -> NotionSummary {
+        let id = self.notion.id();
+        NotionSummary {
+            rate: self.queries.rate(&id),
+            outside_means: self.notion.outside(),
+            score_means: self.notion.score(),
+            score: quantiles(&mut self.scores),
+            leave_one_out: (self.others.all > 0).then(|| self.others.rate(&id)),
+            facts: self.judge.facts(),
+        }
+    }
+}
