@@ -185,14 +185,14 @@ mod tests {
         let report = report(false);
         let figure = rates_figure(&report);
         let dots = dots(&figure);
-        assert_eq!(dots.series.len(), 3);
+        assert_eq!(dots.series.len(), 4);
         let row = &dots.rows[0];
         assert_eq!(
             (row.label.as_str(), row.note.as_str()),
             ("dims:16,seed=<b>&\"", "16")
         );
         let values: Vec<f64> = row.dots.iter().map(|dot| dot.unwrap().value).collect();
-        assert_eq!(values, [30.0, 15.0, 6.0]);
+        assert_eq!(values, [30.0, 15.0, 6.0, 15.0]);
         assert_eq!(row.reference, Some(62.5));
         let (low, high) = row.dots[0].unwrap().spread.unwrap();
         assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
@@ -228,8 +228,8 @@ mod tests {
         let figure = rates_figure(&report);
         let dots = dots(&figure);
         let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();
-        assert_eq!(known(&dots.rows[0]), [false, true, true]);
-        assert_eq!(known(&dots.rows[1]), [true, false, false]);
+        assert_eq!(known(&dots.rows[0]), [false, true, true, true]);
+        assert_eq!(known(&dots.rows[1]), [true, false, false, true]);
         render(&figure, Format::Png).unwrap();
     }
 

@@ -186,7 +186,8 @@ mod tests {
         report.spaces[1].notions[0].rate.undecided = 3;
         let batch = read_back(write_rates, &report);
         let columns = "space notion d rank n_reference n_queries outside rate interval_low interval_high \
-                       null_rate d_eff undecided";
+                       null_rate d_eff undecided left_out left_out_outside left_out_rate left_out_interval_low \
+                       left_out_interval_high left_out_undecided";
         assert_eq!(
             names(&batch),
             columns.split_whitespace().collect::<Vec<_>>()
@@ -230,6 +231,9 @@ mod tests {
             [Some(17.25), None, None, None, None, None]
         );
         assert_eq!(whole(&batch, "undecided"), [0, 0, 0, 3, 0, 0].map(Some));
+        assert_eq!(whole(&batch, "left_out"), [Some(500); 6]);
+        let outside = [75, 37, 15, 250, 125, 15].map(Some);
+        assert_eq!(whole(&batch, "left_out_outside"), outside);
     }
 
     #[test]

@@ -536,14 +536,14 @@ mod tests {
         let tags = tags(&text);
         let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
         assert_eq!((count("svg"), count("img"), count("h1")), (2, 1, 1));
-        // Of spaces, of pairs, of classes, and of the classes in each space.
-        assert_eq!(count("table"), 5);
+        // Of spaces, of notions, of pairs, of classes, and of the classes in each space.
+        assert_eq!(count("table"), 6);
         for part in [
             "hullscope compare --space 'a|&lt;b&gt;'",
             "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
             "99.6 to 100",
             "&gt; 16.5",
-            "3.8e-211",
+            "&lt; 1e-12",
             "40.0 (75.0)",
             "40.0 (–)",
             "pixels: rows repeat",
@@ -586,7 +586,7 @@ mod tests {
         let Part::Table(table) = spaces(&report).parts.remove(0) else {
             panic!("no table")
         };
-        assert_eq!(table.head[..4], ["Space", "N", "d", "d*"]);
+        assert_eq!(table.head[..4], ["Space", "N", "d", "Rank"]);
         assert!(table.rows.iter().all(|row| row.len() == table.head.len()));
         assert_eq!(table.rows[1][..4], ["pixels", "4,000", "784", "700"]);
     }

@@ -89,10 +89,13 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A probability; one too small for an f64 is known to be small.
+/// Probabilities below this are not told apart.
+const LEAST: f64 = 1e-12;
+
+/// A probability.
 pub fn probability(p: f64) -> String {
-    if p == 0.0 {
-        "< 1e-300".into()
+    if p < LEAST {
+        "< 1e-12".into()
     } else if p >= 0.001 {
         format!("{p:.3}")
     } else {
@@ -214,9 +217,10 @@ mod tests {
         assert_eq!(number(0.123_45), "0.123");
         assert_eq!(number(1234.5), "1234");
         assert_eq!(number(2e-7), "2.00e-7");
-        assert_eq!(probability(0.0), "< 1e-300");
+        assert_eq!(probability(0.0), "< 1e-12");
+        assert_eq!(probability(2e-12), "2.0e-12");
         assert_eq!(probability(0.04), "0.040");
-        assert_eq!(probability(3.8e-211), "3.8e-211");
+        assert_eq!(probability(3.8e-211), "< 1e-12");
         assert_eq!(grouped(1_281_167), "1,281,167");
         assert_eq!(grouped(999), "999");
     }
