@@ -15,7 +15,7 @@ use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings, Spec, View, Views};
 use hullscope::study::compare::{
-    Archive, Classes, Forget, Keeper, Plan, Report, SpaceReport, Subject, run,
+    Archive, Classes, Forget, Keeper, Known, Plan, Report, SpaceReport, Subject, run,
 };
 use hullscope::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -67,6 +67,7 @@ fn subject(specs: &[&str], classes: Option<Classes>) -> Subject {
     Subject {
         sets: Some((set(&pictures(REFERENCE, 1)), set(&pictures(QUERIES, 2)))),
         classes,
+        query_sets: Vec::new(),
         specs: Spec::parse_all(&texts).unwrap(),
     }
 }
@@ -170,6 +171,7 @@ fn queries_on_faces_stay_on_them_in_every_turned_space() {
     let subject = Subject {
         sets: Some((set(&saturated(2000, 5)), set(&saturated(400, 6)))),
         classes: None,
+        query_sets: Vec::new(),
         specs: Spec::parse_all(&texts).unwrap(),
     };
     let plan = Plan {
@@ -448,13 +450,13 @@ impl Archive for Stops<'_> {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        classes: Option<&'v Classes>,
+        known: Known<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
         self.begun += 1;
         if self.begun > self.after {
             self.control.stop();
         }
-        self.inner.begin(spec, view, classes)
+        self.inner.begin(spec, view, known)
     }
 }
 

@@ -12,7 +12,7 @@ use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, Memory, OpenOptions, Rows, open, sample};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings as Spaces, Spec, View};
-use hullscope::study::compare::{self, Archive, Classes, Keeper, SpaceReport, Subject};
+use hullscope::study::compare::{self, Archive, Keeper, Known, SpaceReport, Subject};
 use hullscope::study::{Record, Sink, analyze};
 use hullscope::{Error, Result};
 use parquet::basic::Compression;
@@ -247,12 +247,7 @@ impl Archive for Said {
     fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
         Ok(None)
     }
-    fn begin<'v>(
-        &mut self,
-        _: &Spec,
-        _: &'v View,
-        _: Option<&'v Classes>,
-    ) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(&mut self, _: &Spec, _: &'v View, _: Known<'v>) -> Result<Box<dyn Keeper + 'v>> {
         Ok(Box::new(Said(Rc::clone(&self.0))))
     }
 }
@@ -302,6 +297,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
             let subject = Subject {
                 sets: Some((reference, queries)),
                 classes: None,
+                query_sets: Vec::new(),
                 specs: Spec::parse_all(&spaces).unwrap(),
             };
             let settings = Spaces {

@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
 use crate::study::analyze::{self as study, Plan};
+use crate::study::compare::Known;
 use crate::study::notes::leakage;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
@@ -190,7 +191,7 @@ fn about<'r, 'c>(context: &'c Context, inputs: &'r Inputs) -> records::About<'r,
         queries: &*inputs.queries,
         plan: &context.plan,
         space: None,
-        classes: None,
+        known: Known::default(),
     }
 }
 

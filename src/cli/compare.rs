@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{self, Folder, Origin};
 use crate::report::sheet::{Pictures, sheet};
-use crate::report::{InputInfo, compare as show, file, json, plot};
+use crate::report::{InputInfo, compare as show, file, json, plot, queries};
 use crate::rows::OpenOptions;
 use crate::space::{Set, Settings, Spec};
 use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
@@ -54,10 +54,17 @@ With -o, finished spaces are kept: an interrupted comparison goes on where it wa
 #[command(after_long_help = examples(), after_help = "`--help` shows the spaces and examples.")]
 pub struct Args {
     /// The images whose convex hull is asked about (without it: the built-in sample)
-    #[arg(requires = "queries")]
     reference: Option<String>,
-    /// The images to ask about
+    /// The images to ask about; without any, reference rows are asked about, each as if it were not in the reference
     queries: Option<String>,
+    /// Several sets to ask about, NAME=FILE each: how well does each notion tell them apart?
+    #[arg(
+        long = "queries",
+        value_name = "NAME=FILE",
+        conflicts_with = "queries",
+        requires = "reference"
+    )]
+    sets: Vec<String>,
     /// A space, as in pca:8,16 or 'smooth:2|pca:8'; may be given several times
     #[arg(long = "space", value_name = "SPACE")]
     spaces: Vec<String>,
@@ -108,6 +115,7 @@ impl Args {
         }
     }
 
+    /// The two sets, if both were named.
     fn sets(&self) -> Option<(&str, &str)> {
         self.reference.as_deref().zip(self.queries.as_deref())
     }
@@ -121,13 +129,23 @@ impl Args {
     }
 
     /// Everything that the results depend on, beside the spaces.
-    fn origin(&self, plan: Plan, classes: Option<&Classes>) -> Origin {
+    fn origin(&self, plan: Plan, subject: &Subject) -> Origin {
         let typed = [&self.reference, &self.queries];
-        let classes = classes.filter(|_| self.by_label);
+        let sets = self
+            .sets
+            .iter()
+            .filter_map(|set| Some(set.split_once('=')?.1.to_string()));
+        let mut content = subject
+            .classes
+            .as_ref()
+            .map_or_else(String::new, Classes::hash);
+        content += &subject.query_sets.iter().fold(String::new(), |text, set| {
+            text + &format!("{} {}\n", set.name, set.first)
+        });
         Origin {
             command: super::command_line(),
-            inputs: typed.into_iter().flatten().cloned().collect(),
-            content: classes.map_or_else(String::new, Classes::hash),
+            inputs: typed.into_iter().flatten().cloned().chain(sets).collect(),
+            content,
             rows: self.rows.settings(),
             plan,
             seed: self.judging.seed,
@@ -143,6 +161,25 @@ impl Args {
             self.rows.options(queries, 0, "queries")?,
         ])
     }
+}
+
+/// Query sets as they were typed, `NAME=FILE`.
+fn query_sets(typed: &[String]) -> Result<Vec<(String, String)>> {
+    let mut sets: Vec<(String, String)> = Vec::new();
+    for text in typed {
+        let Some((name, file)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(Error::Usage(format!(
+                "--queries takes a name and a file, as in --queries test=test.npy, and was given {text:?}"
+            )));
+        };
+        if sets.iter().any(|(other, _)| other == name) {
+            return Err(Error::Usage(format!(
+                "two sets of queries are called {name:?}; give each a name of its own"
+            )));
+        }
+        sets.push((name.into(), file.into()));
+    }
+    Ok(sets)
 }
 
 /// The spaces of sets for which none were named.
@@ -173,9 +210,19 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         let files = |spec: &Spec| spec.text.starts_with("file:");
         args.reference.is_none() && specs.iter().all(files)
     });
-    let opened = match only_files {
-        true => None,
-        false => Some(args.images.open(&args.rows, args.sets(), control)?),
+    let (opened, query_sets) = match (only_files, &args.reference, &args.queries) {
+        (true, ..) => (None, Vec::new()),
+        (false, Some(reference), None) => {
+            let sets = query_sets(&args.sets)?;
+            let (opened, sets) = args
+                .images
+                .open_sets(&args.rows, reference, &sets, control)?;
+            (Some(opened), sets)
+        }
+        (false, ..) => {
+            let opened = args.images.open(&args.rows, args.sets(), control)?;
+            (Some(opened), Vec::new())
+        }
     };
     let specs = match (specs, &opened) {
         (Some(specs), _) => specs,
@@ -211,10 +258,11 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
             Some(opened) => opened.classes.clone(),
             None => args.images.classes(&args.rows, control)?,
         },
+        query_sets,
         specs,
     };
     let plan = args.plan();
-    let origin = args.origin(plan.clone(), subject.classes.as_ref());
+    let origin = args.origin(plan.clone(), &subject);
     let report = match &args.output {
         Some(folder) => {
             let mut archive = Folder::new(folder, origin.clone(), control);
@@ -291,6 +339,22 @@ fn files(
 ) -> Result<()> {
     let command = &origin.command;
     show::write_rates(&folder.join("rates.parquet"), command, settings, report)?;
+    let tables = report.spaces.iter();
+    let tables = tables.map(|space| {
+        folder
+            .join("spaces")
+            .join(format!("{}.parquet", archive::name(&space.space)))
+    });
+    let metadata = [
+        ("hullscope.command", command.clone()),
+        ("hullscope.settings", settings.to_string()),
+    ];
+    let metadata = metadata.map(|(key, value)| (key.to_string(), value));
+    queries::join(
+        &tables.collect::<Vec<_>>(),
+        &folder.join("queries.parquet"),
+        metadata.into(),
+    )?;
     let by_label = folder.join("by_label.parquet");
     if origin.plan.by_label {
         show::write_labels(&by_label, command, settings, report)?;

@@ -6,8 +6,8 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names};
 use crate::rows::{Element, OpenOptions, like, say};
-use crate::space::{Set, spec};
-use crate::study::compare::Classes;
+use crate::space::{Set, joined, spec};
+use crate::study::compare::{Classes, QuerySet};
 use clap::Args;
 use std::sync::Arc;
 
@@ -170,6 +170,77 @@ impl ImageArgs {
             queries: set(queries, query_range),
         })
     }
+}
+
+impl ImageArgs {
+    /// A reference, and any number of query sets by name, as one set of queries; none at all is a set without rows.
+    ///
+    /// Errors: sets that cannot be read or are not alike.
+    pub fn open_sets(
+        &self,
+        rows: &RowArgs,
+        reference: &str,
+        queries: &[(String, String)],
+        control: &Control,
+    ) -> Result<(Opened, Vec<QuerySet>)> {
+        let files = queries.iter().map(|(_, file)| file.clone());
+        let all: Vec<String> = std::iter::once(reference.to_string())
+            .chain(files)
+            .collect();
+        let (mut opened, left) = self.open_all(rows, &all, control)?;
+        let first = opened.remove(0);
+        let mut sets = Vec::new();
+        let mut start = 0;
+        for ((name, _), set) in queries.iter().zip(&opened) {
+            sets.push(QuerySet {
+                name: name.clone(),
+                first: start,
+            });
+            start += set.set.rows.len();
+        }
+        let (classes, mismatch) = match joined_classes(&first, &opened, queries) {
+            Ok(known) => (known, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let queries = match opened.is_empty() {
+            true => first.set.without_rows(),
+            false => joined(&first.set, opened.into_iter().map(|set| set.set).collect())?,
+        };
+        let opened = Opened {
+            reference: first.set,
+            queries,
+            classes,
+            mismatch,
+            skipped: 0,
+            left,
+        };
+        Ok((opened, sets))
+    }
+}
+
+/// The classes of a reference and of several sets of queries, if all have them.
+fn joined_classes(
+    reference: &Labelled,
+    queries: &[Labelled],
+    names: &[(String, String)],
+) -> Result<Option<Classes>> {
+    let Some(first) = &reference.labels else {
+        return Ok(None);
+    };
+    let mut all = Classes {
+        reference: first.classes.clone(),
+        names: first.names.clone(),
+        ..Classes::default()
+    };
+    for (set, (name, _)) in queries.iter().zip(names) {
+        let Some(second) = &set.labels else {
+            return Ok(None);
+        };
+        let reference = reference.set.rows.name();
+        all.queries
+            .extend(matched(first, second, (name, reference))?.queries);
+    }
+    Ok(Some(all))
 }
 
 /// A set of images or of plain vectors, with what is known of its rows.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::rows::fingerprint;
 use crate::space::spec::{Spec, Stage, slug};
 use crate::space::{View, network_files};
-use crate::study::compare::{Archive, Classes, Keeper, Plan, SpaceReport};
+use crate::study::compare::{Archive, Keeper, Known, Plan, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub struct Origin {
     pub command: String,
     /// The two sets as typed; empty for the built-in sample.
     pub inputs: Vec<String>,
-    /// Hash of what was read beside the sets and changes results: the classes.
+    /// Hash of what was read beside the sets and changes results: the classes, and the names of query sets.
     pub content: String,
     pub rows: RowSettings,
     pub plan: Plan,
@@ -172,7 +172,13 @@ impl Archive for Folder<'_> {
         } else if state.table != fingerprint(&table.display().to_string(), self.control)? {
             "the table beside it"
         } else {
-            return Ok(Some(state.report));
+            let mut report = state.report;
+            let ids = report
+                .notions
+                .iter()
+                .map(|notion| notion.rate.notion.clone());
+            report.scores = super::queries::scores(&table, ids.collect())?;
+            return Ok(Some(report));
         };
         self.notes.push(format!(
             "{changed} has changed since {} was written: {} is computed again",
@@ -190,7 +196,7 @@ impl Archive for Folder<'_> {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        classes: Option<&'v Classes>,
+        known: Known<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
         let (settings, inputs) = self.key(spec)?;
         let context = Context {
@@ -216,7 +222,7 @@ impl Archive for Folder<'_> {
             queries: &*view.queries,
             plan: &self.origin.plan.analysis,
             space: Some(&spec.text),
-            classes,
+            known,
         };
         Ok(Box::new(Space {
             records: records::create(&table, &context, &about)?,

@@ -17,6 +17,7 @@ pub mod json;
 pub mod paper;
 pub(crate) mod plain;
 pub mod plot;
+pub mod queries;
 pub mod records;
 pub mod sheet;
 pub mod sweep;

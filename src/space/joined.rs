@@ -100,6 +100,14 @@ impl Rows for Joined {
 }
 
 impl Set {
+    /// A set of the same kind without rows.
+    pub fn without_rows(&self) -> Set {
+        Set {
+            rows: Arc::new(Joined::head(Arc::clone(&self.rows), 0)),
+            ..*self
+        }
+    }
+
     /// Its first row, for work that needs a second set where there is none.
     pub fn first_row(&self) -> Set {
         Set {

@@ -97,6 +97,7 @@ mod tests {
                 notion("ball", 1000, 60),
             ],
             scores: Vec::new(),
+            sets: Vec::new(),
             null_rate: Some(0.625),
             d_eff: Some(17.25).filter(|_| outside < 1000),
             d_eff_interval: [Some(16.5), Some(18.5).filter(|_| outside < 1000)],

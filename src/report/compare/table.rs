@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::report::plain;
-use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
+use crate::study::compare::{LabelReport, Rate, Report, SetReport, SpaceReport};
 use comfy_table::Table;
 
 /// Columns of a terminal.
@@ -19,13 +19,19 @@ pub fn table(report: &Report) -> String {
     let Some(first) = report.spaces.first() else {
         return String::new();
     };
-    let mut text = format!(
-        "{} queries against the hull of {} reference rows; rates are shares outside, in %\n\n",
-        words::grouped(first.n_queries),
-        words::reference_rows(report)
-    );
+    let reference = words::reference_rows(report);
+    let mut text = match first.n_queries {
+        0 => format!(
+            "{reference} reference rows among themselves; rates are shares outside, in %\n\n"
+        ),
+        queries => format!(
+            "{} queries against the hull of {reference} reference rows; rates are shares outside, in %\n\n",
+            words::grouped(queries)
+        ),
+    };
     text += &rates(&report.spaces);
     text += &notions(&report.spaces);
+    text += &sets(&report.spaces);
     text += &rows(report);
     text += &undecided(&report.spaces);
     text += &pairs(report);
@@ -126,6 +132,27 @@ fn notions(spaces: &[SpaceReport]) -> String {
         }
         text += "\n";
         text += &text_of(table);
+    }
+    text
+}
+
+/// Where the queries came in several sets: a table a space, a line a notion and a column a set.
+fn sets(spaces: &[SpaceReport]) -> String {
+    let mut text = String::new();
+    for space in spaces.iter().filter(|space| !space.sets.is_empty()) {
+        let mut table = plain::table();
+        let names = space.sets.iter().map(|set| set.set.clone());
+        table.add_row(std::iter::once("notion".to_string()).chain(names));
+        for (place, notion) in space.notions.iter().enumerate() {
+            let rate = |set: &SetReport| words::percent(set.rates[place].rate);
+            let rates = space.sets.iter().map(rate);
+            table.add_row(std::iter::once(notion.rate.notion.clone()).chain(rates));
+        }
+        text += &format!(
+            "\noutside by set of queries, %, in {}\n\n{}",
+            space.space,
+            text_of(table)
+        );
     }
     text
 }

@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
-use crate::notion::{Classes, Notion, Type, Value};
+use crate::notion::{Notion, Type, Value};
 use crate::rows::Rows;
 use crate::study::analyze::Plan;
+use crate::study::compare::{Known, QuerySet};
 use crate::study::summary::name;
 use crate::study::{Neighbour, Record};
 use arrow_array::builder::{
@@ -68,8 +69,7 @@ pub struct About<'r, 'p> {
     pub plan: &'p Plan,
     /// The space that the sets are seen in, where a table may hold several.
     pub space: Option<&'p str>,
-    /// Where they are known, and what a model predicted.
-    pub classes: Option<&'r Classes>,
+    pub known: Known<'r>,
 }
 
 /// The set that a column says something of.
@@ -139,6 +139,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
     all.push(Column::new("query_row", Type::Row, help, |r| {
         Value::Row(r.query)
     }));
+    all.extend(of_sets(about.known.sets));
     all.extend(origin(about.queries, Side::Query));
     all.extend(classes(about));
     if plan.hull {
@@ -182,9 +183,28 @@ fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
     all
 }
 
+/// Which set a query came in, where there are several.
+fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
+    if sets.is_empty() {
+        return Vec::new();
+    }
+    let of = |place: usize| &sets[sets.partition_point(|set| set.first <= place) - 1];
+    let name = move |record: &Record| Value::Text(of(record.place).name.clone());
+    let row = move |record: &Record| Value::Row((record.place - of(record.place).first) as u64);
+    vec![
+        Column::new("set", Type::Text, "the set that the query came in", name),
+        Column::new(
+            "row_in_set",
+            Type::Row,
+            "row number of the query in that set, from 0",
+            row,
+        ),
+    ]
+}
+
 /// The classes of the queries, and what a model took them for; labels that came with the rows are columns already.
 fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
-    let Some(classes) = about.classes else {
+    let Some(classes) = about.known.classes else {
         return Vec::new();
     };
     let mut all = Vec::new();

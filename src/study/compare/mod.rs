@@ -109,11 +109,35 @@ pub struct SpaceReport {
     pub verdicts: String,
     /// By class, where asked for and known.
     pub labels: Vec<LabelReport>,
+    /// By the sets that the queries came in, where there are several.
+    pub sets: Vec<SetReport>,
     pub picks: Picks,
     pub warnings: Vec<String>,
     /// What each notion says of each query; of a space that was taken over from an earlier run, read from its table.
     #[serde(skip)]
     pub scores: Vec<Scores>,
+}
+
+/// The queries of one set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SetReport {
+    pub set: String,
+    /// In the order of the plan.
+    pub rates: Vec<Rate>,
+}
+
+/// The rates of each set of queries.
+fn by_set(scores: &[Scores], sets: &[QuerySet], queries: usize) -> Vec<SetReport> {
+    let ends = sets.iter().skip(1).map(|set| set.first).chain([queries]);
+    let each = sets.iter().zip(ends);
+    each.map(|(set, end)| SetReport {
+        set: set.name.clone(),
+        rates: scores
+            .iter()
+            .map(|one| Rate::of(&one.notion, one.outside[set.first..end].iter().copied()))
+            .collect(),
+    })
+    .collect()
 }
 
 /// What a notion says of every query.
@@ -152,6 +176,22 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+/// Queries that came as a set of their own, beside others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct QuerySet {
+    pub name: String,
+    /// The place of its first query among all.
+    pub first: usize,
+}
+
+/// What is known of the rows of a space beside their values.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'v> {
+    pub classes: Option<&'v Classes>,
+    /// The sets that the queries came in; empty if they are one.
+    pub sets: &'v [QuerySet],
+}
+
 /// Where finished spaces go, and where those of an earlier run come from.
 pub trait Archive {
     /// What is known of a space under the same inputs and settings.
@@ -167,7 +207,7 @@ pub trait Archive {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        classes: Option<&'v Classes>,
+        known: Known<'v>,
     ) -> Result<Box<dyn Keeper + 'v>>;
 }
 
@@ -183,12 +223,7 @@ impl Archive for Forget {
     fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
         Ok(None)
     }
-    fn begin<'v>(
-        &mut self,
-        _: &Spec,
-        _: &'v View,
-        _: Option<&'v Classes>,
-    ) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(&mut self, _: &Spec, _: &'v View, _: Known<'v>) -> Result<Box<dyn Keeper + 'v>> {
         Ok(Box::new(Forget))
     }
 }
@@ -209,6 +244,8 @@ impl Keeper for Forget {
 pub struct Subject {
     pub sets: Option<(Set, Set)>,
     pub classes: Option<Classes>,
+    /// The sets that the queries came in; empty if they are one.
+    pub query_sets: Vec<QuerySet>,
     pub specs: Vec<Spec>,
 }
 
@@ -256,15 +293,13 @@ pub fn run(
         control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
         spaces.push(match known {
             Some(report) => report,
-            None => one(
-                plan,
-                spec,
-                &subject.classes,
-                &mut views,
-                engine,
-                archive,
-                control,
-            )?,
+            None => {
+                let known = Known {
+                    classes: subject.classes.as_ref(),
+                    sets: &subject.query_sets,
+                };
+                one(plan, spec, known, &mut views, engine, archive, control)?
+            }
         });
     }
     control.set_task("");
@@ -338,7 +373,7 @@ fn same_left_out(
 fn one(
     plan: &Plan,
     spec: &Spec,
-    classes: &Option<Classes>,
+    known: Known<'_>,
     views: &mut Views,
     engine: &dyn Engine,
     archive: &mut dyn Archive,
@@ -350,7 +385,8 @@ fn one(
         let rows = (classes.reference.len(), classes.queries.len());
         rows == (view.reference.len(), view.queries.len())
     };
-    let known = classes.as_ref().filter(fits);
+    let classes = known.classes.filter(fits);
+    let known = Known { classes, ..known };
     let mut keeper = archive.begin(spec, &view, known)?;
     let notions = plan.analysis.made()?;
     let notions = notions.iter().map(|notion| notion.id()).collect();
@@ -358,16 +394,17 @@ fn one(
     let sets = analyze::Sets {
         reference: &*view.reference,
         queries: &*view.queries,
-        classes: known,
+        classes,
     };
     let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;
     let mut found = collected.finish();
-    let labels = match known.filter(|_| plan.by_label) {
+    let labels = match classes.filter(|_| plan.by_label) {
         Some(classes) => labels::split(plan, classes, &found.scores, &view, engine, control)?,
         None => Vec::new(),
     };
     let report = SpaceReport {
         labels,
+        sets: by_set(&found.scores, known.sets, view.queries.len()),
         seconds: started.elapsed().as_secs_f64(),
         ..report(spec, &summary, &mut found)
     };
@@ -413,6 +450,7 @@ fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceRe
         },
         notions: summary.notions.clone(),
         labels: Vec::new(),
+        sets: Vec::new(),
         seconds: 0.0,
         scores: std::mem::take(&mut found.scores),
     }

@@ -160,6 +160,7 @@ pub fn run(
     let subject = Subject {
         sets: Some(data.sets()),
         classes: None,
+        query_sets: Vec::new(),
         specs: specs(curves),
     };
     let plan = plan(seed);

@@ -1,0 +1,117 @@
+//! `queries.parquet` of a comparison: a row a query and space, joined from the tables of the spaces; and what notions said
+//! of the queries, read back from such a table.
+
+use super::file::Output;
+use crate::error::{Error, Result};
+use crate::study::compare::Scores;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, RecordBatch, new_null_array};
+use arrow_schema::{Schema, SchemaRef};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Open a table that this program wrote.
+///
+/// Errors: a file that is not there, or that is no Parquet.
+pub fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
+    let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
+    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+    let builder = builder.map_err(|error| failed(error.to_string()))?;
+    let schema = Arc::clone(builder.schema());
+    let reader = builder.build().map_err(|error| failed(error.to_string()))?;
+    Ok((schema, reader))
+}
+
+/// What the notions of these ids said of every query of a space's table.
+///
+/// Errors: a table that cannot be read or lacks a notion's columns.
+pub fn scores(path: &Path, ids: Vec<String>) -> Result<Vec<Scores>> {
+    let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
+    let mut all: Vec<Scores> = ids
+        .into_iter()
+        .map(|notion| Scores {
+            notion,
+            ..Scores::default()
+        })
+        .collect();
+    let (_, reader) = open(path)?;
+    for batch in reader {
+        let batch = batch.map_err(|error| failed(error.to_string()))?;
+        for scores in &mut all {
+            let column = |kind: &str| {
+                let name = format!("{}_{kind}", scores.notion);
+                let column = batch.column_by_name(&name).cloned();
+                column.ok_or_else(|| failed(format!("it has no column {name}")))
+            };
+            let (outside, score) = (column("outside")?, column("score")?);
+            let outside = outside
+                .as_boolean_opt()
+                .map(|values| values.iter().collect::<Vec<_>>());
+            let score = score.as_primitive_opt::<Float64Type>().map(|values| {
+                let each = values.iter();
+                each.map(|value| value.unwrap_or(f64::NAN))
+                    .collect::<Vec<_>>()
+            });
+            let (Some(outside), Some(score)) = (outside, score) else {
+                return Err(failed(format!(
+                    "{} has columns of other types",
+                    scores.notion
+                )));
+            };
+            scores.outside.extend(outside);
+            scores.score.extend(score);
+        }
+    }
+    Ok(all)
+}
+
+/// Write the tables of all spaces as one; a column that a space has not is null there.
+///
+/// Errors: a table that cannot be read, columns of one name and two types, a path that cannot be written.
+pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> Result<()> {
+    let failed = |why: String| Error::io("write", to, std::io::Error::other(why));
+    let mut schema = Schema::empty();
+    for table in tables {
+        let (other, _) = open(table)?;
+        let fields = other.fields().iter().cloned().collect::<Vec<_>>();
+        let other = Schema::new(fields);
+        schema = match schema.fields().is_empty() {
+            true => other,
+            false => {
+                Schema::try_merge([schema, other]).map_err(|error| failed(error.to_string()))?
+            }
+        };
+    }
+    let schema = Arc::new(nullable(&schema));
+    let output = Output::create(to)?;
+    let properties = super::batch::properties(metadata).build();
+    let mut writer = ArrowWriter::try_new(output.writer()?, Arc::clone(&schema), Some(properties))
+        .map_err(|error| output.failed(error))?;
+    for table in tables {
+        let (_, reader) = open(table)?;
+        for batch in reader {
+            let batch = batch.map_err(|error| output.failed(error))?;
+            let column = |field: &Arc<arrow_schema::Field>| -> ArrayRef {
+                let known = batch.column_by_name(field.name()).cloned();
+                known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+            };
+            let columns = schema.fields().iter().map(column).collect();
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
+            let batch = batch.map_err(|error| output.failed(error))?;
+            writer.write(&batch).map_err(|error| output.failed(error))?;
+        }
+    }
+    let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+    output.close(inner)
+}
+
+/// The same columns, each of which may be null.
+fn nullable(schema: &Schema) -> Schema {
+    let field = |field: &Arc<arrow_schema::Field>| field.as_ref().clone().with_nullable(true);
+    Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())
+}
