@@ -10,6 +10,7 @@ mod facts;
 pub mod mcnemar;
 pub mod notes;
 mod notions;
+pub mod outcomes;
 pub mod paper;
 pub mod rate;
 pub mod summary;

@@ -1,0 +1,387 @@
+//! Which definition of "outside" predicts what: errors of a model, its losses, or from which of two sets a query comes.
+//!
+//! Pure functions of slices. [`measure`] takes what notions said of the queries ([`Scores`]) and what became of them
+//! ([`Outcome`]), and says for each notion and space: the error rate inside and outside with Fisher's exact test, the
+//! area under the ROC curve with DeLong's interval, and DeLong's paired test between the notions of a space, average
+//! precision, false alarms, the risk left when the most extrapolated are refused, the same within classes, what is added
+//! to the nearest distance, and the error rate by decile. A larger score is a more extrapolated query, so that a useful
+//! one has an area above one half. What cannot be said is [`Missing`] with its reason, never NaN.
+//!
+//! A query counts for a number only where all that the number needs is known of it.
+
+mod classes;
+mod curve;
+mod deciles;
+mod delong;
+mod fisher;
+mod logistic;
+mod missing;
+mod normal;
+mod ranks;
+mod risk;
+mod spearman;
+
+pub use classes::WithinClasses;
+pub use curve::{Precision, TPR};
+pub use deciles::Decile;
+pub use delong::{Auroc, Comparison, Difference};
+pub use fisher::fisher;
+pub use logistic::Adds;
+pub use missing::{Measured, Missing};
+pub use risk::{Aurc, Risk};
+pub use spearman::Spearman;
+
+use crate::error::{Error, Result};
+use curve::Roc;
+use delong::Components;
+use serde::{Deserialize, Serialize};
+
+/// What a notion said of every query in a space.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    pub space: String,
+    /// Id of the notion.
+    pub notion: String,
+    /// `None` where the notion could not decide, or only has a score.
+    pub outside: Vec<Option<bool>>,
+    /// Larger is more extrapolated; NaN is unknown.
+    pub score: Vec<f64>,
+}
+
+/// What became of every query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Whether a model was wrong; `None` is unknown.
+    Wrong(Vec<Option<bool>>),
+    /// A model's loss; what is not finite is unknown.
+    Loss(Vec<f64>),
+    /// Which of two query sets it is of.
+    Sets {
+        /// What the sets are called.
+        names: [String; 2],
+        /// Whether it is of the second one; `None` is neither.
+        second: Vec<Option<bool>>,
+    },
+}
+
+/// What kind of outcome was asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Errors,
+    Loss,
+    /// The names of the two query sets.
+    Sets([String; 2]),
+}
+
+/// What a notion says of the outcomes in a space. "Error" is a query of the second set where two are told apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotionOutcomes {
+    pub space: String,
+    /// Id of the notion.
+    pub notion: String,
+    /// Queries with a known outcome and score; all but `inside`, `outside` and `fisher_p` are over these.
+    pub queries: u64,
+    /// Queries without one of the two.
+    pub unknown: u64,
+    /// Queries with a known outcome that the notion calls neither inside nor outside.
+    pub undecided: u64,
+    /// Error rate, or mean loss, of the queries inside.
+    pub inside: Measured<Risk>,
+    /// The same of those outside.
+    pub outside: Measured<Risk>,
+    /// Fisher's exact test that the two error rates are equal, two-sided.
+    pub fisher_p: Measured<f64>,
+    /// Area under the ROC curve.
+    pub auroc: Measured<Auroc>,
+    /// Average precision and false alarms.
+    pub precision: Measured<Precision>,
+    /// Area under the curve of risk against coverage; not of two sets.
+    pub aurc: Measured<Aurc>,
+    /// Rank correlation with losses.
+    pub spearman: Measured<Spearman>,
+    /// Area under the ROC curve within classes.
+    pub within_classes: Measured<WithinClasses>,
+    /// What the score adds to the nearest distance.
+    pub adds: Measured<Adds>,
+    /// Error rate, or mean loss, by decile of the score; none for a constant score.
+    pub deciles: Vec<Decile>,
+    /// (false alarms, errors found) along the ROC curve, at most about 200 points; none where there is no area.
+    pub roc: Vec<[f64; 2]>,
+}
+
+/// What all notions say of the outcomes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcomes {
+    pub kind: Kind,
+    /// Error rate, or mean loss, of all queries whose outcome is known.
+    pub all: Measured<Risk>,
+    /// In the order of the scores.
+    pub notions: Vec<NotionOutcomes>,
+    /// Every pair of notions of a space.
+    pub comparisons: Vec<Comparison>,
+}
+
+impl Outcome {
+    fn len(&self) -> usize {
+        match self {
+            Outcome::Wrong(known) | Outcome::Sets { second: known, .. } => known.len(),
+            Outcome::Loss(losses) => losses.len(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Outcome::Wrong(_) => Kind::Errors,
+            Outcome::Loss(_) => Kind::Loss,
+            Outcome::Sets { names, .. } => Kind::Sets(names.clone()),
+        }
+    }
+
+    /// 1 and 0 for errors and others, or the loss.
+    fn number(&self, query: usize) -> Option<f64> {
+        match self {
+            Outcome::Wrong(known) | Outcome::Sets { second: known, .. } => {
+                known[query].map(|error| f64::from(u8::from(error)))
+            }
+            Outcome::Loss(losses) => Some(losses[query]).filter(|loss| loss.is_finite()),
+        }
+    }
+}
+
+/// The queries of which an outcome and a score are known.
+struct Known {
+    queries: Vec<usize>,
+    score: Vec<f64>,
+    outcomes: Vec<f64>,
+    /// Empty for losses.
+    errors: Vec<bool>,
+}
+
+impl Known {
+    fn of(scores: &Scores, outcome: &Outcome) -> Self {
+        let queries = (0..scores.score.len())
+            .filter(|&query| !scores.score[query].is_nan() && outcome.number(query).is_some());
+        Known::among(queries.collect(), scores, outcome)
+    }
+
+    /// All of `queries` have an outcome and a score.
+    fn among(queries: Vec<usize>, scores: &Scores, outcome: &Outcome) -> Self {
+        let outcomes: Vec<f64> = queries
+            .iter()
+            .filter_map(|&query| outcome.number(query))
+            .collect();
+        Known {
+            score: queries.iter().map(|&query| scores.score[query]).collect(),
+            errors: match outcome {
+                Outcome::Loss(_) => Vec::new(),
+                _ => outcomes.iter().map(|outcome| *outcome == 1.0).collect(),
+            },
+            outcomes,
+            queries,
+        }
+    }
+}
+
+/// What each of `scores` says of `outcome`.
+///
+/// `classes` are the queries' classes, for the areas within classes; `nearest` is the id of the notion whose score is
+/// the distance to the nearest row, for what others add to it.
+///
+/// Errors ([`Error::Usage`]): lists that have not one entry a query.
+pub fn measure(
+    scores: &[Scores],
+    outcome: &Outcome,
+    classes: Option<&[Option<u32>]>,
+    nearest: &str,
+) -> Result<Outcomes> {
+    let queries = outcome.len();
+    for (what, len) in scores
+        .iter()
+        .flat_map(|scores| {
+            [scores.score.len(), scores.outside.len()].map(|len| (scores.notion.as_str(), len))
+        })
+        .chain(classes.map(|classes| ("the classes", classes.len())))
+    {
+        if len != queries {
+            return Err(Error::Usage(format!(
+                "{what}: there are {len} values for {queries} outcomes; there must be one of each a query"
+            )));
+        }
+    }
+    let known: Vec<Known> = scores
+        .iter()
+        .map(|scores| Known::of(scores, outcome))
+        .collect();
+    let of_nearest = |space: &str| {
+        scores
+            .iter()
+            .find(|other| other.space == space && other.notion == nearest)
+    };
+    let each = scores.iter().zip(&known);
+    let notions =
+        each.map(|(scores, known)| one(scores, known, outcome, classes, of_nearest(&scores.space)));
+    let errors = !matches!(outcome, Outcome::Loss(_));
+    Ok(Outcomes {
+        kind: outcome.kind(),
+        all: risk::risk(
+            (0..queries).filter_map(|query| outcome.number(query)),
+            errors,
+        )
+        .into(),
+        notions: notions.collect(),
+        comparisons: match errors {
+            true => comparisons(scores, &known, outcome),
+            false => Vec::new(),
+        },
+    })
+}
+
+/// One notion in one space.
+fn one(
+    scores: &Scores,
+    known: &Known,
+    outcome: &Outcome,
+    classes: Option<&[Option<u32>]>,
+    nearest: Option<&Scores>,
+) -> NotionOutcomes {
+    let (score, errors) = (&known.score, &known.errors);
+    let losses = matches!(outcome, Outcome::Loss(_));
+    let constant = score.iter().all(|value| *value == score[0]);
+    let area = match losses {
+        true => Err(Missing::NotOfThisOutcome),
+        false => delong::check(score, errors),
+    };
+    let roc = area.map(|()| Roc::of(score, errors));
+    let [inside, outside] = [false, true].map(|side| split(scores, outcome, side));
+    NotionOutcomes {
+        space: scores.space.clone(),
+        notion: scores.notion.clone(),
+        queries: known.queries.len() as u64,
+        unknown: (scores.score.len() - known.queries.len()) as u64,
+        undecided: (0..scores.outside.len())
+            .filter(|&query| scores.outside[query].is_none() && outcome.number(query).is_some())
+            .count() as u64,
+        fisher_p: match losses {
+            true => Err(Missing::NotOfThisOutcome),
+            false => between(&inside, &outside),
+        }
+        .into(),
+        inside: inside.into(),
+        outside: outside.into(),
+        auroc: area
+            .map(|()| delong::auroc(&Components::of(score, errors)))
+            .into(),
+        precision: roc.as_ref().map(Roc::precision).map_err(|why| *why).into(),
+        aurc: match outcome {
+            Outcome::Sets { .. } => Err(Missing::NotOfThisOutcome),
+            _ if score.is_empty() => Err(Missing::NoQueries),
+            _ if constant => Err(Missing::Constant),
+            _ => Ok(risk::aurc(score, &known.outcomes)),
+        }
+        .into(),
+        spearman: match losses {
+            true => spearman::spearman(score, &known.outcomes),
+            false => Err(Missing::NotOfThisOutcome),
+        }
+        .into(),
+        within_classes: area.and_then(|()| within(known, classes)).into(),
+        adds: area.and_then(|()| adds(scores, outcome, nearest)).into(),
+        deciles: match constant {
+            true => Vec::new(),
+            false => deciles::deciles(score, &known.outcomes, !losses),
+        },
+        roc: roc.map_or_else(|_| Vec::new(), |roc| roc.points()),
+    }
+}
+
+/// The outcomes of the queries that a notion calls inside, or outside.
+fn split(scores: &Scores, outcome: &Outcome, side: bool) -> Result<Risk, Missing> {
+    let queries = (0..scores.outside.len()).filter(|&query| scores.outside[query] == Some(side));
+    let outcomes = queries.filter_map(|query| outcome.number(query));
+    let found = risk::risk(outcomes, !matches!(outcome, Outcome::Loss(_)));
+    found.map_err(|_| match side {
+        true => Missing::NoneOutside,
+        false => Missing::NoneInside,
+    })
+}
+
+/// Fisher's test between two error rates.
+fn between(
+    inside: &Result<Risk, Missing>,
+    outside: &Result<Risk, Missing>,
+) -> Result<f64, Missing> {
+    let row = |risk: &Result<Risk, Missing>| {
+        risk.map(|risk| {
+            let errors = (risk.mean * risk.queries as f64).round() as u64;
+            [errors, risk.queries - errors]
+        })
+    };
+    Ok(fisher([row(inside)?, row(outside)?]))
+}
+
+fn within(known: &Known, classes: Option<&[Option<u32>]>) -> Result<WithinClasses, Missing> {
+    let classes = classes.ok_or(Missing::NoClasses)?;
+    let own: Vec<Option<u32>> = known.queries.iter().map(|&query| classes[query]).collect();
+    classes::within(&known.score, &known.errors, &own)
+}
+
+/// What a notion's score adds to the nearest distance, over the queries that have both.
+fn adds(scores: &Scores, outcome: &Outcome, nearest: Option<&Scores>) -> Result<Adds, Missing> {
+    let nearest = nearest.ok_or(Missing::NoNearest)?;
+    let queries = both(&Known::of(nearest, outcome), &Known::of(scores, outcome));
+    let base = Known::among(queries.clone(), nearest, outcome);
+    let own = Known::among(queries, scores, outcome);
+    logistic::adds(&base.score, &own.score, &own.errors)
+}
+
+/// Queries that are known in both; both are ascending.
+fn both(a: &Known, b: &Known) -> Vec<usize> {
+    let queries = a.queries.iter();
+    let shared = queries.filter(|query| b.queries.binary_search(query).is_ok());
+    shared.copied().collect()
+}
+
+/// DeLong's test for every pair of notions of a space.
+fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Comparison> {
+    // Most scores are known of the same queries, and are ranked once.
+    let whole: Vec<Option<Components>> = known
+        .iter()
+        .map(|known| {
+            let area = delong::check(&known.score, &known.errors);
+            area.ok()
+                .map(|()| Components::of(&known.score, &known.errors))
+        })
+        .collect();
+    let mut found = Vec::new();
+    for a in 0..scores.len() {
+        for b in a + 1..scores.len() {
+            if scores[a].space != scores[b].space {
+                continue;
+            }
+            let shared = both(&known[a], &known[b]);
+            let components = |place: usize| -> Result<Components, Missing> {
+                match &whole[place] {
+                    Some(whole) if shared.len() == known[place].queries.len() => Ok(whole.clone()),
+                    _ => {
+                        let own = Known::among(shared.clone(), &scores[place], outcome);
+                        delong::check(&own.score, &own.errors)?;
+                        Ok(Components::of(&own.score, &own.errors))
+                    }
+                }
+            };
+            let difference = components(a).and_then(|a| delong::difference(&a, &components(b)?));
+            found.push(Comparison {
+                space: scores[a].space.clone(),
+                a: scores[a].notion.clone(),
+                b: scores[b].notion.clone(),
+                queries: shared.len() as u64,
+                found: difference.into(),
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;
