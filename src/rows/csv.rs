@@ -91,6 +91,55 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     Ok(Table::stream(lines).of(chosen.columns))
 }
 
+/// One column as text, whatever it holds: its name, where the first line gives one, and a text a line.
+///
+/// Errors: no such column, several without one being named.
+pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
+    let look = dialect::look(input)?;
+    let mut dialect = look.dialect();
+    let split = || {
+        look.records(dialect)
+            .iter()
+            .all(|record| record.cells.len() > 1)
+    };
+    if member.is_none() && (input.extension == "txt" || !split()) {
+        // Lines of text: blanks in them part nothing.
+        dialect.separator = Separator::Byte(b'\t');
+    }
+    let records = look.records(dialect);
+    let commas = dialect::commas(&input.path, &records)?;
+    let head = header::head(&records, commas, given(&look, dialect, &records).as_deref());
+    let names: Vec<&str> = head
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    let place = match member {
+        Some(member) => names.iter().position(|name| *name == member),
+        None => (names.len() == 1).then_some(0),
+    };
+    let Some(place) = place else {
+        let what = match member {
+            Some(member) => format!(
+                "there is no column {member:?}; there are: {}",
+                names.join(", ")
+            ),
+            None => format!("there are several columns: {}", names.join(", ")),
+        };
+        return Err(input.error(Place::Whole, what, "write FILE:COLUMN"));
+    };
+    let failed = |error| Error::io("read", &input.path, error);
+    let mut lines = reopened(input, &look, dialect, usize::from(head.names.is_some()))?;
+    let mut texts = Vec::new();
+    while lines.advance().map_err(failed)? {
+        if !is_blank(&lines) {
+            texts.push(String::from_utf8_lossy(lines.cell(place)).into_owned());
+        }
+    }
+    let name = head.names.map(|_| names[place].to_string());
+    Ok((name, texts))
+}
+
 /// The records after the header, from the file.
 fn reopened(
     input: &Input,

@@ -51,6 +51,7 @@ pub mod synthetic;
 mod table;
 mod texts;
 mod torch;
+mod values;
 mod vecs;
 mod vector_text;
 pub mod view;
@@ -75,6 +76,7 @@ pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;
 pub use texts::Texts;
+pub use values::{Values, values};
 
 use crate::error::Result;
 

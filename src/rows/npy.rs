@@ -80,6 +80,12 @@ fn corrupt(path: &Path, at: u64, what: impl Into<String>) -> Error {
 }
 
 fn header(path: &Path, reader: &mut dyn Read, dtype: Option<Element>) -> Result<Header> {
+    let (text, start) = header_text(path, reader)?;
+    dictionary(path, &text, start, start + text.len() as u64, dtype)
+}
+
+/// The dictionary's text, and the bytes before it.
+fn header_text(path: &Path, reader: &mut dyn Read) -> Result<(String, u64)> {
     let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 8];
     read(&mut magic, 0)?;
@@ -112,8 +118,75 @@ fn header(path: &Path, reader: &mut dyn Read, dtype: Option<Element>) -> Result<
     }
     let mut text = vec![0; length];
     read(&mut text, start)?;
-    let text = String::from_utf8_lossy(&text);
-    dictionary(path, &text, start, start + length as u64, dtype)
+    let text = String::from_utf8(text)
+        .map_err(|_| corrupt(path, start, "the header is not text in UTF-8"))?;
+    Ok((text, start))
+}
+
+/// The texts of an array of one axis, `<U..` or `|S..`; None where the array holds something else.
+///
+/// Errors: a header that is not valid, a file that is shorter than it says, characters that are none.
+pub(super) fn texts(input: &Input) -> Result<Option<Vec<String>>> {
+    let path = &input.path;
+    let head = input.bytes(0, input.size.min(LONGEST_HEADER as u64 + 12))?;
+    let (text, start) = header_text(path, &mut head.as_slice())?;
+    let descr = value(&text, "descr").unwrap_or_default();
+    let name = descr.trim_start_matches(['\'', '"']);
+    let name = name.split(['\'', '"']).next().unwrap_or_default();
+    let big = name.starts_with('>');
+    let kind = name.trim_start_matches(['<', '>', '|', '=']);
+    let wide = match kind.split_at_checked(1) {
+        Some(("U", letters)) => letters.parse::<u64>().ok().and_then(|n| n.checked_mul(4)),
+        Some(("S", letters)) => letters.parse::<u64>().ok(),
+        _ => return Ok(None),
+    };
+    let shape = value(&text, "shape").and_then(|text| text.strip_prefix('('));
+    let shape = shape
+        .and_then(|text| text.split_once(')'))
+        .map(|split| split.0);
+    let axes = shape.into_iter().flat_map(|shape| shape.split(','));
+    let mut axes = axes
+        .map(str::trim)
+        .filter(|axis| !axis.is_empty())
+        .map(str::parse::<u64>);
+    let (Some(wide), Some(Ok(len)), None) = (wide, axes.next(), axes.next()) else {
+        let what = format!(
+            "an array of one text a row was expected; the header says {}",
+            text.trim()
+        );
+        return Err(corrupt(path, start, what));
+    };
+    let bytes = len
+        .checked_mul(wide)
+        .ok_or_else(|| corrupt(path, start, "the array is too large"))?;
+    let values = input.bytes(start + text.len() as u64, bytes)?;
+    let each = values.chunks_exact((wide as usize).max(1)).enumerate();
+    let texts = each.map(|(row, bytes)| {
+        let letters = match kind.starts_with('U') {
+            true => utf32(bytes, big),
+            false => String::from_utf8(bytes.into()).ok(),
+        };
+        let letters = letters.ok_or_else(|| {
+            input_error(
+                path,
+                Place::Row(row as u64),
+                "the text has letters that are none",
+                "save it again with numpy.save",
+            )
+        })?;
+        Ok(letters.trim_end_matches('\0').to_string())
+    });
+    texts.collect::<Result<_>>().map(Some)
+}
+
+/// Text in four bytes a letter.
+fn utf32(bytes: &[u8], big: bool) -> Option<String> {
+    let letters = bytes.as_chunks::<4>().0.iter();
+    let code = |bytes: &[u8; 4]| match big {
+        true => u32::from_be_bytes(*bytes),
+        false => u32::from_le_bytes(*bytes),
+    };
+    letters.map(|bytes| char::from_u32(code(bytes))).collect()
 }
 
 /// The value of a key in the dictionary's text.

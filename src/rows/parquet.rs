@@ -106,6 +106,57 @@ pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
     })
 }
 
+/// One column of a Parquet or Arrow file, whatever it holds, as arrays in the order of its rows.
+///
+/// Errors: no such column, several without one being named, a file that cannot be decoded.
+pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef>> {
+    let path = &input.path;
+    let place = |schema: &Schema| -> Result<usize> {
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        let place = match member {
+            Some(member) => names.iter().position(|name| *name == member),
+            None => (names.len() == 1).then_some(0),
+        };
+        place.ok_or_else(|| {
+            let what = match member {
+                Some(member) => format!(
+                    "there is no column {member:?}; there are: {}",
+                    names.join(", ")
+                ),
+                None => format!("there are several columns: {}", names.join(", ")),
+            };
+            input.error(Place::Whole, what, "write FILE:COLUMN")
+        })
+    };
+    guarded(path, || {
+        let fail = |error: ArrowError| broken(path, error);
+        let plain = |batch: Result<RecordBatch, ArrowError>, place: usize| {
+            values_of::plain(batch.map_err(fail)?.column(place)).map_err(fail)
+        };
+        if input.head.starts_with(b"PAR1") {
+            let builder = parquet_builder(input)?;
+            let place = place(builder.schema())?;
+            let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
+            pages::check(input, builder.metadata(), &mask)?;
+            let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+            let reader = reader.map_err(|error| broken(path, error))?;
+            return reader.map(|batch| plain(batch, 0)).collect();
+        }
+        let whole = input.head.starts_with(b"ARROW1");
+        match whole {
+            true => messages::check_file(input)?,
+            false => messages::check_stream(input)?,
+        }
+        let (schema, source) = arrow_source(input, whole)?;
+        let place = place(&schema)?;
+        source.map(|batch| plain(batch, place)).collect()
+    })
+}
+
 fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let path = &input.path;
     let file = input
