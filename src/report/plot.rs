@@ -9,6 +9,7 @@ mod axis;
 mod bars;
 pub(super) mod canvas;
 mod dots;
+mod heat;
 mod legend;
 mod lines;
 mod style;
@@ -19,6 +20,7 @@ use canvas::{Area, Canvas, Size};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend};
 use std::path::Path;
+pub use style::THEORY;
 pub(super) use style::register_font;
 
 /// The usual points of a panel, width and height.
@@ -44,6 +46,7 @@ pub enum Panel {
     Bars(Bars),
     Lines(Lines),
     Dots(Dots),
+    Heat(Heat),
 }
 
 /// A value a label, from 0.
@@ -123,6 +126,25 @@ pub struct Dot {
     pub core: Option<(f64, f64)>,
 }
 
+/// Numbers by row and column, on a ground that shows how strong they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Heat {
+    /// What the rows are, from top to bottom.
+    pub rows: Vec<String>,
+    /// What the columns are, from left to right.
+    pub columns: Vec<String>,
+    /// A cell a column, for each row.
+    pub cells: Vec<Vec<Option<Cell>>>,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    pub text: String,
+    /// From -1 to 1; 0 says nothing.
+    pub strength: f64,
+}
+
 /// What an axis shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
@@ -143,7 +165,8 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Lower and upper end of the band around each point; empty for no band.
     pub band: Vec<(f64, f64)>,
-    /// A thin line without markers that the legend does not name: theory behind what was measured, a threshold.
+    /// A thin line without markers, which the legend names if it has a label: theory behind what was measured, a
+    /// threshold.
     pub thin: bool,
     /// Markers at the points; a single point has one anyway.
     pub markers: bool,
@@ -217,6 +240,7 @@ impl Panel {
             Panel::Bars(_) => PANEL,
             Panel::Lines(lines) => lines.size,
             Panel::Dots(dots) => dots::size(dots),
+            Panel::Heat(heat) => heat::size(heat),
         }
     }
 }
@@ -360,6 +384,7 @@ fn draw<B: DrawingBackend>(figure: &Figure, layout: &Layout, backend: B) -> Resu
             Panel::Bars(bars) => bars::draw(&canvas, area, bars)?,
             Panel::Lines(lines) => lines::draw(&canvas, area, lines)?,
             Panel::Dots(dots) => dots::draw(&canvas, area, dots)?,
+            Panel::Heat(heat) => heat::draw(&canvas, area, heat)?,
         }
     }
     root.present().map_err(|error| error.to_string())

@@ -37,7 +37,8 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
         .map(|tick| canvas::width(&written(*tick), Size::Normal))
         .fold(0.0, f64::max);
     let left = area.left + 22.0 + widest + 8.0;
-    let named = lines.series.iter().filter(|series| !series.thin);
+    let named = lines.series.iter();
+    let named = named.filter(|series| !(series.thin && series.label.is_empty()));
     let named = named.map(|series| {
         let sample = Sample::Curve(Style::of(series.style), series.markers);
         (series.label.as_str(), sample)
@@ -154,6 +155,9 @@ fn curve<B: DrawingBackend>(
         .filter(|(x, y)| Scale::shows(&lines.x, *x) && Scale::shows(&lines.y, *y))
         .map(|&(x, y)| frame.place(x, y))
         .collect();
+    if series.thin && !series.label.is_empty() {
+        return canvas.dashed(&places, style.colour, 1.5, style.dash);
+    }
     if series.thin {
         return canvas.line(&places, style.colour, 0.75);
     }

@@ -78,9 +78,23 @@ const STYLES: [Style; 6] = [
     },
 ];
 
+/// The style of a law beside what was measured, which no series has.
+pub const THEORY: usize = usize::MAX;
+
+/// Dots in a red that is dark in a grey print.
+const OF_THEORY: Style = Style {
+    colour: RGBColor(150, 0, 60),
+    dash: &[1.5, 2.0],
+    marker: Marker::Diamond,
+    hatch: Hatch::None,
+};
+
 impl Style {
-    /// The style of a number; they repeat after six.
+    /// The style of a number; they repeat after six. [`THEORY`] has its own.
     pub fn of(number: usize) -> Self {
+        if number == THEORY {
+            return OF_THEORY;
+        }
         STYLES[number % STYLES.len()]
     }
 }

@@ -1,0 +1,102 @@
+//! A panel of cells, a row and a column of labels: numbers on a ground that is darker where they are stronger.
+//!
+//! Blue for one sign and orange for the other, from white at 0: lightness alone, as in a grey print, shows the strength,
+//! and the number stands in each cell.
+
+use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
+use super::{Cell, Heat};
+use plotters::prelude::DrawingBackend;
+use plotters::style::{Color, RGBColor};
+
+/// Points of a cell: its height, its least width, what its text keeps free.
+const HIGH: f64 = 26.0;
+const WIDE: f64 = 58.0;
+const FREE: f64 = 12.0;
+
+/// Points of the longest label of a row, and of the head and the foot.
+const LABEL: f64 = 260.0;
+const HEAD: f64 = 30.0;
+const FOOT: f64 = 14.0;
+
+/// The grounds of the strongest cells: light enough for black letters.
+const STRONG: RGBColor = RGBColor(86, 160, 211);
+const WRONG: RGBColor = RGBColor(240, 150, 70);
+
+struct Layout {
+    labels: f64,
+    cell: f64,
+}
+
+impl Layout {
+    fn of(heat: &Heat) -> Self {
+        let widest = |texts: &mut dyn Iterator<Item = &str>| {
+            texts
+                .map(|text| canvas::width(text, Size::Normal))
+                .fold(0.0, f64::max)
+        };
+        let cells = heat.cells.iter().flatten().flatten();
+        let mut texts = heat
+            .columns
+            .iter()
+            .map(String::as_str)
+            .chain(cells.map(|cell| cell.text.as_str()));
+        Layout {
+            labels: widest(&mut heat.rows.iter().map(String::as_str)).min(LABEL),
+            cell: (widest(&mut texts) + FREE).max(WIDE),
+        }
+    }
+}
+
+/// Points that the panel takes.
+pub fn size(heat: &Heat) -> (f64, f64) {
+    let layout = Layout::of(heat);
+    let width = layout.labels + FREE + layout.cell * heat.columns.len() as f64;
+    // The figure keeps 8 and 12 points free at the sides.
+    (width + 24.0, HEAD + HIGH * heat.rows.len() as f64 + FOOT)
+}
+
+/// Draw the panel into its area.
+pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) -> Drawn {
+    let layout = Layout::of(heat);
+    let left = area.left + layout.labels + FREE;
+    for (column, name) in heat.columns.iter().enumerate() {
+        let x = left + layout.cell * (column as f64 + 0.5);
+        canvas.centred(name, Size::Normal, x, area.top + 0.6 * HEAD)?;
+    }
+    for (row, (name, cells)) in heat.rows.iter().zip(&heat.cells).enumerate() {
+        let top = area.top + HEAD + HIGH * row as f64;
+        let name = canvas::fitted(name, Size::Normal, layout.labels + 1.0);
+        canvas.before(&name, left - 0.7 * FREE, top + 0.5 * HIGH + 1.0)?;
+        for (column, cell) in cells.iter().enumerate() {
+            let place = Area {
+                left: left + layout.cell * column as f64,
+                right: left + layout.cell * (column + 1) as f64,
+                top,
+                bottom: top + HIGH,
+            };
+            one(canvas, place, cell.as_ref())?;
+        }
+    }
+    Ok(())
+}
+
+fn one<B: DrawingBackend>(canvas: &Canvas<'_, B>, place: Area, cell: Option<&Cell>) -> Drawn {
+    let corners = [
+        (place.left, place.top),
+        (place.right, place.top),
+        (place.right, place.bottom),
+        (place.left, place.bottom),
+    ];
+    if let Some(cell) = cell {
+        let ground = if cell.strength < 0.0 { WRONG } else { STRONG };
+        let share = cell.strength.abs().min(1.0);
+        canvas.fill(&corners, ground.mix(share))?;
+        canvas.centred(
+            &cell.text,
+            Size::Normal,
+            place.middle(),
+            0.5 * (place.top + place.bottom) + 1.0,
+        )?;
+    }
+    canvas.line(&[&corners[..], &corners[..1]].concat(), FAINT, 0.5)
+}
