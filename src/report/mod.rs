@@ -14,6 +14,7 @@ pub mod embeddings;
 pub mod file;
 pub mod html;
 pub mod json;
+pub mod outcomes;
 pub mod paper;
 pub(crate) mod plain;
 pub mod plot;

@@ -9,7 +9,7 @@ mod files;
 mod page;
 mod reading;
 mod table;
-mod words;
+pub(super) mod words;
 
 pub use figures::{distances_figure, rates_figure};
 pub use files::{write_labels, write_rates};

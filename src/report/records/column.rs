@@ -444,13 +444,15 @@ pub(super) fn batch(
     columns: &[Column],
     records: &[Record],
 ) -> Result<RecordBatch, ArrowError> {
-    let array = |column: &Column| array(column, records);
+    let array = |column: &Column| {
+        let values = records.iter().map(|record| column.value(record));
+        array(column.of, values)
+    };
     RecordBatch::try_new(Arc::clone(schema), columns.iter().map(array).collect())
 }
 
-/// One column of a batch.
-fn array(column: &Column, records: &[Record]) -> ArrayRef {
-    let values = records.iter().map(|record| column.value(record));
+/// Values of one type as a column of a batch.
+pub(in crate::report) fn array(of: Type, values: impl Iterator<Item = Value>) -> ArrayRef {
     macro_rules! build {
         ($builder:expr, $kind:path) => {{
             let mut builder = $builder;
@@ -487,7 +489,7 @@ fn array(column: &Column, records: &[Record]) -> ArrayRef {
             Arc::new(builder.finish())
         }};
     }
-    match column.of {
+    match of {
         Type::Text => build!(StringBuilder::new(), Value::Text),
         Type::Bool => build!(BooleanBuilder::new(), Value::Bool),
         Type::Float => build!(Float64Builder::new(), Value::Float),

@@ -6,6 +6,8 @@
 
 mod column;
 
+pub(super) use column::array;
+
 use super::file::Output;
 use super::{Context, FileSink};
 use crate::error::{Error, Result};

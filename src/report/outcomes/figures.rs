@@ -1,0 +1,301 @@
+//! Outcomes as figures: a heat map of areas by space and notion, rates by decile, ROC curves.
+
+use super::words;
+use crate::report::compare::words::grouped;
+use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series};
+use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
+
+/// Curves in one panel; there are as many styles.
+const CURVES: usize = 6;
+
+fn note(outcomes: &Outcomes) -> String {
+    let queries = outcomes.all.value().map_or(0, |all| all.queries);
+    format!("{} queries of known outcome", grouped(queries))
+}
+
+/// How well each notion tells the outcome in each space; `None` without notions.
+pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
+    let mut columns: Vec<&str> = Vec::new();
+    for notion in &outcomes.notions {
+        if !columns.contains(&notion.notion.as_str()) {
+            columns.push(&notion.notion);
+        }
+    }
+    let loss = outcomes.kind == Kind::Loss;
+    let spaces = words::spaces(outcomes);
+    let cell = |space: &str, column: &str| {
+        let found = words::of_space(outcomes, space);
+        let notion = found.into_iter().find(|notion| notion.notion == column)?;
+        Some(match words::strength(notion) {
+            // From -1 to 1, 0 says nothing.
+            Ok(value) => Cell {
+                text: format!("{value:.2}"),
+                strength: if loss { value } else { 2.0 * value - 1.0 },
+            },
+            Err(why) => Cell {
+                text: why.words().into(),
+                strength: 0.0,
+            },
+        })
+    };
+    let rows = spaces
+        .iter()
+        .map(|space| columns.iter().map(|column| cell(space, column)).collect());
+    let title = match loss {
+        true => "Rank correlation of score and loss".into(),
+        false => format!("Which score tells {}: AUROC", words::told(&outcomes.kind)),
+    };
+    (!columns.is_empty()).then(|| Figure {
+        title,
+        note: format!(
+            "{}; {}",
+            note(outcomes),
+            match loss {
+                true => "0: no relation; darker: stronger, orange: the wrong way round",
+                false => "0.5: chance; darker: stronger, orange: the wrong way round",
+            }
+        ),
+        panels: vec![Panel::Heat(Heat {
+            rows: spaces.iter().map(|space| space.to_string()).collect(),
+            columns: columns.iter().map(|column| column.to_string()).collect(),
+            cells: rows.collect(),
+        })],
+    })
+}
+
+/// The strongest notions of a space that have a curve, in their order.
+fn strongest<'o>(
+    outcomes: &'o Outcomes,
+    space: &str,
+    has: fn(&NotionOutcomes) -> bool,
+) -> Vec<&'o NotionOutcomes> {
+    let all = words::of_space(outcomes, space);
+    let all: Vec<&NotionOutcomes> = all.into_iter().filter(|notion| has(notion)).collect();
+    let strength = |place: &usize| words::strength(all[*place]).unwrap_or(0.0);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    order.truncate(CURVES);
+    order.sort_unstable();
+    order.into_iter().map(|place| all[place]).collect()
+}
+
+/// What to say where a space has more curves than are drawn.
+fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool) -> &'static str {
+    let spaces = words::spaces(outcomes);
+    let mut counts = spaces.iter().map(|space| {
+        let all = words::of_space(outcomes, space);
+        all.into_iter().filter(|notion| has(notion)).count()
+    });
+    match counts.any(|count| count > CURVES) {
+        true => "; the six strongest scores of each space",
+        false => "",
+    }
+}
+
+/// A panel for each space, with a curve for each notion that `series` makes one of.
+fn panels(
+    outcomes: &Outcomes,
+    has: fn(&NotionOutcomes) -> bool,
+    axes: [Axis; 2],
+    more: &[Series],
+    series: impl Fn(usize, &NotionOutcomes) -> Series,
+) -> Vec<Panel> {
+    let panel = |space: &&str| {
+        let notions = strongest(outcomes, space, has);
+        let curves = notions
+            .iter()
+            .enumerate()
+            .map(|(style, notion)| series(style, notion));
+        let [x, y] = axes.clone();
+        (!notions.is_empty()).then(|| {
+            Panel::Lines(Lines {
+                title: space.to_string(),
+                x,
+                y,
+                series: more.iter().cloned().chain(curves).collect(),
+                size: PANEL,
+            })
+        })
+    };
+    words::spaces(outcomes).iter().filter_map(panel).collect()
+}
+
+/// Error rates, or mean losses, by decile of each score, a panel a space; `None` where no score has deciles.
+pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
+    let loss = outcomes.kind == Kind::Loss;
+    let scale = if loss { 1.0 } else { 100.0 };
+    let has = |notion: &NotionOutcomes| !notion.deciles.is_empty();
+    let axes = [
+        Axis {
+            label: "decile of the score, 10: most extrapolated".into(),
+            logarithmic: false,
+            range: Some((1.0, 10.0)),
+        },
+        Axis {
+            label: words::rate(&outcomes.kind),
+            logarithmic: false,
+            range: (!loss).then_some((0.0, 1.0)),
+        },
+    ];
+    let panels = panels(outcomes, has, axes, &[], |style, notion| {
+        let of = |pick: &dyn Fn(f64, [f64; 2]) -> (f64, f64)| -> Vec<(f64, f64)> {
+            let each = notion.deciles.iter();
+            each.map(|decile| {
+                let mean = decile.risk.mean;
+                let ends = decile
+                    .risk
+                    .interval95
+                    .value()
+                    .copied()
+                    .unwrap_or([mean, mean]);
+                pick(f64::from(decile.decile), [scale * ends[0], scale * ends[1]])
+            })
+            .collect()
+        };
+        let points = notion.deciles.iter();
+        let points = points.map(|decile| (f64::from(decile.decile), scale * decile.risk.mean));
+        Series {
+            label: notion.notion.clone(),
+            style,
+            points: points.collect(),
+            band: of(&|_, ends| (ends[0], ends[1])),
+            thin: false,
+            markers: true,
+        }
+    });
+    (!panels.is_empty()).then(|| Figure {
+        title: match loss {
+            true => "Mean loss by decile of each score".into(),
+            false => format!(
+                "{} by decile of each score",
+                capital(words::rate(&outcomes.kind).trim_end_matches(", %"))
+            ),
+        },
+        note: format!(
+            "{}; bands: 95 %; equal scores share a decile{}",
+            note(outcomes),
+            left_out(outcomes, has)
+        ),
+        panels,
+    })
+}
+
+/// ROC curves, a panel a space; `None` for losses, and where no score has one.
+pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
+    let has = |notion: &NotionOutcomes| !notion.roc.is_empty();
+    let axis = |label: &str| Axis {
+        label: label.into(),
+        logarithmic: false,
+        range: Some((0.0, 1.0)),
+    };
+    let (found, others) = match &outcomes.kind {
+        Kind::Sets([first, second]) => (
+            format!("share of {second} flagged"),
+            format!("share of {first} flagged"),
+        ),
+        _ => (
+            "share of errors flagged".into(),
+            "share of other queries flagged".into(),
+        ),
+    };
+    let chance = Series::thin(0, vec![(0.0, 0.0), (1.0, 1.0)]);
+    let panels = panels(
+        outcomes,
+        has,
+        [axis(&others), axis(&found)],
+        &[chance],
+        |style, notion| Series {
+            label: match words::strength(notion) {
+                Ok(value) => format!("{} {value:.2}", notion.notion),
+                Err(_) => notion.notion.clone(),
+            },
+            style,
+            points: notion
+                .roc
+                .iter()
+                .map(|point| (point[0], point[1]))
+                .collect(),
+            band: Vec::new(),
+            thin: false,
+            markers: false,
+        },
+    );
+    (!panels.is_empty()).then(|| Figure {
+        title: format!(
+            "ROC curves: which score tells {}",
+            words::told(&outcomes.kind)
+        ),
+        note: format!(
+            "{}; numbers are the areas under the curves; the thin line is chance{}",
+            note(outcomes),
+            left_out(outcomes, has)
+        ),
+        panels,
+    })
+}
+
+/// The first letter as a capital.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().collect::<String>());
+    first.unwrap_or_default() + letters.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::outcomes::tests::outcomes;
+    use crate::report::plot::{Format, render};
+
+    #[test]
+    fn figures_show_every_space_and_notion() {
+        let found = outcomes(false);
+        let heat = heat_figure(&found).unwrap();
+        let [Panel::Heat(map)] = &heat.panels[..] else {
+            panic!("{heat:?}");
+        };
+        assert_eq!((map.rows.len(), map.columns.len()), (2, 3));
+        let cells: Vec<&str> = map.cells[0]
+            .iter()
+            .map(|cell| cell.as_ref().unwrap().text.as_str())
+            .collect();
+        assert!(
+            cells[0].starts_with("0.") && cells[2] == "constant",
+            "{cells:?}"
+        );
+        let svg = String::from_utf8(render(&heat, Format::Svg).unwrap()).unwrap();
+        assert!(
+            svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
+            "{svg}"
+        );
+        for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
+            assert_eq!(figure.panels.len(), 2);
+            render(&figure, Format::Png).unwrap();
+        }
+    }
+
+    #[test]
+    fn more_notions_than_styles_are_left_out_and_that_is_said() {
+        let mut found = outcomes(false);
+        let more = found.notions[1].clone();
+        found.notions.extend((0..6).map(|n| NotionOutcomes {
+            notion: format!("other {n}"),
+            ..more.clone()
+        }));
+        let figure = deciles_figure(&found).unwrap();
+        assert!(
+            figure
+                .note
+                .ends_with("; the six strongest scores of each space"),
+            "{}",
+            figure.note
+        );
+        let Panel::Lines(lines) = &figure.panels[0] else {
+            panic!("{figure:?}");
+        };
+        assert_eq!(lines.series.len(), CURVES);
+        assert!(lines.series.iter().all(|series| series.label != "hull"));
+    }
+}

@@ -1,0 +1,132 @@
+//! What notions say of errors, losses or a query's set: as tables for a terminal, as Parquet, as figures, as a section
+//! of a page. All of them show the same [`Outcomes`](crate::study::outcomes::Outcomes).
+
+mod columns;
+mod figures;
+mod page;
+mod queries;
+mod table;
+mod words;
+
+pub use columns::{DECILES, NOTIONS, PAIRS, help, write};
+pub use figures::{deciles_figure, heat_figure, roc_figure};
+pub use page::{section, write_page};
+pub use queries::{FILE, Kept, read};
+pub use table::table;
+pub use words::findings;
+
+use super::plot;
+use crate::error::Result;
+use crate::study::outcomes::Outcomes;
+use serde_json::Value;
+use std::path::Path;
+
+/// The figures, by the names of their files without ending; those that the outcome has.
+pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
+    let all = [
+        ("outcomes_heat", heat_figure(outcomes)),
+        ("outcomes_deciles", deciles_figure(outcomes)),
+        ("outcomes_roc", roc_figure(outcomes)),
+    ];
+    all.into_iter()
+        .filter_map(|(name, figure)| Some((name, figure?)))
+        .collect()
+}
+
+/// Write the tables as Parquet and the figures as PNG and SVG into a folder.
+///
+/// Errors: files that cannot be written.
+pub fn write_all(
+    folder: &Path,
+    command: &str,
+    settings: &Value,
+    outcomes: &Outcomes,
+) -> Result<()> {
+    write(
+        &folder.join("outcomes.parquet"),
+        command,
+        settings,
+        NOTIONS,
+        &outcomes.notions,
+    )?;
+    write(
+        &folder.join("outcome_pairs.parquet"),
+        command,
+        settings,
+        PAIRS,
+        &outcomes.comparisons,
+    )?;
+    let deciles = columns::deciles(outcomes);
+    write(
+        &folder.join("outcome_deciles.parquet"),
+        command,
+        settings,
+        DECILES,
+        &deciles,
+    )?;
+    for (name, figure) in figures(outcomes) {
+        for ending in ["png", "svg"] {
+            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::outcomes::{Outcome, Scores, measure};
+
+    /// Two spaces of three notions: one tells errors, one does not, one is constant.
+    pub(super) fn outcomes(loss: bool) -> Outcomes {
+        let of = |space: &str, notion: &str, score: fn(usize) -> f64| {
+            let score: Vec<f64> = (0..200).map(score).collect();
+            Scores {
+                space: space.into(),
+                notion: notion.into(),
+                outside: score.iter().map(|score| Some(*score > 120.0)).collect(),
+                score,
+            }
+        };
+        let notions = |space: &str| {
+            [
+                of(space, "hull", |query| ((query * 37) % 200) as f64),
+                of(space, "nearest", |query| query as f64),
+                of(space, "range", |_| 1.0),
+            ]
+        };
+        let scores: Vec<Scores> = ["pixels", "pca:<8>"]
+            .iter()
+            .flat_map(|space| notions(space))
+            .collect();
+        let wrong = |query: usize| query % 3 == 0 && query > 60 || query % 20 == 0;
+        let outcome = match loss {
+            true => Outcome::Loss((0..200).map(|query| (query * query % 91) as f64).collect()),
+            false => Outcome::Wrong((0..200).map(|query| Some(wrong(query))).collect()),
+        };
+        let classes: Vec<Option<u32>> = (0..200).map(|query| Some(query % 2)).collect();
+        measure(&scores, &outcome, Some(&classes), "nearest").unwrap()
+    }
+
+    #[test]
+    fn all_files_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        write_all(
+            folder.path(),
+            "hullscope errors",
+            &Value::Null,
+            &outcomes(false),
+        )
+        .unwrap();
+        let mut names: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let expected = "outcome_deciles.parquet outcome_pairs.parquet outcomes.parquet outcomes_deciles.png \
+                        outcomes_deciles.svg outcomes_heat.png outcomes_heat.svg outcomes_roc.png outcomes_roc.svg";
+        assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+        // Losses have no ROC curves.
+        assert_eq!(figures(&outcomes(true)).len(), 2);
+    }
+}

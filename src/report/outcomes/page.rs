@@ -1,0 +1,256 @@
+//! Outcomes as a section of a page: first the finding, then the figures, then the numbers.
+
+use super::words::{self, area, areas, shown};
+use super::{deciles_figure, heat_figure, roc_figure};
+use crate::error::Error;
+use crate::report::compare::words::{percent, probability};
+use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::{file, plot};
+use crate::study::outcomes::{Comparison, Kind, NotionOutcomes, Outcomes};
+use std::path::Path;
+
+/// The section.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
+    let mut parts: Vec<Part> = words::findings(outcomes)
+        .into_iter()
+        .map(Part::Text)
+        .collect();
+    let alt = "the numbers are in the tables below";
+    for (figure, what) in [
+        (
+            heat_figure(outcomes),
+            "Areas under ROC curves, or rank correlations, by space and notion",
+        ),
+        (
+            deciles_figure(outcomes),
+            "Rates by decile of each score, by space",
+        ),
+        (roc_figure(outcomes), "ROC curves of each score, by space"),
+    ] {
+        if let Some(figure) = figure {
+            parts.push(drawn(&figure, &format!("{what}; {alt}"))?);
+        }
+    }
+    parts.push(Part::Table(numbers(outcomes)));
+    if !outcomes.comparisons.is_empty() {
+        parts.push(Part::Details {
+            summary: "Every pair of notions of a space: DeLong's paired test".into(),
+            open: false,
+            parts: vec![Part::Table(pairs(outcomes))],
+        });
+    }
+    parts.push(Part::Details {
+        summary: "What the numbers mean".into(),
+        open: false,
+        parts: vec![Part::Terms(
+            MEANING
+                .iter()
+                .map(|(term, meaning)| (term.to_string(), meaning.to_string()))
+                .collect(),
+        )],
+    });
+    let title = match &outcomes.kind {
+        Kind::Errors => "Which notion predicts errors?".into(),
+        Kind::Loss => "Which notion predicts losses?".into(),
+        Kind::Sets([first, second]) => format!("Which notion tells {second} from {first}?"),
+    };
+    Ok(Section { title, parts })
+}
+
+/// Write a page of the section alone.
+///
+/// Errors: a figure that cannot be drawn, a file that cannot be written.
+pub fn write_page(
+    path: &Path,
+    command: &str,
+    date: &str,
+    outcomes: &Outcomes,
+) -> Result<(), Error> {
+    let section = section(outcomes);
+    let section = section.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
+    let page = html::render(&Page {
+        title: section.title.clone(),
+        sections: vec![
+            Section {
+                title: "What was found".into(),
+                ..section
+            },
+            Section {
+                title: "How it was made".into(),
+                parts: vec![Part::Code(command.into())],
+            },
+        ],
+        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
+    });
+    file::write_bytes(path, page.as_bytes())
+}
+
+const MEANING: [(&str, &str); 9] = [
+    (
+        "Inside, outside",
+        "Error rate (or mean loss) of the queries that the notion calls so.",
+    ),
+    (
+        "p",
+        "Fisher's exact test, two-sided, of whether the two error rates are equal.",
+    ),
+    (
+        "AUROC",
+        "The probability that an error has a larger score than another query, ties half: 0.5 is chance. With DeLong's 95 % \
+         interval.",
+    ),
+    (
+        "In class",
+        "The same over pairs of queries of one class, every pair the same: what the score says beyond that some classes are \
+         harder.",
+    ),
+    ("AP", "Average precision; chance has the share of errors."),
+    (
+        "FPR95",
+        "The share of other queries that is flagged where 95 % of the errors are, in percent.",
+    ),
+    (
+        "E-AURC",
+        "Excess area under risk against coverage: what the best order of refusing queries would save over this one.",
+    ),
+    (
+        "Adds, p",
+        "Logistic regression: does the score say anything of errors that the nearest distance does not? Likelihood-ratio test; \
+         \"separated\" where the scores tell all errors from the others.",
+    ),
+    ("Spearman", "Rank correlation of score and loss."),
+];
+
+fn drawn(figure: &plot::Figure, alt: &str) -> Result<Part, String> {
+    Ok(Part::Figure(Figure {
+        alt: alt.into(),
+        caption: format!("{}. {}.", figure.title, figure.note),
+        picture: Picture::of(figure)?,
+    }))
+}
+
+fn numbers(outcomes: &Outcomes) -> Table {
+    let kind = &outcomes.kind;
+    let loss = *kind == Kind::Loss;
+    let row = |notion: &NotionOutcomes| {
+        let side = |found| {
+            shown(found, |found| {
+                format!(
+                    "{} ({})",
+                    words::risk(kind, found),
+                    words::interval(kind, found)
+                )
+            })
+        };
+        let mut row = vec![
+            notion.space.clone(),
+            notion.notion.clone(),
+            side(&notion.inside),
+            side(&notion.outside),
+        ];
+        if loss {
+            row.extend([
+                shown(&notion.spearman, |found| area(found.rho)),
+                shown(&notion.spearman, |found| shown(&found.interval95, areas)),
+            ]);
+        } else {
+            row.extend([
+                shown(&notion.fisher_p, |p| probability(*p)),
+                shown(&notion.auroc, |found| area(found.value)),
+                shown(&notion.auroc, |found| shown(&found.interval95, areas)),
+                shown(&notion.within_classes, |found| area(found.auroc)),
+                shown(&notion.precision, |found| area(found.average)),
+                shown(&notion.precision, |found| percent(found.fpr95)),
+            ]);
+        }
+        row.push(shown(&notion.aurc, |found| area(found.excess)));
+        if !loss {
+            row.push(shown(&notion.adds, |found| probability(found.p_value)));
+        }
+        row
+    };
+    let head: &[&str] = match loss {
+        true => &[
+            "Space", "Notion", "Inside", "Outside", "Spearman", "95 %", "E-AURC",
+        ],
+        false => &[
+            "Space", "Notion", "Inside", "Outside", "p", "AUROC", "95 %", "In class", "AP",
+            "FPR95", "E-AURC", "Adds, p",
+        ],
+    };
+    Table {
+        caption: format!(
+            "By space and notion; inside and outside: {} with 95 % intervals.",
+            words::rate(kind)
+        ),
+        head: head.iter().map(|name| name.to_string()).collect(),
+        rows: outcomes.notions.iter().map(row).collect(),
+        names: 2,
+    }
+}
+
+fn pairs(outcomes: &Outcomes) -> Table {
+    let row = |pair: &Comparison| {
+        vec![
+            pair.space.clone(),
+            pair.a.clone(),
+            pair.b.clone(),
+            shown(&pair.found, |found| area(found.difference)),
+            shown(&pair.found, |found| areas(&found.interval95)),
+            shown(&pair.found, |found| probability(found.p_value)),
+        ]
+    };
+    Table {
+        caption: "AUROC of A less that of B, over the queries that both know; p is not corrected for the number of pairs.".into(),
+        head: ["Space", "A", "B", "A − B", "95 %", "p"].map(String::from).to_vec(),
+        rows: outcomes.comparisons.iter().map(row).collect(),
+        names: 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::html::render;
+    use crate::report::outcomes::tests::outcomes;
+
+    #[test]
+    fn first_the_finding_then_the_figures_then_the_numbers() {
+        for loss in [false, true] {
+            let section = section(&outcomes(loss)).unwrap();
+            let kinds: Vec<&str> = section
+                .parts
+                .iter()
+                .map(|part| match part {
+                    Part::Text(_) => "text",
+                    Part::Figure(_) => "figure",
+                    Part::Table(_) => "table",
+                    _ => "details",
+                })
+                .collect();
+            let mut sorted = kinds.clone();
+            sorted.sort_by_key(|kind| {
+                ["text", "figure", "table", "details"]
+                    .iter()
+                    .position(|other| other == kind)
+            });
+            assert_eq!(kinds, sorted);
+            for part in &section.parts {
+                if let Part::Table(table) = part {
+                    assert!(
+                        table.rows.iter().all(|row| row.len() == table.head.len()),
+                        "{table:?}"
+                    );
+                }
+            }
+            let page = render(&Page {
+                title: "page".into(),
+                sections: vec![section],
+                foot: String::new(),
+            });
+            assert!(page.contains("constant") && !page.contains("NaN"));
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Reads the long table that a comparison leaves, a row a query and space: what each notion said of each query.
+//!
+//! Columns that are used: `space`, `query_row`; `label`, `predicted`, `error` where they are there; for every notion
+//! `ID_score` with `ID_outside`; and `nearest_distance`, as a score of its own where no notion is that distance.
+
+use crate::error::{Error, Place, Result};
+use crate::rows::pages;
+use crate::study::outcomes::Scores;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::collections::HashMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// What the table is called in the folder of a comparison.
+pub const FILE: &str = "queries.parquet";
+
+/// The id of the distance to the nearest row, where no notion has it.
+const NEAREST: &str = "nearest";
+
+/// Notions whose score is that distance, in the order of preference.
+const SAME: [&str; 3] = ["ball", "ball_1", "knn_1"];
+
+const ENDS: [&str; 2] = ["_score", "_outside"];
+
+/// What a comparison left about its queries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The row of each query in its file.
+    pub rows: Vec<u64>,
+    /// The class of each query, where the comparison knew it.
+    pub labels: Option<Vec<Option<String>>>,
+    /// Whether a model was wrong about each query, where the comparison was told.
+    pub errors: Option<Vec<Option<bool>>>,
+    /// Every notion in every space.
+    pub scores: Vec<Scores>,
+    /// The id of the score that is the distance to the nearest row.
+    pub nearest: &'static str,
+}
+
+fn wrong(path: &Path, what: impl Into<String>) -> Error {
+    let advice = "name a folder that `hullscope compare -o` wrote, unchanged";
+    Error::input(path.display().to_string(), Place::Whole, what, advice)
+}
+
+/// Read the table.
+///
+/// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
+/// about the same queries.
+pub fn read(path: &Path) -> Result<Kept> {
+    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    // Decoding corrupt data can panic inside the Parquet crate; that is the file's fault.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let again = file
+            .try_clone()
+            .map_err(|error| Error::io("open", path, error))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let builder =
+            builder.map_err(|error| wrong(path, format!("not a valid Parquet file: {error}")))?;
+        pages::check_all(path, &again, builder.metadata())?;
+        let schema = builder.schema().clone();
+        let fail = |error: ArrowError| wrong(path, format!("cannot be decoded: {error}"));
+        let reader = builder.build().map_err(|error| fail(error.into()))?;
+        let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(fail)?;
+        arrow_select::concat::concat_batches(&schema, &batches).map_err(fail)
+    }));
+    let table =
+        read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))?;
+    Table {
+        path,
+        table: &table,
+    }
+    .kept()
+}
+
+/// The table, all of it.
+struct Table<'t> {
+    path: &'t Path,
+    table: &'t RecordBatch,
+}
+
+impl Table<'_> {
+    fn column(&self, name: &str, of: &DataType) -> Result<Option<&ArrayRef>> {
+        match self.table.column_by_name(name) {
+            Some(column) if column.data_type() == of => Ok(Some(column)),
+            Some(column) => Err(wrong(
+                self.path,
+                format!("the column {name} holds {}, not {of}", column.data_type()),
+            )),
+            None => Ok(None),
+        }
+    }
+
+    fn needed(&self, name: &str, of: &DataType) -> Result<&ArrayRef> {
+        let column = self.column(name, of)?;
+        column.ok_or_else(|| wrong(self.path, format!("there is no column {name}")))
+    }
+
+    /// The places of the rows of each space, in the order of the spaces.
+    fn spaces(&self) -> Result<Vec<(String, Vec<usize>)>> {
+        let spaces = self.needed("space", &DataType::Utf8)?.as_string::<i32>();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut found: Vec<(String, Vec<usize>)> = Vec::new();
+        for (row, space) in spaces.iter().enumerate() {
+            let space = space.ok_or_else(|| wrong(self.path, format!("row {row} has no space")))?;
+            let place = *places.entry(space).or_insert_with(|| {
+                found.push((space.into(), Vec::new()));
+                found.len() - 1
+            });
+            found[place].1.push(row);
+        }
+        Ok(found)
+    }
+
+    fn kept(&self) -> Result<Kept> {
+        let spaces = self.spaces()?;
+        let Some((first, of_first)) = spaces.first() else {
+            return Err(wrong(self.path, "the table has no rows"));
+        };
+        let numbers = self
+            .needed("query_row", &DataType::Int64)?
+            .as_primitive::<Int64Type>();
+        let rows = |of_space: &[usize]| -> Result<Vec<u64>> {
+            let number = |&row: &usize| {
+                u64::try_from(numbers.value(row))
+                    .ok()
+                    .filter(|_| numbers.is_valid(row))
+            };
+            let all: Option<Vec<u64>> = of_space.iter().map(number).collect();
+            all.ok_or_else(|| wrong(self.path, "query_row holds what is no number of a row"))
+        };
+        let queries = rows(of_first)?;
+        for (space, of_space) in &spaces {
+            if rows(of_space)? != queries {
+                return Err(wrong(
+                    self.path,
+                    format!(
+                        "the space {space} is not about the same queries, in the same order, as {first}"
+                    ),
+                ));
+            }
+        }
+        let notions = self.notions();
+        let nearest = SAME
+            .into_iter()
+            .find(|known| notions.iter().any(|notion| notion == known));
+        let mut scores = Vec::new();
+        for (space, of_space) in &spaces {
+            for notion in &notions {
+                scores.push(self.scores(space, notion, of_space)?);
+            }
+            if nearest.is_none()
+                && let Some(distances) = self.column("nearest_distance", &DataType::Float64)?
+            {
+                scores.push(Scores {
+                    space: space.clone(),
+                    notion: NEAREST.into(),
+                    outside: vec![None; of_space.len()],
+                    score: floats(distances, of_space),
+                });
+            }
+        }
+        let labels = self.column("label", &DataType::Utf8)?.map(|labels| {
+            let labels = labels.as_string::<i32>();
+            let text = |&row: &usize| labels.is_valid(row).then(|| labels.value(row).to_string());
+            of_first.iter().map(text).collect()
+        });
+        let errors = self
+            .column("error", &DataType::Boolean)?
+            .map(|errors| truths(errors, of_first));
+        Ok(Kept {
+            rows: queries,
+            labels,
+            errors,
+            scores,
+            nearest: nearest.unwrap_or(NEAREST),
+        })
+    }
+
+    /// The notions of which there are both columns, in the order of the table.
+    fn notions(&self) -> Vec<String> {
+        let schema = self.table.schema();
+        let names = schema
+            .fields()
+            .iter()
+            .filter_map(|field| field.name().strip_suffix(ENDS[0]));
+        let both = names.filter(|id| {
+            self.table
+                .column_by_name(&format!("{id}{}", ENDS[1]))
+                .is_some()
+        });
+        both.map(String::from).collect()
+    }
+
+    fn scores(&self, space: &str, notion: &str, rows: &[usize]) -> Result<Scores> {
+        let score = self.needed(&format!("{notion}{}", ENDS[0]), &DataType::Float64)?;
+        let outside = self.needed(&format!("{notion}{}", ENDS[1]), &DataType::Boolean)?;
+        Ok(Scores {
+            space: space.into(),
+            notion: notion.into(),
+            outside: truths(outside, rows),
+            score: floats(score, rows),
+        })
+    }
+}
+
+fn floats(column: &ArrayRef, rows: &[usize]) -> Vec<f64> {
+    let values = column.as_primitive::<Float64Type>();
+    let value = |&row: &usize| {
+        if values.is_valid(row) {
+            values.value(row)
+        } else {
+            f64::NAN
+        }
+    };
+    rows.iter().map(value).collect()
+}
+
+fn truths(column: &ArrayRef, rows: &[usize]) -> Vec<Option<bool>> {
+    let values = column.as_boolean();
+    rows.iter()
+        .map(|&row| values.is_valid(row).then(|| values.value(row)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+        let columns = columns
+            .into_iter()
+            .map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns);
+        crate::report::batch::write(path, "hullscope compare", &serde_json::Value::Null, batch)
+            .unwrap();
+    }
+
+    fn table() -> Vec<(&'static str, ArrayRef)> {
+        vec![
+            (
+                "space",
+                Arc::new(StringArray::from(vec!["a", "a", "b", "b"])),
+            ),
+            ("query_row", Arc::new(Int64Array::from(vec![3, 7, 3, 7]))),
+            (
+                "label",
+                Arc::new(StringArray::from(vec![
+                    Some("cat"),
+                    None,
+                    Some("cat"),
+                    None,
+                ])),
+            ),
+            (
+                "hull_outside",
+                Arc::new(BooleanArray::from(vec![
+                    Some(true),
+                    None,
+                    Some(false),
+                    Some(true),
+                ])),
+            ),
+            (
+                "hull_score",
+                Arc::new(Float64Array::from(vec![
+                    Some(1.5),
+                    None,
+                    Some(0.0),
+                    Some(2.0),
+                ])),
+            ),
+            (
+                "nearest_distance",
+                Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0])),
+            ),
+        ]
+    }
+
+    #[test]
+    fn a_table_comes_back_by_space_and_notion() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        write(&path, table());
+        let kept = read(&path).unwrap();
+        assert_eq!(
+            (kept.rows, kept.nearest, kept.errors),
+            (vec![3, 7], "nearest", None)
+        );
+        assert_eq!(kept.labels, Some(vec![Some("cat".into()), None]));
+        let names: Vec<(&str, &str)> = kept
+            .scores
+            .iter()
+            .map(|scores| (scores.space.as_str(), scores.notion.as_str()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("a", "hull"),
+                ("a", "nearest"),
+                ("b", "hull"),
+                ("b", "nearest")
+            ]
+        );
+        assert_eq!(kept.scores[0].outside, [Some(true), None]);
+        assert!(kept.scores[0].score[0] == 1.5 && kept.scores[0].score[1].is_nan());
+        assert_eq!(kept.scores[3].score, [3.0, 4.0]);
+        // A notion that is the nearest distance stands for it.
+        let mut more = table();
+        more.push(("ball_outside", Arc::new(BooleanArray::from(vec![true; 4]))));
+        more.push((
+            "ball_score",
+            Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0])),
+        ));
+        write(&path, more);
+        let kept = read(&path).unwrap();
+        assert_eq!((kept.nearest, kept.scores.len()), ("ball", 4));
+    }
+
+    #[test]
+    fn tables_of_others_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE);
+        let says = |columns: Vec<(&str, ArrayRef)>, what: &str| {
+            write(&path, columns);
+            let error = read(&path).unwrap_err().to_string();
+            assert!(
+                error.contains(what) && error.contains("hullscope compare -o"),
+                "{error}"
+            );
+        };
+        says(table()[1..].to_vec(), "there is no column space");
+        let mut other = table();
+        other[1].1 = Arc::new(Int64Array::from(vec![3, 7, 3, 8]));
+        says(
+            other,
+            "the space b is not about the same queries, in the same order, as a",
+        );
+        let mut other = table();
+        other[4].1 = Arc::new(StringArray::from(vec!["x"; 4]));
+        says(other, "the column hull_score holds Utf8, not Float64");
+        std::fs::write(&path, b"PAR1 and nothing more").unwrap();
+        assert!(
+            read(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("not a valid Parquet file")
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! Outcomes as text for a terminal.
+
+use super::words::{self, area, areas, shown};
+use crate::report::compare::words::{number, percent, probability};
+use crate::report::plain;
+use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
+
+/// What was found, a line a space and notion; then which notions of a space differ.
+pub fn table(outcomes: &Outcomes) -> String {
+    let mut text = words::asked(outcomes) + "\n\n";
+    text += &match outcomes.kind {
+        Kind::Loss => losses(outcomes),
+        _ => errors(outcomes),
+    };
+    text + &pairs(outcomes)
+}
+
+/// A space's name, on its first line only.
+fn names(outcomes: &Outcomes) -> impl Iterator<Item = (String, &NotionOutcomes)> {
+    let mut last = "";
+    outcomes.notions.iter().map(move |notion| {
+        let new = notion.space != last;
+        last = &notion.space;
+        (
+            if new {
+                notion.space.clone()
+            } else {
+                String::new()
+            },
+            notion,
+        )
+    })
+}
+
+fn errors(outcomes: &Outcomes) -> String {
+    let kind = &outcomes.kind;
+    let mut table = plain::table();
+    let mut head = vec![
+        "space", "notion", "inside", "outside", "p", "AUROC", "95 %", "in class", "AP", "FPR95",
+    ];
+    let sets = matches!(kind, Kind::Sets(_));
+    if !sets {
+        head.push("E-AURC");
+    }
+    head.push("adds, p");
+    table.add_row(head);
+    for (space, notion) in names(outcomes) {
+        let side = |found| shown(found, |found| words::risk(kind, found));
+        let mut row = vec![
+            space,
+            notion.notion.clone(),
+            side(&notion.inside),
+            side(&notion.outside),
+            shown(&notion.fisher_p, |p| probability(*p)),
+            shown(&notion.auroc, |found| area(found.value)),
+            shown(&notion.auroc, |found| shown(&found.interval95, areas)),
+            shown(&notion.within_classes, |found| area(found.auroc)),
+            shown(&notion.precision, |found| area(found.average)),
+            shown(&notion.precision, |found| percent(found.fpr95)),
+        ];
+        if !sets {
+            row.push(shown(&notion.aurc, |found| area(found.excess)));
+        }
+        row.push(shown(&notion.adds, |found| probability(found.p_value)));
+        table.add_row(row);
+    }
+    plain::numbers_right(&mut table);
+    format!(
+        "{}\n
+inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval; in class: over
+pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of the errors. {}adds: to the
+nearest distance.
+",
+        table.trim_fmt(),
+        words::rate(kind),
+        if sets { "" } else { "E-AURC: excess risk over coverage. " }
+    )
+}
+
+fn losses(outcomes: &Outcomes) -> String {
+    let mut table = plain::table();
+    table.add_row([
+        "space", "notion", "inside", "outside", "Spearman", "95 %", "AURC", "E-AURC",
+    ]);
+    for (space, notion) in names(outcomes) {
+        let side = |found| shown(found, |found| words::risk(&outcomes.kind, found));
+        table.add_row([
+            space,
+            notion.notion.clone(),
+            side(&notion.inside),
+            side(&notion.outside),
+            shown(&notion.spearman, |found| area(found.rho)),
+            shown(&notion.spearman, |found| shown(&found.interval95, areas)),
+            shown(&notion.aurc, |found| number(found.aurc)),
+            shown(&notion.aurc, |found| number(found.excess)),
+        ]);
+    }
+    plain::numbers_right(&mut table);
+    format!(
+        "{}\n
+inside, outside: mean loss. Spearman: rank correlation of score and loss. AURC: mean loss over coverage, the least
+extrapolated accepted first; E-AURC: what of it the best order would save.
+",
+        table.trim_fmt()
+    )
+}
+
+/// The best notion of each space against the others.
+fn pairs(outcomes: &Outcomes) -> String {
+    let mut table = plain::table();
+    table.add_row(["space", "A", "B", "A - B", "95 %", "p"]);
+    let mut rows = 0;
+    for space in words::spaces(outcomes) {
+        let notions = words::of_space(outcomes, space).into_iter();
+        let known =
+            notions.filter_map(|notion| Some((&notion.notion, words::strength(notion).ok()?)));
+        let Some((best, _)) = known.max_by(|a, b| a.1.total_cmp(&b.1)) else {
+            continue;
+        };
+        for pair in outcomes
+            .comparisons
+            .iter()
+            .filter(|pair| pair.space == space)
+        {
+            let Some(found) = pair
+                .found
+                .value()
+                .filter(|_| [&pair.a, &pair.b].contains(&best))
+            else {
+                continue;
+            };
+            let first = pair.a == *best;
+            let (a, b) = if first {
+                (&pair.a, &pair.b)
+            } else {
+                (&pair.b, &pair.a)
+            };
+            let [low, high] = found.interval95;
+            let (difference, ends) = match first {
+                true => (found.difference, [low, high]),
+                false => (-found.difference, [-high, -low]),
+            };
+            rows += 1;
+            table.add_row([
+                space,
+                a,
+                b,
+                &area(difference),
+                &areas(&ends),
+                &probability(found.p_value),
+            ]);
+        }
+    }
+    if rows == 0 {
+        return String::new();
+    }
+    plain::numbers_right(&mut table);
+    format!(
+        "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test (not corrected for \
+         the number of pairs)\n{}\n",
+        table.trim_fmt()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::outcomes::tests::outcomes;
+
+    #[test]
+    fn every_notion_has_a_line_and_no_number_is_nan() {
+        for loss in [false, true] {
+            let text = table(&outcomes(loss));
+            let lines: Vec<&str> = text.lines().collect();
+            assert!(
+                lines
+                    .iter()
+                    .any(|line| line.starts_with("pixels") && line.contains("hull")),
+                "{text}"
+            );
+            assert_eq!(
+                lines
+                    .iter()
+                    .filter(|line| line.contains("constant"))
+                    .count(),
+                2,
+                "{text}"
+            );
+            assert!(
+                !text.contains("NaN") && lines.iter().all(|line| line.chars().count() <= 140),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_best_score_is_compared_with_the_others() {
+        let text = table(&outcomes(false));
+        let (_, pairs) = text.split_once("the best score of each space").unwrap();
+        let row: Vec<&str> = pairs.lines().nth(2).unwrap().split_whitespace().collect();
+        assert_eq!(row[..3], ["pixels", "nearest", "hull"], "{text}");
+        assert!(!row[3].starts_with('-'), "{text}");
+    }
+}
