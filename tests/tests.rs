@@ -26,6 +26,8 @@ mod embed;
 /// Networks as other programs write them: their rows, and the names of their tensors.
 #[cfg(feature = "onnx")]
 mod encoders;
+/// `errors`: which notion predicts a model's errors, from what a comparison left.
+mod errors;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.

@@ -10,12 +10,14 @@ mod compare;
 mod devices;
 mod embed;
 mod encoder;
+mod errors;
 mod images;
 mod inputs;
 mod judging;
 mod memory;
 mod networks;
 mod numbers;
+mod outcomes;
 mod paper;
 mod progress;
 mod run;
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Analyze(analyze::Args),
     Compare(compare::Args),
+    Errors(errors::Args),
     Embed(embed::Args),
     Sweep(sweep::Args),
     Paper(paper::Args),
@@ -144,6 +147,7 @@ pub fn main() -> ExitCode {
         Command::Encoder(args) => encoder::run(&args).map(|()| ExitCode::SUCCESS),
         Command::Bench(args) => bench::run(args, &control),
         Command::Compare(args) => compare::run(args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Errors(args) => errors::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Embed(args) => embed::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),

@@ -1,0 +1,168 @@
+//! `hullscope errors`: which notion predicts a model's errors or losses, from what a comparison left in its folder.
+
+use super::outcomes::{OutcomeArgs, Queries};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::outcomes::{self as show, Kept};
+use crate::report::{file, json};
+use crate::rows::values;
+use crate::study::outcomes::{Outcome, Outcomes, measure};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope compare train.npy test.npy --space 'pca:8,16' -o out/
+  hullscope errors out/ --predictions pred.npy --labels test-labels.npy
+  hullscope errors out/ --correct results.csv:correct
+  hullscope errors out/ --loss losses.npy --json -
+
+Reads queries.parquet in the folder and writes outcomes.parquet (a row a space and notion), outcome_pairs.parquet (DeLong's
+test between two notions), outcome_deciles.parquet, their figures as PNG and SVG, and outcomes.html beside it.";
+
+/// Which notion predicts a model's errors or losses, from the folder that `compare -o` wrote
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// The folder of the comparison
+    #[arg(required_unless_present = "help_columns", default_value = "")]
+    folder: PathBuf,
+    /// The class of each query (default: what the comparison knew)
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    labels: Option<String>,
+    #[command(flatten)]
+    outcomes: OutcomeArgs,
+    /// Write everything as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    /// Print the columns of the files and what they say, and end
+    #[arg(long)]
+    help_columns: bool,
+    /// Only write files
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Run the command.
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+    if args.help_columns {
+        let lines = show::help().into_iter();
+        let lines = lines.map(|(file, column, help)| format!("{file}  {column}: {help}\n"));
+        return file::print(&lines.collect::<String>());
+    }
+    args.json.as_deref().map_or(Ok(()), file::check_text)?;
+    let path = args.folder.join(show::FILE);
+    if args.folder.is_dir() && !path.exists() {
+        return Err(Error::Usage(format!(
+            "{} has no {}: name a folder that `hullscope compare -o` wrote",
+            args.folder.display(),
+            show::FILE
+        )));
+    }
+    let kept = show::read(&path)?;
+    let labels = match &args.labels {
+        Some(spec) => Some(labels(spec, kept.rows.len(), control)?),
+        None => kept.labels.clone(),
+    };
+    let outcome = outcome(
+        args,
+        &path.display().to_string(),
+        &kept,
+        labels.as_deref(),
+        control,
+    )?;
+    let classes = labels.as_deref().map(codes);
+    let found = measure(&kept.scores, &outcome, classes.as_deref(), kept.nearest)?;
+    write(args, &found)
+}
+
+/// The classes that a file says.
+fn labels(spec: &str, queries: usize, control: &Control) -> Result<Vec<Option<String>>> {
+    let labels = values(spec, queries, control)?;
+    if labels.len() != queries {
+        return Err(Error::Usage(format!(
+            "{spec}: there are {} labels, and the comparison has {queries} queries; name the labels of these queries",
+            labels.len()
+        )));
+    }
+    Ok((0..queries).map(|query| labels.text(query)).collect())
+}
+
+/// The outcome that was named, or the one that the comparison was told.
+fn outcome(
+    args: &Args,
+    name: &str,
+    kept: &Kept,
+    labels: Option<&[Option<String>]>,
+    control: &Control,
+) -> Result<Outcome> {
+    if args.outcomes.is_empty() {
+        return kept.errors.clone().map(Outcome::Wrong).ok_or_else(|| {
+            Error::Usage(
+                "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison was told of no \
+                 errors)"
+                    .into(),
+            )
+        });
+    }
+    let queries = Queries {
+        name,
+        numbers: &kept.rows,
+        // Rows that were left out have numbers of their own.
+        partial: kept
+            .rows
+            .last()
+            .is_some_and(|&last| last >= kept.rows.len() as u64),
+        labels,
+        classes: &[],
+    };
+    let given = args.outcomes.read(&queries, control)?;
+    given.outcome.ok_or_else(|| {
+        Error::Usage("--predictions needs the classes of the queries to be compared with: name a file with --labels".into())
+    })
+}
+
+/// A number for each class.
+fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
+    let mut known: HashMap<&str, u32> = HashMap::new();
+    let mut codes = Vec::with_capacity(labels.len());
+    for label in labels {
+        let next = known.len() as u32;
+        codes.push(
+            label
+                .as_deref()
+                .map(|label| *known.entry(label).or_insert(next)),
+        );
+    }
+    codes
+}
+
+/// The files, and what is printed.
+fn write(args: &Args, found: &Outcomes) -> Result<()> {
+    let command = super::command_line();
+    let settings =
+        json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.labels });
+    show::write_all(&args.folder, &command, &settings, found)?;
+    show::write_page(
+        &args.folder.join("outcomes.html"),
+        &command,
+        &crate::bench::date(),
+        found,
+    )?;
+    if let Some(target) = &args.json {
+        let all = json!({ "version": env!("CARGO_PKG_VERSION"), "command": command, "settings": settings, "outcomes": found });
+        file::write_text(target, &json::pretty(&all))?;
+    }
+    if !args.quiet && args.json.as_deref() != Some("-") {
+        let findings = show::findings(found);
+        let said = findings.iter().skip(1).map(|line| format!("{line}\n"));
+        file::print(&format!(
+            "{}\n{}",
+            show::table(found),
+            said.collect::<String>()
+        ))?;
+    }
+    Ok(())
+}

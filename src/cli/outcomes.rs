@@ -1,0 +1,390 @@
+//! The options that name what became of each query: a model's predictions, whether it was right, its loss.
+
+use crate::control::Control;
+use crate::error::{Error, Place, Result};
+use crate::rows::{Values, values};
+use crate::study::outcomes::Outcome;
+use clap::Args;
+
+/// Values that are shown in a message.
+const SHOWN: usize = 5;
+
+/// What became of the queries; at most one of the last three.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Outcomes")]
+pub struct OutcomeArgs {
+    /// The class that a model predicts for each query, by code or by name: .npy, a column of a table, lines of text, a JSON
+    /// list; with the queries' classes it says which queries are errors
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub predictions: Option<String>,
+    /// Whether a model is right about each query: 1 or true where it is
+    #[arg(long, value_name = "FILE[:COLUMN]", conflicts_with_all = ["errors", "loss"])]
+    pub correct: Option<String>,
+    /// Whether a model is wrong about each query: 1 or true where it is
+    #[arg(long, value_name = "FILE[:COLUMN]", conflicts_with = "loss")]
+    pub errors: Option<String>,
+    /// A model's loss of each query: larger is worse
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub loss: Option<String>,
+}
+
+/// The queries that outcomes belong to.
+pub struct Queries<'q> {
+    /// What the set is called, for messages.
+    pub name: &'q str,
+    /// The row of each query in its file.
+    pub numbers: &'q [u64],
+    /// Whether the set was cut at so many rows, or rows of it were left out: then a file of outcomes may have more.
+    pub partial: bool,
+    /// The class of each query, where known.
+    pub labels: Option<&'q [Option<String>]>,
+    /// The names of all classes, in the order of their codes; empty where codes have no names.
+    pub classes: &'q [String],
+}
+
+/// What was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// `None` where only predictions are known, and no classes to compare them with.
+    pub outcome: Option<Outcome>,
+    /// The predicted class of each query, by name; empty without `--predictions`.
+    pub predicted: Vec<Option<String>>,
+}
+
+impl OutcomeArgs {
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.files().next().is_none()
+    }
+
+    /// The files that are named.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.predictions, &self.correct, &self.errors, &self.loss];
+        all.into_iter().flatten().map(String::as_str)
+    }
+
+    /// Read what was given.
+    ///
+    /// Errors: files that cannot be read, another number of values than queries, values that are no truths or no numbers,
+    /// predictions of which none is a class of the queries.
+    pub fn read(&self, queries: &Queries<'_>, control: &Control) -> Result<Given> {
+        let predicted = match &self.predictions {
+            Some(file) => predictions(file, queries, control)?,
+            None => Vec::new(),
+        };
+        let outcome = if let Some(file) = &self.correct {
+            let right = truths(file, "correct", queries, control)?;
+            Some(Outcome::Wrong(
+                right
+                    .into_iter()
+                    .map(|right| right.map(|right| !right))
+                    .collect(),
+            ))
+        } else if let Some(file) = &self.errors {
+            Some(Outcome::Wrong(truths(file, "errors", queries, control)?))
+        } else if let Some(file) = &self.loss {
+            Some(Outcome::Loss(losses(file, queries, control)?))
+        } else {
+            queries
+                .labels
+                .filter(|_| self.predictions.is_some())
+                .map(|labels| compared(&predicted, labels))
+        };
+        Ok(Given { outcome, predicted })
+    }
+}
+
+/// A query is an error where its predicted class is not its own; unknown where one of the two is.
+fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome {
+    let each = predicted.iter().zip(labels);
+    Outcome::Wrong(
+        each.map(|(predicted, label)| Some(predicted.as_ref()? != label.as_ref()?))
+            .collect(),
+    )
+}
+
+/// One value for each query, and the row of the file that it is of.
+fn of_queries(
+    file: &str,
+    what: &str,
+    queries: &Queries<'_>,
+    control: &Control,
+) -> Result<(Values, Vec<usize>)> {
+    let wanted = queries.numbers.len();
+    let values = values(file, wanted, control)?;
+    let last = queries.numbers.iter().copied().max().unwrap_or(0);
+    if values.len() == wanted {
+        return Ok((values, (0..wanted).collect()));
+    }
+    if queries.partial && values.len() as u64 > last {
+        let rows = queries
+            .numbers
+            .iter()
+            .map(|&number| number as usize)
+            .collect();
+        return Ok((values, rows));
+    }
+    Err(Error::input(
+        file,
+        Place::Whole,
+        format!(
+            "{what}: there are {} values, and {} has {wanted} queries",
+            values.len(),
+            queries.name
+        ),
+        "name a file of one value for each query, in their order",
+    ))
+}
+
+fn numbers(
+    file: &str,
+    what: &str,
+    queries: &Queries<'_>,
+    control: &Control,
+) -> Result<Vec<(usize, Option<f64>)>> {
+    let (values, rows) = of_queries(file, what, queries, control)?;
+    let Values::Numbers(values) = values else {
+        return Err(Error::input(
+            file,
+            Place::Whole,
+            format!(
+                "{what}: the values are text, as in {:?}",
+                values.text(0).unwrap_or_default()
+            ),
+            "numbers were expected; predicted classes go with --predictions",
+        ));
+    };
+    Ok(rows.into_iter().map(|row| (row, values[row])).collect())
+}
+
+fn truths(
+    file: &str,
+    what: &str,
+    queries: &Queries<'_>,
+    control: &Control,
+) -> Result<Vec<Option<bool>>> {
+    let truth = |(row, value): (usize, Option<f64>)| match value {
+        None => Ok(None),
+        Some(value) if value.is_nan() => Ok(None),
+        Some(0.0) => Ok(Some(false)),
+        Some(1.0) => Ok(Some(true)),
+        Some(value) => Err(Error::input(
+            file,
+            Place::Row(row as u64),
+            format!("--{what}: {value} is neither 0 nor 1"),
+            "write 1 or true, 0 or false; losses go with --loss",
+        )),
+    };
+    numbers(file, what, queries, control)?
+        .into_iter()
+        .map(truth)
+        .collect()
+}
+
+fn losses(file: &str, queries: &Queries<'_>, control: &Control) -> Result<Vec<f64>> {
+    let loss = |(row, value): (usize, Option<f64>)| match value {
+        Some(value) if value.is_infinite() => Err(Error::input(
+            file,
+            Place::Row(row as u64),
+            "--loss: the loss is infinite",
+            "leave it empty or NaN where it is not known",
+        )),
+        value => Ok(value.unwrap_or(f64::NAN)),
+    };
+    numbers(file, "loss", queries, control)?
+        .into_iter()
+        .map(loss)
+        .collect()
+}
+
+/// Predicted classes by name: codes become the names of the queries' classes where these have names.
+fn predictions(
+    file: &str,
+    queries: &Queries<'_>,
+    control: &Control,
+) -> Result<Vec<Option<String>>> {
+    let (values, rows) = of_queries(file, "predictions", queries, control)?;
+    let texts: Vec<Option<String>> = rows.iter().map(|&row| values.text(row)).collect();
+    let Some(labels) = queries.labels else {
+        return Ok(texts);
+    };
+    let known = |text: &str| {
+        queries.classes.iter().any(|class| class == text)
+            || labels.iter().flatten().any(|label| label == text)
+    };
+    if texts.iter().flatten().all(|text| known(text)) {
+        return Ok(texts);
+    }
+    let named = |text: &String| {
+        text.parse::<usize>()
+            .ok()
+            .and_then(|code| queries.classes.get(code))
+    };
+    if texts.iter().flatten().all(|text| named(text).is_some()) {
+        return Ok(texts
+            .iter()
+            .map(|text| named(text.as_ref()?).cloned())
+            .collect());
+    }
+    // A model may know classes that no query has, but not only such.
+    if texts.iter().flatten().any(|text| known(text)) {
+        return Ok(texts);
+    }
+    Err(Error::input(
+        file,
+        Place::Whole,
+        format!(
+            "no prediction is a class of the queries: predictions are {}, classes {}",
+            some(texts.iter().flatten()),
+            some(labels.iter().flatten())
+        ),
+        "name predictions by the classes' names or codes (--class-names FILE says what codes are called)",
+    ))
+}
+
+/// Some of the different texts.
+fn some<'t>(texts: impl Iterator<Item = &'t String>) -> String {
+    let mut shown: Vec<&str> = Vec::new();
+    for text in texts {
+        if !shown.contains(&text.as_str()) {
+            shown.push(text);
+        }
+        if shown.len() == SHOWN {
+            break;
+        }
+    }
+    shown.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&str]) -> Vec<Option<String>> {
+        texts.iter().map(|text| Some(text.to_string())).collect()
+    }
+
+    /// Three queries with classes, and a file of some bytes.
+    fn read(make: impl FnOnce(String) -> OutcomeArgs, name: &str, bytes: &[u8]) -> Result<Given> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let labels = texts(&["cat", "dog", "cat"]);
+        let queries = Queries {
+            name: "test.npy",
+            numbers: &[0, 1, 2],
+            partial: false,
+            labels: Some(&labels),
+            classes: &["cat".to_string(), "dog".to_string()],
+        };
+        make(path.display().to_string()).read(&queries, &Control::default())
+    }
+
+    fn predictions(file: String) -> OutcomeArgs {
+        OutcomeArgs {
+            predictions: Some(file),
+            ..OutcomeArgs::default()
+        }
+    }
+
+    #[test]
+    fn predictions_by_name_and_by_code_give_the_same_errors() {
+        let wrong = Some(Outcome::Wrong(vec![Some(false), Some(true), Some(false)]));
+        let given = read(predictions, "p.txt", b"cat\ncat\ncat\n").unwrap();
+        assert_eq!(
+            (given.outcome, given.predicted),
+            (wrong.clone(), texts(&["cat"; 3]))
+        );
+        let given = read(predictions, "p.txt", b"0\n0\n0\n").unwrap();
+        assert_eq!(
+            (given.outcome, given.predicted),
+            (wrong, texts(&["cat"; 3]))
+        );
+        // A class that no query has is still a prediction.
+        let given = read(predictions, "p.txt", b"newt\ndog\ncat\n").unwrap();
+        assert_eq!(
+            given.outcome,
+            Some(Outcome::Wrong(vec![Some(true), Some(false), Some(false)]))
+        );
+    }
+
+    #[test]
+    fn right_and_wrong_are_opposites_and_losses_are_numbers() {
+        let correct = |file| OutcomeArgs {
+            correct: Some(file),
+            ..OutcomeArgs::default()
+        };
+        let errors = |file| OutcomeArgs {
+            errors: Some(file),
+            ..OutcomeArgs::default()
+        };
+        let loss = |file| OutcomeArgs {
+            loss: Some(file),
+            ..OutcomeArgs::default()
+        };
+        let right = read(correct, "c.json", b"[true, false, null]")
+            .unwrap()
+            .outcome;
+        assert_eq!(
+            right,
+            Some(Outcome::Wrong(vec![Some(false), Some(true), None]))
+        );
+        let wrong = read(errors, "e.csv", b"1\n0\n1\n").unwrap().outcome;
+        assert_eq!(
+            wrong,
+            Some(Outcome::Wrong(vec![Some(true), Some(false), Some(true)]))
+        );
+        let losses = read(loss, "l.csv", b"0.5\n2\n1e-3\n").unwrap().outcome;
+        assert_eq!(losses, Some(Outcome::Loss(vec![0.5, 2.0, 1e-3])));
+        let error = read(errors, "e.csv", b"1\n0\n0.5\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("row 2: --errors: 0.5 is neither 0 nor 1"),
+            "{error}"
+        );
+        let error = read(loss, "l.csv", b"1\n0\ninf\n").unwrap_err().to_string();
+        assert!(error.contains("the loss is infinite"), "{error}");
+        let error = read(loss, "l.txt", b"a\nb\nc\n").unwrap_err().to_string();
+        assert!(error.contains("the values are text"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_fit_the_queries_is_refused() {
+        let error = read(predictions, "p.txt", b"cat\ndog\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("there are 2 values, and test.npy has 3 queries"),
+            "{error}"
+        );
+        let error = read(predictions, "p.txt", b"7\n8\n9\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("predictions are 7, 8, 9, classes cat, dog"),
+            "{error}"
+        );
+    }
+
+    /// Of a file for all rows those of the queries are taken.
+    #[test]
+    fn a_part_of_the_queries_takes_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("e.txt");
+        std::fs::write(&path, "0\n1\n0\n1\n1\n").unwrap();
+        let args = OutcomeArgs {
+            errors: Some(path.display().to_string()),
+            ..OutcomeArgs::default()
+        };
+        let queries = Queries {
+            name: "q",
+            numbers: &[1, 4],
+            partial: true,
+            labels: None,
+            classes: &[],
+        };
+        let given = args.read(&queries, &Control::default()).unwrap();
+        assert_eq!(given.outcome, Some(Outcome::Wrong(vec![Some(true); 2])));
+    }
+}

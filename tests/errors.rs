@@ -1,0 +1,221 @@
+//! `errors` from the outside: a folder as `compare` leaves it, files of a model's outcomes, what is written and refused.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use assert_cmd::Command;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::Arc;
+
+const QUERIES: usize = 120;
+
+/// The class of a query.
+fn class(query: usize) -> &'static str {
+    ["Bag", "Coat", "Ankle boot"][query % 3]
+}
+
+/// What a model says: wrong for every fifth query, and for most of the last third.
+fn predicted(query: usize) -> &'static str {
+    match query % 5 == 0 || query > 80 && query % 3 != 0 {
+        true => class(query + 1),
+        false => class(query),
+    }
+}
+
+/// A table of two spaces, whose nearest distance tells errors and whose hull does not.
+fn write_queries(folder: &Path) {
+    let places = || (0..2 * QUERIES).map(|row| (row / QUERIES, row % QUERIES));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "space",
+            Arc::new(StringArray::from_iter_values(
+                places().map(|(space, _)| ["pixels", "pca:8"][space]),
+            )),
+        ),
+        (
+            "query_row",
+            Arc::new(Int64Array::from_iter_values(
+                places().map(|(_, query)| query as i64),
+            )),
+        ),
+        (
+            "label",
+            Arc::new(StringArray::from_iter_values(
+                places().map(|(_, query)| class(query)),
+            )),
+        ),
+        (
+            "hull_outside",
+            Arc::new(BooleanArray::from_iter(
+                places().map(|(_, query)| Some(query % 2 == 0)),
+            )),
+        ),
+        (
+            "hull_score",
+            Arc::new(Float64Array::from_iter_values(
+                places().map(|(_, query)| (query * 17 % 60) as f64),
+            )),
+        ),
+        (
+            "range_outside",
+            Arc::new(BooleanArray::from_iter(places().map(|_| Some(false)))),
+        ),
+        (
+            "range_score",
+            Arc::new(Float64Array::from_iter_values(places().map(|_| 0.0))),
+        ),
+        (
+            "nearest_distance",
+            Arc::new(Float64Array::from_iter_values(
+                places().map(|(_, query)| query as f64),
+            )),
+        ),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let file = File::create(folder.join("queries.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn hullscope(arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::cargo_bin("hullscope").unwrap();
+    command.args(arguments).output().unwrap()
+}
+
+#[test]
+fn predictions_become_tables_figures_and_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    write_queries(folder.path());
+    let file = folder.path().join("predictions.txt");
+    let lines: Vec<&str> = (0..QUERIES).map(predicted).collect();
+    fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let output = hullscope(&["errors", path, "--predictions", file.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{text} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let wrong = (0..QUERIES)
+        .filter(|&query| predicted(query) != class(query))
+        .count();
+    assert!(
+        text.starts_with("Of 120 queries whose outcome is known, "),
+        "{text}"
+    );
+    assert!(
+        text.contains("of all scores nearest tells errors best") && text.contains("constant"),
+        "{text}"
+    );
+    let names = [
+        "outcomes.parquet",
+        "outcome_pairs.parquet",
+        "outcome_deciles.parquet",
+        "outcomes_heat.png",
+        "outcomes_roc.svg",
+        "outcomes_deciles.png",
+        "outcomes.html",
+    ];
+    for name in names {
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    let reader = File::open(folder.path().join("outcomes.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(reader).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let float = |name: &str, row: usize| {
+        batch
+            .column_by_name(name)
+            .unwrap()
+            .as_primitive::<Float64Type>()
+            .value(row)
+    };
+    assert_eq!(batch.num_rows(), 6);
+    // The area by its definition: pairs of an error and another query, ties half.
+    let error = |query: usize| predicted(query) != class(query);
+    let (mut above, mut pairs) = (0.0, 0.0);
+    for a in (0..QUERIES).filter(|&query| error(query)) {
+        for b in (0..QUERIES).filter(|&query| !error(query)) {
+            above += if a > b { 1.0 } else { 0.0 };
+            pairs += 1.0;
+        }
+    }
+    assert!((float("auroc", 2) - above / pairs).abs() < 1e-12);
+    assert!((float("chance_precision", 2) - wrong as f64 / QUERIES as f64).abs() < 1e-12);
+    let page = fs::read_to_string(folder.path().join("outcomes.html")).unwrap();
+    assert!(page.contains("Which notion predicts errors?") && !page.contains("NaN"));
+}
+
+#[test]
+fn losses_and_labels_of_files_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    write_queries(folder.path());
+    let file = folder.path().join("table.csv");
+    let line = |query: usize| format!("{query},{},{}", class(query), (query * query) as f64 / 7.0);
+    let lines: Vec<String> = (0..QUERIES).map(line).collect();
+    fs::write(&file, format!("row,class,loss\n{}\n", lines.join("\n"))).unwrap();
+    let (loss, labels) = (
+        format!("{}:loss", file.display()),
+        format!("{}:class", file.display()),
+    );
+    let output = hullscope(&[
+        "errors", path, "--loss", &loss, "--labels", &labels, "--json", "-",
+    ]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let nearest = &json["outcomes"]["notions"][2];
+    assert_eq!(
+        (&nearest["notion"], &nearest["spearman"]["value"]["rho"]),
+        (&"nearest".into(), &1.0.into())
+    );
+    assert_eq!(nearest["auroc"]["missing"], "not_of_this_outcome");
+    assert!(!folder.path().join("outcomes_roc.svg").exists());
+}
+
+#[test]
+fn what_cannot_be_said_is_refused_with_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let refused = |arguments: &[&str], what: &str| {
+        let output = hullscope(arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(2) && error.contains(what),
+            "{error}"
+        );
+    };
+    refused(
+        &["errors", path, "--errors", "x"],
+        "has no queries.parquet: name a folder that `hullscope compare -o` wrote",
+    );
+    write_queries(folder.path());
+    refused(
+        &["errors", path],
+        "name --predictions, --correct, --errors or --loss",
+    );
+    let file = folder.path().join("short.txt");
+    fs::write(&file, "0\n1\n").unwrap();
+    let short = file.to_str().unwrap();
+    refused(
+        &["errors", path, "--errors", short],
+        "there are 2 values, and ",
+    );
+    refused(
+        &["errors", path, "--errors", short, "--loss", short],
+        "cannot be used with",
+    );
+    refused(
+        &["errors", path, "--correct", short, "--labels", short],
+        "there are 2 labels, and the comparison has 120 queries",
+    );
+    let help = hullscope(&["errors", "--help-columns"]);
+    assert!(
+        String::from_utf8(help.stdout)
+            .unwrap()
+            .contains("outcomes.parquet  fisher_p: Fisher's exact test")
+    );
+}
