@@ -35,7 +35,8 @@ Examples:
   hullscope sweep train.npy test.npy --components --dims 2,4,...,32
 
 Laws: gaussian, ball, sphere, cube, vertices (of a cube), subspace:D (Gaussian, of dimension D), curve or curve:K (a
-spline through d+2 or K Gaussian knots), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3;
+spline through d+2 or K Gaussian knots: with few the share inside levels off, with many it is nearly that of Gaussian
+points; `paper` takes 160), mixture:K (of K Gaussian clusters). Numbers are written 1000 or 1e3;
 `10,100,...,1e6` goes on by the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials

@@ -2,7 +2,7 @@
 
 use super::{Collection, Curves, Experiment, curves};
 use crate::report::compare::grouped;
-use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
+use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory::absorption;
@@ -61,7 +61,7 @@ fn images(experiment: &Experiment) -> Option<Figure> {
         title: title.into(),
         note: note(
             experiment,
-            "thin line: Gaussian data of the same size and rank; bands: 95 %",
+            "dotted: Gaussian data of the same size and rank; bands: 95 %",
         ),
         panels,
     })
@@ -124,7 +124,10 @@ fn panel(
     let theory_each = theory_each || !full;
     let mut drawn: Vec<Series> = Vec::new();
     if !theory_each {
-        drawn.push(Series::thin(0, null(series)));
+        drawn.push(Series {
+            label: "Gaussian, same size and rank".into(),
+            ..Series::thin(THEORY, null(series))
+        });
     }
     for (style, (name, points)) in series.iter().enumerate() {
         let mut points = points.clone();

@@ -39,7 +39,7 @@ const QUICK_SIDES: [usize; 10] = [2, 3, 4, 5, 6, 8, 10, 14, 20, 28];
 
 /// Numbers of latent dimensions.
 const DIMS: [usize; 9] = [2, 4, 6, 8, 12, 16, 24, 32, 48];
-const QUICK_DIMS: [usize; 5] = [2, 4, 8, 16, 32];
+const QUICK_DIMS: [usize; 8] = [2, 4, 8, 10, 12, 14, 16, 32];
 
 /// How spaces are analyzed: verdicts only.
 pub fn plan(seed: u64) -> Plan {
