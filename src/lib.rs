@@ -47,7 +47,8 @@
 //!   small sets, each with one query.
 //! - [`notion`]: other answers to "inside?": nearest neighbours, range box, ball.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
-//!   [`study::theory`] is what is known exactly, [`study::compare`] the same queries through several spaces.
+//!   [`study::theory`] is what is known exactly, [`study::compare`] the same queries through several spaces,
+//!   [`study::outcomes`] which notion predicts a model's errors.
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
 //! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
