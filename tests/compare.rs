@@ -68,6 +68,7 @@ fn subject(specs: &[&str], classes: Option<Classes>) -> Subject {
         sets: Some((set(&pictures(REFERENCE, 1)), set(&pictures(QUERIES, 2)))),
         classes,
         query_sets: Vec::new(),
+        outcome: None,
         specs: Spec::parse_all(&texts).unwrap(),
     }
 }
@@ -172,6 +173,7 @@ fn queries_on_faces_stay_on_them_in_every_turned_space() {
         sets: Some((set(&saturated(2000, 5)), set(&saturated(400, 6)))),
         classes: None,
         query_sets: Vec::new(),
+        outcome: None,
         specs: Spec::parse_all(&texts).unwrap(),
     };
     let plan = Plan {

@@ -298,6 +298,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
                 sets: Some((reference, queries)),
                 classes: None,
                 query_sets: Vec::new(),
+                outcome: None,
                 specs: Spec::parse_all(&spaces).unwrap(),
             };
             let settings = Spaces {

@@ -5,16 +5,19 @@ use super::images::{ImageArgs, Opened};
 use super::inputs::{COLUMNS, RowArgs};
 use super::judging::{self, Defaults, JudgingArgs};
 use super::networks::NetworkArgs;
+use super::outcomes::{Given, OutcomeArgs, Queries};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{self, Folder, Origin};
 use crate::report::sheet::{Pictures, sheet};
-use crate::report::{InputInfo, compare as show, file, json, plot, queries};
+use crate::report::{InputInfo, compare as show, file, json, outcomes, plot, queries};
 use crate::rows::OpenOptions;
+use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::space::{Set, Settings, Spec};
 use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
+use crate::study::outcomes::Kind;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,6 +83,8 @@ pub struct Args {
     #[command(flatten)]
     judging: JudgingArgs,
     #[command(flatten)]
+    outcomes: OutcomeArgs,
+    #[command(flatten)]
     images: ImageArgs,
     #[command(flatten)]
     networks: NetworkArgs,
@@ -115,6 +120,49 @@ impl Args {
         }
     }
 
+    /// What became of the queries: what was named, or for the built-in sample what its network predicts.
+    fn given(
+        &self,
+        queries: Option<&Set>,
+        classes: Option<&Classes>,
+        control: &Control,
+    ) -> Result<Given> {
+        let labels: Option<Vec<Option<String>>> = classes.map(|classes| {
+            let each = classes.queries.iter();
+            each.map(|&class| Some(classes.name(class))).collect()
+        });
+        let sample = self.reference.is_none() && self.outcomes.is_empty() && queries.is_some();
+        if let (true, Some(labels), Some(classes), Some(queries)) =
+            (sample, &labels, classes, queries)
+        {
+            let predicted = (0..queries.rows.len()).map(|row| {
+                let class = QUERY_PREDICTIONS.get(queries.rows.number(row) as usize)?;
+                Some(classes.name(u32::from(*class)))
+            });
+            return Ok(Given::compared(predicted.collect(), labels));
+        }
+        if self.outcomes.is_empty() {
+            return Ok(Given::default());
+        }
+        let numbers: Vec<u64> = match queries {
+            Some(queries) => (0..queries.rows.len())
+                .map(|row| queries.rows.number(row))
+                .collect(),
+            None => (0..labels.as_ref().map_or(0, Vec::len) as u64).collect(),
+        };
+        let queries = Queries {
+            name: queries.map_or("the set of queries", |queries| queries.rows.name()),
+            partial: self.rows.limit_queries.is_some()
+                || numbers
+                    .last()
+                    .is_some_and(|&last| last >= numbers.len() as u64),
+            numbers: &numbers,
+            labels: labels.as_deref(),
+            classes: classes.map_or(&[], |classes| &classes.names),
+        };
+        self.outcomes.read(&queries, control)
+    }
+
     /// The two sets, if both were named.
     fn sets(&self) -> Option<(&str, &str)> {
         self.reference.as_deref().zip(self.queries.as_deref())
@@ -139,6 +187,8 @@ impl Args {
             .classes
             .as_ref()
             .map_or_else(String::new, Classes::hash);
+        content += &self.outcomes.files().collect::<Vec<_>>().join("\n");
+        content += &blake3::hash(format!("{:?}", subject.outcome).as_bytes()).to_hex();
         content += &subject.query_sets.iter().fold(String::new(), |text, set| {
             text + &format!("{} {}\n", set.name, set.first)
         });
@@ -161,6 +211,21 @@ impl Args {
             self.rows.options(queries, 0, "queries")?,
         ])
     }
+}
+
+/// Predicted classes in the numbering of the classes; a class that only a model knows is added to the names.
+fn coded(predicted: &[Option<String>], names: &mut Vec<String>) -> Vec<Option<u32>> {
+    let mut code = |name: &String| {
+        let place = names.iter().position(|known| known == name);
+        place.unwrap_or_else(|| {
+            names.push(name.clone());
+            names.len() - 1
+        }) as u32
+    };
+    predicted
+        .iter()
+        .map(|name| name.as_ref().map(&mut code))
+        .collect()
 }
 
 /// Query sets as they were typed, `NAME=FILE`.
@@ -250,14 +315,21 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     {
         return Err(Error::Usage(why.clone()));
     }
+    let mut classes = match &opened {
+        Some(opened) => opened.classes.clone(),
+        None => args.images.classes(&args.rows, control)?,
+    };
+    let queries = opened.as_ref().map(|opened| &opened.queries);
+    let given = args.given(queries, classes.as_ref(), control)?;
+    if let Some(classes) = &mut classes {
+        classes.predicted = coded(&given.predicted, &mut classes.names);
+    }
     let subject = Subject {
         sets: opened
             .as_ref()
             .map(|opened| (opened.reference.clone(), opened.queries.clone())),
-        classes: match &opened {
-            Some(opened) => opened.classes.clone(),
-            None => args.images.classes(&args.rows, control)?,
-        },
+        classes,
+        outcome: given.outcome,
         query_sets,
         specs,
     };
@@ -324,7 +396,14 @@ fn write(
         file::write_text(target, &summary)?;
     }
     if !args.run.quiet && args.json.as_deref() != Some("-") {
-        file::print(&show::table(report))?;
+        let mut text = show::table(report);
+        for found in &report.outcomes {
+            text += &format!("\n{}", outcomes::table(found));
+            for line in outcomes::findings(found).iter().skip(1) {
+                text += &format!("{line}\n");
+            }
+        }
+        file::print(&text)?;
     }
     Ok(())
 }
@@ -355,6 +434,16 @@ fn files(
         &folder.join("queries.parquet"),
         metadata.into(),
     )?;
+    for (place, found) in report.outcomes.iter().enumerate() {
+        // The first stands in the folder itself, as that of `errors` does.
+        let within = match (place, &found.kind) {
+            (0, _) => folder.to_path_buf(),
+            (_, Kind::Sets([_, name])) => folder.join(format!("outcomes-{}", archive::name(name))),
+            (_, _) => folder.join(format!("outcomes-{place}")),
+        };
+        std::fs::create_dir_all(&within).map_err(|error| Error::io("create", &within, error))?;
+        outcomes::write_all(&within, command, settings, found)?;
+    }
     let by_label = folder.join("by_label.parquet");
     if origin.plan.by_label {
         show::write_labels(&by_label, command, settings, report)?;

@@ -43,12 +43,22 @@ pub struct Queries<'q> {
 }
 
 /// What was given.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Given {
     /// `None` where only predictions are known, and no classes to compare them with.
     pub outcome: Option<Outcome>,
     /// The predicted class of each query, by name; empty without `--predictions`.
     pub predicted: Vec<Option<String>>,
+}
+
+impl Given {
+    /// Errors where predicted classes are not the queries' own.
+    pub fn compared(predicted: Vec<Option<String>>, labels: &[Option<String>]) -> Self {
+        Given {
+            outcome: Some(compared(&predicted, labels)),
+            predicted,
+        }
+    }
 }
 
 impl OutcomeArgs {

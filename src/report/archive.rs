@@ -177,7 +177,7 @@ impl Archive for Folder<'_> {
                 .notions
                 .iter()
                 .map(|notion| notion.rate.notion.clone());
-            report.scores = super::queries::scores(&table, ids.collect())?;
+            report.scores = super::queries::scores(&table, &spec.text, ids.collect())?;
             return Ok(Some(report));
         };
         self.notes.push(format!(

@@ -30,13 +30,15 @@ pub fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
 /// What the notions of these ids said of every query of a space's table.
 ///
 /// Errors: a table that cannot be read or lacks a notion's columns.
-pub fn scores(path: &Path, ids: Vec<String>) -> Result<Vec<Scores>> {
+pub fn scores(path: &Path, space: &str, ids: Vec<String>) -> Result<Vec<Scores>> {
     let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
     let mut all: Vec<Scores> = ids
         .into_iter()
         .map(|notion| Scores {
+            space: space.into(),
             notion,
-            ..Scores::default()
+            outside: Vec::new(),
+            score: Vec::new(),
         })
         .collect();
     let (_, reader) = open(path)?;

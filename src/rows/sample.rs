@@ -17,6 +17,9 @@ pub const REFERENCE_LABELS: &[u8] = include_bytes!("../../assets/fashion-referen
 /// Classes of the query images, 0 to 9.
 pub const QUERY_LABELS: &[u8] = include_bytes!("../../assets/fashion-queries.labels");
 
+/// The class that the sample's trained network predicts for each query: its largest logit.
+pub const QUERY_PREDICTIONS: &[u8] = include_bytes!("../../assets/fashion-queries.predictions");
+
 /// What the classes are called.
 pub const CLASSES: [&str; 10] = [
     "T-shirt/top",

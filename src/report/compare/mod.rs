@@ -35,6 +35,7 @@ pub fn json(command: &str, settings: &Value, report: &Report) -> Value {
         "settings": settings,
         "spaces": spaces,
         "pairs": report.pairs,
+        "outcomes": report.outcomes,
     })
 }
 
@@ -152,6 +153,7 @@ mod tests {
         Report {
             spaces,
             pairs,
+            outcomes: Vec::new(),
             notes: Vec::new(),
         }
     }

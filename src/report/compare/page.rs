@@ -4,8 +4,8 @@ use super::figures::narrow;
 use super::reading::reading;
 use super::{distances_figure, rates_figure, words};
 use crate::error::{Error, Result};
-use crate::report::file;
 use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::{file, outcomes};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
@@ -48,6 +48,9 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     let mut sections = vec![how(made), read(report), spaces(report)];
     sections.extend(notions(report));
     sections.push(figures(report)?);
+    for found in &report.outcomes {
+        sections.push(outcomes::section(found)?);
+    }
     sections.extend(pairs(report));
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));

@@ -355,6 +355,7 @@ mod tests {
         Report {
             spaces: spaces.collect(),
             pairs: Vec::new(),
+            outcomes: Vec::new(),
             notes: Vec::new(),
         }
     }

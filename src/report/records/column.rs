@@ -6,6 +6,7 @@ use crate::notion::{Notion, Type, Value};
 use crate::rows::Rows;
 use crate::study::analyze::Plan;
 use crate::study::compare::{Known, QuerySet};
+use crate::study::outcomes::Outcome;
 use crate::study::summary::name;
 use crate::study::{Neighbour, Record};
 use arrow_array::builder::{
@@ -142,6 +143,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
     all.extend(of_sets(about.known.sets));
     all.extend(origin(about.queries, Side::Query));
     all.extend(classes(about));
+    all.extend(of_outcome(about.known.outcome));
     if plan.hull {
         all.extend(of_hull(plan.gap.is_some()));
     }
@@ -230,27 +232,30 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
             let class = classes.predicted.get(record.place).copied().flatten();
             Value::of(class, |class| Value::Text(classes.name(class)))
         };
-        let wrong = |record: &Record| {
-            let class = classes.queries.get(record.place);
-            let predicted = classes.predicted.get(record.place).copied().flatten();
-            Value::of(class.zip(predicted), |(&class, predicted)| {
-                Value::Bool(class != predicted)
-            })
-        };
-        all.push(Column::new(
-            "predicted",
-            Type::Text,
-            "class that the model predicted",
-            predicted,
-        ));
-        all.push(Column::new(
-            "error",
-            Type::Bool,
-            "whether the model was wrong",
-            wrong,
-        ));
+        let help = "class that the model predicted";
+        all.push(Column::new("predicted", Type::Text, help, predicted));
     }
     all
+}
+
+/// What became of the queries, where that was said.
+fn of_outcome(outcome: Option<&Outcome>) -> Vec<Column<'_>> {
+    match outcome {
+        Some(Outcome::Wrong(wrong)) => {
+            let value = |record: &Record| Value::of(wrong[record.place], Value::Bool);
+            vec![Column::new(
+                "error",
+                Type::Bool,
+                "whether the model was wrong",
+                value,
+            )]
+        }
+        Some(Outcome::Loss(loss)) => {
+            let value = |record: &Record| Value::finite(loss[record.place]);
+            vec![Column::new("loss", Type::Float, "loss of the model", value)]
+        }
+        Some(Outcome::Sets { .. }) | None => Vec::new(),
+    }
 }
 
 /// What is found out about the hull.

@@ -33,23 +33,19 @@ pub(super) struct Found {
 }
 
 impl<'c, 'v> Collected<'c, 'v> {
-    /// Take the records of notions of these ids.
+    /// Take records, and add what notions say to `scores`, which are in the order of the plan.
     pub fn new(
         picks: usize,
-        notions: Vec<String>,
+        scores: Vec<Scores>,
         view: &'v View,
         next: &'c mut (dyn Keeper + 'v),
     ) -> Self {
-        let scores = notions.into_iter().map(|notion| Scores {
-            notion,
-            ..Scores::default()
-        });
         Collected {
             view,
             next,
             picks,
             found: Found {
-                scores: scores.collect(),
+                scores,
                 ..Found::default()
             },
         }

@@ -10,12 +10,14 @@ mod collect;
 mod labels;
 mod pairs;
 
+pub use super::outcomes::Scores;
 pub use super::rate::Rate;
 pub use crate::notion::Classes;
 pub use labels::LabelReport;
 pub use pairs::Pair;
 
 use super::analyze;
+use super::outcomes::{self, Outcome, Outcomes};
 use super::rate::Quantiles;
 use super::summary::{NotionSummary, Summary};
 use super::theory;
@@ -140,16 +142,6 @@ fn by_set(scores: &[Scores], sets: &[QuerySet], queries: usize) -> Vec<SetReport
     .collect()
 }
 
-/// What a notion says of every query.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scores {
-    pub notion: String,
-    /// `None` where it cannot decide.
-    pub outside: Vec<Option<bool>>,
-    /// NaN where it is not known.
-    pub score: Vec<f64>,
-}
-
 impl SpaceReport {
     /// What was found by a notion.
     pub fn notion(&self, id: &str) -> Option<&NotionSummary> {
@@ -172,6 +164,8 @@ impl SpaceReport {
 pub struct Report {
     pub spaces: Vec<SpaceReport>,
     pub pairs: Vec<Pair>,
+    /// Which notion predicts what became of the queries, or tells the first set of queries from each other one.
+    pub outcomes: Vec<Outcomes>,
     /// What was noticed about the comparison as a whole, before any space was analyzed.
     pub notes: Vec<String>,
 }
@@ -190,6 +184,8 @@ pub struct Known<'v> {
     pub classes: Option<&'v Classes>,
     /// The sets that the queries came in; empty if they are one.
     pub sets: &'v [QuerySet],
+    /// What became of each query.
+    pub outcome: Option<&'v Outcome>,
 }
 
 /// Where finished spaces go, and where those of an earlier run come from.
@@ -246,6 +242,8 @@ pub struct Subject {
     pub classes: Option<Classes>,
     /// The sets that the queries came in; empty if they are one.
     pub query_sets: Vec<QuerySet>,
+    /// What became of each query, where it is known.
+    pub outcome: Option<Outcome>,
     pub specs: Vec<Spec>,
 }
 
@@ -255,13 +253,13 @@ pub struct Subject {
 /// an analysis can end with, and [`Error::Interrupted`]; what was finished by then is in the archive.
 pub fn run(
     plan: &Plan,
-    subject: Subject,
+    mut subject: Subject,
     settings: Settings,
     engine: &dyn Engine,
     archive: &mut dyn Archive,
     control: &Control,
 ) -> Result<Report> {
-    let specs = subject.specs;
+    let specs = std::mem::take(&mut subject.specs);
     if !plan.analysis.hull {
         return Err(Error::Usage(
             "a comparison asks about the convex hull in every space; the plan leaves it out".into(),
@@ -282,7 +280,7 @@ pub fn run(
     let open = |(_, known): &(&Spec, &Option<SpaceReport>)| known.is_none();
     let pending = specs.iter().zip(&known).filter(open);
     let pending = pending.map(|(spec, _)| spec.clone()).collect();
-    let mut views = Views::new(subject.sets, pending, settings, control)?;
+    let mut views = Views::new(subject.sets.take(), pending, settings, control)?;
     let classes = subject.classes.as_ref().filter(|_| plan.by_label);
     agree(&specs, &known, &views, classes)?;
     if views.may_leave_out() {
@@ -297,6 +295,7 @@ pub fn run(
                 let known = Known {
                     classes: subject.classes.as_ref(),
                     sets: &subject.query_sets,
+                    outcome: subject.outcome.as_ref(),
                 };
                 one(plan, spec, known, &mut views, engine, archive, control)?
             }
@@ -304,12 +303,55 @@ pub fn run(
     }
     control.set_task("");
     let pairs = pairs::all(&spaces);
+    let outcomes = outcomes(&subject, &spaces)?;
     Ok(Report {
         spaces,
         pairs,
+        outcomes,
         notes,
     })
 }
+
+/// What the notions say of the outcome, and of the sets that the queries came in.
+fn outcomes(subject: &Subject, spaces: &[SpaceReport]) -> Result<Vec<Outcomes>> {
+    let scores: Vec<Scores> = spaces
+        .iter()
+        .flat_map(|space| space.scores.clone())
+        .collect();
+    let Some(queries) = spaces.first().map(|space| space.n_queries as usize) else {
+        return Ok(Vec::new());
+    };
+    let classes = subject.classes.as_ref();
+    let classes: Option<Vec<Option<u32>>> = classes
+        .filter(|classes| classes.queries.len() == queries)
+        .map(|classes| classes.queries.iter().copied().map(Some).collect());
+    let mut asked: Vec<Outcome> = subject.outcome.iter().cloned().collect();
+    let sets = &subject.query_sets;
+    let ends: Vec<usize> = sets
+        .iter()
+        .skip(1)
+        .map(|set| set.first)
+        .chain([queries])
+        .collect();
+    for other in 1..sets.len() {
+        let second = |query: usize| match query {
+            query if query < ends[0] => Some(false),
+            query if (sets[other].first..ends[other]).contains(&query) => Some(true),
+            _ => None,
+        };
+        asked.push(Outcome::Sets {
+            names: [sets[0].name.clone(), sets[other].name.clone()],
+            second: (0..queries).map(second).collect(),
+        });
+    }
+    let measured = asked
+        .iter()
+        .map(|outcome| outcomes::measure(&scores, outcome, classes.as_deref(), NEAREST));
+    measured.collect()
+}
+
+/// The notion whose score is the distance to the nearest row.
+const NEAREST: &str = "ball";
 
 /// All spaces must see the same queries, and with classes the rows that have them.
 fn agree(
@@ -389,8 +431,14 @@ fn one(
     let known = Known { classes, ..known };
     let mut keeper = archive.begin(spec, &view, known)?;
     let notions = plan.analysis.made()?;
-    let notions = notions.iter().map(|notion| notion.id()).collect();
-    let mut collected = Collected::new(plan.picks, notions, &view, &mut *keeper);
+    let scores = notions.iter().map(|notion| Scores {
+        space: spec.text.clone(),
+        notion: notion.id(),
+        outside: Vec::new(),
+        score: Vec::new(),
+    });
+    let scores = scores.collect();
+    let mut collected = Collected::new(plan.picks, scores, &view, &mut *keeper);
     let sets = analyze::Sets {
         reference: &*view.reference,
         queries: &*view.queries,

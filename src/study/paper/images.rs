@@ -161,6 +161,7 @@ pub fn run(
         sets: Some(data.sets()),
         classes: None,
         query_sets: Vec::new(),
+        outcome: None,
         specs: specs(curves),
     };
     let plan = plan(seed);
