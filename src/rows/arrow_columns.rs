@@ -1,7 +1,7 @@
 //! What the columns of an Arrow schema may be used for, by their types and by what the file says of them.
 
-use super::Element;
 use super::columns::{COUNTS, Column, Kind, counts, unnamed};
+use super::{Element, vector_text};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
@@ -142,25 +142,6 @@ pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
     (0..columns.len()).filter(is).collect()
 }
 
-/// Whether a text spells a vector: `[0.1, 0.2]`, or numbers with commas or blanks between them.
-pub(super) fn spells_vector(text: &str) -> bool {
-    let inner = text
-        .trim()
-        .trim_start_matches(['[', '(', '{'])
-        .trim_end_matches([']', ')', '}']);
-    let mut numbers = 0;
-    for word in inner
-        .split([',', ' ', ';', '\t', '\n'])
-        .filter(|word| !word.is_empty())
-    {
-        match word.parse::<f64>() {
-            Ok(_) => numbers += 1,
-            Err(_) => return word == "..." && numbers > 0,
-        }
-    }
-    numbers > 1
-}
-
 /// Settle what the doubtful columns are by some rows of them, in the order of `places`.
 pub(super) fn settle(columns: &mut [Column], places: &[usize], rows: &RecordBatch) {
     for (&place, values) in places.iter().zip(rows.columns()) {
@@ -172,7 +153,7 @@ pub(super) fn settle(columns: &mut [Column], places: &[usize], rows: &RecordBatc
             if counts(values.into_iter()) {
                 column.kind = Kind::Index(COUNTS);
             }
-        } else if first_text(values).is_some_and(|text| spells_vector(&text)) {
+        } else if first_text(values).is_some_and(|text| vector_text::parse(&text).is_some()) {
             column.kind = Kind::Unread;
             column.stored = "text that spells vectors".into();
         }
@@ -189,26 +170,4 @@ fn first_text(values: &ArrayRef) -> Option<String> {
         DataType::Utf8View => values.as_string_view().value(row).into(),
         _ => return None,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_that_spell_vectors() {
-        for text in [
-            "[0.1, 2]",
-            "[1 2 3]",
-            "0.1;0.2",
-            "(1e-3,4)",
-            "[ 0.5 0.25 ... 1 2]",
-            "{1,2}",
-        ] {
-            assert!(spells_vector(text), "{text}");
-        }
-        for text in ["", "7", "a b", "2024-01-01", "[\"a\"]", "12 monkeys", "..."] {
-            assert!(!spells_vector(text), "{text}");
-        }
-    }
 }
