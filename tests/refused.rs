@@ -2,7 +2,7 @@
 //! one is.
 
 use crate::common::alloc::largest;
-use crate::formats::{Folder, encode, fails, gzip, npy, npz, options, read, safetensors, values};
+use crate::formats::{Folder, encode, fails, gzip, idx, npy, npz, options, read, safetensors, values};
 use hullscope::rows::{Element, OpenOptions};
 use zip::CompressionMethod::{Deflated, Stored};
 
@@ -290,6 +290,14 @@ fn files_without_rows_add_none_to_a_set_of_several() {
         values(&*read(&folder.path("bins"), &options()).unwrap()),
         [1.0, 2.0]
     );
+    let images = |count: u32, body: &[u8]| idx(0x08, &[count, 1, 2], body);
+    folder.file("images/0-ubyte", &images(0, b""));
+    folder.file("images/1-ubyte", &images(1, &[1, 2]));
+    assert_eq!(
+        values(&*read(&folder.path("images"), &options()).unwrap()),
+        [1.0, 2.0]
+    );
+    fails(&folder.path("images/0-ubyte"), &options(), &["zero"]);
     folder.file("none/0.npy", &npy(1, "'<f8'", "False", "(0, 2)", b""));
     folder.file("none/1.npy", &npy(1, "'<f8'", "False", "(0, 2)", b""));
     fails(&folder.path("none"), &options(), &["no rows"]);

@@ -17,8 +17,8 @@ struct Header {
     bytes: u64,
 }
 
-pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
-    let header = header(&input.path, &mut input.head.as_slice())?;
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+    let header = header(&input.path, &mut input.head.as_slice(), ask.several)?;
     let stride = (header.dim * header.element.size()) as u64;
     let len = measure(&input, header.bytes, header.len, stride)?;
     let foreign = cfg!(target_endian = "little");
@@ -32,7 +32,8 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
     Ok(Table::plain(layout, header.axes, len, header.element))
 }
 
-fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
+/// What the header says; a file of a set may have no rows.
+fn header(path: &Path, reader: &mut dyn Read, several: bool) -> Result<Header> {
     let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 4];
     read(&mut magic, 0)?;
@@ -75,7 +76,7 @@ fn header(path: &Path, reader: &mut dyn Read) -> Result<Header> {
             format!("the header claims axes of {sizes:?}, more than any file can hold"),
         ));
     };
-    if len == 0 || dim == 0 {
+    if dim == 0 || len == 0 && !several {
         return Err(wrong(
             path,
             4,
