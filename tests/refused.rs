@@ -172,6 +172,37 @@ fn sparse_matrices_and_folders_of_lance_are_refused_with_the_line_that_converts_
     );
 }
 
+/// Folders of Parquet files of which a log says which count: read as they are, rows that were deleted would come back.
+#[test]
+fn tables_whose_log_says_which_files_count_are_refused() {
+    let folder = Folder::new();
+    let rows = npy(
+        1,
+        "'<f8'",
+        "False",
+        "(1, 1)",
+        &encode(Element::F64, &[1.0], false),
+    );
+    folder.file("delta/part-0.npy", &rows);
+    folder.file("delta/_delta_log/00000000000000000000.json", b"{}");
+    folder.file("ice/data/part-0.npy", &rows);
+    folder.file("ice/metadata/00000-a.metadata.json", b"{}");
+    fails(
+        &folder.path("delta"),
+        &options(),
+        &["Delta Lake", "deltalake.DeltaTable('", "delta')"],
+    );
+    fails(
+        &folder.path("ice"),
+        &options(),
+        &["Iceberg", "StaticTable", "ice/metadata/"],
+    );
+    // Folders that are only called so.
+    folder.file("plain/metadata/notes.txt", b"words");
+    folder.file("plain/a.npy", &rows);
+    assert_eq!(read(&folder.path("plain"), &options()).unwrap().len(), 1);
+}
+
 /// Text and lengths that begin as a magic number does.
 #[test]
 fn what_only_looks_like_another_format_is_read() {

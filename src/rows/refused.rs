@@ -129,6 +129,15 @@ pub(super) const SPARSE: &str = "python -c \"import scipy.sparse, numpy; \
 pub(super) const LANCE: &str = "python -c \"import lance, pyarrow.parquet as p; \
                                 p.write_table(lance.dataset('FILE').to_table(), 'rows.parquet')\"";
 
+/// What to do with a folder that is a table of Delta Lake.
+pub(super) const DELTA: &str = "python -c \"import deltalake, pyarrow.parquet as p; \
+                                p.write_table(deltalake.DeltaTable('FILE').to_pyarrow_table(), 'rows.parquet')\"";
+
+/// What to do with a folder that is a table of Iceberg.
+pub(super) const ICEBERG: &str = "python -c \"import glob, pyarrow.parquet as p; from pyiceberg.table import StaticTable; \
+                                  m = sorted(glob.glob('FILE/metadata/*.metadata.json'))[-1]; \
+                                  p.write_table(StaticTable.from_metadata(m).scan().to_arrow(), 'rows.parquet')\"";
+
 /// Why a file is not read although its format is known.
 pub(super) fn refusal(input: &Input) -> Option<Error> {
     let found = REFUSED.iter().find(|refused| (refused.sniff)(input))?;

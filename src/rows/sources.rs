@@ -161,14 +161,7 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
     if let Some(sources) = saved::files(path)? {
         return Ok(sources);
     }
-    if path.join("_versions").is_dir() && path.join("data").is_dir() {
-        return Err(Error::input(
-            path.display().to_string(),
-            Place::Whole,
-            "the folder is a data set of Lance, which is not read",
-            refused::of_file(refused::LANCE, path),
-        ));
-    }
+    unread(path)?;
     let mut found = Found::default();
     list(path, &mut found)?;
     let mut notes = Vec::new();
@@ -204,6 +197,31 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
         ));
     }
     Ok(ordered(found.files, order, notes))
+}
+
+/// Refuse a folder that is a table of which only its own library knows the rows. Errors: it is one.
+fn unread(path: &Path) -> Result<()> {
+    let has = |names: &[&str]| names.iter().all(|name| path.join(name).is_dir());
+    let metadata = || {
+        let listed = fs::read_dir(path.join("metadata")).into_iter().flatten();
+        let mut names = listed.flatten().map(|entry| entry.file_name());
+        names.any(|name| name.to_string_lossy().ends_with(".metadata.json"))
+    };
+    let (what, advice) = if has(&["_versions", "data"]) {
+        ("data set of Lance", refused::LANCE)
+    } else if has(&["_delta_log"]) {
+        ("table of Delta Lake", refused::DELTA)
+    } else if has(&["metadata", "data"]) && metadata() {
+        ("table of Iceberg", refused::ICEBERG)
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(
+        path.display().to_string(),
+        Place::Whole,
+        format!("the folder is a {what}, which is not read: its log says which of its files count"),
+        refused::of_file(advice, path),
+    ))
 }
 
 /// Collect the files of a folder and of the folders `key=value` in it.
