@@ -1431,6 +1431,11 @@ fn specimens() -> Vec<Specimen> {
             wrap: gzip,
         },
         plain("x.csv", b"a,b\n1,-2\n3,0.5\n\"5\",6\n".to_vec()),
+        plain("x.json", b"{\"data\": [[1, -2], [3, 0.5]]}".to_vec()),
+        plain(
+            "x.jsonl",
+            b"{\"a\": {\"b\": [1, 2]}}\n{\"a\": {\"b\": [3, 4]}}\n".to_vec(),
+        ),
         plain("u.parquet", parquet(&small, Compression::UNCOMPRESSED)),
         plain("z.parquet", parquet(&many, zstd)),
         plain("s.parquet", parquet(&flat, Compression::SNAPPY)),
@@ -1501,7 +1506,7 @@ fn truncations_are_errors() {
                 .unwrap()
                 .to_str()
                 .unwrap(),
-            "csv" | "fvecs" | "bvecs" | "arrows"
+            "csv" | "fvecs" | "bvecs" | "arrows" | "jsonl"
         ) {
             continue;
         }

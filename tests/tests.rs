@@ -42,6 +42,8 @@ mod house;
 mod image_sets;
 /// Sets of images: folders, CIFAR, arrays, labels; broken files, and memory.
 mod images;
+/// JSON and JSON Lines: rows, fields, what is wrong with them.
+mod json;
 /// Known answers on MNIST.
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.

@@ -7,7 +7,9 @@ use super::archive;
 use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
-use super::{bin, csv, faiss, hdf5, idx, npy, npz, parquet, refused, safetensors, torch, vecs};
+use super::{
+    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs,
+};
 use crate::error::{Place, Result};
 
 /// A format that is read.
@@ -86,6 +88,12 @@ const FORMATS: &[Format] = &[
         member: None,
     },
     Format {
+        name: "json",
+        sniff: json::sniff,
+        open: json::open,
+        member: Some("FIELD"),
+    },
+    Format {
         name: "safetensors",
         sniff: |input| {
             input.extension == "safetensors" || input.head.get(8..10).is_some_and(|v| v == b"{\"")
@@ -115,10 +123,13 @@ const FORMATS: &[Format] = &[
 
 /// The formats, for a message.
 pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), HDF5 (also of AnnData and MATLAB 7.3), safetensors, \
-.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
+.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, JSON and JSON Lines, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
 
 /// The extensions of formats that say so in their first bytes.
 const MAGIC: [&str; 7] = ["npy", "npz", "parquet", "arrow", "feather", "ipc", "idx"];
+
+/// The formats that are text.
+const TEXT: [&str; 2] = ["json", "csv"];
 
 /// The format of a file. Errors: it is of none, or of one that is not read.
 pub(super) fn recognise(input: &Input) -> Result<&'static Format> {
@@ -128,7 +139,7 @@ pub(super) fn recognise(input: &Input) -> Result<&'static Format> {
     }
     let told = told.filter(|format| {
         // Text under the extension of a format that has a magic number is a file gone wrong, such as an error page.
-        format.name != "csv" || !MAGIC.contains(&input.extension.as_str())
+        !TEXT.contains(&format.name) || !MAGIC.contains(&input.extension.as_str())
     });
     told.ok_or_else(|| {
         let what = match MAGIC.contains(&input.extension.as_str()) {

@@ -24,6 +24,7 @@ mod hdf5;
 mod idx;
 pub mod images;
 mod input;
+mod json;
 mod known;
 pub mod law;
 mod list;

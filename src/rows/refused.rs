@@ -22,12 +22,6 @@ const REFUSED: &[Refused] = &[
                  f.write_feather(f.read_table('FILE'), 'rows.feather')\"",
     },
     Refused {
-        sniff: is_json,
-        what: "this is JSON, which is not read",
-        advice: "python -c \"import pandas; \
-                 pandas.read_json('FILE', lines=True).to_parquet('rows.parquet')\" (lines=False for one array)",
-    },
-    Refused {
         sniff: |input| input.head.starts_with(TORCH),
         what: "this is a file of PyTorch before version 1.6, Python pickles, which are never loaded",
         advice: "write it again as torch.save does now: python -c \"import torch; \
@@ -191,24 +185,6 @@ fn begins_as(input: &Input, starts: &[&str]) -> bool {
         let begin = text.get(..start.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()))
     })
-}
-
-/// Whether a file is JSON: an object, or an array of objects or arrays; by its extension an array of anything. The length
-/// that a file of safetensors begins with has zeros in it.
-fn is_json(input: &Input) -> bool {
-    let head = input.head.as_slice();
-    if head.iter().take(8).any(|&byte| byte == 0) {
-        return false;
-    }
-    let named = ["json", "jsonl", "ndjson"].contains(&input.extension.as_str());
-    let text = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
-    let text = text.trim_ascii_start();
-    let next = text.get(1..).unwrap_or_default().trim_ascii_start();
-    match (text.first(), next.first()) {
-        (Some(b'{'), Some(b'"' | b'}')) | (Some(b'['), Some(b'[' | b'{')) => true,
-        (Some(b'['), _) => named,
-        _ => false,
-    }
 }
 
 /// Whether a file is a pickle of protocol 2 or later. What follows the version is never 0, as it is in lengths that

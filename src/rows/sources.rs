@@ -33,7 +33,12 @@ pub(crate) const PIPE: &str = "-";
 
 /// The files of a spec. Errors: there are none, or the pattern is not valid.
 pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
-    if let Some(sources) = of_path(spec, order)? {
+    // The brackets of `FILE:data[].embedding` make no pattern.
+    let split = spec.rsplit_once(':');
+    let is_member = split.is_some_and(|(path, _)| Path::new(path).is_file());
+    if (!is_member || Path::new(spec).exists())
+        && let Some(sources) = of_path(spec, order)?
+    {
         return Ok(sources);
     }
     if let Some((path, member)) = spec.rsplit_once(':')
