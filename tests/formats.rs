@@ -1436,6 +1436,11 @@ fn specimens() -> Vec<Specimen> {
             "x.jsonl",
             b"{\"a\": {\"b\": [1, 2]}}\n{\"a\": {\"b\": [3, 4]}}\n".to_vec(),
         ),
+        plain("x.vec", b"2 2\nada 1 0.5\nbob c 3 4\n".to_vec()),
+        plain(
+            "x.bin",
+            b"2 2\na 1\0\0\x3f2\0\0\x40b 1\0\0\x3f\x80\0\0\x40".to_vec(),
+        ),
         plain("u.parquet", parquet(&small, Compression::UNCOMPRESSED)),
         plain("z.parquet", parquet(&many, zstd)),
         plain("s.parquet", parquet(&flat, Compression::SNAPPY)),
@@ -1506,7 +1511,7 @@ fn truncations_are_errors() {
                 .unwrap()
                 .to_str()
                 .unwrap(),
-            "csv" | "fvecs" | "bvecs" | "arrows" | "jsonl"
+            "csv" | "fvecs" | "bvecs" | "arrows" | "jsonl" | "vec" | "bin"
         ) {
             continue;
         }

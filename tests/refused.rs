@@ -2,7 +2,9 @@
 //! one is.
 
 use crate::common::alloc::largest;
-use crate::formats::{Folder, encode, fails, gzip, idx, npy, npz, options, read, safetensors, values};
+use crate::formats::{
+    Folder, encode, fails, gzip, idx, npy, npz, options, read, safetensors, values,
+};
 use hullscope::rows::{Element, OpenOptions};
 use zip::CompressionMethod::{Deflated, Stored};
 
@@ -19,7 +21,7 @@ fn what_is_not_read_is_refused_with_the_line_that_converts_it() {
     let folder = Folder::new();
     let duckdb = [&[7; 8][..], b"DUCK", &64u64.to_le_bytes(), &[0; 40]].concat();
     let workbook = npz(&[("xl/workbook.xml", b"<workbook/>")], Stored);
-    let cases: [(&str, &[u8], &[&str]); 27] = [
+    let cases: [(&str, &[u8], &[&str]); 28] = [
         (
             "x.feather",
             b"FEA1rest",
@@ -29,6 +31,11 @@ fn what_is_not_read_is_refused_with_the_line_that_converts_it() {
             "x.lance",
             b"pages\x02\0\x01\0LANC",
             &["Lance", "lance.dataset("],
+        ),
+        (
+            "cc.en.300.bin",
+            b"\xba\x16\x4f\x2f\x0c\0\0\0",
+            &["fastText", "load_facebook_vectors('", "cc.en.300.bin"],
         ),
         (
             "x.orc",

@@ -76,3 +76,5 @@ mod twins;
 mod verdicts;
 /// `verify`: files that were changed, files of other rows, numbers at the edges.
 mod verify;
+/// Word vectors in text and in word2vec's binary form.
+mod words;

@@ -34,7 +34,7 @@ decide) and NOTION_score (larger is more extrapolated).
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), folders of save_to_disk (FOLDER:SPLIT),
 HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs,
 .fbin .f16bin .u8bin .i8bin, IDX, torch's .pt (FILE:TENSOR), flat faiss indexes, CSV or TSV, JSON and JSON Lines
-(FILE:FIELD, as in FILE:data.embedding).";
+(FILE:FIELD, as in FILE:data.embedding), word vectors in text or word2vec's binary form (tokens become ids).";
 
 /// Certified hull verdicts and exact nearest neighbours of QUERIES against REFERENCE
 #[derive(Debug, clap::Args)]

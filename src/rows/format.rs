@@ -8,7 +8,7 @@ use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
 use super::{
-    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs,
+    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs, words,
 };
 use crate::error::{Place, Result};
 
@@ -114,6 +114,19 @@ const FORMATS: &[Format] = &[
         member: None,
     },
     Format {
+        name: "word2vec",
+        sniff: words::is_binary,
+        open: words::open_binary,
+        member: None,
+    },
+    Format {
+        name: "words",
+        sniff: words::sniff,
+        open: words::open,
+        // As a table, which a choice of columns makes it.
+        member: Some("COLUMN"),
+    },
+    Format {
         name: "csv",
         sniff: csv::sniff,
         open: csv::open,
@@ -123,13 +136,13 @@ const FORMATS: &[Format] = &[
 
 /// The formats, for a message.
 pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), HDF5 (also of AnnData and MATLAB 7.3), safetensors, \
-.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, JSON and JSON Lines, and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
+.fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, JSON and JSON Lines, word vectors (GloVe, word2vec, fastText's .vec), and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
 
 /// The extensions of formats that say so in their first bytes.
 const MAGIC: [&str; 7] = ["npy", "npz", "parquet", "arrow", "feather", "ipc", "idx"];
 
 /// The formats that are text.
-const TEXT: [&str; 2] = ["json", "csv"];
+const TEXT: [&str; 3] = ["json", "words", "csv"];
 
 /// The format of a file. Errors: it is of none, or of one that is not read.
 pub(super) fn recognise(input: &Input) -> Result<&'static Format> {

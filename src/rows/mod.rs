@@ -56,6 +56,7 @@ mod values;
 mod vecs;
 mod vector_text;
 pub mod view;
+mod words;
 
 pub(crate) use chunks::{chunk_rows, fold_chunks, map_chunks};
 pub use collect::Collector;

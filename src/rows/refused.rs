@@ -84,6 +84,12 @@ const REFUSED: &[Refused] = &[
         advice: "unpack it, and name the files in it: tar -xf WHOLE",
     },
     Refused {
+        sniff: |input| input.head.starts_with(&793_712_314u32.to_le_bytes()),
+        what: "this is a model of fastText, whose vectors are made of parts of words, and is not read",
+        advice: "python -c \"import gensim; gensim.models.fasttext.load_facebook_vectors('FILE')\
+                 .save_word2vec_format('rows.bin', binary=True)\"",
+    },
+    Refused {
         sniff: |input| input.head.starts_with(b"SQLite format 3\0"),
         what: "this is a SQLite database, which is not read",
         advice: "sqlite3 -header -csv FILE 'SELECT * FROM name' > rows.csv (its tables: sqlite3 FILE .tables)",

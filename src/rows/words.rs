@@ -1,0 +1,390 @@
+//! Word vectors as GloVe, word2vec and fastText write them: a token, which may hold blanks, and its numbers; in text, with
+//! or without a first line `ROWS NUMBERS`, or in word2vec's binary form. Tokens become ids.
+//!
+//! A line is split from the right. How many numbers it ends in is what most of the first lines say, so that one that lost
+//! some is found and not split elsewhere.
+
+use super::columns::Columns;
+use super::input::{Input, input_error};
+use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
+use super::{Element, csv};
+use crate::error::{Error, Place, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// Lines that show how a file is written, of so many bytes at most.
+const LOOK: usize = 64;
+const LOOK_BYTES: u64 = 8 << 20;
+/// Bytes of a line, and of a token of the binary form, at most.
+const LINE: u64 = 64 << 20;
+const TOKEN: u64 = 1 << 16;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Look {
+    /// Numbers at the end of most lines.
+    dim: usize,
+    /// The rows and numbers that the first line claims, if it does.
+    claimed: Option<(u64, usize)>,
+}
+
+/// A file from this byte on.
+fn reader(input: &Input, at: u64) -> Result<BufReader<File>> {
+    let failed = |error| Error::io("read", &input.path, error);
+    let mut file = input.file.try_clone().map_err(failed)?;
+    file.seek(SeekFrom::Start(at)).map_err(failed)?;
+    Ok(BufReader::with_capacity(1 << 16, file))
+}
+
+/// The next line, without its end; None at the end of the file. Errors: it is longer than any line of numbers.
+fn line(reader: &mut impl BufRead, path: &Path) -> Result<Option<String>> {
+    let mut bytes = Vec::new();
+    let read = reader.take(LINE).read_until(b'\n', &mut bytes);
+    read.map_err(|error| Error::io("read", path, error))?;
+    if bytes.len() as u64 == LINE {
+        let what = format!("a line has more than {LINE} bytes");
+        return Err(input_error(
+            path,
+            Place::Whole,
+            what,
+            "it is no text of word vectors",
+        ));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_end_matches([' ', '\r', '\n']);
+    Ok((!bytes.is_empty()).then(|| text.to_string()))
+}
+
+fn is_number(field: &str) -> bool {
+    field.parse::<f64>().is_ok()
+}
+
+/// The two whole numbers that a line is.
+fn claim(line: &str) -> Option<(u64, usize)> {
+    let (rows, dim) = line.split_once(' ')?;
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is = digits(rows) && digits(dim);
+    Some((rows.parse().ok()?, dim.parse().ok()?)).filter(|_| is)
+}
+
+/// How the first lines of word vectors are written; None if they are none.
+fn look(input: &Input) -> Result<Option<Look>> {
+    let mut text = reader(input, 0)?.take(LOOK_BYTES);
+    let mut lines = Vec::new();
+    while lines.len() <= LOOK
+        && let Some(next) = line(&mut text, &input.path)?
+    {
+        lines.push(next);
+    }
+    // The last line that was looked at may be cut.
+    if text.limit() == 0 && lines.len() > 1 {
+        lines.pop();
+    }
+    let Some((first, below)) = lines.split_first() else {
+        return Ok(None);
+    };
+    let claimed = claim(first).filter(|_| !below.is_empty());
+    let lines = if claimed.is_some() { below } else { &lines[..] };
+    let trailing = |line: &str| {
+        line.rsplit(' ')
+            .take_while(|field| is_number(field))
+            .count()
+    };
+    let dim = most_common(lines.iter().map(|line| trailing(line)));
+    let most =
+        |is: &dyn Fn(&str) -> bool| 2 * lines.iter().filter(|line| is(line)).count() > lines.len();
+    let fields = |line: &str| line.split(' ').count();
+    if let Some((_, dim)) = claimed
+        && dim > 1
+        && lines.iter().all(|line| fields(line) > dim)
+        && most(&|line| fields(line) == dim + 1)
+    {
+        // Here words may be numbers, as those of node2vec are.
+        return Ok(Some(Look { dim, claimed }));
+    }
+    let is_word = |line: &str| {
+        let (token, _) = split(line, dim);
+        let separated = token.contains([',', ';', '\t', '|']) && token.len() > 1;
+        let quoted = token.len() > 2 && token.starts_with('"') && token.ends_with('"');
+        trailing(line) >= dim && !token.is_empty() && !is_number(token) && !separated && !quoted
+    };
+    // A first line of names is that of a table.
+    let is = dim > 1 && trailing(&lines[0]) >= dim && most(&is_word);
+    Ok(is.then_some(Look { dim, claimed }))
+}
+
+/// The value that most are; the smallest of those.
+fn most_common(values: impl Iterator<Item = usize>) -> usize {
+    let mut values: Vec<usize> = values.collect();
+    values.sort_unstable();
+    let runs = values.chunk_by(|a, b| a == b);
+    let most = runs.rev().max_by_key(|run| run.len());
+    most.map_or(0, |run| run[0])
+}
+
+/// A line's token and the `dim` fields after it, in reverse; fewer if it has fewer.
+fn split(line: &str, dim: usize) -> (&str, Vec<&str>) {
+    let mut fields: Vec<&str> = line.rsplitn(dim + 1, ' ').collect();
+    let token = match fields.len() > dim {
+        true => fields.pop(),
+        false => None,
+    };
+    (token.unwrap_or_default(), fields)
+}
+
+/// Whether most lines of a text are a token and numbers.
+pub(super) fn sniff(input: &Input) -> bool {
+    csv::sniff(input) && matches!(look(input), Ok(Some(_)))
+}
+
+pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+    // Columns are asked for: it is read as a table, whose first column is the token.
+    if !ask.choice.is_default() || ask.member.is_some() {
+        return csv::open(input, ask);
+    }
+    let Some(look) = look(&input)? else {
+        return csv::open(input, ask);
+    };
+    let mut reader = reader(&input, 0)?;
+    if let Some((_, dim)) = look.claimed {
+        line(&mut reader, &input.path)?;
+        if dim != look.dim {
+            let what = format!(
+                "the first line says that a row has {dim} numbers, but most lines end in {}",
+                look.dim
+            );
+            return Err(input.error(
+                Place::Line(1),
+                what,
+                "mend the first line (it is ROWS NUMBERS), or leave it out",
+            ));
+        }
+    }
+    let lines = Lines {
+        path: input.path,
+        reader,
+        look,
+        line: u64::from(look.claimed.is_some()),
+        row: 0,
+    };
+    Ok(Table::stream(lines).of(columns("lines are a token and its numbers")))
+}
+
+fn columns(what: &str) -> Columns {
+    Columns {
+        id: Some("token".into()),
+        notes: vec![format!("{what}: word vectors, whose tokens are the ids")],
+        ..Columns::default()
+    }
+}
+
+/// The rows that a first line claims and that are not there.
+fn miscounted(path: &Path, claimed: u64, found: u64) -> Error {
+    input_error(
+        path,
+        Place::Line(1),
+        format!("the first line says {claimed} rows, and the file holds {found}"),
+        "it is truncated, or its first line is wrong: mend it",
+    )
+}
+
+/// Word vectors in text.
+struct Lines {
+    path: PathBuf,
+    reader: BufReader<File>,
+    look: Look,
+    line: u64,
+    row: u64,
+}
+
+impl Lines {
+    fn error(&self, what: String, advice: &str) -> Error {
+        input_error(&self.path, Place::Line(self.line), what, advice)
+    }
+
+    /// Append a line. Errors: fields that are no numbers, more numbers than in other lines.
+    fn append(&self, text: &str, chunk: &mut Chunk) -> Result<()> {
+        let dim = self.look.dim;
+        let (token, fields) = split(text, dim);
+        let start = chunk.values.len();
+        let mut numbers = fields.iter().rev().map(|field| field.parse::<f64>());
+        if token.is_empty() || numbers.any(|number| number.is_err()) {
+            let found = text
+                .rsplit(' ')
+                .take_while(|field| is_number(field))
+                .count();
+            chunk.lacking.push(Lack {
+                row: self.row,
+                place: Place::Line(self.line),
+                what: format!(
+                    "the line ends in {found} numbers after a token, but most of the first lines in {dim}"
+                ),
+            });
+            chunk.values.resize(start + dim * size_of::<f64>(), 0);
+            chunk.ids.push(text.split(' ').next().unwrap_or_default());
+            return Ok(());
+        }
+        // A word may hold blanks and numbers, but not the first of a row's numbers.
+        let last = token.rsplit_once(' ').map(|(_, last)| last);
+        if last.is_some_and(|last| last.contains(['.', 'e']) && is_number(last)) {
+            let what = format!("the line has more than {dim} numbers, which most lines have");
+            return Err(self.error(what, "every line needs the same number of values"));
+        }
+        for field in fields.iter().rev() {
+            let value: f64 = field.parse().unwrap_or_default();
+            chunk.values.extend_from_slice(&value.to_ne_bytes());
+        }
+        chunk.ids.push(token);
+        Ok(())
+    }
+}
+
+impl Stream for Lines {
+    fn axes(&self) -> Vec<usize> {
+        vec![self.look.dim]
+    }
+
+    fn element(&self) -> Element {
+        Element::F64
+    }
+
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let (start, row) = (chunk.values.len(), self.row);
+        while chunk.values.len() - start < STEP {
+            let Some(text) = line(&mut self.reader, &self.path)? else {
+                break;
+            };
+            self.line += 1;
+            if text.is_empty() {
+                continue;
+            }
+            self.append(&text, chunk)?;
+            self.row += 1;
+        }
+        match self.look.claimed {
+            Some((claimed, _)) if self.row == row && self.row != claimed => {
+                Err(miscounted(&self.path, claimed, self.row))
+            }
+            _ => Ok(self.row > row),
+        }
+    }
+}
+
+/// The rows and numbers that word2vec's binary form begins with, and the bytes of that line.
+fn binary(input: &Input) -> Option<(u64, usize, u64)> {
+    let end = input.head.iter().position(|&byte| byte == b'\n')?;
+    let first = std::str::from_utf8(&input.head[..end]).ok()?;
+    let (rows, dim) = claim(first.trim_end())?;
+    Some((rows, dim, end as u64 + 1)).filter(|_| dim > 0)
+}
+
+/// Whether a file is word2vec's binary form: a line of two whole numbers, and what is no text.
+pub(super) fn is_binary(input: &Input) -> bool {
+    binary(input).is_some() && !csv::sniff(input)
+}
+
+/// Errors: the first line claims more than the file can hold.
+pub(super) fn open_binary(input: Input, _: &Ask) -> Result<Table> {
+    let Some((rows, dim, start)) = binary(&input) else {
+        return Err(input.corrupt(Place::Byte(0), "the first line is not ROWS NUMBERS"));
+    };
+    // A blank between a token and its numbers, and a letter at least.
+    let least = (dim as u64).saturating_mul(4).saturating_add(1);
+    let needed = rows.saturating_mul(least).saturating_add(start);
+    if needed > input.size {
+        let what = format!(
+            "the first line claims {rows} rows of {dim} numbers, which take at least {needed} bytes, but the file has {}",
+            input.size
+        );
+        return Err(input.corrupt(Place::Line(1), what));
+    }
+    let tokens = Binary {
+        reader: reader(&input, start)?,
+        path: input.path,
+        rows,
+        dim,
+        row: 0,
+    };
+    Ok(Table::stream(tokens).of(columns("word2vec's binary form")))
+}
+
+/// Word vectors in word2vec's binary form.
+struct Binary {
+    path: PathBuf,
+    reader: BufReader<File>,
+    rows: u64,
+    dim: usize,
+    row: u64,
+}
+
+impl Binary {
+    fn error(&self, what: String) -> Error {
+        let advice = "it is truncated or corrupt; write it again";
+        input_error(&self.path, Place::Row(self.row), what, advice)
+    }
+
+    /// Append the next row.
+    fn append(&mut self, chunk: &mut Chunk) -> Result<()> {
+        let mut token = Vec::new();
+        let read = (&mut self.reader).take(TOKEN).read_until(b' ', &mut token);
+        read.map_err(|error| Error::io("read", &self.path, error))?;
+        if token.pop() != Some(b' ') {
+            return Err(self.error("its token does not end".into()));
+        }
+        // The program of word2vec ends a row with a line end, gensim does not.
+        let word = String::from_utf8_lossy(&token);
+        chunk.ids.push(word.trim_start_matches('\n'));
+        let start = chunk.values.len();
+        chunk.values.resize(start + 4 * self.dim, 0);
+        let numbers = &mut chunk.values[start..];
+        self.reader
+            .read_exact(numbers)
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => {
+                    self.error("the file ends inside of its numbers".into())
+                }
+                _ => Error::io("read", &self.path, error),
+            })?;
+        if cfg!(target_endian = "big") {
+            super::decode::swap(Element::F32, &mut chunk.values[start..]);
+        }
+        Ok(())
+    }
+
+    /// Errors: something follows the last row.
+    fn end(&mut self) -> Result<()> {
+        let mut rest = Vec::new();
+        let read = (&mut self.reader).take(2).read_to_end(&mut rest);
+        read.map_err(|error| Error::io("read", &self.path, error))?;
+        match rest.as_slice() {
+            [] | [b'\n'] => Ok(()),
+            _ => Err(self.error(format!(
+                "the file goes on after the {} rows that its first line claims",
+                self.rows
+            ))),
+        }
+    }
+}
+
+impl Stream for Binary {
+    fn axes(&self) -> Vec<usize> {
+        vec![self.dim]
+    }
+
+    fn element(&self) -> Element {
+        Element::F32
+    }
+
+    fn next(&mut self, chunk: &mut Chunk) -> Result<bool> {
+        let (start, row) = (chunk.values.len(), self.row);
+        while self.row < self.rows && chunk.values.len() - start < STEP {
+            self.append(chunk)?;
+            self.row += 1;
+        }
+        if self.row == row {
+            self.end()?;
+        }
+        Ok(self.row > row)
+    }
+}
