@@ -47,7 +47,6 @@ fn hdf5_that_is_no_table_of_numbers_is_refused_by_what_it_is() {
         (":text", "text"),
         (":records", "compound"),
         (":number", "single number"),
-        (":lzf", "h5repack"),
         (":vast", "claims 3377699720527872 bytes"),
         (":plan", "did you mean plain"),
         ("", "packed [4, 3]"),
@@ -58,6 +57,54 @@ fn hdf5_that_is_no_table_of_numbers_is_refused_by_what_it_is() {
             &[part],
         );
     }
+}
+
+#[test]
+fn hdf5_through_the_filters_of_h5py_and_hdf5plugin() {
+    let wide: Vec<f64> = (0..640).map(|i| f64::from(i) / 4.0 - 1.0).collect();
+    for name in [
+        "lzf",
+        "lzf-shuffle",
+        "blosc-blosclz",
+        "blosc-lz4",
+        "blosc-zlib",
+        "blosc-zstd",
+        "blosc-bits",
+        "lz4",
+        "zstd",
+        "bzip2",
+    ] {
+        is(&format!("filters.h5:{name}"), 40, &wide);
+    }
+    for (name, part) in [
+        ("bitshuffle", "the filter bitshuffle"),
+        ("blosc2", "the filter Blosc2"),
+        ("twice", "packed twice"),
+    ] {
+        let convert = format!("['{name}'][:])");
+        let parts = [part, "import hdf5plugin", convert.as_str()];
+        fails(&data(&format!("filters.h5:{name}")), &options(), &parts);
+    }
+}
+
+#[test]
+fn hdf5_is_read_in_several_slabs() {
+    // Seven chunks of 7,000 rows are what first exceeds a MiB: the rows come in slabs of 70,000 and 30,000.
+    let expected: Vec<f64> = (0..100_000 * 16)
+        .map(|i| f64::from((i / 16 + i % 16) % 251))
+        .collect();
+    is("layouts.h5:slabs", 100_000, &expected);
+    let mut some = options();
+    some.limit = Some(80_000);
+    let rows = read(&data("layouts.h5:slabs"), &some).unwrap();
+    assert_eq!(values(&*rows), expected[..80_000 * 16]);
+    // With hardly any memory no whole chunk fits, and slabs end inside of them.
+    let small = hullscope::rows::OpenOptions {
+        memory: 300_000,
+        ..options()
+    };
+    let rows = read(&data("layouts.h5:slabs"), &small).unwrap();
+    assert_eq!(values(&*rows), expected);
 }
 
 #[test]
@@ -93,6 +140,10 @@ fn broken_hdf5_is_survived() {
     let folder = Folder::new();
     for (name, part) in [
         ("layouts.h5", ":packed"),
+        ("filters.h5", ":blosc-bits"),
+        ("filters.h5", ":blosc-blosclz"),
+        ("filters.h5", ":lzf"),
+        ("filters.h5", ":lz4"),
         ("annotated.h5ad", ":obsm/X_pca"),
         ("matlab.mat", ":x"),
     ] {

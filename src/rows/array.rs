@@ -173,7 +173,7 @@ pub(super) const ONE_ROW: &str =
     "the files of the set hold arrays of one axis: each file is one row";
 
 /// The strides of an array in C order, whose size is known to be possible.
-fn c_order(shape: &[u64]) -> Vec<u64> {
+pub(super) fn c_order(shape: &[u64]) -> Vec<u64> {
     let mut strides = vec![1u64; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);

@@ -3,12 +3,14 @@
 //! MATLAB 7.3 files are HDF5 whose axes are in the order opposite to MATLAB's: their rows are along the last axis. The crate
 //! that decodes the format bounds what it allocates; a panic of it is reported as a fault of the file all the same.
 
+mod filters;
+
 use super::input::{Input, input_error};
-use super::members::{Words, choose};
+use super::members::{Words, choose, tables};
 use super::parquet::guarded;
-use super::shape::row_axes;
+use super::shape::{claimed, row_axes, slab};
 use super::table::{Ask, Chunk, STEP, Stream, Table};
-use super::{Element, array, decode};
+use super::{Element, array, decode, refused};
 use crate::error::{Error, Place, Result};
 use hdf5_reader::group::Group;
 use hdf5_reader::{
@@ -24,8 +26,14 @@ const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 const DEEPEST: usize = 32;
 const MOST_GROUPS: usize = 10_000;
 
+/// The least memory that is counted on.
+const LEAST: u64 = 16 << 20;
+
 /// Bytes that one packed byte can stand for: those of gzip, about.
 const DENSEST: u64 = 1100;
+
+/// What to type for a data set whose filters are not read, where FILE stands for the file and NAME for the data set.
+const CONVERT: &str = "where Python reads it: python -c \"import hdf5plugin, h5py, numpy; numpy.save('rows.npy', h5py.File('FILE')['NAME'][:])\"";
 
 /// Groups in which MATLAB keeps what its cells refer to.
 const INTERNAL: [&str; 2] = ["#refs#", "#subsystem#"];
@@ -49,6 +57,11 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     guarded(&path, || {
         let file = file(&input, ask)?;
         let (name, set) = chosen(&file, &input, ask)?;
+        let fail = |error| broken(&path, Place::Part(name.clone()), error);
+        if let Some(what) = filters::refused(&file, &set).map_err(fail)? {
+            let advice = refused::of_file(CONVERT, &path).replace("NAME", &name);
+            return Err(input.error(Place::Part(name), what, advice));
+        }
         Slabs::of(&input, name, set, ask)
     })
 }
@@ -57,11 +70,14 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
 fn file(input: &Input, ask: &Ask) -> Result<Hdf5File> {
     let path = &input.path;
     let fail = |error| broken(path, Place::Whole, error);
-    let memory = usize::try_from(ask.memory).unwrap_or(usize::MAX);
+    // Slabs are of a MiB or more however little there is.
+    let memory = usize::try_from(ask.memory.max(LEAST)).unwrap_or(usize::MAX);
     let densest = usize::try_from(input.size.saturating_mul(DENSEST)).unwrap_or(usize::MAX);
+    let chunk = (memory / 4).min(densest);
     let options = hdf5_reader::OpenOptions::default()
+        .with_filter_registry(filters::registry(chunk))
         .with_chunk_cache_bytes((memory / 8).min(hdf5_reader::DEFAULT_CHUNK_CACHE_BYTES))
-        .with_max_chunk_bytes((memory / 4).min(densest))
+        .with_max_chunk_bytes(chunk)
         .with_max_read_bytes(memory / 2)
         .with_max_object_header_bytes(16 << 20);
     let handle = input.file.try_clone();
@@ -100,9 +116,8 @@ fn chosen(file: &Hdf5File, input: &Input, ask: &Ask) -> Result<(String, Dataset)
     list(&root, "", &mut HashSet::new(), &mut all)
         .map_err(|error| broken(&input.path, Place::Whole, error))?;
     all.retain(|(_, set)| set.ndim() > 0 && number(set).is_ok());
-    // Lists of numbers lie beside tables of them: labels, names in codes, the parts of sparse matrices.
-    if ask.member.is_none() && all.iter().any(|(_, set)| set.ndim() > 1) {
-        all.retain(|(_, set)| set.ndim() > 1);
+    if ask.member.is_none() {
+        tables(&mut all, |(_, set)| set.ndim());
     }
     let shapes: Vec<(String, Vec<u64>)> = all
         .iter()
@@ -152,9 +167,7 @@ fn advice(error: &hdf5_reader::error::Error) -> &'static str {
     use hdf5_reader::error::Error as Fault;
     match error {
         Fault::ResourceLimit(_) => "give more --memory, or write it again in smaller chunks",
-        Fault::UnsupportedFilter(_) => {
-            "gzip, shuffle, szip and n-bit are read; write it again with gzip: h5repack -f GZIP=4 FILE NEW"
-        }
+        Fault::UnsupportedFilter(_) => "write it again with gzip: h5repack -f GZIP=4 FILE NEW",
         Fault::UnsupportedEncoding(_) => "write it again as a plain data set",
         _ => "it is truncated or corrupt; write it again",
     }
@@ -311,7 +324,9 @@ impl Slabs {
         if single {
             shape.insert(0, 1);
         }
-        let (len, dim) = sizes(input, &name, &shape, element, &set, ask)?;
+        let claim = claimed(input, &name, &shape, element, ask)?;
+        held(input, &name, &shape, claim.bytes, &set)?;
+        let (len, dim) = (claim.len, claim.dim);
         let row = dim as u64 * element.size() as u64;
         let mut slabs = Slabs {
             path: input.path.clone(),
@@ -366,73 +381,37 @@ impl Slabs {
     }
 }
 
-/// Rows, and numbers in a row. Errors: none of them, or more than may be kept or than the file holds.
-fn sizes(
-    input: &Input,
-    name: &str,
-    shape: &[u64],
-    element: Element,
-    set: &Dataset,
-    ask: &Ask,
-) -> Result<(u64, usize)> {
-    let fault =
-        |what: String, advice: &str| Err(input.error(Place::Part(name.into()), what, advice));
-    let Some((&len, rest)) = shape.split_first() else {
-        return fault(
-            "it is a single number, not a table of rows".into(),
-            "name a data set with rows and columns",
-        );
-    };
-    if shape.contains(&0) {
-        return fault(
-            format!("the shape is {shape:?}: no axis may be zero"),
-            "a data set with rows and columns is needed",
-        );
-    }
-    let row = array::product(rest).and_then(|dim| dim.checked_mul(element.size() as u64));
-    let bytes = row.and_then(|row| row.checked_mul(len));
-    let said = bytes.map_or("more than 2^64".into(), |bytes| bytes.to_string());
-    let most = ask.memory.max(ask.spool);
-    if bytes.is_none_or(|bytes| bytes > most) || row.is_none_or(|row| row > ask.memory / 4) {
-        return fault(
-            format!("the shape {shape:?} claims {said} bytes, more than may be kept"),
-            "allow more with --memory SIZE and --spool SIZE",
-        );
-    }
+/// Refuse rows that take more bytes than the file can stand for.
+fn held(input: &Input, name: &str, shape: &[u64], bytes: u64, set: &Dataset) -> Result<()> {
     let held = match set.chunks() {
         Some(_) => input.size.saturating_mul(DENSEST),
         None => input.size,
     };
-    if bytes.is_none_or(|bytes| bytes > held) {
-        return fault(
-            format!(
-                "the shape {shape:?} claims {said} bytes, and the file has {}",
-                input.size
-            ),
-            "most of it was never written, or it is truncated or corrupt; write it again",
-        );
+    if bytes <= held {
+        return Ok(());
     }
-    let dim = row.unwrap_or_default() / element.size() as u64;
-    Ok((len, usize::try_from(dim).unwrap_or(usize::MAX)))
+    Err(input.error(
+        Place::Part(name.into()),
+        format!(
+            "the shape {shape:?} claims {bytes} bytes, and the file has {}",
+            input.size
+        ),
+        "most of it was never written, or it is truncated or corrupt; write it again",
+    ))
 }
 
 /// Rows to read at a time: whole chunks where they fit, so that each is unpacked once.
 fn step(set: &Dataset, row: u64, turned: bool, ask: &Ask) -> u64 {
     // Turned rows are read in a piece for each of their numbers.
     let most = STEP as u64 * if turned { 8 } else { 1 };
-    let rows = (most / row).max(1);
     let chunks = set.chunks().unwrap_or_default();
     let along = if turned {
         chunks.last()
     } else {
         chunks.first()
     };
-    match along.copied().map(u64::from) {
-        Some(along) if along > 0 && along.saturating_mul(row) <= ask.memory / 8 => {
-            rows.div_ceil(along) * along
-        }
-        _ => rows,
-    }
+    let along = along.copied().map_or(1, u64::from);
+    slab(most, row, along, ask.memory / 8).unwrap_or((most / row).max(1))
 }
 
 impl Stream for Slabs {

@@ -75,6 +75,14 @@ pub(super) fn choose(
     }
 }
 
+/// Where nothing is asked for: lists of numbers lie beside tables of them (labels, names in codes, the parts of sparse
+/// matrices), and only the tables are meant.
+pub(super) fn tables<T>(arrays: &mut Vec<T>, axes: impl Fn(&T) -> usize) {
+    if arrays.iter().any(|array| axes(array) > 1) {
+        arrays.retain(|array| axes(array) > 1);
+    }
+}
+
 /// Names and shapes.
 fn list(arrays: &[(String, Vec<u64>)]) -> String {
     let shown = arrays

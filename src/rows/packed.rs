@@ -6,7 +6,7 @@ use super::input::{Input, input_error};
 use super::table::Ask;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
 /// How a file is packed, by its first bytes.
@@ -38,7 +38,8 @@ impl Packing {
         }
     }
 
-    fn decoder(self, file: BufReader<File>) -> std::io::Result<Box<dyn Read>> {
+    /// What it unpacks to.
+    pub fn decoder<'r>(self, file: impl BufRead + 'r) -> std::io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
             Packing::Zstd => {

@@ -2,6 +2,8 @@
 
 use super::input::{Input, input_error};
 use super::packed::broken_stream;
+use super::table::Ask;
+use super::{Element, array};
 use crate::error::{Place, Result};
 use std::io::Read;
 use std::path::Path;
@@ -65,4 +67,69 @@ pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Resu
         ));
     }
     Ok(len as usize)
+}
+
+/// The rows that an array claims to have.
+pub(super) struct Claim {
+    pub len: u64,
+    /// Numbers in a row.
+    pub dim: usize,
+    /// Bytes of all rows.
+    pub bytes: u64,
+}
+
+/// The least memory that a row may take.
+const LEAST: u64 = 16 << 20;
+
+/// What the array `name` of this shape claims; its first axis is that of the rows. Errors: no rows, or more bytes than may
+/// be kept.
+pub(super) fn claimed(
+    input: &Input,
+    name: &str,
+    shape: &[u64],
+    element: Element,
+    ask: &Ask,
+) -> Result<Claim> {
+    let place = match name {
+        "" => Place::Whole,
+        name => Place::Part(name.into()),
+    };
+    let fault = |what: String, advice: &str| Err(input.error(place, what, advice));
+    let Some((&len, rest)) = shape.split_first() else {
+        return fault(
+            "it is a single number, not a table of rows".into(),
+            "name an array with rows and columns",
+        );
+    };
+    if shape.contains(&0) {
+        return fault(
+            format!("the shape is {shape:?}: no axis may be zero"),
+            "an array with rows and columns is needed",
+        );
+    }
+    let size = element.size() as u64;
+    let row = array::product(rest).and_then(|dim| dim.checked_mul(size));
+    let bytes = row.and_then(|row| row.checked_mul(len));
+    let (most, widest) = (ask.memory.max(ask.spool), (ask.memory / 4).max(LEAST));
+    match (row, bytes) {
+        (Some(row), Some(bytes)) if bytes <= most && row <= widest => Ok(Claim {
+            len,
+            dim: usize::try_from(row / size).unwrap_or(usize::MAX),
+            bytes,
+        }),
+        _ => {
+            let said = bytes.map_or("more than 2^64".into(), |bytes| bytes.to_string());
+            fault(
+                format!("the shape {shape:?} claims {said} bytes, more than may be kept"),
+                "allow more with --memory SIZE and --spool SIZE",
+            )
+        }
+    }
+}
+
+/// Rows to read at a time, about `most` bytes: whole chunks of `along` rows, so that each is unpacked once; None if those
+/// take more than `memory`.
+pub(super) fn slab(most: u64, row: u64, along: u64, memory: u64) -> Option<u64> {
+    let fits = along > 0 && along.saturating_mul(row) <= memory;
+    fits.then(|| (most / row).max(1).div_ceil(along) * along)
 }
