@@ -78,3 +78,5 @@ mod verdicts;
 mod verify;
 /// Word vectors in text and in word2vec's binary form.
 mod words;
+/// Arrays of Zarr, and folders that lie.
+mod zarr;

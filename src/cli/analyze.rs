@@ -32,7 +32,8 @@ Columns of -o: --help-columns lists them with their meaning. Of each notion ther
 decide) and NOTION_score (larger is more extrapolated).
 
 Formats: .npy, .npz (FILE:MEMBER), Parquet and Arrow IPC (FILE:COLUMN), folders of save_to_disk (FOLDER:SPLIT),
-HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs,
+HDF5 (FILE:DATASET, as in FILE:obsm/X_pca; MATLAB 7.3), Zarr 2 and 3 (FOLDER:ARRAY, FILE.zip:ARRAY),
+safetensors (FILE:TENSOR), .fvecs .bvecs .ivecs,
 .fbin .f16bin .u8bin .i8bin, IDX, torch's .pt (FILE:TENSOR), flat faiss indexes, CSV or TSV, JSON and JSON Lines
 (FILE:FIELD, as in FILE:data.embedding), word vectors in text or word2vec's binary form (tokens become ids).";
 

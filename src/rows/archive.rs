@@ -56,18 +56,30 @@ impl Archive {
 
     /// A member, in a file and from a byte on, with its size: where it lies if it is not packed, else in a spool file.
     pub fn place(&mut self, name: &str, ask: &Ask) -> Result<(File, u64, u64)> {
+        if let Some(place) = self.stored(name)? {
+            return Ok(place);
+        }
+        let file = self.unpack(name, ask)?;
+        let metadata = file.metadata();
+        let size = metadata
+            .map_err(|error| Error::io("read", &self.path, error))?
+            .len();
+        Ok((file, 0, size))
+    }
+
+    /// Whether there is a member of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.zip.index_for_name(name).is_some()
+    }
+
+    /// A member that is not packed: the file, and its first byte and its size there; None if it is packed.
+    pub fn stored(&mut self, name: &str) -> Result<Option<(File, u64, u64)>> {
         let path = &self.path;
         let member = self.zip.by_name(name);
         let member = member.map_err(|error| fault(path, &error))?;
         let size = member.size();
         if member.compression() != zip::CompressionMethod::Stored || member.encrypted() {
-            drop(member);
-            let file = self.unpack(name, ask)?;
-            let metadata = file.metadata();
-            let size = metadata
-                .map_err(|error| Error::io("read", &self.path, error))?
-                .len();
-            return Ok((file, 0, size));
+            return Ok(None);
         }
         let start = member.data_start();
         drop(member);
@@ -83,7 +95,7 @@ impl Archive {
         })?;
         let file = self.file.try_clone();
         let file = file.map_err(|error| Error::io("open", path, error))?;
-        Ok((file, start, size))
+        Ok(Some((file, start, size)))
     }
 
     /// A member as a file of its own.

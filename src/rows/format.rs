@@ -8,7 +8,7 @@ use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
 use super::{
-    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs, words,
+    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs, words, zarr,
 };
 use crate::error::{Place, Result};
 
@@ -48,6 +48,12 @@ const FORMATS: &[Format] = &[
         sniff: torch::sniff,
         open: torch::open,
         member: Some("TENSOR"),
+    },
+    Format {
+        name: "zarr",
+        sniff: zarr::sniff,
+        open: zarr::open,
+        member: Some("ARRAY"),
     },
     Format {
         name: "npz",
@@ -135,7 +141,7 @@ const FORMATS: &[Format] = &[
 ];
 
 /// The formats, for a message.
-pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), HDF5 (also of AnnData and MATLAB 7.3), safetensors, \
+pub(super) const KNOWN: &str = "the known formats are .npy, .npz, Parquet, Arrow IPC (Feather 2), HDF5 (also of AnnData and MATLAB 7.3), Zarr, safetensors, \
 .fvecs/.bvecs/.ivecs, .fbin/.f16bin/.u8bin/.i8bin, IDX, torch's .pt, flat faiss indexes, JSON and JSON Lines, word vectors (GloVe, word2vec, fastText's .vec), and CSV or TSV of numbers, each also in .gz, .zst, .bz2 or .xz";
 
 /// The extensions of formats that say so in their first bytes.

@@ -59,6 +59,7 @@ mod vecs;
 mod vector_text;
 pub mod view;
 mod words;
+mod zarr;
 
 pub(crate) use chunks::{chunk_rows, fold_chunks, map_chunks};
 pub use collect::Collector;

@@ -254,33 +254,22 @@ fn element(
     let name = descr[1..].split(quote).next().unwrap_or_default();
     let order = name.chars().next().filter(|c| "<>=|".contains(*c));
     let kind = &name[order.map_or(0, char::len_utf8)..];
-    let element = match kind {
-        "V1" | "V2" => unnamed(path, start, name, dtype)?,
-        "f2" => Element::F16,
-        "f4" => Element::F32,
-        "f8" => Element::F64,
-        "i1" => Element::I8,
-        "i2" => Element::I16,
-        "i4" => Element::I32,
-        "i8" => Element::I64,
-        "u1" => Element::U8,
-        "u2" => Element::U16,
-        "u4" => Element::U32,
-        "u8" => Element::U64,
-        "b1" => Element::Bool,
-        _ if kind.starts_with('O') => {
+    let element = match (numeric(kind), kind) {
+        (Some(element), _) => element,
+        (None, "V1" | "V2") => unnamed(path, start, name, dtype)?,
+        (None, _) if kind.starts_with('O') => {
             return refuse(
                 "the array holds Python objects (pickled), which are never loaded".into(),
                 "save numbers: array.astype('float32')",
             );
         }
-        _ if kind.starts_with(['U', 'S', 'a']) => {
+        (None, _) if kind.starts_with(['U', 'S', 'a']) => {
             return refuse(
                 format!("the array holds strings ({name:?})"),
                 "save numbers",
             );
         }
-        _ => {
+        (None, _) => {
             return refuse(
                 format!(
                     "element type {name:?} is not read (f2, f4, f8, i1 to i8, u1 to u8 and b1 are)"
@@ -295,6 +284,25 @@ fn element(
         _ => cfg!(target_endian = "big"),
     };
     Ok((element, kind.starts_with('V'), big_endian))
+}
+
+/// The numbers that NumPy calls so, without the order of their bytes.
+pub(super) fn numeric(kind: &str) -> Option<Element> {
+    Some(match kind {
+        "f2" => Element::F16,
+        "f4" => Element::F32,
+        "f8" => Element::F64,
+        "i1" => Element::I8,
+        "i2" => Element::I16,
+        "i4" => Element::I32,
+        "i8" => Element::I64,
+        "u1" => Element::U8,
+        "u2" => Element::U16,
+        "u4" => Element::U32,
+        "u8" => Element::U64,
+        "b1" => Element::Bool,
+        _ => return None,
+    })
 }
 
 /// The type that the user says numbers are of which NumPy does not know: bfloat16 and float8 are nameless bytes to it.

@@ -6,7 +6,7 @@ use super::input::{Input, probe};
 use super::sources::{Order, PIPE, sources};
 use super::store::Store;
 use super::table::Ask;
-use super::{Element, RowList, Rows, format, packed};
+use super::{Element, RowList, Rows, format, packed, zarr};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -133,6 +133,14 @@ fn input(path: &Path, ask: &Ask) -> Result<Input> {
     if path == Path::new(PIPE) {
         return packed::drain(Path::new("(standard input)"), std::io::stdin().lock(), ask);
     }
+    if let Some(metadata) = zarr::metadata(path) {
+        return Ok(Input {
+            path: path.into(),
+            size: 0,
+            head: Vec::new(),
+            ..probe(&metadata)?
+        });
+    }
     let input = probe(path)?;
     let kind = input
         .file
@@ -157,6 +165,11 @@ pub(crate) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
 /// Whether a set's files are there, as far as their names tell. Errors: they are not.
 pub(crate) fn check_there(spec: &str) -> Result<()> {
     sources(spec, Order::Natural).map(drop)
+}
+
+/// Whether a path is a folder that is one set in itself.
+pub(super) fn is_one_set(path: &Path) -> bool {
+    zarr::metadata(path).is_some()
 }
 
 /// The files that a spec names, and the member asked for.

@@ -1,6 +1,6 @@
 //! From what the user typed to files: a path, a folder, a pattern, a pipe, each perhaps with `:MEMBER`.
 
-use super::{refused, saved};
+use super::{refused, saved, zarr};
 use crate::error::{Error, Place, Result};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ pub enum Order {
     Text,
 }
 
-/// The files that a spec names.
+/// The files that a spec names, and folders that are one set in themselves.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub files: Vec<PathBuf>,
@@ -109,7 +109,8 @@ fn of_path(text: &str, order: Order) -> Result<Option<Sources>> {
             ..Sources::default()
         }));
     }
-    if path.is_dir() {
+    let is_set = zarr::metadata(path).is_some();
+    if path.is_dir() && !is_set {
         return folder(path, order).map(Some);
     }
     if path.exists() {
@@ -239,7 +240,9 @@ fn list(path: &Path, found: &mut Found) -> Result<()> {
         if is_hidden(name) {
             continue;
         }
-        if entry.is_dir() {
+        if zarr::metadata(&entry).is_some() {
+            found.files.push(entry);
+        } else if entry.is_dir() {
             // Folders of partitions, as Hive, Spark and pyarrow write them.
             match name.to_string_lossy().contains('=') {
                 true => list(&entry, found)?,
@@ -265,7 +268,7 @@ fn matches(spec: &str, order: Order) -> Result<Option<Sources>> {
     })?;
     let files: Vec<PathBuf> = pattern
         .filter_map(|found| found.ok())
-        .filter(|file| file.is_file())
+        .filter(|file| file.is_file() || zarr::metadata(file).is_some())
         .collect();
     Ok((!files.is_empty()).then(|| ordered(files, order, Vec::new())))
 }

@@ -22,7 +22,7 @@ pub use labels::Labels;
 pub use names::Names;
 pub use tree::LONGEST;
 
-use super::open::{files as files_of, open_shaped};
+use super::open::{files as files_of, is_one_set, open_shaped};
 use super::{Memory, OpenOptions, RowList, Rows, sample};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -210,6 +210,9 @@ fn shape_of(axes: &[usize]) -> Option<Shape> {
 /// What a spec names.
 fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Source> {
     let path = Path::new(spec);
+    if is_one_set(path) {
+        return Ok(Source::Array);
+    }
     if path.is_dir() {
         let listing = Listing::of_folder(path, control)?;
         if !listing.paths.is_empty() {
