@@ -251,11 +251,18 @@ fn labels_are_numbers_or_text_of_a_column_that_is_said() {
         said.contains("(label, class)") && said.contains("--label-column"),
         "{said}"
     );
-    // A null is no label.
-    let some: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(1), None]));
-    let (found, said) = with(&[("label", some)], &options());
+    // A null is no label of that row, and says nothing of the others.
+    let some: ArrayRef = Arc::new(Int64Array::from(vec![Some(-5), None, Some(7)]));
+    let words: ArrayRef = Arc::new(StringArray::from(vec![None, Some("b"), Some("a")]));
+    for (column, expected) in [(some, "-5 (no label) 7"), (words, "(no label) b a")] {
+        let (found, said) = with(&[("label", column)], &options());
+        assert_eq!(found, expected);
+        assert!(said.contains("1 of 3 rows have no label"), "{said}");
+    }
+    let none: ArrayRef = Arc::new(Int64Array::from(vec![None, None, None]));
+    let (found, said) = with(&[("label", none)], &options());
     assert_eq!(found, "");
-    assert!(said.contains("null in row 2"), "{said}");
+    assert!(said.contains("null in all rows"), "{said}");
     let path = folder.path("x.parquet");
     fails(
         &path,
@@ -493,6 +500,134 @@ fn a_comparison_shows_the_names_and_says_what_it_read() {
         summary.contains("\"class 9\"") && !summary.contains("Sneaker"),
         "{summary}"
     );
+}
+
+/// The column of a Parquet file, as text.
+fn texts(path: &str, column: &str) -> Vec<Option<String>> {
+    use arrow_array::cast::AsArray;
+    let file = std::fs::File::open(path).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+    let values = batches.iter().flat_map(|batch| {
+        let column = batch.column_by_name(column);
+        let column = column.unwrap_or_else(|| panic!("{:?}", batch.schema()));
+        column.as_string::<i32>().iter()
+    });
+    values.map(|text| text.map(String::from)).collect()
+}
+
+#[test]
+fn queries_without_a_label_are_a_class_of_no_reference_row() {
+    let folder = Folder::new();
+    let labelled = |name: &str, labels: Vec<Option<i64>>| {
+        let label: ArrayRef = Arc::new(Int64Array::from(labels));
+        folder.file(name, &parquet(&[("image", three()), ("label", label)]));
+    };
+    labelled("train.parquet", vec![Some(0), Some(1), None]);
+    labelled("test.parquet", vec![None, Some(1), Some(1)]);
+    folder.file("names", b"cat\ndog\n");
+    let words = "compare train.parquet test.parquet --space pixels --by-label --class-names names -o out --json -";
+    let out = folder.run(&words.split(' ').collect::<Vec<_>>());
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.success(), "{said}");
+    assert_eq!(
+        said.matches("1 of 3 rows have no label").count(),
+        2,
+        "{said}"
+    );
+    let summary: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let classes = summary["spaces"][0]["labels"].as_array().unwrap();
+    let of = |class: &serde_json::Value| {
+        let counts = ["n_reference", "n_queries"].map(|key| class[key].as_u64().unwrap());
+        (
+            class["label"].as_str().unwrap().to_string(),
+            counts,
+            class["own_class"].is_null(),
+        )
+    };
+    let found: Vec<_> = classes.iter().map(of).collect();
+    assert_eq!(
+        found,
+        [
+            ("dog".into(), [1, 2], false),
+            ("(no label)".into(), [0, 1], true)
+        ]
+    );
+    // A row without a label is null among the rows of a space.
+    let words = "embed train.parquet --space pixels --format parquet -o rows";
+    let out = folder.run(&words.split(' ').collect::<Vec<_>>());
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let labels = texts(&folder.path("rows/train.parquet"), "label");
+    assert_eq!(labels, [Some("0".to_string()), Some("1".into()), None]);
+}
+
+#[test]
+fn lists_of_images_are_refused_with_the_line_that_makes_rows_of_them() {
+    for spec in ["image-lists.parquet", "image-lists.parquet:images"] {
+        fails(
+            &data(spec),
+            &options(),
+            &[
+                "images",
+                "list of images",
+                ".explode('images')",
+                "pandas.read_parquet(",
+            ],
+        );
+    }
+    // Another column of the file is read.
+    let labels = read(&data("image-lists.parquet:label"), &options());
+    assert_eq!(values(&*labels.rows), [0.0, 1.0]);
+}
+
+#[test]
+fn the_papers_experiments_take_image_sets_and_names_of_classes() {
+    let folder = Folder::new();
+    let mut random = crate::common::random(5);
+    let mut table = |count: usize| {
+        use rand::RngExt;
+        let files: Vec<Vec<u8>> = (0..count)
+            .map(|_| {
+                let pixels: Vec<u8> = (0..25).map(|_| random.random()).collect();
+                encoded(ImageFormat::Png, 5, 5, ExtendedColorType::L8, &pixels)
+            })
+            .collect();
+        let bytes: BinaryArray = files.iter().map(|file| Some(file.as_slice())).collect();
+        let paths = StringArray::from(vec![None::<&str>; count]);
+        let parts: Vec<(&str, ArrayRef)> =
+            vec![("bytes", Arc::new(bytes)), ("path", Arc::new(paths))];
+        let labels: Vec<i64> = (0..count as i64).map(|row| row % 2).collect();
+        let images: ArrayRef = Arc::new(StructArray::try_from(parts).unwrap());
+        parquet(&[("image", images), ("label", numbers(&labels))])
+    };
+    folder.file("set/train-00000-of-00001.parquet", &table(60));
+    folder.file("set/test-00000-of-00001.parquet", &table(20));
+    folder.file("names", b"cat\ndog\n");
+    folder.file("one", b"cat\n");
+    let run = |names: &str| {
+        let words = format!(
+            "paper pixels --quick --images set:train set:test --class-names {names} -o out"
+        );
+        folder.run(&words.split(' ').collect::<Vec<_>>())
+    };
+    let out = run("one");
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.contains("no name for the classes 1"), "{said}");
+    let out = run("names");
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("the split train, images of the column image"),
+        "{said}"
+    );
+    let page = std::fs::read_to_string(folder.path("out/report.html")).unwrap();
+    assert!(page.contains("set:train") && page.contains("<svg"));
 }
 
 /// The labels in a file of rates by class, in their order, each once.

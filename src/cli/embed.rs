@@ -341,7 +341,8 @@ fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<St
         return Ok(None);
     };
     made.write_labels(path)?;
-    let (rows, classes) = (made.range.len(), labels.names.len());
+    let none = labels.unlabelled();
+    let (rows, classes) = (made.range.len() - none, labels.names.len() - none.min(1));
     Ok(Some(format!(
         "{}: {rows} labels of {classes} classes",
         path.display()

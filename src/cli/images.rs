@@ -4,7 +4,7 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names};
+use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names, UNLABELLED};
 use crate::rows::{Element, OpenOptions, like, say};
 use crate::space::{Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};
@@ -342,13 +342,17 @@ fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
 /// Classes of two sets in one numbering; `names` are those of the queries and of the reference.
 fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Classes> {
     let rows = second.matched(first).into_iter().enumerate();
+    // Queries without a label are of a class that no reference row is of.
+    let none = first.names.len() as u32;
+    let unlabelled = (second.unlabelled() > 0).then(|| UNLABELLED.to_string());
     let matched = rows.map(|(row, class)| {
+        let class = class.or_else(|| second.name(row).is_none().then_some(none));
         class.ok_or_else(|| {
-            let class = second.classes.get(row).and_then(|&class| second.names.get(class as usize));
+            let class = second.name(row);
             Error::Usage(format!(
                 "the classes do not match: row {row} of {} is of the class {:?}, and {} has none of that class",
                 names.0,
-                class.map_or("?", String::as_str),
+                class.unwrap_or("?"),
                 names.1
             ))
         })
@@ -356,7 +360,7 @@ fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Class
     Ok(Classes {
         queries: matched.collect::<Result<_>>()?,
         reference: first.classes.clone(),
-        names: first.names.clone(),
+        names: first.names.iter().cloned().chain(unlabelled).collect(),
         predicted: Vec::new(),
     })
 }

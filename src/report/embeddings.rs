@@ -70,9 +70,7 @@ impl Embeddings<'_> {
 
     /// The class of a row of the source, by name.
     fn label(&self, row: usize) -> Option<&str> {
-        let labels = self.labels?;
-        let class = *labels.classes.get(row)?;
-        labels.names.get(class as usize).map(String::as_str)
+        self.labels?.name(row)
     }
 
     /// Write a NumPy array of (rows, numbers).

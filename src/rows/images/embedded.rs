@@ -3,7 +3,7 @@
 //! A column of images is a struct of `bytes` and `path`, or one that the `huggingface` entry of the file's metadata calls
 //! an Image; codes of labels have their names there, as a ClassLabel.
 
-use super::labels::{Column, Given, text};
+use super::labels::{Column, Given, Labels, text};
 use super::names::Names;
 use super::picture::{Content, Encoded};
 use super::series::{self, Supply};
@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::input::{input_error, probe};
 use crate::rows::parquet::guarded;
-use crate::rows::{Rows, format, messages, pages, saved};
+use crate::rows::{Rows, format, messages, pages, refused, saved};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -45,8 +45,9 @@ pub(super) struct Set {
 /// What is known of a file's columns.
 struct Columns {
     all: Vec<String>,
-    /// Those that hold images.
+    /// Those that hold images, and those that hold lists of them.
     images: Vec<String>,
+    lists: Vec<String>,
     /// Those that may be asked for as images, and as labels.
     binary: Vec<String>,
     codes: Vec<String>,
@@ -68,6 +69,13 @@ pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
     let Some(columns) = first.map(|file| Columns::of(file)).transpose()?.flatten() else {
         return Ok(None);
     };
+    let list = match &shards.column {
+        Some(name) => columns.lists.iter().find(|list| *list == name),
+        None => columns.lists.first().filter(|_| columns.images.is_empty()),
+    };
+    if let (Some(list), Some(file)) = (list, first) {
+        return Err(of_lists(file, list));
+    }
     let of_images = match &shards.column {
         Some(name) => {
             let is = |list: &[String]| list.contains(name);
@@ -80,6 +88,27 @@ pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
     }
     shards.of_one_split(spec)?;
     Ok(Some(Set { shards, columns }))
+}
+
+/// Why a column of lists of images is not read.
+fn of_lists(file: &Path, column: &str) -> Error {
+    let read = match file
+        .extension()
+        .is_some_and(|extension| extension == "arrow")
+    {
+        true => "import datasets; datasets.Dataset.from_file('FILE').to_pandas()",
+        false => "import pandas; pandas.read_parquet('FILE')",
+    };
+    let advice = format!(
+        "make each image a row: python -c \"{read}.explode('NAME').to_parquet('rows.parquet', index=False)\"; or name another column: \
+         PATH:COLUMN"
+    );
+    input_error(
+        file,
+        Place::Part(column.into()),
+        "each row of the column holds a list of images, and one image is a row",
+        refused::of_file(&advice, file).replace("NAME", column),
+    )
 }
 
 /// Whether a folder is one that `save_to_disk` wrote.
@@ -110,6 +139,7 @@ impl Columns {
         Ok(Some(Columns {
             all: that(&|_, _| true),
             images: that(&is_image),
+            lists: that(&|_, kind| item(kind).is_some_and(is_struct)),
             binary: that(&|name, kind| is_image(name, kind) || is_struct(kind) || is_binary(kind)),
             codes: that(&|_, kind| Column::can_be(kind)),
             classes: that(&|name, kind| {
@@ -158,6 +188,19 @@ fn is_text(kind: &DataType) -> bool {
     matches!(kind, Utf8 | LargeUtf8 | Utf8View)
 }
 
+/// The type of what is in a list.
+fn item(kind: &DataType) -> Option<&DataType> {
+    use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
+    match kind {
+        List(field)
+        | LargeList(field)
+        | ListView(field)
+        | LargeListView(field)
+        | FixedSizeList(field, _) => Some(field.data_type()),
+        _ => None,
+    }
+}
+
 /// Whether the type is that of an image: bytes, and the path that they were read from.
 fn is_struct(kind: &DataType) -> bool {
     let DataType::Struct(fields) = kind else {
@@ -195,6 +238,8 @@ impl Set {
             image: image.clone(),
             labels: label.clone().map(|name| (name, Column::default())),
             open: None,
+            given: 0,
+            begun: Vec::new(),
         };
         let root = match &self.shards.files[..] {
             [only] => only.clone(),
@@ -207,7 +252,11 @@ impl Set {
             .notes
             .iter()
             .for_each(|note| control.warn(note.clone()));
-        let set = series::gather(spec, &root, None, &mut walk, options, control)?;
+        let mut set = series::gather(spec, &root, None, &mut walk, options, control)?;
+        // Where images were skipped the numbers of rows no longer tell the row of a file.
+        if set.skipped() == 0 {
+            set.rows.about.files = std::mem::take(&mut walk.begun);
+        }
         set.warn(&root, control);
         let mut said = match &self.shards.split {
             Some(split) => format!("{spec}: the split {split}, images of the column {image}"),
@@ -218,29 +267,11 @@ impl Set {
                 given.check(spec, set.taken as u64, options.open.limit)?;
                 Some(given.labels(&set.kept))
             }
-            (None, Some((name, column))) => match column.labels(&set.kept) {
-                Err(row) => {
-                    said += &format!(", no labels: the column {name} is null in row {row}");
-                    None
-                }
-                Ok(mut labels) => {
-                    said += &format!(", labels of the column {name}");
-                    if let Some(names) = self
-                        .columns
-                        .features
-                        .names(&name)
-                        .filter(|_| options.names.is_none())
-                    {
-                        let count = names.len();
-                        let unnamed = Names::list(spec, names).apply(&mut labels);
-                        said += &format!(" with the {count} names of the file");
-                        if !unnamed.is_empty() {
-                            said += &format!(" (none for {})", unnamed.join(", "));
-                        }
-                    }
-                    Some(labels)
-                }
-            },
+            (None, Some((name, column))) => {
+                let (labels, words) = self.named(spec, &name, column.labels(&set.kept), options);
+                said += &words;
+                labels
+            }
             (None, None) => None,
         };
         control.warn(said);
@@ -251,6 +282,34 @@ impl Set {
             skipped: set.skipped(),
             rows: Box::new(set.rows),
         })
+    }
+
+    /// The labels of a column with the names that the file has for them, and what to say of them; none if no row has one.
+    fn named(
+        &self,
+        spec: &str,
+        column: &str,
+        mut labels: Labels,
+        options: &ImageOptions,
+    ) -> (Option<Labels>, String) {
+        let (none, all) = (labels.unlabelled(), labels.classes.len());
+        if none == all {
+            let said = format!(", no labels: the column {column} is null in all rows");
+            return (None, said);
+        }
+        let mut said = format!(", labels of the column {column}");
+        let names = self.columns.features.names(column);
+        if let Some(names) = names.filter(|_| options.names.is_none()) {
+            said += &format!(" with the {} names of the file", names.len());
+            let unnamed = Names::list(spec, names).apply(&mut labels);
+            if !unnamed.is_empty() {
+                said += &format!(" (none for {})", unnamed.join(", "));
+            }
+        }
+        if none > 0 {
+            said += &format!(", {none} of {all} rows have no label");
+        }
+        (Some(labels), said)
     }
 
     /// The column of the images.
@@ -476,6 +535,9 @@ struct Walk {
     image: String,
     labels: Option<(String, Column)>,
     open: Option<Shard>,
+    /// How many images were given, and how many before the first of each file.
+    given: u64,
+    begun: Vec<(u64, String)>,
 }
 
 /// A file that is being read.
@@ -503,6 +565,7 @@ impl Walk {
             };
             let label = self.labels.as_ref().map(|(name, _)| name.as_str());
             let columns: Vec<&str> = std::iter::once(self.image.as_str()).chain(label).collect();
+            self.begun.push((self.given, path.display().to_string()));
             self.open = Some(Shard {
                 batches: File::open(&path)?.batches(&columns)?,
                 path,
@@ -557,6 +620,7 @@ impl Supply for Walk {
                 size += bytes.len();
             }
             encoded.push(image);
+            self.given += 1;
         }
         Ok(encoded)
     }

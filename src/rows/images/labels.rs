@@ -20,12 +20,15 @@ const MEMORY: u64 = 256 << 20;
 /// Labels read at a time.
 const STEP: usize = 1 << 16;
 
+/// The class of the rows that have no label, where others of their set have one. It is no class of another set's.
+pub const UNLABELLED: &str = "(no label)";
+
 /// A class for each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     /// Of each row, its class: an index into `names`.
     pub classes: Vec<u32>,
-    /// What each class is called; its number where the file has only numbers.
+    /// What each class is called; its number where the file has only numbers. Rows without a label are [`UNLABELLED`].
     pub names: Vec<String>,
 }
 
@@ -42,16 +45,42 @@ impl Labels {
     /// order of their names, numbers by size.
     pub(super) fn of_column(rows: &dyn Rows) -> Option<Self> {
         let known = rows.provenance().filter(|known| known.has_labels())?;
-        let labels = (0..rows.len()).map(|row| known.label(rows.number(row)).unwrap_or_default());
-        let labels: Vec<&str> = labels.collect();
-        let mut names = labels.clone();
+        let label = |row| {
+            known
+                .label(rows.number(row))
+                .filter(|label| !label.is_empty())
+        };
+        let labels: Vec<Option<&str>> = (0..rows.len()).map(label).collect();
+        let mut names: Vec<&str> = labels.iter().copied().flatten().collect();
         names.sort_by(|a, b| natord::compare(a, b).then_with(|| a.cmp(b)));
         names.dedup();
         let place: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
-        Some(Labels {
-            classes: labels.iter().map(|label| place[label]).collect(),
-            names: names.into_iter().map(String::from).collect(),
-        })
+        let classes = labels.iter().map(|label| label.map(|label| place[label]));
+        let labels = Labels::of_some(classes, names.into_iter().map(String::from).collect());
+        Some(labels).filter(|labels| labels.unlabelled() < rows.len())
+    }
+
+    /// The classes of rows some of which may have none.
+    fn of_some(classes: impl Iterator<Item = Option<u32>>, mut names: Vec<String>) -> Self {
+        let none = names.len() as u32;
+        let classes: Vec<u32> = classes.map(|class| class.unwrap_or(none)).collect();
+        if classes.contains(&none) {
+            names.push(UNLABELLED.into());
+        }
+        Labels { classes, names }
+    }
+
+    /// What a row's class is called; None if it has none.
+    pub fn name(&self, row: usize) -> Option<&str> {
+        let name = self.names.get(*self.classes.get(row)? as usize)?;
+        Some(name.as_str()).filter(|name| *name != UNLABELLED)
+    }
+
+    /// How many rows have no label.
+    pub fn unlabelled(&self) -> usize {
+        (0..self.classes.len())
+            .filter(|&row| self.name(row).is_none())
+            .count()
     }
 
     /// Of each row, its class in the numbering of `others`, by name; None where they have no such class.
@@ -61,6 +90,7 @@ impl Labels {
             .iter()
             .map(String::as_str)
             .zip(0u32..)
+            .filter(|(name, _)| *name != UNLABELLED)
             .collect();
         let map: Vec<Option<u32>> = self
             .names
@@ -186,12 +216,10 @@ pub(super) fn beside(images: &Path) -> Option<PathBuf> {
 /// The labels in a column of a table, as its rows come by: numbers or text.
 #[derive(Default)]
 pub(super) struct Column {
-    numbers: Vec<i64>,
+    numbers: Vec<Option<i64>>,
     /// Of each row, the place of its text.
-    texts: Vec<u32>,
+    texts: Vec<Option<u32>>,
     known: HashMap<String, u32>,
-    /// The first row without a label.
-    missing: Option<usize>,
 }
 
 impl Column {
@@ -204,18 +232,14 @@ impl Column {
     ///
     /// Errors: a number that is too large, text after numbers.
     pub fn push(&mut self, batch: &ArrayRef, row: usize) -> std::result::Result<(), String> {
-        let before = self.numbers.len() + self.texts.len();
-        if batch.is_null(row) {
-            self.missing.get_or_insert(before);
-        }
         if is_text(batch.data_type()) {
-            let text = text(batch, row).unwrap_or_default();
             let next = self.known.len() as u32;
-            self.texts.push(*self.known.entry(text).or_insert(next));
+            let text = text(batch, row).map(|text| *self.known.entry(text).or_insert(next));
+            self.texts.push(text);
         } else {
             let number = match batch.is_null(row) {
-                true => 0,
-                false => whole(batch, row).ok_or("the label is too large a number")?,
+                true => None,
+                false => Some(whole(batch, row).ok_or("the label is too large a number")?),
             };
             self.numbers.push(number);
         }
@@ -225,17 +249,20 @@ impl Column {
         }
     }
 
-    /// The classes of the rows that were kept; the first row without a label if there is one.
-    pub fn labels(self, kept: &[usize]) -> std::result::Result<Labels, usize> {
-        if let Some(row) = self.missing {
-            return Err(row);
-        }
+    /// The classes of the rows that were kept.
+    pub fn labels(self, kept: &[usize]) -> Labels {
         if self.texts.is_empty() {
             let given = Given {
                 name: String::new(),
-                values: self.numbers,
+                values: self.numbers.iter().copied().flatten().collect(),
             };
-            return Ok(given.labels(kept));
+            let (classes, names) = given.classes();
+            let mut classes = classes.into_iter();
+            let numbers = self.numbers.iter();
+            let classes: Vec<Option<u32>> = numbers
+                .map(|number| number.and_then(|_| classes.next()))
+                .collect();
+            return Labels::of_some(kept.iter().map(|&row| classes[row]), names);
         }
         let mut names: Vec<(String, u32)> = self.known.into_iter().collect();
         names.sort();
@@ -243,13 +270,9 @@ impl Column {
         for (class, (_, place)) in (0u32..).zip(&names) {
             class_of[*place as usize] = class;
         }
-        Ok(Labels {
-            classes: kept
-                .iter()
-                .map(|&row| class_of[self.texts[row] as usize])
-                .collect(),
-            names: names.into_iter().map(|(name, _)| name).collect(),
-        })
+        let class = |&row: &usize| self.texts[row].map(|text: u32| class_of[text as usize]);
+        let names = names.into_iter().map(|(name, _)| name).collect();
+        Labels::of_some(kept.iter().map(class), names)
     }
 }
 

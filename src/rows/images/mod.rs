@@ -18,7 +18,7 @@ mod tree;
 
 pub(super) use embedded::hinted;
 pub use files::Files;
-pub use labels::Labels;
+pub use labels::{Labels, UNLABELLED};
 pub use names::Names;
 pub use tree::LONGEST;
 
@@ -287,7 +287,17 @@ fn array(
     let rows = open_shaped(spec, &options.open, control)?;
     let beside = labels::beside(Path::new(spec)).filter(|_| look_for_labels);
     let labels = match beside {
-        None => Labels::of_column(&rows),
+        None => {
+            let labels = Labels::of_column(&rows);
+            let none = labels.as_ref().map_or(0, Labels::unlabelled);
+            if none > 0 {
+                control.warn(format!(
+                    "{spec}: {none} of {} rows have no label",
+                    rows.len()
+                ));
+            }
+            labels
+        }
         Some(path) => {
             let given = Given::read(&path.display().to_string(), control)?;
             Some(of_given(&rows, spec, &given, options)?)

@@ -1,6 +1,6 @@
 //! What classes are called: a file of names for codes, or the names that a data set has with it.
 
-use super::Labels;
+use super::labels::{Labels, UNLABELLED};
 use crate::error::{Error, Place, Result};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -84,6 +84,7 @@ impl Names {
             match self.of.get(called) {
                 Some(name) if uses.get(name.as_str()) == Some(&1) => *called = name.clone(),
                 Some(name) => *called = format!("{name} ({called})"),
+                None if called == UNLABELLED => {}
                 None if occur.contains(&class) => unnamed.push(called.clone()),
                 None => {}
             }

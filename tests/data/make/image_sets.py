@@ -10,7 +10,7 @@ import shutil
 import sys
 
 import numpy as np
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Image, List, Value
 
 folder = sys.argv[1]
 classes = ["cat", "dog", "newt"]
@@ -36,6 +36,11 @@ shutil.rmtree(os.path.join(folder, "images-saved"), ignore_errors=True)
 DatasetDict({"train": train, "test": test}).save_to_disk(
     os.path.join(folder, "images-saved"), num_shards={"train": 2, "test": 1}
 )
+
+# Lists of images: one of two, one of one.
+pair = Features({"images": List(Image()), "label": ClassLabel(names=classes)})
+lists = {"images": [[picture(0), picture(1)], [picture(2)]], "label": [0, 1]}
+Dataset.from_dict(lists, features=pair).to_parquet(os.path.join(folder, "image-lists.parquet"))
 
 # Files of several frames and pages: the first is red, the second blue; and a JPEG that is to be turned by 90 degrees
 # clockwise: 8 x 16 pixels as stored, the top half white and the bottom half black.
