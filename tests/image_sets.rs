@@ -586,6 +586,58 @@ fn lists_of_images_are_refused_with_the_line_that_makes_rows_of_them() {
 }
 
 #[test]
+fn records_of_images_name_their_files() {
+    let folder = Folder::new();
+    for (name, grey) in [
+        ("train/a/9.png", 10),
+        ("train/a/10.png", 90),
+        ("train/b/1.png", 50),
+    ] {
+        folder.file(name, &flat(2, 2, grey));
+    }
+    for (name, grey) in [
+        ("test/b/x.png", 52),
+        ("test/broken.png", 0),
+        ("test/a/y.png", 11),
+    ] {
+        let bytes = if grey == 0 {
+            b"no image".to_vec()
+        } else {
+            flat(2, 2, grey)
+        };
+        folder.file(name, &bytes);
+    }
+    let words = "compare train test --skip-broken --exclude-rows 1 --space pixels -o out";
+    let out = folder.run(&words.split(' ').collect::<Vec<_>>());
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let records = folder.path("out/spaces/pixels.parquet");
+    let of = |column: &str| {
+        texts(&records, column)
+            .into_iter()
+            .flatten()
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(of("file"), ["a/y.png", "b/x.png"]);
+    assert_eq!(of("nearest_file"), ["a/9.png", "b/1.png"]);
+    // Several tables of images have rows.
+    let one = parquet(&[("image", three())]);
+    for name in ["shards/1.parquet", "shards/2.parquet"] {
+        folder.file(name, &one);
+    }
+    let shards = read(&folder.path("shards"), &options());
+    let known = shards.rows.provenance().unwrap();
+    let origin = known.origin(4).unwrap();
+    assert!(
+        origin.file.ends_with("2.parquet") && origin.row == 1,
+        "{origin:?}"
+    );
+}
+
+#[test]
 fn the_papers_experiments_take_image_sets_and_names_of_classes() {
     let folder = Folder::new();
     let mut random = crate::common::random(5);

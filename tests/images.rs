@@ -102,9 +102,10 @@ pub fn shape(height: usize, width: usize, channels: usize, planar: bool) -> Opti
 }
 
 fn files(images: &Images) -> Vec<String> {
-    let files = images.files.as_ref().unwrap();
-    assert_eq!(files.len(), images.rows.len());
-    (0..files.len()).map(|row| files.name(row).into()).collect()
+    let known = images.rows.provenance().unwrap();
+    assert!(known.are_files());
+    let file = |row| known.origin(images.rows.number(row)).unwrap().file.into();
+    (0..images.rows.len()).map(file).collect()
 }
 
 pub fn labels(images: &Images) -> &Labels {
@@ -253,7 +254,7 @@ fn arrays_are_images_by_their_axes() {
             let images = read(&path, &within(memory));
             assert_eq!(images.shape, expected_shape, "{axes}");
             assert_eq!(values(&*images.rows), expected, "{axes}");
-            assert!(images.labels.is_none() && images.files.is_none() && images.skipped == 0);
+            assert!(images.labels.is_none() && images.skipped == 0);
         }
     }
     let path = folder.file("x.idx", &idx(8, &[2, 4, 3, 3], &body));

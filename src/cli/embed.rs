@@ -307,7 +307,6 @@ fn made<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> 
         rows,
         range: before..before + known.map_or(rows.len(), len),
         source: known.map_or(rows, |known| &*known.set.rows),
-        files: known.and_then(|known| known.files.as_ref()),
         labels: known.and_then(|known| known.labels.as_ref()),
     }
 }

@@ -4,7 +4,7 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, Bits, Files, ImageOptions, Images, Labels, Names, UNLABELLED};
+use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, UNLABELLED};
 use crate::rows::{Element, OpenOptions, like, say};
 use crate::space::{Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};
@@ -237,8 +237,11 @@ fn joined_classes(
             return Ok(None);
         };
         let reference = reference.set.rows.name();
-        all.queries
-            .extend(matched(first, second, (name, reference))?.queries);
+        let both = matched(first, second, (name, reference))?;
+        all.queries.extend(both.queries);
+        if both.names.len() > all.names.len() {
+            all.names = both.names;
+        }
     }
     Ok(Some(all))
 }
@@ -247,8 +250,6 @@ fn joined_classes(
 pub struct Labelled {
     pub set: Set,
     pub labels: Option<Labels>,
-    /// The file of each row, where each image is one.
-    pub files: Option<Files>,
 }
 
 impl ImageArgs {
@@ -300,7 +301,6 @@ fn labelled(mut images: Images, rows: &RowArgs) -> Labelled {
     let range = range(&images, rows);
     Labelled {
         labels: images.labels.take(),
-        files: images.files.take(),
         set: set(images, range),
     }
 }

@@ -1,5 +1,7 @@
 //! The classes of both sets, and those that a model predicted.
 
+use crate::rows::images::UNLABELLED;
+
 /// The class of every row of both sets.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Classes {
@@ -31,6 +33,22 @@ impl Classes {
         present.sort_unstable();
         present.dedup();
         present
+    }
+
+    /// The class of a query, if it has one.
+    pub fn of_query(&self, place: usize) -> Option<u32> {
+        self.labelled(&self.queries, place)
+    }
+
+    /// The class of a reference row, if it has one.
+    pub fn of_reference(&self, row: usize) -> Option<u32> {
+        self.labelled(&self.reference, row)
+    }
+
+    fn labelled(&self, classes: &[u32], row: usize) -> Option<u32> {
+        let class = *classes.get(row)?;
+        let name = self.names.get(class as usize);
+        Some(class).filter(|_| name.is_none_or(|name| name != UNLABELLED))
     }
 
     /// What a class is called.

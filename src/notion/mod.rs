@@ -170,8 +170,8 @@ impl Block<'_> {
     /// The class of what is judged.
     pub fn class(&self, place: usize, classes: &Classes) -> Option<u32> {
         match self.asked {
-            Asked::Queries(first) => classes.queries.get(first + place).copied(),
-            Asked::Others(rows) => classes.reference.get(*rows.get(place)?).copied(),
+            Asked::Queries(first) => classes.of_query(first + place),
+            Asked::Others(rows) => classes.of_reference(*rows.get(place)?),
         }
     }
 

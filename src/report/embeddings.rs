@@ -9,7 +9,7 @@ use super::file::Output;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
-use crate::rows::images::{Files, Labels};
+use crate::rows::images::Labels;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
 use arrow_array::{Int64Array, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -30,8 +30,6 @@ pub struct Embeddings<'r> {
     pub range: Range<usize>,
     /// The set as it was read: it numbers the rows, and knows their ids.
     pub source: &'r dyn Rows,
-    /// The file of each row of the source, where each is one.
-    pub files: Option<&'r Files>,
     /// The class of each row of the source.
     pub labels: Option<&'r Labels>,
 }
@@ -142,7 +140,7 @@ impl Embeddings<'_> {
 
     fn schema(&self) -> Schema {
         let known = self.source.provenance();
-        let several = known.is_some_and(|known| known.has_files());
+        let several = known.filter(|known| known.has_files());
         let mut fields = vec![Field::new("row", DataType::Int64, false)];
         let mut add = |there: bool, name: &str, kind: DataType| {
             if there {
@@ -154,8 +152,12 @@ impl Embeddings<'_> {
             "id",
             DataType::Utf8,
         );
-        add(several || self.files.is_some(), "file", DataType::Utf8);
-        add(several, "row_in_file", DataType::Int64);
+        add(several.is_some(), "file", DataType::Utf8);
+        add(
+            several.is_some_and(|known| !known.are_files()),
+            "row_in_file",
+            DataType::Int64,
+        );
         add(self.labels.is_some(), "label", DataType::Utf8);
         let list = DataType::FixedSizeList(self.item(), self.rows.dim() as i32);
         fields.push(Field::new("embedding", list, false));
@@ -206,10 +208,7 @@ impl Embeddings<'_> {
         match name {
             "id" => text(&|row| known.and_then(|known| known.id(number(row)).map(String::from))),
             "label" => text(&|row| self.label(row).map(String::from)),
-            "file" => text(&|row| match self.files {
-                Some(files) => Some(files.name(row).into()),
-                None => origin(row).map(|origin| origin.file.into()),
-            }),
+            "file" => text(&|row| origin(row).map(|origin| origin.file.into())),
             "row_in_file" => {
                 let rows = part
                     .clone()

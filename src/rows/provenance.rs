@@ -1,5 +1,6 @@
 //! Where rows come from, besides their numbers: the file and the row in it, ids, labels, the columns they were made of.
 
+use super::images::Files;
 use super::{Columns, Rows, Texts};
 use crate::control::Control;
 
@@ -14,6 +15,8 @@ pub struct Provenance {
     pub(super) labels: Texts,
     /// The files, each with the number of its first row.
     pub(super) files: Vec<(u64, String)>,
+    /// The files of the rows, in the order of their numbers, where each row is a file of its own.
+    pub(super) each: Option<Files>,
 }
 
 /// The file of a row, and the row in it, counted from 0.
@@ -32,7 +35,12 @@ impl Provenance {
 
     /// Whether rows come from several files.
     pub fn has_files(&self) -> bool {
-        self.files.len() > 1
+        self.files.len() > 1 || self.are_files()
+    }
+
+    /// Whether each row is a file of its own, as images in a folder are.
+    pub fn are_files(&self) -> bool {
+        self.each.is_some()
     }
 
     /// Whether rows have ids.
@@ -47,6 +55,11 @@ impl Provenance {
 
     /// Where a row comes from.
     pub fn origin(&self, number: u64) -> Option<Origin<'_>> {
+        if let Some(each) = &self.each {
+            let row = usize::try_from(number).ok()?;
+            let file = (row < each.len()).then(|| each.name(row))?;
+            return Some(Origin { file, row: 0 });
+        }
         let after = self.files.partition_point(|&(first, _)| first <= number);
         let (first, file) = &self.files[after.checked_sub(1)?];
         Some(Origin {

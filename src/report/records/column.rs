@@ -174,6 +174,8 @@ fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
         let help = format!("file that {what} is in");
         let file = |row| text(known.origin(row).map(|origin| origin.file));
         all.push(side.column("file", Type::Text, help, file));
+    }
+    if known.has_files() && !known.are_files() {
         let help = format!("row number of {what} in that file, from 0");
         let row = |row| Value::of(known.origin(row), |origin| Value::Row(origin.row));
         all.push(side.column("row_in_file", Type::Row, help, row));
@@ -216,7 +218,7 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
         .is_some_and(|known| known.has_labels())
     {
         let label = |record: &Record| {
-            Value::of(classes.queries.get(record.place), |&class| {
+            Value::of(classes.of_query(record.place), |class| {
                 Value::Text(classes.name(class))
             })
         };
@@ -400,6 +402,8 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
             all.push(texts("neighbour_files", "their files", |row| {
                 known.origin(row).map(|origin| origin.file)
             }));
+        }
+        if known.has_files() && !known.are_files() {
             let row = |n: &Neighbour| known.origin(n.row).map_or(0, |origin| origin.row);
             let help = "their row numbers in those files, from 0";
             all.push(Column::new(

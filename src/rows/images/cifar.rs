@@ -170,7 +170,6 @@ pub(super) fn open(
         shape: shape_of(&rows.axes()),
         labels: Some(Labels::of_rows(&rows, &labels, names)),
         rows: Box::new(rows),
-        files: None,
         skipped: 0,
     })
 }

@@ -278,7 +278,6 @@ impl Set {
         Ok(Images {
             shape: shape_of(&set.rows.axes()),
             labels,
-            files: None,
             skipped: set.skipped(),
             rows: Box::new(set.rows),
         })

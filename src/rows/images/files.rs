@@ -230,7 +230,7 @@ fn natural(a: &Path, b: &Path) -> Ordering {
 
 /// The names of many files in little memory: one text and where each name ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
+pub(in crate::rows) struct Files {
     text: String,
     ends: Vec<usize>,
 }
@@ -249,11 +249,6 @@ impl Files {
     /// How many names there are.
     pub fn len(&self) -> usize {
         self.ends.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
     }
 
     /// The file of a row, relative to the folder, with `/` between its parts. Panics if there is no such row.

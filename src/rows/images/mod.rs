@@ -17,7 +17,7 @@ mod shards;
 mod tree;
 
 pub(super) use embedded::hinted;
-pub use files::Files;
+pub(super) use files::Files;
 pub use labels::{Labels, UNLABELLED};
 pub use names::Names;
 pub use tree::LONGEST;
@@ -47,8 +47,6 @@ pub struct Images {
     /// None for a set of plain vectors.
     pub shape: Option<Shape>,
     pub labels: Option<Labels>,
-    /// The file of each row, where each image is a file.
-    pub files: Option<Files>,
     /// Broken images that were left out; rows are numbered without them.
     pub skipped: u64,
 }
@@ -186,7 +184,6 @@ fn sampled(
         shape: shape_of(&rows.axes()),
         labels: Some(labels),
         rows: Box::new(rows),
-        files: None,
         skipped: 0,
     })
 }
@@ -307,7 +304,6 @@ fn array(
         shape: shape_of(&rows.axes()),
         labels,
         rows: Box::new(rows),
-        files: None,
         skipped: 0,
     })
 }

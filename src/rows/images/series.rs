@@ -33,6 +33,8 @@ pub(super) struct Gathered {
     pub rows: Store,
     /// Of each row, the place of its image in the supply.
     pub kept: Vec<usize>,
+    /// The same of each number that a row may have: also of rows that were left out afterwards.
+    pub places: Vec<usize>,
     /// How many images were taken from the supply.
     pub taken: usize,
     tally: Tally,
@@ -254,6 +256,7 @@ impl<'s> Series<'s> {
         let numbers = (0..rows.len()).map(|row| rows.number(row) as usize);
         Ok(Gathered {
             kept: numbers.map(|number| self.kept[number]).collect(),
+            places: self.kept,
             rows,
             taken: self.taken,
             tally: self.tally,

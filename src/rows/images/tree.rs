@@ -34,7 +34,7 @@ pub(super) fn open(
         given.check(spec, total as u64, None)?;
     }
     let mut walk = Walk { listing, next: 0 };
-    let set = series::gather(
+    let mut set = series::gather(
         spec,
         &listing.root,
         Some(total),
@@ -51,13 +51,13 @@ pub(super) fn open(
         ));
     }
     let mut files = Files::default();
-    for &file in &set.kept {
+    for &file in &set.places {
         files.push(&listing.paths[file]);
     }
+    set.rows.about.each = Some(files);
     Ok(Images {
         shape: shape_of(&set.rows.axes()),
         labels: labels(listing, &set.kept, given, spec, control),
-        files: Some(files),
         skipped: set.skipped(),
         rows: Box::new(set.rows),
     })
