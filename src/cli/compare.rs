@@ -128,8 +128,9 @@ impl Args {
         control: &Control,
     ) -> Result<Given> {
         let labels: Option<Vec<Option<String>>> = classes.map(|classes| {
-            let each = classes.queries.iter();
-            each.map(|&class| Some(classes.name(class))).collect()
+            let each = (0..classes.queries.len()).map(|query| classes.of_query(query));
+            each.map(|class| class.map(|class| classes.name(class)))
+                .collect()
         });
         let sample = self.reference.is_none() && self.outcomes.is_empty() && queries.is_some();
         if let (true, Some(labels), Some(classes), Some(queries)) =

@@ -324,7 +324,7 @@ fn outcomes(subject: &Subject, spaces: &[SpaceReport]) -> Result<Vec<Outcomes>> 
     let classes = subject.classes.as_ref();
     let classes: Option<Vec<Option<u32>>> = classes
         .filter(|classes| classes.queries.len() == queries)
-        .map(|classes| classes.queries.iter().copied().map(Some).collect());
+        .map(|classes| (0..queries).map(|query| classes.of_query(query)).collect());
     let mut asked: Vec<Outcome> = subject.outcome.iter().cloned().collect();
     let sets = &subject.query_sets;
     let ends: Vec<usize> = sets
