@@ -16,6 +16,7 @@ mod pillow;
 mod pixel;
 mod projection;
 mod relu;
+mod resample;
 pub mod spec;
 mod views;
 mod wavelet;

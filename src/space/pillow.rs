@@ -13,82 +13,34 @@
 //! halves to even. Other numbers than bytes are not rounded. Pillow's cubic has Keys' a = -0.5; that of
 //! `interpolate` without antialias has -0.75.
 
-use super::Map;
-use super::pixel::{Window, index};
+use super::resample::{Resample, Rounding, Window};
 use super::spec::Filter;
-use crate::error::Result;
 use crate::rows::images::Shape;
 
-/// Bits of Pillow's weights for bytes.
-const BITS: u32 = 22;
-
-/// A map of images to another size.
-pub struct Resized {
+/// Images of `from` brought to `width` x `height` pixels; `bytes` says that they hold whole numbers from 0 to 255, and
+/// shall again.
+pub fn resized(
     from: Shape,
-    to: Shape,
-    across: Vec<Window>,
-    down: Vec<Window>,
-    rounding: Rounding,
-}
-
-/// What happens to numbers that are not whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rounding {
-    /// They stay.
-    Never,
-    /// Whole weights, and bytes after each direction.
-    Each,
-    /// Bytes at the end.
-    Last,
-}
-
-impl Resized {
-    /// To `width` x `height` pixels; `bytes` says that the images hold whole numbers from 0 to 255, and shall again.
-    pub fn new(
-        from: Shape,
-        (width, height): (usize, usize),
-        filter: Filter,
-        antialias: bool,
-        bytes: bool,
-    ) -> Self {
-        let windows = |length: usize, wanted: usize| -> Vec<Window> {
-            (0..wanted)
-                .map(|place| match antialias {
-                    true => wide(place, length, wanted, filter),
-                    false => narrow(place, length, wanted, filter),
-                })
-                .collect()
-        };
-        Resized {
-            from,
-            to: Shape {
-                width,
-                height,
-                ..from
-            },
-            across: windows(from.width, width),
-            down: windows(from.height, height),
-            rounding: match (bytes, antialias) {
-                (false, _) => Rounding::Never,
-                (true, true) => Rounding::Each,
-                (true, false) => Rounding::Last,
-            },
-        }
-    }
-
-    /// The weighted sum of pixels, rounded if that is done after each direction.
-    fn combine(&self, weights: &[f64], pixels: impl Iterator<Item = f64>) -> f64 {
-        if self.rounding != Rounding::Each {
-            return weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
-        }
-        let whole = |weight: &f64| (weight * f64::from(1 << BITS)).round() as i64;
-        let sum: i64 = weights
-            .iter()
-            .zip(pixels)
-            .map(|(weight, pixel)| whole(weight) * pixel as i64)
-            .sum();
-        ((sum + (1 << (BITS - 1))) >> BITS).clamp(0, 255) as f64
-    }
+    (width, height): (usize, usize),
+    filter: Filter,
+    antialias: bool,
+    bytes: bool,
+) -> Resample {
+    let windows = |length: usize, wanted: usize| -> Vec<Window> {
+        (0..wanted)
+            .map(|place| match antialias {
+                true => wide(place, length, wanted, filter),
+                false => narrow(place, length, wanted, filter),
+            })
+            .collect()
+    };
+    let rounding = match (bytes, antialias) {
+        (false, _) => Rounding::Never,
+        (true, true) => Rounding::Each,
+        (true, false) => Rounding::Last,
+    };
+    let (across, down) = (windows(from.width, width), windows(from.height, height));
+    Resample::new(from, across, down, rounding)
 }
 
 /// The pixels that an antialiased filter sees from a place.
@@ -146,41 +98,5 @@ fn cubic(x: f64, a: f64) -> f64 {
         (((x - 5.0) * x + 8.0) * x - 4.0) * a
     } else {
         0.0
-    }
-}
-
-impl Map for Resized {
-    fn dim(&self) -> usize {
-        self.to.height * self.to.width * self.to.channels
-    }
-    fn shape(&self) -> Option<Shape> {
-        Some(self.to)
-    }
-    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
-        let (from, to) = (self.from, self.to);
-        let (numbers, length) = (from.height * from.width * from.channels, self.dim());
-        // One channel with its columns combined: (from.height, to.width).
-        let mut half = vec![0.0; from.height * to.width];
-        for (row, out) in rows.chunks_exact(numbers).zip(out.chunks_exact_mut(length)) {
-            for c in 0..from.channels {
-                for y in 0..from.height {
-                    for (x, (first, weights)) in self.across.iter().enumerate() {
-                        let pixels = (*first..).map(|x| row[index(from, y, x, c)]);
-                        half[y * to.width + x] = self.combine(weights, pixels);
-                    }
-                }
-                for (y, (first, weights)) in self.down.iter().enumerate() {
-                    for x in 0..to.width {
-                        let pixels = (*first..).map(|y| half[y * to.width + x]);
-                        let value = self.combine(weights, pixels);
-                        out[index(to, y, x, c)] = match self.rounding {
-                            Rounding::Last => value.round_ties_even().clamp(0.0, 255.0),
-                            _ => value,
-                        };
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! Images made smaller: cut, blurred and subsampled, resampled, without colour.
 //!
-//! Cutting chooses pixels and changes none. Blurring and resampling are one thing, a [`Resample`]: every pixel of the
-//! result is a weighted mean of pixels, with weights that are a product of one over the rows and one over the columns.
+//! Cutting chooses pixels and changes none. Blurring and resampling are one thing, a [`Resample`].
 
 use super::Map;
+use super::resample::{Resample, Rounding, Window};
 use crate::error::Result;
 use crate::rows::images::Shape;
 
@@ -112,17 +112,6 @@ impl Map for Select {
     }
 }
 
-/// Weights of the input positions (the first one, then one each) that make up one output position.
-pub(super) type Window = (usize, Vec<f64>);
-
-/// A linear map of images that acts on rows and columns apart.
-pub struct Resample {
-    from: Shape,
-    to: Shape,
-    down: Vec<Window>,
-    across: Vec<Window>,
-}
-
 impl Resample {
     /// Gaussian blur with a standard deviation of half a step, cut off at three deviations and at the image's edge
     /// (weights always sum to 1), taken at the middle of each block of `step` x `step` pixels; a rest at the right or
@@ -138,7 +127,7 @@ impl Resample {
                 .collect()
         };
         let (down, across) = (windows(from.height), windows(from.width));
-        Resample::new(from, down, across)
+        Resample::new(from, across, down, Rounding::Never)
     }
 
     /// Bilinear resampling to another size, with the triangle as wide as the coarser of the two grids, so that
@@ -155,21 +144,7 @@ impl Resample {
         };
         let down = windows(from.height, height);
         let across = windows(from.width, width);
-        Resample::new(from, down, across)
-    }
-
-    fn new(from: Shape, down: Vec<Window>, across: Vec<Window>) -> Self {
-        let to = Shape {
-            height: down.len(),
-            width: across.len(),
-            ..from
-        };
-        Resample {
-            from,
-            to,
-            down,
-            across,
-        }
+        Resample::new(from, across, down, Rounding::Never)
     }
 }
 
@@ -200,40 +175,6 @@ fn gaussian(middle: f64, deviation: f64, length: usize, step: usize) -> Window {
 
 fn triangle(middle: f64, half: f64, length: usize) -> Window {
     window(middle, half, length, |x| (1.0 - x.abs() / half).max(0.0))
-}
-
-impl Map for Resample {
-    fn dim(&self) -> usize {
-        self.to.height * self.to.width * self.to.channels
-    }
-    fn shape(&self) -> Option<Shape> {
-        Some(self.to)
-    }
-    fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
-        let (from, to) = (self.from, self.to);
-        let (width, length) = (from.height * from.width * from.channels, self.dim());
-        // The rows are combined first: (to.height, from.width) for each channel.
-        let mut half = vec![0.0; to.height * from.width];
-        for (row, out) in rows.chunks_exact(width).zip(out.chunks_exact_mut(length)) {
-            for c in 0..from.channels {
-                for (y, (first, weights)) in self.down.iter().enumerate() {
-                    for x in 0..from.width {
-                        let pixels = (*first..).map(|from_y| row[index(from, from_y, x, c)]);
-                        half[y * from.width + x] =
-                            weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
-                    }
-                }
-                for y in 0..to.height {
-                    for (x, (first, weights)) in self.across.iter().enumerate() {
-                        let pixels = &half[y * from.width + first..];
-                        out[index(to, y, x, c)] =
-                            weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Brightness of colour images: 0.2126 R + 0.7152 G + 0.0722 B (the luma of ITU-R BT.709); the first channel of two, and the first
@@ -334,7 +275,8 @@ mod tests {
             planar: false,
         };
         let map = Resample::smooth(shape, 2);
-        assert_eq!((map.to.height, map.to.width), (5, 4));
+        let size = map.shape().map(|to| (to.height, to.width));
+        assert_eq!(size, Some((5, 4)));
         for value in apply(&map, &[3.5; 72]) {
             assert!((value - 3.5).abs() < 1e-12);
         }

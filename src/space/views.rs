@@ -5,6 +5,7 @@
 
 use super::outline::{Networks, Outline, after_files, image, matrix, outline};
 use super::spec::{OnnxArgs, Spec, Stage};
+use super::resample::Resample;
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
@@ -246,9 +247,9 @@ impl Views {
                 let patch = pixel::Select::patch(image()?, *side);
                 Arc::new(patch.ok_or_else(unfit)?)
             }
-            Stage::Smooth(step) => Arc::new(pixel::Resample::smooth(image()?, *step)),
+            Stage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
             Stage::Resize { width, height } => {
-                Arc::new(pixel::Resample::resize(image()?, *width, *height))
+                Arc::new(Resample::resize(image()?, *width, *height))
             }
             Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
             Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),

@@ -9,8 +9,9 @@
 //! the network's own metadata, then the config beside it.
 
 use super::super::Map;
-use super::super::pillow::Resized;
-use super::super::pixel::{Gray, Resample, Select, index};
+use super::super::pillow;
+use super::super::pixel::{Gray, Select, index};
+use super::super::resample::Resample;
 use super::super::spec::{Filter, Layout, OnnxArgs, Resize, in_reach};
 use super::model::Signature;
 use super::network;
@@ -223,7 +224,7 @@ impl Frame {
                 Frame::Squash(..) => Box::new(Resample::resize(shape, width, height)),
                 Frame::Resample {
                     filter, antialias, ..
-                } => Box::new(Resized::new(
+                } => Box::new(pillow::resized(
                     shape,
                     (width, height),
                     filter,
