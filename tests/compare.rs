@@ -59,6 +59,7 @@ fn set(values: &[f64]) -> Set {
             planar: false,
         }),
         range: 255.0,
+        framed: Vec::new(),
     }
 }
 

@@ -293,6 +293,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
                 }),
                 rows: Arc::from(rows),
                 range: 255.0,
+                framed: Vec::new(),
             });
             let subject = Subject {
                 sets: Some((reference, queries)),

@@ -42,6 +42,7 @@ fn features(network: &Path, tensor: &str) -> Result<(Vec<f64>, usize, String), S
             planar: false,
         }),
         range: 255.0,
+        framed: Vec::new(),
     };
     let settings = Settings {
         memory: 1 << 30,

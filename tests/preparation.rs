@@ -51,6 +51,7 @@ fn picture(bytes: bool) -> Set {
         rows,
         shape: Some(shape),
         range: if bytes { 255.0 } else { 1.0 },
+        framed: Vec::new(),
     }
 }
 
@@ -59,7 +60,7 @@ fn pixels_of(shape: Shape) -> usize {
 }
 
 /// Rows of bytes, which only files give.
-fn as_bytes(shape: Shape, pixels: &[f64]) -> Arc<dyn Rows> {
+pub fn as_bytes(shape: Shape, pixels: &[f64]) -> Arc<dyn Rows> {
     let folder = Folder::new();
     let axes = format!("(1, {})", pixels_of(shape));
     let bytes = npy(
@@ -80,7 +81,7 @@ fn as_bytes(shape: Shape, pixels: &[f64]) -> Arc<dyn Rows> {
 }
 
 /// The rows of `set` in the space of the network in `folder`, and what was said about it.
-fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<String>)> {
+pub fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<String>)> {
     let comma = if settings.is_empty() { "" } else { "," };
     let specs = Spec::parse(&format!("onnx:{path}{comma}{settings}"))?;
     let control = Control::default();

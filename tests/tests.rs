@@ -52,6 +52,9 @@ mod neighbours;
 mod notes;
 /// The paper's experiments.
 mod paper;
+/// Image files of any sizes, each prepared from its own for networks that say how.
+#[cfg(feature = "onnx")]
+mod pictures;
 /// Images go into a network as Pillow, torchvision and transformers prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;

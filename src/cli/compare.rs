@@ -40,12 +40,15 @@ Examples:
       the same with tables, plots and a page in out/, split by class
   hullscope compare train-images-idx3-ubyte.gz t10k-images-idx3-ubyte.gz --space patch:4,6,8 --space pca:8,16,32
   hullscope compare photos/train photos/test --resize 224x224 --space onnx:resnet.onnx@features --space 'gray|patch:16'
-  hullscope compare train/ test/ --resize 256x256 --space 'onnx:vit.onnx,pool=cls,preset=clip' -o out/
+  hullscope compare train/ test/ --space 'onnx:vit.onnx,pool=cls,preset=clip' -o out/
+      each image prepared from its own size, whatever it is
   hullscope compare --space file:a-train.npy,a-test.npy --space file:b-train.npy,b-test.npy
 
 After onnx:FILE[@TENSOR], by commas: mean= and std= (pixels run from 0 to 1), size=WxH (squashed), resize=S (the shorter
 side) or WxH, crop=C (the centre), filter=bilinear or bicubic, antialias=no, preset=imagenet, clip, siglip or none,
-pool=cls, mean, max or none, layout=nchw or nhwc. A preprocessor_config.json beside the file is read; what is typed wins.
+pool=cls, mean, max or none, layout=nchw or nhwc. A preprocessor_config.json beside the
+file is read; what is typed wins. Image files may have any sizes where every --space is such a network
+and it is said how images go in; else bring them to one size with --resize.
 
 Images: IDX, CIFAR's binary files, .npy of (N,H,W) or (N,H,W,C), or a folder of image files with a subfolder for each
 class. Sets of plain vectors can be compared too, in the spaces that need no images.
@@ -276,17 +279,22 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         let files = |spec: &Spec| spec.text.starts_with("file:");
         args.reference.is_none() && specs.iter().all(files)
     });
+    let frames = match &specs {
+        Some(specs) if !only_files => crate::space::frames(specs)?,
+        _ => None,
+    };
+    let frames = frames.as_ref();
     let (opened, query_sets) = match (only_files, &args.reference, &args.queries) {
         (true, ..) => (None, Vec::new()),
         (false, Some(reference), None) => {
             let sets = query_sets(&args.sets)?;
             let (opened, sets) = args
                 .images
-                .open_sets(&args.rows, reference, &sets, control)?;
+                .open_sets(&args.rows, reference, &sets, frames, control)?;
             (Some(opened), sets)
         }
         (false, ..) => {
-            let opened = args.images.open(&args.rows, args.sets(), control)?;
+            let opened = args.images.open(&args.rows, args.sets(), frames, control)?;
             (Some(opened), Vec::new())
         }
     };

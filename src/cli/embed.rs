@@ -10,7 +10,7 @@ use crate::report::embeddings::Embeddings;
 use crate::report::{archive, file};
 use crate::rows::Provenance;
 use crate::space::spec::{Spec, Stage, slug};
-use crate::space::{Set, Settings, View, Views, joined, network_files};
+use crate::space::{Frames, Set, Settings, View, Views, frames, joined, network_files};
 use clap::ValueEnum;
 use serde_json::json;
 use std::collections::HashSet;
@@ -21,7 +21,8 @@ const EXAMPLES: &str = "\
 Examples:
   hullscope embed --space onnx:sample@features -o out/
       the built-in sample: out/sample-reference.npy and out/sample-queries.npy, with their classes
-  hullscope embed --space onnx:vit.onnx,pool=cls,preset=clip --resize 256x256 photos/train photos/test -o out/
+  hullscope embed --space onnx:vit.onnx,pool=cls,preset=clip photos/train photos/test -o out/
+      each image prepared from its own size, whatever it is
   hullscope embed --space pca:64 --format parquet train.npy test.npy extra.npy -o out/
       all three in the principal components of the first, with row numbers, ids and labels
   hullscope embed --space 'file:a.npy,b.npy|whiten' -o out/";
@@ -72,7 +73,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let names = start.names(&specs);
     check_outputs(&args, &specs, &start, &names)?;
     let bar = Bar::start(control, args.quiet);
-    let (sets, left) = start.open(&args, control)?;
+    let frames = frames(&specs)?;
+    let (sets, left) = start.open(&args, frames.as_ref(), control)?;
     let settings = args.settings(left)?;
     let mut views = Views::new(pair(&sets)?, specs.clone(), settings, control)?;
     let mut said = notes_of(&sets, &args, control);
@@ -155,7 +157,12 @@ impl Start {
     }
 
     /// The sets, and the bytes of the budget that they leave; none where spaces name files.
-    fn open(&self, args: &Args, control: &Control) -> Result<(Vec<Labelled>, u64)> {
+    fn open(
+        &self,
+        args: &Args,
+        frames: Option<&Frames>,
+        control: &Control,
+    ) -> Result<(Vec<Labelled>, u64)> {
         match self {
             Start::Files => {
                 let budget = args.rows.memory;
@@ -165,7 +172,7 @@ impl Start {
                 ))
             }
             Start::Sample => args.images.open_sample(&args.rows, control),
-            Start::Sets(sets) => args.images.open_all(&args.rows, sets, control),
+            Start::Sets(sets) => args.images.open_all(&args.rows, sets, frames, control),
         }
     }
 

@@ -4,9 +4,11 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, UNLABELLED};
+use crate::rows::images::{
+    self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED,
+};
 use crate::rows::{Element, OpenOptions, like, say};
-use crate::space::{Set, joined, spec};
+use crate::space::{Frames, Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};
 use clap::Args;
 use std::sync::Arc;
@@ -101,8 +103,15 @@ impl ImageArgs {
     }
 
     /// How images are decoded, of rows that are read so and with the labels of a file.
-    fn options(&self, open: OpenOptions, labels: &Option<String>) -> Result<ImageOptions> {
+    fn options(
+        &self,
+        open: OpenOptions,
+        labels: &Option<String>,
+        frames: Option<&Frames>,
+    ) -> Result<ImageOptions> {
+        let prepare = |frames: &Frames| Arc::new(frames.clone()) as Arc<dyn Prepare>;
         Ok(ImageOptions {
+            prepare: frames.map(prepare),
             open,
             labels: labels.clone(),
             skip_broken: self.skip_broken,
@@ -114,19 +123,20 @@ impl ImageArgs {
         })
     }
 
-    /// The two sets, or the built-in sample.
+    /// The two sets, or the built-in sample; `frames` are those of the networks that all spaces begin with.
     ///
     /// Errors: sets that cannot be read, labels that do not match.
     pub fn open(
         &self,
         rows: &RowArgs,
         sets: Option<(&str, &str)>,
+        frames: Option<&Frames>,
         control: &Control,
     ) -> Result<Opened> {
         control.begin(Stage::Read, 0);
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
         let options = |memory, limit, labels: &Option<String>, what| {
-            self.options(rows.options(limit, memory, what)?, labels)
+            self.options(rows.options(limit, memory, what)?, labels, frames)
         };
         let first = options(budget, rows.limit_reference, &self.labels, "reference")?;
         let mut second = options(budget, rows.limit_queries, &self.query_labels, "queries")?;
@@ -161,13 +171,20 @@ impl ImageArgs {
                 queries.rows.name()
             ));
         }
+        let skipped = reference.skipped + queries.skipped;
+        let mut sets = [
+            set(reference, reference_range, frames),
+            set(queries, query_range, frames),
+        ];
+        alike(&mut sets.iter_mut().collect::<Vec<_>>(), frames)?;
+        let [reference, queries] = sets;
         Ok(Opened {
             classes,
             mismatch,
-            skipped: reference.skipped + queries.skipped,
+            skipped,
             left: budget.saturating_sub(resident).max(LEAST.min(budget)),
-            reference: set(reference, reference_range),
-            queries: set(queries, query_range),
+            reference,
+            queries,
         })
     }
 }
@@ -181,13 +198,14 @@ impl ImageArgs {
         rows: &RowArgs,
         reference: &str,
         queries: &[(String, String)],
+        frames: Option<&Frames>,
         control: &Control,
     ) -> Result<(Opened, Vec<QuerySet>)> {
         let files = queries.iter().map(|(_, file)| file.clone());
         let all: Vec<String> = std::iter::once(reference.to_string())
             .chain(files)
             .collect();
-        let (mut opened, left) = self.open_all(rows, &all, control)?;
+        let (mut opened, left) = self.open_all(rows, &all, frames, control)?;
         let first = opened.remove(0);
         let mut sets = Vec::new();
         let mut start = 0;
@@ -260,6 +278,7 @@ impl ImageArgs {
         &self,
         rows: &RowArgs,
         sets: &[String],
+        frames: Option<&Frames>,
         control: &Control,
     ) -> Result<(Vec<Labelled>, u64)> {
         control.begin(Stage::Read, 0);
@@ -271,7 +290,7 @@ impl ImageArgs {
                 0 => (rows.limit_reference, "reference", &self.labels),
                 _ => (rows.limit_queries, "queries", &self.query_labels),
             };
-            let mut options = self.options(rows.options(limit, left, what)?, labels)?;
+            let mut options = self.options(rows.options(limit, left, what)?, labels, frames)?;
             options.open.like = columns.clone();
             let images = images::open_images(spec, &options, control)?;
             left = left
@@ -279,38 +298,57 @@ impl ImageArgs {
                 .max(LEAST.min(budget));
             columns = columns.or_else(|| like(&*images.rows));
             say(&*images.rows, control);
-            opened.push(labelled(images, rows));
+            opened.push(labelled(images, rows, frames));
         }
+        let mut sets: Vec<&mut Set> = opened.iter_mut().map(|opened| &mut opened.set).collect();
+        alike(&mut sets, frames)?;
         Ok((opened, left))
     }
 
     /// The built-in sample, as two sets.
     pub fn open_sample(&self, rows: &RowArgs, control: &Control) -> Result<(Vec<Labelled>, u64)> {
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
-        let options = |limit, what| self.options(rows.options(limit, budget, what)?, &None);
+        let options = |limit, what| self.options(rows.options(limit, budget, what)?, &None, None);
         let reference = options(rows.limit_reference, "reference")?;
         let queries = options(rows.limit_queries, "queries")?;
         let reference = images::sample_reference(&reference, control)?;
         let queries = images::sample_queries(&queries, control)?;
-        let sets = [reference, queries].map(|images| labelled(images, rows));
+        let sets = [reference, queries].map(|images| labelled(images, rows, None));
         Ok((sets.into(), budget))
     }
 }
 
-fn labelled(mut images: Images, rows: &RowArgs) -> Labelled {
+fn labelled(mut images: Images, rows: &RowArgs, frames: Option<&Frames>) -> Labelled {
     let range = range(&images, rows);
     Labelled {
         labels: images.labels.take(),
-        set: set(images, range),
+        set: set(images, range, frames),
     }
 }
 
-fn set(images: Images, range: f64) -> Set {
-    Set {
+fn set(images: Images, range: f64, frames: Option<&Frames>) -> Set {
+    let shapes = images.framed;
+    let set = Set {
         shape: images.shape,
         rows: Arc::from(images.rows),
         range,
+        framed: Vec::new(),
+    };
+    match frames.filter(|_| !shapes.is_empty()) {
+        Some(frames) => frames.split(set, &shapes),
+        None => set,
     }
+}
+
+/// If pictures of a set were prepared for networks, so are the other sets' images, which were not pictures.
+fn alike(sets: &mut [&mut Set], frames: Option<&Frames>) -> Result<()> {
+    let Some(frames) = frames.filter(|_| sets.iter().any(|set| !set.framed.is_empty())) else {
+        return Ok(());
+    };
+    for set in sets.iter_mut().filter(|set| set.framed.is_empty()) {
+        **set = frames.of(set)?;
+    }
+    Ok(())
 }
 
 /// What the pixels of a set run up to: by their type, times what they were multiplied with; 1 for floating-point

@@ -1,7 +1,7 @@
 //! Several sets as one, one after the other, so that a space is made once for all of them.
 
 use super::Set;
-use super::views::{check_alike, in_order};
+use super::views::{Framed, check_alike, in_order};
 use crate::error::Result;
 use crate::rows::{Element, Rows};
 use std::sync::Arc;
@@ -102,16 +102,23 @@ impl Rows for Joined {
 impl Set {
     /// A set of the same kind without rows.
     pub fn without_rows(&self) -> Set {
-        Set {
-            rows: Arc::new(Joined::head(Arc::clone(&self.rows), 0)),
-            ..*self
-        }
+        self.head(0)
     }
 
     /// Its first row, for work that needs a second set where there is none.
     pub fn first_row(&self) -> Set {
+        self.head(1)
+    }
+
+    fn head(&self, rows: usize) -> Set {
+        let head = |part: &Arc<dyn Rows>| Arc::new(Joined::head(Arc::clone(part), rows));
+        let framed = self.framed.iter().map(|framed| Framed {
+            rows: head(&framed.rows),
+            ..*framed
+        });
         Set {
-            rows: Arc::new(Joined::head(Arc::clone(&self.rows), 1)),
+            rows: head(&self.rows),
+            framed: framed.collect(),
             ..*self
         }
     }
@@ -122,14 +129,24 @@ impl Set {
 /// Errors: a set of another shape or scale than `first`; the message names it.
 pub fn joined(first: &Set, others: Vec<Set>) -> Result<Set> {
     let mut parts = Vec::new();
+    let mut framed = vec![Vec::new(); first.framed.len()];
     for set in others {
         check_alike(first, &set, true)?;
+        for (parts, part) in framed.iter_mut().zip(&set.framed) {
+            parts.push(Arc::clone(&part.rows));
+        }
         parts.push(in_order(set, first.shape));
     }
+    let framed = first.framed.iter().zip(framed);
+    let framed = framed.map(|(first, parts)| Framed {
+        rows: Arc::new(Joined::new(parts)),
+        ..*first
+    });
     Ok(Set {
         rows: Arc::new(Joined::new(parts)),
         shape: first.shape,
         range: first.range,
+        framed: framed.collect(),
     })
 }
 
@@ -185,6 +202,7 @@ mod tests {
                 planar: false,
             }),
             range,
+            framed: Vec::new(),
         };
         let first = set("first", 2, 255.0);
         let refused = |other| joined(&first, vec![set("same", 2, 255.0), other]).err();

@@ -8,10 +8,10 @@
 
 #[cfg(feature = "onnx")]
 mod encoder;
+mod frame;
 mod joined;
 mod outline;
 mod pca;
-#[cfg(feature = "onnx")]
 mod pillow;
 mod pixel;
 mod projection;
@@ -22,9 +22,11 @@ mod views;
 mod wavelet;
 
 pub use crate::rows::normalise;
+pub use frame::{Frame, Frames};
 pub use joined::joined;
+pub use outline::frames;
 pub use spec::Spec;
-pub use views::{Set, Settings, View, Views};
+pub use views::{Framed, Set, Settings, View, Views};
 
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;

@@ -1,7 +1,8 @@
 //! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
 
 #[cfg(feature = "onnx")]
-use super::encoder::{Encoder, Model, Pixels, Signature, Wanted};
+use super::encoder::{Encoder, Model, Pixels, Signature, Wanted, frame as own_frame};
+use super::frame::{Frame, Frames};
 use super::relu;
 use super::spec::{OnnxArgs, Spec, Stage};
 use crate::error::{Error, Result};
@@ -19,6 +20,19 @@ pub struct Outline {
     pub shape: Option<Shape>,
     /// Numbers a row; `None` after files, as long as they are not open.
     pub dim: Option<usize>,
+    /// Whether the images were brought to the size of a network already.
+    pub framed: bool,
+}
+
+impl Outline {
+    /// Rows of numbers.
+    pub fn of(dim: Option<usize>) -> Self {
+        Outline {
+            shape: None,
+            dim,
+            framed: false,
+        }
+    }
 }
 
 /// What is known of networks.
@@ -61,14 +75,23 @@ impl Networks {
         Ok(signature)
     }
 
+    /// How a network brings images to its size, if it or whoever asks says so.
+    fn frame(&mut self, args: &OnnxArgs) -> Result<Option<Frame>> {
+        let signature = self.signature(&args.file)?;
+        Ok(match own_frame(&signature, args)? {
+            Frame::Squash(_) => None,
+            frame => Some(frame),
+        })
+    }
+
     /// Numbers an image of a tensor: the network is run once, on noise.
-    fn dim(&mut self, args: &OnnxArgs, shape: Shape) -> Result<usize> {
+    fn dim(&mut self, args: &OnnxArgs, shape: Shape, framed: bool) -> Result<usize> {
         let signature = self.signature(&args.file)?;
         let wanted = Wanted {
             tensor: signature.output(args.output.as_deref())?,
             pool: args.pool,
         };
-        let key = format!("{args:?} {shape:?}");
+        let key = format!("{args:?} {shape:?} {framed}");
         if let Some(&known) = self.dims.get(&key) {
             return Ok(known);
         }
@@ -77,6 +100,7 @@ impl Networks {
             shape,
             range: 1.0,
             bytes: false,
+            framed,
         };
         let encoder = self.encoder(args, &[wanted], images)?;
         let dim = encoder.dims()[0];
@@ -85,12 +109,44 @@ impl Networks {
     }
 }
 
+/// How the network that a space begins with, if it does, brings images to its size; nothing where it leaves that to
+/// whoever asks.
+#[cfg(feature = "onnx")]
+pub fn frame_of(spec: &Spec, networks: &mut Networks) -> Option<Result<Option<Frame>>> {
+    let mut stages = spec.stages.iter();
+    match stages.find(|stage| **stage != Stage::Pixels) {
+        Some(Stage::Onnx(args)) => Some(networks.frame(args)),
+        _ => None,
+    }
+}
+
+#[cfg(not(feature = "onnx"))]
+pub fn frame_of(_: &Spec, _: &mut Networks) -> Option<Result<Option<Frame>>> {
+    None
+}
+
+/// How pictures are brought to the sizes of networks as they are decoded, if all spaces that see the pictures begin with
+/// networks that say how: then none sees them in their own size.
+///
+/// Errors: a network that cannot be read, or that says what cannot be done.
+pub fn frames(specs: &[Spec]) -> Result<Option<Frames>> {
+    let mut networks = Networks::default();
+    let mut frames = Vec::new();
+    for spec in specs {
+        if let Some(Stage::File { .. }) = spec.stages.first() {
+            continue;
+        }
+        match frame_of(spec, &mut networks).transpose()?.flatten() {
+            Some(frame) => frames.push(frame),
+            None => return Ok(None),
+        }
+    }
+    Ok(Frames::new(frames))
+}
+
 /// The rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that cannot work on them.
 pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> Result<Outline> {
-    let mut outline = rows.unwrap_or(Outline {
-        shape: None,
-        dim: None,
-    });
+    let mut outline = rows.unwrap_or(Outline::of(None));
     if rows.is_none() && !matches!(spec.stages.first(), Some(Stage::File { .. })) {
         return Err(Error::Usage(format!(
             "the space {} needs a reference and queries: name both",
@@ -105,10 +161,7 @@ pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> R
 
 /// The rows in a space that begins with files, now that these are known to have `dim` columns.
 pub fn after_files(spec: &Spec, dim: usize, networks: &mut Networks) -> Result<Outline> {
-    let files = Outline {
-        shape: None,
-        dim: Some(dim),
-    };
+    let files = Outline::of(Some(dim));
     let mut stages = spec.stages.iter().skip(1);
     stages.try_fold(files, |rows, stage| {
         after(stage, rows, &spec.text, networks)
@@ -140,12 +193,9 @@ pub fn matrix(from: usize, dims: usize, text: &str) -> Result<()> {
 fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> Result<Outline> {
     let of = |shape: Shape| Outline {
         shape: Some(shape),
-        dim: Some(shape.height * shape.width * shape.channels),
+        ..Outline::of(Some(shape.height * shape.width * shape.channels))
     };
-    let vector = |dim: usize| Outline {
-        shape: None,
-        dim: Some(dim),
-    };
+    let vector = |dim: usize| Outline::of(Some(dim));
     let at_most = |dims: usize, what: &str| match rows.dim {
         Some(dim) if dims > dim => Err(Error::Usage(format!(
             "the space {text} asks for {dims} {what}, and the rows have {dim} numbers; ask for at most as many"
@@ -188,15 +238,9 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
         }),
         Stage::Wavelet => {
             image(rows.shape, text)?;
-            Outline {
-                shape: None,
-                ..rows
-            }
+            Outline::of(rows.dim)
         }
-        Stage::Whiten => Outline {
-            shape: None,
-            ..rows
-        },
+        Stage::Whiten => Outline::of(rows.dim),
         Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
         Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
         Stage::Random { dims, .. } => made(rows.dim.unwrap_or(1), *dims)?,
@@ -204,26 +248,23 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
             let inputs = relu::inputs(image(rows.shape, text)?);
             made(inputs, *dims)?
         }
-        Stage::Onnx(args) => vector(network(args, image(rows.shape, text)?, text, networks)?),
+        Stage::Onnx(args) => vector(network(args, rows, text, networks)?),
         Stage::File { reference, queries } => {
             crate::rows::check_there(reference)?;
             crate::rows::check_there(queries)?;
-            Outline {
-                shape: None,
-                dim: None,
-            }
+            Outline::of(None)
         }
     })
 }
 
 /// A network must have the tensor, take the images, and run.
 #[cfg(feature = "onnx")]
-fn network(args: &OnnxArgs, shape: Shape, _: &str, networks: &mut Networks) -> Result<usize> {
-    networks.dim(args, shape)
+fn network(args: &OnnxArgs, rows: Outline, text: &str, networks: &mut Networks) -> Result<usize> {
+    networks.dim(args, image(rows.shape, text)?, rows.framed)
 }
 
 #[cfg(not(feature = "onnx"))]
-fn network(_: &OnnxArgs, _: Shape, text: &str, _: &mut Networks) -> Result<usize> {
+fn network(_: &OnnxArgs, _: Outline, text: &str, _: &mut Networks) -> Result<usize> {
     Err(Error::Usage(format!(
         "the space {text} needs a program built with the feature `onnx`"
     )))
@@ -242,7 +283,7 @@ mod tests {
         };
         let rows = Outline {
             shape: Some(shape),
-            dim: Some(28 * 20 * 3),
+            ..Outline::of(Some(28 * 20 * 3))
         };
         outline(
             &Spec::parse(text).unwrap()[0],

@@ -34,11 +34,15 @@ impl Select {
 
     /// The central `width` x `height` pixels as torchvision cuts them: they start at half the rest, rounded, and at the
     /// even number where that ends in a half. The image must be as large.
-    #[cfg(feature = "onnx")]
     pub fn centre(shape: Shape, width: usize, height: usize) -> Self {
         let start = |rest: usize| (rest as f64 / 2.0).round_ties_even() as usize;
         let corner = (start(shape.height - height), start(shape.width - width));
         Select::part(shape, corner, width, height)
+    }
+
+    /// Where the chosen numbers stand in a row.
+    pub fn places(&self) -> &[usize] {
+        &self.places
     }
 
     /// The pixels of a rectangle with this top row and left column.

@@ -3,17 +3,16 @@
 //! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
-use super::outline::{Networks, Outline, after_files, image, matrix, outline};
-use super::spec::{OnnxArgs, Spec, Stage};
+use super::frame::Frame;
+use super::outline::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::resample::Resample;
+use super::spec::{OnnxArgs, Spec, Stage};
 use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
-#[cfg(feature = "onnx")]
-use crate::rows::Element;
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
-use crate::rows::{OpenOptions, Rows, kept_size, like, open, say};
+use crate::rows::{Element, OpenOptions, Rows, kept_size, like, open, say};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,15 +24,44 @@ pub struct Set {
     pub shape: Option<Shape>,
     /// What its pixels run up to: 255 for bytes, 1 for floating-point images.
     pub range: f64,
+    /// The same images brought to the sizes of networks, each from its own size; `rows` are the first of them then.
+    pub framed: Vec<Framed>,
+}
+
+/// Images that were brought to a size.
+#[derive(Clone)]
+pub struct Framed {
+    pub frame: Frame,
+    pub rows: Arc<dyn Rows>,
+    pub shape: Shape,
 }
 
 impl Set {
+    /// Whether its pixels are whole numbers from 0 to 255.
+    pub fn holds_bytes(&self) -> bool {
+        self.range == 255.0 && self.rows.element() == Element::U8
+    }
+
+    /// The images of each frame as a set.
+    fn by_frame(&self) -> impl Iterator<Item = (Frame, Set)> {
+        self.framed.iter().map(|framed| {
+            let set = Set {
+                rows: Arc::clone(&framed.rows),
+                shape: Some(framed.shape),
+                range: self.range,
+                framed: Vec::new(),
+            };
+            (framed.frame, set)
+        })
+    }
+
     /// Rows that are no images.
     pub fn vectors(rows: Arc<dyn Rows>) -> Self {
         Set {
             rows,
             shape: None,
             range: 1.0,
+            framed: Vec::new(),
         }
     }
 }
@@ -74,11 +102,15 @@ pub struct View {
     pub shape: Option<Shape>,
     /// What pixels run up to, as long as they are pixels.
     range: f64,
+    /// Whether the images were brought to the size of a network.
+    framed: bool,
 }
 
 /// Makes views.
 pub struct Views {
     base: Option<View>,
+    /// The sets brought to the sizes of networks.
+    framed: Vec<(Frame, View)>,
     settings: Settings,
     /// All that will be asked for: tensors of one network come from one pass.
     specs: Vec<Spec>,
@@ -103,25 +135,34 @@ impl Views {
     ) -> Result<Self> {
         let mut stages = specs.iter().flat_map(|spec| &spec.stages);
         let any_network = stages.any(|stage| matches!(stage, Stage::Onnx(_)));
-        let base = sets
-            .map(|(reference, queries)| base(reference, queries, any_network))
-            .transpose()?;
-        let rows = base.as_ref().map(|base| Outline {
-            shape: base.shape,
-            dim: Some(base.reference.dim()),
-        });
-        let mut networks = networks_of(&settings)?;
-        for spec in &specs {
-            outline(spec, rows, &mut networks)?;
+        let (mut views, mut framed) = (None, Vec::new());
+        if let Some((reference, queries)) = sets {
+            for ((frame, reference), (_, queries)) in reference.by_frame().zip(queries.by_frame()) {
+                let framed_view = base(reference, queries, any_network)?;
+                framed.push((
+                    frame,
+                    View {
+                        framed: true,
+                        ..framed_view
+                    },
+                ));
+            }
+            views = Some(base(reference, queries, any_network)?);
         }
+        let networks = networks_of(&settings)?;
         let mut views = Views {
-            base,
+            base: views,
+            framed,
             settings,
             specs,
             networks,
             tensors: HashMap::new(),
             files: HashMap::new(),
         };
+        for spec in views.specs.clone() {
+            let rows = views.images(&spec)?.map(|view| view.outline());
+            outline(&spec, rows, &mut views.networks)?;
+        }
         for spec in views.specs.clone() {
             if let Some(files) = views.open(&spec, control)? {
                 after_files(&spec, files.reference.dim(), &mut views.networks)?;
@@ -139,15 +180,32 @@ impl Views {
     ///
     /// Errors: files that cannot be read, no sets.
     pub fn start(&mut self, spec: &Spec, control: &Control) -> Result<View> {
-        match (self.open(spec, control)?, &self.base) {
-            (Some(files), _) => Ok(files),
-            (None, Some(base)) => Ok(base.clone()),
-            (None, None) => {
+        if let Some(files) = self.open(spec, control)? {
+            return Ok(files);
+        }
+        match self.images(spec)? {
+            Some(view) => Ok(view),
+            None => {
                 // Without sets the outline refuses what does not start with files.
                 outline(spec, None, &mut self.networks)?;
                 Err(Error::Usage(format!("the space {} has no rows", spec.text)))
             }
         }
+    }
+
+    /// The sets as a space takes them: in the size of the network that it begins with, where they were brought to that.
+    ///
+    /// Errors: a network that cannot be read.
+    fn images(&mut self, spec: &Spec) -> Result<Option<View>> {
+        if let Some(frame) = frame_of(spec, &mut self.networks).filter(|_| !self.framed.is_empty())
+        {
+            let frame = frame?;
+            let mut framed = self.framed.iter();
+            if let Some((_, view)) = framed.find(|(own, _)| Some(*own) == frame) {
+                return Ok(Some(view.clone()));
+            }
+        }
+        Ok(self.base.clone())
     }
 
     /// Rows of the reference and of the queries in a space, which is one of those that were announced.
@@ -215,6 +273,7 @@ impl Views {
             queries: Arc::from(queries),
             shape: None,
             range: 1.0,
+            framed: false,
         };
         self.files.insert(names, view.clone());
         Ok(Some(view))
@@ -363,6 +422,7 @@ impl Views {
             shape: image(view.shape, &spec.text)?,
             range: view.range,
             bytes: view.bytes(),
+            framed: view.framed,
         };
         let mut wanted = vec![own.clone()];
         for other in &self.specs {
@@ -397,6 +457,7 @@ impl Views {
                 queries: Numbered::like(Arc::new(queries), &view.queries),
                 shape: None,
                 range: 1.0,
+                framed: false,
             };
             self.tensors.insert(key(wanted), (made, notes.clone()));
         }
@@ -414,6 +475,7 @@ fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
         shape: reference.shape,
         reference: reference.rows,
         range: reference.range,
+        framed: false,
     })
 }
 
@@ -474,6 +536,14 @@ fn different(reference: &Set, queries: &Set) -> Error {
 }
 
 impl View {
+    fn outline(&self) -> Outline {
+        Outline {
+            shape: self.shape,
+            dim: Some(self.reference.dim()),
+            framed: self.framed,
+        }
+    }
+
     /// Whether the pixels of both sets are whole numbers from 0 to 255.
     #[cfg(feature = "onnx")]
     fn bytes(&self) -> bool {
@@ -493,6 +563,7 @@ impl View {
             queries: mapped(self.queries),
             shape,
             range: self.range,
+            framed: false,
         }
     }
 }

@@ -139,7 +139,7 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
     for named in named {
         control.set_task(format!("opening {}", named.name));
         let pair = named.pair.as_ref().map(|[a, b]| (a.as_str(), b.as_str()));
-        let opened = args.decoding.open(&rows, pair, control)?;
+        let opened = args.decoding.open(&rows, pair, None, control)?;
         rows.memory = Some(opened.left);
         let about = |note: String| format!("{}: {note}", named.name);
         let mut notes: Vec<String> = control.take_warnings().into_iter().map(about).collect();

@@ -171,6 +171,7 @@ pub(super) fn open(
         labels: Some(Labels::of_rows(&rows, &labels, names)),
         rows: Box::new(rows),
         skipped: 0,
+        framed: Vec::new(),
     })
 }
 

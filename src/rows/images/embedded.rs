@@ -279,6 +279,7 @@ impl Set {
             shape: shape_of(&set.rows.axes()),
             labels,
             skipped: set.skipped(),
+            framed: set.framed,
             rows: Box::new(set.rows),
         })
     }

@@ -12,6 +12,7 @@ mod frames;
 mod labels;
 mod names;
 mod picture;
+mod prepare;
 mod series;
 mod shards;
 mod tree;
@@ -20,6 +21,7 @@ pub(super) use embedded::hinted;
 pub(super) use files::Files;
 pub use labels::{Labels, UNLABELLED};
 pub use names::Names;
+pub use prepare::{Misfit, Pixels, Prepare};
 pub use tree::LONGEST;
 
 use super::open::{files as files_of, is_one_set, open_shaped};
@@ -29,6 +31,7 @@ use crate::error::{Error, Place, Result};
 use files::Listing;
 use labels::Given;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Height, width and channels of an image, and the order in which its numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -49,6 +52,8 @@ pub struct Images {
     pub labels: Option<Labels>,
     /// Broken images that were left out; rows are numbered without them.
     pub skipped: u64,
+    /// If pictures were prepared as they were decoded: the shapes of what is made of each, one after the other in its row.
+    pub framed: Vec<Shape>,
 }
 
 /// Bits of a number of an image.
@@ -69,6 +74,9 @@ pub struct ImageOptions {
     pub skip_broken: bool,
     /// Bring image files to this width and height while they are decoded, whatever their aspect ratio.
     pub resize: Option<(usize, usize)>,
+    /// Prepare each picture from its own size while it is decoded, unless all are resized. Sets of other kinds stay as
+    /// they are.
+    pub prepare: Option<Arc<dyn Prepare>>,
     /// Decode image files to grey: the luma of Rec. 709, (2126 R + 7152 G + 722 B) / 10000, rounded.
     pub gray: bool,
     /// Leave images as they are stored, whatever orientation their EXIF notes say.
@@ -102,7 +110,7 @@ enum Source {
 /// colour, whatever colours they hold; if a set has both, all become RGB.
 ///
 /// Errors: those of [`open()`](crate::rows::open()); an image that cannot be decoded, unless such are skipped; images of
-/// different sizes, unless they are resized; a number of labels other than that of images; a class without a name.
+/// different sizes, unless they are resized or prepared; a number of labels other than that of images; a class without a name.
 pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Result<Images> {
     if let Some((width, height)) = options.resize {
         tree::check_size(width, height)?;
@@ -185,6 +193,7 @@ fn sampled(
         labels: Some(labels),
         rows: Box::new(rows),
         skipped: 0,
+        framed: Vec::new(),
     })
 }
 
@@ -305,6 +314,7 @@ fn array(
         labels,
         rows: Box::new(rows),
         skipped: 0,
+        framed: Vec::new(),
     })
 }
 

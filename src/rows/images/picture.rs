@@ -3,7 +3,7 @@
 //! The `image` crate decodes; the content says which format it is. A header's claim is held against the size of the file
 //! before anything is allocated for it, and images that are decoded at the same time share a bound on their memory.
 
-use super::{Bits, ImageOptions, checks, frames};
+use super::{Bits, ImageOptions, Misfit, Pixels, Prepare, Shape, checks, frames};
 use crate::error::{Error, Place, Result};
 use crate::rows::Element;
 use crate::rows::input::input_error;
@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// The largest file, and the most bytes of pixels, that are taken for one image.
 const LARGEST: u64 = 512 << 20;
@@ -57,6 +57,16 @@ impl Encoded {
         format!("{}{}", self.path.display(), self.place)
     }
 
+    /// It cannot be brought to the sizes that are wanted.
+    pub fn unfit(&self, Misfit { what, advice }: Misfit) -> Error {
+        Error::input(
+            self.path.display().to_string(),
+            self.place.clone(),
+            what,
+            advice,
+        )
+    }
+
     /// An error about the file, as one about this image.
     fn placed(&self, error: Error) -> Error {
         match error {
@@ -72,10 +82,12 @@ impl Encoded {
 }
 
 /// What is done to each image, whatever set it is in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Treatment {
     /// Width and height that it is brought to.
     resize: Option<(usize, usize)>,
+    /// What brings it to other sizes, if it is not resized.
+    prepare: Option<Arc<dyn Prepare>>,
     gray: bool,
     /// Turned as the orientation in the file says.
     upright: bool,
@@ -87,10 +99,24 @@ impl Treatment {
     pub fn of(options: &ImageOptions) -> Self {
         Treatment {
             resize: options.resize,
+            prepare: options.prepare.clone().filter(|_| options.resize.is_none()),
             gray: options.gray,
             upright: !options.ignore_orientation,
             round: options.bits == Some(Bits::Eight),
         }
+    }
+
+    /// Width and height of all that is made of an image of this width and height.
+    pub fn sizes(&self, (width, height): Size) -> std::result::Result<Vec<Size>, Misfit> {
+        match (&self.prepare, self.resize) {
+            (Some(prepare), _) => prepare.sizes(width, height),
+            (None, resize) => Ok(vec![resize.unwrap_or((width, height))]),
+        }
+    }
+
+    /// Whether images are brought to the sizes of networks.
+    pub fn prepares(&self) -> bool {
+        self.prepare.is_some()
     }
 }
 
@@ -136,12 +162,15 @@ pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
     }
 }
 
+/// A width and a height.
+pub(super) type Size = (usize, usize);
+
 /// An image that was decoded.
 pub(super) struct Picture {
-    pub width: usize,
-    pub height: usize,
+    /// Of all that was made of it.
+    pub sizes: Vec<Size>,
     pub kind: Kind,
-    /// (H, W, C), native order.
+    /// (H, W, C), native order, one after the other.
     pub bytes: Vec<u8>,
     /// It was turned or mirrored.
     pub turned: bool,
@@ -154,31 +183,37 @@ pub(super) struct Picture {
 /// What became of an image.
 pub(super) enum Outcome {
     Decoded(Picture),
-    /// It has this width and height, not those expected, and was not decoded.
-    OtherSize(usize, usize),
+    /// It has the first width and height, and would become the others, which are not those expected: it was not decoded.
+    OtherSize(Size, Vec<Size>),
+    /// It cannot be brought to the sizes that are wanted, and was not decoded.
+    Unfit(Misfit),
 }
 
-/// Decode an image, if it has the expected width and height or is brought to one size.
+/// Decode an image, if it has the expected width and height or is brought to them.
 ///
 /// [`Error::Input`] is about the image; other errors are not.
 pub(super) fn read(
     encoded: &Encoded,
     treatment: &Treatment,
-    expected: Option<(usize, usize)>,
+    expected: Option<&[Size]>,
 ) -> Result<Outcome> {
     let (bytes, _pass) = whole(encoded)?;
     let path = &encoded.path;
     guarded(path, || {
-        let mut decoder = decoder(path, &bytes)?;
+        let file = &bytes;
+        let mut decoder = decoder(path, file)?;
         let orientation = match treatment.upright {
             // A note that cannot be read is none.
             true => decoder.orientation().unwrap_or(Orientation::NoTransforms),
             false => Orientation::NoTransforms,
         };
         let found = size(&decoder, orientation);
-        let (width, height) = treatment.resize.unwrap_or(found);
-        if expected.is_some_and(|expected| expected != (width, height)) {
-            return Ok(Outcome::OtherSize(width, height));
+        let sizes = match treatment.sizes(found) {
+            Ok(sizes) => sizes,
+            Err(misfit) => return Ok(Outcome::Unfit(misfit)),
+        };
+        if expected.is_some_and(|expected| expected != sizes) {
+            return Ok(Outcome::OtherSize(found, sizes));
         }
         let stored = decoder.color_type();
         if matches!(stored, ColorType::Rgb32F | ColorType::Rgba32F) {
@@ -192,21 +227,38 @@ pub(super) fn read(
             colour: stored.has_color() && !treatment.gray,
             deep: deep && !treatment.round,
         };
-        // The pixels, a copy of another kind, and what a resize makes on its way: columns, of 4 floats.
-        let between = match found == (width, height) {
-            true => 0,
-            false => 16 * (found.0 * height) as u64,
-        };
+        // The pixels, a copy of another kind, and what resampling makes on its way: columns of 4 floats, or rows and a
+        // whole image in f64.
+        let between = sizes
+            .iter()
+            .map(|&(width, height)| match &treatment.prepare {
+                Some(_) => 8 * (width * found.1 + 4 * width * height) as u64,
+                None if found == (width, height) => 0,
+                None => 16 * (found.0 * height) as u64,
+            });
+        let between: u64 = between.sum();
         let _pass = PIXELS.enter(2 * decoder.total_bytes() + between);
         let mut image = DynamicImage::from_decoder(decoder).map_err(|error| broken(path, error))?;
         image.apply_orientation(orientation);
+        let bytes = match &treatment.prepare {
+            None => formed(image, kind, treatment.resize.unwrap_or(found)),
+            Some(prepare) => prepare.apply(&Pixels {
+                shape: Shape {
+                    width: found.0,
+                    height: found.1,
+                    channels: kind.channels(),
+                    planar: false,
+                },
+                bytes: &formed(image, kind, found),
+                deep: kind.deep,
+            }),
+        };
         Ok(Outcome::Decoded(Picture {
-            width,
-            height,
+            sizes,
             kind,
-            bytes: formed(image, kind, (width as u32, height as u32)),
+            bytes,
             turned: orientation != Orientation::NoTransforms,
-            several: frames::several(&bytes),
+            several: frames::several(file),
             rounded: deep && treatment.round,
         }))
     })
@@ -214,7 +266,7 @@ pub(super) fn read(
 }
 
 /// Width and height of an image once it is turned.
-fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> (usize, usize) {
+fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> Size {
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
     match orientation {
@@ -227,7 +279,8 @@ fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> (usize, usize)
 }
 
 /// Pixels of a kind and a size, native order.
-fn formed(image: DynamicImage, kind: Kind, size: (u32, u32)) -> Vec<u8> {
+fn formed(image: DynamicImage, kind: Kind, (width, height): Size) -> Vec<u8> {
+    let size = (width as u32, height as u32);
     let bytes = |numbers: Vec<u16>| bytemuck::cast_slice(&numbers).to_vec();
     match (kind.colour, kind.deep) {
         (true, false) => sized(image.into_rgb8(), size),

@@ -1,10 +1,10 @@
 //! Encoded images as rows: decoded in parallel, batch by batch, in their order, each of them once.
 //!
-//! All images of a set have one size, are all grey or all RGB, and all of 8 or of 16 bits. What that is, is taken from
+//! All images of a set have one size, or are brought to one, are all grey or all RGB, and all of 8 or of 16 bits. What that is, is taken from
 //! the first image; if a later one has colour, or more bits, the rows so far are brought to that and reading goes on.
 
-use super::picture::{self, Encoded, Kind, Outcome, Picture, Treatment, widen};
-use super::{Bits, ImageOptions};
+use super::picture::{self, Encoded, Kind, Outcome, Picture, Size, Treatment, widen};
+use super::{Bits, ImageOptions, Shape};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
@@ -37,6 +37,8 @@ pub(super) struct Gathered {
     pub places: Vec<usize>,
     /// How many images were taken from the supply.
     pub taken: usize,
+    /// If images were brought to the sizes of networks: the shapes of what a row holds, one after the other.
+    pub framed: Vec<Shape>,
     tally: Tally,
 }
 
@@ -108,8 +110,8 @@ struct Series<'s> {
     skip_broken: bool,
     /// The most rows that are wanted.
     limit: usize,
-    /// Width, height and kind of the set.
-    size: (usize, usize),
+    /// Width and height of all that is made of an image of the set, and their kind.
+    sizes: Vec<Size>,
     kind: Kind,
     /// What the first image is called.
     first: String,
@@ -151,6 +153,7 @@ impl<'s> Series<'s> {
             taken += 1;
             match picture::read(&encoded, &treatment, None) {
                 Ok(Outcome::Decoded(picture)) => break (encoded.name(), picture),
+                Ok(Outcome::Unfit(misfit)) => return Err(encoded.unfit(misfit)),
                 // No size was expected.
                 Ok(Outcome::OtherSize(..)) => {}
                 Err(error) => tally.skip(error, options.skip_broken)?,
@@ -161,7 +164,7 @@ impl<'s> Series<'s> {
             treatment,
             skip_broken: options.skip_broken,
             limit: options.open.limit.unwrap_or(usize::MAX),
-            size: (picture.width, picture.height),
+            sizes: picture.sizes.clone(),
             kind: Kind {
                 deep: picture.kind.deep || options.bits == Some(Bits::Sixteen),
                 ..picture.kind
@@ -179,7 +182,13 @@ impl<'s> Series<'s> {
 
     /// Bytes of a row.
     fn bytes(&self) -> usize {
-        self.size.0 * self.size.1 * self.kind.channels() * self.kind.element().size()
+        self.numbers() * self.kind.element().size()
+    }
+
+    /// Numbers of a row.
+    fn numbers(&self) -> usize {
+        let pixels = self.sizes.iter().map(|(width, height)| width * height);
+        pixels.sum::<usize>() * self.kind.channels()
     }
 
     /// Go on with a wider kind.
@@ -203,13 +212,14 @@ impl<'s> Series<'s> {
         let began = Instant::now();
         let outcomes: Vec<Result<Outcome>> = encoded
             .par_iter()
-            .map(|encoded| picture::read(encoded, &self.treatment, Some(self.size)))
+            .map(|encoded| picture::read(encoded, &self.treatment, Some(&self.sizes)))
             .collect();
         for (encoded, outcome) in encoded.iter().zip(outcomes) {
             match outcome {
                 Ok(Outcome::Decoded(picture)) => self.held.push_back((self.taken, picture)),
-                Ok(Outcome::OtherSize(width, height)) => {
-                    return Err(self.other_size(encoded, width, height));
+                Ok(Outcome::Unfit(misfit)) => return Err(encoded.unfit(misfit)),
+                Ok(Outcome::OtherSize(found, sizes)) => {
+                    return Err(self.other_size(encoded, found, &sizes));
                 }
                 Err(error) => self.tally.skip(error, self.skip_broken)?,
             }
@@ -239,24 +249,48 @@ impl<'s> Series<'s> {
         true
     }
 
-    fn other_size(&self, encoded: &Encoded, width: usize, height: usize) -> Error {
+    fn other_size(&self, encoded: &Encoded, (width, height): Size, sizes: &[Size]) -> Error {
+        let input = encoded.path.display().to_string();
+        let mut pairs = sizes.iter().zip(&self.sizes);
+        let Some((new, known)) = pairs.find(|(new, known)| new != known) else {
+            return Error::input(input, encoded.place.clone(), "it has another size", "");
+        };
+        let (becomes, advice) = match self.treatment.prepares() {
+            true => (
+                format!(" and would become {} x {}", new.0, new.1),
+                "give crop= with resize=, or resize=WxH, in the space, so that all end in one size",
+            ),
+            false => (
+                String::new(),
+                "bring all to one size with --resize WIDTHxHEIGHT; where every --space begins with a network that is told \
+                 how images go in (preset=, resize= and crop=, or a config beside it), each is prepared from its own size",
+            ),
+        };
         Error::input(
-            encoded.path.display().to_string(),
+            input,
             encoded.place.clone(),
             format!(
-                "the image is {width} x {height} pixels, but {} is {} x {}",
-                self.first, self.size.0, self.size.1
+                "the image is {width} x {height} pixels{becomes}, but {} is {} x {}",
+                self.first, known.0, known.1
             ),
-            "bring all to one size with --resize WIDTHxHEIGHT",
+            advice,
         )
     }
 
     /// The set, without what its rows do not have.
     fn end(self, rows: Store) -> Result<Gathered> {
+        let shape = |&(width, height): &Size| Shape {
+            width,
+            height,
+            channels: self.kind.channels(),
+            planar: false,
+        };
+        let framed = self.sizes.iter().filter(|_| self.treatment.prepares());
         let numbers = (0..rows.len()).map(|row| rows.number(row) as usize);
         Ok(Gathered {
             kept: numbers.map(|number| self.kept[number]).collect(),
             places: self.kept,
+            framed: framed.map(shape).collect(),
             rows,
             taken: self.taken,
             tally: self.tally,
@@ -354,10 +388,10 @@ fn none(root: &Path, tally: &Tally) -> Error {
 
 impl Stream for Series<'_> {
     fn axes(&self) -> Vec<usize> {
-        let (width, height) = self.size;
-        match self.kind.colour {
-            true => vec![height, width, self.kind.channels()],
-            false => vec![height, width],
+        match (&self.sizes[..], self.kind.colour) {
+            (&[(width, height)], true) => vec![height, width, self.kind.channels()],
+            (&[(width, height)], false) => vec![height, width],
+            _ => vec![self.numbers()],
         }
     }
 

@@ -59,6 +59,7 @@ pub(super) fn open(
         shape: shape_of(&set.rows.axes()),
         labels: labels(listing, &set.kept, given, spec, control),
         skipped: set.skipped(),
+        framed: set.framed,
         rows: Box::new(set.rows),
     })
 }

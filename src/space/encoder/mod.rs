@@ -18,7 +18,7 @@ mod trial;
 
 pub use graph::listing::Listed;
 pub use model::{Model, Signature};
-pub use preparation::Pixels;
+pub use preparation::{Pixels, frame};
 pub use recipe::config_of;
 
 use super::spec::{OnnxArgs, Pool};

@@ -9,17 +9,17 @@
 //! the network's own metadata, then the config beside it.
 
 use super::super::Map;
-use super::super::pillow;
-use super::super::pixel::{Gray, Select, index};
-use super::super::resample::Resample;
+use super::super::frame::Frame;
+use super::super::pixel::{Gray, index};
 use super::super::spec::{Filter, Layout, OnnxArgs, Resize, in_reach};
 use super::model::Signature;
 use super::network;
 use super::recipe::Recipe;
 use crate::error::{Error, Place, Result};
-use crate::rows::images::Shape;
+use crate::rows::images::{Misfit, Shape};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 /// The images of a set, as far as a network needs to know them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,13 +29,15 @@ pub struct Pixels {
     pub range: f64,
     /// Whether they are whole numbers from 0 to 255.
     pub bytes: bool,
+    /// Whether each was brought to the network's size from its own already.
+    pub framed: bool,
 }
 
 /// From a stored image to a network's input.
 pub struct Preparation {
     /// Numbers of a stored image.
     pub(super) stored: usize,
-    pub(super) steps: Vec<Box<dyn Map>>,
+    pub(super) steps: Vec<Arc<dyn Map>>,
     /// After the steps.
     pub(super) shape: Shape,
     pub(super) channels: usize,
@@ -58,21 +60,14 @@ impl Preparation {
             return Err(signature.unfit(&what));
         }
         let stored = images.shape;
-        let layout = order(signature, args, stored)?;
-        let axis = |nchw: usize, nhwc: usize| {
-            let place = if layout == Layout::Nchw { nchw } else { nhwc };
-            axes.get(place)
-                .copied()
-                .flatten()
-                .filter(|_| axes.len() == 4)
-        };
-        let channels = axis(1, 3).unwrap_or(stored.channels);
-        let mut steps: Vec<Box<dyn Map>> = Vec::new();
+        let layout = order(signature, args, stored.channels)?;
+        let channels = axis(axes, layout, CHANNELS).unwrap_or(stored.channels);
+        let mut steps: Vec<Arc<dyn Map>> = Vec::new();
         let mut shape = stored;
         if channels == 1 && stored.channels != 1 {
             let gray = Gray::new(stored);
             shape = gray.shape().unwrap_or(stored);
-            steps.push(Box::new(gray));
+            steps.push(Arc::new(gray));
         }
         // Grey is repeated to red, green and blue; what else a network takes is not brightness.
         if shape.channels != channels && (shape.channels, channels) != (1, 3) {
@@ -81,14 +76,21 @@ impl Preparation {
                 stored.channels
             )));
         }
-        let said = Said::new(signature, args, axis(3, 2).zip(axis(2, 1)))?;
-        let frame = said.frame(shape)?;
+        let said = Said::new(signature, args, fixed(axes, layout))?;
+        let frame = said.frame()?;
         // Brightness is not a whole number.
-        shape = frame.steps(shape, images.bytes && steps.is_empty(), &mut steps);
+        let bytes = images.bytes && steps.is_empty();
+        if !images.framed {
+            let made = frame.steps(shape, bytes);
+            let made = made.map_err(|Misfit { what, advice }| said.wrong(&what, &advice))?;
+            shape = made.shape;
+            steps.extend(made.maps());
+        }
+        said.check(shape, frame)?;
         let mean = said.each("mean", channels)?;
         let std = said.each("std", channels)?;
         let preparation = Preparation {
-            notes: said.notes(&frame, stored, &mean, &std),
+            notes: said.notes(frame, images, &mean, &std),
             mean,
             std,
             stored: stored.height * stored.width * stored.channels,
@@ -197,54 +199,33 @@ impl Preparation {
     }
 }
 
-/// How images come to a network's size.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Frame {
-    /// To a width and a height, each pixel a mean of those that it covers.
-    Squash(usize, usize),
-    /// Resampled as networks are trained, to this width and height, and then the centre.
-    Resample {
-        size: Option<(usize, usize)>,
-        crop: Option<(usize, usize)>,
-        filter: Filter,
-        antialias: bool,
-    },
+/// An axis of images: its place if the channels come first, and if they come last.
+type Axis = [usize; 2];
+
+const CHANNELS: Axis = [1, 3];
+const HEIGHT: Axis = [2, 1];
+const WIDTH: Axis = [3, 2];
+
+/// The length of an axis of a network's input, if the input is of images and fixes it.
+fn axis(axes: &[Option<usize>], layout: Layout, [nchw, nhwc]: Axis) -> Option<usize> {
+    let place = if layout == Layout::Nchw { nchw } else { nhwc };
+    axes.get(place)
+        .copied()
+        .flatten()
+        .filter(|_| axes.len() == 4)
 }
 
-impl Frame {
-    /// The steps for images of a shape, and the shape after them.
-    fn steps(self, shape: Shape, bytes: bool, steps: &mut Vec<Box<dyn Map>>) -> Shape {
-        let (size, crop) = match self {
-            Frame::Squash(width, height) => (Some((width, height)), None),
-            Frame::Resample { size, crop, .. } => (size, crop),
-        };
-        let mut now = shape;
-        if let Some((width, height)) = size.filter(|&size| size != (shape.width, shape.height)) {
-            steps.push(match self {
-                Frame::Squash(..) => Box::new(Resample::resize(shape, width, height)),
-                Frame::Resample {
-                    filter, antialias, ..
-                } => Box::new(pillow::resized(
-                    shape,
-                    (width, height),
-                    filter,
-                    antialias,
-                    bytes,
-                )),
-            });
-            now = Shape {
-                width,
-                height,
-                ..now
-            };
-        }
-        if let Some((width, height)) = crop.filter(|&crop| crop != (now.width, now.height)) {
-            let cut = Select::centre(now, width, height);
-            now = cut.shape().unwrap_or(now);
-            steps.push(Box::new(cut));
-        }
-        now
-    }
+/// Width and height of a network's images, if it fixes them.
+fn fixed(axes: &[Option<usize>], layout: Layout) -> Option<(usize, usize)> {
+    axis(axes, layout, WIDTH).zip(axis(axes, layout, HEIGHT))
+}
+
+/// How colour images come to the size of a network, whatever theirs is.
+///
+/// Errors: settings that do not fit the network, a config beside it that cannot be followed.
+pub fn frame(signature: &Signature, args: &OnnxArgs) -> Result<Frame> {
+    let layout = order(signature, args, 3)?;
+    Said::new(signature, args, fixed(&signature.input.axes, layout))?.frame()
 }
 
 /// What is said about images by the user, by a recipe and by the network.
@@ -279,8 +260,8 @@ impl<'a> Said<'a> {
         })
     }
 
-    /// How images of a shape come to the network's size.
-    fn frame(&self, shape: Shape) -> Result<Frame> {
+    /// How images come to the network's size.
+    fn frame(&self) -> Result<Frame> {
         let args = self.args;
         let typed = args.resize.is_some() || args.crop.is_some();
         let (size, by) = match (args.size, typed || args.preset.is_some()) {
@@ -297,25 +278,21 @@ impl<'a> Said<'a> {
         }
         let recipe = self.recipe.as_ref().filter(|_| size.is_none());
         let kernel = args.filter.is_some() || args.antialias.is_some();
+        let whole = size.or(self.fixed);
         if !(typed || kernel || recipe.is_some()) {
-            let (width, height) = size.or(self.fixed).unwrap_or((shape.width, shape.height));
-            return Ok(Frame::Squash(width, height));
+            return Ok(Frame::Squash(whole));
         }
         let resize = args.resize.or(recipe.and_then(|recipe| recipe.resize));
-        let crop = args.crop.or(recipe.and_then(|recipe| recipe.crop));
-        let size = match resize {
-            Some(resize) => Some(self.resized(resize, shape)?),
-            None if typed || recipe.is_some() => None,
-            None => size.or(self.fixed),
-        };
-        if kernel && size.is_none() {
+        let squash = || whole.filter(|_| !typed && recipe.is_none());
+        let resize =
+            resize.or_else(|| squash().map(|(width, height)| Resize::Exact(width, height)));
+        if kernel && resize.is_none() {
             let what = "filter= and antialias= say how images are resampled, and nothing says to what size";
             return Err(self.wrong(what, "give resize= or size="));
         }
-        self.check(shape, size, crop)?;
         Ok(Frame::Resample {
-            size,
-            crop,
+            resize,
+            crop: args.crop.or(recipe.and_then(|recipe| recipe.crop)),
             filter: args
                 .filter
                 .or(recipe.map(|recipe| recipe.filter))
@@ -324,46 +301,10 @@ impl<'a> Said<'a> {
         })
     }
 
-    /// Width and height after resampling.
-    fn resized(&self, resize: Resize, shape: Shape) -> Result<(usize, usize)> {
-        let size = match resize {
-            Resize::Exact(width, height) => (width, height),
-            Resize::Shorter(side) => {
-                let (width, height) = (shape.width, shape.height);
-                match width <= height {
-                    true => (side, side * height / width),
-                    false => (side * width / height, side),
-                }
-            }
-        };
-        match in_reach(&size) {
-            true => Ok(size),
-            false => Err(self.wrong(
-                &format!(
-                    "images of {} x {} would become {} x {}, more than the 4096 x 4096 that images may be brought to",
-                    shape.width, shape.height, size.0, size.1
-                ),
-                "give a smaller resize=, or resize=WxH",
-            )),
-        }
-    }
-
-    /// The centre must be inside, and what comes out must be what the network takes.
-    fn check(
-        &self,
-        shape: Shape,
-        size: Option<(usize, usize)>,
-        crop: Option<(usize, usize)>,
-    ) -> Result<()> {
-        let (width, height) = size.unwrap_or((shape.width, shape.height));
-        let (w, h) = crop.unwrap_or((width, height));
-        if w > width || h > height {
-            return Err(self.wrong(
-                &format!("the images are {width} x {height} pixels when the centre of {w} x {h} is to be cut out"),
-                "give a larger resize= or a smaller crop=",
-            ));
-        }
-        match self.fixed {
+    /// What comes out must be what the network takes.
+    fn check(&self, shape: Shape, frame: Frame) -> Result<()> {
+        let (w, h) = (shape.width, shape.height);
+        match self.fixed.filter(|_| !matches!(frame, Frame::Squash(_))) {
             Some((x, y)) if (x, y) != (w, h) => {
                 let by = match &self.recipe {
                     Some(recipe) => format!(" by {}", recipe.by),
@@ -415,37 +356,41 @@ impl<'a> Said<'a> {
     }
 
     /// What was chosen, and from where; what may not have been meant.
-    fn notes(&self, frame: &Frame, stored: Shape, mean: &[f64], std: &[f64]) -> Vec<String> {
-        let squashed = match *frame {
-            Frame::Squash(width, height) => width * stored.height != height * stored.width,
-            Frame::Resample { .. } => false,
+    fn notes(&self, frame: Frame, images: Pixels, mean: &[f64], std: &[f64]) -> Vec<String> {
+        let Shape { width, height, .. } = images.shape;
+        // The frame was found to fit.
+        let before = frame
+            .sizes((width, height))
+            .map_or((width, height), |sizes| sizes[0]);
+        let how = match images.framed {
+            true => format!("each from its own size, {frame}"),
+            false => frame.described(before),
         };
-        let numbers = |values: &[f64]| {
-            let texts: Vec<String> = values.iter().map(f64::to_string).collect();
-            texts.join(",")
-        };
+        let mut notes = Vec::new();
         match (&self.recipe, frame) {
-            (Some(recipe), _) => vec![format!(
-                "images go in as {} says{}: {}, mean {}, std {}",
+            (Some(recipe), _) => notes.push(format!(
+                "images go in as {} says{}: {how}, mean {}, std {}",
                 recipe.by,
                 match self.typed() {
                     true => ", but for what was typed",
                     false => "",
                 },
-                self.described(frame),
                 numbers(mean),
                 numbers(std)
-            )],
-            (None, Frame::Squash(width, height)) if squashed && self.args.size.is_none() => {
-                vec![format!(
-                    "images of {} x {} pixels are squashed to {width} x {height}; most networks were trained on the \
+            )),
+            (None, Frame::Squash(Some((w, h))))
+                if w * height != h * width && self.args.size.is_none() =>
+            {
+                notes.push(format!(
+                    "images of {width} x {height} pixels are squashed to {w} x {h}; most networks were trained on the \
                      centre of images that keep their ratio of sides: preset=imagenet, preset=clip, or resize= and crop= \
-                     (size={width}x{height} says that it is meant)",
-                    stored.width, stored.height
-                )]
+                     (size={w}x{h} says that it is meant)"
+                ));
             }
-            _ => Vec::new(),
+            (None, _) if images.framed => notes.push(format!("images go in {how}")),
+            _ => {}
         }
+        notes
     }
 
     /// Whether anything was typed that a recipe says too.
@@ -455,33 +400,16 @@ impl<'a> Said<'a> {
         let kernel = args.filter.is_some() || args.antialias.is_some();
         geometry || kernel || args.mean.is_some() || args.std.is_some()
     }
-
-    fn described(&self, frame: &Frame) -> String {
-        match *frame {
-            Frame::Squash(width, height) => format!("squashed to {width} x {height}"),
-            Frame::Resample {
-                size,
-                crop,
-                filter,
-                antialias,
-            } => {
-                let size = size.map(|(width, height)| {
-                    let plain = if antialias { "" } else { " without antialias" };
-                    format!("resampled to {width} x {height} ({}{plain})", filter.name())
-                });
-                let crop = crop.map(|(width, height)| format!("the centre of {width} x {height}"));
-                let parts: Vec<String> = size.into_iter().chain(crop).collect();
-                match parts.is_empty() {
-                    true => "as large as they are".into(),
-                    false => parts.join(", "),
-                }
-            }
-        }
-    }
 }
 
-/// The order of a network's axes: as asked for, as its file states it, or as its input looks.
-fn order(signature: &Signature, args: &OnnxArgs, shape: Shape) -> Result<Layout> {
+fn numbers(values: &[f64]) -> String {
+    let texts: Vec<String> = values.iter().map(f64::to_string).collect();
+    texts.join(",")
+}
+
+/// The order of a network's axes: as asked for, as its file states it, or as its input looks; for images of so many
+/// channels.
+fn order(signature: &Signature, args: &OnnxArgs, stored_channels: usize) -> Result<Layout> {
     let axes = &signature.input.axes;
     let length = |axis: usize| axes.get(axis).copied().flatten();
     let colours = |axis: usize| matches!(length(axis), Some(1 | 3));
@@ -499,7 +427,7 @@ fn order(signature: &Signature, args: &OnnxArgs, shape: Shape) -> Result<Layout>
         Layout::Nhwc => (3, 1, "give layout=nchw"),
     };
     match length(own) {
-        Some(channels) if !colours(own) && channels != shape.channels && colours(other) => {
+        Some(channels) if !colours(own) && channels != stored_channels && colours(other) => {
             Err(Error::input(
                 &signature.name,
                 Place::Part("layout".into()),

@@ -293,6 +293,7 @@ mod tests {
             },
             range: 255.0,
             bytes: true,
+            framed: false,
         };
         let model = Model::open(Path::new("sample")).unwrap();
         let args = OnnxArgs {

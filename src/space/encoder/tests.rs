@@ -31,6 +31,7 @@ fn bytes(shape: Shape) -> Pixels {
         shape,
         range: 255.0,
         bytes: true,
+        framed: false,
     }
 }
 

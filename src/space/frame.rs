@@ -1,0 +1,294 @@
+//! How images come to the size of a network: squashed, or resampled and cut as networks are trained.
+//!
+//! A [`Frame`] is made into maps for images of one size; [`Frames`] bring pictures of any size to it while they are
+//! decoded, with the same maps, so that sets of one size come out the same either way, byte by byte. What 16 bits become is
+//! rounded to 16 bits there.
+
+use super::pixel::Select;
+use super::resample::Resample;
+use super::spec::{Filter, Resize, in_reach};
+use super::views::{Framed, Set};
+use super::{Map, Mapped, pillow};
+use crate::error::{Error, Place, Result};
+use crate::rows::Rows;
+use crate::rows::images::{Misfit, Pixels, Prepare, Shape};
+use std::fmt;
+use std::sync::Arc;
+
+/// A width and a height.
+type Size = (usize, usize);
+
+/// How images come to a network's size, whatever theirs is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Frame {
+    /// To a width and a height, each pixel a mean of those that it covers; or left as they are.
+    Squash(Option<Size>),
+    /// Resampled as networks are trained, and then the centre.
+    Resample {
+        resize: Option<Resize>,
+        crop: Option<Size>,
+        filter: Filter,
+        antialias: bool,
+    },
+}
+
+/// What a frame does to images of one shape.
+pub struct Steps {
+    resample: Option<Resample>,
+    crop: Option<Select>,
+    /// After them.
+    pub shape: Shape,
+}
+
+impl Frame {
+    /// Width and height of images of this width and height after resampling, and after the cut.
+    ///
+    /// Errors: sides out of reach, a centre that is larger than the image.
+    pub fn sizes(self, (width, height): Size) -> Result<[Size; 2], Misfit> {
+        let (resize, crop) = match self {
+            Frame::Squash(size) => (
+                size.map(|(width, height)| Resize::Exact(width, height)),
+                None,
+            ),
+            Frame::Resample { resize, crop, .. } => (resize, crop),
+        };
+        let size = match resize {
+            None => (width, height),
+            Some(Resize::Exact(width, height)) => (width, height),
+            Some(Resize::Shorter(side)) if width <= height => (side, side * height / width),
+            Some(Resize::Shorter(side)) => (side * width / height, side),
+        };
+        if resize.is_some() && !in_reach(&size) {
+            return Err(Misfit {
+                what: format!(
+                    "images of {width} x {height} would become {} x {}, more than the 4096 x 4096 that images may be \
+                     brought to",
+                    size.0, size.1
+                ),
+                advice: "give a smaller resize=, or resize=WxH".into(),
+            });
+        }
+        let centre = crop.unwrap_or(size);
+        match centre.0 > size.0 || centre.1 > size.1 {
+            true => Err(Misfit {
+                what: format!(
+                    "the images are {} x {} pixels when the centre of {} x {} is to be cut out",
+                    size.0, size.1, centre.0, centre.1
+                ),
+                advice: "give a larger resize= or a smaller crop=".into(),
+            }),
+            false => Ok([size, centre]),
+        }
+    }
+
+    /// The maps for images of a shape; `bytes` says that they hold whole numbers from 0 to 255.
+    ///
+    /// Errors: those of [`Frame::sizes`].
+    pub fn steps(self, shape: Shape, bytes: bool) -> Result<Steps, Misfit> {
+        let own = (shape.width, shape.height);
+        let [size, centre] = self.sizes(own)?;
+        let resample = (size != own).then(|| match self {
+            Frame::Squash(_) => Resample::resize(shape, size.0, size.1),
+            Frame::Resample {
+                filter, antialias, ..
+            } => pillow::resized(shape, size, filter, antialias, bytes),
+        });
+        let of = |(width, height)| Shape {
+            width,
+            height,
+            ..shape
+        };
+        Ok(Steps {
+            resample,
+            crop: (centre != size).then(|| Select::centre(of(size), centre.0, centre.1)),
+            shape: of(centre),
+        })
+    }
+
+    /// What is done to images that become as large as `size` before the cut.
+    pub fn described(self, size: Size) -> String {
+        self.in_words(&format!("resampled to {} x {}", size.0, size.1))
+    }
+
+    fn in_words(self, resampled: &str) -> String {
+        match self {
+            Frame::Squash(Some((width, height))) => format!("squashed to {width} x {height}"),
+            Frame::Squash(None) => "as large as they are".into(),
+            Frame::Resample {
+                resize,
+                crop,
+                filter,
+                antialias,
+            } => {
+                let plain = if antialias { "" } else { " without antialias" };
+                let size = resize.map(|_| format!("{resampled} ({}{plain})", filter.name()));
+                let crop = crop.map(|(width, height)| format!("the centre of {width} x {height}"));
+                let parts: Vec<String> = size.into_iter().chain(crop).collect();
+                match parts.is_empty() {
+                    true => "as large as they are".into(),
+                    false => parts.join(", "),
+                }
+            }
+        }
+    }
+}
+
+/// What is done to images of any size: two frames that do the same are called the same.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let resize = match self {
+            Frame::Resample { resize, .. } => *resize,
+            Frame::Squash(_) => None,
+        };
+        let resampled = match resize {
+            Some(Resize::Shorter(side)) => format!("the shorter side resampled to {side}"),
+            Some(Resize::Exact(width, height)) => format!("resampled to {width} x {height}"),
+            None => String::new(),
+        };
+        f.write_str(&self.in_words(&resampled))
+    }
+}
+
+impl Steps {
+    /// One image, whose number at each place of its row `pixel` knows; none if the image stays as it is.
+    fn apply(&self, pixel: impl Fn(usize) -> f64) -> Option<Vec<f64>> {
+        let Some(resample) = &self.resample else {
+            let places = self.crop.as_ref()?.places();
+            return Some(places.iter().map(|&place| pixel(place)).collect());
+        };
+        let mut whole = vec![0.0; resample.dim()];
+        resample.each(pixel, |place, value| whole[place] = value);
+        Some(match &self.crop {
+            None => whole,
+            Some(crop) => crop.places().iter().map(|&place| whole[place]).collect(),
+        })
+    }
+
+    /// As maps of rows.
+    pub fn maps(self) -> impl Iterator<Item = Arc<dyn Map>> {
+        let resample = self.resample.map(|map| Arc::new(map) as Arc<dyn Map>);
+        let crop = self.crop.map(|map| Arc::new(map) as Arc<dyn Map>);
+        resample.into_iter().chain(crop)
+    }
+}
+
+/// The frames of several networks, each once: every picture is brought to all of them.
+#[derive(Debug, Clone)]
+pub struct Frames(Vec<Frame>);
+
+impl Frames {
+    /// Frames, those that are the same taken together; nothing if there are none.
+    pub fn new(frames: impl IntoIterator<Item = Frame>) -> Option<Self> {
+        let mut own = Vec::new();
+        for frame in frames {
+            if !own.contains(&frame) {
+                own.push(frame);
+            }
+        }
+        (!own.is_empty()).then_some(Frames(own))
+    }
+
+    /// A set of pictures that were brought to these frames as they were decoded: its rows hold an image of each of the
+    /// `shapes`, one after the other. The images of the first frame stand for the set.
+    pub fn split(&self, set: Set, shapes: &[Shape]) -> Set {
+        let rows = Arc::clone(&set.rows);
+        let mut start = 0;
+        let mut part = |shape: &Shape| -> Arc<dyn Rows> {
+            let end = start + shape.height * shape.width * shape.channels;
+            let places = start..end;
+            start = end;
+            match places.len() == rows.dim() {
+                true => Arc::clone(&rows),
+                false => {
+                    let map = Arc::new(Select::new(places.collect()));
+                    Arc::new(Mapped::new(Arc::clone(&rows), map, rows.name()))
+                }
+            }
+        };
+        let parts: Vec<(Arc<dyn Rows>, Shape)> =
+            shapes.iter().map(|shape| (part(shape), *shape)).collect();
+        self.set(set, parts)
+    }
+
+    /// A set of images of one size, brought to these frames.
+    ///
+    /// Errors: rows that are no images, images that do not fit.
+    pub fn of(&self, set: &Set) -> Result<Set> {
+        let name = set.rows.name();
+        let wrong = |misfit: Misfit| Error::input(name, Place::Whole, misfit.what, misfit.advice);
+        let shape = set.shape.ok_or_else(|| {
+            wrong(Misfit {
+                what: "its rows are no images, which the other set's are".into(),
+                advice: "name sets of images, or sets from the same space".into(),
+            })
+        })?;
+        let bytes = set.holds_bytes();
+        let made = self.0.iter().map(|frame| {
+            let steps = frame.steps(shape, bytes).map_err(wrong)?;
+            let (shape, rows) = (steps.shape, Arc::clone(&set.rows));
+            let through = |rows, map| -> Arc<dyn Rows> { Arc::new(Mapped::new(rows, map, name)) };
+            Ok((steps.maps().fold(rows, through), shape))
+        });
+        let made = made.collect::<Result<Vec<_>>>()?;
+        Ok(self.set(set.clone(), made))
+    }
+
+    /// The set with what was made of it for each frame.
+    fn set(&self, set: Set, made: Vec<(Arc<dyn Rows>, Shape)>) -> Set {
+        let framed = self.0.iter().zip(made);
+        let framed: Vec<Framed> = framed
+            .map(|(frame, (rows, shape))| Framed {
+                frame: *frame,
+                rows,
+                shape,
+            })
+            .collect();
+        match framed.first() {
+            Some(first) => Set {
+                rows: Arc::clone(&first.rows),
+                shape: Some(first.shape),
+                framed,
+                ..set
+            },
+            None => set,
+        }
+    }
+}
+
+impl Prepare for Frames {
+    fn sizes(&self, width: usize, height: usize) -> Result<Vec<Size>, Misfit> {
+        let sizes = self.0.iter().map(|frame| frame.sizes((width, height)));
+        sizes.map(|sizes| Ok(sizes?[1])).collect()
+    }
+
+    fn apply(&self, picture: &Pixels) -> Vec<u8> {
+        let Pixels { shape, bytes, deep } = *picture;
+        let mut out = Vec::new();
+        for frame in &self.0 {
+            // Their sizes were found to fit.
+            let Ok(steps) = frame.steps(shape, !deep) else {
+                continue;
+            };
+            match deep {
+                false => match steps.apply(|place| bytes[place].into()) {
+                    Some(made) => out.extend(made.into_iter().map(|value| value as u8)),
+                    None => out.extend_from_slice(bytes),
+                },
+                true => {
+                    let number = |place: usize| {
+                        f64::from(u16::from_ne_bytes([bytes[2 * place], bytes[2 * place + 1]]))
+                    };
+                    match steps.apply(number) {
+                        // A cast keeps to the range, and the cubic may leave it.
+                        Some(made) => out.extend(
+                            made.into_iter()
+                                .flat_map(|value| (value.round() as u16).to_ne_bytes()),
+                        ),
+                        None => out.extend_from_slice(bytes),
+                    }
+                }
+            }
+        }
+        out
+    }
+}
