@@ -99,10 +99,20 @@ pub fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<Strin
 
 /// What goes into a network of any size, with a config beside it.
 fn input(settings: &str, set: Set, config: &Value) -> Result<(Vec<f64>, Vec<String>)> {
+    input_beside(CONFIG, settings, set, config)
+}
+
+/// The same, with the config in a file of this name.
+fn input_beside(
+    file: &str,
+    settings: &str,
+    set: Set,
+    config: &Value,
+) -> Result<(Vec<f64>, Vec<String>)> {
     let folder = Folder::new();
     let path = folder.file("net.onnx", &one_node("Neg", &OPEN));
     if !config.is_null() {
-        folder.file(CONFIG, config.to_string().as_bytes());
+        folder.file(file, config.to_string().as_bytes());
     }
     let (rows, notes) = seen(&path, settings, set)?;
     Ok((rows.iter().map(|value| -value).collect(), notes))
@@ -120,10 +130,13 @@ fn refused(settings: &str, config: &Value, parts: &[&str]) {
 }
 
 #[test]
-fn pixels_are_those_of_pillow_torchvision_and_transformers() {
+fn pixels_are_those_of_pillow_torchvision_transformers_and_timm() {
     for case in golden()["cases"].as_array().unwrap() {
         let (settings, kind) = (case["settings"].as_str().unwrap(), &case["kind"]);
-        let (found, _) = input(settings, picture(kind != "floats"), &case["config"]).unwrap();
+        let (file, config) = (case["file"].as_str().unwrap(), &case["config"]);
+        let (found, notes) =
+            input_beside(file, settings, picture(kind != "floats"), config).unwrap();
+        assert_eq!(notes[0].contains(file), !config.is_null(), "{notes:?}");
         let count: f64 = numbers(&case["shape"]).iter().product();
         assert_eq!(found.len(), count as usize, "{case}");
         let step = case["step"].as_u64().unwrap() as usize;
@@ -225,6 +238,130 @@ fn a_config_is_found_beside_the_network_or_above_its_folder_onnx() {
         let files = network_files(Path::new(&path));
         let noticed = files.iter().any(|file| file.ends_with(CONFIG));
         assert_eq!(noticed, found, "{files:?}");
+    }
+}
+
+#[test]
+fn of_several_configs_the_one_that_its_library_reads_first_counts() {
+    let side = |side: usize| json!({"size": {"height": side, "width": side}, "resample": 2, "do_normalize": false});
+    let timm = |side: usize| json!({"pretrained_cfg": {"input_size": [3, side, side]}});
+    let nested = |side_of: Value| json!({"image_processor": side_of});
+    let names = ["processor_config.json", CONFIG, "config.json"];
+    // (what each file says, the one that counts and its side; other files are about something else)
+    let cases: [([Value; 3], Option<(usize, usize)>); 6] = [
+        ([nested(side(4)), side(5), timm(6)], Some((0, 4))),
+        (
+            [json!({"processor_class": "C"}), side(5), timm(6)],
+            Some((1, 5)),
+        ),
+        ([Value::Null, Value::Null, timm(6)], Some((2, 6))),
+        // A file of timm before it had parts.
+        (
+            [
+                Value::Null,
+                Value::Null,
+                json!({"architecture": "a", "input_size": [3, 7, 7]}),
+            ],
+            Some((2, 7)),
+        ),
+        (
+            [Value::Null, Value::Null, json!({"model_type": "vit"})],
+            None,
+        ),
+        ([Value::Null, Value::Null, json!("not timm's")], None),
+    ];
+    for (files, expected) in cases {
+        let folder = Folder::new();
+        let path = folder.file("net.onnx", &one_node("Neg", &OPEN));
+        for (name, config) in names
+            .iter()
+            .zip(&files)
+            .filter(|(_, config)| !config.is_null())
+        {
+            folder.file(name, config.to_string().as_bytes());
+        }
+        let (rows, notes) = seen(&path, "pool=none", picture(true)).unwrap();
+        let noticed = network_files(Path::new(&path));
+        match expected {
+            Some((file, side)) => {
+                assert_eq!(rows.len(), 3 * side * side, "{files:?}");
+                assert!(notes[0].contains(names[file]), "{notes:?}");
+                assert!(
+                    noticed
+                        .iter()
+                        .any(|file_seen| file_seen.ends_with(names[file]))
+                );
+            }
+            None => assert!(rows.len() == 3 * 17 * 26 && noticed.len() == 1, "{files:?}"),
+        }
+    }
+}
+
+#[test]
+fn configs_of_timm_that_ask_for_what_is_not_done_are_refused() {
+    let plain = json!({"input_size": [3, 8, 8], "crop_pct": 0.9});
+    let with = |key: &str, value: Value| {
+        let mut config = plain.clone();
+        config[key] = value;
+        input_beside(
+            "config.json",
+            "",
+            picture(true),
+            &json!({"pretrained_cfg": config}),
+        )
+    };
+    assert!(with("crop_mode", Value::Null).is_ok());
+    for (key, value, part) in [
+        ("interpolation", json!("lanczos"), "interpolation = lanczos"),
+        ("crop_mode", json!("border"), "crop_mode = border"),
+        ("input_size", json!([3, 8, 9]), "not square"),
+        ("input_size", json!([8, 8]), "input_size"),
+        ("input_size", json!([3, 0, 0]), "4096"),
+        ("crop_pct", json!(1.5), "crop_pct = 1.5"),
+        ("crop_pct", json!(1e-9), "4096"),
+        ("mean", json!("half"), "mean"),
+        ("std", json!([0.5, 0.0, 0.5]), "std divides"),
+    ] {
+        let message = with(key, value).unwrap_err().to_string();
+        for part in ["config.json", part, "preset=none"] {
+            assert!(message.contains(part), "{part:?} is not in: {message}");
+        }
+    }
+    // A network that was exported in its size for tests is prepared as for tests.
+    let config = json!({"pretrained_cfg": {
+        "input_size": [3, 8, 8], "test_input_size": [3, 12, 12], "crop_pct": 0.5, "test_crop_pct": 1.0,
+    }});
+    let folder = Folder::new();
+    folder.file("config.json", config.to_string().as_bytes());
+    let path = folder.file("net.onnx", &one_node("Neg", &[0, 3, 12, 12]));
+    let (_, notes) = seen(&path, "", picture(true)).unwrap();
+    assert!(
+        notes[0].contains("resampled to 18 x 12 (bicubic), the centre of 12 x 12"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn pixels_that_nothing_scales_are_spoken_of() {
+    let none = Value::Null;
+    let raw = |settings: &str, config: &Value| {
+        let (_, notes) = input(settings, picture(true), config).unwrap();
+        notes
+            .iter()
+            .filter(|note| note.contains("from 0 to 1") && note.contains("preset=imagenet"))
+            .count()
+    };
+    assert_eq!(raw("pool=none", &none), 1);
+    assert_eq!(raw("resize=8,crop=8,pool=none", &none), 1);
+    let config = json!({"size": {"height": 4, "width": 4}, "resample": 2, "do_normalize": false});
+    for (settings, config) in [
+        ("mean=0,std=1,pool=none", &none),
+        ("std=0.5,pool=none", &none),
+        ("preset=none,pool=none", &none),
+        ("preset=clip,pool=none", &none),
+        ("pool=none", &config),
+    ] {
+        assert_eq!(raw(settings, config), 0, "{settings}");
     }
 }
 
@@ -335,19 +472,19 @@ fn images_that_lose_their_ratio_of_sides_are_spoken_of() {
     }
     // 26 x 17 to 52 x 34 keeps it.
     let path = folder.file("twice.onnx", &one_node("Neg", &[0, 3, 34, 52]));
-    let (_, notes) = seen(&path, "pool=none", picture(true)).unwrap();
+    let (_, notes) = seen(&path, "mean=0,pool=none", picture(true)).unwrap();
     assert!(notes.is_empty(), "{notes:?}");
 }
 
 #[test]
 fn tensors_of_several_positions_are_pooled_or_spoken_of() {
-    let (plain, notes) = input("", picture(true), &Value::Null).unwrap();
+    let (plain, notes) = input("mean=0", picture(true), &Value::Null).unwrap();
     assert!(
         notes.len() == 1 && notes[0].contains("3 x 17 x 26") && notes[0].contains("pool=mean"),
         "{notes:?}"
     );
     let channels: Vec<&[f64]> = plain.chunks_exact(17 * 26).collect();
-    let (mean, notes) = input("pool=mean", picture(true), &Value::Null).unwrap();
+    let (mean, notes) = input("mean=0,pool=mean", picture(true), &Value::Null).unwrap();
     assert!(mean.len() == 3 && notes.is_empty(), "{notes:?}");
     for (mean, channel) in mean.iter().zip(&channels) {
         let expected = channel.iter().sum::<f64>() / (17.0 * 26.0);

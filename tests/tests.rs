@@ -55,7 +55,7 @@ mod paper;
 /// Image files of any sizes, each prepared from its own for networks that say how.
 #[cfg(feature = "onnx")]
 mod pictures;
-/// Images go into a network as Pillow, torchvision and transformers prepare them.
+/// Images go into a network as Pillow, torchvision, transformers and timm prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;
 /// Files that are recognised and not read.

@@ -46,8 +46,8 @@ Examples:
 
 After onnx:FILE[@TENSOR], by commas: mean= and std= (pixels run from 0 to 1), size=WxH (squashed), resize=S (the shorter
 side) or WxH, crop=C (the centre), filter=bilinear or bicubic, antialias=no, preset=imagenet, clip, siglip or none,
-pool=cls, mean, max or none, layout=nchw or nhwc. A preprocessor_config.json beside the
-file is read; what is typed wins. Image files may have any sizes where every --space is such a network
+pool=cls, mean, max or none, layout=nchw or nhwc. A processor_config.json, preprocessor_config.json or config.json of
+timm beside the file is read; what is typed wins. Image files may have any sizes where every --space is such a network
 and it is said how images go in; else bring them to one size with --resize.
 
 Images: IDX, CIFAR's binary files, .npy of (N,H,W) or (N,H,W,C), or a folder of image files with a subfolder for each

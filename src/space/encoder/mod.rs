@@ -6,20 +6,23 @@
 //! in its batch; where it is not, every image is run alone. Another shows that a network that rounds to integers gives
 //! about what it gives unrounded.
 
+mod configs;
 mod graph;
 mod model;
 mod network;
 mod pool;
 mod preparation;
+mod processor;
 mod recipe;
 mod runtime;
 mod spread;
+mod timm;
 mod trial;
 
+pub use configs::config_of;
 pub use graph::listing::Listed;
 pub use model::{Model, Signature};
 pub use preparation::{Pixels, frame};
-pub use recipe::config_of;
 
 use super::spec::{OnnxArgs, Pool};
 use crate::control::Control;

@@ -66,6 +66,8 @@ pub struct Input {
     pub name: String,
     /// Lengths of the axes; `None` where the model leaves them open.
     pub axes: Vec<Option<usize>>,
+    /// Whether it takes bytes, from 0 to 255.
+    pub bytes: bool,
 }
 
 impl Model {
@@ -182,6 +184,7 @@ fn input(graph: &pb::GraphProto) -> Result<Input, String> {
     Ok(Input {
         name: input.name.clone(),
         axes: axes.collect(),
+        bytes: tensor.elem_type == DataType::Uint8 as i32,
     })
 }
 

@@ -12,6 +12,7 @@ use super::super::Map;
 use super::super::frame::Frame;
 use super::super::pixel::{Gray, index};
 use super::super::spec::{Filter, Layout, OnnxArgs, Resize, in_reach};
+use super::configs;
 use super::model::Signature;
 use super::network;
 use super::recipe::Recipe;
@@ -199,6 +200,11 @@ impl Preparation {
     }
 }
 
+/// What is said where nobody says how pixels are scaled.
+const RAW: &str = "pixels go in as they are, from 0 to 1: nothing says mean= and std=, neither the file nor a config \
+                   beside it; most networks want others, as preset=imagenet, preset=clip, preset=siglip or \
+                   mean=0.5,std=0.5 give (mean=0,std=1 says that it is meant)";
+
 /// An axis of images: its place if the channels come first, and if they come last.
 type Axis = [usize; 2];
 
@@ -250,7 +256,7 @@ impl<'a> Said<'a> {
         }
         let recipe = match args.preset {
             Some(preset) => Recipe::preset(preset, fixed),
-            None => Recipe::beside(&args.file)?,
+            None => configs::beside(&args.file, fixed)?,
         };
         Ok(Said {
             signature,
@@ -390,7 +396,18 @@ impl<'a> Said<'a> {
             (None, _) if images.framed => notes.push(format!("images go in {how}")),
             _ => {}
         }
+        notes.extend(self.unstated().then(|| RAW.to_string()));
         notes
+    }
+
+    /// Whether nobody says what is subtracted from pixels and what divides them. Networks that take bytes do that
+    /// themselves.
+    fn unstated(&self) -> bool {
+        let args = self.args;
+        let typed = args.mean.is_some() || args.std.is_some() || args.preset.is_some();
+        let stated = [self.signature.mean(), self.signature.std()];
+        let stated = stated.iter().any(|stated| !matches!(stated, Ok(None)));
+        !(typed || self.recipe.is_some() || stated || self.signature.input.bytes)
     }
 
     /// Whether anything was typed that a recipe says too.

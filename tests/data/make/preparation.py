@@ -1,10 +1,11 @@
-"""Images prepared by Pillow, torchvision and transformers, for tests/preparation.rs.
+"""Images prepared by Pillow, torchvision, transformers and timm, for tests/preparation.rs.
 
-    pip install pillow==13.0.0 torch==2.15.0 torchvision==0.29.2 transformers==5.24.0 numpy==2.4.6
+    pip install pillow==13.0.0 torch==2.15.0 torchvision==0.29.2 transformers==5.24.0 timm==1.0.31 numpy==2.4.6
     python tests/data/make/preparation.py
 
 writes tests/data/preparation.json: a picture, and for each case the settings as they are typed after `onnx:FILE`, the
-shape of what comes out, and its numbers (or every so many of them), in the order (channels, height, width).
+shape of what comes out, and its numbers (or every so many of them), in the order (channels, height, width); and a config
+that lies beside the network, by the name of its file.
 """
 
 import json
@@ -15,6 +16,8 @@ import tempfile
 import numpy
 import torch
 from PIL import Image
+from timm import get_pretrained_cfg
+from timm.data import create_transform, resolve_data_config
 from torchvision.models import ResNet18_Weights
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Normalize, Resize, ToTensor
 from torchvision.transforms import functional as F
@@ -70,17 +73,34 @@ def processed(processor, image):
     return config, processor(image, return_tensors="np")["pixel_values"][0]
 
 
+def nested(processor, image):
+    """As transformers 5 keeps image processors of networks that have other processors too."""
+    with tempfile.TemporaryDirectory() as folder:
+        processor.save_pretrained(folder)
+        own = pathlib.Path(folder) / "preprocessor_config.json"
+        config = {"processor_class": "CLIPProcessor", "image_processor": json.loads(own.read_text())}
+        own.unlink()
+        (pathlib.Path(folder) / "processor_config.json").write_text(json.dumps(config))
+        again = type(processor).from_pretrained(folder)
+    return config, again(image, return_tensors="np")["pixel_values"][0]
+
+
+def timm(image, config):
+    """timm's own preparation for tests."""
+    return create_transform(**resolve_data_config(pretrained_cfg=config))(image).numpy()
+
+
 def main():
     pixels = picture()
     image = Image.fromarray(pixels)
     cases = []
 
-    def case(settings, values, kind, config=None):
+    def case(settings, values, kind, config=None, file="preprocessor_config.json"):
         step = next(step for most, step in STEPS if values.size <= most)
         kept = values.reshape(-1)[::step].tolist()
         kept = kept if kind in ("bytes", "rounded") else [float(f"{value:.7g}") for value in kept]
         shape = list(values.shape)
-        cases.append(dict(settings=settings, kind=kind, shape=shape, step=step, values=kept, config=config))
+        cases.append(dict(settings=settings, kind=kind, shape=shape, step=step, values=kept, config=config, file=file))
 
     small = dict(size=8, mode=BILINEAR)
     case("resize=8", resized(image, **small), "bytes")
@@ -107,6 +127,16 @@ def main():
     ):
         config, values = processed(processor, image)
         case("", values, "prepared", config)
+    config, values = nested(CLIPImageProcessorPil(size={"shortest_edge": 13}, crop_size=11), image)
+    case("", values, "prepared", config, "processor_config.json")
+    small = dict(input_size=[3, 11, 11], mean=[0.5, 0.25, 0.5], std=[0.5, 0.5, 0.25])
+    for config in (
+        small | dict(interpolation="bilinear", crop_pct=0.75),
+        small | dict(interpolation="bicubic", crop_pct=0.9, crop_mode="squash"),
+        get_pretrained_cfg("vit_small_patch16_224.augreg_in21k_ft_in1k").to_dict(),
+        dict(input_size=[3, 16, 16]),
+    ):
+        case("", timm(image, config), "prepared", {"architecture": "net", "pretrained_cfg": config}, "config.json")
     out = pathlib.Path(__file__).parent.parent / "preparation.json"
     rows = ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases)
     head = json.dumps(dict(height=HEIGHT, width=WIDTH, picture=pixels.reshape(-1).tolist()), separators=(",", ":"))

@@ -1,0 +1,130 @@
+//! Files beside a network that say how images are prepared for it, as the libraries keep them that train networks.
+//!
+//! ```text
+//! processor_config.json       transformers, from version 5 on (its part "image_processor")
+//! preprocessor_config.json    transformers
+//! config.json                 timm (its part "pretrained_cfg"; before version 0.8, the whole file)
+//! ```
+//!
+//! The first of them that says it counts, in this order, as in transformers; in the network's folder, or in the one above
+//! if that is called `onnx`, as on the Hugging Face hub.
+
+use super::recipe::{Recipe, Size};
+use super::{processor, timm};
+use crate::error::{Error, Place, Result};
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// What a longest config may have: they hold a few lines.
+const LONGEST: u64 = 1 << 20;
+
+/// Whose config it is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// The part of this name.
+    Part(&'static str),
+    Whole,
+    Timm,
+}
+
+/// All names, the first before the others.
+const KNOWN: [(&str, Kind); 3] = [
+    ("processor_config.json", Kind::Part("image_processor")),
+    ("preprocessor_config.json", Kind::Whole),
+    ("config.json", Kind::Timm),
+];
+
+/// A config that was found, or what is wrong with it.
+struct Found {
+    path: PathBuf,
+    kind: Kind,
+    values: Result<Map<String, Value>>,
+}
+
+/// The config that belongs to a network, if there is one.
+pub fn config_of(network: &Path) -> Option<PathBuf> {
+    find(network).map(|found| found.path)
+}
+
+/// What the config beside a network says; `fixed` is the size of the network's images, if it fixes one.
+///
+/// Errors: a config that cannot be read, or that asks for what is not done here.
+pub fn beside(network: &Path, fixed: Option<Size>) -> Result<Option<Recipe>> {
+    let Some(Found { path, kind, values }) = find(network) else {
+        return Ok(None);
+    };
+    let (name, values) = (path.display().to_string(), values?);
+    match kind {
+        Kind::Timm => timm::recipe(&name, &values, fixed),
+        Kind::Part(_) | Kind::Whole => processor::recipe(&name, &values),
+    }
+    .map(Some)
+}
+
+fn find(network: &Path) -> Option<Found> {
+    let folder = network.is_file().then(|| network.parent())??;
+    let above = match folder.file_name() {
+        Some(name) if name == "onnx" => folder.parent(),
+        _ => None,
+    };
+    let places = [Some(folder), above].into_iter().flatten();
+    let files = places.flat_map(|folder| KNOWN.map(|(name, kind)| (folder.join(name), kind)));
+    let mut found = files.filter(|(path, _)| path.is_file()).filter_map(look);
+    found.next()
+}
+
+/// What a file says of images. Nothing if it is about something else, as any `config.json` may be.
+fn look((path, kind): (PathBuf, Kind)) -> Option<Found> {
+    let read = read(&path);
+    let values = match (kind, read) {
+        (Kind::Whole, read) => read,
+        (Kind::Part(part), Ok(mut values)) => match values.remove(part)? {
+            Value::Object(part) => Ok(part),
+            other => Err(refused(
+                &path.display().to_string(),
+                &format!("{part} is {other}, not an object"),
+            )),
+        },
+        (Kind::Part(_), Err(error)) => Err(error),
+        (Kind::Timm, read) => Ok(timm::part(read.ok()?)?),
+    };
+    Some(Found { path, kind, values })
+}
+
+/// The object in a file.
+fn read(path: &Path) -> Result<Map<String, Value>> {
+    let failed = |error| Error::io("read", path, error);
+    let size = path.metadata().map_err(failed)?.len();
+    let refuse = |what: String| refused(&path.display().to_string(), &what);
+    if size > LONGEST {
+        return Err(refuse(format!("it has {size} bytes")));
+    }
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(values)) => Ok(values),
+        Ok(_) => Err(refuse("it is not an object".into())),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+/// A config that cannot be followed.
+pub fn refused(name: &str, what: &str) -> Error {
+    Error::input(
+        name,
+        Place::Whole,
+        format!("how images are prepared cannot be taken from it: {what}"),
+        "say it yourself: preset=none with resize=, crop=, filter=, mean= and std=",
+    )
+}
+
+/// The side of an image, in the config `name`.
+pub fn pixels(name: &str, side: u64) -> Result<usize> {
+    let longest = crate::rows::images::LONGEST;
+    match usize::try_from(side) {
+        Ok(side) if (1..=longest).contains(&side) => Ok(side),
+        _ => Err(refused(
+            name,
+            &format!("a side is not of 1 to {longest} pixels"),
+        )),
+    }
+}
