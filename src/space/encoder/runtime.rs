@@ -7,9 +7,11 @@
 use super::model::{Signature, builtin};
 use super::network::Output;
 use crate::error::{Error, Place, Result};
+use half::{bf16, f16};
 use ort::environment::Environment;
 use ort::session::{Session, builder::SessionBuilder};
-use ort::value::{Tensor, TensorElementType, ValueType};
+use ort::value::{DynValue, PrimitiveTensorElementType, Tensor, TensorElementType, ValueType};
+use std::fmt::Debug;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,8 @@ pub struct Runtime {
     library: Arc<Library>,
     session: Mutex<Session>,
     input: String,
+    /// The type of the numbers that it takes.
+    takes: TensorElementType,
     outputs: Vec<String>,
 }
 
@@ -131,40 +135,22 @@ impl Runtime {
             bytes.extend(more_outputs(&hidden));
             made = session(&bytes)?;
         }
-        let runtime = Runtime {
+        let input = signature.input.name.clone();
+        let takes = takes(&made, &input).map_err(|wrong| {
+            Error::input(
+                &signature.name,
+                Place::Whole,
+                format!("{} cannot run this network: {wrong}", library.about()),
+                "leave --onnx-runtime away, or export the image encoder alone, in f32",
+            )
+        })?;
+        Ok(Runtime {
             library: Arc::clone(library),
             session: Mutex::new(made),
-            input: signature.input.name.clone(),
+            input,
+            takes,
             outputs: outputs.to_vec(),
-        };
-        runtime.check_input(signature)?;
-        Ok(runtime)
-    }
-
-    /// The network must take f32 pixels, and nothing else.
-    fn check_input(&self, signature: &Signature) -> Result<()> {
-        let session = self.session.lock().unwrap_or_else(|held| held.into_inner());
-        for input in session.inputs() {
-            let wrong = match (input.name() == self.input, input.dtype()) {
-                (true, ValueType::Tensor { ty, .. }) if *ty == TensorElementType::Float32 => None,
-                (true, kind) => Some(format!(
-                    "its input takes {kind}, and it is fed with f32 numbers"
-                )),
-                (false, _) => Some(format!(
-                    "it needs {:?} beside images, whichever tensor is asked for",
-                    input.name()
-                )),
-            };
-            if let Some(wrong) = wrong {
-                return Err(Error::input(
-                    &signature.name,
-                    Place::Whole,
-                    format!("{} cannot run this network: {wrong}", self.library.about()),
-                    "leave --onnx-runtime away, or export the image encoder alone, in f32",
-                ));
-            }
-        }
-        Ok(())
+        })
     }
 
     /// All tensors of one batch's input; the first axis of each is left out, and must be `axes[0]`.
@@ -173,19 +159,19 @@ impl Runtime {
     pub fn run(&self, axes: &[usize], input: Vec<f32>) -> std::result::Result<Vec<Output>, Fault> {
         let failed = |error: ort::Error| Fault::Failed(error.to_string());
         let shape: Vec<i64> = axes.iter().map(|&length| length as i64).collect();
-        let input = Tensor::from_array((shape, input)).map_err(failed)?;
+        let input = self.fed(shape, input).map_err(failed)?;
         let mut session = self.session.lock().unwrap_or_else(|held| held.into_inner());
         let found = session
             .run(ort::inputs![self.input.as_str() => input])
             .map_err(failed)?;
         let tensors = self.outputs.iter().enumerate().map(|(place, name)| {
             let tensor = found.get(name.as_str()).ok_or(Fault::NoRows(place))?;
-            let (shape, values) = tensor.try_extract_tensor::<f32>().map_err(failed)?;
+            let (shape, values) = in_f32(tensor).map_err(failed)?;
             match shape.split_first() {
                 Some((&batch, rest)) if batch == axes[0] as i64 && !values.is_empty() => {
                     Ok(Output {
                         axes: rest.iter().map(|&length| length as usize).collect(),
-                        values: values.to_vec(),
+                        values,
                     })
                 }
                 _ => Err(Fault::NoRows(place)),
@@ -194,10 +180,83 @@ impl Runtime {
         tensors.collect()
     }
 
+    /// The input, in the numbers that the network takes: of bytes, those that stand for pixels from 0 to 1.
+    fn fed(&self, shape: Vec<i64>, input: Vec<f32>) -> ort::Result<DynValue> {
+        let byte = |value: f32| (255.0 * value).round_ties_even().clamp(0.0, 255.0) as u8;
+        Ok(match self.takes {
+            TensorElementType::Uint8 => each(shape, input, byte)?,
+            TensorElementType::Float16 => each(shape, input, f16::from_f32)?,
+            TensorElementType::Bfloat16 => each(shape, input, bf16::from_f32)?,
+            TensorElementType::Float64 => each(shape, input, f64::from)?,
+            _ => Tensor::from_array((shape, input))?.into_dyn(),
+        })
+    }
+
     /// What runs the network.
     pub fn about(&self) -> String {
         self.library.about()
     }
+}
+
+/// The numbers that the input for images takes. Or what stands in the way of feeding it.
+fn takes(session: &Session, images: &str) -> std::result::Result<TensorElementType, String> {
+    let mut found = TensorElementType::Float32;
+    for input in session.inputs() {
+        match (input.name() == images, input.dtype()) {
+            (true, ValueType::Tensor { ty, .. }) if FED.contains(ty) => found = *ty,
+            (true, kind) => {
+                return Err(format!(
+                    "its input takes {kind}, and it is fed with floating-point numbers or bytes"
+                ));
+            }
+            (false, _) => {
+                return Err(format!(
+                    "it needs {:?} beside images, whichever tensor is asked for",
+                    input.name()
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Types of numbers that networks are fed with.
+const FED: [TensorElementType; 5] = [
+    TensorElementType::Float32,
+    TensorElementType::Float64,
+    TensorElementType::Float16,
+    TensorElementType::Bfloat16,
+    TensorElementType::Uint8,
+];
+
+/// A tensor of other numbers than f32.
+fn each<T: PrimitiveTensorElementType + Debug + Clone + 'static>(
+    shape: Vec<i64>,
+    values: Vec<f32>,
+    of: impl Fn(f32) -> T,
+) -> ort::Result<DynValue> {
+    let values: Vec<T> = values.into_iter().map(of).collect();
+    Ok(Tensor::from_array((shape, values))?.into_dyn())
+}
+
+/// Axes and numbers of a tensor that was computed.
+fn in_f32(tensor: &DynValue) -> ort::Result<(Vec<i64>, Vec<f32>)> {
+    let kind = tensor.dtype().tensor_type();
+    Ok(match kind {
+        Some(TensorElementType::Float16) => widened(tensor, f16::to_f32)?,
+        Some(TensorElementType::Bfloat16) => widened(tensor, bf16::to_f32)?,
+        Some(TensorElementType::Float64) => widened(tensor, |value: f64| value as f32)?,
+        Some(TensorElementType::Uint8) => widened(tensor, |value: u8| value.into())?,
+        _ => widened(tensor, |value: f32| value)?,
+    })
+}
+
+fn widened<T: PrimitiveTensorElementType + Copy>(
+    tensor: &DynValue,
+    to_f32: impl Fn(T) -> f32,
+) -> ort::Result<(Vec<i64>, Vec<f32>)> {
+    let (shape, values) = tensor.try_extract_tensor::<T>()?;
+    Ok((shape.to_vec(), values.iter().copied().map(to_f32).collect()))
 }
 
 /// Why a batch came to nothing.
@@ -252,6 +311,7 @@ mod tests {
     use crate::rows::images::Shape;
     use crate::rows::{Rows, Store, sample};
     use crate::space::spec::OnnxArgs;
+    use std::io::Write;
     use tract_onnx::prelude::Framework;
 
     #[test]
@@ -317,7 +377,9 @@ mod tests {
     #[test]
     fn numbers_are_those_of_tract() {
         let Some(library) = std::env::var_os("HULLSCOPE_ONNX_RUNTIME") else {
-            eprintln!("skipped: HULLSCOPE_ONNX_RUNTIME does not name a libonnxruntime.so");
+            // Past the harness, which keeps what tests print to itself.
+            let skipped = "SKIPPED: HULLSCOPE_ONNX_RUNTIME does not name a libonnxruntime.so";
+            writeln!(std::io::stderr(), "{skipped}").unwrap();
             return;
         };
         let theirs = rows(Some(Path::new(&library)));

@@ -283,6 +283,38 @@ by_hand("bytes.onnx", [node("Cast", ["x"], ["c"], to=TensorProto.FLOAT), node("F
         kind=TensorProto.UINT8)
 expect("bytes.onnx", {"-": "y"}, kind=np.uint8)
 
+# Pairs with a scale for every place of an axis: around a softmax (its axis from the front and from the end), as the last
+# axis of two, and around weights, as training for integers leaves them.
+scales = np.array([0.0625, 0.03125], np.float32)
+wide = np.linspace(1 / 512, 1 / 256, 64, dtype=np.float32)
+zeros = np.arange(64, dtype=np.uint8)
+weight = ((np.arange(5 * 64) * 37 % 61 - 30) / 64).astype(np.float32).reshape(5, 64)
+
+
+def pair(of, out, axis):
+    given = [f"{out}_scale", f"{out}_zero"]
+    return [node("QuantizeLinear", [of, *given], [f"{out}_q"], axis=axis),
+            node("DequantizeLinear", [f"{out}_q", *given], [out], axis=axis)]
+
+
+by_hand(
+    "axes-int8.onnx",
+    [node("Concat", ["x", "x"], ["two"], axis=1), node("Mul", ["two", "eight"], ["large"]), *pair("large", "p", 1),
+     node("Softmax", ["p"], ["s"], axis=-1), *pair("s", "r", -3), node("ReduceMax", ["r", "channels"], ["m"], keepdims=0),
+     node("Flatten", ["m"], ["f"]), *pair("f", "g", 1), *pair("weight", "w", 0),
+     node("Gemm", ["g", "w"], ["y"], transB=1)],
+    {"eight": np.float32(8), "channels": np.array([1]), "weight": weight,
+     "p_scale": scales, "p_zero": np.array([3, 0], np.int8), "r_scale": scales / 16, "r_zero": np.array([0, -128], np.int8),
+     "g_scale": wide, "g_zero": zeros, "w_scale": np.linspace(1 / 256, 1 / 64, 5, dtype=np.float32),
+     "w_zero": np.zeros(5, np.int8)},
+)
+expect("axes-int8.onnx", {"-": "y", "s": "s", "r": "r"})
+
+# Halves as the input.
+by_hand("halves.onnx", [node("Flatten", ["x"], ["f"]), node("Mul", ["f", "third"], ["y"])],
+        {"third": np.float16(1 / 3)}, kind=TensorProto.FLOAT16)
+expect("halves.onnx", {"-": "y"}, kind=np.float16)
+
 # Functions of the file's own: one calls the other; an attribute is given, or left to its default.
 leaky = helper.make_node("LeakyRelu", ["a"], ["b"])
 alpha = helper.make_attribute_ref("alpha", onnx.AttributeProto.FLOAT)

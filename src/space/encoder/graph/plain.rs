@@ -7,14 +7,31 @@ use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 
 /// Ends of a slice beyond this mean "to the end", as ONNX says.
-const FURTHEST: i64 = i32::MAX as i64;
+pub const FURTHEST: i64 = i32::MAX as i64;
 
 /// A tensor of one f32 number.
 pub fn number(name: &str, value: f32) -> pb::TensorProto {
+    numbers(name, Vec::new(), &[value])
+}
+
+/// A tensor of f32 numbers with these axes.
+pub fn numbers(name: &str, dims: Vec<i64>, values: &[f32]) -> pb::TensorProto {
     pb::TensorProto {
         name: name.into(),
+        dims,
         data_type: DataType::Float as i32,
-        raw_data: value.to_le_bytes().to_vec(),
+        raw_data: values.iter().copied().flat_map(f32::to_le_bytes).collect(),
+        ..Default::default()
+    }
+}
+
+/// A tensor of whole numbers, as shapes are.
+pub fn shape(name: &str, values: &[i64]) -> pb::TensorProto {
+    pb::TensorProto {
+        name: name.into(),
+        dims: vec![values.len() as i64],
+        data_type: DataType::Int64 as i32,
+        raw_data: values.iter().copied().flat_map(i64::to_le_bytes).collect(),
         ..Default::default()
     }
 }
@@ -92,16 +109,10 @@ fn bound_slices(graph: &mut pb::GraphProto) {
             let Some(values) = node.input.get(at).and_then(|name| whole(&known, name)) else {
                 continue;
             };
-            let values = values.iter().map(|v| v.clamp(&-FURTHEST, &FURTHEST));
-            let raw_data: Vec<u8> = values.clone().flat_map(|v| v.to_le_bytes()).collect();
-            let tensor = pb::TensorProto {
-                name: format!("{} (bound {at})", node.output.join(" ")),
-                dims: vec![values.len() as i64],
-                data_type: DataType::Int64 as i32,
-                raw_data,
-                ..Default::default()
-            };
-            bounds.push((place, at, tensor));
+            let values = values.iter().map(|&v| v.clamp(-FURTHEST, FURTHEST));
+            let values: Vec<i64> = values.collect();
+            let name = format!("{} (bound {at})", node.output.join(" "));
+            bounds.push((place, at, shape(&name, &values)));
         }
     }
     for (place, at, tensor) in bounds {

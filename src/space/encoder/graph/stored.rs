@@ -242,9 +242,14 @@ fn halves(tensor: &pb::TensorProto) -> Option<Vec<f32>> {
     )
 }
 
-/// The numbers of a small tensor of f32 or of whole numbers, as f64 (exact but for the largest of i64).
+/// The numbers of a small tensor, as [`numbers`] gives them.
 pub fn small(tensor: &pb::TensorProto) -> Option<Vec<f64>> {
-    if volume(tensor)? > 64 || is_outside(tensor) {
+    numbers(tensor, 64)
+}
+
+/// The numbers of a tensor of f32 or of whole numbers, `most` of them at most, as f64 (exact but for the largest of i64).
+pub fn numbers(tensor: &pb::TensorProto, most: u64) -> Option<Vec<f64>> {
+    if volume(tensor)? > most || is_outside(tensor) {
         return None;
     }
     let raw = &tensor.raw_data;
