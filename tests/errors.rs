@@ -19,7 +19,7 @@ fn class(query: usize) -> &'static str {
 
 /// What a model says: wrong for every fifth query, and for most of the last third.
 fn predicted(query: usize) -> &'static str {
-    match query % 5 == 0 || query > 80 && query % 3 != 0 {
+    match query.is_multiple_of(5) || query > 80 && !query.is_multiple_of(3) {
         true => class(query + 1),
         false => class(query),
     }
@@ -50,7 +50,7 @@ fn write_queries(folder: &Path) {
         (
             "hull_outside",
             Arc::new(BooleanArray::from_iter(
-                places().map(|(_, query)| Some(query % 2 == 0)),
+                places().map(|(_, query)| Some(query.is_multiple_of(2))),
             )),
         ),
         (

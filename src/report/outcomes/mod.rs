@@ -99,7 +99,8 @@ mod tests {
             .iter()
             .flat_map(|space| notions(space))
             .collect();
-        let wrong = |query: usize| query % 3 == 0 && query > 60 || query % 20 == 0;
+        let wrong =
+            |query: usize| query.is_multiple_of(3) && query > 60 || query.is_multiple_of(20);
         let outcome = match loss {
             true => Outcome::Loss((0..200).map(|query| (query * query % 91) as f64).collect()),
             false => Outcome::Wrong((0..200).map(|query| Some(wrong(query))).collect()),
