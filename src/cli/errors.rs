@@ -9,7 +9,7 @@ use crate::rows::values;
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -27,8 +27,8 @@ test between two notions), outcome_deciles.parquet, their figures as PNG and SVG
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The folder of the comparison
-    #[arg(required_unless_present = "help_columns", default_value = "")]
-    folder: PathBuf,
+    #[arg(required_unless_present = "help_columns")]
+    folder: Option<PathBuf>,
     /// The class of each query (default: what the comparison knew)
     #[arg(long, value_name = "FILE[:COLUMN]")]
     labels: Option<String>,
@@ -47,17 +47,17 @@ pub struct Args {
 
 /// Run the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
-    if args.help_columns {
+    let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
         let lines = show::help().into_iter();
         let lines = lines.map(|(file, column, help)| format!("{file}  {column}: {help}\n"));
         return file::print(&lines.collect::<String>());
-    }
+    };
     args.json.as_deref().map_or(Ok(()), file::check_text)?;
-    let path = args.folder.join(show::FILE);
-    if args.folder.is_dir() && !path.exists() {
+    let path = folder.join(show::FILE);
+    if folder.is_dir() && !path.exists() {
         return Err(Error::Usage(format!(
             "{} has no {}: name a folder that `hullscope compare -o` wrote",
-            args.folder.display(),
+            folder.display(),
             show::FILE
         )));
     }
@@ -75,7 +75,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     )?;
     let classes = labels.as_deref().map(codes);
     let found = measure(&kept.scores, &outcome, classes.as_deref(), kept.nearest)?;
-    write(args, &found)
+    write(args, folder, &found)
 }
 
 /// The classes that a file says.
@@ -140,13 +140,13 @@ fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
 }
 
 /// The files, and what is printed.
-fn write(args: &Args, found: &Outcomes) -> Result<()> {
+fn write(args: &Args, folder: &Path, found: &Outcomes) -> Result<()> {
     let command = super::command_line();
     let settings =
         json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.labels });
-    show::write_all(&args.folder, &command, &settings, found)?;
+    show::write_all(folder, &command, &settings, found)?;
     show::write_page(
-        &args.folder.join("outcomes.html"),
+        &folder.join("outcomes.html"),
         &command,
         &crate::bench::date(),
         found,

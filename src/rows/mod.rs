@@ -81,6 +81,7 @@ pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;
 pub use texts::Texts;
+pub(crate) use values::texts;
 pub use values::{Values, values};
 
 use crate::error::Result;

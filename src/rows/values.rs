@@ -131,10 +131,13 @@ fn of_texts(texts: Vec<Option<String>>) -> Values {
     }
 }
 
-/// The lines of a text; `name` is a first line that may be one of them.
+/// The lines of a text. `name` is a first line that may be a name or one more value: it is a value where that gives the
+/// rows expected, and a word above words where neither does.
 fn of_lines(name: Option<String>, mut texts: Vec<String>, rows: usize) -> Values {
+    let words = || texts.iter().all(|text| text.parse::<f64>().is_err());
     if let Some(name) = name
-        && texts.len() + 1 == rows
+        && texts.len() != rows
+        && (texts.len() + 1 == rows || words())
     {
         texts.insert(0, name);
     }
@@ -161,17 +164,21 @@ fn of_json(input: &Input) -> Result<Values> {
     Ok(of_texts(list.iter().map(text).collect::<Result<_>>()?))
 }
 
-fn of_arrays(input: &Input, arrays: &[ArrayRef]) -> Result<Values> {
-    fn texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
+/// The texts of a column of text; `None` for any other.
+pub(crate) fn texts(column: &ArrayRef) -> Option<Vec<Option<String>>> {
+    fn owned<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
         values.map(|value| value.map(String::from)).collect()
     }
-    let text = |array: &ArrayRef| match array.data_type() {
-        DataType::Utf8 => Some(texts(array.as_string::<i32>().iter())),
-        DataType::LargeUtf8 => Some(texts(array.as_string::<i64>().iter())),
-        DataType::Utf8View => Some(texts(array.as_string_view().iter())),
+    match column.data_type() {
+        DataType::Utf8 => Some(owned(column.as_string::<i32>().iter())),
+        DataType::LargeUtf8 => Some(owned(column.as_string::<i64>().iter())),
+        DataType::Utf8View => Some(owned(column.as_string_view().iter())),
         _ => None,
-    };
-    if let Some(texts) = arrays.iter().map(text).collect::<Option<Vec<_>>>()
+    }
+}
+
+fn of_arrays(input: &Input, arrays: &[ArrayRef]) -> Result<Values> {
+    if let Some(texts) = arrays.iter().map(texts).collect::<Option<Vec<_>>>()
         && !arrays.is_empty()
     {
         return Ok(Values::Texts(texts.concat()));

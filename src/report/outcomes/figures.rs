@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::report::compare::words::grouped;
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series};
+use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
 
 /// Curves in one panel; there are as many styles.
@@ -100,12 +100,21 @@ fn panels(
     more: &[Series],
     series: impl Fn(usize, &NotionOutcomes) -> Series,
 ) -> Vec<Panel> {
+    // A notion looks the same in every panel.
+    let mut drawn: Vec<&str> = Vec::new();
+    for space in words::spaces(outcomes) {
+        for notion in strongest(outcomes, space, has) {
+            if !drawn.contains(&notion.notion.as_str()) {
+                drawn.push(&notion.notion);
+            }
+        }
+    }
+    let style = |id: &str| drawn.iter().position(|known| *known == id).unwrap_or(0);
     let panel = |space: &&str| {
         let notions = strongest(outcomes, space, has);
         let curves = notions
             .iter()
-            .enumerate()
-            .map(|(style, notion)| series(style, notion));
+            .map(|notion| series(style(&notion.notion), notion));
         let [x, y] = axes.clone();
         (!notions.is_empty()).then(|| {
             Panel::Lines(Lines {
@@ -198,7 +207,10 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
             "share of other queries flagged".into(),
         ),
     };
-    let chance = Series::thin(0, vec![(0.0, 0.0), (1.0, 1.0)]);
+    let chance = Series {
+        label: "chance".into(),
+        ..Series::thin(THEORY, vec![(0.0, 0.0), (1.0, 1.0)])
+    };
     let panels = panels(
         outcomes,
         has,
@@ -226,7 +238,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
             words::told(&outcomes.kind)
         ),
         note: format!(
-            "{}; numbers are the areas under the curves; the thin line is chance{}",
+            "{}; numbers are the areas under the curves{}",
             note(outcomes),
             left_out(outcomes, has)
         ),

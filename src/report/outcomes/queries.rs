@@ -4,7 +4,7 @@
 //! `ID_score` with `ID_outside`; and `nearest_distance`, as a score of its own where no notion is that distance.
 
 use crate::error::{Error, Place, Result};
-use crate::rows::pages;
+use crate::rows::{pages, texts};
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -95,6 +95,18 @@ impl Table<'_> {
         }
     }
 
+    /// A column of text, however it is stored.
+    fn texts(&self, name: &str) -> Result<Option<Vec<Option<String>>>> {
+        let Some(column) = self.table.column_by_name(name) else {
+            return Ok(None);
+        };
+        let found = texts(column).ok_or_else(|| {
+            let what = format!("the column {name} holds {}, not text", column.data_type());
+            wrong(self.path, what)
+        });
+        found.map(Some)
+    }
+
     fn needed(&self, name: &str, of: &DataType) -> Result<&ArrayRef> {
         let column = self.column(name, of)?;
         column.ok_or_else(|| wrong(self.path, format!("there is no column {name}")))
@@ -102,11 +114,14 @@ impl Table<'_> {
 
     /// The places of the rows of each space, in the order of the spaces.
     fn spaces(&self) -> Result<Vec<(String, Vec<usize>)>> {
-        let spaces = self.needed("space", &DataType::Utf8)?.as_string::<i32>();
+        let spaces = self.texts("space")?;
+        let spaces = spaces.ok_or_else(|| wrong(self.path, "there is no column space"))?;
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut found: Vec<(String, Vec<usize>)> = Vec::new();
         for (row, space) in spaces.iter().enumerate() {
-            let space = space.ok_or_else(|| wrong(self.path, format!("row {row} has no space")))?;
+            let space = space
+                .as_deref()
+                .ok_or_else(|| wrong(self.path, format!("row {row} has no space")))?;
             let place = *places.entry(space).or_insert_with(|| {
                 found.push((space.into(), Vec::new()));
                 found.len() - 1
@@ -164,10 +179,9 @@ impl Table<'_> {
                 });
             }
         }
-        let labels = self.column("label", &DataType::Utf8)?.map(|labels| {
-            let labels = labels.as_string::<i32>();
-            let text = |&row: &usize| labels.is_valid(row).then(|| labels.value(row).to_string());
-            of_first.iter().map(text).collect()
+        let labels = self.texts("label")?.map(|labels| {
+            let of_queries = of_first.iter().map(|&row| labels[row].clone());
+            of_queries.collect()
         });
         let errors = self
             .column("error", &DataType::Boolean)?

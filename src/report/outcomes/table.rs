@@ -3,7 +3,7 @@
 use super::words::{self, area, areas, shown};
 use crate::report::compare::words::{number, percent, probability};
 use crate::report::plain;
-use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
+use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
 
 /// What was found, a line a space and notion; then which notions of a space differ.
 pub fn table(outcomes: &Outcomes) -> String {
@@ -32,6 +32,23 @@ fn names(outcomes: &Outcomes) -> impl Iterator<Item = (String, &NotionOutcomes)>
     })
 }
 
+/// A number whose absence another column of the row explains.
+fn or_dash<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
+    found.value().map_or("-".into(), write)
+}
+
+/// A number, or why there is none where that is not what `known` says already.
+fn said<T>(
+    found: &Measured<T>,
+    known: Option<Missing>,
+    write: impl FnOnce(&T) -> String,
+) -> String {
+    match found.missing() == known {
+        true => or_dash(found, write),
+        false => shown(found, write),
+    }
+}
+
 fn errors(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
     let mut table = plain::table();
@@ -46,30 +63,33 @@ fn errors(outcomes: &Outcomes) -> String {
     table.add_row(head);
     for (space, notion) in names(outcomes) {
         let side = |found| shown(found, |found| words::risk(kind, found));
+        let known = notion.auroc.missing();
         let mut row = vec![
             space,
             notion.notion.clone(),
             side(&notion.inside),
             side(&notion.outside),
-            shown(&notion.fisher_p, |p| probability(*p)),
+            or_dash(&notion.fisher_p, |p| probability(*p)),
             shown(&notion.auroc, |found| area(found.value)),
-            shown(&notion.auroc, |found| shown(&found.interval95, areas)),
-            shown(&notion.within_classes, |found| area(found.auroc)),
-            shown(&notion.precision, |found| area(found.average)),
-            shown(&notion.precision, |found| percent(found.fpr95)),
+            or_dash(&notion.auroc, |found| shown(&found.interval95, areas)),
+            said(&notion.within_classes, known, |found| area(found.auroc)),
+            or_dash(&notion.precision, |found| area(found.average)),
+            or_dash(&notion.precision, |found| percent(found.fpr95)),
         ];
         if !sets {
-            row.push(shown(&notion.aurc, |found| area(found.excess)));
+            row.push(or_dash(&notion.aurc, |found| area(found.excess)));
         }
-        row.push(shown(&notion.adds, |found| probability(found.p_value)));
+        row.push(said(&notion.adds, known, |found| {
+            probability(found.p_value)
+        }));
         table.add_row(row);
     }
     plain::numbers_right(&mut table);
     format!(
         "{}\n
-inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval; in class: over
-pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of the errors. {}adds: to the
-nearest distance.
+inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
+in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of the errors.
+{}adds: does the score add to the nearest distance?
 ",
         table.trim_fmt(),
         words::rate(kind),
@@ -156,8 +176,8 @@ fn pairs(outcomes: &Outcomes) -> String {
     }
     plain::numbers_right(&mut table);
     format!(
-        "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test (not corrected for \
-         the number of pairs)\n{}\n",
+        "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test, not corrected for\nthe \
+         number of pairs\n{}\n",
         table.trim_fmt()
     )
 }
@@ -187,7 +207,7 @@ mod tests {
                 "{text}"
             );
             assert!(
-                !text.contains("NaN") && lines.iter().all(|line| line.chars().count() <= 140),
+                !text.contains("NaN") && lines.iter().all(|line| line.chars().count() <= 120),
                 "{text}"
             );
         }
