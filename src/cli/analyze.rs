@@ -8,7 +8,7 @@ use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
-use crate::study::analyze::{self as study, Plan};
+use crate::study::analyze::{self as study, Plan, Sets};
 use crate::study::compare::Known;
 use crate::study::notes::leakage;
 use crate::study::summary::Summary;
@@ -120,14 +120,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
-    let mut summary = study::run(
-        &context.plan,
-        &*engine,
-        &*inputs.reference,
-        &*inputs.queries,
-        &mut outputs,
-        control,
-    )?;
+    let sets = Sets {
+        reference: &*inputs.reference,
+        queries: &*inputs.queries,
+        classes: None,
+        memory: args.rows.budget(),
+    };
+    let mut summary = study::run_sets(&context.plan, &*engine, &sets, &mut outputs, control)?;
     let sets = context
         .reference
         .sentences()

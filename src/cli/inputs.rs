@@ -136,7 +136,7 @@ impl RowArgs {
             scale: self.scale,
             normalize: self.normalize,
             memory: left,
-            work: Some(self.memory.unwrap_or_else(memory::default_budget)),
+            work: Some(self.budget()),
             skip_nonfinite: self.skip_nonfinite,
             exclude: self.exclude_rows.clone().filter(|_| what == "reference"),
             temporary: None,
@@ -161,11 +161,16 @@ impl RowArgs {
         }
     }
 
+    /// Bytes that rows, and what is built over them, may take.
+    pub fn budget(&self) -> u64 {
+        self.memory.unwrap_or_else(memory::default_budget)
+    }
+
     /// Open both sets: the reference first, the queries with what is left of the budget.
     fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
         control.begin(Stage::Read, 0);
         one_pipe(reference, queries)?;
-        let budget = self.memory.unwrap_or_else(memory::default_budget);
+        let budget = self.budget();
         let reference = open(
             reference,
             &self.options(self.limit_reference, budget, "reference")?,

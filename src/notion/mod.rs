@@ -12,6 +12,7 @@ mod hull;
 pub mod neighbours;
 pub mod range;
 pub mod registry;
+pub mod tree;
 mod wide;
 
 pub use classes::{Classes, members};

@@ -6,7 +6,10 @@
 //! is under that bound the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands
 //! of rows at one distance, all distances are computed in f64. Ties go to the lower row number. Equal queries are
 //! answered once, and of equal rows the scan sees the first ([`Neighbours::filling`]).
+//!
+//! In few dimensions a [`Tree`] gives the same answers without a scan.
 
+use super::tree::Tree;
 use super::wide::{Wide, distance, product};
 use crate::control::Control;
 use crate::error::Result;
@@ -63,8 +66,24 @@ const HIDDEN: f64 = 1e-290;
 pub struct Neighbours<'a> {
     rows: &'a dyn Rows,
     metric: Metric,
-    scan: &'a dyn Scan,
+    means: Means<'a>,
     repeats: Option<&'a Repeats>,
+}
+
+/// What finds the rows.
+enum Means<'a> {
+    Scan(&'a dyn Scan),
+    Tree(Tree),
+}
+
+/// What found the rows: the answers are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Every row was scored against every query.
+    Scan,
+    /// A k-d tree left most rows out.
+    Tree,
 }
 
 /// A reference set as cosine search needs it: unit rows and a scan of their own.
@@ -84,6 +103,17 @@ impl<'a> UnitReference<'a> {
     }
 }
 
+/// Queries that a scan is asked about.
+#[derive(Clone, Copy)]
+struct Asked<'q> {
+    /// B x d.
+    queries: &'q [f64],
+    posed: &'q [Posed],
+    /// Those that have no answer yet.
+    open: &'q [usize],
+    k: usize,
+}
+
 /// A query as the scan takes it.
 struct Posed {
     direction: Vec<f32>,
@@ -100,8 +130,26 @@ impl<'a> Neighbours<'a> {
         Neighbours {
             rows,
             metric,
-            scan,
+            means: Means::Scan(scan),
             repeats: None,
+        }
+    }
+
+    /// Search `rows` with a tree over them, and by its metric.
+    pub fn by_tree(rows: &'a dyn Rows, tree: Tree) -> Self {
+        Neighbours {
+            rows,
+            metric: tree.metric(),
+            means: Means::Tree(tree),
+            repeats: None,
+        }
+    }
+
+    /// What finds the rows.
+    pub fn method(&self) -> Method {
+        match self.means {
+            Means::Scan(_) => Method::Scan,
+            Means::Tree(_) => Method::Tree,
         }
     }
 
@@ -133,39 +181,31 @@ impl<'a> Neighbours<'a> {
         Ok(answers)
     }
 
-    /// The k nearest of the rows that are scanned, for queries that are of unit length where the metric is cosine.
+    /// The k nearest of the different rows, for queries that are of unit length where the metric is cosine.
     fn search(&self, queries: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
-        let d = self.rows.dim();
         let k = k.min(self.rows.len());
-        let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
-        let mut answers: Vec<Vec<Near>> = vec![Vec::new(); posed.len()];
-        let (wild, mut open): (Vec<usize>, Vec<usize>) =
-            (0..posed.len()).partition(|&b| posed[b].wild);
-        let mut proposals = (k + SPARE + k / 8).min(self.rows.len());
-        let most = if d <= NARROW { MOST_NARROW } else { MOST };
-        let mut left = wild;
-        while !open.is_empty() {
-            // Each worker holds the proposals of all queries of a scan.
-            let together = (PROPOSED / proposals / rayon::current_num_threads()).max(64);
-            let mut rest = Vec::new();
-            for part in open.chunks(together) {
-                rest.extend(self.propose(
-                    queries,
-                    &posed,
-                    part,
-                    k,
-                    proposals,
-                    &mut answers,
-                    control,
-                )?);
+        let mut answers = vec![Vec::new(); queries.len() / self.rows.dim()];
+        let left = match &self.means {
+            Means::Scan(scan) => {
+                let scanned = Scanned {
+                    search: self,
+                    scan: *scan,
+                };
+                scanned.search(queries, k, &mut answers, control)?
             }
-            open = rest;
-            if proposals >= most.max(2 * k) {
-                break;
+            Means::Tree(tree) => {
+                let found = tree.nearest(queries, self.rows.dim(), k, control)?;
+                let mut left = Vec::new();
+                for (query, near) in found.into_iter().enumerate() {
+                    match near {
+                        Some(near) => answers[query] = near,
+                        None => left.push(query),
+                    }
+                }
+                left
             }
-            proposals = (proposals * GROWTH).min(self.rows.len());
-        }
-        left.extend(open);
+        };
+        let d = self.rows.dim();
         for part in left.chunks(TOGETHER) {
             let group: Vec<&[f64]> = part.iter().map(|&b| &queries[b * d..][..d]).collect();
             for (&b, near) in part.iter().zip(self.all_distances(&group, k, control)?) {
@@ -173,143 +213,6 @@ impl<'a> Neighbours<'a> {
             }
         }
         Ok(answers)
-    }
-
-    /// The direction that ranks rows by nearness to q, in the scan's frame.
-    fn pose(&self, query: &[f64]) -> Posed {
-        let frame = self.scan.frame();
-        let each = query.iter().zip(&frame.centre).zip(&frame.scale);
-        let exact: Vec<f64> = match self.metric {
-            Metric::Euclidean => each
-                .map(|((q, m), s)| (q - m) * frame.euclid / s * frame.euclid)
-                .collect(),
-            Metric::Cosine | Metric::Dot => {
-                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
-                let unit = if longest > 0.0 { longest } else { 1.0 };
-                each.map(|((q, _), s)| q / unit / s * frame.euclid)
-                    .collect()
-            }
-        };
-        let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
-        Posed {
-            direction: exact.iter().map(|&v| v as f32).collect(),
-            // A direction so short loses entries in f32, unless it is zero.
-            wild: norm.is_nan()
-                || norm > LONGEST
-                || (norm < SHORTEST && exact.iter().any(|&v| v != 0.0)),
-            norm,
-        }
-    }
-
-    /// Scan for `proposals` rows each; answers what that proves and returns the queries it does not.
-    #[allow(clippy::too_many_arguments)]
-    fn propose(
-        &self,
-        queries: &[f64],
-        posed: &[Posed],
-        open: &[usize],
-        k: usize,
-        proposals: usize,
-        answers: &mut [Vec<Near>],
-        control: &Control,
-    ) -> Result<Vec<usize>> {
-        let d = self.rows.dim();
-        let c = if self.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
-        let directions: Vec<f32> = open
-            .iter()
-            .flat_map(|&b| posed[b].direction.iter().copied())
-            .collect();
-        let bias = vec![c; open.len()];
-        let hits = self.scan.scan(
-            &Batch {
-                directions: &directions,
-                bias: &bias,
-                k: proposals,
-            },
-            control,
-        )?;
-        let judged: Vec<(Vec<Near>, bool)> = open
-            .par_iter()
-            .enumerate()
-            .map(|(place, &b)| {
-                let query = &queries[b * d..(b + 1) * d];
-                let (scores, rows) = hits.of(place);
-                let mut near = self.distances(query, &self.candidates(rows))?;
-                near.truncate(k);
-                let near = rounded(near);
-                let nearer = |last: &Near| last.1 < self.beyond(query, &posed[b], scores);
-                let proved = rows.len() == self.rows.len()
-                    || (near.len() == k && near.last().is_none_or(nearer));
-                Ok((near, proved))
-            })
-            .collect::<Result<_>>()?;
-        let mut rest = Vec::new();
-        for (&b, (near, proved)) in open.iter().zip(judged) {
-            if proved {
-                answers[b] = near;
-            } else {
-                rest.push(b);
-            }
-        }
-        Ok(rest)
-    }
-
-    /// The proposed rows, and the far ones, which a scan leaves out.
-    fn candidates(&self, proposed: &[usize]) -> Vec<usize> {
-        let far = &self.scan.frame().far;
-        let near = proposed.iter().copied().filter(|&row| !far.contains(row));
-        near.chain(far.rows.iter().copied()).collect()
-    }
-
-    /// A lower bound on the distance of every row that was not proposed and is not far.
-    fn beyond(&self, query: &[f64], posed: &Posed, scores: &[f32]) -> f64 {
-        let Some(&last) = scores.last() else {
-            return f64::INFINITY;
-        };
-        let frame = self.scan.frame();
-        let c = if self.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
-        // The scan's own error, and the rounding of the direction to f32.
-        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c)
-            + U32 * 1.001 * posed.norm * frame.radius;
-        let best = f64::from(last) + error;
-        match self.metric {
-            Metric::Euclidean => {
-                let square: f64 = query
-                    .iter()
-                    .zip(&frame.centre)
-                    .map(|(q, m)| ((q - m) * frame.euclid).powi(2))
-                    .sum();
-                let rounding = gamma(query.len() + 4, U64) * (square + frame.euclid_radius.powi(2));
-                (square - 2.0 * best - rounding).max(0.0).sqrt() / frame.euclid * (1.0 - 1e-12)
-            }
-            Metric::Cosine | Metric::Dot => {
-                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
-                let unit = if longest > 0.0 { longest } else { 1.0 };
-                let offset: f64 = query.iter().zip(&frame.centre).map(|(q, m)| q * m).sum();
-                let lengths: f64 = query
-                    .iter()
-                    .zip(&frame.centre)
-                    .map(|(q, m)| (q * m).abs())
-                    .sum();
-                let product = offset + best * unit / frame.euclid;
-                let rounding =
-                    gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs()) + HIDDEN;
-                let constant = if self.metric == Metric::Cosine {
-                    1.0
-                } else {
-                    0.0
-                };
-                constant - product - rounding
-            }
-        }
     }
 
     /// Exact distances of some rows, sorted: distance ascending, row ascending.
@@ -398,6 +301,190 @@ impl<'a> Neighbours<'a> {
             near.truncate(k);
         }
         Ok(found)
+    }
+}
+
+/// A search whose rows a scan proposes.
+struct Scanned<'s, 'a> {
+    search: &'s Neighbours<'a>,
+    scan: &'a dyn Scan,
+}
+
+impl Scanned<'_, '_> {
+    /// Find the k nearest rows of each query; those that scans did not prove are returned.
+    fn search(
+        &self,
+        queries: &[f64],
+        k: usize,
+        answers: &mut [Vec<Near>],
+        control: &Control,
+    ) -> Result<Vec<usize>> {
+        let (n, d) = (self.scan.len(), self.scan.dim());
+        let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
+        let (wild, mut open): (Vec<usize>, Vec<usize>) =
+            (0..posed.len()).partition(|&b| posed[b].wild);
+        let mut proposals = (k + SPARE + k / 8).min(n);
+        let most = if d <= NARROW { MOST_NARROW } else { MOST };
+        while !open.is_empty() {
+            // Each worker holds the proposals of all queries of a scan.
+            let together = (PROPOSED / proposals / rayon::current_num_threads()).max(64);
+            let mut rest = Vec::new();
+            for part in open.chunks(together) {
+                let asked = Asked {
+                    queries,
+                    posed: &posed,
+                    open: part,
+                    k,
+                };
+                rest.extend(self.propose(&asked, proposals, answers, control)?);
+            }
+            open = rest;
+            if proposals >= most.max(2 * k) {
+                break;
+            }
+            proposals = (proposals * GROWTH).min(n);
+        }
+        open.extend(wild);
+        Ok(open)
+    }
+
+    /// The direction that ranks rows by nearness to q, in the scan's frame.
+    fn pose(&self, query: &[f64]) -> Posed {
+        let frame = self.scan.frame();
+        let each = query.iter().zip(&frame.centre).zip(&frame.scale);
+        let exact: Vec<f64> = match self.search.metric {
+            Metric::Euclidean => each
+                .map(|((q, m), s)| (q - m) * frame.euclid / s * frame.euclid)
+                .collect(),
+            Metric::Cosine | Metric::Dot => {
+                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
+                let unit = if longest > 0.0 { longest } else { 1.0 };
+                each.map(|((q, _), s)| q / unit / s * frame.euclid)
+                    .collect()
+            }
+        };
+        let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
+        Posed {
+            direction: exact.iter().map(|&v| v as f32).collect(),
+            // A direction so short loses entries in f32, unless it is zero.
+            wild: norm.is_nan()
+                || norm > LONGEST
+                || (norm < SHORTEST && exact.iter().any(|&v| v != 0.0)),
+            norm,
+        }
+    }
+
+    /// Scan for `proposals` rows each; answers what that proves and returns the queries it does not.
+    fn propose(
+        &self,
+        asked: &Asked<'_>,
+        proposals: usize,
+        answers: &mut [Vec<Near>],
+        control: &Control,
+    ) -> Result<Vec<usize>> {
+        let Asked {
+            queries,
+            posed,
+            open,
+            k,
+        } = *asked;
+        let d = self.scan.dim();
+        let c = if self.search.metric == Metric::Euclidean {
+            1.0
+        } else {
+            0.0
+        };
+        let directions: Vec<f32> = open
+            .iter()
+            .flat_map(|&b| posed[b].direction.iter().copied())
+            .collect();
+        let bias = vec![c; open.len()];
+        let hits = self.scan.scan(
+            &Batch {
+                directions: &directions,
+                bias: &bias,
+                k: proposals,
+            },
+            control,
+        )?;
+        let judged: Vec<(Vec<Near>, bool)> = open
+            .par_iter()
+            .enumerate()
+            .map(|(place, &b)| {
+                let query = &queries[b * d..(b + 1) * d];
+                let (scores, rows) = hits.of(place);
+                let mut near = self.search.distances(query, &self.candidates(rows))?;
+                near.truncate(k);
+                let near = rounded(near);
+                let nearer = |last: &Near| last.1 < self.beyond(query, &posed[b], scores);
+                let proved = rows.len() == self.scan.len()
+                    || (near.len() == k && near.last().is_none_or(nearer));
+                Ok((near, proved))
+            })
+            .collect::<Result<_>>()?;
+        let mut rest = Vec::new();
+        for (&b, (near, proved)) in open.iter().zip(judged) {
+            if proved {
+                answers[b] = near;
+            } else {
+                rest.push(b);
+            }
+        }
+        Ok(rest)
+    }
+
+    /// The proposed rows, and the far ones, which a scan leaves out.
+    fn candidates(&self, proposed: &[usize]) -> Vec<usize> {
+        let far = &self.scan.frame().far;
+        let near = proposed.iter().copied().filter(|&row| !far.contains(row));
+        near.chain(far.rows.iter().copied()).collect()
+    }
+
+    /// A lower bound on the distance of every row that was not proposed and is not far.
+    fn beyond(&self, query: &[f64], posed: &Posed, scores: &[f32]) -> f64 {
+        let Some(&last) = scores.last() else {
+            return f64::INFINITY;
+        };
+        let frame = self.scan.frame();
+        let c = if self.search.metric == Metric::Euclidean {
+            1.0
+        } else {
+            0.0
+        };
+        // The scan's own error, and the rounding of the direction to f32.
+        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c)
+            + U32 * 1.001 * posed.norm * frame.radius;
+        let best = f64::from(last) + error;
+        match self.search.metric {
+            Metric::Euclidean => {
+                let square: f64 = query
+                    .iter()
+                    .zip(&frame.centre)
+                    .map(|(q, m)| ((q - m) * frame.euclid).powi(2))
+                    .sum();
+                let rounding = gamma(query.len() + 4, U64) * (square + frame.euclid_radius.powi(2));
+                (square - 2.0 * best - rounding).max(0.0).sqrt() / frame.euclid * (1.0 - 1e-12)
+            }
+            Metric::Cosine | Metric::Dot => {
+                let longest = query.iter().fold(0f64, |most, v| most.max(v.abs()));
+                let unit = if longest > 0.0 { longest } else { 1.0 };
+                let offset: f64 = query.iter().zip(&frame.centre).map(|(q, m)| q * m).sum();
+                let lengths: f64 = query
+                    .iter()
+                    .zip(&frame.centre)
+                    .map(|(q, m)| (q * m).abs())
+                    .sum();
+                let product = offset + best * unit / frame.euclid;
+                let rounding =
+                    gamma(query.len() + 4, U64) * (2.0 * lengths + product.abs()) + HIDDEN;
+                let constant = if self.search.metric == Metric::Cosine {
+                    1.0
+                } else {
+                    0.0
+                };
+                constant - product - rounding
+            }
+        }
     }
 }
 

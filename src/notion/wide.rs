@@ -15,7 +15,7 @@ pub(super) struct Wide {
 
 /// Sizes of sums that neither overflow nor underflow can have touched: what underflows in a term is far below the last
 /// digit of such a sum.
-const PLAIN: std::ops::Range<f64> = 1e-280..1e300;
+pub(super) const PLAIN: std::ops::Range<f64> = 1e-280..1e300;
 
 impl Wide {
     /// Of an ordinary number.

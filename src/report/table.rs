@@ -1,6 +1,7 @@
 //! The summary as a short table for a terminal.
 
 use super::Context;
+use crate::notion::neighbours::Method;
 use crate::study::rate::Quantiles;
 use crate::study::summary::{HullSummary, NeighbourSummary, SelfTest, Summary};
 use comfy_table::Table;
@@ -143,7 +144,7 @@ fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) 
     if let Some(found) = &neighbours.nearest_distance {
         table.add_row([
             &format!("nearest ({:?})", neighbours.metric).to_lowercase(),
-            &quantiles(found),
+            &format!("{}, by {}", quantiles(found), means(neighbours.method)),
         ]);
     }
     if let (Some(found), Some(median)) =
@@ -153,6 +154,14 @@ fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) 
             "nearest ratio",
             &format!("{}, to {}", quantiles(found), number(median)),
         ]);
+    }
+}
+
+/// What found the nearest rows.
+fn means(method: Method) -> &'static str {
+    match method {
+        Method::Scan => "scanning all rows",
+        Method::Tree => "a k-d tree",
     }
 }
 

@@ -337,7 +337,7 @@ impl Views {
     }
 
     /// Bytes of the budget that the tensors kept so far leave.
-    fn left(&self) -> u64 {
+    pub fn left(&self) -> u64 {
         let kept = self.tensors.values();
         let resident =
             kept.map(|(view, _)| view.reference.resident_bytes() + view.queries.resident_bytes());

@@ -17,6 +17,7 @@ use crate::hull::{Answer, Settings, Solver};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
+use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference};
 use crate::rows::{Known, Repeats, Rows};
 use crate::scan::{Engine, Scan};
@@ -93,6 +94,16 @@ pub struct Sets<'s> {
     pub queries: &'s dyn Rows,
     /// The classes of both, for the notions that ask about them.
     pub classes: Option<&'s Classes>,
+    /// Bytes that the rows, and what is built over them to search faster, may take together.
+    pub memory: u64,
+}
+
+impl Sets<'_> {
+    /// Bytes that the rows leave.
+    fn room(&self) -> u64 {
+        let resident = self.reference.resident_bytes() + self.queries.resident_bytes();
+        self.memory.saturating_sub(resident)
+    }
 }
 
 /// Analyze `queries` against `reference` on `engine`; records go to `sink` in query order.
@@ -111,6 +122,7 @@ pub fn run(
         reference,
         queries,
         classes: None,
+        memory: u64::MAX,
     };
     run_sets(plan, engine, &sets, sink, control)
 }
@@ -147,13 +159,22 @@ pub fn run_sets(
     });
     clock.lap("whiten");
     let searched = plan.neighbours.max(needs.neighbours);
+    let tree = (searched > 0)
+        .then(|| Tree::where_it_pays(distinct, scan.frame(), plan.metric, sets.room(), control))
+        .transpose()?
+        .flatten();
     let unit = UnitReference::new(distinct);
-    let unit_scan = (plan.metric == Metric::Cosine && searched > 0)
+    let unit_scan = (plan.metric == Metric::Cosine && searched > 0 && tree.is_none())
         .then(|| unit.scan(engine, control))
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
-    let search = (searched > 0)
-        .then(|| Neighbours::new(distinct, search_scan, plan.metric).filling(repeats));
+    let search = (searched > 0).then(|| {
+        let search = match tree {
+            Some(tree) => Neighbours::by_tree(distinct, tree),
+            None => Neighbours::new(distinct, search_scan, plan.metric),
+        };
+        search.filling(repeats)
+    });
     let own = match &search {
         Some(search) => own_nearest(search, reference, needs.neighbours, plan.seed, control)?,
         None => Vec::new(),
@@ -226,7 +247,10 @@ pub fn run_sets(
         queries: queries.len() as u64,
         reference: facts,
         hull: plan.hull.then(|| tally.hull(pool, plan.gap)),
-        neighbours: (plan.neighbours > 0).then(|| tally.neighbours(plan)),
+        neighbours: search
+            .as_ref()
+            .filter(|_| plan.neighbours > 0)
+            .map(|search| tally.neighbours(plan, search.method())),
         notions: work.fitted.into_iter().map(Fitted::summary).collect(),
         self_test,
         leakage: tally.leakage(),

@@ -8,7 +8,7 @@ use super::analyze::Plan;
 use super::rate::{Quantiles, Rate, quantiles, wilson95};
 use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
 use crate::notion::Fact;
-use crate::notion::neighbours::Metric;
+use crate::notion::neighbours::{Method, Metric};
 use crate::rows::Element;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -90,6 +90,8 @@ pub struct HullSummary {
 pub struct NeighbourSummary {
     pub k: u64,
     pub metric: Metric,
+    /// What found them.
+    pub method: Method,
     pub nearest_distance: Option<Quantiles>,
     pub nearest_ratio: Option<Quantiles>,
 }
@@ -304,10 +306,11 @@ impl Tally {
         }
     }
 
-    pub(super) fn neighbours(&mut self, plan: &Plan) -> NeighbourSummary {
+    pub(super) fn neighbours(&mut self, plan: &Plan, method: Method) -> NeighbourSummary {
         NeighbourSummary {
             k: plan.neighbours as u64,
             metric: plan.metric,
+            method,
             nearest_distance: quantiles(&mut self.nearest),
             nearest_ratio: quantiles(&mut self.ratios),
         }

@@ -443,6 +443,7 @@ fn one(
         reference: &*view.reference,
         queries: &*view.queries,
         classes,
+        memory: views.left(),
     };
     let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;
     let mut found = collected.finish();
