@@ -28,6 +28,8 @@ mod embed;
 mod encoders;
 /// `errors`: which notion predicts a model's errors, from what a comparison left.
 mod errors;
+/// Few dimensions: extreme rows and trees give the answers about all rows.
+mod few_dimensions;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.

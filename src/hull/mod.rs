@@ -8,6 +8,7 @@
 
 mod basis;
 pub mod certificate;
+mod extreme;
 mod finish;
 mod lawson_hanson;
 mod metric;
@@ -18,6 +19,7 @@ mod solve;
 pub mod tiny;
 
 pub use certificate::{Certificate, Evidence, Verdict};
+pub use extreme::extreme;
 pub use metric::{AffineHull, Metric};
 
 use crate::control::Control;
@@ -145,9 +147,26 @@ impl<'a> Solver<'a> {
         settings: Settings,
         control: &Control,
     ) -> Result<Self> {
+        let (metric, affine) = Metric::whitening(rows, scan.frame(), control)?;
+        Ok(Solver::of(rows, scan, settings, metric, affine))
+    }
+
+    /// A solver for some of the rows, in whose hull all others lie ([`extreme`]), with a scan of these in the frame of all
+    /// ([`Frame::of_some`](crate::scan::Frame::of_some)). Its answers name rows by their places in `rows`.
+    pub fn within<'b>(&self, rows: &'b dyn Rows, scan: &'b dyn Scan) -> Solver<'b> {
+        let (metric, affine) = (self.metric.clone(), self.affine.clone());
+        Solver::of(rows, scan, self.settings, metric, affine)
+    }
+
+    fn of(
+        rows: &'a dyn Rows,
+        scan: &'a dyn Scan,
+        settings: Settings,
+        metric: Metric,
+        affine: AffineHull,
+    ) -> Self {
         let frame = scan.frame();
-        let (metric, affine) = Metric::whitening(rows, frame, control)?;
-        Ok(Solver {
+        Solver {
             judge: Judge::new(rows, scan, settings.tolerance),
             settings,
             pool: Pool::new(metric.dim()),
@@ -155,7 +174,7 @@ impl<'a> Solver<'a> {
             affine,
             euclidean: Metric::euclidean(frame),
             euclidean_pool: Pool::new(frame.dim()),
-        })
+        }
     }
 
     /// The affine hull of the reference.

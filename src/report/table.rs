@@ -124,8 +124,13 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
     table.add_row([
         "cost",
         &format!(
-            "{:.3} scans per query, at most {}, {} rows pooled",
-            hull.scans_per_query, hull.rounds, hull.pool
+            "{:.3} scans per query, at most {}, {} rows pooled{}",
+            hull.scans_per_query,
+            hull.rounds,
+            hull.pool,
+            hull.extreme_rows.map_or_else(String::new, |rows| {
+                format!("; only the {rows} outermost rows are asked about")
+            })
         ),
     ]);
     for (name, found) in [

@@ -535,6 +535,12 @@ impl<'a> CpuScan<'a> {
             frame: Frame::survey(rows, control)?,
         })
     }
+
+    /// For rows whose frame is known. Panics unless it has a bias for each.
+    pub fn in_frame(rows: &'a dyn Rows, frame: Frame) -> Self {
+        assert_eq!(rows.len(), frame.bias.len(), "a frame of the same rows");
+        CpuScan { rows, frame }
+    }
 }
 
 /// One batch over all rows: what [`CpuScan`] does, for an engine that has the rows and their frame.

@@ -365,6 +365,19 @@ mod tests {
             assert_eq!(frame.far.points, [fill, fill]);
             assert!(
                 frame.reference_radius() < 3.0,
+    /// The same frame, and the same bounds, for some of the rows, which must have all far ones (ascending).
+    pub fn of_some(&self, rows: &[usize]) -> Self {
+        let place = |row: &usize| rows.binary_search(row).ok();
+        Frame {
+            bias: rows.iter().map(|&row| self.bias[row]).collect(),
+            far: Far {
+                rows: self.far.rows.iter().filter_map(place).collect(),
+                ..self.far.clone()
+            },
+            ..self.clone()
+        }
+    }
+
                 "{}",
                 frame.reference_radius()
             );

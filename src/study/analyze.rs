@@ -9,18 +9,18 @@ use super::notes;
 use super::notions::Fitted;
 use super::rate::{quantiles, wilson95};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
-use super::verdicts::Verdicts;
+use super::verdicts::{Extreme, Verdicts};
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
-use crate::hull::{Answer, Settings, Solver};
+use crate::hull::{Answer, Settings, Solver, extreme};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference};
 use crate::rows::{Known, Repeats, Rows};
-use crate::scan::{Engine, Scan};
+use crate::scan::{CpuScan, Engine, Scan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
@@ -153,7 +153,18 @@ pub fn run_sets(
         .transpose()?;
     let mut verdicts = solver.map(|solver| Verdicts {
         solver,
+    let few = match plan.hull {
+        true => extreme(distinct, scan.frame(), control)?,
+        false => None,
+    };
+    let few = few.as_ref().map(|few| {
+        let frame = scan.frame().of_some(few.chosen());
+        (few, CpuScan::in_frame(few, frame))
+    });
         repeats,
+        extreme: few
+            .as_ref()
+            .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
         dim: reference.dim(),
         passes: if plan.gap.is_some() { 2 } else { 1 },
     });
@@ -232,10 +243,6 @@ pub fn run_sets(
         clock.lap("leave_one_out");
     }
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
-    let pool = work
-        .verdicts
-        .as_ref()
-        .map_or(0, |verdicts| verdicts.solver.pool_rows() as u64);
     let progress = control.progress();
     let found = notes::of_queries(plan, &tally, queries.len() as u64);
     for warning in found.into_iter().chain(control.take_warnings()) {
@@ -246,7 +253,10 @@ pub fn run_sets(
         backend: engine.describe(),
         queries: queries.len() as u64,
         reference: facts,
-        hull: plan.hull.then(|| tally.hull(pool, plan.gap)),
+        hull: work
+            .verdicts
+            .as_ref()
+            .map(|verdicts| tally.hull(verdicts, plan.gap)),
         neighbours: search
             .as_ref()
             .filter(|_| plan.neighbours > 0)

@@ -6,6 +6,7 @@
 use super::Record;
 use super::analyze::Plan;
 use super::rate::{Quantiles, Rate, quantiles, wilson95};
+use super::verdicts::Verdicts;
 use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
 use crate::notion::Fact;
 use crate::notion::neighbours::{Method, Metric};
@@ -71,6 +72,8 @@ pub struct HullSummary {
     pub rounds: u64,
     /// Vertices shared between queries at the end.
     pub pool: u64,
+    /// In up to three dimensions: the reference rows between which all others lie, so that only they were asked about.
+    pub extreme_rows: Option<u64>,
     /// Queries that each stage settled: off_affine_hull, first_direction, pool, full_solve, f64_recheck.
     pub settled_by: BTreeMap<String, u64>,
     /// Why queries stayed undecided.
@@ -276,7 +279,7 @@ impl Tally {
     }
 
     /// The hull part of the summary, with the gap that was asked for.
-    pub(super) fn hull(&mut self, pool: u64, gap: Option<f64>) -> HullSummary {
+    pub(super) fn hull(&mut self, verdicts: &Verdicts<'_>, gap: Option<f64>) -> HullSummary {
         let total = self.total();
         let proved = |how| self.proofs.get(&how).copied().unwrap_or(0);
         let missed = |gap| self.gaps_beyond(gap).len() as u64 + self.without_distance();
@@ -292,7 +295,8 @@ impl Tally {
             interval95: wilson95(self.outside, total),
             scans_per_query: self.scans as f64 / total.max(1) as f64,
             rounds: self.rounds,
-            pool,
+            pool: verdicts.pool_rows(),
+            extreme_rows: verdicts.extreme_rows(),
             settled_by: self
                 .stages
                 .iter()

@@ -1,13 +1,17 @@
 //! Hull verdicts where rows repeat: of equal reference rows the solver sees the first, and equal queries it answers once.
+//! In up to three dimensions it sees only the rows between which all others lie ([`extreme`](crate::hull::extreme)).
 
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::{Answer, Certificate, Solver};
-use crate::rows::Repeats;
+use crate::rows::{Repeats, Subset};
+use crate::scan::Scan;
 
-/// A solver for the different rows of a reference.
+/// Solvers for the different rows of a reference.
 pub(super) struct Verdicts<'r> {
+    /// Sees all of them.
     pub(super) solver: Solver<'r>,
+    pub(super) extreme: Option<Extreme<'r>>,
     /// The equal rows of the reference, if there are any.
     pub(super) repeats: Option<&'r Repeats>,
     /// Columns.
@@ -16,7 +20,39 @@ pub(super) struct Verdicts<'r> {
     pub(super) passes: u64,
 }
 
+/// Those between which all others lie.
+pub(super) struct Extreme<'r> {
+    solver: Solver<'r>,
+    /// Their places among the different rows, ascending.
+    places: &'r [usize],
+}
+
+impl<'r> Extreme<'r> {
+    /// Beside a solver for all rows: `rows` are some of these, and `scan` scans them in the frame of all.
+    pub(super) fn new(all: &Solver<'_>, rows: &'r Subset<'r>, scan: &'r dyn Scan) -> Self {
+        Extreme {
+            solver: all.within(rows, scan),
+            places: rows.chosen(),
+        }
+    }
+
+    fn has(&self, place: usize) -> bool {
+        self.places.binary_search(&place).is_ok()
+    }
+}
+
 impl Verdicts<'_> {
+    /// Rows in the pool of the solver that queries go to.
+    pub(super) fn pool_rows(&self) -> u64 {
+        let extreme = self.extreme.as_ref();
+        extreme.map_or(&self.solver, |few| &few.solver).pool_rows() as u64
+    }
+
+    /// Rows that this solver sees, where they are few.
+    pub(super) fn extreme_rows(&self) -> Option<u64> {
+        self.extreme.as_ref().map(|few| few.places.len() as u64)
+    }
+
     /// Answer queries (B x d). Rows in the certificates are those of the whole reference.
     pub(super) fn answer(&mut self, values: &[f64], control: &Control) -> Result<Vec<Answer>> {
         let Some(alike) = Repeats::of_values(values, self.dim, control)? else {
@@ -64,17 +100,58 @@ impl Verdicts<'_> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let mut answers = match excluded {
-            None => self.solver.answer(values, None, control)?,
-            Some(_) => self.solver.verdicts(values, excluded, control)?,
+        let mut answers = match (excluded, &mut self.extreme) {
+            (None, None) => self.solver.answer(values, None, control)?,
+            (None, Some(few)) => {
+                let answers = few.solver.answer(values, None, control)?;
+                among(answers, |row| few.places[row])
+            }
+            (Some(rows), None) => self.solver.verdicts(values, Some(rows), control)?,
+            (Some(rows), Some(_)) => self.without(rows, values, control)?,
         };
         if let Some(repeats) = self.repeats {
-            for answer in &mut answers {
-                if let Certificate::Inside { rows, .. } = &mut answer.certificate {
-                    rows.iter_mut().for_each(|row| *row = repeats.first(*row));
-                }
-            }
+            answers = among(answers, |row| repeats.first(row));
         }
         Ok(answers)
     }
+
+    /// Judge different rows (by their places), each against the others: the hull changes only by its extreme rows.
+    fn without(
+        &mut self,
+        rows: &[usize],
+        values: &[f64],
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        let Some(few) = &mut self.extreme else {
+            return self.solver.verdicts(values, Some(rows), control);
+        };
+        let pick = |some: &[usize]| -> Vec<f64> {
+            let each = some
+                .iter()
+                .map(|&query| &values[query * self.dim..][..self.dim]);
+            each.collect::<Vec<_>>().concat()
+        };
+        let (outer, inner): (Vec<usize>, Vec<usize>) =
+            (0..rows.len()).partition(|&query| few.has(rows[query]));
+        let found = few.solver.verdicts(&pick(&inner), None, control)?;
+        let found = among(found, |row| few.places[row]);
+        let excluded: Vec<usize> = outer.iter().map(|&query| rows[query]).collect();
+        let others = self
+            .solver
+            .verdicts(&pick(&outer), Some(&excluded), control)?;
+        let mut answers: Vec<(usize, Answer)> = inner.into_iter().zip(found).collect();
+        answers.extend(outer.into_iter().zip(others));
+        answers.sort_unstable_by_key(|(query, _)| *query);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+}
+
+/// Answers whose rows are numbered otherwise.
+fn among(mut answers: Vec<Answer>, number: impl Fn(usize) -> usize) -> Vec<Answer> {
+    for answer in &mut answers {
+        if let Certificate::Inside { rows, .. } = &mut answer.certificate {
+            rows.iter_mut().for_each(|row| *row = number(*row));
+        }
+    }
+    answers
 }
