@@ -16,13 +16,14 @@
 use crate::control::Control;
 use crate::error::Result;
 use crate::linear;
-use crate::rows::{Element, Rows, map_chunks};
+use crate::rows::{Element, Rows, chunk_rows, map_chunks};
 use crate::scan::Frame;
 use crate::scan::rounding::{U32, U64, gamma};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
 use faer::linalg::triangular_solve;
 use faer::{Accum, Mat, MatRef, Par};
+use rayon::prelude::*;
 
 /// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
 const DENSE_LIMIT: usize = 3072;
@@ -598,20 +599,27 @@ fn covariance(
     let step = ((1 << 20) / d).max(1);
     let mut values = Vec::new();
     for part in sample.chunks(step) {
-        control.check()?;
         values.resize(part.len() * d, 0.0);
-        let contiguous = part[part.len() - 1] - part[0] + 1 == part.len();
-        if contiguous {
-            rows.read_f64(part[0], &mut values)?
-        } else {
-            rows.gather(part, &mut values)?
-        }
-        frame.apply(&mut values);
-        for row in values.chunks_exact(d) {
-            for (total, value) in sum.iter_mut().zip(row) {
-                *total += value;
-            }
-        }
+        let some = (chunk_rows(d) / 8).max(1);
+        part.par_chunks(some)
+            .zip(values.par_chunks_mut(some * d))
+            .try_for_each(|(part, values)| {
+                control.check()?;
+                read(rows, part, values)?;
+                frame.apply(values);
+                Ok(())
+            })?;
+        // Each sum takes its rows in their order, on any number of threads.
+        let columns = d.div_ceil(rayon::current_num_threads()).max(8);
+        sum.par_chunks_mut(columns)
+            .enumerate()
+            .for_each(|(at, sum)| {
+                for row in values.chunks_exact(d) {
+                    for (total, value) in sum.iter_mut().zip(&row[at * columns..]) {
+                        *total += value;
+                    }
+                }
+            });
         let columns = MatRef::from_column_major_slice(&values, d, part.len());
         linear::add_gram(product.as_mut(), columns, 1.0);
     }
@@ -623,6 +631,15 @@ fn covariance(
     }
     add_far(&mut product, frame, n);
     Ok(product)
+}
+
+/// Rows of a sample, ascending.
+fn read(rows: &dyn Rows, some: &[usize], values: &mut [f64]) -> Result<()> {
+    if some[some.len() - 1] - some[0] + 1 == some.len() {
+        rows.read_f64(some[0], values)
+    } else {
+        rows.gather(some, values)
+    }
 }
 
 /// Far rows as one point each, in their direction, at half the radius of the others.

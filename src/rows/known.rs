@@ -20,6 +20,11 @@ impl Known {
         Known { rows }
     }
 
+    /// Of each row its hash and its number, sorted.
+    pub(super) fn sorted(&self) -> &[(u64, usize)] {
+        &self.rows
+    }
+
     /// How many of `values` (n x d, row-major) are among `rows`, the set that the hashes are of. Rows of one hash are
     /// compared value by value: a hash alone decides nothing.
     ///

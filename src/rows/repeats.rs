@@ -4,7 +4,7 @@
 //! value.
 
 use super::chunks::chunk_rows;
-use super::{Rows, Subset};
+use super::{Known, Rows, Subset};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -42,14 +42,13 @@ pub(super) fn hash(row: &[f64]) -> u64 {
 }
 
 impl Repeats {
-    /// Group the rows of a set whose hashes are known ([`mix`] over the [`bits`] of a row's values, from 0); `None` if
-    /// none repeats another.
+    /// Group the rows of a set that are known by hash; `None` if none repeats another.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
-    pub fn of_rows(rows: &dyn Rows, hashes: &[u64], control: &Control) -> Result<Option<Self>> {
-        assert_eq!(hashes.len(), rows.len(), "a hash for each row");
+    pub fn of_rows(rows: &dyn Rows, known: &Known, control: &Control) -> Result<Option<Self>> {
+        assert_eq!(known.sorted().len(), rows.len(), "a hash for each row");
         let read = |some: &[usize], out: &mut [f64]| rows.gather(some, out);
-        Self::find(hashes, rows.dim(), read, control)
+        Self::find(known, rows.dim(), read, control)
     }
 
     /// The same of rows in memory (N x d, row-major).
@@ -61,23 +60,23 @@ impl Repeats {
             }
             Ok(())
         };
-        Self::find(&hashes, d, read, control)
+        Self::find(&Known::new(&hashes), d, read, control)
     }
 
     fn find(
-        hashes: &[u64],
+        known: &Known,
         d: usize,
         read: impl Fn(&[usize], &mut [f64]) -> Result<()> + Sync,
         control: &Control,
     ) -> Result<Option<Self>> {
-        let repeats: Vec<Vec<(usize, usize)>> = suspects(hashes)
+        let repeats: Vec<Vec<(usize, usize)>> = suspects(known.sorted())
             .par_iter()
             .map(|rows| compare(rows, d, &read, control))
             .collect::<Result<_>>()?;
         if repeats.iter().all(Vec::is_empty) {
             return Ok(None);
         }
-        let mut firsts: Vec<usize> = (0..hashes.len()).collect();
+        let mut firsts: Vec<usize> = (0..known.sorted().len()).collect();
         for (row, first) in repeats.into_iter().flatten() {
             firsts[row] = first;
         }
@@ -161,9 +160,7 @@ impl Repeats {
 }
 
 /// Groups of rows of one hash, each ascending.
-fn suspects(hashes: &[u64]) -> Vec<Vec<usize>> {
-    let mut sorted: Vec<(u64, usize)> = hashes.iter().copied().zip(0..).collect();
-    sorted.par_sort_unstable();
+fn suspects(sorted: &[(u64, usize)]) -> Vec<Vec<usize>> {
     sorted
         .chunk_by(|a, b| a.0 == b.0)
         .filter(|group| group.len() > 1)
@@ -225,7 +222,7 @@ mod tests {
         let rows = Memory::from_f64("rows", 2, values);
         let hashes: Vec<u64> = [0, 1, 0, 3, 1, 0].to_vec();
         assert_eq!(
-            Repeats::of_rows(&rows, &hashes, &control).unwrap(),
+            Repeats::of_rows(&rows, &Known::new(&hashes), &control).unwrap(),
             Some(found.clone())
         );
         let subset = found.subset(&rows);
@@ -239,7 +236,7 @@ mod tests {
         let of = |values: Vec<f64>| {
             let hashes = vec![7; values.len()];
             let rows = Memory::from_f64("rows", 1, values);
-            Repeats::of_rows(&rows, &hashes, &control).unwrap()
+            Repeats::of_rows(&rows, &Known::new(&hashes), &control).unwrap()
         };
         assert_eq!(of(vec![1.0, 2.0, 3.0]), None);
         let found = of(vec![1.0, 2.0, 1.0]).unwrap();

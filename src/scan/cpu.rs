@@ -591,6 +591,15 @@ impl Engine for CpuEngine {
         Ok(Box::new(CpuScan::new(rows, control)?))
     }
 
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        _: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
+        Ok(Box::new(CpuScan::in_frame(rows, frame)))
+    }
+
     fn describe(&self) -> String {
         format!(
             "cpu, {} threads, {}",

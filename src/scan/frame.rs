@@ -12,7 +12,7 @@
 use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, Spreads, map_chunks, spreads};
+use crate::rows::{Rows, Spreads, chunk_rows, map_chunks, spreads};
 
 /// Columns whose ranges differ by more than this factor get a scale each.
 const UNEVEN: f64 = 1024.0;
@@ -152,72 +152,125 @@ fn power_of_two(value: f64) -> f64 {
     value.log2().floor().clamp(-900.0, 900.0).exp2()
 }
 
-/// The rows that are [`Far`]: one pass.
-fn far_rows(rows: &dyn Rows, spreads: &Spreads, control: &Control) -> Result<Far> {
-    let (n, d) = (rows.len(), rows.dim());
-    let widest = spreads.unit.iter().copied().fold(0.0, f64::max);
-    let narrowest = spreads.unit.iter().copied().fold(f64::INFINITY, f64::min);
-    let uneven = widest > UNEVEN * narrowest;
-    let scale: Vec<f64> = spreads
-        .unit
-        .iter()
-        .map(|&unit| 1.0 / power_of_two(if uneven { unit } else { widest }))
-        .collect();
-    let length = |row: &[f64]| {
-        let each = row.iter().zip(&spreads.centre).zip(&scale);
+/// What a first pass over the rows finds for their [`Frame`]: it may be made together with another.
+pub struct Sketch {
+    spreads: Spreads,
+    /// The scale in which distances from the columns' medians are measured.
+    scale: Vec<f64>,
+}
+
+/// What a [`Sketch`] finds in some rows.
+pub struct Part {
+    /// Distance of each row from the columns' medians.
+    lengths: Vec<f32>,
+    columns: Columns,
+}
+
+impl Sketch {
+    /// From a sample of the rows. Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn begin(rows: &dyn Rows, control: &Control) -> Result<Self> {
+        let spreads = spreads(rows, control)?;
+        let widest = spreads.unit.iter().copied().fold(0.0, f64::max);
+        let narrowest = spreads.unit.iter().copied().fold(f64::INFINITY, f64::min);
+        let uneven = widest > UNEVEN * narrowest;
+        let scale = spreads
+            .unit
+            .iter()
+            .map(|&unit| 1.0 / power_of_two(if uneven { unit } else { widest }))
+            .collect();
+        Ok(Sketch { spreads, scale })
+    }
+
+    /// Look at one chunk of rows, of those that every pass reads together.
+    pub fn part(&self, values: &[f64]) -> Part {
+        let d = self.scale.len();
+        let lengths = values.chunks_exact(d).map(|row| self.length(row) as f32);
+        Part {
+            lengths: lengths.collect(),
+            columns: Columns::of(0, values, d, &Far::default()),
+        }
+    }
+
+    fn length(&self, row: &[f64]) -> f64 {
+        let each = row.iter().zip(&self.spreads.centre).zip(&self.scale);
         each.map(|((x, m), s)| ((x - m) * s).powi(2))
             .sum::<f64>()
             .sqrt()
-    };
-    let lengths: Vec<f32> = map_chunks(rows, control, |_, values| {
-        control.advance((values.len() / d) as u64);
-        let rows = values.chunks_exact(d);
-        rows.map(|row| length(row) as f32).collect::<Vec<_>>()
-    })?
-    .concat();
-    let mut sorted: Vec<f32> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
-    if sorted.is_empty() {
-        return Ok(Far::default());
     }
-    let middle = (sorted.len() - 1) / 2;
-    let (_, &mut median, _) = sorted.select_nth_unstable_by(middle, f32::total_cmp);
-    let bar = FAR as f32 * median;
-    let mut far: Vec<usize> = (0..n).filter(|&row| lengths[row] > bar).collect();
-    let most = (n / FAR_SHARE)
-        .max(ALWAYS_FAR)
-        .min(n / 2)
-        .min(MOST_FAR)
-        .min((MOST_FAR_NUMBERS / d).max(1));
-    if far.len() > most {
-        far.sort_unstable_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
-        far.truncate(most);
-        far.sort_unstable();
+
+    /// The rows that are [`Far`].
+    fn far(&self, rows: &dyn Rows, lengths: &[f32]) -> Result<Far> {
+        let (n, d) = (rows.len(), rows.dim());
+        let mut sorted: Vec<f32> = lengths.iter().copied().filter(|&l| l > 0.0).collect();
+        if sorted.is_empty() {
+            return Ok(Far::default());
+        }
+        let middle = (sorted.len() - 1) / 2;
+        let (_, &mut median, _) = sorted.select_nth_unstable_by(middle, f32::total_cmp);
+        let bar = FAR as f32 * median;
+        let mut far: Vec<usize> = (0..n).filter(|&row| lengths[row] > bar).collect();
+        let most = (n / FAR_SHARE)
+            .max(ALWAYS_FAR)
+            .min(n / 2)
+            .min(MOST_FAR)
+            .min((MOST_FAR_NUMBERS / d).max(1));
+        if far.len() > most {
+            far.sort_unstable_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
+            far.truncate(most);
+            far.sort_unstable();
+        }
+        let mut points = vec![0.0; far.len() * d];
+        rows.gather(&far, &mut points)?;
+        let each = points.chunks_exact(d).map(|row| self.length(row));
+        let farthest = each.fold(0.0, f64::max);
+        Ok(Far {
+            rows: far,
+            points,
+            // Beyond the range of f64 the largest number stands for what is even larger.
+            ratio: (farthest.min(f64::MAX) / f64::from(median)).min(f64::MAX),
+        })
     }
-    let mut points = vec![0.0; far.len() * d];
-    rows.gather(&far, &mut points)?;
-    let farthest = points.chunks_exact(d).map(length).fold(0.0, f64::max);
-    Ok(Far {
-        rows: far,
-        points,
-        // Beyond the range of f64 the largest number stands for what is even larger.
-        ratio: (farthest.min(f64::MAX) / f64::from(median)).min(f64::MAX),
-    })
 }
 
 impl Frame {
-    /// Survey the rows: a sample for the columns' units, and three passes.
+    /// Survey the rows: a sample for the columns' units, and two passes.
     pub fn survey(rows: &dyn Rows, control: &Control) -> Result<Self> {
-        let d = rows.dim();
-        let spreads = spreads(rows, control)?;
-        let far = far_rows(rows, &spreads, control)?;
-        let parts = map_chunks(rows, control, |first, values| {
-            Columns::of(first, values, d, &far)
-        })?;
-        let columns = parts
+        let sketch = Sketch::begin(rows, control)?;
+        let parts = map_chunks(rows, control, |_, values| sketch.part(values))?;
+        Frame::of(rows, sketch, parts, control)
+    }
+
+    /// From what a first pass found in all chunks, in their order; a second pass measures the rows from their mean.
+    ///
+    /// Errors: as [`Frame::survey`].
+    pub fn of(
+        rows: &dyn Rows,
+        sketch: Sketch,
+        parts: Vec<Part>,
+        control: &Control,
+    ) -> Result<Self> {
+        let (n, d) = (rows.len(), rows.dim());
+        let (lengths, mut columns): (Vec<Vec<f32>>, Vec<Columns>) = parts
+            .into_iter()
+            .map(|part| (part.lengths, part.columns))
+            .unzip();
+        let far = sketch.far(rows, &lengths.concat())?;
+        // Chunks with far rows are looked at once more, without these.
+        let step = chunk_rows(d);
+        let mut values = Vec::new();
+        for (first, part) in (0..).step_by(step).zip(&mut columns) {
+            let count = step.min(n - first);
+            if far.within(first, count).next().is_some() {
+                values.resize(count * d, 0.0);
+                rows.read_f64(first, &mut values)?;
+                *part = Columns::of(first, &values, d, &far);
+            }
+        }
+        let columns = columns
             .into_iter()
             .reduce(|all, part| all.join(&part))
             .unwrap_or_else(|| Columns::of(0, &vec![0.0; d], d, &far));
-        let mut frame = Frame::shape(rows, columns, far, spreads.unit);
+        let mut frame = Frame::shape(rows, columns, far, sketch.spreads.unit);
         frame.norms(rows, control)?;
         Ok(frame)
     }
@@ -281,6 +334,7 @@ impl Frame {
     fn norms(&mut self, rows: &dyn Rows, control: &Control) -> Result<()> {
         let d = rows.dim();
         let parts = map_chunks(rows, control, |first, values| {
+            control.advance((values.len() / d) as u64);
             let (mut largest, mut largest_euclid) = (0.0f64, 0.0f64);
             let mut bias = Vec::with_capacity(values.len() / d);
             for (i, row) in values.chunks_exact(d).enumerate() {
@@ -309,6 +363,19 @@ impl Frame {
         }
         self.bias = bias;
         Ok(())
+    }
+
+    /// The same frame, and the same bounds, for some of the rows, which must have all far ones (ascending).
+    pub fn of_some(&self, rows: &[usize]) -> Self {
+        let place = |row: &usize| rows.binary_search(row).ok();
+        Frame {
+            bias: rows.iter().map(|&row| self.bias[row]).collect(),
+            far: Far {
+                rows: self.far.rows.iter().filter_map(place).collect(),
+                ..self.far.clone()
+            },
+            ..self.clone()
+        }
     }
 
     /// Points (n x d, row-major) into the frame, in place: `x' = S (x - m)`.
@@ -365,19 +432,6 @@ mod tests {
             assert_eq!(frame.far.points, [fill, fill]);
             assert!(
                 frame.reference_radius() < 3.0,
-    /// The same frame, and the same bounds, for some of the rows, which must have all far ones (ascending).
-    pub fn of_some(&self, rows: &[usize]) -> Self {
-        let place = |row: &usize| rows.binary_search(row).ok();
-        Frame {
-            bias: rows.iter().map(|&row| self.bias[row]).collect(),
-            far: Far {
-                rows: self.far.rows.iter().filter_map(place).collect(),
-                ..self.far.clone()
-            },
-            ..self.clone()
-        }
-    }
-
                 "{}",
                 frame.reference_radius()
             );

@@ -22,7 +22,7 @@ pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
-pub use frame::{Far, Frame};
+pub use frame::{Far, Frame, Part, Sketch};
 
 use crate::control::Control;
 use crate::error::Result;
@@ -118,6 +118,17 @@ pub trait Scan: Send + Sync {
 pub trait Engine: Send + Sync {
     /// A scan of `rows`, ready for directions. Errors: rows that cannot be read, [`crate::Error::Interrupted`].
     fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>>;
+
+    /// The same where the frame of the rows is known already, for engines that can use it.
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        control: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
+        drop(frame);
+        self.scan(rows, control)
+    }
 
     /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;

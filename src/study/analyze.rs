@@ -4,11 +4,12 @@
 //! neighbour search and the notions, and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
 //! rows solver and scan see the first alone, and equal queries of a block are answered once.
 
-use super::facts::{Facts, Survey};
+use super::facts::Facts;
 use super::notes;
 use super::notions::Fitted;
 use super::rate::{quantiles, wilson95};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
+use super::survey::Survey;
 use super::verdicts::{Extreme, Verdicts};
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
@@ -141,18 +142,17 @@ pub fn run_sets(
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
     control.begin(control::Stage::Survey, 2 * reference.len() as u64);
-    let survey = Survey::of(reference, control)?;
-    let repeats = survey.repeats.as_ref();
-    let subset = repeats.map(|repeats| repeats.subset(reference));
+    let mut survey = Survey::of(reference, control)?;
+    let subset = survey.repeats.as_ref().map(|all| all.subset(reference));
     let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
-    let scan = engine.scan(distinct, control)?;
+    let frame = survey.frame(distinct, control)?;
+    let repeats = survey.repeats.as_ref();
+    let scan = engine.scan_in(distinct, frame, control)?;
     clock.lap("survey");
     let solver = plan
         .hull
         .then(|| Solver::new(distinct, &*scan, plan.settings(), control))
         .transpose()?;
-    let mut verdicts = solver.map(|solver| Verdicts {
-        solver,
     let few = match plan.hull {
         true => extreme(distinct, scan.frame(), control)?,
         false => None,
@@ -161,10 +161,12 @@ pub fn run_sets(
         let frame = scan.frame().of_some(few.chosen());
         (few, CpuScan::in_frame(few, frame))
     });
-        repeats,
+    let mut verdicts = solver.map(|solver| Verdicts {
         extreme: few
             .as_ref()
             .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
+        solver,
+        repeats,
         dim: reference.dim(),
         passes: if plan.gap.is_some() { 2 } else { 1 },
     });

@@ -1,11 +1,9 @@
 //! What a reader must know of a reference set before believing a rate: repeats, constant columns, norms, far rows.
 //!
-//! One pass over the rows, and what the [`Frame`] of a scan found. Columns count as repeated when the 64-bit hashes of
+//! From the [`Survey`] of the set and the [`Frame`] of a scan. Columns count as repeated when the 64-bit hashes of
 //! their values agree; rows only when their values do.
 
-use crate::control::Control;
-use crate::error::Result;
-use crate::rows::{Known, Repeats, Rows, bits, map_chunks, mix};
+use super::survey::Survey;
 use crate::scan::Frame;
 
 /// Rows are on a sphere when their norms r differ by less than this share of s^2 / r, s the median distance of a row from
@@ -35,92 +33,7 @@ pub struct Facts {
     pub far_rows: Option<FarRows>,
 }
 
-/// What one pass over a set finds.
-pub struct Survey {
-    /// Rows that are equal, if there are any.
-    pub repeats: Option<Repeats>,
-    /// All rows, by value.
-    pub known: Known,
-    columns: Vec<u64>,
-    zero_rows: u64,
-    /// The least and the largest norm of the other rows.
-    norms: [f64; 2],
-    rows: usize,
-}
-
-struct Part {
-    rows: Vec<u64>,
-    columns: Vec<u64>,
-    zero_rows: u64,
-    norms: [f64; 2],
-}
-
-/// Norms of no rows.
-const NO_NORMS: [f64; 2] = [f64::INFINITY, 0.0];
-
-fn part(values: &[f64], d: usize) -> Part {
-    let mut part = Part {
-        rows: Vec::with_capacity(values.len() / d),
-        columns: vec![0; d],
-        zero_rows: 0,
-        norms: NO_NORMS,
-    };
-    for row in values.chunks_exact(d) {
-        let mut hash = 0;
-        let mut square = 0.0;
-        for (column, &value) in part.columns.iter_mut().zip(row) {
-            let bits = bits(value);
-            hash = mix(hash, bits);
-            *column = mix(*column, bits);
-            square += value * value;
-        }
-        part.rows.push(hash);
-        if square == 0.0 && row.iter().all(|&value| value == 0.0) {
-            part.zero_rows += 1;
-        } else {
-            part.norms = widened(part.norms, [square.sqrt(); 2]);
-        }
-    }
-    part
-}
-
-/// The range that holds both.
-fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
-    [a[0].min(b[0]), a[1].max(b[1])]
-}
-
 impl Survey {
-    /// Read a set once, and its rows that may be equal once more.
-    ///
-    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
-    pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
-        let d = rows.dim();
-        let parts = map_chunks(rows, control, |_, values| {
-            control.advance((values.len() / d) as u64);
-            part(values, d)
-        })?;
-        let mut survey = Survey {
-            repeats: None,
-            known: Known::new(&[]),
-            columns: vec![0; d],
-            zero_rows: 0,
-            norms: NO_NORMS,
-            rows: rows.len(),
-        };
-        let mut hashes = Vec::with_capacity(rows.len());
-        for part in parts {
-            for (all, one) in survey.columns.iter_mut().zip(part.columns) {
-                *all = mix(*all, one);
-            }
-            survey.zero_rows += part.zero_rows;
-            survey.norms = widened(survey.norms, part.norms);
-            hashes.extend(part.rows);
-        }
-        survey.repeats = Repeats::of_rows(rows, &hashes, control)?;
-        survey.known = Known::new(&hashes);
-        Ok(survey)
-    }
-
     /// The facts, with the frame of the set's different rows.
     pub fn facts(&self, frame: &Frame) -> Facts {
         let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
@@ -183,15 +96,16 @@ fn repeats(mut hashes: Vec<u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Memory;
+    use crate::control::Control;
+    use crate::rows::{Memory, Rows};
 
     fn of(d: usize, values: Vec<f64>) -> (Facts, Survey) {
         let rows = Memory::from_f64("rows", d, values);
         let control = Control::default();
-        let survey = Survey::of(&rows, &control).unwrap();
+        let mut survey = Survey::of(&rows, &control).unwrap();
         let different = survey.repeats.as_ref().map(|all| all.subset(&rows));
         let different = different.as_ref().map_or(&rows as &dyn Rows, |some| some);
-        let frame = Frame::survey(different, &control).unwrap();
+        let frame = survey.frame(different, &control).unwrap();
         (survey.facts(&frame), survey)
     }
 

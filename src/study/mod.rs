@@ -14,6 +14,7 @@ pub mod outcomes;
 pub mod paper;
 pub mod rate;
 pub mod summary;
+mod survey;
 pub mod sweep;
 pub mod theory;
 mod verdicts;

@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::small::Propose;
-use crate::scan::{CpuScan, Engine, Scan};
+use crate::scan::{CpuScan, Engine, Frame, Scan};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -369,6 +369,15 @@ impl GpuEngine {
 
 impl Engine for GpuEngine {
     fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
+        self.scan_in(rows, Frame::survey(rows, control)?, control)
+    }
+
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        control: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
         let shared = lock(&self.shared);
         let (tile, room) = (shared.first_tile(), shared.room);
         let (n, d) = (rows.len(), rows.dim());
@@ -387,14 +396,11 @@ impl Engine for GpuEngine {
                 rows.name(),
                 room.binding
             ));
-            return Ok(Box::new(CpuScan::new(rows, control)?));
+            return Ok(Box::new(CpuScan::in_frame(rows, frame)));
         }
         drop(shared);
-        Ok(Box::new(GpuScan::new(
-            Arc::clone(&self.shared),
-            rows,
-            control,
-        )?))
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::new(GpuScan::new(shared, rows, frame)))
     }
 
     fn describe(&self) -> String {

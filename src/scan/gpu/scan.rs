@@ -67,18 +67,13 @@ enum GaveUp {
 }
 
 impl<'a> GpuScan<'a> {
-    pub(super) fn new(
-        shared: Arc<Mutex<Shared>>,
-        rows: &'a dyn Rows,
-        control: &Control,
-    ) -> Result<Self> {
-        let frame = Frame::survey(rows, control)?;
-        Ok(GpuScan {
+    pub(super) fn new(shared: Arc<Mutex<Shared>>, rows: &'a dyn Rows, frame: Frame) -> Self {
+        GpuScan {
             shared,
             rows,
             frame,
             state: Mutex::default(),
-        })
+        }
     }
 
     /// Every direction through the precisions, and what is left through the CPU.
