@@ -4,6 +4,7 @@
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
 
 use crate::error::{Error, Result};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -63,6 +64,7 @@ pub struct Control {
     open: AtomicU64,
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
+    directions: Mutex<BTreeMap<&'static str, u64>>,
     warnings: Mutex<Vec<String>>,
     task: Mutex<String>,
 }
@@ -107,6 +109,23 @@ impl Control {
         self.flop.fetch_add(flop, Relaxed);
         self.scan_nanoseconds
             .fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// Count directions that were answered by scans in this precision.
+    pub fn answered(&self, precision: &'static str, directions: usize) {
+        let mut all = self
+            .directions
+            .lock()
+            .unwrap_or_else(|held| held.into_inner());
+        *all.entry(precision).or_default() += directions as u64;
+    }
+
+    /// Directions so far, by precision.
+    pub fn directions(&self) -> BTreeMap<&'static str, u64> {
+        self.directions
+            .lock()
+            .unwrap_or_else(|held| held.into_inner())
+            .clone()
     }
 
     /// Name the part of a larger job that is being worked on; empty for none.

@@ -7,12 +7,23 @@ use crate::common::suite::{check, suite};
 use crate::common::{gaussian, rows, verdicts, verdicts_with};
 use hullscope::control::Control;
 use hullscope::hull::Settings;
-use hullscope::rows::Rows;
-use hullscope::scan::{Batch, CpuScan, Scan};
+use hullscope::rows::{Memory, Rows};
+use hullscope::scan::int8::{Kernel, Options, Precision};
+use hullscope::scan::{Batch, CpuScan, Int8Scan, Scan};
 use proptest::prelude::*;
 
 fn cpu<'r>(rows: &'r dyn Rows) -> Box<dyn Scan + 'r> {
     Box::new(CpuScan::new(rows, &Control::default()).unwrap())
+}
+
+/// The scan in eight bits, wherever they can be used.
+fn int8(rows: &dyn Rows, kernel: Kernel, memory: u64) -> Box<dyn Scan + '_> {
+    let options = Options {
+        precision: Precision::Int8,
+        kernel,
+        memory,
+    };
+    Box::new(Int8Scan::new(rows, options, &Control::default()).unwrap())
 }
 
 #[test]
@@ -46,6 +57,105 @@ fn cpu_scan_on_one_and_on_three_threads() {
     assert_eq!(one, on(3));
 }
 
+#[test]
+fn int8_scan() {
+    for kernel in Kernel::all() {
+        suite(|rows| int8(rows, kernel, u64::MAX));
+    }
+    suite(|rows| int8(rows, Kernel::Plain, 0));
+}
+
+/// Rows of many kinds, of which some must be hard: sorted, repeated, tied, with far rows, far from the origin.
+fn kinds(n: usize, d: usize, seed: u64) -> Vec<(&'static str, Memory)> {
+    let base = gaussian(n * d, seed);
+    let with = |change: &dyn Fn(usize, usize, f64) -> f64| -> Memory {
+        let each = base.iter().enumerate();
+        rows(
+            d,
+            &each
+                .map(|(at, &v)| change(at / d, at % d, v))
+                .collect::<Vec<_>>(),
+        )
+    };
+    vec![
+        ("plain", with(&|_, _, v| v)),
+        (
+            "sorted",
+            with(&|i, j, v| if j == 0 { i as f64 / 100.0 } else { v }),
+        ),
+        ("ties", with(&|_, _, v| v.round().clamp(-1.0, 1.0))),
+        ("repeated", with(&|i, j, _| base[i % 40 * d + j])),
+        (
+            "far",
+            with(&|i, _, v| if i % 300 == 7 { v * 1e9 } else { v }),
+        ),
+        (
+            "tails",
+            with(&|i, _, v| v * (i % 10) as f64 * (i % 7) as f64),
+        ),
+        ("offset", with(&|_, _, v| v + 1e4)),
+        (
+            "uneven",
+            with(&|_, j, v| v * 10f64.powi(2 * (j % 5) as i32)),
+        ),
+        (
+            "tiny",
+            with(&|i, _, v| if i % 2 == 0 { v * 1e-25 } else { v }),
+        ),
+        ("equal", with(&|_, j, _| j as f64)),
+        (
+            "bytes",
+            Memory::from_u8(
+                "bytes",
+                d,
+                base.iter().map(|v| (v * 60.0 + 128.0) as u8).collect(),
+            ),
+        ),
+    ]
+}
+
+/// Not only the law: the very numbers of the f32 scan, of support and of nearest rows.
+#[test]
+fn int8_answers_are_those_of_f32_to_the_last_bit() {
+    for (n, d, count, k) in [
+        (1100, 20, 40, 1),
+        (1030, 3, 17, 11),
+        (1100, 70, 530, 40),
+        (800, 600, 5, 5),
+    ] {
+        let directions: Vec<f32> = gaussian(count * d, 5).iter().map(|&v| v as f32).collect();
+        for (name, reference) in kinds(n, d, 6) {
+            let plain = cpu(&reference);
+            for (c, size) in [(0.0, 1.0), (1.0, 1.0), (1.0, 1e-3), (0.5, 0.0)] {
+                let directions: Vec<f32> = directions.iter().map(|v| v * size).collect();
+                let bias: Vec<f32> = (0..count)
+                    .map(|b| if b % 5 == 4 { 0.0 } else { c })
+                    .collect();
+                let batch = Batch {
+                    directions: &directions,
+                    bias: &bias,
+                    k,
+                };
+                let expected = plain.scan(&batch, &Control::default()).unwrap();
+                // The plain kernel is slow, and held to the others elsewhere.
+                let most = if count > 100 { 1 } else { 2 };
+                for kernel in Kernel::all().into_iter().take(most) {
+                    let scan = int8(&reference, kernel, u64::MAX);
+                    let control = Control::default();
+                    let found = scan.scan(&batch, &control).unwrap();
+                    let by_integers = control.directions().get("int8") == Some(&(count as u64));
+                    // Where the product does not fuse additions, there is nothing but f32.
+                    assert!(by_integers || kernel == Kernel::Plain);
+                    assert!(
+                        found == expected,
+                        "{name}, {n} x {d}, k={k}, {kernel:?}, c={c}, size {size}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 macro_rules! caught {
     ($($name:ident: $fault:ident,)*) => {
         $(#[test]
@@ -77,6 +187,60 @@ proptest! {
         let batch = Batch { directions: &directions, bias: &bias, k };
         let scan = cpu(&reference);
         check(&reference, &*scan, &batch, &scan.scan(&batch, &Control::default()).unwrap());
+    }
+}
+
+/// Whatever the scan is told about time, the answers are the same, and batches do not see each other.
+#[test]
+fn int8_answers_do_not_depend_on_time_memory_or_threads() {
+    let reference = rows(20, &gaussian(6000 * 20, 1));
+    let directions: Vec<f32> = gaussian(70 * 20, 2).iter().map(|&v| v as f32).collect();
+    let batch = Batch {
+        directions: &directions,
+        bias: &[1.0; 70],
+        k: 11,
+    };
+    let control = Control::default();
+    let expected = cpu(&reference).scan(&batch, &control).unwrap();
+    for precision in [Precision::Auto, Precision::F32, Precision::Int8] {
+        for (memory, threads) in [(0, 1), (u64::MAX, 2), (u64::MAX, 3)] {
+            let options = Options {
+                precision,
+                kernel: Kernel::chosen().unwrap(),
+                memory,
+            };
+            let scan = Int8Scan::new(&reference, options, &control).unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            for _ in 0..4 {
+                assert!(pool.install(|| scan.scan(&batch, &control).unwrap()) == expected);
+            }
+        }
+    }
+}
+
+/// Directions whose scores leave the range of f32, or that are no numbers, go the way of the f32 scan.
+#[test]
+fn int8_leaves_directions_beyond_its_range_to_f32() {
+    let reference = rows(20, &gaussian(2000 * 20, 1));
+    let control = Control::default();
+    for odd in [f32::INFINITY, f32::NAN, 1e38, 1e30, 1e-40] {
+        let directions: Vec<f32> = gaussian(3 * 20, 2)
+            .iter()
+            .map(|&v| v as f32 * if v > 1.0 { odd } else { 1.0 })
+            .collect();
+        let batch = Batch {
+            directions: &directions,
+            bias: &[0.0, 1.0, -1.0],
+            k: 5,
+        };
+        let expected = cpu(&reference).scan(&batch, &control).unwrap();
+        let found = int8(&reference, Kernel::Plain, 0)
+            .scan(&batch, &control)
+            .unwrap();
+        assert_eq!(found.rows(), expected.rows(), "{odd}");
     }
 }
 

@@ -21,10 +21,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 /// Rows of a tile. Enough to hide the packing of directions, few enough for a tile of scores to stay in L2.
-const TILE: usize = 256;
+pub(super) const TILE: usize = 256;
 
 /// Directions scored at a time: TILE x BLOCK scores are half a megabyte in f32.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// Lanes that are compared with their bars before one branch.
 const GROUP: usize = 64;
@@ -33,7 +33,7 @@ const GROUP: usize = 64;
 const PAD: usize = 16;
 
 /// The matrix product behind a safe face.
-mod product {
+pub(super) mod product {
     use super::super::topk::Score;
     use gemm::Parallelism;
 
@@ -107,7 +107,7 @@ mod product {
 use product::Real;
 
 /// Where tiles come from.
-trait Tiles<T>: Sync {
+pub(super) trait Tiles<T>: Sync {
     /// N.
     fn len(&self) -> usize;
     /// d.
@@ -122,14 +122,14 @@ trait Tiles<T>: Sync {
 
 /// Buffers of one worker.
 #[derive(Default)]
-struct Space<T> {
+pub(super) struct Space<T> {
     tile: Vec<T>,
     raw32: Vec<f32>,
     raw64: Vec<f64>,
 }
 
 /// Reference rows, decoded into the frame tile by tile.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     rows: &'a dyn Rows,
     frame: &'a Frame,
     centre32: Vec<f32>,
@@ -139,7 +139,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
+    pub(super) fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
         let scale32: Vec<f32> = frame.scale.iter().map(|&v| v as f32).collect();
         let values = frame.centre.iter().zip(&frame.range);
         let largest = values.fold(0f64, |most, (m, range)| most.max(m.abs() + range));
@@ -189,7 +189,7 @@ impl<'a> Source<'a> {
 }
 
 /// Row stride of a tile of `d` columns.
-fn padded(d: usize) -> usize {
+pub(super) fn padded(d: usize) -> usize {
     d.next_multiple_of(PAD) + PAD
 }
 
@@ -307,16 +307,19 @@ impl Tiles<f64> for Points<'_> {
 }
 
 /// Directions of one block, transposed: d x lanes.
-struct Block<T> {
-    first: usize,
-    lanes: usize,
-    directions: Vec<T>,
-    bias: Vec<T>,
-    biased: bool,
+pub(super) struct Block<T> {
+    /// The number of its first direction.
+    pub(super) first: usize,
+    /// Directions with padding.
+    pub(super) lanes: usize,
+    pub(super) directions: Vec<T>,
+    /// c of each direction, and whether any is not zero.
+    pub(super) bias: Vec<T>,
+    pub(super) biased: bool,
 }
 
 /// Cut B directions into blocks whose lanes are contiguous.
-fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<Block<T>> {
+pub(super) fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<Block<T>> {
     let ranges = (0..bias.len()).step_by(BLOCK);
     ranges
         .map(|first| {
@@ -471,7 +474,7 @@ fn scan_tiles<T: Real>(
 }
 
 /// Count a full scan of N x d rows for B directions, and time it.
-fn counted<T>(
+pub(super) fn counted<T>(
     rows: &dyn Rows,
     directions: usize,
     control: &Control,
@@ -498,6 +501,7 @@ pub fn scan_f64(
     control: &Control,
 ) -> Result<(Vec<f64>, Vec<usize>)> {
     let bias = vec![0.0; directions.len() / frame.dim()];
+    control.answered("f64", bias.len());
     counted(rows, bias.len(), control, || {
         scan_tiles(
             &Source::new(rows, frame),
@@ -551,6 +555,7 @@ pub(super) fn scan_batch(
     control: &Control,
 ) -> Result<Hits> {
     let k = batch.k.min(rows.len());
+    control.answered("f32", batch.bias.len());
     let (scores, best) = counted(rows, batch.bias.len(), control, || {
         scan_tiles(
             &Source::new(rows, frame),

@@ -17,12 +17,14 @@ pub mod cpu;
 mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod int8;
 pub mod rounding;
 pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Part, Sketch};
+pub use int8::{Int8Engine, Int8Scan};
 
 use crate::control::Control;
 use crate::error::Result;

@@ -1,0 +1,269 @@
+//! Which rows an integer product excludes from the k best: the proof, and the compare.
+//!
+//! Row `x = s q + e`, direction `w = t v + f`, with `|e| <= rho`, `|f| = phi` ([`super::numbers`]). By Cauchy-Schwarz
+//!
+//! ```text
+//! <x, w> = s t <q, v> + s <q, f> + <e, w>  <=  s t <q, v> + s |q| phi + rho |w|
+//! ```
+//!
+//! The score that the f32 scan would state is above the exact one by at most `gamma (|x| |w| + c |b|) + tiny`
+//! ([`rounding::f32_score`]), where `c b <= 0` is the bias. So that score is below a bar, and the row is not among the k
+//! best, wherever
+//!
+//! ```text
+//! <q, v>  <  u alpha + g h - K
+//!     u = 1 / s    alpha = (bar - tiny) / t    g = |b| (1 - gamma) / s    h = c / t
+//!     K = (|w| R + phi Q) / t,    R >= (rho + gamma |x|) / s and Q >= |q| of every row of the panel
+//! ```
+//!
+//! The left side is exact, and conversion to f32 keeps the order of an integer and an f32. The right side is computed in
+//! f32 from numbers that were rounded to f32, in two products and two sums: each of the three terms is off by at most five
+//! units of 2^-24 of its size, for which [`SLACK`] of its size is taken off beforehand, and 2^-10 for underflow. Sizes
+//! are kept where no product overflows; where one is not, the row is not excluded.
+
+use super::numbers::Quantised;
+use crate::scan::rounding::{self, U32, gamma};
+
+/// Eight units of f32 rounding.
+const SLACK: f64 = 8.0 * U32;
+
+/// What underflow can hide: products of numbers up to 2^60 with what f32 cannot hold.
+const HIDDEN: f64 = 1.0 / 1024.0;
+
+/// Factors are kept at most this large; [`super::numbers::SMALLEST`] sees to u.
+const LARGEST: f64 = (1u64 << 60) as f64;
+
+/// Lanes that are compared before one branch.
+const GROUP: usize = 64;
+
+/// What the compare needs of a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Row {
+    /// u.
+    pub inverse: f32,
+    /// g.
+    pub bias: f32,
+}
+
+/// What it needs of a panel of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Panel {
+    /// R.
+    lost: f64,
+    /// Q.
+    integers: f64,
+}
+
+impl Panel {
+    /// Take in a row of d columns with its bias, which is not positive: what the compare needs of it.
+    pub fn admit(&mut self, row: &Quantised, bias: f32, d: usize) -> Row {
+        let scale = f64::from(row.scale);
+        let gamma = gamma(d + 3, U32);
+        self.lost = self.lost.max((row.lost + gamma * row.length) / scale);
+        self.integers = self.integers.max(row.integers);
+        let bias = f64::from(bias).abs() * (1.0 - gamma).max(0.0) / scale;
+        Row {
+            inverse: (1.0 / scale) as f32,
+            bias: bias.min(LARGEST) as f32,
+        }
+    }
+}
+
+/// What the compare needs of a direction, in f64.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane {
+    /// 1 / t.
+    inverse: f64,
+    /// h.
+    bias: f64,
+    /// |w| / t and phi / t.
+    length: f64,
+    lost: f64,
+    tiny: f64,
+}
+
+impl Lane {
+    /// Of a quantised direction of d numbers with its c, which is not negative.
+    pub fn new(direction: &Quantised, c: f32, d: usize) -> Self {
+        let inverse = 1.0 / f64::from(direction.scale);
+        Lane {
+            inverse,
+            bias: f64::from(c) * inverse,
+            length: direction.length * inverse,
+            lost: direction.lost * inverse,
+            tiny: rounding::f32_score(d, 0.0, direction.length, 0.0),
+        }
+    }
+}
+
+/// The right side of the compare, for the lanes of a block and one panel: three numbers a lane.
+#[derive(Debug, Clone, Default)]
+pub struct Thresholds {
+    alpha: Vec<f32>,
+    bias: Vec<f32>,
+    less: Vec<f32>,
+}
+
+impl Thresholds {
+    /// For lanes with their bars, of which NaN stands for none; up to `count` lanes are padding, which nothing passes.
+    pub fn set(
+        &mut self,
+        panel: &Panel,
+        lanes: &[Lane],
+        bars: impl Iterator<Item = f32>,
+        count: usize,
+    ) {
+        for column in [&mut self.alpha, &mut self.bias, &mut self.less] {
+            column.clear();
+        }
+        for (lane, bar) in lanes.iter().zip(bars) {
+            let alpha = (f64::from(bar) - lane.tiny) * lane.inverse;
+            let alpha = alpha - SLACK * alpha.abs();
+            // A bar that is not there, or out of range downwards, excludes nothing.
+            self.alpha.push(if alpha >= -LARGEST {
+                alpha.min(LARGEST) as f32
+            } else {
+                f32::NEG_INFINITY
+            });
+            let bias = lane.bias * (1.0 - SLACK);
+            self.bias.push(bias.min(LARGEST) as f32);
+            let less = lane.length * panel.lost + lane.lost * panel.integers;
+            let less = less * (1.0 + SLACK) + HIDDEN;
+            self.less.push(if less <= LARGEST {
+                less as f32
+            } else {
+                f32::INFINITY
+            });
+        }
+        self.alpha.resize(count, f32::MAX);
+        self.bias.resize(count, 0.0);
+        self.less.resize(count, 0.0);
+    }
+
+    /// The products of a panel (rows x lanes) that are not excluded: (row, lane), in that order.
+    #[inline(always)]
+    pub fn survivors(&self, rows: &[Row], products: &[i32], found: &mut Vec<(u32, u32)>) {
+        let count = self.alpha.len();
+        for (r, (row, products)) in rows.iter().zip(products.chunks_exact(count)).enumerate() {
+            for first in (0..count).step_by(GROUP) {
+                let lanes = first..count.min(first + GROUP);
+                let any = lanes
+                    .clone()
+                    .fold(false, |any, b| any | self.survives(row, products[b], b));
+                if any {
+                    let those = lanes.filter(|&b| self.survives(row, products[b], b));
+                    found.extend(those.map(|b| (r as u32, b as u32)));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared survives
+    fn survives(&self, row: &Row, product: i32, lane: usize) -> bool {
+        let bar = row.inverse * self.alpha[lane] + (row.bias * self.bias[lane] - self.less[lane]);
+        !((product as f32) < bar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers::{levels, quantise};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Whether a row survives, of which and of a direction the integers are found as the scan does.
+    fn survives(x: &[f32], w: &[f32], c: f32, row_bias: f32, bar: f32, levels: i32) -> bool {
+        let d = x.len();
+        let (mut q, mut v) = (vec![0i8; d], vec![0i8; d]);
+        let row = quantise(x, levels, &mut q).unwrap();
+        let lane = Lane::new(&quantise(w, levels, &mut v).unwrap(), c, d);
+        let mut panel = Panel::default();
+        let row = panel.admit(&row, row_bias, d);
+        let product = q
+            .iter()
+            .zip(&v)
+            .map(|(q, v)| i32::from(*q) * i32::from(*v))
+            .sum();
+        let mut thresholds = Thresholds::default();
+        thresholds.set(&panel, &[lane], [bar].into_iter(), 16);
+        let mut found = Vec::new();
+        let mut products = vec![i32::MAX; 16];
+        products[0] = product;
+        thresholds.survivors(&[row], &products, &mut found);
+        found == [(0, 0)]
+    }
+
+    /// The score as the f32 scan states it, additions in the given order.
+    fn stated(x: &[f32], w: &[f32], c: f32, bias: f32) -> f32 {
+        let sum = x.iter().zip(w).fold(0f32, |sum, (x, w)| x.mul_add(*w, sum));
+        sum + c * bias
+    }
+
+    fn entries(count: usize) -> impl Strategy<Value = Vec<f32>> {
+        let entry = prop_oneof![
+            -2f32..2.0,
+            -1e-3f32..1e-3,
+            Just(0.0),
+            Just(1.9999),
+            -1e-20f32..1e-20
+        ];
+        prop::collection::vec(entry, count)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// Bars at the stated score and a little around it: what reaches the bar is never excluded.
+        #[test]
+        fn a_row_whose_stated_score_reaches_the_bar_is_never_excluded(
+            (x, w) in (1usize..40).prop_flat_map(|d| (entries(d), entries(d))),
+            size in prop_oneof![Just(1f32), Just(1e-12), Just(1e6)],
+            c in prop_oneof![Just(0f32), Just(1.0), Just(0.3)],
+            bias in prop_oneof![-8f32..=0.0, Just(-1e30)],
+            levels in prop_oneof![Just(127), 1i32..20],
+        ) {
+            let w: Vec<f32> = w.iter().map(|w| w * size).collect();
+            let score = stated(&x, &w, c, bias);
+            for bar in [score, score.next_down(), score - score.abs() * 0.1 - 1e-9, f32::NEG_INFINITY, f32::NAN] {
+                prop_assert!(survives(&x, &w, c, bias, bar, levels), "{} at {}", score, bar);
+            }
+        }
+    }
+
+    /// Entries that each lose almost half a level, all in the direction that counts: the bound must use most of its room.
+    #[test]
+    fn the_bound_holds_and_is_sharp_where_every_entry_loses_half_a_level() {
+        let d = 64;
+        // Scale 1: entries are half a level below an integer; the first entry sets the scale.
+        let mut x = vec![3.499f32; d];
+        x[0] = 127.0;
+        let mut w = vec![127f32; d];
+        w[0] = 0.0;
+        let score = stated(&x, &w, 0.0, 0.0);
+        assert!(survives(&x, &w, 0.0, 0.0, score, levels(d)));
+        let lost = 0.499 * 127.0 * 63.0;
+        assert!(survives(&x, &w, 0.0, 0.0, score + 0.0 * lost, 127));
+        assert!(
+            !survives(&x, &w, 0.0, 0.0, score + 0.05 * lost, 127),
+            "a loose bound"
+        );
+    }
+
+    #[test]
+    fn padding_never_survives_and_a_missing_bar_excludes_nothing() {
+        let mut thresholds = Thresholds::default();
+        let lane = Lane::new(&quantise(&[1.0], 127, &mut [0]).unwrap(), 1.0, 1);
+        let mut panel = Panel::default();
+        let row = panel.admit(&quantise(&[1.0], 127, &mut [0]).unwrap(), -0.5, 1);
+        thresholds.set(
+            &panel,
+            &[lane; 3],
+            [f32::NAN, 1e9, f32::NEG_INFINITY].into_iter(),
+            16,
+        );
+        let mut found = Vec::new();
+        thresholds.survivors(&[row], &[127 * 127; 16], &mut found);
+        assert_eq!(found, [(0, 0), (0, 2)]);
+    }
+}

@@ -1,0 +1,93 @@
+//! AVX2: numbers widened to 16 bits, whose products `vpmaddwd` adds in pairs to 32 bits without loss.
+//!
+//! (`vpmaddubsw` would take the bytes as they are, but its sums of two products saturate at 16 bits.)
+
+use super::{GROUP, Lanes, Panel};
+use std::arch::x86_64::*;
+
+/// Rows whose sums are kept in registers at a time, with 16 lanes each.
+const TOGETHER: usize = 6;
+
+/// The products of a panel, as `plain::product`; `wide` is a buffer.
+pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [i32]) {
+    assert!(is_x86_feature_detected!("avx2"));
+    wide.clear();
+    wide.extend(panel.rows.iter().map(|&q| i16::from(q)));
+    let (count, stride) = (panel.count(), panel.stride);
+    let pairs = lanes.columns.div_ceil(2);
+    assert!(lanes.pairs.len() == lanes.count * stride && out.len() == count * lanes.count);
+    for (group, laid) in lanes.pairs.chunks_exact(GROUP * stride).enumerate() {
+        let laid = &laid[..pairs * 2 * GROUP];
+        let mut row = 0;
+        while row < count {
+            let rows = &wide[row * stride..];
+            let out = &mut out[row * lanes.count + group * GROUP..];
+            // SAFETY: AVX2 was found above. `laid` holds `pairs` pairs of 16 lanes; `rows` starts with as many rows of
+            // `stride >= 2 pairs` numbers, and `out` with as many rows of `lanes.count` places (of the last one at least
+            // the GROUP that are written), as the branch says.
+            unsafe {
+                match count - row {
+                    TOGETHER.. => block::<TOGETHER>(rows, stride, laid, out, lanes.count),
+                    4 | 5 => block::<4>(rows, stride, laid, out, lanes.count),
+                    2 | 3 => block::<2>(rows, stride, laid, out, lanes.count),
+                    _ => block::<1>(rows, stride, laid, out, lanes.count),
+                }
+            }
+            row += match count - row {
+                TOGETHER.. => TOGETHER,
+                4 | 5 => 4,
+                2 | 3 => 2,
+                _ => 1,
+            };
+        }
+    }
+}
+
+/// R rows with 16 lanes.
+///
+/// # Safety
+///
+/// AVX2; `rows` holds R rows, `stride` numbers apart, of at least `laid.len() / 16` numbers each; `laid` is a whole
+/// number of times 32 numbers; `out` holds R rows of 16 places, `apart` places apart.
+#[target_feature(enable = "avx2")]
+unsafe fn block<const R: usize>(
+    rows: &[i16],
+    stride: usize,
+    laid: &[i16],
+    out: &mut [i32],
+    apart: usize,
+) {
+    debug_assert!(rows.len() >= (R - 1) * stride + laid.len() / GROUP);
+    debug_assert!(out.len() >= (R - 1) * apart + GROUP);
+    let mut sums = [[_mm256_setzero_si256(); 2]; R];
+    for pair in 0..laid.len() / (2 * GROUP) {
+        // SAFETY: the pair's 32 numbers lie inside `laid`.
+        let (low, high) = unsafe {
+            let at = laid.as_ptr().add(pair * 2 * GROUP);
+            (
+                _mm256_loadu_si256(at.cast()),
+                _mm256_loadu_si256(at.add(GROUP).cast()),
+            )
+        };
+        for (r, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: two numbers of row r, which is long enough.
+            let x = unsafe {
+                rows.as_ptr()
+                    .add(r * stride + 2 * pair)
+                    .cast::<i32>()
+                    .read_unaligned()
+            };
+            let x = _mm256_set1_epi32(x);
+            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(x, low));
+            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(x, high));
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        // SAFETY: 16 places of row r.
+        unsafe {
+            let at = out.as_mut_ptr().add(r * apart);
+            _mm256_storeu_si256(at.cast(), sums[0]);
+            _mm256_storeu_si256(at.add(GROUP / 2).cast(), sums[1]);
+        }
+    }
+}

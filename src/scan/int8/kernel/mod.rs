@@ -1,0 +1,393 @@
+//! Exact sums of products of small integers: one kernel a file, each the equal of [`plain`].
+//!
+//! ```text
+//! out[r][b] = sum_j rows[r][j] lanes[j][b]        i8 x i8 -> i32; no sum leaves i32 (see `numbers::levels`)
+//! ```
+//!
+//! Rows lie row after row, padded with zeros to a multiple of [`COLUMNS`]. Directions are lanes: groups of [`GROUP`] lanes,
+//! in each all quads of columns in turn, in each quad the four numbers of one lane after the other. A 64-byte load is
+//! then one quad of 16 lanes for VNNI, and 16 of them are one tile for AMX.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(target_arch = "aarch64")]
+mod dot;
+mod plain;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
+
+use crate::error::{Error, Result};
+use std::sync::OnceLock;
+
+/// Rows and lanes are padded to this many columns.
+pub const COLUMNS: usize = 64;
+
+/// Lanes come in groups of this many.
+pub const GROUP: usize = 16;
+
+/// Columns of a lane that lie together.
+const QUAD: usize = 4;
+
+/// Rows are given in multiples of this many; the last ones may be zeros.
+pub const ROWS: usize = 16;
+
+/// Quantised rows that are multiplied together: a multiple of [`ROWS`], `stride` bytes each.
+#[derive(Debug, Clone, Copy)]
+pub struct Panel<'a> {
+    rows: &'a [i8],
+    stride: usize,
+}
+
+impl<'a> Panel<'a> {
+    /// Panics unless these are whole rows of whole columns (a caller's mistake).
+    pub fn new(rows: &'a [i8], stride: usize) -> Self {
+        assert!(
+            stride > 0
+                && stride.is_multiple_of(COLUMNS)
+                && rows.len().is_multiple_of(ROWS * stride)
+        );
+        Panel { rows, stride }
+    }
+
+    fn count(&self) -> usize {
+        self.rows.len() / self.stride
+    }
+}
+
+/// Quantised directions, as kernels read them.
+#[derive(Debug, Clone)]
+pub struct Lanes {
+    /// Lanes, a multiple of [`GROUP`]; the last ones may be zeros.
+    count: usize,
+    /// d.
+    columns: usize,
+    /// count / GROUP x stride / QUAD x GROUP x QUAD.
+    bytes: Vec<i8>,
+    /// The same in 16 bits, by pairs of columns, for the kernel that wants it: count / GROUP x stride / 2 x GROUP x 2.
+    pairs: Vec<i16>,
+    /// The sum of each lane's numbers.
+    sums: Vec<i32>,
+}
+
+impl Lanes {
+    /// Lay out directions (B x d, row-major) for a kernel.
+    pub fn new(directions: &[i8], d: usize, kernel: Kernel) -> Self {
+        let count = (directions.len() / d).next_multiple_of(GROUP);
+        let stride = stride(d);
+        let mut lanes = Lanes {
+            count,
+            columns: d,
+            bytes: vec![0; count * stride],
+            pairs: vec![
+                0;
+                if kernel == Kernel::Avx2 {
+                    count * stride
+                } else {
+                    0
+                }
+            ],
+            sums: vec![0; count],
+        };
+        for (lane, direction) in directions.chunks_exact(d).enumerate() {
+            let start = lane / GROUP * GROUP * stride;
+            for (j, &v) in direction.iter().enumerate() {
+                let place = |together: usize| {
+                    start + (j / together * GROUP + lane % GROUP) * together + j % together
+                };
+                lanes.bytes[place(QUAD)] = v;
+                if let Some(pair) = lanes.pairs.get_mut(place(2)) {
+                    *pair = i16::from(v);
+                }
+                lanes.sums[lane] += i32::from(v);
+            }
+        }
+        lanes
+    }
+
+    /// Lanes, those of padding among them.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Columns with padding.
+    fn stride(&self) -> usize {
+        stride(self.columns)
+    }
+
+    /// Quads of columns that hold anything.
+    fn quads(&self) -> usize {
+        self.columns.div_ceil(QUAD)
+    }
+}
+
+/// Bytes of a row of d columns with its padding.
+pub fn stride(d: usize) -> usize {
+    d.next_multiple_of(COLUMNS)
+}
+
+/// Buffers, and what a kernel keeps configured, of one worker.
+#[derive(Default)]
+pub struct Scratch {
+    /// A panel in the form that a kernel wants.
+    bytes: Vec<u8>,
+    wide: Vec<i16>,
+    #[cfg(target_arch = "x86_64")]
+    tiles: Option<amx::Configured>,
+}
+
+/// What multiplies integers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// Anywhere, slowly.
+    Plain,
+    Avx2,
+    AvxVnni,
+    /// AVX-512 VNNI.
+    Vnni,
+    Amx,
+    /// NEON with the dot product.
+    Dot,
+}
+
+/// All kernels, the fastest first, as they are named by [`VARIABLE`] and to people.
+const KERNELS: [(Kernel, &str, &str); 6] = [
+    (Kernel::Amx, "amx", "AMX"),
+    (Kernel::Vnni, "vnni", "AVX-512 VNNI"),
+    (Kernel::AvxVnni, "avxvnni", "AVX-VNNI"),
+    (Kernel::Dot, "neon", "NEON dot product"),
+    (Kernel::Avx2, "avx2", "AVX2"),
+    (Kernel::Plain, "plain", "plain code"),
+];
+
+/// The environment variable that names a kernel.
+pub const VARIABLE: &str = "HULLSCOPE_CPU";
+
+impl Kernel {
+    /// The kernel that [`VARIABLE`] names, or the fastest that runs here.
+    ///
+    /// Errors ([`Error::Usage`]): a name that is none, or of a kernel that cannot run here.
+    pub fn chosen() -> Result<Self> {
+        match std::env::var(VARIABLE) {
+            Ok(name) => Self::named(&name),
+            Err(_) => Ok(Self::all()[0]),
+        }
+    }
+
+    /// The kernels that run here, the fastest first.
+    pub fn all() -> Vec<Self> {
+        let all = KERNELS.iter().map(|(kernel, _, _)| *kernel);
+        all.filter(|kernel| kernel.runs()).collect()
+    }
+
+    /// A kernel by name: `amx`, `vnni`, `avx2`, `plain` ...
+    pub fn named(name: &str) -> Result<Self> {
+        let here = || {
+            let all = KERNELS.iter().filter(|(kernel, _, _)| kernel.runs());
+            all.map(|(_, name, _)| *name).collect::<Vec<_>>().join(", ")
+        };
+        let found = KERNELS.iter().find(|(_, known, _)| *known == name);
+        match found {
+            Some((kernel, _, _)) if kernel.runs() => Ok(*kernel),
+            // What is asked of AVX-VNNI and of AVX-512 VNNI is the same: either will do.
+            Some((Kernel::Vnni, _, _)) if Kernel::AvxVnni.runs() => Ok(Kernel::AvxVnni),
+            Some((_, _, title)) => Err(Error::Usage(format!(
+                "{VARIABLE}={name}: this machine cannot run {title}; what it can: {}",
+                here()
+            ))),
+            None => Err(Error::Usage(format!(
+                "{VARIABLE}={name} names no kernel; write one of {}",
+                here()
+            ))),
+        }
+    }
+
+    /// Its name, for people.
+    pub fn title(self) -> &'static str {
+        let found = KERNELS.iter().find(|(kernel, _, _)| *kernel == self);
+        found.map_or("", |(_, _, title)| title)
+    }
+
+    /// Whether this machine, and its operating system, let it run.
+    pub fn runs(self) -> bool {
+        match self {
+            Kernel::Plain => true,
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => is_x86_feature_detected!("avx2"),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => {
+                is_x86_feature_detected!("avxvnni") && is_x86_feature_detected!("avx2")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni => {
+                is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw")
+            }
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Amx => {
+                static ALLOWED: OnceLock<bool> = OnceLock::new();
+                *ALLOWED.get_or_init(amx::allowed)
+            }
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Dot => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[allow(unreachable_patterns)] // those of other processors
+            _ => false,
+        }
+    }
+
+    /// All products of a panel with lanes: `out` is rows x lanes, row-major.
+    ///
+    /// Panics on shapes that do not fit, or a kernel that does not run here (a caller's mistake).
+    pub fn product(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
+        assert!(self.runs() && panel.stride == lanes.stride());
+        assert_eq!(
+            out.len(),
+            panel.count() * lanes.count,
+            "a place for every product"
+        );
+        match self {
+            Kernel::Plain => plain::product(panel, lanes, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::product(panel, lanes, &mut scratch.wide, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::AvxVnni => avx_vnni::product(panel, lanes, &mut scratch.bytes, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Vnni => vnni::product(panel, lanes, &mut scratch.bytes, out),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Amx => amx::product(
+                panel,
+                lanes,
+                scratch.tiles.get_or_insert_with(amx::Configured::new),
+                out,
+            ),
+            #[cfg(target_arch = "aarch64")]
+            Kernel::Dot => dot::product(panel, lanes, out),
+            #[allow(unreachable_patterns)] // those of other processors, which do not run here
+            _ => plain::product(panel, lanes, out),
+        }
+    }
+}
+
+/// Numbers plus 128, without sign, as VNNI takes them: the top bit turned over.
+#[cfg(target_arch = "x86_64")]
+fn unsigned(rows: &[i8], out: &mut Vec<u8>) {
+    out.clear();
+    out.extend(rows.iter().map(|&q| q as u8 ^ 0x80));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::int8::numbers::levels;
+    use rand::{RngExt, SeedableRng};
+
+    /// Numbers from -most to most, the ends among them often.
+    fn numbers(count: usize, most: i8, seed: u64) -> Vec<i8> {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        (0..count)
+            .map(|_| match random.random_range(0..4) {
+                0 => most,
+                1 => -most,
+                _ => random.random_range(-most..=most),
+            })
+            .collect()
+    }
+
+    fn padded(rows: &[i8], d: usize) -> Vec<i8> {
+        let mut out = vec![0; rows.len() / d * stride(d)];
+        for (out, row) in out.chunks_exact_mut(stride(d)).zip(rows.chunks_exact(d)) {
+            out[..d].copy_from_slice(row);
+        }
+        out
+    }
+
+    /// The sums as they are defined.
+    fn truth(rows: &[i8], directions: &[i8], d: usize) -> Vec<i64> {
+        let each = rows.chunks_exact(d).flat_map(|row| {
+            directions.chunks_exact(d).map(move |direction| {
+                row.iter()
+                    .zip(direction)
+                    .map(|(q, v)| i64::from(*q) * i64::from(*v))
+                    .sum::<i64>()
+            })
+        });
+        each.collect()
+    }
+
+    fn check(kernel: Kernel, rows: &[i8], directions: &[i8], d: usize, scratch: &mut Scratch) {
+        let lanes = Lanes::new(directions, d, kernel);
+        let rows = padded(rows, d);
+        let mut out = vec![-1; rows.len() / stride(d) * lanes.count()];
+        kernel.product(Panel::new(&rows, stride(d)), &lanes, scratch, &mut out);
+        let used = directions.len() / d;
+        let found: Vec<i64> = out
+            .chunks_exact(lanes.count())
+            .flat_map(|row| row[..used].iter().map(|&v| i64::from(v)))
+            .collect();
+        let rows: Vec<i8> = rows
+            .chunks_exact(stride(d))
+            .flat_map(|row| row[..d].to_vec())
+            .collect();
+        assert!(
+            found == truth(&rows, directions, d),
+            "{kernel:?}, d={d}, {used} directions"
+        );
+    }
+
+    #[test]
+    fn every_kernel_that_runs_here_gives_exact_sums() {
+        for kernel in Kernel::all() {
+            let mut scratch = Scratch::default();
+            for (count, d, used) in [
+                (16, 1, 1),
+                (16, 3, 15),
+                (32, 64, 16),
+                (48, 65, 17),
+                (64, 127, 33),
+                (64, 130, 48),
+                (16, 784, 5),
+            ] {
+                let (rows, lanes) = (
+                    numbers(count * d, 127, d as u64),
+                    numbers(used * d, 127, used as u64),
+                );
+                check(kernel, &rows, &lanes, d, &mut scratch);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_that_runs_here_holds_the_largest_sums() {
+        for kernel in Kernel::all() {
+            for d in [1000, 66_312, 70_001] {
+                let most = levels(d) as i8;
+                let rows: Vec<i8> = (0..16 * d)
+                    .map(|i| if i / d % 2 == 0 { most } else { -most })
+                    .collect();
+                let mut lanes = vec![most; 2 * d];
+                lanes[d..].fill(-most);
+                check(kernel, &rows, &lanes, d, &mut Scratch::default());
+            }
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_cannot_run_is_refused_by_name() {
+        assert_eq!(Kernel::named("plain").unwrap(), Kernel::Plain);
+        let unknown = Kernel::named("sse9").unwrap_err().to_string();
+        assert!(
+            unknown.contains("HULLSCOPE_CPU=sse9 names no kernel") && unknown.contains("plain")
+        );
+        for (kernel, name, title) in KERNELS {
+            if !kernel.runs() && (kernel, Kernel::AvxVnni.runs()) != (Kernel::Vnni, true) {
+                let refused = Kernel::named(name).unwrap_err().to_string();
+                assert!(
+                    refused.contains("cannot run") && refused.contains(title),
+                    "{refused}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The k best rows of each direction, shared by all workers, and the bars that follow from them.
+//!
+//! Rows may be offered in any order, by anybody: the k best under the total order of [`topk`] are the same set in the
+//! end. A bar only ever rises, and a row that scores strictly below it is not among the k best.
+
+use crate::scan::topk;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+
+/// The running lists of B directions.
+pub struct Lists {
+    k: usize,
+    lists: Vec<Mutex<Vec<(f32, usize)>>>,
+    /// The k-th best score so far, as bits; NaN until there are k.
+    bars: Vec<AtomicU32>,
+    /// Lists that hold k rows.
+    full: AtomicUsize,
+}
+
+impl Lists {
+    /// Empty lists for `directions` directions.
+    pub fn new(directions: usize, k: usize) -> Self {
+        Lists {
+            k,
+            lists: (0..directions)
+                .map(|_| Mutex::new(Vec::with_capacity(k)))
+                .collect(),
+            bars: (0..directions)
+                .map(|_| AtomicU32::new(f32::NAN.to_bits()))
+                .collect(),
+            full: AtomicUsize::new(0),
+        }
+    }
+
+    /// The k-th best score of direction `b` so far; NaN until there are k.
+    pub fn bar(&self, b: usize) -> f32 {
+        f32::from_bits(self.bars[b].load(Relaxed))
+    }
+
+    /// Whether every direction has a bar.
+    pub fn full(&self) -> bool {
+        self.full.load(Relaxed) == self.lists.len()
+    }
+
+    /// Offer a row, once, with its score, which is a number.
+    pub fn offer(&self, b: usize, score: f32, row: usize) {
+        if score < self.bar(b) {
+            return;
+        }
+        // A poisoned lock still holds a whole list.
+        let mut list = self.lists[b]
+            .lock()
+            .unwrap_or_else(|held| held.into_inner());
+        let place = list.partition_point(|&held| topk::order(held, (score, row)).is_lt());
+        if place == self.k {
+            return;
+        }
+        let was_full = list.len() == self.k;
+        list.truncate(self.k - 1);
+        list.insert(place, (score, row));
+        if let Some(&(bar, _)) = list.get(self.k - 1) {
+            self.bars[b].store(bar.to_bits(), Relaxed);
+            self.full.fetch_add(usize::from(!was_full), Relaxed);
+        }
+    }
+
+    /// B x k scores and rows.
+    ///
+    /// Panics unless every direction was offered at least k rows (a caller's mistake).
+    pub fn finish(self) -> (Vec<f32>, Vec<usize>) {
+        assert!(self.full(), "every list must hold k rows");
+        let lists = self.lists.into_iter();
+        lists
+            .flat_map(|list| list.into_inner().unwrap_or_else(|held| held.into_inner()))
+            .unzip()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn lists_equal_a_full_sort_in_whatever_order_rows_come(
+            values in prop::collection::vec(0u8..6, 1..80), k in 1usize..9, step in 1usize..83,
+        ) {
+            let k = k.min(values.len());
+            let lists = Lists::new(1, k);
+            // 83 is prime: every step visits every place once.
+            for row in (0..83).map(|place| place * step % 83).filter(|&row| row < values.len()) {
+                prop_assert_eq!(lists.full(), !lists.bar(0).is_nan());
+                lists.offer(0, f32::from(values[row]), row);
+            }
+            let mut expected: Vec<_> = values.iter().map(|&v| f32::from(v)).zip(0..).collect();
+            expected.sort_by(|&a, &b| topk::order(a, b));
+            expected.truncate(k);
+            prop_assert_eq!(lists.bar(0), expected[k - 1].0);
+            let (scores, rows) = lists.finish();
+            prop_assert_eq!(scores.into_iter().zip(rows).collect::<Vec<_>>(), expected);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Vectors in eight bits, and exactly how much of them was lost.
+//!
+//! `x = s q + e`: q integers of at most [`levels`], s one scale a vector, `|e|` computed in f64 and rounded up. Nothing
+//! relies on how q was found; the bounds hold for any q, since e is measured afterwards.
+
+use crate::scan::rounding::{U64, gamma};
+
+/// Integers lie in `-levels ..= levels`, in d columns: 127, or fewer where sums of d products would leave i32.
+///
+/// Some kernels take `q + 128` in the place of q, so a product is at most `255 levels`; 0 where d is too large for any.
+pub fn levels(d: usize) -> i32 {
+    (i32::MAX as usize / 255 / d.max(1)).min(127) as i32
+}
+
+/// Scales are at least this, and entries at most its inverse, so that no quotient of either leaves the range of f32.
+pub const SMALLEST: f32 = 1.0 / (1u64 << 60) as f32;
+
+/// What is known of a quantised vector x. Lengths are rounded up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quantised {
+    /// s.
+    pub scale: f32,
+    /// |q|.
+    pub integers: f64,
+    /// |x - s q|.
+    pub lost: f64,
+    /// |x|.
+    pub length: f64,
+}
+
+/// Sums in f64 that the compiler may keep in vector registers: the order of additions is fixed by the place.
+const SUMS: usize = 8;
+
+/// Quantise a vector into `out`, which is as long. None if an entry is not a number of reasonable size.
+#[inline(always)]
+pub fn quantise(x: &[f32], levels: i32, out: &mut [i8]) -> Option<Quantised> {
+    let most = levels as f32;
+    let largest = x.iter().fold(0f32, |largest, v| largest.max(v.abs()));
+    // `max` passes over what is not a number; a sum does not.
+    let sum = x.iter().fold(0f32, |sum, v| sum + v * 0.0);
+    if sum != 0.0 || largest > 1.0 / SMALLEST {
+        return None;
+    }
+    let scale = (largest / most).max(SMALLEST);
+    let inverse = 1.0 / scale;
+    for (out, v) in out.iter_mut().zip(x) {
+        *out = (v * inverse).round_ties_even().clamp(-most, most) as i8;
+    }
+    let (mut integers, mut lost, mut length) = ([0i32; SUMS], [0f64; SUMS], [0f64; SUMS]);
+    let mut add = |place: usize, v: f32, q: i8| {
+        let v = f64::from(v);
+        let rest = v - f64::from(scale) * f64::from(q);
+        integers[place] += i32::from(q) * i32::from(q);
+        lost[place] += rest * rest;
+        length[place] += v * v;
+    };
+    let whole = x.len() / SUMS * SUMS;
+    for (x, q) in x.chunks_exact(SUMS).zip(out.chunks_exact(SUMS)) {
+        for place in 0..SUMS {
+            add(place, x[place], q[place]);
+        }
+    }
+    for (place, (x, q)) in x[whole..].iter().zip(&out[whole..]).enumerate() {
+        add(place, *x, *q);
+    }
+    // Squares of f32 and their differences are far inside the range of f64: no term is lost to underflow.
+    let up = 1.0 + gamma(x.len() + 8, U64);
+    let squares = integers.iter().map(|&square| f64::from(square));
+    Some(Quantised {
+        scale,
+        integers: squares.sum::<f64>().sqrt() * up,
+        lost: lost.iter().sum::<f64>().sqrt() * up,
+        length: length.iter().sum::<f64>().sqrt() * up,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn sums_of_products_never_leave_i32() {
+        for d in [
+            1,
+            2,
+            784,
+            66_000,
+            66_311,
+            66_312,
+            100_000,
+            1 << 20,
+            8_421_504,
+            1 << 40,
+        ] {
+            let levels = levels(d) as u64;
+            assert!(
+                levels <= 127 && 255 * levels * d as u64 <= i32::MAX as u64,
+                "{d}"
+            );
+        }
+        assert_eq!(
+            [784, 66_311, 66_312, 1 << 40].map(levels),
+            [127, 127, 126, 0]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_lost_is_known(
+            x in prop::collection::vec(prop_oneof![-2f32..2.0, Just(0.0), -1e-20f32..1e-20, -1e12f32..1e12], 1..70),
+            levels in 1i32..=127,
+        ) {
+            let mut q = vec![0i8; x.len()];
+            let found = quantise(&x, levels, &mut q).unwrap();
+            let length = |v: &mut dyn Iterator<Item = f64>| v.map(|v| v * v).sum::<f64>().sqrt();
+            let lost = length(&mut x.iter().zip(&q).map(|(x, q)| f64::from(*x) - f64::from(found.scale) * f64::from(*q)));
+            prop_assert!(q.iter().all(|q| i32::from(q.abs()) <= levels));
+            prop_assert!(found.lost >= lost && found.lost <= lost * (1.0 + 1e-12));
+            prop_assert!(found.integers >= length(&mut q.iter().map(|q| f64::from(*q))));
+            prop_assert!(found.length >= length(&mut x.iter().map(|x| f64::from(*x))));
+            // Half a level of each entry at most, but for the rounding of the quotient.
+            let most = 0.501 * f64::from(found.scale) * (x.len() as f64).sqrt();
+            prop_assert!(found.lost <= most, "{} of {most}", found.lost);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_of_reasonable_size_is_refused() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
+            assert_eq!(quantise(&[1.0, bad, 0.0], 127, &mut [0; 3]), None);
+        }
+        let zero = quantise(&[0.0, -0.0], 127, &mut [0; 2]).unwrap();
+        assert_eq!(
+            (zero.scale, zero.integers, zero.lost, zero.length),
+            (SMALLEST, 0.0, 0.0, 0.0)
+        );
+    }
+}

@@ -1,0 +1,425 @@
+//! One batch over all rows: integer products first, f32 for what they cannot exclude.
+//!
+//! ```text
+//! a few tiles, spread over the set:   f32 products, as the f32 scan makes them; the k best so far set the bars
+//! every other whole tile:             integer products; what may reach its bar is scored in f32, to the same bits
+//! the last rows, less than a tile:    f32 products
+//! ```
+//!
+//! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
+//! lists are ordered by the same total order: the answer is the f32 scan's. Each worker compares its time for a tile
+//! with that of the first ones and says so where integers do not pay.
+
+use super::bound::{Lane, Thresholds};
+use super::kernel::{Kernel, Lanes, Panel, Scratch};
+use super::lists::Lists;
+use super::numbers::quantise;
+use super::rescore::{Chain, TOGETHER};
+use super::tile::{Kept, PANEL, Tile};
+use crate::control::Control;
+use crate::error::Result;
+use crate::scan::Batch;
+use crate::scan::cpu::{BLOCK, Block, Source, Space, TILE, Tiles, blocks, padded, product};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+/// One tile in so many sets the bars, and at most this many.
+const FIRST_SHARE: usize = 64;
+const MOST_FIRST: usize = 8;
+
+/// Tiles of one worker over which times are compared.
+const WINDOW: u32 = 8;
+
+/// Of a panel with more rows to score than this all rows are read at once.
+const MANY: usize = 8;
+
+/// Directions of one block, as integers.
+struct Integers {
+    lanes: Lanes,
+    bounds: Vec<Lane>,
+}
+
+/// What all workers of a batch share.
+pub struct Stage<'s, 'a> {
+    source: Source<'a>,
+    pub kept: &'s Kept,
+    pub kernel: Kernel,
+    pub chain: Chain,
+    /// Go on with integers though f32 be faster.
+    pub forced: bool,
+    batch: &'s Batch<'s>,
+    blocks: Vec<Block<f32>>,
+    integers: Vec<Integers>,
+    lists: Lists,
+    /// Whole tiles in the order in which they are taken, the first ones ahead.
+    order: Vec<usize>,
+    first: usize,
+    next: AtomicUsize,
+    pace: Pace,
+}
+
+/// How long a tile takes.
+#[derive(Default)]
+struct Pace {
+    plain_nanoseconds: AtomicU64,
+    plain_tiles: AtomicU64,
+    left: AtomicBool,
+}
+
+impl Pace {
+    fn plain(&self, since: Instant) {
+        self.plain_nanoseconds
+            .fetch_add(since.elapsed().as_nanos() as u64, Relaxed);
+        self.plain_tiles.fetch_add(1, Relaxed);
+    }
+
+    /// Whether so much time for a tile is more than f32 takes.
+    fn is_slower(&self, nanoseconds: u64) -> bool {
+        let tiles = self.plain_tiles.load(Relaxed);
+        tiles > 0 && nanoseconds > self.plain_nanoseconds.load(Relaxed) / tiles
+    }
+}
+
+/// Tiles that set the bars: enough for k rows, and spread over the set, which may be sorted by whatever.
+fn first_tiles(whole: usize, k: usize) -> usize {
+    (whole / FIRST_SHARE)
+        .clamp(1, MOST_FIRST)
+        .max(k.div_ceil(TILE))
+}
+
+/// Whether a batch that wants k rows of n leaves anything to integers.
+pub fn fits(n: usize, k: usize) -> bool {
+    let whole = n / TILE;
+    whole >= 2 && first_tiles(whole, k) <= whole / 2
+}
+
+/// The first ones, evenly spread, then the others.
+fn order(whole: usize, first: usize) -> Vec<usize> {
+    let mut spread: Vec<usize> = (0..first).map(|i| i * whole / first).collect();
+    let others: Vec<usize> = (0..whole)
+        .filter(|tile| spread.binary_search(tile).is_err())
+        .collect();
+    spread.extend(others);
+    spread
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Worker {
+    space: Space<f32>,
+    quantising: Space<f32>,
+    scores: Vec<f32>,
+    products: Vec<i32>,
+    scratch: Scratch,
+    thresholds: Thresholds,
+    found: Vec<(u32, u32)>,
+    framed: Framed,
+}
+
+/// Rows of a tile in f32, read when they are asked for.
+#[derive(Default)]
+struct Framed {
+    rows: Vec<f32>,
+    there: Vec<bool>,
+}
+
+impl<'s, 'a> Stage<'s, 'a> {
+    /// Lay out the batch; None if a direction is out of the range of 8 bits and their bounds.
+    pub fn new(
+        source: Source<'a>,
+        kept: &'s Kept,
+        (kernel, chain): (Kernel, Chain),
+        batch: &'s Batch<'s>,
+        levels: i32,
+        forced: bool,
+    ) -> Option<Self> {
+        let (n, d) = (Tiles::<f32>::len(&source), Tiles::<f32>::dim(&source));
+        let whole = n / TILE;
+        let first = first_tiles(whole, batch.k);
+        let blocks = blocks(batch.directions, batch.bias, d);
+        let integers = blocks.iter().map(|block| {
+            let count = block.bias.len();
+            let directions = &batch.directions[block.first * d..][..count * d];
+            let mut numbers = vec![0i8; count * d];
+            let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
+            let bounds = each.zip(&block.bias).map(|((w, v), &c)| {
+                let direction = quantise(w, levels, v)?;
+                (c >= 0.0).then(|| Lane::new(&direction, c, d))
+            });
+            let bounds = bounds.collect::<Option<Vec<Lane>>>()?;
+            let lanes = Lanes::new(&numbers, d, kernel);
+            Some(Integers { lanes, bounds })
+        });
+        Some(Stage {
+            integers: integers.collect::<Option<_>>()?,
+            lists: Lists::new(batch.bias.len(), batch.k),
+            order: order(whole, first),
+            next: AtomicUsize::new(0),
+            pace: Pace::default(),
+            source,
+            kept,
+            kernel,
+            chain,
+            forced,
+            batch,
+            blocks,
+            first,
+        })
+    }
+
+    /// Scan with all threads: (B x k scores, B x k rows), and whether integers were left early.
+    pub fn run(self, control: &Control) -> Result<(Vec<f32>, Vec<usize>, bool)> {
+        let results = rayon::broadcast(|_| self.work(control));
+        results.into_iter().collect::<Result<Vec<()>>>()?;
+        let (scores, rows) = self.lists.finish();
+        Ok((scores, rows, self.pace.left.into_inner()))
+    }
+
+    /// One worker: draw tiles until none is left.
+    fn work(&self, control: &Control) -> Result<()> {
+        let mut worker = Worker::default();
+        let (mut tiles, mut nanoseconds) = (0u32, 0u64);
+        loop {
+            let place = self.next.fetch_add(1, Relaxed);
+            if place > self.order.len() {
+                return Ok(());
+            }
+            control.check()?;
+            // The rows behind the last whole tile come when all others are taken.
+            let Some(&tile) = self.order.get(place) else {
+                let rest = Tiles::<f32>::len(&self.source) % TILE;
+                self.plain(self.order.len(), rest, &mut worker)?;
+                continue;
+            };
+            let left = self.pace.left.load(Relaxed) && !self.forced;
+            let started = Instant::now();
+            if place < self.first
+                || !self.lists.full()
+                || left
+                || !self.integers(tile, &mut worker, control)?
+            {
+                self.plain(tile, TILE, &mut worker)?;
+                self.pace.plain(started);
+                continue;
+            }
+            nanoseconds += started.elapsed().as_nanos() as u64;
+            tiles += 1;
+            if tiles == WINDOW {
+                if self.pace.is_slower(nanoseconds / u64::from(WINDOW)) {
+                    self.pace.left.store(true, Relaxed);
+                }
+                (tiles, nanoseconds) = (0, 0);
+            }
+        }
+    }
+
+    /// Some rows in f32, as the f32 scan scores them.
+    fn plain(&self, tile: usize, count: usize, worker: &mut Worker) -> Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let first = tile * TILE;
+        let rows: &[f32] = self.source.read(first, count, &mut worker.space)?;
+        let (stride, d) = (
+            Tiles::<f32>::stride(&self.source),
+            Tiles::<f32>::dim(&self.source),
+        );
+        for block in &self.blocks {
+            worker.scores.resize(count * block.lanes, 0.0);
+            product::score(
+                &block.directions,
+                block.lanes,
+                rows,
+                stride,
+                d,
+                &mut worker.scores,
+            );
+            let bars: Vec<f32> = (0..block.bias.len())
+                .map(|b| self.lists.bar(block.first + b))
+                .collect();
+            for (r, scores) in worker.scores.chunks_exact_mut(block.lanes).enumerate() {
+                for (b, (score, bar)) in scores.iter().zip(&bars).enumerate() {
+                    let score = self.biased(*score, block, b, first + r);
+                    if !(score < *bar) {
+                        self.lists.offer(block.first + b, score, first + r);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The stated score of a product, as the f32 scan adds the bias.
+    fn biased(&self, product: f32, block: &Block<f32>, lane: usize, row: usize) -> f32 {
+        if block.biased {
+            product + block.bias[lane] * Tiles::<f32>::bias(&self.source)[row]
+        } else {
+            product
+        }
+    }
+
+    /// A whole tile by integer products; false if it cannot be quantised.
+    fn integers(&self, tile: usize, worker: &mut Worker, control: &Control) -> Result<bool> {
+        let mut space = std::mem::take(&mut worker.quantising);
+        let done = self.kept.with(tile, &self.source, &mut space, |numbers| {
+            worker.framed.there.clear();
+            worker.framed.there.resize(TILE, false);
+            for panel in 0..TILE / PANEL {
+                control.check()?;
+                self.panel(tile, panel, numbers, worker)?;
+            }
+            Ok(())
+        });
+        worker.quantising = space;
+        Ok(done?.is_some())
+    }
+
+    /// One panel of a tile with all directions.
+    fn panel(&self, tile: usize, panel: usize, numbers: &Tile, worker: &mut Worker) -> Result<()> {
+        let stride = numbers.rows.len() / TILE;
+        let first = panel * PANEL;
+        let rows = Panel::new(&numbers.rows[first * stride..][..PANEL * stride], stride);
+        let bounds = &numbers.bounds[first..first + PANEL];
+        for (block, integers) in self.blocks.iter().zip(&self.integers) {
+            let count = integers.lanes.count();
+            worker.products.resize(PANEL * count, 0);
+            self.kernel.product(
+                rows,
+                &integers.lanes,
+                &mut worker.scratch,
+                &mut worker.products,
+            );
+            let bars = (0..integers.bounds.len()).map(|b| self.lists.bar(block.first + b));
+            worker
+                .thresholds
+                .set(&numbers.panels[panel], &integers.bounds, bars, count);
+            worker.found.clear();
+            pulp::Arch::new().dispatch(Survivors {
+                thresholds: &worker.thresholds,
+                bounds,
+                products: &worker.products,
+                found: &mut worker.found,
+            });
+            if !worker.found.is_empty() {
+                self.rescore(tile * TILE, first, block, worker)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Score in f32 what integers could not exclude: (row of the panel, lane of the block), rows ascending.
+    fn rescore(
+        &self,
+        tile: usize,
+        panel: usize,
+        block: &Block<f32>,
+        worker: &mut Worker,
+    ) -> Result<()> {
+        let d = Tiles::<f32>::dim(&self.source);
+        let Worker {
+            found,
+            framed,
+            space,
+            ..
+        } = worker;
+        let mut rows: Vec<usize> = found.iter().map(|&(row, _)| panel + row as usize).collect();
+        rows.dedup();
+        framed.read(&self.source, tile, panel, &rows, space)?;
+        let framed = &framed.rows;
+        let stride = padded(d);
+        for pairs in found.chunks(TOGETHER) {
+            // The last pairs are filled up with the last one.
+            let pair = |p: usize| pairs[p.min(pairs.len() - 1)];
+            let scores = self.chain.scores(std::array::from_fn(|p| {
+                let (row, lane) = pair(p);
+                let direction = (block.first + lane as usize) * d;
+                (
+                    &framed[(panel + row as usize) * stride..][..d],
+                    &self.batch.directions[direction..][..d],
+                )
+            }));
+            for (&(row, lane), score) in pairs.iter().zip(scores) {
+                let (row, lane) = (tile + panel + row as usize, lane as usize);
+                self.lists.offer(
+                    block.first + lane,
+                    self.biased(score, block, lane, row),
+                    row,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Framed {
+    /// Read rows of a panel of the tile that starts at row `tile`, unless they are there.
+    fn read(
+        &mut self,
+        source: &Source<'_>,
+        tile: usize,
+        panel: usize,
+        rows: &[usize],
+        space: &mut Space<f32>,
+    ) -> Result<()> {
+        let stride = Tiles::<f32>::stride(source);
+        self.rows.resize(TILE * stride, 0.0);
+        let missing: Vec<usize> = rows
+            .iter()
+            .copied()
+            .filter(|&row| !self.there[row])
+            .collect();
+        let mut take = |first: usize, count: usize| -> Result<()> {
+            let read: &[f32] = source.read(tile + first, count, space)?;
+            self.rows[first * stride..(first + count) * stride].copy_from_slice(read);
+            self.there[first..first + count].fill(true);
+            Ok(())
+        };
+        if missing.len() > MANY {
+            return take(panel, PANEL);
+        }
+        missing.into_iter().try_for_each(|row| take(row, 1))
+    }
+}
+
+/// [`Thresholds::survivors`], compiled for the instruction set found at run time.
+struct Survivors<'a> {
+    thresholds: &'a Thresholds,
+    bounds: &'a [super::bound::Row],
+    products: &'a [i32],
+    found: &'a mut Vec<(u32, u32)>,
+}
+
+impl pulp::NullaryFnOnce for Survivors<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.thresholds
+            .survivors(self.bounds, self.products, self.found);
+    }
+}
+
+const _: () = assert!(BLOCK.is_multiple_of(super::kernel::GROUP));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tile_is_taken_once_and_the_first_are_spread() {
+        for (whole, k) in [(2, 1), (3, 200), (64, 1), (500, 700), (1000, 10)] {
+            let first = first_tiles(whole, k);
+            assert!(first * TILE >= k && first <= whole);
+            let order = order(whole, first);
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..whole).collect::<Vec<_>>());
+            assert!(
+                order[..first]
+                    .windows(2)
+                    .all(|pair| pair[1] - pair[0] >= whole / first)
+            );
+        }
+        assert!(!fits(TILE, 1) && fits(2 * TILE, 1) && !fits(4 * TILE, 3 * TILE));
+    }
+}

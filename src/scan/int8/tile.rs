@@ -1,0 +1,124 @@
+//! Quantised tiles of the reference: made when they are first needed, and kept where memory allows.
+
+use super::bound::{Panel, Row};
+use super::kernel::{self, ROWS};
+use super::numbers;
+use crate::error::Result;
+use crate::scan::cpu::{Source, Space, TILE, Tiles, padded};
+use std::sync::OnceLock;
+
+/// Rows that are multiplied and compared together: few enough for their products with a block of directions to stay in
+/// the second cache.
+pub const PANEL: usize = 64;
+
+const _: () = assert!(TILE.is_multiple_of(PANEL) && PANEL.is_multiple_of(ROWS));
+
+/// A whole tile.
+pub struct Tile {
+    /// TILE x stride.
+    pub rows: Vec<i8>,
+    /// One a row.
+    pub bounds: Vec<Row>,
+    /// One a panel.
+    pub panels: Vec<Panel>,
+}
+
+impl Tile {
+    /// Quantise the rows from `first` on. None if a row has an entry that is too large.
+    fn read(
+        source: &Source<'_>,
+        first: usize,
+        levels: i32,
+        space: &mut Space<f32>,
+    ) -> Result<Option<Tile>> {
+        let d = Tiles::<f32>::dim(source);
+        let bias = &Tiles::<f32>::bias(source)[first..first + TILE];
+        let framed: &[f32] = source.read(first, TILE, space)?;
+        Ok(pulp::Arch::new().dispatch(Quantise {
+            framed,
+            bias,
+            d,
+            levels,
+        }))
+    }
+}
+
+/// The work of [`Tile::read`], compiled for the instruction set found at run time.
+struct Quantise<'a> {
+    framed: &'a [f32],
+    bias: &'a [f32],
+    d: usize,
+    levels: i32,
+}
+
+impl pulp::NullaryFnOnce for Quantise<'_> {
+    type Output = Option<Tile>;
+
+    #[inline(always)]
+    fn call(self) -> Option<Tile> {
+        let d = self.d;
+        let stride = kernel::stride(d);
+        let mut tile = Tile {
+            rows: vec![0; TILE * stride],
+            bounds: Vec::with_capacity(TILE),
+            panels: vec![Panel::default(); TILE / PANEL],
+        };
+        for (r, (q, x)) in tile
+            .rows
+            .chunks_exact_mut(stride)
+            .zip(self.framed.chunks_exact(padded(d)))
+            .enumerate()
+        {
+            let row = numbers::quantise(&x[..d], self.levels, &mut q[..d])?;
+            tile.bounds
+                .push(tile.panels[r / PANEL].admit(&row, self.bias[r], d));
+        }
+        Some(tile)
+    }
+}
+
+/// The tiles of a reference set.
+pub struct Kept {
+    /// One a whole tile, if they are kept.
+    tiles: Option<Vec<OnceLock<Option<Tile>>>>,
+    levels: i32,
+}
+
+/// Bytes that the tiles of n rows of d columns take.
+pub fn bytes(n: usize, d: usize) -> u64 {
+    (n / TILE * TILE) as u64 * (kernel::stride(d) + size_of::<Row>()) as u64
+}
+
+impl Kept {
+    /// None yet; `keep` says whether they stay once they were made.
+    pub fn new(n: usize, d: usize, keep: bool) -> Self {
+        Kept {
+            tiles: keep.then(|| (0..n / TILE).map(|_| OnceLock::new()).collect()),
+            levels: numbers::levels(d),
+        }
+    }
+
+    /// Work on a tile; None if it cannot be quantised.
+    pub fn with<T>(
+        &self,
+        tile: usize,
+        source: &Source<'_>,
+        space: &mut Space<f32>,
+        work: impl FnOnce(&Tile) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut read = || Tile::read(source, tile * TILE, self.levels, space);
+        match &self.tiles {
+            None => read()?.as_ref().map(work).transpose(),
+            Some(tiles) => {
+                let kept = match tiles[tile].get() {
+                    Some(kept) => kept,
+                    None => {
+                        let made = read()?;
+                        tiles[tile].get_or_init(|| made)
+                    }
+                };
+                kept.as_ref().map(work).transpose()
+            }
+        }
+    }
+}
