@@ -98,7 +98,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(&args)?;
     let started = Instant::now();
-    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let opened = started.elapsed().as_secs_f64();
     let bar = Bar::start(control, args.run.quiet);
     let inputs = args

@@ -2,7 +2,8 @@
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::scan::{CpuEngine, Engine};
+use crate::scan::int8::Precision as CpuPrecision;
+use crate::scan::{Engine, Int8Engine};
 use clap::ValueEnum;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -16,10 +17,12 @@ enum BackendArg {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PrecisionArg {
-    /// f16 where a matrix unit makes it faster
+    /// int8 or f16 where that is faster
     Auto,
     F32,
-    /// f16 first; what it cannot prove goes to f32
+    /// The CPU: int8 first; what it cannot prove goes to f32
+    Int8,
+    /// The GPU: f16 first; what it cannot prove goes to f32
     F16,
 }
 
@@ -32,7 +35,7 @@ pub struct BackendArgs {
     /// A GPU by number or part of its name, as `hullscope devices` lists it
     #[arg(long, value_name = "INDEX|NAME")]
     adapter: Option<String>,
-    /// Numbers that the GPU multiplies; verdicts are the same
+    /// Numbers that are multiplied first; verdicts are the same
     #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
     precision: PrecisionArg,
     /// GPU memory to use at most; larger sets stream through it
@@ -58,6 +61,8 @@ mod gpu {
                 precision: match self.precision {
                     PrecisionArg::Auto => Precision::Auto,
                     PrecisionArg::F32 => Precision::F32,
+                    // Taken by the CPU, before a GPU is asked.
+                    PrecisionArg::Int8 => Precision::Auto,
                     PrecisionArg::F16 => Precision::F16,
                 },
                 memory: self.gpu_memory,
@@ -120,20 +125,44 @@ impl BackendArgs {
         self.backend == BackendArg::Gpu || self.adapter.is_some()
     }
 
-    /// The engine asked for; a note if `auto` takes the CPU.
-    pub fn engine(&self, control: &Control) -> Result<Chosen> {
-        let cpu = self.backend == BackendArg::Cpu;
-        if cpu && (self.gpu_memory, self.precision) != (None, PrecisionArg::Auto) {
-            return Err(Error::Usage(
-                "--precision and --gpu-memory go with --backend gpu or auto, not with --backend cpu"
-                    .into(),
-            ));
+    /// What does not go together.
+    fn check(&self) -> Result<()> {
+        let refused = |text: &str| Err(Error::Usage(text.into()));
+        if self.backend == BackendArg::Cpu && self.gpu_memory.is_some() {
+            return refused("--gpu-memory goes with --backend gpu or auto, not with --backend cpu");
+        }
+        if self.backend == BackendArg::Cpu && self.precision == PrecisionArg::F16 {
+            return refused(
+                "--precision f16 is for GPUs; with --backend cpu write auto, f32 or int8",
+            );
+        }
+        if self.precision == PrecisionArg::Int8 && self.asks_for_gpu() {
+            return refused("--precision int8 is for the CPU; with a GPU write auto, f32 or f16");
+        }
+        Ok(())
+    }
+
+    /// The engine asked for; a note if `auto` takes the CPU. `memory` is the budget for rows, in bytes.
+    pub fn engine(&self, memory: Option<u64>, control: &Control) -> Result<Chosen> {
+        self.check()?;
+        let precision = match self.precision {
+            PrecisionArg::Auto | PrecisionArg::F16 => CpuPrecision::Auto,
+            PrecisionArg::F32 => CpuPrecision::F32,
+            PrecisionArg::Int8 => CpuPrecision::Int8,
+        };
+        let memory = memory.unwrap_or_else(super::memory::default_budget);
+        let cpu = Box::new(Int8Engine::new(precision, memory)?);
+        if self.backend == BackendArg::Cpu || precision == CpuPrecision::Int8 {
+            return Ok(Chosen {
+                engine: cpu,
+                note: None,
+            });
         }
         Ok(match self.take(control)? {
             Ok(engine) => Chosen { engine, note: None },
             Err(why) => Chosen {
-                engine: Box::new(CpuEngine),
-                note: (!cpu).then(|| format!("note: the CPU scans: {why}")),
+                engine: cpu,
+                note: Some(format!("note: the CPU scans: {why}")),
             },
         })
     }

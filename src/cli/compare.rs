@@ -273,7 +273,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let specs = args.specs()?;
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
-    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.quiet);
     let only_files = specs.as_ref().is_some_and(|specs| {
         let files = |spec: &Spec| spec.text.starts_with("file:");

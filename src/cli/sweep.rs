@@ -272,7 +272,7 @@ fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>
     if !scans && !args.run.backend.asks_for_gpu() {
         return Ok(Box::new(CpuEngine));
     }
-    let chosen = args.run.backend.engine(control)?;
+    let chosen = args.run.backend.engine(None, control)?;
     if let Some(note) = chosen.note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }

@@ -169,7 +169,7 @@ impl Args {
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let named = check(&args)?;
-    let Chosen { engine, note } = args.run.backend.engine(control)?;
+    let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
