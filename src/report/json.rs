@@ -20,6 +20,7 @@ pub fn summary(context: &Context, summary: &Summary) -> Value {
         "warnings": summary.warnings,
         "seconds": summary.seconds,
         "scan": {
+            "directions": summary.directions,
             "gflop": summary.scan_gflop,
             "gflop_per_second": summary.scan_gflop_per_second,
         },

@@ -78,6 +78,14 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
             summary.scan_gflop_per_second, summary.backend
         ),
     ]);
+    let directions: Vec<String> = summary
+        .directions
+        .iter()
+        .map(|(name, count)| format!("{count} by {name}"))
+        .collect();
+    if !directions.is_empty() {
+        table.add_row(["directions", &directions.join(", ")]);
+    }
     format!("{}\n", table.trim_fmt())
 }
 

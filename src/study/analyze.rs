@@ -268,6 +268,7 @@ pub fn run_sets(
         leakage: tally.leakage(),
         warnings,
         seconds: clock.seconds,
+        directions: named(control.directions()),
         scan_gflop: progress.flop as f64 * 1e-9,
         scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
     })
@@ -281,6 +282,14 @@ fn needs(notions: &[Box<dyn Notion>]) -> Needs {
         hull: all.hull || one.hull,
         classes: all.classes || one.classes,
     })
+}
+
+/// Counts by name.
+fn named(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
+    counts
+        .into_iter()
+        .map(|(name, count)| (name.into(), count))
+        .collect()
 }
 
 /// What does not fit together.

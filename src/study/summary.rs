@@ -158,6 +158,8 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// Wall seconds a stage: survey, hull, neighbours, ...; front ends add read, write and total.
     pub seconds: BTreeMap<String, f64>,
+    /// Directions that scans answered, by the precision that did: int8, f32, f64.
+    pub directions: BTreeMap<String, u64>,
     pub scan_gflop: f64,
     pub scan_gflop_per_second: f64,
 }
