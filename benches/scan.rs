@@ -1,50 +1,141 @@
 //! The scan against one plain sgemm of the same size, as ratios within one run.
 //!
-//! `cargo bench --bench scan` prints, for each d and k: GFLOP/s of one call of the `gemm` crate that writes the
-//! whole N x B matrix, GFLOP/s of the scan with its top-k, and their ratio (the goal is at least 0.80). The two
-//! are measured in turn, so that a noisy machine disturbs both; the figures are medians.
+//! `cargo bench --bench scan` prints, for each kind of rows, d and k: GFLOP/s of one call of the `gemm` crate that writes
+//! the whole N x B matrix, and of the scan with its top-k in f32 and in eight bits (each with its ratio to the product).
+//! They are measured in turn, so that a noisy machine disturbs all; the figures are medians. Quantising is done before.
+//! MNIST is read from the folder in `HULLSCOPE_DATA`; words behind `--` choose lines by their kind of rows.
 
 mod common;
 
 use common::{gaussian, median, sgemm, time};
 use hullscope::control::Control;
-use hullscope::rows::{Memory, Rows};
-use hullscope::scan::{Batch, CpuScan, Scan};
+use hullscope::rows::{self, Memory, OpenOptions, Rows};
+use hullscope::scan::int8::{Kernel, Options, Precision};
+use hullscope::scan::{Batch, CpuScan, Int8Scan, Scan};
 
 const N: usize = 200_000;
 const B: usize = 2_048;
 const REPEATS: usize = 5;
 
-fn main() {
-    println!("| d | k | sgemm GFLOP/s | scan GFLOP/s | ratio |\n|--|--|--|--|--|");
+/// Rows around 64 centres, all of unit length.
+fn clustered(count: usize, d: usize, seed: u64) -> Vec<f32> {
+    let (centres, mut all) = (gaussian(64 * d, 9), gaussian(count * d, seed));
+    for (i, row) in all.chunks_exact_mut(d).enumerate() {
+        let centre = &centres[i * 37 % 64 * d..][..d];
+        row.iter_mut()
+            .zip(centre)
+            .for_each(|(v, c)| *v = 0.3 * *v + c);
+        let length = row.iter().map(|v| v * v).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|v| *v /= length);
+    }
+    all
+}
+
+/// The pixels of a set of MNIST, as they are, over and over until there are enough rows (each time a little brighter).
+fn pixels(file: &str, count: usize, control: &Control) -> Option<Vec<f32>> {
+    let folder = std::env::var("HULLSCOPE_DATA").ok()?;
+    let options = OpenOptions::default();
+    let set = rows::open(&format!("{folder}/mnist/{file}"), &options, control).ok()?;
+    let mut all = vec![0f32; set.len() * set.dim()];
+    set.read_f32(0, &mut all).ok()?;
+    let rounds = count.div_ceil(set.len());
+    let brighter = (0..rounds).flat_map(|round| {
+        let factor = 1.0 + 0.03 * round as f32;
+        all.iter().map(move |v| v * factor)
+    });
+    Some(brighter.take(count * set.dim()).collect())
+}
+
+/// One table line for each k.
+fn measure(name: &str, d: usize, x: &[f32], queries: &[f32], product: &mut [f32]) {
     let control = Control::default();
+    let rows = Memory::from_f32("x", d, x.to_vec());
+    let plain = CpuScan::new(&rows as &dyn Rows, &control).expect("in-memory rows can be read");
+    let options = Options {
+        precision: Precision::Int8,
+        kernel: Kernel::chosen().expect("a kernel that runs here"),
+        memory: u64::MAX,
+    };
+    let int8 =
+        Int8Scan::new(&rows as &dyn Rows, options, &control).expect("in-memory rows can be read");
+    // The directions that rank rows by nearness.
+    let frame = plain.frame();
+    let scale = frame.euclid * frame.euclid;
+    let w: Vec<f32> = queries
+        .iter()
+        .enumerate()
+        .map(|(i, v)| ((f64::from(*v) - frame.centre[i % d]) * scale / frame.scale[i % d]) as f32)
+        .collect();
+    let gflop = 2.0 * (N * d * B) as f64 * 1e-9;
+    let batch = |k| Batch {
+        directions: &w,
+        bias: &[1.0; B],
+        k,
+    };
+    let scan = |scan: &dyn Scan, k| {
+        scan.scan(&batch(k), &control)
+            .expect("in-memory rows can be read")
+    };
+    assert!(
+        scan(&int8, 10) == scan(&plain, 10),
+        "the answers must be the same"
+    );
+    let mut times = [const { Vec::new() }; 5];
+    for _ in 0..REPEATS {
+        times[0].push(time(|| sgemm(x, &w, d, product)));
+        for (slot, k) in [(1, 1), (3, 10)] {
+            times[slot].push(time(|| drop(scan(&plain, k))));
+            times[slot + 1].push(time(|| drop(scan(&int8, k))));
+        }
+    }
+    let times = times.map(|seconds| gflop / median(seconds));
+    for (slot, k) in [(1, 1), (3, 10)] {
+        let (sgemm, plain, int8) = (times[0], times[slot], times[slot + 1]);
+        let (a, b) = (plain / sgemm, int8 / sgemm);
+        println!("| {name} | {d} | {k} | {sgemm:.0} | {plain:.0} | {int8:.0} | {a:.2} | {b:.2} |");
+    }
+}
+
+fn main() {
+    let control = Control::default();
+    let kernel = Kernel::chosen().expect("a kernel that runs here");
+    println!("int8 by {}\n", kernel.title());
+    println!(
+        "| rows | d | k | sgemm GFLOP/s | f32 scan | int8 scan | f32 / sgemm | int8 / sgemm |\n|--|--|--|--|--|--|--|--|"
+    );
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wanted =
+        |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let mut product = vec![0f32; N * B];
     for d in [64, 128, 512, 784] {
-        let x: Vec<f32> = gaussian(N * d, 1);
-        let w: Vec<f32> = gaussian(B * d, 2);
-        let rows = Memory::from_f32("x", d, x.clone());
-        let scan = CpuScan::new(&rows as &dyn Rows, &control).expect("in-memory rows can be read");
-        let bias = vec![1.0; B];
-        let gflop = 2.0 * (N * d * B) as f64 * 1e-9;
-        let mut times = [const { Vec::new() }; 3];
-        for _ in 0..REPEATS {
-            times[0].push(time(|| sgemm(&x, &w, d, &mut product)));
-            for (slot, k) in [(1, 1), (2, 10)] {
-                let batch = Batch {
-                    directions: &w,
-                    bias: &bias,
-                    k,
-                };
-                times[slot].push(time(|| {
-                    scan.scan(&batch, &control)
-                        .expect("in-memory rows can be read");
-                }));
-            }
+        if wanted("Gaussian") {
+            measure(
+                "Gaussian",
+                d,
+                &gaussian(N * d, 1),
+                &gaussian(B * d, 2),
+                &mut product,
+            );
         }
-        let [plain, one, ten] = times.map(median);
-        for (k, seconds) in [(1, one), (10, ten)] {
-            let (a, b) = (gflop / plain, gflop / seconds);
-            println!("| {d} | {k} | {a:.0} | {b:.0} | {:.2} |", b / a);
+        if wanted("clustered") && d != 64 {
+            measure(
+                "clustered",
+                d,
+                &clustered(N, d, 3),
+                &clustered(B, d, 4),
+                &mut product,
+            );
         }
+    }
+    let sets = pixels("train-images-idx3-ubyte.gz", N, &control).zip(pixels(
+        "t10k-images-idx3-ubyte.gz",
+        B,
+        &control,
+    ));
+    if let Some((train, test)) = sets.filter(|_| wanted("MNIST")) {
+        measure("MNIST", 784, &train, &test, &mut product);
     }
 }
