@@ -6,9 +6,14 @@
 //! hull verdicts); they never read the queries themselves.
 
 pub mod ball;
+mod chi_square;
 mod classes;
 mod column;
+#[cfg(test)]
+mod fixture;
 mod hull;
+mod mahalanobis;
+mod moments;
 pub mod neighbours;
 pub mod range;
 pub mod registry;
@@ -24,6 +29,8 @@ use crate::hull::{Answer, Settings};
 use crate::rows::{Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use neighbours::{Metric, Near, Neighbours};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// What a notion asks an analysis to find for it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -198,4 +205,12 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
         return values[low];
     }
     values[low] + rest * (values[high] - values[low])
+}
+
+/// A seeded sample of at most `most` row indices, ascending.
+pub fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut sample = rand::seq::index::sample(&mut random, rows, most.min(rows)).into_vec();
+    sample.sort_unstable();
+    sample
 }

@@ -3,6 +3,7 @@
 use super::Notion;
 use super::ball::Ball;
 use super::hull::Hull;
+use super::mahalanobis::Mahalanobis;
 use super::range::Range;
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -66,6 +67,19 @@ pub const KNOWN: &[Entry] = &[
         make: |given, _| {
             let given = if given.is_empty() { "10" } else { given };
             each("knn", given, |k| ball(&format!("knn_{k}"), k))
+        },
+    },
+    Entry {
+        name: "mahalanobis",
+        arguments: "[:tied]",
+        what: "distance from the mean in the reference's covariance; tied: from the nearest class mean",
+        in_all: true,
+        make: |given, _| match given {
+            "" => Ok(vec![Box::new(Mahalanobis { tied: false })]),
+            "tied" => Ok(vec![Box::new(Mahalanobis { tied: true })]),
+            _ => Err(Error::Usage(format!(
+                "the notion mahalanobis is written mahalanobis or mahalanobis:tied, and was given {given:?}"
+            ))),
         },
     },
 ];

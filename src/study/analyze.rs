@@ -19,11 +19,9 @@ pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
 use crate::notion::tree::Tree;
-use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference};
+use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows};
 use crate::scan::{CpuScan, Engine, Scan};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -398,14 +396,6 @@ impl Clock {
         *self.seconds.entry(stage.into()).or_default() += (now - self.last).as_secs_f64();
         self.last = now;
     }
-}
-
-/// A seeded sample of at most `most` row indices, ascending.
-fn sample(rows: usize, most: usize, seed: u64) -> Vec<usize> {
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut sample = rand::seq::index::sample(&mut random, rows, most.min(rows)).into_vec();
-    sample.sort_unstable();
-    sample
 }
 
 /// The nearest other rows of a sample of reference rows, at least one each.

@@ -1,0 +1,110 @@
+//! Notions on sets in memory, as an analysis would use them; for tests.
+
+use super::neighbours::{Metric, Neighbours};
+use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample};
+use crate::control::Control;
+use crate::hull::Settings;
+use crate::rows::{Memory, Repeats, Rows};
+use crate::scan::{CpuEngine, Engine};
+
+/// A reference set in memory.
+pub struct Fixture {
+    rows: Memory,
+    classes: Option<Classes>,
+}
+
+/// What a notion says of queries, and of every reference row as if it were not in the reference.
+#[derive(Debug)]
+pub struct Judged {
+    pub queries: Vec<Judgement>,
+    pub others: Vec<Judgement>,
+    pub facts: Vec<Fact>,
+}
+
+impl Judged {
+    /// A figure by name; NaN if there is none.
+    pub fn fact(&self, name: &str) -> f64 {
+        let found = self.facts.iter().find(|fact| fact.name == name);
+        found.map_or(f64::NAN, |fact| fact.value)
+    }
+}
+
+impl Fixture {
+    pub fn new(rows: Memory) -> Self {
+        Fixture {
+            rows,
+            classes: None,
+        }
+    }
+
+    /// The same rows with classes.
+    pub fn with(self, classes: Classes) -> Self {
+        let classes = Some(classes);
+        Fixture { classes, ..self }
+    }
+
+    /// Judge queries (B x d) in two blocks, and all rows among the others between them.
+    pub fn judged(&self, notion: &dyn Notion, queries: &[f64]) -> Judged {
+        let control = Control::default();
+        let (rows, d) = (&self.rows, self.rows.dim());
+        let mut values = vec![0.0; rows.len() * d];
+        rows.read_f64(0, &mut values).unwrap();
+        let repeats = Repeats::of_values(&values, d, &control).unwrap();
+        let subset = repeats.as_ref().map(|repeats| repeats.subset(rows));
+        let distinct: &dyn Rows = subset.as_ref().map_or(rows, |subset| subset);
+        let scan = CpuEngine.scan(distinct, &control).unwrap();
+        let search = Neighbours::new(distinct, &*scan, Metric::Euclidean);
+        let search = search.filling(repeats.as_ref());
+        let wanted = notion.needs().neighbours.max(1);
+        let own = sample(rows.len(), 2000, 0);
+        let near = search.others(&own, wanted, &control).unwrap();
+        let own: Vec<_> = own.into_iter().zip(near).collect();
+        let reference = Reference {
+            rows,
+            distinct,
+            repeats: repeats.as_ref(),
+            scan: &*scan,
+            engine: &CpuEngine,
+            metric: Metric::Euclidean,
+            search: Some(&search),
+            own: &own,
+            classes: self.classes.as_ref(),
+            settings: Settings::default(),
+            quantile: 0.95,
+            seed: 0,
+        };
+        let mut fitted = notion.fit(&reference, &control).unwrap();
+        let mut judge = |values: &[f64], asked| {
+            let near = match asked {
+                Asked::Queries(_) => search.nearest(values, wanted, &control),
+                Asked::Others(rows) => search.others(rows, wanted, &control),
+            };
+            let block = Block {
+                values,
+                dim: d,
+                hull: &[],
+                near: &near.unwrap(),
+                asked,
+            };
+            fitted.judge(&block, &control).unwrap()
+        };
+        let half = queries.len() / d / 2;
+        let mut found = judge(&queries[..half * d], Asked::Queries(0));
+        let all: Vec<usize> = (0..rows.len()).collect();
+        let others = judge(&values, Asked::Others(&all));
+        found.extend(judge(&queries[half * d..], Asked::Queries(half)));
+        Judged {
+            queries: found,
+            others,
+            facts: fitted.facts(),
+        }
+    }
+}
+
+/// Rows first .. first + rows of a table without structure: whole numbers from 0 to 100, by tenths.
+pub fn table(first: usize, rows: usize, columns: usize) -> Vec<f64> {
+    let value = |i: usize, j: usize| ((37 * i + 61 * j + i * i * (j + 3)) % 101) as f64 / 10.0;
+    (first..first + rows)
+        .flat_map(|i| (0..columns).map(move |j| value(i, j)))
+        .collect()
+}
