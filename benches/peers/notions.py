@@ -8,6 +8,7 @@ The tables are made by formulas in whole numbers, so that Rust and Python have t
 """
 
 import numpy
+import prdc
 import scipy.linalg
 import scipy.stats
 
@@ -17,6 +18,13 @@ def table(first, rows, columns):
     i = numpy.arange(first, first + rows)[:, None]
     j = numpy.arange(columns)[None, :]
     return ((37 * i + 61 * j + i * i * (j + 3)) % 101) / 10
+
+
+def waves(first, rows, columns):
+    """Rows first .. first + rows of a table without repeats."""
+    i = numpy.arange(first, first + rows)[:, None]
+    j = numpy.arange(1, columns + 1)[None, :]
+    return numpy.sin(i * i * 0.37 * j) * j
 
 
 def chi_square():
@@ -59,6 +67,14 @@ def mahalanobis():
     others = [tied(rows[i], numpy.delete(rows, i, axis=0), numpy.delete(classes, i)) for i in range(5)]
     print("mahalanobis, tied, left out", others)
 
+def manifold():
+    rows, queries = waves(0, 300, 5), 1.2 * waves(1000, 80, 5)
+    for k in (1, 5):
+        found = prdc.compute_prdc(rows, queries, nearest_k=k)
+        print("manifold", k, {name: float(value) for name, value in found.items()})
+
+
 if __name__ == "__main__":
     chi_square()
     mahalanobis()
+    manifold()

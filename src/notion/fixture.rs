@@ -93,6 +93,7 @@ impl Fixture {
         let all: Vec<usize> = (0..rows.len()).collect();
         let others = judge(&values, Asked::Others(&all));
         found.extend(judge(&queries[half * d..], Asked::Queries(half)));
+        fitted.finish(&control).unwrap();
         Judged {
             queries: found,
             others,
@@ -106,5 +107,13 @@ pub fn table(first: usize, rows: usize, columns: usize) -> Vec<f64> {
     let value = |i: usize, j: usize| ((37 * i + 61 * j + i * i * (j + 3)) % 101) as f64 / 10.0;
     (first..first + rows)
         .flat_map(|i| (0..columns).map(move |j| value(i, j)))
+        .collect()
+}
+
+/// Rows first .. first + rows of a table without repeats.
+pub fn waves(first: usize, rows: usize, columns: usize) -> Vec<f64> {
+    let value = |i: usize, j: usize| ((i * i) as f64 * 0.37 * j as f64).sin() * j as f64;
+    (first..first + rows)
+        .flat_map(|i| (1..=columns).map(move |j| value(i, j)))
         .collect()
 }

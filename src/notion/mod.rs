@@ -6,6 +6,7 @@
 //! hull verdicts); they never read the queries themselves.
 
 pub mod ball;
+mod balls;
 mod chi_square;
 mod classes;
 mod column;
@@ -13,6 +14,7 @@ mod column;
 mod fixture;
 mod hull;
 mod mahalanobis;
+mod manifold;
 mod moments;
 pub mod neighbours;
 pub mod range;
@@ -77,6 +79,13 @@ pub trait Judge {
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>>;
+
+    /// After the last query: whatever takes all of them.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    fn finish(&mut self, _: &Control) -> Result<()> {
+        Ok(())
+    }
 
     /// What it knows of the whole: thresholds before any query was judged, and figures of the two sets afterwards.
     fn facts(&self) -> Vec<Fact> {

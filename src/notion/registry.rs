@@ -4,6 +4,7 @@ use super::Notion;
 use super::ball::Ball;
 use super::hull::Hull;
 use super::mahalanobis::Mahalanobis;
+use super::manifold::Manifold;
 use super::range::Range;
 use crate::error::{Error, Result};
 use serde::Serialize;
@@ -80,6 +81,19 @@ pub const KNOWN: &[Entry] = &[
             _ => Err(Error::Usage(format!(
                 "the notion mahalanobis is written mahalanobis or mahalanobis:tied, and was given {given:?}"
             ))),
+        },
+    },
+    Entry {
+        name: "manifold",
+        arguments: ":K,..",
+        what: "within the distance of the K-th nearest other row (K = 5) of some reference row",
+        in_all: true,
+        make: |given, _| {
+            let manifold = |id: String, k| Manifold { id, k };
+            match given {
+                "" => Ok(vec![Box::new(manifold("manifold".into(), 5))]),
+                _ => each("manifold", given, |k| manifold(format!("manifold_{k}"), k)),
+            }
         },
     },
 ];

@@ -243,6 +243,8 @@ pub fn run_sets(
         clock.lap("leave_one_out");
     }
     work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
+    Fitted::finish(&mut work.fitted, control)?;
+    clock.lap("notions");
     let progress = control.progress();
     let found = notes::of_queries(plan, &tally, queries.len() as u64);
     for warning in found.into_iter().chain(control.take_warnings()) {

@@ -86,6 +86,12 @@ impl<'r> Fitted<'r> {
         Ok(())
     }
 
+    /// After the last query.
+    pub(super) fn finish(all: &mut [Self], control: &Control) -> Result<()> {
+        all.iter_mut()
+            .try_for_each(|fitted| fitted.judge.finish(control))
+    }
+
     /// What it comes to.
     pub(super) fn summary(mut self) -> NotionSummary {
         let id = self.notion.id();

@@ -1,0 +1,272 @@
+//! Balls about rows, one radius each: which of them hold a point, found exactly by a search for nearest rows.
+//!
+//! ```text
+//! |q - x| <= r   <=>   |(q, 0) - (x, h)|^2 <= R^2,      h^2 = R^2 - r^2,   R the largest radius
+//! ```
+//!
+//! With one more coordinate, rows with balls that hold q are those within R, and what the search for nearest rows
+//! proves, that no other row is nearer than the last that it gives, proves that no other ball holds q (the power
+//! distance: Aurenhammer, SIAM J. Comput. 16, 1987). The search is asked for more rows until the last is beyond R; what it
+//! gives is measured again in the rows' own coordinates. The widest balls are left out and looked at one by one, so
+//! that a few outliers do not flatten the heights of the rest.
+
+use super::neighbours::{Metric, Near, Neighbours};
+use super::wide::distance;
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::{Element, Rows, Subset, map_chunks};
+use crate::scan::rounding::{U64, gamma};
+use crate::scan::{Engine, Scan};
+use rayon::prelude::*;
+
+/// Balls that are looked at one by one: so many, and one in so many.
+const WIDEST: usize = 64;
+const WIDE_SHARE: usize = 1024;
+
+/// Rows that are asked for at first and at most, and the factor between; then all rows are measured.
+const FIRST: usize = 16;
+const MOST: usize = 1024;
+const GROWTH: usize = 4;
+
+/// Points that share a pass over all rows.
+const TOGETHER: usize = 32;
+
+/// Balls about all rows of a set.
+pub(super) struct Balls<'r> {
+    rows: &'r dyn Rows,
+    radii: Vec<f64>,
+    /// The balls that are searched: rows with one more coordinate.
+    lifted: Lifted<'r>,
+    /// The largest radius of these.
+    reach: f64,
+    /// The rows of the other balls, ascending, and their values.
+    wide: Vec<usize>,
+    wide_points: Vec<f64>,
+}
+
+/// How many balls must be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// All that hold the point.
+    All,
+    /// One that does, if any does.
+    Any,
+}
+
+impl<'r> Balls<'r> {
+    /// Balls of the given radii (one a row, not negative).
+    ///
+    /// Errors: rows that can no longer be read.
+    pub fn new(rows: &'r dyn Rows, radii: Vec<f64>) -> Result<Self> {
+        let mut order: Vec<usize> = (0..radii.len()).collect();
+        order.sort_by(|&a, &b| radii[a].total_cmp(&radii[b]));
+        let count = (WIDEST + radii.len() / WIDE_SHARE).min(radii.len());
+        let mut wide = order.split_off(radii.len() - count);
+        let reach = order.last().map_or(0.0, |&row| radii[row]);
+        wide.sort_unstable();
+        order.sort_unstable();
+        let height = |&row: &usize| {
+            let share = if reach > 0.0 { radii[row] / reach } else { 1.0 };
+            reach * ((1.0 - share) * (1.0 + share)).sqrt()
+        };
+        let heights = order.iter().map(height).collect();
+        let mut wide_points = vec![0.0; wide.len() * rows.dim()];
+        rows.gather(&wide, &mut wide_points)?;
+        Ok(Balls {
+            rows,
+            radii,
+            lifted: Lifted {
+                rows: Subset::new(rows.name(), rows, order),
+                heights,
+            },
+            reach,
+            wide,
+            wide_points,
+        })
+    }
+
+    /// The radius of a row's ball.
+    pub fn radius(&self, row: usize) -> f64 {
+        self.radii[row]
+    }
+
+    /// For each point (n x d): rows with their distances, among them those whose balls hold it (all or one of them, as is
+    /// `sought`), and where all are sought the two of the rest of least `distance^2 - radius^2`.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn candidates(
+        &self,
+        points: &[f64],
+        sought: Sought,
+        engine: &dyn Engine,
+        control: &Control,
+    ) -> Result<Vec<Vec<Near>>> {
+        let d = self.rows.dim();
+        let mut found: Vec<Vec<usize>> = vec![Vec::new(); points.len() / d];
+        let open = match self.lifted.is_empty() {
+            true => Vec::new(),
+            false => {
+                let scan = engine.scan(&self.lifted, control)?;
+                self.search(&*scan, points, sought, &mut found, control)?
+            }
+        };
+        let each = points.par_chunks_exact(d).zip(&found);
+        let measured = each.map(|(point, rows)| self.measured(point, rows));
+        let mut answers: Vec<Vec<Near>> = measured.collect::<Result<_>>()?;
+        self.measure_all(points, &open, &mut answers, control)?;
+        Ok(answers)
+    }
+
+    /// Rows by the search with one more coordinate; returns the points for which it would take too many.
+    fn search(
+        &self,
+        scan: &dyn Scan,
+        points: &[f64],
+        sought: Sought,
+        found: &mut [Vec<usize>],
+        control: &Control,
+    ) -> Result<Vec<usize>> {
+        let d = self.rows.dim();
+        let search = Neighbours::new(&self.lifted, scan, Metric::Euclidean);
+        // Beyond all that the rounding of heights and distances can hide, of these and of those measured again.
+        let slack = 4.0 * gamma(d + 32, U64);
+        let (within, beyond) = (self.reach * (1.0 - slack), self.reach * (1.0 + slack));
+        let mut open: Vec<usize> = (0..found.len()).collect();
+        let mut k = FIRST;
+        while !open.is_empty() && k <= MOST {
+            let lifted: Vec<f64> = open
+                .iter()
+                .flat_map(|&place| points[place * d..][..d].iter().copied().chain([0.0]))
+                .collect();
+            let near = search.nearest(&lifted, k, control)?;
+            let mut rest = Vec::new();
+            for (place, near) in open.into_iter().zip(near) {
+                let all = near.len() == self.lifted.len();
+                let last = near.last().is_none_or(|last| last.1 > beyond);
+                let any = near.first().is_some_and(|first| first.1 < within);
+                if all || last || any && sought == Sought::Any {
+                    let rows = near.iter().map(|&(row, _)| self.lifted.rows.chosen()[row]);
+                    found[place] = rows.collect();
+                } else {
+                    rest.push(place);
+                }
+            }
+            open = rest;
+            k *= GROWTH;
+        }
+        Ok(open)
+    }
+
+    /// Distances of some rows, and of those of all wide balls.
+    fn measured(&self, point: &[f64], rows: &[usize]) -> Result<Vec<Near>> {
+        let mut values = vec![0.0; rows.len() * point.len()];
+        self.rows.gather(rows, &mut values)?;
+        let given = rows.iter().zip(values.chunks_exact(point.len()));
+        let wide = self.wide.iter();
+        let wide = wide.zip(self.wide_points.chunks_exact(point.len()));
+        let near = given.chain(wide);
+        Ok(near
+            .map(|(&row, x)| (row, distance(x, point).rounded()))
+            .collect())
+    }
+
+    /// What [`Balls::candidates`] gives for the open points, every row measured.
+    fn measure_all(
+        &self,
+        points: &[f64],
+        open: &[usize],
+        answers: &mut [Vec<Near>],
+        control: &Control,
+    ) -> Result<()> {
+        let d = self.rows.dim();
+        for group in open.chunks(TOGETHER) {
+            let parts = map_chunks(self.rows, control, |first, values| {
+                let each = |&place: &usize| self.held(&points[place * d..][..d], first, values);
+                group.iter().map(each).collect::<Vec<_>>()
+            })?;
+            for (at, &place) in group.iter().enumerate() {
+                answers[place] = parts.iter().flat_map(|part| part[at].clone()).collect();
+            }
+        }
+        Ok(())
+    }
+
+    /// Of rows `first ..`, those whose balls hold the point, and the two of least power of the others.
+    fn held(&self, point: &[f64], first: usize, values: &[f64]) -> Vec<Near> {
+        let mut held = Vec::new();
+        let mut rest: Vec<(f64, Near)> = Vec::new();
+        for (row, x) in (first..).zip(values.chunks_exact(point.len())) {
+            let near = (row, distance(x, point).rounded());
+            if near.1 <= self.radii[row] {
+                held.push(near);
+                continue;
+            }
+            rest.push((tangent(near.1, self.radii[row]), near));
+            rest.sort_by(|a, b| a.0.total_cmp(&b.0));
+            rest.truncate(2);
+        }
+        held.extend(rest.into_iter().map(|(_, near)| near));
+        held
+    }
+}
+
+/// The signed root of `distance^2 - radius^2`: the length of the tangent from a point to a ball, negative within.
+pub(super) fn tangent(distance: f64, radius: f64) -> f64 {
+    let apart = distance - radius;
+    let length = apart.abs().sqrt() * (distance + radius).sqrt();
+    if apart < 0.0 { -length } else { length }
+}
+
+/// Rows with one more coordinate.
+struct Lifted<'r> {
+    rows: Subset<'r>,
+    heights: Vec<f64>,
+}
+
+impl Rows for Lifted<'_> {
+    fn name(&self) -> &str {
+        self.rows.name()
+    }
+
+    fn len(&self) -> usize {
+        self.heights.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.rows.dim() + 1
+    }
+
+    fn element(&self) -> Element {
+        Element::F64
+    }
+
+    fn fits_f32(&self) -> bool {
+        false
+    }
+
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let mut values = vec![0.0; out.len()];
+        self.read_f64(first, &mut values)?;
+        out.iter_mut()
+            .zip(values)
+            .for_each(|(out, value)| *out = value as f32);
+        Ok(())
+    }
+
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        let d = self.dim();
+        let count = out.len() / d;
+        let mut values = vec![0.0; count * (d - 1)];
+        self.rows.read_f64(first, &mut values)?;
+        let heights = &self.heights[first..first + count];
+        for ((out, row), height) in out
+            .chunks_exact_mut(d)
+            .zip(values.chunks_exact(d - 1))
+            .zip(heights)
+        {
+            out[..d - 1].copy_from_slice(row);
+            out[d - 1] = *height;
+        }
+        Ok(())
+    }
+}
