@@ -11,6 +11,8 @@ import numpy
 import prdc
 import scipy.linalg
 import scipy.stats
+import sklearn.datasets
+import skdim
 
 
 def table(first, rows, columns):
@@ -67,6 +69,15 @@ def mahalanobis():
     others = [tied(rows[i], numpy.delete(rows, i, axis=0), numpy.delete(classes, i)) for i in range(5)]
     print("mahalanobis, tied, left out", others)
 
+def dimension():
+    twonn = skdim.id.TwoNN(discard_fraction=0.1)
+    rows = waves(0, 300, 5)
+    print("TwoNN", float(twonn.fit(rows).dimension_))
+    print("MLE", float(skdim.id.MLE().fit(rows, n_neighbors=20).dimension_))
+    digits = sklearn.datasets.load_digits().data[:1437]
+    print("digits: TwoNN", float(twonn.fit(digits).dimension_), "MLE", float(skdim.id.MLE().fit(digits, n_neighbors=20).dimension_))
+
+
 def manifold():
     rows, queries = waves(0, 300, 5), 1.2 * waves(1000, 80, 5)
     for k in (1, 5):
@@ -77,4 +88,5 @@ def manifold():
 if __name__ == "__main__":
     chi_square()
     mahalanobis()
+    dimension()
     manifold()

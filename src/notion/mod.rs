@@ -10,6 +10,7 @@ mod balls;
 mod chi_square;
 mod classes;
 mod column;
+pub mod dimension;
 #[cfg(test)]
 mod fixture;
 mod hull;

@@ -15,6 +15,7 @@ use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver, extreme};
+use crate::notion::dimension::Dimension;
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
@@ -200,6 +201,13 @@ pub fn run_sets(
     facts.median_nearest = found.map(|all| all.median);
     facts.nearest_q95 = found.map(|all| all.q95);
     facts.median_nearest_sample = own.len() as u64;
+    if searched > 0 {
+        let found = Dimension::of(distinct, &*scan, plan.seed, control)?;
+        facts.two_nn = found.two_nn;
+        facts.mle = found.mle;
+        facts.dimension_sample = found.sample as u64;
+    }
+    clock.lap("dimension");
     let mut warnings = notes::of_reference(plan, &facts);
     for warning in &warnings {
         sink.warning(warning);
@@ -450,6 +458,9 @@ fn reference_facts(
         median_nearest: None,
         nearest_q95: None,
         median_nearest_sample: 0,
+        two_nn: None,
+        mle: None,
+        dimension_sample: 0,
     }
 }
 

@@ -49,6 +49,12 @@ pub struct ReferenceFacts {
     pub nearest_q95: Option<f64>,
     /// How many rows were sampled for both.
     pub median_nearest_sample: u64,
+    /// Intrinsic dimension by TwoNN and by maximum likelihood, repeated rows counted once; see
+    /// [`crate::notion::dimension`]. `None` without neighbours, or with too few different rows.
+    pub two_nn: Option<f64>,
+    pub mle: Option<f64>,
+    /// How many rows were sampled for these.
+    pub dimension_sample: u64,
 }
 
 /// The hull part of a summary.

@@ -1,7 +1,7 @@
 //! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
 //!
 //! `rates.parquet`: `space` (as typed), `notion` (its id, as in `hull` or `knn_10`), `d`, `rank` (the affine rank of the
-//! reference; null where it is not known), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`,
+//! reference; null where it is not known), `two_nn` and `mle` (intrinsic dimension of the reference), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`,
 //! `interval_high` (Wilson's 95 %), `null_rate` and `d_eff` (of the hull alone; null where there is none), `undecided`; and
 //! `left_out`, `left_out_outside`, .. of the reference rows that were judged as if they were not in the reference.
 //!
@@ -54,6 +54,10 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
         let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.map(pick);
         Arc::new(rows.iter().map(value).collect::<Float64Array>())
     };
+    let of_space = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
+        let values = rows.iter().map(|(space, ..)| pick(space));
+        Arc::new(values.collect::<Float64Array>())
+    };
     let of_hull = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
         let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| {
             pick(row.0).filter(|_| row.1.notion == "hull")
@@ -65,6 +69,8 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
         ("notion", text(|_, rate| rate.notion.clone()), false),
         ("d", whole(|space| space.d), false),
         ("rank", Arc::new(rank), true),
+        ("two_nn", of_space(|space| space.two_nn), true),
+        ("mle", of_space(|space| space.mle), true),
         ("n_reference", whole(|space| space.n_reference), false),
     ];
     let [queries @ .., undecided] = measured(rows.iter().map(|row| row.1));
@@ -185,7 +191,7 @@ mod tests {
         report.spaces[1].rank = None;
         report.spaces[1].notions[0].rate.undecided = 3;
         let batch = read_back(write_rates, &report);
-        let columns = "space notion d rank n_reference n_queries outside rate interval_low interval_high \
+        let columns = "space notion d rank two_nn mle n_reference n_queries outside rate interval_low interval_high \
                        null_rate d_eff undecided left_out left_out_outside left_out_rate left_out_interval_low \
                        left_out_interval_high left_out_undecided";
         assert_eq!(
@@ -202,6 +208,8 @@ mod tests {
         assert_eq!(whole(&batch, "d"), [Some(784); 6]);
         let rank = [Some(16), Some(16), Some(16), None, None, None];
         assert_eq!(whole(&batch, "rank"), rank);
+        assert_eq!(float(&batch, "two_nn"), [Some(7.5); 6]);
+        assert_eq!(float(&batch, "mle"), [None; 6]);
         assert_eq!(whole(&batch, "n_reference"), [Some(6000); 6]);
         assert_eq!(whole(&batch, "n_queries"), [Some(1000); 6]);
         let outside = [300, 150, 60, 1000, 500, 60].map(Some);

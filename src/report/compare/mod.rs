@@ -90,6 +90,8 @@ mod tests {
             space: name.into(),
             d: 784,
             rank: Some(rank),
+            two_nn: Some(7.5),
+            mle: None,
             n_reference: 6000,
             n_queries: 1000,
             notions: vec![

@@ -91,6 +91,9 @@ pub struct SpaceReport {
     pub d: u64,
     /// Affine rank of the reference, the paper's d*; `None` where d is too large to find it.
     pub rank: Option<u64>,
+    /// Intrinsic dimension by TwoNN and by maximum likelihood: see [`crate::notion::dimension`].
+    pub two_nn: Option<f64>,
+    pub mle: Option<f64>,
     pub n_reference: u64,
     pub n_queries: u64,
     /// In the order of the plan.
@@ -470,6 +473,8 @@ fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceRe
         space: spec.text.clone(),
         d: facts.dim,
         rank: facts.affine_rank,
+        two_nn: facts.two_nn,
+        mle: facts.mle,
         n_reference: facts.rows,
         n_queries: summary.queries,
         null_rate: facts
