@@ -19,6 +19,7 @@ mod manifold;
 mod moments;
 pub mod neighbours;
 pub mod range;
+mod region;
 pub mod registry;
 pub mod tree;
 mod wide;

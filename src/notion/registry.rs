@@ -6,6 +6,7 @@ use super::hull::Hull;
 use super::mahalanobis::Mahalanobis;
 use super::manifold::Manifold;
 use super::range::Range;
+use super::region::Region;
 use crate::error::{Error, Result};
 use serde::Serialize;
 
@@ -95,6 +96,13 @@ pub const KNOWN: &[Entry] = &[
                 _ => each("manifold", given, |k| manifold(format!("manifold_{k}"), k)),
             }
         },
+    },
+    Entry {
+        name: "region",
+        arguments: "",
+        what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
+        in_all: true,
+        make: |given, _| none("region", given, || Region),
     },
 ];
 
