@@ -14,6 +14,7 @@ pub mod dimension;
 #[cfg(test)]
 mod fixture;
 mod hull;
+mod leaf;
 mod mahalanobis;
 mod manifold;
 mod moments;

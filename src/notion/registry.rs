@@ -3,6 +3,7 @@
 use super::Notion;
 use super::ball::Ball;
 use super::hull::Hull;
+use super::leaf::Leaf;
 use super::mahalanobis::Mahalanobis;
 use super::manifold::Manifold;
 use super::range::Range;
@@ -103,6 +104,18 @@ pub const KNOWN: &[Entry] = &[
         what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
         in_all: true,
         make: |given, _| none("region", given, || Region),
+    },
+    Entry {
+        name: "leaf",
+        arguments: "[:FILE.npz]",
+        what: "leaves of random oblique trees, or of the hyperplanes W and b of a file, that hold no row",
+        in_all: true,
+        make: |given, _| {
+            let file = Some(given)
+                .filter(|file| !file.is_empty())
+                .map(String::from);
+            Ok(vec![Box::new(Leaf { file })])
+        },
     },
 ];
 
