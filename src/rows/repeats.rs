@@ -24,6 +24,7 @@ pub struct Repeats {
 }
 
 /// Mix a value into a running hash (the multiply-xorshift finaliser of splitmix64, Steele et al. 2014).
+#[inline]
 pub fn mix(hash: u64, value: u64) -> u64 {
     let mut z = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,6 +33,7 @@ pub fn mix(hash: u64, value: u64) -> u64 {
 }
 
 /// The bits of a value, with one zero.
+#[inline]
 pub fn bits(value: f64) -> u64 {
     (value + 0.0).to_bits()
 }
