@@ -4,9 +4,7 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::rows::images::{
-    self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED,
-};
+use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
 use crate::rows::{Element, OpenOptions, like, say};
 use crate::space::{Frames, Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};

@@ -22,6 +22,7 @@ mod paper;
 mod progress;
 mod run;
 mod sweep;
+mod top;
 mod verify;
 
 use crate::control::Control;
@@ -50,6 +51,7 @@ enum Command {
     Errors(errors::Args),
     Embed(embed::Args),
     Sweep(sweep::Args),
+    Top(top::Args),
     Paper(paper::Args),
     Verify(verify::Args),
     Devices(devices::Args),
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Embed(args) => embed::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Top(args) => top::run(&args, &control).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }

@@ -12,7 +12,7 @@ pub(crate) fn table() -> Table {
 }
 
 /// All columns but the first to the right: names, then numbers.
-pub(super) fn numbers_right(table: &mut Table) {
+pub(crate) fn numbers_right(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }

@@ -8,7 +8,8 @@ use super::input::{Input, input_error};
 use super::packed::{self, Packing};
 use super::table::{Ask, Table};
 use super::{
-    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs, words, zarr,
+    bin, csv, faiss, hdf5, idx, json, npy, npz, parquet, refused, safetensors, torch, vecs, words,
+    zarr,
 };
 use crate::error::{Place, Result};
 

@@ -41,16 +41,16 @@ impl<'r> Fitted<'r> {
         reference: &Reference<'r>,
         control: &Control,
     ) -> Result<Vec<Self>> {
-        let fit = |notion: &'r Box<dyn Notion>| {
+        let fit = |notion: &'r dyn Notion| {
             Ok(Fitted {
-                notion: &**notion,
+                notion,
                 judge: notion.fit(reference, control)?,
                 queries: Counts::default(),
                 others: Counts::default(),
                 scores: Vec::new(),
             })
         };
-        notions.iter().map(fit).collect()
+        notions.iter().map(|notion| fit(&**notion)).collect()
     }
 
     /// What every notion says of each query of a block: a list a query, in the order of the notions.

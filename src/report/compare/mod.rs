@@ -15,7 +15,7 @@ pub use figures::{distances_figure, rates_figure};
 pub use files::{write_labels, write_rates};
 pub use page::{Made, page, write_page};
 pub use table::table;
-pub use words::grouped;
+pub use words::{grouped, number};
 
 use crate::study::compare::Report;
 use serde_json::{Value, json};

@@ -52,6 +52,18 @@ fn wrong(path: &Path, what: impl Into<String>) -> Error {
 /// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
 /// about the same queries.
 pub fn read(path: &Path) -> Result<Kept> {
+    let table = load(path)?;
+    Table {
+        path,
+        table: &table,
+    }
+    .kept()
+}
+
+/// The whole table as it is.
+///
+/// Errors: a file that is not there or cannot be decoded.
+pub fn load(path: &Path) -> Result<RecordBatch> {
     let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
     // Decoding corrupt data can panic inside the Parquet crate; that is the file's fault.
     let read = catch_unwind(AssertUnwindSafe(|| {
@@ -68,13 +80,7 @@ pub fn read(path: &Path) -> Result<Kept> {
         let batches: Vec<RecordBatch> = reader.collect::<Result<_, _>>().map_err(fail)?;
         arrow_select::concat::concat_batches(&schema, &batches).map_err(fail)
     }));
-    let table =
-        read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))?;
-    Table {
-        path,
-        table: &table,
-    }
-    .kept()
+    read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))
 }
 
 /// The table, all of it.

@@ -1,0 +1,302 @@
+//! `hullscope top`: the queries with the largest scores, from what a comparison left in its folder.
+
+use super::images::{ImageArgs, Opened};
+use super::inputs::RowArgs;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::compare::number;
+use crate::report::sheet::{Pictures, sheet};
+use crate::report::{file, outcomes, plain};
+use crate::study::compare::{Pick, Picks};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::DataType;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const EXAMPLES: &str = "\
+Examples:
+  hullscope top out/ --by hull_score
+      the ten queries that are farthest from the hull, in the first space of the comparison
+  hullscope top out/ --space pca:8 --by ball_score --errors-only -n 20 --sheet errors.png
+      the errors of the model that are farthest from all reference rows, as numbers and as pictures
+  hullscope top out/ --by hull_score --least
+      the other end";
+
+/// Columns that are always shown, where there are any.
+const ALWAYS: [&str; 9] = [
+    "query_row",
+    "id",
+    "file",
+    "row_in_file",
+    "set",
+    "label",
+    "predicted",
+    "error",
+    "nearest_row",
+];
+
+/// The queries with the largest scores, from the folder that `compare -o` wrote
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// The folder of the comparison
+    folder: PathBuf,
+    /// The space (default: the first)
+    #[arg(long, value_name = "SPACE")]
+    space: Option<String>,
+    /// The column to sort by, the largest first, as in hull_score
+    #[arg(long, value_name = "COLUMN", default_value = "hull_score")]
+    by: String,
+    /// The smallest first
+    #[arg(long)]
+    least: bool,
+    /// Only queries about which the model is wrong
+    #[arg(long)]
+    errors_only: bool,
+    /// How many
+    #[arg(short, value_name = "N", default_value_t = 10)]
+    n: usize,
+    /// Draw them beside their nearest reference images (.png)
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+}
+
+/// Run the command.
+///
+/// Errors: a folder without a comparison, a space or column that it has not, images that cannot be read.
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+    let path = args.folder.join(outcomes::FILE);
+    let table = outcomes::load(&path)?;
+    let space = space(&table, args, &path)?;
+    let rows = picked(&table, args, &space, &path)?;
+    let text = shown(&table, args, &rows);
+    if let Some(target) = &args.sheet {
+        draw(target, args, &table, &rows, &space, control)?;
+    }
+    let what = if args.least { "smallest" } else { "largest" };
+    file::print(&format!(
+        "{} queries of the {what} {} in {space}\n\n{text}",
+        rows.len(),
+        args.by
+    ))
+}
+
+fn missing(path: &Path, what: &str, name: &str, known: &[String]) -> Error {
+    Error::Usage(format!(
+        "{} has no {what} {name:?}; it has {}",
+        path.display(),
+        known.join(", ")
+    ))
+}
+
+/// The space that was named, or the first.
+fn space(table: &RecordBatch, args: &Args, path: &Path) -> Result<String> {
+    let column = table
+        .column_by_name("space")
+        .and_then(|column| column.as_string_opt::<i32>());
+    let Some(column) = column else {
+        return Err(missing(path, "column", "space", &names(table)));
+    };
+    let mut known: Vec<String> = Vec::new();
+    for space in column.iter().flatten() {
+        if known.last().is_none_or(|last| last != space) {
+            known.push(space.into());
+        }
+    }
+    let wanted = args.space.as_ref().or(known.first());
+    match wanted.filter(|wanted| known.contains(wanted)) {
+        Some(space) => Ok(space.clone()),
+        None => Err(missing(
+            path,
+            "space",
+            args.space.as_deref().unwrap_or(""),
+            &known,
+        )),
+    }
+}
+
+fn names(table: &RecordBatch) -> Vec<String> {
+    let schema = table.schema();
+    schema
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect()
+}
+
+/// The rows of the table to show, in order; rows without a value are left out, and equal ones stay in order.
+fn picked(table: &RecordBatch, args: &Args, space: &str, path: &Path) -> Result<Vec<usize>> {
+    let spaces = table
+        .column_by_name("space")
+        .map(|column| column.as_string::<i32>());
+    let numbers = table.column_by_name(&args.by).and_then(numbers);
+    let Some(numbers) = numbers else {
+        let kinds = [DataType::Float64, DataType::Int64];
+        let schema = table.schema();
+        let known = schema
+            .fields()
+            .iter()
+            .filter(|field| kinds.contains(field.data_type()));
+        let known: Vec<String> = known.map(|field| field.name().clone()).collect();
+        return Err(missing(path, "column of numbers", &args.by, &known));
+    };
+    let wrong = table
+        .column_by_name("error")
+        .and_then(|column| column.as_boolean_opt());
+    if args.errors_only && wrong.is_none() {
+        return Err(Error::Usage(format!(
+            "{} does not know which queries are errors: compare with --predictions, --correct or --errors",
+            path.display()
+        )));
+    }
+    let is_error = |row: usize| wrong.is_some_and(|wrong| wrong.is_valid(row) && wrong.value(row));
+    let mut rows: Vec<(usize, f64)> = numbers
+        .into_iter()
+        .enumerate()
+        .filter_map(|(row, value)| Some((row, value?)))
+        .filter(|(row, _)| spaces.is_none_or(|spaces| spaces.value(*row) == space))
+        .filter(|(row, _)| !args.errors_only || is_error(*row))
+        .collect();
+    rows.sort_by(|a, b| match args.least {
+        true => a.1.total_cmp(&b.1),
+        false => b.1.total_cmp(&a.1),
+    });
+    rows.truncate(args.n);
+    Ok(rows.into_iter().map(|(row, _)| row).collect())
+}
+
+/// The numbers of a column, if it holds numbers.
+fn numbers(column: &ArrayRef) -> Option<Vec<Option<f64>>> {
+    if let Some(values) = column.as_primitive_opt::<Float64Type>() {
+        return Some(values.iter().collect());
+    }
+    let values = column.as_primitive_opt::<Int64Type>()?;
+    Some(
+        values
+            .iter()
+            .map(|value| value.map(|value| value as f64))
+            .collect(),
+    )
+}
+
+/// One value as text.
+fn cell(column: &ArrayRef, row: usize) -> String {
+    if column.is_null(row) {
+        return "-".into();
+    }
+    match column.data_type() {
+        DataType::Float64 => number(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).to_string(),
+        DataType::Boolean => column.as_boolean().value(row).to_string(),
+        DataType::Utf8 => column.as_string::<i32>().value(row).into(),
+        _ => "..".into(),
+    }
+}
+
+/// The rows as a table for a terminal.
+fn shown(table: &RecordBatch, args: &Args, rows: &[usize]) -> String {
+    let by = args.by.as_str();
+    let always = ALWAYS.into_iter().filter(|name| *name != by);
+    let columns: Vec<(&str, &ArrayRef)> = always
+        .chain([by])
+        .filter_map(|name| Some((name, table.column_by_name(name)?)))
+        .collect();
+    let mut text = plain::table();
+    text.add_row(columns.iter().map(|(name, _)| *name));
+    for &row in rows {
+        text.add_row(columns.iter().map(|(_, column)| cell(column, row)));
+    }
+    plain::numbers_right(&mut text);
+    format!("{}\n", text.trim_fmt())
+}
+
+/// The contact sheet: the images are those that the comparison read.
+fn draw(
+    target: &Path,
+    args: &Args,
+    table: &RecordBatch,
+    rows: &[usize],
+    space: &str,
+    control: &Control,
+) -> Result<()> {
+    let inputs = inputs(&args.folder)?;
+    let sets = match &inputs[..] {
+        [] => None,
+        [reference, queries] => Some((reference.as_str(), queries.as_str())),
+        _ => {
+            return Err(Error::Usage(
+                "--sheet can be drawn of a comparison of one reference and one set of queries"
+                    .into(),
+            ));
+        }
+    };
+    let opened = args.images.open(&args.rows, sets, None, control)?;
+    let pictures = pictures(&opened)?;
+    let column = |name: &str| table.column_by_name(name).and_then(numbers);
+    let (Some(queries), nearest, by) =
+        (column("query_row"), column("nearest_row"), column(&args.by))
+    else {
+        return Err(Error::Usage(
+            "the comparison has no column query_row".into(),
+        ));
+    };
+    let at = |values: &Option<Vec<Option<f64>>>, row: usize| {
+        values
+            .as_ref()
+            .and_then(|values| values[row])
+            .unwrap_or(0.0)
+    };
+    let pick = |&row: &usize| Pick {
+        query: queries[row].unwrap_or(0.0) as u64,
+        verdict: args.by.clone(),
+        distance_ratio: at(&by, row),
+        nearest: at(&nearest, row) as u64,
+        nearest_ratio: at(&column("nearest_ratio"), row),
+        support: Vec::new(),
+        support_size: 0,
+    };
+    let picks = Picks {
+        without_unit: true,
+        interpolated: Vec::new(),
+        extrapolated: rows.iter().map(pick).collect(),
+    };
+    match sheet(space, &picks, &pictures)? {
+        Some(png) => file::write_bytes(target, &png),
+        None => Err(Error::Usage("there is no query to draw".into())),
+    }
+}
+
+fn pictures(opened: &Opened) -> Result<Pictures<'_>> {
+    let shapes = opened.reference.shape.zip(opened.queries.shape);
+    let Some((reference_shape, query_shape)) = shapes else {
+        return Err(Error::Usage(
+            "--sheet draws images, and the rows of this comparison are none".into(),
+        ));
+    };
+    Ok(Pictures {
+        reference: &*opened.reference.rows,
+        reference_shape,
+        queries: &*opened.queries.rows,
+        query_shape,
+        classes: opened.classes.as_ref(),
+    })
+}
+
+/// The sets that the comparison read, as they were typed.
+fn inputs(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join("summary.json");
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let summary: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| Error::io("read", &path, error.into()))?;
+    let inputs = summary["settings"]["inputs"].as_array();
+    let each = inputs.into_iter().flatten();
+    Ok(each
+        .filter_map(|input| Some(input.as_str()?.into()))
+        .collect())
+}
