@@ -57,14 +57,15 @@ struct ShiftedScan<'r> {
 }
 
 impl Engine for Shifted {
-    fn scan<'r>(
+    fn scan_in<'r>(
         &self,
         rows: &'r dyn Rows,
+        frame: Frame,
         control: &Control,
     ) -> hullscope::Result<Box<dyn Scan + 'r>> {
         Ok(Box::new(ShiftedScan {
             lies: self.lies.load(Relaxed) && rows.dim() < self.below,
-            scan: CpuEngine.scan(rows, control)?,
+            scan: CpuEngine.scan_in(rows, frame, control)?,
         }))
     }
 

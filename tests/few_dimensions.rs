@@ -87,8 +87,11 @@ fn verdicts_are_those_about_all_rows() {
                 ..Plan::default()
             };
             let (found, summary) = analyze(&plan, &reference, &rows(d, &q), u64::MAX);
-            let few = summary.hull.unwrap().extreme_rows.unwrap();
-            assert!((1..=750).contains(&few), "{what}: {few} rows");
+            let different = summary.reference.rows - summary.reference.duplicate_rows;
+            match summary.hull.unwrap().extreme_rows {
+                Some(few) => assert!((1..=different / 8).contains(&few), "{what}: {few} rows"),
+                None => assert!(different < 4_096, "{what}: {different} rows"),
+            }
             let truth = verdicts(
                 &reference,
                 &q,
@@ -162,6 +165,8 @@ fn neighbours_are_the_same_by_a_tree_and_by_scans() {
             let (by_scan, scan) = analyze(&plan, &reference, &asked, 1 << 16);
             assert_eq!(tree.neighbours.unwrap().method, Method::Tree);
             assert_eq!(scan.neighbours.unwrap().method, Method::Scan);
+            // As text: a ratio may be no number.
+            let (by_tree, by_scan) = (format!("{by_tree:?}"), format!("{by_scan:?}"));
             assert_eq!(by_tree, by_scan, "{what}, {metric:?}");
             assert_eq!(tree.reference.median_nearest, scan.reference.median_nearest);
             assert_eq!(tree.reference.nearest_q95, scan.reference.nearest_q95);

@@ -592,10 +592,6 @@ impl Scan for CpuScan<'_> {
 pub struct CpuEngine;
 
 impl Engine for CpuEngine {
-    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
-        Ok(Box::new(CpuScan::new(rows, control)?))
-    }
-
     fn scan_in<'r>(
         &self,
         rows: &'r dyn Rows,

@@ -119,18 +119,17 @@ pub trait Scan: Send + Sync {
 /// What makes scans: the machine's cores, or a graphics adapter.
 pub trait Engine: Send + Sync {
     /// A scan of `rows`, ready for directions. Errors: rows that cannot be read, [`crate::Error::Interrupted`].
-    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>>;
+    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
+        self.scan_in(rows, Frame::survey(rows, control)?, control)
+    }
 
-    /// The same where the frame of the rows is known already, for engines that can use it.
+    /// The same where the frame of the rows is known.
     fn scan_in<'r>(
         &self,
         rows: &'r dyn Rows,
         frame: Frame,
         control: &Control,
-    ) -> Result<Box<dyn Scan + 'r>> {
-        drop(frame);
-        self.scan(rows, control)
-    }
+    ) -> Result<Box<dyn Scan + 'r>>;
 
     /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;

@@ -1,3 +1,5 @@
+//! Trees against scans, on rows that trees find hard.
+
 use super::*;
 use crate::notion::neighbours::Neighbours;
 use crate::rows::Memory;

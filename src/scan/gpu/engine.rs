@@ -368,10 +368,6 @@ impl GpuEngine {
 }
 
 impl Engine for GpuEngine {
-    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
-        self.scan_in(rows, Frame::survey(rows, control)?, control)
-    }
-
     fn scan_in<'r>(
         &self,
         rows: &'r dyn Rows,

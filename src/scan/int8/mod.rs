@@ -80,16 +80,22 @@ pub struct Int8Scan<'a> {
 impl<'a> Int8Scan<'a> {
     /// Survey the rows and stand ready; rows are quantised when a batch first needs them.
     pub fn new(rows: &'a dyn Rows, options: Options, control: &Control) -> Result<Self> {
+        let frame = Frame::survey(rows, control)?;
+        Ok(Int8Scan::in_frame(rows, frame, options))
+    }
+
+    /// For rows whose frame is known.
+    fn in_frame(rows: &'a dyn Rows, frame: Frame, options: Options) -> Self {
         let (n, d) = (rows.len(), rows.dim());
         let room = options.memory.saturating_sub(rows.resident_bytes());
-        Ok(Int8Scan {
+        Int8Scan {
             rows,
-            plain: CpuScan::new(rows, control)?,
+            plain: CpuScan::in_frame(rows, frame),
             options,
             kept: tile::Kept::new(n, d, tile::bytes(n, d) <= room),
             chain: OnceLock::new(),
             left: AtomicU32::new(0),
-        })
+        }
     }
 
     /// The batch in eight bits, if it may be worth it and everything is in range.
@@ -164,8 +170,13 @@ impl Int8Engine {
 }
 
 impl Engine for Int8Engine {
-    fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
-        Ok(Box::new(Int8Scan::new(rows, self.options, control)?))
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        _: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
+        Ok(Box::new(Int8Scan::in_frame(rows, frame, self.options)))
     }
 
     fn describe(&self) -> String {
