@@ -5,8 +5,9 @@
 //! ```
 //!
 //! S^+ is the pseudo-inverse on the affine hull of the reference. A query off that hull has no finite distance: it is
-//! outside, and its score is beyond [`OFF`]. Of Gaussian rows the squared distance of a new one follows the chi-square law with as many degrees of
-//! freedom as the hull has dimensions (Mahalanobis 1936; the tied variant: Lee et al., NeurIPS 2018).
+//! outside, and its score is beyond [`OFF`]. Of Gaussian rows the squared distance of a new one follows the
+//! chi-square law with as many degrees of freedom as the hull has dimensions (Mahalanobis 1936; the tied variant: Lee
+//! et al., NeurIPS 2018).
 
 use super::moments::{Moments, Place};
 use super::{
@@ -89,7 +90,10 @@ impl Notion for Mahalanobis {
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         let classes = reference.classes.filter(|_| self.tied);
-        let class = |row: usize| classes.map_or(0, |classes| classes.reference[row]);
+        let class = |row: usize| match classes {
+            Some(classes) => classes.of_reference(row),
+            None => Some(0),
+        };
         let moments = match reference.rows.dim() <= WIDEST {
             true => Moments::fit(reference, class, control)?,
             false => None,
@@ -144,11 +148,13 @@ impl Fitted<'_> {
         values: &[f64],
         without: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Vec<Option<Place>> {
-        let class = |row: usize| self.classes.map_or(0, |classes| classes.reference[row]);
+        let class = |row: usize| match self.classes {
+            Some(classes) => classes.of_reference(row),
+            None => Some(0),
+        };
+        let left = |place: usize| without(place).and_then(|row| Some((row, class(row)?)));
         match &self.moments {
-            Some(moments) => {
-                moments.places(values, |place| without(place).map(|row| (row, class(row))))
-            }
+            Some(moments) => moments.places(values, left),
             None => Vec::new(),
         }
     }
@@ -225,6 +231,7 @@ impl Judge for Fitted<'_> {
 mod tests {
     use super::super::fixture::{Fixture, table};
     use super::*;
+    use crate::rows::images::UNLABELLED;
     use crate::rows::{Memory, Rows, synthetic};
 
     const PLAIN: Mahalanobis = Mahalanobis { tied: false };
@@ -409,6 +416,26 @@ mod tests {
         for (a, b) in found.queries.iter().zip(&other.queries) {
             assert!((a.score - b.score).abs() < 1e-7 * a.score);
         }
+    }
+
+    /// As if they were not there.
+    #[test]
+    fn rows_without_a_label_are_in_no_class() {
+        let (values, queries) = (table(0, 60, 4), table(200, 5, 4));
+        let mut classes = Classes {
+            reference: (0..60).map(|row| u32::from(row >= 45)).collect(),
+            names: vec!["shoe".into(), UNLABELLED.into()],
+            ..Classes::default()
+        };
+        let judged = |values: &[f64], classes| {
+            let rows = Memory::from_f64("rows", 4, values.to_vec());
+            Fixture::new(rows).with(classes).judged(&TIED, &queries)
+        };
+        let all = judged(&values, classes.clone());
+        classes.reference.truncate(45);
+        let labelled = judged(&values[..45 * 4], classes);
+        close(&scores(&all.queries), &scores(&labelled.queries));
+        close(&scores(&all.others[..45]), &scores(&labelled.others));
     }
 
     #[test]

@@ -5,13 +5,13 @@
 //! square = sum_k<r t_k^2 / l_k,      off^2 = sum_k>=r t_k^2
 //! ```
 //!
-//! D holds the standard deviation of each column, so that nothing depends on the columns' units. The rank r counts the
-//! variances above [`FLAT`] of the largest: along the other directions, and in columns that do not vary at all, the
-//! rows are flat, and the pseudo-inverse leaves these out. Far rows ([`crate::scan::Far`]) are left out of means and covariance: a
-//! single one would decide about both.
+//! D holds the standard deviation of each column, so that nothing depends on the columns' units. The rank r counts
+//! the variances above [`FLAT`] of the largest: along the other directions, and in columns that do not vary at all,
+//! the rows are flat, and the pseudo-inverse leaves these out. Far rows ([`crate::scan::Far`]) are left out of means
+//! and covariance: a single one would decide about both.
 //!
-//! Without one row of a class of n rows, u = x - m its place in it and c = n / (n - 1), the scatter matrix loses c u u^T;
-//! its inverse follows by the formula of Sherman and Morrison (Ann. Math. Statist. 21, 1950).
+//! Without one row of a class of n rows, u = x - m its place in it and c = n / (n - 1), the scatter matrix loses c u
+//! u^T; its inverse follows by the formula of Sherman and Morrison (Ann. Math. Statist. 21, 1950).
 
 use super::Reference;
 use crate::control::{Control, Stage};
@@ -38,7 +38,7 @@ const ALONE: f64 = 1e-8;
 /// Numbers that are worked on together.
 const CHUNK: usize = 1 << 21;
 
-/// Deviations above this are scaled down before they are squared.
+/// Deviations above this are cut to it, so that their squares stay finite.
 const LARGE: f64 = 1e100;
 
 /// Means and the covariance about them.
@@ -79,25 +79,26 @@ pub(super) struct Place {
 }
 
 impl Moments {
-    /// Of all rows with the class of each (one class for all: plain mean and covariance), in two passes; `None` if no covariance in f64 can
-    /// be decomposed.
+    /// Of all rows that have a class (one class for all: plain mean and covariance), in two passes; `None` if no
+    /// covariance in f64 can be decomposed.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn fit(
         reference: &Reference<'_>,
-        class: impl Fn(usize) -> u32,
+        class: impl Fn(usize) -> Option<u32>,
         control: &Control,
     ) -> Result<Option<Self>> {
         let rows = reference.rows;
         control.begin(Stage::Fit, 2 * rows.len() as u64);
         let far = far_rows(reference);
-        let counted = |row: usize| far.binary_search(&row).is_err();
-        let groups = means(rows, &class, counted, control)?;
+        let class = |row: usize| class(row).filter(|_| far.binary_search(&row).is_err());
+        let groups = means(rows, class, control)?;
         let unit = &reference.scan.frame().unit;
         let group = |row: usize| {
-            let class = class(row);
-            let place = groups.binary_search_by_key(&class, |group| group.class);
-            place.ok().filter(|_| counted(row))
+            let class = class(row)?;
+            groups
+                .binary_search_by_key(&class, |group| group.class)
+                .ok()
         };
         let scatter = scatter(rows, &groups, group, unit, control)?;
         let count: usize = groups.iter().map(|group| group.rows).sum();
@@ -373,22 +374,18 @@ fn chunks(rows: &dyn Rows, control: &Control, mut work: impl FnMut(usize, &[f64]
     Ok(())
 }
 
-/// The mean of each class, by class. Sums are taken from its first row, so that columns that are constant within a
-/// class have exactly that value as mean.
+/// The mean of the rows of each class, by class. Sums are taken from its first row, so that columns that are constant
+/// within a class have exactly that value as mean.
 fn means(
     rows: &dyn Rows,
-    class: impl Fn(usize) -> u32,
-    counted: impl Fn(usize) -> bool,
+    class: impl Fn(usize) -> Option<u32>,
     control: &Control,
 ) -> Result<Vec<Group>> {
     let d = rows.dim();
     let mut groups: BTreeMap<u32, (Group, Vec<f64>)> = BTreeMap::new();
     chunks(rows, control, |first, values| {
         for (row, values) in (first..).zip(values.chunks_exact(d)) {
-            if !counted(row) {
-                continue;
-            }
-            let class = class(row);
+            let Some(class) = class(row) else { continue };
             let (group, sum) = groups.entry(class).or_insert_with(|| {
                 let group = Group {
                     class,
