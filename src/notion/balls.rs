@@ -6,9 +6,9 @@
 //!
 //! With one more coordinate, rows with balls that hold q are those within R, and what the search for nearest rows
 //! proves, that no other row is nearer than the last that it gives, proves that no other ball holds q (the power
-//! distance: Aurenhammer, SIAM J. Comput. 16, 1987). The search is asked for more rows until the last is beyond R; what it
-//! gives is measured again in the rows' own coordinates. The widest balls are left out and looked at one by one, so
-//! that a few outliers do not flatten the heights of the rest.
+//! distance: Aurenhammer, SIAM J. Comput. 16, 1987). The search is asked for more rows until the last is beyond R;
+//! what it gives is measured again in the rows' own coordinates. The widest balls are left out and looked at one by
+//! one, so that a few outliers do not flatten the heights of the rest.
 
 use super::neighbours::{Metric, Near, Neighbours};
 use super::wide::distance;
@@ -90,8 +90,8 @@ impl<'r> Balls<'r> {
         self.radii[row]
     }
 
-    /// For each point (n x d): rows with their distances, among them those whose balls hold it (all or one of them, as is
-    /// `sought`), and where all are sought the two of the rest of least `distance^2 - radius^2`.
+    /// For each point (n x d): rows with their distances, among them those whose balls hold it (all or one of them,
+    /// as is `sought`), and where all are sought the two of the rest of least `distance^2 - radius^2`.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn candidates(

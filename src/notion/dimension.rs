@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Distances are Euclidean, r_j that to the j-th nearest row of another value: rows that are repeated count once, or
-//! their distances of 0 would leave no ratio. The same figures as scikit-dimension 0.5.0 gives for the different rows, from
-//! all of them or a seeded sample.
+//! their distances of 0 would leave no ratio. The same figures as scikit-dimension 0.5.0 gives for the different
+//! rows, from all of them or a seeded sample.
 
 use super::neighbours::{Metric, Neighbours};
 use super::sample;

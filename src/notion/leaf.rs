@@ -1,14 +1,14 @@
 //! Leaves of oblique trees: a query is outside when its leaf holds no reference row.
 //!
 //! ```text
-//! s_j(x) = 1 / (1 + exp(-(<w_j, x> + b_j))),   code bit c_j = 1 where <w_j, x> + b_j > 0,   a tree's bits name the leaf
+//! s_j(x) = 1 / (1 + exp(-(<w_j, x> + b_j))),   c_j = 1 where <w_j, x> + b_j > 0, else 0: a tree's bits name the leaf
 //! P(c) = prod_j s_j^c_j (1 - s_j)^(1 - c_j),   expected distance of soft codes s, t = sum_j s_j (1-t_j) + (1-s_j) t_j
 //! ```
 //!
 //! All nodes of a level share one hyperplane (as in oblivious decision trees; soft codes as in neural decision trees:
-//! Balestriero, arXiv 1702.07360). The trees of `leaf` have random hyperplanes through the median of the reference, a row away from it by the
-//! median deviation at logit 1, and one leaf for every eight rows; `leaf:FILE.npz` has one tree, of the hyperplanes W
-//! (m x d) and b (m) of the file.
+//! Balestriero, arXiv 1702.07360). The trees of `leaf` have random hyperplanes through the median of the reference, a
+//! row away from it by the median deviation at logit 1, and one leaf for every eight rows; `leaf:FILE.npz` has one
+//! tree, of the hyperplanes W (m x d) and b (m) of the file.
 
 use super::{Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample};
 use crate::control::{Control, Stage};
@@ -43,7 +43,7 @@ impl Notion for Leaf {
     }
 
     fn score(&self) -> String {
-        "mean over the trees of log2((N + 1) / (n + 1)), in bits: N reference rows, n of them in the query's leaf".into()
+        "mean over the trees of log2((N + 1) / (n + 1)), in bits: N reference rows, n of them in the leaf".into()
     }
 
     fn outside(&self) -> String {
@@ -409,10 +409,13 @@ mod tests {
             archive.write_all(&bytes).unwrap();
         }
         archive.finish().unwrap();
-        let file = Some(path.to_string_lossy().into_owned());
+        let file = path.to_string_lossy().into_owned();
+        let leaf = Leaf {
+            file: Some(file.clone()),
+        };
         let rows = vec![1.0, 2.0, 3.0, 4.0, 1.0, 0.0, -1.0, 0.0];
         let rows = Fixture::new(Memory::from_f64("rows", 2, rows));
-        let found = rows.judged(&Leaf { file: file.clone() }, &[5.0, 5.0, -2.0, 3.0]);
+        let found = rows.judged(&leaf, &[5.0, 5.0, -2.0, 3.0]);
         let [inside, outside] = &found.queries[..] else {
             panic!("{found:?}");
         };
@@ -428,7 +431,7 @@ mod tests {
         let left: Vec<_> = found.others.iter().map(|found| found.outside).collect();
         assert_eq!(left, [false, false, true, true].map(Some));
         let wide = Memory::from_f64("wide", 3, vec![1.0; 3]);
-        let error = Planes::read(&file.unwrap(), wide.dim(), &Control::default());
+        let error = Planes::read(&file, wide.dim(), &Control::default());
         assert!(error.is_err_and(|error| error.to_string().contains("(m, 3)")));
     }
 }

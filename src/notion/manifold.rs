@@ -14,10 +14,10 @@
 //! Distances are Euclidean. A row on the edge of a ball is inside, as in the first paper; `prdc`, the second paper's
 //! program, leaves the edge out, which differs where distances tie.
 //!
-//! Without reference row i, the radii of others may grow, but whether i is inside stays the same: let row j have the radius r_j with i
-//! and s_j >= r_j without. If |x_i - x_j| <= r_j, then also <= s_j. If |x_i - x_j| > r_j, then i is not among the rows
-//! within r_j of j, which are at least K without it: s_j = r_j, and i is outside that ball too. What grows is the depth, s_j being the
-//! distance to the (K+1)-th nearest row of all.
+//! Without reference row i, the radii of others may grow, but whether i is inside stays the same: let row j have the
+//! radius r_j with i and s_j >= r_j without. If |x_i - x_j| <= r_j, then also <= s_j. If |x_i - x_j| > r_j, then i is
+//! not among the rows within r_j of j, which are at least K without it: s_j = r_j, and i is outside that ball too.
+//! What grows is the depth, s_j being the distance to the (K+1)-th nearest row of all.
 
 use super::balls::{Balls, Sought, tangent};
 use super::neighbours::{Metric, Near, Neighbours};
@@ -123,7 +123,8 @@ impl Set<'_> {
         self.repeats.map_or(row, |repeats| repeats.place(row))
     }
 
-    /// Of each different row the distances to its K-th and its (K+1)-th nearest other row; infinite where there is none.
+    /// Of each different row the distances to its K-th and its (K+1)-th nearest other row; infinite where there is
+    /// none.
     fn radii(&self, scan: &dyn Scan, k: usize, control: &Control) -> Result<[Vec<f64>; 2]> {
         let search = Neighbours::new(self.distinct, scan, Metric::Euclidean).filling(self.repeats);
         let n = self.distinct.len();
@@ -300,9 +301,10 @@ impl Judge for Fitted<'_> {
             self.recall = Some(self.find_recall(control)?);
         } else if self.judged > 0 {
             control.warn(format!(
-                "the recall of the manifold of K = {} is not known: it takes more than K queries, and no more than fit in {} MiB",
+                "the recall of the manifold of K = {} is not known: it takes more than K queries, and no more than fit \
+                 in {} MiB",
                 self.k,
-                KEPT * size_of::<f64>() >> 20
+                (KEPT * size_of::<f64>()) >> 20
             ));
         }
         Ok(())

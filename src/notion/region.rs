@@ -94,7 +94,8 @@ impl Codes {
         Ok(all)
     }
 
-    /// Rows with the code of a value, and the distance to the nearest code; without a row of that very code where `left_out`.
+    /// Rows with the code of a value, and the distance to the nearest code; without a row of that very code where
+    /// `left_out`.
     fn find(&self, row: &[f64], left_out: bool) -> (u64, Option<u32>) {
         let code: Vec<u64> = code(row).collect();
         let own = self.places.get(&code).copied();

@@ -1,9 +1,10 @@
 //! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
 //!
-//! `rates.parquet`: `space` (as typed), `notion` (its id, as in `hull` or `knn_10`), `d`, `rank` (the affine rank of the
-//! reference; null where it is not known), `two_nn` and `mle` (intrinsic dimension of the reference), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`,
-//! `interval_high` (Wilson's 95 %), `null_rate` and `d_eff` (of the hull alone; null where there is none), `undecided`; and
-//! `left_out`, `left_out_outside`, .. of the reference rows that were judged as if they were not in the reference.
+//! `rates.parquet`: `space` (as typed), `notion` (its id, as in `hull` or `knn_10`), `d`, `rank` (the affine rank of
+//! the reference; null where it is not known), `two_nn` and `mle` (intrinsic dimension of the reference),
+//! `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `null_rate` and
+//! `d_eff` (of the hull alone; null where there is none), `undecided`; and `left_out`, `left_out_outside`, .. of the
+//! reference rows that were judged as if they were not in the reference.
 //!
 //! `by_label.parquet`: `space`, `label`, `notion` (also `own_class_hull`: the hull of the reference rows of the query's
 //! own class), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high`, `undecided`.
