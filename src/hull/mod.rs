@@ -4,11 +4,13 @@
 //! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
 //! dimension); the pool of rows that earlier queries met; the loop of `solve`. With a gap asked for, the same
 //! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
-//! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`].
+//! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`]; a few rows
+//! in memory need no scan: [`few`].
 
 mod basis;
 pub mod certificate;
 mod extreme;
+pub mod few;
 mod finish;
 mod lawson_hanson;
 mod metric;

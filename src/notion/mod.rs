@@ -18,6 +18,7 @@ mod leaf;
 mod mahalanobis;
 mod manifold;
 mod moments;
+pub mod local;
 pub mod neighbours;
 pub mod range;
 mod region;

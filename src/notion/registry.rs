@@ -6,6 +6,7 @@ use super::hull::Hull;
 use super::leaf::Leaf;
 use super::mahalanobis::Mahalanobis;
 use super::manifold::Manifold;
+use super::local::{self, Local, Size};
 use super::range::Range;
 use super::region::Region;
 use crate::error::{Error, Result};
@@ -44,6 +45,13 @@ pub const KNOWN: &[Entry] = &[
             let distance = options.distance;
             none("hull", given, || Hull { distance })
         },
+    },
+    Entry {
+        name: "local",
+        arguments: ":K,..|min",
+        what: "hull of the K nearest rows (K = 32), or how few of them hold the query",
+        in_all: true,
+        make: local,
     },
     Entry {
         name: "range",
@@ -121,6 +129,18 @@ pub const KNOWN: &[Entry] = &[
 
 fn ball(id: &str, k: usize) -> Ball {
     Ball { id: id.into(), k }
+}
+
+fn local(given: &str, _: &Options) -> Result<Vec<Box<dyn Notion>>> {
+    let made = |id: String, size| Box::new(Local { id, size }) as Box<dyn Notion>;
+    match given {
+        "" => Ok(vec![made("local".into(), Size::Rows(local::USUAL))]),
+        "min" => Ok(vec![made("local_min".into(), Size::Smallest)]),
+        _ => each("local", given, |k| Local {
+            id: format!("local_{k}"),
+            size: Size::Rows(k),
+        }),
+    }
 }
 
 /// The notions of a default analysis.
@@ -242,6 +262,10 @@ mod tests {
     fn lists_are_parsed_in_the_order_of_the_registry() {
         assert_eq!(ids(USUAL), ["hull", "range", "ball"]);
         assert_eq!(ids("knn:1,10,hull,knn:10"), ["hull", "knn_1", "knn_10"]);
+        assert_eq!(
+            ids("local:8,local:min,local"),
+            ["local_8", "local_min", "local"]
+        );
         let in_all = KNOWN.iter().filter(|entry| entry.in_all).count();
         assert!(ids("all,knn:3").len() > in_all);
     }

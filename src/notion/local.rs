@@ -1,0 +1,181 @@
+//! The hull of the K nearest rows: whether a query is between its neighbours.
+//!
+//! The hulls of 1, 2, .. nearest rows hold each other, and that of all rows is the hull: a query inside the local hull is
+//! inside the hull, and the reverse need not hold. Each query is a small problem of its own ([`few`]), with the hull's
+//! proofs. `local:min` asks for the smallest of 2, 4, .. nearest rows that hold the query.
+
+use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::Verdict;
+use crate::hull::few::{self, Few};
+use crate::rows::Rows;
+use rayon::prelude::*;
+
+/// Rows where no number is given, and the most that `local:min` tries.
+pub const USUAL: usize = 32;
+const MOST: usize = 512;
+
+/// How many nearest rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Rows(usize),
+    /// The smallest power of two, of 2 to [`MOST`].
+    Smallest,
+}
+
+/// The hull of the nearest rows.
+pub struct Local {
+    pub id: String,
+    pub size: Size,
+}
+
+impl Local {
+    fn most(&self) -> usize {
+        match self.size {
+            Size::Rows(k) => k,
+            Size::Smallest => MOST,
+        }
+    }
+}
+
+impl Notion for Local {
+    fn id(&self) -> String {
+        self.id.clone()
+    }
+
+    fn score(&self) -> String {
+        match self.size {
+            Size::Rows(k) => format!(
+                "certified lower bound of the Euclidean distance to the hull of the {k} nearest rows, 0 inside"
+            ),
+            Size::Smallest => format!(
+                "the smallest of 2, 4, .. {MOST} nearest rows whose hull holds the query, {} where none does",
+                2 * MOST
+            ),
+        }
+    }
+
+    fn outside(&self) -> String {
+        format!(
+            "outside the hull of the {} nearest reference rows",
+            self.most()
+        )
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let help =
+            "smallest of 2, 4, .. nearest rows whose hull holds the query, null where none does";
+        match self.size {
+            Size::Rows(_) => Vec::new(),
+            Size::Smallest => vec![Column::new("local_smallest", Type::Count, help)],
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            neighbours: self.most(),
+            ..Needs::default()
+        }
+    }
+
+    fn fit<'r>(&self, reference: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
+        Ok(Box::new(Nearest {
+            rows: reference.rows,
+            unit: &reference.scan.frame().unit,
+            tolerance: reference.settings.tolerance,
+            size: self.size,
+            most: self.most(),
+        }))
+    }
+}
+
+struct Nearest<'r> {
+    rows: &'r dyn Rows,
+    unit: &'r [f64],
+    tolerance: f64,
+    size: Size,
+    most: usize,
+}
+
+impl Judge for Nearest<'_> {
+    fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
+        let this = &*self;
+        let queries: Vec<&[f64]> = block.queries().collect();
+        let each = queries.par_iter().zip(block.near);
+        each.map(|(query, near)| {
+            control.check()?;
+            let near: Vec<usize> = near.iter().take(this.most).map(|(row, _)| *row).collect();
+            let mut points = vec![0.0; near.len() * query.len()];
+            this.rows.gather(&near, &mut points)?;
+            match this.size {
+                Size::Rows(_) => this.one(&points, query),
+                Size::Smallest => this.smallest(&points, query),
+            }
+        })
+        .collect()
+    }
+}
+
+impl Nearest<'_> {
+    /// The hull of the first rows, so many of them; of no rows nothing is said.
+    fn first(&self, count: usize, points: &[f64], query: &[f64]) -> Result<Option<Few>> {
+        let points = &points[..points.len().min(count * query.len())];
+        if points.is_empty() {
+            return Ok(None);
+        }
+        few::judge(points, query, self.unit, self.tolerance).map(Some)
+    }
+
+    fn one(&self, points: &[f64], query: &[f64]) -> Result<Judgement> {
+        let found = self.first(self.most, points, query)?;
+        let outside = outside(found);
+        Ok(Judgement {
+            outside,
+            score: match (outside, found) {
+                (Some(_), Some(found)) => found.lower,
+                _ => f64::NAN,
+            },
+            more: Vec::new(),
+        })
+    }
+
+    /// Hulls hold each other, so the sizes are halved: the smallest that is proved to hold the query, the one before
+    /// proved not to.
+    fn smallest(&self, points: &[f64], query: &[f64]) -> Result<Judgement> {
+        let sizes: Vec<usize> = (1..).map(|e| 1 << e).take_while(|&k| k <= MOST).collect();
+        let whole = outside(self.first(MOST, points, query)?);
+        let mut judgement = Judgement {
+            outside: whole,
+            score: match whole {
+                Some(true) => (2 * MOST) as f64,
+                _ => f64::NAN,
+            },
+            more: vec![Value::Null],
+        };
+        if whole != Some(false) {
+            return Ok(judgement);
+        }
+        let (mut low, mut high) = (0, sizes.len() - 1);
+        while low < high {
+            let middle = (low + high) / 2;
+            match outside(self.first(sizes[middle], points, query)?) {
+                Some(false) => high = middle,
+                Some(true) => low = middle + 1,
+                // Which size is the smallest cannot be told.
+                None => return Ok(judgement),
+            }
+        }
+        judgement.score = sizes[high] as f64;
+        judgement.more = vec![Value::Count(sizes[high] as u64)];
+        Ok(judgement)
+    }
+}
+
+fn outside(found: Option<Few>) -> Option<bool> {
+    match found?.verdict {
+        Verdict::Inside => Some(false),
+        Verdict::Outside => Some(true),
+        Verdict::Undecided => None,
+    }
+}
