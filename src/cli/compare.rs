@@ -121,6 +121,7 @@ impl Args {
             by_label: self.by_label,
             ..Plan::default()
         }
+        .complete()
     }
 
     /// What became of the queries: what was named, or for the built-in sample what its network predicts.

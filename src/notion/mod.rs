@@ -8,6 +8,7 @@
 pub mod ball;
 mod balls;
 mod chi_square;
+pub mod class;
 mod classes;
 mod column;
 pub mod dimension;
@@ -47,6 +48,8 @@ pub struct Needs {
     pub hull: bool,
     /// The classes of both sets.
     pub classes: bool,
+    /// The classes that a model predicted for the queries: without them, the notion is left out.
+    pub predicted: bool,
 }
 
 /// A definition of "inside", with its arguments.
@@ -136,6 +139,8 @@ pub struct Reference<'r> {
     /// A seeded sample of reference rows with the nearest *other* rows of each, as many as any notion needs.
     pub own: &'r [(usize, Vec<Near>)],
     pub classes: Option<&'r Classes>,
+    /// The rows of each class, ascending, if any notion needs classes.
+    pub by_class: &'r [class::Members<'r>],
     /// How hulls are asked about.
     pub settings: Settings,
     /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.

@@ -2,6 +2,7 @@
 
 use super::Notion;
 use super::ball::Ball;
+use super::class::Class;
 use super::hull::Hull;
 use super::leaf::Leaf;
 use super::mahalanobis::Mahalanobis;
@@ -45,6 +46,13 @@ pub const KNOWN: &[Entry] = &[
             let distance = options.distance;
             none("hull", given, || Hull { distance })
         },
+    },
+    Entry {
+        name: "class",
+        arguments: "",
+        what: "hull of the query's own class, and of the predicted one where that is known",
+        in_all: false,
+        make: class,
     },
     Entry {
         name: "local",
@@ -129,6 +137,18 @@ pub const KNOWN: &[Entry] = &[
 
 fn ball(id: &str, k: usize) -> Ball {
     Ball { id: id.into(), k }
+}
+
+fn class(given: &str, options: &Options) -> Result<Vec<Box<dyn Notion>>> {
+    let distance = options.distance;
+    let made = |predicted| {
+        let class = || Class {
+            predicted,
+            distance,
+        };
+        none("class", given, class)
+    };
+    Ok(made(false)?.into_iter().chain(made(true)?).collect())
 }
 
 fn local(given: &str, _: &Options) -> Result<Vec<Box<dyn Notion>>> {

@@ -16,12 +16,15 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver, extreme};
 use crate::notion::dimension::Dimension;
+use crate::notion::class::{self, Members};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows};
+use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference};
+use crate::rows::{Known, Repeats, Rows, Subset};
 use crate::scan::{CpuScan, Engine, Scan};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -136,7 +139,7 @@ pub fn run_sets(
     control: &Control,
 ) -> Result<Summary> {
     let (reference, queries) = (sets.reference, sets.queries);
-    let notions = plan.made()?;
+    let notions = plan.made(sets.classes)?;
     let needs = needs(&notions);
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
@@ -219,6 +222,11 @@ pub fn run_sets(
         _ => None,
     };
     clock.lap("self_test");
+    let members = match sets.classes.filter(|_| needs.classes) {
+        Some(classes) => class::members(classes, distinct, repeats),
+        None => Vec::new(),
+    };
+    let by_class = scans_of(&members, engine, control)?;
     let known = Reference {
         rows: reference,
         distinct,
@@ -229,6 +237,7 @@ pub fn run_sets(
         search: search.as_ref(),
         own: &own,
         classes: sets.classes,
+        by_class: &by_class,
         settings: plan.settings(),
         quantile: plan.quantile,
         seed: plan.seed,
@@ -282,6 +291,22 @@ pub fn run_sets(
     })
 }
 
+/// A scan of the rows of each class.
+fn scans_of<'r>(
+    members: &'r [(u32, Subset<'r>)],
+    engine: &dyn Engine,
+    control: &Control,
+) -> Result<Vec<Members<'r>>> {
+    let scan = |(class, rows): &'r (u32, Subset<'r>)| {
+        Ok(Members {
+            class: *class,
+            rows,
+            scan: engine.scan(rows, control)?,
+        })
+    };
+    members.iter().map(scan).collect()
+}
+
 /// What all notions need together.
 fn needs(notions: &[Box<dyn Notion>]) -> Needs {
     let each = notions.iter().map(|notion| notion.needs());
@@ -289,6 +314,7 @@ fn needs(notions: &[Box<dyn Notion>]) -> Needs {
         neighbours: all.neighbours.max(one.neighbours),
         hull: all.hull || one.hull,
         classes: all.classes || one.classes,
+        predicted: all.predicted || one.predicted,
     })
 }
 
@@ -361,10 +387,11 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
 }
 
 impl Plan {
-    /// The notions asked for. Where hull verdicts are turned off, the usual ones are those without them.
+    /// The notions asked for, of sets with these classes. Where hull verdicts are turned off, the usual ones are those
+    /// without them; those about predictions are left out where there are none.
     ///
     /// Errors ([`Error::Usage`]): a notion that is not known.
-    pub fn made(&self) -> Result<Vec<Box<dyn Notion>>> {
+    pub fn made(&self, classes: Option<&Classes>) -> Result<Vec<Box<dyn Notion>>> {
         let options = registry::Options {
             distance: self.gap.is_some(),
         };
@@ -372,6 +399,8 @@ impl Plan {
         if self.notions == Wanted::default() {
             made.retain(|notion| self.hull || !notion.needs().hull);
         }
+        let predictions = classes.is_some_and(|classes| !classes.predicted.is_empty());
+        made.retain(|notion| predictions || !notion.needs().predicted);
         Ok(made)
     }
 

@@ -147,7 +147,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
     if plan.hull {
         all.extend(of_hull(plan.gap.is_some()));
     }
-    for (place, notion) in plan.made()?.iter().enumerate() {
+    for (place, notion) in plan.made(about.known.classes)?.iter().enumerate() {
         all.extend(of_notion(about.reference, &**notion, place));
     }
     if plan.neighbours > 0 {

@@ -1,16 +1,11 @@
-//! Rates split by class, and each query asked about the hull of its own class alone.
+//! Rates split by class, with those of the hull of each query's own class beside them.
 
-use super::{Classes, Plan, Rate, Scores};
-use crate::control::{self, Control};
+use super::{Classes, Rate, Scores};
 use crate::error::{Error, Result};
-use crate::hull::{Answer, Settings, Solver, Verdict};
-use crate::rows::{Rows, Subset};
-use crate::scan::Engine;
-use crate::space::View;
 use serde::{Deserialize, Serialize};
 
-/// Numbers of queries (f64) that are asked about together.
-const TOGETHER: usize = 4 << 20;
+/// The notion that asks each query about its own class.
+const OWN: &str = "class_own";
 
 /// The queries of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,71 +41,25 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A report for each class.
-pub(super) fn split(
-    plan: &Plan,
-    classes: &Classes,
-    scores: &[Scores],
-    view: &View,
-    engine: &dyn Engine,
-    control: &Control,
-) -> Result<Vec<LabelReport>> {
-    let mut reports = Vec::new();
-    for class in classes.present() {
+/// A report for each class; of its own class each query was asked by the notion `class_own`.
+pub(super) fn split(classes: &Classes, scores: &[Scores]) -> Vec<LabelReport> {
+    let own = scores.iter().find(|scores| scores.notion == OWN);
+    let report = |class: u32| {
         let asked = crate::notion::members(&classes.queries, class);
-        let among = classes.members(class);
-        let rate = |scores: &Scores| {
-            Rate::of(
-                &scores.notion,
-                asked.iter().map(|&query| scores.outside[query]),
-            )
+        let among = classes.members(class).len() as u64;
+        let rate = |name: &str, scores: &Scores| {
+            Rate::of(name, asked.iter().map(|&query| scores.outside[query]))
         };
-        let rates = scores.iter().map(rate).collect();
-        let (n_reference, n_queries) = (among.len() as u64, asked.len() as u64);
-        let own_class = match among.is_empty() {
-            true => None,
-            false => Some(own(plan, among, &asked, view, engine, control)?),
-        };
-        reports.push(LabelReport {
+        LabelReport {
             label: classes.name(class),
-            n_reference,
-            n_queries,
-            rates,
-            own_class,
-        });
-    }
-    Ok(reports)
-}
-
-/// The queries `asked` against the reference rows `among`.
-fn own(
-    plan: &Plan,
-    among: Vec<usize>,
-    asked: &[usize],
-    view: &View,
-    engine: &dyn Engine,
-    control: &Control,
-) -> Result<Rate> {
-    let rows = Subset::new("one class of the reference", &*view.reference, among);
-    control.begin(control::Stage::Hull, asked.len() as u64);
-    let scan = engine.scan(&rows, control)?;
-    let settings = Settings {
-        tolerance: plan.analysis.tolerance,
-        max_rounds: plan.analysis.max_rounds,
-        gap: None,
+            n_reference: among,
+            n_queries: asked.len() as u64,
+            rates: scores
+                .iter()
+                .map(|scores| rate(&scores.notion, scores))
+                .collect(),
+            own_class: own.filter(|_| among > 0).map(|own| rate("hull", own)),
+        }
     };
-    let mut solver = Solver::new(&rows, &*scan, settings, control)?;
-    let d = rows.dim();
-    let mut outside = Vec::new();
-    for part in asked.chunks((TOGETHER / d).max(1)) {
-        let mut values = vec![0.0; part.len() * d];
-        view.queries.gather(part, &mut values)?;
-        let answers: Vec<Answer> = solver.answer(&values, None, control)?;
-        outside.extend(answers.into_iter().map(|answer| match answer.verdict {
-            Verdict::Inside => Some(false),
-            Verdict::Outside => Some(true),
-            Verdict::Undecided => None,
-        }));
-    }
-    Ok(Rate::of("hull", outside.into_iter()))
+    classes.present().into_iter().map(report).collect()
 }

@@ -55,6 +55,24 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    /// The same plan with what it implies: to split by class is to ask about the hull of each query's own class.
+    pub fn complete(mut self) -> Self {
+        let class = "class".to_string();
+        let notions = &mut self.analysis.notions.0;
+        if self.by_label && !notions.contains(&class) {
+            notions.push(class);
+        }
+        self
+    }
+
+    /// Whether any part of it asks about the classes of the sets.
+    pub fn asks_for_classes(&self, classes: Option<&Classes>) -> Result<bool> {
+        let made = self.analysis.made(classes)?;
+        Ok(self.by_label || made.iter().any(|notion| notion.needs().classes))
+    }
+}
+
 /// A query to show: how it was judged and by which rows. Row numbers are places in the sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pick {
@@ -273,6 +291,7 @@ pub fn run(
             "--by-label needs the classes of both sets; name files with --labels and --query-labels".into(),
         ));
     }
+    let plan = &plan.clone().complete();
     // What was said so far is about the sets, not about the first space.
     let mut notes = control.take_warnings();
     let known: Vec<Option<SpaceReport>> = specs
@@ -284,7 +303,8 @@ pub fn run(
     let pending = specs.iter().zip(&known).filter(open);
     let pending = pending.map(|(spec, _)| spec.clone()).collect();
     let mut views = Views::new(subject.sets.take(), pending, settings, control)?;
-    let classes = subject.classes.as_ref().filter(|_| plan.by_label);
+    let by_class = plan.asks_for_classes(subject.classes.as_ref())?;
+    let classes = subject.classes.as_ref().filter(|_| by_class);
     agree(&specs, &known, &views, classes)?;
     if views.may_leave_out() {
         same_left_out(&specs, &mut views, classes.is_some(), control)?;
@@ -433,7 +453,7 @@ fn one(
     let classes = known.classes.filter(fits);
     let known = Known { classes, ..known };
     let mut keeper = archive.begin(spec, &view, known)?;
-    let notions = plan.analysis.made()?;
+    let notions = plan.analysis.made(classes)?;
     let scores = notions.iter().map(|notion| Scores {
         space: spec.text.clone(),
         notion: notion.id(),
@@ -451,7 +471,7 @@ fn one(
     let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;
     let mut found = collected.finish();
     let labels = match classes.filter(|_| plan.by_label) {
-        Some(classes) => labels::split(plan, classes, &found.scores, &view, engine, control)?,
+        Some(classes) => labels::split(classes, &found.scores),
         None => Vec::new(),
     };
     let report = SpaceReport {
