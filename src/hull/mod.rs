@@ -10,8 +10,11 @@
 mod basis;
 pub mod certificate;
 mod extreme;
+mod columns;
+mod conic;
 pub mod few;
 mod finish;
+pub mod gauge;
 mod lawson_hanson;
 mod metric;
 mod min_norm;

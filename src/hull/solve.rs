@@ -19,7 +19,7 @@ use crate::error::Result;
 use rayon::prelude::*;
 
 /// Slots offered to a query in d dimensions each time it is priced against the pool.
-fn pooled(d: usize) -> usize {
+pub(super) fn pooled(d: usize) -> usize {
     (d / 4).clamp(12, 32)
 }
 

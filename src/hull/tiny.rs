@@ -24,7 +24,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::law::{Law, Query};
 use crate::scan::rounding::{U64, gamma};
-use active::Active;
+pub(super) use active::Active;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

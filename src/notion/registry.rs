@@ -3,6 +3,7 @@
 use super::Notion;
 use super::ball::Ball;
 use super::class::Class;
+use super::gauge::GaugeAboutMean;
 use super::hull::Hull;
 use super::leaf::Leaf;
 use super::mahalanobis::Mahalanobis;
@@ -53,6 +54,13 @@ pub const KNOWN: &[Entry] = &[
         what: "hull of the query's own class, and of the predicted one where that is known",
         in_all: false,
         make: class,
+    },
+    Entry {
+        name: "gauge",
+        arguments: "",
+        what: "times that the hull must grow about its mean to reach the query",
+        in_all: true,
+        make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {
         name: "local",

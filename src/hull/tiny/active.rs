@@ -19,7 +19,7 @@ const VANISHED: f64 = 1e-14;
 
 /// Active vectors, and the residual that they leave.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Active {
+pub(in crate::hull) struct Active {
     /// d + 1.
     size: usize,
     /// t.
@@ -75,6 +75,11 @@ impl Active {
     /// A direction that no vector improves: `<a, direction>` is at most minus its square for each.
     pub fn direction(&self) -> &[f64] {
         &self.residual[..self.size - 1]
+    }
+
+    /// r itself: the first numbers are the direction, the last one is that of the lifted coordinate.
+    pub fn residual(&self) -> &[f64] {
+        &self.residual
     }
 
     /// `|r|^2`.

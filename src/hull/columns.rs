@@ -1,0 +1,337 @@
+//! Column generation for many conic problems over one reference: they share a pool of rows and every scan.
+//!
+//! ```text
+//! min |sum_i u_i (y_i - o, e) - t|,  u >= 0        y_i the rows in a metric, o an origin there, e the lift
+//! ```
+//!
+//! The residual r of each problem ([`Conic`]) is priced against the pool until no pooled row improves it, then scanned
+//! against the reference. What a scan means is the caller's to say: gauges and cones differ in that alone.
+
+use super::certificate::separation;
+use super::conic::Conic;
+use super::metric::Metric;
+use super::min_norm::dot;
+use super::pool::{Pool, Slot};
+use super::solve::{FIRST_K, loop_k, pooled};
+use super::{GROUP_BUDGET, prove};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::{Batch, Scan};
+use rayon::prelude::*;
+
+/// Pricings against the pool between two full scans.
+const POOL_ROUNDS: usize = 64;
+
+/// A pooled row is taken where it exceeds the level by more than this share of it.
+const IMPROVES: f64 = 1e-9;
+
+/// One problem.
+pub(super) struct Open {
+    /// Its place among the caller's.
+    pub place: usize,
+    pub conic: Conic,
+    /// o and e.
+    pub origin: Vec<f64>,
+    pub lift: f64,
+    /// |t|.
+    pub size: f64,
+    /// A reference row that does not count.
+    excluded: Option<usize>,
+    pub scans: u32,
+    pub done: bool,
+    fresh: Vec<Slot>,
+    waiting: bool,
+}
+
+impl Open {
+    /// With the target t (d + 1 numbers); one that is zero, or not finite, is done at once.
+    pub fn new(place: usize, target: &[f64], origin: Vec<f64>, lift: f64) -> Self {
+        let size = dot(target, target).sqrt();
+        let usable = size > 0.0 && size.is_finite();
+        Open {
+            place,
+            conic: Conic::new(target),
+            origin,
+            lift,
+            size,
+            excluded: None,
+            scans: 0,
+            done: !usable,
+            fresh: Vec::new(),
+            waiting: false,
+        }
+    }
+
+    /// The reference row that does not count.
+    pub fn excluded(&self) -> Option<usize> {
+        self.excluded
+    }
+
+    /// The same without a reference row.
+    pub fn without(self, excluded: Option<usize>) -> Self {
+        Open { excluded, ..self }
+    }
+
+    /// The direction of the rows' coordinates in r.
+    fn direction(&self) -> &[f64] {
+        &self.conic.residual()[..self.origin.len()]
+    }
+
+    /// A pooled row improves where its product with the direction is above this.
+    fn level(&self) -> f64 {
+        let lifted = self.lift * self.conic.residual()[self.origin.len()];
+        dot(self.direction(), &self.origin) - lifted + IMPROVES * lifted.abs()
+    }
+
+    /// Take the fresh rows; whether that changed anything.
+    fn improve(&mut self, pool: &Pool) -> bool {
+        let columns: Vec<f64> = (self.fresh.iter())
+            .flat_map(|&slot| {
+                let each = pool.point(slot).iter().zip(&self.origin);
+                each.map(|(y, o)| y - o).chain([self.lift])
+            })
+            .collect();
+        let fresh = std::mem::take(&mut self.fresh);
+        self.conic.improve(&fresh, columns)
+    }
+}
+
+/// What the scan of a problem's residual found.
+pub(super) struct Seen<'s> {
+    /// The direction that was scanned, in the frame.
+    pub w: &'s [f32],
+    pub scores: &'s [f32],
+    pub rows: &'s [usize],
+}
+
+/// The reference of all problems, and the rows that they have met.
+pub(super) struct Columns<'a> {
+    pub rows: &'a dyn Rows,
+    pub scan: &'a dyn Scan,
+    pub metric: Metric,
+    /// Rows that count for no problem.
+    pub ignored: Vec<usize>,
+    pool: Pool,
+}
+
+impl<'a> Columns<'a> {
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
+        Columns {
+            rows,
+            scan,
+            ignored: Vec::new(),
+            pool: Pool::new(metric.dim()),
+            metric,
+        }
+    }
+
+    /// Whether a row of a scan's answer is one that a problem asks about; far rows are looked at one by one.
+    pub fn counts(&self, row: usize, excluded: Option<usize>) -> bool {
+        let far = self.scan.frame().far.contains(row);
+        !far && excluded != Some(row) && !self.ignored.contains(&row)
+    }
+
+    /// The far rows that count.
+    fn far(&self) -> impl Iterator<Item = usize> + '_ {
+        let far = self.scan.frame().far.rows.iter().copied();
+        far.filter(|row| !self.ignored.contains(row))
+    }
+
+    /// Problems that fit into memory together.
+    pub fn together(&self) -> usize {
+        let size = self.metric.dim() + 1;
+        (GROUP_BUDGET / (16 * size * size)).clamp(16, 4096)
+    }
+
+    /// A raw point in the metric.
+    pub fn coordinates(&self, point: &[f64]) -> Vec<f64> {
+        let mut y = point.to_vec();
+        self.scan.frame().apply(&mut y);
+        self.metric.whiten(&mut y);
+        y
+    }
+
+    /// Rows with weight and their weights, as they are.
+    pub fn weighted(&self, conic: &Conic) -> (Vec<usize>, Vec<f64>) {
+        let pairs = conic.ids().iter().zip(conic.weights());
+        pairs
+            .filter(|(_, u)| **u > 0.0)
+            .map(|(&slot, &u)| (self.pool.row(slot), u))
+            .unzip()
+    }
+
+    /// Work on some problems until each is done: `close` is told what every scan found, and says which are. A problem to
+    /// which no scanned row is new, or that had `most` scans, ends after `last` was told.
+    pub fn run(
+        &mut self,
+        open: &mut [Open],
+        most: u32,
+        close: &(dyn Fn(&Self, &mut Open, &Seen<'_>) -> Result<()> + Sync),
+        last: &(dyn Fn(&Self, &mut Open) -> Result<()> + Sync),
+        control: &Control,
+    ) -> Result<()> {
+        while open.iter().any(|q| !q.done) {
+            self.pool_rounds(open, control)?;
+            self.full_round(open, most, close, last, control)?;
+        }
+        Ok(())
+    }
+
+    /// Between groups of problems: forget what none of them took.
+    pub fn trim(&mut self) {
+        self.pool.trim();
+    }
+
+    /// Alternate small problems and pool until every problem waits for a scan.
+    fn pool_rounds(&self, open: &mut [Open], control: &Control) -> Result<()> {
+        let d = self.metric.dim();
+        for _ in 0..POOL_ROUNDS {
+            control.check()?;
+            open.par_iter_mut()
+                .filter(|q| !q.done && !q.fresh.is_empty())
+                .for_each(|q| q.waiting = !q.improve(&self.pool));
+            let mut asking: Vec<&mut Open> =
+                open.iter_mut().filter(|q| !q.done && !q.waiting).collect();
+            if asking.is_empty() {
+                break;
+            }
+            let directions: Vec<f64> = asking
+                .iter()
+                .flat_map(|q| q.direction().iter().copied())
+                .collect();
+            let (scores, slots) = self.pool.price(&directions, pooled(d), control)?;
+            let k = scores.len() / asking.len();
+            asking.par_iter_mut().enumerate().for_each(|(i, q)| {
+                let (scores, slots) = (&scores[i * k..(i + 1) * k], &slots[i * k..(i + 1) * k]);
+                let level = q.level();
+                let better = scores
+                    .iter()
+                    .zip(slots)
+                    .filter(|(score, _)| **score > level);
+                let allowed = |slot: &Slot| {
+                    let counts = q.excluded != Some(self.pool.row(*slot));
+                    counts && !q.conic.ids().contains(slot)
+                };
+                q.fresh = better.map(|(_, &slot)| slot).filter(allowed).collect();
+                q.waiting = q.fresh.is_empty();
+            });
+        }
+        Ok(())
+    }
+
+    /// One scan for all open problems.
+    fn full_round(
+        &mut self,
+        open: &mut [Open],
+        most: u32,
+        close: &(dyn Fn(&Self, &mut Open, &Seen<'_>) -> Result<()> + Sync),
+        last: &(dyn Fn(&Self, &mut Open) -> Result<()> + Sync),
+        control: &Control,
+    ) -> Result<()> {
+        let d = self.metric.dim();
+        let mut asking: Vec<&mut Open> = open.iter_mut().filter(|q| !q.done).collect();
+        let mut directions: Vec<f64> = asking
+            .iter()
+            .flat_map(|q| q.direction().iter().copied())
+            .collect();
+        self.metric.direction(&mut directions);
+        directions.par_chunks_exact_mut(d).for_each(unit);
+        let flat: Vec<f32> = directions.iter().map(|&v| v as f32).collect();
+        let first = asking.iter().any(|q| q.scans == 0);
+        let batch = Batch {
+            directions: &flat,
+            bias: &vec![0.0; asking.len()],
+            // As many more as may not count.
+            k: 1 + self.ignored.len() + if first { FIRST_K } else { loop_k(d) },
+        };
+        let hits = self.scan.scan(&batch, control)?;
+        let frame = self.scan.frame();
+        let mut wanted: Vec<usize> = Vec::new();
+        for (i, q) in asking.iter().enumerate() {
+            let rows = hits.of(i).1.iter().copied();
+            wanted.extend(rows.filter(|&row| self.counts(row, q.excluded)));
+        }
+        wanted.extend(self.far());
+        self.pool.admit(&wanted, self.rows, frame, &self.metric)?;
+        let this = &*self;
+        asking.par_iter_mut().enumerate().try_for_each(|(i, q)| {
+            let (scores, rows) = hits.of(i);
+            let w = &flat[i * d..(i + 1) * d];
+            q.scans += 1;
+            close(this, q, &Seen { w, scores, rows })?;
+            if q.done {
+                return Ok(());
+            }
+            let near = rows
+                .iter()
+                .copied()
+                .filter(|&row| this.counts(row, q.excluded));
+            let far = this.far().filter(|row| q.excluded != Some(*row));
+            q.fresh = near
+                .chain(far)
+                .filter_map(|row| this.pool.slot(row))
+                .filter(|slot| !q.conic.ids().contains(slot))
+                .collect();
+            q.waiting = false;
+            if !q.improve(&this.pool) || q.scans >= most {
+                last(this, q)?;
+                q.done = true;
+            }
+            Ok(())
+        })?;
+        for q in asking {
+            self.pool.touch(q.conic.ids());
+        }
+        Ok(())
+    }
+
+    /// What a scanned direction proves: itself in the data's units, and an upper bound of `<w, x_i - c>` over all rows but
+    /// the excluded one; infinite where nothing is proved.
+    pub fn highest(&self, seen: &Seen<'_>, c: &[f64], excluded: Option<usize>) -> (Vec<f64>, f64) {
+        let frame = self.scan.frame();
+        let norm = seen.w.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
+        let error = self.scan.error_bound(norm.sqrt() * (1.0 + 1e-12), 0.0);
+        let each = seen.w.iter().zip(&frame.scale);
+        let w: Vec<f64> = each.map(|(&w, scale)| f64::from(w) * scale).collect();
+        let mut kept = seen.scores.iter().zip(seen.rows);
+        let best = match kept.find(|(_, row)| self.counts(**row, excluded)) {
+            Some((&best, _)) => f64::from(best) + error,
+            None => f64::INFINITY,
+        };
+        let highest = self.with_far(&w, best, c, excluded);
+        (w, highest)
+    }
+
+    /// From an upper bound of the frame's scores `<w, x'_i>`: one of `<w, x_i - c>`, over the far rows too.
+    pub fn with_far(&self, w: &[f64], best: f64, c: &[f64], excluded: Option<usize>) -> f64 {
+        let frame = self.scan.frame();
+        let (shift, error) = separation(w, &frame.centre, c);
+        let mut highest = best + (shift + error);
+        let far = frame.far.rows.iter();
+        for (row, x) in far.zip(frame.far.points.chunks_exact(w.len())) {
+            if excluded != Some(*row) && !self.ignored.contains(row) {
+                let (value, error) = separation(w, x, c);
+                highest = highest.max(value + error);
+            }
+        }
+        // The two additions round.
+        let highest = highest + 4.0 * f64::EPSILON * (best.abs() + shift.abs());
+        if highest.is_nan() {
+            f64::INFINITY
+        } else {
+            highest
+        }
+    }
+}
+
+/// Scale a direction to unit length, without overflow; a direction of zeros becomes an axis.
+fn unit(direction: &mut [f64]) {
+    let length = prove::length(direction);
+    if length > 0.0 && length.is_finite() {
+        direction.iter_mut().for_each(|v| *v /= length);
+    } else {
+        direction.fill(0.0);
+        direction[0] = 1.0;
+    }
+}
