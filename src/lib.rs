@@ -45,7 +45,7 @@
 //!   proven error bound, on the CPU or on a GPU (`scan::gpu`). It must not know hulls, files or terminals.
 //! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`. [`hull::tiny`] is for thousands of
 //!   small sets, each with one query.
-//! - [`notion`]: other answers to "inside?": nearest neighbours, range box, ball.
+//! - [`notion`]: other answers to "inside?": nearest rows, range box, hulls of a class and of the nearest rows, gauge, cone.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
 //!   [`study::theory`] is what is known exactly, [`study::compare`] the same queries through several spaces,
 //!   [`study::outcomes`] which notion predicts a model's errors.

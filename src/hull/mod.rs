@@ -11,6 +11,7 @@ mod basis;
 pub mod certificate;
 mod extreme;
 mod columns;
+pub mod cone;
 mod conic;
 pub mod few;
 mod finish;

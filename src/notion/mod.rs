@@ -14,6 +14,7 @@ mod column;
 pub mod dimension;
 #[cfg(test)]
 mod fixture;
+pub mod cone;
 pub mod gauge;
 mod hull;
 mod leaf;

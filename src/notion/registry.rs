@@ -3,6 +3,7 @@
 use super::Notion;
 use super::ball::Ball;
 use super::class::Class;
+use super::cone::Directions;
 use super::gauge::GaugeAboutMean;
 use super::hull::Hull;
 use super::leaf::Leaf;
@@ -54,6 +55,13 @@ pub const KNOWN: &[Entry] = &[
         what: "hull of the query's own class, and of the predicted one where that is known",
         in_all: false,
         make: class,
+    },
+    Entry {
+        name: "cone",
+        arguments: "",
+        what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
+        in_all: true,
+        make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",

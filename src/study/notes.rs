@@ -157,7 +157,7 @@ fn sphere(facts: &ReferenceFacts) -> Option<String> {
     };
     Some(format!(
         "all reference rows{but} have the norm {norm:.6}: points on a sphere are never inside each other's hull, so \
-         verdicts on rows of that norm say nothing"
+         verdicts on rows of that norm say nothing; --notion cone asks about their directions"
     ))
 }
 

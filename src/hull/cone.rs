@@ -1,0 +1,366 @@
+//! Is q a non-negative combination of the rows, and if not, at what angle from all of them?
+//!
+//! ```text
+//! inside:   q = sum u_i x_i,  u >= 0             outside:  a direction r with <x_i, r> <= 0 < <q, r> for every i
+//! ```
+//!
+//! Then `<q, r> / (|q| |r|)` bounds the sine of the angle between q and the cone from below. The nearest combination is
+//! found by column generation; its residual has product 0 with the rows that carry weight, so no scan can prove its sign.
+//! It is tilted away from all rows: with v such that `<x_i, v> >= m > 0`, which is there when the cone is pointed, and
+//! `<x_i, r> <= s`, both proved, `r - (s / m) v` has no positive product with any row. Inside is proved by verified
+//! arithmetic on rows and origin (`2^-k q` is in the hull of 0 and the rows), or within the tolerance of inside verdicts of
+//! the hull, of `q / sum u` (see [`certificate`](super::certificate)). Rows of zeros add
+//! nothing to a cone and count for nothing.
+
+use super::certificate::{local, residual, separation};
+use super::columns::{Columns, Open, Seen};
+use super::finish::proved;
+use super::metric::Metric;
+use super::{Evidence, Settings, Verdict, prove};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use crate::scan::rounding::{U64, f64_score, gamma};
+use crate::scan::{Scan, cpu};
+use rayon::prelude::*;
+use std::f64::consts::FRAC_PI_2;
+use std::sync::Mutex;
+
+/// Up to so many rows in a combination an exact proof is tried first; else only what misses the tolerance is.
+const WORTH_EXACT: usize = 64;
+
+/// Directions of an f64 scan together.
+const TOGETHER: usize = 512;
+
+/// A residual below this share of the query is zero but for rounding.
+const VANISHED: f64 = 1e-11;
+
+/// What is known of one query. Angles are in radians, and a right angle where no row has a positive product with the query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Angle {
+    pub verdict: Verdict,
+    /// `None` when undecided.
+    pub proof: Option<Evidence>,
+    /// Certified lower bound of the angle between the query and the cone; 0 for inside and undecided.
+    pub lower: f64,
+    /// An upper bound of it, at most a right angle.
+    pub upper: f64,
+}
+
+impl Angle {
+    fn inside(proof: Evidence) -> Self {
+        Angle {
+            verdict: Verdict::Inside,
+            proof: Some(proof),
+            lower: 0.0,
+            upper: 0.0,
+        }
+    }
+}
+
+/// A direction with a positive product with every row that is not 0, and the least of these products.
+#[derive(Debug, Clone)]
+struct Strict {
+    v: Vec<f64>,
+    least: f64,
+}
+
+/// Finds angles to the cone of one reference.
+pub struct Cone<'a> {
+    columns: Columns<'a>,
+    settings: Settings,
+    strict: Option<Strict>,
+}
+
+impl<'a> Cone<'a> {
+    /// For the cone of `rows`, different ones, which `scan` scans; `zeros` are the rows of zeros.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn new(
+        rows: &'a dyn Rows,
+        scan: &'a dyn Scan,
+        settings: Settings,
+        zeros: Vec<usize>,
+        control: &Control,
+    ) -> Result<Self> {
+        let metric = Metric::euclidean(scan.frame());
+        let mut columns = Columns::new(rows, scan, metric);
+        columns.ignored = zeros;
+        let mut cone = Cone {
+            columns,
+            settings,
+            strict: None,
+        };
+        cone.strict = cone.strictly(&[None], control)?.pop().flatten();
+        Ok(cone)
+    }
+
+    /// The angle of each query (B x d, raw), each without a row where one is excluded.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn angles(
+        &mut self,
+        raw: &[f64],
+        excluded: &[Option<usize>],
+        control: &Control,
+    ) -> Result<Vec<Angle>> {
+        let d = self.columns.rows.dim();
+        let queries: Vec<&[f64]> = raw.chunks_exact(d).collect();
+        let mut angles = vec![Angle::inside(Evidence::Exact); queries.len()];
+        let places: Vec<usize> = (0..queries.len())
+            .filter(|&place| queries[place].iter().any(|&v| v != 0.0))
+            .collect();
+        for part in places.chunks(self.columns.together()) {
+            let mut open: Vec<Open> = part
+                .iter()
+                .map(|&place| self.open(place, queries[place], excluded[place]))
+                .collect();
+            let most = self.settings.max_rounds;
+            let close = |_: &Columns<'_>, q: &mut Open, _: &Seen<'_>| {
+                q.done = vanished(q);
+                Ok(())
+            };
+            let last = |_: &Columns<'_>, _: &mut Open| Ok(());
+            self.columns.run(&mut open, most, &close, &last, control)?;
+            self.judge(&open, &queries, &mut angles, control)?;
+            self.columns.trim();
+        }
+        Ok(angles)
+    }
+
+    fn open(&self, place: usize, query: &[f64], excluded: Option<usize>) -> Open {
+        let origin = self.columns.coordinates(&vec![0.0; query.len()]);
+        let at = self.columns.coordinates(query);
+        let mut target: Vec<f64> = at.iter().zip(&origin).map(|(q, o)| q - o).collect();
+        target.push(0.0);
+        Open::new(place, &target, origin, 0.0).without(excluded)
+    }
+
+    /// Prove what the combinations found say.
+    fn judge(
+        &mut self,
+        open: &[Open],
+        queries: &[&[f64]],
+        angles: &mut [Angle],
+        control: &Control,
+    ) -> Result<()> {
+        let d = self.columns.rows.dim();
+        let found: Vec<Angle> = open
+            .par_iter()
+            .map(|q| self.from_weights(q, queries[q.place]))
+            .collect::<Result<_>>()?;
+        for (q, found) in open.iter().zip(found) {
+            angles[q.place] = found;
+        }
+        let left: Vec<&Open> = open
+            .iter()
+            .filter(|q| angles[q.place].verdict == Verdict::Undecided)
+            .collect();
+        let stricts = self.stricts(&left, control)?;
+        for (part, stricts) in left.chunks(TOGETHER).zip(stricts.chunks(TOGETHER)) {
+            let mut directions: Vec<f64> = part
+                .iter()
+                .flat_map(|q| q.conic.residual()[..d].iter().copied())
+                .collect();
+            self.columns.metric.direction(&mut directions);
+            directions.chunks_exact_mut(d).for_each(|w| {
+                let length = prove::length(w);
+                w.iter_mut().for_each(|v| *v /= length);
+            });
+            let tops = self.highest(&directions, part, control)?;
+            let each = part.iter().zip(directions.chunks_exact(d));
+            for (((q, w), top), strict) in each.zip(tops).zip(stricts) {
+                let r = self.in_data(w);
+                let angle = &mut angles[q.place];
+                let lower = tilted(&r, top, strict.as_ref(), queries[q.place]);
+                if lower > 0.0 {
+                    angle.verdict = Verdict::Outside;
+                    angle.proof = Some(Evidence::Separated);
+                    angle.lower = lower;
+                    angle.upper = angle.upper.max(lower);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Inside where the weighted rows meet the query; else undecided, with the angle to the weighted sum.
+    fn from_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
+        let (rows, weights) = self.columns.weighted(&q.conic);
+        let mut angle = Angle {
+            verdict: Verdict::Undecided,
+            proof: None,
+            lower: 0.0,
+            upper: FRAC_PI_2,
+        };
+        if rows.is_empty() {
+            return Ok(angle);
+        }
+        let mut points = vec![0.0; rows.len() * query.len()];
+        self.columns.rows.gather(&rows, &mut points)?;
+        let total: f64 = weights.iter().sum();
+        let shares: Vec<f64> = weights.iter().map(|u| u / total).collect();
+        let at: Vec<f64> = query.iter().map(|v| v / total).collect();
+        if vanished(q) {
+            let unit = &self.columns.scan.frame().unit;
+            let near = local::share(&points, &shares, &at, unit) <= self.settings.tolerance;
+            if (rows.len() <= WORTH_EXACT || !near) && exactly(&points, total, query) {
+                return Ok(Angle::inside(Evidence::Exact));
+            }
+            if near {
+                return Ok(Angle::inside(Evidence::Tolerance));
+            }
+        }
+        // q / total is rounded.
+        let missed = residual(&points, &shares, &at).length + U64 * prove::length(&at);
+        let sine = missed * (1.0 + 1e-12) / prove::length(&at);
+        if sine < 1.0 {
+            angle.upper = (sine.asin() * (1.0 + 1e-12)).min(FRAC_PI_2);
+        }
+        Ok(angle)
+    }
+
+    /// A strict direction for each problem: that of all rows, or one of its own where a row does not count.
+    fn stricts(&mut self, left: &[&Open], control: &Control) -> Result<Vec<Option<Strict>>> {
+        let own = |q: &&&Open| self.strict.is_none() && q.excluded().is_some();
+        let without: Vec<Option<usize>> = left.iter().filter(own).map(|q| q.excluded()).collect();
+        if without.is_empty() {
+            return Ok(vec![self.strict.clone(); left.len()]);
+        }
+        let mut found = self.strictly(&without, control)?.into_iter();
+        let each = left
+            .iter()
+            .map(|q| q.excluded().and_then(|_| found.next().flatten()));
+        Ok(each.collect())
+    }
+
+    /// For each row that does not count, a direction with a positive product with all others that are not 0: that from
+    /// the origin to their hull, where the origin is outside.
+    fn strictly(
+        &mut self,
+        excluded: &[Option<usize>],
+        control: &Control,
+    ) -> Result<Vec<Option<Strict>>> {
+        let d = self.columns.rows.dim();
+        let zero = vec![0.0; d];
+        let origin = self.columns.coordinates(&zero);
+        let lift = prove::length(&origin) + self.columns.scan.frame().euclid_radius;
+        let target: Vec<f64> = zero.iter().copied().chain([lift]).collect();
+        let found: Vec<Mutex<Option<Strict>>> = excluded.iter().map(|_| Mutex::new(None)).collect();
+        let places: Vec<usize> = (0..excluded.len()).collect();
+        for part in places.chunks(self.columns.together()) {
+            let make = |&place: &usize| {
+                Open::new(place, &target, origin.clone(), lift).without(excluded[place])
+            };
+            let mut open: Vec<Open> = part.iter().map(make).collect();
+            let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
+                let (w, top) = columns.highest(seen, &zero, q.excluded());
+                let mut best = found[q.place]
+                    .lock()
+                    .unwrap_or_else(|held| held.into_inner());
+                if top < 0.0 && best.as_ref().is_none_or(|best| best.least < -top) {
+                    *best = Some(Strict {
+                        v: w.iter().map(|v| -v).collect(),
+                        least: -top,
+                    });
+                }
+                // Half of the distance from the origin to the hull is as good as all of it.
+                let total: f64 = q.conic.weights().iter().sum();
+                let euclid = columns.scan.frame().euclid;
+                let distance = prove::length(&q.conic.residual()[..d]) / total / euclid;
+                let margin = |best: &Strict| best.least / prove::length(&best.v);
+                let enough = best
+                    .as_ref()
+                    .is_some_and(|best| margin(best) > 0.5 * distance);
+                q.done = enough || q.conic.vanished();
+                Ok(())
+            };
+            let last = |_: &Columns<'_>, _: &mut Open| Ok(());
+            let most = self.settings.max_rounds;
+            self.columns.run(&mut open, most, &close, &last, control)?;
+            self.columns.trim();
+        }
+        let each = found.into_iter();
+        Ok(each
+            .map(|best| best.into_inner().unwrap_or_else(|held| held.into_inner()))
+            .collect())
+    }
+
+    /// Upper bounds of `<S w, x_i>` over the rows of each problem, w in the frame, from an f64 scan.
+    fn highest(&self, directions: &[f64], part: &[&Open], control: &Control) -> Result<Vec<f64>> {
+        let (rows, frame) = (self.columns.rows, self.columns.scan.frame());
+        let d = rows.dim();
+        let zero = vec![0.0; d];
+        // Rows that do not count, and the centre in the place of far ones, may come first.
+        let k = 2 + self.columns.ignored.len() + frame.far.rows.len();
+        let (scores, hits) = cpu::scan_f64(rows, frame, directions, k, control)?;
+        let k = scores.len() / part.len();
+        let bound = |(i, q): (usize, &&Open)| {
+            let counts = |row: usize| self.columns.counts(row, q.excluded());
+            let list = scores[i * k..(i + 1) * k]
+                .iter()
+                .zip(&hits[i * k..(i + 1) * k]);
+            let mut kept = list
+                .filter(|(_, row)| counts(**row))
+                .map(|(score, _)| *score);
+            let w = &directions[i * d..(i + 1) * d];
+            let norm = prove::length(w) * (1.0 + 1e-12);
+            let best = match kept.next() {
+                Some(best) => best + f64_score(d, frame.radius, norm),
+                None if k == rows.len() => f64::NEG_INFINITY,
+                None => f64::INFINITY,
+            };
+            if best == f64::NEG_INFINITY && frame.far.rows.is_empty() {
+                return best;
+            }
+            self.columns
+                .with_far(&self.in_data(w), best, &zero, q.excluded())
+        };
+        Ok(part.iter().enumerate().map(bound).collect())
+    }
+
+    /// A direction of the frame in the data's units: exact.
+    fn in_data(&self, w: &[f64]) -> Vec<f64> {
+        let scale = &self.columns.scan.frame().scale;
+        w.iter().zip(scale).map(|(w, s)| w * s).collect()
+    }
+}
+
+/// Whether the residual is zero but for rounding.
+fn vanished(q: &Open) -> bool {
+    let residual = prove::length(q.conic.residual());
+    q.conic.vanished() || residual <= VANISHED * q.size
+}
+
+/// Whether the query is exactly a non-negative combination of the rows: `2^-k` of it in the hull of 0 and the rows.
+fn exactly(points: &[f64], total: f64, query: &[f64]) -> bool {
+    let shrink = (-(total.log2().floor() + 2.0)).exp2();
+    let at: Vec<f64> = query.iter().map(|v| v * shrink).collect();
+    // A power of two, unless a number falls below the smallest.
+    let same = at.iter().zip(query).all(|(a, q)| a / shrink == *q);
+    let all = [&vec![0.0; query.len()], points].concat();
+    same && proved(all, &at).is_ok()
+}
+
+/// The angle that a direction proves whose product with every row is at most `top`, tilted if that is above 0.
+fn tilted(r: &[f64], top: f64, strict: Option<&Strict>, query: &[f64]) -> f64 {
+    let zero = vec![0.0; query.len()];
+    let (mut value, error) = separation(r, query, &zero);
+    value -= error;
+    let mut length = prove::length(r) * (1.0 + 1e-12);
+    if top > 0.0 {
+        let Some(Strict { v, least }) = strict else {
+            return 0.0;
+        };
+        let step = top / least * (1.0 + 1e-12);
+        let (along, error) = separation(v, query, &zero);
+        value -= step * (along + error).max(0.0) * (1.0 + 1e-12);
+        length += step * prove::length(v) * (1.0 + 1e-12);
+    }
+    let sine = value / (length * prove::length(query)) * (1.0 - gamma(query.len() + 16, U64));
+    // Negated, so that numbers that overflowed prove nothing.
+    if !(sine > 0.0) {
+        return 0.0;
+    }
+    sine.min(1.0).asin() * (1.0 - 1e-12)
+}

@@ -1,0 +1,98 @@
+//! The cone of the rows: whether a query is a non-negative combination of them, and at what angle from all of these it is.
+//!
+//! The lengths of rows and query do not matter. Where all rows have one length, as embeddings of unit norm, no row is in
+//! the hull of others and verdicts about the hull say nothing; the cone is the same question about directions. For
+//! random directions (a fresh reference a query) P(inside) = `1 - 2^-N sum_{k<d} C(N, k)`: one half at N = 2d - 1.
+
+use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::Verdict;
+use crate::hull::cone::{Angle, Cone};
+use crate::rows::{Repeats, Rows, map_chunks};
+
+/// The cone of the reference.
+pub struct Directions;
+
+impl Notion for Directions {
+    fn id(&self) -> String {
+        "cone".into()
+    }
+
+    fn score(&self) -> String {
+        "certified lower bound of the angle between the query and the cone of the rows, in radians, 0 inside; at most a \
+         right angle"
+            .into()
+    }
+
+    fn outside(&self) -> String {
+        "no non-negative combination of the reference rows".into()
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let upper = "upper bound of the angle between the query and the cone, in radians, at most a right angle";
+        vec![Column::new("cone_angle_upper", Type::Float, upper)]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
+        let (rows, settings) = (reference.distinct, reference.settings);
+        let zeros = zeros(rows, control)?;
+        Ok(Box::new(Angles {
+            cone: Cone::new(rows, reference.scan, settings, zeros, control)?,
+            repeats: reference.repeats,
+        }))
+    }
+}
+
+/// The rows of zeros.
+fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
+    let parts = map_chunks(rows, control, |first, values| {
+        let each = (first..).zip(values.chunks_exact(rows.dim()));
+        let zeros = each.filter(|(_, x)| x.iter().all(|&v| v == 0.0));
+        zeros.map(|(row, _)| row).collect::<Vec<_>>()
+    })?;
+    Ok(parts.concat())
+}
+
+struct Angles<'r> {
+    cone: Cone<'r>,
+    repeats: Option<&'r Repeats>,
+}
+
+impl Judge for Angles<'_> {
+    fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
+        // A row that equals another one is in the cone with it or without.
+        let alone = |row: usize| match self.repeats {
+            Some(all) => {
+                let place = all.place(row);
+                (all.members(place).len() == 1).then_some(place)
+            }
+            None => Some(row),
+        };
+        let excluded: Vec<Option<usize>> = (0..block.len())
+            .map(|place| block.without(place).and_then(alone))
+            .collect();
+        let angles = self.cone.angles(block.values, &excluded, control)?;
+        Ok(angles.iter().map(judged).collect())
+    }
+}
+
+fn judged(angle: &Angle) -> Judgement {
+    let outside = match angle.verdict {
+        Verdict::Inside => Some(false),
+        Verdict::Outside => Some(true),
+        Verdict::Undecided => None,
+    };
+    Judgement {
+        outside,
+        score: match outside {
+            Some(_) => angle.lower,
+            None => f64::NAN,
+        },
+        more: vec![Value::Float(angle.upper)],
+    }
+}
