@@ -12,6 +12,8 @@ mod columns;
 mod commands;
 /// The same queries through several spaces; `compare` from the outside.
 mod compare;
+/// Definitions of "inside" against their closed forms, each other, and references fitted anew.
+mod definitions;
 /// What the program says of this machine's adapters, and what it takes.
 #[cfg(feature = "gpu")]
 mod devices;

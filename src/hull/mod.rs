@@ -9,10 +9,10 @@
 
 mod basis;
 pub mod certificate;
-mod extreme;
 mod columns;
 pub mod cone;
 mod conic;
+mod extreme;
 pub mod few;
 mod finish;
 pub mod gauge;
