@@ -31,8 +31,8 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use rescore::Chain;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// Batches after which eight bits are no longer tried, if all of them left them early.
 const TRIES: u32 = 3;
@@ -65,6 +65,30 @@ pub struct Options {
     pub memory: u64,
 }
 
+/// Bytes of a budget that several scans share, until they are dropped.
+struct Reserved {
+    taken: Arc<AtomicU64>,
+    bytes: u64,
+}
+
+impl Reserved {
+    /// None if they are more than what is left of the room.
+    fn of(taken: &Arc<AtomicU64>, bytes: u64, room: u64) -> Option<Self> {
+        let before = taken.fetch_add(bytes, Relaxed);
+        let reserved = Reserved {
+            taken: Arc::clone(taken),
+            bytes,
+        };
+        (before.saturating_add(bytes) <= room).then_some(reserved)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
 /// The scan on the machine's own cores, in eight bits where that is faster.
 pub struct Int8Scan<'a> {
     rows: &'a dyn Rows,
@@ -73,36 +97,48 @@ pub struct Int8Scan<'a> {
     kept: tile::Kept,
     /// The order in which the f32 product adds, if known; found when it is first needed.
     chain: OnceLock<Option<Chain>>,
-    /// Batches that left eight bits early, less those that did not.
-    left: AtomicU32,
+    /// Batches in a row that left eight bits early: of support, and of nearest rows.
+    left: [AtomicU32; 2],
+    /// Given back to the engine's budget in the end.
+    _reserved: Option<Reserved>,
 }
 
 impl<'a> Int8Scan<'a> {
     /// Survey the rows and stand ready; rows are quantised when a batch first needs them.
     pub fn new(rows: &'a dyn Rows, options: Options, control: &Control) -> Result<Self> {
         let frame = Frame::survey(rows, control)?;
-        Ok(Int8Scan::in_frame(rows, frame, options))
+        Ok(Self::within(rows, frame, options, &Arc::default()))
     }
 
-    /// For rows whose frame is known.
-    fn in_frame(rows: &'a dyn Rows, frame: Frame, options: Options) -> Self {
+    /// The same in a known frame, where so many bytes of the memory went to the copies of other scans.
+    fn within(rows: &'a dyn Rows, frame: Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
         let (n, d) = (rows.len(), rows.dim());
         let room = options.memory.saturating_sub(rows.resident_bytes());
+        let used = options.precision != Precision::F32;
+        let reserved = used
+            .then(|| Reserved::of(taken, tile::bytes(n, d), room))
+            .flatten();
         Int8Scan {
             rows,
             plain: CpuScan::in_frame(rows, frame),
             options,
-            kept: tile::Kept::new(n, d, tile::bytes(n, d) <= room),
+            kept: tile::Kept::new(n, d, reserved.is_some()),
             chain: OnceLock::new(),
-            left: AtomicU32::new(0),
+            left: Default::default(),
+            _reserved: reserved,
         }
+    }
+
+    /// The count of the batches like this one: directions of the hull are of another kind than those of nearest rows.
+    fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
+        &self.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
     /// The batch in eight bits, if it may be worth it and everything is in range.
     fn stage<'s>(&'s self, batch: &'s Batch<'s>) -> Option<stage::Stage<'s, 's>> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
-        let worth = d >= FEW_COLUMNS && n >= FEW_ROWS && self.left.load(Relaxed) < TRIES;
+        let worth = d >= FEW_COLUMNS && n >= FEW_ROWS && self.left_by(batch).load(Relaxed) < TRIES;
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
@@ -137,9 +173,9 @@ impl Scan for Int8Scan<'_> {
             cpu::counted(self.rows, batch.bias.len(), control, || stage.run(control))?;
         control.answered(if left { "f32" } else { "int8" }, batch.bias.len());
         if left {
-            self.left.fetch_add(1, Relaxed);
+            self.left_by(&batch).fetch_add(1, Relaxed);
         } else {
-            self.left.store(0, Relaxed);
+            self.left_by(&batch).store(0, Relaxed);
         }
         Ok(Hits::new(self.rows.len(), k, scores, rows))
     }
@@ -150,9 +186,11 @@ impl Scan for Int8Scan<'_> {
 }
 
 /// The machine's own cores, in eight bits where that is faster.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Int8Engine {
     options: Options,
+    /// Bytes of quantised copies that its scans hold.
+    taken: Arc<AtomicU64>,
 }
 
 impl Int8Engine {
@@ -165,6 +203,7 @@ impl Int8Engine {
                 kernel,
                 memory,
             },
+            taken: Arc::default(),
         })
     }
 }
@@ -176,7 +215,12 @@ impl Engine for Int8Engine {
         frame: Frame,
         _: &Control,
     ) -> Result<Box<dyn Scan + 'r>> {
-        Ok(Box::new(Int8Scan::in_frame(rows, frame, self.options)))
+        Ok(Box::new(Int8Scan::within(
+            rows,
+            frame,
+            self.options,
+            &self.taken,
+        )))
     }
 
     fn describe(&self) -> String {
@@ -187,5 +231,23 @@ impl Engine for Int8Engine {
             Precision::Int8 => format!("{plain}, int8 by {kernel}"),
             Precision::Auto => format!("{plain}, f32, and int8 by {kernel} where it is faster"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copies_of_several_scans_share_the_memory() {
+        let (taken, bytes) = (Arc::default(), tile::bytes(1000, 70));
+        // Three whole tiles, padded to 128 columns, and 8 bytes a row for the bounds.
+        assert_eq!(bytes, 3 * 256 * (128 + 8));
+        let first = Reserved::of(&taken, bytes, bytes);
+        assert!(first.is_some() && Reserved::of(&taken, 1, bytes).is_none());
+        drop(first);
+        assert!(Reserved::of(&taken, bytes, bytes).is_some());
+        assert!(Reserved::of(&taken, bytes, bytes - 1).is_none());
+        assert_eq!(taken.load(Relaxed), 0);
     }
 }
