@@ -452,6 +452,7 @@ fn json_on_stdout_is_nothing_but_json() {
             "settings",
             "warnings",
             "reference",
+            "scan.directions",
             "scan.gflop_per_second",
         ],
     );
@@ -608,6 +609,84 @@ fn threads_and_memory_change_nothing() {
         fs::read(setting.path("one.csv")).unwrap(),
         fs::read(setting.path("three.csv")).unwrap()
     );
+}
+
+/// Numbers in eight bits, whatever multiplies them, change nothing in the records, and are said in the summary.
+#[test]
+fn eight_bits_change_nothing_but_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    npy(
+        &folder.path().join("reference.npy"),
+        24,
+        &stored(1300 * 24, 1, 1.0),
+    );
+    npy(
+        &folder.path().join("queries.npy"),
+        24,
+        &stored(30 * 24, 2, 0.7),
+    );
+    let analyze = |precision: &str, kernel: &str| {
+        let out = program()
+            .current_dir(folder.path())
+            .env("HULLSCOPE_CPU", kernel)
+            .args([
+                "analyze",
+                "reference.npy",
+                "queries.npy",
+                "--neighbours",
+                "3",
+                "-q",
+            ])
+            .args(["--precision", precision, "-o", "out.csv", "--json", "-"])
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        let summary: Value = serde_json::from_slice(&out.stdout).unwrap();
+        (fs::read(folder.path().join("out.csv")).unwrap(), summary)
+    };
+    let (expected, plain) = analyze("f32", "plain");
+    assert!(plain["backend"].as_str().unwrap().ends_with(", f32"));
+    assert!(plain["scan"]["directions"]["int8"].is_null());
+    assert!(plain["scan"]["directions"]["f32"].as_u64() >= Some(60));
+    let (found, summary) = analyze("int8", "plain");
+    assert!(found == expected);
+    assert!(
+        summary["backend"]
+            .as_str()
+            .unwrap()
+            .ends_with("int8 by plain code")
+    );
+    let kernels = hullscope::scan::int8::Kernel::all();
+    // Without fused multiply-add there is nothing but f32.
+    assert!(kernels.len() == 1 || summary["scan"]["directions"]["int8"].as_u64() >= Some(60));
+    assert!(analyze("auto", "plain").0 == expected);
+}
+
+/// A kernel that is none, and precisions that go with another engine.
+#[test]
+fn kernels_and_precisions_that_do_not_go_are_refused() {
+    let setting = Setting::new();
+    let refused = |kernel: Option<&str>, args: &[&str]| {
+        let mut command = program();
+        command.current_dir(setting.folder.path());
+        command
+            .args(["analyze", "reference.npy", "queries.npy"])
+            .args(args);
+        kernel.map(|kernel| command.env("HULLSCOPE_CPU", kernel));
+        let out = command.output().unwrap();
+        assert_eq!(out.status.code(), Some(2));
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    };
+    let unknown = refused(Some("sse9"), &[]);
+    assert!(unknown.contains("HULLSCOPE_CPU=sse9") && unknown.contains("plain"));
+    assert!(refused(None, &["--precision", "f16"]).contains("--precision f16 is for GPUs"));
+    let gpu = ["--backend", "gpu", "--precision", "int8"];
+    assert!(refused(None, &gpu).contains("--precision int8 is for the CPU"));
+    assert!(refused(None, &["--gpu-memory", "1GiB"]).contains("--gpu-memory goes with"));
 }
 
 /// A row that is left out by its number is in no answer, whatever it holds; the others keep their numbers.
