@@ -28,7 +28,11 @@ const FIRST_SHARE: usize = 64;
 const MOST_FIRST: usize = 8;
 
 /// Tiles of one worker over which times are compared.
-const WINDOW: u32 = 8;
+const WINDOW: u32 = 4;
+
+/// Where more than one product in so many cannot be excluded, scoring them one by one takes as long as scoring all:
+/// integers are left at once.
+const CROWD: usize = 16;
 
 /// Of a panel with more rows to score than this all rows are read at once.
 const MANY: usize = 8;
@@ -172,7 +176,7 @@ impl<'s, 'a> Stage<'s, 'a> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
         let (scores, rows) = self.lists.finish();
-        Ok((scores, rows, self.pace.left.into_inner()))
+        Ok((scores, rows, self.pace.left.into_inner() && !self.forced))
     }
 
     /// One worker: draw tiles until none is left.
@@ -300,6 +304,9 @@ impl<'s, 'a> Stage<'s, 'a> {
                 products: &worker.products,
                 found: &mut worker.found,
             });
+            if worker.found.len() > PANEL * count / CROWD {
+                self.pace.left.store(true, Relaxed);
+            }
             if !worker.found.is_empty() {
                 self.rescore(tile * TILE, first, block, worker)?;
             }
