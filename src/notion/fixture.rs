@@ -69,6 +69,7 @@ impl Fixture {
             search: Some(&search),
             own: &own,
             classes: self.classes.as_ref(),
+            by_class: &[],
             settings: Settings::default(),
             quantile: 0.95,
             seed: 0,

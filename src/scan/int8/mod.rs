@@ -134,11 +134,6 @@ impl<'a> Int8Scan<'a> {
         &self.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
-    /// The count of the batches like this one: directions of the hull are of another kind than those of nearest rows.
-    fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
-        &self.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
-    }
-
     /// The batch in eight bits, if it may be worth it and everything is in range.
     fn stage<'s>(&'s self, batch: &'s Batch<'s>) -> Option<stage::Stage<'s, 's>> {
         let (n, d) = (self.rows.len(), self.rows.dim());
