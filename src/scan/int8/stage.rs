@@ -97,6 +97,11 @@ pub fn fits(n: usize, k: usize) -> bool {
     whole >= 2 && first_tiles(whole, k) <= whole / 2
 }
 
+/// Whether no score of this direction leaves the range of f32: entries of rows are at most 2^60.
+fn in_range(c: f32, length: f64) -> bool {
+    (0.0..=1e6).contains(&c) && length <= 1e15
+}
+
 /// The first ones, evenly spread, then the others.
 fn order(whole: usize, first: usize) -> Vec<usize> {
     let mut spread: Vec<usize> = (0..first).map(|i| i * whole / first).collect();
@@ -148,7 +153,7 @@ impl<'s, 'a> Stage<'s, 'a> {
             let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
             let bounds = each.zip(&block.bias).map(|((w, v), &c)| {
                 let direction = quantise(w, levels, v)?;
-                (c >= 0.0).then(|| Lane::new(&direction, c, d))
+                in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
             });
             let bounds = bounds.collect::<Option<Vec<Lane>>>()?;
             let lanes = Lanes::new(&numbers, d, kernel);
@@ -244,7 +249,7 @@ impl<'s, 'a> Stage<'s, 'a> {
             for (r, scores) in worker.scores.chunks_exact_mut(block.lanes).enumerate() {
                 for (b, (score, bar)) in scores.iter().zip(&bars).enumerate() {
                     let score = self.biased(*score, block, b, first + r);
-                    if !(score < *bar) {
+                    if bar.is_nan() || score >= *bar {
                         self.lists.offer(block.first + b, score, first + r);
                     }
                 }
