@@ -44,7 +44,7 @@ fn sets(d: usize) -> Vec<(&'static str, Vec<f64>)> {
     let plain = gaussian(n * d, 1);
     let map = |f: &dyn Fn(f64) -> f64| plain.iter().map(|&v| f(v)).collect::<Vec<f64>>();
     let mut outlier = plain.clone();
-    outlier[5 * d..6 * d].fill(1e9);
+    outlier[5 * d..6 * d].fill(16_384.0);
     let mut flat = plain.clone();
     flat.chunks_exact_mut(d).for_each(|row| row[d - 1] = 0.25);
     vec![
