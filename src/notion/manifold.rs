@@ -12,7 +12,8 @@
 //! - coverage: the share of reference rows whose ball holds a query.
 //!
 //! Distances are Euclidean. A row on the edge of a ball is inside, as in the first paper; `prdc`, the second paper's
-//! program, leaves the edge out, which differs where distances tie.
+//! program, leaves the edge out, which differs where distances tie. By this definition a single far row has a ball that
+//! may hold most of the space about it; density, to which it adds one ball in K, is little moved.
 //!
 //! Without reference row i, the radii of others may grow, but whether i is inside stays the same: let row j have the
 //! radius r_j with i and s_j >= r_j without. If |x_i - x_j| <= r_j, then also <= s_j. If |x_i - x_j| > r_j, then i is
@@ -436,6 +437,8 @@ mod tests {
         values.extend([1e7, -1e7, 1e7]);
         let rows: Vec<&[f64]> = values.chunks_exact(d).collect();
         let mut queries = of(&synthetic::gaussian(30, d, 4));
+        let apart: Vec<f64> = queries.iter().map(|value| 3.0 * value).collect();
+        queries.extend(apart);
         queries.extend_from_slice(&values[..8 * d]);
         queries.extend_from_slice(&repeated);
         queries.extend([100.0, 100.0001, 100.0, 3e7, 0.0, -1e9, 1e200, 0.0, 0.0]);
