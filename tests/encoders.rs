@@ -275,29 +275,29 @@ fn a_library_of_onnx_runtime_gives_the_same_rows_whatever_numbers_it_takes() {
         assert!(said.contains("ONNX Runtime"), "{name}: {said}");
     }
     // Weights beside the file, as they are and behind links.
-    let name = "residual-external.onnx";
+    let name = "residual-weights.onnx";
     let rows = &expected()[name]["-"]["rows"];
     let (found, dim, _) = features_by(Some(&library), &data(name), "-").unwrap();
     check(name, "-", rows, &found, dim);
     #[cfg(unix)]
     {
         let folder = Folder::new();
-        let (found, dim, _) = features_by(Some(&library), &linked(&folder), "-").unwrap();
+        let (found, dim, _) = features_by(Some(&library), &linked(&folder, name), "-").unwrap();
         check(name, "-", rows, &found, dim);
     }
 }
 
 /// A network with weights of its own file as the cache of a hub keeps them: links to files elsewhere, of other names.
 #[cfg(unix)]
-fn linked(folder: &Folder) -> PathBuf {
+fn linked(folder: &Folder, name: &str) -> PathBuf {
     let read = |name: &str| std::fs::read(data(name)).unwrap();
-    folder.file("blobs/1", &read("residual-external.onnx"));
-    folder.file("blobs/2", &read("residual-external.onnx.data"));
+    folder.file("blobs/1", &read(name));
+    folder.file("blobs/2", &read(&format!("{name}.data")));
     let snapshot = PathBuf::from(folder.path("snapshots/a"));
     std::fs::create_dir_all(&snapshot).unwrap();
     let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, snapshot.join(name)).unwrap();
     link("../../blobs/1", "m.onnx");
-    link("../../blobs/2", "residual-external.onnx.data");
+    link("../../blobs/2", &format!("{name}.data"));
     snapshot.join("m.onnx")
 }
 
@@ -309,7 +309,7 @@ fn weights_in_a_file_of_their_own_are_found_and_checked() {
     let path = |name: &str| PathBuf::from(folder.file(name, &network));
     #[cfg(unix)]
     {
-        let (found, dim, _) = features(&linked(&folder), "-").unwrap();
+        let (found, dim, _) = features(&linked(&folder, "residual-external.onnx"), "-").unwrap();
         let rows = &expected()["residual-external.onnx"]["-"]["rows"];
         check("residual-external.onnx", "-", rows, &found, dim);
     }
