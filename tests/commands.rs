@@ -171,12 +171,13 @@ fn read_csv(path: &Path) -> Vec<Line> {
     let integer = |name: &str| {
         matches!(
             name,
-            "query_row" | "support" | "scans" | "nearest_row" | "neighbour_rows"
+            "query_row" | "support" | "scans" | "nearest_row" | "neighbour_rows" | "range_count"
         )
     };
     let one = |name: &str, text: &str| match name {
         "verdict" | "proof" | "reason" => json!(text),
         name if integer(name) => json!(text.parse::<u64>().unwrap()),
+        name if name.ends_with("_outside") || name == "range_every" => json!(text == "true"),
         _ => json!(text.parse::<f64>().unwrap()),
     };
     let value = |name: &str, text: &str| match text {
@@ -221,18 +222,26 @@ fn read(path: &Path) -> Vec<Line> {
     }
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 22] = [
     "query_row",
     "verdict",
     "proof",
     "reason",
     "margin",
     "residual",
+    "support",
+    "scans",
     "distance_lower",
     "distance_upper",
     "gap",
-    "support",
-    "scans",
+    "hull_outside",
+    "hull_score",
+    "range_outside",
+    "range_score",
+    "range_count",
+    "range_every",
+    "ball_outside",
+    "ball_score",
     "nearest_row",
     "nearest_distance",
     "nearest_ratio",
@@ -324,51 +333,45 @@ fn every_format_holds_the_same_true_records() {
 }
 
 #[test]
-fn columns_not_asked_for_are_null() {
+fn columns_not_asked_for_are_left_out() {
     let setting = Setting::new();
+    let distance = ["distance_lower", "distance_upper", "gap"];
     let hull = [
         "verdict",
         "proof",
         "reason",
         "margin",
         "residual",
-        "distance_lower",
-        "distance_upper",
-        "gap",
         "support",
         "scans",
+        "hull_outside",
+        "hull_score",
     ];
-    for (options, null) in [
-        (&["--no-hull"][..], &hull[..]),
-        (
-            &["--neighbours", "0"],
-            &[
-                "nearest_row",
-                "nearest_distance",
-                "nearest_ratio",
-                "distance_lower",
-            ],
-        ),
-        (&[], &["distance_lower", "distance_upper", "gap"]),
+    let nearest = ["nearest_row", "nearest_distance", "nearest_ratio"];
+    for (options, absent) in [
+        (&["--no-hull"][..], [&hull[..], &distance].concat()),
+        (&["--neighbours", "0"], [&nearest[..], &distance].concat()),
+        (&[], distance.to_vec()),
+        (&["--notion", "hull", "--distance"], {
+            let starts = |name: &&&str| name.starts_with("range") || name.starts_with("ball");
+            COLUMNS.iter().filter(starts).copied().collect()
+        }),
     ] {
-        for name in ["out.parquet", "out.csv"] {
+        let mut names: Vec<&str> = COLUMNS.iter().copied().collect();
+        names.retain(|name| !absent.contains(name));
+        names.sort_unstable();
+        for name in ["out.parquet", "out.csv", "out.pq", "out.ndjson"] {
             setting.analyze(&[&["-o", name], options].concat());
-            for line in read(&setting.path(name)) {
-                let mut names = COLUMNS;
-                names.sort_unstable();
-                assert_eq!(sorted_names(&line), names);
-                assert!(
-                    COLUMNS
-                        .iter()
-                        .filter(|name| null.contains(name))
-                        .all(|name| line[*name].is_null())
-                );
-                let kept = if null.contains(&"verdict") {
-                    "nearest_row"
-                } else {
-                    "verdict"
-                };
-                assert!(!line[kept].is_null());
+            let path = setting.path(name);
+            let known = [("pq", "parquet"), ("ndjson", "jsonl")];
+            let same = known.iter().find(|(other, _)| name.ends_with(other));
+            let path = same.map_or(path.clone(), |(_, usual)| {
+                let usual = path.with_extension(usual);
+                fs::rename(&path, &usual).unwrap();
+                usual
+            });
+            for line in read(&path) {
+                assert_eq!(sorted_names(&line), names, "{name} {options:?}");
             }
         }
     }

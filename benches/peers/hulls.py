@@ -1,6 +1,6 @@
 """Definitions of "inside" by SciPy: gauge about the mean, cone, local hull, Delaunay simplex.
 
-    pip install numpy scipy && python notions.py
+    pip install numpy scipy && python hulls.py
 
 Rows and queries come from a formula in whole numbers, so that tests in any language can have the same. Each line gives
 a query's gauge (linear program), its angle to the cone of the rows in radians (non-negative least squares), whether it
@@ -16,10 +16,10 @@ ROWS, QUERIES, D, NEAREST = 60, 12, 3, 16
 
 
 def numbers(count, first, offset):
-    """`count` rows: row i is ((7919 (i + first) + 104729 j + 31 (i + first)^2 j) mod 1009) / 1009 + offset."""
+    """`count` rows: number j of row i is ((7919 i + 104729 j^3 + 31 i^2 j + 17 i j^2) mod 1009) / 1009 + offset."""
     i = np.arange(first, first + count)[:, None]
     j = np.arange(1, D + 1)[None, :]
-    return ((7919 * i + 104729 * j + 31 * i * i * j) % 1009) / 1009 + offset
+    return ((7919 * i + 104729 * j**3 + 31 * i * i * j + 17 * i * j * j) % 1009) / 1009 + offset
 
 
 def gauge(rows, query):
@@ -46,7 +46,7 @@ def main():
     print(f"numpy {np.__version__}, scipy {scipy.__version__}")
     # Away from 0, so that the cone is pointed and some queries are outside of it.
     rows = numbers(ROWS, 0, 0.3)
-    queries = numbers(QUERIES, 500, 0.3) * 1.6 - 0.45
+    queries = numbers(QUERIES, 500, 0.3) * 0.95 + 0.05
     simplices = Delaunay(rows)
     for number, query in enumerate(queries):
         near = rows[np.argsort(np.linalg.norm(rows - query, axis=1), kind="stable")[:NEAREST]]

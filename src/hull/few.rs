@@ -75,8 +75,26 @@ fn nearest(points: &[f64], query: &[f64]) -> MinNorm {
     let mut squares: Vec<f64> = candidates.iter().map(|(_, a)| dot(a, a)).collect();
     squares.sort_unstable_by(f64::total_cmp);
     let mut set = MinNorm::new(d, squares[squares.len() / 2].sqrt());
-    set.improve(&candidates);
+    // A candidate that left the active set may enter again: until no other lowers the norm by more than rounding.
+    for _ in 0..STEPS {
+        let before = norm(&set);
+        let inactive = candidates.iter().filter(|(id, _)| !set.ids().contains(id));
+        let inactive: Vec<_> = inactive.copied().collect();
+        set.improve(&inactive);
+        if norm(&set) >= before * (1.0 - 1e-12) {
+            break;
+        }
+    }
     set
+}
+
+/// The norm of the nearest point; infinite before there is one.
+fn norm(set: &MinNorm) -> f64 {
+    if set.ids().is_empty() {
+        return f64::INFINITY;
+    }
+    let point = set.point();
+    dot(&point, &point).sqrt()
 }
 
 /// What a direction says of the rows.

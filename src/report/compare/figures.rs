@@ -8,11 +8,16 @@ use crate::study::compare::{Rate, Report, SpaceReport};
 pub fn rates_figure(report: &Report) -> Figure {
     let all = report.spaces.iter().flat_map(|space| &space.notions);
     let mut notions: Vec<&str> = Vec::new();
-    for notion in all.filter(|notion| notion.rate.queries > 0) {
+    for notion in all {
         if !notions.contains(&notion.rate.notion.as_str()) {
             notions.push(&notion.rate.notion);
         }
     }
+    let asked = |notion: &&str| {
+        let mut spaces = report.spaces.iter();
+        spaces.any(|space| words::asked(space, notion).is_some())
+    };
+    notions.retain(asked);
     let left_out = report
         .spaces
         .iter()

@@ -90,7 +90,10 @@ fn rates(spaces: &[SpaceReport]) -> String {
             words::effective(space),
             distance.map_or("-".into(), |ratio| words::number(ratio.median)),
             format!("{:.2}", space.scans_per_query),
-            format!("{:.1}", space.seconds),
+            match space.seconds {
+                long if long >= 100.0 => format!("{long:.0}"),
+                short => format!("{short:.1}"),
+            },
         ]);
     }
     let key = "

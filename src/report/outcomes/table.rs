@@ -4,6 +4,7 @@ use super::words::{self, area, areas, shown};
 use crate::report::compare::words::{number, percent, probability};
 use crate::report::plain;
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
+use comfy_table::Table;
 
 /// What was found, a line a space and notion; then which notions of a space differ.
 pub fn table(outcomes: &Outcomes) -> String {
@@ -85,6 +86,7 @@ fn errors(outcomes: &Outcomes) -> String {
         table.add_row(row);
     }
     plain::numbers_right(&mut table);
+    names_left(&mut table);
     format!(
         "{}\n
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
@@ -116,6 +118,7 @@ fn losses(outcomes: &Outcomes) -> String {
         ]);
     }
     plain::numbers_right(&mut table);
+    names_left(&mut table);
     format!(
         "{}\n
 inside, outside: mean loss. Spearman: rank correlation of score and loss. AURC: mean loss over coverage, the least
@@ -175,11 +178,19 @@ fn pairs(outcomes: &Outcomes) -> String {
         return String::new();
     }
     plain::numbers_right(&mut table);
+    names_left(&mut table);
     format!(
         "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test, not corrected for\nthe \
          number of pairs\n{}\n",
         table.trim_fmt()
     )
+}
+
+/// The first column begins at the edge.
+fn names_left(table: &mut Table) {
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
+    }
 }
 
 #[cfg(test)]

@@ -206,9 +206,16 @@ impl Sink for Lines<'_> {
                     let fields = values.map(|(_, value)| quoted(as_field(value)));
                     fields.collect::<Vec<_>>().join(",")
                 }
+                // By hand, so that the keys stand in the order of the columns.
                 Style::Json => {
-                    let fields = values.map(|(name, value)| (name.clone(), as_json(value)));
-                    serde_json::Value::Object(fields.collect()).to_string()
+                    let fields = values.map(|(name, value)| {
+                        format!(
+                            "{}:{}",
+                            serde_json::Value::from(name.as_str()),
+                            as_json(value)
+                        )
+                    });
+                    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
                 }
             };
             self.line(&text)?;

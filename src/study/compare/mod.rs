@@ -46,7 +46,6 @@ impl Default for Plan {
         Plan {
             analysis: analyze::Plan {
                 gap: Some(0.05),
-                leave_one_out: 1000,
                 ..analyze::Plan::default()
             },
             by_label: false,
