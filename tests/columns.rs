@@ -306,7 +306,9 @@ fn sets_and_shards_are_matched_by_name() {
         text.lines().skip(1).all(|line| line.contains(",0.0,")),
         "{text}"
     );
-    assert!(text.starts_with("query,verdict") && text.contains("nearest_file,nearest_row_in_file"));
+    assert!(
+        text.starts_with("query_row,verdict") && text.contains("nearest_file,nearest_row_in_file")
+    );
     let other = shard("other.parquet", ["bb", "dddd", "a"]);
     let output = folder.run(&["analyze", &set, &other]);
     let said = String::from_utf8_lossy(&output.stderr);

@@ -2,7 +2,7 @@
 
 use crate::common;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, UInt32Type, UInt64Type};
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -128,7 +128,8 @@ fn cell(array: &ArrayRef, row: usize) -> Value {
     }
     match array.data_type() {
         DataType::UInt64 => json!(array.as_primitive::<UInt64Type>().value(row)),
-        DataType::UInt32 => json!(array.as_primitive::<UInt32Type>().value(row)),
+        DataType::Int64 => json!(array.as_primitive::<Int64Type>().value(row)),
+        DataType::Boolean => json!(array.as_boolean().value(row)),
         DataType::Float64 => json!(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => json!(array.as_string::<i32>().value(row)),
         DataType::List(_) => {
@@ -843,8 +844,8 @@ fn mistakes_end_with_2_and_leave_nothing() {
         ("reference.npy queries.npy --memory much", &["memory"]),
         ("reference.npy queries.npy --tolerance 2", &["tolerance"]),
         (
-            "reference.npy queries.npy --no-hull --neighbours 0 -o out.csv",
-            &["nothing is left"],
+            "reference.npy queries.npy --no-hull --notion hull -o out.csv",
+            &["notion hull", "turned off"],
         ),
         (
             "reference.npy queries.npy --no-hull --certificates proof.parquet",

@@ -3,7 +3,7 @@
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, UInt64Type};
+use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use hullscope::control::Control;
 use hullscope::rows::{Element, Memory, OpenOptions, Rows, open};
@@ -216,7 +216,7 @@ fn parquet_keeps_numbers_ids_and_labels() {
             .map(|text| text.unwrap().to_string())
             .collect()
     };
-    assert_eq!(column("row").as_primitive::<UInt64Type>().values(), &[0, 2]);
+    assert_eq!(column("row").as_primitive::<Int64Type>().values(), &[0, 2]);
     assert_eq!(text("id"), ["ann", "cid"]);
     assert_eq!(text("label"), ["cat", "cat"]);
     let vectors = column("embedding").as_fixed_size_list();
@@ -282,7 +282,7 @@ fn several_files_and_sets_of_one_name_stay_apart() {
     );
     let batch = parquet(&folder.path("out/shards.parquet"));
     let within = batch.column_by_name("row_in_file").unwrap();
-    let within = within.as_primitive::<UInt64Type>().values().to_vec();
+    let within = within.as_primitive::<Int64Type>().values().to_vec();
     assert_eq!(within, [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
     let files = batch.column_by_name("file").unwrap().as_string::<i32>();
     assert!(files.value(5).ends_with("1.npy") && files.value(6).ends_with("2.npy"));

@@ -3,7 +3,7 @@
 
 use crate::common::{lp, naive, rows};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, UInt64Type};
+use arrow_array::types::{Float64Type, Int64Type};
 use hullscope::Error;
 use hullscope::control::Control;
 use hullscope::hull::tiny::{Problems, Source, Trials, Turn, certificates, first_inside};
@@ -664,13 +664,13 @@ fn every_output_says_the_same() {
     let batch = builder.build().unwrap().next().unwrap().unwrap();
     assert_eq!(batch.num_rows(), points.len());
     let float = |name: &str| batch[name].as_primitive::<Float64Type>().clone();
-    let whole = |name: &str| batch[name].as_primitive::<UInt64Type>().clone();
+    let whole = |name: &str| batch[name].as_primitive::<Int64Type>().clone();
     for (row, point) in points.iter().enumerate() {
         assert_eq!(batch["law"].as_string::<i32>().value(row), point["law"]);
         for name in ["d", "n", "trials", "inside", "undecided"] {
             assert_eq!(
                 whole(name).value(row),
-                point[name].as_u64().unwrap(),
+                point[name].as_i64().unwrap(),
                 "{name}"
             );
         }

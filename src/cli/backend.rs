@@ -128,6 +128,9 @@ impl BackendArgs {
     /// What does not go together.
     fn check(&self) -> Result<()> {
         let refused = |text: &str| Err(Error::Usage(text.into()));
+        if self.backend == BackendArg::Cpu && self.adapter.is_some() {
+            return refused("--adapter goes with --backend gpu or auto, not with --backend cpu");
+        }
         if self.backend == BackendArg::Cpu && self.gpu_memory.is_some() {
             return refused("--gpu-memory goes with --backend gpu or auto, not with --backend cpu");
         }

@@ -273,6 +273,7 @@ fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let specs = args.specs()?;
+    args.plan().analysis.check()?;
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.quiet);

@@ -336,30 +336,11 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
             queries.dim()
         )));
     }
-    if !(plan.tolerance > 0.0 && plan.tolerance < 1.0) {
-        return Err(Error::Usage(format!(
-            "the tolerance is {}; it must lie between 0 and 1",
-            plan.tolerance
-        )));
-    }
-    if plan.gap.is_some_and(|gap| !(gap > 0.0 && gap < 1.0)) {
-        return Err(Error::Usage("the gap must lie between 0 and 1".into()));
-    }
-    if plan.max_rounds == 0 {
-        return Err(Error::Usage(
-            "the number of rounds must be at least 1".into(),
-        ));
-    }
+    plan.check()?;
     if !plan.hull && plan.neighbours == 0 && notions.is_empty() {
         return Err(Error::Usage(
             "nothing is left to do: verdicts, neighbours and notions are turned off".into(),
         ));
-    }
-    if !(plan.quantile > 0.0 && plan.quantile < 1.0) {
-        return Err(Error::Usage(format!(
-            "the quantile is {}; it must lie between 0 and 1",
-            plan.quantile
-        )));
     }
     for notion in notions {
         let needs = notion.needs();
@@ -385,6 +366,33 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
 }
 
 impl Plan {
+    /// Whether every number is one that can be worked with.
+    ///
+    /// Errors ([`Error::Usage`]): the first that is not.
+    pub fn check(&self) -> Result<()> {
+        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
+            return Err(Error::Usage(format!(
+                "the tolerance is {}; it must lie between 0 and 1",
+                self.tolerance
+            )));
+        }
+        if self.gap.is_some_and(|gap| !(gap > 0.0 && gap < 1.0)) {
+            return Err(Error::Usage("the gap must lie between 0 and 1".into()));
+        }
+        if self.max_rounds == 0 {
+            return Err(Error::Usage(
+                "the number of rounds must be at least 1".into(),
+            ));
+        }
+        if !(self.quantile > 0.0 && self.quantile < 1.0) {
+            return Err(Error::Usage(format!(
+                "the quantile is {}; it must lie between 0 and 1",
+                self.quantile
+            )));
+        }
+        Ok(())
+    }
+
     /// The notions asked for, of sets with these classes. Where hull verdicts are turned off, the usual ones are those
     /// without them; those about predictions are left out where there are none.
     ///

@@ -98,7 +98,8 @@ fn rates(spaces: &[SpaceReport]) -> String {
     }
     let key = "
 outside: of the hull. left out: reference rows, each outside the hull of the others, %.
-rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank; d_eff: the rank where it has the measured rate.
+rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
+d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
     text_of(table) + key
