@@ -248,7 +248,8 @@ fn of_several_configs_the_one_that_its_library_reads_first_counts() {
     let nested = |side_of: Value| json!({"image_processor": side_of});
     let names = ["processor_config.json", CONFIG, "config.json"];
     // (what each file says, the one that counts and its side; other files are about something else)
-    let cases: [([Value; 3], Option<(usize, usize)>); 6] = [
+    type Case = ([Value; 3], Option<(usize, usize)>);
+    let cases: [Case; 6] = [
         ([nested(side(4)), side(5), timm(6)], Some((0, 4))),
         (
             [json!({"processor_class": "C"}), side(5), timm(6)],

@@ -147,7 +147,7 @@ impl<'a> Cone<'a> {
         let d = self.columns.rows.dim();
         let found: Vec<Angle> = open
             .par_iter()
-            .map(|q| self.from_weights(q, queries[q.place]))
+            .map(|q| self.by_weights(q, queries[q.place]))
             .collect::<Result<_>>()?;
         for (q, found) in open.iter().zip(found) {
             angles[q.place] = found;
@@ -185,7 +185,7 @@ impl<'a> Cone<'a> {
     }
 
     /// Inside where the weighted rows meet the query; else undecided, with the angle to the weighted sum.
-    fn from_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
+    fn by_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
         let (rows, weights) = self.columns.weighted(&q.conic);
         let mut angle = Angle {
             verdict: Verdict::Undecided,
@@ -358,8 +358,8 @@ fn tilted(r: &[f64], top: f64, strict: Option<&Strict>, query: &[f64]) -> f64 {
         length += step * prove::length(v) * (1.0 + 1e-12);
     }
     let sine = value / (length * prove::length(query)) * (1.0 - gamma(query.len() + 16, U64));
-    // Negated, so that numbers that overflowed prove nothing.
-    if !(sine > 0.0) {
+    // Numbers that overflowed prove nothing.
+    if sine.is_nan() || sine <= 0.0 {
         return 0.0;
     }
     sine.min(1.0).asin() * (1.0 - 1e-12)

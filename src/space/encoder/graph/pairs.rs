@@ -49,7 +49,7 @@ struct Parameters<'g> {
 
 impl Parameters<'_> {
     /// A number, or a list of them, and their type.
-    fn list(&self, name: &String) -> Option<(Vec<f64>, DataType)> {
+    fn list(&self, name: &str) -> Option<(Vec<f64>, DataType)> {
         let tensor = tensor(&self.known, name)?;
         let values = stored::numbers(tensor, MOST_SCALES)?;
         let listed = values.len() == 1 || tensor.dims.len() == 1;
