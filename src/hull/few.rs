@@ -1,8 +1,8 @@
 //! The hull of a few rows that are held in memory, asked about one query: the verdicts of the solver without a scan.
 //!
-//! The nearest point of the hull is found by [`MinNorm`] in the data's own units, and the direction from it to the query
+//! The nearest point of the hull is found by `MinNorm` in the data's own units, and the direction from it to the query
 //! is tried on every row in doubled arithmetic: where each is proved to be on the other side, the query is outside, and
-//! the least separation bounds its distance from below. What that does not settle goes through [`Finish`], as a query
+//! the least separation bounds its distance from below. What that does not settle goes through `Finish`, as a query
 //! near the boundary of a large reference does: proved exactly inside, within the tolerance, or left undecided.
 
 use super::certificate::separation;

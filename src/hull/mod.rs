@@ -157,7 +157,7 @@ impl<'a> Solver<'a> {
         Ok(Solver::of(rows, scan, settings, metric, affine))
     }
 
-    /// A solver for some of the rows, in whose hull all others lie ([`extreme`]), with a scan of these in the frame of all
+    /// A solver for some of the rows, in whose hull all others lie (`extreme`), with a scan of these in the frame of all
     /// ([`Frame::of_some`](crate::scan::Frame::of_some)). Its answers name rows by their places in `rows`.
     pub fn within<'b>(&self, rows: &'b dyn Rows, scan: &'b dyn Scan) -> Solver<'b> {
         let (metric, affine) = (self.metric.clone(), self.affine.clone());

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! It is below 1 inside and above 1 outside, has no unit, and does not change under an invertible affine map of both
-//! sets: a depth inside, a distance outside. Rows that are far from all others ([`Far`](crate::scan::Far)) do not count
-//! towards the mean. Both ends of the bracket are held against the stored numbers: [`hull::gauge`](crate::hull::gauge).
+//! sets: a depth inside, a distance outside. Rows that are far from all others (`scan::Far`) do not count
+//! towards the mean. Both ends of the bracket are held against the stored numbers: `hull::gauge`.
 
 use super::hull::of;
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};

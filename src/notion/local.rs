@@ -20,7 +20,7 @@ const MOST: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     Rows(usize),
-    /// The smallest power of two, of 2 to [`MOST`].
+    /// The smallest power of two, of 2 to `MOST`.
     Smallest,
 }
 

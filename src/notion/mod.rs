@@ -2,7 +2,7 @@
 //!
 //! One file a notion, one line each in [`registry`]. A judgement is whether a query is outside, and a score that is
 //! larger the more the query extrapolates; a notion may add [`Column`]s of its own. Notions see
-//! [`Rows`](crate::rows::Rows), a [`Scan`], and what an analysis finds anyway (nearest rows,
+//! [`Rows`], a [`Scan`], and what an analysis finds anyway (nearest rows,
 //! hull verdicts); they never read the queries themselves.
 
 pub mod ball;

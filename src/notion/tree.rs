@@ -1,11 +1,11 @@
 //! A k-d tree: the exact nearest rows in few dimensions, without looking at most of them.
 //!
-//! Points lie in leaves of [`LEAF`], column by column; a node is the box around its points. A search keeps the k nearest
+//! Points lie in leaves of `LEAF`, column by column; a node is the box around its points. A search keeps the k nearest
 //! points it has met and leaves out every box that is farther than the last of them. Both distances are the same f64 sum
 //! of the same columns in the same order, and rounding never turns an order around: where a box is at least as far in every
 //! column, so is the computed sum. So nothing has to be allowed for rounding, the answers are those of computing every
 //! distance, and of equally distant rows the lower ones are kept. Where f64 has no digits left for a square (below 1e-280
-//! or above 1e300) a search says that it did not answer ([`Tree::nearest`]).
+//! or above 1e300) a search says that it did not answer (`Tree::nearest`).
 //!
 //! The layout is implicit: the first half of a node's leaves are its left child's, which follows it; the right child
 //! follows all of these. J. L. Bentley, Multidimensional binary search trees, CACM 18 (1975); splits at the median of
@@ -65,7 +65,7 @@ pub struct Tree {
 
 /// A tree of some number of dimensions.
 trait Form: Send + Sync {
-    /// See [`Tree::nearest`]; `zeros` are at distance 1.
+    /// See `Tree::nearest`; `zeros` are at distance 1.
     fn nearest(
         &self,
         queries: &[f64],

@@ -1,5 +1,5 @@
 //! What notions say of errors, losses or a query's set: as tables for a terminal, as Parquet, as figures, as a section
-//! of a page. All of them show the same [`Outcomes`](crate::study::outcomes::Outcomes).
+//! of a page. All of them show the same [`Outcomes`].
 
 mod columns;
 mod figures;
