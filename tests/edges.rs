@@ -281,7 +281,7 @@ fn analyze_has_the_same_digits_on_any_threads_and_in_any_memory() {
 #[test]
 fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
     let folder = Folder::new();
-    let spaces = ["pixels", "pca:8", "whiten"].map(String::from);
+    let spaces = ["pca:8", "patch:8"].map(String::from);
     {
         on_any_threads("compare", |memory| {
             let [reference, queries] = pair(&folder, memory).map(|rows| Set {

@@ -7,7 +7,6 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rand::RngExt;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::path::PathBuf;
 use std::process::Output;
 
 fn paper(folder: &Folder, words: &[&str]) -> Output {
@@ -664,51 +663,4 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
         "latents", "--quick", "--data", "data", "--images", "MNIST", "test.npy",
     ];
     assert_eq!(sets(&findings(&folder, &words)), ["latents MNIST"]);
-}
-
-#[test]
-fn mnist_in_pixels_has_the_known_counts() {
-    let Some(data) = std::env::var_os("HULLSCOPE_DATA") else {
-        println!("skipped: HULLSCOPE_DATA is not set");
-        return;
-    };
-    let file = |name: &str| -> String {
-        let path: PathBuf = [data.as_os_str(), "mnist".as_ref(), name.as_ref()]
-            .iter()
-            .collect();
-        path.display().to_string()
-    };
-    let (train, test) = (
-        file("train-images-idx3-ubyte.gz"),
-        file("t10k-images-idx3-ubyte.gz"),
-    );
-    let found = findings(
-        &Folder::new(),
-        &["pixels", "--quick", "--images", &train, &test],
-    );
-    let patches = points(&found, "central patches");
-    let inside = |d: u64| {
-        let point = patches.iter().find(|point| point["d"] == d);
-        let point = point.unwrap_or_else(|| panic!("no d = {d}"));
-        assert_eq!(
-            (&point["n"], &point["trials"]),
-            (&Value::from(60_000), &Value::from(2000))
-        );
-        point["inside"].as_u64().unwrap()
-    };
-    for (side, count) in [
-        (4, 1087),
-        (5, 541),
-        (6, 194),
-        (8, 45),
-        (10, 2),
-        (14, 0),
-        (28, 0),
-    ] {
-        assert_eq!(inside(side * side), count, "side {side}");
-    }
-    // Smoothing by 1 and a subsample of all are the pixels, blurred.
-    let smoothed = points(&found, "smoothed and subsampled");
-    assert!(number(smoothed[0], "rate") > 0.9);
-    assert_eq!(number(smoothed[smoothed.len() - 1], "inside"), 0.0);
 }

@@ -815,7 +815,7 @@ fn changed_files_end_with_1_and_files_that_are_no_certificates_with_2() {
             1,
             "50 queries have no certificate, the first of them query 0",
         ),
-        ("records.parquet", 2, "direction"),
+        ("records.parquet", 2, "\"query\": the column is missing"),
         ("cut.parquet", 2, "cut.parquet"),
         ("reference.npy", 2, "reference.npy"),
         ("missing.parquet", 2, "missing.parquet"),
