@@ -32,7 +32,8 @@ pub struct Entry {
     pub arguments: &'static str,
     /// What it is, in a line.
     pub what: &'static str,
-    /// Whether `all` has it: it needs no argument.
+    /// Whether `all` has it: it needs no argument and costs little. On MNIST in patches (60,000 x 10,000, 64 columns) the hull
+    /// with distances takes 10.9 s, with the cone 28 s, and with the gauge over a minute.
     pub in_all: bool,
     pub make: Make,
 }
@@ -60,14 +61,14 @@ pub const KNOWN: &[Entry] = &[
         name: "cone",
         arguments: "",
         what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
-        in_all: true,
+        in_all: false,
         make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",
         arguments: "",
         what: "times that the hull must grow about its mean to reach the query",
-        in_all: true,
+        in_all: false,
         make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {

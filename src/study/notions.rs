@@ -100,7 +100,7 @@ impl<'r> Fitted<'r> {
             outside_means: self.notion.outside(),
             score_means: self.notion.score(),
             score: quantiles(&mut self.scores),
-            leave_one_out: (self.others.all > 0).then(|| self.others.rate(&id)),
+            leave_one_out: (self.others.all > self.others.undecided).then(|| self.others.rate(&id)),
             facts: self.judge.facts(),
         }
     }

@@ -4,6 +4,9 @@ use super::words;
 use crate::report::plot::{Axis, Dot, DotSeries, Dots, Figure, Panel, Row};
 use crate::study::compare::{Rate, Report, SpaceReport};
 
+/// Notions that are drawn.
+const SHOWN: usize = 5;
+
 /// Shares of queries outside, by space and notion, with the Gaussian null beside the hull.
 pub fn rates_figure(report: &Report) -> Figure {
     let all = report.spaces.iter().flat_map(|space| &space.notions);
@@ -18,6 +21,10 @@ pub fn rates_figure(report: &Report) -> Figure {
         spaces.any(|space| words::asked(space, notion).is_some())
     };
     notions.retain(asked);
+    // More cannot be told apart by shape and colour.
+    notions.sort_by_key(|notion| !["hull", "range", "ball"].contains(notion));
+    let more = notions.len().saturating_sub(SHOWN);
+    notions.truncate(SHOWN);
     let left_out = report
         .spaces
         .iter()
@@ -42,8 +49,12 @@ pub fn rates_figure(report: &Report) -> Figure {
     Figure {
         title: "Share of queries outside, by space".into(),
         note: format!(
-            "{}; whiskers: Wilson's 95 %{}; {}",
+            "{}{}; whiskers: Wilson's 95 %{}; {}",
             sizes(report),
+            match more {
+                0 => String::new(),
+                more => format!("; {more} more notions are in the table"),
+            },
             undecided(report),
             RANK
         ),

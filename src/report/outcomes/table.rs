@@ -92,6 +92,7 @@ fn errors(outcomes: &Outcomes) -> String {
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
 in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of the errors.
 {}adds: does the score add to the nearest distance?
+class_own knows the label, which a model does not.
 ",
         table.trim_fmt(),
         words::rate(kind),
@@ -135,6 +136,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     let mut rows = 0;
     for space in words::spaces(outcomes) {
         let notions = words::of_space(outcomes, space).into_iter();
+        let notions = notions.filter(|notion| words::fair(&outcomes.kind, &notion.notion));
         let known =
             notions.filter_map(|notion| Some((&notion.notion, words::strength(notion).ok()?)));
         let Some((best, _)) = known.max_by(|a, b| a.1.total_cmp(&b.1)) else {
