@@ -307,7 +307,8 @@ fn sets_and_shards_are_matched_by_name() {
         "{text}"
     );
     assert!(
-        text.starts_with("query_row,verdict") && text.contains("nearest_file,nearest_row_in_file"),
+        text.starts_with("query_row,range_outside")
+            && text.contains("nearest_file,nearest_row_in_file"),
         "{text}"
     );
     let other = shard("other.parquet", ["bb", "dddd", "a"]);
