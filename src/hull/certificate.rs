@@ -48,6 +48,15 @@ impl Verdict {
             Verdict::Undecided => "undecided",
         }
     }
+
+    /// Whether it is outside; `None` if that was not proved.
+    pub const fn outside(self) -> Option<bool> {
+        match self {
+            Verdict::Inside => Some(false),
+            Verdict::Outside => Some(true),
+            Verdict::Undecided => None,
+        }
+    }
 }
 
 /// How a verdict is proved.

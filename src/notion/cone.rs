@@ -7,7 +7,6 @@
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::Verdict;
 use crate::hull::cone::{Angle, Cone};
 use crate::rows::{Repeats, Rows, map_chunks};
 
@@ -82,11 +81,7 @@ impl Judge for Angles<'_> {
 }
 
 fn judged(angle: &Angle) -> Judgement {
-    let outside = match angle.verdict {
-        Verdict::Inside => Some(false),
-        Verdict::Outside => Some(true),
-        Verdict::Undecided => None,
-    };
+    let outside = angle.verdict.outside();
     Judgement {
         outside,
         score: match outside {

@@ -11,7 +11,7 @@
 //! their distances of 0 would leave no ratio. The same figures as scikit-dimension 0.5.0 gives for the different
 //! rows, from all of them or a seeded sample.
 
-use super::neighbours::{Metric, Neighbours};
+use super::neighbours::{Metric, Near, Neighbours};
 use super::sample;
 use crate::control::Control;
 use crate::error::Result;
@@ -19,7 +19,7 @@ use crate::rows::Rows;
 use crate::scan::Scan;
 
 /// Nearest rows that are looked at.
-const NEIGHBOURS: usize = 20;
+pub const NEIGHBOURS: usize = 20;
 
 /// Rows that are looked at.
 const SAMPLE: usize = 2_000;
@@ -52,11 +52,24 @@ impl Dimension {
             let each = near.iter().map(|near| near.iter().map(|near| near.1));
             distances.extend(each.map(Iterator::collect));
         }
-        Ok(Dimension {
-            two_nn: two_nn(&distances),
-            mle: mle(&distances),
-            sample: sample.len(),
-        })
+        Ok(Dimension::of_distances(&distances))
+    }
+
+    /// From rows of a set without repeats and the [`NEIGHBOURS`] or more other rows that are nearest to each.
+    pub fn of_nearest(own: &[(usize, Vec<Near>)]) -> Self {
+        let each = own.iter().map(|(_, near)| {
+            let near = near.iter().take(NEIGHBOURS);
+            near.map(|near| near.1).collect()
+        });
+        Dimension::of_distances(&each.collect::<Vec<_>>())
+    }
+
+    fn of_distances(distances: &[Vec<f64>]) -> Self {
+        Dimension {
+            two_nn: two_nn(distances),
+            mle: mle(distances),
+            sample: distances.len(),
+        }
     }
 }
 

@@ -66,11 +66,7 @@ pub(super) fn of(answer: Option<&Answer>) -> Judgement {
         .distance
         .map_or(answer.margin, |bracket| bracket.lower);
     Judgement {
-        outside: match answer.verdict {
-            Verdict::Inside => Some(false),
-            Verdict::Outside => Some(true),
-            Verdict::Undecided => None,
-        },
+        outside: answer.verdict.outside(),
         score: match answer.verdict {
             Verdict::Inside => 0.0,
             Verdict::Outside => lower,

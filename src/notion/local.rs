@@ -7,7 +7,6 @@
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::Verdict;
 use crate::hull::few::{self, Few};
 use crate::rows::Rows;
 use rayon::prelude::*;
@@ -173,9 +172,5 @@ impl Nearest<'_> {
 }
 
 fn outside(found: Option<Few>) -> Option<bool> {
-    match found?.verdict {
-        Verdict::Inside => Some(false),
-        Verdict::Outside => Some(true),
-        Verdict::Undecided => None,
-    }
+    found?.verdict.outside()
 }

@@ -218,6 +218,11 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
         return f64::INFINITY;
     }
     values.sort_unstable_by(f64::total_cmp);
+    quantile_of_sorted(values, share)
+}
+
+/// The same of values that ascend; at least one.
+pub fn quantile_of_sorted(values: &[f64], share: f64) -> f64 {
     let place = share * (values.len() - 1) as f64;
     let (low, rest) = (place.floor() as usize, place.fract());
     let high = (low + 1).min(values.len() - 1);

@@ -6,6 +6,7 @@
 //! written last, and knows the table's content.
 
 use super::file::{self, Output};
+use super::outcomes;
 use super::records::{self, About};
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
@@ -177,7 +178,9 @@ impl Archive for Folder<'_> {
                 .notions
                 .iter()
                 .map(|notion| notion.rate.notion.clone());
-            report.scores = super::queries::scores(&table, &spec.text, ids.collect())?;
+            let kept = outcomes::load(&table)?;
+            let scores = ids.map(|id| outcomes::scores(&table, &kept, &spec.text, &id));
+            report.scores = scores.collect::<Result<_>>()?;
             return Ok(Some(report));
         };
         self.notes.push(format!(

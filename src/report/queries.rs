@@ -1,11 +1,7 @@
-//! `queries.parquet` of a comparison: a row a query and space, joined from the tables of the spaces; and what notions said
-//! of the queries, read back from such a table.
+//! `queries.parquet` of a comparison: a row a query and space, joined from the tables of the spaces.
 
 use super::file::Output;
 use crate::error::{Error, Result};
-use crate::study::compare::Scores;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
@@ -17,7 +13,7 @@ use std::sync::Arc;
 /// Open a table that this program wrote.
 ///
 /// Errors: a file that is not there, or that is no Parquet.
-pub fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
+fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
     let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file);
@@ -25,51 +21,6 @@ pub fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
     let schema = Arc::clone(builder.schema());
     let reader = builder.build().map_err(|error| failed(error.to_string()))?;
     Ok((schema, reader))
-}
-
-/// What the notions of these ids said of every query of a space's table.
-///
-/// Errors: a table that cannot be read or lacks a notion's columns.
-pub fn scores(path: &Path, space: &str, ids: Vec<String>) -> Result<Vec<Scores>> {
-    let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
-    let mut all: Vec<Scores> = ids
-        .into_iter()
-        .map(|notion| Scores {
-            space: space.into(),
-            notion,
-            outside: Vec::new(),
-            score: Vec::new(),
-        })
-        .collect();
-    let (_, reader) = open(path)?;
-    for batch in reader {
-        let batch = batch.map_err(|error| failed(error.to_string()))?;
-        for scores in &mut all {
-            let column = |kind: &str| {
-                let name = format!("{}_{kind}", scores.notion);
-                let column = batch.column_by_name(&name).cloned();
-                column.ok_or_else(|| failed(format!("it has no column {name}")))
-            };
-            let (outside, score) = (column("outside")?, column("score")?);
-            let outside = outside
-                .as_boolean_opt()
-                .map(|values| values.iter().collect::<Vec<_>>());
-            let score = score.as_primitive_opt::<Float64Type>().map(|values| {
-                let each = values.iter();
-                each.map(|value| value.unwrap_or(f64::NAN))
-                    .collect::<Vec<_>>()
-            });
-            let (Some(outside), Some(score)) = (outside, score) else {
-                return Err(failed(format!(
-                    "{} has columns of other types",
-                    scores.notion
-                )));
-            };
-            scores.outside.extend(outside);
-            scores.score.extend(score);
-        }
-    }
-    Ok(all)
 }
 
 /// Write the tables of all spaces as one; a column that a space has not is null there.

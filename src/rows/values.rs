@@ -6,7 +6,7 @@
 use super::input::{Input, probe};
 use super::open::{OpenOptions, files, open};
 use super::sources::Order;
-use super::{arrow_values, csv, npy, parquet};
+use super::{Rows, arrow_values, csv, npy, parquet};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use arrow_array::Array;
@@ -89,24 +89,32 @@ pub fn values(spec: &str, rows: usize, control: &Control) -> Result<Values> {
     }
 }
 
-/// A column of numbers of any format of rows.
-fn numbers(spec: &str, control: &Control) -> Result<Values> {
+/// A set of one number a row, of which so many bytes may stay in memory; `wanted` and `advice` are what to say of one of
+/// more numbers.
+pub(super) fn one_column(
+    spec: &str,
+    memory: u64,
+    wanted: &str,
+    advice: &str,
+    control: &Control,
+) -> Result<Box<dyn Rows>> {
     let options = OpenOptions {
-        memory: MEMORY,
+        memory,
         ..OpenOptions::default()
     };
     let rows = open(spec, &options, control)?;
     if rows.dim() != 1 {
-        return Err(Error::input(
-            spec,
-            Place::Whole,
-            format!(
-                "one value a row was expected, but rows have {} numbers",
-                rows.dim()
-            ),
-            "name a file of one value a row, or one column or member of it",
-        ));
+        let what = format!("{wanted}, but rows have {} numbers", rows.dim());
+        return Err(Error::input(spec, Place::Whole, what, advice));
     }
+    Ok(rows)
+}
+
+/// A column of numbers of any format of rows.
+fn numbers(spec: &str, control: &Control) -> Result<Values> {
+    let wanted = "one value a row was expected";
+    let advice = "name a file of one value a row, or one column or member of it";
+    let rows = one_column(spec, MEMORY, wanted, advice, control)?;
     let mut values = vec![0.0; rows.len()];
     rows.read_f64(0, &mut values)?;
     Ok(Values::Numbers(values.into_iter().map(Some).collect()))

@@ -16,7 +16,7 @@ use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver, extreme};
 use crate::notion::class::{self, Members};
-use crate::notion::dimension::Dimension;
+use crate::notion::dimension::{self, Dimension};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
@@ -188,8 +188,14 @@ pub fn run_sets(
         };
         search.filling(repeats)
     });
+    // Then the nearest rows of the sample tell the intrinsic dimension too.
+    let plain = plan.metric == Metric::Euclidean && repeats.is_none();
+    let wanted = match plain {
+        true => needs.neighbours.max(dimension::NEIGHBOURS),
+        false => needs.neighbours,
+    };
     let own = match &search {
-        Some(search) => own_nearest(search, reference, needs.neighbours, plan.seed, control)?,
+        Some(search) => own_nearest(search, reference, wanted, plan.seed, control)?,
         None => Vec::new(),
     };
     clock.lap("reference_neighbours");
@@ -203,7 +209,10 @@ pub fn run_sets(
     facts.nearest_q95 = found.map(|all| all.q95);
     facts.median_nearest_sample = own.len() as u64;
     if searched > 0 {
-        let found = Dimension::of(distinct, &*scan, plan.seed, control)?;
+        let found = match plain {
+            true => Dimension::of_nearest(&own),
+            false => Dimension::of(distinct, &*scan, plan.seed, control)?,
+        };
         facts.two_nn = found.two_nn;
         facts.mle = found.mle;
         facts.dimension_sample = found.sample as u64;

@@ -3,6 +3,7 @@
 //! Wilson's score interval (Wilson 1927): for p = x/n and z = 1.96,
 //! `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. It stays inside [0, 1] and is honest at 0 and n.
 
+use crate::notion::quantile_of_sorted;
 use serde::{Deserialize, Serialize};
 
 /// z of a two-sided 95 % interval.
@@ -92,12 +93,7 @@ pub fn quantiles(values: &mut [f64]) -> Option<Quantiles> {
         return None;
     }
     values.sort_unstable_by(f64::total_cmp);
-    let at = |p: f64| {
-        let place = p * (values.len() - 1) as f64;
-        let (low, share) = (place.floor() as usize, place.fract());
-        let high = (low + 1).min(values.len() - 1);
-        values[low] + share * (values[high] - values[low])
-    };
+    let at = |share: f64| quantile_of_sorted(values, share);
     Some(Quantiles {
         min: at(0.0),
         q05: at(0.05),

@@ -83,6 +83,14 @@ pub fn load(path: &Path) -> Result<RecordBatch> {
     read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))
 }
 
+/// What a notion said of every query of a space whose table this is.
+///
+/// Errors: columns that are missing or of another type.
+pub fn scores(path: &Path, table: &RecordBatch, space: &str, notion: &str) -> Result<Scores> {
+    let rows: Vec<usize> = (0..table.num_rows()).collect();
+    Table { path, table }.scores(space, notion, &rows)
+}
+
 /// The table, all of it.
 struct Table<'t> {
     path: &'t Path,

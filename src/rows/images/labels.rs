@@ -4,7 +4,7 @@
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::Rows;
-use crate::rows::open::{OpenOptions, open};
+use crate::rows::values::one_column;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
@@ -114,22 +114,9 @@ pub(super) struct Given {
 impl Given {
     /// Read a file of one integer a row: all of them, whatever part of the set is wanted, so that the classes are the same.
     pub fn read(spec: &str, control: &Control) -> Result<Self> {
-        let options = OpenOptions {
-            memory: MEMORY,
-            ..OpenOptions::default()
-        };
-        let rows = open(spec, &options, control)?;
-        if rows.dim() != 1 {
-            return Err(Error::input(
-                spec,
-                Place::Whole,
-                format!(
-                    "labels were expected, one number a row, but rows have {} numbers",
-                    rows.dim()
-                ),
-                "name a file of labels, or one column or member of it",
-            ));
-        }
+        let wanted = "labels were expected, one number a row";
+        let advice = "name a file of labels, or one column or member of it";
+        let rows = one_column(spec, MEMORY, wanted, advice, control)?;
         let mut values = Vec::with_capacity(rows.len());
         let mut some = vec![0.0; STEP.min(rows.len())];
         for first in (0..rows.len()).step_by(STEP) {
