@@ -21,10 +21,24 @@ use crate::scan::{Batch, Scan};
 use rayon::prelude::*;
 
 /// Pricings against the pool between two full scans.
-const POOL_ROUNDS: usize = 64;
+const POOL_ROUNDS: usize = 16;
 
-/// A pooled row is taken where it exceeds the level by more than this share of it.
+/// The pool is priced, in f64, while it holds at most this share of the reference: above, a scan costs no more.
+const POOL_SHARE: usize = 8;
+
+/// Rows that a problem remembers of its scans.
+const MET: usize = 1024;
+
+/// Rows taken at a time: those furthest along r. More of them are neighbours of one another, and leave again.
+const TAKEN: usize = 4;
+
+/// A row is taken where it exceeds the level by more than this share of it, unless a gap was named.
 const IMPROVES: f64 = 1e-9;
+
+/// The share of the best direction so far in what is scanned, where a gap was named: the residual's own direction swings
+/// widely from scan to scan. (Wentges smoothing of column generation, International Transactions in Operational
+/// Research 4, 1997.)
+const STEADY: f64 = 0.8;
 
 /// One problem.
 pub(super) struct Open {
@@ -36,11 +50,16 @@ pub(super) struct Open {
     pub lift: f64,
     /// |t|.
     pub size: f64,
+    /// A row is taken where it exceeds the level by more than this share of it.
+    worth: f64,
     /// A reference row that does not count.
     excluded: Option<usize>,
     pub scans: u32,
     pub done: bool,
-    fresh: Vec<Slot>,
+    /// What is scanned instead of the residual's direction, if anything.
+    steady: Option<Steady>,
+    /// Rows that scans and pool have offered, the latest last.
+    met: Vec<Slot>,
     waiting: bool,
 }
 
@@ -55,10 +74,12 @@ impl Open {
             origin,
             lift,
             size,
+            worth: IMPROVES,
             excluded: None,
             scans: 0,
             done: !usable,
-            fresh: Vec::new(),
+            steady: None,
+            met: Vec::new(),
             waiting: false,
         }
     }
@@ -73,6 +94,24 @@ impl Open {
         Open { excluded, ..self }
     }
 
+    /// The same where `sum u` is wanted to a relative gap: rows that change it by less than half of that are left out.
+    pub fn to_gap(self, target: &[f64], gap: f64) -> Self {
+        Open {
+            worth: 0.5 * gap,
+            steady: Some(Steady::new(&target[..self.origin.len()])),
+            ..self
+        }
+    }
+
+    /// The direction to scan.
+    fn asks(&mut self) -> Vec<f64> {
+        let direction = self.direction().to_vec();
+        match &mut self.steady {
+            Some(steady) => steady.mixed(direction),
+            None => direction,
+        }
+    }
+
     /// The direction of the rows' coordinates in r.
     fn direction(&self) -> &[f64] {
         &self.conic.residual()[..self.origin.len()]
@@ -81,19 +120,131 @@ impl Open {
     /// A pooled row improves where its product with the direction is above this.
     fn level(&self) -> f64 {
         let lifted = self.lift * self.conic.residual()[self.origin.len()];
-        dot(self.direction(), &self.origin) - lifted + IMPROVES * lifted.abs()
+        dot(self.direction(), &self.origin) - lifted + self.worth * lifted.abs()
     }
 
-    /// Take the fresh rows; whether that changed anything.
+    /// Take what a scan offers; whether there is more to ask.
+    fn take(&mut self, pool: &Pool, offered: Vec<Slot>) -> bool {
+        if let Some(steady) = &mut self.steady {
+            let along = offered
+                .iter()
+                .map(|&slot| dot(pool.point(slot), &steady.asked));
+            let highest = along.fold(f64::NEG_INFINITY, f64::max);
+            steady.found(highest - dot(&self.origin, &steady.asked));
+        }
+        self.meet(offered.into_iter());
+        self.waiting = false;
+        let improved = self.improve(pool);
+        match &mut self.steady {
+            Some(steady) => {
+                let mixed = !std::mem::replace(&mut steady.plain, !improved);
+                improved || mixed
+            }
+            None => improved,
+        }
+    }
+
+    /// Remember more rows, and forget the oldest.
+    fn meet(&mut self, slots: impl Iterator<Item = Slot>) {
+        for slot in slots {
+            if !self.met.contains(&slot) {
+                self.met.push(slot);
+            }
+        }
+        let old = self.met.len().saturating_sub(MET);
+        self.met.drain(..old);
+    }
+
+    /// Take rows that were met until none of them makes r shorter; whether any did.
     fn improve(&mut self, pool: &Pool) -> bool {
-        let columns: Vec<f64> = (self.fresh.iter())
-            .flat_map(|&slot| {
-                let each = pool.point(slot).iter().zip(&self.origin);
-                each.map(|(y, o)| y - o).chain([self.lift])
-            })
+        pulp::Arch::new().dispatch(|| self.climb(pool))
+    }
+
+    #[inline(always)]
+    fn climb(&mut self, pool: &Pool) -> bool {
+        let (mut improved, mut count) = (false, TAKEN);
+        loop {
+            let best = self.along(pool, count);
+            if best.is_empty() {
+                return improved;
+            }
+            let columns: Vec<f64> = (best.iter())
+                .flat_map(|&slot| {
+                    let each = pool.point(slot).iter().zip(&self.origin);
+                    each.map(|(y, o)| y - o).chain([self.lift])
+                })
+                .collect();
+            if self.conic.improve(&best, columns) {
+                (improved, count) = (true, TAKEN);
+            } else if best.len() < count {
+                return improved;
+            } else {
+                // Those furthest along r depend on the active ones, or are rounding.
+                count *= 8;
+            }
+        }
+    }
+
+    /// The rows that were met and lie above the level, the furthest along r first.
+    #[inline(always)]
+    fn along(&self, pool: &Pool, count: usize) -> Vec<Slot> {
+        let level = self.level();
+        let each = self
+            .met
+            .iter()
+            .map(|&slot| (dot(pool.point(slot), self.direction()), slot));
+        let mut above: Vec<(f64, Slot)> = each
+            .filter(|(score, slot)| *score > level && !self.conic.ids().contains(slot))
             .collect();
-        let fresh = std::mem::take(&mut self.fresh);
-        self.conic.improve(&fresh, columns)
+        let further = |a: &(f64, Slot), b: &(f64, Slot)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        if above.len() > count {
+            above.select_nth_unstable_by(count, further);
+            above.truncate(count);
+        }
+        above.sort_unstable_by(further);
+        above.into_iter().map(|(_, slot)| slot).collect()
+    }
+}
+
+/// Directions with product 1 with the target: the lower the highest row along one, the better.
+struct Steady {
+    target: Vec<f64>,
+    /// The last one that was scanned, and the best of all with its highest row.
+    asked: Vec<f64>,
+    best: Option<(Vec<f64>, f64)>,
+    /// Scan the residual's own direction: the last mixture offered no row.
+    plain: bool,
+}
+
+impl Steady {
+    fn new(target: &[f64]) -> Self {
+        Steady {
+            target: target.to_vec(),
+            asked: Vec::new(),
+            best: None,
+            plain: false,
+        }
+    }
+
+    /// The residual's direction moved towards the best one.
+    fn mixed(&mut self, mut w: Vec<f64>) -> Vec<f64> {
+        let along = dot(&w, &self.target);
+        if along > 0.0 {
+            w.iter_mut().for_each(|v| *v /= along);
+            if let (Some((best, _)), false) = (&self.best, self.plain) {
+                let each = w.iter_mut().zip(best);
+                each.for_each(|(w, b)| *w = STEADY * b + (1.0 - STEADY) * *w);
+            }
+        }
+        self.asked.clone_from(&w);
+        w
+    }
+
+    /// The highest row along what was asked.
+    fn found(&mut self, highest: f64) {
+        if self.best.as_ref().is_none_or(|(_, best)| highest < *best) {
+            self.best = Some((self.asked.clone(), highest));
+        }
     }
 }
 
@@ -183,14 +334,13 @@ impl<'a> Columns<'a> {
         self.pool.trim();
     }
 
-    /// Alternate small problems and pool until every problem waits for a scan.
+    /// Offer pooled rows to every problem until it waits for a scan.
     fn pool_rounds(&self, open: &mut [Open], control: &Control) -> Result<()> {
-        let d = self.metric.dim();
+        if self.pool.len() * POOL_SHARE > self.rows.len() {
+            return control.check();
+        }
         for _ in 0..POOL_ROUNDS {
             control.check()?;
-            open.par_iter_mut()
-                .filter(|q| !q.done && !q.fresh.is_empty())
-                .for_each(|q| q.waiting = !q.improve(&self.pool));
             let mut asking: Vec<&mut Open> =
                 open.iter_mut().filter(|q| !q.done && !q.waiting).collect();
             if asking.is_empty() {
@@ -200,21 +350,15 @@ impl<'a> Columns<'a> {
                 .iter()
                 .flat_map(|q| q.direction().iter().copied())
                 .collect();
-            let (scores, slots) = self.pool.price(&directions, pooled(d), control)?;
+            let wanted = pooled(self.metric.dim());
+            let (scores, slots) = self.pool.price(&directions, wanted, control)?;
             let k = scores.len() / asking.len();
             asking.par_iter_mut().enumerate().for_each(|(i, q)| {
-                let (scores, slots) = (&scores[i * k..(i + 1) * k], &slots[i * k..(i + 1) * k]);
-                let level = q.level();
-                let better = scores
-                    .iter()
-                    .zip(slots)
-                    .filter(|(score, _)| **score > level);
-                let allowed = |slot: &Slot| {
-                    let counts = q.excluded != Some(self.pool.row(*slot));
-                    counts && !q.conic.ids().contains(slot)
-                };
-                q.fresh = better.map(|(_, &slot)| slot).filter(allowed).collect();
-                q.waiting = q.fresh.is_empty();
+                let slots = slots[i * k..(i + 1) * k].iter().copied();
+                let counts = slots.filter(|&slot| q.excluded != Some(self.pool.row(slot)));
+                let counts: Vec<Slot> = counts.collect();
+                q.meet(counts.into_iter());
+                q.waiting = !q.improve(&self.pool);
             });
         }
         Ok(())
@@ -231,10 +375,7 @@ impl<'a> Columns<'a> {
     ) -> Result<()> {
         let d = self.metric.dim();
         let mut asking: Vec<&mut Open> = open.iter_mut().filter(|q| !q.done).collect();
-        let mut directions: Vec<f64> = asking
-            .iter()
-            .flat_map(|q| q.direction().iter().copied())
-            .collect();
+        let mut directions: Vec<f64> = asking.iter_mut().flat_map(|q| q.asks()).collect();
         self.metric.direction(&mut directions);
         directions.par_chunks_exact_mut(d).for_each(unit);
         let flat: Vec<f32> = directions.iter().map(|&v| v as f32).collect();
@@ -268,13 +409,11 @@ impl<'a> Columns<'a> {
                 .copied()
                 .filter(|&row| this.counts(row, q.excluded));
             let far = this.far().filter(|row| q.excluded != Some(*row));
-            q.fresh = near
+            let met: Vec<Slot> = near
                 .chain(far)
                 .filter_map(|row| this.pool.slot(row))
-                .filter(|slot| !q.conic.ids().contains(slot))
                 .collect();
-            q.waiting = false;
-            if !q.improve(&this.pool) || q.scans >= most {
+            if !q.take(&this.pool, met) || q.scans >= most {
                 last(this, q)?;
                 q.done = true;
             }

@@ -120,7 +120,8 @@ fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>) -> Open {
     let mut target: Vec<f64> = query.iter().zip(&centre).map(|(q, c)| q - c).collect();
     target.push(0.0);
     let lift = LIFT * (centre.len() as f64).sqrt();
-    Open::new(place, &target, centre, lift).without(ray.excluded)
+    let open = Open::new(place, &target, centre, lift);
+    open.to_gap(&target, GAP).without(ray.excluded)
 }
 
 /// What the weights prove: their sum, where the weighted rows meet the point of the ray.

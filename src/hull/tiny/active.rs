@@ -145,7 +145,7 @@ impl Active {
         }
         // Householder's reflection of the part below R onto its first axis.
         let tail = &mut self.turn[k..];
-        let rest = tail.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let rest = product(tail, tail).sqrt();
         if rest <= DEPENDENT * length {
             return false;
         }
@@ -256,10 +256,23 @@ impl Active {
     }
 }
 
-/// A dot product of few numbers.
+/// A dot product, in eight sums that the processor works on side by side.
 #[inline(always)]
 fn product(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    match a_whole.is_empty() {
+        true => rest,
+        false => sums.iter().sum::<f64>() + rest,
+    }
 }
 
 #[cfg(test)]
