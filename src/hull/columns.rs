@@ -305,7 +305,34 @@ impl<'a> Columns<'a> {
 
     /// Rows with weight and their weights, as they are.
     pub fn weighted(&self, conic: &Conic) -> (Vec<usize>, Vec<f64>) {
-        let pairs = conic.ids().iter().zip(conic.weights());
+        self.positive(conic, conic.weights())
+    }
+
+    /// The same without what the lift bends the weights by, e^2 or so: they are moved to the least squares of the
+    /// target (d numbers) without it, if none turns negative.
+    pub fn unlifted(&self, q: &Open, target: &[f64]) -> (Vec<usize>, Vec<f64>) {
+        let mut weights = q.conic.weights().to_vec();
+        for _ in 0..2 {
+            let mut rest = target.to_vec();
+            for (&slot, u) in q.conic.ids().iter().zip(&weights) {
+                let each = rest.iter_mut().zip(self.pool.point(slot)).zip(&q.origin);
+                each.for_each(|((r, y), o)| *r -= u * (y - o));
+            }
+            rest.push(0.0);
+            let step = q.conic.nearest(&rest);
+            weights
+                .iter_mut()
+                .zip(step)
+                .for_each(|(u, step)| *u += step);
+        }
+        match weights.iter().all(|&u| u >= 0.0) {
+            true => self.positive(&q.conic, &weights),
+            false => self.weighted(&q.conic),
+        }
+    }
+
+    fn positive(&self, conic: &Conic, weights: &[f64]) -> (Vec<usize>, Vec<f64>) {
+        let pairs = conic.ids().iter().zip(weights);
         pairs
             .filter(|(_, u)| **u > 0.0)
             .map(|(&slot, &u)| (self.pool.row(slot), u))

@@ -57,6 +57,13 @@ impl Conic {
         self.active.weights()
     }
 
+    /// The weights of the active columns whose sum is nearest to a vector, of any sign.
+    pub fn nearest(&self, vector: &[f64]) -> Vec<f64> {
+        let mut turned = vector.to_vec();
+        self.reflect(&mut turned);
+        self.active.nearest(&turned)
+    }
+
     /// Whether r is zero but for rounding.
     pub fn vanished(&self) -> bool {
         self.active.vanished()

@@ -203,14 +203,15 @@ impl Active {
         self.next.clear();
         let last = self.turned[size - 1..].iter().step_by(size);
         self.next.extend(last.take(k).map(|h| h * self.lift));
-        for j in (0..k).rev() {
-            let column = &self.factor[j * size..][..=j];
-            let value = self.next[j] / column[j];
-            self.next[j] = value;
-            for (out, r) in self.next[..j].iter_mut().zip(column) {
-                *out -= value * r;
-            }
-        }
+        substitute(&self.factor, size, &mut self.next);
+    }
+
+    /// The weights of the active vectors whose sum is nearest to v (d + 1 numbers), of any sign.
+    pub fn nearest(&self, v: &[f64]) -> Vec<f64> {
+        let rows = self.turned.chunks_exact(self.size).take(self.ids.len());
+        let mut weights: Vec<f64> = rows.map(|row| product(row, v)).collect();
+        substitute(&self.factor, self.size, &mut weights);
+        weights
     }
 
     /// r: the part of `[0; t]` along the rows of H below R.
@@ -252,6 +253,19 @@ impl Active {
             for (upper, lower) in head[i * size..].iter_mut().zip(&mut tail[..size]) {
                 (*upper, *lower) = (c * *upper + s * *lower, c * *lower - s * *upper);
             }
+        }
+    }
+}
+
+/// `R x = b` from below, in place of b; `factor` holds the columns of R, `size` numbers each.
+#[inline(always)]
+fn substitute(factor: &[f64], size: usize, b: &mut [f64]) {
+    for j in (0..b.len()).rev() {
+        let column = &factor[j * size..][..=j];
+        let value = b[j] / column[j];
+        b[j] = value;
+        for (out, r) in b[..j].iter_mut().zip(column) {
+            *out -= value * r;
         }
     }
 }
