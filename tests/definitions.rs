@@ -68,6 +68,7 @@ fn asked(
         reference,
         queries,
         classes,
+        layers: &[],
         memory: u64::MAX,
     };
     let mut kept = Kept::default();

@@ -32,6 +32,7 @@ fn analyze(
         reference,
         queries,
         classes: None,
+        layers: &[],
         memory,
     };
     let summary = run_sets(plan, &CpuEngine, &sets, &mut kept, &control).unwrap();

@@ -124,6 +124,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
         classes: None,
+        layers: &[],
         memory: args.rows.budget(),
     };
     let mut summary = study::run_sets(&context.plan, &*engine, &sets, &mut outputs, control)?;

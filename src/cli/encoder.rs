@@ -15,7 +15,9 @@ Examples:
   hullscope encoder sample --json
 
 A space names a tensor by its name, by the PyTorch module that it leaves, or as the one before the last linear layer:
-  --space onnx:resnet18.onnx@layer4    --space onnx:vit.onnx@blocks.3    --space onnx:resnet18.onnx@penultimate";
+  --space onnx:resnet18.onnx@layer4    --space onnx:vit.onnx@blocks.3    --space onnx:resnet18.onnx@penultimate
+Several stand side by side in a row (@layer3+layer4); @preactivations is all that ReLUs and their like bend, for --notion
+region.";
 
 /// Tensors of a network in ONNX that have a row for each image, the last first: shapes, operators, PyTorch's modules
 #[derive(Debug, clap::Args)]

@@ -6,11 +6,13 @@ use crate::control::Control;
 use crate::hull::Settings;
 use crate::rows::{Memory, Repeats, Rows};
 use crate::scan::{CpuEngine, Engine};
+use crate::space::Layer;
 
 /// A reference set in memory.
 pub struct Fixture {
     rows: Memory,
     classes: Option<Classes>,
+    layers: Vec<Layer>,
 }
 
 /// What a notion says of queries, and of every reference row as if it were not in the reference.
@@ -34,7 +36,18 @@ impl Fixture {
         Fixture {
             rows,
             classes: None,
+            layers: Vec::new(),
         }
+    }
+
+    /// The same rows as tensors side by side, of so many numbers each.
+    pub fn of_layers(self, dims: &[usize]) -> Self {
+        let layer = |(place, &dim): (usize, &usize)| Layer {
+            tensor: format!("layer{place}"),
+            dim,
+        };
+        let layers = dims.iter().enumerate().map(layer).collect();
+        Fixture { layers, ..self }
     }
 
     /// The same rows with classes.
@@ -69,6 +82,7 @@ impl Fixture {
             search: Some(&search),
             own: &own,
             classes: self.classes.as_ref(),
+            layers: &self.layers,
             by_class: &[],
             settings: Settings::default(),
             quantile: 0.95,

@@ -37,6 +37,7 @@ use crate::error::Result;
 use crate::hull::{Answer, Settings};
 use crate::rows::{Repeats, Rows};
 use crate::scan::{Engine, Scan};
+use crate::space::Layer;
 use neighbours::{Metric, Near, Neighbours};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -141,6 +142,8 @@ pub struct Reference<'r> {
     /// A seeded sample of reference rows with the nearest *other* rows of each, as many as any notion needs.
     pub own: &'r [(usize, Vec<Near>)],
     pub classes: Option<&'r Classes>,
+    /// The tensors of a network that a row consists of, in order; none of other rows.
+    pub layers: &'r [Layer],
     /// The rows of each class, ascending, if any notion needs classes.
     pub by_class: &'r [class::Members<'r>],
     /// How hulls are asked about.

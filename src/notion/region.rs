@@ -6,14 +6,17 @@
 //!
 //! In a space of pre-activations of ReLU units the code names the region of inputs on which the network is one affine
 //! map (max-affine spline operators: Balestriero and Baraniuk, ICML 2018). Of two random directions at the angle a, a
-//! share a / pi of the bits differs. Codes are packed 64 to a word and compared by counting bits: exact.
+//! share a / pi of the bits differs. Codes are packed 64 to a word and compared by counting bits: exact. Of rows that are
+//! several tensors side by side (`@A+B`, `@preactivations`), the differences are counted layer by layer too.
 
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::rows::map_chunks;
+use crate::space::Layer;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// The sign codes of the reference.
 pub struct Region;
@@ -32,8 +35,13 @@ impl Notion for Region {
     }
 
     fn columns(&self) -> Vec<Column> {
-        let help = "how many reference rows have the same signs";
-        vec![Column::new("region_rows", Type::Count, help)]
+        let rows = "how many reference rows have the same signs";
+        let layers = "in how many places the signs differ from those of the nearest reference row (the first of \
+                      several), in each tensor that a row consists of; null where it is one";
+        vec![
+            Column::new("region_rows", Type::Count, rows),
+            Column::new("region_layers", Type::Floats, layers),
+        ]
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
@@ -50,6 +58,18 @@ struct Codes {
     counts: Vec<u64>,
     /// Where each code is.
     places: HashMap<Vec<u64>, usize>,
+    /// The tensors that a row consists of.
+    layers: Vec<Layer>,
+}
+
+/// What is known of a row's code.
+struct Found {
+    /// Reference rows with the same code.
+    rows: u64,
+    /// To the nearest code of another row; none without other rows.
+    distance: Option<u32>,
+    /// The same in each layer.
+    layers: Vec<u32>,
 }
 
 /// The signs of a row, 64 to a word.
@@ -79,6 +99,7 @@ impl Codes {
             codes: Vec::new(),
             counts: Vec::new(),
             places: HashMap::new(),
+            layers: reference.layers.to_vec(),
         };
         let codes = parts.iter().flat_map(|part| part.chunks_exact(words));
         for (place, code) in codes.enumerate() {
@@ -94,19 +115,63 @@ impl Codes {
         Ok(all)
     }
 
-    /// Rows with the code of a value, and the distance to the nearest code; without a row of that very code where
-    /// `left_out`.
-    fn find(&self, row: &[f64], left_out: bool) -> (u64, Option<u32>) {
+    /// What is known of a row's code; without a row of that very code where `left_out`.
+    fn find(&self, row: &[f64], left_out: bool) -> Found {
         let code: Vec<u64> = code(row).collect();
         let own = self.places.get(&code).copied();
         let same = own.map_or(0, |place| self.counts[place]) - u64::from(left_out && own.is_some());
         if same > 0 {
-            return (same, Some(0));
+            return Found {
+                rows: same,
+                distance: Some(0),
+                layers: vec![0; self.layers.len()],
+            };
         }
         let others = self.codes.chunks_exact(self.words).enumerate();
         let others = others.filter(|(place, _)| Some(*place) != own);
-        (0, others.map(|(_, other)| hamming(&code, other)).min())
+        let nearest = others.min_by_key(|(_, other)| hamming(&code, other));
+        Found {
+            rows: 0,
+            distance: nearest.map(|(_, other)| hamming(&code, other)),
+            layers: nearest.map_or(Vec::new(), |(_, other)| self.by_layer(&code, other)),
+        }
     }
+
+    /// In how many places of each layer two codes differ.
+    fn by_layer(&self, a: &[u64], b: &[u64]) -> Vec<u32> {
+        let each = ranges(&self.layers);
+        each.map(|bits| bits.map(|j| (bit(a, j) ^ bit(b, j)) as u32).sum())
+            .collect()
+    }
+
+    /// The different codes of each layer alone.
+    fn regions(&self) -> impl Iterator<Item = (&Layer, usize)> {
+        self.layers
+            .iter()
+            .zip(ranges(&self.layers))
+            .map(|(layer, bits)| {
+                let codes = self.codes.chunks_exact(self.words);
+                let own = codes.map(|code| {
+                    bits.clone()
+                        .map(|j| bit(code, j) == 1)
+                        .collect::<Vec<bool>>()
+                });
+                (layer, own.collect::<HashSet<_>>().len())
+            })
+    }
+}
+
+/// The bits of each layer.
+fn ranges(layers: &[Layer]) -> impl Iterator<Item = Range<usize>> + '_ {
+    let mut first = 0;
+    layers.iter().map(move |layer| {
+        first += layer.dim;
+        first - layer.dim..first
+    })
+}
+
+fn bit(code: &[u64], place: usize) -> u64 {
+    code[place / 64] >> (place % 64) & 1
 }
 
 impl Judge for Codes {
@@ -114,22 +179,34 @@ impl Judge for Codes {
         let queries = block.values.par_chunks_exact(block.dim).enumerate();
         let judged = queries.map(|(place, query)| {
             control.check()?;
-            let (rows, distance) = self.find(query, block.without(place).is_some());
+            let found = self.find(query, block.without(place).is_some());
+            let layers = found.layers.iter().map(|&places| places.into()).collect();
             Ok(Judgement {
-                outside: distance.map(|distance| distance > 0),
-                score: distance.map_or(f64::NAN, f64::from),
-                more: vec![Value::Count(rows)],
+                outside: found.distance.map(|distance| distance > 0),
+                score: found.distance.map_or(f64::NAN, f64::from),
+                more: vec![
+                    Value::Count(found.rows),
+                    Value::of((self.layers.len() > 1).then_some(layers), Value::Floats),
+                ],
             })
         });
         judged.collect()
     }
 
     fn facts(&self) -> Vec<Fact> {
-        vec![Fact {
-            name: "regions".into(),
-            value: self.counts.len() as f64,
-            what: "different sign codes among the reference rows".into(),
-        }]
+        let what = "different sign codes among the reference rows";
+        let fact = |name: String, count: usize, what: String| Fact {
+            name,
+            value: count as f64,
+            what,
+        };
+        let all = fact("regions".into(), self.counts.len(), what.into());
+        let layers = self.regions().filter(|_| self.layers.len() > 1);
+        let layers = layers.map(|(layer, count)| {
+            let name = format!("regions_{}", layer.tensor);
+            fact(name, count, format!("{what} in {} alone", layer.tensor))
+        });
+        std::iter::once(all).chain(layers).collect()
     }
 }
 
@@ -172,16 +249,49 @@ mod tests {
             for (found, query) in found.queries.iter().zip(queries.chunks_exact(d)) {
                 let (same, apart) = brute(&rows, query);
                 assert_eq!((found.score, found.outside), (apart, Some(apart > 0.0)));
-                assert_eq!(found.more, [Value::Count(same)]);
+                assert_eq!(found.more, [Value::Count(same), Value::Null]);
             }
             for (row, found) in found.others.iter().enumerate() {
                 let mut others = rows.clone();
                 let value = others.remove(row);
                 let (same, apart) = brute(&others, value);
                 assert_eq!(found.score, apart);
-                assert_eq!(found.more, [Value::Count(same)]);
+                assert_eq!(found.more, [Value::Count(same), Value::Null]);
             }
         }
+    }
+
+    /// Differences and codes of each layer alone, across the words of a code.
+    #[test]
+    fn layers_are_counted_one_by_one() {
+        let dims = [3, 64, 13];
+        let d = dims.iter().sum();
+        let all = values(&synthetic::gaussian(40, d, 5));
+        let queries = values(&synthetic::gaussian(20, d, 6));
+        let rows: Vec<&[f64]> = all.chunks_exact(d).collect();
+        let apart = |a: &[f64], b: &[f64]| {
+            let pairs = a.iter().zip(b);
+            pairs.filter(|(a, b)| (**a > 0.0) != (**b > 0.0)).count() as f64
+        };
+        let fixture = Fixture::new(Memory::from_f64("rows", d, all.clone())).of_layers(&dims);
+        let found = fixture.judged(&Region, &queries);
+        for (found, query) in found.queries.iter().zip(queries.chunks_exact(d)) {
+            let nearest = rows
+                .iter()
+                .find(|row| apart(row, query) == found.score)
+                .unwrap();
+            let each =
+                [0..3, 3..67, 67..80].map(|bits| apart(&nearest[bits.clone()], &query[bits]));
+            assert_eq!(found.more[1], Value::Floats(each.to_vec()));
+        }
+        let mut codes: Vec<Vec<bool>> = rows
+            .iter()
+            .map(|row| row[..3].iter().map(|v| *v > 0.0).collect())
+            .collect();
+        codes.sort();
+        codes.dedup();
+        assert_eq!(found.fact("regions_layer0"), codes.len() as f64);
+        assert!(codes.len() > 3 && found.fact("regions_layer1") == 40.0);
     }
 
     /// Pre-activations of 4,000 random units at two inputs: a share of angle / pi of the signs differs.

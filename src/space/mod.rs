@@ -34,6 +34,13 @@ use crate::rows::{Element, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A tensor of a network among those that a row consists of, and its numbers there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    pub tensor: String,
+    pub dim: usize,
+}
+
 /// All files that a network is made of: its own, those of tensors that are kept beside it, and the config that says how
 /// images are prepared for it. None for a built-in one.
 ///

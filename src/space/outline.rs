@@ -88,7 +88,7 @@ impl Networks {
     fn dim(&mut self, args: &OnnxArgs, shape: Shape, framed: bool) -> Result<usize> {
         let signature = self.signature(&args.file)?;
         let wanted = Wanted {
-            tensor: signature.output(args.output.as_deref())?,
+            tensors: signature.outputs(args.output.as_deref())?,
             pool: args.pool,
         };
         let key = format!("{args:?} {shape:?} {framed}");

@@ -75,7 +75,7 @@ pub const KNOWN: [(&str, &str); 14] = [
     ),
     (
         "onnx:FILE[@TENSOR]",
-        "a tensor of a network, or of the built-in one: onnx:sample, onnx:sample-untrained",
+        "a tensor of a network (or @A+B side by side, or @preactivations), also of onnx:sample, onnx:sample-untrained",
     ),
     ("file:REFERENCE,QUERIES", "embeddings made elsewhere"),
 ];

@@ -7,7 +7,7 @@ use super::frame::Frame;
 use super::outline::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::resample::Resample;
 use super::spec::{OnnxArgs, Spec, Stage};
-use super::{Map, Mapped, pca, pixel, projection, relu, wavelet};
+use super::{Layer, Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, Stage as Step};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
@@ -104,6 +104,8 @@ pub struct View {
     range: f64,
     /// Whether the images were brought to the size of a network.
     framed: bool,
+    /// The tensors of a network that a row consists of, in order; none of other rows.
+    pub layers: Arc<[Layer]>,
 }
 
 /// Makes views.
@@ -274,6 +276,7 @@ impl Views {
             shape: None,
             range: 1.0,
             framed: false,
+            layers: Arc::default(),
         };
         self.files.insert(names, view.clone());
         Ok(Some(view))
@@ -408,7 +411,7 @@ impl Views {
         let pass = of_pass(args);
         let wanted_by = |args: &OnnxArgs| -> Result<Wanted> {
             Ok(Wanted {
-                tensor: signature.output(args.output.as_deref())?,
+                tensors: signature.outputs(args.output.as_deref())?,
                 pool: args.pool,
             })
         };
@@ -439,7 +442,7 @@ impl Views {
         let encoder = self.networks.encoder(args, &wanted, images)?;
         let names: Vec<String> = wanted
             .iter()
-            .map(|wanted| format!("{} of {}", wanted.tensor, view.reference.name()))
+            .map(|wanted| format!("{} of {}", wanted.name(), view.reference.name()))
             .collect();
         let total = view.reference.len() + view.queries.len();
         control.begin(Step::Encode, total as u64);
@@ -450,7 +453,8 @@ impl Views {
         let rest = half.saturating_sub(references.iter().map(resident).sum());
         let queries = encoder.encode_all(&*view.queries, &names, rest, control)?;
         let sets = references.into_iter().zip(queries);
-        for ((wanted, notes), (reference, queries)) in wanted.iter().zip(encoder.notes()).zip(sets)
+        let about = encoder.notes().iter().zip(encoder.layers());
+        for ((wanted, (notes, layers)), (reference, queries)) in wanted.iter().zip(about).zip(sets)
         {
             let made = View {
                 reference: Numbered::like(Arc::new(reference), &view.reference),
@@ -458,6 +462,7 @@ impl Views {
                 shape: None,
                 range: 1.0,
                 framed: false,
+                layers: layers.clone().into(),
             };
             self.tensors.insert(key(wanted), (made, notes.clone()));
         }
@@ -476,6 +481,7 @@ fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
         reference: reference.rows,
         range: reference.range,
         framed: false,
+        layers: Arc::default(),
     })
 }
 
@@ -564,6 +570,7 @@ impl View {
             shape,
             range: self.range,
             framed: false,
+            layers: Arc::default(),
         }
     }
 }

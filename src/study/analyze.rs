@@ -24,6 +24,7 @@ use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
 use crate::scan::{CpuScan, Engine, Scan};
+use crate::space::Layer;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -95,6 +96,8 @@ pub struct Sets<'s> {
     pub queries: &'s dyn Rows,
     /// The classes of both, for the notions that ask about them.
     pub classes: Option<&'s Classes>,
+    /// The tensors of a network that a row consists of, in order; none of other rows.
+    pub layers: &'s [Layer],
     /// Bytes that the rows, and what is built over them to search faster, may take together.
     pub memory: u64,
 }
@@ -123,6 +126,7 @@ pub fn run(
         reference,
         queries,
         classes: None,
+        layers: &[],
         memory: u64::MAX,
     };
     run_sets(plan, engine, &sets, sink, control)
@@ -244,6 +248,7 @@ pub fn run_sets(
         search: search.as_ref(),
         own: &own,
         classes: sets.classes,
+        layers: sets.layers,
         by_class: &by_class,
         settings: plan.settings(),
         quantile: plan.quantile,

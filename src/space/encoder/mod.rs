@@ -24,6 +24,7 @@ pub use graph::listing::Listed;
 pub use model::{Model, Signature};
 pub use preparation::{Pixels, frame};
 
+use super::Layer;
 use super::spec::{OnnxArgs, Pool};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -38,14 +39,25 @@ use std::sync::Arc;
 use tract_onnx::prelude::InferenceModel;
 use trial::{Engine, Trial, Tried};
 
+/// Numbers of a row, at most.
+const MOST: usize = 1 << 22;
+
 /// Batches in the air a thread.
 const AHEAD: usize = 4;
 
-/// What is asked of a network: a tensor, and what becomes of it where it has several positions an image.
+/// What is asked of a network: tensors that stand side by side in a row, and what becomes of one that has several
+/// positions an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
-    pub tensor: String,
+    pub tensors: Vec<String>,
     pub pool: Option<Pool>,
+}
+
+impl Wanted {
+    /// The tensors as they are typed after `@`.
+    pub fn name(&self) -> String {
+        self.tensors.join("+")
+    }
 }
 
 /// A network ready to run on images of one shape.
@@ -53,8 +65,10 @@ pub struct Encoder {
     name: String,
     network: Network,
     preparation: Preparation,
-    /// What becomes of which of the network's tensors, for each that was wanted.
-    rows: Vec<(usize, Pooling)>,
+    /// For each row that was wanted, its parts: which of the network's tensors, and what becomes of it.
+    rows: Vec<Vec<(usize, Pooling)>>,
+    /// The same parts by name.
+    layers: Vec<Vec<Layer>>,
     /// What the user should know, for each that was wanted.
     notes: Vec<Vec<String>>,
 }
@@ -76,8 +90,10 @@ impl Encoder {
         let preparation = Preparation::new(&signature, args, images)?;
         let mut tensors: Vec<String> = Vec::new();
         for wanted in wanted {
-            if !tensors.contains(&wanted.tensor) {
-                tensors.push(wanted.tensor.clone());
+            for tensor in &wanted.tensors {
+                if !tensors.contains(tensor) {
+                    tensors.push(tensor.clone());
+                }
             }
         }
         let tried = match library {
@@ -93,6 +109,7 @@ impl Encoder {
             network: tried.network,
             preparation,
             rows: Vec::new(),
+            layers: Vec::new(),
             notes: Vec::new(),
         };
         for wanted in wanted {
@@ -101,7 +118,7 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Add what becomes of a tensor that is wanted, now that its axes are known.
+    /// Add what becomes of the tensors of a row that is wanted, now that their axes are known.
     fn pool(
         &mut self,
         wanted: &Wanted,
@@ -109,25 +126,56 @@ impl Encoder {
         outputs: &[Output],
         alone: bool,
     ) -> Result<()> {
-        let Wanted { tensor, pool } = wanted;
-        let place = tensors.iter().position(|known| known == tensor);
-        let place = place.unwrap_or_default();
-        let axes = &outputs[place].axes;
         let layout = self.preparation.layout();
-        let pooling = Pooling::new(&self.name, tensor, axes, *pool, layout)?;
         let mut notes = self.preparation.notes().to_vec();
         notes.extend(self.network.about());
-        notes.extend(unpooled(tensor, axes, *pool));
+        let (mut parts, mut layers) = (Vec::new(), Vec::new());
+        for tensor in &wanted.tensors {
+            let place = tensors.iter().position(|known| known == tensor);
+            let place = place.unwrap_or_default();
+            let axes = &outputs[place].axes;
+            let pooling = Pooling::new(&self.name, tensor, axes, wanted.pool, layout)?;
+            layers.push(Layer {
+                tensor: tensor.clone(),
+                dim: pooling.dim(),
+            });
+            parts.push((place, pooling));
+            if wanted.tensors.len() == 1 {
+                notes.extend(unpooled(tensor, axes, wanted.pool));
+            }
+        }
+        notes.extend(side_by_side(&layers));
         notes.extend(alone.then(|| trial::ALONE.to_string()));
-        self.rows.push((place, pooling));
+        let dim = layers.iter().map(|layer| layer.dim).sum();
+        self.within(dim, wanted)?;
+        self.rows.push(parts);
+        self.layers.push(layers);
         self.notes.push(notes);
         Ok(())
     }
 
+    /// Refuse rows that nobody can compare.
+    fn within(&self, dim: usize, wanted: &Wanted) -> Result<()> {
+        if dim <= MOST {
+            return Ok(());
+        }
+        Err(Error::input(
+            &self.name,
+            Place::Part(wanted.name()),
+            format!("it has {dim} numbers an image, and at most {MOST} make a row"),
+            "name fewer tensors, as in @layer3+layer4, or pool=mean or pool=max to take one number a channel",
+        ))
+    }
+
     /// Numbers of a row of each that was wanted.
     pub fn dims(&self) -> Vec<usize> {
-        let rows = self.rows.iter();
-        rows.map(|(_, pooling)| pooling.dim()).collect()
+        let sum = |layers: &Vec<Layer>| layers.iter().map(|layer| layer.dim).sum();
+        self.layers.iter().map(sum).collect()
+    }
+
+    /// What the rows of each that was wanted consist of, in order.
+    pub fn layers(&self) -> &[Vec<Layer>] {
+        &self.layers
     }
 
     /// What the user should know of each that was wanted: how images went in, what became of the tensor.
@@ -142,12 +190,16 @@ impl Encoder {
         let count = input.len() / numbers;
         input.resize(self.network.batch() * numbers, 0.0);
         let outputs = self.network.run(input)?;
-        let rows = self.rows.iter().map(|(place, pooling)| {
+        let part = |(place, pooling): &(usize, Pooling)| {
             let values = &outputs[*place].values;
             let image = values.len() / self.network.batch();
             pooling.apply(&values[..count * image])
-        });
-        let rows: Vec<Vec<f32>> = rows.collect();
+        };
+        let row = |parts: &Vec<(usize, Pooling)>| {
+            let parts: Vec<Vec<f32>> = parts.iter().map(part).collect();
+            joined(parts, count)
+        };
+        let rows: Vec<Vec<f32>> = self.rows.iter().map(row).collect();
         let wild = rows.iter().flatten().find(|value| !value.is_finite());
         match wild {
             None => Ok(rows),
@@ -203,6 +255,36 @@ impl Encoder {
         }
         Ok(sets)
     }
+}
+
+/// Rows of several parts, each `count` rows itself.
+fn joined(mut parts: Vec<Vec<f32>>, count: usize) -> Vec<f32> {
+    if let [_] = parts[..] {
+        return parts.remove(0);
+    }
+    let row = |image: usize| {
+        parts.iter().flat_map(move |part| {
+            let dim = part.len() / count;
+            part[image * dim..][..dim].iter().copied()
+        })
+    };
+    (0..count).flat_map(row).collect()
+}
+
+/// What to say of rows of several tensors.
+fn side_by_side(layers: &[Layer]) -> Option<String> {
+    let [first, .., last] = layers else {
+        return None;
+    };
+    let dim: usize = layers.iter().map(|layer| layer.dim).sum();
+    Some(format!(
+        "a row is {} tensors side by side, {dim} numbers: {} ({}) to {} ({})",
+        layers.len(),
+        first.tensor,
+        first.dim,
+        last.tensor,
+        last.dim
+    ))
 }
 
 /// The network of tract, which must give about what it gives without rounding to integers, if it does round.

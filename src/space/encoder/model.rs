@@ -41,6 +41,9 @@ pub fn builtin(name: &Path) -> Option<&'static [u8]> {
     }
 }
 
+/// The name of all tensors that a piecewise-linear activation bends.
+const PREACTIVATIONS: &str = "preactivations";
+
 /// A network that was read but not yet made to run.
 pub struct Model {
     signature: Arc<Signature>,
@@ -202,6 +205,35 @@ impl Signature {
         nodes
             .into_iter()
             .any(|node| node.op_type == "DynamicQuantizeLinear")
+    }
+
+    /// The tensors that a row is made of: one, several joined by `+`, or `preactivations`, which are all that a
+    /// piecewise-linear activation (ReLU and its kin) bends.
+    ///
+    /// Errors: as for [`Signature::output`]; a network without such activations.
+    pub fn outputs(&self, wanted: Option<&str>) -> Result<Vec<String>> {
+        let known = wanted.is_some_and(|name| self.tensors.find(name).is_ok());
+        match wanted {
+            Some(PREACTIVATIONS) if !known => match self.tensors.bent() {
+                bent if bent.is_empty() => Err(Error::input(
+                    &self.name,
+                    Place::Part(PREACTIVATIONS.into()),
+                    "the network has no ReLU, LeakyReLU, PReLU or clip at 0, so it has no linear regions to tell apart",
+                    format!(
+                        "`hullscope encoder {}` lists the tensors that can be named",
+                        self.name
+                    ),
+                )),
+                bent => Ok(bent),
+            },
+            Some(several) if !known && several.contains('+') => {
+                let each = several
+                    .split('+')
+                    .map(|name| self.output(Some(name.trim())));
+                each.collect()
+            }
+            _ => Ok(vec![self.output(wanted)?]),
+        }
     }
 
     /// The tensor asked for: by its name, by PyTorch's path of the module that it leaves, as `penultimate`; or the

@@ -341,7 +341,7 @@ mod tests {
         // The last is no output of the graph.
         let names = ["features", "logits", "stage2"];
         let wanted = names.map(|tensor| Wanted {
-            tensor: tensor.into(),
+            tensors: vec![tensor.into()],
             pool: None,
         });
         let images = Pixels {

@@ -37,7 +37,7 @@ fn bytes(shape: Shape) -> Pixels {
 
 fn wanted(tensor: &str) -> Wanted {
     Wanted {
-        tensor: tensor.into(),
+        tensors: vec![tensor.into()],
         pool: None,
     }
 }
@@ -518,6 +518,81 @@ fn what_the_file_says_must_fit_its_own_input() {
     assert_eq!(fits(&[0, 3, 4, 4], &none, &[]), [48]);
     assert_eq!(fits(&[0, 4, 4, 3], &none, &[("size", "4")]), [48]);
     assert_eq!(fits(&[0, 1, 2, 2], &nchw, &[("layout", "chw")]), [4]);
+}
+
+/// All that the ReLUs of the built-in network bend, and tensors side by side: the rows of each, in order.
+#[test]
+fn tensors_stand_side_by_side_in_a_row() {
+    let model = Model::open(Path::new("sample")).unwrap();
+    let signature = model.signature();
+    let bent = signature.outputs(Some("preactivations")).unwrap();
+    let convolved = [
+        "stage1_conv1",
+        "stage1_sum",
+        "stage2_conv1",
+        "stage2_sum",
+        "stage3_conv1",
+        "stage3_sum",
+    ];
+    assert_eq!(bent[0], "stem_conv");
+    assert_eq!(bent[1..], convolved);
+    let pair = signature.outputs(Some("logits+bottleneck8")).unwrap();
+    let row = |tensors: Vec<String>| Wanted {
+        tensors,
+        pool: None,
+    };
+    let all = [
+        row(bent),
+        row(pair),
+        wanted("logits"),
+        wanted("bottleneck8"),
+    ];
+    let encoder = Encoder::new(model, &OnnxArgs::default(), &all, bytes(shape()), None).unwrap();
+    assert_eq!(
+        encoder.dims(),
+        [6272 + 2 * 3136 + 2 * 1568 + 2 * 1024, 18, 10, 8]
+    );
+    let layers: Vec<usize> = encoder.layers()[0].iter().map(|layer| layer.dim).collect();
+    assert_eq!(layers, [6272, 3136, 3136, 1568, 1568, 1024, 1024]);
+    assert!(
+        encoder.notes()[0]
+            .iter()
+            .any(|note| note.contains("7 tensors side by side, 17728 numbers"))
+    );
+    let found = encoder.encode(&images(3)).unwrap();
+    for image in 0..3 {
+        let parts = [&found[2][image * 10..][..10], &found[3][image * 8..][..8]].concat();
+        assert_eq!(found[1][image * 18..][..18], parts);
+    }
+    let missing = signature
+        .outputs(Some("logits+nothing"))
+        .unwrap_err()
+        .to_string();
+    assert!(missing.contains("nothing"), "{missing}");
+}
+
+/// What bends at 0 and is linear elsewhere; a clip between other limits is not.
+#[test]
+fn activations_that_bend_at_zero_are_found() {
+    let clips: &[made::Node] = &[
+        ("Relu", &["x"], "a", &[]),
+        ("Clip", &["a", "zero", "six"], "b", &[]),
+        ("Clip", &["b", "one", "six"], "c", &[]),
+        ("Sigmoid", &["c"], "d", &[]),
+        ("PRelu", &["d", "six"], "e", &[]),
+        ("LeakyRelu", &["d"], "g", &[]),
+        ("Add", &["e", "g"], "f", &[]),
+        ("Flatten", &["f"], "y", &[]),
+    ];
+    let numbers: &[(&str, &[i64])] = &[("zero", &[0]), ("one", &[1]), ("six", &[6])];
+    let bent = |nodes: &[made::Node]| {
+        let model = made::network(&[0, 1, 2, 2], nodes, numbers, &[]);
+        model.signature().outputs(Some("preactivations"))
+    };
+    assert_eq!(bent(clips).unwrap(), ["a", "d"]);
+    let smooth: &[made::Node] = &[("Sigmoid", &["x"], "f", &[]), ("Flatten", &["f"], "y", &[])];
+    let message = bent(smooth).unwrap_err().to_string();
+    assert!(message.contains("no ReLU"), "{message}");
 }
 
 /// A file that another program wrote.

@@ -465,6 +465,7 @@ fn one(
         reference: &*view.reference,
         queries: &*view.queries,
         classes,
+        layers: &view.layers,
         memory: views.left(),
     };
     let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;

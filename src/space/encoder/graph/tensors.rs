@@ -48,6 +48,8 @@ pub struct Tensor {
     /// Modules that it is read in.
     readers: Vec<String>,
     is_output: bool,
+    /// Whether it is what a ReLU or the like makes of the tensor that it is made from.
+    bends: bool,
 }
 
 /// Why no tensor was found, and those that may be meant, the last of the file first.
@@ -103,6 +105,7 @@ impl Tensors {
                     from: from.clone(),
                     readers: Vec::new(),
                     is_output: outputs.contains(name.as_str()),
+                    bends: bends(node, graph),
                 });
             }
         }
@@ -124,6 +127,19 @@ impl Tensors {
     /// The tensors, the last of the file first.
     pub fn last_first(&self) -> impl Iterator<Item = &Tensor> {
         self.list.iter().rev()
+    }
+
+    /// The tensors that a piecewise-linear activation bends at 0, in the order of the file.
+    pub fn bent(&self) -> Vec<String> {
+        let mut bent: Vec<String> = Vec::new();
+        for tensor in self.list.iter().filter(|tensor| tensor.bends) {
+            if let Some(&from) = tensor.from.first()
+                && !bent.contains(&self.list[from].name)
+            {
+                bent.push(self.list[from].name.clone());
+            }
+        }
+        bent
     }
 
     /// The tensor that is called so.
@@ -246,6 +262,34 @@ impl Tensors {
             tensor = &self.list[from];
         }
     }
+}
+
+/// Whether a node bends its input at 0 and is linear on both sides of it.
+fn bends(node: &pb::NodeProto, graph: &pb::GraphProto) -> bool {
+    match node.op_type.as_str() {
+        "Relu" | "LeakyRelu" | "PRelu" => true,
+        // ReLU6 and its like; the limit is an attribute in old files.
+        "Clip" => lower_limit(node, graph) == Some(0.0),
+        _ => false,
+    }
+}
+
+fn lower_limit(node: &pb::NodeProto, graph: &pb::GraphProto) -> Option<f64> {
+    if let Some(limit) = node.attribute.iter().find(|a| a.name == "min") {
+        return Some(limit.f.into());
+    }
+    let name = node.input.get(1).filter(|name| !name.is_empty())?;
+    let stored = graph.initializer.iter().find(|tensor| tensor.name == *name);
+    let made = || {
+        let maker = graph
+            .node
+            .iter()
+            .find(|node| node.output.first() == Some(name))?;
+        maker.attribute.iter().find_map(|a| a.t.as_ref())
+    };
+    super::stored::small(stored.or_else(made)?)?
+        .first()
+        .copied()
 }
 
 /// Where nodes stand.
