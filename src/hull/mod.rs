@@ -131,6 +131,9 @@ impl Default for Settings {
 /// Queries of the first group: small, so that the others find its rows in the pool.
 const SEED_GROUP: usize = 256;
 
+/// Distances start from the pool once it holds this many rows for each dimension.
+const POOL_STARTS: usize = 2;
+
 /// Bytes that the active sets of a group of open queries may come to.
 const GROUP_BUDGET: usize = 192 << 20;
 
@@ -524,7 +527,8 @@ impl<'a> Solver<'a> {
         Ok(())
     }
 
-    /// Candidates for the distance loop: the rows furthest along `q - m`, from one scan of the group.
+    /// Candidates for the distance loop: the rows furthest along `q - m`, of the pool once it holds what earlier queries
+    /// took, else from one scan of the group.
     fn first_steps(
         &mut self,
         group: &[usize],
@@ -539,7 +543,34 @@ impl<'a> Solver<'a> {
             .flat_map(|&q| queries.point(q).iter().copied())
             .collect();
         self.euclidean.whiten(&mut targets);
-        let mut vectors = targets.clone();
+        if self.euclidean_pool.len() < POOL_STARTS * dim {
+            return self.first_scan(group, &targets, answers, queries, excluded, control);
+        }
+        let k = FIRST_K.max(dim / 2).min(256);
+        let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
+        let offers = slots.chunks_exact(slots.len() / group.len());
+        let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);
+        let open = each.map(|((&query, target), offer)| {
+            let mut q = Open::new(query, target.to_vec(), offer.to_vec(), k);
+            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
+            q.lower = answers[query].margin;
+            q
+        });
+        Ok(open.collect())
+    }
+
+    /// Candidates from one scan of the group along `q - m`, the targets.
+    fn first_scan(
+        &mut self,
+        group: &[usize],
+        targets: &[f64],
+        answers: &[Answer],
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Open>> {
+        let dim = queries.dim;
+        let mut vectors = targets.to_vec();
         self.euclidean.direction(&mut vectors);
         let k = FIRST_K.max(dim / 2).min(256);
         let directions: Vec<Direction<'_>> = group
