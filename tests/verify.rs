@@ -80,6 +80,7 @@ impl Content {
             Arc::new(texts.collect::<StringArray>())
         };
         let columns: Vec<(&str, ArrayRef)> = vec![
+            ("of", text("of")),
             ("query", Arc::new(numbers.collect::<UInt64Array>())),
             ("verdict", text("verdict")),
             ("proof", text("proof")),
@@ -117,12 +118,16 @@ impl Content {
 impl Proof {
     /// Analyze, and write the certificates.
     fn of(d: usize, reference: &[f64], queries: &[f64]) -> Self {
+        Self::under(Plan::default(), d, reference, queries)
+    }
+
+    fn under(plan: Plan, d: usize, reference: &[f64], queries: &[f64]) -> Self {
         let proof = Proof {
             folder: tempfile::tempdir().unwrap(),
             reference: Memory::from_f64("train", d, reference.to_vec()),
             queries: Memory::from_f64("test", d, queries.to_vec()),
         };
-        let (control, plan) = (Control::default(), Plan::default());
+        let control = Control::default();
         let info = |rows: &Memory| InputInfo {
             path: rows.name().into(),
             rows: rows.len() as u64,
@@ -583,6 +588,124 @@ fn whatever_is_changed_in_a_file_is_found_and_named() {
             assert!(found.contains(said), "d = {d}, {what}: {found}");
         }
     }
+}
+
+/// Directions in the positive orthant, and queries inside their cone, outside of it, and of zeros.
+fn of_cones() -> (Proof, Content) {
+    let d = 5;
+    let waves = |i: usize, j: usize| ((7 * i * i + 3 * j * j + 5 * i * j + 1) % 23) as f64 / 23.0;
+    let reference: Vec<f64> = (0..40 * d)
+        .map(|k| 0.2 + waves(k / d, k % d) * (1 + k / d) as f64)
+        .collect();
+    let shift = |i: usize, j: usize| if i % 3 == 0 { 0.0 } else { -1.2 * waves(j, i) };
+    let mut queries: Vec<f64> = (0..30 * d)
+        .map(|k| 0.4 + waves(50 + k / d, k % d) + shift(k / d, k % d))
+        .collect();
+    queries[..d].copy_from_slice(&reference[3 * d..4 * d]);
+    queries[d..2 * d].fill(0.0);
+    let plan = Plan {
+        notions: hullscope::notion::registry::Wanted(vec!["hull,cone".into()]),
+        ..Plan::default()
+    };
+    let proof = Proof::under(plan, d, &reference, &queries);
+    assert_eq!(
+        proof.judge_file(STRICT),
+        (true, String::new()),
+        "the real run"
+    );
+    let content = Content::read(&proof.path());
+    (proof, content)
+}
+
+/// Certificates of the cone are checked as those of the hull are; older files, which do not say, are about the hull.
+#[test]
+fn certificates_of_the_cone_are_checked() {
+    let (proof, good) = of_cones();
+    let place = |of: &str, verdict: &str| {
+        let mut lines = good.lines.iter().enumerate();
+        let found = lines
+            .find(|(_, line)| line["of"] == of && line["verdict"] == verdict && line["query"] != 1);
+        found.unwrap().0
+    };
+    let count = |of: &str| good.lines.iter().filter(|line| line["of"] == of).count();
+    assert_eq!((count("hull"), count("cone")), (30, 30));
+    let (inside, outside) = (place("cone", "inside"), place("cone", "outside"));
+    let outer = place("hull", "outside");
+    let mut changes = Changes {
+        good: good.clone(),
+        all: Vec::new(),
+    };
+    changes.line(inside, "a weight", "the weighted rows miss", |line| {
+        line["weights"][0] = json!(line["weights"][0].as_f64().unwrap() * 1.01);
+    });
+    changes.line(inside, "a negative weight", "weight", |line| {
+        line["weights"][0] = json!(-1.0)
+    });
+    changes.line(inside, "no rows", "no rows", |line| {
+        line["rows"] = json!([]);
+        line["weights"] = json!([]);
+    });
+    changes.line(
+        outside,
+        "an angle beyond what is proved",
+        "angle is overstated",
+        |line| {
+            line["margin"] = json!(line["margin"].as_f64().unwrap() * 1.001);
+        },
+    );
+    changes.line(outside, "no angle", "not usable", |line| {
+        line["margin"] = json!(0.0)
+    });
+    changes.line(
+        outside,
+        "the opposite direction",
+        "angle is overstated",
+        |line| {
+            let turned = line["direction"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| -v.as_f64().unwrap());
+            line["direction"] = json!(turned.collect::<Vec<f64>>());
+        },
+    );
+    // What separates a query from the hull has a positive product with some row of it, unless by accident.
+    let of_hull = good.lines[outer]["direction"].clone();
+    changes.line(outer, "the hull's direction for the cone", "", |line| {
+        line["of"] = json!("cone")
+    });
+    changes.line(outside, "another direction", "", |line| {
+        line["direction"] = of_hull
+    });
+    changes.line(outside, "another body", "not hull or cone", |line| {
+        line["of"] = json!("box")
+    });
+    changes.file("a certificate gone", "holds 29", |content| {
+        content.lines.remove(outside);
+    });
+    changes.file("one twice", "earlier certificate", |content| {
+        let line = content.lines[inside].clone();
+        content.lines.push(line);
+    });
+    changes.metadata(OWN, "the count", "31 certificates about the cone", |own| {
+        own["cone"] = json!(31)
+    });
+    for Change {
+        what,
+        content,
+        said,
+    } in &changes.all
+    {
+        let (holds, found) = proof.judge(content, STRICT);
+        assert!(!holds && found.contains(said), "{what}: {found}");
+    }
+    let mut older = good;
+    older.lines.retain(|line| line["of"] == "hull");
+    older.without.push("of");
+    older.edit(OWN, |own| {
+        own.as_object_mut().unwrap().remove("cone");
+    });
+    assert_eq!(proof.judge(&older, STRICT), (true, String::new()));
 }
 
 /// Whatever the file says of a tolerance, the checker's own counts; a larger one is the caller's to give.

@@ -237,6 +237,9 @@ fn sentence(tally: &Tally, tolerance: f64) -> String {
         tally.tolerance,
         tally.separated
     );
+    if tally.cone > 0 {
+        text += &format!("; {} are about the cone", tally.cone);
+    }
     if tally.undecided > 0 {
         text += &format!(
             "; {} queries are undecided, which claims nothing",

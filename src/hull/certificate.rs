@@ -104,9 +104,35 @@ pub enum Certificate {
     None,
 }
 
+/// What a query is claimed to be inside or outside of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Body {
+    /// The convex hull of the rows.
+    #[default]
+    Hull,
+    /// Their cone. Weights need not sum to 1, `q = sum u_i x_i`, and are always within the tolerance (of `q / sum u`);
+    /// no rows are needed for a query of zeros. A direction has `<w, x_i> <= 0 < <w, q>` for every row, and the margin is
+    /// a lower bound of the sine of the angle to the cone, `<w, q> / (|w| |q|)`.
+    Cone,
+}
+
+impl Body {
+    /// All of them.
+    pub const ALL: [Body; 2] = [Body::Hull, Body::Cone];
+
+    /// The word that users and files see.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Body::Hull => "hull",
+            Body::Cone => "cone",
+        }
+    }
+}
+
 /// A verdict and its certificate as they stand in a file: rows are numbers in the files, not indices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
+    pub of: Body,
     /// Row number in the query file.
     pub query: u64,
     pub proof: Proof,

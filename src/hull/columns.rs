@@ -95,7 +95,7 @@ impl Open {
     }
 
     /// The same where `sum u` is wanted to a relative gap: rows that change it by less than half of that are left out.
-    pub fn to_gap(self, target: &[f64], gap: f64) -> Self {
+    pub fn within_gap(self, target: &[f64], gap: f64) -> Self {
         Open {
             worth: 0.5 * gap,
             steady: Some(Steady::new(&target[..self.origin.len()])),

@@ -11,12 +11,16 @@
 //! arithmetic on rows and origin (`2^-k q` is in the hull of 0 and the rows), or within the tolerance of inside verdicts of
 //! the hull, of `q / sum u` (see [`certificate`](super::certificate)). Rows of zeros add
 //! nothing to a cone and count for nothing.
+//!
+//! A certificate for whoever checks without a scan is weights that meet the tolerance, or a direction that is tilted by a
+//! little more than is proved to be needed, so that its own rounding costs no sign. Where neither can be had (a cone with
+//! a line in it; weights that only the exact proof accepts), there is none.
 
 use super::certificate::{local, residual, separation};
 use super::columns::{Columns, Open, Seen};
 use super::finish::proved;
 use super::metric::Metric;
-use super::{Evidence, Settings, Verdict, prove};
+use super::{Certificate, Evidence, Settings, Verdict, prove};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -36,7 +40,7 @@ const TOGETHER: usize = 512;
 const VANISHED: f64 = 1e-11;
 
 /// What is known of one query. Angles are in radians, and a right angle where no row has a positive product with the query.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Angle {
     pub verdict: Verdict,
     /// `None` when undecided.
@@ -45,16 +49,29 @@ pub struct Angle {
     pub lower: f64,
     /// An upper bound of it, at most a right angle.
     pub upper: f64,
+    /// What anyone can check; see `Body::Cone` of the certificates.
+    pub certificate: Certificate,
 }
 
 impl Angle {
-    fn inside(proof: Evidence) -> Self {
+    fn inside(proof: Evidence, certificate: Certificate) -> Self {
         Angle {
             verdict: Verdict::Inside,
             proof: Some(proof),
             lower: 0.0,
             upper: 0.0,
+            certificate,
         }
+    }
+
+    /// Of a query of zeros, which is in every cone.
+    fn of_zero() -> Self {
+        let certificate = Certificate::Inside {
+            rows: Vec::new(),
+            weights: Vec::new(),
+            exact: false,
+        };
+        Angle::inside(Evidence::Exact, certificate)
     }
 }
 
@@ -106,7 +123,7 @@ impl<'a> Cone<'a> {
     ) -> Result<Vec<Angle>> {
         let d = self.columns.rows.dim();
         let queries: Vec<&[f64]> = raw.chunks_exact(d).collect();
-        let mut angles = vec![Angle::inside(Evidence::Exact); queries.len()];
+        let mut angles = vec![Angle::of_zero(); queries.len()];
         let places: Vec<usize> = (0..queries.len())
             .filter(|&place| queries[place].iter().any(|&v| v != 0.0))
             .collect();
@@ -178,6 +195,7 @@ impl<'a> Cone<'a> {
                     angle.proof = Some(Evidence::Separated);
                     angle.lower = lower;
                     angle.upper = angle.upper.max(lower);
+                    angle.certificate = self.direction(&r, top, strict.as_ref(), queries[q.place]);
                 }
             }
         }
@@ -187,11 +205,12 @@ impl<'a> Cone<'a> {
     /// Inside where the weighted rows meet the query; else undecided, with the angle to the weighted sum.
     fn by_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
         let (rows, weights) = self.columns.weighted(&q.conic);
-        let mut angle = Angle {
+        let angle = Angle {
             verdict: Verdict::Undecided,
             proof: None,
             lower: 0.0,
             upper: FRAC_PI_2,
+            certificate: Certificate::None,
         };
         if rows.is_empty() {
             return Ok(angle);
@@ -204,20 +223,56 @@ impl<'a> Cone<'a> {
         if vanished(q) {
             let unit = &self.columns.scan.frame().unit;
             let near = local::share(&points, &shares, &at, unit) <= self.settings.tolerance;
-            if (rows.len() <= WORTH_EXACT || !near) && exactly(&points, total, query) {
-                return Ok(Angle::inside(Evidence::Exact));
+            let exact = (rows.len() <= WORTH_EXACT || !near) && exactly(&points, total, query);
+            let certificate = match near {
+                true => Certificate::Inside {
+                    rows,
+                    weights,
+                    exact: false,
+                },
+                false => Certificate::None,
+            };
+            if exact {
+                return Ok(Angle::inside(Evidence::Exact, certificate));
             }
             if near {
-                return Ok(Angle::inside(Evidence::Tolerance));
+                return Ok(Angle::inside(Evidence::Tolerance, certificate));
             }
+            return Ok(angle.missing(&points, &shares, &at));
         }
-        // q / total is rounded.
-        let missed = residual(&points, &shares, &at).length + U64 * prove::length(&at);
-        let sine = missed * (1.0 + 1e-12) / prove::length(&at);
-        if sine < 1.0 {
-            angle.upper = (sine.asin() * (1.0 + 1e-12)).min(FRAC_PI_2);
+        Ok(angle.missing(&points, &shares, &at))
+    }
+
+    /// The certificate that a direction makes; none where its own rounding leaves no sign.
+    fn direction(
+        &self,
+        r: &[f64],
+        top: f64,
+        strict: Option<&Strict>,
+        query: &[f64],
+    ) -> Certificate {
+        let frame = self.columns.scan.frame();
+        let mut direction = r.to_vec();
+        if let Some(Strict { v, least }) = strict {
+            let step = (top.max(0.0) / least) * (1.0 + 1e-9);
+            let largest = frame.lowest.iter().zip(&frame.highest);
+            let largest = largest.map(|(low, high)| low.abs().max(high.abs()));
+            let sizes = r.iter().zip(v).map(|(r, v)| r.abs() + 4.0 * step * v.abs());
+            let lost: f64 = sizes.zip(largest).map(|(size, x)| size * x).sum();
+            let step = step + 16.0 * U64 * lost / least;
+            let each = direction.iter_mut().zip(v);
+            each.for_each(|(r, v)| *r -= step * v);
         }
-        Ok(angle)
+        let (value, error) = separation(&direction, query, &vec![0.0; query.len()]);
+        let sine = (value - error) / (prove::length(&direction) * prove::length(query));
+        let margin = sine * (1.0 - gamma(query.len() + 16, U64));
+        match margin > 0.0 && margin.is_finite() {
+            true => Certificate::Outside {
+                direction,
+                margin: margin.min(1.0),
+            },
+            false => Certificate::None,
+        }
     }
 
     /// A strict direction for each problem: that of all rows, or one of its own where a row does not count.
@@ -323,6 +378,20 @@ impl<'a> Cone<'a> {
     fn in_data(&self, w: &[f64]) -> Vec<f64> {
         let scale = &self.columns.scan.frame().scale;
         w.iter().zip(scale).map(|(w, s)| w * s).collect()
+    }
+}
+
+impl Angle {
+    /// With the angle between `at`, the query over the sum of the weights, and the weighted points.
+    fn missing(self, points: &[f64], shares: &[f64], at: &[f64]) -> Self {
+        // The division is rounded.
+        let missed = residual(points, shares, at).length + U64 * prove::length(at);
+        let sine = missed * (1.0 + 1e-12) / prove::length(at);
+        let upper = match sine < 1.0 {
+            true => (sine.asin() * (1.0 + 1e-12)).min(FRAC_PI_2),
+            false => self.upper,
+        };
+        Angle { upper, ..self }
     }
 }
 

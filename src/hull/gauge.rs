@@ -121,7 +121,7 @@ fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>) -> Open {
     target.push(0.0);
     let lift = LIFT * (centre.len() as f64).sqrt();
     let open = Open::new(place, &target, centre, lift);
-    open.to_gap(&target, GAP).without(ray.excluded)
+    open.within_gap(&target, GAP).without(ray.excluded)
 }
 
 /// What the weights prove: their sum, where the weighted rows meet the point of the ray.

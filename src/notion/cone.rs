@@ -7,6 +7,7 @@
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
+use crate::hull::Certificate;
 use crate::hull::cone::{Angle, Cone};
 use crate::rows::{Repeats, Rows, map_chunks};
 
@@ -43,6 +44,7 @@ impl Notion for Directions {
         Ok(Box::new(Angles {
             cone: Cone::new(rows, reference.scan, settings, zeros, control)?,
             repeats: reference.repeats,
+            certificates: None,
         }))
     }
 }
@@ -60,6 +62,8 @@ fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
 struct Angles<'r> {
     cone: Cone<'r>,
     repeats: Option<&'r Repeats>,
+    /// Of the block that was judged last.
+    certificates: Option<Vec<Certificate>>,
 }
 
 impl Judge for Angles<'_> {
@@ -76,7 +80,26 @@ impl Judge for Angles<'_> {
             .map(|place| block.without(place).and_then(alone))
             .collect();
         let angles = self.cone.angles(block.values, &excluded, control)?;
-        Ok(angles.iter().map(judged).collect())
+        let judged = angles.iter().map(judged).collect();
+        let certificates = angles
+            .into_iter()
+            .map(|angle| self.of_rows(angle.certificate));
+        self.certificates = Some(certificates.collect());
+        Ok(judged)
+    }
+
+    fn certificates(&mut self) -> Option<Vec<Certificate>> {
+        self.certificates.take()
+    }
+}
+
+impl Angles<'_> {
+    /// With row indices of the whole reference: of equal rows the first.
+    fn of_rows(&self, mut certificate: Certificate) -> Certificate {
+        if let (Certificate::Inside { rows, .. }, Some(all)) = (&mut certificate, self.repeats) {
+            rows.iter_mut().for_each(|row| *row = all.members(*row)[0]);
+        }
+        certificate
     }
 }
 

@@ -34,7 +34,7 @@ pub use column::{Column, Type, Value};
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::{Answer, Settings};
+use crate::hull::{Answer, Certificate, Settings};
 use crate::rows::{Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use crate::space::Layer;
@@ -89,6 +89,12 @@ pub trait Judge {
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>>;
+
+    /// The certificates of the block that was judged last, with row indices of the reference: of the cone alone, as those
+    /// of the hull go with its answers.
+    fn certificates(&mut self) -> Option<Vec<Certificate>> {
+        None
+    }
 
     /// After the last query: whatever takes all of them.
     ///

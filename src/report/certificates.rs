@@ -1,6 +1,6 @@
-//! The certificate file (Parquet, zstd): one row a query, everything that a re-check needs but the inputs.
+//! The certificate file (Parquet, zstd): one row a query and body, everything that a re-check needs but the inputs.
 //!
-//! Columns: `query` (u64, row number in the file), `verdict` (text), `proof` (text: exact, tolerance or separated; null
+//! Columns: `of` (text: hull or cone; what the query is inside or outside of; files without it are about the hull), `query` (u64, row number in the file), `verdict` (text), `proof` (text: exact, tolerance or separated; null
 //! if undecided), `direction` (list of f64; null unless outside), `margin` (f64; null unless outside), `rows` (list of
 //! u64, row numbers in the reference file) and `weights` (list of f64; both null unless inside). The metadata say which
 //! rows the certificates are of, and how many there are ([`Origin`]). Reading trusts nothing: what contradicts itself
@@ -24,6 +24,9 @@ use std::sync::Arc;
 /// Certificates written, and read, at a time: directions are long.
 const BATCH: usize = 256;
 
+/// The column that names the body, which older files lack.
+const OF: &str = "of";
+
 fn schema() -> Arc<Schema> {
     let list = |name: &str, data_type| {
         Field::new(
@@ -33,6 +36,7 @@ fn schema() -> Arc<Schema> {
         )
     };
     Arc::new(Schema::new(vec![
+        Field::new(OF, DataType::Utf8, false),
         Field::new("query", DataType::UInt64, false),
         Field::new("verdict", DataType::Utf8, false),
         Field::new("proof", DataType::Utf8, true),

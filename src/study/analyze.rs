@@ -613,9 +613,12 @@ impl Work<'_, '_> {
                 near: &near,
                 asked: Asked::Queries(first),
             };
-            let judgements = Fitted::judge(&mut self.fitted, &block, self.control)?;
+            let (judgements, cone) = Fitted::judge(&mut self.fitted, &block, self.control)?;
             clock.lap("notions");
-            let records = self.records(first, answers, near, judgements, reference, queries);
+            let mut records = self.records(first, answers, near, judgements, reference, queries);
+            for (record, certificate) in records.iter_mut().zip(cone.into_iter().flatten()) {
+                record.cone = Some(certificate);
+            }
             tally.records(&records);
             tally.zeros(&values, d);
             tally.repeats += self.known.count(reference, &values)?;
@@ -696,6 +699,7 @@ impl Work<'_, '_> {
                     place: query,
                     query: queries.number(query),
                     hull: answers.next().flatten(),
+                    cone: None,
                     judgements,
                     neighbours,
                     nearest_ratio: ratio.unwrap_or(f64::NAN),

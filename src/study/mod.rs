@@ -20,7 +20,7 @@ pub mod theory;
 mod verdicts;
 
 use crate::error::Result;
-use crate::hull::Answer;
+use crate::hull::{Answer, Certificate};
 use crate::notion::Judgement;
 
 /// A near reference row.
@@ -42,6 +42,8 @@ pub struct Record {
     /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference rows
     /// (map through [`Rows::number`](crate::rows::Rows::number) before writing).
     pub hull: Option<Answer>,
+    /// The certificate of the notion `cone`, if it is asked for: row indices as in that of the hull.
+    pub cone: Option<Certificate>,
     /// What each notion of the plan says, in their order.
     pub judgements: Vec<Judgement>,
     /// Nearest first; empty when not asked.

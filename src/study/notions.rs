@@ -4,6 +4,7 @@ use super::rate::{Rate, quantiles};
 use super::summary::NotionSummary;
 use crate::control::Control;
 use crate::error::Result;
+use crate::hull::Certificate;
 use crate::notion::{Block, Judge, Judgement, Notion, Reference};
 
 /// A fitted notion and what it has said so far.
@@ -14,6 +15,10 @@ pub(super) struct Fitted<'r> {
     others: Counts,
     scores: Vec<f64>,
 }
+
+/// What every notion says of each query of a block: a list a query, in the order of the notions; and certificates of one
+/// that has its own.
+pub(super) type Judged = (Vec<Vec<Judgement>>, Option<Vec<Certificate>>);
 
 #[derive(Default)]
 struct Counts {
@@ -53,12 +58,9 @@ impl<'r> Fitted<'r> {
         notions.iter().map(|notion| fit(&**notion)).collect()
     }
 
-    /// What every notion says of each query of a block: a list a query, in the order of the notions.
-    pub(super) fn judge(
-        all: &mut [Self],
-        block: &Block<'_>,
-        control: &Control,
-    ) -> Result<Vec<Vec<Judgement>>> {
+    /// Judge a block of queries.
+    pub(super) fn judge(all: &mut [Self], block: &Block<'_>, control: &Control) -> Result<Judged> {
+        let mut certificates = None;
         let mut judged: Vec<Vec<Judgement>> = vec![Vec::with_capacity(all.len()); block.len()];
         for fitted in all {
             let found = fitted.judge.judge(block, control)?;
@@ -70,8 +72,9 @@ impl<'r> Fitted<'r> {
                 fitted.scores.extend(score);
                 judgements.push(judgement);
             }
+            certificates = fitted.judge.certificates().or(certificates);
         }
-        Ok(judged)
+        Ok((judged, certificates))
     }
 
     /// Count what every notion says of reference rows among the others.

@@ -11,7 +11,7 @@ mod scaled;
 
 pub use fault::Fault;
 
-use super::{Claim, Evidence, Proof};
+use super::{Body, Claim, Evidence, Proof};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::rows::{Rows, Spreads, fold_chunks, spreads};
@@ -42,6 +42,8 @@ pub struct Tally {
     pub separated: u64,
     /// Queries for which nothing is claimed.
     pub undecided: u64,
+    /// Certificates about the cone that hold, inside and outside; all others are about the hull.
+    pub cone: u64,
     /// Certificates that do not hold.
     pub failed: u64,
     /// Queries of the set that no certificate speaks of, and the number of the first of them.
@@ -52,7 +54,7 @@ pub struct Tally {
 impl Tally {
     /// Certificates that hold.
     pub const fn holds(&self) -> u64 {
-        self.exact + self.tolerance + self.separated
+        self.exact + self.tolerance + self.separated + self.cone
     }
 }
 
@@ -94,7 +96,7 @@ pub fn check(
             break;
         }
         for (claim, judged) in batch.iter().zip(checker.batch(&batch)?) {
-            let judged = if answered.insert(claim.query) {
+            let judged = if answered.insert((claim.of, claim.query)) {
                 judged
             } else {
                 Err(Fault::RepeatedQuery)
@@ -104,6 +106,8 @@ pub fn check(
                     tally.failed += 1;
                     failed(claim, fault);
                 }
+                (Ok(()), Some(_)) if claim.of == Body::Cone => tally.cone += 1,
+                (Ok(()), None) if claim.of == Body::Cone => {}
                 (Ok(()), Some(Evidence::Exact)) => tally.exact += 1,
                 (Ok(()), Some(Evidence::Tolerance)) => tally.tolerance += 1,
                 (Ok(()), Some(Evidence::Separated)) => tally.separated += 1,
@@ -113,7 +117,7 @@ pub fn check(
         control.advance(batch.len() as u64);
     }
     let numbers = (0..queries.len()).map(|row| queries.number(row));
-    for number in numbers.filter(|number| !answered.contains(number)) {
+    for number in numbers.filter(|number| !answered.contains(&(Body::Hull, *number))) {
         tally.missing += 1;
         tally.first_missing.get_or_insert(number);
     }
@@ -231,9 +235,16 @@ impl Checker<'_> {
                 rows,
                 weights,
                 exact,
-            } => First::Judged(self.inside(rows, weights, *exact, &point)?),
+            } => First::Judged(match claim.of {
+                Body::Hull => self.inside(rows, weights, *exact, &point)?,
+                Body::Cone => self.in_cone(rows, weights, &point)?,
+            }),
             Proof::Outside { direction, margin } => {
-                match Test::new(direction, *margin, point, &self.lens) {
+                let test = match claim.of {
+                    Body::Hull => Test::new(direction, *margin, point, &self.lens),
+                    Body::Cone => Test::of_cone(direction, *margin, &point, &self.lens),
+                };
+                match test {
                     Ok(test) => First::Direction(test),
                     Err(fault) => First::Judged(Err(fault)),
                 }
@@ -293,6 +304,7 @@ mod tests {
 
     fn outside(query: u64, direction: &[f64], margin: f64) -> Claim {
         Claim {
+            of: Body::Hull,
             query,
             proof: Proof::Outside {
                 direction: direction.to_vec(),
@@ -303,6 +315,7 @@ mod tests {
 
     fn inside(query: u64, rows: &[u64], weights: &[f64]) -> Claim {
         Claim {
+            of: Body::Hull,
             query,
             proof: Proof::Inside {
                 rows: rows.to_vec(),
@@ -626,6 +639,7 @@ mod tests {
     #[test]
     fn exactness_is_proved_from_the_rows() {
         let exact = |query: u64, rows: &[u64], weights: &[f64]| Claim {
+            of: Body::Hull,
             query,
             proof: Proof::Inside {
                 rows: rows.to_vec(),

@@ -3,7 +3,7 @@
 use super::{Counts, Identity, Origin, Reader};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault, Tally, check};
+use crate::hull::certificate::{Body, Claim, Fault, Tally, check};
 use crate::report::RowSettings;
 use crate::rows::Rows;
 use std::fmt;
@@ -30,6 +30,8 @@ pub enum Problem {
         found: Counts,
         queries: u64,
     },
+    /// The certificates about the cone that the metadata state, and those that are there.
+    Cone { stated: u64, found: u64 },
     /// Queries without a certificate, and the number of the first.
     Missing { queries: u64, first: u64 },
 }
@@ -72,6 +74,10 @@ impl fmt::Display for Problem {
                 "the file states {} certificates and holds {}, for {queries} queries",
                 counts(stated),
                 counts(found)
+            ),
+            Problem::Cone { stated, found } => write!(
+                f,
+                "the file states {stated} certificates about the cone and holds {found}"
             ),
             Problem::Missing { queries, first } => write!(
                 f,
@@ -129,11 +135,11 @@ pub fn audit(
     if !problems.is_empty() {
         return Ok(Audit::of(problems));
     }
-    let mut found = Counts::default();
-    let claims = reader.inspect(|claim| {
-        if let Ok(claim) = claim {
-            found.add(claim.evidence());
-        }
+    let (mut found, mut cone) = (Counts::default(), 0);
+    let claims = reader.inspect(|claim| match claim {
+        Ok(claim) if claim.of == Body::Hull => found.add(claim.evidence()),
+        Ok(_) => cone += 1,
+        Err(_) => {}
     });
     let tally = check(claims, reference, queries, tolerance, control, failed)?;
     let mut audit = Audit {
@@ -146,6 +152,12 @@ pub fn audit(
             stated,
             found,
             queries,
+        });
+    }
+    if origin.cone != cone {
+        audit.problems.push(Problem::Cone {
+            stated: origin.cone,
+            found: cone,
         });
     }
     if let Some(first) = tally.first_missing {

@@ -21,7 +21,10 @@ const VERSION: u64 = 2;
 /// What a certificate file says of the run that made it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
+    /// About the hull.
     pub certificates: Counts,
+    /// Certificates about the cone.
+    pub cone: u64,
     pub reference: Identity,
     pub queries: Identity,
     /// How the rows were read.
@@ -56,8 +59,14 @@ pub struct Identity {
 struct Stored {
     version: u64,
     certificates: Counts,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    cone: u64,
     reference: Identity,
     queries: Identity,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Counts {
@@ -106,6 +115,7 @@ impl Origin {
     ) -> Result<Self> {
         Ok(Origin {
             certificates: Counts::default(),
+            cone: 0,
             reference: Identity::of(reference, control)?,
             queries: Identity::of(queries, control)?,
             rows,
@@ -117,6 +127,7 @@ impl Origin {
         serde_json::json!(Stored {
             version: VERSION,
             certificates: self.certificates,
+            cone: self.cone,
             reference: self.reference.clone(),
             queries: self.queries.clone(),
         })
@@ -140,6 +151,7 @@ impl Origin {
             .map_err(|error| bad(ROW_SETTINGS, error.to_string()))?;
         Ok(Origin {
             certificates: stored.certificates,
+            cone: stored.cone,
             reference: stored.reference,
             queries: stored.queries,
             rows,
@@ -169,6 +181,7 @@ mod tests {
                 undecided: 1,
                 ..Counts::default()
             },
+            cone: 2,
             reference: set("a"),
             queries: set("b"),
             rows: rows.clone(),

@@ -1,9 +1,9 @@
 //! Reads a certificate file, claim by claim.
 
-use super::{BATCH, Origin, Problem, schema};
+use super::{BATCH, OF, Origin, Problem, schema};
 use crate::error::{Error, Place, Result};
 use crate::hull::Evidence;
-use crate::hull::certificate::{Claim, Proof};
+use crate::hull::certificate::{Body, Claim, Proof};
 use crate::report::RowSettings;
 use crate::rows::pages;
 use arrow_array::cast::AsArray;
@@ -131,6 +131,9 @@ fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
 /// The columns that make a certificate file.
 fn check_columns(path: &Path, found: &Schema) -> Result<()> {
     for field in schema().fields() {
+        if field.name() == OF && found.field_with_name(OF).is_err() {
+            continue;
+        }
         let Ok(column) = found.field_with_name(field.name()) else {
             return Err(wrong(
                 path,
@@ -156,6 +159,7 @@ fn check_columns(path: &Path, found: &Schema) -> Result<()> {
 
 /// The columns of a batch.
 struct Columns<'b> {
+    of: Option<&'b ArrayRef>,
     query: &'b ArrayRef,
     verdict: &'b ArrayRef,
     proof: &'b ArrayRef,
@@ -168,6 +172,7 @@ struct Columns<'b> {
 impl<'b> Columns<'b> {
     fn of(batch: &'b RecordBatch) -> Option<Self> {
         Some(Columns {
+            of: batch.column_by_name(OF),
             query: batch.column_by_name("query")?,
             verdict: batch.column_by_name("verdict")?,
             proof: batch.column_by_name("proof")?,
@@ -185,14 +190,27 @@ impl<'b> Columns<'b> {
             return Err(wrong(path, Place::Row(row), what));
         }
         let verdict = self.verdict.as_string::<i32>().value(i);
-        let proof = self.proved(verdict, i);
+        let (of, proof) = match self.body(i) {
+            Ok(of) => (of, self.proved(verdict, i)),
+            Err(what) => (Body::Cone, Err(what)),
+        };
         Ok(Claim {
+            of,
             query: self.query.as_primitive::<UInt64Type>().value(i),
             proof: proof.unwrap_or_else(|what| Proof::Contradiction {
                 verdict: verdict.into(),
                 what,
             }),
         })
+    }
+
+    fn body(&self, i: usize) -> Result<Body, String> {
+        let Some(of) = self.of else {
+            return Ok(Body::Hull);
+        };
+        let name = (!of.is_null(i)).then(|| of.as_string::<i32>().value(i));
+        let known = Body::ALL.into_iter().find(|body| Some(body.name()) == name);
+        known.ok_or_else(|| format!("`{OF}` is {}, not hull or cone", name.unwrap_or("null")))
     }
 
     /// What proves the verdict, or why that cannot be said.

@@ -6,7 +6,8 @@ use super::super::{Context, FileSink};
 use super::origin::{KEY, Origin};
 use super::{BATCH, check_name, schema};
 use crate::error::Result;
-use crate::hull::{Answer, Certificate, Evidence};
+use crate::hull::certificate::Body;
+use crate::hull::{Certificate, Evidence, Verdict};
 use crate::rows::Rows;
 use crate::study::{Record, Sink};
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, UInt64Builder};
@@ -62,9 +63,13 @@ impl<'r> Writer<'r> {
         let mut columns = Columns::default();
         for record in records {
             if let Some(answer) = &record.hull {
-                let proof = proof(answer);
-                columns.append(record.query, answer, proof, self.reference);
-                self.origin.certificates.add(proof);
+                let certificate = &answer.certificate;
+                columns.append(Body::Hull, record.query, certificate, self.reference);
+                self.origin.certificates.add(evidence(certificate));
+            }
+            if let Some(certificate) = &record.cone {
+                columns.append(Body::Cone, record.query, certificate, self.reference);
+                self.origin.cone += 1;
             }
         }
         RecordBatch::try_new(Arc::clone(&self.schema), columns.finish())
@@ -72,8 +77,8 @@ impl<'r> Writer<'r> {
 }
 
 /// How a certificate proves its verdict.
-fn proof(answer: &Answer) -> Option<Evidence> {
-    match answer.certificate {
+fn evidence(certificate: &Certificate) -> Option<Evidence> {
+    match certificate {
         Certificate::Inside { exact: true, .. } => Some(Evidence::Exact),
         Certificate::Inside { exact: false, .. } => Some(Evidence::Tolerance),
         Certificate::Outside { .. } => Some(Evidence::Separated),
@@ -81,9 +86,18 @@ fn proof(answer: &Answer) -> Option<Evidence> {
     }
 }
 
+fn verdict(certificate: &Certificate) -> Verdict {
+    match certificate {
+        Certificate::Inside { .. } => Verdict::Inside,
+        Certificate::Outside { .. } => Verdict::Outside,
+        Certificate::None => Verdict::Undecided,
+    }
+}
+
 /// The columns of a batch, in the order of the schema.
 #[derive(Default)]
 struct Columns {
+    of: StringBuilder,
     queries: UInt64Builder,
     verdicts: StringBuilder,
     proofs: StringBuilder,
@@ -94,18 +108,14 @@ struct Columns {
 }
 
 impl Columns {
-    fn append(
-        &mut self,
-        query: u64,
-        answer: &Answer,
-        proof: Option<Evidence>,
-        reference: &dyn Rows,
-    ) {
+    fn append(&mut self, of: Body, query: u64, certificate: &Certificate, reference: &dyn Rows) {
+        self.of.append_value(of.name());
         self.queries.append_value(query);
-        self.verdicts.append_value(answer.verdict.name());
+        self.verdicts.append_value(verdict(certificate).name());
+        let proof = evidence(certificate);
         self.proofs.append_option(proof.map(Evidence::name));
         let (mut direction, mut margin, mut rows, mut weights) = (None, None, None, None);
-        match &answer.certificate {
+        match certificate {
             Certificate::Outside {
                 direction: normal,
                 margin: least,
@@ -131,6 +141,7 @@ impl Columns {
 
     fn finish(mut self) -> Vec<ArrayRef> {
         vec![
+            Arc::new(self.of.finish()),
             Arc::new(self.queries.finish()),
             Arc::new(self.verdicts.finish()),
             Arc::new(self.proofs.finish()),

@@ -21,6 +21,11 @@ pub enum Fault {
         claimed: f64,
         found: f64,
     },
+    /// The sine of the query's angle to the cone that is claimed, and the smaller one that the direction leaves.
+    NotAngled {
+        claimed: f64,
+        found: f64,
+    },
     /// A row so far away, and so near to the hyperplane's direction, that its side cannot be computed.
     UnknownSide {
         row: u64,
@@ -70,6 +75,10 @@ impl fmt::Display for Fault {
             } => write!(
                 f,
                 "the margin is overstated: {claimed:e} is claimed, reference row {row} leaves {found:e}"
+            ),
+            Fault::NotAngled { claimed, found } => write!(
+                f,
+                "the angle is overstated: a sine of {claimed:e} is claimed, the direction leaves {found:e}"
             ),
             Fault::UnknownSide { row } => write!(
                 f,

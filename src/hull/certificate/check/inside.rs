@@ -21,7 +21,8 @@ impl Checker<'_> {
         query: &[f64],
     ) -> Result<Judged> {
         let d = query.len();
-        let rows = match self.combination(numbers, weights, d) {
+        let rows = self.combination(numbers, weights, d);
+        let rows = match rows.and_then(|rows| sums_to_one(weights).map(|()| rows)) {
             Ok(rows) => rows,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -67,13 +68,47 @@ impl Checker<'_> {
             }
             rows.push(index_of(self.reference, row).ok_or(Fault::NoSuchRow { row })?);
         }
-        let sum: f64 = weights.iter().sum();
-        // Each weight was rounded when it was divided by a sum that was itself rounded once a term, as this one is.
-        if (sum - 1.0).abs() <= gamma(2 * weights.len() + 4) {
-            Ok(rows)
-        } else {
-            Err(Fault::BadSum { sum })
+        Ok(rows)
+    }
+
+    /// Judge a combination of rows with any sum: divided by it, weights and query are a case of the hull.
+    pub(super) fn in_cone(
+        &self,
+        numbers: &[u64],
+        weights: &[f64],
+        query: &[f64],
+    ) -> Result<Judged> {
+        if numbers.is_empty() && weights.is_empty() && query.iter().all(|&v| v == 0.0) {
+            return Ok(Ok(()));
         }
+        let rows = match self.combination(numbers, weights, query.len()) {
+            Ok(rows) => rows,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let sum: f64 = weights.iter().sum();
+        if !(sum >= f64::MIN_POSITIVE && sum.is_finite()) {
+            return Ok(Err(Fault::BadSum { sum }));
+        }
+        let mut points = vec![0.0; rows.len() * query.len()];
+        self.reference.gather(&rows, &mut points)?;
+        let shares: Vec<f64> = weights.iter().map(|weight| weight / sum).collect();
+        let at: Vec<f64> = query.iter().map(|v| v / sum).collect();
+        let share = local::share(&points, &shares, &at, &self.spreads.unit);
+        let allowed = self.tolerance;
+        Ok(match share <= allowed {
+            true => Ok(()),
+            false => Err(Fault::Missed { share, allowed }),
+        })
+    }
+}
+
+/// Whether weights are convex.
+fn sums_to_one(weights: &[f64]) -> Judged {
+    let sum: f64 = weights.iter().sum();
+    // Each weight was rounded when it was divided by a sum that was itself rounded once a term, as this one is.
+    match (sum - 1.0).abs() <= gamma(2 * weights.len() + 4) {
+        true => Ok(()),
+        false => Err(Fault::BadSum { sum }),
     }
 }
 

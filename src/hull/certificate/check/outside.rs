@@ -69,6 +69,8 @@ pub(super) struct Test {
     claimed: f64,
     need: f64,
     need_exponent: i32,
+    /// The least that is ever enough: more than 0 for the hull, 0 for the cone.
+    least: f64,
     /// `<w, q - centre>`; what it can be off by; and what a score can be off by for each unit of the row's length.
     value: f64,
     error: f64,
@@ -111,6 +113,7 @@ impl Test {
             claimed,
             need: need * (1.0 - gamma(ROUNDINGS)),
             need_exponent,
+            least: f64::from_bits(1),
             value,
             error: scalbn(at.error, at.exponent - shift) + 4.0 * U * value.abs() + 4.0 * smallest,
             error_rate: gamma(d + 8) * length(&seen) * (1.0 + 1e-9) + smallest,
@@ -119,9 +122,38 @@ impl Test {
         })
     }
 
-    /// What `<w, q - x_i> / 2^exponent` must reach: never 0, also where the margin is, or is too small for f64.
+    /// That no row has a positive product with the direction, and the query's is at least `sine |w| |q|`: the former is
+    /// left to the pass, with the origin in the place of the query.
+    pub(super) fn of_cone(
+        direction: &[f64],
+        sine: f64,
+        query: &[f64],
+        lens: &Lens,
+    ) -> std::result::Result<Self, Fault> {
+        let zero = vec![0.0; query.len()];
+        let test = Test::new(direction, 0.0, zero.clone(), lens)?;
+        let usable = sine > 0.0 && sine <= 1.0;
+        let Some((q, _)) = scaled::normalised(query).filter(|_| usable) else {
+            return Err(Fault::BadDirection);
+        };
+        let found = separation(&test.w, &q, &zero);
+        let lengths = length_of_normalised(&test.w) * length_of_normalised(&q);
+        let needed = scalbn(sine * lengths * (1.0 - gamma(ROUNDINGS)), -found.exponent);
+        // A number that overflowed proves nothing.
+        let holds = found.value - found.error >= needed.max(f64::from_bits(1));
+        if !holds {
+            return Err(Fault::NotAngled {
+                claimed: sine,
+                found: scalbn(found.value / lengths, found.exponent),
+            });
+        }
+        Ok(Test { least: 0.0, ..test })
+    }
+
+    /// What `<w, q - x_i> / 2^exponent` must reach: for the hull never 0, also where the margin is, or is too small for
+    /// f64.
     fn needed(&self, exponent: i32) -> f64 {
-        scalbn(self.need, self.need_exponent - exponent).max(f64::from_bits(1))
+        scalbn(self.need, self.need_exponent - exponent).max(self.least)
     }
 
     /// Whether a row refutes the claim. A number that overflowed proves nothing, so every comparison is one that NaN
