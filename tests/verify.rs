@@ -597,7 +597,13 @@ fn of_cones() -> (Proof, Content) {
     let reference: Vec<f64> = (0..40 * d)
         .map(|k| 0.2 + waves(k / d, k % d) * (1 + k / d) as f64)
         .collect();
-    let shift = |i: usize, j: usize| if i % 3 == 0 { 0.0 } else { -1.2 * waves(j, i) };
+    let shift = |i: usize, j: usize| {
+        if i.is_multiple_of(3) {
+            0.0
+        } else {
+            -1.2 * waves(j, i)
+        }
+    };
     let mut queries: Vec<f64> = (0..30 * d)
         .map(|k| 0.4 + waves(50 + k / d, k % d) + shift(k / d, k % d))
         .collect();
