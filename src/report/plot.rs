@@ -12,6 +12,7 @@ mod dots;
 mod heat;
 mod legend;
 mod lines;
+mod spots;
 mod style;
 
 use super::file::{self, Output};
@@ -30,6 +31,9 @@ pub const PANEL: (f64, f64) = (430.0, 400.0);
 const HEAD: f64 = 34.0;
 const NOTE: f64 = 30.0;
 const NOTE_LINE: f64 = 15.0;
+
+/// Panels side by side at most.
+const ACROSS: usize = 3;
 
 /// Panels in a grid: up to three side by side, four in two rows, more in rows of three.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,8 +80,28 @@ pub struct Lines {
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
+    /// Labelled points, in front of the curves.
+    pub spots: Spots,
     /// Width and height in points; [`PANEL`] where nothing speaks against it.
     pub size: (f64, f64),
+}
+
+/// Points with a name each.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spots {
+    /// What all of them are, for the legend.
+    pub label: String,
+    pub style: usize,
+    pub all: Vec<Spot>,
+}
+
+/// A named point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spot {
+    pub label: String,
+    pub at: (f64, f64),
+    /// Ends of its interval along y.
+    pub interval: Option<(f64, f64)>,
 }
 
 /// A row a label, from top to bottom, with a marker a series. The panel is as large as its labels and rows need.
@@ -216,6 +240,21 @@ pub fn check(path: &Path) -> Result<()> {
     Output::create(path).map(drop)
 }
 
+/// The figure as the text of an SVG file for a page; for a narrow page panels stand one below the other, and labels above
+/// their rows.
+pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
+    style::register_font()?;
+    let mut figure = figure.clone();
+    for panel in figure.panels.iter_mut().filter(|_| narrow) {
+        match panel {
+            Panel::Dots(dots) => dots.above = true,
+            Panel::Lines(lines) => lines.size.0 = lines.size.0.min(PANEL.0),
+            Panel::Bars(_) | Panel::Heat(_) => {}
+        }
+    }
+    svg(&figure, if narrow { 1 } else { ACROSS })
+}
+
 /// Draw a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     let format = Format::of(path)?;
@@ -228,7 +267,7 @@ pub fn write(path: &Path, figure: &Figure) -> Result<()> {
 pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, String> {
     style::register_font()?;
     match format {
-        Format::Svg => svg(figure),
+        Format::Svg => svg(figure, ACROSS).map(String::into_bytes),
         Format::Png => png(figure),
     }
 }
@@ -255,11 +294,11 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(figure: &Figure) -> Self {
+    fn of(figure: &Figure, most: usize) -> Self {
         let sizes: Vec<(f64, f64)> = figure.panels.iter().map(Panel::size).collect();
         let columns = match sizes.len() {
-            4 => 2,
-            count => count.clamp(1, 3),
+            4 => most.min(2),
+            count => count.clamp(1, most),
         };
         let of_column = |column| {
             let sizes = sizes.iter().skip(column).step_by(columns);
@@ -296,8 +335,8 @@ impl Layout {
     }
 }
 
-fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
-    let layout = Layout::of(figure);
+fn svg(figure: &Figure, across: usize) -> Result<String, String> {
+    let layout = Layout::of(figure, across);
     let (width, height) = (layout.width.ceil(), layout.height.ceil());
     let (across, down) = canvas::pixels(width, height);
     let mut text = String::new();
@@ -309,7 +348,7 @@ fn svg(figure: &Figure) -> Result<Vec<u8>, String> {
     // The drawing is finer than a point; it is shown at its size in points.
     let drawn = format!("width=\"{across}\" height=\"{down}\"");
     let shown = format!("width=\"{width}\" height=\"{height}\"");
-    Ok(full_letters(&text.replacen(&drawn, &shown, 1)).into_bytes())
+    Ok(full_letters(&text.replacen(&drawn, &shown, 1)))
 }
 
 /// Letters at the size at which they were measured. For `plotters` a font's size is the height from its lowest to its
@@ -331,7 +370,7 @@ fn full_letters(svg: &str) -> String {
 }
 
 fn png(figure: &Figure) -> Result<Vec<u8>, String> {
-    let layout = Layout::of(figure);
+    let layout = Layout::of(figure, ACROSS);
     let (across, down) = canvas::pixels(layout.width.ceil(), layout.height.ceil());
     let mut pixels = vec![0; across as usize * down as usize * 3];
     draw(
@@ -407,6 +446,14 @@ mod tests {
         }
     }
 
+    fn spot(label: &str, value: f64) -> Spot {
+        Spot {
+            label: label.into(),
+            at: (value, value),
+            interval: Some((0.5 * value, 2.0 * value)),
+        }
+    }
+
     fn figure(values: &[f64]) -> Figure {
         let axis = |label: &str| Axis {
             label: label.into(),
@@ -442,6 +489,11 @@ mod tests {
                         thin: false,
                         markers: true,
                     }],
+                    spots: Spots {
+                        label: "spots".into(),
+                        style: 1,
+                        all: values.iter().map(|&v| spot("a <spot>", v)).collect(),
+                    },
                     size: PANEL,
                 }),
                 Panel::Dots(Dots {
@@ -465,7 +517,7 @@ mod tests {
     fn both_formats_hold_a_whole_picture() {
         let figure = figure(&[1.0, 10.0, 1e7]);
         let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        let width = Layout::of(&figure).width.ceil();
+        let width = Layout::of(&figure, ACROSS).width.ceil();
         let start = format!("<svg width=\"{width}\"");
         assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));

@@ -2,7 +2,7 @@
 
 use super::words;
 use crate::report::compare::words::grouped;
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
+use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, Spots, THEORY};
 use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
 
 /// Curves in one panel; there are as many styles.
@@ -122,6 +122,7 @@ fn panels(
                 x,
                 y,
                 series: more.iter().cloned().chain(curves).collect(),
+                spots: Spots::default(),
                 size: PANEL,
             })
         })

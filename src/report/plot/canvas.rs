@@ -41,6 +41,11 @@ impl Area {
     pub fn middle(&self) -> f64 {
         0.5 * (self.left + self.right)
     }
+
+    /// Half way from top to bottom.
+    pub fn middle_down(&self) -> f64 {
+        0.5 * (self.top + self.bottom)
+    }
 }
 
 /// Sizes of letters.

@@ -8,8 +8,9 @@ use super::{Dot, Dots, Row, lines};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
-/// Points of the plot itself from left to right; of the longest label.
-const PLOT: f64 = 300.0;
+/// Points of the plot itself from left to right, beside labels and below them; of the longest label.
+const PLOT: f64 = 560.0;
+const NARROW: f64 = 300.0;
 const LABEL: f64 = 420.0;
 
 /// Points from one series of a row to the next, and of a row with one.
@@ -35,6 +36,8 @@ struct Layout {
     labels: f64,
     /// Of labels above them.
     lift: f64,
+    /// Of the plot itself, from left to right.
+    plot: f64,
     notes: f64,
     row: f64,
     legend: Legend,
@@ -47,10 +50,9 @@ impl Layout {
             widths.fold(0.0, f64::max)
         };
         let labels = widest(&mut dots.rows.iter().map(|row| row.label.as_str())).min(LABEL);
-        let (labels, lift) = if dots.above {
-            (0.0, LINE)
-        } else {
-            (labels, 0.0)
+        let (labels, lift, plot) = match dots.above {
+            true => (0.0, LINE, NARROW),
+            false => (labels, 0.0, PLOT),
         };
         let notes = dots.rows.iter().map(|row| row.note.as_str());
         let notes = widest(&mut notes.chain([dots.notes.as_str()]));
@@ -61,11 +63,12 @@ impl Layout {
         let series = dots.series.iter();
         let series = series.map(|series| (series.label.as_str(), sample(series.style)));
         let mark = dots.reference.as_deref().map(|name| (name, Sample::Tick));
-        let legend = Legend::new(series.chain(mark), EDGE + labels + BESIDE + PLOT);
+        let legend = Legend::new(series.chain(mark), EDGE + labels + BESIDE + plot);
         Layout {
             head: if dots.title.is_empty() { 0.0 } else { HEAD },
             labels,
             lift,
+            plot,
             notes,
             row: lift + ROW + STEP * dots.series.len().saturating_sub(1) as f64,
             legend,
@@ -85,7 +88,7 @@ impl Layout {
     /// Points of the whole panel.
     fn size(&self, rows: usize) -> (f64, f64) {
         // The figure keeps 8 and 12 points free at the sides.
-        let width = 20.0 + EDGE + self.labels + BESIDE + PLOT + self.right();
+        let width = 20.0 + EDGE + self.labels + BESIDE + self.plot + self.right();
         let height = self.top() + self.row * rows.max(1) as f64 + FOOT;
         (width, height)
     }
@@ -104,7 +107,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
     let plot = Area {
         left,
         top,
-        right: left + PLOT,
+        right: left + layout.plot,
         bottom: top + layout.row * dots.rows.len().max(1) as f64,
     };
     let title = canvas::fitted(&dots.title, Size::Normal, area.width());

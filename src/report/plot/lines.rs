@@ -3,6 +3,7 @@
 use super::axis::{Scale, written};
 use super::canvas::{self, Area, Canvas, Drawn, FAINT, Place, Size};
 use super::legend::{Legend, Sample};
+use super::spots;
 use super::style::Style;
 use super::{Lines, Series};
 use plotters::prelude::DrawingBackend;
@@ -26,8 +27,15 @@ impl Frame {
 
 /// Draw the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines) -> Drawn {
-    let points = || lines.series.iter().flat_map(|series| &series.points);
-    let bands = || lines.series.iter().flat_map(|series| &series.band);
+    let spots = || lines.spots.all.iter();
+    let curves = || lines.series.iter().flat_map(|series| &series.points);
+    let points = || curves().copied().chain(spots().map(|spot| spot.at));
+    let bands = || {
+        let bands = lines.series.iter().flat_map(|series| &series.band);
+        bands
+            .copied()
+            .chain(spots().filter_map(|spot| spot.interval))
+    };
     let x = Scale::of(&lines.x, points().map(|point| point.0), false);
     let ends = bands().flat_map(|band| [band.0, band.1]);
     let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends), false);
@@ -43,7 +51,9 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
         let sample = Sample::Curve(Style::of(series.style), series.markers);
         (series.label.as_str(), sample)
     });
-    let legend = Legend::new(named, area.right - left);
+    let sample = Sample::Dot(Style::of(lines.spots.style));
+    let spotted = Some((lines.spots.label.as_str(), sample)).filter(|_| spots().next().is_some());
+    let legend = Legend::new(spotted.into_iter().chain(named), area.right - left);
     let frame = Frame {
         plot: Area {
             left,
@@ -66,7 +76,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     for series in &lines.series {
         curve(canvas, &frame, lines, series)?;
     }
-    Ok(())
+    spots::draw(canvas, frame.plot, lines, |x, y| frame.place(x, y))
 }
 
 /// Both axes with grid, ticks and labels.

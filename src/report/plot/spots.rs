@@ -1,0 +1,140 @@
+//! Labelled points in a panel of curves: a marker, its interval, and a name that covers no other.
+
+use super::axis::Scale;
+use super::canvas::{self, Area, Canvas, Drawn, Place, Size};
+use super::style::Style;
+use super::{Lines, Spot};
+use plotters::prelude::DrawingBackend;
+use plotters::style::{Color, RGBColor, WHITE};
+
+/// Half the sides of the square that a marker keeps free, and points between a marker and its name.
+const FREE: f64 = 5.0;
+const BESIDE: f64 = 9.0;
+
+/// Points from one line of names to the next, and how many lines away a name may stand.
+const LINE: f64 = 15.0;
+const LINES: i32 = 24;
+
+/// The colour of the line between a point and a name that stands away from it.
+const LEADER: RGBColor = RGBColor(140, 140, 140);
+
+/// Draw the spots of a panel; `place` says where a value lies.
+pub fn draw<B: DrawingBackend>(
+    canvas: &Canvas<'_, B>,
+    plot: Area,
+    lines: &Lines,
+    place: impl Fn(f64, f64) -> Place,
+) -> Drawn {
+    let style = Style::of(lines.spots.style);
+    let shown = lines.spots.all.iter();
+    let shown: Vec<&Spot> = shown
+        .filter(|spot| Scale::shows(&lines.x, spot.at.0) && Scale::shows(&lines.y, spot.at.1))
+        .collect();
+    let places: Vec<Place> = shown.iter().map(|s| place(s.at.0, s.at.1)).collect();
+    let widths: Vec<f64> = shown
+        .iter()
+        .map(|spot| canvas::width(&spot.label, Size::Normal))
+        .collect();
+    let names = names(&places, &widths, plot);
+    for (from, name) in places.iter().zip(&names) {
+        let near = from.0.clamp(name.left, name.right);
+        if (name.middle_down() - from.1).abs() > LINE {
+            canvas.line(&[*from, (near, name.middle_down())], LEADER, 0.75)?;
+        }
+    }
+    for ((spot, at), name) in shown.iter().zip(&places).zip(&names) {
+        if let Some((low, high)) = spot.interval {
+            let ends = [place(spot.at.0, low), place(spot.at.0, high)];
+            canvas.line(&ends, style.colour, 1.0)?;
+        }
+        canvas.marker(*at, style)?;
+        let corners = [
+            (name.left, name.top),
+            (name.right, name.top),
+            (name.right, name.bottom),
+            (name.left, name.bottom),
+        ];
+        canvas.fill(&corners, WHITE.mix(0.8))?;
+        canvas.label(&spot.label, name.left, name.middle_down())?;
+    }
+    Ok(())
+}
+
+/// Where the names of points stand: beside their point where that is free, otherwise in the nearest free line.
+fn names(places: &[Place], widths: &[f64], plot: Area) -> Vec<Area> {
+    let mut taken: Vec<Area> = places.iter().map(|at| around(*at)).collect();
+    let mut names = Vec::new();
+    for (&(x, y), &width) in places.iter().zip(widths) {
+        let lefts = [x + BESIDE, x - BESIDE - width, x - 0.5 * width];
+        let lines = (0..=LINES).flat_map(|line| [f64::from(line) * LINE, f64::from(-line) * LINE]);
+        let all = lines.flat_map(|down| lefts.map(|left| (left, y + down)));
+        let mut all = all.map(|(left, middle)| Area {
+            left,
+            top: middle - 0.5 * LINE,
+            right: left + width,
+            bottom: middle + 0.5 * LINE,
+        });
+        let free = |name: &Area| {
+            name.left >= plot.left
+                && name.right <= plot.right
+                && name.top >= plot.top
+                && name.bottom <= plot.bottom
+                && !taken.iter().any(|other| touch(name, other))
+        };
+        let beside = Area {
+            left: x + BESIDE,
+            top: y - 0.5 * LINE,
+            right: x + BESIDE + width,
+            bottom: y + 0.5 * LINE,
+        };
+        let name = all.find(free).unwrap_or(beside);
+        taken.push(name);
+        names.push(name);
+    }
+    names
+}
+
+fn around((x, y): Place) -> Area {
+    Area {
+        left: x - FREE,
+        top: y - FREE,
+        right: x + FREE,
+        bottom: y + FREE,
+    }
+}
+
+fn touch(a: &Area, b: &Area) -> bool {
+    a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twelve names at one place in a corner, and some at the other ends: none covers another, or leaves the panel.
+    #[test]
+    fn names_cover_no_other_and_stay_in_the_panel() {
+        let plot = Area {
+            left: 0.0,
+            top: 0.0,
+            right: 400.0,
+            bottom: 300.0,
+        };
+        let mut places = vec![(390.0, 8.0); 12];
+        places.extend([(5.0, 8.0), (5.0, 290.0), (200.0, 150.0), (200.0, 151.0)]);
+        let widths: Vec<f64> = (0..places.len()).map(|n| 40.0 + 12.0 * n as f64).collect();
+        let names = names(&places, &widths, plot);
+        for (number, name) in names.iter().enumerate() {
+            assert!(name.left >= 0.0 && name.right <= 400.0, "{name:?}");
+            assert!(name.top >= 0.0 && name.bottom <= 300.0, "{name:?}");
+            let mut others = names[number + 1..].iter();
+            assert!(!others.any(|other| touch(name, other)), "{name:?}");
+            assert!(!places.iter().any(|at| touch(name, &around(*at))));
+        }
+        // Where there is room, a name stands beside its point.
+        assert_eq!(
+            (names[12].left, names[12].middle_down()),
+            (5.0 + BESIDE, 8.0)
+        );
+    }
+}
