@@ -408,7 +408,7 @@ fn write(
     }
     if !args.run.quiet && args.json.as_deref() != Some("-") {
         let mut text = show::table(report);
-        for found in &report.outcomes {
+        for found in &show::shortened(report).0.outcomes {
             text += &format!("\n{}", outcomes::table(found));
             for line in outcomes::findings(found).iter().skip(1) {
                 text += &format!("{line}\n");
@@ -462,16 +462,11 @@ fn files(
         // It is of another comparison than the other files.
         std::fs::remove_file(&by_label).map_err(|error| Error::io("remove", &by_label, error))?;
     }
-    plot::write(&folder.join("rates.png"), &show::rates_figure(report))?;
-    plot::write(&folder.join("rates.svg"), &show::rates_figure(report))?;
-    plot::write(
-        &folder.join("distances.png"),
-        &show::distances_figure(report),
-    )?;
-    plot::write(
-        &folder.join("distances.svg"),
-        &show::distances_figure(report),
-    )?;
+    for (name, figure) in show::figures(report) {
+        for ending in ["png", "svg"] {
+            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
+        }
+    }
     let sheets = pictures(opened, report)?;
     let mut names = Vec::new();
     for (space, png) in &sheets {

@@ -180,7 +180,7 @@ impl Archive for Folder<'_> {
                 .map(|notion| notion.rate.notion.clone());
             let kept = outcomes::load(&table)?;
             let scores = ids.map(|id| outcomes::scores(&table, &kept, &spec.text, &id));
-            report.scores = scores.collect::<Result<_>>()?;
+            report.scores = std::sync::Arc::new(scores.collect::<Result<_>>()?);
             return Ok(Some(report));
         };
         self.notes.push(format!(

@@ -1,4 +1,5 @@
-//! One page that holds everything it shows: text, tables, figures. No script, nothing from elsewhere.
+//! One page that holds everything it shows: text, tables, figures, and a few lines of script that sort tables.
+//! Nothing comes from elsewhere, and without scripts all is there but the sorting.
 //!
 //! A [`Page`] is plain data, so that every report looks the same: readable on a phone (tables scroll in a box of their
 //! own, figures shrink), printable (what is folded is unfolded), and with headings, captions and alternative texts for
@@ -71,8 +72,11 @@ pub struct Figure {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Picture {
-    /// The text of a whole SVG file.
-    Svg(String),
+    /// The text of a whole SVG file, and of another one for narrow screens where that differs.
+    Svg {
+        wide: String,
+        narrow: Option<String>,
+    },
     /// The bytes of a PNG file of twice the size at which it is shown. On a phone it scrolls in its own box.
     Png(Vec<u8>),
 }
@@ -80,9 +84,10 @@ pub enum Picture {
 impl Picture {
     /// A drawing. Errors: it cannot be drawn.
     pub fn of(figure: &plot::Figure) -> Result<Self, String> {
-        let bytes = plot::render(figure, plot::Format::Svg)?;
-        let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-        Ok(Picture::Svg(text))
+        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
+        let wide = wide?;
+        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
+        Ok(Picture::Svg { wide, narrow })
     }
 }
 
@@ -108,6 +113,7 @@ pub fn render(page: &Page) -> String {
                     }
                     footer { (page.foot) }
                 }
+                script { (PreEscaped(include_str!("html.js"))) }
             }
         }
     };
@@ -186,21 +192,20 @@ fn drawn(figure: &Figure) -> Markup {
         @if !figure.caption.is_empty() { figcaption { (figure.caption) } }
     };
     match &figure.picture {
-        Picture::Svg(text) => {
-            let alt = html! { (figure.alt) }.into_string().replace('"', "&quot;");
-            let size = width_of(text).map_or(String::new(), |width| {
-                let (least, most) = (LEAST * width, MOST * width);
-                format!(" style=\"min-width:{least:.0}px;max-width:min(100%,{most:.0}px)\"")
-            });
-            let named = format!("<svg role=\"img\" aria-label=\"{alt}\"{size} ");
-            let svg = text.replacen("<svg ", &named, 1);
-            html! {
-                figure {
-                    div.scroll role="region" aria-label=(figure.alt) tabindex="0" { (PreEscaped(svg)) }
-                    (caption)
+        Picture::Svg { wide, narrow } => html! {
+            figure {
+                @for (svg, class) in [(Some(wide), narrow.as_ref().map(|_| "wide")), (narrow.as_ref(), Some("narrow"))] {
+                    @if let Some(svg) = svg {
+                        div class=[class] {
+                            div.scroll role="region" aria-label=(figure.alt) tabindex="0" {
+                                (PreEscaped(embedded(svg, &figure.alt)))
+                            }
+                        }
+                    }
                 }
+                (caption)
             }
-        }
+        },
         Picture::Png(bytes) => {
             let source = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(bytes));
             let (width, height) = extent(bytes);
@@ -214,6 +219,20 @@ fn drawn(figure: &Figure) -> Markup {
             }
         }
     }
+}
+
+/// A drawing as a part of a page, with words for those who do not see it.
+fn embedded(svg: &str, alt: &str) -> String {
+    let alt = html! { (alt) }.into_string().replace('"', "&quot;");
+    let size = width_of(svg).map_or(String::new(), |width| {
+        let (least, most) = (LEAST * width, MOST * width);
+        format!(" style=\"min-width:{least:.0}px;max-width:min(100%,{most:.0}px)\"")
+    });
+    svg.replacen(
+        "<svg ",
+        &format!("<svg role=\"img\" aria-label=\"{alt}\"{size} "),
+        1,
+    )
 }
 
 /// The width that an SVG file gives itself.
@@ -292,9 +311,10 @@ pub(super) mod tests {
                 rows: vec![vec!["a|b@<c>".into(), "1".into()]],
                 names: 1,
             }),
-            figure(Picture::Svg(
-                "<svg width=\"100\"><text>x</text></svg>".into(),
-            )),
+            figure(Picture::Svg {
+                wide: "<svg width=\"100\"><text>x</text></svg>".into(),
+                narrow: Some("<svg width=\"50\"><text>x</text></svg>".into()),
+            }),
             figure(Picture::Png(png)),
             Part::Details {
                 summary: odd(),
@@ -302,7 +322,7 @@ pub(super) mod tests {
                 parts: vec![Part::Text("inner".into())],
             },
         ]);
-        assert!(!text.contains("<script>"), "{text}");
+        assert!(!text.contains("<script>\"'&"), "{text}");
         let tags = tags(&text);
         for tag in [
             "h1", "h2", "table", "th", "svg", "img", "details", "summary", "dl", "a",
@@ -327,7 +347,8 @@ pub(super) mod tests {
     #[test]
     fn nothing_comes_from_elsewhere() {
         let text = page(vec![Part::Text("text".into())]);
-        for outside in ["src=\"http", "<link", "@import", "url(", "<script"] {
+        assert_eq!(text.matches("<script>").count(), 1);
+        for outside in ["src=", "<link", "@import", "url(", "fetch", "http"] {
             assert!(!text.contains(outside), "{outside}");
         }
     }

@@ -7,6 +7,7 @@ pub mod analyze;
 pub mod bench;
 pub mod compare;
 mod facts;
+pub mod holm;
 pub mod mcnemar;
 pub mod notes;
 mod notions;

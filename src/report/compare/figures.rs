@@ -1,14 +1,126 @@
-//! A comparison as rows of dots: a row a space, by notion and by distance.
+//! A comparison as figures: rates against the rank; rows of dots, a row a space, by notion and by distance.
 
+use super::names::shortened;
 use super::words;
-use crate::report::plot::{Axis, Dot, DotSeries, Dots, Figure, Panel, Row};
+use crate::report::plot::{
+    Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series, Spot, Spots, THEORY,
+};
 use crate::study::compare::{Rate, Report, SpaceReport};
+use crate::study::theory;
+
+/// Width and height of the figure of rates against the rank, in points.
+const MAIN: (f64, f64) = (900.0, 430.0);
+
+/// Ranks at which the Gaussian curve is computed, at most.
+const STEPS: u32 = 48;
+
+/// The figures of a comparison by the names of their files; the first is the main one.
+pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
+    let (report, _) = shortened(report);
+    let distances = report.spaces.iter().any(|s| s.distance_ratio.is_some());
+    let all = [
+        rank_figure(&report).map(|figure| ("rank", figure)),
+        Some(("rates", rates_figure(&report))),
+        distances.then(|| ("distances", distances_figure(&report))),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The share outside the hull against the rank, a named point a space, before the curves of Gaussian rows and of reference
+/// rows left out; `None` where no rank is known.
+fn rank_figure(report: &Report) -> Option<Figure> {
+    let of = |rate: fn(&SpaceReport) -> Option<&Rate>| -> Vec<(f64, &SpaceReport, &Rate)> {
+        let ranked = report.spaces.iter().filter_map(|space| {
+            let rank = space.rank.filter(|rank| *rank > 0)?;
+            Some((rank as f64, space, rate(space)?))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.rate.total_cmp(&b.2.rate)));
+        ranked
+    };
+    let asked = of(|space| words::asked(space, "hull"));
+    let own = of(|space| words::left_out(space, "hull"));
+    let queries = !asked.is_empty();
+    let points = if queries { &asked } else { &own };
+    let spots = points.iter().map(|(rank, space, rate)| Spot {
+        label: space.space.clone(),
+        at: (*rank, 100.0 * rate.rate),
+        interval: Some((100.0 * rate.interval95[0], 100.0 * rate.interval95[1])),
+    });
+    let spots: Vec<Spot> = spots.collect();
+    let ends = (points.first()?.0 / 1.6, points.last()?.0 * 1.6);
+    let mut series = gaussian(report, ends);
+    if queries && !own.is_empty() {
+        series.push(Series {
+            label: "reference rows left out, one by one".into(),
+            style: 2,
+            points: own.iter().map(|p| (p.0, 100.0 * p.2.rate)).collect(),
+            band: Vec::new(),
+            thin: false,
+            markers: true,
+        });
+    }
+    Some(Figure {
+        title: "Share outside the hull against the rank of the reference".into(),
+        note: format!(
+            "{}; whiskers: Wilson's 95 %{}",
+            sizes(report),
+            undecided(report)
+        ),
+        panels: vec![Panel::Lines(Lines {
+            title: String::new(),
+            x: Axis {
+                label: "rank: dimension of the affine hull of the reference".into(),
+                logarithmic: true,
+                range: Some(ends),
+            },
+            y: Axis {
+                label: "outside the hull, %".into(),
+                logarithmic: false,
+                range: Some((0.0, 104.0)),
+            },
+            series,
+            spots: Spots {
+                label: if queries {
+                    "queries, by space"
+                } else {
+                    "reference rows left out, by space"
+                }
+                .into(),
+                style: 0,
+                all: spots,
+            },
+            size: MAIN,
+        })],
+    })
+}
+
+/// The rate of Gaussian rows against the rank, for the least and the largest number of reference rows.
+fn gaussian(report: &Report, (low, high): (f64, f64)) -> Vec<Series> {
+    let rows = || report.spaces.iter().map(|space| space.n_reference);
+    let mut sizes: Vec<u64> = rows().min().into_iter().chain(rows().max()).collect();
+    sizes.dedup();
+    let step = |step| (low * (high / low).powf(f64::from(step) / f64::from(STEPS))).round() as u64;
+    let mut ranks: Vec<u64> = (0..=STEPS).map(step).filter(|rank| *rank > 0).collect();
+    ranks.dedup();
+    let curve = |rows: u64| Series {
+        label: format!("Gaussian rows, N = {}", words::grouped(rows)),
+        ..Series::thin(
+            THEORY,
+            ranks
+                .iter()
+                .map(|&rank| (rank as f64, 100.0 * theory::null_rate(rows, rank)))
+                .collect(),
+        )
+    };
+    sizes.into_iter().map(curve).collect()
+}
 
 /// Notions that are drawn.
 const SHOWN: usize = 5;
 
-/// Shares of queries outside, by space and notion, with the Gaussian null beside the hull.
-pub fn rates_figure(report: &Report) -> Figure {
+/// Shares of queries outside, by space and notion, with that of Gaussian rows beside the hull.
+fn rates_figure(report: &Report) -> Figure {
     let all = report.spaces.iter().flat_map(|space| &space.notions);
     let mut notions: Vec<&str> = Vec::new();
     for notion in all {
@@ -76,7 +188,7 @@ pub fn rates_figure(report: &Report) -> Figure {
 }
 
 /// Certified distances of the queries to the hull, by space.
-pub fn distances_figure(report: &Report) -> Figure {
+fn distances_figure(report: &Report) -> Figure {
     let rows = report.spaces.iter().filter_map(|space| {
         let ratio = space.distance_ratio?;
         let dot = Dot {
@@ -128,16 +240,6 @@ pub fn distances_figure(report: &Report) -> Figure {
 }
 
 const RANK: &str = "rank: affine rank of the reference";
-
-/// The same figure for a narrow page.
-pub(super) fn narrow(mut figure: Figure) -> Figure {
-    for panel in &mut figure.panels {
-        if let Panel::Dots(dots) = panel {
-            dots.above = true;
-        }
-    }
-    figure
-}
 
 /// A row without dots.
 fn row(space: &SpaceReport) -> Row {
@@ -233,6 +335,36 @@ mod tests {
         }
         let note = rates_figure(&report).note;
         assert!(note.contains("; undecided count as not outside;"), "{note}");
+    }
+
+    /// Spaces of one rank, of no rank, and without queries; the curve is that of the theory.
+    #[test]
+    fn the_main_figure_names_every_space_of_known_rank() {
+        let mut report = report(false);
+        let figure = rank_figure(&report).unwrap();
+        let [Panel::Lines(lines)] = &figure.panels[..] else {
+            panic!("one panel")
+        };
+        let at: Vec<_> = lines.spots.all.iter().map(|spot| spot.at).collect();
+        assert_eq!(at, [(16.0, 30.0), (700.0, 100.0)]);
+        assert_eq!(lines.series[1].points, [(16.0, 15.0), (700.0, 50.0)]);
+        let of_theory =
+            |point: &(f64, f64)| 100.0 * theory::null_rate(6000, point.0 as u64) == point.1;
+        assert!(lines.series[0].points.iter().all(of_theory));
+        let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
+        assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;") && svg.contains("\npixels\n"));
+        report.spaces[0].rank = None;
+        for notion in &mut report.spaces[1].notions {
+            notion.rate.queries = 0;
+        }
+        let figure = rank_figure(&report).unwrap();
+        let [Panel::Lines(lines)] = &figure.panels[..] else {
+            panic!("one panel")
+        };
+        assert_eq!(lines.spots.all[0].at, (700.0, 50.0));
+        render(&figure, Format::Png).unwrap();
+        report.spaces[1].rank = Some(0);
+        assert!(rank_figure(&report).is_none());
     }
 
     /// Nothing was asked, so nothing is a share of 0.

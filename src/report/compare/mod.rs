@@ -6,13 +6,15 @@
 
 mod figures;
 mod files;
+mod names;
 mod page;
 mod reading;
 mod table;
 pub(super) mod words;
 
-pub use figures::{distances_figure, rates_figure};
+pub use figures::figures;
 pub use files::{write_labels, write_rates};
+pub use names::shortened;
 pub use page::{Made, page, write_page};
 pub use table::table;
 pub use words::{grouped, number};
@@ -99,7 +101,7 @@ mod tests {
                 notion("range", 1000, outside / 2),
                 notion("ball", 1000, 60),
             ],
-            scores: Vec::new(),
+            scores: Default::default(),
             sets: Vec::new(),
             null_rate: Some(0.625),
             d_eff: Some(17.25).filter(|_| outside < 1000),
@@ -108,6 +110,7 @@ mod tests {
             median_nearest: Some(2.0),
             scans_per_query: 1.234,
             seconds: 3.5,
+            repeated_rows: 0,
             verdicts: "io".into(),
             labels: Vec::new(),
             picks: Picks {
@@ -151,6 +154,7 @@ mod tests {
             neither_inside: 298,
             undecided: 2,
             p_value: 3.8e-211,
+            p_holm: 3.8e-211,
         }];
         Report {
             spaces,

@@ -1,11 +1,10 @@
-//! A comparison as one page: the reading, the tables, the figures, the contact sheets, and how to read them.
+//! A comparison as one page: the findings, the figures, the tables, the contact sheets, and how it was made.
 
-use super::figures::narrow;
-use super::reading::reading;
-use super::{distances_figure, rates_figure, words};
+use super::names::shortened;
+use super::{figures, reading, words};
 use crate::error::{Error, Result};
 use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
-use crate::report::{file, outcomes};
+use crate::report::{file, outcomes, plot};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
@@ -41,22 +40,29 @@ pub fn write_page(
     file::write_bytes(path, page.as_bytes())
 }
 
-/// The page as text.
+/// The page as text: first what was found, then the figures, then the numbers, and last how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
-    let mut sections = vec![how(made), read(report), spaces(report)];
-    sections.extend(notions(report));
-    sections.push(figures(report)?);
+    let (short, typed) = shortened(report);
+    let name = |space: &String| {
+        let known = typed.iter().find(|(_, typed)| typed == space);
+        known.map_or(space, |(name, _)| name).clone()
+    };
+    let sheets = sheets.iter().map(|(space, png)| (name(space), png.clone()));
+    let (report, sheets) = (&short, &sheets.collect::<Vec<_>>());
+    let mut sections = vec![read(report)];
+    sections.extend(drawn(report)?);
     for found in &report.outcomes {
         sections.push(outcomes::section(found)?);
     }
+    sections.push(spaces(report, &typed));
+    sections.extend(notions(report));
     sections.extend(pairs(report));
     sections.extend(classes(report));
     sections.extend(pictures(report, sheets));
     sections.extend(warnings(report));
-    sections.push(key(report));
-    sections.push(sources());
+    sections.extend([how(made), sources()]);
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
     Ok(html::render(&Page {
@@ -90,109 +96,138 @@ fn how(made: &Made) -> Section {
 }
 
 fn read(report: &Report) -> Section {
-    section(
-        "What it says",
-        reading(report).into_iter().map(Part::Text).collect(),
-    )
+    let mut parts = vec![
+        Part::Terms(reading::findings(report)),
+        Part::Text(reading::question(report)),
+    ];
+    parts.extend(reading::pairs(report).map(Part::Text));
+    section("What it says", parts)
 }
 
-/// A column that is left out where all spaces have as many rows.
-const ROWS: &str = "N";
+/// A column of the table of spaces: its name, what it means, and its cell.
+type Column = (&'static str, &'static str, fn(&SpaceReport) -> String);
 
-/// The columns that a report needs.
-fn columns(
-    report: &Report,
-) -> impl Iterator<Item = (usize, &'static (&'static str, &'static str))> {
-    let same = words::same_rows(report);
-    let all = COLUMNS.iter().enumerate();
-    all.filter(move |(_, (name, _))| !(same && *name == ROWS))
+fn outside(space: &SpaceReport) -> String {
+    share(words::asked(space, "hull"))
 }
 
-/// Column names of the table of spaces, and what they mean.
-const COLUMNS: [(&str, &str); 12] = [
+fn share(rate: Option<&Rate>) -> String {
+    rate.map_or("–".into(), |rate| words::percent(rate.rate))
+}
+
+fn estimate(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.1}"))
+}
+
+const COLUMNS: [Column; 14] = [
     (
         "Space",
-        "How rows are seen before anything is asked, as typed.",
+        "How rows are seen before anything is asked.",
+        |space| space.space.clone(),
     ),
     (
-        ROWS,
-        "Reference rows, of which each space has its own number; a rate depends on it as it does on the rank.",
+        "N",
+        "Reference rows; a rate depends on their number as it does on the rank.",
+        |space| words::grouped(space.n_reference),
     ),
-    ("d", "Coordinates of a row in the space."),
+    ("d", "Coordinates of a row in the space.", |space| {
+        space.d.to_string()
+    }),
     (
         "Rank",
-        "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly. The \
-         paper's convex hull dimension, d*.",
+        "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly.",
+        |space| space.rank.map_or("?".into(), |rank| rank.to_string()),
+    ),
+    (
+        "TwoNN",
+        "Intrinsic dimension, how many dimensions the rows fill nearby, from the ratio of the distances to the two nearest \
+         rows (Facco et al. 2017).",
+        |space| estimate(space.two_nn),
+    ),
+    (
+        "MLE",
+        "The same by maximum likelihood from the 20 nearest rows (Levina and Bickel 2004).",
+        |space| estimate(space.mle),
     ),
     (
         "Outside, %",
         "Queries outside the convex hull of the reference: the extrapolation rate.",
+        outside,
     ),
-    ("95 %", "Wilson's interval of that rate."),
+    ("95 %", "Wilson's interval of that rate.", |space| {
+        words::asked(space, "hull").map_or("–".into(), |rate| words::between(rate.interval95))
+    }),
     (
         "Left out, %",
         "Reference rows of a sample, each outside the hull of all other rows: the rate of the reference among itself.",
+        |space| share(words::left_out(space, "hull")),
     ),
     (
         "Gaussian, %",
         "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and Zaporozhets).",
+        |space| space.null_rate.map_or("–".into(), words::percent),
     ),
     (
         "d_eff",
-        "Effective hull dimension: the rank at which Gaussian data have the measured rate. With > or < where all or none are \
-         outside and the interval gives a bound only; none where the rate hangs on undecided queries.",
+        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or none are outside it is \
+         only bounded, and one cannot tell; none where the rate hangs on undecided queries.",
+        words::effective,
     ),
     (
         "Distance",
         "Median over the queries of the certified distance to the hull, at least (0 inside), in median nearest distances \
          of the reference; none where that is 0, as it is where most rows are repeated, or not known.",
+        |space| {
+            let ratio = space.distance_ratio.as_ref();
+            ratio.map_or("–".into(), |ratio| words::number(ratio.median))
+        },
     ),
     (
         "Scans",
         "Passes over the reference that a query took on average.",
+        |space| format!("{:.2}", space.scans_per_query),
     ),
-    ("Seconds", "Time that the space took."),
+    ("Seconds", "Time that the space took.", |space| {
+        format!("{:.1}", space.seconds)
+    }),
 ];
 
-fn spaces(report: &Report) -> Section {
-    let row = |space: &SpaceReport| {
-        let rate =
-            |notion| words::asked(space, notion).map_or("–".into(), |r| words::percent(r.rate));
-        let interval = words::asked(space, "hull").map(|rate| rate.interval95);
-        let distance = space.distance_ratio.as_ref();
-        let cells = [
-            space.space.clone(),
-            words::grouped(space.n_reference),
-            space.d.to_string(),
-            space.rank.map_or("?".into(), |rank| rank.to_string()),
-            rate("hull"),
-            interval.map_or("–".into(), words::between),
-            words::left_out(space, "hull").map_or("–".into(), |r| words::percent(r.rate)),
-            space.null_rate.map_or("–".into(), words::percent),
-            words::effective(space),
-            distance.map_or("–".into(), |ratio| words::number(ratio.median)),
-            format!("{:.2}", space.scans_per_query),
-            format!("{:.1}", space.seconds),
-        ];
-        columns(report)
-            .map(|(place, _)| cells[place].clone())
-            .collect()
-    };
-    let table = Table {
-        caption: "Rates and distances by space; every column is explained below.".into(),
-        head: columns(report)
-            .map(|(_, (name, _))| (*name).into())
-            .collect(),
+fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
+    let row = |space: &SpaceReport| COLUMNS.iter().map(|(.., cell)| cell(space)).collect();
+    let mut parts = vec![Part::Table(Table {
+        caption: "Rates and distances by space.".into(),
+        head: COLUMNS.iter().map(|(name, ..)| (*name).into()).collect(),
         rows: report.spaces.iter().map(row).collect(),
         names: 1,
-    };
-    section("Spaces", vec![Part::Table(table)])
+    })];
+    if !typed.is_empty() {
+        parts.push(Part::Text("Short names, and the spaces as typed:".into()));
+        parts.push(Part::Terms(typed.to_vec()));
+    }
+    let repeats = report.spaces.iter().filter(|space| space.repeated_rows > 0);
+    let repeats =
+        repeats.map(|space| format!("{} in {}", words::grouped(space.repeated_rows), space.space));
+    let repeats: Vec<String> = repeats.collect();
+    if !repeats.is_empty() {
+        parts.push(Part::Text(format!(
+            "TwoNN and MLE count reference rows that repeat others once: {}.",
+            repeats.join(", ")
+        )));
+    }
+    let terms = COLUMNS
+        .iter()
+        .map(|(name, what, _)| (name.to_string(), what.to_string()));
+    parts.push(Part::Details {
+        summary: "What the columns mean".into(),
+        open: false,
+        parts: vec![Part::Terms(terms.collect())],
+    });
+    section("Spaces", parts)
 }
 
 /// What every notion says, space by space.
 fn notions(report: &Report) -> Option<Section> {
     let first = report.spaces.first()?;
-    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
     let mut parts = vec![Part::Text(
         "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
          left out: where the two are near, the queries extrapolate no more than the reference does itself."
@@ -231,30 +266,35 @@ fn notions(report: &Report) -> Option<Section> {
     Some(section("Definitions of inside", parts))
 }
 
-fn figures(report: &Report) -> Result<Section, String> {
-    let mut parts = vec![Part::Figure(Figure {
-        alt: "Rows of dots: share of queries outside, by space and notion; the same numbers are in the table above".into(),
-        caption: format!(
-            "Share of queries outside, by space and notion, with 95 % intervals{}.",
-            match report.spaces.iter().any(|space| space.null_rate.is_some()) {
-                true => "; upright, the Gaussian null",
-                false => "",
-            }
-        ),
-        picture: Picture::of(&narrow(rates_figure(report)))?,
-    })];
-    if report
-        .spaces
-        .iter()
-        .any(|space| space.distance_ratio.is_some())
-    {
-        parts.push(Part::Figure(Figure {
-            alt: "Quantiles of the distance of queries to the hull, by space; medians are in the table above".into(),
-            caption: "Certified distances to the hull in median nearest distances of the reference, by space.".into(),
-            picture: Picture::of(&narrow(distances_figure(report)))?,
-        }));
+/// The figures, a section each, the main one first.
+fn drawn(report: &Report) -> Result<Vec<Section>, String> {
+    let figure = |(name, figure): (&str, plot::Figure)| {
+        let title = figure.title.clone();
+        let part = Part::Figure(Figure {
+            alt: format!("{title}; the numbers are in the tables below"),
+            caption: caption(name).into(),
+            picture: Picture::of(&plot::Figure {
+                title: String::new(),
+                ..figure
+            })?,
+        });
+        Ok(section(&title, vec![part]))
+    };
+    figures(report).into_iter().map(figure).collect()
+}
+
+fn caption(figure: &str) -> &'static str {
+    match figure {
+        "rank" => {
+            "The rank and the number of rows drive the rate even of data without structure: the dotted curve is that of Gaussian \
+             rows. A space below it holds more queries than Gaussian rows of its rank would. Where a point lies near the \
+             triangle of its rank, queries extrapolate no more than reference rows do among themselves."
+        }
+        "rates" => "Share of queries outside, by space and notion, with 95 % intervals.",
+        _ => {
+            "Certified distances to the hull in median nearest distances of the reference, by space."
+        }
     }
-    Ok(section("Figures", parts))
 }
 
 fn pairs(report: &Report) -> Option<Section> {
@@ -262,8 +302,7 @@ fn pairs(report: &Report) -> Option<Section> {
     if report.pairs.is_empty() {
         return None;
     }
-    let corrected = words::holm(&report.pairs);
-    let row = |(pair, corrected): (&Pair, &f64)| {
+    let row = |pair: &Pair| {
         vec![
             pair.a.clone(),
             pair.b.clone(),
@@ -273,12 +312,12 @@ fn pairs(report: &Report) -> Option<Section> {
             pair.neither_inside.to_string(),
             pair.undecided.to_string(),
             words::probability(pair.p_value),
-            words::probability(*corrected),
+            words::probability(pair.p_holm),
         ]
     };
     let rows = |shown: &dyn Fn(&Pair) -> bool| -> Vec<Vec<String>> {
-        let all = report.pairs.iter().zip(&corrected);
-        all.filter(|(pair, _)| shown(pair)).map(row).collect()
+        let all = report.pairs.iter();
+        all.filter(|pair| shown(pair)).map(row).collect()
     };
     let head = [
         "A",
@@ -398,7 +437,6 @@ fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
 }
 
 fn both(label: &LabelReport) -> String {
-    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
     format!(
         "{} ({})",
         share(of(label, "hull")),
@@ -412,7 +450,6 @@ fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
 
 /// One space's classes with all rates.
 fn by_class(space: &SpaceReport) -> Table {
-    let share = |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::percent(rate.rate));
     let interval =
         |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::between(rate.interval95));
     let notions: Vec<&str> = space
@@ -496,11 +533,6 @@ fn warnings(report: &Report) -> Option<Section> {
     (!all.is_empty()).then(|| section("Warnings", vec![Part::List(all)]))
 }
 
-fn key(report: &Report) -> Section {
-    let terms = columns(report).map(|(_, (name, what))| (name.to_string(), what.to_string()));
-    section("How to read it", vec![Part::Terms(terms.collect())])
-}
-
 fn sources() -> Section {
     let links = [
         (
@@ -538,14 +570,15 @@ mod tests {
         let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
         let tags = tags(&text);
         let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
-        assert_eq!((count("svg"), count("img"), count("h1")), (2, 1, 1));
+        // Three figures, each wide and narrow.
+        assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
         // Of spaces, of notions, of pairs, of classes, and of the classes in each space.
         assert_eq!(count("table"), 6);
         for part in [
             "hullscope compare --space 'a|&lt;b&gt;'",
             "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
             "99.6 to 100",
-            "&gt; 16.5",
+            "cannot tell",
             "&lt; 1e-12",
             "40.0 (75.0)",
             "40.0 (–)",
@@ -578,36 +611,50 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_rows_that_differ_have_a_column() {
-        let mut report = report(false);
-        let text = page(&made(), &report, &[]).unwrap();
-        assert!(!text.contains("of which each space has its own number"));
-        report.spaces[1].n_reference = 4000;
-        let text = page(&made(), &report, &[]).unwrap();
-        assert!(text.contains("of which each space has its own number; a rate depends"));
-        assert!(text.contains("4,000 to 6,000"));
-        let Part::Table(table) = spaces(&report).parts.remove(0) else {
-            panic!("no table")
-        };
-        assert_eq!(table.head[..4], ["Space", "N", "d", "Rank"]);
-        assert!(table.rows.iter().all(|row| row.len() == table.head.len()));
-        assert_eq!(table.rows[1][..4], ["pixels", "4,000", "784", "700"]);
+    fn first_the_findings_then_the_main_figure_then_the_tables() {
+        let text = page(&made(), &report(true), &[]).unwrap();
+        let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
+        let order = [
+            "are outside the hull of the reference rows",
+            "Share outside the hull against the rank",
+            "<svg",
+            "Share of queries outside",
+            "<table",
+            "How it was made",
+        ];
+        assert!(order.map(place).is_sorted());
     }
 
-    /// No rank and so no null, no notion beside the hull, and no distance has a unit.
     #[test]
-    fn figures_are_not_said_to_show_what_is_not_there() {
+    fn long_names_of_files_stand_once_in_the_table_of_spaces() {
+        let mut report = report(true);
+        let typed = "file:/data/train.npy,/data/test.npy";
+        report.spaces[0].space = typed.into();
+        report.pairs[0].a = typed.into();
+        let text = page(
+            &made(),
+            &report,
+            &[(typed.into(), plot::to_png(&[0; 12], 2, 2).unwrap())],
+        )
+        .unwrap();
+        let (broken, whole) = ("file:/<wbr>data", "file:/data/train.npy");
+        assert_eq!(
+            (text.matches(broken).count(), text.matches(whole).count()),
+            (0, 1)
+        );
+        assert!(
+            text.contains("<summary>train</summary>") && text.contains(">train</text>")
+                || text.contains("\ntrain\n")
+        );
+    }
+
+    #[test]
+    fn dimensions_and_what_they_leave_out_are_shown() {
         let mut report = report(false);
-        for space in &mut report.spaces {
-            space.notions.truncate(1);
-            (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
-        }
-        let figures = figures(&report).unwrap();
-        let [Part::Figure(rates)] = &figures.parts[..] else {
-            panic!("one figure")
-        };
-        assert!(!rates.caption.contains("null") && !rates.alt.contains("ball"));
-        tags(&page(&made(), &report, &[]).unwrap());
+        report.spaces[1].repeated_rows = 46;
+        let text = page(&made(), &report, &[]).unwrap();
+        assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
+        assert!(text.contains("count reference rows that repeat others once: 46 in pixels."));
     }
 
     #[test]

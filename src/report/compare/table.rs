@@ -1,5 +1,6 @@
 //! A comparison as text for a terminal, at most 120 columns wide.
 
+use super::names::shortened;
 use super::words;
 use crate::report::plain;
 use crate::study::compare::{LabelReport, Rate, Report, SetReport, SpaceReport};
@@ -16,6 +17,7 @@ const CLASSES: usize = 30;
 
 /// What was found, space by space; then the spaces against the first, query by query; then by class.
 pub fn table(report: &Report) -> String {
+    let (report, typed) = &shortened(report);
     let Some(first) = report.spaces.first() else {
         return String::new();
     };
@@ -30,6 +32,10 @@ pub fn table(report: &Report) -> String {
         ),
     };
     text += &rates(&report.spaces);
+    text += &dimensions(&report.spaces);
+    for (name, typed) in typed {
+        text += &format!("{name}: {typed}\n");
+    }
     text += &notions(&report.spaces);
     text += &sets(&report.spaces);
     text += &rows(report);
@@ -103,6 +109,19 @@ d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
     text_of(table) + key
+}
+
+/// The intrinsic dimensions, and what they leave out.
+fn dimensions(spaces: &[SpaceReport]) -> String {
+    let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
+    let known = spaces
+        .iter()
+        .filter(|s| s.two_nn.is_some() || s.mle.is_some());
+    let each = known.map(|s| format!("{}, {} in {}", number(s.two_nn), number(s.mle), s.space));
+    let repeats = spaces.iter().filter(|space| space.repeated_rows > 0);
+    let repeats = repeats.map(|s| format!("{} in {}", words::grouped(s.repeated_rows), s.space));
+    listed("intrinsic dimension of the reference (TwoNN, MLE)", each)
+        + &listed("repeated reference rows, which these count once", repeats)
 }
 
 /// A line a notion and a column a space, in blocks that fit.
@@ -241,6 +260,7 @@ fn pairs(report: &Report) -> String {
         "neither",
         "undecided",
         "p",
+        "p, Holm",
     ]);
     for pair in &shown {
         table.add_row([
@@ -251,6 +271,7 @@ fn pairs(report: &Report) -> String {
             pair.neither_inside.to_string(),
             pair.undecided.to_string(),
             words::probability(pair.p_value),
+            words::probability(pair.p_holm),
         ]);
     }
     let rest = report.pairs.len() - shown.len();
@@ -259,9 +280,10 @@ fn pairs(report: &Report) -> String {
         rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
     };
     format!(
-        "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided, not corrected for the number of \
-         pairs\n{rest}",
-        text_of(table)
+        "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
+         of spaces\n{rest}",
+        text_of(table),
+        report.pairs.len()
     )
 }
 
@@ -408,8 +430,8 @@ mod tests {
         assert_eq!(
             line("pixels")[1..],
             [
-                "784", "700", "100", "99.6", "to", "100", "50.0", "62.5", ">", "16.5", "0.500",
-                "1.23", "3.5"
+                "784", "700", "100", "99.6", "to", "100", "50.0", "62.5", "cannot", "tell",
+                "0.500", "1.23", "3.5"
             ]
         );
         assert!(text.contains("against dims:16,seed=<b>&\", query by query"));
@@ -419,7 +441,10 @@ mod tests {
             .nth(1)
             .unwrap();
         let pair: Vec<_> = pair.split_whitespace().collect();
-        assert_eq!(pair[1..], ["0", "0", "700", "298", "2", "<", "1e-12"]);
+        assert_eq!(
+            pair[1..],
+            ["0", "0", "700", "298", "2", "<", "1e-12", "<", "1e-12"]
+        );
         assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
         assert!(text.contains("-: the reference has no row of the class\n"));
         assert_eq!(line("Coat")[1..], ["40.0", "(", "-)", "40.0", "(", "-)"]);

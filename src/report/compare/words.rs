@@ -1,6 +1,6 @@
 //! Numbers of a comparison as people read them; the table and the page share them.
 
-use crate::study::compare::{Pair, Rate, Report, SpaceReport};
+use crate::study::compare::{Rate, Report, SpaceReport};
 
 /// Numbers of reference rows, `6,000` or `4,000 to 6,000`: of embeddings from files, each space may have its own. All
 /// spaces have the same queries.
@@ -63,17 +63,16 @@ pub fn between([low, high]: [f64; 2]) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
 
-/// The dimension at which the null gives the measured rate, or on which side of what it lies; none of a rate that the
-/// undecided queries may change by more than its interval.
+/// The rank at which Gaussian rows have the measured rate; none of a rate that the undecided queries may change by more
+/// than its interval.
 pub fn effective(space: &SpaceReport) -> String {
     if !asked(space, "hull").is_some_and(settled) {
         return "-".into();
     }
     match (space.d_eff, space.d_eff_interval) {
         (Some(dimension), _) => format!("{dimension:.1}"),
-        (None, [Some(least), None]) => format!("> {least:.1}"),
-        (None, [None, Some(most)]) => format!("< {most:.1}"),
-        (None, _) => "-".into(),
+        (None, [None, None]) => "-".into(),
+        (None, _) => "cannot tell".into(),
     }
 }
 
@@ -116,25 +115,6 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// Holm's correction (Holm 1979): p-values such that calling those below a level differences is wrong even once with at
-/// most that probability, whatever the pairs have to do with each other.
-///
-/// ```text
-/// p_(1) <= ... <= p_(m) sorted;    corrected p_(i) = max over j <= i of min(1, (m - j + 1) p_(j))
-/// ```
-pub fn holm(pairs: &[Pair]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..pairs.len()).collect();
-    order.sort_by(|&a, &b| pairs[a].p_value.total_cmp(&pairs[b].p_value));
-    let mut corrected = vec![1.0; pairs.len()];
-    let mut largest = 0.0f64;
-    for (place, &pair) in order.iter().enumerate() {
-        let times = (pairs.len() - place) as f64;
-        largest = largest.max((times * pairs[pair].p_value).min(1.0));
-        corrected[pair] = largest;
-    }
-    corrected
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,12 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn an_open_dimension_has_a_side() {
+    fn a_dimension_that_is_only_bounded_is_not_told() {
         assert_eq!(effective(&space("a", 16, 300)), "17.2");
-        assert_eq!(effective(&space("a", 16, 1000)), "> 16.5");
+        assert_eq!(effective(&space("a", 16, 1000)), "cannot tell");
         let mut none = space("a", 16, 1000);
-        none.d_eff_interval = [None, Some(2.0)];
-        assert_eq!(effective(&none), "< 2.0");
         none.d_eff_interval = [None, None];
         assert_eq!(effective(&none), "-");
     }
@@ -193,23 +171,6 @@ mod tests {
         found.spaces.clear();
         assert!(same_rows(&found));
         assert_eq!(reference_rows(&found), "0");
-    }
-
-    /// By hand, from the definition.
-    #[test]
-    fn holm_by_hand() {
-        let pair = report(false).pairs[0].clone();
-        let pairs: Vec<Pair> = [0.04, 0.01, 0.03, 0.005]
-            .map(|p_value| Pair {
-                p_value,
-                ..pair.clone()
-            })
-            .to_vec();
-        let found = holm(&pairs);
-        for (found, expected) in found.iter().zip([0.06, 0.03, 0.06, 0.02]) {
-            assert!((found - expected).abs() < 1e-15, "{found} {expected}");
-        }
-        assert!(holm(&[]).is_empty());
     }
 
     #[test]

@@ -276,8 +276,14 @@ pub const PAIRS: &[Column<Comparison>] = &[
     column(
         "p_value",
         Type::Float,
-        "DeLong's test that the areas are equal, two-sided, not corrected for the number of pairs.",
+        "DeLong's test that the areas are equal, two-sided.",
         |row| pair(row, |d| d.p_value),
+    ),
+    column(
+        "p_holm",
+        Type::Float,
+        "The same, corrected by Holm for all pairs of notions of all spaces.",
+        |row| pair(row, |d| d.p_holm),
     ),
     column(
         "missing",

@@ -132,7 +132,7 @@ extrapolated accepted first; E-AURC: what of it the best order would save.
 /// The best notion of each space against the others.
 fn pairs(outcomes: &Outcomes) -> String {
     let mut table = plain::table();
-    table.add_row(["space", "A", "B", "A - B", "95 %", "p"]);
+    table.add_row(["space", "A", "B", "A - B", "95 %", "p", "p, Holm"]);
     let mut rows = 0;
     for space in words::spaces(outcomes) {
         let notions = words::of_space(outcomes, space).into_iter();
@@ -173,6 +173,7 @@ fn pairs(outcomes: &Outcomes) -> String {
                 &area(difference),
                 &areas(&ends),
                 &probability(found.p_value),
+                &probability(found.p_holm),
             ]);
         }
     }
@@ -182,8 +183,9 @@ fn pairs(outcomes: &Outcomes) -> String {
     plain::numbers_right(&mut table);
     names_left(&mut table);
     format!(
-        "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test, not corrected for\nthe \
-         number of pairs\n{}\n",
+        "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test; Holm: p corrected\nfor \
+         all {} pairs of notions\n{}\n",
+        outcomes.comparisons.len(),
         table.trim_fmt()
     )
 }

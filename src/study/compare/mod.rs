@@ -28,6 +28,7 @@ use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, View, Views};
 use collect::Collected;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What to find out. Built by a front end.
@@ -111,6 +112,9 @@ pub struct SpaceReport {
     /// Intrinsic dimension by TwoNN and by maximum likelihood: see [`crate::notion::dimension`].
     pub two_nn: Option<f64>,
     pub mle: Option<f64>,
+    /// Reference rows that repeat an earlier one; both dimensions count them once.
+    #[serde(default)]
+    pub repeated_rows: u64,
     pub n_reference: u64,
     pub n_queries: u64,
     /// In the order of the plan.
@@ -137,7 +141,7 @@ pub struct SpaceReport {
     pub warnings: Vec<String>,
     /// What each notion says of each query; of a space that was taken over from an earlier run, read from its table.
     #[serde(skip)]
-    pub scores: Vec<Scores>,
+    pub scores: Arc<Vec<Scores>>,
 }
 
 /// The queries of one set.
@@ -338,7 +342,7 @@ pub fn run(
 fn outcomes(subject: &Subject, spaces: &[SpaceReport]) -> Result<Vec<Outcomes>> {
     let scores: Vec<Scores> = spaces
         .iter()
-        .flat_map(|space| space.scores.clone())
+        .flat_map(|space| space.scores.iter().cloned())
         .collect();
     let Some(queries) = spaces.first().map(|space| space.n_queries as usize) else {
         return Ok(Vec::new());
@@ -495,6 +499,7 @@ fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceRe
         rank: facts.affine_rank,
         two_nn: facts.two_nn,
         mle: facts.mle,
+        repeated_rows: facts.duplicate_rows,
         n_reference: facts.rows,
         n_queries: summary.queries,
         null_rate: facts
@@ -526,6 +531,6 @@ fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceRe
         labels: Vec::new(),
         sets: Vec::new(),
         seconds: 0.0,
-        scores: std::mem::take(&mut found.scores),
+        scores: Arc::new(std::mem::take(&mut found.scores)),
     }
 }

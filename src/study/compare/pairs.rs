@@ -1,6 +1,7 @@
 //! Two spaces compared query by query.
 
 use super::SpaceReport;
+use crate::study::holm::holm;
 use crate::study::mcnemar::mcnemar;
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ pub struct Pair {
     pub undecided: u64,
     /// McNemar's exact test, two-sided: the probability of a difference at least as one-sided if none were real.
     pub p_value: f64,
+    /// The same, corrected by Holm for the number of pairs: see [`holm`].
+    pub p_holm: f64,
 }
 
 /// Every pair, in the order of the spaces.
@@ -24,6 +27,10 @@ pub(super) fn all(spaces: &[SpaceReport]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     for (place, a) in spaces.iter().enumerate() {
         pairs.extend(spaces[place + 1..].iter().map(|b| pair(a, b)));
+    }
+    let alone: Vec<f64> = pairs.iter().map(|pair| pair.p_value).collect();
+    for (pair, corrected) in pairs.iter_mut().zip(holm(&alone)) {
+        pair.p_holm = corrected;
     }
     pairs
 }
@@ -38,6 +45,7 @@ fn pair(a: &SpaceReport, b: &SpaceReport) -> Pair {
         neither_inside: 0,
         undecided: 0,
         p_value: 1.0,
+        p_holm: 1.0,
     };
     for verdicts in a.verdicts.chars().zip(b.verdicts.chars()) {
         match verdicts {

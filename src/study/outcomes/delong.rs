@@ -47,8 +47,10 @@ pub struct Difference {
     pub difference: f64,
     /// DeLong's 95 % interval of the difference.
     pub interval95: [f64; 2],
-    /// DeLong's test that the areas are equal, two-sided; not corrected for the number of pairs compared.
+    /// DeLong's test that the areas are equal, two-sided.
     pub p_value: f64,
+    /// The same, corrected by Holm for all pairs of notions of all spaces: see [`crate::study::holm`].
+    pub p_holm: f64,
 }
 
 /// The structural components of an area.
@@ -155,7 +157,7 @@ pub(super) fn auroc(components: &Components) -> Auroc {
     }
 }
 
-/// DeLong's paired test.
+/// DeLong's paired test, its p-value not yet corrected.
 pub(super) fn difference(a: &Components, b: &Components) -> Result<Difference, Missing> {
     let variance = a.covariance(a)? + b.covariance(b)? - 2.0 * a.covariance(b)?;
     let (auroc_a, auroc_b) = (a.area(), b.area());
@@ -168,12 +170,14 @@ pub(super) fn difference(a: &Components, b: &Components) -> Result<Difference, M
         return Err(Missing::Separated);
     }
     let error = variance.sqrt();
+    let p_value = two_sided(difference / error);
     Ok(Difference {
         auroc_a,
         auroc_b,
         difference,
         interval95: interval95(difference, error, [-1.0, 1.0]),
-        p_value: two_sided(difference / error),
+        p_value,
+        p_holm: p_value,
     })
 }
 

@@ -32,6 +32,7 @@ pub use risk::{Aurc, Risk};
 pub use spearman::Spearman;
 
 use crate::error::{Error, Result};
+use crate::study::holm::holm;
 use curve::Roc;
 use delong::Components;
 use serde::{Deserialize, Serialize};
@@ -380,7 +381,23 @@ fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Com
             });
         }
     }
+    correct(&mut found);
     found
+}
+
+/// Correct the p-values for the number of tests.
+fn correct(comparisons: &mut [Comparison]) {
+    let mut tests: Vec<&mut Difference> = comparisons
+        .iter_mut()
+        .filter_map(|pair| match &mut pair.found {
+            Measured::Value(test) => Some(test),
+            Measured::Missing(_) => None,
+        })
+        .collect();
+    let alone: Vec<f64> = tests.iter().map(|test| test.p_value).collect();
+    for (test, corrected) in tests.iter_mut().zip(holm(&alone)) {
+        test.p_holm = corrected;
+    }
 }
 
 #[cfg(test)]
