@@ -410,8 +410,8 @@ fn write(
         let mut text = show::table(report);
         for found in &show::shortened(report).0.outcomes {
             text += &format!("\n{}", outcomes::table(found));
-            for line in outcomes::findings(found).iter().skip(1) {
-                text += &format!("{line}\n");
+            for (space, finding) in outcomes::findings(found) {
+                text += &format!("{space}: {finding}\n");
             }
         }
         file::print(&text)?;

@@ -157,7 +157,9 @@ fn write(args: &Args, folder: &Path, found: &Outcomes) -> Result<()> {
     }
     if !args.quiet && args.json.as_deref() != Some("-") {
         let findings = show::findings(found);
-        let said = findings.iter().skip(1).map(|line| format!("{line}\n"));
+        let said = findings
+            .iter()
+            .map(|(space, finding)| format!("{space}: {finding}\n"));
         file::print(&format!(
             "{}\n{}",
             show::table(found),

@@ -3,7 +3,7 @@
 //! An engine whose answers differ from the first one's, or that the CPU stood in for, gets a line that says so, no
 //! ratio, and no bar or curve.
 
-use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series, Spots};
+use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series};
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
@@ -201,7 +201,7 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
                 .map(|(style, engine)| series(style, &engine.label, points(engine), of))
                 .filter(|series| !series.points.is_empty())
                 .collect(),
-            spots: Spots::default(),
+            spots: Vec::new(),
             size: PANEL,
         })
     };

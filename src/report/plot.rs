@@ -27,8 +27,9 @@ pub(super) use style::register_font;
 /// The usual points of a panel, width and height.
 pub const PANEL: (f64, f64) = (430.0, 400.0);
 
-/// Points of the strips that the figure's title and a line of its note stand in, and of a further line of the note.
+/// Points of the strips that the figure's title (or none) and a line of its note stand in, and of a further line of it.
 const HEAD: f64 = 34.0;
+const BARE: f64 = 4.0;
 const NOTE: f64 = 30.0;
 const NOTE_LINE: f64 = 15.0;
 
@@ -80,13 +81,13 @@ pub struct Lines {
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
-    /// Labelled points, in front of the curves.
-    pub spots: Spots,
+    /// Points in front of the curves, in the order in which they are drawn.
+    pub spots: Vec<Spots>,
     /// Width and height in points; [`PANEL`] where nothing speaks against it.
     pub size: (f64, f64),
 }
 
-/// Points with a name each.
+/// Points of one kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spots {
     /// What all of them are, for the legend.
@@ -95,7 +96,7 @@ pub struct Spots {
     pub all: Vec<Spot>,
 }
 
-/// A named point.
+/// A point, with a name unless that is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spot {
     pub label: String,
@@ -307,7 +308,8 @@ impl Layout {
         let of_row = |row: &[(f64, f64)]| row.iter().fold(0.0, |most: f64, size| most.max(size.1));
         let widths: Vec<f64> = (0..columns).map(of_column).collect();
         let mut places = Vec::new();
-        let mut top = HEAD;
+        let head = if figure.title.is_empty() { BARE } else { HEAD };
+        let mut top = head;
         for row in sizes.chunks(columns) {
             let mut left = 0.0;
             for (size, width) in row.iter().zip(&widths) {
@@ -322,7 +324,7 @@ impl Layout {
             top += of_row(row);
         }
         let (width, bottom) = match sizes.is_empty() {
-            true => (PANEL.0, HEAD + PANEL.1),
+            true => (PANEL.0, head + PANEL.1),
             false => (widths.iter().sum(), top),
         };
         let note = canvas::wrapped(&figure.note, Size::Small, width - 24.0);
@@ -489,11 +491,11 @@ mod tests {
                         thin: false,
                         markers: true,
                     }],
-                    spots: Spots {
+                    spots: vec![Spots {
                         label: "spots".into(),
                         style: 1,
                         all: values.iter().map(|&v| spot("a <spot>", v)).collect(),
-                    },
+                    }],
                     size: PANEL,
                 }),
                 Panel::Dots(Dots {

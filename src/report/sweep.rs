@@ -5,7 +5,7 @@
 //! identity from the rate; null where it does not hold), `vertices_theory`: one row a point.
 
 use super::file::Output;
-use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series, Spots};
+use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::Point;
@@ -232,7 +232,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         x: axis,
         y: rate_axis(),
         series,
-        spots: Spots::default(),
+        spots: Vec::new(),
         size: PANEL,
     }
 }
@@ -251,7 +251,7 @@ fn by_dimension(law: &str, points: &[&Point]) -> Lines {
         x: axis,
         y: rate_axis(),
         series: curves(&format!("N = {n}"), 0, points, |point| point.d, &dash),
-        spots: Spots::default(),
+        spots: Vec::new(),
         size: PANEL,
     }
 }

@@ -42,23 +42,21 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     let own = of(|space| words::left_out(space, "hull"));
     let queries = !asked.is_empty();
     let points = if queries { &asked } else { &own };
-    let spots = points.iter().map(|(rank, space, rate)| Spot {
-        label: space.space.clone(),
+    let spot = |(rank, space, rate): &(f64, &SpaceReport, &Rate), named: bool| Spot {
+        label: if named {
+            space.space.clone()
+        } else {
+            String::new()
+        },
         at: (*rank, 100.0 * rate.rate),
-        interval: Some((100.0 * rate.interval95[0], 100.0 * rate.interval95[1])),
-    });
-    let spots: Vec<Spot> = spots.collect();
+        interval: named.then(|| (100.0 * rate.interval95[0], 100.0 * rate.interval95[1])),
+    };
+    let named: Vec<Spot> = points.iter().map(|point| spot(point, true)).collect();
     let ends = (points.first()?.0 / 1.6, points.last()?.0 * 1.6);
     let mut series = gaussian(report, ends);
+    let left_out: Vec<Spot> = own.iter().map(|point| spot(point, false)).collect();
     if queries && !own.is_empty() {
-        series.push(Series {
-            label: "reference rows left out, one by one".into(),
-            style: 2,
-            points: own.iter().map(|p| (p.0, 100.0 * p.2.rate)).collect(),
-            band: Vec::new(),
-            thin: false,
-            markers: true,
-        });
+        series.push(means(&left_out));
     }
     Some(Figure {
         title: "Share outside the hull against the rank of the reference".into(),
@@ -77,22 +75,42 @@ fn rank_figure(report: &Report) -> Option<Figure> {
             y: Axis {
                 label: "outside the hull, %".into(),
                 logarithmic: false,
-                range: Some((0.0, 104.0)),
+                range: Some((0.0, 100.0)),
             },
             series,
-            spots: Spots {
-                label: if queries {
-                    "queries, by space"
-                } else {
-                    "reference rows left out, by space"
-                }
-                .into(),
-                style: 0,
-                all: spots,
+            spots: match queries {
+                true => vec![
+                    of_kind(LEFT_OUT, 2, left_out),
+                    of_kind("queries, by space", 0, named),
+                ],
+                false => vec![of_kind(LEFT_OUT, 0, named)],
             },
             size: MAIN,
         })],
     })
+}
+
+const LEFT_OUT: &str = "reference rows left out, by space";
+
+fn of_kind(label: &str, style: usize, all: Vec<Spot>) -> Spots {
+    Spots {
+        label: label.into(),
+        style,
+        all,
+    }
+}
+
+/// The curve of points that ascend in x: spaces of one rank have one place on it, their mean.
+fn means(spots: &[Spot]) -> Series {
+    let each = spots.chunk_by(|a, b| a.at.0 == b.at.0);
+    let mean = |spots: &[Spot]| {
+        let sum: f64 = spots.iter().map(|spot| spot.at.1).sum();
+        (spots[0].at.0, sum / spots.len() as f64)
+    };
+    Series {
+        label: "mean of the rows left out at each rank".into(),
+        ..Series::thin(2, each.map(mean).collect())
+    }
 }
 
 /// The rate of Gaussian rows against the rank, for the least and the largest number of reference rows.
@@ -345,9 +363,18 @@ mod tests {
         let [Panel::Lines(lines)] = &figure.panels[..] else {
             panic!("one panel")
         };
-        let at: Vec<_> = lines.spots.all.iter().map(|spot| spot.at).collect();
+        let at: Vec<_> = lines.spots[1].all.iter().map(|spot| spot.at).collect();
         assert_eq!(at, [(16.0, 30.0), (700.0, 100.0)]);
         assert_eq!(lines.series[1].points, [(16.0, 15.0), (700.0, 50.0)]);
+        let (mut one, two) = (lines.spots[0].all.clone(), (16.0, 25.0));
+        one.insert(
+            1,
+            Spot {
+                at: two,
+                ..one[0].clone()
+            },
+        );
+        assert_eq!(means(&one).points, [(16.0, 20.0), (700.0, 50.0)]);
         let of_theory =
             |point: &(f64, f64)| 100.0 * theory::null_rate(6000, point.0 as u64) == point.1;
         assert!(lines.series[0].points.iter().all(of_theory));
@@ -361,7 +388,7 @@ mod tests {
         let [Panel::Lines(lines)] = &figure.panels[..] else {
             panic!("one panel")
         };
-        assert_eq!(lines.spots.all[0].at, (700.0, 50.0));
+        assert_eq!(lines.spots[0].all[0].at, (700.0, 50.0));
         render(&figure, Format::Png).unwrap();
         report.spaces[1].rank = Some(0);
         assert!(rank_figure(&report).is_none());

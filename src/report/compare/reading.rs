@@ -31,8 +31,7 @@ fn finding(space: &SpaceReport) -> String {
             percent(hull)
         ),
         (Some(hull), Some(own)) => format!(
-            "{} % of the queries are outside the hull of the reference rows, {} % of the reference rows themselves when left \
-             out: {}",
+            "{} % of the queries are outside the hull, {} % of the reference rows themselves when left out: {}",
             percent(hull),
             percent(own),
             compared(hull, own)
@@ -40,13 +39,16 @@ fn finding(space: &SpaceReport) -> String {
     };
     let ball = match (words::asked(space, "ball"), words::left_out(space, "ball")) {
         (Some(ball), Some(own)) => format!(
-            "; by the distance to the nearest row {} % and {} %: {}",
+            ". Beyond the usual distance to the nearest row: {} % and {} %, {}",
             percent(ball),
             percent(own),
             compared(ball, own)
         ),
         (Some(one), None) | (None, Some(one)) => {
-            format!("; by the distance to the nearest row {} %", percent(one))
+            format!(
+                ". Beyond the usual distance to the nearest row: {} %",
+                percent(one)
+            )
         }
         (None, None) => String::new(),
     };
@@ -70,7 +72,7 @@ fn compared(queries: &Rate, own: &Rate) -> &'static str {
     let (least, low, most, high) = ends(queries);
     let (own_least, own_low, own_most, own_high) = ends(own);
     if least > NEARLY_ALL && own_least > NEARLY_ALL {
-        return "nearly all of both, so this says nothing of the queries";
+        return "nearly all of both, which says nothing of the queries";
     }
     let more = least - own_most - (least - low).hypot(own_high - own_most) > 0.0;
     let less = own_least - most - (own_least - own_low).hypot(high - most) > 0.0;
@@ -86,12 +88,18 @@ pub fn question(report: &Report) -> String {
     let hulls = || report.spaces.iter().filter_map(|s| words::asked(s, "hull"));
     let open: u64 = hulls().map(|rate| rate.undecided).sum();
     let all: u64 = hulls().map(|rate| rate.queries).sum();
+    let open = match open {
+        0 => "none is undecided".into(),
+        open => format!(
+            "{} are undecided, too near the surface for double precision or not settled in the rounds allowed, and count as \
+             not outside",
+            words::grouped(open)
+        ),
+    };
     format!(
-        "Inside the hull means: a mean of reference rows, with weights that are not negative. Each of {} answers has a proof, \
-         such weights or a direction that separates the query from all rows, but for {} that double precision or the rounds \
-         allowed could not decide.",
-        words::grouped(all),
-        words::grouped(open)
+        "Inside the hull means: a mean of reference rows, with weights that are not negative. Such weights, or a direction that \
+         separates the query from all rows, prove each answer; of {} answers {open}.",
+        words::grouped(all)
     )
 }
 
@@ -118,8 +126,8 @@ mod tests {
         let said = findings(&found);
         assert_eq!(
             said[0].1,
-            "30.0 % of the queries are outside the hull of the reference rows, 15.0 % of the reference rows themselves when \
-             left out: more extrapolation than in the reference; by the distance to the nearest row 6.0 % and 3.0 %: more \
+            "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
+             extrapolation than in the reference. Beyond the usual distance to the nearest row: 6.0 % and 3.0 %, more \
              extrapolation than in the reference."
         );
         found.spaces[0].notions[0].rate.undecided = 2;
@@ -129,7 +137,7 @@ mod tests {
         assert!(
             said[0]
                 .1
-                .ends_with("row 6.0 %. (2 undecided count as not outside)"),
+                .ends_with("row: 6.0 %. (2 undecided count as not outside)"),
             "{said:?}"
         );
     }

@@ -117,10 +117,10 @@ fn dimensions(spaces: &[SpaceReport]) -> String {
     let known = spaces
         .iter()
         .filter(|s| s.two_nn.is_some() || s.mle.is_some());
-    let each = known.map(|s| format!("{}, {} in {}", number(s.two_nn), number(s.mle), s.space));
+    let each = known.map(|s| format!("{} {} / {}", s.space, number(s.two_nn), number(s.mle)));
     let repeats = spaces.iter().filter(|space| space.repeated_rows > 0);
     let repeats = repeats.map(|s| format!("{} in {}", words::grouped(s.repeated_rows), s.space));
-    listed("intrinsic dimension of the reference (TwoNN, MLE)", each)
+    listed("intrinsic dimension of the reference (TwoNN / MLE)", each)
         + &listed("repeated reference rows, which these count once", repeats)
 }
 

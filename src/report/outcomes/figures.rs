@@ -2,11 +2,12 @@
 
 use super::words;
 use crate::report::compare::words::grouped;
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, Spots, THEORY};
+use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
 
-/// Curves in one panel; there are as many styles.
+/// Curves in one panel; there are as many styles. Of curves with bands fewer can be told apart.
 const CURVES: usize = 6;
+const BANDS: usize = 3;
 
 fn note(outcomes: &Outcomes) -> String {
     let queries = outcomes.all.value().map_or(0, |all| all.queries);
@@ -68,27 +69,28 @@ fn strongest<'o>(
     outcomes: &'o Outcomes,
     space: &str,
     has: fn(&NotionOutcomes) -> bool,
+    most: usize,
 ) -> Vec<&'o NotionOutcomes> {
     let all = words::of_space(outcomes, space);
     let all: Vec<&NotionOutcomes> = all.into_iter().filter(|notion| has(notion)).collect();
     let strength = |place: &usize| words::strength(all[*place]).unwrap_or(0.0);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
-    order.truncate(CURVES);
+    order.truncate(most);
     order.sort_unstable();
     order.into_iter().map(|place| all[place]).collect()
 }
 
 /// What to say where a space has more curves than are drawn.
-fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool) -> &'static str {
+fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool, most: usize) -> String {
     let spaces = words::spaces(outcomes);
     let mut counts = spaces.iter().map(|space| {
         let all = words::of_space(outcomes, space);
         all.into_iter().filter(|notion| has(notion)).count()
     });
-    match counts.any(|count| count > CURVES) {
-        true => "; the six strongest scores of each space",
-        false => "",
+    match counts.any(|count| count > most) {
+        true => format!("; the {most} strongest scores of each space"),
+        false => String::new(),
     }
 }
 
@@ -96,6 +98,7 @@ fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool) -> &'static s
 fn panels(
     outcomes: &Outcomes,
     has: fn(&NotionOutcomes) -> bool,
+    most: usize,
     axes: [Axis; 2],
     more: &[Series],
     series: impl Fn(usize, &NotionOutcomes) -> Series,
@@ -103,7 +106,7 @@ fn panels(
     // A notion looks the same in every panel.
     let mut drawn: Vec<&str> = Vec::new();
     for space in words::spaces(outcomes) {
-        for notion in strongest(outcomes, space, has) {
+        for notion in strongest(outcomes, space, has, most) {
             if !drawn.contains(&notion.notion.as_str()) {
                 drawn.push(&notion.notion);
             }
@@ -111,7 +114,7 @@ fn panels(
     }
     let style = |id: &str| drawn.iter().position(|known| *known == id).unwrap_or(0);
     let panel = |space: &&str| {
-        let notions = strongest(outcomes, space, has);
+        let notions = strongest(outcomes, space, has, most);
         let curves = notions
             .iter()
             .map(|notion| series(style(&notion.notion), notion));
@@ -122,7 +125,7 @@ fn panels(
                 x,
                 y,
                 series: more.iter().cloned().chain(curves).collect(),
-                spots: Spots::default(),
+                spots: Vec::new(),
                 size: PANEL,
             })
         })
@@ -147,7 +150,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
             range: (!loss).then_some((0.0, 1.0)),
         },
     ];
-    let panels = panels(outcomes, has, axes, &[], |style, notion| {
+    let panels = panels(outcomes, has, BANDS, axes, &[], |style, notion| {
         let of = |pick: &dyn Fn(f64, [f64; 2]) -> (f64, f64)| -> Vec<(f64, f64)> {
             let each = notion.deciles.iter();
             each.map(|decile| {
@@ -184,7 +187,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
         note: format!(
             "{}; bands: 95 %; equal scores share a decile{}",
             note(outcomes),
-            left_out(outcomes, has)
+            left_out(outcomes, has, BANDS)
         ),
         panels,
     })
@@ -215,6 +218,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     let panels = panels(
         outcomes,
         has,
+        CURVES,
         [axis(&others), axis(&found)],
         &[chance],
         |style, notion| Series {
@@ -241,7 +245,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         note: format!(
             "{}; numbers are the areas under the curves{}",
             note(outcomes),
-            left_out(outcomes, has)
+            left_out(outcomes, has, CURVES)
         ),
         panels,
     })
@@ -301,14 +305,14 @@ mod tests {
         assert!(
             figure
                 .note
-                .ends_with("; the six strongest scores of each space"),
+                .ends_with("; the 3 strongest scores of each space"),
             "{}",
             figure.note
         );
         let Panel::Lines(lines) = &figure.panels[0] else {
             panic!("{figure:?}");
         };
-        assert_eq!(lines.series.len(), CURVES);
+        assert_eq!(lines.series.len(), BANDS);
         assert!(lines.series.iter().all(|series| series.label != "hull"));
     }
 }

@@ -13,10 +13,10 @@ use std::path::Path;
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
-    let mut parts: Vec<Part> = words::findings(outcomes)
-        .into_iter()
-        .map(Part::Text)
-        .collect();
+    let mut parts = vec![
+        Part::Text(words::asked(outcomes)),
+        Part::Terms(words::findings(outcomes)),
+    ];
     let alt = "the numbers are in the tables below";
     for (figure, what) in [
         (
@@ -225,7 +225,7 @@ mod tests {
                 .parts
                 .iter()
                 .map(|part| match part {
-                    Part::Text(_) => "text",
+                    Part::Text(_) | Part::Terms(_) => "text",
                     Part::Figure(_) => "figure",
                     Part::Table(_) => "table",
                     _ => "details",

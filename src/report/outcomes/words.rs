@@ -101,15 +101,12 @@ pub fn asked(outcomes: &Outcomes) -> String {
     }
 }
 
-/// The finding, a paragraph a space: which notion tells the outcome best, whether the hull's verdict and distance do.
-pub fn findings(outcomes: &Outcomes) -> Vec<String> {
-    let mut said = vec![asked(outcomes)];
-    said.extend(
-        spaces(outcomes)
-            .iter()
-            .map(|space| finding(outcomes, space)),
-    );
-    said
+/// Each space with its finding: the score that tells the outcome best, and what the hull says of it.
+pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
+    let spaces = spaces(outcomes).into_iter();
+    spaces
+        .map(|space| (space.to_string(), finding(outcomes, space)))
+        .collect()
 }
 
 /// Whether a notion knows no more than a model does: the hull of a query's own class knows its label, and so, in part,
@@ -119,78 +116,60 @@ pub fn fair(kind: &Kind, notion: &str) -> bool {
 }
 
 fn finding(outcomes: &Outcomes, space: &str) -> String {
+    let kind = &outcomes.kind;
+    let told = told(kind);
     let notions = of_space(outcomes, space);
-    let known = notions
-        .iter()
-        .filter(|notion| fair(&outcomes.kind, &notion.notion))
-        .filter_map(|notion| Some((*notion, strength(notion).ok()?)));
-    let best = known.max_by(|a, b| a.1.total_cmp(&b.1));
-    let told = told(&outcomes.kind);
-    let mut text = match best {
-        None => format!("{space}: no notion has a score that could tell {told}."),
+    let known = notions.iter().filter(|notion| fair(kind, &notion.notion));
+    let known = known.filter_map(|notion| Some((*notion, strength(notion).ok()?)));
+    let best = match known.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        None => format!("No score could tell {told}."),
         Some((notion, strength)) => {
-            let (name, ends) = match outcomes.kind {
+            let (name, chance, ends) = match kind {
                 Kind::Loss => (
                     "rank correlation",
+                    0.0,
                     notion.spearman.map(|found| found.interval95),
                 ),
-                _ => ("AUROC", notion.auroc.map(|found| found.interval95)),
+                _ => ("AUROC", 0.5, notion.auroc.map(|found| found.interval95)),
             };
-            let ends = shown(&ends, |ends| shown(ends, areas));
-            let weak = match (&outcomes.kind, strength > 0.5) {
-                (Kind::Loss, _) | (_, true) => "",
-                _ => ", which is no better than chance",
-            };
+            let low = ends
+                .value()
+                .and_then(Measured::value)
+                .map_or(0.0, |ends| ends[0]);
             format!(
-                "{space}: of all scores {} tells {told} best, {name} {} (95 %: {ends}){weak}.",
+                "{} tells {told} best: {name} {} (95 %: {}), {} than chance.",
                 notion.notion,
-                area(strength)
+                area(strength),
+                shown(&ends, |ends| shown(ends, areas)),
+                if low > chance {
+                    "better"
+                } else {
+                    "not clearly better"
+                }
             )
         }
     };
-    if let Some(hull) = notions.iter().find(|notion| notion.notion == "hull") {
-        text += &of_hull(outcomes, hull);
-    }
-    text
+    let hull = notions.iter().find(|notion| notion.notion == "hull");
+    best + &hull.map_or(String::new(), |hull| of_hull(kind, hull))
 }
 
 /// What the hull says of the outcome.
-fn of_hull(outcomes: &Outcomes, hull: &NotionOutcomes) -> String {
-    let kind = &outcomes.kind;
-    let unit = if *kind == Kind::Loss { "" } else { " %" };
-    let side =
-        |found: &Measured<Risk>| shown(found, |found| format!("{}{unit}", risk(kind, found)));
-    let what = match kind {
-        Kind::Errors => "error rate".into(),
-        Kind::Loss => "mean loss".into(),
-        Kind::Sets([_, second]) => format!("share of {second}"),
-    };
-    let mut text = match (&hull.inside, &hull.outside) {
-        (Measured::Missing(why), _) | (_, Measured::Missing(why)) => {
-            format!(" By the hull there is nothing to compare: {}.", why.words())
-        }
-        _ => format!(
-            " The {what} is {} inside the hull and {} outside",
-            side(&hull.inside),
-            side(&hull.outside)
-        ),
-    };
-    if hull.inside.value().is_some() && hull.outside.value().is_some() {
-        let test = hull
-            .fisher_p
-            .value()
-            .map(|p| format!(" (Fisher's exact test: p {})", equals(*p)));
-        text += &test.unwrap_or_default();
-        text.push('.');
-    }
+fn of_hull(kind: &Kind, hull: &NotionOutcomes) -> String {
+    let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
+    let test = hull.fisher_p.value();
+    let test = test.map_or(String::new(), |p| {
+        format!("; Fisher's exact test: p {}", equals(*p))
+    });
+    let mut text = format!(
+        " Inside the hull: {}; outside: {} ({}{}).",
+        side(&hull.inside),
+        side(&hull.outside),
+        rate(kind),
+        test
+    );
     if let Measured::Value(adds) = &hull.adds {
-        let adds_or_not = if adds.p_value < 0.05 {
-            "adds"
-        } else {
-            "adds nothing clear"
-        };
         text += &format!(
-            " The hull's score {adds_or_not} to the nearest distance (likelihood ratio, p {}).",
+            " Does the hull's score add to the nearest distance? Likelihood ratio: p {}.",
             equals(adds.p_value)
         );
     }
@@ -214,30 +193,21 @@ mod tests {
     #[test]
     fn the_finding_names_the_best_notion_and_what_the_hull_says() {
         let said = findings(&outcomes(false));
-        assert_eq!(said.len(), 3);
-        assert!(
-            said[0].starts_with("Of 200 queries whose outcome is known, "),
-            "{said:?}"
-        );
-        assert!(
-            said[1].starts_with("pixels: of all scores nearest tells errors best, AUROC 0."),
-            "{said:?}"
-        );
-        assert!(
-            said[1].contains(" inside the hull and ")
-                && said[1].contains("Fisher's exact test: p = 0."),
-            "{said:?}"
-        );
-        assert!(
-            said[1].contains("The hull's score adds nothing clear to the nearest distance"),
-            "{said:?}"
-        );
+        assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
+        for part in [
+            "nearest tells errors best: AUROC 0.",
+            ", better than chance. Inside the hull: ",
+            " (error rate, %; Fisher's exact test: p = 0.",
+            " Does the hull's score add to the nearest distance? Likelihood ratio: p = 0.",
+        ] {
+            assert!(said[0].1.contains(part), "{part} {said:?}");
+        }
         let said = findings(&outcomes(true));
         assert!(
-            said[1].contains("rank correlation ") && !said[1].contains('%')
-                || said[1].contains("(95 %:"),
+            said[0].1.contains("tells losses best: rank correlation "),
             "{said:?}"
         );
+        assert!(said[0].1.contains("(mean loss)"), "{said:?}");
     }
 
     #[test]
@@ -246,13 +216,14 @@ mod tests {
         for notion in &mut found.notions {
             notion.auroc = Measured::Missing(Missing::NoErrors);
             notion.inside = Measured::Missing(Missing::NoneInside);
+            notion.fisher_p = Measured::Missing(Missing::NoneInside);
         }
-        let said = findings(&found)[1].clone();
+        let said = findings(&found)[0].1.clone();
         assert!(
-            said.contains("no notion has a score that could tell errors"),
+            said.starts_with("No score could tell errors. Inside the hull: none inside; "),
             "{said}"
         );
-        assert!(said.contains("nothing to compare: none inside."), "{said}");
+        assert!(!said.contains("Fisher"), "{said}");
         assert_eq!(
             shown(&Measured::<f64>::Missing(Missing::Constant), |_| {
                 String::new()

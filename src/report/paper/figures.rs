@@ -2,7 +2,7 @@
 
 use super::{Collection, Curves, Experiment, curves};
 use crate::report::compare::grouped;
-use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series, Spots, THEORY};
+use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory::absorption;
@@ -166,7 +166,7 @@ fn panel(
             range: Some((0.0, 1.0)),
         },
         series: drawn,
-        spots: Spots::default(),
+        spots: Vec::new(),
         size: PANEL,
     })
 }
@@ -208,7 +208,7 @@ fn cubes(experiment: &Experiment) -> Option<Figure> {
                 range: Some((0.0, 1.0)),
             },
             series: series.collect(),
-            spots: Spots::default(),
+            spots: Vec::new(),
             size: PANEL,
         })],
     })

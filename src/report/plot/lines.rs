@@ -27,7 +27,7 @@ impl Frame {
 
 /// Draw the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines) -> Drawn {
-    let spots = || lines.spots.all.iter();
+    let spots = || lines.spots.iter().flat_map(|spots| &spots.all);
     let curves = || lines.series.iter().flat_map(|series| &series.points);
     let points = || curves().copied().chain(spots().map(|spot| spot.at));
     let bands = || {
@@ -51,13 +51,16 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
         let sample = Sample::Curve(Style::of(series.style), series.markers);
         (series.label.as_str(), sample)
     });
-    let sample = Sample::Dot(Style::of(lines.spots.style));
-    let spotted = Some((lines.spots.label.as_str(), sample)).filter(|_| spots().next().is_some());
-    let legend = Legend::new(spotted.into_iter().chain(named), area.right - left);
+    let spotted = lines.spots.iter().map(|spots| {
+        let sample = Sample::Dot(Style::of(spots.style));
+        (spots.label.as_str(), sample)
+    });
+    let legend = Legend::new(spotted.chain(named), area.right - left);
+    let head = if lines.title.is_empty() { 0.0 } else { 20.0 };
     let frame = Frame {
         plot: Area {
             left,
-            top: area.top + 30.0 + legend.height(),
+            top: area.top + head + 10.0 + legend.height(),
             right: area.right - 8.0,
             bottom: area.bottom - 44.0,
         },
@@ -68,7 +71,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let room = 2.0 * (middle - area.left).min(area.right - middle);
     let title = canvas::fitted(&lines.title, Size::Normal, room);
     canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
-    legend.draw(canvas, left, area.top + 32.0)?;
+    legend.draw(canvas, left, area.top + head + 12.0)?;
     axes(canvas, area, &frame, lines)?;
     for series in &lines.series {
         band(canvas, &frame, lines, series)?;

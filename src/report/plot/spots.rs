@@ -25,46 +25,52 @@ pub fn draw<B: DrawingBackend>(
     lines: &Lines,
     place: impl Fn(f64, f64) -> Place,
 ) -> Drawn {
-    let style = Style::of(lines.spots.style);
-    let shown = lines.spots.all.iter();
-    let shown: Vec<&Spot> = shown
-        .filter(|spot| Scale::shows(&lines.x, spot.at.0) && Scale::shows(&lines.y, spot.at.1))
-        .collect();
-    let places: Vec<Place> = shown.iter().map(|s| place(s.at.0, s.at.1)).collect();
-    let widths: Vec<f64> = shown
-        .iter()
-        .map(|spot| canvas::width(&spot.label, Size::Normal))
-        .collect();
-    let names = names(&places, &widths, plot);
-    for (from, name) in places.iter().zip(&names) {
-        let near = from.0.clamp(name.left, name.right);
+    let shows = |at: (f64, f64)| Scale::shows(&lines.x, at.0) && Scale::shows(&lines.y, at.1);
+    let each = lines.spots.iter().flat_map(|spots| {
+        let style = Style::of(spots.style);
+        spots.all.iter().map(move |spot| (style, spot))
+    });
+    let shown: Vec<(Style, &Spot)> = each.filter(|(_, spot)| shows(spot.at)).collect();
+    let places: Vec<Place> = shown.iter().map(|(_, s)| place(s.at.0, s.at.1)).collect();
+    let named = || {
+        let each = shown.iter().zip(&places);
+        each.filter(|((_, spot), _)| !spot.label.is_empty())
+            .map(|((_, spot), at)| (*at, spot.label.as_str()))
+    };
+    let sizes = named().map(|(at, label)| (at, canvas::width(label, Size::Normal)));
+    let names = names(&places, &sizes.collect::<Vec<_>>(), plot);
+    for ((from, _), name) in named().zip(&names) {
         if (name.middle_down() - from.1).abs() > LINE {
-            canvas.line(&[*from, (near, name.middle_down())], LEADER, 0.75)?;
+            let near = from.0.clamp(name.left, name.right);
+            canvas.line(&[from, (near, name.middle_down())], LEADER, 0.75)?;
         }
     }
-    for ((spot, at), name) in shown.iter().zip(&places).zip(&names) {
+    for ((style, spot), at) in shown.iter().zip(&places) {
         if let Some((low, high)) = spot.interval {
             let ends = [place(spot.at.0, low), place(spot.at.0, high)];
             canvas.line(&ends, style.colour, 1.0)?;
         }
-        canvas.marker(*at, style)?;
+        canvas.marker(*at, *style)?;
+    }
+    for ((_, label), name) in named().zip(&names) {
         let corners = [
             (name.left, name.top),
             (name.right, name.top),
             (name.right, name.bottom),
             (name.left, name.bottom),
         ];
-        canvas.fill(&corners, WHITE.mix(0.8))?;
-        canvas.label(&spot.label, name.left, name.middle_down())?;
+        canvas.fill(&corners, WHITE.mix(0.85))?;
+        canvas.label(label, name.left, name.middle_down())?;
     }
     Ok(())
 }
 
-/// Where the names of points stand: beside their point where that is free, otherwise in the nearest free line.
-fn names(places: &[Place], widths: &[f64], plot: Area) -> Vec<Area> {
-    let mut taken: Vec<Area> = places.iter().map(|at| around(*at)).collect();
+/// Where names stand, each of a point and a width: beside the point where that is free, otherwise in the nearest free line.
+/// Names cover no marker, and go a little above the plot for points at its upper end.
+fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
+    let mut taken: Vec<Area> = markers.iter().map(|at| around(*at)).collect();
     let mut names = Vec::new();
-    for (&(x, y), &width) in places.iter().zip(widths) {
+    for &((x, y), width) in named {
         let lefts = [x + BESIDE, x - BESIDE - width, x - 0.5 * width];
         let lines = (0..=LINES).flat_map(|line| [f64::from(line) * LINE, f64::from(-line) * LINE]);
         let all = lines.flat_map(|down| lefts.map(|left| (left, y + down)));
@@ -77,7 +83,7 @@ fn names(places: &[Place], widths: &[f64], plot: Area) -> Vec<Area> {
         let free = |name: &Area| {
             name.left >= plot.left
                 && name.right <= plot.right
-                && name.top >= plot.top
+                && name.top >= plot.top - LINE
                 && name.bottom <= plot.bottom
                 && !taken.iter().any(|other| touch(name, other))
         };
@@ -123,10 +129,11 @@ mod tests {
         let mut places = vec![(390.0, 8.0); 12];
         places.extend([(5.0, 8.0), (5.0, 290.0), (200.0, 150.0), (200.0, 151.0)]);
         let widths: Vec<f64> = (0..places.len()).map(|n| 40.0 + 12.0 * n as f64).collect();
-        let names = names(&places, &widths, plot);
+        let named: Vec<_> = places.iter().copied().zip(widths).collect();
+        let names = names(&places, &named, plot);
         for (number, name) in names.iter().enumerate() {
             assert!(name.left >= 0.0 && name.right <= 400.0, "{name:?}");
-            assert!(name.top >= 0.0 && name.bottom <= 300.0, "{name:?}");
+            assert!(name.top >= -LINE && name.bottom <= 300.0, "{name:?}");
             let mut others = names[number + 1..].iter();
             assert!(!others.any(|other| touch(name, other)), "{name:?}");
             assert!(!places.iter().any(|at| touch(name, &around(*at))));
