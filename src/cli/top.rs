@@ -259,7 +259,7 @@ fn draw(
         nearest: at(&nearest, row) as u64,
         nearest_ratio: at(&column("nearest_ratio"), row),
         support: Vec::new(),
-        support_size: 0,
+        seen: None,
     };
     let picks = Picks {
         without_unit: true,

@@ -63,24 +63,50 @@ enum Of {
     Queries,
 }
 
+/// Rows of a certificate that are shown at most, and the weight that they have at least, but for the heaviest one.
+const ROWS: usize = 8;
+const WEIGHT: f64 = 0.01;
+
+/// Rows of a certificate that are read together.
+const TOGETHER: usize = 16;
+
+/// The rows of a certificate that are shown, with their weights.
+fn heaviest(pick: &Pick) -> &[(u64, f64)] {
+    let enough = pick
+        .support
+        .iter()
+        .take_while(|(_, weight)| *weight >= WEIGHT);
+    &pick.support[..enough.count().max(1).min(ROWS).min(pick.support.len())]
+}
+
 /// Every image on a sheet, and the values that are black and white.
 struct Shown {
     images: Vec<(Of, u64, Vec<f64>)>,
+    /// The mean of each certificate, by the query.
+    means: Vec<(u64, Vec<f64>)>,
     black: f64,
     white: f64,
 }
 
 impl Shown {
     fn of(picks: &Picks, pictures: &Pictures) -> Result<Self> {
-        let mut images = Vec::new();
+        let (mut images, mut means) = (Vec::new(), Vec::new());
         for pick in picks.interpolated.iter().chain(&picks.extrapolated) {
-            let support = pick.support.iter().map(|(row, _)| (Of::Reference, *row));
+            let support = heaviest(pick);
+            let support = support.iter().map(|(row, _)| (Of::Reference, *row));
             let near = nearest(pick).map(|row| (Of::Reference, row));
             for (of, row) in support.chain(near).chain([(Of::Queries, pick.query)]) {
                 if !images.iter().any(|(o, r, _)| (*o, *r) == (of, row)) {
                     images.push((of, row, values(pictures, of, row)?));
                 }
             }
+        }
+        for pick in picks
+            .interpolated
+            .iter()
+            .filter(|pick| !pick.support.is_empty())
+        {
+            means.push((pick.query, mean(pictures, &pick.support)?));
         }
         let bytes = |rows: &dyn Rows| rows.element() == Element::U8;
         let (black, white) = if bytes(pictures.reference) && bytes(pictures.queries) {
@@ -93,6 +119,7 @@ impl Shown {
         };
         Ok(Shown {
             images,
+            means,
             black,
             white,
         })
@@ -100,14 +127,78 @@ impl Shown {
 
     /// An image at the size at which it is shown.
     fn picture(&self, of: Of, row: u64, pictures: &Pictures) -> RgbImage {
-        let found = self.images.iter().find(|(o, r, _)| (*o, *r) == (of, row));
-        let values = found.map_or(&[][..], |(.., values)| values);
+        let values = self.values(of, row);
         let shape = match of {
             Of::Reference => pictures.reference_shape,
             Of::Queries => pictures.query_shape,
         };
         fitted(&picture(values, shape, self.black, self.white))
     }
+
+    fn values(&self, of: Of, row: u64) -> &[f64] {
+        let found = self.images.iter().find(|(o, r, _)| (*o, *r) == (of, row));
+        found.map_or(&[], |(.., values)| values)
+    }
+
+    /// The query as the space sees it, where that is another image.
+    fn seen(&self, pick: &Pick) -> Option<RgbImage> {
+        let seen = pick.seen.as_ref()?;
+        let values: Vec<f64> = seen.values.iter().map(|value| f64::from(*value)).collect();
+        Some(fitted(&picture(
+            &values, seen.shape, self.black, self.white,
+        )))
+    }
+
+    /// The mean of the certificate of a query, and what the query has beyond it: grey where there is no difference.
+    fn mean(&self, pick: &Pick, pictures: &Pictures) -> Option<[RgbImage; 2]> {
+        let (_, mean) = self.means.iter().find(|(query, _)| *query == pick.query)?;
+        let own = self.values(Of::Queries, pick.query);
+        // The channels of the two sets may stand in another order.
+        let place = |at: usize| moved(at, pictures.reference_shape, pictures.query_shape);
+        let difference = mean.iter().enumerate();
+        let difference =
+            difference.map(|(at, mean)| own.get(place(at)).map_or(0.0, |own| own - mean));
+        let difference: Vec<f64> = difference.collect();
+        let span = self.white - self.black;
+        let shape = pictures.reference_shape;
+        Some([
+            fitted(&picture(mean, shape, self.black, self.white)),
+            fitted(&picture(&difference, shape, -span, span)),
+        ])
+    }
+}
+
+/// Where a number of an image stands when the channels are in another order.
+fn moved(at: usize, from: Shape, to: Shape) -> usize {
+    let pixels = from.height * from.width;
+    let (pixel, channel) = match from.planar {
+        true => (at % pixels, at / pixels),
+        false => (at / from.channels, at % from.channels),
+    };
+    match to.planar {
+        true => channel * pixels + pixel,
+        false => pixel * to.channels + channel,
+    }
+}
+
+/// The mean of reference images by the weights of a certificate.
+fn mean(pictures: &Pictures, support: &[(u64, f64)]) -> Result<Vec<f64>> {
+    let rows = pictures.reference;
+    let mut mean = vec![0.0; rows.dim()];
+    for part in support.chunks(TOGETHER) {
+        if let Some((row, _)) = part.iter().find(|(row, _)| *row >= rows.len() as u64) {
+            return Err(missing(rows, pictures.reference_shape, *row));
+        }
+        let places: Vec<usize> = part.iter().map(|(row, _)| *row as usize).collect();
+        let mut values = vec![0.0; places.len() * rows.dim()];
+        rows.gather(&places, &mut values)?;
+        for (row, (_, weight)) in values.chunks_exact(rows.dim()).zip(part) {
+            mean.iter_mut()
+                .zip(row)
+                .for_each(|(sum, value)| *sum += weight * value);
+        }
+    }
+    Ok(mean)
 }
 
 /// The row of the nearest reference image, if neighbours were asked for.
@@ -122,19 +213,23 @@ fn values(pictures: &Pictures, of: Of, row: u64) -> Result<Vec<f64>> {
     };
     let numbers = shape.height * shape.width * shape.channels;
     if row >= rows.len() as u64 || numbers != rows.dim() {
-        return Err(Error::Usage(format!(
-            "{} has {} rows of {} numbers, and row {row} of {} x {} pixels with {} channels is to be shown",
-            rows.name(),
-            rows.len(),
-            rows.dim(),
-            shape.width,
-            shape.height,
-            shape.channels
-        )));
+        return Err(missing(rows, shape, row));
     }
     let mut values = vec![0.0; rows.dim()];
     rows.gather(&[row as usize], &mut values)?;
     Ok(values)
+}
+
+fn missing(rows: &dyn Rows, shape: Shape, row: u64) -> Error {
+    Error::Usage(format!(
+        "{} has {} rows of {} numbers, and row {row} of {} x {} pixels with {} channels is to be shown",
+        rows.name(),
+        rows.len(),
+        rows.dim(),
+        shape.width,
+        shape.height,
+        shape.channels
+    ))
 }
 
 /// Numbers as colours; of two channels the first is shown, of four the first three.
@@ -199,12 +294,17 @@ struct Layout {
 
 impl Layout {
     fn of(space: &str, picks: &Picks, pictures: &Pictures, shown: &Shown) -> Self {
-        let support = picks
+        let inside = |pick: &&Pick| !pick.support.is_empty();
+        let rows = picks
             .interpolated
             .iter()
-            .map(|pick| pick.support.len())
-            .max();
-        let widest = column(2 + support.unwrap_or(0)) + MARGIN;
+            .filter(inside)
+            .map(|pick| groups(pick, pictures, shown));
+        let rows: Vec<Vec<Vec<Shot>>> = rows.collect();
+        let ends = rows
+            .iter()
+            .map(|row| lefts(row).last().map_or(0.0, |left| left + CELL));
+        let widest = ends.fold(0.0, f64::max) + MARGIN;
         let mut layout = Layout {
             width: widest.max(LEAST),
             y: MARGIN,
@@ -214,15 +314,18 @@ impl Layout {
         layout.line(space, Size::Title);
         layout.line(distances(picks), Size::Small);
         layout.line(
-            "in percent: weights of the certificate, whose mean the query is in this space; at most the heaviest eight",
+            "in percent: weights of the certificate's rows, whose mean the query is in this space; at most eight, of 1 % or more",
+            Size::Small,
+        );
+        layout.line(
+            "mean: of all rows of the certificate, as images; difference: the query less that, grey where there is none",
             Size::Small,
         );
         layout.y += 8.0;
         layout.line("Most interpolated", Size::Title);
         layout.y += 4.0;
-        let inside = |pick: &&Pick| !pick.support.is_empty();
-        for pick in picks.interpolated.iter().filter(inside) {
-            layout.wide(pick, pictures, shown);
+        for (pick, row) in picks.interpolated.iter().filter(inside).zip(rows) {
+            layout.wide(&caption(pick, pictures), row);
         }
         let others: Vec<&Pick> = picks
             .interpolated
@@ -259,23 +362,17 @@ impl Layout {
         self.texts.push(Text { text, size, x, y });
     }
 
-    /// A query that has the whole width: caption above, then the query, the nearest image and the certificate.
-    fn wide(&mut self, pick: &Pick, pictures: &Pictures, shown: &Shown) {
-        self.line(&caption(pick, pictures), Size::Normal);
-        let picture = shown.picture(Of::Queries, pick.query, pictures);
-        self.column(0, picture, ["query".into(), String::new()]);
-        if let Some(row) = nearest(pick) {
-            let picture = shown.picture(Of::Reference, row, pictures);
-            self.column(
-                1,
-                picture,
-                ["nearest".into(), class(Of::Reference, row, pictures)],
-            );
-        }
-        for (place, &(row, weight)) in pick.support.iter().enumerate() {
-            let picture = shown.picture(Of::Reference, row, pictures);
-            let below = [share(weight), class(Of::Reference, row, pictures)];
-            self.column(2 + place, picture, below);
+    /// A query that has the whole width: caption above, then its pictures.
+    fn wide(&mut self, caption: &str, row: Vec<Vec<Shot>>) {
+        self.line(caption, Size::Normal);
+        let lefts = lefts(&row);
+        for ((picture, below), x) in row.into_iter().flatten().zip(lefts) {
+            self.pictures.push((picture, x, self.y));
+            for (line, text) in below.iter().enumerate() {
+                let text = canvas::fitted(text, Size::Tiny, CELL + GAP - 2.0);
+                let y = self.y + CELL + 9.0 + 12.0 * line as f64;
+                self.put(text, Size::Tiny, x, y);
+            }
         }
         self.y += CELL + 2.0 * LINE + 10.0;
     }
@@ -291,30 +388,25 @@ impl Layout {
         }
     }
 
-    /// A picture in a column, and two lines below it.
-    fn column(&mut self, number: usize, picture: RgbImage, below: [String; 2]) {
-        let x = column(number);
-        self.pictures.push((picture, x, self.y));
-        for (line, text) in below.iter().enumerate() {
-            let text = canvas::fitted(text, Size::Tiny, CELL + GAP - 2.0);
-            let y = self.y + CELL + 9.0 + 12.0 * line as f64;
-            self.put(text, Size::Tiny, x, y);
-        }
-    }
-
-    /// A query beside its nearest image, with what is known of both below.
+    /// A query, as the space sees it where that can be shown, and its nearest image, with what is known of both below.
     fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
         let query = shown.picture(Of::Queries, pick.query, pictures);
-        self.pictures.push((query, x, self.y));
+        let seen = shown.seen(pick);
+        let mut shots = vec![query];
+        shots.extend(seen);
         let mut lines = vec![name(Of::Queries, pick.query, pictures), judged(pick)];
         if let Some(row) = nearest(pick) {
             let picture = shown.picture(Of::Reference, row, pictures);
-            self.pictures.push((picture, x + CELL + GAP, self.y));
+            shots.push(picture);
             lines.push(format!(
                 "nearest {}: {}",
                 ratio(pick.nearest_ratio),
                 name(Of::Reference, row, pictures)
             ));
+        }
+        for (number, picture) in shots.into_iter().enumerate() {
+            self.pictures
+                .push((picture, x + (CELL + GAP) * number as f64, self.y));
         }
         for (line, text) in lines.iter().enumerate() {
             let text = canvas::fitted(text, Size::Small, PAIR - GAP);
@@ -344,10 +436,44 @@ impl Layout {
     }
 }
 
-/// Where a column of pictures starts; the query and the nearest image stand apart from the certificate.
-fn column(number: usize) -> f64 {
-    let apart = [0.0, GAP, 3.0 * GAP][number.min(2)];
-    MARGIN + number as f64 * (CELL + GAP) + apart
+/// A picture, and two lines below it.
+type Shot = (RgbImage, [String; 2]);
+
+/// The pictures of a query inside, in groups that stand apart: itself and its nearest image, the mean of its certificate,
+/// the certificate's rows.
+fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<Shot>> {
+    let plain = |text: &str| [text.to_string(), String::new()];
+    let mut own = vec![(
+        shown.picture(Of::Queries, pick.query, pictures),
+        plain("query"),
+    )];
+    own.extend(
+        shown
+            .seen(pick)
+            .map(|seen| (seen, ["as this".into(), "space sees it".into()])),
+    );
+    own.extend(nearest(pick).map(|row| {
+        let below = ["nearest".into(), class(Of::Reference, row, pictures)];
+        (shown.picture(Of::Reference, row, pictures), below)
+    }));
+    let means = shown.mean(pick, pictures).into_iter().flatten();
+    let means = means.zip(["mean", "difference"].map(plain));
+    let rows = heaviest(pick).iter().map(|&(row, weight)| {
+        let below = [share(weight), class(Of::Reference, row, pictures)];
+        (shown.picture(Of::Reference, row, pictures), below)
+    });
+    vec![own, means.collect(), rows.collect()]
+}
+
+/// Where the pictures of groups start.
+fn lefts(groups: &[Vec<Shot>]) -> Vec<f64> {
+    let mut lefts = Vec::new();
+    for (apart, group) in groups.iter().enumerate() {
+        for _ in group {
+            lefts.push(MARGIN + lefts.len() as f64 * (CELL + GAP) + 2.0 * GAP * apart as f64);
+        }
+    }
+    lefts
 }
 
 /// A picture with a grey edge around it.
@@ -399,8 +525,13 @@ fn caption(pick: &Pick, pictures: &Pictures) -> String {
 
 fn judged(pick: &Pick) -> String {
     match pick.verdict.as_str() {
-        "inside" if pick.support_size == 1 => "inside, 1 row".into(),
-        "inside" => format!("inside, {} rows", pick.support_size),
+        "inside" => match pick.support.len() - heaviest(pick).len() {
+            0 => format!("inside: {} rows", pick.support.len()),
+            rest => format!(
+                "inside: {} rows, {rest} of small weight not shown",
+                pick.support.len()
+            ),
+        },
         "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
         other => other.into(),
     }
@@ -473,7 +604,7 @@ mod tests {
             nearest: 1,
             nearest_ratio: 0.42,
             support: support.to_vec(),
-            support_size: support.len() as u64,
+            seen: None,
         }
     }
 
@@ -481,10 +612,10 @@ mod tests {
         Memory::from_u8("images", 6, values.to_vec())
     }
 
-    /// Where the first picture of a sheet starts: after the heading, the note, the section's title and a caption.
+    /// Where the first picture of a sheet starts: after the heading, the notes, the section's title and a caption.
     fn first_corner() -> (u32, u32) {
         let line = |size: Size| LINE.max(1.4 * size.points());
-        let heads = 2.0 * line(Size::Title) + 2.0 * line(Size::Small) + line(Size::Normal);
+        let heads = 2.0 * line(Size::Title) + 3.0 * line(Size::Small) + line(Size::Normal);
         let y = MARGIN + heads + 8.0 + 4.0;
         ((MARGIN * SCALE) as u32, (y * SCALE) as u32)
     }
@@ -516,7 +647,9 @@ mod tests {
         let (left, top) = first_corner();
         // Enlarged 37 times: 3 x 2 becomes 111 x 74.
         let at = |place: usize, x: u32, y: u32| {
-            let left = left + ((column(place) - MARGIN) * SCALE) as u32;
+            // Two pictures in each group.
+            let x_of = place as f64 * (CELL + GAP) + 2.0 * GAP * (place / 2) as f64;
+            let left = left + (x_of * SCALE) as u32;
             image.get_pixel(left + 37 * x + 18, top + 37 * y + 18).0[0]
         };
         for y in 0..2 {
@@ -524,8 +657,13 @@ mod tests {
                 let more = 10 * (3 * y + x) as u8;
                 assert_eq!(at(0, x, y), 10 + more, "query {x} {y}");
                 assert_eq!(at(1, x, y), 70 + more, "nearest {x} {y}");
-                assert_eq!(at(2, x, y), 70 + more, "the heaviest {x} {y}");
-                assert_eq!(at(3, x, y), 9, "the lightest {x} {y}");
+                let mean = 0.75 * f64::from(70 + more) + 0.25 * 9.0;
+                assert_eq!(at(2, x, y), mean.round() as u8, "the mean {x} {y}");
+                let difference = f64::from(10 + more) - mean;
+                let grey = (0.5 * (difference + 255.0)).round() as u8;
+                assert_eq!(at(3, x, y), grey, "the difference {x} {y}");
+                assert_eq!(at(4, x, y), 70 + more, "the heaviest {x} {y}");
+                assert_eq!(at(5, x, y), 9, "the lightest {x} {y}");
             }
         }
         // Corners of the picture, and the edge around it.
@@ -622,6 +760,57 @@ mod tests {
         assert_eq!(size(500, 1), (112, 1));
     }
 
+    /// The mean is that of the images whatever the order of their channels, and what the space sees is drawn beside.
+    #[test]
+    fn means_and_what_the_space_sees() {
+        let shape = |planar| Shape {
+            height: 1,
+            width: 2,
+            channels: 3,
+            planar,
+        };
+        let at: Vec<usize> = (0..6)
+            .map(|at| moved(at, shape(true), shape(false)))
+            .collect();
+        assert_eq!(at, [0, 3, 1, 4, 2, 5]);
+        let at: Vec<usize> = (0..6)
+            .map(|at| moved(at, shape(false), shape(true)))
+            .collect();
+        assert_eq!(at, [0, 2, 4, 1, 3, 5]);
+        let reference = bytes(&[100, 0, 10, 0, 50, 0]);
+        let queries = bytes(&[100, 10, 50, 0, 0, 0]);
+        let pictures = Pictures {
+            reference: &reference,
+            reference_shape: shape(true),
+            queries: &queries,
+            query_shape: shape(false),
+            classes: None,
+        };
+        let mut inside = pick(0, &[(0, 1.0)]);
+        inside.nearest = 0;
+        inside.seen = Some(crate::study::compare::Picture {
+            shape: Shape {
+                height: 1,
+                width: 1,
+                channels: 1,
+                planar: false,
+            },
+            values: vec![7.0],
+        });
+        let picks = Picks {
+            without_unit: false,
+            interpolated: vec![inside.clone()],
+            extrapolated: Vec::new(),
+        };
+        let shown = Shown::of(&picks, &pictures).unwrap();
+        let [mean, difference] = shown.mean(&inside, &pictures).unwrap();
+        assert_eq!(mean.get_pixel(0, 0).0, [100, 10, 50]);
+        assert!(difference.pixels().all(|pixel| pixel.0 == [128; 3]));
+        let groups = groups(&inside, &pictures, &shown);
+        assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(groups[0][1].0.get_pixel(5, 5).0, [7; 3]);
+    }
+
     #[test]
     fn rows_that_are_not_there_are_an_error() {
         let rows = bytes(&[1, 2, 3, 4, 5, 6]);
@@ -662,11 +851,19 @@ mod tests {
             classes: Some(&classes),
         };
         let mut inside = pick(0, &[(0, 0.5), (1, 0.5)]);
-        inside.support_size = 17;
         assert_eq!(
             caption(&inside, &pictures),
-            "test 0, Sneaker; inside, 17 rows; nearest 0.42"
+            "test 0, Sneaker; inside: 2 rows; nearest 0.42"
         );
+        inside.support.extend([(0, 0.009); 3]);
+        assert_eq!(
+            judged(&inside),
+            "inside: 5 rows, 3 of small weight not shown"
+        );
+        inside.support = vec![(0, 0.05); 20];
+        assert_eq!(heaviest(&inside).len(), ROWS);
+        inside.support = vec![(0, 0.001); 1000];
+        assert_eq!(heaviest(&inside).len(), 1);
         let mut outside = pick(1, &[]);
         outside.nearest_ratio = f64::MAX;
         assert_eq!(caption(&outside, &pictures), "test 1, Bag; outside by 1.25");

@@ -98,6 +98,12 @@ pub trait Map: Send + Sync {
         false
     }
 
+    /// The row that a mapped row stands for, as near as the map can tell: what is lost is that of the mean.
+    fn back(&self, mapped: &[f64]) -> Option<Vec<f64>> {
+        let _ = mapped;
+        None
+    }
+
     /// Map n rows (row-major) into `out` (n x [`Map::dim`]).
     ///
     /// Errors: a network that cannot be run on them.

@@ -55,6 +55,7 @@ impl Components<'_> {
         let scale = |k: usize| varies.get(k).map_or(least, |&variance| divisor(variance));
         let noise = range.clone().map(|k| self.noise[k] / scale(k));
         let directions = self.directions.subcols(range.start, range.len());
+        let orthonormal = range.clone().all(|k| scale(k) == 1.0);
         Linear {
             noise: noise.collect(),
             size: self.centred.size(directions),
@@ -63,6 +64,7 @@ impl Components<'_> {
             }),
             centre: self.centred.mean,
             divisor: self.centred.divisor,
+            orthonormal,
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Linear {
     pub noise: Vec<f64>,
     /// The size at which all rows are rounded, one a column of B: that of m / s.
     pub size: Vec<f64>,
+    /// Whether the columns of B are orthonormal.
+    pub orthonormal: bool,
 }
 
 impl Linear {
@@ -44,6 +46,7 @@ impl Linear {
             basis,
             noise: Vec::new(),
             size: Vec::new(),
+            orthonormal: false,
         }
     }
 }
@@ -67,6 +70,17 @@ impl Map for Linear {
     }
     fn in_blocks(&self) -> bool {
         true
+    }
+    /// `x = m + s B y`.
+    fn back(&self, mapped: &[f64]) -> Option<Vec<f64>> {
+        (self.orthonormal && mapped.len() == self.dim()).then_some(())?;
+        let row = |i: usize| {
+            let along = mapped.iter().enumerate();
+            let sum: f64 = along.map(|(k, y)| self.basis[(i, k)] * y).sum();
+            let scale = self.divisor.get(i).copied().unwrap_or(1.0);
+            self.centre.get(i).copied().unwrap_or(0.0) + scale * sum
+        };
+        Some((0..self.basis.nrows()).map(row).collect())
     }
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
         let (d, dims) = (self.basis.nrows(), self.dim());
@@ -160,7 +174,9 @@ mod tests {
             basis: Mat::from_fn(2, 2, |i, j| f64::from(u8::from(i == j))),
             noise: vec![0.0, 0.5],
             size: vec![0.0, 0.5],
+            orthonormal: true,
         };
+        assert_eq!(map.back(&[4.0, 3.0]), Some(vec![9.0, 5.0]));
         // (4, 3), of length 5, and (4, 2), of length 4.5: the second number must be more than half of that and 1/2.
         let mut out = vec![0.0; 4];
         map.apply(&[9.0, 5.0, 9.0, 4.0], &mut out).unwrap();

@@ -106,6 +106,19 @@ pub struct View {
     framed: bool,
     /// The tensors of a network that a row consists of, in order; none of other rows.
     pub layers: Arc<[Layer]>,
+    /// How a row is shown, where it is not the image that it came from.
+    seen: Seen,
+}
+
+/// A row of a view as an image.
+#[derive(Clone, Default)]
+enum Seen {
+    #[default]
+    Nothing,
+    /// The row is one.
+    Image(Shape),
+    /// The map before it leads back to one.
+    Back(Arc<dyn Map>, Shape),
 }
 
 /// Makes views.
@@ -277,6 +290,7 @@ impl Views {
             range: 1.0,
             framed: false,
             layers: Arc::default(),
+            seen: Seen::Nothing,
         };
         self.files.insert(names, view.clone());
         Ok(Some(view))
@@ -463,6 +477,7 @@ impl Views {
                 range: 1.0,
                 framed: false,
                 layers: layers.clone().into(),
+                seen: Seen::Nothing,
             };
             self.tensors.insert(key(wanted), (made, notes.clone()));
         }
@@ -482,6 +497,7 @@ fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
         range: reference.range,
         framed: false,
         layers: Arc::default(),
+        seen: Seen::Nothing,
     })
 }
 
@@ -557,9 +573,23 @@ impl View {
         self.range == 255.0 && sets.iter().all(|rows| rows.element() == Element::U8)
     }
 
+    /// What the space has kept of the image behind one of its rows, if that is not the image itself and can be shown.
+    pub fn picture(&self, row: &[f64]) -> Option<(Shape, Vec<f64>)> {
+        match &self.seen {
+            Seen::Nothing => None,
+            Seen::Image(shape) => Some((*shape, row.to_vec())),
+            Seen::Back(map, shape) => Some((*shape, map.back(row)?)),
+        }
+    }
+
     /// Both sets through a map.
     fn through(self, map: Arc<dyn Map>, text: &str) -> View {
         let shape = map.shape();
+        let seen = match (shape, self.shape) {
+            (Some(shape), _) => Seen::Image(shape),
+            (None, Some(before)) => Seen::Back(Arc::clone(&map), before),
+            (None, None) => Seen::Nothing,
+        };
         let mapped = |rows: Arc<dyn Rows>| -> Arc<dyn Rows> {
             let name = format!("{} in {text}", rows.name());
             Arc::new(Mapped::new(rows, Arc::clone(&map), name))
@@ -571,6 +601,7 @@ impl View {
             range: self.range,
             framed: false,
             layers: Arc::default(),
+            seen,
         }
     }
 }

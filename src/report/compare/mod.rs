@@ -83,7 +83,7 @@ mod tests {
             } else {
                 Vec::new()
             },
-            support_size: if inside { 2 } else { 0 },
+            seen: None,
         }
     }
 

@@ -8,9 +8,6 @@ use crate::space::View;
 use crate::study::rate::{Quantiles, quantiles};
 use crate::study::{Record, Sink};
 
-/// Rows of a certificate that are kept to be shown.
-const SUPPORT: usize = 8;
-
 /// A sink that notes what it needs and passes records on.
 pub(super) struct Collected<'c, 'v> {
     view: &'v View,
@@ -72,7 +69,7 @@ impl<'c, 'v> Collected<'c, 'v> {
             nearest: near.map_or(0, |near| place(&*self.view.reference, near.row)),
             nearest_ratio: near.map_or(f64::INFINITY, |near| near.distance),
             support: Vec::new(),
-            support_size: 0,
+            seen: None,
         };
         self.found.verdicts.push(answer.verdict);
         self.found.distances.push(distance);
@@ -136,8 +133,6 @@ fn keep(
             .zip(weights.iter().copied())
             .collect();
         all.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        pick.support_size = all.len() as u64;
-        all.truncate(SUPPORT);
         pick.support = all;
     }
     best.insert(place, pick);

@@ -24,6 +24,7 @@ use super::theory;
 use super::{Record, Sink};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::rows::images::Shape;
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, View, Views};
 use collect::Collected;
@@ -83,10 +84,38 @@ pub struct Pick {
     /// The nearest reference row, and its distance over the same median.
     pub nearest: u64,
     pub nearest_ratio: f64,
-    /// Rows and weights of the certificate of an inside query, the heaviest first; at most eight.
+    /// Rows and weights of the certificate of an inside query, the heaviest first.
     pub support: Vec<(u64, f64)>,
-    /// Rows of the whole certificate.
-    pub support_size: u64,
+    /// The query as the space sees it, where that is another image than the query's own.
+    #[serde(default)]
+    pub seen: Option<Picture>,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Picture {
+    pub shape: Shape,
+    pub values: Vec<f32>,
+}
+
+/// Numbers of an image that is kept to be shown, at most.
+const SEEN: usize = 1 << 12;
+
+impl Picks {
+    /// Note how the space sees the queries. Errors: rows that can no longer be read.
+    fn see(&mut self, view: &View) -> Result<()> {
+        let mut row = vec![0.0; view.queries.dim()];
+        for pick in self.interpolated.iter_mut().chain(&mut self.extrapolated) {
+            view.queries.gather(&[pick.query as usize], &mut row)?;
+            let seen = view.picture(&row);
+            let small = seen.filter(|(_, values)| values.len() <= SEEN);
+            pick.seen = small.map(|(shape, values)| Picture {
+                shape,
+                values: values.iter().map(|value| *value as f32).collect(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The queries to show of a space.
@@ -478,12 +507,13 @@ fn one(
         Some(classes) => labels::split(classes, &found.scores),
         None => Vec::new(),
     };
-    let report = SpaceReport {
+    let mut report = SpaceReport {
         labels,
         sets: by_set(&found.scores, known.sets, view.queries.len()),
         seconds: started.elapsed().as_secs_f64(),
         ..report(spec, &summary, &mut found)
     };
+    report.picks.see(&view)?;
     keeper.finish(&report)?;
     Ok(report)
 }
