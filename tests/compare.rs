@@ -695,7 +695,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
         let picture = image::open(folder.path(&format!("out/{name}.png"))).unwrap();
         assert!(picture.width() > 300 && picture.height() > 200, "{name}");
     }
-    for name in ["rates.svg", "distances.svg"] {
+    for name in ["rank.svg", "rates.svg", "distances.svg"] {
         assert!(
             fs::read_to_string(folder.path(&format!("out/{name}")))
                 .unwrap()
@@ -716,7 +716,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
         assert!(page.contains(part), "{part}");
     }
     // Nothing is fetched from anywhere.
-    for part in ["src=\"http", "<link", "<script", "@import", "url(http"] {
+    for part in ["src=\"http", "<link", "<script src", "@import", "url(http"] {
         assert!(!page.contains(part), "{part}");
     }
 }
@@ -1166,9 +1166,13 @@ fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
     let each = format!("200 in {}, 120 in {}", spaces[0], spaces[1]);
     assert!(lines.join(" ").contains(&each), "{said}");
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
-    assert!(page.contains("each space has its own number (120 to 200)"));
+    assert!(page.contains("<td>200</td>") && page.contains("<td>120</td>"));
     let note = "N = 120 to 200 reference rows, 50 queries";
-    assert_eq!(page.matches(note).count(), 2, "of rates and of distances");
+    assert_eq!(
+        page.matches(note).count(),
+        6,
+        "three figures, each for wide and for narrow pages"
+    );
     for alone in [
         "the 200 reference rows",
         "N = 200 ",

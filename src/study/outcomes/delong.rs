@@ -226,8 +226,9 @@ mod tests {
     }
 
     /// The data of DeLong, DeLong and Clarke-Pearson (1988): 43 patients with ovarian cancer of whom all three tests are
-    /// known, of which two are compared: total protein and the K-G score. The numbers are those of SAS/STAT's
-    /// documentation of PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves", to their four digits.
+    /// known, of which two are compared: total protein and the K-G score. Data and results are those of the SAS/STAT 14.1
+    /// User's Guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves", to their four digits:
+    /// <https://support.sas.com/documentation/cdl/en/statug/68162/HTML/default/statug_logistic_examples08.htm>.
     #[test]
     fn the_example_of_delong_and_others() {
         const DATA: &str = "3.0 5.8 10 0 3.2 6.3 5 1 3.9 6.8 3 1 2.8 4.8 6 0 3.2 5.8 3 1 0.9 4.0 5 0 2.5 5.7 8 0 \
