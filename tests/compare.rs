@@ -686,6 +686,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
         );
     }
     for name in [
+        "rank",
         "rates",
         "distances",
         "sheet-pixels",
@@ -1163,8 +1164,12 @@ fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
         "{said}"
     );
     let lines: Vec<&str> = said.split_whitespace().collect();
-    let each = format!("200 in {}, 120 in {}", spaces[0], spaces[1]);
-    assert!(lines.join(" ").contains(&each), "{said}");
+    let lines = lines.join(" ");
+    assert!(lines.contains("200 in a-train, 120 in b-train"), "{said}");
+    assert!(
+        lines.contains(&format!("a-train: {} b-train: {}", spaces[0], spaces[1])),
+        "{said}"
+    );
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
     assert!(page.contains("<td>200</td>") && page.contains("<td>120</td>"));
     let note = "N = 120 to 200 reference rows, 50 queries";

@@ -109,7 +109,7 @@ fn predictions_become_tables_figures_and_a_page() {
         "{text}"
     );
     assert!(
-        text.contains("of all scores nearest tells errors best") && text.contains("constant"),
+        text.contains("pixels: nearest tells errors best: AUROC ") && text.contains("constant"),
         "{text}"
     );
     let names = [

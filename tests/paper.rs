@@ -432,7 +432,7 @@ fn each_experiment_states_its_set_up_wherever_it_is_shown() {
             "fig5",
             [
                 "1/sqrt(d)",
-                "cubes of 8 and 12 dimensions, mapped by Gaussian random matrices to 2, 3, 4 and 5; seed 6.",
+                "cubes of 8, 12 dimensions, mapped by Gaussian random matrices to 2, 3, 4, 5; seed 6.",
             ],
         ),
     ] {

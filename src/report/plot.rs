@@ -27,6 +27,9 @@ pub(super) use style::register_font;
 /// The usual points of a panel, width and height.
 pub const PANEL: (f64, f64) = (430.0, 400.0);
 
+/// Points of a wide page.
+const PAGE: f64 = 900.0;
+
 /// Points of the strips that the figure's title (or none) and a line of its note stand in, and of a further line of it.
 const HEAD: f64 = 34.0;
 const BARE: f64 = 4.0;
@@ -241,16 +244,18 @@ pub fn check(path: &Path) -> Result<()> {
     Output::create(path).map(drop)
 }
 
-/// The figure as the text of an SVG file for a page; for a narrow page panels stand one below the other, and labels above
-/// their rows.
+/// The figure as the text of an SVG file for a page: curves that stand alone take its width; on a narrow page panels stand
+/// one below the other, and labels above their rows.
 pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
     style::register_font()?;
     let mut figure = figure.clone();
-    for panel in figure.panels.iter_mut().filter(|_| narrow) {
+    let alone = figure.panels.len() == 1;
+    for panel in &mut figure.panels {
         match panel {
-            Panel::Dots(dots) => dots.above = true,
-            Panel::Lines(lines) => lines.size.0 = lines.size.0.min(PANEL.0),
-            Panel::Bars(_) | Panel::Heat(_) => {}
+            Panel::Dots(dots) => dots.above = narrow,
+            Panel::Lines(lines) if narrow => lines.size.0 = lines.size.0.min(PANEL.0),
+            Panel::Lines(lines) if alone => lines.size.0 = lines.size.0.max(PAGE),
+            Panel::Lines(_) | Panel::Bars(_) | Panel::Heat(_) => {}
         }
     }
     svg(&figure, if narrow { 1 } else { ACROSS })

@@ -525,13 +525,14 @@ fn caption(pick: &Pick, pictures: &Pictures) -> String {
 
 fn judged(pick: &Pick) -> String {
     match pick.verdict.as_str() {
-        "inside" => match pick.support.len() - heaviest(pick).len() {
-            0 => format!("inside: {} rows", pick.support.len()),
-            rest => format!(
-                "inside: {} rows, {rest} of small weight not shown",
-                pick.support.len()
-            ),
-        },
+        "inside" => {
+            let (all, shown) = (pick.support.len(), heaviest(pick).len());
+            let rows = if all == 1 { "row" } else { "rows" };
+            match all - shown {
+                0 => format!("inside: {all} {rows}"),
+                rest => format!("inside: {all} {rows}, {rest} of small weight not shown"),
+            }
+        }
         "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
         other => other.into(),
     }
@@ -860,6 +861,7 @@ mod tests {
             judged(&inside),
             "inside: 5 rows, 3 of small weight not shown"
         );
+        assert_eq!(judged(&pick(0, &[(0, 1.0)])), "inside: 1 row");
         inside.support = vec![(0, 0.05); 20];
         assert_eq!(heaviest(&inside).len(), ROWS);
         inside.support = vec![(0, 0.001); 1000];

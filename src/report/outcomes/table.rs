@@ -182,10 +182,12 @@ fn pairs(outcomes: &Outcomes) -> String {
     }
     plain::numbers_right(&mut table);
     names_left(&mut table);
+    let tested = outcomes.comparisons.iter();
+    let tested = tested.filter(|pair| pair.found.value().is_some());
     format!(
         "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test; Holm: p corrected\nfor \
          all {} pairs of notions\n{}\n",
-        outcomes.comparisons.len(),
+        tested.count(),
         table.trim_fmt()
     )
 }

@@ -43,7 +43,7 @@ pub fn page(collection: &Collection) -> Result<String, String> {
     }))
 }
 
-/// One experiment: its set-up, how it was made, its figure, its numbers, its notes.
+/// One experiment: its set-up, its figure, its numbers, its notes, and how it was made.
 fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, String> {
     let settings = Part::Details {
         summary: "All settings".into(),
@@ -51,12 +51,7 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, 
         parts: vec![Part::Code(format!("{:#}", experiment.settings))],
     };
     let date = Part::Terms(vec![("Date".into(), experiment.date.clone())]);
-    let mut parts = vec![
-        Part::Text(set_up(experiment)),
-        Part::Code(experiment.command.clone()),
-        date,
-        settings,
-    ];
+    let mut parts = vec![Part::Text(set_up(experiment))];
     if let Some(figure) = figure {
         parts.push(Part::Figure(html::Figure {
             alt: format!("{}; the numbers are in the tables below", figure.title),
@@ -80,6 +75,7 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, 
             parts: vec![Part::List(experiment.notes.clone())],
         });
     }
+    parts.extend([Part::Code(experiment.command.clone()), date, settings]);
     Ok(parts)
 }
 

@@ -3,7 +3,7 @@
 use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
 use crate::study::paper::Point;
-use crate::study::paper::fig1::{Half, INNER, KNOTS, SETTINGS};
+use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
 use crate::study::theory;
 
 /// What an experiment of the paper is, and how it was set up here.
@@ -200,6 +200,7 @@ fn half_left(points: &[&Point]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::study::paper::fig1::Half;
 
     fn point(d: u64, inside: u64) -> Point {
         Point {
