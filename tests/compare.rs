@@ -119,6 +119,45 @@ fn by_turns() -> Classes {
 
 // ---- what is found ----
 
+/// A query to show is kept as its space sees it: cut, or made again from its components; of pixels it is the query itself,
+/// and of what leads back to no image nothing.
+#[test]
+fn picks_show_what_the_space_sees() {
+    let whole = format!("pca:{D}");
+    let found = compared(&["pixels", "patch:2", &whole, "pca:2", "random:3"]);
+    let values = pictures(QUERIES, 2);
+    let own = |query: u64| &values[D * query as usize..][..D];
+    let far = |a: &[f32], b: &[f64]| {
+        let apart = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - b).abs());
+        apart.fold(0.0, f64::max)
+    };
+    for space in &found.spaces {
+        let picks = &space.picks;
+        let all: Vec<_> = picks
+            .interpolated
+            .iter()
+            .chain(&picks.extrapolated)
+            .collect();
+        assert!(!all.is_empty(), "{}", space.space);
+        for pick in all {
+            let (seen, own) = (pick.seen.as_ref(), own(pick.query));
+            let weights: f64 = pick.support.iter().map(|(_, weight)| weight).sum();
+            assert!(pick.support.is_empty() || (weights - 1.0).abs() < 1e-9);
+            match space.space.as_str() {
+                "pixels" | "random:3" => assert_eq!(seen, None),
+                "patch:2" => {
+                    let seen = seen.unwrap();
+                    let middle = [14, 15, 20, 21].map(|place| own[place]);
+                    assert_eq!((seen.shape.width, seen.shape.height), (2, 2));
+                    assert_eq!(far(&seen.values, &middle), 0.0);
+                }
+                "pca:2" => assert!(far(&seen.unwrap().values, own) > 1.0),
+                _ => assert!(far(&seen.unwrap().values, own) < 1e-3),
+            }
+        }
+    }
+}
+
 #[test]
 fn maps_that_lose_nothing_change_no_verdict() {
     // A hull goes with every injective affine map: rotations, scalings of the principal components, reorderings.
@@ -301,6 +340,9 @@ fn pairs_are_counted_query_by_query() {
         told += u64::from(pair.p_value < 0.05);
     }
     assert!(told > 0);
+    let alone: Vec<f64> = report.pairs.iter().map(|pair| pair.p_value).collect();
+    let corrected: Vec<f64> = report.pairs.iter().map(|pair| pair.p_holm).collect();
+    assert_eq!(corrected, hullscope::study::holm::holm(&alone));
 }
 
 #[test]

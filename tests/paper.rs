@@ -219,7 +219,7 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     let page = fs::read_to_string(folder.path("out/report.html")).unwrap();
     for part in [
         "Table 1",
-        "half of them at d = ",
+        "it is one half at d = ",
         "arxiv.org/abs/2110.09485",
         "<svg",
     ] {

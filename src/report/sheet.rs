@@ -76,7 +76,7 @@ fn heaviest(pick: &Pick) -> &[(u64, f64)] {
         .support
         .iter()
         .take_while(|(_, weight)| *weight >= WEIGHT);
-    &pick.support[..enough.count().max(1).min(ROWS).min(pick.support.len())]
+    &pick.support[..enough.count().clamp(1, ROWS).min(pick.support.len())]
 }
 
 /// Every image on a sheet, and the values that are black and white.

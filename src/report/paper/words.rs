@@ -151,13 +151,13 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
     let halves: Vec<String> = series.iter().filter_map(half).collect();
     let halves = match (halves.is_empty(), theory::effective_dimension(low.n, 0.5)) {
         (false, Some(gaussian)) => format!(
-            "; half of them at d = {}, of Gaussian rows of that rank at {gaussian:.1}",
+            "; it is one half at d = {}, of as many Gaussian rows at rank {gaussian:.1}",
             halves.join(", ")
         ),
         _ => String::new(),
     };
     Some(format!(
-        "In {place} of {data}, of {} test images inside the hull of {} training images: {}, {}{halves}.",
+        "In {place} of {data}, the share of {} test images inside the hull of {} training images is {} and {}{halves}.",
         grouped(low.trials),
         grouped(low.n),
         end(low),
@@ -239,7 +239,7 @@ mod tests {
         let text = reading(&findings).join("\n");
         // ln d from 16 to 64, a quarter of the way.
         for part in [
-            "98.00 % at d = 4 (patches), 0.00 % at d = 196 (patches); half of them at d = 22.6 (patches), of Gaussian rows",
+            "98.00 % at d = 4 (patches) and 0.00 % at d = 196 (patches); it is one half at d = 22.6 (patches), of as many",
             &format!(
                 "inside: 62 (d = 5) for Gaussian samples of rank {INNER}, exactly {}; 9 (d = 2), none drawn (d = 7) for",
                 theory::first_n_half(INNER as u64)

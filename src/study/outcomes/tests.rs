@@ -97,6 +97,31 @@ fn data() -> Data {
     }
 }
 
+/// Three scores have three pairs; a pair that cannot be tested is no test to correct for.
+#[test]
+fn paired_tests_are_corrected_for_their_number() {
+    let data = data();
+    let mut scores = data.scores;
+    let mut third = scores[1].clone();
+    third.notion = "c".into();
+    let each = third.score.iter_mut().enumerate();
+    each.for_each(|(query, score)| *score = (query * 37 % 101) as f64);
+    let mut constant = third.clone();
+    constant.score.fill(1.0);
+    scores.extend([third, constant]);
+    let found = measure(&scores, &Outcome::Wrong(data.wrong), None, "a").unwrap();
+    let tests: Vec<&Difference> = found
+        .comparisons
+        .iter()
+        .filter_map(|pair| pair.found.value())
+        .collect();
+    let alone: Vec<f64> = tests.iter().map(|test| test.p_value).collect();
+    let corrected: Vec<f64> = tests.iter().map(|test| test.p_holm).collect();
+    assert_eq!((found.comparisons.len(), tests.len()), (6, 3));
+    assert_eq!(corrected, holm(&alone));
+    assert!(corrected != alone);
+}
+
 #[test]
 fn errors_as_by_scikit_learn_and_scipy() {
     let data = data();
