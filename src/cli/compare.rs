@@ -15,6 +15,7 @@ use crate::report::sheet::{Pictures, sheet};
 use crate::report::{InputInfo, compare as show, file, json, outcomes, plot, queries};
 use crate::rows::OpenOptions;
 use crate::rows::sample::QUERY_PREDICTIONS;
+use crate::space::spec::Stage;
 use crate::space::{Set, Settings, Spec};
 use crate::study::compare::{self as study, Classes, Forget, Plan, Report, Subject};
 use crate::study::outcomes::Kind;
@@ -278,7 +279,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.quiet);
     let only_files = specs.as_ref().is_some_and(|specs| {
-        let files = |spec: &Spec| spec.text.starts_with("file:");
+        let files = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
         args.reference.is_none() && specs.iter().all(files)
     });
     let frames = match &specs {

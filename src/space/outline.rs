@@ -241,6 +241,8 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
             Outline::of(rows.dim)
         }
         Stage::Whiten => Outline::of(rows.dim),
+        // How many components hold the share is found when it is fitted.
+        Stage::PcaShare(_) => Outline::of(None),
         Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
         Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
         Stage::Random { dims, .. } => made(rows.dim.unwrap_or(1), *dims)?,

@@ -82,6 +82,32 @@ pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
     Ok(found.map(0..dims, |_| 1.0))
 }
 
+/// As few components of largest variance as hold a share of all variance, between 0 and 1; which these are is said.
+///
+/// Errors ([`Error::Usage`]): too many columns for all components.
+pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
+    let found = whole(rows, &format!("pca:{share}"), false, control)?;
+    let total: f64 = found.variances.iter().sum();
+    let mut held = 0.0;
+    let sums = found.variances.iter().map(|variance| {
+        held += variance;
+        held
+    });
+    // The last sum is the total itself.
+    let sums: Vec<f64> = sums.collect();
+    let dims = 1 + sums
+        .iter()
+        .take_while(|held| **held < share * total)
+        .count();
+    let dims = dims.min(found.rank).max(1);
+    control.warn(format!(
+        "pca:{share} is {dims} components, which hold {:.2} % of the variance of {}",
+        100.0 * sums.get(dims - 1).map_or(1.0, |held| held / total),
+        rows.name()
+    ));
+    Ok(found.map(0..dims, |_| 1.0))
+}
+
 /// The `dims` components of smallest variance among those that vary, largest first.
 ///
 /// Errors ([`Error::Usage`]): more than vary, or too many columns for all components.

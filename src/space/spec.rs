@@ -4,7 +4,9 @@
 //! space = stage [ "|" stage ]...          stage = name [ ":" argument [ "," argument ]... ]
 //! ```
 //!
-//! A list in a place that takes one number stands for one space a number: `pca:8,16` is `pca:8` and `pca:16`.
+//! A list in a place that takes one number stands for one space a number: `pca:8,16` is `pca:8` and `pca:16`. `...` goes
+//! on as the numbers before it: `2,4,...,32` in equal steps, `2,4,8,...,32` by equal factors. `NAME=` before a space is
+//! what figures and tables call it.
 //! Parsing knows names and arguments; whether a stage fits the rows is found out when it is fitted.
 
 mod onnx;
@@ -33,6 +35,8 @@ pub enum Stage {
     Wavelet,
     /// The D principal components of largest variance.
     Pca(usize),
+    /// As few of them as hold this share of the variance, between 0 and 1.
+    PcaShare(f64),
     /// The D principal components of smallest variance that vary at all.
     PcaLast(usize),
     /// All principal components, scaled to unit variance.
@@ -64,7 +68,10 @@ pub const KNOWN: [(&str, &str); 14] = [
     ("resize:WxH", "resampled to W x H pixels"),
     ("gray", "brightness alone"),
     ("wavelet", "2-D Haar coefficients, orthonormal"),
-    ("pca:D", "the top D principal components"),
+    (
+        "pca:D",
+        "the top D principal components; pca:0.95 as many as hold that share of the variance",
+    ),
     ("pca-last:D", "the last D principal components that vary"),
     ("whiten", "all principal components at unit variance"),
     ("random:D", "D Gaussian random projections"),
@@ -85,6 +92,22 @@ impl Spec {
     ///
     /// Errors ([`Error::Usage`]): an unknown name (the nearest one is suggested), arguments that do not fit it.
     pub fn parse(text: &str) -> Result<Vec<Spec>> {
+        let Some((name, space)) = named(text) else {
+            return Spec::unnamed(text);
+        };
+        match &mut Spec::unnamed(space)?[..] {
+            [spec] => Ok(vec![Spec {
+                text: format!("{name}={}", spec.text),
+                stages: std::mem::take(&mut spec.stages),
+            }]),
+            several => Err(wrong(
+                text,
+                &format!("{name} would name {} spaces; name one", several.len()),
+            )),
+        }
+    }
+
+    fn unnamed(text: &str) -> Result<Vec<Spec>> {
         let mut specs = vec![Spec {
             text: String::new(),
             stages: Vec::new(),
@@ -135,8 +158,16 @@ impl Spec {
     }
 }
 
+/// The name before a space, and the space.
+pub fn named(text: &str) -> Option<(&str, &str)> {
+    let (name, space) = text.split_once('=')?;
+    let plain = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
+    (!name.trim().is_empty() && name.chars().all(plain)).then(|| (name.trim(), space.trim()))
+}
+
 /// A name for the files of a space: letters, digits, dots and dashes, at most 60.
 pub fn slug(text: &str) -> String {
+    let text = named(text).map_or(text, |(name, _)| name);
     let mut slug = String::new();
     for letter in text.chars() {
         if letter.is_ascii_alphanumeric() || letter == '.' {
@@ -169,7 +200,7 @@ fn stage(text: &str) -> Result<Vec<(String, Stage)>, String> {
         "whiten" => alone(Stage::Whiten),
         "patch" => numbers(name, rest, Stage::Patch),
         "smooth" => numbers(name, rest, Stage::Smooth),
-        "pca" => numbers(name, rest, Stage::Pca),
+        "pca" => components(rest),
         "pca-last" => numbers(name, rest, Stage::PcaLast),
         "random" => seeded(name, rest, |dims, seed| Stage::Random { dims, seed }),
         "dims" => seeded(name, rest, |dims, seed| Stage::Dims { dims, seed }),
@@ -205,8 +236,79 @@ fn numbers(
     rest: Option<&str>,
     make: impl Fn(usize) -> Stage,
 ) -> Result<Vec<(String, Stage)>, String> {
-    let one = |text: &str| number(name, text).map(|n| (format!("{name}:{n}"), make(n)));
-    argument(name, rest)?.split(',').map(one).collect()
+    let all = series(name, argument(name, rest)?.split(','))?;
+    let each = all.into_iter().map(|n| (format!("{name}:{n}"), make(n)));
+    Ok(each.collect())
+}
+
+/// Numbers, among which `...` (or `..`) goes on to the next one as the two or three before it.
+fn series<'t>(name: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<usize>, String> {
+    let (mut all, mut open) = (Vec::new(), false);
+    for part in parts {
+        if matches!(part.trim(), "..." | "..") {
+            open = true;
+            continue;
+        }
+        let next = number(name, part)?;
+        if std::mem::take(&mut open) {
+            all.extend(continued(&all, next)?);
+        }
+        all.push(next);
+    }
+    match open {
+        true => Err(format!(
+            "`...` needs the last number after it, as in {name}:2,4,...,32"
+        )),
+        false => Ok(all),
+    }
+}
+
+/// Numbers at most, of a series.
+const SERIES: usize = 1000;
+
+/// The numbers between those known and the last: by equal factors if the three before have one, else in equal steps.
+fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
+    let [.., before, from] = known else {
+        return Err("`...` goes on as the two numbers before it, as in 2,4,...,32".into());
+    };
+    let by_factor = match known {
+        [.., first, _, _] => first * from == before * before && before > first,
+        _ => false,
+    };
+    let next = |value: usize| match by_factor {
+        true => value * from / before,
+        false => value + from.saturating_sub(*before),
+    };
+    let mut between = Vec::new();
+    let mut value = next(*from);
+    while value < last && value > *from && between.len() < SERIES {
+        between.push(value);
+        value = next(value);
+    }
+    if value == last && from > before {
+        return Ok(between);
+    }
+    let reached = between.last().unwrap_or(from);
+    Err(format!(
+        "the series {before},{from},... does not come to {last}: it has {reached} before it"
+    ))
+}
+
+/// Numbers of principal components, and shares of the variance.
+fn components(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
+    let text = argument("pca", rest)?;
+    let share = |part: &str| {
+        let share: f64 = part.trim().parse().ok()?;
+        (part.contains('.') && share > 0.0 && share < 1.0).then_some(share)
+    };
+    if !text.split(',').any(|part| share(part).is_some()) {
+        return numbers("pca", rest, Stage::Pca);
+    }
+    let one = |part: &str| match share(part) {
+        Some(share) => Ok((format!("pca:{share}"), Stage::PcaShare(share))),
+        None => number("pca", part).map(|n| (format!("pca:{n}"), Stage::Pca(n))),
+    };
+    text.split(',').map(one).collect()
 }
 
 /// Numbers, and `seed=S`.
@@ -226,9 +328,10 @@ fn seeded(
             Some((key, _)) => {
                 return Err(unknown(&format!("setting of `{name}`"), key, &["seed"]));
             }
-            None => dims.push(number(name, part)?),
+            None => dims.push(part),
         }
     }
+    let dims = series(name, dims.into_iter())?;
     if dims.is_empty() {
         return Err(format!(
             "`{name}` needs a number of dimensions, as in {name}:8"
@@ -322,6 +425,40 @@ mod tests {
         assert_eq!(spec.stages, [Stage::Gray, resize]);
         let all = Spec::parse_all(&["pca:8,16".into(), "pca:16".into()]).unwrap();
         assert_eq!(all.len(), 2);
+    }
+
+    #[test]
+    fn series_go_on_as_they_began() {
+        assert_eq!(
+            texts("pca:2,4,...,10"),
+            ["pca:2", "pca:4", "pca:6", "pca:8", "pca:10"]
+        );
+        assert_eq!(
+            texts("patch:2,4,8,..,32"),
+            ["patch:2", "patch:4", "patch:8", "patch:16", "patch:32"]
+        );
+        assert_eq!(texts("dims:1,2,...,4,seed=7").len(), 4);
+        assert!(error("pca:2,4,...,9").contains("it has 8 before it"));
+        assert!(error("pca:4,...,9").contains("two numbers before it"));
+        assert!(error("pca:4,2,...,9").contains("does not come to 9"));
+        assert!(error("pca:2,4,...").contains("needs the last number"));
+    }
+
+    #[test]
+    fn shares_of_the_variance_and_names() {
+        let specs = Spec::parse("pca:0.95,8").unwrap();
+        assert_eq!(specs[0].stages, [Stage::PcaShare(0.95)]);
+        assert_eq!(
+            (specs[0].text.as_str(), specs[1].text.as_str()),
+            ("pca:0.95", "pca:8")
+        );
+        assert!(error("pca:1.5").contains("whole numbers"));
+        let named = Spec::parse("layer3 = file:a.npy,b.npy|pca:4").unwrap();
+        assert_eq!(named[0].text, "layer3=file:a.npy,b.npy|pca:4");
+        assert_eq!(named[0].stages.len(), 2);
+        assert_eq!(slug(&named[0].text), "layer3");
+        assert!(error("a=pca:4,8").contains("a would name 2 spaces"));
+        assert_eq!(texts("random:8,seed=1"), ["random:8,seed=1"]);
     }
 
     #[test]

@@ -330,6 +330,7 @@ impl Views {
             Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
             Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
             Stage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
+            Stage::PcaShare(share) => Arc::new(pca::share(rows, *share, control)?),
             Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
             Stage::Whiten => Arc::new(pca::whiten(rows, control)?),
             Stage::Random { dims, seed } => {

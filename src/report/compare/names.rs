@@ -1,5 +1,6 @@
 //! Short names of spaces for figures and tables: paths of files make the typed ones too long.
 
+use crate::space::spec::named;
 use crate::study::compare::Report;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -47,8 +48,11 @@ fn short(typed: &[&str]) -> Vec<String> {
     typed.iter().map(|text| text.to_string()).collect()
 }
 
-/// The name of one space; of `file:` the first file speaks for both.
+/// The name of one space: the one that it was given, or for `file:` that of the first file, which speaks for both.
 fn one(typed: &str, folders: usize) -> String {
+    if let Some((name, _)) = named(typed) {
+        return name.to_string();
+    }
     let stage = |stage: &str| {
         if let Some(files) = stage.strip_prefix("file:") {
             return last(files.split(',').next().unwrap_or(files), folders);
@@ -88,6 +92,12 @@ mod tests {
         assert_eq!(found, ["train|pca:8", "onnx:vit@features", "pca:8"]);
         let same = short(&["file:/a/train.npy,/a/t.npy", "file:/b/train.npy,/b/t.npy"]);
         assert_eq!(same, ["a/train", "b/train"]);
+        let given = [
+            "pixels=pca:8",
+            "l3=file:/a/b.npy,/a/c.npy",
+            "random:8,seed=1",
+        ];
+        assert_eq!(short(&given), ["pixels", "l3", "random:8,seed=1"]);
         let one_file = ["file:a.npz,b.npz", "file:a.npz,c.npz"];
         assert_eq!(short(&one_file), one_file);
     }

@@ -177,3 +177,33 @@ fn iteration_goes_on_until_components_stand() {
         assert!((found / exact - 1.0).abs() < 1e-3, "{k}: {exact}, {found}");
     }
 }
+
+/// Two rows on each axis, at +a and -a: the variances are as a^2, here 70, 20, 8 and 2 % of their sum.
+#[test]
+fn a_share_of_the_variance_takes_as_few_components_as_hold_it() {
+    let lengths = [0.02f64, 0.7, 0.08, 0.2].map(f64::sqrt);
+    let mut values = vec![0.0; 8 * 4];
+    for (axis, length) in lengths.into_iter().enumerate() {
+        values[8 * axis + axis] = length;
+        values[8 * axis + 4 + axis] = -length;
+    }
+    let rows = Memory::from_f64("rows", 4, values);
+    for (wanted, dims, held) in [
+        (0.5, 1, "70.00"),
+        (0.85, 2, "90.00"),
+        (0.95, 3, "98.00"),
+        (0.999, 4, "100.00"),
+    ] {
+        let control = Control::default();
+        assert_eq!(
+            share(&rows, wanted, &control).unwrap().dim(),
+            dims,
+            "{wanted}"
+        );
+        let said = control.take_warnings().join(" ");
+        assert!(
+            said.contains(&format!("{dims} components, which hold {held} %")),
+            "{said}"
+        );
+    }
+}
