@@ -17,6 +17,7 @@ pub mod few;
 mod finish;
 pub mod gauge;
 mod lawson_hanson;
+pub mod lifted;
 mod metric;
 mod min_norm;
 mod pool;

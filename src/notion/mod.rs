@@ -12,6 +12,7 @@ pub mod class;
 mod classes;
 mod column;
 pub mod cone;
+mod delaunay;
 pub mod dimension;
 #[cfg(test)]
 mod fixture;

@@ -164,21 +164,33 @@ impl<'a> Neighbours<'a> {
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn nearest(&self, raw: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
-        let d = self.rows.dim();
-        let mut queries = raw.to_vec();
-        if self.metric == Metric::Cosine {
-            normalise(&mut queries, d);
-        }
-        let mut answers = match Repeats::of_values(&queries, d, control)? {
-            Some(alike) => alike.spread(&self.search(&alike.pick(&queries, d), k, control)?),
-            None => self.search(&queries, k, control)?,
-        };
+        let mut answers = self.nearest_values(raw, k, control)?;
         if let Some(repeats) = self.repeats {
             for near in &mut answers {
                 *near = filled(near, repeats, k);
             }
         }
         Ok(answers)
+    }
+
+    /// The same of the rows that are searched, each value once ([`Neighbours::filling`]), by their places.
+    ///
+    /// Errors: as [`Neighbours::nearest`].
+    pub fn nearest_values(
+        &self,
+        raw: &[f64],
+        k: usize,
+        control: &Control,
+    ) -> Result<Vec<Vec<Near>>> {
+        let d = self.rows.dim();
+        let mut queries = raw.to_vec();
+        if self.metric == Metric::Cosine {
+            normalise(&mut queries, d);
+        }
+        match Repeats::of_values(&queries, d, control)? {
+            Some(alike) => Ok(alike.spread(&self.search(&alike.pick(&queries, d), k, control)?)),
+            None => self.search(&queries, k, control),
+        }
     }
 
     /// The k nearest of the different rows, for queries that are of unit length where the metric is cosine.

@@ -4,6 +4,7 @@ use super::Notion;
 use super::ball::Ball;
 use super::class::Class;
 use super::cone::Directions;
+use super::delaunay::Delaunay;
 use super::gauge::GaugeAboutMean;
 use super::hull::Hull;
 use super::leaf::Leaf;
@@ -130,6 +131,13 @@ pub const KNOWN: &[Entry] = &[
                 _ => each("manifold", given, |k| manifold(format!("manifold_{k}"), k)),
             }
         },
+    },
+    Entry {
+        name: "delaunay",
+        arguments: "",
+        what: "simplex of rows that holds the query and whose circumsphere holds no row: its size",
+        in_all: false,
+        make: |given, _| none("delaunay", given, || Delaunay),
     },
     Entry {
         name: "region",

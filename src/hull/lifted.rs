@@ -1,0 +1,464 @@
+//! The Delaunay simplex of a query among a few rows: the face of the lifted rows `(x, |x|^2)` below the query.
+//!
+//! ```text
+//! min { sum l_i |a_i|^2 : sum l_i a_i = 0, sum l_i = 1, l >= 0 }      a_i = x_i - q
+//!   = max { z : z <= |a_i|^2 - <y, a_i> for every i }
+//! ```
+//!
+//! y is twice the vector from the query to the centre of the simplex's circumsphere, and `|a|^2 - <y, a>` of a row, its
+//! *height*, is below z where the row is inside the sphere. The linear program is solved by the primal simplex method with
+//! an explicit inverse, from a basis that holds the query (the rows of an inside certificate). A unit vector of value 0
+//! stands in for a row that the basis lacks: where all rows lie in a subspace, some stay. Nothing here is proved: who asks
+//! holds the centre against every row.
+
+use super::basis::Basis;
+use super::min_norm::dot;
+use crate::linear::{eigen, product, solve};
+use faer::Mat;
+
+/// Heights closer to the sphere than this share of their terms are on it.
+const LEVEL: f64 = 1e-12;
+
+/// Entries of a step below this share of its largest are rounding.
+const PIVOT: f64 = 1e-9;
+
+/// Steps before the inverse is computed anew; steps without progress before the order of columns decides (Bland, which
+/// cannot cycle); and steps a column of the basis before the search is given up.
+const FRESH: usize = 50;
+const STALLED: usize = 30;
+const MOST: usize = 60;
+
+/// Weights below this are 0.
+const NONE: f64 = 1e-13;
+
+/// A column of the basis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Slot {
+    Row(usize),
+    /// The unit vector of an equation.
+    Unit(usize),
+}
+
+/// The simplex below the query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Simplex {
+    /// Rows of positive weight, in the order in which they were pushed.
+    pub rows: Vec<usize>,
+    /// Their weights, of sum 1.
+    pub weights: Vec<f64>,
+    /// From the query to the centre of the sphere, in the affine hull of the rows of the basis.
+    pub centre: Vec<f64>,
+}
+
+/// Rows relative to a query, and the basis of the linear program over them.
+#[derive(Debug)]
+pub struct Lifted {
+    /// Divisors of the d coordinates, for the equations only.
+    unit: Vec<f64>,
+    /// n x (d + 1): the coordinates in units, and 1.
+    columns: Vec<f64>,
+    /// |a|^2 of each row.
+    squares: Vec<f64>,
+    basis: Vec<Slot>,
+    inverse: Mat<f64>,
+}
+
+impl Lifted {
+    /// No rows; `unit` are d positive numbers, the usual size of each coordinate.
+    pub fn new(unit: Vec<f64>) -> Self {
+        let equations = unit.len() + 1;
+        Lifted {
+            unit,
+            columns: Vec::new(),
+            squares: Vec::new(),
+            basis: (0..equations).map(Slot::Unit).collect(),
+            inverse: Mat::identity(equations, equations),
+        }
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.squares.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.squares.is_empty()
+    }
+
+    /// Add a row, relative to the query.
+    pub fn push(&mut self, offset: &[f64]) {
+        let scaled = offset.iter().zip(&self.unit).map(|(a, unit)| a / unit);
+        self.columns.extend(scaled.chain([1.0]));
+        self.squares.push(dot(offset, offset));
+    }
+
+    fn equations(&self) -> usize {
+        self.unit.len() + 1
+    }
+
+    fn column(&self, row: usize) -> &[f64] {
+        let m = self.equations();
+        &self.columns[row * m..][..m]
+    }
+
+    /// Begin with rows and weights that hold the query; false where rounding stands in the way.
+    pub fn start(&mut self, held: &[(usize, f64)]) -> bool {
+        let mut values = vec![0.0; self.equations()];
+        held.iter()
+            .for_each(|&(row, weight)| self.hold(row, weight, &mut values));
+        self.complete();
+        self.refresh()
+    }
+
+    /// Put a row in the place of the unit vector where its entry is largest. One that depends on the rows of the basis
+    /// gives them its weight, until one of them has none left, and takes the place of that (Caratheodory).
+    fn hold(&mut self, row: usize, weight: f64, values: &mut [f64]) {
+        let step = self.step(row);
+        let least = PIVOT * largest(&step);
+        let units = (0..step.len()).filter(|&i| matches!(self.basis[i], Slot::Unit(_)));
+        let place = units.max_by(|&a, &b| step[a].abs().total_cmp(&step[b].abs()));
+        if let Some(place) = place.filter(|&place| step[place].abs() > least) {
+            self.exchange(place, row, &step);
+            values[place] = weight;
+            return;
+        }
+        let falling =
+            (0..step.len()).filter(|&i| step[i] < -least && matches!(self.basis[i], Slot::Row(_)));
+        let ratios = falling.map(|i| (values[i] / -step[i], i));
+        let first = ratios
+            .min_by(|a, b| a.0.total_cmp(&b.0))
+            .filter(|first| first.0 < weight);
+        let given = first.map_or(weight, |(ratio, _)| ratio);
+        values
+            .iter_mut()
+            .zip(&step)
+            .for_each(|(value, step)| *value += given * step);
+        if let Some((_, place)) = first {
+            self.exchange(place, row, &step);
+            values[place] = weight - given;
+        }
+    }
+
+    /// Replace the unit vectors that are left, of value 0, by whatever rows they are not orthogonal to.
+    fn complete(&mut self) {
+        for place in 0..self.equations() {
+            if matches!(self.basis[place], Slot::Row(_)) {
+                continue;
+            }
+            let line: Vec<f64> = self.inverse.row(place).iter().copied().collect();
+            let sizes = |row: usize| dot(&line, self.column(row)).abs() / largest(self.column(row));
+            let best = (0..self.len()).max_by(|&a, &b| sizes(a).total_cmp(&sizes(b)));
+            if let Some(row) = best.filter(|&row| sizes(row) > PIVOT * largest(&line)) {
+                let step = self.step(row);
+                self.exchange(place, row, &step);
+            }
+        }
+    }
+
+    /// What a unit of a row takes from every column of the basis.
+    fn step(&self, row: usize) -> Vec<f64> {
+        let column = self.column(row);
+        let mut step = vec![0.0; column.len()];
+        for (j, &value) in column.iter().enumerate() {
+            let each = step.iter_mut().zip(self.inverse.col(j).iter());
+            each.for_each(|(sum, inverse)| *sum += inverse * value);
+        }
+        step
+    }
+
+    /// A row takes a place in the basis.
+    fn exchange(&mut self, place: usize, row: usize, step: &[f64]) {
+        let m = step.len();
+        for j in 0..m {
+            let mut column = self.inverse.col_mut(j);
+            let share = column[place] / step[place];
+            for i in 0..m {
+                column[i] -= step[i] * share;
+            }
+            column[place] = share;
+        }
+        self.basis[place] = Slot::Row(row);
+    }
+
+    /// Compute the inverse anew; false where the basis has none.
+    fn refresh(&mut self) -> bool {
+        let m = self.equations();
+        let basis = Mat::from_fn(m, m, |i, place| match self.basis[place] {
+            Slot::Row(row) => self.columns[row * m + i],
+            Slot::Unit(unit) => f64::from(u8::from(i == unit)),
+        });
+        self.inverse = solve(basis, Mat::identity(m, m));
+        let finite = |j: usize| self.inverse.col(j).iter().all(|value| value.is_finite());
+        (0..m).all(finite)
+    }
+
+    /// The values of the basis: the right side is (0, .., 0, 1).
+    fn values(&self) -> Vec<f64> {
+        let last = self.inverse.col(self.equations() - 1);
+        last.iter().copied().collect()
+    }
+
+    /// (y, z) in units: what the equations cost.
+    fn prices(&self) -> Vec<f64> {
+        let costs = self.basis.iter().map(|slot| match *slot {
+            Slot::Row(row) => self.squares[row],
+            Slot::Unit(_) => 0.0,
+        });
+        let costs: Vec<f64> = costs.collect();
+        let each = (0..costs.len()).map(|j| {
+            let column = self.inverse.col(j);
+            column.iter().zip(&costs).map(|(a, b)| a * b).sum()
+        });
+        each.collect()
+    }
+
+    /// A row below the plane of the basis: the lowest, or the first.
+    fn below(&self, prices: &[f64], first: bool) -> Option<usize> {
+        let mut best = (0.0, None);
+        for (row, square) in self.squares.iter().enumerate() {
+            let (mut value, mut size) = (*square, *square);
+            for (a, price) in self.column(row).iter().zip(prices) {
+                value -= a * price;
+                size += (a * price).abs();
+            }
+            if value < -LEVEL * size && value < best.0 && !self.basis.contains(&Slot::Row(row)) {
+                best = (value, Some(row));
+                if first {
+                    break;
+                }
+            }
+        }
+        best.1
+    }
+
+    /// The place that an entering row takes: a unit vector that it would move, else what first falls to 0.
+    fn leaving(&self, step: &[f64], first: bool) -> Option<usize> {
+        let least = PIVOT * largest(step);
+        let values = self.values();
+        let mut best: Option<(f64, usize)> = None;
+        for place in 0..step.len() {
+            let ratio = match self.basis[place] {
+                Slot::Unit(_) if step[place].abs() > least => return Some(place),
+                Slot::Row(_) if step[place] > least => values[place].max(0.0) / step[place],
+                _ => continue,
+            };
+            let better = best.is_none_or(|(least, held)| {
+                let tie = ratio == least;
+                let before = match first {
+                    true => self.number(place) < self.number(held),
+                    false => step[place] > step[held],
+                };
+                ratio < least || tie && before
+            });
+            if better {
+                best = Some((ratio, place));
+            }
+        }
+        best.map(|(_, place)| place)
+    }
+
+    /// The place of a column of the basis among all.
+    fn number(&self, place: usize) -> usize {
+        match self.basis[place] {
+            Slot::Unit(unit) => unit,
+            Slot::Row(row) => self.equations() + row,
+        }
+    }
+
+    /// The simplex of the rows so far; `None` where rounding or too many steps stand in the way.
+    pub fn solve(&mut self) -> Option<Simplex> {
+        let (mut stalled, mut fresh) = (0, true);
+        for step in 1..=MOST * self.equations() {
+            if step % FRESH == 0 && !fresh {
+                fresh = self.refresh();
+            }
+            let first = stalled > STALLED;
+            match self.below(&self.prices(), first) {
+                Some(row) => {
+                    let step = self.step(row);
+                    let place = self.leaving(&step, first)?;
+                    let moved = self.values()[place] > NONE * step[place].abs();
+                    stalled = if moved { 0 } else { stalled + 1 };
+                    self.exchange(place, row, &step);
+                    fresh = false;
+                }
+                None if fresh => return self.simplex(),
+                // What seems to be the end with a worn inverse is looked at with a new one.
+                None => {
+                    if !self.refresh() {
+                        return None;
+                    }
+                    fresh = true;
+                }
+            }
+        }
+        None
+    }
+
+    fn simplex(&self) -> Option<Simplex> {
+        let mut found: Vec<(usize, f64)> = Vec::new();
+        for (slot, value) in self.basis.iter().zip(self.values()) {
+            if let (Slot::Row(row), true) = (*slot, value > NONE) {
+                found.push((row, value));
+            }
+        }
+        found.sort_unstable_by_key(|(row, _)| *row);
+        let total: f64 = found.iter().map(|(_, weight)| weight).sum();
+        let weights: Vec<f64> = found.iter().map(|(_, weight)| weight / total).collect();
+        let sound = total.is_finite() && total > 0.0;
+        sound.then(|| Simplex {
+            rows: found.into_iter().map(|(row, _)| row).collect(),
+            weights,
+            centre: self.centre(),
+        })
+    }
+
+    /// y / 2; of rows in a subspace, its part in that.
+    fn centre(&self) -> Vec<f64> {
+        let each = self.prices().into_iter().zip(&self.unit);
+        let centre: Vec<f64> = each.map(|(y, unit)| 0.5 * y / unit).collect();
+        let rows = self.basis.iter().filter_map(|slot| match slot {
+            Slot::Row(row) => Some(self.column(*row)),
+            Slot::Unit(_) => None,
+        });
+        let rows: Vec<&[f64]> = rows.collect();
+        if rows.len() == self.equations() || rows.is_empty() {
+            return centre;
+        }
+        let mut edges = Basis::default();
+        for row in &rows[1..] {
+            let edge = row.iter().zip(rows[0]).zip(&self.unit);
+            edges.push(
+                &edge
+                    .map(|((a, b), unit)| (a - b) * unit)
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let mut off = centre.clone();
+        edges.remove(&mut off);
+        edges.remove(&mut off);
+        centre.iter().zip(off).map(|(all, off)| all - off).collect()
+    }
+}
+
+/// The smallest singular value of a matrix of these columns; 0 where they depend on each other, `None` of none.
+///
+/// It is the reciprocal of the largest of the inverse of R (`Basis`), whose square keeps its digits.
+pub fn thickness(columns: &[Vec<f64>]) -> Option<f64> {
+    let (n, mut basis) = (columns.len(), Basis::default());
+    if n == 0 {
+        return None;
+    }
+    if !columns.iter().all(|column| basis.push(column)) {
+        return Some(0.0);
+    }
+    let inverse: Vec<Vec<f64>> = (0..n)
+        .map(|j| basis.coordinates((0..n).map(|i| f64::from(u8::from(i == j))).collect()))
+        .collect();
+    let inverse = Mat::from_fn(n, n, |i, j| inverse[j][i]);
+    let (values, _) = eigen(product(inverse.as_ref(), inverse.transpose()).as_ref())?;
+    values.last().map(|most| most.sqrt().recip())
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// `count` x `d` numbers between 0 and 1.
+    fn random(count: usize, d: usize, seed: u64) -> Vec<f64> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        (0..count * d).map(|_| random.random::<f64>()).collect()
+    }
+
+    /// The simplex of the mean of the first rows, so many of them.
+    fn of_mean(rows: &[f64], d: usize, first: usize) -> (Vec<f64>, Option<Simplex>) {
+        let mean = |j: usize| rows[j..first * d].iter().step_by(d).sum::<f64>() / first as f64;
+        let query: Vec<f64> = (0..d).map(mean).collect();
+        let mut lifted = Lifted::new(vec![1.0; d]);
+        for x in rows.chunks_exact(d) {
+            let offset: Vec<f64> = x.iter().zip(&query).map(|(x, q)| x - q).collect();
+            lifted.push(&offset);
+        }
+        let weight = 1.0 / first as f64;
+        assert!(lifted.start(&(0..first).map(|row| (row, weight)).collect::<Vec<_>>()));
+        (query, lifted.solve())
+    }
+
+    /// The weights hold the query, the rows are on the sphere, and no row is inside it.
+    fn sound(rows: &[f64], query: &[f64], found: &Simplex) {
+        let d = query.len();
+        for j in 0..d {
+            let each = found.rows.iter().zip(&found.weights);
+            let value: f64 = each.map(|(row, weight)| rows[row * d + j] * weight).sum();
+            assert!((value - query[j]).abs() < 1e-10, "{value}, {}", query[j]);
+        }
+        let distance = |row: usize| {
+            let each = rows[row * d..][..d].iter().zip(query).zip(&found.centre);
+            each.map(|((x, q), c)| (x - q - c).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        };
+        let radius = distance(found.rows[0]);
+        let slack = 1e-9 * (1.0 + radius);
+        for row in 0..rows.len() / d {
+            assert!(distance(row) > radius - slack, "{row} is inside");
+        }
+        for &row in &found.rows {
+            assert!((distance(row) - radius).abs() < slack, "{row} is off");
+        }
+    }
+
+    #[test]
+    fn no_row_is_inside_the_sphere() {
+        for d in 1..=6 {
+            for seed in 0..20 {
+                let rows = random(60, d, seed);
+                let (query, found) = of_mean(&rows, d, d + 1);
+                let found = found.unwrap();
+                assert_eq!(found.rows.len(), d + 1, "{d}, {seed}");
+                sound(&rows, &query, &found);
+            }
+        }
+    }
+
+    /// A plane in five dimensions, and a start that is a segment.
+    #[test]
+    fn rows_of_a_subspace_and_few_rows_to_begin_with_do() {
+        for seed in 0..20 {
+            let plane = random(50, 2, seed);
+            let lift = |x: &[f64]| [x[0], x[1], x[0] + x[1], 2.0 * x[0] - x[1], 0.5];
+            let rows: Vec<f64> = plane.chunks_exact(2).flat_map(lift).collect();
+            for first in 2..=6 {
+                let (query, found) = of_mean(&rows, 5, first);
+                let found = found.unwrap();
+                // Two rows may be an edge of the triangulation; of more than three, some depend on the others.
+                let edge = found.rows == [0, 1];
+                assert!(found.rows.len() == 3 || first == 2 && edge, "{seed}");
+                sound(&rows, &query, &found);
+            }
+        }
+    }
+
+    /// A grid is full of spheres with more than d + 1 rows.
+    #[test]
+    fn ties_neither_cycle_nor_fail() {
+        for d in 1..=4u32 {
+            let place = |i: usize, j: u32| (i / 4usize.pow(j) % 4) as f64;
+            let count = 4usize.pow(d);
+            let rows: Vec<f64> = (0..count)
+                .flat_map(|i| (0..d).map(move |j| place(i * 7 % count, j)))
+                .collect();
+            for first in [1, 2] {
+                let (query, found) = of_mean(&rows, d as usize, first);
+                sound(&rows, &query, &found.unwrap());
+            }
+        }
+    }
+}

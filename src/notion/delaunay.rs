@@ -1,0 +1,563 @@
+//! The Delaunay simplex of a query: of all simplices of rows that hold it, the one whose circumsphere is empty.
+//!
+//! It minimises `sum l_i |x_i - q|^2` over the weights that hold q, and with it the bound `g/2 sum l_i |x_i - q|^2` on the
+//! error of interpolating a function whose gradient has the Lipschitz constant g. Lux et al. (Interpolation of sparse
+//! high-dimensional data, Numerical Algorithms 88, 2021) bound the error by
+//! `g |q - x0|^2 / 2 + sqrt(d) g k^2 / (2 sigma) |q - x0|` with the nearest vertex x0, the longest edge k from it and the
+//! smallest singular value sigma of the edges from it. Those are the columns.
+//!
+//! Simplices are found among a few rows (`hull::lifted`), beginning with the nearest and those of the hull's certificate.
+//! Then the nearest rows of the sphere's centre are searched, exactly: rows inside the sphere join, and where there are
+//! none that is the proof. For any centre c, `sum l_i |x_i - c|^2` is at least the least `|x - c|^2`, so that the least
+//! distance of all rows to c bounds the minimum from below; a simplex is given where its weights are within [`SLACK`] of
+//! the bound, all roundings taken off.
+
+use super::hull::of;
+use super::neighbours::{Metric, Near, Neighbours};
+use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::Certificate;
+use crate::hull::certificate::local;
+use crate::hull::lifted::{Lifted, Simplex, thickness};
+use crate::rows::{Repeats, Rows};
+use crate::scan::rounding::{U64, gamma};
+use rayon::prelude::*;
+
+/// How far the sum may be above the least, as a share of itself.
+const SLACK: f64 = 1e-9;
+
+/// Rows so close to the sphere, as a share of the sum, leave a choice.
+const CHOICE: f64 = 1e-7;
+
+/// Nearest rows to begin with: so many for each vertex, within these ends.
+const BEGIN: usize = 2;
+const LEAST: usize = 16;
+const MOST: usize = 256;
+
+/// Rows that are searched at a centre beyond the vertices, and the most searches a query.
+const SPARE: usize = 8;
+const SEARCHES: usize = 100;
+
+/// Bytes that the rows of the queries of a group may come to.
+const GROUP_BUDGET: usize = 192 << 20;
+
+/// The Delaunay simplex.
+pub struct Delaunay;
+
+impl Notion for Delaunay {
+    fn id(&self) -> String {
+        "delaunay".into()
+    }
+
+    fn score(&self) -> String {
+        "root of the weighted mean of the squared distances to the rows of the Delaunay simplex: interpolating a function \
+         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; null outside the hull"
+            .into()
+    }
+
+    fn outside(&self) -> String {
+        "in no Delaunay simplex of the reference: outside the hull".into()
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let column = |name: &str, of, help: &str| Column::new(format!("delaunay_{name}"), of, help);
+        let rows = "rows of positive weight of the Delaunay simplex that holds the query; null where none is proved";
+        let unique = "whether no other row is on the circumsphere, to within a share of 1e-7 of the squared score; false \
+                      where such rows leave a choice";
+        let sigma = "smallest singular value of the matrix of edges from the nearest vertex; null of a single vertex";
+        vec![
+            column("rows", Type::Rows, rows),
+            column(
+                "weights",
+                Type::Floats,
+                "weights of these rows: the query's barycentric coordinates",
+            ),
+            column(
+                "radius",
+                Type::Float,
+                "radius of the sphere through the vertices, which holds no row",
+            ),
+            column("nearest", Type::Float, "distance to the nearest vertex"),
+            column("edge", Type::Float, "longest edge from the nearest vertex"),
+            column("sigma", Type::Float, sigma),
+            column("unique", Type::Bool, unique),
+        ]
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            neighbours: 1,
+            hull: true,
+            ..Needs::default()
+        }
+    }
+
+    fn fit<'r>(&self, reference: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
+        let rows = reference.distinct;
+        let shared = reference
+            .search
+            .filter(|_| reference.metric == Metric::Euclidean);
+        Ok(Box::new(Simplices {
+            rows,
+            repeats: reference.repeats,
+            unit: &reference.scan.frame().unit,
+            tolerance: reference.settings.tolerance,
+            search: match shared {
+                Some(search) => Search::Shared(search),
+                None => Search::Own(Neighbours::new(rows, reference.scan, Metric::Euclidean)),
+            },
+        }))
+    }
+}
+
+/// The search of an analysis, or one of its own where that measures nearness otherwise.
+enum Search<'r> {
+    Shared(&'r Neighbours<'r>),
+    Own(Neighbours<'r>),
+}
+
+struct Simplices<'r> {
+    /// The different rows; places are theirs.
+    rows: &'r dyn Rows,
+    repeats: Option<&'r Repeats>,
+    unit: &'r [f64],
+    tolerance: f64,
+    search: Search<'r>,
+}
+
+/// What is found of a query: weights by places of rows, and the sphere.
+#[derive(Debug, Clone, PartialEq)]
+struct Found {
+    rows: Vec<usize>,
+    weights: Vec<f64>,
+    /// The weighted mean of the squared distances, and of the sphere's radius, in units of `scale`.
+    sum: f64,
+    radius: f64,
+    scale: f64,
+    unique: Option<bool>,
+}
+
+/// A query inside the hull.
+struct Task<'q> {
+    place: usize,
+    query: &'q [f64],
+    /// A row that it must do without.
+    excluded: Option<usize>,
+    /// Rows and weights that hold it.
+    certificate: Vec<(usize, f64)>,
+}
+
+/// A query whose simplex is not yet found.
+struct Open<'q> {
+    task: Task<'q>,
+    /// The rows of `lifted`, in its order.
+    members: Vec<usize>,
+    lifted: Lifted,
+    simplex: Option<Simplex>,
+    /// A power of two of about the distance of near rows: the unit of all numbers in `lifted`.
+    scale: f64,
+}
+
+/// A query with the rows to begin with.
+enum Begun<'q> {
+    /// The query, by its place, equals this row.
+    Row(usize, usize),
+    Open(Open<'q>),
+    /// Its numbers leave the range of f64, or no basis holds it.
+    Never,
+}
+
+/// What a search at the centre of a simplex says.
+enum Seen {
+    /// Its sphere holds no row.
+    Empty(Found),
+    /// These rows are inside, or it cannot be told whether they are.
+    Inside(Vec<usize>),
+}
+
+impl Search<'_> {
+    fn nearest(&self, raw: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
+        match self {
+            Search::Shared(search) => search.nearest_values(raw, k, control),
+            Search::Own(search) => search.nearest_values(raw, k, control),
+        }
+    }
+}
+
+impl Judge for Simplices<'_> {
+    fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
+        let mut tasks = Vec::new();
+        let mut judged: Vec<Judgement> = Vec::with_capacity(block.len());
+        for (place, (query, answer)) in block.queries().zip(block.hull).enumerate() {
+            let row = block.without(place);
+            judged.push(match (answer, row) {
+                // A row that equals another one is its own simplex.
+                (None, Some(row)) => self.twin(row),
+                _ => nothing(of(answer.as_ref()).outside),
+            });
+            let Some(Certificate::Inside { rows, weights, .. }) =
+                answer.as_ref().map(|a| &a.certificate)
+            else {
+                continue;
+            };
+            tasks.push(Task {
+                place,
+                query,
+                excluded: row.map(|row| self.place(row)),
+                certificate: rows
+                    .iter()
+                    .map(|&row| self.place(row))
+                    .zip(weights.iter().copied())
+                    .collect(),
+            });
+        }
+        let mut tasks = tasks.into_iter();
+        loop {
+            let group: Vec<Task<'_>> = tasks.by_ref().take(together(block.dim)).collect();
+            if group.is_empty() {
+                return Ok(judged);
+            }
+            for (place, judgement) in self.group(group, control)? {
+                judged[place] = judgement;
+            }
+        }
+    }
+}
+
+/// Queries whose rows fit the budget together: up to about six rows an equation, and the inverse.
+fn together(d: usize) -> usize {
+    (GROUP_BUDGET / (8 * (d + 1) * (7 * (d + 1) + LEAST))).clamp(16, 4096)
+}
+
+/// A judgement without a simplex.
+fn nothing(outside: Option<bool>) -> Judgement {
+    Judgement {
+        outside,
+        score: f64::NAN,
+        more: vec![Value::Null; 7],
+    }
+}
+
+impl Simplices<'_> {
+    /// The place of a row among the different ones, and the first row of a place.
+    fn place(&self, row: usize) -> usize {
+        self.repeats.map_or(row, |all| all.place(row))
+    }
+
+    fn first(&self, place: usize) -> usize {
+        self.repeats.map_or(place, |all| all.first(place))
+    }
+
+    /// The judgement of a reference row that equals another one.
+    fn twin(&self, row: usize) -> Judgement {
+        let alike = self
+            .repeats
+            .map_or(&[][..], |all| all.members(all.place(row)));
+        match alike.iter().find(|&&other| other != row) {
+            Some(&other) => at_row(other),
+            None => nothing(Some(false)),
+        }
+    }
+
+    /// Judgements of some queries, by their places.
+    fn group(&self, tasks: Vec<Task<'_>>, control: &Control) -> Result<Vec<(usize, Judgement)>> {
+        let d = self.rows.dim();
+        let values: Vec<f64> = tasks.iter().flat_map(|task| task.query).copied().collect();
+        let count = (BEGIN * (d + 1)).clamp(LEAST, MOST) + 1;
+        let near = self.search.nearest(&values, count, control)?;
+        let begun: Vec<Begun<'_>> = tasks
+            .into_par_iter()
+            .zip(near)
+            .map(|(task, near)| self.begin(task, near))
+            .collect::<Result<_>>()?;
+        let mut judged = Vec::new();
+        let mut open: Vec<Open<'_>> = Vec::new();
+        for begun in begun {
+            match begun {
+                Begun::Row(place, row) => judged.push((place, at_row(row))),
+                Begun::Open(query) => open.push(query),
+                Begun::Never => {}
+            }
+        }
+        for _ in 0..SEARCHES {
+            if open.is_empty() {
+                break;
+            }
+            judged.extend(self.round(&mut open, control)?);
+        }
+        Ok(judged)
+    }
+    /// The nearest rows and those of the certificate, relative to the query.
+    fn begin<'q>(&self, task: Task<'q>, near: Vec<Near>) -> Result<Begun<'q>> {
+        let d = task.query.len();
+        let near: Vec<Near> = near
+            .into_iter()
+            .filter(|row| Some(row.0) != task.excluded)
+            .collect();
+        match near.first() {
+            Some(&(place, 0.0)) => return Ok(Begun::Row(task.place, self.first(place))),
+            Some(_) => {}
+            None => return Ok(Begun::Never),
+        }
+        let scale = libm::scalbn(1.0, libm::frexp(near[near.len() / 2].1).1);
+        let mut members: Vec<usize> = near.iter().map(|row| row.0).collect();
+        let held = members.len();
+        let others = task.certificate.iter().map(|row| row.0);
+        members.extend(others.filter(|row| !near.iter().any(|near| near.0 == *row)));
+        let offsets = self.offsets(&members, task.query, scale)?;
+        if !(scale > 0.0 && offsets.iter().all(|value| value.is_finite())) {
+            return Ok(Begun::Never);
+        }
+        // What is usual is said by near rows: a far one of the certificate must not decide it.
+        let size = |rows: &[f64], j: usize| {
+            let column = rows.iter().skip(j).step_by(d);
+            column.fold(0f64, |most, value| most.max(value.abs()))
+        };
+        let unit = (0..d).map(
+            |j| match (size(&offsets[..held * d], j), size(&offsets, j)) {
+                (near, _) if near > 0.0 => near,
+                (_, far) if far > 0.0 => far,
+                _ => 1.0,
+            },
+        );
+        let mut lifted = Lifted::new(unit.collect());
+        offsets
+            .chunks_exact(d)
+            .for_each(|offset| lifted.push(offset));
+        let place = |row: usize| members.iter().position(|&member| member == row);
+        let start = task
+            .certificate
+            .iter()
+            .filter_map(|&(row, weight)| Some((place(row)?, weight)));
+        let start: Vec<(usize, f64)> = start.collect();
+        if !lifted.start(&start) {
+            return Ok(Begun::Never);
+        }
+        Ok(Begun::Open(Open {
+            task,
+            members,
+            lifted,
+            simplex: None,
+            scale,
+        }))
+    }
+
+    /// Rows relative to a query, in units of a scale.
+    fn offsets(&self, places: &[usize], query: &[f64], scale: f64) -> Result<Vec<f64>> {
+        let mut values = vec![0.0; places.len() * query.len()];
+        self.rows.gather(places, &mut values)?;
+        for x in values.chunks_exact_mut(query.len()) {
+            x.iter_mut()
+                .zip(query)
+                .for_each(|(x, q)| *x = (*x - q) / scale);
+        }
+        Ok(values)
+    }
+
+    /// Solve, and search at every centre; those that are settled leave.
+    fn round(
+        &self,
+        open: &mut Vec<Open<'_>>,
+        control: &Control,
+    ) -> Result<Vec<(usize, Judgement)>> {
+        let d = self.rows.dim();
+        open.par_iter_mut().try_for_each(|query| {
+            control.check()?;
+            query.simplex = query.lifted.solve();
+            Result::Ok(())
+        })?;
+        // Without a simplex it stays at what the hull says.
+        open.retain(|query| query.simplex.is_some());
+        let centres: Vec<f64> = open.iter().flat_map(Open::centre).collect();
+        if centres.is_empty() {
+            return Ok(Vec::new());
+        }
+        let near = self.search.nearest(&centres, d + 2 + SPARE, control)?;
+        let each = open.par_iter().zip(near).zip(centres.par_chunks_exact(d));
+        let seen: Vec<Seen> = each
+            .map(|((query, near), centre)| self.seen(query, near, centre))
+            .collect::<Result<_>>()?;
+        let mut judged = Vec::new();
+        let mut left = Vec::new();
+        for (mut query, seen) in open.drain(..).zip(seen) {
+            match seen {
+                Seen::Empty(found) => {
+                    judged.extend(
+                        self.judgement(&query, &found)?
+                            .map(|j| (query.task.place, j)),
+                    );
+                }
+                Seen::Inside(rows) if rows.is_empty() => {}
+                Seen::Inside(rows) => {
+                    let offsets = self.offsets(&rows, query.task.query, query.scale)?;
+                    offsets
+                        .chunks_exact(d)
+                        .for_each(|offset| query.lifted.push(offset));
+                    query.members.extend(rows);
+                    left.push(query);
+                }
+            }
+        }
+        *open = left;
+        Ok(judged)
+    }
+}
+
+impl Open<'_> {
+    /// The centre of the simplex's sphere among the rows, rounded; the query itself while there is none.
+    fn centre(&self) -> Vec<f64> {
+        let offset = self.simplex.as_ref().map(|simplex| &simplex.centre);
+        let each = self.task.query.iter().enumerate();
+        let centre = each.map(|(j, q)| q + offset.map_or(0.0, |offset| offset[j] * self.scale));
+        // A centre beyond f64 proves nothing, and may not reach a search.
+        centre.map(|c| c.clamp(-f64::MAX, f64::MAX)).collect()
+    }
+}
+
+impl Simplices<'_> {
+    /// Hold the sphere of a query's simplex against every row: `near` are the nearest to the rounded `centre`.
+    fn seen(&self, open: &Open<'_>, near: Vec<Near>, centre: &[f64]) -> Result<Seen> {
+        let (Some(simplex), d) = (&open.simplex, centre.len()) else {
+            return Ok(Seen::Inside(Vec::new()));
+        };
+        let (query, scale, u) = (open.task.query, open.scale, &simplex.centre);
+        let rounding = gamma(2 * d + 16, U64);
+        let length =
+            |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+        let reach = length(&mut u.iter().copied());
+        // |x - c|^2 - |c - q|^2 of every row that is not near, from below.
+        let moved = centre.iter().zip(query).zip(u).map(|((c, q), u)| {
+            let offset = (c - q) / scale;
+            (offset - u).abs() + 4.0 * U64 * offset.abs()
+        });
+        let moved = length(&mut moved.into_iter()) * (1.0 + rounding);
+        let all = near.len() == self.rows.len();
+        let beyond = match near.last() {
+            Some(last) if !all => {
+                let least = (last.1 / scale * (1.0 - rounding) - moved).max(0.0);
+                least * least * (1.0 - rounding) - reach * reach * (1.0 + rounding)
+            }
+            _ => f64::INFINITY,
+        };
+        let near: Vec<usize> = near.into_iter().map(|row| row.0).collect();
+        let near: Vec<usize> = near
+            .into_iter()
+            .filter(|&row| Some(row) != open.task.excluded)
+            .collect();
+        let offsets = self.offsets(&near, query, scale)?;
+        let heights: Vec<(f64, f64)> = offsets
+            .chunks_exact(d)
+            .map(|a| height(a, u, rounding))
+            .collect();
+        let rows: Vec<usize> = simplex.rows.iter().map(|&row| open.members[row]).collect();
+        let vertices = self.offsets(&rows, query, scale)?;
+        let each = vertices.chunks_exact(d).zip(&simplex.weights);
+        let sum: f64 = each
+            .map(|(a, w)| w * a.iter().map(|v| v * v).sum::<f64>())
+            .sum();
+        let least = heights.iter().map(|(low, _)| *low).fold(beyond, f64::min);
+        // Negated, so that numbers that overflowed prove nothing.
+        if !(least >= sum * (1.0 + 2.0 * rounding - SLACK)) {
+            let new = near.iter().zip(&heights);
+            let new = new.filter(|(row, height)| height.0 < sum && !open.members.contains(row));
+            return Ok(Seen::Inside(new.map(|(row, _)| *row).collect()));
+        }
+        let level = sum * (1.0 + CHOICE);
+        let others = near
+            .iter()
+            .zip(&heights)
+            .filter(|(row, _)| !rows.contains(row));
+        let (mut touching, mut open_ends) = (false, beyond <= level);
+        for (_, (low, high)) in others {
+            touching |= *high <= level;
+            open_ends |= *low <= level;
+        }
+        let unique = match (touching, open_ends) {
+            (true, _) => Some(false),
+            (false, true) => None,
+            (false, false) => Some(true),
+        };
+        Ok(Seen::Empty(Found {
+            weights: simplex.weights.clone(),
+            rows,
+            sum,
+            radius: (reach * reach + sum).sqrt(),
+            scale,
+            unique,
+        }))
+    }
+
+    /// What is said of a simplex; `None` where its weights do not hold the query as inside verdicts must.
+    fn judgement(&self, open: &Open<'_>, found: &Found) -> Result<Option<Judgement>> {
+        let (query, d) = (open.task.query, open.task.query.len());
+        let mut order: Vec<usize> = (0..found.rows.len()).collect();
+        order.sort_unstable_by_key(|&place| self.first(found.rows[place]));
+        let places: Vec<usize> = order.iter().map(|&place| found.rows[place]).collect();
+        let weights: Vec<f64> = order.iter().map(|&place| found.weights[place]).collect();
+        let mut points = vec![0.0; places.len() * d];
+        self.rows.gather(&places, &mut points)?;
+        if local::share(&points, &weights, query, self.unit) > self.tolerance {
+            return Ok(None);
+        }
+        let offsets = self.offsets(&places, query, found.scale)?;
+        let offsets: Vec<&[f64]> = offsets.chunks_exact(d).collect();
+        let length = |a: &[f64]| a.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let nearest = offsets
+            .iter()
+            .min_by(|a, b| length(a).total_cmp(&length(b)));
+        let Some(nearest) = nearest else {
+            return Ok(None);
+        };
+        let edges = offsets.iter().filter(|a| *a != nearest);
+        let edges: Vec<Vec<f64>> = edges
+            .map(|a| a.iter().zip(*nearest).map(|(a, b)| a - b).collect())
+            .collect();
+        let longest = edges.iter().map(|edge| length(edge)).fold(0.0, f64::max);
+        let rows = places
+            .iter()
+            .map(|&place| self.first(place) as u64)
+            .collect();
+        let scaled = |value: f64| Value::finite(value * found.scale);
+        Ok(Some(Judgement {
+            outside: Some(false),
+            score: found.sum.sqrt() * found.scale,
+            more: vec![
+                Value::Rows(rows),
+                Value::Floats(weights),
+                scaled(found.radius),
+                scaled(length(nearest)),
+                scaled(longest),
+                Value::of(thickness(&edges), scaled),
+                Value::of(found.unique, Value::Bool),
+            ],
+        }))
+    }
+}
+
+/// `|a|^2 - 2 <a, u>`, from below and above.
+fn height(a: &[f64], u: &[f64], rounding: f64) -> (f64, f64) {
+    let (mut value, mut size) = (0.0, 0.0);
+    for (a, u) in a.iter().zip(u) {
+        value += a * (a - 2.0 * u);
+        size += a.abs() * (a.abs() + 2.0 * u.abs());
+    }
+    (value - 2.0 * rounding * size, value + 2.0 * rounding * size)
+}
+
+/// The judgement of a query that equals a row.
+fn at_row(row: usize) -> Judgement {
+    Judgement {
+        outside: Some(false),
+        score: 0.0,
+        more: vec![
+            Value::Rows(vec![row as u64]),
+            Value::Floats(vec![1.0]),
+            Value::Float(0.0),
+            Value::Float(0.0),
+            Value::Float(0.0),
+            Value::Null,
+            Value::Bool(true),
+        ],
+    }
+}
