@@ -100,7 +100,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let started = Instant::now();
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let opened = started.elapsed().as_secs_f64();
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let inputs = args
         .rows
         .inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
@@ -156,7 +156,7 @@ fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
     if let Some(target) = &args.json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }
-    if !args.run.quiet && args.json.as_deref() != Some("-") {
+    if args.json.as_deref() != Some("-") {
         file::print(&table::summary(context, summary))?;
     }
     Ok(())

@@ -75,7 +75,7 @@ pub struct Args {
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// No table, no warnings, no word on what is being done
+    /// No warnings, no word on what is being done; the table stays
     #[arg(short, long)]
     quiet: bool,
 }
@@ -216,7 +216,7 @@ fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, report))?;
     }
-    if !args.quiet && args.json.as_deref() != Some("-") {
+    if args.json.as_deref() != Some("-") {
         file::print(&show::table(context, report))?;
     }
     Ok(())

@@ -277,7 +277,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     args.plan().analysis.check()?;
     super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let only_files = specs.as_ref().is_some_and(|specs| {
         let files = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
         args.reference.is_none() && specs.iter().all(files)
@@ -407,7 +407,7 @@ fn write(
     if let Some(target) = &args.json {
         file::write_text(target, &summary)?;
     }
-    if !args.run.quiet && args.json.as_deref() != Some("-") {
+    if args.json.as_deref() != Some("-") {
         let mut text = show::table(report);
         for found in &show::shortened(report).0.outcomes {
             text += &format!("\n{}", outcomes::table(found));

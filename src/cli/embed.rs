@@ -3,7 +3,7 @@
 use super::images::{ImageArgs, Labelled};
 use super::inputs::RowArgs;
 use super::networks::NetworkArgs;
-use super::progress::Bar;
+use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::embeddings::Embeddings;
@@ -57,6 +57,9 @@ pub struct Args {
     /// No lines about what was written, no notes, no progress bar
     #[arg(short, long)]
     quiet: bool,
+    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
+    progress: Shown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,7 +75,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let start = Start::of(&args, &specs)?;
     let names = start.names(&specs);
     check_outputs(&args, &specs, &start, &names)?;
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.progress.unless(args.quiet));
     let frames = frames(&specs)?;
     let (sets, left) = start.open(&args, frames.as_ref(), control)?;
     let settings = args.settings(left)?;

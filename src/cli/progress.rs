@@ -1,34 +1,63 @@
-//! A progress bar on stderr: what is being done, how far it is, how fast, and how long it will take.
+//! Progress on stderr: a bar that says what is being done, how far it is, how fast, and how long it will take; or, where
+//! stderr is no terminal, a plain line for each finished space, and for stages that took long.
 //!
-//! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it. Nothing is
-//! drawn unless stderr is a terminal.
+//! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
 use crate::control::{Control, Progress, Stage};
+use crate::report::file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// A bar that goes away when dropped.
+/// A stage that takes less gets no line of its own.
+const LONG: Duration = Duration::from_secs(10);
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shown {
+    /// A bar on a terminal, lines elsewhere.
+    Auto,
+    /// Lines.
+    Plain,
+    None,
+}
+
+impl Shown {
+    /// The same, or nothing.
+    pub fn unless(self, quiet: bool) -> Self {
+        match quiet {
+            true => Shown::None,
+            false => self,
+        }
+    }
+}
+
+/// A bar that goes away when dropped, or the lines in its place.
 pub struct Bar {
     done: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Bar {
-    /// Start drawing, unless asked to be quiet or stderr is not a terminal.
-    pub fn start(control: &Arc<Control>, quiet: bool) -> Self {
+    /// Start showing.
+    pub fn start(control: &Arc<Control>, shown: Shown) -> Self {
         let done = Arc::new(AtomicBool::new(false));
-        if quiet || !std::io::stderr().is_terminal() {
-            return Bar { done, thread: None };
-        }
+        let lines = match shown {
+            Shown::None => return Bar { done, thread: None },
+            Shown::Plain => true,
+            Shown::Auto => !std::io::stderr().is_terminal(),
+        };
         let (control, stop) = (Arc::clone(control), Arc::clone(&done));
-        let thread = std::thread::spawn(move || draw(&control, &stop));
+        let thread = std::thread::spawn(move || match lines {
+            true => tell(&control, &stop),
+            false => draw(&control, &stop),
+        });
         Bar {
             done,
             thread: Some(thread),
@@ -43,6 +72,69 @@ impl Drop for Bar {
             // A bar that failed to draw is no reason to fail.
             let _ = thread.join();
         }
+    }
+}
+
+/// A line for each finished task, and for each long stage.
+fn tell(control: &Control, stop: &AtomicBool) {
+    let mut lines = Lines::new();
+    while !stop.load(Relaxed) {
+        lines
+            .look(control.task(), control.progress().stage, Instant::now())
+            .iter()
+            .for_each(|line| file::tell(line));
+        std::thread::sleep(PERIOD);
+    }
+    lines
+        .look(String::new(), control.progress().stage, Instant::now())
+        .iter()
+        .for_each(|line| file::tell(line));
+}
+
+/// What was being done at the last look, and since when.
+struct Lines {
+    task: (String, Instant),
+    stage: Option<(Stage, Instant)>,
+}
+
+impl Lines {
+    fn new() -> Self {
+        Lines {
+            task: (String::new(), Instant::now()),
+            stage: None,
+        }
+    }
+
+    /// What has ended since the last look.
+    fn look(&mut self, task: String, stage: Stage, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        let ended = task != self.task.0;
+        let (known, since) = *self.stage.get_or_insert((stage, now));
+        if ended || known != stage {
+            let took = now - since;
+            if took >= LONG {
+                let of = match self.task.0.as_str() {
+                    "" => String::new(),
+                    task => format!("{task}: "),
+                };
+                lines.push(format!(
+                    "{of}{} took {:.0} s",
+                    name(known),
+                    took.as_secs_f64()
+                ));
+            }
+            self.stage = Some((stage, now));
+        }
+        if ended {
+            let (done, since) = std::mem::replace(&mut self.task, (task, now));
+            if !done.is_empty() {
+                lines.push(format!(
+                    "{done}: done in {:.1} s",
+                    (now - since).as_secs_f64()
+                ));
+            }
+        }
+        lines
     }
 }
 
@@ -126,4 +218,34 @@ fn message(now: &Progress, before: Option<&Progress>) -> String {
         ));
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_of_each_finished_task_and_of_long_stages() {
+        let mut lines = Lines::new();
+        let start = Instant::now();
+        let mut look = |task: &str, stage, seconds| {
+            lines.look(task.into(), stage, start + Duration::from_secs(seconds))
+        };
+        assert!(look("", Stage::Read, 0).is_empty());
+        assert!(look("pca:8 (1 of 2)", Stage::Survey, 1).is_empty());
+        assert!(look("pca:8 (1 of 2)", Stage::Hull, 2).is_empty());
+        let found = look("pca:16 (2 of 2)", Stage::Survey, 30);
+        assert_eq!(
+            found,
+            [
+                "pca:8 (1 of 2): verdicts took 28 s",
+                "pca:8 (1 of 2): done in 29.0 s"
+            ]
+        );
+        assert_eq!(
+            look("", Stage::Survey, 33),
+            ["pca:16 (2 of 2): done in 3.0 s"]
+        );
+        assert!(look("", Stage::Survey, 40).is_empty());
+    }
 }

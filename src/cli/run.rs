@@ -1,6 +1,7 @@
 //! What every command that computes takes: where, on how many threads, how quietly.
 
 use super::backend::BackendArgs;
+use super::progress::Shown;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -10,7 +11,17 @@ pub struct RunArgs {
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// No table, no notes, no progress bar
+    /// No notes and no progress; the table stays
     #[arg(short, long)]
     pub quiet: bool,
+    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
+    progress: Shown,
+}
+
+impl RunArgs {
+    /// How progress is shown.
+    pub fn shown(&self) -> Shown {
+        self.progress.unless(self.quiet)
+    }
 }

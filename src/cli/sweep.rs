@@ -188,7 +188,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
         ));
     }
     let engine = engine(args, plan.shared_reference, control)?;
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let points = study::run(&plan, &*engine, control)?;
     drop(bar);
     let kind = if plan.shared_reference {
@@ -206,7 +206,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
 
 /// Rates of a data set.
 fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
     inputs.say(control);
@@ -309,7 +309,7 @@ fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, points))?;
     }
-    if !args.run.quiet && args.json.as_deref() != Some("-") {
+    if args.json.as_deref() != Some("-") {
         file::print(&show::table(context, points))?;
     }
     Ok(())

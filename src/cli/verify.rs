@@ -4,7 +4,7 @@
 //! own run is held against them.
 
 use super::inputs::{COLUMNS, Inputs, RowArgs};
-use super::progress::Bar;
+use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
@@ -56,6 +56,9 @@ pub struct Args {
     /// Only the exit code
     #[arg(short, long)]
     quiet: bool,
+    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
+    progress: Shown,
 }
 
 /// What came of it, with everything that is said of it.
@@ -74,7 +77,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     super::threads(args.threads)?;
     args.json.as_deref().map_or(Ok(()), file::check_text)?;
     let started = Instant::now();
-    let bar = Bar::start(control, args.quiet);
+    let bar = Bar::start(control, args.progress.unless(args.quiet));
     let found = find(&args, control)?;
     drop(bar);
     show(&args, &found)?;

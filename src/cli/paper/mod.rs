@@ -173,7 +173,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let ready = Ready::new(&args, named, control)?;
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {

@@ -37,7 +37,7 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
     if let Some(target) = &args.json {
         file::write_text(target, &json::pretty(&show::json(&own)))?;
     }
-    if !args.run.quiet && args.json.as_deref() != Some("-") {
+    if args.json.as_deref() != Some("-") {
         file::print(&show::table(&own.experiments))?;
         for sentence in show::reading(&own.findings()) {
             file::print(&format!("{}\n\n", show::wrapped(&sentence)))?;
