@@ -13,6 +13,8 @@
 //! less than the rounding of these very products count as flat. Far rows count as directions: scaled to the size of the
 //! others, so that none of them decides about the rest.
 
+mod packed;
+
 use crate::control::Control;
 use crate::error::Result;
 use crate::linear;

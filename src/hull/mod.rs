@@ -168,7 +168,8 @@ impl<'a> Solver<'a> {
         Solver::of(rows, scan, self.settings, metric, affine)
     }
 
-    fn of(
+    /// A solver whose metric and affine hull are those that [`Metric::whitening`] found of these rows in this frame.
+    pub fn of(
         rows: &'a dyn Rows,
         scan: &'a dyn Scan,
         settings: Settings,
@@ -185,6 +186,11 @@ impl<'a> Solver<'a> {
             euclidean: Metric::euclidean(frame),
             euclidean_pool: Pool::new(frame.dim()),
         }
+    }
+
+    /// The metric in which verdicts are found.
+    pub fn metric(&self) -> &Metric {
+        &self.metric
     }
 
     /// The affine hull of the reference.

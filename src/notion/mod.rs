@@ -36,7 +36,7 @@ pub use column::{Column, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::{Answer, Certificate, Settings};
-use crate::rows::{Repeats, Rows};
+use crate::rows::{Pack, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use crate::space::Layer;
 use neighbours::{Metric, Near, Neighbours};
@@ -82,6 +82,14 @@ pub trait Notion: Send + Sync {
     /// Errors: rows that can no longer be read, a reference that does not fit the notion, and
     /// [`crate::Error::Interrupted`].
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>>;
+
+    /// The judge that was fitted on this reference before, from what it kept ([`Judge::pack`]); `None` where that is
+    /// nothing, and it must be fitted.
+    ///
+    /// Errors: what was kept does not fit the reference.
+    fn again<'r>(&self, _: &Reference<'r>, _: &Pack) -> Result<Option<Box<dyn Judge + 'r>>> {
+        Ok(None)
+    }
 }
 
 /// A fitted notion.
@@ -103,6 +111,9 @@ pub trait Judge {
     fn finish(&mut self, _: &Control) -> Result<()> {
         Ok(())
     }
+
+    /// Keep what was learned of the reference, where learning it takes a pass over the rows or more.
+    fn pack(&self, _: &mut Pack) {}
 
     /// What it knows of the whole: thresholds before any query was judged, and figures of the two sets afterwards.
     fn facts(&self) -> Vec<Fact> {

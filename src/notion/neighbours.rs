@@ -20,7 +20,7 @@ use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
 /// How nearness is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
     /// |x - q|.

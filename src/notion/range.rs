@@ -7,7 +7,7 @@
 use super::{Block, Column, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, map_chunks};
+use crate::rows::{Pack, Rows, map_chunks};
 
 /// The range of each coordinate.
 pub struct Range;
@@ -36,6 +36,25 @@ impl Notion for Range {
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         Ok(Box::new(RangeBox::fit(reference.rows, control)?))
+    }
+
+    fn again<'r>(
+        &self,
+        reference: &Reference<'r>,
+        kept: &Pack,
+    ) -> Result<Option<Box<dyn Judge + 'r>>> {
+        if !kept.has("range.lowest") {
+            return Ok(None);
+        }
+        let d = reference.rows.dim();
+        let ends = |name| -> Result<Vec<[f64; 2]>> {
+            let ends = kept.clone().reals(name, Some(2 * d))?;
+            Ok(ends.as_chunks::<2>().0.to_vec())
+        };
+        Ok(Some(Box::new(RangeBox {
+            lowest: ends("range.lowest")?,
+            highest: ends("range.highest")?,
+        })))
     }
 }
 
@@ -135,6 +154,11 @@ impl Judge for RangeBox {
             }
         };
         Ok(block.queries().enumerate().map(judgement).collect())
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        pack.put_reals("range.lowest", self.lowest.iter().flatten().copied());
+        pack.put_reals("range.highest", self.highest.iter().flatten().copied());
     }
 }
 

@@ -14,7 +14,7 @@ use super::manifold::Manifold;
 use super::range::Range;
 use super::region::Region;
 use crate::error::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What notions are made from, beside their own arguments.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -282,7 +282,7 @@ pub fn help() -> String {
 }
 
 /// The notions of a plan, as they were asked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Wanted(pub Vec<String>);
 

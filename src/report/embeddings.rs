@@ -79,7 +79,7 @@ impl Embeddings<'_> {
         let mut writer = output.writer()?;
         let failed = |error| output.error(error);
         let kind = if self.single() { "<f4" } else { "<f8" };
-        let header = npy_header(kind, self.range.len(), self.rows.dim());
+        let header = npy_header(kind, &[self.range.len(), self.rows.dim()]);
         writer.write_all(&header).map_err(failed)?;
         for part in self.parts() {
             control.check()?;
@@ -225,9 +225,11 @@ impl Embeddings<'_> {
 }
 
 /// The head of a `.npy` file, version 1: its length is a multiple of 64.
-fn npy_header(kind: &str, rows: usize, columns: usize) -> Vec<u8> {
-    let text =
-        format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+pub(super) fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
+    let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    // A tuple of one has a comma.
+    let shape = axes.join(", ") + if axes.len() == 1 { "," } else { "" };
+    let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
     let before = b"\x93NUMPY\x01\x00".len() + 2;
     let width = (before + text.len() + 1).next_multiple_of(64) - before - 1;
     let mut header = b"\x93NUMPY\x01\x00".to_vec();

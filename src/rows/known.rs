@@ -1,7 +1,7 @@
 //! Whether a row is among those of a set, value by value.
 
-use super::Rows;
 use super::repeats::hash;
+use super::{Pack, Rows};
 use crate::error::Result;
 use rayon::prelude::*;
 
@@ -18,6 +18,24 @@ impl Known {
         let mut rows: Vec<(u64, usize)> = hashes.iter().copied().zip(0..).collect();
         rows.par_sort_unstable();
         Known { rows }
+    }
+
+    /// Keep the hashes, in their order, and the rows that they are of.
+    pub fn pack(&self, pack: &mut Pack) {
+        let hashes = self.rows.iter().map(|&(hash, _)| hash).collect();
+        pack.put("rows.hash", super::Numbers::U64(hashes));
+        pack.put_counts("rows.hashed", self.rows.iter().map(|&(_, row)| row));
+    }
+
+    /// The same of `n` rows again. Errors: arrays that do not fit.
+    pub fn unpack(pack: &mut Pack, n: usize) -> Result<Self> {
+        let hashes = pack.words("rows.hash", Some(n))?;
+        let rows = pack.indices("rows.hashed", Some(n), n)?;
+        let rows: Vec<(u64, usize)> = hashes.into_iter().zip(rows).collect();
+        match rows.is_sorted_by(|a, b| a < b) {
+            true => Ok(Known { rows }),
+            false => Err(pack.fault("rows.hash", "the hashes do not ascend")),
+        }
     }
 
     /// Of each row its hash and its number, sorted.

@@ -4,7 +4,7 @@
 //! value.
 
 use super::chunks::chunk_rows;
-use super::{Known, Rows, Subset};
+use super::{Known, Pack, Rows, Subset};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -112,6 +112,25 @@ impl Repeats {
             places,
             members,
             starts,
+        }
+    }
+
+    /// Keep of each row the first one of its value.
+    pub fn pack(&self, pack: &mut Pack) {
+        let firsts = self.places.iter().map(|&place| self.first(place));
+        pack.put_counts("rows.first", firsts);
+    }
+
+    /// The same of `n` rows again; `None` where nothing was kept. Errors: an array that does not fit.
+    pub fn unpack(pack: &mut Pack, n: usize) -> Result<Option<Self>> {
+        if !pack.has("rows.first") {
+            return Ok(None);
+        }
+        let firsts = pack.indices("rows.first", Some(n), n)?;
+        let wrong = |row: &usize| firsts[*row] > *row || firsts[firsts[*row]] != firsts[*row];
+        match (0..n).find(wrong) {
+            Some(row) => Err(pack.fault("rows.first", format!("row {row} follows no first row"))),
+            None => Ok(Some(Self::grouped(firsts))),
         }
     }
 

@@ -129,7 +129,7 @@ impl Store {
         checked(self, options, control)
     }
 
-    fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {
+    pub(super) fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {
         let width = dim * element.size();
         assert!(
             width > 0 && bytes.len().is_multiple_of(width),

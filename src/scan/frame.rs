@@ -9,6 +9,8 @@
 //! with the longest row. They do not count towards m, S and the bounds, a scan sees the centre in their place, and
 //! whoever uses a scan scores them by themselves ([`Frame::far`]).
 
+mod packed;
+
 use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;

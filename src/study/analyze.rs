@@ -7,26 +7,27 @@
 use super::facts::Facts;
 use super::notes;
 use super::notions::Fitted;
-use super::rate::{quantiles, wilson95};
+use super::rate::wilson95;
+use super::reference::{Asked as Sampled, HullParts, Prepared, Sample};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::survey::Survey;
 use super::verdicts::{Extreme, Verdicts};
 use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
-use crate::hull::{Answer, Settings, Solver, extreme};
+use crate::hull::{Answer, Settings, Solver};
 use crate::notion::class::{self, Members};
-use crate::notion::dimension::{self, Dimension};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::registry::{self, Wanted};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
-use crate::scan::{CpuScan, Engine, Scan};
+use crate::scan::{CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Bytes of queries (in f64) that are worked on together.
@@ -38,14 +39,11 @@ const BLOCK_MOST: usize = 8_192;
 const BLOCK_LEAST: usize = 256;
 const WIDE: usize = 8;
 
-/// Reference rows whose own nearest distance gives "far" its meaning.
-const NEAREST_SAMPLE: usize = 2_000;
-
 /// The share of reference rows that are inside by their own measure where nothing else is asked for.
 pub const QUANTILE: f64 = 0.95;
 
 /// What to find out. Built by a front end, checked by [`run`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Hull verdicts.
     pub hull: bool,
@@ -140,39 +138,91 @@ pub fn run_sets(
     sink: &mut dyn Sink,
     control: &Control,
 ) -> Result<Summary> {
-    let (reference, queries) = (sets.reference, sets.queries);
+    run_prepared(plan, engine, sets, None, sink, control)
+}
+
+/// The same where what [`prepare`] found of the reference may be known: it is not found again.
+pub fn run_prepared(
+    plan: &Plan,
+    engine: &dyn Engine,
+    sets: &Sets<'_>,
+    known: Option<&Prepared>,
+    sink: &mut dyn Sink,
+    control: &Control,
+) -> Result<Summary> {
+    with_session(plan, engine, sets, known, control, |mut session| {
+        for warning in &session.warnings {
+            sink.warning(warning);
+        }
+        session.answer(sets.queries, sink)?;
+        session.finish(sink)
+    })
+}
+
+/// Find what can be known of a reference before the first query.
+///
+/// Errors: as [`run`].
+pub fn prepare(
+    plan: &Plan,
+    engine: &dyn Engine,
+    sets: &Sets<'_>,
+    control: &Control,
+) -> Result<Prepared> {
+    with_session(plan, engine, sets, None, control, |session| {
+        Ok(session.prepared())
+    })
+}
+
+/// Make everything ready to answer queries about a reference, and hand it to `then`. The queries of `sets` are only asked
+/// for their columns, and how much memory they take.
+///
+/// Errors: as [`run`], and those of `then`.
+pub fn with_session<T>(
+    plan: &Plan,
+    engine: &dyn Engine,
+    sets: &Sets<'_>,
+    known: Option<&Prepared>,
+    control: &Control,
+    then: impl FnOnce(Session<'_, '_>) -> Result<T>,
+) -> Result<T> {
+    let reference = sets.reference;
     let notions = plan.made(sets.classes)?;
     let needs = needs(&notions);
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
     control.begin(control::Stage::Survey, 2 * reference.len() as u64);
-    let mut survey = Survey::of(reference, control)?;
-    let subset = survey.repeats.as_ref().map(|all| all.subset(reference));
-    let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
-    let frame = survey.frame(distinct, control)?;
+    let (survey, frame) = surveyed(reference, known, control)?;
     let repeats = survey.repeats.as_ref();
+    let subset = repeats.map(|all| all.subset(reference));
+    let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
     let scan = engine.scan_in(distinct, frame, control)?;
     clock.lap("survey");
-    let solver = plan
-        .hull
-        .then(|| Solver::new(distinct, &*scan, plan.settings(), control))
-        .transpose()?;
-    let few = match plan.hull {
-        true => extreme(distinct, scan.frame(), control)?,
+    let found = match plan.hull && known.is_none_or(|known| known.hull.is_none()) {
+        true => Some(HullParts::of(distinct, scan.frame(), control)?),
         false => None,
     };
+    let hull = found
+        .as_ref()
+        .or(known.and_then(|known| known.hull.as_ref()));
+    let hull = hull.filter(|_| plan.hull);
+    let few = hull.and_then(|hull| hull.extreme.clone());
+    let few = few.map(|chosen| Subset::new(distinct.name(), distinct, chosen));
     let few = few.as_ref().map(|few| {
         let frame = scan.frame().of_some(few.chosen());
         (few, CpuScan::in_frame(few, frame))
     });
-    let mut verdicts = solver.map(|solver| Verdicts {
-        extreme: few
-            .as_ref()
-            .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
-        solver,
-        repeats,
-        dim: reference.dim(),
-        passes: if plan.gap.is_some() { 2 } else { 1 },
+    let verdicts = hull.map(|hull| {
+        let (metric, affine) = (hull.metric.clone(), hull.affine.clone());
+        let solver = Solver::of(distinct, &*scan, plan.settings(), metric, affine);
+        Verdicts {
+            extreme: few
+                .as_ref()
+                .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
+            solver,
+            repeats,
+            dim: reference.dim(),
+            passes: if plan.gap.is_some() { 2 } else { 1 },
+        }
     });
     clock.lap("whiten");
     let searched = plan.neighbours.max(needs.neighbours);
@@ -192,53 +242,28 @@ pub fn run_sets(
         };
         search.filling(repeats)
     });
-    // Then the nearest rows of the sample tell the intrinsic dimension too.
-    let plain = plan.metric == Metric::Euclidean && repeats.is_none();
-    let wanted = match plain {
-        true => needs.neighbours.max(dimension::NEIGHBOURS),
-        false => needs.neighbours,
-    };
-    let own = match &search {
-        Some(search) => own_nearest(search, reference, wanted, plan.seed, control)?,
-        None => Vec::new(),
-    };
-    clock.lap("reference_neighbours");
-    let mut facts = reference_facts(reference, &*scan, &survey, verdicts.as_ref());
-    let mut nearest: Vec<f64> = own
-        .iter()
-        .filter_map(|row| Some(row.1.first()?.1))
-        .collect();
-    let found = quantiles(&mut nearest);
-    facts.median_nearest = found.map(|all| all.median);
-    facts.nearest_q95 = found.map(|all| all.q95);
-    facts.median_nearest_sample = own.len() as u64;
-    if searched > 0 {
-        let found = match plain {
-            true => Dimension::of_nearest(&own),
-            false => Dimension::of(distinct, &*scan, plan.seed, control)?,
-        };
-        facts.two_nn = found.two_nn;
-        facts.mle = found.mle;
-        facts.dimension_sample = found.sample as u64;
-    }
-    clock.lap("dimension");
-    let mut warnings = notes::of_reference(plan, &facts);
-    for warning in &warnings {
-        sink.warning(warning);
-    }
-    let self_test = match &mut verdicts {
-        Some(verdicts) if plan.self_test > 0 => {
-            Some(self_test(plan, verdicts, reference, control)?)
+    let asked = Sampled::of(plan, needs.neighbours, repeats.is_some());
+    let kept = known.and_then(|known| known.sample.as_ref());
+    let kept = kept.filter(|kept| kept.asked == asked);
+    let found = match (&search, kept) {
+        (Some(search), None) => {
+            let scanned: (&dyn Rows, &dyn Scan) = (distinct, &*scan);
+            Some(Sample::of(asked, search, reference, scanned, control)?)
         }
         _ => None,
     };
-    clock.lap("self_test");
+    let sample = found.as_ref().or(kept).filter(|_| search.is_some());
+    clock.lap("reference_neighbours");
+    let mut facts = reference_facts(reference, &*scan, &survey, verdicts.as_ref());
+    if let Some(sample) = sample {
+        sample.describe(&mut facts);
+    }
     let members = match sets.classes.filter(|_| needs.classes) {
         Some(classes) => class::members(classes, distinct, repeats),
         None => Vec::new(),
     };
     let by_class = scans_of(&members, engine, control)?;
-    let known = Reference {
+    let reference_known = Reference {
         rows: reference,
         distinct,
         repeats,
@@ -246,7 +271,7 @@ pub fn run_sets(
         engine,
         metric: plan.metric,
         search: search.as_ref(),
-        own: &own,
+        own: sample.map_or(&[], |sample| &sample.own),
         classes: sets.classes,
         layers: sets.layers,
         by_class: &by_class,
@@ -254,10 +279,10 @@ pub fn run_sets(
         quantile: plan.quantile,
         seed: plan.seed,
     };
-    let fitted = Fitted::all(&notions, &known, control)?;
+    let kept = known.map(|known| &known.notions);
+    let fitted = Fitted::all(&notions, &reference_known, kept, control)?;
     clock.lap("fit_notions");
-    let mut tally = Tally::default();
-    let mut work = Work {
+    let work = Work {
         plan,
         verdicts,
         search: search.as_ref(),
@@ -267,40 +292,139 @@ pub fn run_sets(
         known: &survey.known,
         control,
     };
-    if plan.leave_one_out > 0 {
-        work.leave_out(reference)?;
-        clock.lap("leave_one_out");
-    }
-    work.blocks(reference, queries, sink, &mut tally, &mut clock)?;
-    Fitted::finish(&mut work.fitted, control)?;
-    clock.lap("notions");
-    let progress = control.progress();
-    let found = notes::of_queries(plan, &tally, queries.len() as u64);
-    for warning in found.into_iter().chain(control.take_warnings()) {
-        sink.warning(&warning);
-        warnings.push(warning);
-    }
-    Ok(Summary {
-        backend: engine.describe(),
-        queries: queries.len() as u64,
-        reference: facts,
-        hull: work
-            .verdicts
-            .as_ref()
-            .map(|verdicts| tally.hull(verdicts, plan.gap)),
-        neighbours: search
-            .as_ref()
-            .filter(|_| plan.neighbours > 0)
-            .map(|search| tally.neighbours(plan, search.method())),
-        notions: work.fitted.into_iter().map(Fitted::summary).collect(),
-        self_test,
-        leakage: tally.leakage(),
+    let warnings = notes::of_reference(plan, &facts);
+    let mut session = Session {
+        engine,
+        reference,
+        survey: &survey,
+        frame: scan.frame(),
+        hull,
+        sample,
+        facts,
         warnings,
-        seconds: clock.seconds,
-        directions: named(control.directions()),
-        scan_gflop: progress.flop as f64 * 1e-9,
-        scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
-    })
+        self_test: None,
+        queries: 0,
+        work,
+        tally: Tally::default(),
+        clock,
+    };
+    session.test()?;
+    then(session)
+}
+
+/// The survey of a reference and the frame of its different rows.
+fn surveyed(
+    reference: &dyn Rows,
+    known: Option<&Prepared>,
+    control: &Control,
+) -> Result<(Arc<Survey>, Frame)> {
+    if let Some(known) = known {
+        return Ok((Arc::clone(&known.survey), known.frame.clone()));
+    }
+    let mut survey = Survey::of(reference, control)?;
+    let subset = survey.repeats.as_ref().map(|all| all.subset(reference));
+    let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
+    let frame = survey.frame(distinct, control)?;
+    Ok((Arc::new(survey), frame))
+}
+
+/// A reference that is ready, and what was asked about it.
+pub struct Session<'p, 'r> {
+    engine: &'p dyn Engine,
+    reference: &'p dyn Rows,
+    survey: &'p Arc<Survey>,
+    frame: &'p Frame,
+    hull: Option<&'p HullParts>,
+    sample: Option<&'p Sample>,
+    facts: ReferenceFacts,
+    warnings: Vec<String>,
+    self_test: Option<SelfTest>,
+    /// Answered so far.
+    queries: u64,
+    work: Work<'p, 'r>,
+    tally: Tally,
+    clock: Clock,
+}
+
+impl Session<'_, '_> {
+    /// What the plan asks of reference rows themselves.
+    fn test(&mut self) -> Result<()> {
+        let (plan, control) = (self.work.plan, self.work.control);
+        if let Some(verdicts) = &mut self.work.verdicts
+            && plan.self_test > 0
+        {
+            self.self_test = Some(self_test(plan, verdicts, self.reference, control)?);
+        }
+        self.clock.lap("self_test");
+        if plan.leave_one_out > 0 {
+            self.work.leave_out(self.reference)?;
+            self.clock.lap("leave_one_out");
+        }
+        Ok(())
+    }
+
+    /// Answer queries; their records go to `sink` in order. It may be called again, with others.
+    ///
+    /// Errors: as [`run`].
+    pub fn answer(&mut self, queries: &dyn Rows, sink: &mut dyn Sink) -> Result<()> {
+        same_columns(self.reference, queries)?;
+        self.queries += queries.len() as u64;
+        self.work.blocks(
+            self.reference,
+            queries,
+            sink,
+            &mut self.tally,
+            &mut self.clock,
+        )
+    }
+
+    /// What was found of the reference.
+    fn prepared(&self) -> Prepared {
+        Prepared {
+            survey: Arc::clone(self.survey),
+            frame: self.frame.clone(),
+            hull: self.hull.cloned(),
+            sample: self.sample.cloned(),
+            notions: Fitted::pack(&self.work.fitted),
+        }
+    }
+
+    /// What all the answers come to. Errors: as [`run`].
+    pub fn finish(self, sink: &mut dyn Sink) -> Result<Summary> {
+        let Session {
+            mut work,
+            mut warnings,
+            mut clock,
+            mut tally,
+            ..
+        } = self;
+        let (plan, control) = (work.plan, work.control);
+        Fitted::finish(&mut work.fitted, control)?;
+        clock.lap("notions");
+        let progress = control.progress();
+        let found = notes::of_queries(plan, &tally, self.queries);
+        for warning in found.into_iter().chain(control.take_warnings()) {
+            sink.warning(&warning);
+            warnings.push(warning);
+        }
+        let hull = work.verdicts.as_ref();
+        let search = work.search.filter(|_| plan.neighbours > 0);
+        Ok(Summary {
+            backend: self.engine.describe(),
+            queries: self.queries,
+            reference: self.facts,
+            hull: hull.map(|verdicts| tally.hull(verdicts, plan.gap)),
+            neighbours: search.map(|search| tally.neighbours(plan, search.method())),
+            notions: work.fitted.into_iter().map(Fitted::summary).collect(),
+            self_test: self.self_test,
+            leakage: tally.leakage(),
+            warnings,
+            seconds: clock.seconds,
+            directions: named(control.directions()),
+            scan_gflop: progress.flop as f64 * 1e-9,
+            scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
+        })
+    }
 }
 
 /// A scan of the rows of each class.
@@ -338,9 +462,8 @@ fn named(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// What does not fit together.
-fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
-    let (reference, queries) = (sets.reference, sets.queries);
+/// Both sets must have as many columns. Errors ([`Error::Usage`]): they have not.
+fn same_columns(reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
     if reference.dim() != queries.dim() {
         return Err(Error::Usage(format!(
             "the two sets have different dimensions: {} has {} columns, {} has {}; both must come from the same space",
@@ -350,6 +473,12 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
             queries.dim()
         )));
     }
+    Ok(())
+}
+
+/// What does not fit together.
+fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
+    same_columns(sets.reference, sets.queries)?;
     plan.check()?;
     if !plan.hull && plan.neighbours == 0 && notions.is_empty() {
         return Err(Error::Usage(
@@ -455,23 +584,6 @@ impl Clock {
         *self.seconds.entry(stage.into()).or_default() += (now - self.last).as_secs_f64();
         self.last = now;
     }
-}
-
-/// The nearest other rows of a sample of reference rows, at least one each.
-fn own_nearest(
-    search: &Neighbours<'_>,
-    reference: &dyn Rows,
-    k: usize,
-    seed: u64,
-    control: &Control,
-) -> Result<Vec<(usize, Vec<Near>)>> {
-    let sample = sample(reference.len(), NEAREST_SAMPLE, seed);
-    let mut own = Vec::with_capacity(sample.len());
-    for part in sample.chunks((BLOCK_BYTES / 8 / reference.dim()).max(1)) {
-        let near = search.others(part, k.max(1), control)?;
-        own.extend(part.iter().copied().zip(near));
-    }
-    Ok(own)
 }
 
 fn reference_facts(

@@ -14,6 +14,7 @@ mod notions;
 pub mod outcomes;
 pub mod paper;
 pub mod rate;
+pub mod reference;
 pub mod summary;
 mod survey;
 pub mod sweep;

@@ -6,6 +6,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::hull::Certificate;
 use crate::notion::{Block, Judge, Judgement, Notion, Reference};
+use crate::rows::Pack;
 
 /// A fitted notion and what it has said so far.
 pub(super) struct Fitted<'r> {
@@ -40,22 +41,34 @@ impl Counts {
 }
 
 impl<'r> Fitted<'r> {
-    /// Fit every notion.
+    /// Fit every notion, or take what it learned of this reference before from `kept`.
     pub(super) fn all(
         notions: &'r [Box<dyn Notion>],
         reference: &Reference<'r>,
+        kept: Option<&Pack>,
         control: &Control,
     ) -> Result<Vec<Self>> {
         let fit = |notion: &'r dyn Notion| {
+            let again = kept.map(|kept| notion.again(reference, kept)).transpose()?;
             Ok(Fitted {
                 notion,
-                judge: notion.fit(reference, control)?,
+                judge: match again.flatten() {
+                    Some(judge) => judge,
+                    None => notion.fit(reference, control)?,
+                },
                 queries: Counts::default(),
                 others: Counts::default(),
                 scores: Vec::new(),
             })
         };
         notions.iter().map(|notion| fit(&**notion)).collect()
+    }
+
+    /// What the notions learned that can be kept.
+    pub(super) fn pack(all: &[Self]) -> Pack {
+        let mut pack = Pack::default();
+        all.iter().for_each(|fitted| fitted.judge.pack(&mut pack));
+        pack
     }
 
     /// Judge a block of queries.

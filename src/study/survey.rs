@@ -6,7 +6,7 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Known, Repeats, Rows, bits, map_chunks, mix};
+use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, map_chunks, mix};
 use crate::scan::{Frame, Part, Sketch};
 
 /// What one pass over a set finds.
@@ -131,6 +131,31 @@ impl Survey {
             norms,
             rows: rows.len(),
             half: Some((sketch, parts)),
+        })
+    }
+
+    /// Keep what was found.
+    pub fn pack(&self, pack: &mut Pack) {
+        self.known.pack(pack);
+        if let Some(repeats) = &self.repeats {
+            repeats.pack(pack);
+        }
+        pack.put("survey.columns", Numbers::U64(self.columns.clone()));
+        pack.put("survey.zero_rows", Numbers::U64(vec![self.zero_rows]));
+        pack.put_reals("survey.norms", self.norms);
+    }
+
+    /// What was found of `n` rows of `d` numbers again. Errors: arrays that do not fit.
+    pub fn unpack(pack: &mut Pack, n: usize, d: usize) -> Result<Self> {
+        let norms = pack.reals("survey.norms", Some(2))?;
+        Ok(Survey {
+            known: Known::unpack(pack, n)?,
+            repeats: Repeats::unpack(pack, n)?,
+            columns: pack.words("survey.columns", Some(d))?,
+            zero_rows: pack.words("survey.zero_rows", Some(1))?[0],
+            norms: [norms[0], norms[1]],
+            rows: n,
+            half: None,
         })
     }
 

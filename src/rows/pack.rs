@@ -1,0 +1,152 @@
+//! Numbers by name: what is known of a set, on its way into a file and back.
+//!
+//! Whoever can be kept puts arrays into a [`Pack`] and takes them out again, by name and with the length that it expects;
+//! how a pack lies in a file is known to the file's writer alone.
+
+use crate::error::{Error, Place, Result};
+use std::collections::BTreeMap;
+
+/// One array.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Numbers {
+    F64(Vec<f64>),
+    F32(Vec<f32>),
+    U64(Vec<u64>),
+}
+
+/// Arrays by name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pack {
+    /// The file that they are from, for messages.
+    origin: String,
+    arrays: BTreeMap<String, Numbers>,
+}
+
+/// What to do where arrays do not fit together.
+const ADVICE: &str = "it does not fit the rest of the file; make the file again with hullscope fit";
+
+impl Pack {
+    /// An empty pack; `origin` is the file that it is read from, if any.
+    pub fn new(origin: impl Into<String>) -> Self {
+        Pack {
+            origin: origin.into(),
+            arrays: BTreeMap::new(),
+        }
+    }
+
+    /// All arrays, by name.
+    pub fn arrays(&self) -> impl Iterator<Item = (&str, &Numbers)> {
+        self.arrays
+            .iter()
+            .map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// Add an array; one of the same name is replaced.
+    pub fn put(&mut self, name: &str, array: Numbers) {
+        self.arrays.insert(name.into(), array);
+    }
+
+    /// Add numbers.
+    pub fn put_reals(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
+        self.put(name, Numbers::F64(values.into_iter().collect()));
+    }
+
+    /// Add counts, or row numbers.
+    pub fn put_counts(&mut self, name: &str, values: impl IntoIterator<Item = usize>) {
+        let values = values.into_iter().map(|value| value as u64);
+        self.put(name, Numbers::U64(values.collect()));
+    }
+
+    /// Whether there is an array of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.arrays.contains_key(name)
+    }
+
+    /// What is wrong with an array.
+    pub fn fault(&self, name: &str, what: impl Into<String>) -> Error {
+        Error::input(&self.origin, Place::Part(name.into()), what, ADVICE)
+    }
+
+    /// Take an array of f64 out, of `len` numbers where that is known. Errors: it is not there, or otherwise.
+    pub fn reals(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f64>> {
+        match self.arrays.remove(name) {
+            Some(Numbers::F64(values)) => self.long(name, values, len),
+            other => Err(self.other(name, other, "f64")),
+        }
+    }
+
+    /// Take an array of f32 out, as [`Pack::reals`].
+    pub fn floats(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f32>> {
+        match self.arrays.remove(name) {
+            Some(Numbers::F32(values)) => self.long(name, values, len),
+            other => Err(self.other(name, other, "f32")),
+        }
+    }
+
+    /// Take an array of u64 out, as [`Pack::reals`].
+    pub fn words(&mut self, name: &str, len: Option<usize>) -> Result<Vec<u64>> {
+        match self.arrays.remove(name) {
+            Some(Numbers::U64(values)) => self.long(name, values, len),
+            other => Err(self.other(name, other, "u64")),
+        }
+    }
+
+    /// Take indices out, each below `below`, as [`Pack::reals`].
+    pub fn indices(&mut self, name: &str, len: Option<usize>, below: usize) -> Result<Vec<usize>> {
+        let values = self.words(name, len)?;
+        match values.iter().find(|&&value| value >= below as u64) {
+            Some(value) => Err(self.fault(name, format!("{value} is not below {below}"))),
+            None => Ok(values.into_iter().map(|value| value as usize).collect()),
+        }
+    }
+
+    /// The same, ascending and each once.
+    pub fn ascending(&mut self, name: &str, below: usize) -> Result<Vec<usize>> {
+        let values = self.indices(name, None, below)?;
+        match values.is_sorted_by(|a, b| a < b) {
+            true => Ok(values),
+            false => Err(self.fault(name, "the numbers do not ascend")),
+        }
+    }
+
+    fn long<T>(&self, name: &str, values: Vec<T>, len: Option<usize>) -> Result<Vec<T>> {
+        match len.filter(|&len| len != values.len()) {
+            Some(len) => {
+                let what = format!("{} numbers, where {len} were expected", values.len());
+                Err(self.fault(name, what))
+            }
+            None => Ok(values),
+        }
+    }
+
+    fn other(&self, name: &str, found: Option<Numbers>, wanted: &str) -> Error {
+        match found {
+            None => self.fault(name, "there is no such array"),
+            Some(_) => self.fault(name, format!("an array of {wanted} was expected")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_come_out_as_they_went_in_and_others_are_refused_by_name() {
+        let mut pack = Pack::new("x.hull");
+        pack.put_reals("a", [1.0, f64::INFINITY]);
+        pack.put_counts("b", [3, 1]);
+        let mut again = pack.clone();
+        assert_eq!(again.reals("a", Some(2)).unwrap(), [1.0, f64::INFINITY]);
+        assert_eq!(again.indices("b", Some(2), 4).unwrap(), [3, 1]);
+        let refused = |take: &dyn Fn(&mut Pack) -> Error, said: &str| {
+            let error = take(&mut pack.clone()).to_string();
+            assert!(error.contains("x.hull") && error.contains(said), "{error}");
+        };
+        refused(&|p| p.reals("a", Some(3)).unwrap_err(), "2 numbers");
+        refused(&|p| p.reals("b", None).unwrap_err(), "f64");
+        refused(&|p| p.words("c", None).unwrap_err(), "no such array");
+        refused(&|p| p.indices("b", None, 3).unwrap_err(), "3 is not below");
+        refused(&|p| p.ascending("b", 9).unwrap_err(), "ascend");
+    }
+}

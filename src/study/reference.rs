@@ -1,0 +1,322 @@
+//! What is known of a reference before the first query, in one piece: found once, kept in a file, used again.
+//!
+//! A [`Prepared`] holds the survey of the rows, their frame, the solver's metric and affine hull, the extreme rows of few
+//! dimensions, the nearest rows of the sample that thresholds are from, and what notions learned. None of it depends on
+//! queries. What depends on options (seed, metric, how many nearest rows) says for which it was found, and is found
+//! again for others.
+
+use super::analyze::Plan;
+use super::rate::quantiles;
+use super::summary::ReferenceFacts;
+use super::survey::Survey;
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::{self, AffineHull, Metric as Whitening};
+use crate::notion::dimension::{self, Dimension};
+use crate::notion::neighbours::{Metric, Near, Neighbours};
+use crate::notion::sample;
+use crate::rows::{Numbers, Pack, Rows};
+use crate::scan::{Frame, Scan};
+use std::sync::Arc;
+
+/// Reference rows whose own nearest distance gives "far" its meaning.
+const SAMPLE: usize = 2_000;
+
+/// Bytes of sampled rows (in f64) that are searched for together.
+const PART: usize = 32 << 20;
+
+/// What is known of a reference.
+pub struct Prepared {
+    pub(super) survey: Arc<Survey>,
+    /// The frame of the different rows.
+    pub(super) frame: Frame,
+    /// Where hull verdicts were asked for.
+    pub(super) hull: Option<HullParts>,
+    /// Where nearest rows were asked for.
+    pub(super) sample: Option<Sample>,
+    /// What notions learned, by their names for it.
+    pub(super) notions: Pack,
+}
+
+/// What the solver knows of the different rows.
+#[derive(Clone)]
+pub(super) struct HullParts {
+    pub metric: Whitening,
+    pub affine: AffineHull,
+    /// Rows between which all lie, where they are few: places among the different rows.
+    pub extreme: Option<Vec<usize>>,
+}
+
+/// For which options a [`Sample`] was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Asked {
+    pub seed: u64,
+    pub metric: Metric,
+    /// Nearest rows of each.
+    pub k: usize,
+}
+
+/// A sample of reference rows and the nearest others of each.
+#[derive(Clone)]
+pub(super) struct Sample {
+    pub asked: Asked,
+    pub own: Vec<(usize, Vec<Near>)>,
+    pub dimension: Dimension,
+}
+
+/// Metrics by the number that stands for them in a file.
+const METRICS: [Metric; 3] = [Metric::Euclidean, Metric::Cosine, Metric::Dot];
+
+impl Prepared {
+    /// All of it as arrays.
+    pub fn pack(&self) -> Pack {
+        let mut pack = self.notions.clone();
+        self.survey.pack(&mut pack);
+        self.frame.pack(&mut pack);
+        if let Some(hull) = &self.hull {
+            hull.metric.pack(&mut pack);
+            hull.affine.pack(&mut pack);
+            if let Some(extreme) = &hull.extreme {
+                pack.put_counts("extreme.rows", extreme.iter().copied());
+            }
+        }
+        if let Some(sample) = &self.sample {
+            sample.pack(&mut pack);
+        }
+        pack
+    }
+
+    /// The same of `rows` again. What is left of the pack are the notions'.
+    ///
+    /// Errors: arrays that are missing, or do not fit the rows or each other.
+    pub fn unpack(mut pack: Pack, rows: &dyn Rows) -> Result<Self> {
+        let (n, d) = (rows.len(), rows.dim());
+        let survey = Survey::unpack(&mut pack, n, d)?;
+        let distinct = survey.repeats.as_ref().map_or(n, |all| all.distinct());
+        let frame = Frame::unpack(&mut pack, distinct, d)?;
+        let hull = pack.has("metric.deviation").then(|| -> Result<HullParts> {
+            Ok(HullParts {
+                metric: Whitening::unpack(&mut pack, d)?,
+                affine: AffineHull::unpack(&mut pack, d)?,
+                extreme: extreme(&mut pack, distinct)?,
+            })
+        });
+        let hull = hull.transpose()?;
+        let sample = pack
+            .has("sample.rows")
+            .then(|| Sample::unpack(&mut pack, n))
+            .transpose()?;
+        Ok(Prepared {
+            survey: Arc::new(survey),
+            frame,
+            hull,
+            sample,
+            notions: pack,
+        })
+    }
+}
+
+fn extreme(pack: &mut Pack, below: usize) -> Result<Option<Vec<usize>>> {
+    if !pack.has("extreme.rows") {
+        return Ok(None);
+    }
+    let rows = pack.ascending("extreme.rows", below)?;
+    match rows.is_empty() {
+        true => Err(pack.fault("extreme.rows", "there is no row")),
+        false => Ok(Some(rows)),
+    }
+}
+
+impl HullParts {
+    /// Of the different rows, in the frame of a scan of them.
+    pub fn of(distinct: &dyn Rows, frame: &Frame, control: &Control) -> Result<Self> {
+        let (metric, affine) = Whitening::whitening(distinct, frame, control)?;
+        let extreme = hull::extreme(distinct, frame, control)?;
+        Ok(HullParts {
+            metric,
+            affine,
+            extreme: extreme.map(|few| few.chosen().to_vec()),
+        })
+    }
+}
+
+impl Asked {
+    /// What a plan asks for, of rows of which some may repeat others. Where nothing stands in between, the nearest rows of
+    /// the sample tell the intrinsic dimension too.
+    pub fn of(plan: &Plan, k: usize, repeats: bool) -> Self {
+        let asked = Asked {
+            seed: plan.seed,
+            metric: plan.metric,
+            k: k.max(1),
+        };
+        match asked.tells_dimension(repeats) {
+            true => Asked {
+                k: k.max(dimension::NEIGHBOURS),
+                ..asked
+            },
+            false => asked,
+        }
+    }
+
+    fn tells_dimension(&self, repeats: bool) -> bool {
+        self.metric == Metric::Euclidean && !repeats
+    }
+}
+
+impl Sample {
+    /// Search for what is asked. `distinct` are the different rows, and `scan` scans them.
+    pub fn of(
+        asked: Asked,
+        search: &Neighbours<'_>,
+        reference: &dyn Rows,
+        (distinct, scan): (&dyn Rows, &dyn Scan),
+        control: &Control,
+    ) -> Result<Self> {
+        let rows = sample(reference.len(), SAMPLE, asked.seed);
+        let mut own = Vec::with_capacity(rows.len());
+        for part in rows.chunks((PART / 8 / reference.dim()).max(1)) {
+            let near = search.others(part, asked.k, control)?;
+            own.extend(part.iter().copied().zip(near));
+        }
+        let repeats = distinct.len() < reference.len();
+        let dimension = match asked.tells_dimension(repeats) {
+            true => Dimension::of_nearest(&own),
+            false => Dimension::of(distinct, scan, asked.seed, control)?,
+        };
+        Ok(Sample {
+            asked,
+            own,
+            dimension,
+        })
+    }
+
+    /// What it says of the reference.
+    pub fn describe(&self, facts: &mut ReferenceFacts) {
+        let nearest = self.own.iter().filter_map(|row| Some(row.1.first()?.1));
+        let found = quantiles(&mut nearest.collect::<Vec<f64>>());
+        facts.median_nearest = found.map(|all| all.median);
+        facts.nearest_q95 = found.map(|all| all.q95);
+        facts.median_nearest_sample = self.own.len() as u64;
+        facts.two_nn = self.dimension.two_nn;
+        facts.mle = self.dimension.mle;
+        facts.dimension_sample = self.dimension.sample as u64;
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        let Asked { seed, metric, k } = self.asked;
+        let metric = METRICS.iter().position(|known| *known == metric);
+        let asked = vec![seed, metric.unwrap_or_default() as u64, k as u64];
+        pack.put("sample.asked", Numbers::U64(asked));
+        pack.put_counts("sample.rows", self.own.iter().map(|own| own.0));
+        pack.put_counts("sample.found", self.own.iter().map(|own| own.1.len()));
+        let near = || self.own.iter().flat_map(|own| &own.1);
+        pack.put_counts("sample.nearest", near().map(|near| near.0));
+        pack.put_reals("sample.distance", near().map(|near| near.1));
+        let found = &self.dimension;
+        // Where there is no estimate, NaN stands for it.
+        let numbers = [found.two_nn, found.mle].map(|found| found.unwrap_or(f64::NAN));
+        pack.put_reals("sample.dimension", numbers);
+        pack.put_counts("sample.dimension_rows", [found.sample]);
+    }
+
+    fn unpack(pack: &mut Pack, n: usize) -> Result<Self> {
+        let asked = pack.words("sample.asked", Some(3))?;
+        let Some(&metric) = METRICS.get(asked[1] as usize) else {
+            return Err(pack.fault("sample.asked", "the metric is none that is known"));
+        };
+        let rows = pack.indices("sample.rows", None, n)?;
+        let found = pack.indices("sample.found", Some(rows.len()), n)?;
+        let all: usize = found.iter().sum();
+        let nearest = pack.indices("sample.nearest", Some(all), n)?;
+        let distance = pack.reals("sample.distance", Some(all))?;
+        let mut near = nearest.into_iter().zip(distance);
+        let own = rows.into_iter().zip(found);
+        let own = own.map(|(row, found)| (row, near.by_ref().take(found).collect()));
+        let own = own.collect();
+        let estimates = pack.reals("sample.dimension", Some(2))?;
+        let estimate = |place: usize| Some(estimates[place]).filter(|value| !value.is_nan());
+        Ok(Sample {
+            asked: Asked {
+                seed: asked[0],
+                metric,
+                k: asked[2] as usize,
+            },
+            own,
+            dimension: Dimension {
+                two_nn: estimate(0),
+                mle: estimate(1),
+                sample: pack.indices("sample.dimension_rows", Some(1), usize::MAX)?[0],
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+    use crate::scan::CpuEngine;
+    use crate::study::analyze::{Sets, prepare, run_prepared};
+    use crate::study::{Record, Sink};
+
+    #[derive(Default)]
+    struct Kept(Vec<String>);
+
+    impl Sink for Kept {
+        fn records(&mut self, records: &[Record]) -> Result<()> {
+            self.0.extend(records.iter().map(|r| format!("{r:?}")));
+            Ok(())
+        }
+    }
+
+    /// Numbers without a pattern, some rows equal, one column constant.
+    fn rows(n: usize, d: usize, equal: bool) -> Memory {
+        let value = |at: usize| match at % d {
+            0 if d > 4 => 7.0,
+            _ => ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0,
+        };
+        let mut values: Vec<f64> = (0..n * d).map(value).collect();
+        if equal {
+            values.copy_within(0..d, 5 * d);
+        }
+        Memory::from_f64("rows", d, values)
+    }
+
+    #[test]
+    fn what_was_kept_gives_the_same_records() {
+        let control = Control::default();
+        for (n, d, equal, metric) in [
+            (5_000, 2, true, Metric::Euclidean),
+            (300, 7, false, Metric::Euclidean),
+            (300, 7, true, Metric::Cosine),
+        ] {
+            let (reference, queries) = (rows(n, d, equal), rows(40, d, false));
+            let plan = Plan {
+                metric,
+                gap: Some(0.01),
+                ..Plan::default()
+            };
+            let sets = Sets {
+                reference: &reference,
+                queries: &queries,
+                classes: None,
+                layers: &[],
+                memory: u64::MAX,
+            };
+            let pack = prepare(&plan, &CpuEngine, &sets, &control).unwrap().pack();
+            let known = Prepared::unpack(pack.clone(), &reference).unwrap();
+            assert_eq!(known.pack(), pack);
+            assert_eq!(known.hull.as_ref().unwrap().extreme.is_some(), n == 5_000);
+            let answers = |known| {
+                let mut sink = Kept::default();
+                let done = run_prepared(&plan, &CpuEngine, &sets, known, &mut sink, &control);
+                (sink.0, format!("{:?}", done.unwrap().reference))
+            };
+            assert_eq!(answers(Some(&known)), answers(None));
+            // Arrays that do not fit the rows are named.
+            let fewer = rows(n - 1, d, equal);
+            let error = Prepared::unpack(pack, &fewer).err().unwrap().to_string();
+            assert!(error.contains("make the file again"), "{error}");
+        }
+    }
+}
