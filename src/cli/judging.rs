@@ -42,6 +42,9 @@ pub struct JudgingArgs {
     /// Seed of random spaces and of the samples of reference rows
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
+    /// Answer each query as if it were the only one (score does): no answer depends on the others, to its last digit
+    #[arg(long)]
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,6 +82,7 @@ impl JudgingArgs {
             quantile: self.quantile,
             leave_one_out: self.loo.unwrap_or(defaults.leave_one_out),
             seed: self.seed,
+            alone: self.alone,
         }
     }
 }

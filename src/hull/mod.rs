@@ -7,6 +7,7 @@
 //! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`]; a few rows
 //! in memory need no scan: [`few`].
 
+mod alone;
 mod basis;
 pub mod certificate;
 mod columns;
@@ -272,6 +273,11 @@ impl<'a> Solver<'a> {
         }
         let settled: Vec<Settled> = settled.into_iter().flatten().collect();
         assert_eq!(settled.len(), count, "every query is settled once");
+        self.answers(settled, &queries)
+    }
+
+    /// The answers, without distances, of queries that are settled.
+    fn answers(&self, settled: Vec<Settled>, queries: &Queries<'_>) -> Result<Vec<Answer>> {
         let unit = &self.judge.scan.frame().unit;
         settled
             .into_par_iter()
@@ -386,7 +392,11 @@ impl<'a> Solver<'a> {
                 open.push(q);
             }
         }
-        self.scan_first(&scanning, queries, excluded, &mut open, settled, control)?;
+        let targets = scanning.iter().flat_map(|(_, target)| *target);
+        let mut vectors: Vec<f64> = targets.copied().collect();
+        self.metric.direction(&mut vectors);
+        let first = (scanning.as_slice(), vectors.as_slice());
+        self.scan_first(first, queries, excluded, &mut open, settled, control)?;
         Ok(open)
     }
 
@@ -412,10 +422,10 @@ impl<'a> Solver<'a> {
             .collect())
     }
 
-    /// Scan the first directions; what they do not settle joins the open queries.
+    /// Scan the first directions, of queries and their targets; what they do not settle joins the open queries.
     fn scan_first(
         &mut self,
-        scanning: &[(usize, &[f64])],
+        (scanning, vectors): (&[(usize, &[f64])], &[f64]),
         queries: &Queries<'_>,
         excluded: Option<&[usize]>,
         open: &mut Vec<Open>,
@@ -423,11 +433,6 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<()> {
         let dim = queries.dim;
-        let mut vectors: Vec<f64> = scanning
-            .iter()
-            .flat_map(|(_, target)| target.iter().copied())
-            .collect();
-        self.metric.direction(&mut vectors);
         let directions: Vec<Direction<'_>> = scanning
             .iter()
             .zip(vectors.chunks_exact(dim))

@@ -72,9 +72,37 @@ pub(super) mod product {
         d: usize,
         scores: &mut [T],
     ) {
+        // In equal runs of at most RUN terms, which the library does not cut again: else it would choose them by the shape
+        // and the caches, and a score would depend on what is scored with it.
+        let run = d.div_ceil(d.div_ceil(RUN).max(1)).max(1);
+        for start in (0..d).step_by(run) {
+            let terms = run.min(d - start);
+            add(
+                &directions[start * lanes..][..terms * lanes],
+                lanes,
+                &tile[start..],
+                stride,
+                (terms, start > 0),
+                scores,
+            );
+        }
+    }
+
+    /// The longest run of terms that the library adds in one go, whatever the shape.
+    const RUN: usize = 512;
+
+    /// The scores of `d` terms, added to what is there where `more` says so. The last row of `tile` may end with its terms.
+    fn add<T: Real>(
+        directions: &[T],
+        lanes: usize,
+        tile: &[T],
+        stride: usize,
+        (d, more): (usize, bool),
+        scores: &mut [T],
+    ) {
         let count = scores.len() / lanes;
         assert!(directions.len() == d * lanes && scores.len() == count * lanes);
-        assert!(d <= stride && tile.len() == count * stride);
+        assert!(d <= stride && (count == 0 || tile.len() >= (count - 1) * stride + d));
         // SAFETY: the product reads directions[k * lanes + b] for k < d, b < lanes and tile[r * stride + k]
         // for r < count, k < d, and writes scores[r * lanes + b]; the assertions above put every one of these
         // inside its slice, `scores` is borrowed mutably and so overlaps neither input, and T is f32 or f64.
@@ -86,14 +114,14 @@ pub(super) mod product {
                 scores.as_mut_ptr(),
                 lanes as isize,
                 1,
-                false,
+                more,
                 directions.as_ptr(),
                 lanes as isize,
                 1,
                 tile.as_ptr(),
                 stride as isize,
                 1,
-                T::ZERO,
+                if more { T::ONE } else { T::ZERO },
                 T::ONE,
                 false,
                 false,

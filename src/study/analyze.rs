@@ -67,6 +67,9 @@ pub struct Plan {
     pub leave_one_out: usize,
     /// Seed of every random choice (which reference rows are sampled).
     pub seed: u64,
+    /// Answer each query as if it were the only one: then no answer depends on how queries are split into calls, and
+    /// queries that take several scans take longer.
+    pub alone: bool,
 }
 
 impl Default for Plan {
@@ -83,6 +86,7 @@ impl Default for Plan {
             quantile: QUANTILE,
             leave_one_out: 0,
             seed: 0,
+            alone: false,
         }
     }
 }
@@ -221,6 +225,7 @@ pub fn with_session<T>(
             solver,
             repeats,
             dim: reference.dim(),
+            alone: plan.alone,
             passes: if plan.gap.is_some() { 2 } else { 1 },
         }
     });

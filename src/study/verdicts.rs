@@ -16,6 +16,8 @@ pub(super) struct Verdicts<'r> {
     pub(super) repeats: Option<&'r Repeats>,
     /// Columns.
     pub(super) dim: usize,
+    /// Whether each query is answered as if it were the only one.
+    pub(super) alone: bool,
     /// How often a query is settled: with a distance asked for, twice.
     pub(super) passes: u64,
 }
@@ -101,9 +103,9 @@ impl Verdicts<'_> {
         control: &Control,
     ) -> Result<Vec<Answer>> {
         let mut answers = match (excluded, &mut self.extreme) {
-            (None, None) => self.solver.answer(values, None, control)?,
+            (None, None) => asked(&mut self.solver, values, self.alone, control)?,
             (None, Some(few)) => {
-                let answers = few.solver.answer(values, None, control)?;
+                let answers = asked(&mut few.solver, values, self.alone, control)?;
                 among(answers, |row| few.places[row])
             }
             (Some(rows), None) => self.solver.verdicts(values, Some(rows), control)?,
@@ -143,6 +145,18 @@ impl Verdicts<'_> {
         answers.extend(outer.into_iter().zip(others));
         answers.sort_unstable_by_key(|(query, _)| *query);
         Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+}
+
+fn asked(
+    solver: &mut Solver<'_>,
+    values: &[f64],
+    alone: bool,
+    control: &Control,
+) -> Result<Vec<Answer>> {
+    match alone {
+        true => solver.answer_alone(values, control),
+        false => solver.answer(values, None, control),
     }
 }
 

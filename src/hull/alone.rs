@@ -1,0 +1,123 @@
+//! Answers that depend on nothing but the query and the reference: not on other queries, and not on how queries are split
+//! into calls.
+//!
+//! Queries that are answered together share a pool of rows, so which rows one meets depends on the others, and with them
+//! the last digits of its margin and the rows of its certificate. Here each query has pools of its own. Only the first
+//! directions are scanned together: they depend on the query alone, and a scan states the same score for a direction
+//! whatever is scanned with it.
+
+use super::pool::Pool;
+use super::solve::{Goal, Group, Open, Queries, Settled, loop_k};
+use super::{Answer, Solver};
+use crate::control::Control;
+use crate::error::Result;
+use rayon::prelude::*;
+
+impl Solver<'_> {
+    /// Answer queries (B x d, raw values), in their order, each as if it were the only one that was ever asked.
+    ///
+    /// Errors: as [`Solver::answer`].
+    pub fn answer_alone(&mut self, raw: &[f64], control: &Control) -> Result<Vec<Answer>> {
+        let dim = self.metric.dim();
+        let framed = self.framed(raw);
+        let queries = Queries {
+            dim,
+            raw,
+            framed: &framed,
+        };
+        let count = raw.len() / dim;
+        let mut settled: Vec<Settled> = Vec::new();
+        let off: Vec<Option<Settled>> = (0..count)
+            .into_par_iter()
+            .map(|query| self.off_affine_hull(query, &queries))
+            .collect();
+        let left: Vec<usize> = (0..count).filter(|&query| off[query].is_none()).collect();
+        settled.extend(off.into_iter().flatten());
+        control.advance((count - left.len()) as u64);
+        for group in left.chunks(self.group_size()) {
+            for open in self.first_alone(group, &queries, &mut settled, control)? {
+                settled.extend(self.run_alone(open, &queries, control)?);
+            }
+        }
+        self.pool = Pool::new(dim);
+        settled.sort_unstable_by_key(|done| done.query);
+        assert_eq!(settled.len(), count, "every query is settled once");
+        let mut answers = self.answers(settled, &queries)?;
+        if let Some(gap) = self.settings.gap {
+            for (query, answer) in answers.iter_mut().enumerate() {
+                self.euclidean_pool = Pool::new(dim);
+                let place = query * dim..(query + 1) * dim;
+                let one = Queries {
+                    dim,
+                    raw: &raw[place.clone()],
+                    framed: &framed[place],
+                };
+                self.bracket(std::slice::from_mut(answer), gap, &one, None, control)?;
+            }
+            self.euclidean_pool = Pool::new(dim);
+        }
+        Ok(answers)
+    }
+
+    /// The first direction of each query of a group; those that it does not settle, with the rows that they met.
+    fn first_alone(
+        &mut self,
+        group: &[usize],
+        queries: &Queries<'_>,
+        settled: &mut Vec<Settled>,
+        control: &Control,
+    ) -> Result<Vec<(Open, Vec<usize>)>> {
+        let dim = queries.dim;
+        let points = group.iter().flat_map(|&query| queries.point(query));
+        let mut targets: Vec<f64> = points.copied().collect();
+        // One by one: a solve of many columns may round each otherwise than alone.
+        let each = targets.par_chunks_exact_mut(dim);
+        each.for_each(|target| self.metric.whiten(target));
+        let mut vectors = targets.clone();
+        let each = vectors.par_chunks_exact_mut(dim);
+        each.for_each(|vector| self.metric.direction(vector));
+        let scanning = group.iter().copied().zip(targets.chunks_exact(dim));
+        let scanning: Vec<(usize, &[f64])> = scanning.collect();
+        self.pool = Pool::new(dim);
+        let mut open = Vec::new();
+        self.scan_first(
+            (&scanning, &vectors),
+            queries,
+            None,
+            &mut open,
+            settled,
+            control,
+        )?;
+        let met = |open: &Open| open.fresh.iter().map(|&slot| self.pool.row(slot)).collect();
+        Ok(open
+            .into_iter()
+            .map(|open| (met(&open), open))
+            .map(|(rows, open)| (open, rows))
+            .collect())
+    }
+
+    /// Settle a query with a pool of its own, which begins with the rows that it met.
+    fn run_alone(
+        &mut self,
+        (first, rows): (Open, Vec<usize>),
+        queries: &Queries<'_>,
+        control: &Control,
+    ) -> Result<Vec<Settled>> {
+        let dim = queries.dim;
+        self.pool = Pool::new(dim);
+        let frame = self.judge.scan.frame();
+        self.pool
+            .admit(&rows, self.judge.rows, frame, &self.metric)?;
+        let slots = (0..rows.len()).collect();
+        let mut open = Open::new(first.query, first.target, slots, loop_k(dim));
+        open.scans = first.scans;
+        let mut group = Group {
+            judge: &self.judge,
+            metric: &self.metric,
+            pool: &mut self.pool,
+            settings: &self.settings,
+            goal: Goal::Verdict,
+        };
+        group.run(vec![open], queries, control)
+    }
+}
