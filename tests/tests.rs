@@ -62,6 +62,8 @@ mod pictures;
 /// Images go into a network as Pillow, torchvision, transformers and timm prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;
+/// A reference that was made ready: the same answers from a file, and no other file.
+mod ready;
 /// Files that are recognised and not read.
 mod refused;
 /// Equal rows: the answers of brute force, at the cost of different rows.

@@ -1,16 +1,20 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::backend::Chosen;
+use super::fit::is_hull;
 use super::inputs::{COLUMNS, Inputs, RowArgs};
 use super::judging::{self, Defaults, JudgingArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::{Context, FileSink, InputInfo, certificates, file, json, records, table};
+use crate::report::{
+    Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
+};
 use crate::study::analyze::{self as study, Plan, Sets};
 use crate::study::compare::Known;
 use crate::study::notes::leakage;
+use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
 use std::path::{Path, PathBuf};
@@ -101,16 +105,18 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let opened = started.elapsed().as_secs_f64();
     let bar = Bar::start(control, args.run.shown());
-    let inputs = args
-        .rows
-        .inputs(args.reference.as_deref(), args.queries.as_deref(), control)?;
+    let Opened {
+        inputs,
+        known,
+        settings,
+    } = both_sets(&args, control)?;
     let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
         command: super::command_line(),
         reference: InputInfo::of(&*inputs.reference),
         queries: InputInfo::of(&*inputs.queries),
         plan: args.plan(),
-        rows: args.rows.settings(),
+        rows: settings,
     };
     if args.help_columns {
         drop(bar);
@@ -127,7 +133,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         layers: &[],
         memory: args.rows.budget(),
     };
-    let mut summary = study::run_sets(&context.plan, &*engine, &sets, &mut outputs, control)?;
+    let (plan, known) = (&context.plan, known.as_ref());
+    let mut summary = study::run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
     let sets = context
         .reference
         .sentences()
@@ -144,6 +151,31 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         .insert("total".into(), started.elapsed().as_secs_f64());
     drop(bar);
     show(&args, &context, &summary)
+}
+
+/// Both sets, and what is known of the reference where it is a file of `hullscope fit`.
+struct Opened {
+    inputs: Inputs,
+    known: Option<Prepared>,
+    settings: RowSettings,
+}
+
+fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
+    let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
+    let hull = reference.map(Path::new).filter(|path| is_hull(path));
+    if let (Some(hull), Some(queries)) = (hull, queries) {
+        let fitted = args.rows.fitted(hull, queries, control)?;
+        return Ok(Opened {
+            inputs: fitted.inputs,
+            known: Some(fitted.known),
+            settings: fitted.settings,
+        });
+    }
+    Ok(Opened {
+        inputs: args.rows.inputs(reference, queries, control)?,
+        known: None,
+        settings: args.rows.settings(),
+    })
 }
 
 /// The summary, to whoever asked for it.
@@ -225,6 +257,15 @@ impl<'r> Outputs<'r> {
 
     fn finish(self) -> Result<()> {
         self.sinks.into_iter().try_for_each(|sink| sink.finish())
+    }
+}
+
+/// No file: only the summary is wanted.
+pub(super) struct Nowhere;
+
+impl Sink for Nowhere {
+    fn records(&mut self, _: &[Record]) -> Result<()> {
+        Ok(())
     }
 }
 

@@ -3,11 +3,14 @@
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::report::RowSettings;
+use crate::report::{RowSettings, hull_file};
 use crate::rows::{
     Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample, say,
 };
+use crate::study::analyze::Plan;
+use crate::study::reference::Prepared;
 use clap::Args;
+use std::path::Path;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
 const LEAST: u64 = 64 << 20;
@@ -78,6 +81,16 @@ pub struct RowArgs {
 pub struct Inputs {
     pub reference: Box<dyn Rows>,
     pub queries: Box<dyn Rows>,
+}
+
+/// Queries, and a reference that is ready.
+pub struct Fitted {
+    pub inputs: Inputs,
+    pub known: Prepared,
+    /// How the reference was fitted.
+    pub plan: Plan,
+    /// How the rows of both were read.
+    pub settings: RowSettings,
 }
 
 impl Inputs {
@@ -159,6 +172,50 @@ impl RowArgs {
             (Some(reference), Some(queries)) => self.open(reference, queries, control),
             _ => self.sample(control),
         }
+    }
+
+    /// A reference that `fit` made ready, and queries whose rows are read as its were.
+    ///
+    /// Errors: options that say otherwise how rows are read, and those of both files.
+    pub fn fitted(&self, reference: &Path, queries: &str, control: &Control) -> Result<Fitted> {
+        let typed = RowSettings {
+            limit_queries: None,
+            ..self.settings()
+        };
+        if typed != RowSettings::default() {
+            return Err(Error::Usage(format!(
+                "how rows are read was settled by hullscope fit, and {} holds it; leave out {}",
+                reference.display(),
+                typed.options()
+            )));
+        }
+        control.begin(Stage::Read, 0);
+        let budget = self.budget();
+        let found = hull_file::open(reference, budget, control)?;
+        let left = budget.saturating_sub(found.rows.resident_bytes());
+        let about = found.about;
+        let settings = RowSettings {
+            limit_queries: self.limit_queries,
+            ..about.settings
+        };
+        let options = OpenOptions {
+            limit: self.limit_queries,
+            exclude: None,
+            memory: left.max(LEAST.min(budget)),
+            work: Some(budget),
+            spool: self.spool,
+            like: about.columns,
+            ..settings.reference_options()
+        };
+        Ok(Fitted {
+            inputs: Inputs {
+                reference: found.rows,
+                queries: open(queries, &options, control)?,
+            },
+            known: found.known,
+            plan: about.plan,
+            settings,
+        })
     }
 
     /// Bytes that rows, and what is built over them, may take.

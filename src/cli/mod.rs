@@ -11,6 +11,7 @@ mod devices;
 mod embed;
 mod encoder;
 mod errors;
+mod fit;
 mod images;
 mod inputs;
 mod judging;
@@ -21,6 +22,7 @@ mod outcomes;
 mod paper;
 mod progress;
 mod run;
+mod score;
 mod sweep;
 mod top;
 mod verify;
@@ -47,6 +49,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Analyze(analyze::Args),
+    Fit(fit::Args),
+    Score(score::Args),
     Compare(compare::Args),
     Errors(errors::Args),
     Embed(embed::Args),
@@ -144,6 +148,8 @@ pub fn main() -> ExitCode {
     stop_on_interrupt(&control);
     let outcome = match cli.command {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Fit(args) => fit::run(&args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Score(args) => score::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Verify(args) => verify::run(args, &control),
         Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
         Command::Encoder(args) => encoder::run(&args).map(|()| ExitCode::SUCCESS),

@@ -13,6 +13,7 @@ pub mod devices;
 pub mod embeddings;
 pub mod file;
 pub mod html;
+pub mod hull_file;
 pub mod json;
 pub mod outcomes;
 pub mod paper;
@@ -25,7 +26,7 @@ pub mod sweep;
 pub mod table;
 
 use crate::error::Result;
-use crate::rows::{Choice, Columns, Element, Order, RowList, Rows};
+use crate::rows::{Choice, Columns, Element, OpenOptions, Order, RowList, Rows};
 use crate::study::Sink;
 use crate::study::analyze::Plan;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -99,6 +100,21 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 }
 
 impl RowSettings {
+    /// How the reference is read with these settings.
+    pub fn reference_options(&self) -> OpenOptions {
+        OpenOptions {
+            limit: self.limit_reference,
+            scale: self.scale,
+            normalize: self.normalize,
+            skip_nonfinite: self.skip_nonfinite,
+            exclude: self.exclude_rows.clone(),
+            choice: self.choice.clone(),
+            order: self.order,
+            dtype: self.dtype,
+            ..OpenOptions::default()
+        }
+    }
+
     /// The options to type for these settings; empty if there are none.
     pub fn options(&self) -> String {
         // Every field is named, so that none is forgotten when one is added.

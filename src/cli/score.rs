@@ -1,0 +1,103 @@
+//! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
+
+use super::backend::Chosen;
+use super::inputs::RowArgs;
+use super::progress::Bar;
+use super::run::RunArgs;
+use crate::control::Control;
+use crate::error::Result;
+use crate::report::{Context, InputInfo, file, json, records, table};
+use crate::study::analyze::{Plan, Sets, run_prepared};
+use crate::study::compare::Known;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Answer queries about a reference that `fit` made ready; no answer depends on the other queries
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file that `hullscope fit` wrote
+    reference: PathBuf,
+    /// The rows to ask about, or - for the standard input
+    queries: String,
+    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write the summary as JSON (- for stdout)
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<String>,
+    #[command(flatten)]
+    rows: RowArgs,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// Run the command.
+pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
+    super::threads(args.run.threads)?;
+    check_outputs(args)?;
+    let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
+    let bar = Bar::start(control, args.run.quiet);
+    let fitted = args.rows.fitted(&args.reference, &args.queries, control)?;
+    let inputs = &fitted.inputs;
+    let context = Context {
+        command: super::command_line(),
+        reference: InputInfo::of(&*inputs.reference),
+        queries: InputInfo::of(&*inputs.queries),
+        plan: Plan {
+            alone: true,
+            ..fitted.plan
+        },
+        rows: fitted.settings,
+    };
+    let about = records::About {
+        reference: &*inputs.reference,
+        queries: &*inputs.queries,
+        plan: &context.plan,
+        space: None,
+        known: Known::default(),
+    };
+    let output = args.output.as_deref();
+    let output = output.map(|path| records::create(path, &context, &about));
+    let mut sink = output.transpose()?;
+    if let Some(note) = note.filter(|_| !args.run.quiet) {
+        file::tell(&note);
+    }
+    let sets = Sets {
+        reference: &*inputs.reference,
+        queries: &*inputs.queries,
+        classes: None,
+        layers: &[],
+        memory: args.rows.budget(),
+    };
+    let known = Some(&fitted.known);
+    let mut nowhere = super::analyze::Nowhere;
+    let summary = match &mut sink {
+        Some(sink) => run_prepared(&context.plan, &*engine, &sets, known, &mut **sink, control)?,
+        None => run_prepared(&context.plan, &*engine, &sets, known, &mut nowhere, control)?,
+    };
+    sink.map_or(Ok(()), |sink| sink.finish())?;
+    drop(bar);
+    if let Some(target) = &args.json {
+        file::write_text(target, &json::pretty(&json::summary(&context, &summary)))?;
+    }
+    if !args.run.quiet && args.json.as_deref() != Some("-") {
+        file::print(&table::summary(&context, &summary))?;
+    }
+    Ok(())
+}
+
+/// Outputs that cannot be written, or are an input, are found out first.
+fn check_outputs(args: &Args) -> Result<()> {
+    let json = args.json.as_deref().filter(|target| *target != "-");
+    let named = [args.output.as_deref(), json.map(Path::new)];
+    let named: Vec<&Path> = named.into_iter().flatten().collect();
+    super::check_apart(&named)?;
+    let reference = args.reference.to_string_lossy();
+    let inputs = [&*reference, args.queries.as_str()];
+    super::check_no_input(&named, inputs.into_iter())?;
+    if let Some(output) = &args.output {
+        records::Format::of(output)?;
+        file::Output::create(output)?;
+    }
+    args.json.as_deref().map_or(Ok(()), file::check_text)
+}

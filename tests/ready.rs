@@ -1,0 +1,268 @@
+//! A reference that was made ready: the same answers from a file, whatever queries are asked together, and no other file.
+
+use crate::common::{gaussian, rows};
+use hullscope::control::Control;
+use hullscope::rows::{Memory, Rows};
+use hullscope::scan::{CpuEngine, Engine, Int8Engine, int8::Precision};
+use hullscope::study::analyze::{Plan, Sets, prepare, with_session};
+use hullscope::study::{Record, Sink};
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Output};
+
+#[derive(Default)]
+struct Kept(Vec<Record>);
+
+impl Sink for Kept {
+    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
+        self.0.extend_from_slice(records);
+        Ok(())
+    }
+}
+
+/// The records of queries that are asked so many at a time.
+fn asked(
+    plan: &Plan,
+    engine: &dyn Engine,
+    reference: &Memory,
+    values: &[f64],
+    at_once: usize,
+) -> Vec<String> {
+    let control = Control::default();
+    let sets = Sets {
+        reference,
+        queries: reference,
+        classes: None,
+        layers: &[],
+        memory: u64::MAX,
+    };
+    let known = prepare(plan, engine, &sets, &control).unwrap();
+    let d = reference.dim();
+    let mut kept = Kept::default();
+    with_session(
+        plan,
+        engine,
+        &sets,
+        Some(&known),
+        &control,
+        |mut session| {
+            for part in values.chunks(at_once * d) {
+                session.answer(&rows(d, part), &mut kept)?;
+            }
+            Ok(())
+        },
+    )
+    .unwrap();
+    // The place is that in the call.
+    let each = kept
+        .0
+        .iter()
+        .map(|r| format!("{:?} {:?} {:?}", r.hull, r.judgements, r.neighbours));
+    each.collect()
+}
+
+#[test]
+fn answers_do_not_depend_on_what_is_asked_with_them() {
+    let int8 = Int8Engine::new(Precision::Int8, 1 << 30).unwrap();
+    // Rows, columns, and queries from the middle outwards; in many columns only such as one direction settles.
+    let cases = [
+        (5_000, 2, 0..30),
+        (4_353, 16, 0..12),
+        (1_030, 40, 0..8),
+        (1_060, 520, 3..9),
+    ];
+    for (n, d, range) in cases {
+        let wide = d > 512;
+        let plan = Plan {
+            gap: (!wide).then_some(0.05),
+            alone: true,
+            ..Plan::default()
+        };
+        let reference = rows(d, &gaussian(n * d, 1));
+        let count = range.len();
+        let mut values = gaussian(count * d, 2);
+        let each = range.clone().zip(values.chunks_exact_mut(d));
+        each.for_each(|(i, row)| {
+            row.iter_mut()
+                .for_each(|v| *v *= 4.0 * i as f64 / count as f64)
+        });
+        let together = asked(&plan, &CpuEngine, &reference, &values, count);
+        assert_eq!(
+            asked(&plan, &CpuEngine, &reference, &values, 1),
+            together,
+            "{n} x {d}"
+        );
+        assert_eq!(
+            asked(&plan, &int8, &reference, &values, 5),
+            together,
+            "{n} x {d}"
+        );
+        let any = |said: &str| together.iter().any(|record| record.contains(said));
+        assert!(
+            any("verdict: Outside") && (wide || any("verdict: Inside")),
+            "{n} x {d}"
+        );
+    }
+}
+
+fn npy(path: &Path, d: usize, values: &[f64]) {
+    let text = format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {d}), }}",
+        values.len() / d
+    );
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16 + 1).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.push(b'\n');
+    bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+fn run(folder: &Path, line: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
+    command
+        .current_dir(folder)
+        .args(line.split(' '))
+        .args(["--backend", "cpu", "-q"]);
+    command.output().unwrap()
+}
+
+fn done(folder: &Path, line: &str) {
+    let output = run(folder, line);
+    assert!(
+        output.status.success(),
+        "{line}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn refused(folder: &Path, line: &str, said: &str) {
+    let output = run(folder, line);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(2) && text.contains(said),
+        "{line}: {text}"
+    );
+}
+
+fn sets(folder: &Path) {
+    let mut values = gaussian(900 * 6, 3);
+    values.copy_within(0..6, 60);
+    values[300] = f64::NAN;
+    npy(&folder.join("train.npy"), 6, &values);
+    npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
+}
+
+#[test]
+fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    sets(folder);
+    let options = "--skip-nonfinite --scale 0.5 --distance --neighbours 3";
+    let judged = "--distance --neighbours 3";
+    done(
+        folder,
+        &format!("analyze train.npy queries.npy {options} -o plain.csv"),
+    );
+    done(
+        folder,
+        &format!("analyze train.npy queries.npy {options} --alone -o alone.csv"),
+    );
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    for link in ["", " --link"] {
+        done(
+            folder,
+            &format!("fit train.npy {options} -o ref.hull{link}"),
+        );
+        done(
+            folder,
+            &format!("analyze ref.hull queries.npy {judged} -o from.csv"),
+        );
+        done(folder, "score ref.hull queries.npy -o scored.csv");
+        assert!(read("from.csv") == read("plain.csv"), "{link}");
+        assert!(read("scored.csv") == read("alone.csv"), "{link}");
+        // Other options than it was made for are found anew.
+        done(
+            folder,
+            "analyze ref.hull queries.npy --metric cosine --seed 3 -o cosine.csv",
+        );
+        let line = "analyze train.npy queries.npy --skip-nonfinite --scale 0.5 --metric cosine --seed 3 -o other.csv";
+        done(folder, line);
+        assert!(read("cosine.csv") == read("other.csv"), "{link}");
+    }
+    refused(
+        folder,
+        "score ref.hull queries.npy --normalize",
+        "leave out --normalize",
+    );
+    refused(folder, "fit train.npy -o ref.npy", "write -o NAME.hull");
+    sets(folder);
+    let mut train = read("train.npy");
+    train[2_000] ^= 1;
+    fs::write(folder.join("train.npy"), train).unwrap();
+    refused(folder, "score ref.hull queries.npy", "has changed");
+}
+
+/// The file again, with the bytes of one member changed, and checksums of the archive that agree.
+fn with(from: &Path, to: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
+    let mut old = zip::ZipArchive::new(fs::File::open(from).unwrap()).unwrap();
+    let mut new = zip::ZipWriter::new(fs::File::create(to).unwrap());
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    for at in 0..old.len() {
+        let mut member = old.by_index(at).unwrap();
+        let found = member.name().unwrap().into_owned();
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).unwrap();
+        if found == name {
+            change(&mut bytes);
+        }
+        new.start_file(found, options).unwrap();
+        new.write_all(&bytes).unwrap();
+    }
+    new.finish().unwrap();
+}
+
+#[test]
+fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    sets(folder);
+    done(folder, "fit train.npy --skip-nonfinite -o ref.hull");
+    let (from, to) = (folder.join("ref.hull"), folder.join("bad.hull"));
+    let line = "score bad.hull queries.npy";
+    let whole = fs::read(&from).unwrap();
+    for length in [0, 10, whole.len() / 2, whole.len() - 1] {
+        fs::write(&to, &whole[..length]).unwrap();
+        refused(folder, line, "no whole .hull");
+    }
+    let archive = zip::ZipArchive::new(fs::File::open(&from).unwrap()).unwrap();
+    let names: Vec<String> = archive
+        .file_names()
+        .map(|name| name.unwrap().into_owned())
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in &names {
+        let last = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+        with(&from, &to, name, last);
+        refused(folder, line, "its hash is another");
+    }
+    // A new version, with hashes that agree.
+    let mut text = Vec::new();
+    with(&from, &to, "manifest.json", |bytes| {
+        let old = String::from_utf8(bytes.clone()).unwrap();
+        *bytes = old.replace("\"version\": 1", "\"version\": 2").into_bytes();
+    });
+    let mut archive = zip::ZipArchive::new(fs::File::open(&to).unwrap()).unwrap();
+    archive
+        .by_name("manifest.json")
+        .unwrap()
+        .read_to_end(&mut text)
+        .unwrap();
+    let (hash, next) = (blake3::hash(&text).to_hex(), folder.join("next.hull"));
+    with(&to, &next, "manifest.blake3", |bytes| {
+        *bytes = hash.as_bytes().to_vec()
+    });
+    refused(folder, "score next.hull queries.npy", "version 2");
+}
