@@ -54,6 +54,8 @@ mod mnist;
 mod neighbours;
 /// What is said beside the numbers: each note where it is true, and nowhere else.
 mod notes;
+/// No output of a command is one of its inputs.
+mod outputs;
 /// The paper's experiments.
 mod paper;
 /// Image files of any sizes, each prepared from its own for networks that say how.

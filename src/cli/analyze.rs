@@ -89,6 +89,12 @@ const DEFAULTS: Defaults = Defaults {
 };
 
 impl Args {
+    /// Every file, folder and pattern that is read.
+    fn files(&self) -> Vec<String> {
+        let sets = [&self.reference, &self.queries].into_iter().flatten();
+        sets.cloned().chain(self.judging.files()).collect()
+    }
+
     fn plan(&self) -> Plan {
         Plan {
             self_test: self.self_test,
@@ -204,8 +210,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named = [args.output.as_deref(), json, args.certificates.as_deref()];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
-    let inputs = [&args.reference, &args.queries].into_iter().flatten();
-    super::check_no_input(&named, inputs.map(String::as_str))?;
+    super::guard::check(&named, None, None, &args.files())?;
     // Made and dropped: only to see that they can be, before anything is read.
     if let Some(output) = &args.output {
         records::Format::of(output)?;

@@ -209,6 +209,27 @@ impl Args {
         }
     }
 
+    /// Every file, folder and pattern that is read.
+    fn inputs(&self, specs: &[Spec]) -> Vec<String> {
+        let mut inputs = super::guard::of_spaces(specs);
+        inputs.extend(
+            [&self.reference, &self.queries]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        inputs.extend(sets.map(|(_, file)| file.to_string()));
+        inputs.extend(
+            self.images
+                .files()
+                .chain(self.outcomes.files())
+                .map(String::from),
+        );
+        inputs.extend(self.judging.files());
+        inputs
+    }
+
     /// The reading options of `file:` spaces.
     fn files(&self) -> Result<[OpenOptions; 2]> {
         let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
@@ -275,7 +296,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let specs = args.specs()?;
     args.plan().analysis.check()?;
-    super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
+    let inputs = args.inputs(specs.as_deref().unwrap_or_default());
+    super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());
     let only_files = specs.as_ref().is_some_and(|specs| {

@@ -10,7 +10,7 @@ use crate::report::embeddings::Embeddings;
 use crate::report::{archive, file};
 use crate::rows::Provenance;
 use crate::space::spec::{Spec, Stage, slug};
-use crate::space::{Frames, Set, Settings, View, Views, frames, joined, network_files};
+use crate::space::{Frames, Set, Settings, View, Views, frames, joined};
 use clap::ValueEnum;
 use serde_json::json;
 use std::collections::HashSet;
@@ -271,15 +271,9 @@ fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -
         Start::Sample => Vec::new(),
         _ => start.inputs(specs),
     };
-    for stage in specs.iter().flat_map(|spec| &spec.stages) {
-        if let Stage::Onnx(network) = stage {
-            let files = network_files(&network.file);
-            inputs.extend(files.iter().map(|file| file.display().to_string()));
-        }
-    }
-    let given = [&args.images.labels, &args.images.query_labels];
-    inputs.extend(given.into_iter().flatten().cloned());
-    super::check_no_input(&outputs, inputs.iter().map(String::as_str))
+    inputs.extend(super::guard::of_spaces(specs));
+    inputs.extend(args.images.files().map(String::from));
+    super::guard::check(&outputs, None, None, &inputs)
 }
 
 /// What is to be said of the sets.

@@ -41,6 +41,12 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
 /// Run the command.
 #[cfg(feature = "onnx")]
 pub fn run(args: &Args) -> Result<()> {
+    let inputs = space::network_files(&args.network);
+    let inputs: Vec<String> = inputs
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    super::check_outputs(None, args.json.as_deref(), &inputs)?;
     let tensors = space::network_tensors(&args.network, args.size)?;
     if tensors.is_empty() {
         return Err(Error::Usage(format!(

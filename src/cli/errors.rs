@@ -52,8 +52,14 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         let lines = lines.map(|(file, column, help)| format!("{file}  {column}: {help}\n"));
         return file::print(&lines.collect::<String>());
     };
-    args.json.as_deref().map_or(Ok(()), file::check_text)?;
     let path = folder.join(show::FILE);
+    let mut inputs: Vec<String> = args.outcomes.files().map(String::from).collect();
+    inputs.extend(args.labels.clone());
+    let written = show::written(folder);
+    let written: Vec<&Path> = written.iter().map(PathBuf::as_path).collect();
+    super::guard::check(&written, None, None, &inputs)?;
+    inputs.push(path.display().to_string());
+    super::check_outputs(None, args.json.as_deref(), &inputs)?;
     if folder.is_dir() && !path.exists() {
         return Err(Error::Usage(format!(
             "{} has no {}: name a folder that `hullscope compare -o` wrote",

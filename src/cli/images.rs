@@ -71,6 +71,12 @@ pub struct Opened {
 }
 
 impl ImageArgs {
+    /// The files that are read beside the images: labels and names of classes.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.labels, &self.query_labels, &self.class_names];
+        all.into_iter().flatten().map(String::as_str)
+    }
+
     /// What changes the rows that are read, for the key of finished work.
     pub fn key(&self) -> String {
         format!(

@@ -63,6 +63,12 @@ pub struct Defaults {
 }
 
 impl JudgingArgs {
+    /// The files that notions read, as in `leaf:FILE.npz`.
+    pub fn files(&self) -> impl Iterator<Item = String> {
+        let words = self.notion.iter().flat_map(|list| list.split(','));
+        words.filter_map(|word| Some(word.strip_prefix("leaf:")?.to_string()))
+    }
+
     /// The plan, with hull verdicts unless they are turned off.
     pub fn plan(&self, hull: bool, defaults: Defaults) -> Plan {
         let distance = self.distance || defaults.distance && !self.no_distance;

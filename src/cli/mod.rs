@@ -12,6 +12,7 @@ mod embed;
 mod encoder;
 mod errors;
 mod fit;
+mod guard;
 mod images;
 mod inputs;
 mod judging;
@@ -27,6 +28,7 @@ mod sweep;
 mod top;
 mod verify;
 
+use self::guard::resolved;
 use crate::control::Control;
 use crate::error::Error;
 use crate::report::file::tell;
@@ -63,8 +65,13 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Outputs that cannot be written are found out before anything is computed.
-fn check_outputs(folder: Option<&Path>, json: Option<&str>) -> crate::error::Result<()> {
+/// Outputs that cannot be written, or that are inputs, are found out before anything is computed.
+fn check_outputs(
+    folder: Option<&Path>,
+    json: Option<&str>,
+    inputs: &[String],
+) -> crate::error::Result<()> {
+    guard::check(&[], json, folder, inputs)?;
     if let Some(folder) = folder {
         archive::check(folder)?;
     }
@@ -79,22 +86,6 @@ fn check_outputs(folder: Option<&Path>, json: Option<&str>) -> crate::error::Res
     json.map_or(Ok(()), file::check_text)
 }
 
-/// The path without links and dots, also of a file that is not there yet.
-fn resolved(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| {
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        match (
-            folder.unwrap_or(Path::new(".")).canonicalize(),
-            path.file_name(),
-        ) {
-            (Ok(folder), Some(name)) => folder.join(name),
-            _ => path.into(),
-        }
-    })
-}
-
 /// Outputs of one command must not be one file. Errors ([`Error::Usage`]): the file that two of them are.
 fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
     let places: Vec<PathBuf> = outputs.iter().map(|path| resolved(path)).collect();
@@ -105,40 +96,6 @@ fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
             outputs[place].display()
         ))),
     }
-}
-
-/// Outputs must be none of the inputs. Errors ([`Error::Usage`]): the file that is one.
-fn check_no_input<'i>(
-    outputs: &[&Path],
-    inputs: impl Iterator<Item = &'i str> + Clone,
-) -> crate::error::Result<()> {
-    for output in outputs {
-        let place = resolved(output);
-        if inputs.clone().any(|input| is_of(&place, input)) {
-            return Err(Error::Usage(format!(
-                "{} is also an input, or would be read as one; name another file",
-                output.display()
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file is, or would be, among those that an input names: a path, a folder, a pattern, `file:member`.
-fn is_of(file: &Path, input: &str) -> bool {
-    let path = Path::new(input);
-    if path.is_dir() {
-        return file.parent().is_some_and(|folder| folder == resolved(path));
-    }
-    if path.exists() {
-        return file == resolved(path);
-    }
-    let member = input
-        .rsplit_once(':')
-        .is_some_and(|(container, _)| file == resolved(Path::new(container)));
-    member
-        || glob::Pattern::new(&resolved(path).to_string_lossy())
-            .is_ok_and(|pattern| pattern.matches_path(file))
 }
 
 /// Run the program.

@@ -289,6 +289,12 @@ fn check_outputs(args: &Args) -> Result<()> {
     ];
     let named: Vec<&Path> = all.into_iter().flatten().collect();
     super::check_apart(&named)?;
+    let inputs: Vec<String> = [&args.reference, &args.queries]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    super::guard::check(&named, None, None, &inputs)?;
     if let Some(path) = &args.output {
         show::check(path)?;
     }

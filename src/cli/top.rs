@@ -72,6 +72,12 @@ pub struct Args {
 /// Errors: a folder without a comparison, a space or column that it has not, images that cannot be read.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let path = args.folder.join(outcomes::FILE);
+    if let Some(target) = args.sheet.as_deref() {
+        let mut inputs = vec![path.display().to_string()];
+        inputs.extend(self::inputs(&args.folder).unwrap_or_default());
+        inputs.extend(args.images.files().map(String::from));
+        super::guard::check(&[target], None, None, &inputs)?;
+    }
     let table = outcomes::load(&path)?;
     let space = space(&table, args, &path)?;
     let rows = picked(&table, args, &space, &path)?;

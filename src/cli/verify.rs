@@ -75,7 +75,14 @@ struct Found {
 /// Run the command; the exit code says whether every certificate holds.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     super::threads(args.threads)?;
-    args.json.as_deref().map_or(Ok(()), file::check_text)?;
+    let mut inputs = vec![args.certificates.display().to_string()];
+    inputs.extend(
+        [&args.reference, &args.queries]
+            .into_iter()
+            .flatten()
+            .cloned(),
+    );
+    super::check_outputs(None, args.json.as_deref(), &inputs)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.progress.unless(args.quiet));
     let found = find(&args, control)?;

@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 /// Bytes of files that are read whole: a second's work.
@@ -62,6 +62,22 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         }
     }
     Ok(hash.finalize().to_hex().to_string())
+}
+
+/// The files that an input names: itself, all in its folder that are not hidden, or those of its pattern. None where it
+/// cannot be listed, which reading it will say.
+pub fn named_files(spec: &str) -> Vec<PathBuf> {
+    if !Path::new(spec).is_dir() {
+        return files(spec, Order::Natural).map_or_else(|_| Vec::new(), |(files, _)| files);
+    }
+    walkdir::WalkDir::new(spec)
+        .follow_links(true)
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name()))
+        .filter_map(|entry| entry.ok())
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .collect()
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata> {

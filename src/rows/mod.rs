@@ -69,6 +69,7 @@ pub(crate) use collect::{keep, kept_size};
 pub use columns::{Choice, Columns, LeftOut};
 pub use content::content_hash;
 pub use fingerprint::fingerprint;
+pub use fingerprint::{fingerprint, named_files};
 pub use kept::{Kept, SetFacts};
 pub use known::Known;
 pub use law::Law;

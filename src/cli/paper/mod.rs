@@ -205,12 +205,19 @@ fn check(args: &Args) -> Result<Vec<Named>> {
     if args.asks_for(Which::Fig1) {
         args.fig1(args.memory()).check()?;
     }
-    super::check_outputs(args.output.as_deref(), args.json.as_deref())?;
+    let named = args.named();
+    let mut inputs: Vec<String> = named
+        .iter()
+        .flat_map(|named| named.pair.clone())
+        .flatten()
+        .collect();
+    inputs.extend(embeddings.iter().map(|(_, path)| path.clone()));
+    inputs.extend(args.decoding.files().map(String::from));
+    super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
     if let Some(folder) = &args.output {
         archive::check(&folder.join("findings"))?;
         write::check(folder)?;
     }
-    let named = args.named();
     sets::check(&named)?;
     let mut files = embeddings.iter();
     files.try_for_each(|(_, path)| crate::rows::check_there(path))?;

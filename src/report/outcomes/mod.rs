@@ -19,7 +19,18 @@ use super::plot;
 use crate::error::Result;
 use crate::study::outcomes::Outcomes;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Every file that `hullscope errors` may write into a folder.
+pub fn written(folder: &Path) -> Vec<PathBuf> {
+    let tables = ["outcomes", "outcome_pairs", "outcome_deciles"];
+    let tables = tables.map(|name| format!("{name}.parquet"));
+    let figures = ["outcomes_heat", "outcomes_deciles", "outcomes_roc"];
+    let figures = figures.map(|name| ["png", "svg"].map(|ending| format!("{name}.{ending}")));
+    let names = tables.into_iter().chain(figures.into_iter().flatten());
+    let names = names.chain(["outcomes.html".to_string()]);
+    names.map(|name| folder.join(name)).collect()
+}
 
 /// The figures, by the names of their files without ending; those that the outcome has.
 pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
