@@ -1,4 +1,5 @@
-//! Outputs of every command: none is an input of the same command, however either is named.
+//! Outputs of every command: none is an input of the same command, however either is
+//! named, and a folder is not taken for a file.
 
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
@@ -113,4 +114,37 @@ fn a_second_name_of_an_input_is_that_input() {
     ] {
         refused(&folder, line, &["also an input"]);
     }
+}
+
+#[test]
+fn a_folder_and_a_file_are_not_taken_for_each_other() {
+    let folder = folder();
+    for command in [
+        "compare a.npy b.npy -o",
+        "paper pixels --images a.npy b.npy -o",
+        "embed a.npy --space pca:2 -o",
+    ] {
+        for name in ["out.html", "out.JSON", "results/out.parquet"] {
+            let line = format!("{command} {name}");
+            let stem = name.split('.').next().unwrap();
+            refused(
+                &folder,
+                &line,
+                &["ending of a file", &format!("type -o {stem}\n")],
+            );
+        }
+    }
+    for name in ["out/", "out.parquet/"] {
+        let line = format!("analyze a.npy b.npy -o {name}");
+        refused(&folder, &line, &["folder's name", "name a file in it"]);
+    }
+    refused(
+        &folder,
+        "analyze a.npy b.npy -o set",
+        &["is a folder; name a file in it"],
+    );
+    // A folder that is there may be called what its owner likes.
+    std::fs::create_dir(folder.path("run.json")).unwrap();
+    let done = folder.run(&["embed", "a.npy", "--space", "pca:2", "-o", "run.json"]);
+    assert!(done.status.success(), "{done:?}");
 }

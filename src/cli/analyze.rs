@@ -213,8 +213,8 @@ fn check_outputs(args: &Args) -> Result<()> {
     super::guard::check(&named, None, None, &args.files())?;
     // Made and dropped: only to see that they can be, before anything is read.
     if let Some(output) = &args.output {
-        records::Format::of(output)?;
         file::Output::create(output)?;
+        records::Format::of(output)?;
     }
     if let Some(certificates) = &args.certificates {
         certificates::check_name(certificates)?;

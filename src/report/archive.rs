@@ -274,10 +274,26 @@ impl Keeper for Space<'_> {
     }
 }
 
+/// What no folder's name ends in by intent: the formats of tables, pages, figures and archives.
+const FILE_ENDINGS: [&str; 19] = [
+    "arrow", "csv", "feather", "html", "htm", "ipc", "jpg", "json", "jsonl", "md", "ndjson", "npy",
+    "npz", "parquet", "pdf", "png", "pq", "svg", "txt",
+];
+
 /// See whether files can be written into a folder that may not be there yet; nothing is left behind.
 ///
-/// Errors ([`Error::Usage`]): the path is a file; or a folder that cannot be written.
+/// Errors ([`Error::Usage`]): the path is a file, or is not there and has a file's ending; or a folder that cannot be
+/// written.
 pub fn check(folder: &Path) -> Result<()> {
+    let ending = folder.extension().map(|ending| ending.to_ascii_lowercase());
+    let of_file = ending.is_some_and(|ending| FILE_ENDINGS.iter().any(|known| ending == *known));
+    if of_file && !folder.exists() {
+        return Err(Error::Usage(format!(
+            "-o {} has the ending of a file, and -o names the folder that several files are written into; type -o {}",
+            folder.display(),
+            folder.with_extension("").display()
+        )));
+    }
     if folder.exists() && !folder.is_dir() {
         return Err(Error::Usage(format!(
             "{} is a file; -o names a folder",

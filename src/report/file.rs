@@ -27,6 +27,14 @@ impl Output {
                 target.display()
             )));
         }
+        let last = target.as_os_str().as_encoded_bytes().last();
+        if last.is_some_and(|&letter| std::path::is_separator(char::from(letter))) {
+            return Err(Error::Usage(format!(
+                "{} is written as a folder's name; name a file in it, as in {}",
+                target.display(),
+                target.join("result.json").display()
+            )));
+        }
         // A rename would replace the link, or the device.
         let target = &target.canonicalize().unwrap_or_else(|_| target.into());
         if target.exists() && !target.is_file() {
