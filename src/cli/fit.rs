@@ -58,10 +58,10 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             "--limit-queries goes with score and analyze: fit reads no queries".into(),
         ));
     }
-    super::check_no_input(&[&args.output], [args.reference.as_str()].into_iter())?;
+    super::guard::check(&[&args.output], None, None, &[args.reference.clone()])?;
     file::Output::create(&args.output)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     control.begin(Stage::Read, 0);
     let budget = args.rows.budget();
     let limit = args.rows.limit_reference;

@@ -36,7 +36,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(args)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    let bar = Bar::start(control, args.run.quiet);
+    let bar = Bar::start(control, args.run.shown());
     let fitted = args.rows.fitted(&args.reference, &args.queries, control)?;
     let inputs = &fitted.inputs;
     let context = Context {
@@ -92,9 +92,8 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named = [args.output.as_deref(), json.map(Path::new)];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
-    let reference = args.reference.to_string_lossy();
-    let inputs = [&*reference, args.queries.as_str()];
-    super::check_no_input(&named, inputs.into_iter())?;
+    let inputs = [args.reference.display().to_string(), args.queries.clone()];
+    super::guard::check(&named, None, None, &inputs)?;
     if let Some(output) = &args.output {
         records::Format::of(output)?;
         file::Output::create(output)?;

@@ -68,7 +68,6 @@ pub use collect::Collector;
 pub(crate) use collect::{keep, kept_size};
 pub use columns::{Choice, Columns, LeftOut};
 pub use content::content_hash;
-pub use fingerprint::fingerprint;
 pub use fingerprint::{fingerprint, named_files};
 pub use kept::{Kept, SetFacts};
 pub use known::Known;
