@@ -176,6 +176,113 @@ fn losses_and_labels_of_files_are_read() {
     assert!(!folder.path().join("outcomes_roc.svg").exists());
 }
 
+/// A file of the whole set is matched by row where rows were left out or cut, and one of another length is not guessed.
+#[test]
+fn outcomes_of_queries_that_were_left_out_are_matched_by_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let row = |row: usize| match row {
+        3 => "nan,1".to_string(),
+        _ => format!("{},{}", row * 7 % 20, row * 3 % 20),
+    };
+    let rows = |rows: std::ops::Range<usize>| rows.map(row).collect::<Vec<_>>().join("\n");
+    fs::write(file("a.csv"), rows(4..60)).unwrap();
+    fs::write(file("q.csv"), rows(0..20)).unwrap();
+    // Rows 3, 7 and 11 are errors.
+    let wrong = |rows: usize| {
+        let each = (0..rows).map(|row| u8::from([3, 7, 11].contains(&row)).to_string());
+        each.collect::<Vec<_>>().join("\n")
+    };
+    fs::write(file("all.txt"), wrong(20)).unwrap();
+    fs::write(file("cut.txt"), wrong(19)).unwrap();
+    let (a, q, all, cut) = (
+        file("a.csv"),
+        file("q.csv"),
+        file("all.txt"),
+        file("cut.txt"),
+    );
+    let said = |arguments: &[&str], code: i32| {
+        let output = hullscope(arguments);
+        let text = String::from_utf8(if code == 0 {
+            output.stdout
+        } else {
+            output.stderr
+        })
+        .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        text
+    };
+    let errors = |folder: &str, more: &[&str]| {
+        let text = said(
+            &[&["errors", folder, "--errors", &all, "--json", "-"], more].concat(),
+            0,
+        );
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["outcomes"]["all"]["value"]
+            .clone()
+    };
+    let common = [
+        "compare", &a, &q, "--space", "pixels", "--notion", "range", "--quiet", "-o",
+    ];
+
+    let gaps = file("gaps");
+    said(&[&common[..], &[&gaps, "--skip-nonfinite"]].concat(), 0);
+    let found = errors(&gaps, &[]);
+    assert_eq!(
+        (&found["queries"], &found["mean"]),
+        (&19.into(), &(2.0 / 19.0).into()),
+        "{found}"
+    );
+    let error = said(&["errors", &gaps, "--errors", &cut], 2);
+    assert!(error.contains("19 queries of 20 rows"), "{error}");
+    let refused = file("refused");
+    let error = said(
+        &[
+            &common[..],
+            &[&refused, "--skip-nonfinite", "--errors", &cut],
+        ]
+        .concat(),
+        2,
+    );
+    assert!(error.contains("19 queries of 20 rows"), "{error}");
+
+    // The rows of several sets are counted through all of them.
+    let several = file("several");
+    let sets = [format!("x={q}"), format!("y={a}")];
+    let common = ["compare", &a, "--queries", &sets[0], "--queries", &sets[1]];
+    let common = [
+        &common[..],
+        &[
+            "--space",
+            "pixels",
+            "--notion",
+            "range",
+            "--quiet",
+            "--skip-nonfinite",
+            "-o",
+        ],
+    ]
+    .concat();
+    said(&[&common[..], &[&several]].concat(), 0);
+    let error = said(&["errors", &several, "--errors", &cut], 2);
+    assert!(error.contains("75 queries of 76 rows"), "{error}");
+
+    fs::write(file("q.csv"), rows(4..24)).unwrap();
+    let limited = file("limited");
+    let common = [
+        "compare", &a, &q, "--space", "pixels", "--notion", "range", "--quiet", "-o",
+    ];
+    said(
+        &[&common[..], &[&limited, "--limit-queries", "10"]].concat(),
+        0,
+    );
+    let found = errors(&limited, &["--labels", &all]);
+    assert_eq!(
+        (&found["queries"], &found["mean"]),
+        (&10.into(), &(2.0 / 10.0).into()),
+        "{found}"
+    );
+}
+
 #[test]
 fn what_cannot_be_said_is_refused_with_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
@@ -210,7 +317,7 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
     );
     refused(
         &["errors", path, "--correct", short, "--labels", short],
-        "there are 2 labels, and the comparison has 120 queries",
+        "labels: there are 2 values, and ",
     );
     let help = hullscope(&["errors", "--help-columns"]);
     assert!(

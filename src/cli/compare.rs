@@ -11,6 +11,7 @@ use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{self, Folder, Origin};
+use crate::report::outcomes::FileRows;
 use crate::report::sheet::{Pictures, sheet};
 use crate::report::{InputInfo, compare as show, file, json, outcomes, plot, queries};
 use crate::rows::OpenOptions;
@@ -129,6 +130,7 @@ impl Args {
     fn given(
         &self,
         queries: Option<&Set>,
+        of: Option<FileRows>,
         classes: Option<&Classes>,
         control: &Control,
     ) -> Result<Given> {
@@ -158,10 +160,7 @@ impl Args {
         };
         let queries = Queries {
             name: queries.map_or("the set of queries", |queries| queries.rows.name()),
-            partial: self.rows.limit_queries.is_some()
-                || numbers
-                    .last()
-                    .is_some_and(|&last| last >= numbers.len() as u64),
+            of: of.unwrap_or(FileRows::Exactly(numbers.len() as u64)),
             numbers: &numbers,
             labels: labels.as_deref(),
             classes: classes.map_or(&[], |classes| &classes.names),
@@ -354,7 +353,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         None => args.images.classes(&args.rows, control)?,
     };
     let queries = opened.as_ref().map(|opened| &opened.queries);
-    let given = args.given(queries, classes.as_ref(), control)?;
+    let of = opened.as_ref().map(|opened| opened.query_rows);
+    let given = args.given(queries, of, classes.as_ref(), control)?;
     if let Some(classes) = &mut classes {
         classes.predicted = coded(&given.predicted, &mut classes.names);
     }
@@ -463,10 +463,11 @@ fn files(
         ("hullscope.settings", settings.to_string()),
     ];
     let metadata = metadata.map(|(key, value)| (key.to_string(), value));
+    let rows = opened.map(|opened| opened.query_rows.entry());
     queries::join(
         &tables.collect::<Vec<_>>(),
         &folder.join("queries.parquet"),
-        metadata.into(),
+        metadata.into_iter().chain(rows).collect(),
     )?;
     for (place, found) in report.outcomes.iter().enumerate() {
         // The first stands in the folder itself, as that of `errors` does.

@@ -1,11 +1,10 @@
 //! `hullscope errors`: which notion predicts a model's errors or losses, from what a comparison left in its folder.
 
-use super::outcomes::{OutcomeArgs, Queries};
+use super::outcomes::{OutcomeArgs, Queries, of_queries};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::outcomes::{self as show, Kept};
 use crate::report::{file, json};
-use crate::rows::values;
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
 use std::collections::HashMap;
@@ -68,32 +67,33 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         )));
     }
     let kept = show::read(&path)?;
+    let name = path.display().to_string();
     let labels = match &args.labels {
-        Some(spec) => Some(labels(spec, kept.rows.len(), control)?),
+        Some(spec) => Some(labels(spec, &name, &kept, control)?),
         None => kept.labels.clone(),
     };
-    let outcome = outcome(
-        args,
-        &path.display().to_string(),
-        &kept,
-        labels.as_deref(),
-        control,
-    )?;
+    let outcome = outcome(args, &name, &kept, labels.as_deref(), control)?;
     let classes = labels.as_deref().map(codes);
     let found = measure(&kept.scores, &outcome, classes.as_deref(), kept.nearest)?;
     write(args, folder, &found)
 }
 
-/// The classes that a file says.
-fn labels(spec: &str, queries: usize, control: &Control) -> Result<Vec<Option<String>>> {
-    let labels = values(spec, queries, control)?;
-    if labels.len() != queries {
-        return Err(Error::Usage(format!(
-            "{spec}: there are {} labels, and the comparison has {queries} queries; name the labels of these queries",
-            labels.len()
-        )));
+/// The classes that a file says, matched with the queries as their outcomes are.
+fn labels(spec: &str, name: &str, kept: &Kept, control: &Control) -> Result<Vec<Option<String>>> {
+    let queries = queries(name, kept, None);
+    let (labels, rows) = of_queries(spec, "labels", &queries, control)?;
+    Ok(rows.into_iter().map(|row| labels.text(row)).collect())
+}
+
+/// The queries of the folder.
+fn queries<'q>(name: &'q str, kept: &'q Kept, labels: Option<&'q [Option<String>]>) -> Queries<'q> {
+    Queries {
+        name,
+        numbers: &kept.rows,
+        of: kept.of,
+        labels,
+        classes: &[],
     }
-    Ok((0..queries).map(|query| labels.text(query)).collect())
 }
 
 /// The outcome that was named, or the one that the comparison was told.
@@ -113,17 +113,7 @@ fn outcome(
             )
         });
     }
-    let queries = Queries {
-        name,
-        numbers: &kept.rows,
-        // Rows that were left out have numbers of their own.
-        partial: kept
-            .rows
-            .last()
-            .is_some_and(|&last| last >= kept.rows.len() as u64),
-        labels,
-        classes: &[],
-    };
+    let queries = queries(name, kept, labels);
     let given = args.outcomes.read(&queries, control)?;
     given.outcome.ok_or_else(|| {
         Error::Usage("--predictions needs the classes of the queries to be compared with: name a file with --labels".into())

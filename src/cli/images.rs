@@ -4,8 +4,9 @@ use super::inputs::{RowArgs, one_pipe};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
+use crate::report::outcomes::FileRows;
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
-use crate::rows::{Element, OpenOptions, like, say};
+use crate::rows::{Element, OpenOptions, Rows, like, say};
 use crate::space::{Frames, Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};
 use clap::Args;
@@ -66,6 +67,8 @@ pub struct Opened {
     pub mismatch: Option<String>,
     /// Image files that were left out.
     pub skipped: u64,
+    /// How many rows the file of the queries has.
+    pub query_rows: FileRows,
     /// Bytes of the budget that the sets leave.
     pub left: u64,
 }
@@ -176,6 +179,7 @@ impl ImageArgs {
             ));
         }
         let skipped = reference.skipped + queries.skipped;
+        let query_rows = file_rows(&*queries.rows, queries.skipped, rows.limit_queries);
         let mut sets = [
             set(reference, reference_range, frames),
             set(queries, query_range, frames),
@@ -186,6 +190,7 @@ impl ImageArgs {
             classes,
             mismatch,
             skipped,
+            query_rows,
             left: budget.saturating_sub(resident).max(LEAST.min(budget)),
             reference,
             queries,
@@ -224,16 +229,19 @@ impl ImageArgs {
             Ok(known) => (known, None),
             Err(error) => (None, Some(error.to_string())),
         };
+        let broken = opened.iter().map(|set| set.skipped).sum();
         let queries = match opened.is_empty() {
             true => first.set.without_rows(),
             false => joined(&first.set, opened.into_iter().map(|set| set.set).collect())?,
         };
+        let query_rows = file_rows(&*queries.rows, broken, None);
         let opened = Opened {
             reference: first.set,
             queries,
             classes,
             mismatch,
-            skipped: 0,
+            query_rows,
+            skipped: first.skipped + broken,
             left,
         };
         Ok((opened, sets))
@@ -272,6 +280,8 @@ fn joined_classes(
 pub struct Labelled {
     pub set: Set,
     pub labels: Option<Labels>,
+    /// Image files that were left out.
+    pub skipped: u64,
 }
 
 impl ImageArgs {
@@ -322,10 +332,21 @@ impl ImageArgs {
     }
 }
 
+/// How many rows the file of a set has, of which `broken` images were left out and which may have been cut at `limit` rows.
+fn file_rows(set: &dyn Rows, broken: u64, limit: Option<usize>) -> FileRows {
+    let read = set.len() as u64 + set.dropped();
+    match limit {
+        _ if broken > 0 => FileRows::Unnumbered(broken),
+        Some(limit) if read >= limit as u64 => FileRows::Cut,
+        _ => FileRows::Exactly(read),
+    }
+}
+
 fn labelled(mut images: Images, rows: &RowArgs, frames: Option<&Frames>) -> Labelled {
     let range = range(&images, rows);
     Labelled {
         labels: images.labels.take(),
+        skipped: images.skipped,
         set: set(images, range, frames),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::report::outcomes::FileRows;
 use crate::rows::{Values, values};
 use crate::study::outcomes::Outcome;
 use clap::Args;
@@ -34,8 +35,8 @@ pub struct Queries<'q> {
     pub name: &'q str,
     /// The row of each query in its file.
     pub numbers: &'q [u64],
-    /// Whether the set was cut at so many rows, or rows of it were left out: then a file of outcomes may have more.
-    pub partial: bool,
+    /// How many rows their file has, with those that are no queries.
+    pub of: FileRows,
     /// The class of each query, where known.
     pub labels: Option<&'q [Option<String>]>,
     /// The names of all classes, in the order of their codes; empty where codes have no names.
@@ -113,8 +114,12 @@ fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome 
     )
 }
 
-/// One value for each query, and the row of the file that it is of.
-fn of_queries(
+/// One value for each query, and the row of the file that it is of: the row that the query has in its own file, of a
+/// file of outcomes that has all its rows. A file of as many values as there are queries is taken in their order only
+/// where no row before the last of them was left out: else it may as well be one of the whole set that was cut short.
+///
+/// Errors: a file that cannot be read, another number of values, queries whose rows are not known.
+pub(super) fn of_queries(
     file: &str,
     what: &str,
     queries: &Queries<'_>,
@@ -122,28 +127,43 @@ fn of_queries(
 ) -> Result<(Values, Vec<usize>)> {
     let wanted = queries.numbers.len();
     let values = values(file, wanted, control)?;
+    let (found, name) = (values.len() as u64, queries.name);
+    let refused = |why: String, advice: &str| {
+        let what = format!("{what}: there are {found} values, and {name} has {why}");
+        Err(Error::input(file, Place::Whole, what, advice))
+    };
     let last = queries.numbers.iter().copied().max().unwrap_or(0);
-    if values.len() == wanted {
-        return Ok((values, (0..wanted).collect()));
+    let gapless = (0..).zip(queries.numbers).all(|(at, &number)| at == number);
+    let whole = match queries.of {
+        FileRows::Unnumbered(broken) => {
+            return refused(
+                format!(
+                    "{wanted} queries beside {broken} images that could not be decoded, so that rows are not known"
+                ),
+                "take those images out of the set, and their rows out of this file",
+            );
+        }
+        FileRows::Exactly(rows) => found == rows,
+        FileRows::Cut => found > last,
+    };
+    if whole || (gapless && values.len() == wanted) {
+        let rows = queries.numbers.iter().map(|&number| number as usize);
+        return Ok((values, rows.collect()));
     }
-    if queries.partial && values.len() as u64 > last {
-        let rows = queries
-            .numbers
-            .iter()
-            .map(|&number| number as usize)
-            .collect();
-        return Ok((values, rows));
-    }
-    Err(Error::input(
-        file,
-        Place::Whole,
-        format!(
-            "{what}: there are {} values, and {} has {wanted} queries",
-            values.len(),
-            queries.name
+    match queries.of {
+        _ if gapless => refused(
+            format!("{wanted} queries"),
+            "name a file of one value for each query, in their order",
         ),
-        "name a file of one value for each query, in their order",
-    ))
+        FileRows::Exactly(rows) => refused(
+            format!("{wanted} queries of {rows} rows, others of which were left out"),
+            "name a file of one value for each row of the whole set, so that values are matched by row",
+        ),
+        _ => refused(
+            format!("{wanted} queries up to row {last}, others before which were left out"),
+            "name a file of one value for each row of the whole set, so that values are matched by row",
+        ),
+    }
 }
 
 fn numbers(
@@ -283,7 +303,7 @@ mod tests {
         let queries = Queries {
             name: "test.npy",
             numbers: &[0, 1, 2],
-            partial: false,
+            of: FileRows::Exactly(3),
             labels: Some(&labels),
             classes: &["cat".to_string(), "dog".to_string()],
         };
@@ -387,14 +407,37 @@ mod tests {
             errors: Some(path.display().to_string()),
             ..OutcomeArgs::default()
         };
-        let queries = Queries {
-            name: "q",
-            numbers: &[1, 4],
-            partial: true,
-            labels: None,
-            classes: &[],
+        let read = |numbers: &[u64], of| {
+            let queries = Queries {
+                name: "q",
+                numbers,
+                of,
+                labels: None,
+                classes: &[],
+            };
+            args.read(&queries, &Control::default())
         };
-        let given = args.read(&queries, &Control::default()).unwrap();
-        assert_eq!(given.outcome, Some(Outcome::Wrong(vec![Some(true); 2])));
+        for of in [FileRows::Exactly(5), FileRows::Cut] {
+            let given = read(&[1, 4], of).unwrap();
+            assert_eq!(given.outcome, Some(Outcome::Wrong(vec![Some(true); 2])));
+        }
+        // Five values may be those of the rows 0, 1, 2, 4, 5 or the first five of all: nothing tells which.
+        for of in [FileRows::Exactly(6), FileRows::Exactly(7), FileRows::Cut] {
+            let error = read(&[0, 1, 2, 4, 5], of).unwrap_err().to_string();
+            assert!(
+                error.contains("so that values are matched by row"),
+                "{error}"
+            );
+        }
+        // Rows that are missing at the end shift nothing.
+        let rows = &[0, 1, 2, 3, 4];
+        let given = read(rows, FileRows::Exactly(6)).unwrap();
+        let wrong = [0, 1, 0, 1, 1].map(|value| Some(value == 1));
+        assert_eq!(given.outcome, Some(Outcome::Wrong(wrong.into())));
+        let error = read(rows, FileRows::Unnumbered(2)).unwrap_err().to_string();
+        assert!(
+            error.contains("2 images that could not be decoded"),
+            "{error}"
+        );
     }
 }

@@ -94,6 +94,18 @@ impl Rows for Joined {
             part.read_f64(row, &mut out[range])
         })
     }
+    fn dropped(&self) -> u64 {
+        let parts = self.parts.iter().zip(self.starts.windows(2));
+        // What a head leaves out is no row that was dropped.
+        let whole = parts.filter(|(part, ends)| ends[1] - ends[0] == part.len());
+        whole.map(|(part, _)| part.dropped()).sum()
+    }
+    fn number(&self, row: usize) -> u64 {
+        let part = self.part(row);
+        let read = |part: &Arc<dyn Rows>| part.len() as u64 + part.dropped();
+        let before: u64 = self.parts[..part].iter().map(read).sum();
+        before + self.parts[part].number(row - self.starts[part])
+    }
     fn resident_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.resident_bytes()).sum()
     }

@@ -32,6 +32,8 @@ const ENDS: [&str; 2] = ["_score", "_outside"];
 pub struct Kept {
     /// The row of each query in its file.
     pub rows: Vec<u64>,
+    /// How many rows that file has.
+    pub of: FileRows,
     /// The class of each query, where the comparison knew it.
     pub labels: Option<Vec<Option<String>>>,
     /// Whether a model was wrong about each query, where the comparison was told.
@@ -45,6 +47,50 @@ pub struct Kept {
 fn wrong(path: &Path, what: impl Into<String>) -> Error {
     let advice = "name a folder that `hullscope compare -o` wrote, unchanged";
     Error::input(path.display().to_string(), Place::Whole, what, advice)
+}
+
+/// How many rows the file of the queries has, with those that are no queries: what tells whether a file of one value a
+/// row is of all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FileRows {
+    /// All were read, though some may have been left out.
+    Exactly(u64),
+    /// Reading ended at a limit: there may be more.
+    Cut,
+    /// So many images could not be decoded, and the others are numbered without them.
+    Unnumbered(u64),
+}
+
+/// The key of [`FileRows`] beside the table.
+const KEY: &str = "hullscope.query_file_rows";
+
+impl FileRows {
+    /// What is kept beside the table.
+    pub fn entry(self) -> (String, String) {
+        let text = match self {
+            FileRows::Exactly(rows) => rows.to_string(),
+            FileRows::Cut => "cut".into(),
+            FileRows::Unnumbered(broken) => format!("broken:{broken}"),
+        };
+        (KEY.into(), text)
+    }
+
+    /// Of a table with these entries and rows; where they do not tell, the file ends at the last row if none before it
+    /// was left out.
+    fn of(table: &RecordBatch, rows: &[u64]) -> Self {
+        let schema = table.schema();
+        let text = schema.metadata().get(KEY).map_or("", String::as_str);
+        if let Ok(rows) = text.parse() {
+            return FileRows::Exactly(rows);
+        }
+        if let Some(Ok(broken)) = text.strip_prefix("broken:").map(str::parse) {
+            return FileRows::Unnumbered(broken);
+        }
+        match text != "cut" && (0..).zip(rows).all(|(at, &row)| at == row) {
+            true => FileRows::Exactly(rows.len() as u64),
+            false => FileRows::Cut,
+        }
+    }
 }
 
 /// Read the table.
@@ -201,6 +247,7 @@ impl Table<'_> {
             .column("error", &DataType::Boolean)?
             .map(|errors| truths(errors, of_first));
         Ok(Kept {
+            of: FileRows::of(self.table, &queries),
             rows: queries,
             labels,
             errors,
