@@ -34,7 +34,8 @@ pub struct Entry {
     /// What it is, in a line.
     pub what: &'static str,
     /// Whether `all` has it: it needs no argument and costs little. On MNIST in patches (60,000 x 10,000, 64 columns) the hull
-    /// with distances takes 10.9 s, with the cone 28 s, and with the gauge over a minute.
+    /// with distances takes 10.9 s, with the cone 28 s, and with the gauge over a minute. The Delaunay simplex adds 43 % to
+    /// the processor time of the usual notions there, and 38 % in 8 principal components.
     pub in_all: bool,
     pub make: Make,
 }
