@@ -10,6 +10,7 @@ mod arrow_values;
 mod assemble;
 mod bin;
 mod blosc;
+mod borrowed;
 mod checked;
 mod chunks;
 mod collect;
@@ -63,6 +64,7 @@ pub mod view;
 mod words;
 mod zarr;
 
+pub use borrowed::{Borrowed, Stored};
 pub(crate) use chunks::{chunk_rows, fold_chunks, map_chunks};
 pub use collect::Collector;
 pub(crate) use collect::{keep, kept_size};
