@@ -4,6 +4,7 @@
 //! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
 //! written as they come.
 
+mod collected;
 mod column;
 
 pub(super) use column::array;
@@ -13,6 +14,7 @@ use super::{Context, FileSink};
 use crate::error::{Error, Result};
 use crate::study::{Record, Sink};
 use arrow_schema::Schema;
+pub use collected::Collected;
 pub use column::About;
 use column::{Column, as_field, as_json, batch, columns, schema};
 use parquet::arrow::ArrowWriter;
