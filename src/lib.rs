@@ -51,6 +51,7 @@
 //!   [`study::outcomes`] which notion predicts a model's errors.
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
 //! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
+//! - `python`: arrays of a Python program become plans, and records arrays (feature `python`).
 //! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
 //!
 //! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
@@ -64,6 +65,8 @@ pub mod error;
 pub mod hull;
 mod linear;
 pub mod notion;
+#[cfg(feature = "python")]
+pub mod python;
 pub mod report;
 pub mod rows;
 pub mod scan;

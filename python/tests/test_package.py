@@ -1,0 +1,110 @@
+"""The package against independent answers, and what it says of inputs that it cannot take."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import hullscope as hs
+
+SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
+
+def test_points_in_a_square_are_inside():
+    rng = np.random.default_rng(1)
+    queries = rng.uniform(-0.5, 1.5, (200, 2))
+    expected = ((queries > 0) & (queries < 1)).all(axis=1)
+    assert 0 < expected.sum() < 200
+    assert (hs.in_hull(SQUARE, queries) == expected).all()
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "u1", "i2", "i8", ">f4"])
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+def test_neighbours_are_those_of_brute_force(dtype, layout):
+    rng = np.random.default_rng(2)
+    rows = rng.integers(0, 200, (300, 12)).astype(dtype)
+    queries = rng.integers(0, 200, (20, 12)).astype(dtype)
+    if layout == "F":
+        rows = np.asfortranarray(rows)
+    if layout == "strided":
+        rows = np.repeat(rows, 2, axis=1)[:, ::2]
+    difference = queries[:, None].astype("f8") - rows[None].astype("f8")
+    exact = np.sqrt((difference**2).sum(-1))
+    order = np.argsort(exact, axis=1, kind="stable")[:, :5]
+    distances, found = hs.neighbours(rows, queries, k=5)
+    assert (found == order).all()
+    assert np.allclose(distances, np.take_along_axis(exact, order, 1), rtol=1e-14)
+
+
+def test_cosine_neighbours_are_those_of_brute_force():
+    rng = np.random.default_rng(3)
+    rows, queries = rng.normal(size=(100, 8)), rng.normal(size=(9, 8))
+    unit = lambda v: v / np.linalg.norm(v, axis=1, keepdims=True)
+    exact = 1 - unit(queries) @ unit(rows).T
+    _, found = hs.neighbours(rows, queries, k=3, metric="cosine")
+    assert (found == np.argsort(exact, axis=1)[:, :3]).all()
+
+
+def test_a_result_has_verdicts_margins_and_columns():
+    result = hs.Reference.fit(SQUARE).score([[0.5, 0.25], [3.0, 0.5]])
+    assert len(result) == 2
+    assert result.verdict.tolist() == [1, -1]
+    assert result.margin[0] == 0 and 1.9 < result.margin[1] <= 2
+    assert result["query_row"].tolist() == [0, 1]
+    with pytest.raises(KeyError, match="there are: query_row"):
+        result["no such column"]
+
+
+def test_read_only_and_memory_mapped_arrays_are_taken(tmp_path):
+    np.save(tmp_path / "x.npy", SQUARE)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    for reference in (mapped, tmp_path / "x.npy", SQUARE.tolist()):
+        assert hs.in_hull(reference, [[0.5, 0.5]]).tolist() == [True]
+
+
+def test_faults_name_the_place():
+    bad = SQUARE.copy()
+    bad[2, 1] = np.nan
+    with pytest.raises(ValueError, match="X, row 2, column 1: the value is NaN"):
+        hs.in_hull(bad, SQUARE)
+    with pytest.raises(ValueError, match="Q, row 0, column 0: the value is inf"):
+        hs.in_hull(SQUARE, [[np.inf, 0.0]])
+    with pytest.raises(ValueError, match="different dimensions"):
+        hs.in_hull(SQUARE, [[1.0, 2.0, 3.0]])
+    with pytest.raises(ValueError, match="reshape"):
+        hs.in_hull(SQUARE, [1.0, 2.0])
+    with pytest.raises(ValueError, match="row 1, column 0.*not exactly"):
+        hs.in_hull(np.array([[0, 0], [2**53 + 1, 0]]), SQUARE)
+    with pytest.raises(TypeError, match="complex"):
+        hs.in_hull(SQUARE, [[1j, 0]])
+    with pytest.raises(ValueError, match="did you mean cosine"):
+        hs.neighbours(SQUARE, SQUARE, metric="cosin")
+    with pytest.raises(ValueError, match="threads"):
+        hs.in_hull(SQUARE, SQUARE, threads=0)
+
+
+def test_answers_do_not_depend_on_threads():
+    rng = np.random.default_rng(4)
+    rows, queries = rng.normal(size=(500, 6)), rng.normal(size=(50, 6))
+    reference = hs.Reference.fit(rows, notions="all")
+    one, two = reference.score(queries, threads=1), reference.score(queries, threads=2)
+    assert (one.margin == two.margin).all() and one.columns == two.columns
+
+
+def test_control_c_ends_a_call_and_python_runs_meanwhile():
+    rng = np.random.default_rng(5)
+    rows, queries = rng.normal(size=(60_000, 200)), rng.normal(size=(20_000, 200))
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        hs.in_hull(rows, queries)
+
+
+def test_a_call_works_after_a_fork():
+    hs.in_hull(SQUARE, SQUARE)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if hs.in_hull(SQUARE, [[0.5, 0.5]]).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -1,0 +1,78 @@
+//! Long work on threads of its own while Python waits: the interpreter is free for others, Ctrl-C stops the work, and a
+//! progress bar is told how far it is.
+
+use super::fault::{panicked, raised};
+use crate::control::Control;
+use crate::error::Result;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// How often signals and progress are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How a call is to run.
+pub struct How<'py> {
+    /// Threads of this call alone; none: as many as there are cores.
+    pub threads: Option<usize>,
+    /// Told of (stage, done, total) a few times a second.
+    pub progress: Option<Bound<'py, PyAny>>,
+}
+
+/// Run `work` on a pool of threads of this call, so that nothing is left behind for a fork to break.
+///
+/// Errors: what the work returns as an exception, `KeyboardInterrupt`, what `progress` raises, and `RuntimeError` of a panic.
+pub fn waited<T: Send>(
+    py: Python<'_>,
+    how: &How<'_>,
+    work: impl FnOnce(&Control) -> Result<T> + Send,
+) -> PyResult<T> {
+    if how.threads == Some(0) {
+        return Err(PyValueError::new_err("threads must be at least 1"));
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(how.threads.unwrap_or(0))
+        .build()
+        .map_err(|error| PyRuntimeError::new_err(format!("no threads to be had: {error}")))?;
+    let progress = how.progress.as_ref().map(|call| call.clone().unbind());
+    let control = Control::default();
+    let (done, end) = channel();
+    py.detach(move || {
+        let (pool, control) = (&pool, &control);
+        std::thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                let result = pool.install(|| work(control));
+                // Whoever waits may have gone.
+                let _ = done.send(());
+                result
+            });
+            let mut stopped = Ok(());
+            while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) && !worker.is_finished()
+            {
+                if stopped.is_ok() {
+                    stopped = look(control, progress.as_ref());
+                    if stopped.is_err() {
+                        control.stop();
+                    }
+                }
+            }
+            let result = worker.join();
+            stopped?;
+            result.map_err(panicked)?.map_err(raised)
+        })
+    })
+}
+
+/// Signals that came in, and how far the work is.
+fn look(control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
+    Python::attach(|py| {
+        py.check_signals()?;
+        if let Some(progress) = progress {
+            let now = control.progress();
+            let stage = format!("{:?}", now.stage).to_lowercase();
+            progress.call1(py, (stage, now.done, now.total))?;
+        }
+        Ok(())
+    })
+}
