@@ -58,7 +58,12 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             "--limit-queries goes with score and analyze: fit reads no queries".into(),
         ));
     }
-    super::guard::check(&[&args.output], None, None, &[args.reference.clone()])?;
+    super::guard::check(
+        &[&args.output],
+        None,
+        None,
+        std::slice::from_ref(&args.reference),
+    )?;
     file::Output::create(&args.output)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());

@@ -163,7 +163,7 @@ struct Open<'q> {
 enum Begun<'q> {
     /// The query, by its place, equals this row.
     Row(usize, usize),
-    Open(Open<'q>),
+    Open(Box<Open<'q>>),
     /// Its numbers leave the range of f64, or no basis holds it.
     Never,
 }
@@ -276,7 +276,7 @@ impl Simplices<'_> {
         for begun in begun {
             match begun {
                 Begun::Row(place, row) => judged.push((place, at_row(row))),
-                Begun::Open(query) => open.push(query),
+                Begun::Open(query) => open.push(*query),
                 Begun::Never => {}
             }
         }
@@ -334,13 +334,13 @@ impl Simplices<'_> {
         if !lifted.start(&start) {
             return Ok(Begun::Never);
         }
-        Ok(Begun::Open(Open {
+        Ok(Begun::Open(Box::new(Open {
             task,
             members,
             lifted,
             simplex: None,
             scale,
-        }))
+        })))
     }
 
     /// Rows relative to a query, in units of a scale.
@@ -457,8 +457,9 @@ impl Simplices<'_> {
             .map(|(a, w)| w * a.iter().map(|v| v * v).sum::<f64>())
             .sum();
         let least = heights.iter().map(|(low, _)| *low).fold(beyond, f64::min);
-        // Negated, so that numbers that overflowed prove nothing.
-        if !(least >= sum * (1.0 + 2.0 * rounding - SLACK)) {
+        // Numbers that overflowed prove nothing.
+        let proved = least >= sum * (1.0 + 2.0 * rounding - SLACK);
+        if !proved {
             let new = near.iter().zip(&heights);
             let new = new.filter(|(row, height)| height.0 < sum && !open.members.contains(row));
             return Ok(Seen::Inside(new.map(|(row, _)| *row).collect()));
