@@ -82,7 +82,7 @@ pub struct Args {
 }
 
 /// What is done where nothing is typed: verdicts, and no distances.
-const DEFAULTS: Defaults = Defaults {
+pub(super) const DEFAULTS: Defaults = Defaults {
     distance: false,
     gap: 0.01,
     leave_one_out: 0,
@@ -141,12 +141,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     };
     let (plan, known) = (&context.plan, known.as_ref());
     let mut summary = study::run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
-    let sets = context
-        .reference
-        .sentences()
-        .chain(context.queries.sentences());
-    let notes: Vec<String> = sets.chain(leakage(&summary)).collect();
-    summary.warnings.splice(0..0, notes);
+    annotate(&context, &mut summary);
     let writing = Instant::now();
     outputs.finish()?;
     *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
@@ -156,7 +151,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         .seconds
         .insert("total".into(), started.elapsed().as_secs_f64());
     drop(bar);
-    show(&args, &context, &summary)
+    show(&args.run, args.json.as_deref(), &context, &summary)
 }
 
 /// Both sets, and what is known of the reference where it is a file of `hullscope fit`.
@@ -184,17 +179,30 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
     })
 }
 
+/// Put what is known of the sets before the other notes.
+pub(super) fn annotate(context: &Context, summary: &mut Summary) {
+    let (reference, queries) = (&context.reference, &context.queries);
+    let sets = reference.sentences().chain(queries.sentences());
+    let notes: Vec<String> = sets.chain(leakage(summary)).collect();
+    summary.warnings.splice(0..0, notes);
+}
+
 /// The summary, to whoever asked for it.
-fn show(args: &Args, context: &Context, summary: &Summary) -> Result<()> {
-    if !args.run.quiet {
+pub(super) fn show(
+    run: &RunArgs,
+    json: Option<&str>,
+    context: &Context,
+    summary: &Summary,
+) -> Result<()> {
+    if !run.quiet {
         for warning in &summary.warnings {
             file::tell(&format!("note: {warning}"));
         }
     }
-    if let Some(target) = &args.json {
+    if let Some(target) = json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }
-    if args.json.as_deref() != Some("-") {
+    if json != Some("-") {
         file::print(&table::summary(context, summary))?;
     }
     Ok(())
@@ -234,9 +242,9 @@ fn about<'r, 'c>(context: &'c Context, inputs: &'r Inputs) -> records::About<'r,
     }
 }
 
-/// The files that records go to.
-struct Outputs<'r> {
-    sinks: Vec<Box<dyn FileSink + 'r>>,
+/// The files that records go to, if any.
+pub(super) struct Outputs<'r> {
+    pub(super) sinks: Vec<Box<dyn FileSink + 'r>>,
 }
 
 impl<'r> Outputs<'r> {
@@ -260,17 +268,8 @@ impl<'r> Outputs<'r> {
         Ok(Outputs { sinks })
     }
 
-    fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         self.sinks.into_iter().try_for_each(|sink| sink.finish())
-    }
-}
-
-/// No file: only the summary is wanted.
-pub(super) struct Nowhere;
-
-impl Sink for Nowhere {
-    fn records(&mut self, _: &[Record]) -> Result<()> {
-        Ok(())
     }
 }
 

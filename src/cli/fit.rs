@@ -3,7 +3,7 @@
 
 use super::backend::Chosen;
 use super::inputs::RowArgs;
-use super::judging::{Defaults, JudgingArgs};
+use super::judging::JudgingArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::{Control, Stage};
@@ -37,13 +37,6 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// What is done where nothing is typed: as `analyze` does.
-const DEFAULTS: Defaults = Defaults {
-    distance: false,
-    gap: 0.01,
-    leave_one_out: 0,
-};
-
 /// Run the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
@@ -75,7 +68,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
-    let plan = args.judging.plan(!args.no_hull, DEFAULTS);
+    let plan = args.judging.plan(!args.no_hull, super::analyze::DEFAULTS);
     let sets = Sets {
         reference: &*reference,
         queries: &*reference,

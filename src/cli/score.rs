@@ -1,12 +1,13 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
+use super::analyze::{Outputs, annotate, show};
 use super::backend::Chosen;
 use super::inputs::RowArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
-use crate::report::{Context, InputInfo, file, json, records, table};
+use crate::report::{Context, InputInfo, file, records};
 use crate::study::analyze::{Plan, Sets, run_prepared};
 use crate::study::compare::Known;
 use std::path::{Path, PathBuf};
@@ -56,9 +57,11 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         space: None,
         known: Known::default(),
     };
-    let output = args.output.as_deref();
+    let output = args.output.iter();
     let output = output.map(|path| records::create(path, &context, &about));
-    let mut sink = output.transpose()?;
+    let mut outputs = Outputs {
+        sinks: output.collect::<Result<_>>()?,
+    };
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
@@ -69,21 +72,12 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         layers: &[],
         memory: args.rows.budget(),
     };
-    let known = Some(&fitted.known);
-    let mut nowhere = super::analyze::Nowhere;
-    let summary = match &mut sink {
-        Some(sink) => run_prepared(&context.plan, &*engine, &sets, known, &mut **sink, control)?,
-        None => run_prepared(&context.plan, &*engine, &sets, known, &mut nowhere, control)?,
-    };
-    sink.map_or(Ok(()), |sink| sink.finish())?;
+    let (plan, known) = (&context.plan, Some(&fitted.known));
+    let mut summary = run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
+    annotate(&context, &mut summary);
+    outputs.finish()?;
     drop(bar);
-    if let Some(target) = &args.json {
-        file::write_text(target, &json::pretty(&json::summary(&context, &summary)))?;
-    }
-    if !args.run.quiet && args.json.as_deref() != Some("-") {
-        file::print(&table::summary(&context, &summary))?;
-    }
-    Ok(())
+    show(&args.run, args.json.as_deref(), &context, &summary)
 }
 
 /// Outputs that cannot be written, or are an input, are found out first.
