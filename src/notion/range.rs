@@ -48,8 +48,7 @@ impl Notion for Range {
         }
         let d = reference.rows.dim();
         let ends = |name| -> Result<Vec<[f64; 2]>> {
-            let ends = kept.clone().reals(name, Some(2 * d))?;
-            Ok(ends.as_chunks::<2>().0.to_vec())
+            Ok(kept.look(name, 2 * d)?.as_chunks::<2>().0.to_vec())
         };
         Ok(Some(Box::new(RangeBox {
             lowest: ends("range.lowest")?,

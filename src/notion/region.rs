@@ -140,7 +140,7 @@ impl Codes {
     /// In how many places of each layer two codes differ.
     fn by_layer(&self, a: &[u64], b: &[u64]) -> Vec<u32> {
         let each = ranges(&self.layers);
-        each.map(|bits| bits.map(|j| (bit(a, j) ^ bit(b, j)) as u32).sum())
+        each.map(|bits| hamming(&cut(a, bits.clone()), &cut(b, bits)))
             .collect()
     }
 
@@ -151,11 +151,7 @@ impl Codes {
             .zip(ranges(&self.layers))
             .map(|(layer, bits)| {
                 let codes = self.codes.chunks_exact(self.words);
-                let own = codes.map(|code| {
-                    bits.clone()
-                        .map(|j| bit(code, j) == 1)
-                        .collect::<Vec<bool>>()
-                });
+                let own = codes.map(|code| cut(code, bits.clone()));
                 (layer, own.collect::<HashSet<_>>().len())
             })
     }
@@ -170,8 +166,14 @@ fn ranges(layers: &[Layer]) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-fn bit(code: &[u64], place: usize) -> u64 {
-    code[place / 64] >> (place % 64) & 1
+/// Some bits of a code, 64 to a word.
+fn cut(code: &[u64], bits: Range<usize>) -> Vec<u64> {
+    let word = |first: usize| {
+        let last = bits.end.min(first + 64);
+        let bit = |j: usize| code[j / 64] >> (j % 64) & 1;
+        (first..last).fold(0, |word, j| word | bit(j) << (j - first))
+    };
+    bits.clone().step_by(64).map(word).collect()
 }
 
 impl Judge for Codes {
@@ -201,8 +203,9 @@ impl Judge for Codes {
             what,
         };
         let all = fact("regions".into(), self.counts.len(), what.into());
-        let layers = self.regions().filter(|_| self.layers.len() > 1);
-        let layers = layers.map(|(layer, count)| {
+        // Of one tensor, its regions are those of the row.
+        let layers = (self.layers.len() > 1).then(|| self.regions());
+        let layers = layers.into_iter().flatten().map(|(layer, count)| {
             let name = format!("regions_{}", layer.tensor);
             fact(name, count, format!("{what} in {} alone", layer.tensor))
         });

@@ -84,16 +84,8 @@ impl Embeddings<'_> {
         for part in self.parts() {
             control.check()?;
             let bytes: Vec<u8> = match self.single() {
-                true => self
-                    .read_f32(&part)?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
-                false => self
-                    .read_f64(&part)?
-                    .iter()
-                    .flat_map(|v| v.to_le_bytes())
-                    .collect(),
+                true => little_endian(&self.read_f32(&part)?, f32::to_le_bytes),
+                false => little_endian(&self.read_f64(&part)?, f64::to_le_bytes),
             };
             writer.write_all(&bytes).map_err(failed)?;
         }
@@ -222,6 +214,14 @@ impl Embeddings<'_> {
             ),
         }
     }
+}
+
+/// Numbers as they stand in a file.
+pub(super) fn little_endian<T: Copy, const N: usize>(
+    values: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> Vec<u8> {
+    values.iter().flat_map(|&value| bytes(value)).collect()
 }
 
 /// The head of a `.npy` file, version 1: its length is a multiple of 64.

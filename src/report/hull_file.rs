@@ -5,7 +5,7 @@
 //! what was found. Nothing is used before its hash was compared.
 
 use super::RowSettings;
-use super::embeddings::npy_header;
+use super::embeddings::{little_endian, npy_header};
 use super::file::Output;
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -163,19 +163,13 @@ impl Writer<'_> {
             let bytes: Vec<u8> = if element == Element::F64 {
                 double.resize(count, 0.0);
                 rows.read_f64(first, &mut double)?;
-                double
-                    .iter()
-                    .flat_map(|value| value.to_le_bytes())
-                    .collect()
+                little_endian(&double, f64::to_le_bytes)
             } else {
                 single.resize(count, 0.0);
                 rows.read_f32(first, &mut single)?;
                 match element {
                     Element::U8 => single.iter().map(|&value| value as u8).collect(),
-                    _ => single
-                        .iter()
-                        .flat_map(|value| value.to_le_bytes())
-                        .collect(),
+                    _ => little_endian(&single, f32::to_le_bytes),
                 }
             };
             self.write(&bytes, &mut hash)?;
@@ -185,22 +179,10 @@ impl Writer<'_> {
     }
 
     fn array(&mut self, name: &str, array: &Numbers) -> Result<()> {
-        let (kind, len, bytes): (_, _, Vec<u8>) = match array {
-            Numbers::F64(v) => (
-                "<f8",
-                v.len(),
-                v.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ),
-            Numbers::F32(v) => (
-                "<f4",
-                v.len(),
-                v.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ),
-            Numbers::U64(v) => (
-                "<u8",
-                v.len(),
-                v.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            ),
+        let (kind, len, bytes) = match array {
+            Numbers::F64(v) => ("<f8", v.len(), little_endian(v, f64::to_le_bytes)),
+            Numbers::F32(v) => ("<f4", v.len(), little_endian(v, f32::to_le_bytes)),
+            Numbers::U64(v) => ("<u8", v.len(), little_endian(v, u64::to_le_bytes)),
         };
         let name = format!("{name}.npy");
         let mut hash = blake3::Hasher::new();
@@ -244,11 +226,16 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     let mut stored = None;
     for (name, hash) in &manifest.members {
         control.check()?;
-        let bytes = archive.member(name, Some(hash))?;
+        let mut bytes = archive.member(name, Some(hash))?;
         let array =
             Array::of(&bytes).ok_or_else(|| archive.fault(name, "it is no array", AGAIN))?;
         match name.strip_suffix(".npy") {
-            Some("rows") => stored = Some(array.values.to_vec()),
+            Some("rows") => {
+                // The head goes: of many rows there is no second copy.
+                let head = bytes.len() - array.values.len();
+                bytes.drain(..head);
+                stored = Some(bytes);
+            }
             Some(name) => pack.put(
                 name,
                 array

@@ -71,7 +71,16 @@ impl Pack {
     pub fn reals(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f64>> {
         match self.arrays.remove(name) {
             Some(Numbers::F64(values)) => self.long(name, values, len),
-            other => Err(self.other(name, other, "f64")),
+            other => Err(self.other(name, other.is_some(), "f64")),
+        }
+    }
+
+    /// Look at an array of f64, of `len` numbers. Errors: as [`Pack::reals`].
+    pub fn look(&self, name: &str, len: usize) -> Result<&[f64]> {
+        match self.arrays.get(name) {
+            Some(Numbers::F64(values)) if values.len() == len => Ok(values),
+            Some(Numbers::F64(values)) => Err(self.length(name, values.len(), len)),
+            other => Err(self.other(name, other.is_some(), "f64")),
         }
     }
 
@@ -79,7 +88,7 @@ impl Pack {
     pub fn floats(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f32>> {
         match self.arrays.remove(name) {
             Some(Numbers::F32(values)) => self.long(name, values, len),
-            other => Err(self.other(name, other, "f32")),
+            other => Err(self.other(name, other.is_some(), "f32")),
         }
     }
 
@@ -87,7 +96,7 @@ impl Pack {
     pub fn words(&mut self, name: &str, len: Option<usize>) -> Result<Vec<u64>> {
         match self.arrays.remove(name) {
             Some(Numbers::U64(values)) => self.long(name, values, len),
-            other => Err(self.other(name, other, "u64")),
+            other => Err(self.other(name, other.is_some(), "u64")),
         }
     }
 
@@ -111,18 +120,22 @@ impl Pack {
 
     fn long<T>(&self, name: &str, values: Vec<T>, len: Option<usize>) -> Result<Vec<T>> {
         match len.filter(|&len| len != values.len()) {
-            Some(len) => {
-                let what = format!("{} numbers, where {len} were expected", values.len());
-                Err(self.fault(name, what))
-            }
+            Some(len) => Err(self.length(name, values.len(), len)),
             None => Ok(values),
         }
     }
 
-    fn other(&self, name: &str, found: Option<Numbers>, wanted: &str) -> Error {
-        match found {
-            None => self.fault(name, "there is no such array"),
-            Some(_) => self.fault(name, format!("an array of {wanted} was expected")),
+    fn length(&self, name: &str, found: usize, wanted: usize) -> Error {
+        self.fault(
+            name,
+            format!("{found} numbers, where {wanted} were expected"),
+        )
+    }
+
+    fn other(&self, name: &str, there: bool, wanted: &str) -> Error {
+        match there {
+            false => self.fault(name, "there is no such array"),
+            true => self.fault(name, format!("an array of {wanted} was expected")),
         }
     }
 }
@@ -144,6 +157,9 @@ mod tests {
             assert!(error.contains("x.hull") && error.contains(said), "{error}");
         };
         refused(&|p| p.reals("a", Some(3)).unwrap_err(), "2 numbers");
+        refused(&|p| p.look("a", 3).unwrap_err(), "2 numbers");
+        refused(&|p| p.look("b", 2).unwrap_err(), "f64");
+        assert_eq!(pack.look("a", 2).unwrap(), [1.0, f64::INFINITY]);
         refused(&|p| p.reals("b", None).unwrap_err(), "f64");
         refused(&|p| p.words("c", None).unwrap_err(), "no such array");
         refused(&|p| p.indices("b", None, 3).unwrap_err(), "3 is not below");
