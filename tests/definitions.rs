@@ -1,28 +1,16 @@
 //! Definitions of "inside": exact values where they are known, how the definitions hold each other, reference rows left
 //! out against references fitted without them, and rows in another order.
 
-use crate::common::{gaussian, lp, rows};
+use crate::common::{Kept, gaussian, lp, rows};
 use hullscope::control::Control;
-use hullscope::error::Result;
 use hullscope::hull::Verdict;
 use hullscope::notion::registry::Wanted;
 use hullscope::notion::{Classes, Judgement, Value};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
+use hullscope::study::Record;
 use hullscope::study::analyze::{Plan, Sets, run_sets};
 use hullscope::study::summary::Summary;
-use hullscope::study::{Record, Sink};
-
-/// Keeps all records.
-#[derive(Default)]
-struct Kept(Vec<Record>);
-
-impl Sink for Kept {
-    fn records(&mut self, records: &[Record]) -> Result<()> {
-        self.0.extend_from_slice(records);
-        Ok(())
-    }
-}
 
 /// What some notions say of queries.
 struct Found {

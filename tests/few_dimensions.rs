@@ -1,25 +1,15 @@
 //! In few dimensions only extreme rows are asked about and a tree finds neighbours: the answers are those about all rows.
 
-use crate::common::{gaussian, naive, random, rows, verdicts};
+use crate::common::{Kept, gaussian, naive, random, rows, verdicts};
 use hullscope::control::Control;
 use hullscope::hull::{Evidence, Settings, Solver, Verdict};
 use hullscope::notion::neighbours::{Method, Metric, Neighbours};
 use hullscope::rows::Rows;
 use hullscope::scan::{CpuEngine, CpuScan};
+use hullscope::study::Record;
 use hullscope::study::analyze::{Plan, Sets, run_sets};
 use hullscope::study::summary::Summary;
-use hullscope::study::{Record, Sink};
 use rand::RngExt;
-
-#[derive(Default)]
-struct Kept(Vec<Record>);
-
-impl Sink for Kept {
-    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
-        self.0.extend_from_slice(records);
-        Ok(())
-    }
-}
 
 fn analyze(
     plan: &Plan,

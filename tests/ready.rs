@@ -1,25 +1,14 @@
 //! A reference that was made ready: the same answers from a file, whatever queries are asked together, and no other file.
 
-use crate::common::{gaussian, rows};
+use crate::common::{Kept, gaussian, rows};
 use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{CpuEngine, Engine, Int8Engine, int8::Precision};
 use hullscope::study::analyze::{Plan, Sets, prepare, with_session};
-use hullscope::study::{Record, Sink};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
-
-#[derive(Default)]
-struct Kept(Vec<Record>);
-
-impl Sink for Kept {
-    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
-        self.0.extend_from_slice(records);
-        Ok(())
-    }
-}
 
 /// The records of queries that are asked so many at a time.
 fn asked(

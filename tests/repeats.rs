@@ -1,26 +1,16 @@
 //! Equal rows: the answers are those of brute force, every row is kept, and the work is that for different rows.
 
-use crate::common::{gaussian, naive, random, rows};
+use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
 use hullscope::hull::Verdict;
 use hullscope::notion::neighbours::Metric;
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::CpuEngine;
+use hullscope::study::Record;
 use hullscope::study::analyze::{Plan, run};
 use hullscope::study::summary::Summary;
-use hullscope::study::{Record, Sink};
 use rand::RngExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-
-#[derive(Default)]
-struct Kept(Vec<Record>);
-
-impl Sink for Kept {
-    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
-        self.0.extend_from_slice(records);
-        Ok(())
-    }
-}
 
 /// The records, the summary and the floating-point operations of the scans.
 fn analyze(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> (Vec<Record>, Summary, u64) {

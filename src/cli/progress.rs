@@ -78,17 +78,15 @@ impl Drop for Bar {
 /// A line for each finished task, and for each long stage.
 fn tell(control: &Control, stop: &AtomicBool) {
     let mut lines = Lines::new();
+    let mut look = |task: String| {
+        let ended = lines.look(task, control.progress().stage, Instant::now());
+        ended.iter().for_each(|line| file::tell(line));
+    };
     while !stop.load(Relaxed) {
-        lines
-            .look(control.task(), control.progress().stage, Instant::now())
-            .iter()
-            .for_each(|line| file::tell(line));
+        look(control.task());
         std::thread::sleep(PERIOD);
     }
-    lines
-        .look(String::new(), control.progress().stage, Instant::now())
-        .iter()
-        .for_each(|line| file::tell(line));
+    look(String::new());
 }
 
 /// What was being done at the last look, and since when.

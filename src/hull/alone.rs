@@ -88,12 +88,12 @@ impl Solver<'_> {
             settled,
             control,
         )?;
-        let met = |open: &Open| open.fresh.iter().map(|&slot| self.pool.row(slot)).collect();
-        Ok(open
-            .into_iter()
-            .map(|open| (met(&open), open))
-            .map(|(rows, open)| (open, rows))
-            .collect())
+        let with_rows = |open: Open| {
+            let met = open.fresh.iter().map(|&slot| self.pool.row(slot));
+            let rows = met.collect();
+            (open, rows)
+        };
+        Ok(open.into_iter().map(with_rows).collect())
     }
 
     /// Settle a query with a pool of its own, which begins with the rows that it met.

@@ -4,7 +4,7 @@
 //! Langou and Rozloznik, Computers and Mathematics with Applications 50, 2005). Unlike the normal equations it does not
 //! square the condition number of the vectors.
 
-use super::min_norm::dot;
+use super::min_norm::{back_substitute, dot};
 
 /// A vector of which less than this share is left after orthogonalising depends on the others.
 const DEPENDENT: f64 = 1e-13;
@@ -55,13 +55,7 @@ impl Basis {
 
     /// `R^-1 y`: coordinates in Q to coordinates in the vectors.
     pub fn coordinates(&self, mut y: Vec<f64>) -> Vec<f64> {
-        for j in (0..y.len()).rev() {
-            y[j] /= self.r[j][j];
-            let value = y[j];
-            for (out, r) in y[..j].iter_mut().zip(&self.r[j]) {
-                *out -= value * r;
-            }
-        }
+        back_substitute(|j| &self.r[j], &mut y);
         y
     }
 

@@ -48,6 +48,8 @@ pub(super) struct Open {
     /// o and e.
     pub origin: Vec<f64>,
     pub lift: f64,
+    /// t without its last number.
+    target: Vec<f64>,
     /// |t|.
     pub size: f64,
     /// A row is taken where it exceeds the level by more than this share of it.
@@ -71,6 +73,7 @@ impl Open {
         Open {
             place,
             conic: Conic::new(target),
+            target: target[..origin.len()].to_vec(),
             origin,
             lift,
             size,
@@ -95,10 +98,10 @@ impl Open {
     }
 
     /// The same where `sum u` is wanted to a relative gap: rows that change it by less than half of that are left out.
-    pub fn within_gap(self, target: &[f64], gap: f64) -> Self {
+    pub fn within_gap(self, gap: f64) -> Self {
         Open {
             worth: 0.5 * gap,
-            steady: Some(Steady::new(&target[..self.origin.len()])),
+            steady: Some(Steady::default()),
             ..self
         }
     }
@@ -107,7 +110,7 @@ impl Open {
     fn asks(&mut self) -> Vec<f64> {
         let direction = self.direction().to_vec();
         match &mut self.steady {
-            Some(steady) => steady.mixed(direction),
+            Some(steady) => steady.mixed(direction, &self.target),
             None => direction,
         }
     }
@@ -207,8 +210,8 @@ impl Open {
 }
 
 /// Directions with product 1 with the target: the lower the highest row along one, the better.
+#[derive(Default)]
 struct Steady {
-    target: Vec<f64>,
     /// The last one that was scanned, and the best of all with its highest row.
     asked: Vec<f64>,
     best: Option<(Vec<f64>, f64)>,
@@ -217,18 +220,9 @@ struct Steady {
 }
 
 impl Steady {
-    fn new(target: &[f64]) -> Self {
-        Steady {
-            target: target.to_vec(),
-            asked: Vec::new(),
-            best: None,
-            plain: false,
-        }
-    }
-
     /// The residual's direction moved towards the best one.
-    fn mixed(&mut self, mut w: Vec<f64>) -> Vec<f64> {
-        let along = dot(&w, &self.target);
+    fn mixed(&mut self, mut w: Vec<f64>, target: &[f64]) -> Vec<f64> {
+        let along = dot(&w, target);
         if along > 0.0 {
             w.iter_mut().for_each(|v| *v /= along);
             if let (Some((best, _)), false) = (&self.best, self.plain) {
@@ -309,11 +303,11 @@ impl<'a> Columns<'a> {
     }
 
     /// The same without what the lift bends the weights by, e^2 or so: they are moved to the least squares of the
-    /// target (d numbers) without it, if none turns negative.
-    pub fn unlifted(&self, q: &Open, target: &[f64]) -> (Vec<usize>, Vec<f64>) {
+    /// target without it, if none turns negative.
+    pub fn unlifted(&self, q: &Open) -> (Vec<usize>, Vec<f64>) {
         let mut weights = q.conic.weights().to_vec();
         for _ in 0..2 {
-            let mut rest = target.to_vec();
+            let mut rest = q.target.clone();
             for (&slot, u) in q.conic.ids().iter().zip(&weights) {
                 let each = rest.iter_mut().zip(self.pool.point(slot)).zip(&q.origin);
                 each.for_each(|((r, y), o)| *r -= u * (y - o));
@@ -382,9 +376,8 @@ impl<'a> Columns<'a> {
             let k = scores.len() / asking.len();
             asking.par_iter_mut().enumerate().for_each(|(i, q)| {
                 let slots = slots[i * k..(i + 1) * k].iter().copied();
-                let counts = slots.filter(|&slot| q.excluded != Some(self.pool.row(slot)));
-                let counts: Vec<Slot> = counts.collect();
-                q.meet(counts.into_iter());
+                let excluded = q.excluded;
+                q.meet(slots.filter(|&slot| excluded != Some(self.pool.row(slot))));
                 q.waiting = !q.improve(&self.pool);
             });
         }

@@ -121,14 +121,12 @@ fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>) -> Open {
     target.push(0.0);
     let lift = LIFT * (centre.len() as f64).sqrt();
     let open = Open::new(place, &target, centre, lift);
-    open.within_gap(&target, GAP).without(ray.excluded)
+    open.within_gap(GAP).without(ray.excluded)
 }
 
 /// What the weights prove: their sum, where the weighted rows meet the point of the ray.
 fn upper(columns: &Columns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Result<f64> {
-    let at = columns.coordinates(ray.query);
-    let target: Vec<f64> = at.iter().zip(&q.origin).map(|(q, o)| q - o).collect();
-    let (rows, mut weights) = columns.unlifted(q, &target);
+    let (rows, mut weights) = columns.unlifted(q);
     let total: f64 = weights.iter().sum();
     if rows.is_empty() || !total.is_finite() {
         return Ok(f64::INFINITY);

@@ -246,7 +246,7 @@ impl MinNorm {
             .map(|j| missing * self.lifts[j] - dot(self.vector(j), &sum))
             .collect();
         forward_substitute(&self.factor, &mut step);
-        back_substitute(&self.factor, &mut step);
+        back_substitute(|j| &self.factor[j], &mut step);
         for (next, change) in self.next.iter_mut().zip(&step) {
             *next += change;
         }
@@ -261,7 +261,7 @@ impl MinNorm {
             .map(|j| dot(self.vector(j), &column.vector) + self.lifts[j] * column.lift)
             .collect();
         forward_substitute(&self.factor, &mut share);
-        back_substitute(&self.factor, &mut share);
+        back_substitute(|j| &self.factor[j], &mut share);
         let blocking = (0..share.len())
             .filter(|&j| share[j] > 0.0)
             .min_by(|&i, &j| (self.u[i] / share[i]).total_cmp(&(self.u[j] / share[j])));
@@ -378,7 +378,7 @@ impl MinNorm {
     fn solve(&mut self) {
         self.next.clear();
         self.next.extend_from_slice(&self.half);
-        back_substitute(&self.factor, &mut self.next);
+        back_substitute(|j| &self.factor[j], &mut self.next);
         if self.delicate {
             self.refine();
             self.refine();
@@ -442,11 +442,11 @@ fn forward_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
     }
 }
 
-/// `R x = b` in place, R by columns.
+/// `R x = b` from below, in place of b; `column` gives the columns of R, of which the first j + 1 numbers of column j count.
 #[inline(always)]
-fn back_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
+pub(super) fn back_substitute<'r>(column: impl Fn(usize) -> &'r [f64], b: &mut [f64]) {
     for j in (0..b.len()).rev() {
-        let column = &factor[j];
+        let column = column(j);
         let value = b[j] / column[j];
         b[j] = value;
         for (out, r) in b[..j].iter_mut().zip(column) {
@@ -458,7 +458,12 @@ fn back_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
 /// A dot product in sixteen running sums, which the compiler can keep in vector registers.
 #[inline(always)]
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 16;
+    dot_in::<16>(a, b)
+}
+
+/// The same in so many sums: fewer are quicker for a few numbers.
+#[inline(always)]
+pub(super) fn dot_in<const LANES: usize>(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];
     let (a_whole, a_rest) = a.as_chunks::<LANES>();
     let (b_whole, b_rest) = b.as_chunks::<LANES>();
@@ -468,7 +473,10 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
         }
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
+    match a_whole.is_empty() {
+        true => rest,
+        false => sums.iter().sum::<f64>() + rest,
+    }
 }
 
 #[cfg(test)]

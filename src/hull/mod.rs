@@ -550,44 +550,45 @@ impl<'a> Solver<'a> {
         control: &Control,
     ) -> Result<Vec<Open>> {
         let dim = queries.dim;
+        let k = FIRST_K.max(dim / 2).min(256);
         let mut targets: Vec<f64> = group
             .iter()
             .flat_map(|&q| queries.point(q).iter().copied())
             .collect();
         self.euclidean.whiten(&mut targets);
-        if self.euclidean_pool.len() < POOL_STARTS * dim {
-            return self.first_scan(group, &targets, answers, queries, excluded, control);
-        }
-        let k = FIRST_K.max(dim / 2).min(256);
-        let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
-        let offers = slots.chunks_exact(slots.len() / group.len());
+        let offers = match self.euclidean_pool.len() < POOL_STARTS * dim {
+            true => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
+            false => {
+                let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
+                let each = slots.chunks_exact(slots.len() / group.len());
+                each.map(|slots| (slots.to_vec(), 0, 0.0)).collect()
+            }
+        };
         let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);
-        let open = each.map(|((&query, target), offer)| {
-            let mut q = Open::new(query, target.to_vec(), offer.to_vec(), k);
+        let open = each.map(|((&query, target), (slots, scans, margin))| {
+            let mut q = Open::new(query, target.to_vec(), slots, k);
             q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
-            q.lower = answers[query].margin;
+            q.scans = scans;
+            q.lower = answers[query].margin.max(margin);
             q
         });
         Ok(open.collect())
     }
 
-    /// Candidates from one scan of the group along `q - m`, the targets.
-    fn first_scan(
+    /// The k rows furthest along each target, one scan for all, and the margin that this proves.
+    fn scanned(
         &mut self,
         group: &[usize],
-        targets: &[f64],
-        answers: &[Answer],
+        mut targets: Vec<f64>,
+        k: usize,
         queries: &Queries<'_>,
         excluded: Option<&[usize]>,
         control: &Control,
-    ) -> Result<Vec<Open>> {
-        let dim = queries.dim;
-        let mut vectors = targets.to_vec();
-        self.euclidean.direction(&mut vectors);
-        let k = FIRST_K.max(dim / 2).min(256);
+    ) -> Result<Vec<(Vec<pool::Slot>, u32, f64)>> {
+        self.euclidean.direction(&mut targets);
         let directions: Vec<Direction<'_>> = group
             .iter()
-            .zip(vectors.chunks_exact(dim))
+            .zip(targets.chunks_exact(queries.dim))
             .map(|(&query, vector)| {
                 let mut direction = Direction::new(vector, queries.both(query), None, k);
                 direction.excluded = excluded.map(|rows| rows[query]);
@@ -602,23 +603,16 @@ impl<'a> Solver<'a> {
             self.judge.scan.frame(),
             &self.euclidean,
         )?;
-        let mut open = Vec::new();
-        for ((&query, target), found) in group.iter().zip(targets.chunks_exact(dim)).zip(found) {
-            let slots = found
-                .rows
-                .iter()
-                .filter_map(|&row| self.euclidean_pool.slot(row))
-                .collect();
-            let mut q = Open::new(query, target.to_vec(), slots, k);
-            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
-            q.scans = 1;
-            q.lower = answers[query].margin;
-            if found.separation > 0.0 {
-                q.lower = q.lower.max(self.judge.margin(&found));
-            }
-            open.push(q);
-        }
-        Ok(open)
+        let offer = |found: Scanned| {
+            let rows = found.rows.iter();
+            let slots = rows.filter_map(|&row| self.euclidean_pool.slot(row));
+            let margin = match found.separation > 0.0 {
+                true => self.judge.margin(&found),
+                false => 0.0,
+            };
+            (slots.collect(), 1, margin)
+        };
+        Ok(found.into_iter().map(offer).collect())
     }
 }
 

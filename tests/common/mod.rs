@@ -14,9 +14,21 @@ use hullscope::control::Control;
 use hullscope::hull::{Answer, Settings, Solver};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{CpuScan, Scan};
+use hullscope::study::{Record, Sink};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+
+/// Keeps all records.
+#[derive(Default)]
+pub struct Kept(pub Vec<Record>);
+
+impl Sink for Kept {
+    fn records(&mut self, records: &[Record]) -> hullscope::Result<()> {
+        self.0.extend_from_slice(records);
+        Ok(())
+    }
+}
 
 /// A seeded generator.
 pub fn random(seed: u64) -> ChaCha8Rng {

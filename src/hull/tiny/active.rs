@@ -7,6 +7,7 @@
 //! such rows: r is zero, and the origin is in their hull but for rounding, which the caller judges.
 
 use crate::hull::lawson_hanson;
+use crate::hull::min_norm::{back_substitute, dot_in};
 
 /// A vector must stand out of the span of the active ones by more than this share of its length.
 const DEPENDENT: f64 = 1e-13;
@@ -203,14 +204,14 @@ impl Active {
         self.next.clear();
         let last = self.turned[size - 1..].iter().step_by(size);
         self.next.extend(last.take(k).map(|h| h * self.lift));
-        substitute(&self.factor, size, &mut self.next);
+        back_substitute(|j| &self.factor[j * size..], &mut self.next);
     }
 
     /// The weights of the active vectors whose sum is nearest to v (d + 1 numbers), of any sign.
     pub fn nearest(&self, v: &[f64]) -> Vec<f64> {
         let rows = self.turned.chunks_exact(self.size).take(self.ids.len());
         let mut weights: Vec<f64> = rows.map(|row| product(row, v)).collect();
-        substitute(&self.factor, self.size, &mut weights);
+        back_substitute(|j| &self.factor[j * self.size..], &mut weights);
         weights
     }
 
@@ -257,36 +258,10 @@ impl Active {
     }
 }
 
-/// `R x = b` from below, in place of b; `factor` holds the columns of R, `size` numbers each.
-#[inline(always)]
-fn substitute(factor: &[f64], size: usize, b: &mut [f64]) {
-    for j in (0..b.len()).rev() {
-        let column = &factor[j * size..][..=j];
-        let value = b[j] / column[j];
-        b[j] = value;
-        for (out, r) in b[..j].iter_mut().zip(column) {
-            *out -= value * r;
-        }
-    }
-}
-
-/// A dot product, in eight sums that the processor works on side by side.
+/// A dot product of few numbers.
 #[inline(always)]
 fn product(a: &[f64], b: &[f64]) -> f64 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let (a_whole, a_rest) = a.as_chunks::<LANES>();
-    let (b_whole, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_whole.iter().zip(b_whole) {
-        for lane in 0..LANES {
-            sums[lane] += a[lane] * b[lane];
-        }
-    }
-    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    match a_whole.is_empty() {
-        true => rest,
-        false => sums.iter().sum::<f64>() + rest,
-    }
+    dot_in::<8>(a, b)
 }
 
 #[cfg(test)]
