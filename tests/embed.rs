@@ -137,7 +137,8 @@ fn the_sample_has_its_classes() {
         "--limit-reference",
         "50",
     ];
-    let (out, err) = embed(&folder, &[&words[..], &["--limit-queries", "20"]].concat());
+    let more = ["--limit-queries", "20", "--progress", "none"];
+    let (out, err) = embed(&folder, &[&words[..], &more].concat());
     let network = "onnx-sample-bottleneck2";
     let names = listed(&folder, "out");
     assert_eq!(names.len(), 8, "{names:?}");

@@ -1,5 +1,5 @@
 //! Progress on stderr: a bar that says what is being done, how far it is, how fast, and how long it will take; or, where
-//! stderr is no terminal, a plain line for each finished space, and for stages that took long.
+//! stderr is no terminal, a plain line for each finished space, and for stages that took long; not for what was quick.
 //!
 //! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// A stage that takes less gets no line of its own.
+/// A stage, or a task, that takes less gets no line of its own: who looked away for so long missed nothing.
 const LONG: Duration = Duration::from_secs(10);
+const QUICK: Duration = Duration::from_secs(1);
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -125,11 +126,9 @@ impl Lines {
         }
         if ended {
             let (done, since) = std::mem::replace(&mut self.task, (task, now));
-            if !done.is_empty() {
-                lines.push(format!(
-                    "{done}: done in {:.1} s",
-                    (now - since).as_secs_f64()
-                ));
+            let took = now - since;
+            if !done.is_empty() && took >= QUICK {
+                lines.push(format!("{done}: done in {:.1} s", took.as_secs_f64()));
             }
         }
         lines
@@ -245,5 +244,7 @@ mod tests {
             ["pca:16 (2 of 2): done in 3.0 s"]
         );
         assert!(look("", Stage::Survey, 40).is_empty());
+        assert!(look("pca:2", Stage::Survey, 41).is_empty());
+        assert!(look("", Stage::Survey, 41).is_empty(), "it was quick");
     }
 }
