@@ -51,8 +51,10 @@
 //!   [`study::outcomes`] which notion predicts a model's errors.
 //! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
 //! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
-//! - `python`: arrays of a Python program become plans, and records arrays (feature `python`).
-//! - [`cli`]: what was typed becomes plans; progress; exit codes. No mathematics.
+//! - [`job`]: what is to be done, settled and run, below the command line: options, budgets, default spaces, classes, and the
+//!   folder of a comparison.
+//! - `python`: arrays of a Python program become jobs, and records arrays (feature `python`).
+//! - [`cli`]: what was typed becomes jobs; progress; exit codes. No mathematics.
 //!
 //! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
 //! the scan (all open directions at once), the hull's small f64 problem or a notion's measure, the study's sink,
@@ -63,6 +65,7 @@ pub mod cli;
 pub mod control;
 pub mod error;
 pub mod hull;
+pub mod job;
 mod linear;
 pub mod notion;
 #[cfg(feature = "python")]

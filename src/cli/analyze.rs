@@ -1,13 +1,13 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::backend::Chosen;
 use super::fit::is_hull;
-use super::inputs::{COLUMNS, Inputs, RowArgs};
-use super::judging::{self, Defaults, JudgingArgs};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
+use crate::job::backend::Chosen;
+use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
+use crate::job::judging::{self, Defaults, JudgingArgs};
 use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
@@ -218,7 +218,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named = [args.output.as_deref(), json, args.certificates.as_deref()];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
-    super::guard::check(&named, None, None, &args.files())?;
+    crate::job::guard::check(&named, None, None, &args.files())?;
     // Made and dropped: only to see that they can be, before anything is read.
     if let Some(output) = &args.output {
         file::Output::create(output)?;

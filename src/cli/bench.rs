@@ -1,9 +1,9 @@
 //! `hullscope bench`: is a GPU worth it here?
 
-use super::memory;
 use crate::bench::{self, Candidate, Plan};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::memory;
 use crate::report::bench::{self as show, Context};
 use crate::report::{file, json, plot};
 use crate::study::bench::{Report, Shape};

@@ -35,8 +35,8 @@ pub fn run(args: &Args, control: &Control) -> Result<()> {
 pub fn run(args: &Args, _: &Control) -> Result<()> {
     if let Some(target) = &args.json {
         let found = serde_json::json!({ "adapters": [], "auto": {
-            "backend": "cpu", "adapter": null, "why": super::backend::NOT_BUILT } });
+            "backend": "cpu", "adapter": null, "why": crate::job::backend::NOT_BUILT } });
         return file::write_text(target, &crate::report::json::pretty(&found));
     }
-    file::print(&format!("{}\n", super::backend::NOT_BUILT))
+    file::print(&format!("{}\n", crate::job::backend::NOT_BUILT))
 }

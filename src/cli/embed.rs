@@ -1,11 +1,11 @@
 //! `hullscope embed`: the rows of a space, as files that other programs read.
 
-use super::images::{ImageArgs, Labelled};
-use super::inputs::RowArgs;
-use super::networks::NetworkArgs;
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::images::{ImageArgs, Labelled};
+use crate::job::inputs::RowArgs;
+use crate::job::networks::NetworkArgs;
 use crate::report::embeddings::Embeddings;
 use crate::report::{archive, file};
 use crate::rows::Provenance;
@@ -171,7 +171,7 @@ impl Start {
                 let budget = args.rows.memory;
                 Ok((
                     Vec::new(),
-                    budget.unwrap_or_else(super::memory::default_budget),
+                    budget.unwrap_or_else(crate::job::memory::default_budget),
                 ))
             }
             Start::Sample => args.images.open_sample(&args.rows, control),
@@ -271,9 +271,9 @@ fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -
         Start::Sample => Vec::new(),
         _ => start.inputs(specs),
     };
-    inputs.extend(super::guard::of_spaces(specs));
+    inputs.extend(crate::job::guard::of_spaces(specs));
     inputs.extend(args.images.files().map(String::from));
-    super::guard::check(&outputs, None, None, &inputs)
+    crate::job::guard::check(&outputs, None, None, &inputs)
 }
 
 /// What is to be said of the sets.

@@ -1,8 +1,8 @@
 //! `hullscope errors`: which notion predicts a model's errors or losses, from what a comparison left in its folder.
 
-use super::outcomes::{OutcomeArgs, Queries, of_queries};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
 use crate::report::outcomes::{self as show, Kept};
 use crate::report::{file, json};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
@@ -56,7 +56,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     inputs.extend(args.labels.clone());
     let written = show::written(folder);
     let written: Vec<&Path> = written.iter().map(PathBuf::as_path).collect();
-    super::guard::check(&written, None, None, &inputs)?;
+    crate::job::guard::check(&written, None, None, &inputs)?;
     inputs.push(path.display().to_string());
     super::check_outputs(None, args.json.as_deref(), &inputs)?;
     if folder.is_dir() && !path.exists() {

@@ -1,13 +1,13 @@
 //! `hullscope fit`: everything that can be known of a reference before the first query, in a file for `score` and
 //! `analyze`.
 
-use super::backend::Chosen;
-use super::inputs::RowArgs;
-use super::judging::JudgingArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
+use crate::job::backend::Chosen;
+use crate::job::inputs::RowArgs;
+use crate::job::judging::JudgingArgs;
 use crate::report::file;
 use crate::report::hull_file::{self, About, Link};
 use crate::rows::{self, SetFacts};
@@ -51,7 +51,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             "--limit-queries goes with score and analyze: fit reads no queries".into(),
         ));
     }
-    super::guard::check(
+    crate::job::guard::check(
         &[&args.output],
         None,
         None,

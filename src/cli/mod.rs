@@ -4,7 +4,6 @@
 //! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
 
 mod analyze;
-mod backend;
 mod bench;
 mod compare;
 mod devices;
@@ -12,14 +11,7 @@ mod embed;
 mod encoder;
 mod errors;
 mod fit;
-mod guard;
-mod images;
-mod inputs;
-mod judging;
-mod memory;
-mod networks;
 mod numbers;
-mod outcomes;
 mod paper;
 mod progress;
 mod run;
@@ -28,9 +20,9 @@ mod sweep;
 mod top;
 mod verify;
 
-use self::guard::resolved;
 use crate::control::Control;
 use crate::error::Error;
+use crate::job::guard::{self, resolved};
 use crate::report::file::tell;
 use crate::report::{archive, file};
 use clap::{Parser, Subcommand};

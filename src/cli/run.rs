@@ -1,7 +1,7 @@
 //! What every command that computes takes: where, on how many threads, how quietly.
 
-use super::backend::BackendArgs;
 use super::progress::Shown;
+use crate::job::backend::BackendArgs;
 use clap::Args;
 
 #[derive(Debug, Args)]

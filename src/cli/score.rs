@@ -1,12 +1,12 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
 use super::analyze::{Outputs, annotate, show};
-use super::backend::Chosen;
-use super::inputs::RowArgs;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
+use crate::job::backend::Chosen;
+use crate::job::inputs::RowArgs;
 use crate::report::{Context, InputInfo, file, records};
 use crate::study::analyze::{Plan, Sets, run_prepared};
 use crate::study::compare::Known;
@@ -87,7 +87,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
     let inputs = [args.reference.display().to_string(), args.queries.clone()];
-    super::guard::check(&named, None, None, &inputs)?;
+    crate::job::guard::check(&named, None, None, &inputs)?;
     if let Some(output) = &args.output {
         records::Format::of(output)?;
         file::Output::create(output)?;

@@ -1,12 +1,12 @@
 //! `hullscope sweep`: how often is a new point inside, as N and d grow?
 
-use super::inputs::{Inputs, RowArgs};
-use super::memory;
 use super::numbers::{self, Numbers};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::inputs::{Inputs, RowArgs};
+use crate::job::memory;
 use crate::report::sweep::{self as show, Context};
 use crate::report::{RowSettings, file, json, plot};
 use crate::rows::Rows;
@@ -294,7 +294,7 @@ fn check_outputs(args: &Args) -> Result<()> {
         .flatten()
         .cloned()
         .collect();
-    super::guard::check(&named, None, None, &inputs)?;
+    crate::job::guard::check(&named, None, None, &inputs)?;
     if let Some(path) = &args.output {
         show::check(path)?;
     }

@@ -1,9 +1,9 @@
 //! `hullscope top`: the queries with the largest scores, from what a comparison left in its folder.
 
-use super::images::{ImageArgs, Opened};
-use super::inputs::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::images::{ImageArgs, Opened};
+use crate::job::inputs::RowArgs;
 use crate::report::compare::number;
 use crate::report::sheet::{Pictures, sheet};
 use crate::report::{file, outcomes, plain};
@@ -76,7 +76,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         let mut inputs = vec![path.display().to_string()];
         inputs.extend(self::inputs(&args.folder).unwrap_or_default());
         inputs.extend(args.images.files().map(String::from));
-        super::guard::check(&[target], None, None, &inputs)?;
+        crate::job::guard::check(&[target], None, None, &inputs)?;
     }
     let table = outcomes::load(&path)?;
     let space = space(&table, args, &path)?;

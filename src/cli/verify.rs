@@ -3,11 +3,11 @@
 //! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
 //! own run is held against them.
 
-use super::inputs::{COLUMNS, Inputs, RowArgs};
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
+use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
 use crate::report::certificates::{Audit, Origin, Problem, Reader, audit};
 use crate::report::{InputInfo, file, json};
 use crate::rows::{Rows, sample};

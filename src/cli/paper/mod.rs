@@ -5,15 +5,15 @@ mod sets;
 mod work;
 mod write;
 
-use super::backend::Chosen;
-use super::images::ImageArgs;
-use super::inputs::RowArgs;
-use super::networks::NetworkArgs;
+use super::numbers;
 use super::progress::Bar;
 use super::run::RunArgs;
-use super::{memory, numbers};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::job::backend::Chosen;
+use crate::job::images::ImageArgs;
+use crate::job::inputs::RowArgs;
+use crate::job::networks::NetworkArgs;
 use crate::report::paper::{self as show, Experiment};
 use crate::report::{archive, file};
 use crate::space::{Spec, spec::Stage};
@@ -112,7 +112,7 @@ impl Args {
     }
 
     fn memory(&self) -> u64 {
-        self.rows.memory.unwrap_or_else(memory::default_budget)
+        self.rows.budget()
     }
 
     /// The data sets that the experiments asked for are about.

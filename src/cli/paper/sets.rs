@@ -1,9 +1,9 @@
 //! The sets of images that were asked for: where they come from, what they are called, and where their spaces go.
 
 use super::Args;
-use crate::cli::images::Opened;
 use crate::control::Control;
 use crate::error::Result;
+use crate::job::images::Opened;
 use crate::rows::check_there;
 use std::collections::HashSet;
 use std::path::Path;

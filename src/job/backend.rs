@@ -70,7 +70,7 @@ mod gpu {
             }
         }
 
-        pub(super) fn take(&self, control: &Control) -> Result<Taken> {
+        pub fn take(&self, control: &Control) -> Result<Taken> {
             let backend = match self.backend {
                 BackendArg::Auto => Backend::Auto,
                 BackendArg::Gpu => Backend::Gpu,

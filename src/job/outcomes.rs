@@ -119,7 +119,7 @@ fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome 
 /// where no row before the last of them was left out: else it may as well be one of the whole set that was cut short.
 ///
 /// Errors: a file that cannot be read, another number of values, queries whose rows are not known.
-pub(super) fn of_queries(
+pub fn of_queries(
     file: &str,
     what: &str,
     queries: &Queries<'_>,

@@ -127,12 +127,7 @@ impl RowArgs {
         }
     }
 
-    pub(super) fn options(
-        &self,
-        limit: Option<usize>,
-        left: u64,
-        what: &str,
-    ) -> Result<OpenOptions> {
+    pub fn options(&self, limit: Option<usize>, left: u64, what: &str) -> Result<OpenOptions> {
         if limit == Some(0) {
             return Err(Error::Usage(format!("--limit-{what} must be at least 1")));
         }
@@ -256,7 +251,7 @@ impl RowArgs {
 }
 
 /// A pipe can be read once.
-pub(super) fn one_pipe(reference: &str, queries: &str) -> Result<()> {
+pub fn one_pipe(reference: &str, queries: &str) -> Result<()> {
     let piped = |spec: &str| spec.split(':').next() == Some(PIPE);
     match piped(reference) && piped(queries) {
         true => Err(Error::Usage(

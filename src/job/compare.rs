@@ -1,0 +1,448 @@
+//! A comparison as a job: the two sets, classes and outcomes opened, the spaces that were asked for or are usual, one
+//! validated plan; run; and what it leaves behind ([`Done`], with the folder's files in [`super::folder`]).
+
+use super::images::{ImageArgs, Opened};
+use super::inputs::RowArgs;
+use super::judging::{Defaults, JudgingArgs};
+use super::networks::NetworkArgs;
+use super::outcomes::{Given, OutcomeArgs, Queries};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::archive::{Folder, Origin};
+use crate::report::outcomes::FileRows;
+use crate::report::{InputInfo, compare as show, json, outcomes};
+use crate::rows::OpenOptions;
+use crate::rows::sample::QUERY_PREDICTIONS;
+use crate::scan::Engine;
+use crate::space::spec::Stage;
+use crate::space::{Set, Settings, Spec};
+use crate::study::compare::{self as study, Classes, Forget, Plan, QuerySet, Report, Subject};
+use serde_json::json;
+use std::path::Path;
+
+/// The spaces of the built-in sample.
+const SAMPLE: [&str; 6] = [
+    "pixels",
+    "patch:4,8",
+    "pca:8,16,32",
+    "onnx:sample@bottleneck8",
+    "onnx:sample@features",
+    "onnx:sample-untrained@features",
+];
+
+/// What is done where nothing is typed: distances, and reference rows left out.
+pub const DEFAULTS: Defaults = Defaults {
+    distance: true,
+    gap: 0.05,
+    leave_one_out: 1000,
+};
+
+/// What is compared, and how.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The images whose convex hull is asked about (without it: the built-in sample)
+    pub reference: Option<String>,
+    /// The images to ask about; without any, reference rows are asked about, each as if it were not in the reference
+    pub queries: Option<String>,
+    /// Several sets to ask about, NAME=FILE each: how well does each notion tell them apart?
+    #[arg(
+        long = "queries",
+        value_name = "NAME=FILE",
+        conflicts_with = "queries",
+        requires = "reference"
+    )]
+    pub sets: Vec<String>,
+    /// A space, as in pca:8,16 or 'smooth:2|pca:8'; may be given several times
+    #[arg(long = "space", value_name = "SPACE")]
+    pub spaces: Vec<String>,
+    /// Split the rates by class, and ask whether each query lies in the hull of its own class
+    #[arg(long)]
+    pub by_label: bool,
+    #[command(flatten)]
+    pub judging: JudgingArgs,
+    #[command(flatten)]
+    pub outcomes: OutcomeArgs,
+    #[command(flatten)]
+    pub images: ImageArgs,
+    #[command(flatten)]
+    pub networks: NetworkArgs,
+    #[command(flatten)]
+    pub rows: RowArgs,
+}
+
+impl Options {
+    pub fn plan(&self) -> Plan {
+        Plan {
+            analysis: self.judging.plan(true, DEFAULTS),
+            by_label: self.by_label,
+            ..Plan::default()
+        }
+        .complete()
+    }
+
+    /// What became of the queries: what was named, or for the built-in sample what its network predicts.
+    fn given(
+        &self,
+        queries: Option<&Set>,
+        of: Option<FileRows>,
+        classes: Option<&Classes>,
+        control: &Control,
+    ) -> Result<Given> {
+        let labels: Option<Vec<Option<String>>> = classes.map(|classes| {
+            let each = (0..classes.queries.len()).map(|query| classes.of_query(query));
+            each.map(|class| class.map(|class| classes.name(class)))
+                .collect()
+        });
+        let sample = self.reference.is_none() && self.outcomes.is_empty() && queries.is_some();
+        if let (true, Some(labels), Some(classes), Some(queries)) =
+            (sample, &labels, classes, queries)
+        {
+            let predicted = (0..queries.rows.len()).map(|row| {
+                let class = QUERY_PREDICTIONS.get(queries.rows.number(row) as usize)?;
+                Some(classes.name(u32::from(*class)))
+            });
+            return Ok(Given::compared(predicted.collect(), labels));
+        }
+        if self.outcomes.is_empty() {
+            return Ok(Given::default());
+        }
+        let numbers: Vec<u64> = match queries {
+            Some(queries) => (0..queries.rows.len())
+                .map(|row| queries.rows.number(row))
+                .collect(),
+            None => (0..labels.as_ref().map_or(0, Vec::len) as u64).collect(),
+        };
+        let queries = Queries {
+            name: queries.map_or("the set of queries", |queries| queries.rows.name()),
+            of: of.unwrap_or(FileRows::Exactly(numbers.len() as u64)),
+            numbers: &numbers,
+            labels: labels.as_deref(),
+            classes: classes.map_or(&[], |classes| &classes.names),
+        };
+        self.outcomes.read(&queries, control)
+    }
+
+    /// The two sets, if both were named.
+    fn sets(&self) -> Option<(&str, &str)> {
+        self.reference.as_deref().zip(self.queries.as_deref())
+    }
+
+    /// The spaces asked for; whether they need the two sets.
+    pub fn specs(&self) -> Result<Option<Vec<Spec>>> {
+        if self.spaces.is_empty() {
+            return Ok(None);
+        }
+        Spec::parse_all(&self.spaces).map(Some)
+    }
+
+    /// Everything that the results depend on, beside the spaces.
+    fn origin(&self, command: &str, plan: Plan, subject: &Subject) -> Origin {
+        let typed = [&self.reference, &self.queries];
+        let sets = self
+            .sets
+            .iter()
+            .filter_map(|set| Some(set.split_once('=')?.1.to_string()));
+        let mut content = subject
+            .classes
+            .as_ref()
+            .map_or_else(String::new, Classes::hash);
+        content += &self.outcomes.files().collect::<Vec<_>>().join("\n");
+        content += &blake3::hash(format!("{:?}", subject.outcome).as_bytes()).to_hex();
+        content += &subject.query_sets.iter().fold(String::new(), |text, set| {
+            text + &format!("{} {}\n", set.name, set.first)
+        });
+        Origin {
+            command: command.into(),
+            inputs: typed.into_iter().flatten().cloned().chain(sets).collect(),
+            content,
+            rows: self.rows.settings(),
+            plan,
+            seed: self.judging.seed,
+            more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
+        }
+    }
+
+    /// Every file, folder and pattern that is read.
+    pub fn inputs(&self, specs: &[Spec]) -> Vec<String> {
+        let mut inputs = crate::job::guard::of_spaces(specs);
+        inputs.extend(
+            [&self.reference, &self.queries]
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        inputs.extend(sets.map(|(_, file)| file.to_string()));
+        inputs.extend(
+            self.images
+                .files()
+                .chain(self.outcomes.files())
+                .map(String::from),
+        );
+        inputs.extend(self.judging.files());
+        inputs
+    }
+
+    /// The reading options of `file:` spaces.
+    fn files(&self) -> Result<[OpenOptions; 2]> {
+        let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
+        Ok([
+            self.rows.options(reference, 0, "reference")?,
+            self.rows.options(queries, 0, "queries")?,
+        ])
+    }
+}
+
+/// Predicted classes in the numbering of the classes; a class that only a model knows is added to the names.
+fn coded(predicted: &[Option<String>], names: &mut Vec<String>) -> Vec<Option<u32>> {
+    let mut code = |name: &String| {
+        let place = names.iter().position(|known| known == name);
+        place.unwrap_or_else(|| {
+            names.push(name.clone());
+            names.len() - 1
+        }) as u32
+    };
+    predicted
+        .iter()
+        .map(|name| name.as_ref().map(&mut code))
+        .collect()
+}
+
+/// Query sets as they were typed, `NAME=FILE`.
+fn query_sets(typed: &[String]) -> Result<Vec<(String, String)>> {
+    let mut sets: Vec<(String, String)> = Vec::new();
+    for text in typed {
+        let Some((name, file)) = text.split_once('=').filter(|(name, _)| !name.is_empty()) else {
+            return Err(Error::Usage(format!(
+                "--queries takes a name and a file, as in --queries test=test.npy, and was given {text:?}"
+            )));
+        };
+        if sets.iter().any(|(other, _)| other == name) {
+            return Err(Error::Usage(format!(
+                "two sets of queries are called {name:?}; give each a name of its own"
+            )));
+        }
+        sets.push((name.into(), file.into()));
+    }
+    Ok(sets)
+}
+
+/// The spaces of sets for which none were named.
+fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
+    if sample {
+        return Spec::parse_all(&SAMPLE.map(String::from));
+    }
+    let mut texts = vec!["pixels".to_string()];
+    if let Some(shape) = opened.reference.shape {
+        let side = shape.width.min(shape.height);
+        let patches = [4, 8].into_iter().filter(|&patch| patch < side);
+        texts.extend(patches.map(|patch| format!("patch:{patch}")));
+    }
+    let dims = [8, 16, 32].into_iter();
+    let dims = dims.filter(|&dims| dims < opened.reference.rows.dim());
+    texts.extend(dims.map(|dims| format!("pca:{dims}")));
+    Spec::parse_all(&texts)
+}
+
+impl Options {
+    /// Read what was named, and settle what was not: the spaces, the budget, the classes. `command` is what the files of
+    /// the comparison name as the command that made them; `specs` are the spaces of [`Options::specs`].
+    ///
+    /// Errors: inputs that cannot be read, or do not match.
+    pub fn open(
+        &self,
+        command: &str,
+        specs: Option<Vec<Spec>>,
+        control: &Control,
+    ) -> Result<Compare> {
+        let (opened, query_sets) = self.sets_of(specs.as_deref(), control)?;
+        let specs = match (specs, &opened) {
+            (Some(specs), _) => specs,
+            (None, Some(opened)) => usual(opened, self.reference.is_none())?,
+            (None, None) => Vec::new(),
+        };
+        let settings = Settings {
+            seed: self.judging.seed,
+            memory: opened
+                .as_ref()
+                .map_or_else(|| self.rows.budget(), |opened| opened.left),
+            files: self.files()?,
+            onnx_runtime: self.networks.onnx_runtime.clone(),
+        };
+        if self.by_label
+            && let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref())
+        {
+            return Err(Error::Usage(why.clone()));
+        }
+        let mut classes = match &opened {
+            Some(opened) => opened.classes.clone(),
+            None => self.images.classes(&self.rows, control)?,
+        };
+        let queries = opened.as_ref().map(|opened| &opened.queries);
+        let of = opened.as_ref().map(|opened| opened.query_rows);
+        let given = self.given(queries, of, classes.as_ref(), control)?;
+        if let Some(classes) = &mut classes {
+            classes.predicted = coded(&given.predicted, &mut classes.names);
+        }
+        let sets = opened
+            .as_ref()
+            .map(|opened| (opened.reference.clone(), opened.queries.clone()));
+        let subject = Subject {
+            sets,
+            classes,
+            outcome: given.outcome,
+            query_sets,
+            specs,
+        };
+        let origin = self.origin(command, self.plan(), &subject);
+        let labels = [&self.images.labels, &self.images.query_labels];
+        Ok(Compare {
+            subject,
+            settings,
+            origin,
+            opened,
+            labels: labels.into_iter().flatten().cloned().collect(),
+        })
+    }
+
+    /// The two sets and where each set of queries begins; nothing where all spaces bring rows of their own.
+    fn sets_of(
+        &self,
+        specs: Option<&[Spec]>,
+        control: &Control,
+    ) -> Result<(Option<Opened>, Vec<QuerySet>)> {
+        let files = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
+        let only_files = specs.is_some_and(|specs| specs.iter().all(files));
+        if only_files && self.reference.is_none() {
+            return Ok((None, Vec::new()));
+        }
+        let frames = specs.map_or(Ok(None), crate::space::frames)?;
+        let frames = frames.as_ref();
+        let (images, rows) = (&self.images, &self.rows);
+        if let (Some(reference), None) = (&self.reference, &self.queries) {
+            let sets = query_sets(&self.sets)?;
+            let (opened, sets) = images.open_sets(rows, reference, &sets, frames, control)?;
+            return Ok((Some(opened), sets));
+        }
+        let opened = images.open(rows, self.sets(), frames, control)?;
+        Ok((Some(opened), Vec::new()))
+    }
+}
+
+/// A comparison that can be run.
+pub struct Compare {
+    pub subject: Subject,
+    pub settings: Settings,
+    /// What the results depend on, with the plan.
+    pub origin: Origin,
+    /// The sets, with what is known of their files; `None` where every space brings rows of its own.
+    pub opened: Option<Opened>,
+    /// Files of labels, as named.
+    pub labels: Vec<String>,
+}
+
+impl Compare {
+    /// Run it. `folder` keeps finished spaces, and has those of an earlier run.
+    ///
+    /// Errors: rows that cannot be read, a folder that cannot be written, an engine that fails, an interrupt.
+    pub fn run(
+        self,
+        engine: &dyn Engine,
+        folder: Option<&Path>,
+        control: &Control,
+    ) -> Result<Done> {
+        let Compare {
+            subject,
+            settings,
+            origin,
+            opened,
+            labels,
+        } = self;
+        let plan = &origin.plan;
+        let report = match folder {
+            Some(folder) => {
+                let mut archive = Folder::new(folder, origin.clone(), control);
+                study::run(plan, subject, settings, engine, &mut archive, control)
+            }
+            None => study::run(plan, subject, settings, engine, &mut Forget, control),
+        }?;
+        let mut notes = report.notes.clone();
+        notes.extend(control.take_warnings());
+        if let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref()) {
+            notes.push(format!("classes are left out: {why}"));
+        }
+        if let Some(skipped) = opened
+            .as_ref()
+            .map(|opened| opened.skipped)
+            .filter(|&n| n > 0)
+        {
+            notes.push(format!(
+                "{skipped} image files could not be decoded and were left out"
+            ));
+        }
+        Ok(Done {
+            report,
+            notes,
+            origin,
+            opened,
+            labels,
+        })
+    }
+}
+
+/// A finished comparison.
+pub struct Done {
+    pub report: Report,
+    /// What was noticed of the sets and of the run; what concerns one space is in its report.
+    pub notes: Vec<String>,
+    pub(super) origin: Origin,
+    pub(super) opened: Option<Opened>,
+    labels: Vec<String>,
+}
+
+impl Done {
+    /// All notes, those of a space with its name.
+    pub fn all_notes(&self) -> Vec<String> {
+        let of_spaces = self.report.spaces.iter().flat_map(|space| {
+            let each = space.warnings.iter();
+            each.map(move |warning| format!("{}: {warning}", space.space))
+        });
+        self.notes.iter().cloned().chain(of_spaces).collect()
+    }
+
+    /// How the sets were read and what was asked, for every file that is written.
+    pub fn settings(&self) -> serde_json::Value {
+        json!({
+            "inputs": self.origin.inputs,
+            "labels": self.labels,
+            "sets": self.opened.as_ref().map(|opened| {
+                [&opened.reference, &opened.queries].map(|set| InputInfo::of(&*set.rows))
+            }),
+            "rows": self.origin.rows,
+            "comparison": self.origin.plan,
+            "seed": self.origin.seed,
+            "notes": self.notes,
+        })
+    }
+
+    /// Everything that was found, as JSON.
+    pub fn json(&self) -> String {
+        json::pretty(&show::json(
+            &self.origin.command,
+            &self.settings(),
+            &self.report,
+        ))
+    }
+
+    /// The tables that are printed.
+    pub fn text(&self) -> String {
+        let mut text = show::table(&self.report);
+        for found in &show::shortened(&self.report).0.outcomes {
+            text += &format!("\n{}", outcomes::table(found));
+            for (space, finding) in outcomes::findings(found) {
+                text += &format!("{space}: {finding}\n");
+            }
+        }
+        text
+    }
+}

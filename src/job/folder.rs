@@ -1,0 +1,150 @@
+//! The files of a comparison's folder: tables, plots, contact sheets and the page.
+
+use super::compare::Done;
+use super::images::Opened;
+use crate::error::{Error, Result};
+use crate::report::sheet::{Pictures, sheet};
+use crate::report::{archive, compare as show, file, outcomes, plot, queries};
+use crate::space::Set;
+use crate::study::compare::Report;
+use crate::study::outcomes::Kind;
+use std::path::Path;
+
+/// Tables, plots, contact sheets and the page.
+///
+/// Errors: files that cannot be written, images that can no longer be read.
+pub fn write(folder: &Path, done: &Done) -> Result<()> {
+    let Done {
+        report,
+        origin,
+        opened,
+        ..
+    } = done;
+    let opened = opened.as_ref();
+    let settings = &done.settings();
+    let command = &origin.command;
+    show::write_rates(&folder.join("rates.parquet"), command, settings, report)?;
+    let tables = report.spaces.iter();
+    let tables = tables.map(|space| {
+        folder
+            .join("spaces")
+            .join(format!("{}.parquet", archive::name(&space.space)))
+    });
+    let metadata = [
+        ("hullscope.command", command.clone()),
+        ("hullscope.settings", settings.to_string()),
+    ];
+    let metadata = metadata.map(|(key, value)| (key.to_string(), value));
+    let rows = opened.map(|opened| opened.query_rows.entry());
+    queries::join(
+        &tables.collect::<Vec<_>>(),
+        &folder.join("queries.parquet"),
+        metadata.into_iter().chain(rows).collect(),
+    )?;
+    for (place, found) in report.outcomes.iter().enumerate() {
+        // The first stands in the folder itself, as that of `errors` does.
+        let within = match (place, &found.kind) {
+            (0, _) => folder.to_path_buf(),
+            (_, Kind::Sets([_, name])) => folder.join(format!("outcomes-{}", archive::name(name))),
+            (_, _) => folder.join(format!("outcomes-{place}")),
+        };
+        std::fs::create_dir_all(&within).map_err(|error| Error::io("create", &within, error))?;
+        outcomes::write_all(&within, command, settings, found)?;
+    }
+    let by_label = folder.join("by_label.parquet");
+    if origin.plan.by_label {
+        show::write_labels(&by_label, command, settings, report)?;
+    } else if by_label.exists() {
+        // It is of another comparison than the other files.
+        std::fs::remove_file(&by_label).map_err(|error| Error::io("remove", &by_label, error))?;
+    }
+    for (name, figure) in show::figures(report) {
+        for ending in ["png", "svg"] {
+            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
+        }
+    }
+    let sheets = pictures(opened, report)?;
+    let mut names = Vec::new();
+    for (space, png) in &sheets {
+        let name = format!("sheet-{}.png", archive::name(space));
+        file::write_bytes(&folder.join(&name), png)?;
+        names.push(name);
+    }
+    without_others(folder, &names)?;
+    let made = show::Made {
+        command: command.clone(),
+        date: crate::bench::date(),
+        inputs: inputs(opened),
+        settings: settings.clone(),
+    };
+    show::write_page(&folder.join("report.html"), &made, report, &sheets)?;
+    file::write_text(
+        &folder.join("summary.json").display().to_string(),
+        &done.json(),
+    )
+}
+
+/// Remove contact sheets of an earlier comparison: they do not belong to the other files.
+fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
+    let failed = |error| Error::io("list", folder, error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let sheet = name.starts_with("sheet-") && name.ends_with(".png");
+        if sheet && !sheets.contains(&name) {
+            let path = entry.path();
+            std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// What was read, by name.
+fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
+    let set = |what: &str, set: &Set| {
+        let (rows, dim) = (set.rows.len(), set.rows.dim());
+        let shape = set.shape.map_or(format!("{dim} numbers a row"), |shape| {
+            format!(
+                "{} x {} pixels, {} channels",
+                shape.width, shape.height, shape.channels
+            )
+        });
+        (
+            what.to_string(),
+            format!("{}: {rows} rows, {shape}", set.rows.name()),
+        )
+    };
+    opened.map_or_else(Vec::new, |opened| {
+        vec![
+            set("Reference", &opened.reference),
+            set("Queries", &opened.queries),
+        ]
+    })
+}
+
+/// The contact sheet of each space whose rows are those of the images.
+fn pictures(opened: Option<&Opened>, report: &Report) -> Result<Vec<(String, Vec<u8>)>> {
+    let Some(opened) = opened else {
+        return Ok(Vec::new());
+    };
+    let (Some(reference_shape), Some(query_shape)) = (opened.reference.shape, opened.queries.shape)
+    else {
+        return Ok(Vec::new());
+    };
+    let images = Pictures {
+        reference: &*opened.reference.rows,
+        reference_shape,
+        queries: &*opened.queries.rows,
+        query_shape,
+        classes: opened.classes.as_ref(),
+    };
+    let mut sheets = Vec::new();
+    for space in &report.spaces {
+        let same = space.n_reference == images.reference.len() as u64
+            && space.n_queries == images.queries.len() as u64;
+        if same && let Some(png) = sheet(&space.space, &space.picks, &images)? {
+            sheets.push((space.space.clone(), png));
+        }
+    }
+    Ok(sheets)
+}
