@@ -334,7 +334,7 @@ fn labels_of_mnist_are_found_beside_it() {
 }
 
 #[test]
-fn labels_are_whole_numbers_one_a_row() {
+fn labels_are_whole_numbers_or_words_one_a_row() {
     let folder = Folder::new();
     let path = folder.file("x.npy", &npy(1, "'|u1'", "False", "(3, 2, 2)", &[1; 12]));
     for (name, file) in [
@@ -380,7 +380,11 @@ fn labels_are_whole_numbers_one_a_row() {
         &["l.csv", "x.npy", "4 labels", "3 images"],
     );
     fails(&path, &given("1\n2.5\n3\n"), &["l.csv", "row 1", "2.5"]);
-    fails(&path, &given("1,1\n2,2\n3,3\n"), &["l.csv", "2 numbers"]);
+    fails(
+        &path,
+        &given("1,1\n2,2\n3,3\n"),
+        &["l.csv", "several columns: 0, 1"],
+    );
     fails(&path, &given("1\n1e300\n3\n"), &["l.csv", "row 1", "whole"]);
     fails(
         &path,

@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::report::outcomes::FileRows;
-use crate::rows::{Values, values};
+use crate::rows::{Values, column};
 use crate::study::outcomes::Outcome;
 use clap::Args;
 
@@ -126,7 +126,12 @@ pub fn of_queries(
     control: &Control,
 ) -> Result<(Values, Vec<usize>)> {
     let wanted = queries.numbers.len();
-    let values = values(file, wanted, control)?;
+    let rows = match queries.of {
+        FileRows::Exactly(rows) => vec![wanted as u64, rows],
+        _ => vec![wanted as u64],
+    };
+    let cut = !matches!(queries.of, FileRows::Exactly(_));
+    let values = column(file, control)?.of_rows(&rows, cut)?;
     let (found, name) = (values.len() as u64, queries.name);
     let refused = |why: String, advice: &str| {
         let what = format!("{what}: there are {found} values, and {name} has {why}");

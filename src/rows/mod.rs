@@ -88,7 +88,7 @@ pub use store::{Memory, Store};
 pub use subset::Subset;
 pub use texts::Texts;
 pub(crate) use values::texts;
-pub use values::{Values, values};
+pub use values::{Values, column};
 
 use crate::error::Result;
 

@@ -54,38 +54,122 @@ impl Values {
     }
 }
 
-/// Read one value a row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive. `rows` are expected: the first
-/// line of a text of one column is a name or a value by which of the two gives so many.
+/// One value a row as a file has them, before it is known how many rows there are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The file, as it was named.
+    spec: String,
+    found: Found,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    Values(Values),
+    /// A text of one column whose first line is a name, or one more value.
+    Lines {
+        first: String,
+        rest: Vec<String>,
+    },
+}
+
+/// Names that people give to such columns, in small letters.
+const NAMES: [&str; 18] = [
+    "category",
+    "class",
+    "classes",
+    "correct",
+    "error",
+    "errors",
+    "label",
+    "labels",
+    "loss",
+    "losses",
+    "pred",
+    "predicted",
+    "prediction",
+    "predictions",
+    "preds",
+    "target",
+    "targets",
+    "y",
+];
+
+impl Column {
+    /// The values of a set whose file has one of these numbers of rows, the likelier first; of one that was cut, and may
+    /// have had more, where `cut`.
+    ///
+    /// Errors: a first line of which nothing tells whether it is a name or a value.
+    pub fn of_rows(self, rows: &[u64], cut: bool) -> Result<Values> {
+        let (first, rest) = match self.found {
+            Found::Values(values) => return Ok(values),
+            Found::Lines { first, rest } => (first, rest),
+        };
+        let lines = rest.len() as u64;
+        let counts = |lines| rows.contains(&lines);
+        let known = NAMES.contains(&first.to_lowercase().as_str());
+        let is_value = if counts(lines) || counts(lines + 1) {
+            !counts(lines)
+        } else if rest.contains(&first) {
+            true
+        } else if known || !cut {
+            !known
+        } else {
+            return Err(Error::input(
+                &self.spec,
+                Place::Row(0),
+                format!("the first line, {first:?}, may be the column's name or the first value"),
+                "give the column a name such as label, or name it with FILE:COLUMN",
+            ));
+        };
+        let first = is_value.then_some(first);
+        Ok(of_texts(first.into_iter().chain(rest).map(Some).collect()))
+    }
+}
+
+/// Read one value a row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive.
 ///
 /// Errors: no such file or column, a file that is none of these, several files, rows of several numbers.
-pub fn values(spec: &str, rows: usize, control: &Control) -> Result<Values> {
+pub fn column(spec: &str, control: &Control) -> Result<Column> {
+    let found = found(spec, control)?;
+    Ok(Column {
+        spec: spec.into(),
+        found,
+    })
+}
+
+fn found(spec: &str, control: &Control) -> Result<Found> {
+    let numbers = || numbers(spec, control).map(Found::Values);
     let (files, member) = files(spec, Order::Natural)?;
     let [path] = files.as_slice() else {
-        return numbers(spec, control);
+        return numbers();
     };
     if !path.is_file() {
-        return numbers(spec, control);
+        return numbers();
     }
     let input = probe(path)?;
     let member = member.as_deref();
     let starts = |magic: &[u8]| input.head.starts_with(magic);
     if starts(b"\x93NUMPY") {
         return match npy::texts(&input)? {
-            Some(texts) => Ok(Values::Texts(texts.into_iter().map(Some).collect())),
-            None => numbers(spec, control),
+            Some(texts) => Ok(Found::Values(Values::Texts(
+                texts.into_iter().map(Some).collect(),
+            ))),
+            None => numbers(),
         };
     }
     if starts(b"PAR1") || starts(b"ARROW1") || starts(&[0xFF, 0xFF, 0xFF, 0xFF]) {
-        return of_arrays(&input, &parquet::column(&input, member)?);
+        return of_arrays(&input, &parquet::column(&input, member)?).map(Found::Values);
     }
     let text = input.head.iter().find(|byte| !byte.is_ascii_whitespace());
     match text {
-        Some(b'[') if csv::sniff(&input) => of_json(&input),
+        Some(b'[') if csv::sniff(&input) => of_json(&input).map(Found::Values),
         Some(_) if csv::sniff(&input) && !input.head.starts_with(b"\xFF\xFE") => {
-            let (name, texts) = csv::texts(&input, member)?;
-            Ok(of_lines(name.filter(|_| member.is_none()), texts, rows))
+            Ok(match csv::texts(&input, member)? {
+                (Some(first), rest) if member.is_none() => Found::Lines { first, rest },
+                (_, texts) => Found::Values(of_texts(texts.into_iter().map(Some).collect())),
+            })
         }
-        _ => numbers(spec, control),
+        _ => numbers(),
     }
 }
 
@@ -137,19 +221,6 @@ fn of_texts(texts: Vec<Option<String>>) -> Values {
                 .collect(),
         ),
     }
-}
-
-/// The lines of a text. `name` is a first line that may be a name or one more value: it is a value where that gives the
-/// rows expected, and a word above words where neither does.
-fn of_lines(name: Option<String>, mut texts: Vec<String>, rows: usize) -> Values {
-    let words = || texts.iter().all(|text| text.parse::<f64>().is_err());
-    if let Some(name) = name
-        && texts.len() != rows
-        && (texts.len() + 1 == rows || words())
-    {
-        texts.insert(0, name);
-    }
-    of_texts(texts.into_iter().map(Some).collect())
 }
 
 fn of_json(input: &Input) -> Result<Values> {
@@ -220,11 +291,35 @@ mod tests {
         } else {
             format!(":{member}")
         };
-        values(
-            &format!("{}{member}", path.display()),
-            rows,
-            &Control::default(),
-        )
+        let spec = format!("{}{member}", path.display());
+        column(&spec, &Control::default())?.of_rows(&[rows as u64], false)
+    }
+
+    /// The first line of a text is a name or a value: by the number of rows, or by itself where the set was cut.
+    #[test]
+    fn a_first_line_is_never_guessed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("l.txt").display().to_string();
+        let read = |text: &str, rows: &[u64], cut| {
+            std::fs::write(&path, text).unwrap();
+            column(&path, &Control::default())?.of_rows(rows, cut)
+        };
+        let pets = texts(&["cat", "dog", "cat"]);
+        assert_eq!(read("pet\ncat\ndog\ncat\n", &[2, 3], false).unwrap(), pets);
+        assert_eq!(
+            read("cat\ndog\ncat\n", &[2, 3], false).unwrap(),
+            texts(&["dog", "cat"])
+        );
+        assert_eq!(read("cat\ndog\ncat\n", &[3], false).unwrap(), pets);
+        assert_eq!(read("Label\ncat\ndog\ncat\n", &[1], true).unwrap(), pets);
+        assert_eq!(read("cat\ndog\ncat\n", &[1], true).unwrap(), pets);
+        let error = read("pet\ncat\ndog\ncat\n", &[1], true)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("\"pet\", may be the column's name"),
+            "{error}"
+        );
     }
 
     fn texts(texts: &[&str]) -> Values {

@@ -224,7 +224,7 @@ impl Set {
     pub fn open(
         self,
         spec: &str,
-        given: Option<&Given>,
+        given: Option<Given>,
         options: &ImageOptions,
         control: &Control,
     ) -> Result<Images> {
@@ -264,8 +264,8 @@ impl Set {
         };
         let labels = match (given, walk.labels) {
             (Some(given), _) => {
-                given.check(spec, set.taken as u64, options.open.limit)?;
-                Some(given.labels(&set.kept))
+                let classes = given.of_rows(spec, set.taken as u64, options.open.limit)?;
+                Some(classes.kept(set.kept.iter().copied()))
             }
             (None, Some((name, column))) => {
                 let (labels, words) = self.named(spec, &name, column.labels(&set.kept), options);

@@ -4,7 +4,7 @@
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::Rows;
-use crate::rows::values::one_column;
+use crate::rows::values::{self, Values};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
@@ -13,12 +13,6 @@ use std::path::{Path, PathBuf};
 
 /// Labels from 0 to below this are classes of their own number, whether each of them occurs or not.
 const MOST_CLASSES: i64 = 1 << 16;
-
-/// Bytes of labels, as they are stored, that may be in memory.
-const MEMORY: u64 = 256 << 20;
-
-/// Labels read at a time.
-const STEP: usize = 1 << 16;
 
 /// The class of the rows that have no label, where others of their set have one. It is no class of another set's.
 pub const UNLABELLED: &str = "(no label)";
@@ -51,12 +45,7 @@ impl Labels {
                 .filter(|label| !label.is_empty())
         };
         let labels: Vec<Option<&str>> = (0..rows.len()).map(label).collect();
-        let mut names: Vec<&str> = labels.iter().copied().flatten().collect();
-        names.sort_by(|a, b| natord::compare(a, b).then_with(|| a.cmp(b)));
-        names.dedup();
-        let place: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
-        let classes = labels.iter().map(|label| label.map(|label| place[label]));
-        let labels = Labels::of_some(classes, names.into_iter().map(String::from).collect());
+        let labels = of_texts(&labels).all();
         Some(labels).filter(|labels| labels.unlabelled() < rows.len())
     }
 
@@ -107,82 +96,116 @@ impl Labels {
 /// Labels as a file has them.
 pub(super) struct Given {
     /// The file, as the user named it.
-    pub name: String,
-    values: Vec<i64>,
+    name: String,
+    column: values::Column,
+}
+
+/// A class of each row of a file, `None` where it has no label, and the names of the classes.
+pub(super) struct Classes {
+    each: Vec<Option<u32>>,
+    names: Vec<String>,
+}
+
+impl Classes {
+    /// Of the rows that were kept.
+    pub fn kept(self, rows: impl Iterator<Item = usize>) -> Labels {
+        Labels::of_some(rows.map(|row| self.each[row]), self.names)
+    }
+
+    /// Of all rows.
+    pub fn all(self) -> Labels {
+        Labels::of_some(self.each.into_iter(), self.names)
+    }
 }
 
 impl Given {
-    /// Read a file of one integer a row: all of them, whatever part of the set is wanted, so that the classes are the same.
+    /// Read a file of one label a row, a whole number or a text: all of them, whatever part of the set is wanted, so that
+    /// the classes are the same.
     pub fn read(spec: &str, control: &Control) -> Result<Self> {
-        let wanted = "labels were expected, one number a row";
-        let advice = "name a file of labels, or one column or member of it";
-        let rows = one_column(spec, MEMORY, wanted, advice, control)?;
-        let mut values = Vec::with_capacity(rows.len());
-        let mut some = vec![0.0; STEP.min(rows.len())];
-        for first in (0..rows.len()).step_by(STEP) {
-            control.check()?;
-            let some = &mut some[..STEP.min(rows.len() - first)];
-            rows.read_f64(first, some)?;
-            for (row, &value) in some.iter().enumerate() {
-                // Whole numbers beyond this are not all exact.
-                if value.fract() != 0.0 || value.abs() > (1u64 << 53) as f64 {
-                    return Err(Error::input(
-                        spec,
-                        Place::Row((first + row) as u64),
-                        format!("the label is {value}, not a whole number"),
-                        "labels number the classes: 0, 1, 2, ...",
-                    ));
-                }
-                values.push(value as i64);
-            }
-        }
         Ok(Given {
             name: spec.into(),
-            values,
+            column: values::column(spec, control)?,
         })
     }
 
-    /// Check that there is a label for each of `rows` rows (or files) of a set; of one that was cut at `limit` rows, only
-    /// that there are enough.
-    pub fn check(&self, set: &str, rows: u64, limit: Option<usize>) -> Result<()> {
-        let labels = self.values.len() as u64;
+    /// The classes of a set of `rows` rows (or files); of one that was cut at `limit` rows there may be labels of more.
+    ///
+    /// Errors: another number of labels than rows; numbers that are not whole.
+    pub fn of_rows(self, set: &str, rows: u64, limit: Option<usize>) -> Result<Classes> {
         let cut = limit.is_some_and(|limit| rows >= limit as u64);
-        if labels == rows || (cut && labels > rows) {
-            return Ok(());
+        let values = self.column.of_rows(&[rows], cut)?;
+        let labels = values.len() as u64;
+        if labels != rows && !(cut && labels > rows) {
+            return Err(Error::input(
+                &self.name,
+                Place::Whole,
+                format!("there are {labels} labels, but {set} has {rows} images"),
+                "name the labels that belong to these images",
+            ));
         }
-        Err(Error::input(
-            &self.name,
-            Place::Whole,
-            format!("there are {labels} labels, but {set} has {rows} images"),
-            "name the labels that belong to these images",
-        ))
+        of_values(&self.name, &values)
     }
 
-    /// The classes of the rows that were kept.
-    pub fn labels(&self, kept: &[usize]) -> Labels {
-        let (classes, names) = self.classes();
-        Labels {
-            classes: kept.iter().map(|&row| classes[row]).collect(),
-            names,
-        }
+    /// The classes of a set of which it is not known yet how many rows it has.
+    ///
+    /// Errors: numbers that are not whole.
+    pub fn of_any(self) -> Result<Classes> {
+        of_values(&self.name, &self.column.of_rows(&[], true)?)
     }
+}
 
-    /// A class of each file row, and the names of the classes.
-    pub fn classes(&self) -> (Vec<u32>, Vec<String>) {
-        let most = self.values.iter().copied().max().unwrap_or(0);
-        let known: Vec<i64> = if self.values.iter().all(|v| (0..MOST_CLASSES).contains(v)) {
-            (0..=most).collect()
-        } else {
-            let mut known = self.values.clone();
-            known.sort_unstable();
-            known.dedup();
-            known
-        };
-        let class = |value: &i64| known.partition_point(|known| known < value) as u32;
-        (
-            self.values.iter().map(class).collect(),
-            known.iter().map(i64::to_string).collect(),
-        )
+fn of_values(name: &str, values: &Values) -> Result<Classes> {
+    let values = match values {
+        Values::Numbers(values) => values,
+        Values::Texts(texts) => return Ok(of_texts(texts)),
+    };
+    let whole = |(row, value): (usize, &Option<f64>)| match *value {
+        None => Ok(None),
+        // Whole numbers beyond this are not all exact.
+        Some(value) if value.fract() == 0.0 && value.abs() <= (1u64 << 53) as f64 => {
+            Ok(Some(value as i64))
+        }
+        Some(value) => Err(Error::input(
+            name,
+            Place::Row(row as u64),
+            format!("the label is {value}, not a whole number"),
+            "labels number the classes, 0, 1, 2, ..., or are texts",
+        )),
+    };
+    let numbers = values.iter().enumerate().map(whole);
+    Ok(of_numbers(&numbers.collect::<Result<Vec<_>>>()?))
+}
+
+/// Classes in the order of their names, numbers by size.
+fn of_texts<T: AsRef<str>>(texts: &[Option<T>]) -> Classes {
+    let each = || texts.iter().map(|text| text.as_ref().map(T::as_ref));
+    let mut names: Vec<&str> = each().flatten().collect();
+    names.sort_by(|a, b| natord::compare(a, b).then_with(|| a.cmp(b)));
+    names.dedup();
+    let place: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
+    Classes {
+        each: each()
+            .map(|label| label.map(|label| place[label]))
+            .collect(),
+        names: names.into_iter().map(String::from).collect(),
+    }
+}
+
+/// Classes of numbers: 0, 1, .. up to the largest where there are not too many, else those that occur.
+fn of_numbers(numbers: &[Option<i64>]) -> Classes {
+    let values = || numbers.iter().copied().flatten();
+    let known: Vec<i64> = if values().all(|value| (0..MOST_CLASSES).contains(&value)) {
+        (0..=values().max().unwrap_or(0)).collect()
+    } else {
+        let mut known: Vec<i64> = values().collect();
+        known.sort_unstable();
+        known.dedup();
+        known
+    };
+    let class = |value: i64| known.partition_point(|&known| known < value) as u32;
+    Classes {
+        each: numbers.iter().map(|number| number.map(class)).collect(),
+        names: known.iter().map(i64::to_string).collect(),
     }
 }
 
@@ -239,17 +262,7 @@ impl Column {
     /// The classes of the rows that were kept.
     pub fn labels(self, kept: &[usize]) -> Labels {
         if self.texts.is_empty() {
-            let given = Given {
-                name: String::new(),
-                values: self.numbers.iter().copied().flatten().collect(),
-            };
-            let (classes, names) = given.classes();
-            let mut classes = classes.into_iter();
-            let numbers = self.numbers.iter();
-            let classes: Vec<Option<u32>> = numbers
-                .map(|number| number.and_then(|_| classes.next()))
-                .collect();
-            return Labels::of_some(kept.iter().map(|&row| classes[row]), names);
+            return of_numbers(&self.numbers).kept(kept.iter().copied());
         }
         let mut names: Vec<(String, u32)> = self.known.into_iter().collect();
         names.sort();
@@ -311,27 +324,55 @@ fn whole(column: &ArrayRef, row: usize) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn given(values: &[i64]) -> Given {
-        Given {
-            name: "labels".into(),
-            values: values.into(),
+    fn named(classes: &[u32], names: &[&str]) -> Labels {
+        Labels {
+            classes: classes.into(),
+            names: names.iter().map(|name| (*name).into()).collect(),
         }
     }
 
     #[test]
     fn numbers_are_their_own_classes_where_they_can_be() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let of = |numbers: &[i64]| {
+            let some: Vec<Option<i64>> = numbers.iter().copied().map(Some).collect();
+            of_numbers(&some).all()
+        };
+        assert_eq!(of(&[3, 0, 3]), named(&[3, 0, 3], &["0", "1", "2", "3"]));
+        assert_eq!(of(&[1, -1, 1]), named(&[1, 0, 1], &["-1", "1"]));
+        assert_eq!(of(&[70_000, 5]), named(&[1, 0], &["5", "70000"]));
+    }
+
+    /// A file of texts, with a header or without, of a set that was cut or not.
+    #[test]
+    fn labels_may_be_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("l.csv").display().to_string();
+        let read = |text: &str, rows, limit| {
+            std::fs::write(&path, text).unwrap();
+            let given = Given::read(&path, &Control::default()).unwrap();
+            let classes: Result<Classes> = given.of_rows("set.npy", rows, limit);
+            classes.map(|classes| classes.kept(0..rows as usize))
+        };
+        let pets = named(&[0, 1, 0], &["cat", "dog"]);
+        for text in [
+            "cat\ndog\ncat\n",
+            "label\ncat\ndog\ncat\n",
+            "pet\ncat\ndog\ncat\n",
+        ] {
+            assert_eq!(read(text, 3, None).unwrap(), pets, "{text}");
+        }
+        let two = named(&[0, 1], &["cat", "dog"]);
+        assert_eq!(read("label\ncat\ndog\ncat\n", 2, Some(2)).unwrap(), two);
+        assert_eq!(read("cat\ndog\ncat\n", 2, Some(2)).unwrap().classes, [0, 1]);
+        let none = named(&[0, 2, 1], &["cat", "dog", UNLABELLED]);
+        std::fs::write(&path, "[\"cat\", null, \"dog\"]").unwrap();
         assert_eq!(
-            given(&[3, 0, 3]).classes(),
-            (vec![3, 0, 3], names(&["0", "1", "2", "3"]))
-        );
-        assert_eq!(
-            given(&[1, -1, 1]).classes(),
-            (vec![1, 0, 1], names(&["-1", "1"]))
-        );
-        assert_eq!(
-            given(&[70_000, 5]).classes(),
-            (vec![1, 0], names(&["5", "70000"]))
+            Given::read(&path, &Control::default())
+                .unwrap()
+                .of_rows("s", 3, None)
+                .unwrap()
+                .all(),
+            none
         );
     }
 

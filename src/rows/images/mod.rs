@@ -122,8 +122,8 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
         .map(|labels| Given::read(labels, control))
         .transpose()?;
     let mut images = match source {
-        Source::Tree(listing) => tree::open(spec, &listing, given.as_ref(), options, control)?,
-        Source::Column(set) => set.open(spec, given.as_ref(), options, control)?,
+        Source::Tree(listing) => tree::open(spec, &listing, given, options, control)?,
+        Source::Column(set) => set.open(spec, given, options, control)?,
         Source::Cifar(files) => {
             let images = cifar::open(spec, &files, options, control)?;
             relabelled(conform(spec, images, options)?, spec, given, options)?
@@ -149,7 +149,7 @@ pub fn read_labels(
     exclude: Option<&RowList>,
     control: &Control,
 ) -> Result<Labels> {
-    let (mut classes, names) = Given::read(spec, control)?.classes();
+    let Labels { mut classes, names } = Given::read(spec, control)?.of_any()?.all();
     classes.truncate(limit.unwrap_or(usize::MAX));
     if let Some(list) = exclude {
         let mut rows = 0..;
@@ -306,7 +306,7 @@ fn array(
         }
         Some(path) => {
             let given = Given::read(&path.display().to_string(), control)?;
-            Some(of_given(&rows, spec, &given, options)?)
+            Some(of_given(&rows, spec, given, options)?)
         }
     };
     Ok(Images {
@@ -319,11 +319,10 @@ fn array(
 }
 
 /// The labels of a file for a set's rows.
-fn of_given(rows: &dyn Rows, spec: &str, given: &Given, options: &ImageOptions) -> Result<Labels> {
+fn of_given(rows: &dyn Rows, spec: &str, given: Given, options: &ImageOptions) -> Result<Labels> {
     let read = rows.len() as u64 + rows.dropped();
-    given.check(spec, read, options.open.limit)?;
-    let (classes, names) = given.classes();
-    Ok(Labels::of_rows(rows, &classes, names))
+    let classes = given.of_rows(spec, read, options.open.limit)?;
+    Ok(classes.kept((0..rows.len()).map(|row| rows.number(row) as usize)))
 }
 
 fn relabelled(
@@ -333,7 +332,7 @@ fn relabelled(
     options: &ImageOptions,
 ) -> Result<Images> {
     if let Some(given) = given {
-        images.labels = Some(of_given(&*images.rows, spec, &given, options)?);
+        images.labels = Some(of_given(&*images.rows, spec, given, options)?);
     }
     Ok(images)
 }

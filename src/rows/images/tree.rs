@@ -1,7 +1,7 @@
 //! A folder of image files as rows, in the order of their paths; its subfolders are classes.
 
 use super::files::{Files, Listing};
-use super::labels::{Given, Labels};
+use super::labels::{Classes, Given, Labels};
 use super::picture::{Content, Encoded};
 use super::series::{self, Supply};
 use super::{ImageOptions, Images, shape_of};
@@ -25,14 +25,13 @@ pub(super) fn check_size(width: usize, height: usize) -> Result<()> {
 pub(super) fn open(
     spec: &str,
     listing: &Listing,
-    given: Option<&Given>,
+    given: Option<Given>,
     options: &ImageOptions,
     control: &Control,
 ) -> Result<Images> {
     let total = listing.paths.len();
-    if let Some(given) = given {
-        given.check(spec, total as u64, None)?;
-    }
+    let given = given.map(|given| given.of_rows(spec, total as u64, None));
+    let given = given.transpose()?;
     let mut walk = Walk { listing, next: 0 };
     let mut set = series::gather(
         spec,
@@ -68,12 +67,12 @@ pub(super) fn open(
 fn labels(
     listing: &Listing,
     kept: &[usize],
-    given: Option<&Given>,
+    given: Option<Classes>,
     spec: &str,
     control: &Control,
 ) -> Option<Labels> {
     let (classes, names) = match given {
-        Some(given) => given.classes(),
+        Some(given) => return Some(given.kept(kept.iter().copied())),
         None => match listing.folders() {
             Ok(known) => known,
             Err(bare) => {
