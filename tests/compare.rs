@@ -131,6 +131,7 @@ fn picks_show_what_the_space_sees() {
         let apart = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - b).abs());
         apart.fold(0.0, f64::max)
     };
+    let mut means = 0;
     for space in &found.spaces {
         let picks = &space.picks;
         let all: Vec<_> = picks
@@ -150,12 +151,22 @@ fn picks_show_what_the_space_sees() {
                     let middle = [14, 15, 20, 21].map(|place| own[place]);
                     assert_eq!((seen.shape.width, seen.shape.height), (2, 2));
                     assert_eq!(far(&seen.values, &middle), 0.0);
+                    // The mean of the certificate is that of the same cut, which an inside query is.
+                    let inside = pick.verdict == "inside";
+                    assert_eq!(pick.mean.is_some(), inside);
+                    let mean = pick
+                        .mean
+                        .as_ref()
+                        .map_or(0.0, |mean| far(&mean.values, &middle));
+                    assert!(mean < 1e-3, "{mean}");
+                    means += usize::from(inside);
                 }
                 "pca:2" => assert!(far(&seen.unwrap().values, own) > 1.0),
                 _ => assert!(far(&seen.unwrap().values, own) < 1e-3),
             }
         }
     }
+    assert!(means > 0, "no query of patch:2 is inside");
 }
 
 #[test]
@@ -475,6 +486,7 @@ fn origin(plan: &Plan) -> Origin {
         plan: plan.clone(),
         seed: 3,
         more: String::new(),
+        certificates: false,
     }
 }
 

@@ -266,9 +266,11 @@ fn draw(
         nearest_ratio: at(&column("nearest_ratio"), row),
         support: Vec::new(),
         seen: None,
+        mean: None,
     };
     let picks = Picks {
         without_unit: true,
+        margins: false,
         interpolated: Vec::new(),
         extrapolated: rows.iter().map(pick).collect(),
     };

@@ -86,6 +86,8 @@ struct Shown {
     means: Vec<(u64, Vec<f64>)>,
     black: f64,
     white: f64,
+    /// Distances to the hull are margins.
+    margins: bool,
 }
 
 impl Shown {
@@ -122,6 +124,7 @@ impl Shown {
             means,
             black,
             white,
+            margins: picks.margins,
         })
     }
 
@@ -151,6 +154,12 @@ impl Shown {
 
     /// The mean of the certificate of a query, and what the query has beyond it: grey where there is no difference.
     fn mean(&self, pick: &Pick, pictures: &Pictures) -> Option<[RgbImage; 2]> {
+        if let (Some(seen), Some(mean)) = (&pick.seen, &pick.mean) {
+            let pairs = seen.values.iter().zip(&mean.values);
+            let difference: Vec<f64> = pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
+            let mean: Vec<f64> = mean.values.iter().map(|value| f64::from(*value)).collect();
+            return Some(self.beside(&mean, &difference, seen.shape));
+        }
         let (_, mean) = self.means.iter().find(|(query, _)| *query == pick.query)?;
         let own = self.values(Of::Queries, pick.query);
         // The channels of the two sets may stand in another order.
@@ -159,12 +168,16 @@ impl Shown {
         let difference =
             difference.map(|(at, mean)| own.get(place(at)).map_or(0.0, |own| own - mean));
         let difference: Vec<f64> = difference.collect();
+        Some(self.beside(mean, &difference, pictures.reference_shape))
+    }
+
+    /// A mean, and a difference around grey.
+    fn beside(&self, mean: &[f64], difference: &[f64], shape: Shape) -> [RgbImage; 2] {
         let span = self.white - self.black;
-        let shape = pictures.reference_shape;
-        Some([
+        [
             fitted(&picture(mean, shape, self.black, self.white)),
-            fitted(&picture(&difference, shape, -span, span)),
-        ])
+            fitted(&picture(difference, shape, -span, span)),
+        ]
     }
 }
 
@@ -318,14 +331,15 @@ impl Layout {
             Size::Small,
         );
         layout.line(
-            "mean: of all rows of the certificate, as images; difference: the query less that, grey where there is none",
+            "mean: of all rows of the certificate, as the space sees them; difference: the query less that, grey where there is \
+             none",
             Size::Small,
         );
         layout.y += 8.0;
         layout.line("Most interpolated", Size::Title);
         layout.y += 4.0;
         for (pick, row) in picks.interpolated.iter().filter(inside).zip(rows) {
-            layout.wide(&caption(pick, pictures), row);
+            layout.wide(&caption(pick, picks.margins, pictures), row);
         }
         let others: Vec<&Pick> = picks
             .interpolated
@@ -394,7 +408,10 @@ impl Layout {
         let seen = shown.seen(pick);
         let mut shots = vec![query];
         shots.extend(seen);
-        let mut lines = vec![name(Of::Queries, pick.query, pictures), judged(pick)];
+        let mut lines = vec![
+            name(Of::Queries, pick.query, pictures),
+            judged(pick, shown.margins),
+        ];
         if let Some(row) = nearest(pick) {
             let picture = shown.picture(Of::Reference, row, pictures);
             shots.push(picture);
@@ -502,7 +519,9 @@ fn paste(
 
 /// What the distances on a sheet are.
 fn distances(picks: &Picks) -> &'static str {
-    if picks.without_unit {
+    if picks.margins {
+        "margins are certified lower bounds of the distance to the hull, often far below it"
+    } else if picks.without_unit {
         "distances to the hull are certified lower bounds; all are as measured: the reference's median nearest distance is 0 or \
          not known"
     } else {
@@ -511,11 +530,11 @@ fn distances(picks: &Picks) -> &'static str {
 }
 
 /// All that was found about a query.
-fn caption(pick: &Pick, pictures: &Pictures) -> String {
+fn caption(pick: &Pick, margins: bool, pictures: &Pictures) -> String {
     let mut text = format!(
         "{}; {}",
         name(Of::Queries, pick.query, pictures),
-        judged(pick)
+        judged(pick, margins)
     );
     if nearest(pick).is_some() {
         text += &format!("; nearest {}", ratio(pick.nearest_ratio));
@@ -523,7 +542,8 @@ fn caption(pick: &Pick, pictures: &Pictures) -> String {
     text
 }
 
-fn judged(pick: &Pick) -> String {
+/// The verdict, with the distance to the hull or, where none was asked for, the margin.
+fn judged(pick: &Pick, margins: bool) -> String {
     match pick.verdict.as_str() {
         "inside" => {
             let (all, shown) = (pick.support.len(), heaviest(pick).len());
@@ -533,6 +553,7 @@ fn judged(pick: &Pick) -> String {
                 rest => format!("inside: {all} {rows}, {rest} of small weight not shown"),
             }
         }
+        "outside" if margins => format!("outside, margin {}", ratio(pick.distance_ratio)),
         "outside" => format!("outside by {}", ratio(pick.distance_ratio)),
         other => other.into(),
     }
@@ -606,6 +627,7 @@ mod tests {
             nearest_ratio: 0.42,
             support: support.to_vec(),
             seen: None,
+            mean: None,
         }
     }
 
@@ -639,6 +661,7 @@ mod tests {
         };
         let picks = Picks {
             without_unit: false,
+            margins: false,
             interpolated: vec![pick(0, &[(1, 0.75), (0, 0.25)])],
             extrapolated: Vec::new(),
         };
@@ -688,6 +711,7 @@ mod tests {
         let heading = |without_unit: bool| {
             let picks = Picks {
                 without_unit,
+                margins: false,
                 interpolated: Vec::new(),
                 extrapolated: vec![pick(0, &[])],
             };
@@ -743,6 +767,7 @@ mod tests {
         };
         let picks = Picks {
             without_unit: false,
+            margins: false,
             interpolated: vec![pick(0, &[])],
             extrapolated: vec![pick(0, &[])],
         };
@@ -800,6 +825,7 @@ mod tests {
         });
         let picks = Picks {
             without_unit: false,
+            margins: false,
             interpolated: vec![inside.clone()],
             extrapolated: Vec::new(),
         };
@@ -810,6 +836,14 @@ mod tests {
         let groups = groups(&inside, &pictures, &shown);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 1]);
         assert_eq!(groups[0][1].0.get_pixel(5, 5).0, [7; 3]);
+        // What the space makes of the mean stands in place of the mean of the images.
+        inside.mean = Some(crate::study::compare::Picture {
+            values: vec![9.0],
+            ..inside.seen.clone().unwrap()
+        });
+        let [mean, difference] = shown.mean(&inside, &pictures).unwrap();
+        assert_eq!(mean.get_pixel(0, 0).0, [9; 3]);
+        assert!(difference.get_pixel(0, 0).0[0] < 128);
     }
 
     #[test]
@@ -824,6 +858,7 @@ mod tests {
         };
         let picks = Picks {
             without_unit: false,
+            margins: false,
             interpolated: vec![pick(0, &[(1, 1.0)])],
             extrapolated: Vec::new(),
         };
@@ -853,22 +888,29 @@ mod tests {
         };
         let mut inside = pick(0, &[(0, 0.5), (1, 0.5)]);
         assert_eq!(
-            caption(&inside, &pictures),
+            caption(&inside, false, &pictures),
             "test 0, Sneaker; inside: 2 rows; nearest 0.42"
         );
         inside.support.extend([(0, 0.009); 3]);
         assert_eq!(
-            judged(&inside),
+            judged(&inside, false),
             "inside: 5 rows, 3 of small weight not shown"
         );
-        assert_eq!(judged(&pick(0, &[(0, 1.0)])), "inside: 1 row");
+        assert_eq!(judged(&pick(0, &[(0, 1.0)]), false), "inside: 1 row");
         inside.support = vec![(0, 0.05); 20];
         assert_eq!(heaviest(&inside).len(), ROWS);
         inside.support = vec![(0, 0.001); 1000];
         assert_eq!(heaviest(&inside).len(), 1);
         let mut outside = pick(1, &[]);
         outside.nearest_ratio = f64::MAX;
-        assert_eq!(caption(&outside, &pictures), "test 1, Bag; outside by 1.25");
+        assert_eq!(
+            caption(&outside, false, &pictures),
+            "test 1, Bag; outside by 1.25"
+        );
+        assert_eq!(
+            caption(&outside, true, &pictures),
+            "test 1, Bag; outside, margin 1.25"
+        );
         let ratios = [0.0, 2e-5, 0.0479, 0.1, 12.345, 3e9].map(ratio);
         assert_eq!(
             ratios,

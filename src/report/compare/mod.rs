@@ -84,6 +84,7 @@ mod tests {
                 Vec::new()
             },
             seen: None,
+            mean: None,
         }
     }
 
@@ -115,6 +116,7 @@ mod tests {
             labels: Vec::new(),
             picks: Picks {
                 without_unit: false,
+                margins: false,
                 interpolated: vec![pick(3, "inside")],
                 extrapolated: vec![pick(4, "outside")],
             },

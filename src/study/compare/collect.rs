@@ -70,6 +70,7 @@ impl<'c, 'v> Collected<'c, 'v> {
             nearest_ratio: near.map_or(f64::INFINITY, |near| near.distance),
             support: Vec::new(),
             seen: None,
+            mean: None,
         };
         self.found.verdicts.push(answer.verdict);
         self.found.distances.push(distance);
@@ -199,6 +200,7 @@ impl Found {
         };
         Picks {
             without_unit: known.is_none(),
+            margins: false,
             interpolated: scaled(&mut self.interpolated),
             extrapolated: scaled(&mut self.extrapolated),
         }

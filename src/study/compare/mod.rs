@@ -89,6 +89,9 @@ pub struct Pick {
     /// The query as the space sees it, where that is another image than the query's own.
     #[serde(default)]
     pub seen: Option<Picture>,
+    /// The weighted mean of the certificate's rows, as the space sees it, where `seen` is given.
+    #[serde(default)]
+    pub mean: Option<Picture>,
 }
 
 /// An image.
@@ -102,17 +105,30 @@ pub struct Picture {
 const SEEN: usize = 1 << 12;
 
 impl Picks {
-    /// Note how the space sees the queries. Errors: rows that can no longer be read.
+    /// Note how the space sees the queries, and the means of their certificates. Errors: rows that can no longer be read.
     fn see(&mut self, view: &View) -> Result<()> {
         let mut row = vec![0.0; view.queries.dim()];
-        for pick in self.interpolated.iter_mut().chain(&mut self.extrapolated) {
-            view.queries.gather(&[pick.query as usize], &mut row)?;
-            let seen = view.picture(&row);
-            let small = seen.filter(|(_, values)| values.len() <= SEEN);
-            pick.seen = small.map(|(shape, values)| Picture {
+        let picture = |row: &[f64]| {
+            let small = view.picture(row).filter(|(_, values)| values.len() <= SEEN);
+            small.map(|(shape, values)| Picture {
                 shape,
                 values: values.iter().map(|value| *value as f32).collect(),
-            });
+            })
+        };
+        for pick in self.interpolated.iter_mut().chain(&mut self.extrapolated) {
+            view.queries.gather(&[pick.query as usize], &mut row)?;
+            pick.seen = picture(&row);
+            if pick.seen.is_none() || pick.support.is_empty() {
+                continue;
+            }
+            let mut mean = vec![0.0; row.len()];
+            for &(number, weight) in &pick.support {
+                view.reference.gather(&[number as usize], &mut row)?;
+                mean.iter_mut()
+                    .zip(&row)
+                    .for_each(|(mean, value)| *mean += weight * value);
+            }
+            pick.mean = picture(&mean);
         }
         Ok(())
     }
@@ -124,6 +140,9 @@ pub struct Picks {
     /// Distances are as measured: the reference's median nearest distance is 0 or not known.
     #[serde(default)]
     pub without_unit: bool,
+    /// No distances were asked for: those to the hull are the verdicts' margins, which are lower.
+    #[serde(default)]
+    pub margins: bool,
     /// Inside queries, the nearest to a reference row first; then those least far outside.
     pub interpolated: Vec<Pick>,
     /// The farthest from the hull first.
@@ -511,7 +530,7 @@ fn one(
         labels,
         sets: by_set(&found.scores, known.sets, view.queries.len()),
         seconds: started.elapsed().as_secs_f64(),
-        ..report(spec, &summary, &mut found)
+        ..report(spec, &summary, &mut found, plan.analysis.gap.is_some())
     };
     report.picks.see(&view)?;
     keeper.finish(&report)?;
@@ -519,7 +538,12 @@ fn one(
 }
 
 /// What the analysis says, beside what theory says of the same size.
-fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceReport {
+fn report(
+    spec: &Spec,
+    summary: &Summary,
+    found: &mut collect::Found,
+    distances: bool,
+) -> SpaceReport {
     let facts = &summary.reference;
     let hull = &summary.notions[0].rate;
     let effective = |rate: f64| theory::effective_dimension(facts.rows, rate);
@@ -539,14 +563,19 @@ fn report(spec: &Spec, summary: &Summary, found: &mut collect::Found) -> SpaceRe
             .map(|rank| theory::null_rate(facts.rows, rank)),
         d_eff: effective(hull.rate),
         d_eff_interval: hull.interval95.map(effective),
-        distance_ratio: found.distance_ratio(facts.median_nearest),
+        distance_ratio: distances
+            .then(|| found.distance_ratio(facts.median_nearest))
+            .flatten(),
         median_nearest: facts.median_nearest,
         scans_per_query: summary
             .hull
             .as_ref()
             .map_or(0.0, |hull| hull.scans_per_query),
         verdicts: found.letters(),
-        picks: found.picks(facts.median_nearest),
+        picks: Picks {
+            margins: !distances,
+            ..found.picks(facts.median_nearest)
+        },
         warnings: match spec.stages.as_slice() {
             [crate::space::spec::Stage::Pixels] => {
                 let leakage = super::notes::leakage(summary);
