@@ -1,5 +1,5 @@
-//! Outputs of every command: none is an input of the same command, however either is
-//! named, and a folder is not taken for a file.
+//! Outputs of every command: none is an input of the same command, however either is named, a folder is not taken for a
+//! file, and results are replaced only where that is asked for; what a comparison's folder holds can be verified.
 
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
@@ -147,4 +147,224 @@ fn a_folder_and_a_file_are_not_taken_for_each_other() {
     std::fs::create_dir(folder.path("run.json")).unwrap();
     let done = folder.run(&["embed", "a.npy", "--space", "pca:2", "-o", "run.json"]);
     assert!(done.status.success(), "{done:?}");
+}
+
+/// A folder of results is replaced only where that is asked for, and then nothing of the other run stays.
+#[test]
+fn results_of_other_inputs_are_replaced_only_when_asked() {
+    let folder = folder();
+    for (name, seed) in [("c.npy", 3), ("d.npy", 4)] {
+        folder.file(name, &array(seed));
+    }
+    let run = |line: &str| {
+        let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {message}");
+    };
+    let compare = "compare a.npy b.npy --space pixels -o out --loo 0 -q";
+    let other = "compare c.npy d.npy --space pixels -o out --loo 0 -q";
+    run(compare);
+    refused(
+        &folder,
+        other,
+        &[
+            "-o out holds the results of hullscope compare of a.npy, b.npy",
+            "--replace",
+        ],
+    );
+    let paper = "paper fig1 --quick --trials 5 -o out -q";
+    refused(&folder, paper, &["hullscope compare of a.npy, b.npy"]);
+    // The same inputs go on, in other spaces too.
+    run(&format!("{compare} --space pca:2"));
+    let wrong = "0\n1\n0\n0\n1\n0\n0\n1\n";
+    folder.file("wrong.txt", wrong.as_bytes());
+    run("errors out --errors wrong.txt -q");
+    folder.file("out/mine.txt", b"of the user");
+    run(&format!("{paper} --replace"));
+    let left = |part: &str| {
+        content(&folder)
+            .iter()
+            .any(|(path, _)| path.ends_with(part))
+    };
+    assert!(left("out/mine.txt") && left("out/findings/fig1.json") && left("out/report.html"));
+    assert!(
+        !std::path::Path::new(&folder.path("out/spaces")).exists() && !left("out/rates.parquet")
+    );
+    let kept: Vec<_> = std::fs::read_dir(folder.path("out"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    run(&format!("{other} --replace"));
+    assert!(
+        !std::path::Path::new(&folder.path("out/findings")).exists() && !left("out/fig1.png"),
+        "{kept:?}"
+    );
+    // A page of which nothing is known is not replaced either.
+    folder.file("bare/report.html", b"of another program");
+    refused(
+        &folder,
+        "compare a.npy b.npy -o bare",
+        &["bare/report.html", "--replace"],
+    );
+}
+
+/// The list of what may be removed is complete: nothing but the user's own file stays.
+#[test]
+fn every_file_that_a_run_leaves_is_known() {
+    let folder = folder();
+    folder.file("l.txt", b"0\n1\n0\n1\n0\n1\n0\n1\n");
+    folder.file("wrong.txt", b"0\n1\n0\n0\n1\n0\n0\n1\n");
+    let run = |line: &str| {
+        let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {message}");
+    };
+    run(
+        "compare a.npy b.npy --labels l.txt --query-labels l.txt --by-label --errors wrong.txt --loo 4 --space pixels -o out -q",
+    );
+    run("errors out --errors wrong.txt -q");
+    let before = content(&folder)
+        .iter()
+        .filter(|(path, _)| path.starts_with(folder.path("out")))
+        .count();
+    assert!(before > 15, "{before}");
+    run(
+        "compare --limit-reference 60 --limit-queries 30 --space patch:4 --loo 0 --no-distance -o out -q --replace",
+    );
+    let sheets = std::path::Path::new(&folder.path("out/sheet-patch-4.png")).exists();
+    run("paper fig1 --quick --trials 5 -o out -q --replace");
+    let left: Vec<String> = content(&folder)
+        .iter()
+        .filter_map(|(path, _)| {
+            Some(
+                path.strip_prefix(folder.path("out"))
+                    .ok()?
+                    .display()
+                    .to_string(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "fig1.png",
+            "fig1.svg",
+            "findings/fig1.json",
+            "points.parquet",
+            "report.html",
+            "results.json",
+            "summary.json"
+        ]
+    );
+    assert!(sheets, "the comparison of images left no sheet");
+}
+
+/// Without distances no margin stands where a distance would.
+#[test]
+fn margins_are_never_called_distances() {
+    let folder = folder();
+    let line = "compare a.npy b.npy --space pixels --loo 0 --no-distance -o out --json s.json";
+    let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+    assert!(output.status.success(), "{output:?}");
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path("s.json")).unwrap()).unwrap();
+    assert!(
+        summary["spaces"][0]["distance_ratio"].is_null(),
+        "{summary}"
+    );
+    assert!(!std::path::Path::new(&folder.path("out/distances.png")).exists());
+    assert!(std::path::Path::new(&folder.path("out/rates.png")).exists());
+}
+
+/// Classes that are words go with sets of vectors, with the name of their column or without.
+#[test]
+fn classes_of_sets_may_be_words() {
+    let folder = folder();
+    folder.file("words.txt", b"cat\ndog\ncat\ndog\ncat\ndog\ncat\ndog\n");
+    folder.file(
+        "named.csv",
+        b"pet\ncat\ndog\ncat\ndog\ncat\ndog\ncat\ndog\n",
+    );
+    folder.file("wrong.txt", b"cat\ndog\ndog\ndog\ncat\ndog\ncat\ndog\n");
+    for labels in [
+        "--labels words.txt --query-labels named.csv",
+        "--labels named.csv --query-labels words.txt",
+    ] {
+        let line = format!(
+            "compare a.npy b.npy {labels} --by-label --predictions wrong.txt --space pixels --loo 0 --json -"
+        );
+        let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+        assert!(output.status.success(), "{output:?}");
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let labels = summary["spaces"][0]["labels"].as_array().unwrap();
+        assert_eq!(labels.len(), 2, "{summary}");
+        assert_eq!(
+            (&labels[0]["label"], &labels[1]["label"]),
+            (&"cat".into(), &"dog".into())
+        );
+        assert_eq!(
+            summary["outcomes"][0]["all"]["value"]["mean"], 0.125,
+            "{}",
+            summary["outcomes"][0]
+        );
+    }
+}
+
+/// Each space's certificates are checked against the space made anew; other sets, other seeds and a changed file fail.
+#[test]
+fn certificates_of_a_comparison_are_checked_by_space() {
+    let folder = Folder::new();
+    for (name, rows, seed) in [("a.npy", 40, 1), ("b.npy", 12, 2), ("c.npy", 12, 3)] {
+        let values = encode(Element::F64, &gaussian(rows * 3, seed), false);
+        folder.file(
+            name,
+            &npy(1, "'<f8'", "False", &format!("({rows}, 3)"), &values),
+        );
+    }
+    let run = |line: &str| {
+        let output = folder.run(&line.split(' ').collect::<Vec<_>>());
+        let (out, err) = (output.stdout, output.stderr);
+        let text = String::from_utf8(out).unwrap() + &String::from_utf8(err).unwrap();
+        (output.status.code(), text)
+    };
+    let compare = "compare a.npy b.npy --space pixels --space random:2 --seed 5 --loo 0 -o out -q";
+    assert_eq!(run(compare).0, Some(0));
+    let (code, text) = run("verify out a.npy b.npy --seed 5");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(
+        text.contains("holds no certificates") && text.contains("--certificates"),
+        "{text}"
+    );
+    // Kept spaces without certificates are computed again.
+    assert_eq!(run(&format!("{compare} --certificates")).0, Some(0));
+    let (code, text) = run("verify out a.npy b.npy --seed 5");
+    assert_eq!(code, Some(0), "{text}");
+    for space in [
+        "pixels: 12 of 12 certificates hold",
+        "random:2: 12 of 12 certificates hold",
+    ] {
+        assert!(text.contains(space), "{text}");
+    }
+    let (code, text) = run("verify out a.npy b.npy --seed 6 --json -");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains("random:2: not verified: the reference rows differ"),
+        "{text}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&text[..text.rfind('}').unwrap() + 1]).unwrap();
+    let verified = |space: usize| &json["spaces"][space]["verified"];
+    assert_eq!(
+        (verified(0), verified(1)),
+        (&true.into(), &false.into()),
+        "{json}"
+    );
+    assert_eq!(run("verify out a.npy c.npy --seed 5").0, Some(1));
+    // The certificates of one space in the place of another's.
+    let [pixels, random] = ["pixels", "random-2"]
+        .map(|space| folder.path(&format!("out/certificates/{space}.parquet")));
+    std::fs::copy(pixels, random).unwrap();
+    let (code, text) = run("verify out a.npy b.npy --seed 5");
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("random:2: not verified"), "{text}");
 }

@@ -8,7 +8,7 @@ use crate::job::backend::Chosen;
 use crate::job::compare::Options;
 use crate::job::inputs::COLUMNS;
 use crate::job::{folder, judging};
-use crate::report::file;
+use crate::report::{file, results};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,6 +44,9 @@ pub struct Args {
     /// Write tables, plots, contact sheets and report.html into this folder
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
+    /// Remove what another run, with other inputs, left in that folder
+    #[arg(long, requires = "output")]
+    replace: bool,
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
@@ -70,6 +73,10 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let inputs = what.inputs(specs.as_deref().unwrap_or_default());
     let output = args.output.as_deref();
     super::check_outputs(output, args.json.as_deref(), &inputs)?;
+    if let Some(output) = output {
+        let made = what.made(specs.as_deref().unwrap_or_default());
+        results::check(output, &made, args.replace)?;
+    }
     let Chosen { engine, note } = args.run.backend.engine(what.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());
     let job = what.open(&super::command_line(), specs, control)?;

@@ -7,10 +7,13 @@ use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
-use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
+use crate::job::images::ImageArgs;
+use crate::job::inputs::{COLUMNS, RowArgs};
+use crate::job::networks::NetworkArgs;
+use crate::job::verify;
 use crate::report::certificates::{Audit, Origin, Problem, Reader, audit};
 use crate::report::{InputInfo, file, json};
-use crate::rows::{Rows, sample};
+use crate::rows::sample;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +28,9 @@ Examples:
   hullscope analyze train.npy test.npy --scale 2 --certificates proof.parquet
   hullscope verify proof.parquet train.npy test.npy --scale 2
   hullscope verify proof.parquet train.npy test.npy --scale 2 --json -
+  hullscope compare train/ test/ --space pixels --space pca:16 --certificates -o out/
+  hullscope verify out/ train/ test/
+      the certificates of every space, which is fitted anew
 
 Nothing is taken from the file but the claims: the inputs, the options that say how rows are read (--scale,
 --normalize, limits ...) and the tolerance are those given here, and must be those of the analysis. Exits with 1 if a
@@ -34,7 +40,7 @@ certificate does not hold, if a query has none or two, or if the file is of othe
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{EXAMPLES}\n\n{COLUMNS}"))]
 pub struct Args {
-    /// The file that `analyze --certificates` wrote
+    /// The file that `analyze --certificates` wrote, or the folder of `compare --certificates -o`
     certificates: PathBuf,
     /// The reference rows of that analysis (without it: the built-in sample)
     #[arg(requires = "queries")]
@@ -50,6 +56,13 @@ pub struct Args {
     json: Option<String>,
     #[command(flatten)]
     rows: RowArgs,
+    #[command(flatten)]
+    images: ImageArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
+    /// Seed of random spaces, as in the comparison
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -61,10 +74,12 @@ pub struct Args {
     progress: Shown,
 }
 
-/// What came of it, with everything that is said of it.
+/// What came of one file, with everything that is said of it.
 struct Found {
+    /// The space, of a file in a comparison's folder.
+    space: Option<String>,
     /// Absent where the file was refused before the inputs were read.
-    inputs: Option<Inputs>,
+    inputs: Option<[InputInfo; 2]>,
     audit: Audit,
     /// The first certificates that do not hold: query, verdict, reason.
     failures: Vec<Value>,
@@ -85,14 +100,47 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<ExitCode> {
     super::check_outputs(None, args.json.as_deref(), &inputs)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.progress.unless(args.quiet));
-    let found = find(&args, control)?;
+    let found = match args.certificates.is_dir() {
+        true => folder(&args, control)?,
+        false => vec![find(&args, control)?],
+    };
     drop(bar);
-    show(&args, &found)?;
+    found.iter().try_for_each(|found| show(&args, found))?;
+    let holds = found.iter().all(|found| found.audit.holds());
     if let Some(target) = &args.json {
-        let text = json::pretty(&result(&args, &found, started.elapsed().as_secs_f64()));
+        let seconds = started.elapsed().as_secs_f64();
+        let text = json::pretty(&result(&args, &found, holds, seconds));
         file::write_text(target, &text)?;
     }
-    Ok(ExitCode::from(u8::from(!found.audit.holds())))
+    Ok(ExitCode::from(u8::from(!holds)))
+}
+
+/// A comparison's folder: every space of which it holds certificates.
+fn folder(args: &Args, control: &Control) -> Result<Vec<Found>> {
+    let sets = verify::Sets {
+        named: args.reference.as_deref().zip(args.queries.as_deref()),
+        rows: &args.rows,
+        images: &args.images,
+        networks: &args.networks,
+        seed: args.seed,
+    };
+    let all = verify::folder(&args.certificates, &sets, args.tolerance, SHOWN, control)?;
+    let found = all.into_iter().map(|checked| Found {
+        space: Some(checked.space),
+        inputs: None,
+        failures: checked
+            .failures
+            .into_iter()
+            .map(|(query, verdict, reason)| failure(query, &verdict, &reason))
+            .collect(),
+        advice: None,
+        audit: checked.audit,
+    });
+    Ok(found.collect())
+}
+
+fn failure(query: u64, verdict: &str, reason: &str) -> Value {
+    json!({ "query": query, "verdict": verdict, "reason": reason })
 }
 
 fn find(args: &Args, control: &Control) -> Result<Found> {
@@ -100,6 +148,7 @@ fn find(args: &Args, control: &Control) -> Result<Found> {
     let given = args.rows.settings();
     let origin = reader.origin().ok().cloned();
     let mut found = Found {
+        space: None,
         inputs: None,
         audit: Audit::default(),
         failures: Vec::new(),
@@ -115,9 +164,7 @@ fn find(args: &Args, control: &Control) -> Result<Found> {
             let failures = &mut found.failures;
             let mut failed = |claim: &Claim, fault: Fault| {
                 if failures.len() < SHOWN {
-                    let (query, verdict, reason) =
-                        (claim.query, claim.verdict(), fault.to_string());
-                    failures.push(json!({ "query": query, "verdict": verdict, "reason": reason }));
+                    failures.push(failure(claim.query, claim.verdict(), &fault.to_string()));
                 }
             };
             let tolerance = args.tolerance;
@@ -130,7 +177,7 @@ fn find(args: &Args, control: &Control) -> Result<Found> {
                 control,
                 &mut failed,
             )?;
-            found.inputs = Some(inputs);
+            found.inputs = Some([InputInfo::of(reference), InputInfo::of(queries)]);
         }
     }
     found.advice = origin.and_then(|origin| advice(args, &found.audit, &origin));
@@ -174,29 +221,57 @@ fn quoted(word: &str) -> String {
 }
 
 /// The result for programs.
-fn result(args: &Args, found: &Found, seconds: f64) -> Value {
-    let of = |set: fn(&Inputs) -> &dyn Rows| {
-        let inputs = found.inputs.as_ref();
-        inputs.map(|inputs| InputInfo::of(set(inputs)))
-    };
-    let problems = found.audit.problems.iter().map(Problem::to_string);
-    json!({
+fn result(args: &Args, found: &[Found], holds: bool, seconds: f64) -> Value {
+    let mut all = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "command": super::command_line(),
-        "inputs": {
-            "certificates": args.certificates.display().to_string(),
-            "reference": of(|inputs| &*inputs.reference),
-            "queries": of(|inputs| &*inputs.queries),
-        },
         "settings": { "tolerance": args.tolerance, "rows": args.rows.settings() },
+        "verified": holds,
+        "seconds": { "total": seconds },
+    });
+    let certificates = args.certificates.display().to_string();
+    let parts = match found {
+        [found] if found.space.is_none() => {
+            let [reference, queries] = match &found.inputs {
+                Some([reference, queries]) => [Some(reference), Some(queries)],
+                None => [None, None],
+            };
+            let inputs = json!({
+                "certificates": certificates, "reference": reference, "queries": queries });
+            let mut parts = of_file(found);
+            parts["inputs"] = inputs;
+            parts
+        }
+        spaces => json!({
+            "inputs": {
+                "certificates": certificates,
+                "reference": args.reference,
+                "queries": args.queries,
+            },
+            "spaces": spaces.iter().map(of_file).collect::<Vec<_>>(),
+        }),
+    };
+    if let (Some(all), Value::Object(parts)) = (all.as_object_mut(), parts) {
+        all.extend(parts);
+    }
+    all
+}
+
+/// What was found of one file.
+fn of_file(found: &Found) -> Value {
+    let problems = found.audit.problems.iter().map(Problem::to_string);
+    let mut parts = json!({
         "certificates": found.audit.tally,
         "holds": found.audit.tally.map_or(0, |tally| tally.holds()),
-        "verified": found.audit.holds(),
         "problems": problems.collect::<Vec<_>>(),
         "advice": found.advice,
         "failures": found.failures,
-        "seconds": { "total": seconds },
-    })
+    });
+    if let Some(space) = &found.space {
+        parts["space"] = json!(space);
+        parts["verified"] = json!(found.audit.holds());
+    }
+    parts
 }
 
 /// The result for people.
@@ -204,8 +279,10 @@ fn show(args: &Args, found: &Found) -> Result<()> {
     if args.quiet {
         return Ok(());
     }
+    let space = found.space.as_ref();
+    let of = space.map_or(String::new(), |space| format!("{space}: "));
     for problem in &found.audit.problems {
-        file::tell(&format!("not verified: {problem}"));
+        file::tell(&format!("{of}not verified: {problem}"));
     }
     if let Some(line) = &found.advice {
         file::tell(&format!(
@@ -215,7 +292,7 @@ fn show(args: &Args, found: &Found) -> Result<()> {
     for failure in &found.failures {
         let text = |key: &str| failure[key].as_str().unwrap_or_default().to_string();
         file::tell(&format!(
-            "does not hold: query {} ({}): {}",
+            "{of}does not hold: query {} ({}): {}",
             failure["query"],
             text("verdict"),
             text("reason")
@@ -224,7 +301,7 @@ fn show(args: &Args, found: &Found) -> Result<()> {
     let shown = found.failures.len() as u64;
     let failed = found.audit.tally.map_or(0, |tally| tally.failed);
     if failed > shown {
-        file::tell(&format!("... and {} more", failed - shown));
+        file::tell(&format!("{of}... and {} more", failed - shown));
     }
     if args.json.as_deref() == Some("-") {
         return Ok(());
@@ -234,7 +311,7 @@ fn show(args: &Args, found: &Found) -> Result<()> {
         Some(tally) => format!("{}; rows read {rows}", sentence(tally, args.tolerance)),
         None => "no certificate was checked".into(),
     };
-    file::print(&format!("{text}\n"))
+    file::print(&format!("{of}{text}\n"))
 }
 
 fn sentence(tally: &Tally, tolerance: f64) -> String {

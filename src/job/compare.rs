@@ -10,8 +10,8 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
+use crate::report::results::{self, Made};
 use crate::report::{InputInfo, compare as show, json, outcomes};
-use crate::rows::OpenOptions;
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::scan::Engine;
 use crate::space::spec::Stage;
@@ -58,6 +58,9 @@ pub struct Options {
     /// Split the rates by class, and ask whether each query lies in the hull of its own class
     #[arg(long)]
     pub by_label: bool,
+    /// Keep the certificate of each verdict in the folder of -o, for `hullscope verify FOLDER`
+    #[arg(long, requires = "output")]
+    pub certificates: bool,
     #[command(flatten)]
     pub judging: JudgingArgs,
     #[command(flatten)]
@@ -159,6 +162,30 @@ impl Options {
             plan,
             seed: self.judging.seed,
             more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
+            certificates: self.certificates,
+        }
+    }
+
+    /// What the results are of, for a folder that holds them.
+    pub fn made(&self, specs: &[Spec]) -> Made {
+        let mut inputs: Vec<String> = [&self.reference, &self.queries]
+            .into_iter()
+            .flatten()
+            .chain(&self.sets)
+            .cloned()
+            .collect();
+        let embeddings = specs.iter().flat_map(|spec| match spec.stages.first() {
+            Some(Stage::File { reference, queries }) => vec![reference.clone(), queries.clone()],
+            _ => Vec::new(),
+        });
+        let grows = self.reference.is_none() && brings_all(specs);
+        if grows {
+            inputs.extend(embeddings);
+        }
+        Made {
+            command: "compare".into(),
+            inputs,
+            grows,
         }
     }
 
@@ -181,15 +208,6 @@ impl Options {
         );
         inputs.extend(self.judging.files());
         inputs
-    }
-
-    /// The reading options of `file:` spaces.
-    fn files(&self) -> Result<[OpenOptions; 2]> {
-        let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
-        Ok([
-            self.rows.options(reference, 0, "reference")?,
-            self.rows.options(queries, 0, "queries")?,
-        ])
     }
 }
 
@@ -266,7 +284,7 @@ impl Options {
             memory: opened
                 .as_ref()
                 .map_or_else(|| self.rows.budget(), |opened| opened.left),
-            files: self.files()?,
+            files: self.rows.both()?,
             onnx_runtime: self.networks.onnx_runtime.clone(),
         };
         if self.by_label
@@ -284,6 +302,7 @@ impl Options {
         if let Some(classes) = &mut classes {
             classes.predicted = coded(&given.predicted, &mut classes.names);
         }
+        let made = self.made(&specs);
         let sets = opened
             .as_ref()
             .map(|opened| (opened.reference.clone(), opened.queries.clone()));
@@ -302,6 +321,7 @@ impl Options {
             origin,
             opened,
             labels: labels.into_iter().flatten().cloned().collect(),
+            made,
         })
     }
 
@@ -311,9 +331,7 @@ impl Options {
         specs: Option<&[Spec]>,
         control: &Control,
     ) -> Result<(Option<Opened>, Vec<QuerySet>)> {
-        let files = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
-        let only_files = specs.is_some_and(|specs| specs.iter().all(files));
-        if only_files && self.reference.is_none() {
+        if self.reference.is_none() && specs.is_some_and(brings_all) {
             return Ok((None, Vec::new()));
         }
         let frames = specs.map_or(Ok(None), crate::space::frames)?;
@@ -329,6 +347,12 @@ impl Options {
     }
 }
 
+/// Whether every space brings rows of its own.
+pub(super) fn brings_all(specs: &[Spec]) -> bool {
+    let brings = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
+    !specs.is_empty() && specs.iter().all(brings)
+}
+
 /// A comparison that can be run.
 pub struct Compare {
     pub subject: Subject,
@@ -339,10 +363,13 @@ pub struct Compare {
     pub opened: Option<Opened>,
     /// Files of labels, as named.
     pub labels: Vec<String>,
+    /// What the results are of.
+    pub made: Made,
 }
 
 impl Compare {
-    /// Run it. `folder` keeps finished spaces, and has those of an earlier run.
+    /// Run it. `folder` keeps finished spaces, and has those of an earlier run; the results of other inputs are removed
+    /// from it ([`results::check`] refuses them).
     ///
     /// Errors: rows that cannot be read, a folder that cannot be written, an engine that fails, an interrupt.
     pub fn run(
@@ -357,10 +384,12 @@ impl Compare {
             origin,
             opened,
             labels,
+            made,
         } = self;
         let plan = &origin.plan;
         let report = match folder {
             Some(folder) => {
+                results::claim(folder, &made)?;
                 let mut archive = Folder::new(folder, origin.clone(), control);
                 study::run(plan, subject, settings, engine, &mut archive, control)
             }

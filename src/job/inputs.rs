@@ -156,6 +156,14 @@ impl RowArgs {
         })
     }
 
+    /// How the two files of a `file:` space are read. Errors: options that make no sense.
+    pub fn both(&self) -> Result<[OpenOptions; 2]> {
+        Ok([
+            self.options(self.limit_reference, 0, "reference")?,
+            self.options(self.limit_queries, 0, "queries")?,
+        ])
+    }
+
     /// The named sets, or the built-in sample.
     pub fn inputs(
         &self,

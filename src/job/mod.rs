@@ -15,3 +15,4 @@ pub mod judging;
 pub mod memory;
 pub mod networks;
 pub mod outcomes;
+pub mod verify;

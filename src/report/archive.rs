@@ -5,12 +5,13 @@
 //! notices what is not, and computes that again. A space is either there with both files or not at all: the report is
 //! written last, and knows the table's content.
 
+use super::certificates::{self, Writer};
 use super::file::{self, Output};
 use super::outcomes;
 use super::records::{self, About};
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, Place, Result};
 use crate::rows::fingerprint;
 use crate::space::spec::{Spec, Stage, slug};
 use crate::space::{View, network_files};
@@ -36,7 +37,13 @@ pub struct Origin {
     pub seed: u64,
     /// Further settings that change what is read: how images are decoded.
     pub more: String,
+    /// The certificate of each verdict is kept too.
+    #[serde(skip)]
+    pub certificates: bool,
 }
+
+/// The folder of certificates in that of a comparison, a file a space.
+pub const CERTIFICATES: &str = "certificates";
 
 /// The name of a space's files: its slug, and a hash of it as typed unless no other space can have that slug.
 pub fn name(space: &str) -> String {
@@ -91,6 +98,36 @@ impl<'c> Folder<'c> {
     fn path(&self, spec: &Spec, ending: &str) -> PathBuf {
         let name = name(&spec.text);
         self.folder.join("spaces").join(format!("{name}.{ending}"))
+    }
+
+    /// The file of a space's certificates.
+    fn certificates(&self, spec: &Spec) -> PathBuf {
+        let file = format!("{}.parquet", name(&spec.text));
+        self.folder.join(CERTIFICATES).join(file)
+    }
+
+    /// A writer of a space's certificates, if they are asked for; else those of an earlier run are removed.
+    fn proofs<'v>(
+        &self,
+        spec: &Spec,
+        view: &'v View,
+        context: &Context,
+    ) -> Result<Option<Writer<'v>>> {
+        let path = self.certificates(spec);
+        if !self.origin.certificates {
+            return match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    Err(Error::io("remove", &path, error))
+                }
+                _ => Ok(None),
+            };
+        }
+        let folder = self.folder.join(CERTIFICATES);
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, error))?;
+        let (reference, queries) = (&*view.reference, &*view.queries);
+        let rows = self.origin.rows.clone();
+        let origin = certificates::Origin::of(reference, queries, rows, self.control)?;
+        Writer::create(&path, context, origin, reference).map(Some)
     }
 
     fn hash(&mut self, input: &str) -> Result<String> {
@@ -165,7 +202,9 @@ impl Archive for Folder<'_> {
             return Ok(None);
         };
         let (settings, inputs) = self.key(spec)?;
-        if state.report.space != spec.text || state.settings != settings || !table.exists() {
+        let lacks = self.origin.certificates && !self.certificates(spec).exists();
+        let other = state.report.space != spec.text || state.settings != settings;
+        if other || lacks || !table.exists() {
             return Ok(None);
         }
         let changed = if state.inputs != inputs {
@@ -228,6 +267,7 @@ impl Archive for Folder<'_> {
             known,
         };
         Ok(Box::new(Space {
+            proofs: self.proofs(spec, view, &context)?,
             records: records::create(&table, &context, &about)?,
             table,
             path,
@@ -240,6 +280,7 @@ impl Archive for Folder<'_> {
 /// One space on its way into the folder.
 struct Space<'v> {
     records: Box<dyn FileSink + 'v>,
+    proofs: Option<Writer<'v>>,
     table: PathBuf,
     path: PathBuf,
     settings: String,
@@ -248,7 +289,10 @@ struct Space<'v> {
 
 impl Sink for Space<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        self.records.records(records)
+        self.records.records(records)?;
+        self.proofs
+            .as_mut()
+            .map_or(Ok(()), |proofs| proofs.records(records))
     }
 }
 
@@ -256,11 +300,15 @@ impl Keeper for Space<'_> {
     fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()> {
         let Space {
             records,
+            proofs,
             table,
             path,
             settings,
             inputs,
         } = *self;
+        if let Some(proofs) = proofs {
+            Box::new(proofs).finish()?;
+        }
         records.finish()?;
         let state = State {
             settings,
@@ -310,4 +358,42 @@ pub fn check(folder: &Path) -> Result<()> {
         there
     };
     Output::create(&there.join(".hullscope-check")).map(drop)
+}
+
+/// The spaces whose certificates a comparison's folder holds, as typed, each with its file.
+///
+/// Errors: a folder that cannot be read, or holds none; a space whose report cannot be read.
+pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let proofs = folder.join(CERTIFICATES);
+    let failed = |error| Error::io("list", &proofs, error);
+    if !proofs.is_dir() {
+        return Err(Error::Usage(format!(
+            "{} holds no certificates: run `hullscope compare` with --certificates and this -o",
+            folder.display()
+        )));
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&proofs).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let Some(stem) = path
+            .file_stem()
+            .filter(|_| path.extension().is_some_and(|e| e == "parquet"))
+        else {
+            continue;
+        };
+        let state = folder
+            .join("spaces")
+            .join(stem)
+            .with_added_extension("json");
+        let text =
+            std::fs::read_to_string(&state).map_err(|error| Error::io("read", &state, error))?;
+        let stored: State = serde_json::from_str(&text).map_err(|error| {
+            let what = format!("it is no report of a space ({error})");
+            let advice = "run the comparison into this folder again";
+            Error::input(&state.display().to_string(), Place::Whole, what, advice)
+        })?;
+        found.push((stored.report.space, path));
+    }
+    found.sort();
+    Ok(found)
 }

@@ -21,6 +21,7 @@ pub(crate) mod plain;
 pub mod plot;
 pub mod queries;
 pub mod records;
+pub mod results;
 pub mod sheet;
 pub mod sweep;
 pub mod table;

@@ -15,6 +15,7 @@ use crate::job::images::ImageArgs;
 use crate::job::inputs::RowArgs;
 use crate::job::networks::NetworkArgs;
 use crate::report::paper::{self as show, Experiment};
+use crate::report::results::{self, Made};
 use crate::report::{archive, file};
 use crate::space::{Spec, spec::Stage};
 use crate::study::paper::fig1;
@@ -65,6 +66,9 @@ pub struct Args {
     /// Write tables, figures and report.html into this folder
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
+    /// Remove what another command left in that folder
+    #[arg(long, requires = "output")]
+    replace: bool,
     /// Write all points as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
@@ -165,6 +169,15 @@ impl Args {
     }
 }
 
+/// What the folder of -o holds: the experiments of several runs, whatever sets they are of.
+fn made() -> Made {
+    Made {
+        command: "paper".into(),
+        inputs: Vec::new(),
+        grows: false,
+    }
+}
+
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
@@ -175,6 +188,9 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     }
     let bar = Bar::start(control, args.run.shown());
     let ready = Ready::new(&args, named, control)?;
+    if let Some(folder) = &args.output {
+        results::claim(folder, &self::made())?;
+    }
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {
         let found = work::experiment(name, &args, &ready, &*engine, control)?;
@@ -215,6 +231,7 @@ fn check(args: &Args) -> Result<Vec<Named>> {
     inputs.extend(args.decoding.files().map(String::from));
     super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
     if let Some(folder) = &args.output {
+        results::check(folder, &made(), args.replace)?;
         archive::check(&folder.join("findings"))?;
         write::check(folder)?;
     }

@@ -162,6 +162,7 @@ fn archive<'c>(
         rows: args.rows().settings(),
         plan: images::plan(args.seed),
         seed: args.seed,
+        certificates: false,
         more: format!(
             "{} {} {:?}",
             args.decoding.key(),

@@ -1,0 +1,106 @@
+//! The certificates that a comparison keeps, checked: each space is fitted and applied anew to the sets that the caller
+//! names, and every certificate is held against the rows of that space. The folder is believed in nothing but which
+//! spaces its claims are about.
+
+use super::images::ImageArgs;
+use super::inputs::RowArgs;
+use super::networks::NetworkArgs;
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::certificate::{Claim, Fault};
+use crate::report::archive::certified;
+use crate::report::certificates::{Audit, Reader, audit};
+use crate::space::{Settings, Spec, Views, frames};
+use std::path::Path;
+
+/// The sets, and how they are read.
+pub struct Sets<'a> {
+    /// Reference and queries as typed; `None` for the built-in sample.
+    pub named: Option<(&'a str, &'a str)>,
+    pub rows: &'a RowArgs,
+    pub images: &'a ImageArgs,
+    pub networks: &'a NetworkArgs,
+    /// Seed of random spaces.
+    pub seed: u64,
+}
+
+/// The certificates of one space.
+pub struct Checked {
+    /// As typed.
+    pub space: String,
+    pub audit: Audit,
+    /// The claims that do not hold, the first of them: query, verdict, why.
+    pub failures: Vec<(u64, String, String)>,
+}
+
+/// Check every certificate in a comparison's folder; `shown` failures of each space are described.
+///
+/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; what is merely wrong is
+/// in the result.
+pub fn folder(
+    folder: &Path,
+    sets: &Sets<'_>,
+    tolerance: f64,
+    shown: usize,
+    control: &Control,
+) -> Result<Vec<Checked>> {
+    let files = certified(folder)?;
+    let texts: Vec<String> = files.iter().map(|(space, _)| space.clone()).collect();
+    let specs = Spec::parse_all(&texts)?;
+    let mut views = views(sets, &specs, control)?;
+    let given = sets.rows.settings();
+    let mut checked = Vec::new();
+    for (spec, (space, path)) in specs.iter().zip(files) {
+        control.set_task(space.clone());
+        let reader = Reader::open(&path)?;
+        let view = views.view(spec, control)?;
+        let mut failures: Vec<(u64, String, String)> = Vec::new();
+        let mut failed = |claim: &Claim, fault: Fault| {
+            if failures.len() < shown {
+                failures.push((claim.query, claim.verdict().into(), fault.to_string()));
+            }
+        };
+        let (reference, queries) = (&*view.reference, &*view.queries);
+        let audit = audit(
+            reader,
+            &given,
+            reference,
+            queries,
+            tolerance,
+            control,
+            &mut failed,
+        )?;
+        checked.push(Checked {
+            space,
+            audit,
+            failures,
+        });
+    }
+    control.set_task("");
+    Ok(checked)
+}
+
+/// The spaces of the sets.
+fn views(sets: &Sets<'_>, specs: &[Spec], control: &Control) -> Result<Views> {
+    let rows = sets.rows;
+    let opened = match sets.named.is_none() && super::compare::brings_all(specs) {
+        true => None,
+        false => {
+            let frames = frames(specs)?;
+            Some(
+                sets.images
+                    .open(rows, sets.named, frames.as_ref(), control)?,
+            )
+        }
+    };
+    let settings = Settings {
+        seed: sets.seed,
+        memory: opened
+            .as_ref()
+            .map_or_else(|| rows.budget(), |opened| opened.left),
+        files: rows.both()?,
+        onnx_runtime: sets.networks.onnx_runtime.clone(),
+    };
+    let pair = opened.map(|opened| (opened.reference, opened.queries));
+    Views::new(pair, specs.to_vec(), settings, control)
+}

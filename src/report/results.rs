@@ -1,0 +1,142 @@
+//! Whose results a folder holds: `results.json` names the command and its inputs, so that another run does not replace
+//! them in silence, and names of files say what of a folder is the program's.
+
+use super::file;
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The file that says whose results a folder holds.
+const FILE: &str = "results.json";
+
+/// Everything that `compare`, `errors` and `paper` write into a folder, as patterns. `report.html` and the like come first:
+/// they are what a message names.
+const WRITTEN: [&str; 19] = [
+    "report.html",
+    "summary.json",
+    "rates.parquet",
+    "queries.parquet",
+    "by_label.parquet",
+    "points.parquet",
+    "outcomes.html",
+    "outcome*.parquet",
+    "outcome*.png",
+    "outcome*.svg",
+    "outcomes-*/outcome*.*",
+    "sheet-*.png",
+    "spaces/*.parquet",
+    "spaces/*.json",
+    "certificates/*.parquet",
+    "pixels-*/spaces/*.*",
+    "latents-*/spaces/*.*",
+    "findings/*.json",
+    FILE,
+];
+
+/// The figures of `compare` and of `paper`, written as PNG and SVG.
+const FIGURES: [&str; 7] = [
+    "rank",
+    "rates",
+    "distances",
+    "fig1",
+    "pixels",
+    "latents",
+    "fig5",
+];
+
+/// What results are of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// The subcommand, as in `compare`.
+    pub command: String,
+    /// The inputs as typed; empty for the built-in sample.
+    pub inputs: Vec<String>,
+    /// The inputs are embeddings, a space each: a later run may name more of them.
+    pub grows: bool,
+}
+
+impl Made {
+    /// Whether results of `self` may stand where those of `other` do.
+    fn continues(&self, other: &Made) -> bool {
+        let inputs = match self.grows && other.grows {
+            true => self.inputs.starts_with(&other.inputs),
+            false => self.inputs == other.inputs,
+        };
+        self.command == other.command && inputs
+    }
+
+    /// As a message names it.
+    fn words(&self) -> String {
+        match self.inputs.is_empty() {
+            true => format!("hullscope {}", self.command),
+            false => format!("hullscope {} of {}", self.command, self.inputs.join(", ")),
+        }
+    }
+}
+
+/// Refuse a folder that holds the results of another run, unless these are to be replaced. Nothing is written.
+///
+/// Errors ([`Error::Usage`]): a folder with results of another command or of other inputs, or with files of which that is
+/// not known.
+pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
+    if replace {
+        return Ok(());
+    }
+    let what = match read(folder) {
+        Some(other) if made.continues(&other) => return Ok(()),
+        Some(other) => format!("the results of {}", other.words()),
+        None => match files(folder).first() {
+            None => return Ok(()),
+            Some(file) => format!("{}, and no {FILE} that says what it is of", file.display()),
+        },
+    };
+    Err(Error::Usage(format!(
+        "-o {} holds {what}; name another folder, or add --replace to remove what is there",
+        folder.display()
+    )))
+}
+
+/// Make the folder one of these results. What another run left is removed first.
+///
+/// Errors: files that cannot be removed or written.
+pub fn claim(folder: &Path, made: &Made) -> Result<()> {
+    match read(folder) {
+        Some(other) if other == *made => return Ok(()),
+        Some(other) if made.continues(&other) => {}
+        _ => remove(folder)?,
+    }
+    std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    let path = folder.join(FILE);
+    let text = serde_json::to_string(made);
+    let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
+    file::write_text(&path.display().to_string(), &(text + "\n"))
+}
+
+/// Whose results a folder holds, if it says so.
+fn read(folder: &Path) -> Option<Made> {
+    let text = std::fs::read_to_string(folder.join(FILE)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The program's files in a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let escaped = glob::Pattern::escape(&folder.display().to_string());
+    let figures = FIGURES.iter();
+    let figures = figures.flat_map(|name| ["png", "svg"].map(|ending| format!("{name}.{ending}")));
+    let patterns = WRITTEN.iter().map(|name| name.to_string()).chain(figures);
+    let found = patterns.filter_map(|name| glob::glob(&format!("{escaped}/{name}")).ok());
+    found.flatten().flatten().collect()
+}
+
+/// Remove the program's files, and folders of them that are then empty.
+fn remove(folder: &Path) -> Result<()> {
+    for file in files(folder) {
+        std::fs::remove_file(&file).map_err(|error| Error::io("remove", &file, error))?;
+        let within = file.ancestors().skip(1);
+        for within in within.take_while(|within| *within != folder) {
+            // A folder with files of others stays.
+            let _ = std::fs::remove_dir(within);
+        }
+    }
+    Ok(())
+}
