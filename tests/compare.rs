@@ -1418,3 +1418,29 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Spaces whose rows lie on a sphere are not compared by their hulls.
+#[test]
+fn hulls_of_rows_on_a_sphere_are_no_evidence() {
+    let names = |found: &Report| -> Vec<String> {
+        let all = found.pairs.iter();
+        all.map(|pair| format!("{}, {}", pair.a, pair.b)).collect()
+    };
+    let unit = |values: Vec<f64>| -> Vec<f64> {
+        let rows = values.chunks_exact(D);
+        let row = |row: &[f64]| {
+            let norm = row.iter().map(|value| value * value).sum::<f64>().sqrt();
+            row.iter().map(|value| value / norm).collect::<Vec<_>>()
+        };
+        rows.flat_map(row).collect()
+    };
+    let mut on_sphere = subject(&["pixels", "pca:2", "dims:3"], None);
+    let sets = [pictures(REFERENCE, 1), pictures(QUERIES, 2)].map(|values| set(&unit(values)));
+    let [reference, queries] = sets;
+    on_sphere.sets = Some((reference, queries));
+    let found = try_compared(&Plan::default(), on_sphere, &mut Forget).unwrap();
+    let spheres = found.spaces.iter().map(|space| space.sphere.is_some());
+    assert_eq!(spheres.collect::<Vec<_>>(), [true, false, false]);
+    assert!((found.spaces[0].sphere.unwrap() - 1.0).abs() < 1e-6);
+    assert_eq!(names(&found), ["pca:2, dims:3"]);
+}

@@ -1,5 +1,6 @@
 //! Progress on stderr: a bar that says what is being done, how far it is, how fast, and how long it will take; or, where
-//! stderr is no terminal, a plain line for each finished space, and for stages that took long; not for what was quick.
+//! stderr is no terminal, a plain line for each finished space, and for stages that take long: one with an estimate as soon
+//! as there is something to go by, and one at their end.
 //!
 //! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
@@ -18,6 +19,10 @@ const PERIOD: Duration = Duration::from_millis(100);
 /// A stage, or a task, that takes less gets no line of its own: who looked away for so long missed nothing.
 const LONG: Duration = Duration::from_secs(10);
 const QUICK: Duration = Duration::from_secs(1);
+
+/// After so long a stage is estimated, and said to take long if so much of it is left.
+const ENOUGH: Duration = Duration::from_secs(5);
+const MINUTES: f64 = 60.0;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -80,7 +85,7 @@ impl Drop for Bar {
 fn tell(control: &Control, stop: &AtomicBool) {
     let mut lines = Lines::new();
     let mut look = |task: String| {
-        let ended = lines.look(task, control.progress().stage, Instant::now());
+        let ended = lines.look(task, &control.progress(), Instant::now());
         ended.iter().for_each(|line| file::tell(line));
     };
     while !stop.load(Relaxed) {
@@ -94,6 +99,8 @@ fn tell(control: &Control, stop: &AtomicBool) {
 struct Lines {
     task: (String, Instant),
     stage: Option<(Stage, Instant)>,
+    /// The stage was estimated.
+    estimated: bool,
 }
 
 impl Lines {
@@ -101,28 +108,31 @@ impl Lines {
         Lines {
             task: (String::new(), Instant::now()),
             stage: None,
+            estimated: false,
         }
     }
 
-    /// What has ended since the last look.
-    fn look(&mut self, task: String, stage: Stage, now: Instant) -> Vec<String> {
+    /// What has ended since the last look, and how long the stage at hand will take where that is minutes.
+    fn look(&mut self, task: String, progress: &Progress, now: Instant) -> Vec<String> {
+        let stage = progress.stage;
         let mut lines = Vec::new();
         let ended = task != self.task.0;
         let (known, since) = *self.stage.get_or_insert((stage, now));
         if ended || known != stage {
             let took = now - since;
             if took >= LONG {
-                let of = match self.task.0.as_str() {
-                    "" => String::new(),
-                    task => format!("{task}: "),
-                };
                 lines.push(format!(
-                    "{of}{} took {:.0} s",
+                    "{}{} took {:.0} s",
+                    self.of(),
                     name(known),
                     took.as_secs_f64()
                 ));
             }
             self.stage = Some((stage, now));
+            self.estimated = false;
+        } else if let Some(left) = left(progress, now - since).filter(|_| !self.estimated) {
+            self.estimated = true;
+            lines.push(format!("{}{}: {left}", self.of(), name(stage)));
         }
         if ended {
             let (done, since) = std::mem::replace(&mut self.task, (task, now));
@@ -133,6 +143,37 @@ impl Lines {
         }
         lines
     }
+
+    /// The task, to stand before what is said of it.
+    fn of(&self) -> String {
+        match self.task.0.as_str() {
+            "" => String::new(),
+            task => format!("{task}: "),
+        }
+    }
+}
+
+/// How long a stage will take, from the part of it that is done, where that is known and is minutes.
+fn left(progress: &Progress, since: Duration) -> Option<String> {
+    let share = progress.done as f64 / progress.total as f64;
+    if since < ENOUGH || !(share > 0.0 && share < 1.0) {
+        return None;
+    }
+    let left = since.as_secs_f64() * (1.0 - share) / share;
+    let quicker = match progress.stage {
+        Stage::Hull => "; --no-distance and fewer queries (--limit-queries N) are quicker",
+        Stage::LeaveOneOut => "; --loo 0 leaves it out",
+        Stage::Neighbours => "; --neighbours 0 leaves it out",
+        _ => "",
+    };
+    (left >= MINUTES).then(|| {
+        format!(
+            "about {:.0} min left, by the {:.0} % done in {:.0} s{quicker}",
+            (left / MINUTES).ceil(),
+            100.0 * share,
+            since.as_secs_f64()
+        )
+    })
 }
 
 fn draw(control: &Control, stop: &AtomicBool) {
@@ -226,7 +267,11 @@ mod tests {
         let mut lines = Lines::new();
         let start = Instant::now();
         let mut look = |task: &str, stage, seconds| {
-            lines.look(task.into(), stage, start + Duration::from_secs(seconds))
+            let progress = Progress {
+                stage,
+                ..Progress::default()
+            };
+            lines.look(task.into(), &progress, start + Duration::from_secs(seconds))
         };
         assert!(look("", Stage::Read, 0).is_empty());
         assert!(look("pca:8 (1 of 2)", Stage::Survey, 1).is_empty());
@@ -246,5 +291,47 @@ mod tests {
         assert!(look("", Stage::Survey, 40).is_empty());
         assert!(look("pca:2", Stage::Survey, 41).is_empty());
         assert!(look("", Stage::Survey, 41).is_empty(), "it was quick");
+    }
+
+    /// Once, after some seconds, where minutes are left.
+    #[test]
+    fn a_line_tells_how_long_a_long_stage_will_take() {
+        let mut lines = Lines::new();
+        let start = Instant::now();
+        let mut look = |done, total, seconds| {
+            let progress = Progress {
+                stage: Stage::Hull,
+                done,
+                total,
+                ..Progress::default()
+            };
+            lines.look(
+                "pixels".into(),
+                &progress,
+                start + Duration::from_secs(seconds),
+            )
+        };
+        assert!(look(0, 100, 0).is_empty());
+        assert!(look(1, 100, 4).is_empty(), "too early to tell");
+        let said = look(5, 100, 10);
+        assert!(
+            said[0].starts_with(
+                "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance"
+            ),
+            "{said:?}"
+        );
+        assert!(look(6, 100, 12).is_empty(), "it was said");
+        let mut quick = Lines::new();
+        let most = Progress {
+            done: 90,
+            total: 100,
+            ..Progress::default()
+        };
+        assert!(quick.look("".into(), &most, start).is_empty());
+        assert!(
+            quick
+                .look("".into(), &most, start + Duration::from_secs(10))
+                .is_empty()
+        );
     }
 }

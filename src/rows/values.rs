@@ -107,12 +107,13 @@ impl Column {
         let lines = rest.len() as u64;
         let counts = |lines| rows.contains(&lines);
         let known = NAMES.contains(&first.to_lowercase().as_str());
-        let is_value = if counts(lines) || counts(lines + 1) {
+        let again = rest.contains(&first);
+        let is_value = if cut && (again || known) {
+            again
+        } else if counts(lines) || counts(lines + 1) {
             !counts(lines)
-        } else if rest.contains(&first) {
-            true
-        } else if known || !cut {
-            !known
+        } else if again || !cut {
+            again || !known
         } else {
             return Err(Error::input(
                 &self.spec,

@@ -27,10 +27,11 @@ pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
 }
 
 /// The share outside the hull against the rank, a named point a space, before the curves of Gaussian rows and of reference
-/// rows left out; `None` where no rank is known.
+/// rows left out; `None` where no rank is known. Of rows on a sphere the hull says nothing: such spaces have no point.
 fn rank_figure(report: &Report) -> Option<Figure> {
     let of = |rate: fn(&SpaceReport) -> Option<&Rate>| -> Vec<(f64, &SpaceReport, &Rate)> {
-        let ranked = report.spaces.iter().filter_map(|space| {
+        let spaces = report.spaces.iter().filter(|space| space.sphere.is_none());
+        let ranked = spaces.filter_map(|space| {
             let rank = space.rank.filter(|rank| *rank > 0)?;
             Some((rank as f64, space, rate(space)?))
         });

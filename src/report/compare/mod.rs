@@ -112,6 +112,7 @@ mod tests {
             scans_per_query: 1.234,
             seconds: 3.5,
             repeated_rows: 0,
+            sphere: None,
             verdicts: "io".into(),
             labels: Vec::new(),
             picks: Picks {

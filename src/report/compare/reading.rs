@@ -18,9 +18,10 @@ pub fn findings(report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
-fn finding(space: &SpaceReport) -> String {
+/// What the hull says.
+fn of_hull(space: &SpaceReport) -> String {
     let percent = |rate: &Rate| words::percent(rate.rate);
-    let hull = match (words::asked(space, "hull"), words::left_out(space, "hull")) {
+    match (words::asked(space, "hull"), words::left_out(space, "hull")) {
         (None, None) => "nothing was asked about the hull".into(),
         (None, Some(own)) => format!(
             "{} % of the reference rows, each left out in turn, are outside the hull of the others",
@@ -36,6 +37,36 @@ fn finding(space: &SpaceReport) -> String {
             percent(own),
             compared(hull, own)
         ),
+    }
+}
+
+/// Rows of one norm: the cone, if it was asked about, stands in place of the hull.
+fn on_sphere(space: &SpaceReport, norm: f64) -> String {
+    let vacuous = format!(
+        "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence",
+        words::number(norm)
+    );
+    let percent = |rate: &Rate| words::percent(rate.rate);
+    let cone = match (words::asked(space, "cone"), words::left_out(space, "cone")) {
+        (None, None) => "; --notion cone asks about directions".into(),
+        (Some(cone), Some(own)) => format!(
+            ". {} % of the queries are outside the cone of the rows, {} % of the reference rows themselves when left out: {}",
+            percent(cone),
+            percent(own),
+            compared(cone, own)
+        ),
+        (Some(one), None) | (None, Some(one)) => {
+            format!(". {} % are outside the cone of the rows", percent(one))
+        }
+    };
+    format!("{vacuous}{cone}")
+}
+
+fn finding(space: &SpaceReport) -> String {
+    let percent = |rate: &Rate| words::percent(rate.rate);
+    let hull = match space.sphere {
+        Some(norm) => on_sphere(space, norm),
+        None => of_hull(space),
     };
     let ball = match (words::asked(space, "ball"), words::left_out(space, "ball")) {
         (Some(ball), Some(own)) => format!(
@@ -139,6 +170,30 @@ mod tests {
                 .1
                 .ends_with("row: 6.0 %. (2 undecided count as not outside)"),
             "{said:?}"
+        );
+    }
+
+    /// Where the hull is vacuous no word is said of its rates.
+    #[test]
+    fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
+        let mut found = report(false);
+        found.spaces[0].sphere = Some(1.0);
+        let said = findings(&found)[0].1.clone();
+        let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
+                     --notion cone asks about directions. Beyond the usual distance";
+        assert!(
+            said.starts_with(start) && !said.contains("30.0 %"),
+            "{said}"
+        );
+        let mut cone = found.spaces[0].notions[0].clone();
+        cone.rate.notion = "cone".into();
+        found.spaces[0].notions.push(cone);
+        let said = findings(&found)[0].1.clone();
+        assert!(
+            said.contains(
+                "evidence. 30.0 % of the queries are outside the cone of the rows, 15.0 % of the"
+            ),
+            "{said}"
         );
     }
 

@@ -163,6 +163,10 @@ pub struct SpaceReport {
     /// Reference rows that repeat an earlier one; both dimensions count them once.
     #[serde(default)]
     pub repeated_rows: u64,
+    /// The norm that all reference rows have, where there is one: no point of a sphere is inside the hull of others, so what
+    /// the hull says of such rows is no evidence.
+    #[serde(default)]
+    pub sphere: Option<f64>,
     pub n_reference: u64,
     pub n_queries: u64,
     /// In the order of the plan.
@@ -554,6 +558,7 @@ fn report(
         two_nn: facts.two_nn,
         mle: facts.mle,
         repeated_rows: facts.duplicate_rows,
+        sphere: facts.constant_norm,
         n_reference: facts.rows,
         n_queries: summary.queries,
         null_rate: facts

@@ -22,9 +22,11 @@ pub struct Pair {
     pub p_holm: f64,
 }
 
-/// Every pair, in the order of the spaces.
+/// Every pair, in the order of the spaces; spaces whose rows lie on a sphere are left out, as their hull says nothing.
 pub(super) fn all(spaces: &[SpaceReport]) -> Vec<Pair> {
     let mut pairs = Vec::new();
+    let spaces = spaces.iter().filter(|space| space.sphere.is_none());
+    let spaces: Vec<&SpaceReport> = spaces.collect();
     for (place, a) in spaces.iter().enumerate() {
         pairs.extend(spaces[place + 1..].iter().map(|b| pair(a, b)));
     }
