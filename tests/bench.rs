@@ -188,8 +188,6 @@ fn no_engine_and_an_interrupt_are_errors() {
 
 fn bench(words: &[&str]) -> Output {
     Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
-        // Mesa's device-select layer writes to stderr where there is no desktop.
-        .env("NODEVICE_SELECT", "1")
         .arg("bench")
         .args(words)
         .output()

@@ -27,6 +27,7 @@ mod engine;
 #[doc(hidden)]
 pub mod faults;
 mod finish;
+pub(crate) mod layer;
 #[doc(hidden)]
 pub mod needs;
 #[doc(hidden)]
