@@ -338,7 +338,7 @@ struct Reader {
 
 impl Reader {
     fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let file = crate::rows::open_file(path)?;
         let size = file
             .metadata()
             .map_err(|error| Error::io("read", path, error))?

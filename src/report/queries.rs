@@ -2,11 +2,11 @@
 
 use super::file::Output;
 use crate::error::{Error, Result};
+use crate::rows::open_file;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
 use arrow_schema::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Errors: a file that is not there, or that is no Parquet.
 fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
     let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
-    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    let file = open_file(path)?;
     let builder = ParquetRecordBatchReaderBuilder::try_new(file);
     let builder = builder.map_err(|error| failed(error.to_string()))?;
     let schema = Arc::clone(builder.schema());

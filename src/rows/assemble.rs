@@ -73,6 +73,11 @@ impl<'a> Assembly<'a> {
         self
     }
 
+    /// What the work answers to.
+    pub(super) fn control(&self) -> &'a Control {
+        self.control
+    }
+
     fn left(&self) -> usize {
         self.options
             .limit

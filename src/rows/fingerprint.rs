@@ -3,11 +3,12 @@
 //! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
 //! of change stand for the content.
 
+use super::input::{input_error, open_file};
 use super::open::files;
-use super::sources::{Order, is_hidden};
+use super::sources::{Order, PIPE, is_hidden};
 use crate::control::Control;
-use crate::error::{Error, Result};
-use std::fs::{self, File};
+use crate::error::{Error, Place, Result};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -54,6 +55,7 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
     let (files, member) = files(spec, Order::Natural)?;
     hash.update(member.unwrap_or_default().as_bytes());
     for file in &files {
+        check_again(file)?;
         let size = metadata(file)?.len();
         if size <= WHOLE && files.len() == 1 {
             content(file, &mut hash, control)?;
@@ -62,6 +64,28 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
         }
     }
     Ok(hash.finalize().to_hex().to_string())
+}
+
+/// Refuse a set that cannot be read again, before anything is read of it.
+///
+/// Errors: it is, or holds, a pipe or a device.
+pub(crate) fn check_repeatable(spec: &str) -> Result<()> {
+    // What is not there at all is said by reading it.
+    let (files, _) = files(spec, Order::Natural).unwrap_or_default();
+    files.iter().try_for_each(|file| check_again(file))
+}
+
+fn check_again(file: &Path) -> Result<()> {
+    let stream = |kind: fs::Metadata| !kind.is_file() && !kind.is_dir();
+    if file != Path::new(PIPE) && !file.metadata().is_ok_and(stream) {
+        return Ok(());
+    }
+    Err(input_error(
+        file,
+        Place::Whole,
+        "it is a pipe, which can be read only once, and what a folder keeps is kept under the content of its inputs",
+        "write what comes out of it to a file, and name that",
+    ))
 }
 
 /// The files that an input names: itself, all in its folder that are not hidden, or those of its pattern. None where it
@@ -99,7 +123,7 @@ fn listed(path: &Path, hash: &mut blake3::Hasher) -> Result<()> {
 /// A file's bytes.
 fn content(path: &Path, hash: &mut blake3::Hasher, control: &Control) -> Result<()> {
     let failed = |error| Error::io("read", path, error);
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open_file(path)?;
     let mut buffer = vec![0; STEP];
     loop {
         control.check()?;

@@ -21,9 +21,26 @@ pub(super) struct Input {
     pub packed: Option<&'static str>,
 }
 
+/// Open a file or folder. Sets of rows may come from a pipe; what is opened here is read at several places.
+///
+/// Errors: what the system says; a pipe or a device, which is not opened: that could wait for ever.
+pub(crate) fn open_file(path: &Path) -> Result<File> {
+    let failed = |error| Error::io("open", path, error);
+    let kind = path.metadata().map_err(failed)?;
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(input_error(
+            path,
+            Place::Whole,
+            "it is a pipe or a device",
+            "write what comes out of it to a file, and name that; only the rows of a set can come from a pipe",
+        ));
+    }
+    File::open(path).map_err(failed)
+}
+
 /// Open a file and read its first bytes.
 pub(super) fn probe(path: &Path) -> Result<Input> {
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let file = open_file(path)?;
     Input::of(file, path.into(), extension(path))
 }
 

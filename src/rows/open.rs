@@ -3,6 +3,7 @@
 use super::assemble::Assembly;
 use super::columns::Choice;
 use super::input::{Input, probe};
+use super::pipe::Pipe;
 use super::sources::{Order, PIPE, sources};
 use super::store::Store;
 use super::table::Ask;
@@ -77,7 +78,7 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
         if set.complete() {
             break;
         }
-        let input = input(file, &ask)?;
+        let input = input(file, &ask, set.control())?;
         if ask.several && input.size == 0 && file.is_file() {
             set.without_rows(file);
             continue;
@@ -129,9 +130,18 @@ fn quarter_of_free(folder: &Path) -> u64 {
 }
 
 /// A file, or what comes out of a pipe.
-fn input(path: &Path, ask: &Ask) -> Result<Input> {
+fn input(path: &Path, ask: &Ask, control: &Control) -> Result<Input> {
+    let drained = |path, pipe| {
+        let drained = packed::drain(path, pipe, ask);
+        // It ends early when the work is to stop.
+        control.check()?;
+        drained
+    };
     if path == Path::new(PIPE) {
-        return packed::drain(Path::new("(standard input)"), std::io::stdin().lock(), ask);
+        return drained(
+            Path::new("(standard input)"),
+            Pipe::standard_input(control)?,
+        );
     }
     if let Some(metadata) = zarr::metadata(path) {
         return Ok(Input {
@@ -141,14 +151,12 @@ fn input(path: &Path, ask: &Ask) -> Result<Input> {
             ..probe(&metadata)?
         });
     }
-    let input = probe(path)?;
-    let kind = input
-        .file
+    let kind = path
         .metadata()
         .map_err(|error| Error::io("read", path, error))?;
     match kind.is_file() || kind.is_dir() {
-        true => Ok(input),
-        false => packed::drain(path, input.file, ask),
+        true => probe(path),
+        false => drained(path, Pipe::named(path, control)?),
     }
 }
 

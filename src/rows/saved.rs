@@ -2,11 +2,10 @@
 //! `DatasetDict` is a folder of such folders, one a split.
 
 use super::columns::some;
-use super::input::input_error;
+use super::input::{input_error, open_file};
 use super::sources::Sources;
 use crate::error::{Error, Place, Result};
 use serde::Deserialize;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -36,7 +35,7 @@ struct Splits {
 }
 
 fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let file = open_file(path)?;
     serde_json::from_reader(BufReader::new(file.take(LONGEST))).map_err(|error| {
         input_error(
             path,

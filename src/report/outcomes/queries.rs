@@ -12,7 +12,6 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::HashMap;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -110,7 +109,7 @@ pub fn read(path: &Path) -> Result<Kept> {
 ///
 /// Errors: a file that is not there or cannot be decoded.
 pub fn load(path: &Path) -> Result<RecordBatch> {
-    let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
+    let file = crate::rows::open_file(path)?;
     // Decoding corrupt data can panic inside the Parquet crate; that is the file's fault.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let again = file

@@ -31,7 +31,7 @@ impl Names {
     /// Errors: a file that is none of these.
     pub fn read(path: &str) -> Result<Self> {
         let failed = |error| Error::io("read", path, error);
-        let file = std::fs::File::open(path).map_err(|error| Error::io("open", path, error))?;
+        let file = crate::rows::open_file(Path::new(path))?;
         let mut bytes = Vec::new();
         file.take(LONGEST).read_to_end(&mut bytes).map_err(failed)?;
         let text = String::from_utf8(bytes).map_err(|error| {

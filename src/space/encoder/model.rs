@@ -9,8 +9,8 @@ use super::graph::listing::{self, Listed};
 use super::graph::tensors::{Tensor, Tensors};
 use super::graph::{Prepared, functions, holds, stored, tensor_type};
 use crate::error::{Error, Place, Result, nearest};
+use crate::rows::open_file;
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use tract_onnx::pb;
@@ -82,7 +82,8 @@ impl Model {
         let (bytes, folder) = match builtin(path).filter(|_| !path.is_file()) {
             Some(bytes) => (Cow::Borrowed(bytes), None),
             None => {
-                let mut file = File::open(path).map_err(|error| missing(path, error))?;
+                path.metadata().map_err(|error| missing(path, error))?;
+                let mut file = open_file(path)?;
                 let mut bytes = Vec::new();
                 let read = file.read_to_end(&mut bytes);
                 read.map_err(|error| Error::io("read", path, error))?;
