@@ -11,6 +11,7 @@ mod embed;
 mod encoder;
 mod errors;
 mod fit;
+mod interrupt;
 mod numbers;
 mod paper;
 mod progress;
@@ -25,6 +26,7 @@ use crate::error::Error;
 use crate::job::guard::{self, resolved};
 use crate::report::file::tell;
 use crate::report::{archive, file};
+use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -65,6 +67,9 @@ fn check_outputs(
 ) -> crate::error::Result<()> {
     guard::check(&[], json, folder, inputs)?;
     if let Some(folder) = folder {
+        inputs
+            .iter()
+            .try_for_each(|input| check_repeatable(input))?;
         archive::check(folder)?;
     }
     if let (Some(folder), Some(json)) = (folder, json.filter(|target| *target != "-"))
@@ -92,9 +97,11 @@ fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
 
 /// Run the program.
 pub fn main() -> ExitCode {
+    #[cfg(feature = "gpu")]
+    crate::scan::gpu::layer::quiet();
     let cli = Cli::parse();
     let control = Arc::new(Control::default());
-    stop_on_interrupt(&control);
+    interrupt::stop_when_asked(&control);
     let outcome = match cli.command {
         Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(&args, &control).map(|()| ExitCode::SUCCESS),
@@ -111,23 +118,6 @@ pub fn main() -> ExitCode {
         Command::Top(args) => top::run(&args, &control).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| finish(&error))
-}
-
-/// The first interrupt asks the work to stop; a second one ends the program at once.
-fn stop_on_interrupt(control: &Arc<Control>) {
-    let control = Arc::clone(control);
-    let asked = std::sync::atomic::AtomicBool::new(false);
-    let handler = move || {
-        if asked.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        control.stop();
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        tell(&format!(
-            "warning: an interrupt will end the program without tidying up: {error}"
-        ));
-    }
 }
 
 /// What was typed, for files that say how they were made.
@@ -155,9 +145,6 @@ fn finish(error: &Error) -> ExitCode {
 /// Build the pool of worker threads that everything runs on.
 fn threads(wanted: Option<usize>) -> crate::Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
-    if wanted == 0 {
-        return Err(Error::Usage("--threads must be at least 1".into()));
-    }
     rayon::ThreadPoolBuilder::new()
         .num_threads(wanted)
         .build_global()

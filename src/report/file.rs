@@ -1,8 +1,9 @@
 //! Files that appear whole or not at all: a temporary name beside the target, and one rename at the end.
 //!
 //! The temporary file is made before the work starts, so a path that cannot be written is found out then; it is
-//! removed when dropped.
+//! removed when dropped, and where a run was killed, by the next one.
 
+use super::part;
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -54,11 +55,8 @@ impl Output {
             let source = std::io::ErrorKind::PermissionDenied.into();
             return Err(Error::io("write", target, source));
         }
-        let temporary = usual_permissions(&mut tempfile::Builder::new())
-            .prefix(".hullscope-")
-            .suffix(".part")
-            .tempfile_in(folder)
-            .map_err(|error| Error::io("create a file in", folder, error))?;
+        let temporary =
+            part::create(folder).map_err(|error| Error::io("create a file in", folder, error))?;
         Ok(Output {
             target: target.into(),
             temporary,
@@ -104,23 +102,6 @@ impl Output {
             .map_err(|error| Error::io("write", &target, error.error))?;
         Ok(())
     }
-}
-
-/// Temporary files are private by default; a result should be as readable as the user's other new files (the system
-/// takes the umask off).
-#[cfg(unix)]
-fn usual_permissions<'b, 'x, 'y>(
-    builder: &'b mut tempfile::Builder<'x, 'y>,
-) -> &'b mut tempfile::Builder<'x, 'y> {
-    use std::os::unix::fs::PermissionsExt;
-    builder.permissions(std::fs::Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn usual_permissions<'b, 'x, 'y>(
-    builder: &'b mut tempfile::Builder<'x, 'y>,
-) -> &'b mut tempfile::Builder<'x, 'y> {
-    builder
 }
 
 /// A device or a pipe, which cannot be replaced: text goes straight into it.

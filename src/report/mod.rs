@@ -17,6 +17,7 @@ pub mod hull_file;
 pub mod json;
 pub mod outcomes;
 pub mod paper;
+mod part;
 pub(crate) mod plain;
 pub mod plot;
 pub mod queries;

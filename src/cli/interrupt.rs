@@ -1,0 +1,76 @@
+//! Ctrl-C, and on Unix SIGTERM and SIGHUP: the first asks the work to stop, which removes what was begun; a second one
+//! ends the program at once.
+
+use crate::control::Control;
+use crate::report::file::tell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Stop the work under `control` when the program is asked to end.
+pub fn stop_when_asked(control: &Arc<Control>) {
+    let control = Arc::clone(control);
+    let asked = AtomicBool::new(false);
+    let handler = move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        control.stop();
+    };
+    if let Err(error) = on_signal(handler) {
+        tell(&format!(
+            "warning: an interrupt will end the program without tidying up: {error}"
+        ));
+    }
+}
+
+/// Call the handler, on a thread of its own, at each signal that asks the program to end.
+#[cfg(unix)]
+fn on_signal(handler: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let hang_up = (!hang_up_is_ignored()).then_some(SIGHUP);
+    let mut signals =
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hang_up))?;
+    let wait = move || signals.forever().for_each(|_| handler());
+    std::thread::Builder::new()
+        .name("signals".into())
+        .spawn(wait)
+        .map(drop)
+}
+
+#[cfg(not(unix))]
+fn on_signal(handler: impl Fn() + Send + 'static) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(handler)
+}
+
+/// Whether the program was started to outlive its terminal, as by `nohup`. Where the system does not say which signals
+/// are ignored, a program without a terminal to read from is taken for one.
+#[cfg(unix)]
+fn hang_up_is_ignored() -> bool {
+    use std::io::IsTerminal;
+    match std::fs::read_to_string("/proc/self/status") {
+        Ok(status) => ignores_hang_up(&status),
+        Err(_) => !std::io::stdin().is_terminal(),
+    }
+}
+
+/// Whether SIGHUP is in the mask of ignored signals: `SigIgn:	0000000000000001`.
+#[cfg(unix)]
+fn ignores_hang_up(status: &str) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal_hook::consts::SIGHUP - 1) & 1 == 1)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert!(ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hang_up("Name:\tx\nSigIgn:\t0000000000001000\n"));
+        assert!(!ignores_hang_up("Name:\tx\n"));
+    }
+}
