@@ -36,7 +36,7 @@ pub fn npy(path: &Path, d: usize, values: &[f64]) {
 }
 
 /// Whatever adapters this machine has, these tests are about the rest.
-fn program() -> Command {
+pub fn program() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
     command.env("HULLSCOPE_BACKEND", "cpu");
     command
@@ -96,7 +96,7 @@ impl Setting {
     }
 
     /// Names of all files, hidden ones too.
-    fn files(&self) -> Vec<String> {
+    pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> = entries
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -945,45 +945,6 @@ fn a_closed_pipe_is_no_error() {
         assert_eq!((code(&output), stderr(&output)), (0, String::new()));
         assert_eq!(read(&setting.path("out.csv")).len(), QUERIES);
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupt_ends_with_130_and_leaves_nothing() {
-    let setting = Setting::new();
-    npy(&setting.path("large.npy"), 64, &stored(20_000 * 64, 5, 1.0));
-    let before = setting.files();
-    let words = "analyze large.npy large.npy -o out.parquet --certificates proof.parquet --distance --gap 1e-6";
-    let mut child = program()
-        .current_dir(setting.folder.path())
-        .args(words.split(' '))
-        .args(["--self-test", "5000"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Once both files are begun the work is on; it would take minutes.
-    while setting
-        .files()
-        .iter()
-        .filter(|name| name.starts_with(".hullscope-"))
-        .count()
-        < 2
-    {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "ended before it was interrupted"
-        );
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(code(&output), 130, "{}", stderr(&output));
-    assert_eq!(stderr(&output), "interrupted\n");
-    assert_eq!(setting.files(), before);
 }
 
 #[test]

@@ -68,6 +68,8 @@ mod preparation;
 mod ready;
 /// Files that are recognised and not read.
 mod refused;
+/// Nothing is lost and nothing hangs, whatever ends a run.
+mod reliable;
 /// Equal rows: the answers of brute force, at the cost of different rows.
 mod repeats;
 /// Shaders are valid and laid out as the host thinks, without any driver.

@@ -1,5 +1,6 @@
 //! `hullscope bench`: is a GPU worth it here?
 
+use super::numbers;
 use crate::bench::{self, Candidate, Plan};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -73,7 +74,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     plot: Option<PathBuf>,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
     /// No warnings, no word on what is being done; the table stays
     #[arg(short, long)]

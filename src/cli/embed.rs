@@ -1,5 +1,6 @@
 //! `hullscope embed`: the rows of a space, as files that other programs read.
 
+use super::numbers;
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ pub struct Args {
     #[command(flatten)]
     rows: RowArgs,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
     /// No lines about what was written, no notes, no progress bar
     #[arg(short, long)]

@@ -22,6 +22,23 @@ pub fn whole(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Worker threads at most: beyond the cores that any machine has, each one more only takes memory and time to start.
+const THREADS: usize = 1024;
+
+/// A number of worker threads.
+pub fn threads(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(0) => Err("it must be at least 1".into()),
+        Ok(number) if number <= THREADS => Ok(number),
+        Ok(_) => Err(format!(
+            "there are {THREADS} threads at most; more than the machine has cores make nothing faster"
+        )),
+        Err(_) => Err(format!(
+            "{text:?} is not a whole number from 1 to {THREADS}"
+        )),
+    }
+}
+
 /// Numbers between commas. `...` goes on from the two before it to the one after it: by the same factor if that leads
 /// there, else by the same step.
 pub fn parse(text: &str) -> Result<Numbers, String> {
@@ -98,6 +115,22 @@ mod tests {
         assert_eq!(parse("1,2,...,16").unwrap().0, [1, 2, 4, 8, 16]);
         assert_eq!(parse("4,6,...,9").unwrap().0, [4, 6, 9]);
         assert_eq!(parse("10,15,...,30").unwrap().0, [10, 15, 20, 25, 30]);
+    }
+
+    #[test]
+    fn threads_have_limits() {
+        assert_eq!((threads("1"), threads("1024")), (Ok(1), Ok(1024)));
+        for text in [
+            "0",
+            "1025",
+            "100000",
+            "-1",
+            "1.5",
+            "99999999999999999999",
+            "",
+        ] {
+            assert!(threads(text).is_err(), "{text}");
+        }
     }
 
     #[test]

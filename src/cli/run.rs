@@ -1,5 +1,6 @@
 //! What every command that computes takes: where, on how many threads, how quietly.
 
+use super::numbers;
 use super::progress::Shown;
 use crate::job::backend::BackendArgs;
 use clap::Args;
@@ -9,7 +10,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub backend: BackendArgs,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::threads)]
     pub threads: Option<usize>,
     /// No notes and no progress; the table stays
     #[arg(short, long)]

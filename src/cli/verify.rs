@@ -3,6 +3,7 @@
 //! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
 //! own run is held against them.
 
+use super::numbers;
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::Result;
@@ -64,7 +65,7 @@ pub struct Args {
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Worker threads (default: all cores)
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
     /// Only the exit code
     #[arg(short, long)]

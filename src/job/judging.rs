@@ -30,7 +30,7 @@ pub struct JudgingArgs {
     #[arg(long)]
     no_distance: bool,
     /// Relative width of that bracket (analyze 0.01, compare 0.05)
-    #[arg(long, value_name = "G")]
+    #[arg(long, value_name = "G", value_parser = share)]
     gap: Option<f64>,
     /// Largest residual of an inside verdict where neither side can be proved, as a share of the mean distance from
     /// the query to the rows of its certificate
@@ -90,6 +90,16 @@ impl JudgingArgs {
             seed: self.seed,
             alone: self.alone,
         }
+    }
+}
+
+/// A number above 0 and below 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.trim().parse() {
+        Ok(number) if number > 0.0 && number < 1.0 => Ok(number),
+        _ => Err(format!(
+            "{text:?} does not lie between 0 and 1; write for example 0.01"
+        )),
     }
 }
 

@@ -1,0 +1,205 @@
+//! Nothing is lost and nothing hangs: signals, pipes, two runs at once, files that change, options without sense.
+
+use crate::commands::{Setting, code, npy, program, stderr, stdout, stored};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+#[test]
+fn options_without_sense_are_refused_though_nothing_would_use_them() {
+    let setting = Setting::new();
+    let before = setting.files();
+    for command in ["analyze", "compare"] {
+        for options in [
+            "--gap nan",
+            "--gap 0",
+            "--gap 1",
+            "--threads 0",
+            "--threads 100000",
+        ] {
+            let options: Vec<&str> = options.split(' ').collect();
+            let words = [
+                &[command, "reference.npy", "queries.npy", "--no-distance"],
+                &options[..],
+            ];
+            let output = setting.run(&words.concat());
+            let message = stderr(&output);
+            assert_eq!(code(&output), 2, "{options:?}: {message}");
+            assert!(message.contains(options[0]), "{options:?}: {message}");
+        }
+    }
+    assert_eq!(setting.files(), before);
+}
+
+/// Mesa's device-select layer says so twice in every run where there is no desktop.
+#[cfg(feature = "gpu")]
+#[test]
+fn drivers_write_no_errors_where_there_is_no_desktop() {
+    let setting = Setting::new();
+    let output = program()
+        .current_dir(setting.folder.path())
+        .env_remove("NODEVICE_SELECT")
+        .env_remove("MESA_VK_DEVICE_SELECT")
+        .env_remove("XDG_RUNTIME_DIR")
+        .env_remove("DISPLAY")
+        .env("HULLSCOPE_BACKEND", "auto")
+        .args(["analyze", "reference.npy", "queries.npy", "--quiet"])
+        .output()
+        .unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+    assert!(stdout(&output).contains("hull"));
+}
+
+/// A folder with a set that takes minutes.
+fn large() -> Setting {
+    let setting = Setting::new();
+    npy(&setting.path("large.npy"), 64, &stored(20_000 * 64, 5, 1.0));
+    setting
+}
+
+/// A run that takes minutes, once it has begun to write both of its files.
+fn begun(setting: &Setting, mut command: Command) -> Child {
+    let words = "analyze large.npy large.npy -o out.parquet --certificates proof.parquet --distance --gap 1e-6";
+    let mut child = command
+        .current_dir(setting.folder.path())
+        .args(words.split(' '))
+        .args(["--self-test", "5000"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while parts(setting) < 2 {
+        let ended = child.try_wait().unwrap().is_some();
+        assert!(!ended, "ended before it was interrupted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+/// Temporary files in the folder.
+fn parts(setting: &Setting) -> usize {
+    let files = setting.files();
+    files.iter().filter(|name| name.ends_with(".part")).count()
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    let killed = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_to_end_ends_with_130_and_leaves_nothing() {
+    let setting = large();
+    let before = setting.files();
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let child = begun(&setting, program());
+        send(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(code(&output), 130, "{signal}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "interrupted\n", "{signal}");
+        assert_eq!(setting.files(), before, "{signal}");
+    }
+}
+
+/// Under `nohup` a run outlives its terminal.
+#[cfg(unix)]
+#[test]
+fn an_ignored_hang_up_stays_ignored() {
+    let setting = large();
+    let mut command = Command::new("sh");
+    let binary = assert_cmd::cargo::cargo_bin!("hullscope");
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(binary);
+    command.env("HULLSCOPE_BACKEND", "cpu");
+    let mut child = begun(&setting, command);
+    send("-HUP", &child);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none(), "it ended");
+    send("-TERM", &child);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+}
+
+#[test]
+fn what_a_killed_run_left_is_swept_by_the_next_and_nothing_of_a_living_one() {
+    let setting = large();
+    let before = setting.files();
+    let mut dead = begun(&setting, program());
+    dead.kill().unwrap();
+    dead.wait().unwrap();
+    assert_eq!(parts(&setting), 2);
+    setting.analyze(&["-o", "small.csv"]);
+    assert_eq!(setting.files(), [before, vec!["small.csv".into()]].concat());
+    let mut alive = begun(&setting, program());
+    setting.analyze(&["-o", "small.csv"]);
+    assert_eq!(parts(&setting), 2);
+    alive.kill().unwrap();
+    alive.wait().unwrap();
+}
+
+/// Nothing ever writes to the pipe: one Ctrl-C ends the wait. What is read at several places is refused, and not opened.
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_nobody_writes_to_hangs_nothing() {
+    let setting = Setting::new();
+    let made = Command::new("mkfifo").arg(setting.path("pipe")).status();
+    assert!(made.unwrap().success());
+    let mut child = program()
+        .current_dir(setting.folder.path())
+        .args(["analyze", "pipe", "queries.npy", "--quiet"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "it did not wait");
+    send("-INT", &child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (code(&output), stderr(&output).as_str()),
+        (130, "interrupted\n")
+    );
+    for words in [
+        "verify pipe reference.npy queries.npy",
+        "score pipe queries.npy",
+        "compare pipe queries.npy -o results",
+        "encoder pipe",
+    ] {
+        let output = setting.run(&words.split(' ').collect::<Vec<_>>());
+        let message = stderr(&output);
+        assert_eq!(code(&output), 2, "{words}: {message}");
+        assert!(message.contains("is a pipe"), "{words}: {message}");
+    }
+}
+
+/// A set from the standard input, or from a process, is that set.
+#[cfg(unix)]
+#[test]
+fn rows_may_come_from_a_pipe() {
+    let setting = Setting::new();
+    setting.analyze(&["-o", "file.csv"]);
+    let binary = assert_cmd::cargo::cargo_bin!("hullscope");
+    for line in [
+        "cat reference.npy | \"$0\" analyze - queries.npy -o pipe.csv",
+        "mkfifo named; cat reference.npy > named & \"$0\" analyze named queries.npy -o pipe.csv",
+    ] {
+        let output = Command::new("sh")
+            .current_dir(setting.folder.path())
+            .env("HULLSCOPE_BACKEND", "cpu")
+            .args(["-c", line])
+            .arg(binary)
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+        let read = |name| std::fs::read_to_string(setting.path(name)).unwrap();
+        let rows = |text: String| {
+            text.lines()
+                .filter(|l| !l.starts_with('#'))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(rows(read("pipe.csv")), rows(read("file.csv")), "{line}");
+    }
+}
