@@ -49,20 +49,13 @@ pub struct Gauge<'a> {
 }
 
 impl<'a> Gauge<'a> {
-    /// For the hull of `rows`, which `scan` scans. Reads the rows once or twice.
-    ///
-    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
-    pub fn new(
-        rows: &'a dyn Rows,
-        scan: &'a dyn Scan,
-        settings: Settings,
-        control: &Control,
-    ) -> Result<Self> {
-        let (metric, _) = Metric::whitening(rows, scan.frame(), control)?;
-        Ok(Gauge {
+    /// For the hull of `rows`, which `scan` scans, in a metric of its frame: that in which verdicts are found
+    /// ([`Metric::whitening`]).
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric, settings: Settings) -> Self {
+        Gauge {
             columns: Columns::new(rows, scan, metric),
             settings,
-        })
+        }
     }
 
     /// A bracket of the gauge of each query; the upper end is infinite where none was found.

@@ -77,6 +77,7 @@ impl Fixture {
             distinct,
             repeats: repeats.as_ref(),
             scan: &*scan,
+            whitening: None,
             engine: &CpuEngine,
             metric: Metric::Euclidean,
             search: Some(&search),

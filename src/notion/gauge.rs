@@ -12,8 +12,8 @@ use super::hull::of;
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::Bracket;
 use crate::hull::gauge::{Gauge, Ray};
+use crate::hull::{Bracket, Metric};
 use crate::rows::{Repeats, map_chunks};
 use crate::scan::Far;
 
@@ -52,9 +52,13 @@ impl Notion for GaugeAboutMean {
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         let far = &reference.scan.frame().far;
-        let settings = reference.settings;
+        let metric = match reference.whitening {
+            Some(found) => found.clone(),
+            None => Metric::whitening(reference.distinct, reference.scan.frame(), control)?.0,
+        };
+        let (rows, settings) = (reference.distinct, reference.settings);
         Ok(Box::new(Brackets {
-            gauge: Gauge::new(reference.distinct, reference.scan, settings, control)?,
+            gauge: Gauge::new(rows, reference.scan, metric, settings),
             mean: Mean::of(reference, control)?,
             repeats: reference.repeats,
             far,

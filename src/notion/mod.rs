@@ -35,7 +35,7 @@ pub use column::{Column, Type, Value};
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::{Answer, Certificate, Settings};
+use crate::hull::{Answer, Certificate, Metric as Whitening, Settings};
 use crate::rows::{Pack, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use crate::space::Layer;
@@ -152,6 +152,8 @@ pub struct Reference<'r> {
     pub repeats: Option<&'r Repeats>,
     /// A scan of the distinct rows.
     pub scan: &'r dyn Scan,
+    /// The metric in which verdicts about the hull are found, where they are asked for.
+    pub whitening: Option<&'r Whitening>,
     /// For scans of other rows.
     pub engine: &'r dyn Engine,
     pub metric: Metric,

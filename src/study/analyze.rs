@@ -273,6 +273,7 @@ pub fn with_session<T>(
         distinct,
         repeats,
         scan: &*scan,
+        whitening: hull.map(|hull| &hull.metric),
         engine,
         metric: plan.metric,
         search: search.as_ref(),
