@@ -8,6 +8,7 @@ Examples
 array([ True, False])
 """
 
-from ._reference import Reference, Result, in_hull, neighbours
+from ._reference import Reference, in_hull, neighbours
+from ._result import Certificate, Result
 
-__all__ = ["Reference", "Result", "in_hull", "neighbours"]
+__all__ = ["Certificate", "Reference", "Result", "in_hull", "neighbours"]

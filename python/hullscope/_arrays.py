@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
+#: What the compiled half takes: an array, or the name of a file.
+Rows = Union["np.ndarray[Any, Any]", str]
 #: Types that are read in place.
 IN_PLACE = (np.float16, np.float32, np.float64, np.uint8)
 #: The largest whole number up to which float64 holds every other.
 EXACT = 2**53
 
 
-def rows(values: Any, name: str) -> np.ndarray:
+def rows(values: Any, name: str) -> Rows:
     """Rows as a C-contiguous array of float16, float32, float64 or uint8.
 
     Arrays that are so already are returned as they are; every other layout or type is copied once. Further axes are
@@ -22,7 +24,8 @@ def rows(values: Any, name: str) -> np.ndarray:
     Parameters
     ----------
     values : array, tensor, table or path
-        An object with ``__array__``, ``__dlpack__`` or ``to_numpy``, nested lists, or the path of a ``.npy`` file.
+        An object with ``__array__``, ``__dlpack__`` or ``to_numpy``, nested lists, or the path of any file that the command
+        reads, which is returned as text.
     name : str
         What messages call it.
 
@@ -33,6 +36,8 @@ def rows(values: Any, name: str) -> np.ndarray:
     ValueError
         If there is no row or no column, or a whole number is not exactly a float64.
     """
+    if isinstance(values, (str, os.PathLike)):
+        return os.fspath(values)
     array = _array(values, name)
     if array.ndim == 1:
         raise ValueError(
@@ -45,27 +50,61 @@ def rows(values: Any, name: str) -> np.ndarray:
     return np.ascontiguousarray(_readable(array, name))
 
 
-def _array(values: Any, name: str) -> np.ndarray:
+def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":
+    array = _found(values)
+    if array is None:
+        try:
+            array = np.asarray(values)
+        except ValueError:
+            array = _objects(list(values))
+    if array.dtype == object and array.ndim == 1:
+        return _stacked(array, name)
+    return array
+
+
+def _found(values: Any) -> "np.ndarray[Any, Any] | None":
+    """What the protocol of an object gives; None of an object without one."""
     if isinstance(values, np.ndarray):
         return np.asarray(values)
-    if isinstance(values, (str, os.PathLike)):
-        return np.load(values, mmap_mode="r", allow_pickle=False)
     if hasattr(values, "column_names") and hasattr(values, "columns"):
         # A pyarrow Table has no rows of numbers of its own.
         return np.column_stack([column.to_numpy() for column in values.columns])
+    if hasattr(values, "combine_chunks"):
+        values = values.combine_chunks()
+    if hasattr(getattr(values, "type", None), "list_size") and values.null_count == 0:
+        # A pyarrow array of lists of one length: its numbers stand one after the other.
+        return np.asarray(values.flatten()).reshape(-1, values.type.list_size)
     if hasattr(values, "__array__"):
         return np.asarray(values)
     if hasattr(values, "__dlpack__"):
         return np.from_dlpack(values)
     if hasattr(values, "to_numpy"):
         return np.asarray(values.to_numpy())
-    try:
-        return np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} is ragged: every row needs as many values as the first ({error})") from None
+    return None
 
 
-def _readable(array: np.ndarray, name: str) -> np.ndarray:
+def _objects(values: "list[Any]") -> "np.ndarray[Any, Any]":
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _stacked(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]":
+    """Rows that are objects, each a sequence, as one array."""
+    lengths = [len(row) if hasattr(row, "__len__") and not isinstance(row, str) else -1 for row in array]
+    if lengths and all(length < 0 for length in lengths):
+        return array
+    for row, length in enumerate(lengths):
+        if length < 0:
+            raise ValueError(f"{name}, row {row}: {array[row]!r} is no list of numbers; leave the row out")
+        if length != lengths[0]:
+            raise ValueError(
+                f"{name} is ragged: row 0 has {lengths[0]} values and row {row} has {length}; every row needs as many"
+            )
+    return np.stack([np.asarray(row) for row in array])
+
+
+def _readable(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]":
     if array.dtype.type in IN_PLACE and array.dtype.isnative:
         return array
     kind, size = array.dtype.kind, array.dtype.itemsize
@@ -83,3 +122,49 @@ def _readable(array: np.ndarray, name: str) -> np.ndarray:
             )
         return array.astype(np.float64)
     raise TypeError(f"{name} is of type {array.dtype}; real numbers are needed: convert it with {name}.astype('float32')")
+
+
+def labels(values: Any, name: str) -> list[str | None] | None:
+    """Classes by name: anything with one value a row; ``None`` and NaN are rows whose class is not known.
+
+    Raises
+    ------
+    ValueError
+        If there is not one axis.
+    """
+    if values is None:
+        return None
+    return [_label(value) for value in _listed(values, name)]
+
+
+def _listed(values: Any, name: str) -> "list[Any]":
+    """One value a row as a list."""
+    for method in ("to_pylist", "tolist", "to_list"):
+        if hasattr(values, method):
+            values = getattr(values, method)()
+            break
+    listed = list(values)
+    if any(isinstance(value, (list, tuple, np.ndarray)) for value in listed):
+        raise ValueError(f"{name} has two axes; one value for each row is needed: use {name}.ravel()")
+    return listed
+
+
+def _label(value: Any) -> str | None:
+    if value is None or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def numbers(values: Any, name: str) -> list[float] | None:
+    """One number a query.
+
+    Raises
+    ------
+    ValueError
+        If there is not one axis.
+    """
+    if values is None:
+        return None
+    return [float("nan") if value is None else float(value) for value in _listed(values, name)]

@@ -1,47 +1,45 @@
-"""A reference set that queries are scored against, and what is found."""
+"""A reference set that queries are scored against."""
 
 from __future__ import annotations
 
-import json
+import os
 import warnings
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import _arrays, _core
+from ._result import Result
 
 #: The relative width of the bracket around a distance that is asked for.
-GAP = 1e-3
+GAP = 1e-2
+#: Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+QUANTILE = 0.95
 
 
-def _analyze(
-    reference: np.ndarray,
-    queries: Any,
+def _asked(
     *,
     hull: bool = True,
-    neighbours: int = 1,
+    neighbours: int = 0,
     metric: str = "euclidean",
     notions: list[str] | None = None,
     gap: float | None = None,
+    quantile: float = QUANTILE,
     seed: int = 0,
-    threads: int | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> "_core.Answers":
-    return _core.analyze(
-        reference,
-        _arrays.rows(queries, "Q"),
-        hull=hull,
-        neighbours=neighbours,
-        metric=metric,
-        notions=notions or [],
-        gap=gap,
-        seed=seed,
-        threads=threads,
-        progress=progress,
-    )
+) -> dict[str, Any]:
+    return {
+        "hull": hull,
+        "neighbours": neighbours,
+        "metric": metric,
+        "notions": notions or [],
+        "gap": gap,
+        "quantile": quantile,
+        "seed": seed,
+    }
 
 
-def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> np.ndarray:
+def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     """Whether each query lies in the convex hull of the rows of ``X``.
 
     Parameters
@@ -57,6 +55,12 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> np.ndarray:
     -------
     ndarray of bool, shape (m,)
 
+    Examples
+    --------
+    >>> import numpy as np, hullscope as hs
+    >>> hs.in_hull(np.eye(3), [[0.25, 0.25, 0.5], [0.5, 0.5, 0.5]])
+    array([ True, False])
+
     Raises
     ------
     TypeError, ValueError
@@ -64,7 +68,8 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> np.ndarray:
     ArithmeticError
         If a query is so near the boundary that neither answer can be proved; :meth:`Reference.score` tells which.
     """
-    verdict = _analyze(_arrays.rows(X, "X"), Q, neighbours=0, threads=threads).verdict()
+    rows, queries = _arrays.rows(X, "X"), _arrays.rows(Q, "Q")
+    verdict = _core.analyze(rows, queries, _asked(), threads=threads, progress=None).verdict()
     if (verdict == 0).any():
         open_rows = np.flatnonzero(verdict == 0)
         raise ArithmeticError(
@@ -76,7 +81,7 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> np.ndarray:
 
 def neighbours(
     X: Any, Q: Any, k: int = 1, *, metric: str = "euclidean", threads: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The exact ``k`` nearest rows of ``X`` for each query.
 
     Parameters
@@ -95,67 +100,148 @@ def neighbours(
         Nearest first.
     rows : ndarray of int64, shape (m, k)
         Indices into ``X``; of equal distances the smaller index comes first.
+
+    Examples
+    --------
+    >>> import numpy as np, hullscope as hs
+    >>> distances, rows = hs.neighbours(np.array([[0.0], [1.0], [3.0]]), [[2.5]], k=2)
+    >>> distances, rows
+    (array([[0.5, 1.5]]), array([[2, 1]]))
     """
     if k < 1:
         raise ValueError(f"k is {k}; it must be at least 1")
-    rows, distances = _analyze(
-        _arrays.rows(X, "X"), Q, hull=False, neighbours=k, metric=metric, threads=threads
-    ).neighbours()
+    asked = _asked(hull=False, neighbours=k, metric=metric)
+    answers = _core.analyze(_arrays.rows(X, "X"), _arrays.rows(Q, "Q"), asked, threads=threads, progress=None)
+    rows, distances = answers.neighbours()
     return distances, rows
 
 
 class Reference:
-    """Rows that queries are judged against. Made by :meth:`fit`."""
+    """Rows that queries are judged against, with everything that can be known of them before the first query.
 
-    def __init__(self, rows: np.ndarray, notions: list[str], metric: str, k: int, seed: int) -> None:
-        self._rows = rows
-        self._notions = notions
-        self._metric = metric
-        self._k = k
-        self._seed = seed
+    Made by :meth:`fit` or :meth:`load`.
+
+    Examples
+    --------
+    >>> import numpy as np, hullscope as hs
+    >>> rng = np.random.default_rng(0)
+    >>> ref = hs.Reference.fit(rng.normal(size=(500, 4)))
+    >>> res = ref.score([[0.0, 0.0, 0.0, 0.0], [9.0, 9.0, 9.0, 9.0]])
+    >>> res.verdict
+    array([ 1, -1], dtype=int8)
+    """
+
+    def __init__(self, fitted: "_core.Fitted") -> None:
+        self._fitted = fitted
 
     @classmethod
     def fit(
-        cls, X: Any, *, notions: str = "hull,range,ball", metric: str = "euclidean", k: int = 1, seed: int = 0
+        cls,
+        X: Any,
+        *,
+        space: str | None = None,
+        labels: Any = None,
+        notions: str | Iterable[str] = "hull,range,ball",
+        metric: str = "euclidean",
+        k: int = 1,
+        distance: bool | float = False,
+        quantile: float = QUANTILE,
+        seed: int = 0,
+        progress: bool = False,
+        threads: int | None = None,
     ) -> "Reference":
-        """Keep the rows and the settings.
+        """Find what can be known of the rows before the first query.
 
         Parameters
         ----------
-        X : array of shape (n, d)
-            Used in place if it is C-contiguous and of float16, float32, float64 or uint8; do not change it afterwards.
-        notions : str
-            The definitions of "inside" to judge by, as ``hullscope analyze --notions`` has them.
+        X : array of shape (n, d), or path
+            Used in place if it is C-contiguous and of float16, float32, float64 or uint8, and no ``space`` is given: do
+            not change it afterwards. Other layouts and types are copied once. A path is any file that the command reads.
+        space : str, optional
+            What rows become before anything is asked of them, as ``hullscope compare --spaces`` has it: ``"pca:16"``,
+            ``"random:32"``, ``"whiten"``. Fitted on ``X``; queries take the same way. The rows are copied.
+        labels : array of shape (n,), optional
+            The class of each row, for the notions ``class`` and those that need predictions.
+        notions : str or list of str
+            The definitions of "inside" to judge by, as ``hullscope analyze --notion`` has them; ``"all"`` for all.
         metric : {"euclidean", "cosine", "dot"}
             Of the nearest rows.
         k : int
             Nearest rows to report a query; 0 for none.
+        distance : bool or float
+            Bracket each query's distance to the hull, to a hundredth or to this relative width.
+        quantile : float
+            Share of the rows that are inside by their own measure, where a notion needs a threshold.
         seed : int
             Of every random choice.
-        """
-        names = [name.strip() for name in notions.split(",") if name.strip()]
-        return cls(_arrays.rows(X, "X"), names, metric, k, seed)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __repr__(self) -> str:
-        n, d = self._rows.shape
-        return f"Reference({n} x {d} {self._rows.dtype}, notions={','.join(self._notions)!r})"
-
-    def score(
-        self, Q: Any, *, distance: bool = False, progress: bool = False, threads: int | None = None
-    ) -> "Result":
-        """Judge each query.
-
-        Parameters
-        ----------
-        Q : array of shape (m, d)
-        distance : bool
-            Bracket each query's distance to the hull to a thousandth.
         progress : bool
             Show a bar (needs ``tqdm``).
         threads : int, optional
+            Threads of this call; as many as there are cores where not given.
+
+        Returns
+        -------
+        Reference
+
+        Raises
+        ------
+        TypeError, ValueError
+            With the row and what to do.
+        OSError
+            A file that cannot be read.
+        """
+        texts = [notions] if isinstance(notions, str) else list(notions)
+        gap = GAP if distance is True else float(distance) if distance else None
+        asked = _asked(
+            neighbours=k,
+            metric=metric,
+            notions=[text for text in texts if text.strip()],
+            gap=gap,
+            quantile=quantile,
+            seed=seed,
+        )
+        with _Bar(progress) as bar:
+            return cls(
+                _core.Fitted(
+                    _arrays.rows(X, "X"),
+                    asked,
+                    space=None if space == "pixels" else space,
+                    labels=_arrays.labels(labels, "labels"),
+                    threads=threads,
+                    progress=bar,
+                )
+            )
+
+    def score(
+        self,
+        Q: Any,
+        *,
+        predictions: Any = None,
+        labels: Any = None,
+        loss: Any = None,
+        progress: bool = False,
+        threads: int | None = None,
+    ) -> Result:
+        """Judge each query, as if it were the only one: no answer depends on the others.
+
+        Parameters
+        ----------
+        Q : array of shape (m, d), or path
+            In the units of ``X``, before its space. Arrays are used as those of :meth:`fit` are.
+        predictions : array of shape (m,), optional
+            The class that a model takes each query for.
+        labels : array of shape (m,), optional
+            The class of each query. With ``predictions``, :meth:`Result.outcomes` says which notion predicts errors.
+        loss : array of shape (m,), optional
+            A model's loss on each query, in place of right and wrong.
+        progress : bool
+            Show a bar (needs ``tqdm``).
+        threads : int, optional
+            Threads of this call; as many as there are cores where not given.
+
+        Returns
+        -------
+        Result
 
         Raises
         ------
@@ -164,84 +250,99 @@ class Reference:
         KeyboardInterrupt
             On Ctrl-C; nothing is left running.
         """
-        bar = _Bar() if progress else None
-        try:
-            answers = _analyze(
-                self._rows,
-                Q,
-                neighbours=self._k,
-                metric=self._metric,
-                notions=self._notions,
-                gap=GAP if distance else None,
-                seed=self._seed,
-                threads=threads,
-                progress=bar,
-            )
-        finally:
-            if bar is not None:
-                bar.close()
+        beside = {
+            "labels": _arrays.labels(labels, "labels"),
+            "predicted": _arrays.labels(predictions, "predictions"),
+            "loss": _arrays.numbers(loss, "loss"),
+        }
+        with _Bar(progress) as bar:
+            answers = self._fitted.score(_arrays.rows(Q, "Q"), beside, threads=threads, progress=bar)
         for text in answers.warnings:
             warnings.warn(text, stacklevel=2)
         return Result(answers)
 
+    def transform(self, Q: Any, *, threads: int | None = None) -> NDArray[np.float64]:
+        """Rows as they are in the space of the reference.
 
-class Result:
-    """What was found about each query, in their order."""
+        Parameters
+        ----------
+        Q : array of shape (m, d), or path
+        threads : int, optional
 
-    def __init__(self, answers: "_core.Answers") -> None:
-        self._answers = answers
+        Returns
+        -------
+        ndarray of float64, shape (m, dimensions of the space)
+        """
+        return self._fitted.transform(_arrays.rows(Q, "Q"), threads=threads)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that is known, with the rows, to a ``.hull`` file.
+
+        Parameters
+        ----------
+        path : path
+            :meth:`load`, ``hullscope score`` and ``hullscope analyze`` take it. Spaces and labels are not kept in it.
+        """
+        self._fitted.save(os.fspath(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Reference":
+        """A reference that :meth:`save` or ``hullscope fit`` kept.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        ValueError
+            A file that is none, of another version, not whole or changed.
+        """
+        return cls(_core.Fitted.load(os.fspath(path)))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, and dimensions of the space."""
+        return self._fitted.shape
 
     def __len__(self) -> int:
-        return len(self._answers)
-
-    @property
-    def verdict(self) -> np.ndarray:
-        """int8, shape (m,): 1 inside, -1 outside, 0 undecided."""
-        return self._answers.verdict()
-
-    @property
-    def margin(self) -> np.ndarray:
-        """float64, shape (m,): proved lower bounds on the distance to the hull; 0 inside."""
-        return self._answers.margin()
-
-    @property
-    def columns(self) -> list[str]:
-        """The names that ``result[name]`` knows."""
-        return self._answers.columns()
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Rates with intervals, facts about the reference, seconds by stage."""
-        return json.loads(self._answers.summary)
-
-    def __getitem__(self, name: str) -> Any:
-        """A column: an array of numbers (NaN where there is none), or a list."""
-        return self._answers.column(name)
+        return self.shape[0]
 
     def __repr__(self) -> str:
-        verdict = self.verdict
-        inside, outside = int((verdict > 0).sum()), int((verdict < 0).sum())
-        return f"Result({len(self)} queries: {inside} inside, {outside} outside, {len(self) - inside - outside} undecided)"
+        rows, dims = self.shape
+        space = f", space={self._fitted.space!r}" if self._fitted.space else ""
+        return f"Reference({rows} x {dims}{space})"
 
 
 class _Bar:
-    """A tqdm bar for each stage."""
+    """A tqdm bar for each stage, or nothing."""
 
-    def __init__(self) -> None:
-        from tqdm.auto import tqdm
-
-        self._make: Any = tqdm
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
         self._bar: Any = None
         self._stage = ""
 
-    def __call__(self, stage: str, done: int, total: int) -> None:
+    def __enter__(self) -> Callable[[str, int, int], None] | None:
+        if not self._wanted:
+            return None
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            raise ImportError("progress=True needs tqdm: pip install 'hullscope[progress]'") from None
+        self._make: Any = tqdm
+        return self._show
+
+    def _show(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
-            self.close()
+            self._close()
             self._stage, self._bar = stage, self._make(total=total or None, desc=stage)
         self._bar.n = done
         self._bar.refresh()
 
-    def close(self) -> None:
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def __exit__(self, *_: object) -> None:
+        self._close()

@@ -28,6 +28,7 @@ use crate::report::file::tell;
 use crate::report::{archive, file};
 use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -97,25 +98,37 @@ fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
 
 /// Run the program.
 pub fn main() -> ExitCode {
+    ExitCode::from(run(std::env::args_os().collect()))
+}
+
+/// Run the program with these words, of which the first is its name; the exit code.
+pub fn run(words: Vec<OsString>) -> u8 {
     #[cfg(feature = "gpu")]
     crate::scan::gpu::layer::quiet();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse_from(words) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Where nobody listens there is nobody to tell that.
+            let _ = message.print();
+            return message.exit_code() as u8;
+        }
+    };
     let control = Arc::new(Control::default());
     interrupt::stop_when_asked(&control);
-    let outcome = match cli.command {
-        Command::Analyze(args) => analyze::run(args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Fit(args) => fit::run(&args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Score(args) => score::run(&args, &control).map(|()| ExitCode::SUCCESS),
+    let outcome: crate::error::Result<u8> = match cli.command {
+        Command::Analyze(args) => analyze::run(args, &control).map(|()| 0),
+        Command::Fit(args) => fit::run(&args, &control).map(|()| 0),
+        Command::Score(args) => score::run(&args, &control).map(|()| 0),
         Command::Verify(args) => verify::run(args, &control),
-        Command::Devices(args) => devices::run(&args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Encoder(args) => encoder::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Devices(args) => devices::run(&args, &control).map(|()| 0),
+        Command::Encoder(args) => encoder::run(&args).map(|()| 0),
         Command::Bench(args) => bench::run(args, &control),
-        Command::Compare(args) => compare::run(args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Errors(args) => errors::run(&args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Embed(args) => embed::run(args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Paper(args) => paper::run(args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Sweep(args) => sweep::run(args, &control).map(|()| ExitCode::SUCCESS),
-        Command::Top(args) => top::run(&args, &control).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::run(args, &control).map(|()| 0),
+        Command::Errors(args) => errors::run(&args, &control).map(|()| 0),
+        Command::Embed(args) => embed::run(args, &control).map(|()| 0),
+        Command::Paper(args) => paper::run(args, &control).map(|()| 0),
+        Command::Sweep(args) => sweep::run(args, &control).map(|()| 0),
+        Command::Top(args) => top::run(&args, &control).map(|()| 0),
     };
     outcome.unwrap_or_else(|error| finish(&error))
 }
@@ -127,17 +140,17 @@ fn command_line() -> String {
 }
 
 /// Say what went wrong and how the program ends.
-fn finish(error: &Error) -> ExitCode {
+fn finish(error: &Error) -> u8 {
     match error {
         Error::Interrupted => {
             tell("interrupted");
-            ExitCode::from(130)
+            130
         }
         // Whoever reads our output has seen enough.
-        Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe => 0,
         other => {
             tell(&format!("error: {other}"));
-            ExitCode::from(2)
+            2
         }
     }
 }

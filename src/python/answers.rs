@@ -1,26 +1,40 @@
-//! What was found about a set of queries, as arrays.
+//! What was found about a set of queries, as arrays, as a stream of Arrow batches, and as certificates.
 
-use crate::error::Result;
+use super::certificate::Certificate;
+use super::fault::raised;
+use super::{figure, table};
+use crate::control::Control;
+use crate::error::{Error, Result};
 use crate::hull::{Answer, Verdict};
-use crate::report::records::Collected;
+use crate::report::records::{About, Collected};
+use crate::rows::Rows;
+use crate::scan::CpuEngine;
+use crate::study::analyze::{Plan, Sets, run_prepared};
+use crate::study::compare::Known;
+use crate::study::outcomes::{Outcome, Scores, measure};
+use crate::study::reference::Prepared;
+use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, Schema};
-use arrow_select::concat::concat;
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::{PyKeyError, PyRuntimeError};
+use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
 use std::sync::Arc;
 
+/// The notion whose score is the distance to the nearest row.
+const NEAREST: &str = "ball";
+
 /// Records of one call, and what was said of them.
-pub struct Gathered<'r> {
-    pub table: Collected<'r>,
-    pub answers: Vec<Option<Answer>>,
-    pub rows: Vec<i64>,
-    pub distances: Vec<f64>,
-    pub warnings: Vec<String>,
+struct Gathered<'r> {
+    table: Collected<'r>,
+    answers: Vec<Option<Answer>>,
+    rows: Vec<i64>,
+    distances: Vec<f64>,
+    /// What each notion says, in their order.
+    scores: Vec<Scores>,
+    warnings: Vec<String>,
 }
 
 impl Sink for Gathered<'_> {
@@ -31,6 +45,10 @@ impl Sink for Gathered<'_> {
             for near in &record.neighbours {
                 self.rows.push(near.row as i64);
                 self.distances.push(near.distance);
+            }
+            for (scores, judgement) in self.scores.iter_mut().zip(&record.judgements) {
+                scores.outside.push(judgement.outside);
+                scores.score.push(judgement.score);
             }
         }
         Ok(())
@@ -43,24 +61,98 @@ impl Sink for Gathered<'_> {
 /// The answers about all queries of one call.
 #[pyclass(module = "hullscope._core", frozen)]
 pub struct Answers {
-    pub schema: Arc<Schema>,
-    pub batches: Vec<RecordBatch>,
-    pub answers: Vec<Option<Answer>>,
-    pub near: (Vec<i64>, Vec<f64>),
+    schema: Arc<Schema>,
+    batches: Vec<RecordBatch>,
+    answers: Vec<Option<Answer>>,
+    /// The number in its file of each reference row, where these are not their places.
+    numbers: Option<Vec<u64>>,
+    near: (Vec<i64>, Vec<f64>),
     /// Warnings.
     #[pyo3(get)]
-    pub warnings: Vec<String>,
+    warnings: Vec<String>,
     /// The summary as JSON.
     #[pyo3(get)]
-    pub summary: String,
-    pub queries: usize,
+    summary: String,
+    /// What notions say of the outcomes, as JSON, where outcomes are known.
+    #[pyo3(get)]
+    outcomes: Option<String>,
+    facts: Summary,
+    queries: usize,
+}
+
+/// Answer the queries of `sets`; `known` is what was found of the reference before.
+///
+/// Errors: as [`run_prepared`].
+pub fn answered(
+    plan: &Plan,
+    sets: &Sets<'_>,
+    known: Option<&Prepared>,
+    outcome: Option<Outcome>,
+    control: &Control,
+) -> Result<Answers> {
+    let about = About {
+        reference: sets.reference,
+        queries: sets.queries,
+        plan,
+        space: None,
+        known: Known {
+            classes: sets.classes,
+            outcome: outcome.as_ref(),
+            ..Known::default()
+        },
+    };
+    let notions = plan.made(sets.classes)?;
+    let scores = notions.iter().map(|notion| Scores {
+        space: String::new(),
+        notion: notion.id(),
+        outside: Vec::new(),
+        score: Vec::new(),
+    });
+    let mut sink = Gathered {
+        table: Collected::new(&about)?,
+        answers: Vec::new(),
+        rows: Vec::new(),
+        distances: Vec::new(),
+        scores: scores.collect(),
+        warnings: Vec::new(),
+    };
+    let summary = run_prepared(plan, &CpuEngine, sets, known, &mut sink, control)?;
+    let queries = sets.queries.len();
+    let classes = sets.classes.map(|classes| {
+        let class = |query| classes.of_query(query);
+        (0..queries).map(class).collect::<Vec<_>>()
+    });
+    let outcomes = outcome.as_ref();
+    let outcomes = outcomes.map(|all| measure(&sink.scores, all, classes.as_deref(), NEAREST));
+    let outcomes = outcomes.transpose()?;
+    let (schema, batches) = sink.table.finish();
+    Ok(Answers {
+        schema,
+        batches,
+        numbers: numbers(sets.reference),
+        answers: sink.answers,
+        near: (sink.rows, sink.distances),
+        warnings: sink.warnings,
+        summary: json(&summary)?,
+        outcomes: outcomes.as_ref().map(json).transpose()?,
+        facts: summary,
+        queries,
+    })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string(value);
+    text.map_err(|error| Error::Usage(format!("the summary is no JSON: {error}")))
+}
+
+fn numbers(rows: &dyn Rows) -> Option<Vec<u64>> {
+    let all = || (0..rows.len()).map(|row| rows.number(row));
+    let same = all().enumerate().all(|(row, number)| row as u64 == number);
+    (!same).then(|| all().collect())
 }
 
 impl Answers {
-    fn each<T>(&self, get: impl Fn(&Answer) -> T, none: T) -> Vec<T>
-    where
-        T: Copy,
-    {
+    fn each<T: Copy>(&self, get: impl Fn(&Answer) -> T, none: T) -> Vec<T> {
         let answers = self.answers.iter();
         answers
             .map(|answer| answer.as_ref().map_or(none, &get))
@@ -89,6 +181,20 @@ impl Answers {
         PyArray1::from_vec(py, self.each(|answer| answer.margin, f64::NAN))
     }
 
+    /// Bounds of each query's distance to the hull, where they were asked for.
+    #[allow(clippy::type_complexity)]
+    fn bracket<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>) {
+        let lower = |answer: &Answer| answer.distance.map_or(f64::NAN, |bracket| bracket.lower);
+        let upper = |answer: &Answer| answer.distance.map_or(f64::NAN, |bracket| bracket.upper);
+        (
+            PyArray1::from_vec(py, self.each(lower, f64::NAN)),
+            PyArray1::from_vec(py, self.each(upper, f64::NAN)),
+        )
+    }
+
     /// The nearest rows of each query and their distances, both queries x k.
     #[allow(clippy::type_complexity)]
     fn neighbours<'py>(
@@ -114,37 +220,25 @@ impl Answers {
             let text = format!("there is no column {name:?}; there are: {known}");
             return Err(PyKeyError::new_err(text));
         };
-        let parts: Vec<&dyn Array> = self.batches.iter().map(|b| &**b.column(at)).collect();
-        let all = concat(&parts).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        match all.data_type() {
-            DataType::Float64 => {
-                let values = all.as_primitive::<Float64Type>().iter();
-                let values = values.map(|value| value.unwrap_or(f64::NAN)).collect();
-                Ok(PyArray1::from_vec(py, values).into_any())
-            }
-            DataType::Int64 if all.null_count() == 0 => {
-                let values = all.as_primitive::<Int64Type>().values().to_vec();
-                Ok(PyArray1::from_vec(py, values).into_any())
-            }
-            DataType::Int64 => {
-                let values: Vec<Option<i64>> = all.as_primitive::<Int64Type>().iter().collect();
-                values.into_pyobject(py)
-            }
-            DataType::Boolean if all.null_count() == 0 => {
-                let values = all.as_boolean().iter().flatten().collect();
-                Ok(PyArray1::from_vec(py, values).into_any())
-            }
-            DataType::Boolean => {
-                let values: Vec<Option<bool>> = all.as_boolean().iter().collect();
-                values.into_pyobject(py)
-            }
-            DataType::Utf8 => {
-                let values: Vec<Option<&str>> = all.as_string::<i32>().iter().collect();
-                values.into_pyobject(py)
-            }
-            other => Err(PyRuntimeError::new_err(format!(
-                "the column {name:?} is {other}: take it from to_arrow()"
-            ))),
-        }
+        table::column(py, &self.schema, &self.batches, at)
+    }
+
+    /// The share of queries outside by each notion as an SVG figure; None without notions.
+    fn rates(&self) -> PyResult<Option<String>> {
+        figure::rates(&self.facts).map_err(raised)
+    }
+
+    /// All columns as a stream of the Arrow C data interface.
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        table::stream(py, &self.schema, &self.batches)
+    }
+
+    /// What proves the verdict of a query.
+    fn certificate(&self, query: usize) -> PyResult<Certificate> {
+        let Some(answer) = self.answers.get(query) else {
+            let text = format!("there is no query {query}; there are {}", self.queries);
+            return Err(PyIndexError::new_err(text));
+        };
+        Ok(Certificate::of(answer.as_ref(), self.numbers.as_deref()))
     }
 }

@@ -1,34 +1,68 @@
-//! NumPy arrays as rows, read where they lie.
+//! What a Python program gives as rows: NumPy arrays, read where they lie, and names of files.
 
-use super::fault::raised;
-use crate::rows::{Borrowed, Rows};
-use numpy::{PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
+use crate::control::{Control, Stage};
+use crate::error::Result;
+use crate::rows::{self, Borrowed, OpenOptions, Rows, Stored};
+use numpy::{Element, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::sync::Arc;
 
-/// A C-contiguous array of one of the types that are read in place. While it is held, NumPy's owner may not be written to
-/// through Rust, and it stays in memory.
-pub enum Array<'py> {
+/// Bytes of rows of a file that stay in memory, and of trees over rows.
+pub const MEMORY: u64 = 8 << 30;
+
+/// Rows as they were given. While an array is held, it stays in memory, and NumPy lets nobody write to it through Rust.
+pub enum Given<'py> {
     F16(PyReadonlyArray2<'py, half::f16>),
     F32(PyReadonlyArray2<'py, f32>),
     F64(PyReadonlyArray2<'py, f64>),
     U8(PyReadonlyArray2<'py, u8>),
+    /// A file that the command line reads too.
+    File(String),
 }
 
-impl<'py> Array<'py> {
-    /// Errors: `TypeError` of an object that is no array of two axes of float16, float32, float64 or uint8.
+/// The same for threads that know nothing of Python.
+#[derive(Clone, Copy)]
+pub enum Source<'a> {
+    F16(Values<'a, half::f16>),
+    F32(Values<'a, f32>),
+    F64(Values<'a, f64>),
+    U8(Values<'a, u8>),
+    File(&'a str),
+}
+
+/// An array in row-major order.
+#[derive(Clone, Copy)]
+pub struct Values<'a, T> {
+    name: &'a str,
+    dim: usize,
+    values: &'a [T],
+}
+
+/// Whether the values of an array were looked at before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Seen {
+    Never,
+    Before,
+}
+
+impl<'py> Given<'py> {
+    /// Errors: `TypeError` of an object that is neither text nor an array of two axes of float16, float32, float64 or uint8.
     pub fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        if let Ok(array) = object.extract() {
-            return Ok(Array::F32(array));
+        if let Ok(file) = object.extract() {
+            return Ok(Given::File(file));
         }
         if let Ok(array) = object.extract() {
-            return Ok(Array::F64(array));
+            return Ok(Given::F32(array));
         }
         if let Ok(array) = object.extract() {
-            return Ok(Array::U8(array));
+            return Ok(Given::F64(array));
         }
         if let Ok(array) = object.extract() {
-            return Ok(Array::F16(array));
+            return Ok(Given::U8(array));
+        }
+        if let Ok(array) = object.extract() {
+            return Ok(Given::F16(array));
         }
         let found = match object.cast::<PyUntypedArray>() {
             Ok(array) => format!("{} axes of {}", array.ndim(), array.dtype()),
@@ -39,24 +73,83 @@ impl<'py> Array<'py> {
         )))
     }
 
-    /// The rows, called `name` in messages.
+    /// The rows, called `name` in messages if they are an array.
     ///
-    /// Errors: `ValueError` of an array that is not C-contiguous, is empty, or holds a value that is not finite.
-    pub fn rows<'a>(&'a self, name: &'a str) -> PyResult<Box<dyn Rows + 'a>> {
-        macro_rules! rows {
-            ($array:expr) => {{
-                let values = $array.as_slice().map_err(|_| {
-                    PyValueError::new_err(format!("{name} is not C-contiguous: copy it first"))
-                })?;
-                let dim = $array.shape()[1];
-                Ok(Box::new(Borrowed::new(name, dim, values).map_err(raised)?))
-            }};
-        }
+    /// Errors: `ValueError` of an array that is not C-contiguous.
+    pub fn source<'a>(&'a self, name: &'a str) -> PyResult<Source<'a>> {
+        Ok(match self {
+            Given::F16(array) => Source::F16(Values::of(array, name)?),
+            Given::F32(array) => Source::F32(Values::of(array, name)?),
+            Given::F64(array) => Source::F64(Values::of(array, name)?),
+            Given::U8(array) => Source::U8(Values::of(array, name)?),
+            Given::File(file) => Source::File(file),
+        })
+    }
+}
+
+impl<'a, T: Element + Stored> Values<'a, T> {
+    fn of(array: &'a PyReadonlyArray2<'_, T>, name: &'a str) -> PyResult<Self> {
+        let values = array
+            .as_slice()
+            .map_err(|_| PyValueError::new_err(format!("{name} is not C-contiguous: copy it")))?;
+        Ok(Values {
+            name,
+            dim: array.shape()[1],
+            values,
+        })
+    }
+
+    fn rows(self, seen: Seen) -> Result<Box<dyn Rows + 'a>> {
+        Ok(Box::new(match seen {
+            Seen::Never => Borrowed::new(self.name, self.dim, self.values)?,
+            Seen::Before => Borrowed::again(self.name, self.dim, self.values),
+        }))
+    }
+}
+
+impl<'a> Source<'a> {
+    /// The rows where they lie. `like` are the names of the columns that a file is put into the order of.
+    ///
+    /// Errors: an array that is empty or holds a value that is not finite; everything that a file can be wrong in.
+    pub fn open(
+        self,
+        seen: Seen,
+        like: Option<(String, Vec<String>)>,
+        control: &Control,
+    ) -> Result<Box<dyn Rows + 'a>> {
         match self {
-            Array::F16(array) => rows!(array),
-            Array::F32(array) => rows!(array),
-            Array::F64(array) => rows!(array),
-            Array::U8(array) => rows!(array),
+            Source::F16(values) => values.rows(seen),
+            Source::F32(values) => values.rows(seen),
+            Source::F64(values) => values.rows(seen),
+            Source::U8(values) => values.rows(seen),
+            Source::File(file) => opened(file, like, control),
         }
     }
+
+    /// Rows for what outlives the call: a copy of an array, or the rows of the file.
+    ///
+    /// Errors: as [`Source::open`].
+    pub fn kept(self, control: &Control) -> Result<Arc<dyn Rows>> {
+        Ok(match self {
+            Source::File(file) => Arc::from(opened(file, None, control)?),
+            array => {
+                let rows = array.open(Seen::Never, None, control)?;
+                Arc::new(rows::keep(&*rows, u64::MAX, control)?)
+            }
+        })
+    }
+}
+
+fn opened(
+    file: &str,
+    like: Option<(String, Vec<String>)>,
+    control: &Control,
+) -> Result<Box<dyn Rows>> {
+    control.begin(Stage::Read, 0);
+    let options = OpenOptions {
+        memory: MEMORY,
+        like,
+        ..OpenOptions::default()
+    };
+    rows::open(file, &options, control)
 }

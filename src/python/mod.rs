@@ -3,123 +3,56 @@
 
 mod answers;
 mod arrays;
+mod asked;
+mod certificate;
 mod fault;
+mod figure;
+mod fitted;
+mod table;
 mod waiting;
 
-use crate::control::Control;
-use crate::error::Result;
-use crate::notion::registry::Wanted;
-use crate::report::records::{About, Collected};
-use crate::rows::Rows;
-use crate::scan::CpuEngine;
-use crate::study::analyze::{Metric, Plan, Sets, run_sets};
-use crate::study::compare::Known;
-use answers::{Answers, Gathered};
-use arrays::Array;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use crate::study::analyze::Sets;
+use answers::{Answers, answered};
+use arrays::{Given, MEMORY, Seen};
+use asked::Asked;
+use fault::{panicked, raised};
 use pyo3::prelude::*;
 use waiting::{How, waited};
 
-/// Bytes of rows and of trees over them.
-const MEMORY: u64 = 8 << 30;
-
-/// The plan of a call, its names as the command has them.
-fn plan(
-    hull: bool,
-    neighbours: usize,
-    metric: &str,
-    notions: Vec<String>,
-    gap: Option<f64>,
-    seed: u64,
-) -> PyResult<Plan> {
-    let metric = match metric {
-        "euclidean" => Metric::Euclidean,
-        "cosine" => Metric::Cosine,
-        "dot" => Metric::Dot,
-        other => {
-            let known = ["euclidean", "cosine", "dot"];
-            let text = crate::error::unknown("metric", other, &known);
-            return Err(PyValueError::new_err(text));
-        }
-    };
-    Ok(Plan {
-        hull,
-        neighbours,
-        metric,
-        notions: Wanted(notions),
-        gap,
-        seed,
-        ..Plan::default()
-    })
-}
-
-/// Queries answered against a reference, both C-contiguous arrays.
+/// Queries answered against a reference that nothing is kept of.
 #[pyfunction]
-#[pyo3(signature = (reference, queries, *, hull, neighbours, metric, notions, gap, seed, threads, progress))]
-#[allow(clippy::too_many_arguments)]
+#[pyo3(signature = (reference, queries, asked, *, threads, progress))]
 fn analyze<'py>(
     py: Python<'py>,
     reference: &Bound<'py, PyAny>,
     queries: &Bound<'py, PyAny>,
-    hull: bool,
-    neighbours: usize,
-    metric: &str,
-    notions: Vec<String>,
-    gap: Option<f64>,
-    seed: u64,
+    asked: Asked,
     threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Answers> {
-    let plan = plan(hull, neighbours, metric, notions, gap, seed)?;
-    let (reference, queries) = (Array::of(reference)?, Array::of(queries)?);
-    let (reference, queries) = (reference.rows("X")?, queries.rows("Q")?);
-    let how = How { threads, progress };
-    waited(py, &how, |control| {
-        answered(&plan, &*reference, &*queries, control)
-    })?
-    .map_err(|error| PyRuntimeError::new_err(error.to_string()))
+    let plan = asked.plan().map_err(raised)?;
+    let (reference, queries) = (Given::of(reference)?, Given::of(queries)?);
+    let (reference, queries) = (reference.source("X")?, queries.source("Q")?);
+    waited(py, &How { threads, progress }, |control| {
+        let reference = reference.open(Seen::Never, None, control)?;
+        let like = crate::rows::like(&*reference);
+        let queries = queries.open(Seen::Never, like, control)?;
+        let sets = Sets {
+            reference: &*reference,
+            queries: &*queries,
+            classes: None,
+            layers: &[],
+            memory: MEMORY,
+        };
+        answered(&plan, &sets, None, None, control)
+    })
 }
 
-type Answered = std::result::Result<Answers, serde_json::Error>;
-
-fn answered(
-    plan: &Plan,
-    reference: &dyn Rows,
-    queries: &dyn Rows,
-    control: &Control,
-) -> Result<Answered> {
-    let about = About {
-        reference,
-        queries,
-        plan,
-        space: None,
-        known: Known::default(),
-    };
-    let mut sink = Gathered {
-        table: Collected::new(&about)?,
-        answers: Vec::new(),
-        rows: Vec::new(),
-        distances: Vec::new(),
-        warnings: Vec::new(),
-    };
-    let sets = Sets {
-        reference,
-        queries,
-        classes: None,
-        layers: &[],
-        memory: MEMORY,
-    };
-    let summary = run_sets(plan, &CpuEngine, &sets, &mut sink, control)?;
-    let (schema, batches) = sink.table.finish();
-    Ok(serde_json::to_string(&summary).map(|summary| Answers {
-        schema,
-        batches,
-        answers: sink.answers,
-        near: (sink.rows, sink.distances),
-        warnings: sink.warnings,
-        summary,
-        queries: queries.len(),
-    }))
+/// The command `hullscope` with these words, of which the first is its name; the exit code.
+#[pyfunction]
+fn command(py: Python<'_>, words: Vec<std::ffi::OsString>) -> PyResult<u8> {
+    let ran = py.detach(|| std::panic::catch_unwind(|| crate::cli::run(words)));
+    ran.map_err(panicked)
 }
 
 /// The compiled half of the package.
@@ -129,4 +62,10 @@ mod _core {
     use super::analyze;
     #[pymodule_export]
     use super::answers::Answers;
+    #[pymodule_export]
+    use super::certificate::Certificate;
+    #[pymodule_export]
+    use super::command;
+    #[pymodule_export]
+    use super::fitted::Fitted;
 }

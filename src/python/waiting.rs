@@ -13,6 +13,7 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// How a call is to run.
+#[derive(Default)]
 pub struct How<'py> {
     /// Threads of this call alone; none: as many as there are cores.
     pub threads: Option<usize>,

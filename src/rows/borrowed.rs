@@ -37,14 +37,19 @@ impl<'a> Borrowed<'a> {
             let advice = "give an array of at least one row and one column";
             return Err(Error::input(name, Place::Whole, what, advice));
         }
-        let rows = Borrowed {
+        let rows = Borrowed::again(name, dim, values);
+        rows.finite()?;
+        Ok(rows)
+    }
+
+    /// The same of values that [`Borrowed::new`] has looked at before, and that have not changed since.
+    pub fn again<T: Stored>(name: &'a str, dim: usize, values: &'a [T]) -> Self {
+        Borrowed {
             name,
             dim,
             element: T::ELEMENT,
             bytes: bytemuck::cast_slice(values),
-        };
-        rows.finite()?;
-        Ok(rows)
+        }
     }
 
     /// Values checked at a time.

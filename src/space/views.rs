@@ -250,6 +250,35 @@ impl Views {
         self.kept(view, control)
     }
 
+    /// The reference in a space, and the maps that lead there: those that other queries take too.
+    ///
+    /// Errors: as [`Views::view`], and spaces whose rows come from files or from a network, not from the queries' numbers.
+    pub fn maps(
+        &mut self,
+        spec: &Spec,
+        control: &Control,
+    ) -> Result<(Arc<dyn Rows>, Vec<Arc<dyn Map>>)> {
+        let (mut view, mut maps) = (self.start(spec, control)?, Vec::new());
+        for (place, stage) in spec.stages.iter().enumerate() {
+            match stage {
+                Stage::Pixels => {}
+                Stage::File { .. } | Stage::Onnx(_) => {
+                    return Err(Error::Usage(format!(
+                        "the space {} takes rows from files or from a network; compare does that: give the rows of that \
+                         space themselves",
+                        spec.text
+                    )));
+                }
+                other => {
+                    let map = self.fit(other, place, &view, &spec.text, control)?;
+                    maps.push(Arc::clone(&map));
+                    view = view.through(map, &spec.text);
+                }
+            }
+        }
+        Ok((self.kept(view, control)?.reference, maps))
+    }
+
     /// Embeddings made elsewhere, if a space begins with them. They stay where they are, or in a spool file.
     fn open(&mut self, spec: &Spec, control: &Control) -> Result<Option<View>> {
         let Some(Stage::File { reference, queries }) = spec.stages.first() else {

@@ -1,0 +1,14 @@
+"""The command ``hullscope``, also as ``python -m hullscope``."""
+
+import sys
+
+from . import _core
+
+
+def main() -> int:
+    """Run the command with the words of this process; its exit code."""
+    return _core.command(["hullscope", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

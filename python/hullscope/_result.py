@@ -1,0 +1,258 @@
+"""What was found about each query: arrays, tables, figures, certificates."""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import TYPE_CHECKING, Any, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _arrays, _core
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    import pyarrow
+    from matplotlib.axes import Axes
+
+
+class Result:
+    """What was found about each query, in their order. Made by :meth:`Reference.score`.
+
+    ``result[name]`` is a column of the table that ``hullscope score -o`` writes: an array of numbers (NaN where there is
+    none) or a list. It is made once, and kept.
+
+    Examples
+    --------
+    >>> import numpy as np, hullscope as hs
+    >>> res = hs.Reference.fit(np.eye(3), notions="hull").score([[0.25, 0.25, 0.5], [1.0, 1.0, 1.0]])
+    >>> res["proof"]
+    ['exact', 'separated']
+    """
+
+    def __init__(self, answers: "_core.Answers") -> None:
+        self._answers = answers
+        self._columns: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def _once(self, name: str, make: Any) -> Any:
+        if name not in self._columns:
+            self._columns[name] = make()
+        return self._columns[name]
+
+    @property
+    def verdict(self) -> NDArray[np.int8]:
+        """int8, shape (m,): 1 inside, -1 outside, 0 undecided."""
+        found: NDArray[np.int8] = self._once(" verdict", self._answers.verdict)
+        return found
+
+    @property
+    def margin(self) -> NDArray[np.float64]:
+        """float64, shape (m,): proved lower bounds on the distance to the hull from the verdict alone; 0 inside."""
+        found: NDArray[np.float64] = self._once(" margin", self._answers.margin)
+        return found
+
+    @property
+    def distance(self) -> NDArray[np.float64]:
+        """float64, shape (m,): proved lower bounds on the Euclidean distance to the hull.
+
+        With ``Reference.fit(..., distance=True)`` within a hundredth of the distance; otherwise those of the verdict
+        alone (:attr:`margin`), which may be far below it. NaN where nothing was asked about the hull.
+        """
+        lower, _ = self.bracket
+        found: NDArray[np.float64] = self._once(" distance", lambda: np.where(np.isnan(lower), self.margin, lower))
+        return found
+
+    @property
+    def bracket(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Proved lower and upper bounds on the distance, each float64 of shape (m,); NaN where not asked for."""
+        found: tuple[NDArray[np.float64], NDArray[np.float64]] = self._once(" bracket", self._answers.bracket)
+        return found
+
+    @property
+    def neighbours(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Distances and indices of the nearest rows, each of shape (m, k), nearest first."""
+        rows, distances = self._once(" neighbours", self._answers.neighbours)
+        return distances, rows
+
+    @property
+    def columns(self) -> list[str]:
+        """The names that ``result[name]`` knows."""
+        return self._answers.columns()
+
+    def __getitem__(self, name: str) -> Any:
+        return self._once(name, lambda: self._answers.column(name))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Rates with intervals, facts about the reference, seconds by stage: the JSON of ``hullscope score --json``."""
+        summary: dict[str, Any] = json.loads(self._answers.summary)
+        return summary
+
+    def outcomes(self) -> dict[str, Any]:
+        """Which notion predicts a model's errors, or its loss.
+
+        Returns
+        -------
+        dict
+            ``notions``: for each notion the area under the ROC curve, risks inside and outside, and more; ``comparisons``:
+            pairs of notions, with p values. What cannot be said is a text that says why.
+
+        Raises
+        ------
+        ValueError
+            If neither predictions with labels nor a loss were given to :meth:`Reference.score`.
+        """
+        if self._answers.outcomes is None:
+            raise ValueError("outcomes are not known: give score() predictions= and labels=, or loss=")
+        outcomes: dict[str, Any] = json.loads(self._answers.outcomes)
+        return outcomes
+
+    @property
+    def certificates(self) -> "Certificates":
+        """What proves each verdict; ``certificates[i].check(X, Q[i])`` checks one."""
+        return Certificates(self._answers)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The table as a stream of the Arrow C data interface; pyarrow, polars, pandas, DuckDB take the result itself."""
+        return self._answers.stream()
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """The table as a ``pyarrow.Table``."""
+        import pyarrow
+
+        return pyarrow.table(self)
+
+    def to_polars(self) -> "polars.DataFrame":
+        """The table as a ``polars.DataFrame``."""
+        import polars
+
+        return polars.DataFrame(self)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """The table as a ``pandas.DataFrame``."""
+        import pandas
+
+        return pandas.DataFrame({name: self[name] for name in self.columns})
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """The share of queries outside by each notion, with Wilson's 95 % intervals, drawn by matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib axes, optional
+            Where to draw; new ones where not given.
+
+        Returns
+        -------
+        matplotlib axes
+        """
+        if ax is None:
+            import matplotlib.pyplot
+
+            ax = matplotlib.pyplot.figure(layout="constrained").gca()
+        notions = self.summary["notions"][::-1]
+        rates = np.array([notion["rate"] for notion in notions])
+        ends = np.array([notion["interval95"] for notion in notions]).reshape(-1, 2)
+        whiskers = 100 * np.abs(ends - rates[:, None]).T
+        ax.errorbar(100 * rates, [notion["notion"] for notion in notions], xerr=whiskers, fmt="o", capsize=3)
+        ax.set(xlim=(0, 100), xlabel="queries outside, %", title=f"Share of {len(self)} queries outside")
+        return ax
+
+    def _repr_html_(self) -> str:
+        head = "<tr><th>notion</th><th>outside</th><th>queries</th><th>%</th><th>95 %</th><th>outside means</th></tr>"
+        lines = []
+        for notion in self.summary["notions"]:
+            low, high = notion["interval95"]
+            cells = [
+                notion["notion"],
+                notion["outside"],
+                notion["queries"],
+                f"{100 * notion['rate']:.1f}",
+                f"{100 * low:.1f} to {100 * high:.1f}",
+                notion["outside_means"],
+            ]
+            lines.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")
+        figure = self._answers.rates() or ""
+        return f"<p>{html.escape(repr(self))}</p><table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>{figure}"
+
+    def __repr__(self) -> str:
+        verdict = self.verdict
+        inside, outside = int((verdict > 0).sum()), int((verdict < 0).sum())
+        return f"Result({len(self)} queries: {inside} inside, {outside} outside, {len(self) - inside - outside} undecided)"
+
+
+class Certificates(Sequence["Certificate"]):
+    """What proves each verdict, by query."""
+
+    def __init__(self, answers: "_core.Answers") -> None:
+        self._answers = answers
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __getitem__(self, query: Any) -> Any:
+        if isinstance(query, slice):
+            return [self[place] for place in range(*query.indices(len(self)))]
+        place = int(query)
+        return Certificate(self._answers.certificate(place + len(self) if place < 0 else place))
+
+    def __iter__(self) -> Iterator["Certificate"]:
+        return (self[place] for place in range(len(self)))
+
+
+class Certificate:
+    """What proves the verdict about one query.
+
+    Attributes
+    ----------
+    verdict : str
+        inside, outside or undecided.
+    proof : str or None
+        exact, tolerance or separated; None where nothing is claimed.
+    rows, weights : ndarray or None
+        Inside: the reference rows whose weighted sum is the query; weights are positive and sum to 1.
+    direction : ndarray or None
+        Outside: the query is farther in this direction than every reference row.
+    margin : float or None
+        Outside: the distance to the hull, at least.
+    """
+
+    def __init__(self, found: "_core.Certificate") -> None:
+        self._found = found
+        self.verdict = found.verdict
+        self.proof = found.proof
+        self.rows = found.rows
+        self.weights = found.weights
+        self.direction = found.direction
+        self.margin = found.margin
+
+    def check(self, X: Any, q: Any, *, threads: int | None = None) -> bool:
+        """Whether it holds, by arithmetic that uses nothing of what found it.
+
+        Parameters
+        ----------
+        X : array of shape (n, d), or path
+            The reference, as it is in the space of the verdict: :meth:`Reference.transform` where a space was given.
+        q : array of shape (d,)
+            The query, in the same space.
+        threads : int, optional
+
+        Returns
+        -------
+        bool
+            False of an undecided query, for which nothing is claimed. :meth:`fault` says what is wrong.
+        """
+        return self.fault(X, q, threads=threads) is None
+
+    def fault(self, X: Any, q: Any, *, threads: int | None = None) -> str | None:
+        """What is wrong with it; None if it holds. Parameters as :meth:`check` has them."""
+        query = np.atleast_2d(np.asarray(q))
+        return self._found.check(_arrays.rows(X, "X"), _arrays.rows(query, "q"), threads=threads)
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.verdict}, {self.proof})"

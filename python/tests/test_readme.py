@@ -1,0 +1,31 @@
+"""The example of the README runs as it stands, and is typed."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+EXAMPLE = re.search(r"```python\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+
+
+def test_it_runs(tmp_path):
+    rng = np.random.default_rng(1)
+    np.save(tmp_path / "train.npy", rng.normal(size=(300, 20)).astype("f4"))
+    np.save(tmp_path / "queries.npy", rng.normal(size=(10, 20)).astype("f4"))
+    run = subprocess.run([sys.executable, "-c", EXAMPLE], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip().endswith("True")
+
+
+def test_it_is_typed(tmp_path):
+    pytest.importorskip("mypy")
+    (tmp_path / "example.py").write_text(EXAMPLE)
+    words = [sys.executable, "-m", "mypy", "--strict", "example.py"]
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+    (tmp_path / "example.py").write_text(EXAMPLE + 'ref.score(Q, threads="two")\n')
+    assert "arg-type" in subprocess.run(words, cwd=tmp_path, capture_output=True, text=True).stdout

@@ -1,0 +1,144 @@
+"""A fitted reference: spaces, labels, files, tables, certificates, against independent answers."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import hullscope as hs
+
+
+@pytest.fixture(scope="module")
+def sets():
+    rng = np.random.default_rng(7)
+    return rng.normal(size=(400, 6)), 1.3 * rng.normal(size=(60, 6))
+
+
+def pca(X, Q, dims):
+    centre = X.mean(axis=0)
+    axes = np.linalg.svd(X - centre, full_matrices=False)[2][:dims]
+    return (X - centre) @ axes.T, (Q - centre) @ axes.T
+
+
+def test_a_space_is_fitted_on_the_rows_and_queries_take_the_same_way(sets):
+    X, Q = sets
+    ref = hs.Reference.fit(X, space="pca:3")
+    assert ref.shape == (400, 3) and "pca:3" in repr(ref)
+    Z, ZQ = pca(X, Q, 3)
+    ours = ref.transform(Q)
+    signs = np.sign((ours * ZQ).sum(axis=0))
+    assert np.allclose(ours, ZQ * signs, atol=1e-10)
+    assert (ref.score(Q).verdict == hs.Reference.fit(Z).score(ZQ).verdict).all()
+    with pytest.raises(ValueError, match="Q has 3 columns, and the reference had 6 before it was mapped to pca:3"):
+        ref.score(ZQ)
+    with pytest.raises(ValueError, match="in one, and compare takes several"):
+        hs.Reference.fit(X, space="pca:2,3")
+    with pytest.raises(ValueError, match="did you mean pca"):
+        hs.Reference.fit(X, space="pcb:2")
+
+
+def test_answers_do_not_depend_on_how_queries_are_split(sets):
+    X, Q = sets
+    ref = hs.Reference.fit(X, notions="all", distance=True)
+    whole = ref.score(Q)
+    for at in (0, 17, 59):
+        one = ref.score(Q[at : at + 1])
+        for name in set(whole.columns) - {"query_row"}:
+            assert np.array_equal([whole[name][at]], [one[name][0]], equal_nan=whole[name].__class__ is np.ndarray), name
+
+
+def test_certificates_hold_by_a_check_of_our_own_and_of_the_library(sets):
+    X, Q = sets
+    res = hs.Reference.fit(X).score(Q)
+    assert {1, -1} <= set(res.verdict.tolist())
+    assert len(res.certificates) == len(Q)
+    for q, verdict, proof in zip(Q, res.verdict, res.certificates):
+        assert proof.check(X, q)
+        if verdict > 0:
+            assert np.allclose(proof.weights @ X[proof.rows], q) and (proof.weights > 0).all()
+        else:
+            assert (X @ proof.direction).max() < q @ proof.direction and proof.margin > 0
+    outside = res.certificates[int(np.argmin(res.verdict))]
+    assert not outside.check(X, X[0])
+    assert "direction" in outside.fault(X, X[0]) or outside.fault(X, X[0])
+    inside = res.certificates[int(np.argmax(res.verdict))]
+    assert not inside.check(X, X.max(axis=0) + 1)
+    with pytest.raises(IndexError, match="there are 60"):
+        res.certificates[60]
+    with pytest.raises(ValueError, match="give the one query"):
+        inside.check(X, Q)
+    space = hs.Reference.fit(X, space="pca:3")
+    found = space.score(Q).certificates[5]
+    assert found.check(space.transform(X), space.transform(Q)[5])
+
+
+def test_distances_are_brackets_of_those_that_scipy_finds(sets):
+    optimize = pytest.importorskip("scipy.optimize")
+    X, Q = sets
+    X, Q = X[:40], Q[:6]
+    lower, upper = hs.Reference.fit(X, distance=1e-3).score(Q).bracket
+    for q, low, high in zip(Q, lower, upper):
+        # min |X'w - q| with w >= 0 and a heavy row for sum w = 1.
+        system = np.vstack([X.T, 1e6 * np.ones(len(X))])
+        exact = np.linalg.norm(optimize.nnls(system, np.append(q, 1e6), maxiter=10_000)[0] @ X - q)
+        assert low <= exact + 1e-6 and exact <= high + 1e-4 * max(exact, 1)
+        assert high - low <= 1.01e-3 * high
+
+
+def test_labels_and_predictions_are_columns_notions_and_outcomes(sets):
+    X, Q = sets
+    y, yq = (X[:, 0] > 0).astype(int), (Q[:, 0] > 0).astype(int)
+    p = np.where(np.linalg.norm(Q, axis=1) > 3.2, 1 - yq, yq)
+    res = hs.Reference.fit(X, labels=y, notions="hull,ball,class").score(Q, predictions=p, labels=yq)
+    assert res["label"] == [str(value) for value in yq]
+    assert (res["error"] == (p != yq)).all()
+    own = np.concatenate([hs.Reference.fit(X[y == c]).score(Q[yq == c]).verdict for c in (0, 1)])
+    order = np.concatenate([np.flatnonzero(yq == c) for c in (0, 1)])
+    assert (res["class_own_outside"][order] == (own < 0)).all()
+    ball = next(notion for notion in res.outcomes()["notions"] if notion["notion"] == "ball")
+    score, wrong = res["ball_score"], p != yq
+    pairs = score[wrong][:, None] - score[~wrong][None]
+    assert ball["auroc"]["value"] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    loss = hs.Reference.fit(X).score(Q, loss=np.linalg.norm(Q, axis=1))
+    assert loss.outcomes()["kind"] == "loss"
+    with pytest.raises(ValueError, match="outcomes are not known: give score"):
+        hs.Reference.fit(X).score(Q).outcomes()
+    with pytest.raises(ValueError, match="labels has 3 values, and X has 400 rows"):
+        hs.Reference.fit(X, labels=[1, 2, 3])
+    with pytest.raises(ValueError, match="predictions has 1 values, and there are 60 queries"):
+        hs.Reference.fit(X).score(Q, predictions=[1])
+    with pytest.raises(ValueError, match="labels"):
+        hs.Reference.fit(X, notions="class")
+
+
+def test_a_class_that_the_reference_has_not_is_no_panic(sets):
+    X, Q = sets
+    ref = hs.Reference.fit(X, labels=["a"] * 400, notions="hull,class")
+    res = ref.score(Q[:3], labels=["a", "b", None])
+    assert res["label"] == ["a", "b", None]
+
+
+def test_a_reference_is_kept_and_the_command_takes_it(sets, tmp_path):
+    X, Q = sets
+    ref = hs.Reference.fit(X, notions="all")
+    ref.save(tmp_path / "ref.hull")
+    again = hs.Reference.load(tmp_path / "ref.hull")
+    assert (again.score(Q).margin == ref.score(Q).margin).all()
+    np.save(tmp_path / "q.npy", Q)
+    words = ["score", str(tmp_path / "ref.hull"), str(tmp_path / "q.npy"), "-o", str(tmp_path / "out.csv"), "-q"]
+    subprocess.run([sys.executable, "-m", "hullscope", *words], check=True)
+    head, *lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert head.split(",") == again.score(Q).columns and len(lines) == len(Q)
+    with pytest.raises(ValueError, match="does not hold the way into a space"):
+        hs.Reference.fit(X, space="pca:2").save(tmp_path / "space.hull")
+    (tmp_path / "cut.hull").write_bytes((tmp_path / "ref.hull").read_bytes()[:-100])
+    with pytest.raises(ValueError, match="make it again"):
+        hs.Reference.load(tmp_path / "cut.hull")
+
+
+def test_the_command_comes_with_the_package():
+    run = lambda *words: subprocess.run([sys.executable, "-m", "hullscope", *words], capture_output=True, text=True)
+    assert run("--version").stdout.startswith("hullscope ")
+    wrong = run("analyse")
+    assert wrong.returncode == 2 and "analyze" in wrong.stderr

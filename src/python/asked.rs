@@ -1,0 +1,137 @@
+//! What a Python program asks for, as plans.
+
+use crate::error::{Error, Result};
+use crate::notion::Classes;
+use crate::notion::registry::Wanted;
+use crate::rows::images::UNLABELLED;
+use crate::study::analyze::{Metric, Plan};
+use crate::study::outcomes::Outcome;
+use pyo3::prelude::*;
+use std::collections::HashMap;
+
+/// How rows are judged, as a dictionary.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub struct Asked {
+    hull: bool,
+    neighbours: usize,
+    metric: String,
+    notions: Vec<String>,
+    gap: Option<f64>,
+    quantile: f64,
+    seed: u64,
+}
+
+impl Asked {
+    /// Errors ([`Error::Usage`]): a metric that is not known, numbers that cannot be worked with.
+    pub fn plan(self) -> Result<Plan> {
+        let plan = Plan {
+            hull: self.hull,
+            neighbours: self.neighbours,
+            metric: match &*self.metric {
+                "euclidean" => Metric::Euclidean,
+                "cosine" => Metric::Cosine,
+                "dot" => Metric::Dot,
+                other => {
+                    let known = ["euclidean", "cosine", "dot"];
+                    return Err(Error::unknown("metric", other, &known));
+                }
+            },
+            notions: Wanted(self.notions),
+            gap: self.gap,
+            quantile: self.quantile,
+            seed: self.seed,
+            ..Plan::default()
+        };
+        plan.check()?;
+        Ok(plan)
+    }
+}
+
+/// A class of each row by name; none of a row whose class is not known.
+pub type Labels = Vec<Option<String>>;
+
+/// What is known of queries beside their numbers.
+#[derive(FromPyObject, Default)]
+#[pyo3(from_item_all)]
+pub struct Beside {
+    pub labels: Option<Labels>,
+    pub predicted: Option<Labels>,
+    pub loss: Option<Vec<f64>>,
+}
+
+impl Beside {
+    /// Errors ([`Error::Usage`]): lists that have not one entry a query.
+    pub fn check(&self, queries: usize) -> Result<()> {
+        let lists = [
+            ("labels", self.labels.as_ref().map(Vec::len)),
+            ("predictions", self.predicted.as_ref().map(Vec::len)),
+            ("loss", self.loss.as_ref().map(Vec::len)),
+        ];
+        for (name, len) in lists {
+            if let Some(len) = len.filter(|&len| len != queries) {
+                return Err(Error::Usage(format!(
+                    "{name} has {len} values, and there are {queries} queries; give one for each"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What became of the queries: the loss, or whether what was predicted is what they are.
+    pub fn outcome(&self) -> Option<Outcome> {
+        if let Some(loss) = &self.loss {
+            return Some(Outcome::Loss(loss.clone()));
+        }
+        let pairs = self.predicted.as_ref()?.iter().zip(self.labels.as_ref()?);
+        let wrong = pairs.map(|(predicted, label)| Some(predicted.as_ref()? != label.as_ref()?));
+        Some(Outcome::Wrong(wrong.collect()))
+    }
+
+    /// The classes of both sets, where those of one are known. `rows` and `queries` are their numbers.
+    pub fn classes(
+        &self,
+        reference: Option<&[Option<String>]>,
+        rows: usize,
+        queries: usize,
+    ) -> Option<Classes> {
+        if reference.is_none() && self.labels.is_none() && self.predicted.is_none() {
+            return None;
+        }
+        let mut codes = Codes::default();
+        let mut all = |labels: Option<&[Option<String>]>, n: usize| -> Vec<u32> {
+            let label = |row: usize| labels.and_then(|labels| labels[row].as_deref());
+            (0..n).map(|row| codes.of(label(row))).collect()
+        };
+        let reference = all(reference, rows);
+        let own = all(self.labels.as_deref(), queries);
+        let predicted = self.predicted.iter().flatten();
+        let predicted = predicted.map(|name| Some(codes.of(Some(name.as_deref()?))));
+        Some(Classes {
+            reference,
+            queries: own,
+            predicted: predicted.collect(),
+            names: codes.names,
+        })
+    }
+}
+
+/// Numbers of classes, in the order in which they were met.
+#[derive(Default)]
+struct Codes {
+    names: Vec<String>,
+    known: HashMap<String, u32>,
+}
+
+impl Codes {
+    fn of(&mut self, name: Option<&str>) -> u32 {
+        let name = name.unwrap_or(UNLABELLED);
+        if let Some(&code) = self.known.get(name) {
+            return code;
+        }
+        let code = self.names.len() as u32;
+        self.names.push(name.into());
+        self.known.insert(name.into(), code);
+        code
+    }
+}

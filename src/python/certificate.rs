@@ -1,0 +1,134 @@
+//! What proves one verdict, and its check, which uses nothing of what found it.
+
+use super::arrays::{Given, Seen};
+use super::waiting::{How, waited};
+use crate::error::Error;
+use crate::hull::certificate::{self, Body, Claim, Proof, STRICT, check};
+use crate::hull::{self, Answer};
+use numpy::PyArray1;
+use pyo3::prelude::*;
+
+/// What proves the verdict about one query.
+#[pyclass(module = "hullscope._core", frozen)]
+pub struct Certificate(Proof);
+
+impl Certificate {
+    /// Of an answer; `numbers` are those of the reference rows in their file, where these are not their places.
+    pub fn of(answer: Option<&Answer>, numbers: Option<&[u64]>) -> Self {
+        let number = |row: &usize| match numbers {
+            Some(numbers) => numbers[*row],
+            None => *row as u64,
+        };
+        Certificate(match answer.map(|answer| &answer.certificate) {
+            Some(hull::Certificate::Inside {
+                rows,
+                weights,
+                exact,
+            }) => Proof::Inside {
+                rows: rows.iter().map(number).collect(),
+                weights: weights.clone(),
+                exact: *exact,
+            },
+            Some(hull::Certificate::Outside { direction, margin }) => Proof::Outside {
+                direction: direction.clone(),
+                margin: *margin,
+            },
+            Some(hull::Certificate::None) | None => Proof::None,
+        })
+    }
+
+    fn claim(&self) -> Claim {
+        Claim {
+            of: Body::Hull,
+            query: 0,
+            proof: self.0.clone(),
+        }
+    }
+}
+
+#[pymethods]
+impl Certificate {
+    /// inside, outside or undecided.
+    #[getter]
+    fn verdict(&self) -> String {
+        self.claim().verdict().into()
+    }
+
+    /// exact, tolerance or separated; None where nothing is claimed.
+    #[getter]
+    fn proof(&self) -> Option<&'static str> {
+        self.claim().evidence().map(certificate::Evidence::name)
+    }
+
+    /// The reference rows that meet the query, by number.
+    #[getter]
+    fn rows<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
+        let Proof::Inside { rows, .. } = &self.0 else {
+            return None;
+        };
+        let rows = rows.iter().map(|&row| row as i64);
+        Some(PyArray1::from_iter(py, rows))
+    }
+
+    /// The weight of each of them.
+    #[getter]
+    fn weights<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        match &self.0 {
+            Proof::Inside { weights, .. } => Some(PyArray1::from_slice(py, weights)),
+            _ => None,
+        }
+    }
+
+    /// The direction in which the query is beyond every reference row.
+    #[getter]
+    fn direction<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
+        match &self.0 {
+            Proof::Outside { direction, .. } => Some(PyArray1::from_slice(py, direction)),
+            _ => None,
+        }
+    }
+
+    /// The distance to the hull, at least.
+    #[getter]
+    fn margin(&self) -> Option<f64> {
+        match &self.0 {
+            Proof::Outside { margin, .. } => Some(*margin),
+            _ => None,
+        }
+    }
+
+    /// Check it against these rows and the one query; what is wrong, or nothing.
+    #[pyo3(signature = (rows, query, *, threads))]
+    fn check(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        query: &Bound<'_, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<Option<String>> {
+        let (rows, query) = (Given::of(rows)?, Given::of(query)?);
+        let (rows, query) = (rows.source("X")?, query.source("q")?);
+        let how = How {
+            threads,
+            progress: None,
+        };
+        waited(py, &how, |control| {
+            let rows = rows.open(Seen::Never, None, control)?;
+            let query = query.open(Seen::Never, None, control)?;
+            if query.len() != 1 {
+                return Err(Error::Usage(format!(
+                    "q has {} rows; give the one query that the certificate is about",
+                    query.len()
+                )));
+            }
+            if self.0 == Proof::None {
+                return Ok(Some("nothing is claimed: the query is undecided".into()));
+            }
+            let mut wrong = None;
+            let mut failed = |_: &Claim, fault| wrong = Some(format!("{fault}"));
+            let claims = [Ok(self.claim())];
+            check(claims, &*rows, &*query, STRICT, control, &mut failed)?;
+            Ok(wrong)
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! The rates of an analysis as a figure, for the page of a notebook.
+
+use crate::error::{Error, Result};
+use crate::report::plot::{Axis, Dot, DotSeries, Dots, Figure, Format, Panel, Row, render};
+use crate::study::summary::Summary;
+
+/// The share of queries outside by each notion, with Wilson's interval, as SVG; `None` without notions.
+///
+/// Errors: a figure that cannot be drawn.
+pub fn rates(summary: &Summary) -> Result<Option<String>> {
+    if summary.notions.is_empty() {
+        return Ok(None);
+    }
+    let row = |notion: &crate::study::summary::NotionSummary| {
+        let [low, high] = notion.rate.interval95;
+        let dot = Dot {
+            value: 100.0 * notion.rate.rate,
+            spread: Some((100.0 * low, 100.0 * high)),
+            core: None,
+        };
+        Row {
+            label: notion.rate.notion.clone(),
+            note: format!("{}/{}", notion.rate.outside, notion.rate.queries),
+            dots: vec![Some(dot)],
+            reference: None,
+        }
+    };
+    let dots = Dots {
+        title: String::new(),
+        x: Axis {
+            label: "queries outside, %".into(),
+            logarithmic: false,
+            range: Some((0.0, 100.0)),
+        },
+        series: vec![DotSeries {
+            label: "outside".into(),
+            style: 0,
+        }],
+        rows: summary.notions.iter().map(row).collect(),
+        quantiles: false,
+        reference: None,
+        notes: "outside/all".into(),
+        above: false,
+    };
+    let figure = Figure {
+        title: "Share of queries outside".into(),
+        note: "whiskers: Wilson's 95 %".into(),
+        panels: vec![Panel::Dots(dots)],
+    };
+    let drawn = render(&figure, Format::Svg).map(String::from_utf8);
+    match drawn {
+        Ok(Ok(svg)) => Ok(Some(svg)),
+        Ok(Err(error)) => Err(Error::Usage(format!("the figure is no text: {error}"))),
+        Err(why) => Err(Error::Usage(format!("the figure cannot be drawn: {why}"))),
+    }
+}

@@ -1,0 +1,327 @@
+//! A reference that is ready for queries: fitted from an array or a file, kept in a file, asked.
+
+use super::answers::{Answers, answered};
+use super::arrays::{Given, MEMORY, Seen, Source};
+use super::asked::{Asked, Beside, Labels};
+use super::fault::raised;
+use super::waiting::{How, waited};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::report::RowSettings;
+use crate::report::hull_file::{self, About};
+use crate::rows::{self, Rows, SetFacts};
+use crate::scan::CpuEngine;
+use crate::space::{Map, Mapped, Set, Settings, Spec, Views};
+use crate::study::analyze::{Plan, Sets, prepare};
+use crate::study::reference::Prepared;
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where the rows of a reference are.
+enum Home {
+    /// An array of the calling program.
+    There(Py<PyAny>),
+    Here(Arc<dyn Rows>),
+}
+
+/// A reference with everything that is known of it before the first query.
+#[pyclass(module = "hullscope._core", frozen)]
+pub struct Fitted {
+    home: Home,
+    /// The way into its space, which queries take too.
+    maps: Vec<Arc<dyn Map>>,
+    #[pyo3(get)]
+    space: Option<String>,
+    plan: Plan,
+    known: Prepared,
+    labels: Option<Labels>,
+    #[pyo3(get)]
+    shape: (usize, usize),
+    /// Numbers of a row before the space.
+    columns: usize,
+}
+
+#[pymethods]
+impl Fitted {
+    /// Find what can be known of `rows`, an array or the name of a file.
+    #[new]
+    #[pyo3(signature = (rows, asked, *, space, labels, threads, progress))]
+    fn new<'py>(
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        asked: Asked,
+        space: Option<String>,
+        labels: Option<Labels>,
+        threads: Option<usize>,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Self> {
+        let plan = asked.plan().map_err(raised)?;
+        let spec = space.as_deref().map(spec).transpose().map_err(raised)?;
+        let given = Given::of(rows)?;
+        let source = given.source("X")?;
+        let array = rows.clone().unbind();
+        waited(py, &How { threads, progress }, |control| {
+            if spec.is_none() && !matches!(source, Source::File(_)) {
+                let rows = source.open(Seen::Never, None, control)?;
+                return Ok(Fitted {
+                    shape: (rows.len(), rows.dim()),
+                    columns: rows.dim(),
+                    known: known(&plan, labels.as_ref(), &*rows, control)?,
+                    home: Home::There(array),
+                    maps: Vec::new(),
+                    space,
+                    plan,
+                    labels,
+                });
+            }
+            let before = source.kept(control)?;
+            let columns = before.dim();
+            let (rows, maps) = match &spec {
+                Some(spec) => mapped(before, spec, plan.seed, control)?,
+                None => (before, Vec::new()),
+            };
+            Ok(Fitted {
+                shape: (rows.len(), rows.dim()),
+                columns,
+                known: known(&plan, labels.as_ref(), &*rows, control)?,
+                home: Home::Here(rows),
+                maps,
+                space,
+                plan,
+                labels,
+            })
+        })
+    }
+
+    /// Judge `queries`, an array or the name of a file, each as if it were the only one.
+    #[pyo3(signature = (queries, beside, *, threads, progress))]
+    fn score<'py>(
+        &self,
+        py: Python<'py>,
+        queries: &Bound<'py, PyAny>,
+        beside: Beside,
+        threads: Option<usize>,
+        progress: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Answers> {
+        let (given, queries) = (self.given(py)?, Given::of(queries)?);
+        let (held, source) = (self.held(&given)?, queries.source("Q")?);
+        let plan = Plan {
+            alone: true,
+            ..self.plan.clone()
+        };
+        waited(py, &How { threads, progress }, |control| {
+            held.with(control, |reference| {
+                let queries = self.queries(source, rows::like(reference), control)?;
+                beside.check(queries.len())?;
+                let labels = self.labels.as_deref();
+                let classes = beside.classes(labels, reference.len(), queries.len());
+                let sets = Sets {
+                    reference,
+                    queries: &*queries,
+                    classes: classes.as_ref(),
+                    layers: &[],
+                    memory: MEMORY,
+                };
+                answered(&plan, &sets, Some(&self.known), beside.outcome(), control)
+            })
+        })
+    }
+
+    /// Rows as they are in the space of the reference, n x d.
+    #[pyo3(signature = (rows, *, threads))]
+    fn transform<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
+        let given = Given::of(rows)?;
+        let source = given.source("Q")?;
+        let how = How {
+            threads,
+            progress: None,
+        };
+        let (shape, values) = waited(py, &how, |control| {
+            let rows = self.queries(source, None, control)?;
+            let shape = [rows.len(), rows.dim()];
+            let mut values = vec![0.0; shape[0] * shape[1]];
+            rows.read_f64(0, &mut values)?;
+            Ok((shape, values))
+        })?;
+        PyArray1::from_vec(py, values).reshape(shape)
+    }
+
+    /// Write everything that is known, with the rows, to a file that [`Fitted::load`] and the command line take.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let given = self.given(py)?;
+        let held = self.held(&given)?;
+        waited(py, &How::default(), |control| {
+            if let Some(space) = &self.space {
+                return Err(Error::Usage(format!(
+                    "a .hull file does not hold the way into a space, here {space}; map the rows first, and fit what \
+                     comes of them"
+                )));
+            }
+            if self.labels.is_some() {
+                return Err(Error::Usage(
+                    "a .hull file does not hold labels; fit without labels=, and save that".into(),
+                ));
+            }
+            held.with(control, |rows| {
+                let about = About {
+                    plan: self.plan.clone(),
+                    settings: RowSettings::default(),
+                    set: SetFacts::of(rows),
+                    columns: rows::like(rows),
+                    link: None,
+                };
+                hull_file::write(&path, about, rows, &self.known)
+            })
+        })
+    }
+
+    /// A reference that [`Fitted::save`] or the command line kept.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let found = waited(py, &How::default(), |control| {
+            hull_file::open(&path, MEMORY, control)
+        })?;
+        if found.about.settings != RowSettings::default() {
+            let options = found.about.settings.options();
+            return Err(raised(Error::Usage(format!(
+                "the rows of {} were read with {options}, which arrays cannot be; use hullscope score",
+                path.display()
+            ))));
+        }
+        Ok(Fitted {
+            shape: (found.rows.len(), found.rows.dim()),
+            columns: found.rows.dim(),
+            home: Home::Here(Arc::from(found.rows)),
+            maps: Vec::new(),
+            space: None,
+            plan: found.about.plan,
+            known: found.known,
+            labels: None,
+        })
+    }
+}
+
+impl Fitted {
+    /// The array of the calling program, if the rows are in one.
+    fn given<'py>(&self, py: Python<'py>) -> PyResult<Option<Given<'py>>> {
+        match &self.home {
+            Home::There(array) => Given::of(array.bind(py)).map(Some),
+            Home::Here(_) => Ok(None),
+        }
+    }
+
+    /// The rows, of which `given` is what [`Fitted::given`] found.
+    fn held<'a>(&'a self, given: &'a Option<Given<'_>>) -> PyResult<Held<'a>> {
+        match (given, &self.home) {
+            (Some(given), _) => given.source("X").map(Held::There),
+            (None, Home::Here(rows)) => Ok(Held::Here(&**rows)),
+            (None, Home::There(_)) => Err(PyRuntimeError::new_err("the rows are gone")),
+        }
+    }
+
+    /// Queries in the space of the reference.
+    fn queries<'a>(
+        &self,
+        source: Source<'a>,
+        like: Option<(String, Vec<String>)>,
+        control: &Control,
+    ) -> Result<Box<dyn Rows + 'a>> {
+        let Some(space) = &self.space else {
+            return source.open(Seen::Never, like, control);
+        };
+        let mut queries = source.kept(control)?;
+        if queries.dim() != self.columns {
+            return Err(Error::Usage(format!(
+                "{} has {} columns, and the reference had {} before it was mapped to {space}; give queries as they are \
+                 before that",
+                queries.name(),
+                queries.dim(),
+                self.columns
+            )));
+        }
+        for map in &self.maps {
+            queries = Arc::new(Mapped::new(queries, Arc::clone(map), "Q"));
+        }
+        Ok(Box::new(rows::keep(&*queries, u64::MAX, control)?))
+    }
+}
+
+/// Rows that can be read for the time of a call.
+#[derive(Clone, Copy)]
+enum Held<'a> {
+    There(Source<'a>),
+    Here(&'a dyn Rows),
+}
+
+impl Held<'_> {
+    /// Do something with the rows, which were looked at when the reference was fitted.
+    fn with<T>(self, control: &Control, then: impl FnOnce(&dyn Rows) -> Result<T>) -> Result<T> {
+        match self {
+            Held::Here(rows) => then(rows),
+            Held::There(source) => then(&*source.open(Seen::Before, None, control)?),
+        }
+    }
+}
+
+/// The space that is meant, and no other.
+fn spec(text: &str) -> Result<Spec> {
+    let mut specs = Spec::parse(text)?;
+    match (specs.pop(), specs.is_empty()) {
+        (Some(spec), true) => Ok(spec),
+        _ => Err(Error::Usage(format!(
+            "{text} names several spaces; a reference is in one, and compare takes several"
+        ))),
+    }
+}
+
+/// The rows in a space, and the maps that lead there.
+fn mapped(
+    rows: Arc<dyn Rows>,
+    spec: &Spec,
+    seed: u64,
+    control: &Control,
+) -> Result<(Arc<dyn Rows>, Vec<Arc<dyn Map>>)> {
+    let set = Set::vectors(rows);
+    let settings = Settings {
+        seed,
+        memory: MEMORY,
+        ..Settings::default()
+    };
+    let sets = Some((set.clone(), set));
+    Views::new(sets, vec![spec.clone()], settings, control)?.maps(spec, control)
+}
+
+/// What can be known of the rows before the first query.
+fn known(
+    plan: &Plan,
+    labels: Option<&Labels>,
+    rows: &dyn Rows,
+    control: &Control,
+) -> Result<Prepared> {
+    if let Some(labels) = labels
+        && labels.len() != rows.len()
+    {
+        return Err(Error::Usage(format!(
+            "labels has {} values, and X has {} rows; give one for each",
+            labels.len(),
+            rows.len()
+        )));
+    }
+    let classes = Beside::default().classes(labels.map(|all| &**all), rows.len(), 0);
+    let sets = Sets {
+        reference: rows,
+        queries: rows,
+        classes: classes.as_ref(),
+        layers: &[],
+        memory: MEMORY,
+    };
+    prepare(plan, &CpuEngine, &sets, control)
+}
