@@ -112,6 +112,7 @@ fn every_certificate_holds_against_the_rows() {
                         scans: 0,
                         certificate,
                         distance: None,
+                        nearest: None,
                     };
                     naive::certificate_holds(&rows(d, &x[..n * d]), &query, &answer, 1e-9);
                 }

@@ -76,6 +76,13 @@ pub struct Bracket {
 }
 
 impl Bracket {
+    /// How far the point of the hull that gives the upper end is at most from the projection: `sqrt(upper^2 - lower^2)`.
+    pub fn off(self) -> f64 {
+        // Both are at right angles, or the hull beyond: |q - p|^2 >= |q - z|^2 + |z - p|^2 with the projection z.
+        let (wide, sum) = (self.upper - self.lower, self.upper + self.lower);
+        (wide.max(0.0).sqrt() * sum.sqrt()) * (1.0 + 8.0 * f64::EPSILON)
+    }
+
     /// (upper - lower) / upper: the width as a share of the upper end; 0 if both ends are 0, 1 if there is no upper end.
     pub fn gap(&self) -> f64 {
         match self.upper {
@@ -84,6 +91,15 @@ impl Bracket {
             upper => (upper - self.lower) / upper,
         }
     }
+}
+
+/// The point of the hull that gives the upper end of a distance, `sum weights[j] * x[rows[j]]`: rows are row indices of
+/// the reference, weights are positive and sum to 1. With the bracket `[lower, upper]` it is at most
+/// `sqrt(upper^2 - lower^2)` from the projection of the query. No rows where no point is known.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Nearest {
+    pub rows: Vec<usize>,
+    pub weights: Vec<f64>,
 }
 
 /// The solver's answer for one query.
@@ -107,6 +123,8 @@ pub struct Answer {
     pub certificate: Certificate,
     /// Only when asked.
     pub distance: Option<Bracket>,
+    /// Where a distance was asked for and the query is not inside.
+    pub nearest: Option<Nearest>,
 }
 
 /// How the solver is to work.
@@ -530,8 +548,9 @@ impl<'a> Solver<'a> {
             for done in group.run(open, queries, control)? {
                 let answer = &mut answers[done.query];
                 answer.scans += done.scans;
-                if let Outcome::Bracketed { lower, upper } = done.outcome {
-                    answer.distance = Some(Bracket { lower, upper });
+                if let Outcome::Bracketed { bracket, nearest } = done.outcome {
+                    answer.distance = Some(bracket);
+                    answer.nearest = Some(nearest);
                 }
             }
             self.euclidean_pool.trim();
@@ -654,6 +673,7 @@ impl Settled {
             scans: self.scans,
             certificate,
             distance: None,
+            nearest: None,
         })
     }
 }

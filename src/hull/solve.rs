@@ -13,7 +13,7 @@ use super::finish::{Finish, Proved, Step, proved};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
-use super::{Certificate, Metric, Reason, Settings, Stage};
+use super::{Bracket, Certificate, Metric, Nearest, Reason, Settings, Stage};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -63,10 +63,10 @@ pub(super) enum Outcome {
         margin: f64,
         exact: bool,
     },
-    /// The distance is within `[lower, upper]`, in the data's units.
+    /// The distance, in the data's units, and what gives its upper end.
     Bracketed {
-        lower: f64,
-        upper: f64,
+        bracket: Bracket,
+        nearest: Nearest,
     },
     Undecided(Reason),
 }
@@ -429,9 +429,8 @@ impl Group<'_, '_> {
                 }
                 Goal::Distance(gap) => {
                     q.lower = q.lower.max(margin);
-                    if let Some(upper) = self.reached_gap(q, gap, queries)? {
-                        let lower = q.lower;
-                        return Ok(Some(Outcome::Bracketed { lower, upper }));
+                    if let Some(bracketed) = self.reached_gap(q, gap, queries)? {
+                        return Ok(Some(bracketed));
                     }
                 }
             }
@@ -461,34 +460,40 @@ impl Group<'_, '_> {
         self.begin_finish(q, queries)
     }
 
-    /// The upper end of the distance, if with it the bracket is as narrow as was asked for.
-    fn reached_gap(&self, q: &Open, gap: f64, queries: &Queries<'_>) -> Result<Option<f64>> {
+    /// The bracket of the distance, if it is as narrow as was asked for.
+    fn reached_gap(&self, q: &Open, gap: f64, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let enough = |upper: f64| q.lower >= (1.0 - gap) * upper;
         // The norm in the metric is good to a few digits, and costs nothing.
         if q.finish.is_none() && !enough(self.judge.length(q.norm()) * (1.0 - 1e-6)) {
             return Ok(None);
         }
-        Ok(Some(self.upper(q, queries)?).filter(|&upper| enough(upper)))
+        let (upper, nearest) = self.upper(q, queries)?;
+        let lower = q.lower;
+        Ok(enough(upper).then_some(Outcome::Bracketed {
+            bracket: Bracket { lower, upper },
+            nearest,
+        }))
     }
 
-    /// A proven upper bound on the distance to the hull: that of the best convex combination known.
-    fn upper(&self, q: &Open, queries: &Queries<'_>) -> Result<f64> {
+    /// A proven upper bound on the distance to the hull: that of the best convex combination known, which goes with it.
+    fn upper(&self, q: &Open, queries: &Queries<'_>) -> Result<(f64, Nearest)> {
         let raw = queries.raw(q.query);
-        let mut upper = f64::INFINITY;
-        let mut bound = |rows: &[usize], weights: &[f64]| -> Result<()> {
-            let mut points = vec![0.0; rows.len() * raw.len()];
-            self.judge.rows.gather(rows, &mut points)?;
-            upper = upper.min(residual(&points, weights, raw).length);
-            Ok(())
-        };
+        let mut best = (f64::INFINITY, Nearest::default());
         let (rows, weights) = self.combined(q);
-        if !rows.is_empty() {
-            bound(&rows, &weights)?;
+        let finished = q.finish.as_ref().and_then(|finish| finish.best());
+        let finished = finished.map(|best| (best.rows.clone(), best.weights.clone()));
+        for (rows, weights) in [(rows, weights)].into_iter().chain(finished) {
+            if rows.is_empty() {
+                continue;
+            }
+            let mut points = vec![0.0; rows.len() * raw.len()];
+            self.judge.rows.gather(&rows, &mut points)?;
+            let length = residual(&points, &weights, raw).length;
+            if length < best.0 {
+                best = (length, Nearest { rows, weights });
+            }
         }
-        if let Some(best) = q.finish.as_ref().and_then(|finish| finish.best()) {
-            bound(&best.rows, &best.weights)?;
-        }
-        Ok(upper)
+        Ok(best)
     }
 
     /// The reference rows of the active set that have weight, and their weights, which sum to 1.
@@ -504,8 +509,12 @@ impl Group<'_, '_> {
     /// The end of a query that could not be settled by a proof: within the tolerance, an honest bracket, or no verdict.
     fn unsettled(&self, q: &Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
         if let Goal::Distance(_) = self.goal {
-            let (lower, upper) = (q.lower, self.upper(q, queries)?);
-            return Ok(Outcome::Bracketed { lower, upper });
+            let (upper, nearest) = self.upper(q, queries)?;
+            let lower = q.lower;
+            return Ok(Outcome::Bracketed {
+                bracket: Bracket { lower, upper },
+                nearest,
+            });
         }
         // Only what a scan along the residual has failed to separate, but for rounding, comes here.
         let best = q.finish.as_ref().and_then(|finish| finish.best());
@@ -582,10 +591,13 @@ impl Group<'_, '_> {
             (Step::Inside { rows, weights }, Goal::Verdict) => {
                 return Ok(Some(inside(rows, weights)));
             }
-            (Step::Inside { .. }, Goal::Distance(_)) => {
+            (Step::Inside { rows, weights }, Goal::Distance(_)) => {
                 return Ok(Some(Outcome::Bracketed {
-                    lower: 0.0,
-                    upper: 0.0,
+                    bracket: Bracket {
+                        lower: 0.0,
+                        upper: 0.0,
+                    },
+                    nearest: Nearest { rows, weights },
                 }));
             }
             (Step::Scan { direction }, _) => q.sharp = direction,

@@ -222,6 +222,7 @@ mod tests {
             scans: 1,
             certificate: Certificate::None,
             distance,
+            nearest: None,
         }
     }
 

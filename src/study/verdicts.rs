@@ -166,6 +166,10 @@ fn among(mut answers: Vec<Answer>, number: impl Fn(usize) -> usize) -> Vec<Answe
         if let Certificate::Inside { rows, .. } = &mut answer.certificate {
             rows.iter_mut().for_each(|row| *row = number(*row));
         }
+        if let Some(nearest) = &mut answer.nearest {
+            let rows = nearest.rows.iter_mut();
+            rows.for_each(|row| *row = number(*row));
+        }
     }
     answers
 }
