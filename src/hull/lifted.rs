@@ -8,8 +8,9 @@
 //! y is twice the vector from the query to the centre of the simplex's circumsphere, and `|a|^2 - <y, a>` of a row, its
 //! *height*, is below z where the row is inside the sphere. The linear program is solved by the primal simplex method with
 //! an explicit inverse, from a basis that holds the query (the rows of an inside certificate). A unit vector of value 0
-//! stands in for a row that the basis lacks: where all rows lie in a subspace, some stay. Nothing here is proved: who asks
-//! holds the centre against every row.
+//! stands in for a row that the basis lacks: where all rows lie in a subspace, some stay. Rows enter with the query moved a
+//! little inwards; a few steps of the dual simplex method then bring it back. Nothing here is proved: who asks holds the
+//! centre against every row.
 
 use super::basis::Basis;
 use super::min_norm::dot;
@@ -27,6 +28,10 @@ const PIVOT: f64 = 1e-9;
 const FRESH: usize = 50;
 const STALLED: usize = 30;
 const MOST: usize = 60;
+
+/// How far the query is moved while rows enter, as a share of the way to a row of the basis; and what makes the shares differ.
+const SHIFT: f64 = 1e-7;
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
 /// Weights below this are 0.
 const NONE: f64 = 1e-13;
@@ -61,6 +66,8 @@ pub struct Lifted {
     squares: Vec<f64>,
     basis: Vec<Slot>,
     inverse: Mat<f64>,
+    /// What the right side is moved by while rows enter.
+    shift: Vec<f64>,
 }
 
 impl Lifted {
@@ -73,6 +80,7 @@ impl Lifted {
             squares: Vec::new(),
             basis: (0..equations).map(Slot::Unit).collect(),
             inverse: Mat::identity(equations, equations),
+            shift: vec![0.0; equations],
         }
     }
 
@@ -193,10 +201,32 @@ impl Lifted {
         (0..m).all(finite)
     }
 
-    /// The values of the basis: the right side is (0, .., 0, 1).
+    /// The values of the basis: the right side is (0, .., 0, 1) and the shift.
     fn values(&self) -> Vec<f64> {
-        let last = self.inverse.col(self.equations() - 1);
-        last.iter().copied().collect()
+        let m = self.equations();
+        let mut values: Vec<f64> = self.inverse.col(m - 1).iter().copied().collect();
+        for (j, &shift) in self.shift.iter().enumerate() {
+            if shift != 0.0 {
+                let each = values.iter_mut().zip(self.inverse.col(j).iter());
+                each.for_each(|(value, inverse)| *value += shift * inverse);
+            }
+        }
+        values
+    }
+
+    /// Move the query a little towards the rows of the basis, by a different share each: where it is on a face of the rows'
+    /// hull many values are 0, and the method would stand still for thousands of steps.
+    fn move_in(&mut self) {
+        self.shift.fill(0.0);
+        let m = self.equations();
+        for place in 0..m {
+            if let Slot::Row(row) = self.basis[place] {
+                let share = SHIFT * (1.0 + (place as f64 * GOLDEN).fract());
+                let column = &self.columns[row * m..][..m];
+                let each = self.shift.iter_mut().zip(column);
+                each.for_each(|(shift, a)| *shift += share * a);
+            }
+        }
     }
 
     /// (y, z) in units: what the equations cost.
@@ -268,32 +298,66 @@ impl Lifted {
 
     /// The simplex of the rows so far; `None` where rounding or too many steps stand in the way.
     pub fn solve(&mut self) -> Option<Simplex> {
-        let (mut stalled, mut fresh) = (0, true);
+        self.complete();
+        self.move_in();
+        let (mut stalled, mut fresh) = (0, false);
         for step in 1..=MOST * self.equations() {
             if step % FRESH == 0 && !fresh {
                 fresh = self.refresh();
             }
             let first = stalled > STALLED;
-            match self.below(&self.prices(), first) {
+            let changed = match self.below(&self.prices(), first) {
                 Some(row) => {
                     let step = self.step(row);
                     let place = self.leaving(&step, first)?;
                     let moved = self.values()[place] > NONE * step[place].abs();
                     stalled = if moved { 0 } else { stalled + 1 };
                     self.exchange(place, row, &step);
-                    fresh = false;
+                    true
                 }
-                None if fresh => return self.simplex(),
-                // What seems to be the end with a worn inverse is looked at with a new one.
+                // No row is below, wherever the query is: back to where it was.
                 None => {
-                    if !self.refresh() {
-                        return None;
-                    }
-                    fresh = true;
+                    self.shift.fill(0.0);
+                    self.raise()?
                 }
+            };
+            match (changed, fresh) {
+                (true, _) => fresh = false,
+                (false, true) => return self.simplex(),
+                // What seems to be the end with a worn inverse is looked at with a new one.
+                (false, false) if self.refresh() => fresh = true,
+                (false, false) => return None,
             }
         }
         None
+    }
+
+    /// A step of the dual simplex method, where a value is negative: its row leaves for the one that keeps all others above
+    /// the plane. Whether there was one; `None` where no row does.
+    fn raise(&mut self) -> Option<bool> {
+        let values = self.values();
+        let rows = (0..values.len()).filter(|&place| matches!(self.basis[place], Slot::Row(_)));
+        let least = rows.min_by(|&a, &b| values[a].total_cmp(&values[b]));
+        let Some(place) = least.filter(|&place| values[place] < -NONE) else {
+            return Some(false);
+        };
+        let (prices, line) = (self.prices(), self.inverse.row(place));
+        let line: Vec<f64> = line.iter().copied().collect();
+        let mut best: Option<(f64, usize)> = None;
+        for (row, square) in self.squares.iter().enumerate() {
+            let column = self.column(row);
+            let along = -dot(&line, column);
+            if along > PIVOT * largest(&line) && !self.basis.contains(&Slot::Row(row)) {
+                let ratio = (square - dot(column, &prices)).max(0.0) / along;
+                if best.is_none_or(|(least, _)| ratio < least) {
+                    best = Some((ratio, row));
+                }
+            }
+        }
+        let row = best?.1;
+        let step = self.step(row);
+        self.exchange(place, row, &step);
+        Some(true)
     }
 
     fn simplex(&self) -> Option<Simplex> {
@@ -460,5 +524,37 @@ mod tests {
                 sound(&rows, &query, &found.unwrap());
             }
         }
+    }
+
+    /// A query on a face of all rows: a row off it has no weight, and yet may not be inside the sphere.
+    #[test]
+    fn a_row_that_leaves_the_plane_of_the_others_is_not_inside_either() {
+        let rows = [0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 4.0, 0.0, 1.0, 1.0, 0.1];
+        let query = [1.0, 1.0, 0.0];
+        let mut lifted = Lifted::new(vec![1.0; 3]);
+        for x in rows.chunks_exact(3).take(3) {
+            lifted.push(&[x[0] - 1.0, x[1] - 1.0, x[2]]);
+        }
+        assert!(lifted.start(&[(0, 0.5), (1, 0.25), (2, 0.25)]));
+        sound(&rows[..9], &query, &lifted.solve().unwrap());
+        lifted.push(&[0.0, 0.0, 0.1]);
+        let found = lifted.solve().unwrap();
+        assert_eq!(found.rows, [0, 1, 2]);
+        sound(&rows, &query, &found);
+    }
+
+    /// The middle of two corners of a cube in 9 dimensions that differ in three coordinates: it is on six of its sides.
+    #[test]
+    fn a_query_on_many_sides_is_solved() {
+        let d = 9;
+        let corner = |i: usize| (0..d).map(move |j| (i >> j & 1) as f64);
+        let (first, last) = (0, 0b000_010_101);
+        let others = (0..1 << d).filter(|i| *i != first && *i != last);
+        let order = [first, last].into_iter().chain(others);
+        let rows: Vec<f64> = order.flat_map(corner).collect();
+        let (query, found) = of_mean(&rows, d, 2);
+        let found = found.unwrap();
+        sound(&rows, &query, &found);
+        assert!(found.weights.iter().all(|&w| w > 0.0));
     }
 }
