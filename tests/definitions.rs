@@ -13,14 +13,14 @@ use hullscope::study::analyze::{Plan, Sets, run_sets};
 use hullscope::study::summary::Summary;
 
 /// What some notions say of queries.
-struct Found {
+pub(crate) struct Found {
     ids: Vec<String>,
     records: Vec<Record>,
     summary: Summary,
 }
 
 impl Found {
-    fn of(&self, id: &str) -> Vec<&Judgement> {
+    pub(crate) fn of(&self, id: &str) -> Vec<&Judgement> {
         let place = self.ids.iter().position(|known| known == id);
         let place = place.unwrap_or_else(|| panic!("{id} is not in {:?}", self.ids));
         let each = self.records.iter();
@@ -37,7 +37,7 @@ impl Found {
 }
 
 /// A plan for some notions.
-fn plan(notions: &str) -> Plan {
+pub(crate) fn plan(notions: &str) -> Plan {
     Plan {
         notions: Wanted(vec![notions.into()]),
         gap: Some(0.01),
@@ -45,7 +45,7 @@ fn plan(notions: &str) -> Plan {
     }
 }
 
-fn asked(
+pub(crate) fn asked(
     plan: &Plan,
     reference: &dyn Rows,
     queries: &dyn Rows,
@@ -382,7 +382,7 @@ fn a_cone_with_a_line_in_it_never_judges_wrongly() {
 }
 
 /// Rows and queries by a formula in whole numbers: those of `benches/peers/hulls.py`.
-fn by_formula(count: usize, first: usize, offset: f64) -> Vec<f64> {
+pub(crate) fn by_formula(count: usize, first: usize, offset: f64) -> Vec<f64> {
     let number = |i: usize, j: usize| {
         (7919 * i + 104729 * j * j * j + 31 * i * i * j + 17 * i * j * j) % 1009
     };
@@ -391,7 +391,7 @@ fn by_formula(count: usize, first: usize, offset: f64) -> Vec<f64> {
 }
 
 /// What SciPy says of them: gauge, angle, in the hull of 16 rows, the rows of the Delaunay simplex.
-const BY_SCIPY: [(f64, f64, bool, &[u64]); 12] = [
+pub(crate) const BY_SCIPY: [(f64, f64, bool, &[u64]); 12] = [
     (1.089443153, 0.000000000, false, &[]),
     (0.882531343, 0.000000000, true, &[0, 8, 53, 59]),
     (0.955560668, 0.000000000, false, &[15, 19, 27, 36]),
@@ -452,200 +452,4 @@ fn a_reference_in_another_order_gives_the_same_scores() {
             .as_ref()
             .is_some_and(|hull| hull.verdict == Verdict::Inside)
     }));
-}
-
-/// Rows, weights, radius and whether there is no choice.
-fn simplex(found: &Judgement) -> Option<(&[u64], &[f64], f64, bool)> {
-    match &found.more[..] {
-        [
-            Value::Rows(rows),
-            Value::Floats(weights),
-            Value::Float(radius),
-            ..,
-            Value::Bool(unique),
-        ] => Some((rows, weights, *radius, *unique)),
-        _ => None,
-    }
-}
-
-#[test]
-fn delaunay_simplices_are_those_of_scipy() {
-    let reference = rows(3, &by_formula(60, 0, 0.3));
-    let queries = by_formula(12, 500, 0.3);
-    let queries: Vec<f64> = queries.iter().map(|v| v * 0.95 + 0.05).collect();
-    let found = asked(&plan("delaunay"), &reference, &rows(3, &queries), None);
-    let found = found.of("delaunay");
-    for (query, (_, _, _, expected)) in BY_SCIPY.iter().enumerate() {
-        let rows = simplex(found[query]).map_or(&[][..], |(rows, ..)| rows);
-        assert_eq!(rows, *expected, "{query}");
-        assert_eq!(found[query].outside, Some(expected.is_empty()), "{query}");
-    }
-}
-
-/// In one dimension the simplex is the two neighbours in order.
-#[test]
-fn a_delaunay_simplex_in_one_dimension_is_the_row_below_and_the_row_above() {
-    let values = gaussian(80, 3);
-    let queries = gaussian(50, 4);
-    let found = asked(
-        &plan("delaunay"),
-        &rows(1, &values),
-        &rows(1, &queries),
-        None,
-    );
-    let mut inside = 0;
-    for (&q, judged) in queries.iter().zip(found.of("delaunay")) {
-        let number = |&row: &usize| values[row];
-        let below = (0..80).filter(|row| number(row) < q);
-        let below = below.max_by(|a, b| number(a).total_cmp(&number(b)));
-        let above = (0..80).filter(|row| number(row) > q);
-        let above = above.min_by(|a, b| number(a).total_cmp(&number(b)));
-        let expected = below
-            .zip(above)
-            .map(|(a, b)| [a.min(b) as u64, a.max(b) as u64]);
-        let rows = simplex(judged).map(|(rows, ..)| rows);
-        assert_eq!(rows, expected.as_ref().map(|pair| &pair[..]), "{q}");
-        if let Some((rows, _, radius, unique)) = simplex(judged) {
-            let length = (values[rows[0] as usize] - values[rows[1] as usize]).abs();
-            let [x, y] = [rows[0], rows[1]].map(|row| values[row as usize] - q);
-            assert!((radius - length / 2.0).abs() < 1e-12 && unique);
-            assert!((judged.score - (-x * y).sqrt()).abs() < 1e-9);
-            inside += 1;
-        }
-    }
-    assert!(inside > 30);
-}
-
-/// Lux et al.'s centre, weights that hold the query, and no row inside: by plain sums over all rows, also for rows of a
-/// subspace, with columns of other units far from 0, repeated rows, and in another order.
-#[test]
-fn the_sphere_of_a_delaunay_simplex_is_empty() {
-    for (d, rank, n) in [
-        (2, 2, 200),
-        (3, 3, 150),
-        (5, 5, 120),
-        (4, 2, 100),
-        (7, 5, 100),
-    ] {
-        let lift = |x: &[f64]| -> Vec<f64> {
-            let sum: f64 = x.iter().sum();
-            let each = (0..d).map(|j| if j < rank { x[j] } else { sum / (1 + j) as f64 });
-            each.map(|v| 10.0 + v).collect()
-        };
-        let lifted = |count: usize, spread: f64, seed| -> Vec<f64> {
-            let plain: Vec<f64> = gaussian(count * rank, seed)
-                .iter()
-                .map(|v| v * spread)
-                .collect();
-            plain.chunks_exact(rank).flat_map(lift).collect()
-        };
-        let mut values = lifted(n, 1.0, 5);
-        values.extend_from_within(..10 * d);
-        let queries = lifted(24, 0.4, 6);
-        let plan = Plan {
-            gap: None,
-            ..plan("delaunay")
-        };
-        let found = asked(&plan, &rows(d, &values), &rows(d, &queries), None);
-        let turned: Vec<f64> = values.chunks_exact(d).rev().flatten().copied().collect();
-        let other = asked(&plan, &rows(d, &turned), &rows(d, &queries), None);
-        let mut inside = 0;
-        let each = queries.chunks_exact(d).zip(found.of("delaunay"));
-        for ((q, judged), other) in each.zip(other.of("delaunay")) {
-            assert_eq!(judged.outside, other.outside);
-            let (Some((vertices, weights, radius, unique)), Some(_)) =
-                (simplex(judged), simplex(other))
-            else {
-                assert_ne!(judged.outside, Some(false), "{d}: {judged:?}");
-                continue;
-            };
-            inside += 1;
-            assert!((judged.score - other.score).abs() < 1e-7 * judged.score);
-            assert!(unique && vertices.len() == rank + 1, "{d}: {vertices:?}");
-            let row = |row: &u64| &values[*row as usize * d..][..d];
-            for j in 0..d {
-                let value: f64 = vertices
-                    .iter()
-                    .zip(weights)
-                    .map(|(x, w)| row(x)[j] * w)
-                    .sum();
-                assert!((value - q[j]).abs() < 1e-7);
-            }
-            let sum: f64 = vertices
-                .iter()
-                .zip(weights)
-                .map(|(x, w)| w * square(row(x), q))
-                .sum();
-            assert!((sum.sqrt() - judged.score).abs() < 1e-7);
-            let points: Vec<&[f64]> = vertices.iter().map(row).collect();
-            let centre = circumcentre(&points);
-            assert!((square(points[0], &centre).sqrt() - radius).abs() < 1e-6 * radius);
-            for x in values.chunks_exact(d) {
-                assert!(square(x, &centre).sqrt() > radius * (1.0 - 1e-6));
-            }
-        }
-        assert!(inside > 5, "{d}: {inside}");
-    }
-}
-
-/// The point of the affine hull at one distance from all: the normal equations, by elimination.
-fn circumcentre(points: &[&[f64]]) -> Vec<f64> {
-    let edge = |x: &&[f64]| -> Vec<f64> { x.iter().zip(points[0]).map(|(x, o)| x - o).collect() };
-    let edges: Vec<Vec<f64>> = points[1..].iter().map(edge).collect();
-    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
-    let mut table: Vec<Vec<f64>> = (edges.iter())
-        .map(|a| {
-            edges
-                .iter()
-                .map(|b| dot(a, b))
-                .chain([dot(a, a) / 2.0])
-                .collect()
-        })
-        .collect();
-    let n = edges.len();
-    for i in 0..n {
-        let line: Vec<f64> = table[i].iter().map(|v| v / table[i][i]).collect();
-        for (k, other) in table.iter_mut().enumerate() {
-            let share = if k == i { 0.0 } else { other[i] };
-            other
-                .iter_mut()
-                .zip(&line)
-                .for_each(|(v, l)| *v -= share * l);
-        }
-        table[i] = line;
-    }
-    let shares = |j: usize| (0..n).map(|i| table[i][n] * edges[i][j]).sum::<f64>();
-    points[0]
-        .iter()
-        .enumerate()
-        .map(|(j, o)| o + shares(j))
-        .collect()
-}
-
-fn square(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
-}
-
-/// The corners of squares are on one circle: the weights are right, and the choice is said.
-#[test]
-fn a_choice_of_delaunay_simplices_is_said() {
-    let grid: Vec<f64> = (0..25)
-        .flat_map(|i| [(i % 5) as f64, (i / 5) as f64])
-        .collect();
-    let queries = [0.25, 0.5, 3.5, 2.75, 2.0, 2.0, 1.5, 3.0, 7.0, 0.0];
-    let found = asked(&plan("delaunay"), &rows(2, &grid), &rows(2, &queries), None);
-    let found = found.of("delaunay");
-    for judged in &found[..2] {
-        let (_, _, radius, unique) = simplex(judged).unwrap();
-        assert!(
-            !unique && (radius - 0.5f64.sqrt()).abs() < 1e-12,
-            "{judged:?}"
-        );
-    }
-    assert_eq!(
-        simplex(found[2]).map(|s| (s.0, s.2)),
-        Some((&[12][..], 0.0))
-    );
-    assert_eq!(simplex(found[3]).map(|s| s.0), Some(&[16, 17][..]));
-    assert_eq!((found[4].outside, simplex(found[4])), (Some(true), None));
 }

@@ -14,6 +14,8 @@ mod commands;
 mod compare;
 /// Definitions of "inside" against their closed forms, each other, and references fitted anew.
 mod definitions;
+/// Delaunay simplices: SciPy's, empty spheres by plain sums, values by hand; outside at the projection.
+mod delaunay;
 /// What the program says of this machine's adapters, and what it takes.
 #[cfg(feature = "gpu")]
 mod devices;

@@ -12,17 +12,21 @@
 //! distance of all rows to c bounds the minimum from below; a simplex is given where its weights are within [`SLACK`] of
 //! the bound, all roundings taken off.
 
+mod face;
+
+use self::face::{Face, ends};
 use super::hull::of;
 use super::neighbours::{Metric, Near, Neighbours};
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::Certificate;
-use crate::hull::certificate::local;
+use crate::hull::certificate::{local, residual};
 use crate::hull::lifted::{Lifted, Simplex, thickness};
+use crate::hull::{Answer, Bracket, Certificate, Nearest};
 use crate::rows::{Repeats, Rows};
 use crate::scan::rounding::{U64, gamma};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// How far the sum may be above the least, as a share of itself.
 const SLACK: f64 = 1e-9;
@@ -62,26 +66,34 @@ impl Notion for Delaunay {
 
     fn columns(&self) -> Vec<Column> {
         let column = |name: &str, of, help: &str| Column::new(format!("delaunay_{name}"), of, help);
-        let rows = "rows of positive weight of the Delaunay simplex that holds the query; null where none is proved";
+        let rows = "rows of positive weight of the Delaunay simplex that holds the query, or outside the hull its projection; \
+                    null where none is proved, and outside where no distance is asked for";
         let unique = "whether no other row is on the circumsphere, to within a share of 1e-7 of the squared score; false \
                       where such rows leave a choice";
+        let off = "outside the hull all other columns are those of the nearest point of the hull that is known, at most so far \
+                   from the query's projection onto it; 0 inside";
         let sigma = "smallest singular value of the matrix of edges from the nearest vertex; null of a single vertex";
         vec![
             column("rows", Type::Rows, rows),
             column(
                 "weights",
                 Type::Floats,
-                "weights of these rows: the query's barycentric coordinates",
+                "weights of these rows: barycentric coordinates of the query, or outside the hull of its projection",
             ),
             column(
                 "radius",
                 Type::Float,
                 "radius of the sphere through the vertices, which holds no row",
             ),
-            column("nearest", Type::Float, "distance to the nearest vertex"),
+            column(
+                "nearest",
+                Type::Float,
+                "distance to the nearest vertex, outside the hull from the projection",
+            ),
             column("edge", Type::Float, "longest edge from the nearest vertex"),
             column("sigma", Type::Float, sigma),
             column("unique", Type::Bool, unique),
+            column("off", Type::Float, off),
         ]
     }
 
@@ -93,7 +105,7 @@ impl Notion for Delaunay {
         }
     }
 
-    fn fit<'r>(&self, reference: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
+    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         let rows = reference.distinct;
         let shared = reference
             .search
@@ -103,6 +115,7 @@ impl Notion for Delaunay {
             repeats: reference.repeats,
             unit: &reference.scan.frame().unit,
             tolerance: reference.settings.tolerance,
+            ends: ends(rows, control)?,
             search: match shared {
                 Some(search) => Search::Shared(search),
                 None => Search::Own(Neighbours::new(rows, reference.scan, Metric::Euclidean)),
@@ -123,6 +136,8 @@ struct Simplices<'r> {
     repeats: Option<&'r Repeats>,
     unit: &'r [f64],
     tolerance: f64,
+    /// The least and the greatest number of each column.
+    ends: Vec<[f64; 2]>,
     search: Search<'r>,
 }
 
@@ -138,10 +153,16 @@ struct Found {
     unique: Option<bool>,
 }
 
-/// A query inside the hull.
+/// A point of the hull whose simplex is wanted.
 struct Task<'q> {
+    /// The place of its query in the block.
     place: usize,
-    query: &'q [f64],
+    /// The query, or where that is not inside the best point that is known for its projection.
+    point: Cow<'q, [f64]>,
+    /// What the hull says of the query, and the most by which the point is off its projection.
+    outside: Option<bool>,
+    off: f64,
+    face: Face,
     /// A row that it must do without.
     excluded: Option<usize>,
     /// Rows and weights that hold it.
@@ -161,8 +182,8 @@ struct Open<'q> {
 
 /// A query with the rows to begin with.
 enum Begun<'q> {
-    /// The query, by its place, equals this row.
-    Row(usize, usize),
+    /// Its point equals a row.
+    Row(usize, Judgement),
     Open(Box<Open<'q>>),
     /// Its numbers leave the range of f64, or no basis holds it.
     Never,
@@ -196,21 +217,14 @@ impl Judge for Simplices<'_> {
                 (None, Some(row)) => self.twin(row),
                 _ => nothing(of(answer.as_ref()).outside),
             });
-            let Some(Certificate::Inside { rows, weights, .. }) =
-                answer.as_ref().map(|a| &a.certificate)
-            else {
-                continue;
+            let task = match answer {
+                Some(answer) => self.task(place, query, answer)?,
+                None => None,
             };
-            tasks.push(Task {
-                place,
-                query,
+            tasks.extend(task.map(|task| Task {
                 excluded: row.map(|row| self.place(row)),
-                certificate: rows
-                    .iter()
-                    .map(|&row| self.place(row))
-                    .zip(weights.iter().copied())
-                    .collect(),
-            });
+                ..task
+            }));
         }
         let mut tasks = tasks.into_iter();
         loop {
@@ -235,7 +249,7 @@ fn nothing(outside: Option<bool>) -> Judgement {
     Judgement {
         outside,
         score: f64::NAN,
-        more: vec![Value::Null; 7],
+        more: vec![Value::Null; 8],
     }
 }
 
@@ -249,13 +263,62 @@ impl Simplices<'_> {
         self.repeats.map_or(place, |all| all.first(place))
     }
 
+    /// The point at which a query is judged, with rows and weights that hold it; `None` where no point is known.
+    fn task<'q>(
+        &self,
+        place: usize,
+        query: &'q [f64],
+        answer: &Answer,
+    ) -> Result<Option<Task<'q>>> {
+        let (point, held, off) = match (&answer.certificate, &answer.nearest) {
+            (Certificate::Inside { rows, weights, .. }, _) => {
+                (Cow::Borrowed(query), (rows, weights), 0.0)
+            }
+            (_, Some(nearest)) if !nearest.rows.is_empty() => {
+                let held = (&nearest.rows, &nearest.weights);
+                let (point, rounding) = self.point(nearest, query.len())?;
+                let off = answer.distance.map_or(f64::INFINITY, Bracket::off);
+                (Cow::Owned(point), held, off + rounding)
+            }
+            _ => return Ok(None),
+        };
+        let pairs = held.0.iter().zip(held.1);
+        Ok(Some(Task {
+            place,
+            face: Face::of(&point, &self.ends),
+            point,
+            outside: answer.verdict.outside(),
+            off,
+            excluded: None,
+            certificate: pairs
+                .map(|(&row, &weight)| (self.place(row), weight))
+                .collect(),
+        }))
+    }
+
+    /// A combination of rows in f64, and how far it is at most from the one that the weights say.
+    fn point(&self, nearest: &Nearest, d: usize) -> Result<(Vec<f64>, f64)> {
+        let places: Vec<usize> = nearest.rows.iter().map(|&row| self.place(row)).collect();
+        let mut points = vec![0.0; places.len() * d];
+        self.rows.gather(&places, &mut points)?;
+        let origin = &points[..d];
+        let mut point = origin.to_vec();
+        for (j, value) in point.iter_mut().enumerate() {
+            let column = points.iter().skip(j).step_by(d);
+            let each = column.zip(&nearest.weights);
+            *value += each.map(|(x, w)| w * (x - origin[j])).sum::<f64>();
+        }
+        let rounding = residual(&points, &nearest.weights, &point).length;
+        Ok((point, rounding))
+    }
+
     /// The judgement of a reference row that equals another one.
     fn twin(&self, row: usize) -> Judgement {
         let alike = self
             .repeats
             .map_or(&[][..], |all| all.members(all.place(row)));
         match alike.iter().find(|&&other| other != row) {
-            Some(&other) => at_row(other),
+            Some(&other) => at_row(other, Some(false), 0.0),
             None => nothing(Some(false)),
         }
     }
@@ -263,7 +326,12 @@ impl Simplices<'_> {
     /// Judgements of some queries, by their places.
     fn group(&self, tasks: Vec<Task<'_>>, control: &Control) -> Result<Vec<(usize, Judgement)>> {
         let d = self.rows.dim();
-        let values: Vec<f64> = tasks.iter().flat_map(|task| task.query).copied().collect();
+        let centres = tasks.iter().flat_map(|task| {
+            let mut centre = task.point.to_vec();
+            task.face.move_out(&mut centre, self.unit);
+            centre
+        });
+        let values: Vec<f64> = centres.collect();
         let count = (BEGIN * (d + 1)).clamp(LEAST, MOST) + 1;
         let near = self.search.nearest(&values, count, control)?;
         let begun: Vec<Begun<'_>> = tasks
@@ -275,7 +343,7 @@ impl Simplices<'_> {
         let mut open: Vec<Open<'_>> = Vec::new();
         for begun in begun {
             match begun {
-                Begun::Row(place, row) => judged.push((place, at_row(row))),
+                Begun::Row(place, judgement) => judged.push((place, judgement)),
                 Begun::Open(query) => open.push(*query),
                 Begun::Never => {}
             }
@@ -289,26 +357,47 @@ impl Simplices<'_> {
         Ok(judged)
     }
     /// The nearest rows and those of the certificate, relative to the query.
-    fn begin<'q>(&self, task: Task<'q>, near: Vec<Near>) -> Result<Begun<'q>> {
-        let d = task.query.len();
-        let near: Vec<Near> = near
-            .into_iter()
-            .filter(|row| Some(row.0) != task.excluded)
-            .collect();
-        match near.first() {
-            Some(&(place, 0.0)) => return Ok(Begun::Row(task.place, self.first(place))),
-            Some(_) => {}
-            None => return Ok(Begun::Never),
+    fn begin<'q>(&self, mut task: Task<'q>, near: Vec<Near>) -> Result<Begun<'q>> {
+        let d = task.point.len();
+        let certificate: Vec<usize> = task.certificate.iter().map(|row| row.0).collect();
+        let held = self.offsets(&certificate, &task.point, 1.0)?;
+        // Within the tolerance, rows with weight may be off the face.
+        let on = |j: usize| held.iter().skip(j).step_by(d).all(|&a| a == 0.0);
+        task.face.columns.retain(|&(j, _)| on(j));
+        let near = near.into_iter().map(|row| row.0);
+        let near: Vec<usize> = near.filter(|&row| Some(row) != task.excluded).collect();
+        let mut members = Vec::with_capacity(near.len() + certificate.len());
+        let mut offsets = Vec::with_capacity((near.len() + certificate.len()) * d);
+        let found = self.offsets(&near, &task.point, 1.0)?;
+        for (&row, offset) in near.iter().zip(found.chunks_exact(d)) {
+            if offset.iter().all(|&a| a == 0.0) {
+                let judgement = at_row(self.first(row), task.outside, task.off);
+                return Ok(Begun::Row(task.place, judgement));
+            }
+            if task.face.holds(offset) {
+                members.push(row);
+                offsets.extend_from_slice(offset);
+            }
         }
-        let scale = libm::scalbn(1.0, libm::frexp(near[near.len() / 2].1).1);
-        let mut members: Vec<usize> = near.iter().map(|row| row.0).collect();
-        let held = members.len();
-        let others = task.certificate.iter().map(|row| row.0);
-        members.extend(others.filter(|row| !near.iter().any(|near| near.0 == *row)));
-        let offsets = self.offsets(&members, task.query, scale)?;
-        if !(scale > 0.0 && offsets.iter().all(|value| value.is_finite())) {
+        let mut sizes: Vec<f64> = offsets.chunks_exact(d).map(largest).collect();
+        let near = members.len();
+        for (&row, offset) in certificate.iter().zip(held.chunks_exact(d)) {
+            if !members[..near].contains(&row) {
+                members.push(row);
+                offsets.extend_from_slice(offset);
+            }
+        }
+        if near == 0 {
+            sizes = offsets.chunks_exact(d).map(largest).collect();
+        }
+        sizes.sort_unstable_by(f64::total_cmp);
+        let middle = sizes.get(sizes.len() / 2).copied().unwrap_or(0.0);
+        let scale = libm::scalbn(1.0, libm::frexp(middle).1);
+        offsets.iter_mut().for_each(|a| *a /= scale);
+        if !(middle > 0.0 && scale > 0.0 && offsets.iter().all(|value| value.is_finite())) {
             return Ok(Begun::Never);
         }
+        let held = if near == 0 { members.len() } else { near };
         // What is usual is said by near rows: a far one of the certificate must not decide it.
         let size = |rows: &[f64], j: usize| {
             let column = rows.iter().skip(j).step_by(d);
@@ -369,7 +458,10 @@ impl Simplices<'_> {
         })?;
         // Without a simplex it stays at what the hull says.
         open.retain(|query| query.simplex.is_some());
-        let centres: Vec<f64> = open.iter().flat_map(Open::centre).collect();
+        let centres: Vec<f64> = open
+            .iter()
+            .flat_map(|query| query.centre(self.unit))
+            .collect();
         if centres.is_empty() {
             return Ok(Vec::new());
         }
@@ -388,9 +480,13 @@ impl Simplices<'_> {
                             .map(|j| (query.task.place, j)),
                     );
                 }
-                Seen::Inside(rows) if rows.is_empty() => {}
+                Seen::Inside(rows) if rows.is_empty() => {
+                    if query.task.face.further() {
+                        left.push(query);
+                    }
+                }
                 Seen::Inside(rows) => {
-                    let offsets = self.offsets(&rows, query.task.query, query.scale)?;
+                    let offsets = self.offsets(&rows, &query.task.point, query.scale)?;
                     offsets
                         .chunks_exact(d)
                         .for_each(|offset| query.lifted.push(offset));
@@ -405,13 +501,17 @@ impl Simplices<'_> {
 }
 
 impl Open<'_> {
-    /// The centre of the simplex's sphere among the rows, rounded; the query itself while there is none.
-    fn centre(&self) -> Vec<f64> {
+    /// The centre of the simplex's sphere among the rows, rounded, moved out from the face; the query's own while there is none.
+    fn centre(&self, unit: &[f64]) -> Vec<f64> {
         let offset = self.simplex.as_ref().map(|simplex| &simplex.centre);
-        let each = self.task.query.iter().enumerate();
+        let each = self.task.point.iter().enumerate();
         let centre = each.map(|(j, q)| q + offset.map_or(0.0, |offset| offset[j] * self.scale));
+        let mut centre: Vec<f64> = centre.collect();
+        self.task.face.move_out(&mut centre, unit);
         // A centre beyond f64 proves nothing, and may not reach a search.
-        centre.map(|c| c.clamp(-f64::MAX, f64::MAX)).collect()
+        let each = centre.iter_mut();
+        each.for_each(|c| *c = c.clamp(-f64::MAX, f64::MAX));
+        centre
     }
 }
 
@@ -421,35 +521,44 @@ impl Simplices<'_> {
         let (Some(simplex), d) = (&open.simplex, centre.len()) else {
             return Ok(Seen::Inside(Vec::new()));
         };
-        let (query, scale, u) = (open.task.query, open.scale, &simplex.centre);
+        let (query, scale, u) = (&*open.task.point, open.scale, &simplex.centre);
         let rounding = gamma(2 * d + 16, U64);
         let length =
             |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
         let reach = length(&mut u.iter().copied());
         // |x - c|^2 - |c - q|^2 of every row that is not near, from below.
-        let moved = centre.iter().zip(query).zip(u).map(|((c, q), u)| {
+        let face = &open.task.face;
+        let (mut moved, mut lifted) = (vec![0.0; d], vec![0.0; d]);
+        for (j, ((c, q), u)) in centre.iter().zip(query).zip(u).enumerate() {
             let offset = (c - q) / scale;
-            (offset - u).abs() + 4.0 * U64 * offset.abs()
-        });
+            match face.columns.iter().any(|&(column, _)| column == j) {
+                // Here a row on the face is the query, and so are all simplices.
+                true => (moved[j], lifted[j]) = (u.abs(), offset),
+                false => moved[j] = (offset - u).abs() + 4.0 * U64 * offset.abs(),
+            }
+        }
+        let lifted = length(&mut lifted.into_iter()) * (1.0 + rounding);
         let moved = length(&mut moved.into_iter()) * (1.0 + rounding);
         let all = near.len() == self.rows.len();
         let beyond = match near.last() {
             Some(last) if !all => {
-                let least = (last.1 / scale * (1.0 - rounding) - moved).max(0.0);
+                let least = last.1 / scale * (1.0 - rounding);
+                let on_face = ((least - lifted) * (least + lifted)).max(0.0).sqrt();
+                let least = (on_face * (1.0 - rounding) - moved).max(0.0);
                 least * least * (1.0 - rounding) - reach * reach * (1.0 + rounding)
             }
             _ => f64::INFINITY,
         };
-        let near: Vec<usize> = near.into_iter().map(|row| row.0).collect();
+        let near = near.into_iter().map(|row| row.0);
         let near: Vec<usize> = near
-            .into_iter()
             .filter(|&row| Some(row) != open.task.excluded)
             .collect();
         let offsets = self.offsets(&near, query, scale)?;
-        let heights: Vec<(f64, f64)> = offsets
-            .chunks_exact(d)
-            .map(|a| height(a, u, rounding))
-            .collect();
+        let on_face = near.iter().zip(offsets.chunks_exact(d));
+        let on_face = on_face.filter(|(_, offset)| face.holds(offset));
+        let (near, heights): (Vec<usize>, Vec<(f64, f64)>) = on_face
+            .map(|(&row, offset)| (row, height(offset, u, rounding)))
+            .unzip();
         let rows: Vec<usize> = simplex.rows.iter().map(|&row| open.members[row]).collect();
         let vertices = self.offsets(&rows, query, scale)?;
         let each = vertices.chunks_exact(d).zip(&simplex.weights);
@@ -491,7 +600,7 @@ impl Simplices<'_> {
 
     /// What is said of a simplex; `None` where its weights do not hold the query as inside verdicts must.
     fn judgement(&self, open: &Open<'_>, found: &Found) -> Result<Option<Judgement>> {
-        let (query, d) = (open.task.query, open.task.query.len());
+        let (query, d) = (&*open.task.point, open.task.point.len());
         let mut order: Vec<usize> = (0..found.rows.len()).collect();
         order.sort_unstable_by_key(|&place| self.first(found.rows[place]));
         let places: Vec<usize> = order.iter().map(|&place| found.rows[place]).collect();
@@ -521,7 +630,7 @@ impl Simplices<'_> {
             .collect();
         let scaled = |value: f64| Value::finite(value * found.scale);
         Ok(Some(Judgement {
-            outside: Some(false),
+            outside: open.task.outside,
             score: found.sum.sqrt() * found.scale,
             more: vec![
                 Value::Rows(rows),
@@ -531,6 +640,7 @@ impl Simplices<'_> {
                 scaled(longest),
                 Value::of(thickness(&edges), scaled),
                 Value::of(found.unique, Value::Bool),
+                Value::finite(open.task.off),
             ],
         }))
     }
@@ -546,10 +656,14 @@ fn height(a: &[f64], u: &[f64], rounding: f64) -> (f64, f64) {
     (value - 2.0 * rounding * size, value + 2.0 * rounding * size)
 }
 
-/// The judgement of a query that equals a row.
-fn at_row(row: usize) -> Judgement {
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+/// The judgement of a query whose point equals a row.
+fn at_row(row: usize, outside: Option<bool>, off: f64) -> Judgement {
     Judgement {
-        outside: Some(false),
+        outside,
         score: 0.0,
         more: vec![
             Value::Rows(vec![row as u64]),
@@ -559,6 +673,64 @@ fn at_row(row: usize) -> Judgement {
             Value::Float(0.0),
             Value::Null,
             Value::Bool(true),
+            Value::finite(off),
         ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, table};
+    use super::*;
+    use crate::rows::Memory;
+
+    /// The vertices by their values, and the score.
+    fn said(judged: &Judgement, values: &[f64], d: usize) -> Option<(Vec<Vec<f64>>, f64)> {
+        let Value::Rows(rows) = &judged.more[0] else {
+            return None;
+        };
+        let vertices = rows
+            .iter()
+            .map(|&row| values[row as usize * d..][..d].to_vec());
+        let mut vertices: Vec<Vec<f64>> = vertices.collect();
+        vertices.sort_by(|a, b| a.partial_cmp(b).unwrap());
+        Some((vertices, judged.score))
+    }
+
+    /// Rows without themselves get the simplex that a reference without them gives; repeated rows are their own.
+    #[test]
+    fn a_row_left_out_is_judged_as_by_a_reference_without_it() {
+        let (n, d) = (60, 3);
+        let mut values = table(0, n, d);
+        values.extend_from_within(..5 * d);
+        let all = Fixture::new(Memory::from_f64("rows", d, values.clone())).judged(&Delaunay, &[]);
+        let mut inside = 0;
+        for row in 0..n {
+            let found = said(&all.others[row], &values, d);
+            if row < 5 {
+                let itself = values[row * d..][..d].to_vec();
+                assert_eq!(found, Some((vec![itself], 0.0)));
+                continue;
+            }
+            let mut others = values.clone();
+            others.drain(row * d..(row + 1) * d);
+            let query = &values[row * d..][..d];
+            let refitted = Fixture::new(Memory::from_f64("rows", d, others.clone()));
+            let refitted = refitted.judged(&Delaunay, query).queries.remove(0);
+            assert_eq!(all.others[row].outside, refitted.outside, "{row}");
+            let (Some((held, score)), Some((expected, least))) =
+                (&found, said(&refitted, &others, d))
+            else {
+                assert_eq!(found, said(&refitted, &others, d), "{row}");
+                continue;
+            };
+            assert!((score - least).abs() < 1e-9 * least, "{row}");
+            assert!(
+                *held == expected || all.others[row].more[6] == Value::Bool(false),
+                "{row}"
+            );
+            inside += 1;
+        }
+        assert!(inside > 20, "{inside}");
     }
 }

@@ -3,7 +3,7 @@
 use super::neighbours::{Metric, Neighbours};
 use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample};
 use crate::control::Control;
-use crate::hull::Settings;
+use crate::hull::{Answer, Certificate, Settings, Solver};
 use crate::rows::{Memory, Repeats, Rows};
 use crate::scan::{CpuEngine, Engine};
 use crate::space::Layer;
@@ -89,16 +89,24 @@ impl Fixture {
             quantile: 0.95,
             seed: 0,
         };
+        let mut hull = notion.needs().hull.then(|| {
+            let solver = Solver::new(distinct, &*scan, Settings::default(), &control);
+            Hulls {
+                solver: solver.unwrap(),
+                repeats: repeats.as_ref(),
+            }
+        });
         let mut fitted = notion.fit(&reference, &control).unwrap();
         let mut judge = |values: &[f64], asked| {
             let near = match asked {
                 Asked::Queries(_) => search.nearest(values, wanted, &control),
                 Asked::Others(rows) => search.others(rows, wanted, &control),
             };
+            let hull = hull.as_mut().map(|hull| hull.answers(values, asked));
             let block = Block {
                 values,
                 dim: d,
-                hull: &[],
+                hull: hull.as_deref().unwrap_or(&[]),
                 near: &near.unwrap(),
                 asked,
             };
@@ -115,6 +123,40 @@ impl Fixture {
             others,
             facts: fitted.facts(),
         }
+    }
+}
+
+/// Verdicts about the different rows.
+struct Hulls<'r> {
+    solver: Solver<'r>,
+    repeats: Option<&'r Repeats>,
+}
+
+impl Hulls<'_> {
+    /// One a query, with rows of the whole reference; `None` of a reference row that equals another.
+    fn answers(&mut self, values: &[f64], asked: Asked<'_>) -> Vec<Option<Answer>> {
+        let d = self.solver.metric().dim();
+        let single = |row: usize| match self.repeats {
+            Some(all) => (all.members(all.place(row)).len() == 1).then(|| all.place(row)),
+            None => Some(row),
+        };
+        let each = values.chunks_exact(d).enumerate();
+        let each = each.map(|(i, query)| {
+            let excluded = match asked {
+                Asked::Queries(_) => None,
+                Asked::Others(rows) => Some([single(rows[i])?]),
+            };
+            let excluded = excluded.as_ref().map(|rows| &rows[..]);
+            let found = self.solver.answer(query, excluded, &Control::default());
+            let mut answer = found.unwrap().remove(0);
+            if let (Certificate::Inside { rows, .. }, Some(all)) =
+                (&mut answer.certificate, self.repeats)
+            {
+                rows.iter_mut().for_each(|row| *row = all.first(*row));
+            }
+            Some(answer)
+        });
+        each.collect()
     }
 }
 
