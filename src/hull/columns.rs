@@ -19,6 +19,7 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::{Batch, Scan};
 use rayon::prelude::*;
+use std::sync::{Mutex, MutexGuard};
 
 /// Pricings against the pool between two full scans.
 const POOL_ROUNDS: usize = 16;
@@ -39,6 +40,9 @@ const IMPROVES: f64 = 1e-9;
 /// widely from scan to scan. (Wentges smoothing of column generation, International Transactions in Operational
 /// Research 4, 1997.)
 const STEADY: f64 = 0.8;
+
+/// How narrow a bracket is made where nothing else was asked, as a share of its upper end.
+pub const GAP: f64 = 0.05;
 
 /// One problem.
 pub(super) struct Open {
@@ -160,7 +164,7 @@ impl Open {
 
     /// Take rows that were met until none of them makes r shorter; whether any did.
     fn improve(&mut self, pool: &Pool) -> bool {
-        pulp::Arch::new().dispatch(|| self.climb(pool))
+        pulp::Arch::new().dispatch(Climb { open: self, pool })
     }
 
     #[inline(always)]
@@ -192,13 +196,14 @@ impl Open {
     #[inline(always)]
     fn along(&self, pool: &Pool, count: usize) -> Vec<Slot> {
         let level = self.level();
-        let each = self
-            .met
-            .iter()
-            .map(|&slot| (dot(pool.point(slot), self.direction()), slot));
-        let mut above: Vec<(f64, Slot)> = each
-            .filter(|(score, slot)| *score > level && !self.conic.ids().contains(slot))
-            .collect();
+        let mut above: Vec<(f64, Slot)> = Vec::new();
+        // A loop: what a closure does is not compiled for the instruction set found at run time.
+        for &slot in &self.met {
+            let score = dot(pool.point(slot), self.direction());
+            if score > level && !self.conic.ids().contains(&slot) {
+                above.push((score, slot));
+            }
+        }
         let further = |a: &(f64, Slot), b: &(f64, Slot)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
         if above.len() > count {
             above.select_nth_unstable_by(count, further);
@@ -206,6 +211,21 @@ impl Open {
         }
         above.sort_unstable_by(further);
         above.into_iter().map(|(_, slot)| slot).collect()
+    }
+}
+
+/// [`Open::climb`], compiled for the instruction set found at run time.
+struct Climb<'a> {
+    open: &'a mut Open,
+    pool: &'a Pool,
+}
+
+impl pulp::NullaryFnOnce for Climb<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        self.open.climb(self.pool)
     }
 }
 
@@ -482,6 +502,11 @@ impl<'a> Columns<'a> {
             highest
         }
     }
+}
+
+/// What is known of one problem, which one thread works on.
+pub(super) fn held<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
+    known.lock().unwrap_or_else(|held| held.into_inner())
 }
 
 /// Scale a direction to unit length, without overflow; a direction of zeros becomes an axis.

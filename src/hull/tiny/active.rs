@@ -238,8 +238,11 @@ impl Active {
         self.u.remove(gone);
         self.next.remove(gone);
         let left = self.ids.len();
-        self.factor
-            .copy_within((gone + 1) * size..(left + 1) * size, gone * size);
+        for j in gone..left {
+            // Below its first j + 2 numbers the next column has none.
+            let next = (j + 1) * size;
+            self.factor.copy_within(next..next + j + 2, j * size);
+        }
         for i in gone..left {
             let (upper, lower) = (self.factor[i * size + i], self.factor[i * size + i + 1]);
             let length = (upper * upper + lower * lower).sqrt();
