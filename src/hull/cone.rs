@@ -17,7 +17,7 @@
 //! a line in it; weights that only the exact proof accepts), there is none.
 
 use super::certificate::{local, residual, separation};
-use super::columns::{Columns, Open, Seen};
+use super::columns::{Columns, Open, Seen, held};
 use super::finish::proved;
 use super::metric::Metric;
 use super::{Certificate, Evidence, Settings, Verdict, prove};
@@ -64,6 +64,17 @@ impl Angle {
         }
     }
 
+    /// Nothing is known.
+    fn open() -> Self {
+        Angle {
+            verdict: Verdict::Undecided,
+            proof: None,
+            lower: 0.0,
+            upper: FRAC_PI_2,
+            certificate: Certificate::None,
+        }
+    }
+
     /// Of a query of zeros, which is in every cone.
     fn of_zero() -> Self {
         let certificate = Certificate::Inside {
@@ -73,6 +84,27 @@ impl Angle {
         };
         Angle::inside(Evidence::Exact, certificate)
     }
+}
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct Asked<'q> {
+    /// Raw.
+    pub query: &'q [f64],
+    /// A reference row that does not count.
+    pub excluded: Option<usize>,
+    /// Rows and convex weights by which the hull holds the query, and whether that is proved exactly.
+    pub inside: Option<(Vec<usize>, Vec<f64>, bool)>,
+}
+
+/// A non-negative combination of rows, and the query over the sum of the weights.
+struct Sum {
+    rows: Vec<usize>,
+    weights: Vec<f64>,
+    points: Vec<f64>,
+    shares: Vec<f64>,
+    at: Vec<f64>,
+    total: f64,
 }
 
 /// A direction with a positive product with every row that is not 0, and the least of these products.
@@ -112,67 +144,98 @@ impl<'a> Cone<'a> {
         Ok(cone)
     }
 
-    /// The angle of each query (B x d, raw), each without a row where one is excluded.
+    /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn angles(
         &mut self,
-        raw: &[f64],
-        excluded: &[Option<usize>],
+        asked: &[Asked<'_>],
+        gap: f64,
         control: &Control,
     ) -> Result<Vec<Angle>> {
-        let d = self.columns.rows.dim();
-        let queries: Vec<&[f64]> = raw.chunks_exact(d).collect();
-        let mut angles = vec![Angle::of_zero(); queries.len()];
-        let places: Vec<usize> = (0..queries.len())
-            .filter(|&place| queries[place].iter().any(|&v| v != 0.0))
-            .collect();
+        let found: Vec<Mutex<Angle>> = asked
+            .par_iter()
+            .map(|asked| Ok(Mutex::new(self.known(asked)?)))
+            .collect::<Result<_>>()?;
+        let undecided = |place: &usize| held(&found[*place]).verdict == Verdict::Undecided;
+        let places: Vec<usize> = (0..asked.len()).filter(undecided).collect();
+        let strict = self.strict.clone();
+        let zero = vec![0.0; self.columns.rows.dim()];
         for part in places.chunks(self.columns.together()) {
             let mut open: Vec<Open> = part
                 .iter()
-                .map(|&place| self.open(place, queries[place], excluded[place]))
+                .map(|&place| self.open(place, &asked[place]))
                 .collect();
             let most = self.settings.max_rounds;
-            let close = |_: &Columns<'_>, q: &mut Open, _: &Seen<'_>| {
+            let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 q.done = vanished(q);
+                if !q.done {
+                    let (r, top) = columns.highest(seen, &zero, q.excluded());
+                    let tilted = tilted(columns, &r, top, strict.as_ref(), asked[q.place].query);
+                    let sine = prove::length(q.conic.residual()) / q.size;
+                    let upper = sine.min(1.0).asin();
+                    let near = |(_, sine): &(Vec<f64>, f64)| sine.asin() >= (1.0 - gap) * upper;
+                    if let Some(tilted) = tilted.filter(near) {
+                        held(&found[q.place]).separate(tilted);
+                        q.done = true;
+                    }
+                }
                 Ok(())
             };
             let last = |_: &Columns<'_>, _: &mut Open| Ok(());
             self.columns.run(&mut open, most, &close, &last, control)?;
-            self.judge(&open, &queries, &mut angles, control)?;
+            open.par_iter().try_for_each(|q| -> Result<()> {
+                let by_weights = self.by_weights(q, asked[q.place].query)?;
+                let mut angle = held(&found[q.place]);
+                match angle.verdict {
+                    Verdict::Outside => angle.upper = by_weights.upper.max(angle.lower),
+                    _ => *angle = by_weights,
+                }
+                Ok(())
+            })?;
+            self.by_directions(&open, asked, &found, control)?;
             self.columns.trim();
         }
-        Ok(angles)
+        Ok(found.iter().map(|angle| held(angle).clone()).collect())
     }
 
-    fn open(&self, place: usize, query: &[f64], excluded: Option<usize>) -> Open {
+    /// What is known without a scan: of a query of zeros, and of one that the hull holds.
+    fn known(&self, asked: &Asked<'_>) -> Result<Angle> {
+        let query = asked.query;
+        if query.iter().all(|&v| v == 0.0) {
+            return Ok(Angle::of_zero());
+        }
+        let Some((rows, weights, exact)) = &asked.inside else {
+            return Ok(Angle::open());
+        };
+        let sum = self.sum(rows.clone(), weights.clone(), query)?;
+        Ok(match (exact, self.within_tolerance(&sum)) {
+            (true, certificate) => Angle::inside(Evidence::Exact, certificate),
+            (false, Certificate::None) => Angle::open(),
+            (false, certificate) => Angle::inside(Evidence::Tolerance, certificate),
+        })
+    }
+
+    fn open(&self, place: usize, asked: &Asked<'_>) -> Open {
+        let query = asked.query;
         let origin = self.columns.coordinates(&vec![0.0; query.len()]);
         let at = self.columns.coordinates(query);
         let mut target: Vec<f64> = at.iter().zip(&origin).map(|(q, o)| q - o).collect();
         target.push(0.0);
-        Open::new(place, &target, origin, 0.0).without(excluded)
+        Open::new(place, &target, origin, 0.0).without(asked.excluded)
     }
 
-    /// Prove what the combinations found say.
-    fn judge(
+    /// Prove what is still open by an f64 scan of the residuals.
+    fn by_directions(
         &mut self,
         open: &[Open],
-        queries: &[&[f64]],
-        angles: &mut [Angle],
+        asked: &[Asked<'_>],
+        found: &[Mutex<Angle>],
         control: &Control,
     ) -> Result<()> {
         let d = self.columns.rows.dim();
-        let found: Vec<Angle> = open
-            .par_iter()
-            .map(|q| self.by_weights(q, queries[q.place]))
-            .collect::<Result<_>>()?;
-        for (q, found) in open.iter().zip(found) {
-            angles[q.place] = found;
-        }
-        let left: Vec<&Open> = open
-            .iter()
-            .filter(|q| angles[q.place].verdict == Verdict::Undecided)
-            .collect();
+        let undecided = |q: &&Open| held(&found[q.place]).verdict == Verdict::Undecided;
+        let left: Vec<&Open> = open.iter().filter(undecided).collect();
         let stricts = self.stricts(&left, control)?;
         for (part, stricts) in left.chunks(TOGETHER).zip(stricts.chunks(TOGETHER)) {
             let mut directions: Vec<f64> = part
@@ -188,14 +251,9 @@ impl<'a> Cone<'a> {
             let each = part.iter().zip(directions.chunks_exact(d));
             for (((q, w), top), strict) in each.zip(tops).zip(stricts) {
                 let r = self.in_data(w);
-                let angle = &mut angles[q.place];
-                let lower = tilted(&r, top, strict.as_ref(), queries[q.place]);
-                if lower > 0.0 {
-                    angle.verdict = Verdict::Outside;
-                    angle.proof = Some(Evidence::Separated);
-                    angle.lower = lower;
-                    angle.upper = angle.upper.max(lower);
-                    angle.certificate = self.direction(&r, top, strict.as_ref(), queries[q.place]);
+                let query = asked[q.place].query;
+                if let Some(tilted) = tilted(&self.columns, &r, top, strict.as_ref(), query) {
+                    held(&found[q.place]).separate(tilted);
                 }
             }
         }
@@ -205,71 +263,46 @@ impl<'a> Cone<'a> {
     /// Inside where the weighted rows meet the query; else undecided, with the angle to the weighted sum.
     fn by_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
         let (rows, weights) = self.columns.weighted(&q.conic);
-        let angle = Angle {
-            verdict: Verdict::Undecided,
-            proof: None,
-            lower: 0.0,
-            upper: FRAC_PI_2,
-            certificate: Certificate::None,
-        };
         if rows.is_empty() {
-            return Ok(angle);
+            return Ok(Angle::open());
         }
-        let mut points = vec![0.0; rows.len() * query.len()];
-        self.columns.rows.gather(&rows, &mut points)?;
-        let total: f64 = weights.iter().sum();
-        let shares: Vec<f64> = weights.iter().map(|u| u / total).collect();
-        let at: Vec<f64> = query.iter().map(|v| v / total).collect();
+        let sum = self.sum(rows, weights, query)?;
         if vanished(q) {
-            let unit = &self.columns.scan.frame().unit;
-            let near = local::share(&points, &shares, &at, unit) <= self.settings.tolerance;
-            let exact = (rows.len() <= WORTH_EXACT || !near) && exactly(&points, total, query);
-            let certificate = match near {
-                true => Certificate::Inside {
-                    rows,
-                    weights,
-                    exact: false,
-                },
-                false => Certificate::None,
-            };
-            if exact {
+            let certificate = self.within_tolerance(&sum);
+            let near = certificate != Certificate::None;
+            if (sum.rows.len() <= WORTH_EXACT || !near) && exactly(&sum.points, sum.total, query) {
                 return Ok(Angle::inside(Evidence::Exact, certificate));
             }
             if near {
                 return Ok(Angle::inside(Evidence::Tolerance, certificate));
             }
-            return Ok(angle.missing(&points, &shares, &at));
         }
-        Ok(angle.missing(&points, &shares, &at))
+        Ok(Angle::open().missing(&sum.points, &sum.shares, &sum.at))
     }
 
-    /// The certificate that a direction makes; none where its own rounding leaves no sign.
-    fn direction(
-        &self,
-        r: &[f64],
-        top: f64,
-        strict: Option<&Strict>,
-        query: &[f64],
-    ) -> Certificate {
-        let frame = self.columns.scan.frame();
-        let mut direction = r.to_vec();
-        if let Some(Strict { v, least }) = strict {
-            let step = (top.max(0.0) / least) * (1.0 + 1e-9);
-            let largest = frame.lowest.iter().zip(&frame.highest);
-            let largest = largest.map(|(low, high)| low.abs().max(high.abs()));
-            let sizes = r.iter().zip(v).map(|(r, v)| r.abs() + 4.0 * step * v.abs());
-            let lost: f64 = sizes.zip(largest).map(|(size, x)| size * x).sum();
-            let step = step + 16.0 * U64 * lost / least;
-            let each = direction.iter_mut().zip(v);
-            each.for_each(|(r, v)| *r -= step * v);
-        }
-        let (value, error) = separation(&direction, query, &vec![0.0; query.len()]);
-        let sine = (value - error) / (prove::length(&direction) * prove::length(query));
-        let margin = sine * (1.0 - gamma(query.len() + 16, U64));
-        match margin > 0.0 && margin.is_finite() {
-            true => Certificate::Outside {
-                direction,
-                margin: margin.min(1.0),
+    fn sum(&self, rows: Vec<usize>, weights: Vec<f64>, query: &[f64]) -> Result<Sum> {
+        let mut points = vec![0.0; rows.len() * query.len()];
+        self.columns.rows.gather(&rows, &mut points)?;
+        let total: f64 = weights.iter().sum();
+        Ok(Sum {
+            points,
+            shares: weights.iter().map(|u| u / total).collect(),
+            at: query.iter().map(|v| v / total).collect(),
+            total,
+            rows,
+            weights,
+        })
+    }
+
+    /// The certificate that a sum makes, where it meets the query to within the tolerance.
+    fn within_tolerance(&self, sum: &Sum) -> Certificate {
+        let unit = &self.columns.scan.frame().unit;
+        let share = local::share(&sum.points, &sum.shares, &sum.at, unit);
+        match share <= self.settings.tolerance {
+            true => Certificate::Inside {
+                rows: sum.rows.clone(),
+                weights: sum.weights.clone(),
+                exact: false,
             },
             false => Certificate::None,
         }
@@ -310,9 +343,7 @@ impl<'a> Cone<'a> {
             let mut open: Vec<Open> = part.iter().map(make).collect();
             let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 let (w, top) = columns.highest(seen, &zero, q.excluded());
-                let mut best = found[q.place]
-                    .lock()
-                    .unwrap_or_else(|held| held.into_inner());
+                let mut best = held(&found[q.place]);
                 if top < 0.0 && best.as_ref().is_none_or(|best| best.least < -top) {
                     *best = Some(Strict {
                         v: w.iter().map(|v| -v).collect(),
@@ -382,6 +413,18 @@ impl<'a> Cone<'a> {
 }
 
 impl Angle {
+    /// Outside, by a direction and the sine that it proves.
+    fn separate(&mut self, (direction, sine): (Vec<f64>, f64)) {
+        self.verdict = Verdict::Outside;
+        self.proof = Some(Evidence::Separated);
+        self.lower = sine.asin() * (1.0 - 1e-12);
+        self.upper = self.upper.max(self.lower);
+        self.certificate = Certificate::Outside {
+            direction,
+            margin: sine,
+        };
+    }
+
     /// With the angle between `at`, the query over the sum of the weights, and the weighted points.
     fn missing(self, points: &[f64], shares: &[f64], at: &[f64]) -> Self {
         // The division is rounded.
@@ -393,6 +436,38 @@ impl Angle {
         };
         Angle { upper, ..self }
     }
+}
+
+/// A direction r whose product with every row is at most `top`, tilted until none is above 0 and by a little more, for
+/// its own rounding; with a lower bound of the sine of the angle that it proves. `None` where no sign is left.
+fn tilted(
+    columns: &Columns<'_>,
+    r: &[f64],
+    top: f64,
+    strict: Option<&Strict>,
+    query: &[f64],
+) -> Option<(Vec<f64>, f64)> {
+    let frame = columns.scan.frame();
+    let mut direction = r.to_vec();
+    match strict {
+        Some(Strict { v, least }) => {
+            let step = (top.max(0.0) / least) * (1.0 + 1e-9);
+            let largest = frame.lowest.iter().zip(&frame.highest);
+            let largest = largest.map(|(low, high)| low.abs().max(high.abs()));
+            let sizes = r.iter().zip(v).map(|(r, v)| r.abs() + 4.0 * step * v.abs());
+            let lost: f64 = sizes.zip(largest).map(|(size, x)| size * x).sum();
+            let step = step + 16.0 * U64 * lost / least;
+            let each = direction.iter_mut().zip(v);
+            each.for_each(|(r, v)| *r -= step * v);
+        }
+        None if top > 0.0 => return None,
+        None => (),
+    }
+    let (value, error) = separation(&direction, query, &vec![0.0; query.len()]);
+    let sine = (value - error) / (prove::length(&direction) * prove::length(query));
+    let sine = sine * (1.0 - gamma(query.len() + 16, U64));
+    // Numbers that overflowed prove nothing.
+    (sine > 0.0 && sine.is_finite()).then(|| (direction, sine.min(1.0)))
 }
 
 /// Whether the residual is zero but for rounding.
@@ -409,27 +484,4 @@ fn exactly(points: &[f64], total: f64, query: &[f64]) -> bool {
     let same = at.iter().zip(query).all(|(a, q)| a / shrink == *q);
     let all = [&vec![0.0; query.len()], points].concat();
     same && proved(all, &at).is_ok()
-}
-
-/// The angle that a direction proves whose product with every row is at most `top`, tilted if that is above 0.
-fn tilted(r: &[f64], top: f64, strict: Option<&Strict>, query: &[f64]) -> f64 {
-    let zero = vec![0.0; query.len()];
-    let (mut value, error) = separation(r, query, &zero);
-    value -= error;
-    let mut length = prove::length(r) * (1.0 + 1e-12);
-    if top > 0.0 {
-        let Some(Strict { v, least }) = strict else {
-            return 0.0;
-        };
-        let step = top / least * (1.0 + 1e-12);
-        let (along, error) = separation(v, query, &zero);
-        value -= step * (along + error).max(0.0) * (1.0 + 1e-12);
-        length += step * prove::length(v) * (1.0 + 1e-12);
-    }
-    let sine = value / (length * prove::length(query)) * (1.0 - gamma(query.len() + 16, U64));
-    // Numbers that overflowed prove nothing.
-    if sine.is_nan() || sine <= 0.0 {
-        return 0.0;
-    }
-    sine.min(1.0).asin() * (1.0 - 1e-12)
 }

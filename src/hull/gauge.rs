@@ -14,7 +14,7 @@
 //! (see [`certificate`](super::certificate)).
 
 use super::certificate::{local, separation};
-use super::columns::{Columns, Open, Seen};
+use super::columns::{Columns, GAP, Open, Seen, held};
 use super::metric::Metric;
 use super::{Answer, Bracket, Certificate, Settings, Stage};
 use crate::control::Control;
@@ -27,17 +27,12 @@ use std::sync::Mutex;
 /// e as a share of the usual length of a row in the metric.
 const LIFT: f64 = 1e-6;
 
-/// How narrow a bracket is wanted, as a share of its upper end.
-const GAP: f64 = 0.05;
-
 /// A query and its centre.
 #[derive(Debug, Clone, Copy)]
 pub struct Ray<'q> {
     /// q and c, raw.
     pub query: &'q [f64],
     pub centre: &'q [f64],
-    /// A reference row that does not count.
-    pub excluded: Option<usize>,
     /// What the solver says of the query and the same rows.
     pub answer: Option<&'q Answer>,
 }
@@ -70,21 +65,22 @@ impl<'a> Gauge<'a> {
         };
         let left: Vec<usize> = (0..rays.len()).filter(open).collect();
         let tolerance = self.settings.tolerance;
+        let gap = self.settings.gap.unwrap_or(GAP);
         for part in left.chunks(self.columns.together()) {
             let mut open: Vec<Open> = part
                 .iter()
-                .map(|&place| open_ray(&self.columns, place, &rays[place]))
+                .map(|&place| open_ray(&self.columns, place, &rays[place], gap))
                 .collect();
             let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 let ray = &rays[q.place];
-                let (w, most) = columns.highest(seen, ray.centre, ray.excluded);
+                let (w, most) = columns.highest(seen, ray.centre, None);
                 let (value, error) = separation(&w, ray.query, ray.centre);
                 let mut bracket = held(&found[q.place]);
                 bracket.lower = bracket.lower.max(quotient(value - error, most, 8));
                 let total: f64 = q.conic.weights().iter().sum();
-                if total > 0.0 && bracket.lower >= (1.0 - GAP) * total {
+                if total > 0.0 && bracket.lower >= (1.0 - gap) * total {
                     bracket.upper = bracket.upper.min(upper(columns, q, ray, tolerance)?);
-                    q.done = bracket.gap() <= GAP;
+                    q.done = bracket.gap() <= gap;
                 }
                 Ok(())
             };
@@ -102,19 +98,14 @@ impl<'a> Gauge<'a> {
     }
 }
 
-/// The bracket of one query, which one thread works on.
-fn held(bracket: &Mutex<Bracket>) -> std::sync::MutexGuard<'_, Bracket> {
-    bracket.lock().unwrap_or_else(|held| held.into_inner())
-}
-
-fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>) -> Open {
+fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>, gap: f64) -> Open {
     let centre = columns.coordinates(ray.centre);
     let query = columns.coordinates(ray.query);
     let mut target: Vec<f64> = query.iter().zip(&centre).map(|(q, c)| q - c).collect();
     target.push(0.0);
     let lift = LIFT * (centre.len() as f64).sqrt();
     let open = Open::new(place, &target, centre, lift);
-    open.within_gap(GAP).without(ray.excluded)
+    open.within_gap(gap)
 }
 
 /// What the weights prove: their sum, where the weighted rows meet the point of the ray.

@@ -27,6 +27,7 @@ mod solve;
 pub mod tiny;
 
 pub use certificate::{Certificate, Evidence, Verdict};
+pub use columns::GAP;
 pub use extreme::extreme;
 pub use metric::{AffineHull, Metric};
 

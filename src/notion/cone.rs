@@ -4,11 +4,11 @@
 //! the hull of others and verdicts about the hull say nothing; the cone is the same question about directions. For
 //! random directions (a fresh reference a query) P(inside) = `1 - 2^-N sum_{k<d} C(N, k)`: one half at N = 2d - 1.
 
-use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
+use super::{Asked, Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::Certificate;
-use crate::hull::cone::{Angle, Cone};
+use crate::hull::cone::{self, Angle, Cone};
+use crate::hull::{Answer, Certificate, GAP};
 use crate::rows::{Repeats, Rows, map_chunks};
 
 /// The cone of the reference.
@@ -43,6 +43,7 @@ impl Notion for Directions {
         let zeros = zeros(rows, control)?;
         Ok(Box::new(Angles {
             cone: Cone::new(rows, reference.scan, settings, zeros, control)?,
+            gap: settings.gap.unwrap_or(GAP),
             repeats: reference.repeats,
             certificates: None,
         }))
@@ -61,6 +62,8 @@ fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
 
 struct Angles<'r> {
     cone: Cone<'r>,
+    /// How narrow brackets are made.
+    gap: f64,
     repeats: Option<&'r Repeats>,
     /// Of the block that was judged last.
     certificates: Option<Vec<Certificate>>,
@@ -79,7 +82,20 @@ impl Judge for Angles<'_> {
         let excluded: Vec<Option<usize>> = (0..block.len())
             .map(|place| block.without(place).and_then(alone))
             .collect();
-        let angles = self.cone.angles(block.values, &excluded, control)?;
+        let places = (block.queries().zip(excluded)).enumerate();
+        let asked: Vec<cone::Asked<'_>> = places
+            .map(|(place, (query, excluded))| cone::Asked {
+                query,
+                excluded,
+                inside: self.inside(block.hull.get(place).and_then(Option::as_ref)),
+            })
+            .collect();
+        // Of rows left out only the verdict is counted.
+        let gap = match block.asked {
+            Asked::Queries(_) => self.gap,
+            Asked::Others(_) => 1.0,
+        };
+        let angles = self.cone.angles(&asked, gap, control)?;
         let judged = angles.iter().map(judged).collect();
         let certificates = angles
             .into_iter()
@@ -94,6 +110,21 @@ impl Judge for Angles<'_> {
 }
 
 impl Angles<'_> {
+    /// What the hull says of a query that it holds: the cone holds it too. The rows by their places among the different
+    /// ones.
+    fn inside(&self, answer: Option<&Answer>) -> Option<(Vec<usize>, Vec<f64>, bool)> {
+        let Certificate::Inside {
+            rows,
+            weights,
+            exact,
+        } = &answer?.certificate
+        else {
+            return None;
+        };
+        let place = |&row: &usize| self.repeats.map_or(row, |all| all.place(row));
+        Some((rows.iter().map(place).collect(), weights.clone(), *exact))
+    }
+
     /// With row indices of the whole reference: of equal rows the first.
     fn of_rows(&self, mut certificate: Certificate) -> Certificate {
         if let (Certificate::Inside { rows, .. }, Some(all)) = (&mut certificate, self.repeats) {
