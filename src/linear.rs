@@ -109,6 +109,26 @@ pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     out
 }
 
+/// Columns that [`product_apart`] takes at a time.
+const APART: usize = 64;
+
+/// `a b`, where no column depends on the others, to its last digit: columns go so many at a time, the last ones with
+/// zeros beside them, so that each meets the same arithmetic however many there are.
+pub(crate) fn product_apart(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    for first in (0..b.ncols()).step_by(APART) {
+        let count = APART.min(b.ncols() - first);
+        let part = Mat::from_fn(b.nrows(), APART, |i, j| match j < count {
+            true => b[(i, first + j)],
+            false => 0.0,
+        });
+        let found = product(a, part.as_ref());
+        let mut to = out.as_mut().subcols_mut(first, count);
+        to.copy_from(found.subcols(0, count));
+    }
+    out
+}
+
 /// `L^-1 columns` in place, with the lower half of `factor` (d x d) and d numbers a column.
 pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     in_parts(factor.nrows(), columns, |part| {
@@ -222,6 +242,22 @@ mod tests {
     fn random(d: usize, n: usize, seed: u64) -> Mat<f64> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         Mat::from_fn(d, n, |_, _| StandardNormal.sample(&mut random))
+    }
+
+    #[test]
+    fn a_column_of_products_apart_depends_on_no_other() {
+        for (m, d) in [(3, 6), (40, 33), (130, 200)] {
+            let (a, b) = (random(m, d, 1), random(d, 150, 2));
+            let all = product_apart(a.as_ref(), b.as_ref());
+            let whole = product(a.as_ref(), b.as_ref());
+            for j in 0..b.ncols() {
+                let one = product_apart(a.as_ref(), b.as_ref().subcols(j, 1));
+                for i in 0..m {
+                    assert_eq!(all[(i, j)], one[(i, 0)], "{m} x {d}, column {j}");
+                    assert!((all[(i, j)] - whole[(i, j)]).abs() < 1e-10);
+                }
+            }
+        }
     }
 
     /// A lower triangular matrix that is far from singular.

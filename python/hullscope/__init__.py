@@ -8,7 +8,9 @@ Examples
 array([ True, False])
 """
 
-from ._reference import Reference, in_hull, neighbours
+from . import paper
+from ._compare import Comparison, compare, sweep
+from ._reference import Reference, Sample, in_hull, neighbours, sample
 from ._result import Certificate, Result
 
-__all__ = ["Certificate", "Reference", "Result", "in_hull", "neighbours"]
+__all__ = ["Certificate", "Comparison", "Reference", "Result", "Sample", "compare", "in_hull", "neighbours", "paper", "sample", "sweep"]

@@ -38,6 +38,12 @@ def rows(values: Any, name: str) -> Rows:
     """
     if isinstance(values, (str, os.PathLike)):
         return os.fspath(values)
+    array = images(values, name)
+    return np.ascontiguousarray(array.reshape(array.shape[0], -1))
+
+
+def images(values: Any, name: str) -> "np.ndarray[Any, Any]":
+    """The same with all axes: n images of height x width, and channels."""
     array = _array(values, name)
     if array.ndim == 1:
         raise ValueError(
@@ -46,8 +52,7 @@ def rows(values: Any, name: str) -> Rows:
         )
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} has the shape {array.shape}; at least one row and one column are needed")
-    array = array.reshape(array.shape[0], -1)
-    return np.ascontiguousarray(_readable(array, name))
+    return _readable(array, name)
 
 
 def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":

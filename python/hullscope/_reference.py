@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +114,39 @@ def neighbours(
     answers = _core.analyze(_arrays.rows(X, "X"), _arrays.rows(Q, "Q"), asked, threads=threads, progress=None)
     rows, distances = answers.neighbours()
     return distances, rows
+
+
+class Sample(NamedTuple):
+    """Two sets of images with their classes: the built-in sample of Fashion-MNIST."""
+
+    #: 6,000 training images, 6,000 x 28 x 28 bytes, and their classes.
+    X: NDArray[np.uint8]
+    y: NDArray[np.uint8]
+    #: 1,000 test images, and their classes.
+    Q: NDArray[np.uint8]
+    yq: NDArray[np.uint8]
+    #: The class that a trained network takes each test image for.
+    predictions: NDArray[np.uint8]
+    #: What the classes are called.
+    names: list[str]
+
+
+def sample() -> Sample:
+    """The built-in sample.
+
+    Returns
+    -------
+    Sample
+
+    Examples
+    --------
+    >>> import hullscope as hs
+    >>> hs.sample().X.shape
+    (6000, 28, 28)
+    """
+    found = _core.sample_arrays()
+    images = (found[name].reshape(-1, 28, 28) for name in ("X", "Q"))
+    return Sample(next(images), found["y"], next(images), found["yq"], found["p"], found["names"])
 
 
 class Reference:
@@ -260,6 +293,26 @@ class Reference:
         for text in answers.warnings:
             warnings.warn(text, stacklevel=2)
         return Result(answers)
+
+    def leave_one_out(
+        self, rows: Any, *, threads: int | None = None
+    ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Judge rows of the reference, each against the hull of all others.
+
+        Parameters
+        ----------
+        rows : array of int
+            Places of rows.
+        threads : int, optional
+
+        Returns
+        -------
+        verdict : ndarray of int8
+            1 inside, -1 outside, 0 undecided. A row that equals another is inside.
+        margin : ndarray of float64
+            Proved lower bounds on the distance to the hull of the others; 0 inside.
+        """
+        return self._fitted.others([int(row) for row in np.asarray(rows).ravel()], threads=threads)
 
     def transform(self, Q: Any, *, threads: int | None = None) -> NDArray[np.float64]:
         """Rows as they are in the space of the reference.

@@ -100,7 +100,7 @@ class Result:
         -------
         dict
             ``notions``: for each notion the area under the ROC curve, risks inside and outside, and more; ``comparisons``:
-            pairs of notions, with p values. What cannot be said is a text that says why.
+            pairs of notions, with p values. What is measured is ``{"value": ...}``, or ``{"missing": why}``.
 
         Raises
         ------

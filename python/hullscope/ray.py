@@ -83,7 +83,7 @@ def score(
         fn_constructor_args=(path, column, threads),
         batch_format="pyarrow",
         batch_size=batch_size,
-        concurrency=actors,
+        compute=ray.data.ActorPoolStrategy(size=actors),
         num_cpus=threads,
     )
 

@@ -34,9 +34,11 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     Notes
     -----
-    Nothing is learned but the rows, and every row is inside the hull that it spans: so ``fit_predict`` finds no outlier,
-    and there is no ``contamination`` to choose. In few dimensions one outlier among the rows moves the hull; clean them
-    first. A sample for which neither side can be proved counts as inside.
+    Nothing is learned but the rows, so there is no ``contamination`` to choose. Every row is inside the hull that it
+    spans; so a sample that is one of the training rows is judged by the hull of all others, and what ``fit_predict`` and
+    ``predict`` call outliers are the rows that the others do not enclose: few in few dimensions, nearly all in many.
+    An outlier among the rows moves the hull; clean them first. A sample for which neither side can be proved counts as
+    inside.
 
     Examples
     --------
@@ -67,6 +69,8 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _prepare(self) -> None:
+        # Zeros are the same with either sign.
+        self._places = {row.tobytes(): place for place, row in enumerate(self.rows_.astype(np.float64) + 0.0)}
         self._reference = Reference.fit(self.rows_, notions="hull", k=0, distance=self.distance, threads=self._threads())
 
     def _threads(self) -> int | None:
@@ -86,11 +90,17 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
-        result = self._reference.score(X, threads=self._threads())
-        # A proved outside whose distance is below the smallest number is an outlier all the same.
-        below = np.minimum(-result.distance, -np.finfo(np.float64).tiny)
-        score: NDArray[np.float64] = np.where(result.verdict < 0, below, 0.0)
+        score = self._score(X)
+        own = [self._places.get(row.tobytes(), -1) for row in X.astype(np.float64) + 0.0]
+        asked = np.flatnonzero(np.array(own) >= 0)
+        if len(asked):
+            verdict, margin = self._reference.leave_one_out([own[at] for at in asked], threads=self._threads())
+            score[asked] = _score(verdict, margin)
         return score
+
+    def _score(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        result = self._reference.score(X, threads=self._threads())
+        return _score(result.verdict, result.distance)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """``score_samples(X) - offset_``: negative for outliers. Parameters as :meth:`score_samples` has them."""
@@ -102,10 +112,16 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_reference", None)
+        for made in ("_reference", "_places"):
+            state.pop(made, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if hasattr(self, "rows_"):
             self._prepare()
+
+
+def _score(verdict: NDArray[np.int8], distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores of verdicts: an outlier has one below 0, even if its distance is below the smallest number."""
+    return np.where(verdict < 0, np.minimum(-distance, -np.finfo(np.float64).tiny), 0.0)

@@ -99,7 +99,7 @@ def test_labels_and_predictions_are_columns_notions_and_outcomes(sets):
     ball = next(notion for notion in res.outcomes()["notions"] if notion["notion"] == "ball")
     score, wrong = res["ball_score"], p != yq
     pairs = score[wrong][:, None] - score[~wrong][None]
-    assert ball["auroc"]["value"] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    assert ball["auroc"]["value"]["value"] == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
     loss = hs.Reference.fit(X).score(Q, loss=np.linalg.norm(Q, axis=1))
     assert loss.outcomes()["kind"] == "loss"
     with pytest.raises(ValueError, match="outcomes are not known: give score"):

@@ -59,6 +59,26 @@ impl Solver<'_> {
         Ok(answers)
     }
 
+    /// Verdicts on rows, each against the hull of the others: `excluded` are their places. Each is found as if it were the
+    /// only one.
+    ///
+    /// Errors: as [`Solver::answer`].
+    pub fn others_alone(
+        &mut self,
+        raw: &[f64],
+        excluded: &[usize],
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        let dim = self.metric.dim();
+        let mut answers = Vec::with_capacity(excluded.len());
+        for (row, one) in excluded.iter().zip(raw.chunks_exact(dim)) {
+            self.pool = Pool::new(dim);
+            answers.extend(self.verdicts(one, Some(std::slice::from_ref(row)), control)?);
+        }
+        self.pool = Pool::new(dim);
+        Ok(answers)
+    }
+
     /// The first direction of each query of a group; those that it does not settle, with the rows that they met.
     fn first_alone(
         &mut self,

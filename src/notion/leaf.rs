@@ -13,7 +13,7 @@
 use super::{Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::linear::product;
+use crate::linear::product_apart;
 use crate::rows::{OpenOptions, Rows, open};
 use faer::{Mat, MatRef};
 use rand::SeedableRng;
@@ -178,7 +178,7 @@ impl Planes {
     fn logits(&self, values: &[f64]) -> Mat<f64> {
         let d = self.normals.nrows();
         let columns = MatRef::from_column_major_slice(values, d, values.len() / d);
-        let along = product(self.normals.transpose(), columns);
+        let along = product_apart(self.normals.transpose(), columns);
         Mat::from_fn(along.nrows(), along.ncols(), |j, i| {
             along[(j, i)] + self.offsets[j]
         })

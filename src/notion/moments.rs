@@ -16,7 +16,7 @@
 use super::Reference;
 use crate::control::{Control, Stage};
 use crate::error::Result;
-use crate::linear::{add_gram, eigen, product};
+use crate::linear::{add_gram, eigen, product_apart};
 use crate::rows::Rows;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
@@ -173,7 +173,7 @@ impl Moments {
         }
         let v = self.variances.len();
         let z = MatRef::from_column_major_slice(&z, v, points.len() / first.len());
-        Some(product(self.directions.transpose(), z))
+        Some(product_apart(self.directions.transpose(), z))
     }
 
     /// `(value - mean) / divisor`, at most [`LARGE`]: whatever is so far away is outside by every measure.

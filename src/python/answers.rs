@@ -140,6 +140,15 @@ pub fn answered(
     })
 }
 
+/// A verdict as a number.
+pub fn sign(verdict: Verdict) -> i8 {
+    match verdict {
+        Verdict::Inside => 1,
+        Verdict::Outside => -1,
+        Verdict::Undecided => 0,
+    }
+}
+
 fn json(value: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string(value);
     text.map_err(|error| Error::Usage(format!("the summary is no JSON: {error}")))
@@ -168,12 +177,7 @@ impl Answers {
 
     /// The verdict of each query: 1 inside, -1 outside, 0 undecided.
     fn verdict<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i8>> {
-        let sign = |answer: &Answer| match answer.verdict {
-            Verdict::Inside => 1,
-            Verdict::Outside => -1,
-            Verdict::Undecided => 0,
-        };
-        PyArray1::from_vec(py, self.each(sign, 0))
+        PyArray1::from_vec(py, self.each(|answer| sign(answer.verdict), 0))
     }
 
     /// A certified lower bound on each query's distance to the hull.

@@ -1,21 +1,22 @@
 //! A reference that is ready for queries: fitted from an array or a file, kept in a file, asked.
 
-use super::answers::{Answers, answered};
+use super::answers::{Answers, answered, sign};
 use super::arrays::{Given, MEMORY, Seen, Source};
 use super::asked::{Asked, Beside, Labels};
 use super::fault::raised;
 use super::waiting::{How, waited};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::notion::registry::Wanted;
 use crate::report::RowSettings;
 use crate::report::hull_file::{self, About};
 use crate::rows::{self, Rows, SetFacts};
 use crate::scan::CpuEngine;
 use crate::space::{Map, Mapped, Set, Settings, Spec, Views};
-use crate::study::analyze::{Plan, Sets, prepare};
+use crate::study::analyze::{Plan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -128,6 +129,60 @@ impl Fitted {
                 answered(&plan, &sets, Some(&self.known), beside.outcome(), control)
             })
         })
+    }
+
+    /// Verdicts on some rows of the reference, each against the hull of all others (1 inside, -1 outside, 0 undecided), and
+    /// lower bounds on their distances to it.
+    #[pyo3(signature = (rows, *, threads))]
+    #[allow(clippy::type_complexity)]
+    fn others<'py>(
+        &self,
+        py: Python<'py>,
+        rows: Vec<usize>,
+        threads: Option<usize>,
+    ) -> PyResult<(Bound<'py, PyArray1<i8>>, Bound<'py, PyArray1<f64>>)> {
+        if let Some(row) = rows.iter().find(|row| **row >= self.shape.0) {
+            let text = format!("there is no row {row}; there are {}", self.shape.0);
+            return Err(PyIndexError::new_err(text));
+        }
+        let given = self.given(py)?;
+        let held = self.held(&given)?;
+        let plan = Plan {
+            alone: true,
+            notions: Wanted(Vec::new()),
+            neighbours: 0,
+            ..self.plan.clone()
+        };
+        let how = How {
+            threads,
+            progress: None,
+        };
+        let found = waited(py, &how, |control| {
+            held.with(control, |reference| {
+                let sets = Sets {
+                    reference,
+                    queries: reference,
+                    classes: None,
+                    layers: &[],
+                    memory: MEMORY,
+                };
+                let known = Some(&self.known);
+                with_session(&plan, &CpuEngine, &sets, known, control, |mut session| {
+                    session.others(&rows)
+                })
+            })
+        })?;
+        let verdict = found.iter().map(|answer| match answer.as_ref() {
+            None => 1,
+            Some(answer) => sign(answer.verdict),
+        });
+        let margin = found
+            .iter()
+            .map(|answer| answer.as_ref().map_or(0.0, |answer| answer.margin));
+        Ok((
+            PyArray1::from_iter(py, verdict),
+            PyArray1::from_iter(py, margin),
+        ))
     }
 
     /// Rows as they are in the space of the reference, n x d.

@@ -5,9 +5,11 @@ mod answers;
 mod arrays;
 mod asked;
 mod certificate;
+mod compared;
 mod fault;
 mod figure;
 mod fitted;
+mod sample;
 mod table;
 mod waiting;
 
@@ -67,5 +69,9 @@ mod _core {
     #[pymodule_export]
     use super::command;
     #[pymodule_export]
+    use super::compared::compare;
+    #[pymodule_export]
     use super::fitted::Fitted;
+    #[pymodule_export]
+    use super::sample::sample_arrays;
 }

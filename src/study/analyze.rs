@@ -384,6 +384,21 @@ impl Session<'_, '_> {
         )
     }
 
+    /// Verdicts on some of the reference's own rows, each against the hull of all others, without distances; `None` of a
+    /// row that equals another, and so is inside. Empty where no hull verdicts were asked for.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn others(&mut self, rows: &[usize]) -> Result<Vec<Option<Answer>>> {
+        let control = self.work.control;
+        let Some(verdicts) = &mut self.work.verdicts else {
+            return Ok(Vec::new());
+        };
+        let mut values = vec![0.0; rows.len() * self.reference.dim()];
+        self.reference.gather(rows, &mut values)?;
+        control.begin(control::Stage::LeaveOneOut, rows.len() as u64);
+        verdicts.leave_out(rows, &values, control)
+    }
+
     /// What was found of the reference.
     fn prepared(&self) -> Prepared {
         Prepared {

@@ -108,7 +108,7 @@ impl Verdicts<'_> {
                 let answers = asked(&mut few.solver, values, self.alone, control)?;
                 among(answers, |row| few.places[row])
             }
-            (Some(rows), None) => self.solver.verdicts(values, Some(rows), control)?,
+            (Some(rows), None) => others(&mut self.solver, values, rows, self.alone, control)?,
             (Some(rows), Some(_)) => self.without(rows, values, control)?,
         };
         if let Some(repeats) = self.repeats {
@@ -135,12 +135,14 @@ impl Verdicts<'_> {
         };
         let (outer, inner): (Vec<usize>, Vec<usize>) =
             (0..rows.len()).partition(|&query| few.has(rows[query]));
-        let found = few.solver.verdicts(&pick(&inner), None, control)?;
+        let found = match self.alone {
+            true => few.solver.answer_alone(&pick(&inner), control)?,
+            false => few.solver.verdicts(&pick(&inner), None, control)?,
+        };
         let found = among(found, |row| few.places[row]);
         let excluded: Vec<usize> = outer.iter().map(|&query| rows[query]).collect();
-        let others = self
-            .solver
-            .verdicts(&pick(&outer), Some(&excluded), control)?;
+        let solver = &mut self.solver;
+        let others = others(solver, &pick(&outer), &excluded, self.alone, control)?;
         let mut answers: Vec<(usize, Answer)> = inner.into_iter().zip(found).collect();
         answers.extend(outer.into_iter().zip(others));
         answers.sort_unstable_by_key(|(query, _)| *query);
@@ -157,6 +159,20 @@ fn asked(
     match alone {
         true => solver.answer_alone(values, control),
         false => solver.answer(values, None, control),
+    }
+}
+
+/// Verdicts on rows, each against the hull of the others.
+fn others(
+    solver: &mut Solver<'_>,
+    values: &[f64],
+    rows: &[usize],
+    alone: bool,
+    control: &Control,
+) -> Result<Vec<Answer>> {
+    match alone {
+        true => solver.others_alone(values, rows, control),
+        false => solver.verdicts(values, Some(rows), control),
     }
 }
 

@@ -1,0 +1,62 @@
+"""The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485).
+
+Each runs in a process of its own, and returns what ``hullscope paper --json`` writes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ._compare import _command
+
+__all__ = ["fig1", "fig5", "latents", "pixels"]
+
+
+def _paper(which: str, quick: bool, folder: str | os.PathLike[str] | None, threads: int | None) -> dict[str, Any]:
+    words = ["paper", which, *(["--quick"] if quick else [])]
+    words += [] if folder is None else ["-o", os.fspath(folder)]
+    words += [] if threads is None else ["--threads", str(threads)]
+    found: dict[str, Any] = _command(words)
+    return found
+
+
+def fig1(
+    quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """A new sample in the hull of N samples, against N.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer trials and sizes: seconds in place of minutes.
+    folder : path, optional
+        Where tables, figures and a page go.
+    threads : int, optional
+
+    Returns
+    -------
+    dict
+    """
+    return _paper("fig1", quick, folder, threads)
+
+
+def pixels(
+    quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """Test images in the hull of the training images, in pixels. Parameters as :func:`fig1` has them."""
+    return _paper("pixels", quick, folder, threads)
+
+
+def latents(
+    quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """The same in the latent space of a network. Parameters as :func:`fig1` has them."""
+    return _paper("latents", quick, folder, threads)
+
+
+def fig5(
+    quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> dict[str, Any]:
+    """The vertices of a cube, before and after a linear map. Parameters as :func:`fig1` has them."""
+    return _paper("fig5", quick, folder, threads)

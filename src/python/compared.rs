@@ -1,0 +1,47 @@
+//! A comparison of spaces, from the words that the command line takes.
+
+use super::fault::raised;
+use super::waiting::{How, waited};
+use crate::error::Error;
+use crate::job::compare::Options;
+use crate::job::folder;
+use crate::scan::CpuEngine;
+use clap::Parser;
+use pyo3::prelude::*;
+use std::path::PathBuf;
+
+/// What can be typed after `hullscope compare`.
+#[derive(Debug, Parser)]
+#[command(name = "compare", no_binary_name = true, disable_help_flag = true)]
+struct Words {
+    #[command(flatten)]
+    what: Options,
+}
+
+/// Compare spaces. `folder` is where tables, figures and the page go. Everything that was found, as JSON; the tables that
+/// the command prints; what was noticed.
+#[pyfunction]
+#[pyo3(signature = (words, *, folder, threads, progress))]
+pub fn compare<'py>(
+    py: Python<'py>,
+    words: Vec<String>,
+    folder: Option<PathBuf>,
+    threads: Option<usize>,
+    progress: Option<Bound<'py, PyAny>>,
+) -> PyResult<(String, String, Vec<String>)> {
+    let Words { what } = Words::try_parse_from(words).map_err(|error| {
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        raised(Error::Usage(first.trim_start_matches("error: ").into()))
+    })?;
+    waited(py, &How { threads, progress }, |control| {
+        let specs = what.specs()?;
+        what.plan().analysis.check()?;
+        let job = what.open("hullscope.compare", specs, control)?;
+        let done = job.run(&CpuEngine, folder.as_deref(), control)?;
+        if let Some(folder) = &folder {
+            folder::write(folder, &done)?;
+        }
+        Ok((done.json(), done.text(), done.all_notes()))
+    })
+}
