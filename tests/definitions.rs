@@ -3,11 +3,12 @@
 
 use crate::common::{Kept, gaussian, lp, rows};
 use hullscope::control::Control;
-use hullscope::hull::Verdict;
+use hullscope::hull::gauge::{Gauge, Ray};
+use hullscope::hull::{Settings, Solver, Verdict};
 use hullscope::notion::registry::Wanted;
 use hullscope::notion::{Classes, Judgement, Value};
 use hullscope::rows::{Memory, Rows};
-use hullscope::scan::CpuEngine;
+use hullscope::scan::{CpuEngine, Engine};
 use hullscope::study::Record;
 use hullscope::study::analyze::{Plan, Sets, run_sets};
 use hullscope::study::summary::Summary;
@@ -452,4 +453,82 @@ fn a_reference_in_another_order_gives_the_same_scores() {
             .as_ref()
             .is_some_and(|hull| hull.verdict == Verdict::Inside)
     }));
+}
+
+/// What the hull holds, the cone holds, with the same weights; the rest is found as without the hull's answers.
+#[test]
+fn the_cone_is_the_same_with_and_without_the_answers_of_the_hull() {
+    let d = 4;
+    // To the right of 0, so that not every direction is in the cone; some queries in the hull, some only in the cone.
+    let mut values = gaussian(120 * d, 51);
+    values
+        .iter_mut()
+        .step_by(d)
+        .for_each(|v| *v = v.abs() + 0.5);
+    let mut queries = gaussian(160 * d, 52);
+    queries[..60 * d].iter_mut().for_each(|v| *v *= 0.3);
+    queries[..60 * d]
+        .iter_mut()
+        .step_by(d)
+        .for_each(|v| *v = v.abs() + 1.0);
+    queries[..30 * d].iter_mut().for_each(|v| *v *= 20.0);
+    let (reference, queries) = (rows(d, &values), rows(d, &queries));
+    let known = asked(&plan("hull,cone"), &reference, &queries, None);
+    let alone = Plan {
+        hull: false,
+        gap: None,
+        ..plan("cone")
+    };
+    let alone = asked(&alone, &reference, &queries, None);
+    let (hull, cone) = (known.outside("hull"), known.outside("cone"));
+    assert_eq!(cone, alone.outside("cone"));
+    for place in 0..160 {
+        assert!(hull[place] != Some(false) || cone[place] == Some(false));
+        // Each bracket holds the angle.
+        let [one, other] = [known.of("cone")[place], alone.of("cone")[place]];
+        let (Value::Float(upper), Value::Float(other_upper)) = (&one.more[0], &other.more[0])
+        else {
+            panic!("no upper end")
+        };
+        assert!(one.score <= other_upper + 1e-12 && other.score <= upper + 1e-12);
+        assert!(one.score >= 0.99 * upper - 1e-6, "{} {upper}", one.score);
+    }
+    let count = |list: &[Option<bool>], side| list.iter().filter(|&&v| v == Some(side)).count();
+    assert!(count(&hull, false) > 10 && count(&cone, true) > 10);
+    assert!(count(&cone, false) > count(&hull, false) + 10);
+}
+
+/// Brackets of the gauge found from the answers of the hull and without them hold the same number.
+#[test]
+fn the_gauge_is_the_same_with_and_without_the_answers_of_the_hull() {
+    let d = 4;
+    let control = Control::default();
+    let reference = rows(d, &gaussian(120 * d, 61));
+    let queries = gaussian(60 * d, 62);
+    let scan = CpuEngine.scan(&reference, &control).unwrap();
+    let settings = Settings::default();
+    let mut solver = Solver::new(&reference, &*scan, settings, &control).unwrap();
+    let answers = solver.answer(&queries, None, &control).unwrap();
+    let centre = vec![0.0; d];
+    let brackets = |known: bool| {
+        let each = queries.chunks_exact(d).zip(&answers);
+        let rays: Vec<Ray<'_>> = each
+            .map(|(query, answer)| Ray {
+                query,
+                centre: &centre,
+                answer: known.then_some(answer),
+            })
+            .collect();
+        let metric = solver.metric().clone();
+        let mut gauge = Gauge::new(&reference, &*scan, metric, settings);
+        gauge.brackets(&rays, &control).unwrap()
+    };
+    for ((warm, cold), answer) in brackets(true).iter().zip(brackets(false)).zip(&answers) {
+        assert!(warm.lower <= cold.upper && cold.lower <= warm.upper);
+        assert!(warm.gap() < 0.051 && cold.gap() < 0.051);
+        match answer.verdict {
+            Verdict::Inside => assert!(warm.upper <= 1.0),
+            _ => assert!(warm.lower >= 1.0),
+        }
+    }
 }

@@ -33,12 +33,16 @@ pub struct Entry {
     pub arguments: &'static str,
     /// What it is, in a line.
     pub what: &'static str,
-    /// Whether `all` has it: it needs no argument and costs little. On MNIST in patches (60,000 x 10,000, 64 columns) the hull
-    /// with distances takes 10.9 s, with the cone 28 s, and with the gauge over a minute. The Delaunay simplex adds 43 % to
-    /// the processor time of the usual notions there, and 38 % in 8 principal components.
-    pub in_all: bool,
+    /// Why `all` does not have it: it needs what not every run has, or costs too much. `None` where `all` has it.
+    pub apart: Option<&'static str>,
     pub make: Make,
 }
+
+/// Processor time beside that of the usual notions with distances (21 s), on MNIST in patches (60,000 x 10,000, 64 columns),
+/// where the others of `all` add 16 s and the whole is not to take more than three times the usual notions.
+const CONE_COSTS: &str = "takes 1.5 times as long as hull, range and ball in 64 columns";
+const GAUGE_COSTS: &str = "takes over twice as long as hull, range and ball in 64 columns";
+const DELAUNAY_COSTS: &str = "takes nearly half as long as hull, range and ball in 64 columns";
 
 /// Every notion, in the order of tables.
 pub const KNOWN: &[Entry] = &[
@@ -46,7 +50,7 @@ pub const KNOWN: &[Entry] = &[
         name: "hull",
         arguments: "",
         what: "convex hull of all rows",
-        in_all: true,
+        apart: None,
         make: |given, options| {
             let distance = options.distance;
             none("hull", given, || Hull { distance })
@@ -56,42 +60,42 @@ pub const KNOWN: &[Entry] = &[
         name: "class",
         arguments: "",
         what: "hull of the query's own class, and of the predicted one where that is known",
-        in_all: false,
+        apart: Some("needs classes"),
         make: class,
     },
     Entry {
         name: "cone",
         arguments: "",
         what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
-        in_all: false,
+        apart: Some(CONE_COSTS),
         make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",
         arguments: "",
         what: "times that the hull must grow about its mean to reach the query",
-        in_all: false,
+        apart: Some(GAUGE_COSTS),
         make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {
         name: "local",
         arguments: ":K,..|min",
         what: "hull of the K nearest rows (K = 32), or how few of them hold the query",
-        in_all: true,
+        apart: None,
         make: local,
     },
     Entry {
         name: "range",
         arguments: "",
         what: "range of each coordinate: outside where any coordinate leaves it",
-        in_all: true,
+        apart: None,
         make: |given, _| none("range", given, || Range),
     },
     Entry {
         name: "ball",
         arguments: ":K,..",
         what: "distance to the K-th nearest row (K = 1), against the reference's own",
-        in_all: true,
+        apart: None,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(ball("ball", 1))]),
             _ => each("ball", given, |k| ball(&format!("ball_{k}"), k)),
@@ -101,7 +105,7 @@ pub const KNOWN: &[Entry] = &[
         name: "knn",
         arguments: ":K,..",
         what: "the same with K = 10 where none is given",
-        in_all: true,
+        apart: None,
         make: |given, _| {
             let given = if given.is_empty() { "10" } else { given };
             each("knn", given, |k| ball(&format!("knn_{k}"), k))
@@ -111,7 +115,7 @@ pub const KNOWN: &[Entry] = &[
         name: "mahalanobis",
         arguments: "[:tied]",
         what: "distance from the mean in the reference's covariance; tied: from the nearest class mean",
-        in_all: true,
+        apart: None,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(Mahalanobis { tied: false })]),
             "tied" => Ok(vec![Box::new(Mahalanobis { tied: true })]),
@@ -124,7 +128,7 @@ pub const KNOWN: &[Entry] = &[
         name: "manifold",
         arguments: ":K,..",
         what: "within the distance of the K-th nearest other row (K = 5) of some reference row",
-        in_all: true,
+        apart: None,
         make: |given, _| {
             let manifold = |id: String, k| Manifold { id, k };
             match given {
@@ -137,21 +141,21 @@ pub const KNOWN: &[Entry] = &[
         name: "delaunay",
         arguments: "",
         what: "simplex of rows that holds the query and whose circumsphere holds no row: its size",
-        in_all: false,
+        apart: Some(DELAUNAY_COSTS),
         make: |given, _| none("delaunay", given, || Delaunay),
     },
     Entry {
         name: "region",
         arguments: "",
         what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
-        in_all: true,
+        apart: None,
         make: |given, _| none("region", given, || Region),
     },
     Entry {
         name: "leaf",
         arguments: "[:FILE.npz]",
         what: "leaves of random oblique trees, or of the hyperplanes W and b of a file, that hold no row",
-        in_all: true,
+        apart: None,
         make: |given, _| {
             let file = Some(given)
                 .filter(|file| !file.is_empty())
@@ -230,7 +234,10 @@ pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>
     for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
         let (name, given) = part.split_once(':').unwrap_or((part, ""));
         if name == "all" && given.is_empty() {
-            let all = KNOWN.iter().enumerate().filter(|(_, entry)| entry.in_all);
+            let all = KNOWN
+                .iter()
+                .enumerate()
+                .filter(|(_, entry)| entry.apart.is_none());
             asked.extend(all.map(|(place, _)| (place, String::new())));
         } else if let Some(place) = KNOWN.iter().position(|entry| entry.name == name) {
             asked.push((place, given.into()));
@@ -272,11 +279,31 @@ fn unknown(part: &str) -> Error {
     ))
 }
 
+/// What `all` leaves out of what was asked for, and why, in a line; `None` where it was not asked for, or leaves out
+/// nothing that was not named beside it.
+pub fn left_out(texts: &[String]) -> Option<String> {
+    let parts = || texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    if !parts().any(|part| part == "all") {
+        return None;
+    }
+    let named = |entry: &Entry| parts().any(|part| part.split(':').next() == Some(entry.name));
+    let each = KNOWN.iter().filter(|entry| !named(entry));
+    let left: Vec<String> = each
+        .filter_map(|entry| Some(format!("{} ({})", entry.name, entry.apart?)))
+        .collect();
+    let left_out = || format!("--notion all leaves out {}", left.join(", "));
+    (!left.is_empty()).then(left_out)
+}
+
 /// A line for each notion, for help.
 pub fn help() -> String {
     let line = |entry: &Entry| {
         let name = format!("{}{}", entry.name, entry.arguments);
-        let alone = if entry.in_all { "" } else { " (not in all)" };
+        let alone = if entry.apart.is_none() {
+            ""
+        } else {
+            " (not in all)"
+        };
         format!("  {name:<18}{}{alone}\n", entry.what)
     };
     KNOWN.iter().map(line).collect()
@@ -312,8 +339,19 @@ mod tests {
             ids("local:8,local:min,local"),
             ["local_8", "local_min", "local"]
         );
-        let in_all = KNOWN.iter().filter(|entry| entry.in_all).count();
+        let in_all = KNOWN.iter().filter(|entry| entry.apart.is_none()).count();
         assert!(ids("all,knn:3").len() > in_all);
+    }
+
+    #[test]
+    fn what_all_leaves_out_is_said_unless_it_is_named() {
+        let said = |text: &str| left_out(&[text.into()]);
+        assert_eq!(said(USUAL), None);
+        let all = said("all").unwrap();
+        assert!(all.contains("class (needs classes)") && all.contains("gauge ("));
+        assert!(!all.contains("ball ("), "{all}");
+        assert!(!said("all,class,knn:3").unwrap().contains("class ("));
+        assert_eq!(said("all,class,cone,gauge,delaunay"), None);
     }
 
     #[test]
