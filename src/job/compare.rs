@@ -8,6 +8,7 @@ use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::notion::registry;
 use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
 use crate::report::results::{self, Made};
@@ -396,6 +397,7 @@ impl Compare {
             None => study::run(plan, subject, settings, engine, &mut Forget, control),
         }?;
         let mut notes = report.notes.clone();
+        notes.extend(registry::left_out(&plan.analysis.notions.0));
         notes.extend(control.take_warnings());
         if let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref()) {
             notes.push(format!("classes are left out: {why}"));
