@@ -56,7 +56,7 @@ impl Notion for Delaunay {
 
     fn score(&self) -> String {
         "root of the weighted mean of the squared distances to the rows of the Delaunay simplex: interpolating a function \
-         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; null outside the hull"
+         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; outside the hull that of the projection"
             .into()
     }
 
