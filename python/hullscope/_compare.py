@@ -147,12 +147,22 @@ class _Files:
                 raise ValueError(
                     f"{option.replace('-', '_')}, row {classes.index(None)}: there is no class; compare needs one of every row"
                 )
-            words += [f"--{option}", self.column([codes[text or ""] for text in classes])]
+            if option == "predictions":
+                # By name: a model may know classes that no row is of.
+                path = self._path("csv")
+                path.write_text("\n".join([option, *map(_quoted, map(str, classes))]) + "\n", encoding="utf-8")
+                words += ["--predictions", str(path)]
+            else:
+                words += [f"--{option}", self.column([codes[text or ""] for text in classes])]
         if words:
             path = self._path("json")
             path.write_text(json.dumps(names), encoding="utf-8")
             words += ["--class-names", str(path)]
         return words
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 class Comparison:
