@@ -39,9 +39,11 @@ const BEGIN: usize = 2;
 const LEAST: usize = 16;
 const MOST: usize = 256;
 
-/// Rows that are searched at a centre beyond the vertices, and the most searches a query.
+/// Rows that are searched at a centre beyond the vertices; the most searches a query, and a projection: its sphere grows
+/// without end as the face that it lies on is found, and in many columns few are found after more.
 const SPARE: usize = 8;
 const SEARCHES: usize = 100;
+const PROJECTED: usize = 8;
 
 /// Bytes that the rows of the queries of a group may come to.
 const GROUP_BUDGET: usize = 192 << 20;
@@ -67,7 +69,7 @@ impl Notion for Delaunay {
     fn columns(&self) -> Vec<Column> {
         let column = |name: &str, of, help: &str| Column::new(format!("delaunay_{name}"), of, help);
         let rows = "rows of positive weight of the Delaunay simplex that holds the query, or outside the hull its projection; \
-                    null where none is proved, and outside where no distance is asked for";
+                    null where none is proved (of a projection after eight searches), and outside where no distance is asked for";
         let unique = "whether no other row is on the circumsphere, to within a share of 1e-7 of the squared score; false \
                       where such rows leave a choice";
         let off = "outside the hull all other columns are those of the nearest point of the hull that is known, at most so far \
@@ -348,7 +350,10 @@ impl Simplices<'_> {
                 Begun::Never => {}
             }
         }
-        for _ in 0..SEARCHES {
+        for search in 0..SEARCHES {
+            if search == PROJECTED {
+                open.retain(|query| query.task.outside != Some(true));
+            }
             if open.is_empty() {
                 break;
             }

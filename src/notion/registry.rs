@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct Options {
     /// Whether distances to the hull are asked for.
     pub distance: bool,
+    /// Whether the classes of both sets are known.
+    pub classes: bool,
 }
 
 /// Notions made from the text after the colon; empty for none.
@@ -42,7 +44,10 @@ pub struct Entry {
 /// where the others of `all` add 16 s and the whole is not to take more than three times the usual notions.
 const CONE_COSTS: &str = "takes 1.5 times as long as hull, range and ball in 64 columns";
 const GAUGE_COSTS: &str = "takes over twice as long as hull, range and ball in 64 columns";
-const DELAUNAY_COSTS: &str = "takes nearly half as long as hull, range and ball in 64 columns";
+const DELAUNAY_COSTS: &str = "takes many times as long as the hull where queries are outside";
+
+/// The notion that `all` has only where classes are known.
+const CLASS: &str = "class";
 
 /// Every notion, in the order of tables.
 pub const KNOWN: &[Entry] = &[
@@ -57,10 +62,10 @@ pub const KNOWN: &[Entry] = &[
         },
     },
     Entry {
-        name: "class",
+        name: CLASS,
         arguments: "",
-        what: "hull of the query's own class, and of the predicted one where that is known",
-        apart: Some("needs classes"),
+        what: "hull of the query's own class, and of the predicted one where that is known; in all where classes are known",
+        apart: None,
         make: class,
     },
     Entry {
@@ -237,7 +242,8 @@ pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>
             let all = KNOWN
                 .iter()
                 .enumerate()
-                .filter(|(_, entry)| entry.apart.is_none());
+                .filter(|(_, entry)| entry.apart.is_none())
+                .filter(|(_, entry)| options.classes || entry.name != CLASS);
             asked.extend(all.map(|(place, _)| (place, String::new())));
         } else if let Some(place) = KNOWN.iter().position(|entry| entry.name == name) {
             asked.push((place, given.into()));
@@ -324,7 +330,10 @@ impl Default for Wanted {
 mod tests {
     use super::*;
 
-    const OPTIONS: Options = Options { distance: true };
+    const OPTIONS: Options = Options {
+        distance: true,
+        classes: true,
+    };
 
     fn ids(text: &str) -> Vec<String> {
         let made = parse(&[text.into()], &OPTIONS).unwrap();
@@ -341,6 +350,15 @@ mod tests {
         );
         let in_all = KNOWN.iter().filter(|entry| entry.apart.is_none()).count();
         assert!(ids("all,knn:3").len() > in_all);
+        let without = Options {
+            classes: false,
+            ..OPTIONS
+        };
+        let made = |text: &str| {
+            let made = parse(&[text.into()], &without).unwrap();
+            made.iter().any(|notion| notion.id() == "class_own")
+        };
+        assert!(!made("all") && made("all,class") && ids("all").contains(&"class_own".into()));
     }
 
     #[test]

@@ -564,6 +564,7 @@ impl Plan {
     pub fn made(&self, classes: Option<&Classes>) -> Result<Vec<Box<dyn Notion>>> {
         let options = registry::Options {
             distance: self.gap.is_some(),
+            classes: classes.is_some(),
         };
         let mut made = registry::parse(&self.notions.0, &options)?;
         if self.notions == Wanted::default() {

@@ -67,9 +67,10 @@ impl Plan {
         self
     }
 
-    /// Whether any part of it asks about the classes of the sets.
-    pub fn asks_for_classes(&self, classes: Option<&Classes>) -> Result<bool> {
-        let made = self.analysis.made(classes)?;
+    /// Whether any part of it asks about the classes of the sets, so that these must fit all spaces; `all` takes them where
+    /// they do.
+    pub fn asks_for_classes(&self) -> Result<bool> {
+        let made = self.analysis.made(None)?;
         Ok(self.by_label || made.iter().any(|notion| notion.needs().classes))
     }
 }
@@ -358,7 +359,7 @@ pub fn run(
     let pending = specs.iter().zip(&known).filter(open);
     let pending = pending.map(|(spec, _)| spec.clone()).collect();
     let mut views = Views::new(subject.sets.take(), pending, settings, control)?;
-    let by_class = plan.asks_for_classes(subject.classes.as_ref())?;
+    let by_class = plan.asks_for_classes()?;
     let classes = subject.classes.as_ref().filter(|_| by_class);
     agree(&specs, &known, &views, classes)?;
     if views.may_leave_out() {
