@@ -182,7 +182,13 @@ class Comparison:
         self._table = table
 
     def rates(self) -> dict[str, dict[str, float]]:
-        """The share of queries outside, by space and notion."""
+        """The share of queries outside.
+
+        Returns
+        -------
+        dict of dict
+            By space, and then by notion.
+        """
         spaces = self.report["spaces"]
         return {space["space"]: {found["notion"]: found["rate"] for found in space["notions"]} for space in spaces}
 

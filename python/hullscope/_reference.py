@@ -55,18 +55,18 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     -------
     ndarray of bool, shape (m,)
 
-    Examples
-    --------
-    >>> import numpy as np, hullscope as hs
-    >>> hs.in_hull(np.eye(3), [[0.25, 0.25, 0.5], [0.5, 0.5, 0.5]])
-    array([ True, False])
-
     Raises
     ------
     TypeError, ValueError
         Inputs that are no finite numbers of the same width; the message names the row.
     ArithmeticError
         If a query is so near the boundary that neither answer can be proved; :meth:`Reference.score` tells which.
+
+    Examples
+    --------
+    >>> import numpy as np, hullscope as hs
+    >>> hs.in_hull(np.eye(3), [[0.25, 0.25, 0.5], [0.5, 0.5, 0.5]])
+    array([ True, False])
     """
     rows, queries = _arrays.rows(X, "X"), _arrays.rows(Q, "Q")
     verdict = _core.analyze(rows, queries, _asked(), threads=threads, progress=None).verdict()

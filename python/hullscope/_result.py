@@ -122,19 +122,34 @@ class Result:
         return self._answers.stream()
 
     def to_arrow(self) -> "pyarrow.Table":
-        """The table as a ``pyarrow.Table``."""
+        """The table as pyarrow has it.
+
+        Returns
+        -------
+        pyarrow.Table
+        """
         import pyarrow
 
         return pyarrow.table(self)
 
     def to_polars(self) -> "polars.DataFrame":
-        """The table as a ``polars.DataFrame``."""
+        """The table as polars has it.
+
+        Returns
+        -------
+        polars.DataFrame
+        """
         import polars
 
         return polars.DataFrame(self)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """The table as a ``pandas.DataFrame``."""
+        """The table as pandas has it.
+
+        Returns
+        -------
+        pandas.DataFrame
+        """
         import pandas
 
         return pandas.DataFrame({name: self[name] for name in self.columns})
@@ -250,7 +265,22 @@ class Certificate:
         return self.fault(X, q, threads=threads) is None
 
     def fault(self, X: Any, q: Any, *, threads: int | None = None) -> str | None:
-        """What is wrong with it; None if it holds. Parameters as :meth:`check` has them."""
+        """What is wrong with it.
+
+        Parameters
+        ----------
+        X : array of shape (n, d), or path
+            As :meth:`check` takes it.
+        q : array of shape (d,)
+            As :meth:`check` takes it.
+        threads : int, optional
+            Threads of this call.
+
+        Returns
+        -------
+        str or None
+            None if it holds.
+        """
         query = np.atleast_2d(np.asarray(q))
         return self._found.check(_arrays.rows(X, "X"), _arrays.rows(query, "q"), threads=threads)
 

@@ -44,19 +44,64 @@ def fig1(
 def pixels(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """Test images in the hull of the training images, in pixels. Parameters as :func:`fig1` has them."""
+    """Test images in the hull of the training images, in pixels.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer sizes and images.
+    folder : path, optional
+        Where tables, figures and a page go.
+    threads : int, optional
+        As many as there are cores where not given.
+
+    Returns
+    -------
+    dict
+        What ``hullscope paper --json`` writes.
+    """
     return _paper("pixels", quick, folder, threads)
 
 
 def latents(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """The same in the latent space of a network. Parameters as :func:`fig1` has them."""
+    """The same in the latent space of a network.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer sizes and images.
+    folder : path, optional
+        Where tables, figures and a page go.
+    threads : int, optional
+        As many as there are cores where not given.
+
+    Returns
+    -------
+    dict
+        What ``hullscope paper --json`` writes.
+    """
     return _paper("latents", quick, folder, threads)
 
 
 def fig5(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """The vertices of a cube, before and after a linear map. Parameters as :func:`fig1` has them."""
+    """The vertices of a cube, before and after a linear map.
+
+    Parameters
+    ----------
+    quick : bool
+        Fewer sizes and images.
+    folder : path, optional
+        Where tables, figures and a page go.
+    threads : int, optional
+        As many as there are cores where not given.
+
+    Returns
+    -------
+    dict
+        What ``hullscope paper --json`` writes.
+    """
     return _paper("fig5", quick, folder, threads)
