@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import hullscope as hs
+from hullscope import _core
 
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
@@ -108,3 +110,34 @@ def test_a_call_works_after_a_fork():
     if child == 0:
         os._exit(0 if hs.in_hull(SQUARE, [[0.5, 0.5]]).all() else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_fault_of_the_library_is_an_error_with_its_place(capfd):
+    with pytest.raises(RuntimeError, match=r"a fault of hullscope at src/python/waiting.rs:\d+:\d+, please report it: .*out of"):
+        _core.fail()
+    assert hs.in_hull(SQUARE, [[0.5, 0.5]]).all()
+
+
+def test_threads_of_python_ask_at_the_same_time():
+    rng = np.random.default_rng(6)
+    rows, queries = rng.normal(size=(400, 5)), rng.normal(size=(40, 5))
+    ref = hs.Reference.fit(rows)
+    expected = ref.score(queries).margin
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: ref.score(queries, threads=1).margin, range(8)):
+            assert (found == expected).all()
+
+
+def test_progress_is_told_and_what_it_raises_comes_back():
+    pytest.importorskip("tqdm")
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(20_000, 60)).astype("f4")
+    ref = hs.Reference.fit(rows, progress=True)
+    assert len(ref.score(rows[:50] * 2, progress=True)) == 50
+
+    def stop(stage, done, total):
+        raise LookupError(stage)
+
+    words = {"hull": True, "neighbours": 0, "metric": "euclidean", "notions": [], "gap": None, "quantile": 0.95, "seed": 0}
+    with pytest.raises(LookupError):
+        _core.analyze(rows, rows[:20_000] * 1.1, words, threads=1, progress=stop)

@@ -4,6 +4,7 @@ use crate::Error;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
 use std::any::Any;
+use std::sync::{Mutex, Once};
 
 /// The exception that says the same: `ValueError` of inputs and options, `OSError` of files, `KeyboardInterrupt`.
 pub fn raised(error: Error) -> PyErr {
@@ -15,12 +16,33 @@ pub fn raised(error: Error) -> PyErr {
     }
 }
 
-/// A panic, which is a fault of this library, as `RuntimeError`.
+/// Where the last panic was.
+static PLACE: Mutex<Option<String>> = Mutex::new(None);
+
+/// From now on panics leave their place, beside what else is done about them.
+pub fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if let Ok(mut place) = PLACE.lock() {
+                *place = panic.location().map(|place| place.to_string());
+            }
+            before(panic);
+        }));
+    });
+}
+
+/// A panic, which is a fault of this library, as `RuntimeError` with its place.
 pub fn panicked(panic: Box<dyn Any + Send>) -> PyErr {
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_string(),
         (_, Some(text)) => text.clone(),
         _ => "no message".into(),
     };
-    PyRuntimeError::new_err(format!("a fault of hullscope, please report it: {text}"))
+    let place = PLACE.lock().ok().and_then(|place| place.clone());
+    let place = place.map_or_else(String::new, |place| format!(" at {place}"));
+    PyRuntimeError::new_err(format!(
+        "a fault of hullscope{place}, please report it: {text}"
+    ))
 }

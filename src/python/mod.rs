@@ -74,4 +74,6 @@ mod _core {
     use super::fitted::Fitted;
     #[pymodule_export]
     use super::sample::sample_arrays;
+    #[pymodule_export]
+    use super::waiting::fail;
 }

@@ -1,7 +1,7 @@
 //! Long work on threads of its own while Python waits: the interpreter is free for others, Ctrl-C stops the work, and a
 //! progress bar is told how far it is.
 
-use super::fault::{panicked, raised};
+use super::fault::{panicked, raised, watch};
 use crate::control::Control;
 use crate::error::Result;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -32,6 +32,7 @@ pub fn waited<T: Send>(
     if how.threads == Some(0) {
         return Err(PyValueError::new_err("threads must be at least 1"));
     }
+    watch();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(how.threads.unwrap_or(0))
         .build()
@@ -75,5 +76,14 @@ fn look(control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
             progress.call1(py, (stage, now.done, now.total))?;
         }
         Ok(())
+    })
+}
+
+/// A call that fails as only a fault of this library would, so that a test can see what becomes of one.
+#[pyfunction]
+pub fn fail(py: Python<'_>) -> PyResult<()> {
+    waited(py, &How::default(), |_| {
+        let none: [u8; 0] = [];
+        Ok(rayon::join(|| drop(none[none.len()..][0]), || ()).0)
     })
 }
