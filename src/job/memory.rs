@@ -1,6 +1,8 @@
 //! Memory sizes as people write them, and how much this machine has.
 
 use std::fs;
+use std::path::Path;
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 /// Where the machine does not say: a budget that any machine of this decade has.
 const FALLBACK: u64 = 4 << 30;
@@ -41,27 +43,47 @@ pub fn parse(text: &str) -> Result<u64, String> {
 
 /// Half of what this machine, or the control group that the program runs in, has.
 pub fn default_budget() -> u64 {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| total(&text));
-    let group = fs::read_to_string("/sys/fs/cgroup/memory.max")
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    let all = [machine, group].into_iter().flatten().min();
-    all.map_or(FALLBACK, |bytes: u64| bytes / 2)
+    let ram = MemoryRefreshKind::nothing().with_ram();
+    let machine = System::new_with_specifics(RefreshKind::nothing().with_memory(ram))
+        .map_or(0, |system| system.total_memory());
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let group = group_limit(&groups, Path::new("/sys/fs/cgroup"));
+    // A system that does not say has 0.
+    let all = [Some(machine).filter(|&bytes| bytes > 0), group];
+    all.into_iter()
+        .flatten()
+        .min()
+        .map_or(FALLBACK, |bytes| bytes / 2)
 }
 
-/// `MemTotal:       24650000 kB`, in bytes.
-fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim()
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1024)
+/// The least limit of the control groups of a process, and of those that they are in. `groups` is its
+/// `/proc/PID/cgroup`: `0::/PATH` (version 2) or `9:memory:/PATH` (version 1) a line. In a container the files of its own
+/// group may lie at the root instead.
+fn group_limit(groups: &str, root: &Path) -> Option<u64> {
+    let limits = groups.lines().flat_map(|line| {
+        let mut fields = line.splitn(3, ':');
+        let (_, controllers, path) = (fields.next(), fields.next(), fields.next());
+        let (folder, file) = match controllers {
+            Some("") => (root.to_path_buf(), "memory.max"),
+            Some(names) if names.split(',').any(|name| name == "memory") => {
+                (root.join("memory"), "memory.limit_in_bytes")
+            }
+            _ => return Vec::new(),
+        };
+        let own = folder.join(path.unwrap_or_default().trim_start_matches('/'));
+        let above = own
+            .ancestors()
+            .take_while(|above| above.starts_with(&folder));
+        let read = |group: &Path| {
+            fs::read_to_string(group.join(file))
+                .ok()?
+                .trim()
+                .parse()
+                .ok()
+        };
+        above.filter_map(read).collect()
+    });
+    limits.min()
 }
 
 #[cfg(test)]
@@ -78,12 +100,27 @@ mod tests {
     }
 
     #[test]
-    fn total_memory_is_read_from_its_line() {
+    fn the_least_limit_of_all_groups_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let limit = |file: &str, text: &str| {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        limit("a/b/memory.max", "max\n");
+        limit("a/memory.max", "5000000\n");
+        limit("memory/docker/x/memory.limit_in_bytes", "3000000\n");
+        limit("memory/memory.limit_in_bytes", "9223372036854771712\n");
+        let of = |groups| group_limit(groups, root.path());
+        assert_eq!(of("0::/a/b\n"), Some(5_000_000));
         assert_eq!(
-            total("MemFree: 1 kB\nMemTotal:       100 kB\n"),
-            Some(102_400)
+            of("4:cpu,memory:/docker/x\n1:name=systemd:/y\n0::/a\n"),
+            Some(3_000_000)
         );
-        assert_eq!(total("nothing"), None);
+        // A path of the host, which a container does not see.
+        assert_eq!(of("9:memory:/elsewhere\n"), Some(9_223_372_036_854_771_712));
+        assert_eq!(of("0::/\n"), None);
+        assert_eq!(of(""), None);
         assert!(default_budget() > 1 << 20);
     }
 }
