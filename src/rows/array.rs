@@ -65,7 +65,7 @@ impl Array {
         let together = row.iter().map(|(_, stride)| *stride).eq(c_order(&lengths));
         let step = if len == 1 { dim as u64 } else { strides[0] };
         let layout = Layout {
-            file: self.file,
+            file: self.file.into(),
             path: self.path,
             offset: self.offset,
             stride: step * self.element.size() as u64,
@@ -92,7 +92,7 @@ impl Array {
     /// A table of no rows.
     fn without_rows(self) -> Table {
         let layout = Layout {
-            file: self.file,
+            file: self.file.into(),
             path: self.path,
             offset: self.offset,
             stride: 0,

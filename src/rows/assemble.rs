@@ -6,6 +6,7 @@
 use super::checked::checked;
 use super::columns::{self, Columns};
 use super::counting::Counting;
+use super::handle::{Handle, OPEN};
 use super::input::input_error;
 use super::open::OpenOptions;
 use super::store::{Bytes, Layout, Part, Store, Transform};
@@ -14,8 +15,9 @@ use super::{Element, Provenance};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows, in f64, that are in memory at a time however few there are: blocks in the making, and what is kept for each
 /// column (two rows of 30 million columns took 7.7 GB: 32 rows; half as much again is allowed for). Less than this many
@@ -36,6 +38,10 @@ pub(super) struct Assembly<'a> {
     counting: Option<Counting>,
     /// Files without rows.
     empty: Vec<String>,
+    /// Files that are open for later reads.
+    open: usize,
+    /// Where rows go that do not fit the memory, of all files that are not read in place.
+    spool: Option<Arc<File>>,
 }
 
 impl<'a> Assembly<'a> {
@@ -64,6 +70,8 @@ impl<'a> Assembly<'a> {
             flat: true,
             counting: None,
             empty: Vec::new(),
+            open: 0,
+            spool: None,
         }
     }
 
@@ -345,8 +353,10 @@ impl<'a> Assembly<'a> {
     fn plain(&mut self, layout: Layout, len: usize) -> Result<(usize, Bytes)> {
         let len = len.min(self.left());
         let bytes = len as u64 * self.width() as u64;
+        let file = layout.file.watched(&layout.path, self.open < OPEN)?;
+        let layout = Layout { file, ..layout };
         if self.resident + bytes > self.options.memory {
-            return Ok((len, Bytes::File(layout)));
+            return self.left_in_file(layout, len);
         }
         let mut resident = vec![0; bytes as usize];
         let step = (STEP / self.width()).max(1);
@@ -368,6 +378,25 @@ impl<'a> Assembly<'a> {
         Ok((len, Bytes::Resident(resident)))
     }
 
+    /// Rows that stay in their file. One that cannot be opened again goes into the spool file where many are open.
+    fn left_in_file(&mut self, layout: Layout, len: usize) -> Result<(usize, Bytes)> {
+        if matches!(layout.file, Handle::Watched(None, _)) || self.open < OPEN {
+            self.open += 1;
+            return Ok((len, Bytes::File(layout)));
+        }
+        let (width, path) = (self.width(), layout.path.clone());
+        let start = self.spool_end()?;
+        let step = (STEP / width).max(1);
+        let mut buffer = Vec::new();
+        for first in (0..len).step_by(step) {
+            self.control.check()?;
+            let rows = step.min(len - first);
+            layout.read(first, rows, width, self.store.element, &mut buffer)?;
+            self.to_spool(&buffer)?;
+        }
+        Ok((len, Bytes::File(self.spooled(path, start)?)))
+    }
+
     /// Rows in order: gathered in memory, and moved to a spool file once they outgrow the budget.
     fn stream(
         &mut self,
@@ -376,7 +405,7 @@ impl<'a> Assembly<'a> {
         order: Option<&[usize]>,
     ) -> Result<(usize, Bytes)> {
         let (width, size) = (self.width(), self.store.element.size());
-        let (mut held, mut spool) = (Vec::new(), None::<File>);
+        let (mut held, mut spooled) = (Vec::new(), None);
         let (mut rows, most) = (0usize, self.left());
         let mut chunk = Chunk::default();
         while rows < most {
@@ -398,29 +427,20 @@ impl<'a> Assembly<'a> {
             self.control.advance((new * width) as u64);
             held.append(&mut chunk.values);
             // A vector doubles as it grows: what is held may take twice its length.
-            if spool.is_none() && 2 * held.len() as u64 > self.budget() {
-                spool = Some(self.spool()?);
+            if spooled.is_none() && 2 * held.len() as u64 > self.budget() {
+                spooled = Some(self.spool_end()?);
             }
-            if let Some(spool) = &mut spool {
-                spool
-                    .write_all(&held)
-                    .map_err(|error| self.spool_error(error))?;
+            if spooled.is_some() {
+                self.to_spool(&held)?;
                 held.clear();
             }
         }
-        let Some(file) = spool else {
+        let Some(start) = spooled else {
             held.shrink_to_fit();
             self.resident += held.len() as u64;
             return Ok((rows, Bytes::Resident(held)));
         };
-        let layout = Layout {
-            file,
-            path: path.into(),
-            offset: 0,
-            stride: width as u64,
-            foreign: false,
-        };
-        Ok((rows, Bytes::File(layout)))
+        Ok((rows, Bytes::File(self.spooled(path.into(), start)?)))
     }
 
     /// Bytes of rows that may still be kept in memory.
@@ -476,8 +496,38 @@ impl<'a> Assembly<'a> {
             .unwrap_or_else(std::env::temp_dir)
     }
 
-    fn spool(&self) -> Result<File> {
-        tempfile::tempfile_in(self.folder()).map_err(|error| self.spool_error(error))
+    /// The spool file of all parts, made when it is first asked for.
+    fn spool(&mut self) -> Result<Arc<File>> {
+        if let Some(file) = &self.spool {
+            return Ok(Arc::clone(file));
+        }
+        let made = tempfile::tempfile_in(self.folder()).map_err(|error| self.spool_error(error))?;
+        Ok(Arc::clone(self.spool.insert(Arc::new(made))))
+    }
+
+    /// Where the next bytes of the spool file go.
+    fn spool_end(&mut self) -> Result<u64> {
+        let file = self.spool()?;
+        let end = (&*file).stream_position();
+        end.map_err(|error| self.spool_error(error))
+    }
+
+    fn to_spool(&mut self, bytes: &[u8]) -> Result<()> {
+        let file = self.spool()?;
+        (&*file)
+            .write_all(bytes)
+            .map_err(|error| self.spool_error(error))
+    }
+
+    /// Rows of a part in the spool file, from a byte on.
+    fn spooled(&mut self, path: PathBuf, offset: u64) -> Result<Layout> {
+        Ok(Layout {
+            file: Handle::Shared(self.spool()?),
+            path,
+            offset,
+            stride: self.width() as u64,
+            foreign: false,
+        })
     }
 
     fn spool_error(&self, error: std::io::Error) -> Error {

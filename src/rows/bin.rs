@@ -61,7 +61,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let stride = u64::from(dim) * element.size() as u64;
     let len = measure(&input, 8, u64::from(len), stride)?;
     let layout = Layout {
-        file: input.file,
+        file: input.file.into(),
         path: input.path,
         offset: 8,
         stride,

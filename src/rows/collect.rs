@@ -71,7 +71,7 @@ impl Collector {
                 Bytes::Resident(self.held)
             }
             Some(file) => Bytes::File(Layout {
-                file,
+                file: file.into(),
                 path: self.folder.join("(spool file)"),
                 offset: 0,
                 stride: width,

@@ -127,7 +127,7 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
         return Err(input.error(Place::Byte(parser.at), what, "write the index again"));
     }
     let layout = Layout {
-        file: input.file,
+        file: input.file.into(),
         path: input.path,
         offset: start,
         stride: width,

@@ -23,7 +23,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let len = measure(&input, header.bytes, header.len, stride)?;
     let foreign = cfg!(target_endian = "little");
     let layout = Layout {
-        file: input.file,
+        file: input.file.into(),
         path: input.path,
         offset: header.bytes,
         stride,

@@ -22,6 +22,7 @@ mod decode;
 mod faiss;
 mod fingerprint;
 mod format;
+mod handle;
 mod hdf5;
 mod idx;
 pub mod images;

@@ -2,6 +2,7 @@
 
 use super::assemble::Assembly;
 use super::columns::Choice;
+use super::handle::Stamp;
 use super::input::{Input, probe};
 use super::pipe::Pipe;
 use super::sources::{Order, PIPE, sources};
@@ -78,6 +79,7 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
         if set.complete() {
             break;
         }
+        let before = Stamp::of_file(file);
         let input = input(file, &ask, set.control())?;
         if ask.several && input.size == 0 && file.is_file() {
             set.without_rows(file);
@@ -96,6 +98,9 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
         };
         let (table, format) = format::open(input, &ask)?;
         set.add(file, format, table)?;
+        if let Some(stamp) = before {
+            stamp.check_file(file)?;
+        }
         match value {
             Some((key, value)) => set.label(key, value),
             None => set.note(unused(&keys)),

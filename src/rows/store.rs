@@ -6,6 +6,7 @@
 //! Scaling and normalising happen on the way out.
 
 use super::checked::checked;
+use super::handle::Handle;
 use super::{Element, OpenOptions, Provenance, Rows, decode, normalise};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -28,7 +29,7 @@ pub(super) enum Bytes {
 /// Rows at fixed distances in a file.
 #[derive(Debug)]
 pub(super) struct Layout {
-    pub file: File,
+    pub file: Handle,
     pub path: PathBuf,
     /// Where the first row's values start.
     pub offset: u64,
@@ -283,7 +284,7 @@ impl Layout {
 
     /// Exactly these bytes, or an error that says where the file ended.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        read_at(&self.file, &self.path, buffer, offset)
+        self.file.read_at(&self.path, buffer, offset)
     }
 }
 

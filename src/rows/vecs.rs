@@ -62,7 +62,7 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
     }
     let len = input.size / stride;
     let layout = Layout {
-        file: input.file,
+        file: input.file.into(),
         path: input.path,
         offset: 4,
         stride,

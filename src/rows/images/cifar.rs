@@ -151,7 +151,7 @@ pub(super) fn open(
         };
         let len = input.size / kind.record();
         let layout = Layout {
-            file: input.file,
+            file: input.file.into(),
             path: input.path,
             offset: kind.offset(),
             stride: kind.record(),
