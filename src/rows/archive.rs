@@ -59,7 +59,7 @@ impl Archive {
         if let Some(place) = self.stored(name)? {
             return Ok(place);
         }
-        let file = self.unpack(name, ask)?;
+        let file = self.unpack(name, u64::MAX, ask)?;
         let metadata = file.metadata();
         let size = metadata
             .map_err(|error| Error::io("read", &self.path, error))?
@@ -98,15 +98,26 @@ impl Archive {
         Ok(Some((file, start, size)))
     }
 
-    /// A member as a file of its own.
-    pub fn unpack(&mut self, name: &str, ask: &Ask) -> Result<File> {
+    /// The first bytes of a member, at most `most`.
+    pub fn start(&mut self, name: &str, most: u64) -> Result<Vec<u8>> {
         let path = &self.path;
-        let mut member = self
+        let member = self.zip.by_name(name);
+        let member = member.map_err(|error| fault(path, &error))?;
+        let mut bytes = Vec::new();
+        let read = member.take(most).read_to_end(&mut bytes);
+        read.map_err(|error| packed::broken_stream(path, 0, &error))?;
+        Ok(bytes)
+    }
+
+    /// A member, or its first `most` bytes, as a file of its own.
+    pub fn unpack(&mut self, name: &str, most: u64, ask: &Ask) -> Result<File> {
+        let path = &self.path;
+        let member = self
             .zip
             .by_name(name)
             .map_err(|error| fault(path, &error))?;
-        let claimed = member.size();
-        packed::spool(path, &mut member, Some(claimed), ask)
+        let claimed = member.size().min(most);
+        packed::spool(path, &mut member.take(most), Some(claimed), ask)
     }
 
     /// All bytes of a small member, at most `most`; none if there is no such member.

@@ -26,6 +26,13 @@ use std::path::PathBuf;
 /// Marks of text in two bytes a character, as Excel writes "Unicode text".
 const UTF16: [[u8; 2]; 2] = [[0xFF, 0xFE], [0xFE, 0xFF]];
 
+/// Bytes that a line may always have: its cells take up to a hundred times as many. More only where `--memory` allows
+/// sixteen times as many.
+const LINE: u64 = 4 << 20;
+
+/// Bytes that a line of text may have.
+const TEXT: u64 = 64 << 20;
+
 /// Whether a file is text.
 pub(super) fn sniff(input: &Input) -> bool {
     let text = |&byte: &u8| byte >= 0x20 || matches!(byte, b'\n' | b'\r' | b'\t' | 0x0C);
@@ -44,7 +51,8 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             "save it as UTF-8: in Python, open(OUT, 'w').write(open(FILE, encoding='utf-16').read())",
         ));
     }
-    let look = dialect::look(&input)?;
+    let most = LINE.max(ask.memory / 16);
+    let look = dialect::look(&input, most)?;
     let dialect = look.dialect();
     let records = look.records(dialect);
     let commas = dialect::commas(&input.path, &records)?;
@@ -85,7 +93,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
         label: chosen.label,
         commas,
         row: 0,
-        records: reopened(&input, &look, dialect, skip)?,
+        records: reopened(&input, &look, dialect, skip, most)?,
         path: input.path,
     };
     Ok(Table::stream(lines).of(chosen.columns))
@@ -95,7 +103,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
 ///
 /// Errors: no such column, several without one being named.
 pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
-    let look = dialect::look(input)?;
+    let look = dialect::look(input, TEXT)?;
     let mut dialect = look.dialect();
     let split = || {
         look.records(dialect)
@@ -129,7 +137,13 @@ pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<Strin
         return Err(input.error(Place::Whole, what, "write FILE:COLUMN"));
     };
     let failed = |error| Error::io("read", &input.path, error);
-    let mut lines = reopened(input, &look, dialect, usize::from(head.names.is_some()))?;
+    let mut lines = reopened(
+        input,
+        &look,
+        dialect,
+        usize::from(head.names.is_some()),
+        TEXT,
+    )?;
     let mut texts = Vec::new();
     while lines.advance().map_err(failed)? {
         if !is_blank(&lines) {
@@ -146,11 +160,12 @@ fn reopened(
     look: &Look,
     dialect: Dialect,
     skip: usize,
+    most: u64,
 ) -> Result<Records<BufReader<File>>> {
     let failed = |error| Error::io("read", &input.path, error);
     let mut file = input.file.try_clone().map_err(failed)?;
     file.seek(SeekFrom::Start(look.skip)).map_err(failed)?;
-    let mut records = Records::new(BufReader::with_capacity(1 << 16, file), dialect);
+    let mut records = Records::new(BufReader::with_capacity(1 << 16, file), dialect, most);
     let mut seen = 0;
     while seen < skip && records.advance().map_err(failed)? {
         seen += usize::from(!is_blank(&records));

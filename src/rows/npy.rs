@@ -13,7 +13,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// NumPy itself refuses longer headers.
-const LONGEST_HEADER: usize = 1 << 16;
+pub(super) const LONGEST_HEADER: usize = 1 << 16;
 
 /// What a header says.
 struct Header {
@@ -62,6 +62,16 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
         table.columns.notes.push(note);
     }
     Ok(table)
+}
+
+/// Bytes of the whole file by its header, of which `head` holds all.
+///
+/// Errors: no header of an array that is read.
+pub(super) fn size(path: &Path, mut head: &[u8], dtype: Option<Element>) -> Result<u64> {
+    let header = header(path, &mut head, dtype)?;
+    let values = array::product(&header.shape).unwrap_or(u64::MAX);
+    let bytes = values.saturating_mul(header.element.size() as u64);
+    Ok(bytes.saturating_add(header.bytes))
 }
 
 /// The header, read with as much of the file as it can take.

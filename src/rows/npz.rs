@@ -5,7 +5,7 @@ use super::input::{Input, input_error};
 use super::table::{Ask, Table};
 use super::{npy, refused};
 use crate::error::{Place, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What every sparse matrix of SciPy has, beside where its numbers are.
 const SPARSE: [&str; 3] = ["format.npy", "shape.npy", "data.npy"];
@@ -24,9 +24,17 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
         ));
     }
     let chosen = choose(path, &names, ask.member)?;
-    let spool = archive.unpack(&chosen, ask)?;
-    let name = format!("{}:{}", path.display(), chosen.trim_end_matches(".npy"));
-    npy::open(Input::of(spool, name.into(), "npy".into())?, ask)
+    let name = PathBuf::from(format!(
+        "{}:{}",
+        path.display(),
+        chosen.trim_end_matches(".npy")
+    ));
+    // A few packed bytes can stand for a disk full of zeros: what the array does not claim is not unpacked. One byte more
+    // shows that there is more.
+    let head = archive.start(&chosen, npy::LONGEST_HEADER as u64 + 12)?;
+    let claimed = npy::size(&name, &head, ask.dtype)?;
+    let spool = archive.unpack(&chosen, claimed.saturating_add(1), ask)?;
+    npy::open(Input::of(spool, name, "npy".into())?, ask)
 }
 
 /// The member asked for, with or without `.npy`, or the only one.

@@ -2,7 +2,7 @@
 //! means, whether `#` begins a comment.
 
 use super::cells::{Cell, Commas, evidence, read};
-use super::records::{Dialect, Records, Separator};
+use super::records::{Dialect, MORE, Records, Separator, too_long};
 use crate::error::{Place, Result};
 use crate::rows::input::{Input, input_error};
 use crate::rows::vector_text;
@@ -11,9 +11,8 @@ use std::path::Path;
 /// Bytes that are looked at, if they hold some lines.
 const LOOK: u64 = 64 << 10;
 
-/// Lines that are looked at however long they are, within [`MOST`] bytes.
+/// Lines that are looked at however long they are.
 const LINES: usize = 8;
-const MOST: u64 = 64 << 20;
 
 /// The first lines of a text.
 pub(super) struct Look {
@@ -35,16 +34,19 @@ pub(super) struct Record {
     pub cells: Vec<String>,
 }
 
-/// Look at the first lines. Errors: they cannot be read.
-pub(super) fn look(input: &Input) -> Result<Look> {
+/// Look at the first lines, of which one may have `most` bytes. Errors: they cannot be read; the first is longer.
+pub(super) fn look(input: &Input, most: u64) -> Result<Look> {
     let mut size = LOOK.min(input.size);
     let mut text = input.bytes(0, size)?;
-    while size < MOST.min(input.size) && text.iter().filter(|&&byte| byte == b'\n').count() < LINES
+    while size < most.min(input.size) && text.iter().filter(|&&byte| byte == b'\n').count() < LINES
     {
-        size = (4 * size).min(MOST).min(input.size);
+        size = (4 * size).min(most).min(input.size);
         text = input.bytes(0, size)?;
     }
     let whole = size == input.size;
+    if !whole && size == most && !text.contains(&b'\n') {
+        return Err(input.error(Place::Line(1), too_long(most), MORE));
+    }
     if !whole && let Some(end) = text.iter().rposition(|&byte| byte == b'\n') {
         text.truncate(end + 1);
     }
@@ -73,7 +75,7 @@ pub(super) fn look(input: &Input) -> Result<Look> {
 impl Look {
     /// The records under a dialect; the last may be cut and is left out.
     pub fn records(&self, dialect: Dialect) -> Vec<Record> {
-        let mut records = Records::new(self.text.as_slice(), dialect);
+        let mut records = Records::new(self.text.as_slice(), dialect, u64::MAX);
         let mut all = Vec::new();
         while let Ok(true) = records.advance() {
             let cells = 0..records.len();

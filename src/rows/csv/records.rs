@@ -1,7 +1,7 @@
 //! Lines of text split into cells: by one byte, with quotes as in RFC 4180, or by runs of blanks and tabs.
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
 /// What stands between cells.
@@ -39,18 +39,20 @@ pub(super) struct Dialect {
 pub(super) struct Records<R> {
     source: Source<R>,
     before: u64,
+    /// Bytes that a record may have, about.
+    most: u64,
 }
 
 enum Source<R> {
     Separated {
-        reader: csv::Reader<R>,
+        reader: csv::Reader<Limited<R>>,
         record: ByteRecord,
     },
     Blanks(Blanks<R>),
 }
 
 struct Blanks<R> {
-    reader: R,
+    reader: Limited<R>,
     comments: bool,
     text: Vec<u8>,
     cells: Vec<Range<usize>>,
@@ -58,7 +60,9 @@ struct Blanks<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    pub fn new(reader: R, dialect: Dialect) -> Self {
+    /// Records of at most `most` bytes, about.
+    pub fn new(reader: R, dialect: Dialect, most: u64) -> Self {
+        let reader = Limited { reader, left: most };
         let source = match dialect.separator {
             Separator::Byte(byte) => Source::Separated {
                 reader: ReaderBuilder::new()
@@ -81,16 +85,21 @@ impl<R: BufRead> Records<R> {
         Records {
             source,
             before: dialect.before,
+            most,
         }
     }
 
-    /// Go to the next record, past empty lines; false at the end.
+    /// Go to the next record, past empty lines; false at the end. Errors: the reader's; a record that is too long.
     pub fn advance(&mut self) -> std::io::Result<bool> {
         match &mut self.source {
             Source::Separated { reader, record } => {
+                reader.get_mut().left = self.most;
                 reader.read_byte_record(record).map_err(Into::into)
             }
-            Source::Blanks(blanks) => blanks.advance(),
+            Source::Blanks(blanks) => {
+                blanks.reader.left = self.most;
+                blanks.advance()
+            }
         }
     }
 
@@ -121,6 +130,48 @@ impl<R: BufRead> Records<R> {
                 }
                 Source::Blanks(blanks) => blanks.line,
             }
+    }
+}
+
+/// A reader that gives so many bytes, and then an error: the memory of a record is bounded by its bytes.
+struct Limited<R> {
+    reader: R,
+    left: u64,
+}
+
+/// What to do about a line that is too long.
+pub(super) const MORE: &str = "allow more with --memory, of which a line may take a sixteenth";
+
+/// What to say of it.
+pub(super) fn too_long(most: u64) -> String {
+    format!("the line has more than {most} bytes")
+}
+
+impl<R: BufRead> Read for Limited<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.fill_buf()?;
+        let count = bytes.len().min(out.len());
+        out[..count].copy_from_slice(&bytes[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Limited<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let bytes = self.reader.fill_buf()?;
+        if self.left == 0 && !bytes.is_empty() {
+            return Err(io::Error::other(format!(
+                "one of its lines is too long; {MORE}"
+            )));
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        Ok(&bytes[..bytes.len().min(most)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left -= count as u64;
+        self.reader.consume(count);
     }
 }
 
