@@ -269,7 +269,8 @@ impl<'r> Outputs<'r> {
     }
 
     pub(super) fn finish(self) -> Result<()> {
-        self.sinks.into_iter().try_for_each(|sink| sink.finish())
+        let written = self.sinks.into_iter().map(|sink| sink.written());
+        file::commit_all(written.collect::<Result<_>>()?)
     }
 }
 

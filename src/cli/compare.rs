@@ -72,7 +72,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     what.plan().analysis.check()?;
     let inputs = what.inputs(specs.as_deref().unwrap_or_default());
     let output = args.output.as_deref();
-    super::check_outputs(output, args.json.as_deref(), &inputs)?;
+    let _lock = super::check_outputs(output, args.json.as_deref(), &inputs)?;
     if let Some(output) = output {
         let made = what.made(specs.as_deref().unwrap_or_default());
         results::check(output, &made, args.replace)?;

@@ -3,6 +3,7 @@
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
+use crate::report::lock::Lock;
 use crate::report::outcomes::{self as show, Kept};
 use crate::report::{file, json};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
@@ -66,6 +67,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             show::FILE
         )));
     }
+    let _lock = Lock::take(folder)?;
     let kept = show::read(&path)?;
     let name = path.display().to_string();
     let labels = match &args.labels {

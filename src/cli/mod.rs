@@ -25,6 +25,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::job::guard::{self, resolved};
 use crate::report::file::tell;
+use crate::report::lock::Lock;
 use crate::report::{archive, file};
 use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
@@ -60,12 +61,13 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Outputs that cannot be written, or that are inputs, are found out before anything is computed.
+/// Outputs that cannot be written, or that are inputs, are found out before anything is computed. The folder is this run's
+/// as long as the lock is held.
 fn check_outputs(
     folder: Option<&Path>,
     json: Option<&str>,
     inputs: &[String],
-) -> crate::error::Result<()> {
+) -> crate::error::Result<Option<Lock>> {
     guard::check(&[], json, folder, inputs)?;
     if let Some(folder) = folder {
         inputs
@@ -81,7 +83,8 @@ fn check_outputs(
              place"
         )));
     }
-    json.map_or(Ok(()), file::check_text)
+    json.map_or(Ok(()), file::check_text)?;
+    folder.map(Lock::take).transpose()
 }
 
 /// Outputs of one command must not be one file. Errors ([`Error::Usage`]): the file that two of them are.

@@ -306,10 +306,9 @@ impl Keeper for Space<'_> {
             settings,
             inputs,
         } = *self;
-        if let Some(proofs) = proofs {
-            Box::new(proofs).finish()?;
-        }
-        records.finish()?;
+        let proofs = proofs.map(|proofs| Box::new(proofs).written());
+        let written = [proofs, Some(records.written())];
+        file::commit_all(written.into_iter().flatten().collect::<Result<_>>()?)?;
         let state = State {
             settings,
             inputs,

@@ -84,24 +84,58 @@ impl Output {
     }
 
     /// Flush the writer, then put the file in its place.
-    pub fn close(self, mut writer: BufWriter<File>) -> Result<()> {
+    pub fn close(self, writer: BufWriter<File>) -> Result<()> {
+        self.flushed(writer)?.commit()
+    }
+
+    /// Flush the writer: the file is ready to be committed.
+    pub fn flushed(self, mut writer: BufWriter<File>) -> Result<Self> {
         writer.flush().map_err(|error| self.error(error))?;
-        drop(writer);
-        self.commit()
+        Ok(self)
     }
 
     /// Put the file in its place. Whatever was written must have been flushed.
     pub fn commit(self) -> Result<()> {
+        self.synced()?;
+        self.placed()
+    }
+
+    /// Wait until the disk holds what was written.
+    fn synced(&self) -> Result<()> {
+        let synced = self.temporary.as_file().sync_all();
+        synced.map_err(|error| self.error(error))
+    }
+
+    fn placed(self) -> Result<()> {
         let Output { target, temporary } = self;
-        temporary
-            .as_file()
-            .sync_all()
-            .map_err(|error| Error::io("write", &target, error))?;
         temporary
             .persist(&target)
             .map_err(|error| Error::io("write", &target, error.error))?;
         Ok(())
     }
+}
+
+/// Put all files in their places, or none where one cannot be written.
+///
+/// Errors: as [`Output::commit`]; if a file cannot take its place after others did, they are named.
+pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
+    outputs.iter().try_for_each(Output::synced)?;
+    let mut there: Vec<String> = Vec::new();
+    for output in outputs {
+        let target = output.target.clone();
+        match output.placed() {
+            Ok(()) => there.push(target.display().to_string()),
+            Err(error) if there.is_empty() => return Err(error),
+            Err(error) => {
+                let what = format!(
+                    "{error}; of this run only {} is in its place",
+                    there.join(", ")
+                );
+                return Err(Error::io("write", &target, std::io::Error::other(what)));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A device or a pipe, which cannot be replaced: text goes straight into it.
@@ -212,6 +246,23 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("folder")
+        );
+    }
+
+    #[test]
+    fn several_files_appear_all_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let output = |name: &str| Output::create(&path(name)).unwrap();
+        commit_all(vec![output("a"), output("b")]).unwrap();
+        assert!(path("a").exists() && path("b").exists());
+        // A folder in the second's place: no rename can put a file there.
+        let both = vec![output("c"), output("d")];
+        std::fs::create_dir(path("d")).unwrap();
+        let error = commit_all(both).unwrap_err().to_string();
+        assert!(
+            error.contains("only") && error.contains(path("c").to_str().unwrap()),
+            "{error}"
         );
     }
 }

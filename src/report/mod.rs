@@ -15,6 +15,7 @@ pub mod file;
 pub mod html;
 pub mod hull_file;
 pub mod json;
+pub mod lock;
 pub mod outcomes;
 pub mod paper;
 mod part;
@@ -205,6 +206,11 @@ pub const ROW_SETTINGS: &str = "hullscope.rows";
 
 /// A sink that ends in a file.
 pub trait FileSink: Sink {
+    /// Write what is left; committing the file puts it in its place.
+    fn written(self: Box<Self>) -> Result<file::Output>;
+
     /// Write what is left and put the file in its place.
-    fn finish(self: Box<Self>) -> Result<()>;
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.written()?.commit()
+    }
 }

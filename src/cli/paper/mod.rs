@@ -14,6 +14,7 @@ use crate::job::backend::Chosen;
 use crate::job::images::ImageArgs;
 use crate::job::inputs::RowArgs;
 use crate::job::networks::NetworkArgs;
+use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
 use crate::report::results::{self, Made};
 use crate::report::{archive, file};
@@ -181,7 +182,7 @@ fn made() -> Made {
 /// Run the command.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
-    let named = check(&args)?;
+    let (named, _lock) = check(&args)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
@@ -207,7 +208,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 
 /// The data sets that will be opened. What does not fit, what is not there and outputs that cannot be written are found
 /// out before any of it is read.
-fn check(args: &Args) -> Result<Vec<Named>> {
+fn check(args: &Args) -> Result<(Vec<Named>, Option<Lock>)> {
     if !args.spaces.is_empty() && !args.asks_for(Which::Fig5) {
         return Err(Error::Usage("--space goes with fig5".into()));
     }
@@ -229,7 +230,7 @@ fn check(args: &Args) -> Result<Vec<Named>> {
         .collect();
     inputs.extend(embeddings.iter().map(|(_, path)| path.clone()));
     inputs.extend(args.decoding.files().map(String::from));
-    super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
+    let lock = super::check_outputs(args.output.as_deref(), args.json.as_deref(), &inputs)?;
     if let Some(folder) = &args.output {
         results::check(folder, &made(), args.replace)?;
         archive::check(&folder.join("findings"))?;
@@ -238,5 +239,5 @@ fn check(args: &Args) -> Result<Vec<Named>> {
     sets::check(&named)?;
     let mut files = embeddings.iter();
     files.try_for_each(|(_, path)| crate::rows::check_there(path))?;
-    Ok(named)
+    Ok((named, lock))
 }

@@ -174,7 +174,7 @@ impl Sink for Writer<'_> {
 }
 
 impl FileSink for Writer<'_> {
-    fn finish(self: Box<Self>) -> Result<()> {
+    fn written(self: Box<Self>) -> Result<Output> {
         let Writer {
             output,
             mut writer,
@@ -183,7 +183,7 @@ impl FileSink for Writer<'_> {
         } = *self;
         writer.append_key_value_metadata(KeyValue::new(KEY.to_string(), origin.to_json()));
         let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        output.close(inner)
+        output.flushed(inner)
     }
 }
 

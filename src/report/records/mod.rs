@@ -143,13 +143,13 @@ impl Sink for Batches<'_> {
 }
 
 impl FileSink for Batches<'_> {
-    fn finish(self: Box<Self>) -> Result<()> {
+    fn written(self: Box<Self>) -> Result<Output> {
         let Batches { output, writer, .. } = *self;
         let inner = match writer {
             Writer::Parquet(writer) => writer.into_inner().map_err(|error| output.failed(error)),
             Writer::Arrow(writer) => writer.into_inner().map_err(|error| output.failed(error)),
         }?;
-        output.close(inner)
+        output.flushed(inner)
     }
 }
 
@@ -227,13 +227,9 @@ impl Sink for Lines<'_> {
 }
 
 impl FileSink for Lines<'_> {
-    fn finish(self: Box<Self>) -> Result<()> {
-        let Lines {
-            output, mut writer, ..
-        } = *self;
-        writer.flush().map_err(|error| output.error(error))?;
-        drop(writer);
-        output.commit()
+    fn written(self: Box<Self>) -> Result<Output> {
+        let Lines { output, writer, .. } = *self;
+        output.flushed(writer)
     }
 }
 

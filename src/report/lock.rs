@@ -1,0 +1,107 @@
+//! One run at a time writes into a folder of results: two would mix their files.
+
+use crate::error::{Error, Result};
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The file that is locked; it holds the number of the process.
+const NAME: &str = ".hullscope-lock";
+
+/// A folder that is this run's until dropped, or until the run ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    path: PathBuf,
+    /// Folders that were made for it, the innermost first; they go if nothing was written into them.
+    made: Vec<PathBuf>,
+    /// Holds the lock: the system takes it off when the file is closed.
+    _file: File,
+}
+
+impl Lock {
+    /// Lock a folder, which is made if it is not there.
+    ///
+    /// Errors ([`Error::Usage`]): another run writes into it. A folder that cannot be made or written.
+    pub fn take(folder: &Path) -> Result<Self> {
+        let missing = folder
+            .ancestors()
+            .take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+        let made: Vec<PathBuf> = missing.map(PathBuf::from).collect();
+        fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+        let path = folder.join(NAME);
+        loop {
+            let failed = |error| Error::io("lock", &path, error);
+            let options = File::options()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path);
+            let mut file = options.map_err(failed)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
+                // The run before may have removed it between the opening and the lock.
+                Ok(()) if !path.exists() => continue,
+                // Some network file systems have no locks: one run at a time is then up to the user.
+                Ok(()) | Err(TryLockError::Error(_)) => {}
+            }
+            let process = std::process::id().to_string();
+            let written = file
+                .set_len(0)
+                .and_then(|()| file.write_all(process.as_bytes()));
+            written.map_err(failed)?;
+            return Ok(Lock {
+                path,
+                made,
+                _file: file,
+            });
+        }
+    }
+}
+
+fn taken(folder: &Path, path: &Path) -> Error {
+    let process = fs::read_to_string(path).unwrap_or_default();
+    let process = match process.trim() {
+        "" => String::new(),
+        number => format!(" (process {number})"),
+    };
+    Error::Usage(format!(
+        "another run{process} writes into {}; wait until it ends, or name another folder with -o",
+        folder.display()
+    ))
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        for folder in &self.made {
+            // Only an empty folder can be removed.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_one_runs_and_an_empty_one_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("a/b");
+        let lock = Lock::take(&results).unwrap();
+        let error = Lock::take(&results).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("process {}", std::process::id())),
+            "{error}"
+        );
+        drop(lock);
+        assert!(!folder.path().join("a").exists());
+        fs::create_dir_all(&results).unwrap();
+        // What a killed run left.
+        fs::write(results.join(NAME), "1").unwrap();
+        let lock = Lock::take(&results).unwrap();
+        fs::write(results.join("kept"), "").unwrap();
+        drop(lock);
+        assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
+    }
+}
