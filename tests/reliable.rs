@@ -1,6 +1,10 @@
 //! Nothing is lost and nothing hangs: signals, pipes, two runs at once, files that change, options without sense.
 
 use crate::commands::{Setting, code, npy, program, stderr, stdout, stored};
+use crate::formats;
+use hullscope::control::Control;
+use hullscope::rows::{OpenOptions, open};
+use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -202,4 +206,158 @@ fn rows_may_come_from_a_pipe() {
         };
         assert_eq!(rows(read("pipe.csv")), rows(read("file.csv")), "{line}");
     }
+}
+
+/// Few packed bytes that stand for many: the header, or a limit, says so before they are unpacked.
+#[test]
+fn what_unpacks_to_more_than_it_claims_is_refused_early() {
+    let setting = Setting::new();
+    let header = formats::npy(1, "'<f8'", "False", "(10, 2)", &[]);
+    let member = [header, vec![0; 8 << 20]].concat();
+    let archive = formats::npz(&[("a.npy", &member)], zip::CompressionMethod::Deflated);
+    let line = format!("{}1\n", "1,".repeat(5 << 19));
+    let packed = |text: &str| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(text.as_bytes()).unwrap();
+        packer.finish().unwrap()
+    };
+    let small = "1,2\n".repeat(40_000);
+    for (name, bytes, options, said) in [
+        ("a.npz", archive, "--spool 1MiB", "follow the 10 rows"),
+        (
+            "first.csv.gz",
+            packed(&line),
+            "--memory 1MiB",
+            "more than 4194304 bytes",
+        ),
+        (
+            "later.csv.gz",
+            packed(&(small + &line)),
+            "--memory 1MiB",
+            "too long",
+        ),
+    ] {
+        std::fs::write(setting.path(name), bytes).unwrap();
+        let words = [
+            &["analyze", name, name][..],
+            &options.split(' ').collect::<Vec<_>>(),
+        ];
+        let output = setting.run(&words.concat());
+        let message = stderr(&output);
+        assert_eq!(code(&output), 2, "{name}: {message}");
+        assert!(message.contains(said), "{name}: {message}");
+    }
+}
+
+/// A file that is streamed and written to in place gives an error, and no answer about a mixture.
+#[cfg(unix)]
+#[test]
+fn a_file_that_changes_while_it_is_read_is_an_error() {
+    let setting = Setting::new();
+    let path = setting.path("reference.npy");
+    let open = || {
+        let options = OpenOptions::default();
+        open(path.to_str().unwrap(), &options, &Control::default()).unwrap()
+    };
+    let rows = open();
+    let mut values = vec![0.0; rows.len() * rows.dim()];
+    rows.read_f64(0, &mut values).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    let write = |bytes: &[u8]| {
+        let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.write_all(bytes).unwrap();
+    };
+    let before = std::fs::read(&path).unwrap();
+    write(&before);
+    let error = rows.read_f64(0, &mut values).unwrap_err().to_string();
+    assert!(error.contains("written to while it was read"), "{error}");
+    let rows = open();
+    std::fs::write(&path, &before[..before.len() / 2]).unwrap();
+    let error = rows.read_f64(0, &mut values).unwrap_err().to_string();
+    assert!(error.contains("bytes, and has"), "{error}");
+}
+
+/// More streamed files than a process may open: the answers are those of one file.
+#[cfg(unix)]
+#[test]
+fn shards_beyond_the_limit_of_open_files_are_streamed() {
+    let setting = Setting::new();
+    let values = stored(150 * 4, 7, 1.0);
+    let lines = |rows: &[f64]| {
+        let line =
+            |row: &[f64]| row.iter().map(f64::to_string).collect::<Vec<_>>().join(",") + "\n";
+        rows.chunks(4).map(line).collect::<String>()
+    };
+    for kind in ["npy", "csv", "npy.gz"] {
+        std::fs::create_dir(setting.path(kind)).unwrap();
+        for (shard, row) in values.chunks(4).enumerate() {
+            let path = setting.path(kind).join(format!("{shard}.{kind}"));
+            match kind {
+                "csv" => std::fs::write(path, lines(row)).unwrap(),
+                "npy" => npy(&path, 4, row),
+                _ => {
+                    npy(&path, 4, row);
+                    let file = std::fs::read(&path).unwrap();
+                    let file = std::fs::File::create(path).map(|to| (to, file)).unwrap();
+                    let mut packer =
+                        flate2::write::GzEncoder::new(file.0, flate2::Compression::fast());
+                    packer.write_all(&file.1).unwrap();
+                }
+            }
+        }
+    }
+    npy(&setting.path("whole.npy"), 4, &values);
+    let answers = |set: &str| {
+        let output = Command::new("sh")
+            .current_dir(setting.folder.path())
+            .env("HULLSCOPE_BACKEND", "cpu")
+            .args(["-c", "ulimit -n 100; exec \"$0\" \"$@\""])
+            .arg(assert_cmd::cargo::cargo_bin!("hullscope"))
+            .args(["analyze", set, set, "--memory", "64", "-q", "-o", "out.csv"])
+            .output()
+            .unwrap();
+        assert_eq!(code(&output), 0, "{set}: {}", stderr(&output));
+        let text = std::fs::read_to_string(setting.path("out.csv")).unwrap();
+        let mut lines = text.lines().filter(|line| !line.starts_with('#'));
+        let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+        let place = |name: &str| names.iter().position(|known| *known == name).unwrap();
+        let places = ["verdict", "margin", "residual", "nearest_distance"].map(place);
+        let cells = lines.map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            places.map(|place| cells[place].to_string())
+        });
+        cells.collect::<Vec<_>>()
+    };
+    let whole = answers("whole.npy");
+    for set in ["npy", "csv", "npy.gz"] {
+        assert!(answers(set) == whole, "{set}");
+    }
+}
+
+#[test]
+fn a_folder_of_results_is_one_runs() {
+    let setting = Setting::new();
+    let compare = [
+        "compare",
+        "reference.npy",
+        "queries.npy",
+        "-q",
+        "-o",
+        "results",
+    ];
+    let folder = setting.path("results");
+    std::fs::create_dir(&folder).unwrap();
+    let lock = std::fs::File::create(folder.join(".hullscope-lock")).unwrap();
+    lock.lock().unwrap();
+    (&lock).write_all(b"12345").unwrap();
+    let output = setting.run(&compare);
+    let message = stderr(&output);
+    assert_eq!(code(&output), 2, "{message}");
+    assert!(message.contains("process 12345"), "{message}");
+    // The other is dead: its lock is off, and its file goes with the next run.
+    drop(lock);
+    let output = setting.run(&compare);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(folder.join("report.html").exists());
+    assert!(!folder.join(".hullscope-lock").exists());
 }
