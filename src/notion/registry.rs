@@ -366,10 +366,10 @@ mod tests {
         let said = |text: &str| left_out(&[text.into()]);
         assert_eq!(said(USUAL), None);
         let all = said("all").unwrap();
-        assert!(all.contains("class (needs classes)") && all.contains("gauge ("));
-        assert!(!all.contains("ball ("), "{all}");
-        assert!(!said("all,class,knn:3").unwrap().contains("class ("));
-        assert_eq!(said("all,class,cone,gauge,delaunay"), None);
+        assert!(all.contains("cone (") && all.contains("gauge ("));
+        assert!(!all.contains("ball (") && !all.contains("class ("), "{all}");
+        assert!(!said("all,cone,knn:3").unwrap().contains("cone ("));
+        assert_eq!(said("all,cone,gauge,delaunay"), None);
     }
 
     #[test]
