@@ -2,10 +2,13 @@
 
 use crate::commands::{Setting, code, npy, program, stderr, stdout, stored};
 use crate::formats;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StructArray};
+use arrow_schema::Field;
 use hullscope::control::Control;
 use hullscope::rows::{OpenOptions, open};
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -360,4 +363,35 @@ fn a_folder_of_results_is_one_runs() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(folder.join("report.html").exists());
     assert!(!folder.join(".hullscope-lock").exists());
+}
+
+/// Readers follow columns within columns by recursion: a table is refused before they do.
+#[test]
+fn columns_too_deep_in_one_another_are_refused() {
+    let setting = Setting::new();
+    let write = |name: &str, depth: usize| {
+        let mut column: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0]));
+        for _ in 0..depth {
+            let field = Field::new("a", column.data_type().clone(), false);
+            column = Arc::new(StructArray::from(vec![(Arc::new(field), column)]));
+        }
+        let plain: ArrayRef = Arc::new(Float64Array::from(vec![3.0, 4.0]));
+        let batch = RecordBatch::try_from_iter([("deep", column), ("x", plain)]).unwrap();
+        let file = std::fs::File::create(setting.path(name)).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    };
+    write("flat.parquet", 20);
+    write("deep.parquet", 100);
+    let run = |file: &str| setting.run(&["analyze", file, file, "--columns", "x", "-q"]);
+    let flat = run("flat.parquet");
+    assert_eq!(code(&flat), 0, "{}", stderr(&flat));
+    let deep = run("deep.parquet");
+    assert_eq!(code(&deep), 2);
+    assert!(
+        stderr(&deep).contains("101 deep in one another"),
+        "{}",
+        stderr(&deep)
+    );
 }

@@ -19,6 +19,40 @@ const RATIO: u64 = 1 << 15;
 /// Longest page header that is taken for one; those with long statistics reach some kilobytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
+/// Columns within columns at most: readers follow them by recursion, and what people write has a dozen.
+const DEEPEST: usize = 100;
+
+/// Longest footer that is looked at; it is held in memory whole.
+const LONGEST_FOOTER: u64 = 1 << 30;
+
+/// Check how deep the columns of a file lie in one another, before the parquet crate follows them. What is no footer at
+/// all is left to that crate to say.
+///
+/// Errors: deeper than any table that is meant.
+pub(super) fn check_depth(input: &Input) -> Result<()> {
+    let Some(end) = input.size.checked_sub(8) else {
+        return Ok(());
+    };
+    let tail = input.bytes(end, 4)?;
+    let length = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
+    let Some(start) = end.checked_sub(length).filter(|_| length <= LONGEST_FOOTER) else {
+        return Ok(());
+    };
+    let bytes = input.bytes(start, length)?;
+    let mut thrift = Thrift {
+        bytes: &bytes,
+        at: 0,
+    };
+    match thrift.schema_depth() {
+        Some(depth) if depth > DEEPEST => Err(input.error(
+            Place::Byte(start),
+            format!("its columns lie {depth} deep in one another, and {DEEPEST} are read"),
+            "write the table with flatter columns",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Check all pages of a file that another module reads.
 pub(crate) fn check_all(path: &Path, file: &File, metadata: &ParquetMetaData) -> Result<()> {
     let file = file
@@ -193,6 +227,7 @@ struct Thrift<'a> {
 /// Types of the compact protocol.
 const STOP: u8 = 0;
 const I32: u8 = 5;
+const LIST: u8 = 9;
 const STRUCT: u8 = 12;
 
 impl Thrift<'_> {
@@ -276,6 +311,55 @@ impl Thrift<'_> {
                 }
             }
             _ => None,
+        }
+    }
+
+    /// How deep the columns of a file's metadata lie in one another.
+    fn schema_depth(&mut self) -> Option<usize> {
+        let mut number = 0;
+        loop {
+            let (kind, this) = self.field(number)?;
+            match (kind, this) {
+                (STOP, _) => return None,
+                (LIST, 2) => break,
+                _ => self.skip(kind, 16)?,
+            }
+            number = this;
+        }
+        let byte = self.byte()?;
+        let count = match byte >> 4 {
+            15 => self.varint()?,
+            count => u64::from(count),
+        };
+        // Columns in depth-first order, each with the number of its children: those still to come, a level each.
+        let (mut open, mut deepest) = (Vec::new(), 0);
+        for _ in 0..count {
+            let children = self.children()?;
+            deepest = deepest.max(open.len());
+            if let Some(left) = open.last_mut() {
+                *left -= 1;
+            }
+            if children > 0 {
+                open.push(children);
+            }
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+        }
+        Some(deepest)
+    }
+
+    /// Field 5 of a column of the schema, the number of its children; 0 without.
+    fn children(&mut self) -> Option<u64> {
+        let (mut children, mut number) = (0, 0);
+        loop {
+            let (kind, this) = self.field(number)?;
+            match (kind, this) {
+                (STOP, _) => return Some(children),
+                (I32, 5) => children = self.natural()?,
+                _ => self.skip(kind, 16)?,
+            }
+            number = this;
         }
     }
 

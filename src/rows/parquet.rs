@@ -159,6 +159,7 @@ pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef
 
 fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let path = &input.path;
+    pages::check_depth(input)?;
     let file = input
         .file
         .try_clone()

@@ -431,6 +431,7 @@ impl File {
             let input = probe(path)?;
             let fail = |error: ArrowError| broken(path, error);
             if input.head.starts_with(b"PAR1") {
+                pages::check_depth(&input)?;
                 // The schema that Arrow writers embed can disagree with the file's own.
                 let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
                 let file = input.rewound()?;
