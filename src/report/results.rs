@@ -125,7 +125,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let figures = figures.flat_map(|name| ["png", "svg"].map(|ending| format!("{name}.{ending}")));
     let patterns = WRITTEN.iter().map(|name| name.to_string()).chain(figures);
     let found = patterns.filter_map(|name| glob::glob(&format!("{escaped}/{name}")).ok());
-    found.flatten().flatten().collect()
+    let found = found.flatten().flatten();
+    found.filter(|path| path.is_file()).collect()
 }
 
 /// Remove the program's files, and folders of them that are then empty.
