@@ -81,9 +81,9 @@ fn look(control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
 
 /// A call that fails as only a fault of this library would, so that a test can see what becomes of one.
 #[pyfunction]
-pub fn fail(py: Python<'_>) -> PyResult<()> {
+pub fn fail(py: Python<'_>) -> PyResult<u8> {
     waited(py, &How::default(), |_| {
-        let none: [u8; 0] = [];
-        Ok(rayon::join(|| drop(none[none.len()..][0]), || ()).0)
+        let none: Vec<u8> = Vec::new();
+        Ok(rayon::join(|| none[0], || ()).0)
     })
 }
