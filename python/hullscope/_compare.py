@@ -28,6 +28,7 @@ def compare(
     loss: Any = None,
     seed: int = 0,
     folder: str | os.PathLike[str] | None = None,
+    replace: bool = False,
     progress: bool = False,
     threads: int | None = None,
 ) -> "Comparison":
@@ -52,7 +53,10 @@ def compare(
     seed : int
         Of random spaces and samples.
     folder : path, optional
-        Where tables, figures and a page go; finished spaces are kept there, and an interrupted comparison goes on.
+        Where tables, figures and a page go. Of paths, finished spaces are kept there, and an interrupted comparison goes
+        on; arrays are written anew for each call. A folder with the results of another call is refused.
+    replace : bool
+        Remove the results of another call from the folder.
     progress : bool
         Show a bar (needs ``tqdm``).
     threads : int, optional
@@ -96,7 +100,7 @@ def compare(
             words += ["--loss", files.column(_arrays.numbers(loss, "loss"))]
         words += ["--seed", str(seed)]
         text, table, notes = _core.compare(
-            words, folder=None if folder is None else os.fspath(folder), threads=threads, progress=bar
+            words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
         )
     return Comparison(_renamed(json.loads(text), called), table, notes)
 

@@ -32,6 +32,17 @@ def test_labels_and_predictions_are_used(tmp_path):
     assert (tmp_path / "out" / "report.html").exists() and (tmp_path / "out" / "queries.parquet").exists()
 
 
+def test_results_of_another_call_are_replaced_only_when_asked(tmp_path):
+    folder = tmp_path / "out"
+    hs.compare(X, Q, spaces=["pixels"], notions="hull", folder=folder)
+    before = (folder / "report.html").read_bytes()
+    with pytest.raises(ValueError, match="holds the results of"):
+        hs.compare(X, Q[:50], spaces=["pixels"], notions="hull", folder=folder)
+    assert (folder / "report.html").read_bytes() == before
+    hs.compare(X, Q[:50], spaces=["pixels"], notions="hull", folder=folder, replace=True)
+    assert (folder / "report.html").read_bytes() != before
+
+
 def test_images_have_the_spaces_of_images():
     images, queries = RNG.integers(0, 256, (50, 8, 8), dtype="u1"), RNG.integers(0, 256, (9, 8, 8), dtype="u1")
     found = hs.compare(images, queries, spaces=["patch:3", "smooth:4"], notions="hull")

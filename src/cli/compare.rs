@@ -44,9 +44,6 @@ pub struct Args {
     /// Write tables, plots, contact sheets and report.html into this folder
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Remove what another run, with other inputs, left in that folder
-    #[arg(long, requires = "output")]
-    replace: bool,
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
@@ -75,7 +72,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let _lock = super::check_outputs(output, args.json.as_deref(), &inputs)?;
     if let Some(output) = output {
         let made = what.made(specs.as_deref().unwrap_or_default());
-        results::check(output, &made, args.replace)?;
+        results::check(output, &made, what.replace)?;
     }
     let Chosen { engine, note } = args.run.backend.engine(what.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());

@@ -62,6 +62,9 @@ pub struct Options {
     /// Keep the certificate of each verdict in the folder of -o, for `hullscope verify FOLDER`
     #[arg(long, requires = "output")]
     pub certificates: bool,
+    /// Remove what another run, with other inputs, left in the folder of -o
+    #[arg(long, requires = "output")]
+    pub replace: bool,
     #[command(flatten)]
     pub judging: JudgingArgs,
     #[command(flatten)]
@@ -323,6 +326,7 @@ impl Options {
             opened,
             labels: labels.into_iter().flatten().cloned().collect(),
             made,
+            replace: self.replace,
         })
     }
 
@@ -366,11 +370,13 @@ pub struct Compare {
     pub labels: Vec<String>,
     /// What the results are of.
     pub made: Made,
+    /// Results of other inputs are removed from the folder.
+    pub replace: bool,
 }
 
 impl Compare {
-    /// Run it. `folder` keeps finished spaces, and has those of an earlier run; the results of other inputs are removed
-    /// from it ([`results::check`] refuses them).
+    /// Run it. `folder` keeps finished spaces, and has those of an earlier run; the results of other inputs are
+    /// removed from it where that was asked for.
     ///
     /// Errors: rows that cannot be read, a folder that cannot be written, an engine that fails, an interrupt.
     pub fn run(
@@ -386,10 +392,12 @@ impl Compare {
             opened,
             labels,
             made,
+            replace,
         } = self;
         let plan = &origin.plan;
         let report = match folder {
             Some(folder) => {
+                results::check(folder, &made, replace)?;
                 results::claim(folder, &made)?;
                 let mut archive = Folder::new(folder, origin.clone(), control);
                 study::run(plan, subject, settings, engine, &mut archive, control)

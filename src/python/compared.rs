@@ -5,6 +5,7 @@ use super::waiting::{How, waited};
 use crate::error::Error;
 use crate::job::compare::Options;
 use crate::job::folder;
+use crate::report::lock::Lock;
 use crate::scan::CpuEngine;
 use clap::Parser;
 use pyo3::prelude::*;
@@ -18,25 +19,28 @@ struct Words {
     what: Options,
 }
 
-/// Compare spaces. `folder` is where tables, figures and the page go. Everything that was found, as JSON; the tables that
+/// Compare spaces. `folder` is where tables, figures and the page go; `replace` removes what another run left there. Everything that was found, as JSON; the tables that
 /// the command prints; what was noticed.
 #[pyfunction]
-#[pyo3(signature = (words, *, folder, threads, progress))]
+#[pyo3(signature = (words, *, folder, replace, threads, progress))]
 pub fn compare<'py>(
     py: Python<'py>,
     words: Vec<String>,
     folder: Option<PathBuf>,
+    replace: bool,
     threads: Option<usize>,
     progress: Option<Bound<'py, PyAny>>,
 ) -> PyResult<(String, String, Vec<String>)> {
-    let Words { what } = Words::try_parse_from(words).map_err(|error| {
+    let Words { mut what } = Words::try_parse_from(words).map_err(|error| {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         raised(Error::Usage(first.trim_start_matches("error: ").into()))
     })?;
+    what.replace = replace;
     waited(py, &How { threads, progress }, |control| {
         let specs = what.specs()?;
         what.plan().analysis.check()?;
+        let _lock = folder.as_deref().map(Lock::take).transpose()?;
         let job = what.open("hullscope.compare", specs, control)?;
         let done = job.run(&CpuEngine, folder.as_deref(), control)?;
         if let Some(folder) = &folder {
