@@ -53,7 +53,7 @@ fn hang_up_is_ignored() -> bool {
     }
 }
 
-/// Whether SIGHUP is in the mask of ignored signals: `SigIgn:	0000000000000001`.
+/// Whether SIGHUP is in the mask of ignored signals: `SigIgn:` and then `0000000000000001`.
 #[cfg(unix)]
 fn ignores_hang_up(status: &str) -> bool {
     let mask = status

@@ -389,7 +389,7 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         let stored: State = serde_json::from_str(&text).map_err(|error| {
             let what = format!("it is no report of a space ({error})");
             let advice = "run the comparison into this folder again";
-            Error::input(&state.display().to_string(), Place::Whole, what, advice)
+            Error::input(state.display().to_string(), Place::Whole, what, advice)
         })?;
         found.push((stored.report.space, path));
     }

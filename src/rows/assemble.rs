@@ -392,7 +392,7 @@ impl<'a> Assembly<'a> {
             self.control.check()?;
             let rows = step.min(len - first);
             layout.read(first, rows, width, self.store.element, &mut buffer)?;
-            self.to_spool(&buffer)?;
+            self.write_spool(&buffer)?;
         }
         Ok((len, Bytes::File(self.spooled(path, start)?)))
     }
@@ -431,7 +431,7 @@ impl<'a> Assembly<'a> {
                 spooled = Some(self.spool_end()?);
             }
             if spooled.is_some() {
-                self.to_spool(&held)?;
+                self.write_spool(&held)?;
                 held.clear();
             }
         }
@@ -512,7 +512,7 @@ impl<'a> Assembly<'a> {
         end.map_err(|error| self.spool_error(error))
     }
 
-    fn to_spool(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write_spool(&mut self, bytes: &[u8]) -> Result<()> {
         let file = self.spool()?;
         (&*file)
             .write_all(bytes)

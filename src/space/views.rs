@@ -137,6 +137,9 @@ pub struct Views {
     files: HashMap<[String; 2], View>,
 }
 
+/// Rows in a space, and the maps that lead there, in their order.
+type WithMaps = (Arc<dyn Rows>, Vec<Arc<dyn Map>>);
+
 impl Views {
     /// For the spaces `specs` of two sets; without sets only `file:` spaces can be made. Their files are opened.
     ///
@@ -253,11 +256,7 @@ impl Views {
     /// The reference in a space, and the maps that lead there: those that other queries take too.
     ///
     /// Errors: as [`Views::view`], and spaces whose rows come from files or from a network, not from the queries' numbers.
-    pub fn maps(
-        &mut self,
-        spec: &Spec,
-        control: &Control,
-    ) -> Result<(Arc<dyn Rows>, Vec<Arc<dyn Map>>)> {
+    pub fn maps(&mut self, spec: &Spec, control: &Control) -> Result<WithMaps> {
         let (mut view, mut maps) = (self.start(spec, control)?, Vec::new());
         for (place, stage) in spec.stages.iter().enumerate() {
             match stage {
