@@ -1013,6 +1013,7 @@ fn the_order_of_channels_and_the_scale_of_pixels_change_no_verdict() {
             "onnx:sample@bottleneck2",
             "-o",
             "out",
+            "--replace",
         ];
         works(&folder, &[&words[..], &spaces, more].concat());
         let read = |name: &str| {

@@ -398,8 +398,10 @@ impl Compare {
         let report = match folder {
             Some(folder) => {
                 results::check(folder, &made, replace)?;
-                results::claim(folder, &made)?;
-                let mut archive = Folder::new(folder, origin.clone(), control);
+                if replace {
+                    results::clear(folder, &made)?;
+                }
+                let mut archive = Folder::new(folder, origin.clone(), control).of(made);
                 study::run(plan, subject, settings, engine, &mut archive, control)
             }
             None => study::run(plan, subject, settings, engine, &mut Forget, control),

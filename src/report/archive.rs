@@ -9,6 +9,7 @@ use super::certificates::{self, Writer};
 use super::file::{self, Output};
 use super::outcomes;
 use super::records::{self, About};
+use super::results::{self, Made};
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -80,6 +81,8 @@ pub struct Folder<'c> {
     networks: HashMap<PathBuf, Vec<String>>,
     /// What was noticed.
     notes: Vec<String>,
+    /// What the folder says its results are of, once there are some.
+    made: Option<Made>,
 }
 
 impl<'c> Folder<'c> {
@@ -92,6 +95,15 @@ impl<'c> Folder<'c> {
             known: HashMap::new(),
             networks: HashMap::new(),
             notes: Vec::new(),
+            made: None,
+        }
+    }
+
+    /// The same, and the folder becomes one of these results with the first space that is computed.
+    pub fn of(self, made: Made) -> Self {
+        Folder {
+            made: Some(made),
+            ..self
         }
     }
 
@@ -240,6 +252,9 @@ impl Archive for Folder<'_> {
         view: &'v View,
         known: Known<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
+        if let Some(made) = self.made.take() {
+            results::claim(&self.folder, &made)?;
+        }
         let (settings, inputs) = self.key(spec)?;
         let context = Context {
             command: self.origin.command.clone(),

@@ -100,16 +100,25 @@ pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
 ///
 /// Errors: files that cannot be removed or written.
 pub fn claim(folder: &Path, made: &Made) -> Result<()> {
-    match read(folder) {
-        Some(other) if other == *made => return Ok(()),
-        Some(other) if made.continues(&other) => {}
-        _ => remove(folder)?,
+    if read(folder).as_ref() == Some(made) {
+        return Ok(());
     }
+    clear(folder, made)?;
     std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
     let path = folder.join(FILE);
     let text = serde_json::to_string(made);
     let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
     file::write_text(&path.display().to_string(), &(text + "\n"))
+}
+
+/// Remove what another run left in a folder.
+///
+/// Errors: files that cannot be removed.
+pub fn clear(folder: &Path, made: &Made) -> Result<()> {
+    match read(folder).is_some_and(|other| made.continues(&other)) {
+        true => Ok(()),
+        false => remove(folder),
+    }
 }
 
 /// Whose results a folder holds, if it says so.
