@@ -7,12 +7,12 @@ use super::numbers;
 use super::progress::{Bar, Shown};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::certificate::{Claim, Fault, STRICT, Tally};
+use crate::hull::certificate::{STRICT, Tally};
 use crate::job::images::ImageArgs;
 use crate::job::inputs::{COLUMNS, RowArgs};
 use crate::job::networks::NetworkArgs;
-use crate::job::verify;
-use crate::report::certificates::{Audit, Origin, Problem, Reader, audit};
+use crate::job::verify::{self, Failure};
+use crate::report::certificates::{Audit, Origin, Problem, Reader};
 use crate::report::{InputInfo, file, json};
 use crate::rows::sample;
 use serde_json::{Value, json};
@@ -81,8 +81,8 @@ struct Found {
     /// Absent where the file was refused before the inputs were read.
     inputs: Option<[InputInfo; 2]>,
     audit: Audit,
-    /// The first certificates that do not hold: query, verdict, reason.
-    failures: Vec<Value>,
+    /// The first certificates that do not hold.
+    failures: Vec<Failure>,
     /// What to type instead, where that is known.
     advice: Option<String>,
 }
@@ -128,19 +128,11 @@ fn folder(args: &Args, control: &Control) -> Result<Vec<Found>> {
     let found = all.into_iter().map(|checked| Found {
         space: Some(checked.space),
         inputs: None,
-        failures: checked
-            .failures
-            .into_iter()
-            .map(|(query, verdict, reason)| failure(query, &verdict, &reason))
-            .collect(),
+        failures: checked.failures,
         advice: None,
         audit: checked.audit,
     });
     Ok(found.collect())
-}
-
-fn failure(query: u64, verdict: &str, reason: &str) -> Value {
-    json!({ "query": query, "verdict": verdict, "reason": reason })
 }
 
 fn find(args: &Args, control: &Control) -> Result<Found> {
@@ -161,21 +153,13 @@ fn find(args: &Args, control: &Control) -> Result<Found> {
             let named = (args.reference.as_deref(), args.queries.as_deref());
             let inputs = args.rows.inputs(named.0, named.1, control)?;
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-            let failures = &mut found.failures;
-            let mut failed = |claim: &Claim, fault: Fault| {
-                if failures.len() < SHOWN {
-                    failures.push(failure(claim.query, claim.verdict(), &fault.to_string()));
-                }
-            };
-            let tolerance = args.tolerance;
-            found.audit = audit(
+            (found.audit, found.failures) = verify::audited(
                 reader,
                 &given,
-                reference,
-                queries,
-                tolerance,
+                (reference, queries),
+                args.tolerance,
+                SHOWN,
                 control,
-                &mut failed,
             )?;
             found.inputs = Some([InputInfo::of(reference), InputInfo::of(queries)]);
         }
@@ -289,13 +273,14 @@ fn show(args: &Args, found: &Found) -> Result<()> {
             "to check the rows that the file is of, type: {line}"
         ));
     }
-    for failure in &found.failures {
-        let text = |key: &str| failure[key].as_str().unwrap_or_default().to_string();
+    for Failure {
+        query,
+        verdict,
+        reason,
+    } in &found.failures
+    {
         file::tell(&format!(
-            "{of}does not hold: query {} ({}): {}",
-            failure["query"],
-            text("verdict"),
-            text("reason")
+            "{of}does not hold: query {query} ({verdict}): {reason}"
         ));
     }
     let shown = found.failures.len() as u64;

@@ -144,11 +144,6 @@ impl Options {
 
     /// Everything that the results depend on, beside the spaces.
     fn origin(&self, command: &str, plan: Plan, subject: &Subject) -> Origin {
-        let typed = [&self.reference, &self.queries];
-        let sets = self
-            .sets
-            .iter()
-            .filter_map(|set| Some(set.split_once('=')?.1.to_string()));
         let mut content = subject
             .classes
             .as_ref()
@@ -160,7 +155,7 @@ impl Options {
         });
         Origin {
             command: command.into(),
-            inputs: typed.into_iter().flatten().cloned().chain(sets).collect(),
+            inputs: self.named().collect(),
             content,
             rows: self.rows.settings(),
             plan,
@@ -193,17 +188,17 @@ impl Options {
         }
     }
 
+    /// The sets, as files, folders and patterns.
+    fn named(&self) -> impl Iterator<Item = String> {
+        let typed = [&self.reference, &self.queries].into_iter().flatten();
+        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
+        typed.cloned().chain(sets.map(|(_, file)| file.to_string()))
+    }
+
     /// Every file, folder and pattern that is read.
     pub fn inputs(&self, specs: &[Spec]) -> Vec<String> {
         let mut inputs = crate::job::guard::of_spaces(specs);
-        inputs.extend(
-            [&self.reference, &self.queries]
-                .into_iter()
-                .flatten()
-                .cloned(),
-        );
-        let sets = self.sets.iter().filter_map(|set| set.split_once('='));
-        inputs.extend(sets.map(|(_, file)| file.to_string()));
+        inputs.extend(self.named());
         inputs.extend(
             self.images
                 .files()

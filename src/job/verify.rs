@@ -8,9 +8,12 @@ use super::networks::NetworkArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault};
+use crate::report::RowSettings;
 use crate::report::archive::certified;
 use crate::report::certificates::{Audit, Reader, audit};
+use crate::rows::Rows;
 use crate::space::{Settings, Spec, Views, frames};
+use serde::Serialize;
 use std::path::Path;
 
 /// The sets, and how they are read.
@@ -29,8 +32,8 @@ pub struct Checked {
     /// As typed.
     pub space: String,
     pub audit: Audit,
-    /// The claims that do not hold, the first of them: query, verdict, why.
-    pub failures: Vec<(u64, String, String)>,
+    /// The claims that do not hold, the first of them.
+    pub failures: Vec<Failure>,
 }
 
 /// Check every certificate in a comparison's folder; `shown` failures of each space are described.
@@ -54,22 +57,8 @@ pub fn folder(
         control.set_task(space.clone());
         let reader = Reader::open(&path)?;
         let view = views.view(spec, control)?;
-        let mut failures: Vec<(u64, String, String)> = Vec::new();
-        let mut failed = |claim: &Claim, fault: Fault| {
-            if failures.len() < shown {
-                failures.push((claim.query, claim.verdict().into(), fault.to_string()));
-            }
-        };
-        let (reference, queries) = (&*view.reference, &*view.queries);
-        let audit = audit(
-            reader,
-            &given,
-            reference,
-            queries,
-            tolerance,
-            control,
-            &mut failed,
-        )?;
+        let sets = (&*view.reference, &*view.queries);
+        let (audit, failures) = audited(reader, &given, sets, tolerance, shown, control)?;
         checked.push(Checked {
             space,
             audit,
@@ -78,6 +67,48 @@ pub fn folder(
     }
     control.set_task("");
     Ok(checked)
+}
+
+/// A claim that does not hold.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    pub query: u64,
+    pub verdict: String,
+    pub reason: String,
+}
+
+/// Check a file against reference and queries, which were read under the settings `given`; the first `shown` of the
+/// claims that do not hold are described.
+///
+/// Errors: as [`audit()`].
+pub fn audited(
+    reader: Reader,
+    given: &RowSettings,
+    (reference, queries): (&dyn Rows, &dyn Rows),
+    tolerance: f64,
+    shown: usize,
+    control: &Control,
+) -> Result<(Audit, Vec<Failure>)> {
+    let mut failures = Vec::new();
+    let mut failed = |claim: &Claim, fault: Fault| {
+        if failures.len() < shown {
+            failures.push(Failure {
+                query: claim.query,
+                verdict: claim.verdict().into(),
+                reason: fault.to_string(),
+            });
+        }
+    };
+    let audit = audit(
+        reader,
+        given,
+        reference,
+        queries,
+        tolerance,
+        control,
+        &mut failed,
+    )?;
+    Ok((audit, failures))
 }
 
 /// The spaces of the sets.

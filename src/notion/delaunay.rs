@@ -14,7 +14,7 @@
 
 mod face;
 
-use self::face::{Face, ends};
+use self::face::Face;
 use super::hull::of;
 use super::neighbours::{Metric, Near, Neighbours};
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
@@ -24,6 +24,7 @@ use crate::hull::certificate::{local, residual};
 use crate::hull::lifted::{Lifted, Simplex, thickness};
 use crate::hull::{Answer, Bracket, Certificate, Nearest};
 use crate::rows::{Repeats, Rows};
+use crate::scan::Frame;
 use crate::scan::rounding::{U64, gamma};
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -107,7 +108,7 @@ impl Notion for Delaunay {
         }
     }
 
-    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
+    fn fit<'r>(&self, reference: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
         let rows = reference.distinct;
         let shared = reference
             .search
@@ -115,9 +116,8 @@ impl Notion for Delaunay {
         Ok(Box::new(Simplices {
             rows,
             repeats: reference.repeats,
-            unit: &reference.scan.frame().unit,
+            frame: reference.scan.frame(),
             tolerance: reference.settings.tolerance,
-            ends: ends(rows, control)?,
             search: match shared {
                 Some(search) => Search::Shared(search),
                 None => Search::Own(Neighbours::new(rows, reference.scan, Metric::Euclidean)),
@@ -136,10 +136,8 @@ struct Simplices<'r> {
     /// The different rows; places are theirs.
     rows: &'r dyn Rows,
     repeats: Option<&'r Repeats>,
-    unit: &'r [f64],
+    frame: &'r Frame,
     tolerance: f64,
-    /// The least and the greatest number of each column.
-    ends: Vec<[f64; 2]>,
     search: Search<'r>,
 }
 
@@ -287,7 +285,7 @@ impl Simplices<'_> {
         let pairs = held.0.iter().zip(held.1);
         Ok(Some(Task {
             place,
-            face: Face::of(&point, &self.ends),
+            face: Face::of(&point, self.frame),
             point,
             outside: answer.verdict.outside(),
             off,
@@ -330,7 +328,7 @@ impl Simplices<'_> {
         let d = self.rows.dim();
         let centres = tasks.iter().flat_map(|task| {
             let mut centre = task.point.to_vec();
-            task.face.move_out(&mut centre, self.unit);
+            task.face.move_out(&mut centre, &self.frame.unit);
             centre
         });
         let values: Vec<f64> = centres.collect();
@@ -465,7 +463,7 @@ impl Simplices<'_> {
         open.retain(|query| query.simplex.is_some());
         let centres: Vec<f64> = open
             .iter()
-            .flat_map(|query| query.centre(self.unit))
+            .flat_map(|query| query.centre(&self.frame.unit))
             .collect();
         if centres.is_empty() {
             return Ok(Vec::new());
@@ -612,7 +610,7 @@ impl Simplices<'_> {
         let weights: Vec<f64> = order.iter().map(|&place| found.weights[place]).collect();
         let mut points = vec![0.0; places.len() * d];
         self.rows.gather(&places, &mut points)?;
-        if local::share(&points, &weights, query, self.unit) > self.tolerance {
+        if local::share(&points, &weights, query, &self.frame.unit) > self.tolerance {
             return Ok(None);
         }
         let offsets = self.offsets(&places, query, found.scale)?;

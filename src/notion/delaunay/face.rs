@@ -1,35 +1,12 @@
 //! Faces of the box of all rows. A query on one, as an image whose corner is as dark as any, is a combination of the rows
 //! on it alone, and its Delaunay simplex is that of these rows.
 
-use crate::control::Control;
-use crate::error::Result;
-use crate::rows::{Rows, map_chunks};
+use crate::scan::Frame;
 
 /// How far a centre is moved out from a face: first, times more where that was too little, and where that ends.
 const LIFT: f64 = 64.0;
 const FURTHER: f64 = 16.0;
 const FURTHEST: f64 = 1e7;
-
-/// The least and the greatest number of each column.
-pub(super) fn ends(rows: &dyn Rows, control: &Control) -> Result<Vec<[f64; 2]>> {
-    let d = rows.dim();
-    let wider = |a: &mut [f64; 2], [low, high]: [f64; 2]| *a = [a[0].min(low), a[1].max(high)];
-    let none = vec![[f64::INFINITY, f64::NEG_INFINITY]; d];
-    let parts = map_chunks(rows, control, |_, values| {
-        let mut ends = none.clone();
-        for x in values.chunks_exact(d) {
-            let each = ends.iter_mut().zip(x);
-            each.for_each(|(ends, &x)| wider(ends, [x, x]));
-        }
-        ends
-    })?;
-    let mut ends = none.clone();
-    for part in parts {
-        let each = ends.iter_mut().zip(part);
-        each.for_each(|(ends, part)| wider(ends, part));
-    }
-    Ok(ends)
-}
 
 /// The face of the box of all rows that a point is on: columns whose least or greatest number is the point's, and
 /// outwards, -1 or 1. Rows off it have no weight in any combination that is the point.
@@ -44,9 +21,11 @@ pub(super) struct Face {
 }
 
 impl Face {
-    pub fn of(point: &[f64], ends: &[[f64; 2]]) -> Self {
+    /// `frame` knows the least and the greatest number of each column.
+    pub fn of(point: &[f64], frame: &Frame) -> Self {
+        let ends = frame.lowest.iter().zip(&frame.highest);
         let each = point.iter().zip(ends).enumerate();
-        let columns = each.filter_map(|(j, (&q, &[low, high]))| match (q <= low, q >= high) {
+        let columns = each.filter_map(|(j, (q, (low, high)))| match (q <= low, q >= high) {
             (true, _) => Some((j, -1.0)),
             (_, true) => Some((j, 1.0)),
             _ => None,
