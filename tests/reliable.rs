@@ -53,7 +53,7 @@ fn drivers_write_no_errors_where_there_is_no_desktop() {
         .output()
         .unwrap();
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
-    assert!(stdout(&output).contains("hull"));
+    assert!(stdout(&output).contains("verdicts"));
 }
 
 /// A folder with a set that takes minutes.
