@@ -947,28 +947,62 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
+/// The README's command lines, with the option names in each: `hullscope COMMAND ... --option ...`.
+fn lines_of_the_readme() -> Vec<(String, Vec<String>)> {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let lines = readme.lines().filter_map(|line| {
+        let line = line.strip_prefix("    hullscope ")?;
+        let line = line.split(" #").next()?;
+        let (command, words) = line.split_once(' ')?;
+        let options = words
+            .split([' ', '='])
+            .filter(|word| word.starts_with("--"));
+        Some((command.into(), options.map(String::from).collect()))
+    });
+    lines.collect()
+}
+
+/// Every command has examples, and every option that the README or an example uses is one that the command has.
 #[test]
-fn help_names_every_option_and_shows_examples() {
-    for (command, words) in [
-        (
-            "analyze",
-            &[
-                "--neighbours",
-                "--metric",
-                "--self-test",
-                "--skip-nonfinite",
-                "--memory",
-                "Examples:",
-            ][..],
-        ),
-        ("verify", &["--tolerance", "--normalize", "Examples:"]),
-    ] {
-        let output = program().args([command, "--help"]).output().unwrap();
+fn help_names_every_option_in_use_and_shows_examples() {
+    let help = |words: &[&str]| {
+        let output = program().args(words).arg("--help").output().unwrap();
         assert_eq!(code(&output), 0);
-        assert!(
-            words.iter().all(|word| stdout(&output).contains(word)),
-            "{}",
-            stdout(&output)
-        );
+        stdout(&output)
+    };
+    let all = help(&[]);
+    let commands = all
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"));
+    let commands = commands
+        .skip(1)
+        .map_while(|line| line.split_whitespace().next());
+    let commands: Vec<&str> = commands.filter(|command| *command != "help").collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    let readme = lines_of_the_readme();
+    assert!(readme.len() > 15, "{readme:?}");
+    for command in commands {
+        let text = help(&[command]);
+        assert!(text.contains("Examples:"), "{command} has no examples");
+        let defined: Vec<&str> = text
+            .lines()
+            .map(str::trim_start)
+            .filter(|line| line.starts_with('-'))
+            .flat_map(|line| line.split([' ', ',', '=', '[']))
+            .filter(|word| word.starts_with("--"))
+            .collect();
+        let examples = text.split("Examples:").nth(1).unwrap_or_default();
+        let examples = examples
+            .split_whitespace()
+            .map(|word| word.trim_end_matches(['.', ',', ';', ':', ')']))
+            .filter(|word| word.starts_with("--"));
+        let used = readme.iter().filter(|(of, _)| of == command);
+        let used = used.flat_map(|(_, options)| options).map(String::as_str);
+        for option in used.chain(examples) {
+            assert!(
+                defined.contains(&option),
+                "{command} has no {option}: {text}"
+            );
+        }
     }
 }

@@ -15,8 +15,18 @@ use crate::study::analyze::{Sets, prepare};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+const EXAMPLES: &str = "\
+Examples:
+  hullscope fit train.npy -o ref.hull
+      verdicts and nearest rows of any queries; then: hullscope score ref.hull queries.npy
+  hullscope fit train.npy --distance --neighbours 10 --metric cosine -o ref.hull
+      with distances to the hull, and ten nearest rows by the cosine
+  hullscope fit train.npy --link -o ref.hull
+      the rows stay in train.npy, which must not change";
+
 /// Make a reference ready for queries, in a file: `score` and `analyze` then begin with the first query
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The rows whose convex hull will be asked about
     reference: String,

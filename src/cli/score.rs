@@ -13,8 +13,18 @@ use crate::study::compare::Known;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+const EXAMPLES: &str = "\
+Examples:
+  hullscope score ref.hull queries.npy -o verdicts.parquet
+      a record for each query
+  program | hullscope score ref.hull - -o verdicts.csv
+      queries from a stream: .npy, Arrow or CSV
+  hullscope score ref.hull queries.npy --json summary.json
+      the summary as JSON";
+
 /// Answer queries about a reference that `fit` made ready; no answer depends on the other queries
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// The file that `hullscope fit` wrote
     reference: PathBuf,
