@@ -1,4 +1,5 @@
-//! Known answers on real data: MNIST's central patches and mixtures of its images. Skipped without HULLSCOPE_DATA.
+//! Known answers on real data: MNIST's central patches and mixtures of its images. Skipped without HULLSCOPE_DATA, unless
+//! HULLSCOPE_REQUIRE_DATA=1 says that it must be there.
 //!
 //! The counts agreed with a linear-programming solver on every query tried. The limits on scans are the cost that
 //! was promised; scans are counted, not timed, so they do not depend on the machine.
@@ -13,6 +14,11 @@ use rand::RngExt;
 /// Images as bytes, 784 a row; `None` (and a line that says so) without the data.
 pub fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
     let Some(folder) = std::env::var_os("HULLSCOPE_DATA") else {
+        let required = std::env::var_os("HULLSCOPE_REQUIRE_DATA").is_some_and(|value| value == "1");
+        assert!(
+            !required,
+            "HULLSCOPE_REQUIRE_DATA is set and HULLSCOPE_DATA is not"
+        );
         println!("skipped: HULLSCOPE_DATA is not set");
         return None;
     };
@@ -101,8 +107,7 @@ fn mixtures_of_images_are_inside_after_few_scans() {
                     .collect::<Vec<f64>>()
             })
             .collect();
-        for query in queries.chunks_exact(784) {
-            let answer = &verdicts(&reference, query, Settings::default())[0];
+        for answer in verdicts(&reference, &queries, Settings::default()) {
             assert_eq!(answer.verdict, Verdict::Inside, "mixture of {mixed}");
             assert!(
                 answer.scans <= most,

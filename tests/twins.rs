@@ -157,9 +157,9 @@ fn int8_answers_are_those_of_f32_to_the_last_bit() {
 }
 
 macro_rules! caught {
-    ($($name:ident: $fault:ident,)*) => {
+    ($($name:ident: $fault:ident, $words:literal;)*) => {
         $(#[test]
-        #[should_panic]
+        #[should_panic(expected = $words)]
         fn $name() {
             suite(|rows| Box::new(Faulty::new(rows, Fault::$fault)));
         })*
@@ -167,13 +167,13 @@ macro_rules! caught {
 }
 
 caught! {
-    suite_catches_a_lost_last_row: LastRowLost,
-    suite_catches_an_index_off_by_one: OffByOne,
-    suite_catches_a_tie_broken_the_wrong_way: TieTheWrongWay,
-    suite_catches_a_stale_buffer: StaleBuffer,
-    suite_catches_a_score_off_by_a_thousandth: ScoreOff,
-    suite_catches_a_forgotten_bias: BiasForgotten,
-    suite_catches_a_short_list: ShortList,
+    suite_catches_a_lost_last_row: LastRowLost, "is missing below";
+    suite_catches_an_index_off_by_one: OffByOne, "row 1 twice";
+    suite_catches_a_tie_broken_the_wrong_way: TieTheWrongWay, "order of";
+    suite_catches_a_stale_buffer: StaleBuffer, "is off by";
+    suite_catches_a_score_off_by_a_thousandth: ScoreOff, "is off by";
+    suite_catches_a_forgotten_bias: BiasForgotten, "is off by";
+    suite_catches_a_short_list: ShortList, "answers a direction";
 }
 
 proptest! {

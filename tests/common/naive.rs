@@ -12,6 +12,36 @@ pub fn values(rows: &dyn Rows) -> Vec<f64> {
     values
 }
 
+/// Panics unless what the frame says of the rows is so. Where it puts its origin and its scales is its choice; the rest
+/// follows from the rows.
+fn holds(frame: &Frame, all: &[f64]) {
+    let d = frame.dim();
+    let mut ends = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
+    for (row, x) in all.chunks_exact(d).enumerate() {
+        let (mut scaled, mut plain) = (0.0, 0.0);
+        for (j, &x) in x.iter().enumerate() {
+            ends[j] = (ends[j].0.min(x), ends[j].1.max(x));
+            scaled += ((x - frame.centre[j]) * frame.scale[j]).powi(2);
+            plain += ((x - frame.centre[j]) * frame.euclid).powi(2);
+        }
+        if !frame.far.contains(row) {
+            let most = 1.0 - 1e-12;
+            assert!(scaled.sqrt() * most <= frame.radius, "radius of row {row}");
+            assert!(
+                plain.sqrt() * most <= frame.euclid_radius,
+                "euclid radius of row {row}"
+            );
+        }
+    }
+    for (j, (lowest, highest)) in ends.into_iter().enumerate() {
+        assert_eq!(
+            (frame.lowest[j], frame.highest[j]),
+            (lowest, highest),
+            "column {j}"
+        );
+    }
+}
+
 /// A scan that scores every row in f64 and sorts them all.
 pub struct Naive {
     frame: Frame,
@@ -23,8 +53,12 @@ impl Naive {
     pub fn new(rows: &dyn Rows) -> Self {
         let frame = Frame::survey(rows, &Control::default()).unwrap();
         let all = values(rows);
-        let mut framed = all.clone();
-        frame.apply(&mut framed);
+        holds(&frame, &all);
+        let place = |(i, x): (usize, &f64)| {
+            let j = i % rows.dim();
+            (x - frame.centre[j]) * frame.scale[j]
+        };
+        let framed = all.iter().enumerate().map(place).collect();
         let bias = all
             .chunks_exact(rows.dim())
             .map(|x| {

@@ -62,17 +62,28 @@ impl Scan for Faulty {
                 },
                 control,
             )?,
+            Fault::LastRowLost => self.inner.scan(
+                &Batch {
+                    k: batch.k + 1,
+                    ..*batch
+                },
+                control,
+            )?,
             _ => self.inner.scan(batch, control)?,
         };
         let mut k = hits.k();
         let (mut scores, mut rows) = (hits.scores().to_vec(), hits.rows().to_vec());
         match self.fault {
-            Fault::LastRowLost => {
-                for (score, row) in scores.iter_mut().zip(&mut rows) {
-                    if *row == last && last > 0 {
-                        (*score, *row) = (*score - 1.0, 0);
-                    }
-                }
+            // The lists were asked for one row more than is wanted.
+            Fault::LastRowLost if k > batch.k => {
+                let without = |list: usize| {
+                    let kept = (list * k..(list + 1) * k).filter(|&slot| rows[slot] != last);
+                    kept.take(batch.k).collect::<Vec<_>>()
+                };
+                let kept: Vec<usize> = (0..batch.bias.len()).flat_map(without).collect();
+                scores = kept.iter().map(|&slot| scores[slot]).collect();
+                rows = kept.iter().map(|&slot| rows[slot]).collect();
+                k = batch.k;
             }
             Fault::OffByOne => rows.iter_mut().for_each(|row| *row = (*row + 1).min(last)),
             Fault::TieTheWrongWay => {
@@ -102,7 +113,7 @@ impl Scan for Faulty {
                     .collect();
                 k -= 1;
             }
-            Fault::ShortList | Fault::BiasForgotten => {}
+            Fault::LastRowLost | Fault::ShortList | Fault::BiasForgotten => {}
         }
         Ok(Hits::new(self.len(), k, scores, rows))
     }
