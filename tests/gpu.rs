@@ -1,7 +1,7 @@
 //! The GPU engine on every adapter that is there (software ones in CI): each pass against its twin, the whole scan
 //! through the one suite, answers that do not depend on the adapter, and a device that fails.
 
-use crate::common::adapters::{adapters, engine};
+use crate::common::adapters::{adapters, engine, one};
 use crate::common::suite::{check, suite};
 use crate::common::{gaussian, rows, verdicts, verdicts_with};
 use crate::mnist::{self, patch};
@@ -11,6 +11,7 @@ use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
 use hullscope::hull::{Answer, Settings, Verdict};
 use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Memory, Rows};
+use hullscope::scan::gpu::adapters::Adapter;
 use hullscope::scan::gpu::check::{self, Problem};
 use hullscope::scan::gpu::device::{Device, Trouble};
 use hullscope::scan::gpu::faults::{Faults, Spoiled};
@@ -65,8 +66,13 @@ fn outputs(pass: Pass) -> usize {
 
 /// Each variant equals its twin on some problems and on those of its own check, and one wrong number in whatever it
 /// writes fails that check.
-fn each_pass(tiles: &[Tile], unrolled: &[bool], problems: &[Problem]) {
-    for adapter in adapters() {
+fn each_pass(
+    adapters: impl IntoIterator<Item = &'static Adapter>,
+    tiles: &[Tile],
+    unrolled: &[bool],
+    problems: &[Problem],
+) {
+    for adapter in adapters {
         let faults = Faults::planted(&[], &[]);
         let mut device = Device::open(adapter, faults.clone()).unwrap();
         for &tile in tiles {
@@ -116,12 +122,12 @@ fn each_pass(tiles: &[Tile], unrolled: &[bool], problems: &[Problem]) {
 
 #[test]
 fn each_pass_equals_its_twin() {
-    each_pass(&[PLAIN_TILE], &[false, true], &PROBLEMS);
+    each_pass(adapters(), &[PLAIN_TILE], &[false, true], &PROBLEMS);
 }
 
 #[test]
 fn each_tile_equals_its_twin() {
-    each_pass(&TILES, &[true], &PROBLEMS[1..2]);
+    each_pass(one(), &TILES, &[true], &PROBLEMS[1..2]);
 }
 
 /// Options of the engine as the suite runs it: every tile width and form that a software adapter can compile quickly.
@@ -132,8 +138,8 @@ fn small(precision: Precision) -> Options {
     }
 }
 
-fn through_the_suite(options: &Options) {
-    for adapter in adapters() {
+fn through_the_suite(adapters: impl IntoIterator<Item = &'static Adapter>, options: &Options) {
+    for adapter in adapters {
         let engine = engine(adapter, options.clone());
         suite(|rows| engine.scan(rows, &Control::default()).unwrap());
         let proven = engine.proven();
@@ -147,37 +153,49 @@ fn through_the_suite(options: &Options) {
 
 #[test]
 fn suite_in_f32() {
-    through_the_suite(&small(Precision::F32));
+    through_the_suite(adapters(), &small(Precision::F32));
 }
 
 #[test]
 fn suite_in_f16() {
-    through_the_suite(&small(Precision::F16));
+    through_the_suite(
+        adapters().iter().filter(|adapter| adapter.facts.f16),
+        &small(Precision::F16),
+    );
 }
 
 #[test]
 fn suite_with_loops_left_as_they_are() {
-    through_the_suite(&Options {
-        rolled: true,
-        ..small(Precision::F32)
-    });
+    through_the_suite(
+        adapters(),
+        &Options {
+            rolled: true,
+            ..small(Precision::F32)
+        },
+    );
 }
 
 #[test]
 fn suite_in_small_chunks() {
-    through_the_suite(&Options {
-        chunk: Some(128),
-        ..small(Precision::F32)
-    });
+    through_the_suite(
+        one(),
+        &Options {
+            chunk: Some(128),
+            ..small(Precision::F32)
+        },
+    );
 }
 
 #[test]
 fn suite_streamed() {
-    through_the_suite(&Options {
-        chunk: Some(192),
-        memory: Some(1 << 20),
-        ..small(Precision::F16)
-    });
+    through_the_suite(
+        one(),
+        &Options {
+            chunk: Some(192),
+            memory: Some(1 << 20),
+            ..small(Precision::F16)
+        },
+    );
 }
 
 /// Seeded directions.
@@ -204,20 +222,23 @@ fn any_shape() {
         1usize..90,
         1usize..70,
         0u64..1000,
-        1usize..500,
+        0usize..3,
     );
     for adapter in adapters() {
         for precision in [Precision::F32, Precision::F16] {
-            let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+            // A chunk that ends within one of the smallest tiles, one that ends within the larger ones, and a long one.
+            let engines = [9, 100, 470].map(|chunk| {
+                let options = Options {
+                    chunk: Some(chunk),
+                    ..small(precision)
+                };
+                engine(adapter, options)
+            });
+            // The adapter without f16 is so slow that a part must do.
+            let cases = if adapter.facts.f16 { 24 } else { 6 };
+            let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
             runner
                 .run(&shapes, |(n, d, count, k, seed, chunk)| {
-                    let engine = engine(
-                        adapter,
-                        Options {
-                            chunk: Some(chunk),
-                            ..small(precision)
-                        },
-                    );
                     let directions = directions(count, d, seed + 1);
                     let bias: Vec<f32> = (0..count).map(|b| (b % 3 == 0) as u8 as f32).collect();
                     let batch = Batch {
@@ -225,7 +246,7 @@ fn any_shape() {
                         bias: &bias,
                         k,
                     };
-                    answer(&engine, &rows(d, &gaussian(n * d, seed)), &batch);
+                    answer(&engines[chunk], &rows(d, &gaussian(n * d, seed)), &batch);
                     Ok(())
                 })
                 .unwrap();
@@ -319,7 +340,7 @@ fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
 #[test]
 fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     let all = (
-        mnist::images(mnist::TRAIN, 20_000),
+        mnist::images(mnist::TRAIN, 8_000),
         mnist::images(mnist::TEST, 500),
     );
     let (Some(train), Some(test)) = all else {
@@ -327,7 +348,7 @@ fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     };
     for adapter in adapters() {
         // The adapter without f16 is so slow that a part must do.
-        let rows = if adapter.facts.f16 { 20_000 } else { 2_500 };
+        let rows = if adapter.facts.f16 { 8_000 } else { 2_500 };
         let engine = engine(adapter, small(Precision::F16));
         for side in [4, 5, 6, 8] {
             let d = side * side;

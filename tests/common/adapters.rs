@@ -20,6 +20,12 @@ pub fn adapters() -> &'static [Adapter] {
     all
 }
 
+/// The adapter for tests of what the host does around the shaders: any would do, and one in f16 has all of it.
+pub fn one() -> Option<&'static Adapter> {
+    let all = adapters().iter();
+    all.max_by_key(|adapter| adapter.facts.f16)
+}
+
 /// An engine on an adapter.
 pub fn engine(adapter: &Adapter, options: Options) -> GpuEngine {
     GpuEngine::open(adapter, options, &Control::default()).unwrap()
