@@ -1,6 +1,8 @@
 //! A reference that was made ready: the same answers from a file, whatever queries are asked together, and no other file.
 
+use crate::commands::read_parquet;
 use crate::common::{Kept, gaussian, rows};
+use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{CpuEngine, Engine, Int8Engine, int8::Precision};
@@ -143,6 +145,141 @@ fn sets(folder: &Path) {
     npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
 }
 
+/// One of three classes for each row.
+fn labels(path: &Path, rows: usize) {
+    let text = format!("{{'descr': '<i8', 'fortran_order': False, 'shape': ({rows},), }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((text.len() as u16).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.extend((0..rows as u64).flat_map(|row| (row * row % 7 % 3).to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+/// Rows all of which are numbers, one of them twice, and queries.
+fn numbers(folder: &Path) {
+    let mut values = gaussian(900 * 6, 3);
+    values.copy_within(0..6, 60);
+    npy(&folder.join("train.npy"), 6, &values);
+    npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
+    labels(&folder.join("y.npy"), 900);
+    labels(&folder.join("yq.npy"), 50);
+}
+
+#[test]
+fn a_file_takes_queries_to_its_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    numbers(folder);
+    let read = |name: &str| fs::read(folder.join(name)).unwrap();
+    for (space, there) in [("pca:3", "a"), ("whiten|random:4,seed=2", "b")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_hullscope"))
+            .current_dir(folder)
+            .args([
+                "embed",
+                "train.npy",
+                "queries.npy",
+                "-o",
+                there,
+                "--space",
+                space,
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let line = format!("analyze {there}/train.npy {there}/queries.npy --distance");
+        done(folder, &format!("{line} -o plain.csv"));
+        done(folder, &format!("{line} --alone -o alone.csv"));
+        done(
+            folder,
+            &format!("fit train.npy --distance -o ref.hull --space {space}"),
+        );
+        done(
+            folder,
+            "analyze ref.hull queries.npy --distance -o from.csv",
+        );
+        done(folder, "score ref.hull queries.npy -o scored.csv");
+        assert!(read("from.csv") == read("plain.csv"), "{space}");
+        assert!(read("scored.csv") == read("alone.csv"), "{space}");
+    }
+    npy(&folder.join("narrow.npy"), 3, &gaussian(9, 1));
+    let said = "has 3 columns, and the reference had 6 before it was mapped";
+    refused(folder, "score ref.hull narrow.npy", said);
+    let line = "analyze ref.hull queries.npy --certificates proof.parquet";
+    refused(folder, line, "are in the space");
+    for (space, said) in [
+        ("onnx:sample", "which a fitted reference does not hold"),
+        ("pca:2,3", "names several spaces"),
+        ("patch:2", "needs images"),
+        ("pca:2 --link", "--link"),
+    ] {
+        refused(
+            folder,
+            &format!("fit train.npy -o no.hull --space {space}"),
+            said,
+        );
+    }
+    assert!(!folder.join("no.hull").exists());
+}
+
+#[test]
+fn a_file_knows_the_classes_of_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    numbers(folder);
+    let judged = "--space pca:3 --notion hull,class,mahalanobis:tied --labels y.npy";
+    done(folder, &format!("fit train.npy {judged} -o ref.hull"));
+    let score = "score ref.hull queries.npy";
+    done(folder, &format!("{score} --labels yq.npy -o known.parquet"));
+    let compare = "compare train.npy queries.npy --query-labels yq.npy --alone --no-distance --loo 0 -o compared";
+    done(folder, &format!("{compare} {judged}"));
+    let table = |name: &str| read_parquet(&folder.join(name)).remove(0);
+    let (known, compared) = (table("known.parquet"), table("compared/queries.parquet"));
+    for name in [
+        "label",
+        "verdict",
+        "margin",
+        "hull_score",
+        "class_own_outside",
+        "class_own_score",
+        "mahalanobis_class_score",
+        "nearest_distance",
+    ] {
+        let column = |table: &RecordBatch| table.column_by_name(name).map(|all| all.to_data());
+        assert!(
+            column(&known).is_some_and(|all| all.null_count() < 50),
+            "{name}"
+        );
+        assert_eq!(column(&known), column(&compared), "{name}");
+    }
+    // Without the queries' labels: all but what asks about them.
+    done(folder, &format!("{score} -o unknown.parquet"));
+    let unknown = table("unknown.parquet");
+    let column = |table: &RecordBatch, name: &str| table.column_by_name(name).unwrap().to_data();
+    assert_eq!(column(&unknown, "class_own_outside").null_count(), 50);
+    let name = "mahalanobis_class_score";
+    assert_eq!(column(&unknown, name), column(&known, name));
+    refused(
+        folder,
+        &format!("{score} --labels queries.npy"),
+        "queries.npy",
+    );
+    refused(
+        folder,
+        &format!("{score} --labels y.npy --json yq.npy"),
+        "y.npy",
+    );
+    done(folder, "fit train.npy -o bare.hull");
+    let line = "score bare.hull queries.npy --labels yq.npy";
+    refused(folder, line, "fit --labels");
+    let line = "fit train.npy --notion class -o none.hull";
+    refused(folder, line, "labels");
+    refused(
+        folder,
+        "fit train.npy --labels yq.npy -o none.hull",
+        "yq.npy",
+    );
+}
+
 #[test]
 fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
     let folder = tempfile::tempdir().unwrap();
@@ -218,7 +355,9 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     sets(folder);
-    done(folder, "fit train.npy --skip-nonfinite -o ref.hull");
+    labels(&folder.join("y.npy"), 900);
+    let line = "fit train.npy --skip-nonfinite --space pca:3 --labels y.npy -o ref.hull";
+    done(folder, line);
     let (from, to) = (folder.join("ref.hull"), folder.join("bad.hull"));
     let line = "score bad.hull queries.npy";
     let whole = fs::read(&from).unwrap();
@@ -232,16 +371,19 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
         .map(|name| name.unwrap().into_owned())
         .collect();
     assert!(names.len() > 15, "{names:?}");
+    for needed in ["space.0.basis.npy", "space.0.centre.npy", "rows.class.npy"] {
+        assert!(names.iter().any(|name| name == needed), "{names:?}");
+    }
     for name in &names {
         let last = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
         with(&from, &to, name, last);
         refused(folder, line, "its hash is another");
     }
-    // A new version, with hashes that agree.
+    // Another version, with hashes that agree.
     let mut text = Vec::new();
     with(&from, &to, "manifest.json", |bytes| {
         let old = String::from_utf8(bytes.clone()).unwrap();
-        *bytes = old.replace("\"version\": 1", "\"version\": 2").into_bytes();
+        *bytes = old.replace("\"version\": 2", "\"version\": 1").into_bytes();
     });
     let mut archive = zip::ZipArchive::new(fs::File::open(&to).unwrap()).unwrap();
     archive
@@ -253,5 +395,5 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
     with(&to, &next, "manifest.blake3", |bytes| {
         *bytes = hash.as_bytes().to_vec()
     });
-    refused(folder, "score next.hull queries.npy", "version 2");
+    refused(folder, "score next.hull queries.npy", "it is version 1 of");
 }

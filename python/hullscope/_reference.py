@@ -334,7 +334,8 @@ class Reference:
         Parameters
         ----------
         path : path
-            :meth:`load`, ``hullscope score`` and ``hullscope analyze`` take it. Spaces and labels are not kept in it.
+            :meth:`load`, ``hullscope score`` and ``hullscope analyze`` take it. It holds the way into the space, which
+            queries then take, and the labels.
         """
         self._fitted.save(os.fspath(path))
 

@@ -130,11 +130,32 @@ def test_a_reference_is_kept_and_the_command_takes_it(sets, tmp_path):
     subprocess.run([sys.executable, "-m", "hullscope", *words], check=True)
     head, *lines = (tmp_path / "out.csv").read_text().splitlines()
     assert head.split(",") == again.score(Q).columns and len(lines) == len(Q)
-    with pytest.raises(ValueError, match="does not hold the way into a space"):
-        hs.Reference.fit(X, space="pca:2").save(tmp_path / "space.hull")
     (tmp_path / "cut.hull").write_bytes((tmp_path / "ref.hull").read_bytes()[:-100])
     with pytest.raises(ValueError, match="make it again"):
         hs.Reference.load(tmp_path / "cut.hull")
+
+
+@pytest.mark.parametrize("space", ["pca:3", "random:4|whiten"])
+def test_space_and_labels_are_kept(sets, tmp_path, space):
+    X, Q = sets
+    y, yq = (X[:, 0] > 0).astype(int), [str(value) for value in (Q[:, 0] > 0).astype(int)]
+    ref = hs.Reference.fit(X, space=space, labels=[None, *y[1:]], notions="hull,class,mahalanobis:tied")
+    ref.save(tmp_path / "ref.hull")
+    again = hs.Reference.load(tmp_path / "ref.hull")
+    assert repr(again) == repr(ref) and space in repr(again)
+    assert (again.transform(Q) == ref.transform(Q)).all()
+    one, two = ref.score(Q, labels=yq), again.score(Q, labels=yq)
+    assert one.columns == two.columns and (one.verdict == two.verdict).all()
+    for name in ("margin", "class_own_score", "mahalanobis_class_score"):
+        assert np.array_equal(one[name], two[name], equal_nan=True), name
+    np.save(tmp_path / "q.npy", Q)
+    words = ["score", str(tmp_path / "ref.hull"), str(tmp_path / "q.npy"), "-o", str(tmp_path / "out.csv"), "-q"]
+    subprocess.run([sys.executable, "-m", "hullscope", *words], check=True)
+    head, *lines = (tmp_path / "out.csv").read_text().splitlines()
+    place = head.split(",").index("mahalanobis_class_score")
+    assert [float(line.split(",")[place]) for line in lines] == list(one["mahalanobis_class_score"])
+    with pytest.raises(ValueError, match="columns, and the reference had"):
+        again.score(Q[:, :2])
 
 
 def test_the_command_comes_with_the_package():

@@ -4,7 +4,7 @@ use super::fit::is_hull;
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
 use crate::job::judging::{self, Defaults, JudgingArgs};
@@ -12,7 +12,7 @@ use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
 use crate::study::analyze::{self as study, Plan, Sets};
-use crate::study::compare::Known;
+use crate::study::compare::{Classes, Known};
 use crate::study::notes::leakage;
 use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
@@ -115,6 +115,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         inputs,
         known,
         settings,
+        classes,
     } = both_sets(&args, control)?;
     let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
@@ -126,16 +127,16 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     };
     if args.help_columns {
         drop(bar);
-        return file::print(&records::help(&about(&context, &inputs))?);
+        return file::print(&records::help(&about(&context, &inputs, classes.as_ref()))?);
     }
-    let mut outputs = Outputs::create(&args, &context, &inputs, control)?;
+    let mut outputs = Outputs::create(&args, &context, &inputs, classes.as_ref(), control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
-        classes: None,
+        classes: classes.as_ref(),
         layers: &[],
         memory: args.rows.budget(),
     };
@@ -159,23 +160,33 @@ struct Opened {
     inputs: Inputs,
     known: Option<Prepared>,
     settings: RowSettings,
+    classes: Option<Classes>,
 }
 
 fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let hull = reference.map(Path::new).filter(|path| is_hull(path));
     if let (Some(hull), Some(queries)) = (hull, queries) {
-        let fitted = args.rows.fitted(hull, queries, control)?;
+        let fitted = args.rows.fitted(hull, queries, None, control)?;
+        if let (Some(space), true) = (&fitted.space, args.certificates.is_some()) {
+            return Err(Error::Usage(format!(
+                "certificates are checked against the rows of a file, and those of {} are in the space {space}; use \
+                 hullscope compare --certificates",
+                hull.display()
+            )));
+        }
         return Ok(Opened {
             inputs: fitted.inputs,
             known: Some(fitted.known),
             settings: fitted.settings,
+            classes: fitted.classes,
         });
     }
     Ok(Opened {
         inputs: args.rows.inputs(reference, queries, control)?,
         known: None,
         settings: args.rows.settings(),
+        classes: None,
     })
 }
 
@@ -232,13 +243,20 @@ fn check_outputs(args: &Args) -> Result<()> {
 }
 
 /// What the columns are made from.
-fn about<'r, 'c>(context: &'c Context, inputs: &'r Inputs) -> records::About<'r, 'c> {
+fn about<'r, 'c>(
+    context: &'c Context,
+    inputs: &'r Inputs,
+    classes: Option<&'r Classes>,
+) -> records::About<'r, 'c> {
     records::About {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
         plan: &context.plan,
         space: None,
-        known: Known::default(),
+        known: Known {
+            classes,
+            ..Known::default()
+        },
     }
 }
 
@@ -252,11 +270,16 @@ impl<'r> Outputs<'r> {
         args: &Args,
         context: &Context,
         inputs: &'r Inputs,
+        classes: Option<&'r Classes>,
         control: &Control,
     ) -> Result<Self> {
         let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
         if let Some(path) = &args.output {
-            sinks.push(records::create(path, context, &about(context, inputs))?);
+            sinks.push(records::create(
+                path,
+                context,
+                &about(context, inputs, classes),
+            )?);
         }
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);

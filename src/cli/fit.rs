@@ -6,11 +6,13 @@ use super::run::RunArgs;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
+use crate::job::images::{classes_beside, open_plain};
 use crate::job::inputs::RowArgs;
 use crate::job::judging::JudgingArgs;
 use crate::report::file;
-use crate::report::hull_file::{self, About, Link};
-use crate::rows::{self, SetFacts};
+use crate::report::hull_file::{self, Beside, Link, Make};
+use crate::rows::{self, Rows};
+use crate::space::{Settings, Way};
 use crate::study::analyze::{Sets, prepare};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,6 +38,13 @@ pub struct Args {
     /// Leave the rows where they are, and note what they hold: the file is small, and must find them unchanged
     #[arg(long)]
     link: bool,
+    /// The space to fit and judge in, as in pca:16 or 'patch:8|pca:4'; queries are then taken there too
+    #[arg(long, value_name = "SPACE", conflicts_with = "link")]
+    space: Option<String>,
+    /// Classes of the rows, for notions that ask about them: a file of one integer a row (with --space, those that are found
+    /// beside MNIST, CIFAR and in a label column are taken by themselves)
+    #[arg(long, value_name = "FILE", conflicts_with = "link")]
+    labels: Option<String>,
     /// No hull verdicts
     #[arg(long, conflicts_with = "distance")]
     no_hull: bool,
@@ -61,47 +70,95 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
             "--limit-queries goes with score and analyze: fit reads no queries".into(),
         ));
     }
-    crate::job::guard::check(
-        &[&args.output],
-        None,
-        None,
-        std::slice::from_ref(&args.reference),
-    )?;
+    if let Some(space) = &args.space {
+        Way::check(space)?;
+    }
+    let mut inputs = vec![args.reference.clone()];
+    inputs.extend(args.labels.iter().cloned().chain(args.judging.files()));
+    crate::job::guard::check(&[&args.output], None, None, &inputs)?;
     file::Output::create(&args.output)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());
-    control.begin(Stage::Read, 0);
-    let budget = args.rows.budget();
-    let limit = args.rows.limit_reference;
-    let options = args.rows.options(limit, budget, "reference")?;
-    let reference = rows::open(&args.reference, &options, control)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
+    let Read {
+        rows: reference,
+        columns,
+        beside,
+    } = read(args, control)?;
     let plan = args.judging.plan(!args.no_hull, super::analyze::DEFAULTS);
+    let names = (reference.name(), reference.name());
+    let labels = beside.labels.as_ref();
+    let classes = labels.map(|labels| classes_beside(labels, Some(labels), 0, names));
+    let classes = classes.transpose()?;
     let sets = Sets {
         reference: &*reference,
         queries: &*reference,
-        classes: None,
+        classes: classes.as_ref(),
         layers: &[],
-        memory: budget,
+        memory: args.rows.budget(),
     };
     let known = prepare(&plan, &*engine, &sets, control)?;
     let link = args.link.then(|| link(&args.reference, control));
-    let about = About {
+    let make = Make {
         plan,
         settings: args.rows.settings(),
-        set: SetFacts::of(&*reference),
-        columns: rows::like(&*reference),
+        columns,
         link: link.transpose()?,
     };
-    hull_file::write(&args.output, about, &*reference, &known)?;
+    hull_file::write(&args.output, make, &*reference, &known, &beside)?;
     drop(bar);
     if !args.run.quiet {
         let (n, d) = (reference.len(), reference.dim());
         file::tell(&format!("{}: {n} rows x {d}, ready", args.output.display()));
     }
     Ok(())
+}
+
+/// The rows that are fitted.
+struct Read {
+    /// In their space.
+    rows: Arc<dyn Rows>,
+    /// The names of their columns before it.
+    columns: Option<(String, Vec<String>)>,
+    beside: Beside,
+}
+
+fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
+    control.begin(Stage::Read, 0);
+    let budget = args.rows.budget();
+    let limit = args.rows.limit_reference;
+    let options = args.rows.options(limit, budget, "reference")?;
+    if args.space.is_none() && args.labels.is_none() {
+        let rows = rows::open(&args.reference, &options, control)?;
+        return Ok(Read {
+            columns: rows::like(&*rows),
+            rows: Arc::from(rows),
+            beside: Beside::default(),
+        });
+    }
+    let (set, labels) = open_plain(&args.reference, options, args.labels.as_deref(), control)?;
+    let columns = rows::like(&*set.rows);
+    let Some(space) = &args.space else {
+        return Ok(Read {
+            rows: set.rows,
+            columns,
+            beside: Beside { way: None, labels },
+        });
+    };
+    let settings = Settings {
+        seed: args.judging.seed,
+        memory: budget.saturating_sub(set.rows.resident_bytes()),
+        ..Settings::default()
+    };
+    let (rows, way) = Way::fit(set, space, settings, control)?;
+    let way = Some(way);
+    Ok(Read {
+        rows,
+        columns,
+        beside: Beside { way, labels },
+    })
 }
 
 /// Where the rows are, from any folder, and what they hold.

@@ -36,6 +36,9 @@ pub struct Args {
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// Classes of the queries, where the reference was fitted with labels: a file of one integer a row
+    #[arg(long, value_name = "FILE")]
+    labels: Option<String>,
     #[command(flatten)]
     rows: RowArgs,
     #[command(flatten)]
@@ -48,7 +51,9 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     check_outputs(args)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::start(control, args.run.shown());
-    let fitted = args.rows.fitted(&args.reference, &args.queries, control)?;
+    let labels = args.labels.as_deref();
+    let rows = &args.rows;
+    let fitted = rows.fitted(&args.reference, &args.queries, labels, control)?;
     let inputs = &fitted.inputs;
     let context = Context {
         command: super::command_line(),
@@ -65,7 +70,10 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         queries: &*inputs.queries,
         plan: &context.plan,
         space: None,
-        known: Known::default(),
+        known: Known {
+            classes: fitted.classes.as_ref(),
+            ..Known::default()
+        },
     };
     let output = args.output.iter();
     let output = output.map(|path| records::create(path, &context, &about));
@@ -78,7 +86,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
-        classes: None,
+        classes: fitted.classes.as_ref(),
         layers: &[],
         memory: args.rows.budget(),
     };
@@ -96,7 +104,8 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named = [args.output.as_deref(), json.map(Path::new)];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
-    let inputs = [args.reference.display().to_string(), args.queries.clone()];
+    let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
+    inputs.extend(args.labels.clone());
     crate::job::guard::check(&named, None, None, &inputs)?;
     if let Some(output) = &args.output {
         records::Format::of(output)?;

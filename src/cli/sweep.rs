@@ -238,7 +238,7 @@ fn seen(
     inputs: Inputs,
     control: &Control,
 ) -> Result<(Arc<dyn Rows>, Arc<dyn Rows>)> {
-    let [reference, queries] = [inputs.reference, inputs.queries].map(Arc::<dyn Rows>::from);
+    let (reference, queries): (Arc<dyn Rows>, _) = (Arc::from(inputs.reference), inputs.queries);
     if !args.components {
         return Ok((reference, queries));
     }

@@ -402,6 +402,50 @@ fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
     matched(first, second, names).map(Some)
 }
 
+/// A set as it stands, with the labels of `labels` or those that come with it: for a reference that is fitted with a space
+/// or labels, and for its queries.
+///
+/// Errors: a set that cannot be read, labels that do not fit it.
+pub fn open_plain(
+    spec: &str,
+    open: OpenOptions,
+    labels: Option<&str>,
+    control: &Control,
+) -> Result<(Set, Option<Labels>)> {
+    let options = ImageOptions {
+        open,
+        labels: labels.map(String::from),
+        ..ImageOptions::default()
+    };
+    let images = images::open_images(spec, &options, control)?;
+    let set = Set {
+        shape: images.shape,
+        ..Set::vectors(Arc::from(images.rows))
+    };
+    Ok((set, images.labels))
+}
+
+/// The classes of a reference and of `queries` rows, whose labels may not be known; `names` as for [`matched`].
+///
+/// Errors: a query of a class that no row of the reference is of.
+pub fn classes_beside(
+    reference: &Labels,
+    queries: Option<&Labels>,
+    rows: usize,
+    names: (&str, &str),
+) -> Result<Classes> {
+    match queries {
+        Some(queries) => matched(reference, queries, names),
+        None => {
+            let unknown = Labels {
+                classes: vec![0; rows],
+                names: vec![UNLABELLED.into()],
+            };
+            matched(reference, &unknown, names)
+        }
+    }
+}
+
 /// Classes of two sets in one numbering; `names` are those of the queries and of the reference.
 fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Classes> {
     let rows = second.matched(first).into_iter().enumerate();

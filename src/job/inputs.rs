@@ -1,9 +1,12 @@
 //! The options that say which rows are read and how; `analyze` and `verify` share them.
 
+use super::images::{classes_beside, open_plain};
 use super::memory;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::report::{RowSettings, hull_file};
+use crate::notion::Classes;
+use crate::report::RowSettings;
+use crate::report::hull_file::{self, Beside};
 use crate::rows::{
     Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample, say,
 };
@@ -11,6 +14,7 @@ use crate::study::analyze::Plan;
 use crate::study::reference::Prepared;
 use clap::Args;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A set that streams still needs this much for its buffers; the second set gets no less.
 const LEAST: u64 = 64 << 20;
@@ -80,7 +84,7 @@ pub struct RowArgs {
 /// The two sets, open.
 pub struct Inputs {
     pub reference: Box<dyn Rows>,
-    pub queries: Box<dyn Rows>,
+    pub queries: Arc<dyn Rows>,
 }
 
 /// Queries, and a reference that is ready.
@@ -91,6 +95,10 @@ pub struct Fitted {
     pub plan: Plan,
     /// How the rows of both were read.
     pub settings: RowSettings,
+    /// Where the reference has labels: its classes, and those of the queries as far as they are known.
+    pub classes: Option<Classes>,
+    /// The space that both are in, where it is one.
+    pub space: Option<String>,
 }
 
 impl Inputs {
@@ -177,10 +185,17 @@ impl RowArgs {
         }
     }
 
-    /// A reference that `fit` made ready, and queries whose rows are read as its were.
+    /// A reference that `fit` made ready, and queries whose rows are read as its were, in its space. `labels` is the file of
+    /// their classes.
     ///
-    /// Errors: options that say otherwise how rows are read, and those of both files.
-    pub fn fitted(&self, reference: &Path, queries: &str, control: &Control) -> Result<Fitted> {
+    /// Errors: options that say otherwise how rows are read, those of both files, and labels where the reference has none.
+    pub fn fitted(
+        &self,
+        reference: &Path,
+        queries: &str,
+        labels: Option<&str>,
+        control: &Control,
+    ) -> Result<Fitted> {
         let typed = RowSettings {
             limit_queries: None,
             ..self.settings()
@@ -210,14 +225,44 @@ impl RowArgs {
             like: about.columns,
             ..settings.reference_options()
         };
+        let Beside { way, labels: own } = found.beside;
+        if labels.is_some() && own.is_none() {
+            return Err(Error::Usage(format!(
+                "{} holds no labels to compare those of the queries with; make it again with hullscope fit --labels",
+                reference.display()
+            )));
+        }
+        let (queries, named) = match way.is_some() || own.is_some() {
+            true => {
+                let (set, named) = open_plain(queries, options, labels, control)?;
+                let rows = match &way {
+                    Some(way) => way.take(set, left, control)?,
+                    None => set.rows,
+                };
+                (rows, named)
+            }
+            false => (Arc::from(open(queries, &options, control)?), None),
+        };
+        // Labels that were found by themselves may be of other classes.
+        let names = (queries.name(), found.rows.name());
+        let classes = own.map(|own| {
+            let known = classes_beside(&own, named.as_ref(), queries.len(), names);
+            match labels {
+                None => known.or_else(|_| classes_beside(&own, None, queries.len(), names)),
+                Some(_) => known,
+            }
+        });
+        let classes = classes.transpose()?;
         Ok(Fitted {
             inputs: Inputs {
                 reference: found.rows,
-                queries: open(queries, &options, control)?,
+                queries,
             },
             known: found.known,
             plan: about.plan,
             settings,
+            classes,
+            space: about.space.map(|ends| ends.space),
         })
     }
 
@@ -241,7 +286,7 @@ impl RowArgs {
             .max(LEAST.min(budget));
         let mut options = self.options(self.limit_queries, left, "queries")?;
         options.like = like(&*reference);
-        let queries = open(queries, &options, control)?;
+        let queries = Arc::from(open(queries, &options, control)?);
         Ok(Inputs { reference, queries })
     }
 
@@ -253,7 +298,7 @@ impl RowArgs {
         };
         Ok(Inputs {
             reference: prepare(sample::reference()?, self.limit_reference, "reference")?,
-            queries: prepare(sample::queries()?, self.limit_queries, "queries")?,
+            queries: Arc::from(prepare(sample::queries()?, self.limit_queries, "queries")?),
         })
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::notion::Classes;
 use crate::notion::registry::Wanted;
-use crate::rows::images::UNLABELLED;
+use crate::rows::images::{self, UNLABELLED};
 use crate::study::analyze::{Metric, Plan};
 use crate::study::outcomes::Outcome;
 use pyo3::prelude::*;
@@ -113,6 +113,18 @@ impl Beside {
             predicted: predicted.collect(),
             names: codes.names,
         })
+    }
+}
+
+/// Labels as classes and their names.
+pub fn coded(labels: &[Option<String>]) -> images::Labels {
+    let mut codes = Codes::default();
+    images::Labels {
+        classes: labels
+            .iter()
+            .map(|label| codes.of(label.as_deref()))
+            .collect(),
+        names: codes.names,
     }
 }
 

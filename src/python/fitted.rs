@@ -2,17 +2,17 @@
 
 use super::answers::{Answers, answered, sign};
 use super::arrays::{Given, MEMORY, Seen, Source};
-use super::asked::{Asked, Beside, Labels};
+use super::asked::{Asked, Beside, Labels, coded};
 use super::fault::raised;
 use super::waiting::{How, waited};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::notion::registry::Wanted;
 use crate::report::RowSettings;
-use crate::report::hull_file::{self, About};
-use crate::rows::{self, Rows, SetFacts};
+use crate::report::hull_file::{self, Make};
+use crate::rows::{self, Rows};
 use crate::scan::CpuEngine;
-use crate::space::{Map, Mapped, Set, Settings, Spec, Views};
+use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Plan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
@@ -33,16 +33,12 @@ enum Home {
 pub struct Fitted {
     home: Home,
     /// The way into its space, which queries take too.
-    maps: Vec<Arc<dyn Map>>,
-    #[pyo3(get)]
-    space: Option<String>,
+    way: Option<Way>,
     plan: Plan,
     known: Prepared,
     labels: Option<Labels>,
     #[pyo3(get)]
     shape: (usize, usize),
-    /// Numbers of a row before the space.
-    columns: usize,
 }
 
 #[pymethods]
@@ -60,41 +56,52 @@ impl Fitted {
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
         let plan = asked.plan().map_err(raised)?;
-        let spec = space.as_deref().map(spec).transpose().map_err(raised)?;
+        if let Some(space) = &space {
+            Way::check(space).map_err(raised)?;
+        }
         let given = Given::of(rows)?;
         let source = given.source("X")?;
         let array = rows.clone().unbind();
         waited(py, &How { threads, progress }, |control| {
-            if spec.is_none() && !matches!(source, Source::File(_)) {
+            if space.is_none() && !matches!(source, Source::File(_)) {
                 let rows = source.open(Seen::Never, None, control)?;
                 return Ok(Fitted {
                     shape: (rows.len(), rows.dim()),
-                    columns: rows.dim(),
                     known: known(&plan, labels.as_ref(), &*rows, control)?,
                     home: Home::There(array),
-                    maps: Vec::new(),
-                    space,
+                    way: None,
                     plan,
                     labels,
                 });
             }
             let before = source.kept(control)?;
-            let columns = before.dim();
-            let (rows, maps) = match &spec {
-                Some(spec) => mapped(before, spec, plan.seed, control)?,
-                None => (before, Vec::new()),
+            let (rows, way) = match &space {
+                Some(space) => {
+                    let settings = Settings {
+                        seed: plan.seed,
+                        memory: MEMORY,
+                        ..Settings::default()
+                    };
+                    let (rows, way) = Way::fit(Set::vectors(before), space, settings, control)?;
+                    (rows, Some(way))
+                }
+                None => (before, None),
             };
             Ok(Fitted {
                 shape: (rows.len(), rows.dim()),
-                columns,
                 known: known(&plan, labels.as_ref(), &*rows, control)?,
                 home: Home::Here(rows),
-                maps,
-                space,
+                way,
                 plan,
                 labels,
             })
         })
+    }
+
+    /// The space that the rows are in, where it is one.
+    #[getter]
+    fn space(&self) -> Option<&str> {
+        self.way.as_ref().map(|way| way.ends.space.as_str())
     }
 
     /// Judge `queries`, an array or the name of a file, each as if it were the only one.
@@ -214,26 +221,19 @@ impl Fitted {
         let given = self.given(py)?;
         let held = self.held(&given)?;
         waited(py, &How::default(), |control| {
-            if let Some(space) = &self.space {
-                return Err(Error::Usage(format!(
-                    "a .hull file does not hold the way into a space, here {space}; map the rows first, and fit what \
-                     comes of them"
-                )));
-            }
-            if self.labels.is_some() {
-                return Err(Error::Usage(
-                    "a .hull file does not hold labels; fit without labels=, and save that".into(),
-                ));
-            }
             held.with(control, |rows| {
-                let about = About {
+                let make = Make {
                     plan: self.plan.clone(),
                     settings: RowSettings::default(),
-                    set: SetFacts::of(rows),
-                    columns: rows::like(rows),
+                    // Queries that are arrays have no names, and those of files are read before the space.
+                    columns: rows::like(rows).filter(|_| self.way.is_none()),
                     link: None,
                 };
-                hull_file::write(&path, about, rows, &self.known)
+                let beside = hull_file::Beside {
+                    way: self.way.clone(),
+                    labels: self.labels.as_deref().map(coded),
+                };
+                hull_file::write(&path, make, rows, &self.known, &beside)
             })
         })
     }
@@ -253,13 +253,14 @@ impl Fitted {
         }
         Ok(Fitted {
             shape: (found.rows.len(), found.rows.dim()),
-            columns: found.rows.dim(),
             home: Home::Here(Arc::from(found.rows)),
-            maps: Vec::new(),
-            space: None,
+            way: found.beside.way,
             plan: found.about.plan,
             known: found.known,
-            labels: None,
+            labels: found.beside.labels.map(|labels| {
+                let name = |row| labels.name(row).map(String::from);
+                (0..labels.classes.len()).map(name).collect()
+            }),
         })
     }
 }
@@ -288,24 +289,12 @@ impl Fitted {
         source: Source<'a>,
         like: Option<(String, Vec<String>)>,
         control: &Control,
-    ) -> Result<Box<dyn Rows + 'a>> {
-        let Some(space) = &self.space else {
-            return source.open(Seen::Never, like, control);
+    ) -> Result<Arc<dyn Rows + 'a>> {
+        let Some(way) = &self.way else {
+            return Ok(Arc::from(source.open(Seen::Never, like, control)?));
         };
-        let mut queries = source.kept(control)?;
-        if queries.dim() != self.columns {
-            return Err(Error::Usage(format!(
-                "{} has {} columns, and the reference had {} before it was mapped to {space}; give queries as they are \
-                 before that",
-                queries.name(),
-                queries.dim(),
-                self.columns
-            )));
-        }
-        for map in &self.maps {
-            queries = Arc::new(Mapped::new(queries, Arc::clone(map), "Q"));
-        }
-        Ok(Box::new(rows::keep(&*queries, u64::MAX, control)?))
+        let set = Set::vectors(source.kept(control)?);
+        way.take(set, MEMORY, control)
     }
 }
 
@@ -324,34 +313,6 @@ impl Held<'_> {
             Held::There(source) => then(&*source.open(Seen::Before, None, control)?),
         }
     }
-}
-
-/// The space that is meant, and no other.
-fn spec(text: &str) -> Result<Spec> {
-    let mut specs = Spec::parse(text)?;
-    match (specs.pop(), specs.is_empty()) {
-        (Some(spec), true) => Ok(spec),
-        _ => Err(Error::Usage(format!(
-            "{text} names several spaces; a reference is in one, and compare takes several"
-        ))),
-    }
-}
-
-/// The rows in a space, and the maps that lead there.
-fn mapped(
-    rows: Arc<dyn Rows>,
-    spec: &Spec,
-    seed: u64,
-    control: &Control,
-) -> Result<(Arc<dyn Rows>, Vec<Arc<dyn Map>>)> {
-    let set = Set::vectors(rows);
-    let settings = Settings {
-        seed,
-        memory: MEMORY,
-        ..Settings::default()
-    };
-    let sets = Some((set.clone(), set));
-    Views::new(sets, vec![spec.clone()], settings, control)?.maps(spec, control)
 }
 
 /// What can be known of the rows before the first query.

@@ -9,7 +9,9 @@ use super::embeddings::{little_endian, npy_header};
 use super::file::Output;
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::rows::images::Labels;
 use crate::rows::{self, Element, Kept, Numbers, Pack, Rows, SetFacts};
+use crate::space::{Ends, Way};
 use crate::study::analyze::Plan;
 use crate::study::reference::Prepared;
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,7 @@ use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
 /// Counts up when files of an earlier version cannot be read any more.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What stands first in a manifest.
 const FORMAT: &str = "hullscope reference";
@@ -49,8 +51,12 @@ pub struct About {
     pub plan: Plan,
     pub settings: RowSettings,
     pub set: SetFacts,
-    /// The names of its columns, where it has some.
+    /// The names of its columns, before any space, where it has some.
     pub columns: Option<(String, Vec<String>)>,
+    /// Where the way into its space begins, if it is in one, and where it leads.
+    pub space: Option<Ends>,
+    /// What its classes are called, where they are known.
+    pub classes: Option<Vec<String>>,
     /// Where the rows are, if they are not in the file.
     pub link: Option<Link>,
 }
@@ -69,6 +75,26 @@ pub struct Reference {
     pub about: About,
     pub rows: Box<dyn Rows>,
     pub known: Prepared,
+    pub beside: Beside,
+}
+
+/// What goes with the rows of a reference.
+#[derive(Default)]
+pub struct Beside {
+    /// The way into its space, in which its rows are.
+    pub way: Option<Way>,
+    /// The classes of its rows.
+    pub labels: Option<Labels>,
+}
+
+/// How a reference is to be written.
+pub struct Make {
+    pub plan: Plan,
+    pub settings: RowSettings,
+    /// The names of its columns, before any space, where it has some.
+    pub columns: Option<(String, Vec<String>)>,
+    /// Where the rows are, if they are not to be in the file.
+    pub link: Option<Link>,
 }
 
 /// Rows written at a time.
@@ -78,7 +104,22 @@ const PART: usize = 4096;
 ///
 /// Errors: rows that can no longer be read, rows with names of their own that are not linked, and a file that cannot be
 /// written.
-pub fn write(target: &Path, about: About, rows: &dyn Rows, known: &Prepared) -> Result<()> {
+pub fn write(
+    target: &Path,
+    make: Make,
+    rows: &dyn Rows,
+    known: &Prepared,
+    beside: &Beside,
+) -> Result<()> {
+    let about = About {
+        plan: make.plan,
+        settings: make.settings,
+        set: SetFacts::of(rows),
+        columns: make.columns,
+        space: beside.way.as_ref().map(|way| way.ends.clone()),
+        classes: beside.labels.as_ref().map(|labels| labels.names.clone()),
+        link: make.link,
+    };
     let output = Output::create(target)?;
     let mut archive = Writer {
         zip: zip::ZipWriter::new(output.writer()?),
@@ -86,8 +127,15 @@ pub fn write(target: &Path, about: About, rows: &dyn Rows, known: &Prepared) -> 
         output: &output,
     };
     let mut pack = known.pack();
+    if let Some(way) = &beside.way {
+        way.pack(&mut pack);
+    }
+    if let Some(labels) = &beside.labels {
+        let classes = labels.classes.iter().map(|&class| u64::from(class));
+        pack.put(CLASSES, Numbers::U64(classes.collect()));
+    }
     if about.link.is_none() {
-        unnamed(rows)?;
+        unnamed(rows, beside)?;
         if (0..rows.len()).any(|row| rows.number(row) != row as u64) {
             let numbers = (0..rows.len()).map(|row| rows.number(row)).collect();
             pack.put(NUMBERS, Numbers::U64(numbers));
@@ -101,21 +149,47 @@ pub fn write(target: &Path, about: About, rows: &dyn Rows, known: &Prepared) -> 
     output.close(writer)
 }
 
+/// The class of each row.
+const CLASSES: &str = "rows.class";
+
+/// What was kept with the rows, which are taken out of the pack.
+fn beside(about: &About, pack: &mut Pack) -> Result<Beside> {
+    let way = about.space.clone().map(|ends| Way::unpack(ends, pack));
+    let way = way.transpose()?;
+    if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
+        return Err(pack.fault(
+            "rows",
+            "they are not of the space that queries are taken to",
+        ));
+    }
+    let labels = about.classes.clone().map(|names| {
+        let classes = pack.indices(CLASSES, Some(about.set.rows), names.len())?;
+        let classes = classes.into_iter().map(|class| class as u32).collect();
+        Ok(Labels { classes, names })
+    });
+    let labels = labels.transpose()?;
+    Ok(Beside { way, labels })
+}
+
 /// The numbers of rows in the file that they were read from.
 const NUMBERS: &str = "rows.number";
 
-/// Ids, labels and files of rows are not kept.
-fn unnamed(rows: &dyn Rows) -> Result<()> {
-    let named =
-        |known: &rows::Provenance| known.has_ids() || known.has_labels() || known.has_files();
-    match rows.provenance().is_some_and(named) {
-        true => Err(Error::Usage(format!(
-            "the rows of {} have ids, labels or files of their own, which a .hull does not hold; write --link, and they \
-             are read from where they are",
-            rows.name()
-        ))),
-        false => Ok(()),
+/// Ids and files of rows are not kept, nor are labels that are not its classes.
+fn unnamed(rows: &dyn Rows, beside: &Beside) -> Result<()> {
+    let named = |known: &rows::Provenance| {
+        known.has_ids() || known.has_labels() && beside.labels.is_none() || known.has_files()
+    };
+    if !rows.provenance().is_some_and(named) {
+        return Ok(());
     }
+    let advice = match beside.way.is_some() || beside.labels.is_some() {
+        true => "name a set without them",
+        false => "write --link, and they are read from where they are",
+    };
+    Err(Error::Usage(format!(
+        "the rows of {} have ids, labels or files of their own, which a .hull does not hold; {advice}",
+        rows.name()
+    )))
 }
 
 /// An archive on its way.
@@ -259,8 +333,14 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
         }
         (None, None) => return Err(archive.fault("rows.npy", "it is missing", AGAIN)),
     };
+    let beside = beside(&about, &mut pack)?;
     let known = Prepared::unpack(pack, &*rows)?;
-    Ok(Reference { about, rows, known })
+    Ok(Reference {
+        about,
+        rows,
+        known,
+        beside,
+    })
 }
 
 /// The rows of a link, which must be what they were.

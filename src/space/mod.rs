@@ -20,6 +20,7 @@ mod resample;
 pub mod spec;
 mod views;
 mod wavelet;
+mod way;
 
 pub use crate::rows::normalise;
 pub use frame::{Frame, Frames};
@@ -27,10 +28,11 @@ pub use joined::joined;
 pub use outline::frames;
 pub use spec::Spec;
 pub use views::{Framed, Set, Settings, View, Views};
+pub use way::{Ends, Way};
 
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
-use crate::rows::{Element, Provenance, Rows};
+use crate::rows::{Element, Pack, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,6 +104,12 @@ pub trait Map: Send + Sync {
     fn back(&self, mapped: &[f64]) -> Option<Vec<f64>> {
         let _ = mapped;
         None
+    }
+
+    /// Put what was found as the map was fitted, or drawn, into a pack, as arrays whose names begin with `name`; nothing of
+    /// a map that the shape of images settles.
+    fn pack(&self, name: &str, pack: &mut Pack) {
+        let _ = (name, pack);
     }
 
     /// Map n rows (row-major) into `out` (n x [`Map::dim`]).

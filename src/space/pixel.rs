@@ -5,6 +5,7 @@
 use super::Map;
 use super::resample::{Resample, Rounding, Window};
 use crate::error::Result;
+use crate::rows::Pack;
 use crate::rows::images::Shape;
 
 /// Chosen coordinates, in order.
@@ -103,6 +104,12 @@ impl Map for Select {
     }
     fn selects(&self) -> bool {
         true
+    }
+    /// Pixels that were chosen by where they stand are chosen so again.
+    fn pack(&self, name: &str, pack: &mut Pack) {
+        if self.shape.is_none() {
+            pack.put_counts(&format!("{name}.places"), self.places.iter().copied());
+        }
     }
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
         let (d, n) = (self.dim(), out.len() / self.dim());

@@ -6,6 +6,7 @@
 use super::Map;
 use super::pixel::Select;
 use crate::error::Result;
+use crate::rows::Pack;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -49,6 +50,37 @@ impl Linear {
             orthonormal: false,
         }
     }
+
+    /// The map from d numbers that [`Map::pack`] put into a pack, to `dims` where that is known.
+    ///
+    /// Errors: arrays that are missing, or do not fit.
+    pub fn unpack(name: &str, d: usize, dims: Option<usize>, pack: &mut Pack) -> Result<Self> {
+        let key = |part: &str| format!("{name}.{part}");
+        let entries = pack.reals(&key("basis"), dims.and_then(|dims| d.checked_mul(dims)))?;
+        let dims = entries.len() / d;
+        if dims == 0 || entries.len() != d * dims {
+            return Err(pack.fault(
+                &key("basis"),
+                format!("there are no columns of {d} numbers"),
+            ));
+        }
+        let orthonormal = pack.has(&key("orthonormal"));
+        if orthonormal {
+            pack.words(&key("orthonormal"), Some(0))?;
+        }
+        let mut optional = |part: &str, len: usize| match pack.has(&key(part)) {
+            true => pack.reals(&key(part), Some(len)),
+            false => Ok(Vec::new()),
+        };
+        Ok(Linear {
+            centre: optional("centre", d)?,
+            divisor: optional("divisor", d)?,
+            basis: Mat::from_fn(d, dims, |i, k| entries[k * d + i]),
+            noise: optional("noise", dims)?,
+            size: optional("size", dims)?,
+            orthonormal,
+        })
+    }
 }
 
 /// Purposes of random numbers, below 16.
@@ -70,6 +102,22 @@ impl Map for Linear {
     }
     fn in_blocks(&self) -> bool {
         true
+    }
+    fn pack(&self, name: &str, pack: &mut Pack) {
+        let columns = (0..self.dim()).flat_map(|k| self.basis.col(k).iter().copied());
+        pack.put_reals(&format!("{name}.basis"), columns);
+        let parts = [
+            ("centre", &self.centre),
+            ("divisor", &self.divisor),
+            ("noise", &self.noise),
+            ("size", &self.size),
+        ];
+        for (part, values) in parts.into_iter().filter(|(_, values)| !values.is_empty()) {
+            pack.put_reals(&format!("{name}.{part}"), values.iter().copied());
+        }
+        if self.orthonormal {
+            pack.put_counts(&format!("{name}.orthonormal"), []);
+        }
     }
     /// `x = m + s B y`.
     fn back(&self, mapped: &[f64]) -> Option<Vec<f64>> {
@@ -115,6 +163,16 @@ impl Map for Linear {
             }
         }
         Ok(())
+    }
+}
+
+/// Of d coordinates, the `dims` that a map of chosen ones put into a pack. Errors: they are missing, or do not fit.
+pub fn kept_coordinates(name: &str, d: usize, dims: usize, pack: &mut Pack) -> Result<Select> {
+    let name = format!("{name}.places");
+    let chosen = pack.ascending(&name, d)?;
+    match chosen.len() == dims {
+        true => Ok(Select::new(chosen)),
+        false => Err(pack.fault(&name, format!("there are not {dims}"))),
     }
 }
 

@@ -12,7 +12,7 @@ use super::pixel::index;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::images::Shape;
-use crate::rows::{Rows, map_chunks};
+use crate::rows::{Pack, Rows, map_chunks};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -48,6 +48,11 @@ fn weights(inputs: usize, units: usize, random: &mut ChaCha8Rng) -> Mat<f64> {
     })
 }
 
+/// Side, channels before and filters of the two convolutions for images of a shape.
+fn sides(shape: Shape) -> [(usize, usize, usize); 2] {
+    [(5, shape.channels, 16), (3, 16, FILTERS)]
+}
+
 /// Inputs of the last layer for images of a shape.
 pub fn inputs(shape: Shape) -> usize {
     let shrunk = |length: usize| length.div_ceil(STRIDE).div_ceil(STRIDE);
@@ -70,19 +75,43 @@ impl ReluFeatures {
             values.iter().map(|v| (v - mean).powi(2)).sum::<f64>()
         })?;
         let variance = squares.into_iter().sum::<f64>() / count;
-        let layers =
-            [(5, shape.channels, 16), (3, 16, FILTERS)].map(|(side, channels, filters)| {
-                Convolution {
-                    side,
-                    weights: weights(side * side * channels, filters, &mut random),
-                }
-            });
+        let layers = sides(shape).map(|(side, channels, filters)| Convolution {
+            side,
+            weights: weights(side * side * channels, filters, &mut random),
+        });
         Ok(ReluFeatures {
             shape,
             mean,
             deviation: if variance > 0.0 { variance.sqrt() } else { 1.0 },
             layers,
             dense: weights(inputs(shape), dims, &mut random),
+        })
+    }
+
+    /// The network of images of a shape that [`Map::pack`] put into a pack.
+    ///
+    /// Errors: arrays that are missing, or do not fit.
+    pub fn unpack(name: &str, shape: Shape, dims: usize, pack: &mut Pack) -> Result<Self> {
+        let mut matrix = |part: &str, inputs: usize, units: usize| -> Result<Mat<f64>> {
+            let all = pack.reals(&format!("{name}.{part}"), Some(inputs * units))?;
+            Ok(Mat::from_fn(inputs, units, |i, k| all[k * inputs + i]))
+        };
+        let layers = sides(shape).into_iter().zip(["first", "second"]);
+        let layers = layers.map(|((side, channels, filters), part)| {
+            let weights = matrix(part, side * side * channels, filters)?;
+            Ok(Convolution { side, weights })
+        });
+        let layers = layers.collect::<Result<Vec<_>>>()?;
+        let dense = matrix("dense", inputs(shape), dims)?;
+        let pixels = format!("{name}.pixels");
+        let standard = pack.reals(&pixels, Some(2))?;
+        let fault = || pack.fault(&pixels, "there are not two layers");
+        Ok(ReluFeatures {
+            shape,
+            mean: standard[0],
+            deviation: standard[1],
+            layers: layers.try_into().map_err(|_| fault())?,
+            dense,
         })
     }
 
@@ -145,6 +174,19 @@ impl Map for ReluFeatures {
     }
     fn in_blocks(&self) -> bool {
         true
+    }
+    fn pack(&self, name: &str, pack: &mut Pack) {
+        let [first, second] = &self.layers;
+        let matrices = [
+            ("first", &first.weights),
+            ("second", &second.weights),
+            ("dense", &self.dense),
+        ];
+        for (part, matrix) in matrices {
+            let columns = (0..matrix.ncols()).flat_map(|k| matrix.col(k).iter().copied());
+            pack.put_reals(&format!("{name}.{part}"), columns);
+        }
+        pack.put_reals(&format!("{name}.pixels"), [self.mean, self.deviation]);
     }
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()> {
         let Shape {

@@ -256,18 +256,11 @@ impl Views {
     /// The reference in a space, and the maps that lead there: those that other queries take too.
     ///
     /// Errors: as [`Views::view`], and spaces whose rows come from files or from a network, not from the queries' numbers.
-    pub fn maps(&mut self, spec: &Spec, control: &Control) -> Result<WithMaps> {
+    pub(super) fn maps(&mut self, spec: &Spec, control: &Control) -> Result<WithMaps> {
         let (mut view, mut maps) = (self.start(spec, control)?, Vec::new());
         for (place, stage) in spec.stages.iter().enumerate() {
             match stage {
                 Stage::Pixels => {}
-                Stage::File { .. } | Stage::Onnx(_) => {
-                    return Err(Error::Usage(format!(
-                        "the space {} takes rows from files or from a network; compare does that: give the rows of that \
-                         space themselves",
-                        spec.text
-                    )));
-                }
                 other => {
                     let map = self.fit(other, place, &view, &spec.text, control)?;
                     maps.push(Arc::clone(&map));
@@ -335,28 +328,14 @@ impl Views {
     ) -> Result<Arc<dyn Map>> {
         let rows = &*view.reference;
         control.begin(Step::Fit, rows.len() as u64);
-        let image = || image(view.shape, text);
-        // The outline was checked; after networks and files the dimension is known only now.
-        let unfit = || {
-            Error::Usage(format!(
-                "the space {text} does not fit rows of {} numbers",
-                rows.dim()
-            ))
-        };
+        if let Some(map) = shaped(stage, view.shape, text)? {
+            return Ok(map);
+        }
+        let unfit = || unfit(text, rows.dim());
         let drawn = |own: &Option<u64>, purpose| {
             projection::generator(own.unwrap_or(self.settings.seed), purpose, place)
         };
         Ok(match stage {
-            Stage::Patch(side) => {
-                let patch = pixel::Select::patch(image()?, *side);
-                Arc::new(patch.ok_or_else(unfit)?)
-            }
-            Stage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
-            Stage::Resize { width, height } => {
-                Arc::new(Resample::resize(image()?, *width, *height))
-            }
-            Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
-            Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
             Stage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
             Stage::PcaShare(share) => Arc::new(pca::share(rows, *share, control)?),
             Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
@@ -372,13 +351,13 @@ impl Views {
                 Arc::new(chosen.ok_or_else(unfit)?)
             }
             Stage::ReluFeatures { dims, seed } => {
-                let (shape, random) = (image()?, drawn(seed, projection::RELU));
+                let (shape, random) = (image(view.shape, text)?, drawn(seed, projection::RELU));
                 Arc::new(relu::ReluFeatures::fit(
                     rows, shape, *dims, random, control,
                 )?)
             }
             // Handled by the caller: these do not map rows one by one from what is at hand.
-            Stage::Pixels | Stage::File { .. } | Stage::Onnx(_) => return Err(unfit()),
+            _ => return Err(unfit()),
         })
     }
 
@@ -402,17 +381,9 @@ impl Views {
         if bytes == 0 || bytes > self.left() {
             return Ok(view);
         }
-        let keep = |rows: &Arc<dyn Rows>| -> Result<Arc<dyn Rows>> {
-            if rows.resident_bytes() > 0 {
-                return Ok(Arc::clone(rows));
-            }
-            control.begin(Step::Map, rows.len() as u64);
-            let kept = crate::rows::keep(&**rows, u64::MAX, control)?;
-            Ok(Numbered::like(Arc::new(kept), rows))
-        };
         Ok(View {
-            reference: keep(&view.reference)?,
-            queries: keep(&view.queries)?,
+            reference: keep_mapped(&view.reference, control)?,
+            queries: keep_mapped(&view.queries, control)?,
             ..view
         })
     }
@@ -514,6 +485,47 @@ impl Views {
         notes.iter().for_each(|note| control.warn(note.clone()));
         Ok(made.clone())
     }
+}
+
+/// Rows in memory, if they are not there already.
+pub(super) fn keep_mapped(rows: &Arc<dyn Rows>, control: &Control) -> Result<Arc<dyn Rows>> {
+    if rows.resident_bytes() > 0 {
+        return Ok(Arc::clone(rows));
+    }
+    control.begin(Step::Map, rows.len() as u64);
+    let kept = crate::rows::keep(&**rows, u64::MAX, control)?;
+    Ok(Numbered::like(Arc::new(kept), rows))
+}
+
+/// What does not fit, found out only when a stage is made: the outline was checked, but the dimension after networks and
+/// files was not known.
+fn unfit(text: &str, dim: usize) -> Error {
+    Error::Usage(format!(
+        "the space {text} does not fit rows of {dim} numbers"
+    ))
+}
+
+/// The map of a stage that nothing but the shape of images settles; `None` of others.
+///
+/// Errors: rows that are no images, or too small.
+pub(super) fn shaped(
+    stage: &Stage,
+    shape: Option<Shape>,
+    text: &str,
+) -> Result<Option<Arc<dyn Map>>> {
+    let image = || image(shape, text);
+    Ok(Some(match stage {
+        Stage::Patch(side) => {
+            let shape = image()?;
+            let patch = pixel::Select::patch(shape, *side);
+            Arc::new(patch.ok_or_else(|| unfit(text, shape.height * shape.width))?)
+        }
+        Stage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
+        Stage::Resize { width, height } => Arc::new(Resample::resize(image()?, *width, *height)),
+        Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
+        Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
+        _ => return Ok(None),
+    }))
 }
 
 /// The two sets as they are, the queries in the reference's order of channels.
