@@ -675,6 +675,12 @@ fn certificates_of_the_cone_are_checked() {
             line["direction"] = json!(turned.collect::<Vec<f64>>());
         },
     );
+    // The word alone is flipped: all else on the line still proves the opposite.
+    for (line, word) in [(inside, "outside"), (outside, "inside")] {
+        changes.line(line, word, "contradicts itself", |line| {
+            line["verdict"] = json!(word)
+        });
+    }
     // What separates a query from the hull has a positive product with some row of it, unless by accident.
     let of_hull = good.lines[outer]["direction"].clone();
     changes.line(outer, "the hull's direction for the cone", "", |line| {
