@@ -19,9 +19,32 @@ use serde::{Deserialize, Serialize};
 /// arcs have none around them, and the curve levels off below one half for large d (64 knots: for d = 6 and 7); with very
 /// many knots the points are nearly Gaussian, and so is the curve.
 ///
-/// In the paper's figure all six curves reach one half, at N of about 12, 39, 92, 228, 560 and 1130. No number of knots
-/// gives all of these. With 160 all curves reach one half (at 11, 27, 62, 146, 385 and 1460, of 10,000 trials a point),
-/// and the largest ratio to the paper's N, 1.56, is about the least: more knots bring d = 5 and 6 nearer to the Gaussian, fewer let d = 7 level off.
+/// In the paper's figure all six curves reach one half, at the N of the first line below (read off the figure). No one
+/// number of knots gives all of these: d = 5 asks for under 64, d = 6 for about 96, d = 7 for 170 to 190. Measured by
+/// `hullscope sweep --law curve:K` at 10,000 trials a point, between sizes by the logarithm; `-`: not reached up to
+/// N = 8,689, at 4,000 trials:
+///
+/// ```text
+/// knots   d = 2   3   4    5    6     7   largest ratio to the paper's N
+/// paper      12  39  92  228  560  1130
+///    64      11  28  73  209    -     -   d = 6, 7: 47 and 30 % inside at N = 8,689
+///    96      11  28  66  162  548     -   d = 7: 42 % there
+///   128      11  27  65  151  394     -   d = 7: 49 % there
+///   144      11  28  65  146  380  2865   2.54
+///   152      11  27  64  142  356  1742   1.61
+///   160      11  27  66  146  355  1397   1.58
+///   168      11  28  65  146  332  1197   1.69
+///   176      11  28  63  142  345  1268   1.62
+///   192      11  28  64  142  331  1038   1.69
+///   256      11  28  62  142  299   731   1.87
+/// ```
+///
+/// One standard error is 3 % of N at d = 5 and 6, and about 10 % at d = 7, whose curve is flat there (144 knots: 2387 to
+/// 3541), so that this does not tell 152 to 192 apart; 160 has the least ratio measured. With fewer the curve of d = 7
+/// comes late to one half or not at all, with more those of d = 5 and 6 come earlier still.
+///
+/// `hullscope paper fig1 --trials 10000` finds 11, 28, 64, 144, 339 and 1503 with 160 knots (95 %: 320 to 359 at d = 6,
+/// 1278 to 1824 at d = 7): a largest ratio of 1.65, which is 1.58 above by other trials.
 pub const KNOTS: usize = 160;
 
 /// Dimension of the affine hull of the right setting.
