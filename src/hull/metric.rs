@@ -26,6 +26,7 @@ use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
 use faer::linalg::triangular_solve;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
 const DENSE_LIMIT: usize = 3072;
@@ -56,8 +57,8 @@ const RIDGE: f64 = 1e-3;
 pub struct Metric {
     /// The diagonal D, in the frame's coordinates.
     deviation: Vec<f64>,
-    /// L and P; absent for a diagonal metric.
-    factor: Option<(Mat<f64>, Vec<usize>)>,
+    /// L and P; absent for a diagonal metric. Solvers share them.
+    factor: Option<Arc<(Mat<f64>, Vec<usize>)>>,
 }
 
 /// Directions in which no reference row varies: a query that does is outside without a scan.
@@ -112,7 +113,7 @@ impl Metric {
     /// Points (n x d, row-major, relative to the frame's centre) to metric coordinates, in place.
     pub fn whiten(&self, points: &mut [f64]) {
         let d = self.dim();
-        match &self.factor {
+        match self.factor.as_deref() {
             None => {
                 for point in points.chunks_exact_mut(d) {
                     for (value, deviation) in point.iter_mut().zip(&self.deviation) {
@@ -136,7 +137,7 @@ impl Metric {
     /// Directions in metric coordinates (n x d, row-major) to the frame's, in place: `D^-1 P^T L^-T r`.
     pub fn direction(&self, residuals: &mut [f64]) {
         let d = self.dim();
-        let Some((factor, order)) = &self.factor else {
+        let Some((factor, order)) = self.factor.as_deref() else {
             return self.whiten(residuals);
         };
         linear::solve_upper(factor.transpose(), residuals);
@@ -254,7 +255,7 @@ impl Metric {
         Ok(Fitted {
             metric: Metric {
                 deviation,
-                factor: Some((regular, regular_order)),
+                factor: Some(Arc::new((regular, regular_order))),
             },
             rank,
             normals,

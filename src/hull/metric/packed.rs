@@ -4,12 +4,13 @@ use super::{AffineHull, Flat, Metric};
 use crate::error::Result;
 use crate::rows::Pack;
 use faer::Mat;
+use std::sync::Arc;
 
 impl Metric {
     /// Keep all of it: of the factor, which is triangular, column by column what is not above the diagonal.
     pub fn pack(&self, pack: &mut Pack) {
         pack.put_reals("metric.deviation", self.deviation.iter().copied());
-        if let Some((factor, order)) = &self.factor {
+        if let Some((factor, order)) = self.factor.as_deref() {
             let d = order.len();
             let lower = (0..d).flat_map(|j| (j..d).map(move |i| factor[(i, j)]));
             pack.put_reals("metric.factor", lower);
@@ -50,7 +51,7 @@ impl Metric {
         }
         Ok(Metric {
             deviation,
-            factor: Some((factor, order)),
+            factor: Some(Arc::new((factor, order))),
         })
     }
 }
