@@ -256,8 +256,11 @@ mod tests {
             assert_eq!(values(&*rows), values(&*view.reference), "{text}");
             let mut pack = Pack::new("x.hull");
             way.pack(&mut pack);
+            let whole = pack.clone();
             let again = Way::unpack(way.ends.clone(), &mut pack).unwrap();
             assert_eq!(pack.arrays().count(), 0, "{text}");
+            again.pack(&mut pack);
+            assert_eq!(pack, whole, "{text}");
             assert_eq!(again.dim(), rows.dim());
             for memory in [0, u64::MAX] {
                 let queries = again.take(images(70, 2), memory, &control).unwrap();
