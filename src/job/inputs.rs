@@ -243,14 +243,19 @@ impl RowArgs {
             }
             false => (Arc::from(open(queries, &options, control)?), None),
         };
-        // Labels that were found by themselves may be of other classes.
         let names = (queries.name(), found.rows.name());
         let classes = own.map(|own| {
             let known = classes_beside(&own, named.as_ref(), queries.len(), names);
-            match labels {
-                None => known.or_else(|_| classes_beside(&own, None, queries.len(), names)),
-                Some(_) => known,
-            }
+            known.or_else(|fault| match labels {
+                Some(_) => Err(fault),
+                // Labels that were found by themselves may be of other classes.
+                None => {
+                    control.warn(format!(
+                        "the labels found with the queries are not used: {fault}"
+                    ));
+                    classes_beside(&own, None, queries.len(), names)
+                }
+            })
         });
         let classes = classes.transpose()?;
         Ok(Fitted {
