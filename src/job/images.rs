@@ -425,8 +425,8 @@ pub fn open_plain(
     Ok((set, images.labels))
 }
 
-/// The classes of a reference and of `queries` rows, whose labels may not be known; `names` are those of the queries and of the
-/// reference.
+/// The classes of a reference and of `rows` queries, whose labels may not be known; `names` are those of the queries and
+/// of the reference.
 ///
 /// Errors: a query of a class that no row of the reference is of.
 pub fn classes_beside(
