@@ -992,8 +992,12 @@ fn help_names_every_option_in_use_and_shows_examples() {
             .filter(|word| word.starts_with("--"))
             .collect();
         let examples = text.split("Examples:").nth(1).unwrap_or_default();
+        // Examples show other commands too, which come before or after.
+        let own = format!("hullscope {command} ");
         let examples = examples
-            .split_whitespace()
+            .lines()
+            .filter(|line| line.trim_start().starts_with(&own))
+            .flat_map(str::split_whitespace)
             .map(|word| word.trim_end_matches(['.', ',', ';', ':', ')']))
             .filter(|word| word.starts_with("--"));
         let used = readme.iter().filter(|(of, _)| of == command);
