@@ -4,7 +4,7 @@
 //! The counts agreed with a linear-programming solver on every query tried. The limits on scans are the cost that
 //! was promised; scans are counted, not timed, so they do not depend on the machine.
 
-use crate::common::{random, verdicts};
+use crate::common::{random, required, verdicts};
 use hullscope::control::Control;
 use hullscope::hull::{Settings, Solver, Verdict};
 use hullscope::rows::{Memory, OpenOptions, open};
@@ -14,9 +14,8 @@ use rand::RngExt;
 /// Images as bytes, 784 a row; `None` (and a line that says so) without the data.
 pub fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
     let Some(folder) = std::env::var_os("HULLSCOPE_DATA") else {
-        let required = std::env::var_os("HULLSCOPE_REQUIRE_DATA").is_some_and(|value| value == "1");
         assert!(
-            !required,
+            !required("HULLSCOPE_REQUIRE_DATA"),
             "HULLSCOPE_REQUIRE_DATA is set and HULLSCOPE_DATA is not"
         );
         println!("skipped: HULLSCOPE_DATA is not set");

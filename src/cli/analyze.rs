@@ -243,7 +243,7 @@ fn check_outputs(args: &Args) -> Result<()> {
 }
 
 /// What the columns are made from.
-fn about<'r, 'c>(
+pub(super) fn about<'r, 'c>(
     context: &'c Context,
     inputs: &'r Inputs,
     classes: Option<&'r Classes>,

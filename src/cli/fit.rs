@@ -12,7 +12,7 @@ use crate::job::judging::JudgingArgs;
 use crate::report::file;
 use crate::report::hull_file::{self, Beside, Link, Make};
 use crate::rows::{self, Rows};
-use crate::space::{Settings, Way};
+use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Sets, prepare};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,30 +130,26 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     let budget = args.rows.budget();
     let limit = args.rows.limit_reference;
     let options = args.rows.options(limit, budget, "reference")?;
-    if args.space.is_none() && args.labels.is_none() {
-        let rows = rows::open(&args.reference, &options, control)?;
-        return Ok(Read {
-            columns: rows::like(&*rows),
-            rows: Arc::from(rows),
-            beside: Beside::default(),
-        });
-    }
-    let (set, labels) = open_plain(&args.reference, options, args.labels.as_deref(), control)?;
+    let (set, labels) = match args.space.is_some() || args.labels.is_some() {
+        true => open_plain(&args.reference, options, args.labels.as_deref(), control)?,
+        false => {
+            let rows = rows::open(&args.reference, &options, control)?;
+            (Set::vectors(Arc::from(rows)), None)
+        }
+    };
     let columns = rows::like(&*set.rows);
-    let Some(space) = &args.space else {
-        return Ok(Read {
-            rows: set.rows,
-            columns,
-            beside: Beside { way: None, labels },
-        });
+    let (rows, way) = match &args.space {
+        Some(space) => {
+            let settings = Settings {
+                seed: args.judging.seed,
+                memory: budget.saturating_sub(set.rows.resident_bytes()),
+                ..Settings::default()
+            };
+            let (rows, way) = Way::fit(set, space, settings, control)?;
+            (rows, Some(way))
+        }
+        None => (set.rows, None),
     };
-    let settings = Settings {
-        seed: args.judging.seed,
-        memory: budget.saturating_sub(set.rows.resident_bytes()),
-        ..Settings::default()
-    };
-    let (rows, way) = Way::fit(set, space, settings, control)?;
-    let way = Some(way);
     Ok(Read {
         rows,
         columns,

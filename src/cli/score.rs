@@ -1,6 +1,6 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::analyze::{Outputs, annotate, show};
+use super::analyze::{Outputs, about, annotate, show};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
@@ -9,7 +9,6 @@ use crate::job::backend::Chosen;
 use crate::job::inputs::RowArgs;
 use crate::report::{Context, InputInfo, file, records};
 use crate::study::analyze::{Plan, Sets, run_prepared};
-use crate::study::compare::Known;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,16 +64,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         },
         rows: fitted.settings,
     };
-    let about = records::About {
-        reference: &*inputs.reference,
-        queries: &*inputs.queries,
-        plan: &context.plan,
-        space: None,
-        known: Known {
-            classes: fitted.classes.as_ref(),
-            ..Known::default()
-        },
-    };
+    let about = about(&context, inputs, fitted.classes.as_ref());
     let output = args.output.iter();
     let output = output.map(|path| records::create(path, &context, &about));
     let mut outputs = Outputs {

@@ -243,12 +243,12 @@ impl RowArgs {
             }
             false => (Arc::from(open(queries, &options, control)?), None),
         };
-        let names = (queries.name(), found.rows.name());
         let classes = own.map(|own| {
+            let names = (queries.name(), found.rows.name());
             let known = classes_beside(&own, named.as_ref(), queries.len(), names);
+            // Labels that were found by themselves may be of other classes.
             known.or_else(|fault| match labels {
                 Some(_) => Err(fault),
-                // Labels that were found by themselves may be of other classes.
                 None => {
                     control.warn(format!(
                         "the labels found with the queries are not used: {fault}"
@@ -257,7 +257,6 @@ impl RowArgs {
                 }
             })
         });
-        let classes = classes.transpose()?;
         Ok(Fitted {
             inputs: Inputs {
                 reference: found.rows,
@@ -266,7 +265,7 @@ impl RowArgs {
             known: found.known,
             plan: about.plan,
             settings,
-            classes,
+            classes: classes.transpose()?,
             space: about.space.map(|ends| ends.space),
         })
     }

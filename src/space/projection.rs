@@ -56,14 +56,8 @@ impl Linear {
     /// Errors: arrays that are missing, or do not fit.
     pub fn unpack(name: &str, d: usize, dims: Option<usize>, pack: &mut Pack) -> Result<Self> {
         let key = |part: &str| format!("{name}.{part}");
-        let entries = pack.reals(&key("basis"), dims.and_then(|dims| d.checked_mul(dims)))?;
-        let dims = entries.len() / d;
-        if dims == 0 || entries.len() != d * dims {
-            return Err(pack.fault(
-                &key("basis"),
-                format!("there are no columns of {d} numbers"),
-            ));
-        }
+        let basis = kept_columns(&key("basis"), d, dims, pack)?;
+        let dims = basis.ncols();
         let orthonormal = pack.has(&key("orthonormal"));
         if orthonormal {
             pack.words(&key("orthonormal"), Some(0))?;
@@ -75,7 +69,7 @@ impl Linear {
         Ok(Linear {
             centre: optional("centre", d)?,
             divisor: optional("divisor", d)?,
-            basis: Mat::from_fn(d, dims, |i, k| entries[k * d + i]),
+            basis,
             noise: optional("noise", dims)?,
             size: optional("size", dims)?,
             orthonormal,
@@ -104,8 +98,7 @@ impl Map for Linear {
         true
     }
     fn pack(&self, name: &str, pack: &mut Pack) {
-        let columns = (0..self.dim()).flat_map(|k| self.basis.col(k).iter().copied());
-        pack.put_reals(&format!("{name}.basis"), columns);
+        put_columns(&format!("{name}.basis"), &self.basis, pack);
         let parts = [
             ("centre", &self.centre),
             ("divisor", &self.divisor),
@@ -164,6 +157,29 @@ impl Map for Linear {
         }
         Ok(())
     }
+}
+
+/// Put a matrix into a pack, column by column.
+pub fn put_columns(name: &str, matrix: &Mat<f64>, pack: &mut Pack) {
+    let columns = (0..matrix.ncols()).flat_map(|k| matrix.col(k).iter().copied());
+    pack.put_reals(name, columns);
+}
+
+/// The matrix of `count` columns, where that is known, of d numbers that [`put_columns`] put into a pack.
+///
+/// Errors: it is missing, or does not fit.
+pub fn kept_columns(
+    name: &str,
+    d: usize,
+    count: Option<usize>,
+    pack: &mut Pack,
+) -> Result<Mat<f64>> {
+    let entries = pack.reals(name, count.map(|count| d.saturating_mul(count)))?;
+    let count = entries.len() / d;
+    if count == 0 || entries.len() != d * count {
+        return Err(pack.fault(name, format!("there are no columns of {d} numbers")));
+    }
+    Ok(Mat::from_fn(d, count, |i, k| entries[k * d + i]))
 }
 
 /// Of d coordinates, the `dims` that a map of chosen ones put into a pack. Errors: they are missing, or do not fit.

@@ -9,8 +9,9 @@
 
 use super::Map;
 use super::pixel::index;
+use super::projection::{kept_columns, put_columns};
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Pack, Rows, map_chunks};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -92,25 +93,22 @@ impl ReluFeatures {
     ///
     /// Errors: arrays that are missing, or do not fit.
     pub fn unpack(name: &str, shape: Shape, dims: usize, pack: &mut Pack) -> Result<Self> {
-        let mut matrix = |part: &str, inputs: usize, units: usize| -> Result<Mat<f64>> {
-            let all = pack.reals(&format!("{name}.{part}"), Some(inputs * units))?;
-            Ok(Mat::from_fn(inputs, units, |i, k| all[k * inputs + i]))
+        let mut matrix = |part: &str, inputs: usize, units: usize| {
+            kept_columns(&format!("{name}.{part}"), inputs, Some(units), pack)
         };
-        let layers = sides(shape).into_iter().zip(["first", "second"]);
-        let layers = layers.map(|((side, channels, filters), part)| {
+        let mut layer = |part: &str, (side, channels, filters): (usize, usize, usize)| {
             let weights = matrix(part, side * side * channels, filters)?;
-            Ok(Convolution { side, weights })
-        });
-        let layers = layers.collect::<Result<Vec<_>>>()?;
+            Ok::<_, Error>(Convolution { side, weights })
+        };
+        let [first, second] = sides(shape);
+        let layers = [layer("first", first)?, layer("second", second)?];
         let dense = matrix("dense", inputs(shape), dims)?;
-        let pixels = format!("{name}.pixels");
-        let standard = pack.reals(&pixels, Some(2))?;
-        let fault = || pack.fault(&pixels, "there are not two layers");
+        let standard = pack.reals(&format!("{name}.pixels"), Some(2))?;
         Ok(ReluFeatures {
             shape,
             mean: standard[0],
             deviation: standard[1],
-            layers: layers.try_into().map_err(|_| fault())?,
+            layers,
             dense,
         })
     }
@@ -183,8 +181,7 @@ impl Map for ReluFeatures {
             ("dense", &self.dense),
         ];
         for (part, matrix) in matrices {
-            let columns = (0..matrix.ncols()).flat_map(|k| matrix.col(k).iter().copied());
-            pack.put_reals(&format!("{name}.{part}"), columns);
+            put_columns(&format!("{name}.{part}"), matrix, pack);
         }
         pack.put_reals(&format!("{name}.pixels"), [self.mean, self.deviation]);
     }

@@ -356,8 +356,16 @@ impl Views {
                     rows, shape, *dims, random, control,
                 )?)
             }
-            // Handled by the caller: these do not map rows one by one from what is at hand.
-            _ => return Err(unfit()),
+            // Made above from the shape of images, or handled by the caller: these do not map rows one by one from what is
+            // at hand.
+            Stage::Patch(_)
+            | Stage::Smooth(_)
+            | Stage::Resize { .. }
+            | Stage::Gray
+            | Stage::Wavelet
+            | Stage::Pixels
+            | Stage::File { .. }
+            | Stage::Onnx(_) => return Err(unfit()),
         })
     }
 
@@ -518,7 +526,7 @@ pub(super) fn shaped(
         Stage::Patch(side) => {
             let shape = image()?;
             let patch = pixel::Select::patch(shape, *side);
-            Arc::new(patch.ok_or_else(|| unfit(text, shape.height * shape.width))?)
+            Arc::new(patch.ok_or_else(|| unfit(text, shape.height * shape.width * shape.channels))?)
         }
         Stage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
         Stage::Resize { width, height } => Arc::new(Resample::resize(image()?, *width, *height)),

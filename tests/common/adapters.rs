@@ -1,5 +1,6 @@
 //! The adapters that GPU tests run on: every one that is there, software ones included.
 
+use super::required;
 use hullscope::control::Control;
 use hullscope::scan::gpu::adapters::{Adapter, list};
 use hullscope::scan::gpu::{GpuEngine, Options};
@@ -10,9 +11,8 @@ pub fn adapters() -> &'static [Adapter] {
     static ALL: OnceLock<Vec<Adapter>> = OnceLock::new();
     let all = ALL.get_or_init(list);
     if all.is_empty() {
-        let required = std::env::var_os("HULLSCOPE_REQUIRE_GPU").is_some_and(|value| value == "1");
         assert!(
-            !required,
+            !required("HULLSCOPE_REQUIRE_GPU"),
             "HULLSCOPE_REQUIRE_GPU is set and there is no adapter"
         );
         eprintln!("skipped: no adapter");

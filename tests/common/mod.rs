@@ -19,6 +19,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+/// Whether a switch says that what tests would else skip must be there, as `HULLSCOPE_REQUIRE_GPU=1`.
+pub fn required(switch: &str) -> bool {
+    std::env::var_os(switch).is_some_and(|value| value == "1")
+}
+
 /// Keeps all records.
 #[derive(Default)]
 pub struct Kept(pub Vec<Record>);
