@@ -79,7 +79,6 @@ pub struct Reference {
 }
 
 /// What goes with the rows of a reference.
-#[derive(Default)]
 pub struct Beside {
     /// The way into its space, in which its rows are.
     pub way: Option<Way>,
