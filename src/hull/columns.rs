@@ -64,6 +64,8 @@ pub(super) struct Open {
     pub done: bool,
     /// What is scanned instead of the residual's direction, if anything.
     steady: Option<Steady>,
+    /// Rows to try before the first scan.
+    first: Vec<usize>,
     /// Rows that scans and pool have offered, the latest last.
     met: Vec<Slot>,
     waiting: bool,
@@ -86,6 +88,7 @@ impl Open {
             scans: 0,
             done: !usable,
             steady: None,
+            first: Vec::new(),
             met: Vec::new(),
             waiting: false,
         }
@@ -99,6 +102,11 @@ impl Open {
     /// The same without a reference row.
     pub fn without(self, excluded: Option<usize>) -> Self {
         Open { excluded, ..self }
+    }
+
+    /// The same with rows to try before the first scan.
+    pub fn starting_from(self, first: Vec<usize>) -> Self {
+        Open { first, ..self }
     }
 
     /// The same where `sum u` is wanted to a relative gap: rows that change it by less than half of that are left out.
@@ -363,6 +371,7 @@ impl<'a> Columns<'a> {
         last: &(dyn Fn(&Self, &mut Open) -> Result<()> + Sync),
         control: &Control,
     ) -> Result<()> {
+        self.begin(open)?;
         while open.iter().any(|q| !q.done) {
             self.pool_rounds(open, control)?;
             self.full_round(open, most, close, last, control)?;
@@ -373,6 +382,26 @@ impl<'a> Columns<'a> {
     /// Between groups of problems: forget what none of them took.
     pub fn trim(&mut self) {
         self.pool.trim();
+    }
+
+    /// Take the rows that were given to begin with.
+    fn begin(&mut self, open: &mut [Open]) -> Result<()> {
+        let counted = |q: &Open| {
+            let mut rows = q.first.clone();
+            rows.retain(|&row| self.counts(row, q.excluded));
+            rows
+        };
+        let first: Vec<Vec<usize>> = open.iter().map(counted).collect();
+        let wanted = first.concat();
+        let frame = self.scan.frame();
+        self.pool.admit(&wanted, self.rows, frame, &self.metric)?;
+        let pool = &self.pool;
+        let each = open.par_iter_mut().zip(&first);
+        each.filter(|(q, _)| !q.done).for_each(|(q, first)| {
+            q.meet(first.iter().filter_map(|&row| pool.slot(row)));
+            q.improve(pool);
+        });
+        Ok(())
     }
 
     /// Offer pooled rows to every problem until it waits for a scan.

@@ -95,6 +95,9 @@ pub struct Asked<'q> {
     pub excluded: Option<usize>,
     /// Rows and convex weights by which the hull holds the query, and whether that is proved exactly.
     pub inside: Option<(Vec<usize>, Vec<f64>, bool)>,
+    /// Rows whose combination may be near the query, as those of the nearest point of the hull: tried before the first
+    /// scan.
+    pub near: Vec<usize>,
 }
 
 /// A non-negative combination of rows, and the query over the sum of the weights.
@@ -222,7 +225,9 @@ impl<'a> Cone<'a> {
         let at = self.columns.coordinates(query);
         let mut target: Vec<f64> = at.iter().zip(&origin).map(|(q, o)| q - o).collect();
         target.push(0.0);
-        Open::new(place, &target, origin, 0.0).without(asked.excluded)
+        Open::new(place, &target, origin, 0.0)
+            .without(asked.excluded)
+            .starting_from(asked.near.clone())
     }
 
     /// Prove what is still open by an f64 scan of the residuals.

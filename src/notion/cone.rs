@@ -84,10 +84,14 @@ impl Judge for Angles<'_> {
             .collect();
         let places = (block.queries().zip(excluded)).enumerate();
         let asked: Vec<cone::Asked<'_>> = places
-            .map(|(place, (query, excluded))| cone::Asked {
-                query,
-                excluded,
-                inside: self.inside(block.hull.get(place).and_then(Option::as_ref)),
+            .map(|(place, (query, excluded))| {
+                let answer = block.hull.get(place).and_then(Option::as_ref);
+                cone::Asked {
+                    query,
+                    excluded,
+                    inside: self.inside(answer),
+                    near: self.near(answer),
+                }
             })
             .collect();
         // Of rows left out only the verdict is counted.
@@ -121,8 +125,19 @@ impl Angles<'_> {
         else {
             return None;
         };
+        Some((self.places(rows), weights.clone(), *exact))
+    }
+
+    /// The rows of the hull's point nearest to the query, where that is known.
+    fn near(&self, answer: Option<&Answer>) -> Vec<usize> {
+        let nearest = answer.and_then(|answer| answer.nearest.as_ref());
+        nearest.map_or(Vec::new(), |nearest| self.places(&nearest.rows))
+    }
+
+    /// The places of rows among the different ones.
+    fn places(&self, rows: &[usize]) -> Vec<usize> {
         let place = |&row: &usize| self.repeats.map_or(row, |all| all.place(row));
-        Some((rows.iter().map(place).collect(), weights.clone(), *exact))
+        rows.iter().map(place).collect()
     }
 
     /// With row indices of the whole reference: of equal rows the first.
