@@ -42,6 +42,7 @@ mod pack;
 mod packed;
 pub(crate) mod pages;
 mod parquet;
+pub mod pass;
 mod pickle;
 mod pipe;
 mod provenance;
@@ -51,6 +52,7 @@ mod safetensors;
 pub mod sample;
 mod saved;
 mod shape;
+pub mod sharded;
 mod sources;
 mod spread;
 pub mod store;
@@ -239,6 +241,11 @@ pub trait Rows: Send + Sync {
 
     /// Where the rows come from, besides their numbers.
     fn provenance(&self) -> Option<&Provenance> {
+        None
+    }
+
+    /// Where the rows lie in shards, and which of their rows these are.
+    fn shards(&self) -> Option<sharded::Share<'_>> {
         None
     }
 }

@@ -3,6 +3,8 @@
 //! Whoever can be kept puts arrays into a [`Pack`] and takes them out again, by name and with the length that it expects;
 //! how a pack lies in a file is known to the file's writer alone.
 
+mod bytes;
+
 use crate::error::{Error, Place, Result};
 use std::collections::BTreeMap;
 
@@ -39,6 +41,11 @@ impl Pack {
         self.arrays
             .iter()
             .map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// The arrays themselves, by name.
+    pub fn into_arrays(self) -> impl Iterator<Item = (String, Numbers)> {
+        self.arrays.into_iter()
     }
 
     /// Add an array; one of the same name is replaced.

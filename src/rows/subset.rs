@@ -1,5 +1,6 @@
 //! Some rows of a set, in any order, as a set of their own: one class, a sample, a permutation. Nothing is copied.
 
+use super::sharded::Share;
 use super::{Element, Rows};
 use crate::error::Result;
 
@@ -93,6 +94,10 @@ impl Rows for Subset<'_> {
 
     fn number(&self, row: usize) -> u64 {
         self.rows.number(self.chosen[row])
+    }
+
+    fn shards(&self) -> Option<Share<'_>> {
+        Some(self.rows.shards()?.some(&self.chosen))
     }
 }
 

@@ -32,6 +32,7 @@ pub use way::{Ends, Way};
 
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Shape;
+use crate::rows::sharded::Share;
 use crate::rows::{Element, Pack, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -308,6 +309,13 @@ impl Rows for Unit<'_> {
     }
     fn number(&self, row: usize) -> u64 {
         self.0.number(row)
+    }
+    fn shards(&self) -> Option<Share<'_>> {
+        let unit = true;
+        Some(Share {
+            unit,
+            ..self.0.shards()?
+        })
     }
 }
 

@@ -1,0 +1,137 @@
+//! A pack as bytes, for a message to another process: the number of arrays, and of each its name, type, length and numbers.
+//!
+//! ```text
+//! "hspack1\0"  u64 arrays  { u64 n, n bytes of UTF-8, u64 type (0: f64, 1: f32, 2: u64), u64 n, n numbers }   little-endian
+//! ```
+
+use super::{Numbers, Pack};
+use crate::error::{Error, Place, Result};
+
+const HEAD: &[u8; 8] = b"hspack1\0";
+
+impl Pack {
+    /// All arrays, as [`Pack::of_bytes`] reads them.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = HEAD.to_vec();
+        out.extend((self.arrays.len() as u64).to_le_bytes());
+        for (name, numbers) in &self.arrays {
+            out.extend((name.len() as u64).to_le_bytes());
+            out.extend(name.as_bytes());
+            let (kind, len) = match numbers {
+                Numbers::F64(values) => (0u64, values.len()),
+                Numbers::F32(values) => (1, values.len()),
+                Numbers::U64(values) => (2, values.len()),
+            };
+            out.extend(kind.to_le_bytes());
+            out.extend((len as u64).to_le_bytes());
+            match numbers {
+                Numbers::F64(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+                Numbers::F32(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+                Numbers::U64(values) => out.extend(values.iter().flat_map(|v| v.to_le_bytes())),
+            }
+        }
+        out
+    }
+
+    /// The arrays of a message; `origin` says whose it is, for errors.
+    ///
+    /// Errors: bytes that are no such message, or not all of one.
+    pub fn of_bytes(origin: &str, bytes: &[u8]) -> Result<Self> {
+        let mut left = Left { origin, bytes };
+        if left.take(8)? != HEAD {
+            return Err(left.fault("it does not begin as one of this version"));
+        }
+        let mut pack = Pack::new(origin);
+        for _ in 0..left.word()? {
+            let len = left.word()?;
+            let name = std::str::from_utf8(left.take(len)?);
+            let name = name.map_err(|_| left.fault("a name is no text"))?;
+            let numbers = match left.word()? {
+                0 => Numbers::F64(left.numbers(f64::from_le_bytes)?),
+                1 => Numbers::F32(left.numbers(f32::from_le_bytes)?),
+                2 => Numbers::U64(left.numbers(u64::from_le_bytes)?),
+                _ => return Err(left.fault("a type of numbers is not known")),
+            };
+            pack.put(name, numbers);
+        }
+        match left.bytes.is_empty() {
+            true => Ok(pack),
+            false => Err(left.fault("there are bytes behind its end")),
+        }
+    }
+}
+
+/// What is left of a message.
+struct Left<'b> {
+    origin: &'b str,
+    bytes: &'b [u8],
+}
+
+impl<'b> Left<'b> {
+    fn fault(&self, what: &str) -> Error {
+        let what = format!("{what}, as a message must be");
+        let advice = "both sides must run the same version of hullscope";
+        Error::input(self.origin, Place::Whole, what, advice)
+    }
+
+    fn take(&mut self, len: u64) -> Result<&'b [u8]> {
+        let split = usize::try_from(len).ok();
+        match split.and_then(|len| self.bytes.split_at_checked(len)) {
+            Some((taken, left)) => {
+                self.bytes = left;
+                Ok(taken)
+            }
+            None => Err(self.fault("it ends too early")),
+        }
+    }
+
+    fn word(&mut self) -> Result<u64> {
+        let taken = self.take(8)?;
+        Ok(taken
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | u64::from(byte)))
+    }
+
+    fn numbers<T, const B: usize>(&mut self, read: impl Fn([u8; B]) -> T) -> Result<Vec<T>> {
+        let len = self.word()?;
+        let taken = self.take(len.saturating_mul(B as u64))?;
+        Ok(taken
+            .as_chunks::<B>()
+            .0
+            .iter()
+            .map(|&bytes| read(bytes))
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_bit_for_bit_and_a_damaged_one_is_refused() {
+        let mut pack = Pack::new("shard 1");
+        pack.put_reals("a", [1.5, -0.0, f64::INFINITY]);
+        pack.put("b", Numbers::F32(vec![f32::MIN_POSITIVE]));
+        pack.put_counts("c", [usize::MAX, 7]);
+        pack.put_counts("none", []);
+        let bytes = pack.to_bytes();
+        let again = Pack::of_bytes("shard 1", &bytes).unwrap();
+        assert_eq!((&again, again.to_bytes()), (&pack, bytes.clone()));
+        for end in 0..bytes.len() {
+            let error = Pack::of_bytes("shard 1", &bytes[..end])
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("shard 1"), "{error}");
+        }
+        // Lengths that are too large for any message ask for no memory.
+        for at in (8..bytes.len()).filter(|at| at % 8 == 0) {
+            let mut damaged = bytes.clone();
+            damaged[at..(at + 8).min(bytes.len())].fill(255);
+            let _ = Pack::of_bytes("shard 1", &damaged);
+        }
+        let longer = [bytes, vec![0]].concat();
+        assert!(Pack::of_bytes("shard 1", &longer).is_err());
+    }
+}
