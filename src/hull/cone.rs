@@ -24,8 +24,8 @@ use super::{Certificate, Evidence, Settings, Verdict, prove};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
+use crate::scan::Scan;
 use crate::scan::rounding::{U64, f64_score, gamma};
-use crate::scan::{Scan, cpu};
 use rayon::prelude::*;
 use std::f64::consts::FRAC_PI_2;
 use std::sync::Mutex;
@@ -384,7 +384,8 @@ impl<'a> Cone<'a> {
         let zero = vec![0.0; d];
         // Rows that do not count, and the centre in the place of far ones, may come first.
         let k = 2 + self.columns.ignored.len() + frame.far.rows.len();
-        let (scores, hits) = cpu::scan_f64(rows, frame, directions, k, control)?;
+        let scan = self.columns.scan;
+        let (scores, hits) = scan.scan_f64(rows, directions, k, control)?;
         let k = scores.len() / part.len();
         let bound = |(i, q): (usize, &&Open)| {
             let counts = |row: usize| self.columns.counts(row, q.excluded());

@@ -17,7 +17,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::rounding::{U64, f64_score, gamma};
-use crate::scan::{Batch, Scan, cpu};
+use crate::scan::{Batch, Scan};
 use rayon::prelude::*;
 
 /// A direction to scan for one query.
@@ -298,7 +298,7 @@ impl<'a> Judge<'a> {
             .iter()
             .flat_map(|&i| directions[i].vector.iter().copied())
             .collect();
-        let (scores, rows) = cpu::scan_f64(self.rows, self.scan.frame(), &flat, k, control)?;
+        let (scores, rows) = self.scan.scan_f64(self.rows, &flat, k, control)?;
         let k = scores.len() / which.len();
         for (b, &i) in which.iter().enumerate() {
             let direction = &directions[i];

@@ -610,9 +610,14 @@ impl Scan for CpuScan<'_> {
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
-        let bias = f64::from(c) * 0.5 * self.frame.euclid_radius.powi(2);
-        rounding::f32_score(self.frame.dim(), self.frame.radius, norm, bias)
+        error_bound(&self.frame, norm, c)
     }
+}
+
+/// [`Scan::error_bound`] of [`scan_batch`].
+pub(super) fn error_bound(frame: &Frame, norm: f64, c: f32) -> f64 {
+    let bias = f64::from(c) * 0.5 * frame.euclid_radius.powi(2);
+    rounding::f32_score(frame.dim(), frame.radius, norm, bias)
 }
 
 /// The machine's own cores.

@@ -15,6 +15,7 @@ use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Rows, Spreads, chunk_rows, map_chunks, spreads};
+use std::ops::Range;
 
 /// Columns whose ranges differ by more than this factor get a scale each.
 const UNEVEN: f64 = 1024.0;
@@ -377,6 +378,31 @@ impl Frame {
                 ..self.far.clone()
             },
             ..self.clone()
+        }
+    }
+
+    /// The same frame, and the same bounds, for some rows that follow each other.
+    pub fn of_run(&self, run: Range<usize>) -> Self {
+        let d = self.dim();
+        let place = |row: &usize| self.far.rows.partition_point(|far| far < row);
+        let far = place(&run.start)..place(&run.end);
+        Frame {
+            centre: self.centre.clone(),
+            scale: self.scale.clone(),
+            lowest: self.lowest.clone(),
+            highest: self.highest.clone(),
+            range: self.range.clone(),
+            unit: self.unit.clone(),
+            bias: self.bias[run.clone()].to_vec(),
+            far: Far {
+                rows: self.far.rows[far.clone()]
+                    .iter()
+                    .map(|row| row - run.start)
+                    .collect(),
+                points: self.far.points[far.start * d..far.end * d].to_vec(),
+                ratio: self.far.ratio,
+            },
+            ..*self
         }
     }
 

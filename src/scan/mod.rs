@@ -19,12 +19,14 @@ mod frame;
 pub mod gpu;
 pub mod int8;
 pub mod rounding;
+pub mod sharded;
 pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
+pub use sharded::{LocalShard, ShardedEngine, ShardedScan};
 
 use crate::control::Control;
 use crate::error::Result;
@@ -114,6 +116,19 @@ pub trait Scan: Send + Sync {
     /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
     /// bias `c`; see [`rounding`].
     fn error_bound(&self, norm: f64, c: f32) -> f64;
+
+    /// Scores in f64 of B directions over `rows`, which are those of this scan: see [`cpu::scan_f64`].
+    ///
+    /// Errors: as [`Scan::scan`].
+    fn scan_f64(
+        &self,
+        rows: &dyn Rows,
+        directions: &[f64],
+        k: usize,
+        control: &Control,
+    ) -> Result<(Vec<f64>, Vec<usize>)> {
+        cpu::scan_f64(rows, self.frame(), directions, k, control)
+    }
 }
 
 /// What makes scans: the machine's cores, or a graphics adapter.

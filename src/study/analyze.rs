@@ -105,8 +105,11 @@ pub struct Sets<'s> {
 }
 
 impl Sets<'_> {
-    /// Bytes that the rows leave.
+    /// Bytes that the rows leave; none where they lie in shards, since a tree would hold all of them here.
     fn room(&self) -> u64 {
+        if self.reference.shards().is_some() {
+            return 0;
+        }
         let resident = self.reference.resident_bytes() + self.queries.resident_bytes();
         self.memory.saturating_sub(resident)
     }

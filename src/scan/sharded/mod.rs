@@ -1,0 +1,233 @@
+//! A scan of rows that lie in shards elsewhere: every shard scans its own, and the lists are merged here.
+//!
+//! ```text
+//! answer(b) = the k best of the shards' k best, score descending, row of the whole set ascending
+//! bound     = the largest of the shards' bounds
+//! ```
+//!
+//! All shards scan in one frame, that of the whole set. A row that a shard left out is no better than its k-th best, so that
+//! the merged list is that of one machine; which shard answered first makes no difference. What f32 cannot prove is judged by
+//! the shards in f64 ([`Scan::scan_f64`]). A shard is told its part of the frame before its first answer, and again
+//! whenever it says that it does not know it.
+
+mod shard;
+#[cfg(test)]
+mod tests;
+
+pub use shard::LocalShard;
+
+use super::topk::{Score, order};
+use super::{Batch, CpuScan, Engine, Frame, Hits, Scan, cpu};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::sharded::{Sharded, Share};
+use crate::rows::{Numbers, Pack, Rows};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::ops::Range;
+
+/// The questions: be ready for a scan; its k best rows of each direction in f32, and in f64.
+const READY: &str = "ready";
+const SCAN: &str = "scan";
+const JUDGE: &str = "judge";
+
+/// What is in the answer of a shard that is not ready.
+const UNREADY: &str = "unready";
+
+/// Times that shards are made ready for one batch before it is given up: each takes a shard that was started again.
+const TIMES: usize = 16;
+
+/// A scan over shards.
+pub struct ShardedScan<'a> {
+    rows: &'a dyn Rows,
+    share: Share<'a>,
+    frame: Frame,
+    key: shard::Key,
+    /// The shards that have rows of this scan, and which of its rows these are.
+    parts: Vec<(usize, Range<usize>)>,
+}
+
+impl<'a> ShardedScan<'a> {
+    /// Of rows that lie in shards, in their frame; `None` if they do not, or not in the order of their shards.
+    ///
+    /// Panics unless the frame has a bias for each row (a caller's mistake).
+    pub fn in_frame(rows: &'a dyn Rows, frame: &Frame) -> Option<Self> {
+        let share = rows.shards()?;
+        assert_eq!(rows.len(), frame.bias.len(), "a frame of the same rows");
+        Some(ShardedScan {
+            parts: share.parts(rows.len())?,
+            frame: frame.clone(),
+            rows,
+            key: [0, 1].map(|_| RandomState::new().build_hasher().finish()),
+            share,
+        })
+    }
+
+    fn shards(&self) -> &Sharded {
+        self.share.all
+    }
+
+    /// What the shard of a part must know before it scans.
+    fn preparation(&self, (shard, part): &(usize, Range<usize>)) -> (usize, Pack) {
+        let mut question = self.question();
+        let view = [self.shards().fits_f32(), self.share.unit].map(usize::from);
+        question.put_counts("view", view);
+        if let Some(chosen) = self.share.chosen.as_deref() {
+            let start = self.shards().starts()[*shard];
+            question.put_counts("chosen", chosen[part.clone()].iter().map(|row| row - start));
+        }
+        self.frame.of_run(part.clone()).pack(&mut question);
+        (*shard, question)
+    }
+
+    fn question(&self) -> Pack {
+        let mut question = Pack::new("a question");
+        question.put("key", Numbers::U64(self.key.to_vec()));
+        question
+    }
+
+    /// The answers of all parts, in their order.
+    fn ask(&self, what: &str, question: &Pack, control: &Control) -> Result<Vec<Pack>> {
+        let shards = self.shards();
+        let mut answers: Vec<Option<Pack>> = vec![None; self.parts.len()];
+        for _ in 0..TIMES {
+            let open: Vec<usize> = (0..answers.len())
+                .filter(|&at| answers[at].is_none())
+                .collect();
+            let questions = open.iter().map(|&at| (self.parts[at].0, question.clone()));
+            let found = shards.ask(what, questions.collect(), control)?;
+            let mut unready = Vec::new();
+            for (at, answer) in open.into_iter().zip(found) {
+                match answer.has(UNREADY) {
+                    true => unready.push(self.preparation(&self.parts[at])),
+                    false => answers[at] = Some(answer),
+                }
+            }
+            if unready.is_empty() {
+                return Ok(answers.into_iter().flatten().collect());
+            }
+            shards.ask(READY, unready, control)?;
+        }
+        Err(shards.fault(format!(
+            "a shard lost what it was told {TIMES} times in a row"
+        )))
+    }
+
+    /// The k best of what the parts found: lists of each direction, best first, one part after another.
+    fn merged<T: Score>(
+        &self,
+        lists: Vec<(Vec<T>, Vec<usize>)>,
+        directions: usize,
+        k: usize,
+    ) -> (Vec<T>, Vec<usize>) {
+        let (mut scores, mut rows) = (Vec::new(), Vec::new());
+        let mut pairs: Vec<(T, usize)> = Vec::new();
+        for b in 0..directions {
+            pairs.clear();
+            for ((_, part), (scores, rows)) in self.parts.iter().zip(&lists) {
+                let count = k.min(part.len());
+                let rows = rows[b * count..][..count]
+                    .iter()
+                    .map(|row| part.start + row);
+                pairs.extend(scores[b * count..][..count].iter().copied().zip(rows));
+            }
+            pairs.sort_unstable_by(|&x, &y| order(x, y));
+            scores.extend(pairs[..k].iter().map(|pair| pair.0));
+            rows.extend(pairs[..k].iter().map(|pair| pair.1));
+        }
+        (scores, rows)
+    }
+
+    /// Ask, and merge the lists that `take` finds in the answers.
+    #[allow(clippy::type_complexity)]
+    fn best<T: Score>(
+        &self,
+        what: &str,
+        question: &Pack,
+        (directions, k): (usize, usize),
+        take: impl Fn(&mut Pack, usize) -> Result<Vec<T>>,
+        control: &Control,
+    ) -> Result<(Vec<T>, Vec<usize>)> {
+        let answers = self.ask(what, question, control)?;
+        let mut lists = Vec::with_capacity(answers.len());
+        for ((_, part), mut answer) in self.parts.iter().zip(answers) {
+            let len = directions * k.min(part.len());
+            let scores = take(&mut answer, len)?;
+            #[allow(clippy::eq_op)] // what is not a number is not equal to itself
+            if scores.iter().any(|score| score != score) {
+                return Err(answer.fault("scores", "one is not a number"));
+            }
+            lists.push((scores, answer.indices("rows", Some(len), part.len())?));
+        }
+        Ok(self.merged(lists, directions, k))
+    }
+}
+
+impl Scan for ShardedScan<'_> {
+    fn len(&self) -> usize {
+        self.frame.bias.len()
+    }
+
+    fn frame(&self) -> &Frame {
+        &self.frame
+    }
+
+    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
+        let (count, k) = (batch.bias.len(), batch.k.min(self.len()));
+        assert_eq!(batch.directions.len(), count * self.dim(), "B x d");
+        let mut question = self.question();
+        question.put("directions", Numbers::F32(batch.directions.to_vec()));
+        question.put("bias", Numbers::F32(batch.bias.to_vec()));
+        question.put_counts("k", [k]);
+        control.answered("f32", count);
+        let (scores, rows) = cpu::counted(self.rows, count, control, || {
+            let take = |answer: &mut Pack, len| answer.floats("scores", Some(len));
+            self.best(SCAN, &question, (count, k), take, control)
+        })?;
+        Ok(Hits::new(self.len(), k, scores, rows))
+    }
+
+    /// The largest of the shards' bounds: each scans as [`CpuScan`] does, in this frame, whose radius is that of all rows.
+    fn error_bound(&self, norm: f64, c: f32) -> f64 {
+        cpu::error_bound(&self.frame, norm, c)
+    }
+
+    fn scan_f64(
+        &self,
+        _: &dyn Rows,
+        directions: &[f64],
+        k: usize,
+        control: &Control,
+    ) -> Result<(Vec<f64>, Vec<usize>)> {
+        let (count, k) = (directions.len() / self.dim(), k.min(self.len()));
+        let mut question = self.question();
+        question.put_reals("directions", directions.iter().copied());
+        question.put_counts("k", [k]);
+        control.answered("f64", count);
+        cpu::counted(self.rows, count, control, || {
+            let take = |answer: &mut Pack, len| answer.reals("scores", Some(len));
+            self.best(JUDGE, &question, (count, k), take, control)
+        })
+    }
+}
+
+/// Scans rows where they lie: those of shards on the shards, others on this machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShardedEngine;
+
+impl Engine for ShardedEngine {
+    fn scan_in<'r>(
+        &self,
+        rows: &'r dyn Rows,
+        frame: Frame,
+        _: &Control,
+    ) -> Result<Box<dyn Scan + 'r>> {
+        Ok(match ShardedScan::in_frame(rows, &frame) {
+            Some(scan) => Box::new(scan),
+            None => Box::new(CpuScan::in_frame(rows, frame)),
+        })
+    }
+
+    fn describe(&self) -> String {
+        "shards, each on its machine's cores".into()
+    }
+}

@@ -1,0 +1,202 @@
+//! A shard's side of a sharded scan: its rows, and the answers to what is asked of them.
+//!
+//! Before a scan a shard is made *ready* for it: which of its rows are scanned, in which frame. It keeps the latest few of
+//! these. One that has none of that name, as after it was started again, says so and is told once more: an answer
+//! depends on nothing that was asked before.
+
+use super::{JUDGE, READY, SCAN, UNREADY};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::rows::sharded::{FETCH, fetch};
+use crate::rows::{Element, Numbers, Pack, Rows, Subset};
+use crate::scan::{Batch, Frame, cpu};
+use crate::space::Unit;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+/// Scans that a shard is ready for at a time.
+const MOST: usize = 16;
+
+/// What names a scan.
+pub(super) type Key = [u64; 2];
+
+/// Rows in the memory or on a disk of this machine, which are some of a larger set.
+pub struct LocalShard {
+    rows: Arc<dyn Rows>,
+    ready: Mutex<VecDeque<(Key, Arc<Ready>)>>,
+}
+
+/// What is known of a scan before its directions.
+struct Ready {
+    frame: Frame,
+    /// Which rows of the shard are scanned; `None` for all.
+    chosen: Option<Vec<usize>>,
+    fits_f32: bool,
+    unit: bool,
+}
+
+/// Rows of which a value that is no f32 may lie in another shard: all shards decode alike.
+struct Alike<'a> {
+    rows: &'a dyn Rows,
+    fits_f32: bool,
+}
+
+impl Rows for Alike<'_> {
+    fn name(&self) -> &str {
+        self.rows.name()
+    }
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+    fn dim(&self) -> usize {
+        self.rows.dim()
+    }
+    fn element(&self) -> Element {
+        self.rows.element()
+    }
+    fn fits_f32(&self) -> bool {
+        self.fits_f32
+    }
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.rows.read_f32(first, out)
+    }
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        self.rows.read_f64(first, out)
+    }
+    fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
+        self.rows.gather(rows, out)
+    }
+}
+
+impl Ready {
+    fn of(mut question: Pack, rows: &dyn Rows) -> Result<Self> {
+        let view = question.indices("view", Some(2), 2)?;
+        let chosen = question
+            .has("chosen")
+            .then(|| question.ascending("chosen", rows.len()))
+            .transpose()?;
+        let count = chosen.as_ref().map_or(rows.len(), Vec::len);
+        Ok(Ready {
+            frame: Frame::unpack(&mut question, count, rows.dim())?,
+            chosen,
+            fits_f32: view[0] == 1,
+            unit: view[1] == 1,
+        })
+    }
+
+    /// Do something with the rows that are scanned.
+    fn with<T>(&self, rows: &dyn Rows, then: impl FnOnce(&dyn Rows) -> T) -> T {
+        let fits_f32 = self.fits_f32;
+        let all = Alike { rows, fits_f32 };
+        let some = self.chosen.clone();
+        let some = some.map(|chosen| Subset::new(rows.name(), &all, chosen));
+        let some: &dyn Rows = some.as_ref().map_or(&all, |some| some);
+        match self.unit {
+            true => then(&Unit(some)),
+            false => then(some),
+        }
+    }
+}
+
+impl LocalShard {
+    /// Ready for questions about these rows.
+    pub fn new(rows: Arc<dyn Rows>) -> Self {
+        LocalShard {
+            rows,
+            ready: Mutex::default(),
+        }
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &dyn Rows {
+        &*self.rows
+    }
+
+    /// The answer to a question; see [`crate::rows::sharded::Shards::ask`].
+    ///
+    /// Errors: a question that does not fit the rows, rows that can no longer be read, [`Error::Interrupted`].
+    pub fn answer(&self, what: &str, question: Pack, control: &Control) -> Result<Pack> {
+        match what {
+            FETCH => fetch(&*self.rows, question),
+            READY => self.prepare(question),
+            SCAN => self.scan(question, control),
+            JUDGE => self.judge(question, control),
+            other => Err(Error::unknown(
+                "question to a shard",
+                other,
+                &[FETCH, READY, SCAN, JUDGE],
+            )),
+        }
+    }
+
+    fn prepare(&self, mut question: Pack) -> Result<Pack> {
+        let key = key(&mut question)?;
+        let ready = Arc::new(Ready::of(question, &*self.rows)?);
+        let mut all = self.ready.lock().unwrap_or_else(|held| held.into_inner());
+        all.retain(|(known, _)| *known != key);
+        all.truncate(MOST - 1);
+        all.push_front((key, ready));
+        Ok(Pack::new("an answer"))
+    }
+
+    /// What is known of the scan that a question is about.
+    fn found(&self, question: &mut Pack) -> Result<Option<Arc<Ready>>> {
+        let key = key(question)?;
+        let all = self.ready.lock().unwrap_or_else(|held| held.into_inner());
+        let found = all.iter().find(|(known, _)| *known == key);
+        Ok(found.map(|(_, ready)| Arc::clone(ready)))
+    }
+
+    fn scan(&self, mut question: Pack, control: &Control) -> Result<Pack> {
+        let Some(ready) = self.found(&mut question)? else {
+            return Ok(unready());
+        };
+        let bias = question.floats("bias", None)?;
+        let wanted = bias.len() * self.rows.dim();
+        let directions = question.floats("directions", Some(wanted))?;
+        let k = question.indices("k", Some(1), usize::MAX)?[0];
+        let hits = ready.with(&*self.rows, |rows| {
+            let batch = Batch {
+                directions: &directions,
+                bias: &bias,
+                k,
+            };
+            cpu::scan_batch(rows, &ready.frame, &batch, control)
+        })?;
+        let mut answer = Pack::new("an answer");
+        answer.put("scores", Numbers::F32(hits.scores().to_vec()));
+        answer.put_counts("rows", hits.rows().iter().copied());
+        Ok(answer)
+    }
+
+    fn judge(&self, mut question: Pack, control: &Control) -> Result<Pack> {
+        let Some(ready) = self.found(&mut question)? else {
+            return Ok(unready());
+        };
+        let directions = question.reals("directions", None)?;
+        if !directions.len().is_multiple_of(self.rows.dim()) {
+            return Err(question.fault("directions", "they are not whole"));
+        }
+        let k = question.indices("k", Some(1), usize::MAX)?[0];
+        let (scores, rows) = ready.with(&*self.rows, |rows| {
+            cpu::scan_f64(rows, &ready.frame, &directions, k, control)
+        })?;
+        let mut answer = Pack::new("an answer");
+        answer.put_reals("scores", scores);
+        answer.put_counts("rows", rows);
+        Ok(answer)
+    }
+}
+
+/// The name of the scan that a question is about.
+fn key(question: &mut Pack) -> Result<Key> {
+    let words = question.words("key", Some(2))?;
+    Ok([words[0], words[1]])
+}
+
+/// The answer of a shard that is not ready for a scan.
+fn unready() -> Pack {
+    let mut answer = Pack::new("an answer");
+    answer.put_counts(UNREADY, []);
+    answer
+}

@@ -1,0 +1,262 @@
+use super::*;
+use crate::error::Error;
+use crate::rows::Memory;
+use crate::rows::sharded::{FETCH, Shards};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+/// Shards in this process.
+pub(crate) struct Here {
+    lens: Vec<usize>,
+    rows: Vec<Option<Arc<dyn Rows>>>,
+    shards: Mutex<Vec<Option<Arc<LocalShard>>>>,
+    /// Questions answered, and whether shards are started again, without what they were told, before every other one.
+    asked: AtomicUsize,
+    forgets: AtomicBool,
+    broken: AtomicBool,
+}
+
+impl Here {
+    /// Cut rows of d numbers into shards that end at these rows.
+    fn cut(values: &[f64], d: usize, ends: &[usize]) -> Arc<Self> {
+        let mut start = 0;
+        let rows: Vec<Option<Arc<dyn Rows>>> = ends
+            .iter()
+            .map(|&end| {
+                let own = values[start * d..end * d].to_vec();
+                start = end;
+                (!own.is_empty()).then(|| Arc::new(Memory::from_f64("shard", d, own)) as _)
+            })
+            .collect();
+        Arc::new(Here {
+            lens: rows
+                .iter()
+                .map(|rows| rows.as_ref().map_or(0, |rows| rows.len()))
+                .collect(),
+            shards: Mutex::new(Self::started(&rows)),
+            rows,
+            asked: AtomicUsize::new(0),
+            forgets: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+        })
+    }
+
+    fn started(rows: &[Option<Arc<dyn Rows>>]) -> Vec<Option<Arc<LocalShard>>> {
+        let shard = |rows: &Option<Arc<dyn Rows>>| Some(Arc::new(LocalShard::new(rows.clone()?)));
+        rows.iter().map(shard).collect()
+    }
+}
+
+impl Shards for Here {
+    fn lens(&self) -> &[usize] {
+        &self.lens
+    }
+
+    fn ask(
+        &self,
+        what: &str,
+        questions: Vec<(usize, Pack)>,
+        control: &Control,
+    ) -> Result<Vec<Pack>> {
+        if self.broken.load(Relaxed) && what != FETCH {
+            return Err(Error::Usage("shard 1 is gone".into()));
+        }
+        if self.asked.fetch_add(1, Relaxed) % 4 == 0 && self.forgets.load(Relaxed) {
+            *self.shards.lock().unwrap() = Self::started(&self.rows);
+        }
+        let quiet = Control::default();
+        control.check()?;
+        let shards = self.shards.lock().unwrap().clone();
+        // The last first: the order of answers must make no difference.
+        let answer = |(shard, question): (usize, Pack)| {
+            let shard = shards[shard]
+                .as_ref()
+                .expect("an empty shard is never asked");
+            shard.answer(what, question, &quiet)
+        };
+        let mut answers: Vec<Pack> = questions
+            .into_iter()
+            .rev()
+            .map(answer)
+            .collect::<Result<_>>()?;
+        answers.reverse();
+        Ok(answers)
+    }
+}
+
+fn whole(values: &[f64], d: usize) -> Memory {
+    Memory::from_f64("X", d, values.to_vec())
+}
+
+pub(crate) fn sharded(values: &[f64], d: usize, ends: &[usize]) -> (Arc<Here>, Sharded) {
+    let shards = Here::cut(values, d, ends);
+    let like = whole(values, d);
+    let kind = (d, like.element(), like.fits_f32());
+    let rows = Sharded::new("X", kind, Arc::clone(&shards) as _).unwrap();
+    (shards, rows)
+}
+
+/// Few different values, so that scores tie within shards and across; every 7th row repeats the first.
+fn tied(n: usize, d: usize) -> Vec<f64> {
+    let value = |at: usize| match (at / d) % 7 {
+        0 => (at % d % 3) as f64,
+        _ => ((at * 7919 + at / d * at) % 5) as f64,
+    };
+    (0..n * d).map(value).collect()
+}
+
+/// Values without a pattern, of which those of the last rows alone are no f32, and one row is far away.
+fn plain(n: usize, d: usize) -> Vec<f64> {
+    let value = |at: usize| ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0;
+    let mut values: Vec<f64> = (0..n * d).map(value).collect();
+    values[(n - 3) * d..]
+        .iter_mut()
+        .for_each(|value| *value += 1e-9);
+    values[(n / 2) * d..][..d].fill(1e9);
+    values
+}
+
+fn directions(count: usize, d: usize) -> Vec<f32> {
+    let value = |at: usize| ((at * 104_729 + 13) % 211) as f32 / 100.0 - 1.0;
+    (0..count * d).map(value).collect()
+}
+
+const CUTS: [&[usize]; 7] = [
+    &[700],
+    &[300, 700],
+    &[256, 512, 700],
+    &[0, 256, 256, 700],
+    &[1, 699, 700],
+    &[350, 351, 700, 700],
+    &[5, 10, 15, 700],
+];
+
+#[test]
+fn shards_of_any_size_give_the_lists_of_one_machine() {
+    let control = Control::default();
+    for (values, d) in [(tied(700, 6), 6), (plain(700, 6), 6), (plain(700, 41), 41)] {
+        let one = whole(&values, d);
+        let scan = CpuScan::new(&one, &control).unwrap();
+        let (asked, bias) = (directions(33, d), [vec![0.0; 20], vec![1.0; 13]].concat());
+        let exact: Vec<f64> = asked.iter().map(|&value| f64::from(value)).collect();
+        for ends in CUTS {
+            let (shards, rows) = sharded(&values, d, ends);
+            shards.forgets.store(true, Relaxed);
+            let frame = Frame::survey(&rows, &control).unwrap();
+            assert_eq!(format!("{frame:?}"), format!("{:?}", scan.frame()));
+            let many = ShardedScan::in_frame(&rows, &frame).unwrap();
+            assert_eq!(many.error_bound(3.0, 1.0), scan.error_bound(3.0, 1.0));
+            for k in [1, 9, 300, 700, 1000] {
+                let batch = Batch {
+                    directions: &asked,
+                    bias: &bias,
+                    k,
+                };
+                let expected = scan.scan(&batch, &control).unwrap();
+                assert_eq!(
+                    many.scan(&batch, &control).unwrap(),
+                    expected,
+                    "{ends:?} {k}"
+                );
+                assert_eq!(
+                    many.scan_f64(&rows, &exact, k, &control).unwrap(),
+                    scan.scan_f64(&one, &exact, k, &control).unwrap(),
+                    "{ends:?} {k}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn some_rows_and_unit_rows_are_scanned_where_they_lie() {
+    let control = Control::default();
+    let (d, values) = (6, plain(700, 6));
+    let chosen: Vec<usize> = (0..700).filter(|row| row % 3 == 1 || *row == 350).collect();
+    let one = whole(&values, d);
+    let some = crate::rows::Subset::new("some", &one, chosen.clone());
+    let (asked, bias) = (directions(9, d), vec![1.0; 9]);
+    let batch = Batch {
+        directions: &asked,
+        bias: &bias,
+        k: 12,
+    };
+    for ends in CUTS {
+        let (_, rows) = sharded(&values, d, ends);
+        let there = crate::rows::Subset::new("some", &rows, chosen.clone());
+        let (unit, unit_there) = (crate::space::Unit(&some), crate::space::Unit(&there));
+        for (here, there) in [
+            (&some as &dyn Rows, &there as &dyn Rows),
+            (&unit, &unit_there),
+        ] {
+            let scan = CpuScan::new(here, &control).unwrap();
+            let many = ShardedScan::in_frame(there, scan.frame()).unwrap();
+            assert_eq!(
+                many.scan(&batch, &control).unwrap(),
+                scan.scan(&batch, &control).unwrap()
+            );
+        }
+        // Rows that are not in order have no shards to scan them.
+        let mixed = crate::rows::Subset::new("mixed", &rows, vec![9, 2]);
+        let frame = Frame::survey(&mixed, &control).unwrap();
+        assert!(ShardedScan::in_frame(&mixed, &frame).is_none());
+        assert_eq!(
+            ShardedEngine
+                .scan_in(&mixed, frame, &control)
+                .unwrap()
+                .len(),
+            2
+        );
+    }
+}
+
+#[test]
+fn rows_come_by_number_and_in_runs() {
+    let (d, values) = (5, plain(700, 5));
+    for ends in CUTS {
+        let (shards, rows) = sharded(&values, d, ends);
+        let mut out = vec![0.0; 700 * d];
+        rows.read_f64(0, &mut out).unwrap();
+        assert_eq!(out, values);
+        rows.read_f64(250, &mut out[..200 * d]).unwrap();
+        assert_eq!(out[..200 * d], values[250 * d..450 * d]);
+        let wanted = [699, 0, 255, 256, 0, 350];
+        let expected = wanted.map(|row| values[row * d..][..d].to_vec()).concat();
+        for _ in 0..2 {
+            rows.gather(&wanted, &mut out[..6 * d]).unwrap();
+            assert_eq!(out[..6 * d], expected);
+        }
+        let before = shards.asked.load(Relaxed);
+        rows.gather(&wanted, &mut out[..6 * d]).unwrap();
+        assert_eq!(
+            shards.asked.load(Relaxed),
+            before,
+            "rows that are kept are not fetched"
+        );
+    }
+}
+
+#[test]
+fn what_a_shard_cannot_answer_is_said() {
+    let control = Control::default();
+    let (shards, rows) = sharded(&tied(40, 3), 3, &[20, 40]);
+    let frame = Frame::survey(&rows, &control).unwrap();
+    let scan = ShardedScan::in_frame(&rows, &frame).unwrap();
+    let batch = Batch {
+        directions: &[1.0, 0.0, 0.0],
+        bias: &[0.0],
+        k: 2,
+    };
+    shards.broken.store(true, Relaxed);
+    let error = scan.scan(&batch, &control).unwrap_err().to_string();
+    assert!(error.contains("shard 1 is gone"), "{error}");
+    let local = LocalShard::new(Arc::new(whole(&tied(4, 3), 3)));
+    let mut question = Pack::new("a question");
+    question.put_counts("range", [2, 3]);
+    let error = local.answer(FETCH, question.clone(), &control).unwrap_err();
+    assert!(error.to_string().contains("behind row 4"), "{error}");
+    let error = local.answer("fetsh", question, &control).unwrap_err();
+    assert!(error.to_string().contains("did you mean fetch"), "{error}");
+    let none = Sharded::new("X", (3, rows.element(), true), Here::cut(&[], 3, &[0, 0]));
+    assert!(none.err().unwrap().to_string().contains("no row"));
+}
