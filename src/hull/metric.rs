@@ -18,7 +18,8 @@ mod packed;
 use crate::control::Control;
 use crate::error::Result;
 use crate::linear;
-use crate::rows::{Element, Rows, chunk_rows, map_chunks};
+use crate::rows::pass::{Pass, pass};
+use crate::rows::{Element, Pack, Rows, chunk_rows, map_chunks};
 use crate::scan::Frame;
 use crate::scan::rounding::{U32, U64, gamma};
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -26,6 +27,7 @@ use faer::linalg::cholesky::llt_pivoting::factor as pivoted;
 use faer::linalg::triangular_solve;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
@@ -522,31 +524,71 @@ impl AffineHull {
 
     /// The length of every row's component along the normals.
     fn row_lengths(&self, rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f64>> {
-        let (d, count) = (self.dim, self.codimension());
-        let normals = MatRef::from_column_major_slice(&self.normals, d, count);
-        let parts = map_chunks(rows, control, |first, values| {
-            let mut centred = values.to_vec();
-            frame.apply(&mut centred);
-            let n = centred.len() / d;
-            let centred = MatRef::from_column_major_slice(&centred, d, n);
-            let mut components = Mat::<f64>::zeros(count, n);
-            faer::linalg::matmul::matmul(
-                &mut components,
-                Accum::Replace,
-                normals.transpose(),
-                centred,
-                1.0,
-                Par::Seq,
-            );
-            let lengths = components.col_iter().map(|column| column.norm_l2());
-            let mut lengths: Vec<f64> = lengths.collect();
-            frame
-                .far
-                .within(first, n)
-                .for_each(|row| lengths[row] = 0.0);
-            lengths
-        })?;
+        let off = Off {
+            normals: Cow::Borrowed(&self.normals),
+            frame: Cow::Borrowed(frame),
+        };
+        let parts = pass(rows, &off, control)?;
         Ok(parts.into_iter().flatten().collect())
+    }
+}
+
+/// The pass that measures rows along the normals (a row of d numbers each).
+pub struct Off<'n> {
+    normals: Cow<'n, [f64]>,
+    frame: Cow<'n, Frame>,
+}
+
+impl Pass for Off<'_> {
+    type Part = Vec<f64>;
+    const NAME: &'static str = "off";
+
+    fn chunk(&self, first: usize, values: &[f64]) -> Vec<f64> {
+        let d = self.frame.dim();
+        let count = self.normals.len() / d;
+        let normals = MatRef::from_column_major_slice(&self.normals, d, count);
+        let mut centred = values.to_vec();
+        self.frame.apply(&mut centred);
+        let n = centred.len() / d;
+        let centred = MatRef::from_column_major_slice(&centred, d, n);
+        let mut components = Mat::<f64>::zeros(count, n);
+        faer::linalg::matmul::matmul(
+            &mut components,
+            Accum::Replace,
+            normals.transpose(),
+            centred,
+            1.0,
+            Par::Seq,
+        );
+        let lengths = components.col_iter().map(|column| column.norm_l2());
+        let mut lengths: Vec<f64> = lengths.collect();
+        let far = self.frame.far.within(first, n);
+        far.for_each(|row| lengths[row] = 0.0);
+        lengths
+    }
+
+    fn put(&self, question: &mut Pack) {
+        question.put_reals("normals", self.normals.iter().copied());
+        self.frame.send(question);
+    }
+
+    fn of(question: &mut Pack, dim: usize) -> Result<Self> {
+        let normals = question.reals("normals", None)?;
+        if !normals.len().is_multiple_of(dim) {
+            return Err(question.fault("normals", "they are not whole"));
+        }
+        Ok(Off {
+            normals: Cow::Owned(normals),
+            frame: Cow::Owned(Frame::sent(question, dim)?),
+        })
+    }
+
+    fn put_part(part: Vec<f64>, answer: &mut Pack) {
+        answer.put_reals("lengths", part);
+    }
+
+    fn part(answer: &mut Pack, rows: usize, _: usize) -> Result<Vec<f64>> {
+        answer.reals("lengths", Some(rows))
     }
 }
 

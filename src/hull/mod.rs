@@ -29,7 +29,7 @@ pub mod tiny;
 pub use certificate::{Certificate, Evidence, Verdict};
 pub use columns::GAP;
 pub use extreme::extreme;
-pub use metric::{AffineHull, Metric};
+pub use metric::{AffineHull, Metric, Off};
 
 use crate::control::Control;
 use crate::error::Result;

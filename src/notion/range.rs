@@ -7,7 +7,8 @@
 use super::{Block, Column, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Pack, Rows, map_chunks};
+use crate::rows::pass::{Pass, pass};
+use crate::rows::{Pack, Rows};
 
 /// The range of each coordinate.
 pub struct Range;
@@ -64,15 +65,47 @@ pub struct RangeBox {
     highest: Vec<[f64; 2]>,
 }
 
+/// The pass that finds the box, of rows of so many numbers.
+pub struct Ends(usize);
+
+impl Pass for Ends {
+    type Part = RangeBox;
+    const NAME: &'static str = "ends";
+
+    fn chunk(&self, _: usize, values: &[f64]) -> RangeBox {
+        let mut part = RangeBox::empty(self.0);
+        values.chunks_exact(self.0).for_each(|row| part.widen(row));
+        part
+    }
+
+    fn put(&self, _: &mut Pack) {}
+
+    fn of(_: &mut Pack, dim: usize) -> Result<Self> {
+        Ok(Ends(dim))
+    }
+
+    fn put_part(part: RangeBox, answer: &mut Pack) {
+        answer.put_reals("lowest", part.lowest.into_iter().flatten());
+        answer.put_reals("highest", part.highest.into_iter().flatten());
+    }
+
+    fn part(answer: &mut Pack, _: usize, dim: usize) -> Result<RangeBox> {
+        let mut ends = |name| -> Result<Vec<[f64; 2]>> {
+            let values = answer.reals(name, Some(2 * dim))?;
+            Ok(values.as_chunks::<2>().0.to_vec())
+        };
+        Ok(RangeBox {
+            lowest: ends("lowest")?,
+            highest: ends("highest")?,
+        })
+    }
+}
+
 impl RangeBox {
     /// The box of the rows, in one pass.
     pub fn fit(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let d = rows.dim();
-        let parts = map_chunks(rows, control, |_, values| {
-            let mut part = RangeBox::empty(d);
-            values.chunks_exact(d).for_each(|row| part.widen(row));
-            part
-        })?;
+        let parts = pass(rows, &Ends(d), control)?;
         let mut all = RangeBox::empty(d);
         for part in &parts {
             for end in 0..2 {

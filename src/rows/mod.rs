@@ -89,6 +89,7 @@ pub use provenance::{Origin, Provenance};
 pub use repeats::{Repeats, bits, mix};
 pub use sources::Order;
 pub(crate) use sources::PIPE;
+pub(crate) use spread::Differ;
 pub use spread::{Spreads, spreads};
 pub use store::{Memory, Store};
 pub use subset::Subset;

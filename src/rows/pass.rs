@@ -15,6 +15,9 @@ use std::ops::Range;
 /// Chunks that a shard is asked about at a time.
 const GROUP: usize = 64;
 
+/// What is in a question about the shard's rows scaled to unit length: those [`answer`] must then be given.
+pub const UNIT: &str = "unit";
+
 /// What is done with each chunk of rows: on this machine, or on that of a shard, which is sent the pass.
 pub trait Pass: Sync + Sized {
     /// What is found in a chunk.
@@ -195,7 +198,7 @@ impl Spread<'_> {
             None => question.put_counts("run", [run.start, run.end].map(|row| row - places.start)),
         }
         if self.share.unit {
-            question.put("unit", Numbers::U64(Vec::new()));
+            question.put(UNIT, Numbers::U64(Vec::new()));
         }
         (*shard, question)
     }

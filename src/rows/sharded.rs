@@ -8,7 +8,8 @@ use super::{Element, Numbers, Pack, Rows, chunk_rows};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
@@ -45,7 +46,15 @@ pub struct Sharded {
     /// The first row of each shard; at last, N.
     starts: Vec<usize>,
     kept: Mutex<Generations>,
+    /// What the shards were told together of the latest scans, and the names of these.
+    told: Mutex<VecDeque<(Name, Vec<Pack>)>>,
 }
+
+/// What names a scan: no other has it, on any machine.
+pub type Name = [u64; 2];
+
+/// Scans whose names are kept.
+const NAMES: usize = 2;
 
 /// Rows of a set that lies in shards.
 #[derive(Clone)]
@@ -110,6 +119,7 @@ impl Sharded {
             shards,
             starts,
             kept: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -140,6 +150,18 @@ impl Sharded {
                 answers.len()
             ))),
         }
+    }
+
+    /// The name of the scan that shards are told this of: that of an earlier one, if these were told the same.
+    pub fn named(&self, told: Vec<Pack>) -> Name {
+        let mut all = self.told.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some((name, _)) = all.iter().find(|(_, before)| *before == told) {
+            return *name;
+        }
+        let name = [0, 1].map(|_| RandomState::new().build_hasher().finish());
+        all.truncate(NAMES - 1);
+        all.push_front((name, told));
+        name
     }
 
     /// What is wrong with an answer.

@@ -9,8 +9,9 @@
 //! largest (its breakdown point is one half; Hampel 1974, the median absolute deviation). Rows at the median itself are
 //! left out so that a column that is mostly 0 has the size of its other values as unit.
 
-use super::Rows;
-use super::chunks::{chunk_rows, fold_chunks};
+use super::chunks::chunk_rows;
+use super::pass::{Pass, pass};
+use super::{Pack, Rows};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -132,7 +133,39 @@ fn of_all_rows(
     control: &Control,
 ) -> Result<Vec<f64>> {
     let mut kept: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
-    let differ = |_: usize, values: &mut [f64]| {
+    // Rows that were all in the sample have nothing more to say.
+    if !seen {
+        let differ = Differ {
+            columns: columns.to_vec(),
+            centre: centre.to_vec(),
+        };
+        for (place, deviation) in pass(rows, &differ, control)?.into_iter().flatten() {
+            if let Some(kept) = kept.get_mut(place)
+                && kept.len() < KEPT
+            {
+                kept.push(deviation);
+            }
+        }
+    }
+    let unit = |mut kept: Vec<f64>| match median(&mut kept) {
+        0.0 => 1.0,
+        unit => unit,
+    };
+    Ok(kept.into_iter().map(unit).collect())
+}
+
+/// The first deviations that are not 0 of some columns, each with the column's place among them.
+pub(crate) struct Differ {
+    columns: Vec<usize>,
+    centre: Vec<f64>,
+}
+
+impl Pass for Differ {
+    type Part = Vec<(usize, f64)>;
+    const NAME: &'static str = "differ";
+
+    fn chunk(&self, _: usize, values: &[f64]) -> Self::Part {
+        let (columns, centre) = (&self.columns, &self.centre);
         let mut found: Vec<(usize, f64)> = Vec::new();
         let mut counts = vec![0; columns.len()];
         for row in values.chunks_exact(centre.len()) {
@@ -144,23 +177,30 @@ fn of_all_rows(
             }
         }
         found
-    };
-    // Rows that were all in the sample have nothing more to say.
-    if !seen {
-        let step = chunk_rows(rows.dim());
-        fold_chunks(rows, step, control, differ, |_, found| {
-            for (place, deviation) in found {
-                if kept[place].len() < KEPT {
-                    kept[place].push(deviation);
-                }
-            }
-        })?;
     }
-    let unit = |mut kept: Vec<f64>| match median(&mut kept) {
-        0.0 => 1.0,
-        unit => unit,
-    };
-    Ok(kept.into_iter().map(unit).collect())
+
+    fn put(&self, question: &mut Pack) {
+        question.put_counts("columns", self.columns.iter().copied());
+        question.put_reals("centre", self.centre.iter().copied());
+    }
+
+    fn of(question: &mut Pack, dim: usize) -> Result<Self> {
+        Ok(Differ {
+            columns: question.indices("columns", None, dim)?,
+            centre: question.reals("centre", Some(dim))?,
+        })
+    }
+
+    fn put_part(part: Self::Part, answer: &mut Pack) {
+        answer.put_counts("places", part.iter().map(|found| found.0));
+        answer.put_reals("deviations", part.into_iter().map(|found| found.1));
+    }
+
+    fn part(answer: &mut Pack, _: usize, dim: usize) -> Result<Self::Part> {
+        let places = answer.indices("places", None, dim)?;
+        let deviations = answer.reals("deviations", Some(places.len()))?;
+        Ok(places.into_iter().zip(deviations).collect())
+    }
 }
 
 #[cfg(test)]

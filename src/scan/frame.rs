@@ -10,11 +10,16 @@
 //! whoever uses a scan scores them by themselves ([`Frame::far`]).
 
 mod packed;
+mod passes;
+
+pub use passes::Norms;
 
 use super::rounding::{U64, gamma};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Rows, Spreads, chunk_rows, map_chunks, spreads};
+use crate::rows::pass::pass;
+use crate::rows::{Rows, Spreads, chunk_rows, spreads};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Columns whose ranges differ by more than this factor get a scale each.
@@ -184,14 +189,9 @@ impl Sketch {
         Ok(Sketch { spreads, scale })
     }
 
-    /// Look at one chunk of rows, of those that every pass reads together.
-    pub fn part(&self, values: &[f64]) -> Part {
-        let d = self.scale.len();
-        let lengths = values.chunks_exact(d).map(|row| self.length(row) as f32);
-        Part {
-            lengths: lengths.collect(),
-            columns: Columns::of(0, values, d, &Far::default()),
-        }
+    /// d.
+    pub fn dim(&self) -> usize {
+        self.scale.len()
     }
 
     fn length(&self, row: &[f64]) -> f64 {
@@ -239,7 +239,7 @@ impl Frame {
     /// Survey the rows: a sample for the columns' units, and two passes.
     pub fn survey(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let sketch = Sketch::begin(rows, control)?;
-        let parts = map_chunks(rows, control, |_, values| sketch.part(values))?;
+        let parts = pass(rows, &sketch, control)?;
         Frame::of(rows, sketch, parts, control)
     }
 
@@ -336,33 +336,14 @@ impl Frame {
     /// The largest norms and the bias of each row.
     fn norms(&mut self, rows: &dyn Rows, control: &Control) -> Result<()> {
         let d = rows.dim();
-        let parts = map_chunks(rows, control, |first, values| {
-            control.advance((values.len() / d) as u64);
-            let (mut largest, mut largest_euclid) = (0.0f64, 0.0f64);
-            let mut bias = Vec::with_capacity(values.len() / d);
-            for (i, row) in values.chunks_exact(d).enumerate() {
-                if self.far.contains(first + i) {
-                    bias.push(FAR_BIAS);
-                    continue;
-                }
-                let (mut scaled, mut euclid) = (0.0, 0.0);
-                for j in 0..d {
-                    let difference = row[j] - self.centre[j];
-                    scaled += (difference * self.scale[j]).powi(2);
-                    euclid += (difference * self.euclid).powi(2);
-                }
-                largest = largest.max(scaled);
-                largest_euclid = largest_euclid.max(euclid);
-                bias.push((-0.5 * euclid) as f32);
-            }
-            (largest, largest_euclid, bias)
-        })?;
+        let parts = pass(rows, &Norms(Cow::Borrowed(self)), control)?;
         let mut bias = Vec::with_capacity(rows.len());
         let up = 1.0 + gamma(d + 6, U64);
-        for (scaled, euclid, part) in parts {
+        for part in parts {
+            let [scaled, euclid] = part.largest;
             self.radius = self.radius.max(scaled.sqrt() * up);
             self.euclid_radius = self.euclid_radius.max(euclid.sqrt() * up);
-            bias.extend(part);
+            bias.extend(part.bias);
         }
         self.bias = bias;
         Ok(())

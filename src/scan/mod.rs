@@ -24,7 +24,7 @@ pub mod small;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
-pub use frame::{Far, Frame, Part, Sketch};
+pub use frame::{Far, Frame, Norms, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
 pub use sharded::{LocalShard, ShardedEngine, ShardedScan};
 

@@ -15,6 +15,7 @@ pub mod outcomes;
 pub mod paper;
 pub mod rate;
 pub mod reference;
+pub mod shard;
 pub mod summary;
 mod survey;
 pub mod sweep;

@@ -6,7 +6,8 @@
 
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, map_chunks, mix};
+use crate::rows::pass::{Pass, pass};
+use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, mix};
 use crate::scan::{Frame, Part, Sketch};
 
 /// What one pass over a set finds.
@@ -26,7 +27,7 @@ pub struct Survey {
 }
 
 /// What a chunk of rows adds.
-struct Found {
+pub(super) struct Found {
     rows: Vec<u64>,
     columns: Vec<u64>,
     zero_rows: u64,
@@ -98,6 +99,51 @@ fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     [a[0].min(b[0]), a[1].max(b[1])]
 }
 
+/// What every row is looked at for.
+pub(super) struct Look(Sketch);
+
+impl Pass for Look {
+    type Part = (Found, Part);
+    const NAME: &'static str = "survey";
+    const COUNTED: bool = true;
+
+    fn chunk(&self, first: usize, values: &[f64]) -> (Found, Part) {
+        let chunk = Chunk {
+            values,
+            d: self.0.dim(),
+        };
+        let found = pulp::Arch::new().dispatch(chunk);
+        (found, self.0.chunk(first, values))
+    }
+
+    fn put(&self, question: &mut Pack) {
+        self.0.put(question);
+    }
+
+    fn of(question: &mut Pack, dim: usize) -> Result<Self> {
+        Sketch::of(question, dim).map(Look)
+    }
+
+    fn put_part((found, part): (Found, Part), answer: &mut Pack) {
+        answer.put("rows", Numbers::U64(found.rows));
+        answer.put("columns", Numbers::U64(found.columns));
+        answer.put("zero_rows", Numbers::U64(vec![found.zero_rows]));
+        answer.put_reals("norms", found.norms);
+        Sketch::put_part(part, answer);
+    }
+
+    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(Found, Part)> {
+        let norms = answer.reals("norms", Some(2))?;
+        let found = Found {
+            rows: answer.words("rows", Some(rows))?,
+            columns: answer.words("columns", Some(dim))?,
+            zero_rows: answer.words("zero_rows", Some(1))?[0],
+            norms: [norms[0], norms[1]],
+        };
+        Ok((found, Sketch::part(answer, rows, dim)?))
+    }
+}
+
 impl Survey {
     /// Read a set once, a sample of it before, and its rows that may be equal once more.
     ///
@@ -105,11 +151,8 @@ impl Survey {
     pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let d = rows.dim();
         let sketch = Sketch::begin(rows, control)?;
-        let arch = pulp::Arch::new();
-        let found = map_chunks(rows, control, |_, values| {
-            control.advance((values.len() / d) as u64);
-            (arch.dispatch(Chunk { values, d }), sketch.part(values))
-        })?;
+        let look = Look(sketch);
+        let found = pass(rows, &look, control)?;
         let (found, parts): (Vec<Found>, Vec<Part>) = found.into_iter().unzip();
         let mut columns = vec![0; d];
         let (mut zero_rows, mut norms) = (0, NO_NORMS);
@@ -130,7 +173,7 @@ impl Survey {
             zero_rows,
             norms,
             rows: rows.len(),
-            half: Some((sketch, parts)),
+            half: Some((look.0, parts)),
         })
     }
 

@@ -10,6 +10,8 @@
 //! the shards in f64 ([`Scan::scan_f64`]). A shard is told its part of the frame before its first answer, and again
 //! whenever it says that it does not know it.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -20,9 +22,8 @@ use super::topk::{Score, order};
 use super::{Batch, CpuScan, Engine, Frame, Hits, Scan, cpu};
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::sharded::{Sharded, Share};
+use crate::rows::sharded::{Name, Sharded, Share};
 use crate::rows::{Numbers, Pack, Rows};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 
 /// The questions: be ready for a scan; its k best rows of each direction in f32, and in f64.
@@ -41,8 +42,8 @@ pub struct ShardedScan<'a> {
     rows: &'a dyn Rows,
     share: Share<'a>,
     frame: Frame,
-    key: shard::Key,
-    /// The shards that have rows of this scan, and which of its rows these are.
+    name: Name,
+    /// The shards that have rows of this scan, and the places of these in it.
     parts: Vec<(usize, Range<usize>)>,
 }
 
@@ -53,13 +54,16 @@ impl<'a> ShardedScan<'a> {
     pub fn in_frame(rows: &'a dyn Rows, frame: &Frame) -> Option<Self> {
         let share = rows.shards()?;
         assert_eq!(rows.len(), frame.bias.len(), "a frame of the same rows");
-        Some(ShardedScan {
+        let mut scan = ShardedScan {
             parts: share.parts(rows.len())?,
             frame: frame.clone(),
             rows,
-            key: [0, 1].map(|_| RandomState::new().build_hasher().finish()),
+            name: Name::default(),
             share,
-        })
+        };
+        let told = scan.parts.iter().map(|part| scan.preparation(part).1);
+        scan.name = scan.share.all.named(told.collect());
+        Some(scan)
     }
 
     fn shards(&self) -> &Sharded {
@@ -81,7 +85,7 @@ impl<'a> ShardedScan<'a> {
 
     fn question(&self) -> Pack {
         let mut question = Pack::new("a question");
-        question.put("key", Numbers::U64(self.key.to_vec()));
+        question.put("name", Numbers::U64(self.name.to_vec()));
         question
     }
 

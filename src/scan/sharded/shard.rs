@@ -7,9 +7,10 @@
 use super::{JUDGE, READY, SCAN, UNREADY};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::rows::sharded::{FETCH, fetch};
-use crate::rows::{Element, Numbers, Pack, Rows, Subset};
-use crate::scan::{Batch, Frame, cpu};
+use crate::rows::pass::{self, Pass, UNIT};
+use crate::rows::sharded::{FETCH, Name, fetch};
+use crate::rows::{Differ, Element, Numbers, Pack, Rows, Subset};
+use crate::scan::{Batch, Frame, Norms, Sketch, cpu};
 use crate::space::Unit;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,13 +18,10 @@ use std::sync::{Arc, Mutex};
 /// Scans that a shard is ready for at a time.
 const MOST: usize = 16;
 
-/// What names a scan.
-pub(super) type Key = [u64; 2];
-
 /// Rows in the memory or on a disk of this machine, which are some of a larger set.
 pub struct LocalShard {
     rows: Arc<dyn Rows>,
-    ready: Mutex<VecDeque<(Key, Arc<Ready>)>>,
+    ready: Mutex<VecDeque<(Name, Arc<Ready>)>>,
 }
 
 /// What is known of a scan before its directions.
@@ -116,7 +114,15 @@ impl LocalShard {
     ///
     /// Errors: a question that does not fit the rows, rows that can no longer be read, [`Error::Interrupted`].
     pub fn answer(&self, what: &str, question: Pack, control: &Control) -> Result<Pack> {
+        let unit = Unit(&*self.rows);
+        let rows: &dyn Rows = match question.has(UNIT) {
+            true => &unit,
+            false => &*self.rows,
+        };
         match what {
+            Differ::NAME => pass::answer::<Differ>(rows, question, control),
+            Sketch::NAME => pass::answer::<Sketch>(rows, question, control),
+            Norms::NAME => pass::answer::<Norms<'_>>(rows, question, control),
             FETCH => fetch(&*self.rows, question),
             READY => self.prepare(question),
             SCAN => self.scan(question, control),
@@ -130,20 +136,20 @@ impl LocalShard {
     }
 
     fn prepare(&self, mut question: Pack) -> Result<Pack> {
-        let key = key(&mut question)?;
+        let name = name(&mut question)?;
         let ready = Arc::new(Ready::of(question, &*self.rows)?);
         let mut all = self.ready.lock().unwrap_or_else(|held| held.into_inner());
-        all.retain(|(known, _)| *known != key);
+        all.retain(|(known, _)| *known != name);
         all.truncate(MOST - 1);
-        all.push_front((key, ready));
+        all.push_front((name, ready));
         Ok(Pack::new("an answer"))
     }
 
     /// What is known of the scan that a question is about.
     fn found(&self, question: &mut Pack) -> Result<Option<Arc<Ready>>> {
-        let key = key(question)?;
+        let name = name(question)?;
         let all = self.ready.lock().unwrap_or_else(|held| held.into_inner());
-        let found = all.iter().find(|(known, _)| *known == key);
+        let found = all.iter().find(|(known, _)| *known == name);
         Ok(found.map(|(_, ready)| Arc::clone(ready)))
     }
 
@@ -189,8 +195,8 @@ impl LocalShard {
 }
 
 /// The name of the scan that a question is about.
-fn key(question: &mut Pack) -> Result<Key> {
-    let words = question.words("key", Some(2))?;
+fn name(question: &mut Pack) -> Result<Name> {
+    let words = question.words("name", Some(2))?;
     Ok([words[0], words[1]])
 }
 

@@ -1,0 +1,107 @@
+//! Shards in this process; for tests.
+
+use super::LocalShard;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::rows::sharded::{FETCH, Sharded, Shards};
+use crate::rows::{Memory, Pack, Rows};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+/// What answers for a shard.
+type Answer = fn(&LocalShard, &str, Pack, &Control) -> Result<Pack>;
+
+/// Shards in this process.
+pub struct Here {
+    lens: Vec<usize>,
+    rows: Vec<Option<Arc<dyn Rows>>>,
+    shards: Mutex<Vec<Option<Arc<LocalShard>>>>,
+    /// Questions answered, and whether shards are started again, without what they were told, before every other one.
+    pub asked: AtomicUsize,
+    pub forgets: AtomicBool,
+    answer: Answer,
+    pub broken: AtomicBool,
+}
+
+impl Here {
+    /// Cut rows of d numbers into shards that end at these rows.
+    pub fn cut(values: &[f64], d: usize, ends: &[usize], answer: Answer) -> Arc<Self> {
+        let mut start = 0;
+        let rows: Vec<Option<Arc<dyn Rows>>> = ends
+            .iter()
+            .map(|&end| {
+                let own = values[start * d..end * d].to_vec();
+                start = end;
+                (!own.is_empty()).then(|| Arc::new(Memory::from_f64("shard", d, own)) as _)
+            })
+            .collect();
+        Arc::new(Here {
+            lens: rows
+                .iter()
+                .map(|rows| rows.as_ref().map_or(0, |rows| rows.len()))
+                .collect(),
+            shards: Mutex::new(Self::started(&rows)),
+            rows,
+            asked: AtomicUsize::new(0),
+            forgets: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+            answer,
+        })
+    }
+
+    fn started(rows: &[Option<Arc<dyn Rows>>]) -> Vec<Option<Arc<LocalShard>>> {
+        let shard = |rows: &Option<Arc<dyn Rows>>| Some(Arc::new(LocalShard::new(rows.clone()?)));
+        rows.iter().map(shard).collect()
+    }
+}
+
+impl Shards for Here {
+    fn lens(&self) -> &[usize] {
+        &self.lens
+    }
+
+    fn ask(
+        &self,
+        what: &str,
+        questions: Vec<(usize, Pack)>,
+        control: &Control,
+    ) -> Result<Vec<Pack>> {
+        if self.broken.load(Relaxed) && what != FETCH {
+            return Err(Error::Usage("shard 1 is gone".into()));
+        }
+        if self.asked.fetch_add(1, Relaxed) % 4 == 0 && self.forgets.load(Relaxed) {
+            *self.shards.lock().unwrap() = Self::started(&self.rows);
+        }
+        let quiet = Control::default();
+        control.check()?;
+        let shards = self.shards.lock().unwrap().clone();
+        // The last first: the order of answers must make no difference.
+        let answer = |(shard, question): (usize, Pack)| {
+            let shard = shards[shard]
+                .as_ref()
+                .expect("an empty shard is never asked");
+            (self.answer)(shard, what, question, &quiet)
+        };
+        let mut answers: Vec<Pack> = questions
+            .into_iter()
+            .rev()
+            .map(answer)
+            .collect::<Result<_>>()?;
+        answers.reverse();
+        Ok(answers)
+    }
+}
+
+/// All rows on this machine.
+pub fn whole(values: &[f64], d: usize) -> Memory {
+    Memory::from_f64("X", d, values.to_vec())
+}
+
+/// The same as rows, with the shards.
+pub fn sharded(values: &[f64], d: usize, ends: &[usize], answer: Answer) -> (Arc<Here>, Sharded) {
+    let shards = Here::cut(values, d, ends, answer);
+    let like = whole(values, d);
+    let kind = (d, like.element(), like.fits_f32());
+    let rows = Sharded::new("X", kind, Arc::clone(&shards) as _).unwrap();
+    (shards, rows)
+}
