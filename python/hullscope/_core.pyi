@@ -55,6 +55,20 @@ class Fitted:
     @staticmethod
     def load(path: str) -> Fitted: ...
 
+class Shard:
+    def __init__(self, rows: Rows, *, threads: int | None) -> None: ...
+    def about(self) -> tuple[int, int, str, bool]: ...
+    def answer(self, what: str, question: bytes, *, threads: int | None) -> bytes: ...
+
+def fit_shards(
+    lens: list[int],
+    kind: tuple[int, str, bool],
+    ask: Callable[[str, list[tuple[int, bytes]]], list[bytes]],
+    asked: dict[str, Any],
+    *,
+    threads: int | None,
+    progress: Progress,
+) -> Fitted: ...
 def analyze(
     reference: Rows, queries: Rows, asked: dict[str, Any], *, threads: int | None, progress: Progress
 ) -> Answers: ...

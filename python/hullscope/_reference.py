@@ -39,6 +39,11 @@ def _asked(
     }
 
 
+def _gap(distance: bool | float) -> float | None:
+    """The relative width of the bracket that is asked for."""
+    return GAP if distance is True else float(distance) if distance else None
+
+
 def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     """Whether each query lies in the convex hull of the rows of ``X``.
 
@@ -224,12 +229,11 @@ class Reference:
             A file that cannot be read.
         """
         texts = [notions] if isinstance(notions, str) else list(notions)
-        gap = GAP if distance is True else float(distance) if distance else None
         asked = _asked(
             neighbours=k,
             metric=metric,
             notions=[text for text in texts if text.strip()],
-            gap=gap,
+            gap=_gap(distance),
             quantile=quantile,
             seed=seed,
         )

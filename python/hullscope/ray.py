@@ -1,20 +1,26 @@
-"""Queries on many machines: a Ray Dataset scored by actors, each of which holds the reference once.
+"""Many machines: queries that are dealt out, and a reference that no machine holds.
+
+:func:`score` is for many queries: actors score a Ray Dataset, and each of them holds the whole reference. :func:`fit_sharded` is
+for a reference larger than a machine: actors hold a shard of it each, and queries are scored where they are.
 
 No answer depends on the other queries of a batch, so none depends on the batch size, the number of actors, or which of them
-answers.
+answers; and none depends on how the rows of a reference are dealt to shards.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Iterable
 
+import numpy as np
 import pyarrow
+import ray
 import ray.data
 
-from ._reference import Reference
+from . import _arrays, _core
+from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
 
-__all__ = ["score", "summary"]
+__all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
 
 #: What a batch cannot know: the place of a query in the whole set.
 PLACE = "query_row"
@@ -123,3 +129,190 @@ def summary(ds: ray.data.Dataset) -> dict[str, dict[str, Any]]:
 
 #: How the columns end that say whether a query is outside.
 OUTSIDE = "_outside"
+
+
+class _Shard:
+    """An actor: some rows of a reference. Started again, it makes them from what it was first made from."""
+
+    def __init__(self, column: str | None, threads: int, *blocks: Any) -> None:
+        arrays = [_block(block, column) for block in blocks]
+        arrays = [array for array in arrays if isinstance(array, str) or len(array)]
+        if len({array.dtype for array in arrays if not isinstance(array, str)}) > 1:
+            raise ValueError("a shard has blocks of different types; convert them to one")
+        self._threads = max(1, threads)
+        self._shard: _core.Shard | None = None
+        if arrays:
+            rows = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+            self._shard = _core.Shard(rows, threads=self._threads)
+
+    def about(self) -> tuple[int, int, str, bool]:
+        """Rows, columns, the type of the numbers, and whether each is exactly a float32; no rows of an empty shard."""
+        return self._shard.about() if self._shard else (0, 0, "", True)
+
+    def process(self) -> int:
+        """The number of the process, another one after a restart."""
+        return os.getpid()
+
+    def answer(self, what: str, question: bytes) -> bytes:
+        assert self._shard is not None, "an empty shard is never asked"
+        return self._shard.answer(what, question, threads=self._threads)
+
+
+def _block(block: Any, column: str | None) -> _arrays.Rows:
+    """Rows of a shard: a path, a table with a column of vectors, or an array, which alone may have no row."""
+    if isinstance(block, pyarrow.Table):
+        if column not in block.column_names:
+            if not block.num_rows:
+                return np.empty((0, 0))
+            raise ValueError(f"there is no column {column!r}; there are: {', '.join(block.column_names)}")
+        block = block[column]
+    if not isinstance(block, (str, os.PathLike)) and hasattr(block, "__len__") and not len(block):
+        return np.empty((0, 0))
+    return _arrays.rows(block, "the shard")
+
+
+class ShardedReference(Reference):
+    """A reference whose rows lie in shards, each held by an actor. Made by :func:`fit_sharded`.
+
+    :meth:`score`, :meth:`leave_one_out` and :meth:`save` are those of :class:`hullscope.Reference`; the last brings all
+    rows to this machine.
+    """
+
+    def __init__(self, fitted: "_core.Fitted", actors: list[Any]) -> None:
+        super().__init__(fitted)
+        #: The actors, in the order of their rows.
+        self.actors = actors
+
+    def close(self) -> None:
+        """End the actors; nothing can be asked afterwards."""
+        for actor in self.actors:
+            ray.kill(actor)
+        self.actors = []
+
+
+def fit_sharded(
+    reference: Any,
+    *,
+    column: str | None = None,
+    shards: int | None = None,
+    space: str | None = None,
+    notions: str | Iterable[str] = "hull,range,ball",
+    metric: str = "euclidean",
+    k: int = 1,
+    distance: bool | float = False,
+    quantile: float = QUANTILE,
+    seed: int = 0,
+    progress: bool = False,
+    threads: int | None = None,
+    threads_per_shard: int = 1,
+) -> ShardedReference:
+    """Find what can be known of a reference whose rows no machine holds.
+
+    Parameters
+    ----------
+    reference : ray.data.Dataset, or list of blocks
+        Rows in the order of the dataset, or of the blocks. A block is an array, a table, a Ray object reference to one, or
+        the path of a file that its actor can read: one shard each. A block without a row is a shard without one.
+    column : str, optional
+        The column of vectors of a dataset, or of tables.
+    shards : int, optional
+        Into how many a dataset is cut; as many as it has blocks where not given.
+    space : str, optional
+        ``"pixels"`` only, the rows as they are: other spaces are fitted on all rows, so map the blocks first.
+    notions, metric, k, distance, quantile, seed, progress, threads
+        As of :meth:`hullscope.Reference.fit`; ``threads`` are of this machine.
+    threads_per_shard : int
+        Of each actor, which takes as many CPUs; with 0 it has one thread and takes none, where a cluster has fewer CPUs than
+        there are shards. An actor that finds no free CPU is waited for.
+
+    Returns
+    -------
+    ShardedReference
+        Its answers, row numbers, distances and bounds are those of :meth:`hullscope.Reference.fit` on all rows in order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Blocks that do not fit together, a space that is not there, and everything that a single reference is refused for.
+    """
+    if space not in (None, "pixels"):
+        raise ValueError(f"space is {space!r}: a reference in shards is judged as it is; map the blocks, and the queries, first")
+    blocks = _blocks(reference, column, shards)
+    remote = ray.remote(num_cpus=threads_per_shard, max_restarts=-1, max_task_retries=-1)(_Shard)
+    actors = [remote.remote(column, threads_per_shard, *some) for some in blocks]
+    try:
+        fitted = _fitted(
+            actors,
+            _asked(
+                neighbours=k,
+                metric=metric,
+                notions=[text for text in ([notions] if isinstance(notions, str) else notions) if text.strip()],
+                gap=_gap(distance),
+                quantile=quantile,
+                seed=seed,
+            ),
+            progress,
+            threads,
+        )
+    except BaseException:
+        for actor in actors:
+            ray.kill(actor)
+        raise
+    return ShardedReference(fitted, actors)
+
+
+def _blocks(reference: Any, column: str | None, shards: int | None) -> list[list[Any]]:
+    """The blocks of each shard."""
+    if isinstance(reference, ray.data.Dataset):
+        if column is None:
+            raise ValueError("column is not given; name the column of vectors")
+        if shards is not None and shards < 1:
+            raise ValueError(f"shards is {shards}; it must be at least 1")
+        refs = reference.to_arrow_refs()
+        if shards is not None and len(refs) < shards:
+            refs = reference.repartition(shards).to_arrow_refs()
+        cuts = np.linspace(0, len(refs), (shards or len(refs)) + 1).astype(int)
+        return [refs[start:end] for start, end in zip(cuts, cuts[1:])]
+    if not isinstance(reference, (list, tuple)):
+        kind = type(reference).__name__
+        raise TypeError(f"a ray.data.Dataset or a list of blocks is needed, not {kind}; np.array_split(X, 3) makes one")
+    if shards not in (None, len(reference)):
+        raise ValueError(f"shards is {shards}, and there are {len(reference)} blocks; each block is a shard")
+    return [[block] for block in reference]
+
+
+def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: int | None) -> "_core.Fitted":
+    """What the rows of all actors say together."""
+    try:
+        about = ray.get([actor.about.remote() for actor in actors])
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause if isinstance(error.cause, (TypeError, ValueError, OSError)) else error from None
+    except ray.exceptions.ActorDiedError as error:
+        raise ValueError(f"a shard could not be made: {error}") from None
+    first = next(((at, *one) for at, one in enumerate(about) if one[0]), None)
+    for at, one in enumerate(about):
+        if first and one[0] and one[1:3] != first[2:4]:
+            raise ValueError(
+                f"shard {at} has {one[1]} columns of {one[2]}, and shard {first[0]} has {first[2]} of {first[3]}; "
+                "all must be of one width and type"
+            )
+    kind = (first[2], first[3], all(one[3] for one in about)) if first else (0, "f64", True)
+
+    def ask(what: str, questions: list[tuple[int, bytes]]) -> list[bytes]:
+        # A large question goes to the object store once, whoever it is for.
+        sent: dict[int, Any] = {}
+        for _, question in questions:
+            if id(question) not in sent:
+                sent[id(question)] = ray.put(question) if len(question) > LARGE else question
+        answers: list[bytes] = ray.get(
+            [actors[shard].answer.remote(what, sent[id(question)]) for shard, question in questions]
+        )
+        return answers
+
+    with _Bar(progress) as bar:
+        lens = [one[0] for one in about]
+        return _core.fit_shards(lens, kind, ask, asked, threads=threads, progress=bar)
+
+
+#: Bytes above which a question is kept in the object store.
+LARGE = 64 << 10

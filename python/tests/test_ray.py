@@ -1,4 +1,6 @@
-"""Queries on a local cluster of two CPUs, against one machine."""
+"""Queries, and references in shards, on a local cluster of two CPUs, against one machine."""
+
+import threading
 
 import numpy as np
 import pytest
@@ -63,3 +65,84 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
         hs.ray.score(ragged, reference, column="embedding").take_all()
     with pytest.raises(Exception, match="there is no column 'vector'; there are: id, embedding"):
         hs.ray.score(whole, reference, column="vector").take_all()
+
+
+def same(many, one):
+    """Every column, certificate and row number, to the last bit."""
+    assert set(many.columns) == set(one.columns)
+    for name in one.columns:
+        np.testing.assert_array_equal(np.asarray(many[name]), np.asarray(one[name]), err_msg=name)
+    for at in (0, 40, 100):
+        many_at, one_at = many.certificates[at], one.certificates[at]
+        for part in ("rows", "weights", "direction"):
+            np.testing.assert_array_equal(getattr(many_at, part), getattr(one_at, part))
+        assert many_at.check(X, Q[at])
+
+
+@pytest.fixture(scope="module")
+def one():
+    return hs.Reference.fit(X, k=3, distance=True).score(Q)
+
+
+@pytest.mark.parametrize("cuts", [[300], [150, 300], [0, 1, 150, 300]])
+def test_a_reference_in_shards_answers_as_one_machine(one, cuts):
+    import hullscope.ray
+
+    blocks = np.split(X, cuts)[:-1]
+    many = hs.ray.fit_sharded(blocks, k=3, distance=True, threads_per_shard=0)
+    same(many.score(Q), one)
+    many.close()
+
+
+@pytest.fixture(scope="module")
+def halves():
+    import hullscope.ray
+
+    dataset = ray.data.from_arrow(pyarrow.table({"id": range(len(X)), "embedding": X.tolist()}))
+    many = hs.ray.fit_sharded(dataset, column="embedding", shards=2, k=3, distance=True)
+    yield many
+    many.close()
+
+
+def test_a_dataset_is_cut_into_shards(one, halves, tmp_path):
+    assert len(halves.actors) == 2
+    same(halves.score(Q), one)
+    halves.save(tmp_path / "ref.hull")
+    same(hs.Reference.load(tmp_path / "ref.hull").score(Q), one)
+
+
+def test_an_actor_that_is_killed_in_mid_run_loses_nothing(one, halves):
+    first = halves.actors[0]
+    before, found, again = ray.get(first.process.remote()), [], threading.Event()
+
+    def run():
+        while not again.is_set():
+            found.append(halves.score(Q))
+
+    running = threading.Thread(target=run)
+    running.start()
+    try:
+        ray.kill(first, no_restart=False)
+        while ray.get(first.process.remote()) == before:
+            pass
+    finally:
+        again.set()
+        running.join()
+    assert found
+    for result in found:
+        same(result, one)
+
+
+def test_blocks_that_do_not_fit_are_refused():
+    import hullscope.ray
+
+    faults = [
+        (ValueError, "map the blocks", dict(reference=[X], space="pca:2")),
+        (TypeError, "array_split", dict(reference=X)),
+        (ValueError, "each block is a shard", dict(reference=[X], shards=2)),
+        (ValueError, "one width and type", dict(reference=[X, X[:, :3]], threads_per_shard=0)),
+        (ValueError, "no row", dict(reference=[X[:0]], threads_per_shard=0)),
+    ]
+    for kind, said, given in faults:
+        with pytest.raises(kind, match=said):
+            hs.ray.fit_sharded(given.pop("reference"), **given)

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::hull::{Answer, Verdict};
 use crate::report::records::{About, Collected};
 use crate::rows::Rows;
-use crate::scan::CpuEngine;
+use crate::scan::{CpuEngine, Engine, ShardedEngine};
 use crate::study::analyze::{Plan, Sets, run_prepared};
 use crate::study::compare::Known;
 use crate::study::outcomes::{Outcome, Scores, measure};
@@ -80,6 +80,14 @@ pub struct Answers {
     queries: usize,
 }
 
+/// What scans a reference: its shards, where it lies in shards.
+pub fn engine(reference: &dyn Rows) -> &'static dyn Engine {
+    match reference.shards() {
+        Some(_) => &ShardedEngine,
+        None => &CpuEngine,
+    }
+}
+
 /// Answer the queries of `sets`; `known` is what was found of the reference before.
 ///
 /// Errors: as [`run_prepared`].
@@ -116,7 +124,14 @@ pub fn answered(
         scores: scores.collect(),
         warnings: Vec::new(),
     };
-    let summary = run_prepared(plan, &CpuEngine, sets, known, &mut sink, control)?;
+    let summary = run_prepared(
+        plan,
+        engine(sets.reference),
+        sets,
+        known,
+        &mut sink,
+        control,
+    )?;
     let queries = sets.queries.len();
     let classes = sets.classes.map(|classes| {
         let class = |query| classes.of_query(query);

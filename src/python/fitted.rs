@@ -1,6 +1,6 @@
 //! A reference that is ready for queries: fitted from an array or a file, kept in a file, asked.
 
-use super::answers::{Answers, answered, sign};
+use super::answers::{Answers, answered, engine, sign};
 use super::arrays::{Given, MEMORY, Seen, Source};
 use super::asked::{Asked, Beside, Labels, coded};
 use super::fault::raised;
@@ -11,7 +11,6 @@ use crate::notion::registry::Wanted;
 use crate::report::RowSettings;
 use crate::report::hull_file::{self, Make};
 use crate::rows::{self, Rows};
-use crate::scan::CpuEngine;
 use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Plan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
@@ -174,9 +173,14 @@ impl Fitted {
                     memory: MEMORY,
                 };
                 let known = Some(&self.known);
-                with_session(&plan, &CpuEngine, &sets, known, control, |mut session| {
-                    session.others(&rows)
-                })
+                with_session(
+                    &plan,
+                    engine(reference),
+                    &sets,
+                    known,
+                    control,
+                    |mut session| session.others(&rows),
+                )
             })
         })?;
         let verdict = found.iter().map(|answer| match answer.as_ref() {
@@ -266,6 +270,20 @@ impl Fitted {
 }
 
 impl Fitted {
+    /// Rows that are held already, without classes.
+    ///
+    /// Errors: as [`prepare`].
+    pub fn of(plan: Plan, rows: Arc<dyn Rows>, control: &Control) -> Result<Self> {
+        Ok(Fitted {
+            shape: (rows.len(), rows.dim()),
+            known: known(&plan, None, &*rows, control)?,
+            home: Home::Here(rows),
+            way: None,
+            plan,
+            labels: None,
+        })
+    }
+
     /// The array of the calling program, if the rows are in one.
     fn given<'py>(&self, py: Python<'py>) -> PyResult<Option<Given<'py>>> {
         match &self.home {
@@ -339,5 +357,5 @@ fn known(
         layers: &[],
         memory: MEMORY,
     };
-    prepare(plan, &CpuEngine, &sets, control)
+    prepare(plan, engine(rows), &sets, control)
 }

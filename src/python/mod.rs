@@ -10,6 +10,7 @@ mod fault;
 mod figure;
 mod fitted;
 mod sample;
+mod sharded;
 mod table;
 mod waiting;
 
@@ -74,6 +75,10 @@ mod _core {
     use super::fitted::Fitted;
     #[pymodule_export]
     use super::sample::sample_arrays;
+    #[pymodule_export]
+    use super::sharded::Shard;
+    #[pymodule_export]
+    use super::sharded::fit_shards;
     #[pymodule_export]
     use super::waiting::fail;
 }
