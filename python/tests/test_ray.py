@@ -84,7 +84,7 @@ def one():
     return hs.Reference.fit(X, k=3, distance=True).score(Q)
 
 
-@pytest.mark.parametrize("cuts", [[300], [150, 300], [0, 1, 150, 300]])
+@pytest.mark.parametrize("cuts", [[300], [0, 1, 150, 300]])
 def test_a_reference_in_shards_answers_as_one_machine(one, cuts):
     import hullscope.ray
 
@@ -141,7 +141,6 @@ def test_blocks_that_do_not_fit_are_refused():
         (TypeError, "array_split", dict(reference=X)),
         (ValueError, "each block is a shard", dict(reference=[X], shards=2)),
         (ValueError, "one width and type", dict(reference=[X, X[:, :3]], threads_per_shard=0)),
-        (ValueError, "no row", dict(reference=[X[:0]], threads_per_shard=0)),
     ]
     for kind, said, given in faults:
         with pytest.raises(kind, match=said):

@@ -16,11 +16,13 @@ pub struct Here {
     lens: Vec<usize>,
     rows: Vec<Option<Arc<dyn Rows>>>,
     shards: Mutex<Vec<Option<Arc<LocalShard>>>>,
-    /// Questions answered, and whether shards are started again, without what they were told, before every other one.
+    /// Times that shards were asked.
     pub asked: AtomicUsize,
+    /// Whether all shards are started again, without what they were told, before every fourth time.
     pub forgets: AtomicBool,
-    answer: Answer,
+    /// Whether they answer nothing but what rows they have.
     pub broken: AtomicBool,
+    answer: Answer,
 }
 
 impl Here {
@@ -69,7 +71,7 @@ impl Shards for Here {
         if self.broken.load(Relaxed) && what != FETCH {
             return Err(Error::Usage("shard 1 is gone".into()));
         }
-        if self.asked.fetch_add(1, Relaxed) % 4 == 0 && self.forgets.load(Relaxed) {
+        if self.asked.fetch_add(1, Relaxed).is_multiple_of(4) && self.forgets.load(Relaxed) {
             *self.shards.lock().unwrap() = Self::started(&self.rows);
         }
         let quiet = Control::default();
