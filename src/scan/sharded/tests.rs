@@ -1,3 +1,5 @@
+//! Shards of any size against one machine, and what they cannot answer.
+
 use super::fixture::{Here, whole};
 use super::*;
 use crate::rows::sharded::FETCH;
