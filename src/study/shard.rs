@@ -76,7 +76,7 @@ mod tests {
             _ => ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0,
         };
         let mut values: Vec<f64> = (0..n * d).map(value).collect();
-        values[(n / 2) * d..][..d].fill(1e9);
+        values[(3 * n / 4) * d..][..d].fill(1e9);
         if equal {
             values.copy_within(0..3 * d, (n - 5) * d);
         }
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn a_reference_in_shards_says_to_the_last_bit_what_one_machine_says() {
         for (n, d, equal, metric) in [
-            (3_000, 80, true, Metric::Euclidean),
+            (2_500, 80, true, Metric::Euclidean),
             (400, 7, false, Metric::Cosine),
             (5_000, 2, true, Metric::Euclidean),
         ] {
@@ -100,7 +100,7 @@ mod tests {
             };
             let values = rows(n, d, equal);
             let asked: Vec<f64> = rows(60, d, false).iter().map(|v| v * 0.9 + 3.0).collect();
-            let queries = whole(&asked[..8 * d], d);
+            let queries = whole(&asked[..6 * d], d);
             let one = said(&plan, &CpuEngine, &whole(&values, d), &queries);
             for ends in [vec![n], vec![0, n / 3, n / 3 + 1, n], vec![1, n - 1, n, n]] {
                 let (shards, there): (_, Sharded) = sharded(&values, d, &ends, answer);

@@ -84,6 +84,46 @@ fn shards_of_any_size_give_the_lists_of_one_machine() {
 }
 
 #[test]
+fn a_frame_is_found_where_the_rows_lie() {
+    let control = Control::default();
+    let (n, d) = (5000, 60);
+    let sampled: std::collections::HashSet<usize> = (0..4096).map(|i| i * n / 4096).collect();
+    let value = |at: usize| match at % d {
+        // A column that the sample of evenly spaced rows finds constant.
+        7 => f64::from(u8::from(!sampled.contains(&(at / d)))),
+        _ => ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0,
+    };
+    let mut values: Vec<f64> = (0..n * d).map(value).collect();
+    for from in [100, 3000, 4900] {
+        let far = (from..n).find(|row| !sampled.contains(row)).unwrap();
+        values[far * d..][..d].fill(1e9 + far as f64);
+    }
+    let one = whole(&values, d);
+    let chosen: Vec<usize> = (0..n).filter(|row| row % 9 != 1).collect();
+    let some = crate::rows::Subset::new("some", &one, chosen.clone());
+    let frame = |rows: &dyn Rows| format!("{:?}", Frame::survey(rows, &control).unwrap());
+    let expected = [frame(&one), frame(&some), frame(&crate::space::Unit(&one))];
+    for ends in [
+        vec![n],
+        vec![10, n],
+        vec![2184, 2500, n],
+        vec![0, 2000, 4990, n],
+    ] {
+        let (shards, rows) = sharded(&values, d, &ends);
+        let there = crate::rows::Subset::new("some", &rows, chosen.clone());
+        let found = [
+            frame(&rows),
+            frame(&there),
+            frame(&crate::space::Unit(&rows)),
+        ];
+        for (found, expected) in found.iter().zip(&expected) {
+            assert!(found == expected, "{ends:?}");
+        }
+        assert!(shards.passes.load(Relaxed) > 0);
+    }
+}
+
+#[test]
 fn some_rows_and_unit_rows_are_scanned_where_they_lie() {
     let control = Control::default();
     let (d, values) = (6, plain(700, 6));
