@@ -42,7 +42,8 @@
 //! - [`space`]: what a row becomes before anything is asked of it: patches, principal components, a network's features;
 //!   fitted on the reference, and a mapped set is itself rows.
 //! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
-//!   proven error bound, on the CPU or on a GPU (`scan::gpu`). It must not know hulls, files or terminals.
+//!   proven error bound, on the CPU, on a GPU (`scan::gpu`), or where shards of the rows lie ([`scan::sharded`]). It must not
+//!   know hulls, files or terminals.
 //! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`. [`hull::tiny`] is for thousands of
 //!   small sets, each with one query.
 //! - [`notion`]: other answers to "inside?": nearest rows, range box, hulls of a class and of the nearest rows, gauge, cone.

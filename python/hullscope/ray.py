@@ -212,7 +212,8 @@ def fit_sharded(
     ----------
     reference : ray.data.Dataset, or list of blocks
         Rows in the order of the dataset, or of the blocks. A block is an array, a table, a Ray object reference to one, or
-        the path of a file that its actor can read: one shard each. A block without a row is a shard without one.
+        the path of a file that its actor can read: one shard each. A block without a row is a shard without one. Files must
+        stay as they are: an actor that is started again reads its own once more.
     column : str, optional
         The column of vectors of a dataset, or of tables.
     shards : int, optional
@@ -236,7 +237,9 @@ def fit_sharded(
         Blocks that do not fit together, a space that is not there, and everything that a single reference is refused for.
     """
     if space not in (None, "pixels"):
-        raise ValueError(f"space is {space!r}: a reference in shards is judged as it is; map the blocks, and the queries, first")
+        raise ValueError(
+            f"space is {space!r}, and a reference in shards is judged as it is; map the blocks, and the queries, first"
+        )
     blocks = _blocks(reference, column, shards)
     remote = ray.remote(num_cpus=threads_per_shard, max_restarts=-1, max_task_retries=-1)(_Shard)
     actors = [remote.remote(column, threads_per_shard, *some) for some in blocks]

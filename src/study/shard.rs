@@ -100,7 +100,7 @@ mod tests {
             };
             let values = rows(n, d, equal);
             let asked: Vec<f64> = rows(60, d, false).iter().map(|v| v * 0.9 + 3.0).collect();
-            let queries = whole(&asked[..6 * d], d);
+            let queries = whole(&asked[..4 * d], d);
             let one = said(&plan, &CpuEngine, &whole(&values, d), &queries);
             for ends in [vec![n], vec![0, n / 3, n / 3 + 1, n], vec![1, n - 1, n, n]] {
                 let (shards, there): (_, Sharded) = sharded(&values, d, &ends, answer);
