@@ -93,14 +93,14 @@ mod tests {
             let plan = Plan {
                 metric,
                 neighbours: 3,
-                gap: Some(0.05),
+                gap: Some(0.2),
                 alone: true,
                 notions: Wanted(["hull", "range", "ball"].map(String::from).to_vec()),
                 ..Plan::default()
             };
             let values = rows(n, d, equal);
             let asked: Vec<f64> = rows(60, d, false).iter().map(|v| v * 0.9 + 3.0).collect();
-            let queries = whole(&asked[..4 * d], d);
+            let queries = whole(&asked[..3 * d], d);
             let one = said(&plan, &CpuEngine, &whole(&values, d), &queries);
             for ends in [vec![n], vec![0, n / 3, n / 3 + 1, n], vec![1, n - 1, n, n]] {
                 let (shards, there): (_, Sharded) = sharded(&values, d, &ends, answer);
