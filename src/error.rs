@@ -100,13 +100,26 @@ impl Error {
     }
 }
 
-/// What to say of a name that does not exist: the nearest known one, if it is near, and all of them.
+/// Names that a message lists at most.
+pub(crate) const SHOWN: usize = 60;
+
+/// The first names of a list, at most `most`, and how many more there are: a file may hold any number.
+pub(crate) fn first_of<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most).map(S::as_ref).collect();
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+/// What to say of a name that does not exist: the nearest known one, if it is near, and which there are.
 pub(crate) fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
     let meant =
         nearest(given, known).map_or(String::new(), |name| format!(" (did you mean {name}?)"));
     format!(
         "there is no {kind} {given:?}{meant}; there are: {}",
-        known.join(", ")
+        first_of(known, SHOWN)
     )
 }
 

@@ -5,7 +5,7 @@
 //! numbers, without those that number the rows. What was chosen, and what was left out and why, is kept and said.
 
 use super::input::input_error;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, first_of};
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -102,16 +102,8 @@ fn left_out(columns: &[LeftOut]) -> String {
 
 /// The first names of a list, and how many more there are.
 pub(super) fn some<S: AsRef<str>>(names: &[S]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| named(name.as_ref()))
-        .collect();
-    let more = match names.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", shown.join(", "))
+    let seen: Vec<String> = names.iter().map(|name| named(name.as_ref())).collect();
+    first_of(&seen, SHOWN)
 }
 
 /// A name that can be seen.

@@ -9,7 +9,7 @@ mod header;
 mod records;
 
 use super::checked::inexact;
-use super::columns::{Chosen, Kind, choose};
+use super::columns::{Chosen, Kind, choose, some};
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
 use super::vector_text::{self, Spelled};
@@ -128,11 +128,8 @@ pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<Strin
     };
     let Some(place) = place else {
         let what = match member {
-            Some(member) => format!(
-                "there is no column {member:?}; there are: {}",
-                names.join(", ")
-            ),
-            None => format!("there are several columns: {}", names.join(", ")),
+            Some(member) => format!("there is no column {member:?}; there are: {}", some(&names)),
+            None => format!("there are several columns: {}", some(&names)),
         };
         return Err(input.error(Place::Whole, what, "write FILE:COLUMN"));
     };

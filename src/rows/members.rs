@@ -1,11 +1,8 @@
 //! Which of the arrays of a file is meant: the one that is named, or the only one.
 
 use super::input::input_error;
-use crate::error::{Place, Result, nearest};
+use crate::error::{Place, Result, SHOWN, first_of, nearest};
 use std::path::Path;
-
-/// Arrays in a message at most.
-const SHOWN: usize = 60;
 
 /// What a format calls its arrays, and how a user names one.
 pub(super) struct Words {
@@ -85,13 +82,8 @@ pub(super) fn tables<T>(arrays: &mut Vec<T>, axes: impl Fn(&T) -> usize) {
 
 /// Names and shapes.
 fn list(arrays: &[(String, Vec<u64>)]) -> String {
-    let shown = arrays
+    let each = arrays
         .iter()
-        .take(SHOWN)
         .map(|(name, shape)| format!("{name} {shape:?}"));
-    let more = match arrays.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+    first_of(&each.collect::<Vec<_>>(), SHOWN)
 }

@@ -4,7 +4,7 @@ use super::archive::Archive;
 use super::input::{Input, input_error};
 use super::table::{Ask, Table};
 use super::{npy, refused};
-use crate::error::{Place, Result};
+use crate::error::{Place, Result, SHOWN, first_of};
 use std::path::{Path, PathBuf};
 
 /// What every sparse matrix of SciPy has, beside where its numbers are.
@@ -40,11 +40,11 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
 /// The member asked for, with or without `.npy`, or the only one.
 fn choose(path: &Path, names: &[String], member: Option<&str>) -> Result<String> {
     let list = || {
-        names
+        let arrays: Vec<&str> = names
             .iter()
             .map(|name| name.trim_end_matches(".npy"))
-            .collect::<Vec<_>>()
-            .join(", ")
+            .collect();
+        first_of(&arrays, SHOWN)
     };
     let fault = |place, what: String| Err(input_error(path, place, what, "write FILE:MEMBER"));
     match (member, names) {
@@ -64,5 +64,27 @@ fn choose(path: &Path, names: &[String], member: Option<&str>) -> Result<String>
             Place::Whole,
             format!("the archive holds several arrays: {}", list()),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_lists_the_first_members_and_counts_the_others() {
+        let names: Vec<String> = (0..60_000).map(|at| format!("a{at}.npy")).collect();
+        for member in [Some("b"), None] {
+            let said = choose(Path::new("many.npz"), &names, member)
+                .unwrap_err()
+                .to_string();
+            assert!(said.contains("a0, a1, "), "{said}");
+            assert!(said.contains("a59 and 59940 more"), "{said}");
+            assert!(said.len() < 500, "{said}");
+        }
+        let few = choose(Path::new("few.npz"), &names[..2], None)
+            .unwrap_err()
+            .to_string();
+        assert!(few.contains("a0, a1") && !few.contains("more"), "{few}");
     }
 }

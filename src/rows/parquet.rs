@@ -7,7 +7,7 @@
 use super::arrow_columns::{self as schema_of, LOOK};
 use super::arrow_values::{self as values_of, Fault};
 use super::checked::inexact;
-use super::columns::{Chosen, Kind, choose};
+use super::columns::{Chosen, Kind, choose, some};
 use super::decode::rounded;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, Stream, Table};
@@ -123,11 +123,10 @@ pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef
         };
         place.ok_or_else(|| {
             let what = match member {
-                Some(member) => format!(
-                    "there is no column {member:?}; there are: {}",
-                    names.join(", ")
-                ),
-                None => format!("there are several columns: {}", names.join(", ")),
+                Some(member) => {
+                    format!("there is no column {member:?}; there are: {}", some(&names))
+                }
+                None => format!("there are several columns: {}", some(&names)),
             };
             input.error(Place::Whole, what, "write FILE:COLUMN")
         })

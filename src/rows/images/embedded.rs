@@ -11,6 +11,7 @@ use super::shards::Shards;
 use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::rows::columns::some;
 use crate::rows::input::{input_error, probe};
 use crate::rows::parquet::guarded;
 use crate::rows::{Rows, format, messages, pages, refused, saved};
@@ -303,7 +304,7 @@ impl Set {
             said += &format!(" with the {} names of the file", names.len());
             let unnamed = Names::list(spec, names).apply(&mut labels);
             if !unnamed.is_empty() {
-                said += &format!(" (none for {})", unnamed.join(", "));
+                said += &format!(" (none for {})", some(&unnamed));
             }
         }
         if none > 0 {
@@ -321,13 +322,10 @@ impl Set {
             (Some(name), _) if binary.contains(name) => Ok(name.clone()),
             (Some(name), _) => refuse(format!(
                 "there is no column {name:?}; those that hold images are: {}",
-                images.join(", ")
+                some(images)
             )),
             (None, [only]) => Ok(only.clone()),
-            (None, several) => refuse(format!(
-                "several columns hold images: {}",
-                several.join(", ")
-            )),
+            (None, several) => refuse(format!("several columns hold images: {}", some(several))),
         }
     }
 
@@ -347,7 +345,7 @@ impl Set {
                 spec,
                 Place::Whole,
                 format!("there is no column {name:?} of whole numbers or text"),
-                format!("labels may be in: {}", codes.join(", ")),
+                format!("labels may be in: {}", some(codes)),
             ));
         }
         let usual: Vec<&String> = codes
@@ -369,7 +367,7 @@ fn unlabelled(spec: &str, columns: &[&String], control: &Control) {
     let names: Vec<&str> = columns.iter().map(|name| name.as_str()).collect();
     control.warn(format!(
         "{spec}: several columns may hold the labels ({}), and none was taken; --label-column chooses",
-        names.join(", ")
+        some(&names)
     ));
 }
 

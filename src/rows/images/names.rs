@@ -1,7 +1,7 @@
 //! What classes are called: a file of names for codes, or the names that a data set has with it.
 
 use super::labels::{Labels, UNLABELLED};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Place, Result, first_of};
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
@@ -100,19 +100,12 @@ impl Names {
         if unnamed.is_empty() {
             return Ok(());
         }
-        let shown: Vec<&str> = unnamed.iter().map(String::as_str).take(SHOWN).collect();
-        let more = unnamed.len() - shown.len();
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
         Err(Error::input(
             &self.source,
             Place::Whole,
             format!(
-                "there is no name for the classes {}{more} of {set}",
-                shown.join(", ")
+                "there is no name for the classes {} of {set}",
+                first_of(&unnamed, SHOWN)
             ),
             "lines and lists name the codes 0, 1, 2, ...; a JSON object names any: {\"CODE\": \"NAME\"}",
         ))

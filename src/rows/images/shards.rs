@@ -2,6 +2,7 @@
 //! `train-00000-of-00002.parquet`, `train-00001-of-00002.parquet`, `test-00000-of-00001.parquet`.
 
 use crate::error::{Error, Place, Result};
+use crate::rows::columns::some;
 use crate::rows::sources::{Order, sources};
 use std::path::{Path, PathBuf};
 
@@ -53,7 +54,7 @@ impl Shards {
         Err(Error::input(
             spec,
             Place::Whole,
-            format!("the folder holds several splits: {}", names.join(", ")),
+            format!("the folder holds several splits: {}", some(&names)),
             format!(
                 "name one, as in {spec}:{} (all: a pattern such as '{spec}/*')",
                 names[0]
