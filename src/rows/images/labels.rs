@@ -8,6 +8,7 @@ use crate::rows::values::{self, Values};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -176,11 +177,16 @@ fn of_values(name: &str, values: &Values) -> Result<Classes> {
     Ok(of_numbers(&numbers.collect::<Result<Vec<_>>>()?))
 }
 
-/// Classes in the order of their names, numbers by size.
+/// The order of classes that are texts, wherever they come from: numbers in them by size, as folders of classes are.
+fn by_name(a: &str, b: &str) -> Ordering {
+    natord::compare(a, b).then_with(|| a.cmp(b))
+}
+
+/// Classes in the order of their names.
 fn of_texts<T: AsRef<str>>(texts: &[Option<T>]) -> Classes {
     let each = || texts.iter().map(|text| text.as_ref().map(T::as_ref));
     let mut names: Vec<&str> = each().flatten().collect();
-    names.sort_by(|a, b| natord::compare(a, b).then_with(|| a.cmp(b)));
+    names.sort_by(|a, b| by_name(a, b));
     names.dedup();
     let place: HashMap<&str, u32> = names.iter().copied().zip(0..).collect();
     Classes {
@@ -265,7 +271,7 @@ impl Column {
             return of_numbers(&self.numbers).kept(kept.iter().copied());
         }
         let mut names: Vec<(String, u32)> = self.known.into_iter().collect();
-        names.sort();
+        names.sort_by(|(a, _), (b, _)| by_name(a, b));
         let mut class_of = vec![0; names.len()];
         for (class, (_, place)) in (0u32..).zip(&names) {
             class_of[*place as usize] = class;
@@ -340,6 +346,17 @@ mod tests {
         assert_eq!(of(&[3, 0, 3]), named(&[3, 0, 3], &["0", "1", "2", "3"]));
         assert_eq!(of(&[1, -1, 1]), named(&[1, 0, 1], &["-1", "1"]));
         assert_eq!(of(&[70_000, 5]), named(&[1, 0], &["5", "70000"]));
+    }
+
+    #[test]
+    fn texts_have_one_order_in_a_file_and_in_a_column_beside_images() {
+        let texts = ["part 10", "part 2", "part 1", "part 2"];
+        let expected = named(&[2, 1, 0, 1], &["part 1", "part 2", "part 10"]);
+        assert_eq!(of_texts(&texts.map(Some)).all(), expected);
+        let batch: ArrayRef = std::sync::Arc::new(arrow_array::StringArray::from(texts.to_vec()));
+        let mut column = Column::default();
+        (0..4).for_each(|row| column.push(&batch, row).unwrap());
+        assert_eq!(column.labels(&[0, 1, 2, 3]), expected);
     }
 
     /// A file of texts, with a header or without, of a set that was cut or not.
