@@ -96,7 +96,7 @@ def neighbours(
     k : int
         Rows a query; at most n are returned.
     metric : {"euclidean", "cosine", "dot"}
-        |x - q|, 1 - cos(x, q), or -<x, q>.
+        The distance of x and q, 1 minus the cosine of their angle, or their inner product negated.
     threads : int, optional
 
     Returns
