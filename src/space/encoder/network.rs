@@ -9,6 +9,9 @@ use tract_onnx::prelude::*;
 /// Bytes of a batch's input, and of all tensors of a batch, at most: files claim what they like.
 const MOST_BYTES: usize = 1 << 28;
 
+/// Bytes of one tensor within a network, for a batch, at most: an operator of a few bytes can ask for any size.
+const MOST_WITHIN: usize = 1 << 32;
+
 /// How far two rows of one image may lie apart, as a share of the longest row: sums of f32 numbers depend on their
 /// order, and that on the batch.
 const ROUNDING: f64 = 1e-3;
@@ -50,13 +53,15 @@ impl Network {
         axes: Vec<usize>,
         outputs: &[String],
     ) -> Result<Self> {
-        let plan = guarded(&signature.name, || {
+        let typed = guarded(&signature.name, || {
             let mut graph = graph.clone();
             graph.set_input_names([&signature.input.name])?;
             graph.set_input_fact(0, f32::fact(&axes).into())?;
             graph.select_outputs_by_name(outputs)?;
-            graph.into_optimized()?.into_runnable()
+            graph.into_typed()
         })?;
+        all_within_reason(&signature.name, axes[0], &typed)?;
+        let plan = guarded(&signature.name, || typed.into_optimized()?.into_runnable())?;
         let model = plan.model();
         let facts = model
             .outputs
@@ -281,6 +286,31 @@ pub fn within_reason(name: &str, batch: usize, what: &str, axes: &[usize]) -> Re
         ),
         "export it for a smaller batch or an open one, or name a smaller tensor",
     ))
+}
+
+/// No tensor within a network may be so large that a machine cannot hold it. Seen before tract optimises the network,
+/// which makes tables as long as an axis.
+fn all_within_reason(name: &str, batch: usize, model: &TypedModel) -> Result<()> {
+    for node in model.nodes() {
+        let shapes = node.outputs.iter().map(|outlet| &outlet.fact.shape);
+        let largest = shapes
+            .filter_map(|shape| shape.as_concrete().map(volume))
+            .max();
+        let bytes = largest.unwrap_or(0).saturating_mul(4);
+        if bytes > MOST_WITHIN {
+            return Err(Error::input(
+                name,
+                Place::Part(node.name.clone()),
+                format!(
+                    "what it computes for a batch of {batch} images would take {} MiB, and may take {}",
+                    bytes >> 20,
+                    MOST_WITHIN >> 20
+                ),
+                "check size= and the file, export it for a smaller batch or an open one, or name an earlier tensor",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Run a step of tract, which may panic on a broken graph; its trouble becomes an error.

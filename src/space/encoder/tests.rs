@@ -1,6 +1,7 @@
 //! The built-in network against what another runtime made of the same images.
 
 use super::super::spec::Layout;
+use super::graph::DEEPEST;
 use super::*;
 use crate::rows::images::Shape;
 use crate::rows::sample;
@@ -437,6 +438,56 @@ fn features_that_hardly_vary_are_said() {
     assert_eq!(warned(rows(200, 1e-3)), "");
     assert_eq!(warned(rows(1, 1e-6)), "");
     assert_eq!(warned(vec![0.0; 40]), "");
+}
+
+#[test]
+fn a_tensor_beyond_reason_within_a_network_is_refused_unseen() {
+    const MEAN_OF_TILES: made::Node = (
+        "ReduceMean",
+        &["t"],
+        "y",
+        &[("axes", &[1]), ("keepdims", &[1])],
+    );
+    let nodes = [made::FLAT, ("Tile", &["f", "s"], "t", &[]), MEAN_OF_TILES];
+    let of = |times| made::network(&[1, 1, 2, 2], &nodes, &[("s", &[1, times])], &[]);
+    let message = made::refused(of((1 << 28) + 1), &OnnxArgs::default());
+    assert!(
+        message.contains("would take 4096 MiB, and may take 4096"),
+        "{message}"
+    );
+    assert!(message.contains("Tile"), "{message}");
+    made::encoder(of(1 << 8), &OnnxArgs::default()).unwrap();
+}
+
+#[test]
+fn a_chain_of_operators_beyond_reason_is_refused_unseen() {
+    let name = |at: usize| -> &'static str { Box::leak(format!("t{at}").into_boxed_str()) };
+    let chain = |length: usize| {
+        let step = |at: usize| -> made::Node {
+            let input: &'static [&'static str] =
+                Box::leak(Box::new([if at == 0 { "f" } else { name(at) }]));
+            (
+                "Neg",
+                input,
+                if at + 1 == length { "y" } else { name(at + 1) },
+                &[],
+            )
+        };
+        let nodes: Vec<made::Node> = [made::FLAT]
+            .into_iter()
+            .chain((0..length).map(step))
+            .collect();
+        made::network(&[0, 1, 2, 2], &nodes, &[], &[])
+    };
+    let message = made::refused(chain(DEEPEST), &OnnxArgs::default());
+    assert!(
+        message.contains("4097 of its operators follow one another, and 4096 may"),
+        "{message}"
+    );
+    assert!(message.contains("--onnx-runtime"), "{message}");
+    // One operator less is tract's to judge, which takes no two nodes of one name.
+    let message = made::refused(chain(DEEPEST - 1), &OnnxArgs::default());
+    assert!(message.contains("Duplicate node name"), "{message}");
 }
 
 #[test]

@@ -39,6 +39,10 @@ pub const MICROSOFT: [&str; 12] = [
     "SkipSimplifiedLayerNormalization",
 ];
 
+/// Operators that may follow one another: the time that tract takes to prepare a chain grows with its length squared.
+/// Residual networks of a thousand layers have about three thousand.
+pub const DEEPEST: usize = 4096;
+
 /// A file's graph up to some tensors, ready for tract.
 pub struct Prepared {
     proto: pb::ModelProto,
@@ -49,7 +53,8 @@ pub struct Prepared {
 impl Prepared {
     /// `proto` up to `outputs`; `folder` is the file's, `input` the name of its images.
     ///
-    /// Errors: a tensor that needs more than images, operators that tract does not know, numbers that are not there.
+    /// Errors: a tensor that needs more than images, or more operators one after another than [`DEEPEST`]; operators that
+    /// tract does not know; numbers that are not there.
     pub fn new(
         name: &str,
         mut proto: pb::ModelProto,
@@ -61,6 +66,7 @@ impl Prepared {
         needed::keep(&mut graph, outputs);
         only_images(name, &graph, input, outputs)?;
         check_operators(name, &graph)?;
+        check_depth(name, &graph)?;
         stored::bring_in(name, &mut graph, folder)?;
         stored::widen(&mut graph);
         plain::rewrite(&mut graph);
@@ -154,6 +160,20 @@ fn only_images(name: &str, graph: &pb::GraphProto, input: &str, outputs: &[Strin
         format!(
             "name a tensor that needs the images alone (`hullscope encoder {name}` lists them)"
         ),
+    ))
+}
+
+/// No chain of operators may be longer than tract prepares in seconds.
+fn check_depth(name: &str, graph: &pb::GraphProto) -> Result<()> {
+    let depth = needed::depth(&graph.node);
+    if depth <= DEEPEST {
+        return Ok(());
+    }
+    Err(Error::input(
+        name,
+        Place::Whole,
+        format!("{depth} of its operators follow one another, and {DEEPEST} may"),
+        "name an earlier tensor, export it with constants folded, or have ONNX Runtime run it (--onnx-runtime LIB)",
     ))
 }
 

@@ -38,6 +38,17 @@ fn ancestors(nodes: &[pb::NodeProto], outputs: &[String]) -> HashSet<String> {
     seen
 }
 
+/// How many nodes run one after another at most, in a graph that lists them in the order of computation, as ONNX asks.
+pub fn depth(nodes: &[pb::NodeProto]) -> usize {
+    let mut of_name: HashMap<&str, usize> = HashMap::new();
+    for node in nodes {
+        let before = reads(node).filter_map(|name| of_name.get(name.as_str()));
+        let depth = before.max().copied().unwrap_or(0) + 1;
+        of_name.extend(node.output.iter().map(|name| (name.as_str(), depth)));
+    }
+    of_name.into_values().max().unwrap_or(0)
+}
+
 /// Leave out the nodes that `outputs` do not need.
 pub fn keep_nodes(nodes: &mut Vec<pb::NodeProto>, outputs: &[String]) {
     let needed = ancestors(nodes, outputs);
