@@ -1,10 +1,11 @@
 //! The program as a user meets it: files in, files out, exit codes, and nothing left behind.
 
-use crate::common;
+use crate::{common, formats};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use hullscope::rows::Element;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
 use std::fs::{self, File};
@@ -20,19 +21,11 @@ pub struct Setting {
     pub folder: tempfile::TempDir,
 }
 
-/// A .npy file (version 1, little-endian f32, C order).
+/// A .npy file of f32 in C order.
 pub fn npy(path: &Path, d: usize, values: &[f64]) {
     let shape = format!("({}, {d})", values.len() / d);
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}");
-    let padded = format!(
-        "{header:<width$}\n",
-        width = (header.len() + 11).div_ceil(64) * 64 - 11
-    );
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((padded.len() as u16).to_le_bytes());
-    bytes.extend(padded.as_bytes());
-    bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes()));
-    fs::write(path, bytes).unwrap();
+    let bytes = formats::encode(Element::F32, values, false);
+    fs::write(path, formats::npy(1, "'<f4'", "False", &shape, &bytes)).unwrap();
 }
 
 /// Whatever adapters this machine has, these tests are about the rest.

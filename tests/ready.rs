@@ -1,7 +1,8 @@
 //! A reference that was made ready: the same answers from a file, whatever queries are asked together, and no other file.
 
-use crate::commands::read_parquet;
+use crate::commands::{npy, read_parquet};
 use crate::common::{Kept, gaussian, rows};
+use crate::formats;
 use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
@@ -97,19 +98,6 @@ fn answers_do_not_depend_on_what_is_asked_with_them() {
     }
 }
 
-fn npy(path: &Path, d: usize, values: &[f64]) {
-    let text = format!(
-        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {d}), }}",
-        values.len() / d
-    );
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((text.len() as u16 + 1).to_le_bytes());
-    bytes.extend(text.as_bytes());
-    bytes.push(b'\n');
-    bytes.extend(values.iter().flat_map(|&v| (v as f32).to_le_bytes()));
-    fs::write(path, bytes).unwrap();
-}
-
 fn run(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command
@@ -147,11 +135,9 @@ fn sets(folder: &Path) {
 
 /// One of three classes for each row.
 fn labels(path: &Path, rows: usize) {
-    let text = format!("{{'descr': '<i8', 'fortran_order': False, 'shape': ({rows},), }}\n");
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((text.len() as u16).to_le_bytes());
-    bytes.extend(text.as_bytes());
-    bytes.extend((0..rows as u64).flat_map(|row| (row * row % 7 % 3).to_le_bytes()));
+    let classes = (0..rows as u64).flat_map(|row| (row * row % 7 % 3).to_le_bytes());
+    let body: Vec<u8> = classes.collect();
+    let bytes = formats::npy(1, "'<i8'", "False", &format!("({rows},)"), &body);
     fs::write(path, bytes).unwrap();
 }
 
