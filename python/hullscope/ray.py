@@ -174,7 +174,7 @@ def _block(block: Any, column: str | None) -> _arrays.Rows:
 class ShardedReference(Reference):
     """A reference whose rows lie in shards, each held by an actor. Made by :func:`fit_sharded`.
 
-    :meth:`score`, :meth:`leave_one_out` and :meth:`save` are those of :class:`hullscope.Reference`; the last brings all
+    :meth:`score`, :meth:`.Reference.leave_one_out` and :meth:`.Reference.save` are those of :class:`hullscope.Reference`; the last brings all
     rows to this machine.
     """
 
