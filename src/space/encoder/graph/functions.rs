@@ -5,14 +5,68 @@ use super::fields::Function;
 use std::collections::HashMap;
 use tract_onnx::pb;
 
-/// Calls within calls, at most: functions must not call themselves.
+/// Calls and graphs within one another, at most: functions must not call themselves.
 const DEEPEST: usize = 64;
 
-/// Nodes that a graph may grow to.
+/// Nodes that all graphs of a file may grow to together.
 const MOST_NODES: usize = 1 << 20;
+
+const ENDLESS: &str =
+    "its functions call one another without an end, or grow to more than a million operators";
 
 /// Names inside a function to names outside.
 type Names = HashMap<String, String>;
+
+/// The domain and name of a function.
+type Key = (String, String);
+
+/// The functions of a file, with the defaults of their attributes.
+type Known<'f> = HashMap<Key, (&'f pb::FunctionProto, &'f [pb::AttributeProto])>;
+
+/// What some nodes grow to: how many, and how many calls and graphs lie in one another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extent {
+    nodes: usize,
+    depth: usize,
+}
+
+/// What nodes that lie so many levels deep grow to; `found` remembers the functions. Errors: more than is allowed.
+fn extent(
+    nodes: &[pb::NodeProto],
+    level: usize,
+    known: &Known<'_>,
+    found: &mut HashMap<Key, Extent>,
+) -> Result<Extent, String> {
+    let mut all = Extent::default();
+    for node in nodes {
+        let key = (node.domain.clone(), node.op_type.clone());
+        let graphs = node.attribute.iter();
+        let graphs = graphs.flat_map(|a| a.g.iter().chain(&a.graphs));
+        let mut within: Vec<&[pb::NodeProto]> = graphs.map(|graph| &graph.node[..]).collect();
+        let called = known.get(&key).filter(|_| !found.contains_key(&key));
+        within.extend(called.map(|(function, _)| &function.node[..]));
+        all.nodes = all.nodes.saturating_add(1);
+        let seen = found.get(&key).copied();
+        let mut grown: Vec<Extent> = seen.into_iter().collect();
+        for inner in within {
+            if level == DEEPEST {
+                return Err(ENDLESS.into());
+            }
+            grown.push(extent(inner, level + 1, known, found)?);
+        }
+        if let (Some(_), Some(body)) = (called, grown.last()) {
+            found.insert(key, *body);
+        }
+        for inner in grown {
+            all.nodes = all.nodes.saturating_add(inner.nodes);
+            all.depth = all.depth.max(inner.depth + 1);
+        }
+        if all.nodes > MOST_NODES || level + all.depth > DEEPEST {
+            return Err(ENDLESS.into());
+        }
+    }
+    Ok(all)
+}
 
 /// Replace all calls of the file's own functions, whose further fields are `fields` (or none).
 ///
@@ -26,7 +80,7 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
         return Ok(());
     }
     let own = version(&proto.opset_import);
-    let mut known = HashMap::new();
+    let mut known: Known<'_> = HashMap::new();
     for (place, function) in functions.iter().enumerate() {
         let defaults = fields.get(place).map_or(&[][..], |fields| &fields.defaults);
         let key = (
@@ -35,10 +89,15 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
         );
         known.insert(key, (function, defaults));
     }
+    extent(&graph.node, 0, &known, &mut HashMap::new())?;
     let (mut calls, mut trouble) = (0, None);
     for round in 0.. {
-        let mut found = false;
+        let (mut found, mut total) = (false, 0);
         each_graph(graph, &mut |graph| {
+            if trouble.is_some() {
+                return;
+            }
+            total += graph.node.len();
             let mut nodes = Vec::with_capacity(graph.node.len());
             for node in std::mem::take(&mut graph.node) {
                 let key = (node.domain.clone(), node.op_type.clone());
@@ -57,10 +116,13 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
                 }
                 found = true;
                 calls += 1;
+                // A graph that is given to a function may stand in it many times.
+                total += function.node.len();
+                if round == DEEPEST || total > MOST_NODES {
+                    trouble = Some(ENDLESS.into());
+                    break;
+                }
                 nodes.extend(body(&node, function, defaults, calls));
-            }
-            if round == DEEPEST || nodes.len() > MOST_NODES {
-                trouble = Some("its functions call one another without an end".into());
             }
             graph.node = nodes;
         });
@@ -165,5 +227,68 @@ fn settle(
             }
         }
         node.attribute.push(attribute);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, graph: Option<Vec<pb::NodeProto>>) -> pb::NodeProto {
+        let attribute = graph.map(|node| pb::AttributeProto {
+            g: Some(pb::GraphProto {
+                node,
+                ..Default::default()
+            }),
+            ..Default::default()
+        });
+        pb::NodeProto {
+            op_type: name.into(),
+            attribute: attribute.into_iter().collect(),
+            ..Default::default()
+        }
+    }
+
+    /// The number of nodes in a graph that calls the first of some functions, with all calls replaced.
+    fn grown(functions: Vec<(&str, Vec<pb::NodeProto>)>) -> Result<usize, String> {
+        let call = node(functions[0].0, None);
+        let mut proto = pb::ModelProto {
+            graph: Some(pb::GraphProto {
+                node: vec![call],
+                ..Default::default()
+            }),
+            functions: functions
+                .into_iter()
+                .map(|(name, node)| pb::FunctionProto {
+                    name: Some(name.into()),
+                    node,
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        };
+        inline(&mut proto, &[])?;
+        Ok(proto.graph.map_or(0, |graph| graph.node.len()))
+    }
+
+    #[test]
+    fn functions_that_call_themselves_or_grow_beyond_reason_are_refused() {
+        let plain = || node("Relu", None);
+        assert_eq!(grown(vec![("f", vec![plain(), plain()])]), Ok(2));
+        let itself = vec![plain(), node("f", None)];
+        assert_eq!(grown(vec![("f", itself.clone())]), Err(ENDLESS.into()));
+        let in_a_branch = vec![node("If", Some(itself))];
+        assert_eq!(grown(vec![("f", in_a_branch)]), Err(ENDLESS.into()));
+        let names = ["a", "b", "c", "d", "e", "f", "g"];
+        let each = |levels: usize| {
+            let called = |at: usize| match at + 1 < levels {
+                true => node(names[at + 1], None),
+                false => plain(),
+            };
+            let all = (0..levels).map(|at| (names[at], vec![called(at); 10]));
+            grown(all.collect())
+        };
+        assert_eq!(each(4), Ok(10_000));
+        assert_eq!(each(7), Err(ENDLESS.into()));
     }
 }
