@@ -8,9 +8,19 @@ Examples
 array([ True, False])
 """
 
+import importlib as _importlib
+from types import ModuleType as _ModuleType
+
 from . import paper
 from ._compare import Comparison, compare, sweep
 from ._reference import Reference, Sample, in_hull, neighbours, sample
 from ._result import Certificate, Result
 
 __all__ = ["Certificate", "Comparison", "Reference", "Result", "Sample", "compare", "in_hull", "neighbours", "paper", "sample", "sweep"]
+
+
+def __getattr__(name: str) -> _ModuleType:
+    # These need packages that not everyone has: they are imported where they are used first.
+    if name in ("ray", "sklearn"):
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -63,7 +63,7 @@ class Shard:
 def fit_shards(
     lens: list[int],
     kind: tuple[int, str, bool],
-    ask: Callable[[str, list[tuple[int, bytes]]], list[bytes]],
+    ask: Callable[[str, list[tuple[int, bytes]]], Callable[[], list[bytes] | None]],
     asked: dict[str, Any],
     *,
     threads: int | None,

@@ -10,7 +10,7 @@ answers; and none depends on how the rows of a reference are dealt to shards.
 from __future__ import annotations
 
 import os
-from typing import Any, Iterable
+from typing import Any, Callable, Iterable
 
 import numpy as np
 import pyarrow
@@ -135,27 +135,55 @@ class _Shard:
     """An actor: some rows of a reference. Started again, it makes them from what it was first made from."""
 
     def __init__(self, column: str | None, threads: int, *blocks: Any) -> None:
+        self._threads = max(1, threads)
+        self._shard: _core.Shard | None = None
+        self._stamp: list[Any] = []
+        self._fault: Exception | None = None
+        try:
+            self._make(column, blocks)
+        except (TypeError, ValueError, OSError) as fault:
+            # Told to whoever asks first: an actor that is not made is tried again without end.
+            self._fault = fault
+
+    def _make(self, column: str | None, blocks: Iterable[Any]) -> None:
+        self._stamp = [_stamp(block) for block in blocks]
         arrays = [_block(block, column) for block in blocks]
         arrays = [array for array in arrays if isinstance(array, str) or len(array)]
         if len({array.dtype for array in arrays if not isinstance(array, str)}) > 1:
             raise ValueError("a shard has blocks of different types; convert them to one")
-        self._threads = max(1, threads)
-        self._shard: _core.Shard | None = None
         if arrays:
             rows = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
             self._shard = _core.Shard(rows, threads=self._threads)
 
     def about(self) -> tuple[int, int, str, bool]:
         """Rows, columns, the type of the numbers, and whether each is exactly a float32; no rows of an empty shard."""
+        if self._fault:
+            raise self._fault
         return self._shard.about() if self._shard else (0, 0, "", True)
+
+    def stamp(self) -> list[Any]:
+        """Size and time of each file that the rows are from: they must be those of the first start after any other."""
+        return self._stamp
 
     def process(self) -> int:
         """The number of the process, another one after a restart."""
         return os.getpid()
 
-    def answer(self, what: str, question: bytes) -> bytes:
+    def answer(self, what: str, question: bytes, stamp: list[Any]) -> bytes:
+        if self._fault:
+            raise self._fault
+        if stamp != self._stamp:
+            raise ValueError("a file of this shard was changed after the fit; put it back, or fit again")
         assert self._shard is not None, "an empty shard is never asked"
         return self._shard.answer(what, question, threads=self._threads)
+
+
+def _stamp(block: Any) -> Any:
+    """What tells whether a file is another one now; arrays stay as they are."""
+    if not isinstance(block, (str, os.PathLike)):
+        return None
+    found = os.stat(block)
+    return [found.st_size, found.st_mtime_ns]
 
 
 def _block(block: Any, column: str | None) -> _arrays.Rows:
@@ -213,7 +241,7 @@ def fit_sharded(
     reference : ray.data.Dataset, or list of blocks
         Rows in the order of the dataset, or of the blocks. A block is an array, a table, a Ray object reference to one, or
         the path of a file that its actor can read: one shard each. A block without a row is a shard without one. Files must
-        stay as they are: an actor that is started again reads its own once more.
+        stay as they are: an actor that is started again reads its own once more, and refuses one of another size or time.
     column : str, optional
         The column of vectors of a dataset, or of tables.
     shards : int, optional
@@ -287,7 +315,15 @@ def _blocks(reference: Any, column: str | None, shards: int | None) -> list[list
 def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: int | None) -> "_core.Fitted":
     """What the rows of all actors say together."""
     try:
-        about = ray.get([actor.about.remote() for actor in actors])
+        about = []
+        for at, asked_of in enumerate([actor.about.remote() for actor in actors]):
+            try:
+                about.append(ray.get(asked_of))
+            except ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, (TypeError, ValueError)):
+                    raise type(error.cause)(f"shard {at}: {error.cause}") from None
+                raise
+        stamps = ray.get([actor.stamp.remote() for actor in actors])
     except ray.exceptions.RayTaskError as error:
         raise error.cause if isinstance(error.cause, (TypeError, ValueError, OSError)) else error from None
     except ray.exceptions.ActorDiedError as error:
@@ -301,16 +337,20 @@ def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: i
             )
     kind = (first[2], first[3], all(one[3] for one in about)) if first else (0, "f64", True)
 
-    def ask(what: str, questions: list[tuple[int, bytes]]) -> list[bytes]:
+    def ask(what: str, questions: list[tuple[int, bytes]]) -> Callable[[], list[bytes] | None]:
         # A large question goes to the object store once, whoever it is for.
         sent: dict[int, Any] = {}
         for _, question in questions:
             if id(question) not in sent:
                 sent[id(question)] = ray.put(question) if len(question) > LARGE else question
-        answers: list[bytes] = ray.get(
-            [actors[shard].answer.remote(what, sent[id(question)]) for shard, question in questions]
-        )
-        return answers
+        refs = [actors[shard].answer.remote(what, sent[id(question)], stamps[shard]) for shard, question in questions]
+
+        def ready() -> list[bytes] | None:
+            # Looked at now and then: a call ends at Ctrl-C though a shard is silent.
+            left = ray.wait(refs, num_returns=len(refs), timeout=0.1)[1] if refs else []
+            return None if left else ray.get(refs)
+
+        return ready
 
     with _Bar(progress) as bar:
         lens = [one[0] for one in about]

@@ -1,6 +1,9 @@
 """Queries, and references in shards, on a local cluster of two CPUs, against one machine."""
 
+import os
+import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -140,8 +143,45 @@ def test_blocks_that_do_not_fit_are_refused():
         (ValueError, "map the blocks", dict(reference=[X], space="pca:2")),
         (TypeError, "array_split", dict(reference=X)),
         (ValueError, "each block is a shard", dict(reference=[X], shards=2)),
+        (ValueError, "shard 1: .*no column 'b'; there are: a$", dict(reference=[X, pyarrow.table({"a": [[1.0]]})], column="b")),
+        (OSError, "nothere.npy", dict(reference=["nothere.npy"], threads_per_shard=0)),
         (ValueError, "one width and type", dict(reference=[X, X[:, :3]], threads_per_shard=0)),
     ]
     for kind, said, given in faults:
         with pytest.raises(kind, match=said):
-            hs.ray.fit_sharded(given.pop("reference"), **given)
+            hs.ray.fit_sharded(given.pop("reference"), **{"threads_per_shard": 0, **given})
+
+
+def test_an_actor_that_starts_again_with_another_file_answers_no_more(tmp_path):
+    import hullscope.ray
+
+    file = tmp_path / "rows.npy"
+    np.save(file, X)
+    many = hs.ray.fit_sharded([file], threads_per_shard=0)
+    np.save(file, X[:-1])
+    before = ray.get(many.actors[0].process.remote())
+    ray.kill(many.actors[0], no_restart=False)
+    while ray.get(many.actors[0].process.remote()) == before:
+        pass
+    with pytest.raises(Exception, match="was changed after the fit"):
+        many.score(Q)
+    many.close()
+
+
+def test_control_c_ends_a_call_though_a_shard_is_silent():
+    import hullscope.ray
+    from hullscope import _core
+    from hullscope._reference import _asked
+
+    def ask(what, questions):
+        return lambda: time.sleep(0.05)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            _core.fit_shards([9], (2, "f64", False), ask, _asked(notions=["hull"]), threads=1, progress=None)
+        assert time.monotonic() - started < 10
+    finally:
+        signal.signal(signal.SIGINT, before)

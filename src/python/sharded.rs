@@ -65,7 +65,8 @@ impl Shard {
     }
 }
 
-/// Shards behind a Python function `ask(what, [(shard, question), ...]) -> [answer, ...]`, of bytes.
+/// Shards behind a Python function `ask(what, [(shard, question), ...])`, which returns one that is called until it returns
+/// the answers: `ready() -> [answer, ...]`, or `None` after a moment without them all. Questions and answers are bytes.
 struct Called {
     lens: Vec<usize>,
     ask: Py<PyAny>,
@@ -90,7 +91,7 @@ impl Shards for Called {
             bytes.push((*shard, (!same).then(|| question.to_bytes())));
         }
         drop(questions);
-        let answers: Vec<Vec<u8>> = Python::attach(|py| {
+        let ready = Python::attach(|py| {
             let list = PyList::empty(py);
             let mut last = PyBytes::new(py, &[]);
             for (shard, question) in bytes {
@@ -99,16 +100,33 @@ impl Shards for Called {
                 }
                 list.append((shard, &last))?;
             }
-            let answers = self.ask.bind(py).call1((what, list))?;
-            let copied = |answer: PyResult<Bound<'_, PyAny>>| {
-                Ok(answer?.cast_into::<PyBytes>()?.as_bytes().to_vec())
-            };
-            answers.try_iter()?.map(copied).collect::<PyResult<_>>()
+            self.ask.call1(py, (what, list))
         })
         .map_err(failed)?;
+        let answers = loop {
+            control.check()?;
+            if let Some(answers) = answered(&ready).map_err(failed)? {
+                break answers;
+            }
+        };
         let parsed = |answer: &Vec<u8>| Pack::of_bytes("the answer of a shard", answer);
         answers.iter().map(parsed).collect()
     }
+}
+
+/// The answers, if all of them have come.
+fn answered(ready: &Py<PyAny>) -> PyResult<Option<Vec<Vec<u8>>>> {
+    Python::attach(|py| {
+        let answers = ready.bind(py).call0()?;
+        if answers.is_none() {
+            return Ok(None);
+        }
+        let copied = |answer: PyResult<Bound<'_, PyAny>>| {
+            Ok(answer?.cast_into::<PyBytes>()?.as_bytes().to_vec())
+        };
+        let answers = answers.try_iter()?.map(copied);
+        answers.collect::<PyResult<_>>().map(Some)
+    })
 }
 
 /// What a Python function raised.
