@@ -4,7 +4,7 @@ use super::compare::Done;
 use super::images::Opened;
 use crate::error::{Error, Result};
 use crate::report::sheet::{Pictures, sheet};
-use crate::report::{archive, compare as show, file, outcomes, plot, queries};
+use crate::report::{archive, compare as show, file, outcomes, plot, queries, results};
 use crate::space::Set;
 use crate::study::compare::Report;
 use crate::study::outcomes::Kind;
@@ -41,6 +41,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         &folder.join("queries.parquet"),
         metadata.into_iter().chain(rows).collect(),
     )?;
+    results::clear_outcomes(folder)?;
     for (place, found) in report.outcomes.iter().enumerate() {
         // The first stands in the folder itself, as that of `errors` does.
         let within = match (place, &found.kind) {

@@ -380,11 +380,14 @@ pub fn check(folder: &Path) -> Result<()> {
 pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let proofs = folder.join(CERTIFICATES);
     let failed = |error| Error::io("list", &proofs, error);
-    if !proofs.is_dir() {
-        return Err(Error::Usage(format!(
+    let none = || {
+        Error::Usage(format!(
             "{} holds no certificates: run `hullscope compare` with --certificates and this -o",
             folder.display()
-        )));
+        ))
+    };
+    if !proofs.is_dir() {
+        return Err(none());
     }
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&proofs).map_err(failed)? {
@@ -409,5 +412,8 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         found.push((stored.report.space, path));
     }
     found.sort();
-    Ok(found)
+    match found.is_empty() {
+        true => Err(none()),
+        false => Ok(found),
+    }
 }

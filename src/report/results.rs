@@ -117,8 +117,19 @@ pub fn claim(folder: &Path, made: &Made) -> Result<()> {
 pub fn clear(folder: &Path, made: &Made) -> Result<()> {
     match read(folder).is_some_and(|other| made.continues(&other)) {
         true => Ok(()),
-        false => remove(folder),
+        false => remove(folder, files(folder).into_iter()),
     }
+}
+
+/// Remove outcomes from a folder: those of another comparison do not belong to the files beside them.
+///
+/// Errors: files that cannot be removed.
+pub fn clear_outcomes(folder: &Path) -> Result<()> {
+    let outcome = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().starts_with("outcome")
+    };
+    remove(folder, files(folder).into_iter().filter(outcome))
 }
 
 /// Whose results a folder holds, if it says so.
@@ -138,9 +149,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found.filter(|path| path.is_file()).collect()
 }
 
-/// Remove the program's files, and folders of them that are then empty.
-fn remove(folder: &Path) -> Result<()> {
-    for file in files(folder) {
+/// Remove some of the program's files, and folders of them that are then empty.
+fn remove(folder: &Path, files: impl Iterator<Item = PathBuf>) -> Result<()> {
+    for file in files {
         std::fs::remove_file(&file).map_err(|error| Error::io("remove", &file, error))?;
         let within = file.ancestors().skip(1);
         for within in within.take_while(|within| *within != folder) {
