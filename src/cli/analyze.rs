@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
 use crate::job::judging::{self, Defaults, JudgingArgs};
+use crate::notion::registry;
 use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
@@ -194,7 +195,8 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
 pub(super) fn annotate(context: &Context, summary: &mut Summary) {
     let (reference, queries) = (&context.reference, &context.queries);
     let sets = reference.sentences().chain(queries.sentences());
-    let notes: Vec<String> = sets.chain(leakage(summary)).collect();
+    let left_out = registry::left_out(&context.plan.notions.0);
+    let notes: Vec<String> = sets.chain(leakage(summary)).chain(left_out).collect();
     summary.warnings.splice(0..0, notes);
 }
 

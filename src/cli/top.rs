@@ -157,7 +157,8 @@ fn picked(table: &RecordBatch, args: &Args, space: &str, path: &Path) -> Result<
         .and_then(|column| column.as_boolean_opt());
     if args.errors_only && wrong.is_none() {
         return Err(Error::Usage(format!(
-            "{} does not know which queries are errors: compare with --predictions, --correct or --errors",
+            "{} does not know which queries are errors: compare with --predictions, --correct or --errors (what `hullscope errors` \
+             reads later is not kept beside the queries)",
             path.display()
         )));
     }

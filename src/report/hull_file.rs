@@ -424,8 +424,10 @@ impl Reader {
             .len();
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
-            let what = format!("it is no whole .hull: {error}");
-            Error::input(&name, Place::Whole, what, AGAIN)
+            let what = format!("it is no .hull file, or not all of one: {error}");
+            let advice = "name a file that `hullscope fit` wrote; rows themselves are taken by `hullscope analyze`, or made ready by \
+                          `hullscope fit ROWS -o ref.hull`";
+            Error::input(&name, Place::Whole, what, advice)
         })?;
         Ok(Reader { zip, name, size })
     }

@@ -519,7 +519,8 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
         }
         if needs.classes && sets.classes.is_none() {
             return Err(Error::Usage(format!(
-                "the notion {} needs the classes of both sets; name files with --labels and --query-labels",
+                "the notion {} needs the classes of both sets: name files of `compare` with --labels and --query-labels, columns of \
+                 `analyze` with --label-column; from Python give labels",
                 notion.id()
             )));
         }

@@ -87,16 +87,24 @@ fn errors(outcomes: &Outcomes) -> String {
     }
     plain::numbers_right(&mut table);
     names_left(&mut table);
+    let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
+    let flagged = match kind {
+        Kind::Sets([_, second]) => second,
+        _ => "the errors",
+    };
     format!(
         "{}\n
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
-in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of the errors.
+in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of {flagged}.
 {}adds: does the score add to the nearest distance?
-class_own knows the label, which a model does not.
-",
+{}",
         table.trim_fmt(),
         words::rate(kind),
-        if sets { "" } else { "E-AURC: excess risk over coverage. " }
+        if sets { "" } else { "E-AURC: excess risk over coverage. " },
+        match outcomes.notions.iter().any(own) {
+            true => "class_own knows the label, which a model does not.\n",
+            false => "",
+        }
     )
 }
 

@@ -136,17 +136,22 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
                 .value()
                 .and_then(Measured::value)
                 .map_or(0.0, |ends| ends[0]);
-            format!(
-                "{} tells {told} best: {name} {} (95 %: {}), {} than chance.",
-                notion.notion,
-                area(strength),
-                shown(&ends, |ends| shown(ends, areas)),
-                if low > chance {
+            let (notion, area) = (&notion.notion, area(strength));
+            let ends = shown(&ends, |ends| shown(ends, areas));
+            if strength <= chance {
+                format!(
+                    "No larger score tells {told}: the highest {name} is that of {notion}, {area} (95 %: {ends}), no better than chance."
+                )
+            } else {
+                let better = if low > chance {
                     "better"
                 } else {
                     "not clearly better"
-                }
-            )
+                };
+                format!(
+                    "{notion} tells {told} best: {name} {area} (95 %: {ends}), {better} than chance."
+                )
+            }
         }
     };
     let hull = notions.iter().find(|notion| notion.notion == "hull");
