@@ -329,14 +329,21 @@ fn certificates_of_a_comparison_are_checked_by_space() {
     };
     let compare = "compare a.npy b.npy --space pixels --space random:2 --seed 5 --loo 0 -o out -q";
     assert_eq!(run(compare).0, Some(0));
-    let (code, text) = run("verify out a.npy b.npy --seed 5");
-    assert_eq!(code, Some(2), "{text}");
-    assert!(
-        text.contains("holds no certificates") && text.contains("--certificates"),
-        "{text}"
-    );
+    for empty in [false, true] {
+        if empty {
+            std::fs::create_dir(folder.path("out/certificates")).unwrap();
+        }
+        let (code, text) = run("verify out a.npy b.npy --seed 5");
+        assert_eq!(code, Some(2), "{text}");
+        assert!(
+            text.contains("holds no certificates") && text.contains("--certificates"),
+            "{text}"
+        );
+    }
+    folder.file("out/outcomes.html", b"of another comparison");
     // Kept spaces without certificates are computed again.
     assert_eq!(run(&format!("{compare} --certificates")).0, Some(0));
+    assert!(!std::path::Path::new(&folder.path("out/outcomes.html")).exists());
     let (code, text) = run("verify out a.npy b.npy --seed 5");
     assert_eq!(code, Some(0), "{text}");
     for space in [
