@@ -123,7 +123,11 @@ pub fn reading(findings: &Findings) -> Vec<String> {
     let places = [("pixels", "pixel space"), ("latents", "latent space")];
     let of_place = |(figure, place)| {
         let sets = curves(&findings.points, figure).into_iter();
-        sets.filter_map(move |(data, series)| images(place, &data, &series))
+        sets.filter_map(move |(data, mut series)| {
+            // Components of the pixels are drawn beside the latents, and are none.
+            series.retain(|(name, _)| figure != "latents" || !name.starts_with("pixels"));
+            images(place, &data, &series)
+        })
     };
     let mut said: Vec<String> = places.into_iter().flat_map(of_place).collect();
     said.extend(halves(findings));
