@@ -196,7 +196,7 @@ class Reference:
             Used in place if it is C-contiguous and of float16, float32, float64 or uint8, and no ``space`` is given: do
             not change it afterwards. Other layouts and types are copied once. A path is any file that the command reads.
         space : str, optional
-            What rows become before anything is asked of them, as ``hullscope compare --spaces`` has it: ``"pca:16"``,
+            What rows become before anything is asked of them, as ``hullscope compare --space`` has it: ``"pca:16"``,
             ``"random:32"``, ``"whiten"``. Fitted on ``X``; queries take the same way. The rows are copied.
         labels : array of shape (n,), optional
             The class of each row, for the notions ``class`` and those that need predictions.
@@ -316,7 +316,12 @@ class Reference:
         margin : ndarray of float64
             Proved lower bounds on the distance to the hull of the others; 0 inside.
         """
-        return self._fitted.others([int(row) for row in np.asarray(rows).ravel()], threads=threads)
+        numbers = np.asarray(rows).ravel()
+        if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
+            raise TypeError(f"rows are of type {numbers.dtype}; row numbers are needed, as of np.flatnonzero(mask)")
+        if numbers.size and numbers.min() < 0:
+            raise ValueError(f"rows has {numbers.min()}; row numbers begin at 0")
+        return self._fitted.others([int(row) for row in numbers], threads=threads)
 
     def transform(self, Q: Any, *, threads: int | None = None) -> NDArray[np.float64]:
         """Rows as they are in the space of the reference.

@@ -10,6 +10,7 @@ answers; and none depends on how the rows of a reference are dealt to shards.
 from __future__ import annotations
 
 import os
+import zipfile
 from typing import Any, Callable, Iterable
 
 import numpy as np
@@ -84,6 +85,8 @@ def score(
     path = os.path.abspath(os.fspath(reference))
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path} is not there; hullscope fit X.npy -o ref.hull makes such a file")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is no .hull file; hullscope fit X.npy -o ref.hull makes one")
     return ds.map_batches(
         _Scorer,
         fn_constructor_args=(path, column, threads),

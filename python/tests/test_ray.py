@@ -64,6 +64,9 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
     ragged, whole = ray.data.from_arrow(pyarrow.table({"embedding": [[1.0] * 5, [1.0] * 4]})), lists()
     with pytest.raises(FileNotFoundError, match="hullscope fit"):
         hs.ray.score(whole, tmp_path / "none.hull", column="embedding")
+    (tmp_path / "rows.npy").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="is no .hull file; hullscope fit"):
+        hs.ray.score(whole, tmp_path / "rows.npy", column="embedding")
     with pytest.raises(Exception, match="ragged: row 0 has 5 values and row 1 has 4"):
         hs.ray.score(ragged, reference, column="embedding").take_all()
     with pytest.raises(Exception, match="there is no column 'vector'; there are: id, embedding"):

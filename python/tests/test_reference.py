@@ -163,3 +163,11 @@ def test_the_command_comes_with_the_package():
     assert run("--version").stdout.startswith("hullscope ")
     wrong = run("analyse")
     assert wrong.returncode == 2 and "analyze" in wrong.stderr
+
+
+def test_rows_to_leave_out_are_numbers():
+    reference = hs.Reference.fit(np.eye(3))
+    for rows, kind in [([0.7], TypeError), (np.array([True, False, True]), TypeError), ([-1], ValueError)]:
+        with pytest.raises(kind, match="row numbers"):
+            reference.leave_one_out(rows)
+    assert len(reference.leave_one_out([])[0]) == 0

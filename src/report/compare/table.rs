@@ -126,7 +126,8 @@ fn dimensions(spaces: &[SpaceReport]) -> String {
 
 /// A line a notion and a column a space, in blocks that fit.
 fn notions(spaces: &[SpaceReport]) -> String {
-    let Some(first) = spaces.first().filter(|first| first.notions.len() > 1) else {
+    let more = |space: &&SpaceReport| space.notions.iter().any(|n| n.rate.notion != "hull");
+    let Some(first) = spaces.first().filter(more) else {
         return String::new();
     };
     let mut text = String::from(
