@@ -374,4 +374,15 @@ fn certificates_of_a_comparison_are_checked_by_space() {
     let (code, text) = run("verify out a.npy b.npy --seed 5");
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("random:2: not verified"), "{text}");
+    // Certificates of earlier results do not stand for those that the folder shows now.
+    assert_eq!(
+        run("compare a.npy b.npy --space dims:2 --seed 5 --loo 0 -o out -q").0,
+        Some(0)
+    );
+    let (code, text) = run("verify out a.npy b.npy --seed 5");
+    assert_eq!(code, Some(2), "{text}");
+    assert!(
+        text.contains("no certificates of its results in dims:2"),
+        "{text}"
+    );
 }

@@ -376,7 +376,7 @@ pub fn check(folder: &Path) -> Result<()> {
 
 /// The spaces whose certificates a comparison's folder holds, as typed, each with its file.
 ///
-/// Errors: a folder that cannot be read, or holds none; a space whose report cannot be read.
+/// Errors: a folder that cannot be read, or holds none, or none of a space of its results; a space whose report cannot be read.
 pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let proofs = folder.join(CERTIFICATES);
     let failed = |error| Error::io("list", &proofs, error);
@@ -412,8 +412,34 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         found.push((stored.report.space, path));
     }
     found.sort();
-    match found.is_empty() {
-        true => Err(none()),
-        false => Ok(found),
+    if found.is_empty() {
+        return Err(none());
     }
+    of_results(folder, found)
+}
+
+/// Those of the spaces that are among a folder's results, if these are there: files of earlier comparisons stay to be taken
+/// over. Errors: a space of the results without a file.
+fn of_results(folder: &Path, mut found: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
+    let text = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let Some(spaces) = summary["spaces"].as_array() else {
+        return Ok(found);
+    };
+    let spaces: Vec<&str> = spaces.iter().filter_map(|s| s["space"].as_str()).collect();
+    let known = |space: &&&str| found.iter().any(|(other, _)| other == *space);
+    let without: Vec<&str> = spaces
+        .iter()
+        .filter(|space| !known(space))
+        .copied()
+        .collect();
+    if !without.is_empty() {
+        return Err(Error::Usage(format!(
+            "{} has no certificates of its results in {}: run `hullscope compare` with --certificates and this -o",
+            folder.display(),
+            without.join(", ")
+        )));
+    }
+    found.retain(|(space, _)| spaces.contains(&space.as_str()));
+    Ok(found)
 }
