@@ -171,20 +171,24 @@ def test_an_actor_that_starts_again_with_another_file_answers_no_more(tmp_path):
     many.close()
 
 
-def test_control_c_ends_a_call_though_a_shard_is_silent():
-    import hullscope.ray
+def test_control_c_ends_a_call_though_a_scan_is_not_answered():
     from hullscope import _core
     from hullscope._reference import _asked
 
+    shard = _core.Shard(X, threads=1)
+
     def ask(what, questions):
-        return lambda: time.sleep(0.05)
+        if what == "scan":
+            return lambda: time.sleep(0.05)
+        answers = [shard.answer(what, question, threads=1) for _, question in questions]
+        return lambda: answers
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            _core.fit_shards([9], (2, "f64", False), ask, _asked(notions=["hull"]), threads=1, progress=None)
+            _core.fit_shards([len(X)], (5, "f64", False), ask, _asked(notions=["ball"]), threads=1, progress=None)
         assert time.monotonic() - started < 10
     finally:
         signal.signal(signal.SIGINT, before)
