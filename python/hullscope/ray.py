@@ -317,20 +317,19 @@ def _blocks(reference: Any, column: str | None, shards: int | None) -> list[list
 
 def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: int | None) -> "_core.Fitted":
     """What the rows of all actors say together."""
-    try:
-        about = []
-        for at, asked_of in enumerate([actor.about.remote() for actor in actors]):
-            try:
-                about.append(ray.get(asked_of))
-            except ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, (TypeError, ValueError)):
-                    raise type(error.cause)(f"shard {at}: {error.cause}") from None
-                raise
-        stamps = ray.get([actor.stamp.remote() for actor in actors])
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause if isinstance(error.cause, (TypeError, ValueError, OSError)) else error from None
-    except ray.exceptions.ActorDiedError as error:
-        raise ValueError(f"a shard could not be made: {error}") from None
+    about = []
+    for at, told in enumerate([actor.about.remote() for actor in actors]):
+        try:
+            about.append(ray.get(told))
+        except ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, (TypeError, ValueError)):
+                kind_of_fault = TypeError if isinstance(cause, TypeError) else ValueError
+                raise kind_of_fault(f"shard {at}: {cause}") from None
+            raise cause if isinstance(cause, OSError) else error from None
+        except ray.exceptions.ActorDiedError as error:
+            raise ValueError(f"a shard could not be made: {error}") from None
+    stamps = ray.get([actor.stamp.remote() for actor in actors])
     first = next(((at, *one) for at, one in enumerate(about) if one[0]), None)
     for at, one in enumerate(about):
         if first and one[0] and one[1:3] != first[2:4]:

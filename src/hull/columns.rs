@@ -386,12 +386,12 @@ impl<'a> Columns<'a> {
 
     /// Take the rows that were given to begin with.
     fn begin(&mut self, open: &mut [Open]) -> Result<()> {
-        let counted = |q: &Open| {
-            let mut rows = q.first.clone();
+        let counted = |q: &mut Open| {
+            let mut rows = std::mem::take(&mut q.first);
             rows.retain(|&row| self.counts(row, q.excluded));
             rows
         };
-        let first: Vec<Vec<usize>> = open.iter().map(counted).collect();
+        let first: Vec<Vec<usize>> = open.iter_mut().map(counted).collect();
         let wanted = first.concat();
         let frame = self.scan.frame();
         self.pool.admit(&wanted, self.rows, frame, &self.metric)?;

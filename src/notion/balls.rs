@@ -244,15 +244,6 @@ impl Rows for Lifted<'_> {
         false
     }
 
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        let mut values = vec![0.0; out.len()];
-        self.read_f64(first, &mut values)?;
-        out.iter_mut()
-            .zip(values)
-            .for_each(|(out, value)| *out = value as f32);
-        Ok(())
-    }
-
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
         let d = self.dim();
         let count = out.len() / d;

@@ -212,7 +212,9 @@ pub trait Rows: Send + Sync {
     /// Rows `first ..` into `out` (row-major, a whole number of rows), rounded to nearest.
     ///
     /// Panics if the range is not inside the set; errors only if the file can no longer be read.
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()>;
+    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        rounded(out, |exact| self.read_f64(first, exact))
+    }
 
     /// Rows `first ..` into `out` (row-major, a whole number of rows), exact.
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()>;
@@ -249,6 +251,16 @@ pub trait Rows: Send + Sync {
     fn shards(&self) -> Option<sharded::Share<'_>> {
         None
     }
+}
+
+/// Fill `out` with the numbers that `read` reads, rounded to nearest.
+fn rounded(out: &mut [f32], read: impl FnOnce(&mut [f64]) -> Result<()>) -> Result<()> {
+    let mut exact = vec![0.0; out.len()];
+    read(&mut exact)?;
+    for (out, value) in out.iter_mut().zip(exact) {
+        *out = value as f32;
+    }
+    Ok(())
 }
 
 /// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.

@@ -292,15 +292,6 @@ impl Rows for Sharded {
         self.fits_f32
     }
 
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        let mut exact = vec![0.0; out.len()];
-        self.read_f64(first, &mut exact)?;
-        for (out, value) in out.iter_mut().zip(exact) {
-            *out = value as f32;
-        }
-        Ok(())
-    }
-
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
         let count = out.len() / self.dim;
         assert!(first + count <= self.len(), "rows that exist");

@@ -7,7 +7,7 @@
 
 use super::checked::checked;
 use super::handle::Handle;
-use super::{Element, OpenOptions, Provenance, Rows, decode, normalise};
+use super::{Element, OpenOptions, Provenance, Rows, decode, normalise, rounded};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use std::cell::RefCell;
@@ -349,12 +349,7 @@ impl Rows for Store {
 
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         if self.transform.changes() {
-            let mut exact = vec![0.0; out.len()];
-            self.read_f64(first, &mut exact)?;
-            out.iter_mut()
-                .zip(exact)
-                .for_each(|(out, value)| *out = value as f32);
-            return Ok(());
+            return rounded(out, |exact| self.read_f64(first, exact));
         }
         let size = self.element.size();
         self.runs(first, out.len() / self.dim, |at, bytes| {

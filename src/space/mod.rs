@@ -294,14 +294,6 @@ impl Rows for Unit<'_> {
     fn fits_f32(&self) -> bool {
         false
     }
-    fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        let mut exact = vec![0.0; out.len()];
-        self.read_f64(first, &mut exact)?;
-        for (out, value) in out.iter_mut().zip(exact) {
-            *out = value as f32;
-        }
-        Ok(())
-    }
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
         self.0.read_f64(first, out)?;
         normalise(out, self.dim());

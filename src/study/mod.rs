@@ -7,6 +7,8 @@ pub mod analyze;
 pub mod bench;
 pub mod compare;
 mod facts;
+#[cfg(test)]
+mod fixture;
 pub mod holm;
 pub mod mcnemar;
 pub mod notes;

@@ -257,17 +257,7 @@ mod tests {
     use crate::rows::Memory;
     use crate::scan::CpuEngine;
     use crate::study::analyze::{Sets, prepare, run_prepared};
-    use crate::study::{Record, Sink};
-
-    #[derive(Default)]
-    struct Kept(Vec<String>);
-
-    impl Sink for Kept {
-        fn records(&mut self, records: &[Record]) -> Result<()> {
-            self.0.extend(records.iter().map(|r| format!("{r:?}")));
-            Ok(())
-        }
-    }
+    use crate::study::fixture::Kept;
 
     /// Numbers without a pattern, some rows equal, one column constant.
     fn rows(n: usize, d: usize, equal: bool) -> Memory {

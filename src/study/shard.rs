@@ -35,18 +35,8 @@ mod tests {
     use crate::scan::sharded::fixture::{sharded, whole};
     use crate::scan::{CpuEngine, Engine, ShardedEngine};
     use crate::study::analyze::{Metric, Plan, Sets, prepare, run_prepared};
-    use crate::study::{Record, Sink};
+    use crate::study::fixture::Kept;
     use std::sync::atomic::Ordering::Relaxed;
-
-    #[derive(Default)]
-    struct Kept(Vec<String>);
-
-    impl Sink for Kept {
-        fn records(&mut self, records: &[Record]) -> Result<()> {
-            self.0.extend(records.iter().map(|r| format!("{r:?}")));
-            Ok(())
-        }
-    }
 
     /// Everything that is said of the queries, and of the reference, and what was kept of it.
     fn said(

@@ -4,6 +4,7 @@ use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
+use crate::study::paper::images::BESIDE;
 use crate::study::theory;
 
 /// What an experiment of the paper is, and how it was set up here.
@@ -125,7 +126,7 @@ pub fn reading(findings: &Findings) -> Vec<String> {
         let sets = curves(&findings.points, figure).into_iter();
         sets.filter_map(move |(data, mut series)| {
             // Components of the pixels are drawn beside the latents, and are none.
-            series.retain(|(name, _)| figure != "latents" || !name.starts_with("pixels"));
+            series.retain(|(name, _)| figure != "latents" || name != BESIDE);
             images(place, &data, &series)
         })
     };

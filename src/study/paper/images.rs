@@ -82,6 +82,9 @@ pub fn pixels(shape: Option<Shape>, name: &str, quick: bool) -> Result<Vec<Serie
     ])
 }
 
+/// The series of latent space that is of the pixels.
+pub const BESIDE: &str = "pixels, principal components";
+
 /// The curves in latent space, and the principal components of the pixels beside them; `numbers` is how many an image
 /// has. Small images have fewer components than are asked of others: what is left out is said.
 pub fn latents(quick: bool, numbers: usize) -> Result<(Vec<Series>, Option<String>)> {
@@ -107,7 +110,7 @@ pub fn latents(quick: bool, numbers: usize) -> Result<(Vec<Series>, Option<Strin
     let wanted = dims.iter().copied().chain([64]);
     let (there, beyond): (Vec<usize>, Vec<usize>) = wanted.partition(|&dims| dims <= numbers);
     let components = there.iter().map(|dims| format!("pca:{dims}")).collect();
-    all.push(series("pixels, principal components", components)?);
+    all.push(series(BESIDE, components)?);
     let note = (!beyond.is_empty()).then(|| {
         let beyond: Vec<String> = beyond.iter().map(usize::to_string).collect();
         format!(

@@ -37,26 +37,27 @@ fn extent(
     known: &Known<'_>,
     found: &mut HashMap<Key, Extent>,
 ) -> Result<Extent, String> {
+    if level > DEEPEST {
+        return Err(ENDLESS.into());
+    }
     let mut all = Extent::default();
     for node in nodes {
         let key = (node.domain.clone(), node.op_type.clone());
         let graphs = node.attribute.iter();
         let graphs = graphs.flat_map(|a| a.g.iter().chain(&a.graphs));
-        let mut within: Vec<&[pb::NodeProto]> = graphs.map(|graph| &graph.node[..]).collect();
-        let called = known.get(&key).filter(|_| !found.contains_key(&key));
-        within.extend(called.map(|(function, _)| &function.node[..]));
+        let mut grown = Vec::new();
+        for graph in graphs {
+            grown.push(extent(&graph.node, level + 1, known, found)?);
+        }
+        if let Some(&(function, _)) = known.get(&key) {
+            let body = match found.get(&key) {
+                Some(body) => *body,
+                None => extent(&function.node, level + 1, known, found)?,
+            };
+            found.insert(key, body);
+            grown.push(body);
+        }
         all.nodes = all.nodes.saturating_add(1);
-        let seen = found.get(&key).copied();
-        let mut grown: Vec<Extent> = seen.into_iter().collect();
-        for inner in within {
-            if level == DEEPEST {
-                return Err(ENDLESS.into());
-            }
-            grown.push(extent(inner, level + 1, known, found)?);
-        }
-        if let (Some(_), Some(body)) = (called, grown.last()) {
-            found.insert(key, *body);
-        }
         for inner in grown {
             all.nodes = all.nodes.saturating_add(inner.nodes);
             all.depth = all.depth.max(inner.depth + 1);
