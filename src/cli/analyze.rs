@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
 use crate::job::judging::{self, Defaults, JudgingArgs};
-use crate::notion::registry;
 use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
@@ -143,7 +142,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     };
     let (plan, known) = (&context.plan, known.as_ref());
     let mut summary = study::run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
-    annotate(&context, &mut summary);
+    annotate(&context, &mut summary)?;
     let writing = Instant::now();
     outputs.finish()?;
     *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
@@ -192,12 +191,13 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
 }
 
 /// Put what is known of the sets before the other notes.
-pub(super) fn annotate(context: &Context, summary: &mut Summary) {
+pub(super) fn annotate(context: &Context, summary: &mut Summary) -> Result<()> {
     let (reference, queries) = (&context.reference, &context.queries);
     let sets = reference.sentences().chain(queries.sentences());
-    let left_out = registry::left_out(&context.plan.notions.0);
-    let notes: Vec<String> = sets.chain(leakage(summary)).chain(left_out).collect();
+    let sampled = context.plan.sampled(summary.queries as usize)?;
+    let notes: Vec<String> = sets.chain(leakage(summary)).chain(sampled).collect();
     summary.warnings.splice(0..0, notes);
+    Ok(())
 }
 
 /// The summary, to whoever asked for it.

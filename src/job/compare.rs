@@ -8,7 +8,6 @@ use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::notion::registry;
 use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
 use crate::report::results::{self, Made};
@@ -402,7 +401,8 @@ impl Compare {
             None => study::run(plan, subject, settings, engine, &mut Forget, control),
         }?;
         let mut notes = report.notes.clone();
-        notes.extend(registry::left_out(&plan.analysis.notions.0));
+        let queries = report.spaces.first().map_or(0, |space| space.n_queries);
+        notes.extend(plan.analysis.sampled(queries as usize)?);
         notes.extend(control.take_warnings());
         if let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref()) {
             notes.push(format!("classes are left out: {why}"));

@@ -93,6 +93,7 @@ impl Judge for Radius {
                 outside: Some(distance > self.radius),
                 score: distance,
                 more: Vec::new(),
+                ..Judgement::default()
             }
         };
         Ok(block.near.iter().map(judgement).collect())

@@ -68,7 +68,7 @@ struct Angles<'r> {
     gap: f64,
     repeats: Option<&'r Repeats>,
     /// Of the block that was judged last.
-    certificates: Option<Vec<Certificate>>,
+    certificates: Option<Vec<Option<Certificate>>>,
 }
 
 impl Judge for Angles<'_> {
@@ -98,19 +98,19 @@ impl Judge for Angles<'_> {
             .collect();
         // Of rows left out only the verdict is counted.
         let gap = match block.asked {
-            Asked::Queries(_) => self.gap,
+            Asked::Queries { .. } => self.gap,
             Asked::Others(_) => 1.0,
         };
         let angles = self.cone.angles(&asked, gap, control)?;
         let judged = angles.iter().map(judged).collect();
         let certificates = angles
             .into_iter()
-            .map(|angle| self.of_rows(angle.certificate));
+            .map(|angle| Some(self.of_rows(angle.certificate)));
         self.certificates = Some(certificates.collect());
         Ok(judged)
     }
 
-    fn certificates(&mut self) -> Option<Vec<Certificate>> {
+    fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         self.certificates.take()
     }
 }
@@ -160,5 +160,6 @@ fn judged(angle: &Angle) -> Judgement {
             None => f64::NAN,
         },
         more: vec![Value::Float(angle.upper)],
+        ..Judgement::default()
     }
 }

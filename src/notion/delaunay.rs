@@ -108,6 +108,10 @@ impl Notion for Delaunay {
         }
     }
 
+    fn is_hull(&self) -> bool {
+        true
+    }
+
     fn fit<'r>(&self, reference: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
         let rows = reference.distinct;
         let shared = reference
@@ -163,8 +167,6 @@ struct Task<'q> {
     outside: Option<bool>,
     off: f64,
     face: Face,
-    /// A row that it must do without.
-    excluded: Option<usize>,
     /// Rows and weights that hold it.
     certificate: Vec<(usize, f64)>,
 }
@@ -211,20 +213,10 @@ impl Judge for Simplices<'_> {
         let mut tasks = Vec::new();
         let mut judged: Vec<Judgement> = Vec::with_capacity(block.len());
         for (place, (query, answer)) in block.queries().zip(block.hull).enumerate() {
-            let row = block.without(place);
-            judged.push(match (answer, row) {
-                // A row that equals another one is its own simplex.
-                (None, Some(row)) => self.twin(row),
-                _ => nothing(of(answer.as_ref()).outside),
-            });
-            let task = match answer {
-                Some(answer) => self.task(place, query, answer)?,
-                None => None,
-            };
-            tasks.extend(task.map(|task| Task {
-                excluded: row.map(|row| self.place(row)),
-                ..task
-            }));
+            judged.push(nothing(of(answer.as_ref()).outside));
+            if let Some(answer) = answer {
+                tasks.extend(self.task(place, query, answer)?);
+            }
         }
         let mut tasks = tasks.into_iter();
         loop {
@@ -250,6 +242,7 @@ fn nothing(outside: Option<bool>) -> Judgement {
         outside,
         score: f64::NAN,
         more: vec![Value::Null; 8],
+        ..Judgement::default()
     }
 }
 
@@ -289,7 +282,6 @@ impl Simplices<'_> {
             point,
             outside: answer.verdict.outside(),
             off,
-            excluded: None,
             certificate: pairs
                 .map(|(&row, &weight)| (self.place(row), weight))
                 .collect(),
@@ -310,17 +302,6 @@ impl Simplices<'_> {
         }
         let rounding = residual(&points, &nearest.weights, &point).length;
         Ok((point, rounding))
-    }
-
-    /// The judgement of a reference row that equals another one.
-    fn twin(&self, row: usize) -> Judgement {
-        let alike = self
-            .repeats
-            .map_or(&[][..], |all| all.members(all.place(row)));
-        match alike.iter().find(|&&other| other != row) {
-            Some(&other) => at_row(other, Some(false), 0.0),
-            None => nothing(Some(false)),
-        }
     }
 
     /// Judgements of some queries, by their places.
@@ -367,8 +348,7 @@ impl Simplices<'_> {
         // Within the tolerance, rows with weight may be off the face.
         let on = |j: usize| held.iter().skip(j).step_by(d).all(|&a| a == 0.0);
         task.face.columns.retain(|&(j, _)| on(j));
-        let near = near.into_iter().map(|row| row.0);
-        let near: Vec<usize> = near.filter(|&row| Some(row) != task.excluded).collect();
+        let near: Vec<usize> = near.into_iter().map(|row| row.0).collect();
         let mut members = Vec::with_capacity(near.len() + certificate.len());
         let mut offsets = Vec::with_capacity((near.len() + certificate.len()) * d);
         let found = self.offsets(&near, &task.point, 1.0)?;
@@ -552,10 +532,7 @@ impl Simplices<'_> {
             }
             _ => f64::INFINITY,
         };
-        let near = near.into_iter().map(|row| row.0);
-        let near: Vec<usize> = near
-            .filter(|&row| Some(row) != open.task.excluded)
-            .collect();
+        let near: Vec<usize> = near.into_iter().map(|row| row.0).collect();
         let offsets = self.offsets(&near, query, scale)?;
         let on_face = near.iter().zip(offsets.chunks_exact(d));
         let on_face = on_face.filter(|(_, offset)| face.holds(offset));
@@ -645,6 +622,7 @@ impl Simplices<'_> {
                 Value::of(found.unique, Value::Bool),
                 Value::finite(open.task.off),
             ],
+            ..Judgement::default()
         }))
     }
 }
@@ -678,62 +656,6 @@ fn at_row(row: usize, outside: Option<bool>, off: f64) -> Judgement {
             Value::Bool(true),
             Value::finite(off),
         ],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::{Fixture, table};
-    use super::*;
-    use crate::rows::Memory;
-
-    /// The vertices by their values, and the score.
-    fn said(judged: &Judgement, values: &[f64], d: usize) -> Option<(Vec<Vec<f64>>, f64)> {
-        let Value::Rows(rows) = &judged.more[0] else {
-            return None;
-        };
-        let vertices = rows
-            .iter()
-            .map(|&row| values[row as usize * d..][..d].to_vec());
-        let mut vertices: Vec<Vec<f64>> = vertices.collect();
-        vertices.sort_by(|a, b| a.partial_cmp(b).unwrap());
-        Some((vertices, judged.score))
-    }
-
-    /// Rows without themselves get the simplex that a reference without them gives; repeated rows are their own.
-    #[test]
-    fn a_row_left_out_is_judged_as_by_a_reference_without_it() {
-        let (n, d) = (60, 3);
-        let mut values = table(0, n, d);
-        values.extend_from_within(..5 * d);
-        let all = Fixture::new(Memory::from_f64("rows", d, values.clone())).judged(&Delaunay, &[]);
-        let mut inside = 0;
-        for row in 0..n {
-            let found = said(&all.others[row], &values, d);
-            if row < 5 {
-                let itself = values[row * d..][..d].to_vec();
-                assert_eq!(found, Some((vec![itself], 0.0)));
-                continue;
-            }
-            let mut others = values.clone();
-            others.drain(row * d..(row + 1) * d);
-            let query = &values[row * d..][..d];
-            let refitted = Fixture::new(Memory::from_f64("rows", d, others.clone()));
-            let refitted = refitted.judged(&Delaunay, query).queries.remove(0);
-            assert_eq!(all.others[row].outside, refitted.outside, "{row}");
-            let (Some((held, score)), Some((expected, least))) =
-                (&found, said(&refitted, &others, d))
-            else {
-                assert_eq!(found, said(&refitted, &others, d), "{row}");
-                continue;
-            };
-            assert!((score - least).abs() < 1e-9 * least, "{row}");
-            assert!(
-                *held == expected || all.others[row].more[6] == Value::Bool(false),
-                "{row}"
-            );
-            inside += 1;
-        }
-        assert!(inside > 20, "{inside}");
+        ..Judgement::default()
     }
 }

@@ -1,7 +1,7 @@
 //! Notions on sets in memory, as an analysis would use them; for tests.
 
 use super::neighbours::{Metric, Neighbours};
-use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample};
+use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample, side};
 use crate::control::Control;
 use crate::hull::{Answer, Certificate, Settings, Solver};
 use crate::rows::{Memory, Repeats, Rows};
@@ -99,10 +99,18 @@ impl Fixture {
         let mut fitted = notion.fit(&reference, &control).unwrap();
         let mut judge = |values: &[f64], asked| {
             let near = match asked {
-                Asked::Queries(_) => search.nearest(values, wanted, &control),
+                Asked::Queries { .. } => search.nearest(values, wanted, &control),
                 Asked::Others(rows) => search.others(rows, wanted, &control),
             };
             let hull = hull.as_mut().map(|hull| hull.answers(values, asked));
+            if let (Asked::Others(_), Some(hull), true) = (asked, &hull, notion.is_hull()) {
+                let sides = hull.iter().map(|one| side(one.as_ref()));
+                let known = sides.map(|outside| Judgement {
+                    outside,
+                    ..Judgement::default()
+                });
+                return known.collect();
+            }
             let block = Block {
                 values,
                 dim: d,
@@ -112,11 +120,25 @@ impl Fixture {
             };
             fitted.judge(&block, &control).unwrap()
         };
-        let half = queries.len() / d / 2;
-        let mut found = judge(&queries[..half * d], Asked::Queries(0));
+        let count = queries.len() / d;
+        let (half, places): (_, Vec<usize>) = (count / 2, (0..count).collect());
+        let of = count;
+        let mut found = judge(
+            &queries[..half * d],
+            Asked::Queries {
+                places: &places[..half],
+                of,
+            },
+        );
         let all: Vec<usize> = (0..rows.len()).collect();
         let others = judge(&values, Asked::Others(&all));
-        found.extend(judge(&queries[half * d..], Asked::Queries(half)));
+        found.extend(judge(
+            &queries[half * d..],
+            Asked::Queries {
+                places: &places[half..],
+                of,
+            },
+        ));
         fitted.finish(&control).unwrap();
         Judged {
             queries: found,
@@ -143,7 +165,7 @@ impl Hulls<'_> {
         let each = values.chunks_exact(d).enumerate();
         let each = each.map(|(i, query)| {
             let excluded = match asked {
-                Asked::Queries(_) => None,
+                Asked::Queries { .. } => None,
                 Asked::Others(rows) => Some([single(rows[i])?]),
             };
             let excluded = excluded.as_ref().map(|rows| &rows[..]);

@@ -9,7 +9,7 @@
 //! towards the mean. Both ends of the bracket are held against the stored numbers: `hull::gauge`.
 
 use super::hull::of;
-use super::{Asked, Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
+use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::gauge::{Gauge, Ray};
@@ -47,6 +47,10 @@ impl Notion for GaugeAboutMean {
             hull: true,
             ..Needs::default()
         }
+    }
+
+    fn is_hull(&self) -> bool {
+        true
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
@@ -102,16 +106,6 @@ struct Brackets<'r> {
 impl Judge for Brackets<'_> {
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
         let answers = block.hull.iter().map(Option::as_ref);
-        if let Asked::Others(_) = block.asked {
-            // Only the verdict is counted, and that is the hull's.
-            let unknown = Bracket {
-                lower: f64::NAN,
-                upper: f64::NAN,
-            };
-            return Ok(answers
-                .map(|answer| judged(of(answer).outside, unknown))
-                .collect());
-        }
         let rays: Vec<Ray<'_>> = (block.queries().zip(answers.clone()))
             .map(|(query, answer)| Ray {
                 query,
@@ -140,5 +134,6 @@ fn judged(outside: Option<bool>, bracket: Bracket) -> Judgement {
             None => f64::NAN,
         },
         more: vec![Value::finite(bracket.lower), Value::finite(upper)],
+        ..Judgement::default()
     }
 }

@@ -37,6 +37,10 @@ impl Notion for Hull {
         }
     }
 
+    fn is_hull(&self) -> bool {
+        true
+    }
+
     fn fit<'r>(&self, _: &Reference<'r>, _: &Control) -> Result<Box<dyn Judge + 'r>> {
         Ok(Box::new(Verdicts))
     }
@@ -73,5 +77,6 @@ pub(super) fn of(answer: Option<&Answer>) -> Judgement {
             Verdict::Undecided => f64::NAN,
         },
         more: Vec::new(),
+        ..Judgement::default()
     }
 }

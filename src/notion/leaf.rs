@@ -290,6 +290,7 @@ impl Leaves<'_> {
                 Value::of(distance, Value::Float),
                 Value::Float(sure / trees),
             ],
+            ..Judgement::default()
         }
     }
 }

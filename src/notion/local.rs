@@ -136,6 +136,7 @@ impl Nearest<'_> {
                 _ => f64::NAN,
             },
             more: Vec::new(),
+            ..Judgement::default()
         })
     }
 
@@ -151,6 +152,7 @@ impl Nearest<'_> {
                 _ => f64::NAN,
             },
             more: vec![Value::Null],
+            ..Judgement::default()
         };
         if whole != Some(false) {
             return Ok(judgement);

@@ -171,6 +171,7 @@ impl Fitted<'_> {
             outside: Some(place.off > 0.0 || score > self.threshold),
             score,
             more,
+            ..Judgement::default()
         }
     }
 

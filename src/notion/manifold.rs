@@ -288,6 +288,7 @@ impl Judge for Fitted<'_> {
                 outside: Some(found.balls == 0),
                 score: found.tangent,
                 more: vec![Value::Float(found.balls as f64 / self.k as f64)],
+                ..Judgement::default()
             });
         }
         if self.judged > before {

@@ -27,6 +27,7 @@ pub mod neighbours;
 pub mod range;
 mod region;
 pub mod registry;
+pub mod sampled;
 pub mod tree;
 mod wide;
 
@@ -77,6 +78,17 @@ pub trait Notion: Send + Sync {
         Needs::default()
     }
 
+    /// Whether a query is outside exactly where it is outside the hull: then the score alone is the notion's own, and it is
+    /// never asked about reference rows that are left out.
+    fn is_hull(&self) -> bool {
+        false
+    }
+
+    /// Whether it judges a sample of the queries: [`sampled`].
+    fn sampled(&self) -> bool {
+        false
+    }
+
     /// Learn what queries are judged by.
     ///
     /// Errors: rows that can no longer be read, a reference that does not fit the notion, and
@@ -101,7 +113,7 @@ pub trait Judge {
 
     /// The certificates of the block that was judged last, with row indices of the reference: of the cone alone, as those
     /// of the hull go with its answers.
-    fn certificates(&mut self) -> Option<Vec<Certificate>> {
+    fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         None
     }
 
@@ -139,6 +151,8 @@ pub struct Judgement {
     pub score: f64,
     /// The values of the notion's own columns.
     pub more: Vec<Value>,
+    /// Not judged, as it is not in the sample of a costly notion: it counts for no rate.
+    pub passed_over: bool,
 }
 
 /// A reference set and what is known of it.
@@ -188,8 +202,8 @@ pub struct Block<'b> {
 /// What is judged.
 #[derive(Clone, Copy)]
 pub enum Asked<'b> {
-    /// Queries: the place of the first among all.
-    Queries(usize),
+    /// Queries: their places among all, ascending, and how many there are in all.
+    Queries { places: &'b [usize], of: usize },
     /// Reference rows by index, each without itself.
     Others(&'b [usize]),
 }
@@ -210,10 +224,38 @@ impl Block<'_> {
         self.values.chunks_exact(self.dim)
     }
 
+    /// Some of it, by their places in the block, ascending, as a block of its own that is handed to `then`.
+    fn part<T>(&self, places: &[usize], then: impl FnOnce(&Block<'_>) -> T) -> T {
+        let values: Vec<f64> = places
+            .iter()
+            .flat_map(|&i| &self.values[i * self.dim..][..self.dim])
+            .copied()
+            .collect();
+        let hull = some(self.hull, places);
+        let near = some(self.near, places);
+        let (of, numbers) = match self.asked {
+            Asked::Queries { places: all, of } => (Some(of), some(all, places)),
+            Asked::Others(rows) => (None, some(rows, places)),
+        };
+        then(&Block {
+            values: &values,
+            dim: self.dim,
+            hull: &hull,
+            near: &near,
+            asked: match of {
+                Some(of) => Asked::Queries {
+                    places: &numbers,
+                    of,
+                },
+                None => Asked::Others(&numbers),
+            },
+        })
+    }
+
     /// The reference row that judgement `place` must do without.
     pub fn without(&self, place: usize) -> Option<usize> {
         match self.asked {
-            Asked::Queries(_) => None,
+            Asked::Queries { .. } => None,
             Asked::Others(rows) => rows.get(place).copied(),
         }
     }
@@ -221,7 +263,7 @@ impl Block<'_> {
     /// The class of what is judged.
     pub fn class(&self, place: usize, classes: &Classes) -> Option<u32> {
         match self.asked {
-            Asked::Queries(first) => classes.of_query(first + place),
+            Asked::Queries { places, .. } => classes.of_query(*places.get(place)?),
             Asked::Others(rows) => classes.of_reference(*rows.get(place)?),
         }
     }
@@ -229,10 +271,23 @@ impl Block<'_> {
     /// The class that a model predicted for a query.
     pub fn predicted(&self, place: usize, classes: &Classes) -> Option<u32> {
         match self.asked {
-            Asked::Queries(first) => classes.predicted.get(first + place).copied().flatten(),
+            Asked::Queries { places, .. } => {
+                let query = *places.get(place)?;
+                classes.predicted.get(query).copied().flatten()
+            }
             Asked::Others(_) => None,
         }
     }
+}
+
+/// What stands at some places of a list; nothing of an empty one.
+fn some<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().filter_map(|&i| all.get(i)).cloned().collect()
+}
+
+/// The side of the hull that a query is on; no answer stands for a row that equals another one, which is inside.
+pub fn side(answer: Option<&Answer>) -> Option<bool> {
+    hull::of(answer).outside
 }
 
 /// The value below which a share of the values lies, by linear interpolation; infinite without any.

@@ -183,6 +183,7 @@ impl Judge for RangeBox {
                     Value::Count(count as u64),
                     Value::Bool(count == query.len()),
                 ],
+                ..Judgement::default()
             }
         };
         Ok(block.queries().enumerate().map(judgement).collect())

@@ -190,6 +190,7 @@ impl Judge for Codes {
                     Value::Count(found.rows),
                     Value::of((self.layers.len() > 1).then_some(layers), Value::Floats),
                 ],
+                ..Judgement::default()
             })
         });
         judged.collect()

@@ -13,6 +13,7 @@ use super::mahalanobis::Mahalanobis;
 use super::manifold::Manifold;
 use super::range::Range;
 use super::region::Region;
+use super::sampled::Sampled;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub distance: bool,
     /// Whether the classes of both sets are known.
     pub classes: bool,
+    /// Whether costly notions are asked of every query in `all`, too.
+    pub every: bool,
 }
 
 /// Notions made from the text after the colon; empty for none.
@@ -35,17 +38,10 @@ pub struct Entry {
     pub arguments: &'static str,
     /// What it is, in a line.
     pub what: &'static str,
-    /// Why `all` does not have it: it needs what not every run has, or costs too much. `None` where `all` has it.
-    pub apart: Option<&'static str>,
+    /// Whether it costs so much that `all` asks it of a sample of the queries.
+    pub costly: bool,
     pub make: Make,
 }
-
-/// Processor time beside that of the usual notions with distances (21 s), on MNIST in patches (60,000 x 10,000, 64 columns),
-/// where the others of `all` add 16 to 24 s and the whole is not to take more than three times the usual notions. The cone
-/// adds 22 s, the gauge 40 s.
-const CONE_COSTS: &str = "takes as long as hull, range and ball in 64 columns";
-const GAUGE_COSTS: &str = "takes over twice as long as hull, range and ball in 64 columns";
-const DELAUNAY_COSTS: &str = "takes many times as long as the hull where queries are outside";
 
 /// The notion that `all` has only where classes are known.
 const CLASS: &str = "class";
@@ -56,7 +52,7 @@ pub const KNOWN: &[Entry] = &[
         name: "hull",
         arguments: "",
         what: "convex hull of all rows",
-        apart: None,
+        costly: false,
         make: |given, options| {
             let distance = options.distance;
             none("hull", given, || Hull { distance })
@@ -66,42 +62,42 @@ pub const KNOWN: &[Entry] = &[
         name: CLASS,
         arguments: "",
         what: "hull of the query's own class, and of the predicted one where that is known; in all where classes are known",
-        apart: None,
+        costly: false,
         make: class,
     },
     Entry {
         name: "cone",
         arguments: "",
         what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
-        apart: Some(CONE_COSTS),
+        costly: true,
         make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",
         arguments: "",
         what: "times that the hull must grow about its mean to reach the query",
-        apart: Some(GAUGE_COSTS),
+        costly: true,
         make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {
         name: "local",
         arguments: ":K,..|min",
         what: "hull of the K nearest rows (K = 32), or how few of them hold the query",
-        apart: None,
+        costly: false,
         make: local,
     },
     Entry {
         name: "range",
         arguments: "",
         what: "range of each coordinate: outside where any coordinate leaves it",
-        apart: None,
+        costly: false,
         make: |given, _| none("range", given, || Range),
     },
     Entry {
         name: "ball",
         arguments: ":K,..",
         what: "distance to the K-th nearest row (K = 1), against the reference's own",
-        apart: None,
+        costly: false,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(ball("ball", 1))]),
             _ => each("ball", given, |k| ball(&format!("ball_{k}"), k)),
@@ -111,7 +107,7 @@ pub const KNOWN: &[Entry] = &[
         name: "knn",
         arguments: ":K,..",
         what: "the same with K = 10 where none is given",
-        apart: None,
+        costly: false,
         make: |given, _| {
             let given = if given.is_empty() { "10" } else { given };
             each("knn", given, |k| ball(&format!("knn_{k}"), k))
@@ -121,7 +117,7 @@ pub const KNOWN: &[Entry] = &[
         name: "mahalanobis",
         arguments: "[:tied]",
         what: "distance from the mean in the reference's covariance; tied: from the nearest class mean",
-        apart: None,
+        costly: false,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(Mahalanobis { tied: false })]),
             "tied" => Ok(vec![Box::new(Mahalanobis { tied: true })]),
@@ -134,7 +130,7 @@ pub const KNOWN: &[Entry] = &[
         name: "manifold",
         arguments: ":K,..",
         what: "within the distance of the K-th nearest other row (K = 5) of some reference row",
-        apart: None,
+        costly: false,
         make: |given, _| {
             let manifold = |id: String, k| Manifold { id, k };
             match given {
@@ -147,21 +143,21 @@ pub const KNOWN: &[Entry] = &[
         name: "delaunay",
         arguments: "",
         what: "simplex of rows that holds the query and whose circumsphere holds no row: its size",
-        apart: Some(DELAUNAY_COSTS),
+        costly: true,
         make: |given, _| none("delaunay", given, || Delaunay),
     },
     Entry {
         name: "region",
         arguments: "",
         what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
-        apart: None,
+        costly: false,
         make: |given, _| none("region", given, || Region),
     },
     Entry {
         name: "leaf",
         arguments: "[:FILE.npz]",
         what: "leaves of random oblique trees, or of the hyperplanes W and b of a file, that hold no row",
-        apart: None,
+        costly: false,
         make: |given, _| {
             let file = Some(given)
                 .filter(|file| !file.is_empty())
@@ -232,23 +228,24 @@ fn each<N: Notion + 'static>(
 }
 
 /// Notions from a list such as `hull,range,knn:1,10`: what begins with a letter is a notion, numbers and files belong to
-/// the one before. `all` stands for those that need no argument. Each is kept once, in the order of [`KNOWN`].
+/// the one before. `all` stands for every one as it is without an argument, those that cost much of a sample of the queries
+/// unless they are named too. Each is kept once, in the order of [`KNOWN`].
 ///
 /// Errors ([`Error::Usage`]): a name that is not known, arguments that do not fit.
 pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>> {
-    let mut asked: Vec<(usize, String)> = Vec::new();
+    let mut asked: Vec<(usize, bool, String)> = Vec::new();
     for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
         let (name, given) = part.split_once(':').unwrap_or((part, ""));
         if name == "all" && given.is_empty() {
             let all = KNOWN
                 .iter()
                 .enumerate()
-                .filter(|(_, entry)| entry.apart.is_none())
                 .filter(|(_, entry)| options.classes || entry.name != CLASS);
-            asked.extend(all.map(|(place, _)| (place, String::new())));
+            let sample = |entry: &Entry| entry.costly && !options.every;
+            asked.extend(all.map(|(place, entry)| (place, sample(entry), String::new())));
         } else if let Some(place) = KNOWN.iter().position(|entry| entry.name == name) {
-            asked.push((place, given.into()));
-        } else if let (Some((_, last)), true) = (asked.last_mut(), continues(part)) {
+            asked.push((place, false, given.into()));
+        } else if let (Some((_, _, last)), true) = (asked.last_mut(), continues(part)) {
             last.push(',');
             last.push_str(part);
         } else {
@@ -256,10 +253,18 @@ pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>
         }
     }
     let mut made: Vec<(usize, Box<dyn Notion>)> = Vec::new();
-    for (place, given) in asked {
+    for (place, sample, given) in asked {
         for notion in (KNOWN[place].make)(&given, options)? {
-            if made.iter().all(|(_, other)| other.id() != notion.id()) {
-                made.push((place, notion));
+            let notion = match sample {
+                true => Box::new(Sampled(notion)),
+                false => notion,
+            };
+            let known = made.iter_mut().find(|(_, one)| one.id() == notion.id());
+            match known {
+                None => made.push((place, notion)),
+                // What is named judges every query.
+                Some((_, one)) if !sample => *one = notion,
+                Some(_) => {}
             }
         }
     }
@@ -286,30 +291,13 @@ fn unknown(part: &str) -> Error {
     ))
 }
 
-/// What `all` leaves out of what was asked for, and why, in a line; `None` where it was not asked for, or leaves out
-/// nothing that was not named beside it.
-pub fn left_out(texts: &[String]) -> Option<String> {
-    let parts = || texts.iter().flat_map(|text| text.split(',')).map(str::trim);
-    if !parts().any(|part| part == "all") {
-        return None;
-    }
-    let named = |entry: &Entry| parts().any(|part| part.split(':').next() == Some(entry.name));
-    let each = KNOWN.iter().filter(|entry| !named(entry));
-    let left: Vec<String> = each
-        .filter_map(|entry| Some(format!("{} ({})", entry.name, entry.apart?)))
-        .collect();
-    let left_out = || format!("--notion all leaves out {}", left.join(", "));
-    (!left.is_empty()).then(left_out)
-}
-
 /// A line for each notion, for help.
 pub fn help() -> String {
     let line = |entry: &Entry| {
         let name = format!("{}{}", entry.name, entry.arguments);
-        let alone = if entry.apart.is_none() {
-            ""
-        } else {
-            " (not in all)"
+        let alone = match entry.costly {
+            true => " (in all: of a sample of the queries)",
+            false => "",
         };
         format!("  {name:<18}{}{alone}\n", entry.what)
     };
@@ -334,6 +322,7 @@ mod tests {
     const OPTIONS: Options = Options {
         distance: true,
         classes: true,
+        every: false,
     };
 
     fn ids(text: &str) -> Vec<String> {
@@ -349,8 +338,7 @@ mod tests {
             ids("local:8,local:min,local"),
             ["local_8", "local_min", "local"]
         );
-        let in_all = KNOWN.iter().filter(|entry| entry.apart.is_none()).count();
-        assert!(ids("all,knn:3").len() > in_all);
+        assert!(ids("all,knn:3").len() > KNOWN.len());
         let without = Options {
             classes: false,
             ..OPTIONS
@@ -363,14 +351,25 @@ mod tests {
     }
 
     #[test]
-    fn what_all_leaves_out_is_said_unless_it_is_named() {
-        let said = |text: &str| left_out(&[text.into()]);
-        assert_eq!(said(USUAL), None);
-        let all = said("all").unwrap();
-        assert!(all.contains("cone (") && all.contains("gauge ("));
-        assert!(!all.contains("ball (") && !all.contains("class ("), "{all}");
-        assert!(!said("all,cone,knn:3").unwrap().contains("cone ("));
-        assert_eq!(said("all,cone,gauge,delaunay"), None);
+    fn costly_notions_of_all_are_of_a_sample_unless_they_are_named() {
+        let sampled = |text: &str, options: &Options| {
+            let made = parse(&[text.into()], options).unwrap();
+            let of_sample = made.iter().filter(|notion| notion.sampled());
+            of_sample.map(|notion| notion.id()).collect::<Vec<_>>()
+        };
+        assert_eq!(sampled("all", &OPTIONS), ["cone", "gauge", "delaunay"]);
+        assert_eq!(sampled("all,cone", &OPTIONS), ["gauge", "delaunay"]);
+        assert_eq!(sampled("gauge,all", &OPTIONS), ["cone", "delaunay"]);
+        assert!(sampled("cone,gauge,delaunay", &OPTIONS).is_empty());
+        let every = Options {
+            every: true,
+            ..OPTIONS
+        };
+        assert!(sampled("all", &every).is_empty());
+        assert_eq!(
+            parse(&["all".into()], &every).unwrap().len(),
+            ids("all,cone").len()
+        );
     }
 
     #[test]

@@ -47,8 +47,7 @@ impl Sink for Gathered<'_> {
                 self.distances.push(near.distance);
             }
             for (scores, judgement) in self.scores.iter_mut().zip(&record.judgements) {
-                scores.outside.push(judgement.outside);
-                scores.score.push(judgement.score);
+                scores.push(judgement);
             }
         }
         Ok(())
@@ -110,12 +109,7 @@ pub fn answered(
         },
     };
     let notions = plan.made(sets.classes)?;
-    let scores = notions.iter().map(|notion| Scores {
-        space: String::new(),
-        notion: notion.id(),
-        outside: Vec::new(),
-        score: Vec::new(),
-    });
+    let scores = notions.iter().map(|notion| Scores::empty("", &**notion));
     let mut sink = Gathered {
         table: Collected::new(&about)?,
         answers: Vec::new(),

@@ -16,6 +16,7 @@ use super::{Neighbour, Record, Sink};
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Settings, Solver};
+use crate::notion;
 use crate::notion::class::{self, Members};
 pub use crate::notion::neighbours::Metric;
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
@@ -569,6 +570,7 @@ impl Plan {
         let options = registry::Options {
             distance: self.gap.is_some(),
             classes: classes.is_some(),
+            every: self.alone,
         };
         let mut made = registry::parse(&self.notions.0, &options)?;
         if self.notions == Wanted::default() {
@@ -577,6 +579,26 @@ impl Plan {
         let predictions = classes.is_some_and(|classes| !classes.predicted.is_empty());
         made.retain(|notion| predictions || !notion.needs().predicted);
         Ok(made)
+    }
+
+    /// What is said where `all` asks costly notions of a sample of so many queries, in a line.
+    ///
+    /// Errors ([`Error::Usage`]): a notion that is not known.
+    pub fn sampled(&self, queries: usize) -> Result<Option<String>> {
+        let made = self.made(None)?;
+        let ids: Vec<String> = (made.iter().filter(|notion| notion.sampled()))
+            .map(|notion| notion.id())
+            .collect();
+        let most = notion::sampled::MOST;
+        if ids.is_empty() || queries <= most {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "{} cost much, and judge {most} of the {queries} queries, drawn by --seed {}; --notion all,{} has every query judged",
+            ids.join(", "),
+            self.seed,
+            ids.join(",")
+        )))
     }
 
     fn settings(&self) -> Settings {
@@ -744,18 +766,22 @@ impl Work<'_, '_> {
             }
             clock.lap("neighbours");
             let answers: Vec<Option<Answer>> = answers.into_iter().map(Some).collect();
+            let places: Vec<usize> = (first..first + count).collect();
             let block = Block {
                 values: &values,
                 dim: d,
                 hull: &answers,
                 near: &near,
-                asked: Asked::Queries(first),
+                asked: Asked::Queries {
+                    places: &places,
+                    of: queries.len(),
+                },
             };
             let (judgements, cone) = Fitted::judge(&mut self.fitted, &block, self.control)?;
             clock.lap("notions");
             let mut records = self.records(first, answers, near, judgements, reference, queries);
             for (record, certificate) in records.iter_mut().zip(cone.into_iter().flatten()) {
-                record.cone = Some(certificate);
+                record.cone = certificate;
             }
             tally.records(&records);
             tally.zeros(&values, d);

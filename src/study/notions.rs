@@ -5,7 +5,7 @@ use super::summary::NotionSummary;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::Certificate;
-use crate::notion::{Block, Judge, Judgement, Notion, Reference};
+use crate::notion::{Block, Judge, Judgement, Notion, Reference, side};
 use crate::rows::Pack;
 
 /// A fitted notion and what it has said so far.
@@ -19,7 +19,7 @@ pub(super) struct Fitted<'r> {
 
 /// What every notion says of each query of a block: a list a query, in the order of the notions; and certificates of one
 /// that has its own.
-pub(super) type Judged = (Vec<Vec<Judgement>>, Option<Vec<Certificate>>);
+pub(super) type Judged = (Vec<Vec<Judgement>>, Option<Vec<Option<Certificate>>>);
 
 #[derive(Default)]
 struct Counts {
@@ -80,7 +80,9 @@ impl<'r> Fitted<'r> {
             // One a query: a list with a gap would give queries the judgements of others.
             assert_eq!(found.len(), block.len(), "{}", fitted.notion.id());
             for (judgements, judgement) in judged.iter_mut().zip(found) {
-                fitted.queries.add(judgement.outside);
+                if !judgement.passed_over {
+                    fitted.queries.add(judgement.outside);
+                }
                 let score = Some(judgement.score).filter(|score| score.is_finite());
                 fitted.scores.extend(score);
                 judgements.push(judgement);
@@ -93,10 +95,16 @@ impl<'r> Fitted<'r> {
     /// Count what every notion says of reference rows among the others.
     pub(super) fn leave_out(all: &mut [Self], block: &Block<'_>, control: &Control) -> Result<()> {
         for fitted in all {
-            let found = fitted.judge.judge(block, control)?;
-            assert_eq!(found.len(), block.len(), "{}", fitted.notion.id());
-            for judgement in found {
-                fitted.others.add(judgement.outside);
+            let sides: Vec<Option<bool>> = match fitted.notion.is_hull() {
+                true => block.hull.iter().map(|one| side(one.as_ref())).collect(),
+                false => {
+                    let found = fitted.judge.judge(block, control)?;
+                    found.iter().map(|judgement| judgement.outside).collect()
+                }
+            };
+            assert_eq!(sides.len(), block.len(), "{}", fitted.notion.id());
+            for side in sides {
+                fitted.others.add(side);
             }
         }
         Ok(())

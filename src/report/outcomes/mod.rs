@@ -97,6 +97,7 @@ mod tests {
                 notion: notion.into(),
                 outside: score.iter().map(|score| Some(*score > 120.0)).collect(),
                 score,
+                sample: None,
             }
         };
         let notions = |space: &str| {

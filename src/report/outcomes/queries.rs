@@ -4,6 +4,7 @@
 //! `ID_score` with `ID_outside`; and `nearest_distance`, as a score of its own where no notion is that distance.
 
 use crate::error::{Error, Place, Result};
+use crate::notion::sampled;
 use crate::rows::{pages, texts};
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
@@ -235,6 +236,7 @@ impl Table<'_> {
                     notion: NEAREST.into(),
                     outside: vec![None; of_space.len()],
                     score: floats(distances, of_space),
+                    sample: None,
                 });
             }
         }
@@ -273,11 +275,22 @@ impl Table<'_> {
     fn scores(&self, space: &str, notion: &str, rows: &[usize]) -> Result<Scores> {
         let score = self.needed(&format!("{notion}{}", ENDS[0]), &DataType::Float64)?;
         let outside = self.needed(&format!("{notion}{}", ENDS[1]), &DataType::Boolean)?;
+        let (outside, score) = (truths(outside, rows), floats(score, rows));
+        let sampled = self.column(&format!("{notion}{}", sampled::ENDING), &DataType::Boolean)?;
+        // A side is known of queries beside the sample only where it is the hull's.
+        let sample = sampled.map(|sampled| {
+            let of_sample = truths(sampled, rows).into_iter();
+            let judged = of_sample.zip(&outside);
+            judged
+                .map(|(of_sample, side)| of_sample != Some(false) || side.is_some())
+                .collect()
+        });
         Ok(Scores {
             space: space.into(),
             notion: notion.into(),
-            outside: truths(outside, rows),
-            score: floats(score, rows),
+            outside,
+            score,
+            sample,
         })
     }
 }

@@ -54,8 +54,7 @@ impl<'c, 'v> Collected<'c, 'v> {
 
     fn note(&mut self, record: &Record) {
         for (scores, judgement) in self.found.scores.iter_mut().zip(&record.judgements) {
-            scores.outside.push(judgement.outside);
-            scores.score.push(judgement.score);
+            scores.push(judgement);
         }
         let Some(answer) = &record.hull else { return };
         let distance = answer

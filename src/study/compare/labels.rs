@@ -47,9 +47,8 @@ pub(super) fn split(classes: &Classes, scores: &[Scores]) -> Vec<LabelReport> {
     let report = |class: u32| {
         let asked = crate::notion::members(&classes.queries, class);
         let among = classes.members(class).len() as u64;
-        let rate = |name: &str, scores: &Scores| {
-            Rate::of(name, asked.iter().map(|&query| scores.outside[query]))
-        };
+        let rate =
+            |name: &str, scores: &Scores| Rate::of(name, scores.sides(asked.iter().copied()));
         LabelReport {
             label: classes.name(class),
             n_reference: among,

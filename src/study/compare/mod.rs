@@ -213,7 +213,7 @@ fn by_set(scores: &[Scores], sets: &[QuerySet], queries: usize) -> Vec<SetReport
         set: set.name.clone(),
         rates: scores
             .iter()
-            .map(|one| Rate::of(&one.notion, one.outside[set.first..end].iter().copied()))
+            .map(|one| Rate::of(&one.notion, one.sides(set.first..end)))
             .collect(),
     })
     .collect()
@@ -510,13 +510,10 @@ fn one(
     let known = Known { classes, ..known };
     let mut keeper = archive.begin(spec, &view, known)?;
     let notions = plan.analysis.made(classes)?;
-    let scores = notions.iter().map(|notion| Scores {
-        space: spec.text.clone(),
-        notion: notion.id(),
-        outside: Vec::new(),
-        score: Vec::new(),
-    });
-    let scores = scores.collect();
+    let scores = notions
+        .iter()
+        .map(|notion| Scores::empty(&spec.text, &**notion))
+        .collect();
     let mut collected = Collected::new(plan.picks, scores, &view, &mut *keeper);
     let sets = analyze::Sets {
         reference: &*view.reference,

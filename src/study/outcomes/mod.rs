@@ -32,6 +32,7 @@ pub use risk::{Aurc, Risk};
 pub use spearman::Spearman;
 
 use crate::error::{Error, Result};
+use crate::notion::{Judgement, Notion};
 use crate::study::holm::holm;
 use curve::Roc;
 use delong::Components;
@@ -47,6 +48,44 @@ pub struct Scores {
     pub outside: Vec<Option<bool>>,
     /// Larger is more extrapolated; NaN is unknown.
     pub score: Vec<f64>,
+    /// Whether each query was in the sample that a costly notion judged; `None` of a notion that judged all.
+    pub sample: Option<Vec<bool>>,
+}
+
+impl Scores {
+    /// Scores of no query yet.
+    pub fn empty(space: &str, notion: &dyn Notion) -> Self {
+        Scores {
+            space: space.into(),
+            notion: notion.id(),
+            outside: Vec::new(),
+            score: Vec::new(),
+            sample: (notion.sampled() && !notion.is_hull()).then(Vec::new),
+        }
+    }
+
+    /// Add what the notion says of the next query.
+    pub fn push(&mut self, judgement: &Judgement) {
+        self.outside.push(judgement.outside);
+        self.score.push(judgement.score);
+        if let Some(sample) = &mut self.sample {
+            sample.push(!judgement.passed_over);
+        }
+    }
+
+    /// Whether the notion judged a query.
+    pub fn judged(&self, query: usize) -> bool {
+        self.sample.as_ref().is_none_or(|sample| sample[query])
+    }
+
+    /// What it says of some queries, of those that it judged.
+    pub fn sides(
+        &self,
+        queries: impl Iterator<Item = usize>,
+    ) -> impl Iterator<Item = Option<bool>> {
+        let judged = queries.filter(|&query| self.judged(query));
+        judged.map(|query| self.outside[query])
+    }
 }
 
 /// What became of every query.
@@ -261,7 +300,8 @@ fn one(
         queries: known.queries.len() as u64,
         unknown: (scores.score.len() - known.queries.len()) as u64,
         undecided: (0..scores.outside.len())
-            .filter(|&query| scores.outside[query].is_none() && outcome.number(query).is_some())
+            .filter(|&query| scores.judged(query) && scores.outside[query].is_none())
+            .filter(|&query| outcome.number(query).is_some())
             .count() as u64,
         fisher_p: match losses {
             true => Err(Missing::NotOfThisOutcome),

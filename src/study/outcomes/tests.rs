@@ -88,6 +88,7 @@ fn data() -> Data {
         notion: notion.into(),
         outside: outside.clone(),
         score: score.to_vec(),
+        sample: None,
     };
     Data {
         scores: vec![of("a", &a), of("b", &b)],
@@ -190,6 +191,7 @@ fn nothing_is_ever_nan() {
         notion: "n".into(),
         outside,
         score,
+        sample: None,
     };
     let (inf, nan) = (f64::INFINITY, f64::NAN);
     let cases = [

@@ -1,0 +1,228 @@
+//! A costly notion that judges a seeded sample of the queries: what `all` makes of the cone, the gauge and the Delaunay simplex.
+//!
+//! The sample depends on the seed and on the number of queries alone, so that all notions of a run have the same. Where the notion
+//! says "outside" exactly where the hull does, that is known of every query, and only its score is of the sample. Reference
+//! rows that are left out are a sample already, and all are judged.
+
+use super::hull::of;
+use super::{
+    Asked, Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample,
+};
+use crate::control::Control;
+use crate::error::Result;
+use crate::hull::Certificate;
+use crate::rows::Pack;
+
+/// Queries that are judged, at most: a rate of one half has then an interval of 6 points.
+pub const MOST: usize = 1000;
+
+/// What is added to the id of the notion for the column that says which queries were in the sample.
+pub const ENDING: &str = "_sampled";
+
+/// A notion, of a sample of the queries.
+pub struct Sampled(pub Box<dyn Notion>);
+
+impl Notion for Sampled {
+    fn id(&self) -> String {
+        self.0.id()
+    }
+
+    fn score(&self) -> String {
+        self.0.score()
+    }
+
+    fn outside(&self) -> String {
+        self.0.outside()
+    }
+
+    fn columns(&self) -> Vec<Column> {
+        let what = match self.0.is_hull() {
+            true => "its score and the columns beside it are null for the others",
+            false => "all its columns are null for the others",
+        };
+        let help = format!("whether the query was in the sample that this notion judged: {what}");
+        let mut columns = self.0.columns();
+        columns.push(Column::new(self.id() + ENDING, Type::Bool, help));
+        columns
+    }
+
+    fn needs(&self) -> Needs {
+        self.0.needs()
+    }
+
+    fn is_hull(&self) -> bool {
+        self.0.is_hull()
+    }
+
+    fn sampled(&self) -> bool {
+        true
+    }
+
+    fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
+        Ok(self.judge(self.0.fit(reference, control)?, reference))
+    }
+
+    fn again<'r>(
+        &self,
+        reference: &Reference<'r>,
+        kept: &Pack,
+    ) -> Result<Option<Box<dyn Judge + 'r>>> {
+        let again = self.0.again(reference, kept)?;
+        Ok(again.map(|judge| self.judge(judge, reference)))
+    }
+}
+
+impl Sampled {
+    fn judge<'r>(
+        &self,
+        judge: Box<dyn Judge + 'r>,
+        reference: &Reference<'r>,
+    ) -> Box<dyn Judge + 'r> {
+        Box::new(OfSample {
+            judge,
+            columns: self.0.columns().len(),
+            is_hull: self.0.is_hull(),
+            seed: reference.seed,
+            drawn: None,
+            certificates: None,
+        })
+    }
+}
+
+/// The judge of a sample.
+struct OfSample<'r> {
+    judge: Box<dyn Judge + 'r>,
+    /// The notion's own columns.
+    columns: usize,
+    is_hull: bool,
+    seed: u64,
+    /// The number of queries that the sample is of, and their places, ascending.
+    drawn: Option<(usize, Vec<usize>)>,
+    /// Of the block that was judged last.
+    certificates: Option<Vec<Option<Certificate>>>,
+}
+
+impl OfSample<'_> {
+    /// Which judgements of a block are of the sample.
+    fn chosen(&mut self, block: &Block<'_>) -> Vec<usize> {
+        let Asked::Queries { places, of } = block.asked else {
+            return (0..block.len()).collect();
+        };
+        if self.drawn.as_ref().is_none_or(|(drawn, _)| *drawn != of) {
+            self.drawn = Some((of, sample(of, MOST, self.seed)));
+        }
+        let drawn = self.drawn.as_ref().map_or(&[][..], |(_, drawn)| drawn);
+        let among = |i: &usize| drawn.binary_search(&places[*i]).is_ok();
+        (0..block.len()).filter(among).collect()
+    }
+
+    /// What is said of a query that is not in the sample.
+    fn passed_over(&self, block: &Block<'_>, place: usize) -> Judgement {
+        let outside = match self.is_hull {
+            true => of(block.hull[place].as_ref()).outside,
+            false => None,
+        };
+        let mut more = vec![Value::Null; self.columns];
+        more.push(Value::Bool(false));
+        Judgement {
+            outside,
+            score: f64::NAN,
+            more,
+            passed_over: !self.is_hull,
+        }
+    }
+}
+
+impl Judge for OfSample<'_> {
+    fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
+        let chosen = self.chosen(block);
+        let mut judged: Vec<Judgement> = (0..block.len())
+            .map(|place| self.passed_over(block, place))
+            .collect();
+        self.certificates = None;
+        if chosen.is_empty() {
+            return Ok(judged);
+        }
+        let found = block.part(&chosen, |part| self.judge.judge(part, control))?;
+        // One a query: a list with a gap would give queries the judgements of others.
+        assert_eq!(found.len(), chosen.len());
+        for (&place, mut judgement) in chosen.iter().zip(found) {
+            judgement.more.push(Value::Bool(true));
+            judged[place] = judgement;
+        }
+        if let Some(found) = self.judge.certificates() {
+            let mut all = vec![None; block.len()];
+            for (&place, certificate) in chosen.iter().zip(found) {
+                all[place] = certificate;
+            }
+            self.certificates = Some(all);
+        }
+        Ok(judged)
+    }
+
+    fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
+        self.certificates.take()
+    }
+
+    fn finish(&mut self, control: &Control) -> Result<()> {
+        self.judge.finish(control)
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        self.judge.pack(pack);
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        self.judge.facts()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cone::Directions;
+    use super::super::fixture::{Fixture, table};
+    use super::super::gauge::GaugeAboutMean;
+    use super::*;
+    use crate::rows::Memory;
+
+    /// Few enough queries are all judged; of more, a sample is, as without it, over the ends of blocks.
+    #[test]
+    fn a_sample_is_judged_as_all_are() {
+        let rows = Memory::from_f64("rows", 2, table(0, 40, 2));
+        let fixture = Fixture::new(rows);
+        let made: [fn() -> Box<dyn Notion>; 2] =
+            [|| Box::new(Directions), || Box::new(GaugeAboutMean)];
+        for notion in made {
+            for count in [MOST, MOST + 500] {
+                let queries: Vec<f64> = table(100, count, 2).iter().map(|v| v * 1.2).collect();
+                let whole = fixture.judged(&*notion(), &queries);
+                let part = fixture.judged(&Sampled(notion()), &queries);
+                let said = |judgement: &Judgement| match notion().is_hull() {
+                    true => judgement.clone(),
+                    false => with_true(judgement),
+                };
+                let expected: Vec<Judgement> = whole.others.iter().map(said).collect();
+                assert_eq!(part.others, expected);
+                let drawn = sample(count, MOST, 0);
+                assert_eq!(drawn.len(), MOST);
+                for (query, (all, one)) in whole.queries.iter().zip(&part.queries).enumerate() {
+                    if drawn.binary_search(&query).is_ok() {
+                        assert_eq!(*one, with_true(all));
+                        continue;
+                    }
+                    let hull = notion().is_hull();
+                    assert_eq!(one.outside, all.outside.filter(|_| hull));
+                    assert_eq!((one.score.is_nan(), one.passed_over), (true, !hull));
+                    assert_eq!(one.more.last(), Some(&Value::Bool(false)));
+                    assert_eq!(one.more.len(), Sampled(notion()).columns().len());
+                }
+            }
+        }
+    }
+
+    fn with_true(judgement: &Judgement) -> Judgement {
+        let mut judgement = judgement.clone();
+        judgement.more.push(Value::Bool(true));
+        judgement
+    }
+}
