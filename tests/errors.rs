@@ -1,5 +1,6 @@
 //! `errors` from the outside: a folder as `compare` leaves it, files of a model's outcomes, what is written and refused.
 
+use crate::common::gaussian;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -325,4 +326,61 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
             .unwrap()
             .contains("outcomes.parquet  fisher_p: Fisher's exact test")
     );
+}
+
+/// `all` has costly notions judge 1,000 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
+#[test]
+fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
+    let (count, d) = (1_200, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (reference, queries, errors) = (file("a.npy"), file("q.npy"), file("errors.txt"));
+    crate::commands::npy(Path::new(&reference), d, &gaussian(80 * d, 1));
+    crate::commands::npy(Path::new(&queries), d, &gaussian(count * d, 2));
+    let wrong: Vec<&str> = (0..count)
+        .map(|query| if query.is_multiple_of(4) { "1" } else { "0" })
+        .collect();
+    fs::write(&errors, wrong.join("\n")).unwrap();
+    let run = |notions: &str, name: &str| {
+        let out = file(name);
+        let output = hullscope(&[
+            "compare", &reference, &queries, "--space", "pixels", "--notion", notions, "--errors",
+            &errors, "-o", &out, "--loo", "20", "--json", "-",
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let after = hullscope(&["errors", &out, "--errors", &errors, "--json", "-"]);
+        let after: serde_json::Value = serde_json::from_slice(&after.stdout).unwrap();
+        (said, summary, after)
+    };
+    let (said, summary, after) = run("all", "some");
+    assert!(
+        said.contains("cone, gauge, delaunay cost much, and judge 1000 of the 1200 queries"),
+        "{said}"
+    );
+    let rated = |summary: &serde_json::Value, notion: &str| {
+        let all = summary["spaces"][0]["notions"].as_array().unwrap().clone();
+        let one = all.iter().find(|one| one["notion"] == notion).unwrap();
+        one["queries"].as_u64().unwrap()
+    };
+    let counted = |outcomes: &serde_json::Value, notion: &str| {
+        let all = outcomes["notions"].as_array().unwrap().clone();
+        let one = all.iter().find(|one| one["notion"] == notion).unwrap();
+        ["queries", "unknown", "undecided"].map(|name| one[name].as_u64().unwrap())
+    };
+    assert_eq!(
+        ["hull", "cone", "gauge"].map(|id| rated(&summary, id)),
+        [1200, 1000, 1200]
+    );
+    for outcomes in [&summary["outcomes"][0], &after["outcomes"]] {
+        assert_eq!(counted(outcomes, "hull"), [1200, 0, 0]);
+        for notion in ["cone", "gauge"] {
+            assert_eq!(counted(outcomes, notion), [1000, 200, 0], "{notion}");
+        }
+    }
+    let (said, summary, _) = run("all,cone,gauge,delaunay", "every");
+    assert!(!said.contains("cost much"), "{said}");
+    assert_eq!(rated(&summary, "cone"), 1200);
+    assert_eq!(counted(&summary["outcomes"][0], "cone"), [1200, 0, 0]);
 }

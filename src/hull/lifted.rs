@@ -65,7 +65,10 @@ pub struct Lifted {
     /// |a|^2 of each row.
     squares: Vec<f64>,
     basis: Vec<Slot>,
-    inverse: Mat<f64>,
+    /// By columns.
+    inverse: Vec<f64>,
+    /// Rows that are known to lie in the subspace of the rows of the basis, or to be in it: the first ones.
+    spanned: usize,
     /// What the right side is moved by while rows enter.
     shift: Vec<f64>,
 }
@@ -79,7 +82,8 @@ impl Lifted {
             columns: Vec::new(),
             squares: Vec::new(),
             basis: (0..equations).map(Slot::Unit).collect(),
-            inverse: Mat::identity(equations, equations),
+            inverse: identity(equations),
+            spanned: 0,
             shift: vec![0.0; equations],
         }
     }
@@ -101,10 +105,12 @@ impl Lifted {
         self.squares.push(dot(offset, offset));
     }
 
+    #[inline(always)]
     fn equations(&self) -> usize {
         self.unit.len() + 1
     }
 
+    #[inline(always)]
     fn column(&self, row: usize) -> &[f64] {
         let m = self.equations();
         &self.columns[row * m..][..m]
@@ -148,42 +154,65 @@ impl Lifted {
         }
     }
 
-    /// Replace the unit vectors that are left, of value 0, by whatever rows they are not orthogonal to.
+    /// Replace the unit vectors that are left, of value 0, by whatever rows they are not orthogonal to. Only new rows can be:
+    /// the others lie in the subspace of the rows of the basis, and the exchange of one for another does not change that.
+    #[inline(always)]
     fn complete(&mut self) {
+        let new = self.spanned..self.len();
+        self.spanned = self.len();
         for place in 0..self.equations() {
-            if matches!(self.basis[place], Slot::Row(_)) {
+            if new.is_empty() || matches!(self.basis[place], Slot::Row(_)) {
                 continue;
             }
-            let line: Vec<f64> = self.inverse.row(place).iter().copied().collect();
-            let sizes = |row: usize| dot(&line, self.column(row)).abs() / largest(self.column(row));
-            let best = (0..self.len()).max_by(|&a, &b| sizes(a).total_cmp(&sizes(b)));
-            if let Some(row) = best.filter(|&row| sizes(row) > PIVOT * largest(&line)) {
+            let line = self.line(place);
+            let mut best = (PIVOT * largest(&line), None);
+            for row in new.clone() {
+                let size = dot(&line, self.column(row)).abs() / largest(self.column(row));
+                if size > best.0 {
+                    best = (size, Some(row));
+                }
+            }
+            if let Some(row) = best.1 {
                 let step = self.step(row);
                 self.exchange(place, row, &step);
             }
         }
     }
 
+    /// A row of the inverse.
+    #[inline(always)]
+    fn line(&self, place: usize) -> Vec<f64> {
+        let m = self.equations();
+        self.inverse
+            .iter()
+            .skip(place)
+            .step_by(m)
+            .copied()
+            .collect()
+    }
+
     /// What a unit of a row takes from every column of the basis.
+    #[inline(always)]
     fn step(&self, row: usize) -> Vec<f64> {
         let column = self.column(row);
         let mut step = vec![0.0; column.len()];
-        for (j, &value) in column.iter().enumerate() {
-            let each = step.iter_mut().zip(self.inverse.col(j).iter());
+        for (inverse, &value) in self.inverse.chunks_exact(column.len()).zip(column) {
+            let each = step.iter_mut().zip(inverse);
             each.for_each(|(sum, inverse)| *sum += inverse * value);
         }
         step
     }
 
     /// A row takes a place in the basis.
+    #[inline(always)]
     fn exchange(&mut self, place: usize, row: usize, step: &[f64]) {
-        let m = step.len();
-        for j in 0..m {
-            let mut column = self.inverse.col_mut(j);
+        for column in self.inverse.chunks_exact_mut(step.len()) {
             let share = column[place] / step[place];
-            for i in 0..m {
-                column[i] -= step[i] * share;
+            if share == 0.0 {
+                continue;
             }
+            let each = column.iter_mut().zip(step);
+            each.for_each(|(value, step)| *value -= step * share);
             column[place] = share;
         }
         self.basis[place] = Slot::Row(row);
@@ -196,18 +225,20 @@ impl Lifted {
             Slot::Row(row) => self.columns[row * m + i],
             Slot::Unit(unit) => f64::from(u8::from(i == unit)),
         });
-        self.inverse = solve(basis, Mat::identity(m, m));
-        let finite = |j: usize| self.inverse.col(j).iter().all(|value| value.is_finite());
-        (0..m).all(finite)
+        let inverse = solve(basis, Mat::identity(m, m));
+        let columns = (0..m).flat_map(|j| inverse.col(j).iter().copied());
+        self.inverse = columns.collect();
+        self.inverse.iter().all(|value| value.is_finite())
     }
 
     /// The values of the basis: the right side is (0, .., 0, 1) and the shift.
+    #[inline(always)]
     fn values(&self) -> Vec<f64> {
         let m = self.equations();
-        let mut values: Vec<f64> = self.inverse.col(m - 1).iter().copied().collect();
-        for (j, &shift) in self.shift.iter().enumerate() {
+        let mut values = self.inverse[(m - 1) * m..].to_vec();
+        for (inverse, &shift) in self.inverse.chunks_exact(m).zip(&self.shift) {
             if shift != 0.0 {
-                let each = values.iter_mut().zip(self.inverse.col(j).iter());
+                let each = values.iter_mut().zip(inverse);
                 each.for_each(|(value, inverse)| *value += shift * inverse);
             }
         }
@@ -230,29 +261,33 @@ impl Lifted {
     }
 
     /// (y, z) in units: what the equations cost.
+    #[inline(always)]
     fn prices(&self) -> Vec<f64> {
         let costs = self.basis.iter().map(|slot| match *slot {
             Slot::Row(row) => self.squares[row],
             Slot::Unit(_) => 0.0,
         });
         let costs: Vec<f64> = costs.collect();
-        let each = (0..costs.len()).map(|j| {
-            let column = self.inverse.col(j);
-            column.iter().zip(&costs).map(|(a, b)| a * b).sum()
-        });
-        each.collect()
+        let each = self.inverse.chunks_exact(costs.len());
+        each.map(|column| dot(column, &costs)).collect()
     }
 
     /// A row below the plane of the basis: the lowest, or the first.
+    #[inline(always)]
     fn below(&self, prices: &[f64], first: bool) -> Option<usize> {
         let mut best = (0.0, None);
         for (row, square) in self.squares.iter().enumerate() {
-            let (mut value, mut size) = (*square, *square);
-            for (a, price) in self.column(row).iter().zip(prices) {
-                value -= a * price;
-                size += (a * price).abs();
+            let column = self.column(row);
+            let value = square - dot(column, prices);
+            if value >= best.0 {
+                continue;
             }
-            if value < -LEVEL * size && value < best.0 && !self.basis.contains(&Slot::Row(row)) {
+            let terms = column
+                .iter()
+                .zip(prices)
+                .map(|(a, price)| (a * price).abs());
+            let size = square + terms.sum::<f64>();
+            if value < -LEVEL * size && !self.basis.contains(&Slot::Row(row)) {
                 best = (value, Some(row));
                 if first {
                     break;
@@ -262,14 +297,17 @@ impl Lifted {
         best.1
     }
 
-    /// The place that an entering row takes: a unit vector that it would move, else what first falls to 0.
-    fn leaving(&self, step: &[f64], first: bool) -> Option<usize> {
+    /// The place that an entering row takes, and its value: a unit vector that it would move, else what first falls to 0.
+    #[inline(always)]
+    fn leaving(&self, step: &[f64], first: bool) -> Option<(usize, f64)> {
         let least = PIVOT * largest(step);
         let values = self.values();
         let mut best: Option<(f64, usize)> = None;
         for place in 0..step.len() {
             let ratio = match self.basis[place] {
-                Slot::Unit(_) if step[place].abs() > least => return Some(place),
+                Slot::Unit(_) if step[place].abs() > least => {
+                    return Some((place, values[place]));
+                }
                 Slot::Row(_) if step[place] > least => values[place].max(0.0) / step[place],
                 _ => continue,
             };
@@ -285,7 +323,7 @@ impl Lifted {
                 best = Some((ratio, place));
             }
         }
-        best.map(|(_, place)| place)
+        best.map(|(_, place)| (place, values[place]))
     }
 
     /// The place of a column of the basis among all.
@@ -298,6 +336,11 @@ impl Lifted {
 
     /// The simplex of the rows so far; `None` where rounding or too many steps stand in the way.
     pub fn solve(&mut self) -> Option<Simplex> {
+        pulp::Arch::new().dispatch(Solve(self))
+    }
+
+    #[inline(always)]
+    fn run(&mut self) -> Option<Simplex> {
         self.complete();
         self.move_in();
         let (mut stalled, mut fresh) = (0, false);
@@ -309,8 +352,8 @@ impl Lifted {
             let changed = match self.below(&self.prices(), first) {
                 Some(row) => {
                     let step = self.step(row);
-                    let place = self.leaving(&step, first)?;
-                    let moved = self.values()[place] > NONE * step[place].abs();
+                    let (place, value) = self.leaving(&step, first)?;
+                    let moved = value > NONE * step[place].abs();
                     stalled = if moved { 0 } else { stalled + 1 };
                     self.exchange(place, row, &step);
                     true
@@ -334,6 +377,7 @@ impl Lifted {
 
     /// A step of the dual simplex method, where a value is negative: its row leaves for the one that keeps all others above
     /// the plane. Whether there was one; `None` where no row does.
+    #[inline(always)]
     fn raise(&mut self) -> Option<bool> {
         let values = self.values();
         let rows = (0..values.len()).filter(|&place| matches!(self.basis[place], Slot::Row(_)));
@@ -341,13 +385,13 @@ impl Lifted {
         let Some(place) = least.filter(|&place| values[place] < -NONE) else {
             return Some(false);
         };
-        let (prices, line) = (self.prices(), self.inverse.row(place));
-        let line: Vec<f64> = line.iter().copied().collect();
+        let (prices, line) = (self.prices(), self.line(place));
+        let clear = PIVOT * largest(&line);
         let mut best: Option<(f64, usize)> = None;
         for (row, square) in self.squares.iter().enumerate() {
             let column = self.column(row);
             let along = -dot(&line, column);
-            if along > PIVOT * largest(&line) && !self.basis.contains(&Slot::Row(row)) {
+            if along > clear && !self.basis.contains(&Slot::Row(row)) {
                 let ratio = (square - dot(column, &prices)).max(0.0) / along;
                 if best.is_none_or(|(least, _)| ratio < least) {
                     best = Some((ratio, row));
@@ -406,6 +450,24 @@ impl Lifted {
     }
 }
 
+/// [`Lifted::run`], compiled for the instruction set found at run time.
+struct Solve<'l>(&'l mut Lifted);
+
+impl pulp::NullaryFnOnce for Solve<'_> {
+    type Output = Option<Simplex>;
+
+    #[inline(always)]
+    fn call(self) -> Option<Simplex> {
+        self.0.run()
+    }
+}
+
+fn identity(size: usize) -> Vec<f64> {
+    let mut all = vec![0.0; size * size];
+    all.iter_mut().step_by(size + 1).for_each(|one| *one = 1.0);
+    all
+}
+
 /// The smallest singular value of a matrix of these columns; 0 where they depend on each other, `None` of none.
 ///
 /// It is the reciprocal of the largest of the inverse of R (`Basis`), whose square keeps its digits.
@@ -425,6 +487,7 @@ pub fn thickness(columns: &[Vec<f64>]) -> Option<f64> {
     values.last().map(|most| most.sqrt().recip())
 }
 
+#[inline(always)]
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |most, value| most.max(value.abs()))
 }

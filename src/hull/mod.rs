@@ -13,6 +13,7 @@ pub mod certificate;
 mod columns;
 pub mod cone;
 mod conic;
+mod distance;
 mod extreme;
 pub mod few;
 mod finish;
@@ -152,9 +153,6 @@ impl Default for Settings {
 /// Queries of the first group: small, so that the others find its rows in the pool.
 const SEED_GROUP: usize = 256;
 
-/// Distances start from the pool once it holds this many rows for each dimension.
-const POOL_STARTS: usize = 2;
-
 /// Bytes that the active sets of a group of open queries may come to.
 const GROUP_BUDGET: usize = 192 << 20;
 
@@ -167,6 +165,8 @@ pub struct Solver<'a> {
     pool: Pool,
     euclidean: Metric,
     euclidean_pool: Pool,
+    /// What distances before verdicts have come to.
+    before: distance::Before,
 }
 
 impl<'a> Solver<'a> {
@@ -205,6 +205,7 @@ impl<'a> Solver<'a> {
             affine,
             euclidean: Metric::euclidean(frame),
             euclidean_pool: Pool::new(frame.dim()),
+            before: distance::Before::default(),
         }
     }
 
@@ -233,15 +234,18 @@ impl<'a> Solver<'a> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
-        let mut answers = self.verdicts(raw, excluded, control)?;
-        if let Some(gap) = self.settings.gap {
-            let framed = self.framed(raw);
-            let queries = Queries {
-                dim: self.metric.dim(),
-                raw,
-                framed: &framed,
-            };
-            self.bracket(&mut answers, gap, &queries, excluded, control)?;
+        let Some(gap) = self.settings.gap else {
+            return self.verdicts(raw, excluded, control);
+        };
+        let dim = self.metric.dim();
+        let count = raw.len() / dim;
+        let mut answers = Vec::with_capacity(count);
+        while answers.len() < count {
+            let place = answers.len();
+            let end = count.min(place + self.together(count));
+            let raw = &raw[place * dim..end * dim];
+            let excluded = excluded.map(|rows| &rows[place..end]);
+            answers.extend(self.with_distances(raw, gap, excluded, control)?);
         }
         Ok(answers)
     }
@@ -507,133 +511,6 @@ impl<'a> Solver<'a> {
         }
         Ok(())
     }
-
-    /// Bracket the distance of every query that is not inside.
-    fn bracket(
-        &mut self,
-        answers: &mut [Answer],
-        gap: f64,
-        queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
-        control: &Control,
-    ) -> Result<()> {
-        for (query, answer) in answers.iter_mut().enumerate() {
-            if let Certificate::Inside {
-                rows,
-                weights,
-                exact,
-            } = &answer.certificate
-            {
-                let mut upper = 0.0;
-                if !exact {
-                    let mut points = vec![0.0; rows.len() * queries.dim];
-                    self.judge.rows.gather(rows, &mut points)?;
-                    upper = residual(&points, weights, queries.raw(query)).length;
-                }
-                answer.distance = Some(Bracket { lower: 0.0, upper });
-            }
-        }
-        let left: Vec<usize> = (0..answers.len())
-            .filter(|&q| answers[q].distance.is_none())
-            .collect();
-        control.advance((answers.len() - left.len()) as u64);
-        for group in left.chunks(self.group_size()) {
-            let open = self.first_steps(group, answers, queries, excluded, control)?;
-            let mut group = Group {
-                judge: &self.judge,
-                metric: &self.euclidean,
-                pool: &mut self.euclidean_pool,
-                settings: &self.settings,
-                goal: Goal::Distance(gap),
-            };
-            for done in group.run(open, queries, control)? {
-                let answer = &mut answers[done.query];
-                answer.scans += done.scans;
-                if let Outcome::Bracketed { bracket, nearest } = done.outcome {
-                    answer.distance = Some(bracket);
-                    answer.nearest = Some(nearest);
-                }
-            }
-            self.euclidean_pool.trim();
-        }
-        Ok(())
-    }
-
-    /// Candidates for the distance loop: the rows furthest along `q - m`, of the pool once it holds what earlier queries
-    /// took, else from one scan of the group.
-    fn first_steps(
-        &mut self,
-        group: &[usize],
-        answers: &[Answer],
-        queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
-        control: &Control,
-    ) -> Result<Vec<Open>> {
-        let dim = queries.dim;
-        let k = FIRST_K.max(dim / 2).min(256);
-        let mut targets: Vec<f64> = group
-            .iter()
-            .flat_map(|&q| queries.point(q).iter().copied())
-            .collect();
-        self.euclidean.whiten(&mut targets);
-        let offers = match self.euclidean_pool.len() < POOL_STARTS * dim {
-            true => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
-            false => {
-                let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
-                let each = slots.chunks_exact(slots.len() / group.len());
-                each.map(|slots| (slots.to_vec(), 0, 0.0)).collect()
-            }
-        };
-        let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);
-        let open = each.map(|((&query, target), (slots, scans, margin))| {
-            let mut q = Open::new(query, target.to_vec(), slots, k);
-            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
-            q.scans = scans;
-            q.lower = answers[query].margin.max(margin);
-            q
-        });
-        Ok(open.collect())
-    }
-
-    /// The k rows furthest along each target, one scan for all, and the margin that this proves.
-    fn scanned(
-        &mut self,
-        group: &[usize],
-        mut targets: Vec<f64>,
-        k: usize,
-        queries: &Queries<'_>,
-        excluded: Option<&[usize]>,
-        control: &Control,
-    ) -> Result<Vec<(Vec<pool::Slot>, u32, f64)>> {
-        self.euclidean.direction(&mut targets);
-        let directions: Vec<Direction<'_>> = group
-            .iter()
-            .zip(targets.chunks_exact(queries.dim))
-            .map(|(&query, vector)| {
-                let mut direction = Direction::new(vector, queries.both(query), None, k);
-                direction.excluded = excluded.map(|rows| rows[query]);
-                direction
-            })
-            .collect();
-        let found = self.judge.scan(&directions, control)?;
-        let wanted: Vec<usize> = found.iter().flat_map(|f| f.rows.iter().copied()).collect();
-        self.euclidean_pool.admit(
-            &wanted,
-            self.judge.rows,
-            self.judge.scan.frame(),
-            &self.euclidean,
-        )?;
-        let offer = |found: Scanned| {
-            let rows = found.rows.iter();
-            let slots = rows.filter_map(|&row| self.euclidean_pool.slot(row));
-            let margin = match found.separation > 0.0 {
-                true => self.judge.margin(&found),
-                false => 0.0,
-            };
-            (slots.collect(), 1, margin)
-        };
-        Ok(found.into_iter().map(offer).collect())
-    }
 }
 
 impl Settled {
@@ -648,7 +525,9 @@ impl Settled {
                 (Verdict::Outside, Some(Evidence::Separated), None, *margin)
             }
             Outcome::Undecided(reason) => (Verdict::Undecided, None, Some(*reason), 0.0),
-            Outcome::Bracketed { .. } => (Verdict::Undecided, None, Some(Reason::Rounding), 0.0),
+            Outcome::Bracketed { .. } | Outcome::NotSeparated => {
+                (Verdict::Undecided, None, Some(Reason::Rounding), 0.0)
+            }
         };
         let certificate = self.outcome.certificate();
         let residual = match &certificate {

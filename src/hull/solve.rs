@@ -47,6 +47,16 @@ pub(super) enum Goal {
     Verdict,
     /// A bracket of the distance to this relative gap.
     Distance(f64),
+    /// The same of a query without a verdict: one that the first scan does not separate leaves the loop.
+    Both(f64),
+}
+
+/// A direction that separates a query, in the data's units.
+#[derive(Debug, Clone)]
+pub(super) struct Separated {
+    pub direction: Vec<f64>,
+    pub margin: f64,
+    pub exact: bool,
 }
 
 /// How a query left the loop.
@@ -63,11 +73,14 @@ pub(super) enum Outcome {
         margin: f64,
         exact: bool,
     },
-    /// The distance, in the data's units, and what gives its upper end.
+    /// The distance, in the data's units, and what gives its upper end; and the best direction where none was known before.
     Bracketed {
         bracket: Bracket,
         nearest: Nearest,
+        separated: Option<Box<Separated>>,
     },
+    /// Its distance was sought before its verdict, and no direction separates it so far.
+    NotSeparated,
     Undecided(Reason),
 }
 
@@ -90,6 +103,8 @@ pub(super) struct Open {
     faint: Option<Scanned>,
     /// Distances below this are excluded by a proof, in the data's units.
     pub lower: f64,
+    /// The best direction of a query whose verdict is sought with its distance.
+    separated: Option<Box<Separated>>,
     /// f32 cannot tell any more: scan in f64.
     pub fine: bool,
     /// The last step, for a query that f64 in this metric cannot settle; and the direction that it asks to be scanned.
@@ -126,6 +141,7 @@ impl Open {
             scans: 0,
             excluded: None,
             lower: 0.0,
+            separated: None,
             fine: false,
             finish: None,
             sharp: Vec::new(),
@@ -185,7 +201,7 @@ impl Open {
         let noise = 1e-12 * (square + square.sqrt() * dot(&self.target, &self.target).sqrt());
         let share = match goal {
             Goal::Verdict => WORTH_A_SCAN,
-            Goal::Distance(gap) => 1.0 - 0.5 * gap,
+            Goal::Distance(gap) | Goal::Both(gap) => 1.0 - 0.5 * gap,
         };
         let allowed = |slot: Slot| Some(pool.row(slot)) != self.excluded;
         let best = scores
@@ -427,13 +443,16 @@ impl Group<'_, '_> {
                         exact: found.exact,
                     }));
                 }
-                Goal::Distance(gap) => {
-                    q.lower = q.lower.max(margin);
+                Goal::Distance(gap) | Goal::Both(gap) => {
+                    self.note(q, &found, margin);
                     if let Some(bracketed) = self.reached_gap(q, gap, queries)? {
                         return Ok(Some(bracketed));
                     }
                 }
             }
+        }
+        if self.in_doubt(q) {
+            return Ok(Some(Outcome::NotSeparated));
         }
         if found.faint > 0.0 {
             q.faint = Some(found.clone());
@@ -460,8 +479,31 @@ impl Group<'_, '_> {
         self.begin_finish(q, queries)
     }
 
+    /// Keep what a direction that separates proves of the distance, and the best direction where the verdict is sought too.
+    fn note(&self, q: &mut Open, found: &Scanned, margin: f64) {
+        let first = q.separated.is_none();
+        if matches!(self.goal, Goal::Both(_)) && (first || margin > q.lower) {
+            q.separated = Some(Box::new(Separated {
+                direction: self.judge.in_data_units(found),
+                margin,
+                exact: found.exact,
+            }));
+        }
+        q.lower = q.lower.max(margin);
+    }
+
+    /// Whether the verdict on a query is sought with its distance, and no direction separates it so far.
+    fn in_doubt(&self, q: &Open) -> bool {
+        matches!(self.goal, Goal::Both(_)) && q.separated.is_none()
+    }
+
     /// The bracket of the distance, if it is as narrow as was asked for.
-    fn reached_gap(&self, q: &Open, gap: f64, queries: &Queries<'_>) -> Result<Option<Outcome>> {
+    fn reached_gap(
+        &self,
+        q: &mut Open,
+        gap: f64,
+        queries: &Queries<'_>,
+    ) -> Result<Option<Outcome>> {
         let enough = |upper: f64| q.lower >= (1.0 - gap) * upper;
         // The norm in the metric is good to a few digits, and costs nothing.
         if q.finish.is_none() && !enough(self.judge.length(q.norm()) * (1.0 - 1e-6)) {
@@ -472,6 +514,7 @@ impl Group<'_, '_> {
         Ok(enough(upper).then_some(Outcome::Bracketed {
             bracket: Bracket { lower, upper },
             nearest,
+            separated: q.separated.take(),
         }))
     }
 
@@ -507,13 +550,17 @@ impl Group<'_, '_> {
     }
 
     /// The end of a query that could not be settled by a proof: within the tolerance, an honest bracket, or no verdict.
-    fn unsettled(&self, q: &Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
-        if let Goal::Distance(_) = self.goal {
+    fn unsettled(&self, q: &mut Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
+        if self.in_doubt(q) {
+            return Ok(Outcome::NotSeparated);
+        }
+        if self.goal != Goal::Verdict {
             let (upper, nearest) = self.upper(q, queries)?;
             let lower = q.lower;
             return Ok(Outcome::Bracketed {
                 bracket: Bracket { lower, upper },
                 nearest,
+                separated: q.separated.take(),
             });
         }
         // Only what a scan along the residual has failed to separate, but for rounding, comes here.
@@ -542,6 +589,10 @@ impl Group<'_, '_> {
     /// Whether the active set reaches the query: then it is proved inside, or goes into its last step.
     fn reached(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let norm = q.norm();
+        if self.in_doubt(q) {
+            let close = norm <= self.judge.near_zero(&q.target);
+            return Ok(close.then_some(Outcome::NotSeparated));
+        }
         if self.goal != Goal::Verdict {
             return if norm == 0.0 {
                 self.begin_finish(q, queries)
@@ -568,7 +619,7 @@ impl Group<'_, '_> {
         let frame = self.judge.scan.frame();
         let mut finish = match self.goal {
             Goal::Verdict => Finish::new(queries.raw(q.query), &frame.unit),
-            Goal::Distance(_) => {
+            Goal::Distance(_) | Goal::Both(_) => {
                 let unit = vec![1.0 / frame.euclid; queries.dim];
                 Finish::new(queries.raw(q.query), &unit)
             }
@@ -598,7 +649,12 @@ impl Group<'_, '_> {
                         upper: 0.0,
                     },
                     nearest: Nearest { rows, weights },
+                    separated: None,
                 }));
+            }
+            // A direction separates by less than the arithmetic of this step resolves: the bracket is what is known.
+            (Step::Inside { .. }, Goal::Both(_)) => {
+                return self.unsettled(q, Reason::Rounding, queries).map(Some);
             }
             (Step::Scan { direction }, _) => q.sharp = direction,
             (Step::Stuck, _) => match finish.last_direction() {
@@ -622,14 +678,17 @@ impl Group<'_, '_> {
         let stage = match &outcome {
             Outcome::Inside { .. } if q.scans <= 1 => Stage::Pool,
             Outcome::Outside { exact: true, .. } => Stage::F64Recheck,
-            Outcome::Undecided(_) => Stage::Open,
+            Outcome::Undecided(_) | Outcome::NotSeparated => Stage::Open,
             _ => Stage::FullSolve,
         };
         let support = match &outcome {
             Outcome::Inside { rows, .. } => rows.len(),
             _ => q.set.ids().len(),
         };
-        control.advance(1);
+        // Where the verdict is sought with the distance, only that counts which separates.
+        if !matches!(self.goal, Goal::Both(_)) {
+            control.advance(1);
+        }
         settled.push(Settled {
             query: q.query,
             outcome,

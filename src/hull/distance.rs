@@ -1,0 +1,362 @@
+//! Brackets of the Euclidean distance to the hull, after the verdict or before it.
+//!
+//! The loop of `solve`, in the Euclidean metric, ends with a direction that nearly attains the distance, and of a query
+//! outside such a direction separates: it is a verdict too. Where most queries are outside, the distance is therefore sought first,
+//! from the rows that earlier queries met, and the scan for the verdict is saved. A query that the first such scan does not
+//! separate goes to the verdict after all; where that is what mostly happens, verdicts come first.
+
+use super::certificate::residual;
+use super::prove::{Direction, Scanned};
+use super::solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled};
+use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, Stage, Verdict, pool};
+use crate::control::Control;
+use crate::error::Result;
+
+/// Distances start from the pool once it holds this many rows for each dimension.
+const POOL_STARTS: usize = 2;
+
+/// Queries by which it is judged whether distances come first.
+const JUDGED: u64 = 64;
+
+/// What distances before verdicts have come to.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// Queries settled after their verdict, and those of them that are outside.
+    settled: u64,
+    outside: u64,
+    /// Queries whose distance was sought first, and those of them that were settled so.
+    tried: u64,
+    won: u64,
+}
+
+impl Before {
+    /// Whether distances are worth seeking first: most queries are outside, and most that were tried were settled.
+    fn pays(&self) -> bool {
+        let mostly_outside = self.settled >= JUDGED && 2 * self.outside > self.settled;
+        mostly_outside && (self.tried < JUDGED || 2 * self.won > self.tried)
+    }
+}
+
+/// A query that was settled by its distance, or the scans that were spent on it in vain.
+type Early = std::result::Result<Box<Answer>, u32>;
+
+impl Solver<'_> {
+    /// Of so many queries, those that are answered together: few at first, that the others find their rows in the pool.
+    pub(super) fn together(&self, count: usize) -> usize {
+        match self.before.settled + self.before.tried {
+            0 => SEED_GROUP,
+            _ => count,
+        }
+    }
+
+    /// Whether distances start from the pool.
+    fn pool_starts(&self) -> bool {
+        self.euclidean_pool.len() >= POOL_STARTS * self.metric.dim()
+    }
+
+    /// Verdicts and distances, whichever come first.
+    pub(super) fn with_distances(
+        &mut self,
+        raw: &[f64],
+        gap: f64,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        let dim = self.metric.dim();
+        let framed = self.framed(raw);
+        let queries = Queries {
+            dim,
+            raw,
+            framed: &framed,
+        };
+        let early = match self.before.pays() && self.pool_starts() {
+            true => self.distances_first(gap, &queries, excluded, control)?,
+            false => (0..raw.len() / dim).map(|_| Err(0)).collect(),
+        };
+        let left: Vec<usize> = (0..early.len()).filter(|&q| early[q].is_err()).collect();
+        let each = left.iter().flat_map(|&q| queries.raw(q));
+        let raw: Vec<f64> = each.copied().collect();
+        let excluded = excluded.map(|rows| left.iter().map(|&q| rows[q]).collect::<Vec<_>>());
+        let mut late = self.verdicts(&raw, excluded.as_deref(), control)?;
+        self.before.settled += late.len() as u64;
+        let outside = late.iter().filter(|one| one.verdict == Verdict::Outside);
+        self.before.outside += outside.count() as u64;
+        let framed = self.framed(&raw);
+        let queries = Queries {
+            dim,
+            raw: &raw,
+            framed: &framed,
+        };
+        self.bracket(&mut late, gap, &queries, excluded.as_deref(), control)?;
+        let mut late = late.into_iter();
+        let each = early.into_iter();
+        let all = each.filter_map(|early| match early {
+            Ok(answer) => Some(*answer),
+            Err(scans) => late.next().map(|answer| Answer {
+                scans: answer.scans + scans,
+                ..answer
+            }),
+        });
+        Ok(all.collect())
+    }
+
+    /// The distances of queries of which nothing is known yet, and with them their verdicts.
+    fn distances_first(
+        &mut self,
+        gap: f64,
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Early>> {
+        let count = queries.raw.len() / queries.dim;
+        let mut all: Vec<Early> = (0..count).map(|_| Err(0)).collect();
+        let on_affine_hull = |&query: &usize| self.off_affine_hull(query, queries).is_none();
+        let asked: Vec<usize> = (0..count).filter(on_affine_hull).collect();
+        self.before.tried += asked.len() as u64;
+        for group in asked.chunks(self.group_size()) {
+            let open = self.first_steps(group, |_| 0.0, queries, excluded, control)?;
+            let mut group = Group {
+                judge: &self.judge,
+                metric: &self.euclidean,
+                pool: &mut self.euclidean_pool,
+                settings: &self.settings,
+                goal: Goal::Both(gap),
+            };
+            for done in group.run(open, queries, control)? {
+                let query = done.query;
+                all[query] = self.early(done, queries)?;
+                if all[query].is_ok() {
+                    self.before.won += 1;
+                    // Once for the verdict and once for the distance.
+                    control.advance(2);
+                }
+            }
+            self.euclidean_pool.trim();
+        }
+        Ok(all)
+    }
+
+    /// The answer about a query whose distance was sought first, where that separates it.
+    fn early(&self, done: Settled, queries: &Queries<'_>) -> Result<Early> {
+        let Outcome::Bracketed {
+            bracket,
+            nearest,
+            separated: Some(separated),
+        } = done.outcome
+        else {
+            return Ok(Err(done.scans));
+        };
+        let stage = match separated.exact {
+            true => Stage::F64Recheck,
+            false => Stage::FullSolve,
+        };
+        let settled = Settled {
+            outcome: Outcome::Outside {
+                direction: separated.direction,
+                margin: separated.margin,
+                exact: separated.exact,
+            },
+            stage,
+            ..done
+        };
+        let unit = &self.judge.scan.frame().unit;
+        let raw = queries.raw(settled.query);
+        let answer = settled.answer(raw, unit, self.judge.rows)?;
+        Ok(Ok(Box::new(Answer {
+            distance: Some(bracket),
+            nearest: Some(nearest),
+            ..answer
+        })))
+    }
+
+    /// Bracket the distance of every query that is not inside.
+    pub(super) fn bracket(
+        &mut self,
+        answers: &mut [Answer],
+        gap: f64,
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<()> {
+        for (query, answer) in answers.iter_mut().enumerate() {
+            if let Certificate::Inside {
+                rows,
+                weights,
+                exact,
+            } = &answer.certificate
+            {
+                let mut upper = 0.0;
+                if !exact {
+                    let mut points = vec![0.0; rows.len() * queries.dim];
+                    self.judge.rows.gather(rows, &mut points)?;
+                    upper = residual(&points, weights, queries.raw(query)).length;
+                }
+                answer.distance = Some(Bracket { lower: 0.0, upper });
+            }
+        }
+        let left: Vec<usize> = (0..answers.len())
+            .filter(|&q| answers[q].distance.is_none())
+            .collect();
+        control.advance((answers.len() - left.len()) as u64);
+        for group in left.chunks(self.group_size()) {
+            let known = |query: usize| answers[query].margin;
+            let open = self.first_steps(group, known, queries, excluded, control)?;
+            let mut group = Group {
+                judge: &self.judge,
+                metric: &self.euclidean,
+                pool: &mut self.euclidean_pool,
+                settings: &self.settings,
+                goal: Goal::Distance(gap),
+            };
+            for done in group.run(open, queries, control)? {
+                let answer = &mut answers[done.query];
+                answer.scans += done.scans;
+                if let Outcome::Bracketed {
+                    bracket, nearest, ..
+                } = done.outcome
+                {
+                    answer.distance = Some(bracket);
+                    answer.nearest = Some(nearest);
+                }
+            }
+            self.euclidean_pool.trim();
+        }
+        Ok(())
+    }
+
+    /// Candidates for the distance loop: the rows furthest along `q - m`, of the pool once it holds what earlier queries
+    /// took, else from one scan of the group. `known` says of a query which distances are excluded by a proof.
+    fn first_steps(
+        &mut self,
+        group: &[usize],
+        known: impl Fn(usize) -> f64,
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Open>> {
+        let dim = queries.dim;
+        let k = FIRST_K.max(dim / 2).min(256);
+        let mut targets: Vec<f64> = group
+            .iter()
+            .flat_map(|&q| queries.point(q).iter().copied())
+            .collect();
+        self.euclidean.whiten(&mut targets);
+        let offers = match self.pool_starts() {
+            false => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
+            true => {
+                let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
+                let each = slots.chunks_exact(slots.len() / group.len());
+                each.map(|slots| (slots.to_vec(), 0, 0.0)).collect()
+            }
+        };
+        let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);
+        let open = each.map(|((&query, target), (slots, scans, margin))| {
+            let mut q = Open::new(query, target.to_vec(), slots, k);
+            q.exclude(excluded.map(|rows| rows[query]), &self.euclidean_pool);
+            q.scans = scans;
+            q.lower = known(query).max(margin);
+            q
+        });
+        Ok(open.collect())
+    }
+
+    /// The k rows furthest along each target, one scan for all, and the margin that this proves.
+    fn scanned(
+        &mut self,
+        group: &[usize],
+        mut targets: Vec<f64>,
+        k: usize,
+        queries: &Queries<'_>,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<(Vec<pool::Slot>, u32, f64)>> {
+        self.euclidean.direction(&mut targets);
+        let directions: Vec<Direction<'_>> = group
+            .iter()
+            .zip(targets.chunks_exact(queries.dim))
+            .map(|(&query, vector)| {
+                let mut direction = Direction::new(vector, queries.both(query), None, k);
+                direction.excluded = excluded.map(|rows| rows[query]);
+                direction
+            })
+            .collect();
+        let found = self.judge.scan(&directions, control)?;
+        let wanted: Vec<usize> = found.iter().flat_map(|f| f.rows.iter().copied()).collect();
+        self.euclidean_pool.admit(
+            &wanted,
+            self.judge.rows,
+            self.judge.scan.frame(),
+            &self.euclidean,
+        )?;
+        let offer = |found: Scanned| {
+            let rows = found.rows.iter();
+            let slots = rows.filter_map(|&row| self.euclidean_pool.slot(row));
+            let margin = match found.separation > 0.0 {
+                true => self.judge.margin(&found),
+                false => 0.0,
+            };
+            (slots.collect(), 1, margin)
+        };
+        Ok(found.into_iter().map(offer).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hull::{Settings, min_norm::dot};
+    use crate::rows::{Memory, Rows};
+    use crate::scan::{CpuEngine, Engine};
+    use rand::SeedableRng;
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::{Distribution, StandardNormal};
+
+    fn gaussian(count: usize, d: usize, spread: f64, seed: u64) -> Vec<f64> {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut next = || -> f64 { StandardNormal.sample(&mut random) };
+        (0..count * d).map(|_| spread * next()).collect()
+    }
+
+    /// Distances that come before verdicts say what those after them say, of queries outside, inside and near the boundary, and
+    /// what they claim holds for every row.
+    #[test]
+    fn distances_before_verdicts_say_the_same() {
+        let (n, d, count) = (400, 12, 1_500);
+        let values = gaussian(n, d, 1.0, 1);
+        let mut queries = gaussian(count, d, 1.2, 2);
+        for query in queries.chunks_exact_mut(d).step_by(9) {
+            query.iter_mut().for_each(|v| *v *= 0.3);
+        }
+        let control = Control::default();
+        let rows = Memory::from_f64("rows", d, values.clone());
+        let scan = CpuEngine.scan(&rows as &dyn Rows, &control).unwrap();
+        let settings = Settings {
+            gap: Some(0.02),
+            ..Settings::default()
+        };
+        let solver = || Solver::new(&rows, &*scan, settings, &control).unwrap();
+        let mut first = solver();
+        let found = first.answer(&queries, None, &control).unwrap();
+        let before = &first.before;
+        assert!(before.won > 600 && before.tried > before.won, "{before:?}");
+        let alone = solver().answer_alone(&queries, &control).unwrap();
+        let (mut inside, mut tight) = (0, 0);
+        for ((query, one), other) in queries.chunks_exact(d).zip(&found).zip(&alone) {
+            assert_eq!(one.verdict, other.verdict);
+            let (a, b) = (one.distance.unwrap(), other.distance.unwrap());
+            assert!(a.lower <= b.upper && b.lower <= a.upper, "{a:?} {b:?}");
+            let Certificate::Outside { direction, margin } = &one.certificate else {
+                inside += 1;
+                continue;
+            };
+            let best = values.chunks_exact(d).map(|row| dot(direction, row));
+            let best = best.fold(f64::NEG_INFINITY, f64::max);
+            let length = dot(direction, direction).sqrt();
+            let off = (dot(direction, query) - best) / length;
+            assert!(0.0 < *margin && *margin <= off && one.margin == *margin);
+            assert!(a.lower >= *margin && a.gap() <= 0.02 && one.scans >= 1);
+            tight += usize::from(*margin >= 0.9 * a.upper);
+        }
+        assert!(inside > 150 && tight > 600, "{inside} {tight}");
+    }
+}
