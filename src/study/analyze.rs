@@ -301,7 +301,8 @@ pub fn with_session<T>(
         known: &survey.known,
         control,
     };
-    let warnings = notes::of_reference(plan, &facts);
+    let mut warnings = notes::of_reference(plan, &facts);
+    warnings.extend(notes::of_classes(&notions, sets.classes));
     let mut session = Session {
         engine,
         reference,
