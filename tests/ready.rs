@@ -268,6 +268,38 @@ fn a_file_knows_the_classes_of_its_rows() {
     );
 }
 
+/// Whoever fits a reference is told what `analyze` says of it.
+#[test]
+fn fit_says_what_is_to_be_known_of_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut values = gaussian(300 * 6, 3);
+    values.copy_within(0..6, 60);
+    values[6 * 200..][..6].fill(1e9);
+    values.chunks_exact_mut(6).for_each(|row| row[5] = row[4]);
+    npy(&folder.join("train.npy"), 6, &values);
+    npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
+    let notes = |said: String| -> Vec<String> {
+        let notes = said.lines().filter(|line| line.starts_with("note: "));
+        notes.map(String::from).collect()
+    };
+    let analyzed = notes(done(folder, "analyze train.npy queries.npy --notion all"));
+    let fitted = notes(done(folder, "fit train.npy --notion all -o ref.hull"));
+    assert_eq!(fitted, analyzed);
+    let text = fitted.join("\n");
+    for part in [
+        "leaves out cone",
+        "--exclude-rows 200",
+        "affine rank 5 of 6",
+        "1 columns repeat",
+        "1 of 300 reference rows repeat",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let quiet = done(folder, "fit train.npy -q -o quiet.hull");
+    assert_eq!(quiet, "");
+}
+
 #[test]
 fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
     let folder = tempfile::tempdir().unwrap();

@@ -207,11 +207,7 @@ pub(super) fn show(
     context: &Context,
     summary: &Summary,
 ) -> Result<()> {
-    if !run.quiet {
-        for warning in &summary.warnings {
-            file::tell(&format!("note: {warning}"));
-        }
-    }
+    run.note(&summary.warnings);
     if let Some(target) = json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }

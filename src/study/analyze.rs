@@ -176,7 +176,11 @@ pub fn prepare(
     control: &Control,
 ) -> Result<Prepared> {
     with_session(plan, engine, sets, None, control, |session| {
-        Ok(session.prepared())
+        let mut found = session.prepared();
+        let left_out = registry::left_out(&plan.notions.0).into_iter();
+        let warnings = left_out.chain(session.warnings);
+        found.warnings = warnings.chain(control.take_warnings()).collect();
+        Ok(found)
     })
 }
 
@@ -411,6 +415,7 @@ impl Session<'_, '_> {
             hull: self.hull.cloned(),
             sample: self.sample.cloned(),
             notions: Fitted::pack(&self.work.fitted),
+            warnings: Vec::new(),
         }
     }
 
