@@ -300,6 +300,23 @@ fn fit_says_what_is_to_be_known_of_the_rows() {
     assert_eq!(quiet, "");
 }
 
+/// Queries that are reference rows are a leak where rows are as they are stored, not in a corner of them.
+#[test]
+fn queries_that_repeat_rows_are_said_of_a_file_without_a_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    numbers(folder);
+    for (space, said) in [
+        ("", true),
+        ("--space pixels", true),
+        ("--space pca:3", false),
+    ] {
+        done(folder, &format!("fit train.npy {space} -o ref.hull"));
+        let notes = done(folder, "score ref.hull train.npy");
+        assert_eq!(notes.contains("the sets overlap"), said, "{space}: {notes}");
+    }
+}
+
 #[test]
 fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
     let folder = tempfile::tempdir().unwrap();

@@ -158,11 +158,8 @@ pub fn run_prepared(
     control: &Control,
 ) -> Result<Summary> {
     with_session(plan, engine, sets, known, control, |mut session| {
-        for warning in &session.warnings {
-            sink.warning(warning);
-        }
         session.answer(sets.queries, sink)?;
-        session.finish(sink)
+        session.finish()
     })
 }
 
@@ -420,7 +417,7 @@ impl Session<'_, '_> {
     }
 
     /// What all the answers come to. Errors: as [`run`].
-    pub fn finish(self, sink: &mut dyn Sink) -> Result<Summary> {
+    pub fn finish(self) -> Result<Summary> {
         let Session {
             mut work,
             mut warnings,
@@ -432,11 +429,8 @@ impl Session<'_, '_> {
         Fitted::finish(&mut work.fitted, control)?;
         clock.lap("notions");
         let progress = control.progress();
-        let found = notes::of_queries(plan, &tally, self.queries);
-        for warning in found.into_iter().chain(control.take_warnings()) {
-            sink.warning(&warning);
-            warnings.push(warning);
-        }
+        warnings.extend(notes::of_queries(plan, &tally, self.queries));
+        warnings.extend(control.take_warnings());
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);
         Ok(Summary {

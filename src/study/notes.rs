@@ -81,7 +81,10 @@ pub(super) fn of_classes(notions: &[Box<dyn Notion>], classes: Option<&Classes>)
 
 /// Queries that are rows of the reference, or nearly so. Nothing of rows in a `space` other than their own: in few
 /// dimensions, such as a corner of an image, different rows may well be equal.
-pub fn leakage(summary: &Summary) -> Option<String> {
+pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
+    if space.is_some_and(|space| space != "pixels") {
+        return None;
+    }
     let (leakage, queries) = (&summary.leakage, summary.queries);
     let near = leakage.near_repeats.unwrap_or(0);
     let nearly = "at less than a hundredth of the median distance between reference rows";
