@@ -20,6 +20,7 @@ class Certificate:
 
 class Answers:
     warnings: list[str]
+    overlap: str | None
     summary: str
     outcomes: str | None
     def __len__(self) -> int: ...
@@ -36,6 +37,7 @@ class Answers:
 class Fitted:
     space: str | None
     shape: tuple[int, int]
+    warnings: list[str]
     def __init__(
         self,
         rows: Rows,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, _core
+from . import _arrays, _core, _words
 from ._result import Result
 
 #: The relative width of the bracket around a distance that is asked for.
@@ -249,6 +248,7 @@ class Reference:
                 threads=threads,
                 progress=bar,
             )
+        _words.warn(fitted.warnings)
         return cls(fitted)
 
     def score(
@@ -294,12 +294,16 @@ class Reference:
             "predicted": _arrays.labels(predictions, "predictions"),
             "loss": _arrays.numbers(loss, "loss"),
         }
+        answers = self._answers(Q, beside, progress=progress, threads=threads)
+        _words.warn(answers.warnings)
+        return Result(answers)
+
+    def _answers(
+        self, Q: Any, beside: dict[str, Any], *, progress: bool = False, threads: int | None = None
+    ) -> "_core.Answers":
         rows, axes = _arrays.shaped(Q, "Q")
         with _Bar(progress) as bar:
-            answers = self._fitted.score(rows, beside, axes=axes, threads=threads, progress=bar)
-        for text in answers.warnings:
-            warnings.warn(text, stacklevel=2)
-        return Result(answers)
+            return self._fitted.score(rows, beside, axes=axes, threads=threads, progress=bar)
 
     def leave_one_out(
         self, rows: Any, *, threads: int | None = None

@@ -106,6 +106,12 @@ impl Fitted {
         self.way.as_ref().map(|way| way.ends.space.as_str())
     }
 
+    /// What a reader must know of the rows before believing a rate; nothing of a reference that was loaded.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.known.warnings.clone()
+    }
+
     /// Judge `queries`, an array or the name of a file, each as if it were the only one; `axes` as in [`Fitted::new`].
     #[pyo3(signature = (queries, beside, *, axes, threads, progress))]
     fn score<'py>(
@@ -137,7 +143,8 @@ impl Fitted {
                     layers: &[],
                     memory: MEMORY,
                 };
-                answered(&plan, &sets, Some(&self.known), beside.outcome(), control)
+                let found = Some((&self.known, self.space()));
+                answered(&plan, &sets, found, beside.outcome(), control)
             })
         })
     }
