@@ -525,6 +525,21 @@ fn the_table_goes_to_stdout_and_quiet_is_quiet() {
     let value: Value =
         serde_json::from_str(&fs::read_to_string(setting.path("summary.json")).unwrap()).unwrap();
     assert_eq!(value["hull"]["inside"], half);
+    // A line for each notion, with what the summary says.
+    for notion in value["notions"].as_array().unwrap() {
+        let (id, rate) = (notion["notion"].as_str().unwrap(), &notion["rate"]);
+        let line = table.lines().find(|line| line.starts_with(id));
+        let line = line.unwrap_or_else(|| panic!("{id}: {table}"));
+        let shown: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        assert!(
+            (shown - 100.0 * rate.as_f64().unwrap()).abs() < 0.06,
+            "{line}"
+        );
+    }
+    assert!(
+        table.contains("\nrange ") && table.contains("\nball "),
+        "{table}"
+    );
     let output = setting.analyze(&["--quiet"]);
     assert!(stdout(&output).contains("outside"), "the table stays");
     assert_eq!(stderr(&output), "");

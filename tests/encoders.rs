@@ -233,6 +233,25 @@ fn the_command_lists_tensors_last_first() {
     assert_eq!(features.next().unwrap()["numbers"], 64);
     let (code, _, error) = run(&["encoder", "nowhere.onnx"]);
     assert!(code == Some(2) && error.contains("nowhere.onnx"), "{error}");
+    // As a space names a network.
+    let (_, plain, _) = run(&["encoder", "sample"]);
+    assert!(plain.contains("features"), "{plain}");
+    assert_eq!(run(&["encoder", "onnx:sample"]).1, plain);
+    assert_eq!(
+        run(&["encoder", &format!("onnx:{network}")]).1,
+        run(&["encoder", network]).1
+    );
+    for (typed, said) in [
+        ("onnx:nowhere.onnx", "nowhere.onnx"),
+        (
+            "onnx:sample@features",
+            "every tensor of the network is listed; type onnx:sample",
+        ),
+        ("onnx:sample|pca:2", "several steps"),
+    ] {
+        let (code, _, error) = run(&["encoder", typed]);
+        assert!(code == Some(2) && error.contains(said), "{error}");
+    }
 }
 
 /// The library of ONNX Runtime on this machine: the one that is named, or one where systems keep theirs.

@@ -328,7 +328,7 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
     );
 }
 
-/// `all` has costly notions judge 1,000 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
+/// `all` has costly notions judge 500 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
 #[test]
 fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (count, d) = (1_200, 2);
@@ -356,7 +356,7 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     };
     let (said, summary, after) = run("all", "some");
     assert!(
-        said.contains("cone, gauge, delaunay cost much, and judge 1000 of the 1200 queries"),
+        said.contains("cone, gauge, delaunay cost much, and judge 500 of the 1200 queries"),
         "{said}"
     );
     let rated = |summary: &serde_json::Value, notion: &str| {
@@ -371,12 +371,12 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     };
     assert_eq!(
         ["hull", "cone", "gauge"].map(|id| rated(&summary, id)),
-        [1200, 1000, 1200]
+        [1200, 500, 1200]
     );
     for outcomes in [&summary["outcomes"][0], &after["outcomes"]] {
         assert_eq!(counted(outcomes, "hull"), [1200, 0, 0]);
         for notion in ["cone", "gauge"] {
-            assert_eq!(counted(outcomes, notion), [1000, 200, 0], "{notion}");
+            assert_eq!(counted(outcomes, notion), [500, 700, 0], "{notion}");
         }
     }
     let (said, summary, _) = run("all,cone,gauge,delaunay", "every");

@@ -102,18 +102,17 @@ fn run(folder: &Path, line: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command
         .current_dir(folder)
-        .args(line.split(' '))
-        .args(["--backend", "cpu", "-q"]);
+        .args(line.split_whitespace())
+        .args(["--backend", "cpu"]);
     command.output().unwrap()
 }
 
-fn done(folder: &Path, line: &str) {
+/// What a line that succeeds says beside its output.
+fn done(folder: &Path, line: &str) -> String {
     let output = run(folder, line);
-    assert!(
-        output.status.success(),
-        "{line}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{line}: {said}");
+    said
 }
 
 fn refused(folder: &Path, line: &str, said: &str) {
@@ -238,7 +237,10 @@ fn a_file_knows_the_classes_of_its_rows() {
         assert_eq!(column(&known), column(&compared), "{name}");
     }
     // Without the queries' labels: all but what asks about them.
-    done(folder, &format!("{score} -o unknown.parquet"));
+    let said = done(folder, &format!("{score} -o unknown.parquet"));
+    let note = "note: class_own is null for all queries, since their classes are not known; hullscope score takes them with \
+                --labels FILE";
+    assert!(said.contains(note), "{said}");
     let unknown = table("unknown.parquet");
     let column = |table: &RecordBatch, name: &str| table.column_by_name(name).unwrap().to_data();
     assert_eq!(column(&unknown, "class_own_outside").null_count(), 50);
@@ -264,6 +266,55 @@ fn a_file_knows_the_classes_of_its_rows() {
         "fit train.npy --labels yq.npy -o none.hull",
         "yq.npy",
     );
+}
+
+/// Whoever fits a reference is told what `analyze` says of it.
+#[test]
+fn fit_says_what_is_to_be_known_of_the_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut values = gaussian(300 * 6, 3);
+    values.copy_within(0..6, 60);
+    values[6 * 200..][..6].fill(1e9);
+    values.chunks_exact_mut(6).for_each(|row| row[5] = row[4]);
+    npy(&folder.join("train.npy"), 6, &values);
+    npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
+    let notes = |said: String| -> Vec<String> {
+        let notes = said.lines().filter(|line| line.starts_with("note: "));
+        notes.map(String::from).collect()
+    };
+    let analyzed = notes(done(folder, "analyze train.npy queries.npy --notion all"));
+    let fitted = notes(done(folder, "fit train.npy --notion all -o ref.hull"));
+    assert_eq!(fitted, analyzed);
+    let text = fitted.join("\n");
+    for part in [
+        "leaves out cone",
+        "--exclude-rows 200",
+        "affine rank 5 of 6",
+        "1 columns repeat",
+        "1 of 300 reference rows repeat",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let quiet = done(folder, "fit train.npy -q -o quiet.hull");
+    assert_eq!(quiet, "");
+}
+
+/// Queries that are reference rows are a leak where rows are as they are stored, not in a corner of them.
+#[test]
+fn queries_that_repeat_rows_are_said_of_a_file_without_a_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    numbers(folder);
+    for (space, said) in [
+        ("", true),
+        ("--space pixels", true),
+        ("--space pca:3", false),
+    ] {
+        done(folder, &format!("fit train.npy {space} -o ref.hull"));
+        let notes = done(folder, "score ref.hull train.npy");
+        assert_eq!(notes.contains("the sets overlap"), said, "{space}: {notes}");
+    }
 }
 
 #[test]

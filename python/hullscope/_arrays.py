@@ -36,10 +36,16 @@ def rows(values: Any, name: str) -> Rows:
     ValueError
         If there is no row or no column, or a whole number is not exactly a float64.
     """
+    return shaped(values, name)[0]
+
+
+def shaped(values: Any, name: str) -> tuple[Rows, list[int]]:
+    """The same, and the axes that a row had before it was made flat: of an image height, width and channels. A file knows
+    its own, for which none are returned."""
     if isinstance(values, (str, os.PathLike)):
-        return os.fspath(values)
+        return os.fspath(values), []
     array = images(values, name)
-    return np.ascontiguousarray(array.reshape(array.shape[0], -1))
+    return np.ascontiguousarray(array.reshape(array.shape[0], -1)), list(array.shape[1:])
 
 
 def images(values: Any, name: str) -> "np.ndarray[Any, Any]":

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Mapping
 
 import numpy as np
 
-from . import _arrays, _core
+from . import _arrays, _core, _words
 from ._reference import _Bar
 
 
@@ -102,7 +102,8 @@ def compare(
         text, table, notes = _core.compare(
             words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
         )
-    return Comparison(_renamed(json.loads(text), called), table, notes)
+    found = _words.reworded(_renamed(json.loads(text), called))
+    return Comparison(found, table, [_words.typed(note) for note in notes])
 
 
 def _renamed(found: Any, called: dict[str, str]) -> Any:

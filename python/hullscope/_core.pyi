@@ -20,6 +20,7 @@ class Certificate:
 
 class Answers:
     warnings: list[str]
+    overlap: str | None
     summary: str
     outcomes: str | None
     def __len__(self) -> int: ...
@@ -36,21 +37,23 @@ class Answers:
 class Fitted:
     space: str | None
     shape: tuple[int, int]
+    warnings: list[str]
     def __init__(
         self,
         rows: Rows,
         asked: dict[str, Any],
         *,
+        axes: list[int],
         space: str | None,
         labels: list[str | None] | None,
         threads: int | None,
         progress: Progress,
     ) -> None: ...
     def score(
-        self, queries: Rows, beside: dict[str, Any], *, threads: int | None, progress: Progress
+        self, queries: Rows, beside: dict[str, Any], *, axes: list[int], threads: int | None, progress: Progress
     ) -> Answers: ...
     def others(self, rows: list[int], *, threads: int | None) -> tuple[NDArray[np.int8], NDArray[np.float64]]: ...
-    def transform(self, rows: Rows, *, threads: int | None) -> NDArray[np.float64]: ...
+    def transform(self, rows: Rows, *, axes: list[int], threads: int | None) -> NDArray[np.float64]: ...
     def save(self, path: str) -> None: ...
     @staticmethod
     def load(path: str) -> Fitted: ...

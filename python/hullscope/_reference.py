@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any, Callable, Iterable, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, _core
+from . import _arrays, _core, _words
 from ._result import Result
 
 #: The relative width of the bracket around a distance that is asked for.
@@ -192,12 +191,13 @@ class Reference:
 
         Parameters
         ----------
-        X : array of shape (n, d), or path
+        X : array of shape (n, d), or (n, height, width[, channels]), or path
             Used in place if it is C-contiguous and of float16, float32, float64 or uint8, and no ``space`` is given: do
             not change it afterwards. Other layouts and types are copied once. A path is any file that the command reads.
         space : str, optional
             What rows become before anything is asked of them, as ``hullscope compare --space`` has it: ``"pca:16"``,
-            ``"random:32"``, ``"whiten"``. Fitted on ``X``; queries take the same way. The rows are copied.
+            ``"random:32"``, ``"whiten"``; of images also ``"patch:8"``, ``"smooth:2"`` and their like. Fitted on ``X``; queries
+            take the same way. The rows are copied.
         labels : array of shape (n,), optional
             The class of each row, for the notions ``class`` and those that need predictions.
         notions : str or list of str
@@ -237,17 +237,19 @@ class Reference:
             quantile=quantile,
             seed=seed,
         )
+        rows, axes = _arrays.shaped(X, "X")
         with _Bar(progress) as bar:
-            return cls(
-                _core.Fitted(
-                    _arrays.rows(X, "X"),
-                    asked,
-                    space=None if space == "pixels" else space,
-                    labels=_arrays.labels(labels, "labels"),
-                    threads=threads,
-                    progress=bar,
-                )
+            fitted = _core.Fitted(
+                rows,
+                asked,
+                axes=axes,
+                space=None if space == "pixels" else space,
+                labels=_arrays.labels(labels, "labels"),
+                threads=threads,
+                progress=bar,
             )
+        _words.warn(fitted.warnings)
+        return cls(fitted)
 
     def score(
         self,
@@ -263,7 +265,7 @@ class Reference:
 
         Parameters
         ----------
-        Q : array of shape (m, d), or path
+        Q : array of shape (m, d), or (m, height, width[, channels]), or path
             In the units of ``X``, before its space. Arrays are used as those of :meth:`fit` are.
         predictions : array of shape (m,), optional
             The class that a model takes each query for.
@@ -292,11 +294,16 @@ class Reference:
             "predicted": _arrays.labels(predictions, "predictions"),
             "loss": _arrays.numbers(loss, "loss"),
         }
-        with _Bar(progress) as bar:
-            answers = self._fitted.score(_arrays.rows(Q, "Q"), beside, threads=threads, progress=bar)
-        for text in answers.warnings:
-            warnings.warn(text, stacklevel=2)
+        answers = self._answers(Q, beside, progress=progress, threads=threads)
+        _words.warn(answers.warnings)
         return Result(answers)
+
+    def _answers(
+        self, Q: Any, beside: dict[str, Any], *, progress: bool = False, threads: int | None = None
+    ) -> "_core.Answers":
+        rows, axes = _arrays.shaped(Q, "Q")
+        with _Bar(progress) as bar:
+            return self._fitted.score(rows, beside, axes=axes, threads=threads, progress=bar)
 
     def leave_one_out(
         self, rows: Any, *, threads: int | None = None
@@ -335,7 +342,8 @@ class Reference:
         -------
         ndarray of float64, shape (m, dimensions of the space)
         """
-        return self._fitted.transform(_arrays.rows(Q, "Q"), threads=threads)
+        rows, axes = _arrays.shaped(Q, "Q")
+        return self._fitted.transform(rows, axes=axes, threads=threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything that is known, with the rows, to a ``.hull`` file.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _arrays, _core
+from . import _arrays, _core, _words
 
 if TYPE_CHECKING:
     import pandas
@@ -90,7 +90,7 @@ class Result:
     @property
     def summary(self) -> dict[str, Any]:
         """Rates with intervals, facts about the reference, seconds by stage: the JSON of ``hullscope score --json``."""
-        summary: dict[str, Any] = json.loads(self._answers.summary)
+        summary: dict[str, Any] = _words.reworded(json.loads(self._answers.summary))
         return summary
 
     def outcomes(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pyarrow
 import ray
 import ray.data
 
-from . import _arrays, _core
+from . import _arrays, _core, _words
 from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
 
 __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
@@ -292,6 +292,7 @@ def fit_sharded(
         for actor in actors:
             ray.kill(actor)
         raise
+    _words.warn(fitted.warnings)
     return ShardedReference(fitted, actors)
 
 

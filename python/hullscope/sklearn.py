@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from . import _words
 from ._reference import Reference
+from ._result import Result
 
 __all__ = ["HullDetector"]
 
@@ -99,7 +101,11 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return score
 
     def _score(self, X: NDArray[Any]) -> NDArray[np.float64]:
-        result = self._reference.score(X, threads=self._threads())
+        beside = {"labels": None, "predicted": None, "loss": None}
+        answers = self._reference._answers(X, beside, threads=self._threads())
+        # Rows of the reference are judged without themselves: here they are no leak.
+        _words.warn(text for text in answers.warnings if text != answers.overlap)
+        result = Result(answers)
         return _score(result.verdict, result.distance)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:

@@ -171,3 +171,28 @@ def test_rows_to_leave_out_are_numbers():
         with pytest.raises(kind, match="row numbers"):
             reference.leave_one_out(rows)
     assert len(reference.leave_one_out([])[0]) == 0
+
+
+def test_images_keep_their_shape(tmp_path):
+    rng = np.random.default_rng(23)
+    X, Q = rng.integers(0, 256, (80, 8, 8), dtype="u1"), rng.integers(0, 256, (9, 8, 8), dtype="u1")
+    corner = lambda images: images[:, 2:6, 2:6].reshape(len(images), -1)
+    ref = hs.Reference.fit(X, space="patch:4")
+    assert ref.shape == (80, 16) and (ref.transform(Q) == corner(Q)).all()
+    expected = hs.Reference.fit(corner(X)).score(corner(Q)).margin
+    ref.save(tmp_path / "ref.hull")
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "q.npy", Q)
+    file = hs.Reference.fit(tmp_path / "x.npy", space="patch:4")
+    for fitted in (ref, hs.Reference.load(tmp_path / "ref.hull"), file):
+        for queries in (Q, Q.reshape(9, 64), tmp_path / "q.npy"):
+            assert (fitted.score(queries).margin == expected).all()
+        with pytest.raises(ValueError, match="the images of Q are 16 x 4 of 1 channels, and those of the reference 8 x 8 of 1"):
+            fitted.score(Q.reshape(9, 4, 16))
+    with pytest.raises(ValueError, match="image"):
+        hs.Reference.fit(X.reshape(80, 64), space="patch:4")
+    # Colour: channels last, or first.
+    X, Q = rng.integers(0, 256, (80, 6, 5, 3), dtype="u1"), rng.integers(0, 256, (9, 6, 5, 3), dtype="u1")
+    ref = hs.Reference.fit(X, space="patch:2")
+    assert (ref.transform(Q) == Q[:, 2:4, 1:3].reshape(9, -1)).all()
+    assert (ref.transform(np.moveaxis(Q, 3, 1)) == ref.transform(Q)).all()

@@ -116,6 +116,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         known,
         settings,
         classes,
+        space,
     } = both_sets(&args, control)?;
     let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
@@ -142,7 +143,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     };
     let (plan, known) = (&context.plan, known.as_ref());
     let mut summary = study::run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
-    annotate(&context, &mut summary)?;
+    annotate(&context, space.as_deref(), &mut summary)?;
     let writing = Instant::now();
     outputs.finish()?;
     *summary.seconds.entry("write".into()).or_default() += writing.elapsed().as_secs_f64();
@@ -161,6 +162,8 @@ struct Opened {
     known: Option<Prepared>,
     settings: RowSettings,
     classes: Option<Classes>,
+    /// The space that the rows are in, where it is one.
+    space: Option<String>,
 }
 
 fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
@@ -180,6 +183,7 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
             known: Some(fitted.known),
             settings: fitted.settings,
             classes: fitted.classes,
+            space: fitted.space,
         });
     }
     Ok(Opened {
@@ -187,15 +191,21 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
         known: None,
         settings: args.rows.settings(),
         classes: None,
+        space: None,
     })
 }
 
-/// Put what is known of the sets before the other notes.
-pub(super) fn annotate(context: &Context, summary: &mut Summary) -> Result<()> {
+/// Put what is known of the sets, which are in that space, before the other notes.
+pub(super) fn annotate(
+    context: &Context,
+    space: Option<&str>,
+    summary: &mut Summary,
+) -> Result<()> {
     let (reference, queries) = (&context.reference, &context.queries);
     let sets = reference.sentences().chain(queries.sentences());
     let sampled = context.plan.sampled(summary.queries as usize)?;
-    let notes: Vec<String> = sets.chain(leakage(summary)).chain(sampled).collect();
+    let notes = sets.chain(leakage(summary, space)).chain(sampled);
+    let notes: Vec<String> = notes.collect();
     summary.warnings.splice(0..0, notes);
     Ok(())
 }
@@ -207,11 +217,7 @@ pub(super) fn show(
     context: &Context,
     summary: &Summary,
 ) -> Result<()> {
-    if !run.quiet {
-        for warning in &summary.warnings {
-            file::tell(&format!("note: {warning}"));
-        }
-    }
+    run.note(&summary.warnings);
     if let Some(target) = json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }

@@ -82,11 +82,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     }
     let done = job.run(&*engine, output, control)?;
     drop(bar);
-    if !args.run.quiet {
-        for note in done.all_notes() {
-            file::tell(&format!("note: {note}"));
-        }
-    }
+    args.run.note(done.all_notes());
     if let Some(output) = output {
         folder::write(output, &done)?;
     }

@@ -6,6 +6,10 @@ use crate::report::{file, json, plain};
 #[cfg(feature = "onnx")]
 use crate::space;
 use crate::space::spec;
+#[cfg(feature = "onnx")]
+use crate::space::spec::{OnnxArgs, Spec, Stage};
+#[cfg(feature = "onnx")]
+use std::path::Path;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -23,7 +27,7 @@ region.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The network (`sample` and `sample-untrained` are built in)
+    /// The network, also as a space names it, onnx:FILE (`sample` and `sample-untrained` are built in)
     #[arg(value_name = "FILE")]
     network: PathBuf,
     /// Width and height of the images, where the network leaves them open (default: 224x224)
@@ -38,20 +42,51 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
     spec::extent(text).ok_or_else(|| "a width and a height, as in 224x224".into())
 }
 
+/// The network's file, or the name of a built-in one: what was typed, without `onnx:` where that is no part of a file's
+/// name.
+///
+/// Errors ([`Error::Usage`]): a tensor or settings behind the network, which would change nothing.
+#[cfg(feature = "onnx")]
+fn network(typed: &Path) -> Result<PathBuf> {
+    let text = typed.to_str().filter(|text| text.starts_with("onnx:"));
+    let Some(text) = text.filter(|_| !typed.exists()) else {
+        return Ok(typed.into());
+    };
+    let specs = Spec::parse(text)?;
+    let stages: Vec<&Stage> = specs.iter().flat_map(|spec| &spec.stages).collect();
+    let [Stage::Onnx(found)] = stages[..] else {
+        return Err(Error::Usage(format!(
+            "{text} is a space of several steps; type the network alone, as in onnx:FILE"
+        )));
+    };
+    let alone = OnnxArgs {
+        file: found.file.clone(),
+        ..OnnxArgs::default()
+    };
+    match *found == alone {
+        true => Ok(alone.file),
+        false => Err(Error::Usage(format!(
+            "{text} names a tensor or settings, and every tensor of the network is listed; type onnx:{}",
+            alone.file.display()
+        ))),
+    }
+}
+
 /// Run the command.
 #[cfg(feature = "onnx")]
 pub fn run(args: &Args) -> Result<()> {
-    let inputs = space::network_files(&args.network);
+    let network = &network(&args.network)?;
+    let inputs = space::network_files(network);
     let inputs: Vec<String> = inputs
         .iter()
         .map(|file| file.display().to_string())
         .collect();
     super::check_outputs(None, args.json.as_deref(), &inputs)?;
-    let tensors = space::network_tensors(&args.network, args.size)?;
+    let tensors = space::network_tensors(network, args.size)?;
     if tensors.is_empty() {
         return Err(Error::Usage(format!(
             "no tensor of {} has a row for each image",
-            args.network.display()
+            network.display()
         )));
     }
     if let Some(target) = &args.json {
@@ -64,7 +99,7 @@ pub fn run(args: &Args) -> Result<()> {
                 })
             })
             .collect();
-        let network = args.network.display().to_string();
+        let network = network.display().to_string();
         let found = serde_json::json!({ "network": network, "tensors": rows });
         return file::write_text(target, &json::pretty(&found));
     }

@@ -9,8 +9,8 @@ use crate::job::backend::Chosen;
 use crate::job::images::{classes_beside, open_plain};
 use crate::job::inputs::RowArgs;
 use crate::job::judging::JudgingArgs;
-use crate::report::file;
 use crate::report::hull_file::{self, Beside, Link, Make};
+use crate::report::{InputInfo, file};
 use crate::rows::{self, Rows};
 use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Sets, prepare};
@@ -90,7 +90,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let plan = args.judging.plan(!args.no_hull, super::analyze::DEFAULTS);
     let names = (reference.name(), reference.name());
     let labels = beside.labels.as_ref();
-    let classes = labels.map(|labels| classes_beside(labels, Some(labels), 0, names));
+    let classes = labels.map(|labels| classes_beside(labels, None, 0, names));
     let classes = classes.transpose()?;
     let sets = Sets {
         reference: &*reference,
@@ -100,6 +100,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         memory: args.rows.budget(),
     };
     let known = prepare(&plan, &*engine, &sets, control)?;
+    let mut notes: Vec<String> = InputInfo::of(&*reference).sentences().collect();
+    notes.extend(known.warnings.iter().cloned());
     let link = args.link.then(|| link(&args.reference, control));
     let make = Make {
         plan,
@@ -109,6 +111,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     };
     hull_file::write(&args.output, make, &*reference, &known, &beside)?;
     drop(bar);
+    args.run.note(notes);
     if !args.run.quiet {
         let (n, d) = (reference.len(), reference.dim());
         file::tell(&format!("{}: {n} rows x {d}, ready", args.output.display()));

@@ -3,7 +3,9 @@
 use super::numbers;
 use super::progress::Shown;
 use crate::job::backend::BackendArgs;
+use crate::report::file;
 use clap::Args;
+use std::fmt::Display;
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
@@ -21,6 +23,13 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// Tell what is to be known beside the results, a line each.
+    pub fn note(&self, notes: impl IntoIterator<Item = impl Display>) {
+        for note in notes.into_iter().filter(|_| !self.quiet) {
+            file::tell(&format!("note: {note}"));
+        }
+    }
+
     /// How progress is shown.
     pub fn shown(&self) -> Shown {
         self.progress.unless(self.quiet)

@@ -82,7 +82,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     };
     let (plan, known) = (&context.plan, Some(&fitted.known));
     let mut summary = run_prepared(plan, &*engine, &sets, known, &mut outputs, control)?;
-    annotate(&context, &mut summary)?;
+    annotate(&context, fitted.space.as_deref(), &mut summary)?;
     outputs.finish()?;
     drop(bar);
     show(&args.run, args.json.as_deref(), &context, &summary)

@@ -193,6 +193,7 @@ impl Metric {
                 ..unknown.clone()
             };
             if rank == d {
+                hull.rank = Some(rank.min(n.saturating_sub(1)));
                 hull.flat = hull.flat.filter(|flat| flat.rank < d);
                 return Ok((metric, hull));
             }
@@ -403,7 +404,9 @@ impl AffineHull {
             }
             lengths = self.row_lengths(rows, frame, control)?;
         }
-        self.rank = Some(self.dim - self.codimension());
+        // Rows are as many points, and span no more than one dimension less, whatever normals were dropped.
+        let most = rows.len().saturating_sub(1);
+        self.rank = Some((self.dim - self.codimension()).min(most));
         Ok(())
     }
 

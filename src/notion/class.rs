@@ -12,6 +12,9 @@ use crate::rows::{Repeats, Rows, Subset};
 use crate::scan::Scan;
 use std::collections::BTreeMap;
 
+/// The id of the notion of the query's own class.
+pub const OWN: &str = "class_own";
+
 /// The hull of the class that a query belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct Class {
@@ -34,7 +37,7 @@ impl Notion for Class {
     fn id(&self) -> String {
         match self.predicted {
             true => "class_predicted",
-            false => "class_own",
+            false => OWN,
         }
         .into()
     }

@@ -80,7 +80,33 @@ fn code(row: &[f64]) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
+/// The search for the nearest code of another row: its distance and its place, compiled for the instruction set that is found,
+/// which may count bits.
+struct Nearest<'c> {
+    codes: &'c [u64],
+    code: &'c [u64],
+    /// The place of the code itself.
+    own: Option<usize>,
+}
+
+impl pulp::NullaryFnOnce for Nearest<'_> {
+    type Output = Option<(u32, usize)>;
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        let mut best: Option<(u32, usize)> = None;
+        for (place, other) in self.codes.chunks_exact(self.code.len()).enumerate() {
+            let distance = hamming(self.code, other);
+            if best.is_none_or(|(least, _)| distance < least) && Some(place) != self.own {
+                best = Some((distance, place));
+            }
+        }
+        best
+    }
+}
+
 /// In how many places two codes differ.
+#[inline(always)]
 fn hamming(a: &[u64], b: &[u64]) -> u32 {
     a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
 }
@@ -127,13 +153,19 @@ impl Codes {
                 layers: vec![0; self.layers.len()],
             };
         }
-        let others = self.codes.chunks_exact(self.words).enumerate();
-        let others = others.filter(|(place, _)| Some(*place) != own);
-        let nearest = others.min_by_key(|(_, other)| hamming(&code, other));
+        let nearest = pulp::Arch::new().dispatch(Nearest {
+            codes: &self.codes,
+            code: &code,
+            own,
+        });
+        let layers = nearest.map(|(_, place)| {
+            let other = &self.codes[place * self.words..][..self.words];
+            self.by_layer(&code, other)
+        });
         Found {
             rows: 0,
-            distance: nearest.map(|(_, other)| hamming(&code, other)),
-            layers: nearest.map_or(Vec::new(), |(_, other)| self.by_layer(&code, other)),
+            distance: nearest.map(|(distance, _)| distance),
+            layers: layers.unwrap_or_default(),
         }
     }
 

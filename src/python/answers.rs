@@ -11,6 +11,7 @@ use crate::rows::Rows;
 use crate::scan::{CpuEngine, Engine, ShardedEngine};
 use crate::study::analyze::{Plan, Sets, run_prepared};
 use crate::study::compare::Known;
+use crate::study::notes::leakage;
 use crate::study::outcomes::{Outcome, Scores, measure};
 use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 /// The notion whose score is the distance to the nearest row.
 const NEAREST: &str = "ball";
 
-/// Records of one call, and what was said of them.
+/// Records of one call.
 struct Gathered<'r> {
     table: Collected<'r>,
     answers: Vec<Option<Answer>>,
@@ -34,7 +35,6 @@ struct Gathered<'r> {
     distances: Vec<f64>,
     /// What each notion says, in their order.
     scores: Vec<Scores>,
-    warnings: Vec<String>,
 }
 
 impl Sink for Gathered<'_> {
@@ -52,9 +52,6 @@ impl Sink for Gathered<'_> {
         }
         Ok(())
     }
-    fn warning(&mut self, text: &str) {
-        self.warnings.push(text.into());
-    }
 }
 
 /// The answers about all queries of one call.
@@ -66,9 +63,9 @@ pub struct Answers {
     /// The number in its file of each reference row, where these are not their places.
     numbers: Option<Vec<u64>>,
     near: (Vec<i64>, Vec<f64>),
-    /// Warnings.
+    /// Which of the warnings says that queries are rows of the reference, if one does.
     #[pyo3(get)]
-    warnings: Vec<String>,
+    overlap: Option<String>,
     /// The summary as JSON.
     #[pyo3(get)]
     summary: String,
@@ -87,13 +84,13 @@ pub fn engine(reference: &dyn Rows) -> &'static dyn Engine {
     }
 }
 
-/// Answer the queries of `sets`; `known` is what was found of the reference before.
+/// Answer the queries of `sets`; `known` is what was found of the reference before, and the space that both are in.
 ///
 /// Errors: as [`run_prepared`].
 pub fn answered(
     plan: &Plan,
     sets: &Sets<'_>,
-    known: Option<&Prepared>,
+    known: Option<(&Prepared, Option<&str>)>,
     outcome: Option<Outcome>,
     control: &Control,
 ) -> Result<Answers> {
@@ -116,16 +113,11 @@ pub fn answered(
         rows: Vec::new(),
         distances: Vec::new(),
         scores: scores.collect(),
-        warnings: Vec::new(),
     };
-    let summary = run_prepared(
-        plan,
-        engine(sets.reference),
-        sets,
-        known,
-        &mut sink,
-        control,
-    )?;
+    let (engine, prepared) = (engine(sets.reference), known.map(|known| known.0));
+    let mut summary = run_prepared(plan, engine, sets, prepared, &mut sink, control)?;
+    let overlap = leakage(&summary, known.and_then(|known| known.1));
+    summary.warnings.splice(0..0, overlap.clone());
     let queries = sets.queries.len();
     let classes = sets.classes.map(|classes| {
         let class = |query| classes.of_query(query);
@@ -141,7 +133,7 @@ pub fn answered(
         numbers: numbers(sets.reference),
         answers: sink.answers,
         near: (sink.rows, sink.distances),
-        warnings: sink.warnings,
+        overlap,
         summary: json(&summary)?,
         outcomes: outcomes.as_ref().map(json).transpose()?,
         facts: summary,
@@ -182,6 +174,12 @@ impl Answers {
 impl Answers {
     fn __len__(&self) -> usize {
         self.queries
+    }
+
+    /// What a reader must know before believing a rate.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.facts.warnings.clone()
     }
 
     /// The verdict of each query: 1 inside, -1 outside, 0 undecided.

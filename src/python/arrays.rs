@@ -2,7 +2,10 @@
 
 use crate::control::{Control, Stage};
 use crate::error::Result;
+use crate::job::images::open_plain;
+use crate::rows::images::shape_of;
 use crate::rows::{self, Borrowed, OpenOptions, Rows, Stored};
+use crate::space::Set;
 use numpy::{Element, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -126,6 +129,23 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The rows as [`Source::kept`] has them, with the shape of the images that they are: `axes` are those of a row of the
+    /// array, and a file knows its own.
+    ///
+    /// Errors: as [`Source::open`].
+    pub fn set(self, axes: &[usize], control: &Control) -> Result<Set> {
+        match self {
+            Source::File(file) => {
+                control.begin(Stage::Read, 0);
+                open_plain(file, options(None), None, control).map(|(set, _)| set)
+            }
+            array => Ok(Set {
+                shape: shape_of(axes),
+                ..Set::vectors(array.kept(control)?)
+            }),
+        }
+    }
+
     /// Rows for what outlives the call: a copy of an array, or the rows of the file.
     ///
     /// Errors: as [`Source::open`].
@@ -146,10 +166,13 @@ fn opened(
     control: &Control,
 ) -> Result<Box<dyn Rows>> {
     control.begin(Stage::Read, 0);
-    let options = OpenOptions {
+    rows::open(file, &options(like), control)
+}
+
+fn options(like: Option<(String, Vec<String>)>) -> OpenOptions {
+    OpenOptions {
         memory: MEMORY,
         like,
         ..OpenOptions::default()
-    };
-    rows::open(file, &options, control)
+    }
 }

@@ -11,7 +11,7 @@ use crate::notion::registry::Wanted;
 use crate::report::RowSettings;
 use crate::report::hull_file::{self, Make};
 use crate::rows::{self, Rows};
-use crate::space::{Set, Settings, Way};
+use crate::space::{Settings, Way};
 use crate::study::analyze::{Plan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
@@ -42,13 +42,16 @@ pub struct Fitted {
 
 #[pymethods]
 impl Fitted {
-    /// Find what can be known of `rows`, an array or the name of a file.
+    /// Find what can be known of `rows`, an array or the name of a file. `axes` are those of a row before it was made flat: of
+    /// an image its height, width and channels.
     #[new]
-    #[pyo3(signature = (rows, asked, *, space, labels, threads, progress))]
+    #[pyo3(signature = (rows, asked, *, axes, space, labels, threads, progress))]
+    #[allow(clippy::too_many_arguments)]
     fn new<'py>(
         py: Python<'py>,
         rows: &Bound<'py, PyAny>,
         asked: Asked,
+        axes: Vec<usize>,
         space: Option<String>,
         labels: Option<Labels>,
         threads: Option<usize>,
@@ -73,7 +76,6 @@ impl Fitted {
                     labels,
                 });
             }
-            let before = source.kept(control)?;
             let (rows, way) = match &space {
                 Some(space) => {
                     let settings = Settings {
@@ -81,10 +83,11 @@ impl Fitted {
                         memory: MEMORY,
                         ..Settings::default()
                     };
-                    let (rows, way) = Way::fit(Set::vectors(before), space, settings, control)?;
+                    let before = source.set(&axes, control)?;
+                    let (rows, way) = Way::fit(before, space, settings, control)?;
                     (rows, Some(way))
                 }
-                None => (before, None),
+                None => (source.kept(control)?, None),
             };
             Ok(Fitted {
                 shape: (rows.len(), rows.dim()),
@@ -103,13 +106,20 @@ impl Fitted {
         self.way.as_ref().map(|way| way.ends.space.as_str())
     }
 
-    /// Judge `queries`, an array or the name of a file, each as if it were the only one.
-    #[pyo3(signature = (queries, beside, *, threads, progress))]
+    /// What a reader must know of the rows before believing a rate; nothing of a reference that was loaded.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.known.warnings.clone()
+    }
+
+    /// Judge `queries`, an array or the name of a file, each as if it were the only one; `axes` as in [`Fitted::new`].
+    #[pyo3(signature = (queries, beside, *, axes, threads, progress))]
     fn score<'py>(
         &self,
         py: Python<'py>,
         queries: &Bound<'py, PyAny>,
         beside: Beside,
+        axes: Vec<usize>,
         threads: Option<usize>,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Answers> {
@@ -121,7 +131,8 @@ impl Fitted {
         };
         waited(py, &How { threads, progress }, |control| {
             held.with(control, |reference| {
-                let queries = self.queries(source, rows::like(reference), control)?;
+                let like = rows::like(reference);
+                let queries = self.queries(source, &axes, like, control)?;
                 beside.check(queries.len())?;
                 let labels = self.labels.as_deref();
                 let classes = beside.classes(labels, reference.len(), queries.len());
@@ -132,7 +143,8 @@ impl Fitted {
                     layers: &[],
                     memory: MEMORY,
                 };
-                answered(&plan, &sets, Some(&self.known), beside.outcome(), control)
+                let found = Some((&self.known, self.space()));
+                answered(&plan, &sets, found, beside.outcome(), control)
             })
         })
     }
@@ -196,12 +208,13 @@ impl Fitted {
         ))
     }
 
-    /// Rows as they are in the space of the reference, n x d.
-    #[pyo3(signature = (rows, *, threads))]
+    /// Rows as they are in the space of the reference, n x d; `axes` as in [`Fitted::new`].
+    #[pyo3(signature = (rows, *, axes, threads))]
     fn transform<'py>(
         &self,
         py: Python<'py>,
         rows: &Bound<'py, PyAny>,
+        axes: Vec<usize>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let given = Given::of(rows)?;
@@ -211,7 +224,7 @@ impl Fitted {
             progress: None,
         };
         let (shape, values) = waited(py, &how, |control| {
-            let rows = self.queries(source, None, control)?;
+            let rows = self.queries(source, &axes, None, control)?;
             let shape = [rows.len(), rows.dim()];
             let mut values = vec![0.0; shape[0] * shape[1]];
             rows.read_f64(0, &mut values)?;
@@ -305,14 +318,14 @@ impl Fitted {
     fn queries<'a>(
         &self,
         source: Source<'a>,
+        axes: &[usize],
         like: Option<(String, Vec<String>)>,
         control: &Control,
     ) -> Result<Arc<dyn Rows + 'a>> {
         let Some(way) = &self.way else {
             return Ok(Arc::from(source.open(Seen::Never, like, control)?));
         };
-        let set = Set::vectors(source.kept(control)?);
-        way.take(set, MEMORY, control)
+        way.take(source.set(axes, control)?, MEMORY, control)
     }
 }
 

@@ -15,6 +15,7 @@ pub fn summary(context: &Context, summary: &Summary) -> Value {
         "reference": summary.reference,
         "hull": summary.hull,
         "neighbours": summary.neighbours,
+        "notions": summary.notions,
         "self_test": summary.self_test,
         "leakage": summary.leakage,
         "warnings": summary.warnings,

@@ -17,3 +17,12 @@ pub(crate) fn numbers_right(table: &mut Table) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
+
+/// The table as text: names to the left, numbers to the right.
+pub(crate) fn text(mut table: Table) -> String {
+    numbers_right(&mut table);
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
+    }
+    format!("{}\n", table.trim_fmt())
+}

@@ -1,9 +1,10 @@
 //! The summary as a short table for a terminal.
 
-use super::Context;
+use super::compare::words;
+use super::{Context, plain};
 use crate::notion::neighbours::Method;
-use crate::study::rate::Quantiles;
-use crate::study::summary::{HullSummary, NeighbourSummary, SelfTest, Summary};
+use crate::study::rate::{Quantiles, Rate};
+use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
 use comfy_table::Table;
 
 /// Names of the timed stages in the summary and in the table, in the order of work.
@@ -23,7 +24,7 @@ const STAGES: [(&str, &str); 11] = [
 
 /// What was found, in a screen.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut table = super::plain::table();
+    let mut table = plain::table();
     let set = |input: &super::InputInfo| {
         let dropped = if input.dropped > 0 {
             format!(", {} rows dropped", input.dropped)
@@ -86,7 +87,49 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     if !directions.is_empty() {
         table.add_row(["directions", &directions.join(", ")]);
     }
-    format!("{}\n", table.trim_fmt())
+    format!("{}\n{}", table.trim_fmt(), notions(&summary.notions))
+}
+
+/// A line a notion; nothing where the hull alone was asked about, whose rate stands above.
+fn notions(notions: &[NotionSummary]) -> String {
+    if notions.iter().all(|notion| notion.rate.notion == "hull") {
+        return String::new();
+    }
+    let asked = |rate: &&Rate| rate.queries > 0;
+    let left_out = |notion: &NotionSummary| notion.leave_one_out.clone().filter(|r| asked(&r));
+    let others = notions.iter().any(|notion| left_out(notion).is_some());
+    let open = notions.iter().any(|notion| notion.rate.undecided > 0);
+    let mut table = plain::table();
+    let mut head = vec!["notion", "outside", "95 %"];
+    head.extend(open.then_some("undecided"));
+    table.add_row(head);
+    for notion in notions {
+        let rate = &notion.rate;
+        // Where no query was decided, none outside is no finding.
+        let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
+        let mut line = vec![
+            rate.notion.clone(),
+            match others {
+                true => words::bracketed(known, left_out(notion).as_ref()),
+                false => known.map_or("-".into(), |rate| words::percent(rate.rate)),
+            },
+            known.map_or("-".into(), |rate| words::between(rate.interval95)),
+        ];
+        line.extend(open.then(|| rate.undecided.to_string()));
+        table.add_row(line);
+    }
+    let others = match others {
+        true => " (reference rows, each without itself, %)",
+        false => "",
+    };
+    let open = match open {
+        true => "; undecided queries count as not outside",
+        false => "",
+    };
+    format!(
+        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` says what each is\n\n{}",
+        plain::text(table)
+    )
 }
 
 fn verdicts(table: &mut Table, hull: &HullSummary) {
@@ -211,7 +254,56 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::*;
+
+    fn notion(name: &str, outside: u64, undecided: u64, others: Option<u64>) -> NotionSummary {
+        NotionSummary {
+            rate: Rate::new(name, 200, outside, undecided),
+            outside_means: String::new(),
+            score_means: String::new(),
+            score: None,
+            leave_one_out: others.map(|outside| Rate::new(name, 100, outside, 0)),
+            facts: Vec::new(),
+        }
+    }
+
+    /// The words of the line that begins so.
+    fn line(text: &str, start: &str) -> Vec<String> {
+        let line = text.lines().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("{start}: {text}"));
+        line.split_whitespace().map(String::from).collect()
+    }
+
+    #[test]
+    fn each_notion_has_a_line() {
+        assert_eq!(notions(&[notion("hull", 3, 0, None)]), "");
+        let usual = [notion("hull", 3, 0, None), notion("range", 50, 0, None)];
+        let text = notions(&usual);
+        assert_eq!(line(&text, "notion"), ["notion", "outside", "95", "%"]);
+        assert_eq!(line(&text, "hull"), ["hull", "1.5", "0.5", "to", "4.3"]);
+        assert_eq!(
+            line(&text, "range"),
+            ["range", "25.0", "19.5", "to", "31.4"]
+        );
+        assert!(!text.contains("undecided") && !text.contains('('), "{text}");
+        let all = [
+            notion("hull", 3, 2, Some(7)),
+            notion("class_own", 0, 200, None),
+            notion("knn_10", 200, 0, Some(5)),
+        ];
+        let text = notions(&all);
+        let head = ["notion", "outside", "95", "%", "undecided"];
+        assert_eq!(line(&text, "notion"), head);
+        let hull = ["hull", "1.5", "(", "7.0)", "0.5", "to", "4.3", "2"];
+        assert_eq!(line(&text, "hull"), hull);
+        assert_eq!(
+            line(&text, "class_own"),
+            ["class_own", "-", "(", "-)", "-", "200"]
+        );
+        let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
+        assert_eq!(line(&text, "knn_10"), knn);
+        assert!(text.contains("without itself") && text.contains("count as not outside"));
+    }
 
     #[test]
     fn four_digits() {

@@ -159,11 +159,8 @@ pub fn run_prepared(
     control: &Control,
 ) -> Result<Summary> {
     with_session(plan, engine, sets, known, control, |mut session| {
-        for warning in &session.warnings {
-            sink.warning(warning);
-        }
         session.answer(sets.queries, sink)?;
-        session.finish(sink)
+        session.finish()
     })
 }
 
@@ -177,7 +174,10 @@ pub fn prepare(
     control: &Control,
 ) -> Result<Prepared> {
     with_session(plan, engine, sets, None, control, |session| {
-        Ok(session.prepared())
+        let mut found = session.prepared();
+        let warnings = session.warnings.into_iter();
+        found.warnings = warnings.chain(control.take_warnings()).collect();
+        Ok(found)
     })
 }
 
@@ -302,7 +302,8 @@ pub fn with_session<T>(
         known: &survey.known,
         control,
     };
-    let warnings = notes::of_reference(plan, &facts);
+    let mut warnings = notes::of_reference(plan, &facts);
+    warnings.extend(notes::of_classes(&notions, sets.classes));
     let mut session = Session {
         engine,
         reference,
@@ -411,11 +412,12 @@ impl Session<'_, '_> {
             hull: self.hull.cloned(),
             sample: self.sample.cloned(),
             notions: Fitted::pack(&self.work.fitted),
+            warnings: Vec::new(),
         }
     }
 
     /// What all the answers come to. Errors: as [`run`].
-    pub fn finish(self, sink: &mut dyn Sink) -> Result<Summary> {
+    pub fn finish(self) -> Result<Summary> {
         let Session {
             mut work,
             mut warnings,
@@ -427,11 +429,8 @@ impl Session<'_, '_> {
         Fitted::finish(&mut work.fitted, control)?;
         clock.lap("notions");
         let progress = control.progress();
-        let found = notes::of_queries(plan, &tally, self.queries);
-        for warning in found.into_iter().chain(control.take_warnings()) {
-            sink.warning(&warning);
-            warnings.push(warning);
-        }
+        warnings.extend(notes::of_queries(plan, &tally, self.queries));
+        warnings.extend(control.take_warnings());
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);
         Ok(Summary {

@@ -61,7 +61,4 @@ pub struct Record {
 pub trait Sink {
     /// The next records, in query order.
     fn records(&mut self, records: &[Record]) -> Result<()>;
-
-    /// Something the reader must know before believing a number; it also stands in the summary.
-    fn warning(&mut self, _text: &str) {}
 }

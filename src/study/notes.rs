@@ -2,8 +2,11 @@
 
 use super::analyze::Plan;
 use super::summary::{ReferenceFacts, Summary, Tally};
+use crate::notion::class::OWN;
 use crate::notion::neighbours::Metric;
+use crate::notion::{Classes, Notion};
 use crate::rows::RowList;
+use std::collections::HashSet;
 
 /// Letters of a list of rows that are still written out.
 const LIST: usize = 60;
@@ -46,9 +49,42 @@ pub(super) fn of_reference(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
     notes
 }
 
-/// Queries that are rows of the reference, or nearly so. To be said of rows as they are stored: in a space of few
+/// Queries of which the hull of their own class says nothing, where it is asked for; nothing without queries.
+pub(super) fn of_classes(notions: &[Box<dyn Notion>], classes: Option<&Classes>) -> Vec<String> {
+    let asked = notions.iter().any(|notion| notion.id() == OWN);
+    let Some(classes) = classes.filter(|_| asked) else {
+        return Vec::new();
+    };
+    let (id, all) = (OWN, classes.queries.len());
+    let known: Vec<u32> = (0..all)
+        .filter_map(|query| classes.of_query(query))
+        .collect();
+    let mut notes = Vec::new();
+    match all - known.len() {
+        0 => (),
+        unknown if unknown == all => notes.push(format!(
+            "{id} is null for all queries, since their classes are not known; hullscope score takes them with --labels FILE"
+        )),
+        unknown => notes.push(format!(
+            "{id} is null for {unknown} of {all} queries, since their class is not known"
+        )),
+    }
+    let held: HashSet<u32> = classes.reference.iter().copied().collect();
+    let absent = known.iter().filter(|class| !held.contains(class)).count();
+    if absent > 0 {
+        notes.push(format!(
+            "{id} is null for {absent} of {all} queries, since the reference has no row of their class"
+        ));
+    }
+    notes
+}
+
+/// Queries that are rows of the reference, or nearly so. Nothing of rows in a `space` other than their own: in few
 /// dimensions, such as a corner of an image, different rows may well be equal.
-pub fn leakage(summary: &Summary) -> Option<String> {
+pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
+    if space.is_some_and(|space| space != "pixels") {
+        return None;
+    }
     let (leakage, queries) = (&summary.leakage, summary.queries);
     let near = leakage.near_repeats.unwrap_or(0);
     let nearly = "at less than a hundredth of the median distance between reference rows";
@@ -209,6 +245,8 @@ fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::hull::{Answer, Bracket, Certificate, Reason, Stage, Verdict};
+    use crate::notion::registry::Wanted;
+    use crate::rows::images::UNLABELLED;
 
     fn undecided(reason: Reason, distance: Option<Bracket>) -> Answer {
         Answer {
@@ -224,6 +262,42 @@ mod tests {
             distance,
             nearest: None,
         }
+    }
+
+    #[test]
+    fn queries_without_rows_of_their_class_are_counted() {
+        let plan = |text: &str| Plan {
+            notions: Wanted(vec![text.into()]),
+            ..Plan::default()
+        };
+        let said = |text: &str, queries: &[u32]| {
+            let classes = Classes {
+                reference: vec![0, 0, 1],
+                queries: queries.to_vec(),
+                predicted: Vec::new(),
+                names: ["a", "b", "c", UNLABELLED].map(String::from).to_vec(),
+            };
+            of_classes(&plan(text).made(Some(&classes)).unwrap(), Some(&classes))
+        };
+        assert_eq!(
+            said("hull,class", &[3, 3]),
+            [
+                "class_own is null for all queries, since their classes are not known; hullscope score takes them with \
+              --labels FILE"
+            ]
+        );
+        assert_eq!(
+            said("class", &[0, 3, 1, 2, 2]),
+            [
+                "class_own is null for 1 of 5 queries, since their class is not known",
+                "class_own is null for 2 of 5 queries, since the reference has no row of their class"
+            ]
+        );
+        for (notions, queries) in [("class", &[0, 1][..]), ("class", &[]), ("hull", &[3, 3])] {
+            assert!(said(notions, queries).is_empty(), "{notions} {queries:?}");
+        }
+        let notions = plan("class").made(None).unwrap();
+        assert!(of_classes(&notions, None).is_empty());
     }
 
     #[test]

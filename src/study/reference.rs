@@ -36,6 +36,8 @@ pub struct Prepared {
     pub(super) sample: Option<Sample>,
     /// What notions learned, by their names for it.
     pub(super) notions: Pack,
+    /// What a reader must know of the reference. Not kept in a file: it is found again with the answers.
+    pub warnings: Vec<String>,
 }
 
 /// What the solver knows of the different rows.
@@ -112,6 +114,7 @@ impl Prepared {
             hull,
             sample,
             notions: pack,
+            warnings: Vec::new(),
         })
     }
 }

@@ -3,8 +3,7 @@
 use super::names::shortened;
 use super::words;
 use crate::report::plain;
-use crate::study::compare::{LabelReport, Rate, Report, SetReport, SpaceReport};
-use comfy_table::Table;
+use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
 
 /// Columns of a terminal.
 const WIDE: usize = 120;
@@ -42,15 +41,6 @@ pub fn table(report: &Report) -> String {
     text += &undecided(&report.spaces);
     text += &pairs(report);
     text + &classes(&report.spaces)
-}
-
-/// The table's text: names to the left, numbers to the right.
-fn text_of(mut table: Table) -> String {
-    plain::numbers_right(&mut table);
-    if let Some(names) = table.column_mut(0) {
-        names.set_padding((0, 1));
-    }
-    format!("{}\n", table.trim_fmt())
 }
 
 /// A name in lines of at most [`NAME`] letters, broken before a sign where that is possible.
@@ -108,7 +98,7 @@ rank: affine rank of the reference. Gaussian: Gaussian data of the same N and ra
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
-    text_of(table) + key
+    plain::text(table) + key
 }
 
 /// The intrinsic dimensions, and what they leave out.
@@ -147,15 +137,12 @@ fn notions(spaces: &[SpaceReport]) -> String {
         table.add_row(std::iter::once("notion".to_string()).chain(titles));
         for id in &ids {
             let cell = |space: &&SpaceReport| {
-                let share =
-                    |rate: Option<&Rate>| rate.map_or("-".into(), |rate| words::percent(rate.rate));
-                let others = share(words::left_out(space, id));
-                format!("{} ({others:>4})", share(words::asked(space, id)))
+                words::bracketed(words::asked(space, id), words::left_out(space, id))
             };
             table.add_row(std::iter::once(id.to_string()).chain(block.iter().map(cell)));
         }
         text += "\n";
-        text += &text_of(table);
+        text += &plain::text(table);
     }
     text
 }
@@ -175,7 +162,7 @@ fn sets(spaces: &[SpaceReport]) -> String {
         text += &format!(
             "\noutside by set of queries, %, in {}\n\n{}",
             space.space,
-            text_of(table)
+            plain::text(table)
         );
     }
     text
@@ -283,7 +270,7 @@ fn pairs(report: &Report) -> String {
     format!(
         "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
          of spaces\n{rest}",
-        text_of(table),
+        plain::text(table),
         report.pairs.len()
     )
 }
@@ -316,7 +303,7 @@ fn classes(spaces: &[SpaceReport]) -> String {
             table.add_row(std::iter::once(label.label.clone()).chain(cells));
         }
         text += "\n";
-        text += &text_of(table);
+        text += &plain::text(table);
     }
     if labels.len() > CLASSES {
         text += &format!(
@@ -328,9 +315,8 @@ fn classes(spaces: &[SpaceReport]) -> String {
 }
 
 fn class(label: &LabelReport) -> String {
-    let share = |rate: Option<&Rate>| rate.map_or("-".into(), |rate| words::percent(rate.rate));
     let hull = label.rates.iter().find(|rate| rate.notion == "hull");
-    format!("{} ({:>4})", share(hull), share(label.own_class.as_ref()))
+    words::bracketed(hull, label.own_class.as_ref())
 }
 
 #[cfg(test)]

@@ -58,6 +58,12 @@ pub fn percent(share: f64) -> String {
     }
 }
 
+/// A rate in percent, and another in brackets; a dash for one that is not known.
+pub fn bracketed(rate: Option<&Rate>, other: Option<&Rate>) -> String {
+    let share = |rate: Option<&Rate>| rate.map_or("-".into(), |rate| percent(rate.rate));
+    format!("{} ({:>4})", share(rate), share(other))
+}
+
 /// An interval of shares in percent.
 pub fn between([low, high]: [f64; 2]) -> String {
     format!("{} to {}", percent(low), percent(high))

@@ -140,7 +140,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
             let ends = shown(&ends, |ends| shown(ends, areas));
             if strength <= chance {
                 format!(
-                    "No larger score tells {told}: the highest {name} is that of {notion}, {area} (95 %: {ends}), no better than chance."
+                    "No notion's score tells {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of {notion}."
                 )
             } else {
                 let better = if low > chance {
@@ -209,7 +209,7 @@ mod tests {
         }
         let said = findings(&outcomes(true));
         assert!(
-            said[0].1.starts_with("No larger score tells losses: the highest rank correlation is that of nearest, -0.0"),
+            said[0].1.starts_with("No notion's score tells losses better than chance: the highest rank correlation is -0.0"),
             "{said:?}"
         );
         assert!(said[0].1.contains("(mean loss)"), "{said:?}");

@@ -198,7 +198,7 @@ fn sampled(
 }
 
 /// The shape of an image whose numbers have these axes, if they are those of an image.
-fn shape_of(axes: &[usize]) -> Option<Shape> {
+pub fn shape_of(axes: &[usize]) -> Option<Shape> {
     let (height, width, channels, planar) = match *axes {
         [height, width] => (height, width, 1, false),
         [height, width, channels @ 1..=4] => (height, width, channels, false),

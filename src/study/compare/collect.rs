@@ -158,10 +158,6 @@ impl Sink for Collected<'_, '_> {
         records.iter().for_each(|record| self.note(record));
         self.next.records(records)
     }
-
-    fn warning(&mut self, text: &str) {
-        self.next.warning(text);
-    }
 }
 
 impl Found {

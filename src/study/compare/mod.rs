@@ -581,7 +581,7 @@ fn report(
         },
         warnings: match spec.stages.as_slice() {
             [crate::space::spec::Stage::Pixels] => {
-                let leakage = super::notes::leakage(summary);
+                let leakage = super::notes::leakage(summary, None);
                 leakage
                     .into_iter()
                     .chain(summary.warnings.clone())

@@ -1,0 +1,60 @@
+"""What the compiled half says, in the words of a Python program: its messages name options as the command line has them."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import Any, Iterable
+
+#: What messages say, and what a program writes in its place; {} is a value.
+TYPED = {
+    "hullscope score": "Reference.score",
+    "--notion {}": 'notions="{}"',
+    "--exclude-rows {}": "np.delete(X, {}, axis=0)",
+    "--labels FILE": "labels=",
+    "--seed {}": "seed={}",
+    "--quantile": "quantile",
+    "--tolerance": "the tolerance",
+}
+#: Keys of a report whose texts are for people.
+SAID = {"warnings", "notes", "outside_means", "score_means"}
+
+
+def typed(text: str) -> str:
+    """The same text with what a Python program writes.
+
+    Examples
+    --------
+    >>> typed("leave them out with --exclude-rows 7,12-19")
+    'leave them out with np.delete(X, np.r_[7, 12:20], axis=0)'
+    >>> typed("--notion cone asks about directions")
+    'notions="cone" asks about directions'
+    """
+    for words, program in TYPED.items():
+        pattern = re.escape(words).replace(re.escape("{}"), r"([^\s;]+)")
+        text = re.sub(rf"(?<![\w-]){pattern}(?![\w-])", lambda found: program.format(*map(_rows, found.groups())), text)
+    return text
+
+
+def _rows(value: str) -> str:
+    """A list of row numbers and ranges as an index of an array; any other value as it is."""
+    if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", value):
+        return value
+    ends = [part.split("-") for part in value.split(",")]
+    parts = [f"{part[0]}:{int(part[1]) + 1}" if part[1:] else part[0] for part in ends]
+    return f"np.r_[{', '.join(parts)}]"
+
+
+def warn(texts: Iterable[str]) -> None:
+    """Warn the caller of the function that calls this one."""
+    for text in texts:
+        warnings.warn(typed(text), stacklevel=3)
+
+
+def reworded(found: Any, said: bool = False) -> Any:
+    """A report whose texts for people are those of a Python program."""
+    if isinstance(found, dict):
+        return {key: reworded(value, key in SAID) for key, value in found.items()}
+    if isinstance(found, list):
+        return [reworded(value, said) for value in found]
+    return typed(found) if said and isinstance(found, str) else found
