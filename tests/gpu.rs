@@ -406,6 +406,40 @@ fn answers_in_int8_are_those_of_f32() {
     }
 }
 
+/// Rows that repeat more often than a list is long are never told apart in eight bits: after some hundred directions f32 is
+/// asked at once.
+#[test]
+fn int8_that_proves_nothing_is_given_up() {
+    let (n, d) = (1200, 3);
+    let corners = (0..n * d).map(|i| ((i / d) >> (i % d) & 1) as f64);
+    let reference = rows(d, &corners.collect::<Vec<_>>());
+    for adapter in adapters() {
+        let submissions = [Precision::Int8, Precision::F32].map(|precision| {
+            let faults = Faults::planted(&[], &[]);
+            let options = Options {
+                faults: faults.clone(),
+                ..small(precision)
+            };
+            let engine = engine(adapter, options);
+            let scan = engine.scan(&reference, &Control::default()).unwrap();
+            let mut before = 0;
+            for count in [300, 40] {
+                before = faults.counts().0;
+                let batch = Batch {
+                    directions: &directions(count, d, 74),
+                    bias: &vec![0.0; count],
+                    k: 1,
+                };
+                scan.scan(&batch, &Control::default()).unwrap();
+            }
+            let proven = engine.proven();
+            assert_eq!((proven.int8, proven.f32), (0, 340), "{proven:?}");
+            faults.counts().0 - before
+        });
+        assert_eq!(submissions[0], submissions[1], "{}", adapter.facts.name);
+    }
+}
+
 /// Where the choice is free, eight bits are taken if and only if they were measured to be faster: not on an adapter that is
 /// not timed.
 #[test]

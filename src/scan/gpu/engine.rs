@@ -113,6 +113,20 @@ pub struct Proven {
     pub cpu: u64,
 }
 
+impl Proven {
+    /// Count directions that a stage proved, and those that it left.
+    pub(super) fn count(&mut self, stage: Stage, proven: u64, left: u64) {
+        match stage {
+            Stage::Int8 => self.int8 += proven,
+            Stage::Coop | Stage::Half => self.f16 += proven,
+            Stage::Single => {
+                self.f32 += proven;
+                self.cpu += left;
+            }
+        }
+    }
+}
+
 /// The device behind all scans of one engine.
 pub(super) struct Shared {
     adapter: Adapter,

@@ -53,8 +53,21 @@ struct State {
     held: HashMap<Stored, Held>,
     /// Rows of a chunk in the last cut.
     chunk: usize,
-    /// For directions of the hull and for those of nearest rows, which are of another kind.
+    /// Apart for directions of the hull and for those of nearest rows.
     fared: HashMap<(Stage, bool), Fared>,
+}
+
+impl State {
+    /// Whether a precision is not tried any more on directions of a kind.
+    fn gave_up(&self, stage: Stage, nearest: bool) -> bool {
+        let fared = self.fared.get(&(stage, nearest));
+        fared.is_some_and(Fared::hopeless)
+    }
+}
+
+/// Directions of nearest rows are of another kind than those of the hull.
+fn is_nearest(batch: &Batch<'_>) -> bool {
+    batch.bias.iter().any(|&c| c != 0.0)
 }
 
 /// The scan of one reference set on a graphics adapter.
@@ -121,14 +134,12 @@ impl<'a> GpuScan<'a> {
     ) -> std::result::Result<Vec<Answer>, GaveUp> {
         let k = batch.k.min(self.rows.len());
         let mut answers: Vec<Answer> = vec![None; batch.bias.len()];
-        let size = (self.rows.len(), self.dim());
-        for stage in shared.plan(size, batch.bias.len(), control) {
+        let nearest = is_nearest(batch);
+        for stage in self.stages(shared, state, batch, control) {
             let open: Vec<usize> = (0..answers.len())
                 .filter(|&b| answers[b].is_none())
                 .collect();
-            let kind = (stage, batch.bias.iter().any(|&c| c != 0.0));
-            let hopeless = state.fared.get(&kind).is_some_and(Fared::hopeless);
-            if open.is_empty() || hopeless || (stage == Stage::Int8 && !self.suits_int8(batch)) {
+            if open.is_empty() || state.gave_up(stage, nearest) {
                 continue;
             }
             let (directions, bias) = self.subset(batch, &open);
@@ -140,19 +151,12 @@ impl<'a> GpuScan<'a> {
             let found = self.stage(shared, state, stage, &part, control)?;
             let proven = found.iter().filter(|answer| answer.is_some()).count();
             let left = found.len() - proven;
-            match stage {
-                Stage::Single => {
-                    shared.proven.f32 += proven as u64;
-                    shared.proven.cpu += left as u64;
-                }
-                Stage::Coop | Stage::Half => shared.proven.f16 += proven as u64,
-                Stage::Int8 => shared.proven.int8 += proven as u64,
-            }
+            shared.proven.count(stage, proven as u64, left as u64);
             if proven > 0 {
                 control.answered(stage.stored().name(), proven);
             }
             if stage != Stage::Single {
-                let fared = state.fared.entry(kind).or_default();
+                let fared = state.fared.entry((stage, nearest)).or_default();
                 fared.tried += found.len();
                 fared.failed += left;
             }
@@ -161,6 +165,22 @@ impl<'a> GpuScan<'a> {
             }
         }
         Ok(answers)
+    }
+
+    /// Precisions to try, in order: without eight bits where these cannot bound the batch, or have failed on most before.
+    fn stages(
+        &self,
+        shared: &mut Shared,
+        state: &State,
+        batch: &Batch<'_>,
+        control: &Control,
+    ) -> Vec<Stage> {
+        if self.suits_int8(batch) && !state.gave_up(Stage::Int8, is_nearest(batch)) {
+            return shared.plan((self.rows.len(), self.dim()), batch.bias.len(), control);
+        }
+        let mut stages = shared.stages();
+        stages.retain(|&stage| stage != Stage::Int8);
+        stages
     }
 
     fn subset(&self, batch: &Batch<'_>, which: &[usize]) -> (Vec<f32>, Vec<f32>) {
