@@ -6,7 +6,7 @@
 // 0        params
 // 1        x          panels x depth x PANEL   Stored
 // 2        rows       count                    u32
-// 3        gathered   count x columns          f32, written
+// 3        gathered   count x columns          Raw, written
 
 struct Params {
     count: u32,
@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<Stored>;
 @group(0) @binding(2) var<storage, read> rows: array<u32>;
-@group(0) @binding(3) var<storage, read_write> gathered: array<f32>;
+@group(0) @binding(3) var<storage, read_write> gathered: array<Raw>;
 
 @compute @workgroup_size(PASS_THREADS)
 fn main(
@@ -33,9 +33,9 @@ fn main(
     }
     let row = rows[item / params.columns];
     let k = item % params.columns;
-    var value = 0.0;
+    var value = Raw();
     if row < params.rows {
-        value = f32(x[(row / PANEL * params.depth + k) * PANEL + row % PANEL]);
+        value = Raw(x[(row / PANEL * params.depth + k) * PANEL + row % PANEL]);
     }
     gathered[item] = value;
 }

@@ -2,11 +2,12 @@
 //
 // Row-major vectors become panels of WIDTH vectors, column by column, so that the scan copies slabs without
 // transposing, without bounds checks and without bank conflicts. A piece of `rows` vectors is written at vector
-// `first` (a multiple of WIDTH) of the packed buffer; its last panel is padded.
+// `first` (a multiple of WIDTH) of the packed buffer; its last panel is padded. In eight bits a number is a word of four
+// columns.
 //
 // binding  what    shape
 // 0        params
-// 1        raw     rows x columns             f32
+// 1        raw     rows x columns             Raw
 // 2        packed  panels x depth x WIDTH     Stored, written
 
 struct Params {
@@ -20,7 +21,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> raw: array<f32>;
+@group(0) @binding(1) var<storage, read> raw: array<Raw>;
 @group(0) @binding(2) var<storage, read_write> packed: array<Stored>;
 
 @compute @workgroup_size(PASS_THREADS)
@@ -36,7 +37,7 @@ fn main(
     let lane = item % WIDTH;
     let k = item / WIDTH % params.depth;
     let row = item / WIDTH / params.depth * WIDTH + lane;
-    var value = 0.0;
+    var value = Raw();
     if row < params.rows && k < params.columns {
         value = raw[row * params.columns + k];
     }

@@ -305,8 +305,14 @@ fn adapters_agree_with_the_cpu() {
         assert!(engine["scan_speedup"].as_f64().unwrap() > 0.0);
         let proved = &engine["figures"]["proved"];
         assert!(
-            proved["f32_directions"].as_u64().unwrap() + proved["f16_directions"].as_u64().unwrap()
+            proved["f32_directions"].as_u64().unwrap()
+                + proved["f16_directions"].as_u64().unwrap()
+                + proved["int8_directions"].as_u64().unwrap()
                 > 0
         );
     }
+    let labels = engines[1..]
+        .iter()
+        .map(|engine| engine["label"].as_str().unwrap());
+    assert!(labels.filter(|label| label.ends_with("int8")).count() >= 1);
 }

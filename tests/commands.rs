@@ -688,8 +688,6 @@ fn kernels_and_precisions_that_do_not_go_are_refused() {
     let unknown = refused(Some("sse9"), &[]);
     assert!(unknown.contains("HULLSCOPE_CPU=sse9") && unknown.contains("plain"));
     assert!(refused(None, &["--precision", "f16"]).contains("--precision f16 is for GPUs"));
-    let gpu = ["--backend", "gpu", "--precision", "int8"];
-    assert!(refused(None, &gpu).contains("--precision int8 is for the CPU"));
     assert!(refused(None, &["--gpu-memory", "1GiB"]).contains("--gpu-memory goes with"));
 }
 

@@ -54,6 +54,14 @@ fn devices_are_listed_and_checked() {
     for (adapter, listed) in adapters().iter().zip(listed) {
         assert_eq!(listed["facts"]["name"], adapter.facts.name);
         assert_eq!(listed["check"]["trusted"], true, "{listed}");
+        let precision = listed["check"]["precision"].as_str().unwrap();
+        let software = listed["facts"]["kind"] == "software";
+        let why = if software {
+            "is not timed"
+        } else {
+            "times as fast"
+        };
+        assert!(precision.contains(why), "{listed}");
         for key in [
             "driver",
             "kind",
@@ -68,6 +76,7 @@ fn devices_are_listed_and_checked() {
     let table = run(&["devices"]);
     let text = String::from_utf8(table.stdout).unwrap();
     assert!(table.status.success() && text.contains("auto takes"));
+    assert!(adapters().is_empty() || text.contains("auto multiplies"));
     assert!(
         adapters()
             .iter()
@@ -167,8 +176,28 @@ fn a_named_adapter_gives_the_same_table() {
         for file in &cached {
             std::fs::write(file, b"not a cache").unwrap();
         }
-        let streamed = [&named[..], &["--gpu-memory", "6MiB", "--precision", "f16"]].concat();
-        assert_eq!(table("streamed.csv", &streamed), expected);
+        for precision in ["f16", "int8"] {
+            let streamed = [
+                &named[..],
+                &["--gpu-memory", "6MiB", "--precision", precision],
+            ];
+            assert_eq!(table("streamed.csv", &streamed.concat()), expected);
+        }
+    }
+}
+
+/// Which precision answered is said in the summary.
+#[test]
+fn int8_on_an_adapter_is_said() {
+    for adapter in adapters() {
+        let index = adapter.facts.index.to_string();
+        let more = ["--adapter", &index, "--precision", "int8", "--json", "-"];
+        let output = run(&sample(&more));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let backend = summary["backend"].as_str().unwrap();
+        assert!(backend.ends_with("int8, then f32"), "{backend}");
+        let directions = &summary["scan"]["directions"];
+        assert!(directions["int8"].as_u64() > Some(0), "{directions}");
     }
 }
 

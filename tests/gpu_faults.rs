@@ -398,17 +398,42 @@ fn names_all(outcome: &Outcome, adapter: &Adapter, tiles: usize, pass: &str, the
 /// Whichever pass is wrong in f16, alone: f32 answers, as it would have at once.
 #[test]
 fn a_pass_that_is_wrong_in_f16_is_not_used() {
-    for adapter in adapters().iter().filter(|adapter| adapter.facts.f16) {
+    let adapters = adapters().iter().filter(|adapter| adapter.facts.f16);
+    a_low_precision_is_not_used(adapters, Precision::F16, Stored::F16, &OF_A_SCAN);
+}
+
+/// The same in eight bits.
+#[test]
+fn a_pass_that_is_wrong_in_int8_is_not_used() {
+    let passes = OF_A_SCAN.map(|pass| match pass {
+        Pass::Scan => Pass::ScanInt8,
+        Pass::Rescore => Pass::RescoreInt8,
+        other => other,
+    });
+    let passes: Vec<Pass> = passes
+        .into_iter()
+        .filter(|pass| *pass != Pass::Norms)
+        .collect();
+    a_low_precision_is_not_used(adapters(), Precision::Int8, Stored::Int8, &passes);
+}
+
+fn a_low_precision_is_not_used(
+    adapters: impl IntoIterator<Item = &'static Adapter>,
+    precision: Precision,
+    stored: Stored,
+    passes: &[Pass],
+) {
+    for adapter in adapters {
         let f32_alone = healthy(adapter, false);
         for streamed in [false, true] {
-            for pass in OF_A_SCAN {
+            for &pass in passes {
                 let faults = Faults::planted(&[], &[]);
                 faults.spoil(&[Spoiled {
-                    stored: Some(Stored::F16),
+                    stored: Some(stored),
                     ..Spoiled::any(pass)
                 }]);
                 let options = Options {
-                    precision: Precision::F16,
+                    precision,
                     no_matrix_unit: true,
                     ..options(&faults, streamed)
                 };
@@ -416,12 +441,16 @@ fn a_pass_that_is_wrong_in_f16_is_not_used() {
                 assert!(outcome.hits == f32_alone.hits, "{pass:?}");
                 assert_eq!(outcome.proven, f32_alone.proven, "{pass:?}");
                 // Other passes are the same for every tile.
-                let tiles = if matches!(pass, Pass::Scan | Pass::Rescore) {
+                let of_tile = [Pass::Scan, Pass::ScanInt8, Pass::Rescore, Pass::RescoreInt8];
+                // In eight bits the pass that packs rows packs directions too, of which each tile has its own number.
+                let packs = (pass, stored) == (Pass::Pack, Stored::Int8);
+                let tiles = if packs || of_tile.contains(&pass) {
                     2
                 } else {
                     1
                 };
-                names_all(&outcome, adapter, tiles, pass.name(), "f16 is not used");
+                let then = format!("{} is not used", stored.name());
+                names_all(&outcome, adapter, tiles, pass.name(), &then);
             }
         }
     }
@@ -541,7 +570,7 @@ fn nothing_is_dispatched_that_failed_its_check() {
 }
 
 /// Faults of a compiler, each in a place that a coarser check would not look at.
-const MISCOMPILED: [(Pass, &str, &str); 22] = [
+const MISCOMPILED: [(Pass, &str, &str); 30] = [
     // The last row, the last column, the last panel.
     (Pass::Pack, "row < params.rows", "row + 1u < params.rows"),
     (Pass::Pack, "k < params.columns", "k + 1u < params.columns"),
@@ -567,6 +596,27 @@ const MISCOMPILED: [(Pass, &str, &str); 22] = [
         "quantizeToF16(fma(vec4<f32>(c), bias, products))",
     ),
     (Pass::Scan, "vec4<f32>(LOWEST)", "vec4<f32>(0.0)"),
+    // A part of a word, words without sign, a term of a bound that is another's.
+    (Pass::ScanInt8, "slab + 1u < count", "slab + 2u < count"),
+    (
+        Pass::ScanInt8,
+        "dot4I8Packed(rows.w, query)",
+        "dot4I8Packed(rows.w, query & 0xffffffu)",
+    ),
+    (
+        Pass::ScanInt8,
+        "dot4I8Packed(rows.y, query)",
+        "i32(dot4U8Packed(rows.y, query))",
+    ),
+    (Pass::ScanInt8, "query.w * rows.lost", "query.z * rows.lost"),
+    (Pass::ScanInt8, "terms + 2u * X_TERM", "terms + 3u * X_TERM"),
+    (Pass::RescoreInt8, "(k + 3u) * TILE", "(k + 2u) * TILE"),
+    (
+        Pass::RescoreInt8,
+        "of_query + 3u * TILE",
+        "of_query + 2u * TILE",
+    ),
+    (Pass::RescoreInt8, "row % PANEL", "0u"),
     // A part of the values, the second stripe, the bound of what was left out.
     (
         Pass::Select,
@@ -617,7 +667,7 @@ fn a_miscompiled_pass_is_caught() {
             let variant = Variant {
                 pass,
                 tile: PLAIN_TILE,
-                stored: Stored::F32,
+                stored: pass.stores()[0],
                 width: PLAIN_TILE.rows,
                 unrolled: false,
             };

@@ -6,7 +6,7 @@ use hullscope::scan::gpu::needs::Params;
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{
     COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
-    ScanParams, SelectParams, Stored, TILES, TinyParams,
+    ScanParams, SelectParams, TILES, TinyParams,
 };
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -18,9 +18,9 @@ fn variants() -> Vec<Variant> {
     let mut all = Vec::new();
     for pass in Pass::ALL {
         for tile in TILES {
-            for stored in [Stored::F32, Stored::F16] {
+            for &stored in pass.stores() {
                 for unrolled in [false, true] {
-                    if pass == Pass::ScanCoop && (tile != COOP_TILE || stored == Stored::F32) {
+                    if pass == Pass::ScanCoop && tile != COOP_TILE {
                         continue;
                     }
                     let width = tile.rows;
@@ -126,11 +126,12 @@ fn an_invalid_shader_is_a_bug_with_its_name() {
 
 #[test]
 fn layouts_are_those_of_the_host() {
-    let expected: [(Pass, &[&str], usize); 9] = [
+    let expected: [(Pass, &[&str], usize); 11] = [
         (Pass::Pack, PackParams::FIELDS, size_of::<PackParams>()),
         (Pass::Norms, NormsParams::FIELDS, size_of::<NormsParams>()),
         (Pass::Scan, ScanParams::FIELDS, size_of::<ScanParams>()),
         (Pass::ScanCoop, ScanParams::FIELDS, size_of::<ScanParams>()),
+        (Pass::ScanInt8, ScanParams::FIELDS, size_of::<ScanParams>()),
         (
             Pass::Select,
             SelectParams::FIELDS,
@@ -138,6 +139,11 @@ fn layouts_are_those_of_the_host() {
         ),
         (
             Pass::Rescore,
+            RescoreParams::FIELDS,
+            size_of::<RescoreParams>(),
+        ),
+        (
+            Pass::RescoreInt8,
             RescoreParams::FIELDS,
             size_of::<RescoreParams>(),
         ),
@@ -243,6 +249,7 @@ fn a_buffer_shorter_than_its_parameters_ask_for_is_refused() {
     };
     too_short_is_refused(device, Pass::Scan, &scan);
     too_short_is_refused(device, Pass::ScanCoop, &scan);
+    too_short_is_refused(device, Pass::ScanInt8, &scan);
     let pack = PackParams {
         rows: 200,
         columns: 17,
@@ -273,6 +280,7 @@ fn a_buffer_shorter_than_its_parameters_ask_for_is_refused() {
         depth: 32,
     };
     too_short_is_refused(device, Pass::Rescore, &rescore);
+    too_short_is_refused(device, Pass::RescoreInt8, &rescore);
     let merge = MergeParams {
         kept: 9,
         fresh: 8,

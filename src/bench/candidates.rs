@@ -116,6 +116,7 @@ mod gpu {
         if facts.f16 {
             kinds.push(("f16", options(Precision::F16, true)));
         }
+        kinds.push(("int8", options(Precision::Int8, true)));
         if facts.cooperative_matrices {
             kinds.push((TENSOR_CORES, options(Precision::F16, false)));
         }
@@ -129,6 +130,7 @@ mod gpu {
         candidate.proved = Some(Box::new(move || {
             let proven = counter.proven();
             Proved {
+                int8_directions: proven.int8,
                 f16_directions: proven.f16,
                 f32_directions: proven.f32,
                 cpu_directions: proven.cpu,

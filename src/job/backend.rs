@@ -20,9 +20,9 @@ enum PrecisionArg {
     /// int8 or f16 where that is faster
     Auto,
     F32,
-    /// The CPU: int8 first; what it cannot prove goes to f32
+    /// int8 first; what it cannot prove goes to f32
     Int8,
-    /// The GPU: f16 first; what it cannot prove goes to f32
+    /// GPUs: f16 first; what it cannot prove goes to f32
     F16,
 }
 
@@ -61,8 +61,7 @@ mod gpu {
                 precision: match self.precision {
                     PrecisionArg::Auto => Precision::Auto,
                     PrecisionArg::F32 => Precision::F32,
-                    // Taken by the CPU, before a GPU is asked.
-                    PrecisionArg::Int8 => Precision::Auto,
+                    PrecisionArg::Int8 => Precision::Int8,
                     PrecisionArg::F16 => Precision::F16,
                 },
                 memory: self.gpu_memory,
@@ -139,9 +138,6 @@ impl BackendArgs {
                 "--precision f16 is for GPUs; with --backend cpu write auto, f32 or int8",
             );
         }
-        if self.precision == PrecisionArg::Int8 && self.asks_for_gpu() {
-            return refused("--precision int8 is for the CPU; with a GPU write auto, f32 or f16");
-        }
         Ok(())
     }
 
@@ -155,7 +151,7 @@ impl BackendArgs {
         };
         let memory = memory.unwrap_or_else(super::memory::default_budget);
         let cpu = Box::new(Int8Engine::new(precision, memory)?);
-        if self.backend == BackendArg::Cpu || precision == CpuPrecision::Int8 {
+        if self.backend == BackendArg::Cpu {
             return Ok(Chosen {
                 engine: cpu,
                 note: None,

@@ -138,11 +138,14 @@ const ROWS: &[(&str, Cell)] = &[
     ("  scans per query", |engine| {
         digits(engine.figures.neighbours.scans_per_query)
     }),
-    ("proved in f16 / f32 / CPU", |engine| {
+    ("proved in int8 / f16 / f32 / CPU", |engine| {
         engine.figures.proved.map_or(NOTHING.into(), |proved| {
             format!(
-                "{} / {} / {}",
-                proved.f16_directions, proved.f32_directions, proved.cpu_directions
+                "{} / {} / {} / {}",
+                proved.int8_directions,
+                proved.f16_directions,
+                proved.f32_directions,
+                proved.cpu_directions
             )
         })
     }),

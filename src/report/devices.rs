@@ -15,6 +15,8 @@ pub struct Check {
     pub trusted: bool,
     /// Opening the device, compiling the passes and running them.
     pub seconds: f64,
+    /// What `--precision auto` multiplies first there, and why; none on an adapter that is not trusted.
+    pub precision: Option<String>,
     /// What is wrong, or what is done without.
     pub notes: Vec<String>,
 }
@@ -47,21 +49,26 @@ pub fn survey(control: &Control) -> Result<Devices> {
     })
 }
 
+/// The columns and directions for which the choice of a precision is shown.
+const CHOICE: (usize, usize) = (512, 1024);
+
 fn check(adapter: &Adapter, control: &Control) -> Result<Check> {
     let started = Instant::now();
     let opened = GpuEngine::open(adapter, Options::default(), control);
     let mut notes = control.take_warnings();
-    let trusted = match opened {
-        Ok(_) => true,
+    let seconds = started.elapsed().as_secs_f64();
+    let precision = match opened {
+        Ok(engine) => Some(engine.choice(CHOICE.0, CHOICE.1)),
         Err(Error::Interrupted) => return Err(Error::Interrupted),
         Err(error) => {
             notes.push(error.to_string());
-            false
+            None
         }
     };
     Ok(Check {
-        trusted,
-        seconds: started.elapsed().as_secs_f64(),
+        trusted: precision.is_some(),
+        seconds,
+        precision,
         notes,
     })
 }
@@ -95,6 +102,9 @@ pub fn table(devices: &Devices) -> String {
         table.add_row(["limits", &limits(facts)]);
         table.add_row(["features", &features(facts)]);
         table.add_row(["self-check", &checked(check)]);
+        if let Some(precision) = &check.precision {
+            table.add_row(["auto multiplies", precision]);
+        }
     }
     table.add_row(["", ""]);
     let auto = match devices.taken {

@@ -87,6 +87,7 @@ pub struct AnswerFigures {
 /// Directions that each precision proved during all of an engine's measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Proved {
+    pub int8_directions: u64,
     pub f16_directions: u64,
     pub f32_directions: u64,
     pub cpu_directions: u64,
@@ -95,7 +96,8 @@ pub struct Proved {
 impl Proved {
     /// Whether most of the directions since an earlier count were proved by the CPU, or none by the device.
     pub fn mostly_cpu_since(&self, earlier: &Proved) -> bool {
-        let device = |count: &Proved| count.f16_directions + count.f32_directions;
+        let device =
+            |count: &Proved| count.int8_directions + count.f16_directions + count.f32_directions;
         device(self) - device(earlier) <= self.cpu_directions - earlier.cpu_directions
     }
 }

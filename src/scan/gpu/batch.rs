@@ -9,12 +9,14 @@
 //! there, on another device or in smaller chunks, and no row is counted twice.
 
 use super::device::{Device, Landing, SUBMISSION, Trouble};
+use super::engine::Stage;
+use super::integers;
 use super::pipeline::{Pass, Variant};
 use super::shape::BatchCut;
 use super::store::{Chunk, Source, Store};
 use super::tile::{
     Entry, LOWEST, MergeParams, PackParams, RescoreParams, SPAN, ScanParams, SelectParams, Stored,
-    padded,
+    TERMS,
 };
 use crate::control::Control;
 use std::collections::VecDeque;
@@ -24,14 +26,42 @@ use wgpu::{Buffer, CommandEncoder, SubmissionIndex};
 /// Submissions that may wait on the device.
 const AHEAD: usize = 2;
 
-/// Directions as the device takes them, scaled by powers of two.
+/// Directions as they are sent, row-major, scaled by powers of two, with what goes with each.
+pub enum Vectors<'a> {
+    /// With c, scaled like its direction.
+    Numbers(&'a [f32], &'a [f32]),
+    /// In eight bits, with its terms.
+    Words(&'a [u32], &'a [[f32; TERMS]]),
+}
+
+/// Directions as the device takes them.
 pub struct Directions<'a> {
-    /// count x d.
-    pub vectors: &'a [f32],
-    /// c, scaled like its direction.
-    pub bias: &'a [f32],
+    pub vectors: Vectors<'a>,
     /// What to add to a score for a proven bound: times the span's norm, constant, for any row.
     pub slack: &'a [[f32; 4]],
+}
+
+impl Directions<'_> {
+    fn count(&self) -> usize {
+        self.slack.len()
+    }
+
+    /// The vectors row by row, what goes with them in tiles of `width`, and what the vectors are packed to.
+    fn send(&self, device: &mut Device, width: usize) -> Result<(Buffer, Buffer, Stored), Trouble> {
+        let (raw, beside, stored) = match self.vectors {
+            Vectors::Numbers(vectors, bias) => {
+                let mut bias = bias.to_vec();
+                bias.resize(bias.len().next_multiple_of(width), 0.0);
+                (device.filled("directions", vectors)?, bias, Stored::F32)
+            }
+            Vectors::Words(words, terms) => {
+                let terms = integers::in_panels(terms, width as u32);
+                (device.filled("directions", words)?, terms, Stored::Int8)
+            }
+        };
+        let beside = device.filled("direction biases", &beside)?;
+        Ok((raw, beside, stored))
+    }
 }
 
 /// The lists of a group after the rows before `next_row`.
@@ -61,7 +91,8 @@ struct Buffers {
     w: Buffer,
     /// The same in f16, for the matrix unit.
     w_half: Option<Buffer>,
-    query_bias: Buffer,
+    /// Biases, or terms in eight bits.
+    beside: Buffer,
     slack: Buffer,
     missed: Buffer,
     /// Lists before and after the chunk at work.
@@ -85,8 +116,7 @@ pub struct Group<'a> {
     pub device: &'a mut Device,
     pub source: &'a Source<'a>,
     pub cut: BatchCut,
-    /// Scan with the matrix unit.
-    pub coop: bool,
+    pub stage: Stage,
     pub unrolled: bool,
     pub control: &'a Control,
 }
@@ -100,7 +130,7 @@ impl Group<'_> {
         lists: &mut Lists,
         largest_chunk: usize,
     ) -> Result<(), Trouble> {
-        let count = directions.bias.len();
+        let count = directions.count();
         let buffers = self.buffers(directions, lists, largest_chunk)?;
         let mut queue = Queue::default();
         let mut turn = 0;
@@ -175,24 +205,22 @@ impl Group<'_> {
         lists: &Lists,
         largest_chunk: usize,
     ) -> Result<Buffers, Trouble> {
-        let (d, width) = (self.source.frame.dim(), self.source.tile.queries as usize);
-        let (count, kept, queries) = (directions.bias.len(), lists.kept, self.cut.queries);
+        let (depth, width) = (self.source.depth(), self.source.tile.queries as usize);
+        let (count, kept, queries) = (directions.count(), lists.kept, self.cut.queries);
         let whole = count.next_multiple_of(width);
         let spans = largest_chunk.div_ceil(SPAN as usize);
         let slots = kept.min(spans);
         let device = &mut *self.device;
-        let raw = device.filled("directions", directions.vectors)?;
-        let w = device.buffer("packed directions", (whole * padded(d) * 4) as u64)?;
-        let w_half = match self.coop {
-            true => {
-                Some(device.buffer("packed directions in f16", (whole * padded(d) * 2) as u64)?)
+        let (raw, beside, sent) = directions.send(device, width)?;
+        let w = device.buffer("packed directions", (whole * depth * 4) as u64)?;
+        let w_half = match self.stage {
+            Stage::Coop => {
+                Some(device.buffer("packed directions in f16", (whole * depth * 2) as u64)?)
             }
-            false => None,
+            _ => None,
         };
-        let mut bias = directions.bias.to_vec();
-        bias.resize(whole, 0.0);
         let buffers = Buffers {
-            query_bias: device.filled("direction biases", &bias)?,
+            beside,
             slack: device.filled("slack", directions.slack)?,
             missed: device.filled("missed", &lists.missed)?,
             held: [
@@ -207,7 +235,7 @@ impl Group<'_> {
             w,
             w_half,
         };
-        self.pack_directions(&raw, &buffers.w, Stored::F32, count)?;
+        self.pack_directions(&raw, &buffers.w, sent, count)?;
         if let Some(half) = &buffers.w_half {
             self.pack_directions(&raw, half, Stored::F16, count)?;
         }
@@ -221,11 +249,11 @@ impl Group<'_> {
         stored: Stored,
         count: usize,
     ) -> Result<(), Trouble> {
-        let (d, width) = (self.source.frame.dim(), self.source.tile.queries);
+        let width = self.source.tile.queries;
         let params = PackParams {
             rows: count as u32,
-            columns: d as u32,
-            depth: padded(d) as u32,
+            columns: self.source.elements() as u32,
+            depth: self.source.depth() as u32,
             first_panel: 0,
             panels: count.div_ceil(width as usize) as u32,
         };
@@ -275,13 +303,8 @@ impl Group<'_> {
         queue: &mut Queue,
     ) -> Result<CommandEncoder, Trouble> {
         let tile = self.source.tile;
-        let depth = padded(self.source.frame.dim());
-        let pass = if self.coop {
-            Pass::ScanCoop
-        } else {
-            Pass::Scan
-        };
-        let variant = self.source.variant(pass, self.unrolled);
+        let depth = self.source.depth();
+        let variant = self.source.variant(self.stage.scan(), self.unrolled);
         let tiles = queries.div_ceil(tile.queries as usize);
         let panel_flop = 2.0 * (tile.rows as usize * tiles * tile.queries as usize * depth) as f64;
         let panels = chunk.panels(&tile);
@@ -299,13 +322,7 @@ impl Group<'_> {
                 depth: depth as u32,
             };
             let w = buffers.w_half.as_ref().unwrap_or(&buffers.w);
-            let bound = [
-                &chunk.x,
-                w,
-                &chunk.bias,
-                &buffers.query_bias,
-                &buffers.maxima,
-            ];
+            let bound = [&chunk.x, w, &chunk.beside, &buffers.beside, &buffers.maxima];
             self.device
                 .dispatch(&mut encoder, variant, &params, &bound, (now * tiles) as u64)?;
             done += now;
@@ -340,7 +357,8 @@ impl Group<'_> {
             wanted: slots as u32,
             queries,
             first_query,
-            by_norm: 1,
+            // In eight bits each row's own bound has its error in it.
+            by_norm: u32::from(self.stage != Stage::Int8),
             which: 0,
         };
         let bound = [
@@ -357,17 +375,17 @@ impl Group<'_> {
             slots: slots as u32,
             queries,
             first_query,
-            depth: padded(self.source.frame.dim()) as u32,
+            depth: self.source.depth() as u32,
         };
         let bound = [
             &chunk.x,
             &buffers.w,
-            &chunk.bias,
-            &buffers.query_bias,
+            &chunk.beside,
+            &buffers.beside,
             &buffers.spans,
             &buffers.scores,
         ];
-        let variant = self.source.variant(Pass::Rescore, false);
+        let variant = self.source.variant(self.stage.rescore(), false);
         let items = u64::from(queries) * (slots * SPAN as usize) as u64;
         self.device.dispatch(
             encoder,

@@ -5,6 +5,7 @@
 //! form. Numbers are so large that sums would not be exact in f16, and there are enough rows and directions for every
 //! lane of a tile to decide something.
 
+mod int8;
 mod tiny;
 
 use super::device::{Device, Trouble};
@@ -35,10 +36,12 @@ impl Problem {
         let tile = variant.tile;
         let (mut rows, mut queries, mut kept) = (300, 5, 40);
         match variant.pass {
-            Pass::Scan | Pass::ScanCoop => {
+            Pass::Scan | Pass::ScanCoop | Pass::ScanInt8 => {
                 (rows, queries) = (2 * tile.rows + 33, tile.queries + 3);
             }
-            Pass::Rescore => (rows, queries, kept) = (2 * tile.rows + 33, tile.queries + 3, 2),
+            Pass::Rescore | Pass::RescoreInt8 => {
+                (rows, queries, kept) = (2 * tile.rows + 33, tile.queries + 3, 2);
+            }
             // A span for each of its rows to be the longest.
             Pass::Norms => rows = SPAN * (SPAN + 1) - 5,
             _ => (),
@@ -81,8 +84,10 @@ pub fn variant(device: &mut Device, variant: Variant, problem: Problem) -> Resul
         Pass::Pack => bench.pack(),
         Pass::Norms => bench.norms(),
         Pass::Scan | Pass::ScanCoop => bench.scan(),
+        Pass::ScanInt8 => bench.scan_int8(),
         Pass::Select => bench.select(),
         Pass::Rescore => bench.rescore(),
+        Pass::RescoreInt8 => bench.rescore_int8(),
         Pass::Merge => bench.merge(),
         Pass::Gather => bench.gather(),
         Pass::Tiny => bench.tiny(),
@@ -189,6 +194,7 @@ impl Bench<'_> {
                 bits.resize(bits.len().next_multiple_of(2), 0);
                 self.device.filled("check", &bits)
             }
+            Stored::Int8 => Err(Trouble::Bug("numbers are not stored in eight bits".into())),
         }
     }
 
@@ -225,6 +231,9 @@ impl Bench<'_> {
             first_panel: 1,
             panels: panels as u32,
         };
+        if variant.stored == Stored::Int8 {
+            return self.pack_words(&params);
+        }
         let raw = integers(rows * columns, ROWS, seed);
         let items = panels * width * self.depth();
         let mut expected = vec![3.0; items + width * self.depth()];
@@ -237,7 +246,7 @@ impl Bench<'_> {
             items.div_ceil(variant.threads() as usize),
         )?;
         let found = match variant.stored {
-            Stored::F32 => self.device.read::<f32>(&packed, expected.len())?,
+            Stored::F32 | Stored::Int8 => self.device.read::<f32>(&packed, expected.len())?,
             Stored::F16 => {
                 let bits = self.device.read::<u16>(&packed, expected.len())?;
                 bits.into_iter()
@@ -288,22 +297,39 @@ impl Bench<'_> {
         compare(variant, &near, &expected)
     }
 
-    fn scan(&mut self) -> Result<(), Trouble> {
-        let Problem { rows, queries, .. } = self.problem;
-        let variant = self.variant;
-        let packed = self.packed();
-        let (tile, spans) = (variant.tile, self.spans());
-        let panels = rows.div_ceil(tile.rows as usize);
-        let params = ScanParams {
+    fn scan_params(&self) -> ScanParams {
+        let (Problem { rows, queries, .. }, tile) = (self.problem, self.variant.tile);
+        ScanParams {
             rows: rows as u32,
-            spans: spans as u32,
+            spans: self.spans() as u32,
             first_panel: 0,
-            panels: panels as u32,
+            panels: rows.div_ceil(tile.rows as usize) as u32,
             first_tile: 0,
             tiles: queries.div_ceil(tile.queries as usize) as u32,
             queries: queries as u32,
             depth: self.depth() as u32,
-        };
+        }
+    }
+
+    /// The first panel alone, then the rest: as the engine cuts its submissions.
+    fn run_scan(&mut self, params: &ScanParams, buffers: &[&wgpu::Buffer]) -> Result<(), Trouble> {
+        for (first_panel, panels) in [(0, 1), (1, params.panels - 1)] {
+            if panels > 0 {
+                let part = ScanParams {
+                    first_panel,
+                    panels,
+                    ..*params
+                };
+                self.run(&part, buffers, (panels * params.tiles) as usize)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn scan(&mut self) -> Result<(), Trouble> {
+        let variant = self.variant;
+        let (packed, params, tile) = (self.packed(), self.scan_params(), variant.tile);
+        let (queries, spans) = (params.queries as usize, self.spans());
         let mut expected = vec![0.0; queries * spans];
         let coop = variant.pass == Pass::ScanCoop;
         let (of_rows, of_directions) = match coop {
@@ -327,18 +353,7 @@ impl Bench<'_> {
         let maxima = self
             .device
             .filled("maxima", &vec![f32::MAX; queries * spans])?;
-        // The first panel alone, then the rest: as the engine cuts its submissions.
-        for (first_panel, panels) in [(0, 1), (1, panels as u32 - 1)] {
-            if panels > 0 {
-                let part = ScanParams {
-                    first_panel,
-                    panels,
-                    ..params
-                };
-                let groups = panels as usize * params.tiles as usize;
-                self.run(&part, &[&x, &w, &row_bias, &query_bias, &maxima], groups)?;
-            }
-        }
+        self.run_scan(&params, &[&x, &w, &row_bias, &query_bias, &maxima])?;
         let found = self.device.read::<f32>(&maxima, expected.len())?;
         compare(variant, &found, &expected)
     }
@@ -407,18 +422,21 @@ impl Bench<'_> {
             .collect()
     }
 
+    fn rescore_params(&self) -> RescoreParams {
+        RescoreParams {
+            rows: self.problem.rows as u32,
+            slots: self.slots() as u32,
+            queries: self.problem.queries as u32,
+            first_query: 0,
+            depth: self.depth() as u32,
+        }
+    }
+
     fn rescore(&mut self) -> Result<(), Trouble> {
-        let Problem { rows, queries, .. } = self.problem;
         let variant = self.variant;
         let packed = self.packed();
         let spans = self.some_spans();
-        let params = RescoreParams {
-            rows: rows as u32,
-            slots: self.slots() as u32,
-            queries: queries as u32,
-            first_query: 0,
-            depth: self.depth() as u32,
-        };
+        let params = self.rescore_params();
         let mut expected = vec![0.0; spans.len() * SPAN as usize];
         let Packed {
             x,
@@ -552,6 +570,9 @@ impl Bench<'_> {
             depth: self.depth() as u32,
             rows: rows as u32,
         };
+        if variant.stored == Stored::Int8 {
+            return self.gather_words(&params, &wanted);
+        }
         let mut expected = vec![0.0; wanted.len() * columns];
         twin::gather(&params, &variant.tile, &packed.x, &wanted, &mut expected);
         let x = self.stored(&packed.x, variant.stored)?;

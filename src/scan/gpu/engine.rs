@@ -2,9 +2,10 @@
 
 use super::adapters::Adapter;
 use super::device::{Device, Trouble};
+use super::integers;
 use super::pipeline::{Pass, Variant};
 use super::shape::{self, Room};
-use super::tile::{COOP_TILE, Entry, Stored, Tile, padded};
+use super::tile::{COOP_TILE, Entry, Stored, Tile};
 use super::trust::Trust;
 use super::tune::{self, Tuner};
 use super::{GpuScan, Options, Precision};
@@ -14,11 +15,20 @@ use crate::rows::Rows;
 use crate::scan::small::Propose;
 use crate::scan::{CpuScan, Engine, Frame, Scan};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// Memory of a software adapter that is used without being told: it is the host's own.
 const SOFTWARE_MEMORY: u64 = 1 << 30;
+
+/// Where the choice is free, eight bits are taken if their products take at most this share of the time of those that
+/// would be taken instead: they have longer lists to choose, merge and score.
+const WORTH: f64 = 0.8;
+
+/// Fewer rows, and fewer columns, are not worth it: there is little to win, and integers prove little.
+const FEW_ROWS: usize = 4096;
+const FEW_COLUMNS: usize = 32;
 
 /// How one precision is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +37,8 @@ pub(super) enum Stage {
     Coop,
     /// Rows in f16, arithmetic in f32.
     Half,
+    /// Rows and directions in eight bits, sums in whole numbers.
+    Int8,
     Single,
 }
 
@@ -36,6 +48,24 @@ impl Stage {
         match self {
             Stage::Single => Stored::F32,
             Stage::Coop | Stage::Half => Stored::F16,
+            Stage::Int8 => Stored::Int8,
+        }
+    }
+
+    /// The pass that scores spans.
+    pub fn scan(self) -> Pass {
+        match self {
+            Stage::Coop => Pass::ScanCoop,
+            Stage::Int8 => Pass::ScanInt8,
+            Stage::Half | Stage::Single => Pass::Scan,
+        }
+    }
+
+    /// The pass that scores the rows of chosen spans.
+    pub fn rescore(self) -> Pass {
+        match self {
+            Stage::Int8 => Pass::RescoreInt8,
+            Stage::Coop | Stage::Half | Stage::Single => Pass::Rescore,
         }
     }
 
@@ -48,10 +78,6 @@ impl Stage {
             width: tile.rows,
             unrolled: false,
         };
-        let scan = match self {
-            Stage::Coop => Pass::ScanCoop,
-            Stage::Half | Stage::Single => Pass::Scan,
-        };
         let of_directions = |stored| Variant {
             stored,
             width: tile.queries,
@@ -60,21 +86,19 @@ impl Stage {
         let mut all = vec![
             Variant {
                 unrolled,
-                ..plain(scan)
+                ..plain(self.scan())
             },
-            of_directions(Stored::F32),
+            plain(self.rescore()),
         ];
-        if self == Stage::Coop {
-            all.push(of_directions(Stored::F16));
+        match self {
+            Stage::Coop => all.extend([Stored::F32, Stored::F16].map(of_directions)),
+            Stage::Half | Stage::Single => all.push(of_directions(Stored::F32)),
+            Stage::Int8 => all.push(of_directions(Stored::Int8)),
         }
-        let others = [
-            Pass::Pack,
-            Pass::Norms,
-            Pass::Gather,
-            Pass::Select,
-            Pass::Rescore,
-            Pass::Merge,
-        ];
+        if self != Stage::Int8 {
+            all.push(plain(Pass::Norms));
+        }
+        let others = [Pass::Pack, Pass::Gather, Pass::Select, Pass::Merge];
         all.extend(others.map(plain));
         all
     }
@@ -83,9 +107,24 @@ impl Stage {
 /// Directions answered so far, by what proved the answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Proven {
+    pub int8: u64,
     pub f16: u64,
     pub f32: u64,
     pub cpu: u64,
+}
+
+impl Proven {
+    /// Count directions that a stage proved, and those that it left.
+    pub(super) fn count(&mut self, stage: Stage, proven: u64, left: u64) {
+        match stage {
+            Stage::Int8 => self.int8 += proven,
+            Stage::Coop | Stage::Half => self.f16 += proven,
+            Stage::Single => {
+                self.f32 += proven;
+                self.cpu += left;
+            }
+        }
+    }
 }
 
 /// The device behind all scans of one engine.
@@ -109,9 +148,68 @@ pub(super) struct Shared {
     /// How often the pass of small problems failed.
     pub tiny_failures: usize,
     pub proven: Proven,
+    /// Eight bits were taken because they were measured to be faster.
+    took_int8: Arc<AtomicBool>,
 }
 
 impl Shared {
+    /// Precisions to try for `count` directions and n rows of d columns, in order: int8 instead of what would be first
+    /// otherwise, if the choice is free and it was measured to be faster on this adapter.
+    pub fn plan(&mut self, (n, d): (usize, usize), count: usize, control: &Control) -> Vec<Stage> {
+        let stages = self.stages();
+        let free = self.options.precision == Precision::Auto && integers::fits(d);
+        if !free || n < FEW_ROWS || d < FEW_COLUMNS || self.tiles(Stage::Int8).is_empty() {
+            return stages;
+        }
+        match self.int8_share(d, count) {
+            Ok(Some(share)) if share <= WORTH => {
+                self.took_int8.store(true, Relaxed);
+                vec![Stage::Int8, Stage::Single]
+            }
+            Ok(_) => stages,
+            Err(trouble) => {
+                // A device that was lost is opened again for what comes next; int8 is not asked about any more.
+                control.warn(format!(
+                    "{}: int8 could not be timed and is not used: {trouble}",
+                    self.driver()
+                ));
+                for tile in self.tiles(Stage::Int8) {
+                    self.wrong.insert((Stage::Int8, tile));
+                }
+                self.forget_lost();
+                stages
+            }
+        }
+    }
+
+    /// The time of int8's products as a share of the time of those that are taken otherwise, both measured on this adapter;
+    /// none where nothing is measured.
+    fn int8_share(&mut self, d: usize, count: usize) -> std::result::Result<Option<f64>, Trouble> {
+        let Some(&other) = self.stages().first() else {
+            return Ok(None);
+        };
+        let (device, tuner) = self.device()?;
+        if !tuner.measures(device) {
+            return Ok(None);
+        }
+        let share = self.seconds(Stage::Int8, d, count)? / self.seconds(other, d, count)?;
+        Ok(Some(share))
+    }
+
+    /// Seconds of the products of so many directions with some rows of d columns, the same for every stage.
+    fn seconds(
+        &mut self,
+        stage: Stage,
+        d: usize,
+        count: usize,
+    ) -> std::result::Result<f64, Trouble> {
+        let (tiles, stored) = (self.tiles(stage), stage.stored());
+        let (device, tuner) = self.device()?;
+        let measured = tuner.fastest(device, stage, &tiles, d, count)?;
+        // Padding is multiplied as well.
+        Ok(measured.seconds * (stored.depth(d) * stored.columns()) as f64)
+    }
+
     /// Precisions to try, in order: those of which no tile is left are not among them.
     pub fn stages(&self) -> Vec<Stage> {
         let half = self
@@ -125,6 +223,7 @@ impl Shared {
                 Some(Stage::Coop)
             }
             Precision::F16 if half => Some(Stage::Half),
+            Precision::Int8 => Some(Stage::Int8),
             _ => None,
         };
         let all = first.into_iter().chain([Stage::Single]);
@@ -170,7 +269,8 @@ impl Shared {
         };
         // Whatever else there is, is the same for every tile.
         let of_tile = match variant.pass {
-            Pass::Scan | Pass::ScanCoop | Pass::Rescore => true,
+            Pass::Scan | Pass::ScanCoop | Pass::ScanInt8 => true,
+            Pass::Rescore | Pass::RescoreInt8 => true,
             Pass::Pack => variant.width != variant.tile.rows,
             _ => false,
         };
@@ -183,6 +283,7 @@ impl Shared {
             (false, _) => "another tile is used",
             (true, Stage::Coop) => "the matrix unit is not used",
             (true, Stage::Half) => "f16 is not used",
+            (true, Stage::Int8) => "int8 is not used",
             (true, Stage::Single) => return Err(trouble),
         };
         control.warn(format!("{}: {trouble}; {next}", self.driver()));
@@ -221,7 +322,7 @@ impl Shared {
             return Ok(only);
         }
         let (device, tuner) = self.device()?;
-        tuner.tile(device, &tiles, d, count, stage.stored())
+        tuner.tile(device, stage, &tiles, d, count)
     }
 
     /// A tile before anything was measured, with the same rows as any other of this engine.
@@ -264,7 +365,10 @@ impl Drop for Shared {
 /// A graphics adapter that scans.
 pub struct GpuEngine {
     pub(super) shared: Arc<Mutex<Shared>>,
+    /// The adapter with its driver, and the precisions that are tried.
     name: String,
+    precision: &'static str,
+    took_int8: Arc<AtomicBool>,
 }
 
 impl GpuEngine {
@@ -294,7 +398,9 @@ impl GpuEngine {
                 .memory
                 .unwrap_or(if software { SOFTWARE_MEMORY } else { u64::MAX }),
         };
+        let took_int8 = Arc::<AtomicBool>::default();
         let mut shared = Shared {
+            took_int8: Arc::clone(&took_int8),
             adapter: adapter.clone(),
             trust: device.trust.clone(),
             device: Some(device),
@@ -309,7 +415,7 @@ impl GpuEngine {
             options,
             proven: Proven::default(),
         };
-        for stage in [Stage::Single, Stage::Coop] {
+        for stage in [Stage::Single, Stage::Coop, Stage::Int8] {
             if shared.stages().contains(&stage) {
                 shared.check(stage, control).map_err(unusable)?;
             }
@@ -317,21 +423,46 @@ impl GpuEngine {
         let precision = match shared.stages()[0] {
             Stage::Coop => "f16 matrix unit, then f32",
             Stage::Half => "f16, then f32",
+            Stage::Int8 => "int8, then f32",
             Stage::Single => "f32",
         };
-        let name = format!(
-            "gpu, {}, {} {}, {precision}",
-            info.name, info.driver, info.driver_info
-        );
+        let name = format!("gpu, {}, {} {}", info.name, info.driver, info.driver_info);
         Ok(GpuEngine {
             shared: Arc::new(Mutex::new(shared)),
             name,
+            precision,
+            took_int8,
         })
     }
 
     /// Whether it multiplies in the matrix unit, which the adapter has and which passed its check.
     pub fn has_matrix_unit(&self) -> bool {
         lock(&self.shared).stages().contains(&Stage::Coop)
+    }
+
+    /// What is multiplied first for `count` directions of d columns and many rows, and why, for people.
+    pub fn choice(&self, d: usize, count: usize) -> String {
+        let mut shared = lock(&self.shared);
+        match shared.int8_share(d, count) {
+            Ok(Some(share)) => {
+                let (first, times) = if share <= WORTH {
+                    ("int8", 1.0 / share)
+                } else {
+                    (self.precision, share)
+                };
+                let than = if share <= WORTH {
+                    self.precision
+                } else {
+                    "int8"
+                };
+                format!(
+                    "{first}: its products with {d} columns and {count} directions were measured {times:.2} times as fast \
+                     as those of {than}"
+                )
+            }
+            Ok(None) => format!("{}: a software adapter is not timed", self.precision),
+            Err(trouble) => format!("{}: int8 could not be timed: {trouble}", self.precision),
+        }
     }
 
     /// What proved the answers given so far.
@@ -345,7 +476,9 @@ impl GpuEngine {
         let mut shared = lock(&self.shared);
         let tile = shared.tile(Stage::Single, d, count).ok()?;
         let (device, _) = shared.device().ok()?;
-        let seconds = tune::measure(device, tile, Stored::F32, padded(d), count).ok()?;
+        let depth = Stored::F32.depth(d);
+        let seconds =
+            tune::measure(device, Stage::Single, tile, (depth, count), tune::FLOP).ok()?;
         let flop = 2.0 * n as f64 * d as f64 * count as f64;
         Some(seconds * flop / tune::FLOP)
     }
@@ -400,7 +533,13 @@ impl Engine for GpuEngine {
     }
 
     fn describe(&self) -> String {
-        self.name.clone()
+        let (name, precision) = (&self.name, self.precision);
+        if self.took_int8.load(Relaxed) {
+            return format!(
+                "{name}, int8 where it was measured to be faster, otherwise {precision}"
+            );
+        }
+        format!("{name}, {precision}")
     }
 
     fn small(&self) -> Option<&dyn Propose> {

@@ -1,5 +1,5 @@
-//! Faults planted by tests: a device that is lost, memory that runs out, a pass that computes wrongly. Empty in every
-//! other run.
+//! Faults planted by tests: a device that is lost, memory that runs out, a pass that computes wrongly, and times that
+//! were not measured. Empty in every other run.
 
 use super::pipeline::{Pass, Variant};
 use super::tile::{Stored, Tile};
@@ -19,6 +19,7 @@ struct Planted {
     refuse: Vec<usize>,
     spoiled: Vec<Spoiled>,
     miscompiled: Vec<(Pass, &'static str, &'static str)>,
+    times: Option<Vec<(Stored, f64)>>,
 }
 
 /// A variant that writes one wrong number. What is not named may be anything.
@@ -74,6 +75,17 @@ impl Faults {
     #[doc(hidden)]
     pub fn miscompile(&self, pass: Pass, from: &'static str, to: &'static str) {
         self.with(|planted| planted.miscompiled = vec![(pass, from, to)]);
+    }
+
+    /// What the tuner measures: seconds by element type. A software adapter, which is not timed otherwise, counts as timed.
+    #[doc(hidden)]
+    pub fn time(&self, times: &[(Stored, f64)]) {
+        self.with(|planted| planted.times = Some(times.to_vec()));
+    }
+
+    /// The planted times, if there are any.
+    pub(super) fn times(&self) -> Option<Vec<(Stored, f64)>> {
+        self.with(|planted| planted.times.clone()).flatten()
     }
 
     /// Submissions and allocations so far.

@@ -4,6 +4,7 @@ use super::tile::Entry;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Frame;
+use crate::scan::rounding::U32;
 use crate::scan::topk::order;
 use rayon::prelude::*;
 
@@ -18,8 +19,63 @@ pub struct Found<'a> {
     pub entries: &'a [Entry],
     /// An upper bound, in the frame's units, on the exact score of every row that is not in `entries`.
     pub missed: f64,
-    /// How far below the last stated score a better row may hide: the scan's stated bound.
+    /// How far below the last stated score a better row may hide: the scan's stated bound. Eight bits allow nothing.
     pub allowed: f64,
+    /// Where the device's scores are upper bounds.
+    pub bounds: Option<Bounds>,
+}
+
+/// How an upper bound in f32, in the device's units, is one on the exact score.
+pub struct Bounds {
+    /// What underflow hides.
+    pub slack: f64,
+    /// What a score is multiplied by on the device.
+    pub factor: f64,
+    /// What the host's own arithmetic can add to a score.
+    pub hidden: f64,
+}
+
+/// Entries beyond the first k that are scored at once: with them the k-th best is most often known.
+const AHEAD: usize = 6;
+
+impl Found<'_> {
+    /// The most that the row of an entry can score.
+    fn most(bounds: &Bounds, entry: &Entry) -> f64 {
+        let score = f64::from(entry.score);
+        let rounding = 8.0 * U32 * (score.abs() + 2.0 * bounds.slack);
+        (score + bounds.slack + rounding) / bounds.factor
+    }
+
+    /// Whether a row that scores at most `most` would be stated below `last`.
+    fn below(bounds: &Bounds, most: f64, last: f32) -> bool {
+        most + bounds.hidden < f64::from(last.next_down())
+    }
+
+    /// Rows to score first: all, or where there are bounds those that can score most.
+    fn first(&self, k: usize) -> &[Entry] {
+        match self.bounds {
+            None => self.entries,
+            Some(_) => &self.entries[..self.entries.len().min(k + AHEAD)],
+        }
+    }
+
+    /// Of the other entries, those that may be among the k best, `ranked` being the first.
+    fn rest(&self, k: usize, ranked: &[(f32, usize)]) -> Vec<Entry> {
+        let others = &self.entries[self.first(k).len()..];
+        let (Some(bounds), Some(&(last, _))) = (&self.bounds, ranked.get(k - 1)) else {
+            return others.to_vec();
+        };
+        let may = |entry: &&Entry| !Self::below(bounds, Self::most(bounds, entry), last);
+        others.iter().filter(may).copied().collect()
+    }
+
+    /// Whether no row that is not listed can be better than the last of the k best.
+    fn proven(&self, last: f32) -> bool {
+        match &self.bounds {
+            None => self.missed <= f64::from(last) + self.allowed,
+            Some(bounds) => Self::below(bounds, self.missed, last),
+        }
+    }
 }
 
 /// The k best rows with exact scores, or nothing where a row that was left out may be better than allowed.
@@ -46,21 +102,52 @@ pub fn finish(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// The same for a few directions, which often share rows: each row is gathered once.
+/// The same for a few directions, which often share rows: each row is gathered once, or twice where there are bounds.
 fn finish_part(
     rows: &dyn Rows,
     frame: &Frame,
     found: &[Found<'_>],
     k: usize,
 ) -> Result<Vec<Answer>> {
+    let first: Vec<Vec<usize>> = found.iter().map(|one| listed(one.first(k))).collect();
+    let mut ranked = scored(rows, frame, found, &first)?;
+    let each = found.iter().zip(&mut ranked);
+    let rest: Vec<Vec<usize>> = each
+        .map(|(one, ranked)| {
+            ranked.sort_unstable_by(|&a, &b| order(a, b));
+            listed(&one.rest(k, ranked))
+        })
+        .collect();
+    if rest.iter().any(|rest| !rest.is_empty()) {
+        let more = scored(rows, frame, found, &rest)?;
+        for (ranked, more) in ranked.iter_mut().zip(more) {
+            ranked.extend(more);
+            ranked.sort_unstable_by(|&a, &b| order(a, b));
+        }
+    }
+    let answers = found.iter().zip(ranked).map(|(one, mut ranked)| {
+        ranked.truncate(k);
+        let &(last, _) = ranked.get(k - 1)?;
+        let complete = listed(one.entries).len() == rows.len() || one.proven(last);
+        complete.then(|| ranked.into_iter().unzip())
+    });
+    Ok(answers.collect())
+}
+
+/// The rows of some entries.
+fn listed(entries: &[Entry]) -> Vec<usize> {
+    let rows = entries.iter().filter_map(Entry::row);
+    rows.map(|row| row as usize).collect()
+}
+
+/// Exact scores, rounded to f32, of a list of rows for each direction.
+fn scored(
+    rows: &dyn Rows,
+    frame: &Frame,
+    found: &[Found<'_>],
+    lists: &[Vec<usize>],
+) -> Result<Vec<Vec<(f32, usize)>>> {
     let d = frame.dim();
-    let listed = |one: &Found<'_>| {
-        one.entries
-            .iter()
-            .filter_map(|entry| entry.row().map(|row| row as usize))
-            .collect()
-    };
-    let lists: Vec<Vec<usize>> = found.iter().map(listed).collect();
     let mut wanted: Vec<usize> = lists.concat();
     wanted.sort_unstable();
     wanted.dedup();
@@ -98,16 +185,56 @@ fn finish_part(
             c => (product - 0.5 * f64::from(c) * lengths[at]) as f32,
         }
     };
-    let answers = found.iter().zip(&lists).map(|(one, list)| {
-        let mut ranked: Vec<(f32, usize)> =
-            list.iter().map(|&row| (score(one, row), row)).collect();
-        ranked.sort_unstable_by(|&a, &b| order(a, b));
-        ranked.truncate(k);
-        let last = ranked
-            .last()
-            .map_or(f64::NEG_INFINITY, |(score, _)| f64::from(*score));
-        let complete = list.len() == rows.len() || one.missed <= last + one.allowed;
-        (complete && ranked.len() == k).then(|| ranked.into_iter().unzip())
-    });
-    Ok(answers.collect())
+    let each = found.iter().zip(lists);
+    let all = each.map(|(one, list)| list.iter().map(|&row| (score(one, row), row)).collect());
+    Ok(all.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Control;
+    use crate::rows::Memory;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever bounds a device states, as long as they are ones: the k best rows in their order, or no answer; and an
+        /// answer wherever all others are bounded below the last of them.
+        #[test]
+        fn bounded_rows_are_ranked_by_their_exact_scores(
+            values in prop::collection::vec(-8i8..8, 60),
+            above in prop::collection::vec(0f32..4.0, 30),
+            (k, kept) in (1usize..8, 8usize..30),
+        ) {
+            let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+            let rows = Memory::from_f64("rows", 2, values.clone());
+            let frame = Frame::survey(&rows, &Control::default()).unwrap();
+            let mut framed = values;
+            frame.apply(&mut framed);
+            let direction = [1.0f32, -0.5];
+            let score = |x: &[f64]| (x[0] - 0.5 * x[1]) as f32;
+            let mut ranked: Vec<(f32, usize)> = framed.chunks_exact(2).map(score).zip(0..).collect();
+            let mut stated: Vec<(f32, usize)> =
+                ranked.iter().map(|&(score, row)| (score + above[row] + 1e-3, row)).collect();
+            stated.sort_by(|&a, &b| order(a, b));
+            ranked.sort_by(|&a, &b| order(a, b));
+            let entry = |&(score, row): &(f32, usize)| Entry { score, low: row as u32, high: 0 };
+            let entries: Vec<Entry> = stated[..kept].iter().map(entry).collect();
+            let one = Found {
+                direction: &direction,
+                c: 0.0,
+                entries: &entries,
+                missed: f64::from(stated[kept].0),
+                allowed: 9.0,
+                bounds: Some(Bounds { slack: 0.0, factor: 1.0, hidden: 1e-9 }),
+            };
+            let found = finish(&rows, &frame, &[one], k).unwrap().remove(0);
+            let clear = stated[kept].0 + 1e-6 < ranked[k - 1].0;
+            prop_assert!(found.is_some() || !clear);
+            if let Some((scores, places)) = found {
+                let found: Vec<(f32, usize)> = scores.into_iter().zip(places).collect();
+                prop_assert_eq!(&found[..], &ranked[..k]);
+            }
+        }
+    }
 }

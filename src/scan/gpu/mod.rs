@@ -8,7 +8,9 @@
 //! The device proposes a few more rows than wanted and says, for each direction, the most that any other row can score
 //! ([`DeviceError`](super::rounding::DeviceError) with the lengths of the rows left out). The scores stated are exact ones rounded to f32, so they
 //! are the same on every adapter, and so are the rows wherever the proof is strict. A precision that cannot prove its
-//! answers to the bound of [`Scan::error_bound`](super::Scan::error_bound) hands the direction to the next: f16, f32, then the CPU. A device
+//! answers to the bound of [`Scan::error_bound`](super::Scan::error_bound) hands the direction to the next: f16 or int8, f32, then
+//! the CPU. In eight bits (`integers`) the device ranks rows by the most that each can score, and the host scores them
+//! in that order until the rest is proven to be worse. A device
 //! that fails is opened again with smaller chunks, from the last finished chunk on; after a few failures the CPU
 //! takes over and says so.
 //!
@@ -27,6 +29,7 @@ mod engine;
 #[doc(hidden)]
 pub mod faults;
 mod finish;
+mod integers;
 pub(crate) mod layer;
 #[doc(hidden)]
 pub mod needs;
@@ -54,12 +57,15 @@ use tile::Tile;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// f16 where a matrix unit makes it faster, f32 for what f16 cannot prove.
+    /// f16 where a matrix unit makes it faster, int8 where it was measured to be faster still, f32 for what neither can
+    /// prove.
     #[default]
     Auto,
     F32,
     /// f16 first, wherever the adapter has it.
     F16,
+    /// Eight bits first, f32 for what they cannot prove.
+    Int8,
 }
 
 /// How to use an adapter.

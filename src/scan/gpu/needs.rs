@@ -7,7 +7,7 @@
 use super::pipeline::{Pass, Variant};
 use super::tile::{
     Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams, SPAN, ScanParams,
-    SelectParams, TINY_DIMS, TinyParams,
+    SelectParams, Stored, TERMS, TINY_DIMS, TinyParams,
 };
 use bytemuck::Pod;
 
@@ -88,6 +88,18 @@ fn packed(count: u64, width: u32, depth: u32) -> u64 {
     count.next_multiple_of(u64::from(width)) * u64::from(depth)
 }
 
+/// What goes with each of `count` vectors: a bias, or in eight bits the terms of its bound, which lie in panels.
+fn beside(bias: &'static str, terms: &'static str, variant: &Variant, count: u64) -> Need {
+    if variant.stored != Stored::Int8 {
+        return read(bias, count, 4);
+    }
+    let width = match terms {
+        "row_terms" => variant.tile.rows,
+        _ => variant.tile.queries,
+    };
+    read(terms, packed(count, width, TERMS as u32), 4)
+}
+
 /// Parameters are of 32 bits; their products are not.
 fn wide<const N: usize>(numbers: [u32; N]) -> [u64; N] {
     numbers.map(u64::from)
@@ -122,7 +134,7 @@ impl Params for NormsParams {
 }
 
 impl Params for ScanParams {
-    const PASSES: &'static [Pass] = &[Pass::Scan, Pass::ScanCoop];
+    const PASSES: &'static [Pass] = &[Pass::Scan, Pass::ScanCoop, Pass::ScanInt8];
 
     fn needs(&self, variant: &Variant) -> Vec<Need> {
         let tile = variant.tile;
@@ -143,8 +155,8 @@ impl Params for ScanParams {
         vec![
             read("x", packed(rows, tile.rows, self.depth), x),
             read("w", packed(directions, tile.queries, self.depth), w),
-            read("row_bias", rows, 4),
-            read("query_bias", directions, 4),
+            beside("row_bias", "row_terms", variant, rows),
+            beside("query_bias", "query_terms", variant, directions),
             written("maxima", queries * spans, 4),
         ]
     }
@@ -171,7 +183,7 @@ impl Params for SelectParams {
 }
 
 impl Params for RescoreParams {
-    const PASSES: &'static [Pass] = &[Pass::Rescore];
+    const PASSES: &'static [Pass] = &[Pass::Rescore, Pass::RescoreInt8];
 
     fn needs(&self, variant: &Variant) -> Vec<Need> {
         let tile = variant.tile;
@@ -181,8 +193,8 @@ impl Params for RescoreParams {
         vec![
             read("x", packed(rows, tile.rows, self.depth), stored),
             read("w", packed(first + queries, tile.queries, self.depth), 4),
-            read("row_bias", rows, 4),
-            read("query_bias", first + queries, 4),
+            beside("row_bias", "row_terms", variant, rows),
+            beside("query_bias", "query_terms", variant, first + queries),
             read("spans", queries * slots, 4),
             written("scores", queries * slots * u64::from(SPAN), 4),
         ]

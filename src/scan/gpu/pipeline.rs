@@ -15,8 +15,10 @@ pub enum Pass {
     Norms,
     Scan,
     ScanCoop,
+    ScanInt8,
     Select,
     Rescore,
+    RescoreInt8,
     Merge,
     Gather,
     Tiny,
@@ -24,17 +26,32 @@ pub enum Pass {
 
 impl Pass {
     /// Every pass.
-    pub const ALL: [Pass; 9] = [
+    pub const ALL: [Pass; 11] = [
         Pass::Pack,
         Pass::Norms,
         Pass::Scan,
         Pass::ScanCoop,
+        Pass::ScanInt8,
         Pass::Select,
         Pass::Rescore,
+        Pass::RescoreInt8,
         Pass::Merge,
         Pass::Gather,
         Pass::Tiny,
     ];
+
+    /// The element types of rows that it is written for.
+    pub const fn stores(self) -> &'static [Stored] {
+        match self {
+            Pass::ScanCoop => &[Stored::F16],
+            Pass::ScanInt8 | Pass::RescoreInt8 => &[Stored::Int8],
+            Pass::Norms | Pass::Scan | Pass::Rescore => &[Stored::F32, Stored::F16],
+            Pass::Tiny => &[Stored::F32],
+            Pass::Pack | Pass::Select | Pass::Merge | Pass::Gather => {
+                &[Stored::F32, Stored::F16, Stored::Int8]
+            }
+        }
+    }
 
     /// The name of the file and of the twin.
     pub const fn name(self) -> &'static str {
@@ -43,8 +60,10 @@ impl Pass {
             Pass::Norms => "norms",
             Pass::Scan => "scan",
             Pass::ScanCoop => "scan_coop",
+            Pass::ScanInt8 => "scan_int8",
             Pass::Select => "select",
             Pass::Rescore => "rescore",
+            Pass::RescoreInt8 => "rescore_int8",
             Pass::Merge => "merge",
             Pass::Gather => "gather",
             Pass::Tiny => "tiny",
@@ -58,8 +77,10 @@ impl Pass {
             Pass::Norms => include_str!("../../../shaders/norms.wgsl"),
             Pass::Scan => include_str!("../../../shaders/scan.wgsl"),
             Pass::ScanCoop => include_str!("../../../shaders/scan_coop.wgsl"),
+            Pass::ScanInt8 => include_str!("../../../shaders/scan_int8.wgsl"),
             Pass::Select => include_str!("../../../shaders/select.wgsl"),
             Pass::Rescore => include_str!("../../../shaders/rescore.wgsl"),
+            Pass::RescoreInt8 => include_str!("../../../shaders/rescore_int8.wgsl"),
             Pass::Merge => include_str!("../../../shaders/merge.wgsl"),
             Pass::Gather => include_str!("../../../shaders/gather.wgsl"),
             Pass::Tiny => include_str!("../../../shaders/tiny.wgsl"),
@@ -82,7 +103,7 @@ impl Variant {
     /// Threads of a workgroup.
     pub const fn threads(&self) -> u32 {
         match self.pass {
-            Pass::Scan => self.tile.threads(),
+            Pass::Scan | Pass::ScanInt8 => self.tile.threads(),
             Pass::ScanCoop => COOP_THREADS,
             Pass::Merge => MERGE_THREADS,
             Pass::Tiny => TINY_THREADS,
@@ -93,7 +114,7 @@ impl Variant {
     /// Bytes of workgroup memory, which wgpu does not check.
     pub const fn workgroup_bytes(&self) -> u32 {
         match self.pass {
-            Pass::Scan => self.tile.workgroup_bytes(),
+            Pass::Scan | Pass::ScanInt8 => self.tile.workgroup_bytes(),
             Pass::ScanCoop => 4 * 64 * 16 * 4,
             Pass::Norms => PASS_THREADS * 4,
             Pass::Tiny => tiny_bytes(),
@@ -123,7 +144,7 @@ impl Variant {
             row_lane,
             query_lane,
         } = self.tile;
-        let (pass, stored) = (self.pass.name(), self.stored.wgsl());
+        let (pass, stored) = (self.pass.name(), self.stored.name());
         format!("{pass} {rows}x{queries}x{depth}/{row_lane}x{query_lane} {stored}")
     }
 }

@@ -1,16 +1,17 @@
 //! One reference set on the GPU: precisions in turn, recovery from a failing device, the CPU as the last resort.
 
-use super::batch::{Directions, Group, Lists};
+use super::batch::{Directions, Group, Lists, Vectors};
 use super::device::Trouble;
 use super::engine::{Shared, Stage, lock};
-use super::finish::{Answer, Found, finish};
+use super::finish::{Answer, Bounds, Found, finish};
+use super::integers;
 use super::shape::{self, KEPT, RowCut};
 use super::store::{Source, Store};
-use super::tile::Stored;
+use super::tile::{Stored, TERMS};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
-use crate::scan::rounding::{DIRECTION_SCALE, DeviceError, U32, gamma};
+use crate::scan::rounding::{self, DIRECTION_SCALE, DeviceError, U32, U64, gamma};
 use crate::scan::{Batch, Frame, Hits, Scan, cpu};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ use std::time::Instant;
 /// Failures of the device in one call before the CPU takes over.
 const ATTEMPTS: usize = 6;
 
-/// Directions that f16 must have been tried on before it is given up, if it failed on more than half.
+/// Directions that a low precision must have been tried on before it is given up, if it failed on more than half.
 const ENOUGH: usize = 256;
 
 /// Products of lengths beyond which f32 may overflow on a device.
@@ -33,14 +34,40 @@ struct Held {
     cut: RowCut,
 }
 
-/// What one set has on the device, and how f16 fared.
+/// Directions that a precision was tried on, and those of them that it could not prove.
+#[derive(Clone, Copy, Default)]
+struct Fared {
+    tried: usize,
+    failed: usize,
+}
+
+impl Fared {
+    fn hopeless(&self) -> bool {
+        self.tried >= ENOUGH && 2 * self.failed > self.tried
+    }
+}
+
+/// What one set has on the device, and how low precisions fared.
 #[derive(Default)]
 struct State {
     held: HashMap<Stored, Held>,
     /// Rows of a chunk in the last cut.
     chunk: usize,
-    tried: usize,
-    failed: usize,
+    /// Apart for directions of the hull and for those of nearest rows.
+    fared: HashMap<(Stage, bool), Fared>,
+}
+
+impl State {
+    /// Whether a precision is not tried any more on directions of a kind.
+    fn gave_up(&self, stage: Stage, nearest: bool) -> bool {
+        let fared = self.fared.get(&(stage, nearest));
+        fared.is_some_and(Fared::hopeless)
+    }
+}
+
+/// Directions of nearest rows are of another kind than those of the hull.
+fn is_nearest(batch: &Batch<'_>) -> bool {
+    batch.bias.iter().any(|&c| c != 0.0)
 }
 
 /// The scan of one reference set on a graphics adapter.
@@ -55,9 +82,30 @@ pub struct GpuScan<'a> {
 struct Scaled {
     vectors: Vec<f32>,
     bias: Vec<f32>,
+    /// The same in eight bits, where the stage wants it.
+    words: Vec<u32>,
+    terms: Vec<[f32; TERMS]>,
     slack: Vec<[f32; 4]>,
     /// What a score of each direction is multiplied by on the device.
     factors: Vec<f64>,
+}
+
+impl Scaled {
+    /// Some of the directions, of d columns, as they are sent.
+    fn part(&self, range: std::ops::Range<usize>, d: usize) -> Directions<'_> {
+        let vectors = if self.terms.is_empty() {
+            let vectors = &self.vectors[range.start * d..range.end * d];
+            Vectors::Numbers(vectors, &self.bias[range.clone()])
+        } else {
+            let each = Stored::Int8.elements(d);
+            let words = &self.words[range.start * each..range.end * each];
+            Vectors::Words(words, &self.terms[range.clone()])
+        };
+        Directions {
+            vectors,
+            slack: &self.slack[range],
+        }
+    }
 }
 
 /// Why the device did not answer.
@@ -86,12 +134,12 @@ impl<'a> GpuScan<'a> {
     ) -> std::result::Result<Vec<Answer>, GaveUp> {
         let k = batch.k.min(self.rows.len());
         let mut answers: Vec<Answer> = vec![None; batch.bias.len()];
-        for stage in shared.stages() {
+        let nearest = is_nearest(batch);
+        for stage in self.stages(shared, state, batch, control) {
             let open: Vec<usize> = (0..answers.len())
                 .filter(|&b| answers[b].is_none())
                 .collect();
-            let hopeless = state.tried >= ENOUGH && 2 * state.failed > state.tried;
-            if open.is_empty() || (stage != Stage::Single && hopeless) {
+            if open.is_empty() || state.gave_up(stage, nearest) {
                 continue;
             }
             let (directions, bias) = self.subset(batch, &open);
@@ -102,19 +150,37 @@ impl<'a> GpuScan<'a> {
             };
             let found = self.stage(shared, state, stage, &part, control)?;
             let proven = found.iter().filter(|answer| answer.is_some()).count();
-            if stage == Stage::Single {
-                shared.proven.f32 += proven as u64;
-                shared.proven.cpu += (found.len() - proven) as u64;
-            } else {
-                shared.proven.f16 += proven as u64;
-                state.tried += found.len();
-                state.failed += found.len() - proven;
+            let left = found.len() - proven;
+            shared.proven.count(stage, proven as u64, left as u64);
+            if proven > 0 {
+                control.answered(stage.stored().name(), proven);
+            }
+            if stage != Stage::Single {
+                let fared = state.fared.entry((stage, nearest)).or_default();
+                fared.tried += found.len();
+                fared.failed += left;
             }
             for (b, answer) in open.into_iter().zip(found) {
                 answers[b] = answer;
             }
         }
         Ok(answers)
+    }
+
+    /// Precisions to try, in order: without eight bits where these cannot bound the batch, or have failed on most before.
+    fn stages(
+        &self,
+        shared: &mut Shared,
+        state: &State,
+        batch: &Batch<'_>,
+        control: &Control,
+    ) -> Vec<Stage> {
+        if self.suits_int8(batch) && !state.gave_up(Stage::Int8, is_nearest(batch)) {
+            return shared.plan((self.rows.len(), self.dim()), batch.bias.len(), control);
+        }
+        let mut stages = shared.stages();
+        stages.retain(|&stage| stage != Stage::Int8);
+        stages
     }
 
     fn subset(&self, batch: &Batch<'_>, which: &[usize]) -> (Vec<f32>, Vec<f32>) {
@@ -138,10 +204,11 @@ impl<'a> GpuScan<'a> {
     ) -> std::result::Result<Vec<Answer>, GaveUp> {
         let n = self.rows.len();
         // More rows than wanted, so that the last one wanted is clearly better than what is left out.
-        let extra = if stage == Stage::Single {
-            8
-        } else {
-            16.max(batch.k)
+        let extra = match stage {
+            Stage::Single => 8,
+            Stage::Coop | Stage::Half => 16.max(batch.k),
+            // By bounds as wide as those of eight bits, 20 to 160 rows could be among the 10 best.
+            Stage::Int8 => 118.max(batch.k),
         };
         let kept = (batch.k + extra).min(n).min(KEPT);
         let scaled = self.scale(batch, stage);
@@ -163,7 +230,7 @@ impl<'a> GpuScan<'a> {
                     let done = lists.take().unwrap_or_else(|| Lists::new(0, kept));
                     let part = first..first + count;
                     answers.extend(
-                        self.finish(batch, &scaled, part, &done)
+                        self.finish(stage, batch, &scaled, part, &done)
                             .map_err(GaveUp::Host)?,
                     );
                     first += count;
@@ -199,7 +266,8 @@ impl<'a> GpuScan<'a> {
         let error = match stage {
             Stage::Coop => DeviceError::coop(d),
             Stage::Half => DeviceError::f16(d),
-            Stage::Single => DeviceError::f32(d),
+            // The errors of eight bits are in the bounds themselves.
+            Stage::Single | Stage::Int8 => DeviceError::f32(d),
         };
         let row_factor = f64::from(row_factor(stage.stored()));
         // Lengths as stored: rounded, and computed on the device in f32.
@@ -209,6 +277,8 @@ impl<'a> GpuScan<'a> {
         let mut scaled = Scaled {
             vectors: Vec::new(),
             bias: Vec::new(),
+            words: Vec::new(),
+            terms: Vec::new(),
             slack: Vec::new(),
             factors: Vec::new(),
         };
@@ -229,11 +299,15 @@ impl<'a> GpuScan<'a> {
             let row = error.bound(radius, norm, c.abs() * largest_bias);
             // Rounded up: the slack itself is only f32.
             let up = |value: f64| (value * inflate * (1.0 + 1e-6)) as f32;
-            scaled
-                .slack
-                .push([up(error.relative * norm), up(rest), up(row), 0.0]);
+            scaled.slack.push(match stage {
+                Stage::Int8 => [0.0, 0.0, up(integers::hidden(d, norm)), 0.0],
+                _ => [up(error.relative * norm), up(rest), up(row), 0.0],
+            });
             scaled.bias.push(c as f32);
             scaled.factors.push(factor * row_factor);
+        }
+        if stage == Stage::Int8 {
+            (scaled.words, scaled.terms) = integers::directions(&scaled.vectors, d, &scaled.bias);
         }
         scaled
     }
@@ -272,11 +346,7 @@ impl<'a> GpuScan<'a> {
         // A smaller cut after a failure must not leave directions of the list behind.
         let count = lists.missed.len();
         let range = first..first + count;
-        let directions = Directions {
-            vectors: &scaled.vectors[range.start * d..range.end * d],
-            bias: &scaled.bias[range.clone()],
-            slack: &scaled.slack[range],
-        };
+        let directions = scaled.part(range, d);
         let unrolled = !shared.options.rolled;
         let (device, _) = shared.device()?;
         device.guarded("scan", |device| {
@@ -284,7 +354,7 @@ impl<'a> GpuScan<'a> {
                 device,
                 source: &source,
                 cut,
-                coop: stage == Stage::Coop,
+                stage,
                 unrolled,
                 control,
             };
@@ -344,6 +414,7 @@ impl<'a> GpuScan<'a> {
     /// Answers of directions `part` from their lists.
     fn finish(
         &self,
+        stage: Stage,
         batch: &Batch<'_>,
         scaled: &Scaled,
         part: std::ops::Range<usize>,
@@ -354,19 +425,38 @@ impl<'a> GpuScan<'a> {
             .enumerate()
             .map(|(place, b)| {
                 let direction = &batch.directions[b * d..(b + 1) * d];
+                let (norm, slack) = (length(direction), f64::from(scaled.slack[b][2]));
                 let missed = f64::from(lists.missed[place]);
                 // The device added value and slack in f32.
-                let rounding = 8.0 * U32 * (missed.abs() + 2.0 * f64::from(scaled.slack[b][2]));
+                let rounding = 8.0 * U32 * (missed.abs() + 2.0 * slack);
+                let bounds = (stage == Stage::Int8).then(|| Bounds {
+                    slack,
+                    factor: scaled.factors[b],
+                    hidden: self.host_error(norm, batch.bias[b]),
+                });
                 Found {
                     direction,
                     c: batch.bias[b],
                     entries: &lists.entries[place * lists.kept..(place + 1) * lists.kept],
                     missed: (missed + rounding) / scaled.factors[b],
-                    allowed: self.error_bound(length(direction), batch.bias[b]),
+                    allowed: self.error_bound(norm, batch.bias[b]),
+                    bounds,
                 }
             })
             .collect();
         finish(self.rows, &self.frame, &found, batch.k)
+    }
+
+    /// Twice what a score that the host computes in f64 can be off by, before it is rounded to f32.
+    fn host_error(&self, norm: f64, c: f32) -> f64 {
+        let (d, radius) = (self.dim(), self.frame.radius);
+        let bias = f64::from(c).abs() * self.frame.euclid_radius.powi(2);
+        2.0 * (rounding::f64_score(d, radius, norm) + gamma(d + 8, U64) * bias)
+    }
+
+    /// Whether eight bits bound the scores of this batch: see [`integers`].
+    fn suits_int8(&self, batch: &Batch<'_>) -> bool {
+        integers::fits(self.dim()) && batch.bias.iter().all(|&c| c >= 0.0)
     }
 
     /// Whether the device can take this batch: short lists, and no overflow in f32.
@@ -429,7 +519,7 @@ impl<'a> GpuScan<'a> {
 /// Rows stored in f16 are scaled up, away from numbers that a device may flush to zero.
 fn row_factor(stored: Stored) -> f32 {
     match stored {
-        Stored::F32 => 1.0,
+        Stored::F32 | Stored::Int8 => 1.0,
         Stored::F16 => DIRECTION_SCALE as f32,
     }
 }

@@ -49,7 +49,7 @@ pub struct BatchCut {
 
 /// Bytes of one packed row.
 pub fn row_bytes(d: usize, stored: Stored) -> u64 {
-    (padded(d) * stored.bytes()) as u64
+    (stored.depth(d) * stored.bytes()) as u64
 }
 
 /// Bytes that the smallest cut needs: two chunks of one panel, one tile of directions with its lists, one piece.

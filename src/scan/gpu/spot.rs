@@ -4,11 +4,14 @@
 //! two readings, most often shows here, before any answer; the rows that are not looked at are taken to be there.
 
 use super::device::{Device, Trouble};
+use super::integers;
 use super::pipeline::Pass;
 use super::store::{Chunk, Source};
-use super::tile::{GatherParams, padded};
+use super::tile::{GatherParams, Stored};
 use crate::scan::cpu;
 use crate::scan::rounding::storing_error;
+use bytemuck::Pod;
+use std::fmt::Display;
 
 /// Rows of a chunk that are looked at: the first, the last, and evenly spaced ones.
 const ROWS: usize = 16;
@@ -20,7 +23,10 @@ pub fn check(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<
     let rows: Vec<u32> = (0..looked)
         .map(|i| (i * (chunk.count - 1) / (looked - 1).max(1)) as u32)
         .collect();
-    let found = fetch(device, source, chunk, &rows)?;
+    if source.stored == Stored::Int8 {
+        return check_words(device, source, chunk, &rows);
+    }
+    let found: Vec<f32> = fetch(device, source, chunk, &rows)?;
     let mut sent = vec![0.0; d];
     for (&row, found) in rows.iter().zip(found.chunks_exact(d)) {
         let row = chunk.first + row as usize;
@@ -30,35 +36,62 @@ pub fn check(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<
             (f64::from(found) - f64::from(sent)).abs() > error
         };
         if let Some(column) = found.iter().zip(&sent).position(wrong) {
-            return Err(Trouble::Bug(format!(
-                "row {row} of {} is not on the device as it was sent: column {column} is {} there and {} here (did the \
-                 file change?)",
-                source.rows.name(),
-                found[column],
-                sent[column]
-            )));
+            return Err(other(source, row, column, found[column], sent[column]));
         }
     }
     Ok(())
 }
 
-fn fetch(
+/// The same of rows in eight bits, which are there to the last bit.
+fn check_words(
     device: &mut Device,
     source: &Source<'_>,
     chunk: &Chunk,
     rows: &[u32],
-) -> Result<Vec<f32>, Trouble> {
+) -> Result<(), Trouble> {
     let d = source.frame.dim();
+    let found: Vec<u32> = fetch(device, source, chunk, rows)?;
+    let mut framed = vec![0.0; d];
+    for (&row, found) in rows.iter().zip(found.chunks_exact(source.elements())) {
+        let row = chunk.first + row as usize;
+        cpu::framed(source.rows, source.frame, row, source.factor, &mut framed)?;
+        let (sent, _) = integers::rows(&framed, d, &source.frame.bias[row..=row]);
+        if let Some(word) = (0..sent.len()).find(|&word| found[word] != sent[word]) {
+            let as_words = |word: u32| format!("{word:08x} in eight bits");
+            let (found, sent) = (as_words(found[word]), as_words(sent[word]));
+            return Err(other(source, row, 4 * word, found, sent));
+        }
+    }
+    Ok(())
+}
+
+/// What is said of a row that is not the one that was sent.
+fn other<T: Display>(source: &Source<'_>, row: usize, column: usize, there: T, here: T) -> Trouble {
+    Trouble::Bug(format!(
+        "row {row} of {} is not on the device as it was sent: column {column} is {there} there and {here} here (did the \
+         file change?)",
+        source.rows.name()
+    ))
+}
+
+/// Rows of a chunk as they lie on the device.
+fn fetch<T: Pod>(
+    device: &mut Device,
+    source: &Source<'_>,
+    chunk: &Chunk,
+    rows: &[u32],
+) -> Result<Vec<T>, Trouble> {
+    let columns = source.elements();
     let params = GatherParams {
         count: rows.len() as u32,
-        columns: d as u32,
-        depth: padded(d) as u32,
+        columns: columns as u32,
+        depth: source.depth() as u32,
         rows: chunk.count as u32,
     };
     let list = device.filled("rows to fetch", rows)?;
-    let gathered = device.buffer("fetched rows", (4 * rows.len() * d) as u64)?;
+    let gathered = device.buffer("fetched rows", (4 * rows.len() * columns) as u64)?;
     let variant = source.variant(Pass::Gather, false);
-    let groups = (rows.len() * d).div_ceil(variant.threads() as usize);
+    let groups = (rows.len() * columns).div_ceil(variant.threads() as usize);
     let mut encoder = device.record();
     device.dispatch(
         &mut encoder,
@@ -68,5 +101,5 @@ fn fetch(
         groups as u64,
     )?;
     device.submit(encoder)?;
-    device.read(&gathered, rows.len() * d)
+    device.read(&gathered, rows.len() * columns)
 }

@@ -5,10 +5,11 @@
 //! only the ring waits, for its own copies.
 
 use super::device::{Device, Trouble};
+use super::integers;
 use super::pipeline::{Pass, Variant};
 use super::shape::PIECE;
 use super::spot;
-use super::tile::{NormsParams, PackParams, SPAN, Stored, Tile, padded};
+use super::tile::{NormsParams, PackParams, SPAN, Stored, TERMS, Tile};
 use crate::control::Control;
 use crate::rows::Rows;
 use crate::scan::{Frame, cpu};
@@ -29,6 +30,16 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Elements of a row before padding.
+    pub fn elements(&self) -> usize {
+        self.stored.elements(self.frame.dim())
+    }
+
+    /// The same after padding.
+    pub fn depth(&self) -> usize {
+        self.stored.depth(self.frame.dim())
+    }
+
     /// The variant of a pass for these rows.
     pub fn variant(&self, pass: Pass, unrolled: bool) -> Variant {
         Variant {
@@ -45,9 +56,10 @@ impl Source<'_> {
 pub struct Chunk {
     pub first: usize,
     pub count: usize,
-    /// Panels, biases of all rows of those panels, the largest length of each span.
+    /// Panels; biases of all rows of those panels, or their terms in eight bits; the largest length of each span, which
+    /// eight bits do without.
     pub x: Buffer,
-    pub bias: Buffer,
+    pub beside: Buffer,
     pub norms: Buffer,
 }
 
@@ -55,13 +67,17 @@ impl Chunk {
     /// Room for `rows` rows.
     pub fn new(device: &mut Device, source: &Source<'_>, rows: usize) -> Result<Self, Trouble> {
         let whole = rows.next_multiple_of(source.tile.rows as usize);
-        let bytes = whole * padded(source.frame.dim()) * source.stored.bytes();
+        let bytes = whole * source.depth() * source.stored.bytes();
+        let (beside, norms) = match source.stored {
+            Stored::Int8 => (4 * whole * TERMS, 0),
+            _ => (4 * whole, 4 * whole / SPAN as usize),
+        };
         Ok(Chunk {
             first: 0,
             count: 0,
             x: device.buffer("rows", bytes as u64)?,
-            bias: device.buffer("row biases", 4 * whole as u64)?,
-            norms: device.buffer("span norms", (4 * whole / SPAN as usize) as u64)?,
+            beside: device.buffer("row biases", beside as u64)?,
+            norms: device.buffer("span norms", norms as u64)?,
         })
     }
 
@@ -89,6 +105,8 @@ pub struct Uploader {
     /// A piece as it arrives, row-major.
     raw: Buffer,
     host: Vec<f32>,
+    /// The terms in eight bits of the rows of a chunk that were sent.
+    terms: Vec<[f32; TERMS]>,
     piece: usize,
     /// Chunks that are still to be looked at after they were filled.
     looks: usize,
@@ -105,7 +123,7 @@ impl Uploader {
         let (d, panel) = (source.frame.dim(), source.tile.rows as usize);
         let piece =
             ((PIECE as usize / 4 / d) / panel * panel).clamp(panel, most.next_multiple_of(panel));
-        let bytes = (piece * d * 4) as u64;
+        let bytes = (piece * source.elements() * 4) as u64;
         let usage = BufferUsages::MAP_WRITE | BufferUsages::COPY_SRC;
         let ring = (0..RING.min(most.div_ceil(piece) + 1))
             .map(|_| {
@@ -120,6 +138,7 @@ impl Uploader {
             next: 0,
             raw: device.buffer("raw rows", bytes)?,
             host: Vec::new(),
+            terms: Vec::new(),
             piece,
             looks,
         })
@@ -135,38 +154,54 @@ impl Uploader {
         control: &Control,
     ) -> Result<(), Trouble> {
         (chunk.first, chunk.count) = (first, count);
+        self.terms.clear();
         for start in (0..count).step_by(self.piece) {
             control.check()?;
             self.send(device, source, chunk, start, self.piece.min(count - start))?;
         }
-        // Rows past the end have a bias too; nothing reads it but to throw it away.
-        let factor = f64::from(source.factor);
-        let mut bias: Vec<f32> = source.frame.bias[first..first + count]
-            .iter()
-            .map(|&b| (f64::from(b) * factor) as f32)
-            .collect();
-        bias.resize(count.next_multiple_of(source.tile.rows as usize), 0.0);
-        device.write(&chunk.bias, bytemuck::cast_slice(&bias));
-        let mut encoder = device.record();
-        let params = NormsParams {
-            spans: chunk.spans() as u32,
-            depth: padded(source.frame.dim()) as u32,
-        };
-        let variant = source.variant(Pass::Norms, false);
-        let groups = (chunk.spans() * SPAN as usize).div_ceil(variant.threads() as usize);
-        device.dispatch(
-            &mut encoder,
-            variant,
-            &params,
-            &[&chunk.x, &chunk.norms],
-            groups as u64,
-        )?;
-        device.submit(encoder)?;
+        let beside = self.beside(source, chunk);
+        device.write(&chunk.beside, bytemuck::cast_slice(&beside));
+        if source.stored != Stored::Int8 {
+            norms(device, source, chunk)?;
+        }
         if self.looks == 0 {
             return Ok(());
         }
         self.looks -= 1;
         spot::check(device, source, chunk)
+    }
+
+    /// What goes with the rows of a chunk. Rows past the end have it too; nothing reads it but to throw it away.
+    fn beside(&self, source: &Source<'_>, chunk: &Chunk) -> Vec<f32> {
+        if source.stored == Stored::Int8 {
+            return integers::in_panels(&self.terms, source.tile.rows);
+        }
+        let factor = f64::from(source.factor);
+        let bias = &source.frame.bias[chunk.first..chunk.first + chunk.count];
+        let mut bias: Vec<f32> = bias
+            .iter()
+            .map(|&b| (f64::from(b) * factor) as f32)
+            .collect();
+        bias.resize(bias.len().next_multiple_of(source.tile.rows as usize), 0.0);
+        bias
+    }
+
+    /// Read rows in the frame, and put them in words where the source wants that.
+    fn read(
+        &mut self,
+        source: &Source<'_>,
+        first: usize,
+        count: usize,
+    ) -> Result<Option<Vec<u32>>, Trouble> {
+        let (frame, d) = (source.frame, source.frame.dim());
+        self.host.resize(count * d, 0.0);
+        cpu::framed(source.rows, frame, first, source.factor, &mut self.host)?;
+        if source.stored != Stored::Int8 {
+            return Ok(None);
+        }
+        let (words, terms) = integers::rows(&self.host, d, &frame.bias[first..first + count]);
+        self.terms.extend(terms);
+        Ok(Some(words))
     }
 
     /// Send rows `start .. start + count` of the chunk: decode, copy, pack.
@@ -178,15 +213,8 @@ impl Uploader {
         start: usize,
         count: usize,
     ) -> Result<(), Trouble> {
-        let d = source.frame.dim();
-        self.host.resize(count * d, 0.0);
-        cpu::framed(
-            source.rows,
-            source.frame,
-            chunk.first + start,
-            source.factor,
-            &mut self.host,
-        )?;
+        let columns = source.elements();
+        let words = self.read(source, chunk.first + start, count)?;
         let place = self.next;
         self.next = (place + 1) % self.ring.len();
         let slot = &mut self.ring[place];
@@ -195,17 +223,26 @@ impl Uploader {
             let view = slot.buffer.slice(..).get_mapped_range_mut();
             let mut view = view
                 .map_err(|error| Trouble::Lost(format!("a mapped buffer is not there: {error}")))?;
-            let bytes: &[u8] = bytemuck::cast_slice(&self.host);
+            let bytes: &[u8] = match &words {
+                Some(words) => bytemuck::cast_slice(words),
+                None => bytemuck::cast_slice(&self.host),
+            };
             view.slice(..bytes.len()).copy_from_slice(bytes);
         }
         slot.buffer.unmap();
         let mut encoder = device.record();
-        encoder.copy_buffer_to_buffer(&slot.buffer, 0, &self.raw, 0, Some((count * d * 4) as u64));
+        encoder.copy_buffer_to_buffer(
+            &slot.buffer,
+            0,
+            &self.raw,
+            0,
+            Some((count * columns * 4) as u64),
+        );
         let panel = source.tile.rows as usize;
         let params = PackParams {
             rows: count as u32,
-            columns: d as u32,
-            depth: padded(d) as u32,
+            columns: columns as u32,
+            depth: source.depth() as u32,
             first_panel: (start / panel) as u32,
             panels: count.div_ceil(panel) as u32,
         };
@@ -222,6 +259,21 @@ impl Uploader {
         slot.busy = Some(device.submit(encoder)?);
         Ok(())
     }
+}
+
+/// The largest length of each span of a chunk, for the error of its scores.
+fn norms(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<(), Trouble> {
+    let mut encoder = device.record();
+    let params = NormsParams {
+        spans: chunk.spans() as u32,
+        depth: source.depth() as u32,
+    };
+    let variant = source.variant(Pass::Norms, false);
+    let groups = (chunk.spans() * SPAN as usize).div_ceil(variant.threads() as usize);
+    let bound = [&chunk.x, &chunk.norms];
+    device.dispatch(&mut encoder, variant, &params, &bound, groups as u64)?;
+    device.submit(encoder)?;
+    Ok(())
 }
 
 /// The rows of one reference set on one device.

@@ -140,6 +140,7 @@ impl Tile {
             text.push_str("enable wgpu_cooperative_matrix;\n");
         }
         let _ = writeln!(text, "alias Stored = {};", stored.wgsl());
+        let _ = writeln!(text, "alias Raw = {};", stored.raw());
         for (name, value) in [
             ("LOWEST", LOWEST),
             ("TINY_DEPENDENT", TINY_DEPENDENT),
@@ -162,27 +163,67 @@ impl Tile {
 pub enum Stored {
     F32,
     F16,
+    /// Words of four columns of eight bits each, with the terms of [`super::integers`] in the place of a bias.
+    Int8,
 }
 
+/// Terms of a vector in eight bits.
+pub const TERMS: usize = 4;
+
 impl Stored {
-    /// Bytes of one number.
+    /// Bytes of one element.
     pub const fn bytes(self) -> usize {
         match self {
-            Stored::F32 => 4,
+            Stored::F32 | Stored::Int8 => 4,
             Stored::F16 => 2,
         }
     }
 
-    /// Its name in WGSL.
+    /// Columns of one element.
+    pub const fn columns(self) -> usize {
+        match self {
+            Stored::F32 | Stored::F16 => 1,
+            Stored::Int8 => 4,
+        }
+    }
+
+    /// Elements of a vector of d columns before padding.
+    pub const fn elements(self, d: usize) -> usize {
+        d.div_ceil(self.columns())
+    }
+
+    /// The same after padding.
+    pub const fn depth(self, d: usize) -> usize {
+        padded(self.elements(d))
+    }
+
+    /// Its type in WGSL.
     pub const fn wgsl(self) -> &'static str {
         match self {
             Stored::F32 => "f32",
             Stored::F16 => "f16",
+            Stored::Int8 => "u32",
+        }
+    }
+
+    /// The type in WGSL of an element on its way to the device and back.
+    pub const fn raw(self) -> &'static str {
+        match self {
+            Stored::F32 | Stored::F16 => "f32",
+            Stored::Int8 => "u32",
+        }
+    }
+
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stored::Int8 => "int8",
+            other => other.wgsl(),
         }
     }
 }
 
-/// Columns after padding.
+/// Columns, or other elements of a vector, after padding.
 pub const fn padded(columns: usize) -> usize {
     columns.next_multiple_of(DEPTH_STEP)
 }
@@ -202,7 +243,7 @@ macro_rules! params {
 }
 
 params! {
-    /// `Params` of `scan.wgsl` and `scan_coop.wgsl`.
+    /// `Params` of `scan.wgsl`, `scan_coop.wgsl` and `scan_int8.wgsl`.
     ScanParams { rows, spans, first_panel, panels, first_tile, tiles, queries, depth }
     /// `Params` of `pack.wgsl`.
     PackParams { rows, columns, depth, first_panel, panels }
@@ -210,7 +251,7 @@ params! {
     NormsParams { spans, depth }
     /// `Params` of `select.wgsl`.
     SelectParams { count, wanted, queries, first_query, by_norm, which }
-    /// `Params` of `rescore.wgsl`.
+    /// `Params` of `rescore.wgsl` and `rescore_int8.wgsl`.
     RescoreParams { rows, slots, queries, first_query, depth }
     /// `Params` of `merge.wgsl`.
     MergeParams { kept, fresh, slots, queries, first_query, base_low, base_high }

@@ -5,8 +5,10 @@
 
 use super::cache;
 use super::device::{Device, Trouble};
-use super::pipeline::{Pass, Variant};
-use super::tile::{PLAIN_TILE, ScanParams, Stored, TILES, Tile, padded};
+use super::engine::Stage;
+use super::needs::Params;
+use super::pipeline::Variant;
+use super::tile::{PLAIN_TILE, ScanParams, Stored, TILES, Tile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -20,9 +22,16 @@ const BYTES: usize = 64 << 20;
 /// Timed runs of a tile; the fastest counts.
 const RUNS: usize = 3;
 
-/// What was measured on one adapter: shape to tile.
+/// The fastest tile of a shape, and its seconds for [`FLOP`] operations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub tile: Tile,
+    pub seconds: f64,
+}
+
+/// What was measured on one adapter, by shape.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Table(BTreeMap<String, Tile>);
+struct Table(BTreeMap<String, Measured>);
 
 /// The tiles of one adapter.
 pub struct Tuner {
@@ -60,45 +69,73 @@ impl Tuner {
         std::iter::once(plain).chain(alike).collect()
     }
 
-    /// The fastest of some tiles for `count` directions of d columns; measured if it is not known. Software adapters take
-    /// the first.
+    /// The fastest of some tiles for `count` directions of d columns. Software adapters take the first.
     pub fn tile(
         &mut self,
         device: &mut Device,
+        stage: Stage,
         tiles: &[Tile],
         d: usize,
         count: usize,
-        stored: Stored,
     ) -> Result<Tile, Trouble> {
         if let (true, Some(first)) = (self.software, tiles.first()) {
             return Ok(*first);
         }
-        let depth = padded(d).next_power_of_two().min(1024);
+        let measured = self.fastest(device, stage, tiles, d, count)?;
+        Ok(measured.tile)
+    }
+
+    /// Whether times of this adapter tell anything: those of the host's own cores behind a graphics interface do not.
+    pub fn measures(&self, device: &Device) -> bool {
+        !self.software || device.faults.times().is_some()
+    }
+
+    /// The fastest of some tiles for `count` directions of d columns, and how fast it is; measured if it is not known.
+    pub fn fastest(
+        &mut self,
+        device: &mut Device,
+        stage: Stage,
+        tiles: &[Tile],
+        d: usize,
+        count: usize,
+    ) -> Result<Measured, Trouble> {
+        if let (Some(planted), Some(&tile)) = (device.faults.times(), tiles.first()) {
+            let found = planted.iter().find(|(stored, _)| *stored == stage.stored());
+            let seconds = found.map_or(f64::INFINITY, |(_, seconds)| *seconds);
+            return Ok(Measured { tile, seconds });
+        }
+        let stored = stage.stored();
+        let depth = stored.depth(d).next_power_of_two().min(1024);
         let count = count.next_power_of_two().clamp(32, 1024);
-        let shape = format!("{depth} columns, {count} directions, {}", stored.wgsl());
-        let fits = |tile: &Tile| device.fits(&scan(*tile, stored));
+        let columns = depth * stored.columns();
+        let pass = stage.scan().name();
+        let shape = format!(
+            "{columns} columns, {count} directions, {pass} {}",
+            stored.name()
+        );
+        let fits = |tile: &Tile| device.fits(&scan(stage, *tile));
         let candidates: Vec<Tile> = tiles.iter().copied().filter(fits).collect();
         if let Some(known) = self
             .table
             .0
             .get(&shape)
-            .filter(|known| candidates.contains(known))
+            .filter(|known| candidates.contains(&known.tile))
         {
             return Ok(*known);
         }
-        let mut best: Option<(f64, Tile)> = None;
+        let mut best: Option<Measured> = None;
         for tile in candidates {
-            let seconds = measure(device, tile, stored, depth, count)?;
-            if best.is_none_or(|(least, _)| seconds < least) {
-                best = Some((seconds, tile));
+            let seconds = measure(device, stage, tile, (depth, count), FLOP)?;
+            if best.is_none_or(|best| seconds < best.seconds) {
+                best = Some(Measured { tile, seconds });
             }
         }
-        let Some((_, tile)) = best else {
+        let Some(best) = best else {
             return Err(Trouble::Bug("no tile fits the device's limits".into()));
         };
-        self.table.0.insert(shape, tile);
+        self.table.0.insert(shape, best);
         self.save();
-        Ok(tile)
+        Ok(best)
     }
 
     fn save(&self) {
@@ -109,42 +146,34 @@ impl Tuner {
     }
 }
 
-/// The scan with one tile.
-fn scan(tile: Tile, stored: Stored) -> Variant {
+/// The scan of a stage with one tile.
+fn scan(stage: Stage, tile: Tile) -> Variant {
     Variant {
-        pass: Pass::Scan,
+        pass: stage.scan(),
         tile,
-        stored,
+        stored: stage.stored(),
         width: tile.rows,
         unrolled: true,
     }
 }
 
-/// Seconds for [`FLOP`] operations with a tile, after one run to warm up.
+/// Seconds for [`FLOP`] operations with a tile on vectors of `depth` elements, by runs of `flop` operations after one to
+/// warm up.
 pub fn measure(
     device: &mut Device,
+    stage: Stage,
     tile: Tile,
-    stored: Stored,
-    depth: usize,
-    count: usize,
+    (depth, count): (usize, usize),
+    flop: f64,
 ) -> Result<f64, Trouble> {
+    let stored = stage.stored();
     let panel = tile.rows as usize;
     let tiles = count.div_ceil(tile.queries as usize);
     let most = BYTES / depth / stored.bytes() / panel;
-    let flop_of_panel = 2.0 * (panel * depth * tiles * tile.queries as usize) as f64;
-    let panels = ((FLOP / flop_of_panel) as usize).clamp(1, most.max(1));
-    let bytes = panels * panel * depth * stored.bytes();
-    // Random bits of moderate numbers: the sign and the low bits of 1.0.
-    let pattern: Vec<u32> = random_bits(bytes / 4, stored);
-    let x = device.filled("tuning rows", &pattern)?;
-    let w = device.filled(
-        "tuning directions",
-        &random_bits(tiles * tile.queries as usize * depth, Stored::F32),
-    )?;
-    let row_bias = device.buffer("tuning biases", (panels * panel * 4) as u64)?;
-    let query_bias = device.buffer("tuning biases", (tiles * tile.queries as usize * 4) as u64)?;
+    let columns = depth * stored.columns();
+    let flop_of_panel = 2.0 * (panel * columns * tiles * tile.queries as usize) as f64;
+    let panels = ((flop / flop_of_panel) as usize).clamp(1, most.max(1));
     let spans = panels * panel / super::tile::SPAN as usize;
-    let maxima = device.buffer("tuning maxima", (count * spans * 4) as u64)?;
     let params = ScanParams {
         rows: (panels * panel) as u32,
         spans: spans as u32,
@@ -155,13 +184,14 @@ pub fn measure(
         queries: count as u32,
         depth: depth as u32,
     };
-    let variant = scan(tile, stored);
+    let variant = scan(stage, tile);
+    let buffers = filled(device, stage, &variant, &params)?;
+    let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
     let mut least = f64::INFINITY;
     for run in 0..=RUNS {
         let started = Instant::now();
         let index = device.guarded(&variant.label(), |device| {
             let mut encoder = device.record();
-            let bound = [&x, &w, &row_bias, &query_bias, &maxima];
             // Its numbers are of no use to anyone.
             device.issue(
                 &mut encoder,
@@ -180,16 +210,64 @@ pub fn measure(
     Ok(least / (panels as f64 * flop_of_panel) * FLOP)
 }
 
-/// Words whose numbers (one f32 or two f16) lie between 1 and 2 in size, with random signs and digits.
+/// The buffers of a scan with random rows and directions.
+fn filled(
+    device: &mut Device,
+    stage: Stage,
+    variant: &Variant,
+    params: &ScanParams,
+) -> Result<Vec<wgpu::Buffer>, Trouble> {
+    let of_directions = match stage {
+        Stage::Half | Stage::Single => Stored::F32,
+        Stage::Coop | Stage::Int8 => stage.stored(),
+    };
+    let mut buffers = Vec::new();
+    for (place, need) in params.needs(variant).iter().enumerate() {
+        let words = (need.bytes() / 4) as usize;
+        buffers.push(match place {
+            0 => device.filled("tuning rows", &random_bits(words, variant.stored))?,
+            1 => device.filled("tuning directions", &random_bits(words, of_directions))?,
+            _ => device.buffer("tuning", need.bytes())?,
+        });
+    }
+    Ok(buffers)
+}
+
+/// Words whose numbers (one f32 or two f16) lie between 1 and 2 in size, with random signs and digits; whole numbers of
+/// eight bits are any.
 fn random_bits(words: usize, stored: Stored) -> Vec<u32> {
     let mut state = 0x9e37_79b9u32;
     let (keep, one) = match stored {
         Stored::F32 => (0x807f_ffff, 0x3f80_0000),
         Stored::F16 => (0x83ff_83ff, 0x3c00_3c00),
+        Stored::Int8 => (u32::MAX, 0),
     };
     let step = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         ((state ^ state.rotate_left(16)) & keep) | one
     };
     (0..words).map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::adapters;
+    use super::super::faults::Faults;
+    use super::*;
+
+    /// What is timed is what scans: buffers of the right lengths for every precision, on every adapter that is there.
+    #[test]
+    fn every_stage_can_be_timed() {
+        for adapter in adapters::list() {
+            let mut device = Device::open(&adapter, Faults::default()).unwrap();
+            for stage in [Stage::Single, Stage::Half, Stage::Int8] {
+                if !device.fits(&scan(stage, PLAIN_TILE)) {
+                    continue;
+                }
+                let depth = stage.stored().depth(70);
+                let seconds = measure(&mut device, stage, PLAIN_TILE, (depth, 40), 1e6).unwrap();
+                assert!(seconds > 0.0 && seconds.is_finite(), "{stage:?}");
+            }
+        }
+    }
 }

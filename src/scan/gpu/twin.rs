@@ -10,8 +10,10 @@ use super::tile::{
 };
 use crate::scan::topk::order;
 
+mod int8;
 mod tiny;
 
+pub use int8::{Words, rescore_int8, scan_int8};
 pub use tiny::tiny;
 
 /// Where element (v, k) of packed vectors lies.
@@ -20,12 +22,12 @@ pub fn place(v: usize, k: usize, depth: usize, width: usize) -> usize {
 }
 
 /// `shaders/pack.wgsl`; `round` is the conversion to the stored type and back.
-pub fn pack(
+pub fn pack<T: Copy + Default>(
     params: &PackParams,
     width: u32,
-    raw: &[f32],
-    packed: &mut [f32],
-    round: impl Fn(f32) -> f32,
+    raw: &[T],
+    packed: &mut [T],
+    round: impl Fn(T) -> T,
 ) {
     let (columns, depth, width) = (
         params.columns as usize,
@@ -36,7 +38,11 @@ pub fn pack(
     for v in 0..params.panels as usize * width {
         for k in 0..depth {
             let inside = v < params.rows as usize && k < columns;
-            let value = if inside { raw[v * columns + k] } else { 0.0 };
+            let value = if inside {
+                raw[v * columns + k]
+            } else {
+                T::default()
+            };
             packed[place(first + v, k, depth, width)] = round(value);
         }
     }
@@ -227,7 +233,13 @@ pub fn merge(
 }
 
 /// `shaders/gather.wgsl`.
-pub fn gather(params: &GatherParams, tile: &Tile, x: &[f32], rows: &[u32], gathered: &mut [f32]) {
+pub fn gather<T: Copy + Default>(
+    params: &GatherParams,
+    tile: &Tile,
+    x: &[T],
+    rows: &[u32],
+    gathered: &mut [T],
+) {
     let columns = params.columns as usize;
     for (row, out) in rows
         .iter()
@@ -238,7 +250,7 @@ pub fn gather(params: &GatherParams, tile: &Tile, x: &[f32], rows: &[u32], gathe
             *value = if *row < params.rows {
                 x[place(*row as usize, k, params.depth as usize, tile.rows as usize)]
             } else {
-                0.0
+                T::default()
             };
         }
     }

@@ -18,7 +18,7 @@
 mod bound;
 mod kernel;
 mod lists;
-mod numbers;
+pub(in crate::scan) mod numbers;
 mod rescore;
 mod stage;
 mod tile;
@@ -40,9 +40,6 @@ const TRIES: u32 = 3;
 /// Fewer columns than this are never worth a try, nor is a set of fewer rows.
 const FEW_COLUMNS: usize = 16;
 const FEW_ROWS: usize = 4096;
-
-/// Coarser integers than this prove too little: it takes 557,000 columns.
-const FEWEST_LEVELS: i32 = 15;
 
 /// When to use eight bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,7 +140,7 @@ impl<'a> Int8Scan<'a> {
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
-            || levels < FEWEST_LEVELS
+            || levels < numbers::FEWEST_LEVELS
             || !stage::fits(n, batch.k)
         {
             return None;

@@ -12,6 +12,9 @@ pub fn levels(d: usize) -> i32 {
     (i32::MAX as usize / 255 / d.max(1)).min(127) as i32
 }
 
+/// Coarser integers than this prove too little: it takes 557,000 columns.
+pub const FEWEST_LEVELS: i32 = 15;
+
 /// Scales are at least this, and entries at most its inverse, so that no quotient of either leaves the range of f32.
 pub const SMALLEST: f32 = 1.0 / (1u64 << 60) as f32;
 
