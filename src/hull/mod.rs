@@ -36,7 +36,6 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
-use certificate::residual;
 use pool::Pool;
 use prove::{Direction, Judge, Scanned};
 use rayon::prelude::*;
