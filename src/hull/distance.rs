@@ -148,7 +148,7 @@ impl Solver<'_> {
         };
         let stage = match separated.exact {
             true => Stage::F64Recheck,
-            false => Stage::FullSolve,
+            false => Stage::Distance,
         };
         let settled = Settled {
             outcome: Outcome::Outside {

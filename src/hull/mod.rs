@@ -3,7 +3,8 @@
 //! A query passes four gates, each cheaper to pass than the next: the affine hull of the rows (no scan); the
 //! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
 //! dimension); the pool of rows that earlier queries met; the loop of `solve`. With a gap asked for, the same
-//! loop in the Euclidean metric brackets the distance. The solver sees [`Rows`] and a [`Scan`]; it knows
+//! loop in the Euclidean metric brackets the distance, and comes first where most queries are outside: what brackets
+//! the distance of such a query separates it, too (`distance`). The solver sees [`Rows`] and a [`Scan`]; it knows
 //! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`]; a few rows
 //! in memory need no scan: [`few`].
 
@@ -51,6 +52,8 @@ pub enum Stage {
     FirstDirection,
     /// A convex combination of pooled rows, found with at most one full scan.
     Pool,
+    /// By the direction that brackets its distance, sought before a verdict.
+    Distance,
     /// After a further full scan.
     FullSolve,
     /// Proved only in f64.

@@ -80,7 +80,7 @@ pub struct HullSummary {
     pub pool: u64,
     /// In up to three dimensions: the reference rows between which all others lie, so that only they were asked about.
     pub extreme_rows: Option<u64>,
-    /// Queries that each stage settled: off_affine_hull, first_direction, pool, full_solve, f64_recheck.
+    /// Queries that each stage settled: off_affine_hull, first_direction, pool, distance, full_solve, f64_recheck.
     pub settled_by: BTreeMap<String, u64>,
     /// Why queries stayed undecided.
     pub undecided_because: BTreeMap<String, u64>,

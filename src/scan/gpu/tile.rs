@@ -163,7 +163,7 @@ impl Tile {
 pub enum Stored {
     F32,
     F16,
-    /// Words of four columns of eight bits each, with the terms of [`super::integers`] in the place of a bias.
+    /// Words of four columns of eight bits each, with the terms of `integers` in the place of a bias.
     Int8,
 }
 
