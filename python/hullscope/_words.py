@@ -6,11 +6,11 @@ import re
 import warnings
 from typing import Any, Iterable
 
-#: What messages say, and what a program writes in its place; {} is a value.
+#: What messages say, and what a program writes in its place; {} is a value, {rows} a list of row numbers.
 TYPED = {
     "hullscope score": "Reference.score",
     "--notion {}": 'notions="{}"',
-    "--exclude-rows {}": "np.delete(X, {}, axis=0)",
+    "--exclude-rows {rows}": "np.delete(X, {}, axis=0)",
     "--labels FILE": "labels=",
     "--seed {}": "seed={}",
     "--quantile": "quantile",
@@ -27,12 +27,14 @@ def typed(text: str) -> str:
     --------
     >>> typed("leave them out with --exclude-rows 7,12-19")
     'leave them out with np.delete(X, np.r_[7, 12:20], axis=0)'
-    >>> typed("--notion cone asks about directions")
-    'notions="cone" asks about directions'
+    >>> typed("drawn by --seed 0, as --notion cone asks about directions")
+    'drawn by seed=0, as notions="cone" asks about directions'
     """
     for words, program in TYPED.items():
-        pattern = re.escape(words).replace(re.escape("{}"), r"([^\s;]+)")
-        text = re.sub(rf"(?<![\w-]){pattern}(?![\w-])", lambda found: program.format(*map(_rows, found.groups())), text)
+        value = r"([^\s;]*[^\s;,.])"
+        pattern = re.escape(words).replace(re.escape("{}"), value).replace(re.escape("{rows}"), value)
+        said = _rows if "{rows}" in words else str
+        text = re.sub(rf"(?<![\w-]){pattern}(?![\w-])", lambda found: program.format(*map(said, found.groups())), text)
     return text
 
 

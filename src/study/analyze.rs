@@ -593,9 +593,11 @@ impl Plan {
             return Ok(None);
         }
         Ok(Some(format!(
-            "{} cost much, and judge {most} of the {queries} queries, drawn by --seed {}; --notion all,{} has every query judged",
-            ids.join(", "),
+            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, for what it would cost to judge all; --notion \
+             {},{} does",
             self.seed,
+            ids.join(", "),
+            self.notions.0.join(","),
             ids.join(",")
         )))
     }

@@ -133,7 +133,16 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
 /// The columns of a rate; the undecided last.
 fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
     let whole = |pick: fn(&Rate) -> u64| batch::whole(rates.clone().map(pick));
-    let float = |pick: fn(&Rate) -> f64| batch::float(rates.clone().map(pick));
+    let float = |pick: fn(&Rate) -> f64| {
+        let known = |rate: &Rate| {
+            if rate.queries > 0 {
+                pick(rate)
+            } else {
+                f64::NAN
+            }
+        };
+        batch::float(rates.clone().map(known))
+    };
     [
         ("n_queries", whole(|rate| rate.queries), false),
         ("outside", whole(|rate| rate.outside), false),

@@ -112,6 +112,7 @@ fn outside(space: &SpaceReport) -> String {
 }
 
 fn share(rate: Option<&Rate>) -> String {
+    let rate = rate.filter(|rate| rate.queries > 0);
     rate.map_or("–".into(), |rate| words::percent(rate.rate))
 }
 
@@ -239,7 +240,7 @@ fn notions(report: &Report) -> Option<Section> {
                 let others = share(words::left_out(space, id));
                 format!("{} ({others})", share(words::asked(space, id)))
             };
-            std::iter::once(id.to_string())
+            std::iter::once(words::named(first, id))
                 .chain(spaces.iter().map(cell))
                 .collect()
         };
@@ -468,7 +469,9 @@ fn by_class(space: &SpaceReport) -> Table {
         cells.extend([interval(of(label, "hull")), share(own), interval(own)]);
         cells
     };
-    let names = notions.iter().map(|notion| format!("{notion}, %"));
+    let names = notions
+        .iter()
+        .map(|notion| format!("{}, %", words::named(space, notion)));
     let head = ["Class", "Rows", "Queries"]
         .map(String::from)
         .into_iter()

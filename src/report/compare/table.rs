@@ -139,7 +139,8 @@ fn notions(spaces: &[SpaceReport]) -> String {
             let cell = |space: &&SpaceReport| {
                 words::bracketed(words::asked(space, id), words::left_out(space, id))
             };
-            table.add_row(std::iter::once(id.to_string()).chain(block.iter().map(cell)));
+            let name = words::named(&spaces[0], id);
+            table.add_row(std::iter::once(name).chain(block.iter().map(cell)));
         }
         text += "\n";
         text += &plain::text(table);
@@ -155,9 +156,12 @@ fn sets(spaces: &[SpaceReport]) -> String {
         let names = space.sets.iter().map(|set| set.set.clone());
         table.add_row(std::iter::once("notion".to_string()).chain(names));
         for (place, notion) in space.notions.iter().enumerate() {
-            let rate = |set: &SetReport| words::percent(set.rates[place].rate);
+            let rate = |set: &SetReport| match &set.rates[place] {
+                rate if rate.queries == 0 => "-".into(),
+                rate => words::percent(rate.rate),
+            };
             let rates = space.sets.iter().map(rate);
-            table.add_row(std::iter::once(notion.rate.notion.clone()).chain(rates));
+            table.add_row(std::iter::once(words::named(space, &notion.rate.notion)).chain(rates));
         }
         text += &format!(
             "\noutside by set of queries, %, in {}\n\n{}",

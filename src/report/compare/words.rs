@@ -26,6 +26,14 @@ pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     space.rate(notion).filter(|rate| rate.queries > 0)
 }
 
+/// What a notion is called where its rate stands: with the queries that it judged, where these are a sample.
+pub fn named(space: &SpaceReport, notion: &str) -> String {
+    match asked(space, notion) {
+        Some(rate) if rate.queries < space.n_queries => format!("{notion} (of {})", rate.queries),
+        _ => notion.into(),
+    }
+}
+
 /// The rate of reference rows left out, where any was asked about.
 pub fn left_out<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     let rate = space.leave_one_out(notion);

@@ -143,11 +143,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     table.add_row(["space", "A", "B", "A - B", "95 %", "p", "p, Holm"]);
     let mut rows = 0;
     for space in words::spaces(outcomes) {
-        let notions = words::of_space(outcomes, space).into_iter();
-        let notions = notions.filter(|notion| words::fair(&outcomes.kind, &notion.notion));
-        let known =
-            notions.filter_map(|notion| Some((&notion.notion, words::strength(notion).ok()?)));
-        let Some((best, _)) = known.max_by(|a, b| a.1.total_cmp(&b.1)) else {
+        let Some((best, _)) = words::strongest(outcomes, space) else {
             continue;
         };
         for pair in outcomes
@@ -158,11 +154,11 @@ fn pairs(outcomes: &Outcomes) -> String {
             let Some(found) = pair
                 .found
                 .value()
-                .filter(|_| [&pair.a, &pair.b].contains(&best))
+                .filter(|_| [&pair.a, &pair.b].contains(&&best.notion))
             else {
                 continue;
             };
-            let first = pair.a == *best;
+            let first = pair.a == best.notion;
             let (a, b) = if first {
                 (&pair.a, &pair.b)
             } else {

@@ -90,7 +90,7 @@ pub fn asked(outcomes: &Outcomes) -> String {
     };
     let queries = grouped(all.queries);
     let [rate, ends] = [risk(kind, all), interval(kind, all)];
-    match kind {
+    let text = match kind {
         Kind::Errors => format!(
             "Of {queries} queries whose outcome is known, {rate} % are errors (95 %: {ends} %)."
         ),
@@ -98,7 +98,28 @@ pub fn asked(outcomes: &Outcomes) -> String {
         Kind::Sets([first, second]) => {
             format!("Of {queries} queries, {rate} % are of {second}, the others of {first}.")
         }
+    };
+    text + &of_sample(outcomes, all.queries)
+}
+
+/// Which notions judged less than half of the queries, in a sentence; nothing where none did.
+fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
+    let mut few: Vec<(&str, u64)> = Vec::new();
+    for notion in &outcomes.notions {
+        let known = few.iter().any(|(name, _)| *name == notion.notion);
+        if 2 * notion.queries < queries && notion.queries > 0 && !known {
+            few.push((&notion.notion, notion.queries));
+        }
     }
+    let Some(most) = few.iter().map(|(_, queries)| *queries).max() else {
+        return String::new();
+    };
+    let names: Vec<&str> = few.iter().map(|(name, _)| *name).collect();
+    format!(
+        " The scores of {} are known of {} queries or fewer, and are not called best.",
+        names.join(", "),
+        grouped(most)
+    )
 }
 
 /// Each space with its finding: the score that tells the outcome best, and what the hull says of it.
@@ -115,13 +136,23 @@ pub fn fair(kind: &Kind, notion: &str) -> bool {
     *kind != Kind::Errors || notion != "class_own"
 }
 
+/// The notion of a space whose score tells the outcome best. One that judged a sample is not compared with those that judged
+/// all: the areas of few queries vary more, and are the largest more often than they deserve.
+pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionOutcomes, f64)> {
+    let notions = of_space(outcomes, space);
+    let most = notions.iter().map(|notion| notion.queries).max()?;
+    let fair = notions
+        .into_iter()
+        .filter(|notion| fair(&outcomes.kind, &notion.notion) && 2 * notion.queries >= most);
+    let known = fair.filter_map(|notion| Some((notion, strength(notion).ok()?)));
+    known.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
 fn finding(outcomes: &Outcomes, space: &str) -> String {
     let kind = &outcomes.kind;
     let told = told(kind);
     let notions = of_space(outcomes, space);
-    let known = notions.iter().filter(|notion| fair(kind, &notion.notion));
-    let known = known.filter_map(|notion| Some((*notion, strength(notion).ok()?)));
-    let best = match known.max_by(|a, b| a.1.total_cmp(&b.1)) {
+    let best = match strongest(outcomes, space) {
         None => format!("No score could tell {told}."),
         Some((notion, strength)) => {
             let (name, chance, ends) = match kind {

@@ -62,7 +62,7 @@ impl Found<'_> {
     /// Of the other entries, those that may be among the k best, `ranked` being the first.
     fn rest(&self, k: usize, ranked: &[(f32, usize)]) -> Vec<Entry> {
         let others = &self.entries[self.first(k).len()..];
-        let (Some(bounds), Some(&(last, _))) = (&self.bounds, ranked.get(k - 1)) else {
+        let (Some(bounds), Some(&(last, _))) = (&self.bounds, ranked.get(k.wrapping_sub(1))) else {
             return others.to_vec();
         };
         let may = |entry: &&Entry| !Self::below(bounds, Self::most(bounds, entry), last);
@@ -127,7 +127,7 @@ fn finish_part(
     }
     let answers = found.iter().zip(ranked).map(|(one, mut ranked)| {
         ranked.truncate(k);
-        let &(last, _) = ranked.get(k - 1)?;
+        let &(last, _) = ranked.get(k.wrapping_sub(1))?;
         let complete = listed(one.entries).len() == rows.len() || one.proven(last);
         complete.then(|| ranked.into_iter().unzip())
     });
