@@ -288,7 +288,6 @@ fn fit_says_what_is_to_be_known_of_the_rows() {
     assert_eq!(fitted, analyzed);
     let text = fitted.join("\n");
     for part in [
-        "leaves out cone",
         "--exclude-rows 200",
         "affine rank 5 of 6",
         "1 columns repeat",
