@@ -492,6 +492,16 @@ fn seen(answers: &[Answer]) -> Vec<Verdict> {
     answers.iter().map(|answer| answer.verdict).collect()
 }
 
+/// The verdicts of every engine are those of the CPU.
+fn say_the_same(engines: &[GpuEngine], reference: &dyn Rows, queries: &[f64], what: &str) {
+    let expected = seen(&verdicts(reference, queries, Settings::default()));
+    for engine in engines {
+        let scan = engine.scan(reference, &Control::default()).unwrap();
+        let found = verdicts_with(reference, &*scan, queries, Settings::default());
+        assert_eq!(seen(&found), expected, "{}: {what}", engine.describe());
+    }
+}
+
 /// The problems that the CPU's verdicts were compared with a linear program on.
 #[test]
 fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
@@ -500,17 +510,7 @@ fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
         for seed in 0..120 {
             let (d, x, queries) = problem(seed as usize % 6, seed);
             let reference = rows(d, &x);
-            let expected = verdicts(&reference, &queries, Settings::default());
-            for engine in &engines {
-                let scan = engine.scan(&reference, &Control::default()).unwrap();
-                let found = verdicts_with(&reference, &*scan, &queries, Settings::default());
-                assert_eq!(
-                    seen(&found),
-                    seen(&expected),
-                    "{}: seed {seed}",
-                    engine.describe()
-                );
-            }
+            say_the_same(&engines, &reference, &queries, &format!("seed {seed}"));
         }
     }
 }
@@ -532,17 +532,7 @@ fn verdicts_equal_the_cpus_on_patches_of_mnist() {
             let d = side * side;
             let reference = Memory::from_f32("train", d, patch(&train[..rows * 784], side));
             let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();
-            let expected = verdicts(&reference, &queries, Settings::default());
-            for engine in &engines {
-                let scan = engine.scan(&reference, &Control::default()).unwrap();
-                let found = verdicts_with(&reference, &*scan, &queries, Settings::default());
-                assert_eq!(
-                    seen(&found),
-                    seen(&expected),
-                    "{}: side {side}",
-                    engine.describe()
-                );
-            }
+            say_the_same(&engines, &reference, &queries, &format!("side {side}"));
         }
         for proven in engines.map(|engine| engine.proven()) {
             assert_eq!(proven.cpu, 0, "{proven:?}");

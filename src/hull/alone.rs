@@ -20,11 +20,7 @@ impl Solver<'_> {
     pub fn answer_alone(&mut self, raw: &[f64], control: &Control) -> Result<Vec<Answer>> {
         let dim = self.metric.dim();
         let framed = self.framed(raw);
-        let queries = Queries {
-            dim,
-            raw,
-            framed: &framed,
-        };
+        let queries = self.queries(raw, &framed);
         let count = raw.len() / dim;
         let mut settled: Vec<Settled> = Vec::new();
         let off: Vec<Option<Settled>> = (0..count)
@@ -47,11 +43,7 @@ impl Solver<'_> {
             for (query, answer) in answers.iter_mut().enumerate() {
                 self.euclidean_pool = Pool::new(dim);
                 let place = query * dim..(query + 1) * dim;
-                let one = Queries {
-                    dim,
-                    raw: &raw[place.clone()],
-                    framed: &framed[place],
-                };
+                let one = self.queries(&raw[place.clone()], &framed[place]);
                 self.bracket(std::slice::from_mut(answer), gap, &one, None, control)?;
             }
             self.euclidean_pool = Pool::new(dim);

@@ -62,32 +62,16 @@ impl Solver<'_> {
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Answer>> {
+        if !(self.before.pays() && self.pool_starts()) {
+            return self.verdicts_first(raw, gap, excluded, control);
+        }
         let dim = self.metric.dim();
-        let framed = self.framed(raw);
-        let queries = Queries {
-            dim,
-            raw,
-            framed: &framed,
-        };
-        let early = match self.before.pays() && self.pool_starts() {
-            true => self.distances_first(gap, &queries, excluded, control)?,
-            false => (0..raw.len() / dim).map(|_| Err(0)).collect(),
-        };
+        let early = self.distances_first(raw, gap, excluded, control)?;
         let left: Vec<usize> = (0..early.len()).filter(|&q| early[q].is_err()).collect();
-        let each = left.iter().flat_map(|&q| queries.raw(q));
+        let each = left.iter().flat_map(|&q| &raw[q * dim..][..dim]);
         let raw: Vec<f64> = each.copied().collect();
         let excluded = excluded.map(|rows| left.iter().map(|&q| rows[q]).collect::<Vec<_>>());
-        let mut late = self.verdicts(&raw, excluded.as_deref(), control)?;
-        self.before.settled += late.len() as u64;
-        let outside = late.iter().filter(|one| one.verdict == Verdict::Outside);
-        self.before.outside += outside.count() as u64;
-        let framed = self.framed(&raw);
-        let queries = Queries {
-            dim,
-            raw: &raw,
-            framed: &framed,
-        };
-        self.bracket(&mut late, gap, &queries, excluded.as_deref(), control)?;
+        let late = self.verdicts_first(&raw, gap, excluded.as_deref(), control)?;
         let mut late = late.into_iter();
         let each = early.into_iter();
         let all = each.filter_map(|early| match early {
@@ -100,15 +84,35 @@ impl Solver<'_> {
         Ok(all.collect())
     }
 
+    /// Verdicts, and then the distances of what is not inside.
+    fn verdicts_first(
+        &mut self,
+        raw: &[f64],
+        gap: f64,
+        excluded: Option<&[usize]>,
+        control: &Control,
+    ) -> Result<Vec<Answer>> {
+        let mut answers = self.verdicts(raw, excluded, control)?;
+        self.before.settled += answers.len() as u64;
+        let outside = answers.iter().filter(|one| one.verdict == Verdict::Outside);
+        self.before.outside += outside.count() as u64;
+        let framed = self.framed(raw);
+        let queries = self.queries(raw, &framed);
+        self.bracket(&mut answers, gap, &queries, excluded, control)?;
+        Ok(answers)
+    }
+
     /// The distances of queries of which nothing is known yet, and with them their verdicts.
     fn distances_first(
         &mut self,
+        raw: &[f64],
         gap: f64,
-        queries: &Queries<'_>,
         excluded: Option<&[usize]>,
         control: &Control,
     ) -> Result<Vec<Early>> {
-        let count = queries.raw.len() / queries.dim;
+        let framed = self.framed(raw);
+        let queries = &self.queries(raw, &framed);
+        let count = raw.len() / queries.dim;
         let mut all: Vec<Early> = (0..count).map(|_| Err(0)).collect();
         let on_affine_hull = |&query: &usize| self.off_affine_hull(query, queries).is_none();
         let asked: Vec<usize> = (0..count).filter(on_affine_hull).collect();

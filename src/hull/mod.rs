@@ -259,6 +259,15 @@ impl<'a> Solver<'a> {
         framed
     }
 
+    /// Queries with what they are in the frame.
+    fn queries<'q>(&self, raw: &'q [f64], framed: &'q [f64]) -> Queries<'q> {
+        Queries {
+            dim: self.metric.dim(),
+            raw,
+            framed,
+        }
+    }
+
     /// The same without distances, whatever was asked for.
     pub fn verdicts(
         &mut self,
@@ -268,11 +277,7 @@ impl<'a> Solver<'a> {
     ) -> Result<Vec<Answer>> {
         let dim = self.metric.dim();
         let framed = self.framed(raw);
-        let queries = Queries {
-            dim,
-            raw,
-            framed: &framed,
-        };
+        let queries = self.queries(raw, &framed);
         let count = raw.len() / dim;
         let mut settled: Vec<Option<Settled>> = (0..count).map(|_| None).collect();
         let mut left = Vec::new();

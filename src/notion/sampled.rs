@@ -4,9 +4,9 @@
 //! says "outside" exactly where the hull does, that is known of every query, and only its score is of the sample. Reference
 //! rows that are left out are a sample already, and all are judged.
 
-use super::hull::of;
 use super::{
     Asked, Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample,
+    side,
 };
 use crate::control::Control;
 use crate::error::Result;
@@ -120,7 +120,7 @@ impl OfSample<'_> {
     /// What is said of a query that is not in the sample.
     fn passed_over(&self, block: &Block<'_>, place: usize) -> Judgement {
         let outside = match self.is_hull {
-            true => of(block.hull[place].as_ref()).outside,
+            true => side(block.hull[place].as_ref()),
             false => None,
         };
         let mut more = vec![Value::Null; self.columns];

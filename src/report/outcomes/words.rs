@@ -1,5 +1,6 @@
 //! Numbers of outcomes as people read them, and the finding in sentences.
 
+use crate::notion::class::OWN;
 use crate::report::compare::words::{between, grouped, number, percent, probability};
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};
 
@@ -102,12 +103,17 @@ pub fn asked(outcomes: &Outcomes) -> String {
     text + &of_sample(outcomes, all.queries)
 }
 
+/// Whether a notion judged less than half of so many queries.
+fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
+    2 * notion.queries < queries
+}
+
 /// Which notions judged less than half of the queries, in a sentence; nothing where none did.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     let mut few: Vec<(&str, u64)> = Vec::new();
     for notion in &outcomes.notions {
         let known = few.iter().any(|(name, _)| *name == notion.notion);
-        if 2 * notion.queries < queries && notion.queries > 0 && !known {
+        if is_few(notion, queries) && notion.queries > 0 && !known {
             few.push((&notion.notion, notion.queries));
         }
     }
@@ -143,7 +149,7 @@ pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionO
     let most = notions.iter().map(|notion| notion.queries).max()?;
     let fair = notions
         .into_iter()
-        .filter(|notion| fair(&outcomes.kind, &notion.notion) && 2 * notion.queries >= most);
+        .filter(|notion| fair(&outcomes.kind, &notion.notion) && !is_few(notion, most));
     let known = fair.filter_map(|notion| Some((notion, strength(notion).ok()?)));
     known.max_by(|a, b| a.1.total_cmp(&b.1))
 }

@@ -91,6 +91,19 @@ pub fn scan(
     query_bias: &[f32],
     maxima: &mut [f32],
 ) {
+    let depth = params.depth as usize;
+    span_maxima(params, tile, maxima, |row, query| {
+        score(row, query, depth, tile, x, w, row_bias, query_bias)
+    });
+}
+
+/// The largest of what `score` says of a row and a query, for each query of a dispatch and each of its spans.
+fn span_maxima(
+    params: &ScanParams,
+    tile: &Tile,
+    maxima: &mut [f32],
+    score: impl Fn(usize, usize) -> f32,
+) {
     let spans_of_panel = tile.rows / SPAN;
     let spans =
         params.first_panel * spans_of_panel..(params.first_panel + params.panels) * spans_of_panel;
@@ -99,18 +112,7 @@ pub fn scan(
         for span in spans.start..spans.end.min(params.spans) {
             let rows = span * SPAN..((span + 1) * SPAN).min(params.rows);
             maxima[(query * params.spans + span) as usize] = rows
-                .map(|row| {
-                    score(
-                        row as usize,
-                        place,
-                        params.depth as usize,
-                        tile,
-                        x,
-                        w,
-                        row_bias,
-                        query_bias,
-                    )
-                })
+                .map(|row| score(row as usize, place))
                 .fold(LOWEST, f32::max);
         }
     }
@@ -170,23 +172,26 @@ pub fn rescore(
     spans: &[u32],
     scores: &mut [f32],
 ) {
+    let depth = params.depth as usize;
+    rows_of_spans(params, spans, scores, |row, query| {
+        score(row, query, depth, tile, x, w, row_bias, query_bias)
+    });
+}
+
+/// What `score` says of every row of the spans that were chosen for a query.
+fn rows_of_spans(
+    params: &RescoreParams,
+    spans: &[u32],
+    scores: &mut [f32],
+    score: impl Fn(usize, usize) -> f32,
+) {
     for item in 0..(params.queries * params.slots * SPAN) as usize {
         let slot = item / SPAN as usize;
         let row = spans[slot] as usize * SPAN as usize + item % SPAN as usize;
         let query = params.first_query as usize + slot / params.slots as usize;
-        scores[item] = if row < params.rows as usize {
-            score(
-                row,
-                query,
-                params.depth as usize,
-                tile,
-                x,
-                w,
-                row_bias,
-                query_bias,
-            )
-        } else {
-            LOWEST
+        scores[item] = match row < params.rows as usize {
+            true => score(row, query),
+            false => LOWEST,
         };
     }
 }

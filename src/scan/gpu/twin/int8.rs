@@ -1,7 +1,7 @@
 //! The twins of the passes in eight bits: whole numbers, so that a device must give the very same sums.
 
-use super::place;
-use crate::scan::gpu::tile::{LOWEST, RescoreParams, SPAN, ScanParams, TERMS, Tile};
+use super::{place, rows_of_spans, span_maxima};
+use crate::scan::gpu::tile::{RescoreParams, ScanParams, TERMS, Tile};
 
 /// Vectors in eight bits as the passes see them: words in panels, and in panels of [`TERMS`] rows what goes with each.
 #[derive(Clone, Copy)]
@@ -39,18 +39,10 @@ fn upper(row: usize, query: usize, depth: usize, x: Words<'_>, w: Words<'_>) -> 
 
 /// `shaders/scan_int8.wgsl`.
 pub fn scan_int8(params: &ScanParams, tile: &Tile, x: Words<'_>, w: Words<'_>, maxima: &mut [f32]) {
-    let spans_of_panel = tile.rows / SPAN;
-    let spans =
-        params.first_panel * spans_of_panel..(params.first_panel + params.panels) * spans_of_panel;
-    for query in 0..params.queries.min(params.tiles * tile.queries) {
-        let place = (params.first_tile * tile.queries + query) as usize;
-        for span in spans.start..spans.end.min(params.spans) {
-            let rows = span * SPAN..((span + 1) * SPAN).min(params.rows);
-            maxima[(query * params.spans + span) as usize] = rows
-                .map(|row| upper(row as usize, place, params.depth as usize, x, w))
-                .fold(LOWEST, f32::max);
-        }
-    }
+    let depth = params.depth as usize;
+    span_maxima(params, tile, maxima, |row, query| {
+        upper(row, query, depth, x, w)
+    });
 }
 
 /// `shaders/rescore_int8.wgsl`.
@@ -61,14 +53,8 @@ pub fn rescore_int8(
     spans: &[u32],
     scores: &mut [f32],
 ) {
-    for item in 0..(params.queries * params.slots * SPAN) as usize {
-        let slot = item / SPAN as usize;
-        let row = spans[slot] as usize * SPAN as usize + item % SPAN as usize;
-        let query = params.first_query as usize + slot / params.slots as usize;
-        scores[item] = if row < params.rows as usize {
-            upper(row, query, params.depth as usize, x, w)
-        } else {
-            LOWEST
-        };
-    }
+    let depth = params.depth as usize;
+    rows_of_spans(params, spans, scores, |row, query| {
+        upper(row, query, depth, x, w)
+    });
 }
