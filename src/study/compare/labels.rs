@@ -2,10 +2,8 @@
 
 use super::{Classes, Rate, Scores};
 use crate::error::{Error, Result};
+use crate::notion::class::OWN;
 use serde::{Deserialize, Serialize};
-
-/// The notion that asks each query about its own class.
-const OWN: &str = "class_own";
 
 /// The queries of one class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
