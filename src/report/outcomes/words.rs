@@ -139,7 +139,7 @@ pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
 /// Whether a notion knows no more than a model does: the hull of a query's own class knows its label, and so, in part,
 /// whether the model errs.
 pub fn fair(kind: &Kind, notion: &str) -> bool {
-    *kind != Kind::Errors || notion != "class_own"
+    *kind != Kind::Errors || notion != OWN
 }
 
 /// The notion of a space whose score tells the outcome best. One that judged a sample is not compared with those that judged
