@@ -103,12 +103,12 @@ pub fn asked(outcomes: &Outcomes) -> String {
     text + &of_sample(outcomes, all.queries)
 }
 
-/// Whether a notion judged less than half of so many queries.
+/// Whether a notion judged no more than half of so many queries.
 fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
-    2 * notion.queries < queries
+    2 * notion.queries <= queries
 }
 
-/// Which notions judged less than half of the queries, in a sentence; nothing where none did.
+/// Which notions judged no more than half of the queries, in a sentence; nothing where none did.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     let mut few: Vec<(&str, u64)> = Vec::new();
     for notion in &outcomes.notions {
