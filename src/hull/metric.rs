@@ -494,10 +494,8 @@ impl AffineHull {
         } else {
             Vec::new()
         };
-        self.normals = kept
-            .chunks_exact(count)
-            .flat_map(|coordinates| self.direction(coordinates))
-            .collect();
+        let kept = MatRef::from_column_major_slice(&kept, count, kept.len() / count);
+        self.normals = columns(&linear::product(normals, kept));
         Ok(true)
     }
 
