@@ -35,7 +35,7 @@ fn error(output: &Output) -> String {
 const SAMPLE: [&str; 5] = [
     "analyze",
     "--limit-reference",
-    "600",
+    "300",
     "--limit-queries",
     "20",
 ];

@@ -2,7 +2,7 @@
 //! finished chunk, and in the end the CPU takes over and says so. A pass that computes wrongly is noticed before its
 //! answers count, and never used.
 
-use crate::common::adapters::{adapters, engine, one};
+use crate::common::adapters::{adapters, engine, is_one, one};
 use crate::common::suite;
 use crate::common::{gaussian, rows};
 use hullscope::Error;
@@ -128,7 +128,7 @@ fn out_of_memory_at_any_allocation() {
     if let Some(adapter) = one() {
         for streamed in [false, true] {
             let well = healthy(adapter, streamed);
-            let step = ((well.after.1 - well.before.1) / 8).max(1);
+            let step = ((well.after.1 - well.before.1) / 5).max(1);
             for refused in (well.before.1..well.after.1).step_by(step) {
                 recovers(adapter, &well, &Faults::planted(&[], &[refused]), streamed);
             }
@@ -426,6 +426,10 @@ fn a_low_precision_is_not_used(
     for adapter in adapters {
         let f32_alone = healthy(adapter, false);
         for streamed in [false, true] {
+            // Where rows come from is the host's work, and one adapter shows it.
+            if streamed && !is_one(adapter) {
+                continue;
+            }
             for &pass in passes {
                 let faults = Faults::planted(&[], &[]);
                 faults.spoil(&[Spoiled {

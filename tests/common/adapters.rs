@@ -26,6 +26,11 @@ pub fn one() -> Option<&'static Adapter> {
     all.max_by_key(|adapter| adapter.facts.f16)
 }
 
+/// Whether this adapter is [`one`]: what the host does is shown on it alone.
+pub fn is_one(adapter: &Adapter) -> bool {
+    one().is_some_and(|one| one.facts.index == adapter.facts.index)
+}
+
 /// An engine on an adapter.
 pub fn engine(adapter: &Adapter, options: Options) -> GpuEngine {
     GpuEngine::open(adapter, options, &Control::default()).unwrap()

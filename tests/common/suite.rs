@@ -144,12 +144,21 @@ fn offsets_and_scales(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>
     let base = gaussian(n * d, 21);
     let directions = narrow(&gaussian(count * d, 22));
     let bias: Vec<f32> = (0..count).map(|b| (b % 2) as f32).collect();
-    for offset in [0.0, 100.0, 1e4, 1e8] {
-        for scale in [1e-30, 1e-6, 1.0, 1e6, 1e30] {
-            let x: Vec<f64> = base.iter().map(|v| (v + offset) * scale).collect();
-            let reference = rows(d, &x);
-            run(&reference, &*make(&reference), &directions, &bias, 5);
-        }
+    // Every offset and every scale, the extremes of each with those of the other.
+    let pairs = [
+        (0.0, 1e-30),
+        (0.0, 1.0),
+        (0.0, 1e30),
+        (100.0, 1e-6),
+        (1e4, 1e6),
+        (1e8, 1e-30),
+        (1e8, 1.0),
+        (1e8, 1e30),
+    ];
+    for (offset, scale) in pairs {
+        let x: Vec<f64> = base.iter().map(|v| (v + offset) * scale).collect();
+        let reference = rows(d, &x);
+        run(&reference, &*make(&reference), &directions, &bias, 5);
     }
     let uneven: Vec<f64> = base
         .iter()

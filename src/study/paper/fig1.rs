@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn half_of_the_samples_are_inside_where_theory_says() {
         let plan = Plan {
-            trials: 20_000,
+            trials: 4_000,
             sizes: sizes(2, 1_000),
             seed: 1,
             memory: 1 << 26,

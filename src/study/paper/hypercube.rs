@@ -160,14 +160,14 @@ mod tests {
     #[test]
     fn no_vertex_is_inside_and_exactly_so_many_stay_extreme() {
         let control = Control::default();
-        let cube = run(8, &[2, 3, 4, 5], &[], 1, &CpuEngine, &control).unwrap();
+        let cube = run(6, &[2, 3, 4, 5], &[], 1, &CpuEngine, &control).unwrap();
         let outside: Vec<u64> = cube.views.iter().map(|view| view.outside).collect();
-        assert_eq!(outside, [256, 16, 58, 128, 198]);
+        assert_eq!(outside, [64, 12, 32, 52, 62]);
         for view in &cube.views {
             assert_eq!(view.exact_outside, Some(view.outside), "{view:?}");
-            assert_eq!(view.inside + view.outside, 256);
+            assert_eq!(view.inside + view.outside, 64);
         }
-        let exact = 1.0 / 8f64.sqrt();
+        let exact = 1.0 / 6f64.sqrt();
         assert!(cube.distance[0] <= exact && exact <= cube.distance[1] * (1.0 + 1e-15));
         assert!((cube.distance[1] - cube.distance[0]) < 1e-8);
     }
