@@ -1,12 +1,11 @@
 //! A costly notion that judges a seeded sample of the queries: what `all` makes of the cone, the gauge and the Delaunay simplex.
 //!
-//! The sample depends on the seed and on the number of queries alone, so that all notions of a run have the same. Where the notion
-//! says "outside" exactly where the hull does, that is known of every query, and only its score is of the sample. Reference
-//! rows that are left out are a sample already, and all are judged.
+//! The sample depends on the seed and on the number of queries alone, so that all notions of a run have the same. Of the other
+//! queries nothing is said, not even the side that the hull knows of each: every number of such a notion is of the same queries.
+//! Reference rows that are left out are a sample already, and all are judged.
 
 use super::{
     Asked, Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample,
-    side,
 };
 use crate::control::Control;
 use crate::error::Result;
@@ -37,11 +36,7 @@ impl Notion for Sampled {
     }
 
     fn columns(&self) -> Vec<Column> {
-        let what = match self.0.is_hull() {
-            true => "its score and the columns beside it are null for the others",
-            false => "all its columns are null for the others",
-        };
-        let help = format!("whether the query was in the sample that this notion judged: {what}");
+        let help = "whether the query was in the sample that this notion judged: its other columns are null for the others";
         let mut columns = self.0.columns();
         columns.push(Column::new(self.id() + ENDING, Type::Bool, help));
         columns
@@ -82,7 +77,6 @@ impl Sampled {
         Box::new(OfSample {
             judge,
             columns: self.0.columns().len(),
-            is_hull: self.0.is_hull(),
             seed: reference.seed,
             drawn: None,
             certificates: None,
@@ -95,7 +89,6 @@ struct OfSample<'r> {
     judge: Box<dyn Judge + 'r>,
     /// The notion's own columns.
     columns: usize,
-    is_hull: bool,
     seed: u64,
     /// The number of queries that the sample is of, and their places, ascending.
     drawn: Option<(usize, Vec<usize>)>,
@@ -118,18 +111,14 @@ impl OfSample<'_> {
     }
 
     /// What is said of a query that is not in the sample.
-    fn passed_over(&self, block: &Block<'_>, place: usize) -> Judgement {
-        let outside = match self.is_hull {
-            true => side(block.hull[place].as_ref()),
-            false => None,
-        };
+    fn passed_over(&self) -> Judgement {
         let mut more = vec![Value::Null; self.columns];
         more.push(Value::Bool(false));
         Judgement {
-            outside,
+            outside: None,
             score: f64::NAN,
             more,
-            passed_over: !self.is_hull,
+            passed_over: true,
         }
     }
 }
@@ -137,9 +126,7 @@ impl OfSample<'_> {
 impl Judge for OfSample<'_> {
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
         let chosen = self.chosen(block);
-        let mut judged: Vec<Judgement> = (0..block.len())
-            .map(|place| self.passed_over(block, place))
-            .collect();
+        let mut judged = vec![self.passed_over(); block.len()];
         self.certificates = None;
         if chosen.is_empty() {
             return Ok(judged);
@@ -211,9 +198,8 @@ mod tests {
                         assert_eq!(*one, with_true(all));
                         continue;
                     }
-                    let hull = notion().is_hull();
-                    assert_eq!(one.outside, all.outside.filter(|_| hull));
-                    assert_eq!((one.score.is_nan(), one.passed_over), (true, !hull));
+                    assert_eq!(one.outside, None);
+                    assert_eq!((one.score.is_nan(), one.passed_over), (true, true));
                     assert_eq!(one.more.last(), Some(&Value::Bool(false)));
                     assert_eq!(one.more.len(), Sampled(notion()).columns().len());
                 }

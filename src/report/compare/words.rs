@@ -29,9 +29,14 @@ pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
 /// What a notion is called where its rate stands: with the queries that it judged, where these are a sample.
 pub fn named(space: &SpaceReport, notion: &str) -> String {
     match asked(space, notion) {
-        Some(rate) if rate.queries < space.n_queries => format!("{notion} (of {})", rate.queries),
+        Some(rate) if rate.queries < space.n_queries => of_queries(notion, rate.queries),
         _ => notion.into(),
     }
+}
+
+/// A notion with how many queries its numbers are of.
+pub fn of_queries(notion: &str, queries: u64) -> String {
+    format!("{notion} (of {})", grouped(queries))
 }
 
 /// The rate of reference rows left out, where any was asked about.

@@ -69,6 +69,12 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
         text(&row.notion)
     }),
     column(
+        "sampled",
+        Type::Bool,
+        "Whether the notion judged a sample of the queries: then all columns are of the sample.",
+        |row| Value::Bool(row.sampled),
+    ),
+    column(
         "queries",
         Type::Count,
         "Queries with a known outcome and score.",
@@ -77,7 +83,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "unknown",
         Type::Count,
-        "Queries without one of the two.",
+        "Queries without one of the two, of those that the notion judged.",
         |row| Value::Count(row.unknown),
     ),
     column(

@@ -146,7 +146,7 @@ fn numbers(outcomes: &Outcomes) -> Table {
         };
         let mut row = vec![
             notion.space.clone(),
-            notion.notion.clone(),
+            words::named(notion),
             side(&notion.inside),
             side(&notion.outside),
         ];

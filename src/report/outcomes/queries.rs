@@ -277,15 +277,9 @@ impl Table<'_> {
         let outside = self.needed(&format!("{notion}{}", ENDS[1]), &DataType::Boolean)?;
         let (outside, score) = (truths(outside, rows), floats(score, rows));
         let sampled = self.column(&format!("{notion}{}", sampled::ENDING), &DataType::Boolean)?;
-        // Where a side is known of a query beside the sample, it is the hull's, and known of every query.
-        let sample = sampled.map(|sampled| truths(sampled, rows));
-        let beside = |sample: &Vec<Option<bool>>| {
-            let mut both = sample.iter().zip(&outside);
-            both.any(|(of_sample, side)| *of_sample == Some(false) && side.is_some())
-        };
-        let sample = sample.filter(|sample| !beside(sample)).map(|sample| {
-            let judged = sample.iter().map(|of_sample| *of_sample != Some(false));
-            judged.collect()
+        let sample = sampled.map(|sampled| {
+            let drawn = truths(sampled, rows).into_iter();
+            drawn.map(|drawn| drawn != Some(false)).collect()
         });
         Ok(Scores {
             space: space.into(),

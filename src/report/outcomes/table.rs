@@ -67,7 +67,7 @@ fn errors(outcomes: &Outcomes) -> String {
         let known = notion.auroc.missing();
         let mut row = vec![
             space,
-            notion.notion.clone(),
+            words::named(notion),
             side(&notion.inside),
             side(&notion.outside),
             or_dash(&notion.fisher_p, |p| probability(*p)),
@@ -117,7 +117,7 @@ fn losses(outcomes: &Outcomes) -> String {
         let side = |found| shown(found, |found| words::risk(&outcomes.kind, found));
         table.add_row([
             space,
-            notion.notion.clone(),
+            words::named(notion),
             side(&notion.inside),
             side(&notion.outside),
             shown(&notion.spearman, |found| area(found.rho)),

@@ -1,7 +1,7 @@
 //! Numbers of outcomes as people read them, and the finding in sentences.
 
 use crate::notion::class::OWN;
-use crate::report::compare::words::{between, grouped, number, percent, probability};
+use crate::report::compare::words::{between, grouped, number, of_queries, percent, probability};
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};
 
 /// A number, or in a few words why there is none.
@@ -81,6 +81,14 @@ pub fn spaces(outcomes: &Outcomes) -> Vec<&str> {
 pub fn of_space<'o>(outcomes: &'o Outcomes, space: &str) -> Vec<&'o NotionOutcomes> {
     let all = outcomes.notions.iter();
     all.filter(|notion| notion.space == space).collect()
+}
+
+/// What a notion is called where its numbers stand: with the queries that they are of, where it judged a sample.
+pub fn named(notion: &NotionOutcomes) -> String {
+    match notion.sampled {
+        true => of_queries(&notion.notion, notion.queries),
+        false => notion.notion.clone(),
+    }
 }
 
 /// What was asked about, and how often it is so.

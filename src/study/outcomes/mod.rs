@@ -60,7 +60,7 @@ impl Scores {
             notion: notion.id(),
             outside: Vec::new(),
             score: Vec::new(),
-            sample: (notion.sampled() && !notion.is_hull()).then(Vec::new),
+            sample: notion.sampled().then(Vec::new),
         }
     }
 
@@ -74,8 +74,13 @@ impl Scores {
     }
 
     /// Whether the notion judged a query.
-    pub fn judged(&self, query: usize) -> bool {
+    fn judged(&self, query: usize) -> bool {
         self.sample.as_ref().is_none_or(|sample| sample[query])
+    }
+
+    /// The queries that the notion judged.
+    fn queries(&self) -> impl Iterator<Item = usize> {
+        (0..self.outside.len()).filter(|&query| self.judged(query))
     }
 
     /// What it says of some queries, of those that it judged.
@@ -120,9 +125,11 @@ pub struct NotionOutcomes {
     pub space: String,
     /// Id of the notion.
     pub notion: String,
+    /// Whether it judged a sample of the queries: then every number is of the sample.
+    pub sampled: bool,
     /// Queries with a known outcome and score; all but `inside`, `outside` and `fisher_p` are over these.
     pub queries: u64,
-    /// Queries without one of the two.
+    /// Queries without one of the two, of those that the notion judged.
     pub unknown: u64,
     /// Queries with a known outcome that the notion calls neither inside nor outside.
     pub undecided: u64,
@@ -200,7 +207,8 @@ struct Known {
 
 impl Known {
     fn of(scores: &Scores, outcome: &Outcome) -> Self {
-        let queries = (0..scores.score.len())
+        let queries = scores
+            .queries()
             .filter(|&query| !scores.score[query].is_nan() && outcome.number(query).is_some());
         Known::among(queries.collect(), scores, outcome)
     }
@@ -297,10 +305,12 @@ fn one(
     NotionOutcomes {
         space: scores.space.clone(),
         notion: scores.notion.clone(),
+        sampled: scores.sample.is_some(),
         queries: known.queries.len() as u64,
-        unknown: (scores.score.len() - known.queries.len()) as u64,
-        undecided: (0..scores.outside.len())
-            .filter(|&query| scores.judged(query) && scores.outside[query].is_none())
+        unknown: (scores.queries().count() - known.queries.len()) as u64,
+        undecided: scores
+            .queries()
+            .filter(|&query| scores.outside[query].is_none())
             .filter(|&query| outcome.number(query).is_some())
             .count() as u64,
         fisher_p: match losses {
@@ -338,7 +348,8 @@ fn one(
 
 /// The outcomes of the queries that a notion calls inside, or outside.
 fn split(scores: &Scores, outcome: &Outcome, side: bool) -> Result<Risk, Missing> {
-    let queries = (0..scores.outside.len()).filter(|&query| scores.outside[query] == Some(side));
+    let queries = scores.queries();
+    let queries = queries.filter(|&query| scores.outside[query] == Some(side));
     let outcomes = queries.filter_map(|query| outcome.number(query));
     let found = risk::risk(outcomes, !matches!(outcome, Outcome::Loss(_)));
     found.map_err(|_| match side {

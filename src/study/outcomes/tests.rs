@@ -291,6 +291,47 @@ fn unknown_queries_are_left_out() {
     assert_eq!(cut.notions[0].adds, a.adds);
 }
 
+/// Every number of a notion that judged a sample is what it would be if there were no other queries, though sides are known of
+/// all: files of earlier versions hold them.
+#[test]
+fn a_sample_is_all_that_its_notion_is_measured_by() {
+    let data = data();
+    let drawn: Vec<usize> = (0..data.wrong.len()).filter(|q| q % 3 == 1).collect();
+    let part = |scores: &Scores| Scores {
+        outside: drawn.iter().map(|&q| scores.outside[q]).collect(),
+        score: drawn.iter().map(|&q| scores.score[q]).collect(),
+        ..scores.clone()
+    };
+    let few: Vec<Scores> = data.scores.iter().map(part).collect();
+    let sampled = |scores: &Scores| {
+        let judged = |q: &usize| drawn.binary_search(q).is_ok();
+        let judged: Vec<bool> = (0..scores.score.len()).map(|q| judged(&q)).collect();
+        let known = scores.score.iter().zip(&judged);
+        Scores {
+            score: known.map(|(&s, &j)| if j { s } else { f64::NAN }).collect(),
+            sample: Some(judged),
+            ..scores.clone()
+        }
+    };
+    let sample: Vec<Scores> = data.scores.iter().map(sampled).collect();
+    let some =
+        |all: &[Option<bool>]| -> Vec<Option<bool>> { drawn.iter().map(|&q| all[q]).collect() };
+    let own: Vec<Option<u32>> = drawn.iter().map(|&q| data.classes[q]).collect();
+    let expected = measure(&few, &Outcome::Wrong(some(&data.wrong)), Some(&own), "a").unwrap();
+    let outcome = Outcome::Wrong(data.wrong.clone());
+    let found = measure(&sample, &outcome, Some(&data.classes), "a").unwrap();
+    for (found, expected) in found.notions.iter().zip(&expected.notions) {
+        assert!(found.sampled && found.inside.value().is_some() && found.auroc.value().is_some());
+        let expected = NotionOutcomes {
+            sampled: true,
+            ..expected.clone()
+        };
+        assert_eq!(*found, expected);
+    }
+    assert_eq!(found.comparisons, expected.comparisons);
+    assert_eq!(found.all.value().unwrap().queries, data.wrong.len() as u64);
+}
+
 #[test]
 fn lists_of_other_lengths_are_refused() {
     let mut data = data();
