@@ -396,3 +396,83 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     assert_eq!(rated(&summary, "cone"), 1200);
     assert_eq!(counted(&summary["outcomes"][0], "cone"), [1200, 0, 0]);
 }
+
+/// Of a small set no query may be in the sample of a costly notion: that is said, in place of a number of no query.
+#[test]
+fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
+    let (count, d) = (1_200, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (reference, usual, few) = (file("a.npy"), file("q.npy"), file("few.npy"));
+    crate::commands::npy(Path::new(&reference), d, &gaussian(80 * d, 1));
+    crate::commands::npy(Path::new(&usual), d, &gaussian(count * d, 2));
+    crate::commands::npy(Path::new(&few), d, &gaussian(d, 3));
+    // A seed that draws 500 of the 1,201 queries without the last one.
+    let seed =
+        (0..).find(|&seed| !hullscope::notion::sample(count + 1, 500, seed).contains(&count));
+    let (seed, usual, few) = (
+        seed.unwrap().to_string(),
+        format!("usual={usual}"),
+        format!("few={few}"),
+    );
+    let summary = file("summary.json");
+    let output = hullscope(&[
+        "compare",
+        &reference,
+        "--queries",
+        &usual,
+        "--queries",
+        &few,
+        "--space",
+        "pixels",
+        "--notion",
+        "all",
+        "--seed",
+        &seed,
+        "--loo",
+        "20",
+        "--json",
+        &summary,
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let said = [
+        "-: no query of few (1 in all) is in the sample that cone, gauge, delaunay judged",
+        "\"none sampled\": no query of few (1 in all) is in the sample that cone, gauge, delaunay judged.",
+    ];
+    assert!(said.iter().all(|said| text.contains(said)), "{text}");
+    let (before, after) = text.split_once("AUROC").unwrap();
+    assert!(
+        !before.contains("no errors") && !after.contains("no errors"),
+        "{text}"
+    );
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(&summary).unwrap()).unwrap();
+    let outcomes = summary["outcomes"][0]["notions"].as_array().unwrap();
+    let gauge = outcomes
+        .iter()
+        .find(|one| one["notion"] == "gauge")
+        .unwrap();
+    for name in ["inside", "outside", "fisher_p", "auroc", "precision"] {
+        assert_eq!(
+            gauge[name],
+            serde_json::json!({ "missing": "second_not_sampled" }),
+            "{name}"
+        );
+    }
+    let sets = &summary["spaces"][0]["sets"];
+    let rate = |set: usize| {
+        let all = sets[set]["rates"].as_array().unwrap();
+        all.iter()
+            .find(|one| one["notion"] == "gauge")
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(
+        (&rate(0)["queries"], &rate(1)["queries"]),
+        (&500.into(), &0.into())
+    );
+}

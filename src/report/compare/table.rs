@@ -3,7 +3,7 @@
 use super::names::shortened;
 use super::words;
 use crate::report::plain;
-use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
+use crate::study::compare::{LabelReport, Rate, Report, SetReport, SpaceReport};
 
 /// Columns of a terminal.
 const WIDE: usize = 120;
@@ -156,20 +156,37 @@ fn sets(spaces: &[SpaceReport]) -> String {
         let names = space.sets.iter().map(|set| set.set.clone());
         table.add_row(std::iter::once("notion".to_string()).chain(names));
         for (place, notion) in space.notions.iter().enumerate() {
-            let rate = |set: &SetReport| match &set.rates[place] {
-                rate if rate.queries == 0 => "-".into(),
-                rate => words::percent(rate.rate),
-            };
+            let rate = |set: &SetReport| share(&set.rates[place]);
             let rates = space.sets.iter().map(rate);
             table.add_row(std::iter::once(words::named(space, &notion.rate.notion)).chain(rates));
         }
         text += &format!(
-            "\noutside by set of queries, %, in {}\n\n{}",
+            "\noutside by set of queries, %, in {}\n\n{}{}",
             space.space,
-            plain::text(table)
+            plain::text(table),
+            not_sampled(space)
         );
     }
     text
+}
+
+/// A rate in percent; a dash where no query was asked.
+fn share(rate: &Rate) -> String {
+    match rate.queries {
+        0 => "-".into(),
+        _ => words::percent(rate.rate),
+    }
+}
+
+/// A line for each set of which no query is in the sample of a notion.
+fn not_sampled(space: &SpaceReport) -> String {
+    let line = |set: &SetReport| {
+        let all = set.rates.iter().map(|rate| rate.queries).max()?;
+        let missed = set.rates.iter().filter(|rate| rate.queries == 0 && all > 0);
+        let ids: Vec<&str> = missed.map(|rate| rate.notion.as_str()).collect();
+        (!ids.is_empty()).then(|| format!("-: {}\n", words::none_sampled(&set.set, all, &ids)))
+    };
+    space.sets.iter().filter_map(line).collect()
 }
 
 /// The next spaces whose columns fit beside a first column of that width; at least one.

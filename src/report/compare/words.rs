@@ -34,6 +34,15 @@ pub fn named(space: &SpaceReport, notion: &str) -> String {
     }
 }
 
+/// That a sample holds no query of a set, without a full stop.
+pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
+    format!(
+        "no query of {set} ({} in all) is in the sample that {} judged",
+        grouped(all),
+        notions.join(", ")
+    )
+}
+
 /// A notion with how many queries its numbers are of.
 pub fn of_queries(notion: &str, queries: u64) -> String {
     format!("{notion} (of {})", grouped(queries))

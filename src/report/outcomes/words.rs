@@ -1,7 +1,9 @@
 //! Numbers of outcomes as people read them, and the finding in sentences.
 
 use crate::notion::class::OWN;
-use crate::report::compare::words::{between, grouped, number, of_queries, percent, probability};
+use crate::report::compare::words::{
+    between, grouped, none_sampled, number, of_queries, percent, probability,
+};
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};
 
 /// A number, or in a few words why there is none.
@@ -108,7 +110,7 @@ pub fn asked(outcomes: &Outcomes) -> String {
             format!("Of {queries} queries, {rate} % are of {second}, the others of {first}.")
         }
     };
-    text + &of_sample(outcomes, all.queries)
+    text + &of_sample(outcomes, all.queries) + &not_sampled(outcomes)
 }
 
 /// Whether a notion judged no more than half of so many queries.
@@ -134,6 +136,35 @@ fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
         names.join(", "),
         grouped(most)
     )
+}
+
+/// Of which set no query is in the sample of a notion, in a sentence; nothing where there is no such set.
+fn not_sampled(outcomes: &Outcomes) -> String {
+    let (Kind::Sets(names), Measured::Value(all)) = (&outcomes.kind, &outcomes.all) else {
+        return String::new();
+    };
+    let second = (all.mean * all.queries as f64).round() as u64;
+    let sets = [
+        (Missing::FirstNotSampled, all.queries - second),
+        (Missing::SecondNotSampled, second),
+    ];
+    let said = sets.iter().zip(names).map(|((why, count), name)| {
+        let mut notions: Vec<&str> = Vec::new();
+        for notion in &outcomes.notions {
+            let known = notions.contains(&notion.notion.as_str());
+            if notion.auroc.missing() == Some(*why) && !known {
+                notions.push(&notion.notion);
+            }
+        }
+        match notions.is_empty() {
+            true => String::new(),
+            false => format!(
+                " \"none sampled\": {}.",
+                none_sampled(name, *count, &notions)
+            ),
+        }
+    });
+    said.collect()
 }
 
 /// Each space with its finding: the score that tells the outcome best, and what the hull says of it.

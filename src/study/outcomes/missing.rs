@@ -22,6 +22,10 @@ pub enum Missing {
     NoErrors,
     /// Every query is an error (of the second set).
     OnlyErrors,
+    /// The sample that the notion judged holds no query of the first set of two.
+    FirstNotSampled,
+    /// It holds none of the second set.
+    SecondNotSampled,
     /// Too few queries for an interval or a test.
     TooFew,
     /// The notion calls no query inside.
@@ -56,6 +60,7 @@ impl Missing {
             Missing::Constant => "constant",
             Missing::NoErrors => "no errors",
             Missing::OnlyErrors => "only errors",
+            Missing::FirstNotSampled | Missing::SecondNotSampled => "none sampled",
             Missing::TooFew => "too few",
             Missing::NoneInside => "none inside",
             Missing::NoneOutside => "none outside",

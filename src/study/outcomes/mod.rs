@@ -296,12 +296,14 @@ fn one(
     let (score, errors) = (&known.score, &known.errors);
     let losses = matches!(outcome, Outcome::Loss(_));
     let constant = score.iter().all(|value| *value == score[0]);
+    let sampled = both_sampled(scores, outcome);
     let area = match losses {
         true => Err(Missing::NotOfThisOutcome),
-        false => delong::check(score, errors),
+        false => sampled.and_then(|()| delong::check(score, errors)),
     };
     let roc = area.map(|()| Roc::of(score, errors));
-    let [inside, outside] = [false, true].map(|side| split(scores, outcome, side));
+    let side = |side| sampled.and_then(|()| split(scores, outcome, side));
+    let [inside, outside] = [false, true].map(side);
     NotionOutcomes {
         space: scores.space.clone(),
         notion: scores.notion.clone(),
@@ -338,11 +340,25 @@ fn one(
         .into(),
         within_classes: area.and_then(|()| within(known, classes)).into(),
         adds: area.and_then(|()| adds(scores, outcome, nearest)).into(),
-        deciles: match constant {
+        deciles: match constant || sampled.is_err() {
             true => Vec::new(),
             false => deciles::deciles(score, &known.outcomes, !losses),
         },
         roc: roc.map_or_else(|_| Vec::new(), |roc| roc.points()),
+    }
+}
+
+/// Whether the sample that a notion judged holds queries of both sets: where it does not, nothing is said of how it tells them
+/// apart.
+fn both_sampled(scores: &Scores, outcome: &Outcome) -> Result<(), Missing> {
+    let (Outcome::Sets { second, .. }, Some(_)) = (outcome, &scores.sample) else {
+        return Ok(());
+    };
+    let holds = |set| scores.queries().any(|query| second[query] == Some(set));
+    match (holds(false), holds(true)) {
+        (_, false) => Err(Missing::SecondNotSampled),
+        (false, _) => Err(Missing::FirstNotSampled),
+        _ => Ok(()),
     }
 }
 
@@ -422,6 +438,8 @@ fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Com
                     }
                 }
             };
+            let sampled = both_sampled(&scores[a], outcome).and(both_sampled(&scores[b], outcome));
+            let components = |place: usize| sampled.and_then(|()| components(place));
             let difference = components(a).and_then(|a| delong::difference(&a, &components(b)?));
             found.push(Comparison {
                 space: scores[a].space.clone(),
