@@ -186,13 +186,13 @@ class Comparison:
         self.notes = notes
         self._table = table
 
-    def rates(self) -> dict[str, dict[str, float]]:
+    def rates(self) -> dict[str, dict[str, float | None]]:
         """The share of queries outside.
 
         Returns
         -------
         dict of dict
-            By space, and then by notion.
+            By space, and then by notion; None where no query was asked.
         """
         spaces = self.report["spaces"]
         return {space["space"]: {found["notion"]: found["rate"] for found in space["notions"]} for space in spaces}

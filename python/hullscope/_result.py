@@ -170,7 +170,7 @@ class Result:
             import matplotlib.pyplot
 
             ax = matplotlib.pyplot.figure(layout="constrained").gca()
-        notions = self.summary["notions"][::-1]
+        notions = [notion for notion in self.summary["notions"][::-1] if notion["queries"]]
         rates = np.array([notion["rate"] for notion in notions])
         ends = np.array([notion["interval95"] for notion in notions]).reshape(-1, 2)
         whiskers = 100 * np.abs(ends - rates[:, None]).T
@@ -182,13 +182,13 @@ class Result:
         head = "<tr><th>notion</th><th>outside</th><th>queries</th><th>%</th><th>95 %</th><th>outside means</th></tr>"
         lines = []
         for notion in self.summary["notions"]:
-            low, high = notion["interval95"]
+            asked = notion["queries"] > 0
             cells = [
                 notion["notion"],
                 notion["outside"],
                 notion["queries"],
-                f"{100 * notion['rate']:.1f}",
-                f"{100 * low:.1f} to {100 * high:.1f}",
+                f"{100 * notion['rate']:.1f}" if asked else "-",
+                " to ".join(f"{100 * end:.1f}" for end in notion["interval95"]) if asked else "-",
                 notion["outside_means"],
             ]
             lines.append("<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in cells) + "</tr>")

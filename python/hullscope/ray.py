@@ -124,7 +124,7 @@ def summary(ds: ray.data.Dataset) -> dict[str, dict[str, Any]]:
             "queries": queries,
             "outside": outside,
             "undecided": undecided,
-            "rate": outside / max(queries, 1),
+            "rate": outside / queries if queries else None,
         }
         for name, (queries, outside, undecided) in counts.items()
     }

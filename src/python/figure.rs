@@ -1,7 +1,8 @@
 //! The rates of an analysis as a figure, for the page of a notebook.
 
 use crate::error::{Error, Result};
-use crate::report::plot::{Axis, Dot, DotSeries, Dots, Figure, Format, Panel, Row, render};
+use crate::report::compare::dot;
+use crate::report::plot::{Axis, DotSeries, Dots, Figure, Format, Panel, Row, render};
 use crate::study::summary::Summary;
 
 /// The share of queries outside by each notion, with Wilson's interval, as SVG; `None` without notions.
@@ -11,19 +12,11 @@ pub fn rates(summary: &Summary) -> Result<Option<String>> {
     if summary.notions.is_empty() {
         return Ok(None);
     }
-    let row = |notion: &crate::study::summary::NotionSummary| {
-        let [low, high] = notion.rate.interval95;
-        let dot = Dot {
-            value: 100.0 * notion.rate.rate,
-            spread: Some((100.0 * low, 100.0 * high)),
-            core: None,
-        };
-        Row {
-            label: notion.rate.notion.clone(),
-            note: format!("{}/{}", notion.rate.outside, notion.rate.queries),
-            dots: vec![Some(dot)],
-            reference: None,
-        }
+    let row = |notion: &crate::study::summary::NotionSummary| Row {
+        label: notion.rate.notion.clone(),
+        note: format!("{}/{}", notion.rate.outside, notion.rate.queries),
+        dots: vec![dot(&notion.rate)],
+        reference: None,
     };
     let dots = Dots {
         title: String::new(),

@@ -111,9 +111,9 @@ fn notions(notions: &[NotionSummary]) -> String {
             rate.notion.clone(),
             match others {
                 true => words::bracketed(known, left_out(notion).as_ref()),
-                false => known.map_or("-".into(), |rate| words::percent(rate.rate)),
+                false => words::share(known),
             },
-            known.map_or("-".into(), |rate| words::between(rate.interval95)),
+            words::interval(known),
         ];
         line.extend(open.then(|| rate.undecided.to_string()));
         table.add_row(line);
@@ -148,16 +148,17 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
             hull.exact, hull.tolerance, hull.separated
         ),
     ]);
-    let [low, high] = hull.interval95;
-    table.add_row([
-        "extrapolation rate",
-        &format!(
-            "{} (95 %: {} to {})",
-            percent(hull.extrapolation_rate),
-            percent(low),
-            percent(high)
-        ),
-    ]);
+    if let (Some(rate), Some([low, high])) = (hull.extrapolation_rate, hull.interval95) {
+        table.add_row([
+            "extrapolation rate",
+            &format!(
+                "{} (95 %: {} to {})",
+                percent(rate),
+                percent(low),
+                percent(high)
+            ),
+        ]);
+    }
     let settled: Vec<String> = hull
         .settled_by
         .iter()

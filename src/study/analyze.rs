@@ -7,7 +7,7 @@
 use super::facts::Facts;
 use super::notes;
 use super::notions::Fitted;
-use super::rate::wilson95;
+use super::rate::share95;
 use super::reference::{Asked as Sampled, HullParts, Prepared, Sample};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::survey::Survey;
@@ -700,13 +700,14 @@ fn self_test(
             }
         }
     }
+    let asked = without.inside + without.outside + without.undecided;
     Ok(SelfTest {
         rows: rows.len() as u64,
         inside: with.inside,
         leave_one_out_inside: without.inside,
         leave_one_out_outside: without.outside,
         leave_one_out_undecided: without.undecided,
-        leave_one_out_interval95: wilson95(without.outside, rows.len() as u64),
+        leave_one_out_interval95: share95(without.outside, asked),
     })
 }
 

@@ -34,6 +34,16 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     ]
 }
 
+/// `hits` out of `trials` as a share; `None` of no trial.
+pub fn share(hits: u64, trials: u64) -> Option<f64> {
+    (trials > 0).then(|| hits as f64 / trials as f64)
+}
+
+/// The 95 % interval of that share.
+pub fn share95(hits: u64, trials: u64) -> Option<[f64; 2]> {
+    (trials > 0).then(|| wilson95(hits, trials))
+}
+
 /// How many queries are outside by one notion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
@@ -43,10 +53,10 @@ pub struct Rate {
     pub outside: u64,
     /// Queries that the notion could not decide; they count as not outside.
     pub undecided: u64,
-    /// outside / queries.
-    pub rate: f64,
+    /// outside / queries; of no query there is no rate.
+    pub rate: Option<f64>,
     /// Wilson's 95 % interval of the rate.
-    pub interval95: [f64; 2],
+    pub interval95: Option<[f64; 2]>,
 }
 
 impl Rate {
@@ -57,8 +67,8 @@ impl Rate {
             queries,
             outside,
             undecided,
-            rate: outside as f64 / queries.max(1) as f64,
-            interval95: wilson95(outside, queries),
+            rate: share(outside, queries),
+            interval95: share95(outside, queries),
         }
     }
 
@@ -122,6 +132,15 @@ mod tests {
             assert_eq!(wilson95(0, trials)[0], 0.0);
             assert_eq!(wilson95(trials, trials)[1], 1.0);
         }
+    }
+
+    #[test]
+    fn of_no_query_there_is_no_rate() {
+        let none = Rate::new("hull", 0, 0, 0);
+        assert_eq!((none.rate, none.interval95), (None, None));
+        let written = serde_json::to_value(&none).unwrap();
+        assert!(written["rate"].is_null() && written["interval95"].is_null());
+        assert_eq!(serde_json::from_value::<Rate>(written).unwrap(), none);
     }
 
     #[test]

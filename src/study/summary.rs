@@ -5,7 +5,7 @@
 
 use super::Record;
 use super::analyze::Plan;
-use super::rate::{Quantiles, Rate, quantiles, wilson95};
+use super::rate::{Quantiles, Rate, quantiles, share, share95};
 use super::verdicts::Verdicts;
 use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
 use crate::notion::Fact;
@@ -69,10 +69,10 @@ pub struct HullSummary {
     pub tolerance: u64,
     /// Outside ones, all by a hyperplane that separates.
     pub separated: u64,
-    /// outside / (inside + outside + undecided).
-    pub extrapolation_rate: f64,
+    /// outside / (inside + outside + undecided); of no query there is no rate.
+    pub extrapolation_rate: Option<f64>,
     /// Wilson's 95 % interval of the rate.
-    pub interval95: [f64; 2],
+    pub interval95: Option<[f64; 2]>,
     pub scans_per_query: f64,
     /// The most full scans that any query took.
     pub rounds: u64,
@@ -133,7 +133,8 @@ pub struct SelfTest {
     pub leave_one_out_inside: u64,
     pub leave_one_out_outside: u64,
     pub leave_one_out_undecided: u64,
-    pub leave_one_out_interval95: [f64; 2],
+    /// Wilson's 95 % interval of the share outside; `None` where there is no other row.
+    pub leave_one_out_interval95: Option<[f64; 2]>,
 }
 
 /// Queries that are, or nearly are, rows of the reference: where the two sets should be apart, a leak.
@@ -299,8 +300,8 @@ impl Tally {
             tolerance: proved(Evidence::Tolerance),
             separated: proved(Evidence::Separated),
             gap_missed: gap.map_or(0, missed),
-            extrapolation_rate: self.outside as f64 / total.max(1) as f64,
-            interval95: wilson95(self.outside, total),
+            extrapolation_rate: share(self.outside, total),
+            interval95: share95(self.outside, total),
             scans_per_query: self.scans as f64 / total.max(1) as f64,
             rounds: self.rounds,
             pool: verdicts.pool_rows(),

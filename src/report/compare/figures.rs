@@ -29,28 +29,28 @@ pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
 /// The share outside the hull against the rank, a named point a space, before the curves of Gaussian rows and of reference
 /// rows left out; `None` where no rank is known. Of rows on a sphere the hull says nothing: such spaces have no point.
 fn rank_figure(report: &Report) -> Option<Figure> {
-    let of = |rate: fn(&SpaceReport) -> Option<&Rate>| -> Vec<(f64, &SpaceReport, &Rate)> {
+    let of = |rate: fn(&SpaceReport) -> Option<&Rate>| -> Vec<(f64, &SpaceReport, Shares)> {
         let spaces = report.spaces.iter().filter(|space| space.sphere.is_none());
         let ranked = spaces.filter_map(|space| {
             let rank = space.rank.filter(|rank| *rank > 0)?;
-            Some((rank as f64, space, rate(space)?))
+            Some((rank as f64, space, shares(rate(space)?)?))
         });
         let mut ranked: Vec<_> = ranked.collect();
-        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.rate.total_cmp(&b.2.rate)));
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.0.total_cmp(&b.2.0)));
         ranked
     };
     let asked = of(|space| words::asked(space, "hull"));
     let own = of(|space| words::left_out(space, "hull"));
     let queries = !asked.is_empty();
     let points = if queries { &asked } else { &own };
-    let spot = |(rank, space, rate): &(f64, &SpaceReport, &Rate), named: bool| Spot {
+    let spot = |(rank, space, (share, ends)): &(f64, &SpaceReport, Shares), named: bool| Spot {
         label: if named {
             space.space.clone()
         } else {
             String::new()
         },
-        at: (*rank, 100.0 * rate.rate),
-        interval: named.then(|| (100.0 * rate.interval95[0], 100.0 * rate.interval95[1])),
+        at: (*rank, *share),
+        interval: named.then_some(*ends),
     };
     let named: Vec<Spot> = points.iter().map(|point| spot(point, true)).collect();
     let ends = (points.first()?.0 / 1.6, points.last()?.0 * 1.6);
@@ -164,7 +164,7 @@ fn rates_figure(report: &Report) -> Figure {
         let asked = notions.iter().map(|notion| words::asked(space, notion));
         let others = left_out.then(|| words::left_out(space, "hull"));
         Row {
-            dots: asked.chain(others).map(|rate| rate.map(dot)).collect(),
+            dots: asked.chain(others).map(|rate| rate.and_then(dot)).collect(),
             reference: space.null_rate.map(|null| 100.0 * null),
             ..row(space)
         }
@@ -270,13 +270,22 @@ fn row(space: &SpaceReport) -> Row {
     }
 }
 
-fn dot(rate: &Rate) -> Dot {
-    let [low, high] = rate.interval95;
-    Dot {
-        value: 100.0 * rate.rate,
-        spread: Some((100.0 * low, 100.0 * high)),
+/// A rate and the ends of its interval, in percent.
+type Shares = (f64, (f64, f64));
+
+fn shares(rate: &Rate) -> Option<Shares> {
+    let [low, high] = rate.interval95?;
+    Some((100.0 * rate.rate?, (100.0 * low, 100.0 * high)))
+}
+
+/// The dot of a rate; none of no query.
+pub fn dot(rate: &Rate) -> Option<Dot> {
+    let (value, ends) = shares(rate)?;
+    Some(Dot {
+        value,
+        spread: Some(ends),
         core: None,
-    }
+    })
 }
 
 /// How much was asked about.

@@ -51,8 +51,8 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
             |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.map(|rate| pick(rate) as i64);
         Arc::new(rows.iter().map(value).collect::<Int64Array>())
     };
-    let shares = |pick: fn(&Rate) -> f64| -> ArrayRef {
-        let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.map(pick);
+    let shares = |pick: fn(&Rate) -> Option<f64>| -> ArrayRef {
+        let value = |row: &(&SpaceReport, &Rate, Option<&Rate>)| row.2.and_then(pick);
         Arc::new(rows.iter().map(value).collect::<Float64Array>())
     };
     let of_space = |pick: fn(&SpaceReport) -> Option<f64>| -> ArrayRef {
@@ -83,16 +83,8 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
         ("left_out", counts(|rate| rate.queries), true),
         ("left_out_outside", counts(|rate| rate.outside), true),
         ("left_out_rate", shares(|rate| rate.rate), true),
-        (
-            "left_out_interval_low",
-            shares(|rate| rate.interval95[0]),
-            true,
-        ),
-        (
-            "left_out_interval_high",
-            shares(|rate| rate.interval95[1]),
-            true,
-        ),
+        ("left_out_interval_low", shares(|rate| end(rate, 0)), true),
+        ("left_out_interval_high", shares(|rate| end(rate, 1)), true),
         ("left_out_undecided", counts(|rate| rate.undecided), true),
     ]);
     RecordBatch::try_from_iter_with_nullable(columns)
@@ -130,25 +122,23 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_from_iter_with_nullable(columns)
 }
 
-/// The columns of a rate; the undecided last.
+/// One end of a rate's interval.
+fn end(rate: &Rate, end: usize) -> Option<f64> {
+    rate.interval95.map(|ends| ends[end])
+}
+
+/// The columns of a rate, null where there is none of no query; the undecided last.
 fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
     let whole = |pick: fn(&Rate) -> u64| batch::whole(rates.clone().map(pick));
-    let float = |pick: fn(&Rate) -> f64| {
-        let known = |rate: &Rate| {
-            if rate.queries > 0 {
-                pick(rate)
-            } else {
-                f64::NAN
-            }
-        };
-        batch::float(rates.clone().map(known))
+    let float = |pick: fn(&Rate) -> Option<f64>| -> ArrayRef {
+        Arc::new(rates.clone().map(pick).collect::<Float64Array>())
     };
     [
         ("n_queries", whole(|rate| rate.queries), false),
         ("outside", whole(|rate| rate.outside), false),
-        ("rate", float(|rate| rate.rate), false),
-        ("interval_low", float(|rate| rate.interval95[0]), false),
-        ("interval_high", float(|rate| rate.interval95[1]), false),
+        ("rate", float(|rate| rate.rate), true),
+        ("interval_low", float(|rate| end(rate, 0)), true),
+        ("interval_high", float(|rate| end(rate, 1)), true),
         ("undecided", whole(|rate| rate.undecided), false),
     ]
 }
@@ -237,7 +227,7 @@ mod tests {
         };
         let ends = |end: usize| {
             rates()
-                .map(|rate| Some(rate.interval95[end]))
+                .map(|rate| rate.interval95.map(|ends| ends[end]))
                 .collect::<Vec<_>>()
         };
         assert_eq!(float(&batch, "interval_low"), ends(0));
@@ -252,6 +242,17 @@ mod tests {
         assert_eq!(whole(&batch, "left_out"), [Some(500); 6]);
         let outside = [75, 37, 15, 250, 125, 15].map(Some);
         assert_eq!(whole(&batch, "left_out_outside"), outside);
+    }
+
+    #[test]
+    fn rates_of_no_query_are_null() {
+        let mut report = report(false);
+        report.spaces[0].notions[0].rate = crate::report::compare::tests::rate("hull", 0, 0);
+        let batch = read_back(write_rates, &report);
+        for name in ["rate", "interval_low", "interval_high"] {
+            assert_eq!(float(&batch, name)[0], None, "{name}");
+            assert!(float(&batch, name)[1].is_some(), "{name}");
+        }
     }
 
     #[test]

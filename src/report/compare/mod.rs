@@ -12,7 +12,7 @@ mod reading;
 mod table;
 pub(super) mod words;
 
-pub use figures::figures;
+pub use figures::{dot, figures};
 pub use files::{write_labels, write_rates};
 pub use names::shortened;
 pub use page::{Made, page, write_page};
@@ -45,18 +45,11 @@ pub fn json(command: &str, settings: &Value, report: &Report) -> Value {
 mod tests {
     use super::*;
     use crate::study::compare::{LabelReport, Pair, Pick, Picks, Rate, SpaceReport};
-    use crate::study::rate::{quantiles, wilson95};
+    use crate::study::rate::quantiles;
     use crate::study::summary::NotionSummary;
 
     pub(super) fn rate(notion: &str, queries: u64, outside: u64) -> Rate {
-        Rate {
-            notion: notion.into(),
-            queries,
-            outside,
-            undecided: 0,
-            rate: outside as f64 / queries as f64,
-            interval95: wilson95(outside, queries),
-        }
+        Rate::new(notion, queries, outside, 0)
     }
 
     fn notion(id: &str, queries: u64, outside: u64) -> NotionSummary {

@@ -112,8 +112,15 @@ fn outside(space: &SpaceReport) -> String {
 }
 
 fn share(rate: Option<&Rate>) -> String {
-    let rate = rate.filter(|rate| rate.queries > 0);
-    rate.map_or("–".into(), |rate| words::percent(rate.rate))
+    dashed(words::share(rate))
+}
+
+/// A page has the longer dash.
+fn dashed(text: String) -> String {
+    match text.as_str() {
+        "-" => "–".into(),
+        _ => text,
+    }
 }
 
 fn estimate(value: Option<f64>) -> String {
@@ -156,7 +163,7 @@ const COLUMNS: [Column; 14] = [
         outside,
     ),
     ("95 %", "Wilson's interval of that rate.", |space| {
-        words::asked(space, "hull").map_or("–".into(), |rate| words::between(rate.interval95))
+        dashed(words::interval(words::asked(space, "hull")))
     }),
     (
         "Left out, %",
@@ -451,8 +458,7 @@ fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
 
 /// One space's classes with all rates.
 fn by_class(space: &SpaceReport) -> Table {
-    let interval =
-        |rate: Option<&Rate>| rate.map_or("–".into(), |rate| words::between(rate.interval95));
+    let interval = |rate: Option<&Rate>| dashed(words::interval(rate));
     let notions: Vec<&str> = space
         .notions
         .iter()

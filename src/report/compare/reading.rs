@@ -18,9 +18,13 @@ pub fn findings(report: &Report) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A rate in percent.
+fn percent(rate: &Rate) -> String {
+    words::share(Some(rate))
+}
+
 /// What the hull says.
 fn of_hull(space: &SpaceReport) -> String {
-    let percent = |rate: &Rate| words::percent(rate.rate);
     match (words::asked(space, "hull"), words::left_out(space, "hull")) {
         (None, None) => "nothing was asked about the hull".into(),
         (None, Some(own)) => format!(
@@ -46,7 +50,6 @@ fn on_sphere(space: &SpaceReport, norm: f64) -> String {
         "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence",
         words::number(norm)
     );
-    let percent = |rate: &Rate| words::percent(rate.rate);
     let cone = match (words::asked(space, "cone"), words::left_out(space, "cone")) {
         (None, None) => "; --notion cone asks about directions".into(),
         (Some(cone), Some(own)) => format!(
@@ -63,7 +66,6 @@ fn on_sphere(space: &SpaceReport, norm: f64) -> String {
 }
 
 fn finding(space: &SpaceReport) -> String {
-    let percent = |rate: &Rate| words::percent(rate.rate);
     let hull = match space.sphere {
         Some(norm) => on_sphere(space, norm),
         None => of_hull(space),

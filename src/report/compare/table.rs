@@ -3,7 +3,7 @@
 use super::names::shortened;
 use super::words;
 use crate::report::plain;
-use crate::study::compare::{LabelReport, Rate, Report, SetReport, SpaceReport};
+use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
 
 /// Columns of a terminal.
 const WIDE: usize = 120;
@@ -69,19 +69,15 @@ fn rates(spaces: &[SpaceReport]) -> String {
         "scans", "s",
     ]);
     for space in spaces {
-        let rate = |notion| {
-            let rate = words::asked(space, notion);
-            rate.map_or("-".into(), |rate| words::percent(rate.rate))
-        };
-        let interval = words::asked(space, "hull").map(|rate| rate.interval95);
+        let hull = words::asked(space, "hull");
         let distance = space.distance_ratio.as_ref();
         table.add_row([
             broken(&space.space),
             space.d.to_string(),
             space.rank.map_or("?".into(), |rank| rank.to_string()),
-            rate("hull"),
-            interval.map_or("-".into(), words::between),
-            words::left_out(space, "hull").map_or("-".into(), |rate| words::percent(rate.rate)),
+            words::share(hull),
+            words::interval(hull),
+            words::share(words::left_out(space, "hull")),
             space.null_rate.map_or("-".into(), words::percent),
             words::effective(space),
             distance.map_or("-".into(), |ratio| words::number(ratio.median)),
@@ -156,7 +152,7 @@ fn sets(spaces: &[SpaceReport]) -> String {
         let names = space.sets.iter().map(|set| set.set.clone());
         table.add_row(std::iter::once("notion".to_string()).chain(names));
         for (place, notion) in space.notions.iter().enumerate() {
-            let rate = |set: &SetReport| share(&set.rates[place]);
+            let rate = |set: &SetReport| words::share(set.rates.get(place));
             let rates = space.sets.iter().map(rate);
             table.add_row(std::iter::once(words::named(space, &notion.rate.notion)).chain(rates));
         }
@@ -168,14 +164,6 @@ fn sets(spaces: &[SpaceReport]) -> String {
         );
     }
     text
-}
-
-/// A rate in percent; a dash where no query was asked.
-fn share(rate: &Rate) -> String {
-    match rate.queries {
-        0 => "-".into(),
-        _ => words::percent(rate.rate),
-    }
 }
 
 /// A line for each set of which no query is in the sample of a notion.

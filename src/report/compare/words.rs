@@ -63,7 +63,7 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
 /// Whether a rate's interval holds it whatever the undecided queries are.
 fn settled(rate: &Rate) -> bool {
     let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;
-    most <= rate.interval95[1]
+    rate.interval95.is_some_and(|[_, high]| most <= high)
 }
 
 /// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
@@ -82,8 +82,19 @@ pub fn percent(share: f64) -> String {
 
 /// A rate in percent, and another in brackets; a dash for one that is not known.
 pub fn bracketed(rate: Option<&Rate>, other: Option<&Rate>) -> String {
-    let share = |rate: Option<&Rate>| rate.map_or("-".into(), |rate| percent(rate.rate));
     format!("{} ({:>4})", share(rate), share(other))
+}
+
+/// A rate in percent; a dash where there is none.
+pub fn share(rate: Option<&Rate>) -> String {
+    let share = rate.and_then(|rate| rate.rate);
+    share.map_or("-".into(), percent)
+}
+
+/// The interval of a rate in percent.
+pub fn interval(rate: Option<&Rate>) -> String {
+    let ends = rate.and_then(|rate| rate.interval95);
+    ends.map_or("-".into(), between)
 }
 
 /// An interval of shares in percent.

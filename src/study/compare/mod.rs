@@ -564,8 +564,10 @@ fn report(
             // One point is no law to compare with.
             .filter(|rank| *rank > 0)
             .map(|rank| theory::null_rate(facts.rows, rank)),
-        d_eff: effective(hull.rate),
-        d_eff_interval: hull.interval95.map(effective),
+        d_eff: hull.rate.and_then(effective),
+        d_eff_interval: hull
+            .interval95
+            .map_or([None; 2], |ends| ends.map(effective)),
         distance_ratio: distances
             .then(|| found.distance_ratio(facts.median_nearest))
             .flatten(),
