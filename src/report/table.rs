@@ -87,11 +87,15 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     if !directions.is_empty() {
         table.add_row(["directions", &directions.join(", ")]);
     }
-    format!("{}\n{}", table.trim_fmt(), notions(&summary.notions))
+    format!(
+        "{}\n{}",
+        table.trim_fmt(),
+        notions(&summary.notions, summary.queries)
+    )
 }
 
 /// A line a notion; nothing where the hull alone was asked about, whose rate stands above.
-fn notions(notions: &[NotionSummary]) -> String {
+fn notions(notions: &[NotionSummary], queries: u64) -> String {
     if notions.iter().all(|notion| notion.rate.notion == "hull") {
         return String::new();
     }
@@ -108,7 +112,7 @@ fn notions(notions: &[NotionSummary]) -> String {
         // Where no query was decided, none outside is no finding.
         let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
         let mut line = vec![
-            rate.notion.clone(),
+            words::of_some(rate, queries),
             match others {
                 true => words::bracketed(known, left_out(notion).as_ref()),
                 false => words::share(known),
@@ -277,6 +281,7 @@ mod tests {
 
     #[test]
     fn each_notion_has_a_line() {
+        let notions = |all: &[NotionSummary]| notions(all, 200);
         assert_eq!(notions(&[notion("hull", 3, 0, None)]), "");
         let usual = [notion("hull", 3, 0, None), notion("range", 50, 0, None)];
         let text = notions(&usual);
@@ -304,6 +309,16 @@ mod tests {
         let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
         assert_eq!(line(&text, "knn_10"), knn);
         assert!(text.contains("without itself") && text.contains("count as not outside"));
+    }
+
+    /// The rate of a costly notion is of a sample, and says so where it stands.
+    #[test]
+    fn a_sample_is_named_with_its_queries() {
+        let all = [notion("hull", 3, 0, None), notion("cone", 50, 0, None)];
+        let text = notions(&all, 1200);
+        assert_eq!(line(&text, "cone")[..3], ["cone", "(of", "200)"]);
+        let text = notions(&all, 200);
+        assert_eq!(line(&text, "cone")[..2], ["cone", "25.0"]);
     }
 
     #[test]

@@ -28,9 +28,15 @@ pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
 
 /// What a notion is called where its rate stands: with the queries that it judged, where these are a sample.
 pub fn named(space: &SpaceReport, notion: &str) -> String {
-    match asked(space, notion) {
-        Some(rate) if rate.queries < space.n_queries => of_queries(notion, rate.queries),
-        _ => notion.into(),
+    let rate = asked(space, notion);
+    rate.map_or(notion.into(), |rate| of_some(rate, space.n_queries))
+}
+
+/// The same of a rate, and how many queries there are in all.
+pub fn of_some(rate: &Rate, all: u64) -> String {
+    match rate.queries < all {
+        true => of_queries(&rate.notion, rate.queries),
+        false => rate.notion.clone(),
     }
 }
 
