@@ -3,6 +3,7 @@
 use crate::common::{gaussian, random, rows};
 use hullscope::control::Control;
 use hullscope::notion::neighbours::Metric;
+use hullscope::notion::registry::Wanted;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::analyze::{Plan, run};
@@ -269,4 +270,68 @@ fn a_gap_that_was_not_reached_is_said() {
     );
     assert_eq!(hull.exact + hull.tolerance, hull.inside);
     assert_eq!(hull.separated, hull.outside);
+}
+
+/// Of queries that a notion leaves null for their numbers it is said how many these are, why, and what helps; of queries that it
+/// answers nothing is.
+#[test]
+fn queries_that_a_notion_leaves_null_are_counted_with_the_reason() {
+    let (n, d) = (300, 7);
+    let plan = |notions: &str| Plan {
+        notions: Wanted(notions.split(',').map(String::from).collect()),
+        gap: Some(0.05),
+        ..Plan::default()
+    };
+    let said = |notions: &str, reference: &[f64], queries: &[f64]| {
+        let found = summary(&plan(notions), &rows(d, reference), &rows(d, queries));
+        let of_nulls = |note: &String| note.contains(" is null for ");
+        found
+            .warnings
+            .into_iter()
+            .filter(of_nulls)
+            .collect::<Vec<_>>()
+    };
+    let (reference, queries) = (gaussian(n * d, 1), gaussian(60 * d, 2));
+    let queries: Vec<f64> = queries.iter().map(|v| v * 0.3).collect();
+    let all = "cone,gauge,local:8,delaunay";
+    assert!(said(all, &reference, &queries).is_empty());
+    let scaled = |values: &[f64]| -> Vec<f64> {
+        let each = values.iter().enumerate();
+        each.map(|(i, v)| v * 10f64.powi(2 * (i % d) as i32 - 6))
+            .collect()
+    };
+    let notes = said("delaunay", &scaled(&reference), &scaled(&queries));
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let start = "delaunay is null for ";
+    let end = "by a factor of 9e11, and --space whiten brings them to one scale";
+    assert!(
+        notes[0].starts_with(start) && notes[0].ends_with(end),
+        "{notes:?}"
+    );
+    assert!(
+        notes[0].contains(" of the 60 queries that it judged: "),
+        "{notes:?}"
+    );
+    // Means of rows, rounded: without a tolerance, double precision does not tell whether the hull of these rows holds them.
+    let means: Vec<f64> = (0..5 * d)
+        .map(|i| {
+            (0..d)
+                .map(|row| reference[d * (i / d * d + row) + i % d])
+                .sum::<f64>()
+                / d as f64
+        })
+        .collect();
+    let few = rows(d, &reference[..5 * d * d]);
+    let strict = Plan {
+        tolerance: 0.0,
+        ..plan("local:7,gauge")
+    };
+    let found = summary(&strict, &few, &rows(d, &means)).warnings;
+    for id in ["local_7", "gauge"] {
+        let start = format!("{id} is null for ");
+        assert!(
+            found.iter().any(|note| note.starts_with(&start)),
+            "{id} {found:?}"
+        );
+    }
 }

@@ -136,6 +136,10 @@ impl Judge for Hulls<'_> {
         }
         Ok(judged)
     }
+
+    fn why_open(&self) -> String {
+        "double precision does not tell them from the surface of the hull of the class, or they were not settled in the rounds allowed".into()
+    }
 }
 
 impl Hulls<'_> {
@@ -192,7 +196,11 @@ impl Hulls<'_> {
             false => solver.verdicts(&values, Some(&excluded), control)?,
         };
         for (place, answer) in asked.into_iter().zip(&answers) {
-            judged[place] = of(Some(answer));
+            let judgement = of(Some(answer));
+            judged[place] = Judgement {
+                open: judgement.outside.is_none(),
+                ..judgement
+            };
         }
         Ok(())
     }

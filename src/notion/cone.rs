@@ -113,6 +113,10 @@ impl Judge for Angles<'_> {
     fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         self.certificates.take()
     }
+
+    fn why_open(&self) -> String {
+        "double precision does not tell them from the cone's surface, or they were not settled in the rounds allowed".into()
+    }
 }
 
 impl Angles<'_> {
@@ -160,6 +164,7 @@ fn judged(angle: &Angle) -> Judgement {
             None => f64::NAN,
         },
         more: vec![Value::Float(angle.upper)],
+        open: outside.is_none(),
         ..Judgement::default()
     }
 }

@@ -49,6 +49,9 @@ const PROJECTED: usize = 8;
 /// Bytes that the rows of the queries of a group may come to.
 const GROUP_BUDGET: usize = 192 << 20;
 
+/// Columns whose ranges differ by more may be why no simplex is proved.
+const SCALES: f64 = 1e3;
+
 /// The Delaunay simplex.
 pub struct Delaunay;
 
@@ -214,8 +217,10 @@ impl Judge for Simplices<'_> {
         let mut judged: Vec<Judgement> = Vec::with_capacity(block.len());
         for (place, (query, answer)) in block.queries().zip(block.hull).enumerate() {
             judged.push(nothing(of(answer.as_ref()).outside));
-            if let Some(answer) = answer {
-                tasks.extend(self.task(place, query, answer)?);
+            let Some(answer) = answer else { continue };
+            if let Some(task) = self.task(place, query, answer)? {
+                judged[place].open = true;
+                tasks.push(task);
             }
         }
         let mut tasks = tasks.into_iter();
@@ -227,6 +232,23 @@ impl Judge for Simplices<'_> {
             for (place, judgement) in self.group(group, control)? {
                 judged[place] = judgement;
             }
+        }
+    }
+
+    fn why_open(&self) -> String {
+        let why = format!(
+            "double precision proves no simplex for them, or none was found in {PROJECTED} searches from outside the hull"
+        );
+        let moving = self.frame.range.iter().filter(|range| **range > 0.0);
+        let (least, most) = moving.fold((f64::INFINITY, 0f64), |ends, &range| {
+            (ends.0.min(range), ends.1.max(range))
+        });
+        match most > SCALES * least {
+            true => format!(
+                "{why}; the ranges of the columns differ by a factor of {:.0e}, and --space whiten brings them to one scale",
+                most / least
+            ),
+            false => why,
         }
     }
 }

@@ -119,6 +119,10 @@ impl Judge for Brackets<'_> {
             .map(|(answer, bracket)| judged(of(answer).outside, bracket))
             .collect())
     }
+
+    fn why_open(&self) -> String {
+        "the hull left them undecided".into()
+    }
 }
 
 fn judged(outside: Option<bool>, bracket: Bracket) -> Judgement {
@@ -134,6 +138,7 @@ fn judged(outside: Option<bool>, bracket: Bracket) -> Judgement {
             None => f64::NAN,
         },
         more: vec![Value::finite(bracket.lower), Value::finite(upper)],
+        open: outside.is_none(),
         ..Judgement::default()
     }
 }

@@ -114,6 +114,10 @@ impl Judge for Nearest<'_> {
         })
         .collect()
     }
+
+    fn why_open(&self) -> String {
+        "double precision does not tell them from the surface of a hull of nearest rows".into()
+    }
 }
 
 impl Nearest<'_> {
@@ -136,6 +140,7 @@ impl Nearest<'_> {
                 _ => f64::NAN,
             },
             more: Vec::new(),
+            open: outside.is_none() && found.is_some(),
             ..Judgement::default()
         })
     }
@@ -144,7 +149,8 @@ impl Nearest<'_> {
     /// proved not to.
     fn smallest(&self, points: &[f64], query: &[f64]) -> Result<Judgement> {
         let sizes: Vec<usize> = (1..).map(|e| 1 << e).take_while(|&k| k <= MOST).collect();
-        let whole = outside(self.first(MOST, points, query)?);
+        let found = self.first(MOST, points, query)?;
+        let whole = outside(found);
         let mut judgement = Judgement {
             outside: whole,
             score: match whole {
@@ -152,6 +158,7 @@ impl Nearest<'_> {
                 _ => f64::NAN,
             },
             more: vec![Value::Null],
+            open: whole.is_none() && found.is_some(),
             ..Judgement::default()
         };
         if whole != Some(false) {
@@ -164,7 +171,10 @@ impl Nearest<'_> {
                 Some(false) => high = middle,
                 Some(true) => low = middle + 1,
                 // Which size is the smallest cannot be told.
-                None => return Ok(judgement),
+                None => {
+                    judgement.open = true;
+                    return Ok(judgement);
+                }
             }
         }
         judgement.score = sizes[high] as f64;

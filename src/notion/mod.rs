@@ -117,6 +117,11 @@ pub trait Judge {
         None
     }
 
+    /// Why a query that was judged may stay [`Judgement::open`], and what helps where something does, in a clause.
+    fn why_open(&self) -> String {
+        String::new()
+    }
+
     /// After the last query: whatever takes all of them.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
@@ -151,6 +156,8 @@ pub struct Judgement {
     pub score: f64,
     /// The values of the notion's own columns.
     pub more: Vec<Value>,
+    /// There is an answer, and the notion could not prove one; no class, no outcome or another that lacks leaves it at `false`.
+    pub open: bool,
     /// Not judged, as it is not in the sample of a costly notion: it counts for no rate.
     pub passed_over: bool,
 }

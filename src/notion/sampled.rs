@@ -118,6 +118,7 @@ impl OfSample<'_> {
             outside: None,
             score: f64::NAN,
             more,
+            open: false,
             passed_over: true,
         }
     }
@@ -150,6 +151,10 @@ impl Judge for OfSample<'_> {
 
     fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         self.certificates.take()
+    }
+
+    fn why_open(&self) -> String {
+        self.judge.why_open()
     }
 
     fn finish(&mut self, control: &Control) -> Result<()> {

@@ -430,6 +430,7 @@ impl Session<'_, '_> {
         clock.lap("notions");
         let progress = control.progress();
         warnings.extend(notes::of_queries(plan, &tally, self.queries));
+        warnings.extend(Fitted::notes(&work.fitted));
         warnings.extend(control.take_warnings());
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);

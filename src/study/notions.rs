@@ -14,6 +14,8 @@ pub(super) struct Fitted<'r> {
     judge: Box<dyn Judge + 'r>,
     queries: Counts,
     others: Counts,
+    /// Queries that the notion judged and left without an answer.
+    open: u64,
     scores: Vec<f64>,
 }
 
@@ -58,6 +60,7 @@ impl<'r> Fitted<'r> {
                 },
                 queries: Counts::default(),
                 others: Counts::default(),
+                open: 0,
                 scores: Vec::new(),
             })
         };
@@ -83,6 +86,7 @@ impl<'r> Fitted<'r> {
                 if !judgement.passed_over {
                     fitted.queries.add(judgement.outside);
                 }
+                fitted.open += u64::from(judgement.open);
                 let score = Some(judgement.score).filter(|score| score.is_finite());
                 fitted.scores.extend(score);
                 judgements.push(judgement);
@@ -114,6 +118,21 @@ impl<'r> Fitted<'r> {
     pub(super) fn finish(all: &mut [Self], control: &Control) -> Result<()> {
         all.iter_mut()
             .try_for_each(|fitted| fitted.judge.finish(control))
+    }
+
+    /// How many queries each notion left without an answer, and why; nothing of the hull, whose reasons are counted one by one.
+    pub(super) fn notes(all: &[Self]) -> Vec<String> {
+        let open = all.iter().filter(|fitted| fitted.open > 0);
+        open.map(|fitted| {
+            format!(
+                "{} is null for {} of the {} queries that it judged: {}",
+                fitted.notion.id(),
+                fitted.open,
+                fitted.queries.all,
+                fitted.judge.why_open()
+            )
+        })
+        .collect()
     }
 
     /// What it comes to.
