@@ -592,6 +592,11 @@ fn whatever_is_changed_in_a_file_is_found_and_named() {
 
 /// Directions in the positive orthant, and queries inside their cone, outside of it, and of zeros.
 fn of_cones() -> (Proof, Content) {
+    of_cones_and(1.0)
+}
+
+/// The same with queries that are longer by a factor.
+fn of_cones_and(factor: f64) -> (Proof, Content) {
     let d = 5;
     let waves = |i: usize, j: usize| ((7 * i * i + 3 * j * j + 5 * i * j + 1) % 23) as f64 / 23.0;
     let reference: Vec<f64> = (0..40 * d)
@@ -609,6 +614,7 @@ fn of_cones() -> (Proof, Content) {
         .collect();
     queries[..d].copy_from_slice(&reference[3 * d..4 * d]);
     queries[d..2 * d].fill(0.0);
+    queries.iter_mut().for_each(|v| *v *= factor);
     let plan = Plan {
         notions: hullscope::notion::registry::Wanted(vec!["hull,cone".into()]),
         ..Plan::default()
@@ -621,6 +627,30 @@ fn of_cones() -> (Proof, Content) {
     );
     let content = Content::read(&proof.path());
     (proof, content)
+}
+
+/// The length of a query does not matter to the cone: the same are inside, with certificates that hold, of queries that are
+/// shorter or longer than the rows by far.
+#[test]
+fn the_cone_judges_queries_of_any_length() {
+    let verdicts = |factor: f64| -> Vec<serde_json::Value> {
+        let (_, content) = of_cones_and(factor);
+        let lines = content
+            .lines
+            .into_iter()
+            .filter(|line| line["of"] == "cone");
+        lines.map(|line| line["verdict"].clone()).collect()
+    };
+    let usual = verdicts(1.0);
+    assert!(
+        usual.len() == 30
+            && ["inside", "outside"]
+                .iter()
+                .all(|side| usual.contains(&json!(side)))
+    );
+    for factor in [1e-12, 1e-15, 2f64.powi(-60), 1e-100, 1e-250, 1e12, 1e100] {
+        assert_eq!(verdicts(factor), usual, "{factor}");
+    }
 }
 
 /// Certificates of the cone are checked as those of the hull are; older files, which do not say, are about the hull.

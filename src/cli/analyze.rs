@@ -1,9 +1,9 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::fit::is_hull;
-use super::progress::Bar;
+use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::Control;
+use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
@@ -88,6 +88,16 @@ pub(super) const DEFAULTS: Defaults = Defaults {
     leave_one_out: 0,
 };
 
+/// What makes each stage quicker.
+const QUICKER: Advice = &[
+    (
+        Stage::Hull,
+        "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
+    ),
+    (Stage::LeaveOneOut, "--loo 0 leaves it out"),
+    (Stage::Neighbours, "--neighbours 0 leaves it out"),
+];
+
 impl Args {
     /// Every file, folder and pattern that is read.
     fn files(&self) -> Vec<String> {
@@ -110,7 +120,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let started = Instant::now();
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let opened = started.elapsed().as_secs_f64();
-    let bar = Bar::start(control, args.run.shown());
+    let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let Opened {
         inputs,
         known,

@@ -50,9 +50,17 @@ pub struct Bar {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What makes a stage of a command quicker, said beside an estimate.
+pub type Advice = &'static [(Stage, &'static str)];
+
 impl Bar {
     /// Start showing.
     pub fn start(control: &Arc<Control>, shown: Shown) -> Self {
+        Bar::advising(control, shown, &[])
+    }
+
+    /// The same, where the command has options that make stages quicker.
+    pub fn advising(control: &Arc<Control>, shown: Shown, advice: Advice) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         let lines = match shown {
             Shown::None => return Bar { done, thread: None },
@@ -61,7 +69,7 @@ impl Bar {
         };
         let (control, stop) = (Arc::clone(control), Arc::clone(&done));
         let thread = std::thread::spawn(move || match lines {
-            true => tell(&control, &stop),
+            true => tell(&control, &stop, advice),
             false => draw(&control, &stop),
         });
         Bar {
@@ -82,8 +90,8 @@ impl Drop for Bar {
 }
 
 /// A line for each finished task, and for each long stage.
-fn tell(control: &Control, stop: &AtomicBool) {
-    let mut lines = Lines::new();
+fn tell(control: &Control, stop: &AtomicBool, advice: Advice) {
+    let mut lines = Lines::new(advice);
     let mut look = |task: String| {
         let ended = lines.look(task, &control.progress(), Instant::now());
         ended.iter().for_each(|line| file::tell(line));
@@ -101,11 +109,13 @@ struct Lines {
     stage: Option<(Stage, Instant)>,
     /// The stage was estimated.
     estimated: bool,
+    advice: Advice,
 }
 
 impl Lines {
-    fn new() -> Self {
+    fn new(advice: Advice) -> Self {
         Lines {
+            advice,
             task: (String::new(), Instant::now()),
             stage: None,
             estimated: false,
@@ -132,7 +142,9 @@ impl Lines {
             self.estimated = false;
         } else if let Some(left) = left(progress, now - since).filter(|_| !self.estimated) {
             self.estimated = true;
-            lines.push(format!("{}{}: {left}", self.of(), name(stage)));
+            let quicker = self.advice.iter().find(|(of, _)| *of == stage);
+            let quicker = quicker.map_or(String::new(), |(_, what)| format!("; {what}"));
+            lines.push(format!("{}{}: {left}{quicker}", self.of(), name(stage)));
         }
         if ended {
             let (done, since) = std::mem::replace(&mut self.task, (task, now));
@@ -160,15 +172,9 @@ fn left(progress: &Progress, since: Duration) -> Option<String> {
         return None;
     }
     let left = since.as_secs_f64() * (1.0 - share) / share;
-    let quicker = match progress.stage {
-        Stage::Hull => "; --no-distance and fewer queries (--limit-queries N) are quicker",
-        Stage::LeaveOneOut => "; --loo 0 leaves it out",
-        Stage::Neighbours => "; --neighbours 0 leaves it out",
-        _ => "",
-    };
     (left >= MINUTES).then(|| {
         format!(
-            "about {:.0} min left, by the {:.0} % done in {:.0} s{quicker}",
+            "about {:.0} min left, by the {:.0} % done in {:.0} s",
             (left / MINUTES).ceil(),
             100.0 * share,
             since.as_secs_f64()
@@ -264,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-        let mut lines = Lines::new();
+        let mut lines = Lines::new(&[]);
         let start = Instant::now();
         let mut look = |task: &str, stage, seconds| {
             let progress = Progress {
@@ -296,7 +302,10 @@ mod tests {
     /// Once, after some seconds, where minutes are left.
     #[test]
     fn a_line_tells_how_long_a_long_stage_will_take() {
-        let mut lines = Lines::new();
+        let mut lines = Lines::new(&[
+            (Stage::Read, "no"),
+            (Stage::Hull, "--no-distance is quicker"),
+        ]);
         let start = Instant::now();
         let mut look = |done, total, seconds| {
             let progress = Progress {
@@ -316,12 +325,12 @@ mod tests {
         let said = look(5, 100, 10);
         assert!(
             said[0].starts_with(
-                "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance"
+                "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance is quicker"
             ),
             "{said:?}"
         );
         assert!(look(6, 100, 12).is_empty(), "it was said");
-        let mut quick = Lines::new();
+        let mut quick = Lines::new(&[]);
         let most = Progress {
             done: 90,
             total: 100,

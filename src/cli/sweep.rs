@@ -1,9 +1,9 @@
 //! `hullscope sweep`: how often is a new point inside, as N and d grow?
 
 use super::numbers::{self, Numbers};
-use super::progress::Bar;
+use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::Control;
+use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::job::inputs::{Inputs, RowArgs};
 use crate::job::memory;
@@ -103,6 +103,19 @@ enum QueryArg {
     Origin,
 }
 
+/// What makes a sweep of a law quicker, and that of a data set.
+const QUICKER: Advice = &[
+    (
+        Stage::Trials,
+        "fewer --trials and smaller --sizes are quicker",
+    ),
+    (
+        Stage::Hull,
+        "fewer --trials and smaller --sizes are quicker",
+    ),
+];
+const QUICKER_DATA: Advice = &[(Stage::Hull, "fewer and smaller --sizes are quicker")];
+
 /// Sizes without being told: three a decade.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 const DIMS: [usize; 3] = [2, 4, 8];
@@ -188,7 +201,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
         ));
     }
     let engine = engine(args, plan.shared_reference, control)?;
-    let bar = Bar::start(control, args.run.shown());
+    let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let points = study::run(&plan, &*engine, control)?;
     drop(bar);
     let kind = if plan.shared_reference {
@@ -206,7 +219,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
 
 /// Rates of a data set.
 fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
-    let bar = Bar::start(control, args.run.shown());
+    let bar = Bar::advising(control, args.run.shown(), QUICKER_DATA);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
     inputs.say(control);

@@ -36,6 +36,9 @@ const WORTH_EXACT: usize = 64;
 /// Directions of an f64 scan together.
 const TOGETHER: usize = 512;
 
+/// Queries and rows whose lengths differ by less than this power of two are left as they are.
+const ALIKE: i32 = 8;
+
 /// A residual below this share of the query is zero but for rounding.
 const VANISHED: f64 = 1e-11;
 
@@ -156,10 +159,44 @@ impl<'a> Cone<'a> {
         gap: f64,
         control: &Control,
     ) -> Result<Vec<Angle>> {
-        let found: Vec<Mutex<Angle>> = asked
+        let mut found: Vec<Mutex<Angle>> = asked
             .par_iter()
             .map(|asked| Ok(Mutex::new(self.known(asked)?)))
             .collect::<Result<_>>()?;
+        let each = asked.iter().zip(&found);
+        let scaled: Vec<(i32, Vec<f64>)> = each
+            .map(|(one, angle)| match held(angle).verdict {
+                Verdict::Undecided => self.scaled(one.query),
+                _ => (0, Vec::new()),
+            })
+            .collect();
+        let each = asked.iter().zip(&scaled);
+        let asked: Vec<Asked<'_>> = each
+            .map(|(one, (_, query))| Asked {
+                query,
+                excluded: one.excluded,
+                inside: None,
+                near: one.near.clone(),
+            })
+            .collect();
+        self.search(&asked, gap, &found, control)?;
+        let each = found.iter_mut().zip(&scaled);
+        Ok(each
+            .map(|(angle, (power, _))| {
+                let angle = angle.get_mut().unwrap_or_else(|held| held.into_inner());
+                angle.clone().of_scaled(*power)
+            })
+            .collect())
+    }
+
+    /// The angles of the queries that are still undecided.
+    fn search(
+        &mut self,
+        asked: &[Asked<'_>],
+        gap: f64,
+        found: &[Mutex<Angle>],
+        control: &Control,
+    ) -> Result<()> {
         let undecided = |place: &usize| held(&found[*place]).verdict == Verdict::Undecided;
         let places: Vec<usize> = (0..asked.len()).filter(undecided).collect();
         let strict = self.strict.clone();
@@ -196,10 +233,28 @@ impl<'a> Cone<'a> {
                 }
                 Ok(())
             })?;
-            self.by_directions(&open, asked, &found, control)?;
+            self.by_directions(&open, asked, found, control)?;
             self.columns.trim();
         }
-        Ok(found.iter().map(|angle| held(angle).clone()).collect())
+        Ok(())
+    }
+
+    /// The query times the power of two that makes it about as long as the longest rows, and its exponent: in the frame, whose
+    /// origin is among the rows, a query that is shorter by far is all rounding. The query as it is where numbers would be lost.
+    fn scaled(&self, query: &[f64]) -> (i32, Vec<f64>) {
+        let frame = self.columns.scan.frame();
+        let largest = |values: &[f64]| values.iter().fold(0f64, |most, v| most.max(v.abs()));
+        let rows = largest(&frame.lowest).max(largest(&frame.highest));
+        let power = libm::frexp(rows).1 - libm::frexp(largest(query)).1;
+        if power.abs() <= ALIKE {
+            return (0, query.to_vec());
+        }
+        let scaled: Vec<f64> = query.iter().map(|&v| libm::scalbn(v, power)).collect();
+        let mut both = scaled.iter().zip(query);
+        match both.all(|(s, q)| s.is_finite() && libm::scalbn(*s, -power) == *q) {
+            true => (power, scaled),
+            false => (0, query.to_vec()),
+        }
     }
 
     /// What is known without a scan: of a query of zeros, and of one that the hull holds.
@@ -429,6 +484,20 @@ impl Angle {
             direction,
             margin: sine,
         };
+    }
+
+    /// Of a query that was multiplied by a power of two: weights are divided by it. Without a certificate where that loses numbers.
+    fn of_scaled(mut self, power: i32) -> Self {
+        if let (Certificate::Inside { weights, .. }, true) = (&mut self.certificate, power != 0) {
+            let divided: Vec<f64> = weights.iter().map(|&u| libm::scalbn(u, -power)).collect();
+            let mut both = divided.iter().zip(&*weights);
+            let same = both.all(|(d, &u)| d.is_finite() && libm::scalbn(*d, power) == u);
+            match same {
+                true => *weights = divided,
+                false => self.certificate = Certificate::None,
+            }
+        }
+        self
     }
 
     /// With the angle between `at`, the query over the sum of the weights, and the weighted points.

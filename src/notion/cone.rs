@@ -1,8 +1,7 @@
 //! The cone of the rows: whether a query is a non-negative combination of them, and at what angle from all of these it is.
 //!
-//! The lengths of rows and query do not matter, but for rounding: a query shorter than the rows by a factor of about 1e-15, or
-//! rows whose lengths differ by more than about 1e4, may stay undecided, and so do queries off a plane or half space that is
-//! the cone. Where all rows have one length, as embeddings of unit norm, no row is in
+//! The lengths of rows and query do not matter, but for rounding: where rows differ in length by more than about 1e4, queries may
+//! stay undecided, and so do queries off a plane or half space that is the cone. Where all rows have one length, as embeddings of unit norm, no row is in
 //! the hull of others and verdicts about the hull say nothing; the cone is the same question about directions. For
 //! random directions (a fresh reference a query) P(inside) = `1 - 2^-N sum_{k<d} C(N, k)`: one half at N = 2d - 1.
 

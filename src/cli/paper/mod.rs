@@ -6,9 +6,9 @@ mod work;
 mod write;
 
 use super::numbers;
-use super::progress::Bar;
+use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::images::ImageArgs;
@@ -39,6 +39,16 @@ const QUICK_QUERIES: usize = 2_000;
 /// Dimensions of the cubes, and those they are mapped to.
 const CUBES: [u64; 2] = [8, 12];
 const MAPPED: [u64; 4] = [2, 3, 4, 5];
+
+/// What makes each stage quicker.
+const QUICKER: Advice = &[
+    (
+        control::Stage::Trials,
+        "--quick and fewer --trials are quicker",
+    ),
+    (control::Stage::Hull, "--quick is quicker"),
+    (control::Stage::LeaveOneOut, "--quick is quicker"),
+];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -187,7 +197,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
-    let bar = Bar::start(control, args.run.shown());
+    let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let ready = Ready::new(&args, named, control)?;
     if let Some(folder) = &args.output {
         results::claim(folder, &self::made())?;
