@@ -12,7 +12,7 @@ use std::time::Duration;
 /// What the work is at, for a progress bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u8)]
-pub enum Stage {
+pub enum WorkStage {
     /// Reading and checking files; units are bytes.
     #[default]
     Read,
@@ -41,7 +41,7 @@ pub enum Stage {
 /// One look at the counters.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
-    pub stage: Stage,
+    pub stage: WorkStage,
     /// Units done and to do in this stage; a total of 0 means unknown.
     pub done: u64,
     pub total: u64,
@@ -85,7 +85,7 @@ impl Control {
     }
 
     /// Enter a stage of `total` units (0: unknown).
-    pub fn begin(&self, stage: Stage, total: u64) {
+    pub fn begin(&self, stage: WorkStage, total: u64) {
         self.stage.store(stage as u8, Relaxed);
         self.done.store(0, Relaxed);
         self.total.store(total, Relaxed);
@@ -166,17 +166,17 @@ impl Control {
     /// All counters as of now.
     pub fn progress(&self) -> Progress {
         let stages = [
-            Stage::Read,
-            Stage::Survey,
-            Stage::SelfTest,
-            Stage::LeaveOneOut,
-            Stage::Hull,
-            Stage::Neighbours,
-            Stage::Verify,
-            Stage::Fit,
-            Stage::Map,
-            Stage::Encode,
-            Stage::Trials,
+            WorkStage::Read,
+            WorkStage::Survey,
+            WorkStage::SelfTest,
+            WorkStage::LeaveOneOut,
+            WorkStage::Hull,
+            WorkStage::Neighbours,
+            WorkStage::Verify,
+            WorkStage::Fit,
+            WorkStage::Map,
+            WorkStage::Encode,
+            WorkStage::Trials,
         ];
         Progress {
             stage: stages[self.stage.load(Relaxed) as usize],

@@ -1,6 +1,6 @@
 //! `hullscope bench`: the engines agree or are refused, outputs are whole, bad input is found out first.
 
-use hullscope::bench::{Candidate, Plan, run};
+use hullscope::bench::{BenchPlan, Candidate, run};
 use hullscope::control::Control;
 use hullscope::report::bench::{Context, figure, json, table};
 use hullscope::report::plot;
@@ -12,8 +12,8 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> BenchPlan {
+    BenchPlan {
         shape: Shape {
             rows: 600,
             dim: 8,

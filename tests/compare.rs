@@ -15,7 +15,7 @@ use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings, Spec, View, Views};
 use hullscope::study::compare::{
-    Archive, Classes, Forget, Keeper, Known, Plan, Report, SpaceReport, Subject, run,
+    Archive, Classes, ComparisonPlan, Forget, Keeper, Known, Report, SpaceReport, Subject, run,
 };
 use hullscope::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -83,10 +83,19 @@ fn settings() -> Settings {
 }
 
 fn compared(specs: &[&str]) -> Report {
-    try_compared(&Plan::default(), subject(specs, None), &mut Forget).unwrap()
+    try_compared(
+        &ComparisonPlan::default(),
+        subject(specs, None),
+        &mut Forget,
+    )
+    .unwrap()
 }
 
-fn try_compared(plan: &Plan, subject: Subject, archive: &mut dyn Archive) -> Result<Report> {
+fn try_compared(
+    plan: &ComparisonPlan,
+    subject: Subject,
+    archive: &mut dyn Archive,
+) -> Result<Report> {
     let control = Control::default();
     run(plan, subject, settings(), &CpuEngine, archive, &control)
 }
@@ -227,9 +236,9 @@ fn queries_on_faces_stay_on_them_in_every_turned_space() {
         outcome: None,
         specs: Spec::parse_all(&texts).unwrap(),
     };
-    let plan = Plan {
+    let plan = ComparisonPlan {
         picks: 0,
-        ..Plan::default()
+        ..ComparisonPlan::default()
     };
     let report = try_compared(&plan, subject, &mut Forget).unwrap();
     let pixels = &report.spaces[0];
@@ -358,9 +367,9 @@ fn pairs_are_counted_query_by_query() {
 
 #[test]
 fn each_query_is_asked_about_its_own_class() {
-    let plan = Plan {
+    let plan = ComparisonPlan {
         by_label: true,
-        ..Plan::default()
+        ..ComparisonPlan::default()
     };
     let subject = subject(&["pca:3"], Some(by_turns()));
     let report = try_compared(&plan, subject, &mut Forget).unwrap();
@@ -420,7 +429,7 @@ fn a_space_is_fitted_on_the_reference_alone() {
     );
     let mut wider = subject(&texts, None);
     wider.sets = Some((set(&pictures(REFERENCE, 1)), set(&more)));
-    let second = try_compared(&Plan::default(), wider, &mut Forget).unwrap();
+    let second = try_compared(&ComparisonPlan::default(), wider, &mut Forget).unwrap();
     for (a, b) in first.spaces.iter().zip(&second.spaces) {
         assert_eq!(a.verdicts, b.verdicts[..QUERIES], "{}", a.space);
     }
@@ -430,7 +439,7 @@ fn a_space_is_fitted_on_the_reference_alone() {
 fn one_row_and_one_query_are_enough() {
     let mut tiny = subject(&["pixels", "patch:2", "wavelet"], None);
     tiny.sets = Some((set(&pictures(1, 1)), set(&pictures(1, 2))));
-    let report = try_compared(&Plan::default(), tiny, &mut Forget).unwrap();
+    let report = try_compared(&ComparisonPlan::default(), tiny, &mut Forget).unwrap();
     for space in &report.spaces {
         assert_eq!(
             (space.rank, space.verdicts.as_str()),
@@ -451,7 +460,7 @@ fn distances_of_doubled_rows_are_as_measured() {
         set(&[rows.clone(), rows].concat()),
         set(&pictures(QUERIES, 2)),
     ));
-    let doubled = try_compared(&Plan::default(), doubled, &mut Forget).unwrap();
+    let doubled = try_compared(&ComparisonPlan::default(), doubled, &mut Forget).unwrap();
     let (once, doubled) = (&once.spaces[0], &doubled.spaces[0]);
     assert_eq!(once.verdicts, doubled.verdicts);
     assert_eq!(
@@ -477,7 +486,7 @@ fn distances_of_doubled_rows_are_as_measured() {
 
 // ---- what is kept ----
 
-fn origin(plan: &Plan) -> Origin {
+fn origin(plan: &ComparisonPlan) -> Origin {
     Origin {
         command: "test".into(),
         inputs: Vec::new(),
@@ -520,7 +529,7 @@ impl Archive for Stops<'_> {
 #[test]
 fn an_interrupted_comparison_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan::default();
+    let plan = ComparisonPlan::default();
     let texts = ["pixels", "pca:2", "patch:2"];
     let whole = compared(&texts);
     let go = |after: usize| {
@@ -1439,7 +1448,7 @@ fn hulls_of_rows_on_a_sphere_are_no_evidence() {
     let sets = [pictures(REFERENCE, 1), pictures(QUERIES, 2)].map(|values| set(&unit(values)));
     let [reference, queries] = sets;
     on_sphere.sets = Some((reference, queries));
-    let found = try_compared(&Plan::default(), on_sphere, &mut Forget).unwrap();
+    let found = try_compared(&ComparisonPlan::default(), on_sphere, &mut Forget).unwrap();
     let spheres = found.spaces.iter().map(|space| space.sphere.is_some());
     assert_eq!(spheres.collect::<Vec<_>>(), [true, false, false]);
     assert!((found.spaces[0].sphere.unwrap() - 1.0).abs() < 1e-6);

@@ -10,7 +10,7 @@ use hullscope::notion::{Classes, Judgement, Value};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{CpuEngine, Engine};
 use hullscope::study::Record;
-use hullscope::study::analyze::{Plan, Sets, run_sets};
+use hullscope::study::analyze::{AnalysisPlan, Sets, run_sets};
 use hullscope::study::summary::Summary;
 
 /// What some notions say of queries.
@@ -38,16 +38,16 @@ impl Found {
 }
 
 /// A plan for some notions.
-pub(crate) fn plan(notions: &str) -> Plan {
-    Plan {
+pub(crate) fn plan(notions: &str) -> AnalysisPlan {
+    AnalysisPlan {
         notions: Wanted(vec![notions.into()]),
         gap: Some(0.01),
-        ..Plan::default()
+        ..AnalysisPlan::default()
     }
 }
 
 pub(crate) fn asked(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     reference: &dyn Rows,
     queries: &dyn Rows,
     classes: Option<&Classes>,
@@ -79,7 +79,7 @@ fn left_out_as_refitted(notions: &str, d: usize, values: &[f64], classes: Option
         ..Classes::default()
     };
     let reference = rows(d, values);
-    let all = Plan {
+    let all = AnalysisPlan {
         leave_one_out: n,
         ..plan(notions)
     };
@@ -474,7 +474,7 @@ fn the_cone_is_the_same_with_and_without_the_answers_of_the_hull() {
     queries[..30 * d].iter_mut().for_each(|v| *v *= 20.0);
     let (reference, queries) = (rows(d, &values), rows(d, &queries));
     let known = asked(&plan("hull,cone"), &reference, &queries, None);
-    let alone = Plan {
+    let alone = AnalysisPlan {
         hull: false,
         gap: None,
         ..plan("cone")

@@ -4,7 +4,7 @@ use crate::common::{gaussian, rows};
 use crate::definitions::{BY_SCIPY, asked, by_formula, plan};
 use hullscope::notion::neighbours::Metric;
 use hullscope::notion::{Judgement, Value};
-use hullscope::study::analyze::Plan;
+use hullscope::study::analyze::AnalysisPlan;
 
 /// Rows, weights, radius and whether there is no choice.
 fn simplex(found: &Judgement) -> Option<(&[u64], &[f64], f64, bool)> {
@@ -96,7 +96,7 @@ fn the_sphere_of_a_delaunay_simplex_is_empty() {
         let mut values = lifted(n, 1.0, 5);
         values.extend_from_within(..10 * d);
         let queries = lifted(24, 0.4, 6);
-        let plan = Plan {
+        let plan = AnalysisPlan {
             gap: None,
             ..plan("delaunay")
         };
@@ -285,7 +285,7 @@ fn simplices_in_the_plane_and_at_projections_are_those_of_scipy() {
         .flat_map(|l| [float(l[0]), float(l[1])])
         .collect();
     for metric in [Metric::Euclidean, Metric::Cosine] {
-        let plan = Plan {
+        let plan = AnalysisPlan {
             metric,
             gap: Some(1e-6),
             ..plan("delaunay,ball")

@@ -258,10 +258,10 @@ fn analyze_has_the_same_digits_on_any_threads_and_in_any_memory() {
     on_any_threads("analyze", |memory| {
         let [reference, queries] = pair(&folder, memory);
         assert_eq!(reference.resident_bytes() > 0, memory > 0);
-        let plan = analyze::Plan {
+        let plan = analyze::AnalysisPlan {
             neighbours: 2,
             gap: Some(0.1),
-            ..analyze::Plan::default()
+            ..analyze::AnalysisPlan::default()
         };
         let mut said = Said::default();
         let control = Control::default();
@@ -307,7 +307,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
                 memory,
                 ..Spaces::default()
             };
-            let plan = compare::Plan::default();
+            let plan = compare::ComparisonPlan::default();
             let mut said = Said::default();
             let control = Control::default();
             compare::run(&plan, subject, settings, &CpuEngine, &mut said, &control).unwrap();

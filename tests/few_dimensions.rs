@@ -7,12 +7,12 @@ use hullscope::notion::neighbours::{Method, Metric, Neighbours};
 use hullscope::rows::Rows;
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::study::Record;
-use hullscope::study::analyze::{Plan, Sets, run_sets};
+use hullscope::study::analyze::{AnalysisPlan, Sets, run_sets};
 use hullscope::study::summary::Summary;
 use rand::RngExt;
 
 fn analyze(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     reference: &dyn Rows,
     queries: &dyn Rows,
     memory: u64,
@@ -73,9 +73,9 @@ fn verdicts_are_those_about_all_rows() {
     for d in 1..=3 {
         for (what, x) in sets(d) {
             let (reference, q) = (rows(d, &x), queries(d, &x));
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 gap: Some(0.01),
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             let (found, summary) = analyze(&plan, &reference, &rows(d, &q), u64::MAX);
             let different = summary.reference.rows - summary.reference.duplicate_rows;
@@ -118,9 +118,9 @@ fn rows_left_out_are_judged_by_all_others() {
     for d in 1..=3 {
         let x = gaussian(5_000 * d, 4);
         let (reference, control) = (rows(d, &x), Control::default());
-        let plan = Plan {
+        let plan = AnalysisPlan {
             self_test: 5_000,
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         let (_, summary) = analyze(&plan, &reference, &rows(d, &x[..d]), u64::MAX);
         let scan = CpuScan::new(&reference, &control).unwrap();
@@ -149,11 +149,11 @@ fn neighbours_are_the_same_by_a_tree_and_by_scans() {
         let q = queries(d, &x);
         let (reference, asked) = (rows(d, &x), rows(d, &q));
         for metric in [Metric::Euclidean, Metric::Cosine] {
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 hull: false,
                 neighbours: 5,
                 metric,
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             let (by_tree, tree) = analyze(&plan, &reference, &asked, u64::MAX);
             let (by_scan, scan) = analyze(&plan, &reference, &asked, 1 << 16);

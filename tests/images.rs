@@ -4,7 +4,7 @@
 use crate::common::alloc::largest;
 use crate::common::random;
 use crate::formats::{Folder, encode, gzip, idx, npy, npz, safetensors, values};
-use hullscope::control::{Control, Stage};
+use hullscope::control::{Control, WorkStage};
 use hullscope::rows::images::{Bits, ImageOptions, Images, Labels, Shape, open_images};
 use hullscope::rows::{Element, OpenOptions, Subset, open};
 use hullscope::{Error, Result};
@@ -1238,7 +1238,7 @@ fn progress_is_counted_and_stop_is_heard() {
     let progress = control.progress();
     assert_eq!(
         (progress.stage, progress.done, progress.total),
-        (Stage::Read, 800, 800)
+        (WorkStage::Read, 800, 800)
     );
     control.stop();
     let stopped = open_images(&folder.path("set"), &options(), &control);

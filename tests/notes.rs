@@ -6,7 +6,7 @@ use hullscope::notion::neighbours::Metric;
 use hullscope::notion::registry::Wanted;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
-use hullscope::study::analyze::{Plan, run};
+use hullscope::study::analyze::{AnalysisPlan, run};
 use hullscope::study::summary::Summary;
 use hullscope::study::{Record, Sink};
 use rand::RngExt;
@@ -20,7 +20,7 @@ impl Sink for Nowhere {
     }
 }
 
-fn summary(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Summary {
+fn summary(plan: &AnalysisPlan, reference: &dyn Rows, queries: &dyn Rows) -> Summary {
     run(
         plan,
         &CpuEngine,
@@ -35,7 +35,7 @@ fn summary(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> Summary {
 /// The notes about a reference.
 fn notes(d: usize, values: &[f64]) -> String {
     let queries = rows(d, &values[..d]);
-    summary(&Plan::default(), &rows(d, values), &queries)
+    summary(&AnalysisPlan::default(), &rows(d, values), &queries)
         .warnings
         .join("\n")
 }
@@ -117,10 +117,10 @@ fn zero_vectors_are_said_where_the_cosine_is_asked_for() {
     let mut asked = gaussian(10 * d, 10);
     asked[9 * d..].fill(-0.0);
     let said = |metric, neighbours| {
-        let plan = Plan {
+        let plan = AnalysisPlan {
             metric,
             neighbours,
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         summary(&plan, &rows(d, &all), &rows(d, &asked))
             .warnings
@@ -218,9 +218,9 @@ fn rows_that_are_flat_but_for_their_rounding_are_said_to_be() {
     }
     let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
     let full: Vec<f32> = gaussian(n * d, 20).iter().map(|&v| v as f32).collect();
-    let plan = Plan {
+    let plan = AnalysisPlan {
         neighbours: 0,
-        ..Plan::default()
+        ..AnalysisPlan::default()
     };
     let said = |values: Vec<f32>| {
         let queries = Memory::from_f32("queries", d, values[..d].to_vec());
@@ -241,10 +241,10 @@ fn a_gap_that_was_not_reached_is_said() {
     let reference = rows(d, &gaussian(400 * d, 14));
     let asked: Vec<f64> = gaussian(30 * d, 15).iter().map(|v| 3.0 * v).collect();
     let of = |rounds, gap| {
-        let plan = Plan {
+        let plan = AnalysisPlan {
             max_rounds: rounds,
             gap: Some(gap),
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         let found = summary(
             &plan,

@@ -7,7 +7,7 @@ use arrow_array::{Array, RecordBatch};
 use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{CpuEngine, Engine, Int8Engine, int8::Precision};
-use hullscope::study::analyze::{Plan, Sets, prepare, with_session};
+use hullscope::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 
 /// The records of queries that are asked so many at a time.
 fn asked(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     reference: &Memory,
     values: &[f64],
@@ -66,10 +66,10 @@ fn answers_do_not_depend_on_what_is_asked_with_them() {
     ];
     for (n, d, range) in cases {
         let wide = d > 512;
-        let plan = Plan {
+        let plan = AnalysisPlan {
             gap: (!wide).then_some(0.05),
             alone: true,
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         let reference = rows(d, &gaussian(n * d, 1));
         let count = range.len();

@@ -7,13 +7,17 @@ use hullscope::notion::neighbours::Metric;
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::Record;
-use hullscope::study::analyze::{Plan, run};
+use hullscope::study::analyze::{AnalysisPlan, run};
 use hullscope::study::summary::Summary;
 use rand::RngExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// The records, the summary and the floating-point operations of the scans.
-fn analyze(plan: &Plan, reference: &dyn Rows, queries: &dyn Rows) -> (Vec<Record>, Summary, u64) {
+fn analyze(
+    plan: &AnalysisPlan,
+    reference: &dyn Rows,
+    queries: &dyn Rows,
+) -> (Vec<Record>, Summary, u64) {
     let (mut kept, control) = (Kept::default(), Control::default());
     let summary = run(plan, &CpuEngine, reference, queries, &mut kept, &control).unwrap();
     (kept.0, summary, control.progress().flop)
@@ -72,11 +76,11 @@ fn neighbours_name_every_equal_row_in_row_order() {
     let (reference, asked) = (rows(d, &all), rows(d, &queries));
     for metric in [Metric::Euclidean, Metric::Cosine, Metric::Dot] {
         for k in [1, 7, 200, n + 5] {
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 hull: false,
                 neighbours: k,
                 metric,
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             let (records, ..) = analyze(&plan, &reference, &asked);
             assert_eq!(records.len(), queries.len() / d);
@@ -107,10 +111,10 @@ fn verdicts_are_those_of_the_different_rows_and_name_rows_of_the_whole_set() {
     assert!(different.len() < all.len() / 2, "{}", different.len());
     let some = [&gaussian(60 * d, 32)[..], &all[..30 * d]].concat();
     let queries = rows(d, &[&some[..], &some].concat());
-    let plan = Plan {
+    let plan = AnalysisPlan {
         gap: Some(0.01),
         self_test: n,
-        ..Plan::default()
+        ..AnalysisPlan::default()
     };
     let reference = rows(d, &all);
     let (records, summary, _) = analyze(&plan, &reference, &queries);
@@ -151,9 +155,9 @@ fn verdicts_are_those_of_the_different_rows_and_name_rows_of_the_whole_set() {
                 .flatten()
                 .copied()
                 .collect();
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 neighbours: 0,
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             analyze(&plan, &rows(d, &others), &rows(d, row))
                 .1
@@ -203,9 +207,9 @@ impl Rows for Counted {
 #[test]
 fn equal_rows_cost_no_more_than_different_ones() {
     let (n, d) = (400, 48);
-    let plan = Plan {
+    let plan = AnalysisPlan {
         neighbours: 3,
-        ..Plan::default()
+        ..AnalysisPlan::default()
     };
     let work = |all: &[f64], asked: &[f64]| {
         let reference = Counted(rows(d, all), AtomicUsize::new(0));

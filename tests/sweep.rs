@@ -6,12 +6,12 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use hullscope::Error;
 use hullscope::control::Control;
-use hullscope::hull::tiny::{Problems, Source, Trials, Turn, certificates, first_inside};
-use hullscope::hull::{Answer, Certificate, Settings, Solver, Stage, Verdict};
+use hullscope::hull::tiny::{Problems, RowGenerator, Trials, Turn, certificates, first_inside};
+use hullscope::hull::{Answer, Certificate, Settings, Solver, SolverStage, Verdict};
 use hullscope::rows::Rows;
 use hullscope::rows::law::{Law, Query};
 use hullscope::scan::{CpuEngine, CpuScan};
-use hullscope::study::sweep::{DataPlan, Order, Plan, Point, run, run_data};
+use hullscope::study::sweep::{DataPlan, LawPlan, Order, Point, run, run_data};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::{self, File};
 use std::path::Path;
@@ -70,14 +70,14 @@ fn drawn(problems: &dyn Problems, number: u64, n: usize) -> (Vec<f64>, Vec<f64>)
 struct Written<F>(usize, F);
 
 /// A query, and what writes a row.
-type Beginning = (Vec<f64>, Source<'static>);
+type Beginning = (Vec<f64>, RowGenerator<'static>);
 
 impl<F: Fn(u64) -> Beginning + Sync> Problems for Written<F> {
     fn dim(&self) -> usize {
         self.0
     }
 
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p> {
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> RowGenerator<'p> {
         let (point, mut write) = self.1(number);
         query.copy_from_slice(&point);
         Box::new(move |rows| rows.chunks_exact_mut(self.0).for_each(&mut write))
@@ -103,7 +103,7 @@ fn every_certificate_holds_against_the_rows() {
                         proof: None,
                         residual: None,
                         reason: None,
-                        stage: Stage::FullSolve,
+                        stage: SolverStage::FullSolve,
                         margin: match certificate {
                             Certificate::Outside { margin, .. } => margin,
                             _ => 0.0,
@@ -275,7 +275,7 @@ fn extreme_points_are_never_inside() {
             };
             let mut query = vec![0.0; d];
             next(&mut query);
-            (query, Box::new(next) as Source<'static>)
+            (query, Box::new(next) as RowGenerator<'static>)
         });
         assert_eq!(rate(&curve, 300, 1000), 0.0, "moment curve, d = {d}");
     }
@@ -304,7 +304,7 @@ fn midpoints_are_always_inside() {
                     row.copy_from_slice(&all[at..at + d]);
                     at += d;
                 };
-                (query, Box::new(write) as Source<'static>)
+                (query, Box::new(write) as RowGenerator<'static>)
             });
             assert_eq!(rate(&midpoint, 300, n), 1.0, "{law}, d = {d}");
         }
@@ -325,7 +325,7 @@ fn points_of_a_grid_are_decided() {
             };
             let mut query = vec![0.0; d];
             next(&mut query);
-            (query, Box::new(next) as Source<'static>)
+            (query, Box::new(next) as RowGenerator<'static>)
         });
         for (number, turn) in turns(&grid, 150, &sizes).into_iter().enumerate() {
             let (x, query) = drawn(&grid, number as u64, 40);
@@ -392,8 +392,8 @@ fn an_interrupt_ends_a_sweep() {
     assert!(matches!(found, Err(Error::Interrupted)));
 }
 
-fn plan(laws: &[Law], dims: &[usize], sizes: &[usize], trials: u64) -> Plan {
-    Plan {
+fn plan(laws: &[Law], dims: &[usize], sizes: &[usize], trials: u64) -> LawPlan {
+    LawPlan {
         laws: laws.to_vec(),
         dims: dims.to_vec(),
         sizes: sizes.to_vec(),
@@ -405,7 +405,7 @@ fn plan(laws: &[Law], dims: &[usize], sizes: &[usize], trials: u64) -> Plan {
     }
 }
 
-fn points(plan: &Plan) -> Vec<Point> {
+fn points(plan: &LawPlan) -> Vec<Point> {
     run(plan, &CpuEngine, &Control::default()).unwrap()
 }
 

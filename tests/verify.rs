@@ -12,7 +12,7 @@ use hullscope::report::certificates::{Origin, Reader, Writer, audit};
 use hullscope::report::{Context, FileSink, InputInfo, RowSettings};
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;
-use hullscope::study::analyze::{Plan, run};
+use hullscope::study::analyze::{AnalysisPlan, run};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
@@ -118,10 +118,10 @@ impl Content {
 impl Proof {
     /// Analyze, and write the certificates.
     fn of(d: usize, reference: &[f64], queries: &[f64]) -> Self {
-        Self::under(Plan::default(), d, reference, queries)
+        Self::under(AnalysisPlan::default(), d, reference, queries)
     }
 
-    fn under(plan: Plan, d: usize, reference: &[f64], queries: &[f64]) -> Self {
+    fn under(plan: AnalysisPlan, d: usize, reference: &[f64], queries: &[f64]) -> Self {
         let proof = Proof {
             folder: tempfile::tempdir().unwrap(),
             reference: Memory::from_f64("train", d, reference.to_vec()),
@@ -615,9 +615,9 @@ fn of_cones_and(factor: f64) -> (Proof, Content) {
     queries[..d].copy_from_slice(&reference[3 * d..4 * d]);
     queries[d..2 * d].fill(0.0);
     queries.iter_mut().for_each(|v| *v *= factor);
-    let plan = Plan {
+    let plan = AnalysisPlan {
         notions: hullscope::notion::registry::Wanted(vec!["hull,cone".into()]),
-        ..Plan::default()
+        ..AnalysisPlan::default()
     };
     let proof = Proof::under(plan, d, &reference, &queries);
     assert_eq!(

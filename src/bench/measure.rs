@@ -3,7 +3,7 @@
 use super::Candidate;
 use super::product;
 use super::workload::Workload;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::hull::{Settings, Solver, Verdict};
 use crate::notion::neighbours::{Metric, Near, Neighbours};
@@ -197,7 +197,7 @@ fn hull_verdicts(
         let started = Instant::now();
         let mut solver = Solver::new(&work.reference, scan, settings, control)?;
         setups.push(started.elapsed().as_secs_f64());
-        control.begin(Stage::Hull, work.shape.queries as u64);
+        control.begin(WorkStage::Hull, work.shape.queries as u64);
         verdicts.clear();
         timed(|| {
             for part in work.queries.chunks(TOGETHER * work.shape.dim) {
@@ -228,7 +228,7 @@ fn neighbours(
     let mut passes = 0;
     scan.reset();
     let mut run = || {
-        control.begin(Stage::Neighbours, work.shape.queries as u64);
+        control.begin(WorkStage::Neighbours, work.shape.queries as u64);
         passes += 1;
         near.clear();
         timed(|| {

@@ -27,9 +27,9 @@ use workload::Workload;
 /// Queries whose neighbours are compared at each point of a sweep.
 const SPOT_CHECK: usize = 64;
 
-/// What to measure. Built by a front end, checked by [`Plan::check`].
+/// What to measure. Built by a front end, checked by [`BenchPlan::check`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct BenchPlan {
     pub shape: Shape,
     /// About this share of the queries lies in the hull: these take several scans each.
     pub inside: f64,
@@ -46,7 +46,7 @@ pub struct Plan {
     pub dims: Vec<usize>,
 }
 
-impl Plan {
+impl BenchPlan {
     /// What does not fit, as [`Error::Usage`]; to be called before outputs are made.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Usage(what));
@@ -145,7 +145,7 @@ enum Sweep {
 ///
 /// Errors: a plan that does not fit, no engines, what an engine returns, [`Error::Interrupted`].
 pub fn run(
-    plan: &Plan,
+    plan: &BenchPlan,
     engines: &[Candidate],
     control: &Control,
     watch: &mut dyn FnMut(&str),
@@ -172,7 +172,7 @@ pub fn run(
 
 /// All figures, for the shape in the plan.
 fn main_shape(
-    plan: &Plan,
+    plan: &BenchPlan,
     engines: &[Candidate],
     control: &Control,
     watch: &mut dyn FnMut(&str),
@@ -214,7 +214,7 @@ fn main_shape(
 
 /// One shape of a curve, on every engine that can be compared so far.
 fn sweep_point(
-    plan: &Plan,
+    plan: &BenchPlan,
     sweep: Sweep,
     shape: Shape,
     engines: &[Candidate],

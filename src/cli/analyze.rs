@@ -11,7 +11,7 @@ use crate::job::judging::{self, Defaults, JudgingArgs};
 use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
-use crate::study::analyze::{self as study, Plan, Sets};
+use crate::study::analyze::{self as study, AnalysisPlan, Sets};
 use crate::study::compare::{Classes, Known};
 use crate::study::notes::leakage;
 use crate::study::reference::Prepared;
@@ -105,8 +105,8 @@ impl Args {
         sets.cloned().chain(self.judging.files()).collect()
     }
 
-    fn plan(&self) -> Plan {
-        Plan {
+    fn plan(&self) -> AnalysisPlan {
+        AnalysisPlan {
             self_test: self.self_test,
             ..self.judging.plan(!self.no_hull, DEFAULTS)
         }

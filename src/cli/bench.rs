@@ -1,7 +1,7 @@
 //! `hullscope bench`: is a GPU worth it here?
 
 use super::numbers;
-use crate::bench::{self, Candidate, Plan};
+use crate::bench::{self, BenchPlan, Candidate};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::memory;
@@ -81,7 +81,7 @@ pub struct Args {
 }
 
 impl Args {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> BenchPlan {
         let (mut sizes, mut dims) = (self.sizes.clone(), self.dims.clone());
         if self.plot.is_some() && sizes.is_empty() {
             sizes = [16, 8, 4, 2, 1].map(|part| self.rows / part).to_vec();
@@ -96,7 +96,7 @@ impl Args {
             sweep.sort_unstable();
             sweep.dedup();
         }
-        Plan {
+        BenchPlan {
             shape: Shape {
                 rows: self.rows,
                 dim: self.dim,
@@ -170,7 +170,7 @@ fn no_gpu(args: &Args) -> &'static str {
 }
 
 /// Sizes that this machine cannot hold are found out before it tries.
-fn check_memory(plan: &Plan) -> Result<()> {
+fn check_memory(plan: &BenchPlan) -> Result<()> {
     let most = memory::default_budget().saturating_mul(2);
     match plan.bytes() {
         Some(bytes) if bytes > most => Err(Error::Usage(format!(

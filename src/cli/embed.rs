@@ -10,7 +10,7 @@ use crate::job::networks::NetworkArgs;
 use crate::report::embeddings::Embeddings;
 use crate::report::{archive, file};
 use crate::rows::Provenance;
-use crate::space::spec::{Spec, Stage, slug};
+use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{Frames, Set, Settings, View, Views, frames, joined};
 use clap::ValueEnum;
 use serde_json::json;
@@ -142,7 +142,7 @@ enum Start {
 
 impl Start {
     fn of(args: &Args, specs: &[Spec]) -> Result<Start> {
-        let files = |spec: &&Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
+        let files = |spec: &&Spec| matches!(spec.stages.first(), Some(SpaceStage::File { .. }));
         let of_files = specs.iter().filter(files).count();
         let wrong = |why: &str| Err(Error::Usage(why.into()));
         if of_files > 0 && (of_files < specs.len() || !args.sets.is_empty()) {
@@ -188,7 +188,7 @@ impl Start {
                 .map(String::from)
                 .into(),
             Start::Files => match specs.first().and_then(|spec| spec.stages.first()) {
-                Some(Stage::File { reference, queries }) => {
+                Some(SpaceStage::File { reference, queries }) => {
                     vec![reference.clone(), queries.clone()]
                 }
                 _ => Vec::new(),

@@ -7,7 +7,7 @@ use crate::report::{file, json, plain};
 use crate::space;
 use crate::space::spec;
 #[cfg(feature = "onnx")]
-use crate::space::spec::{OnnxArgs, Spec, Stage};
+use crate::space::spec::{OnnxArgs, SpaceStage, Spec};
 #[cfg(feature = "onnx")]
 use std::path::Path;
 use std::path::PathBuf;
@@ -53,8 +53,8 @@ fn network(typed: &Path) -> Result<PathBuf> {
         return Ok(typed.into());
     };
     let specs = Spec::parse(text)?;
-    let stages: Vec<&Stage> = specs.iter().flat_map(|spec| &spec.stages).collect();
-    let [Stage::Onnx(found)] = stages[..] else {
+    let stages: Vec<&SpaceStage> = specs.iter().flat_map(|spec| &spec.stages).collect();
+    let [SpaceStage::Onnx(found)] = stages[..] else {
         return Err(Error::Usage(format!(
             "{text} is a space of several steps; type the network alone, as in onnx:FILE"
         )));

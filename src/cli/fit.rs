@@ -3,13 +3,13 @@
 
 use super::progress::Bar;
 use super::run::RunArgs;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::images::{classes_beside, open_plain};
 use crate::job::inputs::RowArgs;
 use crate::job::judging::JudgingArgs;
-use crate::report::hull_file::{self, Beside, Link, Make};
+use crate::report::hull_file::{self, Link, Make, SpaceAndLabels};
 use crate::report::{InputInfo, file};
 use crate::rows::{self, Rows};
 use crate::space::{Set, Settings, Way};
@@ -125,11 +125,11 @@ struct Read {
     rows: Arc<dyn Rows>,
     /// The names of their columns before it.
     columns: Option<(String, Vec<String>)>,
-    beside: Beside,
+    beside: SpaceAndLabels,
 }
 
 fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
-    control.begin(Stage::Read, 0);
+    control.begin(WorkStage::Read, 0);
     let budget = args.rows.budget();
     let limit = args.rows.limit_reference;
     let options = args.rows.options(limit, budget, "reference")?;
@@ -156,7 +156,7 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     Ok(Read {
         rows,
         columns,
-        beside: Beside { way, labels },
+        beside: SpaceAndLabels { way, labels },
     })
 }
 

@@ -4,7 +4,7 @@
 //!
 //! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
-use crate::control::{Control, Progress, Stage};
+use crate::control::{Control, Progress, WorkStage};
 use crate::report::file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -51,7 +51,7 @@ pub struct Bar {
 }
 
 /// What makes a stage of a command quicker, said beside an estimate.
-pub type Advice = &'static [(Stage, &'static str)];
+pub type Advice = &'static [(WorkStage, &'static str)];
 
 impl Bar {
     /// Start showing.
@@ -106,7 +106,7 @@ fn tell(control: &Control, stop: &AtomicBool, advice: Advice) {
 /// What was being done at the last look, and since when.
 struct Lines {
     task: (String, Instant),
-    stage: Option<(Stage, Instant)>,
+    stage: Option<(WorkStage, Instant)>,
     /// The stage was estimated.
     estimated: bool,
     advice: Advice,
@@ -223,19 +223,19 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn name(stage: Stage) -> &'static str {
+fn name(stage: WorkStage) -> &'static str {
     match stage {
-        Stage::Read => "reading",
-        Stage::Survey => "surveying",
-        Stage::SelfTest => "self-test",
-        Stage::LeaveOneOut => "rows left out",
-        Stage::Hull => "verdicts",
-        Stage::Neighbours => "neighbours",
-        Stage::Verify => "verifying",
-        Stage::Fit => "fitting",
-        Stage::Map => "mapping",
-        Stage::Encode => "encoding",
-        Stage::Trials => "trials",
+        WorkStage::Read => "reading",
+        WorkStage::Survey => "surveying",
+        WorkStage::SelfTest => "self-test",
+        WorkStage::LeaveOneOut => "rows left out",
+        WorkStage::Hull => "verdicts",
+        WorkStage::Neighbours => "neighbours",
+        WorkStage::Verify => "verifying",
+        WorkStage::Fit => "fitting",
+        WorkStage::Map => "mapping",
+        WorkStage::Encode => "encoding",
+        WorkStage::Trials => "trials",
     }
 }
 
@@ -244,7 +244,7 @@ fn message(now: &Progress, before: Option<&Progress>) -> String {
     let mut parts = Vec::new();
     if matches!(
         now.stage,
-        Stage::Hull | Stage::SelfTest | Stage::LeaveOneOut
+        WorkStage::Hull | WorkStage::SelfTest | WorkStage::LeaveOneOut
     ) && now.open > 0
     {
         parts.push(format!("round {}, {} open", now.round, now.open));
@@ -279,10 +279,10 @@ mod tests {
             };
             lines.look(task.into(), &progress, start + Duration::from_secs(seconds))
         };
-        assert!(look("", Stage::Read, 0).is_empty());
-        assert!(look("pca:8 (1 of 2)", Stage::Survey, 1).is_empty());
-        assert!(look("pca:8 (1 of 2)", Stage::Hull, 2).is_empty());
-        let found = look("pca:16 (2 of 2)", Stage::Survey, 30);
+        assert!(look("", WorkStage::Read, 0).is_empty());
+        assert!(look("pca:8 (1 of 2)", WorkStage::Survey, 1).is_empty());
+        assert!(look("pca:8 (1 of 2)", WorkStage::Hull, 2).is_empty());
+        let found = look("pca:16 (2 of 2)", WorkStage::Survey, 30);
         assert_eq!(
             found,
             [
@@ -291,25 +291,25 @@ mod tests {
             ]
         );
         assert_eq!(
-            look("", Stage::Survey, 33),
+            look("", WorkStage::Survey, 33),
             ["pca:16 (2 of 2): done in 3.0 s"]
         );
-        assert!(look("", Stage::Survey, 40).is_empty());
-        assert!(look("pca:2", Stage::Survey, 41).is_empty());
-        assert!(look("", Stage::Survey, 41).is_empty(), "it was quick");
+        assert!(look("", WorkStage::Survey, 40).is_empty());
+        assert!(look("pca:2", WorkStage::Survey, 41).is_empty());
+        assert!(look("", WorkStage::Survey, 41).is_empty(), "it was quick");
     }
 
     /// Once, after some seconds, where minutes are left.
     #[test]
     fn a_line_tells_how_long_a_long_stage_will_take() {
         let mut lines = Lines::new(&[
-            (Stage::Read, "no"),
-            (Stage::Hull, "--no-distance is quicker"),
+            (WorkStage::Read, "no"),
+            (WorkStage::Hull, "--no-distance is quicker"),
         ]);
         let start = Instant::now();
         let mut look = |done, total, seconds| {
             let progress = Progress {
-                stage: Stage::Hull,
+                stage: WorkStage::Hull,
                 done,
                 total,
                 ..Progress::default()

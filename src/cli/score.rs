@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::inputs::RowArgs;
 use crate::report::{Context, InputInfo, file, records};
-use crate::study::analyze::{Plan, Sets, run_prepared};
+use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         command: super::command_line(),
         reference: InputInfo::of(&*inputs.reference),
         queries: InputInfo::of(&*inputs.queries),
-        plan: Plan {
+        plan: AnalysisPlan {
             alone: true,
             ..fitted.plan
         },

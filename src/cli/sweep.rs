@@ -13,7 +13,7 @@ use crate::rows::Rows;
 use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
 use crate::space::{Set, Settings, Spec, Views};
-use crate::study::sweep::{self as study, DataPlan, Order, Plan, Point};
+use crate::study::sweep::{self as study, DataPlan, LawPlan, Order, Point};
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -121,12 +121,12 @@ const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000]
 const DIMS: [usize; 3] = [2, 4, 8];
 
 impl Args {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> LawPlan {
         let list = |typed: &Option<Numbers>, default: &[usize]| match typed {
             Some(Numbers(numbers)) => numbers.clone(),
             None => default.to_vec(),
         };
-        Plan {
+        LawPlan {
             laws: if self.law.is_empty() {
                 vec![Law::Gaussian]
             } else {

@@ -75,7 +75,7 @@ pub struct Args {
 }
 
 /// What came of one file, with everything that is said of it.
-struct Found {
+struct FileAudit {
     /// The space, of a file in a comparison's folder.
     space: Option<String>,
     /// Absent where the file was refused before the inputs were read.
@@ -116,7 +116,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
 }
 
 /// A comparison's folder: every space of which it holds certificates.
-fn folder(args: &Args, control: &Control) -> Result<Vec<Found>> {
+fn folder(args: &Args, control: &Control) -> Result<Vec<FileAudit>> {
     let sets = verify::Sets {
         named: args.reference.as_deref().zip(args.queries.as_deref()),
         rows: &args.rows,
@@ -125,7 +125,7 @@ fn folder(args: &Args, control: &Control) -> Result<Vec<Found>> {
         seed: args.seed,
     };
     let all = verify::folder(&args.certificates, &sets, args.tolerance, SHOWN, control)?;
-    let found = all.into_iter().map(|checked| Found {
+    let found = all.into_iter().map(|checked| FileAudit {
         space: Some(checked.space),
         inputs: None,
         failures: checked.failures,
@@ -135,11 +135,11 @@ fn folder(args: &Args, control: &Control) -> Result<Vec<Found>> {
     Ok(found.collect())
 }
 
-fn find(args: &Args, control: &Control) -> Result<Found> {
+fn find(args: &Args, control: &Control) -> Result<FileAudit> {
     let reader = Reader::open(&args.certificates)?;
     let given = args.rows.settings();
     let origin = reader.origin().ok().cloned();
-    let mut found = Found {
+    let mut found = FileAudit {
         space: None,
         inputs: None,
         audit: Audit::default(),
@@ -205,7 +205,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// The result for programs.
-fn result(args: &Args, found: &[Found], holds: bool, seconds: f64) -> Value {
+fn result(args: &Args, found: &[FileAudit], holds: bool, seconds: f64) -> Value {
     let mut all = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "command": super::command_line(),
@@ -242,7 +242,7 @@ fn result(args: &Args, found: &[Found], holds: bool, seconds: f64) -> Value {
 }
 
 /// What was found of one file.
-fn of_file(found: &Found) -> Value {
+fn of_file(found: &FileAudit) -> Value {
     let problems = found.audit.problems.iter().map(Problem::to_string);
     let mut parts = json!({
         "certificates": found.audit.tally,
@@ -259,7 +259,7 @@ fn of_file(found: &Found) -> Value {
 }
 
 /// The result for people.
-fn show(args: &Args, found: &Found) -> Result<()> {
+fn show(args: &Args, found: &FileAudit) -> Result<()> {
     if args.quiet {
         return Ok(());
     }

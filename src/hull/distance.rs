@@ -8,7 +8,7 @@
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};
 use super::solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled};
-use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, Stage, Verdict, pool};
+use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, SolverStage, Verdict, pool};
 use crate::control::Control;
 use crate::error::Result;
 
@@ -151,8 +151,8 @@ impl Solver<'_> {
             return Ok(Err(done.scans));
         };
         let stage = match separated.exact {
-            true => Stage::F64Recheck,
-            false => Stage::Distance,
+            true => SolverStage::F64Recheck,
+            false => SolverStage::Distance,
         };
         let settled = Settled {
             outcome: Outcome::Outside {

@@ -16,7 +16,7 @@
 use super::certificate::{local, separation};
 use super::columns::{Columns, GAP, Open, Seen, held};
 use super::metric::Metric;
-use super::{Answer, Bracket, Certificate, Settings, Stage};
+use super::{Answer, Bracket, Certificate, Settings, SolverStage};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -60,7 +60,9 @@ impl<'a> Gauge<'a> {
         let found: Vec<Mutex<Bracket>> = rays.iter().map(|ray| Mutex::new(known(ray))).collect();
         let open = |place: &usize| {
             let ray = &rays[*place];
-            let off = ray.answer.is_some_and(|a| a.stage == Stage::OffAffineHull);
+            let off = ray
+                .answer
+                .is_some_and(|a| a.stage == SolverStage::OffAffineHull);
             ray.query != ray.centre && !off
         };
         let left: Vec<usize> = (0..rays.len()).filter(open).collect();

@@ -45,7 +45,7 @@ use solve::{FIRST_K, Goal, Group, Open, Outcome, Queries, Settled, loop_k};
 /// Which step of the solver settled a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stage {
+pub enum SolverStage {
     /// Off the affine hull of the reference: no scan was needed.
     OffAffineHull,
     /// The first (Mahalanobis) direction separates.
@@ -117,7 +117,7 @@ pub struct Answer {
     pub residual: Option<f64>,
     /// Set when undecided.
     pub reason: Option<Reason>,
-    pub stage: Stage,
+    pub stage: SolverStage,
     /// Certified lower bound on the Euclidean distance to the hull; 0 for inside and undecided.
     pub margin: f64,
     /// Rows in the inside certificate, or in the active set of an outside query when it was settled.
@@ -354,7 +354,7 @@ impl<'a> Solver<'a> {
         Some(Settled {
             query,
             outcome,
-            stage: Stage::OffAffineHull,
+            stage: SolverStage::OffAffineHull,
             support: 0,
             scans: 0,
         })
@@ -485,9 +485,9 @@ impl<'a> Solver<'a> {
         for (&(query, target), found) in scanning.iter().zip(found) {
             if found.separation > 0.0 {
                 let stage = if found.exact {
-                    Stage::F64Recheck
+                    SolverStage::F64Recheck
                 } else {
-                    Stage::FirstDirection
+                    SolverStage::FirstDirection
                 };
                 let margin = self.judge.margin(&found);
                 let direction = self.judge.in_data_units(&found);

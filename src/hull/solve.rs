@@ -13,7 +13,7 @@ use super::finish::{Finish, Proved, Step, proved};
 use super::min_norm::{MinNorm, dot};
 use super::pool::{Pool, Slot};
 use super::prove::{Direction, Judge, Scanned};
-use super::{Bracket, Certificate, Metric, Nearest, Reason, Settings, Stage};
+use super::{Bracket, Certificate, Metric, Nearest, Reason, Settings, SolverStage};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -276,7 +276,7 @@ pub(super) struct Group<'s, 'a> {
 pub(super) struct Settled {
     pub query: usize,
     pub outcome: Outcome,
-    pub stage: Stage,
+    pub stage: SolverStage,
     pub support: usize,
     pub scans: u32,
 }
@@ -676,10 +676,10 @@ impl Group<'_, '_> {
         let Some(outcome) = outcome else { return };
         self.pool.touch(q.set.ids());
         let stage = match &outcome {
-            Outcome::Inside { .. } if q.scans <= 1 => Stage::Pool,
-            Outcome::Outside { exact: true, .. } => Stage::F64Recheck,
-            Outcome::Undecided(_) | Outcome::NotSeparated => Stage::Open,
-            _ => Stage::FullSolve,
+            Outcome::Inside { .. } if q.scans <= 1 => SolverStage::Pool,
+            Outcome::Outside { exact: true, .. } => SolverStage::F64Recheck,
+            Outcome::Undecided(_) | Outcome::NotSeparated => SolverStage::Open,
+            _ => SolverStage::FullSolve,
         };
         let support = match &outcome {
             Outcome::Inside { rows, .. } => rows.len(),

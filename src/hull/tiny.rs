@@ -52,7 +52,7 @@ const TOLERANCE: f64 = 1e-9;
 const TASK: u64 = 64;
 
 /// Writes a problem's next rows, a whole number of them.
-pub type Source<'p> = Box<dyn FnMut(&mut [f64]) + 'p>;
+pub type RowGenerator<'p> = Box<dyn FnMut(&mut [f64]) + 'p>;
 
 /// Independent problems, numbered from 0.
 pub trait Problems: Sync {
@@ -66,7 +66,7 @@ pub trait Problems: Sync {
 
     /// Begin a problem: its query goes to `query` (d numbers), its rows come from what is returned, and may not depend on
     /// how many are asked for at a time.
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p>;
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> RowGenerator<'p>;
 }
 
 /// Problems drawn from a law, a trial each: the query first, then the rows.
@@ -87,7 +87,7 @@ impl Problems for Trials {
         self.law.bytes(self.d)
     }
 
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p> {
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> RowGenerator<'p> {
         let mut sampler = self.law.sampler(self.d, self.seed, number);
         sampler.query(self.query, query);
         Box::new(move |rows| sampler.rows(rows))
@@ -593,7 +593,7 @@ mod tests {
             self.query.len()
         }
 
-        fn begin<'p>(&'p self, _: u64, query: &mut [f64]) -> Source<'p> {
+        fn begin<'p>(&'p self, _: u64, query: &mut [f64]) -> RowGenerator<'p> {
             query.copy_from_slice(&self.query);
             let mut rest = &self.rows[..];
             Box::new(move |rows| {

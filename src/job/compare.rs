@@ -14,9 +14,11 @@ use crate::report::results::{self, Made};
 use crate::report::{InputInfo, compare as show, json, outcomes};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::scan::Engine;
-use crate::space::spec::Stage;
+use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
-use crate::study::compare::{self as study, Classes, Forget, Plan, QuerySet, Report, Subject};
+use crate::study::compare::{
+    self as study, Classes, ComparisonPlan, Forget, QuerySet, Report, Subject,
+};
 use serde_json::json;
 use std::path::Path;
 
@@ -77,11 +79,11 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn plan(&self) -> Plan {
-        Plan {
+    pub fn plan(&self) -> ComparisonPlan {
+        ComparisonPlan {
             analysis: self.judging.plan(true, DEFAULTS),
             by_label: self.by_label,
-            ..Plan::default()
+            ..ComparisonPlan::default()
         }
         .complete()
     }
@@ -142,7 +144,7 @@ impl Options {
     }
 
     /// Everything that the results depend on, beside the spaces.
-    fn origin(&self, command: &str, plan: Plan, subject: &Subject) -> Origin {
+    fn origin(&self, command: &str, plan: ComparisonPlan, subject: &Subject) -> Origin {
         let mut content = subject
             .classes
             .as_ref()
@@ -173,7 +175,9 @@ impl Options {
             .cloned()
             .collect();
         let embeddings = specs.iter().flat_map(|spec| match spec.stages.first() {
-            Some(Stage::File { reference, queries }) => vec![reference.clone(), queries.clone()],
+            Some(SpaceStage::File { reference, queries }) => {
+                vec![reference.clone(), queries.clone()]
+            }
             _ => Vec::new(),
         });
         let grows = self.reference.is_none() && brings_all(specs);
@@ -348,7 +352,7 @@ impl Options {
 
 /// Whether every space brings rows of its own.
 pub(super) fn brings_all(specs: &[Spec]) -> bool {
-    let brings = |spec: &Spec| matches!(spec.stages.first(), Some(Stage::File { .. }));
+    let brings = |spec: &Spec| matches!(spec.stages.first(), Some(SpaceStage::File { .. }));
     !specs.is_empty() && specs.iter().all(brings)
 }
 

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::rows::named_files;
 use crate::space::network_files;
-use crate::space::spec::{Spec, Stage};
+use crate::space::spec::{SpaceStage, Spec};
 use std::path::{Path, PathBuf};
 
 /// The endings of the files that commands write into a folder of their own.
@@ -99,10 +99,10 @@ pub fn of_spaces(specs: &[Spec]) -> Vec<String> {
     let mut files = Vec::new();
     for stage in specs.iter().flat_map(|spec| &spec.stages) {
         match stage {
-            Stage::File { reference, queries } => {
+            SpaceStage::File { reference, queries } => {
                 files.extend([reference.clone(), queries.clone()]);
             }
-            Stage::Onnx(network) => {
+            SpaceStage::Onnx(network) => {
                 let each = network_files(&network.file);
                 files.extend(each.iter().map(|file| file.display().to_string()));
             }

@@ -2,7 +2,7 @@
 
 use super::inputs::{RowArgs, one_pipe};
 use super::memory;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::outcomes::FileRows;
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
@@ -140,7 +140,7 @@ impl ImageArgs {
         frames: Option<&Frames>,
         control: &Control,
     ) -> Result<Opened> {
-        control.begin(Stage::Read, 0);
+        control.begin(WorkStage::Read, 0);
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
         let options = |memory, limit, labels: &Option<String>, what| {
             self.options(rows.options(limit, memory, what)?, labels, frames)
@@ -295,7 +295,7 @@ impl ImageArgs {
         frames: Option<&Frames>,
         control: &Control,
     ) -> Result<(Vec<Labelled>, u64)> {
-        control.begin(Stage::Read, 0);
+        control.begin(WorkStage::Read, 0);
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
         let (mut opened, mut left) = (Vec::new(), budget);
         let mut columns = None;

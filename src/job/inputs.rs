@@ -2,15 +2,15 @@
 
 use super::images::{classes_beside, open_plain};
 use super::memory;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::notion::Classes;
 use crate::report::RowSettings;
-use crate::report::hull_file::{self, Beside};
+use crate::report::hull_file::{self, SpaceAndLabels};
 use crate::rows::{
     Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample, say,
 };
-use crate::study::analyze::Plan;
+use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
 use clap::Args;
 use std::path::Path;
@@ -92,7 +92,7 @@ pub struct Fitted {
     pub inputs: Inputs,
     pub known: Prepared,
     /// How the reference was fitted.
-    pub plan: Plan,
+    pub plan: AnalysisPlan,
     /// How the rows of both were read.
     pub settings: RowSettings,
     /// Where the reference has labels: its classes, and those of the queries as far as they are known.
@@ -207,7 +207,7 @@ impl RowArgs {
                 typed.options()
             )));
         }
-        control.begin(Stage::Read, 0);
+        control.begin(WorkStage::Read, 0);
         let budget = self.budget();
         let found = hull_file::open(reference, budget, control)?;
         let left = budget.saturating_sub(found.rows.resident_bytes());
@@ -225,7 +225,7 @@ impl RowArgs {
             like: about.columns,
             ..settings.reference_options()
         };
-        let Beside { way, labels: own } = found.beside;
+        let SpaceAndLabels { way, labels: own } = found.beside;
         if labels.is_some() && own.is_none() {
             return Err(Error::Usage(format!(
                 "{} holds no labels to compare those of the queries with; make it again with hullscope fit --labels",
@@ -277,7 +277,7 @@ impl RowArgs {
 
     /// Open both sets: the reference first, the queries with what is left of the budget.
     fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
-        control.begin(Stage::Read, 0);
+        control.begin(WorkStage::Read, 0);
         one_pipe(reference, queries)?;
         let budget = self.budget();
         let reference = open(

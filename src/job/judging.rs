@@ -2,7 +2,7 @@
 
 use crate::hull::Settings;
 use crate::notion::registry::{self, USUAL, Wanted};
-use crate::study::analyze::{Metric, Plan, QUANTILE};
+use crate::study::analyze::{AnalysisPlan, Metric, QUANTILE};
 use clap::ValueEnum;
 
 /// Notions, distances and samples.
@@ -70,9 +70,9 @@ impl JudgingArgs {
     }
 
     /// The plan, with hull verdicts unless they are turned off.
-    pub fn plan(&self, hull: bool, defaults: Defaults) -> Plan {
+    pub fn plan(&self, hull: bool, defaults: Defaults) -> AnalysisPlan {
         let distance = self.distance || defaults.distance && !self.no_distance;
-        Plan {
+        AnalysisPlan {
             hull,
             neighbours: self.neighbours,
             metric: match self.metric {

@@ -150,7 +150,7 @@ struct Simplices<'r> {
 
 /// What is found of a query: weights by places of rows, and the sphere.
 #[derive(Debug, Clone, PartialEq)]
-struct Found {
+struct EmptySimplex {
     rows: Vec<usize>,
     weights: Vec<f64>,
     /// The weighted mean of the squared distances, and of the sphere's radius, in units of `scale`.
@@ -197,7 +197,7 @@ enum Begun<'q> {
 /// What a search at the centre of a simplex says.
 enum Seen {
     /// Its sphere holds no row.
-    Empty(Found),
+    Empty(EmptySimplex),
     /// These rows are inside, or it cannot be told whether they are.
     Inside(Vec<usize>),
 }
@@ -590,7 +590,7 @@ impl Simplices<'_> {
             (false, true) => None,
             (false, false) => Some(true),
         };
-        Ok(Seen::Empty(Found {
+        Ok(Seen::Empty(EmptySimplex {
             weights: simplex.weights.clone(),
             rows,
             sum,
@@ -601,7 +601,7 @@ impl Simplices<'_> {
     }
 
     /// What is said of a simplex; `None` where its weights do not hold the query as inside verdicts must.
-    fn judgement(&self, open: &Open<'_>, found: &Found) -> Result<Option<Judgement>> {
+    fn judgement(&self, open: &Open<'_>, found: &EmptySimplex) -> Result<Option<Judgement>> {
         let (query, d) = (&*open.task.point, open.task.point.len());
         let mut order: Vec<usize> = (0..found.rows.len()).collect();
         order.sort_unstable_by_key(|&place| self.first(found.rows[place]));

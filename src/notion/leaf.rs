@@ -11,7 +11,7 @@
 //! tree, of the hyperplanes W (m x d) and b (m) of the file.
 
 use super::{Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample};
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::linear::product_apart;
 use crate::rows::{OpenOptions, Rows, open};
@@ -243,7 +243,7 @@ impl Leaves<'_> {
     /// Count all rows.
     fn fill(&mut self, control: &Control) -> Result<()> {
         let (rows, d) = (self.reference.distinct, self.reference.distinct.dim());
-        control.begin(Stage::Fit, rows.len() as u64);
+        control.begin(WorkStage::Fit, rows.len() as u64);
         let step = (PART / d).max(1);
         let mut values = Vec::new();
         for first in (0..rows.len()).step_by(step) {

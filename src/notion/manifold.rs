@@ -23,7 +23,7 @@
 use super::balls::{Balls, Sought, tangent};
 use super::neighbours::{Metric, Near, Neighbours};
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::rows::{Memory, Repeats, Rows};
 use crate::scan::{Engine, Scan};
@@ -129,7 +129,7 @@ impl Set<'_> {
     fn radii(&self, scan: &dyn Scan, k: usize, control: &Control) -> Result<[Vec<f64>; 2]> {
         let search = Neighbours::new(self.distinct, scan, Metric::Euclidean).filling(self.repeats);
         let n = self.distinct.len();
-        control.begin(Stage::Neighbours, n as u64);
+        control.begin(WorkStage::Neighbours, n as u64);
         let first = |place| self.repeats.map_or(place, |repeats| repeats.first(place));
         let rows: Vec<usize> = (0..n).map(first).collect();
         let mut radii = [Vec::with_capacity(n), Vec::with_capacity(n)];
@@ -169,15 +169,15 @@ struct Fitted<'r> {
 }
 
 /// What the balls say of one point.
-struct Found {
+struct BallHits {
     balls: u64,
     tangent: f64,
 }
 
 impl Fitted<'_> {
     /// From the candidates of a query.
-    fn of_query(&self, near: &[Near]) -> Found {
-        let mut found = Found {
+    fn of_query(&self, near: &[Near]) -> BallHits {
+        let mut found = BallHits {
             balls: 0,
             tangent: f64::INFINITY,
         };
@@ -192,9 +192,9 @@ impl Fitted<'_> {
     }
 
     /// From the candidates of a reference row, without it.
-    fn of_other(&self, near: &[Near], row: usize) -> Found {
+    fn of_other(&self, near: &[Near], row: usize) -> BallHits {
         let own = self.set.place(row);
-        let mut found = Found {
+        let mut found = BallHits {
             balls: 0,
             tangent: f64::INFINITY,
         };
@@ -214,7 +214,7 @@ impl Fitted<'_> {
     }
 
     /// Count a query.
-    fn count(&mut self, near: &[Near], found: &Found) {
+    fn count(&mut self, near: &[Near], found: &BallHits) {
         self.judged += 1;
         self.inside += u64::from(found.balls > 0);
         self.held += found.balls;
@@ -251,7 +251,7 @@ impl Fitted<'_> {
         drop(scan);
         let balls = Balls::new(&rows, radii)?;
         let n = self.set.distinct.len();
-        control.begin(Stage::Neighbours, n as u64);
+        control.begin(WorkStage::Neighbours, n as u64);
         let places: Vec<usize> = (0..n).collect();
         let mut inside = 0;
         for part in places.chunks(part_rows(d)) {

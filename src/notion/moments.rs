@@ -14,7 +14,7 @@
 //! u^T; its inverse follows by the formula of Sherman and Morrison (Ann. Math. Statist. 21, 1950).
 
 use super::Reference;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::linear::{add_gram, eigen, product_apart};
 use crate::rows::Rows;
@@ -89,7 +89,7 @@ impl Moments {
         control: &Control,
     ) -> Result<Option<Self>> {
         let rows = reference.rows;
-        control.begin(Stage::Fit, 2 * rows.len() as u64);
+        control.begin(WorkStage::Fit, 2 * rows.len() as u64);
         let far = far_rows(reference);
         let class = |row: usize| class(row).filter(|_| far.binary_search(&row).is_err());
         let groups = means(rows, class, control)?;

@@ -10,7 +10,7 @@
 //! several tensors side by side (`@A+B`, `@preactivations`), the differences are counted layer by layer too.
 
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::rows::map_chunks;
 use crate::space::Layer;
@@ -63,7 +63,7 @@ struct Codes {
 }
 
 /// What is known of a row's code.
-struct Found {
+struct CodeMatch {
     /// Reference rows with the same code.
     rows: u64,
     /// To the nearest code of another row; none without other rows.
@@ -114,7 +114,7 @@ fn hamming(a: &[u64], b: &[u64]) -> u32 {
 impl Codes {
     fn fit(reference: &Reference<'_>, control: &Control) -> Result<Self> {
         let (rows, d) = (reference.distinct, reference.distinct.dim());
-        control.begin(Stage::Fit, rows.len() as u64);
+        control.begin(WorkStage::Fit, rows.len() as u64);
         let parts = map_chunks(rows, control, |_, values| {
             control.advance((values.len() / d) as u64);
             values.chunks_exact(d).flat_map(code).collect::<Vec<u64>>()
@@ -142,12 +142,12 @@ impl Codes {
     }
 
     /// What is known of a row's code; without a row of that very code where `left_out`.
-    fn find(&self, row: &[f64], left_out: bool) -> Found {
+    fn find(&self, row: &[f64], left_out: bool) -> CodeMatch {
         let code: Vec<u64> = code(row).collect();
         let own = self.places.get(&code).copied();
         let same = own.map_or(0, |place| self.counts[place]) - u64::from(left_out && own.is_some());
         if same > 0 {
-            return Found {
+            return CodeMatch {
                 rows: same,
                 distance: Some(0),
                 layers: vec![0; self.layers.len()],
@@ -162,7 +162,7 @@ impl Codes {
             let other = &self.codes[place * self.words..][..self.words];
             self.by_layer(&code, other)
         });
-        Found {
+        CodeMatch {
             rows: 0,
             distance: nearest.map(|(distance, _)| distance),
             layers: layers.unwrap_or_default(),

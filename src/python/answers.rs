@@ -9,7 +9,7 @@ use crate::hull::{Answer, Verdict};
 use crate::report::records::{About, Collected};
 use crate::rows::Rows;
 use crate::scan::{CpuEngine, Engine, ShardedEngine};
-use crate::study::analyze::{Plan, Sets, run_prepared};
+use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
 use crate::study::compare::Known;
 use crate::study::notes::leakage;
 use crate::study::outcomes::{Outcome, Scores, measure};
@@ -88,7 +88,7 @@ pub fn engine(reference: &dyn Rows) -> &'static dyn Engine {
 ///
 /// Errors: as [`run_prepared`].
 pub fn answered(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     sets: &Sets<'_>,
     known: Option<(&Prepared, Option<&str>)>,
     outcome: Option<Outcome>,

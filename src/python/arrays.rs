@@ -1,6 +1,6 @@
 //! What a Python program gives as rows: NumPy arrays, read where they lie, and names of files.
 
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::job::images::open_plain;
 use crate::rows::images::shape_of;
@@ -26,7 +26,7 @@ pub enum Given<'py> {
 
 /// The same for threads that know nothing of Python.
 #[derive(Clone, Copy)]
-pub enum Source<'a> {
+pub enum ArrayOrFile<'a> {
     F16(Values<'a, half::f16>),
     F32(Values<'a, f32>),
     F64(Values<'a, f64>),
@@ -79,13 +79,13 @@ impl<'py> Given<'py> {
     /// The rows, called `name` in messages if they are an array.
     ///
     /// Errors: `ValueError` of an array that is not C-contiguous.
-    pub fn source<'a>(&'a self, name: &'a str) -> PyResult<Source<'a>> {
+    pub fn source<'a>(&'a self, name: &'a str) -> PyResult<ArrayOrFile<'a>> {
         Ok(match self {
-            Given::F16(array) => Source::F16(Values::of(array, name)?),
-            Given::F32(array) => Source::F32(Values::of(array, name)?),
-            Given::F64(array) => Source::F64(Values::of(array, name)?),
-            Given::U8(array) => Source::U8(Values::of(array, name)?),
-            Given::File(file) => Source::File(file),
+            Given::F16(array) => ArrayOrFile::F16(Values::of(array, name)?),
+            Given::F32(array) => ArrayOrFile::F32(Values::of(array, name)?),
+            Given::F64(array) => ArrayOrFile::F64(Values::of(array, name)?),
+            Given::U8(array) => ArrayOrFile::U8(Values::of(array, name)?),
+            Given::File(file) => ArrayOrFile::File(file),
         })
     }
 }
@@ -110,7 +110,7 @@ impl<'a, T: Element + Stored> Values<'a, T> {
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> ArrayOrFile<'a> {
     /// The rows where they lie. `like` are the names of the columns that a file is put into the order of.
     ///
     /// Errors: an array that is empty or holds a value that is not finite; everything that a file can be wrong in.
@@ -121,22 +121,22 @@ impl<'a> Source<'a> {
         control: &Control,
     ) -> Result<Box<dyn Rows + 'a>> {
         match self {
-            Source::F16(values) => values.rows(seen),
-            Source::F32(values) => values.rows(seen),
-            Source::F64(values) => values.rows(seen),
-            Source::U8(values) => values.rows(seen),
-            Source::File(file) => opened(file, like, control),
+            ArrayOrFile::F16(values) => values.rows(seen),
+            ArrayOrFile::F32(values) => values.rows(seen),
+            ArrayOrFile::F64(values) => values.rows(seen),
+            ArrayOrFile::U8(values) => values.rows(seen),
+            ArrayOrFile::File(file) => opened(file, like, control),
         }
     }
 
-    /// The rows as [`Source::kept`] has them, with the shape of the images that they are: `axes` are those of a row of the
+    /// The rows as [`ArrayOrFile::kept`] has them, with the shape of the images that they are: `axes` are those of a row of the
     /// array, and a file knows its own.
     ///
-    /// Errors: as [`Source::open`].
+    /// Errors: as [`ArrayOrFile::open`].
     pub fn set(self, axes: &[usize], control: &Control) -> Result<Set> {
         match self {
-            Source::File(file) => {
-                control.begin(Stage::Read, 0);
+            ArrayOrFile::File(file) => {
+                control.begin(WorkStage::Read, 0);
                 open_plain(file, options(None), None, control).map(|(set, _)| set)
             }
             array => Ok(Set {
@@ -148,10 +148,10 @@ impl<'a> Source<'a> {
 
     /// Rows for what outlives the call: a copy of an array, or the rows of the file.
     ///
-    /// Errors: as [`Source::open`].
+    /// Errors: as [`ArrayOrFile::open`].
     pub fn kept(self, control: &Control) -> Result<Arc<dyn Rows>> {
         Ok(match self {
-            Source::File(file) => Arc::from(opened(file, None, control)?),
+            ArrayOrFile::File(file) => Arc::from(opened(file, None, control)?),
             array => {
                 let rows = array.open(Seen::Never, None, control)?;
                 Arc::new(rows::keep(&*rows, u64::MAX, control)?)
@@ -165,7 +165,7 @@ fn opened(
     like: Option<(String, Vec<String>)>,
     control: &Control,
 ) -> Result<Box<dyn Rows>> {
-    control.begin(Stage::Read, 0);
+    control.begin(WorkStage::Read, 0);
     rows::open(file, &options(like), control)
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::notion::Classes;
 use crate::notion::registry::Wanted;
 use crate::rows::images::{self, UNLABELLED};
-use crate::study::analyze::{Metric, Plan};
+use crate::study::analyze::{AnalysisPlan, Metric};
 use crate::study::outcomes::Outcome;
 use pyo3::prelude::*;
 use std::collections::HashMap;
@@ -24,8 +24,8 @@ pub struct Asked {
 
 impl Asked {
     /// Errors ([`Error::Usage`]): a metric that is not known, numbers that cannot be worked with.
-    pub fn plan(self) -> Result<Plan> {
-        let plan = Plan {
+    pub fn plan(self) -> Result<AnalysisPlan> {
+        let plan = AnalysisPlan {
             hull: self.hull,
             neighbours: self.neighbours,
             metric: match &*self.metric {
@@ -41,7 +41,7 @@ impl Asked {
             gap: self.gap,
             quantile: self.quantile,
             seed: self.seed,
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         plan.check()?;
         Ok(plan)
@@ -54,13 +54,13 @@ pub type Labels = Vec<Option<String>>;
 /// What is known of queries beside their numbers.
 #[derive(FromPyObject, Default)]
 #[pyo3(from_item_all)]
-pub struct Beside {
+pub struct QueryFacts {
     pub labels: Option<Labels>,
     pub predicted: Option<Labels>,
     pub loss: Option<Vec<f64>>,
 }
 
-impl Beside {
+impl QueryFacts {
     /// Errors ([`Error::Usage`]): lists that have not one entry a query.
     pub fn check(&self, queries: usize) -> Result<()> {
         let lists = [

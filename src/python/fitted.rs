@@ -1,8 +1,8 @@
 //! A reference that is ready for queries: fitted from an array or a file, kept in a file, asked.
 
 use super::answers::{Answers, answered, engine, sign};
-use super::arrays::{Given, MEMORY, Seen, Source};
-use super::asked::{Asked, Beside, Labels, coded};
+use super::arrays::{ArrayOrFile, Given, MEMORY, Seen};
+use super::asked::{Asked, Labels, QueryFacts, coded};
 use super::fault::raised;
 use super::waiting::{How, waited};
 use crate::control::Control;
@@ -12,7 +12,7 @@ use crate::report::RowSettings;
 use crate::report::hull_file::{self, Make};
 use crate::rows::{self, Rows};
 use crate::space::{Settings, Way};
-use crate::study::analyze::{Plan, Sets, prepare, with_session};
+use crate::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
@@ -33,7 +33,7 @@ pub struct Fitted {
     home: Home,
     /// The way into its space, which queries take too.
     way: Option<Way>,
-    plan: Plan,
+    plan: AnalysisPlan,
     known: Prepared,
     labels: Option<Labels>,
     #[pyo3(get)]
@@ -65,7 +65,7 @@ impl Fitted {
         let source = given.source("X")?;
         let array = rows.clone().unbind();
         waited(py, &How { threads, progress }, |control| {
-            if space.is_none() && !matches!(source, Source::File(_)) {
+            if space.is_none() && !matches!(source, ArrayOrFile::File(_)) {
                 let rows = source.open(Seen::Never, None, control)?;
                 return Ok(Fitted {
                     shape: (rows.len(), rows.dim()),
@@ -118,14 +118,14 @@ impl Fitted {
         &self,
         py: Python<'py>,
         queries: &Bound<'py, PyAny>,
-        beside: Beside,
+        beside: QueryFacts,
         axes: Vec<usize>,
         threads: Option<usize>,
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Answers> {
         let (given, queries) = (self.given(py)?, Given::of(queries)?);
         let (held, source) = (self.held(&given)?, queries.source("Q")?);
-        let plan = Plan {
+        let plan = AnalysisPlan {
             alone: true,
             ..self.plan.clone()
         };
@@ -165,7 +165,7 @@ impl Fitted {
         }
         let given = self.given(py)?;
         let held = self.held(&given)?;
-        let plan = Plan {
+        let plan = AnalysisPlan {
             alone: true,
             notions: Wanted(Vec::new()),
             neighbours: 0,
@@ -246,7 +246,7 @@ impl Fitted {
                     columns: rows::like(rows).filter(|_| self.way.is_none()),
                     link: None,
                 };
-                let beside = hull_file::Beside {
+                let beside = hull_file::SpaceAndLabels {
                     way: self.way.clone(),
                     labels: self.labels.as_deref().map(coded),
                 };
@@ -286,7 +286,7 @@ impl Fitted {
     /// Rows that are held already, without classes.
     ///
     /// Errors: as [`prepare`].
-    pub fn of(plan: Plan, rows: Arc<dyn Rows>, control: &Control) -> Result<Self> {
+    pub fn of(plan: AnalysisPlan, rows: Arc<dyn Rows>, control: &Control) -> Result<Self> {
         Ok(Fitted {
             shape: (rows.len(), rows.dim()),
             known: known(&plan, None, &*rows, control)?,
@@ -317,7 +317,7 @@ impl Fitted {
     /// Queries in the space of the reference.
     fn queries<'a>(
         &self,
-        source: Source<'a>,
+        source: ArrayOrFile<'a>,
         axes: &[usize],
         like: Option<(String, Vec<String>)>,
         control: &Control,
@@ -332,7 +332,7 @@ impl Fitted {
 /// Rows that can be read for the time of a call.
 #[derive(Clone, Copy)]
 enum Held<'a> {
-    There(Source<'a>),
+    There(ArrayOrFile<'a>),
     Here(&'a dyn Rows),
 }
 
@@ -348,7 +348,7 @@ impl Held<'_> {
 
 /// What can be known of the rows before the first query.
 fn known(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     labels: Option<&Labels>,
     rows: &dyn Rows,
     control: &Control,
@@ -362,7 +362,7 @@ fn known(
             rows.len()
         )));
     }
-    let classes = Beside::default().classes(labels.map(|all| &**all), rows.len(), 0);
+    let classes = QueryFacts::default().classes(labels.map(|all| &**all), rows.len(), 0);
     let sets = Sets {
         reference: rows,
         queries: rows,

@@ -14,9 +14,9 @@ use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::fingerprint;
-use crate::space::spec::{Spec, Stage, slug};
+use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
-use crate::study::compare::{Archive, Keeper, Known, Plan, SpaceReport};
+use crate::study::compare::{Archive, ComparisonPlan, Keeper, Known, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ pub struct Origin {
     /// Hash of what was read beside the sets and changes results: the classes, and the names of query sets.
     pub content: String,
     pub rows: RowSettings,
-    pub plan: Plan,
+    pub plan: ComparisonPlan,
     pub seed: u64,
     /// Further settings that change what is read: how images are decoded.
     pub more: String,
@@ -186,10 +186,10 @@ impl<'c> Folder<'c> {
         let mut files = inputs.clone();
         for stage in &spec.stages {
             match stage {
-                Stage::File { reference, queries } => {
+                SpaceStage::File { reference, queries } => {
                     files.extend([reference.clone(), queries.clone()]);
                 }
-                Stage::Onnx(args) => files.extend(self.network(&args.file)),
+                SpaceStage::Onnx(args) => files.extend(self.network(&args.file)),
                 _ => {}
             }
         }

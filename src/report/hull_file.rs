@@ -12,7 +12,7 @@ use crate::error::{Error, Place, Result};
 use crate::rows::images::Labels;
 use crate::rows::{self, Element, Kept, Numbers, Pack, Rows, SetFacts};
 use crate::space::{Ends, Way};
-use crate::study::analyze::Plan;
+use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ struct Manifest {
 /// Of what the reference was made, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    pub plan: Plan,
+    pub plan: AnalysisPlan,
     pub settings: RowSettings,
     pub set: SetFacts,
     /// The names of its columns, before any space, where it has some.
@@ -75,11 +75,11 @@ pub struct Reference {
     pub about: About,
     pub rows: Box<dyn Rows>,
     pub known: Prepared,
-    pub beside: Beside,
+    pub beside: SpaceAndLabels,
 }
 
 /// What goes with the rows of a reference.
-pub struct Beside {
+pub struct SpaceAndLabels {
     /// The way into its space, in which its rows are.
     pub way: Option<Way>,
     /// The classes of its rows.
@@ -88,7 +88,7 @@ pub struct Beside {
 
 /// How a reference is to be written.
 pub struct Make {
-    pub plan: Plan,
+    pub plan: AnalysisPlan,
     pub settings: RowSettings,
     /// The names of its columns, before any space, where it has some.
     pub columns: Option<(String, Vec<String>)>,
@@ -108,7 +108,7 @@ pub fn write(
     make: Make,
     rows: &dyn Rows,
     known: &Prepared,
-    beside: &Beside,
+    beside: &SpaceAndLabels,
 ) -> Result<()> {
     let about = About {
         plan: make.plan,
@@ -152,7 +152,7 @@ pub fn write(
 const CLASSES: &str = "rows.class";
 
 /// What was kept with the rows, which are taken out of the pack.
-fn beside(about: &About, pack: &mut Pack) -> Result<Beside> {
+fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
     let way = about.space.clone().map(|ends| Way::unpack(ends, pack));
     let way = way.transpose()?;
     if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
@@ -167,14 +167,14 @@ fn beside(about: &About, pack: &mut Pack) -> Result<Beside> {
         Ok(Labels { classes, names })
     });
     let labels = labels.transpose()?;
-    Ok(Beside { way, labels })
+    Ok(SpaceAndLabels { way, labels })
 }
 
 /// The numbers of rows in the file that they were read from.
 const NUMBERS: &str = "rows.number";
 
 /// Ids and files of rows are not kept, nor are labels that are not its classes.
-fn unnamed(rows: &dyn Rows, beside: &Beside) -> Result<()> {
+fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
     let named = |known: &rows::Provenance| {
         known.has_ids() || known.has_labels() && beside.labels.is_none() || known.has_files()
     };

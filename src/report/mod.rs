@@ -31,7 +31,7 @@ pub mod table;
 use crate::error::Result;
 use crate::rows::{Choice, Columns, Element, OpenOptions, Order, RowList, Rows};
 use crate::study::Sink;
-use crate::study::analyze::Plan;
+use crate::study::analyze::AnalysisPlan;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// One input, as it was read.
@@ -173,7 +173,7 @@ pub struct Context {
     pub command: String,
     pub reference: InputInfo,
     pub queries: InputInfo,
-    pub plan: Plan,
+    pub plan: AnalysisPlan,
     pub rows: RowSettings,
 }
 

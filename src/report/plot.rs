@@ -291,7 +291,7 @@ impl Panel {
 }
 
 /// Where the parts of a figure lie.
-struct Layout {
+struct FigureLayout {
     width: f64,
     height: f64,
     /// The left upper corner and the size of the place of each panel.
@@ -299,7 +299,7 @@ struct Layout {
     note: Vec<String>,
 }
 
-impl Layout {
+impl FigureLayout {
     fn of(figure: &Figure, most: usize) -> Self {
         let sizes: Vec<(f64, f64)> = figure.panels.iter().map(Panel::size).collect();
         let columns = match sizes.len() {
@@ -333,7 +333,7 @@ impl Layout {
             false => (widths.iter().sum(), top),
         };
         let note = canvas::wrapped(&figure.note, Size::Small, width - 24.0);
-        Layout {
+        FigureLayout {
             width,
             height: bottom + NOTE + NOTE_LINE * note.len().saturating_sub(1) as f64,
             places,
@@ -343,7 +343,7 @@ impl Layout {
 }
 
 fn svg(figure: &Figure, across: usize) -> Result<String, String> {
-    let layout = Layout::of(figure, across);
+    let layout = FigureLayout::of(figure, across);
     let (width, height) = (layout.width.ceil(), layout.height.ceil());
     let (across, down) = canvas::pixels(width, height);
     let mut text = String::new();
@@ -377,7 +377,7 @@ fn full_letters(svg: &str) -> String {
 }
 
 fn png(figure: &Figure) -> Result<Vec<u8>, String> {
-    let layout = Layout::of(figure, ACROSS);
+    let layout = FigureLayout::of(figure, ACROSS);
     let (across, down) = canvas::pixels(layout.width.ceil(), layout.height.ceil());
     let mut pixels = vec![0; across as usize * down as usize * 3];
     draw(
@@ -411,7 +411,11 @@ pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, 
 }
 
 /// The figure on any canvas.
-fn draw<B: DrawingBackend>(figure: &Figure, layout: &Layout, backend: B) -> Result<(), String> {
+fn draw<B: DrawingBackend>(
+    figure: &Figure,
+    layout: &FigureLayout,
+    backend: B,
+) -> Result<(), String> {
     let root = backend.into_drawing_area();
     let canvas = Canvas::new(&root)?;
     let title = canvas::fitted(&figure.title, Size::Title, layout.width - 16.0);
@@ -524,7 +528,7 @@ mod tests {
     fn both_formats_hold_a_whole_picture() {
         let figure = figure(&[1.0, 10.0, 1e7]);
         let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        let width = Layout::of(&figure, ACROSS).width.ceil();
+        let width = FigureLayout::of(&figure, ACROSS).width.ceil();
         let start = format!("<svg width=\"{width}\"");
         assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));

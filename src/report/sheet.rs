@@ -47,7 +47,7 @@ pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<V
         return Ok(None);
     }
     let shown = Shown::of(picks, pictures)?;
-    let layout = Layout::of(space, picks, pictures, &shown);
+    let layout = SheetLayout::of(space, picks, pictures, &shown);
     let bytes = layout.draw();
     bytes.map(Some).map_err(|why| {
         Error::Usage(format!(
@@ -297,7 +297,7 @@ struct Text {
 }
 
 /// Everything on a sheet, in points.
-struct Layout {
+struct SheetLayout {
     width: f64,
     /// Where the next part starts.
     y: f64,
@@ -305,7 +305,7 @@ struct Layout {
     pictures: Vec<(RgbImage, f64, f64)>,
 }
 
-impl Layout {
+impl SheetLayout {
     fn of(space: &str, picks: &Picks, pictures: &Pictures, shown: &Shown) -> Self {
         let inside = |pick: &&Pick| !pick.support.is_empty();
         let rows = picks
@@ -318,7 +318,7 @@ impl Layout {
             .iter()
             .map(|row| lefts(row).last().map_or(0.0, |left| left + CELL));
         let widest = ends.fold(0.0, f64::max) + MARGIN;
-        let mut layout = Layout {
+        let mut layout = SheetLayout {
             width: widest.max(LEAST),
             y: MARGIN,
             texts: Vec::new(),
@@ -716,7 +716,7 @@ mod tests {
                 extrapolated: vec![pick(0, &[])],
             };
             let shown = Shown::of(&picks, &pictures).unwrap();
-            let layout = Layout::of("pixels", &picks, &pictures, &shown);
+            let layout = SheetLayout::of("pixels", &picks, &pictures, &shown);
             let texts: Vec<String> = layout.texts.iter().map(|text| text.text.clone()).collect();
             assert!(texts.contains(&"outside by 1.25".to_string()), "{texts:?}");
             texts[1].clone()

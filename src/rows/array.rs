@@ -7,7 +7,7 @@
 use super::columns::Columns;
 use super::input::input_error;
 use super::shape::row_axes;
-use super::store::Layout;
+use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use super::{Element, decode};
 use crate::error::{Place, Result};
@@ -64,7 +64,7 @@ impl Array {
         let lengths: Vec<u64> = row.iter().map(|(axis, _)| *axis).collect();
         let together = row.iter().map(|(_, stride)| *stride).eq(c_order(&lengths));
         let step = if len == 1 { dim as u64 } else { strides[0] };
-        let layout = Layout {
+        let layout = FixedRows {
             file: self.file.into(),
             path: self.path,
             offset: self.offset,
@@ -91,7 +91,7 @@ impl Array {
 
     /// A table of no rows.
     fn without_rows(self) -> Table {
-        let layout = Layout {
+        let layout = FixedRows {
             file: self.file.into(),
             path: self.path,
             offset: self.offset,
@@ -259,7 +259,7 @@ fn groups(offsets: &[u64], step: u64) -> Vec<Group> {
 
 /// Rows of an array whose numbers do not lie in their order.
 struct Strided {
-    layout: Layout,
+    layout: FixedRows,
     element: Element,
     axes: Vec<usize>,
     len: usize,

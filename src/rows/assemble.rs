@@ -9,8 +9,8 @@ use super::counting::Counting;
 use super::handle::{Handle, OPEN};
 use super::input::input_error;
 use super::open::OpenOptions;
-use super::store::{Bytes, Layout, Part, Store, Transform};
-use super::table::{Chunk, Lack, STEP, Source, Stream, Table};
+use super::store::{Bytes, FixedRows, Part, Store, Transform};
+use super::table::{Chunk, Lack, RowSource, STEP, Stream, Table};
 use super::{Element, Provenance};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -110,8 +110,8 @@ impl<'a> Assembly<'a> {
         let Table { rows, columns } = table;
         match rows {
             // Arrays without rows may be of any type: numpy.empty((0, d)) is of f64.
-            Source::Plain { len: 0, .. } => self.without_rows(path),
-            Source::Plain {
+            RowSource::Plain { len: 0, .. } => self.without_rows(path),
+            RowSource::Plain {
                 layout,
                 axes,
                 len,
@@ -122,10 +122,10 @@ impl<'a> Assembly<'a> {
                 let part = self.plain(layout, len)?;
                 self.append(path, part);
             }
-            Source::Stream(stream) if stream.axes().is_empty() => {
+            RowSource::Stream(stream) if stream.axes().is_empty() => {
                 self.without_shape(path, stream)?
             }
-            Source::Stream(mut stream) => {
+            RowSource::Stream(mut stream) => {
                 self.same_kind(path, format, stream.axes(), stream.element())?;
                 let order = self.matched(path, columns)?;
                 self.gather(path, &mut *stream, order.as_deref())?;
@@ -350,11 +350,11 @@ impl<'a> Assembly<'a> {
     }
 
     /// Rows at fixed places: resident if they fit, else left where they are.
-    fn plain(&mut self, layout: Layout, len: usize) -> Result<(usize, Bytes)> {
+    fn plain(&mut self, layout: FixedRows, len: usize) -> Result<(usize, Bytes)> {
         let len = len.min(self.left());
         let bytes = len as u64 * self.width() as u64;
         let file = layout.file.watched(&layout.path, self.open < OPEN)?;
-        let layout = Layout { file, ..layout };
+        let layout = FixedRows { file, ..layout };
         if self.resident + bytes > self.options.memory {
             return self.left_in_file(layout, len);
         }
@@ -379,7 +379,7 @@ impl<'a> Assembly<'a> {
     }
 
     /// Rows that stay in their file. One that cannot be opened again goes into the spool file where many are open.
-    fn left_in_file(&mut self, layout: Layout, len: usize) -> Result<(usize, Bytes)> {
+    fn left_in_file(&mut self, layout: FixedRows, len: usize) -> Result<(usize, Bytes)> {
         if matches!(layout.file, Handle::Watched(None, _)) || self.open < OPEN {
             self.open += 1;
             return Ok((len, Bytes::File(layout)));
@@ -520,8 +520,8 @@ impl<'a> Assembly<'a> {
     }
 
     /// Rows of a part in the spool file, from a byte on.
-    fn spooled(&mut self, path: PathBuf, offset: u64) -> Result<Layout> {
-        Ok(Layout {
+    fn spooled(&mut self, path: PathBuf, offset: u64) -> Result<FixedRows> {
+        Ok(FixedRows {
             file: Handle::Shared(self.spool()?),
             path,
             offset,

@@ -3,7 +3,7 @@
 use super::Element;
 use super::input::Input;
 use super::shape::measure;
-use super::store::Layout;
+use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
@@ -60,7 +60,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     }
     let stride = u64::from(dim) * element.size() as u64;
     let len = measure(&input, 8, u64::from(len), stride)?;
-    let layout = Layout {
+    let layout = FixedRows {
         file: input.file.into(),
         path: input.path,
         offset: 8,

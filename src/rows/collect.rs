@@ -2,7 +2,7 @@
 //!
 //! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
 
-use super::store::{Bytes, Layout, Part, Store, Transform};
+use super::store::{Bytes, FixedRows, Part, Store, Transform};
 use super::{Element, Provenance, Rows, chunk_rows};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ impl Collector {
                 self.held.shrink_to_fit();
                 Bytes::Resident(self.held)
             }
-            Some(file) => Bytes::File(Layout {
+            Some(file) => Bytes::File(FixedRows {
                 file: file.into(),
                 path: self.folder.join("(spool file)"),
                 offset: 0,

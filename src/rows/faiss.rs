@@ -8,7 +8,7 @@
 use super::Element;
 use super::columns::Columns;
 use super::input::Input;
-use super::store::Layout;
+use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::error::{Place, Result};
 
@@ -126,7 +126,7 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
         let what = format!("{} bytes follow the index", input.size - parser.at);
         return Err(input.error(Place::Byte(parser.at), what, "write the index again"));
     }
-    let layout = Layout {
+    let layout = FixedRows {
         file: input.file.into(),
         path: input.path,
         offset: start,
@@ -258,7 +258,7 @@ impl Parser<'_> {
 
 /// Rows of an index with ids.
 struct Named {
-    layout: Layout,
+    layout: FixedRows,
     /// The byte of the first id.
     ids: u64,
     dim: usize,

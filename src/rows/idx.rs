@@ -3,7 +3,7 @@
 use super::Element;
 use super::input::{Input, input_error};
 use super::shape::{measure, read_header, row_axes};
-use super::store::Layout;
+use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -22,7 +22,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let stride = (header.dim * header.element.size()) as u64;
     let len = measure(&input, header.bytes, header.len, stride)?;
     let foreign = cfg!(target_endian = "little");
-    let layout = Layout {
+    let layout = FixedRows {
         file: input.file.into(),
         path: input.path,
         offset: header.bytes,

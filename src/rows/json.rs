@@ -17,7 +17,7 @@ use super::{Element, Texts};
 use crate::error::{Error, Place, Result};
 use cells::{Cell, Names};
 use fields::Form;
-use layout::{Layout, Records};
+use layout::{JsonRows, Records};
 use scan::Scanner;
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
             columns.names.clear();
         }
     }
-    if let Layout::Elements { path, .. } = &layout
+    if let JsonRows::Elements { path, .. } = &layout
         && !path.is_empty()
     {
         columns.notes.push(format!("the rows are those of {path}"));
@@ -208,8 +208,8 @@ fn axes<'c>(form: Form, mut cells: impl Iterator<Item = &'c Cell>) -> Vec<usize>
 }
 
 /// The names of the columns that stand beside an array of rows.
-fn names_of(input: &Input, layout: &Layout) -> Result<Option<Vec<String>>> {
-    let Layout::Elements {
+fn names_of(input: &Input, layout: &JsonRows) -> Result<Option<Vec<String>>> {
+    let JsonRows::Elements {
         names: Some(at), ..
     } = layout
     else {

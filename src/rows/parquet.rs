@@ -199,10 +199,10 @@ pub(super) fn open_arrow(input: Input, ask: &Ask) -> Result<Table> {
     })
 }
 
-type Source = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+type BatchStream = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
 /// All batches of a file or stream, from its start.
-fn arrow_source(input: &Input, whole: bool) -> Result<(std::sync::Arc<Schema>, Source)> {
+fn arrow_source(input: &Input, whole: bool) -> Result<(std::sync::Arc<Schema>, BatchStream)> {
     let path = &input.path;
     let io = |error| Error::io("read", path, error);
     let mut file = input.file.try_clone().map_err(io)?;
@@ -252,7 +252,7 @@ fn wanted(chosen: &Chosen) -> Vec<usize> {
 /// Rows of a stream of batches of the wanted columns; the first is read ahead to learn the length of its lists.
 fn batches(
     path: &Path,
-    source: Source,
+    source: BatchStream,
     chosen: Chosen,
     field: impl Fn(usize) -> Field,
     schema: &Schema,
@@ -375,7 +375,7 @@ fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
 
 struct Batches {
     path: PathBuf,
-    source: Source,
+    source: BatchStream,
     vector: bool,
     element: Element,
     /// The columns of numbers or vectors, of ids and of labels in a batch.

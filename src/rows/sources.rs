@@ -153,7 +153,7 @@ fn is_bystander(name: &OsStr) -> bool {
 
 /// What is in a folder.
 #[derive(Default)]
-struct Found {
+struct FolderListing {
     files: Vec<PathBuf>,
     passed: Vec<String>,
     folders: Vec<String>,
@@ -168,7 +168,7 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
         return Ok(sources);
     }
     unread(path)?;
-    let mut found = Found::default();
+    let mut found = FolderListing::default();
     list(path, &mut found)?;
     let mut notes = Vec::new();
     let some = super::columns::some::<String>;
@@ -231,7 +231,7 @@ fn unread(path: &Path) -> Result<()> {
 }
 
 /// Collect the files of a folder and of the folders `key=value` in it.
-fn list(path: &Path, found: &mut Found) -> Result<()> {
+fn list(path: &Path, found: &mut FolderListing) -> Result<()> {
     let failed = |error| Error::io("list", path, error);
     for entry in fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?.path();

@@ -23,12 +23,12 @@ pub(super) enum Bytes {
     /// In memory, contiguous, native order.
     Resident(Vec<u8>),
     /// In a file.
-    File(Layout),
+    File(FixedRows),
 }
 
 /// Rows at fixed distances in a file.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(super) struct FixedRows {
     pub file: Handle,
     pub path: PathBuf,
     /// Where the first row's values start.
@@ -256,7 +256,7 @@ impl Bytes {
     }
 }
 
-impl Layout {
+impl FixedRows {
     /// The values of `count` rows, native order, into `buffer`.
     pub fn read(
         &self,

@@ -3,7 +3,7 @@
 //! Nothing is allocated on a header's word: plain files are measured against their size first, streams grow as data comes.
 
 use super::columns::{Choice, Columns};
-use super::store::Layout;
+use super::store::FixedRows;
 use super::{Element, Texts};
 use crate::error::Result;
 use std::path::Path;
@@ -29,15 +29,15 @@ pub(super) struct Ask<'a> {
 
 /// What a format's reader found.
 pub(super) struct Table {
-    pub rows: Source,
+    pub rows: RowSource,
     pub columns: Columns,
 }
 
 /// Where the rows are.
-pub(super) enum Source {
+pub(super) enum RowSource {
     /// Rows at fixed places.
     Plain {
-        layout: Layout,
+        layout: FixedRows,
         axes: Vec<usize>,
         len: usize,
         element: Element,
@@ -48,9 +48,9 @@ pub(super) enum Source {
 
 impl Table {
     /// Rows at fixed places, whose columns have no names.
-    pub fn plain(layout: Layout, axes: Vec<usize>, len: usize, element: Element) -> Self {
+    pub fn plain(layout: FixedRows, axes: Vec<usize>, len: usize, element: Element) -> Self {
         Table {
-            rows: Source::Plain {
+            rows: RowSource::Plain {
                 layout,
                 axes,
                 len,
@@ -63,7 +63,7 @@ impl Table {
     /// A stream of rows, whose columns have no names.
     pub fn stream(stream: impl Stream + 'static) -> Self {
         Table {
-            rows: Source::Stream(Box::new(stream)),
+            rows: RowSource::Stream(Box::new(stream)),
             columns: Columns::default(),
         }
     }

@@ -59,11 +59,11 @@ impl Values {
 pub struct Column {
     /// The file, as it was named.
     spec: String,
-    found: Found,
+    found: FileValues,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Found {
+enum FileValues {
     Values(Values),
     /// A text of one column whose first line is a name, or one more value.
     Lines {
@@ -101,8 +101,8 @@ impl Column {
     /// Errors: a first line of which nothing tells whether it is a name or a value.
     pub fn of_rows(self, rows: &[u64], cut: bool) -> Result<Values> {
         let (first, rest) = match self.found {
-            Found::Values(values) => return Ok(values),
-            Found::Lines { first, rest } => (first, rest),
+            FileValues::Values(values) => return Ok(values),
+            FileValues::Lines { first, rest } => (first, rest),
         };
         let lines = rest.len() as u64;
         let counts = |lines| rows.contains(&lines);
@@ -138,8 +138,8 @@ pub fn column(spec: &str, control: &Control) -> Result<Column> {
     })
 }
 
-fn found(spec: &str, control: &Control) -> Result<Found> {
-    let numbers = || numbers(spec, control).map(Found::Values);
+fn found(spec: &str, control: &Control) -> Result<FileValues> {
+    let numbers = || numbers(spec, control).map(FileValues::Values);
     let (files, member) = files(spec, Order::Natural)?;
     let [path] = files.as_slice() else {
         return numbers();
@@ -152,22 +152,22 @@ fn found(spec: &str, control: &Control) -> Result<Found> {
     let starts = |magic: &[u8]| input.head.starts_with(magic);
     if starts(b"\x93NUMPY") {
         return match npy::texts(&input)? {
-            Some(texts) => Ok(Found::Values(Values::Texts(
+            Some(texts) => Ok(FileValues::Values(Values::Texts(
                 texts.into_iter().map(Some).collect(),
             ))),
             None => numbers(),
         };
     }
     if starts(b"PAR1") || starts(b"ARROW1") || starts(&[0xFF, 0xFF, 0xFF, 0xFF]) {
-        return of_arrays(&input, &parquet::column(&input, member)?).map(Found::Values);
+        return of_arrays(&input, &parquet::column(&input, member)?).map(FileValues::Values);
     }
     let text = input.head.iter().find(|byte| !byte.is_ascii_whitespace());
     match text {
-        Some(b'[') if csv::sniff(&input) => of_json(&input).map(Found::Values),
+        Some(b'[') if csv::sniff(&input) => of_json(&input).map(FileValues::Values),
         Some(_) if csv::sniff(&input) && !input.head.starts_with(b"\xFF\xFE") => {
             Ok(match csv::texts(&input, member)? {
-                (Some(first), rest) if member.is_none() => Found::Lines { first, rest },
-                (_, texts) => Found::Values(of_texts(texts.into_iter().map(Some).collect())),
+                (Some(first), rest) if member.is_none() => FileValues::Lines { first, rest },
+                (_, texts) => FileValues::Values(of_texts(texts.into_iter().map(Some).collect())),
             })
         }
         _ => numbers(),

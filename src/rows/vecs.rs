@@ -2,7 +2,7 @@
 
 use super::Element;
 use super::input::{Input, input_error};
-use super::store::Layout;
+use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
@@ -61,7 +61,7 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
         ));
     }
     let len = input.size / stride;
-    let layout = Layout {
+    let layout = FixedRows {
         file: input.file.into(),
         path: input.path,
         offset: 4,
@@ -78,7 +78,7 @@ pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
 }
 
 /// Every row must state the dimension of the first.
-fn check_dimensions(layout: &Layout, len: u64, dim: i32) -> Result<()> {
+fn check_dimensions(layout: &FixedRows, len: u64, dim: i32) -> Result<()> {
     let step = (STEP / layout.stride).max(1);
     // A row that alone is larger than the step is checked by its first bytes only.
     let (mut buffer, whole) = (Vec::new(), layout.stride <= STEP);

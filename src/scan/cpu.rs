@@ -157,7 +157,7 @@ pub(super) struct Space<T> {
 }
 
 /// Reference rows, decoded into the frame tile by tile.
-pub(super) struct Source<'a> {
+pub(super) struct TileDecoder<'a> {
     rows: &'a dyn Rows,
     frame: &'a Frame,
     centre32: Vec<f32>,
@@ -166,13 +166,13 @@ pub(super) struct Source<'a> {
     narrow: bool,
 }
 
-impl<'a> Source<'a> {
+impl<'a> TileDecoder<'a> {
     pub(super) fn new(rows: &'a dyn Rows, frame: &'a Frame) -> Self {
         let scale32: Vec<f32> = frame.scale.iter().map(|&v| v as f32).collect();
         let values = frame.centre.iter().zip(&frame.range);
         let largest = values.fold(0f64, |most, (m, range)| most.max(m.abs() + range));
         let narrow = rows.fits_f32() && scale32.iter().all(|s| s.is_normal()) && largest < 1e37;
-        Source {
+        TileDecoder {
             rows,
             frame,
             centre32: frame.centre.iter().map(|&v| v as f32).collect(),
@@ -221,7 +221,7 @@ pub(super) fn padded(d: usize) -> usize {
     d.next_multiple_of(PAD) + PAD
 }
 
-impl Tiles<f32> for Source<'_> {
+impl Tiles<f32> for TileDecoder<'_> {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -262,7 +262,7 @@ impl Tiles<f32> for Source<'_> {
     }
 }
 
-impl Tiles<f64> for Source<'_> {
+impl Tiles<f64> for TileDecoder<'_> {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -295,7 +295,7 @@ pub(super) fn framed(
     out: &mut [f32],
 ) -> Result<()> {
     let d = frame.dim();
-    let source = Source::new(rows, frame);
+    let source = TileDecoder::new(rows, frame);
     out.par_chunks_mut(TILE * d).enumerate().try_for_each_init(
         Space::default,
         |space, (part, out)| {
@@ -532,7 +532,7 @@ pub fn scan_f64(
     control.answered("f64", bias.len());
     counted(rows, bias.len(), control, || {
         scan_tiles(
-            &Source::new(rows, frame),
+            &TileDecoder::new(rows, frame),
             directions,
             &bias,
             k.min(rows.len()),
@@ -586,7 +586,7 @@ pub(super) fn scan_batch(
     control.answered("f32", batch.bias.len());
     let (scores, best) = counted(rows, batch.bias.len(), control, || {
         scan_tiles(
-            &Source::new(rows, frame),
+            &TileDecoder::new(rows, frame),
             batch.directions,
             batch.bias,
             k,

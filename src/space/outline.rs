@@ -4,7 +4,7 @@
 use super::encoder::{Encoder, Model, Pixels, Signature, Wanted, frame as own_frame};
 use super::frame::{Frame, Frames};
 use super::relu;
-use super::spec::{OnnxArgs, Spec, Stage};
+use super::spec::{OnnxArgs, SpaceStage, Spec};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 #[cfg(feature = "onnx")]
@@ -114,8 +114,8 @@ impl Networks {
 #[cfg(feature = "onnx")]
 pub fn frame_of(spec: &Spec, networks: &mut Networks) -> Option<Result<Option<Frame>>> {
     let mut stages = spec.stages.iter();
-    match stages.find(|stage| **stage != Stage::Pixels) {
-        Some(Stage::Onnx(args)) => Some(networks.frame(args)),
+    match stages.find(|stage| **stage != SpaceStage::Pixels) {
+        Some(SpaceStage::Onnx(args)) => Some(networks.frame(args)),
         _ => None,
     }
 }
@@ -133,7 +133,7 @@ pub fn frames(specs: &[Spec]) -> Result<Option<Frames>> {
     let mut networks = Networks::default();
     let mut frames = Vec::new();
     for spec in specs {
-        if let Some(Stage::File { .. }) = spec.stages.first() {
+        if let Some(SpaceStage::File { .. }) = spec.stages.first() {
             continue;
         }
         match frame_of(spec, &mut networks).transpose()?.flatten() {
@@ -147,7 +147,7 @@ pub fn frames(specs: &[Spec]) -> Result<Option<Frames>> {
 /// The rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that cannot work on them.
 pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> Result<Outline> {
     let mut outline = rows.unwrap_or(Outline::of(None));
-    if rows.is_none() && !matches!(spec.stages.first(), Some(Stage::File { .. })) {
+    if rows.is_none() && !matches!(spec.stages.first(), Some(SpaceStage::File { .. })) {
         return Err(Error::Usage(format!(
             "the space {} needs a reference and queries: name both",
             spec.text
@@ -190,7 +190,12 @@ pub fn matrix(from: usize, dims: usize, text: &str) -> Result<()> {
     }
 }
 
-fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> Result<Outline> {
+fn after(
+    stage: &SpaceStage,
+    rows: Outline,
+    text: &str,
+    networks: &mut Networks,
+) -> Result<Outline> {
     let of = |shape: Shape| Outline {
         shape: Some(shape),
         ..Outline::of(Some(shape.height * shape.width * shape.channels))
@@ -204,8 +209,8 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
     };
     let made = |from: usize, dims: usize| matrix(from, dims, text).map(|()| vector(dims));
     Ok(match stage {
-        Stage::Pixels => rows,
-        Stage::Patch(side) => {
+        SpaceStage::Pixels => rows,
+        SpaceStage::Patch(side) => {
             let shape = image(rows.shape, text)?;
             if *side > shape.width || *side > shape.height {
                 return Err(Error::Usage(format!(
@@ -219,7 +224,7 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
                 ..shape
             })
         }
-        Stage::Smooth(step) => {
+        SpaceStage::Smooth(step) => {
             let shape = image(rows.shape, text)?;
             of(Shape {
                 height: shape.height.div_ceil(*step),
@@ -227,31 +232,33 @@ fn after(stage: &Stage, rows: Outline, text: &str, networks: &mut Networks) -> R
                 ..shape
             })
         }
-        Stage::Resize { width, height } => of(Shape {
+        SpaceStage::Resize { width, height } => of(Shape {
             width: *width,
             height: *height,
             ..image(rows.shape, text)?
         }),
-        Stage::Gray => of(Shape {
+        SpaceStage::Gray => of(Shape {
             channels: 1,
             ..image(rows.shape, text)?
         }),
-        Stage::Wavelet => {
+        SpaceStage::Wavelet => {
             image(rows.shape, text)?;
             Outline::of(rows.dim)
         }
-        Stage::Whiten => Outline::of(rows.dim),
+        SpaceStage::Whiten => Outline::of(rows.dim),
         // How many components hold the share is found when it is fitted.
-        Stage::PcaShare(_) => Outline::of(None),
-        Stage::Pca(dims) | Stage::PcaLast(dims) => at_most(*dims, "principal components")?,
-        Stage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
-        Stage::Random { dims, .. } => made(rows.dim.unwrap_or(1), *dims)?,
-        Stage::ReluFeatures { dims, .. } => {
+        SpaceStage::PcaShare(_) => Outline::of(None),
+        SpaceStage::Pca(dims) | SpaceStage::PcaLast(dims) => {
+            at_most(*dims, "principal components")?
+        }
+        SpaceStage::Dims { dims, .. } => at_most(*dims, "coordinates")?,
+        SpaceStage::Random { dims, .. } => made(rows.dim.unwrap_or(1), *dims)?,
+        SpaceStage::ReluFeatures { dims, .. } => {
             let inputs = relu::inputs(image(rows.shape, text)?);
             made(inputs, *dims)?
         }
-        Stage::Onnx(args) => vector(network(args, rows, text, networks)?),
-        Stage::File { reference, queries } => {
+        SpaceStage::Onnx(args) => vector(network(args, rows, text, networks)?),
+        SpaceStage::File { reference, queries } => {
             crate::rows::check_there(reference)?;
             crate::rows::check_there(queries)?;
             Outline::of(None)

@@ -11,7 +11,7 @@
 
 mod onnx;
 
-pub use onnx::{Filter, Layout, OnnxArgs, Pool, Preset, Resize};
+pub use onnx::{AxisOrder, Filter, OnnxArgs, Pool, Preset, Resize};
 #[cfg(feature = "onnx")]
 pub(super) use onnx::{divisors, layout, reals, size};
 
@@ -20,7 +20,7 @@ use crate::rows::images::LONGEST;
 
 /// One stage of a space.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Stage {
+pub enum SpaceStage {
     /// The rows as they are.
     Pixels,
     /// The central C x C pixels.
@@ -57,7 +57,7 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     pub text: String,
-    pub stages: Vec<Stage>,
+    pub stages: Vec<SpaceStage>,
 }
 
 /// Names and what follows them, for messages and help.
@@ -124,11 +124,11 @@ impl Spec {
             let variants = stage(part.trim()).map_err(|why| wrong(text, &why))?;
             let first_only = variants
                 .iter()
-                .any(|(_, stage)| matches!(stage, Stage::File { .. }));
+                .any(|(_, stage)| matches!(stage, SpaceStage::File { .. }));
             if first_only && place > 0 {
                 return Err(wrong(text, "`file` can only be the first stage"));
             }
-            let joined = |spec: &Spec, (typed, stage): &(String, Stage)| Spec {
+            let joined = |spec: &Spec, (typed, stage): &(String, SpaceStage)| Spec {
                 text: if place == 0 {
                     typed.clone()
                 } else {
@@ -185,28 +185,31 @@ fn wrong(text: &str, why: &str) -> Error {
 }
 
 /// The variants of one stage, each with its own text.
-fn stage(text: &str) -> Result<Vec<(String, Stage)>, String> {
+fn stage(text: &str) -> Result<Vec<(String, SpaceStage)>, String> {
     let (name, rest) = text
         .split_once(':')
         .map_or((text, None), |(name, rest)| (name, Some(rest)));
-    let alone = |stage: Stage| match rest {
+    let alone = |stage: SpaceStage| match rest {
         None => Ok(vec![(name.to_string(), stage)]),
         Some(_) => Err(format!("`{name}` takes no argument")),
     };
     match name {
-        "pixels" => alone(Stage::Pixels),
-        "gray" => alone(Stage::Gray),
-        "wavelet" => alone(Stage::Wavelet),
-        "whiten" => alone(Stage::Whiten),
-        "patch" => numbers(name, rest, Stage::Patch),
-        "smooth" => numbers(name, rest, Stage::Smooth),
+        "pixels" => alone(SpaceStage::Pixels),
+        "gray" => alone(SpaceStage::Gray),
+        "wavelet" => alone(SpaceStage::Wavelet),
+        "whiten" => alone(SpaceStage::Whiten),
+        "patch" => numbers(name, rest, SpaceStage::Patch),
+        "smooth" => numbers(name, rest, SpaceStage::Smooth),
         "pca" => components(rest),
-        "pca-last" => numbers(name, rest, Stage::PcaLast),
-        "random" => seeded(name, rest, |dims, seed| Stage::Random { dims, seed }),
-        "dims" => seeded(name, rest, |dims, seed| Stage::Dims { dims, seed }),
-        "relu-features" => seeded(name, rest, |dims, seed| Stage::ReluFeatures { dims, seed }),
+        "pca-last" => numbers(name, rest, SpaceStage::PcaLast),
+        "random" => seeded(name, rest, |dims, seed| SpaceStage::Random { dims, seed }),
+        "dims" => seeded(name, rest, |dims, seed| SpaceStage::Dims { dims, seed }),
+        "relu-features" => seeded(name, rest, |dims, seed| SpaceStage::ReluFeatures {
+            dims,
+            seed,
+        }),
         "resize" => resize(rest),
-        "onnx" => onnx::parse(rest).map(|args| vec![(text.to_string(), Stage::Onnx(args))]),
+        "onnx" => onnx::parse(rest).map(|args| vec![(text.to_string(), SpaceStage::Onnx(args))]),
         "file" => file(rest).map(|stage| vec![(text.to_string(), stage)]),
         _ => {
             let known = KNOWN.map(|(known, _)| known);
@@ -234,8 +237,8 @@ fn argument<'t>(name: &str, rest: Option<&'t str>) -> Result<&'t str, String> {
 fn numbers(
     name: &str,
     rest: Option<&str>,
-    make: impl Fn(usize) -> Stage,
-) -> Result<Vec<(String, Stage)>, String> {
+    make: impl Fn(usize) -> SpaceStage,
+) -> Result<Vec<(String, SpaceStage)>, String> {
     let all = series(name, argument(name, rest)?.split(','))?;
     let each = all.into_iter().map(|n| (format!("{name}:{n}"), make(n)));
     Ok(each.collect())
@@ -295,18 +298,18 @@ fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
 }
 
 /// Numbers of principal components, and shares of the variance.
-fn components(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
+fn components(rest: Option<&str>) -> Result<Vec<(String, SpaceStage)>, String> {
     let text = argument("pca", rest)?;
     let share = |part: &str| {
         let share: f64 = part.trim().parse().ok()?;
         (part.contains('.') && share > 0.0 && share < 1.0).then_some(share)
     };
     if !text.split(',').any(|part| share(part).is_some()) {
-        return numbers("pca", rest, Stage::Pca);
+        return numbers("pca", rest, SpaceStage::Pca);
     }
     let one = |part: &str| match share(part) {
-        Some(share) => Ok((format!("pca:{share}"), Stage::PcaShare(share))),
-        None => number("pca", part).map(|n| (format!("pca:{n}"), Stage::Pca(n))),
+        Some(share) => Ok((format!("pca:{share}"), SpaceStage::PcaShare(share))),
+        None => number("pca", part).map(|n| (format!("pca:{n}"), SpaceStage::Pca(n))),
     };
     text.split(',').map(one).collect()
 }
@@ -315,8 +318,8 @@ fn components(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
 fn seeded(
     name: &str,
     rest: Option<&str>,
-    make: impl Fn(usize, Option<u64>) -> Stage,
-) -> Result<Vec<(String, Stage)>, String> {
+    make: impl Fn(usize, Option<u64>) -> SpaceStage,
+) -> Result<Vec<(String, SpaceStage)>, String> {
     let (mut dims, mut seed) = (Vec::new(), None);
     for part in argument(name, rest)?.split(',') {
         match part.split_once('=') {
@@ -360,7 +363,7 @@ pub(super) fn in_reach((width, height): &(usize, usize)) -> bool {
     *width.max(height) <= LONGEST
 }
 
-fn resize(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
+fn resize(rest: Option<&str>) -> Result<Vec<(String, SpaceStage)>, String> {
     let sizes = rest.unwrap_or_default().split(',').map(|text| {
         let (width, height) = extent(text).filter(in_reach).ok_or_else(|| {
             "`resize` takes a width and a height, as in resize:32x32, of 1 to 4096 pixels"
@@ -368,16 +371,16 @@ fn resize(rest: Option<&str>) -> Result<Vec<(String, Stage)>, String> {
         })?;
         Ok((
             format!("resize:{width}x{height}"),
-            Stage::Resize { width, height },
+            SpaceStage::Resize { width, height },
         ))
     });
     sizes.collect()
 }
 
-fn file(rest: Option<&str>) -> Result<Stage, String> {
+fn file(rest: Option<&str>) -> Result<SpaceStage, String> {
     match rest.and_then(|rest| rest.split_once(',')) {
         Some((reference, queries)) if !reference.is_empty() && !queries.is_empty() => {
-            Ok(Stage::File {
+            Ok(SpaceStage::File {
                 reference: reference.into(),
                 queries: queries.into(),
             })
@@ -418,11 +421,11 @@ mod tests {
         );
         assert_eq!(texts("dims:4,8,seed=7"), ["dims:4,seed=7", "dims:8,seed=7"]);
         let spec = &Spec::parse("gray|resize:8x6").unwrap()[0];
-        let resize = Stage::Resize {
+        let resize = SpaceStage::Resize {
             width: 8,
             height: 6,
         };
-        assert_eq!(spec.stages, [Stage::Gray, resize]);
+        assert_eq!(spec.stages, [SpaceStage::Gray, resize]);
         let all = Spec::parse_all(&["pca:8,16".into(), "pca:16".into()]).unwrap();
         assert_eq!(all.len(), 2);
     }
@@ -447,7 +450,7 @@ mod tests {
     #[test]
     fn shares_of_the_variance_and_names() {
         let specs = Spec::parse("pca:0.95,8").unwrap();
-        assert_eq!(specs[0].stages, [Stage::PcaShare(0.95)]);
+        assert_eq!(specs[0].stages, [SpaceStage::PcaShare(0.95)]);
         assert_eq!(
             (specs[0].text.as_str(), specs[1].text.as_str()),
             ("pca:0.95", "pca:8")

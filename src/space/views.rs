@@ -6,9 +6,9 @@
 use super::frame::Frame;
 use super::outline::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::resample::Resample;
-use super::spec::{OnnxArgs, Spec, Stage};
+use super::spec::{OnnxArgs, SpaceStage, Spec};
 use super::{Layer, Map, Mapped, pca, pixel, projection, relu, wavelet};
-use crate::control::{Control, Stage as Step};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
@@ -152,7 +152,7 @@ impl Views {
         control: &Control,
     ) -> Result<Self> {
         let mut stages = specs.iter().flat_map(|spec| &spec.stages);
-        let any_network = stages.any(|stage| matches!(stage, Stage::Onnx(_)));
+        let any_network = stages.any(|stage| matches!(stage, SpaceStage::Onnx(_)));
         let (mut views, mut framed) = (None, Vec::new());
         if let Some((reference, queries)) = sets {
             for ((frame, reference), (_, queries)) in reference.by_frame().zip(queries.by_frame()) {
@@ -229,7 +229,7 @@ impl Views {
     /// Rows of the reference and of the queries in a space, which is one of those that were announced.
     pub fn rows(&self, spec: &Spec) -> (usize, usize) {
         let view = match spec.stages.first() {
-            Some(Stage::File { reference, queries }) => {
+            Some(SpaceStage::File { reference, queries }) => {
                 self.files.get(&[reference.clone(), queries.clone()])
             }
             _ => self.base.as_ref(),
@@ -242,8 +242,8 @@ impl Views {
         let mut view = self.start(spec, control)?;
         for (place, stage) in spec.stages.iter().enumerate() {
             view = match stage {
-                Stage::Pixels | Stage::File { .. } => view,
-                Stage::Onnx(args) => self.tensor(spec, place, args, view, control)?,
+                SpaceStage::Pixels | SpaceStage::File { .. } => view,
+                SpaceStage::Onnx(args) => self.tensor(spec, place, args, view, control)?,
                 other => {
                     let map = self.fit(other, place, &view, &spec.text, control)?;
                     view.through(map, &spec.text)
@@ -260,7 +260,7 @@ impl Views {
         let (mut view, mut maps) = (self.start(spec, control)?, Vec::new());
         for (place, stage) in spec.stages.iter().enumerate() {
             match stage {
-                Stage::Pixels => {}
+                SpaceStage::Pixels => {}
                 other => {
                     let map = self.fit(other, place, &view, &spec.text, control)?;
                     maps.push(Arc::clone(&map));
@@ -273,14 +273,14 @@ impl Views {
 
     /// Embeddings made elsewhere, if a space begins with them. They stay where they are, or in a spool file.
     fn open(&mut self, spec: &Spec, control: &Control) -> Result<Option<View>> {
-        let Some(Stage::File { reference, queries }) = spec.stages.first() else {
+        let Some(SpaceStage::File { reference, queries }) = spec.stages.first() else {
             return Ok(None);
         };
         let names = [reference.clone(), queries.clone()];
         if let Some(known) = self.files.get(&names) {
             return Ok(Some(known.clone()));
         }
-        control.begin(Step::Read, 0);
+        control.begin(WorkStage::Read, 0);
         let [first, second] = &self.settings.files;
         let there = |options: &OpenOptions| OpenOptions {
             memory: 0,
@@ -320,14 +320,14 @@ impl Views {
     /// The map of a stage, fitted on the reference.
     fn fit(
         &self,
-        stage: &Stage,
+        stage: &SpaceStage,
         place: usize,
         view: &View,
         text: &str,
         control: &Control,
     ) -> Result<Arc<dyn Map>> {
         let rows = &*view.reference;
-        control.begin(Step::Fit, rows.len() as u64);
+        control.begin(WorkStage::Fit, rows.len() as u64);
         if let Some(map) = shaped(stage, view.shape, text)? {
             return Ok(map);
         }
@@ -336,21 +336,21 @@ impl Views {
             projection::generator(own.unwrap_or(self.settings.seed), purpose, place)
         };
         Ok(match stage {
-            Stage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
-            Stage::PcaShare(share) => Arc::new(pca::share(rows, *share, control)?),
-            Stage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
-            Stage::Whiten => Arc::new(pca::whiten(rows, control)?),
-            Stage::Random { dims, seed } => {
+            SpaceStage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
+            SpaceStage::PcaShare(share) => Arc::new(pca::share(rows, *share, control)?),
+            SpaceStage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
+            SpaceStage::Whiten => Arc::new(pca::whiten(rows, control)?),
+            SpaceStage::Random { dims, seed } => {
                 matrix(rows.dim(), *dims, text)?;
                 let random = drawn(seed, projection::RANDOM);
                 Arc::new(projection::Linear::random(rows.dim(), *dims, random))
             }
-            Stage::Dims { dims, seed } => {
+            SpaceStage::Dims { dims, seed } => {
                 let random = drawn(seed, projection::DIMS);
                 let chosen = projection::coordinates(rows.dim(), *dims, random);
                 Arc::new(chosen.ok_or_else(unfit)?)
             }
-            Stage::ReluFeatures { dims, seed } => {
+            SpaceStage::ReluFeatures { dims, seed } => {
                 let (shape, random) = (image(view.shape, text)?, drawn(seed, projection::RELU));
                 Arc::new(relu::ReluFeatures::fit(
                     rows, shape, *dims, random, control,
@@ -358,14 +358,14 @@ impl Views {
             }
             // Made above from the shape of images, or handled by the caller: these do not map rows one by one from what is
             // at hand.
-            Stage::Patch(_)
-            | Stage::Smooth(_)
-            | Stage::Resize { .. }
-            | Stage::Gray
-            | Stage::Wavelet
-            | Stage::Pixels
-            | Stage::File { .. }
-            | Stage::Onnx(_) => return Err(unfit()),
+            SpaceStage::Patch(_)
+            | SpaceStage::Smooth(_)
+            | SpaceStage::Resize { .. }
+            | SpaceStage::Gray
+            | SpaceStage::Wavelet
+            | SpaceStage::Pixels
+            | SpaceStage::File { .. }
+            | SpaceStage::Onnx(_) => return Err(unfit()),
         })
     }
 
@@ -451,7 +451,7 @@ impl Views {
         };
         let mut wanted = vec![own.clone()];
         for other in &self.specs {
-            if let Some(Stage::Onnx(theirs)) = other.stages.get(place)
+            if let Some(SpaceStage::Onnx(theirs)) = other.stages.get(place)
                 && other.stages[..place] == spec.stages[..place]
                 && of_pass(theirs) == pass
                 // A tensor that is not there is for its own space to complain of.
@@ -467,7 +467,7 @@ impl Views {
             .map(|wanted| format!("{} of {}", wanted.name(), view.reference.name()))
             .collect();
         let total = view.reference.len() + view.queries.len();
-        control.begin(Step::Encode, total as u64);
+        control.begin(WorkStage::Encode, total as u64);
         // The spaces that follow need some of it too.
         let half = self.left() / 2;
         let references = encoder.encode_all(&*view.reference, &names, half, control)?;
@@ -500,7 +500,7 @@ pub(super) fn keep_mapped(rows: &Arc<dyn Rows>, control: &Control) -> Result<Arc
     if rows.resident_bytes() > 0 {
         return Ok(Arc::clone(rows));
     }
-    control.begin(Step::Map, rows.len() as u64);
+    control.begin(WorkStage::Map, rows.len() as u64);
     let kept = crate::rows::keep(&**rows, u64::MAX, control)?;
     Ok(Numbered::like(Arc::new(kept), rows))
 }
@@ -517,21 +517,23 @@ fn unfit(text: &str, dim: usize) -> Error {
 ///
 /// Errors: rows that are no images, or too small.
 pub(super) fn shaped(
-    stage: &Stage,
+    stage: &SpaceStage,
     shape: Option<Shape>,
     text: &str,
 ) -> Result<Option<Arc<dyn Map>>> {
     let image = || image(shape, text);
     Ok(Some(match stage {
-        Stage::Patch(side) => {
+        SpaceStage::Patch(side) => {
             let shape = image()?;
             let patch = pixel::Select::patch(shape, *side);
             Arc::new(patch.ok_or_else(|| unfit(text, shape.height * shape.width * shape.channels))?)
         }
-        Stage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
-        Stage::Resize { width, height } => Arc::new(Resample::resize(image()?, *width, *height)),
-        Stage::Gray => Arc::new(pixel::Gray::new(image()?)),
-        Stage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
+        SpaceStage::Smooth(step) => Arc::new(Resample::smooth(image()?, *step)),
+        SpaceStage::Resize { width, height } => {
+            Arc::new(Resample::resize(image()?, *width, *height))
+        }
+        SpaceStage::Gray => Arc::new(pixel::Gray::new(image()?)),
+        SpaceStage::Wavelet => Arc::new(wavelet::Wavelet::new(image()?)),
         _ => return Ok(None),
     }))
 }

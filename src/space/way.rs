@@ -5,7 +5,7 @@
 
 use super::outline::{Networks, Outline, image, outline};
 use super::relu::ReluFeatures;
-use super::spec::{Spec, Stage};
+use super::spec::{SpaceStage, Spec};
 use super::views::{in_order, keep_mapped, shaped};
 use super::{Map, Mapped, Set, Settings, Views, projection};
 use crate::control::Control;
@@ -91,7 +91,10 @@ impl Way {
         outline(&spec, Some(before), &mut Networks::default())?;
         let (mut dim, mut shape) = (ends.dim, ends.shape);
         let mut maps: Vec<Arc<dyn Map>> = Vec::new();
-        let stages = spec.stages.iter().filter(|stage| **stage != Stage::Pixels);
+        let stages = spec
+            .stages
+            .iter()
+            .filter(|stage| **stage != SpaceStage::Pixels);
         for (place, stage) in stages.enumerate() {
             let map = again(stage, &name(place), (dim, shape), &spec.text, pack)?;
             (dim, shape) = (map.dim(), map.shape());
@@ -163,7 +166,7 @@ fn mapping(text: &str) -> Result<Spec> {
             "{text} names several spaces; a reference is in one, and compare takes several"
         )));
     };
-    let other = |stage: &Stage| matches!(stage, Stage::File { .. } | Stage::Onnx(_));
+    let other = |stage: &SpaceStage| matches!(stage, SpaceStage::File { .. } | SpaceStage::Onnx(_));
     match spec.stages.iter().any(other) {
         true => Err(Error::Usage(format!(
             "the space {} takes rows from files or from a network, which a fitted reference does not hold; compare does \
@@ -176,7 +179,7 @@ fn mapping(text: &str) -> Result<Spec> {
 
 /// The map of a stage for rows of `dim` numbers, from the arrays that begin with `name`.
 fn again(
-    stage: &Stage,
+    stage: &SpaceStage,
     name: &str,
     (dim, shape): (usize, Option<Shape>),
     text: &str,
@@ -186,13 +189,15 @@ fn again(
         return Ok(map);
     }
     Ok(match stage {
-        Stage::Pca(dims) | Stage::PcaLast(dims) | Stage::Random { dims, .. } => {
+        SpaceStage::Pca(dims) | SpaceStage::PcaLast(dims) | SpaceStage::Random { dims, .. } => {
             Arc::new(projection::Linear::unpack(name, dim, Some(*dims), pack)?)
         }
-        Stage::Whiten => Arc::new(projection::Linear::unpack(name, dim, Some(dim), pack)?),
-        Stage::PcaShare(_) => Arc::new(projection::Linear::unpack(name, dim, None, pack)?),
-        Stage::Dims { dims, .. } => Arc::new(projection::kept_coordinates(name, dim, *dims, pack)?),
-        Stage::ReluFeatures { dims, .. } => {
+        SpaceStage::Whiten => Arc::new(projection::Linear::unpack(name, dim, Some(dim), pack)?),
+        SpaceStage::PcaShare(_) => Arc::new(projection::Linear::unpack(name, dim, None, pack)?),
+        SpaceStage::Dims { dims, .. } => {
+            Arc::new(projection::kept_coordinates(name, dim, *dims, pack)?)
+        }
+        SpaceStage::ReluFeatures { dims, .. } => {
             let shape = image(shape, text)?;
             Arc::new(ReluFeatures::unpack(name, shape, *dims, pack)?)
         }

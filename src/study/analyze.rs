@@ -45,7 +45,7 @@ pub const QUANTILE: f64 = 0.95;
 
 /// What to find out. Built by a front end, checked by [`run`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct AnalysisPlan {
     /// Hull verdicts.
     pub hull: bool,
     /// Nearest reference rows a query; 0 for none.
@@ -73,9 +73,9 @@ pub struct Plan {
     pub alone: bool,
 }
 
-impl Default for Plan {
+impl Default for AnalysisPlan {
     fn default() -> Self {
-        Plan {
+        AnalysisPlan {
             hull: true,
             neighbours: 1,
             metric: Metric::Euclidean,
@@ -121,7 +121,7 @@ impl Sets<'_> {
 /// Errors: a plan that does not fit ([`Error::Usage`]), dimensions that differ, rows that can no longer be read,
 /// what the sink returns, and [`Error::Interrupted`].
 pub fn run(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     reference: &dyn Rows,
     queries: &dyn Rows,
@@ -140,7 +140,7 @@ pub fn run(
 
 /// The same of sets whose classes may be known.
 pub fn run_sets(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     sets: &Sets<'_>,
     sink: &mut dyn Sink,
@@ -151,7 +151,7 @@ pub fn run_sets(
 
 /// The same where what [`prepare`] found of the reference may be known: it is not found again.
 pub fn run_prepared(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     sets: &Sets<'_>,
     known: Option<&Prepared>,
@@ -168,7 +168,7 @@ pub fn run_prepared(
 ///
 /// Errors: as [`run`].
 pub fn prepare(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     sets: &Sets<'_>,
     control: &Control,
@@ -186,7 +186,7 @@ pub fn prepare(
 ///
 /// Errors: as [`run`], and those of `then`.
 pub fn with_session<T>(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     engine: &dyn Engine,
     sets: &Sets<'_>,
     known: Option<&Prepared>,
@@ -198,7 +198,7 @@ pub fn with_session<T>(
     let needs = needs(&notions);
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
-    control.begin(control::Stage::Survey, 2 * reference.len() as u64);
+    control.begin(control::WorkStage::Survey, 2 * reference.len() as u64);
     let (survey, frame) = surveyed(reference, known, control)?;
     let repeats = survey.repeats.as_ref();
     let subset = repeats.map(|all| all.subset(reference));
@@ -400,7 +400,7 @@ impl Session<'_, '_> {
         };
         let mut values = vec![0.0; rows.len() * self.reference.dim()];
         self.reference.gather(rows, &mut values)?;
-        control.begin(control::Stage::LeaveOneOut, rows.len() as u64);
+        control.begin(control::WorkStage::LeaveOneOut, rows.len() as u64);
         verdicts.leave_out(rows, &values, control)
     }
 
@@ -502,7 +502,7 @@ fn same_columns(reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
 }
 
 /// What does not fit together.
-fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
+fn check(plan: &AnalysisPlan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
     same_columns(sets.reference, sets.queries)?;
     plan.check()?;
     if !plan.hull && plan.neighbours == 0 && notions.is_empty() {
@@ -534,7 +534,7 @@ fn check(plan: &Plan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()
     Ok(())
 }
 
-impl Plan {
+impl AnalysisPlan {
     /// Whether every number is one that can be worked with.
     ///
     /// Errors ([`Error::Usage`]): the first that is not.
@@ -677,7 +677,7 @@ fn reference_facts(
 
 /// Reference rows asked about their own set, and about the set without them.
 fn self_test(
-    plan: &Plan,
+    plan: &AnalysisPlan,
     verdicts: &mut Verdicts<'_>,
     reference: &dyn Rows,
     control: &Control,
@@ -685,7 +685,7 @@ fn self_test(
     let d = reference.dim();
     let rows = sample(reference.len(), plan.self_test, plan.seed);
     let settled = (verdicts.passes + 1) * rows.len() as u64;
-    control.begin(control::Stage::SelfTest, settled);
+    control.begin(control::WorkStage::SelfTest, settled);
     let mut with = Tally::default();
     let mut without = Tally::default();
     for part in rows.chunks(block(d)) {
@@ -720,7 +720,7 @@ fn block(d: usize) -> usize {
 
 /// The engines that answer blocks of queries.
 struct Work<'p, 'r> {
-    plan: &'p Plan,
+    plan: &'p AnalysisPlan,
     verdicts: Option<Verdicts<'r>>,
     search: Option<&'r Neighbours<'r>>,
     /// Nearest rows that are searched for.
@@ -743,9 +743,9 @@ impl Work<'_, '_> {
     ) -> Result<()> {
         let d = queries.dim();
         let stage = if self.plan.hull {
-            control::Stage::Hull
+            control::WorkStage::Hull
         } else {
-            control::Stage::Neighbours
+            control::WorkStage::Neighbours
         };
         let passes = self.verdicts.as_ref().map_or(1, |all| all.passes);
         self.control.begin(stage, passes * queries.len() as u64);
@@ -800,7 +800,7 @@ impl Work<'_, '_> {
         let d = reference.dim();
         let rows = sample(reference.len(), self.plan.leave_one_out, self.plan.seed);
         self.control
-            .begin(control::Stage::LeaveOneOut, rows.len() as u64);
+            .begin(control::WorkStage::LeaveOneOut, rows.len() as u64);
         for part in rows.chunks(block(d)) {
             let mut values = vec![0.0; part.len() * d];
             reference.gather(part, &mut values)?;

@@ -1,6 +1,6 @@
 //! Experiments: what to run, on what, and whom to tell. No terminal, and no files of its own.
 //!
-//! A study takes a [`Plan`](analyze::Plan), drives `scan`, `hull` and `notion`, and hands what it finds to a
+//! A study takes an [`AnalysisPlan`](analyze::AnalysisPlan), drives `scan`, `hull` and `notion`, and hands what it finds to a
 //! [`Sink`]. `report` implements sinks that write files; notebooks get the same events.
 
 pub mod analyze;

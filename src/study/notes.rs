@@ -1,6 +1,6 @@
 //! What a reader must know before believing a rate, in words.
 
-use super::analyze::Plan;
+use super::analyze::AnalysisPlan;
 use super::summary::{ReferenceFacts, Summary, Tally};
 use crate::notion::class::OWN;
 use crate::notion::neighbours::Metric;
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 const LIST: usize = 60;
 
 /// Of the reference, before any query is answered.
-pub(super) fn of_reference(plan: &Plan, facts: &ReferenceFacts) -> Vec<String> {
+pub(super) fn of_reference(plan: &AnalysisPlan, facts: &ReferenceFacts) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(far_rows(facts));
     if plan.hull {
@@ -111,7 +111,7 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
 }
 
 /// Of the queries, once all are answered.
-pub(super) fn of_queries(plan: &Plan, tally: &Tally, queries: u64) -> Vec<String> {
+pub(super) fn of_queries(plan: &AnalysisPlan, tally: &Tally, queries: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if tally.zero_queries > 0 && asks_for_cosine(plan) {
         notes.push(zero_vectors(tally.zero_queries, queries, "queries"));
@@ -134,7 +134,7 @@ pub(super) fn of_queries(plan: &Plan, tally: &Tally, queries: u64) -> Vec<String
     notes
 }
 
-fn asks_for_cosine(plan: &Plan) -> bool {
+fn asks_for_cosine(plan: &AnalysisPlan) -> bool {
     plan.neighbours > 0 && plan.metric == Metric::Cosine
 }
 
@@ -244,7 +244,7 @@ fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hull::{Answer, Bracket, Certificate, Reason, Stage, Verdict};
+    use crate::hull::{Answer, Bracket, Certificate, Reason, SolverStage, Verdict};
     use crate::notion::registry::Wanted;
     use crate::rows::images::UNLABELLED;
 
@@ -254,7 +254,7 @@ mod tests {
             proof: None,
             residual: None,
             reason: Some(reason),
-            stage: Stage::Open,
+            stage: SolverStage::Open,
             margin: 0.0,
             support: 0,
             scans: 1,
@@ -266,9 +266,9 @@ mod tests {
 
     #[test]
     fn queries_without_rows_of_their_class_are_counted() {
-        let plan = |text: &str| Plan {
+        let plan = |text: &str| AnalysisPlan {
             notions: Wanted(vec![text.into()]),
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         let said = |text: &str, queries: &[u32]| {
             let classes = Classes {
@@ -309,9 +309,9 @@ mod tests {
             undecided(Reason::Rounding, bracket(1.0, 1.01)),
             undecided(Reason::Rounds, None),
         ]);
-        let plan = Plan {
+        let plan = AnalysisPlan {
             gap: Some(0.05),
-            ..Plan::default()
+            ..AnalysisPlan::default()
         };
         assert_eq!(
             of_queries(&plan, &tally, 9),
@@ -321,6 +321,6 @@ mod tests {
                 "no distance was found for 1 of 9 queries",
             ]
         );
-        assert!(of_queries(&Plan::default(), &Tally::default(), 9).is_empty());
+        assert!(of_queries(&AnalysisPlan::default(), &Tally::default(), 9).is_empty());
     }
 }

@@ -5,7 +5,7 @@
 //! queries. What depends on options (seed, metric, how many nearest rows) says for which it was found, and is found
 //! again for others.
 
-use super::analyze::Plan;
+use super::analyze::AnalysisPlan;
 use super::rate::quantiles;
 use super::summary::ReferenceFacts;
 use super::survey::Survey;
@@ -146,7 +146,7 @@ impl HullParts {
 impl Asked {
     /// What a plan asks for, of rows of which some may repeat others. Where nothing stands in between, the nearest rows of
     /// the sample tell the intrinsic dimension too.
-    pub fn of(plan: &Plan, k: usize, repeats: bool) -> Self {
+    pub fn of(plan: &AnalysisPlan, k: usize, repeats: bool) -> Self {
         let asked = Asked {
             seed: plan.seed,
             metric: plan.metric,
@@ -284,10 +284,10 @@ mod tests {
             (300, 7, true, Metric::Cosine),
         ] {
             let (reference, queries) = (rows(n, d, equal), rows(40, d, false));
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 metric,
                 gap: Some(0.01),
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             let sets = Sets {
                 reference: &reference,

@@ -34,13 +34,13 @@ mod tests {
     use crate::rows::sharded::Sharded;
     use crate::scan::sharded::fixture::{sharded, whole};
     use crate::scan::{CpuEngine, Engine, ShardedEngine};
-    use crate::study::analyze::{Metric, Plan, Sets, prepare, run_prepared};
+    use crate::study::analyze::{AnalysisPlan, Metric, Sets, prepare, run_prepared};
     use crate::study::fixture::Kept;
     use std::sync::atomic::Ordering::Relaxed;
 
     /// Everything that is said of the queries, and of the reference, and what was kept of it.
     fn said(
-        plan: &Plan,
+        plan: &AnalysisPlan,
         engine: &dyn Engine,
         reference: &dyn Rows,
         queries: &dyn Rows,
@@ -80,13 +80,13 @@ mod tests {
             (400, 7, false, Metric::Cosine),
             (5_000, 2, true, Metric::Euclidean),
         ] {
-            let plan = Plan {
+            let plan = AnalysisPlan {
                 metric,
                 neighbours: 3,
                 gap: Some(0.2),
                 alone: true,
                 notions: Wanted(["hull", "range", "ball"].map(String::from).to_vec()),
-                ..Plan::default()
+                ..AnalysisPlan::default()
             };
             let values = rows(n, d, equal);
             let asked: Vec<f64> = rows(60, d, false).iter().map(|v| v * 0.9 + 3.0).collect();

@@ -4,10 +4,10 @@
 //! record, eight bytes a number.
 
 use super::Record;
-use super::analyze::Plan;
+use super::analyze::AnalysisPlan;
 use super::rate::{Quantiles, Rate, quantiles, share, share95};
 use super::verdicts::Verdicts;
-use crate::hull::{Answer, Evidence, Reason, Stage, Verdict};
+use crate::hull::{Answer, Evidence, Reason, SolverStage, Verdict};
 use crate::notion::Fact;
 use crate::notion::neighbours::{Method, Metric};
 use crate::rows::Element;
@@ -179,7 +179,7 @@ pub(super) struct Tally {
     pub(super) undecided: u64,
     scans: u64,
     rounds: u64,
-    stages: BTreeMap<Stage, u64>,
+    stages: BTreeMap<SolverStage, u64>,
     proofs: BTreeMap<Evidence, u64>,
     reasons: BTreeMap<Reason, u64>,
     margins: Vec<f64>,
@@ -319,7 +319,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn neighbours(&mut self, plan: &Plan, method: Method) -> NeighbourSummary {
+    pub(super) fn neighbours(&mut self, plan: &AnalysisPlan, method: Method) -> NeighbourSummary {
         NeighbourSummary {
             k: plan.neighbours as u64,
             metric: plan.metric,

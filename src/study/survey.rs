@@ -27,7 +27,7 @@ pub struct Survey {
 }
 
 /// What a chunk of rows adds.
-pub(super) struct Found {
+pub(super) struct ChunkSurvey {
     rows: Vec<u64>,
     columns: Vec<u64>,
     zero_rows: u64,
@@ -47,12 +47,12 @@ struct Chunk<'v> {
 }
 
 impl pulp::NullaryFnOnce for Chunk<'_> {
-    type Output = Found;
+    type Output = ChunkSurvey;
 
     #[inline(always)]
-    fn call(self) -> Found {
+    fn call(self) -> ChunkSurvey {
         let d = self.d;
-        let mut found = Found {
+        let mut found = ChunkSurvey {
             rows: Vec::with_capacity(self.values.len() / d),
             columns: vec![0; d],
             zero_rows: 0,
@@ -69,7 +69,7 @@ impl pulp::NullaryFnOnce for Chunk<'_> {
     }
 }
 
-impl Found {
+impl ChunkSurvey {
     /// Add L rows.
     #[inline(always)]
     fn add<const L: usize>(&mut self, values: &[f64], d: usize) {
@@ -103,11 +103,11 @@ fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 pub(super) struct Look(Sketch);
 
 impl Pass for Look {
-    type Part = (Found, Part);
+    type Part = (ChunkSurvey, Part);
     const NAME: &'static str = "survey";
     const COUNTED: bool = true;
 
-    fn chunk(&self, first: usize, values: &[f64]) -> (Found, Part) {
+    fn chunk(&self, first: usize, values: &[f64]) -> (ChunkSurvey, Part) {
         let chunk = Chunk {
             values,
             d: self.0.dim(),
@@ -124,7 +124,7 @@ impl Pass for Look {
         Sketch::of(question, dim).map(Look)
     }
 
-    fn put_part((found, part): (Found, Part), answer: &mut Pack) {
+    fn put_part((found, part): (ChunkSurvey, Part), answer: &mut Pack) {
         answer.put("rows", Numbers::U64(found.rows));
         answer.put("columns", Numbers::U64(found.columns));
         answer.put("zero_rows", Numbers::U64(vec![found.zero_rows]));
@@ -132,9 +132,9 @@ impl Pass for Look {
         Sketch::put_part(part, answer);
     }
 
-    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(Found, Part)> {
+    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(ChunkSurvey, Part)> {
         let norms = answer.reals("norms", Some(2))?;
-        let found = Found {
+        let found = ChunkSurvey {
             rows: answer.words("rows", Some(rows))?,
             columns: answer.words("columns", Some(dim))?,
             zero_rows: answer.words("zero_rows", Some(1))?[0],
@@ -153,7 +153,7 @@ impl Survey {
         let sketch = Sketch::begin(rows, control)?;
         let look = Look(sketch);
         let found = pass(rows, &look, control)?;
-        let (found, parts): (Vec<Found>, Vec<Part>) = found.into_iter().unzip();
+        let (found, parts): (Vec<ChunkSurvey>, Vec<Part>) = found.into_iter().unzip();
         let mut columns = vec![0; d];
         let (mut zero_rows, mut norms) = (0, NO_NORMS);
         let mut hashes = Vec::with_capacity(rows.len());

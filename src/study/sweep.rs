@@ -13,7 +13,7 @@ pub use expected::expected;
 pub use shared::{DataPlan, Order, run_data};
 
 use super::rate::wilson95;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::hull::Verdict;
 use crate::hull::tiny::{self, Trials, Turn};
@@ -25,9 +25,9 @@ use serde::{Serialize, Serializer};
 const LEAST_VARIANCE: f64 = 1e-12;
 const MOST_VARIANCE: f64 = 1e12;
 
-/// What to find out about laws. Built by a front end, checked by [`Plan::check`].
+/// What to find out about laws. Built by a front end, checked by [`LawPlan::check`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Plan {
+pub struct LawPlan {
     #[serde(serialize_with = "as_text")]
     pub laws: Vec<Law>,
     pub dims: Vec<usize>,
@@ -76,7 +76,7 @@ pub struct Point {
     pub vertices_theory: Option<f64>,
 }
 
-impl Plan {
+impl LawPlan {
     /// The same points, each once: laws and dimensions in the order in which they are named first, sizes ascending.
     pub fn without_repeats(mut self) -> Self {
         self.laws = once(&self.laws);
@@ -166,14 +166,14 @@ fn check_memory(n: usize, d: usize, more: u64, memory: u64) -> Result<()> {
 ///
 /// `engine` scans shared references, and may help with the others. Errors: a plan that does not fit ([`Error::Usage`]),
 /// and [`Error::Interrupted`].
-pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
+pub fn run(plan: &LawPlan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
     plan.check()?;
     let plan = &plan.clone().without_repeats();
     let sizes = &plan.sizes;
     let mut points = Vec::new();
     let pairs = (plan.laws.len() * plan.dims.len()) as u64;
     if !plan.shared_reference {
-        control.begin(Stage::Trials, pairs * plan.trials);
+        control.begin(WorkStage::Trials, pairs * plan.trials);
     }
     for &law in &plan.laws {
         for &d in &plan.dims {
@@ -202,7 +202,7 @@ pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Po
 /// Fresh references, with the engine's help if it has any.
 fn fresh(
     trials: &Trials,
-    plan: &Plan,
+    plan: &LawPlan,
     sizes: &[usize],
     engine: &dyn Engine,
     control: &Control,

@@ -18,7 +18,7 @@ use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
 use crate::report::results::{self, Made};
 use crate::report::{archive, file};
-use crate::space::{Spec, spec::Stage};
+use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
 use ready::Ready;
@@ -154,9 +154,9 @@ impl Args {
     }
 
     /// Figure 1 with so many bytes of rows.
-    fn fig1(&self, memory: u64) -> fig1::Plan {
+    fn fig1(&self, memory: u64) -> fig1::Fig1Plan {
         let usual = if self.quick { QUICK_TRIALS } else { TRIALS };
-        fig1::Plan {
+        fig1::Fig1Plan {
             trials: self.trials.unwrap_or(usual),
             sizes: fig1::sizes(if self.quick { 2 } else { 4 }, MOST),
             seed: self.seed,
@@ -168,7 +168,7 @@ impl Args {
     fn embeddings(&self) -> Result<Vec<(String, String)>> {
         let specs = Spec::parse_all(&self.spaces)?;
         let file = |spec: Spec| match &spec.stages[..] {
-            [Stage::File { reference, queries }] if reference == queries => {
+            [SpaceStage::File { reference, queries }] if reference == queries => {
                 Ok((spec.text.clone(), reference.clone()))
             }
             _ => Err(Error::Usage(format!(

@@ -14,7 +14,7 @@ const LEAST: u64 = 64 << 20;
 
 /// The experiments that were asked for.
 pub struct Ready {
-    pub fig1: Option<fig1::Plan>,
+    pub fig1: Option<fig1::Fig1Plan>,
     /// Of figures 3 and 4, and of table 1.
     pub pixels: Vec<Curves>,
     pub latents: Vec<Curves>,
@@ -54,7 +54,7 @@ impl Ready {
         let left = args.memory().saturating_sub(resident.sum());
         let memory = left.max(LEAST.min(args.memory()));
         let fig1 = args.asks_for(Which::Fig1).then(|| args.fig1(memory));
-        fig1.iter().try_for_each(fig1::Plan::check)?;
+        fig1.iter().try_for_each(fig1::Fig1Plan::check)?;
         let mut ready = Ready {
             fig1,
             pixels: Vec::new(),

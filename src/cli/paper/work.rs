@@ -61,7 +61,7 @@ fn finished(args: &Args, ready: &Ready) -> Option<Experiment> {
 }
 
 /// All that the points of figure 1 depend on.
-fn drawn(args: &Args, plan: &fig1::Plan) -> Value {
+fn drawn(args: &Args, plan: &fig1::Fig1Plan) -> Value {
     json!({
         "quick": args.quick,
         "trials": plan.trials,

@@ -12,7 +12,7 @@ mod scaled;
 pub use fault::Fault;
 
 use super::{Body, Claim, Evidence, Proof};
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::rows::{Rows, Spreads, fold_chunks, spreads};
 use outside::{Lens, Pass, Test, merge};
@@ -76,7 +76,7 @@ pub fn check(
     failed: &mut dyn FnMut(&Claim, Fault),
 ) -> Result<Tally> {
     possible(reference, queries, tolerance)?;
-    control.begin(Stage::Survey, 0);
+    control.begin(WorkStage::Survey, 0);
     let spreads = spreads(reference, control)?;
     let checker = Checker {
         reference,
@@ -86,7 +86,7 @@ pub fn check(
         lens: Lens::new(&spreads),
         spreads,
     };
-    control.begin(Stage::Verify, queries.len() as u64);
+    control.begin(WorkStage::Verify, queries.len() as u64);
     let mut tally = Tally::default();
     let mut answered = HashSet::new();
     let mut claims = claims.into_iter();

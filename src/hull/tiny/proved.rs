@@ -8,7 +8,7 @@
 //! proved, at any size, is left to the CPU as if nothing had been proposed; so the verdicts are the CPU's.
 
 use super::active::Active;
-use super::{Problems, Source, Turn, first_inside, hidden, length, meets, separation};
+use super::{Problems, RowGenerator, Turn, first_inside, hidden, length, meets, separation};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::small::{Claim, Propose, Sets};
@@ -139,7 +139,7 @@ impl Problems for Chosen<'_> {
         self.problems.bytes()
     }
 
-    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> Source<'p> {
+    fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> RowGenerator<'p> {
         self.problems.begin(self.numbers[number as usize], query)
     }
 }

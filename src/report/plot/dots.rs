@@ -30,7 +30,7 @@ const EDGE: f64 = 6.0;
 const BESIDE: f64 = 10.0;
 
 /// Where things lie in a panel.
-struct Layout {
+struct DotsLayout {
     head: f64,
     /// Of labels beside their rows.
     labels: f64,
@@ -43,7 +43,7 @@ struct Layout {
     legend: Legend,
 }
 
-impl Layout {
+impl DotsLayout {
     fn of(dots: &Dots) -> Self {
         let widest = |texts: &mut dyn Iterator<Item = &str>| {
             let widths = texts.map(|text| canvas::width(text, Size::Normal));
@@ -64,7 +64,7 @@ impl Layout {
         let series = series.map(|series| (series.label.as_str(), sample(series.style)));
         let mark = dots.reference.as_deref().map(|name| (name, Sample::Tick));
         let legend = Legend::new(series.chain(mark), EDGE + labels + BESIDE + plot);
-        Layout {
+        DotsLayout {
             head: if dots.title.is_empty() { 0.0 } else { HEAD },
             labels,
             lift,
@@ -96,12 +96,12 @@ impl Layout {
 
 /// Points that the panel takes.
 pub fn size(dots: &Dots) -> (f64, f64) {
-    Layout::of(dots).size(dots.rows.len())
+    DotsLayout::of(dots).size(dots.rows.len())
 }
 
 /// Draw the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) -> Drawn {
-    let layout = Layout::of(dots);
+    let layout = DotsLayout::of(dots);
     let left = area.left + EDGE + layout.labels + BESIDE;
     let top = area.top + layout.top();
     let plot = Area {

@@ -22,12 +22,12 @@ const FOOT: f64 = 14.0;
 const STRONG: RGBColor = RGBColor(86, 160, 211);
 const WRONG: RGBColor = RGBColor(240, 150, 70);
 
-struct Layout {
+struct HeatLayout {
     labels: f64,
     cell: f64,
 }
 
-impl Layout {
+impl HeatLayout {
     fn of(heat: &Heat) -> Self {
         let widest = |texts: &mut dyn Iterator<Item = &str>| {
             texts
@@ -40,7 +40,7 @@ impl Layout {
             .iter()
             .map(String::as_str)
             .chain(cells.map(|cell| cell.text.as_str()));
-        Layout {
+        HeatLayout {
             labels: widest(&mut heat.rows.iter().map(String::as_str)).min(LABEL),
             cell: (widest(&mut texts) + FREE).max(WIDE),
         }
@@ -49,7 +49,7 @@ impl Layout {
 
 /// Points that the panel takes.
 pub fn size(heat: &Heat) -> (f64, f64) {
-    let layout = Layout::of(heat);
+    let layout = HeatLayout::of(heat);
     let width = layout.labels + FREE + layout.cell * heat.columns.len() as f64;
     // The figure keeps 8 and 12 points free at the sides.
     (width + 24.0, HEAD + HIGH * heat.rows.len() as f64 + FOOT)
@@ -57,7 +57,7 @@ pub fn size(heat: &Heat) -> (f64, f64) {
 
 /// Draw the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) -> Drawn {
-    let layout = Layout::of(heat);
+    let layout = HeatLayout::of(heat);
     let left = area.left + layout.labels + FREE;
     for (column, name) in heat.columns.iter().enumerate() {
         let x = left + layout.cell * (column as f64 + 0.5);

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::hull::{Answer, Bracket, Verdict};
 use crate::notion::{Notion, Type, Value};
 use crate::rows::Rows;
-use crate::study::analyze::Plan;
+use crate::study::analyze::AnalysisPlan;
 use crate::study::compare::{Known, QuerySet};
 use crate::study::outcomes::Outcome;
 use crate::study::summary::name;
@@ -67,7 +67,7 @@ impl<'r> Column<'r> {
 pub struct About<'r, 'p> {
     pub reference: &'r dyn Rows,
     pub queries: &'r dyn Rows,
-    pub plan: &'p Plan,
+    pub plan: &'p AnalysisPlan,
     /// The space that the sets are seen in, where a table may hold several.
     pub space: Option<&'p str>,
     pub known: Known<'r>,

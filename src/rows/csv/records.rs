@@ -37,13 +37,13 @@ pub(super) struct Dialect {
 
 /// The records of a text, one at a time.
 pub(super) struct Records<R> {
-    source: Source<R>,
+    source: Splitter<R>,
     before: u64,
     /// Bytes that a record may have, about.
     most: u64,
 }
 
-enum Source<R> {
+enum Splitter<R> {
     Separated {
         reader: csv::Reader<Limited<R>>,
         record: ByteRecord,
@@ -64,7 +64,7 @@ impl<R: BufRead> Records<R> {
     pub fn new(reader: R, dialect: Dialect, most: u64) -> Self {
         let reader = Limited { reader, left: most };
         let source = match dialect.separator {
-            Separator::Byte(byte) => Source::Separated {
+            Separator::Byte(byte) => Splitter::Separated {
                 reader: ReaderBuilder::new()
                     .delimiter(byte)
                     .has_headers(false)
@@ -74,7 +74,7 @@ impl<R: BufRead> Records<R> {
                     .from_reader(reader),
                 record: ByteRecord::new(),
             },
-            Separator::Blanks => Source::Blanks(Blanks {
+            Separator::Blanks => Splitter::Blanks(Blanks {
                 reader,
                 comments: dialect.comments,
                 text: Vec::new(),
@@ -92,11 +92,11 @@ impl<R: BufRead> Records<R> {
     /// Go to the next record, past empty lines; false at the end. Errors: the reader's; a record that is too long.
     pub fn advance(&mut self) -> std::io::Result<bool> {
         match &mut self.source {
-            Source::Separated { reader, record } => {
+            Splitter::Separated { reader, record } => {
                 reader.get_mut().left = self.most;
                 reader.read_byte_record(record).map_err(Into::into)
             }
-            Source::Blanks(blanks) => {
+            Splitter::Blanks(blanks) => {
                 blanks.reader.left = self.most;
                 blanks.advance()
             }
@@ -105,16 +105,16 @@ impl<R: BufRead> Records<R> {
 
     pub fn len(&self) -> usize {
         match &self.source {
-            Source::Separated { record, .. } => record.len(),
-            Source::Blanks(blanks) => blanks.cells.len(),
+            Splitter::Separated { record, .. } => record.len(),
+            Splitter::Blanks(blanks) => blanks.cells.len(),
         }
     }
 
     /// A cell of the current record, without quotes and outer blanks.
     pub fn cell(&self, place: usize) -> &[u8] {
         match &self.source {
-            Source::Separated { record, .. } => record.get(place).unwrap_or_default(),
-            Source::Blanks(blanks) => blanks
+            Splitter::Separated { record, .. } => record.get(place).unwrap_or_default(),
+            Splitter::Blanks(blanks) => blanks
                 .cells
                 .get(place)
                 .map_or(&[], |cell| &blanks.text[cell.clone()]),
@@ -125,10 +125,10 @@ impl<R: BufRead> Records<R> {
     pub fn line(&self) -> u64 {
         self.before
             + match &self.source {
-                Source::Separated { record, .. } => {
+                Splitter::Separated { record, .. } => {
                     record.position().map_or(0, csv::Position::line)
                 }
-                Source::Blanks(blanks) => blanks.line,
+                Splitter::Blanks(blanks) => blanks.line,
             }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
 use crate::rows::format;
 use crate::rows::input::{Input, probe};
-use crate::rows::store::{Layout, read_at};
+use crate::rows::store::{FixedRows, read_at};
 use crate::rows::table::Table;
 use crate::rows::{Element, Rows};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ impl Kind {
 }
 
 /// What a file turned out to be.
-enum Found {
+enum Inspection {
     /// Records with these labels.
     Records(Kind, Vec<u32>),
     /// None of ours, for this reason.
@@ -74,7 +74,7 @@ pub(super) fn is_cifar(path: &Path, control: &Control) -> Result<bool> {
     let input = probe(path)?;
     let found = inspect(&input, control)?;
     let other = format::packing(&input).is_some() || format::recognise(&input).is_ok();
-    Ok(matches!(found, Found::Records(..)) || !other)
+    Ok(matches!(found, Inspection::Records(..)) || !other)
 }
 
 pub(super) fn named(path: &Path) -> bool {
@@ -143,14 +143,14 @@ pub(super) fn open(
         }
         let input = probe(path)?;
         let kind = match inspect(&input, control)? {
-            Found::Not(error) => return Err(error),
-            Found::Records(kind, some) => {
+            Inspection::Not(error) => return Err(error),
+            Inspection::Records(kind, some) => {
                 labels.extend(some);
                 kind
             }
         };
         let len = input.size / kind.record();
-        let layout = Layout {
+        let layout = FixedRows {
             file: input.file.into(),
             path: input.path,
             offset: kind.offset(),
@@ -196,14 +196,14 @@ fn numbers(kind: Kind) -> Vec<String> {
 }
 
 /// Look at the size and at every label.
-fn inspect(input: &Input, control: &Control) -> Result<Found> {
+fn inspect(input: &Input, control: &Control) -> Result<Inspection> {
     let mut reason = None;
     for kind in KINDS {
         if input.size == 0 || !input.size.is_multiple_of(kind.record()) {
             continue;
         }
         match labels(input, kind, control)? {
-            Ok(labels) => return Ok(Found::Records(kind, labels)),
+            Ok(labels) => return Ok(Inspection::Records(kind, labels)),
             Err(error) => reason = Some(error),
         }
     }
@@ -221,7 +221,7 @@ fn inspect(input: &Input, control: &Control) -> Result<Found> {
             "it is truncated, or in another format",
         )
     };
-    Ok(Found::Not(reason.unwrap_or_else(size)))
+    Ok(Inspection::Not(reason.unwrap_or_else(size)))
 }
 
 /// The labels of all records, or what is wrong with the first that no class has.

@@ -88,7 +88,7 @@ pub struct ImageOptions {
 }
 
 /// Where images come from.
-enum Source {
+enum ImageSource {
     /// One file an image.
     Tree(Listing),
     /// Binary files of CIFAR.
@@ -122,13 +122,13 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
         .map(|labels| Given::read(labels, control))
         .transpose()?;
     let mut images = match source {
-        Source::Tree(listing) => tree::open(spec, &listing, given, options, control)?,
-        Source::Column(set) => set.open(spec, given, options, control)?,
-        Source::Cifar(files) => {
+        ImageSource::Tree(listing) => tree::open(spec, &listing, given, options, control)?,
+        ImageSource::Column(set) => set.open(spec, given, options, control)?,
+        ImageSource::Cifar(files) => {
             let images = cifar::open(spec, &files, options, control)?;
             relabelled(conform(spec, images, options)?, spec, given, options)?
         }
-        Source::Array => {
+        ImageSource::Array => {
             let images = array(spec, given.is_none(), options, control)?;
             relabelled(conform(spec, images, options)?, spec, given, options)?
         }
@@ -214,39 +214,39 @@ pub fn shape_of(axes: &[usize]) -> Option<Shape> {
 }
 
 /// What a spec names.
-fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Source> {
+fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<ImageSource> {
     let path = Path::new(spec);
     if is_one_set(path) {
-        return Ok(Source::Array);
+        return Ok(ImageSource::Array);
     }
     if path.is_dir() {
         let listing = Listing::of_folder(path, control)?;
         if !listing.paths.is_empty() {
-            return Ok(Source::Tree(listing));
+            return Ok(ImageSource::Tree(listing));
         }
         if let Some(set) = embedded::find(spec, options)? {
-            return Ok(Source::Column(set));
+            return Ok(ImageSource::Column(set));
         }
         return folder_without_images(spec, &listing, options, control);
     }
     if let Some(set) = embedded::find(spec, options)? {
-        return Ok(Source::Column(set));
+        return Ok(ImageSource::Column(set));
     }
     let (files, member) = files_of(spec, options.open.order)?;
     if member.is_some() {
-        return Ok(Source::Array);
+        return Ok(ImageSource::Array);
     }
     cifar::refuse_pickles(spec, &files)?;
     if path.is_file() && files::is_image(path) {
-        return Ok(Source::Tree(Listing::of_file(path)));
+        return Ok(ImageSource::Tree(Listing::of_file(path)));
     }
     if files.iter().any(|file| files::is_image(file)) {
-        return Ok(Source::Tree(Listing::of_matches(spec, files)));
+        return Ok(ImageSource::Tree(Listing::of_matches(spec, files)));
     }
     if cifar::is_cifar(&files[0], control)? {
-        return Ok(Source::Cifar(files));
+        return Ok(ImageSource::Cifar(files));
     }
-    Ok(Source::Array)
+    Ok(ImageSource::Array)
 }
 
 /// A folder of CIFAR's batches, or of other files of rows.
@@ -255,7 +255,7 @@ fn folder_without_images(
     listing: &Listing,
     options: &ImageOptions,
     control: &Control,
-) -> Result<Source> {
+) -> Result<ImageSource> {
     if !listing.rows {
         return Err(files::none(listing));
     }
@@ -263,7 +263,7 @@ fn folder_without_images(
     cifar::refuse_pickles(spec, &files)?;
     let batches = cifar::batches(&files);
     if !batches.is_empty() {
-        return Ok(Source::Cifar(batches));
+        return Ok(ImageSource::Cifar(batches));
     }
     let sets: Vec<&PathBuf> = files.iter().filter(|file| cifar::named(file)).collect();
     if let [first, second, ..] = sets[..]
@@ -280,7 +280,7 @@ fn folder_without_images(
             "name one of the files",
         ));
     }
-    Ok(Source::Array)
+    Ok(ImageSource::Array)
 }
 
 /// Rows of any other format.

@@ -5,7 +5,7 @@
 
 use super::picture::{self, Encoded, Kind, Outcome, Picture, Size, Treatment, widen};
 use super::{Bits, ImageOptions, Shape};
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
 use crate::rows::input::input_error;
@@ -68,7 +68,7 @@ pub(super) fn gather(
     let mut open = options.open.clone();
     loop {
         let images = total.map_or(0, |total| total.min(series.limit));
-        control.begin(Stage::Read, images as u64 * series.bytes() as u64);
+        control.begin(WorkStage::Read, images as u64 * series.bytes() as u64);
         let mut set = Assembly::new(spec, &open, control);
         set.add_stream(root, "images", &mut series)?;
         let Some(kind) = series.wider.take() else {

@@ -15,7 +15,7 @@ const FIRST: u64 = 1 << 20;
 
 /// Where rows are.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Layout {
+pub(super) enum JsonRows {
     /// Values one after the other.
     Lines,
     /// The elements of an array, whose bracket is before byte `start`.
@@ -31,7 +31,7 @@ pub(super) enum Layout {
 }
 
 /// An array in an object.
-struct Found {
+struct ArrayField {
     path: String,
     /// The byte after its bracket.
     start: u64,
@@ -42,7 +42,7 @@ struct Found {
 /// Find the rows. `member` is what stands after the colon; returned is what is left of it to name a field of a row.
 ///
 /// Errors: one object that holds no rows, or several arrays that may be the rows.
-pub(super) fn find(input: &Input, member: Option<&str>) -> Result<(Layout, Option<String>)> {
+pub(super) fn find(input: &Input, member: Option<&str>) -> Result<(JsonRows, Option<String>)> {
     // `data[].embedding` is written for the field `embedding` of each of `data`.
     let member = member.map(|member| member.replace("[]", ""));
     let bom = input.head.starts_with(b"\xEF\xBB\xBF");
@@ -57,14 +57,14 @@ pub(super) fn find(input: &Input, member: Option<&str>) -> Result<(Layout, Optio
     scanner.go(before)?;
     let layout = match first {
         b'[' | b'{' | b']' if !scanner.is_followed(FIRST)? => match first {
-            b']' => Layout::Nothing,
-            _ => Layout::Elements {
+            b']' => JsonRows::Nothing,
+            _ => JsonRows::Elements {
                 start,
                 path: String::new(),
                 names: None,
             },
         },
-        _ => Layout::Lines,
+        _ => JsonRows::Lines,
     };
     Ok((layout, member))
 }
@@ -74,14 +74,14 @@ fn of_object(
     input: &Input,
     scanner: &mut Scanner,
     member: Option<String>,
-) -> Result<(Layout, Option<String>)> {
+) -> Result<(JsonRows, Option<String>)> {
     let mut look = Look::default();
     look.object(scanner, "", 0)?;
     let is_lines = ["jsonl", "ndjson"].contains(&input.extension.as_str());
     if is_lines || scanner.peek()?.is_some() {
-        return Ok((Layout::Lines, member));
+        return Ok((JsonRows::Lines, member));
     }
-    let elements = |found: &Found| Layout::Elements {
+    let elements = |found: &ArrayField| JsonRows::Elements {
         start: found.start,
         path: found.path.clone(),
         names: look
@@ -107,7 +107,7 @@ fn of_object(
             of_objects.push(found);
         }
     }
-    let of_lists: Vec<&Found> = look.arrays.iter().filter(|f| f.first == b'[').collect();
+    let of_lists: Vec<&ArrayField> = look.arrays.iter().filter(|f| f.first == b'[').collect();
     let rows = if of_lists.is_empty() {
         of_objects
     } else {
@@ -115,9 +115,9 @@ fn of_object(
     };
     match rows.as_slice() {
         [one] => Ok((elements(one), member)),
-        [] if look.numbers || member.is_some() => Ok((Layout::Lines, member)),
+        [] if look.numbers || member.is_some() => Ok((JsonRows::Lines, member)),
         [] => match look.arrays.iter().find(|found| found.first == b']') {
-            Some(_) => Ok((Layout::Nothing, member)),
+            Some(_) => Ok((JsonRows::Nothing, member)),
             None => Err(input.error(
                 Place::Whole,
                 format!(
@@ -164,7 +164,7 @@ fn holds_numbers(scanner: &mut Scanner, start: u64) -> Result<bool> {
 #[derive(Default)]
 struct Look {
     /// Arrays of lists or objects, and those of nothing.
-    arrays: Vec<Found>,
+    arrays: Vec<ArrayField>,
     /// Whether some array holds numbers.
     numbers: bool,
     /// Arrays called `columns`: the path of their object, and where they begin.
@@ -206,7 +206,7 @@ impl Look {
         let (start, first) = (scanner.at(), scanner.need()?);
         match first {
             b'[' | b'{' | b']' if self.arrays.len() < ARRAYS => {
-                self.arrays.push(Found { path, start, first });
+                self.arrays.push(ArrayField { path, start, first });
             }
             b'"' if name == "columns" && self.names.len() < ARRAYS => {
                 self.names.push((parent(&path).into(), begin));
@@ -221,7 +221,7 @@ impl Look {
 /// The rows of a text, one at a time.
 pub(super) struct Records {
     scanner: Scanner,
-    layout: Layout,
+    layout: JsonRows,
     /// The byte of the first row. It is gone to when the first is asked for: all readers of a file share one place in it.
     start: u64,
     begun: bool,
@@ -233,10 +233,10 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub fn new(input: &Input, layout: &Layout, most: u64) -> Result<Self> {
+    pub fn new(input: &Input, layout: &JsonRows, most: u64) -> Result<Self> {
         let bom = input.head.starts_with(b"\xEF\xBB\xBF");
         let at = match layout {
-            Layout::Elements { start, .. } => *start,
+            JsonRows::Elements { start, .. } => *start,
             _ => 3 * u64::from(bom),
         };
         Ok(Records {
@@ -246,7 +246,7 @@ impl Records {
             begun: false,
             row: 0,
             most,
-            done: *layout == Layout::Nothing,
+            done: *layout == JsonRows::Nothing,
         })
     }
 
@@ -267,7 +267,7 @@ impl Records {
 
     /// Go to the next row; false at the end.
     fn advance(&mut self) -> Result<bool> {
-        let Layout::Elements { path, .. } = &self.layout else {
+        let JsonRows::Elements { path, .. } = &self.layout else {
             return Ok(self.scanner.peek()?.is_some());
         };
         if self.scanner.need()? != b']' {

@@ -14,7 +14,7 @@ type Said<T> = Result<T, String>;
 
 /// An array and how it is stored.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(super) struct ZarrArray {
     pub shape: Vec<u64>,
     pub element: Element,
     /// Whether numbers must be swapped.
@@ -168,7 +168,7 @@ const KNOWN: [&str; 7] = [
     "consolidated_metadata",
 ];
 
-impl Layout {
+impl ZarrArray {
     /// From an array's metadata. Errors: what is not read, or makes no sense, in words.
     pub fn of(metadata: &Value) -> Said<Self> {
         let shape = shape(metadata).ok_or("the metadata have no shape")?;
@@ -177,13 +177,13 @@ impl Layout {
         let fault =
             |error: serde_json::Error| format!("the metadata are not what Zarr writes: {error}");
         let layout = match metadata.get("zarr_format").and_then(Value::as_u64) {
-            Some(2) => Layout::old(
+            Some(2) => ZarrArray::old(
                 Old::deserialize(metadata).map_err(fault)?,
                 shape,
                 element,
                 big,
             )?,
-            _ => Layout::new(New::deserialize(metadata).map_err(fault)?, shape, element)?,
+            _ => ZarrArray::new(New::deserialize(metadata).map_err(fault)?, shape, element)?,
         };
         let axes = layout.shape.len();
         let (chunk, stored) = (&layout.chunk, &layout.stored);
@@ -218,7 +218,7 @@ impl Layout {
             let name = step.get("id").and_then(Value::as_str);
             Codec::of(name.ok_or("a codec has no id")?, &step)
         });
-        Ok(Layout {
+        Ok(ZarrArray {
             element,
             foreign: big.is_some_and(|big| big != cfg!(target_endian = "big"))
                 && element.size() > 1,
@@ -271,7 +271,7 @@ impl Layout {
                 return Err("shards in shards are not read".into());
             }
         }
-        Ok(Layout {
+        Ok(ZarrArray {
             element,
             foreign: element.size() > 1
                 && steps

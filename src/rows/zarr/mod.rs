@@ -39,7 +39,7 @@ pub(super) fn sniff(input: &Input) -> bool {
 pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let mut store = Store::of(&input)?;
     let node = chosen(store.arrays()?, &input.path, ask)?;
-    let layout = layout::Layout::of(&node.metadata)
+    let layout = layout::ZarrArray::of(&node.metadata)
         .map_err(|what| refusal(&input.path, &node.name, what))?;
     Slabs::table(&input, store, node.name, layout, ask)
 }

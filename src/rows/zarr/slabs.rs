@@ -4,7 +4,7 @@
 //! that are there.
 
 use super::codec::{self, crc32c};
-use super::layout::{Layout, Shard};
+use super::layout::{Shard, ZarrArray};
 use super::store::{self, Object, Store};
 use crate::error::{Place, Result};
 use crate::rows::input::Input;
@@ -23,7 +23,7 @@ const LEAST: u64 = 16 << 20;
 pub(super) struct Slabs {
     store: Store,
     name: String,
-    layout: Layout,
+    layout: ZarrArray,
     axes: Vec<usize>,
     /// Rows of the table; the array is one row if it is `single`.
     len: u64,
@@ -44,7 +44,7 @@ impl Slabs {
         input: &Input,
         store: Store,
         name: String,
-        layout: Layout,
+        layout: ZarrArray,
         ask: &Ask,
     ) -> Result<Table> {
         let mut shape = layout.shape.clone();
@@ -189,7 +189,7 @@ impl Slabs {
         range: &Range<u64>,
         out: &mut [u8],
     ) -> Result<()> {
-        let Layout {
+        let ZarrArray {
             chunk,
             stored,
             shape,

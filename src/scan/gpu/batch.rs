@@ -9,11 +9,11 @@
 //! there, on another device or in smaller chunks, and no row is counted twice.
 
 use super::device::{Device, Landing, SUBMISSION, Trouble};
-use super::engine::Stage;
+use super::engine::PrecisionStage;
 use super::integers;
 use super::pipeline::{Pass, Variant};
 use super::shape::BatchCut;
-use super::store::{Chunk, Source, Store};
+use super::store::{Chunk, Store, Upload};
 use super::tile::{
     Entry, LOWEST, MergeParams, PackParams, RescoreParams, SPAN, ScanParams, SelectParams, Stored,
     TERMS,
@@ -114,9 +114,9 @@ struct Checkpoint {
 /// The work on one group.
 pub struct Group<'a> {
     pub device: &'a mut Device,
-    pub source: &'a Source<'a>,
+    pub source: &'a Upload<'a>,
     pub cut: BatchCut,
-    pub stage: Stage,
+    pub stage: PrecisionStage,
     pub unrolled: bool,
     pub control: &'a Control,
 }
@@ -214,7 +214,7 @@ impl Group<'_> {
         let (raw, beside, sent) = directions.send(device, width)?;
         let w = device.buffer("packed directions", (whole * depth * 4) as u64)?;
         let w_half = match self.stage {
-            Stage::Coop => {
+            PrecisionStage::Coop => {
                 Some(device.buffer("packed directions in f16", (whole * depth * 2) as u64)?)
             }
             _ => None,
@@ -358,7 +358,7 @@ impl Group<'_> {
             queries,
             first_query,
             // In eight bits each row's own bound has its error in it.
-            by_norm: u32::from(self.stage != Stage::Int8),
+            by_norm: u32::from(self.stage != PrecisionStage::Int8),
             which: 0,
         };
         let bound = [

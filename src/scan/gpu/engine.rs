@@ -32,7 +32,7 @@ const FEW_COLUMNS: usize = 32;
 
 /// How one precision is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Stage {
+pub(super) enum PrecisionStage {
     /// f16 through the matrix unit.
     Coop,
     /// Rows in f16, arithmetic in f32.
@@ -42,30 +42,30 @@ pub(super) enum Stage {
     Single,
 }
 
-impl Stage {
+impl PrecisionStage {
     /// The element type of its rows.
     pub fn stored(self) -> Stored {
         match self {
-            Stage::Single => Stored::F32,
-            Stage::Coop | Stage::Half => Stored::F16,
-            Stage::Int8 => Stored::Int8,
+            PrecisionStage::Single => Stored::F32,
+            PrecisionStage::Coop | PrecisionStage::Half => Stored::F16,
+            PrecisionStage::Int8 => Stored::Int8,
         }
     }
 
     /// The pass that scores spans.
     pub fn scan(self) -> Pass {
         match self {
-            Stage::Coop => Pass::ScanCoop,
-            Stage::Int8 => Pass::ScanInt8,
-            Stage::Half | Stage::Single => Pass::Scan,
+            PrecisionStage::Coop => Pass::ScanCoop,
+            PrecisionStage::Int8 => Pass::ScanInt8,
+            PrecisionStage::Half | PrecisionStage::Single => Pass::Scan,
         }
     }
 
     /// The pass that scores the rows of chosen spans.
     pub fn rescore(self) -> Pass {
         match self {
-            Stage::Int8 => Pass::RescoreInt8,
-            Stage::Coop | Stage::Half | Stage::Single => Pass::Rescore,
+            PrecisionStage::Int8 => Pass::RescoreInt8,
+            PrecisionStage::Coop | PrecisionStage::Half | PrecisionStage::Single => Pass::Rescore,
         }
     }
 
@@ -91,11 +91,11 @@ impl Stage {
             plain(self.rescore()),
         ];
         match self {
-            Stage::Coop => all.extend([Stored::F32, Stored::F16].map(of_directions)),
-            Stage::Half | Stage::Single => all.push(of_directions(Stored::F32)),
-            Stage::Int8 => all.push(of_directions(Stored::Int8)),
+            PrecisionStage::Coop => all.extend([Stored::F32, Stored::F16].map(of_directions)),
+            PrecisionStage::Half | PrecisionStage::Single => all.push(of_directions(Stored::F32)),
+            PrecisionStage::Int8 => all.push(of_directions(Stored::Int8)),
         }
-        if self != Stage::Int8 {
+        if self != PrecisionStage::Int8 {
             all.push(plain(Pass::Norms));
         }
         let others = [Pass::Pack, Pass::Gather, Pass::Select, Pass::Merge];
@@ -115,11 +115,11 @@ pub struct Proven {
 
 impl Proven {
     /// Count directions that a stage proved, and those that it left.
-    pub(super) fn count(&mut self, stage: Stage, proven: u64, left: u64) {
+    pub(super) fn count(&mut self, stage: PrecisionStage, proven: u64, left: u64) {
         match stage {
-            Stage::Int8 => self.int8 += proven,
-            Stage::Coop | Stage::Half => self.f16 += proven,
-            Stage::Single => {
+            PrecisionStage::Int8 => self.int8 += proven,
+            PrecisionStage::Coop | PrecisionStage::Half => self.f16 += proven,
+            PrecisionStage::Single => {
                 self.f32 += proven;
                 self.cpu += left;
             }
@@ -144,7 +144,7 @@ pub(super) struct Shared {
     coop: bool,
     trust: Trust,
     /// Tiles that a stage does not use: one of their variants failed its check.
-    wrong: HashSet<(Stage, Tile)>,
+    wrong: HashSet<(PrecisionStage, Tile)>,
     /// How often the pass of small problems failed.
     pub tiny_failures: usize,
     pub proven: Proven,
@@ -155,16 +155,21 @@ pub(super) struct Shared {
 impl Shared {
     /// Precisions to try for `count` directions and n rows of d columns, in order: int8 instead of what would be first
     /// otherwise, if the choice is free and it was measured to be faster on this adapter.
-    pub fn plan(&mut self, (n, d): (usize, usize), count: usize, control: &Control) -> Vec<Stage> {
+    pub fn plan(
+        &mut self,
+        (n, d): (usize, usize),
+        count: usize,
+        control: &Control,
+    ) -> Vec<PrecisionStage> {
         let stages = self.stages();
         let free = self.options.precision == Precision::Auto && integers::fits(d);
-        if !free || n < FEW_ROWS || d < FEW_COLUMNS || self.tiles(Stage::Int8).is_empty() {
+        if !free || n < FEW_ROWS || d < FEW_COLUMNS || self.tiles(PrecisionStage::Int8).is_empty() {
             return stages;
         }
         match self.int8_share(d, count) {
             Ok(Some(share)) if share <= WORTH => {
                 self.took_int8.store(true, Relaxed);
-                vec![Stage::Int8, Stage::Single]
+                vec![PrecisionStage::Int8, PrecisionStage::Single]
             }
             Ok(_) => stages,
             Err(trouble) => {
@@ -173,8 +178,8 @@ impl Shared {
                     "{}: int8 could not be timed and is not used: {trouble}",
                     self.driver()
                 ));
-                for tile in self.tiles(Stage::Int8) {
-                    self.wrong.insert((Stage::Int8, tile));
+                for tile in self.tiles(PrecisionStage::Int8) {
+                    self.wrong.insert((PrecisionStage::Int8, tile));
                 }
                 self.forget_lost();
                 stages
@@ -192,14 +197,15 @@ impl Shared {
         if !tuner.measures(device) {
             return Ok(None);
         }
-        let share = self.seconds(Stage::Int8, d, count)? / self.seconds(other, d, count)?;
+        let share =
+            self.seconds(PrecisionStage::Int8, d, count)? / self.seconds(other, d, count)?;
         Ok(Some(share))
     }
 
     /// Seconds of the products of so many directions with some rows of d columns, the same for every stage.
     fn seconds(
         &mut self,
-        stage: Stage,
+        stage: PrecisionStage,
         d: usize,
         count: usize,
     ) -> std::result::Result<f64, Trouble> {
@@ -211,29 +217,29 @@ impl Shared {
     }
 
     /// Precisions to try, in order: those of which no tile is left are not among them.
-    pub fn stages(&self) -> Vec<Stage> {
+    pub fn stages(&self) -> Vec<PrecisionStage> {
         let half = self
             .adapter
             .handle
             .features()
             .contains(wgpu::Features::SHADER_F16);
-        let usable = |stage: Stage| !self.tiles(stage).is_empty();
+        let usable = |stage: PrecisionStage| !self.tiles(stage).is_empty();
         let first = match self.options.precision {
-            Precision::Auto | Precision::F16 if self.coop && usable(Stage::Coop) => {
-                Some(Stage::Coop)
+            Precision::Auto | Precision::F16 if self.coop && usable(PrecisionStage::Coop) => {
+                Some(PrecisionStage::Coop)
             }
-            Precision::F16 if half => Some(Stage::Half),
-            Precision::Int8 => Some(Stage::Int8),
+            Precision::F16 if half => Some(PrecisionStage::Half),
+            Precision::Int8 => Some(PrecisionStage::Int8),
             _ => None,
         };
-        let all = first.into_iter().chain([Stage::Single]);
+        let all = first.into_iter().chain([PrecisionStage::Single]);
         all.filter(|&stage| usable(stage)).collect()
     }
 
     /// The tiles that a stage may use, before any is timed.
-    pub fn tiles(&self, stage: Stage) -> Vec<Tile> {
+    pub fn tiles(&self, stage: PrecisionStage) -> Vec<Tile> {
         let mut tiles = match (stage, self.options.tile) {
-            (Stage::Coop, _) => vec![COOP_TILE],
+            (PrecisionStage::Coop, _) => vec![COOP_TILE],
             (_, Some(tile)) => vec![tile],
             _ => self.tuner.tiles(),
         };
@@ -243,7 +249,11 @@ impl Shared {
 
     /// Check what a stage needs, tile after tile until one has only variants that are right. Errors: no tile is left of
     /// f32; whatever the device reports.
-    fn check(&mut self, stage: Stage, control: &Control) -> std::result::Result<(), Trouble> {
+    fn check(
+        &mut self,
+        stage: PrecisionStage,
+        control: &Control,
+    ) -> std::result::Result<(), Trouble> {
         let unrolled = !self.options.rolled;
         while let Some(&tile) = self.tiles(stage).first() {
             let (device, _) = self.device()?;
@@ -260,7 +270,7 @@ impl Shared {
     /// trouble comes back where nothing is left, and where it is of another kind.
     pub fn distrust(
         &mut self,
-        stage: Stage,
+        stage: PrecisionStage,
         trouble: Trouble,
         control: &Control,
     ) -> std::result::Result<(), Trouble> {
@@ -281,10 +291,10 @@ impl Shared {
         }
         let next = match (self.tiles(stage).is_empty(), stage) {
             (false, _) => "another tile is used",
-            (true, Stage::Coop) => "the matrix unit is not used",
-            (true, Stage::Half) => "f16 is not used",
-            (true, Stage::Int8) => "int8 is not used",
-            (true, Stage::Single) => return Err(trouble),
+            (true, PrecisionStage::Coop) => "the matrix unit is not used",
+            (true, PrecisionStage::Half) => "f16 is not used",
+            (true, PrecisionStage::Int8) => "int8 is not used",
+            (true, PrecisionStage::Single) => return Err(trouble),
         };
         control.warn(format!("{}: {trouble}; {next}", self.driver()));
         Ok(())
@@ -313,7 +323,7 @@ impl Shared {
     /// The tile for a stage.
     pub fn tile(
         &mut self,
-        stage: Stage,
+        stage: PrecisionStage,
         d: usize,
         count: usize,
     ) -> std::result::Result<Tile, Trouble> {
@@ -327,7 +337,7 @@ impl Shared {
 
     /// A tile before anything was measured, with the same rows as any other of this engine.
     pub fn first_tile(&self) -> Tile {
-        let tiles = self.tiles(Stage::Single);
+        let tiles = self.tiles(PrecisionStage::Single);
         tiles.first().copied().unwrap_or(self.tuner.plain())
     }
 
@@ -415,16 +425,20 @@ impl GpuEngine {
             options,
             proven: Proven::default(),
         };
-        for stage in [Stage::Single, Stage::Coop, Stage::Int8] {
+        for stage in [
+            PrecisionStage::Single,
+            PrecisionStage::Coop,
+            PrecisionStage::Int8,
+        ] {
             if shared.stages().contains(&stage) {
                 shared.check(stage, control).map_err(unusable)?;
             }
         }
         let precision = match shared.stages()[0] {
-            Stage::Coop => "f16 matrix unit, then f32",
-            Stage::Half => "f16, then f32",
-            Stage::Int8 => "int8, then f32",
-            Stage::Single => "f32",
+            PrecisionStage::Coop => "f16 matrix unit, then f32",
+            PrecisionStage::Half => "f16, then f32",
+            PrecisionStage::Int8 => "int8, then f32",
+            PrecisionStage::Single => "f32",
         };
         let name = format!("gpu, {}, {} {}", info.name, info.driver, info.driver_info);
         Ok(GpuEngine {
@@ -437,7 +451,7 @@ impl GpuEngine {
 
     /// Whether it multiplies in the matrix unit, which the adapter has and which passed its check.
     pub fn has_matrix_unit(&self) -> bool {
-        lock(&self.shared).stages().contains(&Stage::Coop)
+        lock(&self.shared).stages().contains(&PrecisionStage::Coop)
     }
 
     /// What is multiplied first for `count` directions of d columns and many rows, and why, for people.
@@ -474,11 +488,17 @@ impl GpuEngine {
     /// none if the device is gone.
     pub fn product_seconds(&self, n: usize, d: usize, count: usize) -> Option<f64> {
         let mut shared = lock(&self.shared);
-        let tile = shared.tile(Stage::Single, d, count).ok()?;
+        let tile = shared.tile(PrecisionStage::Single, d, count).ok()?;
         let (device, _) = shared.device().ok()?;
         let depth = Stored::F32.depth(d);
-        let seconds =
-            tune::measure(device, Stage::Single, tile, (depth, count), tune::FLOP).ok()?;
+        let seconds = tune::measure(
+            device,
+            PrecisionStage::Single,
+            tile,
+            (depth, count),
+            tune::FLOP,
+        )
+        .ok()?;
         let flop = 2.0 * n as f64 * d as f64 * count as f64;
         Some(seconds * flop / tune::FLOP)
     }

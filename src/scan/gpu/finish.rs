@@ -12,7 +12,7 @@ use rayon::prelude::*;
 const GATHER: usize = 1 << 19;
 
 /// One direction and what the device found for it.
-pub struct Found<'a> {
+pub struct DeviceList<'a> {
     /// w, in the frame.
     pub direction: &'a [f32],
     pub c: f32,
@@ -38,7 +38,7 @@ pub struct Bounds {
 /// Entries beyond the first k that are scored at once: with them the k-th best is most often known.
 const AHEAD: usize = 6;
 
-impl Found<'_> {
+impl DeviceList<'_> {
     /// The most that the row of an entry can score.
     fn most(bounds: &Bounds, entry: &Entry) -> f64 {
         let score = f64::from(entry.score);
@@ -85,7 +85,7 @@ pub type Answer = Option<(Vec<f32>, Vec<usize>)>;
 pub fn finish(
     rows: &dyn Rows,
     frame: &Frame,
-    found: &[Found<'_>],
+    found: &[DeviceList<'_>],
     k: usize,
 ) -> Result<Vec<Answer>> {
     let most = found
@@ -106,7 +106,7 @@ pub fn finish(
 fn finish_part(
     rows: &dyn Rows,
     frame: &Frame,
-    found: &[Found<'_>],
+    found: &[DeviceList<'_>],
     k: usize,
 ) -> Result<Vec<Answer>> {
     let first: Vec<Vec<usize>> = found.iter().map(|one| listed(one.first(k))).collect();
@@ -144,7 +144,7 @@ fn listed(entries: &[Entry]) -> Vec<usize> {
 fn scored(
     rows: &dyn Rows,
     frame: &Frame,
-    found: &[Found<'_>],
+    found: &[DeviceList<'_>],
     lists: &[Vec<usize>],
 ) -> Result<Vec<Vec<(f32, usize)>>> {
     let d = frame.dim();
@@ -172,7 +172,7 @@ fn scored(
             }
         }
     }
-    let score = |one: &Found<'_>, row: usize| {
+    let score = |one: &DeviceList<'_>, row: usize| {
         // Every listed row was put into `wanted`.
         let at = wanted.partition_point(|&known| known < row);
         let product: f64 = values[at * d..(at + 1) * d]
@@ -220,7 +220,7 @@ mod tests {
             ranked.sort_by(|&a, &b| order(a, b));
             let entry = |&(score, row): &(f32, usize)| Entry { score, low: row as u32, high: 0 };
             let entries: Vec<Entry> = stated[..kept].iter().map(entry).collect();
-            let one = Found {
+            let one = DeviceList {
                 direction: &direction,
                 c: 0.0,
                 entries: &entries,

@@ -2,11 +2,11 @@
 
 use super::batch::{Directions, Group, Lists, Vectors};
 use super::device::Trouble;
-use super::engine::{Shared, Stage, lock};
-use super::finish::{Answer, Bounds, Found, finish};
+use super::engine::{PrecisionStage, Shared, lock};
+use super::finish::{Answer, Bounds, DeviceList, finish};
 use super::integers;
 use super::shape::{self, KEPT, RowCut};
-use super::store::{Source, Store};
+use super::store::{Store, Upload};
 use super::tile::{Stored, TERMS};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -54,12 +54,12 @@ struct State {
     /// Rows of a chunk in the last cut.
     chunk: usize,
     /// Apart for directions of the hull and for those of nearest rows.
-    fared: HashMap<(Stage, bool), Fared>,
+    fared: HashMap<(PrecisionStage, bool), Fared>,
 }
 
 impl State {
     /// Whether a precision is not tried any more on directions of a kind.
-    fn gave_up(&self, stage: Stage, nearest: bool) -> bool {
+    fn gave_up(&self, stage: PrecisionStage, nearest: bool) -> bool {
         let fared = self.fared.get(&(stage, nearest));
         fared.is_some_and(Fared::hopeless)
     }
@@ -155,7 +155,7 @@ impl<'a> GpuScan<'a> {
             if proven > 0 {
                 control.answered(stage.stored().name(), proven);
             }
-            if stage != Stage::Single {
+            if stage != PrecisionStage::Single {
                 let fared = state.fared.entry((stage, nearest)).or_default();
                 fared.tried += found.len();
                 fared.failed += left;
@@ -174,12 +174,12 @@ impl<'a> GpuScan<'a> {
         state: &State,
         batch: &Batch<'_>,
         control: &Control,
-    ) -> Vec<Stage> {
-        if self.suits_int8(batch) && !state.gave_up(Stage::Int8, is_nearest(batch)) {
+    ) -> Vec<PrecisionStage> {
+        if self.suits_int8(batch) && !state.gave_up(PrecisionStage::Int8, is_nearest(batch)) {
             return shared.plan((self.rows.len(), self.dim()), batch.bias.len(), control);
         }
         let mut stages = shared.stages();
-        stages.retain(|&stage| stage != Stage::Int8);
+        stages.retain(|&stage| stage != PrecisionStage::Int8);
         stages
     }
 
@@ -198,17 +198,17 @@ impl<'a> GpuScan<'a> {
         &self,
         shared: &mut Shared,
         state: &mut State,
-        stage: Stage,
+        stage: PrecisionStage,
         batch: &Batch<'_>,
         control: &Control,
     ) -> std::result::Result<Vec<Answer>, GaveUp> {
         let n = self.rows.len();
         // More rows than wanted, so that the last one wanted is clearly better than what is left out.
         let extra = match stage {
-            Stage::Single => 8,
-            Stage::Coop | Stage::Half => 16.max(batch.k),
+            PrecisionStage::Single => 8,
+            PrecisionStage::Coop | PrecisionStage::Half => 16.max(batch.k),
             // By bounds as wide as those of eight bits, 20 to 160 rows could be among the 10 best.
-            Stage::Int8 => 118.max(batch.k),
+            PrecisionStage::Int8 => 118.max(batch.k),
         };
         let kept = (batch.k + extra).min(n).min(KEPT);
         let scaled = self.scale(batch, stage);
@@ -261,13 +261,13 @@ impl<'a> GpuScan<'a> {
 
     /// Directions scaled by powers of two until their largest entry is about [`DIRECTION_SCALE`], with what their
     /// scores can be off by.
-    fn scale(&self, batch: &Batch<'_>, stage: Stage) -> Scaled {
+    fn scale(&self, batch: &Batch<'_>, stage: PrecisionStage) -> Scaled {
         let d = self.dim();
         let error = match stage {
-            Stage::Coop => DeviceError::coop(d),
-            Stage::Half => DeviceError::f16(d),
+            PrecisionStage::Coop => DeviceError::coop(d),
+            PrecisionStage::Half => DeviceError::f16(d),
             // The errors of eight bits are in the bounds themselves.
-            Stage::Single | Stage::Int8 => DeviceError::f32(d),
+            PrecisionStage::Single | PrecisionStage::Int8 => DeviceError::f32(d),
         };
         let row_factor = f64::from(row_factor(stage.stored()));
         // Lengths as stored: rounded, and computed on the device in f32.
@@ -300,13 +300,13 @@ impl<'a> GpuScan<'a> {
             // Rounded up: the slack itself is only f32.
             let up = |value: f64| (value * inflate * (1.0 + 1e-6)) as f32;
             scaled.slack.push(match stage {
-                Stage::Int8 => [0.0, 0.0, up(integers::hidden(d, norm)), 0.0],
+                PrecisionStage::Int8 => [0.0, 0.0, up(integers::hidden(d, norm)), 0.0],
                 _ => [up(error.relative * norm), up(rest), up(row), 0.0],
             });
             scaled.bias.push(c as f32);
             scaled.factors.push(factor * row_factor);
         }
-        if stage == Stage::Int8 {
+        if stage == PrecisionStage::Int8 {
             (scaled.words, scaled.terms) = integers::directions(&scaled.vectors, d, &scaled.bias);
         }
         scaled
@@ -318,7 +318,7 @@ impl<'a> GpuScan<'a> {
         &self,
         shared: &mut Shared,
         state: &mut State,
-        stage: Stage,
+        stage: PrecisionStage,
         scaled: &Scaled,
         (first, kept): (usize, usize),
         lists: &mut Option<Lists>,
@@ -329,7 +329,7 @@ impl<'a> GpuScan<'a> {
         let tile = shared.tile(stage, d, open)?;
         let stored = stage.stored();
         let split = lists.as_ref().map_or(0, |lists| lists.next_row);
-        let source = Source {
+        let source = Upload {
             rows: self.rows,
             frame: &self.frame,
             tile,
@@ -368,7 +368,7 @@ impl<'a> GpuScan<'a> {
         &self,
         shared: &mut Shared,
         state: &mut State,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         split: usize,
         control: &Control,
     ) -> std::result::Result<(), Trouble> {
@@ -414,14 +414,14 @@ impl<'a> GpuScan<'a> {
     /// Answers of directions `part` from their lists.
     fn finish(
         &self,
-        stage: Stage,
+        stage: PrecisionStage,
         batch: &Batch<'_>,
         scaled: &Scaled,
         part: std::ops::Range<usize>,
         lists: &Lists,
     ) -> Result<Vec<Answer>> {
         let d = self.dim();
-        let found: Vec<Found<'_>> = part
+        let found: Vec<DeviceList<'_>> = part
             .enumerate()
             .map(|(place, b)| {
                 let direction = &batch.directions[b * d..(b + 1) * d];
@@ -429,12 +429,12 @@ impl<'a> GpuScan<'a> {
                 let missed = f64::from(lists.missed[place]);
                 // The device added value and slack in f32.
                 let rounding = 8.0 * U32 * (missed.abs() + 2.0 * slack);
-                let bounds = (stage == Stage::Int8).then(|| Bounds {
+                let bounds = (stage == PrecisionStage::Int8).then(|| Bounds {
                     slack,
                     factor: scaled.factors[b],
                     hidden: self.host_error(norm, batch.bias[b]),
                 });
-                Found {
+                DeviceList {
                     direction,
                     c: batch.bias[b],
                     entries: &lists.entries[place * lists.kept..(place + 1) * lists.kept],

@@ -6,7 +6,7 @@
 use super::device::{Device, Trouble};
 use super::integers;
 use super::pipeline::Pass;
-use super::store::{Chunk, Source};
+use super::store::{Chunk, Upload};
 use super::tile::{GatherParams, Stored};
 use crate::scan::cpu;
 use crate::scan::rounding::storing_error;
@@ -17,7 +17,7 @@ use std::fmt::Display;
 const ROWS: usize = 16;
 
 /// Compare rows of a filled chunk. Trouble: [`Trouble::Bug`] if one is not what the source says.
-pub fn check(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<(), Trouble> {
+pub fn check(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<(), Trouble> {
     let d = source.frame.dim();
     let looked = ROWS.min(chunk.count);
     let rows: Vec<u32> = (0..looked)
@@ -45,7 +45,7 @@ pub fn check(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<
 /// The same of rows in eight bits, which are there to the last bit.
 fn check_words(
     device: &mut Device,
-    source: &Source<'_>,
+    source: &Upload<'_>,
     chunk: &Chunk,
     rows: &[u32],
 ) -> Result<(), Trouble> {
@@ -66,7 +66,7 @@ fn check_words(
 }
 
 /// What is said of a row that is not the one that was sent.
-fn other<T: Display>(source: &Source<'_>, row: usize, column: usize, there: T, here: T) -> Trouble {
+fn other<T: Display>(source: &Upload<'_>, row: usize, column: usize, there: T, here: T) -> Trouble {
     Trouble::Bug(format!(
         "row {row} of {} is not on the device as it was sent: column {column} is {there} there and {here} here (did the \
          file change?)",
@@ -77,7 +77,7 @@ fn other<T: Display>(source: &Source<'_>, row: usize, column: usize, there: T, h
 /// Rows of a chunk as they lie on the device.
 fn fetch<T: Pod>(
     device: &mut Device,
-    source: &Source<'_>,
+    source: &Upload<'_>,
     chunk: &Chunk,
     rows: &[u32],
 ) -> Result<Vec<T>, Trouble> {

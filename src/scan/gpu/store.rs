@@ -20,7 +20,7 @@ const RING: usize = 4;
 
 /// The rows to store, and how.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct Upload<'a> {
     pub rows: &'a dyn Rows,
     pub frame: &'a Frame,
     pub tile: Tile,
@@ -29,7 +29,7 @@ pub struct Source<'a> {
     pub factor: f32,
 }
 
-impl Source<'_> {
+impl Upload<'_> {
     /// Elements of a row before padding.
     pub fn elements(&self) -> usize {
         self.stored.elements(self.frame.dim())
@@ -65,7 +65,7 @@ pub struct Chunk {
 
 impl Chunk {
     /// Room for `rows` rows.
-    pub fn new(device: &mut Device, source: &Source<'_>, rows: usize) -> Result<Self, Trouble> {
+    pub fn new(device: &mut Device, source: &Upload<'_>, rows: usize) -> Result<Self, Trouble> {
         let whole = rows.next_multiple_of(source.tile.rows as usize);
         let bytes = whole * source.depth() * source.stored.bytes();
         let (beside, norms) = match source.stored {
@@ -116,7 +116,7 @@ impl Uploader {
     /// A ring for rows of this source, at most `most` of them at a time; the first `looks` chunks are checked.
     pub fn new(
         device: &mut Device,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         most: usize,
         looks: usize,
     ) -> Result<Self, Trouble> {
@@ -148,7 +148,7 @@ impl Uploader {
     pub fn fill(
         &mut self,
         device: &mut Device,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         chunk: &mut Chunk,
         (first, count): (usize, usize),
         control: &Control,
@@ -172,7 +172,7 @@ impl Uploader {
     }
 
     /// What goes with the rows of a chunk. Rows past the end have it too; nothing reads it but to throw it away.
-    fn beside(&self, source: &Source<'_>, chunk: &Chunk) -> Vec<f32> {
+    fn beside(&self, source: &Upload<'_>, chunk: &Chunk) -> Vec<f32> {
         if source.stored == Stored::Int8 {
             return integers::in_panels(&self.terms, source.tile.rows);
         }
@@ -189,7 +189,7 @@ impl Uploader {
     /// Read rows in the frame, and put them in words where the source wants that.
     fn read(
         &mut self,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         first: usize,
         count: usize,
     ) -> Result<Option<Vec<u32>>, Trouble> {
@@ -208,7 +208,7 @@ impl Uploader {
     fn send(
         &mut self,
         device: &mut Device,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         chunk: &Chunk,
         start: usize,
         count: usize,
@@ -262,7 +262,7 @@ impl Uploader {
 }
 
 /// The largest length of each span of a chunk, for the error of its scores.
-fn norms(device: &mut Device, source: &Source<'_>, chunk: &Chunk) -> Result<(), Trouble> {
+fn norms(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<(), Trouble> {
     let mut encoder = device.record();
     let params = NormsParams {
         spans: chunk.spans() as u32,
@@ -304,7 +304,7 @@ impl Store {
     /// Make room, and if `resident` upload.
     pub fn new(
         device: &mut Device,
-        source: &Source<'_>,
+        source: &Upload<'_>,
         chunk: usize,
         resident: bool,
         split: usize,

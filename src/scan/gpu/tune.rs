@@ -5,7 +5,7 @@
 
 use super::cache;
 use super::device::{Device, Trouble};
-use super::engine::Stage;
+use super::engine::PrecisionStage;
 use super::needs::Params;
 use super::pipeline::Variant;
 use super::tile::{PLAIN_TILE, ScanParams, Stored, TILES, Tile};
@@ -73,7 +73,7 @@ impl Tuner {
     pub fn tile(
         &mut self,
         device: &mut Device,
-        stage: Stage,
+        stage: PrecisionStage,
         tiles: &[Tile],
         d: usize,
         count: usize,
@@ -94,7 +94,7 @@ impl Tuner {
     pub fn fastest(
         &mut self,
         device: &mut Device,
-        stage: Stage,
+        stage: PrecisionStage,
         tiles: &[Tile],
         d: usize,
         count: usize,
@@ -147,7 +147,7 @@ impl Tuner {
 }
 
 /// The scan of a stage with one tile.
-fn scan(stage: Stage, tile: Tile) -> Variant {
+fn scan(stage: PrecisionStage, tile: Tile) -> Variant {
     Variant {
         pass: stage.scan(),
         tile,
@@ -161,7 +161,7 @@ fn scan(stage: Stage, tile: Tile) -> Variant {
 /// warm up.
 pub fn measure(
     device: &mut Device,
-    stage: Stage,
+    stage: PrecisionStage,
     tile: Tile,
     (depth, count): (usize, usize),
     flop: f64,
@@ -213,13 +213,13 @@ pub fn measure(
 /// The buffers of a scan with random rows and directions.
 fn filled(
     device: &mut Device,
-    stage: Stage,
+    stage: PrecisionStage,
     variant: &Variant,
     params: &ScanParams,
 ) -> Result<Vec<wgpu::Buffer>, Trouble> {
     let of_directions = match stage {
-        Stage::Half | Stage::Single => Stored::F32,
-        Stage::Coop | Stage::Int8 => stage.stored(),
+        PrecisionStage::Half | PrecisionStage::Single => Stored::F32,
+        PrecisionStage::Coop | PrecisionStage::Int8 => stage.stored(),
     };
     let mut buffers = Vec::new();
     for (place, need) in params.needs(variant).iter().enumerate() {
@@ -260,7 +260,11 @@ mod tests {
     fn every_stage_can_be_timed() {
         for adapter in adapters::list() {
             let mut device = Device::open(&adapter, Faults::default()).unwrap();
-            for stage in [Stage::Single, Stage::Half, Stage::Int8] {
+            for stage in [
+                PrecisionStage::Single,
+                PrecisionStage::Half,
+                PrecisionStage::Int8,
+            ] {
                 if !device.fits(&scan(stage, PLAIN_TILE)) {
                     continue;
                 }

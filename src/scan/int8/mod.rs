@@ -7,7 +7,7 @@
 //! tile      the quantised reference, kept or made anew
 //! lists     the k best so far, and their bars
 //! rescore   what is not excluded, scored in f32 to the bits of the f32 scan
-//! stage     one batch over all rows
+//! batch     one batch over all rows
 //! ```
 //!
 //! A row is left out only where it is proved that the f32 scan would state a score below that of k other rows. So
@@ -15,17 +15,17 @@
 //! by the time. Where eight bits do not pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the
 //! first tiles show it, and the batch goes on in f32.
 
+mod batch;
 mod bound;
 mod kernel;
 mod lists;
 pub(in crate::scan) mod numbers;
 mod rescore;
-mod stage;
 mod tile;
 
 pub use kernel::{Kernel, VARIABLE};
 
-use super::cpu::{self, CpuEngine, CpuScan, Source};
+use super::cpu::{self, CpuEngine, CpuScan, TileDecoder};
 use super::{Batch, Engine, Frame, Hits, Scan};
 use crate::control::Control;
 use crate::error::Result;
@@ -133,7 +133,7 @@ impl<'a> Int8Scan<'a> {
     }
 
     /// The batch in eight bits, if it may be worth it and everything is in range.
-    fn stage<'s>(&'s self, batch: &'s Batch<'s>) -> Option<stage::Stage<'s, 's>> {
+    fn int8<'s>(&'s self, batch: &'s Batch<'s>) -> Option<batch::Int8Batch<'s, 's>> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
         let worth = d >= FEW_COLUMNS && n >= FEW_ROWS && self.left_by(batch).load(Relaxed) < TRIES;
@@ -141,14 +141,14 @@ impl<'a> Int8Scan<'a> {
         if self.options.precision == Precision::F32
             || !(worth || forced)
             || levels < numbers::FEWEST_LEVELS
-            || !stage::fits(n, batch.k)
+            || !batch::fits(n, batch.k)
         {
             return None;
         }
         let chain = (*self.chain.get_or_init(|| Chain::of_product(d)))?;
-        let source = Source::new(self.rows, self.plain.frame());
+        let source = TileDecoder::new(self.rows, self.plain.frame());
         let how = (self.options.kernel, chain);
-        stage::Stage::new(source, &self.kept, how, batch, levels, forced)
+        batch::Int8Batch::new(source, &self.kept, how, batch, levels, forced)
     }
 }
 
@@ -164,11 +164,11 @@ impl Scan for Int8Scan<'_> {
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let batch = Batch { k, ..*batch };
-        let Some(stage) = self.stage(&batch) else {
+        let Some(int8) = self.int8(&batch) else {
             return self.plain.scan(&batch, control);
         };
         let (scores, rows, left) =
-            cpu::counted(self.rows, batch.bias.len(), control, || stage.run(control))?;
+            cpu::counted(self.rows, batch.bias.len(), control, || int8.run(control))?;
         control.answered(if left { "f32" } else { "int8" }, batch.bias.len());
         if left {
             self.left_by(&batch).fetch_add(1, Relaxed);

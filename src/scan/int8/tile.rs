@@ -4,7 +4,7 @@ use super::bound::{Panel, Row};
 use super::kernel::{self, ROWS};
 use super::numbers;
 use crate::error::Result;
-use crate::scan::cpu::{Source, Space, TILE, Tiles, padded};
+use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles, padded};
 use std::sync::OnceLock;
 
 /// Rows that are multiplied and compared together: few enough for their products with a block of directions to stay in
@@ -26,7 +26,7 @@ pub struct Tile {
 impl Tile {
     /// Quantise the rows from `first` on. None if a row has an entry that is too large.
     fn read(
-        source: &Source<'_>,
+        source: &TileDecoder<'_>,
         first: usize,
         levels: i32,
         space: &mut Space<f32>,
@@ -102,7 +102,7 @@ impl Kept {
     pub fn with<T>(
         &self,
         tile: usize,
-        source: &Source<'_>,
+        source: &TileDecoder<'_>,
         space: &mut Space<f32>,
         work: impl FnOnce(&Tile) -> Result<T>,
     ) -> Result<Option<T>> {

@@ -35,7 +35,7 @@ const KNOWN: [(&str, Kind); 3] = [
 ];
 
 /// A config that was found, or what is wrong with it.
-struct Found {
+struct FoundConfig {
     path: PathBuf,
     kind: Kind,
     values: Result<Map<String, Value>>,
@@ -50,7 +50,7 @@ pub fn config_of(network: &Path) -> Option<PathBuf> {
 ///
 /// Errors: a config that cannot be read, or that asks for what is not done here.
 pub fn beside(network: &Path, fixed: Option<Size>) -> Result<Option<Recipe>> {
-    let Some(Found { path, kind, values }) = find(network) else {
+    let Some(FoundConfig { path, kind, values }) = find(network) else {
         return Ok(None);
     };
     let (name, values) = (path.display().to_string(), values?);
@@ -61,7 +61,7 @@ pub fn beside(network: &Path, fixed: Option<Size>) -> Result<Option<Recipe>> {
     .map(Some)
 }
 
-fn find(network: &Path) -> Option<Found> {
+fn find(network: &Path) -> Option<FoundConfig> {
     let folder = network.is_file().then(|| network.parent())??;
     let above = match folder.file_name() {
         Some(name) if name == "onnx" => folder.parent(),
@@ -74,7 +74,7 @@ fn find(network: &Path) -> Option<Found> {
 }
 
 /// What a file says of images. Nothing if it is about something else, as any `config.json` may be.
-fn look((path, kind): (PathBuf, Kind)) -> Option<Found> {
+fn look((path, kind): (PathBuf, Kind)) -> Option<FoundConfig> {
     let read = read(&path);
     let values = match (kind, read) {
         (Kind::Whole, read) => read,
@@ -88,7 +88,7 @@ fn look((path, kind): (PathBuf, Kind)) -> Option<Found> {
         (Kind::Part(_), Err(error)) => Err(error),
         (Kind::Timm, read) => Ok(timm::part(read.ok()?)?),
     };
-    Some(Found { path, kind, values })
+    Some(FoundConfig { path, kind, values })
 }
 
 /// The object in a file.

@@ -3,7 +3,7 @@
 //! A file may say how it wants images, in its metadata: `mean` and `std` (numbers separated by commas, on the scale
 //! where pixels run from 0 to 1), `size` (`WxH`) and `layout` (`nchw` or `nhwc`).
 
-use super::super::spec::{Layout, divisors, layout, reals, size};
+use super::super::spec::{AxisOrder, divisors, layout, reals, size};
 use super::graph::fields::Fields;
 use super::graph::listing::{self, Listed};
 use super::graph::tensors::{Tensor, Tensors};
@@ -301,7 +301,7 @@ impl Signature {
         let axes = &self.input.axes;
         let last_are_colours = matches!(axes.get(3), Some(Some(1 | 3)));
         let usual = match self.layout().ok().flatten() {
-            Some(Layout::Nhwc) => [batch, height, width, 3],
+            Some(AxisOrder::Nhwc) => [batch, height, width, 3],
             None if last_are_colours => [batch, height, width, 3],
             _ => [batch, 3, height, width],
         };
@@ -353,7 +353,7 @@ impl Signature {
     }
 
     /// The order of axes that the file states.
-    pub fn layout(&self) -> Result<Option<Layout>> {
+    pub fn layout(&self) -> Result<Option<AxisOrder>> {
         self.says("layout", |text| layout(text).ok())
     }
 
@@ -453,7 +453,7 @@ mod tests {
         for name in BUILT_IN {
             let signature = Model::open(Path::new(name)).unwrap().signature();
             assert_eq!(signature.input.axes, [None, Some(1), Some(28), Some(28)]);
-            assert_eq!(signature.layout().unwrap(), Some(Layout::Nchw));
+            assert_eq!(signature.layout().unwrap(), Some(AxisOrder::Nchw));
             assert_eq!(signature.mean().unwrap().unwrap().len(), 1);
             assert_eq!(signature.output(None).unwrap(), "features");
             let message = signature.output(Some("featurs")).unwrap_err().to_string();

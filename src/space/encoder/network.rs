@@ -26,14 +26,14 @@ const COARSE: f64 = 0.5;
 /// A network for batches of one size.
 pub struct Network {
     name: String,
-    plan: Plan,
+    plan: Executor,
     outputs: Vec<String>,
     /// Lengths of the input's axes, the batch first.
     axes: Vec<usize>,
 }
 
 /// What runs a network.
-enum Plan {
+enum Executor {
     Tract(Arc<TypedRunnableModel>),
     Library(Arc<Runtime>),
 }
@@ -74,7 +74,7 @@ impl Network {
         within_reason(&signature.name, axes[0], "tensors", &[numbers])?;
         Ok(Network {
             name: signature.name.clone(),
-            plan: Plan::Tract(plan),
+            plan: Executor::Tract(plan),
             outputs: outputs.to_vec(),
             axes,
         })
@@ -89,7 +89,7 @@ impl Network {
     ) -> Self {
         Network {
             name: signature.name.clone(),
-            plan: Plan::Library(Arc::clone(runtime)),
+            plan: Executor::Library(Arc::clone(runtime)),
             outputs: outputs.to_vec(),
             axes,
         }
@@ -98,8 +98,10 @@ impl Network {
     /// What runs it, where that is not tract.
     pub fn about(&self) -> Option<String> {
         match &self.plan {
-            Plan::Tract(_) => None,
-            Plan::Library(runtime) => Some(format!("the network is run by {}", runtime.about())),
+            Executor::Tract(_) => None,
+            Executor::Library(runtime) => {
+                Some(format!("the network is run by {}", runtime.about()))
+            }
         }
     }
 
@@ -112,8 +114,8 @@ impl Network {
     /// Errors: a network that fails on it; a tensor whose first axis is not the batch.
     pub fn run(&self, input: Vec<f32>) -> Result<Vec<Output>> {
         let found = match &self.plan {
-            Plan::Tract(plan) => self.run_tract(plan, &input),
-            Plan::Library(runtime) => runtime.run(&self.axes, input),
+            Executor::Tract(plan) => self.run_tract(plan, &input),
+            Executor::Library(runtime) => runtime.run(&self.axes, input),
         };
         found.map_err(|fault| match fault {
             Fault::Failed(why) => Error::input(

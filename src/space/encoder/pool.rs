@@ -7,7 +7,7 @@
 //! cls: the first position,  mean and max: over the positions,  none: all numbers
 //! ```
 
-use super::super::spec::{Layout, Pool};
+use super::super::spec::{AxisOrder, Pool};
 use crate::error::{Error, Place, Result};
 
 /// How the numbers of an image become its row.
@@ -31,7 +31,7 @@ impl Pooling {
         tensor: &str,
         axes: &[usize],
         asked: Option<Pool>,
-        layout: Layout,
+        layout: AxisOrder,
     ) -> Result<Self> {
         let refuse = |what: String, advice: &str| {
             Err(Error::input(
@@ -109,11 +109,11 @@ impl Pooling {
 }
 
 /// Whether the last axis of a grid is the channels.
-fn channels_last(axes: &[usize], layout: Layout) -> bool {
+fn channels_last(axes: &[usize], layout: AxisOrder) -> bool {
     match (axes[0] == axes[1], axes[1] == axes[2]) {
         (true, false) => true,
         (false, true) => false,
-        _ => layout == Layout::Nhwc,
+        _ => layout == AxisOrder::Nhwc,
     }
 }
 
@@ -148,7 +148,7 @@ fn shown(axes: &[usize]) -> String {
 mod tests {
     use super::*;
 
-    fn pooled(axes: &[usize], pool: Pool, layout: Layout, values: &[f32]) -> Vec<f32> {
+    fn pooled(axes: &[usize], pool: Pool, layout: AxisOrder, values: &[f32]) -> Vec<f32> {
         let pooling = Pooling::new("net", "y", axes, Some(pool), layout).unwrap();
         let rows = pooling.apply(values);
         assert_eq!(pooling.dim() * 2, rows.len());
@@ -162,22 +162,22 @@ mod tests {
             1.0, 2.0, 3.0, 9.0, 5.0, 4.0, //
             -1.0, -2.0, -3.0, -9.0, -5.0, -4.0,
         ];
-        let of = |pool| pooled(&[3, 2], pool, Layout::Nchw, &tokens);
+        let of = |pool| pooled(&[3, 2], pool, AxisOrder::Nchw, &tokens);
         assert_eq!(of(Pool::Cls), [1.0, 2.0, -1.0, -2.0]);
         assert_eq!(of(Pool::Mean), [3.0, 5.0, -3.0, -5.0]);
         assert_eq!(of(Pool::Max), [5.0, 9.0, -1.0, -2.0]);
         assert_eq!(of(Pool::Flat), tokens);
         // Two images of 2 channels of 2 x 2 places; the layout decides where the axes do not.
         let grid: Vec<f32> = (0..16).map(|v| v as f32).collect();
-        let first = pooled(&[2, 2, 2], Pool::Mean, Layout::Nchw, &grid);
+        let first = pooled(&[2, 2, 2], Pool::Mean, AxisOrder::Nchw, &grid);
         assert_eq!(first, [1.5, 5.5, 9.5, 13.5]);
-        let last = pooled(&[2, 2, 2], Pool::Mean, Layout::Nhwc, &grid);
+        let last = pooled(&[2, 2, 2], Pool::Mean, AxisOrder::Nhwc, &grid);
         assert_eq!(last, [3.0, 4.0, 11.0, 12.0]);
         // Three channels of 2 x 2 places, whatever the layout of the input.
         let grid: Vec<f32> = (0..24).map(|v| v as f32).collect();
-        let last = pooled(&[2, 2, 3], Pool::Max, Layout::Nchw, &grid);
+        let last = pooled(&[2, 2, 3], Pool::Max, AxisOrder::Nchw, &grid);
         assert_eq!(last, [9.0, 10.0, 11.0, 21.0, 22.0, 23.0]);
-        let first = pooled(&[3, 2, 2], Pool::Max, Layout::Nhwc, &grid);
+        let first = pooled(&[3, 2, 2], Pool::Max, AxisOrder::Nhwc, &grid);
         assert_eq!(first, [3.0, 7.0, 11.0, 15.0, 19.0, 23.0]);
     }
 
@@ -186,7 +186,7 @@ mod tests {
         for place in 0..3 {
             let mut tokens = [0.0f32; 6];
             tokens[place * 2] = f32::NAN;
-            let pooling = Pooling::new("net", "y", &[3, 2], Some(Pool::Max), Layout::Nchw);
+            let pooling = Pooling::new("net", "y", &[3, 2], Some(Pool::Max), AxisOrder::Nchw);
             let row = pooling.unwrap().apply(&tokens);
             assert!(row[0].is_nan() && row[1] == 0.0, "{row:?}");
         }
@@ -195,7 +195,7 @@ mod tests {
     #[test]
     fn what_has_no_positions_is_refused_and_what_is_not_pooled_is_said() {
         let refused = |axes: &[usize], pool| {
-            let made = Pooling::new("net", "y", axes, Some(pool), Layout::Nchw);
+            let made = Pooling::new("net", "y", axes, Some(pool), AxisOrder::Nchw);
             made.unwrap_err().to_string()
         };
         assert!(refused(&[7], Pool::Mean).contains("take pool= away"));

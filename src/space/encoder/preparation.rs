@@ -11,7 +11,7 @@
 use super::super::Map;
 use super::super::frame::Frame;
 use super::super::pixel::{Gray, index};
-use super::super::spec::{Filter, Layout, OnnxArgs, Resize, in_reach};
+use super::super::spec::{AxisOrder, Filter, OnnxArgs, Resize, in_reach};
 use super::configs;
 use super::model::Signature;
 use super::network;
@@ -42,7 +42,7 @@ pub struct Preparation {
     /// After the steps.
     pub(super) shape: Shape,
     pub(super) channels: usize,
-    pub(super) layout: Layout,
+    pub(super) layout: AxisOrder,
     /// What stored pixels run up to, and what that becomes before mean and std.
     pub(super) range: f64,
     pub(super) white: f64,
@@ -128,7 +128,7 @@ impl Preparation {
     }
 
     /// The order of the input's axes.
-    pub fn layout(&self) -> Layout {
+    pub fn layout(&self) -> AxisOrder {
         self.layout
     }
 
@@ -142,8 +142,8 @@ impl Preparation {
         let Shape { height, width, .. } = self.shape;
         match (rank, self.layout) {
             (2, _) => vec![batch, self.numbers()],
-            (_, Layout::Nchw) => vec![batch, self.channels, height, width],
-            (_, Layout::Nhwc) => vec![batch, height, width, self.channels],
+            (_, AxisOrder::Nchw) => vec![batch, self.channels, height, width],
+            (_, AxisOrder::Nhwc) => vec![batch, height, width, self.channels],
         }
     }
 
@@ -182,11 +182,11 @@ impl Preparation {
         for image in pixels.chunks_exact(height * width * channels) {
             for place in 0..self.numbers() {
                 let (y, x, c) = match self.layout {
-                    Layout::Nchw => {
+                    AxisOrder::Nchw => {
                         let (c, pixel) = (place / (height * width), place % (height * width));
                         (pixel / width, pixel % width, c)
                     }
-                    Layout::Nhwc => {
+                    AxisOrder::Nhwc => {
                         let (pixel, c) = (place / self.channels, place % self.channels);
                         (pixel / width, pixel % width, c)
                     }
@@ -213,8 +213,12 @@ const HEIGHT: Axis = [2, 1];
 const WIDTH: Axis = [3, 2];
 
 /// The length of an axis of a network's input, if the input is of images and fixes it.
-fn axis(axes: &[Option<usize>], layout: Layout, [nchw, nhwc]: Axis) -> Option<usize> {
-    let place = if layout == Layout::Nchw { nchw } else { nhwc };
+fn axis(axes: &[Option<usize>], layout: AxisOrder, [nchw, nhwc]: Axis) -> Option<usize> {
+    let place = if layout == AxisOrder::Nchw {
+        nchw
+    } else {
+        nhwc
+    };
     axes.get(place)
         .copied()
         .flatten()
@@ -222,7 +226,7 @@ fn axis(axes: &[Option<usize>], layout: Layout, [nchw, nhwc]: Axis) -> Option<us
 }
 
 /// Width and height of a network's images, if it fixes them.
-fn fixed(axes: &[Option<usize>], layout: Layout) -> Option<(usize, usize)> {
+fn fixed(axes: &[Option<usize>], layout: AxisOrder) -> Option<(usize, usize)> {
     axis(axes, layout, WIDTH).zip(axis(axes, layout, HEIGHT))
 }
 
@@ -426,7 +430,7 @@ fn numbers(values: &[f64]) -> String {
 
 /// The order of a network's axes: as asked for, as its file states it, or as its input looks; for images of so many
 /// channels.
-fn order(signature: &Signature, args: &OnnxArgs, stored_channels: usize) -> Result<Layout> {
+fn order(signature: &Signature, args: &OnnxArgs, stored_channels: usize) -> Result<AxisOrder> {
     let axes = &signature.input.axes;
     let length = |axis: usize| axes.get(axis).copied().flatten();
     let colours = |axis: usize| matches!(length(axis), Some(1 | 3));
@@ -435,13 +439,13 @@ fn order(signature: &Signature, args: &OnnxArgs, stored_channels: usize) -> Resu
         .map_or_else(|| signature.layout(), |own| Ok(Some(own)))?
     else {
         return Ok(match axes.len() == 2 || (colours(3) && !colours(1)) {
-            true => Layout::Nhwc,
-            false => Layout::Nchw,
+            true => AxisOrder::Nhwc,
+            false => AxisOrder::Nchw,
         });
     };
     let (own, other, advice) = match layout {
-        Layout::Nchw => (1, 3, "give layout=nhwc"),
-        Layout::Nhwc => (3, 1, "give layout=nchw"),
+        AxisOrder::Nchw => (1, 3, "give layout=nhwc"),
+        AxisOrder::Nhwc => (3, 1, "give layout=nchw"),
     };
     match length(own) {
         Some(channels) if !colours(own) && channels != stored_channels && colours(other) => {

@@ -1,6 +1,6 @@
 //! The built-in network against what another runtime made of the same images.
 
-use super::super::spec::Layout;
+use super::super::spec::AxisOrder;
 use super::graph::DEEPEST;
 use super::*;
 use crate::rows::images::Shape;
@@ -117,7 +117,7 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
         notes: Vec::new(),
         shape: colour,
         channels: 3,
-        layout: Layout::Nchw,
+        layout: AxisOrder::Nchw,
         range: 10.0,
         white: 1.0,
         mean: vec![0.0, 0.5, 0.0],
@@ -137,7 +137,7 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
         preparation.apply(&image).unwrap(),
         [0.1, 0.2, 0.0, 1.0, 0.9, 0.8],
     );
-    preparation.layout = Layout::Nhwc;
+    preparation.layout = AxisOrder::Nhwc;
     near(
         preparation.apply(&image).unwrap(),
         [0.1, 0.0, 0.9, 0.2, 1.0, 0.8],
@@ -515,11 +515,11 @@ fn what_the_file_says_must_fit_its_own_input() {
     let (none, nhwc, nchw) = (
         OnnxArgs::default(),
         OnnxArgs {
-            layout: Some(Layout::Nhwc),
+            layout: Some(AxisOrder::Nhwc),
             ..OnnxArgs::default()
         },
         OnnxArgs {
-            layout: Some(Layout::Nchw),
+            layout: Some(AxisOrder::Nchw),
             ..OnnxArgs::default()
         },
     );

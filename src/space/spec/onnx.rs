@@ -33,12 +33,12 @@ pub struct OnnxArgs {
     pub antialias: Option<bool>,
     /// Settings that have a name; those above that were typed win over it.
     pub preset: Option<Preset>,
-    pub layout: Option<Layout>,
+    pub layout: Option<AxisOrder>,
 }
 
 /// The order of a network's input axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub enum AxisOrder {
     /// Batch, channels, height, width.
     Nchw,
     /// Batch, height, width, channels.
@@ -274,8 +274,8 @@ fn resized(text: &str) -> Option<Resize> {
 }
 
 /// The order of a network's axes.
-pub(in crate::space) fn layout(text: &str) -> Result<Layout, String> {
-    let layouts = [("nchw", Layout::Nchw), ("nhwc", Layout::Nhwc)];
+pub(in crate::space) fn layout(text: &str) -> Result<AxisOrder, String> {
+    let layouts = [("nchw", AxisOrder::Nchw), ("nhwc", AxisOrder::Nhwc)];
     named("layout", text, &layouts)
 }
 
@@ -303,7 +303,7 @@ pub(in crate::space) fn reals(key: &str, values: &[&str]) -> Result<Vec<f64>, St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space::spec::{Spec, Stage};
+    use crate::space::spec::{SpaceStage, Spec};
 
     fn error(text: &str) -> String {
         Spec::parse(text).unwrap_err().to_string()
@@ -311,7 +311,7 @@ mod tests {
 
     fn args(rest: &str) -> OnnxArgs {
         match &Spec::parse(&format!("onnx:{rest}")).unwrap()[0].stages[0] {
-            Stage::Onnx(args) => args.clone(),
+            SpaceStage::Onnx(args) => args.clone(),
             other => panic!("{other:?}"),
         }
     }
@@ -356,7 +356,7 @@ mod tests {
     fn a_network_with_its_settings() {
         let text = "onnx:a/b.onnx@features,mean=0.1,0.2,0.3,std=0.5,size=224x112,layout=nhwc";
         let specs = Spec::parse(text).unwrap();
-        let Stage::Onnx(args) = &specs[0].stages[0] else {
+        let SpaceStage::Onnx(args) = &specs[0].stages[0] else {
             panic!("{specs:?}")
         };
         assert_eq!(args.file, PathBuf::from("a/b.onnx"));
@@ -364,7 +364,7 @@ mod tests {
         assert_eq!(args.mean.as_deref(), Some(&[0.1, 0.2, 0.3][..]));
         assert_eq!(
             (args.size, args.layout),
-            (Some((224, 112)), Some(Layout::Nhwc))
+            (Some((224, 112)), Some(AxisOrder::Nhwc))
         );
         assert_eq!(specs[0].text, text);
         assert!(error("onnx:a.onnx,std=0").contains("must not be 0"));

@@ -13,12 +13,12 @@ pub(super) struct Collected<'c, 'v> {
     view: &'v View,
     next: &'c mut (dyn Keeper + 'v),
     picks: usize,
-    found: Found,
+    found: QueryResults,
 }
 
 /// What was noted of every query.
 #[derive(Default)]
-pub(super) struct Found {
+pub(super) struct QueryResults {
     pub verdicts: Vec<Verdict>,
     /// Distance to the hull, at least; 0 inside.
     pub distances: Vec<f64>,
@@ -41,14 +41,14 @@ impl<'c, 'v> Collected<'c, 'v> {
             view,
             next,
             picks,
-            found: Found {
+            found: QueryResults {
                 scores,
-                ..Found::default()
+                ..QueryResults::default()
             },
         }
     }
 
-    pub fn finish(self) -> Found {
+    pub fn finish(self) -> QueryResults {
         self.found
     }
 
@@ -160,7 +160,7 @@ impl Sink for Collected<'_, '_> {
     }
 }
 
-impl Found {
+impl QueryResults {
     /// A letter a query.
     pub fn letters(&self) -> String {
         let letter = |verdict: &Verdict| match verdict {

@@ -34,21 +34,21 @@ use std::time::Instant;
 
 /// What to find out. Built by a front end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Plan {
+pub struct ComparisonPlan {
     /// How each space is analyzed.
-    pub analysis: analyze::Plan,
+    pub analysis: analyze::AnalysisPlan,
     /// Split the rates by class, and ask about each query's own class.
     pub by_label: bool,
     /// Queries of each kind that are kept with their neighbours and certificates, to be shown.
     pub picks: usize,
 }
 
-impl Default for Plan {
+impl Default for ComparisonPlan {
     fn default() -> Self {
-        Plan {
-            analysis: analyze::Plan {
+        ComparisonPlan {
+            analysis: analyze::AnalysisPlan {
                 gap: Some(0.05),
-                ..analyze::Plan::default()
+                ..analyze::AnalysisPlan::default()
             },
             by_label: false,
             picks: 6,
@@ -56,7 +56,7 @@ impl Default for Plan {
     }
 }
 
-impl Plan {
+impl ComparisonPlan {
     /// The same plan with what it implies: to split by class is to ask about the hull of each query's own class.
     pub fn complete(mut self) -> Self {
         let class = "class".to_string();
@@ -329,7 +329,7 @@ pub struct Subject {
 /// Errors: spaces that do not fit the sets, numbers of queries that differ, classes that do not match, everything that
 /// an analysis can end with, and [`Error::Interrupted`]; what was finished by then is in the archive.
 pub fn run(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     mut subject: Subject,
     settings: Settings,
     engine: &dyn Engine,
@@ -492,7 +492,7 @@ fn same_left_out(
 
 /// One space from the rows to its report.
 fn one(
-    plan: &Plan,
+    plan: &ComparisonPlan,
     spec: &Spec,
     known: Known<'_>,
     views: &mut Views,
@@ -543,7 +543,7 @@ fn one(
 fn report(
     spec: &Spec,
     summary: &Summary,
-    found: &mut collect::Found,
+    found: &mut collect::QueryResults,
     distances: bool,
 ) -> SpaceReport {
     let facts = &summary.reference;
@@ -582,7 +582,7 @@ fn report(
             ..found.picks(facts.median_nearest)
         },
         warnings: match spec.stages.as_slice() {
-            [crate::space::spec::Stage::Pixels] => {
+            [crate::space::spec::SpaceStage::Pixels] => {
                 let leakage = super::notes::leakage(summary, None);
                 leakage
                     .into_iter()

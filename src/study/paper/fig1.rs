@@ -52,7 +52,7 @@ pub const INNER: usize = 4;
 
 /// How much is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct Fig1Plan {
     pub trials: u64,
     /// Numbers of samples, ascending.
     pub sizes: Vec<usize>,
@@ -152,10 +152,10 @@ fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<u64> {
     Some((at - 1e-9).ceil() as u64)
 }
 
-impl Plan {
+impl Fig1Plan {
     /// The sweep of one setting.
-    fn sweep(&self, law: Law, dims: &[usize]) -> sweep::Plan {
-        sweep::Plan {
+    fn sweep(&self, law: Law, dims: &[usize]) -> sweep::LawPlan {
+        sweep::LawPlan {
             laws: vec![law],
             dims: dims.to_vec(),
             sizes: self.sizes.clone(),
@@ -177,7 +177,7 @@ impl Plan {
 /// The points of all three settings.
 ///
 /// Errors: those of [`sweep::run`].
-pub fn run(plan: &Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
+pub fn run(plan: &Fig1Plan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
     let mut points = Vec::new();
     for (setting, law, dims) in SETTINGS {
         control.set_task(setting);
@@ -225,7 +225,7 @@ mod tests {
     /// The half points of the literature, within what the trials leave open.
     #[test]
     fn half_of_the_samples_are_inside_where_theory_says() {
-        let plan = Plan {
+        let plan = Fig1Plan {
             trials: 4_000,
             sizes: sizes(2, 1_000),
             seed: 1,

@@ -139,7 +139,7 @@ fn among_others(
 ) -> Result<Vec<Answer>> {
     let (n, d) = (rows.len(), rows.dim());
     let passes = if gap.is_some() { 2 } else { 1 };
-    control.begin(control::Stage::Hull, passes * n as u64);
+    control.begin(control::WorkStage::Hull, passes * n as u64);
     let scan = engine.scan(rows, control)?;
     let settings = Settings {
         gap,

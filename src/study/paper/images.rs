@@ -12,7 +12,7 @@ use crate::rows::images::Shape;
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, Views};
 use crate::study::analyze;
-use crate::study::compare::{self, Archive, Plan, Subject};
+use crate::study::compare::{self, Archive, ComparisonPlan, Subject};
 
 /// Training and test images of one data set.
 pub struct Data {
@@ -42,13 +42,13 @@ const DIMS: [usize; 9] = [2, 4, 6, 8, 12, 16, 24, 32, 48];
 const QUICK_DIMS: [usize; 8] = [2, 4, 8, 10, 12, 14, 16, 32];
 
 /// How spaces are analyzed: verdicts only.
-pub fn plan(seed: u64) -> Plan {
-    Plan {
-        analysis: analyze::Plan {
+pub fn plan(seed: u64) -> ComparisonPlan {
+    ComparisonPlan {
+        analysis: analyze::AnalysisPlan {
             neighbours: 0,
             notions: Wanted(vec!["hull".into()]),
             seed,
-            ..analyze::Plan::default()
+            ..analyze::AnalysisPlan::default()
         },
         by_label: false,
         picks: 0,
@@ -140,7 +140,7 @@ pub fn check(data: &Data, curves: &[Series], settings: Settings, control: &Contr
 }
 
 /// What came of one data set.
-pub struct Found {
+pub struct CurvePoints {
     pub points: Vec<Point>,
     /// What was noticed: about the data, then about the spaces.
     pub notes: Vec<String>,
@@ -159,7 +159,7 @@ pub fn run(
     engine: &dyn Engine,
     archive: &mut dyn Archive,
     control: &Control,
-) -> Result<Found> {
+) -> Result<CurvePoints> {
     let subject = Subject {
         sets: Some(data.sets()),
         classes: None,
@@ -182,7 +182,7 @@ pub fn run(
     });
     let notes = report.notes.iter().cloned().chain(of_spaces);
     let notes = notes.map(|note| format!("{}: {note}", data.name));
-    Ok(Found {
+    Ok(CurvePoints {
         points,
         notes: notes.collect(),
     })

@@ -1,7 +1,7 @@
 //! One reference set for many queries, at growing sizes: the solver on a prefix, for the queries still outside.
 
-use super::{Law, Plan, Point, ascending, check_memory, check_numbers, count, once};
-use crate::control::{Control, Stage};
+use super::{Law, LawPlan, Point, ascending, check_memory, check_numbers, count, once};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::hull::tiny::Turn;
 use crate::hull::{Settings, Solver, Verdict};
@@ -142,7 +142,7 @@ fn picked(rows: &dyn Rows, order: &[usize], control: &Control) -> Result<Memory>
 
 /// One reference of a law, and queries of the same kind: of the same subspace, curve or clusters.
 pub(super) fn law(
-    plan: &Plan,
+    plan: &LawPlan,
     law: Law,
     d: usize,
     sizes: &[usize],
@@ -174,10 +174,10 @@ fn turns(
     let mut open: Vec<usize> = (0..queries.len()).collect();
     for (place, &size) in sizes.iter().enumerate() {
         let rows = Prefix::new(reference, size);
-        control.begin(Stage::Survey, size as u64);
+        control.begin(WorkStage::Survey, size as u64);
         let scan = engine.scan(&rows, control)?;
         let mut solver = Solver::new(&rows, &*scan, Settings::default(), control)?;
-        control.begin(Stage::Hull, open.len() as u64);
+        control.begin(WorkStage::Hull, open.len() as u64);
         let mut values = Vec::new();
         for part in open.chunks((BLOCK / queries.dim()).max(1)) {
             values.resize(part.len() * queries.dim(), 0.0);

@@ -19,7 +19,7 @@ use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
 use crate::error::Result;
 use crate::scan::Batch;
-use crate::scan::cpu::{BLOCK, Block, Source, Space, TILE, Tiles, blocks, padded, product};
+use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
@@ -44,8 +44,8 @@ struct Integers {
 }
 
 /// What all workers of a batch share.
-pub struct Stage<'s, 'a> {
-    source: Source<'a>,
+pub struct Int8Batch<'s, 'a> {
+    source: TileDecoder<'a>,
     pub kept: &'s Kept,
     pub kernel: Kernel,
     pub chain: Chain,
@@ -132,10 +132,10 @@ struct Framed {
     there: Vec<bool>,
 }
 
-impl<'s, 'a> Stage<'s, 'a> {
+impl<'s, 'a> Int8Batch<'s, 'a> {
     /// Lay out the batch; None if a direction is out of the range of 8 bits and their bounds.
     pub fn new(
-        source: Source<'a>,
+        source: TileDecoder<'a>,
         kept: &'s Kept,
         (kernel, chain): (Kernel, Chain),
         batch: &'s Batch<'s>,
@@ -159,7 +159,7 @@ impl<'s, 'a> Stage<'s, 'a> {
             let lanes = Lanes::new(&numbers, d, kernel);
             Some(Integers { lanes, bounds })
         });
-        Some(Stage {
+        Some(Int8Batch {
             integers: integers.collect::<Option<_>>()?,
             lists: Lists::new(batch.bias.len(), batch.k),
             order: order(whole, first),
@@ -367,7 +367,7 @@ impl Framed {
     /// Read rows of a panel of the tile that starts at row `tile`, unless they are there.
     fn read(
         &mut self,
-        source: &Source<'_>,
+        source: &TileDecoder<'_>,
         tile: usize,
         panel: usize,
         rows: &[usize],
