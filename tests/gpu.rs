@@ -18,7 +18,7 @@ use hullscope::scan::gpu::faults::{Faults, Spoiled};
 use hullscope::scan::gpu::pipeline::{Pass, Variant};
 use hullscope::scan::gpu::tile::{COOP_TILE, PLAIN_TILE, Stored, TILES, Tile};
 use hullscope::scan::gpu::{GpuEngine, Options, Precision};
-use hullscope::scan::small::{Claim, Propose, Sets};
+use hullscope::scan::small_sets::{Claim, Propose, Sets};
 use hullscope::scan::{Batch, CpuScan, Engine, Hits, Scan};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;

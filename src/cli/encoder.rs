@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 #[cfg(feature = "onnx")]
-use crate::report::{file, json, plain};
+use crate::report::{file, json, text_table};
 #[cfg(feature = "onnx")]
 use crate::space;
 use crate::space::spec;
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Result<()> {
         let found = serde_json::json!({ "network": network, "tensors": rows });
         return file::write_text(target, &json::pretty(&found));
     }
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.set_header(["tensor", "numbers an image", "operator", "module"]);
     for tensor in &tensors {
         let shape = tensor.lengths().unwrap_or("?".into());

@@ -6,7 +6,7 @@ use crate::job::images::{ImageArgs, Opened};
 use crate::job::inputs::RowArgs;
 use crate::report::compare::number;
 use crate::report::sheet::{Pictures, sheet};
-use crate::report::{file, outcomes, plain};
+use crate::report::{file, outcomes, text_table};
 use crate::study::compare::{Pick, Picks};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -214,12 +214,12 @@ fn shown(table: &RecordBatch, args: &Args, rows: &[usize]) -> String {
         .chain([by])
         .filter_map(|name| Some((name, table.column_by_name(name)?)))
         .collect();
-    let mut text = plain::table();
+    let mut text = text_table::table();
     text.add_row(columns.iter().map(|(name, _)| *name));
     for &row in rows {
         text.add_row(columns.iter().map(|(_, column)| cell(column, row)));
     }
-    plain::numbers_right(&mut text);
+    text_table::numbers_right(&mut text);
     format!("{}\n", text.trim_fmt())
 }
 

@@ -53,7 +53,7 @@ pub fn table(context: &Context, report: &Report) -> String {
         );
     }
     text += "median of repeats (least to most)\n\n";
-    let mut table = super::plain::table();
+    let mut table = super::text_table::table();
     let titles = report.engines.iter().map(|engine| engine.label.clone());
     table.add_row(std::iter::once(String::new()).chain(titles));
     for (name, cell) in ROWS {
@@ -62,7 +62,7 @@ pub fn table(context: &Context, report: &Report) -> String {
             table.add_row(std::iter::once((*name).to_string()).chain(cells));
         }
     }
-    super::plain::numbers_right(&mut table);
+    super::text_table::numbers_right(&mut table);
     text += &table.trim_fmt();
     text += "\n";
     for engine in &report.engines {

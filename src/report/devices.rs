@@ -94,7 +94,7 @@ pub fn json(devices: &Devices) -> Value {
 
 /// A block of lines for each adapter, for a terminal.
 pub fn table(devices: &Devices) -> String {
-    let mut table = super::plain::table();
+    let mut table = super::text_table::table();
     table.add_row(["cpu", &devices.cpu]);
     for (facts, check) in &devices.adapters {
         table.add_row(["", ""]);

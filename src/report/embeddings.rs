@@ -4,8 +4,8 @@
 //! themselves. Parquet has the columns `row` (the number in the input), `id`, `file`, `row_in_file` and `label` where
 //! they are known, and `embedding`.
 
-use super::batch::properties;
 use super::file::Output;
+use super::parquet_file::properties;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;

@@ -4,7 +4,6 @@
 //! repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod archive;
-mod batch;
 pub mod bench;
 pub mod certificates;
 pub mod compare;
@@ -18,8 +17,8 @@ pub mod json;
 pub mod lock;
 pub mod outcomes;
 pub mod paper;
+mod parquet_file;
 mod part;
-pub(crate) mod plain;
 pub mod plot;
 pub mod queries;
 pub mod records;
@@ -27,6 +26,7 @@ pub mod results;
 pub mod sheet;
 pub mod sweep;
 pub mod table;
+pub(crate) mod text_table;
 
 use crate::error::Result;
 use crate::rows::{Choice, Columns, Element, OpenOptions, Order, RowList, Rows};

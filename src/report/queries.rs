@@ -42,7 +42,7 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     }
     let schema = Arc::new(nullable(&schema));
     let output = Output::create(to)?;
-    let properties = super::batch::properties(metadata).build();
+    let properties = super::parquet_file::properties(metadata).build();
     let mut writer = ArrowWriter::try_new(output.writer()?, Arc::clone(&schema), Some(properties))
         .map_err(|error| output.failed(error))?;
     for table in tables {

@@ -44,13 +44,13 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    super::batch::write(path, &context.command, &context.settings, batch(points))
+    super::parquet_file::write(path, &context.command, &context.settings, batch(points))
 }
 
 fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let whole = |pick: fn(&Point) -> u64| super::batch::whole(points.iter().map(pick));
-    let float = |pick: fn(&Point) -> f64| super::batch::float(points.iter().map(pick));
-    let laws = super::batch::text(points.iter().map(|point| &point.law));
+    let whole = |pick: fn(&Point) -> u64| super::parquet_file::whole(points.iter().map(pick));
+    let float = |pick: fn(&Point) -> f64| super::parquet_file::float(points.iter().map(pick));
+    let laws = super::parquet_file::text(points.iter().map(|point| &point.law));
     let maybe = |pick: fn(&Point) -> Option<f64>| points.iter().map(pick).collect();
     let theory: Float64Array = maybe(|point| point.theory);
     let vertices: Float64Array = maybe(|point| point.vertices);
@@ -73,7 +73,7 @@ fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
 
 /// All points, a line each.
 pub fn table(context: &Context, points: &[Point]) -> String {
-    let mut table = super::plain::table();
+    let mut table = super::text_table::table();
     let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
     let efron = points.iter().any(|point| point.vertices.is_some());
     if efron {
@@ -98,7 +98,7 @@ pub fn table(context: &Context, points: &[Point]) -> String {
         }
         table.add_row(row);
     }
-    super::plain::numbers_right(&mut table);
+    super::text_table::numbers_right(&mut table);
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     let note = if undecided > 0 {
         format!("\n{undecided} undecided; they count as not inside\n")

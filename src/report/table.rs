@@ -1,7 +1,7 @@
 //! The summary as a short table for a terminal.
 
 use super::compare::words;
-use super::{Context, plain};
+use super::{Context, text_table};
 use crate::notion::neighbours::Method;
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
@@ -24,7 +24,7 @@ const STAGES: [(&str, &str); 11] = [
 
 /// What was found, in a screen.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut table = plain::table();
+    let mut table = text_table::table();
     let set = |input: &super::InputInfo| {
         let dropped = if input.dropped > 0 {
             format!(", {} rows dropped", input.dropped)
@@ -103,7 +103,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     let left_out = |notion: &NotionSummary| notion.leave_one_out.clone().filter(|r| asked(&r));
     let others = notions.iter().any(|notion| left_out(notion).is_some());
     let open = notions.iter().any(|notion| notion.rate.undecided > 0);
-    let mut table = plain::table();
+    let mut table = text_table::table();
     let mut head = vec!["notion", "outside", "95 %"];
     head.extend(open.then_some("undecided"));
     table.add_row(head);
@@ -132,7 +132,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     };
     format!(
         "\nby notion: outside, %{others}{open}; `hullscope analyze --help` says what each is\n\n{}",
-        plain::text(table)
+        text_table::text(table)
     )
 }
 

@@ -6,7 +6,7 @@
 
 use super::columns::Columns;
 use super::input::input_error;
-use super::shape::row_axes;
+use super::size_check::row_axes;
 use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use super::{Element, decode};

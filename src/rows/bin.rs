@@ -2,7 +2,7 @@
 
 use super::Element;
 use super::input::Input;
-use super::shape::measure;
+use super::size_check::measure;
 use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};

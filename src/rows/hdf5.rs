@@ -8,7 +8,7 @@ mod filters;
 use super::input::{Input, input_error};
 use super::members::{Words, choose, tables};
 use super::parquet::guarded;
-use super::shape::{claimed, row_axes, slab};
+use super::size_check::{claimed, row_axes, slab};
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use super::{Element, array, decode, refused};
 use crate::error::{Error, Place, Result};

@@ -2,7 +2,7 @@
 
 use super::Element;
 use super::input::{Input, input_error};
-use super::shape::{measure, read_header, row_axes};
+use super::size_check::{measure, read_header, row_axes};
 use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};

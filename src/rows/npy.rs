@@ -6,7 +6,7 @@
 use super::Element;
 use super::array::{self, Array};
 use super::input::{Input, input_error};
-use super::shape::{measure, read_header};
+use super::size_check::{measure, read_header};
 use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;

@@ -11,7 +11,7 @@ use super::columns::{Chosen, Kind, choose, some};
 use super::decode::rounded;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, Stream, Table};
-use super::{Element, images, messages, pages};
+use super::{Element, arrow_messages, images, parquet_pages};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
@@ -77,7 +77,7 @@ pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
         let look = |places: &[usize]| {
             let builder = parquet_builder(&input)?;
             let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
-            pages::check(&input, builder.metadata(), &mask)?;
+            parquet_pages::check(&input, builder.metadata(), &mask)?;
             let reader = builder.with_projection(mask).with_batch_size(LOOK).build();
             let mut reader = reader.map_err(|error| broken(&path, error))?;
             let batch = reader.next().transpose();
@@ -85,7 +85,7 @@ pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
         };
         let chosen = chosen(&path, &schema, &metadata, ask, look)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted(&chosen));
-        pages::check(&input, builder.metadata(), &mask)?;
+        parquet_pages::check(&input, builder.metadata(), &mask)?;
         let reader = builder
             .with_projection(mask)
             .with_batch_size(BATCH)
@@ -140,15 +140,15 @@ pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef
             let builder = parquet_builder(input)?;
             let place = place(builder.schema())?;
             let mask = ProjectionMask::roots(builder.parquet_schema(), [place]);
-            pages::check(input, builder.metadata(), &mask)?;
+            parquet_pages::check(input, builder.metadata(), &mask)?;
             let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
             let reader = reader.map_err(|error| broken(path, error))?;
             return reader.map(|batch| plain(batch, 0)).collect();
         }
         let whole = input.head.starts_with(b"ARROW1");
         match whole {
-            true => messages::check_file(input)?,
-            false => messages::check_stream(input)?,
+            true => arrow_messages::check_file(input)?,
+            false => arrow_messages::check_stream(input)?,
         }
         let (schema, source) = arrow_source(input, whole)?;
         let place = place(&schema)?;
@@ -158,7 +158,7 @@ pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef
 
 fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File>> {
     let path = &input.path;
-    pages::check_depth(input)?;
+    parquet_pages::check_depth(input)?;
     let file = input
         .file
         .try_clone()
@@ -174,9 +174,9 @@ pub(super) fn open_arrow(input: Input, ask: &Ask) -> Result<Table> {
     guarded(&path, || {
         let whole = input.head.starts_with(b"ARROW1");
         if whole {
-            messages::check_file(&input)?;
+            arrow_messages::check_file(&input)?;
         } else {
-            messages::check_stream(&input)?;
+            arrow_messages::check_stream(&input)?;
         }
         let (schema, source) = arrow_source(&input, whole)?;
         let look = |places: &[usize]| {

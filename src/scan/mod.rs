@@ -20,7 +20,7 @@ pub mod gpu;
 pub mod int8;
 pub mod rounding;
 pub mod sharded;
-pub mod small;
+pub mod small_sets;
 pub mod topk;
 
 pub use cpu::{CpuEngine, CpuScan};
@@ -150,7 +150,7 @@ pub trait Engine: Send + Sync {
     fn describe(&self) -> String;
 
     /// What answers for many small sets at once, if the engine can.
-    fn small(&self) -> Option<&dyn small::Propose> {
+    fn small(&self) -> Option<&dyn small_sets::Propose> {
         None
     }
 }

@@ -4,8 +4,8 @@
 //! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
 
 use super::frame::Frame;
-use super::outline::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::resample::Resample;
+use super::shape_inference::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::spec::{OnnxArgs, SpaceStage, Spec};
 use super::{Layer, Map, Mapped, pca, pixel, projection, relu, wavelet};
 use crate::control::{Control, WorkStage};

@@ -3,8 +3,8 @@
 //! What was found as a map was fitted, or drawn at random, is kept as it is: means, directions, weights. Maps that only
 //! depend on the shape of images are made again from that.
 
-use super::outline::{Networks, Outline, image, outline};
 use super::relu::ReluFeatures;
+use super::shape_inference::{Networks, Outline, image, outline};
 use super::spec::{SpaceStage, Spec};
 use super::views::{in_order, keep_mapped, shaped};
 use super::{Map, Mapped, Set, Settings, Views, projection};

@@ -1,8 +1,8 @@
 //! `hullscope paper`: the experiments of "Learning in High Dimension Always Amounts to Extrapolation".
 
-mod ready;
+mod experiments;
+mod inputs;
 mod sets;
-mod work;
 mod write;
 
 use super::numbers;
@@ -21,7 +21,7 @@ use crate::report::{archive, file};
 use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
-use ready::Ready;
+use inputs::PaperInputs;
 use sets::Named;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -198,13 +198,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         file::tell(&note);
     }
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
-    let ready = Ready::new(&args, named, control)?;
+    let ready = PaperInputs::new(&args, named, control)?;
     if let Some(folder) = &args.output {
         results::claim(folder, &self::made())?;
     }
     let mut made: Vec<Experiment> = Vec::new();
     for name in show::NAMES {
-        let found = work::experiment(name, &args, &ready, &*engine, control)?;
+        let found = experiments::experiment(name, &args, &ready, &*engine, control)?;
         let Some(experiment) = found else { continue };
         // At once: what is finished stays, whatever becomes of the rest.
         if let Some(folder) = &args.output {

@@ -11,7 +11,7 @@ use super::active::Active;
 use super::{Problems, RowGenerator, Turn, first_inside, hidden, length, meets, separation};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::small::{Claim, Propose, Sets};
+use crate::scan::small_sets::{Claim, Propose, Sets};
 use rayon::prelude::*;
 use std::ops::Range;
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Place, Result};
 use crate::hull::Evidence;
 use crate::hull::certificate::{Body, Claim, Proof};
 use crate::report::RowSettings;
-use crate::rows::pages;
+use crate::rows::parquet_pages;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -57,7 +57,7 @@ impl Reader {
                 )
             })?;
             check_columns(path, builder.schema())?;
-            pages::check_all(path, &again, builder.metadata())?;
+            parquet_pages::check_all(path, &again, builder.metadata())?;
             let metadata = builder.metadata().file_metadata();
             let origin = Origin::read(|key| value(metadata, key));
             let batches = builder.with_batch_size(BATCH).build().map_err(|error| {

@@ -10,7 +10,7 @@
 //! own class), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high`, `undecided`.
 
 use crate::error::Result;
-use crate::report::batch;
+use crate::report::parquet_file;
 use crate::study::compare::{LabelReport, Rate, Report, SpaceReport};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow_schema::ArrowError;
@@ -20,12 +20,12 @@ use std::sync::Arc;
 
 /// Write the rates of all spaces.
 pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
-    batch::write(path, command, settings, rates(report))
+    parquet_file::write(path, command, settings, rates(report))
 }
 
 /// Write the rates of all spaces by class.
 pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
-    batch::write(path, command, settings, labels(report))
+    parquet_file::write(path, command, settings, labels(report))
 }
 
 /// A column, whether it has nulls, and its name.
@@ -38,10 +38,11 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
         rows.extend(each.map(|notion| (space, &notion.rate, notion.leave_one_out.as_ref())));
     }
     let text = |pick: fn(&SpaceReport, &Rate) -> String| {
-        batch::text(rows.iter().map(|(space, rate, _)| pick(space, rate)))
+        parquet_file::text(rows.iter().map(|(space, rate, _)| pick(space, rate)))
     };
-    let whole =
-        |pick: fn(&SpaceReport) -> u64| batch::whole(rows.iter().map(|(space, ..)| pick(space)));
+    let whole = |pick: fn(&SpaceReport) -> u64| {
+        parquet_file::whole(rows.iter().map(|(space, ..)| pick(space)))
+    };
     let rank: Int64Array = rows
         .iter()
         .map(|(space, ..)| space.rank.map(|rank| rank as i64))
@@ -103,18 +104,22 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
     let mut columns: Vec<Column> = vec![
         (
             "space",
-            batch::text(rows.iter().map(|row| &row.0.space)),
+            parquet_file::text(rows.iter().map(|row| &row.0.space)),
             false,
         ),
         (
             "label",
-            batch::text(rows.iter().map(|row| &row.1.label)),
+            parquet_file::text(rows.iter().map(|row| &row.1.label)),
             false,
         ),
-        ("notion", batch::text(rows.iter().map(|row| row.2)), false),
+        (
+            "notion",
+            parquet_file::text(rows.iter().map(|row| row.2)),
+            false,
+        ),
         (
             "n_reference",
-            batch::whole(rows.iter().map(|row| row.1.n_reference)),
+            parquet_file::whole(rows.iter().map(|row| row.1.n_reference)),
             false,
         ),
     ];
@@ -129,7 +134,7 @@ fn end(rate: &Rate, end: usize) -> Option<f64> {
 
 /// The columns of a rate, null where there is none of no query; the undecided last.
 fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
-    let whole = |pick: fn(&Rate) -> u64| batch::whole(rates.clone().map(pick));
+    let whole = |pick: fn(&Rate) -> u64| parquet_file::whole(rates.clone().map(pick));
     let float = |pick: fn(&Rate) -> Option<f64>| -> ArrayRef {
         Arc::new(rates.clone().map(pick).collect::<Float64Array>())
     };

@@ -2,7 +2,7 @@
 
 use super::names::shortened;
 use super::words;
-use crate::report::plain;
+use crate::report::text_table;
 use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
 
 /// Columns of a terminal.
@@ -63,7 +63,7 @@ fn broken(name: &str) -> String {
 
 /// One line a space.
 fn rates(spaces: &[SpaceReport]) -> String {
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.add_row([
         "space", "d", "rank", "outside", "95 %", "left out", "Gaussian", "d_eff", "distance",
         "scans", "s",
@@ -94,7 +94,7 @@ rank: affine rank of the reference. Gaussian: Gaussian data of the same N and ra
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
-    plain::text(table) + key
+    text_table::text(table) + key
 }
 
 /// The intrinsic dimensions, and what they leave out.
@@ -128,7 +128,7 @@ fn notions(spaces: &[SpaceReport]) -> String {
     let mut rest: Vec<&SpaceReport> = spaces.iter().collect();
     while !rest.is_empty() {
         let block = fitting(&mut rest, widest);
-        let mut table = plain::table();
+        let mut table = text_table::table();
         let titles = block.iter().map(|space| broken(&space.space));
         table.add_row(std::iter::once("notion".to_string()).chain(titles));
         for id in &ids {
@@ -139,7 +139,7 @@ fn notions(spaces: &[SpaceReport]) -> String {
             table.add_row(std::iter::once(name).chain(block.iter().map(cell)));
         }
         text += "\n";
-        text += &plain::text(table);
+        text += &text_table::text(table);
     }
     text
 }
@@ -148,7 +148,7 @@ fn notions(spaces: &[SpaceReport]) -> String {
 fn sets(spaces: &[SpaceReport]) -> String {
     let mut text = String::new();
     for space in spaces.iter().filter(|space| !space.sets.is_empty()) {
-        let mut table = plain::table();
+        let mut table = text_table::table();
         let names = space.sets.iter().map(|set| set.set.clone());
         table.add_row(std::iter::once("notion".to_string()).chain(names));
         for (place, notion) in space.notions.iter().enumerate() {
@@ -159,7 +159,7 @@ fn sets(spaces: &[SpaceReport]) -> String {
         text += &format!(
             "\noutside by set of queries, %, in {}\n\n{}{}",
             space.space,
-            plain::text(table),
+            text_table::text(table),
             not_sampled(space)
         );
     }
@@ -248,7 +248,7 @@ fn pairs(report: &Report) -> String {
     if shown.is_empty() {
         return String::new();
     }
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.add_row([
         "inside the hull in",
         "both",
@@ -279,7 +279,7 @@ fn pairs(report: &Report) -> String {
     format!(
         "\nagainst {first}, query by query\n\n{}\np: McNemar's exact test, two-sided; Holm: corrected for all {} pairs \
          of spaces\n{rest}",
-        plain::text(table),
+        text_table::text(table),
         report.pairs.len()
     )
 }
@@ -302,7 +302,7 @@ fn classes(spaces: &[SpaceReport]) -> String {
     }
     while !rest.is_empty() {
         let block = fitting(&mut rest, widest.unwrap_or(0));
-        let mut table = plain::table();
+        let mut table = text_table::table();
         let titles = block.iter().map(|space| broken(&space.space));
         table.add_row(std::iter::once("class".to_string()).chain(titles));
         for (place, label) in labels.iter().take(CLASSES).enumerate() {
@@ -312,7 +312,7 @@ fn classes(spaces: &[SpaceReport]) -> String {
             table.add_row(std::iter::once(label.label.clone()).chain(cells));
         }
         text += "\n";
-        text += &plain::text(table);
+        text += &text_table::text(table);
     }
     if labels.len() > CLASSES {
         text += &format!(

@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::notion::{Type, Value};
-use crate::report::batch;
+use crate::report::parquet_file;
 use crate::report::records::array;
 use crate::study::outcomes::{
     Comparison, Decile, Difference, Measured, Missing, NotionOutcomes, Outcomes, Risk,
@@ -374,7 +374,7 @@ pub fn write<R>(
         (column.name, array(column.of, values), true)
     };
     let batch = RecordBatch::try_from_iter_with_nullable(columns.iter().map(column));
-    batch::write(path, command, settings, batch)
+    parquet_file::write(path, command, settings, batch)
 }
 
 /// Every column of the three files: file, name, help.

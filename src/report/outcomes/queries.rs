@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Place, Result};
 use crate::notion::sampled;
-use crate::rows::{pages, texts};
+use crate::rows::{parquet_pages, texts};
 use crate::study::outcomes::Scores;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -119,7 +119,7 @@ pub fn load(path: &Path) -> Result<RecordBatch> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file);
         let builder =
             builder.map_err(|error| wrong(path, format!("not a valid Parquet file: {error}")))?;
-        pages::check_all(path, &again, builder.metadata())?;
+        parquet_pages::check_all(path, &again, builder.metadata())?;
         let schema = builder.schema().clone();
         let fail = |error: ArrowError| wrong(path, format!("cannot be decoded: {error}"));
         let reader = builder.build().map_err(|error| fail(error.into()))?;
@@ -321,8 +321,13 @@ mod tests {
             .into_iter()
             .map(|(name, column)| (name, column, true));
         let batch = RecordBatch::try_from_iter_with_nullable(columns);
-        crate::report::batch::write(path, "hullscope compare", &serde_json::Value::Null, batch)
-            .unwrap();
+        crate::report::parquet_file::write(
+            path,
+            "hullscope compare",
+            &serde_json::Value::Null,
+            batch,
+        )
+        .unwrap();
     }
 
     fn table() -> Vec<(&'static str, ArrayRef)> {

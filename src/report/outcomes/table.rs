@@ -2,7 +2,7 @@
 
 use super::words::{self, area, areas, shown};
 use crate::report::compare::words::{number, percent, probability};
-use crate::report::plain;
+use crate::report::text_table;
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
 use comfy_table::Table;
 
@@ -52,7 +52,7 @@ fn said<T>(
 
 fn errors(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
-    let mut table = plain::table();
+    let mut table = text_table::table();
     let mut head = vec![
         "space", "notion", "inside", "outside", "p", "AUROC", "95 %", "in class", "AP", "FPR95",
     ];
@@ -85,7 +85,7 @@ fn errors(outcomes: &Outcomes) -> String {
         }));
         table.add_row(row);
     }
-    plain::numbers_right(&mut table);
+    text_table::numbers_right(&mut table);
     names_left(&mut table);
     let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
     let flagged = match kind {
@@ -109,7 +109,7 @@ in class: over pairs of one class. AP: average precision. FPR95: % of others fla
 }
 
 fn losses(outcomes: &Outcomes) -> String {
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.add_row([
         "space", "notion", "inside", "outside", "Spearman", "95 %", "AURC", "E-AURC",
     ]);
@@ -126,7 +126,7 @@ fn losses(outcomes: &Outcomes) -> String {
             shown(&notion.aurc, |found| number(found.excess)),
         ]);
     }
-    plain::numbers_right(&mut table);
+    text_table::numbers_right(&mut table);
     names_left(&mut table);
     format!(
         "{}\n
@@ -139,7 +139,7 @@ extrapolated accepted first; E-AURC: what of it the best order would save.
 
 /// The best notion of each space against the others.
 fn pairs(outcomes: &Outcomes) -> String {
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.add_row(["space", "A", "B", "A - B", "95 %", "p", "p, Holm"]);
     let mut rows = 0;
     for space in words::spaces(outcomes) {
@@ -184,7 +184,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     if rows == 0 {
         return String::new();
     }
-    plain::numbers_right(&mut table);
+    text_table::numbers_right(&mut table);
     names_left(&mut table);
     let tested = outcomes.comparisons.iter();
     let tested = tested.filter(|pair| pair.found.value().is_some());

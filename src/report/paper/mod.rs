@@ -7,18 +7,18 @@
 //! come from several runs ([`keep`], [`all`]).
 
 mod figures;
-mod kept;
+mod findings_folder;
 mod page;
 mod tables;
 mod words;
 
 pub use figures::figures;
-pub use kept::{all, keep, recall};
+pub use findings_folder::{all, keep, recall};
 pub use page::page;
 pub use tables::{table, wrapped};
 pub use words::{reading, set_up};
 
-use super::batch;
+use super::parquet_file;
 use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
@@ -113,9 +113,9 @@ pub fn json(collection: &Collection) -> Value {
 /// Write all points as Parquet; the file's settings say how each experiment was made.
 pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
     let Findings { points, .. } = collection.findings();
-    let whole = |pick: fn(&Point) -> u64| batch::whole(points.iter().map(pick));
-    let float = |pick: fn(&Point) -> f64| batch::float(points.iter().map(pick));
-    let text = |pick: fn(&Point) -> &String| batch::text(points.iter().map(pick));
+    let whole = |pick: fn(&Point) -> u64| parquet_file::whole(points.iter().map(pick));
+    let float = |pick: fn(&Point) -> f64| parquet_file::float(points.iter().map(pick));
+    let text = |pick: fn(&Point) -> &String| parquet_file::text(points.iter().map(pick));
     let rank: Int64Array = points
         .iter()
         .map(|point| point.rank.map(|rank| rank as i64))
@@ -137,7 +137,7 @@ pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
         ("interval_high", float(|point| point.interval95[1]), false),
         ("theory", Arc::new(theory), true),
     ]);
-    batch::write(path, &collection.command, &collection.made(), table)
+    parquet_file::write(path, &collection.command, &collection.made(), table)
 }
 
 /// Values of a key, in order of first appearance.

@@ -1,7 +1,7 @@
 //! The numbers of the experiments as tables, for a terminal and for the page.
 
 use super::{Experiment, Findings, curves, set_up};
-use crate::report::{html, plain};
+use crate::report::{html, text_table};
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::{Hypercube, View};
@@ -116,10 +116,10 @@ fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
 
 /// Rows under a head, numbers to the right.
 fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = plain::table();
+    let mut table = text_table::table();
     table.add_row(head);
     table.add_rows(rows);
-    plain::numbers_right(&mut table);
+    text_table::numbers_right(&mut table);
     table.trim_fmt()
 }
 

@@ -75,7 +75,7 @@ pub fn create<'r>(
 
 /// How this program compresses Parquet.
 pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
-    super::batch::properties(context.metadata())
+    super::parquet_file::properties(context.metadata())
 }
 
 /// A writer of batches of records.

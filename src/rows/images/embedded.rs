@@ -14,7 +14,7 @@ use crate::error::{Error, Place, Result};
 use crate::rows::columns::some;
 use crate::rows::input::{input_error, probe};
 use crate::rows::parquet::guarded;
-use crate::rows::{Rows, format, messages, pages, refused, saved};
+use crate::rows::{Rows, arrow_messages, format, parquet_pages, refused, saved};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -429,7 +429,7 @@ impl File {
             let input = probe(path)?;
             let fail = |error: ArrowError| broken(path, error);
             if input.head.starts_with(b"PAR1") {
-                pages::check_depth(&input)?;
+                parquet_pages::check_depth(&input)?;
                 // The schema that Arrow writers embed can disagree with the file's own.
                 let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
                 let file = input.rewound()?;
@@ -447,13 +447,13 @@ impl File {
             }
             let whole = input.head.starts_with(b"ARROW1");
             let (schema, batches): (_, Batches) = if whole {
-                messages::check_file(&input)?;
+                arrow_messages::check_file(&input)?;
                 let reader =
                     arrow_ipc::reader::FileReader::try_new_buffered(input.rewound()?, None);
                 let reader = reader.map_err(fail)?;
                 (reader.schema(), Box::new(reader))
             } else {
-                messages::check_stream(&input)?;
+                arrow_messages::check_stream(&input)?;
                 let file = BufReader::new(input.rewound()?);
                 let reader = arrow_ipc::reader::StreamReader::try_new(file, None).map_err(fail)?;
                 (reader.schema(), Box::new(reader))
@@ -503,7 +503,7 @@ impl File {
         };
         guarded(&path, || {
             let mask = ProjectionMask::roots(builder.parquet_schema(), places.iter().copied());
-            pages::check(&probe(&path)?, builder.metadata(), &mask)?;
+            parquet_pages::check(&probe(&path)?, builder.metadata(), &mask)?;
             let reader = builder
                 .with_projection(mask)
                 .with_batch_size(BATCH)

@@ -8,7 +8,7 @@ use super::layout::{Shard, ZarrArray};
 use super::store::{self, Object, Store};
 use crate::error::{Place, Result};
 use crate::rows::input::Input;
-use crate::rows::shape::{claimed, row_axes, slab};
+use crate::rows::size_check::{claimed, row_axes, slab};
 use crate::rows::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::rows::{Element, array, decode};
 use std::ops::Range;

@@ -12,7 +12,7 @@ use super::{GpuScan, Options, Precision};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::Rows;
-use crate::scan::small::Propose;
+use crate::scan::small_sets::Propose;
 use crate::scan::{CpuScan, Engine, Frame, Scan};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -6,7 +6,7 @@ use super::pipeline::{Pass, Variant};
 use super::tile::{INSIDE, NONE, OUTSIDE, Stored, TINY_DIMS, TINY_THREADS, Tile, TinyParams};
 use crate::control::Control;
 use crate::error::Result;
-use crate::scan::small::{Claim, Propose, Sets};
+use crate::scan::small_sets::{Claim, Propose, Sets};
 use std::time::Instant;
 
 /// Bytes of vectors of one call at most: they are in memory in f64 and f32 as well.

@@ -1,6 +1,6 @@
 //! The experiments themselves: each from what is ready to its findings.
 
-use super::ready::{Curves, Ready};
+use super::inputs::{Curves, PaperInputs};
 use super::sets::Set;
 use super::{Args, CUBES, MAPPED};
 use crate::cli::command_line;
@@ -25,7 +25,7 @@ struct Outcome {
 pub fn experiment(
     name: &str,
     args: &Args,
-    ready: &Ready,
+    ready: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Experiment>> {
@@ -53,7 +53,7 @@ pub fn experiment(
 }
 
 /// Figure 1 as an earlier run into this folder left it, if it had the same settings; other experiments keep their spaces.
-fn finished(args: &Args, ready: &Ready) -> Option<Experiment> {
+fn finished(args: &Args, ready: &PaperInputs) -> Option<Experiment> {
     let (folder, plan) = (args.output.as_ref()?, ready.fig1.as_ref()?);
     // What cannot be used is written again.
     let known = recall(folder, "fig1").ok().flatten()?;
@@ -73,7 +73,7 @@ fn drawn(args: &Args, plan: &fig1::Fig1Plan) -> Value {
 /// Figure 1.
 fn samples(
     args: &Args,
-    ready: &Ready,
+    ready: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {
@@ -97,7 +97,7 @@ fn of_images(
     figure: &str,
     curves: &[Curves],
     args: &Args,
-    ready: &Ready,
+    ready: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {
@@ -177,7 +177,7 @@ fn archive<'c>(
 /// Figure 5.
 fn cubes(
     args: &Args,
-    ready: &Ready,
+    ready: &PaperInputs,
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Option<Outcome>> {

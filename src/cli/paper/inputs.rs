@@ -13,7 +13,7 @@ use crate::study::paper::images::{self, Data, Series};
 const LEAST: u64 = 64 << 20;
 
 /// The experiments that were asked for.
-pub struct Ready {
+pub struct PaperInputs {
     pub fig1: Option<fig1::Fig1Plan>,
     /// Of figures 3 and 4, and of table 1.
     pub pixels: Vec<Curves>,
@@ -37,7 +37,7 @@ pub struct Curves {
     pub note: Option<String>,
 }
 
-impl Ready {
+impl PaperInputs {
     /// Open all sets and embeddings, and hold the experiments against them.
     ///
     /// Errors: files that cannot be read, spaces and embeddings that do not fit, too little memory.
@@ -55,7 +55,7 @@ impl Ready {
         let memory = left.max(LEAST.min(args.memory()));
         let fig1 = args.asks_for(Which::Fig1).then(|| args.fig1(memory));
         fig1.iter().try_for_each(fig1::Fig1Plan::check)?;
-        let mut ready = Ready {
+        let mut ready = PaperInputs {
             fig1,
             pixels: Vec::new(),
             latents: Vec::new(),
