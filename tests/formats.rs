@@ -935,6 +935,48 @@ fn content_decides_before_the_name() {
 
 // Values on their way in and out.
 
+/// Text of no format is not read as a table of words: it is refused, with the formats that are known.
+#[test]
+fn text_of_no_format_is_refused() {
+    let folder = Folder::new();
+    let texts: [&[u8]; 4] = [
+        b"no numbers here",
+        b"Dear all,\nthe embeddings are in the other folder.\nBest, A.\n",
+        b"# A heading\n\nSome words, and more.\n\n- a list\n",
+        b"<?xml version=\"1.0\"?>\n<rows><row>one</row></rows>\n",
+    ];
+    for text in texts {
+        for name in ["notes.txt", "README.md", "page.xml", "none"] {
+            let path = folder.file(name, text);
+            fails(
+                &path,
+                &options(),
+                &[
+                    name,
+                    "the format is not known",
+                    ".npy",
+                    "Zarr",
+                    "CSV or TSV",
+                ],
+            );
+        }
+    }
+    // A table by its name is told what its columns lack.
+    let path = folder.file("words.csv", b"a,b\none,two\nthree,four\n");
+    fails(
+        &path,
+        &options(),
+        &["words.csv", "no column holds numbers", "a", "b"],
+    );
+    // One number in the first lines makes a table of any text.
+    holds(
+        &folder.file("x.txt", b"word 1\nword 2\n"),
+        Element::F64,
+        1,
+        &[1.0, 2.0],
+    );
+}
+
 #[test]
 fn values_that_are_not_finite_are_named_or_skipped() {
     let folder = Folder::new();

@@ -1,6 +1,7 @@
 //! The big-ann-benchmarks formats `.fbin`, `.f16bin`, `.u8bin`, `.i8bin`: u32 N, u32 d (little-endian), then N x d values.
 
 use super::Element;
+use super::format::Format;
 use super::input::Input;
 use super::size_check::measure;
 use super::store::FixedRows;
@@ -17,14 +18,39 @@ fn element(input: &Input) -> Option<Element> {
     })
 }
 
+/// Files of big-ann-benchmarks.
+pub(in crate::rows) struct Bin;
+
+impl Format for Bin {
+    fn name(&self) -> &'static str {
+        "bin"
+    }
+
+    fn is_measured(&self, input: &Input) -> bool {
+        is_measured(input)
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        is_named(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        ".fbin/.f16bin/.u8bin/.i8bin"
+    }
+}
+
 /// Whether a file is named so.
-pub(super) fn is_named(input: &Input) -> bool {
+fn is_named(input: &Input) -> bool {
     element(input).is_some()
 }
 
 /// Whether a file is named so and has the length that its header states, whatever other format its first bytes look
 /// like.
-pub(super) fn sniff(input: &Input) -> bool {
+fn is_measured(input: &Input) -> bool {
     let number = |at: usize| {
         let bytes = input.head.get(at..at + 4)?.first_chunk::<4>()?;
         Some(u64::from(u32::from_le_bytes(*bytes)))
@@ -36,7 +62,7 @@ pub(super) fn sniff(input: &Input) -> bool {
     })
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let element = element(&input).unwrap_or(Element::F32);
     let Some((header, _)) = input.head.split_first_chunk::<8>() else {
         return Err(input.error(

@@ -9,7 +9,8 @@ mod header;
 mod records;
 
 use super::checked::inexact;
-use super::columns::{Chosen, Kind, choose, some};
+use super::columns::{Chosen, Column, Kind, choose, some};
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
 use super::vector_text::{self, Spelled};
@@ -33,6 +34,38 @@ const LINE: u64 = 4 << 20;
 /// Bytes that a line of text may have.
 const TEXT: u64 = 64 << 20;
 
+/// Extensions of tables, whatever is in them.
+const TABLES: [&str; 3] = ["csv", "tsv", "tab"];
+
+/// CSV and other text of numbers.
+pub(in crate::rows) struct Csv;
+
+impl Format for Csv {
+    fn name(&self) -> &'static str {
+        "csv"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        sniff(input) && is_table(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "CSV or TSV of numbers"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("COLUMN")
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+}
+
 /// Whether a file is text.
 pub(super) fn sniff(input: &Input) -> bool {
     let text = |&byte: &u8| byte >= 0x20 || matches!(byte, b'\n' | b'\r' | b'\t' | 0x0C);
@@ -41,6 +74,27 @@ pub(super) fn sniff(input: &Input) -> bool {
 
 fn is_utf16(input: &Input) -> bool {
     UTF16.iter().any(|mark| input.head.starts_with(mark)) && input.head.contains(&0)
+}
+
+/// Whether a text is a table: its extension says so, or some column of its first lines is more than words. What cannot be
+/// looked at is left to [`open`] to say.
+fn is_table(input: &Input) -> bool {
+    if TABLES.contains(&input.extension.as_str()) || is_utf16(input) {
+        return true;
+    }
+    let Ok(look) = dialect::look(input, LINE) else {
+        return true;
+    };
+    let dialect = look.dialect();
+    let records = look.records(dialect);
+    let Ok(commas) = dialect::commas(&input.path, &records) else {
+        return true;
+    };
+    let given = given(&look, dialect, &records);
+    let head = header::head(&records, commas, given.as_deref());
+    let words = |column: &Column| column.kind == Kind::Other(header::WORDS);
+    let only_names = head.names.is_some() && records.len() == 1;
+    records.is_empty() || !(only_names || head.columns.iter().all(words))
 }
 
 pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {

@@ -7,6 +7,7 @@
 
 use super::Element;
 use super::columns::Columns;
+use super::format::Format;
 use super::input::Input;
 use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
@@ -73,8 +74,29 @@ fn other(letters: &[u8]) -> Option<&'static str> {
     found.map(|(_, name)| *name)
 }
 
+/// Flat indexes of faiss.
+pub(in crate::rows) struct Faiss;
+
+impl Format for Faiss {
+    fn name(&self) -> &'static str {
+        "faiss"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        sniff(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "flat faiss indexes"
+    }
+}
+
 /// Whether a file begins as an index of faiss does: letters, and a dimension below 2^24, which no text is.
-pub(super) fn sniff(input: &Input) -> bool {
+fn sniff(input: &Input) -> bool {
     let Some((letters, rest)) = input.head.split_at_checked(4) else {
         return false;
     };
@@ -82,7 +104,7 @@ pub(super) fn sniff(input: &Input) -> bool {
     known && rest.get(3) == Some(&0)
 }
 
-pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+fn open(input: Input, _: &Ask) -> Result<Table> {
     let mut parser = Parser {
         input: &input,
         at: 0,

@@ -5,6 +5,7 @@
 
 mod filters;
 
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::members::{Words, choose, tables};
 use super::parquet::guarded;
@@ -44,15 +45,40 @@ const DATASETS: Words = Words {
     write: "write FILE:DATASET, as in FILE:obsm/X_pca",
 };
 
+/// HDF5.
+pub(in crate::rows) struct Hdf5;
+
+impl Format for Hdf5 {
+    fn name(&self) -> &'static str {
+        "hdf5"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        sniff(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "HDF5 (also of AnnData and MATLAB 7.3)"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("DATASET")
+    }
+}
+
 /// Whether a file has the signature, at its start or behind a block of the user's.
-pub(super) fn sniff(input: &Input) -> bool {
+fn sniff(input: &Input) -> bool {
     [0, 512, 1024, 2048].iter().any(|&at| {
         let rest = input.head.get(at..);
         rest.is_some_and(|rest| rest.starts_with(SIGNATURE))
     })
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
         let file = file(&input, ask)?;

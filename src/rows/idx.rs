@@ -1,6 +1,7 @@
 //! IDX, the format of MNIST: bytes 0, 0, type, number of axes; the axes as big-endian u32; then big-endian values.
 
 use super::Element;
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::size_check::{measure, read_header, row_axes};
 use super::store::FixedRows;
@@ -17,7 +18,32 @@ struct Header {
     bytes: u64,
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+/// MNIST's IDX.
+pub(in crate::rows) struct Idx;
+
+impl Format for Idx {
+    fn name(&self) -> &'static str {
+        "idx"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        matches!(input.head[..], [0, 0, 8 | 9 | 0x0B..=0x0E, 1..=8, ..])
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "IDX"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["idx"]
+    }
+}
+
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let header = header(&input.path, &mut input.head.as_slice(), ask.several)?;
     let stride = (header.dim * header.element.size()) as u64;
     let len = measure(&input, header.bytes, header.len, stride)?;

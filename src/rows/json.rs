@@ -10,6 +10,7 @@ mod scan;
 
 use super::checked::inexact;
 use super::columns::{Chosen, Column, Columns, Kind, choose};
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
 use super::vector_text::{self, Spelled};
@@ -31,9 +32,38 @@ const ROW: u64 = 16 << 20;
 /// The extensions of JSON.
 const NAMES: [&str; 3] = ["json", "jsonl", "ndjson"];
 
+/// JSON and JSON Lines.
+pub(in crate::rows) struct Json;
+
+impl Format for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        sniff(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "JSON and JSON Lines"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("FIELD")
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+}
+
 /// Whether a file is JSON: an object, or an array that begins as one of rows does. The length that a file of safetensors
 /// begins with has zeros in it.
-pub(super) fn sniff(input: &Input) -> bool {
+fn sniff(input: &Input) -> bool {
     let head = input.head.as_slice();
     if head.iter().take(8).any(|&byte| byte == 0) || input.extension == "safetensors" {
         return false;
@@ -62,7 +92,7 @@ fn is_list(text: &[u8], size: u64) -> bool {
     serde_json::from_slice::<Vec<serde_json::Value>>(line).is_ok_and(|list| !list.is_empty())
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let (layout, member) = layout::find(&input, ask.member)?;
     let most = ROW.max(ask.memory / 8);
     let records = || Records::new(&input, &layout, most);

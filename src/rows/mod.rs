@@ -23,6 +23,7 @@ mod decode;
 mod faiss;
 mod fingerprint;
 mod format;
+mod formats;
 mod handle;
 mod hdf5;
 mod idx;

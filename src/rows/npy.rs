@@ -5,6 +5,7 @@
 
 use super::Element;
 use super::array::{self, Array};
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::size_check::{measure, read_header};
 use super::table::{Ask, Table};
@@ -25,6 +26,31 @@ struct Header {
     shape: Vec<u64>,
     /// Bytes before the values.
     bytes: u64,
+}
+
+/// NumPy's arrays.
+pub(in crate::rows) struct Npy;
+
+impl Format for Npy {
+    fn name(&self) -> &'static str {
+        "npy"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        input.head.starts_with(b"\x93NUMPY")
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        ".npy"
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["npy"]
+    }
 }
 
 pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {

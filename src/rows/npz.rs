@@ -1,6 +1,7 @@
 //! `.npz`: a zip archive of `.npy` members. The chosen member is unpacked once into a spool file.
 
-use super::archive::Archive;
+use super::archive::{self, Archive};
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Table};
 use super::{npy, refused};
@@ -10,7 +11,36 @@ use std::path::{Path, PathBuf};
 /// What every sparse matrix of SciPy has, beside where its numbers are.
 const SPARSE: [&str; 3] = ["format.npy", "shape.npy", "data.npy"];
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+/// NumPy's archives of arrays.
+pub(in crate::rows) struct Npz;
+
+impl Format for Npz {
+    fn name(&self) -> &'static str {
+        "npz"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        archive::is_zip(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        ".npz"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("MEMBER")
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["npz"]
+    }
+}
+
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let path = &input.path;
     let mut archive = Archive::open(&input)?;
     let mut names = archive.names();

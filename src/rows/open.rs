@@ -8,7 +8,7 @@ use super::pipe::Pipe;
 use super::sources::{Order, PIPE, sources};
 use super::store::Store;
 use super::table::Ask;
-use super::{Element, RowList, Rows, format, packed, zarr};
+use super::{Element, RowList, Rows, formats, packed, zarr};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -96,7 +96,7 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
             choice: &choice,
             ..ask
         };
-        let (table, format) = format::open(input, &ask)?;
+        let (table, format) = formats::open(input, &ask)?;
         set.add(file, format, table)?;
         if let Some(stamp) = before {
             stamp.check_file(file)?;

@@ -9,6 +9,7 @@ use super::arrow_values::{self as values_of, Fault};
 use super::checked::inexact;
 use super::columns::{Chosen, Kind, choose, some};
 use super::decode::rounded;
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, Stream, Table};
 use super::{Element, arrow_messages, images, parquet_pages};
@@ -59,7 +60,36 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     input_error(path, Place::Whole, what, advice)
 }
 
-pub(super) fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
+/// Parquet.
+pub(in crate::rows) struct Parquet;
+
+impl Format for Parquet {
+    fn name(&self) -> &'static str {
+        "parquet"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        input.head.starts_with(b"PAR1")
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open_parquet(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "Parquet"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("COLUMN")
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["parquet"]
+    }
+}
+
+fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
         let builder = parquet_builder(&input)?;
@@ -169,7 +199,36 @@ fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File
         .map_err(|error| broken(path, error))
 }
 
-pub(super) fn open_arrow(input: Input, ask: &Ask) -> Result<Table> {
+/// Arrow IPC, a stream or a file.
+pub(in crate::rows) struct Arrow;
+
+impl Format for Arrow {
+    fn name(&self) -> &'static str {
+        "arrow"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        input.head.starts_with(b"ARROW1") || input.head.starts_with(&[0xFF; 4])
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open_arrow(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "Arrow IPC (Feather 2)"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("COLUMN")
+    }
+
+    fn extensions(&self) -> &'static [&'static str] {
+        &["arrow", "feather", "ipc"]
+    }
+}
+
+fn open_arrow(input: Input, ask: &Ask) -> Result<Table> {
     let path = input.path.clone();
     guarded(&path, || {
         let whole = input.head.starts_with(b"ARROW1");

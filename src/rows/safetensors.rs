@@ -2,6 +2,7 @@
 
 use super::Element;
 use super::array::Array;
+use super::format::Format;
 use super::input::Input;
 use super::members::{TENSORS, choose};
 use super::table::{Ask, Table};
@@ -12,7 +13,32 @@ use safetensors::tensor::{Metadata, TensorInfo};
 /// The format's own limit on its header.
 const LONGEST_HEADER: u64 = 100_000_000;
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+/// safetensors.
+pub(in crate::rows) struct Safetensors;
+
+impl Format for Safetensors {
+    fn name(&self) -> &'static str {
+        "safetensors"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        input.extension == "safetensors" || input.head.get(8..10).is_some_and(|v| v == b"{\"")
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "safetensors"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("TENSOR")
+    }
+}
+
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let advice = "it is truncated or corrupt; save it again";
     let stated = input
         .head

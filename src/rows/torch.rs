@@ -6,6 +6,7 @@
 use super::Element;
 use super::archive::{Archive, has};
 use super::array::Array;
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::members::{TENSORS, choose};
 use super::pickle::{self, Id, Pickle, Value};
@@ -22,9 +23,29 @@ const BYTES_A_BYTE: u64 = 64;
 const DEPTH: usize = 64;
 const VISITS: usize = 1 << 20;
 
-/// Whether a file is an archive with a pickle of tensors.
-pub(super) fn sniff(input: &Input) -> bool {
-    has(input, is_pickle)
+/// What `torch.save` writes.
+pub(in crate::rows) struct Torch;
+
+impl Format for Torch {
+    fn name(&self) -> &'static str {
+        "torch"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        has(input, is_pickle)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "torch's .pt"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("TENSOR")
+    }
 }
 
 fn is_pickle(name: &str) -> bool {
@@ -32,7 +53,7 @@ fn is_pickle(name: &str) -> bool {
         .is_some_and(|folder| folder.is_empty() || folder.ends_with('/'))
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let mut archive = Archive::open(&input)?;
     let names = archive.names();
     let folder = names.iter().find(|name| is_pickle(name));

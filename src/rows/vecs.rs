@@ -1,6 +1,7 @@
 //! `.fvecs`, `.bvecs`, `.ivecs` (TEXMEX): each row is its dimension as a little-endian i32, then its values.
 
 use super::Element;
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::store::FixedRows;
 use super::table::{Ask, Table};
@@ -18,13 +19,38 @@ fn element(input: &Input) -> Option<Element> {
     })
 }
 
+/// TexMex files of vectors.
+pub(in crate::rows) struct Vecs;
+
+impl Format for Vecs {
+    fn name(&self) -> &'static str {
+        "vecs"
+    }
+
+    fn is_measured(&self, input: &Input) -> bool {
+        is_measured(input)
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        is_named(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        ".fvecs/.bvecs/.ivecs"
+    }
+}
+
 /// Whether a file is named so.
-pub(super) fn is_named(input: &Input) -> bool {
+fn is_named(input: &Input) -> bool {
     element(input).is_some()
 }
 
 /// Whether a file is named so and has the length of whole rows, whatever other format its first bytes look like.
-pub(super) fn sniff(input: &Input) -> bool {
+fn is_measured(input: &Input) -> bool {
     let stated = input.head.first_chunk::<4>();
     let dim = stated.map_or(0, |bytes| i32::from_le_bytes(*bytes));
     element(input).is_some_and(|element| {
@@ -33,7 +59,7 @@ pub(super) fn sniff(input: &Input) -> bool {
     })
 }
 
-pub(super) fn open(input: Input, _: &Ask) -> Result<Table> {
+fn open(input: Input, _: &Ask) -> Result<Table> {
     let element = element(&input).unwrap_or(Element::F32);
     let Some((first, _)) = input.head.split_first_chunk::<4>() else {
         return Err(input.error(

@@ -5,6 +5,7 @@
 //! some is found and not split elsewhere.
 
 use super::columns::Columns;
+use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
 use super::{Element, csv};
@@ -133,12 +134,42 @@ fn split(line: &str, dim: usize) -> (&str, Vec<&str>) {
     (token.unwrap_or_default(), fields)
 }
 
+/// Word vectors as text.
+pub(in crate::rows) struct TextWords;
+
+impl Format for TextWords {
+    fn name(&self) -> &'static str {
+        "words"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        sniff(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "word vectors (GloVe, word2vec, fastText's .vec)"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        // As a table, which a choice of columns makes it.
+        Some("COLUMN")
+    }
+
+    fn is_text(&self) -> bool {
+        true
+    }
+}
+
 /// Whether most lines of a text are a token and numbers.
-pub(super) fn sniff(input: &Input) -> bool {
+fn sniff(input: &Input) -> bool {
     csv::sniff(input) && matches!(look(input), Ok(Some(_)))
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     // Columns are asked for: it is read as a table, whose first column is the token.
     if !ask.choice.is_default() || ask.member.is_some() {
         return csv::open(input, ask);
@@ -279,13 +310,34 @@ fn binary(input: &Input) -> Option<(u64, usize, u64)> {
     Some((rows, dim, end as u64 + 1)).filter(|_| dim > 0)
 }
 
+/// Word vectors in word2vec's binary form.
+pub(in crate::rows) struct BinaryWords;
+
+impl Format for BinaryWords {
+    fn name(&self) -> &'static str {
+        "word2vec"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        is_binary(input)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open_binary(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "word2vec's .bin"
+    }
+}
+
 /// Whether a file is word2vec's binary form: a line of two whole numbers, and what is no text.
-pub(super) fn is_binary(input: &Input) -> bool {
+fn is_binary(input: &Input) -> bool {
     binary(input).is_some() && !csv::sniff(input)
 }
 
 /// Errors: the first line claims more than the file can hold.
-pub(super) fn open_binary(input: Input, _: &Ask) -> Result<Table> {
+fn open_binary(input: Input, _: &Ask) -> Result<Table> {
     let Some((rows, dim, start)) = binary(&input) else {
         return Err(input.corrupt(Place::Byte(0), "the first line is not ROWS NUMBERS"));
     };

@@ -38,6 +38,9 @@ pub(super) struct Head {
 /// Why a column is left out that the first lines say nothing of.
 pub(super) const EMPTY: &str = "its first cells are empty";
 
+/// Why a column of words is left out.
+pub(super) const WORDS: &str = "text";
+
 /// Why an unnamed first column of whole numbers is left out.
 const INDEX: &str = "it has no name and holds whole numbers, as an index that pandas writes";
 
@@ -253,7 +256,7 @@ fn kind<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> (Kind, &'st
         Holds::Vectors => (Kind::Vector, "vectors in text"),
         Holds::Cut => (Kind::Unread, "vectors that NumPy cut short with ..."),
         Holds::Dates => (Kind::Other("dates and times"), "dates and times"),
-        Holds::Text => (Kind::Other("text"), "text"),
+        Holds::Text => (Kind::Other(WORDS), WORDS),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::assemble::Assembly;
-use crate::rows::format;
+use crate::rows::formats;
 use crate::rows::input::{Input, probe};
 use crate::rows::store::{FixedRows, read_at};
 use crate::rows::table::Table;
@@ -73,7 +73,7 @@ pub(super) fn is_cifar(path: &Path, control: &Control) -> Result<bool> {
     }
     let input = probe(path)?;
     let found = inspect(&input, control)?;
-    let other = format::packing(&input).is_some() || format::recognise(&input).is_ok();
+    let other = formats::packing(&input).is_some() || formats::recognise(&input).is_ok();
     Ok(matches!(found, Inspection::Records(..)) || !other)
 }
 

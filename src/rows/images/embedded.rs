@@ -14,7 +14,7 @@ use crate::error::{Error, Place, Result};
 use crate::rows::columns::some;
 use crate::rows::input::{input_error, probe};
 use crate::rows::parquet::guarded;
-use crate::rows::{Rows, arrow_messages, format, parquet_pages, refused, saved};
+use crate::rows::{Rows, arrow_messages, formats, parquet_pages, refused, saved};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -121,7 +121,7 @@ impl Columns {
     /// Of a Parquet or Arrow file; None of any other.
     fn of(path: &Path) -> Result<Option<Self>> {
         let input = probe(path)?;
-        let format = format::recognise(&input).map(|format| format.name);
+        let format = formats::recognise(&input).map(|format| format.name());
         if !matches!(format, Ok("parquet" | "arrow")) {
             return Ok(None);
         }

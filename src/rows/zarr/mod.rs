@@ -13,6 +13,7 @@ use super::members::{Words, choose, tables};
 use super::table::{Ask, Table};
 use super::{archive, refused};
 use crate::error::{Error, Place, Result};
+use crate::rows::format::Format;
 use slabs::Slabs;
 use std::path::{Path, PathBuf};
 use store::{Node, Store};
@@ -32,11 +33,32 @@ pub(super) fn metadata(folder: &Path) -> Option<PathBuf> {
     store::metadata(folder)
 }
 
-pub(super) fn sniff(input: &Input) -> bool {
-    input.path.is_dir() || archive::has(input, store::is_metadata)
+/// Arrays of Zarr, in a folder or an archive.
+pub(in crate::rows) struct Zarr;
+
+impl Format for Zarr {
+    fn name(&self) -> &'static str {
+        "zarr"
+    }
+
+    fn sniff(&self, input: &Input) -> bool {
+        input.path.is_dir() || archive::has(input, store::is_metadata)
+    }
+
+    fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
+        open(input, ask)
+    }
+
+    fn help(&self) -> &'static str {
+        "Zarr"
+    }
+
+    fn member(&self) -> Option<&'static str> {
+        Some("ARRAY")
+    }
 }
 
-pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
+fn open(input: Input, ask: &Ask) -> Result<Table> {
     let mut store = Store::of(&input)?;
     let node = chosen(store.arrays()?, &input.path, ask)?;
     let layout = layout::ZarrArray::of(&node.metadata)
