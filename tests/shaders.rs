@@ -3,7 +3,8 @@
 
 use hullscope::scan::gpu::device::Device;
 use hullscope::scan::gpu::needs::Params;
-use hullscope::scan::gpu::pipeline::{Pass, Variant};
+use hullscope::scan::gpu::pass::Pass;
+use hullscope::scan::gpu::pipeline::Variant;
 use hullscope::scan::gpu::tile::{
     COOP_TILE, Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams,
     ScanParams, SelectParams, TILES, TinyParams,

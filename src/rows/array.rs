@@ -6,7 +6,7 @@
 
 use super::columns::Columns;
 use super::input::input_error;
-use super::size_check::row_axes;
+use super::size_check::{product, row_axes};
 use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use super::{Element, decode};
@@ -197,12 +197,6 @@ pub(super) fn turned(axes: &[u64]) -> Vec<usize> {
     strides.reverse();
     let row: Vec<(u64, u64)> = stored.into_iter().zip(strides).collect();
     offsets(&row).into_iter().map(|at| at as usize).collect()
-}
-
-/// The product of axes, if it can be counted.
-pub(super) fn product(axes: &[u64]) -> Option<u64> {
-    axes.iter()
-        .try_fold(1u64, |product, &axis| product.checked_mul(axis))
 }
 
 /// Where each number of a row is, counted in numbers from its first.

@@ -1,5 +1,6 @@
 //! What the columns of an Arrow schema may be used for, by their types and by what the file says of them.
 
+use super::arrow_values::number;
 use super::columns::{COUNTS, Column, Kind, counts, unnamed};
 use super::{Element, vector_text};
 use arrow_array::cast::AsArray;
@@ -9,31 +10,6 @@ use std::collections::HashMap;
 
 /// Rows that are looked at before columns are chosen.
 pub(super) const LOOK: usize = 1024;
-
-/// The element type of numbers as they are brought into rows, None for other types.
-pub(super) fn number(data_type: &DataType) -> Option<Element> {
-    Some(match data_type {
-        DataType::Float16 => Element::F16,
-        DataType::Float32 => Element::F32,
-        DataType::Float64 => Element::F64,
-        DataType::Int8 => Element::I8,
-        DataType::Int16 => Element::I16,
-        DataType::Int32 => Element::I32,
-        DataType::Int64 => Element::I64,
-        DataType::UInt8 => Element::U8,
-        DataType::UInt16 => Element::U16,
-        DataType::UInt32 => Element::U32,
-        DataType::UInt64 => Element::U64,
-        DataType::Boolean => Element::Bool,
-        DataType::Decimal32(..)
-        | DataType::Decimal64(..)
-        | DataType::Decimal128(..)
-        | DataType::Decimal256(..) => Element::F64,
-        DataType::Dictionary(_, values) => return number(values),
-        DataType::RunEndEncoded(_, values) => return number(values.data_type()),
-        _ => return None,
-    })
-}
 
 /// What a list holds, and its length where the type states it.
 fn items(data_type: &DataType) -> Option<(&DataType, Option<usize>)> {

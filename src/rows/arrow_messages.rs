@@ -4,8 +4,8 @@
 //! the file. Here every message is held against the bytes that are there: its place, its buffers, and the sizes that
 //! compressed buffers claim to unpack to.
 
+use super::guarded::guarded;
 use super::input::Input;
-use super::parquet::guarded;
 use crate::error::{Place, Result};
 use arrow_ipc::{Block, CompressionType, Message, root_as_footer, root_as_message};
 

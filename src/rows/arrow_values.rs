@@ -1,7 +1,7 @@
 //! Arrow arrays as rows of numbers, and as the texts of ids and labels.
 
 use super::Texts;
-use super::arrow_columns::number;
+use crate::rows::Element;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType,
@@ -11,6 +11,31 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
 use arrow_schema::{ArrowError, DataType};
 use std::sync::Arc;
+
+/// The element type of numbers as they are brought into rows, None for other types.
+pub(super) fn number(data_type: &DataType) -> Option<Element> {
+    Some(match data_type {
+        DataType::Float16 => Element::F16,
+        DataType::Float32 => Element::F32,
+        DataType::Float64 => Element::F64,
+        DataType::Int8 => Element::I8,
+        DataType::Int16 => Element::I16,
+        DataType::Int32 => Element::I32,
+        DataType::Int64 => Element::I64,
+        DataType::UInt8 => Element::U8,
+        DataType::UInt16 => Element::U16,
+        DataType::UInt32 => Element::U32,
+        DataType::UInt64 => Element::U64,
+        DataType::Boolean => Element::Bool,
+        DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => Element::F64,
+        DataType::Dictionary(_, values) => return number(values),
+        DataType::RunEndEncoded(_, values) => return number(values.data_type()),
+        _ => return None,
+    })
+}
 
 /// The array that a dictionary or run-end encoded one stands for; any other as it is.
 pub(super) fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {

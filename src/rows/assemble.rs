@@ -8,7 +8,7 @@ use super::columns::{self, Columns};
 use super::counting::Counting;
 use super::handle::{Handle, OPEN};
 use super::input::input_error;
-use super::open::OpenOptions;
+use super::options::OpenOptions;
 use super::store::{Bytes, FixedRows, Part, Store, Transform};
 use super::table::{Chunk, Lack, RowSource, STEP, Stream, Table};
 use super::{Element, Provenance};

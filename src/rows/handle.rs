@@ -1,7 +1,7 @@
 //! Files that rows are read from again and again: watched for changes, and closed where a set has many of them.
 
 use super::input::{input_error, open_file};
-use super::store::read_at;
+use super::read_at::read_at;
 use crate::error::{Error, Place, Result};
 use std::fs::{File, Metadata};
 use std::path::Path;

@@ -6,9 +6,9 @@
 mod filters;
 
 use super::format::Format;
+use super::guarded::guarded;
 use super::input::{Input, input_error};
 use super::members::{Words, choose, tables};
-use super::parquet::guarded;
 use super::size_check::{claimed, row_axes, slab};
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use super::{Element, array, decode, refused};

@@ -1,6 +1,6 @@
 //! A file whose first bytes were read: what tells its format, and what its reader starts from.
 
-use super::store::read_at;
+use super::read_at::read_at;
 use crate::error::{Error, Place, Result};
 use std::fs::File;
 use std::io::{Read, Seek};

@@ -7,7 +7,7 @@ use super::Element;
 use super::array::{self, Array};
 use super::format::Format;
 use super::input::{Input, input_error};
-use super::size_check::{measure, read_header};
+use super::size_check::{measure, product, read_header};
 use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 use std::io::Read;
@@ -63,7 +63,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
         }
     };
     let len = header.shape.first().copied().unwrap_or(0);
-    let row = array::product(header.shape.get(1..).unwrap_or_default());
+    let row = product(header.shape.get(1..).unwrap_or_default());
     let row = row.and_then(|dim| dim.checked_mul(header.element.size() as u64));
     if let Some(row) = row.filter(|&row| row > 0 && (len > 0 || ask.several)) {
         measure(&input, header.bytes, len, row)?;
@@ -95,7 +95,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
 /// Errors: no header of an array that is read.
 pub(super) fn size(path: &Path, mut head: &[u8], dtype: Option<Element>) -> Result<u64> {
     let header = header(path, &mut head, dtype)?;
-    let values = array::product(&header.shape).unwrap_or(u64::MAX);
+    let values = product(&header.shape).unwrap_or(u64::MAX);
     let bytes = values.saturating_mul(header.element.size() as u64);
     Ok(bytes.saturating_add(header.bytes))
 }

@@ -10,9 +10,11 @@ use super::checked::inexact;
 use super::columns::{Chosen, Kind, choose, some};
 use super::decode::rounded;
 use super::format::Format;
+use super::guarded::{CORRUPT, guarded};
+use super::image_columns::{self, Features};
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, Stream, Table};
-use super::{Element, arrow_messages, images, parquet_pages};
+use super::{Element, arrow_messages, parquet_pages};
 use crate::error::{Error, Place, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt64Type};
@@ -28,20 +30,6 @@ use std::path::{Path, PathBuf};
 
 /// Rows decoded at a time.
 const BATCH: usize = 1024;
-
-const CORRUPT: &str = "it is truncated or corrupt; write it again";
-
-/// Run a decoder that may panic on corrupt data it was not hardened against; a panic is the file's fault.
-pub(super) fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(input_error(
-            path,
-            Place::Whole,
-            "the file's structure contradicts itself",
-            CORRUPT,
-        ))
-    })
-}
 
 /// What a decoder says of a file that it cannot read, or that asks for something that it does not know.
 fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
@@ -295,7 +283,10 @@ fn chosen(
             schema_of::settle(&mut columns, &doubtful, &rows);
         }
     }
-    choose(path, &columns, ask.member, ask.choice).map_err(|error| images::hinted(error, path))
+    choose(path, &columns, ask.member, ask.choice).map_err(|error| {
+        let said = metadata.get("huggingface").map(String::as_str);
+        image_columns::hinted(error, schema, &Features::new(said, path))
+    })
 }
 
 /// All columns to read, ascending, as projections give them.
@@ -325,7 +316,7 @@ fn batches(
     let element = match chosen.vector {
         true => schema_of::vector(schema.field(chosen.places[0]).data_type()),
         false => {
-            let elements: Option<Vec<Element>> = types.map(schema_of::number).collect();
+            let elements: Option<Vec<Element>> = types.map(values_of::number).collect();
             elements.map(|all| match all.iter().all(|element| element.fits_f32()) {
                 true => Element::F32,
                 false => Element::F64,

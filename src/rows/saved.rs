@@ -3,11 +3,10 @@
 
 use super::columns::some;
 use super::input::{input_error, open_file};
-use super::sources::Sources;
 use crate::error::{Error, Place, Result};
 use serde::Deserialize;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest file of this kind that is read.
 const LONGEST: u64 = 16 << 20;
@@ -70,7 +69,7 @@ pub(super) fn unnamed(folder: &Path, wanted: Option<&str>) -> Result<Error> {
 }
 
 /// The files of one data set, None if the folder is none. Errors: files that are not there, rows chosen by an index.
-pub(super) fn files(folder: &Path) -> Result<Option<Sources>> {
+pub(super) fn files(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
     let state = folder.join(STATE);
     if !state.is_file() {
         return Ok(None);
@@ -99,8 +98,5 @@ pub(super) fn files(folder: &Path) -> Result<Option<Sources>> {
         }
         paths.push(path);
     }
-    Ok(Some(Sources {
-        files: paths,
-        ..Sources::default()
-    }))
+    Ok(Some(paths))
 }

@@ -1,9 +1,9 @@
 //! Rows of a known shape in a file, held against its size.
 
+use super::Element;
 use super::input::{Input, input_error};
 use super::packed::broken_stream;
 use super::table::Ask;
-use super::{Element, array};
 use crate::error::{Place, Result};
 use std::io::Read;
 use std::path::Path;
@@ -108,7 +108,7 @@ pub(super) fn claimed(
         );
     }
     let size = element.size() as u64;
-    let row = array::product(rest).and_then(|dim| dim.checked_mul(size));
+    let row = product(rest).and_then(|dim| dim.checked_mul(size));
     let bytes = row.and_then(|row| row.checked_mul(len));
     let (most, widest) = (ask.memory.max(ask.spool), (ask.memory / 4).max(LEAST));
     match (row, bytes) {
@@ -132,4 +132,10 @@ pub(super) fn claimed(
 pub(super) fn slab(most: u64, row: u64, along: u64, memory: u64) -> Option<u64> {
     let fits = along > 0 && along.saturating_mul(row) <= memory;
     fits.then(|| (most / row).max(1).div_ceil(along) * along)
+}
+
+/// The product of axes, if it can be counted.
+pub(super) fn product(axes: &[u64]) -> Option<u64> {
+    axes.iter()
+        .try_fold(1u64, |product, &axis| product.checked_mul(axis))
 }

@@ -164,8 +164,11 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
     if saved::has_splits(path) {
         return Err(saved::unnamed(path, None)?);
     }
-    if let Some(sources) = saved::files(path)? {
-        return Ok(sources);
+    if let Some(files) = saved::files(path)? {
+        return Ok(Sources {
+            files,
+            ..Sources::default()
+        });
     }
     unread(path)?;
     let mut found = FolderListing::default();

@@ -4,7 +4,8 @@
 //! CSV, lines of text, and JSON lists.
 
 use super::input::{Input, probe};
-use super::open::{OpenOptions, files, open};
+use super::open::{files, open};
+use super::options::OpenOptions;
 use super::sources::Order;
 use super::{Rows, arrow_values, csv, npy, parquet};
 use crate::control::Control;

@@ -15,6 +15,7 @@ pub mod notes;
 mod notions;
 pub mod outcomes;
 pub mod paper;
+pub mod plan;
 pub mod rate;
 pub mod reference;
 pub mod shard;

@@ -1,6 +1,6 @@
 //! What a reader must know before believing a rate, in words.
 
-use super::analyze::AnalysisPlan;
+use super::plan::AnalysisPlan;
 use super::summary::{ReferenceFacts, Summary, Tally};
 use crate::notion::class::OWN;
 use crate::notion::neighbours::Metric;

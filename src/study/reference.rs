@@ -5,7 +5,7 @@
 //! queries. What depends on options (seed, metric, how many nearest rows) says for which it was found, and is found
 //! again for others.
 
-use super::analyze::AnalysisPlan;
+use super::plan::AnalysisPlan;
 use super::rate::quantiles;
 use super::summary::ReferenceFacts;
 use super::survey::Survey;

@@ -4,7 +4,7 @@
 //! record, eight bytes a number.
 
 use super::Record;
-use super::analyze::AnalysisPlan;
+use super::plan::AnalysisPlan;
 use super::rate::{Quantiles, Rate, quantiles, share, share95};
 use super::verdicts::Verdicts;
 use crate::hull::{Answer, Evidence, Reason, SolverStage, Verdict};

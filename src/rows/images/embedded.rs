@@ -12,17 +12,17 @@ use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::columns::some;
+use crate::rows::guarded::guarded;
+use crate::rows::image_columns::{Features, is_binary, is_image, is_struct};
 use crate::rows::input::{input_error, probe};
-use crate::rows::parquet::guarded;
 use crate::rows::{Rows, arrow_messages, formats, parquet_pages, refused, saved};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use serde_json::Value;
 use std::collections::VecDeque;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// Rows of a Parquet file that are decoded at a time.
@@ -30,9 +30,6 @@ const BATCH: usize = 64;
 
 /// Bytes of encoded images that are taken at a time, but for the last of them.
 const AT_ONCE: usize = 64 << 20;
-
-/// The longest JSON file beside a set.
-const LONGEST: u64 = 16 << 20;
 
 /// Names that a column of labels has where the file does not say which one it is.
 const LABELS: [&str; 5] = ["label", "labels", "class", "category", "target"];
@@ -133,10 +130,7 @@ impl Columns {
             let fields = fields.filter(|field| wanted(field.name(), field.data_type()));
             fields.map(|field| field.name().clone()).collect()
         };
-        let is_image = |name: &str, kind: &DataType| match features.kind(name) {
-            Some(said) => said == "Image" && (is_struct(kind) || is_binary(kind) || is_text(kind)),
-            None => is_struct(kind),
-        };
+        let is_image = |name: &str, kind: &DataType| is_image(name, kind, &features);
         Ok(Some(Columns {
             all: that(&|_, _| true),
             images: that(&is_image),
@@ -151,44 +145,6 @@ impl Columns {
     }
 }
 
-/// An error about the columns of a file, with what a user may have meant whose file holds images.
-pub(in crate::rows) fn hinted(error: Error, path: &Path) -> Error {
-    let columns = Columns::of(path).ok().flatten();
-    let image = columns.and_then(|columns| columns.images.into_iter().next());
-    match (error, image) {
-        (
-            Error::Input {
-                input,
-                place,
-                what,
-                advice,
-            },
-            Some(image),
-        ) => {
-            let images = format!(
-                "the column {image} holds encoded images, which `hullscope compare` and `paper` take as they are"
-            );
-            Error::input(
-                input,
-                place,
-                what,
-                format!("{images}; for other columns {advice}"),
-            )
-        }
-        (error, _) => error,
-    }
-}
-
-fn is_binary(kind: &DataType) -> bool {
-    use DataType::{Binary, BinaryView, LargeBinary};
-    matches!(kind, Binary | LargeBinary | BinaryView)
-}
-
-fn is_text(kind: &DataType) -> bool {
-    use DataType::{LargeUtf8, Utf8, Utf8View};
-    matches!(kind, Utf8 | LargeUtf8 | Utf8View)
-}
-
 /// The type of what is in a list.
 fn item(kind: &DataType) -> Option<&DataType> {
     use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
@@ -200,21 +156,6 @@ fn item(kind: &DataType) -> Option<&DataType> {
         | FixedSizeList(field, _) => Some(field.data_type()),
         _ => None,
     }
-}
-
-/// Whether the type is that of an image: bytes, and the path that they were read from.
-fn is_struct(kind: &DataType) -> bool {
-    let DataType::Struct(fields) = kind else {
-        return false;
-    };
-    let bytes = |kind: &DataType| is_binary(kind) || *kind == DataType::Null;
-    fields.len() <= 2
-        && fields
-            .iter()
-            .any(|field| field.name() == "bytes" && bytes(field.data_type()))
-        && fields
-            .iter()
-            .all(|field| matches!(field.name().as_str(), "bytes" | "path"))
 }
 
 impl Set {
@@ -369,44 +310,6 @@ fn unlabelled(spec: &str, columns: &[&String], control: &Control) {
         "{spec}: several columns may hold the labels ({}), and none was taken; --label-column chooses",
         some(&names)
     ));
-}
-
-/// A small JSON file, if it is there and is one.
-fn json(path: &Path) -> Option<Value> {
-    let file = std::fs::File::open(path).ok()?.take(LONGEST);
-    serde_json::from_reader(BufReader::new(file)).ok()
-}
-
-/// What a file says of its columns: the features of `datasets`.
-#[derive(Clone, Default)]
-struct Features(Option<Value>);
-
-impl Features {
-    /// From the entry `huggingface` of a file's metadata, or the `dataset_info.json` beside it.
-    fn new(entry: Option<&str>, path: &Path) -> Self {
-        let inner = entry.and_then(|text| serde_json::from_str::<Value>(text).ok());
-        let inner = inner.and_then(|value| value.pointer("/info/features").cloned());
-        let beside = || {
-            json(&path.with_file_name("dataset_info.json"))?
-                .get("features")
-                .cloned()
-        };
-        Features(inner.or_else(beside))
-    }
-
-    /// What a column is: Image, ClassLabel, Value, ...
-    fn kind(&self, column: &str) -> Option<&str> {
-        self.0.as_ref()?.get(column)?.get("_type")?.as_str()
-    }
-
-    /// The names of a column of classes.
-    fn names(&self, column: &str) -> Option<Vec<String>> {
-        let names = self.0.as_ref()?.get(column)?.get("names")?.as_array()?;
-        names
-            .iter()
-            .map(|name| name.as_str().map(String::from))
-            .collect()
-    }
 }
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;

@@ -17,7 +17,6 @@ mod series;
 mod shards;
 mod tree;
 
-pub(super) use embedded::hinted;
 pub(super) use files::Files;
 pub use labels::{Labels, UNLABELLED};
 pub use names::Names;

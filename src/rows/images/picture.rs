@@ -6,8 +6,8 @@
 use super::{Bits, ImageOptions, Misfit, Pixels, Prepare, Shape, checks, frames};
 use crate::error::{Error, Place, Result};
 use crate::rows::Element;
+use crate::rows::guarded::guarded;
 use crate::rows::input::input_error;
-use crate::rows::parquet::guarded;
 use image::imageops::{FilterType, resize};
 use image::metadata::Orientation;
 use image::{

@@ -8,7 +8,7 @@ use super::layout::{Shard, ZarrArray};
 use super::store::{self, Object, Store};
 use crate::error::{Place, Result};
 use crate::rows::input::Input;
-use crate::rows::size_check::{claimed, row_axes, slab};
+use crate::rows::size_check::{claimed, product, row_axes, slab};
 use crate::rows::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::rows::{Element, array, decode};
 use std::ops::Range;
@@ -57,8 +57,8 @@ impl Slabs {
         let row = claim.dim as u64 * size;
         let may = (ask.memory / 4).max(LEAST);
         let fault = |what: String, advice: &str| Err(input.error(place(&name), what, advice));
-        let bytes = array::product(&layout.chunk).and_then(|numbers| numbers.checked_mul(size));
-        let parts = array::product(&layout.stored).zip(array::product(&layout.chunk));
+        let bytes = product(&layout.chunk).and_then(|numbers| numbers.checked_mul(size));
+        let parts = product(&layout.stored).zip(product(&layout.chunk));
         let table = parts.and_then(|(whole, part)| (whole / part).checked_mul(ENTRY));
         let Some(bytes) =
             bytes.filter(|&bytes| bytes <= may && table.is_some_and(|table| table <= may))
@@ -126,7 +126,7 @@ impl Slabs {
     /// How many chunks, or shards, are there, and how many there may be.
     fn there(&self) -> Result<(u64, u64)> {
         let grid = self.grid();
-        let all = array::product(&grid).unwrap_or(u64::MAX);
+        let all = product(&grid).unwrap_or(u64::MAX);
         let mut there = 0;
         self.store.below(&self.name, &mut |key| {
             there += u64::from(self.layout.keys.is_in(key, &grid));

@@ -3,7 +3,7 @@
 use crate::error::{Error, Place, Result};
 use crate::rows::archive::Archive;
 use crate::rows::input::{Input, input_error};
-use crate::rows::store::read_at;
+use crate::rows::read_at::read_at;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::ErrorKind;

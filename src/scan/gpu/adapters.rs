@@ -2,7 +2,6 @@
 //!
 //! The choice is a function of plain [`Facts`], so that every case of it is tested without a driver.
 
-use super::device;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use wgpu::{Backends, DeviceType, Features};
@@ -79,7 +78,7 @@ impl Facts {
             subgroup_max: info.subgroup_max_size,
             subgroups: has(Features::SUBGROUP),
             f16: has(Features::SHADER_F16),
-            cooperative_matrices: device::has_matrix_unit(handle),
+            cooperative_matrices: has_matrix_unit(handle),
             timestamps: has(Features::TIMESTAMP_QUERY),
             pipeline_cache: has(Features::PIPELINE_CACHE),
         }
@@ -268,6 +267,21 @@ fn listed<A: AsRef<Facts>>(adapters: &[A]) -> String {
         .iter()
         .map(|adapter| format!("\n  {}", adapter.as_ref().title()))
         .collect()
+}
+
+/// Whether the adapter multiplies 16 x 16 matrices of f16 into f32 with subgroups of 32, which the shader is written
+/// for. `HULLSCOPE_NO_COOP` switches it off: some drivers crash on it.
+pub fn has_matrix_unit(adapter: &wgpu::Adapter) -> bool {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16;
+    let info = adapter.get_info();
+    std::env::var_os("HULLSCOPE_NO_COOP").is_none()
+        && adapter.features().contains(needed)
+        && (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
+        && adapter.cooperative_matrix_properties().iter().any(|found| {
+            (found.m_size, found.n_size, found.k_size) == (16, 16, 16)
+                && (found.ab_type, found.cr_type) == (F16, F32)
+        })
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@
 //! The host's [`Lists`] always hold the state after the last finished chunk, so work that ends in trouble goes on from
 //! there, on another device or in smaller chunks, and no row is counted twice.
 
+use super::chunk::{Chunk, Upload};
 use super::device::{Device, Landing, SUBMISSION, Trouble};
-use super::engine::PrecisionStage;
 use super::integers;
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
+use super::precision_stage::PrecisionStage;
 use super::shape::BatchCut;
-use super::store::{Chunk, Store, Upload};
+use super::store::Store;
 use super::tile::{
     Entry, LOWEST, MergeParams, PackParams, RescoreParams, SPAN, ScanParams, SelectParams, Stored,
     TERMS,

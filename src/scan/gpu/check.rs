@@ -10,7 +10,8 @@ mod tiny;
 
 use super::device::{Device, Trouble};
 use super::needs::Params;
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
 use super::tile::{
     Entry, GatherParams, LOWEST, MergeParams, NormsParams, PASS_THREADS, PackParams, RescoreParams,
     SPAN, ScanParams, SelectParams, Stored, padded,
@@ -69,6 +70,28 @@ struct Packed {
     w: Vec<f32>,
     row_bias: Vec<f32>,
     query_bias: Vec<f32>,
+}
+
+impl Device {
+    /// Check a variant if it was not.
+    ///
+    /// Errors: [`Trouble::Wrong`] if it computes something else than its twin, or cannot be compiled; a device that was
+    /// lost or is out of memory, and then nothing is known of the variant yet.
+    pub fn rely_on(&mut self, variant: Variant) -> Result<(), Trouble> {
+        let fault = match self.trust.outcome(&variant) {
+            Some(known) => known,
+            None => {
+                let fault = match self::variant(self, variant, Problem::known(&variant)) {
+                    Ok(()) => None,
+                    Err(Trouble::Wrong(_, what) | Trouble::Bug(what)) => Some(what),
+                    Err(trouble) => return Err(trouble),
+                };
+                self.trust.note(variant, fault.clone());
+                fault
+            }
+        };
+        fault.map_or(Ok(()), |what| Err(Trouble::Wrong(variant, what)))
+    }
 }
 
 /// Run one pass on the device and as its twin.

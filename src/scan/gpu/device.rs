@@ -4,11 +4,12 @@
 //! So every allocation runs in its own error scopes, every group of commands in a validation scope, and after every
 //! wait the `lost` flag is read. Trouble is sorted into what the engine can do about it: [`Trouble`].
 
-use super::adapters::Adapter;
+use super::adapters::{self, Adapter};
 use super::cache::Cached;
 use super::faults::Faults;
 use super::needs::{Params, assert_lengths};
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
 use super::trust::Trust;
 use crate::error::Error;
 use bytemuck::Pod;
@@ -90,25 +91,10 @@ pub struct Landing {
 /// The features that the engine uses where they exist.
 pub fn wanted(adapter: &wgpu::Adapter) -> Features {
     let mut wanted = Features::SHADER_F16 | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
-    if has_matrix_unit(adapter) {
+    if adapters::has_matrix_unit(adapter) {
         wanted |= Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
     }
     adapter.features() & wanted
-}
-
-/// Whether the adapter multiplies 16 x 16 matrices of f16 into f32 with subgroups of 32, which the shader is written
-/// for. `HULLSCOPE_NO_COOP` switches it off: some drivers crash on it.
-pub fn has_matrix_unit(adapter: &wgpu::Adapter) -> bool {
-    use wgpu::CooperativeScalarType::{F16, F32};
-    let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16;
-    let info = adapter.get_info();
-    std::env::var_os("HULLSCOPE_NO_COOP").is_none()
-        && adapter.features().contains(needed)
-        && (info.subgroup_min_size, info.subgroup_max_size) == (32, 32)
-        && adapter.cooperative_matrix_properties().iter().any(|found| {
-            (found.m_size, found.n_size, found.k_size) == (16, 16, 16)
-                && (found.ab_type, found.cr_type) == (F16, F32)
-        })
 }
 
 impl Device {

@@ -1,7 +1,8 @@
 //! Faults planted by tests: a device that is lost, memory that runs out, a pass that computes wrongly, and times that
 //! were not measured. Empty in every other run.
 
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
 use super::tile::{Stored, Tile};
 use std::sync::{Arc, Mutex};
 

@@ -23,6 +23,7 @@ mod batch;
 pub mod cache;
 #[doc(hidden)]
 pub mod check;
+mod chunk;
 #[doc(hidden)]
 pub mod device;
 mod engine;
@@ -34,7 +35,10 @@ pub(crate) mod layer;
 #[doc(hidden)]
 pub mod needs;
 #[doc(hidden)]
+pub mod pass;
+#[doc(hidden)]
 pub mod pipeline;
+mod precision_stage;
 mod scan;
 mod shape;
 mod spot;

@@ -4,7 +4,8 @@
 //! index is either a number of the parameters, and then the length that it asks for is stated here and held against the
 //! buffer before every dispatch; or it is read from a buffer, and then the shader itself compares or clamps it.
 
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
 use super::tile::{
     Entry, GatherParams, MergeParams, NormsParams, PackParams, RescoreParams, SPAN, ScanParams,
     SelectParams, Stored, TERMS, TINY_DIMS, TinyParams,

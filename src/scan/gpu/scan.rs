@@ -1,12 +1,14 @@
 //! One reference set on the GPU: precisions in turn, recovery from a failing device, the CPU as the last resort.
 
 use super::batch::{Directions, Group, Lists, Vectors};
+use super::chunk::Upload;
 use super::device::Trouble;
-use super::engine::{PrecisionStage, Shared, lock};
+use super::engine::{Shared, lock};
 use super::finish::{Answer, Bounds, DeviceList, finish};
 use super::integers;
+use super::precision_stage::PrecisionStage;
 use super::shape::{self, KEPT, RowCut};
-use super::store::{Store, Upload};
+use super::store::Store;
 use super::tile::{Stored, TERMS};
 use crate::control::Control;
 use crate::error::{Error, Result};

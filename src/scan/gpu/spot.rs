@@ -3,10 +3,10 @@
 //! Every proof rests on the rows being on the device. A driver that loses a whole upload, or a file that changed between
 //! two readings, most often shows here, before any answer; the rows that are not looked at are taken to be there.
 
+use super::chunk::{Chunk, Upload};
 use super::device::{Device, Trouble};
 use super::integers;
-use super::pipeline::Pass;
-use super::store::{Chunk, Upload};
+use super::pass::Pass;
 use super::tile::{GatherParams, Stored};
 use crate::scan::cpu;
 use crate::scan::rounding::storing_error;

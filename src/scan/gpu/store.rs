@@ -4,93 +4,19 @@
 //! the order they were submitted, so a buffer may be refilled as soon as the commands that read it were submitted;
 //! only the ring waits, for its own copies.
 
+use super::chunk::{Chunk, Upload};
 use super::device::{Device, Trouble};
 use super::integers;
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
 use super::shape::PIECE;
 use super::spot;
-use super::tile::{NormsParams, PackParams, SPAN, Stored, TERMS, Tile};
+use super::tile::{NormsParams, PackParams, SPAN, Stored, TERMS};
 use crate::control::Control;
-use crate::rows::Rows;
-use crate::scan::{Frame, cpu};
+use crate::scan::cpu;
 use wgpu::{Buffer, BufferUsages};
 
 /// Pieces that may be on their way.
 const RING: usize = 4;
-
-/// The rows to store, and how.
-#[derive(Clone, Copy)]
-pub struct Upload<'a> {
-    pub rows: &'a dyn Rows,
-    pub frame: &'a Frame,
-    pub tile: Tile,
-    pub stored: Stored,
-    /// A power of two that the stored rows are multiplied by.
-    pub factor: f32,
-}
-
-impl Upload<'_> {
-    /// Elements of a row before padding.
-    pub fn elements(&self) -> usize {
-        self.stored.elements(self.frame.dim())
-    }
-
-    /// The same after padding.
-    pub fn depth(&self) -> usize {
-        self.stored.depth(self.frame.dim())
-    }
-
-    /// The variant of a pass for these rows.
-    pub fn variant(&self, pass: Pass, unrolled: bool) -> Variant {
-        Variant {
-            pass,
-            tile: self.tile,
-            stored: self.stored,
-            width: self.tile.rows,
-            unrolled,
-        }
-    }
-}
-
-/// Consecutive rows on the device.
-pub struct Chunk {
-    pub first: usize,
-    pub count: usize,
-    /// Panels; biases of all rows of those panels, or their terms in eight bits; the largest length of each span, which
-    /// eight bits do without.
-    pub x: Buffer,
-    pub beside: Buffer,
-    pub norms: Buffer,
-}
-
-impl Chunk {
-    /// Room for `rows` rows.
-    pub fn new(device: &mut Device, source: &Upload<'_>, rows: usize) -> Result<Self, Trouble> {
-        let whole = rows.next_multiple_of(source.tile.rows as usize);
-        let bytes = whole * source.depth() * source.stored.bytes();
-        let (beside, norms) = match source.stored {
-            Stored::Int8 => (4 * whole * TERMS, 0),
-            _ => (4 * whole, 4 * whole / SPAN as usize),
-        };
-        Ok(Chunk {
-            first: 0,
-            count: 0,
-            x: device.buffer("rows", bytes as u64)?,
-            beside: device.buffer("row biases", beside as u64)?,
-            norms: device.buffer("span norms", norms as u64)?,
-        })
-    }
-
-    /// Spans with at least one row.
-    pub fn spans(&self) -> usize {
-        self.count.div_ceil(SPAN as usize)
-    }
-
-    /// Panels with at least one row.
-    pub fn panels(&self, tile: &Tile) -> usize {
-        self.count.div_ceil(tile.rows as usize)
-    }
-}
 
 /// One buffer of the ring, and the submission that reads it.
 struct Slot {

@@ -4,7 +4,7 @@
 //! that the numbers must obey as `const_assert`. The `repr(C)` structs here are the shaders' `Params` and `Entry`; a
 //! test compares their layouts as naga reads them.
 
-use super::pipeline::Pass;
+use super::pass::Pass;
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;

@@ -2,7 +2,8 @@
 
 use super::device::{Device, SUBMISSION, Trouble};
 use super::engine::{GpuEngine, lock};
-use super::pipeline::{Pass, Variant};
+use super::pass::Pass;
+use super::pipeline::Variant;
 use super::tile::{INSIDE, NONE, OUTSIDE, Stored, TINY_DIMS, TINY_THREADS, Tile, TinyParams};
 use crate::control::Control;
 use crate::error::Result;

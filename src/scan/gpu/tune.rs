@@ -5,9 +5,9 @@
 
 use super::cache;
 use super::device::{Device, Trouble};
-use super::engine::PrecisionStage;
 use super::needs::Params;
 use super::pipeline::Variant;
+use super::precision_stage::PrecisionStage;
 use super::tile::{PLAIN_TILE, ScanParams, Stored, TILES, Tile};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
