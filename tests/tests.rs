@@ -6,6 +6,8 @@ mod common;
 mod arrays;
 /// `bench`: what it measures, what it writes, what it refuses.
 mod bench;
+/// No files of a folder import each other in a circle.
+mod circles;
 /// Which columns of a table are the rows: what is used, what is left out, and that it is said.
 mod columns;
 /// The program as a user meets it: outputs, exit codes, nothing left behind.

@@ -21,6 +21,7 @@ mod integers;
 mod inverse;
 pub(crate) mod local;
 mod residual;
+mod roundoff;
 pub mod verified;
 
 pub use check::{Fault, STRICT, Tally, check};

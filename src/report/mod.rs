@@ -15,6 +15,7 @@ pub mod html;
 pub mod hull_file;
 pub mod json;
 pub mod lock;
+pub(crate) mod numerals;
 pub mod outcomes;
 pub mod paper;
 mod parquet_file;

@@ -4,13 +4,27 @@
 //! two identifiers become equal, a point on a facet moves off it. Such a set is refused, and so are NaN, infinity, and
 //! a scale that makes one.
 
-use super::store::Store;
+use super::store::{Store, Transform};
 use super::{OpenOptions, RowList, Rows, decode};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 
 /// Numbers checked at a time.
 const CHECK: usize = 1 << 17;
+
+impl Store {
+    /// The same rows with the limit, the scale, the normalising and the excluded rows of `options`.
+    ///
+    /// Errors: excluded rows that are not there; a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
+    pub fn prepared(mut self, options: &OpenOptions, control: &Control) -> Result<Self> {
+        self.transform = Transform {
+            scale: options.scale,
+            normalize: options.normalize,
+        };
+        self.len = self.len.min(options.limit.unwrap_or(usize::MAX));
+        checked(self, options, control)
+    }
+}
 
 /// The set, without the rows that may be dropped.
 ///

@@ -5,10 +5,8 @@
 //! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
 //! Scaling and normalising happen on the way out.
 
-use super::checked::checked;
 use super::handle::Handle;
-use super::{Element, OpenOptions, Provenance, Rows, decode, normalise, rounded};
-use crate::control::Control;
+use super::{Element, Provenance, Rows, decode, normalise, rounded};
 use crate::error::Result;
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -115,18 +113,6 @@ impl Store {
         assert_eq!(axes.iter().product::<usize>(), self.dim, "axes must fit");
         self.axes = axes.to_vec();
         self
-    }
-
-    /// The same rows with the limit, the scale, the normalising and the excluded rows of `options`.
-    ///
-    /// Errors: excluded rows that are not there; a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
-    pub fn prepared(mut self, options: &OpenOptions, control: &Control) -> Result<Self> {
-        self.transform = Transform {
-            scale: options.scale,
-            normalize: options.normalize,
-        };
-        self.len = self.len.min(options.limit.unwrap_or(usize::MAX));
-        checked(self, options, control)
     }
 
     pub(super) fn in_memory(name: String, dim: usize, element: Element, bytes: Vec<u8>) -> Self {

@@ -3,6 +3,7 @@
 //! Cutting chooses pixels and changes none. Blurring and resampling are one thing, a [`Resample`].
 
 use super::Map;
+use super::pixel_index::index;
 use super::resample::{Resample, Rounding, Window};
 use crate::error::Result;
 use crate::rows::Pack;
@@ -83,15 +84,6 @@ impl Select {
             places,
             shape: Some(to),
         }
-    }
-}
-
-/// Where a pixel's channel stands in its row.
-pub(super) fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
-    if shape.planar {
-        (c * shape.height + y) * shape.width + x
-    } else {
-        (y * shape.width + x) * shape.channels + c
     }
 }
 

@@ -8,7 +8,7 @@
 //! by the mean and deviation of all the reference's pixels.
 
 use super::Map;
-use super::pixel::index;
+use super::pixel_index::index;
 use super::projection::{kept_columns, put_columns};
 use crate::control::Control;
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@
 //! [`super::pillow`] know.
 
 use super::Map;
-use super::pixel::index;
+use super::pixel_index::index;
 use crate::error::Result;
 use crate::rows::images::Shape;
 

@@ -9,7 +9,7 @@
 //! of the pixels; the coordinates are not.
 
 use super::Map;
-use super::pixel::index;
+use super::pixel_index::index;
 use crate::error::Result;
 use crate::rows::images::Shape;
 use std::f64::consts::FRAC_1_SQRT_2;

@@ -1,6 +1,6 @@
 //! Numbers of two words, and dot products of them with a bound on what is still lost.
 
-use super::exact::{U, gamma};
+use super::roundoff::{U, gamma};
 
 /// The smallest positive number: an operation loses at most half of it to underflow.
 pub(super) const TINY: f64 = f64::from_bits(1);

@@ -5,19 +5,7 @@
 //! `gamma(n)^2`). At an offset of 1e8 that is still 1e-20 of the data's own scale.
 
 use super::doubled::{TINY, two_product, two_sum};
-
-/// Unit roundoff of f64.
-pub(super) const U: f64 = f64::EPSILON / 2.0;
-
-/// `n u / (1 - n u)`: the most that n successive roundings can do (Higham 2002, lemma 3.1).
-pub(super) fn gamma(n: usize) -> f64 {
-    let loss = n as f64 * U;
-    if loss < 1.0 {
-        loss / (1.0 - loss)
-    } else {
-        f64::INFINITY
-    }
-}
+use super::roundoff::{U, gamma};
 
 /// `<w, q - x>` and a bound on its error. NaN or infinite where the numbers overflow.
 pub(crate) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {

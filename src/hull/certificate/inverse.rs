@@ -4,7 +4,7 @@
 
 use super::doubled::{Number, Pairs, TINY, minus_dot};
 use super::equations::System;
-use super::exact::gamma;
+use super::roundoff::gamma;
 
 /// Covers the roundings of a bound itself: sums of less than 2^30 positive numbers.
 pub(super) const UP: f64 = 1.0 + 1e-6;

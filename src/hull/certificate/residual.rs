@@ -1,8 +1,8 @@
 //! How far a weighted mean of rows is from a query, never below the truth, and lengths with a side to err on.
 
 use super::doubled::{Pairs, TINY, minus_dot, two_sum};
-use super::exact::{U, gamma};
 use super::integers::{exponent, scaled};
+use super::roundoff::{U, gamma};
 
 /// Upper bounds of what separates a weighted mean of rows from a query; infinite where nothing is known.
 #[derive(Debug, Clone, PartialEq)]

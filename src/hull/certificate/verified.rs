@@ -17,9 +17,9 @@ pub use super::residual::{Residual, residual};
 use super::consistent::consistent;
 use super::doubled::{Double, Number, Pairs, TINY, two_sum};
 use super::equations::System;
-use super::exact::U;
 use super::integers::scaled;
 use super::inverse::{Pivots, UP};
+use super::roundoff::U;
 
 /// What is known of a query and a few rows.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,8 @@
 //! Numbers of a comparison as people read them; the table and the page share them.
 
+pub use crate::report::numerals::{
+    between, grouped, none_sampled, number, of_queries, percent, probability,
+};
 use crate::study::compare::{Rate, Report, SpaceReport};
 
 /// Numbers of reference rows, `6,000` or `4,000 to 6,000`: of embeddings from files, each space may have its own. All
@@ -40,20 +43,6 @@ pub fn of_some(rate: &Rate, all: u64) -> String {
     }
 }
 
-/// That a sample holds no query of a set, without a full stop.
-pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
-    format!(
-        "no query of {set} ({} in all) is in the sample that {} judged",
-        grouped(all),
-        notions.join(", ")
-    )
-}
-
-/// A notion with how many queries its numbers are of.
-pub fn of_queries(notion: &str, queries: u64) -> String {
-    format!("{notion} (of {})", grouped(queries))
-}
-
 /// The rate of reference rows left out, where any was asked about.
 pub fn left_out<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     let rate = space.leave_one_out(notion);
@@ -70,20 +59,6 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
 fn settled(rate: &Rate) -> bool {
     let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;
     rate.interval95.is_some_and(|[_, high]| most <= high)
-}
-
-/// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
-pub fn percent(share: f64) -> String {
-    if share == 0.0 || share == 1.0 || !share.is_finite() {
-        return format!("{:.0}", 100.0 * share);
-    }
-    let left = 100.0 * share.min(1.0 - share);
-    match (left >= 0.05, left >= 0.005, share < 0.5) {
-        (true, ..) => format!("{:.1}", 100.0 * share),
-        (_, true, _) => format!("{:.2}", 100.0 * share),
-        (_, _, true) => "<0.01".into(),
-        (_, _, false) => ">99.99".into(),
-    }
 }
 
 /// A rate in percent, and another in brackets; a dash for one that is not known.
@@ -103,11 +78,6 @@ pub fn interval(rate: Option<&Rate>) -> String {
     ends.map_or("-".into(), between)
 }
 
-/// An interval of shares in percent.
-pub fn between([low, high]: [f64; 2]) -> String {
-    format!("{} to {}", percent(low), percent(high))
-}
-
 /// The rank at which Gaussian rows have the measured rate; none of a rate that the undecided queries may change by more
 /// than its interval.
 pub fn effective(space: &SpaceReport) -> String {
@@ -119,45 +89,6 @@ pub fn effective(space: &SpaceReport) -> String {
         (None, [None, None]) => "-".into(),
         (None, _) => "cannot tell".into(),
     }
-}
-
-/// Three significant digits, without an exponent where one can read without.
-pub fn number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        size if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
-        size => {
-            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
-            format!("{value:.decimals$}")
-        }
-    }
-}
-
-/// Probabilities below this are not told apart.
-const LEAST: f64 = 1e-12;
-
-/// A probability.
-pub fn probability(p: f64) -> String {
-    if p < LEAST {
-        "< 1e-12".into()
-    } else if p >= 0.001 {
-        format!("{p:.3}")
-    } else {
-        format!("{p:.1e}")
-    }
-}
-
-/// A number with a comma after each group of three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

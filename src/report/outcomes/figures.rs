@@ -1,7 +1,7 @@
 //! Outcomes as figures: a heat map of areas by space and notion, rates by decile, ROC curves.
 
 use super::words;
-use crate::report::compare::words::grouped;
+use crate::report::numerals::grouped;
 use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
 

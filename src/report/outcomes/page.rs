@@ -3,8 +3,8 @@
 use super::words::{self, area, areas, shown};
 use super::{deciles_figure, heat_figure, roc_figure};
 use crate::error::Error;
-use crate::report::compare::words::{percent, probability};
 use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::numerals::{percent, probability};
 use crate::report::{file, plot};
 use crate::study::outcomes::{Comparison, Kind, NotionOutcomes, Outcomes};
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Outcomes as text for a terminal.
 
 use super::words::{self, area, areas, shown};
-use crate::report::compare::words::{number, percent, probability};
+use crate::report::numerals::{number, percent, probability};
 use crate::report::text_table;
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
 use comfy_table::Table;

@@ -1,7 +1,7 @@
 //! Numbers of outcomes as people read them, and the finding in sentences.
 
 use crate::notion::class::OWN;
-use crate::report::compare::words::{
+use crate::report::numerals::{
     between, grouped, none_sampled, number, of_queries, percent, probability,
 };
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};

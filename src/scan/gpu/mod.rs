@@ -43,6 +43,7 @@ mod scan;
 mod shape;
 mod spot;
 mod store;
+mod stored;
 #[doc(hidden)]
 pub mod tile;
 mod tiny;

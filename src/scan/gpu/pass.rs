@@ -1,6 +1,6 @@
 //! The passes: one shader each, and the element types of rows that it is written for.
 
-use super::tile::Stored;
+use super::stored::Stored;
 
 /// One WGSL pass: `shaders/NAME.wgsl`, its twin `super::twin::NAME`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -9,9 +9,10 @@
 //! The first of them that says it counts, in this order, as in transformers; in the network's folder, or in the one above
 //! if that is called `onnx`, as on the Hugging Face hub.
 
+use super::config_faults::refused;
 use super::recipe::{Recipe, Size};
 use super::{processor, timm};
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -104,27 +105,5 @@ fn read(path: &Path) -> Result<Map<String, Value>> {
         Ok(Value::Object(values)) => Ok(values),
         Ok(_) => Err(refuse("it is not an object".into())),
         Err(error) => Err(refuse(error.to_string())),
-    }
-}
-
-/// A config that cannot be followed.
-pub fn refused(name: &str, what: &str) -> Error {
-    Error::input(
-        name,
-        Place::Whole,
-        format!("how images are prepared cannot be taken from it: {what}"),
-        "say it yourself: preset=none with resize=, crop=, filter=, mean= and std=",
-    )
-}
-
-/// The side of an image, in the config `name`.
-pub fn pixels(name: &str, side: u64) -> Result<usize> {
-    let longest = crate::rows::images::LONGEST;
-    match usize::try_from(side) {
-        Ok(side) if (1..=longest).contains(&side) => Ok(side),
-        _ => Err(refused(
-            name,
-            &format!("a side is not of 1 to {longest} pixels"),
-        )),
     }
 }

@@ -6,6 +6,8 @@
 //! in its batch; where it is not, every image is run alone. Another shows that a network that rounds to integers gives
 //! about what it gives unrounded.
 
+mod batch_tensor;
+mod config_faults;
 mod configs;
 mod graph;
 mod model;
@@ -29,7 +31,8 @@ use super::spec::{OnnxArgs, Pool};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::{Collector, Element, Rows, Store};
-use network::{Network, Output, guarded};
+use batch_tensor::BatchTensor;
+use network::{Network, guarded};
 use pool::{Pooling, unpooled};
 use preparation::Preparation;
 use rayon::prelude::*;
@@ -123,7 +126,7 @@ impl Encoder {
         &mut self,
         wanted: &Wanted,
         tensors: &[String],
-        outputs: &[Output],
+        outputs: &[BatchTensor],
         alone: bool,
     ) -> Result<()> {
         let layout = self.preparation.layout();

@@ -1,5 +1,6 @@
 //! A network made to run on batches of one size, and the trial that a batch is nothing but images side by side.
 
+use super::batch_tensor::BatchTensor;
 use super::model::Signature;
 use super::runtime::{Fault, Runtime};
 use crate::error::{Error, Place, Result};
@@ -36,13 +37,6 @@ pub struct Network {
 enum Executor {
     Tract(Arc<TypedRunnableModel>),
     Library(Arc<Runtime>),
-}
-
-/// A tensor of a batch.
-pub struct Output {
-    /// Lengths of its axes, without the batch.
-    pub axes: Vec<usize>,
-    pub values: Vec<f32>,
 }
 
 impl Network {
@@ -112,7 +106,7 @@ impl Network {
     /// All tensors of one batch's input, a row for each image.
     ///
     /// Errors: a network that fails on it; a tensor whose first axis is not the batch.
-    pub fn run(&self, input: Vec<f32>) -> Result<Vec<Output>> {
+    pub fn run(&self, input: Vec<f32>) -> Result<Vec<BatchTensor>> {
         let found = match &self.plan {
             Executor::Tract(plan) => self.run_tract(plan, &input),
             Executor::Library(runtime) => runtime.run(&self.axes, input),
@@ -137,7 +131,7 @@ impl Network {
         &self,
         plan: &Arc<TypedRunnableModel>,
         input: &[f32],
-    ) -> Result<Vec<Output>, Fault> {
+    ) -> Result<Vec<BatchTensor>, Fault> {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             let input = Tensor::from_shape(&self.axes, input)?;
             plan.run(tvec![input.into_tvalue()])
@@ -151,11 +145,11 @@ impl Network {
             if tensor.shape().first() != Some(&self.batch()) || tensor.len() == 0 {
                 return Err(Fault::NoRows(place));
             }
-            let plain = || -> TractResult<Output> {
+            let plain = || -> TractResult<BatchTensor> {
                 let axes = tensor.shape()[1..].to_vec();
                 let tensor = tensor.cast_to::<f32>()?;
                 let values = tensor.to_plain_array_view::<f32>()?;
-                Ok(Output {
+                Ok(BatchTensor {
                     axes,
                     values: values.iter().copied().collect(),
                 })
@@ -170,8 +164,8 @@ impl Network {
     pub fn independent(
         &self,
         shown: [&[usize]; 2],
-        first: &[Output],
-        second: &[Output],
+        first: &[BatchTensor],
+        second: &[BatchTensor],
     ) -> Result<()> {
         let pairs = first.iter().zip(second);
         let pairs = pairs.map(|(first, second)| (&first.values, &second.values));
@@ -213,7 +207,7 @@ impl Network {
 
     /// `rounded` is what the images of the trial became, and `unrounded` what they become without rounding to
     /// integers: rounding changes rows by a little.
-    pub fn rounds_little(&self, rounded: &[Output], unrounded: &[Output]) -> Result<()> {
+    pub fn rounds_little(&self, rounded: &[BatchTensor], unrounded: &[BatchTensor]) -> Result<()> {
         for (name, (one, other)) in self.outputs.iter().zip(rounded.iter().zip(unrounded)) {
             let (rounded, unrounded) = (&one.values, &other.values);
             let dim = volume(&other.axes).max(1);

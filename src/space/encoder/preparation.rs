@@ -10,7 +10,8 @@
 
 use super::super::Map;
 use super::super::frame::Frame;
-use super::super::pixel::{Gray, index};
+use super::super::pixel::Gray;
+use super::super::pixel_index::index;
 use super::super::spec::{AxisOrder, Filter, OnnxArgs, Resize, in_reach};
 use super::configs;
 use super::model::Signature;

@@ -2,7 +2,7 @@
 //! `processor_config.json`.
 
 use super::super::spec::{Filter, Resize};
-use super::configs::{pixels, refused};
+use super::config_faults::{pixels, refused};
 use super::recipe::{Recipe, Size};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};

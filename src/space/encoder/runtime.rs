@@ -4,8 +4,8 @@
 //! the parts of a message that come one after another, so a second, small `graph` with nothing but outputs is
 //! appended to the file's bytes.
 
+use super::batch_tensor::BatchTensor;
 use super::model::{Signature, builtin};
-use super::network::Output;
 use crate::error::{Error, Place, Result};
 use half::{bf16, f16};
 use ort::environment::Environment;
@@ -156,7 +156,11 @@ impl Runtime {
     /// All tensors of one batch's input; the first axis of each is left out, and must be `axes[0]`.
     ///
     /// Errors: what the library complains of, or a tensor (by its place) that has another first axis; as text.
-    pub fn run(&self, axes: &[usize], input: Vec<f32>) -> std::result::Result<Vec<Output>, Fault> {
+    pub fn run(
+        &self,
+        axes: &[usize],
+        input: Vec<f32>,
+    ) -> std::result::Result<Vec<BatchTensor>, Fault> {
         let failed = |error: ort::Error| Fault::Failed(error.to_string());
         let shape: Vec<i64> = axes.iter().map(|&length| length as i64).collect();
         let input = self.fed(shape, input).map_err(failed)?;
@@ -169,7 +173,7 @@ impl Runtime {
             let (shape, values) = in_f32(tensor).map_err(failed)?;
             match shape.split_first() {
                 Some((&batch, rest)) if batch == axes[0] as i64 && !values.is_empty() => {
-                    Ok(Output {
+                    Ok(BatchTensor {
                         axes: rest.iter().map(|&length| length as usize).collect(),
                         values,
                     })

@@ -1,7 +1,8 @@
 //! A network is tried on images of noise before it runs on any: each image must become a row that is its own.
 
+use super::batch_tensor::BatchTensor;
 use super::model::Signature;
-use super::network::{Network, Output};
+use super::network::Network;
 use super::preparation::Preparation;
 use super::runtime::Runtime;
 use crate::error::Result;
@@ -39,7 +40,7 @@ pub struct Trial<'t> {
 pub struct Tried {
     pub network: Network,
     /// What the first images of noise became.
-    pub shown: Vec<Output>,
+    pub shown: Vec<BatchTensor>,
     /// Whether every image is a batch, because its row would depend on the others.
     pub alone: bool,
 }

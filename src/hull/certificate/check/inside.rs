@@ -4,8 +4,8 @@
 //! local scale ([`local::share`]). A claim of exactness is proved once more from the rows alone
 //! ([`verified::combination`]): weights that are proved to be at least 0 exist for exactly these rows.
 
-use super::super::exact::gamma;
 use super::super::local;
+use super::super::roundoff::gamma;
 use super::super::verified::{self, Combination};
 use super::{Checker, Fault, Judged, STRICT, index_of};
 use crate::error::Result;

@@ -6,7 +6,8 @@
 //! these coordinates. That bound is each row's own, so a far row spoils no other. Rows that come closer to the claim than
 //! that are decided by [`scaled::separation`]: what holds is a theorem about the stored numbers.
 
-use super::super::exact::{U, gamma, length};
+use super::super::exact::length;
+use super::super::roundoff::{U, gamma};
 use super::scaled::{self, length_of_normalised, separation};
 use super::{Fault, Judged};
 use crate::rows::Spreads;

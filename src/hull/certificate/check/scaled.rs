@@ -7,7 +7,7 @@
 //! overflows and none drowns in underflow.
 
 use super::super::doubled::{two_product, two_sum};
-use super::super::exact::{U, gamma};
+use super::super::roundoff::{U, gamma};
 use libm::{ilogb, scalbn};
 
 /// Exponents up to this size are left as they are: products of three such numbers neither overflow nor underflow.

@@ -1,0 +1,74 @@
+//! Numbers as people read them: shares in percent, intervals, probabilities, counts in groups of three digits,
+//! and of how many queries they are.
+
+/// Probabilities below this are not told apart.
+const LEAST: f64 = 1e-12;
+
+/// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
+pub fn percent(share: f64) -> String {
+    if share == 0.0 || share == 1.0 || !share.is_finite() {
+        return format!("{:.0}", 100.0 * share);
+    }
+    let left = 100.0 * share.min(1.0 - share);
+    match (left >= 0.05, left >= 0.005, share < 0.5) {
+        (true, ..) => format!("{:.1}", 100.0 * share),
+        (_, true, _) => format!("{:.2}", 100.0 * share),
+        (_, _, true) => "<0.01".into(),
+        (_, _, false) => ">99.99".into(),
+    }
+}
+
+/// An interval of shares in percent.
+pub fn between([low, high]: [f64; 2]) -> String {
+    format!("{} to {}", percent(low), percent(high))
+}
+
+/// Three significant digits, without an exponent where one can read without.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        size if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
+        size => {
+            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            format!("{value:.decimals$}")
+        }
+    }
+}
+
+/// A probability.
+pub fn probability(p: f64) -> String {
+    if p < LEAST {
+        "< 1e-12".into()
+    } else if p >= 0.001 {
+        format!("{p:.3}")
+    } else {
+        format!("{p:.1e}")
+    }
+}
+
+/// A number with a comma after each group of three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A notion with how many queries its numbers are of.
+pub fn of_queries(notion: &str, queries: u64) -> String {
+    format!("{notion} (of {})", grouped(queries))
+}
+
+/// That a sample holds no query of a set, without a full stop.
+pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
+    format!(
+        "no query of {set} ({} in all) is in the sample that {} judged",
+        grouped(all),
+        notions.join(", ")
+    )
+}
