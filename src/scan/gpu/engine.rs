@@ -3,8 +3,8 @@
 use super::adapters::Adapter;
 use super::device::{Device, Trouble};
 use super::integers;
-use super::pass::Pass;
 use super::precision_stage::PrecisionStage;
+use super::recovery::{Action, Event, Failure, Limits, State, distrusted};
 use super::shape::{self, Room};
 use super::tile::{COOP_TILE, Entry, Stored, Tile};
 use super::trust::Trust;
@@ -62,18 +62,15 @@ pub(super) struct Shared {
     /// Counts devices: buffers of an earlier one are gone.
     pub generation: u64,
     tuner: Tuner,
-    /// Given up: everything runs on the CPU.
-    pub broken: bool,
-    /// Rows of a chunk at most, and memory; halved after failures.
-    pub chunk: usize,
-    pub room: Room,
+    /// How the device fared, and how much is asked of it.
+    recovery: State,
+    /// The largest binding, in bytes.
+    binding: u64,
     /// The matrix unit is there and may be used.
     coop: bool,
     trust: Trust,
     /// Tiles that a stage does not use: one of their variants failed its check.
     wrong: HashSet<(PrecisionStage, Tile)>,
-    /// How often the pass of small problems failed.
-    pub tiny_failures: usize,
     pub proven: Proven,
     /// Eight bits were taken because they were measured to be faster.
     took_int8: Arc<AtomicBool>,
@@ -108,7 +105,7 @@ impl Shared {
                 for tile in self.tiles(PrecisionStage::Int8) {
                     self.wrong.insert((PrecisionStage::Int8, tile));
                 }
-                self.forget_lost();
+                self.recover(Event::Untimed);
                 stages
             }
         }
@@ -204,24 +201,19 @@ impl Shared {
         let Trouble::Wrong(variant, _) = &trouble else {
             return Err(trouble);
         };
-        // Whatever else there is, is the same for every tile.
-        let of_tile = match variant.pass {
-            Pass::Scan | Pass::ScanCoop | Pass::ScanInt8 => true,
-            Pass::Rescore | Pass::RescoreInt8 => true,
-            Pass::Pack => variant.width != variant.tile.rows,
-            _ => false,
-        };
-        for tile in self.tiles(stage) {
-            if tile == variant.tile || !of_tile {
-                self.wrong.insert((stage, tile));
-            }
+        for tile in distrusted(variant, &self.tiles(stage)) {
+            self.wrong.insert((stage, tile));
         }
-        let next = match (self.tiles(stage).is_empty(), stage) {
-            (false, _) => "another tile is used",
-            (true, PrecisionStage::Coop) => "the matrix unit is not used",
-            (true, PrecisionStage::Half) => "f16 is not used",
-            (true, PrecisionStage::Int8) => "int8 is not used",
-            (true, PrecisionStage::Single) => return Err(trouble),
+        let action = self.recover(Event::Distrusted {
+            tile_left: !self.tiles(stage).is_empty(),
+            next: stage != PrecisionStage::Single,
+        });
+        let next = match (action, stage) {
+            (Action::OtherTile, _) => "another tile is used",
+            (Action::OtherPrecision, PrecisionStage::Coop) => "the matrix unit is not used",
+            (Action::OtherPrecision, PrecisionStage::Half) => "f16 is not used",
+            (Action::OtherPrecision, PrecisionStage::Int8) => "int8 is not used",
+            _ => return Err(trouble),
         };
         control.warn(format!("{}: {trouble}; {next}", self.driver()));
         Ok(())
@@ -268,26 +260,59 @@ impl Shared {
         tiles.first().copied().unwrap_or(self.tuner.plain())
     }
 
-    /// Make the next attempt smaller: after a failure in chunks of `chunk` rows, of `bytes` in all.
-    pub fn shrink(&mut self, trouble: &Trouble, chunk: usize, bytes: u64) {
-        self.chunk = (chunk / 2).max(1);
-        if matches!(trouble, Trouble::OutOfMemory(_)) {
-            self.room.total = self.room.total.min(2 * bytes) / 2;
-        }
-        self.forget_lost();
-    }
-
-    /// Let go of a device that was lost; the next one asked for is opened anew.
-    pub fn forget_lost(&mut self) {
-        if self.device.as_ref().is_none_or(Device::is_lost) {
+    /// Take note of an event, and carry out what it means for the device; the caller does what is left of the action.
+    fn recover(&mut self, event: Event) -> Action {
+        let (state, action) = self.recovery.after(event);
+        self.recovery = state;
+        let lost = self.device.as_ref().is_none_or(Device::is_lost);
+        if lost || action == Action::GiveUp {
             self.device = None;
         }
+        action
     }
 
-    /// Let the device go for good.
-    pub fn give_up(&mut self) {
-        self.broken = true;
-        self.device = None;
+    /// A precision is begun on a batch.
+    pub fn begin(&mut self) {
+        (self.recovery, _) = self.recovery.after(Event::Begun);
+    }
+
+    /// After a failure in chunks of `chunk` rows, of `bytes` in all: whether to do the same again within smaller limits.
+    pub fn retries(&mut self, trouble: &Trouble, chunk: usize, bytes: u64) -> bool {
+        let failure = failure(trouble);
+        let event = Event::Failed {
+            failure,
+            chunk,
+            bytes,
+        };
+        self.recover(event) == Action::Retry
+    }
+
+    /// After a failure on small problems, which the CPU does.
+    pub fn small_failed(&mut self, trouble: &Trouble) {
+        self.recover(Event::SmallFailed(failure(trouble)));
+    }
+
+    /// How the device fared.
+    pub fn recovery(&self) -> State {
+        self.recovery
+    }
+
+    /// What may be used of the device now.
+    pub fn room(&self) -> Room {
+        Room {
+            binding: self.binding,
+            total: self.recovery.limits().memory,
+        }
+    }
+}
+
+/// How a device failed. Trouble of the host is none of the device's, and no caller asks about it.
+fn failure(trouble: &Trouble) -> Failure {
+    match trouble {
+        Trouble::Lost(_) => Failure::Lost,
+        Trouble::OutOfMemory(_) => Failure::OutOfMemory,
+        Trouble::Bug(_) | Trouble::Host(_) => Failure::Bug,
+        Trouble::Wrong(..) => Failure::Wrong,
     }
 }
 
@@ -329,9 +354,9 @@ impl GpuEngine {
             && !options.no_matrix_unit
             && device.has_matrix_unit();
         let software = info.device_type == wgpu::DeviceType::Cpu;
-        let room = Room {
-            binding: device.largest_binding(),
-            total: options
+        let limits = Limits {
+            chunk: options.chunk.unwrap_or(usize::MAX),
+            memory: options
                 .memory
                 .unwrap_or(if software { SOFTWARE_MEMORY } else { u64::MAX }),
         };
@@ -340,15 +365,13 @@ impl GpuEngine {
             took_int8: Arc::clone(&took_int8),
             adapter: adapter.clone(),
             trust: device.trust.clone(),
+            binding: device.largest_binding(),
             device: Some(device),
             generation: 0,
             tuner: Tuner::new(&info),
-            broken: false,
-            chunk: options.chunk.unwrap_or(usize::MAX),
-            room,
+            recovery: State::new(limits),
             coop,
             wrong: HashSet::new(),
-            tiny_failures: 0,
             options,
             proven: Proven::default(),
         };
@@ -455,7 +478,7 @@ impl Engine for GpuEngine {
         control: &Control,
     ) -> Result<Box<dyn Scan + 'r>> {
         let shared = lock(&self.shared);
-        let (tile, room) = (shared.first_tile(), shared.room);
+        let (tile, room) = (shared.first_tile(), shared.room());
         let (n, d) = (rows.len(), rows.dim());
         let least = shape::least(d, &tile, Stored::F32);
         if let Some(memory) = shared.options.memory

@@ -39,6 +39,7 @@ pub mod pass;
 #[doc(hidden)]
 pub mod pipeline;
 mod precision_stage;
+mod recovery;
 mod scan;
 mod shape;
 mod spot;

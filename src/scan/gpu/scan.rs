@@ -19,9 +19,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Failures of the device in one call before the CPU takes over.
-const ATTEMPTS: usize = 6;
-
 /// Directions that a low precision must have been tried on before it is given up, if it failed on more than half.
 const ENOUGH: usize = 256;
 
@@ -215,7 +212,7 @@ impl<'a> GpuScan<'a> {
         let kept = (batch.k + extra).min(n).min(KEPT);
         let scaled = self.scale(batch, stage);
         let mut answers = Vec::new();
-        let mut failures = 0;
+        shared.begin();
         let mut first = 0;
         let mut lists: Option<Lists> = None;
         while first < batch.bias.len() {
@@ -248,13 +245,11 @@ impl<'a> GpuScan<'a> {
                     }
                 }
                 Err(trouble) => {
-                    failures += 1;
-                    if failures == ATTEMPTS || matches!(trouble, Trouble::Bug(_)) {
+                    let bytes = n as u64 * shape::row_bytes(self.dim(), stage.stored());
+                    if !shared.retries(&trouble, state.chunk, bytes) {
                         return Err(GaveUp::Device(trouble.to_string()));
                     }
-                    let bytes = n as u64 * shape::row_bytes(self.dim(), stage.stored());
                     state.held.clear();
-                    shared.shrink(&trouble, state.chunk, bytes);
                 }
             }
         }
@@ -342,7 +337,7 @@ impl<'a> GpuScan<'a> {
         let Some(held) = state.held.get_mut(&stored) else {
             return Err(Trouble::Bug("rows that were uploaded are not there".into()));
         };
-        let cut = shape::batch(open, d, kept, held.cut.chunk.min(n), &tile, shared.room);
+        let cut = shape::batch(open, d, kept, held.cut.chunk.min(n), &tile, shared.room());
         let count = cut.group.min(open);
         let lists = lists.get_or_insert_with(|| Lists::new(count, kept));
         // A smaller cut after a failure must not leave directions of the list behind.
@@ -382,7 +377,7 @@ impl<'a> GpuScan<'a> {
             return Ok(());
         }
         state.held.remove(&source.stored);
-        let mut room = shared.room;
+        let mut room = shared.room();
         if !state.held.is_empty() {
             room.total /= 2;
         }
@@ -392,7 +387,7 @@ impl<'a> GpuScan<'a> {
             &source.tile,
             source.stored,
             room,
-            shared.chunk,
+            shared.recovery().limits().chunk,
         )
         .ok_or_else(|| Trouble::OutOfMemory("one panel is more than a binding holds".into()))?;
         // Noted first: a failed upload must know how large its chunks were.
@@ -551,7 +546,7 @@ impl Scan for GpuScan<'_> {
             "directions must be B x d"
         );
         let mut shared = lock(&self.shared);
-        if shared.broken || count == 0 || batch.k == 0 || !self.suits(batch) {
+        if shared.recovery().is_given_up() || count == 0 || batch.k == 0 || !self.suits(batch) {
             shared.proven.cpu += count as u64;
             drop(shared);
             return cpu::scan_batch(self.rows, &self.frame, batch, control);
@@ -567,7 +562,6 @@ impl Scan for GpuScan<'_> {
             }
             Err(GaveUp::Host(error)) => Err(error),
             Err(GaveUp::Device(why)) => {
-                shared.give_up();
                 shared.proven.cpu += count as u64;
                 state.held.clear();
                 control.warn(format!(

@@ -13,9 +13,6 @@ use std::time::Instant;
 /// Bytes of vectors of one call at most: they are in memory in f64 and f32 as well.
 const BYTES: u64 = 64 << 20;
 
-/// Failures of the device before it is not asked any more.
-const FAILURES: usize = 3;
-
 /// Numbers of one problem: a workgroup reads them in a fraction of a millisecond, some hundred times.
 const MOST_OF_ONE: usize = 1 << 20;
 
@@ -28,7 +25,7 @@ impl Propose for GpuEngine {
     }
 
     fn most_numbers(&self) -> usize {
-        let room = lock(&self.shared).room;
+        let room = lock(&self.shared).room();
         (BYTES.min(room.binding).min(room.total / 4) / 4) as usize
     }
 
@@ -42,7 +39,7 @@ impl Propose for GpuEngine {
             "a small problem is small"
         );
         let mut shared = lock(&self.shared);
-        if shared.broken || shared.tiny_failures >= FAILURES {
+        if !shared.recovery().takes_small() {
             return Ok(None);
         }
         let tile = shared.first_tile();
@@ -57,11 +54,7 @@ impl Propose for GpuEngine {
                     "{}: the CPU goes on with some small problems: {trouble}",
                     shared.driver()
                 ));
-                shared.tiny_failures += match trouble {
-                    Trouble::Bug(_) | Trouble::Wrong(..) => FAILURES,
-                    _ => 1,
-                };
-                shared.forget_lost();
+                shared.small_failed(&trouble);
                 Ok(None)
             }
         }
