@@ -277,10 +277,10 @@ fn a_gap_that_was_not_reached_is_said() {
 #[test]
 fn queries_that_a_notion_leaves_null_are_counted_with_the_reason() {
     let (n, d) = (300, 7);
-    let plan = |notions: &str| Plan {
+    let plan = |notions: &str| AnalysisPlan {
         notions: Wanted(notions.split(',').map(String::from).collect()),
         gap: Some(0.05),
-        ..Plan::default()
+        ..AnalysisPlan::default()
     };
     let said = |notions: &str, reference: &[f64], queries: &[f64]| {
         let found = summary(&plan(notions), &rows(d, reference), &rows(d, queries));

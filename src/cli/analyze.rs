@@ -3,7 +3,7 @@
 use super::fit::is_hull;
 use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
@@ -91,11 +91,11 @@ pub(super) const DEFAULTS: Defaults = Defaults {
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
     (
-        Stage::Hull,
+        WorkStage::Hull,
         "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
     ),
-    (Stage::LeaveOneOut, "--loo 0 leaves it out"),
-    (Stage::Neighbours, "--neighbours 0 leaves it out"),
+    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
+    (WorkStage::Neighbours, "--neighbours 0 leaves it out"),
 ];
 
 impl Args {

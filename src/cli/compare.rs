@@ -2,7 +2,7 @@
 
 use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::compare::Options;
@@ -15,11 +15,11 @@ use std::sync::Arc;
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
     (
-        Stage::Hull,
+        WorkStage::Hull,
         "--no-distance and fewer queries (--limit-queries N) are quicker",
     ),
-    (Stage::LeaveOneOut, "--loo 0 leaves it out"),
-    (Stage::Neighbours, "--neighbours 0 leaves it out"),
+    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
+    (WorkStage::Neighbours, "--neighbours 0 leaves it out"),
 ];
 
 const EXAMPLES: &str = "\

@@ -3,7 +3,7 @@
 use super::numbers::{self, Numbers};
 use super::progress::{Advice, Bar};
 use super::run::RunArgs;
-use crate::control::{Control, Stage};
+use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::inputs::{Inputs, RowArgs};
 use crate::job::memory;
@@ -106,15 +106,15 @@ enum QueryArg {
 /// What makes a sweep of a law quicker, and that of a data set.
 const QUICKER: Advice = &[
     (
-        Stage::Trials,
+        WorkStage::Trials,
         "fewer --trials and smaller --sizes are quicker",
     ),
     (
-        Stage::Hull,
+        WorkStage::Hull,
         "fewer --trials and smaller --sizes are quicker",
     ),
 ];
-const QUICKER_DATA: Advice = &[(Stage::Hull, "fewer and smaller --sizes are quicker")];
+const QUICKER_DATA: Advice = &[(WorkStage::Hull, "fewer and smaller --sizes are quicker")];
 
 /// Sizes without being told: three a decade.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];

@@ -43,11 +43,11 @@ const MAPPED: [u64; 4] = [2, 3, 4, 5];
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
     (
-        control::Stage::Trials,
+        control::WorkStage::Trials,
         "--quick and fewer --trials are quicker",
     ),
-    (control::Stage::Hull, "--quick is quicker"),
-    (control::Stage::LeaveOneOut, "--quick is quicker"),
+    (control::WorkStage::Hull, "--quick is quicker"),
+    (control::WorkStage::LeaveOneOut, "--quick is quicker"),
 ];
 
 const EXAMPLES: &str = "\
