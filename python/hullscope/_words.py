@@ -1,16 +1,22 @@
-"""What the compiled half says, in the words of a Python program: its messages name options as the command line has them."""
+"""What the compiled half says in warnings, reports and exceptions, in the words of a Python program: its messages name options as the command line has them."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import warnings
 from typing import Any, Iterable
+
+#: Where this package lies.
+HERE = os.path.dirname(__file__) + os.sep
 
 #: What messages say, and what a program writes in its place; {} is a value, {rows} a list of row numbers.
 TYPED = {
     "hullscope score": "Reference.score",
     "--notion {}": 'notions="{}"',
     "--exclude-rows {rows}": "np.delete(X, {}, axis=0)",
+    "--skip-nonfinite": "X[np.isfinite(X).all(axis=1)]",
     "--labels FILE": "labels=",
     "--seed {}": "seed={}",
     "--quantile": "quantile",
@@ -48,9 +54,12 @@ def _rows(value: str) -> str:
 
 
 def warn(texts: Iterable[str]) -> None:
-    """Warn the caller of the function that calls this one."""
+    """Warn the program that called this package, whichever of its functions."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
+        level, frame = level + 1, frame.f_back
     for text in texts:
-        warnings.warn(typed(text), stacklevel=3)
+        warnings.warn(typed(text), stacklevel=level)
 
 
 def reworded(found: Any, said: bool = False) -> Any:

@@ -57,6 +57,14 @@ def test_queries_that_are_rows_are_warned_of_as_the_command_notes_them(tmp_path)
 def test_a_detector_asked_about_its_own_rows_warns_of_no_leak():
     pytest.importorskip("sklearn")
     assert said(lambda: hs.sklearn.HullDetector().fit_predict(X)) == []
+    # What it does warn of is the caller's, too, and not a line of the package.
+    far = np.vstack([X, np.full((1, 4), 1e9)])
+    assert any("np.delete(X, np.r_[300], axis=0)" in text for text in said(lambda: hs.sklearn.HullDetector().fit(far)))
+
+
+def test_an_exception_says_what_a_program_writes():
+    with pytest.raises(ValueError, match="row 1.*" + re.escape("drop such rows with X[np.isfinite(X).all(axis=1)]")):
+        hs.in_hull([[0.0], [np.nan]], [[0.5]])
 
 
 def test_queries_whose_class_is_not_known_are_warned_of():

@@ -1,19 +1,28 @@
 //! Errors of the library as exceptions of Python.
 
 use crate::Error;
-use pyo3::PyErr;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
 use std::any::Any;
 use std::sync::{Mutex, Once};
 
 /// The exception that says the same: `ValueError` of inputs and options, `OSError` of files, `KeyboardInterrupt`.
 pub fn raised(error: Error) -> PyErr {
     let text = error.to_string();
+    let text = worded(&text).unwrap_or(text);
     match error {
         Error::Input { .. } | Error::Usage(_) => PyValueError::new_err(text),
         Error::Io { .. } => PyOSError::new_err(text),
         Error::Interrupted => PyKeyboardInterrupt::new_err(text),
     }
+}
+
+/// A message in the words of a Python program, as the package has them for warnings.
+fn worded(text: &str) -> PyResult<String> {
+    Python::attach(|py| {
+        let words = py.import("hullscope._words")?;
+        words.call_method1("typed", (text,))?.extract()
+    })
 }
 
 /// Where the last panic was.
