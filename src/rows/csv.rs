@@ -9,7 +9,7 @@ mod header;
 mod records;
 
 use super::checked::inexact;
-use super::columns::{Chosen, Column, Kind, choose, some};
+use super::columns::{Chosen, Kind, choose, some};
 use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
@@ -92,9 +92,13 @@ fn is_table(input: &Input) -> bool {
     };
     let given = given(&look, dialect, &records);
     let head = header::head(&records, commas, given.as_deref());
-    let words = |column: &Column| column.kind == Kind::Other(header::WORDS);
+    let mut kinds = head.columns.iter().map(|column| &column.kind);
     let only_names = head.names.is_some() && records.len() == 1;
-    records.is_empty() || !(only_names || head.columns.iter().all(words))
+    let words = kinds
+        .clone()
+        .any(|kind| *kind == Kind::Other(header::WORDS))
+        && kinds.all(|kind| matches!(kind, Kind::Other(_)));
+    records.is_empty() || !(only_names || words)
 }
 
 pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
