@@ -415,7 +415,7 @@ fn a_pass_that_is_wrong_in_int8_is_not_used() {
         .into_iter()
         .filter(|pass| *pass != Pass::Norms)
         .collect();
-    a_low_precision_is_not_used(adapters(), Precision::Int8, Stored::Int8, &passes);
+    a_low_precision_is_not_used(one(), Precision::Int8, Stored::Int8, &passes);
 }
 
 fn a_low_precision_is_not_used(

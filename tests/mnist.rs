@@ -65,7 +65,12 @@ fn central_patches_have_the_known_counts_at_the_promised_cost() {
     for (side, count, most) in known {
         let d = side * side;
         let reference = Memory::from_f32("train", d, patch(&train, side));
-        let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();
+        // Where none of all is inside, none of some is.
+        let asked = if count == 0 { 300 } else { 2_000 };
+        let queries: Vec<f64> = patch(&test[..asked * 784], side)
+            .iter()
+            .map(|&v| f64::from(v))
+            .collect();
         let control = Control::default();
         let scan = CpuScan::new(&reference, &control).unwrap();
         let mut solver = Solver::new(&reference, &scan, Settings::default(), &control).unwrap();
@@ -83,18 +88,18 @@ fn central_patches_have_the_known_counts_at_the_promised_cost() {
 
 #[test]
 fn mixtures_of_images_are_inside_after_few_scans() {
-    let Some(train) = images(TRAIN, 10_000) else {
+    let Some(train) = images(TRAIN, 4_000) else {
         return;
     };
     let reference = Memory::from_u8("train", 784, train.iter().map(|&v| v as u8).collect());
     let mut random = random(7);
     for (mixed, most) in [(10, 4), (40, 8), (200, 25)] {
-        let queries: Vec<f64> = (0..4)
+        let queries: Vec<f64> = (0..2)
             .flat_map(|_| {
                 // Exponential weights, made to sum to 1, are uniform on the simplex (Dirichlet).
                 let weights: Vec<f64> = (0..mixed).map(|_| -random.random::<f64>().ln()).collect();
                 let total: f64 = weights.iter().sum();
-                let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..10_000)).collect();
+                let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..4_000)).collect();
                 let (weights, train) = (&weights, &train);
                 (0..784)
                     .map(|j| {
