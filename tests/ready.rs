@@ -283,7 +283,11 @@ fn fit_says_what_is_to_be_known_of_the_rows() {
         let notes = said.lines().filter(|line| line.starts_with("note: "));
         notes.map(String::from).collect()
     };
-    let analyzed = notes(done(folder, "analyze train.npy queries.npy --notion all"));
+    let mut analyzed = notes(done(folder, "analyze train.npy queries.npy --notion all"));
+    // Beside the far row the cone cannot judge the queries, of which `fit` knows nothing.
+    let of_queries = |note: &String| note.contains("of the 50 queries that it judged");
+    assert_eq!(analyzed.iter().filter(|note| of_queries(note)).count(), 1);
+    analyzed.retain(|note| !of_queries(note));
     let fitted = notes(done(folder, "fit train.npy --notion all -o ref.hull"));
     assert_eq!(fitted, analyzed);
     let text = fitted.join("\n");
