@@ -15,6 +15,7 @@ HERE = os.path.dirname(__file__) + os.sep
 TYPED = {
     "hullscope score": "Reference.score",
     "--notion {}": 'notions="{}"',
+    "--space {}": 'space="{}"',
     "--exclude-rows {rows}": "np.delete(X, {}, axis=0)",
     "--skip-nonfinite": "X[np.isfinite(X).all(axis=1)]",
     "--labels FILE": "labels=",

@@ -62,9 +62,10 @@ def test_a_detector_asked_about_its_own_rows_warns_of_no_leak():
     assert any("np.delete(X, np.r_[300], axis=0)" in text for text in said(lambda: hs.sklearn.HullDetector().fit(far)))
 
 
-def test_an_exception_says_what_a_program_writes():
+def test_an_exception_says_what_a_program_writes(tmp_path):
+    np.save(tmp_path / "x.npy", [[0.0], [np.nan], [1.0]])
     with pytest.raises(ValueError, match="row 1.*" + re.escape("drop such rows with X[np.isfinite(X).all(axis=1)]")):
-        hs.in_hull([[0.0], [np.nan]], [[0.5]])
+        hs.Reference.fit(tmp_path / "x.npy")
 
 
 def test_queries_whose_class_is_not_known_are_warned_of():
