@@ -56,6 +56,14 @@ pub struct Angle {
     pub certificate: Certificate,
 }
 
+/// Values times a power of two, exactly; `None` where that loses numbers.
+fn times_power(values: &[f64], power: i32) -> Option<Vec<f64>> {
+    let scaled: Vec<f64> = values.iter().map(|&v| libm::scalbn(v, power)).collect();
+    let mut both = scaled.iter().zip(values);
+    both.all(|(s, v)| s.is_finite() && libm::scalbn(*s, -power) == *v)
+        .then_some(scaled)
+}
+
 impl Angle {
     fn inside(proof: Evidence, certificate: Certificate) -> Self {
         Angle {
@@ -164,16 +172,16 @@ impl<'a> Cone<'a> {
             .map(|asked| Ok(Mutex::new(self.known(asked)?)))
             .collect::<Result<_>>()?;
         let each = asked.iter().zip(&found);
-        let scaled: Vec<(i32, Vec<f64>)> = each
+        let scaled: Vec<Option<(i32, Vec<f64>)>> = each
             .map(|(one, angle)| match held(angle).verdict {
                 Verdict::Undecided => self.scaled(one.query),
-                _ => (0, Vec::new()),
+                _ => None,
             })
             .collect();
         let each = asked.iter().zip(&scaled);
         let asked: Vec<Asked<'_>> = each
-            .map(|(one, (_, query))| Asked {
-                query,
+            .map(|(one, scaled)| Asked {
+                query: scaled.as_ref().map_or(one.query, |(_, query)| query),
                 excluded: one.excluded,
                 inside: None,
                 near: one.near.clone(),
@@ -182,9 +190,12 @@ impl<'a> Cone<'a> {
         self.search(&asked, gap, &found, control)?;
         let each = found.iter_mut().zip(&scaled);
         Ok(each
-            .map(|(angle, (power, _))| {
+            .map(|(angle, scaled)| {
                 let angle = angle.get_mut().unwrap_or_else(|held| held.into_inner());
-                angle.clone().of_scaled(*power)
+                match scaled {
+                    Some((power, _)) => angle.clone().of_scaled(*power),
+                    None => angle.clone(),
+                }
             })
             .collect())
     }
@@ -240,20 +251,16 @@ impl<'a> Cone<'a> {
     }
 
     /// The query times the power of two that makes it about as long as the longest rows, and its exponent: in the frame, whose
-    /// origin is among the rows, a query that is shorter by far is all rounding. The query as it is where numbers would be lost.
-    fn scaled(&self, query: &[f64]) -> (i32, Vec<f64>) {
+    /// origin is among the rows, a query that is shorter by far is all rounding. `None` where it is that long, and where numbers
+    /// would be lost.
+    fn scaled(&self, query: &[f64]) -> Option<(i32, Vec<f64>)> {
         let frame = self.columns.scan.frame();
         let largest = |values: &[f64]| values.iter().fold(0f64, |most, v| most.max(v.abs()));
         let rows = largest(&frame.lowest).max(largest(&frame.highest));
         let power = libm::frexp(rows).1 - libm::frexp(largest(query)).1;
-        if power.abs() <= ALIKE {
-            return (0, query.to_vec());
-        }
-        let scaled: Vec<f64> = query.iter().map(|&v| libm::scalbn(v, power)).collect();
-        let mut both = scaled.iter().zip(query);
-        match both.all(|(s, q)| s.is_finite() && libm::scalbn(*s, -power) == *q) {
-            true => (power, scaled),
-            false => (0, query.to_vec()),
+        match power.abs() <= ALIKE {
+            true => None,
+            false => Some((power, times_power(query, power)?)),
         }
     }
 
@@ -488,13 +495,10 @@ impl Angle {
 
     /// Of a query that was multiplied by a power of two: weights are divided by it. Without a certificate where that loses numbers.
     fn of_scaled(mut self, power: i32) -> Self {
-        if let (Certificate::Inside { weights, .. }, true) = (&mut self.certificate, power != 0) {
-            let divided: Vec<f64> = weights.iter().map(|&u| libm::scalbn(u, -power)).collect();
-            let mut both = divided.iter().zip(&*weights);
-            let same = both.all(|(d, &u)| d.is_finite() && libm::scalbn(*d, power) == u);
-            match same {
-                true => *weights = divided,
-                false => self.certificate = Certificate::None,
+        if let Certificate::Inside { weights, .. } = &mut self.certificate {
+            match times_power(weights, -power) {
+                Some(divided) => *weights = divided,
+                None => self.certificate = Certificate::None,
             }
         }
         self

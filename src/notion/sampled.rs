@@ -115,11 +115,10 @@ impl OfSample<'_> {
         let mut more = vec![Value::Null; self.columns];
         more.push(Value::Bool(false));
         Judgement {
-            outside: None,
             score: f64::NAN,
             more,
-            open: false,
             passed_over: true,
+            ..Judgement::default()
         }
     }
 }

@@ -8,6 +8,7 @@ use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
+/// The type of numbers that the name says.
 fn element(input: &Input) -> Option<Element> {
     Some(match input.extension.as_str() {
         "fbin" => Element::F32,
@@ -31,7 +32,7 @@ impl Format for Bin {
     }
 
     fn sniff(&self, input: &Input) -> bool {
-        is_named(input)
+        element(input).is_some()
     }
 
     fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
@@ -41,11 +42,6 @@ impl Format for Bin {
     fn help(&self) -> &'static str {
         ".fbin/.f16bin/.u8bin/.i8bin"
     }
-}
-
-/// Whether a file is named so.
-fn is_named(input: &Input) -> bool {
-    element(input).is_some()
 }
 
 /// Whether a file is named so and has the length that its header states, whatever other format its first bytes look

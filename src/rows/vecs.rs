@@ -10,6 +10,7 @@ use crate::error::{Place, Result};
 /// Bytes of row headers checked at a time.
 const STEP: u64 = 1 << 22;
 
+/// The type of numbers that the name says.
 fn element(input: &Input) -> Option<Element> {
     Some(match input.extension.as_str() {
         "fvecs" => Element::F32,
@@ -32,7 +33,7 @@ impl Format for Vecs {
     }
 
     fn sniff(&self, input: &Input) -> bool {
-        is_named(input)
+        element(input).is_some()
     }
 
     fn open(&self, input: Input, ask: &Ask) -> Result<Table> {
@@ -42,11 +43,6 @@ impl Format for Vecs {
     fn help(&self) -> &'static str {
         ".fvecs/.bvecs/.ivecs"
     }
-}
-
-/// Whether a file is named so.
-fn is_named(input: &Input) -> bool {
-    element(input).is_some()
 }
 
 /// Whether a file is named so and has the length of whole rows, whatever other format its first bytes look like.
