@@ -1,0 +1,43 @@
+//! Every file in the corpora of the fuzz targets, once: an input of each kind, and what once failed.
+
+#[path = "../fuzz/lib.rs"]
+mod targets;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use targets::TARGETS;
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
+    entries.map(|entry| name(entry.unwrap())).collect()
+}
+
+#[test]
+fn every_target_holds_on_its_corpus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+    let known: BTreeSet<String> = TARGETS.iter().map(|(name, _)| name.to_string()).collect();
+    assert_eq!(names(&folder), known, "a corpus for each target");
+    for (target, run) in TARGETS {
+        for input in names(&folder.join(target)) {
+            println!("{target}/{input}");
+            run(&fs::read(folder.join(target).join(input)).unwrap());
+        }
+    }
+}
+
+#[test]
+fn the_first_byte_of_rows_chooses_a_format_that_is_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/rows");
+    let used: BTreeSet<u8> = names(&folder)
+        .iter()
+        .map(|name| fs::read(folder.join(name)).unwrap()[0])
+        .collect();
+    let lacking: Vec<&str> = (0..)
+        .zip(targets::EXTENSIONS)
+        .filter(|(place, _)| !used.contains(place))
+        .map(|(_, extension)| extension)
+        .collect();
+    assert!(lacking.is_empty(), "no input for {lacking:?}");
+}
