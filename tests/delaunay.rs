@@ -76,10 +76,10 @@ fn a_delaunay_simplex_in_one_dimension_is_the_row_below_and_the_row_above() {
 fn the_sphere_of_a_delaunay_simplex_is_empty() {
     for (d, rank, n) in [
         (2, 2, 200),
-        (3, 3, 150),
-        (5, 5, 120),
+        (3, 3, 120),
+        (5, 5, 60),
         (4, 2, 100),
-        (7, 5, 100),
+        (6, 5, 60),
     ] {
         let lift = |x: &[f64]| -> Vec<f64> {
             let sum: f64 = x.iter().sum();

@@ -278,7 +278,7 @@ fn any_shape() {
                 engine(adapter, options)
             });
             // The adapter without f16 is so slow that a part must do.
-            let cases = if adapter.facts.f16 { 12 } else { 3 };
+            let cases = if adapter.facts.f16 { 8 } else { 2 };
             let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
             runner
                 .run(&shapes, |(n, d, count, k, seed, chunk)| {
@@ -309,7 +309,7 @@ fn precisions(adapter: &Adapter) -> &'static [Precision] {
 /// The most columns and neighbours that are promised, and more of both.
 #[test]
 fn many_columns_and_many_neighbours() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         for &precision in precisions(adapter) {
             let engine = engine(adapter, small(precision));
             for (n, d, k) in [(150, 8192, 64), (40, 9001, 40), (400, 3, 200)] {
@@ -400,7 +400,7 @@ fn awkward(kind: usize, n: usize, d: usize) -> Memory {
 /// Rows and scores in eight bits are those of f32, whatever the rows look like, and most are proven in eight bits.
 #[test]
 fn answers_in_int8_are_those_of_f32() {
-    let shapes = [(1600, 33, 1), (1600, 62, 10), (700, 9, 40), (900, 130, 200)];
+    let shapes = [(1600, 62, 1), (700, 9, 40), (900, 130, 200)];
     if let Some(adapter) = one() {
         for chunk in [None, Some(448)] {
             let with = |precision| Options {
@@ -547,15 +547,15 @@ fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
 #[test]
 fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     let all = (
-        mnist::images(mnist::TRAIN, 3_000),
-        mnist::images(mnist::TEST, 200),
+        mnist::images(mnist::TRAIN, 2_000),
+        mnist::images(mnist::TEST, 100),
     );
     let (Some(train), Some(test)) = all else {
         return;
     };
     if let Some(adapter) = one() {
         let engines = [Precision::F16, Precision::Int8].map(|low| engine(adapter, small(low)));
-        for side in [4, 5, 6, 8] {
+        for side in [4, 8] {
             let d = side * side;
             let reference = Memory::from_f32("train", d, patch(&train, side));
             let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();

@@ -194,7 +194,7 @@ fn rows_read(adapter: &Adapter, faults: &Faults) -> usize {
 
 #[test]
 fn work_goes_on_from_the_last_finished_chunk() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let plan = Faults::planted(&[], &[]);
         let well = rows_read(adapter, &plan);
         let before = healthy(adapter, true).before.0;
@@ -212,7 +212,7 @@ fn work_goes_on_from_the_last_finished_chunk() {
 
 #[test]
 fn the_cpu_takes_over_from_a_device_that_keeps_failing() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let opened = healthy(adapter, false).before;
         let always: Vec<usize> = (0..5000).collect();
         for faults in [
@@ -238,7 +238,7 @@ fn the_cpu_takes_over_from_a_device_that_keeps_failing() {
 /// An adapter that fails while it is opened is an error that names it.
 #[test]
 fn a_device_that_fails_its_self_check_is_not_taken() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let faults = Faults::planted(&[0], &[]);
         let opened = GpuEngine::open(adapter, options(&faults, false), &Control::default());
         match opened {
@@ -280,7 +280,7 @@ impl Rows for Changing {
 
 #[test]
 fn rows_that_are_not_on_the_device_as_sent_are_noticed() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let reference = Changing(Counted {
             rows: reference(),
             read: AtomicUsize::new(0),
@@ -346,7 +346,7 @@ fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
     };
     let (sizes, memory) = ([5, 20, 400], 1 << 26);
     let expected = first_inside(&trials, 0..150, &sizes, memory, &Control::default()).unwrap();
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let healthy = Faults::planted(&[], &[]);
         let _opened = engine(adapter, options(&healthy, false));
         let (submissions, allocations) = healthy.counts();
@@ -464,7 +464,7 @@ fn a_low_precision_is_not_used(
 /// A tile whose scan or rescoring is wrong gives way to the next one.
 #[test]
 fn a_tile_that_is_wrong_gives_way_to_another() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let well = healthy(adapter, false);
         for pass in [Pass::Scan, Pass::Rescore] {
             let faults = Faults::planted(&[], &[]);
@@ -484,7 +484,7 @@ fn a_tile_that_is_wrong_gives_way_to_another() {
 /// An adapter on which a pass is wrong with every tile is not taken, whichever pass it is.
 #[test]
 fn an_adapter_without_a_right_f32_pass_is_refused() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         for pass in OF_A_SCAN {
             let faults = Faults::planted(&[], &[]);
             faults.spoil(&[Spoiled::any(pass)]);
@@ -510,7 +510,7 @@ fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
     };
     let (sizes, memory, control) = ([5, 20, 400], 1 << 26, Control::default());
     let expected = first_inside(&trials, 0..50, &sizes, memory, &control).unwrap();
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         for output in 0..3 {
             let faults = Faults::planted(&[], &[]);
             let engine = engine(adapter, options(&faults, false));
@@ -539,7 +539,7 @@ fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
 /// Whoever asks for a variant, it is checked first; the outcome stays.
 #[test]
 fn nothing_is_dispatched_that_failed_its_check() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         let faults = Faults::planted(&[], &[]);
         let mut device = Device::open(adapter, faults.clone()).unwrap();
         let with = |tile| Variant {
@@ -663,7 +663,7 @@ const MISCOMPILED: [(Pass, &str, &str); 30] = [
 
 #[test]
 fn a_miscompiled_pass_is_caught() {
-    for adapter in adapters() {
+    if let Some(adapter) = one() {
         for (pass, from, to) in MISCOMPILED {
             assert!(pass.template().contains(from), "{pass:?} has no {from}");
             let faults = Faults::planted(&[], &[]);

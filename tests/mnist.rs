@@ -49,28 +49,15 @@ pub fn patch(images: &[f64], c: usize) -> Vec<f32> {
 
 #[test]
 fn central_patches_have_the_known_counts_at_the_promised_cost() {
-    let (Some(train), Some(test)) = (images(TRAIN, 60_000), images(TEST, 2_000)) else {
+    let (Some(train), Some(test)) = (images(TRAIN, 60_000), images(TEST, 400)) else {
         return;
     };
-    // Side, known count inside, most scans a query.
-    let known = [
-        (4, 1087, 3.0),
-        (5, 541, 3.0),
-        (6, 194, 3.0),
-        (8, 45, 2.0),
-        (10, 2, 1.2),
-        (14, 0, 1.2),
-        (28, 0, 1.1),
-    ];
+    // Side, known count inside (of the first 2,000 test images: 1,087, 194, 45, 0), most scans a query.
+    let known = [(4, 240, 3.0), (6, 45, 3.0), (8, 9, 2.0), (28, 0, 1.1)];
     for (side, count, most) in known {
         let d = side * side;
         let reference = Memory::from_f32("train", d, patch(&train, side));
-        // Where none of all is inside, none of some is.
-        let asked = if count == 0 { 300 } else { 2_000 };
-        let queries: Vec<f64> = patch(&test[..asked * 784], side)
-            .iter()
-            .map(|&v| f64::from(v))
-            .collect();
+        let queries: Vec<f64> = patch(&test, side).iter().map(|&v| f64::from(v)).collect();
         let control = Control::default();
         let scan = CpuScan::new(&reference, &control).unwrap();
         let mut solver = Solver::new(&reference, &scan, Settings::default(), &control).unwrap();
@@ -88,30 +75,22 @@ fn central_patches_have_the_known_counts_at_the_promised_cost() {
 
 #[test]
 fn mixtures_of_images_are_inside_after_few_scans() {
-    let Some(train) = images(TRAIN, 4_000) else {
+    let Some(train) = images(TRAIN, 2_000) else {
         return;
     };
     let reference = Memory::from_u8("train", 784, train.iter().map(|&v| v as u8).collect());
     let mut random = random(7);
-    for (mixed, most) in [(10, 4), (40, 8), (200, 25)] {
-        let queries: Vec<f64> = (0..2)
-            .flat_map(|_| {
-                // Exponential weights, made to sum to 1, are uniform on the simplex (Dirichlet).
-                let weights: Vec<f64> = (0..mixed).map(|_| -random.random::<f64>().ln()).collect();
-                let total: f64 = weights.iter().sum();
-                let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..4_000)).collect();
-                let (weights, train) = (&weights, &train);
-                (0..784)
-                    .map(|j| {
-                        rows.iter()
-                            .zip(weights)
-                            .map(|(r, w)| w / total * train[r * 784 + j])
-                            .sum()
-                    })
-                    .collect::<Vec<f64>>()
-            })
-            .collect();
-        for answer in verdicts(&reference, &queries, Settings::default()) {
+    for (mixed, most) in [(10, 4), (40, 8), (120, 25)] {
+        // Exponential weights, made to sum to 1, are uniform on the simplex (Dirichlet).
+        let weights: Vec<f64> = (0..mixed).map(|_| -random.random::<f64>().ln()).collect();
+        let total: f64 = weights.iter().sum();
+        let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..2_000)).collect();
+        let mixture = |j: usize| {
+            let terms = rows.iter().zip(&weights);
+            terms.map(|(r, w)| w / total * train[r * 784 + j]).sum()
+        };
+        let query: Vec<f64> = (0..784).map(mixture).collect();
+        for answer in verdicts(&reference, &query, Settings::default()) {
             assert_eq!(answer.verdict, Verdict::Inside, "mixture of {mixed}");
             assert!(
                 answer.scans <= most,

@@ -42,7 +42,7 @@ fn points<'v>(found: &'v Value, series: &str) -> Vec<&'v Value> {
 fn figure_1_comes_out_as_theory_says() {
     let found = findings(
         &Folder::new(),
-        &["fig1", "--quick", "--trials", "3000", "--seed", "7"],
+        &["fig1", "--quick", "--trials", "1500", "--seed", "7"],
     );
     let (mut known, mut limits) = (0, Vec::new());
     for point in found["points"].as_array().unwrap() {
@@ -183,9 +183,9 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     let words = [
         "--quick",
         "--limit-reference",
-        "2000",
+        "1000",
         "--limit-queries",
-        "200",
+        "100",
         "-o",
         "out",
     ];

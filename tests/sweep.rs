@@ -180,7 +180,7 @@ const EXACT: [(usize, usize, f64); 16] = [
 #[test]
 fn gaussian_points_are_inside_as_often_as_predicted() {
     for (d, n, exact) in EXACT {
-        let count = if d < 9 { 4000 } else { 1500 };
+        let count = if d < 9 { 2500 } else { 800 };
         within(
             rate(&trials(Law::Gaussian, d, 1), count, n),
             exact,
@@ -197,9 +197,9 @@ fn a_narrower_query_is_inside_more_often() {
         ..trials(Law::Gaussian, 32, 4)
     };
     within(
-        rate(&narrow, 300, 10_000),
+        rate(&narrow, 150, 10_000),
         0.701361,
-        300,
+        150,
         "d = 32, N = 10,000, s2 = .25",
     );
 }
@@ -216,7 +216,7 @@ fn points_of_a_subspace_are_inside_as_often_as_in_it() {
 /// Wendel (1962), for several laws that are symmetric about the origin.
 #[test]
 fn the_origin_is_inside_half_the_time_at_twice_as_many_points_as_dimensions() {
-    for d in 2..13 {
+    for d in [2, 3, 5, 8, 12] {
         for law in [Law::Gaussian, Law::Ball, Law::Sphere, Law::Cube] {
             let origin = Trials {
                 query: Query::Origin,

@@ -120,7 +120,7 @@ fn int8_answers_are_those_of_f32_to_the_last_bit() {
     for (n, d, count, k) in [
         (1100, 20, 40, 1),
         (1030, 3, 17, 11),
-        (1100, 70, 530, 40),
+        (1100, 70, 270, 40),
         (800, 600, 5, 5),
     ] {
         let directions: Vec<f32> = gaussian(count * d, 5).iter().map(|&v| v as f32).collect();
