@@ -122,6 +122,7 @@ fn int8_answers_are_those_of_f32_to_the_last_bit() {
         (1030, 3, 17, 11),
         (1100, 70, 270, 40),
         (800, 600, 5, 5),
+        (1100, 70, 2, 5),
     ] {
         let directions: Vec<f32> = gaussian(count * d, 5).iter().map(|&v| v as f32).collect();
         for (name, reference) in kinds(n, d, 6) {

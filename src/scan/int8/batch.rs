@@ -8,7 +8,7 @@
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists are ordered by the same total order: the answer is the f32 scan's. Each worker compares its time for a tile
-//! with that of the first ones and says so where integers do not pay.
+//! with that of the first ones and says so where integers do not pay; quantising tiles that are kept does not count.
 
 use super::bound::{Lane, Thresholds};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
@@ -201,6 +201,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 continue;
             };
             let left = self.pace.left.load(Relaxed) && !self.forced;
+            let once = self.kept.is_due(tile);
             let started = Instant::now();
             if place < self.first
                 || !self.lists.full()
@@ -209,6 +210,10 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             {
                 self.plain(tile, TILE, &mut worker)?;
                 self.pace.plain(started);
+                continue;
+            }
+            // What is quantised once tells nothing of the batches to come.
+            if once {
                 continue;
             }
             nanoseconds += started.elapsed().as_nanos() as u64;

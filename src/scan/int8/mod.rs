@@ -41,11 +41,15 @@ const TRIES: u32 = 3;
 const FEW_COLUMNS: usize = 16;
 const FEW_ROWS: usize = 4096;
 
+/// Batches of few directions before AVX2 is tried for them: quantising the rows takes as long as about three in f32.
+const FEW_BEFORE: u32 = 3;
+
 /// When to use eight bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// On kernels with instructions for it, where the first tiles show that they are faster. Not with AVX2: the hull part
-    /// of MNIST took 2.3 times as long as in f32 there, and nearest rows 1.15 times (AMD EPYC, 2 cores).
+    /// On kernels with instructions for it, where the first tiles show that they are faster. With AVX2 only for batches of
+    /// few directions: the hull part of MNIST took 2.3 times as long as in f32 there, and nearest rows 1.15 times (AMD
+    /// EPYC, 2 cores), but of one to four directions f32 computes sixteen.
     #[default]
     Auto,
     /// Never.
@@ -97,6 +101,8 @@ pub struct Int8Scan<'a> {
     chain: OnceLock<Option<Chain>>,
     /// Batches in a row that left eight bits early: of support, and of nearest rows.
     left: [AtomicU32; 2],
+    /// Batches of few directions so far.
+    few: AtomicU32,
     /// Given back to the engine's budget in the end.
     _reserved: Option<Reserved>,
 }
@@ -123,6 +129,7 @@ impl<'a> Int8Scan<'a> {
             kept: tile::Kept::new(n, d, reserved.is_some()),
             chain: OnceLock::new(),
             left: Default::default(),
+            few: AtomicU32::new(0),
             _reserved: reserved,
         }
     }
@@ -132,11 +139,21 @@ impl<'a> Int8Scan<'a> {
         &self.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
+    /// Whether the kernel is worth a try for batches of this size.
+    fn suits(&self, batch: &Batch<'_>) -> bool {
+        if self.options.kernel != Kernel::Avx2 {
+            return true;
+        }
+        let few = batch.bias.len() <= kernel::FEW && self.kept.keeps();
+        few && self.few.fetch_add(1, Relaxed) >= FEW_BEFORE
+    }
+
     /// The batch in eight bits, if it may be worth it and everything is in range.
     fn int8<'s>(&'s self, batch: &'s Batch<'s>) -> Option<batch::Int8Batch<'s, 's>> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
-        let worth = d >= FEW_COLUMNS && n >= FEW_ROWS && self.left_by(batch).load(Relaxed) < TRIES;
+        let large = d >= FEW_COLUMNS && n >= FEW_ROWS;
+        let worth = large && self.left_by(batch).load(Relaxed) < TRIES && self.suits(batch);
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
@@ -195,9 +212,8 @@ impl Int8Engine {
     /// Scans with these options. Errors: [`Kernel::chosen`].
     pub fn new(precision: Precision, memory: u64) -> Result<Self> {
         let kernel = Kernel::chosen()?;
-        let slow = matches!(kernel, Kernel::Plain | Kernel::Avx2);
         let precision = match precision {
-            Precision::Auto if slow => Precision::F32,
+            Precision::Auto if kernel == Kernel::Plain => Precision::F32,
             asked => asked,
         };
         Ok(Int8Engine {
@@ -232,6 +248,9 @@ impl Engine for Int8Engine {
         match self.options.precision {
             Precision::F32 => format!("{plain}, f32"),
             Precision::Int8 => format!("{plain}, int8 by {kernel}"),
+            Precision::Auto if self.options.kernel == Kernel::Avx2 => {
+                format!("{plain}, f32, and int8 by {kernel} for single directions")
+            }
             Precision::Auto => format!("{plain}, f32, and int8 by {kernel} where it is faster"),
         }
     }

@@ -98,6 +98,17 @@ impl Kept {
         }
     }
 
+    /// Whether tiles stay once they were made.
+    pub fn keeps(&self) -> bool {
+        self.tiles.is_some()
+    }
+
+    /// Whether a tile that stays is still to be made.
+    pub fn is_due(&self, tile: usize) -> bool {
+        let kept = self.tiles.as_ref().map(|tiles| &tiles[tile]);
+        kept.is_some_and(|tile| tile.get().is_none())
+    }
+
     /// Work on a tile; None if it cannot be quantised.
     pub fn with<T>(
         &self,

@@ -2,7 +2,7 @@
 //!
 //! (`vpmaddubsw` would take the bytes as they are, but its sums of two products saturate at 16 bits.)
 
-use super::{GROUP, Lanes, Panel};
+use super::{COLUMNS, GROUP, Lanes, Panel};
 use std::arch::x86_64::*;
 
 /// Rows whose sums are kept in registers at a time, with 16 lanes each.
@@ -11,6 +11,9 @@ const TOGETHER: usize = 6;
 /// The products of a panel, as `plain::product`; `wide` is a buffer.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
+    if !lanes.few.is_empty() {
+        return few(panel, lanes, out);
+    }
     wide.clear();
     wide.extend(panel.rows.iter().map(|&q| i16::from(q)));
     let (count, stride) = (panel.count(), panel.stride);
@@ -41,6 +44,55 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [
             };
         }
     }
+}
+
+/// The products with a few directions, one after the other: the rest of their group is zero.
+fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
+    out.fill(0);
+    let rows = panel.rows.chunks_exact(panel.stride);
+    for (row, out) in rows.zip(out.chunks_exact_mut(lanes.count)) {
+        for (direction, out) in lanes.few.chunks_exact(panel.stride).zip(out) {
+            // SAFETY: AVX2 was found by the caller; both slices are `stride` long, a multiple of COLUMNS.
+            *out = unsafe { dot(row, direction) };
+        }
+    }
+}
+
+/// The sum of the products of a row with a direction.
+///
+/// # Safety
+///
+/// AVX2.
+#[target_feature(enable = "avx2")]
+unsafe fn dot(row: &[i8], direction: &[i16]) -> i32 {
+    const STEP: usize = 16;
+    const SUMS: usize = COLUMNS / STEP;
+    debug_assert!(row.len() == direction.len() && row.len().is_multiple_of(COLUMNS));
+    let mut sums = [_mm256_setzero_si256(); SUMS];
+    for (row, direction) in row
+        .chunks_exact(COLUMNS)
+        .zip(direction.chunks_exact(COLUMNS))
+    {
+        for (part, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the 16 numbers of a part lie inside the COLUMNS of both chunks.
+            let (x, v) = unsafe {
+                (
+                    _mm_loadu_si128(row.as_ptr().add(part * STEP).cast()),
+                    _mm256_loadu_si256(direction.as_ptr().add(part * STEP).cast()),
+                )
+            };
+            let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(x), v);
+            *sum = _mm256_add_epi32(*sum, products);
+        }
+    }
+    let both = _mm256_add_epi32(
+        _mm256_add_epi32(sums[0], sums[1]),
+        _mm256_add_epi32(sums[2], sums[3]),
+    );
+    let mut each = [0i32; 8];
+    // SAFETY: eight places of four bytes.
+    unsafe { _mm256_storeu_si256(each.as_mut_ptr().cast(), both) };
+    each.iter().sum()
 }
 
 /// R rows with 16 lanes.

@@ -32,6 +32,9 @@ pub const GROUP: usize = 16;
 /// Columns of a lane that lie together.
 const QUAD: usize = 4;
 
+/// Up to so many directions, padding them to a group costs more than multiplying one after the other.
+pub const FEW: usize = 4;
+
 /// Rows are given in multiples of this many; the last ones may be zeros.
 pub const ROWS: usize = 16;
 
@@ -69,6 +72,8 @@ pub struct Lanes {
     bytes: Vec<i8>,
     /// The same in 16 bits, by pairs of columns, for the kernel that wants it: count / GROUP x stride / 2 x GROUP x 2.
     pairs: Vec<i16>,
+    /// Of at most [`FEW`] directions, for the same kernel: one after the other in 16 bits, `stride` numbers each.
+    few: Vec<i16>,
     /// The sum of each lane's numbers.
     sums: Vec<i32>,
 }
@@ -76,20 +81,16 @@ pub struct Lanes {
 impl Lanes {
     /// Lay out directions (B x d, row-major) for a kernel.
     pub fn new(directions: &[i8], d: usize, kernel: Kernel) -> Self {
-        let count = (directions.len() / d).next_multiple_of(GROUP);
+        let used = directions.len() / d;
+        let count = used.next_multiple_of(GROUP);
         let stride = stride(d);
+        let (wide, few) = (kernel == Kernel::Avx2, used <= FEW);
         let mut lanes = Lanes {
             count,
             columns: d,
             bytes: vec![0; count * stride],
-            pairs: vec![
-                0;
-                if kernel == Kernel::Avx2 {
-                    count * stride
-                } else {
-                    0
-                }
-            ],
+            pairs: vec![0; if wide && !few { count * stride } else { 0 }],
+            few: vec![0; if wide && few { used * stride } else { 0 }],
             sums: vec![0; count],
         };
         for (lane, direction) in directions.chunks_exact(d).enumerate() {
@@ -101,6 +102,9 @@ impl Lanes {
                 lanes.bytes[place(QUAD)] = v;
                 if let Some(pair) = lanes.pairs.get_mut(place(2)) {
                     *pair = i16::from(v);
+                }
+                if let Some(number) = lanes.few.get_mut(lane * stride + j) {
+                    *number = i16::from(v);
                 }
                 lanes.sums[lane] += i32::from(v);
             }
@@ -348,6 +352,10 @@ mod tests {
                 (64, 127, 33),
                 (64, 130, 48),
                 (16, 784, 5),
+                (32, 784, 1),
+                (32, 100, 2),
+                (16, 65, 3),
+                (48, 200, 4),
             ] {
                 let (rows, lanes) = (
                     numbers(count * d, 127, d as u64),
