@@ -243,7 +243,7 @@ fn queries_on_faces_stay_on_them_in_every_turned_space() {
     let report = try_compared(&plan, subject, &mut Forget).unwrap();
     let pixels = &report.spaces[0];
     let inside = pixels.verdicts.matches('i').count();
-    assert!((15..135).contains(&inside), "{inside}");
+    assert!((8..135).contains(&inside), "{inside}");
     for space in &report.spaces[1..] {
         assert_eq!(space.verdicts, pixels.verdicts, "{}", space.space);
         assert_eq!(space.rank, Some(9), "{}", space.space);
