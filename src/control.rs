@@ -133,6 +133,13 @@ impl Control {
         self.done.fetch_add(units, Relaxed);
     }
 
+    /// Count finished units of a stage, unless the work is at another: one pass may be part of several.
+    pub fn advance_in(&self, stage: WorkStage, units: u64) {
+        if self.at().stage == stage {
+            self.advance(units);
+        }
+    }
+
     /// State how many units of the stage are done, where not all of them were counted one by one.
     pub fn reach(&self, done: u64) {
         self.done.store(done, Relaxed);

@@ -186,7 +186,10 @@ pub fn with_session<T>(
         .flatten();
     let unit = UnitReference::new(distinct);
     let unit_scan = (plan.metric == Metric::Cosine && searched > 0 && tree.is_none())
-        .then(|| unit.scan(engine, control))
+        .then(|| {
+            control.begin(control::WorkStage::Survey, distinct.len() as u64);
+            unit.scan(engine, control)
+        })
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
     let search = (searched > 0).then(|| {
@@ -403,6 +406,8 @@ fn scans_of<'r>(
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Vec<Members<'r>>> {
+    let rows: usize = members.iter().map(|(_, rows)| rows.len()).sum();
+    control.begin(control::WorkStage::Survey, rows as u64);
     let scan = |(class, rows): &'r (u32, Subset<'r>)| {
         Ok(Members {
             class: *class,

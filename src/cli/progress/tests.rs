@@ -237,7 +237,7 @@ fn notions_at_work_are_estimated_by_name() {
     };
     let said = watched(&plan);
     for name in ["delaunay", "cone", "gauge", "class_own", "local"] {
-        let begins = format!("notion {name}: about 1 min left, by the ");
+        let begins = format!("notion {name}: about ");
         let told: Vec<&String> = said
             .iter()
             .filter(|line| line.starts_with(&begins))
