@@ -5,13 +5,12 @@
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// What the work is at, for a progress bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[repr(u8)]
 pub enum WorkStage {
     /// Reading and checking files; units are bytes.
     #[default]
@@ -26,9 +25,13 @@ pub enum WorkStage {
     Hull,
     /// Nearest neighbours; units are queries answered.
     Neighbours,
+    /// What a notion says of queries; units are queries judged, twice where it settles a side and a distance.
+    Notion,
+    /// Figures that a notion takes of all queries together; units are rows.
+    Figures,
     /// Re-checking certificates; units are certificates.
     Verify,
-    /// Fitting a space on the reference; units are rows.
+    /// Fitting a space or a notion on the reference; units are rows.
     Fit,
     /// Taking rows into a space; units are rows.
     Map,
@@ -39,9 +42,11 @@ pub enum WorkStage {
 }
 
 /// One look at the counters.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Progress {
     pub stage: WorkStage,
+    /// The notion whose work the stage is; empty where it is that of no notion.
+    pub notion: String,
     /// Units done and to do in this stage; a total of 0 means unknown.
     pub done: u64,
     pub total: u64,
@@ -57,7 +62,7 @@ pub struct Progress {
 #[derive(Debug, Default)]
 pub struct Control {
     stop: AtomicBool,
-    stage: AtomicU8,
+    at: Mutex<At>,
     done: AtomicU64,
     total: AtomicU64,
     round: AtomicU64,
@@ -67,6 +72,15 @@ pub struct Control {
     directions: Mutex<BTreeMap<&'static str, u64>>,
     warnings: Mutex<Vec<String>>,
     task: Mutex<String>,
+}
+
+/// The stage that was begun last, and whose work it is.
+#[derive(Debug, Default)]
+struct At {
+    stage: WorkStage,
+    notion: String,
+    /// Whose work the stages to come are.
+    next: String,
 }
 
 impl Control {
@@ -86,16 +100,49 @@ impl Control {
 
     /// Enter a stage of `total` units (0: unknown).
     pub fn begin(&self, stage: WorkStage, total: u64) {
-        self.stage.store(stage as u8, Relaxed);
-        self.done.store(0, Relaxed);
+        self.resume(stage, 0, total);
+    }
+
+    /// Enter a stage again, of which `done` units are done: blocks of queries pass through the same stages one after the other.
+    pub fn resume(&self, stage: WorkStage, done: u64, total: u64) {
+        let mut at = self.at();
+        at.stage = stage;
+        at.notion = at.next.clone();
+        self.done.store(done, Relaxed);
         self.total.store(total, Relaxed);
         self.round.store(0, Relaxed);
         self.open.store(0, Relaxed);
     }
 
+    /// Do what a notion does: the stages that `work` begins are the notion's.
+    pub fn within<T>(&self, notion: &str, work: impl FnOnce() -> T) -> T {
+        self.at().next = notion.into();
+        let done = work();
+        self.at().next.clear();
+        done
+    }
+
+    /// Where the work is. Held while a stage is begun and while it is looked at, so that no look sees parts of two stages.
+    fn at(&self) -> MutexGuard<'_, At> {
+        // A poisoned lock still holds a whole stage.
+        self.at.lock().unwrap_or_else(|held| held.into_inner())
+    }
+
     /// Count finished units of the stage.
     pub fn advance(&self, units: u64) {
         self.done.fetch_add(units, Relaxed);
+    }
+
+    /// Count finished units of a stage, unless the work is at another: one pass may be part of several.
+    pub fn advance_in(&self, stage: WorkStage, units: u64) {
+        if self.at().stage == stage {
+            self.advance(units);
+        }
+    }
+
+    /// State how many units of the stage are done, where not all of them were counted one by one.
+    pub fn reach(&self, done: u64) {
+        self.done.store(done, Relaxed);
     }
 
     /// State the round and the number of open queries.
@@ -165,21 +212,10 @@ impl Control {
 
     /// All counters as of now.
     pub fn progress(&self) -> Progress {
-        let stages = [
-            WorkStage::Read,
-            WorkStage::Survey,
-            WorkStage::SelfTest,
-            WorkStage::LeaveOneOut,
-            WorkStage::Hull,
-            WorkStage::Neighbours,
-            WorkStage::Verify,
-            WorkStage::Fit,
-            WorkStage::Map,
-            WorkStage::Encode,
-            WorkStage::Trials,
-        ];
+        let at = self.at();
         Progress {
-            stage: stages[self.stage.load(Relaxed) as usize],
+            stage: at.stage,
+            notion: at.notion.clone(),
             done: self.done.load(Relaxed),
             total: self.total.load(Relaxed),
             round: self.round.load(Relaxed),

@@ -4,6 +4,7 @@
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
 use hullscope::rows::Element;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// Eight rows of three columns.
 fn array(seed: u64) -> Vec<u8> {
@@ -257,6 +258,43 @@ fn every_file_that_a_run_leaves_is_known() {
         ]
     );
     assert!(sheets, "the comparison of images left no sheet");
+}
+
+/// `compare --help-columns` explains every column of the tables that the same line with -o leaves, and no other.
+#[test]
+fn every_column_of_a_comparison_is_explained() {
+    let folder = folder();
+    folder.file("l.txt", b"0\n1\n0\n1\n0\n1\n0\n1\n");
+    folder.file("wrong.txt", b"0\n1\n0\n0\n1\n0\n0\n1\n");
+    let line = "compare a.npy b.npy --labels l.txt --query-labels l.txt --by-label --errors wrong.txt --loo 4 \
+                --space pixels --space dims:2 --notion all --neighbours 2";
+    let run = |more: &str| {
+        let line = format!("{line} {more}");
+        let output = folder.run(&line.split_whitespace().collect::<Vec<_>>());
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{line}: {message}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = run("--help-columns");
+    run("-o out -q");
+    for file in ["queries.parquet", "rates.parquet", "by_label.parquet"] {
+        let lines = said
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("{file}  ")));
+        let explained: Vec<&str> = lines
+            .map(|line| {
+                let (name, what) = line.split_once(": ").unwrap();
+                assert!(what.len() > 5, "{line}");
+                name
+            })
+            .collect();
+        let opened = std::fs::File::open(folder.path(&format!("out/{file}"))).unwrap();
+        let builder = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap();
+        let fields = builder.schema().fields().iter();
+        let columns: Vec<&str> = fields.map(|field| field.name().as_str()).collect();
+        assert_eq!(explained, columns, "{file}");
+    }
+    assert!(said.contains("hullscope errors --help-columns"), "{said}");
 }
 
 /// Without distances no margin stands where a distance would.

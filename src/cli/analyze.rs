@@ -1,7 +1,7 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::fit::is_hull;
-use super::progress::{Advice, Bar};
+use super::progress::{Advice, Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
@@ -90,12 +90,17 @@ pub(super) const DEFAULTS: Defaults = Defaults {
 
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
-    (
-        WorkStage::Hull,
-        "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
-    ),
-    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
-    (WorkStage::Neighbours, "--neighbours 0 leaves it out"),
+    &[
+        (
+            WorkStage::Hull,
+            "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
+        ),
+        (
+            WorkStage::Neighbours,
+            "fewer queries (--limit-queries N) are quicker",
+        ),
+    ],
+    JUDGING,
 ];
 
 impl Args {

@@ -1,6 +1,6 @@
 //! `hullscope compare`: the same queries through several spaces.
 
-use super::progress::{Advice, Bar};
+use super::progress::{Advice, Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
@@ -14,12 +14,17 @@ use std::sync::Arc;
 
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
-    (
-        WorkStage::Hull,
-        "--no-distance and fewer queries (--limit-queries N) are quicker",
-    ),
-    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
-    (WorkStage::Neighbours, "--neighbours 0 leaves it out"),
+    &[
+        (
+            WorkStage::Hull,
+            "--no-distance and fewer queries (--limit-queries N) are quicker",
+        ),
+        (
+            WorkStage::Neighbours,
+            "fewer queries (--limit-queries N) are quicker",
+        ),
+    ],
+    JUDGING,
 ];
 
 const EXAMPLES: &str = "\
@@ -57,6 +62,9 @@ pub struct Args {
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
+    /// List the columns of the tables in the folder of -o for these sets and options, and stop
+    #[arg(long)]
+    help_columns: bool,
     #[command(flatten)]
     run: RunArgs,
 }
@@ -87,6 +95,10 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let Chosen { engine, note } = args.run.backend.engine(what.rows.memory, control)?;
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let job = what.open(&super::command_line(), specs, control)?;
+    if args.help_columns {
+        drop(bar);
+        return file::print(&job.help_columns()?);
+    }
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }

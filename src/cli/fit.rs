@@ -1,7 +1,7 @@
 //! `hullscope fit`: everything that can be known of a reference before the first query, in a file for `score` and
 //! `analyze`.
 
-use super::progress::Bar;
+use super::progress::{Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     crate::job::guard::check(&[&args.output], None, None, &inputs)?;
     file::Output::create(&args.output)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    let bar = Bar::start(control, args.run.shown());
+    let bar = Bar::advising(control, args.run.shown(), &[JUDGING]);
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }

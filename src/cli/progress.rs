@@ -5,6 +5,7 @@
 //! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
 use crate::control::{Control, Progress, WorkStage};
+use crate::notion::{registry, sampled};
 use crate::report::file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -16,13 +17,25 @@ use std::time::{Duration, Instant};
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// A stage, or a task, that takes less gets no line of its own: who looked away for so long missed nothing.
-const LONG: Duration = Duration::from_secs(10);
-const QUICK: Duration = Duration::from_secs(1);
+/// From when on something is worth a line.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// A stage, or a task, that takes less gets no line of its own: who looked away for so long missed nothing.
+    stage: Duration,
+    task: Duration,
+    /// After so long a stage is estimated, and said to take long if so many seconds of it are left.
+    enough: Duration,
+    left: f64,
+}
 
-/// After so long a stage is estimated, and said to take long if so much of it is left.
-const ENOUGH: Duration = Duration::from_secs(5);
-const MINUTES: f64 = 60.0;
+const USUAL: Patience = Patience {
+    stage: Duration::from_secs(10),
+    task: Duration::from_secs(1),
+    enough: Duration::from_secs(5),
+    left: MINUTE,
+};
+
+const MINUTE: f64 = 60.0;
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,8 +63,18 @@ pub struct Bar {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What makes a stage of a command quicker, said beside an estimate.
-pub type Advice = &'static [(WorkStage, &'static str)];
+/// What makes a stage of a command quicker, said beside an estimate: lists, the first of which that has the stage counts. `{}`
+/// stands for the name of the notion whose work it is.
+pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
+
+/// What makes a notion's work quicker, and that on rows left out, wherever notions are chosen by `--notion`.
+pub const JUDGING: &[(WorkStage, &str)] = &[
+    (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
+    (
+        WorkStage::Notion,
+        "a list of --notion without {} leaves it out",
+    ),
+];
 
 impl Bar {
     /// Start showing.
@@ -69,7 +92,7 @@ impl Bar {
         };
         let (control, stop) = (Arc::clone(control), Arc::clone(&done));
         let thread = std::thread::spawn(move || match lines {
-            true => tell(&control, &stop, advice),
+            true => tell(&control, &stop, Lines::new(advice, USUAL)),
             false => draw(&control, &stop),
         });
         Bar {
@@ -90,70 +113,154 @@ impl Drop for Bar {
 }
 
 /// A line for each finished task, and for each long stage.
-fn tell(control: &Control, stop: &AtomicBool, advice: Advice) {
-    let mut lines = Lines::new(advice);
-    let mut look = |task: String| {
-        let ended = lines.look(task, &control.progress(), Instant::now());
-        ended.iter().for_each(|line| file::tell(line));
-    };
+fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
     while !stop.load(Relaxed) {
-        look(control.task());
+        let found = lines.look(control.task(), &control.progress(), Instant::now());
+        found.iter().for_each(|line| file::tell(line));
         std::thread::sleep(PERIOD);
     }
-    look(String::new());
+    let ended = lines.end(Instant::now());
+    ended.iter().for_each(|line| file::tell(line));
 }
 
 /// What was being done at the last look, and since when.
 struct Lines {
     task: (String, Instant),
-    stage: Option<(WorkStage, Instant)>,
-    /// The stage was estimated.
-    estimated: bool,
+    /// The stages of the task so far; the one at hand is the last that was entered.
+    stages: Vec<Stage>,
+    at: Option<Entered>,
     advice: Advice,
+    patience: Patience,
+}
+
+/// A stage of a task. Where queries come in blocks it is entered once for each.
+struct Stage {
+    stage: WorkStage,
+    notion: String,
+    /// Units that were done when it was entered first, and how long it took before it was entered last.
+    base: u64,
+    before: Duration,
+    /// How long it was said to have taken, and whether it was estimated.
+    said: Duration,
+    estimated: bool,
+}
+
+/// When a stage was entered last, its place in the list, and its counters at the last look.
+struct Entered {
+    place: usize,
+    since: Instant,
+    done: u64,
+    total: u64,
 }
 
 impl Lines {
-    fn new(advice: Advice) -> Self {
+    fn new(advice: Advice, patience: Patience) -> Self {
         Lines {
-            advice,
             task: (String::new(), Instant::now()),
-            stage: None,
-            estimated: false,
+            stages: Vec::new(),
+            at: None,
+            advice,
+            patience,
         }
     }
 
     /// What has ended since the last look, and how long the stage at hand will take where that is minutes.
     fn look(&mut self, task: String, progress: &Progress, now: Instant) -> Vec<String> {
-        let stage = progress.stage;
         let mut lines = Vec::new();
-        let ended = task != self.task.0;
-        let (known, since) = *self.stage.get_or_insert((stage, now));
-        if ended || known != stage {
-            let took = now - since;
-            if took >= LONG {
+        if task != self.task.0 {
+            lines = self.end(now);
+            self.task = (task, now);
+        }
+        if !self.goes_on(progress) {
+            lines.extend(self.leave(now));
+            self.enter(progress, now);
+        }
+        lines.extend(self.estimate(progress, now));
+        lines
+    }
+
+    /// Whether the stage of the last look is still at work.
+    fn goes_on(&mut self, progress: &Progress) -> bool {
+        let Some(at) = &mut self.at else { return false };
+        let on = self.stages[at.place].is_of(progress)
+            && (at.done <= progress.done && at.total == progress.total);
+        at.done = progress.done;
+        on
+    }
+
+    fn enter(&mut self, progress: &Progress, now: Instant) {
+        let known = self.stages.iter().position(|stage| stage.is_of(progress));
+        let place = known.unwrap_or(self.stages.len());
+        if known.is_none() {
+            self.stages.push(Stage::new(progress));
+        }
+        let stage = &mut self.stages[place];
+        if progress.done <= stage.base {
+            // From its beginning again, as for another set of rows.
+            (stage.base, stage.before) = (progress.done, Duration::ZERO);
+        }
+        self.at = Some(Entered {
+            place,
+            since: now,
+            done: progress.done,
+            total: progress.total,
+        });
+    }
+
+    /// Leave the stage at hand, and say so if it took long; of one that was said to have taken long before, when it took twice
+    /// as long.
+    fn leave(&mut self, now: Instant) -> Option<String> {
+        let at = self.at.take()?;
+        let stage = &mut self.stages[at.place];
+        let again = stage.before > Duration::ZERO;
+        stage.before += now - at.since;
+        let took = stage.before;
+        if took < self.patience.stage || took < 2 * stage.said {
+            return None;
+        }
+        stage.said = took;
+        let so_far = if again { " so far" } else { "" };
+        let (name, took) = (name(stage.stage, &stage.notion), took.as_secs_f64());
+        Some(format!("{}{name} took {took:.0} s{so_far}", self.of()))
+    }
+
+    /// The end of the task: how long its stages took in all, where that was not said, and the task itself.
+    fn end(&mut self, now: Instant) -> Vec<String> {
+        let mut lines: Vec<String> = self.leave(now).into_iter().collect();
+        for stage in std::mem::take(&mut self.stages) {
+            if stage.before >= self.patience.stage && stage.before != stage.said {
+                let (name, took) = (name(stage.stage, &stage.notion), stage.before);
                 lines.push(format!(
-                    "{}{} took {:.0} s",
+                    "{}{name} took {:.0} s in all",
                     self.of(),
-                    name(known),
                     took.as_secs_f64()
                 ));
             }
-            self.stage = Some((stage, now));
-            self.estimated = false;
-        } else if let Some(left) = left(progress, now - since).filter(|_| !self.estimated) {
-            self.estimated = true;
-            let quicker = self.advice.iter().find(|(of, _)| *of == stage);
-            let quicker = quicker.map_or(String::new(), |(_, what)| format!("; {what}"));
-            lines.push(format!("{}{}: {left}{quicker}", self.of(), name(stage)));
         }
-        if ended {
-            let (done, since) = std::mem::replace(&mut self.task, (task, now));
-            let took = now - since;
-            if !done.is_empty() && took >= QUICK {
-                lines.push(format!("{done}: done in {:.1} s", took.as_secs_f64()));
-            }
+        let took = now - self.task.1;
+        if !self.task.0.is_empty() && took >= self.patience.task {
+            lines.push(format!(
+                "{}: done in {:.1} s",
+                self.task.0,
+                took.as_secs_f64()
+            ));
         }
         lines
+    }
+
+    /// How long the stage at hand will take, once, where that is known and is minutes; and what makes it quicker.
+    fn estimate(&mut self, progress: &Progress, now: Instant) -> Option<String> {
+        let at = self.at.as_ref()?;
+        let stage = &mut self.stages[at.place];
+        if stage.estimated {
+            return None;
+        }
+        let spent = stage.before + (now - at.since);
+        let left = left(progress, stage.base, spent, self.patience)?;
+        stage.estimated = true;
+        let name = name(stage.stage, &stage.notion);
+        let quicker = quicker(self.advice, progress);
+        Some(format!("{}{name}: {left}{quicker}", self.of()))
     }
 
     /// The task, to stand before what is said of it.
@@ -165,21 +272,65 @@ impl Lines {
     }
 }
 
-/// How long a stage will take, from the part of it that is done, where that is known and is minutes.
-fn left(progress: &Progress, since: Duration) -> Option<String> {
-    let share = progress.done as f64 / progress.total as f64;
-    if since < ENOUGH || !(share > 0.0 && share < 1.0) {
+impl Stage {
+    fn new(progress: &Progress) -> Self {
+        Stage {
+            stage: progress.stage,
+            notion: progress.notion.clone(),
+            base: progress.done,
+            before: Duration::ZERO,
+            said: Duration::ZERO,
+            estimated: false,
+        }
+    }
+
+    fn is_of(&self, progress: &Progress) -> bool {
+        self.stage == progress.stage && self.notion == progress.notion
+    }
+}
+
+/// How long a stage will take, from what was done of it since `base` units in the time `spent`, where that is known and is
+/// minutes.
+fn left(progress: &Progress, base: u64, spent: Duration, patience: Patience) -> Option<String> {
+    let done = progress.done.saturating_sub(base);
+    let rest = progress.total.saturating_sub(progress.done);
+    if spent < patience.enough || done == 0 || rest == 0 {
         return None;
     }
-    let left = since.as_secs_f64() * (1.0 - share) / share;
-    (left >= MINUTES).then(|| {
+    let left = spent.as_secs_f64() * rest as f64 / done as f64;
+    (left >= patience.left).then(|| {
         format!(
             "about {:.0} min left, by the {:.0} % done in {:.0} s",
-            (left / MINUTES).ceil(),
-            100.0 * share,
-            since.as_secs_f64()
+            (left / MINUTE).ceil(),
+            100.0 * done as f64 / progress.total as f64,
+            spent.as_secs_f64()
         )
     })
+}
+
+/// What makes a stage quicker, to stand after its estimate; nothing where that is not known.
+fn quicker(advice: Advice, progress: &Progress) -> String {
+    let stage = match (progress.stage, progress.notion.is_empty()) {
+        (WorkStage::LeaveOneOut, _) => WorkStage::LeaveOneOut,
+        (_, false) => WorkStage::Notion,
+        (stage, true) => stage,
+    };
+    let mut all = advice.iter().copied().flatten();
+    let Some((_, what)) = all.find(|(of, _)| *of == stage) else {
+        return String::new();
+    };
+    let Some(notion) = registry::of_id(&progress.notion) else {
+        return format!("; {what}");
+    };
+    let what = what.replace("{}", notion.name);
+    let every = progress.stage == WorkStage::Notion && progress.total > sampled::MOST as u64;
+    match notion.costly && every {
+        true => format!(
+            "; {what}, and in --notion all it judges {} queries",
+            sampled::MOST
+        ),
+        false => format!("; {what}"),
+    }
 }
 
 fn draw(control: &Control, stop: &AtomicBool) {
@@ -192,26 +343,32 @@ fn draw(control: &Control, stop: &AtomicBool) {
     while !stop.load(Relaxed) {
         let now = control.progress();
         let task = control.task();
-        let known_total = |progress: &Progress| progress.total > 0;
-        let fresh = before.is_none_or(|before| {
-            before.stage != now.stage || known_total(&before) != known_total(&now)
+        let fresh = before.as_ref().is_none_or(|before| {
+            let known_total = |progress: &Progress| progress.total > 0;
+            (before.stage, &before.notion) != (now.stage, &now.notion)
+                || known_total(before) != known_total(&now)
         });
-        if fresh || task != named {
+        let fresh = fresh || task != named;
+        if fresh {
             bar.reset();
             bar.set_style(if now.total > 0 {
                 known.clone()
             } else {
                 unknown.clone()
             });
-            bar.set_prefix(if task.is_empty() {
-                name(now.stage).to_string()
-            } else {
-                format!("{task}: {}", name(now.stage))
+            let name = name(now.stage, &now.notion);
+            bar.set_prefix(match task.as_str() {
+                "" => name,
+                task => format!("{task}: {name}"),
             });
             named = task;
         }
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));
+        if fresh {
+            // What was done before is no measure of speed.
+            bar.reset_eta();
+        }
         bar.set_message(message(&now, before.as_ref()));
         before = Some(now);
         std::thread::sleep(PERIOD);
@@ -223,19 +380,29 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn name(stage: WorkStage) -> &'static str {
-    match stage {
+/// What a stage is called: a notion's by the notion.
+fn name(stage: WorkStage, notion: &str) -> String {
+    let name = match stage {
         WorkStage::Read => "reading",
         WorkStage::Survey => "surveying",
         WorkStage::SelfTest => "self-test",
         WorkStage::LeaveOneOut => "rows left out",
         WorkStage::Hull => "verdicts",
         WorkStage::Neighbours => "neighbours",
+        WorkStage::Notion => "notion",
+        WorkStage::Figures => "figures of",
         WorkStage::Verify => "verifying",
         WorkStage::Fit => "fitting",
         WorkStage::Map => "mapping",
         WorkStage::Encode => "encoding",
         WorkStage::Trials => "trials",
+    };
+    match (stage, notion) {
+        (_, "") => name.into(),
+        (WorkStage::Notion | WorkStage::Figures | WorkStage::Fit, notion) => {
+            format!("{name} {notion}")
+        }
+        (_, notion) => format!("{name}, {notion}"),
     }
 }
 
@@ -265,82 +432,4 @@ fn message(now: &Progress, before: Option<&Progress>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_tells_of_each_finished_task_and_of_long_stages() {
-        let mut lines = Lines::new(&[]);
-        let start = Instant::now();
-        let mut look = |task: &str, stage, seconds| {
-            let progress = Progress {
-                stage,
-                ..Progress::default()
-            };
-            lines.look(task.into(), &progress, start + Duration::from_secs(seconds))
-        };
-        assert!(look("", WorkStage::Read, 0).is_empty());
-        assert!(look("pca:8 (1 of 2)", WorkStage::Survey, 1).is_empty());
-        assert!(look("pca:8 (1 of 2)", WorkStage::Hull, 2).is_empty());
-        let found = look("pca:16 (2 of 2)", WorkStage::Survey, 30);
-        assert_eq!(
-            found,
-            [
-                "pca:8 (1 of 2): verdicts took 28 s",
-                "pca:8 (1 of 2): done in 29.0 s"
-            ]
-        );
-        assert_eq!(
-            look("", WorkStage::Survey, 33),
-            ["pca:16 (2 of 2): done in 3.0 s"]
-        );
-        assert!(look("", WorkStage::Survey, 40).is_empty());
-        assert!(look("pca:2", WorkStage::Survey, 41).is_empty());
-        assert!(look("", WorkStage::Survey, 41).is_empty(), "it was quick");
-    }
-
-    /// Once, after some seconds, where minutes are left.
-    #[test]
-    fn a_line_tells_how_long_a_long_stage_will_take() {
-        let mut lines = Lines::new(&[
-            (WorkStage::Read, "no"),
-            (WorkStage::Hull, "--no-distance is quicker"),
-        ]);
-        let start = Instant::now();
-        let mut look = |done, total, seconds| {
-            let progress = Progress {
-                stage: WorkStage::Hull,
-                done,
-                total,
-                ..Progress::default()
-            };
-            lines.look(
-                "pixels".into(),
-                &progress,
-                start + Duration::from_secs(seconds),
-            )
-        };
-        assert!(look(0, 100, 0).is_empty());
-        assert!(look(1, 100, 4).is_empty(), "too early to tell");
-        let said = look(5, 100, 10);
-        assert!(
-            said[0].starts_with(
-                "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance is quicker"
-            ),
-            "{said:?}"
-        );
-        assert!(look(6, 100, 12).is_empty(), "it was said");
-        let mut quick = Lines::new(&[]);
-        let most = Progress {
-            done: 90,
-            total: 100,
-            ..Progress::default()
-        };
-        assert!(quick.look("".into(), &most, start).is_empty());
-        assert!(
-            quick
-                .look("".into(), &most, start + Duration::from_secs(10))
-                .is_empty()
-        );
-    }
-}
+mod tests;

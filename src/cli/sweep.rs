@@ -104,7 +104,7 @@ enum QueryArg {
 }
 
 /// What makes a sweep of a law quicker, and that of a data set.
-const QUICKER: Advice = &[
+const QUICKER: Advice = &[&[
     (
         WorkStage::Trials,
         "fewer --trials and smaller --sizes are quicker",
@@ -113,8 +113,8 @@ const QUICKER: Advice = &[
         WorkStage::Hull,
         "fewer --trials and smaller --sizes are quicker",
     ),
-];
-const QUICKER_DATA: Advice = &[(WorkStage::Hull, "fewer and smaller --sizes are quicker")];
+]];
+const QUICKER_DATA: Advice = &[&[(WorkStage::Hull, "fewer and smaller --sizes are quicker")]];
 
 /// Sizes without being told: three a decade.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];

@@ -158,7 +158,8 @@ impl<'a> Cone<'a> {
         Ok(cone)
     }
 
-    /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is.
+    /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is. Each that is finished
+    /// is a unit of the stage at hand.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn angles(
@@ -210,6 +211,7 @@ impl<'a> Cone<'a> {
     ) -> Result<()> {
         let undecided = |place: &usize| held(&found[*place]).verdict == Verdict::Undecided;
         let places: Vec<usize> = (0..asked.len()).filter(undecided).collect();
+        control.advance((asked.len() - places.len()) as u64);
         let strict = self.strict.clone();
         let zero = vec![0.0; self.columns.rows.dim()];
         for part in places.chunks(self.columns.together()) {
@@ -231,9 +233,13 @@ impl<'a> Cone<'a> {
                         q.done = true;
                     }
                 }
+                control.advance(u64::from(q.done));
                 Ok(())
             };
-            let last = |_: &Columns<'_>, _: &mut Open| Ok(());
+            let last = |_: &Columns<'_>, _: &mut Open| {
+                control.advance(1);
+                Ok(())
+            };
             self.columns.run(&mut open, most, &close, &last, control)?;
             open.par_iter().try_for_each(|q| -> Result<()> {
                 let by_weights = self.by_weights(q, asked[q.place].query)?;

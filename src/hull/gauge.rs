@@ -53,7 +53,8 @@ impl<'a> Gauge<'a> {
         }
     }
 
-    /// A bracket of the gauge of each query; the upper end is infinite where none was found.
+    /// A bracket of the gauge of each query; the upper end is infinite where none was found. Each that is finished is a unit
+    /// of the stage at hand.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn brackets(&mut self, rays: &[Ray<'_>], control: &Control) -> Result<Vec<Bracket>> {
@@ -66,6 +67,7 @@ impl<'a> Gauge<'a> {
             ray.query != ray.centre && !off
         };
         let left: Vec<usize> = (0..rays.len()).filter(open).collect();
+        control.advance((rays.len() - left.len()) as u64);
         let tolerance = self.settings.tolerance;
         let gap = self.settings.gap.unwrap_or(GAP);
         for part in left.chunks(self.columns.together()) {
@@ -84,12 +86,14 @@ impl<'a> Gauge<'a> {
                     bracket.upper = bracket.upper.min(upper(columns, q, ray, tolerance)?);
                     q.done = bracket.gap() <= gap;
                 }
+                control.advance(u64::from(q.done));
                 Ok(())
             };
             let last = |columns: &Columns<'_>, q: &mut Open| {
                 let mut bracket = held(&found[q.place]);
                 let upper = upper(columns, q, &rays[q.place], tolerance)?;
                 bracket.upper = bracket.upper.min(upper);
+                control.advance(1);
                 Ok(())
             };
             let most = self.settings.max_rounds;

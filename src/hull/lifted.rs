@@ -33,6 +33,9 @@ const MOST: usize = 60;
 const SHIFT: f64 = 1e-7;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
+/// Rows of a look at all of them that are looked at alone in the steps that follow.
+const OFFERED: usize = 32;
+
 /// Weights below this are 0.
 const NONE: f64 = 1e-13;
 
@@ -272,22 +275,66 @@ impl Lifted {
         each.map(|column| dot(column, &costs)).collect()
     }
 
+    /// How far a row is above the plane of the basis; negative below.
+    #[inline(always)]
+    fn above(&self, row: usize, prices: &[f64]) -> f64 {
+        self.squares[row] - dot(self.column(row), prices)
+    }
+
+    /// Whether a row that is not in the basis is below the plane by more than rounding.
+    #[inline(always)]
+    fn enters(&self, row: usize, value: f64, prices: &[f64]) -> bool {
+        let terms = self.column(row).iter().zip(prices);
+        let size = self.squares[row] + terms.map(|(a, price)| (a * price).abs()).sum::<f64>();
+        value < -LEVEL * size && !self.basis.contains(&Slot::Row(row))
+    }
+
+    /// A row below the plane: the lowest of those that the last look at all rows offered, and where none of these is left the
+    /// lowest of all, which offers others.
+    #[inline(always)]
+    fn entering(&self, prices: &[f64], offered: &mut Vec<usize>) -> Option<usize> {
+        let mut best = (0.0, None);
+        // A loop: what a closure does is not compiled for the instruction set found at run time.
+        for &row in offered.iter() {
+            let value = self.above(row, prices);
+            if value < best.0 && self.enters(row, value, prices) {
+                best = (value, Some(row));
+            }
+        }
+        if best.1.is_some() {
+            return best.1;
+        }
+        offered.clear();
+        let mut below: Vec<(f64, usize)> = Vec::new();
+        for row in 0..self.len() {
+            let value = self.above(row, prices);
+            if value < 0.0 {
+                below.push((value, row));
+            }
+        }
+        let lower = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if below.len() > OFFERED {
+            below.select_nth_unstable_by(OFFERED, lower);
+            below.truncate(OFFERED);
+        }
+        below.sort_unstable_by(lower);
+        offered.extend(below.iter().map(|(_, row)| row));
+        let lowest = below
+            .iter()
+            .find(|(value, row)| self.enters(*row, *value, prices));
+        // The lowest may all be in the basis, or below by rounding alone, and a higher one not.
+        lowest
+            .map(|(_, row)| *row)
+            .or_else(|| self.below(prices, false))
+    }
+
     /// A row below the plane of the basis: the lowest, or the first.
     #[inline(always)]
     fn below(&self, prices: &[f64], first: bool) -> Option<usize> {
         let mut best = (0.0, None);
-        for (row, square) in self.squares.iter().enumerate() {
-            let column = self.column(row);
-            let value = square - dot(column, prices);
-            if value >= best.0 {
-                continue;
-            }
-            let terms = column
-                .iter()
-                .zip(prices)
-                .map(|(a, price)| (a * price).abs());
-            let size = square + terms.sum::<f64>();
-            if value < -LEVEL * size && !self.basis.contains(&Slot::Row(row)) {
+        for row in 0..self.len() {
+            let value = self.above(row, prices);
+            if value < best.0 && self.enters(row, value, prices) {
                 best = (value, Some(row));
                 if first {
                     break;
@@ -344,12 +391,18 @@ impl Lifted {
         self.complete();
         self.move_in();
         let (mut stalled, mut fresh) = (0, false);
+        let mut offered = Vec::new();
         for step in 1..=MOST * self.equations() {
             if step % FRESH == 0 && !fresh {
                 fresh = self.refresh();
             }
             let first = stalled > STALLED;
-            let changed = match self.below(&self.prices(), first) {
+            let prices = self.prices();
+            let entering = match first {
+                true => self.below(&prices, true),
+                false => self.entering(&prices, &mut offered),
+            };
+            let changed = match entering {
                 Some(row) => {
                     let step = self.step(row);
                     let (place, value) = self.leaving(&step, first)?;
@@ -388,11 +441,11 @@ impl Lifted {
         let (prices, line) = (self.prices(), self.line(place));
         let clear = PIVOT * largest(&line);
         let mut best: Option<(f64, usize)> = None;
-        for (row, square) in self.squares.iter().enumerate() {
+        for row in 0..self.len() {
             let column = self.column(row);
             let along = -dot(&line, column);
             if along > clear && !self.basis.contains(&Slot::Row(row)) {
-                let ratio = (square - dot(column, &prices)).max(0.0) / along;
+                let ratio = self.above(row, &prices).max(0.0) / along;
                 if best.is_none_or(|(least, _)| ratio < least) {
                     best = Some((ratio, row));
                 }

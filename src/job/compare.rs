@@ -11,13 +11,14 @@ use crate::error::{Error, Result};
 use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
 use crate::report::results::{self, Made};
-use crate::report::{InputInfo, compare as show, json, outcomes};
+use crate::report::{InputInfo, compare as show, json, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
+use crate::rows::{Memory, Rows};
 use crate::scan::Engine;
 use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
 use crate::study::compare::{
-    self as study, Classes, ComparisonPlan, Forget, QuerySet, Report, Subject,
+    self as study, Classes, ComparisonPlan, Forget, Known, QuerySet, Report, Subject,
 };
 use serde_json::json;
 use std::path::Path;
@@ -427,6 +428,46 @@ impl Compare {
             opened,
             labels,
         })
+    }
+}
+
+impl Compare {
+    /// A line for each column of the tables in the folder of this comparison: the file, the column and what it says.
+    ///
+    /// Errors: notions that are not known.
+    pub fn help_columns(&self) -> Result<String> {
+        // Spaces that bring rows of their own are not read for this; their rows have neither ids nor files.
+        let none = Memory::from_f64("rows", 1, vec![0.0]);
+        let subject = &self.subject;
+        let (reference, queries): (&dyn Rows, &dyn Rows) = match &subject.sets {
+            Some((reference, queries)) => (&*reference.rows, &*queries.rows),
+            None => (&none, &none),
+        };
+        let about = records::About {
+            reference,
+            queries,
+            plan: &self.origin.plan.analysis,
+            space: Some(""),
+            known: Known {
+                classes: subject.classes.as_ref(),
+                sets: &subject.query_sets,
+                outcome: subject.outcome.as_ref(),
+            },
+        };
+        let mut text = String::new();
+        for (name, what) in records::explained(&about)? {
+            text += &format!("queries.parquet  {name}: {what}\n");
+        }
+        let mut rates = vec![("rates.parquet", show::RATES)];
+        if self.origin.plan.by_label {
+            rates.push(("by_label.parquet", show::LABELS));
+        }
+        for (file, columns) in rates {
+            for (name, what) in columns {
+                text += &format!("{file}  {name}: {what}\n");
+            }
+        }
+        Ok(text + "outcomes.parquet and others of outcomes: hullscope errors --help-columns\n")
     }
 }
 

@@ -55,6 +55,11 @@ impl Notion for Class {
         format!("outside the hull of the reference rows of {}", self.whose())
     }
 
+    /// Its solvers count a verdict and a distance.
+    fn steps(&self) -> u64 {
+        if self.distance { 2 } else { 1 }
+    }
+
     fn needs(&self) -> Needs {
         Needs {
             classes: true,

@@ -223,6 +223,7 @@ impl Judge for Simplices<'_> {
                 tasks.push(task);
             }
         }
+        control.advance((block.len() - tasks.len()) as u64);
         let mut tasks = tasks.into_iter();
         loop {
             let group: Vec<Task<'_>> = tasks.by_ref().take(together(block.dim)).collect();
@@ -335,6 +336,7 @@ impl Simplices<'_> {
             centre
         });
         let values: Vec<f64> = centres.collect();
+        let mut left = tasks.len();
         let count = (BEGIN * (d + 1)).clamp(LEAST, MOST) + 1;
         let near = self.search.nearest(&values, count, control)?;
         let begun: Vec<Begun<'_>> = tasks
@@ -355,13 +357,17 @@ impl Simplices<'_> {
             if search == PROJECTED {
                 open.retain(|query| query.task.outside != Some(true));
             }
+            control.advance((left - open.len()) as u64);
+            left = open.len();
             if open.is_empty() {
                 break;
             }
             judged.extend(self.round(&mut open, control)?);
         }
+        control.advance(left as u64);
         Ok(judged)
     }
+
     /// The nearest rows and those of the certificate, relative to the query.
     fn begin<'q>(&self, mut task: Task<'q>, near: Vec<Near>) -> Result<Begun<'q>> {
         let d = task.point.len();

@@ -107,10 +107,12 @@ impl Judge for Nearest<'_> {
             let near: Vec<usize> = near.iter().take(this.most).map(|(row, _)| *row).collect();
             let mut points = vec![0.0; near.len() * query.len()];
             this.rows.gather(&near, &mut points)?;
-            match this.size {
+            let judged = match this.size {
                 Size::Rows(_) => this.one(&points, query),
                 Size::Smallest => this.smallest(&points, query),
-            }
+            };
+            control.advance(1);
+            judged
         })
         .collect()
     }

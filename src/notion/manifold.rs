@@ -83,6 +83,7 @@ impl Notion for Manifold {
             distinct: reference.distinct,
             repeats: reference.repeats,
         };
+        control.begin(WorkStage::Fit, set.distinct.len() as u64);
         let [radii, next] = set.radii(reference.scan, self.k, control)?;
         Ok(Box::new(Fitted {
             k: self.k,
@@ -125,11 +126,10 @@ impl Set<'_> {
     }
 
     /// Of each different row the distances to its K-th and its (K+1)-th nearest other row; infinite where there is
-    /// none.
+    /// none. Each is a unit of the stage at hand.
     fn radii(&self, scan: &dyn Scan, k: usize, control: &Control) -> Result<[Vec<f64>; 2]> {
         let search = Neighbours::new(self.distinct, scan, Metric::Euclidean).filling(self.repeats);
         let n = self.distinct.len();
-        control.begin(WorkStage::Neighbours, n as u64);
         let first = |place| self.repeats.map_or(place, |repeats| repeats.first(place));
         let rows: Vec<usize> = (0..n).map(first).collect();
         let mut radii = [Vec::with_capacity(n), Vec::with_capacity(n)];
@@ -247,11 +247,11 @@ impl Fitted<'_> {
             distinct: &rows,
             repeats: repeats.as_ref(),
         };
+        let n = self.set.distinct.len();
+        control.begin(WorkStage::Figures, (rows.len() + n) as u64);
         let [radii, _] = queries.radii(&*scan, self.k, control)?;
         drop(scan);
         let balls = Balls::new(&rows, radii)?;
-        let n = self.set.distinct.len();
-        control.begin(WorkStage::Neighbours, n as u64);
         let places: Vec<usize> = (0..n).collect();
         let mut inside = 0;
         for part in places.chunks(part_rows(d)) {

@@ -89,6 +89,16 @@ pub trait Notion: Send + Sync {
         false
     }
 
+    /// How many of so many queries it judges.
+    fn judges(&self, queries: usize) -> usize {
+        queries
+    }
+
+    /// How often it counts a query as progress while it judges it.
+    fn steps(&self) -> u64 {
+        1
+    }
+
     /// Learn what queries are judged by.
     ///
     /// Errors: rows that can no longer be read, a reference that does not fit the notion, and

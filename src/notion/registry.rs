@@ -291,6 +291,15 @@ fn unknown(part: &str) -> Error {
     ))
 }
 
+/// The entry that made a notion of this id: `knn` made `knn_10`.
+pub fn of_id(id: &str) -> Option<&'static Entry> {
+    let own = |entry: &&Entry| {
+        let rest = id.strip_prefix(entry.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+    };
+    KNOWN.iter().find(own)
+}
+
 /// A line for each notion, for help.
 pub fn help() -> String {
     let line = |entry: &Entry| {

@@ -54,6 +54,14 @@ impl Notion for Sampled {
         true
     }
 
+    fn judges(&self, queries: usize) -> usize {
+        queries.min(MOST)
+    }
+
+    fn steps(&self) -> u64 {
+        self.0.steps()
+    }
+
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         Ok(self.judge(self.0.fit(reference, control)?, reference))
     }

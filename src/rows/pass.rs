@@ -7,7 +7,7 @@
 
 use super::sharded::Share;
 use super::{Numbers, Pack, Rows, Subset, chunk_rows, map_chunks};
-use crate::control::Control;
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,7 +26,7 @@ pub trait Pass: Sync + Sized {
     /// The question to a shard.
     const NAME: &'static str;
 
-    /// Whether the rows count as work done.
+    /// Whether the rows count as work done, where the work is a survey.
     const COUNTED: bool = false;
 
     /// Look at rows `first ..` (row-major).
@@ -51,7 +51,7 @@ pub trait Pass: Sync + Sized {
 pub fn pass<P: Pass>(rows: &dyn Rows, pass: &P, control: &Control) -> Result<Vec<P::Part>> {
     let look = |first: usize, values: &[f64]| {
         if P::COUNTED {
-            control.advance((values.len() / rows.dim()) as u64);
+            control.advance_in(WorkStage::Survey, (values.len() / rows.dim()) as u64);
         }
         pass.chunk(first, values)
     };
@@ -88,7 +88,7 @@ pub fn pass<P: Pass>(rows: &dyn Rows, pass: &P, control: &Control) -> Result<Vec
                 found.insert(first, part);
             }
             if P::COUNTED {
-                control.advance(run.len() as u64);
+                control.advance_in(WorkStage::Survey, run.len() as u64);
             }
         }
     }

@@ -375,33 +375,34 @@ pub(super) fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<B
         .collect()
 }
 
-/// Offer a tile's scores of one block to the running bests.
+/// Offer a tile's products of one block to the running bests: `BIASED` says whether the bias counts.
 #[inline(always)]
-fn reduce<T: Real>(
+fn reduce<T: Real, const BIASED: bool>(
     block: &Block<T>,
     first_row: usize,
     row_bias: &[f32],
-    scores: &mut [T],
+    products: &[T],
     best: &mut Best<T>,
 ) {
     let used = block.bias.len();
-    for (r, scores) in scores.chunks_exact_mut(block.lanes).enumerate() {
-        let scores = &mut scores[..used];
-        if block.biased {
-            let bias = T::from_f32(row_bias[r]);
-            for (score, &c) in scores.iter_mut().zip(&block.bias) {
-                *score = *score + c * bias;
-            }
-        }
-        for (group, scores) in scores.chunks(GROUP).enumerate() {
+    for (r, products) in products.chunks_exact(block.lanes).enumerate() {
+        let bias = match BIASED {
+            true => T::from_f32(row_bias[r]),
+            false => T::ZERO,
+        };
+        // Computed twice for the few that enter, and written back for none: the tile is too large for that to be free.
+        let score = |product: T, c: T| if BIASED { product + c * bias } else { product };
+        let groups = products[..used].chunks(GROUP).zip(block.bias.chunks(GROUP));
+        for (group, (products, c)) in groups.enumerate() {
             let first = block.first + group * GROUP;
-            let bars = &best.bars()[first..first + scores.len()];
-            let above = scores
-                .iter()
-                .zip(bars)
-                .fold(false, |any, (&score, &bar)| any | enters(score, bar));
+            let bars = &best.bars()[first..first + products.len()];
+            let mut above = false;
+            for ((&product, &c), &bar) in products.iter().zip(c).zip(bars) {
+                above |= enters(score(product, c), bar);
+            }
             if above {
-                for (lane, &score) in scores.iter().enumerate() {
+                for (lane, (&product, &c)) in products.iter().zip(c).enumerate() {
+                    let score = score(product, c);
                     if enters(score, best.bars()[first + lane]) {
                         best.offer(first + lane, score, first_row + r);
                     }
@@ -445,7 +446,7 @@ fn worker<T: Real>(
                 block,
                 first,
                 row_bias,
-                scores: &mut scores,
+                scores: &scores,
                 best: &mut best,
             });
         }
@@ -457,7 +458,7 @@ struct Reduce<'a, T> {
     block: &'a Block<T>,
     first: usize,
     row_bias: &'a [f32],
-    scores: &'a mut [T],
+    scores: &'a [T],
     best: &'a mut Best<T>,
 }
 
@@ -466,13 +467,17 @@ impl<T: Real> pulp::NullaryFnOnce for Reduce<'_, T> {
 
     #[inline(always)]
     fn call(self) {
-        reduce(
-            self.block,
-            self.first,
-            self.row_bias,
-            self.scores,
-            self.best,
-        );
+        let Reduce {
+            block,
+            first,
+            row_bias,
+            scores,
+            best,
+        } = self;
+        match block.biased {
+            true => reduce::<T, true>(block, first, row_bias, scores, best),
+            false => reduce::<T, false>(block, first, row_bias, scores, best),
+        }
     }
 }
 

@@ -53,6 +53,21 @@ pub struct Best<T> {
     rows: Vec<usize>,
 }
 
+/// Lists up to this length are shifted number by number, which is quicker than two calls that move memory.
+const SHORT: usize = 64;
+
+/// Move what is below `score` among the first `end` of a list up by one place; the place that this leaves.
+#[inline(always)]
+fn make_room<T: Score>(scores: &mut [T], rows: &mut [usize], score: T, end: usize) -> usize {
+    let mut place = end;
+    while place > 0 && scores[place - 1] < score {
+        scores[place] = scores[place - 1];
+        rows[place] = rows[place - 1];
+        place -= 1;
+    }
+    place
+}
+
 impl<T: Score> Best<T> {
     /// Nothing seen yet, of `directions` directions.
     pub fn new(directions: usize, k: usize) -> Self {
@@ -77,14 +92,21 @@ impl<T: Score> Best<T> {
         let (start, filled) = (b * self.k, self.filled[b]);
         let scores = &mut self.scores[start..start + self.k];
         let rows = &mut self.rows[start..start + self.k];
-        let place = scores[..filled].partition_point(|&held| held >= score);
-        if place == self.k {
+        let full = filled == self.k;
+        if full && scores[self.k - 1] >= score {
             // No number, and all that is held is as high.
             return;
         }
-        let end = if filled < self.k { filled } else { self.k - 1 };
-        scores.copy_within(place..end, place + 1);
-        rows.copy_within(place..end, place + 1);
+        let end = if full { self.k - 1 } else { filled };
+        let place = match self.k <= SHORT {
+            true => make_room(scores, rows, score, end),
+            false => {
+                let place = scores[..end].partition_point(|&held| held >= score);
+                scores.copy_within(place..end, place + 1);
+                rows.copy_within(place..end, place + 1);
+                place
+            }
+        };
         scores[place] = score;
         rows[place] = row;
         self.filled[b] = end + 1;

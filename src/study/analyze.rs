@@ -186,7 +186,10 @@ pub fn with_session<T>(
         .flatten();
     let unit = UnitReference::new(distinct);
     let unit_scan = (plan.metric == Metric::Cosine && searched > 0 && tree.is_none())
-        .then(|| unit.scan(engine, control))
+        .then(|| {
+            control.begin(control::WorkStage::Survey, distinct.len() as u64);
+            unit.scan(engine, control)
+        })
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
     let search = (searched > 0).then(|| {
@@ -403,6 +406,8 @@ fn scans_of<'r>(
     engine: &dyn Engine,
     control: &Control,
 ) -> Result<Vec<Members<'r>>> {
+    let rows: usize = members.iter().map(|(_, rows)| rows.len()).sum();
+    control.begin(control::WorkStage::Survey, rows as u64);
     let scan = |(class, rows): &'r (u32, Subset<'r>)| {
         Ok(Members {
             class: *class,
@@ -609,31 +614,32 @@ impl Work<'_, '_> {
         clock: &mut Clock,
     ) -> Result<()> {
         let d = queries.dim();
-        let stage = if self.plan.hull {
-            control::WorkStage::Hull
-        } else {
-            control::WorkStage::Neighbours
-        };
-        let passes = self.verdicts.as_ref().map_or(1, |all| all.passes);
-        self.control.begin(stage, passes * queries.len() as u64);
+        let (control, all) = (self.control, queries.len() as u64);
         let mut values = Vec::new();
         for first in (0..queries.len()).step_by(block(d)) {
             let count = block(d).min(queries.len() - first);
             values.resize(count * d, 0.0);
             queries.read_f64(first, &mut values)?;
             clock.lap("read_queries");
+            let before = first as u64;
             let answers = match &mut self.verdicts {
-                Some(verdicts) => verdicts.answer(&values, self.control)?,
+                Some(verdicts) => {
+                    let passes = verdicts.passes;
+                    control.resume(control::WorkStage::Hull, passes * before, passes * all);
+                    verdicts.answer(&values, control)?
+                }
                 None => Vec::new(),
             };
             clock.lap("hull");
             let near = match &self.search {
-                Some(search) => search.nearest(&values, self.searched, self.control)?,
+                Some(search) => {
+                    control.resume(control::WorkStage::Neighbours, before, all);
+                    let near = search.nearest(&values, self.searched, control)?;
+                    control.advance(count as u64);
+                    near
+                }
                 None => Vec::new(),
             };
-            if self.verdicts.is_none() {
-                self.control.advance(count as u64);
-            }
             clock.lap("neighbours");
             let answers: Vec<Option<Answer>> = answers.into_iter().map(Some).collect();
             let places: Vec<usize> = (first..first + count).collect();
@@ -647,7 +653,7 @@ impl Work<'_, '_> {
                     of: queries.len(),
                 },
             };
-            let (judgements, cone) = Fitted::judge(&mut self.fitted, &block, self.control)?;
+            let (judgements, cone) = Fitted::judge(&mut self.fitted, &block, control)?;
             clock.lap("notions");
             let mut records = self.records(first, answers, near, judgements, reference, queries);
             for (record, certificate) in records.iter_mut().zip(cone.into_iter().flatten()) {
@@ -666,9 +672,12 @@ impl Work<'_, '_> {
     fn leave_out(&mut self, reference: &dyn Rows) -> Result<()> {
         let d = reference.dim();
         let rows = sample(reference.len(), self.plan.leave_one_out, self.plan.seed);
-        self.control
-            .begin(control::WorkStage::LeaveOneOut, rows.len() as u64);
-        for part in rows.chunks(block(d)) {
+        let size = block(d);
+        for (place, part) in rows.chunks(size).enumerate() {
+            let progress = (place * size, rows.len());
+            let (before, all) = (progress.0 as u64, progress.1 as u64);
+            self.control
+                .resume(control::WorkStage::LeaveOneOut, before, all);
             let mut values = vec![0.0; part.len() * d];
             reference.gather(part, &mut values)?;
             let hull = match &mut self.verdicts {
@@ -679,9 +688,7 @@ impl Work<'_, '_> {
                 Some(search) => search.others(part, self.searched, self.control)?,
                 None => Vec::new(),
             };
-            if self.verdicts.is_none() {
-                self.control.advance(part.len() as u64);
-            }
+            self.control.reach(before + part.len() as u64);
             let block = Block {
                 values: &values,
                 dim: d,
@@ -689,7 +696,7 @@ impl Work<'_, '_> {
                 near: &near,
                 asked: Asked::Others(part),
             };
-            Fitted::leave_out(&mut self.fitted, &block, self.control)?;
+            Fitted::leave_out(&mut self.fitted, &block, progress, self.control)?;
         }
         Ok(())
     }

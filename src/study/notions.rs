@@ -2,10 +2,10 @@
 
 use super::rate::{Rate, quantiles};
 use super::summary::NotionSummary;
-use crate::control::Control;
+use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::hull::Certificate;
-use crate::notion::{Block, Judge, Judgement, Notion, Reference, side};
+use crate::notion::{Asked, Block, Judge, Judgement, Notion, Reference, side};
 use crate::rows::Pack;
 
 /// A fitted notion and what it has said so far.
@@ -14,6 +14,8 @@ pub(super) struct Fitted<'r> {
     judge: Box<dyn Judge + 'r>,
     queries: Counts,
     others: Counts,
+    /// Queries of the set at hand that were judged so far.
+    done: usize,
     /// Queries that the notion judged and left without an answer.
     open: u64,
     scores: Vec<f64>,
@@ -56,10 +58,14 @@ impl<'r> Fitted<'r> {
                 notion,
                 judge: match again.flatten() {
                     Some(judge) => judge,
-                    None => notion.fit(reference, control)?,
+                    None => control.within(&notion.id(), || {
+                        control.begin(WorkStage::Fit, 0);
+                        notion.fit(reference, control)
+                    })?,
                 },
                 queries: Counts::default(),
                 others: Counts::default(),
+                done: 0,
                 open: 0,
                 scores: Vec::new(),
             })
@@ -79,9 +85,7 @@ impl<'r> Fitted<'r> {
         let mut certificates = None;
         let mut judged: Vec<Vec<Judgement>> = vec![Vec::with_capacity(all.len()); block.len()];
         for fitted in all {
-            let found = fitted.judge.judge(block, control)?;
-            // One a query: a list with a gap would give queries the judgements of others.
-            assert_eq!(found.len(), block.len(), "{}", fitted.notion.id());
+            let found = fitted.block(block, control)?;
             for (judgements, judgement) in judged.iter_mut().zip(found) {
                 if !judgement.passed_over {
                     fitted.queries.add(judgement.outside);
@@ -96,13 +100,47 @@ impl<'r> Fitted<'r> {
         Ok((judged, certificates))
     }
 
-    /// Count what every notion says of reference rows among the others.
-    pub(super) fn leave_out(all: &mut [Self], block: &Block<'_>, control: &Control) -> Result<()> {
+    /// The judgements of a block of queries, one a query; the stage is the notion's, and counts the queries that it judges.
+    fn block(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
+        let id = self.notion.id();
+        let (first, of) = match block.asked {
+            Asked::Queries { places, of } => (places.first() == Some(&0), of),
+            Asked::Others(rows) => (true, rows.len()),
+        };
+        if first {
+            self.done = 0;
+        }
+        let steps = self.notion.steps();
+        let units = |queries: usize| steps * queries as u64;
+        let total = units(self.notion.judges(of));
+        let found = control.within(&id, || {
+            control.resume(WorkStage::Notion, units(self.done), total);
+            self.judge.judge(block, control)
+        })?;
+        // One a query: a list with a gap would give queries the judgements of others.
+        assert_eq!(found.len(), block.len(), "{id}");
+        self.done += found.iter().filter(|one| !one.passed_over).count();
+        control.reach(units(self.done));
+        Ok(found)
+    }
+
+    /// Count what every notion says of reference rows among the others. `place` is that of the first row among all that are
+    /// left out, and `rows` their number.
+    pub(super) fn leave_out(
+        all: &mut [Self],
+        block: &Block<'_>,
+        (place, rows): (usize, usize),
+        control: &Control,
+    ) -> Result<()> {
         for fitted in all {
             let sides: Vec<Option<bool>> = match fitted.notion.is_hull() {
                 true => block.hull.iter().map(|one| side(one.as_ref())).collect(),
                 false => {
-                    let found = fitted.judge.judge(block, control)?;
+                    let found = control.within(&fitted.notion.id(), || {
+                        control.resume(WorkStage::LeaveOneOut, place as u64, rows as u64);
+                        fitted.judge.judge(block, control)
+                    })?;
+                    control.reach((place + block.len()) as u64);
                     found.iter().map(|judgement| judgement.outside).collect()
                 }
             };
@@ -116,8 +154,10 @@ impl<'r> Fitted<'r> {
 
     /// After the last query.
     pub(super) fn finish(all: &mut [Self], control: &Control) -> Result<()> {
-        all.iter_mut()
-            .try_for_each(|fitted| fitted.judge.finish(control))
+        all.iter_mut().try_for_each(|fitted| {
+            let id = fitted.notion.id();
+            control.within(&id, || fitted.judge.finish(control))
+        })
     }
 
     /// How many queries each notion left without an answer, and why; nothing of the hull, whose reasons are counted one by one.

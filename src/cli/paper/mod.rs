@@ -41,14 +41,14 @@ const CUBES: [u64; 2] = [8, 12];
 const MAPPED: [u64; 4] = [2, 3, 4, 5];
 
 /// What makes each stage quicker.
-const QUICKER: Advice = &[
+const QUICKER: Advice = &[&[
     (
         control::WorkStage::Trials,
         "--quick and fewer --trials are quicker",
     ),
     (control::WorkStage::Hull, "--quick is quicker"),
     (control::WorkStage::LeaveOneOut, "--quick is quicker"),
-];
+]];
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,13 +1,5 @@
 //! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
-//!
-//! `rates.parquet`: `space` (as typed), `notion` (its id, as in `hull` or `knn_10`), `d`, `rank` (the affine rank of
-//! the reference; null where it is not known), `two_nn` and `mle` (intrinsic dimension of the reference),
-//! `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `null_rate` and
-//! `d_eff` (of the hull alone; null where there is none), `undecided`; and `left_out`, `left_out_outside`, .. of the
-//! reference rows that were judged as if they were not in the reference.
-//!
-//! `by_label.parquet`: `space`, `label`, `notion` (also `own_class_hull`: the hull of the reference rows of the query's
-//! own class), `n_reference`, `n_queries`, `outside`, `rate`, `interval_low`, `interval_high`, `undecided`.
+//! What each column says is in [`RATES`] and [`LABELS`], which `--help-columns` prints.
 
 use crate::error::Result;
 use crate::report::parquet_file;
@@ -17,6 +9,81 @@ use arrow_schema::ArrowError;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
+
+/// The columns of `rates.parquet`, in order, and what they say.
+pub const RATES: &[(&str, &str)] = &[
+    ("space", "the space, as typed"),
+    ("notion", "the notion, by its id, as in hull or knn_10"),
+    ("d", "columns of the space"),
+    (
+        "rank",
+        "affine rank of the reference; null where it is not known",
+    ),
+    (
+        "two_nn",
+        "intrinsic dimension of the reference by TwoNN; null where it has none",
+    ),
+    ("mle", "the same by maximum likelihood over 20 nearest rows"),
+    ("n_reference", "reference rows"),
+    ("n_queries", "queries that were judged"),
+    ("outside", "of these, how many are outside"),
+    ("rate", "their share; null of no query"),
+    (
+        "interval_low",
+        "lower end of the rate's 95 % interval (Wilson)",
+    ),
+    ("interval_high", "its upper end"),
+    (
+        "null_rate",
+        "of the hull: the rate of Gaussian data with as many rows of that rank",
+    ),
+    (
+        "d_eff",
+        "of the hull: the rank at which Gaussian data would have the rate; null where all or none are outside",
+    ),
+    (
+        "undecided",
+        "of the queries that were judged, how many are neither proved inside nor outside",
+    ),
+    (
+        "left_out",
+        "reference rows that were judged as if they were not in the reference; null where none were",
+    ),
+    ("left_out_outside", "of these, how many are outside"),
+    ("left_out_rate", "their share"),
+    (
+        "left_out_interval_low",
+        "lower end of its 95 % interval (Wilson)",
+    ),
+    ("left_out_interval_high", "its upper end"),
+    (
+        "left_out_undecided",
+        "of the rows left out, how many are neither proved inside nor outside",
+    ),
+];
+
+/// The same of `by_label.parquet`.
+pub const LABELS: &[(&str, &str)] = &[
+    ("space", "the space, as typed"),
+    ("label", "the class of the queries"),
+    (
+        "notion",
+        "the notion, by its id; own_class_hull is the hull of the reference rows of the query's own class",
+    ),
+    ("n_reference", "reference rows of the class"),
+    ("n_queries", "queries of the class that were judged"),
+    ("outside", "of these, how many are outside"),
+    ("rate", "their share; null of no query"),
+    (
+        "interval_low",
+        "lower end of the rate's 95 % interval (Wilson)",
+    ),
+    ("interval_high", "its upper end"),
+    (
+        "undecided",
+        "of the queries that were judged, how many are neither proved inside nor outside",
+    ),
+];
 
 /// Write the rates of all spaces.
 pub fn write_rates(path: &Path, command: &str, settings: &Value, report: &Report) -> Result<()> {
@@ -196,12 +263,9 @@ mod tests {
         report.spaces[1].rank = None;
         report.spaces[1].notions[0].rate.undecided = 3;
         let batch = read_back(write_rates, &report);
-        let columns = "space notion d rank two_nn mle n_reference n_queries outside rate interval_low interval_high \
-                       null_rate d_eff undecided left_out left_out_outside left_out_rate left_out_interval_low \
-                       left_out_interval_high left_out_undecided";
         assert_eq!(
             names(&batch),
-            columns.split_whitespace().collect::<Vec<_>>()
+            RATES.iter().map(|column| column.0).collect::<Vec<_>>()
         );
         let (first, second) = ("dims:16,seed=<b>&\"", "pixels");
         assert_eq!(
@@ -263,10 +327,9 @@ mod tests {
     #[test]
     fn classes_read_back_column_by_column() {
         let batch = read_back(write_labels, &report(true));
-        let columns = "space label notion n_reference n_queries outside rate interval_low interval_high undecided";
         assert_eq!(
             names(&batch),
-            columns.split_whitespace().collect::<Vec<_>>()
+            LABELS.iter().map(|column| column.0).collect::<Vec<_>>()
         );
         // The class without rows of its own has no rate of its own.
         let notions = [

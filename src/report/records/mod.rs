@@ -233,6 +233,14 @@ impl FileSink for Lines<'_> {
     }
 }
 
+/// The name of each column that a plan gives, and what it says.
+///
+/// Errors: notions that are not known.
+pub fn explained(about: &About<'_, '_>) -> Result<Vec<(String, String)>> {
+    let each = columns(about)?.into_iter();
+    Ok(each.map(|column| (column.name, column.help)).collect())
+}
+
 /// A line for each column that a plan gives, with its type and what it says.
 ///
 /// Errors: notions that are not known.

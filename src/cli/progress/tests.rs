@@ -1,0 +1,316 @@
+//! What is said of work that goes on, by made-up clocks and of an analysis.
+
+use super::*;
+use crate::error::Result;
+use crate::notion::Classes;
+use crate::notion::registry::Wanted;
+use crate::rows::{Element, Memory, Rows, synthetic};
+use crate::scan::CpuEngine;
+use crate::study::analyze::{AnalysisPlan, Sets, run_sets};
+use crate::study::{Record, Sink};
+use std::sync::Mutex;
+
+#[test]
+fn a_line_tells_of_each_finished_task_and_of_long_stages() {
+    let mut lines = Lines::new(&[], USUAL);
+    let start = Instant::now();
+    let mut look = |task: &str, stage, seconds| {
+        let progress = Progress {
+            stage,
+            ..Progress::default()
+        };
+        lines.look(task.into(), &progress, start + Duration::from_secs(seconds))
+    };
+    assert!(look("", WorkStage::Read, 0).is_empty());
+    assert!(look("pca:8 (1 of 2)", WorkStage::Survey, 1).is_empty());
+    assert!(look("pca:8 (1 of 2)", WorkStage::Hull, 2).is_empty());
+    let found = look("pca:16 (2 of 2)", WorkStage::Survey, 30);
+    assert_eq!(
+        found,
+        [
+            "pca:8 (1 of 2): verdicts took 28 s",
+            "pca:8 (1 of 2): done in 29.0 s"
+        ]
+    );
+    assert_eq!(
+        look("", WorkStage::Survey, 33),
+        ["pca:16 (2 of 2): done in 3.0 s"]
+    );
+    assert!(look("", WorkStage::Survey, 40).is_empty());
+    assert!(look("pca:2", WorkStage::Survey, 41).is_empty());
+    assert!(look("", WorkStage::Survey, 41).is_empty(), "it was quick");
+}
+
+/// Once, after some seconds, where minutes are left.
+#[test]
+fn a_line_tells_how_long_a_long_stage_will_take() {
+    const ADVICE: Advice = &[
+        &[(WorkStage::Read, "no")],
+        &[(WorkStage::Hull, "--no-distance is quicker")],
+    ];
+    let mut lines = Lines::new(ADVICE, USUAL);
+    let start = Instant::now();
+    let mut look = |done, total, seconds| {
+        let progress = Progress {
+            stage: WorkStage::Hull,
+            done,
+            total,
+            ..Progress::default()
+        };
+        lines.look(
+            "pixels".into(),
+            &progress,
+            start + Duration::from_secs(seconds),
+        )
+    };
+    assert!(look(0, 100, 0).is_empty());
+    assert!(look(1, 100, 4).is_empty(), "too early to tell");
+    let said = look(5, 100, 10);
+    assert!(
+        said[0].starts_with(
+            "pixels: verdicts: about 4 min left, by the 5 % done in 10 s; --no-distance is quicker"
+        ),
+        "{said:?}"
+    );
+    assert!(look(6, 100, 12).is_empty(), "it was said");
+    let mut quick = Lines::new(&[], USUAL);
+    let most = Progress {
+        done: 90,
+        total: 100,
+        ..Progress::default()
+    };
+    assert!(quick.look("".into(), &most, start).is_empty());
+    assert!(
+        quick
+            .look("".into(), &most, start + Duration::from_secs(10))
+            .is_empty()
+    );
+}
+
+/// A stage that is entered for each block of queries is one stage: said when it has taken long, again when it has taken twice
+/// as long, and at the end; and estimated from all of its blocks.
+#[test]
+fn a_stage_in_blocks_is_one_stage() {
+    let mut lines = Lines::new(&[JUDGING], USUAL);
+    let start = Instant::now();
+    let mut look = |stage, notion: &str, done, seconds| {
+        let progress = Progress {
+            stage,
+            notion: notion.into(),
+            done,
+            total: 100_000,
+            ..Progress::default()
+        };
+        let now = start + Duration::from_secs(seconds);
+        lines.look("pixels".into(), &progress, now)
+    };
+    assert!(look(WorkStage::Hull, "", 0, 0).is_empty());
+    assert!(look(WorkStage::Hull, "", 10_000, 3).is_empty());
+    // It is counted once it is over: what is left is known when the next block begins.
+    assert!(look(WorkStage::Notion, "delaunay", 0, 3).is_empty());
+    assert!(look(WorkStage::Notion, "delaunay", 0, 23).is_empty());
+    assert_eq!(
+        look(WorkStage::Hull, "", 10_000, 24),
+        ["pixels: notion delaunay took 21 s"]
+    );
+    assert!(look(WorkStage::Hull, "", 20_000, 26).is_empty(), "quick");
+    let said = look(WorkStage::Notion, "delaunay", 10_000, 27);
+    assert_eq!(
+        said,
+        [
+            "pixels: notion delaunay: about 4 min left, by the 10 % done in 21 s; a list of --notion without delaunay \
+          leaves it out, and in --notion all it judges 500 queries"
+        ]
+    );
+    assert!(look(WorkStage::Notion, "delaunay", 20_000, 46).is_empty());
+    assert!(
+        look(WorkStage::Hull, "", 20_000, 47).is_empty(),
+        "not twice"
+    );
+    assert!(look(WorkStage::Notion, "delaunay", 20_000, 50).is_empty());
+    assert_eq!(
+        look(WorkStage::Hull, "", 30_000, 70),
+        ["pixels: notion delaunay took 61 s so far"]
+    );
+    assert!(look(WorkStage::Notion, "delaunay", 30_000, 70).is_empty());
+    assert_eq!(
+        lines.end(start + Duration::from_secs(75)),
+        [
+            "pixels: notion delaunay took 66 s in all",
+            "pixels: done in 75.0 s"
+        ]
+    );
+}
+
+/// What is advised is what leaves the stage out: of a notion's part of the rows left out that is `--loo 0`.
+#[test]
+fn the_advice_of_a_notion_names_it() {
+    let said = |stage, notion: &str, total| {
+        let progress = Progress {
+            stage,
+            notion: notion.into(),
+            total,
+            ..Progress::default()
+        };
+        let said = quicker(&[JUDGING], &progress);
+        (name(stage, notion), said)
+    };
+    let without = |name: &str| format!("; a list of --notion without {name} leaves it out");
+    let expected = |name: &str, said: String| (name.to_string(), said);
+    assert_eq!(
+        said(WorkStage::Notion, "class_own", 9000),
+        expected("notion class_own", without("class"))
+    );
+    assert_eq!(
+        said(WorkStage::Notion, "gauge", 500),
+        expected("notion gauge", without("gauge"))
+    );
+    assert_eq!(
+        said(WorkStage::Fit, "manifold_3", 60_000),
+        expected("fitting manifold_3", without("manifold"))
+    );
+    assert_eq!(
+        said(WorkStage::Figures, "manifold", 9),
+        expected("figures of manifold", without("manifold"))
+    );
+    assert_eq!(
+        said(WorkStage::LeaveOneOut, "cone", 1000),
+        expected("rows left out, cone", "; --loo 0 leaves it out".into())
+    );
+    assert_eq!(
+        said(WorkStage::Fit, "", 9),
+        expected("fitting", String::new())
+    );
+}
+
+/// Rows that are looked at whenever they are read.
+struct Watched<'w> {
+    rows: Memory,
+    look: &'w (dyn Fn() + Sync),
+}
+
+impl Rows for Watched<'_> {
+    fn name(&self) -> &str {
+        self.rows.name()
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.rows.dim()
+    }
+
+    fn element(&self) -> Element {
+        self.rows.element()
+    }
+
+    fn fits_f32(&self) -> bool {
+        self.rows.fits_f32()
+    }
+
+    fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+        (self.look)();
+        self.rows.read_f64(first, out)
+    }
+}
+
+/// Nobody reads the records.
+struct Unread;
+
+impl Sink for Unread {
+    fn records(&mut self, _: &[Record]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Of an analysis at work, without a terminal: every notion that takes long is told of by its name while it works, and no stage
+/// counts more than its total.
+#[test]
+fn notions_at_work_are_estimated_by_name() {
+    let plan = AnalysisPlan {
+        gap: Some(0.01),
+        notions: Wanted(vec!["delaunay,cone,gauge,class,local".into()]),
+        leave_one_out: 100,
+        ..AnalysisPlan::default()
+    };
+    let said = watched(&plan);
+    for name in ["delaunay", "cone", "gauge", "class_own", "local"] {
+        let begins = format!("notion {name}: about ");
+        let told: Vec<&String> = said
+            .iter()
+            .filter(|line| line.starts_with(&begins))
+            .collect();
+        assert_eq!(told.len(), 1, "{name} in {said:#?}");
+        assert!(told[0].contains(" without "), "{told:?}");
+    }
+    let left_out = said
+        .iter()
+        .filter(|line| line.starts_with("rows left out, cone: about"));
+    assert_eq!(left_out.count(), 1, "{said:#?}");
+}
+
+/// A sample of the queries is what the notion's stage counts.
+#[test]
+fn the_stage_of_a_sampled_notion_is_its_sample() {
+    let plan = AnalysisPlan {
+        gap: Some(0.01),
+        notions: Wanted(vec!["all".into()]),
+        ..AnalysisPlan::default()
+    };
+    let said = watched(&plan);
+    assert!(
+        said.iter()
+            .any(|line| line.starts_with("notion delaunay: about")),
+        "{said:#?}"
+    );
+}
+
+/// The lines of an analysis whose watcher takes every stage to be long; every look checks the counters.
+fn watched(plan: &AnalysisPlan) -> Vec<String> {
+    let impatient = Patience {
+        stage: Duration::from_secs(3600),
+        task: Duration::from_secs(3600),
+        enough: Duration::ZERO,
+        left: 0.0,
+    };
+    let control = Control::default();
+    let lines = Mutex::new((Lines::new(&[JUDGING], impatient), Vec::new()));
+    let look = || {
+        let mut lines = lines.lock().unwrap();
+        let progress = control.progress();
+        assert!(
+            progress.total == 0 || progress.done <= progress.total,
+            "{progress:?}"
+        );
+        if progress.notion == "delaunay" && progress.stage == WorkStage::Notion {
+            assert_eq!(
+                progress.total,
+                if plan.leave_one_out > 0 { 700 } else { 500 }
+            );
+        }
+        let found = lines.0.look(String::new(), &progress, Instant::now());
+        lines.1.extend(found);
+    };
+    let rows = Watched {
+        rows: synthetic::gaussian(300, 5, 1),
+        look: &look,
+    };
+    let queries = synthetic::gaussian(700, 5, 2);
+    let classes = Classes {
+        reference: (0..300).map(|row| row % 2).collect(),
+        queries: (0..700).map(|query| query % 2).collect(),
+        ..Classes::default()
+    };
+    let sets = Sets {
+        reference: &rows,
+        queries: &queries,
+        classes: Some(&classes),
+        layers: &[],
+        memory: u64::MAX,
+    };
+    run_sets(plan, &CpuEngine, &sets, &mut Unread, &control).unwrap();
+    drop(rows);
+    lines.into_inner().unwrap().1
+}
