@@ -421,10 +421,9 @@ impl<'a> Columns<'a> {
                 .flat_map(|q| q.direction().iter().copied())
                 .collect();
             let wanted = pooled(self.metric.dim());
-            let (scores, slots) = self.pool.price(&directions, wanted, control)?;
-            let k = scores.len() / asking.len();
+            let prices = self.pool.price(&directions, wanted, true, control)?;
             asking.par_iter_mut().enumerate().for_each(|(i, q)| {
-                let slots = slots[i * k..(i + 1) * k].iter().copied();
+                let slots = prices.of(i).1.iter().copied();
                 let excluded = q.excluded;
                 q.meet(slots.filter(|&slot| excluded != Some(self.pool.row(slot))));
                 q.waiting = !q.improve(&self.pool);

@@ -248,9 +248,9 @@ impl Solver<'_> {
         let offers = match self.pool_starts() {
             false => self.scanned(group, targets.clone(), k, queries, excluded, control)?,
             true => {
-                let (_, slots) = self.euclidean_pool.price(&targets, k, control)?;
-                let each = slots.chunks_exact(slots.len() / group.len());
-                each.map(|slots| (slots.to_vec(), 0, 0.0)).collect()
+                let prices = self.euclidean_pool.price(&targets, k, false, control)?;
+                let slots = |b| prices.of(b).1.to_vec();
+                (0..group.len()).map(|b| (slots(b), 0, 0.0)).collect()
             }
         };
         let each = group.iter().zip(targets.chunks_exact(dim)).zip(offers);

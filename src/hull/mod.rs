@@ -436,20 +436,16 @@ impl<'a> Solver<'a> {
         if self.pool.len() == 0 {
             return Ok(vec![Vec::new(); targets.len() / dim]);
         }
-        let (scores, slots) = self.pool.price(targets, FIRST_K, control)?;
-        let k = FIRST_K.min(self.pool.len());
-        let answers = scores.chunks_exact(k).zip(slots.chunks_exact(k));
-        Ok(answers
-            .zip(targets.chunks_exact(dim))
-            .map(|((scores, slots), target)| {
-                let at_query = min_norm::dot(target, target);
-                if scores[0] < at_query {
-                    Vec::new()
-                } else {
-                    slots.to_vec()
-                }
-            })
-            .collect())
+        let prices = self.pool.price(targets, FIRST_K, false, control)?;
+        let each = targets.chunks_exact(dim).enumerate();
+        let offer = |(b, target)| {
+            let (scores, slots, _) = prices.of(b);
+            match scores[0] < min_norm::dot(target, target) {
+                true => Vec::new(),
+                false => slots.to_vec(),
+            }
+        };
+        Ok(each.map(offer).collect())
     }
 
     /// Scan the first directions, of queries and their targets; what they do not settle joins the open queries.

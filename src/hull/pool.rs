@@ -3,12 +3,19 @@
 //! Between two full scans every open query is priced against the pool alone: the pool is thousands of rows, so
 //! this costs next to nothing, and it is what makes the number of full scans small. Rows enter with the round in
 //! which they were met and are evicted, least recently useful first, when the pool outgrows its budget.
+//!
+//! Prices are sought in f32 and the best of them stated in f64; how far the others can lie above is bounded, and where that
+//! leaves open whether any row is better, the caller asks again in f64.
 
 use super::metric::Metric;
+use super::min_norm::dot;
+use super::prove::length;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
+use crate::scan::rounding::f32_score;
 use crate::scan::{Frame, cpu};
+use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Bytes that pooled rows may take between groups of queries.
@@ -31,10 +38,34 @@ pub struct Pool {
     rows: Vec<usize>,
     /// Metric coordinates, `dim` numbers a slot.
     points: Vec<f64>,
+    /// The same in f32.
+    rounded: Vec<f32>,
+    /// At or above the length of every point.
+    reach: f64,
     /// When each slot was last in somebody's active set; [`NEVER`] if it never was.
     used: Vec<u64>,
     slots: HashMap<usize, Slot>,
     clock: u64,
+}
+
+/// The best slots of some directions, best first, `k` for each.
+pub struct Prices {
+    pub k: usize,
+    pub scores: Vec<f64>,
+    pub slots: Vec<Slot>,
+    /// Of each direction: how far a row that is not listed can lie above the last one that is. The scores that are listed are
+    /// f64's.
+    pub error: Vec<f64>,
+}
+
+impl Prices {
+    /// Of direction `b`: the scores and slots of its best rows, and what no other row exceeds.
+    pub fn of(&self, b: usize) -> (&[f64], &[Slot], f64) {
+        let list = b * self.k..(b + 1) * self.k;
+        let (scores, slots) = (&self.scores[list.clone()], &self.slots[list]);
+        let last = scores.last().copied().unwrap_or(f64::NEG_INFINITY);
+        (scores, slots, last + self.error[b])
+    }
 }
 
 impl Pool {
@@ -44,6 +75,8 @@ impl Pool {
             dim,
             rows: Vec::new(),
             points: Vec::new(),
+            rounded: Vec::new(),
+            reach: 0.0,
             used: Vec::new(),
             slots: HashMap::new(),
             clock: 1,
@@ -98,32 +131,96 @@ impl Pool {
         rows.gather(&fresh, points)?;
         frame.apply(points);
         metric.whiten(points);
+        self.round(start);
         self.used.resize(self.used.len() + fresh.len(), NEVER);
         self.rows.append(&mut fresh);
         Ok(())
     }
 
-    /// The k best slots of each direction (B x d, in metric coordinates): (scores, slots), B x min(k, len).
+    /// Keep points, from this number on, in f32 too.
+    fn round(&mut self, start: usize) {
+        let points = &self.points[start..];
+        self.rounded.extend(points.iter().map(|&v| v as f32));
+        let squares = points.chunks_exact(self.dim).map(|y| dot(y, y));
+        let longest = squares.fold(self.reach.powi(2), |most, square| {
+            // A length that overflowed says that f32 is of no use.
+            if square.is_nan() {
+                f64::INFINITY
+            } else {
+                most.max(square)
+            }
+        });
+        self.reach = longest.sqrt() * (1.0 + 1e-9);
+    }
+
+    /// The k best slots of each direction (B x d, in metric coordinates), in f64 or, where `fine` does not ask for that, from
+    /// f32.
     pub fn price(
         &self,
         directions: &[f64],
         k: usize,
+        fine: bool,
         control: &Control,
-    ) -> Result<(Vec<f64>, Vec<Slot>)> {
-        cpu::scan_points(
-            &self.points,
-            self.dim,
-            directions,
-            k.min(self.len()),
-            control,
-        )
+    ) -> Result<Prices> {
+        let k = k.min(self.len());
+        // Squares of lengths must not overflow in f32, and those of entries may vanish.
+        if fine || self.reach > f32::MAX.sqrt().into() {
+            let (scores, slots) = cpu::scan_points(&self.points, self.dim, directions, k, control)?;
+            return Ok(Prices {
+                k,
+                scores,
+                slots,
+                error: vec![0.0; directions.len() / self.dim],
+            });
+        }
+        self.price_f32(directions, k, control)
+    }
+
+    fn price_f32(&self, directions: &[f64], k: usize, control: &Control) -> Result<Prices> {
+        let d = self.dim;
+        let lengths: Vec<f64> = directions.chunks_exact(d).map(length).collect();
+        let each = directions.chunks_exact(d).zip(&lengths);
+        let unit = each.flat_map(|(w, &length)| {
+            let length = if length > 0.0 { length } else { 1.0 };
+            w.iter().map(move |v| (v / length) as f32)
+        });
+        let unit: Vec<f32> = unit.collect();
+        let (_, slots) = cpu::scan_points(&self.rounded, d, &unit, k, control)?;
+        let mut prices = Prices {
+            k,
+            scores: vec![0.0; slots.len()],
+            slots,
+            error: Vec::new(),
+        };
+        let scores = prices.scores.par_chunks_mut(k.max(1));
+        scores
+            .zip(prices.slots.par_chunks_mut(k.max(1)))
+            .zip(directions.par_chunks_exact(d))
+            .for_each(|((scores, slots), w)| self.rescore(w, scores, slots));
+        // One rounding more than a scan has: that of the direction. The last row that is listed may have been ranked too high,
+        // and one that is not too low.
+        let error = 2.0 * f32_score(d + 1, self.reach, 1.0 + 1e-6, 0.0);
+        prices.error = lengths.iter().map(|length| error * length).collect();
+        Ok(prices)
+    }
+
+    /// The scores of slots in f64, and both in the order of these.
+    fn rescore(&self, w: &[f64], scores: &mut [f64], slots: &mut [Slot]) {
+        let each = slots.iter().map(|&slot| (dot(self.point(slot), w), slot));
+        let mut ranked: Vec<(f64, Slot)> = each.collect();
+        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for ((score, slot), (to_score, to_slot)) in
+            ranked.into_iter().zip(scores.iter_mut().zip(slots))
+        {
+            (*to_score, *to_slot) = (score, slot);
+        }
     }
 
     /// Between groups of queries, when nobody holds a slot: forget rows that no active set took, and shrink to
     /// the budget.
     pub fn trim(&mut self) {
         self.clock += 1;
-        let most = (BUDGET / (8 * self.dim)).clamp(64, MOST);
+        let most = (BUDGET / (12 * self.dim)).clamp(64, MOST);
         let mut order: Vec<Slot> = (0..self.len())
             .filter(|&slot| self.used[slot] != NEVER)
             .collect();
@@ -141,6 +238,82 @@ impl Pool {
             kept.used.push(self.used[slot]);
             kept.points.extend_from_slice(self.point(slot));
         }
+        kept.round(0);
         *self = kept;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::Memory;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// A pool of points in the Euclidean metric of a frame whose centre is 0.
+    fn pool(dim: usize, values: &[f64]) -> Pool {
+        let mut pool = Pool::new(dim);
+        pool.rows = (0..values.len() / dim).collect();
+        pool.points = values.to_vec();
+        pool.round(0);
+        pool
+    }
+
+    /// Prices from f32 list f64's scores, and no row that is not listed exceeds the bound, however near rows are to each other and
+    /// however long or short they and the direction are.
+    #[test]
+    fn prices_from_f32_are_f64_scores_and_bound_the_rest() {
+        let (d, count, k) = (24, 700, 9);
+        let mut random = ChaCha8Rng::seed_from_u64(11);
+        let mut exchanged = 0;
+        for (offset, spread, length) in [
+            (0.0, 1.0, 1.0),
+            (1e3, 1e-3, 1e-9),
+            (0.0, 1e-30, 1e-200),
+            (1e8, 1e-8, 1e150),
+            (0.0, 1e25, 1.0),
+            (1.0, 0.0, 1.0),
+            (1.0, 1.0, 0.0),
+        ] {
+            let mut next = || random.random_range(-1.0..1.0);
+            let values: Vec<f64> = (0..count * d).map(|_| offset + spread * next()).collect();
+            let directions: Vec<f64> = (0..5 * d).map(|_| length * next()).collect();
+            let pool = pool(d, &values);
+            let control = Control::default();
+            let fast = pool.price(&directions, k, false, &control).unwrap();
+            let fine = pool.price(&directions, k, true, &control).unwrap();
+            for (b, w) in directions.chunks_exact(d).enumerate() {
+                let (scores, slots, beyond) = fast.of(b);
+                exchanged += usize::from(slots != fine.of(b).1);
+                let close = 1e-13 * dot(w, w).sqrt() * pool.reach;
+                for (score, &slot) in scores.iter().zip(slots) {
+                    assert!((score - dot(pool.point(slot), w)).abs() <= close);
+                }
+                assert!(scores.is_sorted_by(|a, b| a >= b));
+                let rest = (0..count).filter(|slot| !slots.contains(slot));
+                let highest = rest.map(|slot| dot(pool.point(slot), w));
+                let highest = highest.fold(f64::NEG_INFINITY, f64::max);
+                assert!(highest <= beyond + close, "{highest} {beyond}");
+            }
+        }
+        assert!(exchanged > 4, "f32 ranks some of these otherwise");
+    }
+
+    #[test]
+    fn a_pool_keeps_its_points_in_both_precisions() {
+        let values: Vec<f64> = (0..40).map(|v| f64::from(v) / 3.0).collect();
+        let rows = Memory::from_f64("rows", 4, values);
+        let control = Control::default();
+        let frame = Frame::survey(&rows, &control).unwrap();
+        let metric = Metric::euclidean(&frame);
+        let mut pool = Pool::new(4);
+        pool.admit(&[3, 7, 3], &rows, &frame, &metric).unwrap();
+        pool.admit(&[7, 1], &rows, &frame, &metric).unwrap();
+        pool.touch(&[0, 2]);
+        pool.trim();
+        assert_eq!(pool.rows, [3, 1]);
+        let rounded: Vec<f32> = pool.points.iter().map(|&v| v as f32).collect();
+        assert_eq!(pool.rounded, rounded);
+        assert!((0..2).all(|slot| length(pool.point(slot)) <= pool.reach));
     }
 }

@@ -193,8 +193,15 @@ impl Open {
         self.state = State::Pricing;
     }
 
-    /// Judge the pool's answer to the direction `-p`: go on with better slots, or wait for a full scan.
-    fn weigh(&mut self, scores: &[f64], slots: &[Slot], pool: &Pool, goal: Goal) {
+    /// Judge the pool's answer to the direction `-p`: go on with better slots, or wait for a full scan. Where no listed slot is
+    /// better and another may be, stay to be priced again in f64, unless these prices are `fine`.
+    fn weigh(
+        &mut self,
+        (scores, slots, beyond): (&[f64], &[Slot], f64),
+        fine: bool,
+        pool: &Pool,
+        goal: Goal,
+    ) {
         let square = dot(&self.point, &self.point);
         let at_query = -dot(&self.point, &self.target);
         let level = at_query - square;
@@ -218,6 +225,9 @@ impl Open {
                 .map(|(_, &slot)| slot)
                 .filter(|&s| allowed(s) && !self.set.ids().contains(&s))
                 .collect();
+            if self.fresh.is_empty() && beyond > level + noise && !fine {
+                return;
+            }
         }
         self.state = if self.fresh.is_empty() {
             State::Waiting
@@ -337,25 +347,24 @@ impl Group<'_, '_> {
         Ok(())
     }
 
-    /// Price every new point against the pool; whether any query goes on with it.
+    /// Price every new point against the pool, in f32, and in f64 where that leaves open whether a row is better; whether any
+    /// query goes on with it.
     fn price(&self, open: &mut [Open], control: &Control) -> Result<bool> {
-        let d = self.metric.dim();
-        let pricing = open.iter().filter(|q| q.state == State::Pricing);
-        let directions: Vec<f64> = pricing.flat_map(|q| q.point.iter().map(|v| -v)).collect();
-        if directions.is_empty() {
-            return Ok(false);
+        for fine in [false, true] {
+            let pricing = open.iter().filter(|q| q.state == State::Pricing);
+            let directions: Vec<f64> = pricing.flat_map(|q| q.point.iter().map(|v| -v)).collect();
+            if directions.is_empty() {
+                break;
+            }
+            let wanted = pooled(self.metric.dim());
+            let prices = self.pool.price(&directions, wanted, fine, control)?;
+            let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
+            for (b, q) in pricing.enumerate() {
+                // Of an empty pool, as where a scan ranks no row, the lists are empty: the query waits for a scan.
+                q.weigh(prices.of(b), fine, self.pool, self.goal);
+            }
         }
-        let (scores, slots) = self.pool.price(&directions, pooled(d), control)?;
-        let k = scores.len() / (directions.len() / d);
-        let mut going = false;
-        let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
-        for (place, q) in pricing.enumerate() {
-            // Of an empty pool, as where a scan ranks no row, the lists are empty: the query waits for a scan.
-            let list = place * k..(place + 1) * k;
-            q.weigh(&scores[list.clone()], &slots[list], self.pool, self.goal);
-            going |= q.state == State::Solving;
-        }
-        Ok(going)
+        Ok(open.iter().any(|q| q.state == State::Solving))
     }
 
     /// One full scan for all waiting queries, in f32 where that can decide and in f64 where not.

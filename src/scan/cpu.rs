@@ -311,12 +311,12 @@ pub(super) fn framed(
 }
 
 /// Points in memory, as they are.
-struct Points<'a> {
-    points: &'a [f64],
+struct Points<'a, T> {
+    points: &'a [T],
     dim: usize,
 }
 
-impl Tiles<f64> for Points<'_> {
+impl<T: Real> Tiles<T> for Points<'_, T> {
     fn len(&self) -> usize {
         self.points.len() / self.dim
     }
@@ -329,7 +329,7 @@ impl Tiles<f64> for Points<'_> {
     fn bias(&self) -> &[f32] {
         &[]
     }
-    fn read<'t>(&'t self, first: usize, count: usize, _: &'t mut Space<f64>) -> Result<&'t [f64]> {
+    fn read<'t>(&'t self, first: usize, count: usize, _: &'t mut Space<T>) -> Result<&'t [T]> {
         Ok(&self.points[first * self.dim..(first + count) * self.dim])
     }
 }
@@ -546,14 +546,14 @@ pub fn scan_f64(
     })
 }
 
-/// The same over points in memory (n x dim), which are taken as they are.
-pub fn scan_points(
-    points: &[f64],
+/// The same over points in memory (n x dim), which are taken as they are, in f64 or in f32.
+pub fn scan_points<T: product::Real>(
+    points: &[T],
     dim: usize,
-    directions: &[f64],
+    directions: &[T],
     k: usize,
     control: &Control,
-) -> Result<(Vec<f64>, Vec<usize>)> {
+) -> Result<(Vec<T>, Vec<usize>)> {
     let bias = vec![0.0; directions.len() / dim];
     scan_tiles(&Points { points, dim }, directions, &bias, k, control)
 }
