@@ -267,7 +267,8 @@ fn every_column_of_a_comparison_is_explained() {
     folder.file("l.txt", b"0\n1\n0\n1\n0\n1\n0\n1\n");
     folder.file("wrong.txt", b"0\n1\n0\n0\n1\n0\n0\n1\n");
     let line = "compare a.npy b.npy --labels l.txt --query-labels l.txt --by-label --errors wrong.txt --loo 4 \
-                --space pixels --space dims:2 --notion all --neighbours 2";
+                --space pixels --space dims:2 --neighbours 2 --notion \
+                hull,class,cone,gauge,local:2,local:min,range,ball,mahalanobis,manifold:2,delaunay,region,leaf";
     let run = |more: &str| {
         let line = format!("{line} {more}");
         let output = folder.run(&line.split_whitespace().collect::<Vec<_>>());
