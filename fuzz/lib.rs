@@ -1,5 +1,5 @@
 //! What the fuzz targets do with the bytes that they are given. The package's own tests run the same on the files of
-//! `corpus/` ("tests/fuzzing.rs").
+//! `seeds/` ("tests/fuzzing.rs").
 //!
 //! Files go to the system's folder for temporary files; point `TMPDIR` at a memory file system for speed.
 

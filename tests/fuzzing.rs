@@ -1,4 +1,4 @@
-//! Every file in the corpora of the fuzz targets, once: an input of each kind, and what once failed.
+//! Every file in the seeds of the fuzz targets, once: an input of each kind, and what once failed.
 
 #[path = "../fuzz/lib.rs"]
 mod targets;
@@ -15,10 +15,10 @@ fn names(folder: &Path) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_target_holds_on_its_corpus() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus");
+fn every_target_holds_on_its_seeds() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     let known: BTreeSet<String> = TARGETS.iter().map(|(name, _)| name.to_string()).collect();
-    assert_eq!(names(&folder), known, "a corpus for each target");
+    assert_eq!(names(&folder), known, "seeds for each target");
     for (target, run) in TARGETS {
         for input in names(&folder.join(target)) {
             println!("{target}/{input}");
@@ -29,7 +29,7 @@ fn every_target_holds_on_its_corpus() {
 
 #[test]
 fn the_first_byte_of_rows_chooses_a_format_that_is_read() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/rows");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/rows");
     let used: BTreeSet<u8> = names(&folder)
         .iter()
         .map(|name| fs::read(folder.join(name)).unwrap()[0])

@@ -38,7 +38,7 @@ mod errors;
 mod few_dimensions;
 /// Every file format: golden, truncated, flipped, lying.
 mod formats;
-/// The corpora of the fuzz targets, once.
+/// The seeds of the fuzz targets, once.
 mod fuzzing;
 /// The GPU on every adapter that is there: passes against twins, the suite, faults.
 #[cfg(feature = "gpu")]
