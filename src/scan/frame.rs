@@ -9,9 +9,11 @@
 //! with the longest row. They do not count towards m, S and the bounds, a scan sees the centre in their place, and
 //! whoever uses a scan scores them by themselves ([`Frame::far`]).
 
+mod made;
 mod packed;
 mod passes;
 
+pub use made::Made;
 pub use passes::Norms;
 
 use super::rounding::{U64, gamma};
@@ -62,6 +64,8 @@ pub struct Frame {
     pub far: Far,
     /// The unit of each column, which few rows cannot move: see [`spreads`].
     pub unit: Vec<f64>,
+    /// What scans keep of the rows for the next scan in this frame.
+    pub made: Made,
 }
 
 /// Rows so far away that a scan leaves them out; see the head of this file.
@@ -330,6 +334,7 @@ impl Frame {
             bias: Vec::new(),
             far,
             unit,
+            made: Made::default(),
         }
     }
 
@@ -358,6 +363,7 @@ impl Frame {
                 rows: self.far.rows.iter().filter_map(place).collect(),
                 ..self.far.clone()
             },
+            made: Made::default(),
             ..self.clone()
         }
     }
@@ -383,6 +389,7 @@ impl Frame {
                 points: self.far.points[far.start * d..far.end * d].to_vec(),
                 ratio: self.far.ratio,
             },
+            made: Made::default(),
             ..*self
         }
     }

@@ -1,6 +1,6 @@
 //! A frame as arrays, for files that keep what is known of a set.
 
-use super::{Far, Frame};
+use super::{Far, Frame, Made};
 use crate::error::Result;
 use crate::rows::{Numbers, Pack};
 
@@ -55,6 +55,7 @@ impl Frame {
             highest,
             range,
             unit,
+            made: Made::default(),
         };
         let scales = frame.scale.iter().chain(&frame.unit).chain([&frame.euclid]);
         if !scales

@@ -1,6 +1,6 @@
 //! The passes that a frame is made from, as they are sent to shards.
 
-use super::{Columns, FAR_BIAS, Far, Frame, Part, Sketch};
+use super::{Columns, FAR_BIAS, Far, Frame, Made, Part, Sketch};
 use crate::error::Result;
 use crate::rows::pass::Pass;
 use crate::rows::{Numbers, Pack, Spreads};
@@ -42,6 +42,7 @@ impl Frame {
                 ..Far::default()
             },
             unit: Vec::new(),
+            made: Made::default(),
         })
     }
 }

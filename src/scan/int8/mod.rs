@@ -96,15 +96,37 @@ pub struct Int8Scan<'a> {
     rows: &'a dyn Rows,
     plain: CpuScan<'a>,
     options: Options,
-    kept: tile::Kept,
     /// The order in which the f32 product adds, if known; found when it is first needed.
     chain: OnceLock<Option<Chain>>,
+    shared: Arc<Shared>,
+}
+
+/// What scans in one frame share: a reference that answers queries one by one is scanned anew for each of them.
+struct Shared {
+    kept: tile::Kept,
     /// Batches in a row that left eight bits early: of support, and of nearest rows.
     left: [AtomicU32; 2],
     /// Batches of few directions so far.
     few: AtomicU32,
     /// Given back to the engine's budget in the end.
     _reserved: Option<Reserved>,
+}
+
+impl Shared {
+    fn of(rows: &dyn Rows, options: Options, taken: &Arc<AtomicU64>) -> Self {
+        let (n, d) = (rows.len(), rows.dim());
+        let room = options.memory.saturating_sub(rows.resident_bytes());
+        let used = options.precision != Precision::F32;
+        let reserved = used
+            .then(|| Reserved::of(taken, tile::bytes(n, d), room))
+            .flatten();
+        Shared {
+            kept: tile::Kept::new(n, d, reserved.is_some()),
+            left: Default::default(),
+            few: AtomicU32::new(0),
+            _reserved: reserved,
+        }
+    }
 }
 
 impl<'a> Int8Scan<'a> {
@@ -116,27 +138,24 @@ impl<'a> Int8Scan<'a> {
 
     /// The same in a known frame, where so many bytes of the memory went to the copies of other scans.
     fn within(rows: &'a dyn Rows, frame: Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
-        let (n, d) = (rows.len(), rows.dim());
-        let room = options.memory.saturating_sub(rows.resident_bytes());
-        let used = options.precision != Precision::F32;
-        let reserved = used
-            .then(|| Reserved::of(taken, tile::bytes(n, d), room))
-            .flatten();
+        let make = || Shared::of(rows, options, taken);
+        // One in f32 leaves the room to others.
+        let shared = match options.precision {
+            Precision::F32 => Arc::new(make()),
+            _ => frame.made.of(make),
+        };
         Int8Scan {
             rows,
             plain: CpuScan::in_frame(rows, frame),
             options,
-            kept: tile::Kept::new(n, d, reserved.is_some()),
             chain: OnceLock::new(),
-            left: Default::default(),
-            few: AtomicU32::new(0),
-            _reserved: reserved,
+            shared,
         }
     }
 
     /// The count of the batches like this one: directions of the hull are of another kind than those of nearest rows.
     fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
-        &self.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
+        &self.shared.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
     /// Whether the kernel is worth a try for batches of this size.
@@ -144,8 +163,8 @@ impl<'a> Int8Scan<'a> {
         if self.options.kernel != Kernel::Avx2 {
             return true;
         }
-        let few = batch.bias.len() <= kernel::FEW && self.kept.keeps();
-        few && self.few.fetch_add(1, Relaxed) >= FEW_BEFORE
+        let few = batch.bias.len() <= kernel::FEW && self.shared.kept.keeps();
+        few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE
     }
 
     /// The batch in eight bits, if it may be worth it and everything is in range.
@@ -165,7 +184,7 @@ impl<'a> Int8Scan<'a> {
         let chain = (*self.chain.get_or_init(|| Chain::of_product(d)))?;
         let source = TileDecoder::new(self.rows, self.plain.frame());
         let how = (self.options.kernel, chain);
-        batch::Int8Batch::new(source, &self.kept, how, batch, levels, forced)
+        batch::Int8Batch::new(source, &self.shared.kept, how, batch, levels, forced)
     }
 }
 

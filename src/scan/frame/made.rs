@@ -1,0 +1,40 @@
+//! What scans have made of the rows of a frame, kept beside it for the next scan of the same rows.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// One value, of whatever type the first scan that makes one has, shared by the frame's clones and gone with the last of them.
+#[derive(Clone, Default)]
+pub struct Made(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
+
+impl Made {
+    /// The value that is there, or that `make` gives; a new one each time where one of another type is there.
+    pub fn of<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
+        let there = self.0.get_or_init(|| Arc::new(make()));
+        Arc::clone(there)
+            .downcast()
+            .unwrap_or_else(|_| Arc::new(make()))
+    }
+}
+
+impl fmt::Debug for Made {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Made").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_share_what_was_made_and_another_type_is_made_anew() {
+        let made = Made::default();
+        let first = made.of(|| vec![1]);
+        let shared = made.clone().of(|| vec![2]);
+        assert!(Arc::ptr_eq(&first, &shared));
+        assert_eq!(*made.of(|| 3u8), 3);
+        assert_eq!(*Made::default().of(|| vec![4]), [4]);
+    }
+}
