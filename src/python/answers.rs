@@ -6,9 +6,11 @@ use super::{figure, table};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hull::{Answer, Verdict};
+use crate::job::memory::default_budget;
 use crate::report::records::{About, Collected};
 use crate::rows::Rows;
-use crate::scan::{CpuEngine, Engine, ShardedEngine};
+use crate::scan::int8::Precision;
+use crate::scan::{Engine, Int8Engine, ShardedEngine};
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
 use crate::study::compare::Known;
 use crate::study::notes::leakage;
@@ -23,6 +25,7 @@ use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 /// The notion whose score is the distance to the nearest row.
 const NEAREST: &str = "ball";
@@ -76,11 +79,23 @@ pub struct Answers {
     queries: usize,
 }
 
-/// What scans a reference: its shards, where it lies in shards.
-pub fn engine(reference: &dyn Rows) -> &'static dyn Engine {
+/// What scans a reference: its shards, where it lies in shards. Errors: an environment that names no kernel of this machine.
+pub fn engine(reference: &dyn Rows) -> Result<&'static dyn Engine> {
     match reference.shards() {
-        Some(_) => &ShardedEngine,
-        None => &CpuEngine,
+        Some(_) => Ok(&ShardedEngine),
+        None => Ok(cpu()?),
+    }
+}
+
+/// The machine's own cores, in eight bits where that is faster, as the command line has them. Errors: as [`engine`].
+pub fn cpu() -> Result<&'static Int8Engine> {
+    static CPU: OnceLock<Int8Engine> = OnceLock::new();
+    match CPU.get() {
+        Some(engine) => Ok(engine),
+        None => {
+            let engine = Int8Engine::new(Precision::Auto, default_budget())?;
+            Ok(CPU.get_or_init(|| engine))
+        }
     }
 }
 
@@ -114,7 +129,7 @@ pub fn answered(
         distances: Vec::new(),
         scores: scores.collect(),
     };
-    let (engine, prepared) = (engine(sets.reference), known.map(|known| known.0));
+    let (engine, prepared) = (engine(sets.reference)?, known.map(|known| known.0));
     let mut summary = run_prepared(plan, engine, sets, prepared, &mut sink, control)?;
     let overlap = leakage(&summary, known.and_then(|known| known.1));
     summary.warnings.splice(0..0, overlap.clone());

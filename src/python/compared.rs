@@ -1,12 +1,12 @@
 //! A comparison of spaces, from the words that the command line takes.
 
+use super::answers::cpu;
 use super::fault::raised;
 use super::waiting::{How, waited};
 use crate::error::Error;
 use crate::job::compare::Options;
 use crate::job::folder;
 use crate::report::lock::Lock;
-use crate::scan::CpuEngine;
 use clap::Parser;
 use pyo3::prelude::*;
 use std::path::PathBuf;
@@ -42,7 +42,7 @@ pub fn compare<'py>(
         what.plan().analysis.check()?;
         let _lock = folder.as_deref().map(Lock::take).transpose()?;
         let job = what.open("hullscope.compare", specs, control)?;
-        let done = job.run(&CpuEngine, folder.as_deref(), control)?;
+        let done = job.run(cpu()?, folder.as_deref(), control)?;
         if let Some(folder) = &folder {
             folder::write(folder, &done)?;
         }

@@ -187,7 +187,7 @@ impl Fitted {
                 let known = Some(&self.known);
                 with_session(
                     &plan,
-                    engine(reference),
+                    engine(reference)?,
                     &sets,
                     known,
                     control,
@@ -370,5 +370,5 @@ fn known(
         layers: &[],
         memory: MEMORY,
     };
-    prepare(plan, engine(rows), &sets, control)
+    prepare(plan, engine(rows)?, &sets, control)
 }
