@@ -328,7 +328,7 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
     );
 }
 
-/// `all` has costly notions judge 250 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
+/// `all` has costly notions judge 500 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
 #[test]
 fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (count, d) = (1_200, 2);
@@ -357,7 +357,7 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (said, summary, after) = run("all", "some");
     assert!(
         said.contains(
-            "250 of the 1200 queries, drawn by --seed 0, are judged by cone, gauge, delaunay"
+            "500 of the 1200 queries, drawn by --seed 0, are judged by cone, gauge, delaunay"
         ),
         "{said}"
     );
@@ -373,7 +373,7 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     };
     assert_eq!(
         ["hull", "cone", "gauge"].map(|id| rated(&summary, id)),
-        [1200, 250, 250]
+        [1200, 500, 500]
     );
     let sides = |outcomes: &serde_json::Value, notion: &str| {
         let all = outcomes["notions"].as_array().unwrap().clone();
@@ -385,10 +385,10 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
         assert_eq!(counted(outcomes, "hull"), [1200, 0, 0]);
         assert_eq!(
             (sides(outcomes, "hull"), sides(outcomes, "gauge")),
-            (1200, 250)
+            (1200, 500)
         );
         for notion in ["cone", "gauge"] {
-            assert_eq!(counted(outcomes, notion), [250, 0, 0], "{notion}");
+            assert_eq!(counted(outcomes, notion), [500, 0, 0], "{notion}");
         }
     }
     let (said, summary, _) = run("all,cone,gauge,delaunay", "every");
@@ -407,9 +407,9 @@ fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     crate::commands::npy(Path::new(&reference), d, &gaussian(80 * d, 1));
     crate::commands::npy(Path::new(&usual), d, &gaussian(count * d, 2));
     crate::commands::npy(Path::new(&few), d, &gaussian(d, 3));
-    // A seed that draws 250 of the 1,201 queries without the last one.
+    // A seed that draws 500 of the 1,201 queries without the last one.
     let seed =
-        (0..).find(|&seed| !hullscope::notion::sample(count + 1, 250, seed).contains(&count));
+        (0..).find(|&seed| !hullscope::notion::sample(count + 1, 500, seed).contains(&count));
     let (seed, usual, few) = (
         seed.unwrap().to_string(),
         format!("usual={usual}"),
@@ -473,6 +473,6 @@ fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     };
     assert_eq!(
         (&rate(0)["queries"], &rate(1)["queries"]),
-        (&250.into(), &0.into())
+        (&500.into(), &0.into())
     );
 }

@@ -119,7 +119,7 @@ fn a_stage_in_blocks_is_one_stage() {
         said,
         [
             "pixels: notion delaunay: about 4 min left, by the 10 % done in 21 s; a list of --notion without delaunay \
-          leaves it out, and in --notion all it judges 250 queries"
+          leaves it out, and in --notion all it judges 500 queries"
         ]
     );
     assert!(look(WorkStage::Notion, "delaunay", 20_000, 46).is_empty());
@@ -162,7 +162,7 @@ fn the_advice_of_a_notion_names_it() {
         expected("notion class_own", without("class"))
     );
     assert_eq!(
-        said(WorkStage::Notion, "gauge", 250),
+        said(WorkStage::Notion, "gauge", 500),
         expected("notion gauge", without("gauge"))
     );
     assert_eq!(
@@ -287,7 +287,7 @@ fn watched(plan: &AnalysisPlan) -> Vec<String> {
         if progress.notion == "delaunay" && progress.stage == WorkStage::Notion {
             assert_eq!(
                 progress.total,
-                if plan.leave_one_out > 0 { 700 } else { 250 }
+                if plan.leave_one_out > 0 { 700 } else { 500 }
             );
         }
         let found = lines.0.look(String::new(), &progress, Instant::now());
