@@ -1,7 +1,7 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
 use super::fit::is_hull;
-use super::progress::{Advice, Bar, JUDGING};
+use super::progress::{ASKING, Advice, Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
@@ -90,16 +90,11 @@ pub(super) const DEFAULTS: Defaults = Defaults {
 
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
-    &[
-        (
-            WorkStage::Hull,
-            "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
-        ),
-        (
-            WorkStage::Neighbours,
-            "fewer queries (--limit-queries N) are quicker",
-        ),
-    ],
+    &[(
+        WorkStage::Hull,
+        "fewer queries (--limit-queries N) are quicker, and so are verdicts without --distance",
+    )],
+    ASKING,
     JUDGING,
 ];
 

@@ -1,6 +1,6 @@
 //! `hullscope compare`: the same queries through several spaces.
 
-use super::progress::{Advice, Bar, JUDGING};
+use super::progress::{ASKING, Advice, Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
@@ -14,16 +14,11 @@ use std::sync::Arc;
 
 /// What makes each stage quicker.
 const QUICKER: Advice = &[
-    &[
-        (
-            WorkStage::Hull,
-            "--no-distance and fewer queries (--limit-queries N) are quicker",
-        ),
-        (
-            WorkStage::Neighbours,
-            "fewer queries (--limit-queries N) are quicker",
-        ),
-    ],
+    &[(
+        WorkStage::Hull,
+        "--no-distance and fewer queries (--limit-queries N) are quicker",
+    )],
+    ASKING,
     JUDGING,
 ];
 

@@ -67,6 +67,12 @@ pub struct Bar {
 /// stands for the name of the notion whose work it is.
 pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
 
+/// What makes the search for the queries' nearest rows quicker.
+pub const ASKING: &[(WorkStage, &str)] = &[(
+    WorkStage::Neighbours,
+    "fewer queries (--limit-queries N) are quicker",
+)];
+
 /// What makes a notion's work quicker, and that on rows left out, wherever notions are chosen by `--notion`.
 pub const JUDGING: &[(WorkStage, &str)] = &[
     (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),

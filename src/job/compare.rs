@@ -429,9 +429,7 @@ impl Compare {
             labels,
         })
     }
-}
 
-impl Compare {
     /// A line for each column of the tables in the folder of this comparison: the file, the column and what it says.
     ///
     /// Errors: notions that are not known.

@@ -237,6 +237,15 @@ mod tests {
         reader.build().unwrap().next().unwrap().unwrap()
     }
 
+    /// A table's columns, and those that are explained, are these.
+    #[track_caller]
+    fn are_named(batch: &RecordBatch, explained: &[(&str, &str)], columns: &str) {
+        let columns: Vec<&str> = columns.split_whitespace().collect();
+        assert_eq!(names(batch), columns);
+        let explained: Vec<&str> = explained.iter().map(|column| column.0).collect();
+        assert_eq!(explained, columns);
+    }
+
     fn names(batch: &RecordBatch) -> Vec<String> {
         let schema = batch.schema();
         schema.fields().iter().map(|f| f.name().clone()).collect()
@@ -263,10 +272,10 @@ mod tests {
         report.spaces[1].rank = None;
         report.spaces[1].notions[0].rate.undecided = 3;
         let batch = read_back(write_rates, &report);
-        assert_eq!(
-            names(&batch),
-            RATES.iter().map(|column| column.0).collect::<Vec<_>>()
-        );
+        let columns = "space notion d rank two_nn mle n_reference n_queries outside rate interval_low interval_high \
+                       null_rate d_eff undecided left_out left_out_outside left_out_rate left_out_interval_low \
+                       left_out_interval_high left_out_undecided";
+        are_named(&batch, RATES, columns);
         let (first, second) = ("dims:16,seed=<b>&\"", "pixels");
         assert_eq!(
             text(&batch, "space"),
@@ -327,10 +336,8 @@ mod tests {
     #[test]
     fn classes_read_back_column_by_column() {
         let batch = read_back(write_labels, &report(true));
-        assert_eq!(
-            names(&batch),
-            LABELS.iter().map(|column| column.0).collect::<Vec<_>>()
-        );
+        let columns = "space label notion n_reference n_queries outside rate interval_low interval_high undecided";
+        are_named(&batch, LABELS, columns);
         // The class without rows of its own has no rate of its own.
         let notions = [
             "hull",

@@ -268,7 +268,10 @@ impl Engine for Int8Engine {
             Precision::F32 => format!("{plain}, f32"),
             Precision::Int8 => format!("{plain}, int8 by {kernel}"),
             Precision::Auto if self.options.kernel == Kernel::Avx2 => {
-                format!("{plain}, f32, and int8 by {kernel} for single directions")
+                format!(
+                    "{plain}, f32, and int8 by {kernel} for up to {} directions at a time",
+                    kernel::FEW
+                )
             }
             Precision::Auto => format!("{plain}, f32, and int8 by {kernel} where it is faster"),
         }
