@@ -1,6 +1,6 @@
 //! Nothing is lost and nothing hangs: signals, pipes, two runs at once, files that change, options without sense.
 
-use crate::commands::{Setting, code, npy, program, stderr, stdout, stored};
+use crate::commands::{D, Setting, code, npy, program, stderr, stdout, stored};
 use crate::formats;
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StructArray};
 use arrow_schema::Field;
@@ -394,4 +394,47 @@ fn columns_too_deep_in_one_another_are_refused() {
         "{}",
         stderr(&deep)
     );
+}
+
+/// The options of a comparison, as typed.
+#[derive(clap::Parser)]
+struct Comparison {
+    #[command(flatten)]
+    options: hullscope::job::compare::Options,
+}
+
+/// A set that is replaced once it was read: the results are of what was read, and no later run takes them for those of the set
+/// that took its place.
+#[test]
+fn results_are_kept_under_what_was_read() {
+    let setting = Setting::new();
+    let [reference, other] = ["reference.npy", "other.npy"].map(|name| setting.path(name));
+    npy(&other, D, &stored(40 * D, 77, 1.0));
+    let queries = setting.path("queries.npy");
+    let words = [
+        "compare",
+        reference.to_str().unwrap(),
+        queries.to_str().unwrap(),
+    ];
+    let words = words.into_iter().chain("--space whiten --loo 0".split(' '));
+    let Comparison { options } = clap::Parser::parse_from(words);
+    let folder = setting.path("results");
+    let control = Control::default();
+    let run = |meanwhile: &dyn Fn()| {
+        let specs = options.specs().unwrap();
+        let comparison = options.open("compare", specs, &control).unwrap();
+        meanwhile();
+        let engine = hullscope::scan::CpuEngine;
+        let done = comparison.run(&engine, Some(&folder), &control).unwrap();
+        let reference = done.report.spaces[0].n_reference;
+        (reference, done.all_notes().join("\n"))
+    };
+    let (first, _) = run(&|| std::fs::rename(&other, &reference).unwrap());
+    let (second, notes) = run(&|| ());
+    assert!(notes.contains("an input has changed since"), "{notes}");
+    assert_eq!(second, 40);
+    assert_ne!(first, second);
+    let (third, notes) = run(&|| ());
+    assert_eq!(third, 40);
+    assert!(!notes.contains("has changed since"), "{notes}");
 }

@@ -11,7 +11,7 @@ use crate::job::inputs::RowArgs;
 use crate::job::judging::JudgingArgs;
 use crate::report::hull_file::{self, Link, Make, SpaceAndLabels};
 use crate::report::{InputInfo, file};
-use crate::rows::{self, Rows};
+use crate::rows::{self, Rows, Watch};
 use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Sets, prepare};
 use std::path::{Path, PathBuf};
@@ -82,6 +82,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
+    let watch = Watch::of([args.reference.clone()]);
     let Read {
         rows: reference,
         columns,
@@ -102,7 +103,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let known = prepare(&plan, &*engine, &sets, control)?;
     let mut notes: Vec<String> = InputInfo::of(&*reference).sentences().collect();
     notes.extend(known.warnings.iter().cloned());
-    let link = args.link.then(|| link(&args.reference, control));
+    let link = args.link.then(|| link(&args.reference, &watch, control));
     let make = Make {
         plan,
         settings: args.rows.settings(),
@@ -160,8 +161,8 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     })
 }
 
-/// Where the rows are, from any folder, and what they hold.
-fn link(reference: &str, control: &Control) -> Result<Link> {
+/// Where the rows are, from any folder, and what they hold. Errors: they are no longer those that were read.
+fn link(reference: &str, watch: &Watch, control: &Control) -> Result<Link> {
     if reference.split(':').next() == Some(rows::PIPE) {
         return Err(Error::Usage(
             "rows from the standard input are nowhere to be read again; leave --link out".into(),
@@ -169,9 +170,11 @@ fn link(reference: &str, control: &Control) -> Result<Link> {
     }
     let path = std::path::absolute(reference);
     let path = path.map_err(|error| Error::io("find", Path::new(reference), error))?;
+    let fingerprint = rows::fingerprint(reference, control)?;
+    watch.check(reference)?;
     Ok(Link {
         path: path.display().to_string(),
-        fingerprint: rows::fingerprint(reference, control)?,
+        fingerprint,
     })
 }
 

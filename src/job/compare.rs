@@ -13,7 +13,7 @@ use crate::report::outcomes::FileRows;
 use crate::report::results::{self, Made};
 use crate::report::{InputInfo, compare as show, json, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
-use crate::rows::{Memory, Rows};
+use crate::rows::{Memory, Rows, Watch};
 use crate::scan::Engine;
 use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
@@ -22,6 +22,7 @@ use crate::study::compare::{
 };
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The spaces of the built-in sample.
 const SAMPLE: [&str; 6] = [
@@ -145,7 +146,13 @@ impl Options {
     }
 
     /// Everything that the results depend on, beside the spaces.
-    fn origin(&self, command: &str, plan: ComparisonPlan, subject: &Subject) -> Origin {
+    fn origin(
+        &self,
+        command: &str,
+        plan: ComparisonPlan,
+        subject: &Subject,
+        watch: Watch,
+    ) -> Origin {
         let mut content = subject
             .classes
             .as_ref()
@@ -164,6 +171,7 @@ impl Options {
             seed: self.judging.seed,
             more: format!("{} {:?}", self.images.key(), self.networks.onnx_runtime),
             certificates: self.certificates,
+            watch: Arc::new(watch),
         }
     }
 
@@ -276,6 +284,8 @@ impl Options {
         specs: Option<Vec<Spec>>,
         control: &Control,
     ) -> Result<Compare> {
+        let of_spaces = crate::job::guard::of_spaces(specs.as_deref().unwrap_or_default());
+        let watch = Watch::of(self.named().chain(of_spaces));
         let (opened, query_sets) = self.sets_of(specs.as_deref(), control)?;
         let specs = match (specs, &opened) {
             (Some(specs), _) => specs,
@@ -316,7 +326,7 @@ impl Options {
             query_sets,
             specs,
         };
-        let origin = self.origin(command, self.plan(), &subject);
+        let origin = self.origin(command, self.plan(), &subject, watch);
         let labels = [&self.images.labels, &self.images.query_labels];
         Ok(Compare {
             subject,

@@ -13,7 +13,7 @@ use super::results::{self, Made};
 use super::{Context, FileSink, InputInfo, RowSettings};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
-use crate::rows::fingerprint;
+use crate::rows::{Watch, fingerprint};
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
 use crate::study::compare::{Archive, ComparisonPlan, Keeper, Known, SpaceReport};
@@ -21,6 +21,7 @@ use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Counts up when reports of an earlier version cannot be taken over any more.
 const GENERATION: u32 = 3;
@@ -41,6 +42,9 @@ pub struct Origin {
     /// The certificate of each verdict is kept too.
     #[serde(skip)]
     pub certificates: bool,
+    /// The files of the inputs, watched since before they were read.
+    #[serde(skip)]
+    pub watch: Arc<Watch>,
 }
 
 /// The folder of certificates in that of a comparison, a file a space.
@@ -62,7 +66,7 @@ pub fn name(space: &str) -> String {
 /// The state of one space on disk.
 #[derive(Serialize, Deserialize)]
 struct State {
-    /// Hash of all settings, and of all inputs.
+    /// Hash of all settings, and of all inputs; the latter is empty where an input changed during the run.
     settings: String,
     inputs: String,
     /// Hash of the table of records.
@@ -163,8 +167,27 @@ impl<'c> Folder<'c> {
         files.clone()
     }
 
+    /// What a space reads: the sets, and its own embeddings and networks.
+    fn inputs(&mut self, spec: &Spec) -> Vec<String> {
+        let mut inputs = self.origin.inputs.clone();
+        for stage in &spec.stages {
+            match stage {
+                SpaceStage::File { reference, queries } => {
+                    inputs.extend([reference.clone(), queries.clone()]);
+                }
+                SpaceStage::Onnx(args) => inputs.extend(self.network(&args.file)),
+                _ => {}
+            }
+        }
+        inputs
+    }
+
     /// The key of a space: hashes of its settings and of its inputs.
     fn key(&mut self, spec: &Spec) -> Result<(String, String)> {
+        let mut hashes: Vec<String> = Vec::new();
+        for input in self.inputs(spec) {
+            hashes.push(self.hash(&input)?);
+        }
         let Origin {
             rows,
             plan,
@@ -183,20 +206,6 @@ impl<'c> Folder<'c> {
             "more": more,
             "inputs": inputs,
         });
-        let mut files = inputs.clone();
-        for stage in &spec.stages {
-            match stage {
-                SpaceStage::File { reference, queries } => {
-                    files.extend([reference.clone(), queries.clone()]);
-                }
-                SpaceStage::Onnx(args) => files.extend(self.network(&args.file)),
-                _ => {}
-            }
-        }
-        let mut hashes: Vec<String> = files
-            .iter()
-            .map(|file| self.hash(file))
-            .collect::<Result<_>>()?;
         hashes.push(self.origin.content.clone());
         let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
         Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
@@ -214,6 +223,11 @@ impl Archive for Folder<'_> {
             return Ok(None);
         };
         let (settings, inputs) = self.key(spec)?;
+        // The hash may be of files that took the place of those that this run has read.
+        let read = self.inputs(spec);
+        if !as_read(&self.origin.watch, &read) {
+            return Ok(None);
+        }
         let lacks = self.origin.certificates && !self.certificates(spec).exists();
         let other = state.report.space != spec.text || state.settings != settings;
         if other || lacks || !table.exists() {
@@ -287,9 +301,17 @@ impl Archive for Folder<'_> {
             table,
             path,
             settings,
-            inputs,
+            hash: inputs,
+            inputs: self.inputs(spec),
+            watch: self.origin.watch.clone(),
         }))
     }
+}
+
+/// Whether inputs are still those that were read. Where they are not, their hash may be of what was read or of what took its
+/// place, and no later run may go by it.
+fn as_read(watch: &Watch, inputs: &[String]) -> bool {
+    inputs.iter().all(|input| watch.check(input).is_ok())
 }
 
 /// One space on its way into the folder.
@@ -299,7 +321,10 @@ struct Space<'v> {
     table: PathBuf,
     path: PathBuf,
     settings: String,
-    inputs: String,
+    /// Hash of the inputs, and the inputs.
+    hash: String,
+    inputs: Vec<String>,
+    watch: Arc<Watch>,
 }
 
 impl Sink for Space<'_> {
@@ -319,14 +344,19 @@ impl Keeper for Space<'_> {
             table,
             path,
             settings,
+            hash,
             inputs,
+            watch,
         } = *self;
         let proofs = proofs.map(|proofs| Box::new(proofs).written());
         let written = [proofs, Some(records.written())];
         file::commit_all(written.into_iter().flatten().collect::<Result<_>>()?)?;
         let state = State {
             settings,
-            inputs,
+            inputs: match as_read(&watch, &inputs) {
+                true => hash,
+                false => String::new(),
+            },
             table: fingerprint(&table.display().to_string(), &Control::default())?,
             report: report.clone(),
         };

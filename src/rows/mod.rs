@@ -70,6 +70,7 @@ mod values;
 mod vecs;
 mod vector_text;
 pub mod view;
+mod watch;
 mod words;
 mod zarr;
 
@@ -102,6 +103,7 @@ pub use subset::Subset;
 pub use texts::Texts;
 pub(crate) use values::texts;
 pub use values::{Values, column};
+pub use watch::Watch;
 
 use crate::error::Result;
 
