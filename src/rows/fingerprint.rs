@@ -1,7 +1,7 @@
-//! What the files of a set hold, as a hash: the same set gives the same one, and a changed set another.
+//! A hash of the files of a set: an unchanged set has the same hash, a changed set another.
 //!
-//! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
-//! of change stand for the content.
+//! Files of up to [`WHOLE`] bytes are hashed whole. For larger ones, and for folders of many files, the hash covers
+//! names, sizes and times of change instead of the content.
 
 use super::input::{input_error, open_file};
 use super::open::files;
@@ -13,7 +13,7 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Bytes of files that are read whole: a second's work.
+/// The largest file that is read whole, which takes about a second.
 const WHOLE: u64 = 1 << 30;
 
 /// Bytes read at a time.
