@@ -69,7 +69,7 @@ pub(super) fn decode(data: &[u8], most: usize) -> Result<Vec<u8>, String> {
             0 => Sorted::Not,
             1 => Sorted::Bytes,
             4 => Sorted::Bits,
-            _ => return Err("bytes and bits cannot both be sorted".into()),
+            _ => return Err("bytes and bits cannot both be shuffled".into()),
         },
         size: usize::from(head[3]).max(1),
         block,
@@ -131,7 +131,7 @@ fn pieces(mut packed: &[u8], out: &mut [u8], header: &Header) -> Result<(), Stri
         && out.len() / header.size >= LEAST_PIECE;
     let count = if split { header.size } else { 1 };
     if !out.len().is_multiple_of(count) {
-        return Err("a block is no whole number of numbers".into());
+        return Err("a block does not hold a whole number of values".into());
     }
     let length = out.len() / count;
     for piece in out.chunks_exact_mut(length) {

@@ -83,7 +83,7 @@ fn check_again(file: &Path) -> Result<()> {
     Err(input_error(
         file,
         Place::Whole,
-        "it is a pipe, which can be read only once, and what a folder keeps is kept under the content of its inputs",
+        "it is a pipe, which can be read only once, and results in a folder are identified by the content of their inputs",
         "write what comes out of it to a file, and name that",
     ))
 }

@@ -73,7 +73,9 @@ pub(super) fn recognise(input: &Input) -> Result<&'static dyn Format> {
                 "the file does not begin as a .{} file does",
                 input.extension
             ),
-            (false, Some(packing)) => format!("the format of what {packing} packed is not known"),
+            (false, Some(packing)) => {
+                format!("the format of the content packed by {packing} is not known")
+            }
             (false, None) => "the format is not known".into(),
         };
         input.error(Place::Byte(0), what, known())

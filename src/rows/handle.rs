@@ -63,7 +63,7 @@ impl Stamp {
             path,
             Place::Whole,
             what,
-            "no answer would be about either content; run again once it is whole",
+            "an answer would hold for neither content; run again once the file is complete",
         ))
     }
 }

@@ -244,7 +244,11 @@ fn number(set: &Dataset) -> std::result::Result<(Element, bool), String> {
                 (2, 8, 7) => Element::BF16,
                 (4, 8, 23) => Element::F32,
                 (8, 11, 52) => Element::F64,
-                _ => return Err(format!("floats of {size} bytes that are none of IEEE's")),
+                _ => {
+                    return Err(format!(
+                        "floats of {size} bytes in a format other than IEEE 754"
+                    ));
+                }
             };
             (element, byte_order)
         }
@@ -378,7 +382,7 @@ impl Slabs {
         }
         if turned {
             let note = format!(
-                "MATLAB's axes are turned in the file: the rows are MATLAB's rows, {len} of {dim} numbers"
+                "MATLAB stores its axes in reverse order: the rows are MATLAB's rows, {len} of {dim} numbers"
             );
             table.columns.notes.push(note);
         }

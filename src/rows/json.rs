@@ -417,7 +417,10 @@ impl Rows {
     }
 
     fn no_vector(&self) -> Error {
-        let what = format!("{} is no vector as in the first rows", self.name(0));
+        let what = format!(
+            "{} is not a vector, as it is in the first rows",
+            self.name(0)
+        );
         self.error(what, "mend the row, or name another field with FILE:FIELD")
     }
 

@@ -76,7 +76,7 @@ impl Law {
     pub fn check(self, d: usize) -> Result<()> {
         match self {
             Law::Subspace(inner) if inner > d => Err(Error::Usage(format!(
-                "{self} has no place in {d} dimensions; give it at least {inner}"
+                "{self} does not fit into {d} dimensions; give it at least {inner}"
             ))),
             Law::Curve(Some(knots)) if knots <= d => Err(Error::Usage(format!(
                 "a curve through {knots} knots does not span {d} dimensions; give it at least {} knots",

@@ -207,7 +207,7 @@ pub(super) fn texts(input: &Input) -> Result<Option<Vec<String>>> {
             input_error(
                 path,
                 Place::Row(row as u64),
-                "the text has letters that are none",
+                "the text has invalid characters",
                 "save it again with numpy.save",
             )
         })?;

@@ -92,7 +92,7 @@ fn unused(keys: &[(&str, &str)]) -> Vec<String> {
     match names.as_slice() {
         [] => Vec::new(),
         names => vec![format!(
-            "{} is a key of its folders and no part of a row; --label-column takes it for the class",
+            "the folder key {} is not used as a part of the rows; --label-column makes it the class",
             names.join(", ")
         )],
     }

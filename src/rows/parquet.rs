@@ -42,7 +42,7 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     ];
     let what = format!("cannot be decoded: {error}");
     let advice = match UNKNOWN.iter().any(|word| what.contains(word)) {
-        true => "write it again without what is not known here",
+        true => "write it again without the unsupported feature",
         false => CORRUPT,
     };
     input_error(path, Place::Whole, what, advice)
@@ -402,7 +402,7 @@ fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..shape.len()) {
         return wrong(format!(
-            "the tensors' axes are in the order {permutation:?}, which is none"
+            "the tensors' axis order {permutation:?} is not a permutation"
         ));
     }
     // Axis i of the logical tensor is the stored axis permutation[i]; rows are read in logical order.

@@ -228,7 +228,10 @@ fn tensor(pickle: &Pickle, mut id: Id) -> Result<Option<Tensor>, String> {
                 return described(pickle, of, Some(*dtype)).map(Some);
             }
             ("torch._utils _rebuild_tensor_v2" | "torch._utils _rebuild_tensor_v3", _) => {
-                return Err("a tensor is negated or conjugated only when it is read".into());
+                return Err(
+                    "a tensor is stored with a negation or conjugation that is not yet applied"
+                        .into(),
+                );
             }
             (
                 "torch._utils _rebuild_parameter" | "torch._utils _rebuild_parameter_with_state",

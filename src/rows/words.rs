@@ -259,7 +259,7 @@ impl Lines {
         // A token may hold blanks and numbers, but must not end in a number that belongs to the vector.
         let last = token.rsplit_once(' ').map(|(_, last)| last);
         if last.is_some_and(|last| last.contains(['.', 'e']) && is_number(last)) {
-            let what = format!("the line has more than {dim} numbers, which most lines have");
+            let what = format!("the line has more than {dim} numbers, the length of most lines");
             return Err(self.error(what, "every line needs the same number of values"));
         }
         for field in fields.iter().rev() {

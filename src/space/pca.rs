@@ -257,7 +257,7 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
         }
         if residual > RESIDUAL {
             control.warn(format!(
-                "the {dims} principal components of {} were found to {residual:.1e} of their variance, not exactly",
+                "the {dims} principal components of {} are not exact: their residual is {residual:.1e} of their variance",
                 rows.name()
             ));
         }

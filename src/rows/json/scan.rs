@@ -234,7 +234,7 @@ impl Scanner {
         self.read(&mut text, NAME)?;
         let name = serde_json::from_slice(&text).map_err(|error| {
             self.error(
-                format!("the name of a field is not one: {error}"),
+                format!("the name of a field is not valid: {error}"),
                 "it is not JSON; write it again",
             )
         })?;

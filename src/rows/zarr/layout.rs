@@ -262,7 +262,7 @@ impl ZarrArray {
         let (mut chunk, mut shard) = (stored.clone(), None);
         if let Some(inner) = steps.inner.take() {
             if !steps.codecs.is_empty() || steps.order.is_some() {
-                return Err("shards that are packed or turned as a whole are not read".into());
+                return Err("shards that are packed or transposed as a whole are not read".into());
             }
             chunk = numbers(&inner, "chunk_shape")?;
             shard = Some(self::shard(&inner)?);
@@ -346,7 +346,7 @@ impl Steps {
     fn of(list: &[Value], axes: usize) -> Said<Self> {
         let (mut order, mut rest) = (None, list.iter());
         let (big, inner) = loop {
-            let step = rest.next().ok_or("no codec makes bytes of the numbers")?;
+            let step = rest.next().ok_or("no codec turns the numbers into bytes")?;
             let (name, options) = named(step)?;
             match name {
                 "transpose" if order.is_none() => {
@@ -383,7 +383,7 @@ fn permutation(options: &Value, axes: usize) -> Said<Vec<usize>> {
     sorted.sort_unstable();
     match sorted.iter().copied().eq(0..axes as u64) {
         true => Ok(order.into_iter().map(|axis| axis as usize).collect()),
-        false => Err(format!("{order:?} is no order of {axes} axes")),
+        false => Err(format!("{order:?} is not a permutation of {axes} axes")),
     }
 }
 

@@ -67,7 +67,7 @@ impl Slabs {
             let (chunk, stored) = (&layout.chunk, &layout.stored);
             return fault(
                 format!(
-                    "chunks of {chunk:?} in parts of {stored:?} take more memory than there may be"
+                    "chunks of {chunk:?} in parts of {stored:?} take more memory than is allowed"
                 ),
                 "give more --memory, or write it again in smaller chunks",
             );
@@ -172,7 +172,7 @@ impl Slabs {
         let (size, most) = (object.size(), codec::packed(self.bytes) as u64);
         if size > most {
             let what = format!(
-                "the chunk has {size} bytes, and unpacked it may have {}",
+                "the chunk has {size} bytes, too many for {} unpacked ones",
                 self.bytes
             );
             return Err(object.error(key, what));
@@ -221,7 +221,7 @@ impl Slabs {
             if (from, size) != (u64::MAX, u64::MAX) {
                 if size > codec::packed(self.bytes) as u64 {
                     let what = format!(
-                        "a chunk of {size} bytes is claimed, and unpacked it may have {}",
+                        "a chunk of {size} bytes is claimed, too many for {} unpacked ones",
                         self.bytes
                     );
                     return Err(object.error(key, what));

@@ -170,7 +170,7 @@ fn input(graph: &pb::GraphProto) -> Result<Input, String> {
         _ => {
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             return Err(format!(
-                "an image encoder has one input for images, and which of these is it? ({})",
+                "it is not clear which of its inputs takes the images: {}",
                 names.join(", ")
             ));
         }

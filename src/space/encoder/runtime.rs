@@ -141,7 +141,7 @@ impl Runtime {
                 &signature.name,
                 Place::Whole,
                 format!("{} cannot run this network: {wrong}", library.about()),
-                "leave --onnx-runtime away, or export the image encoder alone, in f32",
+                "leave out --onnx-runtime, or export the image encoder alone, in f32",
             )
         })?;
         Ok(Runtime {
@@ -283,7 +283,7 @@ fn refused(name: &str, library: &Library, why: &str) -> Error {
         name,
         Place::Whole,
         format!("{} does not take this network: {why}", library.about()),
-        "leave --onnx-runtime away, or export the network again",
+        "leave out --onnx-runtime, or export the network again",
     )
 }
 

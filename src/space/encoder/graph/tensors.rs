@@ -165,7 +165,7 @@ impl Tensors {
             ([place], _) => Ok(self.list[*place].name.clone()),
             ([], true) => Err(any("the network has no such tensor or module")),
             ([], false) => Err(any(
-                "nothing that is computed from the images leaves this module",
+                "no tensor that is computed from the images leaves this module",
             )),
             (places, _) => Err(Unfound {
                 what: "this may be one of several tensors, so one must be named",
