@@ -36,7 +36,7 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
             control.check()?;
             let entry = match entry {
                 Ok(entry) => entry,
-                // A dangling link holds no data, unless an image was to be read through it.
+                // A dangling link holds no data; a link through which an image was read is not dangling.
                 Err(error)
                     if error
                         .io_error()

@@ -198,7 +198,7 @@ fn of_texts<T: AsRef<str>>(texts: &[Option<T>]) -> Classes {
     }
 }
 
-/// Classes from numbers: 0, 1, .. up to the largest if that is below [`MOST_CLASSES`], otherwise those that occur.
+/// Classes from numbers: 0, 1, .. up to the largest if all are in `0..MOST_CLASSES`, otherwise those that occur.
 fn of_numbers(numbers: &[Option<i64>]) -> Classes {
     let values = || numbers.iter().copied().flatten();
     let known: Vec<i64> = if values().all(|value| (0..MOST_CLASSES).contains(&value)) {

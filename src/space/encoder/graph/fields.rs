@@ -50,8 +50,8 @@ impl Fields {
         Fields::decode(bytes).unwrap_or_default()
     }
 
-    /// Stores these fields in `proto`: a node's `doc_string` is replaced by its module after a dot (see [`module_of`]),
-    /// and overloads are appended to the names of functions and of their calls.
+    /// Stores these fields in `proto`: a node's `doc_string` becomes a dot and its module (see [`module_of`]), and
+    /// overloads are appended to the names of functions and of their calls.
     pub fn apply(&self, proto: &mut pb::ModelProto) {
         let graphs = self.graph.iter().zip(&mut proto.graph);
         graphs.for_each(|(fields, graph)| name_nodes(&fields.node, &mut graph.node));
