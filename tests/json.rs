@@ -292,7 +292,7 @@ fn what_is_wrong_with_json_is_said() {
             &["row 1", "has 2 values, but the first row has 2 x 2"],
         ),
         ("[[1, 2], \"a\"]", &["row 1", "expected a list"]),
-        ("[[1, 2], [3, \"a\"]]", &["row 1", "no vector"]),
+        ("[[1, 2], [3, \"a\"]]", &["row 1", "not a vector"]),
         ("[[1, 2], {\"a\": 1}]", &["row 1", "expected a list"]),
         (
             "[{\"a\": 1}, {\"a\": \"x\"}, {\"a\": 2}]",

@@ -1,4 +1,5 @@
-//! Zip archives, which several formats are: their members by name, read where they lie or unpacked into a spool file.
+//! Reads zip archives, on which several formats are built: members are found by name, and read in place or unpacked
+//! into a spool file.
 
 use super::input::{Input, input_error};
 use super::packed;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// An archive.
+/// An open archive.
 pub(super) struct Archive {
     zip: ZipArchive<File>,
     file: File,
@@ -18,12 +19,12 @@ pub(super) struct Archive {
     size: u64,
 }
 
-/// Whether a file begins as zip archives do.
+/// Whether a file begins with the signature of a zip archive.
 pub(super) fn is_zip(input: &Input) -> bool {
     input.head.starts_with(b"PK\x03\x04") || input.head.starts_with(b"PK\x05\x06")
 }
 
-/// Whether a file is an archive some of whose names are such; not if it is broken.
+/// Whether a file is an archive with a member whose name `such` accepts; false for a broken archive.
 pub(super) fn has(input: &Input, such: impl Fn(&str) -> bool) -> bool {
     let archive = is_zip(input).then(|| Archive::open(input));
     archive.is_some_and(|archive| {
@@ -54,7 +55,7 @@ impl Archive {
             .collect()
     }
 
-    /// A member, in a file and from a byte on, with its size: where it lies if it is not packed, else in a spool file.
+    /// Where the bytes of a member are: file, offset and size. A packed member is first unpacked into a spool file.
     pub fn place(&mut self, name: &str, ask: &Ask) -> Result<(File, u64, u64)> {
         if let Some(place) = self.stored(name)? {
             return Ok(place);
@@ -72,7 +73,7 @@ impl Archive {
         self.zip.index_for_name(name).is_some()
     }
 
-    /// A member that is not packed: the file, and its first byte and its size there; None if it is packed.
+    /// Where the bytes of a member that is not packed are: file, offset and size. None if the member is packed.
     pub fn stored(&mut self, name: &str) -> Result<Option<(File, u64, u64)>> {
         let path = &self.path;
         let member = self.zip.by_name(name);
@@ -109,7 +110,7 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// A member, or its first `most` bytes, as a file of its own.
+    /// Unpacks a member, or its first `most` bytes, into a file of its own.
     pub fn unpack(&mut self, name: &str, most: u64, ask: &Ask) -> Result<File> {
         let path = &self.path;
         let member = self
@@ -120,7 +121,7 @@ impl Archive {
         packed::spool(path, &mut member.take(most), Some(claimed), ask)
     }
 
-    /// All bytes of a small member, at most `most`; none if there is no such member.
+    /// All bytes of a small member. None if there is no such member; an error if it has more than `most` bytes.
     pub fn small(&mut self, name: &str, most: u64) -> Result<Option<Vec<u8>>> {
         let path = &self.path;
         let member = match self.zip.by_name(name) {
@@ -145,7 +146,7 @@ impl Archive {
 
 const BROKEN: &str = "it is truncated or corrupt; save it again";
 
-/// An archive or a member that cannot be opened.
+/// The error for an archive or a member that cannot be opened.
 fn fault(path: &Path, error: &ZipError) -> Error {
     if let ZipError::Io(error) = error
         && let Some(code) = error.raw_os_error()

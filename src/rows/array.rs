@@ -1,8 +1,8 @@
-//! An array of numbers in a file, with any axes and strides, made into rows: the first axis is that of the rows, all others
-//! are one row.
+//! An array of numbers in a file, with any axes and strides, read as rows: the first axis counts the rows, and all
+//! other axes together make one row.
 //!
-//! Rows that lie one after the other are read where they are. Others (Fortran order, a transposed or cut tensor) are a
-//! stream that reads what lies together at once.
+//! Contiguous rows are read in place. Other layouts (Fortran order, a transposed or sliced tensor) become a stream that
+//! reads neighbouring numbers in one go.
 
 use super::columns::Columns;
 use super::input::input_error;
@@ -14,29 +14,30 @@ use crate::error::{Place, Result};
 use std::fs::File;
 use std::path::PathBuf;
 
-/// An array and where it lies.
+/// An array and its place in a file.
 pub(super) struct Array {
     pub file: File,
     pub path: PathBuf,
-    /// The byte of its first number.
+    /// The byte offset of its first number.
     pub offset: u64,
-    /// Bytes from there on that are its to read.
+    /// The number of bytes from `offset` on that belong to the array.
     pub bytes: u64,
     pub element: Element,
-    /// Whether numbers must be swapped.
+    /// Whether the bytes of each number must be swapped, because the file has the other byte order.
     pub foreign: bool,
     pub shape: Vec<u64>,
-    /// Numbers from one index of each axis to the next; none for C order.
+    /// The stride of each axis, counted in numbers; None for C order.
     pub strides: Option<Vec<u64>>,
-    /// Where it is in the file, for a message.
+    /// The name of the array within the file, for messages.
     pub place: Place,
 }
 
 impl Array {
-    /// Its rows, as their format calls them. In a set of several files an array of one axis is one row, and one without rows
-    /// adds none.
+    /// The rows, as a table. In a set of several files an array of one axis is one row, and an array without rows adds
+    /// none.
     ///
-    /// Errors: no axis, an empty one, numbers outside of its bytes, or so many repeated ones that they do not fit the memory.
+    /// Errors: no axis, an axis of length 0, numbers outside of the array's bytes, or numbers repeated by strides of 0
+    /// beyond the memory.
     pub fn table(mut self, ask: &Ask) -> Result<Table> {
         if ask.several && self.shape.first() == Some(&0) {
             return Ok(self.without_rows());
@@ -55,7 +56,7 @@ impl Array {
         };
         self.within(len, dim, &strides, ask)?;
         let axes = row_axes(self.shape[1..].iter().map(|&axis| axis as usize));
-        // A stride along an axis of one index is never taken.
+        // The stride of an axis of length 1 has no effect.
         let row = self.shape[1..].iter().zip(&strides[1..]);
         let row: Vec<(u64, u64)> = row
             .filter(|(axis, _)| **axis > 1)
@@ -71,7 +72,7 @@ impl Array {
             stride: step * self.element.size() as u64,
             foreign: self.foreign,
         };
-        // Rows far apart are not plain: those who read plain rows read what lies between them.
+        // Rows far apart do not become `Plain`, since readers of plain rows also read the gaps between them.
         if together && step >= dim as u64 && step <= 2 * dim as u64 {
             return Ok(Table::plain(layout, axes, len, self.element).of(columns));
         }
@@ -101,7 +102,7 @@ impl Array {
         Table::plain(layout, Vec::new(), 0, self.element)
     }
 
-    /// Rows, and numbers in a row.
+    /// The number of rows, and of numbers in a row.
     fn sizes(&self) -> Result<(usize, usize)> {
         let fault = |what, advice| Err(input_error(&self.path, self.place.clone(), what, advice));
         let Some((&len, rest)) = self.shape.split_first() else {
@@ -128,7 +129,8 @@ impl Array {
         )
     }
 
-    /// Refuse numbers outside of the array's bytes, and ones repeated by strides of 0: in a row, or more than the memory holds.
+    /// Refuses numbers outside of the array's bytes, and numbers repeated by strides of 0 within a row or beyond the
+    /// memory.
     fn within(&self, len: usize, dim: usize, strides: &[u64], ask: &Ask) -> Result<()> {
         let size = self.element.size() as u64;
         let last = self
@@ -168,11 +170,11 @@ impl Array {
     }
 }
 
-/// Said where a file of one axis is one row.
+/// The note for a set in which each file holds one axis, and so one row.
 pub(super) const ONE_ROW: &str =
     "the files of the set hold arrays of one axis: each file is one row";
 
-/// The strides of an array in C order, whose size is known to be possible.
+/// The strides of an array in C order; the caller has checked that its size does not overflow.
 pub(super) fn c_order(shape: &[u64]) -> Vec<u64> {
     let mut strides = vec![1u64; shape.len()];
     for axis in (1..shape.len()).rev() {
@@ -190,7 +192,7 @@ pub(super) fn fortran_order(shape: &[u64]) -> Vec<u64> {
     strides
 }
 
-/// Of the numbers of a row that is stored with its axes in the opposite order, the place of each in the row.
+/// For a row that is stored with its axes in reverse order: the place in the row of each stored number.
 pub(super) fn turned(axes: &[u64]) -> Vec<usize> {
     let stored: Vec<u64> = axes.iter().rev().copied().collect();
     let mut strides = c_order(axes);
@@ -199,7 +201,7 @@ pub(super) fn turned(axes: &[u64]) -> Vec<usize> {
     offsets(&row).into_iter().map(|at| at as usize).collect()
 }
 
-/// Where each number of a row is, counted in numbers from its first.
+/// The offset of each number of a row, counted in numbers from the first.
 fn offsets(row: &[(u64, u64)]) -> Vec<u64> {
     let mut offsets = vec![0];
     for &(axis, stride) in row {
@@ -211,21 +213,22 @@ fn offsets(row: &[(u64, u64)]) -> Vec<u64> {
     offsets
 }
 
-/// Numbers of a row that lie close together.
+/// Numbers of a row that lie close together in the file and are read in one go.
 struct Group {
-    /// The first, counted in numbers from the first of the row.
+    /// The offset of the first one, counted in numbers from the first number of the row.
     start: u64,
-    /// Numbers from the first to the last, both included.
+    /// How many numbers the group spans, from its first to its last, both included.
     span: u64,
-    /// Of each its place from the first, and that in the row.
+    /// For each number: its offset within the group, and its place in the row.
     places: Vec<(usize, usize)>,
 }
 
-/// A wider gap is not read across, and no group spans more: counts of numbers.
+/// Limits of a group, counted in numbers: the widest gap within it, and its longest span.
 const GAP: u64 = 1 << 12;
 const SPAN: u64 = 1 << 18;
 
-/// What to read at once: of rows `step` apart, numbers less than `step` apart, so that little is read twice.
+/// Splits the numbers of a row into groups. With rows `step` apart, a group spans less than `step` numbers, so that
+/// little is read twice.
 fn groups(offsets: &[u64], step: u64) -> Vec<Group> {
     let mut order: Vec<usize> = (0..offsets.len()).collect();
     order.sort_by_key(|&place| offsets[place]);
@@ -251,14 +254,14 @@ fn groups(offsets: &[u64], step: u64) -> Vec<Group> {
     groups
 }
 
-/// Rows of an array whose numbers do not lie in their order.
+/// Rows of an array whose numbers are not stored in row order.
 struct Strided {
     layout: FixedRows,
     element: Element,
     axes: Vec<usize>,
     len: usize,
     dim: usize,
-    /// Numbers from one row to the next.
+    /// The stride of the rows, counted in numbers.
     step: u64,
     groups: Vec<Group>,
     next: usize,

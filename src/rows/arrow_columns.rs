@@ -8,10 +8,10 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use std::collections::HashMap;
 
-/// Rows that are looked at before columns are chosen.
+/// How many rows are examined before the columns are chosen.
 pub(super) const LOOK: usize = 1024;
 
-/// What a list holds, and its length where the type states it.
+/// The item type of a list, and the length of the lists where the type states it.
 fn items(data_type: &DataType) -> Option<(&DataType, Option<usize>)> {
     match data_type {
         DataType::List(field)
@@ -27,7 +27,7 @@ fn items(data_type: &DataType) -> Option<(&DataType, Option<usize>)> {
     }
 }
 
-/// The type of the numbers of a column of vectors: lists, or lists of lists, of numbers.
+/// The number type of a column of vectors (lists of numbers, or lists of such lists); None for other columns.
 pub(super) fn vector(data_type: &DataType) -> Option<Element> {
     let (item, _) = items(data_type)?;
     number(item).or_else(|| vector(item))
@@ -66,7 +66,7 @@ fn kind(field: &Field, index: bool) -> Kind {
     Kind::Unread
 }
 
-/// The columns that pandas calls the index of a table, by the metadata it leaves.
+/// The columns that pandas marks as the index of a table, by the metadata it writes.
 fn index(metadata: &HashMap<String, String>) -> Vec<String> {
     let pandas = metadata
         .get("pandas")
@@ -80,7 +80,7 @@ fn index(metadata: &HashMap<String, String>) -> Vec<String> {
         .collect()
 }
 
-/// The type of a column in words that people know.
+/// The name of a column's type, for messages.
 fn stored(data_type: &DataType) -> String {
     match (items(data_type), data_type) {
         (Some((item, Some(length))), _) => format!("list of {length} {}", stored(item)),
@@ -95,7 +95,7 @@ fn stored(data_type: &DataType) -> String {
     }
 }
 
-/// The columns of a schema. `metadata` is that of the file, which says which are an index.
+/// The columns of a schema. `metadata` is the file's metadata, which says which columns are an index.
 pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Vec<Column> {
     let index = index(metadata);
     let fields = schema.fields().iter();
@@ -107,8 +107,8 @@ pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Ve
     column.collect()
 }
 
-/// Which columns must be looked at before it is known what they are: text that may spell vectors, and numbers without a
-/// name that may count the rows.
+/// The columns whose kind depends on their values: text that may spell vectors, and unnamed numbers that may count the
+/// rows.
 pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
     let is = |place: &usize| match columns[*place].kind {
         Kind::Number => unnamed(&columns[*place].name),
@@ -118,7 +118,7 @@ pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
     (0..columns.len()).filter(is).collect()
 }
 
-/// Settle what the doubtful columns are by some rows of them, in the order of `places`.
+/// Decides the kind of the doubtful columns by some of their rows; `rows` holds these columns in the order of `places`.
 pub(super) fn settle(columns: &mut [Column], places: &[usize], rows: &RecordBatch) {
     for (&place, values) in places.iter().zip(rows.columns()) {
         let column = &mut columns[place];

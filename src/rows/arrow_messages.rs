@@ -1,7 +1,8 @@
-//! Checks the messages of an Arrow IPC file or stream before the arrow crates see them.
+//! Checks the messages of an Arrow IPC file or stream before the arrow crates parse them.
 //!
-//! Those crates trust lengths that stand in the messages: one flipped bit could ask for gigabytes, or point outside
-//! the file. Here every message is held against the bytes that are there: its place, its buffers, and the sizes that
+//! Those crates trust the lengths in the messages: one flipped bit could allocate gigabytes, or point outside the file.
+//! Here every message is checked against the size of the file: its place, its buffers, and the sizes to which
+//! compressed buffers claim to unpack.
 //! compressed buffers claim to unpack to.
 
 use super::guarded::guarded;
@@ -9,10 +10,10 @@ use super::input::Input;
 use crate::error::{Place, Result};
 use arrow_ipc::{Block, CompressionType, Message, root_as_footer, root_as_message};
 
-/// Bytes after the footer of a file: its length and the magic.
+/// The size of the end of a file after its footer: the footer's length and the magic.
 const TAIL: u64 = 10;
 
-/// Most that a byte unpacks to: zstd stores 128 KiB of one byte in 4.
+/// The most bytes to which one byte unpacks: zstd stores 128 KiB of a repeated byte in 4 bytes.
 const ZSTD_RATIO: u64 = 1 << 15;
 const LZ4_RATIO: u64 = 255;
 
@@ -125,7 +126,8 @@ pub(super) fn check_stream(input: &Input) -> Result<()> {
     Ok(())
 }
 
-/// Check that the buffers of a message lie in its body, of `size` bytes at `body`, and can hold what they claim.
+/// Checks that the buffers of a message lie in its body (`size` bytes from offset `body`) and can unpack to the sizes
+/// they claim.
 fn check_message(input: &Input, message: &Message<'_>, body: u64, size: u64) -> Result<()> {
     let batch = message
         .header_as_record_batch()

@@ -12,7 +12,7 @@ use arrow_array::{Array, ArrayRef, PrimitiveArray};
 use arrow_schema::{ArrowError, DataType};
 use std::sync::Arc;
 
-/// The element type of numbers as they are brought into rows, None for other types.
+/// The element type to which numbers of an Arrow type are converted; None for types that are not numbers.
 pub(super) fn number(data_type: &DataType) -> Option<Element> {
     Some(match data_type {
         DataType::Float16 => Element::F16,
@@ -37,7 +37,7 @@ pub(super) fn number(data_type: &DataType) -> Option<Element> {
     })
 }
 
-/// The array that a dictionary or run-end encoded one stands for; any other as it is.
+/// Decodes a dictionary or run-end encoded array; any other array is returned as it is.
 pub(super) fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match array.data_type() {
         DataType::Dictionary(..) => {
@@ -79,7 +79,7 @@ pub(super) fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     }
 }
 
-/// The numbers of a column, None where one is null. Errors: it does not hold numbers.
+/// The numbers of a column, None for each null. Errors: the column does not hold numbers.
 pub(super) fn numbers(array: &ArrayRef) -> Result<Vec<Option<f64>>, ArrowError> {
     fn of<T: ArrowPrimitiveType>(
         array: &ArrayRef,
@@ -123,7 +123,8 @@ pub(super) fn numbers(array: &ArrayRef) -> Result<Vec<Option<f64>>, ArrowError> 
     })
 }
 
-/// Append the numbers of an array in its own type; booleans as 0 and 1, decimals as f64. Nulls are any numbers.
+/// Appends the numbers of an array in its own type; booleans become 0 and 1, decimals f64. Nulls become arbitrary
+/// numbers.
 fn append(values: &ArrayRef, out: &mut Vec<u8>) -> Result<(), ArrowError> {
     macro_rules! bytes {
         ($t:ty) => {
@@ -157,7 +158,7 @@ fn append(values: &ArrayRef, out: &mut Vec<u8>) -> Result<(), ArrowError> {
     Ok(())
 }
 
-/// The items of the list in a row.
+/// The items of the list in row `row`.
 fn items(lists: &ArrayRef, row: usize) -> Option<ArrayRef> {
     Some(match lists.data_type() {
         DataType::List(_) => lists.as_list::<i32>().value(row),
@@ -169,7 +170,7 @@ fn items(lists: &ArrayRef, row: usize) -> Option<ArrayRef> {
     })
 }
 
-/// The axes of the vector in a row, by its first items all the way down; None where something is null or empty.
+/// The axes of the vector in row `row`, taken from the first item of each level; None where a level is null or empty.
 pub(super) fn axes(lists: &ArrayRef, row: usize) -> Option<Vec<usize>> {
     let lists = plain(lists).ok()?;
     if lists.is_null(row) {
@@ -186,12 +187,12 @@ pub(super) fn axes(lists: &ArrayRef, row: usize) -> Option<Vec<usize>> {
     Some(all)
 }
 
-/// What is wrong with a row that is not a whole vector.
+/// Why a row is not a whole vector.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The number at this place of the row, or the whole of it.
+    /// The number at this place of the row is null, or the whole row where there is no place.
     Null(Option<usize>),
-    /// A list of so many items where so many should be.
+    /// A list has the first number of items, where the second is expected.
     Length(usize, usize),
     Arrow(ArrowError),
 }
@@ -202,8 +203,8 @@ impl From<ArrowError> for Fault {
     }
 }
 
-/// Append the numbers of the vector in a row of `lists` (which are [`plain`]), of these axes. What was appended before a
-/// fault is to be cut off.
+/// Appends the vector in row `row` of `lists`, which are [`plain`] and must have these axes. After a fault the caller
+/// cuts off what was appended.
 pub(super) fn vector(
     lists: &ArrayRef,
     row: usize,
@@ -230,7 +231,7 @@ pub(super) fn vector(
     (0..length).try_for_each(|item| vector(&items, item, rest, out))
 }
 
-/// The texts of a column: text as it is, numbers as they are written. Errors: values that have no such form.
+/// Appends the values of a column as text: numbers are formatted. Errors: values that have no text form.
 pub(super) fn texts(array: &ArrayRef, out: &mut Texts) -> Result<(), ArrowError> {
     let array = &plain(array)?;
     macro_rules! write {

@@ -1,7 +1,7 @@
-//! Rows of one or more files brought together: in memory or not, within the budget, all finite.
+//! Joins the rows of one or more files into one set, within the memory budget, and checks that all values are finite.
 //!
-//! Plain files that fit the budget become resident and others are read where they are; streams are gathered in
-//! memory and move to a spool file once they outgrow the budget. At the end every value is [`checked`].
+//! Fixed-place rows that fit the budget become resident, others are read where they are in their file; streams are
+//! gathered in memory and move to a spool file once they outgrow the budget. At the end every value is [`checked`].
 
 use super::checked::checked;
 use super::columns::{self, Columns};
@@ -19,9 +19,9 @@ use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Rows, in f64, that are in memory at a time however few there are: blocks in the making, and what is kept for each
-/// column (two rows of 30 million columns took 7.7 GB: 32 rows; half as much again is allowed for). Less than this many
-/// bytes are never too many.
+/// How many rows, in f64, the work holds in memory however few rows a set has: blocks being computed, and statistics of
+/// each column (two rows of 30 million columns took 7.7 GB, which is 32 rows; half as much again is allowed for). Rows
+/// that need fewer than `LEAST_WORK` bytes are never refused.
 const WORK_ROWS: u64 = 48;
 const LEAST_WORK: u64 = 512 << 20;
 
@@ -32,15 +32,15 @@ pub(super) struct Assembly<'a> {
     format: Option<&'static str>,
     store: Store,
     resident: u64,
-    /// Whether files may differ in the axes of a row if they agree in its dimension; the rows are then plain.
+    /// Whether files may differ in the axes of a row as long as the dimensions agree; the rows then have one axis.
     flat: bool,
-    /// Columns of whole numbers that only ever grow.
+    /// Looks for columns of whole numbers that grow from row to row.
     counting: Option<Counting>,
-    /// Files without rows.
+    /// Names of the files without rows.
     empty: Vec<String>,
-    /// Files that are open for later reads.
+    /// The number of files held open for later reads.
     open: usize,
-    /// Where rows go that do not fit the memory, of all files that are not read in place.
+    /// The spool file, shared by all files whose rows are not read in place and do not fit the memory.
     spool: Option<Arc<File>>,
 }
 
@@ -75,13 +75,13 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Files must agree in the axes of a row as well.
+    /// Requires that files agree in the axes of a row, not only in its dimension.
     pub(super) fn of_one_shape(mut self) -> Self {
         self.flat = false;
         self
     }
 
-    /// What the work answers to.
+    /// The control that can interrupt the work and reports its progress.
     pub(super) fn control(&self) -> &'a Control {
         self.control
     }
@@ -96,7 +96,7 @@ impl<'a> Assembly<'a> {
         self.left() == 0
     }
 
-    /// Keep what the user should know of the set, a sentence each.
+    /// Adds notes for the user, one sentence each.
     pub(super) fn note(&mut self, notes: Vec<String>) {
         for note in notes {
             if !self.store.about.notes.contains(&note) {
@@ -109,7 +109,7 @@ impl<'a> Assembly<'a> {
     pub(super) fn add(&mut self, path: &Path, format: &'static str, table: Table) -> Result<()> {
         let Table { rows, columns } = table;
         match rows {
-            // Arrays without rows may be of any type: numpy.empty((0, d)) is of f64.
+            // The element type of an array without rows does not matter: numpy.empty((0, d)) is f64.
             RowSource::Plain { len: 0, .. } => self.without_rows(path),
             RowSource::Plain {
                 layout,
@@ -139,7 +139,7 @@ impl<'a> Assembly<'a> {
         self.empty.push(path.display().to_string());
     }
 
-    /// A stream that knows no axes must have no rows. Errors: it has some, all without a vector.
+    /// A stream without known axes must have no rows. Errors: it has rows, none of which holds a vector.
     fn without_shape(&mut self, path: &Path, mut stream: Box<dyn Stream>) -> Result<()> {
         if !stream.next(&mut Chunk::default())? {
             self.without_rows(path);
@@ -175,7 +175,7 @@ impl<'a> Assembly<'a> {
         Ok(())
     }
 
-    /// Give all rows without a label this one, of the folders' key `key`.
+    /// Labels all rows that have no label with `value`; `key` is the name of the labels, as folder names give it.
     pub(super) fn label(&mut self, key: &str, value: &str) {
         let about = &mut self.store.about;
         about.columns.label = Some(key.into());
@@ -184,7 +184,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// The rows of a file come after those that are there; a file without any is remembered.
+    /// Appends the rows of a file to the set; a file without rows is remembered.
     fn append(&mut self, path: &Path, (len, bytes): (usize, Bytes)) {
         if len == 0 {
             return self.without_rows(path);
@@ -201,8 +201,8 @@ impl<'a> Assembly<'a> {
         });
     }
 
-    /// Hold a file's columns against those of the first file, or of the set that this one must be like: the order that
-    /// brings them into that order, if they are not in it.
+    /// Compares a file's columns with those of the first file, or of the set that this one must be like. Returns the
+    /// order that brings the file's columns into theirs, or None if they are in that order.
     ///
     /// Errors: names that one of the two lacks.
     fn matched(&mut self, path: &Path, mut columns: Columns) -> Result<Option<Vec<usize>>> {
@@ -264,7 +264,7 @@ impl<'a> Assembly<'a> {
         Ok(order)
     }
 
-    /// Refuse rows of which a few do not fit the memory, before any is read.
+    /// Refuses rows so wide that a few of them do not fit the memory, before any is read.
     fn not_too_wide(&self, path: &Path, dim: usize) -> Result<()> {
         let needed = (dim as u64).saturating_mul(8 * WORK_ROWS);
         match self.options.work.map(|work| work.max(LEAST_WORK)) {
@@ -281,7 +281,7 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Files of one set must agree.
+    /// Checks that a file agrees with those before it in dimension, axes and kind.
     fn same_kind(
         &mut self,
         path: &Path,
@@ -349,7 +349,7 @@ impl<'a> Assembly<'a> {
         self.store.width()
     }
 
-    /// Rows at fixed places: resident if they fit, else left where they are.
+    /// Adds rows at fixed places of a file: resident if they fit, else read where they are.
     fn plain(&mut self, layout: FixedRows, len: usize) -> Result<(usize, Bytes)> {
         let len = len.min(self.left());
         let bytes = len as u64 * self.width() as u64;
@@ -378,7 +378,8 @@ impl<'a> Assembly<'a> {
         Ok((len, Bytes::Resident(resident)))
     }
 
-    /// Rows that stay in their file. One that cannot be opened again goes into the spool file where many are open.
+    /// Rows that are read where they are in their file. If many files are open, rows of a file that cannot be reopened
+    /// are copied to the spool file.
     fn left_in_file(&mut self, layout: FixedRows, len: usize) -> Result<(usize, Bytes)> {
         if matches!(layout.file, Handle::Watched(None, _)) || self.open < OPEN {
             self.open += 1;
@@ -397,7 +398,7 @@ impl<'a> Assembly<'a> {
         Ok((len, Bytes::File(self.spooled(path, start)?)))
     }
 
-    /// Rows in order: gathered in memory, and moved to a spool file once they outgrow the budget.
+    /// Adds rows that come in order: gathered in memory, and moved to a spool file once they outgrow the budget.
     fn stream(
         &mut self,
         path: &Path,
@@ -426,7 +427,7 @@ impl<'a> Assembly<'a> {
             rows += new;
             self.control.advance((new * width) as u64);
             held.append(&mut chunk.values);
-            // A vector doubles as it grows: what is held may take twice its length.
+            // A vector doubles its capacity as it grows, so it may occupy twice its length.
             if spooled.is_none() && 2 * held.len() as u64 > self.budget() {
                 spooled = Some(self.spool_end()?);
             }
@@ -443,14 +444,14 @@ impl<'a> Assembly<'a> {
         Ok((rows, Bytes::File(self.spooled(path.into(), start)?)))
     }
 
-    /// Bytes of rows that may still be kept in memory.
+    /// How many more bytes of rows may be kept in memory.
     fn budget(&self) -> u64 {
         let about = &self.store.about;
         let texts = about.ids.bytes() + about.labels.bytes();
         self.options.memory.saturating_sub(self.resident + texts)
     }
 
-    /// Keep the ids and labels of a chunk's first `new` rows.
+    /// Appends the ids and labels of the first `new` rows of a chunk.
     fn texts(&mut self, chunk: &mut Chunk, new: usize) {
         let about = &mut self.store.about;
         for (kept, texts) in [
@@ -462,14 +463,15 @@ impl<'a> Assembly<'a> {
         }
     }
 
-    /// Leave out rows that lack a number, of a file whose first `seen` rows are wanted so far. Errors: they may not be.
+    /// Drops rows with missing numbers; only the first `seen` rows of the file are wanted. Errors: a missing number
+    /// without `--skip-nonfinite`.
     fn lacking(&mut self, path: &Path, lacking: &mut Vec<Lack>, seen: usize) -> Result<()> {
         for lack in lacking.drain(..) {
             if lack.row >= seen as u64 {
                 continue;
             }
             let place = self.store.len + lack.row as usize;
-            // A row that is left out by number may hold anything.
+            // An excluded row may hold anything.
             let excluded = self.options.exclude.as_ref();
             if excluded.is_some_and(|list| list.contains(place as u64)) {
                 continue;
@@ -496,7 +498,7 @@ impl<'a> Assembly<'a> {
             .unwrap_or_else(std::env::temp_dir)
     }
 
-    /// The spool file of all parts, made when it is first asked for.
+    /// The spool file of all parts, created on first use.
     fn spool(&mut self) -> Result<Arc<File>> {
         if let Some(file) = &self.spool {
             return Ok(Arc::clone(file));
@@ -505,7 +507,7 @@ impl<'a> Assembly<'a> {
         Ok(Arc::clone(self.spool.insert(Arc::new(made))))
     }
 
-    /// Where the next bytes of the spool file go.
+    /// The offset at which the next bytes of the spool file are written.
     fn spool_end(&mut self) -> Result<u64> {
         let file = self.spool()?;
         let end = (&*file).stream_position();
@@ -519,7 +521,7 @@ impl<'a> Assembly<'a> {
             .map_err(|error| self.spool_error(error))
     }
 
-    /// Rows of a part in the spool file, from a byte on.
+    /// Rows of a part in the spool file, from byte `offset` on.
     fn spooled(&mut self, path: PathBuf, offset: u64) -> Result<FixedRows> {
         Ok(FixedRows {
             file: Handle::Shared(self.spool()?),
@@ -534,12 +536,12 @@ impl<'a> Assembly<'a> {
         Error::io("write a spool file in", self.folder(), error)
     }
 
-    /// The rows so far, not checked and without any scaling: for a set that is begun again.
+    /// The rows so far, neither checked nor scaled: for a set whose files are then read again from the start.
     pub(super) fn gathered(self) -> Store {
         self.store
     }
 
-    /// The set, checked.
+    /// The whole set, checked.
     pub(super) fn finish(mut self) -> Result<Store> {
         self.say_empty()?;
         if let Some(counting) = &self.counting {
@@ -550,7 +552,7 @@ impl<'a> Assembly<'a> {
         checked(self.store, self.options, self.control)
     }
 
-    /// Files without rows add none, and are named; a set needs some.
+    /// Notes which files had no rows. Errors: all of them.
     fn say_empty(&mut self) -> Result<()> {
         if self.store.len == 0 {
             let name = match self.empty.as_slice() {

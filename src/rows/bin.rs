@@ -8,7 +8,7 @@ use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
-/// The type of numbers that the name says.
+/// The element type, from the extension of the file.
 fn element(input: &Input) -> Option<Element> {
     Some(match input.extension.as_str() {
         "fbin" => Element::F32,
@@ -44,8 +44,8 @@ impl Format for Bin {
     }
 }
 
-/// Whether a file is named so and has the length that its header states, whatever other format its first bytes look
-/// like.
+/// Whether a file has one of these extensions and the length that its header states. This decides even if its first
+/// bytes look like another format.
 fn is_measured(input: &Input) -> bool {
     let number = |at: usize| {
         let bytes = input.head.get(at..at + 4)?.first_chunk::<4>()?;

@@ -1,6 +1,7 @@
-//! Blosc, version 1: a block of numbers whose bytes or bits were sorted by their place in the number, packed in pieces.
+//! Decodes Blosc version 1, in which a buffer of numbers is shuffled (by bytes or bits) and compressed in blocks.
 //!
-//! Zarr packs its chunks so by default, and HDF5 has a filter for it. The layout is that of `README_CHUNK_FORMAT.rst` in
+//! Zarr compresses its chunks so by default, and HDF5 has a filter for it. The layout is that of
+//! `README_CHUNK_FORMAT.rst` in
 //! c-blosc 1.21; blosclz, LZ4, zlib and Zstandard are unpacked.
 
 use std::io::Read;
@@ -8,11 +9,12 @@ use std::io::Read;
 /// Bytes before the data.
 const HEADER: usize = 16;
 
-/// Numbers of more bytes than this are never packed in a piece for each of their bytes, and pieces of fewer bytes are none.
+/// A block is split into one piece for each byte of a number only if numbers have at most 16 bytes and pieces at least
+/// 128.
 const MOST_SPLITS: usize = 16;
 const LEAST_PIECE: usize = 128;
 
-/// What a block was packed with.
+/// The compressor of a block.
 #[derive(Clone, Copy)]
 enum Packer {
     BloscLz,
@@ -21,7 +23,7 @@ enum Packer {
     Zstd,
 }
 
-/// How bytes were sorted.
+/// The shuffle that was applied before compression.
 #[derive(Clone, Copy)]
 enum Sorted {
     Not,
@@ -32,14 +34,14 @@ enum Sorted {
 struct Header {
     packer: Packer,
     sorted: Sorted,
-    /// Bytes of a number.
+    /// The size of a number, in bytes.
     size: usize,
-    /// Bytes of a block.
+    /// The size of an unpacked block, in bytes.
     block: usize,
     split: bool,
 }
 
-/// Unpack, to at most `most` bytes. Errors: what is wrong, in words.
+/// Unpacks a buffer to at most `most` bytes. Errors: what is wrong, as text.
 pub(super) fn decode(data: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let head = data
         .first_chunk::<HEADER>()
@@ -67,7 +69,7 @@ pub(super) fn decode(data: &[u8], most: usize) -> Result<Vec<u8>, String> {
             0 => Sorted::Not,
             1 => Sorted::Bytes,
             4 => Sorted::Bits,
-            _ => return Err("bytes and bits cannot both be sorted".into()),
+            _ => return Err("bytes and bits cannot both be shuffled".into()),
         },
         size: usize::from(head[3]).max(1),
         block,
@@ -91,7 +93,7 @@ fn packer(code: u8) -> Result<Packer, String> {
     })
 }
 
-/// All blocks, each from where the table before them says.
+/// Unpacks all blocks; a table before them holds their offsets.
 fn blocks(data: &[u8], bytes: usize, header: &Header) -> Result<Vec<u8>, String> {
     if bytes == 0 {
         return Ok(Vec::new());
@@ -120,7 +122,7 @@ fn blocks(data: &[u8], bytes: usize, header: &Header) -> Result<Vec<u8>, String>
     Ok(out)
 }
 
-/// The pieces of a block, one after the other, each behind its length.
+/// Unpacks the pieces of a block, which follow one another, each after its length.
 fn pieces(mut packed: &[u8], out: &mut [u8], header: &Header) -> Result<(), String> {
     let whole = out.len() == header.block;
     let split = header.split
@@ -129,7 +131,7 @@ fn pieces(mut packed: &[u8], out: &mut [u8], header: &Header) -> Result<(), Stri
         && out.len() / header.size >= LEAST_PIECE;
     let count = if split { header.size } else { 1 };
     if !out.len().is_multiple_of(count) {
-        return Err("a block is no whole number of numbers".into());
+        return Err("a block does not hold a whole number of values".into());
     }
     let length = out.len() / count;
     for piece in out.chunks_exact_mut(length) {
@@ -149,7 +151,7 @@ fn pieces(mut packed: &[u8], out: &mut [u8], header: &Header) -> Result<(), Stri
     Ok(())
 }
 
-/// Fill `out` exactly.
+/// Unpacks one piece, which must fill `out` exactly.
 fn unpack(packer: Packer, data: &[u8], out: &mut [u8]) -> Result<(), String> {
     let fault = |error: &dyn std::fmt::Display| format!("a piece cannot be unpacked: {error}");
     let length = match packer {
@@ -174,8 +176,9 @@ fn unpack(packer: Packer, data: &[u8], out: &mut [u8]) -> Result<(), String> {
     }
 }
 
-/// blosclz, which is FastLZ with longer distances: a byte below 32 is before so many literals and one; others hold a length
-/// of three bits and the upper part of a distance. How many bytes were written; None if the data make no sense.
+/// Unpacks blosclz, which is FastLZ with longer distances: a control byte below 32 counts the literals that follow it;
+/// any other holds a length of three bits and the upper bits of a distance. Returns the number of bytes written, or
+/// None for invalid data.
 fn blosclz(data: &[u8], out: &mut [u8]) -> Option<usize> {
     /// The longest distance of the short form.
     const NEAR: usize = 8191;
@@ -211,7 +214,7 @@ fn blosclz(data: &[u8], out: &mut [u8]) -> Option<usize> {
             };
             let from = at.checked_sub(distance + 1)?;
             out.get(at..)?.get(..length)?;
-            // A match may reach into itself.
+            // A match may overlap the bytes that it writes.
             for place in 0..length {
                 out[at + place] = out[from + place];
             }
@@ -231,7 +234,8 @@ fn next(input: &mut &[u8]) -> Option<u8> {
     Some(byte)
 }
 
-/// First all first bytes of the numbers, then all second ones: back in their order. What is no whole number is at the end.
+/// Undoes the byte shuffle, which stores the first bytes of all numbers, then all second bytes, and so on. Bytes beyond
+/// the last whole number stay at the end.
 pub(super) fn unsort_bytes(sorted: &[u8], size: usize, out: &mut [u8]) {
     let count = sorted.len() / size;
     for byte in 0..size {
@@ -243,7 +247,8 @@ pub(super) fn unsort_bytes(sorted: &[u8], size: usize, out: &mut [u8]) {
     out[count * size..].copy_from_slice(&sorted[count * size..]);
 }
 
-/// First all lowest bits of the first bytes, and so on: back in their order. Only multiples of eight numbers are sorted.
+/// Undoes the bit shuffle, which stores the lowest bits of all first bytes, and so on. Only a multiple of eight numbers
+/// is shuffled.
 fn unsort_bits(sorted: &[u8], size: usize, out: &mut [u8]) {
     let count = sorted.len() / size;
     if !count.is_multiple_of(8) {

@@ -1,4 +1,4 @@
-//! Rows that another owner keeps in memory, such as an array of a calling program: read where they lie.
+//! Rows in memory that another owner keeps, such as an array of a calling program, read where they lie.
 
 use super::{Element, Rows, decode};
 use crate::error::{Error, Place, Result};
@@ -14,7 +14,7 @@ pub struct Borrowed<'a> {
 
 /// A type whose arrays can be read where they lie.
 pub trait Stored: bytemuck::Pod {
-    /// What the rows say of it.
+    /// The element type of the rows.
     const ELEMENT: Element;
 }
 
@@ -42,7 +42,7 @@ impl<'a> Borrowed<'a> {
         Ok(rows)
     }
 
-    /// The same of values that [`Borrowed::new`] has looked at before, and that have not changed since.
+    /// As [`Borrowed::new`], for values that it has checked before and that have not changed since.
     pub fn again<T: Stored>(name: &'a str, dim: usize, values: &'a [T]) -> Self {
         Borrowed {
             name,

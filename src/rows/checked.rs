@@ -1,8 +1,8 @@
-//! What every set must be before anything is asked of it: all values finite, and exactly what is stored.
+//! Checks that every set passes before it is used: all values are finite, and exactly those that are stored.
 //!
-//! Values are computed with in f64. A 64-bit integer beyond 2^53 is often not one, and would be rounded to a neighbour:
-//! two identifiers become equal, a point on a facet moves off it. Such a set is refused, and so are NaN, infinity, and
-//! a scale that makes one.
+//! All computation is in f64. A 64-bit integer beyond 2^53 is often not representable, and would be rounded to a
+//! neighbour: two identifiers become equal, or a point on a facet moves off it. Such a set is refused, and so are NaN,
+//! infinity, and a scale that overflows.
 
 use super::store::{Store, Transform};
 use super::{OpenOptions, RowList, Rows, decode};
@@ -13,9 +13,10 @@ use crate::error::{Error, Place, Result};
 const CHECK: usize = 1 << 17;
 
 impl Store {
-    /// The same rows with the limit, the scale, the normalising and the excluded rows of `options`.
+    /// The same rows with the limit, scale, normalisation and excluded rows of `options`.
     ///
-    /// Errors: excluded rows that are not there; a value that is not finite, in itself or once scaled, and a zero row that must be scaled to unit length.
+    /// Errors: excluded rows that do not exist; a value that is not finite, as stored or once scaled; a zero row that
+    /// must be scaled to unit length.
     pub fn prepared(mut self, options: &OpenOptions, control: &Control) -> Result<Self> {
         self.transform = Transform {
             scale: options.scale,
@@ -26,10 +27,10 @@ impl Store {
     }
 }
 
-/// The set, without the rows that may be dropped.
+/// The checked set, without the rows that `options` allows to be dropped.
 ///
-/// Errors: rows to leave out that are not there, no row left, a value that is not finite or not exactly an f64, or a zero row that must be scaled to unit length; each
-/// with its file, row and column.
+/// Errors: excluded rows that do not exist, no row left, a value that is not finite or not exactly an f64, or a zero
+/// row that must be scaled to unit length; each error names the file, row and column.
 pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control) -> Result<Store> {
     if let Some(list) = &options.exclude {
         exclude(&mut store, list)?;
@@ -47,7 +48,7 @@ pub(super) fn checked(mut store: Store, options: &OpenOptions, control: &Control
     Ok(store)
 }
 
-/// Name the rows of a list among those to leave out, whatever they hold.
+/// Adds the rows of a list to those to drop, whatever values they hold.
 fn exclude(store: &mut Store, list: &RowList) -> Result<()> {
     let rows = store.len as u64;
     let refuse = |what| {
@@ -69,7 +70,7 @@ fn exclude(store: &mut Store, list: &RowList) -> Result<()> {
     Ok(())
 }
 
-/// Count the rows that are left. Errors: none is.
+/// Counts the rows that are left. Errors: no row is left.
 fn leave_out(store: &mut Store) -> Result<()> {
     store.len -= store.dropped.len();
     match store.len {
@@ -83,7 +84,7 @@ fn leave_out(store: &mut Store) -> Result<()> {
     }
 }
 
-/// What to say of a stored integer that f64 rounds.
+/// The error for a stored integer that f64 rounds.
 pub(super) fn inexact(file: &str, place: Place, value: impl std::fmt::Display) -> Error {
     Error::input(
         file,
@@ -95,7 +96,7 @@ pub(super) fn inexact(file: &str, place: Place, value: impl std::fmt::Display) -
     )
 }
 
-/// Refuse integers that f64 does not hold.
+/// Refuses integers that f64 cannot represent.
 fn check_exact(store: &Store, control: &Control) -> Result<()> {
     let step = (CHECK / store.dim).max(1);
     let mut fault = None;
@@ -116,14 +117,14 @@ fn check_exact(store: &Store, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// The file and the place of a value, by its row in the set.
+/// The file and the place in it of a value, by its row and column in the set.
 fn cell(store: &Store, row: usize, column: usize) -> (&str, Place) {
     let (file, row) = store.locate(store.number(row) as usize);
     let (row, column) = (row as u64, column as u64);
     (file, Place::Cell { row, column })
 }
 
-/// Refuse, or drop, rows with NaN or infinity.
+/// Refuses or drops rows with NaN or infinity.
 fn check_finite(store: &mut Store, options: &OpenOptions, control: &Control) -> Result<()> {
     let normalize = std::mem::replace(&mut store.transform.normalize, false);
     let mut bad = Vec::new();
@@ -158,7 +159,7 @@ fn check_finite(store: &mut Store, options: &OpenOptions, control: &Control) -> 
     Ok(())
 }
 
-/// The error for a value that is not finite: as stored, or only once scaled.
+/// The error for a value that is not finite, as stored or only once scaled.
 fn nonfinite(store: &Store, row: usize, column: usize, value: f64) -> Result<()> {
     let (file, place) = cell(store, row, column);
     let mut stored = vec![0.0; store.dim];
@@ -179,7 +180,7 @@ fn nonfinite(store: &Store, row: usize, column: usize, value: f64) -> Result<()>
     })
 }
 
-/// A zero row has no direction.
+/// Refuses zero rows, which have no direction.
 fn check_nonzero(store: &Store, control: &Control) -> Result<()> {
     each_chunk(store, control, |first, values| {
         let zero = values
@@ -196,7 +197,7 @@ fn check_nonzero(store: &Store, control: &Control) -> Result<()> {
     })
 }
 
-/// All rows in order, some at a time.
+/// Calls a function on all rows in order, a chunk at a time.
 fn each_chunk(
     store: &Store,
     control: &Control,

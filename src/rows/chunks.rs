@@ -1,4 +1,4 @@
-//! Rows in chunks on all threads, with the results in row order: how every pass over a set in f64 is made.
+//! Reads rows in chunks on all threads and returns results in row order; every pass over a set in f64 uses it.
 
 use super::Rows;
 use crate::control::Control;
@@ -13,7 +13,7 @@ pub(crate) fn chunk_rows(dim: usize) -> usize {
     (CHUNK / dim).max(1)
 }
 
-/// Map chunks of rows (first row, values) in parallel and fold the results in row order.
+/// Maps chunks of rows (first row, values) in parallel and folds the results in row order.
 pub(crate) fn map_chunks<T: Send>(
     rows: &dyn Rows,
     control: &Control,

@@ -1,6 +1,6 @@
-//! Rows that are made one after the other, kept in memory or, over a budget, in a spool file.
+//! Collects rows that are computed one after the other, in memory or, beyond a budget, in a spool file.
 //!
-//! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
+//! Network features and mapped sets are read many times; once computed, they are ordinary rows.
 
 use super::store::{Bytes, FixedRows, Part, Store, Transform};
 use super::{Element, Provenance, Rows, chunk_rows};
@@ -24,8 +24,8 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Nothing yet: numbers will be stored as `element`, f32 or f64. `budget` are the bytes that may stay in memory; a
-    /// spool file goes to the system's temporary folder.
+    /// An empty set whose numbers are stored as `element`, f32 or f64. `budget` is the number of bytes that may stay in
+    /// memory; beyond it rows go to a spool file in the system's temporary folder.
     pub fn new(name: impl Into<String>, dim: usize, element: Element, budget: u64) -> Self {
         Collector {
             name: name.into(),
@@ -45,7 +45,7 @@ impl Collector {
         assert_eq!(size_of::<T>(), self.element.size(), "numbers of one type");
         self.len += values.len() / self.dim;
         self.held.extend_from_slice(bytemuck::cast_slice(values));
-        // A vector doubles as it grows: what is held may take twice its length.
+        // A vector doubles its capacity as it grows, so it may occupy twice its length.
         if self.spool.is_none() && 2 * self.held.len() as u64 > self.budget {
             let made = tempfile::tempfile_in(&self.folder);
             self.spool = Some(made.map_err(|error| self.failed(error))?);
@@ -62,7 +62,7 @@ impl Collector {
         Error::io("write a spool file in", &self.folder, error)
     }
 
-    /// The rows; at least one must have come.
+    /// The rows, of which there must be at least one.
     pub fn finish(mut self) -> Store {
         let width = (self.dim * self.element.size()) as u64;
         let bytes = match self.spool {
@@ -98,12 +98,12 @@ impl Collector {
     }
 }
 
-/// The bytes of a number of rows that are kept.
+/// The bytes of a number in the copy of `rows` that [`keep`] makes.
 pub(crate) fn kept_size(rows: &dyn Rows) -> usize {
     kept_as(rows).size()
 }
 
-/// Rows are kept to the last digit.
+/// The element type that holds all numbers of `rows` exactly.
 fn kept_as(rows: &dyn Rows) -> Element {
     match rows.fits_f32() {
         true => Element::F32,
@@ -111,7 +111,7 @@ fn kept_as(rows: &dyn Rows) -> Element {
     }
 }
 
-/// The same rows made once and kept, in f32 where that holds all of their numbers and in f64 otherwise.
+/// A computed copy of the rows, in f32 where that represents all of their numbers and in f64 otherwise.
 pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<Store> {
     let mut kept = Collector::new(rows.name(), rows.dim(), kept_as(rows), budget);
     match kept.element {
@@ -125,7 +125,7 @@ pub(crate) fn keep(rows: &dyn Rows, budget: u64, control: &Control) -> Result<St
     Ok(kept.finish())
 }
 
-/// Read all rows, some on each thread, into `kept`.
+/// Reads all rows on all threads into `kept`.
 fn collect<T: bytemuck::Pod + Send>(
     rows: &dyn Rows,
     kept: &mut Collector,
@@ -134,7 +134,7 @@ fn collect<T: bytemuck::Pod + Send>(
 ) -> Result<()> {
     let (n, d) = (rows.len(), rows.dim());
     let step = chunk_rows(d);
-    // A few chunks a thread at a time, so that what is in the air stays small.
+    // A few chunks a thread at a time bound the memory of rows that are not yet stored.
     let together = step * 4 * rayon::current_num_threads();
     for first in (0..n).step_by(together) {
         control.check()?;

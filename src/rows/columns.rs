@@ -1,8 +1,9 @@
-//! The one rule that says which columns of a table are the vector, and how the columns of two tables are matched.
+//! The rule that decides which columns of a table form the vector, and the matching of the columns of two tables.
 //!
-//! A table with exactly one column of vectors is that column. One with several, or with none but a column that may hold
-//! vectors in a form that is not read, is refused with all columns named. Only a table without any uses its columns of
-//! numbers, without those that number the rows. What was chosen, and what was left out and why, is kept and said.
+//! If a table has exactly one column of vectors, this is used. A table with several, or with none but a column that may
+//! hold vectors in an unsupported form, is refused, and the error lists all columns. Only a table without either uses
+//! its columns of numbers, except those that count the rows. What was chosen, and what was left out and why, is
+//! recorded and reported.
 
 use super::input::input_error;
 use crate::error::{Error, Place, Result, first_of};
@@ -10,11 +11,11 @@ use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Which columns are asked for.
+/// The columns that the user asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Choice {
-    /// Patterns of the columns to use; none for the rule above.
+    /// Patterns of the columns to use; if empty, the rule above decides.
     pub columns: Vec<String>,
     /// Patterns of columns to leave out.
     pub drop: Vec<String>,
@@ -38,7 +39,7 @@ pub struct LeftOut {
     pub why: String,
 }
 
-/// Which columns of a table the rows were made of. Nothing is set for formats without columns.
+/// Which columns of a table make up the rows. All fields are empty for formats without columns.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Columns {
     /// The column whose lists are the rows.
@@ -50,12 +51,12 @@ pub struct Columns {
     pub id: Option<String>,
     /// The column of labels.
     pub label: Option<String>,
-    /// What else was chosen for the user, a sentence each.
+    /// Other choices made for the user, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl Columns {
-    /// What was used and what was not, in a line; empty for formats without columns.
+    /// One line that says what was used and what was not; empty for formats without columns.
     pub fn line(&self) -> String {
         let mut parts = Vec::new();
         if let Some(vector) = &self.vector {
@@ -82,10 +83,10 @@ impl Columns {
     }
 }
 
-/// Columns in a message at most.
+/// The most columns that a message lists.
 const SHOWN: usize = 12;
 
-/// Columns that were left out, those of one reason together.
+/// Lists the columns that were left out, grouped by reason.
 fn left_out(columns: &[LeftOut]) -> String {
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
     for LeftOut { name, why } in columns {
@@ -100,13 +101,13 @@ fn left_out(columns: &[LeftOut]) -> String {
     groups.collect::<Vec<_>>().join(", ")
 }
 
-/// The first names of a list, and how many more there are.
+/// The first names of a list, and the number of further ones.
 pub(super) fn some<S: AsRef<str>>(names: &[S]) -> String {
     let seen: Vec<String> = names.iter().map(|name| named(name.as_ref())).collect();
     first_of(&seen, SHOWN)
 }
 
-/// A name that can be seen.
+/// A column's name as shown in messages: an empty one is described.
 fn named(name: &str) -> String {
     match name {
         "" => "(unnamed)".into(),
@@ -119,17 +120,17 @@ fn named(name: &str) -> String {
 pub(super) enum Kind {
     /// Each value is a vector.
     Vector,
-    /// Each value may be a vector, in a form that is not read.
+    /// Each value may be a vector, in an unsupported form.
     Unread,
     /// Each value is a number.
     Number,
-    /// Numbers that count the rows, as the file itself says or as an unnamed column shows: why.
+    /// Numbers that count the rows, as the file itself says or as an unnamed column shows; holds the reason.
     Index(&'static str),
-    /// Neither: text, dates; what it is called in a message.
+    /// Anything else, such as text or dates; holds its name for messages.
     Other(&'static str),
 }
 
-/// Whether a column has no name, or the one that pandas gives those.
+/// Whether a column has no name, or the name that pandas gives to unnamed columns.
 pub(super) fn unnamed(name: &str) -> bool {
     let number = name.strip_prefix("Unnamed: ");
     name.is_empty() || number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
@@ -138,7 +139,7 @@ pub(super) fn unnamed(name: &str) -> bool {
 /// Why a column that counts the rows is left out.
 pub(super) const COUNTS: &str = "it has no name and counts the rows";
 
-/// Whether numbers are whole and each is one more than the one before.
+/// Whether the numbers are whole and each is its predecessor plus one.
 pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
     let Some(Some(mut last)) = values.next() else {
         return false;
@@ -156,14 +157,14 @@ pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
 pub(super) struct Column {
     pub name: String,
     pub kind: Kind,
-    /// Its type in the format's words, for messages.
+    /// The name of its type in the format, for messages.
     pub stored: String,
 }
 
-/// The columns that were chosen, by their places in the table.
+/// The chosen columns, as indices into the table's columns.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Chosen {
-    /// One of vectors, or some of numbers.
+    /// One column of vectors, or all columns of numbers.
     pub places: Vec<usize>,
     pub vector: bool,
     pub id: Option<usize>,
@@ -171,15 +172,16 @@ pub(super) struct Chosen {
     pub columns: Columns,
 }
 
-/// Why a column is left out.
+/// The reason for a column that the user dropped.
 const ASKED: &str = "--drop";
 const NOT_NAMED: &str = "not in --columns";
 const BESIDE: &str = "beside the vectors";
 const MEMBER: &str = "not the column after the colon";
 
-/// Apply the rule to the columns of a table; `member` is the column after the colon of `FILE:COLUMN`.
+/// Applies the rule to the columns of a table; `member` is the column after the colon of `FILE:COLUMN`.
 ///
-/// Errors: a pattern or a name that no column has, no column to use, several that could be, each with all columns.
+/// Errors: a pattern or a name that matches no column, no column to use, or several candidates; each error lists all
+/// columns.
 pub(super) fn choose(
     path: &Path,
     columns: &[Column],
@@ -279,13 +281,13 @@ pub(super) fn choose(
     })
 }
 
-/// Names of columns that hold keys or classes more often than features.
+/// Names that usually mean keys or classes rather than features.
 const TELLING: [&str; 12] = [
     "id", "idx", "index", "key", "uuid", "rowid", "label", "labels", "target", "class", "split",
     "fold",
 ];
 
-/// What to say of columns that are used as features although their names are those of keys or classes.
+/// Notes columns that are used as features although their names suggest keys or classes.
 fn telling(columns: &[Column], places: &[usize]) -> Vec<String> {
     let is = |name: &str| {
         let name = name.to_lowercase();
@@ -317,7 +319,7 @@ impl Chooser<'_> {
             .collect()
     }
 
-    /// The column that an option names.
+    /// The index of the column that an option names.
     fn named(&self, name: Option<&str>, option: &str) -> Result<Option<usize>> {
         let Some(name) = name else { return Ok(None) };
         let place = self.columns.iter().position(|column| column.name == name);
@@ -326,7 +328,7 @@ impl Chooser<'_> {
             .ok_or_else(|| self.missing(&format!("{option} {name}"), "no column is called so"))
     }
 
-    /// Which column is called so; exactly one.
+    /// Which column has this name; there must be exactly one.
     fn is(&self, name: &str) -> Result<Vec<bool>> {
         let is: Vec<bool> = self
             .columns
@@ -340,7 +342,7 @@ impl Chooser<'_> {
         }
     }
 
-    /// The columns that any of the patterns matches; each must match some.
+    /// Which columns match any of the patterns; each pattern must match at least one.
     fn matching(&self, patterns: &[String], option: &str) -> Result<Vec<bool>> {
         let mut found = vec![false; self.columns.len()];
         for text in patterns {
@@ -349,7 +351,7 @@ impl Chooser<'_> {
             })?;
             let mut some = false;
             for (column, found) in self.columns.iter().zip(&mut found) {
-                // A name is taken for itself before it is taken for a pattern.
+                // A pattern that equals a column's name means that column.
                 if column.name == *text || pattern.matches(&column.name) {
                     (some, *found) = (true, true);
                 }
@@ -377,7 +379,7 @@ impl Chooser<'_> {
         )
     }
 
-    /// What is wrong, with the columns it is about and all others.
+    /// The error `what`, with the columns it is about and the list of all others.
     fn refusal(&self, what: &str, about: &[usize]) -> Error {
         let shown = |places: &mut dyn Iterator<Item = usize>| {
             let words: Vec<String> = places
@@ -411,7 +413,7 @@ impl Chooser<'_> {
     }
 }
 
-/// Of each column of a row, its place among those that another table calls so: `like[i]` is `names[order[i]]`.
+/// The order that brings columns `names` into the order of `like`: `like[i]` is `names[order[i]]`.
 ///
 /// None if the names are the same in the same order. Errors: names that one side lacks.
 pub(super) fn order(
@@ -459,7 +461,7 @@ pub(super) fn order(
     ))
 }
 
-/// Put the numbers of each row into another order: number i of a row becomes that at place `order[i]`.
+/// Reorders the numbers of each row: the new number i is the old number `order[i]`.
 pub(super) fn reorder(values: &mut [u8], size: usize, order: &[usize]) {
     let mut row = vec![0; order.len() * size];
     for values in values.chunks_exact_mut(order.len() * size) {

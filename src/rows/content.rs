@@ -1,14 +1,15 @@
-//! The numbers of a set as a hash: the same rows give the same one, from whatever file they were read.
+//! A hash of the numbers of a set: the same rows have the same hash, whatever file they were read from.
 //!
-//! Hashed are N and d, then chunk by chunk the bits of the values as f64 (with -0 as 0) and the rows' numbers, blake3
-//! over the chunks' own hashes. The size of a chunk is part of the definition: files hold these hashes.
+//! The hash covers N and d, then for each chunk the bits of its values as f64 (with -0 as 0) and its row numbers:
+//! blake3 over the blake3 hashes of the chunks. The size of a chunk is part of the definition, since files store these
+//! hashes.
 
 use super::Rows;
 use super::chunks::fold_chunks;
 use crate::control::Control;
 use crate::error::Result;
 
-/// Numbers of a chunk, or one row. Another value changes every hash.
+/// Numbers in a chunk, which holds at least one row. Changing this value changes every hash.
 const CHUNK: usize = 1 << 17;
 
 /// The hash of all rows: 64 hexadecimal digits.

@@ -1,16 +1,16 @@
-//! Columns of whole numbers that grow from row to row: beside other numbers such a column is more likely a key of the rows
-//! than a feature, and a key decides every distance.
+//! Finds columns of whole numbers that grow from row to row. Beside other numbers such a column is more likely a key of
+//! the rows than a feature, and as a feature it would dominate every distance.
 
 use super::columns::some;
 use super::{Element, decode};
 
-/// Rows that a column must grow through before anything is said of it.
+/// How many rows a column must grow through before it is reported.
 const ROWS: u64 = 8;
 
-/// The columns that have only grown so far.
+/// The columns that have grown in every row so far.
 pub(super) struct Counting {
     dim: usize,
-    /// Of each column that grows in whole numbers: its place and its last value.
+    /// The index and the last value of each column that grows in whole numbers.
     grows: Vec<(usize, f64)>,
     /// Whether a column has held a number that is not whole.
     fractions: bool,
@@ -29,7 +29,7 @@ impl Counting {
         }
     }
 
-    /// The next rows.
+    /// Takes in the next rows.
     pub fn see(&mut self, element: Element, bytes: &[u8]) {
         if self.grows.is_empty() {
             return;
@@ -48,7 +48,7 @@ impl Counting {
         }
     }
 
-    /// What to say of the columns of these names.
+    /// The note for the user, if there is one; `names` are the names of the columns.
     pub fn note(&self, names: &[String]) -> Option<String> {
         if self.grows.is_empty() || !self.fractions || self.rows < ROWS {
             return None;

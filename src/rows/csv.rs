@@ -1,7 +1,8 @@
-//! CSV, TSV and other tables in text: numbers between commas, tabs, semicolons, bars or blanks, with or without a header.
+//! CSV, TSV and other text tables: numbers separated by commas, tabs, semicolons, bars or blanks, with or without a
+//! header.
 //!
-//! How a file is written is decided on its first lines: [`dialect`] says how they are split and what a comma in a number
-//! means, [`header`] which columns there are. What was chosen beyond the ordinary is said. Values become f64.
+//! The first lines decide how a file is read: [`dialect`] finds the separator and what a comma in a number means,
+//! [`header`] finds the columns. A note tells the user of any unusual choice. Values become f64.
 
 mod cells;
 mod dialect;
@@ -24,17 +25,17 @@ use std::fs::File;
 use std::io::{BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
 
-/// Marks of text in two bytes a character, as Excel writes "Unicode text".
+/// Byte order marks of UTF-16, which Excel writes as "Unicode text".
 const UTF16: [[u8; 2]; 2] = [[0xFF, 0xFE], [0xFE, 0xFF]];
 
-/// Bytes that a line may always have: its cells take up to a hundred times as many. More only where `--memory` allows
-/// sixteen times as many.
+/// The number of bytes that a line may always have; its cells take up to a hundred times as many. Longer lines are
+/// allowed up to a sixteenth of `--memory`.
 const LINE: u64 = 4 << 20;
 
-/// Bytes that a line of text may have.
+/// The most bytes of a line of text.
 const TEXT: u64 = 64 << 20;
 
-/// Extensions of tables, whatever is in them.
+/// Extensions that mark a file as a table, whatever it holds.
 const TABLES: [&str; 3] = ["csv", "tsv", "tab"];
 
 /// CSV and other text of numbers.
@@ -76,8 +77,8 @@ fn is_utf16(input: &Input) -> bool {
     UTF16.iter().any(|mark| input.head.starts_with(mark)) && input.head.contains(&0)
 }
 
-/// Whether a text is a table: its extension says so, or some column of its first lines is more than words. What cannot be
-/// looked at is left to [`open`] to say.
+/// Whether a text is a table: its extension says so, or its first lines hold more than words. True where the first
+/// lines cannot be read, so that [`open`] reports the error.
 fn is_table(input: &Input) -> bool {
     if TABLES.contains(&input.extension.as_str()) || is_utf16(input) {
         return true;
@@ -157,9 +158,9 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     Ok(Table::stream(lines).of(chosen.columns))
 }
 
-/// One column as text, whatever it holds: its name, where the first line gives one, and a text a line.
+/// The cells of one column as text, whatever they hold, with the column's name where the first line gives one.
 ///
-/// Errors: no such column, several without one being named.
+/// Errors: no such column, or several columns and none was named.
 pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<String>, Vec<String>)> {
     let look = dialect::look(input, TEXT)?;
     let mut dialect = look.dialect();
@@ -169,7 +170,7 @@ pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<Strin
             .all(|record| record.cells.len() > 1)
     };
     if member.is_none() && (input.extension == "txt" || !split()) {
-        // Lines of text: blanks in them part nothing.
+        // Lines of text are not split at blanks.
         dialect.separator = Separator::Byte(b'\t');
     }
     let records = look.records(dialect);
@@ -209,7 +210,7 @@ pub(super) fn texts(input: &Input, member: Option<&str>) -> Result<(Option<Strin
     Ok((name, texts))
 }
 
-/// The records after the header, from the file.
+/// A reader of the records after the header, from the start of the file.
 fn reopened(
     input: &Input,
     look: &Look,
@@ -232,7 +233,7 @@ fn is_blank<R: std::io::BufRead>(records: &Records<R>) -> bool {
     records.len() == 1 && records.cell(0).is_empty()
 }
 
-/// Names that a comment gives: the only one, with a name for each column.
+/// Column names from a comment, if it is the only one and has a distinct name for each column.
 fn given(look: &Look, dialect: Dialect, records: &[Record]) -> Option<Vec<String>> {
     let (Separator::Byte(byte), true) = (dialect.separator, dialect.comments) else {
         return None;
@@ -274,7 +275,7 @@ fn dim(chosen: &Chosen, rows: &[Record]) -> usize {
     lengths.into_iter().next().unwrap_or(0)
 }
 
-/// What was chosen for the user.
+/// Notes for the user on what was chosen.
 fn notes(
     look: &Look,
     dialect: Dialect,
@@ -331,15 +332,15 @@ struct Lines {
     path: PathBuf,
     records: Records<BufReader<File>>,
     commas: Commas,
-    /// Cells of a line.
+    /// The number of cells in a line.
     width: usize,
-    /// Numbers of a row.
+    /// The number of numbers in a row.
     dim: usize,
     vector: bool,
     places: Vec<usize>,
     id: Option<usize>,
     label: Option<usize>,
-    /// The columns that were empty in the first lines, and are left out for it.
+    /// Columns left out because they were empty in the first lines.
     empty: Vec<usize>,
     names: Vec<String>,
     row: u64,
@@ -350,7 +351,7 @@ impl Lines {
         input_error(&self.path, Place::Line(self.records.line()), what, advice)
     }
 
-    /// Append the current record. Errors: a cell that is no number, too many cells.
+    /// Appends the current record. Errors: a cell that is not a number, too many cells.
     fn append(&self, chunk: &mut Chunk) -> Result<()> {
         let lack = self.lack(chunk)?;
         if let Some(what) = lack {
@@ -371,7 +372,8 @@ impl Lines {
         Ok(())
     }
 
-    /// Append the numbers of the current record, or any if it lacks some: what it lacks.
+    /// Appends the numbers of the current record. If some are missing, arbitrary numbers are appended and the text says
+    /// what is missing.
     fn lack(&self, chunk: &mut Chunk) -> Result<Option<String>> {
         let (found, width) = (self.records.len(), self.width);
         let uneven = format!("the line has {found} values, but the first has {width}");
@@ -439,7 +441,8 @@ impl Lines {
         self.error(what, "mend the line, or leave the column out with --drop")
     }
 
-    /// Append the vector of the current record, or zeros if it is none: what it lacks.
+    /// Appends the vector of the current record. If there is none, zeros are appended and the text says what is
+    /// missing.
     fn vector(&self, chunk: &mut Chunk) -> Result<Option<String>> {
         let place = self.places[0];
         let text = String::from_utf8_lossy(self.records.cell(place));

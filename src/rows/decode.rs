@@ -1,7 +1,7 @@
-//! Stored bytes to numbers, a tight loop per element type.
+//! Converts stored bytes to numbers, with one tight loop per element type.
 //!
 //! Bytes are in the machine's own byte order (readers swap foreign ones first, with [`swap`]). The loops have no
-//! branch inside, so the compiler vectorises them: they sit in front of every matrix product.
+//! branches, so that the compiler vectorises them: each matrix product starts with such a conversion.
 
 use super::Element;
 use half::slice::HalfFloatSliceExt;
@@ -40,7 +40,7 @@ macro_rules! each {
     };
 }
 
-/// A number of the type that PyTorch calls float8_e4m3fn: 4 bits of exponent, 3 of mantissa, no infinity.
+/// Decodes a number of the type that PyTorch calls float8_e4m3fn: 4 bits of exponent, 3 of mantissa, no infinity.
 /// Micikevicius et al., "FP8 formats for deep learning", arXiv 2209.05433.
 fn e4m3(byte: u8) -> f32 {
     let (exponent, mantissa) = (i32::from(byte >> 3 & 15), f32::from(byte & 7));
@@ -80,7 +80,7 @@ macro_rules! decoder {
                 }
                 Element::F8E5M2 => {
                     for (out, &byte) in out.iter_mut().zip(bytes) {
-                        // The upper half of an f16.
+                        // The byte is the upper half of an f16.
                         *out = <$to>::from(f16::from_bits(u16::from(byte) << 8));
                     }
                 }
@@ -108,23 +108,23 @@ macro_rules! decoder {
 }
 
 decoder! {
-    /// Numbers as f32, rounded to nearest.
+    /// Converts numbers to f32, rounded to nearest.
     to_f32, f32, convert_to_f32_slice
 }
 
 decoder! {
-    /// Numbers as f64, exact but for the 64-bit integers that [`rounded`] finds.
+    /// Converts numbers to f64, exactly except for the 64-bit integers that [`rounded`] finds.
     to_f64, f64, convert_to_f64_slice
 }
 
-/// The first 64-bit integer that is not exactly an f64: its place, and its value. None in any other type.
+/// The first 64-bit integer that f64 does not represent exactly: its index and its value. None for any other type.
 pub fn rounded(element: Element, bytes: &[u8]) -> Option<(usize, i128)> {
     let words = bytes.as_chunks::<8>().0;
     let read = |word: &[u8; 8]| match element {
         Element::I64 => i128::from(i64::from_ne_bytes(*word)),
         _ => i128::from(u64::from_ne_bytes(*word)),
     };
-    // No number below 2^53 is rounded: one look at the largest of a block decides for most.
+    // No integer below 2^53 is rounded, so the largest of a block settles most blocks.
     let suspect = match element {
         Element::I64 => words.chunks(HALVES).any(|block| {
             let sizes = block
@@ -145,16 +145,17 @@ pub fn rounded(element: Element, bytes: &[u8]) -> Option<(usize, i128)> {
     Some((place, read(&words[place])))
 }
 
-/// Whether f64 holds an integer exactly.
+/// Whether f64 represents an integer exactly.
 pub fn holds(value: i128) -> bool {
     value as f64 as i128 == value
 }
 
-/// Up to here every integer is an f64.
+/// f64 represents every integer up to this one.
 const EXACT: u64 = 1 << 53;
 
-/// Whether a number written in decimals is an integer that f64 does not hold: 9007199254740993, but not
-/// 9007199254740992 or 0.1. An integer that is written as f64 prints it (1e23 is 100000000000000000000000) is that f64.
+/// Whether a decimal number is an integer that f64 does not represent: true of 9007199254740993, but not of
+/// 9007199254740992 or 0.1. An integer written as f64 prints it (1e23 is printed as 100000000000000000000000) counts as
+/// that f64.
 pub fn rounded_text(text: &str, value: f64) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));

@@ -1,9 +1,11 @@
-//! Flat indexes of faiss: `IxF2` (L2), `IxFI` (inner product), `IxFl` (other metrics), and the same with ids of the rows,
-//! `IxMp` and `IxM2`. Other kinds keep codes instead of rows, and are refused by their name.
+//! Flat indexes of faiss: `IxF2` (L2), `IxFI` (inner product), `IxFl` (other metrics), and the same with ids of the
+//! rows, `IxMp` and `IxM2`. Other kinds store codes instead of rows; they are refused with an error that names the
+//! kind.
 //!
-//! Layout (faiss/impl/index_write.cpp, little-endian): four letters; d as i32, the count as i64, two i64 without meaning, a
-//! byte, the metric as i32, for metrics beyond 1 an f32; a flat index then has the count of its numbers as u64 and these as
-//! f32. One with ids holds a whole index after its header, and then their count as u64 and i64s.
+//! Layout (faiss/impl/index_write.cpp, little-endian): four letters; d as i32, the count as i64, two unused i64, one
+//! byte, the metric as i32, and an f32 for metrics beyond 1. A flat index continues with the count of its numbers as
+//! u64 and the numbers as f32. An index with ids holds a whole flat index after its header, then the count of ids as
+//! u64 and the ids as i64.
 
 use super::Element;
 use super::columns::Columns;
@@ -13,7 +15,7 @@ use super::store::FixedRows;
 use super::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::error::{Place, Result};
 
-/// Kinds that are not read, by their letters.
+/// The letters of the kinds that are not supported.
 const OTHERS: [(&[u8; 4], &str); 45] = [
     (b"IBHf", "IndexBinaryHNSW"),
     (b"IBHh", "IndexBinaryHash"),
@@ -95,7 +97,8 @@ impl Format for Faiss {
     }
 }
 
-/// Whether a file begins as an index of faiss does: letters, and a dimension below 2^24, which no text is.
+/// Whether a file begins like an index of faiss: the letters of a kind, and a dimension below 2^24, which no text has
+/// at this place.
 fn sniff(input: &Input) -> bool {
     let Some((letters, rest)) = input.head.split_at_checked(4) else {
         return false;
@@ -155,7 +158,7 @@ fn open(input: Input, _: &Ask) -> Result<Table> {
         stride: width,
         foreign: cfg!(target_endian = "big"),
     };
-    // What was read fits the file, so these fit an address.
+    // The numbers fit the file, so their counts fit a usize.
     let (dim, len) = (inner.dim as usize, inner.len as usize);
     if !with_ids {
         return Ok(Table::plain(layout, vec![dim], len, Element::F32));
@@ -174,7 +177,7 @@ fn open(input: Input, _: &Ask) -> Result<Table> {
     .of(columns))
 }
 
-/// An index of a kind that is not read.
+/// The error for an index of an unsupported kind.
 fn refused(input: &Input, letters: &[u8], with_ids: bool) -> crate::Error {
     let shown = String::from_utf8_lossy(letters).into_owned();
     let inside = if with_ids { "inside IndexIDMap, " } else { "" };
@@ -209,7 +212,7 @@ fn refused(input: &Input, letters: &[u8], with_ids: bool) -> crate::Error {
 const FLAT_ONLY: &str =
     "write it as a flat index (IndexFlatL2, IndexFlatIP), or its rows with numpy.save";
 
-/// Header of an index.
+/// The header of an index.
 struct Header {
     letters: Vec<u8>,
     dim: u64,
@@ -233,7 +236,7 @@ impl Parser<'_> {
         Ok(u64::from_le_bytes(self.bytes()?))
     }
 
-    /// Pass over bytes that must be there.
+    /// Skips bytes, which must exist.
     fn skip(&mut self, count: Option<u64>) -> Result<()> {
         let end = count.and_then(|count| self.at.checked_add(count));
         match end.filter(|&end| end <= self.input.size) {
@@ -281,7 +284,7 @@ impl Parser<'_> {
 /// Rows of an index with ids.
 struct Named {
     layout: FixedRows,
-    /// The byte of the first id.
+    /// The offset of the first id.
     ids: u64,
     dim: usize,
     len: usize,

@@ -1,7 +1,7 @@
-//! What the files of a set hold, as a hash: the same set gives the same one, and a changed set another.
+//! A hash of the files of a set: an unchanged set has the same hash, a changed set another.
 //!
-//! Files of up to [`WHOLE`] bytes are read whole. Of larger ones, and of folders of many files, names, sizes and times
-//! of change stand for the content.
+//! Files of up to [`WHOLE`] bytes are hashed whole. For larger ones, and for folders of many files, the hash covers
+//! names, sizes and times of change instead of the content.
 
 use super::input::{input_error, open_file};
 use super::open::files;
@@ -13,15 +13,15 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Bytes of files that are read whole: a second's work.
+/// The largest file that is read whole, which takes about a second.
 const WHOLE: u64 = 1 << 30;
 
 /// Bytes read at a time.
 const STEP: usize = 1 << 20;
 
-/// The hash of a set as typed: a path, a folder (with its subfolders), a pattern, `file:member`.
+/// The hash of a set as the user names it: a path, a folder (with its subfolders), a pattern, `file:member`.
 ///
-/// Errors: files that are not there or cannot be read.
+/// Errors: files that do not exist or cannot be read.
 pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
     let mut hash = blake3::Hasher::new();
     let path = Path::new(spec);
@@ -36,7 +36,7 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
             control.check()?;
             let entry = match entry {
                 Ok(entry) => entry,
-                // A link to nowhere holds nothing; one that an image was read through is no such link.
+                // A dangling link holds no data; a link through which an image was read is not dangling.
                 Err(error)
                     if error
                         .io_error()
@@ -66,11 +66,11 @@ pub fn fingerprint(spec: &str, control: &Control) -> Result<String> {
     Ok(hash.finalize().to_hex().to_string())
 }
 
-/// Refuse a set that cannot be read again, before anything is read of it.
+/// Refuses a set that cannot be read a second time, before any of it is read.
 ///
-/// Errors: it is, or holds, a pipe or a device.
+/// Errors: the set is, or holds, a pipe or a device.
 pub(crate) fn check_repeatable(spec: &str) -> Result<()> {
-    // What is not there at all is said by reading it.
+    // Missing files are reported when the set is read.
     let (files, _) = files(spec, Order::Natural).unwrap_or_default();
     files.iter().try_for_each(|file| check_again(file))
 }
@@ -83,13 +83,13 @@ fn check_again(file: &Path) -> Result<()> {
     Err(input_error(
         file,
         Place::Whole,
-        "it is a pipe, which can be read only once, and what a folder keeps is kept under the content of its inputs",
+        "it is a pipe, which can be read only once, and results in a folder are identified by the content of their inputs",
         "write what comes out of it to a file, and name that",
     ))
 }
 
-/// The files that an input names: itself, all in its folder that are not hidden, or those of its pattern. None where it
-/// cannot be listed, which reading it will say.
+/// The files that an input names: itself, all files in its folder that are not hidden, or the matches of its pattern.
+/// Empty where they cannot be listed; reading the input then reports the error.
 pub fn named_files(spec: &str) -> Vec<PathBuf> {
     if !Path::new(spec).is_dir() {
         return files(spec, Order::Natural).map_or_else(|_| Vec::new(), |(files, _)| files);
@@ -108,19 +108,19 @@ fn metadata(path: &Path) -> Result<fs::Metadata> {
     fs::metadata(path).map_err(|error| Error::io("read", path, error))
 }
 
-/// A file's name, size and time of change.
+/// Hashes a file's name, size and time of change.
 fn listed(path: &Path, hash: &mut blake3::Hasher) -> Result<()> {
     let metadata = metadata(path)?;
     hash.update(path.to_string_lossy().as_bytes());
     hash.update(&metadata.len().to_le_bytes());
-    // Without a time, which few file systems lack, the size must do.
+    // On the few file systems without modification times, the size alone is hashed.
     let changed = metadata.modified().ok();
     let since = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     hash.update(&since.map_or(0, |since| since.as_nanos()).to_le_bytes());
     Ok(())
 }
 
-/// A file's bytes.
+/// Hashes a file's bytes.
 fn content(path: &Path, hash: &mut blake3::Hasher, control: &Control) -> Result<()> {
     let failed = |error| Error::io("read", path, error);
     let mut file = open_file(path)?;

@@ -1,15 +1,15 @@
-//! What a file format is to the readers: a name, a test of a file, a reader, and a few words for messages. Each format is
-//! one type in a file of its own; [`super::formats`] lists them.
+//! The trait of a file format: a name, a test of a file, a reader, and a few words for messages. Each format is a type
+//! in a file of its own; [`super::formats`] lists them.
 
 use super::input::Input;
 use super::table::{Ask, Table};
 use crate::error::Result;
 
-/// A format that is read.
+/// A supported file format.
 pub(super) trait Format: Sync {
     fn name(&self) -> &'static str;
 
-    /// Whether a file is of this format by its first bytes, or by its extension where these do not tell.
+    /// Whether a file is of this format, judged by its first bytes, or by its extension where they are inconclusive.
     fn sniff(&self, input: &Input) -> bool;
 
     /// Whether a file has an extension of this format and exactly the length that its header states, whatever other
@@ -18,18 +18,18 @@ pub(super) trait Format: Sync {
         false
     }
 
-    /// The rows. Errors: everything that a file can be wrong in.
+    /// Opens the rows. Errors: any fault of the file.
     fn open(&self, input: Input, ask: &Ask) -> Result<Table>;
 
-    /// What the format is called in the list of formats that messages show.
+    /// The name of the format in the list of formats that messages show.
     fn help(&self) -> &'static str;
 
-    /// What stands after the colon of `FILE:...`, where there is such a thing.
+    /// What the part after the colon of `FILE:...` names, for formats that allow one.
     fn member(&self) -> Option<&'static str> {
         None
     }
 
-    /// The extensions whose files are always of this format, and say so in their first bytes.
+    /// The extensions that only this format uses, for formats with a magic number.
     fn extensions(&self) -> &'static [&'static str] {
         &[]
     }

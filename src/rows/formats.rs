@@ -1,8 +1,7 @@
-//! The list of all formats that are read, and how the format of a file is told.
+//! The list of all supported formats, and how the format of a file is recognised.
 //!
-//! Content decides; the extension only where content cannot. Nothing falls through from one format to another: a file that
-//! no format knows is refused, with the list of those that are known. Formats that are recognised and refused are in
-//! [`refused`].
+//! The content decides, and the extension only where the content is inconclusive. A file that no format recognises is
+//! refused with the list of supported formats. Formats that are recognised only to be refused are in [`refused`].
 
 use super::format::Format;
 use super::input::{Input, input_error};
@@ -14,7 +13,8 @@ use super::{
 };
 use crate::error::{Place, Result};
 
-/// All formats, in the order in which they are tried: those told by a magic number, by their extension, by their look.
+/// All formats, in the order in which they are tried: first those with a magic number, then those known by their
+/// extension, then those known by their look.
 static FORMATS: &[&dyn Format] = &[
     &npy::Npy,
     &torch::Torch,
@@ -34,7 +34,7 @@ static FORMATS: &[&dyn Format] = &[
     &csv::Csv,
 ];
 
-/// The formats, for a message.
+/// The list of formats, for a message.
 fn known() -> String {
     let names: Vec<&str> = FORMATS.iter().map(|format| format.help()).collect();
     format!(
@@ -43,19 +43,19 @@ fn known() -> String {
     )
 }
 
-/// Whether all files of this extension are of a format that says so in its first bytes.
+/// Whether this extension belongs to a format with a magic number.
 fn has_magic(extension: &str) -> bool {
     let mut all = FORMATS.iter().flat_map(|format| format.extensions());
     all.any(|known| *known == extension)
 }
 
-/// The format whose name a file has, and exactly the length that it must have.
+/// The format whose extension a file has, if the file also has exactly the length that its header states.
 fn measured(input: &Input) -> Option<&'static dyn Format> {
     let mut all = FORMATS.iter().copied();
     all.find(|format| format.is_measured(input))
 }
 
-/// The format of a file. Errors: it is of none, or of one that is not read.
+/// The format of a file. Errors: an unknown or an unsupported format.
 pub(super) fn recognise(input: &Input) -> Result<&'static dyn Format> {
     if let Some(format) = measured(input) {
         return Ok(format);
@@ -64,7 +64,7 @@ pub(super) fn recognise(input: &Input) -> Result<&'static dyn Format> {
     if let Some(refusal) = refused::refusal(input) {
         return Err(refusal);
     }
-    // Text under the extension of a format that has a magic number is a file gone wrong, such as an error page.
+    // Text under the extension of a format with a magic number is a damaged file, such as a saved error page.
     let magic = has_magic(&input.extension);
     let told = told.filter(|format| !(magic && format.is_text()));
     told.ok_or_else(|| {
@@ -73,14 +73,16 @@ pub(super) fn recognise(input: &Input) -> Result<&'static dyn Format> {
                 "the file does not begin as a .{} file does",
                 input.extension
             ),
-            (false, Some(packing)) => format!("the format of what {packing} packed is not known"),
+            (false, Some(packing)) => {
+                format!("the format of the content packed by {packing} is not known")
+            }
             (false, None) => "the format is not known".into(),
         };
         input.error(Place::Byte(0), what, known())
     })
 }
 
-/// Open a file of any format, packed or not. Errors: everything that a file can be wrong in.
+/// Opens a file of any format, packed or not. Errors: any fault of the file.
 pub(super) fn open(mut input: Input, ask: &Ask) -> Result<(Table, &'static str)> {
     while let Some(packing) = packing(&input) {
         input = packed::unpack(packing, input, ask)?;
@@ -104,7 +106,7 @@ pub(super) fn open(mut input: Input, ask: &Ask) -> Result<(Table, &'static str)>
     Ok((format.open(input, ask)?, format.name()))
 }
 
-/// How a file is packed, unless its length shows that it is rows whose first bytes look so.
+/// How a file is packed; None if its length shows that it holds rows whose first bytes only look like a packed file.
 pub(super) fn packing(input: &Input) -> Option<Packing> {
     Packing::of(&input.head).filter(|_| measured(input).is_none())
 }

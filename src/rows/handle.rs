@@ -1,4 +1,5 @@
-//! Files that rows are read from again and again: watched for changes, and closed where a set has many of them.
+//! Files that are read repeatedly: changes to them are detected, and most files of a large set are closed between
+//! reads.
 
 use super::input::{input_error, open_file};
 use super::read_at::read_at;
@@ -8,16 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Files of a set that stay open; the others are opened for each read. A process may often have 1024, sometimes 256, and
-/// there may be several sets.
+/// How many files of a set stay open; the others are opened for each read. A process may often have 1024 open files,
+/// sometimes 256, and there may be several sets.
 pub(super) const OPEN: usize = 16;
 
-/// What tells that a file was written to, or that another stands in its place.
+/// File metadata that changes when the file is written to or replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
-    /// Device and number.
+    /// The device and the inode number.
     place: (u64, u64),
 }
 
@@ -30,13 +31,13 @@ impl Stamp {
         }
     }
 
-    /// That of a plain file which is there.
+    /// The stamp of a path, if it names a regular file.
     pub fn of_file(path: &Path) -> Option<Self> {
         let metadata = path.metadata().ok().filter(Metadata::is_file);
         metadata.map(|metadata| Stamp::of(&metadata))
     }
 
-    /// Errors: the file is not as it was. One that is gone was read to its end before.
+    /// Errors: the file has changed. A missing file is no error, since it was read completely before.
     pub fn check_file(&self, path: &Path) -> Result<()> {
         match path.metadata() {
             Ok(now) => self.check(&now, path),
@@ -44,7 +45,7 @@ impl Stamp {
         }
     }
 
-    /// Errors: the file is not as it was.
+    /// Errors: the file has changed.
     fn check(&self, now: &Metadata, path: &Path) -> Result<()> {
         let now = Stamp::of(now);
         if now == *self {
@@ -62,7 +63,7 @@ impl Stamp {
             path,
             Place::Whole,
             what,
-            "no answer would be about either content; run again once it is whole",
+            "an answer would hold for neither content; run again once the file is complete",
         ))
     }
 }
@@ -78,26 +79,26 @@ fn place(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }
 
-/// An open file, or the way to one.
+/// An open file, or what is needed to open it.
 #[derive(Debug)]
 pub(super) enum Handle {
-    /// As a reader of a format hands it over, or a spool file of its own.
+    /// A file that a format's reader passed on, or the spool file of this part alone.
     Open(File),
     /// A spool file that several parts share.
     Shared(Arc<File>),
-    /// The user's own file, which anyone may write to. `None`: it is opened for each read.
+    /// The user's own file, which others may write to. `None`: it is opened for each read.
     Watched(Option<File>, Stamp),
 }
 
 impl Handle {
-    /// Watch the file if it is the one that the path names, and close it unless it may stay open.
+    /// Watches the file for changes if `path` names it, and then closes it unless it may stay open.
     pub fn watched(self, path: &Path, stays_open: bool) -> Result<Self> {
         let Handle::Open(file) = self else {
             return Ok(self);
         };
         let failed = |error| Error::io("read", path, error);
         let stamp = Stamp::of(&file.metadata().map_err(failed)?);
-        // A spool file has the path of what it was unpacked from.
+        // A spool file has the path of the file that was unpacked into it.
         let same = path
             .metadata()
             .is_ok_and(|named| Stamp::of(&named).place == stamp.place && named.is_file());
@@ -107,7 +108,7 @@ impl Handle {
         })
     }
 
-    /// Exactly these bytes. Errors: the file ends before, or is not as it was when the set was opened.
+    /// Fills `buffer` from byte `offset` on. Errors: the file ends before, or has changed since the set was opened.
     pub fn read_at(&self, path: &Path, buffer: &mut [u8], offset: u64) -> Result<()> {
         match self {
             Handle::Open(file) => read_at(file, path, buffer, offset),
@@ -119,7 +120,7 @@ impl Handle {
 }
 
 impl Stamp {
-    /// Read, then look: a write changes the time before it changes the content.
+    /// Reads first and then checks the stamp, since a write changes the time before it changes the content.
     fn read_at(&self, file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<()> {
         let read = read_at(file, path, buffer, offset);
         let now = file.metadata();

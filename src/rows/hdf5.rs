@@ -1,7 +1,7 @@
 //! HDF5: one data set of numbers, by its path in the file, read in slabs of rows.
 //!
-//! MATLAB 7.3 files are HDF5 whose axes are in the order opposite to MATLAB's: their rows are along the last axis. The crate
-//! that decodes the format bounds what it allocates; a panic of it is reported as a fault of the file all the same.
+//! MATLAB 7.3 files are HDF5 with the axes in reverse order: the rows of their data sets are along the last axis. The
+//! crate that decodes the format bounds what it allocates; if it panics nevertheless, the file is reported as corrupt.
 
 mod filters;
 
@@ -23,20 +23,20 @@ use std::sync::Arc;
 
 const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
-/// How deep groups may lie in each other, and how many there may be.
+/// The deepest nesting of groups, and the most groups of a file.
 const DEEPEST: usize = 32;
 const MOST_GROUPS: usize = 10_000;
 
-/// The least memory that is counted on.
+/// The least memory that the reader is given.
 const LEAST: u64 = 16 << 20;
 
-/// Bytes that one packed byte can stand for: those of gzip, about.
+/// The most bytes to which one packed byte unpacks: about the maximum of gzip.
 const DENSEST: u64 = 1100;
 
-/// What to type for a data set whose filters are not read, where FILE stands for the file and NAME for the data set.
+/// The advice for a data set with unsupported filters; FILE stands for the file and NAME for the data set.
 const CONVERT: &str = "where Python reads it: python -c \"import hdf5plugin, h5py, numpy; numpy.save('rows.npy', h5py.File('FILE')['NAME'][:])\"";
 
-/// Groups in which MATLAB keeps what its cells refer to.
+/// Groups in which MATLAB stores the contents of cell arrays and objects.
 const INTERNAL: [&str; 2] = ["#refs#", "#subsystem#"];
 
 const DATASETS: Words = Words {
@@ -70,7 +70,7 @@ impl Format for Hdf5 {
     }
 }
 
-/// Whether a file has the signature, at its start or behind a block of the user's.
+/// Whether a file has the signature, at its start or after a user block.
 fn sniff(input: &Input) -> bool {
     [0, 512, 1024, 2048].iter().any(|&at| {
         let rest = input.head.get(at..);
@@ -92,11 +92,11 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
     })
 }
 
-/// The file, read by ranges within the memory given.
+/// Opens the file, read by ranges within the given memory.
 fn file(input: &Input, ask: &Ask) -> Result<Hdf5File> {
     let path = &input.path;
     let fail = |error| broken(path, Place::Whole, error);
-    // Slabs are of a MiB or more however little there is.
+    // A slab has at least a MiB, however little memory is given.
     let memory = usize::try_from(ask.memory.max(LEAST)).unwrap_or(usize::MAX);
     let densest = usize::try_from(input.size.saturating_mul(DENSEST)).unwrap_or(usize::MAX);
     let chunk = (memory / 4).min(densest);
@@ -121,7 +121,7 @@ fn file(input: &Input, ask: &Ask) -> Result<Hdf5File> {
     Ok(file)
 }
 
-/// The data set asked for, or the only one of numbers.
+/// The data set that the user names, or else the only one that holds numbers.
 fn chosen(file: &Hdf5File, input: &Input, ask: &Ask) -> Result<(String, Dataset)> {
     if let Some(member) = ask.member {
         if let Ok(set) = file.dataset(member) {
@@ -153,14 +153,14 @@ fn chosen(file: &Hdf5File, input: &Input, ask: &Ask) -> Result<(String, Dataset)
     Ok(all.swap_remove(place))
 }
 
-/// All data sets of a group and of the groups in it, by their paths.
+/// Lists all data sets of a group and of its subgroups, by their paths.
 fn list(
     group: &Group,
     prefix: &str,
     seen: &mut HashSet<u64>,
     all: &mut Vec<(String, Dataset)>,
 ) -> hdf5_reader::error::Result<()> {
-    // A group may be linked into itself.
+    // Links can make a group contain itself.
     let deep = prefix.matches('/').count() > DEEPEST;
     if deep || seen.len() >= MOST_GROUPS || !seen.insert(group.address()) {
         return Ok(());
@@ -175,7 +175,7 @@ fn list(
     Ok(())
 }
 
-/// What the crate says is wrong, and what to do about it.
+/// The error for a fault that the crate reports.
 fn broken(path: &Path, place: Place, error: hdf5_reader::error::Error) -> Error {
     use hdf5_reader::error::Error as Fault;
     let advice = match &error {
@@ -199,7 +199,8 @@ fn advice(error: &hdf5_reader::error::Error) -> &'static str {
     }
 }
 
-/// The type of a data set's numbers and whether they are to be swapped; or what it holds instead.
+/// The element type of a data set's numbers and whether their bytes must be swapped; otherwise a text that says what it
+/// holds.
 fn number(set: &Dataset) -> std::result::Result<(Element, bool), String> {
     if let Ok(class) = set
         .attribute("MATLAB_class")
@@ -237,17 +238,21 @@ fn number(set: &Dataset) -> std::result::Result<(Element, bool), String> {
         }
         Datatype::FloatingPoint { size, byte_order } => {
             let bits = bits(set, 20).unwrap_or_default();
-            // The sizes of exponent and mantissa tell bfloat16 from f16.
+            // The sizes of exponent and mantissa distinguish bfloat16 from f16.
             let element = match (size, bits[5], bits[7]) {
                 (2, 5, 10) => Element::F16,
                 (2, 8, 7) => Element::BF16,
                 (4, 8, 23) => Element::F32,
                 (8, 11, 52) => Element::F64,
-                _ => return Err(format!("floats of {size} bytes that are none of IEEE's")),
+                _ => {
+                    return Err(format!(
+                        "floats of {size} bytes in a format other than IEEE 754"
+                    ));
+                }
             };
             (element, byte_order)
         }
-        // h5py writes booleans as a choice of two names.
+        // h5py writes booleans as an enumeration of two names.
         Datatype::Enum { base, members } if members.len() == 2 => match **base {
             Datatype::FixedPoint {
                 size: 1,
@@ -265,7 +270,7 @@ fn number(set: &Dataset) -> std::result::Result<(Element, bool), String> {
     Ok((element, *order != native))
 }
 
-/// What the header says of the bits of a number: from byte 8 of the description of its type on.
+/// The bit layout of a number: from byte 8 of the description of its type on.
 fn bits(set: &Dataset, length: usize) -> Option<[u8; 12]> {
     let raw = set.raw_datatype().ok()?;
     let said = raw.get(8..length)?;
@@ -274,7 +279,7 @@ fn bits(set: &Dataset, length: usize) -> Option<[u8; 12]> {
     Some(bits)
 }
 
-/// What a type that is no number is.
+/// The name of a type that is not a number.
 fn kind(dtype: &Datatype) -> &'static str {
     match dtype {
         Datatype::String { .. } => "text",
@@ -289,7 +294,7 @@ fn kind(dtype: &Datatype) -> &'static str {
     }
 }
 
-/// A number as it is stored.
+/// A number as stored in the file.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 struct Stored<const N: usize>([u8; N]);
@@ -313,7 +318,7 @@ impl<const N: usize> H5Type for Stored<N> {
     }
 }
 
-/// The rows of a data set, some at a time.
+/// A stream of the rows of a data set.
 struct Slabs {
     path: PathBuf,
     name: String,
@@ -324,9 +329,9 @@ struct Slabs {
     axes: Vec<usize>,
     len: u64,
     dim: usize,
-    /// Whether rows are along the last axis, and where each number of a row then goes.
+    /// If the rows are along the last axis: the place in the row of each stored number.
     turned: Option<Vec<usize>>,
-    /// Whether the data set is one row.
+    /// Whether the data set has one axis and is a single row.
     single: bool,
     /// Rows to read at a time.
     step: u64,
@@ -377,14 +382,14 @@ impl Slabs {
         }
         if turned {
             let note = format!(
-                "MATLAB's axes are turned in the file: the rows are MATLAB's rows, {len} of {dim} numbers"
+                "MATLAB stores its axes in reverse order: the rows are MATLAB's rows, {len} of {dim} numbers"
             );
             table.columns.notes.push(note);
         }
         Ok(table)
     }
 
-    /// The next `count` rows as they are stored.
+    /// Reads the next `count` rows in their stored order.
     fn read<const N: usize>(&self, count: u64) -> hdf5_reader::error::Result<Vec<u8>> {
         let mut selection = SliceInfo::all(self.set.ndim());
         if !self.single {
@@ -407,7 +412,7 @@ impl Slabs {
     }
 }
 
-/// Refuse rows that take more bytes than the file can stand for.
+/// Refuses a shape with more bytes than the file could hold.
 fn held(input: &Input, name: &str, shape: &[u64], bytes: u64, set: &Dataset) -> Result<()> {
     let held = match set.chunks() {
         Some(_) => input.size.saturating_mul(DENSEST),
@@ -426,9 +431,9 @@ fn held(input: &Input, name: &str, shape: &[u64], bytes: u64, set: &Dataset) -> 
     ))
 }
 
-/// Rows to read at a time: whole chunks where they fit, so that each is unpacked once.
+/// How many rows to read at a time: whole chunks where they fit the memory, so that each is unpacked once.
 fn step(set: &Dataset, row: u64, turned: bool, ask: &Ask) -> u64 {
-    // Turned rows are read in a piece for each of their numbers.
+    // Reversed axes need one read for each number of a row.
     let most = STEP as u64 * if turned { 8 } else { 1 };
     let chunks = set.chunks().unwrap_or_default();
     let along = if turned {

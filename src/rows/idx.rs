@@ -58,7 +58,7 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
     Ok(Table::plain(layout, header.axes, len, header.element))
 }
 
-/// What the header says; a file of a set may have no rows.
+/// Parses the header; in a set of `several` files, one may have no rows.
 fn header(path: &Path, reader: &mut dyn Read, several: bool) -> Result<Header> {
     let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 4];

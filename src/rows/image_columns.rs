@@ -1,4 +1,5 @@
-//! Which columns of a Parquet or Arrow file hold encoded images, by their types and by what `datasets` says of them.
+//! Finds the columns of a Parquet or Arrow file that hold encoded images, by their types and by the features of
+//! `datasets`.
 
 use crate::error::Error;
 use arrow_schema::{DataType, Schema};
@@ -6,10 +7,10 @@ use serde_json::Value;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-/// The longest JSON file beside a set.
+/// The longest JSON file that is read from beside a set.
 const LONGEST: u64 = 16 << 20;
 
-/// What a file says of its columns: the features of `datasets`.
+/// The features that `datasets` writes about a file's columns.
 #[derive(Clone, Default)]
 pub(super) struct Features(Option<Value>);
 
@@ -26,12 +27,12 @@ impl Features {
         Features(inner.or_else(beside))
     }
 
-    /// What a column is: Image, ClassLabel, Value, ...
+    /// The type of a column's feature: Image, ClassLabel, Value, ...
     pub(super) fn kind(&self, column: &str) -> Option<&str> {
         self.0.as_ref()?.get(column)?.get("_type")?.as_str()
     }
 
-    /// The names of a column of classes.
+    /// The class names of a column of classes.
     pub(super) fn names(&self, column: &str) -> Option<Vec<String>> {
         let names = self.0.as_ref()?.get(column)?.get("names")?.as_array()?;
         names
@@ -41,13 +42,13 @@ impl Features {
     }
 }
 
-/// A small JSON file, if it is there and is one.
+/// The content of a small JSON file; None if it does not exist or is not JSON.
 fn json(path: &Path) -> Option<Value> {
     let file = std::fs::File::open(path).ok()?.take(LONGEST);
     serde_json::from_reader(BufReader::new(file)).ok()
 }
 
-/// Whether the type is that of an image: bytes, and the path that they were read from.
+/// Whether the type is that of an image: a struct of bytes and the path from which they were read.
 pub(super) fn is_struct(kind: &DataType) -> bool {
     let DataType::Struct(fields) = kind else {
         return false;
@@ -72,7 +73,7 @@ pub(super) fn is_text(kind: &DataType) -> bool {
     matches!(kind, Utf8 | LargeUtf8 | Utf8View)
 }
 
-/// Whether a column holds images: bytes with the path that they were read from, or what `datasets` calls an image.
+/// Whether a column holds images: a struct of bytes and path, or what `datasets` calls an image.
 pub(super) fn is_image(name: &str, kind: &DataType, features: &Features) -> bool {
     match features.kind(name) {
         Some(said) => said == "Image" && (is_struct(kind) || is_binary(kind) || is_text(kind)),
@@ -80,7 +81,7 @@ pub(super) fn is_image(name: &str, kind: &DataType, features: &Features) -> bool
     }
 }
 
-/// An error about the columns of a file, with what a user may have meant whose file holds images.
+/// Extends an error about the columns of a file: if a column holds images, the advice says how to use them.
 pub(super) fn hinted(error: Error, schema: &Schema, features: &Features) -> Error {
     let fields = schema.fields().iter();
     let mut images = fields.filter(|field| is_image(field.name(), field.data_type(), features));

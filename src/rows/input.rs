@@ -1,4 +1,4 @@
-//! A file whose first bytes were read: what tells its format, and what its reader starts from.
+//! A file whose first bytes were read, from which its format is recognised.
 
 use super::read_at::read_at;
 use crate::error::{Error, Place, Result};
@@ -6,24 +6,24 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
-/// The first bytes of a file, which tell most formats.
+/// How many bytes of a file are read first; they identify most formats.
 pub(super) const HEAD: usize = 4096;
 
-/// A file whose first bytes were read, or a folder that is one set in itself (its `size` is 0 and `head` is empty).
+/// A file whose first bytes were read, or a folder that is a set in itself (its `size` is 0 and `head` is empty).
 pub(super) struct Input {
     pub file: File,
     pub path: PathBuf,
     pub size: u64,
     pub head: Vec<u8>,
-    /// In lower case; of a packed file the one before that of its packing; empty if there is none.
+    /// The extension in lower case, without that of a packing (`csv` for `.csv.gz`); empty if there is none.
     pub extension: String,
-    /// How the file was packed that this is the content of.
+    /// The packing of the file from which this content was unpacked.
     pub packed: Option<&'static str>,
 }
 
-/// Open a file or folder. Sets of rows may come from a pipe; what is opened here is read at several places.
+/// Opens a file or folder for random access, unlike a set of rows, which may also come from a pipe.
 ///
-/// Errors: what the system says; a pipe or a device, which is not opened: that could wait for ever.
+/// Errors: those of the system; a pipe or a device, which is not opened because that could block forever.
 pub(crate) fn open_file(path: &Path) -> Result<File> {
     let failed = |error| Error::io("open", path, error);
     let kind = path.metadata().map_err(failed)?;
@@ -38,20 +38,20 @@ pub(crate) fn open_file(path: &Path) -> Result<File> {
     File::open(path).map_err(failed)
 }
 
-/// Open a file and read its first bytes.
+/// Opens a file and reads its first bytes.
 pub(super) fn probe(path: &Path) -> Result<Input> {
     let file = open_file(path)?;
     Input::of(file, path.into(), extension(path))
 }
 
-/// The last extension of a name, in lower case.
+/// The last extension of a file name, in lower case.
 pub(super) fn extension(path: &Path) -> String {
     let extension = path.extension().unwrap_or_default();
     extension.to_string_lossy().to_lowercase()
 }
 
 impl Input {
-    /// A file that is called so in messages.
+    /// Reads the first bytes of an open file; `path` is its name in messages.
     pub fn of(mut file: File, path: PathBuf, extension: String) -> Result<Self> {
         let failed = |error| Error::io("read", &path, error);
         let metadata = file.metadata().map_err(failed)?;
@@ -81,12 +81,12 @@ impl Input {
         input_error(&self.path, place, what, advice)
     }
 
-    /// An error about a file whose parts contradict each other.
+    /// The error for a file whose parts contradict each other.
     pub fn corrupt(&self, place: Place, what: impl Into<String>) -> Error {
         self.error(place, what, "it is truncated or corrupt; write it again")
     }
 
-    /// `count` bytes from `offset` on, allocated only if the file holds them.
+    /// Reads `count` bytes from `offset` on; allocates them only if the file is long enough.
     pub fn bytes(&self, offset: u64, count: u64) -> Result<Vec<u8>> {
         let end = offset.checked_add(count).filter(|&end| end <= self.size);
         let (Some(_), Ok(count)) = (end, usize::try_from(count)) else {
@@ -101,7 +101,7 @@ impl Input {
         Ok(bytes)
     }
 
-    /// The whole file from its start.
+    /// The file, positioned at its start.
     pub fn rewound(mut self) -> Result<File> {
         self.file
             .rewind()

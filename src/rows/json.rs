@@ -1,7 +1,7 @@
-//! JSON and JSON Lines: objects of which a field is a vector, arrays of arrays, the answers of embedding services.
+//! JSON and JSON Lines: objects with a field that is a vector, arrays of arrays, responses of embedding services.
 //!
-//! The text is cut into rows by its brackets, and each row is parsed on its own, so that memory is bounded by the longest
-//! row. [`layout`] says where the rows are, [`fields`] what their fields hold; [`choose`] which of them are used.
+//! The text is split into rows by its brackets, and each row is parsed on its own, so that memory is bounded by the
+//! longest row. [`layout`] finds the rows, [`fields`] what their fields hold, and [`choose`] selects the fields to use.
 
 mod cells;
 mod fields;
@@ -22,11 +22,11 @@ use layout::{JsonRows, Records};
 use scan::Scanner;
 use std::path::{Path, PathBuf};
 
-/// Rows that show what the fields hold, and their bytes, about.
+/// How many rows are examined to find what the fields hold, and about how many bytes.
 const LOOK: usize = 64;
 const LOOK_BYTES: usize = 8 << 20;
 
-/// Bytes that a row may always have; more only where `--memory` allows eight times as many.
+/// The number of bytes that a row may always have; longer rows are allowed up to an eighth of `--memory`.
 const ROW: u64 = 16 << 20;
 
 /// The extensions of JSON.
@@ -61,8 +61,8 @@ impl Format for Json {
     }
 }
 
-/// Whether a file is JSON: an object, or an array that begins as one of rows does. The length that a file of safetensors
-/// begins with has zeros in it.
+/// Whether a file is JSON: an object, or an array that begins like one of rows. A safetensors file is excluded by the
+/// zero bytes in its leading length.
 fn sniff(input: &Input) -> bool {
     let head = input.head.as_slice();
     if head.iter().take(8).any(|&byte| byte == 0) || input.extension == "safetensors" {
@@ -81,7 +81,7 @@ fn sniff(input: &Input) -> bool {
     }
 }
 
-/// Whether the first line is a list, with commas, as text of vectors without commas is not.
+/// Whether the first line is a list with commas; text that spells vectors without commas is not JSON.
 fn is_list(text: &[u8], size: u64) -> bool {
     let end = text.iter().position(|&byte| byte == b'\n');
     let line = match end {
@@ -135,7 +135,7 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
     Ok(Table::stream(rows).of(columns))
 }
 
-/// The first rows, each as `parse` reads it.
+/// The first rows, each parsed by `parse`.
 fn look<T>(
     path: &Path,
     mut records: Records,
@@ -150,7 +150,7 @@ fn look<T>(
     Ok(rows)
 }
 
-/// Choose among the fields of the first rows. `given` are names for the places of lists.
+/// Chooses among the fields of the first rows. `given` are names for the places of lists.
 fn of_fields(
     rows: &mut Rows,
     records: Records,
@@ -199,7 +199,7 @@ fn column(rows: &[Vec<Cell>], place: usize) -> impl Iterator<Item = &Cell> + Clo
         .map(move |row| row.get(place).unwrap_or(&Cell::Missing))
 }
 
-/// The columns that the fields of some rows are, and how those of vectors are written. `asked` if one of them is named.
+/// The columns for the fields of some rows, and how those with vectors encode them. `asked` if the user names a column.
 fn table(
     names: &[String],
     rows: &[Vec<Cell>],
@@ -212,7 +212,7 @@ fn table(
     };
     let all = names.iter().enumerate().map(of_field);
     let (mut table, mut forms): (Vec<Column>, Vec<Option<Form>>) = all.unzip();
-    // Text that may be base64 is a vector where nothing else is one, or where it is asked for.
+    // Text that may be base64 is a vector only where no list is one, or where the user asks for it.
     if !asked && forms.contains(&Some(Form::Lists)) {
         for (column, form) in table.iter_mut().zip(&mut forms) {
             if *form == Some(Form::Packed) {
@@ -237,7 +237,7 @@ fn axes<'c>(form: Form, mut cells: impl Iterator<Item = &'c Cell>) -> Vec<usize>
     axes.unwrap_or_default()
 }
 
-/// The names of the columns that stand beside an array of rows.
+/// The names of the columns, where the file has them beside an array of rows.
 fn names_of(input: &Input, layout: &JsonRows) -> Result<Option<Vec<String>>> {
     let JsonRows::Elements {
         names: Some(at), ..
@@ -250,7 +250,7 @@ fn names_of(input: &Input, layout: &JsonRows) -> Result<Option<Vec<String>>> {
     Ok(serde_json::from_slice(&text).ok())
 }
 
-/// What is wrong with a row that cannot be parsed.
+/// The error for a row that cannot be parsed.
 fn invalid(path: &Path, row: u64, error: &serde_json::Error) -> Error {
     let shown = error.to_string();
     let what = shown.split(" at line ").next().unwrap_or(&shown);
@@ -276,7 +276,7 @@ fn invalid(path: &Path, row: u64, error: &serde_json::Error) -> Error {
     input_error(path, Place::Row(row), what, advice)
 }
 
-/// The rows of a text of JSON.
+/// A stream of the rows of a JSON text.
 struct Rows {
     path: PathBuf,
     records: Records,
@@ -285,9 +285,9 @@ struct Rows {
     names: Option<Names>,
     /// The fields of the current row: a vector or numbers, then the id and the label.
     cells: Vec<Cell>,
-    /// What these fields are called.
+    /// The names of these fields.
     called: Vec<String>,
-    /// How the first of them spells a vector, if it does.
+    /// How the first of them encodes a vector, if it holds one.
     vector: Option<Form>,
     axes: Vec<usize>,
     id: Option<usize>,
@@ -295,7 +295,7 @@ struct Rows {
 }
 
 impl Rows {
-    /// No fields yet, and so no axes.
+    /// A reader without fields, and so without axes.
     fn new(path: PathBuf, records: Records) -> Self {
         Rows {
             path,
@@ -331,7 +331,7 @@ impl Rows {
         }
     }
 
-    /// Read the current row's fields.
+    /// Parses the current row's fields.
     fn parse(&mut self) -> Result<()> {
         let parsed = match &mut self.names {
             Some(names) => {
@@ -344,7 +344,7 @@ impl Rows {
         parsed.map_err(|error| invalid(&self.path, self.row(), &error))
     }
 
-    /// Append the current row. Errors: fields that hold something else than in the first rows.
+    /// Appends the current row. Errors: a field holds another type than in the first rows.
     fn append(&mut self, chunk: &mut Chunk) -> Result<()> {
         self.parse()?;
         let start = chunk.values.len();
@@ -368,7 +368,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Append the vector of the current row: what it lacks. Errors: the field holds no vector.
+    /// Appends the vector of the current row; returns what is missing from it. Errors: the field holds no vector.
     fn vector(&self, form: Form, out: &mut Vec<u8>) -> Result<Option<String>> {
         let lack = |what: &str| Ok(Some(format!("{} {what}", self.name(0))));
         let fits = |axes: &[usize]| match axes == self.axes {
@@ -417,11 +417,14 @@ impl Rows {
     }
 
     fn no_vector(&self) -> Error {
-        let what = format!("{} is no vector as in the first rows", self.name(0));
+        let what = format!(
+            "{} is not a vector, as it is in the first rows",
+            self.name(0)
+        );
         self.error(what, "mend the row, or name another field with FILE:FIELD")
     }
 
-    /// Append the numbers of the current row: what it lacks. Errors: a field holds no number.
+    /// Appends the numbers of the current row; returns what is missing. Errors: a field holds no number.
     fn numbers(&self, out: &mut Vec<u8>) -> Result<Option<String>> {
         let mut lack = None;
         for (slot, cell) in self.cells.iter().enumerate().take(self.dim()) {
@@ -454,7 +457,7 @@ impl Rows {
         Ok(lack)
     }
 
-    /// Append the id or label of the current row. Errors: the field is a list.
+    /// Appends the id or label of the current row. Errors: the field is a list.
     fn text(&self, slot: usize, texts: &mut Texts) -> Result<()> {
         match &self.cells[slot] {
             Cell::Missing | Cell::Null => texts.push(""),
@@ -472,7 +475,7 @@ impl Rows {
     }
 }
 
-/// The axes of a vector, for a message.
+/// The axes of a vector as text, for a message.
 fn by(axes: &[usize]) -> String {
     let axes: Vec<String> = axes.iter().map(usize::to_string).collect();
     axes.join(" x ")

@@ -1,23 +1,24 @@
-//! Rows as they were judged, kept in another file than the one they came from: they answer as the set that they are from.
+//! Rows as they were judged, stored in another file than the one they came from, with the properties of their original
+//! set.
 
 use super::store::Store;
 use super::{Element, Provenance, Rows};
 use crate::error::Result;
 
-/// What a set says of itself beside its numbers.
+/// The properties of a set besides its numbers.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SetFacts {
     pub name: String,
     pub rows: usize,
     pub dim: usize,
-    /// How the numbers were stored in the first file.
+    /// The element type in the original file.
     pub element: Element,
     pub fits_f32: bool,
     pub dropped: u64,
 }
 
 impl SetFacts {
-    /// Of a set.
+    /// The properties of a set.
     pub fn of(rows: &dyn Rows) -> Self {
         SetFacts {
             name: rows.name().into(),
@@ -29,7 +30,7 @@ impl SetFacts {
         }
     }
 
-    /// The type in which the rows are kept, which holds every value.
+    /// The element type in which the rows are stored, which represents every value.
     pub fn kept_as(&self) -> Element {
         match (self.element, self.fits_f32) {
             (Element::U8, true) => Element::U8,
@@ -39,17 +40,17 @@ impl SetFacts {
     }
 }
 
-/// Rows in memory that were kept.
+/// Stored rows in memory.
 pub struct Kept {
     rows: Store,
     facts: SetFacts,
-    /// Their numbers in the first file, where these are not their places.
+    /// The row numbers in the original file, unless they are 0, 1, 2, ...
     numbers: Option<Vec<u64>>,
 }
 
 impl Kept {
-    /// From the bytes of all rows, in the type that [`SetFacts::kept_as`] says and little-endian; `None` unless the sizes
-    /// agree.
+    /// From the bytes of all rows, little-endian and in the type that [`SetFacts::kept_as`] names; `None` unless the
+    /// sizes agree.
     pub fn new(facts: SetFacts, mut bytes: Vec<u8>, numbers: Option<Vec<u64>>) -> Option<Self> {
         let element = facts.kept_as();
         let width = facts.dim.checked_mul(element.size())?;

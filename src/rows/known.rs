@@ -1,4 +1,4 @@
-//! Whether a row is among those of a set, value by value.
+//! Tests whether a row occurs in a set, by hash and then value by value.
 
 use super::repeats::hash;
 use super::{Pack, Rows};
@@ -8,26 +8,27 @@ use rayon::prelude::*;
 /// The rows of a set, by hash: 16 bytes a row.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// Of each row its hash and its number, sorted.
+    /// The hash and the index of each row, sorted.
     rows: Vec<(u64, usize)>,
 }
 
 impl Known {
-    /// From the hashes of all rows ([`mix`](super::mix) over the [`bits`](super::bits) of a row's values, from 0).
+    /// From the hashes of all rows ([`mix`](super::mix) over the [`bits`](super::bits) of a row's values, starting from
+    /// 0).
     pub fn new(hashes: &[u64]) -> Self {
         let mut rows: Vec<(u64, usize)> = hashes.iter().copied().zip(0..).collect();
         rows.par_sort_unstable();
         Known { rows }
     }
 
-    /// Keep the hashes, in their order, and the rows that they are of.
+    /// Packs the hashes and their row indices.
     pub fn pack(&self, pack: &mut Pack) {
         let hashes = self.rows.iter().map(|&(hash, _)| hash).collect();
         pack.put("rows.hash", super::Numbers::U64(hashes));
         pack.put_counts("rows.hashed", self.rows.iter().map(|&(_, row)| row));
     }
 
-    /// The same of `n` rows again. Errors: arrays that do not fit.
+    /// Restores it for a set of `n` rows. Errors: arrays that do not fit.
     pub fn unpack(pack: &mut Pack, n: usize) -> Result<Self> {
         let hashes = pack.words("rows.hash", Some(n))?;
         let rows = pack.indices("rows.hashed", Some(n), n)?;
@@ -38,13 +39,13 @@ impl Known {
         }
     }
 
-    /// Of each row its hash and its number, sorted.
+    /// The hash and the index of each row, sorted.
     pub(super) fn sorted(&self) -> &[(u64, usize)] {
         &self.rows
     }
 
-    /// How many of `values` (n x d, row-major) are among `rows`, the set that the hashes are of. Rows of one hash are
-    /// compared value by value: a hash alone decides nothing.
+    /// How many of `values` (n x d, row-major) occur in `rows`, the set that was hashed. Rows of equal hash are
+    /// compared value by value, since hashes can collide.
     ///
     /// Errors: rows that can no longer be read.
     pub fn count(&self, rows: &dyn Rows, values: &[f64]) -> Result<u64> {
@@ -87,7 +88,7 @@ mod tests {
             .collect();
         let queries = [1.0, 2.0, 2.0, 1.0, -0.0, 3.0, 1.0, 2.0 + f64::EPSILON * 2.0];
         assert_eq!(Known::new(&hashes).count(&rows, &queries).unwrap(), 2);
-        // One hash for all: values decide.
+        // All hashes are equal: the values decide.
         let same = [hash(&[2.0, 1.0]); 3];
         assert_eq!(Known::new(&same).count(&rows, &[2.0, 1.0]).unwrap(), 0);
     }

@@ -1,8 +1,10 @@
-//! Laws of random points, for experiments on many small sets: named in text, and seeded trial by trial.
+//! Probability distributions ("laws") of random points, for experiments on many small sets: named in text, and seeded
+//! trial by trial.
 //!
-//! A trial's numbers depend on its seed, its dimension and its number alone, not on the thread that draws them nor on
-//! how many are drawn at a time. The generator is xoshiro256++ (Blackman and Vigna 2021), started by SplitMix64;
-//! normal numbers come from `rand_distr`'s ziggurat. Every law is drawn in f64: a flat one, like [`Law::Subspace`],
+//! A trial's numbers depend only on its seed, its dimension and its number, not on the thread that draws them nor on
+//! how many are drawn at a time. The generator is xoshiro256++ (Blackman and Vigna 2021), seeded by SplitMix64; normal
+//! numbers come from `rand_distr`'s ziggurat. All points are drawn in f64, so that those of a flat law like
+//! [`Law::Subspace`] stay flat to rounding.
 //! must stay flat to rounding.
 
 mod curve;
@@ -16,7 +18,7 @@ use rand_distr::{Distribution, StandardNormal};
 use std::fmt;
 use std::str::FromStr;
 
-/// How points are distributed. Each has a text form, which [`Law::from_str`] reads and [`fmt::Display`] writes.
+/// A distribution of points. Each has a text form, which [`Law::from_str`] reads and [`fmt::Display`] writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Law {
     /// `gaussian`: N(0, I).
@@ -27,26 +29,27 @@ pub enum Law {
     Sphere,
     /// `cube`: uniform in `[-1, 1]^d`.
     Cube,
-    /// `vertices`: a uniform vertex of that cube, drawn with replacement.
+    /// `vertices`: uniform over the vertices of that cube, with replacement.
     Vertices,
     /// `subspace:D`: `A z + b` with z from N(0, I_D); A (d x D) and b are standard normal, drawn afresh each trial. The
     /// affine hull has dimension D whatever d is.
     Subspace(usize),
-    /// `curve` or `curve:K`: a point of a curve, of intrinsic dimension 1, that spans all d dimensions: the natural cubic
-    /// spline through K (d + 2 unless given) standard normal knots at even steps, drawn afresh each trial, at a uniform
-    /// parameter.
+    /// `curve` or `curve:K`: a uniform parameter on a random curve, which has intrinsic dimension 1 and spans all d
+    /// dimensions: the natural cubic spline through K (by default d + 2) standard normal knots at even steps, drawn
+    /// afresh each trial.
     Curve(Option<usize>),
-    /// `mixture:K`: one of K clusters N(c_k, I) with even odds; centres from N(0, 4 I), drawn afresh each trial.
+    /// `mixture:K`: K clusters N(c_k, I) of equal probability; centres from N(0, 4 I), drawn afresh each trial.
     Mixture(usize),
 }
 
 /// Where a query comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Query {
-    /// Another point of the rows' law.
+    /// Another point from the rows' law.
     #[default]
     Same,
-    /// Of a Gaussian law, or one in a subspace: its normal numbers have this variance instead of 1.
+    /// As `Same`, but the normal numbers behind the point have this variance instead of 1: for a Gaussian law, or one
+    /// in a subspace.
     Variance(f64),
     /// The origin.
     Origin,
@@ -55,7 +58,7 @@ pub enum Query {
 /// Standard deviation of a mixture's centres.
 const CENTRES: f64 = 2.0;
 
-/// Text forms, for messages.
+/// The text forms, for messages.
 const KNOWN: [&str; 8] = [
     "gaussian",
     "ball",
@@ -68,12 +71,12 @@ const KNOWN: [&str; 8] = [
 ];
 
 impl Law {
-    /// Whether the law exists in d dimensions. Errors ([`Error::Usage`]): a subspace that is larger than the space, a
+    /// Checks that the law exists in d dimensions. Errors ([`Error::Usage`]): a subspace larger than the space, or a
     /// curve that does not span it.
     pub fn check(self, d: usize) -> Result<()> {
         match self {
             Law::Subspace(inner) if inner > d => Err(Error::Usage(format!(
-                "{self} has no place in {d} dimensions; give it at least {inner}"
+                "{self} does not fit into {d} dimensions; give it at least {inner}"
             ))),
             Law::Curve(Some(knots)) if knots <= d => Err(Error::Usage(format!(
                 "a curve through {knots} knots does not span {d} dimensions; give it at least {} knots",
@@ -83,12 +86,12 @@ impl Law {
         }
     }
 
-    /// Whether its normal numbers can have another variance in a query.
+    /// Whether a query can have another variance ([`Query::Variance`]).
     pub fn has_variance(self) -> bool {
         matches!(self, Law::Gaussian | Law::Subspace(_))
     }
 
-    /// Bytes that a trial keeps of the law itself in d dimensions.
+    /// The memory, in bytes, that a trial of this law needs in d dimensions besides its points.
     pub fn bytes(self, d: usize) -> u64 {
         let numbers = match self {
             Law::Subspace(inner) => inner + 1,
@@ -99,7 +102,7 @@ impl Law {
         8 * (numbers as u64).saturating_mul(d as u64)
     }
 
-    /// The source of a trial's points in d dimensions.
+    /// A sampler of a trial's points in d dimensions.
     pub fn sampler(self, d: usize, seed: u64, trial: u64) -> Sampler {
         let mut random = generator(d, seed, trial);
         let mut normal = |count: usize, deviation: f64| -> Vec<f64> {
@@ -125,7 +128,7 @@ impl Law {
         Sampler { random, d, kind }
     }
 
-    /// n rows of one trial, in memory, and the source of more.
+    /// n rows of one trial, in memory, and the sampler for more.
     pub fn sample(self, n: usize, d: usize, seed: u64, trial: u64) -> (Memory, Sampler) {
         let mut sampler = self.sampler(d, seed, trial);
         let mut values = vec![0.0; n * d];
@@ -164,7 +167,8 @@ impl fmt::Display for Query {
 impl FromStr for Law {
     type Err = Error;
 
-    /// Errors ([`Error::Usage`]): an unknown name, with what there is; a number that is missing, zero or not wanted.
+    /// Errors ([`Error::Usage`]): an unknown name (the error lists the known ones); a number that is missing, zero or
+    /// not expected.
     fn from_str(text: &str) -> Result<Self> {
         let (name, number) = match text.split_once(':') {
             Some((name, number)) => (name, Some(number)),
@@ -191,9 +195,9 @@ impl FromStr for Law {
     }
 }
 
-/// The number of a law that has one.
+/// Parses the number of a law that takes one.
 fn count(text: &str, number: Option<&str>) -> Result<usize> {
-    // Enough for any experiment, and far from what memory holds.
+    // Enough for any experiment, and far below the memory limit.
     const MOST: usize = 1 << 16;
     match number.map(str::parse) {
         Some(Ok(count)) if (1..=MOST).contains(&count) => Ok(count),
@@ -206,7 +210,7 @@ fn count(text: &str, number: Option<&str>) -> Result<usize> {
     }
 }
 
-/// Mix a value into a running hash (the finaliser of SplitMix64, Steele et al. 2014).
+/// Mixes a value into a running hash (the finaliser of SplitMix64, Steele et al. 2014).
 fn mix(hash: u64, value: u64) -> u64 {
     let mut z = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -214,7 +218,7 @@ fn mix(hash: u64, value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The generator of a trial.
+/// The random generator of a trial.
 fn generator(d: usize, seed: u64, trial: u64) -> Xoshiro256PlusPlus {
     Xoshiro256PlusPlus::seed_from_u64(mix(mix(mix(0, seed), d as u64), trial))
 }
@@ -224,7 +228,7 @@ fn gauss(random: &mut Xoshiro256PlusPlus) -> f64 {
     StandardNormal.sample(random)
 }
 
-/// Points of one trial, one after the other.
+/// Draws the points of one trial, one after the other.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     random: Xoshiro256PlusPlus,
@@ -232,7 +236,7 @@ pub struct Sampler {
     kind: Kind,
 }
 
-/// A law with what a trial fixes of it.
+/// A law with its random parameters for one trial.
 #[derive(Debug, Clone)]
 enum Kind {
     Gaussian,
@@ -244,7 +248,7 @@ enum Kind {
         /// d x D, row-major.
         map: Vec<f64>,
         offset: Vec<f64>,
-        /// Scratch: z.
+        /// Scratch space for z.
         inner: Vec<f64>,
     },
     Curve(Spline),
@@ -253,7 +257,7 @@ enum Kind {
 }
 
 impl Sampler {
-    /// The next rows into `out` (row-major, a whole number of rows).
+    /// Fills `out` with the next rows (row-major, a whole number of rows).
     pub fn rows(&mut self, out: &mut [f64]) {
         let random = &mut self.random;
         match &mut self.kind {
@@ -269,7 +273,7 @@ impl Sampler {
         }
     }
 
-    /// A query: d numbers.
+    /// Fills `out` with one query of d numbers.
     pub fn query(&mut self, query: Query, out: &mut [f64]) {
         match (query, &mut self.kind) {
             (Query::Origin, _) => out.fill(0.0),
@@ -290,7 +294,7 @@ impl Sampler {
 }
 
 impl Kind {
-    /// One row.
+    /// Draws one row.
     fn row(&mut self, random: &mut Xoshiro256PlusPlus, row: &mut [f64]) {
         match self {
             Kind::Gaussian => row.fill_with(|| gauss(random)),
@@ -326,7 +330,7 @@ impl Kind {
     }
 }
 
-/// A uniform point of the unit sphere: a normal vector over its length.
+/// Draws a uniform point of the unit sphere: a normal vector divided by its length.
 fn direction(random: &mut Xoshiro256PlusPlus, row: &mut [f64]) {
     loop {
         row.fill_with(|| gauss(random));
@@ -337,7 +341,7 @@ fn direction(random: &mut Xoshiro256PlusPlus, row: &mut [f64]) {
     }
 }
 
-/// `map z + offset`.
+/// Computes `map z + offset`.
 fn affine(map: &[f64], offset: &[f64], z: &[f64], out: &mut [f64]) {
     for ((value, row), offset) in out.iter_mut().zip(map.chunks_exact(z.len())).zip(offset) {
         *value = offset + row.iter().zip(z).map(|(a, z)| a * z).sum::<f64>();
@@ -407,7 +411,7 @@ mod tests {
         }
     }
 
-    /// The first numbers of a trial, so that a change of generator is noticed: published figures name seeds.
+    /// The first numbers of some trials, so that a change of generator is noticed: published figures give seeds.
     #[test]
     fn numbers_stay_the_same_from_version_to_version() {
         let mut row = [0.0; 3];
@@ -419,7 +423,7 @@ mod tests {
             "{row:?}"
         );
     }
-    /// By the algorithms' definitions, in another language.
+    /// Computed in another language, from the definitions of the algorithms.
     const CUBE: [f64; 3] = [0.8649753204904631, -0.14937677998742793, 0.3128317596691359];
     const GAUSSIAN: [f64; 3] = [
         0.8174524384753077,
@@ -430,7 +434,7 @@ mod tests {
     #[test]
     fn first_and_second_moments_are_those_of_the_law() {
         let (n, d) = (40_000, 4);
-        // (law, variance of a coordinate, dimension-free length where all points have one)
+        // (law, variance of a coordinate)
         let expected = [
             (Law::Gaussian, 1.0),
             (Law::Ball, 1.0 / 6.0),

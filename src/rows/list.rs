@@ -1,10 +1,10 @@
-//! Row numbers as one types them: `7,12-19`.
+//! Sets of row numbers in the notation `7,12-19`.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A set of row numbers, as ranges that ascend and do not touch; never empty if it was parsed.
+/// A set of row numbers, as ascending ranges that are neither adjacent nor overlapping; never empty if it was parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RowList(Vec<(u64, u64)>);
@@ -15,7 +15,7 @@ impl RowList {
         Self::joined(rows.iter().map(|&row| (row, row)).collect())
     }
 
-    /// Ranges (first, last) in any order, joined where they meet.
+    /// Ranges (first, last) in any order, merged where they overlap or are adjacent.
     fn joined(mut ranges: Vec<(u64, u64)>) -> Self {
         ranges.sort_unstable();
         let mut joined: Vec<(u64, u64)> = Vec::new();
@@ -38,7 +38,7 @@ impl RowList {
         self.0.iter().flat_map(|&(first, last)| first..=last)
     }
 
-    /// Whether a number is among them.
+    /// Whether the set contains a row number.
     pub fn contains(&self, row: u64) -> bool {
         let next = self.0.partition_point(|range| range.1 < row);
         self.0.get(next).is_some_and(|range| range.0 <= row)

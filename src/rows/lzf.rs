@@ -1,6 +1,6 @@
-//! LZF, the quick packing of h5py: bytes as they are, and copies of what came shortly before. The format is that of LibLZF.
+//! LZF, the fast compression of h5py: literal bytes, and copies of earlier bytes. The format is that of LibLZF.
 
-/// Unpack, to at most `most` bytes; None if the data make no sense.
+/// Unpacks to at most `most` bytes; None for invalid data.
 pub(super) fn decode(mut data: &[u8], most: usize) -> Option<Vec<u8>> {
     let mut out: Vec<u8> = Vec::new();
     while let Some((&control, rest)) = data.split_first() {
@@ -17,7 +17,7 @@ pub(super) fn decode(mut data: &[u8], most: usize) -> Option<Vec<u8>> {
             let (&low, rest) = rest.split_first()?;
             let distance = usize::from(control & 31) << 8 | usize::from(low);
             let from = out.len().checked_sub(distance + 1)?;
-            // A copy may reach into itself.
+            // A copy may overlap the bytes that it writes.
             for place in from..from + length {
                 out.push(out[place]);
             }
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn literals_and_copies() {
-        // "abc", then ten bytes from three before: a length of 7 + 2 and one more byte.
+        // "abc" as literals, then a copy from three bytes before, of length 7 + 2 + 1.
         let packed = [2, b'a', b'b', b'c', 7 << 5, 1, 2];
         assert_eq!(decode(&packed, 20).unwrap(), b"abcabcabcabca");
         assert_eq!(decode(&packed, 12), None, "more than is wanted");

@@ -1,15 +1,15 @@
-//! Which of the arrays of a file is meant: the one that is named, or the only one.
+//! Selects one of the arrays of a file: the one that the user names, or the only one.
 
 use super::input::input_error;
 use crate::error::{Place, Result, SHOWN, first_of, nearest};
 use std::path::Path;
 
-/// What a format calls its arrays, and how a user names one.
+/// A format's words for its arrays, and how a user names one.
 pub(super) struct Words {
     /// "tensor", "tensors".
     pub one: &'static str,
     pub several: &'static str,
-    /// What to write, as in "write FILE:TENSOR".
+    /// How to name one, as in "write FILE:TENSOR".
     pub write: &'static str,
 }
 
@@ -19,9 +19,9 @@ pub(super) const TENSORS: Words = Words {
     write: "write FILE:TENSOR",
 };
 
-/// The place in a list of names and shapes of the one asked for, or of the only one.
+/// The index of the array that the user names, or of the only one, in a list of names and shapes.
 ///
-/// Errors: there is none so called, or several, or none at all; each with the list.
+/// Errors: no array of this name, several arrays and none named, or no array at all; each error shows the list.
 pub(super) fn choose(
     path: &Path,
     words: &Words,
@@ -72,15 +72,15 @@ pub(super) fn choose(
     }
 }
 
-/// Where nothing is asked for: lists of numbers lie beside tables of them (labels, names in codes, the parts of sparse
-/// matrices), and only the tables are meant.
+/// Where the user names no array, keeps only the tables if there are any: lists of numbers beside them are labels,
+/// codes of names, or the parts of sparse matrices.
 pub(super) fn tables<T>(arrays: &mut Vec<T>, axes: impl Fn(&T) -> usize) {
     if arrays.iter().any(|array| axes(array) > 1) {
         arrays.retain(|array| axes(array) > 1);
     }
 }
 
-/// Names and shapes.
+/// The arrays' names and shapes as text.
 fn list(arrays: &[(String, Vec<u64>)]) -> String {
     let each = arrays
         .iter()

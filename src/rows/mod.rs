@@ -1,7 +1,7 @@
-//! Where vectors come from: one trait over every file format, every memory layout and every generator.
+//! Reads vectors: one trait over every file format, memory layout and generator.
 //!
-//! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of
-//! threads. [`open()`] recognises a file by its content. Nothing here knows what the rows are for.
+//! A [`Rows`] is an immutable N x d table of finite numbers that can be read by row range from any number of threads.
+//! [`open()`] recognises a file by its content. This module does not depend on how the rows are used.
 
 mod archive;
 mod array;
@@ -129,7 +129,7 @@ pub enum Element {
 }
 
 impl Element {
-    /// Bytes a number.
+    /// The size of a number, in bytes.
     pub const fn size(self) -> usize {
         match self {
             Element::I8 | Element::U8 | Element::Bool | Element::F8E4M3 | Element::F8E5M2 => 1,
@@ -139,7 +139,7 @@ impl Element {
         }
     }
 
-    /// Whether every value of this type is exactly an `f32`.
+    /// Whether `f32` represents every value of this type exactly.
     pub const fn fits_f32(self) -> bool {
         !matches!(
             self,
@@ -161,7 +161,7 @@ impl Element {
     }
 }
 
-/// The types that can be named where a file does not, and how.
+/// The types that the user can name for files that do not state one, with their names.
 const NAMED: [(&str, Element); 4] = [
     ("f8e4m3", Element::F8E4M3),
     ("f8e5m2", Element::F8E5M2),
@@ -190,9 +190,9 @@ impl std::fmt::Display for Element {
 /// N rows of d finite numbers each.
 ///
 /// Rows are numbered from 0 without gaps; [`Rows::number`] gives the number in the file, which differs where
-/// rows were dropped. Values are exactly those stored, in `f64`: integers that it does not hold are refused.
+/// rows were dropped. Values are exactly those stored, as `f64`: integers that `f64` does not represent are refused.
 pub trait Rows: Send + Sync {
-    /// What the user called this set, for messages.
+    /// The user's name of this set, for messages.
     fn name(&self) -> &str;
 
     /// N, at least 1.
@@ -211,23 +211,23 @@ pub trait Rows: Send + Sync {
         vec![self.dim()]
     }
 
-    /// How the numbers are stored.
+    /// The type in which the numbers are stored.
     fn element(&self) -> Element;
 
-    /// Whether every value is exactly an `f32`, so that [`Rows::read_f32`] loses nothing.
+    /// Whether `f32` represents every value exactly, so that [`Rows::read_f32`] loses nothing.
     fn fits_f32(&self) -> bool;
 
-    /// Rows `first ..` into `out` (row-major, a whole number of rows), rounded to nearest.
+    /// Reads rows from `first` on into `out` (row-major, a whole number of rows), rounded to nearest.
     ///
     /// Panics if the range is not inside the set; errors only if the file can no longer be read.
     fn read_f32(&self, first: usize, out: &mut [f32]) -> Result<()> {
         rounded(out, |exact| self.read_f64(first, exact))
     }
 
-    /// Rows `first ..` into `out` (row-major, a whole number of rows), exact.
+    /// Reads rows from `first` on into `out` (row-major, a whole number of rows), exactly.
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()>;
 
-    /// The named rows, in that order, into `out` (`rows.len() * dim`).
+    /// Reads the listed rows, in that order, into `out` (`rows.len() * dim`).
     fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
         for (&row, out) in rows.iter().zip(out.chunks_exact_mut(self.dim())) {
             self.read_f64(row, out)?;
@@ -235,12 +235,12 @@ pub trait Rows: Send + Sync {
         Ok(())
     }
 
-    /// Rows of the file that were left out: for a NaN or an infinity, or because they were named.
+    /// The number of rows of the file that were left out: for a NaN or an infinity, or because the user excluded them.
     fn dropped(&self) -> u64 {
         0
     }
 
-    /// Bytes of rows that are kept in memory.
+    /// The number of bytes of rows that are kept in memory.
     fn resident_bytes(&self) -> u64 {
         0
     }
@@ -250,18 +250,18 @@ pub trait Rows: Send + Sync {
         row as u64
     }
 
-    /// Where the rows come from, besides their numbers.
+    /// Where the rows come from: files, ids, labels, columns.
     fn provenance(&self) -> Option<&Provenance> {
         None
     }
 
-    /// Where the rows lie in shards, and which of their rows these are.
+    /// The sharded set that holds the rows, and which of its rows these are; None for rows on this machine.
     fn shards(&self) -> Option<sharded::Share<'_>> {
         None
     }
 }
 
-/// Fill `out` with the numbers that `read` reads, rounded to nearest.
+/// Fills `out` with the numbers that `read` gives, rounded to nearest.
 fn rounded(out: &mut [f32], read: impl FnOnce(&mut [f64]) -> Result<()>) -> Result<()> {
     let mut exact = vec![0.0; out.len()];
     read(&mut exact)?;
@@ -271,7 +271,7 @@ fn rounded(out: &mut [f32], read: impl FnOnce(&mut [f64]) -> Result<()>) -> Resu
     Ok(())
 }
 
-/// Scale rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.
+/// Scales rows (n x d, row-major) to unit length in place, without overflow or underflow; zero rows stay zero.
 pub fn normalise(rows: &mut [f64], d: usize) {
     for row in rows.chunks_exact_mut(d) {
         let largest = row.iter().fold(0f64, |most, v| most.max(v.abs()));

@@ -1,7 +1,8 @@
 //! NumPy's `.npy`, versions 1 to 3: a magic, a Python dictionary of type, order and shape, then the values.
 //!
-//! More than two axes are flattened to (N, rest); one axis is N rows of one value. The dictionary is parsed by hand:
-//! it is three known keys, and a parser of Python literals would recurse on what a corrupt header claims.
+//! Further axes are flattened to (N, rest); an array of one axis is N rows of one value. The dictionary is parsed by
+//! hand: it has three known keys, and a general parser of Python literals would recurse as deep as a corrupt header
+//! demands.
 
 use super::Element;
 use super::array::{self, Array};
@@ -16,15 +17,15 @@ use std::path::Path;
 /// NumPy itself refuses longer headers.
 pub(super) const LONGEST_HEADER: usize = 1 << 16;
 
-/// What a header says.
+/// The content of a header.
 struct Header {
     element: Element,
-    /// Whether the type was told by the user, because the file does not name it.
+    /// Whether the user gave the type, because the file does not name it.
     told: bool,
     big_endian: bool,
     fortran: bool,
     shape: Vec<u64>,
-    /// Bytes before the values.
+    /// The number of bytes before the values.
     bytes: u64,
 }
 
@@ -57,7 +58,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     let header = {
         let mut reader = (&input.file).take(0).chain(input.head.as_slice());
         match header(&input.path, &mut reader, ask.dtype) {
-            // The header may be longer than the part of the file that was read to recognise it.
+            // The header may be longer than the bytes that were read to recognise the format.
             Err(_) if input.head.len() as u64 != input.size => whole_header(&input, ask.dtype)?,
             other => other?,
         }
@@ -90,9 +91,9 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     Ok(table)
 }
 
-/// Bytes of the whole file by its header, of which `head` holds all.
+/// The size of the whole file in bytes, from its header, which `head` holds completely.
 ///
-/// Errors: no header of an array that is read.
+/// Errors: not the header of a supported array.
 pub(super) fn size(path: &Path, mut head: &[u8], dtype: Option<Element>) -> Result<u64> {
     let header = header(path, &mut head, dtype)?;
     let values = product(&header.shape).unwrap_or(u64::MAX);
@@ -100,7 +101,7 @@ pub(super) fn size(path: &Path, mut head: &[u8], dtype: Option<Element>) -> Resu
     Ok(bytes.saturating_add(header.bytes))
 }
 
-/// The header, read with as much of the file as it can take.
+/// The header, read from as much of the file as a header can take.
 fn whole_header(input: &Input, dtype: Option<Element>) -> Result<Header> {
     let head = input.bytes(0, input.size.min(LONGEST_HEADER as u64 + 12))?;
     header(&input.path, &mut head.as_slice(), dtype)
@@ -120,7 +121,7 @@ fn header(path: &Path, reader: &mut dyn Read, dtype: Option<Element>) -> Result<
     dictionary(path, &text, start, start + text.len() as u64, dtype)
 }
 
-/// The dictionary's text, and the bytes before it.
+/// The dictionary as text, and the number of bytes before the values.
 fn header_text(path: &Path, reader: &mut dyn Read) -> Result<(String, u64)> {
     let mut read = |bytes: &mut [u8], at: u64| read_header(path, reader, bytes, at);
     let mut magic = [0; 8];
@@ -159,9 +160,9 @@ fn header_text(path: &Path, reader: &mut dyn Read) -> Result<(String, u64)> {
     Ok((text, start))
 }
 
-/// The texts of an array of one axis, `<U..` or `|S..`; None where the array holds something else.
+/// The texts of an array of one axis, `<U..` or `|S..`; None for an array of any other type.
 ///
-/// Errors: a header that is not valid, a file that is shorter than it says, characters that are none.
+/// Errors: a header that is not valid, a file shorter than its header states, invalid characters.
 pub(super) fn texts(input: &Input) -> Result<Option<Vec<String>>> {
     let path = &input.path;
     let head = input.bytes(0, input.size.min(LONGEST_HEADER as u64 + 12))?;
@@ -206,7 +207,7 @@ pub(super) fn texts(input: &Input) -> Result<Option<Vec<String>>> {
             input_error(
                 path,
                 Place::Row(row as u64),
-                "the text has letters that are none",
+                "the text has invalid characters",
                 "save it again with numpy.save",
             )
         })?;
@@ -215,7 +216,7 @@ pub(super) fn texts(input: &Input) -> Result<Option<Vec<String>>> {
     texts.collect::<Result<_>>().map(Some)
 }
 
-/// Text in four bytes a letter.
+/// Decodes text in UTF-32.
 fn utf32(bytes: &[u8], big: bool) -> Option<String> {
     let letters = bytes.as_chunks::<4>().0.iter();
     let code = |bytes: &[u8; 4]| match big {
@@ -225,7 +226,7 @@ fn utf32(bytes: &[u8], big: bool) -> Option<String> {
     letters.map(|bytes| char::from_u32(code(bytes))).collect()
 }
 
-/// The value of a key in the dictionary's text.
+/// The value of a key in the dictionary.
 fn value<'t>(text: &'t str, key: &str) -> Option<&'t str> {
     let at = text
         .find(&format!("'{key}'"))
@@ -272,7 +273,7 @@ fn dictionary(
     })
 }
 
-/// The element type, whether the user named it, and whether it is big-endian.
+/// The element type, whether the user gave it, and whether the numbers are big-endian.
 fn element(
     path: &Path,
     start: u64,
@@ -322,7 +323,7 @@ fn element(
     Ok((element, kind.starts_with('V'), big_endian))
 }
 
-/// The numbers that NumPy calls so, without the order of their bytes.
+/// The element type for a NumPy type code, without its byte order.
 pub(super) fn numeric(kind: &str) -> Option<Element> {
     Some(match kind {
         "f2" => Element::F16,
@@ -341,7 +342,7 @@ pub(super) fn numeric(kind: &str) -> Option<Element> {
     })
 }
 
-/// The type that the user says numbers are of which NumPy does not know: bfloat16 and float8 are nameless bytes to it.
+/// The type that the user gives for a type without a name in NumPy: bfloat16 and float8 are stored as raw bytes.
 fn unnamed(path: &Path, start: u64, name: &str, dtype: Option<Element>) -> Result<Element> {
     let two = name.ends_with('2');
     let (bytes, types) = match two {

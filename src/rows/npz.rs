@@ -8,7 +8,7 @@ use super::{npy, refused};
 use crate::error::{Place, Result, SHOWN, first_of};
 use std::path::{Path, PathBuf};
 
-/// What every sparse matrix of SciPy has, beside where its numbers are.
+/// The members of every sparse matrix that SciPy saves, besides its indices.
 const SPARSE: [&str; 3] = ["format.npy", "shape.npy", "data.npy"];
 
 /// NumPy's archives of arrays.
@@ -59,15 +59,15 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
         path.display(),
         chosen.trim_end_matches(".npy")
     ));
-    // A few packed bytes can stand for a disk full of zeros: what the array does not claim is not unpacked. One byte more
-    // shows that there is more.
+    // A few packed bytes can unpack to a disk full of zeros, so no more than the array claims is unpacked, and one byte
+    // to detect excess.
     let head = archive.start(&chosen, npy::LONGEST_HEADER as u64 + 12)?;
     let claimed = npy::size(&name, &head, ask.dtype)?;
     let spool = archive.unpack(&chosen, claimed.saturating_add(1), ask)?;
     npy::open(Input::of(spool, name, "npy".into())?, ask)
 }
 
-/// The member asked for, with or without `.npy`, or the only one.
+/// The member that the user names, with or without `.npy`, or the only one.
 fn choose(path: &Path, names: &[String], member: Option<&str>) -> Result<String> {
     let list = || {
         let arrays: Vec<&str> = names

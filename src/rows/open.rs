@@ -1,4 +1,4 @@
-//! Opens a set of rows: its files, the format of each, and all of them brought together.
+//! Opens a set of rows: finds its files, recognises the format of each, and joins their rows.
 
 use super::assemble::Assembly;
 use super::columns::Choice;
@@ -14,15 +14,15 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// Open a set of rows: a path, a folder, a glob, a pipe (`-`), or any of these with `:member`.
+/// Opens a set of rows: a path, a folder, a glob, a pipe (`-`), or any of these with `:member`.
 ///
-/// Errors: everything a file can be wrong in, naming it and the place; [`Error::Interrupted`].
+/// Errors: any fault of a file, with its name and the place; [`Error::Interrupted`].
 pub fn open(spec: &str, options: &OpenOptions, control: &Control) -> Result<Box<dyn Rows>> {
     let set = Assembly::new(spec, options, control);
     Ok(Box::new(gather(spec, set, options)?))
 }
 
-/// As [`open()`], but files whose rows agree in dimension and not in shape are refused.
+/// As [`open()`], but refuses files whose rows agree in dimension and not in shape.
 pub(super) fn open_shaped(spec: &str, options: &OpenOptions, control: &Control) -> Result<Store> {
     let set = Assembly::new(spec, options, control).of_one_shape();
     gather(spec, set, options)
@@ -78,7 +78,7 @@ fn gather(spec: &str, mut set: Assembly<'_>, options: &OpenOptions) -> Result<St
     set.finish()
 }
 
-/// The keys and values of the folders `key=value` that a file is in.
+/// The keys and values of the folders `key=value` that contain a file.
 fn partitions(file: &Path) -> Vec<(&str, &str)> {
     let folders = file.parent().into_iter().flat_map(Path::components);
     folders
@@ -86,28 +86,28 @@ fn partitions(file: &Path) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What to say of keys that are not used.
+/// A note on folder keys that are not used.
 fn unused(keys: &[(&str, &str)]) -> Vec<String> {
     let names: Vec<&str> = keys.iter().map(|(key, _)| *key).collect();
     match names.as_slice() {
         [] => Vec::new(),
         names => vec![format!(
-            "{} is a key of its folders and no part of a row; --label-column takes it for the class",
+            "the folder key {} is not used as a part of the rows; --label-column makes it the class",
             names.join(", ")
         )],
     }
 }
 
-/// A quarter of the bytes that are free where spool files go; no limit where the system does not say.
+/// A quarter of the free bytes in the folder of spool files; no limit where the system does not report it.
 fn quarter_of_free(folder: &Path) -> u64 {
     fs4::available_space(folder).map_or(u64::MAX, |bytes| bytes / 4)
 }
 
-/// A file, or what comes out of a pipe.
+/// Opens a file, or reads a pipe to its end.
 fn input(path: &Path, ask: &Ask, control: &Control) -> Result<Input> {
     let drained = |path, pipe| {
         let drained = packed::drain(path, pipe, ask);
-        // It ends early when the work is to stop.
+        // The pipe also ends when the work is interrupted.
         control.check()?;
         drained
     };
@@ -134,7 +134,7 @@ fn input(path: &Path, ask: &Ask, control: &Control) -> Result<Input> {
     }
 }
 
-/// The columns that a second set must have, and whose they are; None if they have no names.
+/// The column names that a second set must match, with the name of the set they come from; None if they have no names.
 pub(crate) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
     let columns = &reference.provenance()?.columns;
     let names = columns.names.clone();
@@ -144,17 +144,17 @@ pub(crate) fn like(reference: &dyn Rows) -> Option<(String, Vec<String>)> {
         .then(|| (reference.name().into(), names))
 }
 
-/// Whether a set's files are there, as far as their names tell. Errors: they are not.
+/// Checks that a set's files exist. Errors: they do not.
 pub(crate) fn check_there(spec: &str) -> Result<()> {
     sources(spec, Order::Natural).map(drop)
 }
 
-/// Whether a path is a folder that is one set in itself.
+/// Whether a path is a folder that is a set in itself.
 pub(super) fn is_one_set(path: &Path) -> bool {
     zarr::metadata(path).is_some()
 }
 
-/// The files that a spec names, and the member asked for.
+/// The files that a spec names, and the member after the colon.
 pub(super) fn files(spec: &str, order: Order) -> Result<(Vec<PathBuf>, Option<String>)> {
     let sources = sources(spec, order)?;
     Ok((sources.files, sources.member))

@@ -1,7 +1,7 @@
-//! Numbers by name: what is known of a set, on its way into a file and back.
+//! Named arrays of numbers, the form in which computed data about a set is stored in a file or sent to another process.
 //!
-//! Whoever can be kept puts arrays into a [`Pack`] and takes them out again, by name and with the length that it expects;
-//! how a pack lies in a file is known to the file's writer alone.
+//! A type that can be stored puts its arrays into a [`Pack`] and takes them out again, by name and with the expected
+//! length; the layout of a pack in a file is known to the file's writer alone.
 
 mod bytes;
 
@@ -19,16 +19,16 @@ pub enum Numbers {
 /// Arrays by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pack {
-    /// The file that they are from, for messages.
+    /// Where the arrays come from, for messages.
     origin: String,
     arrays: BTreeMap<String, Numbers>,
 }
 
-/// What to do where arrays do not fit together.
+/// The advice for arrays that do not fit together.
 const ADVICE: &str = "it does not fit the rest of the file; make the file again with hullscope fit";
 
 impl Pack {
-    /// An empty pack; `origin` is the file that it is read from, if any.
+    /// An empty pack; `origin` names the file from which it is read, if any.
     pub fn new(origin: impl Into<String>) -> Self {
         Pack {
             origin: origin.into(),
@@ -53,12 +53,12 @@ impl Pack {
         self.arrays.insert(name.into(), array);
     }
 
-    /// Add numbers.
+    /// Adds an array of numbers.
     pub fn put_reals(&mut self, name: &str, values: impl IntoIterator<Item = f64>) {
         self.put(name, Numbers::F64(values.into_iter().collect()));
     }
 
-    /// Add counts, or row numbers.
+    /// Adds an array of counts or row numbers.
     pub fn put_counts(&mut self, name: &str, values: impl IntoIterator<Item = usize>) {
         let values = values.into_iter().map(|value| value as u64);
         self.put(name, Numbers::U64(values.collect()));
@@ -69,12 +69,13 @@ impl Pack {
         self.arrays.contains_key(name)
     }
 
-    /// What is wrong with an array.
+    /// The error for an invalid array.
     pub fn fault(&self, name: &str, what: impl Into<String>) -> Error {
         Error::input(&self.origin, Place::Part(name.into()), what, ADVICE)
     }
 
-    /// Take an array of f64 out, of `len` numbers where that is known. Errors: it is not there, or otherwise.
+    /// Removes and returns an array of f64, of `len` numbers where this is given. Errors: no such array, or another
+    /// type or length.
     pub fn reals(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f64>> {
         match self.arrays.remove(name) {
             Some(Numbers::F64(values)) => self.long(name, values, len),
@@ -82,7 +83,7 @@ impl Pack {
         }
     }
 
-    /// Look at an array of f64, of `len` numbers. Errors: as [`Pack::reals`].
+    /// A view of an array of f64, of `len` numbers. Errors: as [`Pack::reals`].
     pub fn look(&self, name: &str, len: usize) -> Result<&[f64]> {
         match self.arrays.get(name) {
             Some(Numbers::F64(values)) if values.len() == len => Ok(values),
@@ -91,7 +92,7 @@ impl Pack {
         }
     }
 
-    /// Take an array of f32 out, as [`Pack::reals`].
+    /// Removes and returns an array of f32; otherwise as [`Pack::reals`].
     pub fn floats(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f32>> {
         match self.arrays.remove(name) {
             Some(Numbers::F32(values)) => self.long(name, values, len),
@@ -99,7 +100,7 @@ impl Pack {
         }
     }
 
-    /// Take an array of u64 out, as [`Pack::reals`].
+    /// Removes and returns an array of u64; otherwise as [`Pack::reals`].
     pub fn words(&mut self, name: &str, len: Option<usize>) -> Result<Vec<u64>> {
         match self.arrays.remove(name) {
             Some(Numbers::U64(values)) => self.long(name, values, len),
@@ -107,7 +108,7 @@ impl Pack {
         }
     }
 
-    /// Take indices out, each below `below`, as [`Pack::reals`].
+    /// Removes and returns an array of indices, each below `below`; otherwise as [`Pack::reals`].
     pub fn indices(&mut self, name: &str, len: Option<usize>, below: usize) -> Result<Vec<usize>> {
         let values = self.words(name, len)?;
         match values.iter().find(|&&value| value >= below as u64) {
@@ -116,7 +117,7 @@ impl Pack {
         }
     }
 
-    /// The same, ascending and each once.
+    /// As [`Pack::indices`], for indices that are strictly ascending.
     pub fn ascending(&mut self, name: &str, below: usize) -> Result<Vec<usize>> {
         let values = self.indices(name, None, below)?;
         match values.is_sorted_by(|a, b| a < b) {

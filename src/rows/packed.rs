@@ -1,6 +1,7 @@
-//! Packed files (`.gz`, `.zst`, `.bz2`, `.xz`) and pipes: unpacked once into a spool file, which is then read as any file.
+//! Packed files (`.gz`, `.zst`, `.bz2`, `.xz`) and pipes: unpacked once into a spool file, which is then read like any
+//! file.
 //!
-//! A few packed bytes can stand for a disk full of zeros, so a spool file never grows beyond what it may take.
+//! A few packed bytes can unpack to a disk full of zeros, so the size of a spool file is bounded.
 
 use super::input::{Input, input_error};
 use super::table::Ask;
@@ -9,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 
-/// How a file is packed, by its first bytes.
+/// The packing of a file, recognised by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Packing {
     Gzip,
@@ -38,13 +39,13 @@ impl Packing {
         }
     }
 
-    /// What it unpacks to.
+    /// A reader of the unpacked data.
     pub fn decoder<'r>(self, file: impl BufRead + 'r) -> std::io::Result<Box<dyn Read + 'r>> {
         Ok(match self {
             Packing::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
             Packing::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(file)?;
-                // The window is memory that the file asks for: 128 MiB, what the program `zstd` takes without being asked.
+                // The file determines the window's memory: 128 MiB is what the program `zstd` allows by default.
                 decoder.window_log_max(27)?;
                 Box::new(decoder)
             }
@@ -58,10 +59,10 @@ impl Packing {
     }
 }
 
-/// Largest dictionary of an `.xz` file, in KiB: `xz -9` takes 64 MiB to unpack.
+/// The largest dictionary of an `.xz` file, in KiB: files by `xz -9` need 64 MiB to unpack.
 const DICTIONARY_KIB: u32 = 128 << 10;
 
-/// The file inside a packed one.
+/// Unpacks a file into a spool file.
 ///
 /// Errors: data that cannot be unpacked; more than the spool file may take.
 pub(super) fn unpack(packing: Packing, input: Input, ask: &Ask) -> Result<Input> {
@@ -78,16 +79,16 @@ pub(super) fn unpack(packing: Packing, input: Input, ask: &Ask) -> Result<Input>
     Ok(inner)
 }
 
-/// What comes out of a pipe.
+/// Reads a pipe into a spool file.
 ///
-/// Errors: it cannot be read; more than the spool file may take.
+/// Errors: the pipe cannot be read; more than the spool file may take.
 pub(super) fn drain(path: &Path, mut pipe: impl Read, ask: &Ask) -> Result<Input> {
     let spool = spool(path, &mut pipe, None, ask)?;
     Input::of(spool, path.into(), super::input::extension(path))
 }
 
-/// Copy all of `from` to a spool file. `claimed` is the size that an archive states, refused at once if it is too much. A
-/// fault in reading is the file's, one in writing the spool's.
+/// Copies all of `from` to a spool file. `claimed` is the size that an archive states, refused at once if it is too
+/// large. An error in reading is about the file, one in writing about the spool file.
 pub(super) fn spool(
     path: &Path,
     from: &mut dyn Read,
@@ -132,7 +133,7 @@ pub(super) fn spool(
     }
 }
 
-/// A packed stream that ends early or does not decode.
+/// The error for a packed stream that ends early or cannot be decoded.
 pub(super) fn broken_stream(path: &Path, at: u64, error: &std::io::Error) -> Error {
     match error.raw_os_error() {
         Some(code) => Error::io("read", path, std::io::Error::from_raw_os_error(code)),

@@ -1,8 +1,8 @@
 //! Parquet and Arrow IPC (Feather 2, `.arrow`, stream or file): a column of vectors, or columns of numbers.
 //!
-//! Which columns is decided by [`choose`]. The crates that decode these formats are fast and not hardened against
-//! corrupt data, so a panic of theirs is caught and reported as a fault of the file, and what the file claims is checked
-//! before they see it.
+//! [`choose`] decides which columns are used. The crates that decode these formats are not hardened against corrupt
+//! data, so their panics are caught and reported as faults of the file, and what the file claims is checked before they
+//! parse it.
 
 use super::arrow_columns::{self as schema_of, LOOK};
 use super::arrow_values::{self as values_of, Fault};
@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 /// Rows decoded at a time.
 const BATCH: usize = 1024;
 
-/// What a decoder says of a file that it cannot read, or that asks for something that it does not know.
+/// The error for a file that a decoder cannot read, or that uses an unsupported feature.
 fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     const UNKNOWN: [&str; 5] = [
         "NYI",
@@ -42,7 +42,7 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     ];
     let what = format!("cannot be decoded: {error}");
     let advice = match UNKNOWN.iter().any(|word| what.contains(word)) {
-        true => "write it again without what is not known here",
+        true => "write it again without the unsupported feature",
         false => CORRUPT,
     };
     input_error(path, Place::Whole, what, advice)
@@ -88,7 +88,8 @@ fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
             .flatten()
             .filter_map(|pair| Some((pair.key.clone(), pair.value.clone()?)))
             .collect();
-        // What an Arrow writer embeds can disagree with the file's own schema: only its words on shapes are used.
+        // The schema that an Arrow writer embeds can contradict the Parquet schema: only its information on shapes is
+        // used.
         let descr = builder.metadata().file_metadata().schema_descr();
         let embedded = catch_unwind(AssertUnwindSafe(|| parquet_to_arrow_schema(descr, pairs)));
         let embedded = embedded.ok().and_then(|schema| schema.ok());
@@ -124,9 +125,9 @@ fn open_parquet(input: Input, ask: &Ask) -> Result<Table> {
     })
 }
 
-/// One column of a Parquet or Arrow file, whatever it holds, as arrays in the order of its rows.
+/// One column of a Parquet or Arrow file, of any type, as arrays in row order.
 ///
-/// Errors: no such column, several without one being named, a file that cannot be decoded.
+/// Errors: no such column, several columns and none named, a file that cannot be decoded.
 pub(super) fn column(input: &Input, member: Option<&str>) -> Result<Vec<ArrayRef>> {
     let path = &input.path;
     let place = |schema: &Schema| -> Result<usize> {
@@ -181,7 +182,7 @@ fn parquet_builder(input: &Input) -> Result<ParquetRecordBatchReaderBuilder<File
         .file
         .try_clone()
         .map_err(|error| Error::io("open", path, error))?;
-    // The schema that Arrow writers embed can disagree with the file's own.
+    // The schema that Arrow writers embed can contradict the Parquet schema.
     let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
         .map_err(|error| broken(path, error))
@@ -265,7 +266,7 @@ fn arrow_source(input: &Input, whole: bool) -> Result<(std::sync::Arc<Schema>, B
     })
 }
 
-/// Which columns to read; doubtful ones are looked at first.
+/// Chooses the columns to read, after a look at the doubtful ones.
 fn chosen(
     path: &Path,
     schema: &Schema,
@@ -289,7 +290,7 @@ fn chosen(
     })
 }
 
-/// All columns to read, ascending, as projections give them.
+/// The indices of all columns to read, ascending, as projections return them.
 fn wanted(chosen: &Chosen) -> Vec<usize> {
     let mut all = chosen.places.clone();
     all.extend(chosen.id);
@@ -299,7 +300,7 @@ fn wanted(chosen: &Chosen) -> Vec<usize> {
     all
 }
 
-/// Rows of a stream of batches of the wanted columns; the first is read ahead to learn the length of its lists.
+/// A stream of the rows in batches of the wanted columns; the first batch is read ahead for the length of its lists.
 fn batches(
     path: &Path,
     source: BatchStream,
@@ -342,7 +343,7 @@ fn batches(
     };
     batches.held = batches.advance()?;
     let Some(first) = &batches.held else {
-        // A shard may be empty: it says which columns it has all the same.
+        // A shard may be empty, but still states its columns.
         return Ok(Table::stream(batches).of(chosen.columns));
     };
     if chosen.vector {
@@ -355,9 +356,9 @@ fn batches(
     Ok(Table::stream(batches).of(chosen.columns))
 }
 
-/// The shape that `arrow.fixed_shape_tensor` gives a list, and the order in which its axes are to be read.
+/// Sets the shape and axis order that the extension type `arrow.fixed_shape_tensor` gives to a list.
 ///
-/// Errors: a shape that does not fit the list, an order that is none.
+/// Errors: a shape that does not fit the list, or an order that is not a permutation.
 fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
     let metadata = field.metadata();
     let name = metadata.get("ARROW:extension:name").map(String::as_str);
@@ -401,10 +402,10 @@ fn tensor(batches: &mut Batches, field: &Field) -> Result<()> {
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..shape.len()) {
         return wrong(format!(
-            "the tensors' axes are in the order {permutation:?}, which is none"
+            "the tensors' axis order {permutation:?} is not a permutation"
         ));
     }
-    // Of the logical tensor, axis i is the stored axis permutation[i]; rows are read in logical order.
+    // Axis i of the logical tensor is the stored axis permutation[i]; rows are read in logical order.
     let strides: Vec<usize> = (0..shape.len())
         .map(|axis| shape[axis + 1..].iter().product())
         .collect();
@@ -428,18 +429,18 @@ struct Batches {
     source: BatchStream,
     vector: bool,
     element: Element,
-    /// The columns of numbers or vectors, of ids and of labels in a batch.
+    /// The indices in a batch of the columns of numbers or vectors, then of ids and of labels.
     places: Vec<usize>,
     id: Option<usize>,
     label: Option<usize>,
     held: Option<RecordBatch>,
-    /// Lengths of the lists in lists of one row; none where every vector of the first batch is null or empty.
+    /// The lengths of the nested lists of one row; empty where every vector of the first batch is null or empty.
     axes: Vec<usize>,
-    /// The shape of one row, if the file says another than these.
+    /// The shape of one row, if the file states another than `axes`.
     shape: Option<Vec<usize>>,
-    /// Where each number of a row stands in the stored vector, if it is another place.
+    /// For each number of a row, its place in the stored vector, if these differ.
     turn: Option<Vec<usize>>,
-    /// Rows given so far.
+    /// The number of rows given so far.
     row: u64,
 }
 
@@ -458,7 +459,7 @@ impl Batches {
         })
     }
 
-    /// Refuse integers of a column that f64 does not hold.
+    /// Refuses integers of a column that f64 does not represent.
     fn check_exact(&self, place: usize, column: &ArrayRef) -> Result<()> {
         let (element, bytes) = match column.data_type() {
             DataType::Int64 => {
@@ -493,7 +494,7 @@ impl Batches {
         Lack { row, place, what }
     }
 
-    /// The rows of a column of vectors.
+    /// Appends the rows of a column of vectors.
     fn vectors(&self, column: &ArrayRef, chunk: &mut Chunk) -> Result<()> {
         let failed = |error: ArrowError| broken(&self.path, error);
         let lists = values_of::plain(column).map_err(failed)?;
@@ -510,7 +511,7 @@ impl Batches {
                 }
                 Err(Fault::Arrow(error)) => return Err(failed(error)),
                 Err(Fault::Null(place)) => {
-                    // Of lists of lists the place is one in the innermost list.
+                    // In nested lists, the place is relative to the innermost list.
                     let place = place.filter(|_| self.axes.len() == 1);
                     let what = "the value is null".into();
                     chunk.lacking.push(self.lack(row, place, what));
@@ -525,7 +526,7 @@ impl Batches {
         Ok(())
     }
 
-    /// The rows of columns of numbers, side by side.
+    /// Appends rows whose numbers come from one column each.
     fn numbers(&self, batch: &RecordBatch, chunk: &mut Chunk) -> Result<()> {
         let mut columns = Vec::with_capacity(self.places.len());
         for (place, &column) in self.places.iter().enumerate() {

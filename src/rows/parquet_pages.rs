@@ -1,9 +1,10 @@
-//! Checks the page headers of a Parquet file before the parquet crate sees them.
+//! Checks the page headers of a Parquet file before the parquet crate parses them.
 //!
-//! That crate reserves what a page header claims (the unpacked size, the entries of a dictionary, the length of a
-//! statistic), so one flipped bit could ask for gigabytes. Here each header of the wanted columns is parsed just far
-//! enough to hold its claims against the bytes that are there. Page headers are Thrift structures in the compact
-//! protocol: <https://github.com/apache/parquet-format>, <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
+//! That crate allocates what a page header claims (the unpacked size, the entries of a dictionary, the length of a
+//! statistic), so one flipped bit could allocate gigabytes. Here each header of the wanted columns is parsed just far
+//! enough to check its claims against the size of the file. Page headers are Thrift structures in the compact protocol:
+//! <https://github.com/apache/parquet-format>,
+//! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>.
 
 use super::input::Input;
 use crate::error::{Error, Place, Result};
@@ -13,22 +14,23 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use std::fs::File;
 use std::path::Path;
 
-/// Most that a byte unpacks to in any codec of the format: zstd stores 128 KiB of one byte in 4.
+/// The most bytes to which one byte unpacks in any codec of the format: zstd stores 128 KiB of a repeated byte in 4
+/// bytes.
 const RATIO: u64 = 1 << 15;
 
-/// Longest page header that is taken for one; those with long statistics reach some kilobytes.
+/// The longest valid page header; those with long statistics reach some kilobytes.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// Columns within columns at most: readers follow them by recursion, and what people write has a dozen.
+/// The deepest nesting of columns: readers recurse into them, and real tables have about a dozen levels.
 const DEEPEST: usize = 100;
 
-/// Longest footer that is looked at; it is held in memory whole.
+/// The longest footer that is read; it is held in memory whole.
 const LONGEST_FOOTER: u64 = 1 << 30;
 
-/// Check how deep the columns of a file lie in one another, before the parquet crate follows them. What is no footer at
-/// all is left to that crate to say.
+/// Checks the nesting depth of a file's columns before the parquet crate recurses into them. An invalid footer is left
+/// to that crate.
 ///
-/// Errors: deeper than any table that is meant.
+/// Errors: a depth that no real table has.
 pub(super) fn check_depth(input: &Input) -> Result<()> {
     let Some(end) = input.size.checked_sub(8) else {
         return Ok(());
@@ -73,7 +75,7 @@ pub(crate) fn check_all(path: &Path, file: &File, metadata: &ParquetMetaData) ->
     check(&input, metadata, &ProjectionMask::all())
 }
 
-/// Check all pages of the columns in the mask.
+/// Checks all pages of the columns in the mask.
 pub(super) fn check(
     input: &Input,
     metadata: &ParquetMetaData,
@@ -89,7 +91,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Check the pages of one column of one row group.
+/// Checks the pages of one column of one row group.
 fn check_column(input: &Input, column: &ColumnChunkMetaData) -> Result<()> {
     let start = column
         .dictionary_page_offset()
@@ -132,20 +134,20 @@ fn check_column(input: &Input, column: &ColumnChunkMetaData) -> Result<()> {
     Ok(())
 }
 
-/// What matters of a page header.
+/// The fields of a page header that are checked.
 #[derive(Debug, Default, PartialEq)]
 struct PageHeader {
-    /// Bytes of the page, and of what it unpacks to.
+    /// The size of the page in the file, and its unpacked size.
     packed: u64,
     unpacked: u64,
-    /// Values of a data page.
+    /// The number of values of a data page.
     data_values: Option<u64>,
-    /// Entries of a dictionary page.
+    /// The number of entries of a dictionary page.
     entries: Option<u64>,
 }
 
 impl PageHeader {
-    /// What is wrong with the page, of whose column `left` bytes and `values` values of `width` bytes are left.
+    /// What is wrong with a page; `left` bytes and `values` values of `width` bytes remain in its column.
     fn fault(&self, codec: Compression, width: u64, left: u64, values: u64) -> Option<String> {
         let &PageHeader {
             packed,
@@ -154,7 +156,7 @@ impl PageHeader {
             entries,
         } = self;
         let count = data_values.or(entries).unwrap_or(0);
-        // Levels take a few bytes a value at most, encodings little more than the value itself.
+        // Levels take at most a few bytes per value, encodings little more than the value itself.
         let plausible = count.saturating_mul(width + 8).saturating_add(1 << 16);
         let implausible =
             unpacked > packed.saturating_mul(RATIO) || (width > 0 && unpacked > plausible);
@@ -184,7 +186,7 @@ impl PageHeader {
     }
 }
 
-/// Bytes of a value, 0 where they vary.
+/// The size of a value in bytes, 0 where it varies.
 fn width(column: &ColumnChunkMetaData) -> u64 {
     match column.column_type() {
         Type::BOOLEAN => 1,
@@ -218,7 +220,7 @@ fn page_header(input: &Input, at: u64, end: u64) -> Result<(PageHeader, u64)> {
     }
 }
 
-/// A reader of Thrift's compact protocol that never leaves its bytes; `None` where they end or make no sense.
+/// A bounds-checked reader of Thrift's compact protocol; `None` at the end of the bytes or for invalid data.
 struct Thrift<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -255,13 +257,13 @@ impl Thrift<'_> {
         None
     }
 
-    /// A zigzag number that must not be negative.
+    /// A zigzag-encoded number that must not be negative.
     fn natural(&mut self) -> Option<u64> {
         let value = self.varint()?;
         (value & 1 == 0).then_some(value >> 1)
     }
 
-    /// Type and number of the next field; `None` in the type's place at the end of the structure.
+    /// The type and number of the next field; the type is `None` at the end of the structure.
     fn field(&mut self, before: u64) -> Option<(u8, u64)> {
         let byte = self.byte()?;
         let number = match byte >> 4 {
@@ -272,7 +274,7 @@ impl Thrift<'_> {
         Some((byte & 15, number))
     }
 
-    /// Pass over a value.
+    /// Skips a value.
     fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         let depth = depth.checked_sub(1)?;
         match kind {
@@ -291,7 +293,7 @@ impl Thrift<'_> {
                 } else {
                     u64::from(byte >> 4)
                 };
-                // In a list even a bool takes a byte.
+                // In a list, a bool takes a byte.
                 let kind = if matches!(byte & 15, 1 | 2) {
                     3
                 } else {
@@ -314,7 +316,7 @@ impl Thrift<'_> {
         }
     }
 
-    /// How deep the columns of a file's metadata lie in one another.
+    /// The nesting depth of the columns in a file's metadata.
     fn schema_depth(&mut self) -> Option<usize> {
         let mut number = 0;
         loop {
@@ -331,7 +333,8 @@ impl Thrift<'_> {
             15 => self.varint()?,
             count => u64::from(count),
         };
-        // Columns in depth-first order, each with the number of its children: those still to come, a level each.
+        // Columns in depth-first order, each with its number of children; `open` counts the children left at each
+        // level.
         let (mut open, mut deepest) = (Vec::new(), 0);
         for _ in 0..count {
             let children = self.children()?;
@@ -349,7 +352,7 @@ impl Thrift<'_> {
         Some(deepest)
     }
 
-    /// Field 5 of a column of the schema, the number of its children; 0 without.
+    /// Field 5 of a column of the schema, its number of children; 0 if absent.
     fn children(&mut self) -> Option<u64> {
         let (mut children, mut number) = (0, 0);
         loop {
@@ -363,7 +366,7 @@ impl Thrift<'_> {
         }
     }
 
-    /// Field 1 of a structure, a number; the rest is passed over.
+    /// Field 1 of a structure, a number; the rest is skipped.
     fn first_number(&mut self) -> Option<u64> {
         let (mut first, mut number) = (None, 0);
         loop {
@@ -403,8 +406,8 @@ mod tests {
         Some((thrift.page_header()?, thrift.at))
     }
 
-    /// A dictionary page: type 2, 300 bytes packed into 40, a checksum, a list where field 8 stands (to pass over),
-    /// then field 7 by its number: 75 entries, encoding 0.
+    /// A dictionary page: type 2, 300 bytes packed into 40, a checksum, a list in place of field 8 (to be skipped),
+    /// then field 7 with an explicit number: 75 entries, encoding 0.
     const DICTIONARY: [u8; 22] = [
         0x15, 4, 0x15, 0xd8, 4, 0x15, 80, 0x15, 1, 0x49, 0x18, 1, b'a', 0x0c, 14, 0x15, 0x96, 1,
         0x15, 0, 0, 0,

@@ -1,9 +1,9 @@
-//! One pass over a set, chunk by chunk, with the results in row order, wherever the rows lie.
+//! One pass over a set, chunk by chunk, with the results in row order, for rows on this machine or in shards elsewhere.
 //!
-//! Rows of this machine are read on all threads. Of rows that lie in shards each shard works on the chunks that are wholly
-//! its own, and sends what it finds in them; the few chunks that two shards share are fetched. Chunks are those of the
-//! whole set in any case, and what they give is put together in their order: sums are the same to the last bit, however the
-//! rows are dealt to shards.
+//! Rows on this machine are read on all threads. If the rows lie in shards, each shard processes the chunks that it
+//! holds completely and sends their results; the few chunks that straddle two shards are fetched. The chunks are always
+//! those of the whole set, and their results are joined in order, so sums are the same to the last bit however the rows
+//! are distributed over shards.
 
 use super::sharded::Share;
 use super::{Numbers, Pack, Rows, Subset, chunk_rows, map_chunks};
@@ -12,40 +12,42 @@ use crate::error::Result;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Chunks that a shard is asked about at a time.
+/// How many chunks one question to a shard covers.
 const GROUP: usize = 64;
 
-/// What is in a question about the shard's rows scaled to unit length: those [`answer`] must then be given.
+/// The name of the array in a question that asks for the shard's rows scaled to unit length; the shard must then call
+/// [`answer`] with such rows.
 pub const UNIT: &str = "unit";
 
-/// What is done with each chunk of rows: on this machine, or on that of a shard, which is sent the pass.
+/// A computation on each chunk of rows, on this machine or on that of a shard, which is sent the parameters of the
+/// pass.
 pub trait Pass: Sync + Sized {
-    /// What is found in a chunk.
+    /// The result for a chunk.
     type Part: Send;
 
-    /// The question to a shard.
+    /// The name of the question to a shard.
     const NAME: &'static str;
 
-    /// Whether the rows count as work done, where the work is a survey.
+    /// Whether the rows count as progress in a survey.
     const COUNTED: bool = false;
 
-    /// Look at rows `first ..` (row-major).
+    /// Computes the result for a chunk whose first row is `first` (values row-major).
     fn chunk(&self, first: usize, values: &[f64]) -> Self::Part;
 
-    /// Send the pass.
+    /// Encodes the pass.
     fn put(&self, question: &mut Pack);
 
-    /// A pass over rows of `dim` numbers that was sent. Errors: arrays that do not fit.
+    /// Decodes a pass over rows of `dim` numbers. Errors: arrays that do not fit.
     fn of(question: &mut Pack, dim: usize) -> Result<Self>;
 
-    /// Send what was found.
+    /// Encodes the result for a chunk.
     fn put_part(part: Self::Part, answer: &mut Pack);
 
-    /// What was found in so many rows of `dim` numbers. Errors: arrays that do not fit.
+    /// Decodes the result for a chunk of `rows` rows of `dim` numbers. Errors: arrays that do not fit.
     fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<Self::Part>;
 }
 
-/// What a pass finds in all chunks of a set.
+/// The results of a pass for all chunks of a set, in row order.
 ///
 /// Errors: rows that can no longer be read, a shard that cannot answer, [`crate::Error::Interrupted`].
 pub fn pass<P: Pass>(rows: &dyn Rows, pass: &P, control: &Control) -> Result<Vec<P::Part>> {
@@ -95,7 +97,7 @@ pub fn pass<P: Pass>(rows: &dyn Rows, pass: &P, control: &Control) -> Result<Vec
     Ok(found.into_values().collect())
 }
 
-/// A shard's answer to a [`Pass`], of its rows.
+/// A shard's answer to a [`Pass`], computed from its rows.
 ///
 /// Errors: a question that does not fit the rows, rows that can no longer be read, [`crate::Error::Interrupted`].
 pub fn answer<P: Pass>(rows: &dyn Rows, mut question: Pack, control: &Control) -> Result<Pack> {
@@ -121,7 +123,7 @@ pub fn answer<P: Pass>(rows: &dyn Rows, mut question: Pack, control: &Control) -
     Ok(answer)
 }
 
-/// What was found in the chunks of a run of rows, each with its first row.
+/// Decodes the results for the chunks of a run of rows, each with its first row.
 fn parts<P: Pass>(answer: Pack, run: &Range<usize>, dim: usize) -> Result<Vec<(usize, P::Part)>> {
     let step = chunk_rows(dim);
     let starts: Vec<usize> = run.clone().step_by(step).collect();
@@ -141,14 +143,14 @@ fn parts<P: Pass>(answer: Pack, run: &Range<usize>, dim: usize) -> Result<Vec<(u
     .collect()
 }
 
-/// Rows of a set in shards, and which of them each shard has.
+/// The rows of a set in shards, and which of them each shard holds.
 struct Spread<'a> {
     share: Share<'a>,
     parts: Vec<(usize, Range<usize>)>,
 }
 
 impl Spread<'_> {
-    /// For each part the runs of chunks that are wholly its own, and the chunks that are no part's own.
+    /// For each part, the runs of chunks that it holds completely; and the chunks that straddle parts.
     #[allow(clippy::type_complexity)]
     fn chunks(
         &self,

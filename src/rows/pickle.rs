@@ -1,37 +1,37 @@
-//! Python pickles of tensors, read without running them: a program of a stack machine, of which only what builds numbers,
-//! texts, containers and known calls is followed. A call is kept as what it is, and never made.
+//! Reads Python pickles of tensors without executing them. A pickle is a program of a stack machine; only opcodes that
+//! build numbers, texts, containers and calls to known functions are interpreted. A call is recorded, and never made.
 //!
-//! Opcodes: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>. Every opcode makes at most one value, values
-//! are kept in one list and name each other by their places, so memory is in proportion to the pickle and nothing
-//! recurses, whatever the pickle does.
+//! Opcodes: <https://github.com/python/cpython/blob/main/Lib/pickletools.py>. Every opcode makes at most one value, and
+//! values are kept in one list and refer to each other by index, so memory is proportional to the size of the pickle
+//! and nothing recurses, whatever the pickle contains.
 
 use std::collections::HashMap;
 
-/// The place of a value.
+/// The index of a value.
 pub(super) type Id = usize;
 
-/// What a pickle builds.
+/// A value that a pickle builds.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Int(i64),
     Text(String),
-    /// A class or function, module and name with a blank between.
+    /// A class or function: its module and name, separated by a blank.
     Global(String),
     Tuple(Vec<Id>),
     List(Vec<Id>),
     Dict(Vec<(Id, Id)>),
-    /// What calling a function would give.
+    /// The result of calling a function.
     Call {
         function: Id,
         arguments: Id,
     },
-    /// What lies outside of the pickle under this name.
+    /// A persistent id: the name of an object outside of the pickle.
     Outside(Id),
-    /// None, true or false, a float, bytes: nothing that tensors need.
+    /// None, true or false, a float, bytes: values that tensors do not need.
     Other,
 }
 
-/// What a pickle built.
+/// The values that a pickle built.
 #[derive(Debug)]
 pub(super) struct Pickle {
     values: Vec<Value>,
@@ -44,9 +44,9 @@ impl Pickle {
     }
 }
 
-/// Follow a pickle. `known` says which classes and functions may occur.
+/// Interprets a pickle. `known` says which classes and functions may occur.
 ///
-/// Errors: what is wrong, or what it asks for that is not followed.
+/// Errors: an invalid pickle, or an unsupported opcode, class or function.
 pub(super) fn read(bytes: &[u8], known: impl Fn(&str) -> bool) -> Result<Pickle, String> {
     let mut machine = Machine {
         bytes,
@@ -69,13 +69,13 @@ struct Machine<'a> {
     at: usize,
     values: Vec<Value>,
     stack: Vec<Id>,
-    /// Heights of the stack.
+    /// The heights of the stack at which marks were set.
     marks: Vec<usize>,
     memo: HashMap<u64, Id>,
 }
 
 impl Machine<'_> {
-    /// Follow one opcode; whether it was the last.
+    /// Interprets one opcode; returns whether it was the last.
     fn step(&mut self, known: &impl Fn(&str) -> bool) -> Result<bool, String> {
         let [opcode] = self.take()?;
         match opcode {
@@ -86,7 +86,7 @@ impl Machine<'_> {
                     return Err(format!("protocol {version} of pickle is not known"));
                 }
             }
-            // The length of a frame: pickles in memory need none.
+            // The length of a frame, which is not needed when the pickle is in memory.
             0x95 => drop(self.take::<8>()?),
             b'(' => self.marks.push(self.stack.len()),
             b'N' | 0x88 | 0x89 => self.push(Value::Other),
@@ -159,14 +159,14 @@ impl Machine<'_> {
             }
             b'0' => drop(self.pop()?),
             b'R' => self.call()?,
-            // The state of an object: attributes, such as the versions that a state dict notes.
+            // The state of an object: attributes, such as the versions in a state dict.
             b'b' => drop(self.pop()?),
             _ => self.container(opcode)?,
         }
         Ok(false)
     }
 
-    /// Opcodes that build containers.
+    /// Interprets the opcodes that build containers.
     fn container(&mut self, opcode: u8) -> Result<(), String> {
         match opcode {
             b')' => self.push(Value::Tuple(Vec::new())),
@@ -237,7 +237,7 @@ impl Machine<'_> {
         Ok(String::from_utf8_lossy(&rest[..end]).into_owned())
     }
 
-    /// A text, or bytes that are passed over.
+    /// A text, or bytes that are skipped.
     fn text(&mut self, count: u64, text: bool) -> Result<(), String> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let bytes = usize::try_from(count)
@@ -252,7 +252,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// A whole number of any length; beyond 64 bits it is none that a tensor has.
+    /// An integer of any length; beyond 64 bits it has no use in a tensor.
     fn long(&mut self, count: u8) -> Result<(), String> {
         let mut value = [0; 8];
         let mut last = 0;
@@ -318,7 +318,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// A call, kept as one; an ordered dictionary is a dictionary.
+    /// Records a call; a call of OrderedDict becomes a dictionary.
     fn call(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
         let Value::Global(name) = &self.values[function] else {
@@ -335,7 +335,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Append to the container on top of the stack.
+    /// Appends to the container on top of the stack.
     fn extend(&mut self, items: Vec<Id>, pairs: bool) -> Result<(), String> {
         let top = self.top()?;
         match (&mut self.values[top], pairs) {
@@ -355,7 +355,7 @@ impl Machine<'_> {
     }
 }
 
-/// What an opcode that is not followed is called.
+/// The name of an unsupported opcode.
 fn name(opcode: u8) -> String {
     let name = match opcode {
         b'i' | b'o' | 0x81 | 0x92 => "an object of a class",

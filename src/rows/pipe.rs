@@ -1,4 +1,4 @@
-//! The standard input and named pipes, read on a thread of their own: whoever waits for their bytes can still be stopped.
+//! Reads the standard input and named pipes on a separate thread, so that waiting for their bytes can be interrupted.
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -8,19 +8,19 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Bytes that are handed over at a time, and how many times before the thread waits.
+/// The size of a chunk between the threads, and how many chunks may wait.
 const CHUNK: usize = 1 << 16;
 const AHEAD: usize = 4;
 
-/// How often a waiting reader looks whether it is to stop, and after how long it says what it waits for.
+/// How often a waiting reader checks the stop flag, and after how long it reports what it waits for.
 const LOOK: Duration = Duration::from_millis(20);
 const SAY: Duration = Duration::from_secs(1);
 
-/// What comes out of a pipe.
+/// A reader of a pipe.
 pub(super) struct Pipe<'c> {
     name: String,
     chunks: Receiver<io::Result<Vec<u8>>>,
-    /// The chunk that is being given out, and how much of it was.
+    /// The current chunk, and how many of its bytes were given.
     chunk: Vec<u8>,
     given: usize,
     control: &'c Control,
@@ -32,7 +32,7 @@ impl<'c> Pipe<'c> {
         Self::new("the standard input".into(), control, || Ok(io::stdin()))
     }
 
-    /// A named pipe or a device; to open the former waits until something writes to it.
+    /// A named pipe or a device; opening a named pipe blocks until a writer opens it.
     pub fn named(path: &Path, control: &'c Control) -> Result<Self> {
         let owned = path.to_path_buf();
         Self::new(path.display().to_string(), control, || File::open(owned))
@@ -44,7 +44,7 @@ impl<'c> Pipe<'c> {
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
     ) -> Result<Self> {
         let (sender, chunks) = sync_channel(AHEAD);
-        // It is left alone when nobody wants its bytes any more: a read that waits cannot be called back.
+        // The thread is detached when the reader is dropped, since a blocking read cannot be cancelled.
         std::thread::Builder::new()
             .name("pipe".into())
             .spawn(move || match open() {
@@ -61,7 +61,7 @@ impl<'c> Pipe<'c> {
         })
     }
 
-    /// The next chunk; empty at the end. Errors: the pipe's; any, once the work is to stop.
+    /// The next chunk; empty at the end. Errors: those of the pipe; an interruption of the work.
     fn next(&self) -> io::Result<Vec<u8>> {
         let began = Instant::now();
         let mut before = None;
@@ -88,7 +88,7 @@ impl<'c> Pipe<'c> {
     }
 }
 
-/// Read to the end, or until nobody listens.
+/// Sends the bytes of the pipe until it ends or the receiver is dropped.
 fn pass_on(mut pipe: impl Read, to: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut chunk = vec![0; CHUNK];

@@ -1,21 +1,21 @@
-//! Where rows come from, besides their numbers: the file and the row in it, ids, labels, the columns they were made of.
+//! Where rows come from: the file and the row in it, ids, labels, and the columns they were made of.
 
 use super::images::Files;
 use super::{Columns, Rows, Texts};
 use crate::control::Control;
 
-/// What is known of a set's rows; asked by the number of a row, which counts through all files.
+/// Facts about a set's rows, by the row's number, which counts through all files.
 #[derive(Debug, Default)]
 pub struct Provenance {
-    /// Which columns of a table the rows were made of; nothing for formats without columns.
+    /// Which columns of a table make up the rows; empty for formats without columns.
     pub columns: Columns,
-    /// What was chosen for the user as the set was read, a sentence each.
+    /// Choices made for the user when the set was read, one sentence each.
     pub notes: Vec<String>,
     pub(super) ids: Texts,
     pub(super) labels: Texts,
     /// The files, each with the number of its first row.
     pub(super) files: Vec<(u64, String)>,
-    /// The files of the rows, in the order of their numbers, where each row is a file of its own.
+    /// The file of each row, in order of row numbers, where each row is a file of its own.
     pub(super) each: Option<Files>,
 }
 
@@ -27,7 +27,7 @@ pub struct Origin<'a> {
 }
 
 impl Provenance {
-    /// All that was chosen for the user as the set was read, the columns among it.
+    /// All choices made for the user when the set was read, including that of columns.
     pub fn said(&self) -> impl Iterator<Item = String> {
         let line = Some(self.columns.line()).filter(|line| !line.is_empty());
         self.notes.iter().cloned().chain(line)
@@ -68,18 +68,18 @@ impl Provenance {
         })
     }
 
-    /// What the id column calls a row.
+    /// The id of a row, from the id column.
     pub fn id(&self, number: u64) -> Option<&str> {
         self.ids.get(usize::try_from(number).ok()?)
     }
 
-    /// What the label column says of a row.
+    /// The label of a row, from the label column.
     pub fn label(&self, number: u64) -> Option<&str> {
         self.labels.get(usize::try_from(number).ok()?)
     }
 }
 
-/// Leave word of all that was chosen as a set was read, each sentence with the set's name.
+/// Reports all choices made when a set was read, each sentence with the set's name.
 pub(crate) fn say(rows: &dyn Rows, control: &Control) {
     for note in rows.provenance().into_iter().flat_map(Provenance::said) {
         control.warn(format!("{}: {note}", rows.name()));

@@ -1,10 +1,10 @@
-//! Reads bytes at a place of a file, from any number of threads.
+//! Reads bytes at an offset of a file, from any number of threads.
 
 use crate::error::{Error, Place, Result};
 use std::fs::File;
 use std::path::Path;
 
-/// Exactly these bytes of a file, or an error that says where it ended.
+/// Fills `buffer` from byte `offset` on, or fails with an error that says where the file ended.
 pub(super) fn read_at(file: &File, path: &Path, buffer: &mut [u8], offset: u64) -> Result<()> {
     read_exact_at(file, buffer, offset).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => Error::input(

@@ -1,19 +1,19 @@
-//! Formats that are recognised by their content and not read, each with the line that converts it.
+//! Formats that are recognised by their content but not supported, each with a command that converts it.
 
 use super::archive;
 use super::input::Input;
 use crate::error::{Error, Place};
 use std::path::Path;
 
-/// A format that is not read.
+/// An unsupported format.
 struct Refused {
     sniff: fn(&Input) -> bool,
     what: &'static str,
-    /// What to do, where FILE stands for the file, without its packing, and WHOLE for it as it is.
+    /// What to do; FILE stands for the file name without its packing extension, and WHOLE for the full name.
     advice: &'static str,
 }
 
-/// The formats that are not read, in the order in which they are tried.
+/// The unsupported formats, in the order in which they are tried.
 const REFUSED: &[Refused] = &[
     Refused {
         sniff: |input| input.head.starts_with(b"FEA1"),
@@ -40,14 +40,14 @@ const REFUSED: &[Refused] = &[
                  numpy.save('rows.npy', pickle.load(open('FILE', 'rb')), allow_pickle=False)\"",
     },
     Refused {
-        // Two numbers of its version, of 16 bits each, before the magic number.
+        // The major and minor version, of 16 bits each, before the magic number.
         sniff: |input| matches!(tail(input, 8)[..], [_, 0, _, 0, b'L', b'A', b'N', b'C']),
         what: "this is a file of Lance, which is not read",
         advice: "convert its data set, the folder that holds _versions and data: python -c \"import lance, pyarrow.parquet \
                  as p; p.write_table(lance.dataset('FOLDER').to_table(), 'rows.parquet')\"",
     },
     Refused {
-        // The last byte is the length of what lies before it, and that ends with the magic number again.
+        // The last byte is the length of the postscript before it, which ends with the magic number again.
         sniff: |input| input.head.starts_with(b"ORC") && tail(input, 4).starts_with(b"ORC"),
         what: "this is ORC, which is not read",
         advice: "python -c \"import pyarrow.orc as o, pyarrow.parquet as p; \
@@ -121,24 +121,24 @@ const REFUSED: &[Refused] = &[
 /// How files of PyTorch before version 1.6 begin: a pickle of a magic number.
 const TORCH: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-/// What to do with an archive that `scipy.sparse.save_npz` wrote.
+/// The advice for an archive that `scipy.sparse.save_npz` wrote.
 pub(super) const SPARSE: &str = "python -c \"import scipy.sparse, numpy; \
                                  numpy.save('rows.npy', scipy.sparse.load_npz('FILE').toarray())\"";
 
-/// What to do with a folder that is a data set of Lance.
+/// The advice for a folder that is a data set of Lance.
 pub(super) const LANCE: &str = "python -c \"import lance, pyarrow.parquet as p; \
                                 p.write_table(lance.dataset('FILE').to_table(), 'rows.parquet')\"";
 
-/// What to do with a folder that is a table of Delta Lake.
+/// The advice for a folder that is a table of Delta Lake.
 pub(super) const DELTA: &str = "python -c \"import deltalake, pyarrow.parquet as p; \
                                 p.write_table(deltalake.DeltaTable('FILE').to_pyarrow_table(), 'rows.parquet')\"";
 
-/// What to do with a folder that is a table of Iceberg.
+/// The advice for a folder that is a table of Iceberg.
 pub(super) const ICEBERG: &str = "python -c \"import glob, pyarrow.parquet as p; from pyiceberg.table import StaticTable; \
                                   m = sorted(glob.glob('FILE/metadata/*.metadata.json'))[-1]; \
                                   p.write_table(StaticTable.from_metadata(m).scan().to_arrow(), 'rows.parquet')\"";
 
-/// Why a file is not read although its format is known.
+/// The error for a file in an unsupported format; None for any other file.
 pub(super) fn refusal(input: &Input) -> Option<Error> {
     let found = REFUSED.iter().find(|refused| (refused.sniff)(input))?;
     let unpacked = input.path.with_extension("");
@@ -158,12 +158,12 @@ pub(super) fn refusal(input: &Input) -> Option<Error> {
     Some(input.error(Place::Byte(0), what, format!("{first}{advice}")))
 }
 
-/// An advice in which FILE stands for a file, or a folder, with its name.
+/// The advice with the name of a file or folder in place of FILE.
 pub(super) fn of_file(advice: &str, path: &Path) -> String {
     advice.replace("FILE", &shown(path, "FILE"))
 }
 
-/// A path as it can stand in a line for the shell; one with letters that mean something there is not written.
+/// A path for use in a shell command; `otherwise` if it has characters with a meaning in the shell.
 fn shown(path: &Path, otherwise: &str) -> String {
     let name = path.display().to_string();
     let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:,@".contains(letter);
@@ -173,14 +173,14 @@ fn shown(path: &Path, otherwise: &str) -> String {
     }
 }
 
-/// The last bytes of a file; none if it is shorter.
+/// The last `count` bytes of a file; empty if it is shorter.
 fn tail(input: &Input, count: u64) -> Vec<u8> {
     let start = input.size.checked_sub(count);
     let bytes = start.and_then(|start| input.bytes(start, count).ok());
     bytes.unwrap_or_default()
 }
 
-/// Whether a file begins with one of these in letters of any case, blanks aside.
+/// Whether a file begins with one of these texts, regardless of case and leading blanks.
 fn begins_as(input: &Input, starts: &[&str]) -> bool {
     let head = input
         .head
@@ -193,8 +193,8 @@ fn begins_as(input: &Input, starts: &[&str]) -> bool {
     })
 }
 
-/// Whether a file is a pickle of protocol 2 or later. What follows the version is never 0, as it is in lengths that
-/// happen to begin so: 640 in the files of other formats.
+/// Whether a file is a pickle of protocol 2 or later. The byte after the version is never 0 in a pickle, unlike in
+/// other formats whose files begin with a length such as 640.
 fn is_pickle(input: &Input) -> bool {
     let is_length = input.head.get(8..10) == Some(b"{\"");
     let binary = matches!(input.head[..], [0x80, 2..=5, 1..=255, ..]) && !is_length;
@@ -204,7 +204,8 @@ fn is_pickle(input: &Input) -> bool {
             .any(|start| input.head.starts_with(start))
 }
 
-/// Whether joblib wrote a file: a pickle that names its module, or one packed with zlib, which nothing else tells.
+/// Whether joblib wrote a file: a pickle that names its module, or data packed with zlib, which no other known format
+/// is.
 fn is_joblib(input: &Input) -> bool {
     let names = || input.head.windows(6).any(|name| name == b"joblib");
     let zlib = matches!(input.head[..], [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..]);

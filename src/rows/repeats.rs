@@ -1,7 +1,6 @@
-//! Which rows of a set repeat an earlier one, so that work on equal rows is done once.
+//! Finds the rows of a set that repeat an earlier one, so that work on equal rows is done once.
 //!
-//! Rows whose hashes agree are read again and compared value by value: a hash alone decides nothing. 0 and -0 are one
-//! value.
+//! Rows of equal hash are read again and compared value by value, since hashes can collide. 0 and -0 are equal.
 
 use super::chunks::chunk_rows;
 use super::{Known, Pack, Rows, Subset};
@@ -9,21 +8,22 @@ use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// Different rows of one hash that are told apart; more are so rare that the rest may stay rows of their own.
+/// How many different rows of one hash are distinguished; further ones are so rare that repeats among them may stay
+/// undetected.
 const ALIKE: usize = 8;
 
-/// The rows of a set, grouped by value. Made only where at least one row repeats another.
+/// The rows of a set, grouped by value. It exists only where at least one row repeats another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repeats {
-    /// Of each row, the place of its value among the different ones, which are in the order of their first rows.
+    /// For each row, the index of its value among the distinct values, which are in order of their first rows.
     places: Vec<usize>,
     /// The rows of the first value, ascending, then those of the second, and so on.
     members: Vec<usize>,
-    /// Where each value's rows start in `members`; at last, where they end.
+    /// Where each value's rows start in `members`; the last entry is their total number.
     starts: Vec<usize>,
 }
 
-/// Mix a value into a running hash (the multiply-xorshift finaliser of splitmix64, Steele et al. 2014).
+/// Mixes a value into a running hash (the multiply-xorshift finaliser of splitmix64, Steele et al. 2014).
 #[inline]
 pub fn mix(hash: u64, value: u64) -> u64 {
     let mut z = (hash ^ value).wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -32,19 +32,19 @@ pub fn mix(hash: u64, value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The bits of a value, with one zero.
+/// The bits of a value, the same for 0 and -0.
 #[inline]
 pub fn bits(value: f64) -> u64 {
     (value + 0.0).to_bits()
 }
 
-/// The hash of a row: [`mix`] over the [`bits`] of its values, from 0.
+/// The hash of a row: [`mix`] over the [`bits`] of its values, starting from 0.
 pub(super) fn hash(row: &[f64]) -> u64 {
     row.iter().fold(0, |hash, &value| mix(hash, bits(value)))
 }
 
 impl Repeats {
-    /// Group the rows of a set that are known by hash; `None` if none repeats another.
+    /// Groups the rows of a set by their known hashes; `None` if no row repeats another.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn of_rows(rows: &dyn Rows, known: &Known, control: &Control) -> Result<Option<Self>> {
@@ -53,7 +53,7 @@ impl Repeats {
         Self::find(known, rows.dim(), read, control)
     }
 
-    /// The same of rows in memory (N x d, row-major).
+    /// As [`Repeats::of_rows`], for rows in memory (N x d, row-major).
     pub fn of_values(values: &[f64], d: usize, control: &Control) -> Result<Option<Self>> {
         let hashes: Vec<u64> = values.par_chunks_exact(d).map(hash).collect();
         let read = |some: &[usize], out: &mut [f64]| {
@@ -85,7 +85,7 @@ impl Repeats {
         Ok(Some(Self::grouped(firsts)))
     }
 
-    /// From the first row of equal value of each row.
+    /// Groups the rows, given the first row of equal value for each row.
     fn grouped(firsts: Vec<usize>) -> Self {
         let mut places = firsts;
         let mut starts = vec![0];
@@ -115,13 +115,13 @@ impl Repeats {
         }
     }
 
-    /// Keep of each row the first one of its value.
+    /// Packs, for each row, the first row of equal value.
     pub fn pack(&self, pack: &mut Pack) {
         let firsts = self.places.iter().map(|&place| self.first(place));
         pack.put_counts("rows.first", firsts);
     }
 
-    /// The same of `n` rows again; `None` where nothing was kept. Errors: an array that does not fit.
+    /// Restores it for a set of `n` rows; `None` where nothing was packed. Errors: an array that does not fit.
     pub fn unpack(pack: &mut Pack, n: usize) -> Result<Option<Self>> {
         if !pack.has("rows.first") {
             return Ok(None);
@@ -134,38 +134,38 @@ impl Repeats {
         }
     }
 
-    /// Rows of the set.
+    /// The number of rows of the set.
     pub fn rows(&self) -> usize {
         self.places.len()
     }
 
-    /// Different values: rows that repeat no earlier one.
+    /// The number of distinct values.
     pub fn distinct(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// The place of a row's value among the different ones.
+    /// The index of a row's value among the distinct values.
     pub fn place(&self, row: usize) -> usize {
         self.places[row]
     }
 
-    /// The rows of the value at `place`, ascending.
+    /// The rows of the value with index `place`, ascending.
     pub fn members(&self, place: usize) -> &[usize] {
         &self.members[self.starts[place]..self.starts[place + 1]]
     }
 
-    /// The first row of the value at `place`.
+    /// The first row of the value with index `place`.
     pub fn first(&self, place: usize) -> usize {
         self.members[self.starts[place]]
     }
 
-    /// The first row of each value, as a set; its row at a place is numbered as the first row of that value.
+    /// The set of the first rows of all values; its rows keep their numbers.
     pub fn subset<'a>(&self, rows: &'a dyn Rows) -> Subset<'a> {
         let firsts = (0..self.distinct()).map(|place| self.first(place));
         Subset::new(rows.name(), rows, firsts.collect())
     }
 
-    /// The different values of rows in memory (N x d), in their order.
+    /// The distinct values among rows in memory (N x d), in order of their first rows.
     pub fn pick(&self, values: &[f64], d: usize) -> Vec<f64> {
         let firsts = (0..self.distinct()).map(|place| self.first(place));
         firsts
@@ -173,14 +173,14 @@ impl Repeats {
             .collect()
     }
 
-    /// What was found for each value, for each row.
+    /// Expands results per distinct value to results per row.
     pub fn spread<T: Clone>(&self, found: &[T]) -> Vec<T> {
         let places = self.places.iter();
         places.map(|&place| found[place].clone()).collect()
     }
 }
 
-/// Groups of rows of one hash, each ascending.
+/// Groups of rows with equal hashes, each ascending.
 fn suspects(sorted: &[(u64, usize)]) -> Vec<Vec<usize>> {
     sorted
         .chunk_by(|a, b| a.0 == b.0)
@@ -189,7 +189,7 @@ fn suspects(sorted: &[(u64, usize)]) -> Vec<Vec<usize>> {
         .collect()
 }
 
-/// Of rows of one hash, those that are equal to an earlier one: (row, the first of its value).
+/// Compares rows of equal hash, and returns those equal to an earlier one: (row, first row of its value).
 fn compare(
     rows: &[usize],
     d: usize,
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!([0, 1, 2].map(|row| subset.number(row)), [0, 1, 3]);
     }
 
-    /// One hash for all rows: only values count, and beyond [`ALIKE`] values equal rows may stay apart.
+    /// With one hash for all rows, only values count; beyond [`ALIKE`] distinct values, equal rows may stay undetected.
     #[test]
     fn a_hash_alone_decides_nothing() {
         let control = Control::default();

@@ -10,7 +10,7 @@ use crate::error::{Place, Result};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-/// The format's own limit on its header.
+/// The format's own limit on the length of its header.
 const LONGEST_HEADER: u64 = 100_000_000;
 
 /// safetensors.
@@ -84,7 +84,7 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
             "convert it to F32",
         ));
     };
-    // The tensors fill the file, so that a truncation shows even where it does not touch this one.
+    // The tensors fill the file, so a truncation shows even where it does not affect the chosen one.
     let end = (8 + header).saturating_add(metadata.data_len() as u64);
     if end != input.size {
         return Err(input.error(

@@ -5,7 +5,7 @@ use super::Memory;
 use crate::error::{Error, Place, Result};
 use std::io::Cursor;
 
-/// Pixels on a side of one image.
+/// The side of an image in pixels.
 const SIDE: usize = 28;
 
 const REFERENCE: &[u8] = include_bytes!("../../assets/fashion-reference.png");
@@ -20,7 +20,7 @@ pub const QUERY_LABELS: &[u8] = include_bytes!("../../assets/fashion-queries.lab
 /// The class that the sample's trained network predicts for each query: its largest logit.
 pub const QUERY_PREDICTIONS: &[u8] = include_bytes!("../../assets/fashion-queries.predictions");
 
-/// What the classes are called.
+/// The names of the classes.
 pub const CLASSES: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
@@ -34,7 +34,7 @@ pub const CLASSES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// What the two sets are called.
+/// The names of the two sets.
 pub const NAMES: [&str; 2] = [
     "built-in Fashion-MNIST training images",
     "built-in Fashion-MNIST test images",
@@ -50,7 +50,7 @@ pub fn queries() -> Result<Memory> {
     sheet(NAMES[1], QUERIES, QUERY_LABELS.len())
 }
 
-/// Cut a contact sheet into its images, row by row.
+/// Cuts a contact sheet into its images, row by row.
 fn sheet(name: &str, png: &[u8], count: usize) -> Result<Memory> {
     let damaged = |what: String| {
         Error::input(
@@ -98,7 +98,7 @@ mod tests {
         }
     }
 
-    /// FNV-1a of the pixels, computed once from the original files: a decoder that moves a pixel changes it.
+    /// FNV-1a of the pixels, computed from the original files: a decoder that changes a pixel changes it.
     #[test]
     fn pixels_are_those_of_the_original() {
         let hash = |rows: Memory| {

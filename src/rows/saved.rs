@@ -1,5 +1,5 @@
-//! Folders that Hugging Face `datasets` writes with `save_to_disk`: Arrow streams that `state.json` lists, in its order; a
-//! `DatasetDict` is a folder of such folders, one a split.
+//! Folders that Hugging Face `datasets` writes with `save_to_disk`: Arrow streams listed in `state.json`, in this
+//! order. A `DatasetDict` is a folder of such folders, one for each split.
 
 use super::columns::some;
 use super::input::{input_error, open_file};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// Largest file of this kind that is read.
+/// The largest JSON file that is read.
 const LONGEST: u64 = 16 << 20;
 
 const STATE: &str = "state.json";
@@ -18,7 +18,7 @@ const SPLITS: &str = "dataset_dict.json";
 struct State {
     #[serde(rename = "_data_files")]
     files: Vec<DataFile>,
-    /// Older versions: an index of rows beside the data.
+    /// In older versions, a selection of rows in separate files.
     #[serde(rename = "_indices_data_files", default)]
     indices: Option<Vec<DataFile>>,
 }
@@ -56,7 +56,7 @@ pub(super) fn splits(folder: &Path) -> Result<Vec<String>> {
     Ok(splits)
 }
 
-/// What is wrong with a `DatasetDict` of which no split, or none that is there, is named.
+/// The error for a `DatasetDict` if no split is named, or one that does not exist.
 pub(super) fn unnamed(folder: &Path, wanted: Option<&str>) -> Result<Error> {
     let splits = splits(folder)?;
     let place = wanted.map_or(Place::Whole, |wanted| Place::Part(wanted.into()));
@@ -68,7 +68,7 @@ pub(super) fn unnamed(folder: &Path, wanted: Option<&str>) -> Result<Error> {
     ))
 }
 
-/// The files of one data set, None if the folder is none. Errors: files that are not there, rows chosen by an index.
+/// The files of one saved data set; None for any other folder. Errors: missing files, or a selection of rows.
 pub(super) fn files(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
     let state = folder.join(STATE);
     if !state.is_file() {
@@ -85,7 +85,7 @@ pub(super) fn files(folder: &Path) -> Result<Option<Vec<PathBuf>>> {
     }
     let mut paths = Vec::new();
     for DataFile { filename } in files {
-        // A name must stay in the folder.
+        // The name must not lead out of the folder.
         let name = Path::new(&filename).file_name().unwrap_or_default();
         let path = folder.join(name);
         if Path::new(&filename) != Path::new(name) || !path.is_file() {

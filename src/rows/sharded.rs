@@ -1,8 +1,9 @@
-//! Rows that lie in shards elsewhere: on other machines, say, because no machine holds them all.
+//! Rows that are distributed over shards, for instance on other machines because no machine can hold them all.
 //!
-//! The rows of a whole set are those of its shards, in order: row numbers are of the whole. Here they are fetched by number,
-//! the ones that were asked for singly kept for a while. What is asked of every row goes to the shards as a question
-//! ([`Shards::ask`]), and who asks finds out by [`Rows::shards`] that a set lies in shards, and which of its rows it has.
+//! The whole set consists of the rows of its shards in order, and row numbers count through all of them. Rows can be
+//! fetched by number; single fetched rows are cached for a while. A computation over all rows is sent to the shards as
+//! a question ([`Shards::ask`]). [`Rows::shards`] tells an algorithm that a set lies in shards, and which rows of the
+//! sharded set it has.
 
 use super::{Element, Numbers, Pack, Rows, chunk_rows};
 use crate::control::Control;
@@ -13,19 +14,19 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-/// Numbers of fetched rows that are kept, at most (64 MiB): half of them in each of two generations.
+/// The size of the cache of fetched rows in numbers (64 MiB), divided over two generations.
 const KEPT: usize = 8 << 20;
 
-/// The question for rows by their numbers in the shard; see [`Sharded`].
+/// The name of the question for rows by their numbers in the shard; see [`Sharded`].
 pub const FETCH: &str = "fetch";
 
-/// What hands questions to shards and brings their answers back, wherever they are.
+/// Sends questions to shards, wherever they are, and returns their answers.
 pub trait Shards: Send + Sync {
-    /// Rows of each shard, in order; 0 of an empty one, which is never asked.
+    /// The number of rows of each shard, in order; a shard of 0 rows is never asked.
     fn lens(&self) -> &[usize];
 
-    /// The answers to questions of one kind, each with the shard that it is for, in the order of the questions. They may be
-    /// worked on at the same time, and answered more than once: an answer depends on the question and the shard's rows alone.
+    /// Answers questions of one kind, each paired with the index of its shard, in the order of the questions. They may
+    /// be processed concurrently, and more than once: an answer depends only on the question and the shard's rows.
     ///
     /// Errors: a shard that cannot answer, [`Error::Interrupted`].
     fn ask(
@@ -43,30 +44,30 @@ pub struct Sharded {
     element: Element,
     fits_f32: bool,
     shards: Arc<dyn Shards>,
-    /// The first row of each shard; at last, N.
+    /// The first row of each shard; the last entry is N.
     starts: Vec<usize>,
     kept: Mutex<Generations>,
-    /// What the shards were told together of the latest scans, and the names of these.
+    /// The names and the contents of the latest scans, as sent to the shards.
     told: Mutex<VecDeque<(Name, Vec<Pack>)>>,
 }
 
-/// What names a scan: no other has it, on any machine.
+/// The name of a scan, random and so unique across machines.
 pub type Name = [u64; 2];
 
-/// Scans whose names are kept.
+/// How many scans' names are remembered.
 const NAMES: usize = 2;
 
-/// Rows of a set that lies in shards.
+/// Some or all rows of a sharded set.
 #[derive(Clone)]
 pub struct Share<'a> {
     pub all: &'a Sharded,
-    /// Which of its rows they are; `None` for all, in order.
+    /// The chosen rows of the set; `None` for all, in order.
     pub chosen: Option<Cow<'a, [usize]>>,
-    /// Whether they are scaled to unit length.
+    /// Whether the rows are scaled to unit length.
     pub unit: bool,
 }
 
-/// Rows that were asked for lately, and those before them.
+/// A cache of two generations: the rows used lately, and the ones before.
 #[derive(Default)]
 struct Generations {
     young: HashMap<usize, Arc<[f64]>>,
@@ -92,10 +93,10 @@ impl Generations {
 }
 
 impl Sharded {
-    /// The rows of `shards`, of `dim` numbers each, stored as `element`; `fits_f32` says whether every one of all their
-    /// values is exactly an f32.
+    /// The rows of `shards`, of `dim` numbers each, stored as `element`; `fits_f32` says whether f32 represents every
+    /// value exactly.
     ///
-    /// Errors ([`Error::Usage`]): there is no row.
+    /// Errors ([`Error::Usage`]): no shard has rows.
     pub fn new(
         name: impl Into<String>,
         (dim, element, fits_f32): (usize, Element, bool),
@@ -123,7 +124,7 @@ impl Sharded {
         })
     }
 
-    /// The first row of each shard; at last, N.
+    /// The first row of each shard; the last entry is N.
     pub fn starts(&self) -> &[usize] {
         &self.starts
     }
@@ -133,7 +134,7 @@ impl Sharded {
         self.starts.partition_point(|&start| start <= row) - 1
     }
 
-    /// Ask shards; see [`Shards::ask`].
+    /// Sends questions to shards; see [`Shards::ask`].
     pub fn ask(
         &self,
         what: &str,
@@ -152,7 +153,8 @@ impl Sharded {
         }
     }
 
-    /// The name of the scan that shards are told this of: that of an earlier one, if these were told the same.
+    /// The name of a scan with this content (one pack for each shard): that of an earlier scan if the content is the
+    /// same, else a new one.
     pub fn named(&self, told: Vec<Pack>) -> Name {
         let mut all = self.told.lock().unwrap_or_else(|held| held.into_inner());
         if let Some((name, _)) = all.iter().find(|(_, before)| *before == told) {
@@ -164,14 +166,14 @@ impl Sharded {
         name
     }
 
-    /// What is wrong with an answer.
+    /// The error for an invalid answer.
     pub fn fault(&self, what: String) -> Error {
         let advice =
             "every shard must run this version of hullscope and keep its rows as they were";
         Error::input(&self.name, Place::Part("its shards".into()), what, advice)
     }
 
-    /// Rows by number, from the shards.
+    /// Fetches rows by number from the shards.
     fn fetch(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
         let mut of_shard: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, &row) in rows.iter().enumerate() {
@@ -196,7 +198,7 @@ impl Sharded {
         Ok(())
     }
 
-    /// Rows that follow each other, from the shards.
+    /// Fetches consecutive rows from the shards.
     fn range(&self, first: usize, out: &mut [f64]) -> Result<()> {
         let (d, end) = (self.dim, first + out.len() / self.dim);
         let mut questions = Vec::new();
@@ -224,7 +226,7 @@ impl Sharded {
     }
 }
 
-/// The values of an answer to [`FETCH`].
+/// The values in an answer to [`FETCH`].
 fn fetched(mut answer: Pack, len: usize) -> Result<Vec<f64>> {
     match answer.has("narrow") {
         true => Ok(answer
@@ -236,7 +238,7 @@ fn fetched(mut answer: Pack, len: usize) -> Result<Vec<f64>> {
     }
 }
 
-/// A shard's answer to [`FETCH`], of its rows; in f32 where that loses nothing.
+/// A shard's answer to [`FETCH`], from its rows; as f32 where that is exact.
 ///
 /// Errors: a question that does not fit the rows, rows that can no longer be read.
 pub fn fetch(rows: &dyn Rows, mut question: Pack) -> Result<Pack> {
@@ -336,8 +338,8 @@ impl Rows for Sharded {
 }
 
 impl<'a> Share<'a> {
-    /// Which of these rows, of which there are `n`, each shard has, but for shards that have none; `None` if they are not in
-    /// the order of the shards' rows.
+    /// Splits the `n` rows by shard: for each shard that holds some, its index and its range among them. `None` if they
+    /// are not in the order of the shards' rows.
     pub fn parts(&self, n: usize) -> Option<Vec<(usize, Range<usize>)>> {
         let chosen = self.chosen.as_deref();
         if chosen.is_some_and(|chosen| !chosen.is_sorted_by(|a, b| a < b)) {
@@ -352,7 +354,7 @@ impl<'a> Share<'a> {
         Some(parts.filter(|(_, part)| !part.is_empty()).collect())
     }
 
-    /// Some of these rows.
+    /// A selection of these rows, by index.
     pub fn some(self, chosen: &'a [usize]) -> Share<'a> {
         let chosen = match &self.chosen {
             None => Cow::Borrowed(chosen),

@@ -1,4 +1,4 @@
-//! Rows of a known shape in a file, held against its size.
+//! Checks the claimed shape of rows in a file against the size of the file.
 
 use super::Element;
 use super::input::{Input, input_error};
@@ -8,7 +8,7 @@ use crate::error::{Place, Result};
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes of a header; a file that ends inside it is truncated.
+/// Reads the bytes of a header; a file that ends inside it is truncated.
 pub(super) fn read_header(
     path: &Path,
     reader: &mut dyn Read,
@@ -28,13 +28,13 @@ pub(super) fn read_header(
         })
 }
 
-/// The axes of one row, from those of the array after its first; the header's product is known to fit.
+/// The axes of one row, from the array's axes after its first; the header's product is known not to overflow.
 pub(super) fn row_axes(rest: impl Iterator<Item = usize>) -> Vec<usize> {
     let axes: Vec<usize> = rest.collect();
     if axes.is_empty() { vec![1] } else { axes }
 }
 
-/// Check that `len` rows of `stride` bytes from `offset` fill the file exactly.
+/// Checks that `len` rows of `stride` bytes from `offset` on fill the file exactly.
 pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Result<usize> {
     let needed = len
         .checked_mul(stride)
@@ -69,20 +69,20 @@ pub(super) fn measure(input: &Input, offset: u64, len: u64, stride: u64) -> Resu
     Ok(len as usize)
 }
 
-/// The rows that an array claims to have.
+/// The number and size of the rows that an array claims to have.
 pub(super) struct Claim {
     pub len: u64,
-    /// Numbers in a row.
+    /// The number of values in a row.
     pub dim: usize,
-    /// Bytes of all rows.
+    /// The number of bytes of all rows.
     pub bytes: u64,
 }
 
-/// The least memory that a row may take.
+/// The memory, in bytes, that a row may always take.
 const LEAST: u64 = 16 << 20;
 
-/// What the array `name` of this shape claims; its first axis is that of the rows. Errors: no rows, or more bytes than may
-/// be kept.
+/// The rows that the array `name` of this shape claims; its first axis counts the rows. Errors: no rows, or more bytes
+/// than may be stored.
 pub(super) fn claimed(
     input: &Input,
     name: &str,
@@ -127,14 +127,14 @@ pub(super) fn claimed(
     }
 }
 
-/// Rows to read at a time, about `most` bytes: whole chunks of `along` rows, so that each is unpacked once; None if those
-/// take more than `memory`.
+/// How many rows to read at a time, about `most` bytes: a multiple of the chunk length `along`, so that each chunk is
+/// unpacked once. None if that takes more than `memory`.
 pub(super) fn slab(most: u64, row: u64, along: u64, memory: u64) -> Option<u64> {
     let fits = along > 0 && along.saturating_mul(row) <= memory;
     fits.then(|| (most / row).max(1).div_ceil(along) * along)
 }
 
-/// The product of axes, if it can be counted.
+/// The product of the axes; None if it overflows.
 pub(super) fn product(axes: &[u64]) -> Option<u64> {
     axes.iter()
         .try_fold(1u64, |product, &axis| product.checked_mul(axis))

@@ -1,4 +1,4 @@
-//! From what the user typed to files: a path, a folder, a pattern, a pipe, each perhaps with `:MEMBER`.
+//! Resolves what the user typed to files: a path, a folder, a pattern or a pipe, each optionally with `:MEMBER`.
 
 use super::{refused, saved, zarr};
 use crate::error::{Error, Place, Result};
@@ -7,33 +7,33 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// In which order the files of a set are read; rows are numbered through them.
+/// The order in which the files of a set are read; row numbers count through them in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// Numbers in names by their size: `part-2` before `part-10`.
+    /// Numbers within names by their value: `part-2` before `part-10`.
     #[default]
     Natural,
-    /// Names letter by letter, as pyarrow, pandas, polars and DuckDB read folders: `part-10` before `part-2`.
+    /// Names character by character, as pyarrow, pandas, polars and DuckDB read folders: `part-10` before `part-2`.
     Text,
 }
 
-/// The files that a spec names, and folders that are one set in themselves.
+/// The files that a spec names, and folders that are a set in themselves.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     pub files: Vec<PathBuf>,
-    /// What stands after the colon.
+    /// The part after the colon.
     pub member: Option<String>,
-    /// What was passed over, and other things that the user should know, a sentence each.
+    /// Notes for the user, one sentence each, for instance on skipped files.
     pub notes: Vec<String>,
 }
 
-/// The name of the standard input among sets.
+/// The spec of the standard input.
 pub(crate) const PIPE: &str = "-";
 
 /// The files of a spec. Errors: there are none, or the pattern is not valid.
 pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
-    // The brackets of `FILE:data[].embedding` make no pattern.
+    // The brackets of `FILE:data[].embedding` are not a pattern.
     let split = spec.rsplit_once(':');
     let is_member = split.is_some_and(|(path, _)| Path::new(path).is_file());
     if (!is_member || Path::new(spec).exists())
@@ -73,8 +73,8 @@ pub(super) fn sources(spec: &str, order: Order) -> Result<Sources> {
     ))
 }
 
-/// The files of a split of a `DatasetDict`, given as `path:member`, or as `path` with the column `member`; None if the path
-/// is no such folder.
+/// The files of a split of a `DatasetDict`, given as `path:member`, or as `path` (with the split after its colon) and
+/// the column `member`. None if there is no such folder.
 fn of_split(path: &str, member: &str, order: Order) -> Result<Option<Sources>> {
     let split = |folder: &str, split: &str, column: Option<&str>| -> Result<Option<Sources>> {
         let folder = Path::new(folder);
@@ -129,12 +129,12 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Whether a file or folder of this name is passed over.
+/// Whether a file or folder of this name is skipped as hidden.
 pub(crate) fn is_hidden(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with('.')
 }
 
-/// Whether a file of this name lies beside data without being any: `_SUCCESS`, `_metadata`, `README.md`.
+/// Whether a file of this name accompanies data without being data: `_SUCCESS`, `_metadata`, `README.md`.
 fn is_bystander(name: &OsStr) -> bool {
     let name = name.to_string_lossy().to_lowercase();
     let texts = [
@@ -151,7 +151,7 @@ fn is_bystander(name: &OsStr) -> bool {
             .any(|end| name.ends_with(end))
 }
 
-/// What is in a folder.
+/// The contents of a folder.
 #[derive(Default)]
 struct FolderListing {
     files: Vec<PathBuf>,
@@ -208,7 +208,7 @@ fn folder(path: &Path, order: Order) -> Result<Sources> {
     Ok(ordered(found.files, order, notes))
 }
 
-/// Refuse a folder that is a table of which only its own library knows the rows. Errors: it is one.
+/// Refuses a folder that is a table in a format whose rows only its own library can find.
 fn unread(path: &Path) -> Result<()> {
     let has = |names: &[&str]| names.iter().all(|name| path.join(name).is_dir());
     let metadata = || {
@@ -233,7 +233,7 @@ fn unread(path: &Path) -> Result<()> {
     ))
 }
 
-/// Collect the files of a folder and of the folders `key=value` in it.
+/// Collects the files of a folder and of its subfolders `key=value`.
 fn list(path: &Path, found: &mut FolderListing) -> Result<()> {
     let failed = |error| Error::io("list", path, error);
     for entry in fs::read_dir(path).map_err(failed)? {
@@ -246,7 +246,7 @@ fn list(path: &Path, found: &mut FolderListing) -> Result<()> {
         if zarr::metadata(&entry).is_some() {
             found.files.push(entry);
         } else if entry.is_dir() {
-            // Folders of partitions, as Hive, Spark and pyarrow write them.
+            // Partition folders, as Hive, Spark and pyarrow write them.
             match name.to_string_lossy().contains('=') {
                 true => list(&entry, found)?,
                 false => found.folders.push(shown()),
@@ -276,11 +276,12 @@ fn matches(spec: &str, order: Order) -> Result<Option<Sources>> {
     Ok((!files.is_empty()).then(|| ordered(files, order, Vec::new())))
 }
 
-/// Files in the order asked for, and a note where the other order is another.
+/// The files in the requested order, with a note where the other order differs.
 fn ordered(mut files: Vec<PathBuf>, order: Order, mut notes: Vec<String>) -> Sources {
     let natural = |a: &PathBuf, b: &PathBuf| {
         let order = natord::compare(&a.to_string_lossy(), &b.to_string_lossy());
-        // Natural order takes some names for equal; the order of the file system is no order.
+        // Natural order considers some names equal; they are then compared literally, since the file system has no
+        // order.
         order.then_with(|| a.cmp(b))
     };
     files.sort();

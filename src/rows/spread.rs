@@ -1,13 +1,13 @@
-//! The unit of each column: how far its values are usually from the middle of the column.
+//! A robust scale ("unit") for each column: the typical distance of its values from their median.
 //!
 //! ```text
 //! centre_j = median_i x_ij,        unit_j = median of |x_ij - centre_j| over the rows where it is not 0
 //! ```
 //!
-//! both over an evenly spaced sample of rows. Lengths measured in these units do not change when a column is
-//! stretched, and a few far rows do not move them: a median depends on the order of the values, not on the size of the
-//! largest (its breakdown point is one half; Hampel 1974, the median absolute deviation). Rows at the median itself are
-//! left out so that a column that is mostly 0 has the size of its other values as unit.
+//! both over an evenly spaced sample of rows. Lengths measured in these units do not change when a column is rescaled,
+//! and outliers hardly affect them: a median depends on the order of the values, not on the size of the largest (its
+//! breakdown point is one half; Hampel 1974, the median absolute deviation). Rows at the median itself are left out, so
+//! that a column that is mostly 0 is scaled by its other values.
 
 use super::chunks::chunk_rows;
 use super::pass::{Pass, pass};
@@ -16,25 +16,25 @@ use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// Rows of the sample, at most.
+/// The most rows of the sample.
 const SAMPLE: usize = 4096;
 
-/// Numbers of the sample (32 MiB), at most, as long as [`LEAST`] rows remain.
+/// The most numbers of the sample (32 MiB), as long as it has [`LEAST`] rows.
 const NUMBERS: usize = 1 << 22;
 
-/// Rows of the sample that wide rows still have.
+/// The fewest rows of the sample, however wide they are (unless the set has fewer).
 const LEAST: usize = 64;
 
-/// Columns that one task takes out of the sample together: two cache lines of a row.
+/// How many columns a task extracts from the sample together: two cache lines of a row.
 const COLUMNS: usize = 16;
 
-/// Deviations that are kept of a column that the sample never saw away from its median.
+/// How many deviations are kept for a column that is constant in the sample.
 const KEPT: usize = 64;
 
-/// Where the columns lie, and their units.
+/// The centre and the unit of each column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spreads {
-    /// The median of each column in the sample: always one of its values.
+    /// The median of each column in the sample, which is always one of its values.
     pub centre: Vec<f64>,
     /// The unit of each column: positive and finite.
     pub unit: Vec<f64>,
@@ -42,13 +42,13 @@ pub struct Spreads {
 
 /// The units of the columns, from at most 4,096 evenly spaced rows (fewer where d > 1,024; at least 64).
 ///
-/// A column whose sampled values are all equal takes the median of the first 64 deviations that differ from 0 in all
-/// rows, and 1 if there is none. The same rows give the same numbers on any number of threads. Errors: rows that can
-/// no longer be read, and [`Error::Interrupted`](crate::Error::Interrupted).
+/// For a column that is constant in the sample, the unit is the median of its first 64 nonzero deviations among all
+/// rows, or 1 if there is none. The result does not depend on the number of threads. Errors: rows that can no longer be
+/// read, and [`Error::Interrupted`](crate::Error::Interrupted).
 pub fn spreads(rows: &dyn Rows, control: &Control) -> Result<Spreads> {
     let (n, d) = (rows.len(), rows.dim());
     let count = n.min(SAMPLE).min((NUMBERS / d).max(LEAST));
-    // In u128: a number of rows times a place in the sample may exceed 64 bits on small machines.
+    // In u128, since the number of rows times an index into the sample may overflow a 32-bit usize.
     let places: Vec<usize> = (0..count)
         .map(|i| (i as u128 * n as u128 / count as u128) as usize)
         .collect();
@@ -73,7 +73,7 @@ pub fn spreads(rows: &dyn Rows, control: &Control) -> Result<Spreads> {
     Ok(spreads)
 }
 
-/// Centre and unit of each column of the sample (rows x d); a unit of 0 where all values are equal.
+/// The centre and unit of each column of the sample (rows x d); the unit is 0 where all values are equal.
 fn of_sample(sample: &[f64], d: usize) -> Spreads {
     let rows = sample.len() / d;
     let blocks: Vec<Vec<(f64, f64)>> = (0..d.div_ceil(COLUMNS))
@@ -94,7 +94,7 @@ fn of_sample(sample: &[f64], d: usize) -> Spreads {
     Spreads { centre, unit }
 }
 
-/// Centre and unit of one column; a unit of 0 where all values are equal.
+/// The centre and unit of one column; the unit is 0 where all values are equal.
 fn of_column(mut values: Vec<f64>) -> (f64, f64) {
     let centre = median(&mut values);
     let mut deviations: Vec<f64> = values
@@ -110,7 +110,7 @@ fn of_column(mut values: Vec<f64>) -> (f64, f64) {
     (centre, unit)
 }
 
-/// The lower median: one of the values, and of two deviations the smaller. 0 if there are none.
+/// The lower median, which is one of the values. 0 if there are none.
 fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -124,7 +124,7 @@ fn deviation(value: f64, centre: f64) -> f64 {
     (value - centre).abs().min(f64::MAX)
 }
 
-/// Units of columns in which the sample was constant, from all rows.
+/// Units of columns that are constant in the sample, computed from all rows.
 fn of_all_rows(
     rows: &dyn Rows,
     columns: &[usize],
@@ -133,7 +133,7 @@ fn of_all_rows(
     control: &Control,
 ) -> Result<Vec<f64>> {
     let mut kept: Vec<Vec<f64>> = vec![Vec::new(); columns.len()];
-    // Rows that were all in the sample have nothing more to say.
+    // If the sample held all rows, nothing more is to be found.
     if !seen {
         let differ = Differ {
             columns: columns.to_vec(),
@@ -154,7 +154,7 @@ fn of_all_rows(
     Ok(kept.into_iter().map(unit).collect())
 }
 
-/// The first deviations that are not 0 of some columns, each with the column's place among them.
+/// A pass that finds the first nonzero deviations of some columns, each with the index of its column in `columns`.
 pub(crate) struct Differ {
     columns: Vec<usize>,
     centre: Vec<f64>,
@@ -212,7 +212,7 @@ mod tests {
         spreads(&Memory::from_f64("rows", d, values), &Control::default()).unwrap()
     }
 
-    /// Three columns in different units: 0 to 1, thousands far from 0, and mostly 0.
+    /// Three columns in different units: 0 to 1, thousands far from 0, and one that is mostly 0.
     fn table(n: usize) -> Vec<f64> {
         let row = |i: usize| {
             let part = (i * 37 % 101) as f64 / 101.0;
@@ -242,7 +242,7 @@ mod tests {
             let plain = of(3, table(n));
             for far in [1e14, -1e20, 1e308] {
                 let mut values = table(n);
-                // Fewer than half of the rows that are not 0 in the third column.
+                // Outliers in fewer than half of the rows that are not 0 in the third column.
                 for row in (0..n / 20).map(|i| 7 + 10 * i) {
                     values[row * 3..][..3].fill(far);
                 }
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    /// Of three rows one may be far: the unit is the distance of the other two.
+    /// Of three rows one may be an outlier: the unit is the distance of the other two.
     #[test]
     fn three_rows_are_enough() {
         assert_eq!(of(1, vec![0.0, 1e20, 1.0]).unit, [1.0]);
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(of(1, vec![-1e308, -1e308, 1e308]).unit, [f64::MAX]);
     }
 
-    /// Values that differ in rows that the sample does not hold, one of them far.
+    /// Values that differ only in rows outside of the sample, one of them an outlier.
     #[test]
     fn a_column_that_differs_outside_the_sample_only() {
         let n = 2 * SAMPLE;

@@ -1,9 +1,9 @@
-//! Rows as every reader leaves them: bytes in memory, or in a file that is read by position.
+//! The storage of rows that all readers produce: bytes in memory, or in a file that is read by position.
 //!
-//! A [`Store`] is one or more parts (files of a set) in order, in one element type. What fits the budget is
-//! resident in its stored type; a plain file that does not is read by position into reused buffers (a short read
-//! is an error, where a memory map would kill the process); anything else was decoded into a spool file.
-//! Scaling and normalising happen on the way out.
+//! A [`Store`] consists of one or more parts (files of a set) in order, in one element type. What fits the budget is
+//! resident in its stored type; a plain file that does not is read by position into reused buffers (a short read is an
+//! error, where a memory map would kill the process); anything else was decoded into a spool file. Scaling and
+//! normalising are applied on reading.
 
 use super::handle::Handle;
 use super::{Element, Provenance, Rows, decode, normalise, rounded};
@@ -11,13 +11,13 @@ use crate::error::Result;
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-/// Bytes read at a time when rows are streamed.
+/// How many bytes are read at a time when rows are streamed.
 const READ: usize = 1 << 20;
 
 /// Where the bytes of a part are.
 #[derive(Debug)]
 pub(super) enum Bytes {
-    /// In memory, contiguous, native order.
+    /// In memory, contiguous, in native byte order.
     Resident(Vec<u8>),
     /// In a file.
     File(FixedRows),
@@ -28,11 +28,11 @@ pub(super) enum Bytes {
 pub(super) struct FixedRows {
     pub file: Handle,
     pub path: PathBuf,
-    /// Where the first row's values start.
+    /// The offset of the first row's values, in bytes.
     pub offset: u64,
-    /// Bytes from one row's values to the next's.
+    /// The distance between the starts of two rows, in bytes.
     pub stride: u64,
-    /// Whether numbers must be swapped.
+    /// Whether the bytes of each number must be swapped.
     pub foreign: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct Part {
     pub bytes: Bytes,
 }
 
-/// What is done to values on the way out.
+/// The processing of values when they are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Transform {
     pub scale: Option<f64>,
@@ -68,7 +68,7 @@ pub struct Store {
     pub(super) element: Element,
     pub(super) parts: Vec<Part>,
     pub(super) transform: Transform,
-    /// Rows of the file that are left out, ascending.
+    /// The rows of the files that are left out, ascending.
     pub(super) dropped: Vec<usize>,
     pub(super) len: usize,
     pub(super) about: Provenance,
@@ -78,12 +78,12 @@ pub struct Store {
 pub type Memory = Store;
 
 thread_local! {
-    /// Bytes on their way from a file, reused by every read of a thread.
+    /// A buffer for bytes from a file, reused by every read of a thread.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Store {
-    /// Rows in memory from `values` (N x `dim`, row-major). Panics unless the shape fits.
+    /// Rows in memory from `values` (N x `dim`, row-major). Panics if the shape does not fit.
     pub fn from_f32(name: impl Into<String>, dim: usize, values: Vec<f32>) -> Self {
         Self::in_memory(
             name.into(),
@@ -108,7 +108,7 @@ impl Store {
         Self::in_memory(name.into(), dim, Element::U8, values)
     }
 
-    /// The same rows, each of these axes. Panics unless their product is the dimension.
+    /// The same rows with these axes for each. Panics unless their product is the dimension.
     pub fn with_axes(mut self, axes: &[usize]) -> Self {
         assert_eq!(axes.iter().product::<usize>(), self.dim, "axes must fit");
         self.axes = axes.to_vec();
@@ -141,14 +141,14 @@ impl Store {
         }
     }
 
-    /// Bytes of a row's values.
+    /// The size of a row's values, in bytes.
     pub(super) fn width(&self) -> usize {
         self.dim * self.element.size()
     }
 
-    /// The file row of a row.
+    /// The index among all rows of the files of a row of the set.
     fn file_row(&self, row: usize) -> usize {
-        // The answer is row + c, c the number of dropped file rows up to it: grow c until it is stable.
+        // The answer is row + c, where c is the number of dropped file rows up to it: grow c until it is stable.
         let mut at = row;
         loop {
             let next = row + self.dropped.partition_point(|&gone| gone <= at);
@@ -159,7 +159,7 @@ impl Store {
         }
     }
 
-    /// The part of a file row, and the row's place in it. Panics outside the set.
+    /// The part that holds a file row, and the row's index in it. Panics outside the set.
     fn part(&self, file_row: usize) -> (&Part, usize) {
         let after = self.parts.partition_point(|part| part.first <= file_row);
         let part = &self.parts[after - 1];
@@ -173,7 +173,8 @@ impl Store {
         (&part.name, row)
     }
 
-    /// Hand the stored bytes of rows `first ..` to `take`, run by run: (values before the run, its bytes).
+    /// Passes the stored bytes of rows from `first` on to `take`, run by run: (number of values before the run, its
+    /// bytes).
     pub(super) fn runs(
         &self,
         first: usize,
@@ -198,7 +199,7 @@ impl Store {
         Ok(())
     }
 
-    /// Rows `first ..` as stored: neither scaled nor normalised.
+    /// Reads rows from `first` on as stored, neither scaled nor normalised.
     pub(super) fn stored(&self, first: usize, out: &mut [f64]) -> Result<()> {
         let size = self.element.size();
         self.runs(first, out.len() / self.dim, |at, bytes| {
@@ -217,7 +218,7 @@ impl Store {
 }
 
 impl Bytes {
-    /// Give `take` the bytes of up to `count` rows from `row` on; returns how many it gave.
+    /// Passes the bytes of up to `count` rows from `row` on to `take`; returns the number of rows.
     fn with(
         &self,
         row: usize,
@@ -242,7 +243,7 @@ impl Bytes {
 }
 
 impl FixedRows {
-    /// The values of `count` rows, native order, into `buffer`.
+    /// Reads the values of `count` rows, in native byte order, into `buffer`.
     pub fn read(
         &self,
         row: usize,
@@ -267,7 +268,7 @@ impl FixedRows {
         Ok(())
     }
 
-    /// Exactly these bytes, or an error that says where the file ended.
+    /// Fills `buffer` from byte `offset` on, or fails with an error that says where the file ended.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         self.file.read_at(&self.path, buffer, offset)
     }

@@ -1,10 +1,11 @@
-//! Some rows of a set, in any order, as a set of their own: one class, a sample, a permutation. Nothing is copied.
+//! Some rows of a set, in any order, as a set of their own: for instance one class, a sample or a permutation. Nothing
+//! is copied.
 
 use super::sharded::Share;
 use super::{Element, Rows};
 use crate::error::Result;
 
-/// The chosen rows of another set; row i is its row `chosen[i]`, and is numbered as that is.
+/// Selected rows of another set: row i is that set's row `chosen[i]`, and keeps its number.
 pub struct Subset<'a> {
     name: String,
     rows: &'a dyn Rows,
@@ -25,13 +26,13 @@ impl<'a> Subset<'a> {
         }
     }
 
-    /// Of each row, its row in the other set.
+    /// For each row, its index in the other set.
     pub fn chosen(&self) -> &[usize] {
         &self.chosen
     }
 
-    /// Hand each run of rows that follow each other in the other set to `read`: its first row there, and where its
-    /// values go.
+    /// Calls `read` for each run of rows that are consecutive in the other set, with the first row there and the output
+    /// slice.
     fn runs<T>(
         &self,
         first: usize,
@@ -107,7 +108,7 @@ mod tests {
     use crate::rows::Memory;
     use std::sync::Mutex;
 
-    /// Rows that remember how they were read: (first row, rows).
+    /// Rows that record how they were read: (first row, number of rows).
     struct Watched(Memory, Mutex<Vec<(usize, usize)>>);
 
     impl Rows for Watched {

@@ -1,4 +1,4 @@
-//! Seeded point sets whose hulls are known, for tests, benches and trying things out.
+//! Seeded point sets whose hulls are known, for tests, benches and trials.
 
 use super::Memory;
 use rand::SeedableRng;
@@ -18,7 +18,7 @@ pub fn gaussian(n: usize, d: usize, seed: u64) -> Memory {
     Memory::from_f32(format!("Gaussian {n} x {d}, seed {seed}"), d, values)
 }
 
-/// n uniform points on the unit sphere in d dimensions: none is ever inside the hull of others.
+/// n uniform points on the unit sphere in d dimensions: none is inside the hull of the others.
 pub fn sphere(n: usize, d: usize, seed: u64) -> Memory {
     let mut values = normal(n * d, seed);
     super::normalise(&mut values, d);
@@ -48,7 +48,7 @@ pub fn cross_polytope(d: usize) -> Memory {
     Memory::from_f64(format!("cross-polytope in {d} dimensions"), d, values)
 }
 
-/// `(t, t^2, .., t^d)` at n even steps of [-1, 1]: for d >= 2 a new point of the curve is never inside.
+/// `(t, t^2, .., t^d)` at n even steps of [-1, 1]: for d >= 2 a further point of the curve is never inside the hull.
 pub fn moment_curve(n: usize, d: usize) -> Memory {
     let t = |row: usize| 2.0 * row as f64 / (n.max(2) - 1) as f64 - 1.0;
     let values = (0..n)
@@ -57,7 +57,7 @@ pub fn moment_curve(n: usize, d: usize) -> Memory {
     Memory::from_f64(format!("moment curve {n} x {d}"), d, values)
 }
 
-/// 0 and the unit vectors: a simplex with a corner at the origin.
+/// The origin and the unit vectors: a simplex with a corner at the origin.
 pub fn corner_simplex(d: usize) -> Memory {
     let values = (0..=d)
         .flat_map(|row| (0..d).map(move |j| f64::from(u8::from(row == j + 1))))

@@ -1,6 +1,8 @@
-//! What a format's reader gives: rows at fixed places of a file, or a stream of rows, and what their columns are called.
+//! The result of a format's reader: rows at fixed places of a file, or a stream of rows, and the names of their
+//! columns.
 //!
-//! Nothing is allocated on a header's word: plain files are measured against their size first, streams grow as data comes.
+//! Nothing is allocated because a header claims it: plain files are first checked against their size, streams grow as
+//! data comes.
 
 use super::columns::{Choice, Columns};
 use super::store::FixedRows;
@@ -8,26 +10,26 @@ use super::{Element, Texts};
 use crate::error::Result;
 use std::path::Path;
 
-/// How a file is to be read; what every reader is told.
+/// The options that every reader gets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask<'a> {
     /// The member, tensor, data set or column after the colon.
     pub member: Option<&'a str>,
     /// Which columns of a table.
     pub choice: &'a Choice,
-    /// The type of numbers that a file does not name, such as the `<V2` of bfloat16 in `.npy`.
+    /// The element type for files that do not state one, such as `<V2` for bfloat16 in `.npy`.
     pub dtype: Option<Element>,
-    /// Where spool files go.
+    /// The folder of spool files.
     pub temporary: &'a Path,
-    /// Bytes that a spool file may take.
+    /// The bytes that a spool file may take.
     pub spool: u64,
-    /// Bytes of rows that may stay in memory.
+    /// The bytes of rows that may stay in memory.
     pub memory: u64,
     /// Whether the set has several files.
     pub several: bool,
 }
 
-/// What a format's reader found.
+/// The rows that a format's reader found.
 pub(super) struct Table {
     pub rows: RowSource,
     pub columns: Columns,
@@ -35,14 +37,14 @@ pub(super) struct Table {
 
 /// Where the rows are.
 pub(super) enum RowSource {
-    /// Rows at fixed places.
+    /// Rows at fixed places of a file.
     Plain {
         layout: FixedRows,
         axes: Vec<usize>,
         len: usize,
         element: Element,
     },
-    /// Rows one after the other.
+    /// Rows that are read in order.
     Stream(Box<dyn Stream>),
 }
 
@@ -68,7 +70,7 @@ impl Table {
         }
     }
 
-    /// The same rows, of these columns.
+    /// The same rows with these columns.
     pub fn of(mut self, columns: Columns) -> Self {
         self.columns = columns;
         self
@@ -80,33 +82,33 @@ pub(super) trait Stream {
     /// The axes of one row; their product is its dimension.
     fn axes(&self) -> Vec<usize>;
     fn element(&self) -> Element;
-    /// Append some whole rows, about [`STEP`] bytes; false at the end.
+    /// Appends some whole rows, about [`STEP`] bytes; false at the end.
     fn next(&mut self, chunk: &mut Chunk) -> Result<bool>;
 }
 
-/// Bytes that a stream gives at a time, about.
+/// About how many bytes a stream gives at a time.
 pub(super) const STEP: usize = 1 << 20;
 
 /// Some rows of a stream.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
-    /// Their numbers, native order.
+    /// Their numbers, in native byte order.
     pub values: Vec<u8>,
     /// One id a row, where the table has an id column.
     pub ids: Texts,
     /// One label a row, where the table has a label column.
     pub labels: Texts,
-    /// Rows that lack a number (a null, an empty cell, a short list): their places, counted from the first row that the
-    /// stream ever gave, and what is wrong. Their values are any numbers.
+    /// Rows with a missing number (a null, an empty cell, a short list). Their numbers count from the first row of the
+    /// stream; their values are arbitrary.
     pub lacking: Vec<Lack>,
 }
 
-/// A row that lacks a number.
+/// A row with a missing number.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lack {
     /// The row, counted from the first of the file.
     pub row: u64,
-    /// Where in the file, for a message.
+    /// Its place in the file, for messages.
     pub place: crate::error::Place,
     /// What is wrong with it, as in "the value is null".
     pub what: String,

@@ -1,15 +1,15 @@
-//! Many short texts in one piece of memory: an id or a label for each row.
+//! Many short texts in one allocation: an id or a label for each row.
 
 /// A text for each row, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     text: String,
-    /// Where each ends.
+    /// The end of each text.
     ends: Vec<usize>,
 }
 
 impl Texts {
-    /// Append one.
+    /// Appends a text.
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.ends.push(self.text.len());
@@ -30,7 +30,7 @@ impl Texts {
         self.ends.is_empty()
     }
 
-    /// Keep the first `len`.
+    /// Keeps the first `len` texts.
     pub fn truncate(&mut self, len: usize) {
         if len < self.len() {
             self.text
@@ -39,7 +39,7 @@ impl Texts {
         }
     }
 
-    /// Append all of `others`, which are then none.
+    /// Moves all texts of `others` to the end.
     pub fn append(&mut self, others: &mut Texts) {
         let before = self.text.len();
         self.text.push_str(&others.text);
@@ -48,7 +48,7 @@ impl Texts {
         others.ends.clear();
     }
 
-    /// Bytes of memory.
+    /// The memory used, in bytes.
     pub fn bytes(&self) -> u64 {
         (self.text.len() + self.ends.len() * size_of::<usize>()) as u64
     }

@@ -1,7 +1,7 @@
-//! Tensors that `torch.save` wrote: a zip archive of a pickle, which says what there is, and of the storages' bytes.
+//! Tensors that `torch.save` wrote: a zip archive with a pickle that describes them, and the bytes of their storages.
 //!
-//! The pickle is never run: [`pickle`] follows it, and what is no tensor, dictionary or list is passed over or refused by
-//! name. Layout: torch/serialization.py and torch/_utils.py (`_rebuild_tensor_v2`).
+//! The pickle is never executed: [`pickle`] interprets it; anything but tensors, dictionaries and lists is skipped or
+//! refused by name. Layout: torch/serialization.py and torch/_utils.py (`_rebuild_tensor_v2`).
 
 use super::Element;
 use super::archive::{Archive, has};
@@ -13,17 +13,17 @@ use super::pickle::{self, Id, Pickle, Value};
 use super::table::{Ask, Table};
 use crate::error::{Error, Place, Result};
 
-/// The name of the pickle in the archive, after the name of the archive's folder.
+/// The file name of the pickle in the archive's folder.
 const PICKLE: &str = "data.pkl";
 
-/// Memory that a pickle takes for each of its bytes, at most.
+/// The most memory that a pickle takes for each of its bytes.
 const BYTES_A_BYTE: u64 = 64;
 
-/// How deep containers may lie in each other, and how many values are looked at in all.
+/// The deepest nesting of containers, and the most values that are visited.
 const DEPTH: usize = 64;
 const VISITS: usize = 1 << 20;
 
-/// What `torch.save` writes.
+/// The format of `torch.save`.
 pub(in crate::rows) struct Torch;
 
 impl Format for Torch {
@@ -86,7 +86,7 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
     array(&input, &mut archive, folder, name, tensor, big, ask)?.table(ask)
 }
 
-/// A pickle that holds more than tensors.
+/// The error for a pickle that holds more than tensors.
 fn refuse(input: &Input, what: String) -> Error {
     let file = input.path.display();
     input.error(
@@ -99,7 +99,7 @@ fn refuse(input: &Input, what: String) -> Error {
     )
 }
 
-/// The array of a tensor's numbers, held against its storage.
+/// The array of a tensor's numbers, checked against its storage.
 fn array(
     input: &Input,
     archive: &mut Archive,
@@ -148,16 +148,16 @@ fn array(
 struct Tensor {
     /// The name of its storage.
     key: String,
-    /// Its first number in the storage.
+    /// The index of its first number in the storage.
     first: u64,
     shape: Vec<u64>,
     strides: Vec<u64>,
-    /// None if the type is not read.
+    /// None if the type is not supported.
     element: Option<Element>,
     dtype: String,
 }
 
-/// All tensors, with the keys that lead to them; the name of a tensor that stands alone is empty.
+/// All tensors, named by the path of keys that leads to them; the name of a tensor at the top is empty.
 fn tensors(pickle: &Pickle) -> Result<Vec<(String, Tensor)>, String> {
     let mut found = Vec::new();
     let mut open = vec![(pickle.root, String::new(), 0)];
@@ -197,13 +197,13 @@ fn tensors(pickle: &Pickle) -> Result<Vec<(String, Tensor)>, String> {
             }
             _ => {}
         }
-        // Taken from the end: the first must come last.
+        // The stack is popped from its end, so the first entry must be pushed last.
         open[before..].reverse();
     }
     Ok(found)
 }
 
-/// The tensor that a call builds; none if it builds something else.
+/// The tensor that a call builds; None if it builds something else.
 fn tensor(pickle: &Pickle, mut id: Id) -> Result<Option<Tensor>, String> {
     for _ in 0..DEPTH {
         let Value::Call {
@@ -228,7 +228,10 @@ fn tensor(pickle: &Pickle, mut id: Id) -> Result<Option<Tensor>, String> {
                 return described(pickle, of, Some(*dtype)).map(Some);
             }
             ("torch._utils _rebuild_tensor_v2" | "torch._utils _rebuild_tensor_v3", _) => {
-                return Err("a tensor is negated or conjugated only when it is read".into());
+                return Err(
+                    "a tensor is stored with a negation or conjugation that is not yet applied"
+                        .into(),
+                );
             }
             (
                 "torch._utils _rebuild_parameter" | "torch._utils _rebuild_parameter_with_state",
@@ -254,7 +257,7 @@ fn tensor(pickle: &Pickle, mut id: Id) -> Result<Option<Tensor>, String> {
     Ok(None)
 }
 
-/// A tensor of a storage, a first number, a shape and strides.
+/// A tensor described by its storage, first number, shape and strides.
 fn described(pickle: &Pickle, of: [Id; 4], dtype: Option<Id>) -> Result<Tensor, String> {
     let fault = || "a tensor is not described as torch.save does".to_string();
     let numbers = |id: Id| match pickle.get(id) {
@@ -306,7 +309,7 @@ fn number(pickle: &Pickle, id: Id) -> Option<u64> {
     }
 }
 
-/// The type of a storage, or a type by its name.
+/// The element type of a storage class, or of a dtype, by its name.
 fn element(name: &str) -> Option<Element> {
     Some(match name.strip_prefix("torch ")? {
         "DoubleStorage" | "float64" => Element::F64,
@@ -328,7 +331,7 @@ fn element(name: &str) -> Option<Element> {
     })
 }
 
-/// Whether a class or function may occur in a file of tensors: none of them is ever called.
+/// Whether a class or function may occur in a file of tensors; none of them is ever called.
 fn is_known(name: &str) -> bool {
     const NAMES: [&str; 12] = [
         "collections OrderedDict",
@@ -344,7 +347,7 @@ fn is_known(name: &str) -> bool {
         "torch.nn.parameter Parameter",
         "torch.storage UntypedStorage",
     ];
-    // Types that are not read are refused only if such a tensor is asked for.
+    // Unsupported types are refused only if such a tensor is chosen.
     const TYPES: [&str; 13] = [
         "torch ComplexDoubleStorage",
         "torch ComplexFloatStorage",

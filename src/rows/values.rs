@@ -1,7 +1,8 @@
-//! One value a row that is not a vector: what a model predicts, whether it was right, its loss. Numbers or text.
+//! One scalar or text per row, which is not a vector: for instance a model's prediction, whether it was right, its
+//! loss.
 //!
-//! Numbers come from every format that rows come from; text from `.npy` of `<U` or `|S`, columns of Parquet, Arrow and
-//! CSV, lines of text, and JSON lists.
+//! Numbers are read from every format of rows; text from `.npy` of `<U` or `|S`, columns of Parquet, Arrow and CSV,
+//! lines of text, and JSON lists.
 
 use super::input::{Input, probe};
 use super::open::{files, open};
@@ -15,13 +16,13 @@ use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
 
-/// Bytes of numbers that may be in memory.
+/// The bytes of numbers that may be in memory.
 const MEMORY: u64 = 1 << 30;
 
-/// The longest JSON list.
+/// The longest JSON list that is read.
 const LONGEST: u64 = 1 << 30;
 
-/// A value a row; `None` where there is none.
+/// A value per row; `None` where it is missing.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
     Numbers(Vec<Option<f64>>),
@@ -42,7 +43,7 @@ impl Values {
         self.len() == 0
     }
 
-    /// The value of a row as text: whole numbers without a point.
+    /// The value of a row as text; whole numbers have no decimal point.
     pub fn text(&self, row: usize) -> Option<String> {
         match self {
             Values::Numbers(values) => values
@@ -55,10 +56,10 @@ impl Values {
     }
 }
 
-/// One value a row as a file has them, before it is known how many rows there are.
+/// One value per row as read from a file, before the number of rows is known.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
-    /// The file, as it was named.
+    /// The spec, as the user typed it.
     spec: String,
     found: FileValues,
 }
@@ -66,14 +67,14 @@ pub struct Column {
 #[derive(Debug, Clone, PartialEq)]
 enum FileValues {
     Values(Values),
-    /// A text of one column whose first line is a name, or one more value.
+    /// Lines of text of one column; the first may be the column's name or a value.
     Lines {
         first: String,
         rest: Vec<String>,
     },
 }
 
-/// Names that people give to such columns, in small letters.
+/// Usual names of such columns, in lower case.
 const NAMES: [&str; 18] = [
     "category",
     "class",
@@ -96,10 +97,10 @@ const NAMES: [&str; 18] = [
 ];
 
 impl Column {
-    /// The values of a set whose file has one of these numbers of rows, the likelier first; of one that was cut, and may
-    /// have had more, where `cut`.
+    /// The values of a set whose file has one of these numbers of rows, the most likely first. `cut`: the set was cut
+    /// at a limit, and the file may have more rows.
     ///
-    /// Errors: a first line of which nothing tells whether it is a name or a value.
+    /// Errors: it is not clear whether the first line is a name or a value.
     pub fn of_rows(self, rows: &[u64], cut: bool) -> Result<Values> {
         let (first, rest) = match self.found {
             FileValues::Values(values) => return Ok(values),
@@ -128,9 +129,9 @@ impl Column {
     }
 }
 
-/// Read one value a row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive.
+/// Reads one value per row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive.
 ///
-/// Errors: no such file or column, a file that is none of these, several files, rows of several numbers.
+/// Errors: no such file or column, an unsupported file, several files, rows of several numbers.
 pub fn column(spec: &str, control: &Control) -> Result<Column> {
     let found = found(spec, control)?;
     Ok(Column {
@@ -175,8 +176,8 @@ fn found(spec: &str, control: &Control) -> Result<FileValues> {
     }
 }
 
-/// A set of one number a row, of which so many bytes may stay in memory; `wanted` and `advice` are what to say of one of
-/// more numbers.
+/// A set of one number per row, of which `memory` bytes may stay in memory; `wanted` and `advice` are the message for
+/// rows of several numbers.
 pub(super) fn one_column(
     spec: &str,
     memory: u64,
@@ -196,7 +197,7 @@ pub(super) fn one_column(
     Ok(rows)
 }
 
-/// A column of numbers of any format of rows.
+/// Reads a column of numbers in any format of rows.
 fn numbers(spec: &str, control: &Control) -> Result<Values> {
     let wanted = "one value a row was expected";
     let advice = "name a file of one value a row, or one column or member of it";
@@ -206,7 +207,7 @@ fn numbers(spec: &str, control: &Control) -> Result<Values> {
     Ok(Values::Numbers(values.into_iter().map(Some).collect()))
 }
 
-/// Numbers where all texts are, an empty one being none.
+/// Numbers if all texts are numbers; an empty text is a missing value.
 fn of_texts(texts: Vec<Option<String>>) -> Values {
     let number = |text: &Option<String>| match text.as_deref().map(str::trim) {
         None | Some("") => Some(None),
@@ -245,7 +246,7 @@ fn of_json(input: &Input) -> Result<Values> {
     Ok(of_texts(list.iter().map(text).collect::<Result<_>>()?))
 }
 
-/// The texts of a column of text; `None` for any other.
+/// The texts of a column of text; `None` for a column of another type.
 pub(crate) fn texts(column: &ArrayRef) -> Option<Vec<Option<String>>> {
     fn owned<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
         values.map(|value| value.map(String::from)).collect()
@@ -297,7 +298,7 @@ mod tests {
         column(&spec, &Control::default())?.of_rows(&[rows as u64], false)
     }
 
-    /// The first line of a text is a name or a value: by the number of rows, or by itself where the set was cut.
+    /// Whether the first line is a name or a value: by the number of rows, or by its text where the set was cut.
     #[test]
     fn a_first_line_is_never_guessed() {
         let folder = tempfile::tempdir().unwrap();

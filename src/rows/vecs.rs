@@ -7,10 +7,10 @@ use super::store::FixedRows;
 use super::table::{Ask, Table};
 use crate::error::{Place, Result};
 
-/// Bytes of row headers checked at a time.
+/// How many bytes of row headers are checked at a time.
 const STEP: u64 = 1 << 22;
 
-/// The type of numbers that the name says.
+/// The element type, from the extension of the file.
 fn element(input: &Input) -> Option<Element> {
     Some(match input.extension.as_str() {
         "fvecs" => Element::F32,
@@ -45,7 +45,8 @@ impl Format for Vecs {
     }
 }
 
-/// Whether a file is named so and has the length of whole rows, whatever other format its first bytes look like.
+/// Whether a file has such an extension and the length of whole rows. This decides even if its first bytes look like
+/// another format.
 fn is_measured(input: &Input) -> bool {
     let stated = input.head.first_chunk::<4>();
     let dim = stated.map_or(0, |bytes| i32::from_le_bytes(*bytes));
@@ -99,10 +100,10 @@ fn open(input: Input, _: &Ask) -> Result<Table> {
     ))
 }
 
-/// Every row must state the dimension of the first.
+/// Checks that every row states the dimension of the first.
 fn check_dimensions(layout: &FixedRows, len: u64, dim: i32) -> Result<()> {
     let step = (STEP / layout.stride).max(1);
-    // A row that alone is larger than the step is checked by its first bytes only.
+    // Of rows longer than the step, only the first bytes are read.
     let (mut buffer, whole) = (Vec::new(), layout.stride <= STEP);
     for first in (0..len).step_by(step as usize) {
         let count = step.min(len - first);

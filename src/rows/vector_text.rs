@@ -1,23 +1,24 @@
-//! Vectors that are spelled out in a cell of text: `[0.1, 0.2]`, as pandas writes a column of lists to CSV, `[0.1 0.2]`, as
-//! it writes one of NumPy arrays, `[np.float64(0.1), ...]`, as NumPy 2 spells lists of its own numbers, `{0.1,0.2}` of SQL.
+//! Vectors spelled out in a cell of text: `[0.1, 0.2]`, as pandas writes a column of lists to CSV; `[0.1 0.2]`, as it
+//! writes one of NumPy arrays; `[np.float64(0.1), ...]`, as NumPy 2 prints lists of its scalars; `{0.1,0.2}`, as SQL
+//! prints arrays.
 
-/// What a text holds.
+/// The content of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Spelled {
     /// A whole vector.
     Vector(Vec<f64>),
-    /// A vector of which a number is missing: the word that stands in its place.
+    /// A vector with a missing number: the word in its place.
     Lacking(String),
-    /// A vector that NumPy cut short with `...`.
+    /// A vector that NumPy abbreviated with `...`.
     Cut,
 }
 
-/// What stands between numbers.
+/// The characters that separate numbers.
 const BETWEEN: [char; 12] = [
     '[', ']', '(', ')', '{', '}', ',', ';', ' ', '\t', '\n', '\r',
 ];
 
-/// Words of Python that stand around numbers and say nothing of their size.
+/// Python words around numbers that do not change their values.
 fn is_wrapping(word: &str) -> bool {
     let known = [
         "array",
@@ -32,9 +33,9 @@ fn is_wrapping(word: &str) -> bool {
     known.contains(&word) || word.starts_with("dtype=") || word.starts_with("device=")
 }
 
-/// The vector that a text spells, lists in lists one after the other; None if it spells none.
+/// The vector that a text spells, with nested lists flattened; None if it spells none.
 ///
-/// Without brackets, at least two numbers with half of them written as fractions are a vector: `030 1234` is none.
+/// Without brackets, a vector has at least two numbers, half of them written as fractions: `030 1234` is none.
 pub(super) fn parse(text: &str) -> Option<Spelled> {
     let text = text.trim();
     let bracketed = text.contains(['[', '{', '(']) && text.ends_with([']', '}', ')']);

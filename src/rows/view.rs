@@ -1,18 +1,19 @@
-//! Parts of a set, without a copy: its first rows, some of its columns; and a set made of another, with its numbers.
+//! Views of a set without a copy: its first rows, some of its columns, or computed rows with the row numbers of their
+//! source.
 
 use super::{Element, Provenance, Rows};
 use crate::error::Result;
 use std::sync::Arc;
 
-/// Rows that were made one by one from those of another set, and have their numbers: if some of the files' rows were
-/// left out there, the others are still counted as in the files.
+/// Rows computed one by one from those of another set, with that set's row numbers: even where rows of the files were
+/// dropped, numbers refer to the files.
 pub struct Numbered {
     rows: Arc<dyn Rows>,
     source: Arc<dyn Rows>,
 }
 
 impl Numbered {
-    /// `rows` with the numbers of `source`, which has as many.
+    /// `rows` with the row numbers of `source`, which has as many rows.
     pub fn like(rows: Arc<dyn Rows>, source: &Arc<dyn Rows>) -> Arc<dyn Rows> {
         assert_eq!(rows.len(), source.len());
         if source.dropped() == 0 && source.provenance().is_none() {
@@ -71,7 +72,7 @@ pub struct Prefix<'a> {
 }
 
 impl<'a> Prefix<'a> {
-    /// At most all rows, and at least one.
+    /// The first `len` rows, clamped to between one and all.
     pub fn new(rows: &'a dyn Rows, len: usize) -> Self {
         let len = len.clamp(1, rows.len());
         Prefix { rows, len }
@@ -120,13 +121,13 @@ pub struct Columns<'a> {
 }
 
 impl<'a> Columns<'a> {
-    /// At least one column; each below the set's dimension.
+    /// Views at least one column; each index is below the set's dimension.
     pub fn new(rows: &'a dyn Rows, columns: Vec<usize>) -> Self {
         assert!(!columns.is_empty() && columns.iter().all(|&column| column < rows.dim()));
         Columns { rows, columns }
     }
 
-    /// Whole rows to the columns wanted.
+    /// Copies the wanted columns of whole rows to `out`.
     fn pick<T: Copy>(&self, whole: &[T], out: &mut [T]) {
         let rows = whole.chunks_exact(self.rows.dim());
         for (row, out) in rows.zip(out.chunks_exact_mut(self.columns.len())) {
@@ -136,7 +137,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Numbers of the whole rows behind `out`.
+    /// The number of values in the whole rows from which `out` values are picked.
     fn whole(&self, out: usize) -> usize {
         out / self.columns.len() * self.rows.dim()
     }

@@ -1,8 +1,8 @@
-//! Word vectors as GloVe, word2vec and fastText write them: a token, which may hold blanks, and its numbers; in text, with
-//! or without a first line `ROWS NUMBERS`, or in word2vec's binary form. Tokens become ids.
+//! Word vectors as GloVe, word2vec and fastText write them: a token, which may hold blanks, and its numbers; in text,
+//! with or without a first line `ROWS NUMBERS`, or in word2vec's binary form. Tokens become ids.
 //!
-//! A line is split from the right. How many numbers it ends in is what most of the first lines say, so that one that lost
-//! some is found and not split elsewhere.
+//! A line is split from the right. Most of the first lines decide the number of values, so that a line with missing
+//! values is reported instead of being split elsewhere.
 
 use super::columns::Columns;
 use super::format::Format;
@@ -14,23 +14,23 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// Lines that show how a file is written, of so many bytes at most.
+/// How many lines are examined to recognise the format, and the most bytes they may have.
 const LOOK: usize = 64;
 const LOOK_BYTES: u64 = 8 << 20;
-/// Bytes of a line, and of a token of the binary form, at most.
+/// The most bytes of a line, and of a token of the binary form.
 const LINE: u64 = 64 << 20;
 const TOKEN: u64 = 1 << 16;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Look {
-    /// Numbers at the end of most lines.
+    /// The number of values at the end of most lines.
     dim: usize,
-    /// The rows and numbers that the first line claims, if it does.
+    /// The numbers of rows and values that the first line claims, if it does.
     claimed: Option<(u64, usize)>,
 }
 
-/// A file from this byte on.
+/// A reader of the file from byte `at` on.
 fn reader(input: &Input, at: u64) -> Result<BufReader<File>> {
     let failed = |error| Error::io("read", &input.path, error);
     let mut file = input.file.try_clone().map_err(failed)?;
@@ -38,7 +38,7 @@ fn reader(input: &Input, at: u64) -> Result<BufReader<File>> {
     Ok(BufReader::with_capacity(1 << 16, file))
 }
 
-/// The next line, without its end; None at the end of the file. Errors: it is longer than any line of numbers.
+/// The next line, without its terminator; None at the end of the file. Errors: a line that is too long.
 fn line(reader: &mut impl BufRead, path: &Path) -> Result<Option<String>> {
     let mut bytes = Vec::new();
     let read = reader.take(LINE).read_until(b'\n', &mut bytes);
@@ -61,7 +61,7 @@ fn is_number(field: &str) -> bool {
     field.parse::<f64>().is_ok()
 }
 
-/// The two whole numbers that a line is.
+/// The two whole numbers of a line that holds nothing else.
 fn claim(line: &str) -> Option<(u64, usize)> {
     let (rows, dim) = line.split_once(' ')?;
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
@@ -69,7 +69,7 @@ fn claim(line: &str) -> Option<(u64, usize)> {
     Some((rows.parse().ok()?, dim.parse().ok()?)).filter(|_| is)
 }
 
-/// How the first lines of word vectors are written; None if they are none.
+/// Recognises the format from the first lines; None if they are not word vectors.
 fn look(input: &Input) -> Result<Option<Look>> {
     let mut text = reader(input, 0)?.take(LOOK_BYTES);
     let mut lines = Vec::new();
@@ -78,7 +78,7 @@ fn look(input: &Input) -> Result<Option<Look>> {
     {
         lines.push(next);
     }
-    // The last line that was looked at may be cut.
+    // The last line that was read may be truncated.
     if text.limit() == 0 && lines.len() > 1 {
         lines.pop();
     }
@@ -101,7 +101,7 @@ fn look(input: &Input) -> Result<Option<Look>> {
         && lines.iter().all(|line| fields(line) > dim)
         && most(&|line| fields(line) == dim + 1)
     {
-        // Here words may be numbers, as those of node2vec are.
+        // With a claim in the first line, tokens may be numbers, as node2vec writes them.
         return Ok(Some(Look { dim, claimed }));
     }
     let is_word = |line: &str| {
@@ -110,12 +110,12 @@ fn look(input: &Input) -> Result<Option<Look>> {
         let quoted = token.len() > 2 && token.starts_with('"') && token.ends_with('"');
         trailing(line) >= dim && !token.is_empty() && !is_number(token) && !separated && !quoted
     };
-    // A first line of names is that of a table.
+    // If the first line holds names, the file is a table.
     let is = dim > 1 && trailing(&lines[0]) >= dim && most(&is_word);
     Ok(is.then_some(Look { dim, claimed }))
 }
 
-/// The value that most are; the smallest of those.
+/// The most common value; of several, the smallest.
 fn most_common(values: impl Iterator<Item = usize>) -> usize {
     let mut values: Vec<usize> = values.collect();
     values.sort_unstable();
@@ -124,7 +124,7 @@ fn most_common(values: impl Iterator<Item = usize>) -> usize {
     most.map_or(0, |run| run[0])
 }
 
-/// A line's token and the `dim` fields after it, in reverse; fewer if it has fewer.
+/// A line's token and the last `dim` fields, in reverse order; fewer if there are fewer.
 fn split(line: &str, dim: usize) -> (&str, Vec<&str>) {
     let mut fields: Vec<&str> = line.rsplitn(dim + 1, ' ').collect();
     let token = match fields.len() > dim {
@@ -155,7 +155,7 @@ impl Format for TextWords {
     }
 
     fn member(&self) -> Option<&'static str> {
-        // As a table, which a choice of columns makes it.
+        // As for a table, as which the file is read if the user chooses columns.
         Some("COLUMN")
     }
 
@@ -170,7 +170,7 @@ fn sniff(input: &Input) -> bool {
 }
 
 fn open(input: Input, ask: &Ask) -> Result<Table> {
-    // Columns are asked for: it is read as a table, whose first column is the token.
+    // If the user chooses columns, the file is read as a table whose first column is the token.
     if !ask.choice.is_default() || ask.member.is_some() {
         return csv::open(input, ask);
     }
@@ -210,7 +210,7 @@ fn columns(what: &str) -> Columns {
     }
 }
 
-/// The rows that a first line claims and that are not there.
+/// The error for a first line that claims a wrong number of rows.
 fn miscounted(path: &Path, claimed: u64, found: u64) -> Error {
     input_error(
         path,
@@ -234,7 +234,7 @@ impl Lines {
         input_error(&self.path, Place::Line(self.line), what, advice)
     }
 
-    /// Append a line. Errors: fields that are no numbers, more numbers than in other lines.
+    /// Appends a line. Errors: fields that are not numbers, more numbers than in other lines.
     fn append(&self, text: &str, chunk: &mut Chunk) -> Result<()> {
         let dim = self.look.dim;
         let (token, fields) = split(text, dim);
@@ -256,10 +256,10 @@ impl Lines {
             chunk.ids.push(text.split(' ').next().unwrap_or_default());
             return Ok(());
         }
-        // A word may hold blanks and numbers, but not the first of a row's numbers.
+        // A token may hold blanks and numbers, but must not end in a number that belongs to the vector.
         let last = token.rsplit_once(' ').map(|(_, last)| last);
         if last.is_some_and(|last| last.contains(['.', 'e']) && is_number(last)) {
-            let what = format!("the line has more than {dim} numbers, which most lines have");
+            let what = format!("the line has more than {dim} numbers, the length of most lines");
             return Err(self.error(what, "every line needs the same number of values"));
         }
         for field in fields.iter().rev() {
@@ -302,7 +302,7 @@ impl Stream for Lines {
     }
 }
 
-/// The rows and numbers that word2vec's binary form begins with, and the bytes of that line.
+/// The numbers of rows and values in the first line of word2vec's binary form, and the length of this line in bytes.
 fn binary(input: &Input) -> Option<(u64, usize, u64)> {
     let end = input.head.iter().position(|&byte| byte == b'\n')?;
     let first = std::str::from_utf8(&input.head[..end]).ok()?;
@@ -331,17 +331,17 @@ impl Format for BinaryWords {
     }
 }
 
-/// Whether a file is word2vec's binary form: a line of two whole numbers, and what is no text.
+/// Whether a file is in word2vec's binary form: a line of two whole numbers, followed by bytes that are not text.
 fn is_binary(input: &Input) -> bool {
     binary(input).is_some() && !csv::sniff(input)
 }
 
-/// Errors: the first line claims more than the file can hold.
+/// Opens the binary form. Errors: the first line claims more than the file can hold.
 fn open_binary(input: Input, _: &Ask) -> Result<Table> {
     let Some((rows, dim, start)) = binary(&input) else {
         return Err(input.corrupt(Place::Byte(0), "the first line is not ROWS NUMBERS"));
     };
-    // A blank between a token and its numbers, and a letter at least.
+    // A row takes 4 bytes for each number, and at least one for its token.
     let least = (dim as u64).saturating_mul(4).saturating_add(1);
     let needed = rows.saturating_mul(least).saturating_add(start);
     if needed > input.size {
@@ -384,7 +384,7 @@ impl Binary {
         if token.pop() != Some(b' ') {
             return Err(self.error("its token does not end".into()));
         }
-        // The program of word2vec ends a row with a line end, gensim does not.
+        // word2vec itself ends each row with a newline, gensim does not.
         let word = String::from_utf8_lossy(&token);
         chunk.ids.push(word.trim_start_matches('\n'));
         let start = chunk.values.len();
@@ -404,7 +404,7 @@ impl Binary {
         Ok(())
     }
 
-    /// Errors: something follows the last row.
+    /// Errors: bytes after the last row.
     fn end(&mut self) -> Result<()> {
         let mut rest = Vec::new();
         let read = (&mut self.reader).take(2).read_to_end(&mut rest);

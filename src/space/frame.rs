@@ -1,8 +1,8 @@
-//! How images come to the size of a network: squashed, or resampled and cut as networks are trained.
+//! How images are brought to the size of a network: squashed, or resampled and cropped as in the network's training.
 //!
-//! A [`Frame`] is made into maps for images of one size; [`Frames`] bring pictures of any size to it while they are
-//! decoded, with the same maps, so that sets of one size come out the same either way, byte by byte. What 16 bits become is
-//! rounded to 16 bits there.
+//! A [`Frame`] gives maps for images of one size; [`Frames`] bring images of any size to it while they are decoded,
+//! with the same maps, so that both ways give the same bytes for images of one size. Results for 16-bit images are
+//! rounded to 16 bits.
 
 use super::pixel::Select;
 use super::resample::Resample;
@@ -18,12 +18,12 @@ use std::sync::Arc;
 /// A width and a height.
 type Size = (usize, usize);
 
-/// How images come to a network's size, whatever theirs is.
+/// How images of any size are brought to a network's size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Frame {
-    /// To a width and a height, each pixel a mean of those that it covers; or left as they are.
+    /// To a width and a height, each pixel the mean of those that it covers; or unchanged.
     Squash(Option<Size>),
-    /// Resampled as networks are trained, and then the centre.
+    /// Resampled as in the network's training, then cropped to the centre.
     Resample {
         resize: Option<Resize>,
         crop: Option<Size>,
@@ -32,18 +32,18 @@ pub enum Frame {
     },
 }
 
-/// What a frame does to images of one shape.
+/// The maps by which a frame converts images of one shape.
 pub struct Steps {
     resample: Option<Resample>,
     crop: Option<Select>,
-    /// After them.
+    /// The shape after these maps.
     pub shape: Shape,
 }
 
 impl Frame {
-    /// Width and height of images of this width and height after resampling, and after the cut.
+    /// The sizes of images of this width and height after resampling, and after the crop.
     ///
-    /// Errors: sides out of reach, a centre that is larger than the image.
+    /// Errors: sides out of range, a crop that is larger than the image.
     pub fn sizes(self, (width, height): Size) -> Result<[Size; 2], Misfit> {
         let (resize, crop) = match self {
             Frame::Squash(size) => (
@@ -81,7 +81,7 @@ impl Frame {
         }
     }
 
-    /// The maps for images of a shape; `bytes` says that they hold whole numbers from 0 to 255.
+    /// The maps for images of a shape; `bytes` says that pixels are whole numbers from 0 to 255.
     ///
     /// Errors: those of [`Frame::sizes`].
     pub fn steps(self, shape: Shape, bytes: bool) -> Result<Steps, Misfit> {
@@ -105,7 +105,7 @@ impl Frame {
         })
     }
 
-    /// What is done to images that become as large as `size` before the cut.
+    /// Describes the conversion of images that have `size` before the crop.
     pub fn described(self, size: Size) -> String {
         self.in_words(&format!("resampled to {} x {}", size.0, size.1))
     }
@@ -133,7 +133,7 @@ impl Frame {
     }
 }
 
-/// What is done to images of any size: two frames that do the same are called the same.
+/// Describes the conversion of images of any size; frames that are equal have the same description.
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let resize = match self {
@@ -150,7 +150,7 @@ impl fmt::Display for Frame {
 }
 
 impl Steps {
-    /// One image, whose number at each place of its row `pixel` knows; none if the image stays as it is.
+    /// Converts one image, given as a function from a place in the row to its number; None if the image is unchanged.
     fn apply(&self, pixel: impl Fn(usize) -> f64) -> Option<Vec<f64>> {
         let Some(resample) = &self.resample else {
             let places = self.crop.as_ref()?.places();
@@ -164,7 +164,7 @@ impl Steps {
         })
     }
 
-    /// As maps of rows.
+    /// The steps as maps of rows.
     pub fn maps(self) -> impl Iterator<Item = Arc<dyn Map>> {
         let resample = self.resample.map(|map| Arc::new(map) as Arc<dyn Map>);
         let crop = self.crop.map(|map| Arc::new(map) as Arc<dyn Map>);
@@ -172,12 +172,12 @@ impl Steps {
     }
 }
 
-/// The frames of several networks, each once: every picture is brought to all of them.
+/// The distinct frames of several networks; every image is converted to each of them.
 #[derive(Debug, Clone)]
 pub struct Frames(Vec<Frame>);
 
 impl Frames {
-    /// Frames, those that are the same taken together; nothing if there are none.
+    /// Frames without duplicates; None if there are none.
     pub fn new(frames: impl IntoIterator<Item = Frame>) -> Option<Self> {
         let mut own = Vec::new();
         for frame in frames {
@@ -188,8 +188,8 @@ impl Frames {
         (!own.is_empty()).then_some(Frames(own))
     }
 
-    /// A set of pictures that were brought to these frames as they were decoded: its rows hold an image of each of the
-    /// `shapes`, one after the other. The images of the first frame stand for the set.
+    /// Splits a set of images that were converted to these frames when they were decoded: each row holds images of the
+    /// `shapes`, one after the other. The set's own rows become the images of the first frame.
     pub fn split(&self, set: Set, shapes: &[Shape]) -> Set {
         let rows = Arc::clone(&set.rows);
         let mut start = 0;
@@ -210,9 +210,9 @@ impl Frames {
         self.set(set, parts)
     }
 
-    /// A set of images of one size, brought to these frames.
+    /// Converts a set of images of one size to these frames.
     ///
-    /// Errors: rows that are no images, images that do not fit.
+    /// Errors: rows that are not images, images that do not fit.
     pub fn of(&self, set: &Set) -> Result<Set> {
         let name = set.rows.name();
         let wrong = |misfit: Misfit| Error::input(name, Place::Whole, misfit.what, misfit.advice);
@@ -233,7 +233,7 @@ impl Frames {
         Ok(self.set(set.clone(), made))
     }
 
-    /// The set with what was made of it for each frame.
+    /// The set, with its converted images for each frame.
     fn set(&self, set: Set, made: Vec<(Arc<dyn Rows>, Shape)>) -> Set {
         let framed = self.0.iter().zip(made);
         let framed: Vec<Framed> = framed
@@ -265,7 +265,7 @@ impl Prepare for Frames {
         let Pixels { shape, bytes, deep } = *picture;
         let mut out = Vec::new();
         for frame in &self.0 {
-            // Their sizes were found to fit.
+            // The sizes were checked before.
             let Ok(steps) = frame.steps(shape, !deep) else {
                 continue;
             };
@@ -279,7 +279,7 @@ impl Prepare for Frames {
                         f64::from(u16::from_ne_bytes([bytes[2 * place], bytes[2 * place + 1]]))
                     };
                     match steps.apply(number) {
-                        // A cast keeps to the range, and the cubic may leave it.
+                        // The cubic filter can leave the range; the cast saturates.
                         Some(made) => out.extend(
                             made.into_iter()
                                 .flat_map(|value| (value.round() as u16).to_ne_bytes()),

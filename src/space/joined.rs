@@ -1,4 +1,4 @@
-//! Several sets as one, one after the other, so that a space is made once for all of them.
+//! Concatenates several sets, so that a space is computed once for all of them.
 
 use super::Set;
 use super::views::{Framed, check_alike, in_order};
@@ -6,11 +6,11 @@ use crate::error::Result;
 use crate::rows::{Element, Rows};
 use std::sync::Arc;
 
-/// The rows of several sets of one dimension.
+/// The concatenated rows of several sets of one dimension.
 pub struct Joined {
     name: String,
     parts: Vec<Arc<dyn Rows>>,
-    /// The first row of each part, and the end of the last.
+    /// The first row of each part, and the end of the last one.
     starts: Vec<usize>,
 }
 
@@ -30,7 +30,7 @@ impl Joined {
         }
     }
 
-    /// The first rows of one set; at most all.
+    /// The first `rows` rows of one set, or all if it has fewer.
     pub fn head(part: Arc<dyn Rows>, rows: usize) -> Self {
         Joined {
             name: part.name().into(),
@@ -39,12 +39,12 @@ impl Joined {
         }
     }
 
-    /// The part that a row is in.
+    /// The part that holds a row.
     fn part(&self, row: usize) -> usize {
         self.starts.partition_point(|&start| start <= row) - 1
     }
 
-    /// Read rows part by part: (part, first row in it, numbers before them, numbers).
+    /// Reads rows part by part: (part, first row in it, count of numbers before, numbers).
     fn each(
         &self,
         first: usize,
@@ -96,7 +96,7 @@ impl Rows for Joined {
     }
     fn dropped(&self) -> u64 {
         let parts = self.parts.iter().zip(self.starts.windows(2));
-        // What a head leaves out is no row that was dropped.
+        // Rows beyond a head do not count as dropped.
         let whole = parts.filter(|(part, ends)| ends[1] - ends[0] == part.len());
         whole.map(|(part, _)| part.dropped()).sum()
     }
@@ -112,12 +112,12 @@ impl Rows for Joined {
 }
 
 impl Set {
-    /// A set of the same kind without rows.
+    /// The set without its rows; other properties are kept.
     pub fn without_rows(&self) -> Set {
         self.head(0)
     }
 
-    /// Its first row, for work that needs a second set where there is none.
+    /// A set of the first row alone, for work that needs a second set where there is none.
     pub fn first_row(&self) -> Set {
         self.head(1)
     }
@@ -136,7 +136,7 @@ impl Set {
     }
 }
 
-/// Sets as one, in the order of channels that `first` has.
+/// Concatenates sets, converted to the channel order of `first`.
 ///
 /// Errors: a set of another shape or scale than `first`; the message names it.
 pub fn joined(first: &Set, others: Vec<Set>) -> Result<Set> {

@@ -1,10 +1,11 @@
-//! What a row becomes before anything is asked of it: pixels cut and blurred, principal components, projections,
-//! a network's features.
+//! Spaces: transformations of rows before any analysis, such as cropping or blurring pixels, principal components,
+//! projections, and features of a network.
 //!
-//! A space is a chain of [`Map`]s. Each is fitted on the reference, never on the queries, and applied to rows chunk
-//! by chunk; [`Mapped`] rows are themselves [`Rows`]. Maps compute in f64, networks in f32, and
-//! nothing is rounded further: a row of whole numbers is often exactly on a face of the hull, and a turned or
-//! stretched hull must give the verdicts of the hull itself. Maps that only choose coordinates change no number. [`spec`] reads what was typed, [`Views`] fits it. Relies on [`crate::rows`] alone.
+//! A space is a chain of [`Map`]s. Each is fitted on the reference, never on the queries, and applied to rows chunk by
+//! chunk; [`Mapped`] rows are themselves [`Rows`]. Maps compute in f64, networks in f32, and nothing is rounded
+//! further: a row of whole numbers is often exactly on a face of the hull, and verdicts in a rotated or rescaled space
+//! must be those of the original hull. Maps that only select coordinates change no number. [`spec`] parses the text of
+//! a space, [`Views`] fits it. Depends on [`crate::rows`] alone.
 
 #[cfg(feature = "onnx")]
 mod encoder;
@@ -38,17 +39,17 @@ use crate::rows::{Element, Pack, Provenance, Rows};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A tensor of a network among those that a row consists of, and its numbers there.
+/// A tensor of a network that is part of a row, and its numbers within the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
     pub tensor: String,
     pub dim: usize,
 }
 
-/// All files that a network is made of: its own, those of tensors that are kept beside it, and the config that says how
-/// images are prepared for it. None for a built-in one.
+/// All files of a network: its own, those with its external tensors, and the config that says how images are prepared.
+/// Empty for a built-in network.
 ///
-/// A file that is no network stands alone; what is wrong with it is said when it is run.
+/// For a file that is not a network, only the file itself; running it reports the error.
 pub fn network_files(file: &Path) -> Vec<PathBuf> {
     if !file.exists() {
         return Vec::new();
@@ -73,10 +74,10 @@ fn files_beside(_: &Path) -> Vec<PathBuf> {
     Vec::new()
 }
 
-/// The tensors of the network in `file` (or a built-in one) that have a row for each image, the last first: what
+/// The tensors of the network in `file` (or of a built-in one) that have a row for each image, in reverse order: what
 /// `onnx:FILE@TENSOR` may name. `size` is the width and height of images where the network leaves them open.
 ///
-/// Errors: a file that is no network for images.
+/// Errors: a file that is not a network for images.
 #[cfg(feature = "onnx")]
 pub fn network_tensors(file: &Path, size: Option<(usize, usize)>) -> Result<Vec<encoder::Listed>> {
     Ok(encoder::Model::open(file)?.signature().list(size))
@@ -84,37 +85,38 @@ pub fn network_tensors(file: &Path, size: Option<(usize, usize)>) -> Result<Vec<
 
 /// A fitted map from rows to rows.
 pub trait Map: Send + Sync {
-    /// Numbers of a mapped row.
+    /// The number of values in a mapped row.
     fn dim(&self) -> usize;
 
-    /// What a mapped row looks like, if it is an image.
+    /// The shape of a mapped row, if it is an image.
     fn shape(&self) -> Option<Shape> {
         None
     }
 
-    /// Whether every mapped number is one of the row's own: nothing is rounded.
+    /// Whether every mapped number is one of the row's own numbers, so that nothing is rounded.
     fn selects(&self) -> bool {
         false
     }
 
-    /// Whether a mapped row may depend, in its last bits, on how many rows are mapped with it, as matrix products do.
+    /// Whether the last bits of a mapped row may depend on the number of rows that are mapped together, as in matrix
+    /// products.
     fn in_blocks(&self) -> bool {
         false
     }
 
-    /// The row that a mapped row stands for, as near as the map can tell: what is lost is that of the mean.
+    /// An approximate preimage of a mapped row, if the map has one: components that the map drops are set to the mean.
     fn back(&self, mapped: &[f64]) -> Option<Vec<f64>> {
         let _ = mapped;
         None
     }
 
-    /// Put what was found as the map was fitted, or drawn, into a pack, as arrays whose names begin with `name`; nothing of
-    /// a map that the shape of images settles.
+    /// Stores the fitted or random parameters of the map in a pack, as arrays whose names begin with `name`; nothing
+    /// for a map that the shape of images determines.
     fn pack(&self, name: &str, pack: &mut Pack) {
         let _ = (name, pack);
     }
 
-    /// Map n rows (row-major) into `out` (n x [`Map::dim`]).
+    /// Maps n rows (row-major) into `out` (n x [`Map::dim`]).
     ///
     /// Errors: a network that cannot be run on them.
     fn apply(&self, rows: &[f64], out: &mut [f64]) -> Result<()>;
@@ -125,22 +127,23 @@ pub fn random_map(d: usize, dims: usize, seed: u64) -> impl Map {
     projection::Linear::random(d, dims, projection::generator(seed, projection::RANDOM, 0))
 }
 
-/// Rows seen through a map.
+/// Rows transformed by a map.
 pub struct Mapped {
     source: Arc<dyn Rows>,
     map: Arc<dyn Map>,
     name: String,
 }
 
-/// Numbers of the source that are mapped at a time.
+/// How many numbers of the source are mapped at a time.
 const CHUNK: usize = 1 << 17;
 
-/// Rows that are mapped together where that matters. A row always takes the place of its number in a block of this
-/// size, whichever rows take the others: so it has one value however it is read. Certificates are about that value.
+/// How many rows are mapped together where that matters. A row always has the same place in a block, its index modulo
+/// this size, whichever rows fill the other places; so it has one value however it is read. Certificates are about
+/// that value.
 const BLOCK: usize = 64;
 
 impl Mapped {
-    /// `source` through `map`, which was made for rows of its dimension.
+    /// `source` transformed by `map`, which was made for rows of its dimension.
     pub fn new(source: Arc<dyn Rows>, map: Arc<dyn Map>, name: impl Into<String>) -> Self {
         Mapped {
             source,
@@ -149,7 +152,7 @@ impl Mapped {
         }
     }
 
-    /// Rows that follow one another, mapped, some at a time: (numbers before them, they).
+    /// Maps consecutive rows chunk by chunk: (count of numbers before, mapped numbers).
     fn each(&self, first: usize, count: usize, mut take: impl FnMut(usize, &[f64])) -> Result<()> {
         let (from, to) = (self.source.dim(), self.map.dim());
         let step = match self.map.in_blocks() {
@@ -168,7 +171,7 @@ impl Mapped {
         Ok(())
     }
 
-    /// The source's `rows`, mapped; with a map in blocks, no two of them in one place of a block.
+    /// Maps the source's `rows`; for a map in blocks, no two of them may have the same place in a block.
     fn apply(&self, rows: &[usize], raw: &[f64], mapped: &mut [f64]) -> Result<()> {
         let (from, to) = (self.source.dim(), self.map.dim());
         if self.map.in_blocks() {
@@ -198,7 +201,7 @@ impl Mapped {
         }
     }
 
-    /// The places of `rows` in parts that are mapped together.
+    /// Splits `rows` into parts that are mapped together; the parts hold indices into `rows`.
     fn parts(&self, rows: &[usize]) -> Vec<Vec<usize>> {
         let mut parts: Vec<Vec<usize>> = Vec::new();
         if self.map.in_blocks() {

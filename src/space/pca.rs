@@ -1,14 +1,15 @@
-//! Principal components of the reference, and whitening by them.
+//! Principal components of the reference, and whitening.
 //!
 //! ```text
 //! C = 1/N sum_i (x_i - m)(x_i - m)^T = V diag(l_1 >= l_2 >= ...) V^T,      y = V_D^T (x - m)
 //! ```
 //!
-//! The covariance is summed in f64, chunk by chunk. A component's sign is the one that makes its largest entry
-//! positive. Up to [`DENSE`] dimensions C is decomposed whole; above, the top components come from subspace iteration
-//! (Halko, Martinsson and Tropp, SIAM Review 53, 2011, algorithm 4.4) with C applied row by row and never formed.
+//! The covariance is summed in f64, chunk by chunk. The sign of a component makes its largest entry positive. Up to
+//! [`DENSE`] dimensions the whole C is decomposed; above, the top components come from subspace iteration (Halko,
+//! Martinsson and Tropp, SIAM Review 53, 2011, algorithm 4.4), which applies C row by row without forming it.
 //!
-//! Whether the reference varies along a direction cannot be seen in C, which squares; `flat` looks again.
+//! Whether the reference varies along a direction cannot be decided from C, which holds squares; `flat` examines the
+//! rows.
 
 mod centred;
 mod flat;
@@ -23,32 +24,36 @@ use faer::Mat;
 use flat::settled;
 use rand_distr::{Distribution, StandardNormal};
 
-/// The covariance of more dimensions than this is not formed: it would take more than 128 MiB.
+/// The most dimensions for which the covariance is formed; with more it would take more than 128 MiB.
 const DENSE: usize = 4096;
 
-/// Variances below this share of the largest are looked at again: the covariance does not tell them from rounding.
+/// Variances below this fraction of the largest are examined again: in the covariance they cannot be told from
+/// rounding.
 const DOUBTFUL: f64 = 1e-10;
 
-/// Directions of the subspace iteration beyond the wanted ones, at least; numbers of its basis where all directions
-/// that N rows span are taken, at most; passes at most; and the residual, as a share of the variance, that is enough.
+/// Parameters of the subspace iteration: the fewest directions beyond the wanted ones; the most numbers of a basis that
+/// holds all directions which N rows span; the most passes; and the residual, relative to the variance, at which it
+/// stops.
 const SPARE: usize = 16;
 const WHOLE: usize = 1 << 26;
 const PASSES: usize = 40;
 const RESIDUAL: f64 = 1e-3;
 
-/// Directions as columns, with the variance along each, largest first.
+/// Directions as columns, with the variance along each, in descending order.
 struct Components<'r> {
     centred: Centred<'r>,
     variances: Vec<f64>,
     directions: Mat<f64>,
-    /// How many vary; the reference is flat along the others.
+    /// How many directions have nonzero variance; along the others the reference is flat.
     rank: usize,
-    /// Of each, what is rounding, as a share of a row's length and of the mean's size; 0 for those that vary.
+    /// For each direction, the size of rounding errors, relative to a row's length and to the mean's size; 0 for
+    /// directions that vary.
     noise: Vec<f64>,
 }
 
 impl Components<'_> {
-    /// The map to the components `range`, each divided by `divisor(variance)`; the flat ones like the last that varies.
+    /// The map to the components `range`, each divided by `divisor(variance)`; flat components use the last nonzero
+    /// variance.
     fn map(self, range: std::ops::Range<usize>, divisor: impl Fn(f64) -> f64) -> Linear {
         let varies = &self.variances[..self.rank];
         let least = varies.last().map_or(1.0, |&variance| divisor(variance));
@@ -71,7 +76,7 @@ impl Components<'_> {
 
 /// The `dims` components of largest variance.
 ///
-/// Errors ([`Error::Usage`]): more than there are columns. Says so where they could not be found exactly.
+/// Errors ([`Error::Usage`]): more components than columns. Warns if they could not be found exactly.
 pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
     check(rows, "pca", dims)?;
     let found = if rows.dim() <= DENSE {
@@ -82,7 +87,8 @@ pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
     Ok(found.map(0..dims, |_| 1.0))
 }
 
-/// As few components of largest variance as hold a share of all variance, between 0 and 1; which these are is said.
+/// The fewest components of largest variance that hold a fraction `share` of the total variance; their number is
+/// reported.
 ///
 /// Errors ([`Error::Usage`]): too many columns for all components.
 pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
@@ -108,9 +114,9 @@ pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
     Ok(found.map(0..dims, |_| 1.0))
 }
 
-/// The `dims` components of smallest variance among those that vary, largest first.
+/// The `dims` components of smallest nonzero variance, in descending order.
 ///
-/// Errors ([`Error::Usage`]): more than vary, or too many columns for all components.
+/// Errors ([`Error::Usage`]): more components than vary, or too many columns for all components.
 pub fn last(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
     check(rows, "pca-last", dims)?;
     let found = whole(rows, "pca-last", false, control)?;
@@ -124,10 +130,10 @@ pub fn last(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
     Ok(found.map(rank - dims..rank, |_| 1.0))
 }
 
-/// All components of the standardised columns at unit variance; those that do not vary are scaled like the last one
-/// that does, so that the map stays invertible and verdicts are those of the rows themselves.
+/// All components of the standardised columns, scaled to unit variance. Components without variance are scaled like the
+/// last one with variance, so that the map stays invertible and preserves verdicts.
 ///
-/// Standardising first changes the result by a rotation alone, and keeps columns of small scale from being lost
+/// Standardising first changes the result by a rotation alone, and avoids losing columns of small scale to rounding
 /// beside large ones.
 ///
 /// Errors ([`Error::Usage`]): too many columns for all components.
@@ -164,7 +170,8 @@ fn whole<'r>(
     dense(rows, standard, rows.dim(), control)
 }
 
-/// All components, from the whole covariance; what is flat is settled only if the first `wanted` reach there.
+/// All components, from the whole covariance; flat directions are examined only if the first `wanted` include doubtful
+/// ones.
 fn dense<'r>(
     rows: &'r dyn Rows,
     standard: bool,
@@ -182,7 +189,7 @@ fn dense<'r>(
         let deviation = |j: usize| covariance[(j, j)].sqrt();
         let usual = vary.iter().map(|&j| deviation(j)).sum::<f64>() / vary.len().max(1) as f64;
         let usual = if usual > 0.0 { usual } else { 1.0 };
-        // A column can vary by less than the square of its variation can hold.
+        // A column can vary by so little that the square underflows.
         let divisor = |j: usize| Some(deviation(j)).filter(|&s| s > 0.0).unwrap_or(usual);
         centred.divisor = (0..d).map(divisor).collect();
     }
@@ -205,7 +212,7 @@ fn dense<'r>(
     Ok(found.and_axes(&constant))
 }
 
-/// Variances, largest first, and directions of a symmetric matrix given by its lower half.
+/// The eigenvalues (descending) and eigenvectors of a symmetric matrix given by its lower triangle.
 fn decomposed(matrix: Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let (smallest_first, vectors) = eigen(matrix.as_ref())?;
     let d = matrix.nrows();
@@ -215,7 +222,7 @@ fn decomposed(matrix: Mat<f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     Some((values, directions))
 }
 
-/// The sign of the entry of largest size, the first of equals.
+/// The sign of the entry of largest magnitude, the first of equals.
 fn sign<'v>(entries: impl Iterator<Item = &'v f64>) -> f64 {
     let largest = entries.fold(
         0.0f64,
@@ -224,12 +231,12 @@ fn sign<'v>(entries: impl Iterator<Item = &'v f64>) -> f64 {
     if largest < 0.0 { -1.0 } else { 1.0 }
 }
 
-/// The top components without the covariance: subspace iteration until the wanted ones no longer turn.
+/// The top components without the covariance: subspace iteration until the wanted ones converge.
 fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Components<'r>> {
     let (n, d) = (rows.len(), rows.dim());
     let centred = Centred::new(rows, control)?;
     let width = match n.saturating_mul(d) <= WHOLE {
-        // All that the rows span: one pass finds it.
+        // A basis of all directions that the rows span needs only one pass.
         true => n.max(dims),
         false => dims + dims.max(SPARE),
     };
@@ -250,7 +257,7 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
         }
         if residual > RESIDUAL {
             control.warn(format!(
-                "the {dims} principal components of {} were found to {residual:.1e} of their variance, not exactly",
+                "the {dims} principal components of {} are not exact: their residual is {residual:.1e} of their variance",
                 rows.name()
             ));
         }
@@ -263,7 +270,7 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
     Err(centred.undecomposed())
 }
 
-/// The largest of `|C v - l v| / l` over the components; those that look flat are settled later.
+/// The largest `|C v - l v| / l` over the components that are not doubtful; `flat` handles the doubtful ones.
 fn residual(variances: &[f64], directions: &Mat<f64>, turned: &Mat<f64>) -> f64 {
     let largest = variances.first().copied().unwrap_or(0.0);
     let each = variances.iter().enumerate();

@@ -1,4 +1,4 @@
-//! Images resampled as Pillow and torchvision do it, so that networks see the pixels that they were trained on.
+//! Resamples images as Pillow and torchvision do, so that networks get the same pixels as in training.
 //!
 //! ```text
 //! antialiased (Pillow, any filter f of support s; z = max(in / out, 1)):
@@ -7,18 +7,18 @@
 //!     the 2 or 4 pixels around (p + 0.5) in / out - 0.5; beyond the edge, the pixel at the edge
 //! ```
 //!
-//! The columns are combined first, then the rows, as Pillow did up to version 12. Pillow 13 turns that round for some
-//! ratios of sides, as where images become wider and less high, and gives other bytes there. Pillow (`Resample.c`)
-//! rounds weights to 22 bits, and bytes after each of the two; torchvision rounds what `interpolate` gives once,
-//! halves to even. Other numbers than bytes are not rounded. Pillow's cubic has Keys' a = -0.5; that of
-//! `interpolate` without antialias has -0.75.
+//! The columns are combined first, then the rows, as in Pillow up to version 12. Pillow 13 reverses the order for some
+//! ratios of sides, for instance where images become wider and less high, and gives other bytes there. Pillow
+//! (`Resample.c`) rounds weights to 22 bits, and bytes after each of the two steps; torchvision rounds the result of
+//! `interpolate` once, half to even. Numbers other than bytes are not rounded. Pillow's cubic has Keys' a = -0.5; that
+//! of `interpolate` without antialias has -0.75.
 
 use super::resample::{Resample, Rounding, Window};
 use super::spec::Filter;
 use crate::rows::images::Shape;
 
-/// Images of `from` brought to `width` x `height` pixels; `bytes` says that they hold whole numbers from 0 to 255, and
-/// shall again.
+/// The map that resamples images of shape `from` to `width` x `height` pixels; `bytes` says that pixels are whole
+/// numbers from 0 to 255, to which results are rounded.
 pub fn resized(
     from: Shape,
     (width, height): (usize, usize),
@@ -43,7 +43,7 @@ pub fn resized(
     Resample::new(from, across, down, rounding)
 }
 
-/// The pixels that an antialiased filter sees from a place.
+/// The window of pixels that an antialiased filter weights for an output place.
 fn wide(place: usize, length: usize, wanted: usize, filter: Filter) -> Window {
     let scale = length as f64 / wanted as f64;
     let stretch = scale.max(1.0);
@@ -63,7 +63,7 @@ fn wide(place: usize, length: usize, wanted: usize, filter: Filter) -> Window {
     (first, weights)
 }
 
-/// The pixels around a place, as many as the filter takes where the size stays.
+/// The window of pixels without antialiasing: as many as the filter covers when the size does not change.
 fn narrow(place: usize, length: usize, wanted: usize, filter: Filter) -> Window {
     let last = length as i64 - 1;
     let middle = (place as f64 + 0.5) * (length as f64 / wanted as f64) - 0.5;

@@ -1,6 +1,6 @@
-//! Images made smaller: cut, blurred and subsampled, resampled, without colour.
+//! Maps that reduce images: cropping, blurring and subsampling, resampling, removing colour.
 //!
-//! Cutting chooses pixels and changes none. Blurring and resampling are one thing, a [`Resample`].
+//! Cropping selects pixels and changes none. Blurring and resampling are both a [`Resample`].
 
 use super::Map;
 use super::pixel_index::index;
@@ -9,14 +9,14 @@ use crate::error::Result;
 use crate::rows::Pack;
 use crate::rows::images::Shape;
 
-/// Chosen coordinates, in order.
+/// A selection of coordinates, in order.
 pub struct Select {
     places: Vec<usize>,
     shape: Option<Shape>,
 }
 
 impl Select {
-    /// The coordinates `places` of a row.
+    /// Selects the coordinates `places` of a row.
     pub fn new(places: Vec<usize>) -> Self {
         Select {
             places,
@@ -34,20 +34,20 @@ impl Select {
         Some(Select::part(shape, corner, side, side))
     }
 
-    /// The central `width` x `height` pixels as torchvision cuts them: they start at half the rest, rounded, and at the
-    /// even number where that ends in a half. The image must be as large.
+    /// The central `width` x `height` pixels as torchvision crops them: the margin is half the difference, rounded half
+    /// to even. The image must be at least that large.
     pub fn centre(shape: Shape, width: usize, height: usize) -> Self {
         let start = |rest: usize| (rest as f64 / 2.0).round_ties_even() as usize;
         let corner = (start(shape.height - height), start(shape.width - width));
         Select::part(shape, corner, width, height)
     }
 
-    /// Where the chosen numbers stand in a row.
+    /// The indices of the selected coordinates in a row.
     pub fn places(&self) -> &[usize] {
         &self.places
     }
 
-    /// The pixels of a rectangle with this top row and left column.
+    /// The pixels of a rectangle, given by its top row and left column.
     fn part(shape: Shape, (top, left): (usize, usize), width: usize, height: usize) -> Self {
         let small = Shape {
             height,
@@ -70,7 +70,7 @@ impl Select {
 }
 
 impl Select {
-    /// All pixels in another order of channels: `to` is `from` but for it.
+    /// All pixels in another channel order: `to` differs from `from` in nothing else.
     pub fn reordered(from: Shape, to: Shape) -> Self {
         let mut places = vec![0; to.height * to.width * to.channels];
         for y in 0..to.height {
@@ -97,7 +97,7 @@ impl Map for Select {
     fn selects(&self) -> bool {
         true
     }
-    /// Pixels that were chosen by where they stand are chosen so again.
+    /// Stores nothing for a selection of pixels from an image, which is made again from the shape of the image.
     fn pack(&self, name: &str, pack: &mut Pack) {
         if self.shape.is_none() {
             pack.put_counts(&format!("{name}.places"), self.places.iter().copied());
@@ -116,9 +116,9 @@ impl Map for Select {
 }
 
 impl Resample {
-    /// Gaussian blur with a standard deviation of half a step, cut off at three deviations and at the image's edge
-    /// (weights always sum to 1), taken at the middle of each block of `step` x `step` pixels; a rest at the right or
-    /// the bottom counts as a block. A step of 1 changes nothing.
+    /// Gaussian blur with a standard deviation of half a step, truncated at three deviations and at the image's edge
+    /// (weights always sum to 1), evaluated at the centre of each block of `step` x `step` pixels; a remainder at the
+    /// right or the bottom counts as a block. A step of 1 changes nothing.
     pub fn smooth(from: Shape, step: usize) -> Self {
         let windows = |length: usize| -> Vec<Window> {
             (0..length.div_ceil(step))
@@ -133,8 +133,8 @@ impl Resample {
         Resample::new(from, across, down, Rounding::Never)
     }
 
-    /// Bilinear resampling to another size, with the triangle as wide as the coarser of the two grids, so that
-    /// making an image smaller averages.
+    /// Bilinear resampling to another size. The triangle filter is as wide as the coarser of the two grids, so that
+    /// reducing an image averages.
     pub fn resize(from: Shape, width: usize, height: usize) -> Self {
         let windows = |length: usize, wanted: usize| -> Vec<Window> {
             let ratio = length as f64 / wanted as f64;
@@ -151,7 +151,7 @@ impl Resample {
     }
 }
 
-/// The positions within `reach` of `middle` inside the image, weighted and normalised.
+/// The pixels within `reach` of `middle` inside the image, with normalised weights.
 fn window(middle: f64, reach: f64, length: usize, weight: impl Fn(f64) -> f64) -> Window {
     let last = (length - 1) as f64;
     let first = (middle - reach).ceil().clamp(0.0, last) as usize;
@@ -163,7 +163,7 @@ fn window(middle: f64, reach: f64, length: usize, weight: impl Fn(f64) -> f64) -
     if sum > 0.0 {
         weights.iter_mut().for_each(|w| *w /= sum);
     } else {
-        // All weights vanish only where a single pixel stands exactly at the triangle's end.
+        // All weights are zero only if a single pixel lies exactly at the end of the triangle.
         weights.fill(1.0 / (end - first + 1) as f64);
     }
     (first, weights)
@@ -180,8 +180,8 @@ fn triangle(middle: f64, half: f64, length: usize) -> Window {
     window(middle, half, length, |x| (1.0 - x.abs() / half).max(0.0))
 }
 
-/// Brightness of colour images: 0.2126 R + 0.7152 G + 0.0722 B (the luma of ITU-R BT.709); the first channel of two, and the first
-/// three of four, the last being opacity.
+/// The brightness of images: 0.2126 R + 0.7152 G + 0.0722 B (the luma of ITU-R BT.709). Of two channels the first is
+/// used, of four the first three, since the last is opacity.
 pub struct Gray {
     from: Shape,
 }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_patch_starts_where_half_the_rest_is_cut_off() {
-        // 5 x 4 pixels, 2 x 2 of them from row (5-2)/2 = 1 and column (4-2)/2 = 1.
+        // 5 x 4 pixels; the central 2 x 2 start at row (5-2)/2 = 1 and column (4-2)/2 = 1.
         let map = Select::patch(GREY, 2).unwrap();
         assert_eq!(apply(&map, &counting(GREY)), [5.0, 6.0, 9.0, 10.0]);
         assert!(Select::patch(GREY, 5).is_none());
@@ -283,7 +283,7 @@ mod tests {
         for value in apply(&map, &[3.5; 72]) {
             assert!((value - 3.5).abs() < 1e-12);
         }
-        // A ramp along x: symmetric weights give the ramp's value at the middle of the block, away from the edges.
+        // A ramp along x: away from the edges, symmetric weights give its value at the middle of the block.
         let ramp: Vec<f64> = (0..72).map(|place| (place % 8) as f64).collect();
         let smooth = apply(&map, &ramp);
         assert!((smooth[4 + 1] - 2.5).abs() < 1e-12 && (smooth[4 + 2] - 4.5).abs() < 1e-12);
@@ -295,8 +295,8 @@ mod tests {
 
     #[test]
     fn smoothing_weighs_by_the_gaussian() {
-        // One row of pixels: a step of 2 has deviation 1, so the block of pixels 2 and 3 has its middle at 2.5 and
-        // reaches from 0 to 5.
+        // One row of pixels: for a step of 2 the deviation is 1, so the block of pixels 2 and 3 has its middle at 2.5
+        // and the window reaches from 0 to 5.
         let row = Shape {
             height: 1,
             width: 8,
@@ -324,7 +324,7 @@ mod tests {
             planar: false,
         };
         let half = apply(&Resample::resize(square, 2, 2), &counting(square));
-        // The mean of all is kept by symmetry, and the four results are symmetric about it.
+        // By symmetry the mean is kept, and the four results are symmetric about it.
         assert!((half.iter().sum::<f64>() / 4.0 - 7.5).abs() < 1e-12);
         assert!((half[0] + half[3] - 15.0).abs() < 1e-12);
         let large = apply(&Resample::resize(square, 8, 8), &[2.0; 16]);

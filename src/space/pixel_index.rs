@@ -1,8 +1,8 @@
-//! Where a pixel's channel stands in a row that is an image.
+//! The index of a pixel's channel in a row that is an image.
 
 use crate::rows::images::Shape;
 
-/// Where a pixel's channel stands in its row.
+/// The index of a pixel's channel in its row.
 pub(super) fn index(shape: Shape, y: usize, x: usize, c: usize) -> usize {
     if shape.planar {
         (c * shape.height + y) * shape.width + x

@@ -1,7 +1,7 @@
-//! Linear maps: `y = B^T (x - m) / s`, with B given by its columns, and the random ones among them.
+//! Linear maps `y = B^T (x - m) / s`, where B is a matrix of columns, and random projections and coordinates.
 //!
-//! Random projections have independent entries from N(0, 1/D), so that squared lengths are kept on average (Johnson
-//! and Lindenstrauss 1984); random coordinates are drawn without repeats and stay in their order.
+//! Random projections have independent entries from N(0, 1/D), so that squared lengths are preserved in expectation
+//! (Johnson and Lindenstrauss 1984); random coordinates are drawn without replacement and kept in order.
 
 use super::Map;
 use super::pixel::Select;
@@ -16,14 +16,14 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct Linear {
     /// m, length d; empty for none.
     pub centre: Vec<f64>,
-    /// s, a divisor of each column; empty for none, as without m.
+    /// s, a divisor of each column; empty for none.
     pub divisor: Vec<f64>,
     /// B, d x D.
     pub basis: Mat<f64>,
-    /// Results below this share of the length of (x - m) / s and of `size` are rounding and become 0; one a column of B,
-    /// empty for none.
+    /// For each column of B: results below this fraction of the length of (x - m) / s and of `size` are rounding errors
+    /// and become 0. Empty for none.
     pub noise: Vec<f64>,
-    /// The size at which all rows are rounded, one a column of B: that of m / s.
+    /// For each column of B: the magnitude of m / s along it, to which rounding errors of all rows are proportional.
     pub size: Vec<f64>,
     /// Whether the columns of B are orthonormal.
     pub orthonormal: bool,
@@ -34,7 +34,7 @@ impl Linear {
     pub fn random(d: usize, dims: usize, mut random: ChaCha8Rng) -> Self {
         let deviation = 1.0 / (dims as f64).sqrt();
         let mut basis = Mat::zeros(d, dims);
-        // Drawn column by column: the first columns do not depend on how many follow, but for their scale.
+        // Drawn column by column: except for their scale, the first columns do not depend on how many follow.
         for k in 0..dims {
             for entry in basis.col_mut(k).iter_mut() {
                 let drawn: f64 = StandardNormal.sample(&mut random);
@@ -51,7 +51,8 @@ impl Linear {
         }
     }
 
-    /// The map from d numbers that [`Map::pack`] put into a pack, to `dims` where that is known.
+    /// Restores the map from d numbers that [`Map::pack`] stored in a pack; `dims` is the number of results, where it
+    /// is known.
     ///
     /// Errors: arrays that are missing, or do not fit.
     pub fn unpack(name: &str, d: usize, dims: Option<usize>, pack: &mut Pack) -> Result<Self> {
@@ -77,13 +78,14 @@ impl Linear {
     }
 }
 
-/// Purposes of random numbers, below 16.
+/// Purposes of random numbers; values are below 16.
 pub const RANDOM: u64 = 1;
 pub const DIMS: u64 = 2;
 pub const COMPONENTS: u64 = 3;
 pub const RELU: u64 = 4;
 
-/// The generator of a purpose in the stage at `place` of a space: one seed gives unrelated numbers to all of them.
+/// The generator for a purpose in the stage at index `place` of a space: from one seed, all of them get independent
+/// numbers.
 pub fn generator(seed: u64, purpose: u64, place: usize) -> ChaCha8Rng {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     random.set_stream(purpose + 16 * place as u64);
@@ -159,15 +161,16 @@ impl Map for Linear {
     }
 }
 
-/// Put a matrix into a pack, column by column.
+/// Stores a matrix in a pack, column by column.
 pub fn put_columns(name: &str, matrix: &Mat<f64>, pack: &mut Pack) {
     let columns = (0..matrix.ncols()).flat_map(|k| matrix.col(k).iter().copied());
     pack.put_reals(name, columns);
 }
 
-/// The matrix of `count` columns, where that is known, of d numbers that [`put_columns`] put into a pack.
+/// Restores a matrix that [`put_columns`] stored in a pack, of columns of d numbers, `count` of them where that is
+/// known.
 ///
-/// Errors: it is missing, or does not fit.
+/// Errors: the matrix is missing, or does not fit.
 pub fn kept_columns(
     name: &str,
     d: usize,
@@ -182,7 +185,7 @@ pub fn kept_columns(
     Ok(Mat::from_fn(d, count, |i, k| entries[k * d + i]))
 }
 
-/// Of d coordinates, the `dims` that a map of chosen ones put into a pack. Errors: they are missing, or do not fit.
+/// Restores the `dims` of d coordinates that a selection stored in a pack. Errors: they are missing, or do not fit.
 pub fn kept_coordinates(name: &str, d: usize, dims: usize, pack: &mut Pack) -> Result<Select> {
     let name = format!("{name}.places");
     let chosen = pack.ascending(&name, d)?;
@@ -192,7 +195,7 @@ pub fn kept_coordinates(name: &str, d: usize, dims: usize, pack: &mut Pack) -> R
     }
 }
 
-/// `dims` of the d coordinates; `None` if there are fewer.
+/// Draws `dims` of the d coordinates; `None` if there are fewer.
 pub fn coordinates(d: usize, dims: usize, mut random: ChaCha8Rng) -> Option<Select> {
     if dims > d {
         return None;
@@ -214,7 +217,7 @@ mod tests {
         let mut out = vec![0.0; dims];
         map.apply(&row, &mut out).unwrap();
         let square = |v: &[f64]| v.iter().map(|v| v * v).sum::<f64>();
-        // A mean of 2,000 chi-square variables: deviation sqrt(2/2000) = 3 %.
+        // A mean of 2,000 chi-square variables: standard deviation sqrt(2/2000) = 3 %.
         let ratio = square(&out) / square(&row);
         assert!((ratio - 1.0).abs() < 0.13, "{ratio}");
     }
@@ -251,7 +254,7 @@ mod tests {
             orthonormal: true,
         };
         assert_eq!(map.back(&[4.0, 3.0]), Some(vec![9.0, 5.0]));
-        // (4, 3), of length 5, and (4, 2), of length 4.5: the second number must be more than half of that and 1/2.
+        // (4, 3) has length 5 and (4, 2) length 4.5: the second number must exceed half of that and 1/2.
         let mut out = vec![0.0; 4];
         map.apply(&[9.0, 5.0, 9.0, 4.0], &mut out).unwrap();
         assert_eq!(out, [4.0, 3.0, 4.0, 0.0]);

@@ -4,8 +4,8 @@
 //! conv 5 x 5, 16 filters, stride 2, ReLU;   conv 3 x 3, 32 filters, stride 2, ReLU;   dense to D, ReLU
 //! ```
 //!
-//! Weights are drawn from N(0, 2 / inputs of a unit) (He et al. 2015), biases are zero, and pixels are standardised
-//! by the mean and deviation of all the reference's pixels.
+//! Weights are drawn from N(0, 2 / inputs of a unit) (He et al. 2015), biases are zero, and pixels are standardised by
+//! the mean and standard deviation of all the reference's pixels.
 
 use super::Map;
 use super::pixel_index::index;
@@ -21,17 +21,17 @@ use rand_distr::{Distribution, StandardNormal};
 /// One convolution with zero padding of half its side.
 struct Convolution {
     side: usize,
-    /// Inputs of a unit (side x side x channels) x filters.
+    /// (inputs of a unit, side x side x channels) x filters.
     weights: Mat<f64>,
 }
 
-/// Pixels between two outputs of a convolution.
+/// The distance in pixels between neighbouring outputs of a convolution.
 const STRIDE: usize = 2;
 
 /// Filters of the second convolution.
 const FILTERS: usize = 32;
 
-/// The network.
+/// A random network.
 pub struct ReluFeatures {
     shape: Shape,
     mean: f64,
@@ -49,19 +49,19 @@ fn weights(inputs: usize, units: usize, random: &mut ChaCha8Rng) -> Mat<f64> {
     })
 }
 
-/// Side, channels before and filters of the two convolutions for images of a shape.
+/// For each of the two convolutions on images of a shape: side, input channels and filters.
 fn sides(shape: Shape) -> [(usize, usize, usize); 2] {
     [(5, shape.channels, 16), (3, 16, FILTERS)]
 }
 
-/// Inputs of the last layer for images of a shape.
+/// The number of inputs of the last layer for images of a shape.
 pub fn inputs(shape: Shape) -> usize {
     let shrunk = |length: usize| length.div_ceil(STRIDE).div_ceil(STRIDE);
     shrunk(shape.height) * shrunk(shape.width) * FILTERS
 }
 
 impl ReluFeatures {
-    /// Draw the network and take mean and deviation of the pixels of `rows`, which are images of `shape`.
+    /// Draws the network, and computes the mean and deviation of the pixels of `rows`, which are images of `shape`.
     pub fn fit(
         rows: &dyn Rows,
         shape: Shape,
@@ -89,7 +89,7 @@ impl ReluFeatures {
         })
     }
 
-    /// The network of images of a shape that [`Map::pack`] put into a pack.
+    /// Restores the network for images of a shape that [`Map::pack`] stored in a pack.
     ///
     /// Errors: arrays that are missing, or do not fit.
     pub fn unpack(name: &str, shape: Shape, dims: usize, pack: &mut Pack) -> Result<Self> {
@@ -129,13 +129,13 @@ impl ReluFeatures {
 }
 
 impl Convolution {
-    /// Outputs for an image (height x width x channels): as many rows and columns as steps begin inside it.
+    /// The outputs for an image (height x width x channels), one for each stride that starts inside it.
     fn apply(&self, image: &[f64], height: usize, width: usize) -> Vec<f64> {
         let channels = image.len() / (height * width);
         let (rows, columns) = (height.div_ceil(STRIDE), width.div_ceil(STRIDE));
         let inputs = self.weights.nrows();
         let half = self.side / 2;
-        // Every output's inputs as a column; what lies beyond the edge is zero.
+        // The inputs of every output as a column; pixels beyond the edge are zero.
         let mut windows = vec![0.0; inputs * rows * columns];
         for (place, window) in windows.chunks_exact_mut(inputs).enumerate() {
             let (top, left) = (place / columns * STRIDE, place % columns * STRIDE);

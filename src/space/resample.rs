@@ -1,28 +1,28 @@
-//! Linear maps of images that act on rows and columns apart: blurs, and images of another size.
+//! Separable linear maps of images: blurs and changes of size.
 //!
-//! Every pixel of the result is a weighted mean of pixels, with weights that are a product of one over the columns and
-//! one over the rows. The columns are combined first, channel by channel. Which weights, [`super::pixel`] and
-//! [`super::pillow`] know.
+//! Every pixel of the result is a weighted mean of pixels, with weights that are the product of one for the column and
+//! one for the row. The columns are combined first, channel by channel. [`super::pixel`] and [`super::pillow`] give the
+//! weights.
 
 use super::Map;
 use super::pixel_index::index;
 use crate::error::Result;
 use crate::rows::images::Shape;
 
-/// Bits of Pillow's weights for bytes.
+/// The precision, in bits, of Pillow's weights for bytes.
 const BITS: u32 = 22;
 
-/// Weights of the input positions (the first one, then one each) that make up one output position.
+/// The input positions that contribute to an output position: the first one, and the weight of each.
 pub type Window = (usize, Vec<f64>);
 
-/// What happens to numbers that are not whole.
+/// How results are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
-    /// They stay.
+    /// Not at all.
     Never,
-    /// Weights of 22 bits, and bytes after each direction, as Pillow's `Resample.c` has them.
+    /// Weights to 22 bits, and results to bytes after each direction, as in Pillow's `Resample.c`.
     Each,
-    /// Bytes at the end, halves to even.
+    /// To bytes at the end, half to even.
     Last,
 }
 
@@ -36,7 +36,7 @@ pub struct Resample {
 }
 
 impl Resample {
-    /// With a window for each column and for each row of the result, inside of the image.
+    /// A map with a window, inside of the image, for each column and each row of the result.
     pub fn new(
         from: Shape,
         mut across: Vec<Window>,
@@ -62,11 +62,11 @@ impl Resample {
         }
     }
 
-    /// One image, whose number at each place of its row `pixel` knows; what it becomes is handed to `put`, with its
-    /// place.
+    /// Maps one image, given as a function from a place in the row to its number; passes each result and its place to
+    /// `put`.
     pub fn each(&self, pixel: impl Fn(usize) -> f64, mut put: impl FnMut(usize, f64)) {
         let (from, to) = (self.from, self.to);
-        // One channel with its columns combined: (from.height, to.width).
+        // One channel after its columns are combined: (from.height, to.width).
         let mut half = vec![0.0; from.height * to.width];
         for c in 0..from.channels {
             for y in 0..from.height {
@@ -89,7 +89,8 @@ impl Resample {
         }
     }
 
-    /// The weighted sum of pixels, rounded if that is done after each direction: then all are whole, and sums exact.
+    /// The weighted sum of pixels, rounded if each direction is rounded: weights and pixels are then integers, and sums
+    /// exact.
     fn combined(&self, weights: &[f64], pixels: impl Iterator<Item = f64>) -> f64 {
         let sum: f64 = weights.iter().zip(pixels).map(|(w, p)| w * p).sum();
         match self.rounding {

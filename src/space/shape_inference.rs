@@ -1,4 +1,4 @@
-//! What a space makes of rows of a given shape, known before anything is read: mistakes are found out at once.
+//! The shape of rows in a space, inferred before anything is read, so that mistakes are reported at once.
 
 #[cfg(feature = "onnx")]
 use super::encoder::{Encoder, Model, Pixels, Signature, Wanted, frame as own_frame};
@@ -14,18 +14,18 @@ use std::path::{Path, PathBuf};
 #[cfg(feature = "onnx")]
 use std::sync::Arc;
 
-/// Rows as far as they are known in advance.
+/// What is known of rows in advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outline {
     pub shape: Option<Shape>,
-    /// Numbers a row; `None` after files, as long as they are not open.
+    /// The length of a row; `None` for rows from files that are not yet open.
     pub dim: Option<usize>,
-    /// Whether the images were brought to the size of a network already.
+    /// Whether the images were already brought to the size of a network.
     pub framed: bool,
 }
 
 impl Outline {
-    /// Rows of numbers.
+    /// Rows that are not images.
     pub fn of(dim: Option<usize>) -> Self {
         Outline {
             shape: None,
@@ -35,23 +35,23 @@ impl Outline {
     }
 }
 
-/// What is known of networks.
+/// Facts about networks, cached.
 #[derive(Default)]
 pub struct Networks {
-    /// What they say of themselves, by their files: each is read once.
+    /// The signatures of networks by file; each file is read once.
     #[cfg(feature = "onnx")]
     signatures: HashMap<PathBuf, Arc<Signature>>,
-    /// Numbers of tensors that were tried, by what was asked for and the images' shape.
+    /// The lengths of tensors that were tried, by request and image shape.
     #[cfg(feature = "onnx")]
     dims: HashMap<String, usize>,
-    /// The library that runs them, if it is not tract.
+    /// The library that runs networks, if it is not tract.
     #[cfg(feature = "onnx")]
     library: Option<PathBuf>,
 }
 
 #[cfg(feature = "onnx")]
 impl Networks {
-    /// Networks run by this library of ONNX Runtime, or by tract.
+    /// Networks run by this ONNX Runtime library, or by tract.
     pub fn by(library: Option<PathBuf>) -> Self {
         Networks {
             library,
@@ -59,13 +59,13 @@ impl Networks {
         }
     }
 
-    /// A network ready to run.
+    /// Prepares a network to run.
     pub fn encoder(&self, args: &OnnxArgs, wanted: &[Wanted], images: Pixels) -> Result<Encoder> {
         let model = Model::open(&args.file)?;
         Encoder::new(model, args, wanted, images, self.library.as_deref())
     }
 
-    /// What a file says. Errors: it is no network that can be run.
+    /// The signature of a network file. Errors: a file that is not a network that can be run.
     pub fn signature(&mut self, file: &Path) -> Result<Arc<Signature>> {
         if let Some(known) = self.signatures.get(file) {
             return Ok(Arc::clone(known));
@@ -75,7 +75,7 @@ impl Networks {
         Ok(signature)
     }
 
-    /// How a network brings images to its size, if it or whoever asks says so.
+    /// How a network brings images to its size, if it or the user says so.
     fn frame(&mut self, args: &OnnxArgs) -> Result<Option<Frame>> {
         let signature = self.signature(&args.file)?;
         Ok(match own_frame(&signature, args)? {
@@ -84,7 +84,7 @@ impl Networks {
         })
     }
 
-    /// Numbers an image of a tensor: the network is run once, on noise.
+    /// The length of a tensor per image, found by running the network once on noise.
     fn dim(&mut self, args: &OnnxArgs, shape: Shape, framed: bool) -> Result<usize> {
         let signature = self.signature(&args.file)?;
         let wanted = Wanted {
@@ -95,7 +95,7 @@ impl Networks {
         if let Some(&known) = self.dims.get(&key) {
             return Ok(known);
         }
-        // What pixels run up to changes nothing of whether they fit.
+        // The range of pixels has no effect on whether images fit.
         let images = Pixels {
             shape,
             range: 1.0,
@@ -109,8 +109,8 @@ impl Networks {
     }
 }
 
-/// How the network that a space begins with, if it does, brings images to its size; nothing where it leaves that to
-/// whoever asks.
+/// How the network at the start of a space brings images to its size. None for a space that does not start with a
+/// network; an inner None if neither the network nor the user says how.
 #[cfg(feature = "onnx")]
 pub fn frame_of(spec: &Spec, networks: &mut Networks) -> Option<Result<Option<Frame>>> {
     let mut stages = spec.stages.iter();
@@ -125,10 +125,10 @@ pub fn frame_of(_: &Spec, _: &mut Networks) -> Option<Result<Option<Frame>>> {
     None
 }
 
-/// How pictures are brought to the sizes of networks as they are decoded, if all spaces that see the pictures begin with
-/// networks that say how: then none sees them in their own size.
+/// How images are brought to the sizes of networks while they are decoded, if all spaces start with networks that say
+/// how, so that no space needs the images in their own size.
 ///
-/// Errors: a network that cannot be read, or that says what cannot be done.
+/// Errors: a network that cannot be read, or unsupported settings.
 pub fn frames(specs: &[Spec]) -> Result<Option<Frames>> {
     let mut networks = Networks::default();
     let mut frames = Vec::new();
@@ -144,7 +144,7 @@ pub fn frames(specs: &[Spec]) -> Result<Option<Frames>> {
     Ok(Frames::new(frames))
 }
 
-/// The rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that cannot work on them.
+/// The shape of rows in a space. Errors ([`Error::Usage`] and [`Error::Input`]): a stage that does not fit them.
 pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> Result<Outline> {
     let mut outline = rows.unwrap_or(Outline::of(None));
     if rows.is_none() && !matches!(spec.stages.first(), Some(SpaceStage::File { .. })) {
@@ -159,7 +159,7 @@ pub fn outline(spec: &Spec, rows: Option<Outline>, networks: &mut Networks) -> R
     Ok(outline)
 }
 
-/// The rows in a space that begins with files, now that these are known to have `dim` columns.
+/// As [`outline`], for a space that begins with files, which are now known to have `dim` columns.
 pub fn after_files(spec: &Spec, dim: usize, networks: &mut Networks) -> Result<Outline> {
     let files = Outline::of(Some(dim));
     let mut stages = spec.stages.iter().skip(1);
@@ -168,7 +168,7 @@ pub fn after_files(spec: &Spec, dim: usize, networks: &mut Networks) -> Result<O
     })
 }
 
-/// The shape that a stage for images needs.
+/// The image shape that a stage needs. Errors: the rows are not images.
 pub fn image(shape: Option<Shape>, text: &str) -> Result<Shape> {
     shape.ok_or_else(|| {
         Error::Usage(format!(
@@ -177,10 +177,10 @@ pub fn image(shape: Option<Shape>, text: &str) -> Result<Shape> {
     })
 }
 
-/// Numbers of the matrix of a map, at most: 1 GiB.
+/// The most numbers in the matrix of a map: 1 GiB.
 const MATRIX: usize = 1 << 27;
 
-/// The matrix from `from` numbers to `dims` must be within reason. Asked again where `from` is known only late.
+/// Refuses a matrix from `from` to `dims` numbers that is too large; called again if `from` becomes known only later.
 pub fn matrix(from: usize, dims: usize, text: &str) -> Result<()> {
     match from.checked_mul(dims) {
         Some(numbers) if numbers <= MATRIX => Ok(()),
@@ -246,7 +246,7 @@ fn after(
             Outline::of(rows.dim)
         }
         SpaceStage::Whiten => Outline::of(rows.dim),
-        // How many components hold the share is found when it is fitted.
+        // The number of components that hold the share is known only after fitting.
         SpaceStage::PcaShare(_) => Outline::of(None),
         SpaceStage::Pca(dims) | SpaceStage::PcaLast(dims) => {
             at_most(*dims, "principal components")?
@@ -266,7 +266,7 @@ fn after(
     })
 }
 
-/// A network must have the tensor, take the images, and run.
+/// Checks that a network has the tensor, accepts the images, and runs; returns the length of a row.
 #[cfg(feature = "onnx")]
 fn network(args: &OnnxArgs, rows: Outline, text: &str, networks: &mut Networks) -> Result<usize> {
     networks.dim(args, image(rows.shape, text)?, rows.framed)

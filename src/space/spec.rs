@@ -1,13 +1,13 @@
-//! Spaces as they are typed: `patch:8`, `smooth:2|pca:16`, `onnx:resnet.onnx@features,mean=0.5,std=0.25`.
+//! Parses spaces: `patch:8`, `smooth:2|pca:16`, `onnx:resnet.onnx@features,mean=0.5,std=0.25`.
 //!
 //! ```text
 //! space = stage [ "|" stage ]...          stage = name [ ":" argument [ "," argument ]... ]
 //! ```
 //!
-//! A list in a place that takes one number stands for one space a number: `pca:8,16` is `pca:8` and `pca:16`. `...` goes
-//! on as the numbers before it: `2,4,...,32` in equal steps, `2,4,8,...,32` by equal factors. `NAME=` before a space is
-//! what figures and tables call it.
-//! Parsing knows names and arguments; whether a stage fits the rows is found out when it is fitted.
+//! A list in place of a single number stands for one space for each number: `pca:8,16` means `pca:8` and `pca:16`.
+//! `...` continues the numbers before it: `2,4,...,32` in equal steps, `2,4,8,...,32` by equal factors. `NAME=` before
+//! a space is its name in figures and tables.
+//! The parser checks names and arguments; whether a stage fits the rows is checked when it is fitted.
 
 mod onnx;
 
@@ -21,7 +21,7 @@ use crate::rows::images::LONGEST;
 /// One stage of a space.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SpaceStage {
-    /// The rows as they are.
+    /// The rows unchanged.
     Pixels,
     /// The central C x C pixels.
     Patch(usize),
@@ -35,32 +35,32 @@ pub enum SpaceStage {
     Wavelet,
     /// The D principal components of largest variance.
     Pca(usize),
-    /// As few of them as hold this share of the variance, between 0 and 1.
+    /// The fewest principal components that hold this fraction of the variance, between 0 and 1.
     PcaShare(f64),
-    /// The D principal components of smallest variance that vary at all.
+    /// The D principal components of smallest nonzero variance.
     PcaLast(usize),
     /// All principal components, scaled to unit variance.
     Whiten,
     /// D Gaussian random projections.
     Random { dims: usize, seed: Option<u64> },
-    /// D of the coordinates, drawn at random.
+    /// D coordinates, drawn at random.
     Dims { dims: usize, seed: Option<u64> },
     /// D features of a random convolutional network.
     ReluFeatures { dims: usize, seed: Option<u64> },
     /// A named tensor of a network.
     Onnx(OnnxArgs),
-    /// Embeddings made elsewhere.
+    /// Embeddings computed by another program.
     File { reference: String, queries: String },
 }
 
-/// A space: its stages, and how it was typed.
+/// A space: its stages, and its text as typed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     pub text: String,
     pub stages: Vec<SpaceStage>,
 }
 
-/// Names and what follows them, for messages and help.
+/// Names and argument forms of stages, for messages and help.
 pub const KNOWN: [(&str, &str); 14] = [
     ("pixels", "the rows as they are"),
     ("patch:C", "the central C x C pixels"),
@@ -88,7 +88,7 @@ pub const KNOWN: [(&str, &str); 14] = [
 ];
 
 impl Spec {
-    /// The spaces that a text stands for, one for each combination of its lists.
+    /// The spaces that a text stands for, one for each combination of the values in its lists.
     ///
     /// Errors ([`Error::Usage`]): an unknown name (the nearest one is suggested), arguments that do not fit it.
     pub fn parse(text: &str) -> Result<Vec<Spec>> {
@@ -144,7 +144,7 @@ impl Spec {
         Ok(specs)
     }
 
-    /// All spaces of several texts, without repeats.
+    /// The spaces of several texts, without duplicates.
     pub fn parse_all(texts: &[String]) -> Result<Vec<Spec>> {
         let mut all: Vec<Spec> = Vec::new();
         for text in texts {
@@ -158,14 +158,14 @@ impl Spec {
     }
 }
 
-/// The name before a space, and the space.
+/// Splits a text into the name given to a space and the space.
 pub fn named(text: &str) -> Option<(&str, &str)> {
     let (name, space) = text.split_once('=')?;
     let plain = |letter: char| letter.is_alphanumeric() || "-_. ".contains(letter);
     (!name.trim().is_empty() && name.chars().all(plain)).then(|| (name.trim(), space.trim()))
 }
 
-/// A name for the files of a space: letters, digits, dots and dashes, at most 60.
+/// A file name for a space: letters, digits, dots and dashes, at most 60 characters.
 pub fn slug(text: &str) -> String {
     let text = named(text).map_or(text, |(name, _)| name);
     let mut slug = String::new();
@@ -244,7 +244,7 @@ fn numbers(
     Ok(each.collect())
 }
 
-/// Numbers, among which `...` (or `..`) goes on to the next one as the two or three before it.
+/// Parses numbers, with `...` (or `..`) continuing the two or three numbers before it to the next one.
 fn series<'t>(name: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<usize>, String> {
     let (mut all, mut open) = (Vec::new(), false);
     for part in parts {
@@ -266,10 +266,11 @@ fn series<'t>(name: &str, parts: impl Iterator<Item = &'t str>) -> Result<Vec<us
     }
 }
 
-/// Numbers at most, of a series.
+/// The most numbers of a series.
 const SERIES: usize = 1000;
 
-/// The numbers between those known and the last: by equal factors if the three before have one, else in equal steps.
+/// The numbers between the known ones and the last: by equal factors if the last three known ones have one, else in
+/// equal steps.
 fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
     let [.., before, from] = known else {
         return Err("`...` goes on as the two numbers before it, as in 2,4,...,32".into());
@@ -297,7 +298,7 @@ fn continued(known: &[usize], last: usize) -> Result<Vec<usize>, String> {
     ))
 }
 
-/// Numbers of principal components, and shares of the variance.
+/// Parses numbers of principal components, and fractions of the variance.
 fn components(rest: Option<&str>) -> Result<Vec<(String, SpaceStage)>, String> {
     let text = argument("pca", rest)?;
     let share = |part: &str| {
@@ -314,7 +315,7 @@ fn components(rest: Option<&str>) -> Result<Vec<(String, SpaceStage)>, String> {
     text.split(',').map(one).collect()
 }
 
-/// Numbers, and `seed=S`.
+/// Parses numbers and `seed=S`.
 fn seeded(
     name: &str,
     rest: Option<&str>,
@@ -347,18 +348,18 @@ fn seeded(
         .collect())
 }
 
-/// A number of pixels.
+/// Parses a side in pixels.
 fn side(text: &str) -> Option<usize> {
     text.trim().parse().ok().filter(|&side| side > 0)
 }
 
-/// `WxH`: a width and a height, neither of them 0.
+/// Parses `WxH`, a width and a height, neither of them 0.
 pub fn extent(text: &str) -> Option<(usize, usize)> {
     let (width, height) = text.split_once('x')?;
     Some((side(width)?, side(height)?))
 }
 
-/// Whether images may be brought to a size.
+/// Whether a size is within the limits of resampling.
 pub(super) fn in_reach((width, height): &(usize, usize)) -> bool {
     *width.max(height) <= LONGEST
 }

@@ -1,7 +1,8 @@
-//! Two sets seen through spaces: every space is fitted on the reference and applied to both.
+//! Views of two sets, reference and queries, in a space: every space is fitted on the reference and applied to both.
 //!
-//! What a network makes of the images is kept, in memory or spooled, and all its tensors that any of the spaces asks
-//! for come from one pass. Other spaces are kept in memory if the budget allows it and mapped on the fly if not.
+//! Features of a network are stored, in memory or in a spool file, and all its tensors that any of the spaces needs
+//! come from one pass. Other spaces are stored in memory if the budget allows it, and otherwise mapped when they are
+//! read.
 
 use super::frame::Frame;
 use super::resample::Resample;
@@ -17,18 +18,18 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A set, and what its rows look like if they are images.
+/// A set, with the shape of its rows if they are images.
 #[derive(Clone)]
 pub struct Set {
     pub rows: Arc<dyn Rows>,
     pub shape: Option<Shape>,
-    /// What its pixels run up to: 255 for bytes, 1 for floating-point images.
+    /// The largest pixel value: 255 for bytes, 1 for floating-point images.
     pub range: f64,
-    /// The same images brought to the sizes of networks, each from its own size; `rows` are the first of them then.
+    /// The same images brought to the sizes of networks when they were decoded; `rows` are then the first of them.
     pub framed: Vec<Framed>,
 }
 
-/// Images that were brought to a size.
+/// Images that were brought to the size of one frame.
 #[derive(Clone)]
 pub struct Framed {
     pub frame: Frame,
@@ -42,7 +43,7 @@ impl Set {
         self.range == 255.0 && self.rows.element() == Element::U8
     }
 
-    /// The images of each frame as a set.
+    /// The images of each frame, as a set.
     fn by_frame(&self) -> impl Iterator<Item = (Frame, Set)> {
         self.framed.iter().map(|framed| {
             let set = Set {
@@ -55,7 +56,7 @@ impl Set {
         })
     }
 
-    /// Rows that are no images.
+    /// A set of rows that are not images.
     pub fn vectors(rows: Arc<dyn Rows>) -> Self {
         Set {
             rows,
@@ -66,16 +67,16 @@ impl Set {
     }
 }
 
-/// How spaces are made.
+/// Settings for making spaces.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Seed of every random space that has none of its own.
+    /// The seed of every random space without a seed of its own.
     pub seed: u64,
-    /// Bytes that the rows of one space may keep in memory.
+    /// The memory, in bytes, that the stored rows of one space may take.
     pub memory: u64,
     /// How the files of `file:` are read: the reference, and the queries.
     pub files: [OpenOptions; 2],
-    /// The library of ONNX Runtime that runs networks, in place of tract.
+    /// The ONNX Runtime library that runs networks in place of tract.
     pub onnx_runtime: Option<PathBuf>,
 }
 
@@ -94,56 +95,56 @@ fn networks_of(settings: &Settings) -> Result<Networks> {
     }
 }
 
-/// Both sets in one space.
+/// Reference and queries in one space.
 #[derive(Clone)]
 pub struct View {
     pub reference: Arc<dyn Rows>,
     pub queries: Arc<dyn Rows>,
     pub shape: Option<Shape>,
-    /// What pixels run up to, as long as they are pixels.
+    /// The largest pixel value, as long as rows are pixels.
     range: f64,
     /// Whether the images were brought to the size of a network.
     framed: bool,
-    /// The tensors of a network that a row consists of, in order; none of other rows.
+    /// The tensors of a network that make up a row, in order; empty for other rows.
     pub layers: Arc<[Layer]>,
-    /// How a row is shown, where it is not the image that it came from.
+    /// How a row is displayed as an image, if it is not the original image.
     seen: Seen,
 }
 
-/// A row of a view as an image.
+/// The display of a row as an image.
 #[derive(Clone, Default)]
 enum Seen {
     #[default]
     Nothing,
-    /// The row is one.
+    /// The row is an image.
     Image(Shape),
-    /// The map before it leads back to one.
+    /// The inverse of this map leads to an image.
     Back(Arc<dyn Map>, Shape),
 }
 
-/// Makes views.
+/// Computes views.
 pub struct Views {
     base: Option<View>,
-    /// The sets brought to the sizes of networks.
+    /// The sets as brought to the sizes of networks.
     framed: Vec<(Frame, View)>,
     settings: Settings,
-    /// All that will be asked for: tensors of one network come from one pass.
+    /// All spaces that will be requested, so that tensors of one network are computed in one pass.
     specs: Vec<Spec>,
-    /// What the networks say of themselves.
+    /// Facts about the networks.
     networks: Networks,
-    /// Tensors of networks and what is to be said of them, by the text of the stages up to them.
+    /// Tensors of networks with their notes, by the text of the stages up to them.
     tensors: HashMap<String, (View, Vec<String>)>,
-    /// Embeddings made elsewhere, by their two names; not yet in memory.
+    /// Embeddings from files, by their two names; not yet in memory.
     files: HashMap<[String; 2], View>,
 }
 
-/// Rows in a space, and the maps that lead there, in their order.
+/// Rows in a space, and the maps that lead to it, in order.
 type WithMaps = (Arc<dyn Rows>, Vec<Arc<dyn Map>>);
 
 impl Views {
-    /// For the spaces `specs` of two sets; without sets only `file:` spaces can be made. Their files are opened.
+    /// Prepares the spaces `specs` of two sets. Without sets, only `file:` spaces can be made. Opens their files.
     ///
-    /// Errors: a stage that needs sets, or images, that are not there; sets of different shapes; files that cannot be
+    /// Errors: a stage that needs sets or images where there are none; sets of different shapes; files that cannot be
     /// read.
     pub fn new(
         sets: Option<(Set, Set)>,
@@ -189,14 +190,14 @@ impl Views {
         Ok(views)
     }
 
-    /// Whether rows of the sets or the files may have been left out.
+    /// Whether rows of the sets or the files may have been dropped.
     pub fn may_leave_out(&self) -> bool {
         self.settings.files.iter().any(|files| files.skip_nonfinite)
     }
 
-    /// The rows that a space begins with: those of its files, or the sets. Files that were not announced are opened.
+    /// The rows with which a space begins: those of its files, or the sets. Files that were not in `specs` are opened.
     ///
-    /// Errors: files that cannot be read, no sets.
+    /// Errors: files that cannot be read; no sets.
     pub fn start(&mut self, spec: &Spec, control: &Control) -> Result<View> {
         if let Some(files) = self.open(spec, control)? {
             return Ok(files);
@@ -204,14 +205,14 @@ impl Views {
         match self.images(spec)? {
             Some(view) => Ok(view),
             None => {
-                // Without sets the outline refuses what does not start with files.
+                // Without sets, the outline refuses a space that does not start with files.
                 outline(spec, None, &mut self.networks)?;
                 Err(Error::Usage(format!("the space {} has no rows", spec.text)))
             }
         }
     }
 
-    /// The sets as a space takes them: in the size of the network that it begins with, where they were brought to that.
+    /// The sets as input of a space: in the size of the network at its start, if they were brought to it.
     ///
     /// Errors: a network that cannot be read.
     fn images(&mut self, spec: &Spec) -> Result<Option<View>> {
@@ -226,7 +227,7 @@ impl Views {
         Ok(self.base.clone())
     }
 
-    /// Rows of the reference and of the queries in a space, which is one of those that were announced.
+    /// The number of rows of the reference and of the queries in a space, which must be among those of [`Views::new`].
     pub fn rows(&self, spec: &Spec) -> (usize, usize) {
         let view = match spec.stages.first() {
             Some(SpaceStage::File { reference, queries }) => {
@@ -237,7 +238,8 @@ impl Views {
         view.map_or((0, 0), |view| (view.reference.len(), view.queries.len()))
     }
 
-    /// Both sets in a space. Errors: a stage that does not fit the rows, files and networks that cannot be read.
+    /// Reference and queries in a space. Errors: a stage that does not fit the rows, files or networks that cannot be
+    /// read.
     pub fn view(&mut self, spec: &Spec, control: &Control) -> Result<View> {
         let mut view = self.start(spec, control)?;
         for (place, stage) in spec.stages.iter().enumerate() {
@@ -253,9 +255,10 @@ impl Views {
         self.kept(view, control)
     }
 
-    /// The reference in a space, and the maps that lead there: those that other queries take too.
+    /// The reference in a space, and the maps that lead to it, for use on other queries.
     ///
-    /// Errors: as [`Views::view`], and spaces whose rows come from files or from a network, not from the queries' numbers.
+    /// Errors: as [`Views::view`], and spaces whose rows come from files or from a network instead of the queries'
+    /// numbers.
     pub(super) fn maps(&mut self, spec: &Spec, control: &Control) -> Result<WithMaps> {
         let (mut view, mut maps) = (self.start(spec, control)?, Vec::new());
         for (place, stage) in spec.stages.iter().enumerate() {
@@ -271,7 +274,7 @@ impl Views {
         Ok((self.kept(view, control)?.reference, maps))
     }
 
-    /// Embeddings made elsewhere, if a space begins with them. They stay where they are, or in a spool file.
+    /// The rows of a space that begins with files; None for other spaces. They are read in place or from a spool file.
     fn open(&mut self, spec: &Spec, control: &Control) -> Result<Option<View>> {
         let Some(SpaceStage::File { reference, queries }) = spec.stages.first() else {
             return Ok(None);
@@ -317,7 +320,7 @@ impl Views {
         Ok(Some(view))
     }
 
-    /// The map of a stage, fitted on the reference.
+    /// Fits the map of a stage on the reference.
     fn fit(
         &self,
         stage: &SpaceStage,
@@ -356,8 +359,8 @@ impl Views {
                     rows, shape, *dims, random, control,
                 )?)
             }
-            // Made above from the shape of images, or handled by the caller: these do not map rows one by one from what is
-            // at hand.
+            // Stages that were handled above (by the shape of images) or by the caller; they are not maps fitted on
+            // rows.
             SpaceStage::Patch(_)
             | SpaceStage::Smooth(_)
             | SpaceStage::Resize { .. }
@@ -369,7 +372,7 @@ impl Views {
         })
     }
 
-    /// Bytes of the budget that the tensors kept so far leave.
+    /// The bytes of the budget that stored tensors have not used.
     pub fn left(&self) -> u64 {
         let kept = self.tensors.values();
         let resident =
@@ -377,7 +380,7 @@ impl Views {
         self.settings.memory.saturating_sub(resident.sum())
     }
 
-    /// The rows of a view in memory, where they fit and are not there already.
+    /// Stores the rows of a view in memory, if they fit and are not there already.
     fn kept(&self, view: View, control: &Control) -> Result<View> {
         let sets = [&view.reference, &view.queries];
         let mapped = |rows: &&Arc<dyn Rows>| rows.resident_bytes() == 0;
@@ -411,7 +414,7 @@ impl Views {
         )))
     }
 
-    /// A tensor of a network; all that the spaces want of the network on these images are computed with it.
+    /// A tensor of a network; all tensors of it that the spaces need for these images are computed in the same pass.
     #[cfg(feature = "onnx")]
     fn tensor(
         &mut self,
@@ -424,7 +427,7 @@ impl Views {
         use super::encoder::{Pixels, Wanted};
         use crate::rows::Store;
         let signature = self.networks.signature(&args.file)?;
-        // What tensors of one pass have in common.
+        // The settings that tensors of one pass have in common.
         let of_pass = |args: &OnnxArgs| OnnxArgs {
             output: None,
             pool: None,
@@ -454,7 +457,7 @@ impl Views {
             if let Some(SpaceStage::Onnx(theirs)) = other.stages.get(place)
                 && other.stages[..place] == spec.stages[..place]
                 && of_pass(theirs) == pass
-                // A tensor that is not there is for its own space to complain of.
+                // If the tensor does not exist, its own space reports the error.
                 && let Ok(other) = wanted_by(theirs)
                 && !wanted.contains(&other)
             {
@@ -468,7 +471,7 @@ impl Views {
             .collect();
         let total = view.reference.len() + view.queries.len();
         control.begin(WorkStage::Encode, total as u64);
-        // The spaces that follow need some of it too.
+        // Half, since the spaces that follow need memory too.
         let half = self.left() / 2;
         let references = encoder.encode_all(&*view.reference, &names, half, control)?;
         let resident = |rows: &Store| rows.resident_bytes();
@@ -495,7 +498,7 @@ impl Views {
     }
 }
 
-/// Rows in memory, if they are not there already.
+/// Stores rows in memory, if they are not there already.
 pub(super) fn keep_mapped(rows: &Arc<dyn Rows>, control: &Control) -> Result<Arc<dyn Rows>> {
     if rows.resident_bytes() > 0 {
         return Ok(Arc::clone(rows));
@@ -505,17 +508,17 @@ pub(super) fn keep_mapped(rows: &Arc<dyn Rows>, control: &Control) -> Result<Arc
     Ok(Numbered::like(Arc::new(kept), rows))
 }
 
-/// What does not fit, found out only when a stage is made: the outline was checked, but the dimension after networks and
-/// files was not known.
+/// The error for a stage that does not fit. The outline was checked before, but not with the dimension after networks
+/// and files, which was not known then.
 fn unfit(text: &str, dim: usize) -> Error {
     Error::Usage(format!(
         "the space {text} does not fit rows of {dim} numbers"
     ))
 }
 
-/// The map of a stage that nothing but the shape of images settles; `None` of others.
+/// The map of a stage that the shape of images determines; `None` for other stages.
 ///
-/// Errors: rows that are no images, or too small.
+/// Errors: rows that are not images, or images that are too small.
 pub(super) fn shaped(
     stage: &SpaceStage,
     shape: Option<Shape>,
@@ -538,7 +541,7 @@ pub(super) fn shaped(
     }))
 }
 
-/// The two sets as they are, the queries in the reference's order of channels.
+/// The two sets unchanged, with queries in the reference's channel order.
 fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
     check_alike(&reference, &queries, networks)?;
     Ok(View {
@@ -552,7 +555,7 @@ fn base(reference: Set, queries: Set, networks: bool) -> Result<View> {
     })
 }
 
-/// Sets must be of one shape, and on one scale where a network, or a file, takes both.
+/// Checks that sets have one shape, and one pixel range where a network or a file takes both.
 pub(super) fn check_alike(reference: &Set, queries: &Set, one_scale: bool) -> Result<()> {
     let order = |shape: Option<Shape>, planar| shape.map(|shape| Shape { planar, ..shape });
     if reference.rows.dim() != queries.rows.dim()
@@ -573,7 +576,7 @@ pub(super) fn check_alike(reference: &Set, queries: &Set, one_scale: bool) -> Re
     Ok(())
 }
 
-/// The rows of a set in the order of channels of `shape`.
+/// The rows of a set in the channel order of `shape`.
 pub(super) fn in_order(set: Set, shape: Option<Shape>) -> Arc<dyn Rows> {
     match (shape, set.shape) {
         (Some(to), Some(from)) if to.planar != from.planar && to.channels > 1 => {
@@ -624,7 +627,8 @@ impl View {
         self.range == 255.0 && sets.iter().all(|rows| rows.element() == Element::U8)
     }
 
-    /// What the space has kept of the image behind one of its rows, if that is not the image itself and can be shown.
+    /// What the space retains of the image behind one of its rows, if that can be displayed and is not the image
+    /// itself.
     pub fn picture(&self, row: &[f64]) -> Option<(Shape, Vec<f64>)> {
         match &self.seen {
             Seen::Nothing => None,
@@ -633,7 +637,7 @@ impl View {
         }
     }
 
-    /// Both sets through a map.
+    /// Both sets after a further map.
     fn through(self, map: Arc<dyn Map>, text: &str) -> View {
         let shape = map.shape();
         let seen = match (shape, self.shape) {

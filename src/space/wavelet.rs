@@ -5,8 +5,8 @@
 //! ```
 //!
 //! over all rows, then all columns; then again on the quarter of sums, until it is one number. The last number of a
-//! line of odd length goes to the sums as it is, which keeps the map orthonormal. Distances, and so hulls, are those
-//! of the pixels; the coordinates are not.
+//! line of odd length is copied to the sums, which keeps the map orthonormal. Distances, and hence hulls, are those of
+//! the pixels; the coordinates are not.
 
 use super::Map;
 use super::pixel_index::index;
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::rows::images::Shape;
 use std::f64::consts::FRAC_1_SQRT_2;
 
-/// The full pyramid of every channel; a row holds the coefficients in place of the pixels, sums first.
+/// The complete pyramid of every channel; a row holds the coefficients in place of the pixels, sums first.
 pub struct Wavelet {
     shape: Shape,
 }

@@ -1,7 +1,8 @@
-//! The way into a space: its maps in their order, fitted on a reference, for any other rows, and kept by their numbers.
+//! A fitted map into a space: its maps in order, fitted on a reference, applicable to any other rows, and stored by
+//! their parameters.
 //!
-//! What was found as a map was fitted, or drawn at random, is kept as it is: means, directions, weights. Maps that only
-//! depend on the shape of images are made again from that.
+//! Fitted or random parameters (means, directions, weights) are stored. Maps that depend only on the shape of images
+//! are made again from that.
 
 use super::relu::ReluFeatures;
 use super::shape_inference::{Networks, Outline, image, outline};
@@ -15,14 +16,14 @@ use crate::rows::{Pack, Rows, kept_size};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Where a way begins, and where it leads.
+/// The input and the space of a fitted map.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ends {
-    /// The space as it was typed.
+    /// The space as typed.
     pub space: String,
-    /// Numbers of a row before it.
+    /// The length of a row before it.
     pub dim: usize,
-    /// What a row looks like before it, if it is an image.
+    /// The shape of a row before it, if it is an image.
     pub shape: Option<Shape>,
 }
 
@@ -34,7 +35,7 @@ pub struct Way {
 }
 
 impl Way {
-    /// The way into the one space that `text` names, fitted on `set`; and the set's rows there.
+    /// Fits the maps into the one space that `text` names on `set`; returns them with the set's rows in the space.
     ///
     /// Errors ([`Error::Usage`]): a text that names several spaces, a space whose rows come from files or from a network,
     /// and one that does not fit the rows.
@@ -56,21 +57,22 @@ impl Way {
         Ok((rows, Way { ends, maps }))
     }
 
-    /// Whether there is a way into the space that `text` names. Errors: as [`Way::fit`], as far as the text tells.
+    /// Checks that the space that `text` names can be fitted. Errors: those of [`Way::fit`] that depend on the text
+    /// alone.
     pub fn check(text: &str) -> Result<()> {
         mapping(text).map(|_| ())
     }
 
-    /// The numbers of all maps.
+    /// Stores the parameters of all maps.
     pub fn pack(&self, pack: &mut Pack) {
         for (place, map) in self.maps.iter().enumerate() {
             map.pack(&name(place), pack);
         }
     }
 
-    /// The same way again.
+    /// Restores the stored maps.
     ///
-    /// Errors: a space that is not known, numbers that are missing or do not fit.
+    /// Errors: an unknown space, parameters that are missing or do not fit.
     pub fn unpack(ends: Ends, pack: &mut Pack) -> Result<Self> {
         let spec = mapping(&ends.space)?;
         let pixels = |shape: Shape| {
@@ -103,12 +105,12 @@ impl Way {
         Ok(Way { ends, maps })
     }
 
-    /// Numbers of a row in the space, of which `pixels` alone leaves all.
+    /// The length of a row in the space.
     pub fn dim(&self) -> usize {
         self.maps.last().map_or(self.ends.dim, |map| map.dim())
     }
 
-    /// Other rows in the space: in memory where `memory` bytes hold them, else mapped as they are read.
+    /// Other rows in the space: in memory if `memory` bytes suffice, else mapped when they are read.
     ///
     /// Errors: rows of another number of columns, or images of another shape.
     pub fn take(&self, set: Set, memory: u64, control: &Control) -> Result<Arc<dyn Rows>> {
@@ -151,12 +153,12 @@ impl Way {
     }
 }
 
-/// What the arrays of the map at a place are called.
+/// The prefix of the array names of the map at an index.
 fn name(place: usize) -> String {
     format!("space.{place}")
 }
 
-/// The one space that `text` names, whose rows come from those of a set by maps that are fitted once.
+/// Parses `text` as one space whose rows are computed from those of a set by maps that are fitted once.
 ///
 /// Errors ([`Error::Usage`]): a text that names several spaces, and a space whose rows come from files or from a network.
 fn mapping(text: &str) -> Result<Spec> {
@@ -177,7 +179,7 @@ fn mapping(text: &str) -> Result<Spec> {
     }
 }
 
-/// The map of a stage for rows of `dim` numbers, from the arrays that begin with `name`.
+/// Restores the map of a stage for rows of `dim` numbers from the arrays that begin with `name`.
 fn again(
     stage: &SpaceStage,
     name: &str,

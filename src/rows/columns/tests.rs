@@ -1,4 +1,4 @@
-//! The rule on tables made by hand.
+//! Tests of the column rule on tables made by hand.
 
 use super::*;
 

@@ -1,16 +1,16 @@
-//! What a cell of text holds: a number in one of the ways in which people write them, nothing, or something else.
+//! Parses a cell of text: a number in one of the ways in which people write them, a missing value, or something else.
 
 use crate::rows::decode::rounded_text;
 use std::borrow::Cow;
 
-/// What a comma in a number means, throughout a file.
+/// The meaning of a comma in a number, the same throughout a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Commas {
-    /// Numbers have none.
+    /// Numbers have no commas.
     None,
-    /// It is the decimal mark: `1,5` and `1.234,5`.
+    /// The comma is the decimal mark: `1,5` and `1.234,5`.
     Decimal,
-    /// It parts thousands: `1,234.5`.
+    /// The comma separates thousands: `1,234.5`.
     Thousands,
 }
 
@@ -20,20 +20,21 @@ pub(super) enum Cell {
     Number(f64),
     /// An integer that f64 would round.
     Rounded,
-    /// Nothing, or a word that stands for nothing.
+    /// An empty cell, or a word for a missing value.
     Missing,
     Other,
 }
 
-/// The words that pandas, R and databases write for a value that is not there. `nan` is a number that is none.
+/// The words that pandas, R and databases write for a missing value. `nan` is not among them: it parses as a number
+/// that is not finite.
 const MISSING: [&str; 10] = [
     "", "NA", "N/A", "n/a", "#N/A", "<NA>", "null", "NULL", "None", "\\N",
 ];
 
-/// Up to here f64 holds every integer.
+/// f64 represents every integer up to this one.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// What a cell without its quotes and outer blanks holds.
+/// Parses a cell, given without quotes and outer blanks.
 pub(super) fn read(field: &[u8], commas: Commas) -> Cell {
     let Ok(text) = std::str::from_utf8(field) else {
         return Cell::Other;
@@ -48,7 +49,7 @@ pub(super) fn read(field: &[u8], commas: Commas) -> Cell {
     }
 }
 
-/// A cell that is no number in decimals.
+/// Parses a cell that is not a decimal number.
 fn other(text: &str) -> Cell {
     match text {
         "true" | "True" | "TRUE" => Cell::Number(1.0),
@@ -58,7 +59,7 @@ fn other(text: &str) -> Cell {
     }
 }
 
-/// A number as `f64` parses it; None where the marks stand otherwise than the file's other numbers have them.
+/// A number as `f64` parses it; None where its marks do not fit the meaning that commas have in the file.
 fn plain(text: &str, commas: Commas) -> Option<Cow<'_, str>> {
     let marked = match commas {
         Commas::None => return Some(text.into()),
@@ -78,7 +79,7 @@ fn plain(text: &str, commas: Commas) -> Option<Cow<'_, str>> {
     })
 }
 
-/// What a number with marks in it shows of what they mean.
+/// What the marks in a number say about the meaning of commas and points.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// `1.5`
@@ -91,7 +92,7 @@ pub(super) enum Evidence {
     Either,
 }
 
-/// What a text shows; None for whole numbers, and for text that is no number in any way.
+/// The evidence in a text; None for whole numbers, and for text that is not a number in any notation.
 pub(super) fn evidence(text: &str) -> Option<Evidence> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (main, power) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
@@ -133,7 +134,7 @@ pub(super) fn evidence(text: &str) -> Option<Evidence> {
     }
 }
 
-/// Whether digits stand in groups of three with a mark between them.
+/// Whether digits stand in groups of three separated by `mark`.
 fn grouped(text: &str, mark: char) -> bool {
     let mut groups = text.split(mark);
     let first = groups.next().unwrap_or_default();
@@ -181,7 +182,7 @@ mod tests {
             number("-1.234,5e1", Commas::Decimal),
             Cell::Number(-12345.0)
         );
-        // In a file of decimal commas a lone point parts thousands or is a slip: it is not guessed.
+        // With decimal commas, a lone point may separate thousands or be a slip, so it is not read as either.
         assert_eq!(number("1.234", Commas::Decimal), Cell::Other);
         assert_eq!(number("1,234", Commas::Thousands), Cell::Number(1234.0));
         assert_eq!(number("1,234.5", Commas::Thousands), Cell::Number(1234.5));

@@ -1,5 +1,5 @@
-//! Finds out how a text is written by a look at its first lines: what stands between cells, what a comma in a number
-//! means, whether `#` begins a comment.
+//! Finds out from the first lines of a text how it is written: what separates cells, what a comma in a number means,
+//! and whether `#` begins a comment.
 
 use super::cells::{Cell, Commas, evidence, read};
 use super::records::{Dialect, MORE, Records, Separator, too_long};
@@ -8,33 +8,33 @@ use crate::rows::input::{Input, input_error};
 use crate::rows::vector_text;
 use std::path::Path;
 
-/// Bytes that are looked at, if they hold some lines.
+/// How many bytes are examined, if they hold at least `LINES` lines.
 const LOOK: u64 = 64 << 10;
 
-/// Lines that are looked at however long they are.
+/// How many lines are examined, however long they are.
 const LINES: usize = 8;
 
 /// The first lines of a text.
 pub(super) struct Look {
     text: Vec<u8>,
-    /// Bytes of the file before them: a byte order mark, Excel's `sep=;`.
+    /// The number of bytes before the lines: a byte order mark, Excel's `sep=;`.
     pub skip: u64,
-    /// Lines in those bytes.
+    /// The number of lines in the skipped bytes.
     before: u64,
-    /// The separator that the file itself states.
+    /// The separator that the file itself states (`sep=;`).
     stated: Option<u8>,
-    /// Whether they are the whole file.
+    /// Whether the lines are the whole file.
     whole: bool,
 }
 
-/// A record that was looked at.
+/// A record among the first lines.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record {
     pub line: u64,
     pub cells: Vec<String>,
 }
 
-/// Look at the first lines, of which one may have `most` bytes. Errors: they cannot be read; the first is longer.
+/// Reads the first lines, each of at most `most` bytes. Errors: they cannot be read, or the first is longer.
 pub(super) fn look(input: &Input, most: u64) -> Result<Look> {
     let mut size = LOOK.min(input.size);
     let mut text = input.bytes(0, size)?;
@@ -73,7 +73,7 @@ pub(super) fn look(input: &Input, most: u64) -> Result<Look> {
 }
 
 impl Look {
-    /// The records under a dialect; the last may be cut and is left out.
+    /// The records as split by a dialect, without a last one that may be cut off.
     pub fn records(&self, dialect: Dialect) -> Vec<Record> {
         let mut records = Records::new(self.text.as_slice(), dialect, u64::MAX);
         let mut all = Vec::new();
@@ -102,7 +102,7 @@ impl Look {
             .collect()
     }
 
-    /// How the text is split.
+    /// How the text is split into cells.
     pub fn dialect(&self) -> Dialect {
         let of = |separator| Dialect {
             separator,
@@ -114,7 +114,7 @@ impl Look {
             None => self.separator(of),
         };
         let mut dialect = of(separator);
-        // Lines that look as all others do are rows, such as those of a column of words with `#`.
+        // Lines with `#` that look like all others are rows, for instance where a column of words begins with `#`.
         let rows = self.records(dialect);
         dialect.comments = false;
         let all = self.records(dialect);
@@ -125,7 +125,7 @@ impl Look {
         dialect
     }
 
-    /// The separator under which most lines have as many cells as most others, and most cells hold numbers.
+    /// The separator under which most lines have the same number of cells and most cells hold numbers.
     fn separator(&self, of: impl Fn(Separator) -> Dialect) -> Separator {
         let candidates = [b'\t', b';', b',', b'|']
             .map(Separator::Byte)
@@ -149,13 +149,13 @@ impl Look {
     }
 }
 
-/// Whether a record is a line of blanks.
+/// Whether a record is a blank line.
 pub(super) fn is_blank(cells: &[String]) -> bool {
     matches!(cells, [cell] if cell.is_empty())
 }
 
-/// How well a separator fits: the share of lines with the usual number of cells, if that is more than one, times the
-/// share of cells with numbers, if there are any.
+/// A score of a separator: the share of lines with the usual number of cells, if that is more than one, times the share
+/// of cells that hold numbers, if there are any.
 fn score(records: &[Record]) -> f64 {
     let rows = records.get(1..).filter(|rows| !rows.is_empty());
     let rows = rows.unwrap_or(records);
@@ -171,11 +171,11 @@ fn score(records: &[Record]) -> f64 {
     }
     let numbers: f64 = rows.iter().map(|record| numbers(&record.cells)).sum();
     let share = alike as f64 / rows.len() as f64 * numbers / rows.len() as f64;
-    // Text alone is split too, where nothing fits better.
+    // Columns of text alone are split too, where no separator fits better.
     share.max(1e-9)
 }
 
-/// The share of cells that hold numbers in any way of writing them.
+/// The share of cells that hold numbers in any notation.
 fn numbers(cells: &[String]) -> f64 {
     let is_number = |cell: &&String| {
         matches!(
@@ -187,7 +187,7 @@ fn numbers(cells: &[String]) -> f64 {
     cells.iter().filter(is_number).count() as f64 / cells.len() as f64
 }
 
-/// What commas in numbers mean, by the columns of which at least half of the cells are numbers.
+/// What commas in numbers mean, judged by the columns in which at least half of the cells are numbers.
 ///
 /// Errors: numbers that contradict each other, or that can be read in two ways.
 pub(super) fn commas(path: &Path, rows: &[Record]) -> Result<Commas> {

@@ -1,18 +1,18 @@
-//! Whether the first line of a text names the columns, and what each column holds.
+//! Decides whether the first line of a text names the columns, and what each column holds.
 
 use super::cells::{Cell, Commas, evidence, read};
 use super::dialect::Record;
 use crate::rows::columns::{COUNTS, Column, Kind, unnamed};
 use crate::rows::vector_text::{self, Spelled};
 
-/// Why a first line is taken for names.
+/// Why a first line is read as column names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
-    /// It is text over numbers: the ordinary case.
+    /// It has text above numbers: the ordinary case.
     Text,
-    /// It has text and numbers over numbers, or nothing over keys.
+    /// It has text and numbers above numbers, or an empty cell above keys.
     Mixed,
-    /// It counts from 0, as pandas names columns without names.
+    /// It counts from 0, as pandas numbers columns without names.
     Counting,
 }
 
@@ -22,7 +22,7 @@ enum Holds {
     Nothing,
     Numbers,
     Vectors,
-    /// Vectors that NumPy cut short.
+    /// Vectors that NumPy abbreviated with `...`.
     Cut,
     Dates,
     Text,
@@ -35,7 +35,7 @@ pub(super) struct Head {
     pub columns: Vec<Column>,
 }
 
-/// Why a column is left out that the first lines say nothing of.
+/// Why a column is left out whose first cells are all empty.
 pub(super) const EMPTY: &str = "its first cells are empty";
 
 /// Why a column of words is left out.
@@ -44,10 +44,10 @@ pub(super) const WORDS: &str = "text";
 /// Why an unnamed first column of whole numbers is left out.
 const INDEX: &str = "it has no name and holds whole numbers, as an index that pandas writes";
 
-/// Rows that a column without a header must count through before it is taken for an index.
+/// How many rows a column without a header must count through to be read as an index.
 const COUNTED: usize = 8;
 
-/// Decide what the first line is, and what the columns hold. `given` are names that a comment gives.
+/// Decides what the first line is, and what the columns hold. `given` are the names that a comment gives.
 pub(super) fn head(records: &[Record], commas: Commas, given: Option<&[String]>) -> Head {
     let Some((first, below)) = records.split_first() else {
         return Head {
@@ -94,8 +94,8 @@ fn column(rows: &[Record], place: usize) -> impl Iterator<Item = &str> + Clone {
         .filter_map(move |row| row.cells.get(place).map(String::as_str))
 }
 
-/// The names of a header over rows that may have one cell more: keys before them, which R gives no name, or an empty
-/// cell after them, from a separator at the end of each line.
+/// The names of a header whose rows have one cell more: row names at the start, which R writes without a column name,
+/// or an empty cell at the end, from a separator that ends each line.
 fn spread(names: &[String], below: &[Record]) -> Vec<String> {
     let mut names = names.to_vec();
     if below
@@ -113,7 +113,7 @@ fn spread(names: &[String], below: &[Record]) -> Vec<String> {
     names
 }
 
-/// Whether the first line names the columns of the others.
+/// Whether the first line names the columns of the lines below, and why.
 fn names(first: &Record, below: &[Record], commas: Commas) -> Option<Names> {
     let is_number = |cell: &str| is_number(cell, commas);
     let is_name = |cell: &str| {
@@ -143,7 +143,7 @@ fn names(first: &Record, below: &[Record], commas: Commas) -> Option<Names> {
         .any(|cell| is_number(cell) || vector_text::parse(cell).is_some())
         && cells.iter().any(|cell| is_name(cell))
     {
-        // Names over numbers, not the words of a row whose numbers are missing.
+        // Names stand above most numeric columns; words of a row whose numbers are missing do not.
         let count = numeric.iter().filter(|&&place| named(place)).count();
         return (2 * count >= numeric.len()).then_some(Names::Text);
     }
@@ -179,8 +179,8 @@ fn names(first: &Record, below: &[Record], commas: Commas) -> Option<Names> {
     (numeric.iter().any(|&place| named(place)) && ascending && distinct).then_some(Names::Mixed)
 }
 
-/// Whether numbers under `0,1,..` were written by a program that writes each column in one form: fractions somewhere, or
-/// whole numbers that do not simply go on counting.
+/// Whether the numbers below `0,1,..` look as if written by a program that uses one form for each column: fractions
+/// somewhere, or whole numbers that do not simply continue the count.
 fn is_typed(below: &[Record], first: &[&str]) -> bool {
     let forms = (0..first.len()).map(|place| {
         let cells = column(below, place).filter(|cell| !cell.is_empty());
@@ -212,8 +212,8 @@ fn is_number(cell: &str, commas: Commas) -> bool {
     )
 }
 
-/// What the cells of a column hold. A column of which at least half are numbers is one of numbers: a cell that is none
-/// is a fault to be named, not a reason to leave the column out.
+/// What the cells of a column hold. If at least half of them are numbers, the column holds numbers: any other cell is
+/// then an error to be reported, not a reason to leave the column out.
 fn holds<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> Holds {
     let (mut numbers, mut vectors, mut dates, mut cut, mut all) = (0, 0, 0, 0, 0);
     for cell in cells {
@@ -239,7 +239,7 @@ fn holds<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> Holds {
     }
 }
 
-/// Whether a cell begins as `2024-05-31` or `31/05/2024` do.
+/// Whether a cell begins with a date such as `2024-05-31` or `31/05/2024`.
 fn is_date(cell: &str) -> bool {
     let shape: String = cell
         .chars()
@@ -260,7 +260,7 @@ fn kind<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> (Kind, &'st
     }
 }
 
-/// Take the columns that number the rows for what they are.
+/// Marks the columns that number the rows as indices.
 fn leave_out_index(columns: &mut [Column], rows: &[Record], commas: Commas, named: bool) {
     let values = |place| {
         column(rows, place).map(|cell| match read(cell.as_bytes(), commas) {
@@ -283,7 +283,8 @@ fn leave_out_index(columns: &mut [Column], rows: &[Record], commas: Commas, name
         }
         return;
     }
-    // Without a header: only keys that count from 0 or 1 beside columns of fractions alone.
+    // Without a header, only a first column that counts from 0 or 1 is an index, and only if all other numbers are
+    // fractions.
     let fractions = |place| column(rows, place).all(|cell| !is_whole(cell));
     let others = (1..columns.len()).filter(|&place| columns[place].kind == Kind::Number);
     if columns.len() > 1

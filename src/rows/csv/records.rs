@@ -1,10 +1,10 @@
-//! Lines of text split into cells: by one byte, with quotes as in RFC 4180, or by runs of blanks and tabs.
+//! Splits lines of text into cells: at one byte, with quotes as in RFC 4180, or at runs of blanks and tabs.
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use std::io::{self, BufRead, Read};
 use std::ops::Range;
 
-/// What stands between cells.
+/// The separator of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Separator {
     Byte(u8),
@@ -29,9 +29,9 @@ impl Separator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub separator: Separator,
-    /// Whether lines that begin with `#` are passed over.
+    /// Whether lines that begin with `#` are skipped.
     pub comments: bool,
-    /// Lines before the first of the reader.
+    /// How many lines of the file precede the reader's first line.
     pub before: u64,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Dialect {
 pub(super) struct Records<R> {
     source: Splitter<R>,
     before: u64,
-    /// Bytes that a record may have, about.
+    /// The most bytes of a record, approximately.
     most: u64,
 }
 
@@ -60,7 +60,7 @@ struct Blanks<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    /// Records of at most `most` bytes, about.
+    /// A reader of records of at most `most` bytes, approximately.
     pub fn new(reader: R, dialect: Dialect, most: u64) -> Self {
         let reader = Limited { reader, left: most };
         let source = match dialect.separator {
@@ -89,7 +89,8 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Go to the next record, past empty lines; false at the end. Errors: the reader's; a record that is too long.
+    /// Goes to the next record, skipping empty lines; false at the end. Errors: from the reader, or a record that is
+    /// too long.
     pub fn advance(&mut self) -> std::io::Result<bool> {
         match &mut self.source {
             Splitter::Separated { reader, record } => {
@@ -133,7 +134,7 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// A reader that gives so many bytes, and then an error: the memory of a record is bounded by its bytes.
+/// A reader that fails after a number of bytes, which bounds the memory of a record.
 struct Limited<R> {
     reader: R,
     left: u64,
@@ -142,7 +143,7 @@ struct Limited<R> {
 /// What to do about a line that is too long.
 pub(super) const MORE: &str = "allow more with --memory, of which a line may take a sixteenth";
 
-/// What to say of it.
+/// The message for a line that is too long.
 pub(super) fn too_long(most: u64) -> String {
     format!("the line has more than {most} bytes")
 }
@@ -194,7 +195,7 @@ impl<R: BufRead> Blanks<R> {
     }
 }
 
-/// The cells of a line of blanks; one in quotes, as R writes text, may hold blanks.
+/// Splits a line at blanks; a cell in quotes, as R writes text, may hold blanks.
 fn split(line: &[u8], cells: &mut Vec<Range<usize>>) {
     cells.clear();
     let mut at = 0;

@@ -1,7 +1,7 @@
-//! How chunks of HDF5 were packed, beyond what the crate unpacks: LZF, which h5py has, and the filters of hdf5plugin that
-//! need no more than we have. Others are refused by their names.
+//! Filters of HDF5 chunks beyond those of the crate: LZF, which h5py has, and those filters of hdf5plugin whose
+//! decoders this crate depends on anyway. Other filters are refused by name.
 //!
-//! Numbers of filters: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
+//! Filter numbers: <https://github.com/HDFGroup/hdf5_plugins/blob/master/docs/RegisteredFilterPlugins.md>.
 
 use crate::rows::packed::Packing;
 use crate::rows::{blosc, lzf};
@@ -17,10 +17,10 @@ const BLOSC: u16 = 32_001;
 const LZ4: u16 = 32_004;
 const ZSTD: u16 = 32_015;
 
-/// The filters that are added to the crate's, which are 1 to 6.
+/// The filters added to those of the crate, which have the numbers 1 to 6.
 const ADDED: [u16; 5] = [BZIP2, LZF, BLOSC, LZ4, ZSTD];
 
-/// Names of filters that are not read.
+/// Names of unsupported filters.
 const NAMES: [(u16, &str); 8] = [
     (32_008, "bitshuffle"),
     (32_013, "zfp"),
@@ -32,7 +32,7 @@ const NAMES: [(u16, &str); 8] = [
     (32_028, "SPERR"),
 ];
 
-/// The crate's filters and those that are added; none of these gives more than `most` bytes.
+/// The crate's filters and the added ones; each added filter returns at most `most` bytes.
 pub(super) fn registry(most: usize) -> FilterRegistry {
     let mut all = FilterRegistry::new();
     let mut add = |id, decode: fn(&[u8], usize) -> std::result::Result<Vec<u8>, String>| {
@@ -49,7 +49,7 @@ pub(super) fn registry(most: usize) -> FilterRegistry {
     all
 }
 
-/// What is not read of the way in which a data set is packed, in words.
+/// Which filter of a data set is not supported, as text; None if all are.
 pub(super) fn refused(file: &Hdf5File, set: &Dataset) -> Result<Option<String>> {
     let header = file.get_or_parse_header(set.address())?;
     let filters = header.messages.iter().find_map(|message| match message {
@@ -66,7 +66,7 @@ pub(super) fn refused(file: &Hdf5File, set: &Dataset) -> Result<Option<String>> 
                 "its chunks went through the filter {name}, which is not read"
             )));
         }
-        // What comes out of one of these in between has no size that is known.
+        // The size of the intermediate result between two of these filters is not known.
         if packed && ![FILTER_SHUFFLE, FILTER_FLETCHER32].contains(&id) {
             return Ok(Some(
                 "its chunks are packed twice, which is not read".into(),
@@ -88,7 +88,8 @@ fn stream(packing: Packing, data: &[u8], most: usize) -> std::result::Result<Vec
     }
 }
 
-/// LZ4: the number of bytes and that of a block, then blocks behind their lengths, the lengths with the highest byte first.
+/// Decodes LZ4: the number of bytes, the size of a block, then the blocks, each after its length; the integers are
+/// big-endian.
 fn lz4(data: &[u8], most: usize) -> std::result::Result<Vec<u8>, String> {
     let parts = || {
         let (bytes, rest) = data.split_first_chunk::<8>()?;

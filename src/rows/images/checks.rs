@@ -1,7 +1,7 @@
-//! What is checked of an image file before its decoder sees it: where that would make up what is missing, or reserve
-//! what is merely claimed.
+//! Checks an image file before it is decoded, where the decoder would fill in missing data or allocate sizes that the
+//! file merely claims.
 
-/// What is wrong with a file, if it is in a format that needs a look.
+/// What is wrong with a file of a format that needs checking; None if nothing is found.
 pub(super) fn fault(bytes: &[u8]) -> Option<String> {
     match bytes {
         [0xFF, 0xD8, ..] if !ends_as_jpeg(bytes) => {
@@ -18,7 +18,7 @@ pub(super) fn fault(bytes: &[u8]) -> Option<String> {
     }
 }
 
-/// Whether a JPEG has its end marker: the decoder fills what is missing with grey.
+/// Whether a JPEG has its end marker; the decoder fills missing data with grey.
 fn ends_as_jpeg(bytes: &[u8]) -> bool {
     let mut at = 2;
     while let Some(found) = bytes
@@ -29,7 +29,7 @@ fn ends_as_jpeg(bytes: &[u8]) -> bool {
         match bytes.get(at + 1) {
             Some(0xD9) => return true,
             Some(0xFF) => at += 1,
-            // A byte of data, a restart, or another marker without a length.
+            // A stuffed data byte, a restart marker, or another marker without a length.
             Some(0x00 | 0x01 | 0xD0..=0xD8) => at += 2,
             _ => match bytes.get(at + 2..at + 4) {
                 Some(length) => at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]])),
@@ -40,16 +40,16 @@ fn ends_as_jpeg(bytes: &[u8]) -> bool {
     false
 }
 
-/// The first directory of a TIFF: a count, then entries of a tag (u16), a type (u16), a count, and a place.
+/// The first directory of a TIFF: a count, then entries of a tag (u16), a type (u16), a count, and an offset.
 pub(super) struct Tiff<'b> {
     bytes: &'b [u8],
     little: bool,
-    /// BigTIFF: counts and places have 8 bytes.
+    /// BigTIFF, in which counts and offsets have 8 bytes.
     big: bool,
 }
 
 impl<'b> Tiff<'b> {
-    /// Of a file that begins as a TIFF does.
+    /// The directory of a file that begins like a TIFF.
     pub fn new(bytes: &'b [u8]) -> Self {
         let little = bytes[0] == b'I';
         Tiff {
@@ -59,7 +59,7 @@ impl<'b> Tiff<'b> {
         }
     }
 
-    /// A number of up to 8 bytes, if it is in the file.
+    /// An integer of up to 8 bytes at `at`; None outside of the file.
     fn number(&self, at: u64, size: usize) -> Option<u64> {
         let at = usize::try_from(at).ok()?;
         let bytes = self.bytes.get(at..at.checked_add(size)?)?;
@@ -71,7 +71,7 @@ impl<'b> Tiff<'b> {
         })
     }
 
-    /// Whether another directory follows the first: another page.
+    /// Whether another directory (a second page) follows the first.
     pub fn has_second(&self) -> Option<bool> {
         let (word, count) = if self.big { (8, 8) } else { (4, 2) };
         let directory = self.number(word as u64, word)?;
@@ -81,8 +81,8 @@ impl<'b> Tiff<'b> {
         Some(self.number(next, word)? > 0)
     }
 
-    /// The first entry with more values than the file can hold: how many, and the bytes of each. A directory that is not
-    /// all there is left to the decoder.
+    /// The first entry that claims more values than the file can hold: their count, and the bytes of each. An
+    /// incomplete directory is left to the decoder.
     fn too_many(&self) -> Option<(u64, u64)> {
         let (word, count) = if self.big { (8, 8) } else { (4, 2) };
         let directory = self.number(word as u64, word)?;
@@ -168,7 +168,7 @@ mod tests {
             let told = fault(&tiff(little, big, length / 2 + 1)).unwrap();
             assert!(told.contains("values of 2 bytes"), "{told}");
             assert!(fault(&tiff(little, big, u32::MAX)).is_some());
-            // Cut anywhere, it is no matter of ours.
+            // A file truncated anywhere is left to the decoder.
             let whole = tiff(little, big, 1);
             for length in 0..whole.len() {
                 assert_eq!(fault(&whole[..length]), None);

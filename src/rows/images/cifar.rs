@@ -1,5 +1,6 @@
-//! CIFAR-10 and CIFAR-100 in their binary form: records of a label (CIFAR-100: a coarse and a fine one) and 3,072 bytes,
-//! the red, green and blue planes of 32 x 32 pixels. There is no header: size and labels must both fit.
+//! CIFAR-10 and CIFAR-100 in their binary form: records of a label (CIFAR-100: a coarse and a fine one) and 3,072
+//! bytes, the red, green and blue planes of 32 x 32 pixels. There is no header, so a file is recognised by its size and
+//! its labels.
 
 use super::labels::Labels;
 use super::names;
@@ -58,15 +59,15 @@ impl Kind {
     }
 }
 
-/// What a file turned out to be.
+/// The result of inspecting a file.
 enum Inspection {
     /// Records with these labels.
     Records(Kind, Vec<u32>),
-    /// None of ours, for this reason.
+    /// The file is not CIFAR, for this reason.
     Not(Error),
 }
 
-/// Whether a set that begins with this file is to be read here: its name says so, and its content does not say another
+/// Whether a set that begins with this file is read as CIFAR: its name says so, and its content is not that of another
 /// format.
 pub(super) fn is_cifar(path: &Path, control: &Control) -> Result<bool> {
     if !named(path) {
@@ -83,7 +84,7 @@ pub(super) fn named(path: &Path) -> bool {
         .is_some_and(|extension| extension.eq_ignore_ascii_case("bin"))
 }
 
-/// The files of a folder that are batches for training.
+/// The files of a folder that are training batches.
 pub(super) fn batches(files: &[PathBuf]) -> Vec<PathBuf> {
     let batch = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -92,12 +93,12 @@ pub(super) fn batches(files: &[PathBuf]) -> Vec<PathBuf> {
     files.iter().filter(batch).cloned().collect()
 }
 
-/// Refuse the batches of CIFAR for Python: pickles, by their names and first bytes.
+/// Refuses the batches of CIFAR for Python, which are pickles, recognised by their names and first bytes.
 pub(super) fn refuse_pickles(spec: &str, files: &[PathBuf]) -> Result<()> {
     let is = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let batch = name.starts_with("data_batch_") || name == "test_batch";
-        // CIFAR-100 has them in files of these names.
+        // The names of the files of CIFAR-100.
         let whole = matches!(&*name, "train" | "test") && path.with_file_name("meta").is_file();
         let pickle = || probe(path).is_ok_and(|input| matches!(input.head[..], [0x80, 2..=5, ..]));
         (batch || whole) && pickle()
@@ -129,7 +130,7 @@ pub(super) fn refuse_pickles(spec: &str, files: &[PathBuf]) -> Result<()> {
     ))
 }
 
-/// The images of files, in that order.
+/// Opens the images of files, in the given order.
 pub(super) fn open(
     spec: &str,
     files: &[PathBuf],
@@ -176,7 +177,7 @@ pub(super) fn open(
     })
 }
 
-/// Names from the file that comes with the set, or numbers.
+/// Class names from the file that comes with the set, or else class numbers.
 fn class_names(kind: Kind, file: &Path, control: &Control) -> Vec<String> {
     let list = file.with_file_name(kind.names);
     if let Some(names) = names::beside(&list, kind.count()) {
@@ -196,7 +197,7 @@ fn numbers(kind: Kind) -> Vec<String> {
     (0..kind.count()).map(|class| class.to_string()).collect()
 }
 
-/// Look at the size and at every label.
+/// Inspects the size of a file and all its labels.
 fn inspect(input: &Input, control: &Control) -> Result<Inspection> {
     let mut reason = None;
     for kind in KINDS {
@@ -225,7 +226,7 @@ fn inspect(input: &Input, control: &Control) -> Result<Inspection> {
     Ok(Inspection::Not(reason.unwrap_or_else(size)))
 }
 
-/// The labels of all records, or what is wrong with the first that no class has.
+/// The labels of all records, or an error about the first label that is out of range.
 fn labels(
     input: &Input,
     kind: Kind,

@@ -1,7 +1,8 @@
-//! Images in a column of Parquet or Arrow files, with their labels in another: what Hugging Face's `datasets` writes.
+//! Images in a column of Parquet or Arrow files, with labels in another column, as Hugging Face's `datasets` writes
+//! them.
 //!
-//! A column of images is a struct of `bytes` and `path`, or one that the `huggingface` entry of the file's metadata calls
-//! an Image; codes of labels have their names there, as a ClassLabel.
+//! A column of images is a struct of `bytes` and `path`, or a column that the `huggingface` entry of the file's
+//! metadata calls an Image. The entry also names the codes of labels, in a ClassLabel.
 
 use super::labels::{Column, Given, Labels, text};
 use super::names::Names;
@@ -28,38 +29,38 @@ use std::path::{Path, PathBuf};
 /// Rows of a Parquet file that are decoded at a time.
 const BATCH: usize = 64;
 
-/// Bytes of encoded images that are taken at a time, but for the last of them.
+/// Images are taken until their encoded bytes exceed this.
 const AT_ONCE: usize = 64 << 20;
 
-/// Names that a column of labels has where the file does not say which one it is.
+/// Column names that mean labels where the file does not say which column holds them.
 const LABELS: [&str; 5] = ["label", "labels", "class", "category", "target"];
 
-/// Files whose images are in a column.
+/// Files with a column of images.
 pub(super) struct Set {
     shards: Shards,
     columns: Columns,
 }
 
-/// What is known of a file's columns.
+/// The columns of a file, by their possible use.
 struct Columns {
     all: Vec<String>,
-    /// Those that hold images, and those that hold lists of them.
+    /// Columns that hold images, and columns that hold lists of images.
     images: Vec<String>,
     lists: Vec<String>,
-    /// Those that may be asked for as images, and as labels.
+    /// Columns that the user may name as images, and as labels.
     binary: Vec<String>,
     codes: Vec<String>,
-    /// Those that the file calls classes.
+    /// Columns that the file calls classes.
     classes: Vec<String>,
     features: Features,
 }
 
-/// The set that a spec names, if images are in a column of it.
+/// The set that a spec names, if its files have a column of images.
 ///
-/// Errors: images of several splits, of which none was named.
+/// Errors: the files hold images of several splits, and the spec names none.
 pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
     let shards = match Shards::of(spec, options.open.order) {
-        // What is wrong, its own reader says.
+        // The reader of the format reports what is wrong.
         Err(_) if !is_saved(Path::new(spec)) => return Ok(None),
         shards => shards?,
     };
@@ -88,7 +89,7 @@ pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
     Ok(Some(Set { shards, columns }))
 }
 
-/// Why a column of lists of images is not read.
+/// The error for a column of lists of images, which is not supported.
 fn of_lists(file: &Path, column: &str) -> Error {
     let read = match file
         .extension()
@@ -109,13 +110,13 @@ fn of_lists(file: &Path, column: &str) -> Error {
     )
 }
 
-/// Whether a folder is one that `save_to_disk` wrote.
+/// Whether a folder was written by `save_to_disk`.
 fn is_saved(folder: &Path) -> bool {
     saved::has_splits(folder) || folder.join("state.json").is_file()
 }
 
 impl Columns {
-    /// Of a Parquet or Arrow file; None of any other.
+    /// The columns of a Parquet or Arrow file; None for any other file.
     fn of(path: &Path) -> Result<Option<Self>> {
         let input = probe(path)?;
         let format = formats::recognise(&input).map(|format| format.name());
@@ -145,7 +146,7 @@ impl Columns {
     }
 }
 
-/// The type of what is in a list.
+/// The item type of a list.
 fn item(kind: &DataType) -> Option<&DataType> {
     use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView};
     match kind {
@@ -159,10 +160,10 @@ fn item(kind: &DataType) -> Option<&DataType> {
 }
 
 impl Set {
-    /// The images, with the labels that belong to them.
+    /// Reads the images and their labels.
     ///
-    /// Errors: columns that are not there; several columns of images without a choice; files that cannot be read; images
-    /// that cannot be decoded, unless such are skipped.
+    /// Errors: columns that do not exist; several columns of images without a choice; files that cannot be read; images
+    /// that cannot be decoded, unless these are skipped.
     pub fn open(
         self,
         spec: &str,
@@ -195,7 +196,7 @@ impl Set {
             .iter()
             .for_each(|note| control.warn(note.clone()));
         let mut set = series::gather(spec, &root, None, &mut walk, options, control)?;
-        // Where images were skipped the numbers of rows no longer tell the row of a file.
+        // After skipped images, the number of a row is no longer its row in the file.
         if set.skipped() == 0 {
             set.rows.about.files = std::mem::take(&mut walk.begun);
         }
@@ -226,7 +227,7 @@ impl Set {
         })
     }
 
-    /// The labels of a column with the names that the file has for them, and what to say of them; none if no row has one.
+    /// Names the classes of a label column as the file does, and says so in a text; no labels if all rows are null.
     fn named(
         &self,
         spec: &str,
@@ -254,7 +255,7 @@ impl Set {
         (Some(labels), said)
     }
 
-    /// The column of the images.
+    /// The column that holds the images.
     fn image(&self, spec: &str) -> Result<String> {
         let Columns { images, binary, .. } = &self.columns;
         let refuse =
@@ -270,7 +271,8 @@ impl Set {
         }
     }
 
-    /// The column of the labels: the one asked for, the only one that the file calls a class, or one of a usual name.
+    /// The column that holds the labels: the one that the user names, the only one that the file calls a class, or one
+    /// with a usual name.
     fn label(
         &self,
         spec: &str,
@@ -314,7 +316,7 @@ fn unlabelled(spec: &str, columns: &[&String], control: &Control) {
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
-/// A file, read as far as its schema.
+/// An open file whose schema was read.
 struct File {
     path: PathBuf,
     features: Features,
@@ -333,7 +335,7 @@ impl File {
             let fail = |error: ArrowError| broken(path, error);
             if input.head.starts_with(b"PAR1") {
                 parquet_pages::check_depth(&input)?;
-                // The schema that Arrow writers embed can disagree with the file's own.
+                // The schema that Arrow writers embed can contradict the Parquet schema.
                 let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
                 let file = input.rewound()?;
                 let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, plain)
@@ -377,7 +379,7 @@ impl File {
         }
     }
 
-    /// Its batches, of these columns in this order; each must be there.
+    /// Reads the file in batches of these columns, in this order; each column must exist.
     fn batches(self, columns: &[&str]) -> Result<Batches> {
         let path = self.path.clone();
         let schema = self.schema();
@@ -412,7 +414,7 @@ impl File {
                 .with_batch_size(BATCH)
                 .build()
                 .map_err(|error| broken(&path, error))?;
-            // Columns come in the order of the file.
+            // The reader returns columns in the order of the file.
             let rank = |place: &usize| places.iter().filter(|other| *other < place).count();
             let order: Vec<usize> = places.iter().map(rank).collect();
             let chosen =
@@ -431,13 +433,13 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
     )
 }
 
-/// The images of several files, one after the other, and their labels as they come by.
+/// Reads the images of several files, one after the other, and collects their labels on the way.
 struct Walk {
     files: VecDeque<PathBuf>,
     image: String,
     labels: Option<(String, Column)>,
     open: Option<Shard>,
-    /// How many images were given, and how many before the first of each file.
+    /// The number of images given so far; and for each file, the number of images before it, with its name.
     given: u64,
     begun: Vec<(u64, String)>,
 }
@@ -446,14 +448,14 @@ struct Walk {
 struct Shard {
     path: PathBuf,
     batches: Batches,
-    /// The batch at hand, and the first of its rows that was not given.
+    /// The current batch, and its next row.
     batch: Option<(RecordBatch, usize)>,
-    /// The row of the file that is next.
+    /// The number of the next row in the file.
     row: u64,
 }
 
 impl Walk {
-    /// The file at hand, with a row to give; None at the end.
+    /// The current file, which has a next row; None at the end.
     fn shard(&mut self) -> Result<Option<&mut Shard>> {
         loop {
             if let Some(shard) = &mut self.open {
@@ -480,7 +482,7 @@ impl Walk {
 }
 
 impl Shard {
-    /// See that a row is at hand; false at the end of the file.
+    /// Makes sure that there is a next row; false at the end of the file.
     fn advance(&mut self) -> Result<bool> {
         while self
             .batch
@@ -528,7 +530,7 @@ impl Supply for Walk {
     }
 }
 
-/// An image of a column: its bytes, or the file that its path names.
+/// The encoded image in a row of a column: its bytes, or the file that its path names.
 fn image(file: &Path, number: u64, column: &ArrayRef, row: usize) -> Encoded {
     let part = |name: &str| {
         column
@@ -570,7 +572,7 @@ fn image(file: &Path, number: u64, column: &ArrayRef, row: usize) -> Encoded {
     )))
 }
 
-/// The bytes in a row of a binary column, if they are there.
+/// The bytes in a row of a binary column; None for null.
 fn binary(column: &ArrayRef, row: usize) -> Option<Vec<u8>> {
     let value = match column.data_type() {
         DataType::Binary => column

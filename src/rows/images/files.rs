@@ -1,7 +1,7 @@
-//! Which files of a folder or a pattern are images, in which order, and what they are called.
+//! Finds the image files of a folder or a pattern, and gives them an order and names.
 //!
-//! Images are known by their extension, hidden files and folders are left out, links are followed. The order is the
-//! natural one of the paths, folder by folder, so that it never depends on the file system or on threads.
+//! Images are recognised by their extension; hidden files and folders are left out, links are followed. The order is
+//! the natural one of the paths, folder by folder, and so does not depend on the file system or on threads.
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -17,20 +17,20 @@ const DECODED: [&str; 15] = [
     "ppm", "pbm",
 ];
 
-/// Extensions of images that are not decoded.
+/// Extensions of image formats that are not supported.
 const UNKNOWN: [&str; 11] = [
     "avif", "exr", "hdr", "heic", "heif", "ico", "jp2", "jxl", "psd", "svg", "tga",
 ];
 
-/// Extensions of what is written about data.
+/// Extensions of files that describe a data set, such as notes.
 const NOTES: [&str; 9] = [
     "db", "html", "json", "jsonl", "md", "txt", "xml", "yaml", "yml",
 ];
 
-/// Extensions of what may be data, but beside images is as likely to be about them.
+/// Extensions of files that may be data, but beside images are as likely to describe them.
 const TABLES: [&str; 3] = ["", "csv", "tsv"];
 
-/// Files listed between two looks at the stop flag.
+/// How many files are listed between two checks of the stop flag.
 const LOOK: usize = 256;
 
 /// The image files below a folder.
@@ -39,13 +39,13 @@ pub(super) struct Listing {
     pub root: PathBuf,
     /// Paths below it, in order.
     pub paths: Vec<PathBuf>,
-    /// How many files there are of each other extension, without notes and tables.
+    /// The number of files of each other extension, except notes and tables.
     others: BTreeMap<String, usize>,
     /// Whether there is a file in the folder itself that may hold rows.
     pub rows: bool,
 }
 
-/// Whether the name is that of an image that can be decoded.
+/// Whether the file name is that of an image in a supported format.
 pub(super) fn is_image(path: &Path) -> bool {
     DECODED.contains(&extension(path).as_str())
 }
@@ -79,7 +79,7 @@ impl Listing {
         }
     }
 
-    /// All images in a folder and below it; none is not an error.
+    /// All images in a folder and its subfolders, possibly none.
     pub fn of_folder(root: &Path, control: &Control) -> Result<Self> {
         let mut listing = Listing::of(root.into());
         let walk = WalkDir::new(root)
@@ -95,7 +95,7 @@ impl Listing {
             let path = match entry {
                 Ok(entry) if !entry.file_type().is_file() => continue,
                 Ok(entry) => entry.into_path(),
-                // A link to nothing: an image that cannot be read, or no matter of ours.
+                // A dangling link is listed as a file: an image that cannot be read, or a file of no interest.
                 Err(error) if dangling(&error) => match error.path() {
                     Some(path) => path.into(),
                     None => continue,
@@ -111,7 +111,7 @@ impl Listing {
         Ok(listing)
     }
 
-    /// The images among the files that match a pattern, below the part of it that is no pattern.
+    /// The images among the files that match a pattern; the root is the part of the pattern without wildcards.
     pub fn of_matches(pattern: &str, mut files: Vec<PathBuf>) -> Self {
         let root: PathBuf = Path::new(pattern)
             .components()
@@ -128,7 +128,7 @@ impl Listing {
         listing
     }
 
-    /// One image.
+    /// A listing of one image.
     pub fn of_file(path: &Path) -> Self {
         let mut listing = Listing::of(path.parent().unwrap_or(Path::new("")).into());
         listing.add(path.file_name().map_or(path.into(), PathBuf::from));
@@ -140,7 +140,7 @@ impl Listing {
         self.root.join(&self.paths[file])
     }
 
-    /// The other files in words: `3 of .npy, 1 of .heic`; empty if there are none.
+    /// Counts of the other files, as text: `3 of .npy, 1 of .heic`; empty if there are none.
     pub fn others(&self) -> String {
         let mut others: Vec<(&String, &usize)> = self.others.iter().collect();
         others.sort_by_key(|&(_, &count)| std::cmp::Reverse(count));
@@ -151,8 +151,8 @@ impl Listing {
         words.collect::<Vec<_>>().join(", ")
     }
 
-    /// The first folder below the root that each image lies in, as a class and the classes' names; or the first image
-    /// that lies in none.
+    /// Reads the top-level folder of each image as its class: a class index for each image, and the class names.
+    /// Otherwise returns the first image that is not in a folder.
     pub fn folders(&self) -> std::result::Result<(Vec<u32>, Vec<String>), &Path> {
         let (mut classes, mut names) = (Vec::with_capacity(self.paths.len()), Vec::new());
         for path in &self.paths {
@@ -161,7 +161,7 @@ impl Listing {
                 return Err(path);
             };
             let folder = folder.as_os_str().to_string_lossy();
-            // Paths are ordered folder by folder.
+            // The paths are sorted folder by folder.
             if names.last().is_none_or(|last| *last != folder) {
                 names.push(folder.into_owned());
             }
@@ -171,7 +171,7 @@ impl Listing {
     }
 }
 
-/// No image was found in the folder.
+/// The error for a folder without images.
 pub(super) fn none(listing: &Listing) -> Error {
     let mut found = format!(
         "there are no images in the folder or below it (.{} were looked for)",
@@ -214,7 +214,7 @@ fn unlisted(root: &Path, error: walkdir::Error) -> Error {
     }
 }
 
-/// Natural order, part by part; what that takes for equal (it passes over blanks) is ordered as it is written.
+/// Natural order, part by part. It ignores blanks, so paths that it considers equal are compared literally.
 fn natural(a: &Path, b: &Path) -> Ordering {
     let parts = a.components().zip(b.components());
     for (a, b) in parts {
@@ -228,7 +228,7 @@ fn natural(a: &Path, b: &Path) -> Ordering {
     a.components().count().cmp(&b.components().count())
 }
 
-/// The names of many files in little memory: one text and where each name ends.
+/// The names of many files, stored in little memory as one text with the end of each name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::rows) struct Files {
     text: String,
@@ -251,7 +251,7 @@ impl Files {
         self.ends.len()
     }
 
-    /// The file of a row, relative to the folder, with `/` between its parts. Panics if there is no such row.
+    /// The file of a row, relative to the folder, with `/` as the separator. Panics if there is no such row.
     pub fn name(&self, row: usize) -> &str {
         let start = if row == 0 { 0 } else { self.ends[row - 1] };
         &self.text[start..self.ends[row]]

@@ -2,7 +2,7 @@
 
 use super::checks::Tiff;
 
-/// Whether there is a second frame or page. Files that end or make no sense are left to the decoder.
+/// Whether there is a second frame or page. Files that are truncated or invalid are left to the decoder.
 pub(super) fn several(bytes: &[u8]) -> bool {
     let found = match bytes {
         [b'G', b'I', b'F', ..] => gif(bytes),
@@ -30,9 +30,9 @@ pub(super) fn several(bytes: &[u8]) -> bool {
     found.unwrap_or(false)
 }
 
-/// Blocks of a GIF: a second image descriptor (0x2C). <https://www.w3.org/Graphics/GIF/spec-gif89a.txt>
+/// Searches the blocks of a GIF for a second image descriptor (0x2C). <https://www.w3.org/Graphics/GIF/spec-gif89a.txt>
 fn gif(bytes: &[u8]) -> Option<bool> {
-    // Bytes of a colour table, from the flags that announce it.
+    // The size of a colour table in bytes, from the flags that announce it.
     let table = |flags: u8| match flags & 0x80 {
         0 => 0,
         _ => 3 << ((flags & 7) + 1),
@@ -46,13 +46,13 @@ fn gif(bytes: &[u8]) -> Option<bool> {
                 if images == 2 {
                     return Some(true);
                 }
-                // The descriptor, its table, and the size of the first code.
+                // The descriptor, its colour table, and the minimum code size.
                 at += 10 + table(*bytes.get(at + 9)?) + 1;
             }
             0x21 => at += 2,
             _ => return Some(false),
         }
-        // Sub-blocks, each with its length, up to an empty one.
+        // Data sub-blocks, each after its length, up to an empty one.
         loop {
             let length = usize::from(*bytes.get(at)?);
             at += 1 + length;
@@ -63,7 +63,7 @@ fn gif(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// The chunk that makes a PNG an animation, with its number of frames. <https://www.w3.org/TR/png-3/#acTL-chunk>
+/// Searches a PNG for the chunk that makes it an animation. <https://www.w3.org/TR/png-3/#acTL-chunk>
 fn png(bytes: &[u8]) -> Option<bool> {
     let mut at = 8usize;
     loop {
@@ -79,7 +79,7 @@ fn png(bytes: &[u8]) -> Option<bool> {
     }
 }
 
-/// Two frames among a WebP's chunks. <https://developers.google.com/speed/webp/docs/riff_container>
+/// Searches the chunks of a WebP for two frames. <https://developers.google.com/speed/webp/docs/riff_container>
 fn webp(bytes: &[u8]) -> Option<bool> {
     let (mut at, mut frames) = (12usize, 0);
     while frames < 2 {

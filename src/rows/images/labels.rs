@@ -1,5 +1,5 @@
-//! The class of each image: numbers from a file beside the images or from one that was named, numbers or text from a
-//! column of their table.
+//! The class of each image: whole numbers or text, from a file beside the images, from a file that the user names, or
+//! from a column of the images' table.
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -12,23 +12,23 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Labels from 0 to below this are classes of their own number, whether each of them occurs or not.
+/// Whole-number labels from 0 to below this limit are class indices, even if some of them do not occur.
 const MOST_CLASSES: i64 = 1 << 16;
 
-/// The class of the rows that have no label, where others of their set have one. It is no class of another set's.
+/// The class of rows without a label in a set where other rows have one. It matches no class of another set.
 pub const UNLABELLED: &str = "(no label)";
 
 /// A class for each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
-    /// Of each row, its class: an index into `names`.
+    /// The class of each row, as an index into `names`.
     pub classes: Vec<u32>,
-    /// What each class is called; its number where the file has only numbers. Rows without a label are [`UNLABELLED`].
+    /// The name of each class; its number where the labels are numbers. Rows without a label are [`UNLABELLED`].
     pub names: Vec<String>,
 }
 
 impl Labels {
-    /// The classes of a set's rows, from those of all rows of the files.
+    /// The classes of a set's rows; `of_file` holds the classes of all rows of its files.
     pub(super) fn of_rows(rows: &dyn Rows, of_file: &[u32], names: Vec<String>) -> Self {
         let classes = (0..rows.len())
             .map(|row| of_file[rows.number(row) as usize])
@@ -36,8 +36,8 @@ impl Labels {
         Labels { classes, names }
     }
 
-    /// The classes of a set whose label column has a text for each row; None without such a column. Classes are in the
-    /// order of their names, numbers by size.
+    /// The classes of a set whose label column has a text for each row; None without such a column. Classes are sorted
+    /// by name, and numeric names by size.
     pub(super) fn of_column(rows: &dyn Rows) -> Option<Self> {
         let known = rows.provenance().filter(|known| known.has_labels())?;
         let label = |row| {
@@ -50,7 +50,7 @@ impl Labels {
         Some(labels).filter(|labels| labels.unlabelled() < rows.len())
     }
 
-    /// The classes of rows some of which may have none.
+    /// The classes of rows, of which those without one become [`UNLABELLED`].
     fn of_some(classes: impl Iterator<Item = Option<u32>>, mut names: Vec<String>) -> Self {
         let none = names.len() as u32;
         let classes: Vec<u32> = classes.map(|class| class.unwrap_or(none)).collect();
@@ -60,20 +60,20 @@ impl Labels {
         Labels { classes, names }
     }
 
-    /// What a row's class is called; None if it has none.
+    /// The name of a row's class; None if it has none.
     pub fn name(&self, row: usize) -> Option<&str> {
         let name = self.names.get(*self.classes.get(row)? as usize)?;
         Some(name.as_str()).filter(|name| *name != UNLABELLED)
     }
 
-    /// How many rows have no label.
+    /// The number of rows without a label.
     pub fn unlabelled(&self) -> usize {
         (0..self.classes.len())
             .filter(|&row| self.name(row).is_none())
             .count()
     }
 
-    /// Of each row, its class in the numbering of `others`, by name; None where they have no such class.
+    /// The class of each row in the numbering of `others`, matched by name; None where `others` has no such class.
     pub fn matched(&self, others: &Labels) -> Vec<Option<u32>> {
         let theirs: HashMap<&str, u32> = others
             .names
@@ -94,34 +94,34 @@ impl Labels {
     }
 }
 
-/// Labels as a file has them.
+/// Labels as read from a file.
 pub(super) struct Given {
     /// The file, as the user named it.
     name: String,
     column: values::Column,
 }
 
-/// A class of each row of a file, `None` where it has no label, and the names of the classes.
+/// The class of each row of a file, `None` where it has no label, and the names of the classes.
 pub(super) struct Classes {
     each: Vec<Option<u32>>,
     names: Vec<String>,
 }
 
 impl Classes {
-    /// Of the rows that were kept.
+    /// The labels of the given rows.
     pub fn kept(self, rows: impl Iterator<Item = usize>) -> Labels {
         Labels::of_some(rows.map(|row| self.each[row]), self.names)
     }
 
-    /// Of all rows.
+    /// The labels of all rows.
     pub fn all(self) -> Labels {
         Labels::of_some(self.each.into_iter(), self.names)
     }
 }
 
 impl Given {
-    /// Read a file of one label a row, a whole number or a text: all of them, whatever part of the set is wanted, so that
-    /// the classes are the same.
+    /// Reads a file of one label per row, a whole number or a text. All labels are read, whatever part of the set is
+    /// wanted, so that the classes do not depend on it.
     pub fn read(spec: &str, control: &Control) -> Result<Self> {
         Ok(Given {
             name: spec.into(),
@@ -129,9 +129,10 @@ impl Given {
         })
     }
 
-    /// The classes of a set of `rows` rows (or files); of one that was cut at `limit` rows there may be labels of more.
+    /// The classes of a set of `rows` rows (or files). If the set was cut at `limit` rows, the file may have more
+    /// labels.
     ///
-    /// Errors: another number of labels than rows; numbers that are not whole.
+    /// Errors: the number of labels is not that of the rows; numbers that are not whole.
     pub fn of_rows(self, set: &str, rows: u64, limit: Option<usize>) -> Result<Classes> {
         let cut = limit.is_some_and(|limit| rows >= limit as u64);
         let values = self.column.of_rows(&[rows], cut)?;
@@ -147,7 +148,7 @@ impl Given {
         of_values(&self.name, &values)
     }
 
-    /// The classes of a set of which it is not known yet how many rows it has.
+    /// The classes of a set whose number of rows is not yet known.
     ///
     /// Errors: numbers that are not whole.
     pub fn of_any(self) -> Result<Classes> {
@@ -162,7 +163,7 @@ fn of_values(name: &str, values: &Values) -> Result<Classes> {
     };
     let whole = |(row, value): (usize, &Option<f64>)| match *value {
         None => Ok(None),
-        // Whole numbers beyond this are not all exact.
+        // Beyond 2^53, not every whole number is exact.
         Some(value) if value.fract() == 0.0 && value.abs() <= (1u64 << 53) as f64 => {
             Ok(Some(value as i64))
         }
@@ -177,12 +178,12 @@ fn of_values(name: &str, values: &Values) -> Result<Classes> {
     Ok(of_numbers(&numbers.collect::<Result<Vec<_>>>()?))
 }
 
-/// The order of classes that are texts, wherever they come from: numbers in them by size, as folders of classes are.
+/// The order of classes named by texts: numbers within them by size, like that of class folders.
 fn by_name(a: &str, b: &str) -> Ordering {
     natord::compare(a, b).then_with(|| a.cmp(b))
 }
 
-/// Classes in the order of their names.
+/// Classes sorted by name.
 fn of_texts<T: AsRef<str>>(texts: &[Option<T>]) -> Classes {
     let each = || texts.iter().map(|text| text.as_ref().map(T::as_ref));
     let mut names: Vec<&str> = each().flatten().collect();
@@ -197,7 +198,7 @@ fn of_texts<T: AsRef<str>>(texts: &[Option<T>]) -> Classes {
     }
 }
 
-/// Classes of numbers: 0, 1, .. up to the largest where there are not too many, else those that occur.
+/// Classes from numbers: 0, 1, .. up to the largest if all are in `0..MOST_CLASSES`, otherwise those that occur.
 fn of_numbers(numbers: &[Option<i64>]) -> Classes {
     let values = || numbers.iter().copied().flatten();
     let known: Vec<i64> = if values().all(|value| (0..MOST_CLASSES).contains(&value)) {
@@ -215,7 +216,7 @@ fn of_numbers(numbers: &[Option<i64>]) -> Classes {
     }
 }
 
-/// The labels that MNIST and its relatives have beside a file of images, if they are there.
+/// The file of labels that MNIST and similar sets have beside a file of images, if it exists.
 pub(super) fn beside(images: &Path) -> Option<PathBuf> {
     let name = images.file_name()?.to_str()?;
     let plain = name.strip_suffix(".gz").unwrap_or(name);
@@ -229,11 +230,11 @@ pub(super) fn beside(images: &Path) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// The labels in a column of a table, as its rows come by: numbers or text.
+/// Labels collected from a column of a table: numbers or text.
 #[derive(Default)]
 pub(super) struct Column {
     numbers: Vec<Option<i64>>,
-    /// Of each row, the place of its text.
+    /// The index of each row's text.
     texts: Vec<Option<u32>>,
     known: HashMap<String, u32>,
 }
@@ -244,7 +245,7 @@ impl Column {
         is_text(kind) || *kind == DataType::Boolean || kind.is_integer()
     }
 
-    /// The label in a row of a batch.
+    /// Appends the label in a row of a batch.
     ///
     /// Errors: a number that is too large, text after numbers.
     pub fn push(&mut self, batch: &ArrayRef, row: usize) -> std::result::Result<(), String> {
@@ -265,7 +266,7 @@ impl Column {
         }
     }
 
-    /// The classes of the rows that were kept.
+    /// The labels of the rows that were kept.
     pub fn labels(self, kept: &[usize]) -> Labels {
         if self.texts.is_empty() {
             return of_numbers(&self.numbers).kept(kept.iter().copied());
@@ -289,7 +290,7 @@ fn is_text(kind: &DataType) -> bool {
     )
 }
 
-/// The text in a row of a column of text, if it is there.
+/// The text in a row of a column of text; None for null.
 pub(super) fn text(column: &ArrayRef, row: usize) -> Option<String> {
     if column.is_null(row) {
         return None;
@@ -303,7 +304,7 @@ pub(super) fn text(column: &ArrayRef, row: usize) -> Option<String> {
     Some(value.into())
 }
 
-/// The number in a row of a column of whole numbers, if it can be a label.
+/// The number in a row of a column of whole numbers; None if it cannot be a label.
 fn whole(column: &ArrayRef, row: usize) -> Option<i64> {
     use arrow_array::types::{
         Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
@@ -359,7 +360,7 @@ mod tests {
         assert_eq!(column.labels(&[0, 1, 2, 3]), expected);
     }
 
-    /// A file of texts, with a header or without, of a set that was cut or not.
+    /// Label files of texts, with and without a header, for a whole set and for one cut at a limit.
     #[test]
     fn labels_may_be_texts() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,8 +1,8 @@
-//! Sets of images: rows that have a height and a width, and a class each where that is known.
+//! Sets of images: rows with a height and a width, and with a class each where it is known.
 //!
-//! [`open_images`] reads what [`open()`](crate::rows::open()) reads, and besides CIFAR's binary files, folders of image
-//! files, and image files in a column of a table. Bytes stay bytes, 0 to 255, and 16 bits stay 16. A set that is not one
-//! of images is read all the same, without a shape.
+//! [`open_images`] reads what [`open()`](crate::rows::open()) reads, and also CIFAR's binary files, folders of image
+//! files, and image files in a column of a table. Pixel values keep their range: 0 to 255 for 8 bits, 0 to 65,535 for
+//! 16. A set that does not hold images is read too, and has no shape.
 
 mod checks;
 mod cifar;
@@ -39,7 +39,8 @@ pub struct Shape {
     pub width: usize,
     /// 1 (grey) to 4.
     pub channels: usize,
-    /// (C, H, W), one channel after the other; else (H, W, C), the channels of a pixel side by side.
+    /// Whether the order is (C, H, W), one channel after the other; else it is (H, W, C), the channels of a pixel
+    /// together.
     pub planar: bool,
 }
 
@@ -49,13 +50,14 @@ pub struct Images {
     /// None for a set of plain vectors.
     pub shape: Option<Shape>,
     pub labels: Option<Labels>,
-    /// Broken images that were left out; rows are numbered without them.
+    /// The number of broken images that were left out; rows are numbered without them.
     pub skipped: u64,
-    /// If pictures were prepared as they were decoded: the shapes of what is made of each, one after the other in its row.
+    /// If images were prepared for networks as they were decoded: the shapes of the prepared images, which follow one
+    /// another in each row.
     pub framed: Vec<Shape>,
 }
 
-/// Bits of a number of an image.
+/// Bits per pixel value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bits {
     Eight = 8,
@@ -67,28 +69,29 @@ pub enum Bits {
 pub struct ImageOptions {
     /// Which rows, and how.
     pub open: OpenOptions,
-    /// A file of one integer a row, in any format that is read, instead of the labels that come with the images.
+    /// A file of one whole number per row, in any supported format, that replaces the labels that come with the images.
     pub labels: Option<String>,
     /// Leave out image files that cannot be decoded instead of refusing them.
     pub skip_broken: bool,
     /// Bring image files to this width and height while they are decoded, whatever their aspect ratio.
     pub resize: Option<(usize, usize)>,
-    /// Prepare each picture from its own size while it is decoded, unless all are resized. Sets of other kinds stay as
-    /// they are.
+    /// Prepare each decoded image at its own size, unless all are resized. Sets that are not image files are not
+    /// prepared.
     pub prepare: Option<Arc<dyn Prepare>>,
     /// Decode image files to grey: the luma of Rec. 709, (2126 R + 7152 G + 722 B) / 10000, rounded.
     pub gray: bool,
-    /// Leave images as they are stored, whatever orientation their EXIF notes say.
+    /// Do not apply the EXIF orientation.
     pub ignore_orientation: bool,
-    /// Round images of 16 bits to 8 (65,535 is 255), or bring those of 8 bits to 16; else a set has 16 if any image has.
+    /// Round images of 16 bits to 8 (65,535 becomes 255), or widen those of 8 bits to 16. If not given, a set has 16
+    /// bits if any of its images has.
     pub bits: Option<Bits>,
-    /// What the classes are called, instead of the names that come with the images.
+    /// Names of the classes, instead of those that come with the images.
     pub names: Option<Names>,
 }
 
 /// Where images come from.
 enum ImageSource {
-    /// One file an image.
+    /// Image files, one image each.
     Tree(Listing),
     /// Binary files of CIFAR.
     Cifar(Vec<PathBuf>),
@@ -103,13 +106,14 @@ enum ImageSource {
 /// `FOLDER:SPLIT`, `PATH:COLUMN`), IDX, `.npy` of (N, H, W), (N, H, W, C) or (N, C, H, W), or anything else that
 /// [`open()`](crate::rows::open()) reads.
 ///
-/// Encoded images (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM) keep their 8 or 16 bits; if a set has both, bytes are multiplied
-/// by 257. Alpha is dropped, of an animation or of pages the first picture is taken, and the orientation that a camera
-/// noted is applied. Files whose decoder gives one channel are grey, others (all of BMP, GIF, WebP, and palettes) have
-/// colour, whatever colours they hold; if a set has both, all become RGB.
+/// Encoded images (PNG, JPEG, WebP, BMP, GIF, TIFF, PNM) keep their 8 or 16 bits; if a set has both, 8-bit values are
+/// multiplied by 257. Alpha is dropped, only the first picture of an animation or of several pages is read, and the
+/// EXIF orientation is applied. Images that the decoder returns with one channel are grey; all others (all of BMP, GIF,
+/// WebP, and palettes) are RGB, whatever colours they hold. If a set has both, all become RGB.
 ///
-/// Errors: those of [`open()`](crate::rows::open()); an image that cannot be decoded, unless such are skipped; images of
-/// different sizes, unless they are resized or prepared; a number of labels other than that of images; a class without a name.
+/// Errors: those of [`open()`](crate::rows::open()); an image that cannot be decoded, unless these are skipped; images
+/// of different sizes, unless they are resized or prepared; a number of labels that differs from that of the images; a
+/// class without a name.
 pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Result<Images> {
     if let Some((width, height)) = options.resize {
         tree::check_size(width, height)?;
@@ -138,10 +142,10 @@ pub fn open_images(spec: &str, options: &ImageOptions, control: &Control) -> Res
     Ok(images)
 }
 
-/// The labels of a file for the rows of any set, the first `limit` of them without those excluded; all labels of the file
-/// give the classes.
+/// The labels in a file for the rows of any set: the first `limit` ones, without the excluded rows. The classes come
+/// from all labels of the file.
 ///
-/// Errors: a file that is not one whole number a row.
+/// Errors: a file that does not hold one whole number per row.
 pub fn read_labels(
     spec: &str,
     limit: Option<usize>,
@@ -196,7 +200,7 @@ fn sampled(
     })
 }
 
-/// The shape of an image whose numbers have these axes, if they are those of an image.
+/// The shape of an image with these axes; None if they are not those of an image.
 pub fn shape_of(axes: &[usize]) -> Option<Shape> {
     let (height, width, channels, planar) = match *axes {
         [height, width] => (height, width, 1, false),
@@ -212,7 +216,7 @@ pub fn shape_of(axes: &[usize]) -> Option<Shape> {
     })
 }
 
-/// What a spec names.
+/// Finds out what kind of images a spec names.
 fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<ImageSource> {
     let path = Path::new(spec);
     if is_one_set(path) {
@@ -248,7 +252,7 @@ fn source(spec: &str, options: &ImageOptions, control: &Control) -> Result<Image
     Ok(ImageSource::Array)
 }
 
-/// A folder of CIFAR's batches, or of other files of rows.
+/// A folder of CIFAR's batches, or of files of rows in another format.
 fn folder_without_images(
     spec: &str,
     listing: &Listing,
@@ -282,7 +286,7 @@ fn folder_without_images(
     Ok(ImageSource::Array)
 }
 
-/// Rows of any other format.
+/// Reads rows of any other format.
 fn array(
     spec: &str,
     look_for_labels: bool,
@@ -317,7 +321,7 @@ fn array(
     })
 }
 
-/// The labels of a file for a set's rows.
+/// The labels in a file for a set's rows.
 fn of_given(rows: &dyn Rows, spec: &str, given: Given, options: &ImageOptions) -> Result<Labels> {
     let read = rows.len() as u64 + rows.dropped();
     let classes = given.of_rows(spec, read, options.open.limit)?;
@@ -336,7 +340,7 @@ fn relabelled(
     Ok(images)
 }
 
-/// Rows are taken as they are: they must already be of the size and kind that image files would be brought to.
+/// Checks that rows read without decoding already have the size and kind that image files would be converted to.
 fn conform(spec: &str, images: Images, options: &ImageOptions) -> Result<Images> {
     let refuse = |what: String, advice: &str| Err(Error::input(spec, Place::Whole, what, advice));
     let size = images.shape.map(|shape| (shape.width, shape.height));
@@ -383,7 +387,7 @@ mod tests {
         assert_eq!(shape_of(&[28, 20, 4]), shape(28, 20, 4, false));
         assert_eq!(shape_of(&[3, 28, 20]), shape(28, 20, 3, true));
         assert_eq!(shape_of(&[1, 28, 20]), shape(28, 20, 1, true));
-        // Both could be: the last axis decides.
+        // Both orders are possible: the last axis decides.
         assert_eq!(shape_of(&[3, 28, 3]), shape(3, 28, 3, false));
         for axes in [&[784][..], &[2, 28, 20], &[28, 20, 5], &[1, 2, 3, 4], &[]] {
             assert_eq!(shape_of(axes), None, "{axes:?}");

@@ -1,4 +1,4 @@
-//! What classes are called: a file of names for codes, or the names that a data set has with it.
+//! Names of classes: from a file that names codes, or from the data set itself.
 
 use super::labels::{Labels, UNLABELLED};
 use crate::error::{Error, Place, Result, first_of};
@@ -7,28 +7,29 @@ use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
 
-/// The longest file of names.
+/// The longest supported file of names.
 const LONGEST: u64 = 16 << 20;
 
-/// Names that are shown in a message.
+/// The most names that a message shows.
 const SHOWN: usize = 5;
 
 /// A name for each code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
-    /// Where they are from.
+    /// Where the names come from.
     source: String,
-    /// By code, as text: a number, or what the class was called before.
+    /// The name of each code; codes are texts, either numbers or previous class names.
     of: HashMap<String, String>,
 }
 
 impl Names {
-    /// The names in a file: one a line, or a JSON list, for the codes 0, 1, 2, ...; or a JSON object of codes and names.
+    /// Reads names from a file: one per line, or a JSON list, for the codes 0, 1, 2, ...; or a JSON object of codes and
+    /// names.
     ///
-    /// Objects are read as they are met: `{"0": "cat"}`, `{"0": ["n02123045", "tabby"]}` (the last is the name),
-    /// `{"cat": 0}`, and any of these below the key `id2label` or `label2id`.
+    /// Objects may have any of the usual forms: `{"0": "cat"}`, `{"0": ["n02123045", "tabby"]}` (the last entry is the
+    /// name), `{"cat": 0}`, and any of these below the key `id2label` or `label2id`.
     ///
-    /// Errors: a file that is none of these.
+    /// Errors: a file in none of these forms.
     pub fn read(path: &str) -> Result<Self> {
         let failed = |error| Error::io("read", path, error);
         let file = crate::rows::open_file(Path::new(path))?;
@@ -72,8 +73,8 @@ impl Names {
         })
     }
 
-    /// Call classes by these names, and those that share a name by name and code. A class keeps its code where there is
-    /// no name for it; the codes of those that occur come back.
+    /// Renames the classes; classes that share a name get their code added. A class without a name keeps its code.
+    /// Returns the codes of those that occur in `labels` and have no name.
     pub(super) fn apply(&self, labels: &mut Labels) -> Vec<String> {
         let occur: HashSet<u32> = labels.classes.iter().copied().collect();
         let (mut uses, mut unnamed) = (HashMap::new(), Vec::new());
@@ -92,9 +93,9 @@ impl Names {
         unnamed
     }
 
-    /// As `apply`, of names that the user chose for the classes of a set.
+    /// As `apply`, for names that the user chose for the classes of a set.
     ///
-    /// Errors: a class of the set that has no name.
+    /// Errors: a class of the set has no name.
     pub fn rename(&self, set: &str, labels: &mut Labels) -> Result<()> {
         let unnamed = self.apply(labels);
         if unnamed.is_empty() {
@@ -121,7 +122,7 @@ fn fault(path: &str, place: Place, what: &str) -> Error {
     )
 }
 
-/// Names in order, none of them empty.
+/// Pairs the names with the codes 0, 1, 2, ... Errors: an empty name.
 fn listed(names: impl Iterator<Item = String>, path: &str) -> Result<Vec<(String, String)>> {
     let numbered = names.enumerate().map(|(code, name)| match name.is_empty() {
         false => Ok((code.to_string(), name)),
@@ -149,7 +150,7 @@ fn json(path: &str, text: &str) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// Codes and names; names and codes where all values are numbers.
+/// The pairs of code and name in a JSON object; its keys are the names where all values are numbers.
 fn object(path: &str, map: &Map<String, Value>) -> Result<Vec<(String, String)>> {
     let turned = map.values().all(Value::is_number);
     let pair = |(key, value): (&String, &Value)| match turned {
@@ -168,7 +169,7 @@ fn name(path: &str, value: &Value) -> Result<String> {
         .ok_or_else(|| fault(path, Place::Whole, &format!("{value} is no name")))
 }
 
-/// Names of classes, one a line, from a file beside the images; None unless there are exactly as many as classes.
+/// Class names, one per line, from a file beside the images; None unless there are exactly `classes` of them.
 pub(super) fn beside(path: &Path, classes: usize) -> Option<Vec<String>> {
     let mut text = String::new();
     std::fs::File::open(path)

@@ -1,7 +1,7 @@
-//! One encoded image: a file, or the bytes in a row of one; and its pixels.
+//! Decodes one encoded image: a file, or the bytes in a row of a table.
 //!
-//! The `image` crate decodes; the content says which format it is. A header's claim is held against the size of the file
-//! before anything is allocated for it, and images that are decoded at the same time share a bound on their memory.
+//! The `image` crate decodes; the content decides the format. The size that a header claims is checked against the size
+//! of the file before it is allocated, and images that are decoded concurrently share a bound on their memory.
 
 use super::{Bits, ImageOptions, Misfit, Pixels, Prepare, Shape, checks, frames};
 use crate::error::{Error, Place, Result};
@@ -19,15 +19,16 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
-/// The largest file, and the most bytes of pixels, that are taken for one image.
+/// The largest file of an image, and the most bytes of its pixels.
 const LARGEST: u64 = 512 << 20;
 
-/// Pixels that any file may claim, in bytes, and how many more for each byte that it has: GIF's LZW, the densest format
-/// for long runs of one colour, unpacks a byte to 11,000.
+/// The bytes of pixels that any file may claim, and how many more for each of its bytes: GIF's LZW, the densest format
+/// for long runs of one colour, expands a byte to 11,000.
 const PLAIN: u64 = 64 << 20;
 const RATIO: u64 = 1 << 14;
 
-/// Bytes of files, and bytes of pixels, in work at the same time on all threads (or one image that is larger).
+/// Bounds on the file bytes and the pixel bytes that all threads hold at the same time (one larger image alone is
+/// allowed).
 const AT_ONCE: u64 = 128 << 20;
 
 static FILES: Gate = Gate::new(AT_ONCE);
@@ -35,29 +36,29 @@ static PIXELS: Gate = Gate::new(AT_ONCE);
 
 /// An image that is still encoded.
 pub(super) struct Encoded {
-    /// Its file, or the file of its row.
+    /// The image file, or the file of the table that holds it.
     pub path: PathBuf,
-    /// The row, in a file of many.
+    /// The row in the table.
     pub place: Place,
     pub content: Content,
 }
 
 /// Where the bytes of an image are.
 pub(super) enum Content {
-    /// They are the whole file.
+    /// The bytes are the whole file.
     File,
     Bytes(Vec<u8>),
-    /// Nowhere, for this reason.
+    /// There are no bytes, for this reason.
     Missing(String),
 }
 
 impl Encoded {
-    /// What messages call it.
+    /// The name of the image in messages.
     pub fn name(&self) -> String {
         format!("{}{}", self.path.display(), self.place)
     }
 
-    /// It cannot be brought to the sizes that are wanted.
+    /// The error for an image that cannot be prepared.
     pub fn unfit(&self, Misfit { what, advice }: Misfit) -> Error {
         Error::input(
             self.path.display().to_string(),
@@ -67,7 +68,7 @@ impl Encoded {
         )
     }
 
-    /// An error about the file, as one about this image.
+    /// Turns an error about the file into one about this image.
     fn placed(&self, error: Error) -> Error {
         match error {
             Error::Input {
@@ -81,15 +82,15 @@ impl Encoded {
     }
 }
 
-/// What is done to each image, whatever set it is in.
+/// The processing that each image of a set gets.
 #[derive(Debug, Clone)]
 pub(super) struct Treatment {
-    /// Width and height that it is brought to.
+    /// Resize to this width and height.
     resize: Option<(usize, usize)>,
-    /// What brings it to other sizes, if it is not resized.
+    /// Prepare for networks, if there is no resizing.
     prepare: Option<Arc<dyn Prepare>>,
     gray: bool,
-    /// Turned as the orientation in the file says.
+    /// Whether to apply the EXIF orientation.
     upright: bool,
     /// Whether 16 bits are rounded to 8.
     round: bool,
@@ -106,7 +107,7 @@ impl Treatment {
         }
     }
 
-    /// Width and height of all that is made of an image of this width and height.
+    /// The width and height of each image that is made of one of this width and height.
     pub fn sizes(&self, (width, height): Size) -> std::result::Result<Vec<Size>, Misfit> {
         match (&self.prepare, self.resize) {
             (Some(prepare), _) => prepare.sizes(width, height),
@@ -114,13 +115,13 @@ impl Treatment {
         }
     }
 
-    /// Whether images are brought to the sizes of networks.
+    /// Whether images are prepared for networks.
     pub fn prepares(&self) -> bool {
         self.prepare.is_some()
     }
 }
 
-/// What the numbers of an image are.
+/// The colour and depth of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Kind {
     /// RGB; else grey.
@@ -138,7 +139,7 @@ impl Kind {
         if self.deep { Element::U16 } else { Element::U8 }
     }
 
-    /// The narrowest that holds both.
+    /// The narrowest kind that represents both.
     pub fn with(self, other: Kind) -> Kind {
         Kind {
             colour: self.colour || other.colour,
@@ -147,7 +148,7 @@ impl Kind {
     }
 }
 
-/// Numbers of one kind as another that holds it: grey as three equal channels, 8 bits as 16 (255 is 65,535).
+/// Converts pixel values to a wider kind: grey to three equal channels, 8 bits to 16 (255 becomes 65,535).
 pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
     let copies = to.channels() / from.channels();
     let mut put = |number: &[u8]| (0..copies).for_each(|_| out.extend_from_slice(number));
@@ -165,33 +166,33 @@ pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
 /// A width and a height.
 pub(super) type Size = (usize, usize);
 
-/// An image that was decoded.
+/// A decoded and processed image.
 pub(super) struct Picture {
-    /// Of all that was made of it.
+    /// The size of each image that was made of it.
     pub sizes: Vec<Size>,
     pub kind: Kind,
-    /// (H, W, C), native order, one after the other.
+    /// The pixel values of these images, one image after the other, each (H, W, C) in native byte order.
     pub bytes: Vec<u8>,
-    /// It was turned or mirrored.
+    /// Whether the EXIF orientation rotated or mirrored it.
     pub turned: bool,
-    /// The file holds further frames or pages.
+    /// Whether the file holds further frames or pages.
     pub several: bool,
-    /// It had 16 bits and was rounded to 8.
+    /// Whether its 16 bits were rounded to 8.
     pub rounded: bool,
 }
 
-/// What became of an image.
+/// The result of reading an image.
 pub(super) enum Outcome {
     Decoded(Picture),
-    /// It has the first width and height, and would become the others, which are not those expected: it was not decoded.
+    /// The image has this width and height, which would give sizes other than those expected; it was not decoded.
     OtherSize(Size, Vec<Size>),
-    /// It cannot be brought to the sizes that are wanted, and was not decoded.
+    /// The image cannot be prepared, and was not decoded.
     Unfit(Misfit),
 }
 
-/// Decode an image, if it has the expected width and height or is brought to them.
+/// Decodes an image if it has the expected sizes, or is resized or prepared to them.
 ///
-/// [`Error::Input`] is about the image; other errors are not.
+/// An [`Error::Input`] is about this image; other errors are not.
 pub(super) fn read(
     encoded: &Encoded,
     treatment: &Treatment,
@@ -203,7 +204,7 @@ pub(super) fn read(
         let file = &bytes;
         let mut decoder = decoder(path, file)?;
         let orientation = match treatment.upright {
-            // A note that cannot be read is none.
+            // An orientation that cannot be read is ignored.
             true => decoder.orientation().unwrap_or(Orientation::NoTransforms),
             false => Orientation::NoTransforms,
         };
@@ -227,7 +228,7 @@ pub(super) fn read(
             colour: stored.has_color() && !treatment.gray,
             deep: deep && !treatment.round,
         };
-        // The pixels, a copy of another kind, and what resampling makes on its way: columns of 4 floats, or rows and a
+        // Memory for the pixels, a converted copy, and what resampling allocates: columns of 4 floats, or rows and a
         // whole image in f64.
         let between = sizes
             .iter()
@@ -265,7 +266,7 @@ pub(super) fn read(
     .map_err(|error| encoded.placed(error))
 }
 
-/// Width and height of an image once it is turned.
+/// The width and height of an image after its orientation is applied.
 fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> Size {
     let (width, height) = decoder.dimensions();
     let (width, height) = (width as usize, height as usize);
@@ -278,7 +279,7 @@ fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> Size {
     }
 }
 
-/// Pixels of a kind and a size, native order.
+/// Converts decoded pixels to a kind and a size, in native byte order.
 fn formed(image: DynamicImage, kind: Kind, (width, height): Size) -> Vec<u8> {
     let size = (width as u32, height as u32);
     let bytes = |numbers: Vec<u16>| bytemuck::cast_slice(&numbers).to_vec();
@@ -290,8 +291,8 @@ fn formed(image: DynamicImage, kind: Kind, (width, height): Size) -> Vec<u8> {
     }
 }
 
-/// The numbers of an image, resized if it has another size. A triangle's weights are positive: no value leaves the range
-/// of those around it.
+/// The pixel values of an image, resized if it has another size. The triangle filter has positive weights, so no value
+/// leaves the range of its neighbours.
 fn sized<P: Pixel + 'static>(
     image: ImageBuffer<P, Vec<P::Subpixel>>,
     (width, height): (u32, u32),
@@ -305,7 +306,7 @@ where
     resize(&image, width, height, FilterType::Triangle).into_raw()
 }
 
-/// The bytes of an image, and leave to hold those of a file.
+/// The bytes of an encoded image. The pass reserves the memory of those read from a file.
 fn whole(encoded: &Encoded) -> Result<(Cow<'_, [u8]>, Option<Pass>)> {
     match &encoded.content {
         Content::File => {
@@ -320,7 +321,7 @@ fn whole(encoded: &Encoded) -> Result<(Cow<'_, [u8]>, Option<Pass>)> {
     }
 }
 
-/// The bytes of a file, and leave to hold them.
+/// The bytes of a file, and a pass that reserves their memory.
 fn file(path: &Path) -> Result<(Vec<u8>, Pass)> {
     let failed = |action| move |error| Error::io(action, path, error);
     let file = File::open(path).map_err(failed("open"))?;
@@ -377,7 +378,7 @@ fn decoder<'b>(path: &Path, bytes: &'b [u8]) -> Result<impl ImageDecoder + use<'
     Ok(decoder)
 }
 
-/// The file is at fault.
+/// The error for an image that cannot be decoded.
 fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
     input_error(
         path,
@@ -387,14 +388,14 @@ fn broken(path: &Path, what: impl std::fmt::Display) -> Error {
     )
 }
 
-/// A bound on what is in work at the same time.
+/// A semaphore that bounds the bytes in use at the same time.
 struct Gate {
     most: u64,
     used: Mutex<u64>,
     left: Condvar,
 }
 
-/// Leave to hold some bytes, until dropped.
+/// A reservation of bytes at a [`Gate`], released on drop.
 struct Pass {
     gate: &'static Gate,
     bytes: u64,
@@ -409,13 +410,14 @@ impl Gate {
         }
     }
 
-    /// Wait until there is room. What alone is more than the bound has it to itself.
+    /// Waits until the bytes fit the bound, and reserves them. A request above the bound waits until nothing else is
+    /// reserved.
     ///
-    /// Whoever waits here holds no lock that those inside need: files come before pixels, and pixels leave by
-    /// themselves.
+    /// There is no deadlock: a thread reserves file bytes before pixel bytes, and waits for nothing while it holds
+    /// pixel bytes.
     fn enter(&'static self, bytes: u64) -> Pass {
         let bytes = bytes.min(self.most);
-        // A poisoned lock still holds a whole number.
+        // The value is valid even if the lock is poisoned.
         let used = self.used.lock().unwrap_or_else(|held| held.into_inner());
         let mut used = self
             .left
@@ -477,7 +479,7 @@ mod tests {
             for thread in 0..8u64 {
                 scope.spawn(move || {
                     for round in 0..200 {
-                        // Some are larger than the bound, and enter alone.
+                        // Some requests exceed the bound, and are then admitted alone.
                         let bytes = (thread * 7 + round) % 14;
                         let pass = GATE.enter(bytes);
                         let now = INSIDE.fetch_add(pass.bytes, Ordering::SeqCst) + pass.bytes;

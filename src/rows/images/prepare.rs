@@ -1,28 +1,28 @@
-//! What may be done to pictures as they are decoded, each from its own size.
+//! The trait for image preparation while decoding, applied to each image at its own size.
 
 use super::Shape;
 use std::fmt::Debug;
 
-/// Brings every picture of a set to sizes that are the same for all.
+/// Converts every image of a set to the same list of sizes.
 pub trait Prepare: Debug + Send + Sync {
-    /// Width and height of each image that is made of a picture of this width and height.
+    /// The width and height of each output for an image of this width and height.
     ///
-    /// Errors: a picture that does not fit.
+    /// Errors: an image that cannot be converted.
     fn sizes(&self, width: usize, height: usize) -> Result<Vec<(usize, usize)>, Misfit>;
 
-    /// These images one after the other, in numbers of the picture's own kind, native order.
+    /// The outputs one after the other, with the bit depth of the image, in native byte order.
     fn apply(&self, picture: &Pixels) -> Vec<u8>;
 }
 
-/// A decoded picture.
+/// The pixels of a decoded image.
 pub struct Pixels<'p> {
     pub shape: Shape,
-    /// Of 8 bits a number, or of 16 in native order.
+    /// Values of 8 bits, or of 16 in native byte order.
     pub bytes: &'p [u8],
     pub deep: bool,
 }
 
-/// Why a picture does not fit, and what to do.
+/// Why an image cannot be converted, and what the user can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
     pub what: String,

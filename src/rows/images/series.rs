@@ -1,7 +1,8 @@
-//! Encoded images as rows: decoded in parallel, batch by batch, in their order, each of them once.
+//! Turns encoded images into rows: decoded in parallel, batch by batch, in order, each image once.
 //!
-//! All images of a set have one size, or are brought to one, are all grey or all RGB, and all of 8 or of 16 bits. What that is, is taken from
-//! the first image; if a later one has colour, or more bits, the rows so far are brought to that and reading goes on.
+//! All images of a set have (or are resized to) one size, one colour mode (grey or RGB) and one depth (8 or 16 bits),
+//! taken from the first image. If a later image has colour or more bits, the rows so far are converted, and reading
+//! continues.
 
 use super::picture::{self, Encoded, Kind, Outcome, Picture, Size, Treatment, widen};
 use super::{Bits, ImageOptions, Shape};
@@ -19,43 +20,44 @@ use std::time::{Duration, Instant};
 /// Bytes of decoded images that a batch may hold.
 const BATCH: usize = 32 << 20;
 
-/// A batch should take about this long: short enough to be stopped, long enough not to wait for its last image.
+/// The intended duration of a batch: short enough for a quick stop, long enough that waiting for its last image costs
+/// little.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// Where encoded images come from, one after the other.
+/// A source of encoded images, in order.
 pub(super) trait Supply {
-    /// Up to `most` further ones; none at the end.
+    /// Up to `most` further images; none at the end.
     fn next(&mut self, most: usize) -> Result<Vec<Encoded>>;
 }
 
-/// The rows of a supply.
+/// The decoded images of a supply.
 pub(super) struct Gathered {
     pub rows: Store,
-    /// Of each row, the place of its image in the supply.
+    /// For each row, the index of its image in the supply.
     pub kept: Vec<usize>,
-    /// The same of each number that a row may have: also of rows that were left out afterwards.
+    /// As `kept`, but for every row number, including rows that were dropped later.
     pub places: Vec<usize>,
     /// How many images were taken from the supply.
     pub taken: usize,
-    /// If images were brought to the sizes of networks: the shapes of what a row holds, one after the other.
+    /// If images were prepared for networks: the shapes of the images in a row, one after the other.
     pub framed: Vec<Shape>,
     tally: Tally,
 }
 
-/// What is not as it was in the files.
+/// Counts of images that differ from their files.
 #[derive(Default)]
 struct Tally {
     skipped: u64,
-    /// What is wrong with the first image that was skipped.
+    /// The error of the first image that was skipped.
     first_broken: Option<String>,
     turned: u64,
     several: u64,
     rounded: u64,
-    /// Images that have 16 bits.
+    /// The number of images with 16 bits.
     deep: u64,
 }
 
-/// Decode what a supply gives; `root` is where it comes from, and `total` how many images there are, if that is known.
+/// Decodes the images of a supply; `root` is where they come from, and `total` their number, if it is known.
 pub(super) fn gather(
     spec: &str,
     root: &Path,
@@ -80,11 +82,11 @@ pub(super) fn gather(
     }
 }
 
-/// Images to take next, when a batch of so many took so long and `most` fit the memory of one.
+/// The size of the next batch, after one of `batch` images took `took`; at most `most` images fit the memory.
 fn batch_after(batch: usize, most: usize, took: Duration) -> usize {
     let least = 2 * rayon::current_num_threads();
     if took < PERIOD / 2 {
-        // Bounded: doubled without end it would come to nothing, and the rest of the set be lost.
+        // Bounded: unlimited doubling would overflow to zero, and the rest of the set would be lost.
         (2 * batch).min(most.max(least))
     } else if took > 2 * PERIOD {
         (batch / 2).max(least)
@@ -103,26 +105,26 @@ fn is_broken(error: &Error) -> bool {
     }
 }
 
-/// Images being decoded.
+/// The state of decoding a supply.
 struct Series<'s> {
     supply: &'s mut dyn Supply,
     treatment: Treatment,
     skip_broken: bool,
     /// The most rows that are wanted.
     limit: usize,
-    /// Width and height of all that is made of an image of the set, and their kind.
+    /// The sizes that every image of the set must have once processed, and their kind.
     sizes: Vec<Size>,
     kind: Kind,
-    /// What the first image is called.
+    /// The name of the first image, for messages.
     first: String,
-    /// Rows of a narrower kind, to be given first.
+    /// Rows of a narrower kind, which are converted and given first.
     before: Option<Before>,
-    /// Decoded images that are to be given next, and their places in the supply.
+    /// Decoded images to be given next, with their indices in the supply.
     held: VecDeque<(usize, Picture)>,
-    /// The kind that the next one needs, if it is wider than the set's.
+    /// The kind that the next image needs, if it is wider than the set's.
     wider: Option<Kind>,
     taken: usize,
-    /// How many to take at a time.
+    /// How many images to take at a time.
     batch: usize,
     kept: Vec<usize>,
     tally: Tally,
@@ -136,7 +138,7 @@ struct Before {
 }
 
 impl<'s> Series<'s> {
-    /// Decode images until one gives the set its form.
+    /// Decodes images until the first valid one, which sets the size and kind.
     fn begin(
         root: &Path,
         supply: &'s mut dyn Supply,
@@ -154,7 +156,7 @@ impl<'s> Series<'s> {
             match picture::read(&encoded, &treatment, None) {
                 Ok(Outcome::Decoded(picture)) => break (encoded.name(), picture),
                 Ok(Outcome::Unfit(misfit)) => return Err(encoded.unfit(misfit)),
-                // No size was expected.
+                // Not possible, since no size was expected.
                 Ok(Outcome::OtherSize(..)) => {}
                 Err(error) => tally.skip(error, options.skip_broken)?,
             }
@@ -180,18 +182,18 @@ impl<'s> Series<'s> {
         })
     }
 
-    /// Bytes of a row.
+    /// The number of bytes in a row.
     fn bytes(&self) -> usize {
         self.numbers() * self.kind.element().size()
     }
 
-    /// Numbers of a row.
+    /// The number of values in a row.
     fn numbers(&self) -> usize {
         let pixels = self.sizes.iter().map(|(width, height)| width * height);
         pixels.sum::<usize>() * self.kind.channels()
     }
 
-    /// Go on with a wider kind.
+    /// Continues with a wider kind.
     fn resume(&mut self, rows: Store, kind: Kind) {
         self.before = Some(Before {
             rows,
@@ -229,7 +231,7 @@ impl<'s> Series<'s> {
         Ok(true)
     }
 
-    /// Give the images that are held, up to one that needs a wider kind; false if the next one does.
+    /// Gives the decoded images, up to one that needs a wider kind; false if that is the next one.
     fn give(&mut self, out: &mut Vec<u8>) -> bool {
         let before = self.kept.len();
         while let Some((place, picture)) = self.held.pop_front() {
@@ -277,7 +279,7 @@ impl<'s> Series<'s> {
         )
     }
 
-    /// The set, without what its rows do not have.
+    /// The set; rows that were dropped are left out of `kept`.
     fn end(self, rows: Store) -> Result<Gathered> {
         let shape = |&(width, height): &Size| Shape {
             width,
@@ -299,7 +301,7 @@ impl<'s> Series<'s> {
 }
 
 impl Before {
-    /// Give some rows as another kind; false at the end.
+    /// Gives some rows, converted to another kind; false at the end.
     fn give(&mut self, kind: Kind, out: &mut Vec<u8>) -> Result<bool> {
         let rows = (STEP / self.rows.width()).max(1);
         let count = rows.min(self.rows.len() - self.next);
@@ -312,7 +314,7 @@ impl Before {
 }
 
 impl Tally {
-    /// Pass over a broken image, if that is wanted.
+    /// Skips a broken image, if the options allow it.
     fn skip(&mut self, error: Error, wanted: bool) -> Result<()> {
         if !wanted || !is_broken(&error) {
             return Err(error);
@@ -331,12 +333,12 @@ impl Tally {
 }
 
 impl Gathered {
-    /// Images that were left out.
+    /// The number of images that were left out.
     pub fn skipped(&self) -> u64 {
         self.tally.skipped
     }
 
-    /// Say what is not as it was in the files.
+    /// Warns of images that differ from their files.
     pub fn warn(&self, root: &Path, control: &Control) {
         let (root, tally) = (root.display(), &self.tally);
         if let Some(first) = &tally.first_broken {
@@ -374,7 +376,7 @@ impl Gathered {
     }
 }
 
-/// No image could be decoded.
+/// The error for a set of which no image could be decoded.
 fn none(root: &Path, tally: &Tally) -> Error {
     let first = tally.first_broken.as_ref();
     let first = first.map_or_else(String::new, |error| format!("; the first: {error}"));
@@ -420,7 +422,7 @@ mod tests {
     use crate::rows::images::picture::Content;
     use std::path::PathBuf;
 
-    /// Files that are gone as soon as further ones are asked for.
+    /// Files that are removed as soon as further ones are requested.
     struct Vanishing {
         left: VecDeque<PathBuf>,
         given: Vec<PathBuf>,

@@ -1,26 +1,25 @@
-//! Which files of a set are meant where several splits of it lie in one folder, as on Hugging Face's hub:
-//! `train-00000-of-00002.parquet`, `train-00001-of-00002.parquet`, `test-00000-of-00001.parquet`.
+//! Selects the files of one split where several splits lie in one folder, as on Hugging Face's hub:
 
 use crate::error::{Error, Place, Result};
 use crate::rows::columns::some;
 use crate::rows::sources::{Order, sources};
 use std::path::{Path, PathBuf};
 
-/// Files of one split.
+/// The files of one split.
 pub(super) struct Shards {
     pub files: Vec<PathBuf>,
-    /// What their names, or the spec, call it.
+    /// The name of the split, from the spec.
     pub split: Option<String>,
-    /// What stands after the colon and is no split.
+    /// The part after the colon, if it is not a split.
     pub column: Option<String>,
-    /// What the user should know of the choice.
+    /// Notes for the user on the choice.
     pub notes: Vec<String>,
 }
 
 impl Shards {
-    /// The files of a spec, as they are wherever their names do not tell splits apart.
+    /// The files of a spec: those of the split it names, or all.
     ///
-    /// Errors: there are none.
+    /// Errors: there are no files.
     pub fn of(spec: &str, order: Order) -> Result<Self> {
         let found = sources(spec, order)?;
         let splits = by_split(&found.files);
@@ -44,7 +43,7 @@ impl Shards {
         })
     }
 
-    /// See that the files are not of several splits.
+    /// Checks that the files of a folder belong to one split. Errors: to several.
     pub fn of_one_split(&self, spec: &str) -> Result<()> {
         let splits = by_split(&self.files);
         if splits.len() < 2 || !Path::new(spec).is_dir() {
@@ -63,7 +62,7 @@ impl Shards {
     }
 }
 
-/// Files by the split in their names, in the order of their first; none unless every name has one.
+/// The files grouped by the split in their names, in order of appearance; empty unless every name holds a split.
 fn by_split(files: &[PathBuf]) -> Vec<(String, Vec<PathBuf>)> {
     let mut splits: Vec<(String, Vec<PathBuf>)> = Vec::new();
     for file in files {
@@ -86,7 +85,7 @@ fn split(file: &Path) -> Option<String> {
     let (before, after) = stem.rsplit_once("-of-")?;
     let (split, shard) = before.rsplit_once('-')?;
     let count = after.split('-').next()?;
-    // `save_to_disk` calls the shards of every split so.
+    // `save_to_disk` uses the name `data` for all splits.
     let told = number(shard) && number(count) && !split.is_empty() && split != "data";
     told.then(|| split.into())
 }

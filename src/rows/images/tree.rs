@@ -9,7 +9,7 @@ use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::Rows;
 
-/// The longest side that images are resized to.
+/// The longest side to which images are resized.
 pub const LONGEST: usize = 1 << 12;
 
 pub(super) fn check_size(width: usize, height: usize) -> Result<()> {
@@ -21,7 +21,7 @@ pub(super) fn check_size(width: usize, height: usize) -> Result<()> {
     )))
 }
 
-/// The images of a listing.
+/// Opens the images of a listing.
 pub(super) fn open(
     spec: &str,
     listing: &Listing,
@@ -63,7 +63,7 @@ pub(super) fn open(
     })
 }
 
-/// Classes of the files that were kept: those given, or their folders.
+/// The labels of the files that were kept: given ones, or else the names of their folders.
 fn labels(
     listing: &Listing,
     kept: &[usize],
@@ -96,7 +96,7 @@ fn labels(
     })
 }
 
-/// The files of a listing, one after the other.
+/// Supplies the files of a listing, in order.
 struct Walk<'l> {
     listing: &'l Listing,
     next: usize,

@@ -1,4 +1,5 @@
-//! One row of JSON parsed into cells: the fields of an object, those of objects in it as `a.b`, or the places of a list.
+//! Parses one row of JSON into cells: the fields of an object (those of nested objects as `a.b`) or the items of a
+//! list.
 
 use crate::rows::decode::rounded_text;
 use serde::de::{
@@ -25,30 +26,30 @@ pub(super) enum Cell {
 /// A list, or lists in lists.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct List {
-    /// Its numbers, those of inner lists one after the other; 0 for null.
+    /// Its numbers, in order through the nested lists; 0 for null.
     pub values: Vec<f64>,
-    /// Its length, that of the lists in it, and so on.
+    /// Its length, the length of the lists in it, and so on.
     pub axes: Vec<usize>,
-    /// What is not a number in it.
+    /// What it holds that is not a number.
     pub odd: Option<Odd>,
-    /// Why it is not a whole vector, if its numbers are all it holds.
+    /// Why it is not a whole vector, if it holds nothing but numbers.
     pub lack: Option<String>,
-    /// An integer that f64 would round.
+    /// The text of an integer that f64 would round.
     pub inexact: Option<String>,
-    /// How deep its numbers are.
+    /// The nesting depth of its numbers.
     leaf: Option<usize>,
 }
 
-/// What lists hold that are no vectors.
+/// Content of lists that makes them no vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Odd {
     Text,
     Objects,
-    /// Numbers beside lists.
+    /// Numbers and lists at the same level.
     Mixed,
 }
 
-/// Fields at most.
+/// The most fields of a row.
 const FIELDS: usize = 1 << 18;
 
 /// Whether f64 would round an integer.
@@ -56,23 +57,23 @@ pub(super) fn is_rounded(value: i128) -> bool {
     value.unsigned_abs() > 1 << 53 && rounded_text(&value.to_string(), value as f64)
 }
 
-/// The fields that are known, and which of them are wanted.
+/// The known fields, and which of them are wanted.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// The place of each field among the cells of a row; none for those that are not wanted.
+    /// The index of each field among the cells of a row; None for unwanted fields.
     places: HashMap<String, Option<usize>>,
-    /// Objects that fields are in.
+    /// The objects that contain fields.
     objects: HashSet<String>,
-    /// All fields, in the order in which they came.
+    /// All fields, in order of appearance.
     pub all: Vec<String>,
-    /// Whether names that come up are taken in.
+    /// Whether new fields are added.
     open: bool,
-    /// Whether a number in a field that is not known is a fault.
+    /// Whether a number in an unknown field is an error.
     strict: bool,
 }
 
 impl Names {
-    /// No names yet: every field is taken in.
+    /// A list without fields, to which every new field is added.
     pub fn open() -> Self {
         Names {
             open: true,
@@ -80,8 +81,8 @@ impl Names {
         }
     }
 
-    /// From now on only these fields are read; returned are their places among the cells. `strict` if a number in a new
-    /// field is a fault.
+    /// Reads only these fields from now on, and returns their indices among the cells. `strict`: a number in a new
+    /// field is an error.
     pub fn keep(&mut self, wanted: &[usize], strict: bool) {
         self.places.values_mut().for_each(|place| *place = None);
         self.objects.clear();
@@ -104,9 +105,9 @@ impl Names {
         }
     }
 
-    /// The place of a new field; None if it is not taken in.
+    /// The cell index of a new field; None if it is not added.
     ///
-    /// Errors: there are more fields than any table has.
+    /// Errors: too many fields.
     fn take<E: serde::de::Error>(&mut self, path: &str) -> Result<Option<usize>, E> {
         if let Some(slot) = self.places.get(path) {
             return Ok(*slot);
@@ -145,7 +146,7 @@ pub(super) fn row(text: &[u8], names: &mut Names, cells: &mut Vec<Cell>) -> serd
     json.end()
 }
 
-/// Parse a row that is one list, of about `dim` numbers.
+/// Parses a row that is one list, of about `dim` numbers.
 pub(super) fn list(text: &[u8], dim: usize) -> serde_json::Result<Cell> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let cell = json.deserialize_any(One { dim })?;
@@ -153,7 +154,7 @@ pub(super) fn list(text: &[u8], dim: usize) -> serde_json::Result<Cell> {
     Ok(cell)
 }
 
-/// The fields of an object, or the places of a list.
+/// Deserialises the fields of an object, or the items of a list.
 struct Fields<'a> {
     names: &'a mut Names,
     cells: &'a mut Vec<Cell>,
@@ -161,7 +162,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Read a field's value, which `next` hands to a seed.
+    /// Reads a field's value, which `next` passes to a seed.
     fn field<E: serde::de::Error>(
         &mut self,
         name: &str,
@@ -304,7 +305,7 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 }
 
-/// A value that is a cell in itself.
+/// A value that is a single cell.
 struct One {
     dim: usize,
 }

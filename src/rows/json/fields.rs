@@ -1,4 +1,4 @@
-//! What the fields of rows hold, by the first rows: the columns that the rule of [`choose`] is applied to.
+//! Finds what the fields of rows hold, from the first rows, as columns for the rule of [`choose`].
 //!
 //! [`choose`]: crate::rows::columns::choose
 
@@ -8,14 +8,14 @@ use crate::rows::vector_text::{self, Spelled};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// How a vector is written.
+/// The encoding of a vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// A list of numbers.
     Lists,
-    /// Text that spells one, such as `"[1, 2]"`.
+    /// Text that spells a vector, such as `"[1, 2]"`.
     Spelled,
-    /// The bytes of f32, little-endian, in base64, as embedding services send them.
+    /// Little-endian f32 in base64, as embedding services send them.
     Packed,
 }
 
@@ -24,7 +24,7 @@ pub(super) enum Form {
 enum Holds {
     Number,
     Vector(Form),
-    /// A list that holds nothing.
+    /// An empty list.
     Empty,
     Odd(Odd),
     Text,
@@ -47,7 +47,7 @@ fn holds(cell: &Cell) -> Option<Holds> {
     })
 }
 
-/// The column of a field whose first cells are these, and how its vectors are written if it holds some.
+/// The column for a field, judged by its first cells, and the encoding of its vectors if it holds some.
 pub(super) fn column<'c>(
     name: &str,
     cells: impl Iterator<Item = &'c Cell> + Clone,
@@ -58,7 +58,7 @@ pub(super) fn column<'c>(
     let forms = [Form::Lists, Form::Spelled, Form::Packed];
     let form = forms.into_iter().find(|&form| {
         let (found, empty) = (count(Holds::Vector(form)), count(Holds::Empty));
-        // Text is a vector only if all of it is.
+        // Text is a vector only if every cell is.
         match form {
             Form::Lists => found > 0 && half(found + empty),
             _ => found > 0 && found == all.len(),
@@ -89,7 +89,7 @@ pub(super) fn column<'c>(
     (column, form)
 }
 
-/// The type of a column of lists, by the first.
+/// The type of a column of lists, taken from its first list.
 fn shape<'c>(cells: impl Iterator<Item = &'c Cell>) -> String {
     let lists = cells.filter_map(|cell| match cell {
         Cell::List(list) if !list.values.is_empty() => Some(list),
@@ -100,17 +100,17 @@ fn shape<'c>(cells: impl Iterator<Item = &'c Cell>) -> String {
     format!("lists of {} numbers", words.join(" x "))
 }
 
-/// Numbers of a vector in base64 at least: fewer bytes may be a name that happens to be base64.
+/// The least length of a vector in base64: a shorter one may be a name that happens to be valid base64.
 const PACKED: usize = 4;
 
-/// Whether a text is base64 of f32 as embeddings are: none that is not finite, or of a size that only chance gives.
+/// Whether a text is the base64 of plausible f32 embeddings: all finite, and of sizes that random bytes rarely give.
 pub(super) fn is_packed(text: &str) -> bool {
     let usual = |value: &f32| *value == 0.0 || (1e-20..1e6).contains(&value.abs());
     let long = text.len() >= 4 * PACKED * 4 / 3;
     long && unpack(text).is_some_and(|values| values.len() >= PACKED && values.iter().all(usual))
 }
 
-/// The f32 of a text in base64; None if it is none.
+/// The f32 values of a text in base64; None if it is not valid.
 pub(super) fn unpack(text: &str) -> Option<Vec<f32>> {
     let bytes = STANDARD.decode(text).ok()?;
     let (values, rest) = bytes.as_chunks::<4>();
@@ -148,7 +148,7 @@ mod tests {
         let lists = [Cell::List(Box::default()), Cell::Null];
         assert_eq!(kind(&lists), (Kind::Unread, None));
         assert_eq!(kind(&[Cell::Int(1), text("x")]), (Kind::Number, None));
-        // Names and sums that are base64 too.
+        // Names and checksums that are valid base64 too.
         for word in [
             "abcdefghijklmnopqrstuvwx",
             "d41d8cd98f00b204e9800998ecf8427e",

@@ -1,16 +1,16 @@
-//! Where the rows of a text of JSON are: values one after the other (JSON Lines), or the elements of an array, which may be
-//! a field of one object, such as `data` in the answers of embedding services.
+//! Finds the rows of a JSON text: values one after the other (JSON Lines), or the elements of an array, which may be a
+//! field of one object, such as `data` in the responses of embedding services.
 
 use super::scan::Scanner;
 use crate::error::{Place, Result};
 use crate::rows::columns::some;
 use crate::rows::input::Input;
 
-/// Objects in objects that are looked into for arrays.
+/// How deep nested objects are searched for arrays.
 const DEEPEST: usize = 16;
-/// Arrays of one object that are told apart.
+/// The most arrays of one object.
 const ARRAYS: usize = 1 << 16;
-/// Bytes of a first value that are looked through for another one after it.
+/// How many bytes of a first value are read to find out whether another value follows it.
 const FIRST: u64 = 1 << 20;
 
 /// Where rows are.
@@ -18,15 +18,15 @@ const FIRST: u64 = 1 << 20;
 pub(super) enum JsonRows {
     /// Values one after the other.
     Lines,
-    /// The elements of an array, whose bracket is before byte `start`.
+    /// The elements of an array, whose opening bracket is before byte `start`.
     Elements {
         start: u64,
         /// The field that is the array; empty for the whole file.
         path: String,
-        /// Where an array of the columns' names begins, as pandas writes with `orient="split"`.
+        /// The offset of an array of column names, as pandas writes with `orient="split"`.
         names: Option<u64>,
     },
-    /// There are none.
+    /// There are no rows.
     Nothing,
 }
 
@@ -35,15 +35,15 @@ struct ArrayField {
     path: String,
     /// The byte after its bracket.
     start: u64,
-    /// The first byte of its first element, or the bracket that closes it.
+    /// The first byte of its first element, or the closing bracket.
     first: u8,
 }
 
-/// Find the rows. `member` is what stands after the colon; returned is what is left of it to name a field of a row.
+/// Finds the rows. `member` is the part after the colon; what remains of it to name a field of a row is returned.
 ///
-/// Errors: one object that holds no rows, or several arrays that may be the rows.
+/// Errors: an object without rows, or with several arrays that may hold the rows.
 pub(super) fn find(input: &Input, member: Option<&str>) -> Result<(JsonRows, Option<String>)> {
-    // `data[].embedding` is written for the field `embedding` of each of `data`.
+    // `data[].embedding` means the field `embedding` of each element of `data`.
     let member = member.map(|member| member.replace("[]", ""));
     let bom = input.head.starts_with(b"\xEF\xBB\xBF");
     let start = if bom { 3 } else { 0 };
@@ -90,7 +90,7 @@ fn of_object(
             .find(|(owner, _)| owner == parent(&found.path))
             .map(|&(_, at)| at),
     };
-    // A member that begins with the name of an array chooses it.
+    // A member that begins with the name of an array selects this array.
     if let Some(member) = &member {
         for found in &look.arrays {
             let rest = member.strip_prefix(found.path.as_str());
@@ -138,7 +138,7 @@ fn of_object(
     }
 }
 
-/// The path of the object that a field is in.
+/// The path of the object that contains a field.
 fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
 }
@@ -160,16 +160,16 @@ fn holds_numbers(scanner: &mut Scanner, start: u64) -> Result<bool> {
     Ok(serde_json::from_slice(&text).is_ok_and(|value| holds(&value)))
 }
 
-/// What an object holds.
+/// The contents of an object.
 #[derive(Default)]
 struct Look {
-    /// Arrays of lists or objects, and those of nothing.
+    /// Arrays of lists or objects, and empty arrays.
     arrays: Vec<ArrayField>,
     /// Whether some array holds numbers.
     numbers: bool,
-    /// Arrays called `columns`: the path of their object, and where they begin.
+    /// Arrays named `columns`: the path of their object, and their offset.
     names: Vec<(String, u64)>,
-    /// The first names.
+    /// The names of the first fields.
     fields: Vec<String>,
 }
 
@@ -222,12 +222,13 @@ impl Look {
 pub(super) struct Records {
     scanner: Scanner,
     layout: JsonRows,
-    /// The byte of the first row. It is gone to when the first is asked for: all readers of a file share one place in it.
+    /// The offset of the first row. The reader seeks to it on the first request, since all readers of a file share its
+    /// position.
     start: u64,
     begun: bool,
-    /// Rows that were read.
+    /// The number of rows that were read.
     pub row: u64,
-    /// Bytes of a row at most.
+    /// The most bytes of a row.
     most: u64,
     done: bool,
 }
@@ -250,7 +251,7 @@ impl Records {
         })
     }
 
-    /// The bytes of the next row; false at the end. Errors: what stands between rows does not belong there.
+    /// Reads the bytes of the next row; false at the end. Errors: invalid text between rows.
     pub fn next(&mut self, out: &mut Vec<u8>) -> Result<bool> {
         if !self.begun {
             self.scanner.go(self.start)?;
@@ -265,7 +266,7 @@ impl Records {
         Ok(true)
     }
 
-    /// Go to the next row; false at the end.
+    /// Moves to the next row; false at the end.
     fn advance(&mut self) -> Result<bool> {
         let JsonRows::Elements { path, .. } = &self.layout else {
             return Ok(self.scanner.peek()?.is_some());

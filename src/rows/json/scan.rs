@@ -1,5 +1,5 @@
-//! Bytes of JSON cut into values, without reading what is in them: by brackets and quotes alone, in memory that does not
-//! grow with the file. Each value is then parsed on its own.
+//! Splits JSON into values by brackets and quotes alone, without parsing what is in them, in memory that does not grow
+//! with the file. Each value is then parsed on its own.
 
 use crate::error::{Error, Place, Result};
 use crate::rows::input::{Input, input_error};
@@ -7,26 +7,26 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::PathBuf;
 
-/// Bytes of a name at most.
+/// The most bytes of a name.
 const NAME: u64 = 1 << 16;
 
-/// A place in a text of JSON.
+/// A position in a JSON text.
 pub(super) struct Scanner {
     reader: BufReader<File>,
     path: PathBuf,
-    /// Bytes before it.
+    /// The number of bytes before it.
     at: u64,
 }
 
-/// What has been seen of a value.
+/// The state of scanning one value.
 #[derive(Default)]
 struct Within {
     depth: u64,
     text: bool,
     escaped: bool,
-    /// A number or a word: it ends before what is neither.
+    /// The value is a number or a word, which ends before any other character.
     scalar: bool,
-    /// Letters outside of texts that no value of JSON has: `NaN`, `Infinity`.
+    /// The value holds words outside of strings that JSON does not allow: `NaN`, `Infinity`.
     words: bool,
 }
 
@@ -71,7 +71,7 @@ impl Within {
 }
 
 impl Scanner {
-    /// From this byte of a file on.
+    /// A scanner from this byte of the file on.
     pub fn new(input: &Input, at: u64) -> Result<Self> {
         let failed = |error| Error::io("read", &input.path, error);
         let mut file = input.file.try_clone().map_err(failed)?;
@@ -83,7 +83,7 @@ impl Scanner {
         })
     }
 
-    /// The same file from another byte on.
+    /// Moves to another byte of the file.
     pub fn go(&mut self, at: u64) -> Result<()> {
         let sought = self.reader.seek(SeekFrom::Start(at));
         self.at = sought.map_err(|error| Error::io("read", &self.path, error))?;
@@ -98,7 +98,7 @@ impl Scanner {
         input_error(&self.path, Place::Byte(self.at), what, advice)
     }
 
-    /// What is wrong with a file that ends before its brackets do.
+    /// The error for a file that ends inside a bracket.
     fn ends(&self) -> Error {
         self.error(
             "the file ends inside of a value",
@@ -111,7 +111,7 @@ impl Scanner {
         self.at += count as u64;
     }
 
-    /// The next byte that is no blank, and stay before it; None at the end.
+    /// The next byte that is not blank, without passing it; None at the end.
     pub fn peek(&mut self) -> Result<Option<u8>> {
         loop {
             let buffer = self.reader.fill_buf();
@@ -127,12 +127,12 @@ impl Scanner {
         }
     }
 
-    /// As [`Scanner::peek`], where the text may not end.
+    /// As [`Scanner::peek`]; the end of the text is an error.
     pub fn need(&mut self) -> Result<u8> {
         self.peek()?.ok_or_else(|| self.ends())
     }
 
-    /// Pass this byte. Errors: another stands there.
+    /// Passes this byte. Errors: there is another one.
     pub fn pass(&mut self, byte: u8) -> Result<()> {
         let found = self.need()?;
         if found != byte {
@@ -147,12 +147,12 @@ impl Scanner {
         Ok(())
     }
 
-    /// Pass the next value.
+    /// Passes the next value.
     pub fn skip(&mut self) -> Result<()> {
         self.value(&mut Within::default(), None, u64::MAX)
     }
 
-    /// Pass what is left of an array whose bracket was passed.
+    /// Passes the rest of an array whose opening bracket was passed.
     pub fn skip_rest(&mut self) -> Result<()> {
         let mut within = Within {
             depth: 1,
@@ -161,7 +161,7 @@ impl Scanner {
         self.value(&mut within, None, u64::MAX)
     }
 
-    /// Whether another value follows the next one, if that ends within so many bytes.
+    /// Whether another value follows the next one; false if that has more than `within` bytes.
     pub fn is_followed(&mut self, within: u64) -> Result<bool> {
         let end = self.at.saturating_add(within);
         let mut value = Within::default();
@@ -180,8 +180,8 @@ impl Scanner {
         }
     }
 
-    /// The bytes of the next value, with `null` for the `NaN` and `Infinity` that Python writes. Errors: it takes more than
-    /// `most` bytes.
+    /// Reads the bytes of the next value, with `null` for the `NaN` and `Infinity` that Python writes. Errors: the
+    /// value has more than `most` bytes.
     pub fn read(&mut self, out: &mut Vec<u8>, most: u64) -> Result<()> {
         out.clear();
         self.peek()?;
@@ -228,13 +228,13 @@ impl Scanner {
         }
     }
 
-    /// The name before a colon, and pass both.
+    /// Passes a name and its colon, and returns the name.
     pub fn name(&mut self) -> Result<String> {
         let mut text = Vec::new();
         self.read(&mut text, NAME)?;
         let name = serde_json::from_slice(&text).map_err(|error| {
             self.error(
-                format!("the name of a field is not one: {error}"),
+                format!("the name of a field is not valid: {error}"),
                 "it is not JSON; write it again",
             )
         })?;
@@ -243,11 +243,11 @@ impl Scanner {
     }
 }
 
-/// A value with `null` for words that JSON does not have.
+/// The value with `null` for words that JSON does not allow.
 fn finite(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let (mut within, mut at) = (Within::default(), 0);
-    // Inside of a list, so that commas end nothing.
+    // Start inside a list, so that a comma does not end the value.
     within.depth = 1;
     while at < text.len() {
         let rest = &text[at..];

@@ -1,6 +1,6 @@
 //! The natural cubic spline through some points: a smooth curve of one parameter.
 //!
-//! Between knots i and i+1, at the share s of the way, `x(s) = (1-s) y_i + s y_{i+1} + ((1-s)^3 - (1-s)) m_i / 6 +
+//! Between knots i and i+1, at the fraction s of the way, `x(s) = (1-s) y_i + s y_{i+1} + ((1-s)^3 - (1-s)) m_i / 6 +
 //! (s^3 - s) m_{i+1} / 6`, where the second derivatives m solve `m_{i-1} + 4 m_i + m_{i+1} = 6 (y_{i-1} - 2 y_i +
 //! y_{i+1})` with m = 0 at both ends (de Boor, A Practical Guide to Splines, ch. IV).
 
@@ -14,11 +14,11 @@ pub struct Spline {
 }
 
 impl Spline {
-    /// Through at least two points of d numbers each, at even steps of the parameter.
+    /// The spline through at least two points of d numbers each, at even steps of the parameter.
     pub fn through(d: usize, knots: &[f64]) -> Self {
         let last = knots.len() / d - 1;
         let mut bends = vec![0.0; knots.len()];
-        // Elimination downwards, the same for every coordinate, then substitution upwards.
+        // Forward elimination of the tridiagonal system, the same for every coordinate, then back substitution.
         let mut share = vec![0.0; last + 1];
         for i in 1..last {
             let pivot = 4.0 - share[i - 1];
@@ -41,7 +41,7 @@ impl Spline {
         }
     }
 
-    /// The point at a share of the whole parameter range, from 0 to 1.
+    /// The point at parameter `share`, from 0 to 1 along the whole curve.
     pub fn at(&self, share: f64, out: &mut [f64]) {
         let d = self.d;
         let pieces = self.knots.len() / d - 1;
@@ -77,7 +77,7 @@ mod tests {
             let point = at(knot as f64);
             assert!((0..2).all(|j| (point[j] - expected[j]).abs() < 1e-12));
         }
-        // Slope and bend on both sides of an inner knot, by differences.
+        // First and second derivative on both sides of an inner knot, by differences.
         let h = 1e-4;
         for knot in [1.0, 2.0, 3.0] {
             for j in 0..2 {
@@ -88,7 +88,7 @@ mod tests {
                 assert!((bends[0] - bends[1]).abs() / (h * h) < 0.05, "{bends:?}");
             }
         }
-        // Natural ends do not bend.
+        // The second derivative is 0 at natural ends.
         let bend = at(0.0)[0] - 2.0 * at(h)[0] + at(2.0 * h)[0];
         assert!(bend.abs() / (h * h) < 0.05, "{bend}");
     }

@@ -1,4 +1,5 @@
-//! A pack as bytes, for a message to another process: the number of arrays, and of each its name, type, length and numbers.
+//! A pack as bytes, for a message to another process: the number of arrays, and the name, type, length and numbers of
+//! each.
 //!
 //! ```text
 //! "hspack1\0"  u64 arrays  { u64 n, n bytes of UTF-8, u64 type (0: f64, 1: f32, 2: u64), u64 n, n numbers }   little-endian
@@ -10,7 +11,7 @@ use crate::error::{Error, Place, Result};
 const HEAD: &[u8; 8] = b"hspack1\0";
 
 impl Pack {
-    /// All arrays, as [`Pack::of_bytes`] reads them.
+    /// Encodes all arrays; [`Pack::of_bytes`] decodes them.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = HEAD.to_vec();
         out.extend((self.arrays.len() as u64).to_le_bytes());
@@ -33,9 +34,9 @@ impl Pack {
         out
     }
 
-    /// The arrays of a message; `origin` says whose it is, for errors.
+    /// Decodes the arrays of a message; `origin` names its sender, for errors.
     ///
-    /// Errors: bytes that are no such message, or not all of one.
+    /// Errors: bytes that are not a complete message.
     pub fn of_bytes(origin: &str, bytes: &[u8]) -> Result<Self> {
         let mut left = Left { origin, bytes };
         if left.take(8)? != HEAD {
@@ -61,7 +62,7 @@ impl Pack {
     }
 }
 
-/// What is left of a message.
+/// The bytes of a message that are still to be decoded.
 struct Left<'b> {
     origin: &'b str,
     bytes: &'b [u8],
@@ -125,7 +126,7 @@ mod tests {
                 .to_string();
             assert!(error.contains("shard 1"), "{error}");
         }
-        // Lengths that are too large for any message ask for no memory.
+        // Excessive lengths do not allocate memory.
         for at in (8..bytes.len()).filter(|at| at % 8 == 0) {
             let mut damaged = bytes.clone();
             damaged[at..(at + 8).min(bytes.len())].fill(255);

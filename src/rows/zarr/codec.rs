@@ -1,34 +1,34 @@
-//! How the bytes of a chunk were packed: the codecs that zarr-python and numcodecs write, undone one after the other.
+//! Decodes the bytes of a chunk with the codecs that zarr-python and numcodecs write, one after the other.
 
 use crate::rows::blosc;
 use crate::rows::packed::Packing;
 use serde_json::Value;
 use std::io::Read;
 
-/// A step from bytes to bytes.
+/// A codec from bytes to bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Codec {
     Stream(Packing),
     Zlib,
     Lz4,
     Blosc,
-    /// First all first bytes of numbers of this size, then all second ones.
+    /// The byte shuffle, for numbers of this size in bytes.
     Shuffle(usize),
     Crc32c,
 }
 
-/// The codecs that are read, for a message.
+/// The supported codecs, for messages.
 const READ: &str = "blosc, bz2, crc32c, gzip, lz4, lzma, shuffle, zlib and zstd";
 
 impl Codec {
-    /// By its name, of Zarr 3 or of numcodecs, and what goes with it. Errors: it is not read, in words.
+    /// The codec of this name in Zarr 3 or numcodecs, with its options. Errors: an unsupported codec, as text.
     pub fn of(name: &str, options: &Value) -> Result<Self, String> {
         let number = |key: &str| options.get(key).and_then(Value::as_u64);
         Ok(match name.strip_prefix("numcodecs.").unwrap_or(name) {
             "gzip" => Codec::Stream(Packing::Gzip),
             "zstd" => Codec::Stream(Packing::Zstd),
             "bz2" => Codec::Stream(Packing::Bzip2),
-            // 1 is Python's FORMAT_XZ.
+            // Python's constant for the .xz container (FORMAT_XZ) is 1.
             "lzma" if number("format").unwrap_or(1) == 1 => Codec::Stream(Packing::Xz),
             "zlib" => Codec::Zlib,
             "lz4" => Codec::Lz4,
@@ -44,7 +44,7 @@ impl Codec {
         })
     }
 
-    /// Undo it. Errors: it is broken, or comes to more than `most` bytes; in words.
+    /// Decodes one step. Errors, as text: invalid data, or more than `most` bytes.
     fn decode(&self, data: Vec<u8>, most: usize) -> Result<Vec<u8>, String> {
         match self {
             Codec::Stream(packing) => {
@@ -64,7 +64,7 @@ impl Codec {
     }
 }
 
-/// Undo all of them, the last first: exactly `bytes` bytes. Errors: what is wrong, in words.
+/// Applies all codecs, from last to first; the result must have exactly `bytes` bytes. Errors: what is wrong, as text.
 pub(super) fn decode(codecs: &[Codec], mut data: Vec<u8>, bytes: usize) -> Result<Vec<u8>, String> {
     for (place, codec) in codecs.iter().enumerate().rev() {
         let most = if place == 0 { bytes } else { packed(bytes) };
@@ -76,12 +76,12 @@ pub(super) fn decode(codecs: &[Codec], mut data: Vec<u8>, bytes: usize) -> Resul
     }
 }
 
-/// Bytes that so many may take when they are packed: what cannot be packed grows a little.
+/// The most bytes to which `bytes` are packed: incompressible data grows a little.
 pub(super) fn packed(bytes: usize) -> usize {
     bytes.saturating_add(bytes / 8).saturating_add(1 << 16)
 }
 
-/// All that a decoder gives, at most `most` bytes.
+/// Reads all that a decoder gives, at most `most` bytes.
 fn all(decoder: &mut dyn Read, most: usize) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let read = decoder.take(most as u64 + 1).read_to_end(&mut out);
@@ -92,7 +92,7 @@ fn all(decoder: &mut dyn Read, most: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// LZ4 as numcodecs writes it: the number of bytes, then one block.
+/// Decodes LZ4 as numcodecs writes it: the number of bytes, then one block.
 fn lz4(data: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let (size, block) = data
         .split_first_chunk::<4>()
@@ -109,7 +109,7 @@ fn lz4(data: &[u8], most: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The data before their checksum, the last four bytes.
+/// Checks the checksum in the last four bytes, and returns the data before it.
 fn checked(mut data: Vec<u8>) -> Result<Vec<u8>, String> {
     let (rest, sum) = data
         .split_last_chunk::<4>()
@@ -121,7 +121,7 @@ fn checked(mut data: Vec<u8>) -> Result<Vec<u8>, String> {
     Ok(data)
 }
 
-/// The checksum of RFC 3720, appendix B.4: Castagnoli's polynomial, lowest bit first.
+/// CRC-32C (RFC 3720, appendix B.4): Castagnoli's polynomial, least significant bit first.
 pub(super) fn crc32c(data: &[u8]) -> u32 {
     const TABLE: [u32; 256] = {
         let mut table = [0; 256];
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_the_standard() {
-        // RFC 3720, B.4: 32 zeros, 32 ones, and what every description of a CRC checks with.
+        // RFC 3720, B.4: 32 zeros, 32 ones; and the usual check value of a CRC, that of "123456789".
         assert_eq!(crc32c(&[0; 32]), 0x8A91_36AA);
         assert_eq!(crc32c(&[255; 32]), 0x62A8_AB43);
         assert_eq!(crc32c(b"123456789"), 0xE306_9283);

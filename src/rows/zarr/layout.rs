@@ -1,4 +1,4 @@
-//! What the metadata of an array say: its shape, its numbers, and how they lie in chunks. Versions 2 and 3 of Zarr.
+//! Parses the metadata of an array: its shape, its element type, and its chunks. Versions 2 and 3 of Zarr.
 //!
 //! <https://zarr-specs.readthedocs.io>: "Zarr storage specification version 2", "Zarr core specification (version 3)" and
 //! its codec `sharding_indexed`.
@@ -9,7 +9,7 @@ use half::{bf16, f16};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// What is not read, or makes no sense, in words.
+/// The error says, as text, what is invalid or unsupported.
 type Said<T> = Result<T, String>;
 
 /// An array and how it is stored.
@@ -17,32 +17,32 @@ type Said<T> = Result<T, String>;
 pub(super) struct ZarrArray {
     pub shape: Vec<u64>,
     pub element: Element,
-    /// Whether numbers must be swapped.
+    /// Whether the bytes of each number must be swapped.
     pub foreign: bool,
-    /// The number that is not written where a chunk is missing, as it lies in memory.
+    /// The bytes of the fill value, which stands for all numbers of a missing chunk.
     pub fill: Vec<u8>,
-    /// The same in words.
+    /// The fill value as text.
     pub filled: String,
-    /// The shape of a chunk: what is packed at once.
+    /// The shape of a chunk, which is packed as a unit.
     pub chunk: Vec<u64>,
-    /// The axes in the order in which they lie in a chunk.
+    /// The order of the axes within a chunk.
     pub order: Vec<usize>,
     pub codecs: Vec<Codec>,
-    /// The shape of what is stored under one key: a chunk, or many of them.
+    /// The shape of what is stored under one key: a chunk, or a shard of many chunks.
     pub stored: Vec<u64>,
     pub shard: Option<Shard>,
     pub keys: Keys,
 }
 
-/// How the chunks of a shard are found: a table of where each begins and how long it is.
+/// How the chunks of a shard are found: in a table of their offsets and lengths.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shard {
     pub at_end: bool,
-    /// Whether a checksum is behind the table.
+    /// Whether the table is followed by a checksum.
     pub checked: bool,
 }
 
-/// How chunks are called.
+/// The naming scheme of chunks.
 #[derive(Debug)]
 pub(super) struct Keys {
     prefix: &'static str,
@@ -50,7 +50,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The key of a place in the grid.
+    /// The key of the chunk at a place in the grid.
     pub fn key(&self, place: &[u64]) -> String {
         let numbers: Vec<String> = place.iter().map(u64::to_string).collect();
         match self.prefix {
@@ -59,7 +59,7 @@ impl Keys {
         }
     }
 
-    /// Whether a key is that of a place in a grid of these lengths.
+    /// Whether a key belongs to a place in a grid of these lengths.
     pub fn is_in(&self, key: &str, grid: &[u64]) -> bool {
         let key = match self.prefix {
             "" => Some(key),
@@ -76,13 +76,13 @@ impl Keys {
     }
 }
 
-/// The shape of an array; None if there is none.
+/// The shape of an array; None if the metadata have none.
 pub(super) fn shape(metadata: &Value) -> Option<Vec<u64>> {
     let shape = metadata.get("shape")?.as_array()?;
     shape.iter().map(Value::as_u64).collect()
 }
 
-/// The type of an array's numbers, and whether they are big-endian where the type says so.
+/// The element type, and whether the numbers are big-endian, where the type states it.
 pub(super) fn element(metadata: &Value) -> Said<(Element, Option<bool>)> {
     match metadata.get("zarr_format").and_then(Value::as_u64) {
         Some(2) => old_element(metadata.get("dtype").unwrap_or(&Value::Null)),
@@ -94,7 +94,7 @@ pub(super) fn element(metadata: &Value) -> Said<(Element, Option<bool>)> {
     }
 }
 
-/// The type of numbers of version 2: NumPy's.
+/// The element type in version 2, which uses NumPy's names.
 fn old_element(dtype: &Value) -> Said<(Element, Option<bool>)> {
     let Some(name) = dtype.as_str() else {
         return Err("records of several fields".into());
@@ -109,7 +109,7 @@ fn old_element(dtype: &Value) -> Said<(Element, Option<bool>)> {
     }
 }
 
-/// The type of numbers of version 3.
+/// The element type in version 3.
 fn new_element(kind: &Value) -> Said<Element> {
     Ok(match kind.as_str() {
         Some("bool") => Element::Bool,
@@ -157,7 +157,7 @@ struct New {
     others: Map<String, Value>,
 }
 
-/// What is in metadata of version 3 besides, and does not change how numbers are read.
+/// Fields of version 3 that do not affect how numbers are read.
 const KNOWN: [&str; 7] = [
     "zarr_format",
     "node_type",
@@ -169,7 +169,7 @@ const KNOWN: [&str; 7] = [
 ];
 
 impl ZarrArray {
-    /// From an array's metadata. Errors: what is not read, or makes no sense, in words.
+    /// Parses an array's metadata.
     pub fn of(metadata: &Value) -> Said<Self> {
         let shape = shape(metadata).ok_or("the metadata have no shape")?;
         let (element, big) = element(metadata)
@@ -262,7 +262,7 @@ impl ZarrArray {
         let (mut chunk, mut shard) = (stored.clone(), None);
         if let Some(inner) = steps.inner.take() {
             if !steps.codecs.is_empty() || steps.order.is_some() {
-                return Err("shards that are packed or turned as a whole are not read".into());
+                return Err("shards that are packed or transposed as a whole are not read".into());
             }
             chunk = numbers(&inner, "chunk_shape")?;
             shard = Some(self::shard(&inner)?);
@@ -291,7 +291,7 @@ impl ZarrArray {
     }
 }
 
-/// A name and what goes with it; the name may stand alone.
+/// A name and its options; the name may stand alone.
 fn named(value: &Value) -> Said<(&str, Value)> {
     let name = value.as_str().or_else(|| value.get("name")?.as_str());
     let options = value.get("configuration").cloned();
@@ -332,12 +332,12 @@ fn keys(encoding: &Value) -> Said<Keys> {
     })
 }
 
-/// The codecs of version 3: from the array to bytes, or to the chunks of a shard, and from bytes to bytes.
+/// The codecs of version 3: one from the array to bytes or to the chunks of a shard, then those from bytes to bytes.
 struct Steps {
     order: Option<Vec<usize>>,
     /// Whether numbers are big-endian.
     big: Option<bool>,
-    /// What goes with `sharding_indexed`.
+    /// The options of `sharding_indexed`.
     inner: Option<Value>,
     codecs: Vec<Codec>,
 }
@@ -346,7 +346,7 @@ impl Steps {
     fn of(list: &[Value], axes: usize) -> Said<Self> {
         let (mut order, mut rest) = (None, list.iter());
         let (big, inner) = loop {
-            let step = rest.next().ok_or("no codec makes bytes of the numbers")?;
+            let step = rest.next().ok_or("no codec turns the numbers into bytes")?;
             let (name, options) = named(step)?;
             match name {
                 "transpose" if order.is_none() => {
@@ -376,14 +376,14 @@ impl Steps {
     }
 }
 
-/// The order of axes that the codec `transpose` stores.
+/// The axis order of the codec `transpose`.
 fn permutation(options: &Value, axes: usize) -> Said<Vec<usize>> {
     let order = numbers(options, "order")?;
     let mut sorted = order.clone();
     sorted.sort_unstable();
     match sorted.iter().copied().eq(0..axes as u64) {
         true => Ok(order.into_iter().map(|axis| axis as usize).collect()),
-        false => Err(format!("{order:?} is no order of {axes} axes")),
+        false => Err(format!("{order:?} is not a permutation of {axes} axes")),
     }
 }
 
@@ -405,10 +405,10 @@ fn shard(options: &Value) -> Said<Shard> {
     }
 }
 
-/// The number that stands for what is not written, as it lies in memory, and in words.
+/// The fill value, as bytes in memory order and as text.
 fn fill(element: Element, value: &Value) -> Said<(Vec<u8>, String)> {
     let bytes = match value {
-        // Nothing is said: zarr-python gives zeros.
+        // Without a fill value, zarr-python uses zeros.
         Value::Null => Some(vec![0; element.size()]),
         Value::Bool(is) => fill_integer(element, i128::from(*is)),
         Value::Number(number) => {
@@ -447,7 +447,7 @@ fn fill(element: Element, value: &Value) -> Said<(Vec<u8>, String)> {
     Ok((bytes, words))
 }
 
-/// The lowest bytes of a number, as it lies in memory; None if it needs more.
+/// The lowest bytes of an integer, in memory order; None if it does not fit.
 fn low_bytes(bits: u64, size: usize) -> Option<Vec<u8>> {
     let fits = size == 8 || bits >> (8 * size) == 0;
     let mut bytes = bits.to_le_bytes()[..size].to_vec();

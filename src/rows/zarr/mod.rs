@@ -1,7 +1,7 @@
 //! Zarr, versions 2 and 3: one array of numbers, by its path in a folder or a zip archive, read in slabs of rows.
 //!
-//! Own code: the crate `zarrs` 0.23.14 takes 224 s of CPU to build with the least of its features that would serve, zstd and
-//! others that we build anyway among it.
+//! This is our own code because the crate `zarrs` 0.23.14 takes 224 s of CPU time to build, even with the fewest
+//! features that would serve and with dependencies such as zstd that we build anyway.
 
 mod codec;
 mod layout;
@@ -24,16 +24,16 @@ const ARRAYS: Words = Words {
     write: "write PATH:ARRAY, as in PATH:obsm/X_pca",
 };
 
-/// What to type for an array that is not read, where FILE stands for the folder and NAME for the array.
+/// The advice for an unsupported array; FILE stands for the folder and NAME for the array.
 const CONVERT: &str =
     "python -c \"import zarr, numpy; numpy.save('rows.npy', zarr.open('FILE', mode='r')NAME[:])\"";
 
-/// The file of metadata in a folder that is an array or a group of Zarr; None of any other.
+/// The metadata file of a folder that is a Zarr array or group; None for any other folder.
 pub(super) fn metadata(folder: &Path) -> Option<PathBuf> {
     store::metadata(folder)
 }
 
-/// Arrays of Zarr, in a folder or an archive.
+/// Zarr arrays, in a folder or an archive.
 pub(in crate::rows) struct Zarr;
 
 impl Format for Zarr {
@@ -66,7 +66,7 @@ fn open(input: Input, ask: &Ask) -> Result<Table> {
     Slabs::table(&input, store, node.name, layout, ask)
 }
 
-/// The array asked for, or the only one of numbers.
+/// The array that the user names, or the only one that holds numbers.
 fn chosen(mut arrays: Vec<Node>, path: &Path, ask: &Ask) -> Result<Node> {
     let shapes = |arrays: &[Node]| -> Vec<(String, Vec<u64>)> {
         let shape = |node: &Node| layout::shape(&node.metadata).unwrap_or_default();
@@ -106,7 +106,7 @@ fn chosen(mut arrays: Vec<Node>, path: &Path, ask: &Ask) -> Result<Node> {
         let place = choose(path, &ARRAYS, &shapes(&arrays), Some(member))?;
         return Ok(arrays.swap_remove(place));
     }
-    // Of the only array it is said why it is not read.
+    // If there is only one array, the error says why it is not supported.
     if arrays.len() > 1 {
         arrays.retain(is_of_numbers);
         tables(&mut arrays, |node| {
@@ -122,7 +122,7 @@ fn is_of_numbers(node: &Node) -> bool {
     shape.is_some_and(|shape| !shape.is_empty()) && layout::element(&node.metadata).is_ok()
 }
 
-/// Why an array is not read, and what to type.
+/// The error for an unsupported array, with the command that converts it.
 fn refusal(path: &Path, name: &str, what: String) -> Error {
     let place = match name {
         "" => Place::Whole,

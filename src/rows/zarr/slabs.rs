@@ -1,7 +1,7 @@
-//! The rows of an array, a slab at a time: every chunk that has some of them is unpacked and put in its place.
+//! Reads the rows of an array a slab at a time: unpacks each chunk that overlaps the slab, and copies its numbers.
 //!
-//! A header that claims much takes no memory and no disk: sizes are held against what may be kept and against the chunks
-//! that are there.
+//! Metadata that claim much allocate neither memory nor disk: sizes are checked against the limits and against the
+//! chunks that exist.
 
 use super::codec::{self, crc32c};
 use super::layout::{Shard, ZarrArray};
@@ -13,11 +13,12 @@ use crate::rows::table::{Ask, Chunk, STEP, Stream, Table};
 use crate::rows::{Element, array, decode};
 use std::ops::Range;
 
-/// Bytes of rows that may be claimed whatever is there, and how many chunks may be missing for one that is there.
+/// How many bytes of rows may be claimed without any chunk, and how many chunks may be missing for each one that
+/// exists.
 const SMALL: u64 = 64 << 20;
 const SPARSEST: u64 = 64;
 
-/// The least memory that a chunk may take.
+/// The memory, in bytes, that a chunk may always take.
 const LEAST: u64 = 16 << 20;
 
 pub(super) struct Slabs {
@@ -25,21 +26,21 @@ pub(super) struct Slabs {
     name: String,
     layout: ZarrArray,
     axes: Vec<usize>,
-    /// Rows of the table; the array is one row if it is `single`.
+    /// The number of rows of the table; the array is one row if `single`.
     len: u64,
     dim: usize,
     single: bool,
     /// Bytes of a chunk.
     bytes: usize,
-    /// Bytes that a part of a packed archive may take in memory.
+    /// The memory, in bytes, that a packed member of an archive may take.
     may: u64,
-    /// Rows to read at a time.
+    /// How many rows to read at a time.
     step: u64,
     next: u64,
 }
 
 impl Slabs {
-    /// The table of an array's rows. Errors: more than may be kept, or than is there.
+    /// The table of an array's rows. Errors: more rows than may be stored, or too few chunks for them.
     pub fn table(
         input: &Input,
         store: Store,
@@ -66,7 +67,7 @@ impl Slabs {
             let (chunk, stored) = (&layout.chunk, &layout.stored);
             return fault(
                 format!(
-                    "chunks of {chunk:?} in parts of {stored:?} take more memory than there may be"
+                    "chunks of {chunk:?} in parts of {stored:?} take more memory than is allowed"
                 ),
                 "give more --memory, or write it again in smaller chunks",
             );
@@ -117,13 +118,13 @@ impl Slabs {
         Ok(table)
     }
 
-    /// Chunks, or shards, along each axis.
+    /// The number of chunks (or shards) along each axis.
     fn grid(&self) -> Vec<u64> {
         let axes = self.layout.shape.iter().zip(&self.layout.stored);
         axes.map(|(length, part)| length.div_ceil(*part)).collect()
     }
 
-    /// How many chunks, or shards, are there, and how many there may be.
+    /// How many chunks (or shards) exist, and how many the grid has.
     fn there(&self) -> Result<(u64, u64)> {
         let grid = self.grid();
         let all = product(&grid).unwrap_or(u64::MAX);
@@ -135,7 +136,7 @@ impl Slabs {
         Ok((there, all))
     }
 
-    /// Fill `out` with the numbers whose first index is in `range`.
+    /// Fills `out` with the numbers whose first index is in `range`.
     fn fill(&mut self, range: Range<u64>, out: &mut [u8]) -> Result<()> {
         if self.layout.fill.iter().any(|&byte| byte != 0) {
             out.chunks_exact_mut(self.layout.fill.len())
@@ -166,12 +167,12 @@ impl Slabs {
         Ok(())
     }
 
-    /// All bytes of a chunk, if they can be those of one.
+    /// Reads all bytes of a chunk, unless they are too many for one.
     fn whole(&self, key: &str, object: &Object) -> Result<Vec<u8>> {
         let (size, most) = (object.size(), codec::packed(self.bytes) as u64);
         if size > most {
             let what = format!(
-                "the chunk has {size} bytes, and unpacked it may have {}",
+                "the chunk has {size} bytes, too many for {} unpacked ones",
                 self.bytes
             );
             return Err(object.error(key, what));
@@ -179,7 +180,7 @@ impl Slabs {
         object.read(0, size)
     }
 
-    /// The chunks of a shard that have some of the rows.
+    /// Unpacks the chunks of a shard that overlap the rows.
     fn parts(
         &self,
         shard: Shard,
@@ -216,11 +217,11 @@ impl Slabs {
                 .zip(&counts)
                 .fold(0, |number, (at, count)| number * count + at);
             let (from, size) = table[number as usize];
-            // Both are all ones where there is no chunk.
+            // Offset and length are both all ones for a missing chunk.
             if (from, size) != (u64::MAX, u64::MAX) {
                 if size > codec::packed(self.bytes) as u64 {
                     let what = format!(
-                        "a chunk of {size} bytes is claimed, and unpacked it may have {}",
+                        "a chunk of {size} bytes is claimed, too many for {} unpacked ones",
                         self.bytes
                     );
                     return Err(object.error(key, what));
@@ -237,7 +238,7 @@ impl Slabs {
         Ok(())
     }
 
-    /// Unpack a chunk and put those of its numbers into `out` whose first index is in `range`.
+    /// Unpacks a chunk, and copies those of its numbers to `out` whose first index is in `range`.
     fn put(
         &self,
         packed: Vec<u8>,
@@ -307,10 +308,10 @@ fn place(name: &str) -> Place {
     }
 }
 
-/// Bytes of an entry in the table of a shard: where a chunk begins, and how long it is.
+/// The size of an entry in the table of a shard: offset and length of a chunk.
 const ENTRY: u64 = 16;
 
-/// The table of a shard.
+/// Reads the table of a shard.
 fn index(shard: Shard, key: &str, object: &Object, chunks: u64) -> Result<Vec<(u64, u64)>> {
     let bytes = chunks * ENTRY + if shard.checked { 4 } else { 0 };
     let Some(rest) = object.size().checked_sub(bytes) else {
@@ -334,7 +335,7 @@ fn index(shard: Shard, key: &str, object: &Object, chunks: u64) -> Result<Vec<(u
     Ok(table.as_chunks::<16>().0.iter().map(words).collect())
 }
 
-/// Numbers from one index of each axis to the next in a chunk that stores its axes in this order.
+/// The stride of each axis, in numbers, in a chunk that stores its axes in this order.
 fn steps(chunk: &[u64], order: &[usize]) -> Vec<u64> {
     let (mut steps, mut step) = (vec![0; chunk.len()], 1);
     for &axis in order.iter().rev() {
@@ -344,12 +345,12 @@ fn steps(chunk: &[u64], order: &[usize]) -> Vec<u64> {
     steps
 }
 
-/// The first place of a grid, none of whose axes is empty.
+/// The first place of a grid whose axes are all nonempty.
 fn first(grid: &[Range<u64>]) -> Vec<u64> {
     grid.iter().map(|axis| axis.start).collect()
 }
 
-/// The place after this one, the last axis running first; None at the end.
+/// The next place of the grid in C order; None at the end.
 fn following(mut place: Vec<u64>, grid: &[Range<u64>]) -> Option<Vec<u64>> {
     for (at, axis) in place.iter_mut().zip(grid).rev() {
         *at += 1;

@@ -1,4 +1,4 @@
-//! Where the parts of a Zarr hierarchy are: a folder of files, or a zip archive of them.
+//! Access to the files of a Zarr hierarchy, in a folder or a zip archive.
 
 use crate::error::{Error, Place, Result};
 use crate::rows::archive::Archive;
@@ -9,15 +9,15 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The longest file of metadata that is read: groups of version 3 can hold those of all that is in them.
+/// The longest metadata file that is read: a group of version 3 can hold the metadata of all its members.
 const LONGEST: u64 = 64 << 20;
 
-/// How deep groups may lie in each other, how many arrays there may be, and how many folders are looked into.
+/// The deepest nesting of groups, the most arrays, and the most folders that are searched.
 const DEEPEST: usize = 32;
 const MOST_ARRAYS: usize = 10_000;
 const MOST_FOLDERS: usize = 100_000;
 
-/// The metadata of an array or a group of version 3; of an array and of a group of version 2.
+/// The metadata files: in version 3, of an array or a group; in version 2, of an array and of a group.
 const V3: &str = "zarr.json";
 const ARRAY: &str = ".zarray";
 const GROUP: &str = ".zgroup";
@@ -25,25 +25,25 @@ const GROUP: &str = ".zgroup";
 /// A hierarchy of groups and arrays; its keys are paths with `/`.
 pub(super) enum Store {
     Folder(PathBuf),
-    /// An archive, and what stands before all keys in it.
+    /// An archive, and the prefix of all keys in it.
     Zip(PathBuf, Archive, String),
 }
 
-/// An array, as its metadata describe it.
+/// An array with its metadata.
 pub(super) struct Node {
-    /// Where it is; empty for the array that the whole hierarchy is.
+    /// Its path in the hierarchy; empty if the whole hierarchy is this array.
     pub name: String,
     pub metadata: Value,
 }
 
-/// The metadata of a folder that is an array or a group.
+/// The metadata file of a folder that is an array or a group.
 pub(super) fn metadata(folder: &Path) -> Option<PathBuf> {
     let files = [V3, ARRAY, GROUP].into_iter();
     let mut files = files.map(|name| folder.join(name));
     files.find(|file| file.is_file())
 }
 
-/// Whether a name in an archive is that of metadata.
+/// Whether a name in an archive is that of a metadata file.
 pub(super) fn is_metadata(name: &str) -> bool {
     [V3, ARRAY, GROUP].contains(&last(name).1)
 }
@@ -53,7 +53,7 @@ fn last(key: &str) -> (&str, &str) {
     key.rsplit_once('/').unwrap_or(("", key))
 }
 
-/// A key below another.
+/// The key of a member of a group.
 pub(super) fn join(parent: &str, name: &str) -> String {
     match parent {
         "" => name.into(),
@@ -67,7 +67,7 @@ impl Store {
             return Ok(Store::Folder(input.path.clone()));
         }
         let archive = Archive::open(input)?;
-        // Folders are packed with their name or without it.
+        // Archives hold the folder's contents with or without the folder's name.
         let names = archive.names();
         let parents = names
             .iter()
@@ -79,7 +79,7 @@ impl Store {
         Ok(Store::Zip(input.path.clone(), archive, prefix))
     }
 
-    /// What is called so, if it is there.
+    /// The object under a key, if it exists.
     pub fn object(&mut self, key: &str, most: u64) -> Result<Option<Object>> {
         match self {
             Store::Folder(root) => {
@@ -146,9 +146,9 @@ impl Store {
         Ok(all)
     }
 
-    /// Arrays in a folder and in the groups in it.
+    /// Collects the arrays in a folder and in its subgroups.
     fn walk(&mut self, at: &str, deep: usize, seen: &mut usize, all: &mut Vec<Node>) -> Result<()> {
-        // A folder may be linked into itself.
+        // Links can make a folder contain itself.
         *seen += 1;
         if deep > DEEPEST || *seen > MOST_FOLDERS || all.len() >= MOST_ARRAYS {
             return Ok(());
@@ -179,7 +179,7 @@ impl Store {
         Ok(())
     }
 
-    /// The array at a place, if there is one.
+    /// The array at a path, if there is one.
     fn node(&mut self, at: &str) -> Result<Option<Node>> {
         for name in [V3, ARRAY] {
             let key = join(at, name);
@@ -206,7 +206,8 @@ impl Store {
         Ok(None)
     }
 
-    /// What is below a key, by the rest of its path: files, not folders, in no order, as `each` is told until it says stop.
+    /// Calls `each` for every file below a key, with the rest of its path and in no particular order, until it returns
+    /// false.
     pub fn below(&self, key: &str, each: &mut dyn FnMut(&str) -> bool) -> Result<()> {
         match self {
             Store::Folder(root) => {
@@ -243,7 +244,7 @@ impl Store {
     }
 }
 
-/// A part of a hierarchy: a file, or what lies in an archive.
+/// An object of the hierarchy: a file, or a member of an archive.
 pub(super) enum Object {
     File {
         file: File,
@@ -268,7 +269,7 @@ impl Object {
         }
     }
 
-    /// Some bytes of it, allocated only if they are there.
+    /// Reads some of its bytes; allocates them only if they exist.
     pub fn read(&self, from: u64, count: u64) -> Result<Vec<u8>> {
         let end = from.checked_add(count).filter(|&end| end <= self.size());
         let (Some(_), Ok(count)) = (end, usize::try_from(count)) else {
@@ -290,11 +291,11 @@ impl Object {
         }
     }
 
-    /// What is wrong with it.
+    /// An error about the object.
     pub fn error(&self, key: &str, what: String) -> Error {
         let place = match (self, key) {
             (_, "") => Place::Whole,
-            // A file has its key in its path.
+            // The path of a file contains its key.
             (Object::File { start: 0, .. }, _) => Place::Whole,
             (_, key) => Place::Part(key.into()),
         };

@@ -1,8 +1,8 @@
-//! What a network makes of a batch of images.
+//! The output of a network for a batch of images.
 
-/// A tensor of a batch.
+/// An output tensor for a batch.
 pub struct BatchTensor {
-    /// Lengths of its axes, without the batch.
+    /// The lengths of its axes, without the batch axis.
     pub axes: Vec<usize>,
     pub values: Vec<f32>,
 }

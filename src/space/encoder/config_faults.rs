@@ -1,8 +1,8 @@
-//! What is refused in a config that says how images are prepared.
+//! Errors about configs that say how images are prepared.
 
 use crate::error::{Error, Place, Result};
 
-/// A config that cannot be followed.
+/// The error for a config that cannot be followed.
 pub fn refused(name: &str, what: &str) -> Error {
     Error::input(
         name,
@@ -12,7 +12,7 @@ pub fn refused(name: &str, what: &str) -> Error {
     )
 }
 
-/// The side of an image, in the config `name`.
+/// The side of an image from the config `name`, in pixels. Errors: a side that is out of range.
 pub fn pixels(name: &str, side: u64) -> Result<usize> {
     let longest = crate::rows::images::LONGEST;
     match usize::try_from(side) {

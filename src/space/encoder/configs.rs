@@ -1,4 +1,5 @@
-//! Files beside a network that say how images are prepared for it, as the libraries keep them that train networks.
+//! Finds the config file beside a network that says how images are prepared, in the formats of the libraries that train
+//! networks.
 //!
 //! ```text
 //! processor_config.json       transformers, from version 5 on (its part "image_processor")
@@ -6,8 +7,8 @@
 //! config.json                 timm (its part "pretrained_cfg"; before version 0.8, the whole file)
 //! ```
 //!
-//! The first of them that says it counts, in this order, as in transformers; in the network's folder, or in the one above
-//! if that is called `onnx`, as on the Hugging Face hub.
+//! The first file with such settings is used, in this order, as in transformers. It is searched in the network's
+//! folder, and in the folder above if that folder is named `onnx`, as on the Hugging Face hub.
 
 use super::config_faults::refused;
 use super::recipe::{Recipe, Size};
@@ -16,40 +17,40 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 
-/// What a longest config may have: they hold a few lines.
+/// The longest config that is read; real ones have a few lines.
 const LONGEST: u64 = 1 << 20;
 
-/// Whose config it is.
+/// The library to which a config belongs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Kind {
-    /// The part of this name.
+    /// The settings are in the part of this name.
     Part(&'static str),
     Whole,
     Timm,
 }
 
-/// All names, the first before the others.
+/// All file names, in order of precedence.
 const KNOWN: [(&str, Kind); 3] = [
     ("processor_config.json", Kind::Part("image_processor")),
     ("preprocessor_config.json", Kind::Whole),
     ("config.json", Kind::Timm),
 ];
 
-/// A config that was found, or what is wrong with it.
+/// A config that was found, or the error in it.
 struct FoundConfig {
     path: PathBuf,
     kind: Kind,
     values: Result<Map<String, Value>>,
 }
 
-/// The config that belongs to a network, if there is one.
+/// The path of the config that belongs to a network, if there is one.
 pub fn config_of(network: &Path) -> Option<PathBuf> {
     find(network).map(|found| found.path)
 }
 
-/// What the config beside a network says; `fixed` is the size of the network's images, if it fixes one.
+/// The recipe in the config beside a network; `fixed` is the size of the network's images, if it fixes one.
 ///
-/// Errors: a config that cannot be read, or that asks for what is not done here.
+/// Errors: a config that cannot be read, or that asks for an unsupported step.
 pub fn beside(network: &Path, fixed: Option<Size>) -> Result<Option<Recipe>> {
     let Some(FoundConfig { path, kind, values }) = find(network) else {
         return Ok(None);
@@ -74,7 +75,7 @@ fn find(network: &Path) -> Option<FoundConfig> {
     found.next()
 }
 
-/// What a file says of images. Nothing if it is about something else, as any `config.json` may be.
+/// Reads the image settings of a file; None if it is about something else, as a `config.json` may be.
 fn look((path, kind): (PathBuf, Kind)) -> Option<FoundConfig> {
     let read = read(&path);
     let values = match (kind, read) {

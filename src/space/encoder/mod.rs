@@ -1,10 +1,10 @@
-//! The latent space of a network: images through an ONNX file up to a named tensor, run by tract on the CPU.
+//! Features of a network: images are run through an ONNX file up to a named tensor, by tract on the CPU.
 //!
-//! [`Preparation`] brings images to the network's size, channels and scale. Batches run in parallel, in f32; a tensor
-//! of several positions an image is pooled as was asked for, or flattened. All tensors that are asked of one
-//! network come from one pass. Before any, a trial on noise shows that an image's row is its own, whichever images are
-//! in its batch; where it is not, every image is run alone. Another shows that a network that rounds to integers gives
-//! about what it gives unrounded.
+//! [`Preparation`] converts images to the network's size, channels and scale. Batches run in parallel, in f32; a tensor
+//! with several positions per image is pooled as requested, or flattened. All tensors requested of one network come
+//! from one pass. Before that, a trial on noise checks that the row of an image does not depend on the other images of
+//! its batch; if it does, every image is run in a batch of its own. Another trial checks that a quantised network gives
+//! nearly the same as without quantisation.
 
 mod batch_tensor;
 mod config_faults;
@@ -42,14 +42,14 @@ use std::sync::Arc;
 use tract_onnx::prelude::InferenceModel;
 use trial::{Engine, Trial, Tried};
 
-/// Numbers of a row, at most.
+/// The most numbers of a row.
 const MOST: usize = 1 << 22;
 
-/// Batches in the air a thread.
+/// How many batches per thread are processed at a time.
 const AHEAD: usize = 4;
 
-/// What is asked of a network: tensors that stand side by side in a row, and what becomes of one that has several
-/// positions an image.
+/// A request to a network: tensors that are concatenated to a row, and how a tensor with several positions per image is
+/// pooled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
     pub tensors: Vec<String>,
@@ -57,7 +57,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The tensors as they are typed after `@`.
+    /// The tensors as the user types them after `@`.
     pub fn name(&self) -> String {
         self.tensors.join("+")
     }
@@ -68,20 +68,20 @@ pub struct Encoder {
     name: String,
     network: Network,
     preparation: Preparation,
-    /// For each row that was wanted, its parts: which of the network's tensors, and what becomes of it.
+    /// For each request, the parts of its row: the index of a tensor of the network, and its pooling.
     rows: Vec<Vec<(usize, Pooling)>>,
-    /// The same parts by name.
+    /// For each request, the names and lengths of these parts.
     layers: Vec<Vec<Layer>>,
-    /// What the user should know, for each that was wanted.
+    /// For each request, notes for the user.
     notes: Vec<Vec<String>>,
 }
 
 impl Encoder {
-    /// Make a network ready for what is wanted of it, on `images`, for tract or the `library` of ONNX Runtime. What was
-    /// read of its file is let go.
+    /// Prepares a network for some requests on `images`, to be run by tract or by the ONNX Runtime `library`. The
+    /// contents of its file are freed.
     ///
-    /// Errors: no such tensor, an input that images do not fit, a network that cannot be run, a tensor without a
-    /// row for each image, or that cannot be pooled as was asked for.
+    /// Errors: no such tensor, an input that images do not fit, a network that cannot be run, a tensor without a row
+    /// for each image, or one that cannot be pooled as requested.
     pub fn new(
         model: Model,
         args: &OnnxArgs,
@@ -121,7 +121,7 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Add what becomes of the tensors of a row that is wanted, now that their axes are known.
+    /// Adds the poolings of a request's tensors, whose axes are now known.
     fn pool(
         &mut self,
         wanted: &Wanted,
@@ -157,7 +157,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Refuse rows that nobody can compare.
+    /// Refuses rows that are too long.
     fn within(&self, dim: usize, wanted: &Wanted) -> Result<()> {
         if dim <= MOST {
             return Ok(());
@@ -170,23 +170,23 @@ impl Encoder {
         ))
     }
 
-    /// Numbers of a row of each that was wanted.
+    /// The length of a row, for each request.
     pub fn dims(&self) -> Vec<usize> {
         let sum = |layers: &Vec<Layer>| layers.iter().map(|layer| layer.dim).sum();
         self.layers.iter().map(sum).collect()
     }
 
-    /// What the rows of each that was wanted consist of, in order.
+    /// The parts of a row in order, for each request.
     pub fn layers(&self) -> &[Vec<Layer>] {
         &self.layers
     }
 
-    /// What the user should know of each that was wanted: how images went in, what became of the tensor.
+    /// Notes for the user, for each request: how images are prepared, and how tensors are pooled.
     pub fn notes(&self) -> &[Vec<String>] {
         &self.notes
     }
 
-    /// The rows of up to a batch of images, for each that was wanted.
+    /// Computes the rows of up to a batch of images, for each request.
     fn encode(&self, images: &[f64]) -> Result<Vec<Vec<f32>>> {
         let mut input = self.preparation.apply(images)?;
         let numbers = self.preparation.numbers();
@@ -215,7 +215,7 @@ impl Encoder {
         }
     }
 
-    /// Encode all rows in one pass: a set for each tensor, each in memory up to `budget` bytes.
+    /// Encodes all rows in one pass into one set per request, each in memory up to `budget` bytes.
     pub fn encode_all(
         &self,
         rows: &dyn Rows,
@@ -260,7 +260,7 @@ impl Encoder {
     }
 }
 
-/// Rows of several parts, each `count` rows itself.
+/// Concatenates parts of `count` rows each, row by row.
 fn joined(mut parts: Vec<Vec<f32>>, count: usize) -> Vec<f32> {
     if let [_] = parts[..] {
         return parts.remove(0);
@@ -274,7 +274,7 @@ fn joined(mut parts: Vec<Vec<f32>>, count: usize) -> Vec<f32> {
     (0..count).flat_map(row).collect()
 }
 
-/// What to say of rows of several tensors.
+/// The note on rows that consist of several tensors.
 fn side_by_side(layers: &[Layer]) -> Option<String> {
     let [first, .., last] = layers else {
         return None;
@@ -290,7 +290,7 @@ fn side_by_side(layers: &[Layer]) -> Option<String> {
     ))
 }
 
-/// The network of tract, which must give about what it gives without rounding to integers, if it does round.
+/// The network run by tract. If it is quantised, its results must be close to those without quantisation.
 fn by_tract(model: Model, preparation: &Preparation, tensors: &[String]) -> Result<Tried> {
     let signature = model.signature();
     let tried = |graph: InferenceModel| {
@@ -311,7 +311,7 @@ fn by_tract(model: Model, preparation: &Preparation, tensors: &[String]) -> Resu
     Ok(made)
 }
 
-/// A network in the library at `library`.
+/// A network run by the library at `library`.
 fn runtime(library: &Path, model: &Model, file: &Path, tensors: &[String]) -> Result<Arc<Runtime>> {
     let library = Library::open(library)?;
     let folder = file.parent().unwrap_or(Path::new(""));

@@ -1,7 +1,7 @@
-//! An ONNX file as it stands: its tensors, its input, what it says of itself. Nothing is computed here.
+//! Reads an ONNX file: its tensors, its input, its metadata. Nothing is computed here.
 //!
-//! A file may say how it wants images, in its metadata: `mean` and `std` (numbers separated by commas, on the scale
-//! where pixels run from 0 to 1), `size` (`WxH`) and `layout` (`nchw` or `nhwc`).
+//! A file may state in its metadata how images are prepared: `mean` and `std` (numbers separated by commas, for pixels
+//! from 0 to 1), `size` (`WxH`) and `layout` (`nchw` or `nhwc`).
 
 use super::super::spec::{AxisOrder, divisors, layout, reals, size};
 use super::graph::fields::Fields;
@@ -18,7 +18,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Extent;
 use tract_onnx::prelude::*;
 
-/// The network that the program carries, trained and as it was before training; see `assets/encoder/README.md`.
+/// The built-in network, trained and before training; see `assets/encoder/README.md`.
 const SAMPLE: &[u8] = include_bytes!("../../../assets/encoder/fashion-encoder.onnx");
 const SAMPLE_UNTRAINED: &[u8] =
     include_bytes!("../../../assets/encoder/fashion-encoder-untrained.onnx");
@@ -26,10 +26,10 @@ const SAMPLE_UNTRAINED: &[u8] =
 /// Their names.
 const BUILT_IN: [&str; 2] = ["sample", "sample-untrained"];
 
-/// Tensors that a message lists at most.
+/// The most tensors that a message lists.
 const LISTED: usize = 24;
 
-/// Width and height of images where a network leaves them open and nothing is said, for shapes in lists.
+/// The width and height of images that shape lists assume where neither the network nor the user fixes them.
 const USUAL: (usize, usize) = (224, 224);
 
 /// The bytes of the built-in network of this name.
@@ -41,18 +41,18 @@ pub fn builtin(name: &Path) -> Option<&'static [u8]> {
     }
 }
 
-/// The name of all tensors that a piecewise-linear activation bends.
+/// The name that means all inputs of piecewise-linear activations.
 const PREACTIVATIONS: &str = "preactivations";
 
-/// A network that was read but not yet made to run.
+/// A network that was read but not yet prepared to run.
 pub struct Model {
     signature: Arc<Signature>,
     proto: pb::ModelProto,
-    /// Where tensors that are kept in files of their own lie.
+    /// The folder of tensors that are stored in separate files.
     folder: Option<PathBuf>,
 }
 
-/// What a network says of itself: little, unlike its weights.
+/// What is known of a network without its weights.
 pub struct Signature {
     /// The file as the user named it.
     pub name: String,
@@ -63,20 +63,20 @@ pub struct Signature {
     metadata: Vec<pb::StringStringEntryProto>,
 }
 
-/// A network's image input.
+/// The image input of a network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     pub name: String,
     /// Lengths of the axes; `None` where the model leaves them open.
     pub axes: Vec<Option<usize>>,
-    /// Whether it takes bytes, from 0 to 255.
+    /// Whether it takes bytes, 0 to 255.
     pub bytes: bool,
 }
 
 impl Model {
-    /// Read a file, or the built-in network of that name.
+    /// Reads a file, or the built-in network of that name.
     ///
-    /// Errors: a file that cannot be read, that is no ONNX, or that has no input for images.
+    /// Errors: a file that cannot be read, that is not ONNX, or that has no input for images.
     pub fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let (bytes, folder) = match builtin(path).filter(|_| !path.is_file()) {
@@ -127,16 +127,16 @@ impl Model {
         Arc::clone(&self.signature)
     }
 
-    /// The files beside the network that hold tensors of it.
+    /// The files beside the network that hold its tensors.
     pub fn data_files(&self) -> Vec<PathBuf> {
         let folder = self.folder.as_deref().unwrap_or(Path::new(""));
         let graph = self.proto.graph.as_ref();
         graph.map_or_else(Vec::new, |graph| stored::files(graph, folder))
     }
 
-    /// The graph up to some tensors, ready for tract; the rest is let go.
+    /// The graph up to some tensors, ready for tract; everything else is freed.
     ///
-    /// Errors: tensors that need more than images, operators that tract does not know, numbers that are not there.
+    /// Errors: tensors that need other inputs than images, operators that tract does not support, missing weights.
     pub fn prepare(self, outputs: &[String]) -> Result<Prepared> {
         let Signature { name, input, .. } = &*self.signature;
         Prepared::new(
@@ -149,7 +149,8 @@ impl Model {
     }
 }
 
-/// The input for images: the only one that is not a stored weight, or the only one of four axes. Or why there is none.
+/// The image input: the only one that is not a stored weight, or the only one with four axes. Errors: why there is
+/// none.
 fn input(graph: &pb::GraphProto) -> Result<Input, String> {
     let inputs = graph
         .input
@@ -169,7 +170,7 @@ fn input(graph: &pb::GraphProto) -> Result<Input, String> {
         _ => {
             let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             return Err(format!(
-                "an image encoder has one input for images, and which of these is it? ({})",
+                "it is not clear which of its inputs takes the images: {}",
                 names.join(", ")
             ));
         }
@@ -199,8 +200,8 @@ fn takes_pixels(kind: i32) -> bool {
 }
 
 impl Signature {
-    /// Whether the network finds the range of its integers while it runs, over a whole batch: by however little, every
-    /// row then depends on all images of it.
+    /// Whether the network computes its quantisation range at run time over a whole batch, so that every row depends
+    /// slightly on all images of the batch.
     pub fn finds_ranges(&self) -> bool {
         let nodes = self.skeleton.graph.iter().flat_map(|graph| &graph.node);
         nodes
@@ -208,8 +209,8 @@ impl Signature {
             .any(|node| node.op_type == "DynamicQuantizeLinear")
     }
 
-    /// The tensors that a row is made of: one, several joined by `+`, or `preactivations`, which are all that a
-    /// piecewise-linear activation (ReLU and its kin) bends.
+    /// The tensors of which a row consists: one, several joined by `+`, or `preactivations`, which means all inputs of
+    /// piecewise-linear activations (ReLU and similar).
     ///
     /// Errors: as for [`Signature::output`]; a network without such activations.
     pub fn outputs(&self, wanted: Option<&str>) -> Result<Vec<String>> {
@@ -237,10 +238,10 @@ impl Signature {
         }
     }
 
-    /// The tensor asked for: by its name, by PyTorch's path of the module that it leaves, as `penultimate`; or the
-    /// first output.
+    /// The tensor that the user names: by its own name, by PyTorch's path of the module whose output it is, or as
+    /// `penultimate`; without a name, the first output.
     ///
-    /// Errors: no such tensor, or several; what may be meant is listed.
+    /// Errors: no such tensor, or several; the error lists candidates.
     pub fn output(&self, wanted: Option<&str>) -> Result<String> {
         let Some(wanted) = wanted else {
             return Ok(self.tensors.first().into());
@@ -248,7 +249,7 @@ impl Signature {
         self.tensors.find(wanted).map_err(|unfound| {
             let tensors = unfound.candidates.iter();
             let names = tensors.flat_map(|t| {
-                // A module within others names these too.
+                // A path to a module also names the modules that contain it.
                 let dots = t.module.match_indices('.').map(|(at, _)| &t.module[..at]);
                 dots.chain([t.name.as_str(), t.module.as_str()])
             });
@@ -266,7 +267,7 @@ impl Signature {
         })
     }
 
-    /// What may be meant, from the end.
+    /// The list of candidates, in reverse order.
     fn advice(&self, candidates: &[&Tensor]) -> String {
         let rows = self.list(None);
         let meant = |listed: &&Listed| candidates.iter().any(|tensor| tensor.name == listed.name);
@@ -286,7 +287,8 @@ impl Signature {
         format!("tensors with a row for each image are, from the end, {shown}{more}")
     }
 
-    /// The tensors with a row for each image, the last first; of `size` where the network leaves it open.
+    /// The tensors with a row for each image, in reverse order; `size` is that of images where the network leaves it
+    /// open.
     pub fn list(&self, size: Option<(usize, usize)>) -> Vec<Listed> {
         let fixed = self.input.axes.first().copied().flatten();
         let batches = fixed.map_or([2, 3], |batch| [batch, batch]);
@@ -294,7 +296,7 @@ impl Signature {
         listing::list(&self.skeleton, &self.tensors, &self.input.name, axes)
     }
 
-    /// Lengths of the input's axes for a batch, as far as they are fixed; the usual ones for the others.
+    /// The lengths of the input's axes for a batch; where the network leaves them open, `size` or the usual ones.
     fn axes(&self, batch: usize, size: Option<(usize, usize)>) -> Vec<usize> {
         let said = self.size().ok().flatten();
         let (width, height) = size.or(said).unwrap_or(USUAL);
@@ -318,7 +320,7 @@ impl Signature {
         unfit(&self.name, what)
     }
 
-    /// What the file says under a key of its metadata, read with `read`; nothing if it says nothing.
+    /// The value of a key in the file's metadata, parsed by `read`; None if the key is missing.
     fn says<T>(&self, key: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>> {
         let Some(entry) = self.metadata.iter().find(|entry| entry.key == key) else {
             return Ok(None);
@@ -342,12 +344,12 @@ impl Signature {
         Ok(Some(value))
     }
 
-    /// What is subtracted from pixels, as the file states it.
+    /// The mean that the file states, which is subtracted from pixels.
     pub fn mean(&self) -> Result<Option<Vec<f64>>> {
         self.says("mean", |text| reals("mean", &parts(text)).ok())
     }
 
-    /// What divides pixels, as the file states it.
+    /// The standard deviation that the file states, by which pixels are divided.
     pub fn std(&self) -> Result<Option<Vec<f64>>> {
         self.says("std", |text| divisors(&parts(text)).ok())
     }
@@ -357,7 +359,7 @@ impl Signature {
         self.says("layout", |text| layout(text).ok())
     }
 
-    /// The width and height that the file states.
+    /// The width and height of images that the file states.
     pub fn size(&self) -> Result<Option<(usize, usize)>> {
         self.says("size", size)
     }
@@ -367,7 +369,7 @@ fn parts(text: &str) -> Vec<&str> {
     text.split(',').collect()
 }
 
-/// A tensor in a message.
+/// The text for a tensor in a message.
 fn described(listed: &Listed) -> String {
     let Listed {
         name,
@@ -401,7 +403,7 @@ fn unfit(name: &str, what: &str) -> Error {
     )
 }
 
-/// A file that cannot be opened; a built-in network may have been meant.
+/// The error for a file that cannot be opened; it suggests a built-in network if one may be meant.
 fn missing(path: &Path, error: std::io::Error) -> Error {
     let name = path.to_str().unwrap_or_default();
     match nearest(name, &BUILT_IN) {
@@ -432,14 +434,14 @@ mod tests {
         onnx().proto_model_for_read(&mut &SAMPLE[..]).unwrap()
     }
 
-    /// The sample after a change, as if read from a file.
+    /// The sample network after a change, as if read from a file.
     fn changed(change: impl FnOnce(&mut pb::ModelProto)) -> Result<Model> {
         let mut proto = sample();
         change(&mut proto);
         Model::new("nets/x.onnx".into(), proto, Some("nets".into()))
     }
 
-    /// The sample after a change, up to its features.
+    /// The sample network after a change, prepared up to its features.
     fn prepared(change: impl FnOnce(&mut pb::ModelProto)) -> Result<Prepared> {
         changed(change)?.prepare(&["features".into()])
     }
@@ -524,7 +526,7 @@ mod tests {
         proto.graph.as_mut().unwrap()
     }
 
-    /// A node whose attribute holds a graph, as If has them.
+    /// A node whose attribute holds a graph, as that of If does.
     fn holding(inner: pb::GraphProto) -> pb::NodeProto {
         pb::NodeProto {
             op_type: "If".into(),
@@ -578,7 +580,7 @@ mod tests {
             message.contains("Teleport") && message.contains("file:"),
             "{message}"
         );
-        // In a branch of a branch.
+        // A node in a branch of a branch.
         let inner = |node| pb::GraphProto {
             node: vec![node],
             ..Default::default()
@@ -586,7 +588,7 @@ mod tests {
         let deep = holding(inner(holding(inner(teleport.clone()))));
         let message = refused(|proto| first(proto).attribute.extend(deep.attribute));
         assert!(message.contains("Teleport"), "{message}");
-        // Under the name of another domain, which defines it otherwise.
+        // The name of an operator in another domain, which defines it differently.
         for (domain, operator) in [("com.microsoft", "Attention"), ("pkg.mine", "Conv")] {
             let message = refused(|proto| {
                 first(proto).domain = domain.into();
@@ -604,9 +606,9 @@ mod tests {
             });
             assert!(model.is_ok());
         }
-        // Where the tensor does not need it, it may be what it likes.
+        // Any operator is allowed where the tensor does not need it.
         assert!(prepared(|proto| graph_of(proto).node.push(teleport)).is_ok());
-        // The list holds nothing that tract has dropped.
+        // Every operator in the list is still known to tract.
         let known = onnx().op_register.0;
         assert!(
             super::super::graph::MICROSOFT

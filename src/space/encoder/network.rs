@@ -1,4 +1,4 @@
-//! A network made to run on batches of one size, and the trial that a batch is nothing but images side by side.
+//! A network prepared for batches of one size, and the checks that an image's row does not depend on its batch.
 
 use super::batch_tensor::BatchTensor;
 use super::model::Signature;
@@ -7,19 +7,20 @@ use crate::error::{Error, Place, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tract_onnx::prelude::*;
 
-/// Bytes of a batch's input, and of all tensors of a batch, at most: files claim what they like.
+/// The most bytes of a batch's input, and of all output tensors of a batch: files can claim any size.
 const MOST_BYTES: usize = 1 << 28;
 
-/// Bytes of one tensor within a network, for a batch, at most: an operator of a few bytes can ask for any size.
+/// The most bytes of one inner tensor for a batch: an operator of a few bytes can claim any size.
 const MOST_WITHIN: usize = 1 << 32;
 
-/// How far two rows of one image may lie apart, as a share of the longest row: sums of f32 numbers depend on their
-/// order, and that on the batch.
+/// How far two rows of one image may differ, relative to the longest row: sums of f32 numbers depend on their order,
+/// which depends on the batch.
 const ROUNDING: f64 = 1e-3;
 
-/// How far rows may lie from those without rounding to integers, as a share of how far images lie apart, and as a share of
-/// the rows' length: beyond the first two shares together, or beyond the last, rounding is not all that happened. A
-/// transformer in bytes whose attention is lost was off by 0.91 and 0.13, and by 0.09 and 0.01 where it was not.
+/// How far rows of a quantised network may differ from those without quantisation, relative to the spread of the
+/// images, and relative to the rows' length. Beyond the first two limits together, or beyond the last, the difference
+/// is not mere rounding. A byte-quantised transformer was off by 0.91 and 0.13 when its attention was broken, and by
+/// 0.09 and 0.01 when it was not.
 const COARSE_APART: f64 = 0.5;
 const COARSE_BESIDE: f64 = 0.05;
 const COARSE: f64 = 0.5;
@@ -29,18 +30,18 @@ pub struct Network {
     name: String,
     plan: Executor,
     outputs: Vec<String>,
-    /// Lengths of the input's axes, the batch first.
+    /// The lengths of the input's axes, the batch first.
     axes: Vec<usize>,
 }
 
-/// What runs a network.
+/// The runtime of a network.
 enum Executor {
     Tract(Arc<TypedRunnableModel>),
     Library(Arc<Runtime>),
 }
 
 impl Network {
-    /// The network up to the tensors `outputs`, optimised for one shape of input.
+    /// A network up to the tensors `outputs`, optimised by tract for one input shape.
     pub fn new(
         signature: &Signature,
         graph: &InferenceModel,
@@ -61,7 +62,7 @@ impl Network {
             .outputs
             .iter()
             .map(|&outlet| model.outlet_fact(outlet));
-        // Shapes that depend on values are not known yet; such tensors are as large as the input makes them.
+        // Shapes that depend on values are not known yet; such tensors are bounded by the input.
         let numbers = facts
             .filter_map(|fact| fact.ok()?.shape.as_concrete().map(volume))
             .fold(0, usize::saturating_add);
@@ -74,7 +75,7 @@ impl Network {
         })
     }
 
-    /// The network up to the tensors `outputs`, run by a library.
+    /// A network up to the tensors `outputs`, run by a library.
     pub fn by_library(
         signature: &Signature,
         runtime: &Arc<Runtime>,
@@ -89,7 +90,7 @@ impl Network {
         }
     }
 
-    /// What runs it, where that is not tract.
+    /// The name of the library, if it is not tract.
     pub fn about(&self) -> Option<String> {
         match &self.plan {
             Executor::Tract(_) => None,
@@ -103,9 +104,9 @@ impl Network {
         self.axes[0]
     }
 
-    /// All tensors of one batch's input, a row for each image.
+    /// Runs one batch; returns all tensors, each with a row for each image.
     ///
-    /// Errors: a network that fails on it; a tensor whose first axis is not the batch.
+    /// Errors: a network that fails on the batch; a tensor whose first axis is not the batch.
     pub fn run(&self, input: Vec<f32>) -> Result<Vec<BatchTensor>> {
         let found = match &self.plan {
             Executor::Tract(plan) => self.run_tract(plan, &input),
@@ -159,8 +160,8 @@ impl Network {
         tensors.into_iter().enumerate().map(rows).collect()
     }
 
-    /// `first` and `second` are what two batches of the images with the numbers `shown` became: an image must have
-    /// become the same in both, at its places and among its neighbours there.
+    /// Checks that images have the same rows in two batches, `first` and `second`, at different places and among
+    /// different neighbours; `shown` holds the image numbers of each batch.
     pub fn independent(
         &self,
         shown: [&[usize]; 2],
@@ -192,7 +193,7 @@ impl Network {
         Ok(())
     }
 
-    /// Whether images differed in what they became, for each tensor.
+    /// Checks that every tensor differed between images.
     pub fn varied(&self, varied: &[bool]) -> Result<()> {
         match self
             .outputs
@@ -205,8 +206,8 @@ impl Network {
         }
     }
 
-    /// `rounded` is what the images of the trial became, and `unrounded` what they become without rounding to
-    /// integers: rounding changes rows by a little.
+    /// Checks that quantisation changes rows by little: `rounded` are the outputs for the images of the trial, and
+    /// `unrounded` those without quantisation.
     pub fn rounds_little(&self, rounded: &[BatchTensor], unrounded: &[BatchTensor]) -> Result<()> {
         for (name, (one, other)) in self.outputs.iter().zip(rounded.iter().zip(unrounded)) {
             let (rounded, unrounded) = (&one.values, &other.values);
@@ -242,8 +243,8 @@ impl Network {
     }
 }
 
-/// The distance of two rows, or the length of one beside nothing; numbers that are not finite are left to
-/// [`super::Encoder::encode`].
+/// The Euclidean distance of two rows, or the length of `a` if `b` is empty. Differences that are not finite are
+/// ignored; [`super::Encoder::encode`] reports them.
 fn distance(a: &[f32], b: &[f32]) -> f64 {
     let b = b.iter().copied().chain(std::iter::repeat(0.0));
     let differences = a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(b));
@@ -251,7 +252,7 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
     squares.sum::<f64>().sqrt()
 }
 
-/// The distance of all rows (n x d) from their mean, together.
+/// The root of the summed squared distances of all rows (n x d) from their mean.
 fn spread(values: &[f32], d: usize) -> f64 {
     let n = (values.len() / d).max(1) as f64;
     let squares = (0..d).map(|column| {
@@ -266,7 +267,7 @@ fn volume(axes: &[usize]) -> usize {
     axes.iter().copied().fold(1, usize::saturating_mul)
 }
 
-/// Refuses what a batch of so many images would take, if that is too much.
+/// Refuses tensors that are too large for a batch of this many images.
 pub fn within_reason(name: &str, batch: usize, what: &str, axes: &[usize]) -> Result<()> {
     let bytes = volume(axes).saturating_mul(4);
     if bytes <= MOST_BYTES {
@@ -284,8 +285,8 @@ pub fn within_reason(name: &str, batch: usize, what: &str, axes: &[usize]) -> Re
     ))
 }
 
-/// No tensor within a network may be so large that a machine cannot hold it. Seen before tract optimises the network,
-/// which makes tables as long as an axis.
+/// Refuses a network with an inner tensor that no machine can hold. This comes before tract optimises the network,
+/// which allocates tables as long as an axis.
 fn all_within_reason(name: &str, batch: usize, model: &TypedModel) -> Result<()> {
     for node in model.nodes() {
         let shapes = node.outputs.iter().map(|outlet| &outlet.fact.shape);
@@ -309,7 +310,7 @@ fn all_within_reason(name: &str, batch: usize, model: &TypedModel) -> Result<()>
     Ok(())
 }
 
-/// Run a step of tract, which may panic on a broken graph; its trouble becomes an error.
+/// Runs a step of tract, and turns its errors and panics into an error about the file.
 pub fn guarded<T>(name: &str, step: impl FnOnce() -> TractResult<T>) -> Result<T> {
     let why = match catch_unwind(AssertUnwindSafe(step)) {
         Ok(Ok(done)) => return Ok(done),

@@ -1,5 +1,5 @@
-//! One row an image from a tensor that has several positions an image: the tokens of a transformer, or the places of a
-//! grid.
+//! Makes one row per image from a tensor with several positions per image: the tokens of a transformer, or the cells of
+//! a feature map.
 //!
 //! ```text
 //! (batch, tokens, width)            positions: tokens
@@ -15,15 +15,15 @@ use crate::error::{Error, Place, Result};
 pub struct Pooling {
     kind: Pool,
     positions: usize,
-    /// Numbers of a position.
+    /// The number of values at a position.
     width: usize,
-    /// Whether the numbers of a position stand side by side; else the positions of a number do.
+    /// Whether the values of a position are contiguous; otherwise the positions of a channel are.
     together: bool,
 }
 
 impl Pooling {
-    /// For a tensor with these axes an image. A grid's channels come first or last as its two equal axes show, and
-    /// as in the network's input where they do not.
+    /// The pooling for a tensor with these axes per image. In a feature map the channels come first or last, as its two
+    /// equal axes show, and as in the network's input if they do not.
     ///
     /// Errors: the tensor has no positions, or no first token.
     pub fn new(
@@ -70,7 +70,7 @@ impl Pooling {
         }
     }
 
-    /// Numbers of a row.
+    /// The length of a row.
     pub fn dim(&self) -> usize {
         match self.kind {
             Pool::Flat => self.positions * self.width,
@@ -78,7 +78,7 @@ impl Pooling {
         }
     }
 
-    /// The rows of a tensor of several images.
+    /// The rows for a tensor of several images.
     pub fn apply(&self, values: &[f32]) -> Vec<f32> {
         if self.kind == Pool::Flat {
             return values.to_vec();
@@ -97,7 +97,7 @@ impl Pooling {
             match self.kind {
                 Pool::Cls | Pool::Flat => at(0),
                 Pool::Mean => (all.map(f64::from).sum::<f64>() / self.positions as f64) as f32,
-                // A NaN must come through.
+                // A NaN must be kept.
                 Pool::Max => all.fold(f32::NEG_INFINITY, |most, value| match value > most {
                     _ if value.is_nan() => value,
                     true => value,
@@ -108,7 +108,7 @@ impl Pooling {
     }
 }
 
-/// Whether the last axis of a grid is the channels.
+/// Whether the last axis of a feature map holds the channels.
 fn channels_last(axes: &[usize], layout: AxisOrder) -> bool {
     match (axes[0] == axes[1], axes[1] == axes[2]) {
         (true, false) => true,
@@ -117,7 +117,7 @@ fn channels_last(axes: &[usize], layout: AxisOrder) -> bool {
     }
 }
 
-/// What to say of a tensor with several positions an image, where nobody said how they become one row.
+/// The note on a tensor with several positions per image, if the user did not say how to pool it.
 pub fn unpooled(tensor: &str, axes: &[usize], asked: Option<Pool>) -> Option<String> {
     let several = axes.iter().filter(|&&length| length > 1).count() > 1;
     let names = match axes.len() {
@@ -167,13 +167,13 @@ mod tests {
         assert_eq!(of(Pool::Mean), [3.0, 5.0, -3.0, -5.0]);
         assert_eq!(of(Pool::Max), [5.0, 9.0, -1.0, -2.0]);
         assert_eq!(of(Pool::Flat), tokens);
-        // Two images of 2 channels of 2 x 2 places; the layout decides where the axes do not.
+        // Two images of 2 channels of 2 x 2 cells; the layout decides, since the axes are all equal.
         let grid: Vec<f32> = (0..16).map(|v| v as f32).collect();
         let first = pooled(&[2, 2, 2], Pool::Mean, AxisOrder::Nchw, &grid);
         assert_eq!(first, [1.5, 5.5, 9.5, 13.5]);
         let last = pooled(&[2, 2, 2], Pool::Mean, AxisOrder::Nhwc, &grid);
         assert_eq!(last, [3.0, 4.0, 11.0, 12.0]);
-        // Three channels of 2 x 2 places, whatever the layout of the input.
+        // Three channels of 2 x 2 cells, whatever the layout of the input.
         let grid: Vec<f32> = (0..24).map(|v| v as f32).collect();
         let last = pooled(&[2, 2, 3], Pool::Max, AxisOrder::Nchw, &grid);
         assert_eq!(last, [9.0, 10.0, 11.0, 21.0, 22.0, 23.0]);

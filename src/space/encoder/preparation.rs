@@ -1,12 +1,12 @@
-//! From a stored image to a network's input.
+//! Converts stored images to a network's input.
 //!
 //! ```text
 //! grey if the network takes one channel, resampled, cropped;    input = (white pixel / range - mean) / std
 //! ```
 //!
-//! `range` is what stored pixels run up to: 255 for bytes, 1 for floating-point images. `white`, what a pixel of that
-//! becomes, is 1 but where a recipe says otherwise. Who says what: the user, then a preset that the user named, then
-//! the network's own metadata, then the config beside it.
+//! `range` is the largest value of stored pixels: 255 for bytes, 1 for floating-point images. `white` is the value to
+//! which that is scaled, 1 unless a recipe says otherwise. Settings are taken from the user, then from a preset that
+//! the user named, then from the network's own metadata, then from the config beside it.
 
 use super::super::Map;
 use super::super::frame::Frame;
@@ -23,33 +23,33 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
-/// The images of a set, as far as a network needs to know them.
+/// The properties of a set's images that a network needs to know.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pixels {
     pub shape: Shape,
-    /// What they run up to.
+    /// The largest pixel value.
     pub range: f64,
     /// Whether they are whole numbers from 0 to 255.
     pub bytes: bool,
-    /// Whether each was brought to the network's size from its own already.
+    /// Whether each image was already brought to the network's size when it was decoded.
     pub framed: bool,
 }
 
-/// From a stored image to a network's input.
+/// The conversion from a stored image to a network's input.
 pub struct Preparation {
-    /// Numbers of a stored image.
+    /// The number of values in a stored image.
     pub(super) stored: usize,
     pub(super) steps: Vec<Arc<dyn Map>>,
-    /// After the steps.
+    /// The shape after all steps.
     pub(super) shape: Shape,
     pub(super) channels: usize,
     pub(super) layout: AxisOrder,
-    /// What stored pixels run up to, and what that becomes before mean and std.
+    /// The largest stored pixel value, and the value to which it is scaled before mean and std.
     pub(super) range: f64,
     pub(super) white: f64,
     pub(super) mean: Vec<f64>,
     pub(super) std: Vec<f64>,
-    /// What the user should know of all this.
+    /// Notes for the user.
     pub(super) notes: Vec<String>,
 }
 
@@ -71,7 +71,7 @@ impl Preparation {
             shape = gray.shape().unwrap_or(stored);
             steps.push(Arc::new(gray));
         }
-        // Grey is repeated to red, green and blue; what else a network takes is not brightness.
+        // Grey is repeated for red, green and blue; other channels of networks are not brightness.
         if shape.channels != channels && (shape.channels, channels) != (1, 3) {
             return Err(signature.unfit(&format!(
                 "its input has {channels} channels, and the images have {}",
@@ -107,7 +107,7 @@ impl Preparation {
         Ok(preparation)
     }
 
-    /// Every axis that the network fixes must be as long as what it is given, and a batch within reason.
+    /// Checks that the images have the lengths that the network fixes for its axes, and that a batch is not too large.
     fn fits(&self, signature: &Signature) -> Result<()> {
         let wanted = &signature.input.axes;
         let batch = wanted.first().copied().flatten().unwrap_or(1);
@@ -123,7 +123,7 @@ impl Preparation {
         Ok(())
     }
 
-    /// Numbers of one image's input.
+    /// The number of values in one image's input.
     pub fn numbers(&self) -> usize {
         self.shape.width * self.shape.height * self.channels
     }
@@ -138,7 +138,7 @@ impl Preparation {
         &self.notes
     }
 
-    /// Lengths of the input's axes.
+    /// The lengths of the input's axes.
     pub fn axes(&self, rank: usize, batch: usize) -> Vec<usize> {
         let Shape { height, width, .. } = self.shape;
         match (rank, self.layout) {
@@ -148,13 +148,13 @@ impl Preparation {
         }
     }
 
-    /// Inputs for the trial: images of noise, by their numbers, each of another brightness, so that they change what
-    /// is taken over a batch.
+    /// Inputs for the trial: images of noise, given by number. Each has another brightness, so that statistics over a
+    /// batch change with its images.
     pub fn noise(&self, images: &[usize]) -> Result<Vec<f32>> {
         let mut input = Vec::new();
         for &image in images {
             let mut random = ChaCha8Rng::seed_from_u64(image as u64);
-            // Multiples of the golden ratio fill the range evenly, however many there are.
+            // Multiples of the golden ratio, modulo 1, are evenly spread, however many there are.
             let most = self.range * ((image + 1) as f64 * 0.618_033_988_75).fract();
             let pixels: Vec<f64> = (0..self.stored)
                 .map(|_| random.random::<f64>() * most)
@@ -164,7 +164,7 @@ impl Preparation {
         Ok(input)
     }
 
-    /// Images to inputs.
+    /// Converts images to inputs.
     pub fn apply(&self, images: &[f64]) -> Result<Vec<f32>> {
         let count = images.len() / self.stored;
         let mut pixels = images.to_vec();
@@ -201,19 +201,19 @@ impl Preparation {
     }
 }
 
-/// What is said where nobody says how pixels are scaled.
+/// The note if nothing says how pixels are scaled.
 const RAW: &str = "pixels go in as they are, from 0 to 1: nothing says mean= and std=, neither the file nor a config \
                    beside it; most networks want others, as preset=imagenet, preset=clip, preset=siglip or \
                    mean=0.5,std=0.5 give (mean=0,std=1 says that it is meant)";
 
-/// An axis of images: its place if the channels come first, and if they come last.
+/// An axis of images: its index if the channels come first, and if they come last.
 type Axis = [usize; 2];
 
 const CHANNELS: Axis = [1, 3];
 const HEIGHT: Axis = [2, 1];
 const WIDTH: Axis = [3, 2];
 
-/// The length of an axis of a network's input, if the input is of images and fixes it.
+/// The length of an axis of a network's input, if the input has image axes and fixes it.
 fn axis(axes: &[Option<usize>], layout: AxisOrder, [nchw, nhwc]: Axis) -> Option<usize> {
     let place = if layout == AxisOrder::Nchw {
         nchw
@@ -226,12 +226,12 @@ fn axis(axes: &[Option<usize>], layout: AxisOrder, [nchw, nhwc]: Axis) -> Option
         .filter(|_| axes.len() == 4)
 }
 
-/// Width and height of a network's images, if it fixes them.
+/// The width and height of a network's images, if it fixes them.
 fn fixed(axes: &[Option<usize>], layout: AxisOrder) -> Option<(usize, usize)> {
     axis(axes, layout, WIDTH).zip(axis(axes, layout, HEIGHT))
 }
 
-/// How colour images come to the size of a network, whatever theirs is.
+/// How colour images of any size are brought to the size of a network.
 ///
 /// Errors: settings that do not fit the network, a config beside it that cannot be followed.
 pub fn frame(signature: &Signature, args: &OnnxArgs) -> Result<Frame> {
@@ -239,11 +239,11 @@ pub fn frame(signature: &Signature, args: &OnnxArgs) -> Result<Frame> {
     Said::new(signature, args, fixed(&signature.input.axes, layout))?.frame()
 }
 
-/// What is said about images by the user, by a recipe and by the network.
+/// The settings for images by the user, by a recipe and by the network.
 struct Said<'a> {
     signature: &'a Signature,
     args: &'a OnnxArgs,
-    /// Width and height of the network's images, if it fixes them.
+    /// The width and height of the network's images, if it fixes them.
     fixed: Option<(usize, usize)>,
     recipe: Option<Recipe>,
 }
@@ -271,7 +271,7 @@ impl<'a> Said<'a> {
         })
     }
 
-    /// How images come to the network's size.
+    /// How images are brought to the network's size.
     fn frame(&self) -> Result<Frame> {
         let args = self.args;
         let typed = args.resize.is_some() || args.crop.is_some();
@@ -312,7 +312,7 @@ impl<'a> Said<'a> {
         })
     }
 
-    /// What comes out must be what the network takes.
+    /// Checks that the prepared images have the size that the network takes.
     fn check(&self, shape: Shape, frame: Frame) -> Result<()> {
         let (w, h) = (shape.width, shape.height);
         match self.fixed.filter(|_| !matches!(frame, Frame::Squash(_))) {
@@ -334,7 +334,7 @@ impl<'a> Said<'a> {
         Error::input(&self.signature.name, Place::Whole, what, advice)
     }
 
-    /// A number for each channel, of `mean` or `std`.
+    /// The value of `mean` or `std` for each channel.
     fn each(&self, key: &str, channels: usize) -> Result<Vec<f64>> {
         let mean = key == "mean";
         let typed = if mean {
@@ -366,10 +366,10 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// What was chosen, and from where; what may not have been meant.
+    /// Notes on what was chosen and from where, and on what may not have been intended.
     fn notes(&self, frame: Frame, images: Pixels, mean: &[f64], std: &[f64]) -> Vec<String> {
         let Shape { width, height, .. } = images.shape;
-        // The frame was found to fit.
+        // The frame was checked before.
         let before = frame
             .sizes((width, height))
             .map_or((width, height), |sizes| sizes[0]);
@@ -405,8 +405,7 @@ impl<'a> Said<'a> {
         notes
     }
 
-    /// Whether nobody says what is subtracted from pixels and what divides them. Networks that take bytes do that
-    /// themselves.
+    /// Whether neither mean nor std is given. Networks that take bytes apply these themselves.
     fn unstated(&self) -> bool {
         let args = self.args;
         let typed = args.mean.is_some() || args.std.is_some() || args.preset.is_some();
@@ -415,7 +414,7 @@ impl<'a> Said<'a> {
         !(typed || self.recipe.is_some() || stated || self.signature.input.bytes)
     }
 
-    /// Whether anything was typed that a recipe says too.
+    /// Whether the user typed a setting that a recipe also has.
     fn typed(&self) -> bool {
         let args = self.args;
         let geometry = args.size.is_some() || args.resize.is_some() || args.crop.is_some();
@@ -429,8 +428,8 @@ fn numbers(values: &[f64]) -> String {
     texts.join(",")
 }
 
-/// The order of a network's axes: as asked for, as its file states it, or as its input looks; for images of so many
-/// channels.
+/// The order of a network's axes: as the user says, as its file states, or as its input shape suggests for images of
+/// `stored_channels`.
 fn order(signature: &Signature, args: &OnnxArgs, stored_channels: usize) -> Result<AxisOrder> {
     let axes = &signature.input.axes;
     let length = |axis: usize| axes.get(axis).copied().flatten();

@@ -7,20 +7,20 @@ use super::recipe::{Recipe, Size};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 
-/// The config of an image processor that is being read.
+/// A parser of the config of an image processor.
 struct Processor<'c> {
     name: &'c str,
     values: &'c Map<String, Value>,
 }
 
-/// How an image processor prepares images, as its config in the file `name` says.
+/// The recipe that the config of an image processor, in the file `name`, describes.
 ///
-/// Errors: what is not done here.
+/// Errors: an unsupported setting.
 pub fn recipe(name: &str, values: &Map<String, Value>) -> Result<Recipe> {
     Processor { name, values }.recipe()
 }
 
-/// Steps that are done here, or that change no pixel.
+/// Steps that are supported, or that change no pixel.
 const DONE: [&str; 6] = [
     "do_resize",
     "do_center_crop",
@@ -30,11 +30,11 @@ const DONE: [&str; 6] = [
     "do_reduce_labels",
 ];
 
-/// Other settings that change pixels, unless they are off.
+/// Other settings, which change pixels unless they are off; they are not supported.
 const OTHERS: [&str; 4] = ["rescale_offset", "offset", "include_top", "size_divisor"];
 
-/// Processors whose `size`, where it is a single number, is both sides; for the others named here it is the shorter
-/// one.
+/// Processors for which a `size` that is a single number means both sides; for the other known ones it means the
+/// shorter side.
 const SQUARE: [&str; 4] = ["ViT", "DeiT", "Beit", "Siglip"];
 const SHORTER: [&str; 4] = ["CLIP", "ConvNext", "MobileNet", "LeViT"];
 
@@ -43,12 +43,12 @@ impl Processor<'_> {
         refused(self.name, what.as_ref())
     }
 
-    /// A setting that is there and not null.
+    /// A setting that exists and is not null.
     fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    /// Whether a step is done.
+    /// Whether a step is done; `otherwise` if the config does not say.
     fn does(&self, key: &str, otherwise: bool) -> Result<bool> {
         match self.get(key) {
             None => Ok(otherwise),
@@ -94,7 +94,7 @@ impl Processor<'_> {
         })
     }
 
-    /// Nothing may be asked for that is not done here.
+    /// Refuses settings that are not supported.
     fn only_known_steps(&self) -> Result<()> {
         let off = |value: &Value| match value {
             Value::Null | Value::Bool(false) => true,
@@ -111,14 +111,14 @@ impl Processor<'_> {
         }
     }
 
-    /// What images are resampled to, and the centre that is kept.
+    /// The size to which images are resampled, and the size of the centre that is then cropped.
     fn geometry(&self) -> Result<(Option<Resize>, Option<Size>)> {
         let resize = match (self.does("do_resize", true)?, self.get("size")) {
             (false, _) => None,
             (true, Some(size)) => Some(self.resize(size)?),
             (true, None) => return Err(self.refuse("it resizes, and has no size")),
         };
-        // ConvNeXt: the size is that after the crop, up to 384 pixels, and a square above.
+        // ConvNeXt: the size is that after the crop up to 384 pixels, and without a crop above.
         if let (Some(share), Some(Resize::Shorter(side))) = (self.get("crop_pct"), resize) {
             let share = share
                 .as_f64()
@@ -163,7 +163,7 @@ impl Processor<'_> {
                     return Ok(Resize::Shorter(self.side(shortest)?));
                 }
             }
-            // Older versions wrote a number, and each processor knew which side it meant.
+            // Older versions wrote a single number, whose meaning depends on the processor.
             Value::Number(side) => {
                 let side = self.side(side.as_u64().unwrap_or(0))?;
                 let keys = ["image_processor_type", "feature_extractor_type"];

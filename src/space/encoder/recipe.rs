@@ -1,17 +1,17 @@
-//! How families of networks want images: what a config beside a network says, and presets with a name.
+//! How families of networks expect images: from a config beside a network, or from a named preset.
 //!
-//! `imagenet` is that of torchvision's first weights of ResNet (shorter side 256, centre 224, bilinear), `clip`
-//! that of OpenAI's CLIP (shorter side and centre of the network's size, bicubic), `siglip` that of SigLIP (squashed to
-//! the network's size, bicubic).
+//! `imagenet` is the preset of torchvision's first ResNet weights (shorter side 256, centre 224, bilinear), `clip` that
+//! of OpenAI's CLIP (shorter side and centre of the network's size, bicubic), `siglip` that of SigLIP (resized to the
+//! network's size without keeping the aspect ratio, bicubic).
 
 use super::super::spec::{Filter, Preset, Resize};
-/// The side of images where a network leaves it open.
+/// The size of images where a network leaves it open.
 const SIDE: Size = (224, 224);
 
 /// A width and a height.
 pub type Size = (usize, usize);
 
-/// How images are prepared, as far as somebody else than the user says.
+/// The settings for images that do not come from the user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
     pub resize: Option<Resize>,
@@ -20,9 +20,9 @@ pub struct Recipe {
     pub antialias: bool,
     pub mean: Vec<f64>,
     pub std: Vec<f64>,
-    /// What a pixel of 255 becomes before mean and std.
+    /// The value to which a pixel of 255 is scaled before mean and std.
     pub white: f64,
-    /// Who says so, for messages.
+    /// The source of the recipe, for messages.
     pub by: String,
 }
 

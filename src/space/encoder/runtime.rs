@@ -1,8 +1,8 @@
-//! ONNX Runtime in place of tract: a shared library that the user names, loaded when it is asked for.
+//! ONNX Runtime in place of tract: a shared library that the user names, loaded on demand.
 //!
-//! The network is given to it as its file has it. A tensor that is no output of the graph is made one: protobuf joins
-//! the parts of a message that come one after another, so a second, small `graph` with nothing but outputs is
-//! appended to the file's bytes.
+//! The network is passed to it as it is in its file. A tensor that is not an output of the graph is made one: protobuf
+//! merges repeated parts of a message, so a second, small `graph` with nothing but outputs is appended to the file's
+//! bytes.
 
 use super::batch_tensor::BatchTensor;
 use super::model::{Signature, builtin};
@@ -16,10 +16,10 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-/// The library of this process: one at most.
+/// The library of this process, at most one.
 static LOADED: Mutex<Option<Arc<Library>>> = Mutex::new(None);
 
-/// ONNX Runtime, ready to run networks.
+/// A loaded ONNX Runtime library.
 pub struct Library {
     path: PathBuf,
     environment: Environment,
@@ -30,20 +30,20 @@ pub struct Runtime {
     library: Arc<Library>,
     session: Mutex<Session>,
     input: String,
-    /// The type of the numbers that it takes.
+    /// The element type of its input.
     takes: TensorElementType,
     outputs: Vec<String>,
 }
 
 impl Library {
-    /// Load the library, or take it as it is loaded.
+    /// Loads the library, or returns it if it is already loaded.
     ///
-    /// Errors: a file that is not there, that is no ONNX Runtime, or a version that is too old; a second library.
+    /// Errors: a file that is missing, that is not ONNX Runtime, or a version that is too old; a second library.
     pub fn open(path: &Path) -> Result<Arc<Library>> {
         let path = path
             .canonicalize()
             .map_err(|error| Error::io("open", path, error))?;
-        // A poisoned lock holds no library that was not loaded whole.
+        // If the lock is poisoned, its value is still either None or a completely loaded library.
         let mut loaded = LOADED.lock().unwrap_or_else(|held| held.into_inner());
         if let Some(known) = &*loaded {
             return match known.path == path {
@@ -69,7 +69,7 @@ impl Library {
     }
 }
 
-/// Load the library, which may be anything.
+/// Loads the library at a path, which may be any file.
 fn start(path: &Path) -> Result<Environment> {
     let started = catch_unwind(|| -> std::result::Result<Environment, String> {
         let builder = ort::init_from(path).map_err(|error| error.to_string())?;
@@ -93,10 +93,10 @@ fn no_library(path: &Path, why: &str) -> Error {
 }
 
 impl Runtime {
-    /// The network in `file` up to the tensors `outputs`; `data` are the files that hold weights of it, by the names
-    /// that it has for them.
+    /// The network in `file` up to the tensors `outputs`; `data` are the files that hold its weights, with the names by
+    /// which it refers to them.
     ///
-    /// Errors: files that cannot be read, a network that the library does not take.
+    /// Errors: files that cannot be read, a network that the library does not accept.
     pub fn new(
         library: &Arc<Library>,
         file: &Path,
@@ -141,7 +141,7 @@ impl Runtime {
                 &signature.name,
                 Place::Whole,
                 format!("{} cannot run this network: {wrong}", library.about()),
-                "leave --onnx-runtime away, or export the image encoder alone, in f32",
+                "leave out --onnx-runtime, or export the image encoder alone, in f32",
             )
         })?;
         Ok(Runtime {
@@ -153,9 +153,9 @@ impl Runtime {
         })
     }
 
-    /// All tensors of one batch's input; the first axis of each is left out, and must be `axes[0]`.
+    /// Runs one batch and returns all tensors; the first axis of each is left out, and must be `axes[0]`.
     ///
-    /// Errors: what the library complains of, or a tensor (by its place) that has another first axis; as text.
+    /// Errors: an error of the library, as text, or the index of a tensor that has another first axis.
     pub fn run(
         &self,
         axes: &[usize],
@@ -184,7 +184,7 @@ impl Runtime {
         tensors.collect()
     }
 
-    /// The input, in the numbers that the network takes: of bytes, those that stand for pixels from 0 to 1.
+    /// The input in the element type that the network takes; for bytes, pixels from 0 to 1 are scaled to 0 to 255.
     fn fed(&self, shape: Vec<i64>, input: Vec<f32>) -> ort::Result<DynValue> {
         let byte = |value: f32| (255.0 * value).round_ties_even().clamp(0.0, 255.0) as u8;
         Ok(match self.takes {
@@ -196,13 +196,13 @@ impl Runtime {
         })
     }
 
-    /// What runs the network.
+    /// The name of the library that runs the network.
     pub fn about(&self) -> String {
         self.library.about()
     }
 }
 
-/// The numbers that the input for images takes. Or what stands in the way of feeding it.
+/// The element type of the image input. Errors: why it cannot be fed.
 fn takes(session: &Session, images: &str) -> std::result::Result<TensorElementType, String> {
     let mut found = TensorElementType::Float32;
     for input in session.inputs() {
@@ -224,7 +224,7 @@ fn takes(session: &Session, images: &str) -> std::result::Result<TensorElementTy
     Ok(found)
 }
 
-/// Types of numbers that networks are fed with.
+/// The element types that inputs can be fed with.
 const FED: [TensorElementType; 5] = [
     TensorElementType::Float32,
     TensorElementType::Float64,
@@ -233,7 +233,7 @@ const FED: [TensorElementType; 5] = [
     TensorElementType::Uint8,
 ];
 
-/// A tensor of other numbers than f32.
+/// A tensor of an element type other than f32.
 fn each<T: PrimitiveTensorElementType + Debug + Clone + 'static>(
     shape: Vec<i64>,
     values: Vec<f32>,
@@ -243,7 +243,7 @@ fn each<T: PrimitiveTensorElementType + Debug + Clone + 'static>(
     Ok(Tensor::from_array((shape, values))?.into_dyn())
 }
 
-/// Axes and numbers of a tensor that was computed.
+/// The axes and numbers of an output tensor.
 fn in_f32(tensor: &DynValue) -> ort::Result<(Vec<i64>, Vec<f32>)> {
     let kind = tensor.dtype().tensor_type();
     Ok(match kind {
@@ -263,14 +263,15 @@ fn widened<T: PrimitiveTensorElementType + Copy>(
     Ok((shape.to_vec(), values.iter().copied().map(to_f32).collect()))
 }
 
-/// Why a batch came to nothing.
+/// Why a batch failed.
 pub enum Fault {
     Failed(String),
-    /// The tensor of this place has no row for each image.
+    /// The tensor of this index does not have a row for each image.
     NoRows(usize),
 }
 
-/// One session for all threads: the library spreads a batch over its own, as many as ours, which sleep when idle.
+/// Options for one session for all threads: the library spreads a batch over its own threads, as many as ours, which
+/// sleep when idle.
 fn options(library: &Library) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(&library.environment)?;
     let builder = builder.with_intra_threads(rayon::current_num_threads())?;
@@ -282,19 +283,19 @@ fn refused(name: &str, library: &Library, why: &str) -> Error {
         name,
         Place::Whole,
         format!("{} does not take this network: {why}", library.about()),
-        "leave --onnx-runtime away, or export the network again",
+        "leave out --onnx-runtime, or export the network again",
     )
 }
 
-/// A part of a model that adds tensors to its outputs: ModelProto.graph (7) with GraphProto.output (12), each with a
-/// name (1) alone.
+/// A fragment of a model that adds tensors to its outputs: ModelProto.graph (7) with GraphProto.output (12), each with
+/// nothing but a name (1).
 fn more_outputs(names: &[&str]) -> Vec<u8> {
     let outputs = names.iter();
     let outputs = outputs.flat_map(|name| field(12, &field(1, name.as_bytes())));
     field(7, &outputs.collect::<Vec<u8>>())
 }
 
-/// A field of bytes, as protobuf writes it.
+/// A field of bytes in protobuf's encoding.
 fn field(number: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![number << 3 | 2];
     let mut length = body.len();
@@ -342,7 +343,7 @@ mod tests {
 
     /// All tensors of the built-in network for some images, by tract or by a library.
     fn rows(library: Option<&Path>) -> Vec<Vec<f32>> {
-        // The last is no output of the graph.
+        // The last one is not an output of the graph.
         let names = ["features", "logits", "stage2"];
         let wanted = names.map(|tensor| Wanted {
             tensors: vec![tensor.into()],
@@ -381,7 +382,7 @@ mod tests {
     #[test]
     fn numbers_are_those_of_tract() {
         let Some(library) = std::env::var_os("HULLSCOPE_ONNX_RUNTIME") else {
-            // Past the harness, which keeps what tests print to itself.
+            // Written to stderr directly, since the test harness captures printed output.
             let skipped = "SKIPPED: HULLSCOPE_ONNX_RUNTIME does not name a libonnxruntime.so";
             writeln!(std::io::stderr(), "{skipped}").unwrap();
             return;
@@ -404,7 +405,7 @@ mod tests {
         let missing = Library::open(&path).err().unwrap().to_string();
         assert!(missing.contains("lib.so"), "{missing}");
         std::fs::write(&path, "not a library").unwrap();
-        // Another test may have loaded a library; this is what would come before.
+        // If another test has loaded a library, the error is that of a second library.
         let message = if LOADED.lock().unwrap().is_some() {
             return;
         } else {

@@ -1,15 +1,15 @@
-//! How far features vary: where that is hardly at all, verdicts may come of rounding, which is said.
+//! Warns of features that hardly vary between rows, for which verdicts may be due to rounding.
 
 use crate::error::Result;
 use crate::rows::{Rows, Store};
 
-/// Rows that tell how far features vary.
+/// How many rows are sampled to measure the variation.
 const SAMPLED: usize = 101;
 
-/// Features that vary by less than this share of their size come near what a network's f32 numbers are worth.
+/// Features that vary by less than this, relative to their size, are near the precision of a network's f32 numbers.
 const BARELY: f64 = 1e-5;
 
-/// What is to be said of features that hardly vary.
+/// The warning for features that hardly vary, if they do.
 ///
 /// Errors: rows that cannot be read.
 pub fn note(name: &str, set: &Store) -> Result<Option<String>> {
@@ -22,8 +22,8 @@ pub fn note(name: &str, set: &Store) -> Result<Option<String>> {
     }))
 }
 
-/// How far the rows of a set lie apart, as a share of their length: medians over some of them, so that no single row
-/// decides. Nothing for fewer than two rows, or rows of zeros.
+/// The distance between rows of a set relative to their length: medians over some rows, so that no single row decides.
+/// None for fewer than two rows, or for rows of zeros.
 fn spread(set: &Store) -> Result<Option<f64>> {
     let (n, d) = (set.len(), set.dim());
     let some = n.min(SAMPLED);
@@ -48,7 +48,7 @@ fn spread(set: &Store) -> Result<Option<f64>> {
     Ok((size > 0.0).then_some(spread / size))
 }
 
-/// The middle one of some finite numbers.
+/// The median of some finite numbers.
 fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     *values.select_nth_unstable_by(middle, f64::total_cmp).1

@@ -1,4 +1,4 @@
-//! The built-in network against what another runtime made of the same images.
+//! The built-in network against the results of another runtime for the same images.
 
 use super::super::spec::AxisOrder;
 use super::graph::DEEPEST;
@@ -142,7 +142,7 @@ fn pixels_reach_the_network_in_its_own_order_and_scale() {
         preparation.apply(&image).unwrap(),
         [0.1, 0.0, 0.9, 0.2, 1.0, 0.8],
     );
-    // Grey is repeated.
+    // Grey is repeated for all channels.
     preparation.shape.channels = 1;
     preparation.stored = 2;
     near(
@@ -169,7 +169,7 @@ fn what_does_not_fit_is_refused() {
         ..OnnxArgs::default()
     };
     assert!(refused(mean, shape()).contains("mean= has 3 numbers"));
-    // Other sizes and colours are brought to the network's.
+    // Images of other sizes and colours are converted.
     let large = Shape {
         height: 40,
         width: 30,
@@ -181,7 +181,7 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(features[0].len(), 64);
 }
 
-/// Small networks for images of 2 x 2 pixels, made here: nodes as (operator, inputs, output), numbers they take.
+/// Small networks for images of 2 x 2 pixels: nodes as (operator, inputs, output), and the constants they read.
 mod made {
     use super::*;
     use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Extent};
@@ -196,7 +196,7 @@ mod made {
 
     pub type Metadata<'m> = &'m [(&'m str, &'m str)];
 
-    /// Axes of 0 are open.
+    /// Axes of length 0 are open.
     pub fn network(
         axes: &[i64],
         nodes: &[Node],
@@ -269,7 +269,7 @@ mod made {
             },
         };
         pb::NodeProto {
-            // tract reads the names of random operators.
+            // tract parses the names of random operators.
             name: operator.into(),
             op_type: operator.into(),
             input: inputs.iter().map(|&name| name.into()).collect(),
@@ -279,7 +279,7 @@ mod made {
         }
     }
 
-    /// Whole numbers, for shapes (7 is i64 in ONNX).
+    /// Integers, for shapes (data type 7 is i64 in ONNX).
     fn stored(name: &str, numbers: &[i64]) -> pb::TensorProto {
         pb::TensorProto {
             name: name.into(),
@@ -336,12 +336,12 @@ const MEAN: made::Node = (
 #[test]
 fn tensors_that_are_not_rows_of_images_are_refused() {
     let mixed = "depends on the other images";
-    // (nodes, numbers that they take, batch of the network, what is said)
+    // (nodes, their constants, batch of the network, expected message)
     type Case<'c> = (&'c [made::Node], &'c [i64], &'c [i64], &'c str);
     let cases: [Case; 5] = [
-        // Images less the mean of their batch: alone, each would be nothing.
+        // Images minus the mean of their batch: alone, each would be zero.
         (&[MEAN, ("Sub", &["f", "m"], "y", &[])], &[], &[0, 4], mixed),
-        // Numbers of several images in one row: no image is lost, but none has a row.
+        // Numbers of several images in one row: no image is lost, but there is no row for each.
         (
             &[
                 ("Transpose", &["f"], "t", &[("perm", &[1, 0])]),
@@ -351,7 +351,7 @@ fn tensors_that_are_not_rows_of_images_are_refused() {
             &[4],
             mixed,
         ),
-        // As many rows as a batch of small images, by accident.
+        // By accident, as many rows as a batch of small images.
         (
             &[MEAN, ("Expand", &["m", "s"], "y", &[])],
             &[32, 4],
@@ -383,7 +383,7 @@ fn tensors_that_are_not_rows_of_images_are_refused() {
 
 #[test]
 fn images_are_run_alone_where_their_batch_would_change_their_rows() {
-    // Each image over the largest number of its batch.
+    // Each image divided by the largest number of its batch.
     let nodes = [
         made::FLAT,
         (
@@ -431,7 +431,7 @@ fn features_that_hardly_vary_are_said() {
         control.take_warnings().join(" ")
     };
     assert!(warned(rows(200, 1e-6)).contains("y: these features hardly vary"));
-    // One row that lies far away does not hide it, nor do few rows or large sets bring it about.
+    // A single outlier does not hide small variation; few rows or large sets alone do not cause the warning.
     let mut outlier = rows(200, 1e-6);
     outlier[0] = 1e6;
     assert!(warned(outlier).contains("hardly vary"));
@@ -485,7 +485,7 @@ fn a_chain_of_operators_beyond_reason_is_refused_unseen() {
         "{message}"
     );
     assert!(message.contains("--onnx-runtime"), "{message}");
-    // One operator less is tract's to judge, which takes no two nodes of one name.
+    // With one operator fewer, tract itself refuses the network, since two nodes have the same name.
     let message = made::refused(chain(DEEPEST - 1), &OnnxArgs::default());
     assert!(message.contains("Duplicate node name"), "{message}");
 }
@@ -560,7 +560,7 @@ fn what_the_file_says_must_fit_its_own_input() {
         let message = made::refused(made::network(axes, &nodes, &[], metadata), args);
         assert!(message.contains(said), "{axes:?} {metadata:?}: {message}");
     }
-    // Grey to three channels, and what is typed instead of metadata that cannot be read.
+    // Grey to three channels, and settings that the user types in place of invalid metadata.
     let fits = |axes: &[i64], args: &OnnxArgs, metadata: made::Metadata| {
         made::encoder(made::network(axes, &nodes, &[], metadata), args)
             .unwrap()
@@ -571,7 +571,7 @@ fn what_the_file_says_must_fit_its_own_input() {
     assert_eq!(fits(&[0, 1, 2, 2], &nchw, &[("layout", "chw")]), [4]);
 }
 
-/// All that the ReLUs of the built-in network bend, and tensors side by side: the rows of each, in order.
+/// All inputs of the built-in network's ReLUs, and concatenated tensors: the rows of each, in order.
 #[test]
 fn tensors_stand_side_by_side_in_a_row() {
     let model = Model::open(Path::new("sample")).unwrap();
@@ -622,7 +622,7 @@ fn tensors_stand_side_by_side_in_a_row() {
     assert!(missing.contains("nothing"), "{missing}");
 }
 
-/// What bends at 0 and is linear elsewhere; a clip between other limits is not.
+/// Activations that are piecewise linear with a kink at 0; a clip between other limits is not one.
 #[test]
 fn activations_that_bend_at_zero_are_found() {
     let clips: &[made::Node] = &[
@@ -646,13 +646,13 @@ fn activations_that_bend_at_zero_are_found() {
     assert!(message.contains("no ReLU"), "{message}");
 }
 
-/// A file that another program wrote.
+/// A file written by another program.
 fn written(name: &str) -> std::path::PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/encoders");
     folder.join(name)
 }
 
-/// A quantised transformer as it stands, in which tract 0.23 takes its softmax for a map from number to number.
+/// An original quantised transformer, whose softmax tract 0.23 treats as an elementwise function.
 #[test]
 fn what_rounding_does_not_do_is_found_before_any_row_is_made() {
     use tract_onnx::prelude::Framework;

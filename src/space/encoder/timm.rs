@@ -1,4 +1,4 @@
-//! timm's `config.json`: its part `pretrained_cfg`, as `timm.data.create_transform` follows it.
+//! timm's `config.json`: its part `pretrained_cfg`, interpreted as `timm.data.create_transform` does.
 //!
 //! ```text
 //! crop_mode center    the shorter side to floor(side / crop_pct), then the centre      (square networks)
@@ -11,12 +11,12 @@ use super::recipe::{Recipe, Size};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 
-/// What timm takes where a config says nothing: ImageNet's mean and deviation, and the share of the side that is kept.
+/// timm's defaults: ImageNet's mean and standard deviation, and the fraction of the side that is kept.
 const MEAN: [f64; 3] = [0.485, 0.456, 0.406];
 const STD: [f64; 3] = [0.229, 0.224, 0.225];
 const CROP_PCT: f64 = 0.875;
 
-/// The part of a `config.json` that says how images are prepared; nothing if the file is not timm's.
+/// The part of a `config.json` that says how images are prepared; None if the file is not timm's.
 pub fn part(mut file: Map<String, Value>) -> Option<Map<String, Value>> {
     match file.remove("pretrained_cfg") {
         Some(Value::Object(part)) => Some(part),
@@ -27,10 +27,10 @@ pub fn part(mut file: Map<String, Value>) -> Option<Map<String, Value>> {
     }
 }
 
-/// How images are prepared as `values`, from the file `name`, say, for a network of images of size `fixed`, if it fixes
-/// one: where that is the size for tests, what is said of tests counts.
+/// The recipe in `values` from the file `name`, for a network of images of size `fixed`, if it fixes one. If that is
+/// the size for tests, the config's test settings apply.
 ///
-/// Errors: what is not done here.
+/// Errors: an unsupported setting.
 pub fn recipe(name: &str, values: &Map<String, Value>, fixed: Option<Size>) -> Result<Recipe> {
     let config = Config { name, values };
     let size = config.size("input_size")?;
@@ -84,7 +84,7 @@ impl Config<'_> {
         )
     }
 
-    /// A setting that is there and not null.
+    /// A setting that exists and is not null.
     fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }
@@ -113,7 +113,7 @@ impl Config<'_> {
         }
     }
 
-    /// The share of a side that the centre has.
+    /// A fraction of the image's side, as crops are given.
     fn share(&self, key: &str) -> Result<Option<f64>> {
         let Some(value) = self.get(key) else {
             return Ok(None);

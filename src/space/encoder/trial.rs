@@ -1,4 +1,4 @@
-//! A network is tried on images of noise before it runs on any: each image must become a row that is its own.
+//! Tries a network on images of noise before it runs on real ones: the row of an image must not depend on its batch.
 
 use super::batch_tensor::BatchTensor;
 use super::model::Signature;
@@ -9,26 +9,26 @@ use crate::error::Result;
 use std::sync::Arc;
 use tract_onnx::prelude::InferenceModel;
 
-/// Numbers of a batch's input, about: enough work for one call, little memory for one thread.
+/// About how many numbers a batch's input has: enough work for one call, little memory for one thread.
 const BATCH_NUMBERS: usize = 1 << 16;
 
-/// Images of a batch at most.
+/// The most images of a batch.
 const BATCH_MOST: usize = 32;
 
-/// Images of the trial where every image is run alone.
+/// The number of images in a trial where every image is run alone.
 const TRIED: usize = 8;
 
-/// What is said where every image is run alone.
+/// The note if every image is run alone.
 pub const ALONE: &str = "what the network gives for an image depends on the other images of its batch, as where it finds \
                          the range of its integers while it runs; so every image is run in a batch of its own";
 
-/// What networks for batches of any size are made of.
+/// The source of networks for batches of any size.
 pub enum Engine {
     Tract(InferenceModel),
     Library(Arc<Runtime>),
 }
 
-/// A network on trial.
+/// A trial of a network.
 pub struct Trial<'t> {
     signature: &'t Signature,
     preparation: &'t Preparation,
@@ -36,12 +36,12 @@ pub struct Trial<'t> {
     engine: &'t Engine,
 }
 
-/// A network that gives every image a row that is its own.
+/// A network that passed the trial.
 pub struct Tried {
     pub network: Network,
-    /// What the first images of noise became.
+    /// Its outputs for the first images of noise.
     pub shown: Vec<BatchTensor>,
-    /// Whether every image is a batch, because its row would depend on the others.
+    /// Whether every image is run in a batch of its own, because its row would depend on the others.
     pub alone: bool,
 }
 
@@ -60,14 +60,14 @@ impl<'t> Trial<'t> {
         }
     }
 
-    /// Errors: a network that tract cannot run, a tensor without a row for each image.
+    /// Runs the trial. Errors: a network that tract cannot run, a tensor without a row for each image.
     pub fn run(&self) -> Result<Tried> {
         let fixed = self.signature.input.axes.first().copied().flatten();
         if fixed.is_none() && self.signature.finds_ranges() {
             return self.one_by_one();
         }
         self.together(fixed).or_else(|error| match fixed {
-            // Of the two, what is wrong with batches says more.
+            // Of the two errors, that of batches is more informative.
             None => self.one_by_one().map_err(|_| error),
             Some(_) => Err(error),
         })
@@ -92,12 +92,12 @@ impl<'t> Trial<'t> {
         self.preparation.noise(images)
     }
 
-    /// In batches, in which an image's row must be the same whatever the others are.
+    /// Tries batches, in which an image's row must be the same whatever the other images are.
     fn together(&self, fixed: Option<usize>) -> Result<Tried> {
         let open = (BATCH_NUMBERS / self.preparation.numbers()).clamp(1, BATCH_MOST);
         let [shown, again] = trial(fixed.unwrap_or(open), fixed.is_some());
-        // An axis that is as long as the batch by accident is not as long as another one; the smaller network goes
-        // before the larger one comes.
+        // Two batch sizes reveal an axis whose length equals the batch only by accident. The smaller network is freed
+        // before the larger one is made.
         let other = match fixed {
             Some(_) => None,
             None => Some(self.network(again.len())?.run(self.of(&again)?)?),
@@ -113,8 +113,7 @@ impl<'t> Trial<'t> {
         })
     }
 
-    /// Every image in a batch of its own: it must become the same each time, and images must differ in what they
-    /// become.
+    /// Runs every image in a batch of its own: repeated runs must agree, and different images must give different rows.
     fn one_by_one(&self) -> Result<Tried> {
         let network = self.network(1)?;
         let first = network.run(self.of(&[0])?)?;
@@ -137,8 +136,8 @@ impl<'t> Trial<'t> {
     }
 }
 
-/// Two batches, as numbers of images, that have images in common, at other places or among other images: both of one
-/// size if that is fixed, and the second of another size if not.
+/// Two batches of image numbers that share images at other places or among other images. If the batch size is fixed,
+/// both have it; otherwise the second has another size.
 fn trial(batch: usize, fixed: bool) -> [Vec<usize>; 2] {
     let again = if fixed {
         let turned = |place: usize| match place < batch.div_ceil(2) {

@@ -1,4 +1,4 @@
-//! Rows less their mean, in passes: what every way to principal components sums over.
+//! Passes over rows minus their mean, the sums on which all methods for principal components are built.
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -6,13 +6,13 @@ use crate::linear::{add_product, product};
 use crate::rows::{Rows, map_chunks};
 use faer::{Mat, MatRef};
 
-/// Rows less their mean, each column divided by its own divisor.
+/// Rows minus their mean, with each column divided by its divisor.
 pub(super) struct Centred<'r> {
     pub rows: &'r dyn Rows,
     pub mean: Vec<f64>,
-    /// Empty for none.
+    /// Empty for no divisor.
     pub divisor: Vec<f64>,
-    /// Columns in which all rows are equal; their mean is that value.
+    /// Which columns are constant; their mean is exactly that constant.
     pub constant: Vec<bool>,
 }
 
@@ -55,7 +55,8 @@ impl<'r> Centred<'r> {
         })
     }
 
-    /// The length of the mean along each direction, column by column: numbers are rounded at their own size.
+    /// For each direction, the root of the summed squared terms of its product with the mean, to which rounding errors
+    /// are proportional.
     pub fn size(&self, directions: MatRef<'_, f64>) -> Vec<f64> {
         let value = |j: usize| match self.constant[j] {
             true => 0.0,
@@ -71,7 +72,7 @@ impl<'r> Centred<'r> {
         each.collect()
     }
 
-    /// Hand rows (d x n, a column a row) to `work`, chunk by chunk.
+    /// Passes the rows (d x n, one row per column of the matrix) to `work`, chunk by chunk.
     pub fn each(&self, control: &Control, mut work: impl FnMut(MatRef<'_, f64>)) -> Result<()> {
         let d = self.rows.dim();
         let step = ((1 << 21) / d).max(1);
@@ -91,7 +92,7 @@ impl<'r> Centred<'r> {
         Ok(())
     }
 
-    /// `C basis`, in one pass over the rows.
+    /// `C basis`, computed in one pass over the rows.
     pub fn applied(&self, basis: &Mat<f64>, control: &Control) -> Result<Mat<f64>> {
         let mut image = Mat::<f64>::zeros(basis.nrows(), basis.ncols());
         let share = 1.0 / self.rows.len() as f64;

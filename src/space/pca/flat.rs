@@ -1,8 +1,8 @@
-//! Directions along which the reference looks flat: whether it is, seen in the rows themselves.
+//! Decides from the rows themselves whether the reference is flat along directions of tiny variance.
 //!
-//! The covariance squares: variation below 1e-8 of the spread is lost in its rounding. So doubtful directions are made
-//! orthogonal to the rows' variation, and rotated to their own components, in further passes; what is left there is
-//! variation, or the rounding of a product.
+//! The covariance holds squares, so variation below 1e-8 of the spread is lost in its rounding. Doubtful directions are
+//! therefore made orthogonal to the rows' variation and rotated to their own components, in further passes over the
+//! rows. What then remains along them is either true variation or the rounding of a product.
 
 use super::centred::Centred;
 use super::{Components, DOUBTFUL, decomposed};
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::linear::{add_gram, add_product, product, solve};
 use faer::Mat;
 
-/// Components whose doubtful ones are looked at in the rows themselves, if any is among the first `wanted`.
+/// Examines doubtful components in the rows themselves, if any is among the first `wanted`.
 pub(super) fn settled<'r>(
     centred: Centred<'r>,
     mut variances: Vec<f64>,
@@ -40,7 +40,7 @@ pub(super) fn settled<'r>(
     let flat = orthogonal(&centred, &varied, flat, control)?;
     let (small, flat) = rotated(&centred, flat, control)?;
     let noise = largest_share(&centred, &flat, control)?;
-    // Beyond what the rounding of a product of d numbers can be, it is variation.
+    // A remainder above the largest rounding error of a product of d numbers is variation.
     let rounding = 32.0 * d as f64 * f64::EPSILON;
     let (vary, rest): (Vec<usize>, Vec<usize>) =
         (0..flat.ncols()).partition(|&k| noise[k] > rounding);
@@ -64,8 +64,8 @@ pub(super) fn settled<'r>(
     })
 }
 
-/// Flat directions less what they share with the rows' variation along the others: `F - V P^-1 K` with the rows'
-/// second moments P along V, and K between V and F.
+/// Removes from flat directions what they share with the rows' variation along the others: `F - V P^-1 K`, with the
+/// rows' second moments P along V, and K between V and F.
 fn orthogonal(
     centred: &Centred,
     varied: &Mat<f64>,
@@ -90,7 +90,7 @@ fn orthogonal(
     Ok(flat)
 }
 
-/// Directions turned to the components of the rows within them: variances and directions.
+/// Rotates directions to the principal components of the rows within their span; returns variances and directions.
 fn rotated(centred: &Centred, flat: Mat<f64>, control: &Control) -> Result<(Vec<f64>, Mat<f64>)> {
     let mut small = Mat::<f64>::zeros(flat.ncols(), flat.ncols());
     let share = 1.0 / centred.rows.len() as f64;
@@ -102,7 +102,7 @@ fn rotated(centred: &Centred, flat: Mat<f64>, control: &Control) -> Result<(Vec<
     Ok((variances, product(flat.as_ref(), within.as_ref())))
 }
 
-/// The largest part of a row along each direction, as a share of the row's length and of the mean's size there.
+/// For each direction, the largest component of any row, relative to the row's length and to the mean's size.
 fn largest_share(centred: &Centred, directions: &Mat<f64>, control: &Control) -> Result<Vec<f64>> {
     let mut most = vec![0.0f64; directions.ncols()];
     let size = centred.size(directions.as_ref());
@@ -119,7 +119,7 @@ fn largest_share(centred: &Centred, directions: &Mat<f64>, control: &Control) ->
 }
 
 impl Components<'_> {
-    /// With the coordinates in which all rows are equal as further flat directions; nothing is rounded there.
+    /// Adds the axes of constant columns as further flat directions, along which nothing is rounded.
     pub(super) fn and_axes(mut self, columns: &[usize]) -> Self {
         let (d, count) = (self.directions.nrows(), self.variances.len());
         self.directions = Mat::from_fn(d, count + columns.len(), |i, k| {

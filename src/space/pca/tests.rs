@@ -1,4 +1,4 @@
-//! Components against what is known of the rows, and of one way against another.
+//! Principal components against known properties of the rows, and one method against the other.
 
 use super::*;
 use crate::rows::Memory;
@@ -48,7 +48,7 @@ fn components_come_by_variance_with_fixed_signs() {
         let found = variance(&out, 5, k);
         assert!((found / expected - 1.0).abs() < 0.1, "{k}: {found}");
     }
-    // Directions in which nothing varies are exactly zero, not rounding noise of full rank.
+    // Directions without variation are exactly zero, not rounding noise of full rank.
     assert!(
         out.chunks_exact(5)
             .all(|row| row[3] == 0.0 && row[4] == 0.0)
@@ -71,7 +71,7 @@ fn the_last_ones_vary_and_whitening_makes_variances_one() {
         out.chunks_exact(5)
             .all(|row| row[3] == 0.0 && row[4] == 0.0)
     );
-    // A query off the affine hull stays off it.
+    // A query off the affine hull stays off it after the map.
     let map = whiten(&rows, &control).unwrap();
     let mut off = vec![0.0; 5];
     map.apply(&[7.0, 7.0, 8.0, 7.0, 7.0], &mut off).unwrap();
@@ -105,7 +105,7 @@ fn too_many_components_are_refused() {
     );
 }
 
-/// Columns of scales far apart, one of which is the sum of two others.
+/// Columns of very different scales, one of which is the sum of two others.
 fn uneven(n: usize) -> (Memory, Vec<f64>) {
     let mut random = generator(6, 9, 0);
     let mut draw = || -> f64 { StandardNormal.sample(&mut random) };
@@ -129,7 +129,7 @@ fn whitening_loses_no_column_and_no_query_near_the_flat() {
         assert!((variance(&out, 4, k) - 1.0).abs() < 1e-4, "{k}");
     }
     assert!(out.chunks_exact(4).all(|row| row[3] == 0.0));
-    // Off the sum by 1e-7 of the row's length; and by nothing.
+    // Rows off the sum by 1e-7 of the row's length, and exactly on it.
     let mut near = values[..4].to_vec();
     let mut off = vec![0.0; 4];
     map.apply(&near, &mut off).unwrap();
@@ -161,7 +161,7 @@ fn constant_columns_stay_as_they_are() {
 
 #[test]
 fn iteration_goes_on_until_components_stand() {
-    // A slowly falling spectrum, of which eight passes leave percents.
+    // A slowly falling spectrum, for which eight passes leave errors of a few percent.
     let mut random = generator(7, 9, 0);
     let (n, d) = (400, 120);
     let values = (0..n * d).map(|place| {

@@ -1,37 +1,37 @@
-//! What follows `onnx:`: a network's file, the tensor, how images go in, and what becomes of a tensor of several axes.
+//! Parses the part after `onnx:`: a network's file, the tensor, how images are prepared, and how tensors are pooled.
 //!
 //! ```text
 //! onnx:FILE[@TENSOR][,key=value]...       a value may be a list: mean=0.5,0.4,0.3
 //! ```
 //!
-//! Parsing looks which files are there, because a network's name may hold `@` or commas.
+//! The parser checks which files exist, because a network's file name may contain `@` or commas.
 
 use super::{extent, in_reach, side, twice};
 use crate::error::unknown;
 use std::path::{Path, PathBuf};
 
-/// Which network, which tensor, and how images go in.
+/// A network, a tensor of it, and how images are prepared.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OnnxArgs {
     pub file: PathBuf,
-    /// The tensor asked for; the model's first output without one.
+    /// The tensor that the user names; None for the model's first output.
     pub output: Option<String>,
-    /// What becomes of a tensor that has several positions an image.
+    /// How a tensor with several positions per image is pooled.
     pub pool: Option<Pool>,
-    /// Subtracted from pixels (on the scale of 0 to 1), one a channel or one for all.
+    /// Subtracted from pixels (scaled to 0 to 1): one number per channel, or one for all.
     pub mean: Option<Vec<f64>>,
-    /// Divides what is left.
+    /// Divides pixels after the subtraction.
     pub std: Option<Vec<f64>>,
-    /// Width and height that images are squashed to, whatever their own ratio of sides.
+    /// The width and height to which images are resized without keeping their aspect ratio.
     pub size: Option<(usize, usize)>,
     /// How images are resampled before they are cropped.
     pub resize: Option<Resize>,
-    /// Width and height of the centre that is cut out after resampling.
+    /// The width and height of the centre that is cropped after resampling.
     pub crop: Option<(usize, usize)>,
     pub filter: Option<Filter>,
-    /// Whether `filter` is widened where images become smaller; it is unless said otherwise.
+    /// Whether `filter` is widened where images are reduced; the default is true.
     pub antialias: Option<bool>,
-    /// Settings that have a name; those above that were typed win over it.
+    /// A named group of settings; settings that the user types take precedence.
     pub preset: Option<Preset>,
     pub layout: Option<AxisOrder>,
 }
@@ -45,16 +45,16 @@ pub enum AxisOrder {
     Nhwc,
 }
 
-/// What images are resampled to.
+/// The size to which images are resampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resize {
-    /// The shorter side to so many pixels, and the longer one in proportion, rounded down.
+    /// The shorter side has this many pixels, and the longer one is in proportion, rounded down.
     Shorter(usize),
     /// This width and height.
     Exact(usize, usize),
 }
 
-/// The kernel that images are resampled with.
+/// The resampling kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
     /// A triangle over two pixels.
@@ -63,10 +63,10 @@ pub enum Filter {
     Bicubic,
 }
 
-/// How images are prepared for families of networks.
+/// How images are prepared for a family of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// Nothing but what was typed, and what the network itself states.
+    /// Nothing but what the user types and what the network itself states.
     Plain,
     /// Classifiers of torchvision.
     ImageNet,
@@ -76,7 +76,7 @@ pub enum Preset {
     Siglip,
 }
 
-/// What becomes of a tensor that has several positions an image: tokens, or places of a grid.
+/// How a tensor with several positions per image (tokens, or cells of a feature map) becomes one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pool {
     /// All numbers in one row.
@@ -90,14 +90,14 @@ pub enum Pool {
 }
 
 impl Pool {
-    /// As it is typed after `pool=`.
+    /// The value of `pool=` that stands for it.
     pub fn name(self) -> &'static str {
         POOLS[self as usize].0
     }
 }
 
 impl Filter {
-    /// As it is typed after `filter=`.
+    /// The value of `filter=` that stands for it.
     pub fn name(self) -> &'static str {
         FILTERS[self as usize].0
     }
@@ -121,7 +121,7 @@ const PRESETS: [(&str, Preset); 4] = [
 
 const ANTIALIAS: [(&str, bool); 2] = [("no", false), ("yes", true)];
 
-/// All settings.
+/// The names of all settings.
 const SETTINGS: [&str; 10] = [
     "mean",
     "std",
@@ -135,7 +135,7 @@ const SETTINGS: [&str; 10] = [
     "layout",
 ];
 
-/// The longest beginning of a text that names a file and ends before `@`, a comma or nothing, and what follows it.
+/// The longest prefix of a text that names a file and is followed by `@`, a comma or the end, and the rest of the text.
 fn present(text: &str) -> Option<(&str, &str)> {
     let ends = text.match_indices(['@', ',']).map(|(place, _)| place);
     let mut ends: Vec<usize> = ends.chain([text.len()]).collect();
@@ -144,7 +144,7 @@ fn present(text: &str) -> Option<(&str, &str)> {
     parts.find(|(file, _)| Path::new(file).is_file())
 }
 
-/// `FILE[@TENSOR][,key=value]...`.
+/// Parses `FILE[@TENSOR][,key=value]...`.
 pub(super) fn parse(rest: Option<&str>) -> Result<OnnxArgs, String> {
     let rest = rest.unwrap_or_default();
     let (file, output, settings) = match present(rest) {
@@ -152,7 +152,7 @@ pub(super) fn parse(rest: Option<&str>) -> Result<OnnxArgs, String> {
             let (output, settings) = after.split_once(',').map_or((after, None), optional);
             (file, output.strip_prefix('@'), settings)
         }
-        // A built-in network, or a file that is not there.
+        // A built-in network, or a file that does not exist.
         None => {
             let (model, settings) = rest.split_once(',').map_or((rest, None), optional);
             let (file, output) = model.rsplit_once('@').map_or((model, None), optional);
@@ -178,7 +178,7 @@ fn optional<'t>((first, second): (&'t str, &'t str)) -> (&'t str, Option<&'t str
     (first, Some(second))
 }
 
-/// `key=value[,value]...[,key=value...]...`.
+/// Parses `key=value[,value]...[,key=value...]...`.
 fn listed(text: &str) -> Result<Vec<(&str, Vec<&str>)>, String> {
     let mut settings: Vec<(&str, Vec<&str>)> = Vec::new();
     for part in text.split(',') {
@@ -227,7 +227,7 @@ fn pixels<T>(key: &str, what: &str, found: Option<T>) -> Result<T, String> {
     found.ok_or_else(|| format!("`{key}` is {what}, of 1 to 4096 pixels"))
 }
 
-/// Settings that contradict one another.
+/// Refuses settings that contradict one another.
 fn agree(args: &OnnxArgs) -> Result<(), String> {
     if args.size.is_some() && (args.resize.is_some() || args.crop.is_some()) {
         return Err(
@@ -238,7 +238,7 @@ fn agree(args: &OnnxArgs) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of a setting that takes one.
+/// The value of a setting that takes a single one.
 fn single<'t>(key: &str, values: &[&'t str]) -> Result<&'t str, String> {
     match values {
         [value] => Ok(value),
@@ -250,7 +250,7 @@ fn single<'t>(key: &str, values: &[&'t str]) -> Result<&'t str, String> {
     }
 }
 
-/// One of the names that a setting knows.
+/// Parses the name of a choice.
 fn named<T: Copy>(key: &str, text: &str, known: &[(&str, T)]) -> Result<T, String> {
     let name = text.trim().to_lowercase();
     let found = known.iter().find(|(known, _)| *known == name);
@@ -260,26 +260,26 @@ fn named<T: Copy>(key: &str, text: &str, known: &[(&str, T)]) -> Result<T, Strin
         .ok_or_else(|| unknown(key, &name, &names))
 }
 
-/// The size of a network's images: `WxH`, or one number for both.
+/// Parses the size of a network's images: `WxH`, or one number for both.
 pub(in crate::space) fn size(text: &str) -> Option<(usize, usize)> {
     let square = || side(text).map(|side| (side, side));
     extent(text).or_else(square).filter(in_reach)
 }
 
-/// `S` or `WxH`.
+/// Parses `S` or `WxH`.
 fn resized(text: &str) -> Option<Resize> {
     let exact = extent(text).map(|(width, height)| Resize::Exact(width, height));
     let (width, height) = size(text)?;
     Some(exact.unwrap_or(Resize::Shorter(width.min(height))))
 }
 
-/// The order of a network's axes.
+/// Parses the order of a network's axes.
 pub(in crate::space) fn layout(text: &str) -> Result<AxisOrder, String> {
     let layouts = [("nchw", AxisOrder::Nchw), ("nhwc", AxisOrder::Nhwc)];
     named("layout", text, &layouts)
 }
 
-/// Finite numbers that divide.
+/// Parses finite, nonzero numbers.
 pub(in crate::space) fn divisors(values: &[&str]) -> Result<Vec<f64>, String> {
     let std = reals("std", values)?;
     match std.contains(&0.0) {
@@ -288,7 +288,7 @@ pub(in crate::space) fn divisors(values: &[&str]) -> Result<Vec<f64>, String> {
     }
 }
 
-/// Finite numbers, one a channel.
+/// Parses finite numbers, one per channel.
 pub(in crate::space) fn reals(key: &str, values: &[&str]) -> Result<Vec<f64>, String> {
     let one = |text: &&str| match text.trim().parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
@@ -411,7 +411,7 @@ mod tests {
                 "{rest}"
             );
         }
-        // The longest name counts.
+        // The longest file name is taken.
         let longer = folder.join("net.onnx@y,mean=1");
         std::fs::write(&longer, "").unwrap();
         assert_eq!(args("@y,mean=1").file, longer);

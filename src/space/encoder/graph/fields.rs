@@ -1,14 +1,15 @@
-//! What tract's reading of an ONNX file passes over: the metadata of nodes, the defaults and overloads of functions.
+//! Fields of an ONNX file that tract's parser ignores: the metadata of nodes, the defaults and overloads of functions.
 //!
 //! Field numbers are those of `onnx.proto3`.
 
 use prost::Message;
 use tract_onnx::pb;
 
-/// Metadata of a node that torch's exporter writes: the modules it stands in, outermost first, then its own name.
+/// The key of node metadata in which torch's exporter writes the modules that contain the node, outermost first, then
+/// its own name.
 const SCOPES: &str = "pkg.torch.onnx.name_scopes";
 
-/// A file, as far as this module reads it.
+/// The fields of a file that this module reads.
 #[derive(Clone, PartialEq, Message)]
 pub struct Fields {
     #[prost(message, optional, tag = "7")]
@@ -28,7 +29,7 @@ struct Graph {
 pub struct Function {
     #[prost(message, repeated, tag = "7")]
     node: Vec<Node>,
-    /// Attributes that a call may leave out, with their values.
+    /// Attributes that a call may omit, with their default values.
     #[prost(message, repeated, tag = "11")]
     pub defaults: Vec<pb::AttributeProto>,
     #[prost(string, tag = "13")]
@@ -44,13 +45,13 @@ struct Node {
 }
 
 impl Fields {
-    /// Read them from a file's bytes; none if these are no ONNX, which is for others to say.
+    /// Reads the fields from a file's bytes; empty if they are not ONNX, which the caller reports.
     pub fn read(bytes: &[u8]) -> Fields {
         Fields::decode(bytes).unwrap_or_default()
     }
 
-    /// Write into `proto` what was passed over: the module of a node, behind a dot ([`module_of`]), takes the place of
-    /// its `doc_string`, and an overload is added to the name of the function and of what calls it.
+    /// Stores these fields in `proto`: a node's `doc_string` becomes a dot and its module (see [`module_of`]), and
+    /// overloads are appended to the names of functions and of their calls.
     pub fn apply(&self, proto: &mut pb::ModelProto) {
         let graphs = self.graph.iter().zip(&mut proto.graph);
         graphs.for_each(|(fields, graph)| name_nodes(&fields.node, &mut graph.node));
@@ -79,17 +80,17 @@ fn name_nodes(fields: &[Node], nodes: &mut [pb::NodeProto]) {
     }
 }
 
-/// The module of a node, as [`Fields::apply`] left it; the whole network is the empty one. Nothing if it is not known.
+/// The module of a node, as [`Fields::apply`] stored it; the whole network is the empty path. None if it is not known.
 pub fn module_of(node: &pb::NodeProto) -> Option<&str> {
     node.doc_string.strip_prefix('.')
 }
 
-/// The innermost module of a list as Python prints it: `['', 'layer1', 'layer1.0', 'conv2d_1']` is in `layer1.0`.
+/// The innermost module of a list as Python prints it: for `['', 'layer1', 'layer1.0', 'conv2d_1']` it is `layer1.0`.
 fn module(scopes: &str) -> Option<String> {
     let quoted = scopes.split(['\'', '"']).skip(1).step_by(2);
     let names: Vec<&str> = quoted.collect();
     let innermost = names.iter().rev().nth(1)?;
-    // What torch writes where it has lost the module.
+    // The placeholder that torch writes for an unknown module.
     let lost = innermost.starts_with("_empty_nn_module_stack");
     (!lost).then(|| innermost.to_string())
 }

@@ -1,20 +1,20 @@
-//! Local functions, which tract does not know: every call becomes the nodes of its function.
+//! Inlines a file's own functions, which tract does not support: every call is replaced by the nodes of its function.
 
 use super::each_graph;
 use super::fields::Function;
 use std::collections::HashMap;
 use tract_onnx::pb;
 
-/// Calls and graphs within one another, at most: functions must not call themselves.
+/// The deepest nesting of calls and graphs; it also stops functions that call themselves.
 const DEEPEST: usize = 64;
 
-/// Nodes that all graphs of a file may grow to together.
+/// The most nodes of all graphs of a file after inlining.
 const MOST_NODES: usize = 1 << 20;
 
 const ENDLESS: &str =
     "its functions call one another without an end, or grow to more than a million operators";
 
-/// Names inside a function to names outside.
+/// Maps names inside a function to names outside.
 type Names = HashMap<String, String>;
 
 /// The domain and name of a function.
@@ -23,14 +23,14 @@ type Key = (String, String);
 /// The functions of a file, with the defaults of their attributes.
 type Known<'f> = HashMap<Key, (&'f pb::FunctionProto, &'f [pb::AttributeProto])>;
 
-/// What some nodes grow to: how many, and how many calls and graphs lie in one another.
+/// The size of some nodes after inlining: their count, and the nesting depth of calls and graphs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Extent {
     nodes: usize,
     depth: usize,
 }
 
-/// What nodes that lie so many levels deep grow to; `found` remembers the functions. Errors: more than is allowed.
+/// The extent of nodes at nesting depth `level`; `found` caches the extents of functions. Errors: a limit is exceeded.
 fn extent(
     nodes: &[pb::NodeProto],
     level: usize,
@@ -69,7 +69,7 @@ fn extent(
     Ok(all)
 }
 
-/// Replace all calls of the file's own functions, whose further fields are `fields` (or none).
+/// Replaces all calls of the file's own functions; `fields` are the further fields of these functions, or empty.
 ///
 /// Errors: why it cannot be done.
 pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), String> {
@@ -117,7 +117,7 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
                 }
                 found = true;
                 calls += 1;
-                // A graph that is given to a function may stand in it many times.
+                // A graph that is passed to a function may occur in it many times.
                 total += function.node.len();
                 if round == DEEPEST || total > MOST_NODES {
                     trouble = Some(ENDLESS.into());
@@ -137,13 +137,13 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
     Ok(())
 }
 
-/// The version of ONNX's own operators.
+/// The version of ONNX's own operator set.
 fn version(imports: &[pb::OperatorSetIdProto]) -> Option<i64> {
     let own = |import: &&pb::OperatorSetIdProto| ["", "ai.onnx"].contains(&import.domain.as_str());
     imports.iter().find(own).map(|import| import.version)
 }
 
-/// The nodes that stand for a call, the `number`th of the file.
+/// The nodes that replace a call, the `number`th of the file.
 fn body(
     call: &pb::NodeProto,
     function: &pb::FunctionProto,
@@ -163,7 +163,7 @@ fn body(
         if names.contains_key(formal) {
             names.insert(formal.clone(), actual.clone());
         } else if let Some(at) = function.input.iter().position(|input| input == formal) {
-            // An input that is handed through.
+            // An input that is returned unchanged.
             nodes.push(pb::NodeProto {
                 op_type: "Identity".into(),
                 input: call.input.get(at).cloned().into_iter().collect(),
@@ -193,7 +193,7 @@ fn body(
     nodes
 }
 
-/// A node of a function under the names and with the attributes of a call; so are the graphs that it holds.
+/// Renames a node of a function and its inner graphs to the names of a call, and sets attributes from the call.
 fn settle(
     node: &mut pb::NodeProto,
     names: &Names,
@@ -250,7 +250,7 @@ mod tests {
         }
     }
 
-    /// The number of nodes in a graph that calls the first of some functions, with all calls replaced.
+    /// The number of nodes after inlining in a graph that calls the first of some functions.
     fn grown(functions: Vec<(&str, Vec<pb::NodeProto>)>) -> Result<usize, String> {
         let call = node(functions[0].0, None);
         let mut proto = pb::ModelProto {

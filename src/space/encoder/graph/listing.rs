@@ -1,4 +1,5 @@
-//! What each tensor of a network is, found without its weights: shapes by tract's analysis, for images of one size.
+//! Lists the tensors of a network with their shapes, found without the weights by tract's analysis for images of one
+//! size.
 
 use super::tensors::{Tensor, Tensors};
 use super::{holds, parse, stored};
@@ -9,7 +10,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid;
 use tract_onnx::tract_hir::internal::DimLike;
 
-/// Numbers of a stored tensor that may decide a shape, at most.
+/// The most numbers of a stored tensor that may determine a shape.
 const SMALL: u64 = 256;
 
 /// A tensor with a row for each image.
@@ -17,14 +18,14 @@ const SMALL: u64 = 256;
 pub struct Listed {
     pub name: String,
     pub operator: String,
-    /// PyTorch's path of the module, or nothing.
+    /// PyTorch's path of the module, or empty.
     pub module: String,
-    /// Lengths of its axes after the batch; nothing where they could not be found without running the network.
+    /// The lengths of its axes after the batch; None if they cannot be found without running the network.
     pub shape: Option<Vec<usize>>,
 }
 
 impl Listed {
-    /// The lengths as people write them: `512 x 7 x 7`, or `1` for a single number an image.
+    /// The lengths as text: `512 x 7 x 7`, or `1` for a single number per image.
     pub fn lengths(&self) -> Option<String> {
         let lengths: Vec<String> = self.shape.as_ref()?.iter().map(usize::to_string).collect();
         Some(match lengths.is_empty() {
@@ -34,7 +35,7 @@ impl Listed {
     }
 }
 
-/// A file's graph without its weights: these become inputs of their types.
+/// A file's graph without its weights, which become inputs of their types.
 pub fn skeleton(proto: &pb::ModelProto) -> pb::ModelProto {
     let mut inputs = Vec::new();
     let mut graph = pb::GraphProto::default();
@@ -95,7 +96,7 @@ fn as_input(name: &str, tensor: &pb::TensorProto) -> pb::ValueInfoProto {
     }
 }
 
-/// Lengths of all axes of every tensor, for an input of these lengths; `None` where an axis is not known.
+/// The lengths of all axes of every tensor, for an input of these lengths; `None` for an unknown axis.
 fn shapes(
     skeleton: &pb::ModelProto,
     input: &str,
@@ -109,7 +110,7 @@ fn shapes(
             .position(|outlet| model.node(outlet.node).name == input);
         let fact = f32::fact(axes).into();
         model.set_input_fact(place.unwrap_or(0), fact)?;
-        // What it cannot tell of one node says nothing of the others.
+        // If the analysis fails at one node, the results for the others still hold.
         let _ = model.analyse(true);
         let mut shapes = HashMap::new();
         for node in model.nodes() {
@@ -134,7 +135,7 @@ fn shapes(
     }
 }
 
-/// The tensors that have a row for each image, the last first, for images that the network takes as `axes(batch)`.
+/// The tensors that have a row for each image, in reverse order, for network inputs of axes `axes(batch)`.
 pub fn list(
     skeleton: &pb::ModelProto,
     tensors: &Tensors,
@@ -148,7 +149,7 @@ pub fn list(
     let listed = |tensor: &Tensor| {
         let shapes = found.each_ref().map(|shapes| shapes.get(&tensor.name));
         let shape = match shapes {
-            // Not of floating-point numbers.
+            // The tensor does not hold floating-point numbers.
             [None, _] | [_, None] if found.iter().all(|found| !found.is_empty()) => return None,
             [Some(Some(one)), Some(Some(other))] => {
                 let rows = [one.first(), other.first()] == [Some(&batches[0]), Some(&batches[1])];

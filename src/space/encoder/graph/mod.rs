@@ -1,9 +1,9 @@
-//! The graph of an ONNX file, made into what tract runs right, before tract sees it.
+//! Rewrites the graph of an ONNX file into one that tract runs correctly, before tract parses it.
 //!
-//! In this order: calls of the file's own functions become nodes ([`functions`]); what the wanted tensors do not need
-//! is left out ([`needed`]); numbers kept in other files are brought in, and halves become f32 ([`stored`]); operators
-//! that tract 0.23 reads otherwise than ONNX means them are written in other words ([`plain`]); rounding to integers
-//! and back is written in f32 ([`pairs`]).
+//! In this order: calls of the file's own functions are inlined ([`functions`]); nodes that the wanted tensors do not
+//! need are removed ([`needed`]); weights in other files are loaded, and half precision becomes f32 ([`stored`]);
+//! operators that tract 0.23 interprets differently from ONNX are replaced by equivalents ([`plain`]); quantisation to
+//! integers and back is rewritten in f32 ([`pairs`]).
 
 pub mod fields;
 pub mod functions;
@@ -22,8 +22,8 @@ use tract_onnx::prelude::*;
 /// The domains of ONNX's own operators.
 const OWN_DOMAINS: [&str; 3] = ["", "ai.onnx", "ai.onnx.ml"];
 
-/// Operators of the domain com.microsoft that tract knows as that domain defines them. It goes by the name alone, and
-/// others of these names (as Attention) are defined differently there.
+/// Operators of the domain com.microsoft that tract implements as that domain defines them. tract looks at the operator
+/// name alone, and others of its names (such as Attention) are defined differently in that domain.
 pub const MICROSOFT: [&str; 12] = [
     "BiasGelu",
     "DequantizeLinear",
@@ -39,22 +39,22 @@ pub const MICROSOFT: [&str; 12] = [
     "SkipSimplifiedLayerNormalization",
 ];
 
-/// Operators that may follow one another: the time that tract takes to prepare a chain grows with its length squared.
-/// Residual networks of a thousand layers have about three thousand.
+/// The longest chain of operators: the time that tract takes to prepare a chain grows with the square of its length.
+/// Residual networks of a thousand layers have chains of about three thousand.
 pub const DEEPEST: usize = 4096;
 
-/// A file's graph up to some tensors, ready for tract.
+/// A file's graph up to the wanted tensors, ready for tract.
 pub struct Prepared {
     proto: pb::ModelProto,
-    /// The nodes without any rounding to integers, if there was some.
+    /// The nodes without any quantisation, if the graph has some.
     unrounded: Option<Vec<pb::NodeProto>>,
 }
 
 impl Prepared {
-    /// `proto` up to `outputs`; `folder` is the file's, `input` the name of its images.
+    /// Prepares `proto` up to the tensors `outputs`; `folder` is that of the file, `input` the name of the image input.
     ///
-    /// Errors: a tensor that needs more than images, or more operators one after another than [`DEEPEST`]; operators that
-    /// tract does not know; numbers that are not there.
+    /// Errors: a tensor that needs other inputs than images, or a chain of more operators than [`DEEPEST`]; operators
+    /// that tract does not support; missing weights.
     pub fn new(
         name: &str,
         mut proto: pb::ModelProto,
@@ -77,12 +77,12 @@ impl Prepared {
         Ok(Prepared { proto, unrounded })
     }
 
-    /// The graph in tract's terms, its weights included.
+    /// The graph as a tract model, with its weights.
     pub fn parsed(&self) -> TractResult<InferenceModel> {
         parse(&self.proto)
     }
 
-    /// The graph without any rounding to integers, in tract's terms; nothing if there is none.
+    /// The graph without quantisation as a tract model; None if the graph has none.
     pub fn take_unrounded(&mut self) -> Option<TractResult<InferenceModel>> {
         let mut nodes = self.unrounded.take()?;
         let graph = self.proto.graph.as_mut()?;
@@ -96,12 +96,12 @@ impl Prepared {
 }
 
 fn parse(proto: &pb::ModelProto) -> TractResult<InferenceModel> {
-    // Shapes that the file states are for open axes, and would contradict the fixed ones.
+    // Shapes in the file assume open axes, and would contradict the fixed ones.
     let framework = onnx().with_ignore_value_info(true);
     Ok(framework.parse(proto, None)?.model)
 }
 
-/// A graph, and those that its operators hold, as the branches of If.
+/// A graph and all graphs nested in its operators, such as the branches of If.
 fn all_graphs(graph: &pb::GraphProto) -> Vec<&pb::GraphProto> {
     let mut all = vec![graph];
     let mut seen = 0;
@@ -116,7 +116,7 @@ fn all_graphs(graph: &pb::GraphProto) -> Vec<&pb::GraphProto> {
     all
 }
 
-/// Change a graph and those that its operators hold. Reading a file bounds how deep they lie in one another.
+/// Applies `visit` to a graph and all graphs nested in its operators. The parser bounds the depth of nesting.
 fn each_graph(graph: &mut pb::GraphProto, visit: &mut dyn FnMut(&mut pb::GraphProto)) {
     visit(graph);
     let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
@@ -125,12 +125,12 @@ fn each_graph(graph: &mut pb::GraphProto, visit: &mut dyn FnMut(&mut pb::GraphPr
     }
 }
 
-/// Whether a graph holds numbers under this name, so that it is no input.
+/// Whether a graph stores an initializer under this name, so that it is not a real input.
 pub fn holds(graph: &pb::GraphProto, name: &str) -> bool {
     graph.initializer.iter().any(|tensor| tensor.name == name)
 }
 
-/// What is said of a value, if it is a tensor.
+/// The type of a value, if it is a tensor.
 pub fn tensor_type(value: &pb::ValueInfoProto) -> Option<&type_proto::Tensor> {
     let type_proto::Value::TensorType(tensor) = value.r#type.as_ref()?.value.as_ref()?;
     Some(tensor)
@@ -141,7 +141,7 @@ fn tensor_type_mut(value: &mut pb::ValueInfoProto) -> Option<&mut type_proto::Te
     Some(tensor)
 }
 
-/// The tensors must be computed from images alone.
+/// Checks that the tensors can be computed from images alone.
 fn only_images(name: &str, graph: &pb::GraphProto, input: &str, outputs: &[String]) -> Result<()> {
     let others = graph.input.iter().map(|input| input.name.as_str());
     let others: Vec<&str> = others
@@ -163,7 +163,7 @@ fn only_images(name: &str, graph: &pb::GraphProto, input: &str, outputs: &[Strin
     ))
 }
 
-/// No chain of operators may be longer than tract prepares in seconds.
+/// Checks that no chain of operators is so long that tract takes more than seconds to prepare it.
 fn check_depth(name: &str, graph: &pb::GraphProto) -> Result<()> {
     let depth = needed::depth(&graph.node);
     if depth <= DEEPEST {
@@ -177,7 +177,7 @@ fn check_depth(name: &str, graph: &pb::GraphProto) -> Result<()> {
     ))
 }
 
-/// Every operator must be one that tract knows.
+/// Checks that tract supports every operator.
 fn check_operators(name: &str, graph: &pb::GraphProto) -> Result<()> {
     let known = onnx().op_register.0;
     let is_known = |node: &pb::NodeProto| {

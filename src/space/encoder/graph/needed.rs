@@ -1,10 +1,10 @@
-//! What a tensor needs: its ancestors; all else of a graph is left out.
+//! Reduces a graph to what some tensors need: their ancestors.
 
 use super::all_graphs;
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb;
 
-/// All names that a node reads, those that its inner graphs take from around them included.
+/// The names of all tensors that a node reads, including those that its inner graphs read from outside.
 fn reads(node: &pb::NodeProto) -> impl Iterator<Item = &String> {
     let inner = node
         .attribute
@@ -20,7 +20,7 @@ fn reads(node: &pb::NodeProto) -> impl Iterator<Item = &String> {
         .filter(|name| !name.is_empty())
 }
 
-/// The names of all tensors that `outputs` are computed from, they included.
+/// The names of all tensors from which `outputs` are computed, including `outputs`.
 fn ancestors(nodes: &[pb::NodeProto], outputs: &[String]) -> HashSet<String> {
     let mut made = HashMap::new();
     for (place, node) in nodes.iter().enumerate() {
@@ -38,7 +38,7 @@ fn ancestors(nodes: &[pb::NodeProto], outputs: &[String]) -> HashSet<String> {
     seen
 }
 
-/// How many nodes run one after another at most, in a graph that lists them in the order of computation, as ONNX asks.
+/// The length of the longest chain of nodes, in a graph whose nodes are in topological order, as ONNX requires.
 pub fn depth(nodes: &[pb::NodeProto]) -> usize {
     let mut of_name: HashMap<&str, usize> = HashMap::new();
     for node in nodes {
@@ -49,13 +49,13 @@ pub fn depth(nodes: &[pb::NodeProto]) -> usize {
     of_name.into_values().max().unwrap_or(0)
 }
 
-/// Leave out the nodes that `outputs` do not need.
+/// Removes the nodes that `outputs` do not need.
 pub fn keep_nodes(nodes: &mut Vec<pb::NodeProto>, outputs: &[String]) {
     let needed = ancestors(nodes, outputs);
     nodes.retain(|node| node.output.iter().any(|name| needed.contains(name)));
 }
 
-/// Leave out what `outputs` do not need, and make them the graph's outputs.
+/// Removes what `outputs` do not need, and makes them the graph's outputs.
 pub fn keep(graph: &mut pb::GraphProto, outputs: &[String]) {
     keep_nodes(&mut graph.node, outputs);
     let needed = ancestors(&graph.node, outputs);

@@ -1,17 +1,18 @@
-//! Quantised networks: every QuantizeLinear that a DequantizeLinear follows is rounding, and written as such, in f32.
+//! Quantised networks: every QuantizeLinear followed by a DequantizeLinear is rounding, and is rewritten as such in
+//! f32.
 //!
 //! ```text
 //! (clamp(round(x / s) + z, low, high) - z) s  =  clamp(round(x / s), low - z, high - z) s
 //! ```
 //!
-//! with one scale s and one zero point z, or with one of each for every place of an axis. tract multiplies by 1 / s where a
-//! graph divides, which moves quotients that are near a half to the other integer. So x / s is taken in f64 and brought to
-//! f32: of two f32 numbers no quotient is as near to the middle of two f32 numbers as f64 is off, and it comes out as
-//! if it were divided in f32.
+//! with a scale s and a zero point z, either single numbers or one for each index along an axis. Where a graph divides
+//! by a constant, tract multiplies by 1 / s, which moves some quotients near a half to the other integer. So x / s is
+//! computed in f64 and converted to f32. The result is that of a division in f32: a quotient of two f32 numbers is
+//! never so close to the midpoint of two neighbouring f32 numbers that the error of f64 could change the rounding.
 //!
-//! tract 0.23 takes what stands between such pairs for a map from number to number wherever its axes look like one's,
-//! and tabulates it for the 256 integers: a Softmax, whose numbers depend on their neighbours, becomes 1 everywhere.
-//! Between rounded f32 numbers it tabulates nothing.
+//! tract 0.23 treats the operators between such pairs as an elementwise function wherever the axes allow it, and
+//! tabulates it for the 256 integers. A Softmax, whose results depend on neighbouring numbers, then becomes 1
+//! everywhere. Between numbers rounded in f32, tract tabulates nothing.
 
 use super::plain::{FURTHEST, Known, beside, constants, number, numbers, shape, tensor};
 use super::stored;
@@ -20,35 +21,36 @@ use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 
-/// Scales along an axis, at most: more than any network has channels.
+/// The most scales along an axis: more than any network has channels.
 const MOST_SCALES: u64 = 1 << 20;
 
-/// One rounding to integers and back.
+/// A QuantizeLinear and the DequantizeLinear that follows it.
 struct Pair {
-    /// The place of the DequantizeLinear among the nodes.
+    /// The index of the DequantizeLinear among the nodes.
     back: usize,
-    /// What is rounded, and the rounded.
+    /// The names of the tensor before and after rounding.
     from: String,
     rounded: String,
     grid: Grid,
 }
 
-/// The numbers that are left after rounding: multiples of a scale. Of each there is one, or one for each place of `axis`.
+/// The values that rounding can produce: multiples of a scale within limits. There is one scale, or one for each index
+/// along `axis`.
 struct Grid {
     scale: Vec<f32>,
-    /// Smallest and largest integer, less the zero point.
+    /// The smallest and the largest integer, minus the zero point.
     low: Vec<f32>,
     high: Vec<f32>,
     axis: Option<i64>,
 }
 
-/// The stored numbers that quantising nodes are given.
+/// The stored parameters of quantisation nodes.
 struct Parameters<'g> {
     known: HashMap<&'g str, Known<'g>>,
 }
 
 impl Parameters<'_> {
-    /// A number, or a list of them, and their type.
+    /// A number, or a list of numbers, and its type.
     fn list(&self, name: &str) -> Option<(Vec<f64>, DataType)> {
         let tensor = tensor(&self.known, name)?;
         let values = stored::numbers(tensor, MOST_SCALES)?;
@@ -57,8 +59,8 @@ impl Parameters<'_> {
         (listed && !values.is_empty()).then_some((values, kind))
     }
 
-    /// Scales, zero points and their type, for the `inputs` of a node after its first. A zero point that is left out is
-    /// 0, of the type `otherwise`.
+    /// Scales, zero points and their type, from the `inputs` of a node after the first. A zero point that is omitted is
+    /// 0, of type `otherwise`.
     fn of(&self, inputs: &[String], otherwise: DataType) -> Option<(Vec<f64>, Vec<f64>, DataType)> {
         let (scale, _) = self.list(inputs.first()?)?;
         let (zero, kind) = match inputs.get(1).filter(|name| !name.is_empty()) {
@@ -72,8 +74,8 @@ impl Parameters<'_> {
         (zero.len() == scale.len()).then_some((scale, zero, kind))
     }
 
-    /// What rounding by `there` and back by `back` leaves; nothing if both are not of one scale, or of scales that are not
-    /// stored, or not along one axis.
+    /// The grid of quantising by `there` and dequantising by `back`; None if their parameters differ, are not stored,
+    /// or do not lie along one axis.
     fn grid(&self, there: &pb::NodeProto, back: &pb::NodeProto) -> Option<Grid> {
         let kind = output_type(there);
         let (scale, zero, kind) = self.of(there.input.get(1..)?, kind)?;
@@ -92,13 +94,13 @@ impl Parameters<'_> {
     }
 }
 
-/// The axis that a node's scales stand along, if there are several.
+/// The axis along which a node has several scales, if it has.
 fn along(node: &pb::NodeProto, scales: &[f64]) -> Option<i64> {
     let mut axes = node.attribute.iter().filter(|a| a.name == "axis");
     (scales.len() > 1).then(|| axes.next().map_or(1, |axis| axis.i))
 }
 
-/// All pairs of which scales and zero points are stored.
+/// All pairs whose scales and zero points are stored.
 fn find(graph: &pb::GraphProto) -> Vec<Pair> {
     let parameters = Parameters {
         known: constants(graph),
@@ -129,7 +131,7 @@ fn find(graph: &pb::GraphProto) -> Vec<Pair> {
     pairs
 }
 
-/// The type of integers that a QuantizeLinear without a zero point makes.
+/// The integer type that a QuantizeLinear without a zero point produces.
 fn output_type(node: &pb::NodeProto) -> DataType {
     let mut types = node.attribute.iter().filter(|a| a.name == "output_dtype");
     let named = types.next().and_then(|a| i32::try_from(a.i).ok());
@@ -149,9 +151,9 @@ fn limits(kind: DataType) -> Option<(f64, f64)> {
     }
 }
 
-/// Write all pairs as rounding in f32, with the numbers that this takes. Given back are the nodes for the same without
-/// rounding, each number only kept in its range: quantisers leave out a ReLU that the range makes anyway. Nothing is done
-/// and given back if there are no pairs.
+/// Rewrites all pairs as rounding in f32, with the constants that this needs. Returns the nodes for the same graph
+/// without rounding, in which numbers are only clamped to their range, since quantisers omit a ReLU that the range
+/// implies. None, and no change, if there are no pairs.
 pub fn in_f32(graph: &mut pb::GraphProto) -> Option<Vec<pb::NodeProto>> {
     let pairs = find(graph);
     if pairs.is_empty() {
@@ -197,7 +199,8 @@ pub fn in_f32(graph: &mut pb::GraphProto) -> Option<Vec<pb::NodeProto>> {
 }
 
 impl Pair {
-    /// The numbers of the grid, so that each meets its own among those that are rounded; and the nodes that this takes.
+    /// Stores the grid's constants with shapes that broadcast against the tensor that is rounded; returns the nodes
+    /// that compute these shapes.
     fn constants(
         &self,
         node: &pb::NodeProto,
@@ -221,14 +224,14 @@ impl Pair {
         let count = scale.len() as i64;
         match *axis {
             None => stored.extend(all.map(|(what, values)| number(&named(what), values[0]))),
-            // From the end: as many axes of length 1 follow.
+            // Axis counted from the end: that many axes of length 1 follow.
             Some(axis @ ..0) => {
                 let ones = axis.unsigned_abs() as usize - 1;
                 let dims = [vec![count], vec![1; ones]].concat();
                 stored
                     .extend(all.map(|(what, values)| numbers(&named(what), dims.clone(), &values)));
             }
-            // From the front: as many axes follow as the rounded has.
+            // Axis counted from the front: as many axes follow as in the tensor, which are known only at run time.
             Some(axis) => {
                 stored.extend([
                     shape(&named("next axis"), &[axis + 1]),

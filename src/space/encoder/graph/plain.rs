@@ -1,4 +1,4 @@
-//! Operators that tract 0.23 reads otherwise than ONNX means them, in words that it reads right; and the input as f32.
+//! Replaces operators that tract 0.23 interprets differently from ONNX by equivalents, and makes the input f32.
 
 use super::{each_graph, stored, tensor_type_mut};
 use std::collections::HashMap;
@@ -6,7 +6,7 @@ use tract_onnx::pb;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::DataType;
 
-/// Ends of a slice beyond this mean "to the end", as ONNX says.
+/// Ends of a slice beyond this mean "to the end", as ONNX allows.
 pub const FURTHEST: i64 = i32::MAX as i64;
 
 /// A tensor of one f32 number.
@@ -25,7 +25,7 @@ pub fn numbers(name: &str, dims: Vec<i64>, values: &[f32]) -> pb::TensorProto {
     }
 }
 
-/// A tensor of whole numbers, as shapes are.
+/// A tensor of i64 numbers, the type of shapes.
 pub fn shape(name: &str, values: &[i64]) -> pb::TensorProto {
     pb::TensorProto {
         name: name.into(),
@@ -36,7 +36,7 @@ pub fn shape(name: &str, values: &[i64]) -> pb::TensorProto {
     }
 }
 
-/// A node that has the place of `old` in its module.
+/// A new node in the same module as `old`.
 pub fn beside(old: &pb::NodeProto, operator: &str, inputs: &[&str], output: &str) -> pb::NodeProto {
     pb::NodeProto {
         name: output.into(),
@@ -48,7 +48,7 @@ pub fn beside(old: &pb::NodeProto, operator: &str, inputs: &[&str], output: &str
     }
 }
 
-/// All of it, in this graph and in those that its operators hold.
+/// Applies all rewrites, to this graph and to those nested in its operators.
 pub fn rewrite(graph: &mut pb::GraphProto) {
     each_graph(graph, &mut |graph| {
         for node in &mut graph.node {
@@ -59,8 +59,8 @@ pub fn rewrite(graph: &mut pb::GraphProto) {
     });
 }
 
-/// Casts of stored i64 numbers to i64 hand them on. tract makes other numbers of them, which it calculates with
-/// differently: the largest i64, as the end of a slice, becomes a length less one.
+/// Replaces casts of stored i64 numbers to i64 by Identity. tract's cast changes how it computes with such numbers: the
+/// largest i64, as the end of a slice, becomes a length minus one.
 fn pass_casts(graph: &mut pb::GraphProto) {
     let known = constants(graph);
     let stored = |name: &String| {
@@ -76,13 +76,13 @@ fn pass_casts(graph: &mut pb::GraphProto) {
     }
 }
 
-/// Whether a cast is one to i64.
+/// Whether a node is a cast to i64.
 fn to_whole(node: &pb::NodeProto) -> bool {
     let mut types = node.attribute.iter().filter(|a| a.name == "to");
     types.any(|a| a.i == DataType::Int64 as i64)
 }
 
-/// ConstantOfShape fills with zeros of f32 where nothing is said; tract fills with f64.
+/// Makes the default value of ConstantOfShape explicit: ONNX says f32 zeros, tract uses f64.
 fn fill_with_f32(node: &mut pb::NodeProto) {
     if node.op_type == "ConstantOfShape" && node.attribute.iter().all(|a| a.name != "value") {
         node.attribute.push(pb::AttributeProto {
@@ -97,7 +97,7 @@ fn fill_with_f32(node: &mut pb::NodeProto) {
     }
 }
 
-/// Starts and ends of slices, where they are stored, within reach: what is calculated with them cannot overflow.
+/// Clamps stored starts and ends of slices, so that arithmetic with them cannot overflow.
 fn bound_slices(graph: &mut pb::GraphProto) {
     let mut bounds: Vec<(usize, usize, pb::TensorProto)> = Vec::new();
     let known = constants(graph);
@@ -121,14 +121,14 @@ fn bound_slices(graph: &mut pb::GraphProto) {
     }
 }
 
-/// What is known of a name without running anything.
+/// The value of a name, known without running anything.
 pub enum Known<'g> {
     Numbers(&'g pb::TensorProto),
-    /// The same numbers as another name's, in whichever shape.
+    /// The same numbers as those of another name, possibly in another shape.
     Same(&'g str),
 }
 
-/// Stored numbers of a graph by their names, and names that stand for them.
+/// The stored numbers of a graph by name, and the names that are aliases of them.
 pub fn constants(graph: &pb::GraphProto) -> HashMap<&str, Known<'_>> {
     let mut known = HashMap::new();
     for tensor in &graph.initializer {
@@ -153,10 +153,10 @@ pub fn constants(graph: &pb::GraphProto) -> HashMap<&str, Known<'_>> {
     known
 }
 
-/// The stored tensor that a name stands for.
+/// The stored tensor to which a name resolves.
 pub fn tensor<'g>(known: &HashMap<&str, Known<'g>>, name: &str) -> Option<&'g pb::TensorProto> {
     let mut name = name;
-    // As many steps as there are names: a circle ends.
+    // A loop over as many steps as there are names, so that cycles end.
     for _ in 0..=known.len() {
         match known.get(name)? {
             Known::Numbers(tensor) => return Some(tensor),
@@ -166,7 +166,7 @@ pub fn tensor<'g>(known: &HashMap<&str, Known<'g>>, name: &str) -> Option<&'g pb
     None
 }
 
-/// The whole numbers of a small stored i64 or i32 tensor.
+/// The integers of a small stored i64 or i32 tensor.
 fn whole(known: &HashMap<&str, Known>, name: &str) -> Option<Vec<i64>> {
     let tensor = tensor(known, name)?;
     let Some(1..=16) = stored::volume(tensor) else {
@@ -184,7 +184,7 @@ fn whole(known: &HashMap<&str, Known>, name: &str) -> Option<Vec<i64>> {
     }
 }
 
-/// Make the input `name` take f32: bytes are made of it by the graph itself, from pixels that run from 0 to 1.
+/// Makes the input `name` take f32 pixels from 0 to 1; if the network takes bytes, the graph itself converts.
 pub fn take_f32(graph: &mut pb::GraphProto, name: &str) {
     let mut inputs = graph.input.iter_mut().filter(|input| input.name == name);
     let Some(tensor) = inputs.next().and_then(tensor_type_mut) else {

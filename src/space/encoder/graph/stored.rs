@@ -1,4 +1,5 @@
-//! The numbers that a network holds: brought in from the files beside it, halves made f32, and small ones read.
+//! The stored weights of a network: loads those in files beside it, converts half precision to f32, and reads small
+//! ones.
 
 use super::{all_graphs, each_graph};
 use crate::error::{Error, Place, Result};
@@ -10,18 +11,18 @@ use std::path::{Component, Path, PathBuf};
 use tract_onnx::pb;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 
-/// How often the numbers in a file of tensors may be used, all in all: a small network must not claim a large file a
+/// How many times, in total, the bytes of a file of tensors may be used: a small network must not load a large file a
 /// thousand times.
 const USES: u64 = 4;
 
-/// The tensors that a graph holds, those of its operators included.
+/// The tensors stored in a graph, including those of its operators.
 pub fn tensors(graph: &pb::GraphProto) -> impl Iterator<Item = &pb::TensorProto> {
     let attributes = graph.node.iter().flat_map(|node| &node.attribute);
     let constants = attributes.flat_map(|a| a.t.iter().chain(&a.tensors));
     graph.initializer.iter().chain(constants)
 }
 
-/// The same, in this graph and in those that its operators hold, to be changed.
+/// Applies `visit` to the tensors of this graph and of those nested in its operators.
 fn each_tensor(graph: &mut pb::GraphProto, visit: &mut dyn FnMut(&mut pb::TensorProto)) {
     each_graph(graph, &mut |graph| {
         let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
@@ -39,7 +40,7 @@ pub fn is_outside(tensor: &pb::TensorProto) -> bool {
     tensor.data_location == Some(DataLocation::External as i32)
 }
 
-/// Where they are.
+/// The file that holds them.
 pub fn location(tensor: &pb::TensorProto) -> Option<&str> {
     let mut entries = tensor.external_data.iter();
     entries
@@ -47,7 +48,7 @@ pub fn location(tensor: &pb::TensorProto) -> Option<&str> {
         .map(|entry| entry.value.as_str())
 }
 
-/// The files beside a network of `graph` that hold tensors of it, each once.
+/// The files beside a network that hold tensors of `graph`, each once.
 pub fn files(graph: &pb::GraphProto, folder: &Path) -> Vec<PathBuf> {
     let all = all_graphs(graph).into_iter().flat_map(tensors);
     let mut files: Vec<PathBuf> = all
@@ -59,10 +60,10 @@ pub fn files(graph: &pb::GraphProto, folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Bring in all numbers that are in other files of the network's `folder`. Links are followed: caches keep the files
+/// Loads all numbers that are in other files of the network's `folder`. Links are followed, since caches keep the files
 /// themselves elsewhere.
 ///
-/// Errors: a file that is not there or is too short; a place outside the folder; sizes that do not fit.
+/// Errors: a file that is missing or too short; a path outside of the folder; sizes that do not fit.
 pub fn bring_in(name: &str, graph: &mut pb::GraphProto, folder: Option<&Path>) -> Result<()> {
     let mut open: HashMap<String, (File, u64)> = HashMap::new();
     let (mut outcome, mut taken) = (Ok(()), 0u64);
@@ -95,7 +96,7 @@ fn outside(name: &str, tensor: &str, what: String) -> Error {
     )
 }
 
-/// Bring in the numbers of one tensor.
+/// Loads the numbers of one tensor.
 fn bring(
     name: &str,
     tensor: &mut pb::TensorProto,
@@ -167,7 +168,7 @@ fn bring(
     Ok(())
 }
 
-/// Bytes that a tensor's numbers take; nothing where they are smaller than a byte, or of a type unknown here.
+/// The size of a tensor's numbers in bytes; None for numbers smaller than a byte, and for unknown types.
 fn bytes_of(tensor: &pb::TensorProto) -> Option<u64> {
     let size = match DataType::try_from(tensor.data_type).ok()? {
         DataType::Bool | DataType::Uint8 | DataType::Int8 => 1,
@@ -179,7 +180,7 @@ fn bytes_of(tensor: &pb::TensorProto) -> Option<u64> {
     volume(tensor)?.checked_mul(size)
 }
 
-/// Numbers of a tensor.
+/// The number of elements of a tensor.
 pub fn volume(tensor: &pb::TensorProto) -> Option<u64> {
     let lengths = tensor.dims.iter().map(|&length| u64::try_from(length).ok());
     lengths
@@ -187,15 +188,15 @@ pub fn volume(tensor: &pb::TensorProto) -> Option<u64> {
         .try_fold(1u64, |all, length| all.checked_mul(length?))
 }
 
-/// Whether a type of ONNX is one of two bytes a number.
+/// Whether an ONNX type is f16 or bf16.
 pub fn is_half(kind: i64) -> bool {
     kind == DataType::Float16 as i64 || kind == DataType::Bfloat16 as i64
 }
 
-/// Attributes that hold a type of numbers.
+/// Attributes whose value is an element type.
 const TYPES: [&str; 3] = ["to", "dtype", "output_dtype"];
 
-/// Everything that is in halves (f16 and bf16) becomes f32: the numbers stored, what casts make, what graphs take.
+/// Converts everything in half precision (f16 and bf16) to f32: stored numbers, targets of casts, types of inputs.
 pub fn widen(graph: &mut pb::GraphProto) {
     each_tensor(graph, &mut |tensor| {
         if let Some(values) = halves(tensor) {
@@ -223,7 +224,7 @@ pub fn widen(graph: &mut pb::GraphProto) {
     });
 }
 
-/// The numbers of a tensor of halves.
+/// The numbers of a tensor in half precision.
 fn halves(tensor: &pb::TensorProto) -> Option<Vec<f32>> {
     let f32_of: fn(u16) -> f32 = match DataType::try_from(tensor.data_type).ok()? {
         DataType::Float16 => |bits| f16::from_bits(bits).to_f32(),
@@ -242,12 +243,12 @@ fn halves(tensor: &pb::TensorProto) -> Option<Vec<f32>> {
     )
 }
 
-/// The numbers of a small tensor, as [`numbers`] gives them.
+/// The numbers of a small tensor, as [`numbers`] returns them.
 pub fn small(tensor: &pb::TensorProto) -> Option<Vec<f64>> {
     numbers(tensor, 64)
 }
 
-/// The numbers of a tensor of f32 or of whole numbers, `most` of them at most, as f64 (exact but for the largest of i64).
+/// The numbers of a tensor of f32 or of integers, at most `most`, as f64 (exact except for the largest of i64).
 pub fn numbers(tensor: &pb::TensorProto, most: u64) -> Option<Vec<f64>> {
     if volume(tensor)? > most || is_outside(tensor) {
         return None;

@@ -1,16 +1,16 @@
-//! The tensors of a network by what people call them: their own names, PyTorch's module paths, `penultimate`.
+//! Finds the tensors of a network by the names that users give: their own names, PyTorch's module paths, `penultimate`.
 //!
-//! A module's tensor is what is made in it and read outside of it. Where a node stands is known from torch's metadata
-//! ([`super::fields`]), or from names that begin with the path (`/layer4/layer4.1/relu_1/Relu`).
+//! A module's tensor is one that is computed in the module and read outside of it. The module of a node is known from
+//! torch's metadata ([`super::fields`]), or from node names that begin with the path (`/layer4/layer4.1/relu_1/Relu`).
 
 use super::fields::module_of;
 use std::collections::{HashMap, HashSet};
 use tract_onnx::pb;
 
-/// Operators that tell of shapes alone; what is made from these is no feature.
+/// Operators that depend on shapes alone; tensors computed from their results are not features.
 const OF_SHAPES: [&str; 2] = ["Shape", "Size"];
 
-/// Operators after the last linear map that leave its numbers where they are.
+/// Operators that may follow the last linear layer and do not mix its numbers.
 const AFTER: [&str; 15] = [
     "Add",
     "Cast",
@@ -29,49 +29,49 @@ const AFTER: [&str; 15] = [
     "Tanh",
 ];
 
-/// The two halves of rounding to integers, which belong to the module of what they round.
+/// The two steps of quantisation, which belong to the module of their input.
 const ROUNDING: [&str; 2] = ["QuantizeLinear", "DequantizeLinear"];
 
-/// Operators that hand their input on, as rounding and casts do.
+/// Operators that pass on their input, possibly rounded or cast.
 const HANDING_ON: [&str; 4] = ["Cast", "DequantizeLinear", "Identity", "QuantizeLinear"];
 
 /// A tensor that is computed from the images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     pub name: String,
-    /// What makes it, as ONNX calls it.
+    /// The ONNX operator that computes it.
     pub operator: String,
-    /// PyTorch's path of the module that it is made in; empty if that is not known.
+    /// PyTorch's path of the module that computes it; empty if that is not known.
     pub module: String,
-    /// Tensors that it is made from, as places in the list.
+    /// The tensors from which it is computed, as indices into the list.
     from: Vec<usize>,
-    /// Modules that it is read in.
+    /// The modules that read it.
     readers: Vec<String>,
     is_output: bool,
-    /// Whether it is what a ReLU or the like makes of the tensor that it is made from.
+    /// Whether it is the output of a ReLU or a similar activation.
     bends: bool,
 }
 
-/// Why no tensor was found, and those that may be meant, the last of the file first.
+/// Why no tensor was found, with the candidates in reverse order of the file.
 #[derive(Debug)]
 pub struct Unfound<'t> {
     pub what: &'static str,
     pub candidates: Vec<&'t Tensor>,
-    /// Whether the name was right, but that of several.
+    /// Whether the name matches several tensors.
     pub several: bool,
 }
 
-/// All of them, in the order of the file.
+/// All tensors that are computed from the images, in the order of the file.
 #[derive(Debug, Default)]
 pub struct Tensors {
     list: Vec<Tensor>,
     first: String,
-    /// Whether modules come from names, where a second call of a module ends in `_1`.
+    /// Whether modules are inferred from node names, in which a second call of a module ends in `_1`.
     from_names: bool,
 }
 
 impl Tensors {
-    /// Those of a graph whose images are `input`.
+    /// The tensors of a graph whose image input is `input`.
     pub fn new(graph: &pb::GraphProto, input: &str) -> Tensors {
         let modules = Modules::new(graph);
         let outputs: HashSet<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
@@ -124,12 +124,12 @@ impl Tensors {
         &self.first
     }
 
-    /// The tensors, the last of the file first.
+    /// The tensors in reverse order of the file.
     pub fn last_first(&self) -> impl Iterator<Item = &Tensor> {
         self.list.iter().rev()
     }
 
-    /// The tensors that a piecewise-linear activation bends at 0, in the order of the file.
+    /// The tensors that enter a piecewise-linear activation with its kink at 0, in the order of the file.
     pub fn bent(&self) -> Vec<String> {
         let mut bent: Vec<String> = Vec::new();
         for tensor in self.list.iter().filter(|tensor| tensor.bends) {
@@ -142,7 +142,7 @@ impl Tensors {
         bent
     }
 
-    /// The tensor that is called so.
+    /// The tensor that a user's name means.
     pub fn find(&self, wanted: &str) -> Result<String, Unfound<'_>> {
         if self.list.iter().any(|tensor| tensor.name == wanted) {
             return Ok(wanted.into());
@@ -165,7 +165,7 @@ impl Tensors {
             ([place], _) => Ok(self.list[*place].name.clone()),
             ([], true) => Err(any("the network has no such tensor or module")),
             ([], false) => Err(any(
-                "nothing that is computed from the images leaves this module",
+                "no tensor that is computed from the images leaves this module",
             )),
             (places, _) => Err(Unfound {
                 what: "this may be one of several tensors, so one must be named",
@@ -179,7 +179,7 @@ impl Tensors {
         }
     }
 
-    /// All modules, those around others included.
+    /// All modules, including those that contain others.
     fn modules(&self) -> HashSet<&str> {
         let mut modules = HashSet::new();
         for tensor in &self.list {
@@ -191,7 +191,7 @@ impl Tensors {
         modules
     }
 
-    /// The modules that `wanted` may mean: those of that path, or else those whose path ends so.
+    /// The modules that `wanted` may mean: those of exactly that path, or otherwise those whose path ends with it.
     fn paths(&self, wanted: &str) -> Vec<String> {
         let modules = self.modules();
         let call = |module: &str| {
@@ -221,8 +221,8 @@ impl Tensors {
         found
     }
 
-    /// What is made in a module and read outside, or is an output. What is read there as it is, rounded and cast counts
-    /// once, as it is read first: a quantiser leaves out a ReLU that its rounding makes anyway.
+    /// The tensors that are computed in a module and read outside of it, or are outputs. A tensor and its rounded or
+    /// cast copies count once, as the first that is read: a quantiser omits a ReLU that its rounding implies.
     fn made_in(&self, path: &str) -> Vec<usize> {
         let inside = |module: &str| {
             let rest = module.strip_prefix(path);
@@ -248,7 +248,7 @@ impl Tensors {
         found
     }
 
-    /// What goes into the last linear map before the first output.
+    /// The input of the last linear layer before the first output.
     fn penultimate(&self) -> Option<String> {
         let mut tensor = self.list.iter().find(|tensor| tensor.name == self.first)?;
         loop {
@@ -264,11 +264,11 @@ impl Tensors {
     }
 }
 
-/// Whether a node bends its input at 0 and is linear on both sides of it.
+/// Whether a node is an activation with a kink at 0, linear on both sides.
 fn bends(node: &pb::NodeProto, graph: &pb::GraphProto) -> bool {
     match node.op_type.as_str() {
         "Relu" | "LeakyRelu" | "PRelu" => true,
-        // ReLU6 and its like; the limit is an attribute in old files.
+        // ReLU6 and similar; in old files the limits are attributes.
         "Clip" => lower_limit(node, graph) == Some(0.0),
         _ => false,
     }
@@ -292,10 +292,10 @@ fn lower_limit(node: &pb::NodeProto, graph: &pb::GraphProto) -> Option<f64> {
         .copied()
 }
 
-/// Where nodes stand.
+/// The modules of nodes.
 struct Modules {
     from_names: bool,
-    /// The modules of what makes a tensor, and of what reads it, as far as they are known.
+    /// For each tensor, the known modules of the nodes that compute or read it.
     around: HashMap<String, Vec<String>>,
 }
 
@@ -316,7 +316,7 @@ impl Modules {
         modules
     }
 
-    /// What the file says of a node, if it does.
+    /// The module of a node, if the file states it.
     fn said(&self, node: &pb::NodeProto) -> Option<String> {
         match self.from_names {
             true => enclosing(&node.name).map(dotted),
@@ -324,8 +324,8 @@ impl Modules {
         }
     }
 
-    /// Where it is not said, as of nodes that optimisers put in, a node stands in the smallest module that holds all
-    /// that it is joined to.
+    /// The module of a node. If the file does not state it, for instance for nodes that optimisers inserted, it is the
+    /// innermost module that contains all known neighbours.
     fn of(&self, node: &pb::NodeProto) -> String {
         if let Some(module) = self.said(node) {
             return module;
@@ -339,7 +339,7 @@ impl Modules {
     }
 }
 
-/// The smallest module that holds both.
+/// The innermost module that contains both.
 fn common<'m>(one: &'m str, other: &str) -> &'m str {
     let mut end = 0;
     for (a, b) in one.split('.').zip(other.split('.')) {
@@ -351,12 +351,12 @@ fn common<'m>(one: &'m str, other: &str) -> &'m str {
     &one[..end.saturating_sub(1)]
 }
 
-/// The part of a node's name before its own, if it has one: `/layer4/relu/Relu` stands in `/layer4/relu`.
+/// The part of a node's name before the last slash: for `/layer4/relu/Relu` it is `/layer4/relu`.
 fn enclosing(name: &str) -> Option<&str> {
     name.rsplit_once('/').map(|(around, _)| around)
 }
 
-/// PyTorch's path for one with slashes, in which a part may begin with the part before it, as in `/layer4/layer4.1`.
+/// Converts a path with slashes to PyTorch's form. A part may repeat the part before it, as in `/layer4/layer4.1`.
 fn dotted(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty()) {
