@@ -12,7 +12,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("cli", &["analyze", "fit"]),
     ("job", &["images", "inputs"]),
     ("notion", &["neighbours", "tree"]),
-    ("space", &["encoder", "frame", "shape_inference", "views"]),
 ];
 
 type Path = Vec<String>;

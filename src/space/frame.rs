@@ -7,10 +7,8 @@
 use super::pixel::Select;
 use super::resample::Resample;
 use super::spec::{Filter, Resize, in_reach};
-use super::views::{Framed, Set};
-use super::{Map, Mapped, pillow};
-use crate::error::{Error, Place, Result};
-use crate::rows::Rows;
+use super::{Map, pillow};
+use crate::error::Result;
 use crate::rows::images::{Misfit, Pixels, Prepare, Shape};
 use std::fmt;
 use std::sync::Arc;
@@ -188,70 +186,9 @@ impl Frames {
         (!own.is_empty()).then_some(Frames(own))
     }
 
-    /// Splits a set of images that were converted to these frames when they were decoded: each row holds images of the
-    /// `shapes`, one after the other. The set's own rows become the images of the first frame.
-    pub fn split(&self, set: Set, shapes: &[Shape]) -> Set {
-        let rows = Arc::clone(&set.rows);
-        let mut start = 0;
-        let mut part = |shape: &Shape| -> Arc<dyn Rows> {
-            let end = start + shape.height * shape.width * shape.channels;
-            let places = start..end;
-            start = end;
-            match places.len() == rows.dim() {
-                true => Arc::clone(&rows),
-                false => {
-                    let map = Arc::new(Select::new(places.collect()));
-                    Arc::new(Mapped::new(Arc::clone(&rows), map, rows.name()))
-                }
-            }
-        };
-        let parts: Vec<(Arc<dyn Rows>, Shape)> =
-            shapes.iter().map(|shape| (part(shape), *shape)).collect();
-        self.set(set, parts)
-    }
-
-    /// Converts a set of images of one size to these frames.
-    ///
-    /// Errors: rows that are not images, images that do not fit.
-    pub fn of(&self, set: &Set) -> Result<Set> {
-        let name = set.rows.name();
-        let wrong = |misfit: Misfit| Error::input(name, Place::Whole, misfit.what, misfit.advice);
-        let shape = set.shape.ok_or_else(|| {
-            wrong(Misfit {
-                what: "its rows are no images, which the other set's are".into(),
-                advice: "name sets of images, or sets from the same space".into(),
-            })
-        })?;
-        let bytes = set.holds_bytes();
-        let made = self.0.iter().map(|frame| {
-            let steps = frame.steps(shape, bytes).map_err(wrong)?;
-            let (shape, rows) = (steps.shape, Arc::clone(&set.rows));
-            let through = |rows, map| -> Arc<dyn Rows> { Arc::new(Mapped::new(rows, map, name)) };
-            Ok((steps.maps().fold(rows, through), shape))
-        });
-        let made = made.collect::<Result<Vec<_>>>()?;
-        Ok(self.set(set.clone(), made))
-    }
-
-    /// The set, with its converted images for each frame.
-    fn set(&self, set: Set, made: Vec<(Arc<dyn Rows>, Shape)>) -> Set {
-        let framed = self.0.iter().zip(made);
-        let framed: Vec<Framed> = framed
-            .map(|(frame, (rows, shape))| Framed {
-                frame: *frame,
-                rows,
-                shape,
-            })
-            .collect();
-        match framed.first() {
-            Some(first) => Set {
-                rows: Arc::clone(&first.rows),
-                shape: Some(first.shape),
-                framed,
-                ..set
-            },
-            None => set,
-        }
+    /// The frames, without duplicates.
+    pub(super) fn frames(&self) -> &[Frame] {
+        &self.0
     }
 }
 

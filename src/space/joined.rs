@@ -1,7 +1,7 @@
 //! Concatenates several sets, so that a space is computed once for all of them.
 
-use super::Set;
-use super::views::{Framed, check_alike, in_order};
+use super::set::{Framed, Set};
+use super::views::{check_alike, in_order};
 use crate::error::Result;
 use crate::rows::{Element, Rows};
 use std::sync::Arc;

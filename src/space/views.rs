@@ -6,6 +6,7 @@
 
 use super::frame::Frame;
 use super::resample::Resample;
+use super::set::Set;
 use super::shape_inference::{Networks, Outline, after_files, frame_of, image, matrix, outline};
 use super::spec::{OnnxArgs, SpaceStage, Spec};
 use super::{Layer, Map, Mapped, pca, pixel, projection, relu, wavelet};
@@ -17,55 +18,6 @@ use crate::rows::{Element, OpenOptions, Rows, kept_size, like, open, say};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A set, with the shape of its rows if they are images.
-#[derive(Clone)]
-pub struct Set {
-    pub rows: Arc<dyn Rows>,
-    pub shape: Option<Shape>,
-    /// The largest pixel value: 255 for bytes, 1 for floating-point images.
-    pub range: f64,
-    /// The same images brought to the sizes of networks when they were decoded; `rows` are then the first of them.
-    pub framed: Vec<Framed>,
-}
-
-/// Images that were brought to the size of one frame.
-#[derive(Clone)]
-pub struct Framed {
-    pub frame: Frame,
-    pub rows: Arc<dyn Rows>,
-    pub shape: Shape,
-}
-
-impl Set {
-    /// Whether its pixels are whole numbers from 0 to 255.
-    pub fn holds_bytes(&self) -> bool {
-        self.range == 255.0 && self.rows.element() == Element::U8
-    }
-
-    /// The images of each frame, as a set.
-    fn by_frame(&self) -> impl Iterator<Item = (Frame, Set)> {
-        self.framed.iter().map(|framed| {
-            let set = Set {
-                rows: Arc::clone(&framed.rows),
-                shape: Some(framed.shape),
-                range: self.range,
-                framed: Vec::new(),
-            };
-            (framed.frame, set)
-        })
-    }
-
-    /// A set of rows that are not images.
-    pub fn vectors(rows: Arc<dyn Rows>) -> Self {
-        Set {
-            rows,
-            shape: None,
-            range: 1.0,
-            framed: Vec::new(),
-        }
-    }
-}
 
 /// Settings for making spaces.
 #[derive(Debug, Clone, Default)]
