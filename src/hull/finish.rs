@@ -475,7 +475,7 @@ pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<
         let mut gone: Vec<usize> = (0..lower.len())
             .filter(|&i| doubtful(i) && upper[i] < ZERO)
             .collect();
-        // Drop the rows whose weights vanish, one at a time: dropping one may make others positive.
+        // Where no weights vanish, drop one row at a time: the weights of others may then turn positive.
         if gone.is_empty() || gone.len() == places.len() || gone.iter().any(|&i| lower[i] < -ZERO) {
             let negative = (0..lower.len()).filter(|&i| doubtful(i));
             gone = negative
