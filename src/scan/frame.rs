@@ -159,7 +159,7 @@ impl Columns {
     }
 }
 
-/// The largest power of two up to `value`, limited so that its square and the square of its inverse are normal f32.
+/// The largest power of two up to `value`, between 2^-900 and 2^900.
 fn power_of_two(value: f64) -> f64 {
     value.log2().floor().clamp(-900.0, 900.0).exp2()
 }
