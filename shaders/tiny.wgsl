@@ -1,10 +1,10 @@
 // claims[p, s] = is the origin inside the hull of the first sizes[s] vectors of problem p?    twin: scan::gpu::twin::tiny
 //
-// One workgroup per problem, from the first vector to the last size. The non-negative least squares problem `min |[A; t
-// 1^T] u - [0; t]|, u >= 0` grows by the vector furthest along the residual, with an orthogonal factor `H [A; t 1^T] =
-// [R; 0]` (Lawson and Hanson, Solving Least Squares Problems, ch. 23; as `hull::tiny` does in f64). If all vectors lie
-// behind the residual's direction, the claim is OUTSIDE with that direction; if the residual vanishes, it is INSIDE
-// with the active vectors. The host proves the claims in f64 and solves the problems that are open or cannot be proved.
+// One workgroup per problem, from the first vector to the last size. The non-negative least squares problem
+// `min |[A; t 1^T] u - [0; t]|, u >= 0` grows by the vector furthest along the residual, with an orthogonal factor
+// `H [A; t 1^T] = [R; 0]` (Lawson and Hanson, Solving Least Squares Problems, ch. 23; as `hull::tiny` does in f64). If all
+// vectors lie behind the residual's direction, the claim is OUTSIDE with that direction; if the residual vanishes, it is
+// INSIDE with the active vectors. The host proves the claims in f64 and solves the problems that are open or cannot be proved.
 // Each thread below d + 1 owns a column of H, or a row; thread 0 does the steps that are too small to share.
 //
 // binding  what         shape
@@ -76,8 +76,7 @@ fn reduce(thread: u32) {
     }
 }
 
-// Sets t from the longest vector, empties the active set, and puts the nearest of the first `count` vectors into place
-// 0.
+// Sets t from the longest vector, empties the active set, and puts the nearest of the first `count` vectors into place 0.
 fn begin(problem: u32, count: u32, thread: u32) {
     var nearest = LOWEST;
     var nearest_row = NONE;

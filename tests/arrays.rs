@@ -89,8 +89,7 @@ fn hdf5_through_the_filters_of_h5py_and_hdf5plugin() {
 
 #[test]
 fn hdf5_is_read_in_several_slabs() {
-    // Seven chunks of 7,000 rows are the smallest number to exceed a MiB, so the rows are read in slabs of 70,000 and
-    // 30,000.
+    // Seven chunks of 7,000 rows are the smallest number to exceed a MiB, so the rows are read in slabs of 70,000 and 30,000.
     let expected: Vec<f64> = (0..100_000 * 16)
         .map(|i| f64::from((i / 16 + i % 16) % 251))
         .collect();
@@ -135,8 +134,7 @@ fn rows_of_matlab_are_matlabs_rows() {
     fails(&data("matlab.mat:name"), &options(), &["MATLAB's char"]);
 }
 
-/// A file cut anywhere is an error. A file with any bit flipped is an error or gives numbers: no panic, no large
-/// allocation.
+/// A file cut anywhere is an error. A file with any bit flipped is an error or gives numbers: no panic, no large allocation.
 #[test]
 fn broken_hdf5_is_survived() {
     let folder = Folder::new();

@@ -160,8 +160,7 @@ fn picks_show_what_the_space_sees() {
                     let middle = [14, 15, 20, 21].map(|place| own[place]);
                     assert_eq!((seen.shape.width, seen.shape.height), (2, 2));
                     assert_eq!(far(&seen.values, &middle), 0.0);
-                    // The weighted mean of an inside query's certificate, cropped in the same way, is the cropped
-                    // query.
+                    // The weighted mean of an inside query's certificate, cropped in the same way, is the cropped query.
                     let inside = pick.verdict == "inside";
                     assert_eq!(pick.mean.is_some(), inside);
                     let mean = pick
@@ -181,8 +180,7 @@ fn picks_show_what_the_space_sees() {
 
 #[test]
 fn maps_that_lose_nothing_change_no_verdict() {
-    // Hull membership does not change under injective affine maps: rotations, scaled principal components, reordered
-    // columns.
+    // Hull membership does not change under injective affine maps: rotations, scaled principal components, reordered columns.
     let spaces = [
         "pixels",
         "wavelet",
@@ -294,8 +292,7 @@ fn the_other_notions_are_those_of_their_definitions() {
     };
     let outside = q.chunks_exact(3).filter(beyond).count() as u64;
     assert_eq!(space.rate("range").unwrap().outside, outside);
-    // The radius is the 95 % quantile of leave-one-out nearest distances: rank 285 of 300, or a neighbouring rank by
-    // convention.
+    // The radius is the 95 % quantile of leave-one-out nearest distances: rank 285 of 300, or a neighbouring rank by convention.
     let distance = |a: &[f64], b: &[f64]| {
         let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
         squares.sum::<f64>().sqrt()

@@ -343,8 +343,8 @@ fn the_angle_to_an_orthant_is_that_of_the_negative_part() {
     }
 }
 
-/// Wendel: of N random directions in d dimensions a further one is in the cone with probability `1 - 2^-N sum_{k<d}
-/// C(N, k)`, taken over references. 250 references give a standard deviation of .032 at one half.
+/// Wendel: of N random directions in d dimensions a further one is in the cone with probability
+/// `1 - 2^-N sum_{k<d} C(N, k)`, taken over references. 250 references give a standard deviation of .032 at one half.
 #[test]
 fn random_cones_hold_a_direction_as_often_as_wendel_says() {
     for (n, d, expected) in [

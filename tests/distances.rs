@@ -1,5 +1,4 @@
-//! Brackets of distances compared with exact rational distances, in 2 and 3 dimensions: both ends hold without any
-//! tolerance.
+//! Brackets of distances compared with exact rational distances, in 2 and 3 dimensions: both ends hold without any tolerance.
 
 use crate::common::{exact, gaussian, random, rows};
 use hullscope::control::Control;

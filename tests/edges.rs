@@ -1,5 +1,4 @@
-//! Extreme numbers: the largest and smallest, integers that f64 rounds, and digits that must not depend on threads or
-//! memory.
+//! Extreme numbers: the largest and smallest, integers that f64 rounds, and digits that must not depend on threads or memory.
 
 use crate::common::alloc::largest;
 use crate::common::{gaussian, rows};

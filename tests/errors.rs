@@ -1,5 +1,4 @@
-//! `errors` as users run it: a folder written by `compare`, files of a model's outcomes, written files and refused
-//! input.
+//! `errors` as users run it: a folder written by `compare`, files of a model's outcomes, written files and refused input.
 
 use crate::common::gaussian;
 use arrow_array::cast::AsArray;
@@ -178,8 +177,7 @@ fn losses_and_labels_of_files_are_read() {
     assert!(!folder.path().join("outcomes_roc.svg").exists());
 }
 
-/// An outcomes file for the whole set is matched by row number if rows were left out or cut; with another length it is
-/// refused.
+/// An outcomes file for the whole set is matched by row number if rows were left out or cut; with another length it is refused.
 #[test]
 fn outcomes_of_queries_that_were_left_out_are_matched_by_row() {
     let folder = tempfile::tempdir().unwrap();
@@ -330,8 +328,7 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
     );
 }
 
-/// `all` lets costly notions judge 500 queries; rates, classes and outcomes count these alone, in the run and
-/// afterwards.
+/// `all` lets costly notions judge 500 queries; rates, classes and outcomes count these alone, in the run and afterwards.
 #[test]
 fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (count, d) = (1_200, 2);

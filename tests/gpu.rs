@@ -365,8 +365,7 @@ fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
     }
 }
 
-/// References of several kinds: duplicates, far rows, values of all magnitudes, and columns that do not fill whole
-/// words.
+/// References of several kinds: duplicates, far rows, values of all magnitudes, and columns that do not fill whole words.
 fn awkward(kind: usize, n: usize, d: usize) -> Memory {
     let mut x = gaussian(n * d, 90 + kind as u64);
     match kind {

@@ -387,8 +387,7 @@ const OF_A_SCAN: [Pass; 7] = [
     Pass::Gather,
 ];
 
-/// The warnings of a run, one for each tile tried: the last names the adapter, its driver, the pass and the
-/// consequence.
+/// The warnings of a run, one for each tile tried: the last names the adapter, its driver, the pass and the consequence.
 fn names_all(outcome: &Outcome, adapter: &Adapter, tiles: usize, pass: &str, then: &str) {
     assert_eq!(outcome.warnings.len(), tiles, "{:?}", outcome.warnings);
     let (warning, facts) = (&outcome.warnings[tiles - 1], &adapter.facts);

@@ -180,8 +180,7 @@ fn a_far_row_is_named() {
     );
 }
 
-/// A row that is far only in a column of small numbers counts as far; columns in different units alone do not make rows
-/// far.
+/// A row that is far only in a column of small numbers counts as far; columns in different units alone do not make rows far.
 #[test]
 fn far_is_measured_in_the_units_of_the_columns() {
     let (n, d) = (400, 3);

@@ -349,8 +349,7 @@ fn classes_of_sets_may_be_words() {
     }
 }
 
-/// The certificates of each space are checked against the space fitted anew; other sets, other seeds and a changed file
-/// fail.
+/// The certificates of each space are checked against the space fitted anew; other sets, other seeds and a changed file fail.
 #[test]
 fn certificates_of_a_comparison_are_checked_by_space() {
     let folder = Folder::new();

@@ -63,8 +63,7 @@ fn figure_1_comes_out_as_theory_says() {
             number(point, "d") as u64,
         ));
     }
-    // Gaussians of 2 to 7 dimensions, and 4-dimensional Gaussians in 5, 6 and 7 dimensions, at a dozen sizes or more
-    // each.
+    // Gaussians of 2 to 7 dimensions, and 4-dimensional Gaussians in 5, 6 and 7 dimensions, at a dozen sizes or more each.
     limits.sort();
     limits.dedup();
     assert_eq!(limits.len(), 9, "{limits:?}");
@@ -74,8 +73,7 @@ fn figure_1_comes_out_as_theory_says() {
     let mut exact = Vec::new();
     for half in halves.iter().filter(|half| !half["exact"].is_null()) {
         let (n, measured) = (number(half, "exact"), number(half, "measured"));
-        // The measured N is interpolated linearly between sizes, the exact one is an integer: a tenth is a wide
-        // tolerance.
+        // The measured N is interpolated linearly between sizes, the exact one is an integer: a tenth is a wide tolerance.
         assert!((measured - n).abs() <= 0.1 * n + 1.0, "{half}");
         exact.push(n as u64);
     }
@@ -528,8 +526,7 @@ fn what_can_be_refused_is_refused_before_any_work() {
     }
 }
 
-/// Figure 1 takes the longest: with the same settings the result of an earlier run in the folder is reused, with its
-/// command.
+/// Figure 1 takes the longest: with the same settings the result of an earlier run in the folder is reused, with its command.
 #[test]
 fn figure_1_is_drawn_once() {
     let folder = Folder::new();

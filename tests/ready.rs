@@ -58,8 +58,7 @@ fn asked(
 #[test]
 fn answers_do_not_depend_on_what_is_asked_with_them() {
     let int8 = Int8Engine::new(Precision::Int8, 1 << 30).unwrap();
-    // Rows, columns, and queries from the middle outwards; in many columns only queries that the first direction
-    // settles.
+    // Rows, columns, and queries from the middle outwards; in many columns only queries that the first direction settles.
     let cases = [
         (5_000, 2, 0..30),
         (4_353, 16, 0..12),

@@ -257,8 +257,7 @@ fn what_only_looks_like_another_format_is_read() {
     }
 }
 
-/// The sizes in an archive are checked before anything is written; a stream stops at the limit. Neither uses much
-/// memory.
+/// The sizes in an archive are checked before anything is written; a stream stops at the limit. Neither uses much memory.
 #[test]
 fn what_unpacks_to_more_than_a_spool_file_may_take_is_refused() {
     let folder = Folder::new();
@@ -354,8 +353,7 @@ fn messages_blame_the_file_only_where_that_is_known() {
     turned[at] ^= 1;
     let path = folder.file("y.npy.gz", &turned);
     fails(&path, &options(), &["cannot be unpacked"]);
-    // A zstd frame with a window of 2 GiB, as `zstd --long=31` writes it: it is intact, and refused because of its
-    // memory.
+    // A zstd frame with a window of 2 GiB, as `zstd --long=31` writes it: it is intact, and refused because of its memory.
     let long = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00];
     let path = folder.file("z.npy.zst", &long);
     fails(&path, &options(), &["more memory", "unpack it beforehand"]);

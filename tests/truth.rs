@@ -204,8 +204,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Rows of which some are filled with a large number, with queries outside the others, and queries inside.
 ///
-/// Every filled row is on the other side of the direction in which a query was moved, so it does not bring the query
-/// inside.
+/// Every filled row is on the other side of the direction in which a query was moved, so it does not bring the query inside.
 fn beside_far_rows(n: usize, d: usize, far: &[f64], seed: u64) -> (Problem, Problem) {
     let mut x = gaussian(n * d, seed);
     for (i, &fill) in far.iter().enumerate() {
@@ -436,8 +435,8 @@ impl Map {
         images.collect()
     }
 
-    /// A bound on the rounding error of mapped points, transformed back: at most `|A^-1| gamma_(d+1) (|A| |x| +
-    /// |shift|)` in the Euclidean norm, for the largest of the points.
+    /// A bound on the rounding error of mapped points, transformed back: at most
+    /// `|A^-1| gamma_(d+1) (|A| |x| + |shift|)` in the Euclidean norm, for the largest of the points.
     fn rounding(&self, points: &[f64]) -> f64 {
         let d = self.shift.len();
         let gamma = (d as f64 + 1.0) * f64::EPSILON;
@@ -458,8 +457,7 @@ impl Map {
     }
 }
 
-/// A set about the origin, queries at and near its boundary along random rays, and the radius of a ball inside its
-/// hull.
+/// A set about the origin, queries at and near its boundary along random rays, and the radius of a ball inside its hull.
 fn near_the_boundary(d: usize, seed: u64) -> (Vec<f64>, Vec<f64>, f64) {
     let x = gaussian(30 * d, seed);
     let mut ball = 0.6;

@@ -1,5 +1,4 @@
-//! Zarr arrays written by zarr-python 2 and 3 and AnnData, in folders and in zip archives, and folders with false
-//! metadata.
+//! Zarr arrays written by zarr-python 2 and 3 and AnnData, in folders and in zip archives, and folders with false metadata.
 
 use crate::common::alloc::largest;
 use crate::formats::{Folder, fails, options, read, values};

@@ -43,8 +43,7 @@ impl Basis {
         true
     }
 
-    /// Subtract from a vector its projection onto the span of the basis; returns the coordinates of the projection in
-    /// Q.
+    /// Subtract from a vector its projection onto the span of the basis; returns the coordinates of the projection in Q.
     pub fn remove(&self, vector: &mut [f64]) -> Vec<f64> {
         let each = self.q.iter().map(|q| {
             let share = dot(q, vector);

@@ -111,10 +111,9 @@ pub enum Body {
     /// The convex hull of the rows.
     #[default]
     Hull,
-    /// The convex cone of the rows. Inside: `q = sum u_i x_i`; the weights need not sum to 1 and always meet `q / sum
-    /// u` to within the tolerance; a query of zeros needs no rows. Outside: a direction with `<w, x_i> <= 0 < <w, q>`
-    /// for every row; the margin is a lower bound of the sine of the angle between q and the cone, `<w, q> / (|w|
-    /// |q|)`.
+    /// The convex cone of the rows. Inside: `q = sum u_i x_i`; the weights need not sum to 1 and always meet
+    /// `q / sum u` to within the tolerance; a query of zeros needs no rows. Outside: a direction with `<w, x_i> <= 0 < <w, q>`
+    /// for every row; the margin is a lower bound of the sine of the angle between q and the cone, `<w, q> / (|w| |q|)`.
     Cone,
 }
 

@@ -196,8 +196,7 @@ impl Open {
             } else if best.len() < count {
                 return improved;
             } else {
-                // The rows furthest along r depend on the active ones, or exceed the level by rounding only: look at
-                // more.
+                // The rows furthest along r depend on the active ones, or exceed the level by rounding only: look at more.
                 count *= 8;
             }
         }
@@ -303,8 +302,7 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Whether a row that a scan returned belongs to the problem: not left out, and not far (far rows are tested one by
-    /// one).
+    /// Whether a row that a scan returned belongs to the problem: not left out, and not far (far rows are tested one by one).
     pub fn counts(&self, row: usize, excluded: Option<usize>) -> bool {
         let far = self.scan.frame().far.contains(row);
         !far && excluded != Some(row) && !self.ignored.contains(&row)
@@ -515,8 +513,7 @@ impl<'a> Columns<'a> {
         (w, highest)
     }
 
-    /// Turns an upper bound of the frame's scores `<w, x'_i>` into one of `<w, x_i - c>` that also holds for the far
-    /// rows.
+    /// Turns an upper bound of the frame's scores `<w, x'_i>` into one of `<w, x_i - c>` that also holds for the far rows.
     pub fn with_far(&self, w: &[f64], best: f64, c: &[f64], excluded: Option<usize>) -> f64 {
         let frame = self.scan.frame();
         let (shift, error) = separation(w, &frame.centre, c);

@@ -30,8 +30,7 @@ use rayon::prelude::*;
 use std::f64::consts::FRAC_PI_2;
 use std::sync::Mutex;
 
-/// With at most this many rows in a combination the exact proof is tried first; with more, only if the tolerance is
-/// missed.
+/// With at most this many rows in a combination the exact proof is tried first; with more, only if the tolerance is missed.
 const WORTH_EXACT: usize = 64;
 
 /// Directions that share one f64 scan.

@@ -230,8 +230,7 @@ impl Solver<'_> {
     }
 
     /// Starting candidates of the distance loop: the rows furthest along `q - m`, from the pool once it holds enough
-    /// rows of earlier queries, else from one scan of the group. `known` gives the proved lower bound of a query's
-    /// distance.
+    /// rows of earlier queries, else from one scan of the group. `known` gives the proved lower bound of a query's distance.
     fn first_steps(
         &mut self,
         group: &[usize],

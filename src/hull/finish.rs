@@ -41,8 +41,7 @@ const ZERO: f64 = 1e-25;
 /// A candidate lowers the norm only if its product with the residual exceeds this share of both lengths.
 const IMPROVES: f64 = 1e-15;
 
-/// Numbers of bits to which a direction is rounded, to find the exact normal where it has few bits, as for lattice
-/// data.
+/// Numbers of bits to which a direction is rounded, to find the exact normal where it has few bits, as for lattice data.
 const SIMPLE_BITS: [i32; 4] = [10, 20, 30, 40];
 
 /// A query near the boundary, with its candidate rows.
@@ -59,8 +58,7 @@ pub(super) struct Finish {
     shrink: Vec<f64>,
     /// The typical length of a column, by which the equation for the sum of the weights is multiplied.
     lift: f64,
-    /// Indices of the rows that had weight in the last step, and their least-squares weights, from which the next step
-    /// starts.
+    /// Indices of the rows that had weight in the last step, and their least-squares weights, from which the next step starts.
     active: (Vec<usize>, Vec<f64>),
     /// The convex combination nearest to the query so far.
     best: Option<Best>,
@@ -379,8 +377,7 @@ impl Finish {
         self.oriented(w, &basis, first, &spanning)
     }
 
-    /// Correct a normal by products in double-word arithmetic, try normals with few bits, and orient it towards the
-    /// query.
+    /// Correct a normal by products in double-word arithmetic, try normals with few bits, and orient it towards the query.
     fn oriented(
         &self,
         w: Vec<f64>,

@@ -133,8 +133,7 @@ fn upper(columns: &Columns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Resu
     })
 }
 
-/// The quotient of a number and a positive one, rounded down by the given number of roundings; 0 where it proves
-/// nothing.
+/// The quotient of a number and a positive one, rounded down by the given number of roundings; 0 where it proves nothing.
 fn quotient(value: f64, most: f64, roundings: usize) -> f64 {
     if !(value > 0.0 && value.is_finite()) || most.is_nan() {
         return 0.0;

@@ -5,8 +5,8 @@
 //!   = max { z : z <= |a_i|^2 - <y, a_i> for every i }
 //! ```
 //!
-//! y is twice the vector from the query to the centre of the simplex's circumsphere, and the *height* of a row, `|a|^2
-//! - <y, a>`, is below z if the row is inside the sphere. The linear program is solved by the primal simplex method
+//! y is twice the vector from the query to the centre of the simplex's circumsphere, and the *height* of a row,
+//! `|a|^2 - <y, a>`, is below z if the row is inside the sphere. The linear program is solved by the primal simplex method
 //! with an explicit inverse, from a basis whose rows form a simplex that contains the query (the rows of an inside
 //! certificate). A unit vector of value 0 fills a place for which the basis has no row; some remain if all rows lie in
 //! a subspace. While rows enter, the query is moved slightly inwards; a few steps of the dual simplex method then move
@@ -130,8 +130,7 @@ impl Lifted {
     }
 
     /// Put a row into the place of the unit vector for which the row's entry is largest. A row that depends on the rows
-    /// of the basis passes its weight to them until one of them has weight 0, and takes the place of that one
-    /// (Caratheodory).
+    /// of the basis passes its weight to them until one of them has weight 0, and takes the place of that one (Caratheodory).
     fn hold(&mut self, row: usize, weight: f64, values: &mut [f64]) {
         let step = self.step(row);
         let least = PIVOT * largest(&step);
@@ -160,8 +159,7 @@ impl Lifted {
     }
 
     /// Replace the remaining unit vectors, all of value 0, by rows that are not orthogonal to them. Only new rows can
-    /// be: the others lie in the subspace of the rows of the basis, which the exchange of one row for another does not
-    /// change.
+    /// be: the others lie in the subspace of the rows of the basis, which the exchange of one row for another does not change.
     #[inline(always)]
     fn complete(&mut self) {
         let new = self.spanned..self.len();
@@ -525,11 +523,9 @@ fn identity(size: usize) -> Vec<f64> {
     all
 }
 
-/// The smallest singular value of the matrix with these columns; 0 if they are linearly dependent, `None` if there are
-/// none.
+/// The smallest singular value of the matrix with these columns; 0 if they are linearly dependent, `None` if there are none.
 ///
-/// Computed as the reciprocal of the largest singular value of the inverse of R (`Basis`), whose square keeps its
-/// digits.
+/// Computed as the reciprocal of the largest singular value of the inverse of R (`Basis`), whose square keeps its digits.
 pub fn thickness(columns: &[Vec<f64>]) -> Option<f64> {
     let (n, mut basis) = (columns.len(), Basis::default());
     if n == 0 {
@@ -624,8 +620,7 @@ mod tests {
             for first in 2..=6 {
                 let (query, found) = of_mean(&rows, 5, first);
                 let found = found.unwrap();
-                // Two rows may be an edge of the triangulation; of more than three rows in a plane, some depend on the
-                // others.
+                // Two rows may be an edge of the triangulation; of more than three rows in a plane, some depend on the others.
                 let edge = found.rows == [0, 1];
                 assert!(found.rows.len() == 3 || first == 2 && edge, "{seed}");
                 sound(&rows, &query, &found);
@@ -649,8 +644,7 @@ mod tests {
         }
     }
 
-    /// A query on a face of the hull of all rows: a row off that face has no weight, but must not be inside the sphere
-    /// either.
+    /// A query on a face of the hull of all rows: a row off that face has no weight, but must not be inside the sphere either.
     #[test]
     fn a_row_that_leaves_the_plane_of_the_others_is_not_inside_either() {
         let rows = [0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 4.0, 0.0, 1.0, 1.0, 0.1];

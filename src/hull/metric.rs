@@ -37,8 +37,7 @@ const DENSE_LIMIT: usize = 3072;
 /// metric is valid), but never from fewer than eight a dimension.
 const COVARIANCE_WORK: usize = 50_000_000_000;
 
-/// Pivots below this, where columns have unit range, count as rounding: the covariance does not resolve the variation
-/// there.
+/// Pivots below this, where columns have unit range, count as rounding: the covariance does not resolve the variation there.
 const FLAT: f64 = 1e-13;
 
 /// Rows vary along the normals if their component is more than this many times its rounding error.

@@ -18,8 +18,7 @@ const DEPENDENT: f64 = 1e-14;
 /// A candidate enters only if it lowers the norm by more than rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
-/// A point whose square is below this share of a typical square is refined, because the factor alone loses half the
-/// digits.
+/// A point whose square is below this share of a typical square is refined, because the factor alone loses half the digits.
 const DELICATE: f64 = 1e-12;
 
 /// How many candidates are tried, best first, before the remaining ones are ranked again.
@@ -39,7 +38,7 @@ const VANISHED: f64 = 1e-15;
 #[derive(Debug, Clone)]
 pub struct MinNorm {
     d: usize,
-    /// t.
+    /// The lift t.
     lift: f64,
     /// t / s of each active vector, in the order of the factor's columns.
     lifts: Vec<f64>,
@@ -131,8 +130,7 @@ impl MinNorm {
     #[inline(always)]
     fn column<'a>(&self, (id, a): Candidate<'a>) -> Column<'a> {
         let square = dot(a, a);
-        // A square that overflows belongs to a long vector. Vectors that are longer than can be scaled are used as they
-        // are.
+        // A square that overflows belongs to a long vector. Vectors that are longer than can be scaled are used as they are.
         if square <= (LONG * self.lift).powi(2) {
             let vector = Cow::Borrowed(a);
             return Column {
@@ -256,8 +254,8 @@ impl MinNorm {
         }
     }
 
-    /// Let a vector enter that depends on the active ones up to less than the factor can resolve: with `a = sum m_i
-    /// a_i`, weight moves from the active vectors to it until one of them has weight 0 and leaves. Needed for rows on
+    /// Let a vector enter that depends on the active ones up to less than the factor can resolve: with
+    /// `a = sum m_i a_i`, weight moves from the active vectors to it until one of them has weight 0 and leaves. Needed for rows on
     /// one face of the hull whose coordinates are rounded.
     #[inline(always)]
     fn exchange(&mut self, column: &Column<'_>) -> bool {

@@ -396,8 +396,7 @@ impl<'a> Solver<'a> {
         (GROUP_BUDGET / (8 * rows * (d + rows / 2))).clamp(16, 4096)
     }
 
-    /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the
-    /// reference.
+    /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the reference.
     fn first_direction(
         &mut self,
         group: &[usize],
@@ -452,8 +451,7 @@ impl<'a> Solver<'a> {
         Ok(each.map(offer).collect())
     }
 
-    /// Scan the first directions of queries and their targets; a query that this does not settle joins the open
-    /// queries.
+    /// Scan the first directions of queries and their targets; a query that this does not settle joins the open queries.
     fn scan_first(
         &mut self,
         (scanning, vectors): (&[(usize, &[f64])], &[f64]),

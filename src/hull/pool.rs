@@ -216,8 +216,7 @@ impl Pool {
         }
     }
 
-    /// Between groups of queries, when no slot is in use: drop the rows that no active set used, and shrink to the
-    /// budget.
+    /// Between groups of queries, when no slot is in use: drop the rows that no active set used, and shrink to the budget.
     pub fn trim(&mut self) {
         self.clock += 1;
         let most = (BUDGET / (12 * self.dim)).clamp(64, MOST);

@@ -176,8 +176,7 @@ impl<'a> Judge<'a> {
         found.rows = rows.chain(found.rows.iter().copied()).collect();
     }
 
-    /// The rounding error of `<w, q - x>` in a plain f64 scan: of the score of a row that is not far, and of the
-    /// query's.
+    /// The rounding error of `<w, q - x>` in a plain f64 scan: of the score of a row that is not far, and of the query's.
     fn rounding(&self, w: &[f64], query: &[f64]) -> f64 {
         let norm = dot(w, w).sqrt() * (1.0 + 1e-12);
         f64_score(w.len(), self.scan.frame().radius, norm) + at_query(w, query).1
@@ -406,8 +405,7 @@ impl<'a> Judge<'a> {
         norm / self.scan.frame().euclid * (1.0 + 1e-12)
     }
 
-    /// A norm in metric coordinates up to which the distance may be zero up to rounding, so that an exact proof is
-    /// tried.
+    /// A norm in metric coordinates up to which the distance may be zero up to rounding, so that an exact proof is tried.
     pub fn near_zero(&self, target: &[f64]) -> f64 {
         1e-10 * (1.0 + dot(target, target).sqrt())
     }

@@ -46,8 +46,7 @@ pub(super) enum Goal {
     Verdict,
     /// A bracket of the distance to this relative gap.
     Distance(f64),
-    /// The distance bracket of a query without a verdict: a query that its first scan does not separate leaves the
-    /// loop.
+    /// The distance bracket of a query without a verdict: a query that its first scan does not separate leaves the loop.
     Both(f64),
 }
 
@@ -563,8 +562,7 @@ impl Group<'_, '_> {
         (rows, weights.iter().map(|w| w / total).collect())
     }
 
-    /// The outcome of a query that no proof settles: inside within the tolerance, a bracket wider than requested, or
-    /// undecided.
+    /// The outcome of a query that no proof settles: inside within the tolerance, a bracket wider than requested, or undecided.
     fn unsettled(&self, q: &mut Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
         if self.in_doubt(q) {
             return Ok(Outcome::NotSeparated);

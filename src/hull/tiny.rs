@@ -415,8 +415,7 @@ impl Problem {
         }
     }
 
-    /// A bound on the rounding error of any row's score: `gamma(d + 3) |w| max |a|`, plus a denormal number for each
-    /// product.
+    /// A bound on the rounding error of any row's score: `gamma(d + 3) |w| max |a|`, plus a denormal number for each product.
     #[inline(always)]
     fn noise(&self) -> f64 {
         let square: f64 = self.active.direction().iter().map(|w| w * w).sum();
@@ -650,8 +649,7 @@ mod tests {
         }
     }
 
-    /// Scaling by powers of two changes only exponents; near the ends of the range a verdict may be missing, but never
-    /// wrong.
+    /// Scaling by powers of two changes only exponents; near the ends of the range a verdict may be missing, but never wrong.
     #[test]
     fn no_scale_gives_a_wrong_verdict() {
         for exponent in (-1070..=1020).step_by(10) {

@@ -193,7 +193,7 @@ impl Sketch {
         Ok(Sketch { spreads, scale })
     }
 
-    /// d.
+    /// The number of columns, d.
     pub fn dim(&self) -> usize {
         self.scale.len()
     }
@@ -403,7 +403,7 @@ impl Frame {
         }
     }
 
-    /// d.
+    /// The number of columns, d.
     pub fn dim(&self) -> usize {
         self.centre.len()
     }

@@ -7,9 +7,9 @@
 //!
 //! `m` (the centre), `S` (a diagonal of powers of two) and `e` (a power of two) are the scan's [`Frame`]. They are
 //! fixed when the scan is made, cost no accuracy, and keep f32 useful for data far from the origin or on very different
-//! scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with `c_b = 1` and `w = e^2 S^-1 (q -
-//! m)` it is the nearest rows of q. Every stated score is within [`Scan::error_bound`] of the exact one; callers rely
-//! on that bound, not on the hardware. Rows so far away that they would make every bound useless are left out: a scan
+//! scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with `c_b = 1` and
+//! `w = e^2 S^-1 (q - m)` it is the nearest rows of q. Every stated score is within [`Scan::error_bound`] of the exact one;
+//! callers rely on that bound, not on the hardware. Rows so far away that they would make every bound useless are left out: a scan
 //! sees the centre in their place, and its caller scores them one by one ([`Far`]). A scan knows nothing of hulls,
 //! files or terminals.
 
@@ -113,8 +113,7 @@ pub trait Scan: Send + Sync {
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
 
-    /// A bound on the error of a stated score, for a direction of length `norm` (in the frame) and bias `c`; see
-    /// [`rounding`].
+    /// A bound on the error of a stated score, for a direction of length `norm` (in the frame) and bias `c`; see [`rounding`].
     fn error_bound(&self, norm: f64, c: f32) -> f64;
 
     /// Scores in f64 of B directions over `rows`, which must be the rows of this scan: see [`cpu::scan_f64`].

@@ -219,8 +219,7 @@ mod tests {
         assert!(error <= bound && error > 0.9 * bound, "{error} of {bound}");
     }
 
-    /// The sum of a matrix unit: the terms of a block of 16 and the carry are aligned to the largest of them and
-    /// truncated.
+    /// The sum of a matrix unit: the terms of a block of 16 and the carry are aligned to the largest of them and truncated.
     fn block_sum(carry: f64, terms: &[f64]) -> f64 {
         let all = || terms.iter().chain([&carry]);
         let largest = all().fold(0f64, |most, v| most.max(v.abs()));

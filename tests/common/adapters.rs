@@ -6,8 +6,7 @@ use hullscope::scan::gpu::adapters::{Adapter, list};
 use hullscope::scan::gpu::{GpuEngine, Options};
 use std::sync::OnceLock;
 
-/// All adapters. Without any, tests print that they are skipped; if one is required (`HULLSCOPE_REQUIRE_GPU=1`) they
-/// fail.
+/// All adapters. Without any, tests print that they are skipped; if one is required (`HULLSCOPE_REQUIRE_GPU=1`) they fail.
 pub fn adapters() -> &'static [Adapter] {
     static ALL: OnceLock<Vec<Adapter>> = OnceLock::new();
     let all = ALL.get_or_init(list);

@@ -1,5 +1,4 @@
-//! Code shared by test modules: a naive reference implementation, faulty scans, the suite, an LP solver, small
-//! networks.
+//! Code shared by test modules: a naive reference implementation, faulty scans, the suite, an LP solver, small networks.
 
 #[cfg(feature = "gpu")]
 pub mod adapters;
@@ -20,8 +19,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Whether an environment variable says that what tests would otherwise skip must be present, such as
-/// `HULLSCOPE_REQUIRE_GPU=1`.
+/// Whether an environment variable says that what tests would otherwise skip must be present, such as `HULLSCOPE_REQUIRE_GPU=1`.
 pub fn required(switch: &str) -> bool {
     std::env::var_os(switch).is_some_and(|value| value == "1")
 }

@@ -575,8 +575,7 @@ mod tests {
         assert_eq!(tally.separated, 2, "{faults:?}");
     }
 
-    /// Ten far rows on the right side of the hyperplane and one near row on the wrong side: the near row is still
-    /// found.
+    /// Ten far rows on the right side of the hyperplane and one near row on the wrong side: the near row is still found.
     #[test]
     fn far_rows_do_not_blur_the_others() {
         let near = |i: usize| [(i % 10) as f64 / 9.0, (i / 10) as f64 / 9.0];

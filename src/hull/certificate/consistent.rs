@@ -16,8 +16,8 @@
 
 use super::integers::{Accumulator, split};
 
-/// The most multiplications of words in one check: 2^28 take about half a second on one core. The work is about `m^3 /
-/// 3 + K (m^2 + n m)` for m rows, n equations and K digits. K is the length of Hadamard's bound in bits over 61, and
+/// The most multiplications of words in one check: 2^28 take about half a second on one core. The work is about
+/// `m^3 / 3 + K (m^2 + n m)` for m rows, n equations and K digits. K is the length of Hadamard's bound in bits over 61, and
 /// that length is about m times the bits of a coefficient. 300 rows of bytes in 784 dimensions take 2^25.
 const MOST_WORK: f64 = (1u64 << 28) as f64;
 

@@ -104,8 +104,7 @@ impl System {
     }
 }
 
-/// Powers of two, one for each equation and one for each unknown, that bring the coefficients close to 1 and all below
-/// 2.
+/// Powers of two, one for each equation and one for each unknown, that bring the coefficients close to 1 and all below 2.
 ///
 /// Equations are scaled by the median first: a far row has one large coefficient in every equation, which must not
 /// scale the other rows down.

@@ -30,8 +30,7 @@ pub enum Combination {
     /// Proved: the query is not in the affine hull of these rows, so no weights with sum 1 give it.
     OffAffineHull,
     /// Neither is proved. The weights that solve m of the equations lie between these bounds (one for each row;
-    /// infinite where the rows are affinely dependent or nearly so). A row whose weight cannot be positive can be left
-    /// out.
+    /// infinite where the rows are affinely dependent or nearly so). A row whose weight cannot be positive can be left out.
     Unproved { lower: Vec<f64>, upper: Vec<f64> },
     /// Non-negative weights solve m of the equations, but deciding whether they solve the others would exceed the limit
     /// on exact arithmetic.

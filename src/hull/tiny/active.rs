@@ -1,5 +1,4 @@
-//! The point of a few vectors' convex hull nearest to the origin, by non-negative least squares with an orthogonal
-//! factor.
+//! The point of a few vectors' convex hull nearest to the origin, by non-negative least squares with an orthogonal factor.
 //!
 //! As in `min_norm`, `min |[A; t 1^T] u - [0; t]|, u >= 0` is solved by Lawson and Hanson's method, here with the
 //! factor `H [A; t 1^T] = [R; 0]` itself, H orthogonal: a few vectors cost little more than their Gram matrix, whose
@@ -74,8 +73,7 @@ impl Active {
         &self.u
     }
 
-    /// The direction that separates when no vector improves: then `<a, direction>` is at most minus its square for each
-    /// vector.
+    /// The direction that separates when no vector improves: then `<a, direction>` is at most minus its square for each vector.
     pub fn direction(&self) -> &[f64] {
         &self.residual[..self.size - 1]
     }

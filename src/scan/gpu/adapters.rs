@@ -214,8 +214,7 @@ fn automatic<A: AsRef<Facts>>(adapters: &[A]) -> Choice<'_, A> {
     Choice::Cpu { why }
 }
 
-/// The best adapter of a kind: discrete before integrated, then the one with the largest binding, then the first
-/// listed.
+/// The best adapter of a kind: discrete before integrated, then the one with the largest binding, then the first listed.
 fn best<A: AsRef<Facts>>(adapters: &[A], of: impl Fn(Kind) -> bool) -> Option<&A> {
     adapters
         .iter()

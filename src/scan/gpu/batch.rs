@@ -40,8 +40,7 @@ pub enum Vectors<'a> {
 /// The directions of a group, as sent to the device.
 pub struct Directions<'a> {
     pub vectors: Vectors<'a>,
-    /// What must be added to a score for a proven bound: a factor of the span's norm, a constant, and a slack for any
-    /// row.
+    /// What must be added to a score for a proven bound: a factor of the span's norm, a constant, and a slack for any row.
     pub slack: &'a [[f32; 4]],
 }
 
@@ -50,8 +49,7 @@ impl Directions<'_> {
         self.slack.len()
     }
 
-    /// Uploads the vectors row by row and their terms in tiles of `width`; also returns the type to pack the vectors
-    /// to.
+    /// Uploads the vectors row by row and their terms in tiles of `width`; also returns the type to pack the vectors to.
     fn send(&self, device: &mut Device, width: usize) -> Result<(Buffer, Buffer, Stored), Trouble> {
         let (raw, beside, stored) = match self.vectors {
             Vectors::Numbers(vectors, bias) => {

@@ -382,8 +382,7 @@ impl Bench<'_> {
     }
 
     /// Once with many equal values, and once in several stripes of threads with mostly different values: an error in
-    /// what one stripe carries over to the next shows only from the third stripe on, and only if the stripe chose
-    /// something.
+    /// what one stripe carries over to the next shows only from the third stripe on, and only if the stripe chose something.
     fn select(&mut self) -> Result<(), Trouble> {
         self.select_of(self.problem.rows, FEW)?;
         self.select_of(3 * PASS_THREADS as usize + 17, MANY)

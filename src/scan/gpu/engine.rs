@@ -261,8 +261,7 @@ impl Shared {
         tiles.first().copied().unwrap_or(self.tuner.plain())
     }
 
-    /// Update the state by an event, and apply to the device what the action implies; the caller does the rest of the
-    /// action.
+    /// Update the state by an event, and apply to the device what the action implies; the caller does the rest of the action.
     fn recover(&mut self, event: Event) -> Action {
         let (state, action) = self.recovery.after(event);
         self.recovery = state;
@@ -436,8 +435,7 @@ impl GpuEngine {
         lock(&self.shared).proven
     }
 
-    /// Seconds of the product of N x d rows with B directions by the scan's own kernel alone; `None` if the device is
-    /// gone.
+    /// Seconds of the product of N x d rows with B directions by the scan's own kernel alone; `None` if the device is gone.
     pub fn product_seconds(&self, n: usize, d: usize, count: usize) -> Option<f64> {
         let mut shared = lock(&self.shared);
         let tile = shared.tile(PrecisionStage::Single, d, count).ok()?;

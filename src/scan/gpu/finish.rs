@@ -19,8 +19,7 @@ pub struct DeviceList<'a> {
     pub entries: &'a [Entry],
     /// An upper bound, in the frame's units, on the exact score of every row that is not in `entries`.
     pub missed: f64,
-    /// How much a row that is not listed may exceed the last stated score: the scan's error bound. Not used with
-    /// `bounds`.
+    /// How much a row that is not listed may exceed the last stated score: the scan's error bound. Not used with `bounds`.
     pub allowed: f64,
     /// Set if the device's scores are upper bounds (eight bits).
     pub bounds: Option<Bounds>,

@@ -22,8 +22,7 @@ use crate::scan::int8::numbers::{self, Quantised};
 use crate::scan::rounding::{DeviceError, U32, gamma};
 use rayon::prelude::*;
 
-/// Twice the share of each summand that its roundings on a device can lose; a device's unit roundoff is twice the
-/// host's.
+/// Twice the share of each summand that its roundings on a device can lose; a device's unit roundoff is twice the host's.
 fn rounding() -> f64 {
     2.0 * gamma(8, 2.0 * U32)
 }
@@ -266,8 +265,7 @@ mod tests {
         }
     }
 
-    /// Integers that fit eight bits: nothing is lost, and the bound exceeds the score only by the allowance for
-    /// rounding.
+    /// Integers that fit eight bits: nothing is lost, and the bound exceeds the score only by the allowance for rounding.
     #[test]
     fn what_eight_bits_hold_is_bounded_sharply() {
         let x: Vec<f32> = (0..50).map(|i| (i * 37 % 255 - 127) as f32).collect();

@@ -39,8 +39,7 @@ pub trait Params: Pod {
     fn needs(&self, variant: &Variant) -> Vec<Need>;
 }
 
-/// Checks the lengths of buffers against what a pass requires. Panics if one is too short, which is a bug in this
-/// program.
+/// Checks the lengths of buffers against what a pass requires. Panics if one is too short, which is a bug in this program.
 pub fn assert_lengths<P: Params>(variant: &Variant, params: &P, lengths: &[u64]) {
     let label = variant.label();
     assert!(

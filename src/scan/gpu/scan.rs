@@ -1,5 +1,4 @@
-//! The scan of one reference set on the GPU: precisions in turn, recovery from device failures, the CPU as the last
-//! resort.
+//! The scan of one reference set on the GPU: precisions in turn, recovery from device failures, the CPU as the last resort.
 
 use super::batch::{Directions, Group, Lists, Vectors};
 use super::chunk::Upload;
@@ -311,8 +310,7 @@ impl<'a> GpuScan<'a> {
         scaled
     }
 
-    /// Scan one group of directions, starting at `first`, from the state of `lists`. Returns the number of directions
-    /// done.
+    /// Scan one group of directions, starting at `first`, from the state of `lists`. Returns the number of directions done.
     #[allow(clippy::too_many_arguments)] // what an attempt starts from, and what it leaves behind
     fn attempt(
         &self,

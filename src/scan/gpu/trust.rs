@@ -1,8 +1,7 @@
 //! Which variants of the passes an adapter computes correctly: each is compared with its twin before its first use.
 //!
 //! `Device::dispatch` asks here, so no answer uses an unchecked variant. A check takes milliseconds and is remembered
-//! for the life of the engine, also if its device is opened again. A variant that failed is refused from then on:
-//! `Trouble::Wrong`.
+//! for the life of the engine, also if its device is opened again. A variant that failed is refused from then on: `Trouble::Wrong`.
 
 use super::pipeline::Variant;
 use std::collections::HashMap;

@@ -1,8 +1,7 @@
 //! Which tile is fastest on this adapter for a number of columns and directions: measured once, then cached.
 //!
 //! No tile is best everywhere, and the best of one device may be half as fast on another, so each is timed on random
-//! numbers in the shape of the problem, rounded up to powers of two. Software adapters get one small tile without
-//! timing.
+//! numbers in the shape of the problem, rounded up to powers of two. Software adapters get one small tile without timing.
 
 use super::cache;
 use super::device::{Device, Trouble};
@@ -256,8 +255,7 @@ mod tests {
     use super::super::faults::Faults;
     use super::*;
 
-    /// The timed dispatch is a valid scan: buffers have the right lengths for every precision, on every adapter
-    /// present.
+    /// The timed dispatch is a valid scan: buffers have the right lengths for every precision, on every adapter present.
     #[test]
     fn every_stage_can_be_timed() {
         for adapter in adapters::list() {

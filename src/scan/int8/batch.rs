@@ -85,8 +85,7 @@ impl Pace {
     }
 }
 
-/// The number of tiles that set the bars: enough for k rows, and some share of the set. They are spread, as rows may be
-/// sorted.
+/// The number of tiles that set the bars: enough for k rows, and some share of the set. They are spread, as rows may be sorted.
 fn first_tiles(whole: usize, k: usize) -> usize {
     (whole / FIRST_SHARE)
         .clamp(1, MOST_FIRST)

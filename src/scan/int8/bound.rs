@@ -105,8 +105,7 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Sets the lanes with their bars (NaN: no bar yet); lanes up to `count` are padding, of which every product is
-    /// excluded.
+    /// Sets the lanes with their bars (NaN: no bar yet); lanes up to `count` are padding, of which every product is excluded.
     pub fn set(
         &mut self,
         panel: &Panel,

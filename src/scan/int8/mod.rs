@@ -41,8 +41,7 @@ const TRIES: u32 = 3;
 const FEW_COLUMNS: usize = 16;
 const FEW_ROWS: usize = 4096;
 
-/// Batches of few directions until AVX2 is tried for them: quantising the rows takes as long as about three batches in
-/// f32.
+/// Batches of few directions until AVX2 is tried for them: quantising the rows takes as long as about three batches in f32.
 const FEW_BEFORE: u32 = 3;
 
 /// When to use eight bits.

@@ -53,8 +53,7 @@ pub enum Fault {
         share: f64,
         allowed: f64,
     },
-    /// The claim says that weights exist for which the rows meet the query exactly; the text says why that is not
-    /// proved.
+    /// The claim says that weights exist for which the rows meet the query exactly; the text says why that is not proved.
     NotExact(String),
 }
 

@@ -221,8 +221,7 @@ fn units_offsets_and_far_rows_do_not_matter() {
     assert!(reached.inside > 200, "{reached:?}");
 }
 
-/// Corners of lattices: the query is the mean of 2^k of them with equal weights, so it is exact, or it is one ulp off
-/// that.
+/// Corners of lattices: the query is the mean of 2^k of them with equal weights, so it is exact, or it is one ulp off that.
 #[test]
 fn faces_of_lattices_are_decided_to_the_last_digit() {
     let mut random = random(3);
