@@ -1212,7 +1212,7 @@ fn rows_are_the_same_on_any_number_of_threads_and_in_any_memory() {
             (other.rows.axes(), other.shape),
             (one.rows.axes(), one.shape)
         );
-        // The classes of a spooled set.
+        // One class of a spooled set.
         let labels = labels(&other);
         let chosen: Vec<usize> = (0..labels.classes.len())
             .filter(|&row| labels.classes[row] == 3)

@@ -711,8 +711,8 @@ fn add_far(product: &mut Mat<f64>, frame: &Frame, n: f64) {
     }
 }
 
-/// Pivoted Cholesky factorisation in place, with negative pivots set to 0: returns the order of the columns, the
-/// numerical rank, and for r = 0 .. d the trace that remains after r columns. The strict upper triangle is zeroed.
+/// Pivoted Cholesky factorisation in place, with pivots below [`FLAT`] raised to it: returns the order of the columns,
+/// the numerical rank, and for r = 0, 1, .. the trace that remains after r columns. The strict upper triangle is zeroed.
 fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
     let d = matrix.nrows();
     for j in 0..d {
