@@ -1,9 +1,9 @@
 //! The whole command on MNIST against two plain matrix products, in one run.
 //!
 //! `HULLSCOPE_DATA=DIR cargo bench --bench mnist` times, in turn, two calls of sgemm (60,000 x 784 by 784 x 10,000, the
-//! `gemm` crate on all threads) and `hullscope analyze` on all 10,000 test images against all 60,000 training
-//! images with one nearest neighbour: reading, verdicts, neighbours and writing. The goal is a ratio of at most
-//! 2.5. It also prints the scans a query of the central patches, which are free of machine noise.
+//! `gemm` crate on all threads) and `hullscope analyze` on all 10,000 test images against all 60,000 training images
+//! with one nearest neighbour: reading, verdicts, neighbours and writing. The goal is a ratio of at most 2.5. It also
+//! prints the scans per query for the central patches, a count that does not depend on the machine.
 
 mod common;
 

@@ -1,9 +1,9 @@
 //! The scan against one plain sgemm of the same size, as ratios within one run.
 //!
-//! `cargo bench --bench scan` prints, for each kind of rows, d and k: GFLOP/s of one call of the `gemm` crate that writes
-//! the whole N x B matrix, and of the scan with its top-k in f32 and in eight bits (each with its ratio to the product).
-//! They are measured in turn, so that a noisy machine disturbs all; the figures are medians. Quantising is done before.
-//! MNIST is read from the folder in `HULLSCOPE_DATA`; words behind `--` choose lines by their kind of rows.
+//! `cargo bench --bench scan` prints, for each kind of rows, d and k: GFLOP/s of one call of the `gemm` crate that
+//! writes the whole N x B matrix, and of the scan with its top-k in f32 and in eight bits (each with its ratio to the
+//! product). They are measured in turn, so that other load affects all of them; the figures are medians. Quantising is
+//! not timed. MNIST is read from the folder in `HULLSCOPE_DATA`; words after `--` select lines by their kind of rows.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn clustered(count: usize, d: usize, seed: u64) -> Vec<f32> {
     all
 }
 
-/// The pixels of a set of MNIST, as they are, over and over until there are enough rows (each time a little brighter).
+/// The raw pixels of an MNIST file, repeated until there are enough rows (each time a little brighter).
 fn pixels(file: &str, count: usize, control: &Control) -> Option<Vec<f32>> {
     let folder = std::env::var("HULLSCOPE_DATA").ok()?;
     let options = OpenOptions::default();
@@ -58,7 +58,7 @@ fn measure(name: &str, d: usize, x: &[f32], queries: &[f32], product: &mut [f32]
     };
     let int8 =
         Int8Scan::new(&rows as &dyn Rows, options, &control).expect("in-memory rows can be read");
-    // The directions that rank rows by nearness.
+    // The directions whose best rows are the nearest neighbours.
     let frame = plain.frame();
     let scale = frame.euclid * frame.euclid;
     let w: Vec<f32> = queries

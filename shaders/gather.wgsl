@@ -1,6 +1,6 @@
 // gathered[i, k] = x_r, r = rows[i]; 0 where r is no row of x                          twin: scan::gpu::twin::gather
 //
-// Rows out of a resident reference, unpacked, as stored.
+// Copies rows of a resident reference, unpacked, in the stored type.
 //
 // binding  what       shape
 // 0        params
@@ -12,7 +12,7 @@ struct Params {
     count: u32,
     columns: u32,
     depth: u32,
-    // Rows of x.
+    // The number of rows in x.
     rows: u32,
 }
 

@@ -1,8 +1,9 @@
 // merged[q] = the `kept` best of held[q] and of this chunk's candidates, by (score descending, row ascending)
 // missed[q] = the most that a row in neither list can score                              twin: scan::gpu::twin::merge
 //
-// One workgroup a query; each entry counts the entries before it and goes to that place. Rows are 64-bit numbers in
-// two halves, so chunks may lie anywhere in a reference of any size. An empty place has score LOWEST and row NONE.
+// One workgroup per query; each entry counts the entries that rank before it and is written to that place. Rows are
+// 64-bit numbers in two halves, so chunks may lie anywhere in a reference of any size. An empty entry has score LOWEST
+// and row NONE.
 //
 // binding  what        shape
 // 0        params
@@ -46,7 +47,7 @@ fn entry(query: u32, i: u32) -> Entry {
     if i < params.kept {
         return held[(params.first_query + query) * params.kept + i];
     }
-    // Never beyond the scores, whatever was chosen.
+    // Clamped to the scores, whatever index was chosen.
     let local = min(chosen[query * params.fresh + i - params.kept], params.slots * SPAN - 1u);
     let row = spans[query * params.slots + local / SPAN] * SPAN + local % SPAN;
     let low = params.base_low + row;
@@ -81,7 +82,7 @@ fn main(
         let mine = entry(query, i);
         var rank = 0u;
         for (var j = 0u; j < total; j++) {
-            // Only empty places are alike; among them the order is that of the list.
+            // Only empty entries compare equal; these keep the order of the list.
             let other = entry(query, j);
             if before(other, mine) || (j < i && !before(mine, other)) {
                 rank += 1u;
@@ -90,7 +91,7 @@ fn main(
         if rank < params.kept {
             merged[place * params.kept + rank] = mine;
         }
-        // The best entry that found no place bounds those after it, and exactly one thread has it.
+        // The best entry without a place bounds all later ones, and exactly one thread holds it.
         if rank == params.kept {
             var bound = max(missed[place], max(left[query].x, left[query].y));
             if mine.high != NONE {

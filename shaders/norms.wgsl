@@ -1,6 +1,6 @@
 // norms[s] = the largest |x_r| of the rows r of span s, as stored                        twin: scan::gpu::twin::norms
 //
-// The scan's error grows with the row's length: with these, `select` bounds what it leaves out span by span.
+// The error of a score grows with the row's length; `select` uses these norms to bound the spans that it leaves out.
 //
 // binding  what    shape
 // 0        params

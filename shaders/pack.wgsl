@@ -1,9 +1,9 @@
 // packed[p, k, i] = raw[p WIDTH + i - first, k], 0 past the end of rows and columns          twin: scan::gpu::twin::pack
 //
 // Row-major vectors become panels of WIDTH vectors, column by column, so that the scan copies slabs without
-// transposing, without bounds checks and without bank conflicts. A piece of `rows` vectors is written at vector
-// `first` (a multiple of WIDTH) of the packed buffer; its last panel is padded. In eight bits a number is a word of four
-// columns.
+// transposing, without bounds checks and without bank conflicts. A piece of `rows` vectors is written from vector
+// `first` (a multiple of WIDTH) of the packed buffer on; its last panel is padded. In eight bits an element is a word
+// of four columns.
 //
 // binding  what    shape
 // 0        params
@@ -15,7 +15,7 @@ struct Params {
     columns: u32,
     // Columns after padding.
     depth: u32,
-    // Panel of `packed` where this piece starts, and panels of this piece.
+    // The first panel of this piece in `packed`, and the number of panels in the piece.
     first_panel: u32,
     panels: u32,
 }

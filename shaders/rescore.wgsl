@@ -1,7 +1,7 @@
 // scores[q, t SPAN + i] = <x_r, w_q> + c_q b_r,  r = spans[q, t] SPAN + i; LOWEST past the last row
 //                                                                                     twin: scan::gpu::twin::rescore
 //
-// The rows of the chosen spans, one thread a row; SPAN neighbouring threads read SPAN neighbouring numbers.
+// Scores the rows of the chosen spans, one thread per row; SPAN neighbouring threads read SPAN neighbouring numbers.
 //
 // binding  what        shape
 // 0        params

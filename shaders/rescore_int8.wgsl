@@ -1,8 +1,8 @@
 // scores[q, t SPAN + i] = upper(r, q),  r = spans[q, t] SPAN + i; LOWEST past the last row
 //                                                                                twin: scan::gpu::twin::rescore_int8
 //
-// The bounds of scan_int8.wgsl for the rows of the chosen spans, one thread a row; SPAN neighbouring threads read SPAN
-// neighbouring words.
+// Bounds the scores of the rows in the chosen spans, as scan_int8.wgsl does, one thread per row; SPAN neighbouring
+// threads read SPAN neighbouring words.
 //
 // binding  what         shape
 // 0        params

@@ -2,8 +2,8 @@
 //
 // One workgroup scores a panel of PANEL rows against a tile of TILE queries. A thread holds ROW_LANE x QUERY_LANE
 // scores: its rows are vec4s `row_lane`, `row_lane + ROW_GROUPS`, ..; its queries likewise. Slabs of DEPTH columns go
-// through workgroup memory, double-buffered: the next one is fetched into registers while this one is multiplied, so
-// that one barrier a slab is enough. Rows and queries come packed (see pack.wgsl), so a slab is one contiguous copy.
+// through workgroup memory, double-buffered: the next slab is fetched into registers while this one is multiplied, so
+// one barrier per slab is enough. Rows and queries are packed (see pack.wgsl), so a slab is one contiguous copy.
 //
 // binding  what        shape
 // 0        params
@@ -34,7 +34,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> query_bias: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> maxima: array<f32>;
 
-// Numbers of vec4s: a slab of rows, one of queries, both.
+// Numbers of vec4s in a slab of rows, in a slab of queries, and in both.
 const X_SLAB: u32 = DEPTH * PANEL / 4u;
 const W_SLAB: u32 = DEPTH * TILE / 4u;
 const SLAB: u32 = X_SLAB + W_SLAB;
@@ -45,12 +45,12 @@ const_assert ROW_GROUPS * QUERY_GROUPS == THREADS;
 const_assert ROW_VECS * 4u * ROW_GROUPS == PANEL;
 const_assert QUERY_VECS * 4u * QUERY_GROUPS == TILE;
 const_assert PANEL % SPAN == 0u;
-// The maxima of the last step fit where the slabs were.
+// The maxima of the last step fit into the memory of the slabs.
 const_assert TILE / 4u * (PANEL / 4u) <= 2u * SLAB;
 
 var<workgroup> slabs: array<vec4<f32>, 2u * SLAB>;
 
-// The largest score of four rows; rows past the end do not count.
+// The largest score of four rows, ignoring rows past the end.
 fn largest(products: vec4<f32>, c: f32, bias: vec4<f32>, counts: vec4<bool>) -> f32 {
     let scores = select(vec4<f32>(LOWEST), fma(vec4<f32>(c), bias, products), counts);
     return max(max(scores.x, scores.y), max(scores.z, scores.w));

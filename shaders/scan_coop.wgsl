@@ -4,9 +4,9 @@
 // One workgroup of four subgroups scores PANEL = 128 rows against TILE = 128 queries; a subgroup holds 64 x 64 scores as
 // 4 x 4 matrices of 16 x 16. The packed layout is column by column: a block of rows is a column-major matrix A, a block
 // of queries a row-major matrix B, both read straight from storage, where four subgroups share them in the first-level
-// cache. Scores pass through workgroup memory 16 query columns a subgroup at a time, to be reduced by plain threads: a
-// cooperative matrix has no maximum. There is no subgroup arithmetic in this module on purpose (a driver crashes on the
-// combination), and no early return: control flow is uniform.
+// cache. Scores pass through workgroup memory 16 query columns per subgroup at a time and are reduced by plain threads,
+// because a cooperative matrix has no maximum. This module deliberately uses no subgroup arithmetic (a driver crashes
+// on the combination) and no early return: control flow is uniform.
 //
 // binding  what        shape
 // 0        params
@@ -46,7 +46,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    // The host never dispatches more groups than panels x tiles in one row; the last row of groups repeats the last.
+    // The host fills whole rows of groups; surplus groups in the last row repeat the last panel and tile.
     let index = min(group.x + group.y * groups.x, params.panels * params.tiles - 1u);
     let local_tile = index % params.tiles;
     let tile = params.first_tile + local_tile;

@@ -2,10 +2,9 @@
 //
 //     upper(r, q) = s_r t_q <x_r, w_q> + phi_q l_r + n_q e_r + c_q b_r
 //
-// The most that row r can score in direction q, from vectors of whole numbers: what the row and the direction lost when
-// they were rounded to eight bits is in phi, l, n and e (see scan::gpu::integers). Four numbers are one word, and
-// dot4I8Packed multiplies two words; their sum in 32 bits is exact. The tiling is that of scan.wgsl, with words in the
-// place of numbers.
+// An upper bound on the score of row r in direction q, from vectors of integers: the errors of rounding the row and the
+// direction to eight bits are in phi, l, n and e (see scan::gpu::integers). A word holds four numbers, and dot4I8Packed
+// multiplies two words; the 32-bit sum is exact. The tiling is that of scan.wgsl, with words instead of numbers.
 //
 // binding  what         shape
 // 0        params
@@ -36,7 +35,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> query_terms: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> maxima: array<f32>;
 
-// Numbers of vec4s: a slab of rows, one of queries, both; one term of a panel, one of a tile.
+// Numbers of vec4s: in a slab of rows, a slab of queries, both; in one term of a panel, and of a tile.
 const X_SLAB: u32 = DEPTH * PANEL / 4u;
 const W_SLAB: u32 = DEPTH * TILE / 4u;
 const SLAB: u32 = X_SLAB + W_SLAB;
@@ -49,7 +48,7 @@ const_assert ROW_GROUPS * QUERY_GROUPS == THREADS;
 const_assert ROW_VECS * 4u * ROW_GROUPS == PANEL;
 const_assert QUERY_VECS * 4u * QUERY_GROUPS == TILE;
 const_assert PANEL % SPAN == 0u;
-// The maxima of the last step fit where the slabs were.
+// The maxima of the last step fit into the memory of the slabs.
 const_assert TILE / 4u * (PANEL / 4u) <= 2u * SLAB;
 
 var<workgroup> slabs: array<vec4<u32>, 2u * SLAB>;
@@ -64,7 +63,7 @@ fn products(rows: vec4<u32>, query: u32) -> vec4<i32> {
     );
 }
 
-// What is known of four rows.
+// The terms of four rows.
 struct Four {
     scale: vec4<f32>,
     bias: vec4<f32>,
@@ -73,7 +72,7 @@ struct Four {
     counts: vec4<bool>,
 }
 
-// The largest bound of four rows for a query with terms t, c, phi, n; rows past the end do not count.
+// The largest bound of four rows for a query with terms t, c, phi, n, ignoring rows past the end.
 fn largest(sums: vec4<i32>, query: vec4<f32>, rows: Four) -> f32 {
     let rest = fma(vec4<f32>(query.y), rows.bias, fma(vec4<f32>(query.z), rows.size, query.w * rows.lost));
     let upper = fma(vec4<f32>(sums) * rows.scale, vec4<f32>(query.x), rest);

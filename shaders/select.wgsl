@@ -2,10 +2,10 @@
 // left[q, which] = the most that anything not chosen can be: max of  value + (slack_q.x norm + slack_q.y, or slack_q.z)
 //                                                                                      twin: scan::gpu::twin::select
 //
-// One workgroup a query. Four passes of a radix select over order-preserving keys find the last value that is chosen and
-// how many of its equals are; then stripes of PASS_THREADS values are compacted in order by a prefix sum. No queue, no
-// divergence between queries, no assumption about subgroups: counts are atomics in workgroup memory, which commute.
-// `wanted` is at most `count`, so something is always found.
+// One workgroup per query. Four passes of a radix select over order-preserving keys find the last chosen value and how
+// many values equal to it are chosen; then stripes of PASS_THREADS values are compacted in order by a prefix sum. There
+// is no queue, no divergence between queries, and no assumption about subgroups: counts are atomics in workgroup
+// memory, which commute. `wanted` is at most `count`, so a last value always exists.
 //
 // binding  what     shape
 // 0        params
@@ -37,11 +37,11 @@ const_assert PASS_THREADS == 256u;
 var<workgroup> histogram: array<atomic<u32>, 256>;
 var<workgroup> prefix: u32;
 var<workgroup> needed: u32;
-// Prefix sums: larger than the last chosen value in the high half, equal to it in the low half.
+// Prefix sums: the count of values above the last chosen one in the high half, of values equal to it in the low half.
 var<workgroup> sums: array<u32, PASS_THREADS>;
 var<workgroup> bounds: array<f32, PASS_THREADS>;
 
-// Larger values have larger keys; both zeros have one.
+// Larger values have larger keys; +0 and -0 have the same key.
 fn key(value: f32) -> u32 {
     let bits = select(bitcast<u32>(value), 0u, value == 0.0);
     return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
@@ -70,7 +70,7 @@ fn main(
         let above = workgroupUniformLoad(&prefix);
         for (var i = thread; i < params.count; i += PASS_THREADS) {
             let bits = key(values[start + i]);
-            // The digits above this one agree (at first there are none).
+            // Count values with the prefix found so far (in the first pass, all values).
             if shift == 24u || bits >> (shift + 8u) == above >> (shift + 8u) {
                 atomicAdd(&histogram[(bits >> shift) & 255u], 1u);
             }

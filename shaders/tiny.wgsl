@@ -1,10 +1,11 @@
 // claims[p, s] = is the origin inside the hull of the first sizes[s] vectors of problem p?    twin: scan::gpu::twin::tiny
 //
-// One workgroup a problem, from the first vector to the last size. The non-negative least squares problem
-// `min |[A; t 1^T] u - [0; t]|, u >= 0` grows by the vector that lies furthest along the residual, on an orthogonal factor
-// `H [A; t 1^T] = [R; 0]` (Lawson and Hanson, Solving Least Squares Problems, ch. 23; as `hull::tiny` does in f64). Where
-// all vectors lie behind the residual's direction, that direction is the claim; where nothing remains of the residual,
-// the active vectors are. The host proves claims in f64; what is open, or cannot be proved, is its own work. Threads below d + 1 each own a column of H, or a row; thread 0 does what is not worth sharing.
+// One workgroup per problem, from the first vector to the last size. The non-negative least squares problem
+// `min |[A; t 1^T] u - [0; t]|, u >= 0` grows by the vector furthest along the residual, with an orthogonal factor
+// `H [A; t 1^T] = [R; 0]` (Lawson and Hanson, Solving Least Squares Problems, ch. 23; as `hull::tiny` does in f64). If all
+// vectors lie behind the residual's direction, the claim is OUTSIDE with that direction; if the residual vanishes, it is
+// INSIDE with the active vectors. The host proves the claims in f64 and solves the problems that are open or cannot be proved.
+// Each thread below d + 1 owns a column of H, or a row; thread 0 does the steps that are too small to share.
 //
 // binding  what         shape
 // 0        params
@@ -31,7 +32,7 @@ struct Params {
 
 const SIZE: u32 = TINY_DIMS + 1u;
 
-// Columns and rows of the factor belong to a thread each.
+// Each thread owns at most one column or row of the factor.
 const_assert SIZE <= TINY_THREADS;
 
 var<workgroup> turned: array<f32, SIZE * SIZE>;
@@ -45,7 +46,8 @@ var<workgroup> residual: array<f32, SIZE>;
 var<workgroup> rotations: array<vec2<f32>, SIZE>;
 var<workgroup> best_scores: array<f32, TINY_THREADS>;
 var<workgroup> best_rows: array<u32, TINY_THREADS>;
-// Active vectors; whether one entered; which one leaves; |v|^2 / 2 of a reflection; |r|^2; t; what is known so far.
+// The number of active vectors; whether one entered; which one leaves; |v|^2 / 2 of a reflection; |r|^2; t; the claim
+// so far.
 var<workgroup> active_count: u32;
 var<workgroup> entered: u32;
 var<workgroup> leaving: u32;
@@ -58,7 +60,7 @@ fn at(problem: u32, column: u32, row: u32) -> f32 {
     return vectors[(problem * params.d + column) * params.rows + row];
 }
 
-// The largest of the threads' values, the lowest row among equals, in place 0.
+// Puts the largest value of all threads into place 0, with the lowest row among equals.
 fn reduce(thread: u32) {
     workgroupBarrier();
     for (var step = TINY_THREADS / 2u; step > 0u; step /= 2u) {
@@ -74,7 +76,7 @@ fn reduce(thread: u32) {
     }
 }
 
-// t, from the longest vector; nothing is active; the nearest of the first `count` vectors is in place 0.
+// Sets t from the longest vector, empties the active set, and puts the nearest of the first `count` vectors into place 0.
 fn begin(problem: u32, count: u32, thread: u32) {
     var nearest = LOWEST;
     var nearest_row = NONE;
@@ -112,7 +114,7 @@ fn begin(problem: u32, count: u32, thread: u32) {
     reduce(thread);
 }
 
-// The vector of the first `count` that lies furthest along the direction, in place 0.
+// Puts the vector of the first `count` that lies furthest along the residual into place 0.
 fn price(problem: u32, count: u32, thread: u32) {
     var best = LOWEST;
     var best_row = NONE;
@@ -131,12 +133,12 @@ fn price(problem: u32, count: u32, thread: u32) {
     reduce(thread);
 }
 
-// Extend the factor by a vector that shortens the residual; `entered` tells whether it did.
+// Extend the factor by a vector that shortens the residual; sets `entered` if it does.
 fn enter(problem: u32, row: u32, thread: u32) {
     let size = params.d + 1u;
     let k = active_count;
     if thread < params.d {
-        // There is no best row where scores are not numbers.
+        // There is no best row if all scores are NaN.
         vector[thread] = at(problem, thread, min(row, params.rows - 1u));
     }
     if thread == params.d {
@@ -191,7 +193,7 @@ fn enter(problem: u32, row: u32, thread: u32) {
     workgroupBarrier();
 }
 
-// Thread 0: towards the least-squares solution; the column that stops it on the way leaves R, or none does.
+// Thread 0: a step towards the least-squares solution; sets the column that stops it and must leave R, if one does.
 fn solve() {
     let size = params.d + 1u;
     let k = active_count;
@@ -282,7 +284,7 @@ fn settle(thread: u32) {
     workgroupBarrier();
 }
 
-// Thread 0: whether a score is behind the direction by more than its rounding.
+// Thread 0: whether a score is below zero by more than its rounding.
 fn behind(score: f32) -> bool {
     var length = 0.0;
     for (var k = 0u; k < params.d; k++) {
@@ -291,7 +293,7 @@ fn behind(score: f32) -> bool {
     return score < -f32(params.d + 4u) * TINY_BEHIND * sqrt(length) * lift;
 }
 
-// One size: `outcome` becomes OUTSIDE, INSIDE or OPEN.
+// Judges one size: sets `outcome` to OUTSIDE, INSIDE or OPEN.
 fn judge(problem: u32, count: u32, thread: u32) {
     for (var left = TINY_ROUNDS; left > 0u; left--) {
         price(problem, count, thread);
@@ -313,7 +315,7 @@ fn judge(problem: u32, count: u32, thread: u32) {
     workgroupBarrier();
 }
 
-// Thread 0: whether the residual is nothing but rounding.
+// Thread 0: whether the residual is zero up to rounding.
 fn vanished() -> bool {
     return square <= TINY_VANISHED * TINY_VANISHED * lift * lift;
 }
@@ -336,7 +338,7 @@ fn main(
         outcome = OUTSIDE;
     }
     for (var s = 0u; s < params.sizes; s++) {
-        // Once inside, or open, it stays.
+        // After INSIDE or OPEN the later sizes have the same outcome.
         if workgroupUniformLoad(&outcome) == OUTSIDE {
             judge(problem, min(sizes[s], params.rows), thread);
         }

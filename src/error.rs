@@ -1,7 +1,7 @@
-//! The one error type: what is wrong, where, what was expected, what to do about it.
+//! The error type of the library: what is wrong, where, what was expected, and how to correct it.
 //!
-//! Everything in the library returns [`Result`]. Errors about user input carry the input's name and the
-//! place (row, column, byte) so that the message alone is enough to find and mend the fault.
+//! Everything in the library returns [`Result`]. Errors about user input carry the input's name and the place (row,
+//! column, byte), so that the message is sufficient to find and correct the fault.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Result of a library call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Where in an input the fault lies.
+/// The place of a fault in an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// The input as a whole.
@@ -42,18 +42,18 @@ impl fmt::Display for Place {
 /// Everything that can go wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An input file is not what it should be.
+    /// An input file with unexpected contents.
     #[error("{input}{place}: {what}; {advice}")]
     Input {
-        /// The input as the user named it (or the file of a set that is at fault).
+        /// The input as the user named it (or the file of a set with the fault).
         input: String,
         place: Place,
         /// What was found and what was expected.
         what: String,
-        /// What the user can do.
+        /// What the user can do about it.
         advice: String,
     },
-    /// The operating system refused.
+    /// An operation that the operating system refused.
     #[error("cannot {action} {path}: {source}")]
     Io {
         /// "open", "read", "create", ...
@@ -61,10 +61,10 @@ pub enum Error {
         path: PathBuf,
         source: std::io::Error,
     },
-    /// The options do not fit together, or do not fit the data.
+    /// Options that contradict each other or do not fit the data.
     #[error("{0}")]
     Usage(String),
-    /// The user asked to stop.
+    /// The user interrupted the program.
     #[error("interrupted")]
     Interrupted,
 }
@@ -85,7 +85,7 @@ impl Error {
         }
     }
 
-    /// A name that is not among those known: the message lists them, and says which one may have been meant.
+    /// An unknown name: the message lists the known names, and suggests the one that was probably meant.
     pub fn unknown(kind: &str, given: &str, known: &[&str]) -> Self {
         Error::Usage(unknown(kind, given, known))
     }
@@ -100,10 +100,10 @@ impl Error {
     }
 }
 
-/// Names that a message lists at most.
+/// The most names that a message lists.
 pub(crate) const SHOWN: usize = 60;
 
-/// The first names of a list, at most `most`, and how many more there are: a file may hold any number.
+/// The first names of a list, at most `most`, and the number of the others: a file may hold any number of names.
 pub(crate) fn first_of<S: AsRef<str>>(names: &[S], most: usize) -> String {
     let shown: Vec<&str> = names.iter().take(most).map(S::as_ref).collect();
     let more = match names.len() - shown.len() {
@@ -113,7 +113,7 @@ pub(crate) fn first_of<S: AsRef<str>>(names: &[S], most: usize) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// What to say of a name that does not exist: the nearest known one, if it is near, and which there are.
+/// The message for an unknown name: the nearest known name, if it is similar, and the list of known names.
 pub(crate) fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
     let meant =
         nearest(given, known).map_or(String::new(), |name| format!(" (did you mean {name}?)"));
@@ -123,7 +123,7 @@ pub(crate) fn unknown(kind: &str, given: &str, known: &[&str]) -> String {
     )
 }
 
-/// The known name that a mistyped one is nearest to, if it is near: arguments do not count.
+/// The known name most similar to a mistyped one, if it is similar enough; arguments are ignored.
 pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
     let head = |text: &str| text.split([':', '[']).next().unwrap_or(text).to_lowercase();
     let given = head(given);

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! and inside exactly when `q = sum l_i x_i` with `l >= 0`, `sum l = 1`, for at most d+1 rows. One matrix product, the
-//! *scan*, evaluates g for thousands of directions; a small active-set problem a query proposes the next
-//! direction; and either the direction or the weights are kept as a **certificate** that anyone can re-check. The
-//! scan runs in f32 with a proven bound on its rounding; what f32 cannot prove is decided in f64; what f64 cannot
+//! *scan*, evaluates g for thousands of directions; a small active-set problem for each query proposes the next
+//! direction; and either the direction or the weights are kept as a **certificate** that can be checked independently.
+//! The scan runs in f32 with a proven bound on its rounding; what f32 cannot prove is decided in f64; what f64 cannot
 //! prove is called undecided, never guessed.
 //!
 //! ```
@@ -37,25 +37,26 @@
 //!
 //! - [`error`], [`control`]: the one error type; the stop flag and the counters of work done.
 //! - `linear`: products, solves and decompositions whose digits do not depend on the number of threads.
-//! - [`rows`]: where vectors come from. File formats, memory and spool files, synthetic sets and laws of random points,
-//!   the built-in sample. It must not know what rows are for.
-//! - [`space`]: what a row becomes before anything is asked of it: patches, principal components, a network's features;
-//!   fitted on the reference, and a mapped set is itself rows.
-//! - [`scan`]: THE primitive, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with a
-//!   proven error bound, on the CPU, on a GPU (`scan::gpu`), or where shards of the rows lie ([`scan::sharded`]). It must not
-//!   know hulls, files or terminals.
-//! - [`hull`]: verdicts, distances and certificates. It sees rows and `dyn Scan`. [`hull::tiny`] is for thousands of
+//! - [`rows`]: where vectors come from: file formats, memory and spool files, synthetic sets and distributions of
+//!   random points, the built-in sample. It must not know what the rows are used for.
+//! - [`space`]: maps of rows before any analysis: patches, principal components, a network's features; fitted on the
+//!   reference. A mapped set is itself rows.
+//! - [`scan`]: the basic operation, `max_i <x_i, w> + c (-|x_i|^2 / 2)` with the k best rows, in one total order, with
+//!   a proven error bound, on the CPU, on a GPU (`scan::gpu`), or on shards of the rows ([`scan::sharded`]). It must
+//!   not know hulls, files or terminals.
+//! - [`hull`]: verdicts, distances and certificates. It uses rows and `dyn Scan`. [`hull::tiny`] is for thousands of
 //!   small sets, each with one query.
-//! - [`notion`]: other answers to "inside?": nearest rows, range box, hulls of a class and of the nearest rows, gauge, cone.
+//! - [`notion`]: other definitions of "inside": nearest rows, range box, hulls of a class and of the nearest rows,
+//!   gauge, cone.
 //! - [`study`]: experiments: a plan in, records and a summary out, through a sink. No terminal, no files of its own.
-//!   [`study::theory`] is what is known exactly, [`study::compare`] the same queries through several spaces,
-//!   [`study::outcomes`] which notion predicts a model's errors.
-//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; what is known of the machine's adapters.
-//! - [`mod@bench`]: the engines of this machine timed against each other, and held to the same answers.
-//! - [`job`]: what is to be done, settled and run, below the command line: options, budgets, default spaces, classes, and the
-//!   folder of a comparison.
+//!   [`study::theory`] has the exactly known probabilities and distances, [`study::compare`] the same queries in
+//!   several spaces, [`study::outcomes`] which notion predicts a model's errors.
+//! - [`report`]: sinks that write: Parquet, Arrow, CSV, JSON, tables, plots, pages; facts about the machine's adapters.
+//! - [`mod@bench`]: times the engines of this machine and checks that their answers agree.
+//! - [`job`]: turns options into a complete plan and runs it, below the command line: options, budgets, default spaces,
+//!   classes, and the folder of a comparison.
 //! - `python`: arrays of a Python program become jobs, and records arrays (feature `python`).
-//! - [`cli`]: what was typed becomes jobs; progress; exit codes. No mathematics.
+//! - [`cli`]: command lines become jobs; progress; exit codes. No mathematics.
 //!
 //! The way of a row: file, [`rows::open`] (header checked before anything is allocated), a chunk in a reused buffer,
 //! the scan (all open directions at once), the hull's small f64 problem or a notion's measure, the study's sink,

@@ -1,9 +1,9 @@
-//! Products, solves and decompositions of dense f64 matrices whose digits do not depend on the number of threads.
+//! Products, solves and decompositions of dense f64 matrices with results that do not depend on the number of threads.
 //!
-//! A parallel routine of a linear algebra library may split its sums by the threads that it finds, and may choose its
-//! kernel by the shape it is given: then the last digits of a result change from machine to machine, and with them
-//! the last digits of a margin. Here the *result* is cut into blocks whose sizes follow from the sizes of the problem
-//! alone, each block is computed by one thread with sequential routines, and only the blocks are spread over the
+//! A parallel routine of a linear algebra library may split its sums by the number of threads, and may choose its
+//! kernel by the shape of its arguments. The last digits of a result, and with them the last digits of a margin, would
+//! then differ between machines. Here the *result* is cut into blocks with sizes that depend on the problem's sizes
+//! alone, one thread computes each block with sequential routines, and only the blocks are distributed over the
 //! threads. Decompositions run on one thread.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -15,19 +15,19 @@ use faer::linalg::{evd, householder, triangular_solve};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-/// Largest side of the blocks of a product: large enough that packing a panel costs little beside its product, small
-/// enough that some threads have a share each. With 784 dimensions and 1,337 rows, 2 threads take 0.92 to 0.94 times as
-/// long as with the library's own split.
+/// Largest side of the blocks of a product: large enough that packing a panel costs little compared with its product,
+/// small enough that several threads get blocks. With 784 dimensions and 1,337 rows, 2 threads take 0.92 to 0.94 times
+/// as long as with the library's own split.
 const SIDE: usize = 192;
 
-/// A block of a result, and the place of its first entry.
+/// A block of a result, and the row and column of its first entry.
 struct Block<'m> {
     row: usize,
     column: usize,
     entries: MatMut<'m, f64>,
 }
 
-/// `matrix` in about equal blocks of at most [`SIDE`] x [`SIDE`] entries, column by column of blocks.
+/// Splits `matrix` into about equal blocks of at most [`SIDE`] x [`SIDE`] entries, column by column of blocks.
 fn blocks(matrix: MatMut<'_, f64>) -> Vec<Block<'_>> {
     let even = |n: usize| n.div_ceil(n.div_ceil(SIDE).max(1)).next_multiple_of(8);
     let (tall, wide) = (even(matrix.nrows()), even(matrix.ncols()));
@@ -52,7 +52,7 @@ fn blocks(matrix: MatMut<'_, f64>) -> Vec<Block<'_>> {
     found
 }
 
-/// `sum += share * columns columns^T`, the lower half alone: `columns` is d x n, `sum` d x d.
+/// `sum += share * columns columns^T`, only the lower triangle: `columns` is d x n, `sum` d x d.
 pub(crate) fn add_gram(sum: MatMut<'_, f64>, columns: MatRef<'_, f64>, share: f64) {
     let mut blocks = blocks(sum);
     blocks.retain(|block| block.row >= block.column);
@@ -109,11 +109,11 @@ pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     out
 }
 
-/// Columns that [`product_apart`] takes at a time.
+/// The number of columns that [`product_apart`] multiplies at a time.
 const APART: usize = 64;
 
-/// `a b`, where no column depends on the others, to its last digit: columns go so many at a time, the last ones with
-/// zeros beside them, so that each meets the same arithmetic however many there are.
+/// `a b`, where no column's digits depend on the other columns: a fixed number of columns is multiplied at a time, the
+/// last ones padded with zeros, so that every column goes through the same arithmetic.
 pub(crate) fn product_apart(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     let mut out = Mat::zeros(a.nrows(), b.ncols());
     for first in (0..b.ncols()).step_by(APART) {
@@ -129,22 +129,22 @@ pub(crate) fn product_apart(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> 
     out
 }
 
-/// `L^-1 columns` in place, with the lower half of `factor` (d x d) and d numbers a column.
+/// `L^-1 columns` in place; L is the lower triangle of `factor` (d x d), each column has d numbers.
 pub(crate) fn solve_lower(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     in_parts(factor.nrows(), columns, |part| {
         triangular_solve::solve_lower_triangular_in_place(factor, part, Par::Seq);
     });
 }
 
-/// `U^-1 columns` in place, with the upper half of `factor` (d x d) and d numbers a column.
+/// `U^-1 columns` in place; U is the upper triangle of `factor` (d x d), each column has d numbers.
 pub(crate) fn solve_upper(factor: MatRef<'_, f64>, columns: &mut [f64]) {
     in_parts(factor.nrows(), columns, |part| {
         triangular_solve::solve_upper_triangular_in_place(factor, part, Par::Seq);
     });
 }
 
-/// Hand `columns`, of d numbers each, to `work` in parts: 16 of them where there are enough columns, each of 16 to 128
-/// columns, since every part reads the factor once.
+/// Pass `columns`, of d numbers each, to `work` in parts: 16 parts if there are enough columns, each of 16 to 128
+/// columns, because every part reads the factor once.
 fn in_parts(d: usize, columns: &mut [f64], work: impl Fn(MatMut<'_, f64>) + Sync) {
     let count = columns.len() / d;
     let width = count.div_ceil(16).next_multiple_of(8).clamp(16, 128);
@@ -154,8 +154,8 @@ fn in_parts(d: usize, columns: &mut [f64], work: impl Fn(MatMut<'_, f64>) + Sync
     });
 }
 
-/// Eigenvalues, smallest first, and eigenvectors (columns) of a symmetric matrix given by its lower half; `None` if
-/// the iteration does not end, as where a number is not finite.
+/// Eigenvalues, smallest first, and eigenvectors (columns) of a symmetric matrix given by its lower triangle; `None` if
+/// the iteration does not converge, for example because an entry is not finite.
 pub(crate) fn eigen(matrix: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let d = matrix.nrows();
     let (mut values, mut vectors) = (Mat::<f64>::zeros(d, 1), Mat::zeros(d, d));
@@ -173,7 +173,7 @@ pub(crate) fn eigen(matrix: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     Some((values.col(0).iter().copied().collect(), vectors))
 }
 
-/// An orthonormal basis, as columns, of what the columns of `matrix` (d x n, n at most d) span: Q of `matrix = Q R`.
+/// An orthonormal basis, as columns, of the span of the columns of `matrix` (d x n, n at most d): Q of `matrix = Q R`.
 pub(crate) fn orthonormal(mut matrix: Mat<f64>) -> Mat<f64> {
     let (d, n) = (matrix.nrows(), matrix.ncols());
     let block = qr::recommended_block_size::<f64>(d, n);
@@ -203,7 +203,7 @@ pub(crate) fn orthonormal(mut matrix: Mat<f64>) -> Mat<f64> {
     basis
 }
 
-/// `matrix^-1 right`, by elimination with row exchanges.
+/// `matrix^-1 right`, by Gaussian elimination with partial pivoting.
 pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
     let d = matrix.nrows();
     let (mut forward, mut backward) = (vec![0usize; d], vec![0usize; d]);
@@ -238,7 +238,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_distr::{Distribution, StandardNormal};
 
-    /// d x n entries from N(0, 1).
+    /// d x n entries with distribution N(0, 1).
     fn random(d: usize, n: usize, seed: u64) -> Mat<f64> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         Mat::from_fn(d, n, |_, _| StandardNormal.sample(&mut random))
@@ -260,7 +260,7 @@ mod tests {
         }
     }
 
-    /// A lower triangular matrix that is far from singular.
+    /// A well-conditioned lower triangular matrix.
     fn factor(d: usize) -> Mat<f64> {
         let noise = random(d, d, 9);
         Mat::from_fn(d, d, |i, j| match i.cmp(&j) {
@@ -270,7 +270,7 @@ mod tests {
         })
     }
 
-    /// What `work` gives on 1, 2, 3 and 5 threads, which must be the same.
+    /// The result of `work`, which must be the same on 1, 2, 3 and 5 threads.
     fn alike<T: PartialEq + Send>(work: impl Fn() -> T + Sync) -> T {
         let on = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -7,7 +7,7 @@ fn data(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What most arrays in the files hold: 4 x 3, from -1 in steps of a quarter.
+/// The contents of most arrays in the files: 4 x 3, from -1 in steps of a quarter.
 fn quarters() -> Vec<f64> {
     (0..12).map(|i| f64::from(i) / 4.0 - 1.0).collect()
 }
@@ -89,7 +89,7 @@ fn hdf5_through_the_filters_of_h5py_and_hdf5plugin() {
 
 #[test]
 fn hdf5_is_read_in_several_slabs() {
-    // Seven chunks of 7,000 rows are what first exceeds a MiB: the rows come in slabs of 70,000 and 30,000.
+    // Seven chunks of 7,000 rows are the smallest number to exceed a MiB, so the rows are read in slabs of 70,000 and 30,000.
     let expected: Vec<f64> = (0..100_000 * 16)
         .map(|i| f64::from((i / 16 + i % 16) % 251))
         .collect();
@@ -110,7 +110,7 @@ fn hdf5_is_read_in_several_slabs() {
 #[test]
 fn annotated_matrices_by_path() {
     is("annotated.h5ad:obsm/X_pca", 4, &quarters());
-    // The only table: lists, names and the parts of a sparse matrix lie beside it.
+    // The only two-dimensional array in the file beside lists, names and the parts of a sparse matrix.
     is("annotated.h5ad", 4, &quarters());
     fails(
         &data("annotated.h5ad:X"),
@@ -134,7 +134,7 @@ fn rows_of_matlab_are_matlabs_rows() {
     fails(&data("matlab.mat:name"), &options(), &["MATLAB's char"]);
 }
 
-/// Cut anywhere: an error. With any bit turned: an error or numbers, no panic, no large allocation.
+/// A file cut anywhere is an error. A file with any bit flipped is an error or gives numbers: no panic, no large allocation.
 #[test]
 fn broken_hdf5_is_survived() {
     let folder = Folder::new();

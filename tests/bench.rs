@@ -1,4 +1,4 @@
-//! `hullscope bench`: the engines agree or are refused, outputs are whole, bad input is found out first.
+//! `hullscope bench`: engines must agree or are refused, outputs are complete, bad input is found before any work.
 
 use hullscope::bench::{BenchPlan, Candidate, run};
 use hullscope::control::Control;
@@ -44,10 +44,10 @@ fn context() -> Context {
     }
 }
 
-/// The CPU, with every row number moved by one where `lies`.
+/// The CPU engine, with every row number moved by one if `lies`.
 struct Shifted {
     lies: Arc<AtomicBool>,
-    /// Only sets of fewer columns than this.
+    /// Only sets with fewer columns than this get wrong row numbers.
     below: usize,
 }
 
@@ -98,7 +98,7 @@ impl Scan for ShiftedScan<'_> {
     }
 }
 
-/// The CPU against the other engine.
+/// Runs the bench with the CPU against this other engine.
 fn against(lies: bool, below: usize) -> Report {
     let other = Shifted {
         lies: Arc::new(AtomicBool::new(lies)),
@@ -287,7 +287,7 @@ fn help_has_examples() {
     assert!(text.contains("Examples:") && text.contains("--plot bench.svg"));
 }
 
-/// Software adapters do all that real ones do.
+/// Software adapters do everything that real ones do.
 #[cfg(feature = "gpu")]
 #[test]
 fn adapters_agree_with_the_cpu() {

@@ -1,13 +1,13 @@
-//! No circles of imports: of the files and folders of one folder, none uses another that uses it, by whatever way.
+//! No circular imports: no two files or folders of one folder import each other, directly or through others.
 //!
-//! A small reader of paths finds the imports: `use` with its braces, and paths in code that begin with `crate` or
-//! `super`. Modules of tests, comments and texts do not count. What a folder's own `mod.rs` says is not an import of
-//! one of its files.
+//! A small parser finds the imports: `use` with its braces, and paths in code that begin with `crate` or `super`. Test
+//! modules, comments and strings are ignored. The imports of a folder's `mod.rs` do not count as imports of the other
+//! files in it.
 
 use crate::house::all;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Circles that are there, each by its folder and its members, still to be broken.
+/// Known circles that still have to be removed, each by its folder and its members.
 const KNOWN: &[(&str, &[&str])] = &[
     ("cli", &["analyze", "fit"]),
     ("job", &["images", "inputs"]),
@@ -16,7 +16,7 @@ const KNOWN: &[(&str, &[&str])] = &[
 
 type Path = Vec<String>;
 
-/// The module that a file below `src` is.
+/// The module of a file below `src`.
 fn module(file: &str) -> Path {
     let path = file.trim_end_matches(".rs").split('/').map(String::from);
     let mut path: Path = path.collect();
@@ -26,7 +26,7 @@ fn module(file: &str) -> Path {
     path
 }
 
-/// Code alone: without comments, and without what follows the first module of tests.
+/// The code alone: without comments, and without everything after the first test module.
 fn code(text: &str) -> String {
     let lines = text.lines().map(|line| match line.find("//") {
         Some(at) => &line[..at],
@@ -40,7 +40,7 @@ fn code(text: &str) -> String {
     }
 }
 
-/// The paths of a tree of imports such as `a::{b, c::{d, e}}`.
+/// The paths in a tree of imports such as `a::{b, c::{d, e}}`.
 fn leaves(tree: &str, before: &str, all: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, rest)) = tree.split_once('{') else {
@@ -65,7 +65,7 @@ fn leaves(tree: &str, before: &str, all: &mut Vec<String>) {
     }
 }
 
-/// Every path that a file uses.
+/// Every path that the code uses.
 fn paths(code: &str) -> Vec<String> {
     let mut all = Vec::new();
     let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
@@ -88,7 +88,7 @@ fn paths(code: &str) -> Vec<String> {
     all
 }
 
-/// The module that a path used in `here` names, if it is one of ours.
+/// The module that a path used in module `here` names, if it belongs to this crate.
 fn named(path: &str, here: &Path, modules: &BTreeSet<Path>) -> Option<Path> {
     let path = path.split(" as ").next().unwrap_or_default();
     let mut names: Vec<String> = path.split("::").map(|name| name.trim().into()).collect();
@@ -117,10 +117,10 @@ fn named(path: &str, here: &Path, modules: &BTreeSet<Path>) -> Option<Path> {
         .find(|known| modules.contains(known))
 }
 
-/// Which names of a folder each of them uses.
+/// For each name in a folder, the names in the same folder that it uses.
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
-/// What can be reached from a name.
+/// Every name that can be reached from a name.
 fn reached<'u>(uses: &'u Uses, from: &str) -> BTreeSet<&'u str> {
     let (mut all, mut open) = (BTreeSet::new(), vec![from.to_owned()]);
     while let Some(name) = open.pop() {
@@ -133,7 +133,7 @@ fn reached<'u>(uses: &'u Uses, from: &str) -> BTreeSet<&'u str> {
     all
 }
 
-/// The circles among the files and folders of every folder.
+/// The circles in every folder.
 fn circles(files: &[(String, String)]) -> BTreeSet<(String, Vec<String>)> {
     let modules: BTreeSet<Path> = files.iter().map(|(file, _)| module(file)).collect();
     let mut folders: BTreeMap<Path, Uses> = BTreeMap::new();
@@ -188,7 +188,7 @@ fn no_files_of_a_folder_use_each_other_in_a_circle() {
     );
 }
 
-/// The reader finds a circle through two kinds of paths, and none through comments and tests.
+/// The parser finds a circle through two kinds of paths, and none through comments and tests.
 #[test]
 fn a_planted_circle_is_found() {
     let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());

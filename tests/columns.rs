@@ -1,4 +1,4 @@
-//! Which columns of a table are the rows: what is used, what is left out, and that it is said.
+//! Which columns of a table become the rows, which are left out, and that the program reports both.
 
 use crate::formats::{Folder, arrow_file, batch, fails, options, parquet, read, values};
 use arrow_array::builder::{BinaryBuilder, Int64Builder};
@@ -14,7 +14,7 @@ use parquet::basic::Compression;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// A table as Parquet and as an Arrow file.
+/// Writes a table as Parquet and as an Arrow file; returns the paths.
 fn both(folder: &Folder, columns: Vec<(&str, ArrayRef)>) -> [String; 2] {
     let columns = columns.into_iter().map(|(name, column)| {
         let nullable = column.null_count() > 0 || column.data_type() == &DataType::Null;
@@ -51,7 +51,7 @@ fn chosen(columns: &[&str], drop: &[&str]) -> OpenOptions {
     }
 }
 
-/// What is said of the columns of a set.
+/// The line that reports the columns of a set.
 fn line(spec: &str, options: &OpenOptions) -> String {
     let rows = read(spec, options).unwrap();
     rows.provenance().unwrap().columns.line()
@@ -120,7 +120,7 @@ fn vectors_that_are_not_read_are_refused_with_every_column() {
                 "--drop",
             ];
             fails(&path, &options(), &parts);
-            // Asked for, the other column is the data.
+            // If the user names the other column, that one is read.
             let rows = read(&path, &chosen(&[], &["emb"])).unwrap();
             assert_eq!(values(&*rows), [0.0, 7.0, 14.0], "{name}");
         }
@@ -211,7 +211,7 @@ fn wide_tables_use_their_numbers_and_no_index() {
     );
 }
 
-/// Files that pandas 3.1.1, pyarrow 26.0.1 and datasets 5.2.0 wrote: `tests/data/make/tables.py`.
+/// Files written by pandas 3.1.1, pyarrow 26.0.1 and datasets 5.2.0: `tests/data/make/tables.py`.
 #[test]
 fn real_tables_are_read_as_their_writers_mean_them() {
     let rows = read("tests/data/pandas-index.parquet", &options()).unwrap();

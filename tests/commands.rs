@@ -1,4 +1,4 @@
-//! The program as a user meets it: files in, files out, exit codes, and nothing left behind.
+//! The program as users run it: input files, output files, exit codes, and no files left behind.
 
 use crate::{common, formats};
 use arrow_array::cast::AsArray;
@@ -16,7 +16,7 @@ pub const D: usize = 6;
 pub const REFERENCE: usize = 400;
 pub const QUERIES: usize = 50;
 
-/// A folder with a reference (Gaussian) and queries: every other one well inside, the others well outside.
+/// A folder with a Gaussian reference and queries: every other query is well inside, the others well outside.
 pub struct Setting {
     pub folder: tempfile::TempDir,
 }
@@ -28,14 +28,14 @@ pub fn npy(path: &Path, d: usize, values: &[f64]) {
     fs::write(path, formats::npy(1, "'<f4'", "False", &shape, &bytes)).unwrap();
 }
 
-/// Whatever adapters this machine has, these tests are about the rest.
+/// The program on the CPU, whatever adapters this machine has.
 pub fn program() -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
     command.env("HULLSCOPE_BACKEND", "cpu");
     command
 }
 
-/// Values that f32 holds.
+/// Values that are exact in f32.
 pub fn stored(count: usize, seed: u64, factor: f64) -> Vec<f64> {
     common::gaussian(count, seed)
         .into_iter()
@@ -72,7 +72,7 @@ impl Setting {
         self.folder.path().join(name)
     }
 
-    /// Run in the folder.
+    /// Run the program in the folder.
     pub fn run(&self, words: &[&str]) -> Output {
         program()
             .current_dir(self.folder.path())
@@ -81,14 +81,14 @@ impl Setting {
             .unwrap()
     }
 
-    /// `analyze reference.npy queries.npy` and more; must succeed.
+    /// Run `analyze reference.npy queries.npy` with more arguments; must succeed.
     pub fn analyze(&self, more: &[&str]) -> Output {
         let output = self.run(&[&["analyze", "reference.npy", "queries.npy"], more].concat());
         assert_eq!(code(&output), 0, "{}", stderr(&output));
         output
     }
 
-    /// Names of all files, hidden ones too.
+    /// Names of all files in the folder, including hidden ones.
     pub fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> = entries
@@ -196,7 +196,7 @@ fn read_csv(path: &Path) -> Vec<Line> {
         .collect()
 }
 
-/// Every extension, read back.
+/// Reads a table of any of the formats.
 fn read(path: &Path) -> Vec<Line> {
     match path.extension().unwrap().to_str().unwrap() {
         "parquet" => lines_of(&read_parquet(path)),
@@ -416,7 +416,7 @@ fn files_say_where_they_come_from() {
     }
 }
 
-/// All places of `names` ("a.b") must be there.
+/// Asserts that every path in `names` ("a.b") exists.
 fn has(value: &Value, names: &[&str]) {
     for name in names {
         let pointer = format!("/{}", name.replace('.', "/"));
@@ -525,7 +525,7 @@ fn the_table_goes_to_stdout_and_quiet_is_quiet() {
     let value: Value =
         serde_json::from_str(&fs::read_to_string(setting.path("summary.json")).unwrap()).unwrap();
     assert_eq!(value["hull"]["inside"], half);
-    // A line for each notion, with what the summary says.
+    // One line for each notion, with the numbers of the summary.
     for notion in value["notions"].as_array().unwrap() {
         let (id, rate) = (notion["notion"].as_str().unwrap(), &notion["rate"]);
         let line = table.lines().find(|line| line.starts_with(id));
@@ -545,7 +545,7 @@ fn the_table_goes_to_stdout_and_quiet_is_quiet() {
     assert_eq!(stderr(&output), "");
 }
 
-/// Few rows on a sphere: the reader must hear of both.
+/// With few rows on a sphere, the output must mention both facts.
 #[test]
 fn what_must_be_known_before_believing_a_rate_is_said() {
     let setting = Setting::new();
@@ -615,7 +615,7 @@ fn threads_and_memory_change_nothing() {
     );
 }
 
-/// Numbers in eight bits, whatever multiplies them, change nothing in the records, and are said in the summary.
+/// The eight-bit scan, with any kernel, changes nothing in the records, and is reported in the summary.
 #[test]
 fn eight_bits_change_nothing_but_are_said() {
     let folder = tempfile::tempdir().unwrap();
@@ -665,12 +665,12 @@ fn eight_bits_change_nothing_but_are_said() {
             .ends_with("int8 by plain code")
     );
     let kernels = hullscope::scan::int8::Kernel::all();
-    // Without fused multiply-add there is nothing but f32.
+    // Without fused multiply-add the scan only uses f32.
     assert!(kernels.len() == 1 || summary["scan"]["directions"]["int8"].as_u64() >= Some(60));
     assert!(analyze("auto", "plain").0 == expected);
 }
 
-/// A kernel that is none, and precisions that go with another engine.
+/// Unknown kernels, and precisions of another engine, are refused.
 #[test]
 fn kernels_and_precisions_that_do_not_go_are_refused() {
     let setting = Setting::new();
@@ -691,7 +691,7 @@ fn kernels_and_precisions_that_do_not_go_are_refused() {
     assert!(refused(None, &["--gpu-memory", "1GiB"]).contains("--gpu-memory goes with"));
 }
 
-/// A row that is left out by its number is in no answer, whatever it holds; the others keep their numbers.
+/// A row excluded by its number appears in no answer, whatever it holds; the others keep their numbers.
 #[test]
 fn rows_can_be_left_out_by_number() {
     let setting = Setting::new();
@@ -779,7 +779,7 @@ fn rows_can_be_left_out_by_number() {
     }
 }
 
-/// What was typed, and what the message must say.
+/// Bad arguments, and what the message must say about each.
 #[test]
 fn mistakes_end_with_2_and_leave_nothing() {
     let setting = Setting::new();
@@ -874,7 +874,7 @@ fn mistakes_end_with_2_and_leave_nothing() {
     }
 }
 
-/// The inputs are not there either, but the output is what is complained of: it was looked at first.
+/// The inputs do not exist either, but the message is about the output, because outputs are tried first.
 #[test]
 fn outputs_are_tried_before_inputs_are_read() {
     let setting = Setting::new();
@@ -933,7 +933,7 @@ fn dropped_rows_are_counted_and_keep_the_numbers_of_the_others() {
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }
 
-/// Nobody reads what the program prints: that is not the program's failure.
+/// It is no error if nobody reads the program's output.
 #[test]
 fn a_closed_pipe_is_no_error() {
     let setting = Setting::new();
@@ -953,7 +953,7 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
-/// The README's command lines, with the option names in each: `hullscope COMMAND ... --option ...`.
+/// The command lines in the README, each with its option names: `hullscope COMMAND ... --option ...`.
 fn lines_of_the_readme() -> Vec<(String, Vec<String>)> {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
     let lines = readme.lines().filter_map(|line| {
@@ -968,7 +968,7 @@ fn lines_of_the_readme() -> Vec<(String, Vec<String>)> {
     lines.collect()
 }
 
-/// Every command has examples, and every option that the README or an example uses is one that the command has.
+/// Every command has examples, and every option used in the README or in an example exists.
 #[test]
 fn help_names_every_option_in_use_and_shows_examples() {
     let help = |words: &[&str]| {
@@ -998,7 +998,7 @@ fn help_names_every_option_in_use_and_shows_examples() {
             .filter(|word| word.starts_with("--"))
             .collect();
         let examples = text.split("Examples:").nth(1).unwrap_or_default();
-        // Examples show other commands too, which come before or after.
+        // Examples show other commands too, before or after this one.
         let own = format!("hullscope {command} ");
         let examples = examples
             .lines()

@@ -1,5 +1,5 @@
-//! `compare` and its study: rates against other ways to find them, pairs and classes recounted, spaces that must agree,
-//! what is written, what is recalled, and what is refused.
+//! `compare` and its study: rates against independent computations, recounted pairs and classes, spaces that must
+//! agree, written files, reused results, and refused input.
 
 use crate::common::{gaussian, lp, random, rows};
 use crate::formats::{Folder as Files, encode, npy};
@@ -27,13 +27,13 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 
-/// Images of this side, blurred so that neighbouring pixels go together.
+/// The side of the images, which are blurred so that neighbouring pixels are correlated.
 const SIDE: usize = 6;
 const D: usize = SIDE * SIDE;
 const REFERENCE: usize = 300;
 const QUERIES: usize = 80;
 
-/// Bytes of smooth random images, about half of the queries inside in few dimensions.
+/// Values of smooth random images as bytes; in few dimensions about half of the queries are inside.
 fn pictures(count: usize, seed: u64) -> Vec<f64> {
     let mut random = random(seed);
     let mut values = Vec::new();
@@ -100,7 +100,7 @@ fn try_compared(
     run(plan, subject, settings(), &CpuEngine, archive, &control)
 }
 
-/// The sets in a space.
+/// The two sets in a space.
 fn seen(space: &str) -> View {
     let specs = Spec::parse(space).unwrap();
     let control = Control::default();
@@ -115,7 +115,7 @@ fn numbers(rows: &dyn Rows) -> Vec<f64> {
     values
 }
 
-/// Classes by turns: more of them than are needed to see that rows are not mixed up.
+/// Classes in cyclic order: enough of them to notice a wrong order of rows.
 fn by_turns() -> Classes {
     let turns = |count: usize| (0..count).map(|row| (row % 4) as u32).collect();
     Classes {
@@ -126,10 +126,10 @@ fn by_turns() -> Classes {
     }
 }
 
-// ---- what is found ----
+// ---- results ----
 
-/// A query to show is kept as its space sees it: cut, or made again from its components; of pixels it is the query itself,
-/// and of what leads back to no image nothing.
+/// A query to show is stored as its space sees it: cropped, or reconstructed from its components; for pixels it is the
+/// query itself, and nothing in spaces that cannot be mapped back to images.
 #[test]
 fn picks_show_what_the_space_sees() {
     let whole = format!("pca:{D}");
@@ -160,7 +160,7 @@ fn picks_show_what_the_space_sees() {
                     let middle = [14, 15, 20, 21].map(|place| own[place]);
                     assert_eq!((seen.shape.width, seen.shape.height), (2, 2));
                     assert_eq!(far(&seen.values, &middle), 0.0);
-                    // The mean of the certificate is that of the same cut, which an inside query is.
+                    // The weighted mean of an inside query's certificate, cropped in the same way, is the cropped query.
                     let inside = pick.verdict == "inside";
                     assert_eq!(pick.mean.is_some(), inside);
                     let mean = pick
@@ -180,7 +180,7 @@ fn picks_show_what_the_space_sees() {
 
 #[test]
 fn maps_that_lose_nothing_change_no_verdict() {
-    // A hull goes with every injective affine map: rotations, scalings of the principal components, reorderings.
+    // Hull membership does not change under injective affine maps: rotations, scaled principal components, reordered columns.
     let spaces = [
         "pixels",
         "wavelet",
@@ -197,7 +197,7 @@ fn maps_that_lose_nothing_change_no_verdict() {
         assert_eq!(space.verdicts, pixels.verdicts, "{}", space.space);
         assert_eq!((space.rank, space.d), (Some(36), 36), "{}", space.space);
     }
-    // Distances go with rotations alone.
+    // Distances do not change under rotations only.
     let median = |space: &SpaceReport| space.distance_ratio.as_ref().unwrap().median;
     for turned in [1, 3, 4, 6] {
         let (a, b) = (median(pixels), median(&report.spaces[turned]));
@@ -209,8 +209,8 @@ fn maps_that_lose_nothing_change_no_verdict() {
     }
 }
 
-/// Pixels that saturate, as those of digits do, put many queries exactly on faces of the hull: the least rounding of a
-/// mapped row would show there, of the pixels themselves or between two stages.
+/// Saturated pixels, as in images of digits, put many queries exactly on faces of the hull, where the smallest rounding
+/// of mapped rows would change verdicts.
 #[test]
 fn queries_on_faces_stay_on_them_in_every_turned_space() {
     let saturated = |count: usize, seed: u64| -> Vec<f64> {
@@ -292,7 +292,7 @@ fn the_other_notions_are_those_of_their_definitions() {
     };
     let outside = q.chunks_exact(3).filter(beyond).count() as u64;
     assert_eq!(space.rate("range").unwrap().outside, outside);
-    // The radius is the 95 % quantile of leave-one-out nearest distances; rank 285 of 300, give or take a convention.
+    // The radius is the 95 % quantile of leave-one-out nearest distances: rank 285 of 300, or a neighbouring rank by convention.
     let distance = |a: &[f64], b: &[f64]| {
         let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
         squares.sum::<f64>().sqrt()
@@ -342,7 +342,7 @@ fn pairs_are_counted_query_by_query() {
         assert_eq!(pair.only_b_inside, count('o', 'i'));
         assert_eq!(pair.neither_inside, count('o', 'o'));
         assert_eq!(pair.undecided, 0);
-        // Two-sided binomial by its definition, in whole numbers as long as they fit.
+        // Two-sided binomial probability by definition, in integers as long as they fit.
         let (low, n) = (
             pair.only_a_inside.min(pair.only_b_inside),
             pair.only_a_inside + pair.only_b_inside,
@@ -404,14 +404,14 @@ fn each_query_is_asked_about_its_own_class() {
             label.rates[0].outside,
             all.filter(|&v| v == 'o').count() as u64
         );
-        // The hull of a class is part of the hull of all.
+        // The hull of a class is a subset of the hull of all rows.
         assert!(outside as u64 >= label.rates[0].outside);
     }
 }
 
 #[test]
 fn a_space_is_fitted_on_the_reference_alone() {
-    // Other queries, far away, change nothing of what the first ones get.
+    // More queries, far away, change nothing in the answers of the first ones.
     let texts = [
         "pca:3",
         "whiten",
@@ -450,7 +450,7 @@ fn one_row_and_one_query_are_enough() {
     }
 }
 
-/// Of a reference whose every row is there twice the median nearest distance is 0, and distances are as measured.
+/// If every row of the reference occurs twice, the median nearest distance is 0 and distances are not divided by it.
 #[test]
 fn distances_of_doubled_rows_are_as_measured() {
     let once = compared(&["dims:4"]);
@@ -484,7 +484,7 @@ fn distances_of_doubled_rows_are_as_measured() {
     }
 }
 
-// ---- what is kept ----
+// ---- reused results ----
 
 fn origin(plan: &ComparisonPlan) -> Origin {
     Origin {
@@ -499,7 +499,7 @@ fn origin(plan: &ComparisonPlan) -> Origin {
     }
 }
 
-/// An archive that is stopped after some spaces, and counts those that are begun.
+/// An archive that interrupts after some spaces, and counts the spaces that were begun.
 struct Stops<'a> {
     inner: Folder<'a>,
     begun: usize,
@@ -550,7 +550,7 @@ fn an_interrupted_comparison_goes_on_where_it_was() {
         );
         (found, archive.begun)
     };
-    // Stopped within the second space: the first is there with both files, the second with none.
+    // Interrupted within the second space: the first has both files, the second none.
     let (found, begun) = go(1);
     assert!(matches!(found, Err(Error::Interrupted)));
     assert_eq!(begun, 2);
@@ -578,14 +578,14 @@ fn an_interrupted_comparison_goes_on_where_it_was() {
     let (found, begun) = go(usize::MAX);
     assert_eq!(begun, 0);
     assert_eq!(timeless(&found.unwrap()), timeless(&whole));
-    // Another setting, another result.
+    // Another setting gives another result.
     let mut other = origin(&plan);
     other.seed = 4;
     let control = Control::default();
     let mut archive = Folder::new(folder.path(), other, &control);
     let spec = Spec::parse("pixels").unwrap();
     assert!(archive.recall(&spec[0]).unwrap().is_none());
-    // A report without its records, or one that cannot be read, is not there.
+    // A report without its records, or one that cannot be read, is treated as missing.
     let mut archive = Folder::new(folder.path(), origin(&plan), &control);
     assert!(archive.recall(&spec[0]).unwrap().is_some());
     fs::write(folder.path().join("spaces/pixels.json"), "{").unwrap();
@@ -621,7 +621,7 @@ fn image_array(side: usize, values: &[f64]) -> Vec<u8> {
     )
 }
 
-/// A folder with train.npy and test.npy, and their classes.
+/// A folder with train.npy and test.npy, and their class files.
 fn two_sets() -> Files {
     let folder = Files::new();
     folder.file("train.npy", &image_array(SIDE, &pictures(REFERENCE, 1)));
@@ -691,7 +691,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
     }
     let summary = json(&folder.path("out/summary.json"));
     assert_eq!(summary, json(&folder.path("both.json")));
-    // Tidy: one row a space and notion, with the columns that notebooks rely on.
+    // Tidy format: one row for each space and notion, with the columns that the notebooks use.
     let rates = table(&folder.path("out/rates.parquet"));
     let column = |name: &str| {
         rates
@@ -701,7 +701,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
     let names = ["space", "notion"].map(|name| column(name).as_string::<i32>());
     let float = |name: &str| column(name).as_primitive::<Float64Type>();
     let whole = |name: &str| column(name).as_primitive::<Int64Type>();
-    // To split by class is to ask about each query's own class too.
+    // Rates by class include the notion of each query's own class.
     assert_eq!(rates.num_rows(), 12);
     for row in 0..12 {
         let (space, notion) = (names[0].value(row), names[1].value(row));
@@ -731,7 +731,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
             float("interval_high").value(row),
         );
         assert!(low <= share && share <= high && high - low < 0.25);
-        // What a null is for is the hull.
+        // Null rates exist for the hull only.
         assert_eq!(float("null_rate").is_valid(row), notion == "hull");
         assert_eq!(
             float("d_eff").is_valid(row),
@@ -779,7 +779,7 @@ fn a_folder_gets_tables_plots_sheets_and_a_page() {
     ] {
         assert!(page.contains(part), "{part}");
     }
-    // Nothing is fetched from anywhere.
+    // The page loads nothing from elsewhere.
     for part in ["src=\"http", "<link", "<script src", "@import", "url(http"] {
         assert!(!page.contains(part), "{part}");
     }
@@ -836,7 +836,7 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
         (made(), table(&folder.path("out/rates.parquet"))),
         (first, rates)
     );
-    // Other settings: computed again, and nothing to be noticed.
+    // Other settings: computed again, without a warning.
     let said = again(&["--seed", "5"]);
     assert!(!said.contains("changed"), "{said}");
     let second = made();
@@ -851,7 +851,7 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
     assert!(third.iter().zip(&second).all(|(a, b)| a != b));
     let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
     assert_eq!(summary.matches("an input has changed").count(), 2);
-    // That was true then, and is not said of what is the same again.
+    // The warning concerned the earlier run and is not repeated.
     let said = again(&["--seed", "5"]);
     let summary = fs::read_to_string(folder.path("out/summary.json")).unwrap();
     assert!(
@@ -859,7 +859,7 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
         "{said}"
     );
     assert_eq!(made(), third);
-    // Classes are columns of the tables, which are written anew.
+    // Classes are columns of the tables, so the tables are written again.
     let labels = [
         "--seed",
         "5",
@@ -873,7 +873,7 @@ fn finished_spaces_are_recalled_and_a_changed_input_is_noticed() {
     assert!(labelled.iter().zip(&third).all(|(a, b)| a != b));
     again(&labels);
     assert_eq!(made(), labelled);
-    // A table that is not what was written is not taken over.
+    // A table that changed since it was written is not reused.
     let path = folder.path("out/spaces/pca-2.parquet");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 9]).unwrap();
@@ -911,7 +911,7 @@ fn spaces_of_one_slug_have_files_of_their_own_in_any_order() {
     let mut turned = spaces;
     turned.reverse();
     assert_eq!(run(&turned), first);
-    // Sheets of spaces that are no longer asked about go; their records stay for another time.
+    // Contact sheets of spaces outside this run are removed; the records of these spaces stay.
     let sheets = || {
         let entries = fs::read_dir(folder.path("out")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -945,7 +945,7 @@ fn limits_and_classes_go_with_embeddings_too() {
         (&space["n_reference"], &space["n_queries"]),
         (&100.into(), &30.into())
     );
-    // Classes without images, with and without a limit.
+    // Classes for vectors that are no images, with and without a limit.
     let labels = ["--labels", "train.txt", "--query-labels", "test.txt"];
     let by_label = [&labels[..], &["--by-label"]].concat();
     let space = &found(&[&a[..], &by_label].concat())["spaces"][0];
@@ -960,7 +960,7 @@ fn limits_and_classes_go_with_embeddings_too() {
     assert_eq!(counts(space), [(75, 20); 4]);
     let space = &found(&[&a[..], &by_label, &limits].concat())["spaces"][0];
     assert_eq!(counts(space), [(25, 8), (25, 8), (25, 7), (25, 7)]);
-    // Embeddings of another number of reference rows go with classes, as long as nobody splits by them.
+    // Embeddings with a different number of reference rows may have classes, unless results are split by class.
     folder.file("b-train.npy", &vectors(120, 3, 3));
     let both = [
         &["train.npy", "test.npy", "--space", "patch:2"][..],
@@ -994,7 +994,7 @@ fn the_order_of_channels_and_the_scale_of_pixels_change_no_verdict() {
         pixels.collect()
     };
     let (train, test) = (colour(120), colour(40));
-    // Row, column, channel; and channel by channel.
+    // Row, column, channel; and planes of channels.
     let planar = |values: &[f64]| -> Vec<f64> {
         let images = values.chunks_exact(75);
         images
@@ -1047,7 +1047,7 @@ fn the_order_of_channels_and_the_scale_of_pixels_change_no_verdict() {
         assert!(space.contains(&"inside".into()) && space.contains(&"outside".into()));
     }
     assert_eq!(verdicts("planar.npy", &[]), plain);
-    // Powers of two lose nothing: the network must see the same pixels.
+    // Powers of two are exact: the network must see the same pixels.
     assert_eq!(verdicts("test.npy", &["--scale", "0.0625"]), plain);
 }
 
@@ -1127,7 +1127,7 @@ fn embeddings_made_elsewhere_need_no_sets() {
             .as_u64()
             .unwrap()
     };
-    // Gaussian data: few outside in two dimensions, most in five.
+    // Gaussian data: few queries are outside in two dimensions, most in five.
     assert!(
         outside(0) < 10 && outside(1) > 10 && outside(2) < outside(1),
         "{} {} {}",
@@ -1135,7 +1135,7 @@ fn embeddings_made_elsewhere_need_no_sets() {
         outside(1),
         outside(2)
     );
-    // No images, no contact sheets.
+    // Without images there are no contact sheets.
     assert!(
         !everything(&folder)
             .iter()
@@ -1143,7 +1143,7 @@ fn embeddings_made_elsewhere_need_no_sets() {
     );
 }
 
-/// Rows that are left out keep their numbers in every table, and must be the same wherever queries are paired.
+/// Left-out rows keep their numbers in every table, and must be the same in all spaces whose queries are paired.
 #[test]
 fn rows_left_out_are_left_out_of_every_space() {
     let folder = Files::new();
@@ -1210,7 +1210,7 @@ fn rows_left_out_are_left_out_of_every_space() {
     }
 }
 
-/// Files may have references of their own lengths: no table, figure or page gives that of the first for all.
+/// Files may have different numbers of reference rows: no table, figure or page shows the first file's number for all.
 #[test]
 fn embeddings_with_other_numbers_of_rows_are_said_to_have_them() {
     let folder = Files::new();
@@ -1287,7 +1287,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     folder.file("mixed/a/2.png", &png(5));
     folder.file("broken/a/1.png", &png(4)[..40]);
     fs::create_dir(folder.path("empty")).unwrap();
-    // Right as it is: the network of one node runs, wherever it is.
+    // A valid network of one node, in a folder with special characters in its name.
     folder.file("a@2,b/net.onnx", &one_node("Relu"));
     for space in [
         "onnx:relu.onnx@y",
@@ -1375,7 +1375,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
             with(&["--space", "onnx:relu.onnx,meen=1"]),
             vec!["meen", "mean"],
         ),
-        // Known only after the network has run.
+        // An error known only after the network has run.
         (
             with(&["--space", "onnx:relu.onnx@y|random:100000000"]),
             vec!["random:100000000", "1 GiB"],
@@ -1429,7 +1429,7 @@ fn what_cannot_be_is_refused_before_anything_is_written() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Spaces whose rows lie on a sphere are not compared by their hulls.
+/// Spaces with rows on a sphere are not compared by their hulls.
 #[test]
 fn hulls_of_rows_on_a_sphere_are_no_evidence() {
     let names = |found: &Report| -> Vec<String> {

@@ -1,5 +1,5 @@
-//! Definitions of "inside": exact values where they are known, how the definitions hold each other, reference rows left
-//! out against references fitted without them, and rows in another order.
+//! Definitions of "inside": known exact values, inclusions between definitions, leave-one-out against references
+//! without the row, and reordered rows.
 
 use crate::common::{Kept, gaussian, lp, rows};
 use hullscope::control::Control;
@@ -13,7 +13,7 @@ use hullscope::study::Record;
 use hullscope::study::analyze::{AnalysisPlan, Sets, run_sets};
 use hullscope::study::summary::Summary;
 
-/// What some notions say of queries.
+/// The judgements of some notions about queries.
 pub(crate) struct Found {
     ids: Vec<String>,
     records: Vec<Record>,
@@ -70,7 +70,8 @@ pub(crate) fn asked(
     }
 }
 
-/// What the notions say of rows of a reference of which each is left out: counted, against the reference without it.
+/// Compares leave-one-out judgements about the rows of a reference, counted, with judgements against references without
+/// each row.
 fn left_out_as_refitted(notions: &str, d: usize, values: &[f64], classes: Option<&[u32]>) {
     let n = values.len() / d;
     let named = |of: &[u32], query: u32| Classes {
@@ -106,13 +107,13 @@ fn left_out_as_refitted(notions: &str, d: usize, values: &[f64], classes: Option
     }
 }
 
-/// A reference of small whole numbers, so that rows repeat and lie on faces.
+/// A reference of small integers, so that rows repeat and lie on faces.
 fn lattice(count: usize, d: usize, seed: u64) -> Vec<f64> {
     let numbers = gaussian(count * d, seed);
     numbers.iter().map(|v| (1.2 * v).round()).collect()
 }
 
-/// That of a class is held by the hull, and so is that of the nearest rows; by a whole reference the local hull is the hull.
+/// The hulls of a class and of the nearest rows are subsets of the hull; with all rows the local hull equals the hull.
 #[test]
 fn hulls_of_fewer_rows_are_inside_the_hull() {
     let (n, d) = (300, 4);
@@ -160,7 +161,7 @@ fn hulls_of_fewer_rows_are_inside_the_hull() {
     }
 }
 
-/// The smallest number of rows is the first of the sizes whose own notion says inside.
+/// The smallest number of rows is the first size at which the local hull contains the query.
 #[test]
 fn the_smallest_local_hull_is_the_first_that_holds_the_query() {
     let d = 3;
@@ -188,7 +189,7 @@ fn the_smallest_local_hull_is_the_first_that_holds_the_query() {
 #[test]
 fn rows_left_out_are_judged_as_by_references_fitted_without_them() {
     let d = 2;
-    // To the right of 0, so that not every direction is in the cone.
+    // With positive first coordinates, so that the cone is not the whole space.
     let mut values = [lattice(30, d, 3), gaussian(30 * d, 4)].concat();
     values.iter_mut().step_by(d).for_each(|v| *v = v.abs());
     let classes: Vec<u32> = (0..60).map(|row| row / 3 % 2).collect();
@@ -200,7 +201,7 @@ fn rows_left_out_are_judged_as_by_references_fitted_without_them() {
     );
 }
 
-/// Both ends of a bracket, an upper end that is not known as infinite.
+/// Both ends of a bracket; an unknown upper end is infinite.
 fn ends(judgement: &Judgement) -> [f64; 2] {
     let end = |value: &Value| match value {
         Value::Float(end) => *end,
@@ -209,8 +210,8 @@ fn ends(judgement: &Judgement) -> [f64; 2] {
     [end(&judgement.more[0]), end(&judgement.more[1])]
 }
 
-/// About the centre of the cross-polytope, whose vertices are the unit vectors and their opposites, it is the sum of the
-/// coordinates' sizes.
+/// The cross-polytope has the unit vectors and their negatives as vertices: the gauge about its centre is the sum of
+/// the coordinates' magnitudes.
 #[test]
 fn the_gauge_of_a_cross_polytope_is_the_sum_of_sizes() {
     for d in [1, 2, 5, 12] {
@@ -241,12 +242,13 @@ fn the_gauge_of_a_cross_polytope_is_the_sum_of_sizes() {
     }
 }
 
-/// Against a linear program; a map of both sets changes nothing, and the ends lie on the hull's side of 1.
+/// Compared with a linear program; an affine map of both sets changes nothing, and both ends are on the verdict's side
+/// of 1.
 #[test]
 fn the_gauge_is_that_of_a_linear_program_in_any_coordinates() {
     let (n, d) = (120, 4);
     let (values, queries) = (gaussian(n * d, 21), gaussian(60 * d, 22));
-    // Sheared, stretched by up to 1,000, and far from 0.
+    // Sheared, stretched by up to 1,000, and moved far from 0.
     let mapped = |values: &[f64]| -> Vec<f64> {
         let row = |x: &[f64]| {
             [
@@ -288,7 +290,7 @@ fn the_gauge_is_that_of_a_linear_program_in_any_coordinates() {
     assert!(seen.iter().all(|&count| count > 15), "{seen:?}");
 }
 
-/// Where no row varies a query that does can be reached by no growth.
+/// For a query off the affine hull of the rows no multiple of the hull contains it.
 #[test]
 fn off_the_affine_hull_the_gauge_has_no_upper_end() {
     let flat: Vec<f64> = gaussian(80, 3)
@@ -302,7 +304,7 @@ fn off_the_affine_hull_the_gauge_has_no_upper_end() {
     assert!(ends(gauges[1])[0] > 1e6 && gauges[1].more[1] == Value::Null);
 }
 
-/// The cone of the unit vectors is that of the vectors without negative coordinates.
+/// The cone of the unit vectors contains the vectors without negative coordinates.
 #[test]
 fn the_angle_to_an_orthant_is_that_of_the_negative_part() {
     let d = 5;
@@ -331,7 +333,7 @@ fn the_angle_to_an_orthant_is_that_of_the_negative_part() {
                 panic!("no upper end")
             };
             assert!(judgement.score <= angle + 1e-12 && angle <= upper + 1e-12);
-            // Near a right angle a sine fixes its angle only to the root of the rounding.
+            // Near a right angle an angle is known from its sine only to the square root of the rounding.
             assert!(
                 upper - judgement.score < 1e-5,
                 "{} to {upper}",
@@ -342,7 +344,7 @@ fn the_angle_to_an_orthant_is_that_of_the_negative_part() {
 }
 
 /// Wendel: of N random directions in d dimensions a further one is in the cone with probability
-/// `1 - 2^-N sum_{k<d} C(N, k)`, over references. 250 of them leave a standard deviation of .032 at one half.
+/// `1 - 2^-N sum_{k<d} C(N, k)`, taken over references. 250 references give a standard deviation of .032 at one half.
 #[test]
 fn random_cones_hold_a_direction_as_often_as_wendel_says() {
     for (n, d, expected) in [
@@ -368,7 +370,7 @@ fn random_cones_hold_a_direction_as_often_as_wendel_says() {
     }
 }
 
-/// A cone that is not pointed: a half-plane, and the whole plane. What has no proof is left undecided.
+/// Cones that are not pointed: a half-plane, and the whole plane. What cannot be proved is left undecided.
 #[test]
 fn a_cone_with_a_line_in_it_never_judges_wrongly() {
     let half = [1.0, 0.0, -1.0, 0.0, 0.0, 1.0];
@@ -382,7 +384,7 @@ fn a_cone_with_a_line_in_it_never_judges_wrongly() {
     assert_eq!(found.outside("cone"), [Some(false); 4]);
 }
 
-/// Rows and queries by a formula in whole numbers: those of `benches/peers/hulls.py`.
+/// Rows and queries by an integer formula, the same as in `benches/peers/hulls.py`.
 pub(crate) fn by_formula(count: usize, first: usize, offset: f64) -> Vec<f64> {
     let number = |i: usize, j: usize| {
         (7919 * i + 104729 * j * j * j + 31 * i * i * j + 17 * i * j * j) % 1009
@@ -391,7 +393,7 @@ pub(crate) fn by_formula(count: usize, first: usize, offset: f64) -> Vec<f64> {
     (first..first + count).flat_map(row).collect()
 }
 
-/// What SciPy says of them: gauge, angle, in the hull of 16 rows, the rows of the Delaunay simplex.
+/// SciPy's results for these: gauge, angle, in the hull of 16 rows, the rows of the Delaunay simplex.
 pub(crate) const BY_SCIPY: [(f64, f64, bool, &[u64]); 12] = [
     (1.089443153, 0.000000000, false, &[]),
     (0.882531343, 0.000000000, true, &[0, 8, 53, 59]),
@@ -455,11 +457,13 @@ fn a_reference_in_another_order_gives_the_same_scores() {
     }));
 }
 
-/// What the hull holds, the cone holds, with the same weights; the rest is found as without the hull's answers.
+/// Queries inside the hull are inside the cone with the same weights; the others have the same result as without the
+/// hull's answers.
 #[test]
 fn the_cone_is_the_same_with_and_without_the_answers_of_the_hull() {
     let d = 4;
-    // To the right of 0, so that not every direction is in the cone; some queries in the hull, some only in the cone.
+    // With positive first coordinates, so that the cone is not the whole space; some queries are in the hull, some only
+    // in the cone.
     let mut values = gaussian(120 * d, 51);
     values
         .iter_mut()
@@ -484,7 +488,7 @@ fn the_cone_is_the_same_with_and_without_the_answers_of_the_hull() {
     assert_eq!(cone, alone.outside("cone"));
     for place in 0..160 {
         assert!(hull[place] != Some(false) || cone[place] == Some(false));
-        // Each bracket holds the angle.
+        // Both brackets contain the angle.
         let [one, other] = [known.of("cone")[place], alone.of("cone")[place]];
         let (Value::Float(upper), Value::Float(other_upper)) = (&one.more[0], &other.more[0])
         else {
@@ -498,7 +502,7 @@ fn the_cone_is_the_same_with_and_without_the_answers_of_the_hull() {
     assert!(count(&cone, false) > count(&hull, false) + 10);
 }
 
-/// Brackets of the gauge found from the answers of the hull and without them hold the same number.
+/// Brackets of the gauge found with and without the hull's answers contain the same number.
 #[test]
 fn the_gauge_is_the_same_with_and_without_the_answers_of_the_hull() {
     let d = 4;

@@ -1,4 +1,4 @@
-//! Delaunay simplices against SciPy's, plain sums over all rows, and values worked out by hand.
+//! Delaunay simplices compared with SciPy's, with plain sums over all rows, and with values computed by hand.
 
 use crate::common::{gaussian, rows};
 use crate::definitions::{BY_SCIPY, asked, by_formula, plan};
@@ -6,7 +6,7 @@ use hullscope::notion::neighbours::Metric;
 use hullscope::notion::{Judgement, Value};
 use hullscope::study::analyze::AnalysisPlan;
 
-/// Rows, weights, radius and whether there is no choice.
+/// The rows, the weights, the radius, and whether the simplex is unique.
 fn simplex(found: &Judgement) -> Option<(&[u64], &[f64], f64, bool)> {
     match &found.more[..] {
         [
@@ -70,8 +70,8 @@ fn a_delaunay_simplex_in_one_dimension_is_the_row_below_and_the_row_above() {
     assert!(inside > 30);
 }
 
-/// Lux et al.'s centre, weights that hold the query, and no row inside: by plain sums over all rows, also for rows of a
-/// subspace, with columns of other units far from 0, repeated rows, and in another order.
+/// The centre by Lux et al., weights that give the query, and no row inside the sphere: by plain sums over all rows,
+/// also for rows in a subspace, columns in other units far from 0, repeated rows, and reordered rows.
 #[test]
 fn the_sphere_of_a_delaunay_simplex_is_empty() {
     for (d, rank, n) in [
@@ -142,7 +142,7 @@ fn the_sphere_of_a_delaunay_simplex_is_empty() {
     }
 }
 
-/// The point of the affine hull at one distance from all: the normal equations, by elimination.
+/// The point of the affine hull at equal distance from all points: the normal equations, by elimination.
 fn circumcentre(points: &[&[f64]]) -> Vec<f64> {
     let edge = |x: &&[f64]| -> Vec<f64> { x.iter().zip(points[0]).map(|(x, o)| x - o).collect() };
     let edges: Vec<Vec<f64>> = points[1..].iter().map(edge).collect();
@@ -180,7 +180,7 @@ fn square(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
 
-/// The corners of squares are on one circle: the weights are right, and the choice is said.
+/// The corners of a square lie on one circle: the weights are right, and the simplex is reported as not unique.
 #[test]
 fn a_choice_of_delaunay_simplices_is_said() {
     let grid: Vec<f64> = (0..25)
@@ -205,7 +205,7 @@ fn a_choice_of_delaunay_simplices_is_said() {
     assert_eq!(simplex(found[4]).map(|s| s.0), Some(&[4][..]));
 }
 
-/// The numbers of a column of the notion, by its place behind rows and weights.
+/// A number from the notion's columns after rows and weights, by its position.
 fn number(found: &Judgement, place: usize) -> f64 {
     match found.more[2 + place] {
         Value::Float(value) => value,
@@ -213,13 +213,13 @@ fn number(found: &Judgement, place: usize) -> f64 {
     }
 }
 
-/// radius, nearest, edge, sigma, and how far the point is off the projection.
+/// radius, nearest, edge, sigma, and the distance of the point from the projection.
 fn numbers(found: &Judgement) -> [f64; 5] {
     [0, 1, 2, 3, 5].map(|place| number(found, place))
 }
 
-/// A right-angled triangle with sides 3 and 4 beside the origin, and the corner beyond: the circle about (2, 1.5) goes
-/// through all four.
+/// A right triangle with sides 3 and 4 at the origin, and the fourth corner of the rectangle: the circle about (2, 1.5)
+/// goes through all four.
 #[test]
 fn columns_are_those_worked_out_by_hand() {
     let reference = [0.0, 0.0, 4.0, 0.0, 0.0, 3.0, 9.0, 9.0];
@@ -254,7 +254,7 @@ fn columns_are_those_worked_out_by_hand() {
     close(&[found[1].score], &[2.0]);
     assert_eq!(simplex(found[2]).unwrap().0, [1]);
     close(&numbers(found[2]), &[0.0, 0.0, 0.0, f64::NAN, 0.0]);
-    // Outside, below the middle of that edge: what is said is what is said of the middle.
+    // Outside, below the middle of that edge: the simplex is that of the middle.
     assert_eq!(found[3].outside, Some(true));
     let (held, weights, ..) = simplex(found[3]).unwrap();
     assert_eq!(held, [0, 1]);
@@ -266,7 +266,7 @@ fn columns_are_those_worked_out_by_hand() {
     assert_eq!(simplex(found[4]).unwrap().0, [0]);
 }
 
-/// Inside and at projections, in the plane: `data/make/delaunay.py`. Nearness by angles changes nothing.
+/// Inside and at projections, in the plane: `data/make/delaunay.py`. Cosine distance gives the same.
 #[test]
 fn simplices_in_the_plane_and_at_projections_are_those_of_scipy() {
     let plane = |count: usize, first: usize| -> Vec<f64> {
@@ -297,7 +297,7 @@ fn simplices_in_the_plane_and_at_projections_are_those_of_scipy() {
             let words = |text: &str| text.split(' ').map(float).collect::<Vec<_>>();
             let (held, weights, ..) = simplex(judged).unwrap();
             assert_eq!(judged.outside, Some(line[2] == "1"), "{line:?}");
-            // Those of the edge may come with one whose weight is that of a rounding.
+            // The rows of the edge, possibly with a third whose weight is rounding.
             let pairs = held
                 .iter()
                 .zip(weights)
@@ -333,7 +333,7 @@ fn simplices_in_the_plane_and_at_projections_are_those_of_scipy() {
     }
 }
 
-/// `A^-1 b` of a 4 x 4 matrix by Cramer's rule; `None` where it has none.
+/// `A^-1 b` of a 4 x 4 matrix by Cramer's rule; `None` if the matrix is singular.
 fn solved(rows: [&[f64]; 4], q: &[f64]) -> Option<[f64; 4]> {
     let of = |x: [&[f64]; 4]| -> f64 {
         let edge = |k: usize, j: usize| x[k][j] - x[0][j];
@@ -349,8 +349,8 @@ fn solved(rows: [&[f64]; 4], q: &[f64]) -> Option<[f64; 4]> {
     (whole.abs() > 1e-9).then_some(each)
 }
 
-/// Small whole numbers with many zeros, so that queries are on faces of the hull and spheres hold many rows: the least of
-/// all simplices of four rows, tried one by one.
+/// Small integers with many zeros, so that queries lie on faces of the hull and spheres contain many rows: the lowest
+/// of all simplices of four rows, by trying each.
 #[test]
 fn on_faces_and_among_ties_the_simplex_is_the_least_of_all() {
     for seed in 0..3 {

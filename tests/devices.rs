@@ -1,4 +1,4 @@
-//! `hullscope devices` and the options that choose what scans, as a user meets them, with and without a driver.
+//! `hullscope devices` and the options that choose the engine, with and without a graphics driver.
 
 use crate::common::adapters::{adapters, one};
 use serde_json::Value;
@@ -15,7 +15,7 @@ fn run(arguments: &[&str]) -> Output {
     program(arguments).output().unwrap()
 }
 
-/// The same on a machine without any driver.
+/// Run the program as on a machine without any driver.
 fn without_drivers(arguments: &[&str]) -> Output {
     let mut command = program(arguments);
     for list in ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"] {
@@ -31,7 +31,7 @@ fn error(output: &Output) -> String {
     text
 }
 
-/// The sample, small, and what it needs to be quick on a software adapter.
+/// A small part of the sample, with options that make it fast on a software adapter.
 const SAMPLE: [&str; 5] = [
     "analyze",
     "--limit-reference",
@@ -130,7 +130,7 @@ fn options_that_clash_or_match_nothing() {
         "{none}"
     );
     if adapters().len() > 1 {
-        // Every name here has an e.
+        // Every adapter name here contains an e.
         let several = error(&run(&sample(&["--adapter", "e"])));
         assert!(several.contains("matches 2 adapters"), "{several}");
     }
@@ -141,7 +141,7 @@ fn options_that_clash_or_match_nothing() {
     );
 }
 
-/// A named adapter answers as the CPU does, wherever its rows are; cache files may be rubbish.
+/// A named adapter gives the CPU's answers, wherever its rows are; damaged cache files do no harm.
 #[test]
 fn a_named_adapter_gives_the_same_table() {
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ fn a_named_adapter_gives_the_same_table() {
             String::from_utf8_lossy(&output.stderr)
         );
         let text = std::fs::read_to_string(path).unwrap();
-        // Margins are bounds: each engine proves its own.
+        // Margins are bounds, and differ between engines.
         let columns = |line: &str| {
             let all: Vec<String> = line.split(',').map(String::from).collect();
             [&all[..2], &all[7..]].concat()
@@ -186,7 +186,7 @@ fn a_named_adapter_gives_the_same_table() {
     }
 }
 
-/// Which precision answered is said in the summary.
+/// The summary reports which precision answered.
 #[test]
 fn int8_on_an_adapter_is_said() {
     if let Some(adapter) = one() {

@@ -1,4 +1,4 @@
-//! Brackets of distances against exact rational distances, in 2 and 3 dimensions: both ends hold without any slack.
+//! Brackets of distances compared with exact rational distances, in 2 and 3 dimensions: both ends hold without any tolerance.
 
 use crate::common::{exact, gaussian, random, rows};
 use hullscope::control::Control;
@@ -7,10 +7,10 @@ use hullscope::scan::CpuScan;
 use rand::RngExt;
 use std::cmp::Ordering;
 
-/// The gap that is asked for.
+/// The requested relative gap.
 const GAP: f64 = 0.01;
 
-/// Shares of the radius that queries stand off the hull by.
+/// Distances of the queries from the hull, as shares of the radius.
 const STEPS: [f64; 15] = [
     1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15,
 ];
@@ -45,7 +45,7 @@ fn length(v: &[f64]) -> f64 {
     v.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
-/// What the brackets of a problem have in common with the truth.
+/// How the brackets of a problem compare with the exact distances.
 #[derive(Default)]
 struct Tally {
     faults: Vec<String>,
@@ -55,7 +55,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Hold the brackets of all queries against the exact distances.
+    /// Compare the brackets of all queries with the exact distances.
     fn add(&mut self, name: &str, d: usize, x: &[f64], q: &[f64]) {
         let radius = radius(d, x);
         for (answer, query) in bracketed(d, x, q).iter().zip(q.chunks_exact(d)) {
@@ -133,7 +133,7 @@ impl Tally {
     }
 }
 
-/// A simplex of rows about the origin with more rows in it, and its features: (d, rows, corners).
+/// A simplex about the origin with more rows inside it: all rows, and the corners.
 fn shape(d: usize, seed: u64) -> (Vec<f64>, Vec<Vec<f64>>) {
     let noise = gaussian((d + 1) * d, seed);
     let corners: Vec<Vec<f64>> = (0..=d)
@@ -156,7 +156,7 @@ fn shape(d: usize, seed: u64) -> (Vec<f64>, Vec<Vec<f64>>) {
     (x, corners)
 }
 
-/// A convex combination of corners with weights that are not small.
+/// A convex combination of corners in which no weight is small.
 fn mix(corners: &[Vec<f64>], random: &mut impl RngExt) -> Vec<f64> {
     let weights: Vec<f64> = corners
         .iter()
@@ -171,8 +171,8 @@ fn mix(corners: &[Vec<f64>], random: &mut impl RngExt) -> Vec<f64> {
         .collect()
 }
 
-/// Queries off a random point of a face of the simplex, away from the corner that is farthest from it, and one step as
-/// far inside.
+/// Queries at the given distances from a random point of a face of the simplex, away from the farthest corner, and one
+/// the same distance inside.
 fn off_face(d: usize, corners: &[Vec<f64>], size: usize, seed: u64) -> Vec<f64> {
     let mut random = random(seed);
     let first = random.random_range(0..corners.len());
@@ -194,7 +194,7 @@ fn off_face(d: usize, corners: &[Vec<f64>], size: usize, seed: u64) -> Vec<f64> 
         .collect()
 }
 
-/// Queries off a facet (d rows), an edge (2) and a vertex (1), with the whole set moved by `offset`.
+/// Queries off a facet (d rows), an edge (2) and a vertex (1), with the whole set translated by `offset`.
 fn off_faces(offset: f64, seed: u64) -> Tally {
     let mut tally = Tally::default();
     for d in [2, 3] {
@@ -226,7 +226,7 @@ fn brackets_hold_at_an_offset_of_a_million_radii() {
     off_faces(1e6, 3).hold(200, 100);
 }
 
-/// A square along the axes: the distances are known, and small steps are not rounded away at a side through the origin.
+/// A square along the axes: the distances are known, and at a side through the origin small steps are not rounded away.
 #[test]
 fn brackets_hold_at_the_sides_of_a_square_and_a_cube() {
     let mut tally = Tally::default();
@@ -249,7 +249,7 @@ fn brackets_hold_at_the_sides_of_a_square_and_a_cube() {
     tally.hold(100, 0);
 }
 
-/// Anywhere about sets of any form, flat ones too.
+/// Queries anywhere near sets of any shape, including flat ones.
 #[test]
 fn brackets_hold_anywhere() {
     let mut tally = Tally::default();
@@ -259,7 +259,7 @@ fn brackets_hold_anywhere() {
         let mut x = gaussian(n * d, seed);
         let mut q = gaussian(20 * d, seed + 100);
         if seed % 4 == 3 {
-            // Flat: the last column is the first.
+            // Flat: the last column repeats the first.
             let both = x.chunks_exact_mut(d).chain(q.chunks_exact_mut(2 * d));
             both.for_each(|row| row[d - 1] = row[0]);
         }
@@ -269,7 +269,7 @@ fn brackets_hold_anywhere() {
     tally.hold(400, 80);
 }
 
-/// The order of the rows and rows that repeat change nothing of what is proved.
+/// Reordered and repeated rows change none of the proofs.
 #[test]
 fn brackets_hold_for_rows_in_any_order_and_repeated() {
     let mut tally = Tally::default();

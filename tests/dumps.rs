@@ -1,4 +1,4 @@
-//! Dumps of other libraries: tensors of torch, indexes of faiss, arrays whose types NumPy does not know.
+//! Files of other libraries: torch tensors, faiss indexes, arrays with types that NumPy does not know.
 
 use crate::formats::{Folder, encode, npy, npz, values};
 use hullscope::control::Control;
@@ -26,7 +26,7 @@ fn data(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What the files in `tests/data` hold: 4 x 3, from -1 in steps of a quarter.
+/// The contents of the files in `tests/data`: 4 x 3, from -1 in steps of a quarter.
 fn quarters() -> Vec<f64> {
     (0..12).map(|i| f64::from(i) / 4.0 - 1.0).collect()
 }
@@ -144,7 +144,7 @@ fn tensors_of_torch_in_every_type_and_stride() {
     refused(&format!("{path}:c"), None, "ComplexFloatStorage");
 }
 
-/// Cut anywhere, or with any bit turned: an error or finite numbers, and no panic.
+/// A file cut anywhere or with any bit flipped is an error or gives finite numbers, without a panic.
 #[test]
 fn broken_dumps_are_survived() {
     let folder = Folder::new();
@@ -169,7 +169,7 @@ fn broken_dumps_are_survived() {
 /// A pickle as torch.save writes one, opcode by opcode.
 #[derive(Clone, Copy)]
 struct Writer {
-    /// Protocol 4 names classes by texts on the stack; protocol 2 by lines.
+    /// Protocol 4 names classes by strings on the stack; protocol 2 by lines.
     four: bool,
 }
 
@@ -201,7 +201,7 @@ impl Writer {
         }
     }
 
-    /// A number of 64 bits, with its sign.
+    /// A signed 64-bit integer.
     fn int(self, value: i64) -> Vec<u8> {
         [&[0x8a, 8], &value.to_le_bytes()[..]].concat()
     }
@@ -243,7 +243,7 @@ impl Writer {
     }
 }
 
-/// An archive of torch with this pickle, and the twelve quarters for a storage.
+/// A torch archive with this pickle, and the twelve quarters as its storage.
 fn torch(pickle: &[u8], method: zip::CompressionMethod) -> Vec<u8> {
     let storage = encode(Element::F32, &quarters(), false);
     let members = [
@@ -276,7 +276,7 @@ fn tensors_of_every_protocol_bare_or_parameters_stored_or_deflated() {
     }
 }
 
-/// What a pickle asks to be called is named and never called, and no claim of one is believed.
+/// A callable in a pickle is reported by name and never called, and no size in it is trusted.
 #[test]
 fn hostile_pickles_are_refused() {
     let folder = Folder::new();
@@ -290,14 +290,14 @@ fn hostile_pickles_are_refused() {
         let big = i64::MAX / 2;
         cases.extend([
             (writer.pickle(&print), "builtins.print"),
-            // Behind a tensor, in a list.
+            // Hidden in a list after a tensor.
             (
                 writer.pickle(
                     &[b"](", &writer.tensor(0, &[4, 3], &[3, 1])[..], &print, b"e"].concat(),
                 ),
                 "builtins.print",
             ),
-            // The state that an object is given.
+            // In the state that is set on an object.
             (
                 writer.pickle(&[&writer.tensor(0, &[4, 3], &[3, 1]), &print[..], b"b"].concat()),
                 "builtins.print",
@@ -340,7 +340,7 @@ fn hostile_pickles_are_refused() {
     }
     let raw = |bytes: &[u8]| [b"\x80\x02", bytes].concat();
     let deep = [vec![b']'; 100_000], vec![b'a'; 99_999], vec![b'.']].concat();
-    // Each list holds the one before twice: 2^60 values to look at.
+    // Each list contains the one before twice: 2^60 values to visit.
     let doubled = (0..60)
         .flat_map(|_| *b"q\x000](h\x00h\x00e")
         .collect::<Vec<u8>>();
@@ -377,7 +377,7 @@ fn hostile_pickles_are_refused() {
 #[test]
 fn flat_indexes_of_the_inner_product() {
     let mut index = std::fs::read(data("l2.faiss")).unwrap();
-    // The letters, and the metric: 0 is the inner product.
+    // The magic letters, and the metric: 0 is the inner product.
     index[..4].copy_from_slice(b"IxFI");
     index[33..37].fill(0);
     let folder = Folder::new();

@@ -1,5 +1,4 @@
-//! Numbers at the edges: the largest and smallest that there are, integers that f64 rounds, and digits that must not
-//! depend on threads or memory.
+//! Extreme numbers: the largest and smallest, integers that f64 rounds, and digits that must not depend on threads or memory.
 
 use crate::common::alloc::largest;
 use crate::common::{gaussian, rows};
@@ -33,7 +32,7 @@ fn read(spec: &str, memory: u64) -> Result<Box<dyn Rows>> {
     open(spec, &options, &Control::default())
 }
 
-/// Three rows of two columns; the value in question is in row 2, column 1.
+/// Three rows of two columns; the tested value is in row 2, column 1.
 fn six(value: i64) -> [i64; 6] {
     [0, -7, EDGE, 12, -EDGE, value]
 }
@@ -133,7 +132,7 @@ fn unsigned_integers_and_rows_that_are_left_out() {
     let path = folder.file("u.npy", &npy(1, "'<u8'", "False", "(3, 1)", &bytes));
     let message = read(&path, 0).err().unwrap().to_string();
     assert!(message.contains("row 1, column 0") && message.contains("18446744073709551615"));
-    // Rows that are not asked for are not looked at.
+    // Rows outside the selection are not checked.
     let options = OpenOptions {
         limit: Some(1),
         ..OpenOptions::default()
@@ -145,7 +144,7 @@ fn unsigned_integers_and_rows_that_are_left_out() {
     let path = folder.file("u.parquet", &parquet(&[table], Compression::UNCOMPRESSED));
     let message = read(&path, 0).err().unwrap().to_string();
     assert!(message.contains("row 1, column 1"), "{message}");
-    // The column of numbers alone is fine.
+    // The other column alone, which holds ordinary numbers, is accepted.
     assert_eq!(read(&format!("{path}:x"), 0).unwrap().dim(), 1);
 }
 
@@ -161,7 +160,7 @@ fn a_scale_that_leaves_the_numbers_is_refused() {
     );
 }
 
-/// Two rows of 30 million columns: a file with nothing but its header on disk.
+/// Two rows of 30 million columns, in a file that has only its header on disk.
 #[test]
 fn rows_too_wide_for_the_memory_are_refused_before_they_are_read() {
     let folder = Folder::new();
@@ -190,7 +189,7 @@ fn rows_too_wide_for_the_memory_are_refused_before_they_are_read() {
 
 // ---- the same digits everywhere ----
 
-/// What `work` gives on 1 and 2 threads with resident rows, and on 3 with streamed ones, must be the same.
+/// The result of `work`, which must be the same on 1 and 2 threads with resident rows, and on 3 with streamed ones.
 fn on_any_threads<T: PartialEq + Send>(what: &str, work: impl Fn(u64) -> T + Sync) {
     let on = |threads, memory| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
@@ -206,7 +205,7 @@ fn on_any_threads<T: PartialEq + Send>(what: &str, work: impl Fn(u64) -> T + Syn
     }
 }
 
-/// Images of the sample as a file, and how many.
+/// Writes images of the sample to a file.
 fn images(folder: &Folder, name: &str, rows: &Memory, count: usize) -> String {
     let d = rows.dim();
     let mut values = vec![0.0; count * d];
@@ -218,7 +217,7 @@ fn images(folder: &Folder, name: &str, rows: &Memory, count: usize) -> String {
     )
 }
 
-/// 600 images of 784 pixels are rank-deficient: their hull has no interior, and margins come from all of the factor.
+/// 600 images of 784 pixels are rank-deficient: their hull has no interior, and margins depend on the whole factor.
 fn pair(folder: &Folder, memory: u64) -> [Box<dyn Rows>; 2] {
     let (reference, queries) = (sample::reference().unwrap(), sample::queries().unwrap());
     let reference = images(folder, "reference.npy", &reference, 600);
@@ -226,7 +225,7 @@ fn pair(folder: &Folder, memory: u64) -> [Box<dyn Rows>; 2] {
     [reference, queries].map(|path| read(&path, memory).unwrap())
 }
 
-/// All records as text, with every digit.
+/// A sink that keeps all records as text, with every digit.
 #[derive(Default)]
 struct Said(Rc<RefCell<String>>);
 
@@ -318,9 +317,9 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
 
 // ---- neighbours of any size ----
 
-/// `number * 2^power`, exact for whole numbers of few bits.
+/// `number * 2^power`, exact for integers of few bits.
 fn times(number: f64, power: i32) -> f64 {
-    // In two steps: 2^-1070 is no normal number.
+    // In two steps, because 2^-1070 is not a normal number.
     number * 2f64.powi(power / 2) * 2f64.powi(power - power / 2)
 }
 
@@ -328,7 +327,7 @@ fn scaled(values: &[f64], power: i32) -> Vec<f64> {
     values.iter().map(|&v| times(v, power)).collect()
 }
 
-/// Powers of two from the smallest numbers to the largest, for whole numbers up to 2^11.
+/// Powers of two from the smallest numbers to the largest, for integers up to 2^11.
 const POWERS: [i32; 9] = [-1070, -1022, -700, -520, 0, 333, 520, 700, 1012];
 
 fn nearest(metric: Metric, d: usize, x: &[f64], q: &[f64], k: usize) -> Vec<Vec<(usize, f64)>> {
@@ -353,7 +352,7 @@ fn neighbours_are_right_from_the_smallest_numbers_to_the_largest() {
             .collect()
     };
     let (x, q) = (whole(n * d, 1), whole(12 * d, 2));
-    // Exact: sums of whole numbers.
+    // Exact: sums of integers.
     let order = |query: &[f64], measure: &dyn Fn(&[f64], &[f64]) -> f64| -> Vec<usize> {
         let mut all: Vec<(f64, usize)> = x
             .chunks_exact(d)
@@ -387,7 +386,7 @@ fn neighbours_are_right_from_the_smallest_numbers_to_the_largest() {
             assert_eq!(rows, order(query, &square), "euclidean, 2^{a}");
         }
     }
-    // A far row, on either side of the others, moves none of them.
+    // A far row on either side changes no other row's place.
     let mut far = scaled(&x, -700);
     far.extend([-1e300, 0.0, 0.0, 0.0]);
     for (found, query) in nearest(Metric::Dot, d, &far, &q, k)
@@ -416,10 +415,10 @@ fn answers(d: usize, x: &[f64], q: &[f64], gap: Option<f64>) -> Vec<Answer> {
     solver.answer(q, None, &control).unwrap()
 }
 
-/// The truth, or undecided with a reason where `may` allows it.
+/// The verdict is the expected one, or undecided with a reason if `may`.
 fn agrees(found: &Answer, inside: bool, may: bool, what: &str) {
     match found.verdict {
-        // Within tolerance is no proof of inside.
+        // Within tolerance is not a proof of inside.
         Verdict::Inside => assert!(
             inside || (may && found.proof == Some(Evidence::Tolerance)),
             "{what}: inside, but it is outside"
@@ -440,7 +439,7 @@ fn agrees(found: &Answer, inside: bool, may: bool, what: &str) {
     }
 }
 
-/// A simplex in three dimensions, and points of which it is known where they are.
+/// A simplex in three dimensions, and points whose side is known.
 fn simplex() -> (Vec<f64>, Vec<(bool, [f64; 3])>) {
     let corners = vec![
         0.0, 0.0, 0.0, 64.0, 0.0, 0.0, 0.0, 64.0, 0.0, 0.0, 0.0, 64.0,
@@ -518,7 +517,7 @@ fn sizes_that_do_not_go_together_are_no_panic_and_no_wrong_verdict() {
             }
         }
     }
-    // Everything at once: rows of every size.
+    // Rows of every magnitude in one set.
     let mixed: Vec<f64> = (0..40)
         .map(|i| times(gaussian(1, i)[0], 60 * (i as i32) - 1200 + 180))
         .collect();
@@ -528,7 +527,7 @@ fn sizes_that_do_not_go_together_are_no_panic_and_no_wrong_verdict() {
     }
 }
 
-/// The whole way, from files to a table and back through `verify`.
+/// The whole program, from files to a table and to `verify`.
 #[test]
 fn the_program_takes_any_finite_numbers() {
     let folder = Folder::new();

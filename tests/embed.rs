@@ -1,4 +1,4 @@
-//! `embed`: the rows of a space as files that are read back, named and labelled; what is refused.
+//! `embed`: the rows of a space as files that can be read back, with names and labels; and refused input.
 
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const D: usize = 5;
 
-/// Rows that f32 holds.
+/// Rows that are exact in f32.
 fn rows(count: usize, seed: u64) -> Vec<f64> {
     let values = gaussian(count * D, seed).into_iter();
     values.map(|value| f64::from(value as f32)).collect()
@@ -43,7 +43,7 @@ fn read(path: &str) -> (Box<dyn Rows>, Vec<f64>) {
     (rows, values)
 }
 
-/// Run the program, which must succeed; what it wrote to stdout and to stderr.
+/// Run the program, which must succeed; returns its stdout and stderr.
 #[track_caller]
 fn embed(folder: &Folder, words: &[&str]) -> (String, String) {
     let output = folder.run(&[&["embed"], words].concat());
@@ -111,14 +111,14 @@ fn every_set_is_in_the_space_of_the_first() {
         let (found, values) = read(&folder.path(&format!("out/{name}.npy")));
         assert_eq!((found.len(), found.dim()), (count, 3));
         for (found, expected) in values.iter().zip(&expected) {
-            // Products of matrices depend, in their last bits, on which rows stand in a block.
+            // The last bits of a matrix product depend on which rows share a block.
             assert!(
                 (found - expected).abs() < 1e-12,
                 "{name}: {found} {expected}"
             );
         }
     }
-    // One set alone, and numbers that stay as they are.
+    // One set alone, and numbers that are not changed.
     embed(&folder, &["test.npy", "--space", "pixels", "-o", "alone"]);
     let (found, values) = read(&folder.path("alone/test.npy"));
     assert_eq!((found.element(), values), (Element::F32, rows(7, 2)));
@@ -231,10 +231,10 @@ fn parquet_keeps_numbers_ids_and_labels() {
             .to_vec(),
     };
     assert_eq!(numbers, [1.0, 2.0, 5.0, 7.0]);
-    // The program reads it back, and takes the one column of vectors.
+    // The program reads the file back, and takes its only column of vectors.
     let (rows, values) = read(&folder.path("out/a.parquet"));
     assert_eq!((rows.dim(), values), (2, numbers));
-    // As .npy the numbers are lost, and that is said.
+    // In an .npy file the row numbers are lost, and the program says so.
     let words = [
         &words[..5],
         &[

@@ -1,5 +1,5 @@
-//! Networks as torch, onnx and onnxruntime write them, against what other programs make of the same images; and the
-//! names of their tensors. The files and what is expected are made by `tests/data/make/encoders.py`.
+//! Networks written by torch, onnx and onnxruntime: features compared with those of other programs for the same images,
+//! and the names of tensors. Files and expected numbers come from `tests/data/make/encoders.py`.
 
 use crate::formats::Folder;
 use hullscope::control::Control;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Images in the files' tests, and pixels of one.
+/// The number of images in the files' tests, and the number of pixels of one.
 const IMAGES: usize = 3;
 const PIXELS: usize = 64;
 
@@ -31,12 +31,12 @@ fn images() -> Vec<f64> {
         .collect()
 }
 
-/// The images' rows in a tensor of a network, and what was said.
+/// The features of the images at a tensor of a network, and the notes.
 fn features(network: &Path, tensor: &str) -> Result<(Vec<f64>, usize, String), String> {
     features_by(None, network, tensor)
 }
 
-/// The same by a library of ONNX Runtime, or by tract.
+/// The same with a given ONNX Runtime library, or with tract.
 fn features_by(
     library: Option<&Path>,
     network: &Path,
@@ -80,7 +80,7 @@ fn refused(network: &Path, tensor: &str) -> String {
     features(network, tensor).expect_err("refused")
 }
 
-/// Whether rows are those expected, to a share of the largest number.
+/// Asserts that rows are those expected, up to a share of the largest number.
 fn check(name: &str, called: &str, rows: &Value, found: &[f64], dim: usize) {
     let expected: Vec<f64> = rows
         .as_array()
@@ -94,8 +94,8 @@ fn check(name: &str, called: &str, rows: &Value, found: &[f64], dim: usize) {
         "{name} {called}"
     );
     let largest = expected.iter().fold(0f64, |most, v| most.max(v.abs()));
-    // A sum that is rounded to the next integer moves by a step, wherever sums are taken in another order.
-    // Expected rows of halves are those of f32 on rounded weights; what an exporter folds into a half is rounded again.
+    // A sum that is rounded to an integer may change by one if its terms are added in another order. The expected rows
+    // of f16 networks are computed in f32 from rounded weights; an exporter may fold constants and round them again.
     let share = match name {
         name if name.contains("int8") && !name.contains("axes") => 0.05,
         name if name.contains("f16") || name.contains("halves") => 1e-3,
@@ -115,7 +115,7 @@ fn rows_are_those_of_other_programs_whatever_tensors_are_called() {
         for (called, tensor) in tensors.as_object().unwrap() {
             let (found, dim, said) = features(&data(name), called).unwrap();
             check(name, called, &tensor["rows"], &found, dim);
-            // The tensor's own name means the same.
+            // The tensor's own name selects the same tensor.
             let own = tensor["tensor"].as_str().unwrap();
             assert_eq!(features(&data(name), own).unwrap().0, found, "{name} {own}");
             assert_eq!(
@@ -137,7 +137,7 @@ fn names_that_mean_no_tensor_or_several_list_what_may_be_meant() {
     ] {
         assert!(message.contains(part), "{message}");
     }
-    // A module that is called twice, by both ways of naming.
+    // A module that is called twice, with both naming conventions.
     for (network, listed) in [
         (
             "residual-dynamo.onnx",
@@ -155,16 +155,16 @@ fn names_that_mean_no_tensor_or_several_list_what_may_be_meant() {
             "{message}"
         );
     }
-    // The end of a path is enough where it is that of one module.
+    // The end of a path is sufficient if only one module has it.
     let message = refused(&data("residual-dynamo.onnx"), "conv2");
     assert!(message.contains("one of several tensors"), "{message}");
-    // No linear layer at the end.
+    // There is no linear layer at the end.
     let message = refused(&data("bytes.onnx"), "penultimate");
     assert!(
         message.contains("does not end in one linear layer"),
         "{message}"
     );
-    // A tensor that needs more than images, in a network in which another one does not.
+    // A tensor that needs a second input, in a network in which another tensor does not.
     let message = refused(&data("two-inputs.onnx"), "both");
     assert!(
         message.contains("computed from ids as well as from the images, x"),
@@ -209,7 +209,7 @@ fn the_command_lists_tensors_last_first() {
         .map(|line| place(line).unwrap_or_else(|| panic!("{line}: {out}")))
         .collect();
     assert!(places.is_sorted(), "{out}");
-    // What needs another input, or is no row of an image, is left out; weights are not read.
+    // Tensors that need another input or have no row for each image are left out; weights are not read.
     let (_, out, _) = run(&[
         "encoder",
         data("two-inputs.onnx").to_str().unwrap(),
@@ -225,7 +225,7 @@ fn the_command_lists_tensors_last_first() {
     let external = std::fs::read(data("residual-external.onnx")).unwrap();
     let alone = folder.file("alone.onnx", &external);
     assert_eq!(run(&["encoder", &alone]).0, Some(0));
-    // An image's size that the network leaves open.
+    // An image size for a network that does not fix it.
     let (_, out, _) = run(&["encoder", "sample", "--json", "--size", "28x28"]);
     let listed: Value = serde_json::from_str(&out).unwrap();
     let features = listed["tensors"].as_array().unwrap().iter();
@@ -233,7 +233,7 @@ fn the_command_lists_tensors_last_first() {
     assert_eq!(features.next().unwrap()["numbers"], 64);
     let (code, _, error) = run(&["encoder", "nowhere.onnx"]);
     assert!(code == Some(2) && error.contains("nowhere.onnx"), "{error}");
-    // As a space names a network.
+    // Named as in a space.
     let (_, plain, _) = run(&["encoder", "sample"]);
     assert!(plain.contains("features"), "{plain}");
     assert_eq!(run(&["encoder", "onnx:sample"]).1, plain);
@@ -254,7 +254,7 @@ fn the_command_lists_tensors_last_first() {
     }
 }
 
-/// The library of ONNX Runtime on this machine: the one that is named, or one where systems keep theirs.
+/// The ONNX Runtime library on this machine: the one named by the environment, or one in a usual folder.
 fn library() -> Option<PathBuf> {
     let named = std::env::var_os("HULLSCOPE_ONNX_RUNTIME").map(PathBuf::from);
     let folders = [
@@ -273,14 +273,14 @@ fn library() -> Option<PathBuf> {
 #[test]
 fn a_library_of_onnx_runtime_gives_the_same_rows_whatever_numbers_it_takes() {
     let Some(library) = library() else {
-        // Past the harness, which keeps what tests print to itself.
+        // Directly to stderr, because the test harness captures printed output.
         use std::io::Write;
         let skipped = "SKIPPED: no libonnxruntime.so on this machine; HULLSCOPE_ONNX_RUNTIME names one (the Python package \
                        onnxruntime has it in capi/)";
         writeln!(std::io::stderr(), "{skipped}").unwrap();
         return;
     };
-    // f32, also up to a tensor that is no output; bytes; halves in, and all in halves; integers.
+    // f32, also up to an inner tensor; bytes; f16 inputs, and f16 throughout; integers.
     for (name, called) in [
         ("residual-legacy.onnx", "layer1"),
         ("bytes.onnx", "-"),
@@ -293,7 +293,7 @@ fn a_library_of_onnx_runtime_gives_the_same_rows_whatever_numbers_it_takes() {
         check(name, called, &expected()[name][called]["rows"], &found, dim);
         assert!(said.contains("ONNX Runtime"), "{name}: {said}");
     }
-    // Weights beside the file, as they are and behind links.
+    // Weights in a separate file, as a plain file and behind links.
     let name = "residual-weights.onnx";
     let rows = &expected()[name]["-"]["rows"];
     let (found, dim, _) = features_by(Some(&library), &data(name), "-").unwrap();
@@ -306,7 +306,7 @@ fn a_library_of_onnx_runtime_gives_the_same_rows_whatever_numbers_it_takes() {
     }
 }
 
-/// A network with weights of its own file as the cache of a hub keeps them: links to files elsewhere, of other names.
+/// A network with a separate weights file as a hub's cache stores them: links to files elsewhere, with other names.
 #[cfg(unix)]
 fn linked(folder: &Folder, name: &str) -> PathBuf {
     let read = |name: &str| std::fs::read(data(name)).unwrap();
@@ -347,7 +347,7 @@ fn weights_in_a_file_of_their_own_are_found_and_checked() {
         message.contains("which has 378") && message.contains("residual-external.onnx.data"),
         "{message}"
     );
-    // A place outside the network's folder is not read.
+    // A weights file outside the network's folder is not read.
     let from = b"residual-external.onnx.data";
     let to = b"../sidual-external.onnx.data";
     let mut outside = network.clone();

@@ -1,4 +1,4 @@
-//! `errors` from the outside: a folder as `compare` leaves it, files of a model's outcomes, what is written and refused.
+//! `errors` as users run it: a folder written by `compare`, files of a model's outcomes, written files and refused input.
 
 use crate::common::gaussian;
 use arrow_array::cast::AsArray;
@@ -18,7 +18,7 @@ fn class(query: usize) -> &'static str {
     ["Bag", "Coat", "Ankle boot"][query % 3]
 }
 
-/// What a model says: wrong for every fifth query, and for most of the last third.
+/// The model's prediction: wrong for every fifth query, and for most of the last third.
 fn predicted(query: usize) -> &'static str {
     match query.is_multiple_of(5) || query > 80 && !query.is_multiple_of(3) {
         true => class(query + 1),
@@ -26,7 +26,7 @@ fn predicted(query: usize) -> &'static str {
     }
 }
 
-/// A table of two spaces, whose nearest distance tells errors and whose hull does not.
+/// A table of two spaces in which the nearest distance predicts errors and the hull does not.
 fn write_queries(folder: &Path) {
     let places = || (0..2 * QUERIES).map(|row| (row / QUERIES, row % QUERIES));
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -136,7 +136,7 @@ fn predictions_become_tables_figures_and_a_page() {
             .value(row)
     };
     assert_eq!(batch.num_rows(), 6);
-    // The area by its definition: pairs of an error and another query, ties half.
+    // The area under the curve by definition: pairs of an error and another query, ties count half.
     let error = |query: usize| predicted(query) != class(query);
     let (mut above, mut pairs) = (0.0, 0.0);
     for a in (0..QUERIES).filter(|&query| error(query)) {
@@ -177,7 +177,7 @@ fn losses_and_labels_of_files_are_read() {
     assert!(!folder.path().join("outcomes_roc.svg").exists());
 }
 
-/// A file of the whole set is matched by row where rows were left out or cut, and one of another length is not guessed.
+/// An outcomes file for the whole set is matched by row number if rows were left out or cut; with another length it is refused.
 #[test]
 fn outcomes_of_queries_that_were_left_out_are_matched_by_row() {
     let folder = tempfile::tempdir().unwrap();
@@ -246,7 +246,7 @@ fn outcomes_of_queries_that_were_left_out_are_matched_by_row() {
     );
     assert!(error.contains("19 queries of 20 rows"), "{error}");
 
-    // The rows of several sets are counted through all of them.
+    // Row numbers run through all files of a set.
     let several = file("several");
     let sets = [format!("x={q}"), format!("y={a}")];
     let common = ["compare", &a, "--queries", &sets[0], "--queries", &sets[1]];
@@ -328,7 +328,7 @@ fn what_cannot_be_said_is_refused_with_what_to_type() {
     );
 }
 
-/// `all` has costly notions judge 500 queries, and rates, classes and outcomes count these alone, in the run and afterwards.
+/// `all` lets costly notions judge 500 queries; rates, classes and outcomes count these alone, in the run and afterwards.
 #[test]
 fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     let (count, d) = (1_200, 2);
@@ -397,7 +397,7 @@ fn what_is_not_in_the_sample_of_a_costly_notion_counts_for_nothing() {
     assert_eq!(counted(&summary["outcomes"][0], "cone"), [1200, 0, 0]);
 }
 
-/// Of a small set no query may be in the sample of a costly notion: that is said, in place of a number of no query.
+/// With a small set the sample of a costly notion may contain no query: this is reported, and there is no number.
 #[test]
 fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     let (count, d) = (1_200, 2);
@@ -407,7 +407,7 @@ fn a_set_of_which_no_query_is_in_the_sample_has_no_numbers() {
     crate::commands::npy(Path::new(&reference), d, &gaussian(80 * d, 1));
     crate::commands::npy(Path::new(&usual), d, &gaussian(count * d, 2));
     crate::commands::npy(Path::new(&few), d, &gaussian(d, 3));
-    // A seed that draws 500 of the 1,201 queries without the last one.
+    // A seed with which the 500 of 1,201 queries do not include the last one.
     let seed =
         (0..).find(|&seed| !hullscope::notion::sample(count + 1, 500, seed).contains(&count));
     let (seed, usual, few) = (

@@ -1,4 +1,4 @@
-//! In few dimensions only extreme rows are asked about and a tree finds neighbours: the answers are those about all rows.
+//! In few dimensions only extreme rows are scanned and a tree finds neighbours: the answers equal those for all rows.
 
 use crate::common::{Kept, gaussian, naive, random, rows, verdicts};
 use hullscope::control::Control;
@@ -104,7 +104,7 @@ fn verdicts_are_those_about_all_rows() {
                 assert!(
                     a.gap() <= 0.01 * (1.0 + 1e-9)
                         || b.gap() > 0.01
-                        // No gap is asked for of what is inside within the tolerance.
+                        // A query inside within the tolerance needs no narrow bracket.
                         || answer.proof == Some(Evidence::Tolerance),
                     "{what}: {a:?} {b:?}"
                 );
@@ -137,7 +137,7 @@ fn rows_left_out_are_judged_by_all_others() {
             (5_000, outside),
             "{d} columns"
         );
-        // Just the corners are outside the hull of the others.
+        // Exactly the corners are outside the hull of the other rows.
         assert_eq!(Some(outside), summary.hull.unwrap().extreme_rows);
     }
 }
@@ -159,14 +159,14 @@ fn neighbours_are_the_same_by_a_tree_and_by_scans() {
             let (by_scan, scan) = analyze(&plan, &reference, &asked, 1 << 16);
             assert_eq!(tree.neighbours.unwrap().method, Method::Tree);
             assert_eq!(scan.neighbours.unwrap().method, Method::Scan);
-            // As text: a ratio may be no number.
+            // Compared as text, because a ratio may be NaN.
             let (by_tree, by_scan) = (format!("{by_tree:?}"), format!("{by_scan:?}"));
             assert_eq!(by_tree, by_scan, "{what}, {metric:?}");
             assert_eq!(tree.reference.median_nearest, scan.reference.median_nearest);
             assert_eq!(tree.reference.nearest_q95, scan.reference.nearest_q95);
         }
     }
-    // Without a tree, which has no inner products.
+    // The tree is not used for inner products.
     let (reference, control) = (rows(d, &gaussian(30, 1)), Control::default());
     let scan = CpuScan::new(&reference, &control).unwrap();
     let search = Neighbours::new(&reference, &scan, Metric::Dot);

@@ -1,5 +1,5 @@
-//! Every reader: what was written is what is read, in every type, order and place; what is wrong is an error that
-//! names the file and the place; and no file, however broken, makes a reader panic or allocate what it claims.
+//! Every reader: the rows read are those written, in every type, order and location; faults are errors that name the
+//! file and the place; and no file, however damaged, makes a reader panic or allocate as much as the file claims.
 
 use crate::common::alloc::largest;
 use crate::common::random;
@@ -46,7 +46,7 @@ pub struct Folder(TempDir);
 
 impl Folder {
     pub fn new() -> Self {
-        // Thousands of small files: in memory where the system offers that, ten times as fast.
+        // In memory if the system offers that: ten times as fast for thousands of small files.
         Folder(
             tempfile::tempdir_in("/dev/shm")
                 .or_else(|_| tempfile::tempdir())
@@ -54,7 +54,7 @@ impl Folder {
         )
     }
 
-    /// Write a file; its path.
+    /// Write a file; returns its path.
     pub fn file(&self, name: &str, bytes: &[u8]) -> String {
         let path = self.0.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -95,8 +95,8 @@ pub fn values(rows: &dyn Rows) -> Vec<f64> {
     values
 }
 
-/// The set holds exactly these rows: resident, and with no budget at all (positioned reads or a spool file), read
-/// whole, row by row, and gathered backwards.
+/// Asserts that the set holds exactly these rows: resident and with a memory budget of zero (positioned reads or a
+/// spool file); read as a whole, row by row, and gathered in reverse.
 fn holds(spec: &str, element: Element, d: usize, expected: &[f64]) {
     for memory in [1 << 30, 0] {
         let rows = read(
@@ -148,7 +148,7 @@ fn holds(spec: &str, element: Element, d: usize, expected: &[f64]) {
     }
 }
 
-/// The message of the error, which must be about the input and contain all of `parts`.
+/// Asserts that reading fails, and returns the message, which must be about the input and contain all `parts`.
 #[track_caller]
 pub fn fails(spec: &str, options: &OpenOptions, parts: &[&str]) {
     let error = match read(spec, options) {
@@ -187,12 +187,12 @@ fn sample(element: Element, count: usize) -> Vec<f64> {
     (0..count).map(|i| edges[i % edges.len()]).collect()
 }
 
-/// Values as stored.
+/// The values encoded in an element type.
 pub fn encode(element: Element, values: &[f64], big: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     for &v in values {
         let mut one = match element {
-            // The bit patterns of the largest, the smallest and a middling number, from the formats' definition.
+            // The bit patterns of the largest, the smallest and a medium number, from the formats' definition.
             Element::F8E4M3 | Element::F8E5M2 => vec![match v {
                 448.0 => 0x7e,
                 57344.0 => 0x7b,
@@ -221,7 +221,7 @@ pub fn encode(element: Element, values: &[f64], big: bool) -> Vec<u8> {
     bytes
 }
 
-// Writers, each from the format's description and not from our reader.
+// Writers, each from the format's description and not from the library's reader.
 
 pub fn npy(version: u8, descr: &str, fortran: &str, shape: &str, body: &[u8]) -> Vec<u8> {
     let mut text = format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}")
@@ -240,7 +240,7 @@ pub fn npy(version: u8, descr: &str, fortran: &str, shape: &str, body: &[u8]) ->
     [file, text, body.to_vec()].concat()
 }
 
-/// 3 x 2 in f32.
+/// A .npy file of 3 x 2 in f32.
 fn small_npy() -> Vec<u8> {
     npy(
         1,
@@ -401,7 +401,7 @@ fn npy_in_every_type_order_version_and_shape() {
                 let path = folder.file("x.npy", &npy(version, &descr, "False", shape, &body));
                 holds(&path, element, d, &expected);
             }
-            // Fortran order: the first axis runs fastest.
+            // Fortran order: the first axis varies fastest.
             let columns: Vec<f64> = (0..3)
                 .flat_map(|j| (0..4).map(move |i| i * 3 + j))
                 .map(|at| expected[at])
@@ -518,7 +518,7 @@ fn safetensors_in_every_type() {
         &options(),
         &["two.safetensors", "\"c\"", "a [3, 2]", "b [1]"],
     );
-    // As the format's own library writes it.
+    // As the format's own library writes the file.
     let body = encode(Element::F32, &SIX, false);
     let view =
         safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![3, 2], &body).unwrap();
@@ -933,9 +933,9 @@ fn content_decides_before_the_name() {
     );
 }
 
-// Values on their way in and out.
+// Conversion of values when reading and writing.
 
-/// Text of no format is not read as a table of words: it is refused, with the formats that are known.
+/// Text without numbers is not read as a table of words: it is refused with a list of the known formats.
 #[test]
 fn text_of_no_format_is_refused() {
     let folder = Folder::new();
@@ -961,14 +961,14 @@ fn text_of_no_format_is_refused() {
             );
         }
     }
-    // A table by its name is told what its columns lack.
+    // For a file named as a table the message says what its columns lack.
     let path = folder.file("words.csv", b"a,b\none,two\nthree,four\n");
     fails(
         &path,
         &options(),
         &["words.csv", "no column holds numbers", "a", "b"],
     );
-    // One number in the first lines makes a table of any text.
+    // One number in the first lines makes any text a table.
     holds(
         &folder.file("x.txt", b"word 1\nword 2\n"),
         Element::F64,
@@ -1188,7 +1188,7 @@ fn a_file_cut_short_after_opening_is_an_error() {
             message.contains(name) && message.contains("byte"),
             "{message}"
         );
-        // What is still there may be of another content.
+        // The rows that remain may have changed as well.
         assert!(rows.read_f64(0, &mut values[..4]).is_err());
     }
 }
@@ -1252,7 +1252,7 @@ fn npy_headers_that_lie() {
     for (file, parts) in cases {
         let path = folder.file("x.npy", &file);
         fails(&path, &options(), &[&["x.npy"], parts].concat());
-        // The same lies inside a compressed archive.
+        // The same false header inside a compressed archive.
         let path = folder.file(
             "x.npz",
             &npz(&[("m.npy", &file)], zip::CompressionMethod::Deflated),
@@ -1409,7 +1409,7 @@ fn parquet_pages_that_lie() {
 
 // Broken files.
 
-/// A small valid file of each kind; `wrap` packs it after it was broken, so that the damage is inside.
+/// A small valid file of each kind; `wrap` compresses it after the damage, so that the damage is inside.
 struct Specimen {
     name: &'static str,
     part: &'static str,
@@ -1497,7 +1497,7 @@ fn specimens() -> Vec<Specimen> {
     ]
 }
 
-/// Open what may be broken and read it all: an error or finite values, and no large allocation.
+/// Open a possibly damaged file and read all of it: an error or finite values, and no large allocation.
 fn survives(folder: &Folder, specimen: &Specimen, broken: &[u8], how: &str) {
     let path = folder.file(specimen.name, &(specimen.wrap)(broken));
     let spec = format!("{path}{}", specimen.part);
@@ -1523,7 +1523,7 @@ fn survives(folder: &Folder, specimen: &Specimen, broken: &[u8], how: &str) {
 fn truncations_are_survived() {
     let folder = Folder::new();
     for specimen in specimens() {
-        // The specimen itself is sound.
+        // The undamaged specimen is readable.
         let whole = folder.file(specimen.name, &(specimen.wrap)(&specimen.file));
         assert!(
             read(&format!("{whole}{}", specimen.part), &options()).is_ok(),
@@ -1542,12 +1542,12 @@ fn truncations_are_survived() {
     }
 }
 
-/// Formats that state how much they hold: no proper beginning of a file is a valid one.
+/// For formats that state their size, no truncated file is valid.
 #[test]
 fn truncations_are_errors() {
     let folder = Folder::new();
     for specimen in specimens() {
-        // Lines of text and whole rows of vecs are files too, and so are whole messages of a stream.
+        // Truncated at a line, a vecs row or a stream message, these formats are still valid.
         if matches!(
             Path::new(specimen.name)
                 .extension()
@@ -1597,7 +1597,7 @@ fn bit_flips_are_survived() {
     }
 }
 
-/// Words of extreme values in every place: what a single flip cannot reach.
+/// Words of extreme values at every position, which flips of single bits do not produce.
 #[test]
 fn extreme_words_are_survived() {
     let folder = Folder::new();

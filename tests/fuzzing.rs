@@ -1,4 +1,4 @@
-//! Every file in the seeds of the fuzz targets, once: an input of each kind, and what once failed.
+//! Runs every seed file of the fuzz targets once: one input of each kind, and inputs that once failed.
 
 #[path = "../fuzz/lib.rs"]
 mod targets;

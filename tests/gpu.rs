@@ -1,5 +1,5 @@
-//! The GPU engine on every adapter that is there (software ones in CI): each pass against its twin, the whole scan
-//! through the one suite, answers that do not depend on the adapter, and a device that fails.
+//! The GPU engine on every adapter of this machine (software adapters in CI): each pass against its twin, the whole
+//! scan through the suite, and answers that do not depend on the adapter.
 
 use crate::common::adapters::{adapters, engine, is_one, one};
 use crate::common::suite::{check, suite};
@@ -56,7 +56,7 @@ const PROBLEMS: [Problem; 4] = [
     },
 ];
 
-/// Buffers that a pass writes.
+/// The number of buffers that a pass writes.
 fn outputs(pass: Pass) -> usize {
     match pass {
         Pass::Select | Pass::Merge => 2,
@@ -65,7 +65,7 @@ fn outputs(pass: Pass) -> usize {
     }
 }
 
-/// The passes whose text has numbers of the tile in it.
+/// The passes whose shader text depends on the tile.
 const OF_A_TILE: [Pass; 8] = [
     Pass::Pack,
     Pass::Norms,
@@ -77,8 +77,8 @@ const OF_A_TILE: [Pass; 8] = [
     Pass::Gather,
 ];
 
-/// Each variant equals its twin on some problems and on those of its own check, and one wrong number in whatever it
-/// writes fails that check.
+/// Each variant equals its twin on some problems and on the problem of its own check, and one wrong number in any of
+/// its outputs fails that check.
 fn each_pass(
     adapters: impl IntoIterator<Item = &'static Adapter>,
     passes: &[Pass],
@@ -148,7 +148,7 @@ fn each_tile_equals_its_twin() {
     each_pass(one(), &OF_A_TILE, &TILES, &[true], &PROBLEMS[1..2]);
 }
 
-/// Options of the engine as the suite runs it: every tile width and form that a software adapter can compile quickly.
+/// The engine's options for the suite: every tile width and form that a software adapter compiles quickly.
 fn small(precision: Precision) -> Options {
     Options {
         precision,
@@ -249,7 +249,7 @@ fn scanned(engine: &GpuEngine, reference: &dyn Rows, batch: &Batch<'_>) -> Hits 
     scan.scan(batch, &control).unwrap()
 }
 
-/// The answer of an engine, checked against f64.
+/// The answer of an engine, checked against f64 scores.
 fn answer(engine: &GpuEngine, reference: &dyn Rows, batch: &Batch<'_>) -> Hits {
     let scan = engine.scan(reference, &Control::default()).unwrap();
     let hits = scan.scan(batch, &Control::default()).unwrap();
@@ -277,7 +277,7 @@ fn any_shape() {
                 };
                 engine(adapter, options)
             });
-            // The adapter without f16 is so slow that a part must do.
+            // Without f16 the adapter is so slow that only some cases are run.
             let cases = if adapter.facts.f16 { 8 } else { 2 };
             let mut runner = TestRunner::new(ProptestConfig::with_cases(cases));
             runner
@@ -297,8 +297,8 @@ fn any_shape() {
     }
 }
 
-/// The precisions that whole scans are tested in on an adapter: all on one of them, f32 on the others, which are slow. That each
-/// pass is right on every adapter, in every precision, is shown pass by pass.
+/// The precisions in which whole scans are tested on an adapter: all on one adapter, only f32 on the others, which are
+/// slow. The passes are tested on every adapter in every precision.
 fn precisions(adapter: &Adapter) -> &'static [Precision] {
     match is_one(adapter) {
         true => &[Precision::F32, Precision::F16, Precision::Int8],
@@ -306,7 +306,7 @@ fn precisions(adapter: &Adapter) -> &'static [Precision] {
     }
 }
 
-/// The most columns and neighbours that are promised, and more of both.
+/// The largest supported numbers of columns and neighbours, and larger ones.
 #[test]
 fn many_columns_and_many_neighbours() {
     if let Some(adapter) = one() {
@@ -325,7 +325,7 @@ fn many_columns_and_many_neighbours() {
     }
 }
 
-/// Scores are exact ones rounded once, so nothing of the device shows in an answer.
+/// Scores are exact ones rounded once, so answers do not depend on the device.
 #[test]
 fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
     let (n, d, count) = (1500, 24, 50);
@@ -365,25 +365,25 @@ fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
     }
 }
 
-/// A reference of a kind: duplicates, far rows, values of all sizes, and where columns do not fill whole words.
+/// References of several kinds: duplicates, far rows, values of all magnitudes, and columns that do not fill whole words.
 fn awkward(kind: usize, n: usize, d: usize) -> Memory {
     let mut x = gaussian(n * d, 90 + kind as u64);
     match kind {
-        // Every row four times, not side by side.
+        // Every row four times, not adjacent.
         1 => {
             for row in n / 4..n {
                 x.copy_within(row % (n / 4) * d..(row % (n / 4) + 1) * d, row * d);
             }
         }
         2 => x.iter_mut().for_each(|v| *v += 1e6),
-        // A fill value in some rows, and one row far out.
+        // A fill value in some rows, and one row very far away.
         3 => {
             for row in [5, n / 2, n - 1] {
                 x[row * d..(row + 1) * d].fill(1e14);
             }
             x[7 * d..8 * d].iter_mut().for_each(|v| *v *= 300.0);
         }
-        // Bytes, of which eight bits hold each one but for the mean.
+        // Bytes, which are exact in eight bits until the mean is subtracted.
         4 => x
             .iter_mut()
             .for_each(|v| *v = (60.0 * *v + 128.0).round().clamp(0.0, 255.0)),
@@ -397,7 +397,7 @@ fn awkward(kind: usize, n: usize, d: usize) -> Memory {
     rows(d, &x)
 }
 
-/// Rows and scores in eight bits are those of f32, whatever the rows look like, and most are proven in eight bits.
+/// Rows and scores in eight bits equal those of f32 for all these references, and most are proved in eight bits.
 #[test]
 fn answers_in_int8_are_those_of_f32() {
     let shapes = [(1600, 62, 1), (700, 9, 40), (900, 130, 200)];
@@ -414,7 +414,7 @@ fn answers_in_int8_are_those_of_f32() {
                 for (n, d, k) in shapes {
                     let reference = awkward(kind, n, d);
                     let mut directions = directions(24, d, 91);
-                    // Directions that nothing moves, and those of one column.
+                    // A zero direction, and directions along one column.
                     directions[..d].fill(0.0);
                     directions[d..2 * d].fill(0.0);
                     directions[d] = 1e-20;
@@ -435,8 +435,8 @@ fn answers_in_int8_are_those_of_f32() {
     }
 }
 
-/// Rows that repeat more often than a list is long are never told apart in eight bits: after some hundred directions f32 is
-/// asked at once.
+/// Rows that repeat more often than a list is long cannot be separated in eight bits: after some hundred directions f32
+/// is used at once.
 #[test]
 fn int8_that_proves_nothing_is_given_up() {
     let (n, d) = (1200, 3);
@@ -469,8 +469,8 @@ fn int8_that_proves_nothing_is_given_up() {
     }
 }
 
-/// Where the choice is free, eight bits are taken if and only if they were measured to be faster: not on an adapter that is
-/// not timed.
+/// If the user leaves the choice open, eight bits are used only if they were measured to be faster: never on an adapter
+/// that is not timed.
 #[test]
 fn auto_takes_int8_only_where_it_was_measured_to_be_faster() {
     let (n, d, count) = (5000, 40, 20);
@@ -482,7 +482,8 @@ fn auto_takes_int8_only_where_it_was_measured_to_be_faster() {
         k: 3,
     };
     let int8_is = |int8: f64| vec![(Stored::F32, 1.0), (Stored::F16, 1.0), (Stored::Int8, int8)];
-    // 40 columns are 48 in f32 and 64 in eight bits: products that take 0.59 of the time take 0.79 of it in all.
+    // 40 columns are padded to 48 in f32 and to 64 in eight bits: products that take 0.59 of the time take 0.79 of it
+    // in total.
     let cases = [
         (None, false),
         (Some(0.59), true),
@@ -509,19 +510,19 @@ fn auto_takes_int8_only_where_it_was_measured_to_be_faster() {
             assert_eq!(engine.describe().contains("int8 where it was"), taken);
             let choice = engine.choice(d, count);
             assert_eq!(choice.starts_with("int8: its products"), taken, "{choice}");
-            // Few rows are not worth it.
+            // With few rows it does not pay.
             answer(&engine, &rows(d, &gaussian(900 * d, 73)), &batch);
             assert!(engine.proven().int8 <= count as u64);
         }
     }
 }
 
-/// What a reader of verdicts sees.
+/// The verdicts of answers.
 fn seen(answers: &[Answer]) -> Vec<Verdict> {
     answers.iter().map(|answer| answer.verdict).collect()
 }
 
-/// The verdicts of every engine are those of the CPU.
+/// Asserts that the verdicts of every engine equal the CPU's.
 fn say_the_same(engines: &[GpuEngine], reference: &dyn Rows, queries: &[f64], what: &str) {
     let expected = seen(&verdicts(reference, queries, Settings::default()));
     for engine in engines {
@@ -531,7 +532,7 @@ fn say_the_same(engines: &[GpuEngine], reference: &dyn Rows, queries: &[f64], wh
     }
 }
 
-/// The problems that the CPU's verdicts were compared with a linear program on.
+/// The problems on which the CPU's verdicts are compared with a linear program.
 #[test]
 fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
     if let Some(adapter) = one() {
@@ -572,7 +573,7 @@ fn more_columns_than_the_adapter_can_bind_go_to_the_cpu() {
     for adapter in adapters() {
         let engine = engine(adapter, small(Precision::F32));
         let d = adapter.facts.max_storage_binding_bytes as usize / (4 * PLAIN_TILE.rows as usize);
-        // Adapters that bind gigabytes would need as much here.
+        // Adapters with bindings of gigabytes would need as much memory here.
         if d > 1 << 20 {
             continue;
         }
@@ -599,7 +600,7 @@ fn more_columns_than_the_adapter_can_bind_go_to_the_cpu() {
     }
 }
 
-/// Every verdict that the device helped with is the CPU's, and the device settles nearly all of them.
+/// Every verdict with the device's help equals the CPU's, and the device settles almost all problems.
 #[test]
 fn small_problems_are_settled_as_on_the_cpu() {
     let sizes = [3, 12, 40, 150, 700];
@@ -630,7 +631,7 @@ fn small_problems_are_settled_as_on_the_cpu() {
                 first_inside_with(proposing, &trials, 0..200, &sizes, memory, &control).unwrap();
             assert_eq!(found, cpu, "{}: {law}, d = {d}", adapter.facts.name);
             assert_eq!(shares.proposed + shares.solved, 200);
-            // Points between close neighbours on a curve are nearer to the hull than f32 can tell.
+            // Points between close neighbours on a curve are too close to the hull for f32.
             let most = if law == Law::Curve(None) { 50 } else { 180 };
             assert!(shares.proposed > most, "{law}, d = {d}: {shares:?}");
             eprintln!("{law}, d = {d}: {shares:?}");
@@ -639,10 +640,10 @@ fn small_problems_are_settled_as_on_the_cpu() {
     }
 }
 
-/// What is claimed without grounds is not believed.
+/// False claims of an engine are not trusted.
 #[test]
 fn false_claims_about_small_problems_change_nothing() {
-    /// Says the opposite of everything, or names rows at random.
+    /// An engine that claims the opposite of everything, or random rows.
     struct Liar;
     impl Propose for Liar {
         fn most_dims(&self) -> usize {
@@ -662,7 +663,7 @@ fn false_claims_about_small_problems_change_nothing() {
             let count = sets.vectors.len() / sets.d / sets.rows;
             let (d, rows) = (sets.d, sets.rows);
             let lie = |set: usize| match set % 5 {
-                // A direction that most often does not separate.
+                // A direction that usually does not separate.
                 0 => vec![
                     Claim::Outside {
                         direction: vec![1.0; sets.d],
@@ -675,7 +676,7 @@ fn false_claims_about_small_problems_change_nothing() {
                 2 => vec![Claim::Inside {
                     support: vec![u32::MAX, 0],
                 }],
-                // The direction away from the first row, behind which others do not lie.
+                // The direction away from the first row, which does not have all other rows behind it.
                 3 => {
                     let first = sets.vectors[set * d * rows..].iter().step_by(rows).take(d);
                     let direction: Vec<f32> = first.map(|a| -a).collect();

@@ -1,6 +1,6 @@
-//! A device that is lost or out of memory costs time, never an answer: chunks get smaller, work goes on from the last
-//! finished chunk, and in the end the CPU takes over and says so. A pass that computes wrongly is noticed before its
-//! answers count, and never used.
+//! A device that is lost or out of memory costs time, but never changes an answer: chunks get smaller, work continues
+//! from the last finished chunk, and finally the CPU takes over with a warning. A pass that computes wrongly is
+//! detected before its answers are used, and is never used.
 
 use crate::common::adapters::{adapters, engine, is_one, one};
 use crate::common::suite;
@@ -44,12 +44,12 @@ struct Outcome {
     hits: Hits,
     proven: Proven,
     warnings: Vec<String>,
-    /// Submissions and allocations before the scan and after it.
+    /// Numbers of submissions and allocations before and after the scan.
     before: (usize, usize),
     after: (usize, usize),
 }
 
-/// One scan on a device on which `faults` are planted.
+/// One scan on a device with injected faults.
 fn run(adapter: &Adapter, faults: &Faults, streamed: bool) -> Outcome {
     run_with(adapter, options(faults, streamed))
 }
@@ -78,7 +78,7 @@ fn run_with(adapter: &Adapter, options: Options) -> Outcome {
     }
 }
 
-/// Runs without a fault, resident and streamed.
+/// Runs without a fault.
 fn healthy(adapter: &Adapter, streamed: bool) -> Outcome {
     run(adapter, &Faults::planted(&[], &[]), streamed)
 }
@@ -171,7 +171,7 @@ impl Rows for Counted {
     }
 }
 
-/// Rows read by one streamed scan, without what making the scan reads.
+/// How many rows one streamed scan reads, not counting those read when the scan is made.
 fn rows_read(adapter: &Adapter, faults: &Faults) -> usize {
     let reference = Counted {
         rows: reference(),
@@ -235,7 +235,7 @@ fn the_cpu_takes_over_from_a_device_that_keeps_failing() {
     }
 }
 
-/// An adapter that fails while it is opened is an error that names it.
+/// An adapter that fails while it is opened gives an error with its name.
 #[test]
 fn a_device_that_fails_its_self_check_is_not_taken() {
     if let Some(adapter) = one() {
@@ -309,12 +309,12 @@ fn a_refused_allocation_is_out_of_memory_not_a_panic() {
     for adapter in adapters() {
         let mut device = Device::open(adapter, Faults::default()).unwrap();
         let most = device.limits.max_buffer_size;
-        // Above the limit for one buffer: refused before the driver is asked.
+        // Above the limit for one buffer: refused before the driver is called.
         match device.buffer("too large", most + 4) {
             Err(Trouble::OutOfMemory(text)) => assert!(text.contains("too large"), "{text}"),
             other => panic!("{other:?}"),
         }
-        // As many of the largest as the driver gives; then, or never, the same trouble.
+        // The largest buffers, as many as the driver gives; then either the same error, or none.
         let mut held = Vec::new();
         let refused = (0..64).find_map(|i| match device.buffer("ballast", most) {
             Ok(buffer) => {
@@ -335,7 +335,7 @@ fn a_refused_allocation_is_out_of_memory_not_a_panic() {
     }
 }
 
-/// Small problems go to the CPU where the device fails, and to a new device after that.
+/// Small problems go to the CPU if the device fails, and later ones to a new device.
 #[test]
 fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
     let trials = Trials {
@@ -367,7 +367,7 @@ fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
                 warnings.iter().all(|w| w.contains("the CPU goes on")),
                 "{warnings:?}"
             );
-            // The next call finds the device well.
+            // The next call finds a working device.
             let (found, shares) =
                 first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
             assert!(found == expected && shares.solved == 0, "{shares:?}");
@@ -387,7 +387,7 @@ const OF_A_SCAN: [Pass; 7] = [
     Pass::Gather,
 ];
 
-/// The warnings of a run, one a tile that was tried: the last names the adapter, its driver, the pass and what follows.
+/// The warnings of a run, one for each tile tried: the last names the adapter, its driver, the pass and the consequence.
 fn names_all(outcome: &Outcome, adapter: &Adapter, tiles: usize, pass: &str, then: &str) {
     assert_eq!(outcome.warnings.len(), tiles, "{:?}", outcome.warnings);
     let (warning, facts) = (&outcome.warnings[tiles - 1], &adapter.facts);
@@ -396,7 +396,7 @@ fn names_all(outcome: &Outcome, adapter: &Adapter, tiles: usize, pass: &str, the
     }
 }
 
-/// Whichever pass is wrong in f16, alone: f32 answers, as it would have at once.
+/// If a single f16 pass is wrong, f32 gives the answers that it would have given alone.
 #[test]
 fn a_pass_that_is_wrong_in_f16_is_not_used() {
     let adapters = adapters().iter().filter(|adapter| adapter.facts.f16);
@@ -427,7 +427,7 @@ fn a_low_precision_is_not_used(
     for adapter in adapters {
         let f32_alone = healthy(adapter, false);
         for streamed in [false, true] {
-            // Where rows come from is the host's work, and one adapter shows it.
+            // The source of rows is host code, which is tested on one adapter only.
             if streamed && !is_one(adapter) {
                 continue;
             }
@@ -447,7 +447,7 @@ fn a_low_precision_is_not_used(
                 assert_eq!(outcome.proven, f32_alone.proven, "{pass:?}");
                 // Other passes are the same for every tile.
                 let of_tile = [Pass::Scan, Pass::ScanInt8, Pass::Rescore, Pass::RescoreInt8];
-                // In eight bits the pass that packs rows packs directions too, of which each tile has its own number.
+                // In eight bits the packing pass also packs directions, whose panel width differs between tiles.
                 let packs = (pass, stored) == (Pass::Pack, Stored::Int8);
                 let tiles = if packs || of_tile.contains(&pass) {
                     2
@@ -461,7 +461,7 @@ fn a_low_precision_is_not_used(
     }
 }
 
-/// A tile whose scan or rescoring is wrong gives way to the next one.
+/// If a tile's scan or rescoring is wrong, the next tile is used.
 #[test]
 fn a_tile_that_is_wrong_gives_way_to_another() {
     if let Some(adapter) = one() {
@@ -481,7 +481,7 @@ fn a_tile_that_is_wrong_gives_way_to_another() {
     }
 }
 
-/// An adapter on which a pass is wrong with every tile is not taken, whichever pass it is.
+/// An adapter on which a pass is wrong with every tile is refused, for any pass.
 #[test]
 fn an_adapter_without_a_right_f32_pass_is_refused() {
     if let Some(adapter) = one() {
@@ -499,7 +499,7 @@ fn an_adapter_without_a_right_f32_pass_is_refused() {
     }
 }
 
-/// The pass of small problems is first used after the engine was opened.
+/// The pass for small problems is first used, and checked, after the engine was opened.
 #[test]
 fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
     let trials = Trials {
@@ -536,7 +536,7 @@ fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
     }
 }
 
-/// Whoever asks for a variant, it is checked first; the outcome stays.
+/// Every caller's variant is checked before its first use, and the outcome is remembered.
 #[test]
 fn nothing_is_dispatched_that_failed_its_check() {
     if let Some(adapter) = one() {
@@ -561,7 +561,7 @@ fn nothing_is_dispatched_that_failed_its_check() {
             device.submit(encoder)
         };
         dispatch(PLAIN_TILE).unwrap();
-        // What was found right stays so, and what was found wrong as well.
+        // Outcomes do not change afterwards, good or bad.
         faults.spoil(&[Spoiled::any(Pass::Norms)]);
         dispatch(PLAIN_TILE).unwrap();
         for _ in 0..2 {
@@ -574,7 +574,7 @@ fn nothing_is_dispatched_that_failed_its_check() {
     }
 }
 
-/// Faults of a compiler, each in a place that a coarser check would not look at.
+/// Faults of a shader compiler, each at a place that a coarser check would miss.
 const MISCOMPILED: [(Pass, &str, &str); 30] = [
     // The last row, the last column, the last panel.
     (Pass::Pack, "row < params.rows", "row + 1u < params.rows"),
@@ -584,7 +584,7 @@ const MISCOMPILED: [(Pass, &str, &str); 30] = [
         "item >= params.panels *",
         "item + PASS_THREADS >= params.panels *",
     ),
-    // The last row of a span, the last column, a sum in f16's precision.
+    // The last row of a span, the last column, a sum in the precision of f16.
     (Pass::Norms, "i < SPAN;", "i < SPAN - 1u;"),
     (Pass::Norms, "k < params.depth;", "k < params.depth - 16u;"),
     (
@@ -601,7 +601,7 @@ const MISCOMPILED: [(Pass, &str, &str); 30] = [
         "quantizeToF16(fma(vec4<f32>(c), bias, products))",
     ),
     (Pass::Scan, "vec4<f32>(LOWEST)", "vec4<f32>(0.0)"),
-    // A part of a word, words without sign, a term of a bound that is another's.
+    // A part of a word, unsigned words, a wrong term of the bound.
     (Pass::ScanInt8, "slab + 1u < count", "slab + 2u < count"),
     (
         Pass::ScanInt8,
@@ -653,7 +653,7 @@ const MISCOMPILED: [(Pass, &str, &str); 30] = [
     ),
     (Pass::Merge, "low < row", "false"),
     (Pass::Gather, "row % PANEL", "0u"),
-    // A residual that is not renewed.
+    // A residual that is not updated.
     (
         Pass::Tiny,
         "residual[thread] = sum;",

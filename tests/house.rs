@@ -1,10 +1,10 @@
-//! The rules of the house that a compiler does not check: imports go one way, every file opens with its purpose,
-//! and only the scan is unsafe.
+//! Rules of the repository that the compiler does not check: imports go one way, every file opens with its purpose, and
+//! only the scan has unsafe code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Modules from left to right: each may use those before it.
+/// Modules in import order: each may use itself and those before it.
 const ORDER: [&str; 14] = [
     "error", "control", "linear", "rows", "space", "scan", "hull", "notion", "study", "report",
     "bench", "job", "cli", "python",
@@ -48,7 +48,7 @@ fn imports_go_one_way() {
         }
         let here =
             place(module).unwrap_or_else(|| panic!("{file}: the module has no place in the order"));
-        // Doc links may point anywhere; code may not.
+        // Doc links may point to any module; code may not.
         for line in text
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"))

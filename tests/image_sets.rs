@@ -1,5 +1,5 @@
-//! Labelled images in a column of a table: found, chosen, said, and the same whatever file they are in; what classes are
-//! called; and sets of images that are recognised and refused.
+//! Labelled images in a column of a table: found, selected, reported, and the same from any file; names of classes; and
+//! sets of images that are recognised and refused.
 
 use crate::common::alloc::largest;
 use crate::formats::{Folder, values};
@@ -25,7 +25,7 @@ fn pixels(images: std::ops::Range<u8>) -> Vec<u8> {
         .collect()
 }
 
-/// A column of images of one grey each, as bytes; None where there are no bytes, only a path.
+/// A column of images, each of one grey value, as bytes; `None` for an image with a path but no bytes.
 fn column(greys: &[Option<u8>], paths: &[&str]) -> ArrayRef {
     let files: Vec<Option<Vec<u8>>> = greys
         .iter()
@@ -37,7 +37,7 @@ fn column(greys: &[Option<u8>], paths: &[&str]) -> ArrayRef {
     Arc::new(StructArray::try_from(parts).unwrap())
 }
 
-/// Three images, of the greys 10, 20 and 30.
+/// Three images with the grey values 10, 20 and 30.
 fn three() -> ArrayRef {
     column(&[Some(10), Some(20), Some(30)], &["a", "b", "c"])
 }
@@ -119,7 +119,7 @@ fn files_of_the_library_are_labelled_images() {
         &options(),
         &["no column \"label2\"", "image"],
     );
-    // What is no column of images is read as it is.
+    // Columns without images are read as numbers.
     let numbers = read(&data("images.parquet:label"), &options());
     assert_eq!(values(&*numbers.rows), [0.0, 1.0, 2.0, 0.0]);
 }
@@ -148,7 +148,7 @@ fn shards_are_one_set_and_splits_are_not() {
         read(&folder.path("data/*.parquet"), &options()).rows.len(),
         16
     );
-    // Without splits in their names all files are one set; shards without rows add none.
+    // Without split names all files are one set; files without rows add none.
     folder.file("plain/a.parquet", &one);
     let none = parquet(&[("image", column(&[], &[])), ("label", numbers(&[]))]);
     folder.file("plain/b.parquet", &none);
@@ -160,7 +160,7 @@ fn shards_are_one_set_and_splits_are_not() {
         &options(),
         &["c.parquet", "no column \"label\""],
     );
-    // A list of files that names others is not followed.
+    // A list of files in another folder is not followed.
     let state = br#"{"_data_files": [{"filename": "../plain/a.parquet"}]}"#;
     folder.file("saved/state.json", state);
     fails(
@@ -240,7 +240,7 @@ fn labels_are_numbers_or_text_of_a_column_that_is_said() {
     let (found, said) = with(&two, &label_column("species"));
     assert_eq!(found, "b a b");
     assert!(said.contains("the column species"), "{said}");
-    // Two of the usual names: none is taken.
+    // Two columns with usual names: neither is used.
     let two = [
         ("label", numbers(&[1, 2, 3])),
         ("class", text(&["b", "a", "b"])),
@@ -251,7 +251,7 @@ fn labels_are_numbers_or_text_of_a_column_that_is_said() {
         said.contains("(label, class)") && said.contains("--label-column"),
         "{said}"
     );
-    // A null is no label of that row, and says nothing of the others.
+    // A null means that this row has no label; other rows are not affected.
     let some: ArrayRef = Arc::new(Int64Array::from(vec![Some(-5), None, Some(7)]));
     let words: ArrayRef = Arc::new(StringArray::from(vec![None, Some("b"), Some("a")]));
     for (column, expected) in [(some, "-5 (no label) 7"), (words, "(no label) b a")] {
@@ -269,7 +269,7 @@ fn labels_are_numbers_or_text_of_a_column_that_is_said() {
         &label_column("nothing"),
         &["no column \"nothing\"", "label"],
     );
-    // A file of labels is taken before a column.
+    // A file of labels takes precedence over a column.
     let given = ImageOptions {
         labels: Some(folder.file("l.csv", b"5\n6\n7\n")),
         ..options()
@@ -322,7 +322,7 @@ fn images_without_bytes_are_read_from_their_path() {
     assert_eq!(classes(&kept), ["1", "2", "3"]);
     folder.file("set/c.png", &flat(2, 2, 88));
     assert_eq!(bytes(&read(&path, &options()))[12..], [88; 4]);
-    // Labels stay with their images where one before them is left out.
+    // Labels stay with their images if an earlier image is left out.
     folder.file("set/deep/b.png", b"not an image");
     fails(&path, &options(), &["set/deep/b.png", "cannot be decoded"]);
     assert_eq!(classes(&read(&path, &skipping())), ["1", "3", "4"]);
@@ -371,7 +371,7 @@ fn tables_of_images_that_are_cut_or_flipped_are_survived() {
                     Err(other) => panic!("{other}"),
                 },
             );
-            // What an image may claim without a look at its size.
+            // The most memory that an image may claim in its header.
             assert!(most <= 80 << 20, "{name}: {most} bytes at once");
         };
         (0..whole.len())
@@ -406,7 +406,7 @@ fn classes_are_called_by_the_names_that_are_given() {
         &called("x\ny\n"),
         &["names", "no name for the classes 2", "images.parquet"],
     );
-    // Folders are classes already: an object may call them otherwise.
+    // Folders are classes; a JSON object may rename them.
     for (name, grey) in [("n02/a.png", 1), ("n10/b.png", 2)] {
         folder.file(&format!("set/{name}"), &flat(2, 2, grey));
     }
@@ -414,7 +414,7 @@ fn classes_are_called_by_the_names_that_are_given() {
     let other = called("{\"n10\": \"snail\", \"n02\": \"cat\"}");
     assert_eq!(classes(&read(&set, &other)), ["cat", "snail"]);
     fails(&set, &called("cat\nsnail\n"), &["n02, n10", "JSON object"]);
-    // Folders that are numbers are codes.
+    // Folders with numbers as names are class codes.
     for (name, grey) in [("0/a.png", 1), ("1/b.png", 2)] {
         folder.file(&format!("digits/{name}"), &flat(2, 2, grey));
     }
@@ -466,14 +466,14 @@ fn a_comparison_shows_the_names_and_says_what_it_read() {
     assert!(page.contains("wolf") && page.contains("the column label"));
     let table = classes_in(&folder.path("out/by_label.parquet"));
     assert_eq!(table, ["wolf", "toad"]);
-    // Asked for numbers, such a file says what it is for.
+    // If such a file is read as numbers, the message says what it is for.
     let out = folder.run(&["analyze", &data("images.parquet"), &data("images.parquet")]);
     let said = String::from_utf8(out.stderr).unwrap();
     assert!(
         out.status.code() == Some(2) && said.contains("hullscope compare"),
         "{said}"
     );
-    // The program's own sample, and labels of spaces that are files.
+    // The program's own sample, and labels for spaces read from files.
     folder.file(
         "ten.txt",
         (0..10)
@@ -502,7 +502,7 @@ fn a_comparison_shows_the_names_and_says_what_it_read() {
     );
 }
 
-/// The column of a Parquet file, as text.
+/// A column of a Parquet file, as text.
 fn texts(path: &str, column: &str) -> Vec<Option<String>> {
     use arrow_array::cast::AsArray;
     let file = std::fs::File::open(path).unwrap();
@@ -554,7 +554,7 @@ fn queries_without_a_label_are_a_class_of_no_reference_row() {
             ("(no label)".into(), [0, 1], true)
         ]
     );
-    // A row without a label is null among the rows of a space.
+    // A row without a label is null in the rows of a space.
     let words = "embed train.parquet --space pixels --format parquet -o rows";
     let out = folder.run(&words.split(' ').collect::<Vec<_>>());
     assert!(
@@ -623,7 +623,7 @@ fn records_of_images_name_their_files() {
     };
     assert_eq!(of("file"), ["a/y.png", "b/x.png"]);
     assert_eq!(of("nearest_file"), ["a/9.png", "b/1.png"]);
-    // Several tables of images have rows.
+    // Each row of a set of several tables has its own file and row number as its origin.
     let one = parquet(&[("image", three())]);
     for name in ["shards/1.parquet", "shards/2.parquet"] {
         folder.file(name, &one);
@@ -682,7 +682,7 @@ fn the_papers_experiments_take_image_sets_and_names_of_classes() {
     assert!(page.contains("set:train") && page.contains("<svg"));
 }
 
-/// The labels in a file of rates by class, in their order, each once.
+/// The labels in a file of rates by class, in order, without repeats.
 fn classes_in(path: &str) -> Vec<String> {
     use arrow_array::cast::AsArray;
     let file = std::fs::File::open(path).unwrap();

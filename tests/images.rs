@@ -1,5 +1,6 @@
-//! Sets of images: what was written is what is read, with its shape, labels and names, in one order on any number of
-//! threads and whatever the memory; a broken file is named, or skipped and counted; nothing is believed without a look.
+//! Sets of images: the images read are those written, with shape, labels and names, in the same order for any number of
+//! threads and any memory budget; a broken file is an error with its name, or is skipped and counted; no header is
+//! trusted without a check.
 
 use crate::common::alloc::largest;
 use crate::common::random;
@@ -64,14 +65,14 @@ pub fn read(spec: &str, options: &ImageOptions) -> Images {
     try_read(spec, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The set, and what was said about it.
+/// The set, and the notes about it.
 pub fn read_and_hear(spec: &str, options: &ImageOptions) -> (Images, String) {
     let control = Control::default();
     let images = open_images(spec, options, &control).unwrap_or_else(|error| panic!("{error}"));
     (images, control.take_warnings().join("\n"))
 }
 
-/// The message of the error, which must be about the input and contain all of `parts`.
+/// Asserts that reading fails; the message must be about the input and contain all `parts`.
 #[track_caller]
 pub fn fails(spec: &str, options: &ImageOptions, parts: &[&str]) {
     let error = match try_read(spec, options) {
@@ -114,14 +115,14 @@ pub fn labels(images: &Images) -> &Labels {
     labels
 }
 
-/// The class of each row, by name.
+/// The class name of each row.
 pub fn classes(images: &Images) -> Vec<&str> {
     let labels = labels(images);
     let name = |&class: &u32| labels.names[class as usize].as_str();
     labels.classes.iter().map(name).collect()
 }
 
-/// An image file of these bytes (height x width x channels).
+/// An encoded image file of these bytes (height x width x channels).
 pub fn encoded(
     format: ImageFormat,
     width: u32,
@@ -146,7 +147,7 @@ pub fn flat(width: u32, height: u32, value: u8) -> Vec<u8> {
     )
 }
 
-/// A picture with slopes and an edge, which lossy formats keep.
+/// A drawing with gradients and an edge, which lossy formats preserve well.
 fn drawing(width: usize, height: usize, channels: usize) -> Vec<u8> {
     let pixel = |i: usize, c: usize| {
         let (x, y) = (i % width, i / width);
@@ -323,7 +324,7 @@ fn labels_of_mnist_are_found_beside_it() {
         folder.file(beside, &pack(beside, &idx(8, &[11], &[1; 11])));
         fails(&path, &options(), &[beside, name, "11 labels", "10 images"]);
         fails(&path, &limited(11), &[beside, "11 labels", "10 images"]);
-        // Labels that were named are used instead.
+        // Labels named by the user replace the file's own.
         let given = folder.file("given.csv", b"class\n1\n2\n1\n2\n1\n2\n1\n2\n1\n-3\n");
         let set = read(&path, &labelled(&given));
         assert_eq!(
@@ -432,7 +433,7 @@ fn arrays_are_not_brought_to_a_size_or_to_grey() {
 
 // CIFAR.
 
-/// The bytes of record `i`: `labels`, then pixels that tell record, plane and place apart.
+/// The bytes of record `i`: `labels`, then pixels that differ by record, plane and position.
 fn record(i: usize, labels: &[u8]) -> Vec<u8> {
     let pixels = (0..3072).map(|place| ((i * 101 + place / 1024 * 7 + place) % 251) as u8);
     labels.iter().copied().chain(pixels).collect()
@@ -557,7 +558,7 @@ fn what_is_not_cifar_is_not_taken_for_it() {
         &["x.bin", "byte 3075", "100"],
     );
     fails(&file(&[]), &options(), &["x.bin", "empty"]);
-    // Two kinds in one set.
+    // Files of two kinds in one set.
     folder.file("set/data_batch_1.bin", &good);
     folder.file("set/data_batch_2.bin", &cifar100(&[(1, 2)]));
     fails(
@@ -565,13 +566,14 @@ fn what_is_not_cifar_is_not_taken_for_it() {
         &options(),
         &["data_batch_2.bin", "CIFAR-100", "CIFAR-10"],
     );
-    // Content says what it is: dark pixels after label 0 look like IDX, but the size does not; an array is one.
+    // The content decides the format: dark pixels after label 0 look like IDX, but the size does not fit; a file that
+    // is an array is read as one.
     let mut dark = vec![0; 3073];
     (dark[2], dark[3]) = (8, 3);
     assert_eq!(read(&file(&dark), &options()).shape, shape(32, 32, 3, true));
     let array = npy(1, "'|u1'", "False", "(3, 2)", &[1; 6]);
     assert_eq!(read(&file(&array), &options()).shape, None);
-    // Whatever bit is flipped: an error about a label, or the same records.
+    // With any bit flipped: an error about a label, or the same number of records.
     let name = folder.file("flip.bin", &good);
     for bit in (0..good.len() * 8).step_by(1531).chain(3073 * 8..3074 * 8) {
         let mut broken = good.clone();
@@ -604,7 +606,7 @@ fn every_format_gives_the_pixels_that_were_written() {
             let name = format!("{extension}{channels}/x.{}", extension.to_uppercase());
             folder.file(&name, &encoded(format, 19, 11, kind, &drawn));
             let images = read(&folder.path(&format!("{extension}{channels}")), &options());
-            // BMP and WebP have no grey.
+            // BMP and WebP have no grey format.
             let drawn = if matches!(extension, "bmp" | "webp") && channels == 1 {
                 drawn.iter().flat_map(|&v| [v; 3]).collect()
             } else {
@@ -635,7 +637,7 @@ fn every_format_gives_the_pixels_that_were_written() {
         let most = found.iter().zip(&drawn).map(|(&a, &b)| a.abs_diff(b)).max();
         assert!(most <= Some(12), "{name} differs by {most:?}");
     }
-    // A palette of few colours, which GIF keeps.
+    // A palette of few colours, which GIF stores exactly.
     let few: Vec<u8> = (0..40)
         .flat_map(|i| [[0, 80, 255], [200, 10, 10]][i % 2])
         .collect();
@@ -656,7 +658,7 @@ fn every_format_gives_the_pixels_that_were_written() {
 fn other_kinds_of_pixels_become_bytes() {
     let folder = Folder::new();
     let png = |kind, pixels: &[u8]| encoded(ImageFormat::Png, 2, 1, kind, pixels);
-    // Alpha is dropped, whatever it is.
+    // Alpha is dropped, whatever its value.
     let path = folder.file(
         "a.png",
         &png(ExtendedColorType::Rgba8, &[1, 2, 3, 0, 4, 5, 6, 128]),
@@ -668,7 +670,7 @@ fn other_kinds_of_pixels_become_bytes() {
     );
     let path = folder.file("b.png", &png(ExtendedColorType::La8, &[9, 0, 8, 255]));
     assert_eq!(bytes(&read(&path, &options())), [9, 8]);
-    // 16 bits stay, or are rounded: 65535 / 255 = 257.
+    // 16 bits are kept, or rounded to 8: 65535 / 255 = 257.
     let deep = [257u16 * 7 + 128, 257 * 7 + 129];
     let file = png(ExtendedColorType::L16, bytemuck::cast_slice(&deep));
     let path = folder.file("c.png", &file);
@@ -686,7 +688,7 @@ fn other_kinds_of_pixels_become_bytes() {
     );
     let images = read(&path.replace("c.png", "b.png"), &of_bits(Bits::Sixteen));
     assert_eq!(values(&*images.rows), [9.0 * 257.0, 8.0 * 257.0]);
-    // Floats have no known range.
+    // Floating-point images have no known range.
     let floats: Vec<u8> = [0.5f32; 6].iter().flat_map(|v| v.to_ne_bytes()).collect();
     let tiff = encoded(ImageFormat::Tiff, 2, 1, ExtendedColorType::Rgb32F, &floats);
     fails(
@@ -700,7 +702,7 @@ fn other_kinds_of_pixels_become_bytes() {
 fn grey_and_colour_together_are_colour_unless_grey_is_asked_for() {
     let folder = Folder::new();
     let colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]];
-    // Many grey ones first, so that the first with colour is in a later batch.
+    // Many grey images first, so that the first with colour is in a later batch.
     for i in 0..100u8 {
         folder.file(&format!("set/a{i}.png"), &flat(2, 2, i));
     }
@@ -718,7 +720,7 @@ fn grey_and_colour_together_are_colour_unless_grey_is_asked_for() {
             (shape(2, 2, 3, false), expected.clone())
         );
     }
-    // The luma of Rec. 709, rounded; of grey, the same grey.
+    // The luma of Rec. 709, rounded; for a grey pixel it is the same grey.
     let luma = |[r, g, b]: [u8; 3]| {
         (2126 * u32::from(r) + 7152 * u32::from(g) + 722 * u32::from(b) + 5_000) / 10_000
     };
@@ -742,7 +744,7 @@ fn grey_and_colour_together_are_colour_unless_grey_is_asked_for() {
         bytes(&images)[400..],
         colours.map(|colour| luma(colour) as u8)
     );
-    // Without that image, the set is grey; and grey it stays if it comes after the limit.
+    // Without the colour image the set is grey; also if that image comes after the limit.
     let images = read(&set, &limited(100));
     assert_eq!(
         (images.shape, bytes(&images).len()),
@@ -753,7 +755,7 @@ fn grey_and_colour_together_are_colour_unless_grey_is_asked_for() {
 #[test]
 fn a_set_is_as_wide_as_its_widest_image_wherever_that_comes() {
     use ExtendedColorType::{L16, Rgb8};
-    // Grey of 8 bits but for two: colour after some batches, and 16 bits after some more.
+    // 8-bit grey images, then colour after some batches, and 16 bits after some more.
     let words = [0u16, 7, 300, 65_535];
     let deep = encoded(ImageFormat::Png, 2, 2, L16, bytemuck::cast_slice(&words));
     let colours: Vec<u8> = (0..12).map(|i| 20 * i).collect();
@@ -787,7 +789,7 @@ fn a_set_is_as_wide_as_its_widest_image_wherever_that_comes() {
             );
         }
     }
-    // What is resized is so in its own bits, so that the others of the set do not matter.
+    // An image is resized in its own bit depth, so the other images do not matter.
     let mut halved = options();
     halved.resize = Some((1, 1));
     let alone = values(&*read(&folder.path("b/150.png"), &halved).rows);
@@ -796,7 +798,7 @@ fn a_set_is_as_wide_as_its_widest_image_wherever_that_comes() {
     assert_eq!(found, alone);
 }
 
-/// The notes of a camera with this orientation, as a TIFF directory of one entry.
+/// EXIF data with this orientation, as a TIFF directory of one entry.
 fn exif(orientation: u8) -> Vec<u8> {
     let mut notes = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     notes.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -807,7 +809,7 @@ fn exif(orientation: u8) -> Vec<u8> {
 fn images_are_turned_as_their_notes_say() {
     use image::ImageEncoder;
     use image::codecs::png::PngEncoder;
-    // Stored, each with the orientation that gives 1 2 3 / 4 5 6: EXIF 2.3, section 4.6.4, tag 0x0112.
+    // Stored pixels, each with the orientation that turns them into 1 2 3 / 4 5 6: EXIF 2.3, section 4.6.4, tag 0x0112.
     let stored: [(u32, [u8; 6]); 8] = [
         (3, [1, 2, 3, 4, 5, 6]),
         (3, [3, 2, 1, 6, 5, 4]),
@@ -835,7 +837,7 @@ fn images_are_turned_as_their_notes_say() {
         said.contains("7 of 8 images") && said.contains("--no-exif"),
         "{said}"
     );
-    // As stored, they are of two sizes.
+    // Without applying the orientation the images have two sizes.
     let as_stored = ImageOptions {
         ignore_orientation: true,
         ..options()
@@ -854,7 +856,7 @@ fn images_are_turned_as_their_notes_say() {
             shape(6 / width as usize, width as usize, 1, false)
         );
     }
-    // From Pillow: white above black, to be turned clockwise.
+    // Written by Pillow: white above black, to be rotated clockwise.
     let images = read(&data("turned.jpg"), &options());
     assert_eq!(images.shape, shape(8, 16, 1, false));
     let row: Vec<bool> = bytes(&images)[..16].iter().map(|&v| v > 127).collect();
@@ -863,7 +865,7 @@ fn images_are_turned_as_their_notes_say() {
 
 #[test]
 fn of_several_frames_the_first_is_taken_and_that_is_said() {
-    // From Pillow: red, then blue.
+    // Written by Pillow: a red frame, then a blue one.
     for name in ["frames.gif", "frames.png", "frames.webp", "pages.tif"] {
         let (images, said) = read_and_hear(&data(name), &options());
         assert_eq!(bytes(&images), [255, 0, 0].repeat(16), "{name}");
@@ -871,7 +873,7 @@ fn of_several_frames_the_first_is_taken_and_that_is_said() {
             said.contains("1 of 1 images") && said.contains("several frames"),
             "{name}: {said}"
         );
-        // Cut anywhere: an error, or the same picture.
+        // Cut anywhere: an error, or the same first picture.
         let whole = std::fs::read(data(name)).unwrap();
         let folder = Folder::new();
         for length in 0..whole.len() {
@@ -934,7 +936,7 @@ fn rows_are_in_natural_order_and_classes_are_the_first_folders() {
     );
     assert_eq!(images.rows.number(5), 5);
 
-    // A pattern: classes below its plain part.
+    // A pattern: the classes are the folders below its fixed part.
     let images = read(&folder.path("set/*/?.png"), &options());
     assert_eq!(
         files(&images),
@@ -949,11 +951,11 @@ fn rows_are_in_natural_order_and_classes_are_the_first_folders() {
         classes(&images),
         ["class 2", "class 2", "class 10", "zebra"]
     );
-    // The folder of one class has none.
+    // The folder of a single class has no classes.
     let images = read(&folder.path("set/zebra"), &options());
     assert!(images.labels.is_none());
     assert_eq!(files(&images), ["A.PNG", "a.png"]);
-    // Images in and outside of subfolders.
+    // Images both in subfolders and beside them.
     folder.file("set/stray.png", &flat(3, 2, 9));
     let (images, said) = read_and_hear(&folder.path("set"), &options());
     assert!(
@@ -1007,7 +1009,8 @@ fn images_of_different_sizes_need_resize() {
         bytes(&images),
         (0..60u8).flat_map(|i| [i; 10]).collect::<Vec<_>>()
     );
-    // By hand: halving with a triangle of 2 pixels to each side weighs 3 : 3 : 1, of which the last is across the edge.
+    // Computed by hand: halving with a triangle filter of 2 pixels to each side has weights 3 : 3 : 1, the last one
+    // across the edge.
     let edge = folder.file(
         "edge.png",
         &encoded(
@@ -1019,7 +1022,7 @@ fn images_of_different_sizes_need_resize() {
         ),
     );
     assert_eq!(bytes(&read(&edge, &sized(2, 1))), [14, 86]);
-    // What has the size already is not touched.
+    // An image that has the requested size is not changed.
     assert_eq!(bytes(&read(&edge, &sized(4, 1))), [0, 0, 100, 100]);
 }
 
@@ -1070,7 +1073,7 @@ fn broken_files_are_named_or_skipped() {
         "{said}"
     );
 
-    // A file of labels has one for each file, broken or not.
+    // A file of labels has one label for each file, broken or not.
     let text: String = (0..12).map(|i| format!("{i}\n")).collect();
     let given = folder.file("l.csv", text.as_bytes());
     let images = read(
@@ -1081,11 +1084,11 @@ fn broken_files_are_named_or_skipped() {
         },
     );
     assert_eq!(labels(&images).classes, kept.map(u32::from));
-    // A limit is one of rows.
+    // A limit counts rows, not files.
     let mut some = skipping();
     some.open.limit = Some(7);
     assert_eq!(files(&read(&set, &some))[5..], ["b/6.png", "b/9.png"]);
-    // The first file does not decide if it is broken.
+    // If the first file is broken, it does not fix the shape of the set.
     put("a/0.png", &[0x89, b'P', b'N', b'G', 13, 10, 26, 10, 0, 0]);
     fails(&set, &options(), &["set/a/0.png"]);
     assert_eq!(read(&set, &skipping()).skipped, 4);
@@ -1149,7 +1152,7 @@ fn folders_without_images() {
         &options(),
         &["nowhere", "no such file"],
     );
-    // Rows are rows.
+    // Several arrays in a folder are one set.
     let (images, _) = small_mnist();
     folder.file(
         "rows/x1.npy",
@@ -1209,7 +1212,7 @@ fn rows_are_the_same_on_any_number_of_threads_and_in_any_memory() {
             (other.rows.axes(), other.shape),
             (one.rows.axes(), one.shape)
         );
-        // A class of a spooled set.
+        // One class of a spooled set.
         let labels = labels(&other);
         let chosen: Vec<usize> = (0..labels.classes.len())
             .filter(|&row| labels.classes[row] == 3)
@@ -1247,7 +1250,7 @@ fn progress_is_counted_and_stop_is_heard() {
 
 // Broken image files.
 
-/// A small file of each format, and its pixels as they are read.
+/// A small file of each format, with the pixels that it should give.
 fn specimens(folder: &Folder) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     use ExtendedColorType::{L8, Rgb8, Rgba8};
     let colour = drawing(13, 9, 3);
@@ -1285,7 +1288,7 @@ fn specimens(folder: &Folder) -> Vec<(String, Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
-/// Open what may be broken: an error about it, or an image; no panic, no large allocation.
+/// Open a possibly damaged file: an error about it, or an image; no panic, no large allocation.
 fn survives(folder: &Folder, name: &str, file: &[u8], how: &str) -> Option<Vec<u8>> {
     let path = folder.file(name, file);
     let mut found = None;
@@ -1312,7 +1315,7 @@ fn an_image_cut_short_is_an_error_unless_no_pixel_is_lost() {
     let folder = Folder::new();
     for (name, file, pixels) in specimens(&folder) {
         for length in 0..file.len() {
-            // The first digits of a text's last number are a number.
+            // Some digits of a text file's last number are a number as well.
             if name == "t.pgm" && (2..=3).contains(&(file.len() - length)) {
                 continue;
             }
@@ -1356,7 +1359,7 @@ fn images_with_flipped_bits_and_random_bytes_are_survived() {
     }
 }
 
-/// A PNG of this header, whose checksum is right, and no pixels to speak of.
+/// A PNG with this header, with a correct checksum, and hardly any pixel data.
 fn claiming(width: u32, height: u32) -> Vec<u8> {
     let mut file = encoded(ImageFormat::Png, 1, 1, ExtendedColorType::Rgb8, &[1, 2, 3]);
     file[16..20].copy_from_slice(&width.to_be_bytes());
@@ -1394,7 +1397,7 @@ fn claims_of_size_are_held_against_the_file() {
     let mut gif = encoded(ImageFormat::Gif, 1, 1, ExtendedColorType::Rgb8, &[1, 2, 3]);
     gif[6..10].copy_from_slice(&[0xff; 4]);
     bomb("f.gif", &gif);
-    // A plain image that is large is one.
+    // A large plain image is accepted.
     let wide = encoded(
         ImageFormat::Png,
         4_000,
@@ -1408,8 +1411,8 @@ fn claims_of_size_are_held_against_the_file() {
     assert!(bytes(&images).iter().all(|&v| v == 7));
 }
 
-/// The drawing of 13 x 9 pixels as a progressive JPEG and as a lossy WebP, from Pillow 13.0.0: the encoders at hand write
-/// neither.
+/// The drawing of 13 x 9 pixels as a progressive JPEG and as a lossy WebP, written by Pillow 13.0.0, because the Rust
+/// encoders write neither.
 const PROGRESSIVE: &str = "\
 ffd8ffe000104a46494600010100000100010000ffdb004300080606070605080707070909080a0c140d0c0b0b0c1912130f141d1a1f1e1d\
 1a1c1c20242e2720222c231c1c2837292c30313434341f27393d38323c2e333432ffdb0043010909090c0b0c180d0d1832211c2132323232\
@@ -1425,7 +1428,7 @@ const LOSSY: &str = "\
 524946463c000000574542505650382030000000b001009d012a0d00090002804225004e801ba30bbd8000fef6e05cd5db2195dc15ef70cf\
 ab2d44391fae2e6c86f00000";
 
-/// A file that another library made; `tests/data/README.md` says how.
+/// A file made by another library; `tests/data/README.md` says how.
 pub fn data(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,4 +1,4 @@
-//! JSON and JSON Lines: where the rows are, which fields are used, and what is wrong with a file.
+//! JSON and JSON Lines: where the rows are found, which fields are used, and messages about faults.
 
 use crate::common::alloc::largest;
 use crate::formats::{Folder, fails, gzip, options, read, values};
@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 const SIX: [f64; 6] = [1.5, 2.0, -3.0, 4.0, 5e-1, 6.0];
 
-/// A file of this name and text, and perhaps a member, holds these rows of three.
+/// Asserts that a file with this name and text, and this member if any, holds the expected rows of three numbers.
 #[track_caller]
 fn reads(name: &str, text: &str, member: &str) -> Box<dyn Rows> {
     let folder = Folder::new();
@@ -50,9 +50,9 @@ fn lines_and_arrays_of_objects_and_of_lists() {
         "[[[1.5, 2, -3]]]\n[[[4, 0.5, 6]]]".into(),
         "{\"v\":\"[1.5, 2, -3]\"}\n{\"v\":\"[4, 0.5, 6]\"}".into(),
     ] {
-        // Whatever the file is called.
+        // Whatever the name of the file.
         for name in ["x.json", "x.jsonl", "x.txt", "x"] {
-            // By its name, an object on one line is a row.
+            // In a file named .jsonl, an object on one line is a row.
             if name == "x.jsonl" && text.starts_with(['{']) && !text.contains("}{") {
                 let lines = text.lines().count();
                 if lines == 1 {
@@ -64,7 +64,7 @@ fn lines_and_arrays_of_objects_and_of_lists() {
     }
 }
 
-/// Both begin an array or object at byte 8, as the header of safetensors does.
+/// Both texts start an array or object at byte 8, like the header of safetensors.
 #[test]
 fn eight_bytes_before_an_object_are_no_header_of_safetensors() {
     let text = "[       {\"v\": [1.5, 2, -3]}, {\"v\": [4, 0.5, 6]}]";
@@ -136,7 +136,7 @@ fn other_fields_are_columns_ids_and_labels() {
     let said = known.columns.line();
     assert!(said.contains("ids from id; labels from who.name"), "{said}");
 
-    // Only numbers: columns by name, in the order of the file.
+    // Only numbers: columns by name, in the file's order.
     let text =
         "[{\"y\": 1, \"x\": 2.5, \"t\": \"a\", \"ok\": true}, {\"x\": 4, \"ok\": false, \"y\": 3}]";
     let path = folder.file("x.json", text.as_bytes());
@@ -145,7 +145,7 @@ fn other_fields_are_columns_ids_and_labels() {
     let columns = &rows.provenance().unwrap().columns;
     assert_eq!(columns.names, ["y", "x", "ok"]);
     assert!(columns.line().contains("left out: t (text)"));
-    // Lists of text and numbers are rows by place.
+    // In lists of text and numbers, columns go by position.
     let path = folder.file("y.json", b"[[\"a\", 1, 2.5], [\"b\", 3, 4.5]]");
     let choice = Choice {
         id: Some("0".into()),
@@ -185,7 +185,7 @@ fn answers_of_embedding_services() {
         let expected: Vec<f64> = rows.concat().into_iter().map(f64::from).collect();
         assert_eq!(values(&*set), expected, "{member}");
     }
-    // A text in base64 beside a list is not a second vector.
+    // A base64 text beside a list is not a second vector.
     let word = packed(&rows[0]);
     let both = format!(
         "{{\"sum\":\"{word}\",\"v\":[1.5,2,-3]}}\n{{\"sum\":\"{word}\",\"v\":[4,0.5,6]}}\n"
@@ -193,7 +193,7 @@ fn answers_of_embedding_services() {
     reads("x.jsonl", &both, "");
     let path = folder.file("y.jsonl", both.as_bytes());
     assert_eq!(read(&format!("{path}:sum"), &options()).unwrap().dim(), 4);
-    // Gemini's, Cohere's and Ollama's.
+    // Responses of the services of Gemini, Cohere and Ollama.
     for text in [
         "{\"embeddings\": [{\"values\": [1.5,2,-3]}, {\"values\": [4,0.5,6]}]}",
         "{\"id\":\"a\",\"embeddings\":{\"float\":[[1.5,2,-3],[4,0.5,6]]},\"texts\":[\"a\",\"b\"]}",
@@ -336,7 +336,7 @@ fn what_is_wrong_with_json_is_said() {
         "{\"error\": 404}",
         &["does not begin as a .npy file does"],
     );
-    // A field that the first rows do not have.
+    // A field that is missing in the first rows.
     let mut text = "{\"a\": 1}\n".repeat(100);
     text += "{\"a\": 1, \"b\": 2}\n";
     refuses(
@@ -356,7 +356,7 @@ fn shards_without_rows_add_none() {
     assert_eq!(values(&*rows), [1.0, 2.0, 3.0, 4.0]);
 }
 
-/// Brackets without an end, rows without an end, names without an end: an error, in little memory.
+/// Unclosed brackets, endless rows and endless names: an error, in little memory.
 #[test]
 fn hostile_documents_are_errors_in_bounded_memory() {
     let many = 2 << 20;
@@ -382,10 +382,10 @@ fn hostile_documents_are_errors_in_bounded_memory() {
         let most = largest(|| fails(&path, &options(), &["x.json"]));
         assert!(most <= 64 << 20, "{what}: {most} bytes");
     }
-    // More after a long array.
+    // More text after a long array.
     let long = format!("[[1, 2]{}] [5, 6]", ", [3, 4]".repeat(200_000));
     refuses("x.json", &long, &["more follows"]);
-    // A row may have more bytes only where the memory allows it.
+    // A longer row is accepted only if the memory budget allows it.
     let long = format!("[{}1]\n", "1,".repeat(9 << 20));
     let path = folder.file("x.jsonl", long.as_bytes());
     let small = OpenOptions {

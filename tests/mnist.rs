@@ -1,8 +1,8 @@
-//! Known answers on real data: MNIST's central patches and mixtures of its images. Skipped without HULLSCOPE_DATA, unless
-//! HULLSCOPE_REQUIRE_DATA=1 says that it must be there.
+//! Known answers on real data: MNIST's central patches and mixtures of its images. Skipped without HULLSCOPE_DATA,
+//! unless HULLSCOPE_REQUIRE_DATA=1 requires it.
 //!
-//! The counts agreed with a linear-programming solver on every query tried. The limits on scans are the cost that
-//! was promised; scans are counted, not timed, so they do not depend on the machine.
+//! The counts agreed with a linear-programming solver on every query tried. The limits on scans are the promised cost;
+//! scans are counted, not timed, so they do not depend on the machine.
 
 use crate::common::{random, required, verdicts};
 use hullscope::control::Control;
@@ -11,7 +11,7 @@ use hullscope::rows::{Memory, OpenOptions, open};
 use hullscope::scan::CpuScan;
 use rand::RngExt;
 
-/// Images as bytes, 784 a row; `None` (and a line that says so) without the data.
+/// Images as bytes, 784 per row; `None` (after a printed line) without the data.
 pub fn images(file: &str, limit: usize) -> Option<Vec<f64>> {
     let Some(folder) = std::env::var_os("HULLSCOPE_DATA") else {
         assert!(
@@ -52,7 +52,7 @@ fn central_patches_have_the_known_counts_at_the_promised_cost() {
     let (Some(train), Some(test)) = (images(TRAIN, 60_000), images(TEST, 400)) else {
         return;
     };
-    // Side, known count inside (of the first 2,000 test images: 1,087, 194, 45, 0), most scans a query.
+    // Side, known number inside (for the first 2,000 test images: 1,087, 194, 45, 0), most scans per query.
     let known = [(4, 240, 3.0), (6, 45, 3.0), (8, 9, 2.0), (28, 0, 1.1)];
     for (side, count, most) in known {
         let d = side * side;
@@ -81,7 +81,7 @@ fn mixtures_of_images_are_inside_after_few_scans() {
     let reference = Memory::from_u8("train", 784, train.iter().map(|&v| v as u8).collect());
     let mut random = random(7);
     for (mixed, most) in [(10, 4), (40, 8), (120, 25)] {
-        // Exponential weights, made to sum to 1, are uniform on the simplex (Dirichlet).
+        // Exponential weights divided by their sum are uniform on the simplex (Dirichlet).
         let weights: Vec<f64> = (0..mixed).map(|_| -random.random::<f64>().ln()).collect();
         let total: f64 = weights.iter().sum();
         let rows: Vec<usize> = (0..mixed).map(|_| random.random_range(0..2_000)).collect();

@@ -1,4 +1,4 @@
-//! Nearest neighbours against brute force in f64: exact everywhere, also where f32 alone is not.
+//! Nearest neighbours compared with brute force in f64: exact for all data, also where f32 alone is not.
 
 use crate::common::{gaussian, naive, rows};
 use hullscope::control::Control;

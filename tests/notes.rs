@@ -1,4 +1,4 @@
-//! What the program says beside its numbers: each note where it is true, and nowhere else.
+//! The program's notes beside its numbers: each appears where it is true, and only there.
 
 use crate::common::{gaussian, random, rows};
 use hullscope::control::Control;
@@ -11,7 +11,7 @@ use hullscope::study::summary::Summary;
 use hullscope::study::{Record, Sink};
 use rand::RngExt;
 
-/// Nobody reads the records.
+/// A sink that discards the records.
 struct Nowhere;
 
 impl Sink for Nowhere {
@@ -40,7 +40,7 @@ fn notes(d: usize, values: &[f64]) -> String {
         .join("\n")
 }
 
-/// Rows of unit length about `centre`: 0 for all directions, large for a narrow cone.
+/// Rows of unit length: all directions for `centre` 0, a narrow cone for a large `centre`.
 fn unit_rows(n: usize, d: usize, centre: f64, seed: u64) -> Vec<f64> {
     let mut values = gaussian(n * d, seed);
     for row in values.chunks_exact_mut(d) {
@@ -73,7 +73,7 @@ fn the_note_about_a_sphere_is_for_spheres() {
         }
     }
     assert!(notes(384, &half(&unit_rows(300, 384, 40.0, 2))).contains("sphere"));
-    // A cap of a hundredth of the radius, far from flat for numbers in f64.
+    // A cap with a height of a hundredth of the radius, which in f64 is far from flat.
     let cap: Vec<f64> = unit_rows(300, 3, 200.0, 3)
         .iter()
         .map(|v| 7.0 * v)
@@ -148,7 +148,7 @@ fn a_far_row_is_named() {
         }
         notes(d, &values)
     };
-    // Median distance of a row from the middle: 4.0 units of 0.67.
+    // Median distance of a row from the medians: 4.0 units of 0.67.
     for (value, ratio) in [
         (1e14, "1e14"),
         (1e20, "1e20"),
@@ -180,7 +180,7 @@ fn a_far_row_is_named() {
     );
 }
 
-/// A row that is far only in a column of small numbers is far; columns of different units alone are not.
+/// A row that is far only in a column of small numbers counts as far; columns in different units alone do not make rows far.
 #[test]
 fn far_is_measured_in_the_units_of_the_columns() {
     let (n, d) = (400, 3);
@@ -203,7 +203,7 @@ fn far_is_measured_in_the_units_of_the_columns() {
     );
 }
 
-/// Rows of rank 5 that are stored in f32 have full rank as real numbers, and look flat.
+/// Rows of rank 5 stored in f32 have full rank as real numbers, but are flat up to rounding.
 #[test]
 fn rows_that_are_flat_but_for_their_rounding_are_said_to_be() {
     let (n, d, rank) = (600, 500, 5);
@@ -272,8 +272,8 @@ fn a_gap_that_was_not_reached_is_said() {
     assert_eq!(hull.separated, hull.outside);
 }
 
-/// Of queries that a notion leaves null for their numbers it is said how many these are, why, and what helps; of queries that it
-/// answers nothing is.
+/// Queries for which a notion is null because of their values are counted in a note, with the reason and the remedy; no
+/// note counts queries that are answered.
 #[test]
 fn queries_that_a_notion_leaves_null_are_counted_with_the_reason() {
     let (n, d) = (300, 7);
@@ -312,7 +312,7 @@ fn queries_that_a_notion_leaves_null_are_counted_with_the_reason() {
         notes[0].contains(" of the 60 queries that it judged: "),
         "{notes:?}"
     );
-    // A half-plane: whatever is off it is at a right angle to the line in it, and rounding hides the sign.
+    // A half-plane: a query off its plane is at a right angle to the line in it, and rounding hides the sign.
     let half = rows(2, &[0.6, 0.8, -0.6, -0.8, -0.8, 0.6]);
     let found = summary(&plan("cone"), &half, &rows(2, &[0.83, -0.56])).warnings;
     let start = "cone is null for 1 of the 1 queries that it judged: ";

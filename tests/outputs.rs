@@ -1,5 +1,5 @@
-//! Outputs of every command: none is an input of the same command, however either is named, a folder is not taken for a
-//! file, and results are replaced only where that is asked for; what a comparison's folder holds can be verified.
+//! Outputs of every command: no output may be an input of the same command under any name, a folder is not used as a
+//! file, and results are replaced only on request; and `verify` checks the folder of a comparison.
 
 use crate::common::gaussian;
 use crate::formats::{Folder, encode, npy};
@@ -22,7 +22,7 @@ fn content(folder: &Folder) -> Vec<(std::path::PathBuf, Vec<u8>)> {
         .collect()
 }
 
-/// The command ends with 2 and says why, and every file is as it was.
+/// Asserts that the command ends with exit code 2 and a message with these parts, and that every file is unchanged.
 #[track_caller]
 fn refused(folder: &Folder, line: &str, parts: &[&str]) {
     let before = content(folder);
@@ -84,10 +84,10 @@ fn no_output_is_an_input() {
     ] {
         refused(&folder, line, &["also an input"]);
     }
-    // What stands in a folder that is written anew.
+    // An input in a folder that would be written anew.
     let kept = "compare a.npy proof.parquet -o .";
     refused(&folder, kept, &["proof.parquet is in the folder ."]);
-    // And beside the inputs everything can be written.
+    // Next to the inputs everything can be written.
     let beside = folder.run(&[
         "verify",
         "proof.parquet",
@@ -144,13 +144,13 @@ fn a_folder_and_a_file_are_not_taken_for_each_other() {
         "analyze a.npy b.npy -o set",
         &["is a folder; name a file in it"],
     );
-    // A folder that is there may be called what its owner likes.
+    // An existing folder may have any name.
     std::fs::create_dir(folder.path("run.json")).unwrap();
     let done = folder.run(&["embed", "a.npy", "--space", "pca:2", "-o", "run.json"]);
     assert!(done.status.success(), "{done:?}");
 }
 
-/// A folder of results is replaced only where that is asked for, and then nothing of the other run stays.
+/// A folder of results is replaced only on request, and then no file of the earlier run remains.
 #[test]
 fn results_of_other_inputs_are_replaced_only_when_asked() {
     let folder = folder();
@@ -175,7 +175,7 @@ fn results_of_other_inputs_are_replaced_only_when_asked() {
     );
     let paper = "paper fig1 --quick --trials 5 -o out -q";
     refused(&folder, paper, &["hullscope compare of a.npy, b.npy"]);
-    // The same inputs go on, in other spaces too.
+    // With the same inputs the run continues, also with other spaces.
     run(&format!("{compare} --space pca:2"));
     let wrong = "0\n1\n0\n0\n1\n0\n0\n1\n";
     folder.file("wrong.txt", wrong.as_bytes());
@@ -200,7 +200,7 @@ fn results_of_other_inputs_are_replaced_only_when_asked() {
         !std::path::Path::new(&folder.path("out/findings")).exists() && !left("out/fig1.png"),
         "{kept:?}"
     );
-    // A page of which nothing is known is not replaced either.
+    // A page without a record of its run is not replaced either.
     folder.file("bare/report.html", b"of another program");
     refused(
         &folder,
@@ -209,7 +209,7 @@ fn results_of_other_inputs_are_replaced_only_when_asked() {
     );
 }
 
-/// The list of what may be removed is complete: nothing but the user's own file stays.
+/// The list of files that may be removed is complete: only the user's own file remains.
 #[test]
 fn every_file_that_a_run_leaves_is_known() {
     let folder = folder();
@@ -260,7 +260,7 @@ fn every_file_that_a_run_leaves_is_known() {
     assert!(sheets, "the comparison of images left no sheet");
 }
 
-/// `compare --help-columns` explains every column of the tables that the same line with -o leaves, and no other.
+/// `compare --help-columns` explains exactly the columns in the tables that the same command with -o writes.
 #[test]
 fn every_column_of_a_comparison_is_explained() {
     let folder = folder();
@@ -298,7 +298,7 @@ fn every_column_of_a_comparison_is_explained() {
     assert!(said.contains("hullscope errors --help-columns"), "{said}");
 }
 
-/// Without distances no margin stands where a distance would.
+/// Without distances, margins do not appear in their place.
 #[test]
 fn margins_are_never_called_distances() {
     let folder = folder();
@@ -315,7 +315,7 @@ fn margins_are_never_called_distances() {
     assert!(std::path::Path::new(&folder.path("out/rates.png")).exists());
 }
 
-/// Classes that are words go with sets of vectors, with the name of their column or without.
+/// Sets of vectors may have classes that are words, with the column's name or without.
 #[test]
 fn classes_of_sets_may_be_words() {
     let folder = folder();
@@ -349,7 +349,7 @@ fn classes_of_sets_may_be_words() {
     }
 }
 
-/// Each space's certificates are checked against the space made anew; other sets, other seeds and a changed file fail.
+/// The certificates of each space are checked against the space fitted anew; other sets, other seeds and a changed file fail.
 #[test]
 fn certificates_of_a_comparison_are_checked_by_space() {
     let folder = Folder::new();
@@ -380,7 +380,7 @@ fn certificates_of_a_comparison_are_checked_by_space() {
         );
     }
     folder.file("out/outcomes.html", b"of another comparison");
-    // Kept spaces without certificates are computed again.
+    // Earlier spaces without certificates are computed again.
     assert_eq!(run(&format!("{compare} --certificates")).0, Some(0));
     assert!(!std::path::Path::new(&folder.path("out/outcomes.html")).exists());
     let (code, text) = run("verify out a.npy b.npy --seed 5");
@@ -406,14 +406,14 @@ fn certificates_of_a_comparison_are_checked_by_space() {
         "{json}"
     );
     assert_eq!(run("verify out a.npy c.npy --seed 5").0, Some(1));
-    // The certificates of one space in the place of another's.
+    // The certificates of one space copied over another's.
     let [pixels, random] = ["pixels", "random-2"]
         .map(|space| folder.path(&format!("out/certificates/{space}.parquet")));
     std::fs::copy(pixels, random).unwrap();
     let (code, text) = run("verify out a.npy b.npy --seed 5");
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("random:2: not verified"), "{text}");
-    // Certificates of earlier results do not stand for those that the folder shows now.
+    // Certificates of earlier results are not accepted for the results that the folder shows now.
     assert_eq!(
         run("compare a.npy b.npy --space dims:2 --seed 5 --loo 0 -o out -q").0,
         Some(0)

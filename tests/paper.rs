@@ -1,4 +1,4 @@
-//! `paper`: the figures' points against exact probabilities and known counts; set-ups, files, and what is refused.
+//! `paper`: the figures' points compared with exact probabilities and known counts; settings, files, and refused input.
 
 use crate::common::{gaussian, random};
 use crate::formats::{Folder, encode, npy};
@@ -17,7 +17,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The JSON on stdout; must succeed.
+/// The JSON printed by a command that must succeed.
 #[track_caller]
 fn findings(folder: &Folder, words: &[&str]) -> Value {
     let output = paper(folder, &[words, &["--json", "-"]].concat());
@@ -51,7 +51,8 @@ fn figure_1_comes_out_as_theory_says() {
             continue;
         };
         known += 1;
-        // Hundreds of points, correlated along a curve: five standard errors, and a count or two where few are inside.
+        // Hundreds of points, correlated along each curve: five standard errors, plus one or two counts where few
+        // queries are inside.
         let error = (exact * (1.0 - exact) / trials).sqrt();
         assert!(
             (rate - exact).abs() <= 5.0 * error + 2.0 / trials,
@@ -62,22 +63,22 @@ fn figure_1_comes_out_as_theory_says() {
             number(point, "d") as u64,
         ));
     }
-    // Gaussians of 2 to 7 dimensions, and those of four dimensions in 5, 6 and 7, at a dozen sizes or more each.
+    // Gaussians of 2 to 7 dimensions, and 4-dimensional Gaussians in 5, 6 and 7 dimensions, at a dozen sizes or more each.
     limits.sort();
     limits.dedup();
     assert_eq!(limits.len(), 9, "{limits:?}");
     assert!(known > 100);
-    // The first N at which half are inside, measured and exact.
+    // The first N at which half of the queries are inside, measured and exact.
     let halves = found["halves"].as_array().unwrap();
     let mut exact = Vec::new();
     for half in halves.iter().filter(|half| !half["exact"].is_null()) {
         let (n, measured) = (number(half, "exact"), number(half, "measured"));
-        // Linear between sizes, and the first whole number beyond: a tenth is ample.
+        // The measured N is interpolated linearly between sizes, the exact one is an integer: a tenth is a wide tolerance.
         assert!((measured - n).abs() <= 0.1 * n + 1.0, "{half}");
         exact.push(n as u64);
     }
     assert_eq!(exact, [11, 27, 63, 135, 278, 555, 63, 63, 63]);
-    // A curve that spans more dimensions needs more samples, and all have half inside in the end, as in the paper.
+    // A curve that spans more dimensions needs more samples, and every curve reaches half inside, as in the paper.
     let manifold = |d: u64| {
         let mut halves = halves.iter();
         let half = halves.find(|h| h["data"].as_str().unwrap().contains("manifold") && h["d"] == d);
@@ -134,7 +135,7 @@ fn embeddings_of_a_cube_are_asked_about_too() {
             &encode(Element::F32, values, false),
         )
     };
-    // Corners of a polygon: all outside the hull of the others, whatever the cube was.
+    // Corners of a polygon: every one is outside the hull of the others.
     let turn = |i: usize| std::f64::consts::TAU * i as f64 / 256.0;
     let circle: Vec<f64> = (0..256)
         .flat_map(|i| [turn(i).cos(), turn(i).sin()])
@@ -204,14 +205,14 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
         assert!(number(points[points.len() - 1], "rate") < 0.1, "{name}");
         for pair in points.windows(2) {
             assert!(number(pair[0], "d") < number(pair[1], "d"));
-            // The subset of more features need not hold the other; a little up is not excluded.
+            // The subsets of features are not nested, so a small increase is possible.
             assert!(
                 number(pair[0], "rate") + 0.05 >= number(pair[1], "rate"),
                 "{name}"
             );
         }
     }
-    // Kept, and not computed again; the page says what was done and what came out.
+    // Results are reused, not computed again; the page describes what was done and found.
     let kept = fs::read_dir(folder.path("out/latents-sample-of-fashion-mnist/spaces")).unwrap();
     assert!(kept.count() > 20);
     let again = findings(&folder, &[&["latents"], &words[..]].concat());
@@ -231,7 +232,7 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     assert_eq!(rows as usize, latents["points"].as_array().unwrap().len());
 }
 
-/// Random images in bytes, N of H x W, as a file of the folder. The first pixel is the same in all.
+/// Writes random byte images, N of H x W, to a file in the folder. The first pixel is the same in all images.
 fn images(folder: &Folder, name: &str, [n, height, width]: [usize; 3], seed: u64) {
     let mut random = random(seed);
     let pixel = |place: usize| match place % (height * width) {
@@ -243,7 +244,7 @@ fn images(folder: &Folder, name: &str, [n, height, width]: [usize; 3], seed: u64
     folder.file(name, &npy(1, "'|u1'", "False", &shape, &bytes));
 }
 
-/// Runs `paper`, which must succeed; what it said.
+/// Runs `paper`, which must succeed; returns stdout and stderr.
 #[track_caller]
 fn run(folder: &Folder, words: &str) -> (String, String) {
     let output = paper(folder, &words.split(' ').collect::<Vec<_>>());
@@ -260,14 +261,14 @@ fn summary(folder: &Folder) -> Value {
     serde_json::from_str(&read(folder, "out/summary.json")).unwrap()
 }
 
-/// The experiment of that name in a summary.
+/// The experiment with this name in a summary.
 fn experiment<'v>(summary: &'v Value, name: &str) -> &'v Value {
     let all = summary["experiments"].as_array().unwrap();
     let found = all.iter().find(|made| made["experiment"] == name);
     found.unwrap_or_else(|| panic!("no {name} in {all:?}"))
 }
 
-/// The figures that points belong to, without repeats.
+/// The figures that the points belong to, without repeats.
 fn figures(summary: &Value) -> Vec<&str> {
     let points = summary["points"].as_array().unwrap().iter();
     let mut all: Vec<&str> = points
@@ -277,7 +278,7 @@ fn figures(summary: &Value) -> Vec<&str> {
     all
 }
 
-/// Rows of a table.
+/// The number of rows of a table.
 fn rows(folder: &Folder, name: &str) -> usize {
     let table = File::open(folder.path(name)).unwrap();
     let table = ParquetRecordBatchReaderBuilder::try_new(table).unwrap();
@@ -294,7 +295,7 @@ fn runs_add_their_experiments_to_the_folder() {
     run(&folder, "fig1 --quick --trials 300 --seed 3 -o out");
     run(&folder, "fig5 -o out");
     let first = summary(&folder);
-    // Those of the paper, in its order, each with the settings and the command that are its own.
+    // The experiments in the paper's order, each with its own settings and command.
     for (name, seed, words) in [
         ("fig1", 3, "paper fig1 --quick --trials 300"),
         ("pixels", 4, "paper pixels --quick"),
@@ -338,7 +339,7 @@ fn runs_add_their_experiments_to_the_folder() {
             "{name}"
         );
     }
-    // What another run left is the same to the last digit; a second run of an experiment takes the first one's place.
+    // Results of another run are unchanged to the last digit; a second run of an experiment replaces the first.
     run(&folder, "fig1 --quick --trials 400 --seed 5 -o out");
     let second = summary(&folder);
     let of = |found: &Value, figure: &str| {
@@ -358,7 +359,7 @@ fn runs_add_their_experiments_to_the_folder() {
             .all(|point| point["trials"] == 400)
     );
     assert_eq!(second["points"].as_array().unwrap().len(), all);
-    // On its own, a run says only what it found.
+    // A run with only its own experiment reports only that one.
     let alone = findings(&folder, &["fig5", "-o", "out"]);
     assert_eq!(alone["points"], Value::Array(Vec::new()));
     assert_eq!(alone["experiments"].as_array().unwrap().len(), 1);
@@ -443,7 +444,7 @@ fn each_experiment_states_its_set_up_wherever_it_is_shown() {
         assert!(told.contains(set_up), "{name}");
         assert!(page.contains(&set_up.replace('<', "&lt;")), "{name}");
     }
-    // Images of 25 numbers have no 32 principal components; all else is there.
+    // Images of 25 pixels have no 32 principal components; everything else is computed.
     let notes = experiment(&found, "latents")["notes"].to_string();
     assert!(
         notes.contains("x.npy: the images have 25 numbers each: points of 32, 64 "),
@@ -470,7 +471,7 @@ fn notes_of_spaces_and_of_changed_inputs_reach_the_reader() {
     assert_eq!(everywhere(&noted, constant), [true; 3], "{noted}");
     let changed = "has changed since";
     assert_eq!(everywhere(&noted, changed), [false; 3]);
-    // The same from what was kept; and a changed input is noticed.
+    // Reused results are the same; and a changed input is noticed.
     let (_, noted) = run(&folder, words);
     assert_eq!(everywhere(&noted, constant), [true; 3]);
     assert_eq!(everywhere(&noted, changed), [false; 3]);
@@ -480,7 +481,7 @@ fn notes_of_spaces_and_of_changed_inputs_reach_the_reader() {
     assert!(noted.contains("patch:2 is computed again"), "{noted}");
 }
 
-/// What is refused is bad input, and the message says what of it.
+/// Asserts that the command is refused as bad input with this part in the message.
 fn refused(folder: &Folder, words: &str, part: &str) {
     let output = paper(folder, &words.split(' ').collect::<Vec<_>>());
     let said = text(&output.stderr);
@@ -520,12 +521,12 @@ fn what_can_be_refused_is_refused_before_any_work() {
             false => words,
         };
         refused(&folder, &words, part);
-        // Finished experiments are kept at once: that of figure 1, which comes first, would be there.
+        // Finished experiments are written at once: if anything had been run, figure 1, the first one, would exist.
         assert!(!fs::exists(folder.path("out")).unwrap(), "{words}");
     }
 }
 
-/// Figure 1 takes the longest: with the same settings an earlier run into the folder stands, with its own command.
+/// Figure 1 takes the longest: with the same settings the result of an earlier run in the folder is reused, with its command.
 #[test]
 fn figure_1_is_drawn_once() {
     let folder = Folder::new();
@@ -635,7 +636,7 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
         sets.dedup();
         sets
     };
-    // The folder's MNIST is not even opened for them.
+    // These experiments do not even open the folder's MNIST.
     let found = findings(&folder, &["latents", "--quick", "--data", "data"]);
     assert_eq!(sets(&found), ["latents Fashion-MNIST"]);
     idx("data/mnist/train-images-idx3-ubyte", 100, 3);
@@ -656,7 +657,7 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
             "latents Fashion-MNIST"
         ]
     );
-    // A set that the user calls so has them, whatever --data says.
+    // A set to which the user gave that name is used, whatever --data says.
     images(&folder, "MNIST/a.npy", [100, 6, 6], 5);
     images(&folder, "test.npy", [20, 6, 6], 6);
     let words = [

@@ -1,5 +1,6 @@
-//! Image files of any sizes go into networks that say how they want images: each is prepared from its own size as it is
-//! decoded, to the same numbers as alone; and what cannot be prepared so is refused with what to type.
+//! Image files of different sizes as input of networks that state how images are prepared: each is prepared from its
+//! own size when it is decoded, with the same numbers as alone; images that cannot be prepared are refused with advice
+//! on what to type.
 
 use crate::common::onnx::one_node;
 use crate::common::random;
@@ -30,7 +31,7 @@ fn noise(size: (usize, usize), seed: u64) -> Vec<f64> {
     (0..3 * size.0 * size.1).map(|_| pixel()).collect()
 }
 
-/// Bytes of colour as PNG, or 16 bits a number with zeros below.
+/// Encodes bytes of colour as PNG, with `deep` as the same values in 16 bits (257 times the byte).
 fn png((width, height): (usize, usize), pixels: &[f64], deep: bool) -> Vec<u8> {
     let bytes = pixels.iter().map(|&pixel| pixel as u8);
     let (kind, bytes): (_, Vec<u8>) = match deep {
@@ -58,7 +59,7 @@ fn pictures(folder: &Folder, name: &str) -> Vec<((usize, usize), Vec<f64>)> {
     all.collect()
 }
 
-/// What a network makes of pictures, each as a set of its own.
+/// The features that a network computes for pictures, each read as a set of its own.
 fn alone(path: &str, settings: &str, pictures: &[((usize, usize), Vec<f64>)]) -> Vec<Vec<f64>> {
     let row = |(size, pixels): &((usize, usize), Vec<f64>)| {
         let set = Set {
@@ -80,7 +81,7 @@ fn run(folder: &Folder, words: &[&str]) -> (Option<i32>, String) {
     )
 }
 
-/// The rows of the file in `out/` whose name begins so and whose rows have so many numbers.
+/// The rows of the file in `out/` with this beginning of its name and rows of this length.
 fn rows(folder: &Folder, begin: &str, dim: usize) -> Vec<Vec<f64>> {
     let files = std::fs::read_dir(folder.path("out")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -108,7 +109,7 @@ fn rows(folder: &Folder, begin: &str, dim: usize) -> Vec<Vec<f64>> {
 fn each_picture_is_prepared_from_its_own_size_for_every_network() {
     let folder = Folder::new();
     let mixed = pictures(&folder, "photos");
-    // Images that are no pictures are prepared likewise.
+    // Images from arrays are prepared in the same way.
     let arrays: Vec<_> = (7..9)
         .map(|seed| ((36, 24), noise((36, 24), seed)))
         .collect();
@@ -157,7 +158,7 @@ fn each_picture_is_prepared_from_its_own_size_for_every_network() {
             "{settings}"
         );
     }
-    // One space alone, and both sets pictures.
+    // A single space, with pictures in both sets.
     let out = folder.path("again");
     let (code, said) = run(
         &folder,
@@ -188,7 +189,7 @@ fn pictures_of_16_bits_keep_them() {
     let (code, said) = run(&folder, &["embed", &photos, "--space", &space, "-o", &out]);
     assert_eq!(code, Some(0), "{said}");
     let found = rows(&folder, "photos", 243);
-    // Without rounding to bytes on the way; a step of 16 bits is 1.5e-5, and bytes are 4e-3 apart.
+    // Without rounding to bytes between the steps; a step of 16 bits is 1.5e-5, one of bytes 4e-3.
     let floats = Set {
         rows: std::sync::Arc::new(hullscope::rows::Memory::from_f64(
             "floats",
@@ -214,7 +215,7 @@ fn what_cannot_be_prepared_from_its_own_size_says_what_to_type() {
     let space = |settings: &str| format!("onnx:{net}{settings}");
     for (spaces, parts) in [
         (vec!["pixels".into()], vec!["1.png", "--resize", "preset="]),
-        // One space that sees pixels is enough, and a network that is told nothing.
+        // One space that uses pixels directly, or a network without a preparation, is enough to refuse.
         (
             vec!["pixels".into(), space(",resize=8,crop=8")],
             vec!["1.png", "--resize", "preset="],
@@ -251,7 +252,7 @@ fn what_cannot_be_prepared_from_its_own_size_says_what_to_type() {
     );
     let told = said.contains("4500 x 100") && said.contains("smaller resize=");
     assert!(code == Some(2) && told && said.contains("0.png"), "{said}");
-    // Squashed first where that is asked for.
+    // Resized without keeping the aspect ratio, if the user asks for it.
     let spaces = [space(",resize=8,crop=8,pool=none")];
     let out = folder.path("out");
     let words = [

@@ -1,5 +1,5 @@
-//! Images go into a network as Pillow, torchvision and transformers prepare them: their numbers are in
-//! `tests/data/preparation.json`, and a network that negates its input shows ours.
+//! Images are prepared for networks as by Pillow, torchvision and transformers: their numbers are in
+//! `tests/data/preparation.json`, and a network that negates its input shows the program's.
 
 use crate::common::onnx::{network, one_node};
 use crate::formats::{Folder, encode, npy};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const GOLDEN: &str = include_str!("data/preparation.json");
 
-/// The name of the config that is kept beside a network.
+/// The name of a config file in a network's folder.
 const CONFIG: &str = "preprocessor_config.json";
 
 /// A network for colour images of any size.
@@ -59,7 +59,7 @@ fn pixels_of(shape: Shape) -> usize {
     shape.height * shape.width * shape.channels
 }
 
-/// Rows of bytes, which only files give.
+/// Rows stored as bytes, which only files have.
 pub fn as_bytes(shape: Shape, pixels: &[f64]) -> Arc<dyn Rows> {
     let folder = Folder::new();
     let axes = format!("(1, {})", pixels_of(shape));
@@ -80,7 +80,7 @@ pub fn as_bytes(shape: Shape, pixels: &[f64]) -> Arc<dyn Rows> {
     Arc::from(rows)
 }
 
-/// The rows of `set` in the space of the network in `folder`, and what was said about it.
+/// The rows of `set` in the space of the network at `path`, and the notes about it.
 pub fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<String>)> {
     let comma = if settings.is_empty() { "" } else { "," };
     let specs = Spec::parse(&format!("onnx:{path}{comma}{settings}"))?;
@@ -97,12 +97,12 @@ pub fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<Strin
     Ok((rows, control.take_warnings()))
 }
 
-/// What goes into a network of any size, with a config beside it.
+/// The input of a network of any size, with a config file beside it.
 fn input(settings: &str, set: Set, config: &Value) -> Result<(Vec<f64>, Vec<String>)> {
     input_beside(CONFIG, settings, set, config)
 }
 
-/// The same, with the config in a file of this name.
+/// The same, with the config in a file of the given name.
 fn input_beside(
     file: &str,
     settings: &str,
@@ -143,7 +143,7 @@ fn pixels_are_those_of_pillow_torchvision_transformers_and_timm() {
         let expected = numbers(&case["values"]);
         let found: Vec<f64> = found.into_iter().step_by(step).collect();
         assert_eq!(found.len(), expected.len());
-        // Bytes are equal; the others were written with seven digits, and f32 is no better.
+        // Bytes must be equal; the other numbers were written with seven digits, which f32 does not exceed.
         let bytes = kind == "bytes" || kind == "rounded";
         let off = found
             .iter()
@@ -155,7 +155,7 @@ fn pixels_are_those_of_pillow_torchvision_transformers_and_timm() {
         let off: Vec<f64> = off.filter(|&off| off > 0.0).collect();
         let what = format!("{settings} {}: {off:?}", case["config"]);
         match kind == "rounded" {
-            // f32 may round a half to either side.
+            // f32 may round a half up or down.
             true => assert!(
                 50 * off.len() < found.len() && off.iter().all(|&off| off < 1.0),
                 "{what}"
@@ -234,7 +234,7 @@ fn a_config_is_found_beside_the_network_or_above_its_folder_onnx() {
         folder.file(&format!("{beside}{CONFIG}"), config.as_bytes());
         let (rows, _) = seen(&path, "", picture(true)).unwrap();
         assert_eq!(rows.len() == 48, found, "{network}");
-        // Finished work is done again when it changes.
+        // The config is among the files whose change makes stored results invalid.
         let files = network_files(Path::new(&path));
         let noticed = files.iter().any(|file| file.ends_with(CONFIG));
         assert_eq!(noticed, found, "{files:?}");
@@ -247,7 +247,7 @@ fn of_several_configs_the_one_that_its_library_reads_first_counts() {
     let timm = |side: usize| json!({"pretrained_cfg": {"input_size": [3, side, side]}});
     let nested = |side_of: Value| json!({"image_processor": side_of});
     let names = ["processor_config.json", CONFIG, "config.json"];
-    // (what each file says, the one that counts and its side; other files are about something else)
+    // (contents of each file, the file that is used and its side; the others contain something else)
     type Case = ([Value; 3], Option<(usize, usize)>);
     let cases: [Case; 6] = [
         ([nested(side(4)), side(5), timm(6)], Some((0, 4))),
@@ -256,7 +256,7 @@ fn of_several_configs_the_one_that_its_library_reads_first_counts() {
             Some((1, 5)),
         ),
         ([Value::Null, Value::Null, timm(6)], Some((2, 6))),
-        // A file of timm before it had parts.
+        // A timm file from before it had sections.
         (
             [
                 Value::Null,
@@ -328,7 +328,7 @@ fn configs_of_timm_that_ask_for_what_is_not_done_are_refused() {
             assert!(message.contains(part), "{part:?} is not in: {message}");
         }
     }
-    // A network that was exported in its size for tests is prepared as for tests.
+    // A network that was exported in its test size is prepared with the test settings.
     let config = json!({"pretrained_cfg": {
         "input_size": [3, 8, 8], "test_input_size": [3, 12, 12], "crop_pct": 0.5, "test_crop_pct": 1.0,
     }});
@@ -407,7 +407,7 @@ fn configs_that_ask_for_what_is_not_done_are_refused() {
         refused("", &config, &[CONFIG, part, "preset=none"]);
     }
     refused("", &json!([1]), &[CONFIG, "not an object"]);
-    // A number for the size, where it is known which side is meant.
+    // A single number as the size, where the library's convention for it is known.
     for (kind, count) in [("ViTFeatureExtractor", 64), ("CLIPFeatureExtractor", 96)] {
         let mut config = plain.clone();
         config["size"] = json!(8);
@@ -446,7 +446,7 @@ fn sizes_that_do_not_fit_are_refused() {
             .to_string();
         assert!(message.contains(part), "{message}");
     }
-    // Presets of any size take the network's.
+    // Presets without a fixed size use the network's size.
     for (settings, said) in [
         ("preset=clip", "18 x 12 (bicubic), the centre of 12 x 12"),
         ("preset=siglip", "12 x 12 (bicubic), mean 0.5"),
@@ -471,7 +471,7 @@ fn images_that_lose_their_ratio_of_sides_are_spoken_of() {
     for settings in ["size=12", "resize=12x12", "resize=12,crop=12"] {
         assert!(!notes(settings).contains("squashed"), "{settings}");
     }
-    // 26 x 17 to 52 x 34 keeps it.
+    // 26 x 17 resized to 52 x 34 keeps the aspect ratio.
     let path = folder.file("twice.onnx", &one_node("Neg", &[0, 3, 34, 52]));
     let (_, notes) = seen(&path, "mean=0,pool=none", picture(true)).unwrap();
     assert!(notes.is_empty(), "{notes:?}");

@@ -1,4 +1,5 @@
-//! A reference that was made ready: the same answers from a file, whatever queries are asked together, and no other file.
+//! A prepared reference (`fit`): a file gives the same answers, whichever queries are asked together, and wrong files
+//! are refused.
 
 use crate::commands::{npy, read_parquet};
 use crate::common::{Kept, gaussian, rows};
@@ -13,7 +14,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The records of queries that are asked so many at a time.
+/// The records of queries that are asked in groups of a given size.
 fn asked(
     plan: &AnalysisPlan,
     engine: &dyn Engine,
@@ -46,7 +47,7 @@ fn asked(
         },
     )
     .unwrap();
-    // The place is that in the call.
+    // A record's place is its index in the call.
     let each = kept
         .0
         .iter()
@@ -57,7 +58,7 @@ fn asked(
 #[test]
 fn answers_do_not_depend_on_what_is_asked_with_them() {
     let int8 = Int8Engine::new(Precision::Int8, 1 << 30).unwrap();
-    // Rows, columns, and queries from the middle outwards; in many columns only such as one direction settles.
+    // Rows, columns, and queries from the middle outwards; in many columns only queries that the first direction settles.
     let cases = [
         (5_000, 2, 0..30),
         (4_353, 16, 0..12),
@@ -107,7 +108,7 @@ fn run(folder: &Path, line: &str) -> Output {
     command.output().unwrap()
 }
 
-/// What a line that succeeds says beside its output.
+/// The notes of a command that succeeds.
 fn done(folder: &Path, line: &str) -> String {
     let output = run(folder, line);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -132,7 +133,7 @@ fn sets(folder: &Path) {
     npy(&folder.join("queries.npy"), 6, &gaussian(50 * 6, 4));
 }
 
-/// One of three classes for each row.
+/// A file with one of three classes for each row.
 fn labels(path: &Path, rows: usize) {
     let classes = (0..rows as u64).flat_map(|row| (row * row % 7 % 3).to_le_bytes());
     let body: Vec<u8> = classes.collect();
@@ -140,7 +141,7 @@ fn labels(path: &Path, rows: usize) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Rows all of which are numbers, one of them twice, and queries.
+/// Reference rows without missing values, one of them twice, and queries.
 fn numbers(folder: &Path) {
     let mut values = gaussian(900 * 6, 3);
     values.copy_within(0..6, 60);
@@ -236,7 +237,7 @@ fn a_file_knows_the_classes_of_its_rows() {
         );
         assert_eq!(column(&known), column(&compared), "{name}");
     }
-    // Without the queries' labels: all but what asks about them.
+    // Without the queries' labels: all columns except those about labels.
     let said = done(folder, &format!("{score} -o unknown.parquet"));
     let note = "note: class_own is null for all queries, since their classes are not known; hullscope score takes them with \
                 --labels FILE";
@@ -268,7 +269,7 @@ fn a_file_knows_the_classes_of_its_rows() {
     );
 }
 
-/// Whoever fits a reference is told what `analyze` says of it.
+/// `fit` prints the same notes about the reference as `analyze`.
 #[test]
 fn fit_says_what_is_to_be_known_of_the_rows() {
     let folder = tempfile::tempdir().unwrap();
@@ -284,7 +285,7 @@ fn fit_says_what_is_to_be_known_of_the_rows() {
         notes.map(String::from).collect()
     };
     let mut analyzed = notes(done(folder, "analyze train.npy queries.npy --notion all"));
-    // Beside the far row the cone cannot judge the queries, of which `fit` knows nothing.
+    // `fit` does not know the queries, of which the cone cannot judge some beside the far row.
     let of_queries = |note: &String| note.contains("of the 50 queries that it judged");
     assert_eq!(analyzed.iter().filter(|note| of_queries(note)).count(), 1);
     analyzed.retain(|note| !of_queries(note));
@@ -303,7 +304,8 @@ fn fit_says_what_is_to_be_known_of_the_rows() {
     assert_eq!(quiet, "");
 }
 
-/// Queries that are reference rows are a leak where rows are as they are stored, not in a corner of them.
+/// Queries that equal reference rows are noted as a leak where rows are used as stored, but not where only a part of
+/// them is.
 #[test]
 fn queries_that_repeat_rows_are_said_of_a_file_without_a_space() {
     let folder = tempfile::tempdir().unwrap();
@@ -348,7 +350,7 @@ fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
         done(folder, "score ref.hull queries.npy -o scored.csv");
         assert!(read("from.csv") == read("plain.csv"), "{link}");
         assert!(read("scored.csv") == read("alone.csv"), "{link}");
-        // Other options than it was made for are found anew.
+        // With options other than those of `fit`, the answers are computed anew.
         done(
             folder,
             "analyze ref.hull queries.npy --metric cosine --seed 3 -o cosine.csv",
@@ -370,7 +372,7 @@ fn a_file_gives_the_records_of_the_rows_it_was_made_of() {
     refused(folder, "score ref.hull queries.npy", "has changed");
 }
 
-/// The file again, with the bytes of one member changed, and checksums of the archive that agree.
+/// A copy of the file with the bytes of one member changed and the archive's checksums corrected.
 fn with(from: &Path, to: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
     let mut old = zip::ZipArchive::new(fs::File::open(from).unwrap()).unwrap();
     let mut new = zip::ZipWriter::new(fs::File::create(to).unwrap());
@@ -419,7 +421,7 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
         with(&from, &to, name, last);
         refused(folder, line, "its hash is another");
     }
-    // Another version, with hashes that agree.
+    // Another version, with hashes that fit.
     let mut text = Vec::new();
     with(&from, &to, "manifest.json", |bytes| {
         let old = String::from_utf8(bytes.clone()).unwrap();

@@ -1,5 +1,5 @@
-//! Files that are recognised and not read: each is refused with the line that converts it, and nothing that only looks like
-//! one is.
+//! File formats that are recognised but not read: each is refused with the command that converts it, and files that
+//! only look similar are not refused.
 
 use crate::common::alloc::largest;
 use crate::formats::{
@@ -8,7 +8,7 @@ use crate::formats::{
 use hullscope::rows::{Element, OpenOptions};
 use zip::CompressionMethod::{Deflated, Stored};
 
-/// A block of a tar archive that holds one empty file, as POSIX describes it.
+/// A block of a tar archive that holds one empty file, by the POSIX description.
 fn tar() -> Vec<u8> {
     let mut block = vec![0; 1024];
     block[..5].copy_from_slice(b"a.csv");
@@ -166,7 +166,7 @@ fn sparse_matrices_and_folders_of_lance_are_refused_with_the_line_that_converts_
     );
     let rows = read(&format!("{path}:data"), &options()).unwrap();
     assert_eq!(values(&*rows), [2.5]);
-    // Without one of the members it is any archive of arrays.
+    // Without one of the members it is an ordinary archive of arrays.
     let path = folder.file("y.npz", &npz(&members[1..4], Deflated));
     fails(&path, &options(), &["several arrays"]);
 
@@ -179,7 +179,7 @@ fn sparse_matrices_and_folders_of_lance_are_refused_with_the_line_that_converts_
     );
 }
 
-/// Folders of Parquet files of which a log says which count: read as they are, rows that were deleted would come back.
+/// Folders of Parquet files with a log of the valid ones: reading all files would bring deleted rows back.
 #[test]
 fn tables_whose_log_says_which_files_count_are_refused() {
     let folder = Folder::new();
@@ -204,13 +204,13 @@ fn tables_whose_log_says_which_files_count_are_refused() {
         &options(),
         &["Iceberg", "StaticTable", "ice/metadata/"],
     );
-    // Folders that are only called so.
+    // Folders that merely have such a name.
     folder.file("plain/metadata/notes.txt", b"words");
     folder.file("plain/a.npy", &rows);
     assert_eq!(read(&folder.path("plain"), &options()).unwrap().len(), 1);
 }
 
-/// Text and lengths that begin as a magic number does.
+/// Text and lengths that begin like a magic number.
 #[test]
 fn what_only_looks_like_another_format_is_read() {
     let folder = Folder::new();
@@ -224,7 +224,7 @@ fn what_only_looks_like_another_format_is_read() {
         let path = folder.file(name, format!("{head}\n{numbers}\n{numbers}\n").as_bytes());
         assert_eq!(read(&path, &options()).unwrap().len(), 2, "{name}");
     }
-    // A header of 640 to 1,408 bytes has a length that begins as pickles do.
+    // A header of 640 to 1,408 bytes has a length whose bytes begin like a pickle.
     for length in [640, 896, 1152, 1408] {
         let mut header = r#"{"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#.to_string();
         header += &" ".repeat(length - header.len());
@@ -236,7 +236,7 @@ fn what_only_looks_like_another_format_is_read() {
             "{length}"
         );
     }
-    // Rows of 640 numbers, and as many numbers or rows as the signatures of gzip and of pickles say.
+    // Rows of 640 numbers, and counts of numbers or rows whose bytes equal the signatures of gzip and of pickles.
     for signature in [
         *b"\x80\x02\0\0",
         *b"\x1f\x8b\0\0",
@@ -257,7 +257,7 @@ fn what_only_looks_like_another_format_is_read() {
     }
 }
 
-/// An archive says what it claims before anything is written; a stream stops at the limit. Neither takes memory.
+/// The sizes in an archive are checked before anything is written; a stream stops at the limit. Neither uses much memory.
 #[test]
 fn what_unpacks_to_more_than_a_spool_file_may_take_is_refused() {
     let folder = Folder::new();
@@ -341,7 +341,7 @@ fn files_without_rows_add_none_to_a_set_of_several() {
     fails(&folder.path("none"), &options(), &["no rows"]);
 }
 
-/// A fault is called a truncation only where the data end early.
+/// A fault is reported as a truncation only if the data end early.
 #[test]
 fn messages_blame_the_file_only_where_that_is_known() {
     let folder = Folder::new();
@@ -353,7 +353,7 @@ fn messages_blame_the_file_only_where_that_is_known() {
     turned[at] ^= 1;
     let path = folder.file("y.npy.gz", &turned);
     fails(&path, &options(), &["cannot be unpacked"]);
-    // A frame of zstd whose window is 2 GiB, as `zstd --long=31` writes it: it is whole, and refused for its memory.
+    // A zstd frame with a window of 2 GiB, as `zstd --long=31` writes it: it is intact, and refused because of its memory.
     let long = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa8, 0x01, 0x00, 0x00];
     let path = folder.file("z.npy.zst", &long);
     fails(&path, &options(), &["more memory", "unpack it beforehand"]);

@@ -1,4 +1,4 @@
-//! Nothing is lost and nothing hangs: signals, pipes, two runs at once, files that change, options without sense.
+//! No results are lost and no run hangs: signals, pipes, two runs at once, files that change, contradictory options.
 
 use crate::commands::{D, Setting, code, npy, program, stderr, stdout, stored};
 use crate::formats;
@@ -37,7 +37,7 @@ fn options_without_sense_are_refused_though_nothing_would_use_them() {
     assert_eq!(setting.files(), before);
 }
 
-/// Mesa's device-select layer says so twice in every run where there is no desktop.
+/// Without a desktop, Mesa's device-select layer prints this error twice in every run.
 #[cfg(feature = "gpu")]
 #[test]
 fn drivers_write_no_errors_where_there_is_no_desktop() {
@@ -56,14 +56,14 @@ fn drivers_write_no_errors_where_there_is_no_desktop() {
     assert!(stdout(&output).contains("verdicts"));
 }
 
-/// A folder with a set that takes minutes.
+/// A folder with a set that takes minutes to process.
 fn large() -> Setting {
     let setting = Setting::new();
     npy(&setting.path("large.npy"), 64, &stored(20_000 * 64, 5, 1.0));
     setting
 }
 
-/// A run that takes minutes, once it has begun to write both of its files.
+/// Starts a run that takes minutes; returns once it has begun to write both of its files.
 fn begun(setting: &Setting, mut command: Command) -> Child {
     let words = "analyze large.npy large.npy -o out.parquet --certificates proof.parquet --distance --gap 1e-6";
     let mut child = command
@@ -81,7 +81,7 @@ fn begun(setting: &Setting, mut command: Command) -> Child {
     child
 }
 
-/// Temporary files in the folder.
+/// The number of temporary files in the folder.
 fn parts(setting: &Setting) -> usize {
     let files = setting.files();
     files.iter().filter(|name| name.ends_with(".part")).count()
@@ -147,7 +147,8 @@ fn what_a_killed_run_left_is_swept_by_the_next_and_nothing_of_a_living_one() {
     alive.wait().unwrap();
 }
 
-/// Nothing ever writes to the pipe: one Ctrl-C ends the wait. What is read at several places is refused, and not opened.
+/// If nothing is ever written to the pipe, one Ctrl-C ends the wait. A pipe that would have to be read at several
+/// places is refused, and not opened.
 #[cfg(unix)]
 #[test]
 fn a_pipe_that_nobody_writes_to_hangs_nothing() {
@@ -181,7 +182,7 @@ fn a_pipe_that_nobody_writes_to_hangs_nothing() {
     }
 }
 
-/// A set from the standard input, or from a process, is that set.
+/// A set may be read from the standard input or from a process.
 #[cfg(unix)]
 #[test]
 fn rows_may_come_from_a_pipe() {
@@ -211,7 +212,7 @@ fn rows_may_come_from_a_pipe() {
     }
 }
 
-/// Few packed bytes that stand for many: the header, or a limit, says so before they are unpacked.
+/// A few compressed bytes that unpack to many: refused by the header, or by a limit, before they are unpacked.
 #[test]
 fn what_unpacks_to_more_than_it_claims_is_refused_early() {
     let setting = Setting::new();
@@ -252,7 +253,7 @@ fn what_unpacks_to_more_than_it_claims_is_refused_early() {
     }
 }
 
-/// A file that is streamed and written to in place gives an error, and no answer about a mixture.
+/// If a streamed file is overwritten in place, the run fails instead of answering about a mixture.
 #[cfg(unix)]
 #[test]
 fn a_file_that_changes_while_it_is_read_is_an_error() {
@@ -280,7 +281,7 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
     assert!(error.contains("bytes, and has"), "{error}");
 }
 
-/// More streamed files than a process may open: the answers are those of one file.
+/// More streamed files than a process may open: the answers equal those of one file.
 #[cfg(unix)]
 #[test]
 fn shards_beyond_the_limit_of_open_files_are_streamed() {
@@ -357,7 +358,7 @@ fn a_folder_of_results_is_one_runs() {
     let message = stderr(&output);
     assert_eq!(code(&output), 2, "{message}");
     assert!(message.contains("process 12345"), "{message}");
-    // The other is dead: its lock is off, and its file goes with the next run.
+    // The other run is dead: its lock is released, and the next run removes its file.
     drop(lock);
     let output = setting.run(&compare);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
@@ -365,7 +366,7 @@ fn a_folder_of_results_is_one_runs() {
     assert!(!folder.join(".hullscope-lock").exists());
 }
 
-/// Readers follow columns within columns by recursion: a table is refused before they do.
+/// Readers parse nested columns recursively: a table with too deep nesting is refused before they do.
 #[test]
 fn columns_too_deep_in_one_another_are_refused() {
     let setting = Setting::new();

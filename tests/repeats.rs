@@ -1,4 +1,4 @@
-//! Equal rows: the answers are those of brute force, every row is kept, and the work is that for different rows.
+//! Equal rows: the answers equal brute force, every row is kept, and the cost is that of the distinct rows.
 
 use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
@@ -12,7 +12,7 @@ use hullscope::study::summary::Summary;
 use rand::RngExt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// The records, the summary and the floating-point operations of the scans.
+/// The records, the summary, and the scans' floating-point operations.
 fn analyze(
     plan: &AnalysisPlan,
     reference: &dyn Rows,
@@ -23,7 +23,7 @@ fn analyze(
     (kept.0, summary, control.progress().flop)
 }
 
-/// `n` rows of `d` columns, of which about one in three repeats an earlier one, and one in four is zero.
+/// `n` rows of `d` columns: about one in three repeats an earlier row, and one in four is zero.
 fn with_repeats(n: usize, d: usize, seed: u64) -> Vec<f64> {
     let mut values = gaussian(n * d, seed);
     let mut random = random(seed + 1);
@@ -40,7 +40,7 @@ fn with_repeats(n: usize, d: usize, seed: u64) -> Vec<f64> {
     values
 }
 
-/// All rows by distance and number; distances as the program defines them.
+/// The nearest rows, sorted by distance and row number; distances as the program defines them.
 fn brute_force(metric: Metric, all: &[f64], q: &[f64], k: usize) -> Vec<(usize, f64)> {
     let product = |x: &[f64], q: &[f64]| x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
     let distance = |x: &[f64]| match metric {
@@ -59,7 +59,7 @@ fn brute_force(metric: Metric, all: &[f64], q: &[f64], k: usize) -> Vec<(usize, 
         .map(distance)
         .enumerate()
         .collect();
-    // Distances that agree to the rounding of these few operations are those of equal rows.
+    // Distances that agree up to the rounding of these few operations belong to equal rows.
     let rounded = |distance: f64| (distance * 1e11).round();
     near.sort_by(|a, b| rounded(a.1).total_cmp(&rounded(b.1)).then(a.0.cmp(&b.0)));
     near.truncate(k);
@@ -70,7 +70,7 @@ fn brute_force(metric: Metric, all: &[f64], q: &[f64], k: usize) -> Vec<(usize, 
 fn neighbours_name_every_equal_row_in_row_order() {
     let (n, d) = (500, 6);
     let all = with_repeats(n, d, 20);
-    // Rows of the reference, rows between, zeros; each query twice.
+    // Rows of the reference, other rows, zeros; each query twice.
     let some = [&all[..40 * d], &gaussian(40 * d, 22), &vec![0.0; d]].concat();
     let queries = [&some[..], &some].concat();
     let (reference, asked) = (rows(d, &all), rows(d, &queries));
@@ -140,7 +140,7 @@ fn verdicts_are_those_of_the_different_rows_and_name_rows_of_the_whole_set() {
             .iter()
             .any(|r| r.hull.as_ref().unwrap().verdict == Verdict::Outside)
     );
-    // A row with a copy is inside the hull of the others; of the rest the same rows are as without any copies.
+    // A row with a copy is inside the hull of the others; the other rows have the same verdicts as without copies.
     let (test, fewer) = (summary.self_test.unwrap(), fewer.self_test.unwrap());
     assert_eq!((test.rows, test.inside), (n as u64, n as u64));
     let copied = first
@@ -203,7 +203,7 @@ impl Rows for Counted {
     }
 }
 
-/// Half of the rows, or of the queries, equal: zeros as failed embeddings leave them, or any other row.
+/// Half of the rows, or of the queries, are equal: zeros, as failed embeddings give, or any other row.
 #[test]
 fn equal_rows_cost_no_more_than_different_ones() {
     let (n, d) = (400, 48);
@@ -234,7 +234,7 @@ fn equal_rows_cost_no_more_than_different_ones() {
         ] {
             let (more, again) = work(&all, &asked);
             assert!(more <= flop, "{more} operations, {flop} without repeats");
-            // Rows that may be equal are read once more, to be compared.
+            // Rows that may be equal are read once more for comparison.
             let most = read + n;
             assert!(again <= most, "{again} rows read, {read} without repeats");
         }

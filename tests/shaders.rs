@@ -1,4 +1,4 @@
-//! Every shader variant is valid, on a device that runs nothing; layouts are those of the host's structs; every file
+//! Every shader variant compiles on a device that executes nothing; struct layouts equal those of the host; every file
 //! names its twin. No driver is needed.
 
 use hullscope::scan::gpu::device::Device;
@@ -14,7 +14,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{TypeInner, front::wgsl};
 use wgpu::{ExperimentalFeatures, Features, Limits};
 
-/// Every variant that the engine can ask for, in both forms.
+/// Every variant that the engine can use, with and without unrolled loops.
 fn variants() -> Vec<Variant> {
     let mut all = Vec::new();
     for pass in Pass::ALL {
@@ -68,7 +68,8 @@ fn every_variant_is_valid() {
     }
 }
 
-/// What the other platforms' drivers are given can be written, too: validation alone does not reach the back ends.
+/// The shaders can also be translated to what the drivers of other platforms read; validation alone does not run these
+/// back ends.
 #[test]
 fn every_variant_translates_for_vulkan_metal_and_directx() {
     let spirv = spv::Options {
@@ -90,7 +91,7 @@ fn every_variant_translates_for_vulkan_metal_and_directx() {
         let words = spv::write_vec(&module, &info, &spirv, None);
         let words = words.unwrap_or_else(|error| panic!("{}: {error}", variant.label()));
         assert_eq!(words[0], 0x0723_0203, "SPIR-V's magic number");
-        // The matrix unit is reached through Vulkan alone.
+        // The matrix unit is used through Vulkan only.
         if variant.pass == Pass::ScanCoop {
             continue;
         }
@@ -106,7 +107,7 @@ fn every_variant_translates_for_vulkan_metal_and_directx() {
 #[test]
 fn an_invalid_shader_is_a_bug_with_its_name() {
     let mut device = noop();
-    // 128 x 128 tiles of one score a thread ask for more threads than any device has.
+    // 128 x 128 tiles with one score per thread need more threads than any device has.
     let mut variant = variants()
         .into_iter()
         .find(|variant| variant.pass == Pass::Scan)
@@ -117,7 +118,7 @@ fn an_invalid_shader_is_a_bug_with_its_name() {
         trouble.contains("bug") && trouble.contains("scan 128x128"),
         "{trouble}"
     );
-    // Laws are checked by the compiler: a depth that no slab can have.
+    // The compiler checks the `const_assert` lines: here a depth that is not allowed.
     let mut variant = variants()[0];
     variant.pass = Pass::Scan;
     variant.tile.depth = 12;
@@ -181,7 +182,7 @@ fn layouts_are_those_of_the_host() {
     assert_eq!(span as usize, size_of::<Entry>());
 }
 
-/// Names and offsets of a struct's members, and its size, as naga reads them.
+/// The names and offsets of a struct's members, and its size, as naga computes them.
 fn layout(pass: Pass, name: &str) -> (Vec<(String, u32)>, u32) {
     let variant = variants()
         .into_iter()
@@ -201,7 +202,7 @@ fn layout(pass: Pass, name: &str) -> (Vec<(String, u32)>, u32) {
     (members.collect(), *span)
 }
 
-/// Exactly as many bytes as the parameters ask for pass; one number less of any buffer does not.
+/// Buffers of exactly the required lengths pass; with one number less in any buffer they are refused.
 fn too_short_is_refused<P: Params>(device: &mut Device, pass: Pass, params: &P) {
     let variant = variants()
         .into_iter()
@@ -309,7 +310,7 @@ fn a_buffer_shorter_than_its_parameters_ask_for_is_refused() {
     too_short_is_refused(device, Pass::Tiny, &tiny);
 }
 
-/// Parameters of one pass do not go to another, and a problem has no more columns than the shader has room for.
+/// The parameters of one pass are refused for another, and so is a problem with more columns than the shader supports.
 #[test]
 fn parameters_that_do_not_fit_the_pass_are_refused() {
     let refused = |pass: Pass, params: TinyParams| {

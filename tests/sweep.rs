@@ -1,5 +1,5 @@
-//! Rates of random points against exact probabilities; verdicts of small problems against the solver and a linear
-//! program; `sweep` as a user meets it.
+//! Rates of random points compared with exact probabilities; verdicts of small problems compared with the solver and a
+//! linear program; `sweep` as users run it.
 
 use crate::common::{lp, naive, rows};
 use arrow_array::cast::AsArray;
@@ -41,7 +41,7 @@ fn turns(problems: &dyn Problems, count: u64, sizes: &[usize]) -> Vec<Turn> {
     first_inside(problems, 0..count, sizes, 1 << 30, &Control::default()).unwrap()
 }
 
-/// The share inside at one size; nothing may stay undecided.
+/// The share inside at one size; no problem may be undecided.
 fn rate(problems: &dyn Problems, count: u64, n: usize) -> f64 {
     let turns = turns(problems, count, &[n]);
     let of = |verdict| turns.iter().filter(|t| t.verdict(0) == verdict).count();
@@ -49,7 +49,7 @@ fn rate(problems: &dyn Problems, count: u64, n: usize) -> f64 {
     of(Verdict::Inside) as f64 / count as f64
 }
 
-/// A measured share is within four standard errors of a probability.
+/// Asserts that a measured share is within four standard errors of a probability.
 fn within(found: f64, expected: f64, count: u64, what: &str) {
     let error = (expected * (1.0 - expected) / count as f64).sqrt();
     assert!(
@@ -66,10 +66,10 @@ fn drawn(problems: &dyn Problems, number: u64, n: usize) -> (Vec<f64>, Vec<f64>)
     (rows, query)
 }
 
-/// A problem whose rows another function writes one by one.
+/// A problem with rows written one by one by a function.
 struct Written<F>(usize, F);
 
-/// A query, and what writes a row.
+/// A query, and the generator of its rows.
 type Beginning = (Vec<f64>, RowGenerator<'static>);
 
 impl<F: Fn(u64) -> Beginning + Sync> Problems for Written<F> {
@@ -121,7 +121,7 @@ fn every_certificate_holds_against_the_rows() {
     }
 }
 
-/// The same verdicts as the solver of large sets, and as a linear program where that can tell.
+/// The verdicts equal those of the solver for large sets, and those of a linear program where it is accurate enough.
 #[test]
 fn verdicts_equal_the_solvers_and_the_linear_programs() {
     let sizes = [4, 9, 30, 80];
@@ -139,7 +139,7 @@ fn verdicts_equal_the_solvers_and_the_linear_programs() {
                         "{law}, d = {d}, trial {number}, N = {n}"
                     );
                     inside += usize::from(verdict == Verdict::Inside);
-                    // Flat sets and queries near the boundary are beyond the program's tolerance.
+                    // Flat sets and queries near the boundary are beyond the linear program's tolerance.
                     let reach = lp::reach(d, part, &query).filter(|s| (s - 1.0).abs() > 1e-5);
                     if let Some(reach) = reach.filter(|_| law != Law::Subspace(2) && n > d) {
                         assert_eq!(
@@ -156,8 +156,8 @@ fn verdicts_equal_the_solvers_and_the_linear_programs() {
     assert!(inside > 300 && compared > 1000, "{inside}, {compared}");
 }
 
-/// P(inside) of a Gaussian point among (d, N) others: Kabluchko and Zaporozhets (2020), evaluated to 40 digits. The first
-/// ten are the first N with at least one half.
+/// P(inside) of a Gaussian point for N others in d dimensions, as (d, N, P): Kabluchko and Zaporozhets (2020),
+/// evaluated to 40 digits. In the first ten, N is the first with at least one half.
 const EXACT: [(usize, usize, f64); 16] = [
     (1, 3, 0.5),
     (2, 11, 0.518711533),
@@ -204,7 +204,7 @@ fn a_narrower_query_is_inside_more_often() {
     );
 }
 
-/// Only the dimension of the affine hull counts: .503013 whatever d is.
+/// Only the dimension of the affine hull matters: .503013 for every d.
 #[test]
 fn points_of_a_subspace_are_inside_as_often_as_in_it() {
     for d in [4, 5, 6, 7, 12] {
@@ -213,7 +213,7 @@ fn points_of_a_subspace_are_inside_as_often_as_in_it() {
     }
 }
 
-/// Wendel (1962), for several laws that are symmetric about the origin.
+/// Wendel (1962), for several distributions that are symmetric about the origin.
 #[test]
 fn the_origin_is_inside_half_the_time_at_twice_as_many_points_as_dimensions() {
     for d in [2, 3, 5, 8, 12] {
@@ -228,7 +228,7 @@ fn the_origin_is_inside_half_the_time_at_twice_as_many_points_as_dimensions() {
                 2000,
                 &format!("{law}, d = {d}"),
             );
-            // One of the 2^d ways to reflect d of d + 1 points surrounds the origin.
+            // Of the 2^d ways to reflect d of d + 1 points one surrounds the origin.
             let exact = 0.5f64.powi(d as i32);
             let found = rate(&origin, 2000, d + 1);
             within(found, exact, 2000, &format!("{law}, d = {d}, N = d + 1"));
@@ -255,7 +255,7 @@ fn a_vertex_of_a_cube_is_inside_exactly_when_it_was_drawn_before() {
     }
 }
 
-/// Every point of a sphere, and of the moment curve, is extreme; the distances fall as fast as N^-d.
+/// Every point of a sphere, or of the moment curve, is extreme; the distances fall like N^-d.
 #[test]
 fn extreme_points_are_never_inside() {
     for d in [2, 3, 6, 10] {
@@ -281,7 +281,7 @@ fn extreme_points_are_never_inside() {
     }
 }
 
-/// The midpoint of the last two of a few rows, whatever rounding makes of it: often on an edge of the hull.
+/// The midpoint of the last two of a few rows, as rounded: often on an edge of the hull.
 #[test]
 fn midpoints_are_always_inside() {
     for d in [1, 2, 5, 12] {
@@ -311,7 +311,8 @@ fn midpoints_are_always_inside() {
     }
 }
 
-/// Points of a small grid: repeated rows, queries on vertices, edges and facets. As the solver decides, and none undecided.
+/// Points of a small grid: repeated rows, queries on vertices, edges and facets. The verdicts equal the solver's, and
+/// none is undecided.
 #[test]
 fn points_of_a_grid_are_decided() {
     let sizes = [1, 2, 4, 8, 16, 40];
@@ -349,7 +350,7 @@ fn solved(reference: &dyn Rows, query: &[f64]) -> Verdict {
     solver.answer(query, None, &control).unwrap()[0].verdict
 }
 
-/// A fresh set at each size gives what the prefixes of one set give.
+/// A new set for each size gives the same rates as prefixes of one set.
 #[test]
 fn prefixes_are_sets_of_their_own() {
     let sizes = [2, 5, 12, 40, 150, 400];
@@ -409,7 +410,8 @@ fn points(plan: &LawPlan) -> Vec<Point> {
     run(plan, &CpuEngine, &Control::default()).unwrap()
 }
 
-/// Every law that has a theory keeps to it, with fresh references and, more loosely, with a shared one.
+/// The rates of every distribution with a known theory agree with it, with new references and, more loosely, with a
+/// shared one.
 #[test]
 fn rates_keep_to_the_theory() {
     let fresh = plan(&LAWS, &[2, 3], &[2, 10, 50], 2000);
@@ -442,7 +444,7 @@ fn rates_keep_to_the_theory() {
     }
 }
 
-/// Each point once, where it is named first, whatever is repeated.
+/// Each repeated point is computed once, at its first place.
 #[test]
 fn what_is_named_twice_is_one_point() {
     let once = plan(&[Law::Ball, Law::Gaussian], &[3, 2], &[5, 20], 50);
@@ -475,7 +477,7 @@ fn what_is_named_twice_is_one_point() {
     assert_eq!(of(&[4, 2, 2, 4], &[40, 10, 10]), found);
 }
 
-/// With a shared reference the average over references is the theory.
+/// With a shared reference, the mean over references agrees with the theory.
 #[test]
 fn shared_references_average_to_the_theory() {
     let mut shared = plan(&[Law::Gaussian, Law::Subspace(3)], &[3], &[10, 27, 200], 50);
@@ -492,12 +494,12 @@ fn shared_references_average_to_the_theory() {
         let n = [10, 27, 200][place % 3];
         let known = EXACT.iter().find(|(d, size, _)| (*d, *size) == (3, n));
         let (_, _, exact) = *known.unwrap();
-        // Queries of one reference are alike: as many standard errors as 40 x 10 independent queries have.
+        // Queries of one reference are correlated: the tolerance is that of 40 x 10 independent queries.
         within(sum as f64 / 2000.0, exact, 400, &format!("point {place}"));
     }
 }
 
-/// A data set's rates are those of the solver on the same subset, and grow with N.
+/// The rates of a data set equal the solver's on the same subset, and grow with N.
 #[test]
 fn rates_of_a_data_set_are_the_solvers() {
     let (reference, mut sampler) = Law::Mixture(4).sample(600, 6, 31, 0);
@@ -521,7 +523,7 @@ fn rates_of_a_data_set_are_the_solvers() {
                 .all(|point| point.trials == 200 && point.theory.is_none())
         );
     }
-    // All rows and all columns: nothing is random any more, in either order.
+    // With all rows and all columns nothing is random, in either order.
     let whole = hullscope::scan::CpuScan::new(&reference, &control).unwrap();
     let mut solver = Solver::new(&reference, &whole, Settings::default(), &control).unwrap();
     let answers = solver
@@ -565,7 +567,7 @@ fn sweep(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What is refused names what is wrong, with exit code 2 and nothing on stdout.
+/// Asserts that the command is refused with exit code 2, these words in the message, and nothing on stdout.
 fn refused(arguments: &[&str], words: &[&str]) {
     let output = sweep(arguments);
     let text = String::from_utf8(output.stderr).unwrap();
@@ -684,7 +686,7 @@ fn every_output_says_the_same() {
             float("interval_high").value(row),
             point["interval95"][1].as_f64().unwrap()
         );
-        // Efron's identity: of N + 1 points each is a vertex when it is outside.
+        // Efron's identity: each of N + 1 points is a vertex if it is outside the hull of the others.
         let (n, outside) = (
             point["n"].as_f64().unwrap(),
             1.0 - point["rate"].as_f64().unwrap(),
@@ -710,7 +712,7 @@ fn every_output_says_the_same() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
-/// Every output, and the plan that is written beside the points, has each point once.
+/// Every output, and the plan written beside the points, has each point once.
 #[test]
 fn repeats_are_in_no_output() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,101 +1,101 @@
-//! What a user relies on, one module a subject, in one binary.
+//! Integration tests of everything that users rely on: one module for each subject, in one binary.
 
 mod common;
 
 /// Arrays by name in files of scientific formats.
 mod arrays;
-/// `bench`: what it measures, what it writes, what it refuses.
+/// `bench`: measurements, outputs, and refused input.
 mod bench;
-/// No files of a folder import each other in a circle.
+/// No circular imports among the files of a folder.
 mod circles;
-/// Which columns of a table are the rows: what is used, what is left out, and that it is said.
+/// Which columns of a table become the rows, which are left out, and that both are reported.
 mod columns;
-/// The program as a user meets it: outputs, exit codes, nothing left behind.
+/// The program as users run it: outputs, exit codes, no files left behind.
 mod commands;
-/// The same queries through several spaces; `compare` from the outside.
+/// The same queries in several spaces; `compare` as users run it.
 mod compare;
-/// Definitions of "inside" against their closed forms, each other, and references fitted anew.
+/// Definitions of "inside" compared with closed forms, each other, and references without a row.
 mod definitions;
-/// Delaunay simplices: SciPy's, empty spheres by plain sums, values by hand; outside at the projection.
+/// Delaunay simplices compared with SciPy, empty spheres by plain sums, values computed by hand, and projections.
 mod delaunay;
-/// What the program says of this machine's adapters, and what it takes.
+/// `devices` and the options that choose an adapter.
 #[cfg(feature = "gpu")]
 mod devices;
 /// Brackets of distances against exact rational ones.
 mod distances;
-/// Dumps of other libraries: torch, faiss, types that NumPy does not know.
+/// Files of other libraries: torch, faiss, types that NumPy does not know.
 mod dumps;
-/// The largest and smallest numbers, integers that f64 rounds, digits on any threads.
+/// The largest and smallest numbers, integers that f64 rounds, the same digits on any number of threads.
 mod edges;
-/// `embed`: the rows of a space as files that are read back, named and labelled; what is refused.
+/// `embed`: the rows of a space as files that can be read back, with names and labels; and refused input.
 mod embed;
-/// Networks as other programs write them: their rows, and the names of their tensors.
+/// Networks written by other programs: their features, and the names of their tensors.
 #[cfg(feature = "onnx")]
 mod encoders;
-/// `errors`: which notion predicts a model's errors, from what a comparison left.
+/// `errors`: which notion predicts a model's errors, from the folder of a comparison.
 mod errors;
-/// Few dimensions: extreme rows and trees give the answers about all rows.
+/// Few dimensions: extreme rows and trees give the answers for all rows.
 mod few_dimensions;
-/// Every file format: golden, truncated, flipped, lying.
+/// Every file format: files of other libraries, truncated files, flipped bits, false headers.
 mod formats;
-/// The seeds of the fuzz targets, once.
+/// Runs the seeds of the fuzz targets once.
 mod fuzzing;
-/// The GPU on every adapter that is there: passes against twins, the suite, faults.
+/// The GPU on every adapter of this machine: passes against twins, and the suite.
 #[cfg(feature = "gpu")]
 mod gpu;
-/// A device that is lost, or out of memory, or does not hold what it was sent.
+/// A device that is lost, out of memory, or computes wrongly.
 #[cfg(feature = "gpu")]
 mod gpu_faults;
-/// Imports go one way; files say what they are for.
+/// Imports go one way; every file opens with its purpose.
 mod house;
-/// Labelled images in tables, as Hugging Face's datasets writes them; what classes are called.
+/// Labelled images in tables, as Hugging Face's datasets writes them; names of classes.
 mod image_sets;
 /// Sets of images: folders, CIFAR, arrays, labels; broken files, and memory.
 mod images;
-/// JSON and JSON Lines: rows, fields, what is wrong with them.
+/// JSON and JSON Lines: rows, fields, and messages about faults.
 mod json;
 /// Known answers on MNIST.
 mod mnist;
 /// Nearest neighbours are exact, whatever the data.
 mod neighbours;
-/// What is said beside the numbers: each note where it is true, and nowhere else.
+/// The program's notes: each appears where it is true, and only there.
 mod notes;
 /// No output of a command is one of its inputs.
 mod outputs;
 /// The paper's experiments.
 mod paper;
-/// Image files of any sizes, each prepared from its own for networks that say how.
+/// Image files of different sizes, each prepared from its own size for networks.
 #[cfg(feature = "onnx")]
 mod pictures;
 /// Images go into a network as Pillow, torchvision, transformers and timm prepare them.
 #[cfg(feature = "onnx")]
 mod preparation;
-/// A reference that was made ready: the same answers from a file, and no other file.
+/// A prepared reference (`fit`): a file gives the same answers, and wrong files are refused.
 mod ready;
-/// Files that are recognised and not read.
+/// Files that are recognised but not read.
 mod refused;
-/// Nothing is lost and nothing hangs, whatever ends a run.
+/// No results are lost and no run hangs, however it ends.
 mod reliable;
-/// Equal rows: the answers of brute force, at the cost of different rows.
+/// Equal rows: the answers of brute force, at the cost of distinct rows.
 mod repeats;
-/// Shaders are valid and laid out as the host thinks, without any driver.
+/// Shaders compile and have the host's layouts, without any driver.
 #[cfg(feature = "gpu")]
 mod shaders;
-/// Rates of random points against exact probabilities; `sweep` from the outside.
+/// Rates of random points compared with exact probabilities; `sweep` as users run it.
 mod sweep;
-/// Tables in text as people write them.
+/// Text tables as people write them.
 mod texts;
 /// Closed forms and hull probabilities.
 mod theory;
-/// Verdicts against exact rational truth: scale, units, faces, flat data.
+/// Verdicts compared with exact rational arithmetic: scales, units, faces, flat data.
 mod truth;
-/// Every scan through one suite, and the suite through planted faults.
+/// Every scan in the suite, and the suite on faulty scans.
 mod twins;
-/// Verdicts against a linear program; invariants; degenerate references.
+/// Verdicts compared with a linear program; invariants; degenerate references.
 mod verdicts;
-/// `verify`: files that were changed, files of other rows, numbers at the edges.
+/// `verify`: changed files, files about other rows, extreme numbers.
 mod verify;
 /// Word vectors in text and in word2vec's binary form.
 mod words;
-/// Arrays of Zarr, and folders that lie.
+/// Zarr arrays, and folders with false metadata.
 mod zarr;

@@ -1,4 +1,4 @@
-//! Tables in text as people write them: decimal commas, quotes, comments, headers, blanks, packed.
+//! Text tables as people write them: decimal commas, quotes, comments, headers, blanks, compressed files.
 
 use crate::formats::{Folder, fails, gzip, options, read, values};
 use hullscope::rows::{Choice, OpenOptions};
@@ -104,7 +104,7 @@ fn shards_of_text_are_matched_by_name() {
     assert_eq!(values(&*rows), [1.5, 2.5, 3.5, 4.5]);
 }
 
-/// Read as a table, the second number of each vector was the whole row.
+/// When JSON was read as a table of text, the second number of each vector became the whole row.
 #[test]
 fn json_is_no_table_of_text() {
     let folder = Folder::new();
@@ -136,7 +136,7 @@ pub fn piped(folder: &Folder, words: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that refuses its options may end before it has read anything.
+    // A program that refuses its options may end before it reads its input.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is known exactly: closed forms of distances, and hull probabilities.
+//! Exactly known values: closed forms of distances, and hull probabilities.
 
 use crate::common::{gaussian, random, rows, verdicts};
 use hullscope::hull::{Answer, Settings, Verdict};
@@ -189,7 +189,7 @@ fn gaussian_queries_are_inside_as_often_as_predicted() {
         })
         .sum();
     let expected = 0.484965 * 2000.0;
-    // The queries of one reference are correlated: five standard deviations of independent ones.
+    // The queries of one reference are correlated: the tolerance is five standard deviations of independent queries.
     assert!(
         (inside as f64 - expected).abs() < 5.0 * 22.4,
         "{inside} of 2000, expected {expected}"

@@ -1,8 +1,9 @@
-//! Verdicts against exact rational truth: one far row, units of columns, affine maps, faces, flat data, repeated rows.
+//! Verdicts compared with exact rational arithmetic: one far row, units of columns, affine maps, faces, flat data,
+//! repeated rows.
 //!
-//! Every answer is held to the same rules, whatever the data: a direction separates as real numbers by its margin,
-//! `exact` is said only where the rows of the certificate contain the query as real numbers, and `tolerance` only with
-//! a residual within the tolerance. In up to 5 dimensions the exact truth itself is known.
+//! Every answer must satisfy the same rules for all data: a direction separates by its margin as real numbers; `exact`
+//! is stated only if the rows of the certificate contain the query as real numbers, and `tolerance` only if the
+//! residual is within the tolerance. In up to 5 dimensions membership itself is computed exactly.
 
 use crate::common::{exact, gaussian, random, rows};
 use crate::mnist;
@@ -33,21 +34,21 @@ fn kinds(answers: &[Answer]) -> Vec<Verdict> {
     answers.iter().map(|a| a.verdict).collect()
 }
 
-/// What the exact truth is compared in: whether the hull contains the query, or the certificate alone.
+/// How much of the truth is known.
 #[derive(Clone, Copy, PartialEq)]
 enum Truth {
     /// Membership, by the exact simplex method.
     Known,
-    /// Outside, by how the query was made.
+    /// The queries are outside by construction.
     Outside,
-    /// Only what the certificate proves.
+    /// Only the certificates are checked.
     Certificate,
 }
 
-/// Answers that were held against the truth.
+/// Counts of checked answers, and the faults found.
 #[derive(Default)]
 struct Tally {
-    /// Of each kind, what it was found in.
+    /// For each kind of fault, where it was found.
     faults: BTreeMap<&'static str, Vec<String>>,
     exact: usize,
     tolerance: usize,
@@ -94,7 +95,7 @@ impl Tally {
         }
     }
 
-    /// Nothing is wrong, nothing undecided, and both sides were met.
+    /// Asserts that there are no faults, no undecided answers, and enough answers on both sides.
     fn hold(&self, inside: usize, outside: usize) {
         let all = self.exact + self.tolerance + self.outside + self.undecided;
         let mut wrong = String::new();
@@ -117,7 +118,7 @@ impl Tally {
     }
 }
 
-/// What the verdict says that the exact truth does not.
+/// How the verdict contradicts the exact truth, if it does.
 fn verdict_fault(answer: &Answer, inside: bool) -> Option<&'static str> {
     match (answer.verdict, answer.proof, inside) {
         (Verdict::Inside, Some(Evidence::Exact), false) => Some("exact, and it is not inside"),
@@ -126,7 +127,7 @@ fn verdict_fault(answer: &Answer, inside: bool) -> Option<&'static str> {
     }
 }
 
-/// What the certificate does not prove of what the answer says.
+/// Which claim of the answer the certificate does not prove, if any.
 fn certificate_fault(d: usize, x: &[f64], query: &[f64], answer: &Answer) -> Option<&'static str> {
     match (&answer.certificate, answer.verdict) {
         (Certificate::Outside { direction, margin }, Verdict::Outside) => {
@@ -152,7 +153,7 @@ fn certificate_fault(d: usize, x: &[f64], query: &[f64], answer: &Answer) -> Opt
                 return Some("the certificate and the answer name different proofs");
             }
             if *exact {
-                // Beyond 41 rows the exact simplex takes too long here.
+                // With more than 41 rows the exact simplex method takes too long here.
                 let holds = d > 41 || exact::inside(d, &chosen, query);
                 return (!holds).then_some("the rows of an exact proof do not contain the query");
             }
@@ -173,8 +174,8 @@ fn certificate_fault(d: usize, x: &[f64], query: &[f64], answer: &Answer) -> Opt
     }
 }
 
-/// Whether the direction from the weighted rows to the query separates as real numbers, by more than the rounding of a
-/// plain f64 scan: `(2 d + 8) u |w| (max |x - q|)`, which is what is said to separate nothing.
+/// Whether the direction from the weighted rows to the query separates as real numbers by more than the rounding of a
+/// plain f64 scan, `(2 d + 8) u |w| (max |x - q|)`, below which a separation does not count.
 fn separable(d: usize, x: &[f64], query: &[f64], chosen: &[f64], weights: &[f64]) -> bool {
     let residual: Vec<f64> = (0..d)
         .map(|j| {
@@ -201,9 +202,9 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Rows of which some are filled with a large number, queries outside the others, and queries among them.
+/// Rows of which some are filled with a large number, with queries outside the others, and queries inside.
 ///
-/// Every filled row is on the other side of the direction that a query was moved along, so it is no help to it.
+/// Every filled row is on the other side of the direction in which a query was moved, so it does not bring the query inside.
 fn beside_far_rows(n: usize, d: usize, far: &[f64], seed: u64) -> (Problem, Problem) {
     let mut x = gaussian(n * d, seed);
     for (i, &fill) in far.iter().enumerate() {
@@ -235,7 +236,7 @@ fn beside_far_rows(n: usize, d: usize, far: &[f64], seed: u64) -> (Problem, Prob
     (named(out), named(within))
 }
 
-/// Fills of one row, and ten rows to 1e20.
+/// Fill values: one row, and ten rows, up to 1e20.
 fn fills() -> Vec<Vec<f64>> {
     let one = [1e5, 1e7, 1e9, 1e11, 1e13, 1e14, 1e15, 1e17, 1e20];
     let ten = (0..10).map(|i| 10f64.powi(11 + i)).collect();
@@ -294,7 +295,7 @@ fn verdicts_beside_far_rows_are_the_truth() {
     tally.hold(150, 150);
 }
 
-/// A facet of a set of rows in 3 dimensions: its centre, its outward unit normal, and how deep the hull is below it.
+/// A facet of a set of rows in 3 dimensions: its centre, its outward unit normal, and the depth of the hull below it.
 fn facet(x: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>, f64) {
     let n = x.len() / 3;
     let row = |i: usize| &x[i * 3..(i + 1) * 3];
@@ -329,7 +330,7 @@ fn facet(x: &[f64], seed: u64) -> (Vec<f64>, Vec<f64>, f64) {
     }
 }
 
-/// Columns in different units, queries just off a facet on both sides.
+/// Columns in different units, with queries close to a facet on both sides.
 fn stretched() -> Vec<Problem> {
     let mut problems = Vec::new();
     for seed in 0..20 {
@@ -381,7 +382,7 @@ struct Map {
     shift: Vec<f64>,
 }
 
-/// An orthogonal matrix, by Gram and Schmidt.
+/// An orthogonal matrix, by Gram-Schmidt.
 fn orthogonal(d: usize, seed: u64) -> Vec<f64> {
     let mut m = gaussian(d * d, seed);
     for _ in 0..2 {
@@ -434,7 +435,7 @@ impl Map {
         images.collect()
     }
 
-    /// How far the rounding of an image can be from the map's exact one, seen from before the map: at most
+    /// A bound on the rounding error of mapped points, transformed back: at most
     /// `|A^-1| gamma_(d+1) (|A| |x| + |shift|)` in the Euclidean norm, for the largest of the points.
     fn rounding(&self, points: &[f64]) -> f64 {
         let d = self.shift.len();
@@ -456,7 +457,7 @@ impl Map {
     }
 }
 
-/// A set about the origin, queries at and near its boundary along random rays, and the radius of a ball in its hull.
+/// A set about the origin, queries at and near its boundary along random rays, and the radius of a ball inside its hull.
 fn near_the_boundary(d: usize, seed: u64) -> (Vec<f64>, Vec<f64>, f64) {
     let x = gaussian(30 * d, seed);
     let mut ball = 0.6;
@@ -494,8 +495,8 @@ fn near_the_boundary(d: usize, seed: u64) -> (Vec<f64>, Vec<f64>, f64) {
     (x, q, ball / (d as f64).sqrt())
 }
 
-/// Maps of condition 1 to 1e8: (mapped problem, verdicts of the unmapped one that no rounding of the images explains
-/// away, `None` where it might).
+/// Maps of condition 1 to 1e8, as (mapped problem, expected verdicts: those of the unmapped problem, or `None` where
+/// the rounding of the images may change the verdict).
 fn mapped() -> Vec<(Problem, Vec<Option<bool>>)> {
     let mut problems = Vec::new();
     for d in 2..=5 {
@@ -503,8 +504,8 @@ fn mapped() -> Vec<(Problem, Vec<Option<bool>>)> {
         for condition in [1.0, 1e2, 1e4, 1e6, 1e8] {
             let map = Map::new(d, condition, 40 + d as u64);
             let error = map.rounding(&x) + map.rounding(&q);
-            // A query that stays on its side when it is pushed by this share away from the origin and towards it is
-            // farther from the boundary than all the rounding together: the hull contains the ball.
+            // A query that keeps its verdict when it is moved by this share away from the origin and towards it is
+            // farther from the boundary than all rounding errors, because the hull contains the ball.
             let push = 2.0 * error / ball;
             let sure = q.chunks_exact(d).map(|q| {
                 let at = |s: f64| -> Vec<f64> { q.iter().map(|v| v * s).collect() };
@@ -544,7 +545,7 @@ fn affine_maps_change_no_verdict_but_by_rounding() {
     tally.hold(250, 250);
 }
 
-/// Each query, and one ulp off it on both sides of one coordinate.
+/// Each query, and its neighbours one ulp away in one coordinate.
 fn with_neighbours(d: usize, q: &[f64]) -> Vec<f64> {
     q.chunks_exact(d)
         .enumerate()
@@ -557,7 +558,7 @@ fn with_neighbours(d: usize, q: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Whole numbers, bytes and bytes as shares of 255: queries on vertices, edges and faces, and one ulp off.
+/// Integers, bytes and bytes divided by 255: queries on vertices, edges and faces, and one ulp off.
 fn lattices() -> Vec<Problem> {
     let mut problems = Vec::new();
     for seed in 0..32 {
@@ -572,7 +573,7 @@ fn lattices() -> Vec<Problem> {
         let n = 8 + seed as usize;
         let x: Vec<f64> = (0..n).flat_map(|_| point(d)).collect();
         let mut q: Vec<f64> = (0..4).flat_map(|_| point(d)).collect();
-        // Means of the first 1, 2, 3, .. d rows in the order of a direction: the first is a vertex.
+        // Means of the first 1, 2, 3, .. d rows in the order along a direction: the first row is a vertex.
         for ray in 0..2 {
             let along = unit(d, seed * 10 + ray);
             let mut sorted: Vec<&[f64]> = x.chunks_exact(d).collect();
@@ -630,7 +631,7 @@ fn points_just_off_a_triangle_are_outside() {
     tally.hold(0, 3);
 }
 
-/// Queries 1e-10 to 1e-8 of the radius outside a simplex, through a side and through the slanted facet.
+/// Queries outside a simplex by 1e-10 to 1e-8 of the radius, off a coordinate facet and off the slanted facet.
 fn off_simplices() -> Vec<Problem> {
     let mut problems = Vec::new();
     for d in [2, 3, 5, 10, 40] {
@@ -668,7 +669,7 @@ fn queries_a_little_outside_a_simplex_are_outside() {
     tally.hold(0, 100);
 }
 
-/// Convex combinations of at most d / 2 neighbours on the moment curve: faces of a cyclic polytope, up to rounding.
+/// Convex combinations of at most d / 2 neighbours on the moment curve: on faces of a cyclic polytope, up to rounding.
 fn on_cyclic_faces() -> Problem {
     let d = 40;
     let x: Vec<f64> = (0..80)
@@ -705,7 +706,7 @@ fn faces_of_a_cyclic_polytope_are_decided() {
     tally.hold(0, 0);
 }
 
-/// Eleven queries in and about a set, of which the truth is known.
+/// Eleven queries in and near a set, with known verdicts.
 fn eleven() -> Problem {
     let d = 4;
     let x = gaussian(200 * d, 11);
@@ -736,7 +737,8 @@ fn the_tolerance_decides_nothing_that_can_be_proved() {
             let outside = found.iter().map(|a| a.verdict == Verdict::Outside);
             outside.collect::<Vec<bool>>()
         });
-        // A small tolerance leaves what only rounding separates to the proofs; above that nothing depends on it.
+        // With a small tolerance, queries separated only by rounding need a proof; with larger ones nothing depends on
+        // the tolerance.
         let rounding = outside[0].iter().zip(&outside[1]);
         assert!(
             rounding.into_iter().all(|(small, usual)| *small || !usual),
@@ -790,7 +792,7 @@ fn inside_verdicts_on_normal_rows_are_exact() {
         };
         let found = answers(&rows(d, &problem.x), &problem.q, Settings::default());
         let mut tally = Tally::default();
-        // The exact check of a certificate of 33 rows takes a while: of some.
+        // The exact check of a certificate of 33 rows takes long, so only some are checked.
         let some = if d == 32 { 4 } else { 40 };
         for (answer, q) in found.iter().zip(problem.q.chunks_exact(d)).take(some) {
             let fault = certificate_fault(d, &problem.x, q, answer);
@@ -869,7 +871,7 @@ fn rows_of_low_rank_are_judged_by_what_is_proved() {
             };
             let found = answers(&reference, &problem.q, Settings::default());
             tally.judge(&problem, &found, Truth::Certificate);
-            // Far outside within the span: no rounding makes that inside.
+            // Far outside within the span: no rounding can make the query inside.
             assert!(
                 found[10..].iter().all(|a| a.verdict == Verdict::Outside),
                 "{}",
@@ -880,7 +882,7 @@ fn rows_of_low_rank_are_judged_by_what_is_proved() {
     }
 }
 
-/// The order of the rows, and rows that repeat, change no verdict.
+/// Reordered and repeated rows change no verdict.
 #[test]
 fn order_and_repeats_of_rows_change_no_verdict() {
     let mut problems: Vec<Problem> = far_rows();
@@ -888,7 +890,7 @@ fn order_and_repeats_of_rows_change_no_verdict() {
     problems.extend(mapped().into_iter().map(|(problem, _)| problem));
     problems.extend(lattices());
     problems.extend(off_simplices());
-    // In many dimensions a few queries will do.
+    // In many dimensions a few queries suffice.
     for (mut problem, few) in [(on_cyclic_faces(), 8), (flat_rows(1e4, false), 2)] {
         problem.q.truncate(few * problem.d);
         problems.push(problem);

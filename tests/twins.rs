@@ -1,5 +1,5 @@
-//! Every scan goes through the one suite, the suite goes through planted faults, and the verdicts hold under the
-//! worst errors that a scan may make.
+//! Every scan passes the suite, the suite detects faulty scans, and verdicts are right under the largest errors that a
+//! scan may have.
 
 use crate::common::naive::Naive;
 use crate::common::scripted::{Fault, Faulty, Worst};
@@ -16,7 +16,7 @@ fn cpu<'r>(rows: &'r dyn Rows) -> Box<dyn Scan + 'r> {
     Box::new(CpuScan::new(rows, &Control::default()).unwrap())
 }
 
-/// The scan in eight bits, wherever they can be used.
+/// The eight-bit scan, used wherever possible.
 fn int8(rows: &dyn Rows, kernel: Kernel, memory: u64) -> Box<dyn Scan + '_> {
     let options = Options {
         precision: Precision::Int8,
@@ -65,7 +65,7 @@ fn int8_scan() {
     suite(|rows| int8(rows, Kernel::Plain, 0));
 }
 
-/// Rows of many kinds, of which some must be hard: sorted, repeated, tied, with far rows, far from the origin.
+/// Rows of many kinds, including difficult ones: sorted, repeated, tied, with far rows, far from the origin.
 fn kinds(n: usize, d: usize, seed: u64) -> Vec<(&'static str, Memory)> {
     let base = gaussian(n * d, seed);
     let with = |change: &dyn Fn(usize, usize, f64) -> f64| -> Memory {
@@ -114,7 +114,7 @@ fn kinds(n: usize, d: usize, seed: u64) -> Vec<(&'static str, Memory)> {
     ]
 }
 
-/// Not only the law: the very numbers of the f32 scan, of support and of nearest rows.
+/// Scores and rows equal those of the f32 scan exactly, for support and for nearest neighbours.
 #[test]
 fn int8_answers_are_those_of_f32_to_the_last_bit() {
     for (n, d, count, k) in [
@@ -138,14 +138,14 @@ fn int8_answers_are_those_of_f32_to_the_last_bit() {
                     k,
                 };
                 let expected = plain.scan(&batch, &Control::default()).unwrap();
-                // The plain kernel is slow, and held to the others elsewhere.
+                // The plain kernel is slow, and other tests compare it with the others.
                 let most = if count > 100 { 1 } else { 2 };
                 for kernel in Kernel::all().into_iter().take(most) {
                     let scan = int8(&reference, kernel, u64::MAX);
                     let control = Control::default();
                     let found = scan.scan(&batch, &control).unwrap();
                     let by_integers = control.directions().get("int8") == Some(&(count as u64));
-                    // Where the product does not fuse additions, there is nothing but f32.
+                    // Without fused multiply-add the scan only uses f32.
                     assert!(by_integers || kernel == Kernel::Plain);
                     assert!(
                         found == expected,
@@ -191,7 +191,7 @@ proptest! {
     }
 }
 
-/// Whatever the scan is told about time, the answers are the same, and batches do not see each other.
+/// The answers do not depend on timings, and batches do not influence each other.
 #[test]
 fn int8_answers_do_not_depend_on_time_memory_or_threads() {
     let reference = rows(20, &gaussian(6000 * 20, 1));
@@ -222,7 +222,7 @@ fn int8_answers_do_not_depend_on_time_memory_or_threads() {
     }
 }
 
-/// Directions whose scores leave the range of f32, or that are no numbers, go the way of the f32 scan.
+/// Directions with scores outside the range of f32, or with NaN, are scanned in f32.
 #[test]
 fn int8_leaves_directions_beyond_its_range_to_f32() {
     let reference = rows(20, &gaussian(2000 * 20, 1));

@@ -1,5 +1,5 @@
-//! Verdicts against a linear-programming solver, and the invariants that any right solver has. Every certificate
-//! is re-checked by the naive checker in `common`.
+//! Verdicts compared with a linear-programming solver, and invariants of any correct solver. Every certificate is
+//! checked by the naive checker in `common`.
 
 use crate::common::{gaussian, lp, random, rows, verdicts};
 use hullscope::hull::{Answer, Settings, Verdict};
@@ -28,7 +28,7 @@ pub fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
             x.iter_mut().for_each(|v| *v = v.round());
             q.iter_mut().for_each(|v| *v = v.round());
         }
-        // Flat: the last column repeats the first, for some queries too.
+        // Flat: the last column repeats the first, also in some queries.
         2 => {
             for (i, row) in x
                 .chunks_exact_mut(d)
@@ -48,7 +48,7 @@ pub fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
                 }
             }
         }
-        // Convex combinations, pushed a little in or out.
+        // Convex combinations, moved slightly inwards or outwards.
         4 => {
             for query in q.chunks_exact_mut(d) {
                 let weights: Vec<f64> = (0..n).map(|_| -random.random::<f64>().ln()).collect();
@@ -62,7 +62,7 @@ pub fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
                 }
             }
         }
-        // Shrunken queries, so that insides are common.
+        // Queries scaled down, so that many are inside.
         _ => q.iter_mut().for_each(|v| *v *= 0.4),
     }
     (d, x, q)
@@ -75,7 +75,7 @@ fn agree_with_a_linear_program_on_random_problems() {
         let (d, x, q) = problem(seed as usize % 6, seed);
         let answers = plain(&rows(d, &x), &q);
         for (answer, query) in answers.iter().zip(q.chunks_exact(d)) {
-            // The LP sees columns of unit range: its own tolerances are absolute.
+            // The linear program gets columns of unit range, because its tolerances are absolute.
             let range: Vec<f64> = (0..d)
                 .map(|j| {
                     let column = || x.iter().skip(j).step_by(d);
@@ -159,7 +159,7 @@ proptest! {
         let reference = rows(d, &x);
         let on = plain(&reference, &x);
         prop_assert!(on.iter().all(|a| a.verdict == Verdict::Inside));
-        // The row furthest from the origin is a vertex; a little further out there is nothing.
+        // The row furthest from the origin is a vertex; a point slightly further out is outside.
         let square = |x: &[f64]| x.iter().map(|v| v * v).sum::<f64>();
         let furthest = x.chunks_exact(d).max_by(|a, b| square(a).total_cmp(&square(b))).unwrap();
         let pushed: Vec<f64> = furthest.iter().map(|v| v * (1.0 + 1e-5)).collect();
@@ -167,7 +167,7 @@ proptest! {
     }
 }
 
-/// A simplex and its centre, edges and facets, on them and one part in 1e5 off.
+/// A simplex: queries at its centre, on its edges and facets, and off them by one part in 1e5.
 #[test]
 fn vertices_edges_and_facets() {
     for d in [1, 2, 3, 10, 40] {
@@ -209,7 +209,7 @@ fn one_row_and_equal_rows() {
             [Verdict::Inside, Verdict::Outside]
         );
     }
-    // All at the origin: the radius is zero, and so is the tolerance.
+    // All rows at the origin: the radius is zero, and so is the tolerance.
     let origin = rows(2, &[0.0; 8]);
     assert_eq!(
         kinds(&plain(&origin, &[0.0, 0.0, 1e-300, 0.0])),
@@ -288,7 +288,7 @@ fn two_thousand_dimensions() {
     assert_eq!(kinds(&found), [Verdict::Inside, Verdict::Outside]);
 }
 
-/// Outside by 3e-7 of the radius, as real latents are: f32 cannot see it, the verdict must.
+/// Outside by 3e-7 of the radius, as for real latents: f32 cannot resolve it, but the verdict must be right.
 #[test]
 fn misses_far_below_f32() {
     let d = 12;
@@ -300,7 +300,7 @@ fn misses_far_below_f32() {
     };
     let far: Vec<f64> = gaussian(10 * d, 18).iter().map(|v| 3.0 * v).collect();
     for (query, answer) in far.chunks_exact(d).zip(verdicts(&reference, &far, gap)) {
-        // Towards the hull until a few 1e-7 are left: along the ray from the mean, by bisection on verdicts.
+        // Move towards the hull until a few 1e-7 are left: along the ray from the mean, by bisection on verdicts.
         let (mut inner, mut outer) = (0.0, 1.0);
         for _ in 0..30 {
             let middle = 0.5 * (inner + outer);

@@ -1,4 +1,4 @@
-//! `verify`: files that were changed in any place, files of other rows or options, numbers at the edges.
+//! `verify`: files changed at any place, files about other rows or options, extreme numbers.
 
 use crate::commands::{
     D, Line, QUERIES, REFERENCE, Setting, code, lines_of, npy, read_parquet, stderr, stdout, stored,
@@ -21,18 +21,18 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The keys of the metadata.
+/// The key of the program's metadata.
 const OWN: &str = "hullscope.certificates";
 const ROWS: &str = "hullscope.rows";
 
-/// Two sets, and a file of certificates of them that can be changed in any place.
+/// Two sets, and a file with their certificates that can be changed at any place.
 struct Proof {
     folder: tempfile::TempDir,
     reference: Memory,
     queries: Memory,
 }
 
-/// What a certificate file holds.
+/// The content of a certificate file.
 #[derive(Clone)]
 struct Content {
     lines: Vec<Line>,
@@ -105,7 +105,7 @@ impl Content {
         writer.close().unwrap();
     }
 
-    /// Change the JSON that stands under a key.
+    /// Change the JSON stored under a key.
     fn edit(&mut self, key: &str, change: impl FnOnce(&mut Value)) {
         let pair = self.metadata.iter_mut().find(|pair| pair.0 == key);
         let (_, text) = pair.unwrap();
@@ -116,7 +116,7 @@ impl Content {
 }
 
 impl Proof {
-    /// Analyze, and write the certificates.
+    /// Analyze the sets and write the certificates.
     fn of(d: usize, reference: &[f64], queries: &[f64]) -> Self {
         Self::under(AnalysisPlan::default(), d, reference, queries)
     }
@@ -156,7 +156,7 @@ impl Proof {
         self.folder.path().join("proof.parquet")
     }
 
-    /// Whether a file of these claims passes, and all that is said of it.
+    /// Whether a file with these claims passes, and all messages.
     fn judge(&self, content: &Content, tolerance: f64) -> (bool, String) {
         content.write(&self.path());
         self.judge_file(tolerance)
@@ -184,14 +184,14 @@ impl Proof {
     }
 }
 
-/// The claims of [`example`], in its order.
+/// The indices of the claims in [`example`].
 const EXACT: usize = 0;
 const OUTSIDE: usize = 1;
 const TOLERANCE: usize = 2;
 const UNDECIDED: usize = 3;
 
-/// A small run of four queries, and a file in which each kind of claim stands once, with the margin and the weights that
-/// are best: whatever is changed then is wrong. The last row of the reference is in no certificate.
+/// A small run of four queries, and a file with one claim of each kind, with the largest margin and the best weights,
+/// so that any change makes it wrong. The last row of the reference is in no certificate.
 fn example(d: usize) -> (Proof, Content) {
     let (reference, queries, inside, within): (Vec<f64>, Vec<f64>, _, _) = match d {
         1 => (
@@ -283,7 +283,7 @@ fn example(d: usize) -> (Proof, Content) {
     (proof, content)
 }
 
-/// One change, and a word of what must be said of it.
+/// One change, and a word that the message must contain.
 struct Change {
     what: String,
     content: Content,
@@ -331,7 +331,7 @@ impl Changes {
     }
 }
 
-/// Every weight and row of the combinations.
+/// Changes every weight and row of the combinations.
 fn change_combinations(changes: &mut Changes, spare: usize) {
     for row in [EXACT, TOLERANCE] {
         let weights = changes.good.lines[row]["weights"]
@@ -379,7 +379,7 @@ fn change_combinations(changes: &mut Changes, spare: usize) {
     }
 }
 
-/// Every entry of the direction, and the margin.
+/// Changes every entry of the direction, and the margin.
 fn change_direction(changes: &mut Changes, d: usize) {
     for i in 0..d {
         let mut entry = |what: &str, said, value: Value| {
@@ -394,7 +394,7 @@ fn change_direction(changes: &mut Changes, d: usize) {
             if d == 1 { "not usable" } else { "overstated" },
             json!(0.0),
         );
-        // In one dimension this is the same direction.
+        // In one dimension this would be the same direction.
         if d > 1 {
             entry("larger", "overstated", json!(1.001));
         }
@@ -415,7 +415,7 @@ fn change_direction(changes: &mut Changes, d: usize) {
     }
 }
 
-/// Query numbers, verdicts and proofs.
+/// Changes query numbers, verdicts and proofs.
 fn change_words(changes: &mut Changes, d: usize) {
     for row in 0..4 {
         changes.line(row, "the query of another", "earlier certificate", |line| {
@@ -468,7 +468,7 @@ fn change_words(changes: &mut Changes, d: usize) {
     });
 }
 
-/// Settings, counts and fingerprints; rows of the file and columns that are gone.
+/// Changes settings, counts and fingerprints; removes rows of the file and columns.
 fn change_metadata(changes: &mut Changes) {
     for (name, value) in [
         ("limit_reference", json!(1)),
@@ -563,7 +563,8 @@ fn change_metadata(changes: &mut Changes) {
     }
 }
 
-/// Each weight, row, entry of a direction, margin, query number, verdict, proof, setting, count and fingerprint in turn.
+/// Each changed weight, row, entry of a direction, margin, query number, verdict, proof, setting, count and fingerprint
+/// is found and named.
 #[test]
 fn whatever_is_changed_in_a_file_is_found_and_named() {
     for d in [1, 3] {
@@ -590,12 +591,12 @@ fn whatever_is_changed_in_a_file_is_found_and_named() {
     }
 }
 
-/// Directions in the positive orthant, and queries inside their cone, outside of it, and of zeros.
+/// Directions in the positive orthant, and queries inside their cone, outside it, and zero.
 fn of_cones() -> (Proof, Content) {
     of_cones_and(1.0)
 }
 
-/// The same with queries that are longer by a factor.
+/// The same, with the queries multiplied by a factor.
 fn of_cones_and(factor: f64) -> (Proof, Content) {
     let d = 5;
     let waves = |i: usize, j: usize| ((7 * i * i + 3 * j * j + 5 * i * j + 1) % 23) as f64 / 23.0;
@@ -629,8 +630,8 @@ fn of_cones_and(factor: f64) -> (Proof, Content) {
     (proof, content)
 }
 
-/// The length of a query does not matter to the cone: the same are inside, with certificates that hold, of queries that are
-/// shorter or longer than the rows by far.
+/// The length of a query does not matter for the cone: queries much shorter or longer than the rows have the same
+/// verdicts, with certificates that hold.
 #[test]
 fn the_cone_judges_queries_of_any_length() {
     let verdicts = |factor: f64| -> Vec<serde_json::Value> {
@@ -653,7 +654,8 @@ fn the_cone_judges_queries_of_any_length() {
     }
 }
 
-/// Certificates of the cone are checked as those of the hull are; older files, which do not say, are about the hull.
+/// Certificates about the cone are checked like those about the hull; older files, which do not state the body, are
+/// about the hull.
 #[test]
 fn certificates_of_the_cone_are_checked() {
     let (proof, good) = of_cones();
@@ -705,13 +707,13 @@ fn certificates_of_the_cone_are_checked() {
             line["direction"] = json!(turned.collect::<Vec<f64>>());
         },
     );
-    // The word alone is flipped: all else on the line still proves the opposite.
+    // Only the verdict is changed: the rest of the line still proves the opposite.
     for (line, word) in [(inside, "outside"), (outside, "inside")] {
         changes.line(line, word, "contradicts itself", |line| {
             line["verdict"] = json!(word)
         });
     }
-    // What separates a query from the hull has a positive product with some row of it, unless by accident.
+    // A direction that separates a query from the hull normally has a positive product with some row.
     let of_hull = good.lines[outer]["direction"].clone();
     changes.line(outer, "the hull's direction for the cone", "", |line| {
         line["of"] = json!("cone")
@@ -750,7 +752,7 @@ fn certificates_of_the_cone_are_checked() {
     assert_eq!(proof.judge(&older, STRICT), (true, String::new()));
 }
 
-/// Whatever the file says of a tolerance, the checker's own counts; a larger one is the caller's to give.
+/// The checker's own tolerance counts, whatever the file says; the caller may set a larger one.
 #[test]
 fn the_tolerance_is_the_callers() {
     let (proof, mut content) = example(3);
@@ -766,7 +768,7 @@ fn the_tolerance_is_the_callers() {
     assert_eq!(proof.judge(&content, 1e-7), (true, String::new()));
 }
 
-/// Other values, another row, rows in another order: other sets, whatever they are called.
+/// Other values, another row, or reordered rows are different sets, whatever their names.
 #[test]
 fn other_sets_are_named() {
     let (mut proof, content) = example(3);
@@ -797,12 +799,12 @@ fn other_sets_are_named() {
         !holds && said.contains("queries differ") && !said.contains("reference"),
         "{said}"
     );
-    // The same rows in another file, of another name, are the same.
+    // The same rows in another file with another name are the same set.
     proof.queries = Memory::from_f64("copy", 3, queries);
     assert_eq!(proof.judge_file(STRICT), (true, String::new()));
 }
 
-/// One row in one dimension, and more, at both ends of the numbers: what is written holds.
+/// One row in one dimension, and more rows, at both ends of the range of f64: the certificates hold.
 #[test]
 fn certificates_at_the_edges_hold() {
     for scale in [1e-310, 1e-300, 1e-160, 1.0, 1e160, 1e300] {
@@ -862,7 +864,7 @@ fn good_certificates_verify_under_the_options_they_were_made_with_and_no_others(
             [count, 0]
         );
         assert_eq!(value["verified"], true);
-        // Other options than those of the analysis: what to type is said.
+        // With options other than those of the analysis, the message says what to type.
         let others: &[&str] = if options.is_empty() {
             &["--scale", "2"]
         } else {
@@ -1008,7 +1010,7 @@ fn changed_files_end_with_1_and_files_that_are_no_certificates_with_2() {
     );
 }
 
-/// Flipped bytes anywhere: claims or errors, never a panic that reaches the caller.
+/// Flipped bytes anywhere give claims or errors, never a panic.
 #[test]
 fn corrupt_certificate_files_do_not_panic() {
     let setting = Setting::new();

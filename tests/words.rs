@@ -1,4 +1,4 @@
-//! Word vectors: text with or without a first line, tokens of any kind, word2vec's binary form.
+//! Word vectors: text with or without a first line of counts, tokens of any kind, and word2vec's binary format.
 
 use crate::formats::{Folder, fails, gzip, options, read, values};
 use hullscope::rows::{Choice, Element, OpenOptions, Rows};
@@ -27,7 +27,7 @@ fn tokens_of_any_kind_become_ids() {
         0.5, -1.0, 0.2, 1.0, 2.0, 3.0, 1.0, 2.0, 4.0, 3.0, 2.0, 1.0, 7.0, 8.0, 9.0, 0.0, 0.0, 1.0,
         0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 5.0, 5.0, 5.0,
     ];
-    // fastText ends lines with a blank, and begins with a line of counts.
+    // fastText ends lines with a blank and starts with a line of counts.
     let ended = lines.replace('\n', " \n");
     for text in [
         lines.into(),
@@ -53,12 +53,12 @@ fn tokens_of_any_kind_become_ids() {
 #[test]
 fn numbers_alone_are_words_only_under_a_first_line_that_says_so() {
     let folder = Folder::new();
-    // node2vec's.
+    // Written by node2vec.
     let nodes = b"3 2\n7 0.5 1.5\n12 2.5 3.5\n3 4.5 5.5\n";
     let (ids, numbers) = of(&folder, "nodes.emb", nodes);
     assert_eq!(ids, ["7", "12", "3"]);
     assert_eq!(numbers, [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]);
-    // numpy.savetxt's, also with blanks before numbers without a sign.
+    // Written by numpy.savetxt, also with blanks before unsigned numbers.
     for (text, expected) in [
         ("3 2\n7 0.5\n12 2.5\n", vec![3.0, 2.0, 7.0, 0.5, 12.0, 2.5]),
         (" 0.5 -1.5\n-2.5  3.5\n", vec![0.5, -1.5, -2.5, 3.5]),
@@ -89,7 +89,7 @@ fn tables_stay_tables() {
             "{text}"
         );
     }
-    // A choice of columns makes a table of lines of words.
+    // If the user selects columns, lines of words are read as a table.
     let path = folder.file("x.txt", b"ada 1 2\nbob 3 4\n");
     let choice = Choice {
         label: Some("0".into()),

@@ -1,4 +1,4 @@
-//! Zarr arrays as zarr-python 2 and 3 and AnnData write them, in folders and in zip archives, and folders that lie.
+//! Zarr arrays written by zarr-python 2 and 3 and AnnData, in folders and in zip archives, and folders with false metadata.
 
 use crate::common::alloc::largest;
 use crate::formats::{Folder, fails, options, read, values};
@@ -10,7 +10,8 @@ fn data(name: &str) -> String {
     format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The small arrays: 4 x 3, from -1 in steps of a quarter; and the wide ones, 40 x 16, which go on from there.
+/// The contents of the small arrays: 4 x 3, from -1 in steps of a quarter; and of the wide ones, 40 x 16, which
+/// continue the sequence.
 fn quarters(count: i32) -> Vec<f64> {
     (0..count).map(|i| f64::from(i) / 4.0 - 1.0).collect()
 }
@@ -40,7 +41,7 @@ fn is(spec: &str, rows: usize, expected: &[f64]) {
     assert_eq!(values(&*read), expected, "{spec}");
 }
 
-/// The arrays that both versions have, in a folder or an archive.
+/// Asserts the contents of the arrays that both versions have, in a folder or an archive.
 fn holds_what_both_have(root: &str) {
     let x = quarters(12);
     let by = |scale: f64, more: f64| x.iter().map(|v| v * scale + more).collect::<Vec<f64>>();
@@ -121,7 +122,7 @@ fn version_2_of_every_type_and_layout() {
         let shown = read(&format!("{root}:text"), &options()).err().unwrap();
         assert!(!shown.to_string().contains("blosc"), "{shown}");
     }
-    // An array and a group are sets by their own paths as well.
+    // The path of an array or a group inside is a set as well.
     is(&folder.path("x.zarr/blosc/zstd"), 40, &quarters(640));
     is(&folder.path("x.zarr/blosc:zstd"), 40, &quarters(640));
     fails(
@@ -166,7 +167,7 @@ fn annotated_matrices_in_zarr() {
     ];
     for root in roots {
         is(&format!("{root}:obsm/X_pca"), 4, &quarters(12));
-        // The only table beside lists of names and a sparse matrix.
+        // The only two-dimensional array beside lists of names and a sparse matrix.
         is(&root, 4, &quarters(12));
         fails(&format!("{root}:X"), &options(), &["sparse", "toarray"]);
     }
@@ -190,7 +191,7 @@ fn folders_and_patterns_of_arrays_are_one_set() {
 #[test]
 fn rows_are_read_in_slabs_whatever_the_chunks() {
     let folder = Folder::new();
-    // 3,001 rows of 101 numbers: a slab is about a MiB, so several slabs, and chunks that end in none of them.
+    // 3,001 rows of 101 numbers: a slab is about a MiB, so there are several slabs, and no chunk ends with a slab.
     let value = |row: u64, column: u64| ((row * 101 + column) % 60_000) as u16;
     let expected: Vec<f64> = (0..3001 * 101)
         .map(|i| f64::from(value(i / 101, i % 101)))
@@ -305,7 +306,7 @@ fn metadata_that_are_not_read_are_refused_by_what_they_say() {
     fails(&path, &options(), &["no JSON"]);
 }
 
-/// What a header claims is neither allocated nor written before it is known to be there.
+/// Sizes in metadata are neither allocated nor written before the data is known to exist.
 #[test]
 fn claims_are_held_against_what_is_there() {
     let folder = Folder::new();
@@ -330,7 +331,7 @@ fn claims_are_held_against_what_is_there() {
         let most = largest(|| fails(&path, &options(), &[told]));
         assert!(most < 1 << 20, "{by}: {most} bytes");
     }
-    // A chunk that unpacks to more than one, or is of another size, or cannot be unpacked.
+    // A chunk that unpacks to more than one chunk, or has another size, or cannot be unpacked.
     let zstd = "\"codecs\": [{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, {\"name\": \"zstd\"}]";
     let plain = "\"codecs\": [{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}]";
     let bomb = zstd::bulk::compress(&vec![0; 100 << 20], 3).unwrap();
@@ -347,7 +348,7 @@ fn claims_are_held_against_what_is_there() {
     }
 }
 
-/// Every byte of the metadata and of the chunks turned: an error or numbers, no panic, no large allocation.
+/// Every byte of metadata and chunks changed: an error or numbers, no panic, no large allocation.
 #[test]
 fn broken_arrays_are_survived() {
     let folder = Folder::new();

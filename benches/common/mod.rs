@@ -1,11 +1,11 @@
-//! What the benches share: a plain matrix product to compare with, numbers to multiply, a clock.
+//! Shared code of the benches: a plain matrix product to compare with, random numbers, a clock.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::time::Instant;
 
-/// The middle of some measurements.
+/// The median of some measurements.
 pub fn median(mut seconds: Vec<f64>) -> f64 {
     seconds.sort_by(f64::total_cmp);
     seconds[seconds.len() / 2]
@@ -19,7 +19,7 @@ pub fn gaussian(count: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// Wall seconds of some work.
+/// The wall-clock seconds of some work.
 pub fn time(work: impl FnOnce()) -> f64 {
     let started = Instant::now();
     work();

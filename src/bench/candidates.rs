@@ -1,32 +1,32 @@
-//! The engines that a bench compares: the CPU, and each adapter in each precision that it has.
+//! The engines that a bench compares: the CPU, and each adapter in each precision that it supports.
 
 use super::product;
 use crate::scan::{CpuEngine, Engine};
 use crate::study::bench::{Proved, Shape};
 use std::sync::Arc;
 
-/// Makes ready for plain matrix products of a shape; what it returns runs one and says how many seconds it took, or
-/// nothing if the device cannot.
+/// Prepares plain matrix products of a shape. The returned function runs one and returns its seconds, or `None` if the
+/// device cannot run it.
 pub type PrepareProduct = dyn Fn(&Shape) -> Box<dyn FnMut() -> Option<f64>> + Send + Sync;
 
-/// Times the way back of the answers of a shape.
+/// Measures the time to copy the answers of a shape back from the device.
 pub type ReadBack = dyn Fn(&Shape) -> Option<f64> + Send + Sync;
 
 /// An engine to measure.
 pub struct Candidate {
-    /// Short, for tables and plots: `CPU`, `GPU f16`.
+    /// A short name for tables and plots: `CPU`, `GPU f16`.
     pub label: String,
     pub engine: Arc<dyn Engine>,
-    /// A plain matrix product on the same device, where there is one to time.
+    /// A plain matrix product on the same device, if there is one to time.
     pub product: Option<Box<PrepareProduct>>,
-    /// Directions that each precision proved so far.
+    /// The directions that each precision has proved so far.
     pub proved: Option<Box<dyn Fn() -> Proved + Send + Sync>>,
-    /// Seconds for the answers of a shape to come back from the device; none if it is gone.
+    /// The seconds to copy the answers of a shape back from the device; `None` if the device is gone.
     pub read_back: Option<Box<ReadBack>>,
 }
 
 impl Candidate {
-    /// An engine of which only scans can be timed.
+    /// An engine with no timings but those of its scans.
     pub fn new(label: impl Into<String>, engine: Arc<dyn Engine>) -> Self {
         Candidate {
             label: label.into(),
@@ -37,19 +37,19 @@ impl Candidate {
         }
     }
 
-    /// Directions proved so far, where the engine counts them.
+    /// The directions proved so far, if the engine counts them.
     pub(super) fn proved(&self) -> Option<Proved> {
         self.proved.as_ref().map(|proved| proved())
     }
 
-    /// Whether the CPU has answered for the device since a count.
+    /// Whether the CPU has answered for the device since an earlier count.
     pub(super) fn fell_back_since(&self, earlier: Option<Proved>) -> bool {
         self.proved()
             .zip(earlier)
             .is_some_and(|(now, earlier)| now.mostly_cpu_since(&earlier))
     }
 
-    /// The machine's cores: the judge.
+    /// The CPU, with which the others' answers are compared.
     pub fn cpu() -> Self {
         Candidate {
             product: Some(Box::new(product::cpu)),
@@ -71,7 +71,7 @@ mod gpu {
     use crate::study::bench::Proved;
     use std::sync::Arc;
 
-    /// Every real adapter, and with `software` the others too, in every precision that it has.
+    /// Every real adapter, and with `software` the software adapters too, in every precision that each supports.
     ///
     /// An adapter that cannot be used is left out, with a warning. Errors: [`Error::Interrupted`].
     pub fn gpus(software: bool, memory: Option<u64>, control: &Control) -> Result<Vec<Candidate>> {
@@ -88,7 +88,7 @@ mod gpu {
             };
             for (kind, options) in kinds(&adapter.facts, memory) {
                 match GpuEngine::open(adapter, options, control) {
-                    // It says why, if the matrix unit was not trusted.
+                    // The engine has warned already that its matrix unit failed its check.
                     Ok(engine) if kind == TENSOR_CORES && !engine.has_matrix_unit() => {}
                     Ok(engine) => {
                         let label = format!("{name} {kind}");
@@ -104,7 +104,7 @@ mod gpu {
 
     const TENSOR_CORES: &str = "tensor cores";
 
-    /// What an adapter can be opened as, by name.
+    /// The names and options with which an adapter is measured.
     fn kinds(facts: &Facts, memory: Option<u64>) -> Vec<(&'static str, Options)> {
         let options = |precision, no_matrix_unit| Options {
             precision,
@@ -140,7 +140,7 @@ mod gpu {
         candidate.read_back = Some(Box::new(move |shape| {
             reader.read_back_seconds(shape.queries, shape.k)
         }));
-        // The product is as large as a GPU needs to be timed: a software adapter would take minutes.
+        // The product is large enough to time a GPU; a software adapter would take minutes for it.
         if !software {
             candidate.product = Some(Box::new(move |shape| {
                 let (engine, shape) = (Arc::clone(&engine), *shape);
@@ -150,7 +150,7 @@ mod gpu {
         candidate
     }
 
-    /// Whether the host's own cores are behind the adapter.
+    /// Whether the adapter is a software implementation on the CPU.
     fn is_software(adapter: &Adapter) -> bool {
         adapter.facts.kind == Kind::Software
     }

@@ -1,4 +1,4 @@
-//! What figures are of: the processor, the system, the adapters, and the day.
+//! Where and when figures were measured: the processor, the system, the adapters, and the date.
 
 use crate::study::bench::Machine;
 use std::fs;
@@ -14,7 +14,7 @@ pub fn machine() -> Machine {
     }
 }
 
-/// The processor's name, where the system tells.
+/// The processor's name, if the system provides it.
 fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
@@ -41,7 +41,7 @@ fn adapters() -> Vec<String> {
 
 /// Now, in UTC: `2026-11-23T10:00:00Z`.
 pub fn date() -> String {
-    // A clock before 1970 is wrong anyhow.
+    // A clock before 1970 is wrong in any case.
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs());
@@ -50,9 +50,9 @@ pub fn date() -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Year, month and day of a day since 1970 in the Gregorian calendar. Counted from 1 March of the year 0, months have
-/// lengths in a pattern of 153 days for five, and a leap day comes last (Hinnant, "chrono-compatible low-level date
-/// algorithms").
+/// Year, month and day of the Gregorian calendar from the days since 1970. If years start on 1 March, month lengths
+/// follow a pattern of 153 days for five months, and a leap day is the last day (Hinnant, "chrono-compatible low-level
+/// date algorithms").
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);

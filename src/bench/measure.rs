@@ -1,4 +1,4 @@
-//! One engine, one workload: wall times, and the answers that they are the times of.
+//! Times one engine on one workload, and keeps the answers for comparison.
 
 use super::Candidate;
 use super::product;
@@ -12,24 +12,24 @@ use crate::study::bench::{AnswerFigures, Figures, ProductFigures, ScanFigures, S
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Queries that are answered together, as in an analysis.
+/// How many queries are answered together, as in an analysis.
 const TOGETHER: usize = 8_192;
 
-/// When to stop repeating.
+/// When to stop repeating a measurement.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub repeats: usize,
     pub patience: f64,
 }
 
-/// What an engine answered.
+/// The answers of an engine.
 pub struct Answers {
-    /// Empty where verdicts were not asked for.
+    /// Empty unless verdicts were asked for.
     pub verdicts: Vec<Verdict>,
     pub neighbours: Vec<Vec<Near>>,
 }
 
-/// Everything about one engine.
+/// Measures everything about one engine.
 pub fn all(
     limits: Limits,
     hull: bool,
@@ -75,7 +75,7 @@ pub fn all(
     Ok((figures, answers))
 }
 
-/// Only the nearest scan, and the neighbours of a few queries to see that it is right.
+/// Measures only the nearest-neighbour scan, and finds the neighbours of a few queries for comparison.
 pub fn nearest_only(
     limits: Limits,
     candidate: &Candidate,
@@ -97,9 +97,9 @@ pub fn nearest_only(
     Ok((timing, answers))
 }
 
-/// A scan, the seconds of making it, and the seconds of its first use, in which rows go to the device.
+/// A scan, the seconds to make it, and the seconds of its first use, in which rows are copied to the device.
 ///
-/// An earlier scan of the same set has by then made the device compile and tune what it needs.
+/// An earlier scan of the same set has made the device compile and tune what it needs.
 fn make<'w>(
     candidate: &Candidate,
     work: &'w Workload,
@@ -123,7 +123,7 @@ struct Scans {
     nearest: ScanFigures,
 }
 
-/// Both scans and the product in turn, so that a noisy machine disturbs all of them.
+/// Times both scans and the product in turn, so that other load on the machine affects all of them.
 fn scans(
     limits: Limits,
     candidate: &Candidate,
@@ -143,7 +143,7 @@ fn scans(
     let mut product = candidate.product.as_ref().map(|prepare| prepare(&part));
     let mut support_run = || timed(|| support.scan(scan, control));
     let mut nearest_run = || timed(|| nearest.scan(scan, control));
-    // The device may be gone: then there is no product to compare with.
+    // If the device is gone, there is no product to compare with.
     let mut product_run = || Ok(product.as_mut().and_then(|run| run()).unwrap_or(f64::NAN));
     let mut runs: Vec<&mut dyn FnMut() -> Result<f64>> = vec![&mut support_run, &mut nearest_run];
     if candidate.product.is_some() {
@@ -175,14 +175,14 @@ fn scans(
     })
 }
 
-/// The verdicts and what they took.
+/// The verdicts and their cost.
 struct Hull {
     setup_seconds: f64,
     figures: AnswerFigures,
     verdicts: Vec<Verdict>,
 }
 
-/// Verdicts of all queries by a fresh solver each time: its pool would make a second pass cheaper than a first.
+/// Verdicts of all queries, with a fresh solver for each pass, because a filled pool makes a second pass cheaper.
 fn hull_verdicts(
     limits: Limits,
     work: &Workload,
@@ -242,7 +242,7 @@ fn neighbours(
     Ok((answer_figures(timing, work, scan, passes), near))
 }
 
-/// Of `passes` over all queries, the first of them to warm up.
+/// Figures for `passes` passes over all queries, of which the first is a warm-up.
 fn answer_figures(
     timing: Timing,
     work: &Workload,
@@ -257,7 +257,7 @@ fn answer_figures(
     }
 }
 
-/// Each work once to warm up, then all in turn until there are enough repeats or patience is at its end.
+/// Each work once as a warm-up, then all in turn until there are enough repeats or the time is used up.
 fn in_turn(
     limits: Limits,
     control: &Control,
@@ -278,18 +278,18 @@ fn in_turn(
             laps.push(work()?);
         }
     }
-    // There is at least one repeat: a plan without any is refused.
+    // There is at least one repeat, because a plan without any is refused.
     Ok(laps.into_iter().filter_map(Timing::of).collect())
 }
 
-/// Wall seconds of some work.
+/// The wall-clock seconds of some work.
 fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<f64> {
     let started = Instant::now();
     work()?;
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// The queries as the scan takes them.
+/// The queries as directions and biases of a scan.
 struct Directions {
     values: Vec<f32>,
     bias: Vec<f32>,
@@ -297,12 +297,12 @@ struct Directions {
 }
 
 impl Directions {
-    /// `w = S (q - m)`, c = 0: how far the rows reach towards the query.
+    /// Support directions `w = S (q - m)`, c = 0: the rows that reach furthest towards the query.
     fn support(frame: &Frame, work: &Workload) -> Self {
         Directions::of(frame, work, 0.0, |scale| scale)
     }
 
-    /// `w = e^2 S^-1 (q - m)`, c = 1: the nearest rows.
+    /// Nearest-neighbour directions `w = e^2 S^-1 (q - m)`, c = 1.
     fn nearest(frame: &Frame, work: &Workload) -> Self {
         Directions::of(frame, work, 1.0, |scale| {
             frame.euclid * frame.euclid / scale

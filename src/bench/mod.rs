@@ -1,9 +1,9 @@
-//! How fast the engines of this machine are, and whether they agree.
+//! Measures how fast the engines of this machine are, and whether they agree.
 //!
-//! The same seeded rows and queries go through every [`Candidate`]; the first one is the judge. Each figure is the
-//! median of repeats after a warm-up. Before anything is compared, verdicts and neighbours (row numbers and f64
-//! distances) must be the judge's; an engine that differs is reported as such, without a ratio and without a curve.
-//! Results are the plain types of [`crate::study::bench`], which [`crate::report`] writes and draws.
+//! The same seeded rows and queries go through every [`Candidate`]; the answers of the first one are the expected ones.
+//! Each figure is the median of repeats after a warm-up. Verdicts and neighbours (row numbers and f64 distances) are
+//! compared first; an engine with different answers is reported as such, without a ratio and without a curve. Results
+//! are the plain types of [`crate::study::bench`], which [`crate::report`] writes and draws.
 
 mod candidates;
 mod machine;
@@ -24,30 +24,30 @@ use crate::study::bench::{EngineReport, Report, Shape, SweepPoint, Verdicts};
 use measure::{Answers, Limits};
 use workload::Workload;
 
-/// Queries whose neighbours are compared at each point of a sweep.
+/// How many queries' neighbours are compared at each point of a sweep.
 const SPOT_CHECK: usize = 64;
 
-/// What to measure. Built by a front end, checked by [`BenchPlan::check`].
+/// What to measure. Built by a front end, validated by [`BenchPlan::check`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchPlan {
     pub shape: Shape,
-    /// About this share of the queries lies in the hull: these take several scans each.
+    /// The approximate share of queries inside the hull, which take several scans each.
     pub inside: f64,
     pub seed: u64,
-    /// Repeats of each measurement, after one to warm up.
+    /// Repeats of each measurement, after one warm-up.
     pub repeats: usize,
-    /// Seconds after which a measurement is not repeated any more.
+    /// Seconds after which a measurement is not repeated again.
     pub patience: f64,
-    /// Hull verdicts too.
+    /// Also measure hull verdicts.
     pub hull: bool,
-    /// N of a curve of times.
+    /// The values of N for a curve of times.
     pub sizes: Vec<usize>,
-    /// d of a curve of times.
+    /// The values of d for a curve of times.
     pub dims: Vec<usize>,
 }
 
 impl BenchPlan {
-    /// What does not fit, as [`Error::Usage`]; to be called before outputs are made.
+    /// An inconsistent plan is an [`Error::Usage`]; must be called before outputs are created.
     pub fn check(&self) -> Result<()> {
         let wrong = |what: String| Err(Error::Usage(what));
         let Shape {
@@ -95,10 +95,10 @@ impl BenchPlan {
         Ok(())
     }
 
-    /// Memory for the rows and queries of the largest shape; none if the number has no end.
+    /// Memory for the rows and queries of the largest shape; `None` on overflow.
     pub fn bytes(&self) -> Option<u64> {
         let each = self.shapes().map(|shape| {
-            // f32 rows, twice while they are made; f64 queries, and the solver's copies of them.
+            // f32 rows, twice while they are generated; f64 queries, and the solver's copies of them.
             let rows = (shape.rows as u64).checked_mul(8)?;
             let queries = (shape.queries as u64).checked_mul(32)?;
             rows.checked_add(queries)?.checked_mul(shape.dim as u64)
@@ -134,16 +134,16 @@ impl BenchPlan {
     }
 }
 
-/// Which curve a point is of.
+/// The curve to which a point belongs.
 #[derive(Clone, Copy)]
 enum Sweep {
     Rows,
     Dim,
 }
 
-/// Measure every engine; `watch` hears what is being done.
+/// Measure every engine; `watch` is told which measurement is running.
 ///
-/// Errors: a plan that does not fit, no engines, what an engine returns, [`Error::Interrupted`].
+/// Errors: an inconsistent plan, no engines, errors of an engine, [`Error::Interrupted`].
 pub fn run(
     plan: &BenchPlan,
     engines: &[Candidate],
@@ -170,7 +170,7 @@ pub fn run(
     })
 }
 
-/// All figures, for the shape in the plan.
+/// All figures for the plan's main shape.
 fn main_shape(
     plan: &BenchPlan,
     engines: &[Candidate],
@@ -212,7 +212,7 @@ fn main_shape(
     Ok((reports, plan.hull.then(|| count(&judge.verdicts))))
 }
 
-/// One shape of a curve, on every engine that can be compared so far.
+/// One shape of a curve, on every engine that still agrees.
 fn sweep_point(
     plan: &BenchPlan,
     sweep: Sweep,
@@ -238,7 +238,7 @@ fn sweep_point(
         }
         judge.get_or_insert(answers);
         if candidate.fell_back_since(earlier) {
-            // A warning says why; the time would be the CPU's.
+            // The engine has warned; the time would be the CPU's.
             continue;
         }
         let points = match sweep {
@@ -250,7 +250,7 @@ fn sweep_point(
     Ok(())
 }
 
-/// Ratios to the first engine, for those that gave its answers with their own device.
+/// Ratios to the first engine, for engines that gave the same answers without help of the CPU.
 fn compare(reports: &mut [EngineReport]) {
     let Some((first, others)) = reports.split_first_mut() else {
         return;
@@ -283,7 +283,7 @@ fn count(verdicts: &[Verdict]) -> Verdicts {
     }
 }
 
-/// In what an engine's answers are not the judge's; none if they are the same.
+/// How an engine's answers differ from the expected ones; `None` if they are the same.
 fn difference(judge: &Answers, other: &Answers) -> Option<String> {
     let verdicts = judge.verdicts.iter().zip(&other.verdicts);
     let wrong: Vec<usize> = verdicts

@@ -1,6 +1,6 @@
-//! A plain matrix product on the CPU, on all threads: the speed that a scan could have if it did nothing else.
+//! A plain matrix product on the CPU, on all threads: the speed of a scan that did nothing else.
 //!
-//! It is faer's, which needs no `unsafe` here.
+//! faer's product, which needs no `unsafe` here.
 
 use super::workload::normal;
 use crate::study::bench::Shape;
@@ -8,15 +8,15 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use std::time::Instant;
 
-/// Numbers of a result at most: 256 MiB.
+/// The most numbers in a result: 256 MiB.
 const MOST: usize = 64 << 20;
 
-/// As many rows of a shape as are multiplied at a time.
+/// How many rows of a shape are multiplied at a time.
 pub fn rows(shape: &Shape) -> usize {
     (MOST / shape.queries).clamp(1, shape.rows)
 }
 
-/// Make ready for products of N x d rows with B directions, writing all N x B numbers.
+/// Prepares products of N x d rows with B directions, which write all N x B numbers.
 pub fn cpu(shape: &Shape) -> Box<dyn FnMut() -> Option<f64>> {
     let (n, d, b) = (shape.rows, shape.dim, shape.queries);
     let (x, w) = (normal(n * d, 0, 0), normal(b * d, 0, 1));

@@ -1,7 +1,7 @@
-//! The problem that is timed: seeded Gaussian rows and queries.
+//! The problem of the benches: seeded Gaussian rows and queries.
 //!
-//! Rows are made in blocks with a stream of random numbers each, on all cores, so that they are the same whatever
-//! the number of threads. Relies on [`crate::rows`] for the set that scans read.
+//! Rows are generated in blocks on all cores, each block with its own stream of random numbers, so they are the same
+//! for any number of threads.
 
 use crate::rows::Memory;
 use crate::study::bench::Shape;
@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-/// Numbers of one stream.
+/// The number of values drawn from one stream.
 const BLOCK: usize = 1 << 16;
 
 /// Reference rows and queries of one shape.
@@ -22,8 +22,8 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Standard normal rows; queries of the same kind, of which about the share `inside` is drawn towards the mean
-    /// until it lies in the hull.
+    /// Standard normal rows, and standard normal queries. About the share `inside` of the queries is moved towards the
+    /// mean until it lies in the hull.
     pub fn new(shape: Shape, inside: f64, seed: u64) -> Self {
         let Shape { rows, dim, .. } = shape;
         let mut queries: Vec<f64> = normal(shape.queries * dim, seed, 1)
@@ -32,7 +32,7 @@ impl Workload {
             .collect();
         let factor = half_depth(rows, dim);
         for (row, query) in queries.chunks_exact_mut(dim).enumerate() {
-            // Spread over the batch: the share of the first n queries is about the same for every n.
+            // Spread over the batch: the first n queries have about the same share for every n.
             if ((row + 1) as f64 * inside).floor() > (row as f64 * inside).floor() {
                 query.iter_mut().for_each(|value| *value *= factor);
             }
@@ -49,7 +49,7 @@ impl Workload {
     }
 }
 
-/// Standard normal numbers; `kind` tells apart what one seed is used for.
+/// Standard normal numbers; `kind` separates the streams of one seed by their use.
 pub fn normal(count: usize, seed: u64, kind: u64) -> Vec<f32> {
     let mut values = vec![0f32; count];
     let blocks = values.par_chunks_mut(BLOCK).enumerate();
@@ -63,7 +63,7 @@ pub fn normal(count: usize, seed: u64, kind: u64) -> Vec<f32> {
     values
 }
 
-/// What a normal point is multiplied with to lie about half as far from the mean as the nearest part of the hull's
+/// The factor that moves a normal point to about half the distance from the mean to the nearest part of the hull's
 /// surface: N normal rows reach at least sqrt(2 ln(N / d)) in every direction, and a point has length sqrt(d).
 fn half_depth(rows: usize, dim: usize) -> f64 {
     let reach = (2.0 * (rows as f64 / dim as f64).max(1.0).ln()).sqrt();

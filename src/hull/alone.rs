@@ -1,10 +1,10 @@
 //! Answers that depend on nothing but the query and the reference: not on other queries, and not on how queries are split
 //! into calls.
 //!
-//! Queries that are answered together share a pool of rows, so which rows one meets depends on the others, and with them
-//! the last digits of its margin and the rows of its certificate. Here each query has pools of its own. Only the first
-//! directions are scanned together: they depend on the query alone, and a scan states the same score for a direction
-//! whatever is scanned with it.
+//! Queries that are answered together share a pool of rows, so the rows that a query is compared with depend on the
+//! other queries, and so do the last digits of its margin and the rows of its certificate. Here each query has its own
+//! pool. Only the first directions are scanned together: they depend on the query alone, and the score of a direction
+//! does not depend on what else is scanned.
 
 use super::pool::Pool;
 use super::solve::{Goal, Group, Open, Queries, Settled, loop_k};
@@ -14,7 +14,7 @@ use crate::error::Result;
 use rayon::prelude::*;
 
 impl Solver<'_> {
-    /// Answer queries (B x d, raw values), in their order, each as if it were the only one that was ever asked.
+    /// Answer queries (B x d, raw values), in order. No answer depends on the other queries.
     ///
     /// Errors: as [`Solver::answer`].
     pub fn answer_alone(&mut self, raw: &[f64], control: &Control) -> Result<Vec<Answer>> {
@@ -51,8 +51,8 @@ impl Solver<'_> {
         Ok(answers)
     }
 
-    /// Verdicts on rows, each against the hull of the others: `excluded` are their places. Each is found as if it were the
-    /// only one.
+    /// Verdicts on reference rows (`raw`, their values), each against the hull of all other rows; `excluded` are the
+    /// rows' indices. No verdict depends on the other rows that are asked about.
     ///
     /// Errors: as [`Solver::answer`].
     pub fn others_alone(
@@ -71,7 +71,8 @@ impl Solver<'_> {
         Ok(answers)
     }
 
-    /// The first direction of each query of a group; those that it does not settle, with the rows that they met.
+    /// Scan the first direction of each query of a group. Returns the queries that are still open, each with the rows
+    /// that its scan found.
     fn first_alone(
         &mut self,
         group: &[usize],
@@ -82,7 +83,8 @@ impl Solver<'_> {
         let dim = queries.dim;
         let points = group.iter().flat_map(|&query| queries.point(query));
         let mut targets: Vec<f64> = points.copied().collect();
-        // One by one: a solve of many columns may round each otherwise than alone.
+        // One target at a time: a triangular solve of many columns may round a column differently than a solve of that
+        // column alone.
         let each = targets.par_chunks_exact_mut(dim);
         each.for_each(|target| self.metric.whiten(target));
         let mut vectors = targets.clone();
@@ -108,7 +110,7 @@ impl Solver<'_> {
         Ok(open.into_iter().map(with_rows).collect())
     }
 
-    /// Settle a query with a pool of its own, which begins with the rows that it met.
+    /// Settle one query with its own pool, which starts with the rows that its first scan found.
     fn run_alone(
         &mut self,
         (first, rows): (Open, Vec<usize>),

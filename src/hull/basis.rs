@@ -6,10 +6,10 @@
 
 use super::min_norm::{back_substitute, dot};
 
-/// A vector of which less than this share is left after orthogonalising depends on the others.
+/// A vector depends linearly on the others if less than this share of its length is left after orthogonalising.
 const DEPENDENT: f64 = 1e-13;
 
-/// The vectors so far as `V = Q R`.
+/// The factorisation `V = Q R` of the vectors added so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Basis {
     /// The columns of Q.
@@ -24,7 +24,7 @@ impl Basis {
         self.q.len()
     }
 
-    /// Add a vector; false, and nothing is added, if it depends on those that are there.
+    /// Add a vector. Returns false, and adds nothing, if it depends on the vectors already added.
     pub fn push(&mut self, vector: &[f64]) -> bool {
         let mut rest = vector.to_vec();
         let before = dot(&rest, &rest).sqrt();
@@ -43,7 +43,7 @@ impl Basis {
         true
     }
 
-    /// Take the part in the span of the basis off a vector; its coordinates in Q.
+    /// Subtract from a vector its projection onto the span of the basis; returns the coordinates of the projection in Q.
     pub fn remove(&self, vector: &mut [f64]) -> Vec<f64> {
         let each = self.q.iter().map(|q| {
             let share = dot(q, vector);
@@ -53,13 +53,13 @@ impl Basis {
         each.collect()
     }
 
-    /// `R^-1 y`: coordinates in Q to coordinates in the vectors.
+    /// `R^-1 y`: turns coordinates in Q into coordinates in the added vectors.
     pub fn coordinates(&self, mut y: Vec<f64>) -> Vec<f64> {
         back_substitute(|j| &self.r[j], &mut y);
         y
     }
 
-    /// The vector of the span whose products with the vectors are `products`: `Q R^-T products`.
+    /// The vector in the span whose inner products with the added vectors are `products`: `Q R^-T products`.
     pub fn with_products(&self, products: &[f64]) -> Vec<f64> {
         let mut y: Vec<f64> = Vec::with_capacity(products.len());
         for (j, product) in products.iter().enumerate() {

@@ -9,8 +9,8 @@
 //! coordinates where every column has unit spread ([`crate::rows::spreads`]), so that neither the units of columns nor
 //! far rows matter.
 //!
-//! [`check()`] uses [`Rows`](crate::rows::Rows) and verified arithmetic; it imports nothing of the solver whose work it
-//! judges, and takes nothing but the claims from the file.
+//! [`check()`] uses [`Rows`](crate::rows::Rows) and verified arithmetic. It shares no code with the solver whose
+//! results it checks, and it reads nothing but the claims from the file.
 
 mod check;
 mod consistent;
@@ -50,7 +50,7 @@ impl Verdict {
         }
     }
 
-    /// Whether it is outside; `None` if that was not proved.
+    /// `Some(true)` if proved outside, `Some(false)` if proved inside, `None` if neither was proved.
     pub const fn outside(self) -> Option<bool> {
         match self {
             Verdict::Inside => Some(false),
@@ -89,8 +89,8 @@ pub enum Certificate {
     /// `q = sum weights[j] * x[rows[j]]`; rows are row indices of the reference ([`Rows::number`] maps them to
     /// the file), weights are positive and sum to 1.
     ///
-    /// `exact` says that non-negative weights with exactly these rows are proved to exist for which the sum is the
-    /// query itself; the stored weights are those, rounded.
+    /// `exact` says: it is proved that non-negative weights on exactly these rows exist whose sum is the query itself.
+    /// The stored weights are those weights, rounded.
     ///
     /// [`Rows::number`]: crate::rows::Rows::number
     Inside {
@@ -99,26 +99,26 @@ pub enum Certificate {
         exact: bool,
     },
     /// `<direction, q> - max_i <direction, x_i>` is positive and at least `margin * |direction|`. The margin is 0 where
-    /// the distance is below the smallest number.
+    /// the distance is below the smallest positive f64.
     Outside { direction: Vec<f64>, margin: f64 },
     /// Nothing was proved.
     None,
 }
 
-/// What a query is claimed to be inside or outside of.
+/// The set that a query is claimed to be inside or outside of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Body {
     /// The convex hull of the rows.
     #[default]
     Hull,
-    /// Their cone. Weights need not sum to 1, `q = sum u_i x_i`, and are always within the tolerance (of `q / sum u`);
-    /// no rows are needed for a query of zeros. A direction has `<w, x_i> <= 0 < <w, q>` for every row, and the margin is
-    /// a lower bound of the sine of the angle to the cone, `<w, q> / (|w| |q|)`.
+    /// The convex cone of the rows. Inside: `q = sum u_i x_i`; the weights need not sum to 1 and always meet
+    /// `q / sum u` to within the tolerance; a query of zeros needs no rows. Outside: a direction with `<w, x_i> <= 0 < <w, q>`
+    /// for every row; the margin is a lower bound of the sine of the angle between q and the cone, `<w, q> / (|w| |q|)`.
     Cone,
 }
 
 impl Body {
-    /// All of them.
+    /// Both bodies.
     pub const ALL: [Body; 2] = [Body::Hull, Body::Cone];
 
     /// The word that users and files see.
@@ -130,7 +130,7 @@ impl Body {
     }
 }
 
-/// A verdict and its certificate as they stand in a file: rows are numbers in the files, not indices.
+/// A verdict and its certificate as written in a file: rows are row numbers of the files, not indices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     pub of: Body,
@@ -153,7 +153,7 @@ pub enum Proof {
     },
     /// Undecided: nothing is claimed.
     None,
-    /// What the file says of this query does not fit together: its verdict, and what is wrong.
+    /// The file's entries for this query contradict each other: its verdict, and what is wrong.
     Contradiction {
         verdict: String,
         what: String,
@@ -161,7 +161,7 @@ pub enum Proof {
 }
 
 impl Claim {
-    /// How it is claimed to be proved; `None` where nothing is claimed.
+    /// The kind of proof that is claimed; `None` where nothing is claimed.
     pub const fn evidence(&self) -> Option<Evidence> {
         match self.proof {
             Proof::Inside { exact: true, .. } => Some(Evidence::Exact),
@@ -171,7 +171,7 @@ impl Claim {
         }
     }
 
-    /// The word of the verdict that is claimed.
+    /// The name of the claimed verdict.
     pub fn verdict(&self) -> &str {
         match &self.proof {
             Proof::Inside { .. } => Verdict::Inside.name(),

@@ -1,11 +1,11 @@
-//! Column generation for many conic problems over one reference: they share a pool of rows and every scan.
+//! Column generation for many conic problems over one reference: the problems share a pool of rows and every scan.
 //!
 //! ```text
 //! min |sum_i u_i (y_i - o, e) - t|,  u >= 0        y_i the rows in a metric, o an origin there, e the lift
 //! ```
 //!
-//! The residual r of each problem ([`Conic`]) is priced against the pool until no pooled row improves it, then scanned
-//! against the reference. What a scan means is the caller's to say: gauges and cones differ in that alone.
+//! The residual r of each problem ([`Conic`]) is priced against the pool until no pooled row improves it, then against
+//! the whole reference by a scan. The caller decides what a scan proves: gauges and cones differ only there.
 
 use super::certificate::separation;
 use super::conic::Conic;
@@ -24,55 +24,57 @@ use std::sync::{Mutex, MutexGuard};
 /// Pricings against the pool between two full scans.
 const POOL_ROUNDS: usize = 16;
 
-/// The pool is priced, in f64, while it holds at most this share of the reference: above, a scan costs no more.
+/// The pool is priced, in f64, while it holds at most one in so many rows of the reference; a larger pool costs as much
+/// as a scan.
 const POOL_SHARE: usize = 8;
 
-/// Rows that a problem remembers of its scans.
+/// The most rows that a problem remembers from its scans and from the pool.
 const MET: usize = 1024;
 
-/// Rows taken at a time: those furthest along r. More of them are neighbours of one another, and leave again.
+/// Rows that enter at a time: those furthest along r. Of more rows many are close to each other and leave the active
+/// set again.
 const TAKEN: usize = 4;
 
-/// A row is taken where it exceeds the level by more than this share of it, unless a gap was named.
+/// A row enters where it exceeds the level by more than this share of the level, unless the caller sets a gap.
 const IMPROVES: f64 = 1e-9;
 
-/// The share of the best direction so far in what is scanned, where a gap was named: the residual's own direction swings
-/// widely from scan to scan. (Wentges smoothing of column generation, International Transactions in Operational
-/// Research 4, 1997.)
+/// Where the caller sets a gap, the scanned direction is a mixture: this share of the best direction so far, the rest
+/// the residual's direction, which alone changes widely from scan to scan. (Wentges smoothing of column generation,
+/// International Transactions in Operational Research 4, 1997.)
 const STEADY: f64 = 0.8;
 
-/// How narrow a bracket is made where nothing else was asked, as a share of its upper end.
+/// The relative width of a bracket, as a share of its upper end, where the caller asks for none.
 pub const GAP: f64 = 0.05;
 
-/// One problem.
+/// One problem with its active set and its candidate rows.
 pub(super) struct Open {
-    /// Its place among the caller's.
+    /// Its index among the caller's problems.
     pub place: usize,
     pub conic: Conic,
-    /// o and e.
+    /// The origin o and the lift e.
     pub origin: Vec<f64>,
     pub lift: f64,
     /// t without its last number.
     target: Vec<f64>,
     /// |t|.
     pub size: f64,
-    /// A row is taken where it exceeds the level by more than this share of it.
+    /// A row enters where it exceeds the level by more than this share of the level.
     worth: f64,
-    /// A reference row that does not count.
+    /// A reference row that this problem leaves out.
     excluded: Option<usize>,
     pub scans: u32,
     pub done: bool,
-    /// What is scanned instead of the residual's direction, if anything.
+    /// Set if a mixture of directions is scanned instead of the residual's direction.
     steady: Option<Steady>,
     /// Rows to try before the first scan.
     first: Vec<usize>,
-    /// Rows that scans and pool have offered, the latest last.
+    /// Rows that scans and the pool have offered, the latest last.
     met: Vec<Slot>,
     waiting: bool,
 }
 
 impl Open {
-    /// With the target t (d + 1 numbers); one that is zero, or not finite, is done at once.
+    /// A problem with the target t (d + 1 numbers). A target that is zero or not finite is done at once.
     pub fn new(place: usize, target: &[f64], origin: Vec<f64>, lift: f64) -> Self {
         let size = dot(target, target).sqrt();
         let usable = size > 0.0 && size.is_finite();
@@ -94,22 +96,22 @@ impl Open {
         }
     }
 
-    /// The reference row that does not count.
+    /// The reference row that this problem leaves out.
     pub fn excluded(&self) -> Option<usize> {
         self.excluded
     }
 
-    /// The same without a reference row.
+    /// Leaves out a reference row.
     pub fn without(self, excluded: Option<usize>) -> Self {
         Open { excluded, ..self }
     }
 
-    /// The same with rows to try before the first scan.
+    /// Sets rows to try before the first scan.
     pub fn starting_from(self, first: Vec<usize>) -> Self {
         Open { first, ..self }
     }
 
-    /// The same where `sum u` is wanted to a relative gap: rows that change it by less than half of that are left out.
+    /// Asks for `sum u` to a relative gap: rows that change it by less than half of the gap do not enter.
     pub fn within_gap(self, gap: f64) -> Self {
         Open {
             worth: 0.5 * gap,
@@ -127,18 +129,18 @@ impl Open {
         }
     }
 
-    /// The direction of the rows' coordinates in r.
+    /// The part of r that belongs to the rows' coordinates, without the lift.
     fn direction(&self) -> &[f64] {
         &self.conic.residual()[..self.origin.len()]
     }
 
-    /// A pooled row improves where its product with the direction is above this.
+    /// A pooled row lowers |r| if its product with the direction is above this.
     fn level(&self) -> f64 {
         let lifted = self.lift * self.conic.residual()[self.origin.len()];
         dot(self.direction(), &self.origin) - lifted + self.worth * lifted.abs()
     }
 
-    /// Take what a scan offers; whether there is more to ask.
+    /// Take the rows that a scan offers. Returns whether another scan may help.
     fn take(&mut self, pool: &Pool, offered: Vec<Slot>) -> bool {
         if let Some(steady) = &mut self.steady {
             let along = offered
@@ -170,7 +172,7 @@ impl Open {
         self.met.drain(..old);
     }
 
-    /// Take rows that were met until none of them makes r shorter; whether any did.
+    /// Let remembered rows enter until none makes r shorter. Returns whether any did.
     fn improve(&mut self, pool: &Pool) -> bool {
         pulp::Arch::new().dispatch(Climb { open: self, pool })
     }
@@ -194,18 +196,18 @@ impl Open {
             } else if best.len() < count {
                 return improved;
             } else {
-                // Those furthest along r depend on the active ones, or are rounding.
+                // The rows furthest along r depend on the active ones, or exceed the level by rounding only: look at more.
                 count *= 8;
             }
         }
     }
 
-    /// The rows that were met and lie above the level, the furthest along r first.
+    /// The remembered rows above the level, the furthest along r first.
     #[inline(always)]
     fn along(&self, pool: &Pool, count: usize) -> Vec<Slot> {
         let level = self.level();
         let mut above: Vec<(f64, Slot)> = Vec::new();
-        // A loop: what a closure does is not compiled for the instruction set found at run time.
+        // A loop, because closures are not compiled for the instruction set found at run time.
         for &slot in &self.met {
             let score = dot(pool.point(slot), self.direction());
             if score > level && !self.conic.ids().contains(&slot) {
@@ -237,18 +239,19 @@ impl pulp::NullaryFnOnce for Climb<'_> {
     }
 }
 
-/// Directions with product 1 with the target: the lower the highest row along one, the better.
+/// Directions scaled to product 1 with the target. The lower the largest product of a row with a direction, the better
+/// the direction.
 #[derive(Default)]
 struct Steady {
-    /// The last one that was scanned, and the best of all with its highest row.
+    /// The direction scanned last; and the best direction so far with the largest product of a row.
     asked: Vec<f64>,
     best: Option<(Vec<f64>, f64)>,
-    /// Scan the residual's own direction: the last mixture offered no row.
+    /// Scan the residual's direction itself, because no row of the last mixture's scan entered.
     plain: bool,
 }
 
 impl Steady {
-    /// The residual's direction moved towards the best one.
+    /// The residual's direction mixed with the best one.
     fn mixed(&mut self, mut w: Vec<f64>, target: &[f64]) -> Vec<f64> {
         let along = dot(&w, target);
         if along > 0.0 {
@@ -262,7 +265,7 @@ impl Steady {
         w
     }
 
-    /// The highest row along what was asked.
+    /// Note the largest product of a row with the direction scanned last.
     fn found(&mut self, highest: f64) {
         if self.best.as_ref().is_none_or(|(_, best)| highest < *best) {
             self.best = Some((self.asked.clone(), highest));
@@ -278,12 +281,12 @@ pub(super) struct Seen<'s> {
     pub rows: &'s [usize],
 }
 
-/// The reference of all problems, and the rows that they have met.
+/// What all problems share: the reference, its scan, and the pool of rows.
 pub(super) struct Columns<'a> {
     pub rows: &'a dyn Rows,
     pub scan: &'a dyn Scan,
     pub metric: Metric,
-    /// Rows that count for no problem.
+    /// Rows that every problem leaves out.
     pub ignored: Vec<usize>,
     pool: Pool,
 }
@@ -299,19 +302,19 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// Whether a row of a scan's answer is one that a problem asks about; far rows are looked at one by one.
+    /// Whether a row that a scan returned belongs to the problem: not left out, and not far (far rows are tested one by one).
     pub fn counts(&self, row: usize, excluded: Option<usize>) -> bool {
         let far = self.scan.frame().far.contains(row);
         !far && excluded != Some(row) && !self.ignored.contains(&row)
     }
 
-    /// The far rows that count.
+    /// The far rows that are not left out.
     fn far(&self) -> impl Iterator<Item = usize> + '_ {
         let far = self.scan.frame().far.rows.iter().copied();
         far.filter(|row| !self.ignored.contains(row))
     }
 
-    /// Problems that fit into memory together.
+    /// How many problems fit into memory together.
     pub fn together(&self) -> usize {
         let size = self.metric.dim() + 1;
         (GROUP_BUDGET / (16 * size * size)).clamp(16, 4096)
@@ -325,13 +328,13 @@ impl<'a> Columns<'a> {
         y
     }
 
-    /// Rows with weight and their weights, as they are.
+    /// The rows with positive weight, and their weights as they stand.
     pub fn weighted(&self, conic: &Conic) -> (Vec<usize>, Vec<f64>) {
         self.positive(conic, conic.weights())
     }
 
-    /// The same without what the lift bends the weights by, e^2 or so: they are moved to the least squares of the
-    /// target without it, if none turns negative.
+    /// As [`Columns::weighted`], but without the bias of about e^2 that the lift brings into the weights: they are
+    /// moved to the least-squares solution without the lift, if none turns negative.
     pub fn unlifted(&self, q: &Open) -> (Vec<usize>, Vec<f64>) {
         let mut weights = q.conic.weights().to_vec();
         for _ in 0..2 {
@@ -361,8 +364,8 @@ impl<'a> Columns<'a> {
             .unzip()
     }
 
-    /// Work on some problems until each is done: `close` is told what every scan found, and says which are. A problem to
-    /// which no scanned row is new, or that had `most` scans, ends after `last` was told.
+    /// Work on problems until each is done. `close` gets the result of every scan and marks the problems that it
+    /// finishes. A problem for which a scan finds no new row, or that had `most` scans, ends after a call of `last`.
     pub fn run(
         &mut self,
         open: &mut [Open],
@@ -379,12 +382,12 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    /// Between groups of problems: forget what none of them took.
+    /// Between groups of problems: drop the pooled rows that none of them used.
     pub fn trim(&mut self) {
         self.pool.trim();
     }
 
-    /// Take the rows that were given to begin with.
+    /// Let the rows enter that [`Open::starting_from`] set.
     fn begin(&mut self, open: &mut [Open]) -> Result<()> {
         let counted = |q: &mut Open| {
             let mut rows = std::mem::take(&mut q.first);
@@ -451,7 +454,7 @@ impl<'a> Columns<'a> {
         let batch = Batch {
             directions: &flat,
             bias: &vec![0.0; asking.len()],
-            // As many more as may not count.
+            // As many rows more as may be left out.
             k: 1 + self.ignored.len() + if first { FIRST_K } else { loop_k(d) },
         };
         let hits = self.scan.scan(&batch, control)?;
@@ -493,8 +496,8 @@ impl<'a> Columns<'a> {
         Ok(())
     }
 
-    /// What a scanned direction proves: itself in the data's units, and an upper bound of `<w, x_i - c>` over all rows but
-    /// the excluded one; infinite where nothing is proved.
+    /// What a scanned direction proves: the direction in the data's units, and an upper bound of `<w, x_i - c>` over
+    /// all rows but the excluded one; infinite where nothing is proved.
     pub fn highest(&self, seen: &Seen<'_>, c: &[f64], excluded: Option<usize>) -> (Vec<f64>, f64) {
         let frame = self.scan.frame();
         let norm = seen.w.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>();
@@ -510,7 +513,7 @@ impl<'a> Columns<'a> {
         (w, highest)
     }
 
-    /// From an upper bound of the frame's scores `<w, x'_i>`: one of `<w, x_i - c>`, over the far rows too.
+    /// Turns an upper bound of the frame's scores `<w, x'_i>` into one of `<w, x_i - c>` that also holds for the far rows.
     pub fn with_far(&self, w: &[f64], best: f64, c: &[f64], excluded: Option<usize>) -> f64 {
         let frame = self.scan.frame();
         let (shift, error) = separation(w, &frame.centre, c);
@@ -532,7 +535,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What is known of one problem, which one thread works on.
+/// Locks the state of one problem; only one thread works on it.
 pub(super) fn held<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
     known.lock().unwrap_or_else(|held| held.into_inner())
 }

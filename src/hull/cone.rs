@@ -5,16 +5,16 @@
 //! ```
 //!
 //! Then `<q, r> / (|q| |r|)` bounds the sine of the angle between q and the cone from below. The nearest combination is
-//! found by column generation; its residual has product 0 with the rows that carry weight, so no scan can prove its sign.
-//! It is tilted away from all rows: with v such that `<x_i, v> >= m > 0`, which is there when the cone is pointed, and
-//! `<x_i, r> <= s`, both proved, `r - (s / m) v` has no positive product with any row. Inside is proved by verified
-//! arithmetic on rows and origin (`2^-k q` is in the hull of 0 and the rows), or within the tolerance of inside verdicts of
-//! the hull, of `q / sum u` (see [`certificate`](super::certificate)). Rows of zeros add
-//! nothing to a cone and count for nothing.
+//! found by column generation. Its residual has product 0 with the rows that carry weight, so no scan can prove the
+//! sign of these products. The residual is therefore tilted away from all rows: with v such that `<x_i, v> >= m > 0`,
+//! which exists if the cone is pointed, and `<x_i, r> <= s`, both proved, `r - (s / m) v` has no positive product with
+//! any row. Inside is proved exactly, by verified arithmetic on rows and origin (`2^-k q` is in the hull of 0 and the
+//! rows), or within the same tolerance as inside verdicts of the hull, for `q / sum u` (see
+//! [`certificate`](super::certificate)). Rows of zeros do not change a cone and are left out.
 //!
-//! A certificate for whoever checks without a scan is weights that meet the tolerance, or a direction that is tilted by a
-//! little more than is proved to be needed, so that its own rounding costs no sign. Where neither can be had (a cone with
-//! a line in it; weights that only the exact proof accepts), there is none.
+//! A certificate that can be checked without a scan is a set of weights that meet the tolerance, or a direction tilted
+//! by a little more than was proved necessary, so that its own rounding changes no sign. Where neither exists (a cone
+//! that contains a line; weights that only the exact proof accepts), there is no certificate.
 
 use super::certificate::{local, residual, separation};
 use super::columns::{Columns, Open, Seen, held};
@@ -30,19 +30,20 @@ use rayon::prelude::*;
 use std::f64::consts::FRAC_PI_2;
 use std::sync::Mutex;
 
-/// Up to so many rows in a combination an exact proof is tried first; else only what misses the tolerance is.
+/// With at most this many rows in a combination the exact proof is tried first; with more, only if the tolerance is missed.
 const WORTH_EXACT: usize = 64;
 
-/// Directions of an f64 scan together.
+/// Directions that share one f64 scan.
 const TOGETHER: usize = 512;
 
-/// Queries and rows whose lengths differ by less than this power of two are left as they are.
+/// A query is rescaled only if its length and the rows' differ by at least this power of two.
 const ALIKE: i32 = 8;
 
-/// A residual below this share of the query is zero but for rounding.
+/// A residual below this share of the query's length is taken as zero: it is rounding.
 const VANISHED: f64 = 1e-11;
 
-/// What is known of one query. Angles are in radians, and a right angle where no row has a positive product with the query.
+/// What is proved about one query. Angles are in radians; the angle is a right angle if no row has a positive product
+/// with the query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Angle {
     pub verdict: Verdict,
@@ -50,13 +51,13 @@ pub struct Angle {
     pub proof: Option<Evidence>,
     /// Certified lower bound of the angle between the query and the cone; 0 for inside and undecided.
     pub lower: f64,
-    /// An upper bound of it, at most a right angle.
+    /// Upper bound of the angle, at most a right angle.
     pub upper: f64,
-    /// What anyone can check; see `Body::Cone` of the certificates.
+    /// A certificate that can be checked independently; see `Body::Cone` of the certificates.
     pub certificate: Certificate,
 }
 
-/// Values times a power of two, exactly; `None` where that loses numbers.
+/// Values times a power of two, exactly; `None` if a value overflows or underflows.
 fn times_power(values: &[f64], power: i32) -> Option<Vec<f64>> {
     let scaled: Vec<f64> = values.iter().map(|&v| libm::scalbn(v, power)).collect();
     let mut both = scaled.iter().zip(values);
@@ -75,7 +76,7 @@ impl Angle {
         }
     }
 
-    /// Nothing is known.
+    /// Undecided, with the trivial bounds.
     fn open() -> Self {
         Angle {
             verdict: Verdict::Undecided,
@@ -86,7 +87,7 @@ impl Angle {
         }
     }
 
-    /// Of a query of zeros, which is in every cone.
+    /// The answer for a query of zeros, which is in every cone.
     fn of_zero() -> Self {
         let certificate = Certificate::Inside {
             rows: Vec::new(),
@@ -97,21 +98,21 @@ impl Angle {
     }
 }
 
-/// A question.
+/// One query with what is known about it.
 #[derive(Debug, Clone)]
 pub struct Asked<'q> {
-    /// Raw.
+    /// The query's raw values.
     pub query: &'q [f64],
-    /// A reference row that does not count.
+    /// A reference row that is left out.
     pub excluded: Option<usize>,
-    /// Rows and convex weights by which the hull holds the query, and whether that is proved exactly.
+    /// Rows and convex weights that prove the query inside the hull, and whether that proof is exact.
     pub inside: Option<(Vec<usize>, Vec<f64>, bool)>,
-    /// Rows whose combination may be near the query, as those of the nearest point of the hull: tried before the first
-    /// scan.
+    /// Rows with a combination that may be near the query, such as those of the nearest point of the hull; tried before
+    /// the first scan.
     pub near: Vec<usize>,
 }
 
-/// A non-negative combination of rows, and the query over the sum of the weights.
+/// A non-negative combination of rows, and the query divided by the sum of the weights.
 struct Sum {
     rows: Vec<usize>,
     weights: Vec<f64>,
@@ -121,7 +122,7 @@ struct Sum {
     total: f64,
 }
 
-/// A direction with a positive product with every row that is not 0, and the least of these products.
+/// A direction that has a positive product with every row that is not 0, and the smallest of these products.
 #[derive(Debug, Clone)]
 struct Strict {
     v: Vec<f64>,
@@ -136,7 +137,7 @@ pub struct Cone<'a> {
 }
 
 impl<'a> Cone<'a> {
-    /// For the cone of `rows`, different ones, which `scan` scans; `zeros` are the rows of zeros.
+    /// The cone of `rows` (distinct rows, which `scan` scans); `zeros` are the rows that are all zero.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn new(
@@ -158,8 +159,8 @@ impl<'a> Cone<'a> {
         Ok(cone)
     }
 
-    /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is. Each that is finished
-    /// is a unit of the stage at hand.
+    /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is. Each finished
+    /// query counts as one unit of progress.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn angles(
@@ -256,9 +257,9 @@ impl<'a> Cone<'a> {
         Ok(())
     }
 
-    /// The query times the power of two that makes it about as long as the longest rows, and its exponent: in the frame, whose
-    /// origin is among the rows, a query that is shorter by far is all rounding. `None` where it is that long, and where numbers
-    /// would be lost.
+    /// The query times a power of two that makes it about as long as the longest rows, and the exponent: in the frame,
+    /// whose origin lies among the rows, a much shorter query would lose all its digits to rounding. `None` where no
+    /// scaling is needed, and where a value would overflow or underflow.
     fn scaled(&self, query: &[f64]) -> Option<(i32, Vec<f64>)> {
         let frame = self.columns.scan.frame();
         let largest = |values: &[f64]| values.iter().fold(0f64, |most, v| most.max(v.abs()));
@@ -270,7 +271,7 @@ impl<'a> Cone<'a> {
         }
     }
 
-    /// What is known without a scan: of a query of zeros, and of one that the hull holds.
+    /// What is known without a scan: for a query of zeros, and for one inside the hull.
     fn known(&self, asked: &Asked<'_>) -> Result<Angle> {
         let query = asked.query;
         if query.iter().all(|&v| v == 0.0) {
@@ -333,7 +334,7 @@ impl<'a> Cone<'a> {
         Ok(())
     }
 
-    /// Inside where the weighted rows meet the query; else undecided, with the angle to the weighted sum.
+    /// Inside, if the weighted rows meet the query; else undecided, with the angle to the weighted sum.
     fn by_weights(&self, q: &Open, query: &[f64]) -> Result<Angle> {
         let (rows, weights) = self.columns.weighted(&q.conic);
         if rows.is_empty() {
@@ -367,7 +368,7 @@ impl<'a> Cone<'a> {
         })
     }
 
-    /// The certificate that a sum makes, where it meets the query to within the tolerance.
+    /// The certificate of a combination that meets the query to within the tolerance.
     fn within_tolerance(&self, sum: &Sum) -> Certificate {
         let unit = &self.columns.scan.frame().unit;
         let share = local::share(&sum.points, &sum.shares, &sum.at, unit);
@@ -381,7 +382,7 @@ impl<'a> Cone<'a> {
         }
     }
 
-    /// A strict direction for each problem: that of all rows, or one of its own where a row does not count.
+    /// A strict direction for each problem: one for all rows, or a separate one for a problem that leaves a row out.
     fn stricts(&mut self, left: &[&Open], control: &Control) -> Result<Vec<Option<Strict>>> {
         let own = |q: &&&Open| self.strict.is_none() && q.excluded().is_some();
         let without: Vec<Option<usize>> = left.iter().filter(own).map(|q| q.excluded()).collect();
@@ -395,8 +396,8 @@ impl<'a> Cone<'a> {
         Ok(each.collect())
     }
 
-    /// For each row that does not count, a direction with a positive product with all others that are not 0: that from
-    /// the origin to their hull, where the origin is outside.
+    /// For each left-out row, a direction with a positive product with all other rows that are not 0: the direction
+    /// from the origin to their hull, if the origin is outside.
     fn strictly(
         &mut self,
         excluded: &[Option<usize>],
@@ -423,7 +424,7 @@ impl<'a> Cone<'a> {
                         least: -top,
                     });
                 }
-                // Half of the distance from the origin to the hull is as good as all of it.
+                // A bound of half the distance from the origin to the hull is good enough.
                 let total: f64 = q.conic.weights().iter().sum();
                 let euclid = columns.scan.frame().euclid;
                 let distance = prove::length(&q.conic.residual()[..d]) / total / euclid;
@@ -450,7 +451,7 @@ impl<'a> Cone<'a> {
         let (rows, frame) = (self.columns.rows, self.columns.scan.frame());
         let d = rows.dim();
         let zero = vec![0.0; d];
-        // Rows that do not count, and the centre in the place of far ones, may come first.
+        // Left-out rows, and the centre (which stands in for far rows), may rank first.
         let k = 2 + self.columns.ignored.len() + frame.far.rows.len();
         let scan = self.columns.scan;
         let (scores, hits) = scan.scan_f64(rows, directions, k, control)?;
@@ -499,7 +500,8 @@ impl Angle {
         };
     }
 
-    /// Of a query that was multiplied by a power of two: weights are divided by it. Without a certificate where that loses numbers.
+    /// The angle of a query that was multiplied by a power of two: its weights are divided by it. Without a certificate
+    /// where a weight overflows or underflows.
     fn of_scaled(mut self, power: i32) -> Self {
         if let Certificate::Inside { weights, .. } = &mut self.certificate {
             match times_power(weights, -power) {
@@ -510,7 +512,7 @@ impl Angle {
         self
     }
 
-    /// With the angle between `at`, the query over the sum of the weights, and the weighted points.
+    /// Sets the angle between `at`, the query over the sum of the weights, and the weighted points.
     fn missing(self, points: &[f64], shares: &[f64], at: &[f64]) -> Self {
         // The division is rounded.
         let missed = residual(points, shares, at).length + U64 * prove::length(at);
@@ -523,8 +525,8 @@ impl Angle {
     }
 }
 
-/// A direction r whose product with every row is at most `top`, tilted until none is above 0 and by a little more, for
-/// its own rounding; with a lower bound of the sine of the angle that it proves. `None` where no sign is left.
+/// A direction r whose product with every row is at most `top`, tilted until none is above 0, and slightly further for
+/// its own rounding; with a lower bound of the sine of the angle that it proves. `None` if it proves no positive angle.
 fn tilted(
     columns: &Columns<'_>,
     r: &[f64],
@@ -551,21 +553,22 @@ fn tilted(
     let (value, error) = separation(&direction, query, &vec![0.0; query.len()]);
     let sine = (value - error) / (prove::length(&direction) * prove::length(query));
     let sine = sine * (1.0 - gamma(query.len() + 16, U64));
-    // Numbers that overflowed prove nothing.
+    // An overflow proves nothing.
     (sine > 0.0 && sine.is_finite()).then(|| (direction, sine.min(1.0)))
 }
 
-/// Whether the residual is zero but for rounding.
+/// Whether the residual is zero up to rounding.
 fn vanished(q: &Open) -> bool {
     let residual = prove::length(q.conic.residual());
     q.conic.vanished() || residual <= VANISHED * q.size
 }
 
-/// Whether the query is exactly a non-negative combination of the rows: `2^-k` of it in the hull of 0 and the rows.
+/// Whether the query is exactly a non-negative combination of the rows: `2^-k` times the query is in the hull of 0 and
+/// the rows.
 fn exactly(points: &[f64], total: f64, query: &[f64]) -> bool {
     let shrink = (-(total.log2().floor() + 2.0)).exp2();
     let at: Vec<f64> = query.iter().map(|v| v * shrink).collect();
-    // A power of two, unless a number falls below the smallest.
+    // Exact, because the factor is a power of two, unless a value falls below the smallest f64.
     let same = at.iter().zip(query).all(|(a, q)| a / shrink == *q);
     let all = [&vec![0.0; query.len()], points].concat();
     same && proved(all, &at).is_ok()

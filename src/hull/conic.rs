@@ -4,13 +4,13 @@
 //! min |sum_i u_i v_i - t|,  u >= 0;        at the least, r = t - sum u_i v_i has <v_i, r> <= 0 for every i
 //! ```
 //!
-//! The columns v_i are proposed from outside, a few at a time, by whoever prices them along r. A reflection takes the
-//! target to the last axis, where [`Active`] expects it; its orthogonal factor keeps r sharp however short it is.
+//! The caller prices columns along r and proposes a few v_i at a time. A reflection maps the target to the last axis,
+//! where [`Active`] expects it; the orthogonal factor of [`Active`] keeps r accurate however short it is.
 
 use super::min_norm::dot;
 use super::tiny::Active;
 
-/// One target with the columns that have weight.
+/// One target and the columns that have weight.
 #[derive(Debug, Clone)]
 pub(super) struct Conic {
     active: Active,
@@ -21,7 +21,7 @@ pub(super) struct Conic {
 }
 
 impl Conic {
-    /// Nothing is active yet: r is the target, which is not zero.
+    /// The problem before any column is active: r is the target, which must not be zero.
     pub fn new(target: &[f64]) -> Self {
         let length = dot(target, target).sqrt();
         let mut mirror: Vec<f64> = target.iter().map(|v| v / length).collect();
@@ -42,12 +42,12 @@ impl Conic {
         }
     }
 
-    /// r: no active column has a positive product with it, but for rounding.
+    /// r: its product with every active column is at most 0, up to rounding.
     pub fn residual(&self) -> &[f64] {
         &self.residual
     }
 
-    /// Names of the active columns.
+    /// The ids of the active columns.
     pub fn ids(&self) -> &[usize] {
         self.active.ids()
     }
@@ -64,12 +64,12 @@ impl Conic {
         self.active.nearest(&turned)
     }
 
-    /// Whether r is zero but for rounding.
+    /// Whether r is zero up to rounding.
     pub fn vanished(&self) -> bool {
         self.active.vanished()
     }
 
-    /// Take the columns (as long as the target each) that make r shorter; whether any did.
+    /// Let the columns (each as long as the target) enter that make r shorter. Returns whether any did.
     pub fn improve(&mut self, ids: &[usize], mut columns: Vec<f64>) -> bool {
         let size = self.residual.len();
         columns.chunks_exact_mut(size).for_each(|v| self.reflect(v));

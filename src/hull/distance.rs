@@ -1,9 +1,10 @@
 //! Brackets of the Euclidean distance to the hull, after the verdict or before it.
 //!
-//! The loop of `solve`, in the Euclidean metric, ends with a direction that nearly attains the distance, and of a query
-//! outside such a direction separates: it is a verdict too. Where most queries are outside, the distance is therefore sought first,
-//! from the rows that earlier queries met, and the scan for the verdict is saved. A query that the first such scan does not
-//! separate goes to the verdict after all; where that is what mostly happens, verdicts come first.
+//! The loop of `solve`, in the Euclidean metric, ends with a direction that nearly attains the distance. For a query
+//! outside, that direction separates, so it proves the verdict too. Where most queries are outside, the distance is
+//! therefore computed first, from the rows that earlier queries used, and the scan for the verdict is saved. A query
+//! that the first such scan does not separate goes through the verdict after all; if that happens to most queries,
+//! verdicts are computed first.
 
 use super::certificate::residual;
 use super::prove::{Direction, Scanned};
@@ -12,36 +13,36 @@ use super::{Answer, Bracket, Certificate, SEED_GROUP, Solver, SolverStage, Verdi
 use crate::control::Control;
 use crate::error::Result;
 
-/// Distances start from the pool once it holds this many rows for each dimension.
+/// Distances start from pooled rows once the pool holds this many rows for each dimension.
 const POOL_STARTS: usize = 2;
 
-/// Queries by which it is judged whether distances come first.
+/// The number of queries after which the order (distance or verdict first) is decided.
 const JUDGED: u64 = 64;
 
-/// What distances before verdicts have come to.
+/// Counts of past queries, which decide whether distances are computed first.
 #[derive(Debug, Default)]
 pub(super) struct Before {
-    /// Queries settled after their verdict, and those of them that are outside.
+    /// Queries whose verdict came first, and how many of them are outside.
     settled: u64,
     outside: u64,
-    /// Queries whose distance was sought first, and those of them that were settled so.
+    /// Queries whose distance came first, and how many of them that settled.
     tried: u64,
     won: u64,
 }
 
 impl Before {
-    /// Whether distances are worth seeking first: most queries are outside, and most that were tried were settled.
+    /// Whether to compute distances first: most queries are outside, and most queries tried so far were settled.
     fn pays(&self) -> bool {
         let mostly_outside = self.settled >= JUDGED && 2 * self.outside > self.settled;
         mostly_outside && (self.tried < JUDGED || 2 * self.won > self.tried)
     }
 }
 
-/// A query that was settled by its distance, or the scans that were spent on it in vain.
+/// The answer of a query that its distance settled, or the number of scans that did not settle it.
 type Early = std::result::Result<Box<Answer>, u32>;
 
 impl Solver<'_> {
-    /// Of so many queries, those that are answered together: few at first, that the others find their rows in the pool.
+    /// How many of `count` queries are answered together: few at first, so that later ones find rows in the pool.
     pub(super) fn together(&self, count: usize) -> usize {
         match self.before.settled + self.before.tried {
             0 => SEED_GROUP,
@@ -49,12 +50,12 @@ impl Solver<'_> {
         }
     }
 
-    /// Whether distances start from the pool.
+    /// Whether the distance loop starts from pooled rows.
     fn pool_starts(&self) -> bool {
         self.euclidean_pool.len() >= POOL_STARTS * self.metric.dim()
     }
 
-    /// Verdicts and distances, whichever come first.
+    /// Verdicts and distances, in whichever order is expected to be cheaper.
     pub(super) fn with_distances(
         &mut self,
         raw: &[f64],
@@ -84,7 +85,7 @@ impl Solver<'_> {
         Ok(all.collect())
     }
 
-    /// Verdicts, and then the distances of what is not inside.
+    /// Verdicts first, then the distances of the queries that are not inside.
     fn verdicts_first(
         &mut self,
         raw: &[f64],
@@ -102,7 +103,7 @@ impl Solver<'_> {
         Ok(answers)
     }
 
-    /// The distances of queries of which nothing is known yet, and with them their verdicts.
+    /// Distances first, of queries about which nothing is known yet; the distances also prove their verdicts.
     fn distances_first(
         &mut self,
         raw: &[f64],
@@ -131,7 +132,7 @@ impl Solver<'_> {
                 all[query] = self.early(done, queries)?;
                 if all[query].is_ok() {
                     self.before.won += 1;
-                    // Once for the verdict and once for the distance.
+                    // One unit for the verdict and one for the distance.
                     control.advance(2);
                 }
             }
@@ -140,7 +141,7 @@ impl Solver<'_> {
         Ok(all)
     }
 
-    /// The answer about a query whose distance was sought first, where that separates it.
+    /// The answer for a query whose distance came first, if a direction separates it; else the scans spent.
     fn early(&self, done: Settled, queries: &Queries<'_>) -> Result<Early> {
         let Outcome::Bracketed {
             bracket,
@@ -228,8 +229,8 @@ impl Solver<'_> {
         Ok(())
     }
 
-    /// Candidates for the distance loop: the rows furthest along `q - m`, of the pool once it holds what earlier queries
-    /// took, else from one scan of the group. `known` says of a query which distances are excluded by a proof.
+    /// Starting candidates of the distance loop: the rows furthest along `q - m`, from the pool once it holds enough
+    /// rows of earlier queries, else from one scan of the group. `known` gives the proved lower bound of a query's distance.
     fn first_steps(
         &mut self,
         group: &[usize],
@@ -264,7 +265,8 @@ impl Solver<'_> {
         Ok(open.collect())
     }
 
-    /// The k rows furthest along each target, one scan for all, and the margin that this proves.
+    /// For each target, the k rows furthest along it, by one scan for all targets; with the number of scans and the
+    /// proved margin.
     fn scanned(
         &mut self,
         group: &[usize],
@@ -321,8 +323,8 @@ mod tests {
         (0..count * d).map(|_| spread * next()).collect()
     }
 
-    /// Distances that come before verdicts say what those after them say, of queries outside, inside and near the boundary, and
-    /// what they claim holds for every row.
+    /// Distances computed before verdicts agree with those computed after, for queries outside, inside and near the
+    /// boundary, and their bounds hold for every row.
     #[test]
     fn distances_before_verdicts_say_the_same() {
         let (n, d, count) = (400, 12, 1_500);

@@ -1,10 +1,10 @@
-//! In one, two and three dimensions: the few rows between which all others lie.
+//! In one, two and three dimensions: reduces the rows to a few whose hull contains all others.
 //!
-//! The hull of a million points in the plane has some tens of corners. Chunks of rows are reduced to the corners of their
-//! own hulls, in parallel, and these together once more. A row is left out only where exact signs of determinants say that
-//! it lies in the hull of rows that are kept (Shewchuk's predicates, by the `robust` crate), so every verdict about the
-//! rows that are kept is one about all. Rows whose values are so small or so large that the predicates' products would leave
-//! the range of f64 are kept whatever they are, and so are [`Far`](crate::scan::Far) rows.
+//! The hull of a million points in the plane has a few dozen corners. Chunks of rows are reduced to the corners of
+//! their own hulls, in parallel, and then all these corners together. A row is dropped only if exact signs of
+//! determinants prove that it lies in the hull of the kept rows (Shewchuk's predicates, from the `robust` crate), so
+//! every verdict about the kept rows holds for all rows. Rows with values so large or small that the products in the
+//! predicates would leave the range of f64 are always kept, and so are [`Far`](crate::scan::Far) rows.
 
 mod polygon;
 mod polytope;
@@ -15,24 +15,24 @@ use crate::rows::{Rows, Subset, map_chunks};
 use crate::scan::Frame;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// Fewer rows are scanned as fast as they are reduced.
+/// With fewer rows a scan is as fast as the reduction.
 const LEAST: usize = 4_096;
 
-/// Reducing pays where at most one row in so many is kept.
+/// The reduction pays if at most one row in this many is kept.
 const SHARE: usize = 8;
 
-/// Sizes of values whose products of three, to their last digit, f64 holds: 2^-290 to 2^300.
+/// Magnitudes for which products of three values are exact in f64 expansions: 2^-290 to 2^300.
 const TAME: std::ops::RangeInclusive<f64> = 5.027e-88..=2.037e90;
 
-/// A point and its row.
+/// A point and its row index.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Point<const D: usize> {
     at: [f64; D],
     row: usize,
 }
 
-/// Rows in whose hull all rows lie, in their order; `None` where the dimensions are too many, or hardly any row can be
-/// left out.
+/// The indices of rows whose hull contains all rows, ascending. `None` if there are too many dimensions, or if hardly
+/// any row can be dropped.
 ///
 /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
 pub fn extreme<'r>(
@@ -57,7 +57,7 @@ pub fn extreme<'r>(
     }))
 }
 
-/// Reduce chunks, and what is left of them together.
+/// Reduce each chunk, then the kept rows of all chunks together.
 fn kept<const D: usize>(
     rows: &dyn Rows,
     control: &Control,
@@ -66,12 +66,12 @@ fn kept<const D: usize>(
     let (seen, left) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let most = |seen: usize| LEAST.max(seen / SHARE);
     let parts = map_chunks(rows, control, |first, values| {
-        // Once it is seen not to pay, the rest is skipped.
+        // Skip the rest once too many rows were kept.
         if left.load(Relaxed) > most(seen.load(Relaxed)) {
             return (Vec::new(), Vec::new());
         }
         let (values, _) = values.as_chunks::<D>();
-        // With one zero: points are put in order by their bits.
+        // Adding 0 turns -0 into +0: points are sorted by their bits.
         let points = (first..).zip(values).map(|(row, at)| Point {
             at: at.map(|value| value + 0.0),
             row,
@@ -92,7 +92,7 @@ fn kept<const D: usize>(
     Ok((kept.len() <= rows.len() / SHARE).then_some(kept))
 }
 
-/// Whether the predicates are exact on a point.
+/// Whether the predicates are exact for this point.
 fn tame<const D: usize>(point: &Point<D>) -> bool {
     let mut each = point.at.iter();
     each.all(|&value| value == 0.0 || TAME.contains(&value.abs()))
@@ -103,7 +103,7 @@ fn ends(points: Vec<Point<1>>) -> Vec<Point<1>> {
     ends_by(&points, |point| point.at[0])
 }
 
-/// The points of the least and of the largest value; of equal ones the first.
+/// The points with the smallest and the largest value; among equals, the first.
 fn ends_by<const D: usize>(points: &[Point<D>], value: impl Fn(&Point<D>) -> f64) -> Vec<Point<D>> {
     let order = |a: &&Point<D>, b: &&Point<D>| value(a).total_cmp(&value(b));
     let first = points.iter().min_by(order);

@@ -1,9 +1,9 @@
 //! The hull of a few rows that are held in memory, asked about one query: the verdicts of the solver without a scan.
 //!
 //! The nearest point of the hull is found by `MinNorm` in the data's own units, and the direction from it to the query
-//! is tried on every row in doubled arithmetic: where each is proved to be on the other side, the query is outside, and
-//! the least separation bounds its distance from below. What that does not settle goes through `Finish`, as a query
-//! near the boundary of a large reference does: proved exactly inside, within the tolerance, or left undecided.
+//! is tested against every row in double-word arithmetic: if every row is proved to be on the other side, the query is
+//! outside, and the smallest separation bounds its distance from below. Other queries go through `Finish`, like queries
+//! near the boundary of a large reference: proved exactly inside, within the tolerance, or left undecided.
 
 use super::certificate::separation;
 use super::finish::{Finish, Step};
@@ -13,11 +13,11 @@ use crate::error::Result;
 use crate::rows::Memory;
 use crate::scan::rounding::{U64, gamma};
 
-/// Rows beyond a direction that are taken into the last step together, and the most steps.
+/// The most rows beyond a direction that enter the last step together, and the most steps.
 const TAKEN: usize = 32;
 const STEPS: usize = 64;
 
-/// What is proved of one query.
+/// The verdict on one query and its proof.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Few {
     pub verdict: Verdict,
@@ -47,8 +47,8 @@ impl Few {
 
 /// Judge a query (d numbers) against the hull of at least one row (n x d).
 ///
-/// `unit` are the units of the columns and `tolerance` the largest residual of an inside verdict that is not exact, as a
-/// share of the local scale: see [`certificate`](super::certificate). Errors: none but those of reading `points`.
+/// `unit` holds the units of the columns. `tolerance` is the largest residual of an inside verdict that is not exact,
+/// as a share of the local scale: see [`certificate`](super::certificate). Errors: only those of reading `points`.
 pub fn judge(points: &[f64], query: &[f64], unit: &[f64], tolerance: f64) -> Result<Few> {
     let d = query.len();
     if points.chunks_exact(d).any(|x| x == query) {
@@ -64,7 +64,7 @@ pub fn judge(points: &[f64], query: &[f64], unit: &[f64], tolerance: f64) -> Res
     finish(&set, points, query, unit, tolerance)
 }
 
-/// The active set of the nearest point, in the data's units.
+/// The active set of the nearest point of the hull, in the data's units.
 fn nearest(points: &[f64], query: &[f64]) -> MinNorm {
     let d = query.len();
     let shifted: Vec<f64> = points
@@ -75,7 +75,8 @@ fn nearest(points: &[f64], query: &[f64]) -> MinNorm {
     let mut squares: Vec<f64> = candidates.iter().map(|(_, a)| dot(a, a)).collect();
     squares.sort_unstable_by(f64::total_cmp);
     let mut set = MinNorm::new(d, squares[squares.len() / 2].sqrt());
-    // A candidate that left the active set may enter again: until no other lowers the norm by more than rounding.
+    // A candidate that left the active set may enter again, so this repeats until no candidate lowers the norm by more
+    // than rounding.
     for _ in 0..STEPS {
         let before = norm(&set);
         let inactive = candidates.iter().filter(|(id, _)| !set.ids().contains(id));
@@ -88,7 +89,7 @@ fn nearest(points: &[f64], query: &[f64]) -> MinNorm {
     set
 }
 
-/// The norm of the nearest point; infinite before there is one.
+/// The norm of the nearest point; infinite if nothing is active.
 fn norm(set: &MinNorm) -> f64 {
     if set.ids().is_empty() {
         return f64::INFINITY;
@@ -97,22 +98,22 @@ fn norm(set: &MinNorm) -> f64 {
     dot(&point, &point).sqrt()
 }
 
-/// What a direction says of the rows.
+/// What a direction proves about the rows.
 struct Separated {
-    /// Where every row is proved to be on the other side: the certified distance.
+    /// The certified distance, if every row is proved to be on the other side.
     margin: Option<f64>,
-    /// Rows that are proved to be beyond the query, the furthest first.
+    /// Rows proved to lie beyond the query, the furthest first.
     beyond: Vec<usize>,
 }
 
-/// Hold a direction (in the data's units) against every row.
+/// Test a direction (in the data's units) against every row.
 fn separated(direction: &[f64], points: &[f64], query: &[f64]) -> Separated {
     let mut least = f64::INFINITY;
     let mut beyond = Vec::new();
     for (row, x) in points.chunks_exact(query.len()).enumerate() {
         let (value, error) = separation(direction, query, x);
         let proved = value - error;
-        // A product that overflowed proves nothing.
+        // An overflow proves nothing.
         least = least.min(if proved.is_nan() {
             f64::NEG_INFINITY
         } else {
@@ -205,7 +206,7 @@ mod tests {
         }
     }
 
-    /// 0.1 + 0.2 is not 0.3: the point is beside the segment by the rounding of a sum, and f64 can tell.
+    /// In f64, 0.1 + 0.2 is not 0.3: the point misses the segment by the rounding of a sum, and that is noticed.
     #[test]
     fn a_last_digit_beside_a_segment_is_never_called_exact() {
         let points = [0.0, 0.0, 1.0, 1.0];

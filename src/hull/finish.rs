@@ -1,17 +1,17 @@
-//! The last step for a query so close to the boundary that the solver's metric cannot tell its side.
+//! The last step for a query so close to the boundary that the solver's metric cannot tell on which side it is.
 //!
-//! The loop of `solve` holds the query's nearest point p to about 1e-16 of the rows' size; its direction -p is then off
-//! by 1e-16 / |p|, and separates nothing once |p| is below 1e-8. Here the direction comes from the face instead: with
-//! the active rows x_0 .. x_k,
+//! The loop of `solve` holds the point p of the hull nearest to the query (relative to it) to about 1e-16 of the rows'
+//! size. The error of its direction -p is then about 1e-16 / |p|, and it separates nothing once |p| is below 1e-8. Here
+//! the direction is computed from the face instead: with the active rows x_0 .. x_k,
 //!
 //! ```text
 //! w = (q - x_0) less its part in the span of x_i - x_0,      <w, x_i> = <w, x_0> to working precision of |w|
 //! ```
 //!
-//! however small |q - p| is. Products with the raw rows are computed in doubled arithmetic, corrections are solved with
-//! the orthonormal basis of the face, coordinates are differences to the query in units of the columns, and inside is
-//! proved by [`combination`]. Each step proves the query inside, or gives a direction for a full scan: rows beyond it
-//! come back as candidates, and none means that the query is separated or that f64 has no direction that does.
+//! however small |q - p| is. Products with the raw rows are computed in double-word arithmetic, corrections are solved
+//! with the orthonormal basis of the face, coordinates are differences to the query in units of the columns, and inside
+//! is proved by [`combination`]. Each step proves the query inside, or gives a direction for a full scan. The rows
+//! beyond it come back as candidates; if there are none, the query is separated, or no f64 direction separates it.
 
 use super::basis::Basis;
 use super::certificate::verified::{Combination, combination};
@@ -21,30 +21,30 @@ use super::min_norm::dot;
 use crate::error::Result;
 use crate::rows::Rows;
 
-/// Candidates that are kept, beside the active rows, as a multiple of d + 1.
+/// The most candidates kept beside the active rows, as a multiple of d + 1.
 const KEPT: usize = 4;
 
-/// Exact exchanges of one row for another between two scans, at most; and the multiply-adds that they may come to, where
-/// d is large.
+/// The most exact exchanges of one row for another between two scans; and the most multiply-adds that these may take,
+/// where d is large.
 const EXCHANGES: usize = 100;
 const WORK: usize = 100_000_000;
 
-/// Up to so many dimensions a query within the tolerance is still worth the search for an exact proof.
+/// In at most this many dimensions the exact proof is still tried for a query that is within the tolerance already.
 const WORTH_EXACT: usize = 64;
 
-/// Rows that are dropped one at a time in the hope of an exact proof, in more dimensions than that.
+/// In more dimensions than that, how many rows are dropped one at a time in search of an exact proof.
 const SINGLES: usize = 4;
 
-/// A weight whose bounds, in doubled arithmetic, are below this is zero.
+/// A weight whose bounds, in double-word arithmetic, are below this counts as zero.
 const ZERO: f64 = 1e-25;
 
-/// What a candidate's product with the residual must exceed, as a share of both lengths, to lower the norm.
+/// A candidate lowers the norm only if its product with the residual exceeds this share of both lengths.
 const IMPROVES: f64 = 1e-15;
 
-/// Bits to which a direction is rounded in the hope that the exact one is simple, as on a lattice.
+/// Numbers of bits to which a direction is rounded, to find the exact normal where it has few bits, as for lattice data.
 const SIMPLE_BITS: [i32; 4] = [10, 20, 30, 40];
 
-/// A query near the boundary, with the rows that matter to it.
+/// A query near the boundary, with its candidate rows.
 pub(super) struct Finish {
     d: usize,
     query: Vec<f64>,
@@ -53,16 +53,16 @@ pub(super) struct Finish {
     rows: Vec<usize>,
     /// Raw values of the rows, d each.
     points: Vec<f64>,
-    /// `(x - q) / unit`, scaled down where the row is far, and the power of two of that.
+    /// `(x - q) / unit`, scaled down by a power of two where the row is far; and that power.
     columns: Vec<Vec<f64>>,
     shrink: Vec<f64>,
-    /// Typical length of a column: what the weights' sum is worth.
+    /// The typical length of a column, by which the equation for the sum of the weights is multiplied.
     lift: f64,
-    /// Places of the rows that had weight in the last step, and their least-squares weights to start from.
+    /// Indices of the rows that had weight in the last step, and their least-squares weights, from which the next step starts.
     active: (Vec<usize>, Vec<f64>),
-    /// The convex combination that came nearest.
+    /// The convex combination nearest to the query so far.
     best: Option<Best>,
-    /// [`Finish::last_direction`] was asked for.
+    /// [`Finish::last_direction`] was called.
     ended: bool,
 }
 
@@ -78,17 +78,17 @@ pub(super) struct Best {
 /// A normal of a face, in the data's units.
 struct Normal {
     direction: Vec<f64>,
-    /// It separates the query from the rows of the face.
+    /// Whether it certainly separates the query from the rows of the face.
     certain: bool,
 }
 
-/// What a step comes to.
+/// The result of a step.
 pub(super) enum Step {
     /// Exactly inside: rows and weights.
     Inside { rows: Vec<usize>, weights: Vec<f64> },
     /// Scan along this direction (in the data's units): rows beyond the query are wanted.
     Scan { direction: Vec<f64> },
-    /// No direction is left to try.
+    /// No direction is left to scan.
     Stuck,
 }
 
@@ -119,8 +119,8 @@ impl Finish {
                 .is_some_and(|best| best.share <= tolerance)
     }
 
-    /// The residual of the last combination as a direction, once: what is scanned before a query is left within the
-    /// tolerance or undecided.
+    /// The residual of the last combination as a direction, only at the first call: it is scanned before a query ends
+    /// as within the tolerance or undecided.
     pub fn last_direction(&mut self) -> Option<Vec<f64>> {
         if std::mem::replace(&mut self.ended, true) {
             return None;
@@ -135,12 +135,12 @@ impl Finish {
         moving.then(|| self.in_data_units(&w))
     }
 
-    /// The combination that came nearest so far.
+    /// The nearest combination so far.
     pub fn best(&self) -> Option<&Best> {
         self.best.as_ref()
     }
 
-    /// Take further candidates; whether any is new.
+    /// Add candidates. Returns whether any is new.
     pub fn admit(&mut self, wanted: &[usize], rows: &dyn Rows) -> Result<bool> {
         let mut fresh: Vec<usize> = wanted.to_vec();
         fresh.retain(|row| !self.rows.contains(row));
@@ -161,7 +161,7 @@ impl Finish {
         Ok(true)
     }
 
-    /// Start from convex weights of the candidates taken first.
+    /// Start from convex weights of the candidates added first.
     pub fn start(&mut self, weights: &[f64]) {
         let positive = (0..weights.len().min(self.rows.len())).filter(|&i| weights[i] > 0.0);
         let places: Vec<usize> = positive.collect();
@@ -199,7 +199,7 @@ impl Finish {
         }
     }
 
-    /// Prove the query inside, or find the direction to scan. `tolerance` is a share of the local scale.
+    /// Prove the query inside, or find the next direction to scan. `tolerance` is a share of the local scale.
     pub fn step(&mut self, tolerance: f64) -> Step {
         if self.suffices(tolerance) {
             return match self.normal(&self.active.0) {
@@ -231,7 +231,8 @@ impl Finish {
         sharpest
     }
 
-    /// Whether the query is exactly in the hull of these candidates; else those without the ones that [`proved`] drops.
+    /// The exact proof that the query is in the hull of these candidates; without a proof, `active` loses the rows that
+    /// [`proved`] drops.
     fn reduced(&self, active: &mut Vec<usize>) -> Option<Step> {
         match proved(self.gathered(active), &self.query) {
             Ok(found) => {
@@ -248,8 +249,8 @@ impl Finish {
         }
     }
 
-    /// The query lies so near the span of the face that no f64 direction tells its side: a candidate on one side or
-    /// the other may still complete a simplex around it.
+    /// For a query so near the span of the face that no f64 direction separates them: a candidate on either side may
+    /// still complete a simplex that contains the query.
     fn either_side(&self, direction: &[f64], active: &[usize]) -> Step {
         for side in [1.0, -1.0] {
             let w: Vec<f64> = direction.iter().map(|v| side * v).collect();
@@ -263,7 +264,7 @@ impl Finish {
         Step::Stuck
     }
 
-    /// Raw values of some candidates.
+    /// The raw values of some candidates.
     fn gathered(&self, places: &[usize]) -> Vec<f64> {
         let each = places.iter().map(|&i| self.point(i));
         each.collect::<Vec<_>>().concat()
@@ -290,8 +291,8 @@ impl Finish {
         }
     }
 
-    /// The nearest convex combination of the candidates in units of the columns, by Lawson and Hanson's method on an
-    /// orthonormal basis: places of the rows with weight, and their weights.
+    /// The nearest convex combination of the candidates in units of the columns, by Lawson and Hanson's method with an
+    /// orthonormal basis: the indices of the rows with weight, and their weights.
     fn nearest(&mut self) -> (Vec<usize>, Vec<f64>) {
         let lifted: Vec<Vec<f64>> = self
             .columns
@@ -343,15 +344,15 @@ impl Finish {
         (active, weights.iter().map(|w| w / total).collect())
     }
 
-    /// The direction (in the data's units) that is orthogonal to the face of the active rows and has the query on its
-    /// positive side. `None` where the face fills the space, or the query lies in its span to the last digit.
+    /// The direction (in the data's units) orthogonal to the face of the active rows, with the query on its positive
+    /// side. `None` if the face spans the space, or if the query lies in its span to the last digit.
     fn normal(&self, active: &[usize]) -> Option<Normal> {
         let (&first, others) = active.split_first()?;
         let mut basis = Basis::default();
         let mut spanning = Vec::new();
         let (base, shrink) = (&self.columns[first], self.shrink[first]);
         for &i in others {
-            // The difference of two rows, both as differences to the query, each scaled by its own power of two.
+            // The difference of two rows from their differences to the query, each scaled by its own power of two.
             let (ours, theirs) = (&self.columns[i], shrink / self.shrink[i]);
             let each = ours.iter().zip(base);
             let edge: Vec<f64> = if theirs >= 1.0 {
@@ -376,7 +377,7 @@ impl Finish {
         self.oriented(w, &basis, first, &spanning)
     }
 
-    /// Correct a normal with products in doubled arithmetic, try simple ones, and point it at the query.
+    /// Correct a normal by products in double-word arithmetic, try normals with few bits, and orient it towards the query.
     fn oriented(
         &self,
         w: Vec<f64>,
@@ -432,7 +433,7 @@ impl Finish {
         raw.iter().map(|v| v / scale).collect()
     }
 
-    /// The candidate furthest beyond the hyperplane through the query, if any is beyond it for sure.
+    /// The candidate that lies furthest beyond the hyperplane through the query, if any certainly does.
     fn beyond(&self, w: &[f64], active: &[usize]) -> Option<usize> {
         let others = (0..self.rows.len()).filter(|i| !active.contains(i));
         let beyond = others.filter_map(|i| {
@@ -443,15 +444,16 @@ impl Finish {
     }
 }
 
-/// Rows in whose hull a query is, and their weights, all positive.
+/// Rows whose hull contains a query, and their weights, all positive.
 pub(super) struct Proved {
-    /// Places of the rows among those that were given.
+    /// Indices among the given rows.
     pub places: Vec<usize>,
     pub weights: Vec<f64>,
 }
 
-/// Whether a query is exactly in the hull of a few rows (m x d, raw), or of those that are left without the ones whose
-/// weights are not positive: it may lie on the face without them, or beyond it. If not, the places of those left.
+/// Whether a query is exactly in the hull of a few rows (m x d, raw), or of what remains after dropping rows whose
+/// weights are not positive (the query may lie on the face without them, or beyond it). If not proved, the indices of
+/// the remaining rows.
 pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<usize>> {
     let d = query.len();
     let mut places: Vec<usize> = (0..points.len() / d).collect();
@@ -470,7 +472,7 @@ pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<
         let mut gone: Vec<usize> = (0..lower.len())
             .filter(|&i| doubtful(i) && upper[i] < ZERO)
             .collect();
-        // Without weights that vanish, one at a time: what leaves may turn others positive.
+        // Where no weights vanish, drop one row at a time: the weights of others may then turn positive.
         if gone.is_empty() || gone.len() == places.len() || gone.iter().any(|&i| lower[i] < -ZERO) {
             let negative = (0..lower.len()).filter(|&i| doubtful(i));
             gone = negative
@@ -491,8 +493,8 @@ pub(super) fn proved(mut points: Vec<f64>, query: &[f64]) -> Result<Proved, Vec<
     }
 }
 
-/// Lawson and Hanson's inner loop: weights to the least-squares solution, without those that turn negative. False where
-/// the basis could not be rebuilt.
+/// Lawson and Hanson's inner loop: move the weights to the least-squares solution, dropping those that turn negative.
+/// False if the basis could not be rebuilt.
 fn settle(
     lifted: &[Vec<f64>],
     target: &[f64],

@@ -1,17 +1,17 @@
-//! How far a query is from a centre c inside the hull, in lengths of the hull in its direction: the gauge of
-//! Minkowski about c.
+//! The Minkowski gauge of a query about a centre c inside the hull: its distance from c in multiples of the hull's
+//! extent in the same direction.
 //!
 //! ```text
 //! g(q) = min { t : c + (q - c) / t in conv(X) } = min { sum u : sum u_i (x_i - c) = q - c, u >= 0 }
 //!      = max { <w, q - c> : <w, x_i - c> <= 1 for every i }
 //! ```
 //!
-//! g < 1 inside and > 1 outside, and an invertible affine map of everything changes nothing. The linear program is solved
-//! by column generation: in the solver's metric `min |sum u_i (y_i, e) - (y_q, 0)|` with a small e has, but for e^2, its
-//! solution (`columns`), and the residual is the direction w. Both ends are held against the stored numbers: any w that
-//! was scanned bounds g from below, `<w, q - c> / max_i <w, x_i - c>`, with every rounding taken off; weights bound it
-//! from above where the weighted rows meet the point of the ray to within the tolerance that holds for inside verdicts
-//! (see [`certificate`](super::certificate)).
+//! g < 1 inside and > 1 outside, and an invertible affine map of all points changes nothing. The linear program is
+//! solved by column generation: in the solver's metric, `min |sum u_i (y_i, e) - (y_q, 0)|` with a small e has the same
+//! solution up to e^2 (`columns`), and its residual is the direction w. Both bounds are proved from the stored numbers:
+//! any scanned w bounds g from below by `<w, q - c> / max_i <w, x_i - c>`, less all rounding; weights bound it from
+//! above if the weighted rows meet the point on the ray to within the tolerance of inside verdicts (see
+//! [`certificate`](super::certificate)).
 
 use super::certificate::{local, separation};
 use super::columns::{Columns, GAP, Open, Seen, held};
@@ -24,7 +24,7 @@ use crate::scan::Scan;
 use crate::scan::rounding::{U64, gamma};
 use std::sync::Mutex;
 
-/// e as a share of the usual length of a row in the metric.
+/// e, as a share of the typical length of a row in the metric.
 const LIFT: f64 = 1e-6;
 
 /// A query and its centre.
@@ -33,7 +33,7 @@ pub struct Ray<'q> {
     /// q and c, raw.
     pub query: &'q [f64],
     pub centre: &'q [f64],
-    /// What the solver says of the query and the same rows.
+    /// The solver's answer for the query against the same rows, if there is one.
     pub answer: Option<&'q Answer>,
 }
 
@@ -53,8 +53,8 @@ impl<'a> Gauge<'a> {
         }
     }
 
-    /// A bracket of the gauge of each query; the upper end is infinite where none was found. Each that is finished is a unit
-    /// of the stage at hand.
+    /// A bracket of the gauge of each query; the upper end is infinite where none was found. Each finished query counts
+    /// as one unit of progress.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn brackets(&mut self, rays: &[Ray<'_>], control: &Control) -> Result<Vec<Bracket>> {
@@ -114,7 +114,7 @@ fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>, gap: f64) -> Ope
     open.within_gap(gap)
 }
 
-/// What the weights prove: their sum, where the weighted rows meet the point of the ray.
+/// The upper bound that the weights prove: their sum, if the weighted rows meet the point on the ray.
 fn upper(columns: &Columns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Result<f64> {
     let (rows, mut weights) = columns.unlifted(q);
     let total: f64 = weights.iter().sum();
@@ -133,7 +133,7 @@ fn upper(columns: &Columns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Resu
     })
 }
 
-/// A quotient of a number and a positive one, rounded down after so many roundings; 0 where it proves nothing.
+/// The quotient of a number and a positive one, rounded down by the given number of roundings; 0 where it proves nothing.
 fn quotient(value: f64, most: f64, roundings: usize) -> f64 {
     if !(value > 0.0 && value.is_finite()) || most.is_nan() {
         return 0.0;
@@ -145,7 +145,7 @@ fn quotient(value: f64, most: f64, roundings: usize) -> f64 {
     value / most * (1.0 - gamma(roundings, U64))
 }
 
-/// What the solver's answer says of the gauge already.
+/// The bracket that follows from the solver's answer.
 fn known(ray: &Ray<'_>) -> Bracket {
     let open = Bracket {
         lower: 0.0,

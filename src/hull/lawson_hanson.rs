@@ -2,9 +2,9 @@
 
 /// Move the weights `u > 0` towards the least-squares solution `next` of their columns, as far as none turns negative.
 ///
-/// `None` if that is all the way. Otherwise the weight at which the step ended: columns with `next <= 0` and a weight
-/// of at most that must leave. At least the one that stopped the step is among them; rounding may leave it a hair
-/// above zero.
+/// `None` if the step reaches `next`. Otherwise a threshold: columns with `next <= 0` and a weight of at most the
+/// threshold must leave. At least the column that stopped the step is among them, even if rounding leaves its weight
+/// slightly above zero.
 #[inline(always)]
 pub(super) fn step(u: &mut [f64], next: &[f64]) -> Option<f64> {
     let mut step = 1.0;

@@ -5,35 +5,36 @@
 //!   = max { z : z <= |a_i|^2 - <y, a_i> for every i }
 //! ```
 //!
-//! y is twice the vector from the query to the centre of the simplex's circumsphere, and `|a|^2 - <y, a>` of a row, its
-//! *height*, is below z where the row is inside the sphere. The linear program is solved by the primal simplex method with
-//! an explicit inverse, from a basis that holds the query (the rows of an inside certificate). A unit vector of value 0
-//! stands in for a row that the basis lacks: where all rows lie in a subspace, some stay. Rows enter with the query moved a
-//! little inwards; a few steps of the dual simplex method then bring it back. Nothing here is proved: who asks holds the
-//! centre against every row.
+//! y is twice the vector from the query to the centre of the simplex's circumsphere, and the *height* of a row,
+//! `|a|^2 - <y, a>`, is below z if the row is inside the sphere. The linear program is solved by the primal simplex method
+//! with an explicit inverse, from a basis whose rows form a simplex that contains the query (the rows of an inside
+//! certificate). A unit vector of value 0 fills a place for which the basis has no row; some remain if all rows lie in
+//! a subspace. While rows enter, the query is moved slightly inwards; a few steps of the dual simplex method then move
+//! it back. Nothing here is proved: the caller tests the centre against every row.
 
 use super::basis::Basis;
 use super::min_norm::dot;
 use crate::linear::{eigen, product, solve};
 use faer::Mat;
 
-/// Heights closer to the sphere than this share of their terms are on it.
+/// Heights that differ from the sphere's by less than this share of their terms count as on the sphere.
 const LEVEL: f64 = 1e-12;
 
-/// Entries of a step below this share of its largest are rounding.
+/// Entries of a step below this share of its largest entry count as rounding.
 const PIVOT: f64 = 1e-9;
 
-/// Steps before the inverse is computed anew; steps without progress before the order of columns decides (Bland, which
-/// cannot cycle); and steps a column of the basis before the search is given up.
+/// Steps until the inverse is computed anew; steps without progress until Bland's rule, which cannot cycle, chooses the
+/// columns; and steps for each column of the basis until the search is given up.
 const FRESH: usize = 50;
 const STALLED: usize = 30;
 const MOST: usize = 60;
 
-/// How far the query is moved while rows enter, as a share of the way to a row of the basis; and what makes the shares differ.
+/// How far the query is moved while rows enter, as a share of the way to a row of the basis; and the factor that makes
+/// the shares differ.
 const SHIFT: f64 = 1e-7;
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
-/// Rows of a look at all of them that are looked at alone in the steps that follow.
+/// How many of the lowest rows of a full pricing are priced alone in the steps that follow (partial pricing).
 const OFFERED: usize = 32;
 
 /// Weights below this are 0.
@@ -50,11 +51,11 @@ enum Slot {
 /// The simplex below the query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Simplex {
-    /// Rows of positive weight, in the order in which they were pushed.
+    /// Rows of positive weight, as indices in the order of [`Lifted::push`].
     pub rows: Vec<usize>,
-    /// Their weights, of sum 1.
+    /// Their weights, which sum to 1.
     pub weights: Vec<f64>,
-    /// From the query to the centre of the sphere, in the affine hull of the rows of the basis.
+    /// The vector from the query to the centre of the sphere, in the affine hull of the rows of the basis.
     pub centre: Vec<f64>,
 }
 
@@ -63,21 +64,21 @@ pub struct Simplex {
 pub struct Lifted {
     /// Divisors of the d coordinates, for the equations only.
     unit: Vec<f64>,
-    /// n x (d + 1): the coordinates in units, and 1.
+    /// n x (d + 1): the scaled coordinates, and 1.
     columns: Vec<f64>,
     /// |a|^2 of each row.
     squares: Vec<f64>,
     basis: Vec<Slot>,
-    /// By columns.
+    /// The inverse of the basis, by columns.
     inverse: Vec<f64>,
-    /// Rows that are known to lie in the subspace of the rows of the basis, or to be in it: the first ones.
+    /// How many of the first rows are known to be in the basis or in the subspace that its rows span.
     spanned: usize,
-    /// What the right side is moved by while rows enter.
+    /// What is added to the right side while rows enter.
     shift: Vec<f64>,
 }
 
 impl Lifted {
-    /// No rows; `unit` are d positive numbers, the usual size of each coordinate.
+    /// An empty set; `unit` are d positive numbers, the typical magnitude of each coordinate.
     pub fn new(unit: Vec<f64>) -> Self {
         let equations = unit.len() + 1;
         Lifted {
@@ -91,17 +92,17 @@ impl Lifted {
         }
     }
 
-    /// How many rows.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.squares.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.squares.is_empty()
     }
 
-    /// Add a row, relative to the query.
+    /// Add a row, given as its difference to the query.
     pub fn push(&mut self, offset: &[f64]) {
         let scaled = offset.iter().zip(&self.unit).map(|(a, unit)| a / unit);
         self.columns.extend(scaled.chain([1.0]));
@@ -119,7 +120,7 @@ impl Lifted {
         &self.columns[row * m..][..m]
     }
 
-    /// Begin with rows and weights that hold the query; false where rounding stands in the way.
+    /// Start from rows whose combination with these weights is the query. False if the basis is numerically singular.
     pub fn start(&mut self, held: &[(usize, f64)]) -> bool {
         let mut values = vec![0.0; self.equations()];
         held.iter()
@@ -128,8 +129,8 @@ impl Lifted {
         self.refresh()
     }
 
-    /// Put a row in the place of the unit vector where its entry is largest. One that depends on the rows of the basis
-    /// gives them its weight, until one of them has none left, and takes the place of that (Caratheodory).
+    /// Put a row into the place of the unit vector for which the row's entry is largest. A row that depends on the rows
+    /// of the basis passes its weight to them until one of them has weight 0, and takes the place of that one (Caratheodory).
     fn hold(&mut self, row: usize, weight: f64, values: &mut [f64]) {
         let step = self.step(row);
         let least = PIVOT * largest(&step);
@@ -157,8 +158,8 @@ impl Lifted {
         }
     }
 
-    /// Replace the unit vectors that are left, of value 0, by whatever rows they are not orthogonal to. Only new rows can be:
-    /// the others lie in the subspace of the rows of the basis, and the exchange of one for another does not change that.
+    /// Replace the remaining unit vectors, all of value 0, by rows that are not orthogonal to them. Only new rows can
+    /// be: the others lie in the subspace of the rows of the basis, which the exchange of one row for another does not change.
     #[inline(always)]
     fn complete(&mut self) {
         let new = self.spanned..self.len();
@@ -194,7 +195,7 @@ impl Lifted {
             .collect()
     }
 
-    /// What a unit of a row takes from every column of the basis.
+    /// The change of every basic variable for a unit of this row's weight.
     #[inline(always)]
     fn step(&self, row: usize) -> Vec<f64> {
         let column = self.column(row);
@@ -206,7 +207,7 @@ impl Lifted {
         step
     }
 
-    /// A row takes a place in the basis.
+    /// Let a row enter the basis at `place`.
     #[inline(always)]
     fn exchange(&mut self, place: usize, row: usize, step: &[f64]) {
         for column in self.inverse.chunks_exact_mut(step.len()) {
@@ -221,7 +222,7 @@ impl Lifted {
         self.basis[place] = Slot::Row(row);
     }
 
-    /// Compute the inverse anew; false where the basis has none.
+    /// Compute the inverse anew. False if the basis is singular.
     fn refresh(&mut self) -> bool {
         let m = self.equations();
         let basis = Mat::from_fn(m, m, |i, place| match self.basis[place] {
@@ -234,7 +235,7 @@ impl Lifted {
         self.inverse.iter().all(|value| value.is_finite())
     }
 
-    /// The values of the basis: the right side is (0, .., 0, 1) and the shift.
+    /// The values of the basic variables: the right side is (0, .., 0, 1) plus the shift.
     #[inline(always)]
     fn values(&self) -> Vec<f64> {
         let m = self.equations();
@@ -248,8 +249,8 @@ impl Lifted {
         values
     }
 
-    /// Move the query a little towards the rows of the basis, by a different share each: where it is on a face of the rows'
-    /// hull many values are 0, and the method would stand still for thousands of steps.
+    /// Move the query slightly towards the rows of the basis, by a different share for each row: a query on a face of
+    /// the hull makes many values 0, and the method would take thousands of degenerate steps.
     fn move_in(&mut self) {
         self.shift.fill(0.0);
         let m = self.equations();
@@ -263,7 +264,7 @@ impl Lifted {
         }
     }
 
-    /// (y, z) in units: what the equations cost.
+    /// The dual variables (y, z), in scaled coordinates.
     #[inline(always)]
     fn prices(&self) -> Vec<f64> {
         let costs = self.basis.iter().map(|slot| match *slot {
@@ -275,7 +276,7 @@ impl Lifted {
         each.map(|column| dot(column, &costs)).collect()
     }
 
-    /// How far a row is above the plane of the basis; negative below.
+    /// The height of a row above the plane of the basis; negative below it.
     #[inline(always)]
     fn above(&self, row: usize, prices: &[f64]) -> f64 {
         self.squares[row] - dot(self.column(row), prices)
@@ -289,12 +290,12 @@ impl Lifted {
         value < -LEVEL * size && !self.basis.contains(&Slot::Row(row))
     }
 
-    /// A row below the plane: the lowest of those that the last look at all rows offered, and where none of these is left the
-    /// lowest of all, which offers others.
+    /// A row below the plane: the lowest of the rows in `offered`; if none of these is below, the lowest of all rows,
+    /// which also refills `offered`.
     #[inline(always)]
     fn entering(&self, prices: &[f64], offered: &mut Vec<usize>) -> Option<usize> {
         let mut best = (0.0, None);
-        // A loop: what a closure does is not compiled for the instruction set found at run time.
+        // A loop, because closures are not compiled for the instruction set found at run time.
         for &row in offered.iter() {
             let value = self.above(row, prices);
             if value < best.0 && self.enters(row, value, prices) {
@@ -322,13 +323,13 @@ impl Lifted {
         let lowest = below
             .iter()
             .find(|(value, row)| self.enters(*row, *value, prices));
-        // The lowest may all be in the basis, or below by rounding alone, and a higher one not.
+        // The lowest rows may all be in the basis, or below only by rounding, while a higher row may enter.
         lowest
             .map(|(_, row)| *row)
             .or_else(|| self.below(prices, false))
     }
 
-    /// A row below the plane of the basis: the lowest, or the first.
+    /// A row below the plane of the basis: the first one if `first`, else the lowest.
     #[inline(always)]
     fn below(&self, prices: &[f64], first: bool) -> Option<usize> {
         let mut best = (0.0, None);
@@ -344,7 +345,8 @@ impl Lifted {
         best.1
     }
 
-    /// The place that an entering row takes, and its value: a unit vector that it would move, else what first falls to 0.
+    /// The place that an entering row takes, and the value there: a unit vector that the step would change, else the
+    /// first value to fall to 0.
     #[inline(always)]
     fn leaving(&self, step: &[f64], first: bool) -> Option<(usize, f64)> {
         let least = PIVOT * largest(step);
@@ -373,7 +375,7 @@ impl Lifted {
         best.map(|(_, place)| (place, values[place]))
     }
 
-    /// The place of a column of the basis among all.
+    /// The number of a basic column among all columns.
     fn number(&self, place: usize) -> usize {
         match self.basis[place] {
             Slot::Unit(unit) => unit,
@@ -381,7 +383,7 @@ impl Lifted {
         }
     }
 
-    /// The simplex of the rows so far; `None` where rounding or too many steps stand in the way.
+    /// The simplex of the rows added so far; `None` if rounding or the limit on steps prevents it.
     pub fn solve(&mut self) -> Option<Simplex> {
         pulp::Arch::new().dispatch(Solve(self))
     }
@@ -411,7 +413,7 @@ impl Lifted {
                     self.exchange(place, row, &step);
                     true
                 }
-                // No row is below, wherever the query is: back to where it was.
+                // No row is below the plane for the shifted query: move the query back.
                 None => {
                     self.shift.fill(0.0);
                     self.raise()?
@@ -420,7 +422,7 @@ impl Lifted {
             match (changed, fresh) {
                 (true, _) => fresh = false,
                 (false, true) => return self.simplex(),
-                // What seems to be the end with a worn inverse is looked at with a new one.
+                // Before the search ends, compute a worn inverse anew and check again.
                 (false, false) if self.refresh() => fresh = true,
                 (false, false) => return None,
             }
@@ -428,8 +430,8 @@ impl Lifted {
         None
     }
 
-    /// A step of the dual simplex method, where a value is negative: its row leaves for the one that keeps all others above
-    /// the plane. Whether there was one; `None` where no row does.
+    /// One step of the dual simplex method, if a value is negative: its row leaves for the row that keeps all others
+    /// above the plane. Returns whether there was a step; `None` if no row can enter.
     #[inline(always)]
     fn raise(&mut self) -> Option<bool> {
         let values = self.values();
@@ -475,7 +477,7 @@ impl Lifted {
         })
     }
 
-    /// y / 2; of rows in a subspace, its part in that.
+    /// y / 2; if the rows lie in a subspace, its projection onto that subspace.
     fn centre(&self) -> Vec<f64> {
         let each = self.prices().into_iter().zip(&self.unit);
         let centre: Vec<f64> = each.map(|(y, unit)| 0.5 * y / unit).collect();
@@ -521,9 +523,9 @@ fn identity(size: usize) -> Vec<f64> {
     all
 }
 
-/// The smallest singular value of a matrix of these columns; 0 where they depend on each other, `None` of none.
+/// The smallest singular value of the matrix with these columns; 0 if they are linearly dependent, `None` if there are none.
 ///
-/// It is the reciprocal of the largest of the inverse of R (`Basis`), whose square keeps its digits.
+/// Computed as the reciprocal of the largest singular value of the inverse of R (`Basis`), whose square keeps its digits.
 pub fn thickness(columns: &[Vec<f64>]) -> Option<f64> {
     let (n, mut basis) = (columns.len(), Basis::default());
     if n == 0 {
@@ -557,7 +559,7 @@ mod tests {
         (0..count * d).map(|_| random.random::<f64>()).collect()
     }
 
-    /// The simplex of the mean of the first rows, so many of them.
+    /// The simplex of the mean of the first `first` rows.
     fn of_mean(rows: &[f64], d: usize, first: usize) -> (Vec<f64>, Option<Simplex>) {
         let mean = |j: usize| rows[j..first * d].iter().step_by(d).sum::<f64>() / first as f64;
         let query: Vec<f64> = (0..d).map(mean).collect();
@@ -571,7 +573,7 @@ mod tests {
         (query, lifted.solve())
     }
 
-    /// The weights hold the query, the rows are on the sphere, and no row is inside it.
+    /// Asserts that the weights give the query, the rows lie on the sphere, and no row is inside it.
     fn sound(rows: &[f64], query: &[f64], found: &Simplex) {
         let d = query.len();
         for j in 0..d {
@@ -608,7 +610,7 @@ mod tests {
         }
     }
 
-    /// A plane in five dimensions, and a start that is a segment.
+    /// Rows in a plane of a five-dimensional space, and a segment to start from.
     #[test]
     fn rows_of_a_subspace_and_few_rows_to_begin_with_do() {
         for seed in 0..20 {
@@ -618,7 +620,7 @@ mod tests {
             for first in 2..=6 {
                 let (query, found) = of_mean(&rows, 5, first);
                 let found = found.unwrap();
-                // Two rows may be an edge of the triangulation; of more than three, some depend on the others.
+                // Two rows may be an edge of the triangulation; of more than three rows in a plane, some depend on the others.
                 let edge = found.rows == [0, 1];
                 assert!(found.rows.len() == 3 || first == 2 && edge, "{seed}");
                 sound(&rows, &query, &found);
@@ -626,7 +628,7 @@ mod tests {
         }
     }
 
-    /// A grid is full of spheres with more than d + 1 rows.
+    /// A grid has many spheres through more than d + 1 rows.
     #[test]
     fn ties_neither_cycle_nor_fail() {
         for d in 1..=4u32 {
@@ -642,7 +644,7 @@ mod tests {
         }
     }
 
-    /// A query on a face of all rows: a row off it has no weight, and yet may not be inside the sphere.
+    /// A query on a face of the hull of all rows: a row off that face has no weight, but must not be inside the sphere either.
     #[test]
     fn a_row_that_leaves_the_plane_of_the_others_is_not_inside_either() {
         let rows = [0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, 4.0, 0.0, 1.0, 1.0, 0.1];
@@ -659,7 +661,8 @@ mod tests {
         sound(&rows, &query, &found);
     }
 
-    /// The middle of two corners of a cube in 9 dimensions that differ in three coordinates: it is on six of its sides.
+    /// The midpoint of two corners of a cube in 9 dimensions that differ in three coordinates: it lies on six facets of
+    /// the cube.
     #[test]
     fn a_query_on_many_sides_is_solved() {
         let d = 9;

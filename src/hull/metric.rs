@@ -1,17 +1,17 @@
-//! The inner product in which the solver measures, and the affine hull that comes with it.
+//! The inner product that the solver uses, and the affine hull of the rows, from the same factorisation.
 //!
 //! Membership does not change under an invertible affine map, so the solver works on `y = L^-1 P D^-1 x'`,
 //! where x' are the scan's coordinates, D the columns' ranges, P a permutation and `L L^T = P (C + r I) P^T` the
 //! pivoted Cholesky factor of the covariance of `D^-1 x'` with a small ridge r. Rows are never transformed: a
-//! direction r in y is the direction `w = D^-1 P^T L^-T r` in x', and rows are scanned in x'. Distances need the
-//! Euclidean metric, where the map is a diagonal. The same factor without the ridge gives the directions in
-//! which nothing varies: the normals of the [`AffineHull`].
+//! Rows are never transformed: a direction r in y is the direction `w = D^-1 P^T L^-T r` in x', and rows are scanned in
+//! x'. Distances need the Euclidean metric, where the map is a diagonal. The same factor without the ridge gives the
+//! directions in which the rows do not vary: the normals of the [`AffineHull`].
 //!
-//! Rank is decided in two steps. A pivot below [`FLAT`] (in columns of unit range) says that the covariance, which
-//! squares, cannot see whether its direction varies. The components of all rows along those directions can: where they
-//! exceed what rounding explains, their own covariance is factorised, and only directions in which the rows vary by
-//! less than the rounding of these very products count as flat. Far rows count as directions: scaled to the size of the
-//! others, so that none of them decides about the rest.
+//! Rank is decided in two steps. A pivot below [`FLAT`] (in columns of unit range) means that the covariance, whose
+//! entries are squares, cannot resolve whether the rows vary in that direction. The components of all rows along such
+//! directions can: where they exceed rounding, their own covariance is factorised, and only directions in which the
+//! rows vary by less than the rounding of these very products count as flat. Far rows count only by their direction,
+//! scaled to the size of the others, so that none of them dominates.
 
 mod packed;
 
@@ -30,28 +30,28 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Above this many dimensions the metric is diagonal: the factor would take a budget of its own.
+/// Above this many dimensions the metric is diagonal, because a dense factor would take too much memory.
 const DENSE_LIMIT: usize = 3072;
 
 /// The covariance is estimated from as many rows as this many multiply-adds allow (any positive-definite
 /// metric is valid), but never from fewer than eight a dimension.
 const COVARIANCE_WORK: usize = 50_000_000_000;
 
-/// Pivots below this, where columns have unit range, are rounding: the covariance does not see what varies there.
+/// Pivots below this, where columns have unit range, count as rounding: the covariance does not resolve the variation there.
 const FLAT: f64 = 1e-13;
 
-/// Rows whose component along the normals is more than this many times its rounding vary there.
+/// Rows vary along the normals if their component is more than this many times its rounding error.
 const THIN: f64 = 16.0;
 
-/// Rounds of looking at the components alone: the first straightens the normals, each further one sees directions 1e-6
-/// times thinner.
+/// Rounds of computing the components along the normals: the first corrects the normals; each further one resolves
+/// directions that are 1e-6 times thinner.
 const THIN_ROUNDS: usize = 5;
 
-/// Multiply-adds of such a round, where the sample has more.
+/// The most multiply-adds of such a round; a larger sample is thinned.
 const THIN_WORK: usize = 2_000_000_000;
 
-/// Share of the mean variance that is added to every variance: rare features must not dominate the metric.
-/// Measured on MNIST's pixels (784, 2,000 queries): 1.994 scans a query without, 1.007 with.
+/// The share of the mean variance that is added to every variance, so that rare features do not dominate the metric.
+/// Measured on MNIST's pixels (784, 2,000 queries): 1.994 scans a query without it, 1.007 with it.
 const RIDGE: f64 = 1e-3;
 
 /// An invertible linear map to coordinates in which hull problems are well conditioned.
@@ -59,34 +59,35 @@ const RIDGE: f64 = 1e-3;
 pub struct Metric {
     /// The diagonal D, in the frame's coordinates.
     deviation: Vec<f64>,
-    /// L and P; absent for a diagonal metric. Solvers share them.
+    /// L and P, shared by solvers; `None` for a diagonal metric.
     factor: Option<Arc<(Mat<f64>, Vec<usize>)>>,
 }
 
-/// Directions in which no reference row varies: a query that does is outside without a scan.
+/// The affine hull of the rows, by the directions in which no row varies. A query with a component along them is
+/// outside without a scan.
 #[derive(Debug, Clone)]
 pub struct AffineHull {
     dim: usize,
-    /// Numerical affine rank; `None` where d is too large to find it.
+    /// Numerical affine rank; `None` if d is too large to compute it.
     pub rank: Option<usize>,
     /// Orthonormal basis (in the frame) of the orthogonal complement: one row of d numbers each.
     pub normals: Vec<f64>,
-    /// An upper bound on the length of any row's component along the normals, far rows apart.
+    /// An upper bound on the length of any row's component along the normals, far rows excepted.
     pub slack: f64,
-    /// Fewer dimensions that explain the rows but for the rounding to the type in which they are stored.
+    /// The lower rank that explains the rows up to the rounding of their stored type, if there is one.
     pub flat: Option<Flat>,
 }
 
-/// A lower rank that the stored type's rounding may hide.
+/// A rank lower than the numerical one, where the difference may be rounding of the stored type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Flat {
-    /// Dimensions that explain the rows.
+    /// The rank that explains the rows.
     pub rank: usize,
-    /// The spread that they leave, as a share of all (standard deviations, columns of unit range).
+    /// The remaining spread, as a share of the whole (standard deviations, columns of unit range).
     pub share: f64,
 }
 
-/// What a sample of rows says.
+/// The factorisation of a sample's covariance.
 struct Fitted {
     metric: Metric,
     rank: usize,
@@ -107,7 +108,7 @@ impl Metric {
         }
     }
 
-    /// d.
+    /// The number of dimensions, d.
     pub fn dim(&self) -> usize {
         self.deviation.len()
     }
@@ -152,7 +153,7 @@ impl Metric {
         }
     }
 
-    /// Whiten by the rows' own covariance; also finds the affine hull.
+    /// The metric in which the rows' own covariance is the identity; and the affine hull.
     pub fn whitening(
         rows: &dyn Rows,
         frame: &Frame,
@@ -213,7 +214,7 @@ impl Metric {
                 hull.flat = hull.flat.filter(|flat| Some(flat.rank) < hull.rank);
                 return Ok((metric, hull));
             }
-            // Rows outside the sample's affine hull: with them in the sample, it is the whole set's.
+            // Rows outside the sample's affine hull are added to the sample, so that its hull is that of all rows.
             sample.extend(strays);
             sample.sort_unstable();
             sample.dedup();
@@ -276,7 +277,7 @@ fn flat(rows: &dyn Rows, frame: &Frame, deviation: &[f64], left: &[f64]) -> Opti
         Element::F16 => 1.0 / 2048.0,
         Element::BF16 => 1.0 / 256.0,
         Element::F32 => U32,
-        // Numbers that were stored in f32 once keep its rounding.
+        // Numbers that were stored in f32 before still have the rounding of f32.
         Element::F64 if rows.fits_f32() => U32,
         _ => return None,
     };
@@ -324,12 +325,12 @@ fn columns(matrix: &Mat<f64>) -> Vec<f64> {
         .collect()
 }
 
-/// Rows to judge flatness by, with the factor of their covariance.
+/// The rows by which flatness is decided, and the factor of their covariance.
 struct Sample<'s> {
     rows: &'s dyn Rows,
     frame: &'s Frame,
     chosen: &'s [usize],
-    /// L and P, and how many columns of L are not flat.
+    /// L and P, and the number of columns of L that are not flat.
     factor: Mat<f64>,
     order: Vec<usize>,
     rank: usize,
@@ -337,13 +338,13 @@ struct Sample<'s> {
 }
 
 impl Sample<'_> {
-    /// So many of the rows, evenly spaced.
+    /// At most this many of the rows, evenly spaced.
     fn at_most(&self, most: usize) -> Vec<usize> {
         let every = self.chosen.len().div_ceil(most.max(1));
         self.chosen.iter().step_by(every).copied().collect()
     }
 
-    /// Hand the chosen rows, in the frame, to `take` as columns of d numbers, in parts of a fixed size.
+    /// Pass the chosen rows, in the frame, to `take` as columns of d numbers, in parts of a fixed size.
     fn read(
         &self,
         chosen: &[usize],
@@ -364,8 +365,8 @@ impl Sample<'_> {
 }
 
 impl AffineHull {
-    /// What rounding can add to the difference of a query's and a row's component along the normals; `reach` is the sum
-    /// of their lengths in the frame.
+    /// A bound on the rounding error of the difference between a query's and a row's component along the normals;
+    /// `reach` is the sum of their lengths in the frame.
     ///
     /// With c normals n_i of length 1 to within 1e-12, each of the c products of a point p is off by at most
     /// `gamma(d+4) |p|` (two roundings bring p into the frame), so the vector of them by `sqrt(c) gamma(d+4) |p|`; the
@@ -376,8 +377,9 @@ impl AffineHull {
         2.0 * (count as f64).sqrt() * (gamma(self.dim + 8, U64) + gamma(count + 8, U64)) * reach
     }
 
-    /// Keep the normals along which no row varies by more than rounding, and bound what is left. `lengths` are the rows'
-    /// components along all normals, `sample` the rows to judge by.
+    /// Keep only the normals along which no row varies by more than rounding, and bound the rows' components along
+    /// them. `lengths` are the lengths of the rows' components along all normals; `sample` are the rows by which this
+    /// is decided.
     fn settle(
         &mut self,
         rows: &dyn Rows,
@@ -404,14 +406,14 @@ impl AffineHull {
             }
             lengths = self.row_lengths(rows, frame, control)?;
         }
-        // Rows are as many points, and span no more than one dimension less, whatever normals were dropped.
+        // n points span at most n - 1 dimensions, whatever normals were dropped.
         let most = rows.len().saturating_sub(1);
         self.rank = Some((self.dim - self.codimension()).min(most));
         Ok(())
     }
 
-    /// Take off the normals what they have of the rows' own directions: their error is that of a factor of squares, and
-    /// one step of iterative refinement with products of the rows themselves takes it back.
+    /// Remove from the normals their components along the rows' own directions. The normals carry the error of a factor
+    /// of squares; this one step of iterative refinement, with products of the rows themselves, corrects it.
     fn straighten(&mut self, sample: &Sample<'_>, control: &Control) -> Result<()> {
         let (d, count) = (self.dim, self.codimension());
         let normals = MatRef::from_column_major_slice(&self.normals, d, count);
@@ -450,7 +452,8 @@ impl AffineHull {
         Ok(())
     }
 
-    /// Drop the normals along which the sampled rows vary, as their own covariance sees it; whether there was one.
+    /// Drop the normals along which the sampled rows vary according to the covariance of their components. Returns
+    /// whether any was dropped.
     fn drop_thick(&mut self, sample: &Sample<'_>, control: &Control) -> Result<bool> {
         let (d, count) = (self.dim, self.codimension());
         let normals = MatRef::from_column_major_slice(&self.normals, d, count);
@@ -499,7 +502,7 @@ impl AffineHull {
         Ok(true)
     }
 
-    /// How many normals there are.
+    /// The number of normals.
     pub fn codimension(&self) -> usize {
         self.normals.len() / self.dim.max(1)
     }
@@ -534,7 +537,7 @@ impl AffineHull {
     }
 }
 
-/// The pass that measures rows along the normals (a row of d numbers each).
+/// A pass over the rows that measures their components along the normals (each a row of d numbers).
 pub struct Off<'n> {
     normals: Cow<'n, [f64]>,
     frame: Cow<'n, Frame>,
@@ -593,7 +596,7 @@ impl Pass for Off<'_> {
     }
 }
 
-/// Rows whose component off the sample's affine hull is more than rounding, the longest first, at most d.
+/// The indices of rows whose component off the sample's affine hull exceeds rounding, the longest first, at most d.
 fn strays(lengths: &[f64], radius: f64) -> Vec<usize> {
     const MOST: usize = 1024;
     let mut strays: Vec<usize> = (0..lengths.len())
@@ -604,7 +607,7 @@ fn strays(lengths: &[f64], radius: f64) -> Vec<usize> {
     strays
 }
 
-/// Standard deviations of all columns, in the frame; a constant column gets the frame's common unit.
+/// Standard deviations of all columns, in the frame; a constant column gets the frame's common unit instead.
 fn deviations(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f64>> {
     let d = rows.dim();
     let parts = map_chunks(rows, control, |first, values| {
@@ -632,7 +635,7 @@ fn deviations(rows: &dyn Rows, frame: &Frame, control: &Control) -> Result<Vec<f
         .collect())
 }
 
-/// The lower half of the covariance about the sample's own mean, in the frame.
+/// The lower triangle of the covariance about the sample's own mean, in the frame.
 fn covariance(
     rows: &dyn Rows,
     frame: &Frame,
@@ -655,7 +658,7 @@ fn covariance(
                 frame.apply(values);
                 Ok(())
             })?;
-        // Each sum takes its rows in their order, on any number of threads.
+        // Each sum adds its rows in the same order for any number of threads.
         let columns = d.div_ceil(rayon::current_num_threads()).max(8);
         sum.par_chunks_mut(columns)
             .enumerate()
@@ -679,7 +682,7 @@ fn covariance(
     Ok(product)
 }
 
-/// Rows of a sample, ascending.
+/// Read the rows of a sample, given in ascending order.
 fn read(rows: &dyn Rows, some: &[usize], values: &mut [f64]) -> Result<()> {
     if some[some.len() - 1] - some[0] + 1 == some.len() {
         rows.read_f64(some[0], values)
@@ -688,7 +691,7 @@ fn read(rows: &dyn Rows, some: &[usize], values: &mut [f64]) -> Result<()> {
     }
 }
 
-/// Far rows as one point each, in their direction, at half the radius of the others.
+/// Add each far row as one point in its direction, at half the radius of the other rows.
 fn add_far(product: &mut Mat<f64>, frame: &Frame, n: f64) {
     let d = frame.dim();
     for x in frame.far.points.chunks_exact(d) {
@@ -708,12 +711,12 @@ fn add_far(product: &mut Mat<f64>, frame: &Frame, n: f64) {
     }
 }
 
-/// Pivoted Cholesky in place, floored: the order of the columns, the numerical rank, and the trace that the first r
-/// columns leave, r = 0 .. d. The strict upper half is zeroed.
+/// Pivoted Cholesky factorisation in place, with pivots below [`FLAT`] raised to it: returns the order of the columns,
+/// the numerical rank, and for r = 0, 1, .. the trace that remains after r columns. The strict upper triangle is zeroed.
 fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
     let d = matrix.nrows();
     for j in 0..d {
-        // Rounding can leave a diagonal of a constant column just below zero.
+        // Rounding can make a constant column's diagonal slightly negative.
         matrix[(j, j)] = matrix[(j, j)].max(0.0);
     }
     let (mut order, mut inverse) = (vec![0usize; d], vec![0usize; d]);
@@ -724,7 +727,7 @@ fn factorise(matrix: &mut Mat<f64>) -> (Vec<usize>, usize, Vec<f64>) {
         matrix.as_mut(),
         &mut order,
         &mut inverse,
-        // One thread, so that no digit depends on how many there are.
+        // One thread, so that no digit depends on the number of threads.
         Par::Seq,
         stack,
         Default::default(),

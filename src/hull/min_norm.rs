@@ -12,40 +12,41 @@
 use super::lawson_hanson;
 use std::borrow::Cow;
 
-/// A pivot below this share of its diagonal means that the vector depends on the active ones.
+/// A vector depends on the active ones if its pivot is below this share of its diagonal.
 const DEPENDENT: f64 = 1e-14;
 
-/// A candidate must lower the norm by more than rounding: this share of the lengths involved.
+/// A candidate enters only if it lowers the norm by more than rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
-/// Below this share of a typical square, a point's square is refined: the factor alone loses half the digits.
+/// A point whose square is below this share of a typical square is refined, because the factor alone loses half the digits.
 const DELICATE: f64 = 1e-12;
 
-/// Candidates taken, best first, between two rankings of all that are left.
+/// How many candidates are tried, best first, before the remaining ones are ranked again.
 const RANKED: usize = 8;
 
-/// One vector of a block for so many active ones: a block reads them once, but some of it enters in vain.
+/// A block has one vector for each so many active ones: the active vectors are read once for a block, but some of a
+/// large block enter in vain.
 const PER_BLOCK: usize = 16;
 
 /// A vector more than this many times longer than t is scaled down.
 const LONG: f64 = 64.0;
 
-/// A norm below this share of the vectors' typical length is zero but for rounding.
+/// A norm below this share of the vectors' typical length counts as zero up to rounding.
 const VANISHED: f64 = 1e-15;
 
 /// The active set of one query.
 #[derive(Debug, Clone)]
 pub struct MinNorm {
     d: usize,
-    /// t.
+    /// The lift t.
     lift: f64,
     /// t / s of each active vector, in the order of the factor's columns.
     lifts: Vec<f64>,
     /// The caller's name of each active vector, in the order of the factor's columns.
     ids: Vec<usize>,
-    /// Active vectors, d numbers each, where there was room.
+    /// Active vectors, d numbers each, stored in any free place.
     vectors: Vec<f64>,
-    /// Where in `vectors` each active vector is, in the order of the factor's columns; and free places.
+    /// The place in `vectors` of each active vector, in the order of the factor's columns; and the free places.
     places: Vec<usize>,
     free: Vec<usize>,
     /// R by columns: column j holds j + 1 numbers.
@@ -66,12 +67,12 @@ pub struct MinNorm {
 /// A vector that may enter: the caller's name and its d numbers.
 pub type Candidate<'a> = (usize, &'a [f64]);
 
-/// A candidate as its column is formed: scaled down where it is long.
+/// A candidate as a column of the problem, scaled down if it is long.
 #[derive(Debug, Clone)]
 struct Column<'a> {
     id: usize,
     vector: Cow<'a, [f64]>,
-    /// The square of the scaled vector.
+    /// The squared length of the scaled vector.
     square: f64,
     /// t / s.
     lift: f64,
@@ -112,12 +113,12 @@ impl MinNorm {
             .collect()
     }
 
-    /// The point of least norm, `sum_i l_i a_i`. Call it only when something is active.
+    /// The point of least norm, `sum_i l_i a_i`. At least one vector must be active.
     pub fn point(&self) -> Vec<f64> {
         self.sum.iter().map(|s| s / self.total).collect()
     }
 
-    /// Take the candidates that lower the norm, until none does. Candidates must not be active already.
+    /// Let the candidates enter that lower the norm, until none does. No candidate may be active already.
     pub fn improve(&mut self, candidates: &[Candidate<'_>]) {
         pulp::Arch::new().dispatch(Improve {
             set: self,
@@ -129,7 +130,7 @@ impl MinNorm {
     #[inline(always)]
     fn column<'a>(&self, (id, a): Candidate<'a>) -> Column<'a> {
         let square = dot(a, a);
-        // Squares that overflow belong to long vectors too; those beyond are left to their luck.
+        // A square that overflows belongs to a long vector. Vectors that are longer than can be scaled are used as they are.
         if square <= (LONG * self.lift).powi(2) {
             let vector = Cow::Borrowed(a);
             return Column {
@@ -153,7 +154,7 @@ impl MinNorm {
     #[inline(always)]
     fn run(&mut self, candidates: &[Candidate<'_>]) {
         let columns = candidates.iter().map(|&candidate| self.column(candidate));
-        // A vector that overflowed on its way into the metric has no direction.
+        // A vector that overflowed in the map to the metric has no direction.
         let mut open: Vec<Column<'_>> = columns.filter(|c| c.square.is_finite()).collect();
         if self.ids.is_empty()
             && let Some(nearest) = (0..open.len()).min_by(|&i, &j| {
@@ -188,8 +189,8 @@ impl MinNorm {
         }
     }
 
-    /// Let the vectors of a block that still lower the norm enter together, and settle once. Of several that enter
-    /// some may have to leave at once, but never all: the best alone would stay.
+    /// Let the vectors of a block that still lower the norm enter together, and settle once. Some of them may have to
+    /// leave at once, but never all: the best one alone would stay.
     #[inline(always)]
     fn enter_block(&mut self, block: &[&Column<'_>]) {
         let gaining = block.iter().filter(|column| self.gain(column).is_some());
@@ -215,8 +216,9 @@ impl MinNorm {
         }
     }
 
-    /// How fast a vector would lower the norm: how far `<a, sum u_i a_i>` is below the product that every active
-    /// vector has with that sum, `|sum|^2 / sum u`; both over s. `None` if not at all, but for rounding.
+    /// The rate at which a vector lowers the norm: how far `<a, sum u_i a_i>` is below the product that every active
+    /// vector has with that sum, `|sum|^2 / sum u`; both divided by s. `None` if it does not lower the norm by more
+    /// than rounding.
     #[inline(always)]
     fn gain(&self, column: &Column<'_>) -> Option<f64> {
         let length = self.square.sqrt();
@@ -228,8 +230,8 @@ impl MinNorm {
         (gain > IMPROVES * length * (column.square.sqrt() + length)).then_some(gain)
     }
 
-    /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares
-    /// the condition number, and this takes the loss back.
+    /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares the
+    /// condition number, and this step recovers the lost digits.
     #[inline(always)]
     fn refine(&mut self) {
         let mut sum = vec![0.0; self.d];
@@ -252,9 +254,9 @@ impl MinNorm {
         }
     }
 
-    /// Let a vector in that depends on the active ones but for less than the factor can hold: with
-    /// `a = sum m_i a_i`, weight moves from the others to it until one of them has none, and that one leaves. Rows on
-    /// one face of the hull, rough by their own rounding, need this.
+    /// Let a vector enter that depends on the active ones up to less than the factor can resolve: with
+    /// `a = sum m_i a_i`, weight moves from the active vectors to it until one of them has weight 0 and leaves. Needed for rows on
+    /// one face of the hull whose coordinates are rounded.
     #[inline(always)]
     fn exchange(&mut self, column: &Column<'_>) -> bool {
         let mut share: Vec<f64> = (0..self.ids.len())
@@ -280,8 +282,8 @@ impl MinNorm {
         true
     }
 
-    /// Extend the factor by a vector; false if it depends on the active ones. `products` are its products with the
-    /// first of them, as far as they are known.
+    /// Extend the factor by a vector. False if it depends on the active ones. `products` are its products with the
+    /// first active vectors, as far as they are computed.
     #[inline(always)]
     fn enter(&mut self, entering: &Column<'_>, products: impl Iterator<Item = f64>) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
@@ -317,13 +319,13 @@ impl MinNorm {
         true
     }
 
-    /// The active vector of column `j`.
+    /// The active vector that belongs to column `j`.
     #[inline(always)]
     fn vector(&self, j: usize) -> &[f64] {
         &self.vectors[self.places[j] * self.d..][..self.d]
     }
 
-    /// Keep a vector as that of the last column.
+    /// Store a vector as the one of the last column.
     #[inline(always)]
     fn store(&mut self, a: &[f64]) {
         let place = self.free.pop().unwrap_or(self.vectors.len() / self.d);
@@ -335,7 +337,7 @@ impl MinNorm {
         self.places.push(place);
     }
 
-    /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping what turns negative.
+    /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping weights that turn negative.
     #[inline(always)]
     fn settle(&mut self) {
         loop {
@@ -373,7 +375,7 @@ impl MinNorm {
         self.delicate = self.square < DELICATE * (self.lift * self.total).powi(2);
     }
 
-    /// `R next = half`, refined where the point is so short that rounding would show.
+    /// Solve `R next = half`, refined if the point is so short that rounding matters.
     #[inline(always)]
     fn solve(&mut self) {
         self.next.clear();
@@ -442,7 +444,8 @@ fn forward_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
     }
 }
 
-/// `R x = b` from below, in place of b; `column` gives the columns of R, of which the first j + 1 numbers of column j count.
+/// `R x = b` by back substitution, in place of b. `column(j)` is column j of R, of which only the first j + 1 numbers
+/// are read.
 #[inline(always)]
 pub(super) fn back_substitute<'r>(column: impl Fn(usize) -> &'r [f64], b: &mut [f64]) {
     for j in (0..b.len()).rev() {
@@ -461,7 +464,7 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     dot_in::<16>(a, b)
 }
 
-/// The same in so many sums: fewer are quicker for a few numbers.
+/// The dot product in `LANES` running sums: for few numbers, few sums are faster.
 #[inline(always)]
 pub(super) fn dot_in<const LANES: usize>(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; LANES];

@@ -1,12 +1,12 @@
 //! Is q in conv(X)? A verdict and a certificate for each query, from batched scans.
 //!
-//! A query passes four gates, each cheaper to pass than the next: the affine hull of the rows (no scan); the
-//! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost everything in high
-//! dimension); the pool of rows that earlier queries met; the loop of `solve`. With a gap asked for, the same
-//! loop in the Euclidean metric brackets the distance, and comes first where most queries are outside: what brackets
-//! the distance of such a query separates it, too (`distance`). The solver sees [`Rows`] and a [`Scan`]; it knows
-//! nothing of files, threads or devices. Many small sets with a query each are another problem: [`tiny`]; a few rows
-//! in memory need no scan: [`few`].
+//! A query passes up to four steps, from the cheapest to the most expensive: the affine hull of the rows (no scan); the
+//! first direction `w = C^-1 (q - m)` (Mahalanobis; one scan, which settles almost every query in high dimension); the
+//! pool of rows that earlier queries used; the loop of `solve`. If distances are asked for, the same loop in the
+//! Euclidean metric brackets them. It runs first where most queries are outside, because the direction that brackets a
+//! distance also separates the query (`distance`). The solver uses only [`Rows`] and a [`Scan`]; it knows nothing of
+//! files, threads or devices. Many small sets with one query each are a different problem: [`tiny`]; a few rows in
+//! memory need no scan: [`few`].
 
 mod alone;
 mod basis;
@@ -52,11 +52,11 @@ pub enum SolverStage {
     FirstDirection,
     /// A convex combination of pooled rows, found with at most one full scan.
     Pool,
-    /// By the direction that brackets its distance, sought before a verdict.
+    /// The direction that brackets the query's distance, which was computed before the verdict.
     Distance,
-    /// After a further full scan.
+    /// One or more further full scans.
     FullSolve,
-    /// Proved only in f64.
+    /// A proof that needed f64 scores.
     F64Recheck,
     /// Not settled.
     Open,
@@ -80,14 +80,16 @@ pub struct Bracket {
 }
 
 impl Bracket {
-    /// How far the point of the hull that gives the upper end is at most from the projection: `sqrt(upper^2 - lower^2)`.
+    /// An upper bound on the distance between the hull point that gives the upper end and the projection of the query:
+    /// `sqrt(upper^2 - lower^2)`.
     pub fn off(self) -> f64 {
-        // Both are at right angles, or the hull beyond: |q - p|^2 >= |q - z|^2 + |z - p|^2 with the projection z.
+        // With the projection z, |q - p|^2 >= |q - z|^2 + |z - p|^2, because the hull lies behind the plane at z
+        // orthogonal to q - z.
         let (wide, sum) = (self.upper - self.lower, self.upper + self.lower);
         (wide.max(0.0).sqrt() * sum.sqrt()) * (1.0 + 8.0 * f64::EPSILON)
     }
 
-    /// (upper - lower) / upper: the width as a share of the upper end; 0 if both ends are 0, 1 if there is no upper end.
+    /// (upper - lower) / upper, the relative width; 0 if both ends are 0, 1 if there is no upper end.
     pub fn gap(&self) -> f64 {
         match self.upper {
             0.0 => 0.0,
@@ -98,8 +100,8 @@ impl Bracket {
 }
 
 /// The point of the hull that gives the upper end of a distance, `sum weights[j] * x[rows[j]]`: rows are row indices of
-/// the reference, weights are positive and sum to 1. With the bracket `[lower, upper]` it is at most
-/// `sqrt(upper^2 - lower^2)` from the projection of the query. No rows where no point is known.
+/// the reference, weights are positive and sum to 1. Its distance from the projection of the query is at most
+/// `sqrt(upper^2 - lower^2)` for the bracket `[lower, upper]`. Empty where no point is known.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Nearest {
     pub rows: Vec<usize>,
@@ -115,7 +117,7 @@ pub struct Answer {
     /// Of an inside verdict: how far the weighted rows of the certificate are from the query, as a share of the local
     /// scale (see [`certificate`]).
     pub residual: Option<f64>,
-    /// Set when undecided.
+    /// Set if the verdict is undecided.
     pub reason: Option<Reason>,
     pub stage: SolverStage,
     /// Certified lower bound on the Euclidean distance to the hull; 0 for inside and undecided.
@@ -125,18 +127,18 @@ pub struct Answer {
     /// Full scans this query took part in.
     pub scans: u32,
     pub certificate: Certificate,
-    /// Only when asked.
+    /// Set if a distance was asked for.
     pub distance: Option<Bracket>,
-    /// Where a distance was asked for and the query is not inside.
+    /// Set if a distance was asked for and the query is not inside.
     pub nearest: Option<Nearest>,
 }
 
-/// How the solver is to work.
+/// The solver's settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
     /// Largest residual of an inside certificate that is not exact, as a share of the local scale (see [`certificate`]).
     pub tolerance: f64,
-    /// Full scans a query before it is called undecided.
+    /// Full scans per query after which it is undecided.
     pub max_rounds: u32,
     /// Bracket the distance to the hull to this relative gap.
     pub gap: Option<f64>,
@@ -152,13 +154,13 @@ impl Default for Settings {
     }
 }
 
-/// Queries of the first group: small, so that the others find its rows in the pool.
+/// Queries in the first group: few, so that later queries find its rows in the pool.
 const SEED_GROUP: usize = 256;
 
-/// Bytes that the active sets of a group of open queries may come to.
+/// The most bytes for the active sets of a group of open queries.
 const GROUP_BUDGET: usize = 192 << 20;
 
-/// The solver for one reference set. The pool carries over from call to call.
+/// The solver for one reference set. The pool is kept from call to call.
 pub struct Solver<'a> {
     judge: Judge<'a>,
     settings: Settings,
@@ -167,12 +169,12 @@ pub struct Solver<'a> {
     pool: Pool,
     euclidean: Metric,
     euclidean_pool: Pool,
-    /// What distances before verdicts have come to.
+    /// Counts that decide whether distances are computed before verdicts.
     before: distance::Before,
 }
 
 impl<'a> Solver<'a> {
-    /// Whiten, find the affine hull, and stand ready. Reads the rows once or twice.
+    /// Computes the metric and the affine hull. Reads the rows once or twice.
     pub fn new(
         rows: &'a dyn Rows,
         scan: &'a dyn Scan,
@@ -183,14 +185,15 @@ impl<'a> Solver<'a> {
         Ok(Solver::of(rows, scan, settings, metric, affine))
     }
 
-    /// A solver for some of the rows, in whose hull all others lie (`extreme`), with a scan of these in the frame of all
-    /// ([`Frame::of_some`](crate::scan::Frame::of_some)). Its answers name rows by their places in `rows`.
+    /// A solver for a subset of the rows whose hull contains all others (`extreme`), with a scan of the subset in the
+    /// frame of all rows ([`Frame::of_some`](crate::scan::Frame::of_some)). Its answers refer to rows by their indices
+    /// in `rows`.
     pub fn within<'b>(&self, rows: &'b dyn Rows, scan: &'b dyn Scan) -> Solver<'b> {
         let (metric, affine) = (self.metric.clone(), self.affine.clone());
         Solver::of(rows, scan, self.settings, metric, affine)
     }
 
-    /// A solver whose metric and affine hull are those that [`Metric::whitening`] found of these rows in this frame.
+    /// A solver with the metric and the affine hull that [`Metric::whitening`] computed for these rows in this frame.
     pub fn of(
         rows: &'a dyn Rows,
         scan: &'a dyn Scan,
@@ -252,14 +255,14 @@ impl<'a> Solver<'a> {
         Ok(answers)
     }
 
-    /// Queries in the frame of the scan.
+    /// The queries in the coordinates of the scan's frame.
     fn framed(&self, raw: &[f64]) -> Vec<f64> {
         let mut framed = raw.to_vec();
         self.judge.scan.frame().apply(&mut framed);
         framed
     }
 
-    /// Queries with what they are in the frame.
+    /// The queries, raw and in the frame.
     fn queries<'q>(&self, raw: &'q [f64], framed: &'q [f64]) -> Queries<'q> {
         Queries {
             dim: self.metric.dim(),
@@ -268,7 +271,7 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// The same without distances, whatever was asked for.
+    /// Verdicts only, whatever distances the settings ask for.
     pub fn verdicts(
         &mut self,
         raw: &[f64],
@@ -306,7 +309,7 @@ impl<'a> Solver<'a> {
         self.answers(settled, &queries)
     }
 
-    /// The answers, without distances, of queries that are settled.
+    /// The answers, without distances, of the settled queries.
     fn answers(&self, settled: Vec<Settled>, queries: &Queries<'_>) -> Result<Vec<Answer>> {
         let unit = &self.judge.scan.frame().unit;
         settled
@@ -318,7 +321,7 @@ impl<'a> Solver<'a> {
             .collect()
     }
 
-    /// Gate one: a component along the normals longer than any row's.
+    /// Step one: outside if the component along the normals is longer than any row's.
     fn off_affine_hull(&self, query: usize, queries: &Queries<'_>) -> Option<Settled> {
         if self.affine.codimension() == 0 {
             return None;
@@ -328,7 +331,7 @@ impl<'a> Solver<'a> {
         let length = prove::length(&component);
         let reach = prove::length(point) + self.judge.scan.frame().radius;
         let separation = length - self.affine.slack - self.affine.rounding(reach);
-        // Negated, so that numbers that overflowed prove nothing.
+        // Negated, so that the test is true for NaN: an overflow proves nothing.
         if !(separation > 0.0 && length.is_finite()) {
             return None;
         }
@@ -360,7 +363,7 @@ impl<'a> Solver<'a> {
         })
     }
 
-    /// Gates two to four, for a group of queries.
+    /// Steps two to four, for a group of queries.
     fn settle_group(
         &mut self,
         group: &[usize],
@@ -386,14 +389,14 @@ impl<'a> Solver<'a> {
         Ok(settled)
     }
 
-    /// Open queries whose active sets fit the budget together.
+    /// How many open queries' active sets fit the memory budget together.
     fn group_size(&self) -> usize {
         let d = self.metric.dim();
         let rows = (d + 1).min(300);
         (GROUP_BUDGET / (8 * rows * (d + rows / 2))).clamp(16, 4096)
     }
 
-    /// Gate two: one direction each, against the pool and, where the pool does not object, the reference.
+    /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the reference.
     fn first_direction(
         &mut self,
         group: &[usize],
@@ -430,7 +433,7 @@ impl<'a> Solver<'a> {
         Ok(open)
     }
 
-    /// For each target, the pooled rows that its first direction does not separate from it.
+    /// For each target, the pooled rows that refute its first direction.
     fn pool_offers(&self, targets: &[f64], control: &Control) -> Result<Vec<Vec<pool::Slot>>> {
         let dim = self.metric.dim();
         if self.pool.len() == 0 {
@@ -448,7 +451,7 @@ impl<'a> Solver<'a> {
         Ok(each.map(offer).collect())
     }
 
-    /// Scan the first directions, of queries and their targets; what they do not settle joins the open queries.
+    /// Scan the first directions of queries and their targets; a query that this does not settle joins the open queries.
     fn scan_first(
         &mut self,
         (scanning, vectors): (&[(usize, &[f64])], &[f64]),
@@ -517,7 +520,7 @@ impl<'a> Solver<'a> {
 }
 
 impl Settled {
-    /// The answer without its distance. `raw` is the query, `unit` the units of the columns.
+    /// The answer without its distance. `raw` is the query, `unit` holds the units of the columns.
     fn answer(self, raw: &[f64], unit: &[f64], rows: &dyn Rows) -> Result<Answer> {
         let (verdict, proof, reason, margin) = match &self.outcome {
             Outcome::Inside { exact: true, .. } => {

@@ -1,11 +1,11 @@
-//! Reference rows that some query has met, kept in metric coordinates and shared by all.
+//! Reference rows that some query has used, kept in metric coordinates and shared by all queries.
 //!
-//! Between two full scans every open query is priced against the pool alone: the pool is thousands of rows, so
-//! this costs next to nothing, and it is what makes the number of full scans small. Rows enter with the round in
-//! which they were met and are evicted, least recently useful first, when the pool outgrows its budget.
+//! Between two full scans every open query is priced against the pool alone. The pool holds some thousand rows, so this
+//! costs little, and it keeps the number of full scans small. Each row carries the round in which it was last used;
+//! when the pool outgrows its budget, the least recently used rows are evicted.
 //!
-//! Prices are sought in f32 and the best of them stated in f64; how far the others can lie above is bounded, and where that
-//! leaves open whether any row is better, the caller asks again in f64.
+//! Rows are ranked in f32 and the scores of the best are recomputed in f64. How far any other row can score above them
+//! is bounded; if the bound leaves open whether some row is better, the caller asks again in f64.
 
 use super::metric::Metric;
 use super::min_norm::dot;
@@ -18,19 +18,19 @@ use crate::scan::{Frame, cpu};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Bytes that pooled rows may take between groups of queries.
+/// The most bytes of pooled rows between groups of queries.
 const BUDGET: usize = 64 << 20;
 
-/// More rows than this cost more to price than they save.
+/// The most rows: more cost more to price than they save.
 const MOST: usize = 16_384;
 
-/// A row that no active set took.
+/// Marks a row that no active set has used.
 const NEVER: u64 = 0;
 
 /// A row's place in the pool.
 pub type Slot = usize;
 
-/// The shared rows.
+/// The shared rows and their coordinates.
 #[derive(Debug)]
 pub struct Pool {
     dim: usize,
@@ -40,9 +40,9 @@ pub struct Pool {
     points: Vec<f64>,
     /// The same in f32.
     rounded: Vec<f32>,
-    /// At or above the length of every point.
+    /// An upper bound on the length of every point.
     reach: f64,
-    /// When each slot was last in somebody's active set; [`NEVER`] if it never was.
+    /// The round in which each slot was last in an active set; [`NEVER`] if it never was.
     used: Vec<u64>,
     slots: HashMap<usize, Slot>,
     clock: u64,
@@ -53,13 +53,13 @@ pub struct Prices {
     pub k: usize,
     pub scores: Vec<f64>,
     pub slots: Vec<Slot>,
-    /// Of each direction: how far a row that is not listed can lie above the last one that is. The scores that are listed are
-    /// f64's.
+    /// For each direction, by how much a row that is not listed can exceed the last listed score. Listed scores are
+    /// computed in f64.
     pub error: Vec<f64>,
 }
 
 impl Prices {
-    /// Of direction `b`: the scores and slots of its best rows, and what no other row exceeds.
+    /// For direction `b`: the scores and slots of its best rows, and an upper bound on the score of every other row.
     pub fn of(&self, b: usize) -> (&[f64], &[Slot], f64) {
         let list = b * self.k..(b + 1) * self.k;
         let (scores, slots) = (&self.scores[list.clone()], &self.slots[list]);
@@ -83,7 +83,7 @@ impl Pool {
         }
     }
 
-    /// Pooled rows.
+    /// The number of pooled rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -98,12 +98,12 @@ impl Pool {
         self.rows[slot]
     }
 
-    /// The slot of a reference row that is in the pool.
+    /// The slot of a reference row, if the row is in the pool.
     pub fn slot(&self, row: usize) -> Option<Slot> {
         self.slots.get(&row).copied()
     }
 
-    /// Note that slots are in somebody's active set.
+    /// Record that slots are in an active set.
     pub fn touch(&mut self, slots: &[Slot]) {
         for &slot in slots {
             self.used[slot] = self.clock;
@@ -137,13 +137,13 @@ impl Pool {
         Ok(())
     }
 
-    /// Keep points, from this number on, in f32 too.
+    /// Store the points from index `start` on in f32 too.
     fn round(&mut self, start: usize) {
         let points = &self.points[start..];
         self.rounded.extend(points.iter().map(|&v| v as f32));
         let squares = points.chunks_exact(self.dim).map(|y| dot(y, y));
         let longest = squares.fold(self.reach.powi(2), |most, square| {
-            // A length that overflowed says that f32 is of no use.
+            // A length that overflowed makes f32 pricing impossible.
             if square.is_nan() {
                 f64::INFINITY
             } else {
@@ -153,7 +153,7 @@ impl Pool {
         self.reach = longest.sqrt() * (1.0 + 1e-9);
     }
 
-    /// The k best slots of each direction (B x d, in metric coordinates), in f64 or, where `fine` does not ask for that, from
+    /// The k best slots for each direction (B x d, in metric coordinates): computed in f64 if `fine`, else ranked in
     /// f32.
     pub fn price(
         &self,
@@ -163,7 +163,7 @@ impl Pool {
         control: &Control,
     ) -> Result<Prices> {
         let k = k.min(self.len());
-        // Squares of lengths must not overflow in f32, and those of entries may vanish.
+        // Squared lengths must not overflow in f32; squared entries may underflow.
         if fine || self.reach > f32::MAX.sqrt().into() {
             let (scores, slots) = cpu::scan_points(&self.points, self.dim, directions, k, control)?;
             return Ok(Prices {
@@ -197,14 +197,14 @@ impl Pool {
             .zip(prices.slots.par_chunks_mut(k.max(1)))
             .zip(directions.par_chunks_exact(d))
             .for_each(|((scores, slots), w)| self.rescore(w, scores, slots));
-        // One rounding more than a scan has: that of the direction. The last row that is listed may have been ranked too high,
-        // and one that is not too low.
+        // One rounding more than in a scan: that of the direction. The factor 2: the last listed row may be ranked too
+        // high and an unlisted one too low.
         let error = 2.0 * f32_score(d + 1, self.reach, 1.0 + 1e-6, 0.0);
         prices.error = lengths.iter().map(|length| error * length).collect();
         Ok(prices)
     }
 
-    /// The scores of slots in f64, and both in the order of these.
+    /// Recompute the scores of slots in f64 and sort both by them.
     fn rescore(&self, w: &[f64], scores: &mut [f64], slots: &mut [Slot]) {
         let each = slots.iter().map(|&slot| (dot(self.point(slot), w), slot));
         let mut ranked: Vec<(f64, Slot)> = each.collect();
@@ -216,8 +216,7 @@ impl Pool {
         }
     }
 
-    /// Between groups of queries, when nobody holds a slot: forget rows that no active set took, and shrink to
-    /// the budget.
+    /// Between groups of queries, when no slot is in use: drop the rows that no active set used, and shrink to the budget.
     pub fn trim(&mut self) {
         self.clock += 1;
         let most = (BUDGET / (12 * self.dim)).clamp(64, MOST);
@@ -226,7 +225,7 @@ impl Pool {
             .collect();
         if order.len() > most {
             order.sort_unstable_by_key(|&slot| (u64::MAX - self.used[slot], slot));
-            // Half, so that a full pool is not trimmed after every group.
+            // Shrink to half of the budget, so that a full pool is not trimmed after every group.
             order.truncate(most / 2);
             order.sort_unstable();
         }
@@ -259,8 +258,8 @@ mod tests {
         pool
     }
 
-    /// Prices from f32 list f64's scores, and no row that is not listed exceeds the bound, however near rows are to each other and
-    /// however long or short they and the direction are.
+    /// Prices ranked in f32 have the scores of f64, and no unlisted row exceeds the bound, however close rows are to
+    /// each other and however long or short the rows and the direction are.
     #[test]
     fn prices_from_f32_are_f64_scores_and_bound_the_rest() {
         let (d, count, k) = (24, 700, 9);

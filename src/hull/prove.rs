@@ -1,15 +1,15 @@
-//! What a scan proves: separation with every rounding taken off, and residuals of convex combinations.
+//! What a scan proves: separation, with a bound on every rounding subtracted, and the rows that refute it.
 //!
-//! A direction w is whatever f32 (or f64) vector was scanned, so it carries no error of its own. With the best
-//! stated score s, `h(w) <= s + E`, E the engine's [`error_bound`](Scan::error_bound); `<w, q'>` is computed in
-//! f64. Where that does not suffice, the separation `<w, q - x>` of the rows whose stated score is within 2E of the best
-//! is computed from the stored numbers in doubled arithmetic; where these are more than the scan returned, or where f32
-//! cannot rank the rows at all, the whole scan is done in f64 for that direction. Far rows, which a scan leaves out, are
-//! always judged one by one.
+//! The scanned direction w is itself the certificate, whatever f32 (or f64) numbers it has, so it carries no error.
+//! With the best reported score s, `h(w) <= s + E`, E the engine's [`error_bound`](Scan::error_bound); `<w, q'>` is
+//! computed in f64. Where that is not sufficient, the separation `<w, q - x>` of every row whose score is within 2E of
+//! the best is computed from the stored numbers in double-word arithmetic. If the scan did not return all these rows,
+//! or if f32 cannot rank the rows at all, the whole scan is repeated in f64 for that direction. Far rows, which a scan
+//! leaves out, are always tested one by one.
 //!
-//! A separation counts only where it exceeds the rounding of a plain f64 scan ([`Judge::rounding`], about d unit
-//! roundoffs of the rows' size). A query off a face by less is there by the rounding of whoever wrote it down: the
-//! coordinates of a hull that was turned in f64 are off by as much.
+//! A separation counts only if it exceeds the rounding of a plain f64 scan ([`Judge::rounding`], about d unit roundoffs
+//! of the rows' size). A smaller distance to a face may come from the rounding of the input: the coordinates of points
+//! that were rotated in f64 are off by as much.
 
 use super::certificate::separation;
 use super::min_norm::dot;
@@ -24,33 +24,33 @@ use rayon::prelude::*;
 pub(super) struct Direction<'q> {
     /// In the frame, of about unit length.
     pub vector: Vec<f64>,
-    /// The query, in the frame, and as it is.
+    /// The query in the frame, and its raw values.
     pub query: &'q [f64],
     pub raw: &'q [f64],
-    /// The separation that the active set promises at most: |p|^2 over the direction's length before it was
-    /// scaled. Absent for a first direction.
+    /// The largest separation that the active set allows: |p|^2 over the direction's length before it was scaled.
+    /// `None` for a first direction.
     pub promise: Option<f64>,
-    /// Rows wanted.
+    /// How many rows are wanted.
     pub k: usize,
     pub excluded: Option<usize>,
-    /// Scan in f64 at once.
+    /// Scan in f64 without trying f32 first.
     pub fine: bool,
 }
 
 /// What a full scan found for one direction.
 #[derive(Debug, Clone)]
 pub(super) struct Scanned {
-    /// The vector w that was scanned, in the frame.
+    /// The scanned vector w, in the frame.
     pub vector: Vec<f64>,
     /// A proven lower bound on `<w, q'> - h(w)`; not positive when nothing is proved.
     pub separation: f64,
-    /// A proven separation that is below the rounding of a plain f64 scan, where `separation` says nothing; else 0.
+    /// A proven separation below the rounding of a plain f64 scan, set where `separation` proves nothing; else 0.
     pub faint: f64,
-    /// Proved by f64 scores.
+    /// Whether f64 scores were needed for the proof.
     pub exact: bool,
     /// Rows that may lower the norm, best first.
     pub rows: Vec<usize>,
-    /// f32 could not rank the rows near the maximum.
+    /// Whether f32 could not rank the rows near the maximum.
     pub blurred: bool,
 }
 
@@ -63,8 +63,8 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'q> Direction<'q> {
-    /// From a vector in the frame, of any length; `square` is |p|^2 where there is a point. A query at the mean
-    /// has no first direction: any will do, to find rows to start from.
+    /// A direction from a vector in the frame, of any length; `square` is |p|^2 if there is a point p. A query at the
+    /// mean has no first direction: then an axis is scanned, to find rows to start from.
     pub fn new(
         vector: &[f64],
         (query, raw): (&'q [f64], &'q [f64]),
@@ -90,8 +90,8 @@ impl<'q> Direction<'q> {
         }
     }
 
-    /// From a vector in the frame whose digits all count: scaled by a power of two, to be scanned in f64 for rows
-    /// beyond the query.
+    /// A direction from a vector of which every digit matters: scaled by a power of two only, and scanned in f64 for
+    /// rows beyond the query.
     pub fn sharp(vector: &[f64], (query, raw): (&'q [f64], &'q [f64]), k: usize) -> Self {
         let largest = vector.iter().fold(0f64, |most, v| most.max(v.abs()));
         let scale = largest.log2().floor().exp2();
@@ -106,7 +106,7 @@ impl<'q> Direction<'q> {
         }
     }
 
-    /// The direction that an f32 scan uses.
+    /// The direction in f32, as an f32 scan uses it.
     fn rounded(&self) -> impl Iterator<Item = f32> + '_ {
         self.vector.iter().map(|&v| v as f32)
     }
@@ -128,7 +128,7 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Scan all directions once and judge each.
+    /// Scan all directions once and derive what each proves.
     pub fn scan(&self, directions: &[Direction<'_>], control: &Control) -> Result<Vec<Scanned>> {
         let mut found: Vec<Option<Scanned>> = directions.iter().map(|_| None).collect();
         let (fine, coarse): (Vec<usize>, Vec<usize>) = (0..directions.len())
@@ -150,7 +150,7 @@ impl<'a> Judge<'a> {
         Ok(found)
     }
 
-    /// Judge the far rows, which the scan did not see: they may refute the separation, and are offered like others.
+    /// Include the far rows, which the scan left out: they may refute the separation, and join the rows found.
     pub fn judge_far(&self, found: &mut Scanned, direction: &Direction<'_>) {
         let far = &self.scan.frame().far;
         let w = self.in_data_units(found);
@@ -176,13 +176,13 @@ impl<'a> Judge<'a> {
         found.rows = rows.chain(found.rows.iter().copied()).collect();
     }
 
-    /// What a plain f64 scan can lose of `<w, q - x>`: of the score of a row that is not far, and of the query's.
+    /// The rounding error of `<w, q - x>` in a plain f64 scan: of the score of a row that is not far, and of the query's.
     fn rounding(&self, w: &[f64], query: &[f64]) -> f64 {
         let norm = dot(w, w).sqrt() * (1.0 + 1e-12);
         f64_score(w.len(), self.scan.frame().radius, norm) + at_query(w, query).1
     }
 
-    /// Whether the promised separation drowns in f32 rounding.
+    /// Whether the largest possible separation is below the rounding of f32.
     fn hopeless(&self, direction: &Direction<'_>) -> bool {
         direction
             .promise
@@ -289,7 +289,7 @@ impl<'a> Judge<'a> {
         found: &mut [Option<Scanned>],
         control: &Control,
     ) -> Result<()> {
-        // The centre stands in for far rows, and may crowd out others where all lie in one plane.
+        // Far rows are scored as the centre, and these scores may displace other rows where all rows lie in one plane.
         let spare = 1 + self.scan.frame().far.rows.len();
         let Some(k) = which.iter().map(|&i| directions[i].k + spare).max() else {
             return Ok(());
@@ -316,7 +316,7 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// What the f64 scores of the best rows prove; `all` says that they are all rows that count.
+    /// What the f64 scores of the best rows prove; `all` says that these are all rows of the scan.
     fn judge_f64(
         &self,
         direction: &Direction<'_>,
@@ -361,12 +361,12 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Whether a row of a scan's answer is one that the query is judged by.
+    /// Whether a row that the scan returned counts for the query: it is neither excluded nor far.
     fn counts(&self, row: usize, direction: &Direction<'_>) -> bool {
         Some(row) != direction.excluded && !self.scan.frame().far.contains(row)
     }
 
-    /// `<w, q - x>` of some rows and the bounds of its error, w in the frame and q raw.
+    /// `<w, q - x>` of some rows, each with a bound on its error; w in the frame, q raw.
     fn separations(&self, w: &[f64], raw: &[f64], rows: &[usize]) -> Result<Vec<(f64, f64)>> {
         let mut points = vec![0.0; rows.len() * w.len()];
         self.rows.gather(rows, &mut points)?;
@@ -388,13 +388,13 @@ impl<'a> Judge<'a> {
         self.unscaled(&found.vector)
     }
 
-    /// A proven separation as a distance in the data's units: over the direction's length there.
+    /// A proven separation as a distance in the data's units: divided by the direction's length there, rounded down.
     pub fn margin(&self, found: &Scanned) -> f64 {
         let direction = self.in_data_units(found);
         let margin =
             found.separation / length(&direction) * (1.0 - gamma(direction.len() + 4, U64));
         if (0.0..f64::MIN_POSITIVE).contains(&margin) {
-            // Numbers this small are rounded by more than their share: 0 may be all that is left.
+            // Numbers this small have a larger relative error; the next smaller number, or 0, is safe.
             return margin.next_down().max(0.0);
         }
         margin.min(f64::MAX)
@@ -405,20 +405,20 @@ impl<'a> Judge<'a> {
         norm / self.scan.frame().euclid * (1.0 + 1e-12)
     }
 
-    /// A norm in metric coordinates that could be zero but for rounding: worth a proof from the rows.
+    /// A norm in metric coordinates up to which the distance may be zero up to rounding, so that an exact proof is tried.
     pub fn near_zero(&self, target: &[f64]) -> f64 {
         1e-10 * (1.0 + dot(target, target).sqrt())
     }
 }
 
-/// The least of some separations, each less its error; a product that overflowed proves nothing.
+/// The smallest of some separations less their errors; minus infinity if a product overflowed.
 fn least(separations: &[(f64, f64)]) -> f64 {
     let proven = separations.iter().map(|(value, error)| value - error);
     let proven = proven.map(|p| if p.is_nan() { f64::NEG_INFINITY } else { p });
     proven.fold(f64::INFINITY, f64::min)
 }
 
-/// A separation that exceeds the rounding, or one that is faint.
+/// (separation, 0) if the separation exceeds the rounding, else (0 or less, the faint separation).
 fn above(separation: f64, rounding: f64) -> (f64, f64) {
     if separation > rounding {
         (separation, 0.0)
@@ -437,7 +437,7 @@ pub(super) fn length(v: &[f64]) -> f64 {
 }
 
 impl Scanned {
-    /// No row that counts was returned: every row is excluded (or far), or the scan returned too few.
+    /// The result if no row counts: all rows are excluded or far (`all`), or the scan returned too few.
     fn without_rows(vector: Vec<f64>, all: bool) -> Self {
         Scanned {
             vector,

@@ -1,12 +1,11 @@
 //! The loop for queries that one direction did not settle: direction, pool, scan, active set, direction.
 //!
-//! Each open query holds the least-norm point p of `conv(active rows) - q` ([`MinNorm`]). Its residual is the next
-//! direction `-p`. Priced against the [`Pool`] it either finds rows that lower the norm, and the active set goes
-//! on, or it is as good as the pool allows, and a full scan decides: separated (outside), or new rows. All open
-//! queries share each pass over the pool and over the reference (method: dual column generation; the step is
-//! Wolfe's, Math. Programming 11, 1976). The loop serves two goals: a verdict, in the whitened metric, and a
-//! bracket of the distance, in the Euclidean one. A query that is too near the boundary for this arithmetic ends in
-//! [`Finish`].
+//! Each open query holds the least-norm point p of `conv(active rows) - q` ([`MinNorm`]). The next direction is `-p`.
+//! It is priced against the [`Pool`]: if pooled rows lower the norm, they enter the active set. If none does, a full
+//! scan decides: separated (outside), or new rows. All open queries share each pass over the pool and over the
+//! reference (method: dual column generation; the step is Wolfe's, Math. Programming 11, 1976). The loop serves two
+//! goals: a verdict, in the whitened metric, and a bracket of the distance, in the Euclidean metric. A query too close
+//! to the boundary for this arithmetic ends in [`Finish`].
 
 use super::certificate::residual;
 use super::finish::{Finish, Proved, Step, proved};
@@ -32,22 +31,22 @@ pub(super) fn loop_k(d: usize) -> usize {
     (d / 4).clamp(FIRST_K, 256)
 }
 
-/// A full scan is worth asking for once the pool leaves this share of the norm as separation.
+/// A full scan pays once the separation from the pooled rows is at least this share of the norm.
 const WORTH_A_SCAN: f64 = 0.5;
 
-/// Pool rounds between two full scans: where the pool lacks the rows that matter, grinding on it is in vain.
+/// Pool rounds between two full scans. Where the pool lacks the rows that matter, more rounds do not help.
 const POOL_ROUNDS: usize = 64;
 
-/// A query whose norm fell by less than this between two full scans asks for twice the rows.
+/// A query asks for twice as many rows if a full scan left its norm above this share of the norm at the scan before.
 const SLOW: f64 = 0.25;
 
-/// What the loop is to find.
+/// What the loop computes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Goal {
     Verdict,
     /// A bracket of the distance to this relative gap.
     Distance(f64),
-    /// The same of a query without a verdict: one that the first scan does not separate leaves the loop.
+    /// The distance bracket of a query without a verdict: a query that its first scan does not separate leaves the loop.
     Both(f64),
 }
 
@@ -65,7 +64,7 @@ pub(super) enum Outcome {
     Inside {
         rows: Vec<usize>,
         weights: Vec<f64>,
-        /// Proved by verified arithmetic, else within the tolerance.
+        /// Proved by verified arithmetic; otherwise within the tolerance.
         exact: bool,
     },
     Outside {
@@ -73,55 +72,56 @@ pub(super) enum Outcome {
         margin: f64,
         exact: bool,
     },
-    /// The distance, in the data's units, and what gives its upper end; and the best direction where none was known before.
+    /// The distance, in the data's units, and the point that gives its upper end; with the best direction if the query
+    /// had no verdict before.
     Bracketed {
         bracket: Bracket,
         nearest: Nearest,
         separated: Option<Box<Separated>>,
     },
-    /// Its distance was sought before its verdict, and no direction separates it so far.
+    /// The distance was sought before the verdict, and no direction separates the query so far.
     NotSeparated,
     Undecided(Reason),
 }
 
 /// A query in the loop.
 pub(super) struct Open {
-    /// Its number among the caller's queries.
+    /// Its index among the caller's queries.
     pub query: usize,
     /// Metric coordinates of the query.
     pub target: Vec<f64>,
     pub set: MinNorm,
     /// Pool slots to consider next.
     pub fresh: Vec<Slot>,
-    /// Rows wanted from the next full scan.
+    /// How many rows the next full scan should return.
     pub k: usize,
-    /// Full scans so far, in this loop and before it.
+    /// Full scans so far, in this loop and before.
     pub scans: u32,
-    /// A reference row that does not count (leave-one-out).
+    /// A reference row that this query leaves out (leave-one-out).
     pub excluded: Option<usize>,
     /// A direction that separates by less than the rounding of a plain scan.
     faint: Option<Scanned>,
-    /// Distances below this are excluded by a proof, in the data's units.
+    /// A proved lower bound of the distance, in the data's units.
     pub lower: f64,
-    /// The best direction of a query whose verdict is sought with its distance.
+    /// The best direction so far, if the verdict is sought together with the distance.
     separated: Option<Box<Separated>>,
-    /// f32 cannot tell any more: scan in f64.
+    /// Scan in f64, because f32 is too coarse for this query.
     pub fine: bool,
-    /// The last step, for a query that f64 in this metric cannot settle; and the direction that it asks to be scanned.
+    /// The last step, for a query that f64 in this metric cannot settle; and the direction that it wants scanned.
     finish: Option<Box<Finish>>,
     sharp: Vec<f64>,
     /// |p| at the last full scan.
     last: f64,
-    /// p, once something is active.
+    /// The point p, if any row is active.
     point: Vec<f64>,
     state: State,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 enum State {
-    /// Has fresh candidates to take.
+    /// Has candidates that were not offered to the active set yet.
     Solving,
-    /// Has a point that was not yet priced against the pool.
+    /// Has a point that was not priced against the pool yet.
     Pricing,
     /// Waits for a full scan.
     Waiting,
@@ -152,7 +152,7 @@ impl Open {
         }
     }
 
-    /// Judge this query without a reference row.
+    /// Leave a reference row out for this query.
     pub fn exclude(&mut self, row: Option<usize>, pool: &Pool) {
         self.excluded = row;
         self.fresh.retain(|&slot| Some(pool.row(slot)) != row);
@@ -162,7 +162,7 @@ impl Open {
         dot(&self.point, &self.point).sqrt()
     }
 
-    /// Take the fresh candidates into the active set.
+    /// Offer the fresh candidates to the active set.
     fn improve(&mut self, pool: &Pool) {
         let shifted: Vec<(Slot, Vec<f64>)> = self
             .fresh
@@ -193,8 +193,9 @@ impl Open {
         self.state = State::Pricing;
     }
 
-    /// Judge the pool's answer to the direction `-p`: go on with better slots, or wait for a full scan. Where no listed slot is
-    /// better and another may be, stay to be priced again in f64, unless these prices are `fine`.
+    /// Evaluate the prices of the pool for the direction `-p`: continue with better slots, or wait for a full scan. If
+    /// no listed slot is better but an unlisted one may be, the state stays, so that the pool is priced again in f64;
+    /// unless these prices are `fine`.
     fn weigh(
         &mut self,
         (scores, slots, beyond): (&[f64], &[Slot], f64),
@@ -236,12 +237,13 @@ impl Open {
         };
     }
 
-    /// After a full scan: whether the loop can go on, with the rows that lower the norm or with a finer scan.
+    /// After a full scan: set up the next step, with the rows that lower the norm or with a scan in f64. False if
+    /// neither is left.
     fn after_scan(&mut self, scanned: &Scanned, slots: Vec<Slot>) -> bool {
         self.fresh = slots;
         self.fresh.retain(|slot| !self.set.ids().contains(slot));
         let norm = self.norm();
-        // Rows that tie with the active ones are offered again and again, and lower nothing.
+        // Rows that tie with the active ones are returned again and again and do not lower the norm.
         let stuck = self.fresh.is_empty() || norm >= self.last * (1.0 - 1e-12);
         if stuck && self.fine {
             return false;
@@ -251,7 +253,7 @@ impl Open {
         }
         self.last = norm;
         if !self.fine && (stuck || scanned.blurred) {
-            // The norm counts as new to the f64 scan, which may offer other rows.
+            // Forget the norm: the f64 scan may return other rows for the same point.
             self.fine = true;
             self.last = f64::INFINITY;
         }
@@ -264,7 +266,7 @@ impl Open {
     }
 }
 
-/// Exactly inside.
+/// The outcome of an exact proof.
 fn inside(rows: Vec<usize>, weights: Vec<f64>) -> Outcome {
     Outcome::Inside {
         rows,
@@ -282,7 +284,7 @@ pub(super) struct Group<'s, 'a> {
     pub goal: Goal,
 }
 
-/// A settled query: its number, how, the stage, its support and its scans.
+/// A settled query: its index, outcome, stage, size of its support, and number of scans.
 pub(super) struct Settled {
     pub query: usize,
     pub outcome: Outcome,
@@ -292,7 +294,7 @@ pub(super) struct Settled {
 }
 
 impl Group<'_, '_> {
-    /// Run the loop until every query is settled. `queries` are the raw rows, in the frame, B x d.
+    /// Run the loop until every query is settled. `queries` are the raw rows and the rows in the frame, each B x d.
     pub fn run(
         &mut self,
         mut open: Vec<Open>,
@@ -347,8 +349,8 @@ impl Group<'_, '_> {
         Ok(())
     }
 
-    /// Price every new point against the pool, in f32, and in f64 where that leaves open whether a row is better; whether any
-    /// query goes on with it.
+    /// Price every new point against the pool in f32, and in f64 where f32 leaves open whether a row is better. Returns
+    /// whether any query has new candidates.
     fn price(&self, open: &mut [Open], control: &Control) -> Result<bool> {
         for fine in [false, true] {
             let pricing = open.iter().filter(|q| q.state == State::Pricing);
@@ -360,7 +362,8 @@ impl Group<'_, '_> {
             let prices = self.pool.price(&directions, wanted, fine, control)?;
             let pricing = open.iter_mut().filter(|q| q.state == State::Pricing);
             for (b, q) in pricing.enumerate() {
-                // Of an empty pool, as where a scan ranks no row, the lists are empty: the query waits for a scan.
+                // If the pool is empty, because a scan could not rank any row, the lists are empty and the query waits
+                // for a scan.
                 q.weigh(prices.of(b), fine, self.pool, self.goal);
             }
         }
@@ -435,7 +438,7 @@ impl Group<'_, '_> {
         .collect()
     }
 
-    /// What a full scan means for a query.
+    /// Apply the result of a full scan to a query; returns its outcome if it is settled.
     fn judged(
         &self,
         q: &mut Open,
@@ -488,7 +491,8 @@ impl Group<'_, '_> {
         self.begin_finish(q, queries)
     }
 
-    /// Keep what a direction that separates proves of the distance, and the best direction where the verdict is sought too.
+    /// Raise the lower bound of the distance by a separating direction, and keep the best direction if the verdict is
+    /// sought too.
     fn note(&self, q: &mut Open, found: &Scanned, margin: f64) {
         let first = q.separated.is_none();
         if matches!(self.goal, Goal::Both(_)) && (first || margin > q.lower) {
@@ -501,12 +505,12 @@ impl Group<'_, '_> {
         q.lower = q.lower.max(margin);
     }
 
-    /// Whether the verdict on a query is sought with its distance, and no direction separates it so far.
+    /// Whether the verdict is sought together with the distance and no direction separates the query so far.
     fn in_doubt(&self, q: &Open) -> bool {
         matches!(self.goal, Goal::Both(_)) && q.separated.is_none()
     }
 
-    /// The bracket of the distance, if it is as narrow as was asked for.
+    /// The bracket of the distance, if it is as narrow as requested.
     fn reached_gap(
         &self,
         q: &mut Open,
@@ -514,7 +518,7 @@ impl Group<'_, '_> {
         queries: &Queries<'_>,
     ) -> Result<Option<Outcome>> {
         let enough = |upper: f64| q.lower >= (1.0 - gap) * upper;
-        // The norm in the metric is good to a few digits, and costs nothing.
+        // First a cheap test: the norm in the metric is accurate to a few digits.
         if q.finish.is_none() && !enough(self.judge.length(q.norm()) * (1.0 - 1e-6)) {
             return Ok(None);
         }
@@ -527,7 +531,7 @@ impl Group<'_, '_> {
         }))
     }
 
-    /// A proven upper bound on the distance to the hull: that of the best convex combination known, which goes with it.
+    /// A proven upper bound on the distance to the hull, with the convex combination that gives it: the best one known.
     fn upper(&self, q: &Open, queries: &Queries<'_>) -> Result<(f64, Nearest)> {
         let raw = queries.raw(q.query);
         let mut best = (f64::INFINITY, Nearest::default());
@@ -558,7 +562,7 @@ impl Group<'_, '_> {
         (rows, weights.iter().map(|w| w / total).collect())
     }
 
-    /// The end of a query that could not be settled by a proof: within the tolerance, an honest bracket, or no verdict.
+    /// The outcome of a query that no proof settles: inside within the tolerance, a bracket wider than requested, or undecided.
     fn unsettled(&self, q: &mut Open, reason: Reason, queries: &Queries<'_>) -> Result<Outcome> {
         if self.in_doubt(q) {
             return Ok(Outcome::NotSeparated);
@@ -572,7 +576,7 @@ impl Group<'_, '_> {
                 separated: q.separated.take(),
             });
         }
-        // Only what a scan along the residual has failed to separate, but for rounding, comes here.
+        // A scan along the residual has failed to separate each query that comes here, up to rounding.
         let best = q.finish.as_ref().and_then(|finish| finish.best());
         if let Some(best) = best.filter(|best| best.share <= self.judge.tolerance) {
             return Ok(Outcome::Inside {
@@ -595,7 +599,7 @@ impl Group<'_, '_> {
         })
     }
 
-    /// Whether the active set reaches the query: then it is proved inside, or goes into its last step.
+    /// If the active set reaches the query up to rounding: the exact proof, or else the start of the last step.
     fn reached(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let norm = q.norm();
         if self.in_doubt(q) {
@@ -623,7 +627,7 @@ impl Group<'_, '_> {
         self.begin_finish(q, queries)
     }
 
-    /// Hand a query over to its last step.
+    /// Move a query to its last step.
     fn begin_finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let frame = self.judge.scan.frame();
         let mut finish = match self.goal {
@@ -642,7 +646,7 @@ impl Group<'_, '_> {
         self.finish(q, queries)
     }
 
-    /// One step of [`Finish`]: proved inside, or a direction that waits for a scan.
+    /// One step of [`Finish`]: settles the query, or sets the direction for the next scan.
     fn finish(&self, q: &mut Open, queries: &Queries<'_>) -> Result<Option<Outcome>> {
         let Some(finish) = &mut q.finish else {
             return Ok(None);
@@ -661,7 +665,7 @@ impl Group<'_, '_> {
                     separated: None,
                 }));
             }
-            // A direction separates by less than the arithmetic of this step resolves: the bracket is what is known.
+            // A direction separates the query by less than this step resolves: return the bracket known so far.
             (Step::Inside { .. }, Goal::Both(_)) => {
                 return self.unsettled(q, Reason::Rounding, queries).map(Some);
             }
@@ -694,7 +698,7 @@ impl Group<'_, '_> {
             Outcome::Inside { rows, .. } => rows.len(),
             _ => q.set.ids().len(),
         };
-        // Where the verdict is sought with the distance, only that counts which separates.
+        // If the verdict is sought with the distance, the caller counts the progress, and only of separated queries.
         if !matches!(self.goal, Goal::Both(_)) {
             control.advance(1);
         }
@@ -709,7 +713,7 @@ impl Group<'_, '_> {
     }
 }
 
-/// The queries of one call: raw, and in the scan's frame.
+/// The queries of one call: raw, and in the frame of the scan.
 pub(super) struct Queries<'q> {
     pub dim: usize,
     pub raw: &'q [f64],
@@ -725,14 +729,14 @@ impl Queries<'_> {
         &self.framed[query * self.dim..(query + 1) * self.dim]
     }
 
-    /// In the frame, and raw.
+    /// The query in the frame, and its raw values.
     pub fn both(&self, query: usize) -> (&[f64], &[f64]) {
         (self.point(query), self.raw(query))
     }
 }
 
 impl Outcome {
-    /// The certificate that goes with the outcome.
+    /// The certificate of the outcome.
     pub fn certificate(self) -> Certificate {
         match self {
             Outcome::Inside {

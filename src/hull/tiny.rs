@@ -1,18 +1,18 @@
 //! Thousands of independent small problems: one query each, against a set that grows.
 //!
-//! A problem draws its query and then its rows, block by block. What is asked is from which size on the query is
-//! inside the hull of the rows so far: a set holds its prefixes, so once inside it stays, and no more rows are drawn.
-//! The direction that separates is kept from block to block. Only rows on the wrong side of it change anything, and
-//! these become rare: of N rows at most d touch the slab that separates best, so the next one does with probability
-//! d/N. Then the least-squares problem of `active` takes them in, and all rows are priced again.
+//! A problem draws its query and then its rows, block by block. The result is the size from which on the query is
+//! inside the hull of the rows drawn so far: sets are nested, so a query once inside stays inside, and no more rows are
+//! drawn. The separating direction is kept from block to block. Only rows on its wrong side change anything, and these
+//! become rare: of N rows at most d touch the slab that separates best, so the next row does with probability d/N. Then
+//! the least-squares problem of `active` includes them, and all rows are priced again.
 //!
 //! Everything is in f64, on the differences `a = x - q`. The query is outside when every row scores below zero along
 //! the direction w by more than its rounding: `<a, w> < -gamma(d + 3) sum_j |a_j w_j|`, which covers the difference, the
 //! products and their sum (and is implied, for all rows at once, by the largest score and the largest `|a|`). Where that
 //! fails along the last residual, the query is inside when weights `l > 0, sum l = 1` of at most d + 1 rows leave
-//! `|sum l a|` of at most 1e-9 of `sum l |a|`, the mean distance of these rows from the query. Both rules look at a row
-//! by itself or at the rows of the combination: a row far away decides nothing about the others. Otherwise the query
-//! stays undecided until more rows settle it.
+//! `|sum l a|` of at most 1e-9 of `sum l |a|`, the weighted mean distance of these rows from the query. Both rules look
+//! at single rows or at the rows of one combination, so a far row does not affect them. Otherwise the query stays
+//! undecided until more rows settle it.
 
 mod active;
 mod proved;
@@ -32,44 +32,44 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Rows whose differences lie together: `a[panel][column][row]`.
 const LANES: usize = 8;
 
-/// Rows drawn at a time, at least and at most; in between, a share of those there are.
+/// The fewest and the most rows drawn at a time; in between, a fixed share of the rows drawn so far.
 const BLOCK_LEAST: usize = 16;
 const BLOCK_MOST: usize = 2048;
 
-/// Rows taken from one pricing.
+/// The most rows that enter from one pricing.
 const TAKEN: usize = 8;
 
-/// A row is taken while it lies closer to the query, along the direction, than this share of the nearest point.
+/// A row enters only if its distance to the query along the direction is below this share of that of the nearest point.
 const KEEN: f64 = 0.5;
 
-/// Pricings of one block. Each shortens the residual, and a few do; the limit is for rounding.
+/// The most pricings of one block. A few suffice, because each shortens the residual; the limit is for rounding.
 const ROUNDS: usize = 10_000;
 
 /// Largest residual of an inside certificate, as a share of the mean distance of its rows from the query.
 const TOLERANCE: f64 = 1e-9;
 
-/// Problems of a task, between two looks at the stop flag: fewer where one takes long.
+/// The most problems of one task, between two checks for an interrupt; fewer if a problem takes long.
 const TASK: u64 = 64;
 
-/// Writes a problem's next rows, a whole number of them.
+/// Fills a slice with a problem's next rows.
 pub type RowGenerator<'p> = Box<dyn FnMut(&mut [f64]) + 'p>;
 
 /// Independent problems, numbered from 0.
 pub trait Problems: Sync {
-    /// d.
+    /// The number of dimensions, d.
     fn dim(&self) -> usize;
 
-    /// Bytes that a problem keeps beside its rows.
+    /// Bytes that a problem needs beside its rows.
     fn bytes(&self) -> u64 {
         0
     }
 
-    /// Begin a problem: its query goes to `query` (d numbers), its rows come from what is returned, and may not depend on
-    /// how many are asked for at a time.
+    /// Begin a problem: writes its query (d numbers) to `query` and returns a source of its rows, which must not depend
+    /// on how many rows are requested at a time.
     fn begin<'p>(&'p self, number: u64, query: &mut [f64]) -> RowGenerator<'p>;
 }
 
-/// Problems drawn from a law, a trial each: the query first, then the rows.
+/// Problems drawn from a distribution: problem `number` is one trial, which draws the query first, then the rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trials {
     pub law: Law,
@@ -94,17 +94,17 @@ impl Problems for Trials {
     }
 }
 
-/// Where a problem changes its answer among ascending sizes.
+/// Where a problem's verdict changes along ascending sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Turn {
-    /// The first so many sizes are proven outside.
+    /// How many leading sizes are proved outside.
     pub outside: usize,
-    /// From this size on the query is inside; the number of sizes if it never is. Sizes between are undecided.
+    /// The index of the first size that is inside; the number of sizes if none is. The sizes in between are undecided.
     pub inside: usize,
 }
 
 impl Turn {
-    /// The verdict at one of the sizes.
+    /// The verdict at the size with this index.
     pub fn verdict(&self, size: usize) -> Verdict {
         if size < self.outside {
             Verdict::Outside
@@ -116,11 +116,11 @@ impl Turn {
     }
 }
 
-/// From which size on each problem's query is inside the hull of its first rows.
+/// For each problem, from which size on its query is inside the hull of its first rows.
 ///
-/// `sizes` ascend. A problem under way keeps its rows: `memory` bytes at most are used for all of them together, by
-/// working on fewer at a time. Answers are in the problems' order and do not depend on the number of threads. Units of
-/// progress are problems. Errors: [`crate::Error::Interrupted`].
+/// `sizes` must ascend. A running problem keeps its rows: all of them together use at most `memory` bytes, which limits
+/// how many run at a time. Answers are in the problems' order and do not depend on the number of threads. A unit of
+/// progress is a problem. Errors: [`crate::Error::Interrupted`].
 pub fn first_inside(
     problems: &dyn Problems,
     numbers: Range<u64>,
@@ -172,8 +172,8 @@ pub fn bytes(n: usize, d: usize) -> u64 {
     rows.saturating_add(2 * columns).saturating_mul(8 * columns)
 }
 
-/// The certificate of each verdict of one problem, against the rows up to each size. That of the first size inside
-/// holds for the larger ones. Errors: [`crate::Error::Interrupted`].
+/// The certificate of each verdict of one problem, for the rows up to each size. The certificate of the first inside
+/// size holds for larger sizes too. Errors: [`crate::Error::Interrupted`].
 pub fn certificates(
     problems: &dyn Problems,
     number: u64,
@@ -191,30 +191,30 @@ pub fn certificates(
     Ok(all)
 }
 
-/// One problem under way, with room that the next one uses again.
+/// One running problem; its buffers are reused by the next one.
 #[derive(Debug, Clone, Default)]
 struct Problem {
     d: usize,
     query: Vec<f64>,
     /// Rows as they are drawn.
     drawn: Vec<f64>,
-    /// `x - q` of all rows so far; the last panel is filled up with copies of a row.
+    /// `x - q` of all rows so far, in panels; the last panel is padded with copies of a row.
     panels: Vec<f64>,
     count: usize,
     /// The largest `|a|`.
     far: f64,
     active: Active,
-    /// Rows below this number are priced under the present direction; the largest `<a, w>` among them.
+    /// How many rows are priced along the present direction; and the largest `<a, w>` among them.
     priced: usize,
     top: f64,
-    /// After the verdict outside: at least so far below zero are the scores of all rows.
+    /// After the verdict outside: a bound on how far below zero the scores of all rows are.
     clear: f64,
     taken: Taken,
-    /// Scratch: lifted vectors of the rows taken.
+    /// Scratch: lifted vectors of the entering rows.
     lifted: Vec<f64>,
 }
 
-/// The rows of a pricing that are best along the direction.
+/// The best rows of a pricing along the direction.
 #[derive(Debug, Clone, Default)]
 struct Taken {
     ids: Vec<usize>,
@@ -227,7 +227,7 @@ impl Taken {
         self.scores.clear();
     }
 
-    /// Offer a row; the score that the next one must beat.
+    /// Add a row; returns the score that the next row must exceed.
     #[inline(always)]
     fn offer(&mut self, score: f64, id: usize, bar: f64) -> f64 {
         if self.ids.len() == TAKEN {
@@ -264,7 +264,7 @@ impl Problem {
         }
     }
 
-    /// Run a problem through ascending sizes until it is inside; `seen` is told the verdict at each size.
+    /// Run a problem through ascending sizes until it is inside; `seen` is called with the verdict at each size.
     fn run(
         &mut self,
         problems: &dyn Problems,
@@ -294,7 +294,7 @@ impl Problem {
             }
             seen(self, verdict);
             match verdict {
-                // Whatever was undecided before is a smaller set, and outside with this one.
+                // Smaller sets, whose verdicts were undecided, are outside too.
                 Verdict::Outside => turn.outside = place + 1,
                 Verdict::Undecided => (),
                 Verdict::Inside => {
@@ -306,7 +306,7 @@ impl Problem {
         Ok(turn)
     }
 
-    /// Draw rows and keep their differences to the query.
+    /// Draw rows and store their differences to the query.
     fn draw(&mut self, rows: usize, source: &mut dyn FnMut(&mut [f64])) {
         let d = self.d;
         self.drawn.resize(rows * d, 0.0);
@@ -333,7 +333,7 @@ impl Problem {
                 near = (square, id);
             }
         }
-        // Places without a row get a copy of one that is there: no score of theirs is new.
+        // Pad the last panel with copies of an existing row, which add no new score.
         let used = self.count % LANES;
         if used > 0 {
             let last = self.count / LANES * LANES * d;
@@ -349,14 +349,14 @@ impl Problem {
         }
     }
 
-    /// The difference of a row to the query.
+    /// The difference of row `id` to the query.
     fn row(&self, id: usize) -> impl Iterator<Item = &f64> {
         let panel = &self.panels[id / LANES * LANES * self.d..][..LANES * self.d];
         panel.iter().skip(id % LANES).step_by(LANES)
     }
 
-    /// Start from the nearest row of the first block. The length to lift by is that of its middle row: a far one would
-    /// make the others look alike.
+    /// Start from the nearest row of the first block. The lift is the length of the block's median row: with a far
+    /// row's length the others would look alike.
     fn begin(&mut self, nearest: usize) {
         let square = |id| self.row(id).map(|a| a * a).sum::<f64>();
         let mut squares: Vec<f64> = (0..self.count).map(square).collect();
@@ -383,7 +383,7 @@ impl Problem {
         }
     }
 
-    /// Price the rows not priced yet, take in what is on the wrong side, and again, until a verdict holds.
+    /// Price the new rows, let rows on the wrong side enter, and price all rows again, until a verdict holds.
     #[inline(always)]
     fn judge(&mut self) -> Verdict {
         for _ in 0..ROUNDS {
@@ -415,14 +415,14 @@ impl Problem {
         }
     }
 
-    /// What rounding may hide in a score of any row: `gamma(d + 3) |w| max |a|`, and a denormal number a product.
+    /// A bound on the rounding error of any row's score: `gamma(d + 3) |w| max |a|`, plus a denormal number for each product.
     #[inline(always)]
     fn noise(&self) -> f64 {
         let square: f64 = self.active.direction().iter().map(|w| w * w).sum();
         gamma(self.d + 3, U64) * square.sqrt() * self.far * (1.0 + 1e-9) + self.d as f64 * LEAST
     }
 
-    /// Score the rows not priced yet; the best are taken. The largest score of all rows.
+    /// Score the new rows and keep the best in `taken`. Returns the largest score of all rows.
     #[inline(always)]
     fn price(&mut self, noise: f64) -> f64 {
         let d = self.d;
@@ -461,7 +461,7 @@ impl Problem {
         meets(self.d, &self.lifted, self.active.weights())
     }
 
-    /// The proof of a verdict that was just found.
+    /// The proof of the last verdict.
     fn certificate(&self, verdict: Verdict) -> Certificate {
         match verdict {
             Verdict::Inside => {
@@ -475,7 +475,7 @@ impl Problem {
                 }
                 let total: f64 = self.active.weights().iter().sum();
                 let pairs = self.active.ids().iter().zip(self.active.weights());
-                // Data on a grid can leave a row without weight.
+                // Rows on a grid can have weight 0.
                 let pairs = pairs.filter(|(_, u)| **u > 0.0);
                 let (rows, weights) = pairs.map(|(&id, u)| (id, u / total)).unzip();
                 Certificate::Inside {
@@ -488,7 +488,7 @@ impl Problem {
                 let direction = self.active.direction().to_vec();
                 let margin = self.clear / length(&direction) * (1.0 - gamma(self.d + 4, U64));
                 Certificate::Outside {
-                    // The length of a direction near the end of the range may not be a number to divide by.
+                    // For directions near the ends of the range of f64, the length may be 0 or infinite.
                     margin: if margin.is_finite() { margin } else { 0.0 },
                     direction,
                 }
@@ -500,8 +500,8 @@ impl Problem {
 
 /// Whether the combination of some lifted vectors, with weights that sum to about 1, is zero to the tolerance.
 ///
-/// The residual is measured by the sum of its entries' sizes and each vector by its largest entry: the one is at least,
-/// the other at most the Euclidean length, and neither overflows or underflows on the way.
+/// The residual is measured by the sum of the magnitudes of its entries, which is at least its Euclidean length; each
+/// vector by its largest entry, which is at most its Euclidean length. Neither overflows or underflows on the way.
 fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
     let total: f64 = weights.iter().sum();
     let mut sum = vec![0.0; d];
@@ -514,7 +514,7 @@ fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
         let largest = vector[..d].iter().fold(0f64, |most, a| most.max(a.abs()));
         distance += share * largest;
     }
-    // A row that is the query itself needs no others.
+    // A row that equals the query suffices alone.
     let mut rows = lifted.chunks_exact(d + 1).zip(weights);
     if rows.any(|(vector, &u)| u > 0.0 && vector[..d].iter().all(|&a| a == 0.0)) {
         return true;
@@ -525,11 +525,11 @@ fn meets(d: usize, lifted: &[f64], weights: &[f64]) -> bool {
     distance < f64::INFINITY && residual + hidden <= TOLERANCE * distance
 }
 
-/// The smallest positive number: what a product can lose to underflow, at most.
+/// The smallest positive number: the most that a product can lose to underflow.
 const LEAST: f64 = f64::from_bits(1);
 
-/// How far below zero the scores of all rows are along a direction, whatever rounding did to each; not positive where one
-/// of them may be zero or more. `hidden` is what the rounding of the query itself may hide in a score.
+/// A lower bound on how far below zero the exact scores of all rows are along a direction; not positive if some score
+/// may be zero or more. `hidden` bounds the effect of the query's own rounding on a score.
 fn separation<'a>(
     direction: &[f64],
     hidden: f64,
@@ -546,7 +546,7 @@ fn separation<'a>(
             size += product.abs();
         }
         let of_row = -score - (share * size * (1.0 + 1e-9) + lost);
-        // Not a number where a product was not.
+        // NaN if a product is NaN.
         if of_row.is_nan() || of_row <= 0.0 {
             return f64::NEG_INFINITY;
         }
@@ -555,7 +555,7 @@ fn separation<'a>(
     clear
 }
 
-/// What the rounding of a query's numbers, as they were written down, may hide in a score: `gamma(d + 3) sum_j |w_j q_j|`.
+/// A bound on the effect that rounding the query's input numbers has on a score: `gamma(d + 3) sum_j |w_j q_j|`.
 fn hidden(direction: &[f64], query: &[f64]) -> f64 {
     let sizes = direction.iter().zip(query).map(|(w, q)| (w * q).abs());
     gamma(direction.len() + 3, U64) * sizes.sum::<f64>()
@@ -604,7 +604,7 @@ mod tests {
         }
     }
 
-    /// The verdict about all rows, and that its certificate is of its kind.
+    /// The verdict for all rows; asserts that its certificate is of the same kind.
     fn verdict(query: &[f64], rows: &[f64]) -> Verdict {
         let d = query.len();
         let sizes = [rows.len() / d];
@@ -628,7 +628,7 @@ mod tests {
 
     const SQUARE: [f64; 8] = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
 
-    /// The hull of the square and of a point far up on its diagonal is known: what is left of it or below is outside.
+    /// The hull of the square and of a far point on its diagonal is known: queries beside the long edges are outside.
     #[test]
     fn one_far_row_decides_about_no_other_row() {
         for far in [1e5, 1e9, 1e14, 1e20, 1e100, 1e153] {
@@ -649,7 +649,7 @@ mod tests {
         }
     }
 
-    /// Powers of two change nothing but the exponents; near the ends of the range a verdict may be missing, not wrong.
+    /// Scaling by powers of two changes only exponents; near the ends of the range a verdict may be missing, but never wrong.
     #[test]
     fn no_scale_gives_a_wrong_verdict() {
         for exponent in (-1070..=1020).step_by(10) {
@@ -668,11 +668,11 @@ mod tests {
 
     #[test]
     fn a_combination_meets_by_a_share_of_its_own_distances() {
-        // Lifted: the last number of a vector is not a coordinate.
+        // Lifted vectors: the last number is not a coordinate.
         let pair = |off: f64| [1.0, off, 1.0, -1.0, off, 1.0];
         assert!(meets(2, &pair(0.9e-9), &[0.5, 0.5]));
         assert!(!meets(2, &pair(1.1e-9), &[0.5, 0.5]));
-        // A row far away with next to no weight does not loosen it.
+        // A far row with a negligible weight does not loosen the tolerance.
         let with_far = [pair(1e-6).as_slice(), &[1e9, 1e-6, 1.0]].concat();
         assert!(!meets(2, &with_far, &[0.5, 0.5, 1e-18]));
         assert!(!meets(

@@ -5,9 +5,9 @@
 //!                              for each row: offer T[., row] + c bias(row) to the B running bests
 //! ```
 //!
-//! Workers draw tiles from one counter, so each sees ascending rows, and a tile is always the same rows: scores
-//! are the same for any number of threads, and the total order of [`super::topk`] makes the answers so. The
-//! same code in f64 is [`scan_f64`], the judge of what f32 cannot prove. Its one `unsafe` is the call of the matrix
+//! Workers draw tiles from one counter, so each worker sees ascending rows. A tile always has the same rows, so scores
+//! are the same for any number of threads, and the total order of [`super::topk`] makes the answers the same too. The
+//! same code in f64 is [`scan_f64`], which decides what f32 cannot prove. The one `unsafe` is the call of the matrix
 //! product.
 
 use super::topk::{Best, enters};
@@ -20,19 +20,19 @@ use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Rows of a tile. Enough to hide the packing of directions, few enough for a tile of scores to stay in L2.
+/// Rows of a tile: enough to hide the packing of directions, few enough for a tile of scores to stay in L2.
 pub(super) const TILE: usize = 256;
 
 /// Directions scored at a time: TILE x BLOCK scores are half a megabyte in f32.
 pub(super) const BLOCK: usize = 512;
 
-/// Lanes that are compared with their bars before one branch.
+/// How many lanes are compared with their bars before one branch.
 const GROUP: usize = 64;
 
 /// Rows start this many numbers apart beyond d, so that eight rows do not fall into one cache set.
 const PAD: usize = 16;
 
-/// The matrix product behind a safe face.
+/// A safe wrapper of the matrix product.
 pub(super) mod product {
     use super::super::topk::Score;
     use gemm::Parallelism;
@@ -72,8 +72,8 @@ pub(super) mod product {
         d: usize,
         scores: &mut [T],
     ) {
-        // In equal runs of at most RUN terms, which the library does not cut again: else it would choose them by the shape
-        // and the caches, and a score would depend on what is scored with it.
+        // Sums are split here into equal runs of at most RUN terms, which the library does not split further. Otherwise
+        // the library would choose the runs by shape and caches, and a score would depend on what else is scored.
         let run = d.div_ceil(d.div_ceil(RUN).max(1)).max(1);
         for start in (0..d).step_by(run) {
             let terms = run.min(d - start);
@@ -88,10 +88,10 @@ pub(super) mod product {
         }
     }
 
-    /// The longest run of terms that the library adds in one go, whatever the shape.
+    /// The longest run of terms that the library sums at once for every shape.
     const RUN: usize = 512;
 
-    /// The scores of `d` terms, added to what is there where `more` says so. The last row of `tile` may end with its terms.
+    /// The scores of `d` terms, added to `scores` if `more`. The last row of `tile` may end with its last term.
     fn add<T: Real>(
         directions: &[T],
         lanes: usize,
@@ -134,15 +134,15 @@ pub(super) mod product {
 
 use product::Real;
 
-/// Where tiles come from.
+/// A source of tiles.
 pub(super) trait Tiles<T>: Sync {
-    /// N.
+    /// The number of rows, N.
     fn len(&self) -> usize;
-    /// d.
+    /// The number of columns, d.
     fn dim(&self) -> usize;
     /// Numbers from one row of a tile to the next.
     fn stride(&self) -> usize;
-    /// The bias of each row; empty if no direction asks for it.
+    /// The bias of each row; empty if no direction uses it.
     fn bias(&self) -> &[f32];
     /// Rows `first .. first + count`.
     fn read<'t>(&'t self, first: usize, count: usize, space: &'t mut Space<T>) -> Result<&'t [T]>;
@@ -162,7 +162,7 @@ pub(super) struct TileDecoder<'a> {
     frame: &'a Frame,
     centre32: Vec<f32>,
     scale32: Vec<f32>,
-    /// Whether centring in f32 rounds only once: the values fit, and so does every power of two involved.
+    /// Whether centring in f32 rounds only once: all values, and all powers of two involved, fit f32.
     narrow: bool,
 }
 
@@ -181,7 +181,7 @@ impl<'a> TileDecoder<'a> {
         }
     }
 
-    /// Put the centre in the place of far rows, of which scores would mean nothing.
+    /// Replace far rows by the centre, because their scores would be meaningless.
     fn blank<T: Real>(&self, first: usize, tile: &mut [T]) {
         let stride = padded(self.frame.dim());
         for row in self.frame.far.within(first, tile.len() / stride) {
@@ -285,7 +285,7 @@ impl Tiles<f64> for TileDecoder<'_> {
     }
 }
 
-/// Rows from `first` on, in the frame, row-major without padding, times a power of two: what a device stores.
+/// The rows from `first` on, in the frame, row-major without padding, times a power of two, as devices store them.
 #[cfg(feature = "gpu")]
 pub(super) fn framed(
     rows: &dyn Rows,
@@ -310,7 +310,7 @@ pub(super) fn framed(
     )
 }
 
-/// Points in memory, as they are.
+/// Points in memory, used as they are.
 struct Points<'a, T> {
     points: &'a [T],
     dim: usize,
@@ -336,12 +336,12 @@ impl<T: Real> Tiles<T> for Points<'_, T> {
 
 /// Directions of one block, transposed: d x lanes.
 pub(super) struct Block<T> {
-    /// The number of its first direction.
+    /// The index of its first direction.
     pub(super) first: usize,
-    /// Directions with padding.
+    /// The number of directions, with padding.
     pub(super) lanes: usize,
     pub(super) directions: Vec<T>,
-    /// c of each direction, and whether any is not zero.
+    /// c of each direction, and whether any is non-zero.
     pub(super) bias: Vec<T>,
     pub(super) biased: bool,
 }
@@ -375,7 +375,7 @@ pub(super) fn blocks<T: Real>(directions: &[T], bias: &[f32], d: usize) -> Vec<B
         .collect()
 }
 
-/// Offer a tile's products of one block to the running bests: `BIASED` says whether the bias counts.
+/// Offer a tile's products of one block to the running bests; with the bias if `BIASED`.
 #[inline(always)]
 fn reduce<T: Real, const BIASED: bool>(
     block: &Block<T>,
@@ -390,7 +390,7 @@ fn reduce<T: Real, const BIASED: bool>(
             true => T::from_f32(row_bias[r]),
             false => T::ZERO,
         };
-        // Computed twice for the few that enter, and written back for none: the tile is too large for that to be free.
+        // Computed twice for the few scores that enter, but never stored: writing the large tile back would cost more.
         let score = |product: T, c: T| if BIASED { product + c * bias } else { product };
         let groups = products[..used].chunks(GROUP).zip(block.bias.chunks(GROUP));
         for (group, (products, c)) in groups.enumerate() {
@@ -522,8 +522,8 @@ pub(super) fn counted<T>(
     Ok(answer)
 }
 
-/// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first. Far rows score as
-/// the centre does: see [`Frame::far`].
+/// Scores in f64 of B directions (B x d, in the frame): (scores, rows), B x min(k, N), best first. Far rows have the
+/// score of the centre: see [`Frame::far`].
 ///
 /// Each score is within [`rounding::f64_score`] of the exact one.
 pub fn scan_f64(
@@ -546,7 +546,7 @@ pub fn scan_f64(
     })
 }
 
-/// The same over points in memory (n x dim), which are taken as they are, in f64 or in f32.
+/// The same over points in memory (n x dim), used as they are, in f64 or in f32.
 pub fn scan_points<T: product::Real>(
     points: &[T],
     dim: usize,
@@ -558,14 +558,14 @@ pub fn scan_points<T: product::Real>(
     scan_tiles(&Points { points, dim }, directions, &bias, k, control)
 }
 
-/// The scan on the machine's own cores.
+/// The scan on the CPU.
 pub struct CpuScan<'a> {
     rows: &'a dyn Rows,
     frame: Frame,
 }
 
 impl<'a> CpuScan<'a> {
-    /// Survey the rows (two passes) and stand ready.
+    /// Computes the frame of the rows (two passes).
     pub fn new(rows: &'a dyn Rows, control: &Control) -> Result<Self> {
         Ok(CpuScan {
             rows,
@@ -573,14 +573,14 @@ impl<'a> CpuScan<'a> {
         })
     }
 
-    /// For rows whose frame is known. Panics unless it has a bias for each.
+    /// For rows with a known frame. Panics unless the frame has a bias for each row.
     pub fn in_frame(rows: &'a dyn Rows, frame: Frame) -> Self {
         assert_eq!(rows.len(), frame.bias.len(), "a frame of the same rows");
         CpuScan { rows, frame }
     }
 }
 
-/// One batch over all rows: what [`CpuScan`] does, for an engine that has the rows and their frame.
+/// Scans one batch over all rows: the work of [`CpuScan`], also for an engine that has rows and frame itself.
 pub(super) fn scan_batch(
     rows: &dyn Rows,
     frame: &Frame,
@@ -625,7 +625,7 @@ pub(super) fn error_bound(frame: &Frame, norm: f64, c: f32) -> f64 {
     rounding::f32_score(frame.dim(), frame.radius, norm, bias)
 }
 
-/// The machine's own cores.
+/// The engine of [`CpuScan`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CpuEngine;
 
@@ -648,7 +648,7 @@ impl Engine for CpuEngine {
     }
 }
 
-/// The widest vector instructions that the scan uses here.
+/// The widest vector instructions that the scan uses on this machine.
 fn instruction_set() -> String {
     format!("{:?}", pulp::Arch::new())
         .split(['(', ' '])

@@ -1,13 +1,13 @@
-//! The affine coordinates of a scan, found by two passes over the rows.
+//! The affine coordinates of a scan, computed in two passes over the rows.
 //!
 //! `x' = S (x - m)`: m is the mean, S a diagonal of powers of two, so that mapping a direction there and back
 //! is exact. S is a multiple of the identity unless the columns' ranges differ by more than
 //! [`UNEVEN`]: one common scale keeps Euclidean geometry, and with it the sharpest bounds.
 //!
-//! Rows that lie more than [`FAR`] times as far from the columns' medians as the median row are *far*: a fill value of
-//! 1e14 among numbers of size 1 would make every f32 (and f64) score of the others worthless, since error bounds grow
-//! with the longest row. They do not count towards m, S and the bounds, a scan sees the centre in their place, and
-//! whoever uses a scan scores them by themselves ([`Frame::far`]).
+//! Rows more than [`FAR`] times as far from the columns' medians as the median row are *far*. A fill value of 1e14
+//! among numbers of size 1, say, would make every f32 (and f64) score of the other rows useless, because error bounds
+//! grow with the longest row. Far rows do not enter m, S and the bounds; a scan sees the centre in their place; and the
+//! code that uses a scan scores them separately ([`Frame::far`]).
 
 mod made;
 mod packed;
@@ -30,20 +30,20 @@ const UNEVEN: f64 = 1024.0;
 /// A row is far when its distance from the columns' medians is more than this many times that of the median row.
 const FAR: f64 = 1024.0;
 
-/// At most one row in so many is far, so that judging the far rows one by one stays cheap beside a scan (but so many in
-/// any case, up to half of the rows); and the most rows, and numbers, that are kept for it.
+/// At most one row in this many is far, so that scoring the far rows one by one stays cheap beside a scan (but at least
+/// this many may be far, up to half of the rows); and the most rows, and the most numbers, stored for it.
 const FAR_SHARE: usize = 64;
 const ALWAYS_FAR: usize = 64;
 const MOST_FAR: usize = 1024;
 const MOST_FAR_NUMBERS: usize = 4 << 20;
 
-/// The bias of a far row: below every score of a row that is not, so that no search for nearest rows proposes one.
+/// The bias of a far row: below every score of another row, so that no nearest-neighbour search returns it.
 const FAR_BIAS: f32 = -1e30;
 
 /// The affine coordinates in which a scan works: `x' = S (x - m)`.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// m, length d; about the mean of the rows that are not far.
+    /// m, length d: approximately the mean of the rows that are not far.
     pub centre: Vec<f64>,
     /// The diagonal of S, length d; powers of two.
     pub scale: Vec<f64>,
@@ -60,32 +60,32 @@ pub struct Frame {
     pub range: Vec<f64>,
     /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once; -1e30 for far rows.
     pub bias: Vec<f32>,
-    /// The rows that a scan does not see.
+    /// The rows that a scan leaves out.
     pub far: Far,
-    /// The unit of each column, which few rows cannot move: see [`spreads`].
+    /// The unit of each column, which a few outliers cannot change: see [`spreads`].
     pub unit: Vec<f64>,
-    /// What scans keep of the rows for the next scan in this frame.
+    /// What scans cache about the rows for the next scan in this frame.
     pub made: Made,
 }
 
-/// Rows so far away that a scan leaves them out; see the head of this file.
+/// Rows so far away that a scan leaves them out; see the module's documentation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Far {
     /// Row indices, ascending.
     pub rows: Vec<usize>,
     /// Their values as stored (rows x d).
     pub points: Vec<f64>,
-    /// How many times farther than the median row the farthest is; 0 if none is far.
+    /// How many times farther than the median row the farthest row is; 0 if none is far.
     pub ratio: f64,
 }
 
 impl Far {
-    /// Whether a row is among them.
+    /// Whether a row is far.
     pub fn contains(&self, row: usize) -> bool {
         !self.rows.is_empty() && self.rows.binary_search(&row).is_ok()
     }
 
-    /// Those of the rows `first .. first + count`, counted from `first`.
+    /// The far rows among `first .. first + count`, relative to `first`.
     pub fn within(&self, first: usize, count: usize) -> impl Iterator<Item = usize> + '_ {
         let start = self.rows.partition_point(|&row| row < first);
         let rows = self.rows[start..].iter();
@@ -94,7 +94,7 @@ impl Far {
     }
 }
 
-/// What one pass over the columns finds.
+/// Statistics of the columns from one pass.
 struct Columns {
     /// Over the rows that are not far.
     sum: Vec<f64>,
@@ -118,7 +118,7 @@ impl Columns {
         };
         let count = values.len() / d;
         let mut skipped = far.within(first, count).peekable();
-        // Sums are taken from the first row, so that data far from the origin keeps its digits.
+        // Sums are taken of differences to the first row, so that data far from the origin keeps its digits.
         let mut origin: Option<&[f64]> = None;
         for (i, row) in values.chunks_exact(d).enumerate() {
             if skipped.next_if_eq(&i).is_some() {
@@ -159,19 +159,19 @@ impl Columns {
     }
 }
 
-/// The power of two nearest below `value`, kept where its square and that of its inverse are normal f32.
+/// The largest power of two up to `value`, between 2^-900 and 2^900.
 fn power_of_two(value: f64) -> f64 {
     value.log2().floor().clamp(-900.0, 900.0).exp2()
 }
 
-/// What a first pass over the rows finds for their [`Frame`]: it may be made together with another.
+/// The first pass over the rows for a [`Frame`]; it can be combined with other passes.
 pub struct Sketch {
     spreads: Spreads,
     /// The scale in which distances from the columns' medians are measured.
     scale: Vec<f64>,
 }
 
-/// What a [`Sketch`] finds in some rows.
+/// The result of a [`Sketch`] for a chunk of rows.
 pub struct Part {
     /// Distance of each row from the columns' medians.
     lengths: Vec<f32>,
@@ -193,7 +193,7 @@ impl Sketch {
         Ok(Sketch { spreads, scale })
     }
 
-    /// d.
+    /// The number of columns, d.
     pub fn dim(&self) -> usize {
         self.scale.len()
     }
@@ -233,21 +233,21 @@ impl Sketch {
         Ok(Far {
             rows: far,
             points,
-            // Beyond the range of f64 the largest number stands for what is even larger.
+            // A ratio above the range of f64 is stated as the largest f64.
             ratio: (farthest.min(f64::MAX) / f64::from(median)).min(f64::MAX),
         })
     }
 }
 
 impl Frame {
-    /// Survey the rows: a sample for the columns' units, and two passes.
+    /// Computes the frame: a sample for the columns' units, and two passes.
     pub fn survey(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let sketch = Sketch::begin(rows, control)?;
         let parts = pass(rows, &sketch, control)?;
         Frame::of(rows, sketch, parts, control)
     }
 
-    /// From what a first pass found in all chunks, in their order; a second pass measures the rows from their mean.
+    /// From the results of a first pass for all chunks, in order; a second pass measures the distances from the mean.
     ///
     /// Errors: as [`Frame::survey`].
     pub fn of(
@@ -262,7 +262,7 @@ impl Frame {
             .map(|part| (part.lengths, part.columns))
             .unzip();
         let far = sketch.far(rows, &lengths.concat())?;
-        // Chunks with far rows are looked at once more, without these.
+        // Chunks with far rows are read again, without the far rows.
         let step = chunk_rows(d);
         let mut values = Vec::new();
         for (first, part) in (0..).step_by(step).zip(&mut columns) {
@@ -354,7 +354,7 @@ impl Frame {
         Ok(())
     }
 
-    /// The same frame, and the same bounds, for some of the rows, which must have all far ones (ascending).
+    /// The same frame, with the same bounds, for a subset of the rows (ascending), which must include all far rows.
     pub fn of_some(&self, rows: &[usize]) -> Self {
         let place = |row: &usize| rows.binary_search(row).ok();
         Frame {
@@ -368,7 +368,7 @@ impl Frame {
         }
     }
 
-    /// The same frame, and the same bounds, for some rows that follow each other.
+    /// The same frame, with the same bounds, for a range of rows.
     pub fn of_run(&self, run: Range<usize>) -> Self {
         let d = self.dim();
         let place = |row: &usize| self.far.rows.partition_point(|far| far < row);
@@ -394,7 +394,7 @@ impl Frame {
         }
     }
 
-    /// Points (n x d, row-major) into the frame, in place: `x' = S (x - m)`.
+    /// Maps points (n x d, row-major) into the frame, in place: `x' = S (x - m)`.
     pub fn apply(&self, points: &mut [f64]) {
         for point in points.chunks_exact_mut(self.dim()) {
             for ((value, centre), scale) in point.iter_mut().zip(&self.centre).zip(&self.scale) {
@@ -403,7 +403,7 @@ impl Frame {
         }
     }
 
-    /// d.
+    /// The number of columns, d.
     pub fn dim(&self) -> usize {
         self.centre.len()
     }

@@ -1,17 +1,17 @@
-//! THE primitive: score every reference row against a batch of directions, keep the k best of each.
+//! The basic operation: score every reference row in a batch of directions, and return the k best rows for each.
 //!
 //! ```text
 //! score(i, b) = <x'_i, w_b> + c_b * (-|e (x_i - m)|^2 / 2)      x'_i = S (x_i - m)
 //! answer(b)   = the k largest scores with their row numbers, score descending, row ascending
 //! ```
 //!
-//! `m` (the centre), `S` (a diagonal of powers of two) and `e` (a power of two) are the scan's [`Frame`]:
-//! they are fixed when the scan is made, cost no accuracy, and keep f32 useful for data far from the origin
-//! or on wildly different scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with
-//! `c_b = 1` and `w = e^2 S^-1 (q - m)` it is the nearest rows of q. Every stated score is within
-//! [`Scan::error_bound`] of the exact one; that bound, not the hardware, is what the layers above rely on.
-//! Rows so far away that they would spoil every bound are left out: a scan sees the centre in their place, and its user
-//! scores them one by one ([`Far`]). A scan knows rows and nothing of hulls, files or terminals.
+//! `m` (the centre), `S` (a diagonal of powers of two) and `e` (a power of two) are the scan's [`Frame`]. They are
+//! fixed when the scan is made, cost no accuracy, and keep f32 useful for data far from the origin or on very different
+//! scales. With `c_b = 0` the answer is the support function `h(w)` of the hull, with `c_b = 1` and
+//! `w = e^2 S^-1 (q - m)` it is the nearest rows of q. Every stated score is within [`Scan::error_bound`] of the exact one;
+//! callers rely on that bound, not on the hardware. Rows so far away that they would make every bound useless are left out: a scan
+//! sees the centre in their place, and its caller scores them one by one ([`Far`]). A scan knows nothing of hulls,
+//! files or terminals.
 
 pub mod cpu;
 mod frame;
@@ -39,11 +39,11 @@ pub struct Batch<'a> {
     pub directions: &'a [f32],
     /// c_b, length B: 0 for support, 1 for nearest.
     pub bias: &'a [f32],
-    /// Rows wanted a direction; more than N gives N.
+    /// The number of rows wanted for each direction; at most N are returned.
     pub k: usize,
 }
 
-/// The k best rows of each direction of a [`Batch`]: lists of equal length, of rows that exist.
+/// The k best rows for each direction of a [`Batch`], in lists of equal length; every row is an existing one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Hits {
     k: usize,
@@ -52,11 +52,11 @@ pub struct Hits {
 }
 
 impl Hits {
-    /// Lists of k answers a direction: B x k `scores`, descending within a direction, and the B x k rows of those
-    /// scores, ascending among equal ones.
+    /// Lists of k rows for each direction: B x k `scores`, descending within a direction, and the B x k rows with these
+    /// scores, ascending among equal scores.
     ///
-    /// Panics unless there are as many rows as scores, in whole lists, and every row is one of the `len` that were
-    /// scanned (an engine's mistake).
+    /// Panics unless there are as many rows as scores, in whole lists, and every row is below `len`, the number of rows
+    /// scanned (else a bug of the engine).
     pub fn new(len: usize, k: usize, scores: Vec<f32>, rows: Vec<usize>) -> Self {
         assert_eq!(scores.len(), rows.len(), "a row for every score");
         assert!(
@@ -67,7 +67,7 @@ impl Hits {
         Hits { k, scores, rows }
     }
 
-    /// Answers a direction: min(k, N).
+    /// The length of each list: min(k, N).
     pub fn k(&self) -> usize {
         self.k
     }
@@ -91,7 +91,7 @@ impl Hits {
 
 /// An engine that can scan one reference set.
 pub trait Scan: Send + Sync {
-    /// N.
+    /// The number of rows, N.
     fn len(&self) -> usize;
 
     /// Whether the set is empty (it never is).
@@ -99,7 +99,7 @@ pub trait Scan: Send + Sync {
         self.len() == 0
     }
 
-    /// d.
+    /// The number of columns, d.
     fn dim(&self) -> usize {
         self.frame().dim()
     }
@@ -113,11 +113,10 @@ pub trait Scan: Send + Sync {
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
 
-    /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
-    /// bias `c`; see [`rounding`].
+    /// A bound on the error of a stated score, for a direction of length `norm` (in the frame) and bias `c`; see [`rounding`].
     fn error_bound(&self, norm: f64, c: f32) -> f64;
 
-    /// Scores in f64 of B directions over `rows`, which are those of this scan: see [`cpu::scan_f64`].
+    /// Scores in f64 of B directions over `rows`, which must be the rows of this scan: see [`cpu::scan_f64`].
     ///
     /// Errors: as [`Scan::scan`].
     fn scan_f64(
@@ -131,14 +130,14 @@ pub trait Scan: Send + Sync {
     }
 }
 
-/// What makes scans: the machine's cores, or a graphics adapter.
+/// A factory of scans: the CPU, or a graphics adapter.
 pub trait Engine: Send + Sync {
-    /// A scan of `rows`, ready for directions. Errors: rows that cannot be read, [`crate::Error::Interrupted`].
+    /// A scan of `rows`. Errors: rows that cannot be read, [`crate::Error::Interrupted`].
     fn scan<'r>(&self, rows: &'r dyn Rows, control: &Control) -> Result<Box<dyn Scan + 'r>> {
         self.scan_in(rows, Frame::survey(rows, control)?, control)
     }
 
-    /// The same where the frame of the rows is known.
+    /// The same with a known frame of the rows.
     fn scan_in<'r>(
         &self,
         rows: &'r dyn Rows,
@@ -146,10 +145,10 @@ pub trait Engine: Send + Sync {
         control: &Control,
     ) -> Result<Box<dyn Scan + 'r>>;
 
-    /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
+    /// What runs the scans, for messages: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;
 
-    /// What answers for many small sets at once, if the engine can.
+    /// The part of the engine that answers many small sets at once, if it has one.
     fn small(&self) -> Option<&dyn small_sets::Propose> {
         None
     }

@@ -1,4 +1,4 @@
-//! How far a computed score can be from the exact one.
+//! Bounds on the error of a computed score.
 //!
 //! `gamma(n) = n u / (1 - n u)` bounds the relative error of n successive roundings in any order, with or
 //! without fused multiply-add (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., lemma 3.1 and
@@ -10,10 +10,10 @@ pub const U32: f64 = 1.0 / (1u64 << 24) as f64;
 /// Unit roundoff of f64.
 pub const U64: f64 = 1.0 / (1u64 << 53) as f64;
 
-/// Smallest positive f32: what one product can lose to underflow, at most.
+/// Smallest positive f32: the most that a product can lose to underflow.
 const TINY32: f64 = 1.401_298_464_324_817e-45;
 
-/// `n u / (1 - n u)`; infinite when n roundings can lose everything.
+/// `n u / (1 - n u)`; infinite if n roundings can lose all digits.
 pub fn gamma(n: usize, u: f64) -> f64 {
     let loss = n as f64 * u;
     if loss < 1.0 {
@@ -23,22 +23,22 @@ pub fn gamma(n: usize, u: f64) -> f64 {
     }
 }
 
-/// Error of an f32 score `<x', w> + c b` in d dimensions.
+/// A bound on the error of an f32 score `<x', w> + c b` in d dimensions.
 ///
-/// `radius >= |x'|`, `norm >= |w|`, `bias >= |b|` (0 when `c = 0`). Two roundings come on top of the d of the
-/// product: that of `x'` to f32, and the addition of the bias, which was itself rounded once. Each of the d
-/// products and of the d entries of `x'` may also underflow.
+/// `radius >= |x'|`, `norm >= |w|`, `bias >= |b|` (0 when `c = 0`). Beside the d roundings of the product there are the
+/// rounding of `x'` to f32 and the addition of the bias, which was itself rounded once. Each of the d products and of
+/// the d entries of `x'` may also underflow.
 pub fn f32_score(d: usize, radius: f64, norm: f64, bias: f64) -> f64 {
     let relative = gamma(d + 3, U32) * (radius * norm + bias);
     relative + d as f64 * TINY32 * (1.0 + norm)
 }
 
-/// Error of an f64 score `<x', w>` in d dimensions whose rows were centred and scaled in f64.
+/// A bound on the error of an f64 score `<x', w>` in d dimensions, with rows centred and scaled in f64.
 pub fn f64_score(d: usize, radius: f64, norm: f64) -> f64 {
     gamma(d + 3, U64) * radius * norm
 }
 
-/// How far a score computed on a device is from the exact one, in terms of |x| as the device stores it.
+/// A bound on the error of a score computed on a device, in terms of |x| as the device stores it.
 ///
 /// `error <= relative |x| |w| + constant (1 + |w|) + relative_bias |c b|`
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,20 +51,20 @@ pub struct DeviceError {
 /// Directions are scaled, by a power of two, until their largest entry reaches this; so are rows stored in f16.
 pub const DIRECTION_SCALE: f64 = 128.0;
 
-/// What f32 arithmetic loses on a device. Vulkan lets additions, multiplications and conversions return either
+/// Unit roundoff of f32 arithmetic on a device. Vulkan lets additions, multiplications and conversions return either
 /// neighbour of the exact result (Vulkan specification, "Precision of core SPIR-V instructions": correctly rounded
-/// means one of the two adjacent values), so a unit is twice the unit roundoff of the CPU's rounding to nearest.
+/// means one of the two adjacent values), so it is twice the unit roundoff of rounding to nearest.
 const DEVICE_U32: f64 = 2.0 * U32;
 
 /// The same for a conversion to f16: 11 significant bits.
 const DEVICE_U16: f64 = 1.0 / 1024.0;
 
-/// Smallest normal numbers: a device may flush what lies below to zero.
+/// Smallest normal numbers: a device may flush smaller ones to zero.
 const NORMAL32: f64 = f32::MIN_POSITIVE as f64;
 const NORMAL16: f64 = 1.0 / 16_384.0;
 
 impl DeviceError {
-    /// Rows stored in f32, products and sums in f32: d products, the rounding of x', the bias.
+    /// Rows stored in f32, products and sums in f32: the roundings of d products and sums, of x', and of the bias.
     pub fn f32(d: usize) -> Self {
         DeviceError {
             relative: gamma(d + 4, DEVICE_U32),
@@ -108,7 +108,7 @@ impl DeviceError {
     }
 }
 
-/// How far a number stored on a device in `bytes` bytes (4: f32, 2: f16) can be from the f32 that was sent.
+/// A bound on how far a number stored on a device in `bytes` bytes (4: f32, 2: f16) is from the f32 that was sent.
 pub fn storing_error(bytes: usize, value: f64) -> f64 {
     match bytes {
         2 => DEVICE_U16 * value.abs() + NORMAL16,
@@ -145,7 +145,7 @@ mod tests {
         assert!(error <= f32_score(d, radius, norm, 0.0));
     }
 
-    /// `value` cut to `bits` significant bits: the neighbour towards zero, as a device may round.
+    /// `value` truncated to `bits` significant bits, as a device may round.
     fn cut(value: f64, bits: i32) -> f64 {
         if value == 0.0 {
             return 0.0;
@@ -178,7 +178,7 @@ mod tests {
                 .iter()
                 .zip(&w)
                 .fold(0.0, |sum, (x, w)| cut(sum + cut(x * w, 24), 24));
-            // The bias is lost whole: it is below the last place of the sum.
+            // The bias is lost completely: it is below the last place of the sum.
             let bias = 0.999 * U32 * sum;
             let error = (dot(&x, &w) + bias - cut(sum + bias, 24)).abs();
             assert!(error > 0.5 * U32 * d as f64, "the example must be bad");
@@ -190,7 +190,7 @@ mod tests {
     fn f16_bound_holds_where_every_entry_loses_a_unit() {
         for d in [1, 16, 513, 8192] {
             let x = badly_stored(d);
-            // The direction that sees every loss.
+            // The direction in which all losses add up.
             let lost: Vec<f64> = x.iter().map(|v| v - cut(*v, 11)).collect();
             let w: Vec<f64> = lost.iter().map(|l| cut(128.0 * l / lost[0], 24)).collect();
             let sum = x
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    /// What f16 cannot hold at all: entries below its normal range, flushed to zero.
+    /// Entries that f16 cannot store at all: below its normal range, flushed to zero.
     #[test]
     fn f16_bound_holds_where_entries_are_flushed() {
         let d = 400;
@@ -219,7 +219,7 @@ mod tests {
         assert!(error <= bound && error > 0.9 * bound, "{error} of {bound}");
     }
 
-    /// A matrix unit: terms of a block of 16 and the carry are aligned to the largest of them and cut there.
+    /// The sum of a matrix unit: the terms of a block of 16 and the carry are aligned to the largest of them and truncated.
     fn block_sum(carry: f64, terms: &[f64]) -> f64 {
         let all = || terms.iter().chain([&carry]);
         let largest = all().fold(0f64, |most, v| most.max(v.abs()));
@@ -234,7 +234,7 @@ mod tests {
     fn coop_bound_holds_where_rows_directions_and_blocks_lose_most() {
         for d in [16, 128, 1024, 8192] {
             let x = badly_stored(d);
-            // Directions are rounded to nearest: half a unit is lost at most.
+            // Directions are rounded to nearest: at most half a unit is lost.
             let w = vec![128.0 * (1.0 + 0.4999 / 1024.0); d];
             let terms: Vec<f64> = x.iter().map(|v| cut(*v, 11) * 128.0).collect();
             let sum = terms.chunks(16).fold(0.0, block_sum);
@@ -248,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Sums alone: one large term, then terms that each lose almost a unit of it.
+    /// Summation only: one large term, then terms that each lose almost a unit of it.
     #[test]
     fn coop_bound_holds_where_every_term_is_cut_to_the_carry() {
         let d = 4096;

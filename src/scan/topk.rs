@@ -4,14 +4,14 @@
 //! or devices. [`Best`] holds the running k best of B directions; rows must be offered in ascending order to
 //! one `Best`, so that a later row with an equal score never displaces an earlier one.
 //!
-//! Every row that was offered counts: a score that is no number, as where sums overflow, may be anything, so it ranks
-//! above all others, and what relies on the list looks at that row again. A list of k rows therefore holds k rows.
+//! Every offered row counts. A score that is NaN, for example after an overflow, ranks above all others, and callers
+//! examine that row again. A list of k rows therefore always holds k rows.
 
 use std::cmp::Ordering;
 
 /// A score type: f32 or f64.
 pub trait Score: Copy + PartialOrd + Send + Sync + 'static {
-    /// No bar: no score is at or below it.
+    /// The initial bar: every score is above it.
     const NONE: Self;
     /// At or above every score.
     const HIGHEST: Self;
@@ -27,14 +27,14 @@ impl Score for f64 {
     const HIGHEST: Self = f64::INFINITY;
 }
 
-/// Whether a row of this score enters a list with this bar. True also where either is not a number.
+/// Whether a row with this score enters a list with this bar. True also if either is NaN.
 #[inline(always)]
 #[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared must enter
 pub fn enters<T: Score>(score: T, bar: T) -> bool {
     !(score <= bar)
 }
 
-/// Score descending, then row ascending. Scores are numbers.
+/// Score descending, then row ascending. Scores must not be NaN.
 pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
     b.0.partial_cmp(&a.0)
         .unwrap_or(Ordering::Equal)
@@ -45,7 +45,7 @@ pub fn order<T: Score>(a: (T, usize), b: (T, usize)) -> Ordering {
 #[derive(Debug, Clone)]
 pub struct Best<T> {
     k: usize,
-    /// Rows that each direction holds so far, at most k; the places behind them mean nothing.
+    /// How many rows each direction holds so far, at most k; later entries are unused.
     filled: Vec<usize>,
     /// The k-th best score of each direction so far; a row [`enters`] only if it scores above.
     bar: Vec<T>,
@@ -53,10 +53,10 @@ pub struct Best<T> {
     rows: Vec<usize>,
 }
 
-/// Lists up to this length are shifted number by number, which is quicker than two calls that move memory.
+/// Lists up to this length are shifted in a loop, which is faster than two calls of memmove.
 const SHORT: usize = 64;
 
-/// Move what is below `score` among the first `end` of a list up by one place; the place that this leaves.
+/// Shift the entries below `score` among the first `end` of a list by one place; returns the free place.
 #[inline(always)]
 fn make_room<T: Score>(scores: &mut [T], rows: &mut [usize], score: T, end: usize) -> usize {
     let mut place = end;
@@ -69,7 +69,7 @@ fn make_room<T: Score>(scores: &mut [T], rows: &mut [usize], score: T, end: usiz
 }
 
 impl<T: Score> Best<T> {
-    /// Nothing seen yet, of `directions` directions.
+    /// Empty lists for `directions` directions.
     pub fn new(directions: usize, k: usize) -> Self {
         Best {
             k,
@@ -80,12 +80,12 @@ impl<T: Score> Best<T> {
         }
     }
 
-    /// The scores that a row must exceed to enter, a direction each.
+    /// For each direction, the score that a row must exceed to enter.
     pub fn bars(&self) -> &[T] {
         &self.bar
     }
 
-    /// Offer a row that [`enters`] past the bar of direction `b`.
+    /// Offer a row that [`enters`] the list of direction `b`.
     #[allow(clippy::eq_op)] // what is not a number is not equal to itself
     pub fn offer(&mut self, b: usize, score: T, row: usize) {
         let score = if score == score { score } else { T::HIGHEST };
@@ -94,7 +94,7 @@ impl<T: Score> Best<T> {
         let rows = &mut self.rows[start..start + self.k];
         let full = filled == self.k;
         if full && scores[self.k - 1] >= score {
-            // No number, and all that is held is as high.
+            // The score is NaN, and every score in the list ranks as high.
             return;
         }
         let end = if full { self.k - 1 } else { filled };
@@ -115,7 +115,7 @@ impl<T: Score> Best<T> {
         }
     }
 
-    /// Join the bests of disjoint row sets: (B x k scores, B x k rows).
+    /// Merge the lists of disjoint row sets: (B x k scores, B x k rows).
     ///
     /// Panics unless every direction was offered at least k rows (a caller's mistake).
     pub fn merge(parts: Vec<Best<T>>) -> (Vec<T>, Vec<usize>) {

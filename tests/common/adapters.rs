@@ -1,4 +1,4 @@
-//! The adapters that GPU tests run on: every one that is there, software ones included.
+//! The adapters for GPU tests: every one on this machine, including software adapters.
 
 use super::required;
 use hullscope::control::Control;
@@ -6,7 +6,7 @@ use hullscope::scan::gpu::adapters::{Adapter, list};
 use hullscope::scan::gpu::{GpuEngine, Options};
 use std::sync::OnceLock;
 
-/// All adapters. Without one, tests say so; where one is promised (`HULLSCOPE_REQUIRE_GPU=1`) that is a failure.
+/// All adapters. Without any, tests print that they are skipped; if one is required (`HULLSCOPE_REQUIRE_GPU=1`) they fail.
 pub fn adapters() -> &'static [Adapter] {
     static ALL: OnceLock<Vec<Adapter>> = OnceLock::new();
     let all = ALL.get_or_init(list);
@@ -20,13 +20,13 @@ pub fn adapters() -> &'static [Adapter] {
     all
 }
 
-/// The adapter for tests of what the host does around the shaders: any would do, and one in f16 has all of it.
+/// One adapter for tests of the host code around the shaders: preferably one with f16, which covers all of it.
 pub fn one() -> Option<&'static Adapter> {
     let all = adapters().iter();
     all.max_by_key(|adapter| adapter.facts.f16)
 }
 
-/// Whether this adapter is [`one`]: what the host does is shown on it alone.
+/// Whether this adapter is [`one`], the only one on which the host code is tested.
 pub fn is_one(adapter: &Adapter) -> bool {
     one().is_some_and(|one| one.facts.index == adapter.facts.index)
 }

@@ -1,5 +1,5 @@
-//! An allocator that remembers the largest single request of each thread, to catch readers that allocate what a
-//! header merely claims.
+//! An allocator that records the largest single request of each thread, to find readers that allocate as much as a
+//! header claims.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -8,14 +8,14 @@ thread_local! {
     static LARGEST: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The system's allocator, watched.
+/// The system's allocator, with a record of requests.
 struct Watched;
 
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
 fn note(size: usize) {
-    // A thread that is being torn down has no counter left, and needs none.
+    // A thread that is being destroyed has no counter any more, and needs none.
     let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
 }
 

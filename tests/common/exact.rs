@@ -1,7 +1,7 @@
-//! The truth in whole numbers: membership, squared distances and certificates without a rounding anywhere.
+//! Exact answers in integer arithmetic: membership, squared distances and certificates without any rounding.
 //!
-//! Every finite f64 is a whole number of some power of two, so a set of them is a set of whole numbers once that
-//! power is taken out. Nothing of the library is used here.
+//! Every finite f64 is an integer times a power of two, so a set of them becomes a set of integers when a common power
+//! is factored out. This code uses nothing of the library.
 
 use num_bigint::{BigInt, Sign};
 use std::cmp::Ordering;
@@ -25,7 +25,7 @@ fn parts(value: f64) -> (i64, i32) {
     (signed >> zeros, exponent + zeros as i32)
 }
 
-/// The values as whole multiples of `2^exponent`, and that exponent.
+/// The values as integer multiples of `2^exponent`, and that exponent.
 fn whole(values: impl Iterator<Item = f64> + Clone) -> (Vec<BigInt>, i32) {
     let exponents = values.clone().map(parts).filter(|&(m, _)| m != 0);
     let least = exponents.map(|(_, e)| e).min().unwrap_or(0);
@@ -95,9 +95,9 @@ impl Fraction {
         (&self.above * &other.below).cmp(&(&other.above * &self.below))
     }
 
-    /// The square root, to f64: for messages and thresholds alone.
+    /// The square root, rounded to f64: only for messages and thresholds.
     pub fn root(&self) -> f64 {
-        // 200 bits more than the denominator has, so that the quotient keeps its digits.
+        // 200 bits more than the denominator, so that the quotient has enough digits.
         let shift =
             (self.below.bits() as i64 - self.above.bits() as i64 + 200).max(0) as u32 / 2 * 2;
         let quotient: BigInt = (self.above.clone() << shift) / &self.below;
@@ -111,9 +111,9 @@ impl Fraction {
 
 /// Whether the query is in the convex hull of the rows (N x d), as real numbers.
 ///
-/// Phase one of the simplex method for `sum w_i (x_i - q) = 0`, `sum w_i = 1`, `w >= 0`, with Bland's rule. The
-/// tableau holds whole numbers over one common denominator, the last pivot, by which every update divides without
-/// a remainder (Edmonds 1967, Bareiss 1968).
+/// Phase one of the simplex method for `sum w_i (x_i - q) = 0`, `sum w_i = 1`, `w >= 0`, with Bland's rule. The tableau
+/// holds integers over one common denominator, the last pivot, by which every update divides without a remainder
+/// (Edmonds 1967, Bareiss 1968).
 pub fn inside(d: usize, rows: &[f64], query: &[f64]) -> bool {
     assert!(query.len() == d && rows.len().is_multiple_of(d));
     let n = rows.len() / d;
@@ -128,7 +128,7 @@ pub fn inside(d: usize, rows: &[f64], query: &[f64]) -> bool {
         })
         .collect();
     tableau.push(vec![BigInt::from(1); n + 1]);
-    // The cost: the sum of the artificial variables, one a row, that the first basis is made of.
+    // The cost is the sum of the artificial variables, one for each equation, which form the first basis.
     let cost = (0..=n)
         .map(|i| tableau.iter().map(|row| &row[i]).sum())
         .collect();
@@ -169,8 +169,9 @@ pub fn inside(d: usize, rows: &[f64], query: &[f64]) -> bool {
 
 /// The squared Euclidean distance of the query to the convex hull of the rows (N x d), for d = 2 and 3.
 ///
-/// The nearest point is the query itself, or in the relative interior of a vertex, an edge or a triangle of rows and
-/// then the foot of the query's perpendicular on it. Every such foot is in the hull, so the least is the distance.
+/// The nearest point is the query itself, or it lies in the relative interior of a vertex, edge or triangle of rows and
+/// is the foot of the perpendicular from the query. Every such foot is in the hull, so the smallest distance is the
+/// right one.
 pub fn square_distance(d: usize, rows: &[f64], query: &[f64]) -> Fraction {
     assert!(d == 2 || d == 3);
     let (all, exponent) = whole(rows.iter().chain(query).copied());
@@ -240,7 +241,7 @@ pub fn separates(d: usize, rows: &[f64], query: &[f64], direction: &[f64], margi
     positive(&gap) && margin > 0.0 && product.compare(&square) != Ordering::Greater
 }
 
-/// Whether the exact arithmetic gives the known answers, wrong ones included.
+/// The exact arithmetic gives known answers, positive and negative ones.
 #[test]
 fn knows_what_is_known() {
     let triangle = [0.0, 0.0, 1.0, 0.0, 0.0, 1.0];
@@ -249,7 +250,7 @@ fn knows_what_is_known() {
     assert!(inside(2, &triangle, &[0.5, 0.5 - ulp / 2.0]));
     assert!(!inside(2, &triangle, &[0.5, 0.5 + ulp]));
     assert!(!inside(2, &triangle, &[0.3, -1e-300]));
-    // 0.1 + 0.2 is not 0.3, and three tenths are not on the line through a tenth.
+    // In f64, 0.1 + 0.2 is not 0.3, so the point is not on the line.
     assert!(!inside(2, &[0.0, 0.0, 1.0, 1.0], &[0.3, 0.1 + 0.2]));
     assert!(inside(2, &[0.0, 0.0, 1e300, 1e300], &[1e-300, 1e-300]));
     assert!(inside(1, &[-1.0, 2.0], &[2.0]) && !inside(1, &[-1.0, 2.0], &[2.0 + 2.0 * ulp * 2.0]));

@@ -1,8 +1,8 @@
-//! Membership by linear programming (Clarabel), independent of everything in the library.
+//! Membership by linear programming (Clarabel), independent of the library.
 //!
 //! With c the mean of the rows, `max s : sum l_i x_i = c + s (q - c), sum l = 1, l >= 0, s <= 4` has its optimum at 1
-//! or more exactly when q is in the hull. An optimum near 1 means a query near the boundary, which a test that
-//! compares verdicts leaves out.
+//! or more exactly if q is in the hull. If the optimum is close to 1 the query is close to the boundary, and tests that
+//! compare verdicts skip it.
 
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{

@@ -1,4 +1,4 @@
-//! What several test modules share: the naive truth, scans that misbehave on purpose, the suite, an LP solver, small networks.
+//! Code shared by test modules: a naive reference implementation, faulty scans, the suite, an LP solver, small networks.
 
 #[cfg(feature = "gpu")]
 pub mod adapters;
@@ -19,12 +19,12 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// Whether a switch says that what tests would else skip must be there, as `HULLSCOPE_REQUIRE_GPU=1`.
+/// Whether an environment variable says that what tests would otherwise skip must be present, such as `HULLSCOPE_REQUIRE_GPU=1`.
 pub fn required(switch: &str) -> bool {
     std::env::var_os(switch).is_some_and(|value| value == "1")
 }
 
-/// Keeps all records.
+/// A sink that keeps all records.
 #[derive(Default)]
 pub struct Kept(pub Vec<Record>);
 
@@ -35,7 +35,7 @@ impl Sink for Kept {
     }
 }
 
-/// A seeded generator.
+/// A seeded random generator.
 pub fn random(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
 }
@@ -53,7 +53,7 @@ pub fn rows(d: usize, values: &[f64]) -> Memory {
     Memory::from_f64("rows", d, values.to_vec())
 }
 
-/// Verdicts from the solver on the CPU scan, each certificate re-checked.
+/// Verdicts of the solver with the CPU scan; every certificate is checked.
 pub fn verdicts(reference: &dyn Rows, queries: &[f64], settings: Settings) -> Vec<Answer> {
     let control = Control::default();
     let scan = CpuScan::new(reference, &control).unwrap();

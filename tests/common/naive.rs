@@ -1,4 +1,4 @@
-//! The truth, in f64, without tiles or tricks: scores of all rows, nearest rows, certificates.
+//! A naive reference implementation in f64: scores of all rows, nearest rows, certificates.
 
 use hullscope::control::Control;
 use hullscope::hull::{Answer, Certificate, Verdict};
@@ -12,8 +12,8 @@ pub fn values(rows: &dyn Rows) -> Vec<f64> {
     values
 }
 
-/// Panics unless what the frame says of the rows is so. Where it puts its origin and its scales is its choice; the rest
-/// follows from the rows.
+/// Panics unless the bounds and statistics in the frame hold for the rows. The frame is free to choose its origin and
+/// scales; everything else follows from the rows.
 fn holds(frame: &Frame, all: &[f64]) {
     let d = frame.dim();
     let mut ends = vec![(f64::INFINITY, f64::NEG_INFINITY); d];
@@ -77,7 +77,7 @@ impl Naive {
         }
     }
 
-    /// The exact score of each row.
+    /// The f64 score of each row.
     pub fn scores(&self, direction: &[f32], c: f32) -> Vec<f64> {
         let each = self.framed.chunks_exact(direction.len()).zip(&self.bias);
         each.map(|(x, bias)| {
@@ -92,7 +92,7 @@ impl Naive {
     }
 }
 
-/// The k best of stated scores under the total order.
+/// The k best of the scores, rounded to f32, in the total order.
 pub fn best(scores: impl Iterator<Item = f64>, k: usize) -> Vec<(f32, usize)> {
     let mut all: Vec<(f32, usize)> = scores.map(|score| score as f32).zip(0..).collect();
     all.sort_by(|&a, &b| topk::order(a, b));

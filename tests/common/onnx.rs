@@ -1,4 +1,4 @@
-//! Networks in ONNX, written by hand: field by field as protobuf has it.
+//! ONNX networks, encoded by hand as protobuf fields.
 
 fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -10,7 +10,7 @@ fn varint(mut value: u64) -> Vec<u8> {
     bytes
 }
 
-/// A field of bytes.
+/// A field that holds bytes.
 fn field(number: u64, body: &[u8]) -> Vec<u8> {
     [
         varint(number << 3 | 2),
@@ -20,12 +20,12 @@ fn field(number: u64, body: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// A field of a whole number.
+/// A field that holds an integer.
 fn whole(number: u64, value: u64) -> Vec<u8> {
     [varint(number << 3), varint(value)].concat()
 }
 
-/// A tensor of f32 with these axes; those of 0 are open.
+/// A tensor of f32 with these axes; an axis of 0 has no fixed length.
 fn value(name: &str, axes: &[usize]) -> Vec<u8> {
     let axis = |length: &usize| match length {
         0 => field(1, &[]),
@@ -46,7 +46,7 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Vec<u8> {
     [inputs.collect(), rest.concat()].concat()
 }
 
-/// A network of nodes (operator, inputs, output) from `x`, which has these axes, to the last node's output.
+/// A network of nodes (operator, inputs, output) from the input `x` with these axes to the last node's output.
 pub fn network(axes: &[usize], nodes: &[(&str, &[&str], &str)]) -> Vec<u8> {
     let last = nodes.last().unwrap().2;
     let all = nodes.iter();

@@ -1,4 +1,4 @@
-//! Scans that misbehave on purpose: planted faults that the suite must catch, and errors as bad as allowed.
+//! Scans with deliberate faults, which the suite must detect, and a scan with the largest allowed errors.
 
 use super::naive::{Naive, best};
 use hullscope::control::Control;
@@ -6,22 +6,22 @@ use hullscope::rows::Rows;
 use hullscope::scan::{Batch, Frame, Hits, Scan};
 use std::sync::Mutex;
 
-/// One mistake that an engine could make.
+/// A fault that an engine could have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Fault {
-    /// The last row is never looked at.
+    /// The last row is never scored.
     LastRowLost,
     /// Row numbers are one too high.
     OffByOne,
-    /// Of equal scores the higher row comes first.
+    /// Of equal scores the higher row number comes first.
     TieTheWrongWay,
-    /// A call answers the directions of the call before.
+    /// A call returns the answers for the directions of the call before.
     StaleBuffer,
     /// One score is off by a thousandth.
     ScoreOff,
-    /// The bias of the nearest score is left out.
+    /// The bias of nearest-neighbour scores is missing.
     BiasForgotten,
-    /// One answer too few.
+    /// A list has one row too few.
     ShortList,
 }
 
@@ -74,7 +74,7 @@ impl Scan for Faulty {
         let mut k = hits.k();
         let (mut scores, mut rows) = (hits.scores().to_vec(), hits.rows().to_vec());
         match self.fault {
-            // The lists were asked for one row more than is wanted.
+            // The inner scan was asked for one row more than wanted.
             Fault::LastRowLost if k > batch.k => {
                 let without = |list: usize| {
                     let kept = (list * k..(list + 1) * k).filter(|&slot| rows[slot] != last);
@@ -123,8 +123,8 @@ impl Scan for Faulty {
     }
 }
 
-/// A scan whose every score is wrong by almost all that its stated bound allows, the best rows downwards and the
-/// others upwards, so that the ranking is as wrong as it may be.
+/// A scan with every score wrong by almost the full stated bound: the best rows too low and the others too high, so
+/// that the ranking is as wrong as possible.
 pub struct Worst {
     inner: Naive,
     /// The stated bound, as a share of radius times norm.
@@ -158,7 +158,7 @@ impl Scan for Worst {
                 .map(|w| f64::from(*w).powi(2))
                 .sum::<f64>()
                 .sqrt();
-            // What is left of the bound covers the rounding of the stated score to f32.
+            // The remaining part of the bound covers the rounding of the stated score to f32.
             let error = 0.99 * self.share * self.frame().radius * norm;
             let truth = self.inner.scores(direction, c);
             let highest = truth.iter().copied().fold(f64::NEG_INFINITY, f64::max);

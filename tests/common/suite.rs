@@ -1,5 +1,5 @@
-//! The one suite that every scan runs through. It compares by the law (bounds, order, completeness), and exactly
-//! where f32 is exact.
+//! The test suite for every scan. Scores are compared within the stated bounds, with order and completeness of the
+//! lists; exactly where f32 is exact.
 
 use super::naive::{Naive, best};
 use super::{gaussian, rows};
@@ -7,7 +7,7 @@ use hullscope::control::Control;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::{Batch, Hits, Scan};
 
-/// Run a kind of scan through everything.
+/// Run all tests on a kind of scan.
 pub fn suite(make: impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     cliffs(&make);
     exact_ties(&make);
@@ -15,7 +15,7 @@ pub fn suite(make: impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     calls_are_independent(&make);
 }
 
-/// Panics unless `hits` is a right answer to the batch.
+/// Panics unless `hits` is a correct answer to the batch.
 pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hits) {
     let naive = Naive::new(reference);
     let (n, d) = (reference.len(), reference.dim());
@@ -31,7 +31,7 @@ pub fn check(reference: &dyn Rows, scan: &dyn Scan, batch: &Batch<'_>, hits: &Hi
             .map(|w| f64::from(*w).powi(2))
             .sum::<f64>()
             .sqrt();
-        // The truth is itself computed in f64.
+        // The expected score is itself computed in f64.
         let bound = scan.error_bound(norm, batch.bias[b]) * (1.0 + 1e-6) + 1e-300;
         let truth = naive.scores(direction, batch.bias[b]);
         let (scores, rows) = hits.of(b);
@@ -82,7 +82,7 @@ fn narrow(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&v| v as f32).collect()
 }
 
-/// Sizes around every tile, block, group and lane edge, in f32 and in f64 storage.
+/// Sizes around every edge of tiles, blocks, groups and lanes, stored in f32 and in f64.
 fn cliffs(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     let shapes = [
         (1, 1, 1, 1),
@@ -138,13 +138,13 @@ fn exact_ties(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     }
 }
 
-/// Far from the origin, tiny, huge, and columns of very different scale.
+/// Data far from the origin, tiny, huge, and with columns of very different scales.
 fn offsets_and_scales(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     let (n, d, count) = (400, 6, 33);
     let base = gaussian(n * d, 21);
     let directions = narrow(&gaussian(count * d, 22));
     let bias: Vec<f32> = (0..count).map(|b| (b % 2) as f32).collect();
-    // Every offset and every scale, the extremes of each with those of the other.
+    // Every offset with every scale, including the extremes of both.
     let pairs = [
         (0.0, 1e-30),
         (0.0, 1.0),
@@ -169,7 +169,7 @@ fn offsets_and_scales(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>
     run(&reference, &*make(&reference), &directions, &bias, 5);
 }
 
-/// Two calls on one scan do not see each other.
+/// Two calls on one scan do not influence each other.
 fn calls_are_independent(make: &impl for<'r> Fn(&'r dyn Rows) -> Box<dyn Scan + 'r>) {
     let reference = rows(4, &gaussian(300 * 4, 31));
     let scan = make(&reference);

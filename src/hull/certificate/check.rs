@@ -1,8 +1,8 @@
 //! Do the certificates of a file hold? Judged from the rows alone, with every rounding accounted for.
 //!
-//! Nothing of the file is believed: a direction is tried against every row ([`outside`]), a combination against the
-//! query ([`inside`]), each query may be claimed once, and queries of which nothing is said are counted. The tolerance
-//! is the caller's.
+//! Nothing in the file is trusted: a direction is tested against every row ([`outside`]), a convex combination against
+//! the query ([`inside`]); a second claim about the same query is an error; queries without a claim are counted. The
+//! caller sets the tolerance.
 
 mod fault;
 mod inside;
@@ -19,24 +19,24 @@ use outside::{Lens, Pass, Test, merge};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// The tolerance of inside claims unless the caller gives another, as a share of the local scale; that of the weights
-/// of exact claims always.
+/// The default tolerance of inside claims, as a share of the local scale. The weights of exact claims are always held
+/// to this one.
 pub const STRICT: f64 = 1e-9;
 
-/// Directions that share one pass over the reference.
+/// The number of directions that share one pass over the reference.
 const DIRECTIONS: usize = 256;
 
-/// Numbers in the certificates of one batch, and in a chunk of rows, at most (or one certificate, one row).
+/// The most numbers in the certificates of one batch, and in one chunk of rows (but at least one certificate, one row).
 const BATCH: usize = 8 << 20;
 const CHUNK: usize = 512 << 10;
 
-/// Rows of a chunk at most, so that its scores stay small in low dimension.
+/// The most rows in a chunk, so that the scores of a chunk stay small in low dimension.
 const CHUNK_ROWS: usize = 2048;
 
 /// How many certificates hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Tally {
-    /// Certificates that hold, by how they prove it.
+    /// Certificates that hold, by kind of proof.
     pub exact: u64,
     pub tolerance: u64,
     pub separated: u64,
@@ -46,19 +46,19 @@ pub struct Tally {
     pub cone: u64,
     /// Certificates that do not hold.
     pub failed: u64,
-    /// Queries of the set that no certificate speaks of, and the number of the first of them.
+    /// Queries of the set without a certificate, and the row number of the first of them.
     pub missing: u64,
     pub first_missing: Option<u64>,
 }
 
 impl Tally {
-    /// Certificates that hold.
+    /// The number of certificates that hold.
     pub const fn holds(&self) -> u64 {
         self.exact + self.tolerance + self.separated + self.cone
     }
 }
 
-/// What one certificate comes to.
+/// The result of checking one certificate.
 type Judged = std::result::Result<(), Fault>;
 
 /// Check claims one by one; each that does not hold goes to `failed`, in the order of the claims.
@@ -124,7 +124,7 @@ pub fn check(
     Ok(tally)
 }
 
-/// Whether there is anything to check at all.
+/// Errors unless dimensions and tolerance allow a check at all.
 fn possible(reference: &dyn Rows, queries: &dyn Rows, tolerance: f64) -> Result<()> {
     if !(0.0..1.0).contains(&tolerance) {
         return Err(Error::Usage(format!(
@@ -143,7 +143,7 @@ fn possible(reference: &dyn Rows, queries: &dyn Rows, tolerance: f64) -> Result<
     )))
 }
 
-/// Claims to judge together.
+/// The next claims, which are checked together.
 fn next_batch(claims: &mut impl Iterator<Item = Result<Claim>>) -> Result<Vec<Claim>> {
     let (mut batch, mut directions, mut numbers) = (Vec::new(), 0, 0);
     while directions < DIRECTIONS && numbers < BATCH {
@@ -177,7 +177,7 @@ fn index_of(rows: &dyn Rows, number: u64) -> Option<usize> {
     (low < rows.len() && rows.number(low) == number).then_some(low)
 }
 
-/// What the judgement rests on.
+/// What the checks need: both sets, the tolerance, and the scales of the columns.
 struct Checker<'a> {
     reference: &'a dyn Rows,
     queries: &'a dyn Rows,
@@ -187,14 +187,14 @@ struct Checker<'a> {
     lens: Lens,
 }
 
-/// A claim that is judged, or a direction that has to be tried against all rows.
+/// A claim that is checked already, or a direction that has to be tested against all rows.
 enum First {
     Judged(Judged),
     Direction(Test),
 }
 
 impl Checker<'_> {
-    /// Judge claims, in order: combinations one by one, directions by one pass for all.
+    /// Check claims, in order: combinations one by one, all directions in one pass over the rows.
     fn batch(&self, claims: &[Claim]) -> Result<Vec<Judged>> {
         let first: Vec<First> = claims
             .par_iter()
@@ -218,7 +218,7 @@ impl Checker<'_> {
         Ok(judged)
     }
 
-    /// Judge what needs no pass over the reference.
+    /// Check everything about a claim that needs no pass over the reference.
     fn first(&self, claim: &Claim) -> Result<First> {
         self.control.check()?;
         let Some(query) = index_of(self.queries, claim.query) else {
@@ -280,7 +280,7 @@ mod tests {
         Memory::from_f64("rows", d, values.to_vec())
     }
 
-    /// What each claim comes to, in order.
+    /// The result of each claim, in order.
     fn judge(
         reference: &Memory,
         queries: &Memory,
@@ -438,7 +438,7 @@ mod tests {
             (outside(0, &[1.0], 1.0), Fault::BadDirection),
             (outside(0, &[f64::NAN, 0.0], 1.0), Fault::BadDirection),
             (outside(0, &[1.0, 0.0], -0.5), Fault::BadDirection),
-            // Of 0 only the separation is left, which has to be strict.
+            // With margin 0 the separation must still be strict.
             (outside(1, &[1.0, 0.0], 0.0), Fault::NotSeparated { row: 1 }),
             (outside(0, &[1.0, 0.0], f64::INFINITY), Fault::BadDirection),
             (outside(2, &[1.0, 0.0], 1.0), Fault::NoSuchQuery),
@@ -478,7 +478,8 @@ mod tests {
         }
     }
 
-    /// The tolerance is a share of the mean distance to the rows (here sqrt(1/2)) and counts on both of its sides.
+    /// The tolerance is a share of the mean distance to the rows (here sqrt(1/2)); a miss just below it passes, one
+    /// just above fails.
     #[test]
     fn the_tolerance_bounds_the_residual() {
         let mean = 0.5f64.sqrt();
@@ -504,7 +505,8 @@ mod tests {
         assert_eq!(faults, [(0, Fault::RepeatedQuery)]);
     }
 
-    /// More directions than fit one pass, more rows than fit one chunk; every third claim is a little too bold.
+    /// More directions than fit one pass, more rows than fit one chunk; every third claim states a margin that is
+    /// slightly too large.
     #[test]
     fn batches_and_chunks_keep_their_places() {
         let angle = |i: usize, n: usize| i as f64 / n as f64 * std::f64::consts::TAU;
@@ -573,7 +575,7 @@ mod tests {
         assert_eq!(tally.separated, 2, "{faults:?}");
     }
 
-    /// Ten far rows, all on the right side, and one on the wrong one: of the others nothing is lost.
+    /// Ten far rows on the right side of the hyperplane and one near row on the wrong side: the near row is still found.
     #[test]
     fn far_rows_do_not_blur_the_others() {
         let near = |i: usize| [(i % 10) as f64 / 9.0, (i / 10) as f64 / 9.0];
@@ -601,8 +603,8 @@ mod tests {
         assert_eq!(faults, [(0, Fault::NotSeparated { row: 110 })]);
     }
 
-    /// Columns in units of 1 and 1e8; a query off by a thousandth of the narrow one is not within tolerance, and a far
-    /// row that the combination does not use makes it no less so.
+    /// Columns in units of 1 and 1e8. A query off by a thousandth of the narrow column's unit is not within the
+    /// tolerance, also when there is a far row that the combination does not use.
     #[test]
     fn the_scale_of_a_miss_is_local() {
         let mut rows: Vec<f64> = vec![0.0, 0.0, 1e8, 0.0, 0.0, 1.0, 1e8, 1.0];
@@ -618,7 +620,7 @@ mod tests {
         }
     }
 
-    /// A far row without weight to speak of, beside rows that miss the query by half of their distance.
+    /// A far row with a negligible weight, beside rows that miss the query by half of their distance.
     #[test]
     fn a_row_that_is_not_used_does_not_stretch_the_scale() {
         for far in [1e20, 1e308] {
@@ -635,7 +637,7 @@ mod tests {
         }
     }
 
-    /// An exact claim is proved again; one that only rounding makes true is not.
+    /// An exact claim is proved again; a claim that holds only after rounding is rejected.
     #[test]
     fn exactness_is_proved_from_the_rows() {
         let exact = |query: u64, rows: &[u64], weights: &[f64]| Claim {
@@ -673,7 +675,7 @@ mod tests {
             matches!(faults[..], [(1, Fault::NotExact(_))]),
             "{faults:?}"
         );
-        // A larger tolerance is for claims within tolerance, not for the weights of exact ones.
+        // The larger tolerance applies to tolerance claims, not to the weights of exact claims.
         let off = [0.5 + 1e-8, 0.5 - 1e-8];
         let (_, faults) = judge(&reference, &queries, vec![exact(3, &[1, 2], &off)], 1e-6);
         assert!(

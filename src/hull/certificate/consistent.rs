@@ -11,28 +11,29 @@
 //! - the defect of an equation times det A is an integer minor of the whole matrix, below Hadamard's bound B, and
 //!   after K digits it is divisible by `p^K`. So `p^K > B` proves that it is zero.
 //!
-//! The primes are Mersenne's `2^61 - 1` and `2^31 - 1`: reduction is a shift and a sum, and so is a power of two.
+//! The primes are the Mersenne primes `2^61 - 1` and `2^31 - 1`: reduction is a shift and a sum, and so is
+//! multiplication by a power of two.
 
 use super::integers::{Accumulator, split};
 
-/// The most multiplications of words that one check may take: 2^28 is about half a second on one core. Work is about
-/// `m^3 / 3 + K (m^2 + n m)` for m rows, n equations and K digits; a digit is 61 bits of Hadamard's bound, which has
-/// about m times the bits of a coefficient. 300 rows of bytes in 784 dimensions take 2^25.
+/// The most multiplications of words in one check: 2^28 take about half a second on one core. The work is about
+/// `m^3 / 3 + K (m^2 + n m)` for m rows, n equations and K digits. K is the length of Hadamard's bound in bits over 61, and
+/// that length is about m times the bits of a coefficient. 300 rows of bytes in 784 dimensions take 2^25.
 const MOST_WORK: f64 = (1u64 << 28) as f64;
 
-/// Equations in integers: `sum_i entries[i] 2^shifts[i] l_i = rest` as long as no digit has been taken off.
+/// An equation in integers: `sum_i entries[i] 2^shifts[i] l_i = rest`, until the first digit is subtracted.
 struct Equation {
     entries: Vec<i64>,
     /// Empty where every entry fits one word with its shift.
     shifts: Vec<u32>,
-    /// What is left of the right side: two's complement, lowest limb first.
+    /// The right side, less the digits found so far: two's complement, lowest limb first.
     rest: Vec<u64>,
     /// Every coefficient is below `2^bits` in magnitude.
     bits: u32,
 }
 
 impl Equation {
-    /// Of coordinate `j`, or the sum of the weights for `j = d`.
+    /// The equation of coordinate `j`, or of the sum of the weights for `j = d`.
     fn new(points: &[f64], query: &[f64], j: usize) -> Self {
         let d = query.len();
         let m = points.len() / d;
@@ -83,12 +84,12 @@ impl Equation {
         self.shifts.get(i).copied().unwrap_or(0)
     }
 
-    /// The bits of coefficient i.
+    /// The number of bits of coefficient i.
     fn width(&self, i: usize) -> u32 {
         64 - self.entries[i].unsigned_abs().leading_zeros() + self.shift(i)
     }
 
-    /// Takes one digit off: `rest = (rest - entries . digits) / p`; false where p does not divide it.
+    /// Subtracts one digit of the solution: `rest = (rest - entries . digits) / p`. False if p does not divide it.
     fn reduce<const BITS: u32>(&mut self, digits: &[u64], sum: &mut Accumulator) -> bool {
         if self.shifts.is_empty() {
             let whole = (u128::from(self.rest[1]) << 64 | u128::from(self.rest[0])) as i128;
@@ -197,7 +198,7 @@ fn residue_of<const BITS: u32>(limbs: &[u64]) -> u64 {
     fold::<BITS>(u128::from(fold::<BITS>(low)) + u128::from(high))
 }
 
-/// The factors of A modulo p: A = L U with a unit diagonal in U, rows in the order that the pivots asked for.
+/// The factors of A modulo p: A = L U with a unit diagonal in U; rows in pivot order.
 struct Factors<const BITS: u32> {
     m: usize,
     lower: Vec<u64>,
@@ -207,7 +208,7 @@ struct Factors<const BITS: u32> {
 }
 
 impl<const BITS: u32> Factors<BITS> {
-    /// Crout's form: all inner loops are dot products. Reorders the equations; `None` where p divides det A.
+    /// Crout's algorithm: all inner loops are dot products. Reorders the equations; `None` if p divides det A.
     fn new(equations: &mut [Equation]) -> Option<Self> {
         let m = equations.len();
         let mut lower = vec![0; m * m];
@@ -274,7 +275,7 @@ fn hadamard_bits(chosen: &[Equation], others: &[Equation]) -> f64 {
     rows.min(columns) + 1.0
 }
 
-/// Lifts digit after digit; `None` where p divides det A.
+/// Dixon lifting, digit by digit; `None` if p divides det A.
 fn lift<const BITS: u32>(
     chosen: &mut [Equation],
     others: &mut [Equation],
@@ -341,7 +342,8 @@ mod tests {
 
     const P: f64 = (1u64 << 61) as f64;
 
-    /// The sum of the weights and coordinate 0 fix the weights 1/2; coordinate 1 is off by 2^61 - 1, or by nothing.
+    /// The sum of the weights and coordinate 0 fix the weights at 1/2; coordinate 1 misses its equation by 2^61 - 1, or
+    /// by 0.
     #[test]
     fn a_defect_that_the_prime_divides_is_seen_by_the_next_digit() {
         let points = [0.0, 2.0 * P, 2.0, 0.0];
@@ -370,7 +372,7 @@ mod tests {
         assert!(Factors::<31>::new(&mut equations).is_some());
     }
 
-    /// Coefficients of very different size take many words: rows that cancel at 2^1000 leave a query near 1.
+    /// Coefficients of very different magnitude take many words: rows that cancel at 2^1000 leave a query near 1.
     #[test]
     fn wide_columns_are_decided() {
         for size in [30, 62, 63, 64, 100, 191, 192, 1000] {

@@ -1,4 +1,4 @@
-//! Numbers of two words, and dot products of them with a bound on what is still lost.
+//! Double-word numbers (a sum of two f64) and their dot products, with a bound on the error.
 
 use super::roundoff::{U, gamma};
 
@@ -36,10 +36,11 @@ pub(super) struct Bounded {
 
 /// `start - sum_i a_i b_i`. Where numbers overflow the error is infinite or not a number.
 ///
-/// Dot2 of Ogita, Rump and Oishi (2005), "Accurate sum and dot product", with the low words among what is carried
-/// along. With n products and `S = |start| + sum |a b|`, the carried terms (the errors of n products and n sums, and
-/// the low words' share) sum up to at most `gamma(n + 4) S` in magnitude, and their plain sum loses `gamma(n + 8)` of
-/// that. The factor 2 covers the roundings of S and of the bound; four operations a product may underflow.
+/// Dot2 of Ogita, Rump and Oishi (2005), "Accurate sum and dot product"; the products with the low words are added to
+/// its correction term. With n products and `S = |start| + sum |a b|`, the terms of the correction (the errors of n
+/// products and n sums, and the products with the low words) sum to at most `gamma(n + 4) S` in magnitude, and their
+/// plain sum loses `gamma(n + 8)` of that. The factor 2 covers the roundings of S and of the bound; four operations for
+/// each product may underflow.
 #[inline]
 pub(super) fn minus_dot(start: f64, a: Pairs, b: Pairs) -> Bounded {
     let n = a.high.len();
@@ -69,7 +70,7 @@ impl Bounded {
     }
 }
 
-/// What elimination needs of a number, approximately: one or two words.
+/// A number as elimination uses it, in one or two words.
 pub(super) trait Number: Copy {
     const WORDS: usize;
     fn new(high: f64, low: f64) -> Self;
@@ -101,7 +102,7 @@ impl Number for f64 {
     }
 }
 
-/// About 32 digits.
+/// A double-word number, about 32 decimal digits.
 #[derive(Clone, Copy)]
 pub(super) struct Double(f64, f64);
 
@@ -148,7 +149,8 @@ mod tests {
         BigInt::from(mantissa) << (exponent + 1200)
     }
 
-    /// Sums that cancel to a share of 1e-25: the bound holds, is needed, and is of the order of 1e-30 of the terms.
+    /// Sums that cancel down to a share of 1e-25: the bound holds, the error is not zero, and the bound is about 1e-30
+    /// of the terms.
     #[test]
     fn dot_products_keep_their_bound() {
         let mut random = ChaCha8Rng::seed_from_u64(1);

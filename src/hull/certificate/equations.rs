@@ -9,20 +9,20 @@ use super::integers::{exponent, scaled};
 pub(super) struct System {
     /// Rows, i.e. unknowns.
     pub m: usize,
-    /// Number of each equation: a coordinate, or d for the sum of the weights. Coordinates in which all rows equal the
-    /// query are left out: they hold for all weights with sum 1.
+    /// What each equation is: a coordinate's index, or d for the sum of the weights. Coordinates in which all rows
+    /// equal the query are left out, because they hold for all weights with sum 1.
     pub names: Vec<usize>,
-    /// Coefficients, equations x m, to two words: [`Self::slack`] is all that they differ from the exact ones.
+    /// Coefficients, equations x m, in two words; [`Self::slack`] bounds their difference from the exact ones.
     pub high: Vec<f64>,
     pub low: Vec<f64>,
-    /// Right side of the sum; it is 0 for the coordinates.
+    /// The right side of the equation for the sum of the weights; the other right sides are 0.
     pub total: f64,
-    /// By equation: the most that underflow may have taken from a coefficient.
+    /// For each equation, the most that underflow may have changed a coefficient.
     pub slack: Vec<f64>,
     pub unit: Vec<i32>,
 }
 
-/// Marks a coefficient of zero among exponents.
+/// The exponent that stands for a coefficient of zero.
 const ZERO: i32 = i32::MIN;
 
 impl System {
@@ -48,7 +48,7 @@ impl System {
                 lost |= lost_here;
                 (high[row * m + i], low[row * m + i]) = two_sum(x, -q);
             }
-            // Both words of a difference of two numbers that are off by 2^-1074 at most.
+            // The two-word difference of two numbers that are each off by at most 2^-1074.
             slack[row] = if lost { 2.0 * TINY } else { 0.0 };
         }
         high[(n - 1) * m..].fill(1.0);
@@ -104,9 +104,10 @@ impl System {
     }
 }
 
-/// Powers of two by equation and by unknown that bring the coefficients near 1, and none to 2.
+/// Powers of two, one for each equation and one for each unknown, that bring the coefficients close to 1 and all below 2.
 ///
-/// The median first: a far row has one large coefficient in every equation, which must not shrink the others.
+/// Equations are scaled by the median first: a far row has one large coefficient in every equation, which must not
+/// scale the other rows down.
 fn balance(coefficients: &[f64], m: usize) -> (Vec<i32>, Vec<i32>) {
     let exponents: Vec<i32> = coefficients
         .iter()
@@ -131,7 +132,7 @@ fn balance(coefficients: &[f64], m: usize) -> (Vec<i32>, Vec<i32>) {
             *most = (*most).max(e + scale);
         }
     }
-    // The sum of the weights leaves no unknown without a coefficient.
+    // No column is all zero, because of the equation for the sum of the weights.
     let unit: Vec<i32> = most.iter().map(|most| -most).collect();
     for (row, scale) in exponents.chunks(m).zip(&mut scale) {
         let entries = row.iter().zip(&unit).filter(|(e, _)| **e != ZERO);

@@ -1,4 +1,4 @@
-//! `<w, q - x>` as if computed in twice the working precision, with a bound on what is still lost.
+//! `<w, q - x>` as if computed in twice the working precision, with a bound on the error.
 //!
 //! Ogita, Rump, Oishi (2005), "Accurate sum and dot product", algorithm Dot2 over the 2d products `w_j q_j` and
 //! `-w_j x_j`: the result is off by at most `u |s| + gamma(n)^2 sum |a_j b_j|`, n = 2d (their theorem 3.4 has
@@ -28,7 +28,7 @@ pub(crate) fn separation(w: &[f64], q: &[f64], x: &[f64]) -> (f64, f64) {
     (value, error)
 }
 
-/// |v| within a few roundings, without overflow or underflow on the way.
+/// |v| up to a few roundings, without intermediate overflow or underflow.
 pub(super) fn length(v: &[f64]) -> f64 {
     let largest = v.iter().fold(0f64, |most, v| most.max(v.abs()));
     if largest == 0.0 || !largest.is_finite() {
@@ -72,7 +72,7 @@ mod tests {
         assert!(!(value - error).is_finite());
     }
 
-    /// At the edges of the numbers too: products that underflow, sums that cancel to the last bit.
+    /// Also at the ends of the range of f64: products that underflow, and sums that cancel to the last bit.
     #[test]
     fn the_bound_covers_exact_arithmetic() {
         let mut random = ChaCha8Rng::seed_from_u64(1);
@@ -88,7 +88,7 @@ mod tests {
             let w: Vec<f64> = (0..d).map(|_| number(1.0)).collect();
             let q: Vec<f64> = (0..d).map(|_| number(scale)).collect();
             let mut x = q.clone();
-            // Moves along the plane: the products cancel, but for the roundings of x.
+            // A step in the separating plane: the products cancel up to the roundings of x.
             if d > 1 && case % 3 > 0 {
                 (x[0], x[1]) = (q[0] + w[1] * scale, q[1] - w[0] * scale);
             } else {

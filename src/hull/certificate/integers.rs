@@ -80,7 +80,7 @@ impl Accumulator {
         }
     }
 
-    /// Writes the sum as two's complement limbs and returns what is beyond them: 0 or -1, its sign, where all fits.
+    /// Writes the sum as two's complement limbs and returns the part above them: 0 or -1, the sign, if the sum fits.
     pub fn limbs(&self, limbs: &mut [u64]) -> i128 {
         let mut carry = 0;
         for (limb, lane) in limbs.iter_mut().zip(&self.lanes) {

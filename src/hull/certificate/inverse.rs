@@ -1,6 +1,6 @@
-//! Elimination that chooses equations, the approximate inverse of their matrix, and how far it is from the true one.
+//! Gaussian elimination that chooses m equations, an approximate inverse of their matrix, and a bound on its error.
 //!
-//! The inverse is only a proposal: what is claimed of it is bounded from the numbers that it has.
+//! The inverse need not be accurate: its error is bounded from its stored numbers.
 
 use super::doubled::{Number, Pairs, TINY, minus_dot};
 use super::equations::System;
@@ -17,8 +17,8 @@ pub(super) struct Pivots {
 }
 
 impl Pivots {
-    /// Gaussian elimination; the largest coefficient in what is left of a column chooses the next equation. `None`
-    /// where nothing is left.
+    /// Gaussian elimination. For each column the equation with the largest remaining coefficient becomes the pivot.
+    /// `None` if no non-zero coefficient remains.
     pub fn new<T: Number>(system: &System) -> Option<Self> {
         let m = system.m;
         let parts = system.high.iter().zip(&system.low);
@@ -59,11 +59,11 @@ fn subtract<T: Number>(target: &mut [T], share: T, row: &[T]) {
     }
 }
 
-/// R, m x m, an approximate inverse in one or two words. What is claimed of it is checked: any numbers will do.
+/// R, m x m, an approximate inverse in one or two words. It may hold any numbers: every use bounds its error.
 pub(super) struct Inverse {
     m: usize,
     high: Vec<f64>,
-    /// Empty where it has one word.
+    /// Empty if R has one word.
     low: Vec<f64>,
 }
 
@@ -99,7 +99,7 @@ impl Inverse {
         &self.high[i * self.m..][..self.m]
     }
 
-    /// Row i where there are two words.
+    /// Row i, if R has two words.
     fn pairs(&self, i: usize) -> Option<Pairs<'_>> {
         let range = i * self.m..(i + 1) * self.m;
         let low = self.low.get(range)?;
@@ -107,7 +107,7 @@ impl Inverse {
         Some(Pairs { high, low })
     }
 
-    /// `(R r)_i` and a bound on its error, with residuals r that are off by their error at most.
+    /// `(R r)_i` and a bound on its error; each residual `r_i` is off by at most `errors[i]`.
     pub fn times(&self, i: usize, r: Pairs, errors: &[f64]) -> (f64, f64) {
         let row = self.row(i);
         let unsure: f64 = row.iter().zip(errors).map(|(a, e)| a.abs() * e).sum();
@@ -125,7 +125,7 @@ impl Inverse {
         (sum, UP * lost)
     }
 
-    /// Bounds of the row sums of |I - R A|, with the exact A. `chosen` are its equations.
+    /// Bounds of the row sums of |I - R A|, where A is the exact matrix of the `chosen` equations.
     ///
     /// With one word, the plain sums lose at most `gamma(m + 1) (1 + |R| |A|)` and the low words are below u |A|.
     /// Underflow takes the slack from every coefficient and TINY from every product.
@@ -168,7 +168,7 @@ impl Inverse {
     }
 }
 
-/// The columns of A, one after the other.
+/// The columns of A, stored one after the other.
 #[derive(Default)]
 struct Columns {
     high: Vec<f64>,

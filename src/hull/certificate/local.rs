@@ -1,14 +1,14 @@
-//! How near a convex combination is to a query, by a measure that is the query's own.
+//! The residual of a convex combination, relative to the scale of the rows near the query.
 //!
 //! ```text
 //! share = |r / u| / (sum_i l_i |(x_i - q) / u| + 1e-6),   r_j >= |sum_i l_i x_ij - q_j|, u the units of the columns
 //! ```
 //!
-//! The lengths are taken where every column has unit spread, so that stretching a column changes nothing. The scale is
-//! the mean distance from the query to the rows of its own combination, by their weights: no other row has a say, and a
-//! far row that is given a weight of next to nothing has none either. The share is the backward error: if each row is
-//! moved by this share of its distance from the query, the combination can meet it. A millionth of the unit is added,
-//! for a query that misses a row by the last digit of its column's values and is far from no other.
+//! Lengths are measured in columns of unit spread, so stretching a column changes nothing. The scale is the weighted
+//! mean distance from the query to the rows of its combination: other rows have no influence, and neither has a far row
+//! with a negligible weight. The share is a backward error: the combination meets the query if each row is moved by
+//! this share of its distance from the query. A millionth of the unit is added to the scale for a query that misses a
+//! row by the last digit of its column's values while all rows of the combination are that close.
 
 use super::residual;
 

@@ -1,25 +1,25 @@
-//! How far a weighted mean of rows is from a query, never below the truth, and lengths with a side to err on.
+//! Upper bounds on how far a weighted mean of rows is from a query, and on the lengths of vectors.
 
 use super::doubled::{Pairs, TINY, minus_dot, two_sum};
 use super::integers::{exponent, scaled};
 use super::roundoff::{U, gamma};
 
-/// Upper bounds of what separates a weighted mean of rows from a query; infinite where nothing is known.
+/// Upper bounds of the distance of a weighted mean of rows from a query; infinite where nothing could be bounded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Residual {
-    /// `|sum_i l_i x_ij / sum_i l_i - q_j|` for each coordinate j, never less.
+    /// An upper bound of `|sum_i l_i x_ij / sum_i l_i - q_j|` for each coordinate j.
     pub per_column: Vec<f64>,
-    /// Its Euclidean length, never less.
+    /// An upper bound of the Euclidean length of the residual.
     pub length: f64,
 }
 
-/// Plain arithmetic is good enough where it is sure of so much of the value.
+/// Plain f64 arithmetic suffices where its error bound is below this share of the value.
 const PLAIN: f64 = 1e-9;
 
-/// Bounds for the point that the stored weights stand for: they are divided by their exact sum.
+/// Bounds for the mean with the stored weights, divided by their exact sum.
 ///
-/// `points` is m x d, row after row; `weights` m numbers >= 0, the largest between 2^-200 and 2^200. Anything else, and
-/// anything that is not finite, is answered by infinity.
+/// `points` is m x d, row by row; `weights` are m numbers >= 0, the largest between 2^-200 and 2^200. For any other
+/// input, or one that is not finite, the bounds are infinite.
 pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
     let (m, d) = (weights.len(), query.len());
     let most = weights.iter().fold(0f64, |most, &l| most.max(l));
@@ -41,7 +41,7 @@ pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
             size[j] += term.abs();
         }
     }
-    // Never above the exact sum.
+    // At most the exact sum.
     let total = weights.iter().sum::<f64>() * (1.0 - gamma(m + 4));
     let per_column: Vec<f64> = (0..d)
         .map(|j| {
@@ -58,13 +58,13 @@ pub fn residual(points: &[f64], weights: &[f64], query: &[f64]) -> Residual {
     Residual { per_column, length }
 }
 
-/// One coordinate in doubled arithmetic, at a scale where nothing overflows.
+/// The bound of one coordinate in double-word arithmetic, scaled so that nothing overflows.
 fn doubled(column: &[f64], weights: &[f64], q: f64, total: f64) -> f64 {
     if column.iter().all(|&x| x == q) {
         return 0.0;
     }
     let most = column.iter().fold(q.abs(), |most, x| most.max(x.abs()));
-    // All below 1/2, with an error of at most TINY each.
+    // All magnitudes below 1/2, each scaled number off by at most TINY.
     let shrink = -exponent(most) - 2;
     let q = scaled(q, shrink);
     let differences = column.iter().map(|&x| two_sum(scaled(x, shrink), -q));
@@ -83,7 +83,7 @@ fn doubled(column: &[f64], weights: &[f64], q: f64, total: f64) -> f64 {
     scaled(bound, -shrink).next_up()
 }
 
-/// A number that the Euclidean length of v does not exceed, by some roundings; infinite where v is not finite.
+/// An upper bound of the Euclidean length of v, exceeding it by a few roundings; infinite if v is not finite.
 pub fn length_upper(v: &[f64]) -> f64 {
     let Some((length, shrink)) = scaled_length(v) else {
         return f64::INFINITY;
@@ -94,7 +94,7 @@ pub fn length_upper(v: &[f64]) -> f64 {
     scaled(length * (1.0 + gamma(v.len() + 8)), shrink).next_up()
 }
 
-/// |v| = length 2^k but for `gamma(n + 4)` of it, k the second number; `None` where v is not finite.
+/// (length, k) with |v| = length 2^k up to a relative error of `gamma(n + 4)`; `None` if v is not finite.
 ///
 /// The largest entry becomes at least 1, so squares that underflow, below 2^-1022 each, are part of that.
 fn scaled_length(v: &[f64]) -> Option<(f64, i32)> {
@@ -139,7 +139,8 @@ mod tests {
         (size(moved.sum()), total)
     }
 
-    /// No bound is below the truth, and none above it by more than `loose` of the truth and `1e-31` of the local scale.
+    /// No bound is below the exact value, and none exceeds it by more than the share `loose` of it plus `1e-31` of the
+    /// local scale.
     fn check(points: &[f64], weights: &[f64], query: &[f64], loose: f64) {
         let d = query.len();
         let found = residual(points, weights, query);

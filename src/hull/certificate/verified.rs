@@ -1,4 +1,4 @@
-//! Is a query a convex combination of a few rows, as real numbers? A proof for either answer, or bounds of the weights.
+//! Is a query a convex combination of a few rows, as real numbers? Proves either answer, or bounds the weights.
 //!
 //! With rows x_1 .. x_m and the query q, the weights l solve d + 1 linear equations: `sum_i l_i (x_ij - q_j) = 0` for
 //! each coordinate j and `sum_i l_i = 1`. Three steps:
@@ -21,19 +21,19 @@ use super::integers::scaled;
 use super::inverse::{Pivots, UP};
 use super::roundoff::U;
 
-/// What is known of a query and a few rows.
+/// The result for a query and a few rows.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Combination {
-    /// Proved: weights >= 0 with sum 1 exist for which the combination of the rows is the query itself. These are they,
-    /// rounded.
+    /// Proved: weights >= 0 with sum 1 exist for which the combination of the rows is the query itself. `weights` are
+    /// these, rounded.
     Proved { weights: Vec<f64> },
     /// Proved: the query is not in the affine hull of these rows, so no weights with sum 1 give it.
     OffAffineHull,
-    /// Neither. The weights that solve m of the equations lie between these bounds (one a row; infinite where the rows
-    /// are affinely dependent or too near to it): a row whose weight cannot be positive can be left out.
+    /// Neither is proved. The weights that solve m of the equations lie between these bounds (one for each row;
+    /// infinite where the rows are affinely dependent or nearly so). A row whose weight cannot be positive can be left out.
     Unproved { lower: Vec<f64>, upper: Vec<f64> },
-    /// Weights >= 0 solve m of the equations, but whether they solve the others would take more exact arithmetic than
-    /// is allowed.
+    /// Non-negative weights solve m of the equations, but deciding whether they solve the others would exceed the limit
+    /// on exact arithmetic.
     TooLarge,
 }
 
@@ -48,8 +48,8 @@ impl Combination {
 
 /// Whether weights >= 0 with sum 1 give `query` from these rows exactly.
 ///
-/// `points` is m x d, row after row, d = `query.len()`; m <= d + 1 rows, which should be affinely independent (repeated
-/// rows, say, are never proved). Anything that is not finite is answered by unknown bounds.
+/// `points` is m x d, row by row, d = `query.len()`; m <= d + 1 rows, which should be affinely independent (repeated
+/// rows, for example, are never proved). Input that is not finite gets infinite bounds.
 pub fn combination(points: &[f64], query: &[f64]) -> Combination {
     let d = query.len();
     if d == 0 || !points.len().is_multiple_of(d) {
@@ -66,7 +66,7 @@ pub fn combination(points: &[f64], query: &[f64]) -> Combination {
         };
     }
     let system = System::new(points, query);
-    // One word first; rows that are too near to dependent for that get an inverse of two.
+    // First an inverse in one word; rows that are too close to dependent for that get one in two words.
     let solution = Solution::new::<f64>(&system).or_else(|| Solution::new::<Double>(&system));
     match solution {
         Some(solution) => solution.answer(points, query),
@@ -78,7 +78,7 @@ pub fn combination(points: &[f64], query: &[f64]) -> Combination {
 struct Solution<'a> {
     system: &'a System,
     pivots: Pivots,
-    /// By row of I - R A: a bound of the sum of magnitudes.
+    /// For each row of I - R A, a bound on the sum of its magnitudes.
     alpha: Vec<f64>,
     /// Approximate unknowns, |low| <= u |high|.
     high: Vec<f64>,
@@ -88,12 +88,12 @@ struct Solution<'a> {
 }
 
 impl<'a> Solution<'a> {
-    /// With an inverse of one or two words; `None` where A could not be proved to be nonsingular.
+    /// `None` if A could not be proved to be nonsingular. The type T sets whether the inverse has one or two words.
     fn new<T: Number>(system: &'a System) -> Option<Self> {
         let m = system.m;
         let pivots = Pivots::new::<T>(system)?;
         let alpha = pivots.inverse.contraction(system, &pivots.order[..m]);
-        // Not so either where it is not a number.
+        // Also not if alpha is NaN.
         if !alpha.iter().all(|&alpha| alpha < 0.5) {
             return None;
         }
@@ -111,10 +111,10 @@ impl<'a> Solution<'a> {
         Some(solution)
     }
 
-    /// Improves the weights until every sign is known or nothing is gained. Where other equations are left, they are
-    /// told apart from the query's best with weights as good as they get.
+    /// Refines the weights until every sign is known or a step gains nothing. If equations outside the chosen ones
+    /// remain, the weights are refined as far as possible, because these equations are tested best that way.
     fn refine(&mut self, alpha: f64) {
-        /// Three steps of a good inverse reach the last digit of two words; a poor one needs more.
+        /// With a good inverse three steps reach the last digit of two words; a poor inverse needs more.
         const MOST: usize = 40;
         let square = self.pivots.order.len() == self.system.m;
         let mut before = f64::INFINITY;
@@ -142,7 +142,7 @@ impl<'a> Solution<'a> {
         }
     }
 
-    /// Adds the last step and computes the next one. Returns a bound of what is then left of the largest error.
+    /// Adds the last step and computes the next one. Returns a bound on the largest error that then remains.
     fn improve(&mut self, alpha: f64) -> f64 {
         for ((high, low), &step) in self.high.iter_mut().zip(&mut self.low).zip(&self.step) {
             let (sum, error) = two_sum(*high, step);
@@ -175,7 +175,7 @@ impl<'a> Solution<'a> {
         self.radius.iter().fold(0.0, |most, &r| most.max(r))
     }
 
-    /// Lower and upper bound of `l_i`.
+    /// Lower and upper bound of the weight `l_i`.
     fn bounds(&self, i: usize) -> (f64, f64) {
         let (high, low, step) = (self.high[i], self.low[i], self.step[i]);
         let radius = UP * (self.radius[i] + 4.0 * U * (low.abs() + step.abs() + self.radius[i]));
@@ -184,7 +184,7 @@ impl<'a> Solution<'a> {
         if lower.is_nan() || upper.is_nan() {
             return (f64::NEG_INFINITY, f64::INFINITY);
         }
-        // One more step where underflow rounds, in which a positive bound may become zero.
+        // One more step outwards where underflow rounds, by which a positive bound may become zero.
         let unit = self.system.unit[i];
         let (down, up) = (scaled(lower, unit), scaled(upper, unit));
         let exact = |scaled_bound: f64, bound: f64| scaled(scaled_bound, -unit) == bound;

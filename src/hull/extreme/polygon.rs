@@ -1,18 +1,18 @@
-//! The corners of the hull of points in the plane: A. M. Andrew's chain (1979), after most inner points are left out by a
-//! polygon of extreme ones (Akl and Toussaint, 1978).
+//! The corners of the convex hull of points in the plane: A. M. Andrew's monotone chain (1979), after most inner points
+//! are dropped by means of a polygon of extreme points (Akl and Toussaint, 1978).
 
 use super::Point;
 use robust::{Coord, orient2d};
 
-/// Directions whose extreme points make the first polygon, and of how many points.
+/// The first polygon is made of the extreme points in this many directions, taken from this many points.
 const DIRECTIONS: usize = 16;
 const SAMPLE: usize = 4_096;
 
-/// Fewer points are sorted at once.
+/// Fewer points than this are sorted without the first step.
 const FEW: usize = 256;
 
-/// A plain cross product of differences is off by no more than this share of the sizes of its two terms (Shewchuk 1997,
-/// bound A of ORIENT2D, with room).
+/// A floating-point cross product of differences is off by at most this share of the magnitudes of its two terms
+/// (Shewchuk 1997, bound A of ORIENT2D, with a reserve).
 const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// Twice the area of a triangle, positive where its corners turn left: its sign is exact.
@@ -21,7 +21,7 @@ pub(super) fn turn(a: &[f64; 2], b: &[f64; 2], c: &[f64; 2]) -> f64 {
     orient2d(a, b, c)
 }
 
-/// The points that are corners of their hull, the first of equal ones.
+/// The points that are corners of their hull; of equal points the first.
 pub(super) fn corners(points: Vec<Point<2>>) -> Vec<Point<2>> {
     if points.len() <= FEW {
         return chain(points);
@@ -42,7 +42,7 @@ fn extremes(points: &[Point<2>]) -> Vec<Point<2>> {
         [angle.cos(), angle.sin()]
     };
     let directions: [[f64; 2]; DIRECTIONS] = std::array::from_fn(direction);
-    // Columns may be of any two scales: they are measured by their ranges.
+    // Columns may have any two scales, so they are measured by their ranges.
     let range = |column: usize| {
         let values = points.iter().map(|point| point.at[column]);
         let (least, most) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), v| {
@@ -64,7 +64,7 @@ fn extremes(points: &[Point<2>]) -> Vec<Point<2>> {
     best.map(|(_, point)| point).to_vec()
 }
 
-/// A polygon whose inside is known.
+/// A convex polygon that tells whether a point is inside it.
 struct Inner {
     /// Corners, anticlockwise, each with the step to the next.
     sides: Vec<[[f64; 2]; 2]>,
@@ -82,7 +82,7 @@ impl Inner {
         }
     }
 
-    /// Whether a point is certainly in the polygon, and not on its border.
+    /// Whether a point is certainly in the interior of the polygon.
     fn holds(&self, point: &[f64; 2]) -> bool {
         self.sides.len() > 2
             && self.sides.iter().all(|[corner, step]| {
@@ -113,7 +113,7 @@ fn chain(mut points: Vec<Point<2>>) -> Vec<Point<2>> {
     lower
 }
 
-/// One side of the hull of points in order, both ends included.
+/// The lower or upper side of the hull of sorted points, including both ends.
 fn half<'p>(points: impl Iterator<Item = &'p Point<2>>) -> Vec<Point<2>> {
     let mut side: Vec<Point<2>> = Vec::new();
     for point in points {

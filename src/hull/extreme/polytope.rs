@@ -1,11 +1,12 @@
-//! The corners of the hull of points in space: Quickhull (Barber, Dobkin and Huhdanpaa, ACM TOMS 22, 1996) with exact
-//! signs, so that nothing has to be merged or repaired.
+//! The corners of the convex hull of points in space: Quickhull (Barber, Dobkin and Huhdanpaa, ACM TOMS 22, 1996) with
+//! exact signs, which makes the merging of facets unnecessary.
 //!
-//! Facets are triangles; a point sees a facet if it lies strictly beyond its plane. A point that sees facets is added: what
-//! it sees is removed, and triangles from it to the horizon close the hull again. Each outer point waits at one facet that
-//! it sees. When that is removed, it sees one of the new ones or none at all: where a facet that it sees and that is
-//! removed meets one that it sees and that stays, the plane of the new facet there lies between the two. Points in one
-//! plane, or on one line, may leave triangles whose corners are no corners of the hull: some rows too many are kept.
+//! Facets are triangles; a point sees a facet if it lies strictly beyond the facet's plane. To add a point, the facets
+//! that it sees are removed, and triangles from the point to the horizon close the hull again. Each remaining outer
+//! point is assigned to one facet that it sees. When that facet is removed, the point sees one of the new facets or
+//! none: at an edge between a removed facet and a kept facet that the point both sees, the plane of the new facet lies
+//! between theirs. Coplanar or collinear points may leave triangles whose corners are not corners of the hull: then a
+//! few rows too many are kept.
 
 use super::polygon::{self, turn};
 use super::{Point, ends_by};
@@ -22,14 +23,14 @@ fn beyond([a, b, c]: [&[f64; 3]; 3], d: &[f64; 3]) -> f64 {
 struct Facet {
     /// Anticlockwise as seen from outside.
     corners: [usize; 3],
-    /// The facets at the edges from each corner to the next.
+    /// The facets that share the edges, each from one corner to the next.
     across: [usize; 3],
-    /// Points that wait here.
+    /// The outer points assigned to this facet.
     waiting: Vec<usize>,
     gone: bool,
 }
 
-/// Points that are corners of their hull, and some that lie between them.
+/// Points that include all corners of their hull, and possibly some between the corners.
 pub(super) fn corners(points: Vec<Point<3>>) -> Vec<Point<3>> {
     match simplex(&points) {
         Simplex::None => Vec::new(),
@@ -43,7 +44,7 @@ pub(super) fn corners(points: Vec<Point<3>>) -> Vec<Point<3>> {
     }
 }
 
-/// As many points as the set has dimensions, and one more.
+/// The affine dimension of a point set, with a first simplex.
 enum Simplex {
     None,
     Point,
@@ -71,7 +72,7 @@ fn simplex(points: &[Point<3>]) -> Simplex {
     else {
         return Simplex::Point;
     };
-    // Where the three points are not on a line in a projection, they are not in space.
+    // Three points that are not collinear in a projection are not collinear in space.
     let area = |place: usize, skip: usize| {
         turn(
             &without(at(0), skip),
@@ -121,8 +122,8 @@ struct Hull<'p> {
 }
 
 impl<'p> Hull<'p> {
-    /// The hull of all points; the first four are not in one plane, and the fourth is behind that of the others. None if
-    /// a horizon is no closed line, which exact signs exclude.
+    /// The hull of all points. The first four must not be coplanar, and the fourth must lie behind the plane of the
+    /// others. `None` if a horizon is no closed line, which exact signs exclude.
     fn of(points: &'p [Point<3>], [a, b, c, d]: [usize; 4]) -> Option<Self> {
         let facet = |corners, across| Facet {
             corners,
@@ -157,7 +158,7 @@ impl<'p> Hull<'p> {
         beyond(corners, &self.points[point].at) > 0.0
     }
 
-    /// Let each point wait at the first facet, from `from` on, that it sees; points that see none are inner ones.
+    /// Assign each point to the first facet that it sees, from facet `from` on. Points that see none are inner points.
     fn assign(&mut self, points: Vec<usize>, from: usize) {
         for point in points {
             let seen = (from..self.facets.len()).find(|&facet| self.sees(point, facet));
@@ -167,7 +168,7 @@ impl<'p> Hull<'p> {
         }
     }
 
-    /// The point farthest beyond a facet, of those that wait there; as far as f64 can tell.
+    /// Of the points assigned to a facet, the one furthest beyond it, as computed in f64.
     fn farthest(&self, facet: usize) -> Option<usize> {
         let facet = &self.facets[facet];
         if facet.gone {
@@ -191,7 +192,7 @@ impl<'p> Hull<'p> {
             .copied()
     }
 
-    /// Add a point that sees this facet.
+    /// Add a point that sees this facet to the hull.
     fn add(&mut self, point: usize, facet: usize) -> Option<()> {
         let (seen, horizon) = self.horizon(point, facet);
         let horizon = around(&horizon)?;
@@ -218,7 +219,7 @@ impl<'p> Hull<'p> {
         Some(())
     }
 
-    /// All facets that a point sees, of which one is given, and the edges around them.
+    /// All facets that a point sees, starting from one of them, and the edges around them.
     fn horizon(&self, point: usize, facet: usize) -> (Vec<usize>, Vec<Edge>) {
         let (mut seen, mut horizon) = (vec![facet], Vec::new());
         let mut next = 0;
@@ -256,7 +257,7 @@ impl<'p> Hull<'p> {
     }
 }
 
-/// Edges in the order in which they follow each other; none if that is no single closed line.
+/// The edges in cyclic order; `None` if they do not form one closed line.
 fn around(edges: &[Edge]) -> Option<Vec<Edge>> {
     let starts: HashMap<usize, Edge> = edges.iter().map(|edge| (edge.from, *edge)).collect();
     let mut line = vec![*edges.first()?];
@@ -269,7 +270,7 @@ fn around(edges: &[Edge]) -> Option<Vec<Edge>> {
     (line.len() == edges.len()).then_some(line)
 }
 
-/// An edge between a facet that is seen, on its left, and one that is not.
+/// An edge between a facet that is seen, to its left, and one that is not.
 #[derive(Debug, Clone, Copy)]
 struct Edge {
     from: usize,

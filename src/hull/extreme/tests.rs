@@ -1,4 +1,4 @@
-//! The rows that are kept, against exact whole numbers.
+//! Tests of the kept rows, in exact integer arithmetic.
 
 use super::*;
 use crate::rows::Memory;
@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 const ROWS: usize = 6_000;
 
-/// The rows that are kept.
+/// The indices of the kept rows.
 fn of(d: usize, values: &[f64]) -> Option<Vec<usize>> {
     let (rows, control) = (
         Memory::from_f64("rows", d, values.to_vec()),
@@ -18,7 +18,7 @@ fn of(d: usize, values: &[f64]) -> Option<Vec<usize>> {
     kept.map(|kept| kept.chosen().to_vec())
 }
 
-/// Whole numbers about as Gaussian as sums of three are.
+/// Integers with an approximately normal distribution: sums of three uniform ones.
 fn whole(d: usize, most: i64, seed: u64) -> Vec<i64> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut one = || random.random_range(-most..=most);
@@ -29,7 +29,8 @@ fn floats(values: &[i64]) -> Vec<f64> {
     values.iter().map(|&value| value as f64).collect()
 }
 
-/// No row lies beyond the kept ones: not along any of many directions, nor beyond any face of the kept rows' hull.
+/// Asserts that no row lies beyond the kept ones: neither along any of many directions nor beyond any face of the hull
+/// of the kept rows.
 fn holds(d: usize, values: &[i64], kept: &[usize], what: &str) {
     let row = |row: usize| &values[row * d..][..d];
     let reach = |normal: &[i64], x: &[i64]| -> i128 {
@@ -67,7 +68,7 @@ fn holds(d: usize, values: &[i64], kept: &[usize], what: &str) {
         }
     }
     for normal in normals {
-        // Only where it is a face of the kept rows can a row lie beyond one.
+        // Rows can lie beyond three kept rows only if these span a face.
         let of_kept = farthest(&normal, &mut kept.iter().copied());
         let mut all = 0..values.len() / d;
         assert!(
@@ -129,7 +130,7 @@ fn every_row_lies_between_those_that_are_kept() {
     }
 }
 
-/// Without the farthest row along a direction that is asked about, the check above fails.
+/// If the farthest row along a tested direction is missing, the check above fails.
 #[test]
 fn a_missing_row_is_noticed() {
     for d in 1..=3 {
@@ -177,7 +178,7 @@ fn rows_that_cannot_be_left_out_are_found_soon() {
     assert_eq!(of(2, &floats(&whole(2, 9, 6))[..2 * (LEAST - 1)]), None);
 }
 
-/// Values beyond the exact predicates' range are kept; they do not stop the others from being left out.
+/// Values outside the range of the exact predicates are kept and do not prevent others from being dropped.
 #[test]
 fn wild_rows_and_far_rows_are_kept() {
     let mut values = floats(&whole(2, 1 << 16, 7));

@@ -1,4 +1,4 @@
-//! The solver's metric and the affine hull as arrays, for files that keep what is known of a set.
+//! The solver's metric and the affine hull as arrays, for files that store what was computed for a reference set.
 
 use super::{AffineHull, Flat, Metric};
 use crate::error::Result;
@@ -7,7 +7,7 @@ use faer::Mat;
 use std::sync::Arc;
 
 impl Metric {
-    /// Keep all of it: of the factor, which is triangular, column by column what is not above the diagonal.
+    /// Store the metric: of the triangular factor, column by column, the entries on and below the diagonal.
     pub fn pack(&self, pack: &mut Pack) {
         pack.put_reals("metric.deviation", self.deviation.iter().copied());
         if let Some((factor, order)) = self.factor.as_deref() {
@@ -18,7 +18,7 @@ impl Metric {
         }
     }
 
-    /// The metric of `d` columns again. Errors: arrays that do not fit, and a factor that cannot be solved with.
+    /// Restore the metric of `d` columns. Errors: arrays that do not fit, and a singular factor.
     pub fn unpack(pack: &mut Pack, d: usize) -> Result<Self> {
         let deviation = pack.reals("metric.deviation", Some(d))?;
         if !deviation.iter().all(|v| *v > 0.0 && v.is_finite()) {
@@ -57,7 +57,7 @@ impl Metric {
 }
 
 impl AffineHull {
-    /// Keep all of it.
+    /// Store the affine hull.
     pub fn pack(&self, pack: &mut Pack) {
         pack.put_reals("affine.normals", self.normals.iter().copied());
         pack.put_reals("affine.slack", [self.slack]);
@@ -66,7 +66,7 @@ impl AffineHull {
         pack.put_reals("affine.flat_share", self.flat.map(|flat| flat.share));
     }
 
-    /// The affine hull in `d` dimensions again. Errors: arrays that do not fit.
+    /// Restore the affine hull in `d` dimensions. Errors: arrays that do not fit.
     pub fn unpack(pack: &mut Pack, d: usize) -> Result<Self> {
         let rank = pack.indices("affine.rank", None, d + 1)?.first().copied();
         let normals = rank.map_or(0, |rank| d - rank) * d;

@@ -1,4 +1,4 @@
-//! The nearest point of a few vectors' hull to the origin, by non-negative least squares on an orthogonal factor.
+//! The point of a few vectors' convex hull nearest to the origin, by non-negative least squares with an orthogonal factor.
 //!
 //! As in `min_norm`, `min |[A; t 1^T] u - [0; t]|, u >= 0` is solved by Lawson and Hanson's method, here with the
 //! factor `H [A; t 1^T] = [R; 0]` itself, H orthogonal: a few vectors cost little more than their Gram matrix, whose
@@ -9,21 +9,21 @@
 use crate::hull::lawson_hanson;
 use crate::hull::min_norm::{back_substitute, dot_in};
 
-/// A vector must stand out of the span of the active ones by more than this share of its length.
+/// A vector is independent of the active ones if more than this share of its length is left outside their span.
 const DEPENDENT: f64 = 1e-13;
 
-/// A vector must point along the residual by more than rounding: this share of the lengths involved.
+/// A vector enters only if its product with the residual exceeds rounding: this share of the lengths involved.
 const IMPROVES: f64 = 1e-13;
 
-/// A residual below this share of the lifting length is rounding.
+/// A residual below this share of the lift counts as rounding.
 const VANISHED: f64 = 1e-14;
 
 /// Active vectors, and the residual that they leave.
 #[derive(Debug, Clone, Default)]
 pub(in crate::hull) struct Active {
-    /// d + 1.
+    /// The length of lifted vectors, d + 1.
     size: usize,
-    /// t.
+    /// The lift t.
     lift: f64,
     ids: Vec<usize>,
     /// H by rows.
@@ -36,13 +36,13 @@ pub(in crate::hull) struct Active {
     residual: Vec<f64>,
     /// `|r|^2`.
     square: f64,
-    /// Scratch: a vector turned by H; a row.
+    /// Scratch: a vector multiplied by H; a row.
     turn: Vec<f64>,
     row: Vec<f64>,
 }
 
 impl Active {
-    /// Nothing active, in d dimensions; `lift` is a typical length of the vectors to come, not zero.
+    /// Clear the active set, for d dimensions; `lift` is a typical length of the vectors to come, not zero.
     pub fn reset(&mut self, d: usize, lift: f64) {
         let size = d + 1;
         self.size = size;
@@ -63,7 +63,7 @@ impl Active {
         self.row.resize(size, 0.0);
     }
 
-    /// Names of the active vectors.
+    /// Ids of the active vectors.
     pub fn ids(&self) -> &[usize] {
         &self.ids
     }
@@ -73,12 +73,12 @@ impl Active {
         &self.u
     }
 
-    /// A direction that no vector improves: `<a, direction>` is at most minus its square for each.
+    /// The direction that separates when no vector improves: then `<a, direction>` is at most minus its square for each vector.
     pub fn direction(&self) -> &[f64] {
         &self.residual[..self.size - 1]
     }
 
-    /// r itself: the first numbers are the direction, the last one is that of the lifted coordinate.
+    /// r itself: the direction, and last its lifted coordinate.
     pub fn residual(&self) -> &[f64] {
         &self.residual
     }
@@ -88,7 +88,7 @@ impl Active {
         self.square
     }
 
-    /// Whether the residual is zero but for rounding.
+    /// Whether the residual is zero up to rounding.
     pub fn vanished(&self) -> bool {
         self.square <= (VANISHED * self.lift).powi(2)
     }
@@ -98,11 +98,11 @@ impl Active {
         self.lift
     }
 
-    /// Take lifted vectors (d + 1 numbers each) while one of them makes the residual shorter; whether any did.
+    /// Let lifted vectors (d + 1 numbers each) enter while one of them shortens the residual. Returns whether any did.
     #[inline(always)]
     pub fn improve(&mut self, ids: &[usize], vectors: &[f64]) -> bool {
         let mut improved = false;
-        // Every round but the last shortens the residual: the limit is for rounding.
+        // Every round but the last shortens the residual; the limit is for rounding.
         for _ in 0..8 * self.size + 2 * ids.len() {
             if self.vanished() {
                 break;
@@ -134,7 +134,7 @@ impl Active {
         improved
     }
 
-    /// Extend the factor by a vector; false if it depends on the active ones.
+    /// Extend the factor by a vector. False if it depends on the active ones.
     #[inline(always)]
     fn enter(&mut self, id: usize, vector: &[f64], length: f64) -> bool {
         let (size, k) = (self.size, self.ids.len());
@@ -177,7 +177,7 @@ impl Active {
         true
     }
 
-    /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping what turns negative.
+    /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping weights that turn negative.
     #[inline(always)]
     fn settle(&mut self) {
         loop {
@@ -197,7 +197,7 @@ impl Active {
         self.leftover();
     }
 
-    /// `R next = (H [0; t])` by substitution from below.
+    /// Solve `R next = (H [0; t])` by back substitution.
     #[inline(always)]
     fn solve(&mut self) {
         let (size, k) = (self.size, self.ids.len());
@@ -215,7 +215,7 @@ impl Active {
         weights
     }
 
-    /// r: the part of `[0; t]` along the rows of H below R.
+    /// Compute r: the part of `[0; t]` along the rows of H below R.
     #[inline(always)]
     fn leftover(&mut self) {
         let (size, k) = (self.size, self.ids.len());
@@ -239,7 +239,7 @@ impl Active {
         self.next.remove(gone);
         let left = self.ids.len();
         for j in gone..left {
-            // Below its first j + 2 numbers the next column has none.
+            // Below its first j + 2 numbers the next column is zero.
             let next = (j + 1) * size;
             self.factor.copy_within(next..next + j + 2, j * size);
         }
@@ -261,7 +261,7 @@ impl Active {
     }
 }
 
-/// A dot product of few numbers.
+/// A dot product for few numbers.
 #[inline(always)]
 fn product(a: &[f64], b: &[f64]) -> f64 {
     dot_in::<8>(a, b)
@@ -306,7 +306,7 @@ mod tests {
     }
 
     proptest! {
-        /// The residual separates, or the weights meet the origin; and the set stays independent.
+        /// Either the residual separates or the weights meet the origin; and the active vectors stay independent.
         #[test]
         fn the_residual_supports_all_vectors(
             d in 1usize..7, values in prop::collection::vec(-1.0f64..1.0, 7..140), lift in 0.0f64..2.0,

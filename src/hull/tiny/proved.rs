@@ -1,11 +1,12 @@
-//! Small problems on an engine that proposes answers in f32: each is proved here, in f64, or solved again.
+//! Small problems on an engine that proposes answers in f32: each answer is proved here in f64, or the problem is
+//! solved again.
 //!
 //! The rows are drawn on the host, for a run of sizes at a time, and go to the engine as differences to the query, each
-//! problem scaled by a power of two. Nothing that comes back is part of a proof. The direction that is claimed for the
-//! largest set outside is scored here against all rows of that set, and what lies behind it holds for the smaller sets
-//! as well, which are its prefixes: one pass in f64, whatever the number of sizes. A support is believed when the same
-//! least squares as on the CPU, on its rows alone, leave nothing, and its weights meet the query. Whatever is not
-//! proved, at any size, is left to the CPU as if nothing had been proposed; so the verdicts are the CPU's.
+//! problem scaled by a power of two. No number that the engine returns is trusted. The direction claimed for the
+//! largest outside set is scored here against all rows of that set; if it separates, all smaller sets, which are its
+//! prefixes, are outside too: one pass in f64, whatever the number of sizes. A claimed support is accepted if the least
+//! squares of the CPU solver on its rows alone leave no residual and its weights meet the query. A problem with an
+//! unproved claim at any size is solved on the CPU from the beginning, so the verdicts equal the CPU's.
 
 use super::active::Active;
 use super::{Problems, RowGenerator, Turn, first_inside, hidden, length, meets, separation};
@@ -15,15 +16,15 @@ use crate::scan::small_sets::{Claim, Propose, Sets};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Sizes of one run: the last is at most so many times the first. A problem still open is drawn again for the next run.
+/// The last size of a run is at most this many times the first. A problem still open is drawn again for the next run.
 const SPREAD: usize = 8;
 
-/// How problems were settled.
+/// How many problems were settled in which way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shares {
-    /// By claims, all proved.
+    /// By the engine's claims, all proved.
     pub proposed: u64,
-    /// By the CPU's own solver, from the beginning.
+    /// By the CPU solver, from the beginning.
     pub solved: u64,
 }
 
@@ -34,7 +35,7 @@ struct Drawn {
     differences: Vec<f64>,
 }
 
-/// [`first_inside`], with an engine's help where the problems have few enough dimensions for it.
+/// As [`first_inside`], with an engine that proposes answers where the problems have few enough dimensions.
 pub fn first_inside_with(
     engine: &dyn Propose,
     problems: &dyn Problems,
@@ -56,7 +57,7 @@ pub fn first_inside_with(
     let mut left = Vec::new();
     for run in runs(sizes) {
         let rows = sizes[run.end - 1];
-        // In f64 and f32, and what the engine holds of them.
+        // Rows in f64 and f32, and the engine's own limit.
         let room = (engine.most_numbers() as u64).min(memory / 16) as usize;
         let together = room / (rows * d);
         let too_large = rows.saturating_mul(d) > engine.most_numbers_of_one();
@@ -111,7 +112,7 @@ pub fn first_inside_with(
     Ok((turns, shares))
 }
 
-/// Ascending sizes in runs of neighbours.
+/// Splits ascending sizes into runs.
 fn runs(sizes: &[usize]) -> Vec<Range<usize>> {
     let mut runs = Vec::new();
     let mut start = 0;
@@ -124,7 +125,7 @@ fn runs(sizes: &[usize]) -> Vec<Range<usize>> {
     runs
 }
 
-/// Some problems of others.
+/// A selection of other problems.
 struct Chosen<'p> {
     problems: &'p dyn Problems,
     numbers: Vec<u64>,
@@ -144,7 +145,7 @@ impl Problems for Chosen<'_> {
     }
 }
 
-/// For each problem the number of leading sizes that are outside, the next one being inside if there is one; none where
+/// For each problem the number of leading sizes that are outside; the next size, if there is one, is inside. `None` if
 /// a claim was not proved.
 fn run(
     engine: &dyn Propose,
@@ -181,7 +182,7 @@ fn run(
 }
 
 impl Drawn {
-    /// Draw a problem; its scaled differences go to `vectors`, column by column.
+    /// Draw a problem and write its scaled differences to `vectors`, column by column.
     fn new(problems: &dyn Problems, number: u64, rows: usize, vectors: &mut [f32]) -> Self {
         let d = problems.dim();
         let (mut query, mut differences) = (vec![0.0; d], vec![0.0; rows * d]);
@@ -204,7 +205,7 @@ impl Drawn {
         Drawn { query, differences }
     }
 
-    /// What the claims prove: see [`run`].
+    /// The result that the claims prove, in the form of [`run`].
     fn prove(
         &self,
         claims: &[Claim],
@@ -237,7 +238,7 @@ impl Drawn {
             .then_some(outside)
     }
 
-    /// Whether the first rows all lie behind a direction.
+    /// Whether the first `size` rows are all proved to be behind a direction (have negative scores).
     fn lie_behind(&self, direction: &[f64], size: usize) -> bool {
         let rows = self.differences.chunks_exact(direction.len()).take(size);
         separation(
@@ -247,8 +248,8 @@ impl Drawn {
         ) > 0.0
     }
 
-    /// Whether the least squares on some of the first rows leave nothing, their weights meet the query, and what they
-    /// leave does not separate it.
+    /// Whether the support proves the query inside the first `size` rows: its least squares leave no residual, its
+    /// weights meet the query, and the remaining direction does not separate the query.
     fn surrounded(&self, support: &[u32], size: usize, d: usize, active: &mut Active) -> bool {
         let ids: Vec<usize> = support.iter().map(|&row| row as usize).collect();
         if ids.is_empty() || ids.iter().any(|&id| id >= size) {

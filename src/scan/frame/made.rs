@@ -1,15 +1,16 @@
-//! What scans have made of the rows of a frame, kept beside it for the next scan of the same rows.
+//! A cache in the frame for what scans compute about its rows, for the next scan of the same rows.
 
 use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// One value, of whatever type the first scan that makes one has, shared by the frame's clones and gone with the last of them.
+/// One value, of the type that the first scan stores, shared by the frame's clones and dropped with the last of them.
 #[derive(Clone, Default)]
 pub struct Made(Arc<OnceLock<Arc<dyn Any + Send + Sync>>>);
 
 impl Made {
-    /// The value that is there, or that `make` gives; a new one each time where one of another type is there.
+    /// The cached value, or the value that `make` returns, which is then cached. If a value of another type is cached,
+    /// `make` is called each time.
     pub fn of<T: Any + Send + Sync>(&self, make: impl Fn() -> T) -> Arc<T> {
         let there = self.0.get_or_init(|| Arc::new(make()));
         Arc::clone(there)

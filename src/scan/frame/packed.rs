@@ -1,11 +1,11 @@
-//! A frame as arrays, for files that keep what is known of a set.
+//! A frame as arrays, for files that store what was computed for a reference set.
 
 use super::{Far, Frame, Made};
 use crate::error::Result;
 use crate::rows::{Numbers, Pack};
 
 impl Frame {
-    /// Keep all of it.
+    /// Store the frame.
     pub fn pack(&self, pack: &mut Pack) {
         let numbers = [self.euclid, self.radius, self.euclid_radius, self.far.ratio];
         pack.put_reals("frame.numbers", numbers);
@@ -25,7 +25,7 @@ impl Frame {
         pack.put_counts("frame.far_rows", self.far.rows.iter().copied());
     }
 
-    /// The frame of `n` rows of `d` numbers again. Errors: arrays that do not fit, and numbers that no frame has.
+    /// Restore the frame of `n` rows of `d` numbers. Errors: arrays that do not fit, and values that no frame has.
     pub fn unpack(pack: &mut Pack, n: usize, d: usize) -> Result<Self> {
         let mut column = |name| {
             let values = pack.reals(name, Some(d))?;

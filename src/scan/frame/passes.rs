@@ -1,4 +1,4 @@
-//! The passes that a frame is made from, as they are sent to shards.
+//! The passes that compute a frame, as they are sent to shards.
 
 use super::{Columns, FAR_BIAS, Far, Frame, Made, Part, Sketch};
 use crate::error::Result;
@@ -6,18 +6,18 @@ use crate::rows::pass::Pass;
 use crate::rows::{Numbers, Pack, Spreads};
 use std::borrow::Cow;
 
-/// The longest rows and the bias of each, in a frame that is known but for these.
+/// The pass that finds the longest rows and the bias of each row, in a frame that is otherwise complete.
 pub struct Norms<'f>(pub(super) Cow<'f, Frame>);
 
-/// What [`Norms`] finds in a chunk.
+/// The result of [`Norms`] for a chunk.
 pub struct Lengths {
-    /// The largest `|x'|^2`, and the largest `e^2 |x - m|^2`.
+    /// The largest `|x'|^2` and the largest `e^2 |x - m|^2`.
     pub(super) largest: [f64; 2],
     pub(super) bias: Vec<f32>,
 }
 
 impl Frame {
-    /// Send what takes points into the frame, and which rows are far.
+    /// Send the frame's affine map and its far rows.
     pub fn send(&self, question: &mut Pack) {
         question.put_reals("centre", self.centre.iter().copied());
         question.put_reals("scale", self.scale.iter().copied());
@@ -25,7 +25,7 @@ impl Frame {
         question.put_counts("far", self.far.rows.iter().copied());
     }
 
-    /// A frame of which [`Frame::send`] sent this; the rest is empty. Errors: arrays that do not fit.
+    /// Restores a frame that [`Frame::send`] sent; its other fields are empty. Errors: arrays that do not fit.
     pub fn sent(question: &mut Pack, dim: usize) -> Result<Self> {
         Ok(Frame {
             centre: question.reals("centre", Some(dim))?,

@@ -1,12 +1,12 @@
-//! Which graphics adapters there are, what they can do, and which one to take.
+//! Lists graphics adapters with their capabilities, and chooses one.
 //!
-//! The choice is a function of plain [`Facts`], so that every case of it is tested without a driver.
+//! The choice is a function of plain [`Facts`], so every case can be tested without a driver.
 
 use crate::error::{Error, Result};
 use serde::Serialize;
 use wgpu::{Backends, DeviceType, Features};
 
-/// What an adapter is made of.
+/// The kind of hardware behind an adapter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -14,14 +14,14 @@ pub enum Kind {
     Integrated,
     Virtual,
     Other,
-    /// The host's own cores behind a graphics interface: for tests, slower than the CPU scan.
+    /// A software implementation on the CPU: for tests, slower than the CPU scan.
     Software,
 }
 
-/// What an adapter is and can do, as far as the scan is concerned.
+/// What an adapter is and what it can do, as far as the scan needs to know.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Facts {
-    /// Its place in [`list`].
+    /// Its index in [`list`].
     pub index: usize,
     pub name: String,
     pub kind: Kind,
@@ -32,7 +32,7 @@ pub struct Facts {
     pub vendor_id: u32,
     pub device_id: u32,
     pub pci_bus: String,
-    /// Bytes that one pass can see of one buffer.
+    /// The largest storage-buffer binding, in bytes.
     pub max_storage_binding_bytes: u64,
     pub max_buffer_bytes: u64,
     pub max_workgroup_memory_bytes: u32,
@@ -42,7 +42,7 @@ pub struct Facts {
     pub subgroup_max: u32,
     pub subgroups: bool,
     pub f16: bool,
-    /// 16 x 16 x 16 matrices, f16 in and f32 out.
+    /// Cooperative matrices: 16 x 16 x 16 products, f16 in and f32 out.
     pub cooperative_matrices: bool,
     pub timestamps: bool,
     pub pipeline_cache: bool,
@@ -117,7 +117,7 @@ impl AsRef<Facts> for Adapter {
     }
 }
 
-/// All adapters, one entry each: a card that two interfaces offer (Vulkan and DirectX) is listed by the first.
+/// All adapters, one entry each: a card offered by two interfaces (Vulkan and DirectX) is listed once, for the first.
 pub fn list() -> Vec<Adapter> {
     let instance =
         wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
@@ -132,12 +132,12 @@ pub fn list() -> Vec<Adapter> {
     all
 }
 
-/// Whether two interfaces offer one card. Two parts of one card on one interface stay two.
+/// Whether two entries are one card on two interfaces. Two identical cards on one interface count as two.
 fn same_card(one: &Facts, other: &Facts) -> bool {
     !one.pci_bus.is_empty() && one.pci_bus == other.pci_bus && one.backend != other.backend
 }
 
-/// What was asked for.
+/// The backend that the user asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
     /// A discrete or integrated GPU if there is one, the CPU otherwise.
@@ -147,18 +147,18 @@ pub enum Backend {
     Cpu,
 }
 
-/// What is taken, and why.
+/// The chosen backend, and the reason.
 #[derive(Debug)]
 pub enum Choice<'a, A> {
     Cpu { why: String },
     Gpu { adapter: &'a A, why: String },
 }
 
-/// How to get a driver, for messages.
+/// Advice on installing a driver, for messages.
 pub const DRIVER_HINT: &str = "install the vendor's driver with Vulkan support (Debian and Ubuntu: mesa-vulkan-drivers \
     for AMD and Intel, nvidia-driver for NVIDIA, and libvulkan1)";
 
-/// Choose among `adapters`; `wanted` is an index or a part of a name.
+/// Choose one of `adapters`; `wanted` is an index or a part of a name.
 ///
 /// Errors ([`Error::Usage`]): a wanted adapter that none or several match; `Gpu` on a machine without one.
 pub fn choose<'a, A: AsRef<Facts>>(
@@ -214,7 +214,7 @@ fn automatic<A: AsRef<Facts>>(adapters: &[A]) -> Choice<'_, A> {
     Choice::Cpu { why }
 }
 
-/// Discrete before integrated, then what binds more, then the first listed.
+/// The best adapter of a kind: discrete before integrated, then the one with the largest binding, then the first listed.
 fn best<A: AsRef<Facts>>(adapters: &[A], of: impl Fn(Kind) -> bool) -> Option<&A> {
     adapters
         .iter()
@@ -269,8 +269,8 @@ fn listed<A: AsRef<Facts>>(adapters: &[A]) -> String {
         .collect()
 }
 
-/// Whether the adapter multiplies 16 x 16 matrices of f16 into f32 with subgroups of 32, which the shader is written
-/// for. `HULLSCOPE_NO_COOP` switches it off: some drivers crash on it.
+/// Whether the adapter multiplies 16 x 16 matrices of f16 into f32 with subgroups of 32, as the shader requires.
+/// `HULLSCOPE_NO_COOP` switches this off, because some drivers crash on it.
 pub fn has_matrix_unit(adapter: &wgpu::Adapter) -> bool {
     use wgpu::CooperativeScalarType::{F16, F32};
     let needed = Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16;
@@ -323,7 +323,7 @@ mod tests {
         ]
     }
 
-    /// The index taken, or why the CPU is, or the error.
+    /// The index of the chosen adapter, or the reason for the CPU, or the error.
     fn taken(
         all: &[Facts],
         backend: Backend,

@@ -1,11 +1,12 @@
-//! One group of directions against all chunks: the passes in order, two submissions ahead, lists back after each chunk.
+//! One group of directions against all chunks: the passes in order, two submissions ahead, the lists copied back after
+//! each chunk.
 //!
 //! ```text
 //! for each chunk:  for each run of queries:  scan -> select spans -> rescore -> select rows -> merge
 //!                  copy the lists back
 //! ```
 //!
-//! The host's [`Lists`] always hold the state after the last finished chunk, so work that ends in trouble goes on from
+//! The host's [`Lists`] always hold the state after the last finished chunk. After a failure the work continues from
 //! there, on another device or in smaller chunks, and no row is counted twice.
 
 use super::chunk::{Chunk, Upload};
@@ -25,21 +26,21 @@ use std::collections::VecDeque;
 use std::time::Instant;
 use wgpu::{Buffer, CommandEncoder, SubmissionIndex};
 
-/// Submissions that may wait on the device.
+/// The most submissions in flight.
 const AHEAD: usize = 2;
 
-/// Directions as they are sent, row-major, scaled by powers of two, with what goes with each.
+/// Directions for the device, row-major, scaled by powers of two, with what each element type needs beside them.
 pub enum Vectors<'a> {
-    /// With c, scaled like its direction.
+    /// The directions in floating point, and c of each, scaled like the direction.
     Numbers(&'a [f32], &'a [f32]),
-    /// In eight bits, with its terms.
+    /// The directions in eight bits, and their terms.
     Words(&'a [u32], &'a [[f32; TERMS]]),
 }
 
-/// Directions as the device takes them.
+/// The directions of a group, as sent to the device.
 pub struct Directions<'a> {
     pub vectors: Vectors<'a>,
-    /// What to add to a score for a proven bound: times the span's norm, constant, for any row.
+    /// What must be added to a score for a proven bound: a factor of the span's norm, a constant, and a slack for any row.
     pub slack: &'a [[f32; 4]],
 }
 
@@ -48,7 +49,7 @@ impl Directions<'_> {
         self.slack.len()
     }
 
-    /// The vectors row by row, what goes with them in tiles of `width`, and what the vectors are packed to.
+    /// Uploads the vectors row by row and their terms in tiles of `width`; also returns the type to pack the vectors to.
     fn send(&self, device: &mut Device, width: usize) -> Result<(Buffer, Buffer, Stored), Trouble> {
         let (raw, beside, stored) = match self.vectors {
             Vectors::Numbers(vectors, bias) => {
@@ -66,18 +67,18 @@ impl Directions<'_> {
     }
 }
 
-/// The lists of a group after the rows before `next_row`.
+/// The lists of a group for the rows before `next_row`.
 pub struct Lists {
     pub kept: usize,
     /// count x kept.
     pub entries: Vec<Entry>,
-    /// The most that a row in no list can score.
+    /// For each direction, an upper bound on the score of every row that is not listed.
     pub missed: Vec<f32>,
     pub next_row: usize,
 }
 
 impl Lists {
-    /// Before the first row.
+    /// The lists before the first row.
     pub fn new(count: usize, kept: usize) -> Self {
         Lists {
             kept,
@@ -93,11 +94,11 @@ struct Buffers {
     w: Buffer,
     /// The same in f16, for the matrix unit.
     w_half: Option<Buffer>,
-    /// Biases, or terms in eight bits.
+    /// Biases, or terms for eight bits.
     beside: Buffer,
     slack: Buffer,
     missed: Buffer,
-    /// Lists before and after the chunk at work.
+    /// Lists before and after the present chunk.
     held: [Buffer; 2],
     maxima: Buffer,
     spans: Buffer,
@@ -106,7 +107,7 @@ struct Buffers {
     left: Buffer,
 }
 
-/// Lists on their way back.
+/// Lists that are being copied back.
 struct Checkpoint {
     entries: Landing,
     missed: Landing,
@@ -177,7 +178,7 @@ impl Group<'_> {
         pending.map_or(Ok(()), |done| self.take(done, lists))
     }
 
-    /// Upload chunk `i` if it is not there.
+    /// Upload chunk `i` unless it is on the device.
     fn load(&mut self, store: &mut Store, i: usize, part: (usize, usize)) -> Result<(), Trouble> {
         match store {
             Store::Resident(_) => Ok(()),
@@ -294,7 +295,7 @@ impl Group<'_> {
         Ok(())
     }
 
-    /// Maxima of all spans, a few panels a submission.
+    /// Compute the maxima of all spans, a few panels in each submission.
     fn score(
         &mut self,
         buffers: &Buffers,
@@ -337,7 +338,7 @@ impl Group<'_> {
         Ok(encoder)
     }
 
-    /// From maxima to lists.
+    /// Turn the maxima into lists.
     fn reduce(
         &mut self,
         encoder: &mut CommandEncoder,
@@ -359,7 +360,7 @@ impl Group<'_> {
             wanted: slots as u32,
             queries,
             first_query,
-            // In eight bits each row's own bound has its error in it.
+            // In eight bits the error is part of each row's own bound.
             by_norm: u32::from(self.stage != PrecisionStage::Int8),
             which: 0,
         };
@@ -438,7 +439,7 @@ impl Group<'_> {
     }
 }
 
-/// Submissions on their way, oldest first.
+/// Submissions in flight, oldest first.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<(SubmissionIndex, f64)>,
@@ -446,8 +447,8 @@ struct Queue {
 }
 
 impl Queue {
-    /// Submit, and wait for the oldest submission when too many are on their way. The time between two ends steers
-    /// how much goes into one.
+    /// Submit, and wait for the oldest submission if too many are in flight. The time between two completions controls
+    /// how much work goes into one submission.
     fn submit(
         &mut self,
         device: &mut Device,

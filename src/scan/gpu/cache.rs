@@ -1,4 +1,4 @@
-//! What is worth remembering between runs: the driver's compiled shaders, and which tile was fastest.
+//! Files kept between runs: the driver's compiled shaders, and which tile was fastest.
 //!
 //! Files lie in `hullscope/` below the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`, else
 //! `LOCALAPPDATA`). They may be deleted at any time. A file starts with a header that names its format, this version,
@@ -18,7 +18,7 @@ const FORMAT: &str = concat!(
     ", wgpu 30"
 );
 
-/// The folder, if the user has one.
+/// The cache folder, if the user has one.
 pub fn folder() -> Option<PathBuf> {
     let named = |name: &str| {
         std::env::var_os(name)
@@ -32,7 +32,7 @@ pub fn folder() -> Option<PathBuf> {
     Some(base.join("hullscope"))
 }
 
-/// What makes files of one adapter unusable for another.
+/// A key that changes whenever one adapter's files are unusable for another.
 pub fn adapter_key(info: &wgpu::AdapterInfo) -> String {
     format!(
         "{:?} {:04x}:{:04x} {} / {} {}",
@@ -40,7 +40,7 @@ pub fn adapter_key(info: &wgpu::AdapterInfo) -> String {
     )
 }
 
-/// `PREFIX-HASH`, for an adapter.
+/// The file name `PREFIX-HASH` for an adapter.
 fn file_name(prefix: &str, key: &str) -> String {
     format!("{prefix}-{:08x}", checksum(key.as_bytes()))
 }
@@ -51,7 +51,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     crc.sum()
 }
 
-/// The contents of a file of this adapter; none if there is no file, or if it is not whole, or made by another version.
+/// The contents of a file of this adapter. `None` if there is no file, or if it is damaged or from another version.
 pub fn load(folder: &Path, prefix: &str, key: &str) -> Option<Vec<u8>> {
     let bytes = fs::read(folder.join(file_name(prefix, key))).ok()?;
     let rest = bytes.strip_prefix(format!("{FORMAT}\n{key}\n").as_bytes())?;
@@ -59,7 +59,7 @@ pub fn load(folder: &Path, prefix: &str, key: &str) -> Option<Vec<u8>> {
     (sum == checksum(contents).to_le_bytes()).then(|| contents.to_vec())
 }
 
-/// Replace a file of this adapter, whole or not at all.
+/// Replace a file of this adapter atomically.
 pub fn store(folder: &Path, prefix: &str, key: &str, contents: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -70,11 +70,11 @@ pub fn store(folder: &Path, prefix: &str, key: &str, contents: &[u8]) -> std::io
     Ok(())
 }
 
-/// The driver's cache of compiled shaders, where the device has one.
+/// The driver's cache of compiled shaders, if the device supports one.
 pub struct Cached {
     handle: Option<wgpu::PipelineCache>,
     key: String,
-    /// Bytes that were loaded.
+    /// The number of bytes loaded.
     loaded: usize,
 }
 
@@ -88,7 +88,7 @@ impl Cached {
         }
     }
 
-    /// Load what an earlier run left for this adapter.
+    /// Load the file of an earlier run on this adapter.
     pub fn open(device: &wgpu::Device, adapter: &wgpu::Adapter, features: Features) -> Self {
         let key = adapter_key(&adapter.get_info());
         if !features.contains(Features::PIPELINE_CACHE) {
@@ -111,12 +111,12 @@ impl Cached {
         }
     }
 
-    /// For pipelines to be compiled with.
+    /// The cache to compile pipelines with.
     pub fn handle(&self) -> Option<&wgpu::PipelineCache> {
         self.handle.as_ref()
     }
 
-    /// Keep what was compiled, if there is more than before.
+    /// Store the compiled shaders, if there are more than at the start.
     pub fn save(&self) {
         let Some(data) = self.handle.as_ref().and_then(wgpu::PipelineCache::get_data) else {
             return;
@@ -124,7 +124,7 @@ impl Cached {
         if data.len() != self.loaded
             && let Some(folder) = folder()
         {
-            // A cache that cannot be written is a cache that is not there.
+            // Failing to write the cache is not an error.
             let _ = store(&folder, "pipelines", &self.key, &data);
         }
     }

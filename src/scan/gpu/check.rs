@@ -1,9 +1,9 @@
-//! Each pass on a device against its twin, on whole numbers, where every sum is exact: a wrong answer has a name.
+//! Runs each pass on a device and compares it with its twin, on integers, where every sum is exact: an error is traced
+//! to one pass.
 //!
-//! Run on a handful of rows it tells within milliseconds whether an adapter computes what its driver promises; every
-//! variant goes through it before its answers count (`trust`), and the tests run it over every tile, element type and
-//! form. Numbers are so large that sums would not be exact in f16, and there are enough rows and directions for every
-//! lane of a tile to decide something.
+//! On a few rows this shows within milliseconds whether an adapter computes correctly. Every variant is checked before
+//! its answers are used (`trust`), and the tests check every tile, element type and form. The numbers are so large that
+//! sums would not be exact in f16, and there are enough rows and directions for every lane of a tile to matter.
 
 mod int8;
 mod tiny;
@@ -20,7 +20,7 @@ use super::twin;
 use half::f16;
 use std::fmt::Debug;
 
-/// A problem: shapes, and a seed of its small integers.
+/// A problem: its shape, and the seed of its small integers.
 #[derive(Debug, Clone, Copy)]
 pub struct Problem {
     pub rows: usize,
@@ -31,8 +31,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// What the check of a variant runs: two whole panels of rows and a row in a span of its own, one whole tile of directions
-    /// and a part of a second, more rows than one step of a workgroup takes.
+    /// The problem for checking a variant: two whole panels of rows and one more row in a span of its own, one whole
+    /// tile of directions and part of a second, and more rows than one step of a workgroup handles.
     pub fn known(variant: &Variant) -> Self {
         let tile = variant.tile;
         let (mut rows, mut queries, mut kept) = (300, 5, 40);
@@ -43,7 +43,7 @@ impl Problem {
             Pass::Rescore | Pass::RescoreInt8 => {
                 (rows, queries, kept) = (2 * tile.rows + 33, tile.queries + 3, 2);
             }
-            // A span for each of its rows to be the longest.
+            // As many spans as a span has rows, so that each row is the longest of some span.
             Pass::Norms => rows = SPAN * (SPAN + 1) - 5,
             _ => (),
         }
@@ -73,10 +73,10 @@ struct Packed {
 }
 
 impl Device {
-    /// Check a variant if it was not.
+    /// Check a variant, unless it was checked before.
     ///
-    /// Errors: [`Trouble::Wrong`] if it computes something else than its twin, or cannot be compiled; a device that was
-    /// lost or is out of memory, and then nothing is known of the variant yet.
+    /// Errors: [`Trouble::Wrong`] if it does not compute what its twin does, or cannot be compiled; a device that was
+    /// lost or is out of memory, after which the variant remains unchecked.
     pub fn rely_on(&mut self, variant: Variant) -> Result<(), Trouble> {
         let fault = match self.trust.outcome(&variant) {
             Some(known) => known,
@@ -94,9 +94,9 @@ impl Device {
     }
 }
 
-/// Run one pass on the device and as its twin.
+/// Run one pass on the device and its twin on the host.
 ///
-/// Errors: [`Trouble::Wrong`] with the first difference; whatever the device reports.
+/// Errors: [`Trouble::Wrong`] with the first difference, and anything that the device reports.
 pub fn variant(device: &mut Device, variant: Variant, problem: Problem) -> Result<(), Trouble> {
     let mut bench = Bench {
         device,
@@ -117,17 +117,17 @@ pub fn variant(device: &mut Device, variant: Variant, problem: Problem) -> Resul
     }
 }
 
-/// The largest numbers of rows and of directions: 48 products of them, and 48 squares, are exact in f32 and not in f16.
+/// The largest numbers in rows and in directions: 48 products of them, and 48 squares, are exact in f32 but not in f16.
 const ROWS: u32 = 500;
 const DIRECTIONS: u32 = 31;
 
-/// The largest number where many are to be equal.
+/// The largest number where many values should be equal.
 const FEW: u32 = 4;
 
-/// The largest number where most are to differ.
+/// The largest number where most values should differ.
 const MANY: u32 = 10_000;
 
-/// Whole numbers up to `most` in size from a linear congruential generator.
+/// Integers of magnitude up to `most` from a linear congruential generator.
 fn integers(count: usize, most: u32, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let step = |_| {
@@ -137,7 +137,7 @@ fn integers(count: usize, most: u32, seed: u32) -> Vec<f32> {
     (0..count).map(step).collect()
 }
 
-/// The first place where two buffers differ.
+/// The first index at which two buffers differ.
 fn compare<T: PartialEq + Debug>(
     variant: Variant,
     found: &[T],
@@ -246,7 +246,7 @@ impl Bench<'_> {
         let variant = self.variant;
         let width = variant.width as usize;
         let panels = rows.div_ceil(width);
-        // The piece goes behind one panel that must stay as it was.
+        // The piece goes behind one panel that must not change.
         let params = PackParams {
             rows: rows as u32,
             columns: columns as u32,
@@ -288,7 +288,7 @@ impl Bench<'_> {
             seed,
             ..
         } = self.problem;
-        // In each span another row is the longest, by far.
+        // In each span a different row is the longest, by far.
         let mut values = integers(rows * columns, ROWS / 5, seed);
         let span = SPAN as usize;
         for (row, values) in values.chunks_exact_mut(columns).enumerate() {
@@ -334,7 +334,7 @@ impl Bench<'_> {
         }
     }
 
-    /// The first panel alone, then the rest: as the engine cuts its submissions.
+    /// The first panel alone, then the rest, as the engine splits its submissions.
     fn run_scan(&mut self, params: &ScanParams, buffers: &[&wgpu::Buffer]) -> Result<(), Trouble> {
         for (first_panel, panels) in [(0, 1), (1, params.panels - 1)] {
             if panels > 0 {
@@ -381,8 +381,8 @@ impl Bench<'_> {
         compare(variant, &found, &expected)
     }
 
-    /// Once with many equal values, and once in several stripes of threads with values that mostly differ: what a stripe
-    /// carries over to the next shows from the third on, and only where it chose something.
+    /// Once with many equal values, and once in several stripes of threads with mostly different values: an error in
+    /// what one stripe carries over to the next shows only from the third stripe on, and only if the stripe chose something.
     fn select(&mut self) -> Result<(), Trouble> {
         self.select_of(self.problem.rows, FEW)?;
         self.select_of(3 * PASS_THREADS as usize + 17, MANY)
@@ -436,7 +436,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Some spans, ascending, a query each.
+    /// Some spans for each query, ascending.
     fn some_spans(&self) -> Vec<u32> {
         let (spans, slots) = (self.spans(), self.slots());
         let start = |query: usize| query % (spans - slots + 1);
@@ -499,7 +499,7 @@ impl Bench<'_> {
         )
     }
 
-    /// Two chunks on top of empty lists, the second across row 2^32.
+    /// Two chunks merged into empty lists; the second crosses row 2^32.
     fn merge(&mut self) -> Result<(), Trouble> {
         let Problem {
             queries,
@@ -585,7 +585,7 @@ impl Bench<'_> {
         let Problem { rows, columns, .. } = self.problem;
         let variant = self.variant;
         let packed = self.packed();
-        // All of them from the last on, and one that is not there.
+        // All rows in descending order, and one row that does not exist.
         let wanted: Vec<u32> = (0..=rows as u32).rev().collect();
         let params = GatherParams {
             count: wanted.len() as u32,

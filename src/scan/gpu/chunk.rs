@@ -1,4 +1,4 @@
-//! Rows to be stored on the device, and a chunk of them that is there.
+//! Rows to store on the device, and a chunk of stored rows.
 
 use super::device::{Device, Trouble};
 use super::pass::Pass;
@@ -8,14 +8,14 @@ use crate::rows::Rows;
 use crate::scan::Frame;
 use wgpu::Buffer;
 
-/// The rows to store, and how.
+/// The rows to store, and the form to store them in.
 #[derive(Clone, Copy)]
 pub struct Upload<'a> {
     pub rows: &'a dyn Rows,
     pub frame: &'a Frame,
     pub tile: Tile,
     pub stored: Stored,
-    /// A power of two that the stored rows are multiplied by.
+    /// The power of two by which stored rows are multiplied.
     pub factor: f32,
 }
 
@@ -25,7 +25,7 @@ impl Upload<'_> {
         self.stored.elements(self.frame.dim())
     }
 
-    /// The same after padding.
+    /// Elements of a row after padding.
     pub fn depth(&self) -> usize {
         self.stored.depth(self.frame.dim())
     }
@@ -46,15 +46,15 @@ impl Upload<'_> {
 pub struct Chunk {
     pub first: usize,
     pub count: usize,
-    /// Panels; biases of all rows of those panels, or their terms in eight bits; the largest length of each span, which
-    /// eight bits do without.
+    /// The panels; the biases of all rows in these panels, or their terms for eight bits; the largest length in each
+    /// span, which eight bits do not need.
     pub x: Buffer,
     pub beside: Buffer,
     pub norms: Buffer,
 }
 
 impl Chunk {
-    /// Room for `rows` rows.
+    /// Allocate a chunk for `rows` rows.
     pub fn new(device: &mut Device, source: &Upload<'_>, rows: usize) -> Result<Self, Trouble> {
         let whole = rows.next_multiple_of(source.tile.rows as usize);
         let bytes = whole * source.depth() * source.stored.bytes();

@@ -1,8 +1,8 @@
-//! One open device: buffers, dispatches, waiting, and what can go wrong with them.
+//! One open device: buffers, dispatches, waiting, and error handling.
 //!
-//! wgpu panics on errors that nobody catches, reports a lost device once and then does nothing, silently, forever.
-//! So every allocation runs in its own error scopes, every group of commands in a validation scope, and after every
-//! wait the `lost` flag is read. Trouble is sorted into what the engine can do about it: [`Trouble`].
+//! wgpu panics on uncaught errors, reports a lost device once and after that silently does nothing. So every allocation
+//! runs in its own error scope, every group of commands in a validation scope, and after every wait the `lost` flag is
+//! read. Errors are sorted by how the engine can react to them: [`Trouble`].
 
 use super::adapters::{self, Adapter};
 use super::cache::Cached;
@@ -18,10 +18,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Features};
 
-/// How long a command may take before the device counts as hung. A submission is cut to fractions of a second.
+/// After this time without completion a device counts as hung. A submission takes fractions of a second.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a submission should take: systems reset a device that is busy for two seconds, and an interrupt waits for it.
+/// The intended duration of a submission: systems reset a device that is busy for two seconds, and an interrupt has to
+/// wait for a submission.
 pub const SUBMISSION: Duration = Duration::from_millis(50);
 
 /// Operations of the first submission, before the device's speed is known: 0.1 s at a software device's speed.
@@ -32,13 +33,13 @@ const FIRST_PACE: f64 = 3e8;
 pub enum Trouble {
     /// The device is gone: unplugged, reset by the system, or hung.
     Lost(String),
-    /// An allocation failed; the device still works.
+    /// An allocation failed; the device is still usable.
     OutOfMemory(String),
-    /// wgpu refused a command or a shader: our mistake, or the driver's.
+    /// wgpu rejected a command or a shader: a bug in this program or in the driver.
     Bug(String),
-    /// A variant does not compute here what its twin does.
+    /// A variant does not compute the same as its twin on this device.
     Wrong(Variant, String),
-    /// Not the device's trouble: rows that cannot be read, an interrupt.
+    /// Not a failure of the device: rows that cannot be read, or an interrupt.
     Host(Error),
 }
 
@@ -68,27 +69,27 @@ pub struct Device {
     queue: wgpu::Queue,
     pub limits: wgpu::Limits,
     pub features: Features,
-    /// Why the device was lost, once it was.
+    /// The reason of a device loss, once there was one.
     lost: Arc<Mutex<Option<String>>>,
-    /// What escaped every scope: a bug, kept for the next wait.
+    /// An error outside every scope, which is a bug; reported at the next wait.
     stray: Arc<Mutex<Option<String>>>,
     pipelines: HashMap<Variant, ComputePipeline>,
     cache: Cached,
     pub(super) faults: Faults,
-    /// What is known of the variants on this adapter.
+    /// The outcome of the checks of variants on this adapter.
     pub(super) trust: Trust,
-    /// Floating-point operations of one submission, steered towards [`SUBMISSION`].
+    /// Floating-point operations per submission, adjusted towards [`SUBMISSION`].
     pub pace: f64,
 }
 
-/// A copy on its way back.
+/// A copy to the host in progress.
 pub struct Landing {
     buffer: Buffer,
     bytes: u64,
     index: wgpu::SubmissionIndex,
 }
 
-/// The features that the engine uses where they exist.
+/// The features that the engine uses where available.
 pub fn wanted(adapter: &wgpu::Adapter) -> Features {
     let mut wanted = Features::SHADER_F16 | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
     if adapters::has_matrix_unit(adapter) {
@@ -113,7 +114,7 @@ impl Device {
             required_features: features,
             required_limits: adapter.handle.limits(),
             experimental_features: experimental,
-            // A few large buffers, made once.
+            // The engine makes a few large buffers, once.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             trace: wgpu::Trace::Off,
         };
@@ -123,7 +124,7 @@ impl Device {
         Ok(Self::with(raw, queue, cache, faults))
     }
 
-    /// A device that somebody else opened: tests validate shaders on one that runs nothing.
+    /// Wraps a device opened elsewhere: tests validate shaders on one that runs nothing.
     #[doc(hidden)]
     pub fn wrap(raw: wgpu::Device, queue: wgpu::Queue) -> Self {
         Self::with(raw, queue, Cached::none(), Faults::default())
@@ -181,7 +182,7 @@ impl Device {
         Ok(buffer)
     }
 
-    /// A buffer for any use; refused rather than fatal when there is no memory for it.
+    /// A buffer for any use; an error instead of a panic if there is no memory for it.
     pub fn allocate(
         &mut self,
         label: &str,
@@ -222,12 +223,12 @@ impl Device {
         Ok(buffer)
     }
 
-    /// Copy into a buffer before the next submission runs.
+    /// Copy into a buffer, before the next submission runs.
     pub fn write(&self, buffer: &Buffer, bytes: &[u8]) {
         self.queue.write_buffer(buffer, 0, bytes);
     }
 
-    /// Run `work` and turn what wgpu refuses in it into [`Trouble::Bug`], named by `label`.
+    /// Run `work`; errors that wgpu reports in it become [`Trouble::Bug`], named by `label`.
     pub fn guarded<T>(
         &mut self,
         label: &str,
@@ -242,7 +243,7 @@ impl Device {
         }
     }
 
-    /// A refused command on a lost device is the loss's fault.
+    /// A rejected command on a lost device is reported as the loss.
     fn bug(&self, label: &str, error: &wgpu::Error) -> Trouble {
         match self.loss() {
             Some(reason) => Trouble::Lost(reason),
@@ -250,11 +251,11 @@ impl Device {
         }
     }
 
-    /// Why the device was lost, asked after a refused command: wgpu goes on in silence with invalid buffers until the
-    /// device is idle, and only then says that it is lost.
+    /// The reason of a device loss, polled after a rejected command: wgpu keeps returning invalid buffers without an
+    /// error until the device is idle, and reports the loss only then.
     fn loss(&self) -> Option<String> {
         if get(&self.lost).is_none() {
-            // What matters is the callback that runs meanwhile, not how the wait ends.
+            // The result of the wait does not matter, only the callback that runs during it.
             let _ = self.raw.poll(wgpu::PollType::Wait {
                 submission_index: None,
                 timeout: Some(PATIENCE),
@@ -263,7 +264,7 @@ impl Device {
         get(&self.lost)
     }
 
-    /// What happened behind our back.
+    /// Errors that were reported asynchronously: a loss, or an error outside every scope.
     pub fn check(&self) -> Result<(), Trouble> {
         if let Some(reason) = get(&self.lost) {
             return Err(Trouble::Lost(reason));
@@ -280,7 +281,7 @@ impl Device {
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 
-    /// The compiled pass; compiled on first use.
+    /// The compiled pipeline of a variant, compiled on first use.
     pub fn pipeline(&mut self, variant: Variant) -> Result<ComputePipeline, Trouble> {
         if let Some(pipeline) = self.pipelines.get(&variant) {
             return Ok(pipeline.clone());
@@ -330,11 +331,11 @@ impl Device {
             })
     }
 
-    /// Record one pass of which answers are made: `Params` at binding 0, buffers from binding 1 on, and at least `groups`
-    /// workgroups. A variant that was never used here is checked first.
+    /// Record one pass that contributes to answers: `Params` at binding 0, buffers from binding 1 on, and at least
+    /// `groups` workgroups. A variant that was never used on this adapter is checked first.
     ///
-    /// Panics if a buffer is shorter than the parameters ask for (a mistake of this program). Errors: [`Trouble::Wrong`];
-    /// whatever the device reports.
+    /// Panics if a buffer is shorter than the parameters require (a mistake of this program). Errors:
+    /// [`Trouble::Wrong`], and anything that the device reports.
     pub fn dispatch<P: Params>(
         &mut self,
         encoder: &mut CommandEncoder,
@@ -347,7 +348,7 @@ impl Device {
         self.issue(encoder, variant, params, buffers, groups)
     }
 
-    /// [`Device::dispatch`] of a variant that is being checked or timed.
+    /// [`Device::dispatch`] without a check, for variants that are being checked or timed.
     pub fn issue<P: Params>(
         &mut self,
         encoder: &mut CommandEncoder,
@@ -379,7 +380,7 @@ impl Device {
         });
         pass.set_pipeline(&pipeline);
         pass.set_bind_group(0, &bindings, &[]);
-        // Shaders number their groups x + y * width.
+        // Shaders number their workgroups x + y * width.
         let most = u64::from(self.limits.max_compute_workgroups_per_dimension);
         let rows = groups.div_ceil(most);
         pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
@@ -416,7 +417,7 @@ impl Device {
         Ok(buffer)
     }
 
-    /// Hand the commands to the device.
+    /// Submit the commands to the device.
     pub fn submit(&mut self, encoder: CommandEncoder) -> Result<wgpu::SubmissionIndex, Trouble> {
         let index = self.queue.submit([encoder.finish()]);
         if self.faults.device_is_lost() {
@@ -438,7 +439,7 @@ impl Device {
             .map_err(|error| Trouble::Lost(format!("no answer within {PATIENCE:?}: {error}")))
     }
 
-    /// Map a buffer whose last use was submission `after` (none: never used).
+    /// Map a buffer that submission `after` used last (`None`: never used).
     pub fn map(
         &self,
         buffer: &Buffer,
@@ -451,7 +452,7 @@ impl Device {
             set(&slot, result.map_err(|error| error.to_string()));
         };
         buffer.slice(..).map_async(mode, done);
-        // Waiting for a later submission than the last use would stall the queue.
+        // Waiting for a later submission than that would stall the queue.
         let polled = self.raw.poll(match after {
             Some(index) => wgpu::PollType::Wait {
                 submission_index: Some(index),
@@ -491,7 +492,7 @@ impl Device {
         })
     }
 
-    /// Wait for a copy and take it.
+    /// Wait for a copy to finish and return it.
     pub fn fetch<T: Pod>(&self, landing: Landing) -> Result<Vec<T>, Trouble> {
         self.map(&landing.buffer, wgpu::MapMode::Read, Some(landing.index))?;
         let view = landing.buffer.slice(..landing.bytes).get_mapped_range();
@@ -506,18 +507,18 @@ impl Device {
         self.fetch(landing)
     }
 
-    /// Keep compiled passes for the next run.
+    /// Store compiled pipelines for the next run.
     pub fn save_cache(&self) {
         self.cache.save();
     }
 
-    /// Whether the driver can multiply 16 x 16 matrices of f16 and this device was opened for it.
+    /// Whether the driver can multiply 16 x 16 matrices of f16 and the device was opened with that feature.
     pub fn has_matrix_unit(&self) -> bool {
         self.features
             .contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX | Features::SHADER_F16)
     }
 
-    /// Whether a variant can run here at all.
+    /// Whether a variant can run on this device.
     pub fn fits(&self, variant: &Variant) -> bool {
         let half = variant.stored == super::tile::Stored::F16 || variant.pass == Pass::ScanCoop;
         variant.workgroup_bytes() <= self.limits.max_compute_workgroup_storage_size

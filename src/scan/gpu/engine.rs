@@ -1,4 +1,4 @@
-//! The adapter as an engine: one device, opened and checked, shared by the scans that it makes.
+//! An adapter as an engine: one device, opened and checked, shared by the scans made from it.
 
 use super::adapters::Adapter;
 use super::device::{Device, Trouble};
@@ -20,18 +20,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-/// Memory of a software adapter that is used without being told: it is the host's own.
+/// The memory used on a software adapter unless the user sets a limit, because it is the host's own.
 const SOFTWARE_MEMORY: u64 = 1 << 30;
 
-/// Where the choice is free, eight bits are taken if their products take at most this share of the time of those that
-/// would be taken instead: they have longer lists to choose, merge and score.
+/// If the user leaves the choice open, eight bits are used if their products take at most this share of the time of the
+/// alternative's: they need longer lists, which cost more to select, merge and score.
 const WORTH: f64 = 0.8;
 
-/// Fewer rows, and fewer columns, are not worth it: there is little to win, and integers prove little.
+/// With fewer rows or columns eight bits do not pay: there is little time to save, and few rows can be excluded.
 const FEW_ROWS: usize = 4096;
 const FEW_COLUMNS: usize = 32;
 
-/// Directions answered so far, by what proved the answer.
+/// Directions answered so far, by the precision that proved the answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Proven {
     pub int8: u64,
@@ -41,7 +41,7 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// Count directions that a stage proved, and those that it left.
+    /// Count the directions that a stage proved, and those that it left open.
     pub(super) fn count(&mut self, stage: PrecisionStage, proven: u64, left: u64) {
         match stage {
             PrecisionStage::Int8 => self.int8 += proven,
@@ -59,26 +59,26 @@ pub(super) struct Shared {
     adapter: Adapter,
     pub options: Options,
     device: Option<Device>,
-    /// Counts devices: buffers of an earlier one are gone.
+    /// Counts the devices opened; buffers of an earlier device are invalid.
     pub generation: u64,
     tuner: Tuner,
-    /// How the device fared, and how much is asked of it.
+    /// Failures of the device so far, and the limits on its use.
     recovery: State,
-    /// The largest binding, in bytes.
+    /// The largest buffer binding, in bytes.
     binding: u64,
-    /// The matrix unit is there and may be used.
+    /// Whether the matrix unit exists and may be used.
     coop: bool,
     trust: Trust,
-    /// Tiles that a stage does not use: one of their variants failed its check.
+    /// Tiles that a stage must not use, because one of their variants failed its check.
     wrong: HashSet<(PrecisionStage, Tile)>,
     pub proven: Proven,
-    /// Eight bits were taken because they were measured to be faster.
+    /// Set once eight bits were chosen because they were measured to be faster.
     took_int8: Arc<AtomicBool>,
 }
 
 impl Shared {
-    /// Precisions to try for `count` directions and n rows of d columns, in order: int8 instead of what would be first
-    /// otherwise, if the choice is free and it was measured to be faster on this adapter.
+    /// Precisions to try for `count` directions and n rows of d columns, in order. int8 replaces the first one if the
+    /// user leaves the choice open and int8 was measured to be faster on this adapter.
     pub fn plan(
         &mut self,
         (n, d): (usize, usize),
@@ -97,7 +97,7 @@ impl Shared {
             }
             Ok(_) => stages,
             Err(trouble) => {
-                // A device that was lost is opened again for what comes next; int8 is not asked about any more.
+                // A lost device is opened again for the next work; int8 is not tried again.
                 control.warn(format!(
                     "{}: int8 could not be timed and is not used: {trouble}",
                     self.driver()
@@ -111,8 +111,8 @@ impl Shared {
         }
     }
 
-    /// The time of int8's products as a share of the time of those that are taken otherwise, both measured on this adapter;
-    /// none where nothing is measured.
+    /// The time of int8's products as a share of the alternative's, both measured on this adapter; `None` on an adapter
+    /// that is not timed.
     fn int8_share(&mut self, d: usize, count: usize) -> std::result::Result<Option<f64>, Trouble> {
         let Some(&other) = self.stages().first() else {
             return Ok(None);
@@ -126,7 +126,8 @@ impl Shared {
         Ok(Some(share))
     }
 
-    /// Seconds of the products of so many directions with some rows of d columns, the same for every stage.
+    /// Seconds for the products of `count` directions with a fixed number of rows of d columns, the same number for
+    /// every stage.
     fn seconds(
         &mut self,
         stage: PrecisionStage,
@@ -136,11 +137,11 @@ impl Shared {
         let (tiles, stored) = (self.tiles(stage), stage.stored());
         let (device, tuner) = self.device()?;
         let measured = tuner.fastest(device, stage, &tiles, d, count)?;
-        // Padding is multiplied as well.
+        // Padding costs time too.
         Ok(measured.seconds * (stored.depth(d) * stored.columns()) as f64)
     }
 
-    /// Precisions to try, in order: those of which no tile is left are not among them.
+    /// Precisions to try, in order, leaving out those without a usable tile.
     pub fn stages(&self) -> Vec<PrecisionStage> {
         let half = self
             .adapter
@@ -160,7 +161,7 @@ impl Shared {
         all.filter(|&stage| usable(stage)).collect()
     }
 
-    /// The tiles that a stage may use, before any is timed.
+    /// The tiles that a stage may use, before any timing.
     pub fn tiles(&self, stage: PrecisionStage) -> Vec<Tile> {
         let mut tiles = match (stage, self.options.tile) {
             (PrecisionStage::Coop, _) => vec![COOP_TILE],
@@ -171,8 +172,8 @@ impl Shared {
         tiles
     }
 
-    /// Check what a stage needs, tile after tile until one has only variants that are right. Errors: no tile is left of
-    /// f32; whatever the device reports.
+    /// Check the variants of a stage, tile by tile until all variants of one tile are right. Errors: no tile is left
+    /// for f32; anything that the device reports.
     fn check(
         &mut self,
         stage: PrecisionStage,
@@ -190,8 +191,8 @@ impl Shared {
         Ok(())
     }
 
-    /// After [`Trouble::Wrong`]: the stage goes on with the next tile, or the next stage does, and the reason is said. The
-    /// trouble comes back where nothing is left, and where it is of another kind.
+    /// After [`Trouble::Wrong`]: warn, and continue with the next tile of the stage, or with the next stage. The
+    /// trouble is returned if neither is left, or if it is of another kind.
     pub fn distrust(
         &mut self,
         stage: PrecisionStage,
@@ -219,13 +220,13 @@ impl Shared {
         Ok(())
     }
 
-    /// The adapter and its driver, for messages.
+    /// The names of adapter and driver, for messages.
     pub fn driver(&self) -> String {
         let info = self.adapter.handle.get_info();
         format!("{} ({} {})", info.name, info.driver, info.driver_info)
     }
 
-    /// The device; opened again if the last one was lost.
+    /// The device; opened again if it was lost.
     pub fn device(&mut self) -> std::result::Result<(&mut Device, &mut Tuner), Trouble> {
         if self.device.is_none() {
             let mut device = Device::open(&self.adapter, self.options.faults.clone())?;
@@ -239,7 +240,7 @@ impl Shared {
         }
     }
 
-    /// The tile for a stage.
+    /// The fastest tile for a stage.
     pub fn tile(
         &mut self,
         stage: PrecisionStage,
@@ -254,13 +255,13 @@ impl Shared {
         tuner.tile(device, stage, &tiles, d, count)
     }
 
-    /// A tile before anything was measured, with the same rows as any other of this engine.
+    /// A tile before any timing. All tiles of this engine have the same number of rows.
     pub fn first_tile(&self) -> Tile {
         let tiles = self.tiles(PrecisionStage::Single);
         tiles.first().copied().unwrap_or(self.tuner.plain())
     }
 
-    /// Take note of an event, and carry out what it means for the device; the caller does what is left of the action.
+    /// Update the state by an event, and apply to the device what the action implies; the caller does the rest of the action.
     fn recover(&mut self, event: Event) -> Action {
         let (state, action) = self.recovery.after(event);
         self.recovery = state;
@@ -271,12 +272,12 @@ impl Shared {
         action
     }
 
-    /// A precision is begun on a batch.
+    /// Note that a precision starts on a batch.
     pub fn begin(&mut self) {
         (self.recovery, _) = self.recovery.after(Event::Begun);
     }
 
-    /// After a failure in chunks of `chunk` rows, of `bytes` in all: whether to do the same again within smaller limits.
+    /// After a failure with chunks of `chunk` rows, `bytes` bytes in all: whether to retry within smaller limits.
     pub fn retries(&mut self, trouble: &Trouble, chunk: usize, bytes: u64) -> bool {
         let failure = failure(trouble);
         let event = Event::Failed {
@@ -287,17 +288,17 @@ impl Shared {
         self.recover(event) == Action::Retry
     }
 
-    /// After a failure on small problems, which the CPU does.
+    /// Note a failure on small problems, which the CPU then solves.
     pub fn small_failed(&mut self, trouble: &Trouble) {
         self.recover(Event::SmallFailed(failure(trouble)));
     }
 
-    /// How the device fared.
+    /// The state of recovery: failures so far and limits.
     pub fn recovery(&self) -> State {
         self.recovery
     }
 
-    /// What may be used of the device now.
+    /// The memory limits of the device at present.
     pub fn room(&self) -> Room {
         Room {
             binding: self.binding,
@@ -306,7 +307,7 @@ impl Shared {
     }
 }
 
-/// How a device failed. Trouble of the host is none of the device's, and no caller asks about it.
+/// The kind of a device failure. Callers never pass trouble of the host.
 fn failure(trouble: &Trouble) -> Failure {
     match trouble {
         Trouble::Lost(_) => Failure::Lost,
@@ -324,21 +325,21 @@ impl Drop for Shared {
     }
 }
 
-/// A graphics adapter that scans.
+/// An engine that scans on a graphics adapter.
 pub struct GpuEngine {
     pub(super) shared: Arc<Mutex<Shared>>,
-    /// The adapter with its driver, and the precisions that are tried.
+    /// The adapter with its driver and the precisions that it tries.
     name: String,
     precision: &'static str,
     took_int8: Arc<AtomicBool>,
 }
 
 impl GpuEngine {
-    /// Open a device on the adapter and check that it computes right in f32 and in its matrix unit: known answers, variant
-    /// by variant. What else is used later is checked then.
+    /// Open a device on the adapter and check, variant by variant against known answers, that it computes right in f32
+    /// and in its matrix unit. Other variants are checked before their first use.
     ///
-    /// Errors ([`Error::Usage`]): an adapter that cannot be opened or computes wrongly. Callers that may choose go on
-    /// with the CPU and say so.
+    /// Errors ([`Error::Usage`]): an adapter that cannot be opened or computes wrongly. Callers with a choice then use
+    /// the CPU and warn.
     pub fn open(adapter: &Adapter, options: Options, control: &Control) -> Result<Self> {
         control.check()?;
         let info = adapter.handle.get_info();
@@ -399,12 +400,12 @@ impl GpuEngine {
         })
     }
 
-    /// Whether it multiplies in the matrix unit, which the adapter has and which passed its check.
+    /// Whether products use the matrix unit: the adapter has one and it passed its check.
     pub fn has_matrix_unit(&self) -> bool {
         lock(&self.shared).stages().contains(&PrecisionStage::Coop)
     }
 
-    /// What is multiplied first for `count` directions of d columns and many rows, and why, for people.
+    /// For messages: which precision is tried first for `count` directions of d columns and many rows, and why.
     pub fn choice(&self, d: usize, count: usize) -> String {
         let mut shared = lock(&self.shared);
         match shared.int8_share(d, count) {
@@ -429,13 +430,12 @@ impl GpuEngine {
         }
     }
 
-    /// What proved the answers given so far.
+    /// Which precisions proved the answers so far.
     pub fn proven(&self) -> Proven {
         lock(&self.shared).proven
     }
 
-    /// Seconds of one matrix product of N x d rows with B directions by the scan's own kernel and nothing after it;
-    /// none if the device is gone.
+    /// Seconds of the product of N x d rows with B directions by the scan's own kernel alone; `None` if the device is gone.
     pub fn product_seconds(&self, n: usize, d: usize, count: usize) -> Option<f64> {
         let mut shared = lock(&self.shared);
         let tile = shared.tile(PrecisionStage::Single, d, count).ok()?;
@@ -455,14 +455,14 @@ impl GpuEngine {
 }
 
 impl GpuEngine {
-    /// Seconds until the lists of `count` directions with `k` rows each are on the host, from an idle device; none if the
-    /// device is gone.
+    /// Seconds until the lists of `count` directions with `k` rows each are on the host, from an idle device; `None` if
+    /// the device is gone.
     pub fn read_back_seconds(&self, count: usize, k: usize) -> Option<f64> {
         let mut shared = lock(&self.shared);
         let (device, _) = shared.device().ok()?;
         let numbers = count * k * size_of::<Entry>() / 4;
         let lists = device.buffer("lists", 4 * numbers as u64).ok()?;
-        // Once to wake the device up.
+        // A first read to wake the device up.
         device.read::<u32>(&lists, numbers).ok()?;
         let started = Instant::now();
         device.read::<u32>(&lists, numbers).ok()?;
@@ -517,7 +517,7 @@ impl Engine for GpuEngine {
     }
 }
 
-/// The device's owner; a panic elsewhere leaves it usable.
+/// Locks the shared state; a panic of another thread leaves it usable.
 pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(|held| held.into_inner())
 }

@@ -1,12 +1,12 @@
-//! Faults planted by tests: a device that is lost, memory that runs out, a pass that computes wrongly, and times that
-//! were not measured. Empty in every other run.
+//! Faults injected by tests: a lost device, exhausted memory, a pass that computes wrongly, and given timings. Empty in
+//! every other run.
 
 use super::pass::Pass;
 use super::pipeline::Variant;
 use super::tile::{Stored, Tile};
 use std::sync::{Arc, Mutex};
 
-/// What is to go wrong. Clones share one count, so a fault happens once even if the device is opened again.
+/// The faults to inject. Clones share one count, so a fault happens once even if the device is opened again.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Option<Arc<Mutex<Planted>>>);
 
@@ -16,14 +16,14 @@ struct Planted {
     allocations: usize,
     /// Submissions (counted from 0, over all devices) after which the device is lost.
     lose_after: Vec<usize>,
-    /// Allocations that fail.
+    /// The allocations that fail.
     refuse: Vec<usize>,
     spoiled: Vec<Spoiled>,
     miscompiled: Vec<(Pass, &'static str, &'static str)>,
     times: Option<Vec<(Stored, f64)>>,
 }
 
-/// A variant that writes one wrong number. What is not named may be anything.
+/// A variant that writes one wrong number. A field that is `None` matches anything.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Spoiled {
@@ -36,7 +36,7 @@ pub struct Spoiled {
 }
 
 impl Spoiled {
-    /// Every variant of a pass, in the first number that it writes.
+    /// Spoils every variant of a pass, in the first number that it writes.
     #[doc(hidden)]
     pub fn any(pass: Pass) -> Self {
         Spoiled {
@@ -56,7 +56,7 @@ impl Spoiled {
 }
 
 impl Faults {
-    /// Lose the device after the submissions of these numbers, refuse the allocations of those.
+    /// Lose the device after the submissions with these numbers, and fail the allocations with those.
     #[doc(hidden)]
     pub fn planted(lose_after: &[usize], refuse: &[usize]) -> Self {
         Faults(Some(Arc::new(Mutex::new(Planted {
@@ -66,19 +66,19 @@ impl Faults {
         }))))
     }
 
-    /// Variants that write one wrong number, from now on; those of an earlier call are right again.
+    /// Sets the variants that write one wrong number from now on, replacing those of an earlier call.
     #[doc(hidden)]
     pub fn spoil(&self, spoiled: &[Spoiled]) {
         self.with(|planted| planted.spoiled = spoiled.to_vec());
     }
 
-    /// A pass whose text is compiled with `from` read as `to`, wherever it occurs.
+    /// Compiles a pass with every occurrence of `from` in its text replaced by `to`.
     #[doc(hidden)]
     pub fn miscompile(&self, pass: Pass, from: &'static str, to: &'static str) {
         self.with(|planted| planted.miscompiled = vec![(pass, from, to)]);
     }
 
-    /// What the tuner measures: seconds by element type. A software adapter, which is not timed otherwise, counts as timed.
+    /// Sets the seconds that the tuner measures, by element type. A software adapter then counts as timed.
     #[doc(hidden)]
     pub fn time(&self, times: &[(Stored, f64)]) {
         self.with(|planted| planted.times = Some(times.to_vec()));
@@ -105,7 +105,7 @@ impl Faults {
         Some(work(&mut planted))
     }
 
-    /// Count an allocation; whether it is to fail.
+    /// Count an allocation. Returns whether it must fail.
     pub(super) fn allocation_fails(&self) -> bool {
         let fails = |planted: &mut Planted| {
             planted.allocations += 1;
@@ -114,7 +114,7 @@ impl Faults {
         self.with(fails).unwrap_or(false)
     }
 
-    /// Count a submission; whether the device is to be lost after it.
+    /// Count a submission. Returns whether the device is lost after it.
     pub(super) fn device_is_lost(&self) -> bool {
         let lost = |planted: &mut Planted| {
             planted.submissions += 1;
@@ -123,7 +123,7 @@ impl Faults {
         self.with(lost).unwrap_or(false)
     }
 
-    /// The output and the element of it that this variant is to write wrongly.
+    /// The output and the element that this variant must write wrongly.
     pub(super) fn spoils(&self, variant: &Variant) -> Option<(usize, u64)> {
         let spoiled = self.with(|planted| {
             let found = planted.spoiled.iter().find(|one| one.is_of(variant))?;
@@ -132,7 +132,7 @@ impl Faults {
         spoiled.flatten()
     }
 
-    /// The text of a pass as it is to be compiled.
+    /// The text of a pass as it is compiled, with the injected changes.
     pub(super) fn text(&self, pass: Pass, text: String) -> String {
         let planted = self.with(|planted| planted.miscompiled.clone());
         let of_pass = planted.unwrap_or_default().into_iter();

@@ -1,4 +1,4 @@
-//! From the device's lists to answers: exact scores on the host, and the proof that nothing better was left out.
+//! Turns the device's lists into answers: exact scores on the host, and the proof that no better row was left out.
 
 use super::tile::Entry;
 use crate::error::Result;
@@ -8,10 +8,10 @@ use crate::scan::rounding::U32;
 use crate::scan::topk::order;
 use rayon::prelude::*;
 
-/// Numbers of gathered rows that one task holds.
+/// The most numbers of gathered rows in one task.
 const GATHER: usize = 1 << 19;
 
-/// One direction and what the device found for it.
+/// One direction and the list that the device found for it.
 pub struct DeviceList<'a> {
     /// w, in the frame.
     pub direction: &'a [f32],
@@ -19,39 +19,39 @@ pub struct DeviceList<'a> {
     pub entries: &'a [Entry],
     /// An upper bound, in the frame's units, on the exact score of every row that is not in `entries`.
     pub missed: f64,
-    /// How far below the last stated score a better row may hide: the scan's stated bound. Eight bits allow nothing.
+    /// How much a row that is not listed may exceed the last stated score: the scan's error bound. Not used with `bounds`.
     pub allowed: f64,
-    /// Where the device's scores are upper bounds.
+    /// Set if the device's scores are upper bounds (eight bits).
     pub bounds: Option<Bounds>,
 }
 
-/// How an upper bound in f32, in the device's units, is one on the exact score.
+/// How an upper bound in f32, in the device's units, becomes one on the exact score.
 pub struct Bounds {
-    /// What underflow hides.
+    /// What underflow can hide in a bound.
     pub slack: f64,
-    /// What a score is multiplied by on the device.
+    /// The factor of the device's scores.
     pub factor: f64,
-    /// What the host's own arithmetic can add to a score.
+    /// How much the host's own arithmetic can add to a score.
     pub hidden: f64,
 }
 
-/// Entries beyond the first k that are scored at once: with them the k-th best is most often known.
+/// How many entries beyond the first k are scored at once: with these the k-th best is usually known.
 const AHEAD: usize = 6;
 
 impl DeviceList<'_> {
-    /// The most that the row of an entry can score.
+    /// An upper bound on the score of an entry's row.
     fn most(bounds: &Bounds, entry: &Entry) -> f64 {
         let score = f64::from(entry.score);
         let rounding = 8.0 * U32 * (score.abs() + 2.0 * bounds.slack);
         (score + bounds.slack + rounding) / bounds.factor
     }
 
-    /// Whether a row that scores at most `most` would be stated below `last`.
+    /// Whether a row that scores at most `most` would have a stated score below `last`.
     fn below(bounds: &Bounds, most: f64, last: f32) -> bool {
         most + bounds.hidden < f64::from(last.next_down())
     }
 
-    /// Rows to score first: all, or where there are bounds those that can score most.
+    /// The rows to score first: all, or with bounds those that can score most.
     fn first(&self, k: usize) -> &[Entry] {
         match self.bounds {
             None => self.entries,
@@ -59,7 +59,7 @@ impl DeviceList<'_> {
         }
     }
 
-    /// Of the other entries, those that may be among the k best, `ranked` being the first.
+    /// The other entries that may be among the k best, given the ranking of the first ones.
     fn rest(&self, k: usize, ranked: &[(f32, usize)]) -> Vec<Entry> {
         let others = &self.entries[self.first(k).len()..];
         let (Some(bounds), Some(&(last, _))) = (&self.bounds, ranked.get(k.wrapping_sub(1))) else {
@@ -69,7 +69,7 @@ impl DeviceList<'_> {
         others.iter().filter(may).copied().collect()
     }
 
-    /// Whether no row that is not listed can be better than the last of the k best.
+    /// Whether no unlisted row can be better than the last of the k best.
     fn proven(&self, last: f32) -> bool {
         match &self.bounds {
             None => self.missed <= f64::from(last) + self.allowed,
@@ -78,10 +78,10 @@ impl DeviceList<'_> {
     }
 }
 
-/// The k best rows with exact scores, or nothing where a row that was left out may be better than allowed.
+/// The k best rows with exact scores; `None` if a row that was left out may be better than allowed.
 pub type Answer = Option<(Vec<f32>, Vec<usize>)>;
 
-/// Finish every direction.
+/// Computes the answers of all directions.
 pub fn finish(
     rows: &dyn Rows,
     frame: &Frame,
@@ -102,7 +102,7 @@ pub fn finish(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// The same for a few directions, which often share rows: each row is gathered once, or twice where there are bounds.
+/// The same for a few directions, which often share rows: each row is gathered once, or twice if there are bounds.
 fn finish_part(
     rows: &dyn Rows,
     frame: &Frame,
@@ -173,7 +173,7 @@ fn scored(
         }
     }
     let score = |one: &DeviceList<'_>, row: usize| {
-        // Every listed row was put into `wanted`.
+        // Every listed row is in `wanted`.
         let at = wanted.partition_point(|&known| known < row);
         let product: f64 = values[at * d..(at + 1) * d]
             .iter()
@@ -198,8 +198,8 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever bounds a device states, as long as they are ones: the k best rows in their order, or no answer; and an
-        /// answer wherever all others are bounded below the last of them.
+        /// For any valid bounds from a device: either the k best rows in order, or no answer; and always an answer if
+        /// all other rows have bounds below the last of the k best.
         #[test]
         fn bounded_rows_are_ranked_by_their_exact_scores(
             values in prop::collection::vec(-8i8..8, 60),

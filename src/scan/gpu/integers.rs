@@ -1,19 +1,20 @@
-//! Rows and directions in eight bits for a device, and what it needs to bound each score from above.
+//! Rows and directions quantised to eight bits for a device, with the terms by which it bounds each score from above.
 //!
-//! Row `x = s q + e`, direction `w = t v + f`, quantised as the CPU does it ([`numbers`]): one scale a vector, and the
-//! lengths of what was lost measured in f64 and rounded up. By Cauchy-Schwarz, with the bias `c b` (c >= 0, b <= 0),
+//! Row `x = s q + e`, direction `w = t v + f`, quantised as on the CPU ([`numbers`]): one scale for each vector, and
+//! the lengths of the errors e and f measured in f64 and rounded up. By Cauchy-Schwarz, with the bias `c b` (c >= 0, b
+//! <= 0),
 //!
 //! ```text
 //! <x, w> + c b  =  s t <q, v> + s <q, f> + <e, w> + c b  <=  s t <q, v> + phi l + n e + c b
 //!     l >= s |q|    e >= |x - s q|    phi >= |f|    n >= |w|
 //! ```
 //!
-//! `<q, v>` is exact. The device computes the right side in f32: s, b, l, e are the [`TERMS`] of a row, t, c, phi, n those of
-//! a direction. Each of its four parts goes through at most eight roundings, so what is computed lacks at most
-//! `G (l t |v| + phi l + n e + |c b|)` with `G = gamma(8, u)`, besides what underflow hides. That is put in beforehand,
-//! twice over: phi is raised by `2 G t |v|`, phi and n by a share `2 G`, and the size of b is lowered by a share `2 G`,
-//! which also covers that b was rounded. The row as stored differs from the exact one by `u |x|`: it is a part of e.
-//! What underflow hides is left to the slack of a direction ([`hidden`]).
+//! `<q, v>` is exact. The device computes the right side in f32: s, b, l, e are the [`TERMS`] of a row, t, c, phi, n
+//! those of a direction. Each of the four summands goes through at most eight roundings, so the computed sum is too
+//! small by at most `G (l t |v| + phi l + n e + |c b|)` with `G = gamma(8, u)`, apart from underflow. Twice this amount
+//! is added to the terms beforehand: phi is raised by `2 G t |v|`, phi and n by a share `2 G`, and |b| is lowered by a
+//! share `2 G`, which also covers the rounding of b. The stored row differs from the exact one by `u |x|`, which is
+//! included in e. Underflow is covered by the slack of a direction ([`hidden`]).
 
 use super::tile::TERMS;
 use super::twin::place;
@@ -21,23 +22,23 @@ use crate::scan::int8::numbers::{self, Quantised};
 use crate::scan::rounding::{DeviceError, U32, gamma};
 use rayon::prelude::*;
 
-/// Twice the share of each part that its roundings on a device can lose; a unit there is two of ours.
+/// Twice the share of each summand that its roundings on a device can lose; a device's unit roundoff is twice the host's.
 fn rounding() -> f64 {
     2.0 * gamma(8, 2.0 * U32)
 }
 
-/// Directions whose c is larger get this one: as b is not positive, the bound stays one, and no product overflows.
+/// Directions with a larger c get this one: as b is not positive, the bound remains valid, and no product overflows.
 const LARGEST_BIAS: f64 = (1u64 << 20) as f64;
 
-/// Vectors that one task quantises.
+/// The number of vectors that one task quantises.
 const TOGETHER: usize = 256;
 
-/// Whether vectors of d columns can be told apart well enough by integers whose products fit 32 bits.
+/// Whether eight-bit vectors of d columns are precise enough while their products fit 32 bits.
 pub fn fits(d: usize) -> bool {
     numbers::levels(d) >= numbers::FEWEST_LEVELS
 }
 
-/// What the bound of any row can lack through underflow, for a direction of this length as the device has it.
+/// The most that a row's bound can lack through underflow, for a direction of this stored length.
 pub fn hidden(d: usize, norm: f64) -> f64 {
     DeviceError::f32(d).constant * (1.0 + norm)
 }
@@ -52,7 +53,8 @@ fn up(value: f64) -> f32 {
     }
 }
 
-/// A vector in words of four columns. Entries beyond all reason, which no frame makes, are all lost.
+/// A vector in words of four columns. A vector with huge entries, which no frame produces, is quantised to 0 with all
+/// of it as error.
 fn words(x: &[f32], out: &mut [u32]) -> Quantised {
     let mut bytes = vec![0i8; 4 * out.len()];
     let length = |x: &[f32]| x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt();
@@ -79,7 +81,7 @@ fn row_terms(row: &Quantised, bias: f32) -> [f32; TERMS] {
     let share = 1.0 - rounding();
     [
         row.scale,
-        // Towards zero: a bias is not positive.
+        // Rounded towards zero, which is up, because a bias is not positive.
         up(f64::from(bias) * share),
         up(scale * row.integers),
         up(row.lost + 2.0 * U32 * row.length),
@@ -98,7 +100,7 @@ fn query_terms(direction: &Quantised, c: f32) -> [f32; TERMS] {
     ]
 }
 
-/// Compiled for the instruction set found at run time.
+/// The work of [`quantised`], compiled for the instruction set found at run time.
 struct Part<'a> {
     vectors: &'a [f32],
     d: usize,
@@ -151,7 +153,7 @@ pub fn rows(framed: &[f32], d: usize, bias: &[f32]) -> (Vec<u32>, Vec<[f32; TERM
     quantised(framed, d, bias, row_terms)
 }
 
-/// Directions as the device has them with their c, which is not negative.
+/// Directions as the device uses them, and the terms from their c, which must not be negative.
 pub fn directions(vectors: &[f32], d: usize, c: &[f32]) -> (Vec<u32>, Vec<[f32; TERMS]>) {
     quantised(vectors, d, c, query_terms)
 }
@@ -249,7 +251,7 @@ mod tests {
             let (score, bound) = (exact(&x, bias, &w, c), f64::from(bound(&x, bias, &w, c)));
             prop_assert!(bound + hidden(d, norm) >= score, "{bound} below {score}");
             prop_assert!(bound.is_finite());
-            // Half a level of each entry on either side is lost, and little more.
+            // At most about half a quantisation step of each entry is lost on either side.
             if c <= 1e4 && bias > -10.0 {
                 let size = exact(&x, 0.0, &x, 0.0).sqrt();
                 let level = |v: &[f32]| {
@@ -263,7 +265,7 @@ mod tests {
         }
     }
 
-    /// Whole numbers that eight bits hold: nothing is lost, and the bound is the score but for the room for rounding.
+    /// Integers that fit eight bits: nothing is lost, and the bound exceeds the score only by the allowance for rounding.
     #[test]
     fn what_eight_bits_hold_is_bounded_sharply() {
         let x: Vec<f32> = (0..50).map(|i| (i * 37 % 255 - 127) as f32).collect();
@@ -280,7 +282,7 @@ mod tests {
         );
     }
 
-    /// Numbers of which eight bits make nothing are bounded by lengths.
+    /// Vectors that are quantised to 0 are bounded by their lengths.
     #[test]
     fn what_cannot_be_quantised_is_bounded_by_its_length() {
         let x = [3e30f32, 0.0, 4e30];

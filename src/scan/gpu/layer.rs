@@ -1,10 +1,10 @@
-//! Mesa's device-select layer writes errors to stderr where there is no desktop; the program turns it off there.
+//! Mesa's device-select layer writes errors to stderr where there is no desktop; the program turns the layer off there.
 //!
 //! The layer puts a desktop's GPU first among the adapters. This program takes adapters by kind and by name, so that
 //! order changes nothing.
 
-/// Turn the layer off unless there is a desktop session, or its variables say otherwise. To be called before anything
-/// else: it does nothing once the process has a second thread, as the environment may then be read at the same time.
+/// Turn the layer off unless there is a desktop session, or its variables say otherwise. Must be called first: it does
+/// nothing once the process has a second thread, which might read the environment at the same time.
 pub fn quiet() {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let wanted = [
@@ -19,7 +19,7 @@ pub fn quiet() {
     unsafe { std::env::set_var("NODEVICE_SELECT", "1") }
 }
 
-/// Whether this process is known to have one thread.
+/// Whether this process is known to have only one thread.
 fn single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }

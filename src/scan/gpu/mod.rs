@@ -1,22 +1,22 @@
-//! The GPU twin of the scan: WGSL passes on packed rows, answers finished in f64 on the host.
+//! The GPU version of the scan: WGSL passes over packed rows; the host computes the final scores in f64.
 //!
 //! ```text
 //! rows -> pack -> [ scan: maximum of each 32 rows -> select spans -> rescore -> select rows -> merge ] -> lists
 //! lists -> exact scores in f64 -> the k best, if what was left out is proven to be no better
 //! ```
 //!
-//! The device proposes a few more rows than wanted and says, for each direction, the most that any other row can score
-//! ([`DeviceError`](super::rounding::DeviceError) with the lengths of the rows left out). The scores stated are exact ones rounded to f32, so they
-//! are the same on every adapter, and so are the rows wherever the proof is strict. A precision that cannot prove its
-//! answers to the bound of [`Scan::error_bound`](super::Scan::error_bound) hands the direction to the next: f16 or int8, f32, then
-//! the CPU. In eight bits (`integers`) the device ranks rows by the most that each can score, and the host scores them
-//! in that order until the rest is proven to be worse. A device
-//! that fails is opened again with smaller chunks, from the last finished chunk on; after a few failures the CPU
-//! takes over and says so.
+//! The device proposes a few more rows than wanted, and for each direction an upper bound on the score of any other row
+//! ([`DeviceError`](super::rounding::DeviceError), with the lengths of the rows left out). The stated scores are exact
+//! ones rounded to f32, so they are the same on every adapter, and so are the rows wherever the proof is strict. A
+//! precision that cannot prove its answer to within [`Scan::error_bound`](super::Scan::error_bound) passes the
+//! direction to the next: f16 or int8, then f32, then the CPU. In eight bits (`integers`) the device ranks rows by an
+//! upper bound on each score, and the host computes scores in that order until the remaining rows are proved to be
+//! worse. After a failure the device is opened again and continues with smaller chunks from the last finished chunk;
+//! after several failures the CPU takes over, with a warning.
 //!
-//! What is believed of a device is that it goes on computing as in its checks: the largest scores of the rows left out
-//! and the lengths of rows are its own, and each variant of a pass was held against its twin on this adapter before it
-//! was first used (`trust`). The rows that it works on are looked at where they lie, a few of each chunk (`spot`).
+//! What is assumed, not proved: the device continues to compute as it did in its checks. It computes the largest scores
+//! of the rows left out and the lengths of rows, and each variant of a pass is compared with its twin on this adapter
+//! before its first use (`trust`). A few rows of each uploaded chunk are fetched back and compared (`spot`).
 
 pub mod adapters;
 mod batch;
@@ -63,14 +63,14 @@ use tile::Tile;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// f16 where a matrix unit makes it faster, int8 where it was measured to be faster still, f32 for what neither can
-    /// prove.
+    /// f16 where a matrix unit makes it faster, int8 where it was measured to be faster still, f32 for directions that
+    /// these cannot prove.
     #[default]
     Auto,
     F32,
-    /// f16 first, wherever the adapter has it.
+    /// f16 first, if the adapter supports it.
     F16,
-    /// Eight bits first, f32 for what they cannot prove.
+    /// Eight bits first, f32 for directions that eight bits cannot prove.
     Int8,
 }
 
@@ -78,11 +78,11 @@ pub enum Precision {
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub precision: Precision,
-    /// Device memory to use at most, in bytes.
+    /// The most device memory to use, in bytes.
     pub memory: Option<u64>,
-    /// Leave the matrix unit alone: a bench times f16 with and without it.
+    /// Do not use the matrix unit: a bench times f16 with and without it.
     pub no_matrix_unit: bool,
-    /// For tests: a fixed tile, loops left as they are, small chunks, planted faults.
+    /// For tests: a fixed tile, loops not unrolled, small chunks, injected faults.
     #[doc(hidden)]
     pub tile: Option<Tile>,
     #[doc(hidden)]

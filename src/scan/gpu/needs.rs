@@ -1,8 +1,8 @@
 //! How long each buffer of a pass must be, from its parameters.
 //!
-//! Shaders are compiled without bounds checks, so an index beyond a buffer would be undefined behaviour. What bounds an
-//! index is either a number of the parameters, and then the length that it asks for is stated here and held against the
-//! buffer before every dispatch; or it is read from a buffer, and then the shader itself compares or clamps it.
+//! Shaders are compiled without bounds checks, so an index beyond a buffer would be undefined behaviour. An index is
+//! bounded either by a parameter, and then the buffer length that this requires is stated here and checked before every
+//! dispatch; or it is read from a buffer, and then the shader itself compares or clamps it.
 
 use super::pass::Pass;
 use super::pipeline::Variant;
@@ -12,34 +12,34 @@ use super::tile::{
 };
 use bytemuck::Pod;
 
-/// What a pass asks of one of its buffers.
+/// The length that a pass requires of one of its buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Need {
     /// Its name in the shader.
     pub name: &'static str,
-    /// At least so many elements of so many bytes.
+    /// The smallest number of elements, and their size in bytes.
     pub elements: u64,
     pub bytes_each: u64,
     pub written: bool,
 }
 
 impl Need {
-    /// Bytes at least.
+    /// The smallest length in bytes.
     pub const fn bytes(&self) -> u64 {
         self.elements * self.bytes_each
     }
 }
 
-/// Parameters of a pass.
+/// The parameters of a pass.
 pub trait Params: Pod {
-    /// The passes that take them.
+    /// The passes with these parameters.
     const PASSES: &'static [Pass];
 
-    /// Its buffers, from binding 1 on.
+    /// The required lengths of the pass's buffers, from binding 1 on.
     fn needs(&self, variant: &Variant) -> Vec<Need>;
 }
 
-/// Hold the lengths of buffers against what a pass asks for. Panics where one is too short: a mistake of this program.
+/// Checks the lengths of buffers against what a pass requires. Panics if one is too short, which is a bug in this program.
 pub fn assert_lengths<P: Params>(variant: &Variant, params: &P, lengths: &[u64]) {
     let label = variant.label();
     assert!(
@@ -55,7 +55,7 @@ pub fn assert_lengths<P: Params>(variant: &Variant, params: &P, lengths: &[u64])
     );
     for (need, &length) in needs.iter().zip(lengths) {
         let Need { name, elements, .. } = *need;
-        // Shaders count elements in 32 bits.
+        // Shaders index elements with 32 bits.
         assert!(
             elements <= 1 << 32,
             "{label}: {elements} elements of `{name}` are more than an index can reach"
@@ -84,12 +84,12 @@ fn written(name: &'static str, elements: u64, bytes_each: u64) -> Need {
     }
 }
 
-/// Numbers as stored in panels of `width` vectors that hold `count` of them.
+/// Elements in panels of `width` vectors that hold `count` vectors.
 fn packed(count: u64, width: u32, depth: u32) -> u64 {
     count.next_multiple_of(u64::from(width)) * u64::from(depth)
 }
 
-/// What goes with each of `count` vectors: a bias, or in eight bits the terms of its bound, which lie in panels.
+/// What each of `count` vectors has beside its elements: a bias, or for eight bits the terms of its bound, in panels.
 fn beside(bias: &'static str, terms: &'static str, variant: &Variant, count: u64) -> Need {
     if variant.stored != Stored::Int8 {
         return read(bias, count, 4);
@@ -101,7 +101,7 @@ fn beside(bias: &'static str, terms: &'static str, variant: &Variant, count: u64
     read(terms, packed(count, width, TERMS as u32), 4)
 }
 
-/// Parameters are of 32 bits; their products are not.
+/// Parameters have 32 bits; their products may need 64.
 fn wide<const N: usize>(numbers: [u32; N]) -> [u64; N] {
     numbers.map(u64::from)
 }

@@ -1,4 +1,4 @@
-//! The passes: one shader each, and the element types of rows that it is written for.
+//! The passes: one shader each, and the element types for which each is written.
 
 use super::stored::Stored;
 
@@ -34,7 +34,7 @@ impl Pass {
         Pass::Tiny,
     ];
 
-    /// The element types of rows that it is written for.
+    /// The element types for which the pass is written.
     pub const fn stores(self) -> &'static [Stored] {
         match self {
             Pass::ScanCoop => &[Stored::F16],
@@ -47,7 +47,7 @@ impl Pass {
         }
     }
 
-    /// The name of the file and of the twin.
+    /// The name of the shader file and of the twin.
     pub const fn name(self) -> &'static str {
         match self {
             Pass::Pack => "pack",
@@ -64,7 +64,7 @@ impl Pass {
         }
     }
 
-    /// The template, as in the file.
+    /// The shader text as in the file.
     pub const fn template(self) -> &'static str {
         match self {
             Pass::Pack => include_str!("../../../shaders/pack.wgsl"),

@@ -1,8 +1,8 @@
 //! Shader text to pipeline: the prelude, the unrolled template, the module.
 //!
-//! Each file in `shaders/` is valid WGSL after its prelude and is read as it stands. naga unrolls no loop, and a loop
-//! over registers in a private array that is not unrolled costs most of the speed; so loops marked `// unroll`
-//! are written out here before the text is compiled. Both forms go through the same tests.
+//! Each file in `shaders/` is valid WGSL after its prelude. naga unrolls no loop, and a loop over registers in a
+//! private array costs most of the speed if it is not unrolled; so loops marked `// unroll` are unrolled here before
+//! the text is compiled. Both forms go through the same tests.
 
 use super::pass::Pass;
 use super::tile::{
@@ -15,7 +15,7 @@ pub struct Variant {
     pub pass: Pass,
     pub tile: Tile,
     pub stored: Stored,
-    /// Vectors of a panel, for [`Pass::Pack`].
+    /// Vectors in a panel, for [`Pass::Pack`].
     pub width: u32,
     pub unrolled: bool,
 }
@@ -32,7 +32,7 @@ impl Variant {
         }
     }
 
-    /// Bytes of workgroup memory, which wgpu does not check.
+    /// Bytes of workgroup memory, a limit that wgpu does not check.
     pub const fn workgroup_bytes(&self) -> u32 {
         match self.pass {
             Pass::Scan | Pass::ScanInt8 => self.tile.workgroup_bytes(),
@@ -44,7 +44,7 @@ impl Variant {
         }
     }
 
-    /// The text that is compiled.
+    /// The shader text to compile.
     pub fn wgsl(&self) -> String {
         let prelude = self.tile.prelude(self.pass, self.stored, self.width);
         let template = self.pass.template();
@@ -56,7 +56,7 @@ impl Variant {
         format!("{prelude}\n{body}")
     }
 
-    /// For messages: `scan 128x128x8/8x8 f32`.
+    /// The variant's name in messages: `scan 128x128x8/8x8 f32`.
     pub fn label(&self) -> String {
         let Tile {
             rows,
@@ -76,10 +76,10 @@ const fn tiny_bytes() -> u32 {
     (2 * size * size + 8 * size + 2 * TINY_THREADS + 8) * 4
 }
 
-/// What marks a loop `for (var NAME = 0u; NAME < BOUND; NAME++) {` to be written out.
+/// The mark of a loop `for (var NAME = 0u; NAME < BOUND; NAME++) {` that must be unrolled.
 const MARK: &str = "// unroll";
 
-/// Write out every marked loop, inner ones too. BOUND is a constant's name or a number.
+/// Unroll every marked loop, inner loops too. BOUND is a constant's name or a number.
 pub fn unroll(text: &str, constants: &[(&str, u32)]) -> String {
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::new();
@@ -98,7 +98,7 @@ fn write_out(lines: &[&str], constants: &[(&str, u32)], out: &mut String) {
             continue;
         };
         let indent = line.len() - line.trim_start().len();
-        // Loops are indented, so the brace that closes one stands alone in its column.
+        // Loops are indented, so a closing brace in the loop's own column, alone on its line, closes the loop.
         let close = |line: &&str| line.trim_end().len() == indent + 1 && line.ends_with('}');
         let length = lines[at..]
             .iter()

@@ -1,17 +1,17 @@
-//! The precisions that a scan tries one after the other, and the passes that each takes.
+//! The precisions that a scan tries one after the other, and the passes that each uses.
 
 use super::pass::Pass;
 use super::pipeline::Variant;
 use super::tile::{Stored, Tile};
 
-/// How one precision is scanned.
+/// One precision of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PrecisionStage {
     /// f16 through the matrix unit.
     Coop,
     /// Rows in f16, arithmetic in f32.
     Half,
-    /// Rows and directions in eight bits, sums in whole numbers.
+    /// Rows and directions in eight bits, integer sums.
     Int8,
     Single,
 }
@@ -43,7 +43,7 @@ impl PrecisionStage {
         }
     }
 
-    /// The variants that it takes with a tile.
+    /// The variants that the precision uses with a tile.
     pub fn variants(self, tile: Tile, unrolled: bool) -> Vec<Variant> {
         let plain = |pass| Variant {
             pass,

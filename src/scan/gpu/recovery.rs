@@ -1,4 +1,4 @@
-//! What is done when the device fails: a state machine without a device.
+//! The reaction to device failures, as a state machine that needs no device.
 //!
 //! ```text
 //! Working --lost, out of memory-->  Working, smaller chunks: the same group again   (up to ATTEMPTS a precision and batch)
@@ -6,34 +6,34 @@
 //! Working --a bug, nothing left-->  GivenUp                                         (for good: the CPU does the rest)
 //! ```
 //!
-//! Small problems fail apart: the CPU takes the ones at hand, and all of them after [`SMALL_ATTEMPTS`]. The engine carries
-//! out the [`Action`]; nothing else decides.
+//! Failures on small problems count separately: the CPU solves the present ones, and all later ones after
+//! [`SMALL_ATTEMPTS`] failures. The engine carries out the [`Action`]; no other code decides.
 
 use super::pass::Pass;
 use super::pipeline::Variant;
 use super::tile::Tile;
 
-/// Failures of the device in one precision of one batch before the CPU takes over.
+/// How many failures of the device in one precision of one batch until the CPU takes over.
 const ATTEMPTS: usize = 6;
 
-/// Failures on small problems before the device is not asked about them any more.
+/// How many failures on small problems until the device gets no more of them.
 const SMALL_ATTEMPTS: usize = 3;
 
-/// How much is asked of the device at a time.
+/// Limits on the use of the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Rows of a chunk at most.
+    /// The most rows in a chunk.
     pub chunk: usize,
-    /// Bytes on the device at most.
+    /// The most bytes on the device.
     pub memory: u64,
 }
 
-/// How the device fared so far.
+/// The failures of the device so far, and its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Working {
         limits: Limits,
-        /// Failures since a precision was begun on a batch.
+        /// Failures since the present precision started on the present batch.
         failures: usize,
         /// Failures on small problems.
         small: usize,
@@ -42,7 +42,7 @@ pub enum State {
     GivenUp { limits: Limits },
 }
 
-/// How a device failed.
+/// The kind of a device failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
     /// It is gone: unplugged, reset, or hung.
@@ -50,22 +50,22 @@ pub enum Failure {
     OutOfMemory,
     /// It refused a command or a shader.
     Bug,
-    /// It computed something else than the twin does.
+    /// It computed something different from the twin.
     Wrong,
 }
 
-/// What happened.
+/// An event that may change the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A precision is begun on a batch.
+    /// A precision starts on a batch.
     Begun,
-    /// The device was lost, ran out of memory or refused something, with chunks of so many rows, of so many bytes in all.
+    /// The device failed with chunks of `chunk` rows, `bytes` bytes in all.
     Failed {
         failure: Failure,
         chunk: usize,
         bytes: u64,
     },
-    /// A variant computed wrongly: whether another tile is left to the precision, and another precision after it.
+    /// A variant computed wrongly: whether the precision has another tile, and whether there is another precision.
     Distrusted { tile_left: bool, next: bool },
     /// A precision could not be timed.
     Untimed,
@@ -73,17 +73,17 @@ pub enum Event {
     SmallFailed(Failure),
 }
 
-/// What to do about it. A device that was lost is let go of in any case, and opened again when one is asked for.
+/// The reaction. A lost device is dropped in any case, and opened again at the next use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     Go,
-    /// Let go of the rows on the device and do the same again, within the new limits.
+    /// Drop the rows on the device and repeat the work within the new limits.
     Retry,
     OtherTile,
     OtherPrecision,
-    /// The CPU does the small problems at hand.
+    /// The CPU solves the present small problems.
     LeaveToCpu,
-    /// Let go of the device for good.
+    /// Drop the device for good.
     GiveUp,
 }
 
@@ -106,12 +106,12 @@ impl State {
         matches!(self, State::GivenUp { .. })
     }
 
-    /// Whether the device is asked about small problems.
+    /// Whether the device gets small problems.
     pub fn takes_small(&self) -> bool {
         matches!(self, State::Working { small, .. } if *small < SMALL_ATTEMPTS)
     }
 
-    /// The state after an event, and what to do.
+    /// The state after an event, and the reaction.
     pub fn after(self, event: Event) -> (State, Action) {
         let State::Working {
             limits,
@@ -161,7 +161,7 @@ impl State {
 }
 
 impl Limits {
-    /// Half of what failed.
+    /// Half of the limit that failed.
     fn smaller(self, failure: Failure, chunk: usize, bytes: u64) -> Self {
         let memory = match failure {
             Failure::OutOfMemory => self.memory.min(bytes.saturating_mul(2)) / 2,
@@ -174,8 +174,8 @@ impl Limits {
     }
 }
 
-/// The tiles of a precision that are not used any more after a variant was wrong: the variant's own, or all where the
-/// pass is the same for every tile.
+/// The tiles that a precision stops using after a wrong variant: the variant's own tile, or all if the pass is the same
+/// for every tile.
 pub fn distrusted(variant: &Variant, tiles: &[Tile]) -> Vec<Tile> {
     let of_tile = match variant.pass {
         Pass::Scan | Pass::ScanCoop | Pass::ScanInt8 => true,
@@ -205,7 +205,7 @@ mod tests {
         }
     }
 
-    /// The actions of some events, and the state at the end.
+    /// The actions for some events, and the final state.
     fn run(events: &[Event]) -> (State, Vec<Action>) {
         let mut state = State::new(LIMITS);
         let actions = events.iter().map(|&event| {
@@ -231,7 +231,7 @@ mod tests {
         let (state, actions) = run(&events);
         assert_eq!(actions.last(), Some(&Action::GiveUp));
         assert!(state.is_given_up() && !state.takes_small());
-        // What fails next changes nothing.
+        // Further failures change nothing.
         for event in [Event::Begun, Event::Untimed, failed(Failure::Lost)] {
             assert_eq!(state.after(event), (state, Action::GiveUp));
         }
@@ -252,7 +252,7 @@ mod tests {
         let memory = |event| run(&[event]).0.limits().memory;
         assert_eq!(memory(failed(Failure::OutOfMemory)), 1 << 20);
         assert_eq!(memory(failed(Failure::Lost)), u64::MAX);
-        // Nothing that was asked for overflows, and a chunk has a row at least.
+        // Huge sizes cause no overflow, and a chunk keeps at least one row.
         let huge = Event::Failed {
             failure: Failure::OutOfMemory,
             chunk: 1,
@@ -317,7 +317,7 @@ mod tests {
         for pass in [Pass::Merge, Pass::Select, Pass::Norms, Pass::Gather] {
             assert_eq!(distrusted(&variant(pass, rows), &tiles), tiles);
         }
-        // Packing rows is the same for tiles of so many; packing directions is the tile's own.
+        // Packing rows is the same for all tiles with the same number of rows; packing directions depends on the tile.
         assert_eq!(distrusted(&variant(Pass::Pack, rows), &tiles), tiles);
         assert_eq!(
             distrusted(&variant(Pass::Pack, rows + 1), &tiles),

@@ -1,4 +1,4 @@
-//! One reference set on the GPU: precisions in turn, recovery from a failing device, the CPU as the last resort.
+//! The scan of one reference set on the GPU: precisions in turn, recovery from device failures, the CPU as the last resort.
 
 use super::batch::{Directions, Group, Lists, Vectors};
 use super::chunk::Upload;
@@ -19,13 +19,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// Directions that a low precision must have been tried on before it is given up, if it failed on more than half.
+/// A low precision is given up only after this many directions, and if it failed on more than half of them.
 const ENOUGH: usize = 256;
 
-/// Products of lengths beyond which f32 may overflow on a device.
+/// A product of lengths above this may overflow f32 on a device.
 const LARGEST: f64 = 1e36;
 
-/// Rows on the device, and which device and cut they belong to.
+/// Rows on the device, with the device's generation and the cut.
 struct Held {
     store: Store,
     generation: u64,
@@ -33,7 +33,7 @@ struct Held {
     cut: RowCut,
 }
 
-/// Directions that a precision was tried on, and those of them that it could not prove.
+/// How many directions a precision tried, and how many of them it could not prove.
 #[derive(Clone, Copy, Default)]
 struct Fared {
     tried: usize,
@@ -46,25 +46,25 @@ impl Fared {
     }
 }
 
-/// What one set has on the device, and how low precisions fared.
+/// What one reference set has on the device, and how the low precisions fared.
 #[derive(Default)]
 struct State {
     held: HashMap<Stored, Held>,
-    /// Rows of a chunk in the last cut.
+    /// Rows per chunk in the last cut.
     chunk: usize,
-    /// Apart for directions of the hull and for those of nearest rows.
+    /// Separate for support directions and for nearest-neighbour directions.
     fared: HashMap<(PrecisionStage, bool), Fared>,
 }
 
 impl State {
-    /// Whether a precision is not tried any more on directions of a kind.
+    /// Whether a precision is no longer tried on directions of this kind.
     fn gave_up(&self, stage: PrecisionStage, nearest: bool) -> bool {
         let fared = self.fared.get(&(stage, nearest));
         fared.is_some_and(Fared::hopeless)
     }
 }
 
-/// Directions of nearest rows are of another kind than those of the hull.
+/// Whether the batch searches nearest neighbours, whose directions are counted apart from support directions.
 fn is_nearest(batch: &Batch<'_>) -> bool {
     batch.bias.iter().any(|&c| c != 0.0)
 }
@@ -81,16 +81,16 @@ pub struct GpuScan<'a> {
 struct Scaled {
     vectors: Vec<f32>,
     bias: Vec<f32>,
-    /// The same in eight bits, where the stage wants it.
+    /// The same in eight bits, if the stage uses them.
     words: Vec<u32>,
     terms: Vec<[f32; TERMS]>,
     slack: Vec<[f32; 4]>,
-    /// What a score of each direction is multiplied by on the device.
+    /// The factor of each direction's scores on the device.
     factors: Vec<f64>,
 }
 
 impl Scaled {
-    /// Some of the directions, of d columns, as they are sent.
+    /// A range of the directions, of d columns, as they are sent.
     fn part(&self, range: std::ops::Range<usize>, d: usize) -> Directions<'_> {
         let vectors = if self.terms.is_empty() {
             let vectors = &self.vectors[range.start * d..range.end * d];
@@ -123,7 +123,7 @@ impl<'a> GpuScan<'a> {
         }
     }
 
-    /// Every direction through the precisions, and what is left through the CPU.
+    /// Try the precisions in order on every direction; the CPU answers the rest.
     fn ladder(
         &self,
         shared: &mut Shared,
@@ -166,7 +166,8 @@ impl<'a> GpuScan<'a> {
         Ok(answers)
     }
 
-    /// Precisions to try, in order: without eight bits where these cannot bound the batch, or have failed on most before.
+    /// Precisions to try, in order; without eight bits if they cannot bound this batch or have failed on most
+    /// directions before.
     fn stages(
         &self,
         shared: &mut Shared,
@@ -202,11 +203,11 @@ impl<'a> GpuScan<'a> {
         control: &Control,
     ) -> std::result::Result<Vec<Answer>, GaveUp> {
         let n = self.rows.len();
-        // More rows than wanted, so that the last one wanted is clearly better than what is left out.
+        // More rows than wanted, so that the last wanted one is clearly better than the rows left out.
         let extra = match stage {
             PrecisionStage::Single => 8,
             PrecisionStage::Coop | PrecisionStage::Half => 16.max(batch.k),
-            // By bounds as wide as those of eight bits, 20 to 160 rows could be among the 10 best.
+            // The bounds of eight bits are so wide that 20 to 160 rows could be among the 10 best.
             PrecisionStage::Int8 => 118.max(batch.k),
         };
         let kept = (batch.k + extra).min(n).min(KEPT);
@@ -256,14 +257,14 @@ impl<'a> GpuScan<'a> {
         Ok(answers)
     }
 
-    /// Directions scaled by powers of two until their largest entry is about [`DIRECTION_SCALE`], with what their
-    /// scores can be off by.
+    /// Directions scaled by powers of two until their largest entry is about [`DIRECTION_SCALE`], with bounds on the
+    /// errors of their scores.
     fn scale(&self, batch: &Batch<'_>, stage: PrecisionStage) -> Scaled {
         let d = self.dim();
         let error = match stage {
             PrecisionStage::Coop => DeviceError::coop(d),
             PrecisionStage::Half => DeviceError::f16(d),
-            // The errors of eight bits are in the bounds themselves.
+            // In eight bits the bounds include the errors.
             PrecisionStage::Single | PrecisionStage::Int8 => DeviceError::f32(d),
         };
         let row_factor = f64::from(row_factor(stage.stored()));
@@ -294,7 +295,7 @@ impl<'a> GpuScan<'a> {
             let rest =
                 error.bound(0.0, norm, c.abs() * largest_bias) + 1e-15 * error.relative * norm;
             let row = error.bound(radius, norm, c.abs() * largest_bias);
-            // Rounded up: the slack itself is only f32.
+            // Rounded up, because the slack itself is stored in f32.
             let up = |value: f64| (value * inflate * (1.0 + 1e-6)) as f32;
             scaled.slack.push(match stage {
                 PrecisionStage::Int8 => [0.0, 0.0, up(integers::hidden(d, norm)), 0.0],
@@ -309,7 +310,7 @@ impl<'a> GpuScan<'a> {
         scaled
     }
 
-    /// One group of directions from `first` on, from where `lists` stand; the number of directions done.
+    /// Scan one group of directions, starting at `first`, from the state of `lists`. Returns the number of directions done.
     #[allow(clippy::too_many_arguments)] // what an attempt starts from, and what it leaves behind
     fn attempt(
         &self,
@@ -340,7 +341,7 @@ impl<'a> GpuScan<'a> {
         let cut = shape::batch(open, d, kept, held.cut.chunk.min(n), &tile, shared.room());
         let count = cut.group.min(open);
         let lists = lists.get_or_insert_with(|| Lists::new(count, kept));
-        // A smaller cut after a failure must not leave directions of the list behind.
+        // The cut may be smaller after a failure; the group still has all directions of its lists.
         let count = lists.missed.len();
         let range = first..first + count;
         let directions = scaled.part(range, d);
@@ -360,7 +361,7 @@ impl<'a> GpuScan<'a> {
         Ok(count)
     }
 
-    /// Make sure that the rows are on the device, cut as it needs now.
+    /// Ensure that the rows are on the device, in the cut that it needs now.
     fn hold(
         &self,
         shared: &mut Shared,
@@ -390,7 +391,7 @@ impl<'a> GpuScan<'a> {
             shared.recovery().limits().chunk,
         )
         .ok_or_else(|| Trouble::OutOfMemory("one panel is more than a binding holds".into()))?;
-        // Noted first: a failed upload must know how large its chunks were.
+        // Set before the upload: after a failed upload the size of its chunks must be known.
         state.chunk = cut.chunk;
         let (device, _) = shared.device()?;
         let store = device.guarded("upload", |device| {
@@ -408,7 +409,7 @@ impl<'a> GpuScan<'a> {
         Ok(())
     }
 
-    /// Answers of directions `part` from their lists.
+    /// The answers of the directions `part` from their lists.
     fn finish(
         &self,
         stage: PrecisionStage,
@@ -424,7 +425,7 @@ impl<'a> GpuScan<'a> {
                 let direction = &batch.directions[b * d..(b + 1) * d];
                 let (norm, slack) = (length(direction), f64::from(scaled.slack[b][2]));
                 let missed = f64::from(lists.missed[place]);
-                // The device added value and slack in f32.
+                // The device added value and slack in f32, which rounds.
                 let rounding = 8.0 * U32 * (missed.abs() + 2.0 * slack);
                 let bounds = (stage == PrecisionStage::Int8).then(|| Bounds {
                     slack,
@@ -444,19 +445,19 @@ impl<'a> GpuScan<'a> {
         finish(self.rows, &self.frame, &found, batch.k)
     }
 
-    /// Twice what a score that the host computes in f64 can be off by, before it is rounded to f32.
+    /// Twice the error bound of a score that the host computes in f64, before it is rounded to f32.
     fn host_error(&self, norm: f64, c: f32) -> f64 {
         let (d, radius) = (self.dim(), self.frame.radius);
         let bias = f64::from(c).abs() * self.frame.euclid_radius.powi(2);
         2.0 * (rounding::f64_score(d, radius, norm) + gamma(d + 8, U64) * bias)
     }
 
-    /// Whether eight bits bound the scores of this batch: see [`integers`].
+    /// Whether eight bits can bound the scores of this batch: see [`integers`].
     fn suits_int8(&self, batch: &Batch<'_>) -> bool {
         integers::fits(self.dim()) && batch.bias.iter().all(|&c| c >= 0.0)
     }
 
-    /// Whether the device can take this batch: short lists, and no overflow in f32.
+    /// Whether the device can scan this batch: short lists, and no overflow in f32.
     fn suits(&self, batch: &Batch<'_>) -> bool {
         let factor = f64::from(row_factor(Stored::F16)) * 2.0 * DIRECTION_SCALE;
         let radius = self.frame.radius.max(1.0);
@@ -465,7 +466,7 @@ impl<'a> GpuScan<'a> {
             let scale = factor / if most > 0.0 { f64::from(most) } else { 1.0 };
             let bias = scale * f64::from(c).abs() * (1.0 + 0.5 * self.frame.euclid_radius.powi(2));
             let length = factor * (self.dim() as f64).sqrt() * radius;
-            // A direction so short that scaling it up would overflow is left to the CPU as well.
+            // Directions so short that scaling them up would overflow also go to the CPU.
             bias < LARGEST
                 && length < LARGEST
                 && (most == 0.0 || most > 1e-30)
@@ -479,7 +480,7 @@ impl<'a> GpuScan<'a> {
                 .all(fits)
     }
 
-    /// Directions without an answer, on the CPU.
+    /// Answer the directions that are still open on the CPU.
     fn complete(&self, batch: &Batch<'_>, answers: Vec<Answer>, control: &Control) -> Result<Hits> {
         let k = batch.k.min(self.rows.len());
         let open: Vec<usize> = (0..answers.len())
@@ -513,7 +514,7 @@ impl<'a> GpuScan<'a> {
     }
 }
 
-/// Rows stored in f16 are scaled up, away from numbers that a device may flush to zero.
+/// The factor of stored rows: in f16 they are scaled up, away from numbers that a device may flush to zero.
 fn row_factor(stored: Stored) -> f32 {
     match stored {
         Stored::F32 | Stored::Int8 => 1.0,
@@ -574,8 +575,8 @@ impl Scan for GpuScan<'_> {
         }
     }
 
-    /// Twice what f32 on the device can be off by: a stated score is exact but for its last rounding, a row that was
-    /// left out is bounded by the device's own error, and answers that do not meet this are not given.
+    /// Twice the error bound of f32 on the device. A stated score is exact up to its last rounding; a row that was left
+    /// out is bounded by the device's own error; and answers that do not meet this bound are not returned.
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
         let bias = f64::from(c).abs() * 0.5 * self.frame.euclid_radius.powi(2);
         2.0 * DeviceError::f32(self.dim()).bound(self.frame.radius, norm, bias)

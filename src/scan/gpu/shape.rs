@@ -1,49 +1,49 @@
-//! How a scan is cut to fit a device: chunks of rows, groups of directions, queries of a dispatch. Pure arithmetic.
+//! How a scan is cut to fit a device: chunks of rows, groups of directions, queries per dispatch. Pure arithmetic.
 //!
 //! Every array of the scan must fit one binding, and together they must fit the memory cap: half for the rows, the rest
 //! for directions, maxima and lists.
 
 use super::tile::{Entry, SPAN, Stored, Tile, padded};
 
-/// Bytes of raw rows that are uploaded at a time.
+/// Bytes of raw rows in one upload.
 pub const PIECE: u64 = 16 << 20;
 
-/// Bytes of a chunk that is streamed: enough to hide the upload, little to lose when the device fails.
+/// Bytes of a streamed chunk: enough to hide the upload, and little work lost if the device fails.
 const STREAMED: u64 = 64 << 20;
 
-/// Bytes of a resident chunk at most: some drivers fail beyond a gigabyte.
+/// The most bytes of a resident chunk: some drivers fail beyond a gigabyte.
 const RESIDENT: u64 = 1 << 30;
 
-/// Bytes that maxima, and scores of chosen spans, may take each.
+/// The most bytes of the maxima, and of the scores of chosen spans.
 const SCRATCH: u64 = 128 << 20;
 
-/// The most rows a direction that the device keeps.
+/// The most rows that the device keeps for a direction.
 pub const KEPT: usize = 1024;
 
-/// What the device offers, in bytes.
+/// The memory that the device offers, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Room {
-    /// One binding.
+    /// The largest binding.
     pub binding: u64,
-    /// Everything.
+    /// All memory.
     pub total: u64,
 }
 
-/// The cut of one reference set.
+/// How one reference set is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowCut {
-    /// Rows of a chunk, a multiple of a panel.
+    /// Rows in a chunk, a multiple of a panel.
     pub chunk: usize,
-    /// All chunks stay on the device.
+    /// Whether all chunks stay on the device.
     pub resident: bool,
 }
 
-/// The cut of one batch.
+/// How one batch is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchCut {
     /// Directions that are on the device together, a multiple of a tile.
     pub group: usize,
-    /// Queries of one dispatch, a multiple of a tile.
+    /// Queries in one dispatch, a multiple of a tile.
     pub queries: usize,
 }
 
@@ -61,8 +61,8 @@ pub fn least(d: usize, tile: &Tile, stored: Stored) -> u64 {
     2 * (2 * panel + 3 * raw + directions + scores)
 }
 
-/// Cut N rows of d columns; `limit` caps the rows of a chunk (halved after each failure). None if even one panel is more
-/// than a binding holds.
+/// Cut N rows of d columns; `limit` caps the rows of a chunk (halved after each failure). `None` if a single panel
+/// exceeds a binding.
 pub fn rows(
     n: usize,
     d: usize,
@@ -84,7 +84,7 @@ pub fn rows(
         STREAMED.min(room.binding).min(room.total / 8)
     };
     let limit = (limit / panel * panel).max(panel);
-    // Maxima of one tile of queries must fit their buffer, and panels one dispatch.
+    // The maxima of one tile of queries must fit their buffer, and the panels one dispatch.
     let maxima =
         (SCRATCH.min(room.binding) / (u64::from(tile.queries) * 4)) as usize * SPAN as usize;
     let chunk = fit(most)
@@ -95,7 +95,7 @@ pub fn rows(
     Some(RowCut { chunk, resident })
 }
 
-/// Cut B directions with lists of `kept`, against chunks of `chunk` rows.
+/// Cut B directions with lists of `kept` rows, for chunks of `chunk` rows.
 pub fn batch(
     count: usize,
     d: usize,

@@ -1,7 +1,7 @@
 //! A few uploaded rows, fetched back and compared with what was sent.
 //!
-//! Every proof rests on the rows being on the device. A driver that loses a whole upload, or a file that changed between
-//! two readings, most often shows here, before any answer; the rows that are not looked at are taken to be there.
+//! Every proof assumes that the rows are on the device. A lost upload, or a file that changed between two readings,
+//! usually shows here, before any answer; rows that are not compared are assumed to be there.
 
 use super::chunk::{Chunk, Upload};
 use super::device::{Device, Trouble};
@@ -13,10 +13,10 @@ use crate::scan::rounding::storing_error;
 use bytemuck::Pod;
 use std::fmt::Display;
 
-/// Rows of a chunk that are looked at: the first, the last, and evenly spaced ones.
+/// How many rows of a chunk are compared: the first, the last, and evenly spaced ones.
 const ROWS: usize = 16;
 
-/// Compare rows of a filled chunk. Trouble: [`Trouble::Bug`] if one is not what the source says.
+/// Compare rows of a filled chunk. Errors: [`Trouble::Bug`] if one differs from the source.
 pub fn check(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<(), Trouble> {
     let d = source.frame.dim();
     let looked = ROWS.min(chunk.count);
@@ -42,7 +42,7 @@ pub fn check(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<
     Ok(())
 }
 
-/// The same of rows in eight bits, which are there to the last bit.
+/// The same for rows in eight bits, which must be equal to the last bit.
 fn check_words(
     device: &mut Device,
     source: &Upload<'_>,
@@ -65,7 +65,7 @@ fn check_words(
     Ok(())
 }
 
-/// What is said of a row that is not the one that was sent.
+/// The error for a row that differs from the one sent.
 fn other<T: Display>(source: &Upload<'_>, row: usize, column: usize, there: T, here: T) -> Trouble {
     Trouble::Bug(format!(
         "row {row} of {} is not on the device as it was sent: column {column} is {there} there and {here} here (did the \
@@ -74,7 +74,7 @@ fn other<T: Display>(source: &Upload<'_>, row: usize, column: usize, there: T, h
     ))
 }
 
-/// Rows of a chunk as they lie on the device.
+/// Rows of a chunk as they are stored on the device.
 fn fetch<T: Pod>(
     device: &mut Device,
     source: &Upload<'_>,

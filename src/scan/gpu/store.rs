@@ -1,8 +1,8 @@
 //! Packed rows on the device: uploaded once and kept, or streamed through two buffers.
 //!
 //! Raw rows go through a ring of mapped buffers, piece by piece, and are packed on the device. Copies and passes run in
-//! the order they were submitted, so a buffer may be refilled as soon as the commands that read it were submitted;
-//! only the ring waits, for its own copies.
+//! the order of submission, so a buffer may be refilled as soon as the commands that read it are submitted; only the
+//! ring buffers wait, each for its own copy.
 
 use super::chunk::{Chunk, Upload};
 use super::device::{Device, Trouble};
@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::scan::cpu;
 use wgpu::{Buffer, BufferUsages};
 
-/// Pieces that may be on their way.
+/// The most pieces in flight.
 const RING: usize = 4;
 
 /// One buffer of the ring, and the submission that reads it.
@@ -24,22 +24,22 @@ struct Slot {
     busy: Option<wgpu::SubmissionIndex>,
 }
 
-/// The way of rows onto the device.
+/// The path of rows onto the device.
 pub struct Uploader {
     ring: Vec<Slot>,
     next: usize,
-    /// A piece as it arrives, row-major.
+    /// A piece after upload, row-major.
     raw: Buffer,
     host: Vec<f32>,
-    /// The terms in eight bits of the rows of a chunk that were sent.
+    /// For eight bits: the terms of the chunk's rows sent so far.
     terms: Vec<[f32; TERMS]>,
     piece: usize,
-    /// Chunks that are still to be looked at after they were filled.
+    /// How many more chunks are compared after they are filled.
     looks: usize,
 }
 
 impl Uploader {
-    /// A ring for rows of this source, at most `most` of them at a time; the first `looks` chunks are checked.
+    /// A ring for rows of this source, for at most `most` rows at a time; the first `looks` chunks are compared.
     pub fn new(
         device: &mut Device,
         source: &Upload<'_>,
@@ -97,7 +97,7 @@ impl Uploader {
         spot::check(device, source, chunk)
     }
 
-    /// What goes with the rows of a chunk. Rows past the end have it too; nothing reads it but to throw it away.
+    /// The biases or terms of the rows of a chunk. Rows past the end get some too; their results are discarded.
     fn beside(&self, source: &Upload<'_>, chunk: &Chunk) -> Vec<f32> {
         if source.stored == Stored::Int8 {
             return integers::in_panels(&self.terms, source.tile.rows);
@@ -112,7 +112,7 @@ impl Uploader {
         bias
     }
 
-    /// Read rows in the frame, and put them in words where the source wants that.
+    /// Read rows in the frame, and quantise them to words if the source asks for eight bits.
     fn read(
         &mut self,
         source: &Upload<'_>,
@@ -187,7 +187,7 @@ impl Uploader {
     }
 }
 
-/// The largest length of each span of a chunk, for the error of its scores.
+/// The largest length in each span of a chunk, for the error of its scores.
 fn norms(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<(), Trouble> {
     let mut encoder = device.record();
     let params = NormsParams {
@@ -204,9 +204,9 @@ fn norms(device: &mut Device, source: &Upload<'_>, chunk: &Chunk) -> Result<(), 
 
 /// The rows of one reference set on one device.
 pub enum Store {
-    /// All of them.
+    /// All rows.
     Resident(Vec<Chunk>),
-    /// Two chunks in turn, and where each chunk starts and ends.
+    /// Two chunks in turn, and the start and the end of each chunk.
     Streamed {
         slots: Box<[Chunk; 2]>,
         parts: Vec<(usize, usize)>,
@@ -214,7 +214,7 @@ pub enum Store {
     },
 }
 
-/// N rows in chunks; no chunk crosses row `split`, where earlier work ended.
+/// N rows in chunks; no chunk crosses row `split`, at which earlier work ended.
 pub fn parts(n: usize, chunk: usize, split: usize) -> Vec<(usize, usize)> {
     [(0, split), (split, n)]
         .into_iter()
@@ -227,7 +227,7 @@ pub fn parts(n: usize, chunk: usize, split: usize) -> Vec<(usize, usize)> {
 }
 
 impl Store {
-    /// Make room, and if `resident` upload.
+    /// Allocate the chunks, and upload them if `resident`.
     pub fn new(
         device: &mut Device,
         source: &Upload<'_>,
@@ -237,7 +237,7 @@ impl Store {
         control: &Control,
     ) -> Result<Self, Trouble> {
         let parts = parts(source.rows.len(), chunk, split);
-        // A look waits for the device: streamed chunks are looked at once a slot only.
+        // A comparison waits for the device: of streamed chunks only the first in each slot are compared.
         let looks = if resident { parts.len() } else { 2 };
         let mut uploader = Uploader::new(device, source, chunk.min(source.rows.len()), looks)?;
         if !resident {

@@ -11,7 +11,7 @@ pub const DEPTH_STEP: usize = 16;
 pub enum Stored {
     F32,
     F16,
-    /// Words of four columns of eight bits each, with the terms of `integers` in the place of a bias.
+    /// Words of four columns of eight bits each, with the terms of `integers` instead of a bias.
     Int8,
 }
 
@@ -51,7 +51,7 @@ impl Stored {
         }
     }
 
-    /// The type in WGSL of an element on its way to the device and back.
+    /// The WGSL type of an element on its way to the device and back.
     pub const fn raw(self) -> &'static str {
         match self {
             Stored::F32 | Stored::F16 => "f32",
@@ -59,7 +59,7 @@ impl Stored {
         }
     }
 
-    /// Its name for people.
+    /// Its name in messages.
     pub const fn name(self) -> &'static str {
         match self {
             Stored::Int8 => "int8",
@@ -68,7 +68,7 @@ impl Stored {
     }
 }
 
-/// Columns, or other elements of a vector, after padding.
+/// The number of columns, or of other elements of a vector, after padding.
 pub const fn padded(columns: usize) -> usize {
     columns.next_multiple_of(DEPTH_STEP)
 }

@@ -1,8 +1,8 @@
-//! The numbers that shaders and host share, each with one owner: the tile, its WGSL prelude, the parameters.
+//! The constants that shaders and host share, each defined once: the tile, its WGSL prelude, the parameters.
 //!
-//! A shader file holds no number that Rust also needs: it is compiled after [`Tile::prelude`], and states the laws
-//! that the numbers must obey as `const_assert`. The `repr(C)` structs here are the shaders' `Params` and `Entry`; a
-//! test compares their layouts as naga reads them.
+//! A shader file contains no number that Rust also needs: it is compiled after [`Tile::prelude`], and states the
+//! relations that the numbers must satisfy as `const_assert`. The `repr(C)` structs here are the shaders' `Params` and
+//! `Entry`; a test compares them with the layouts that naga computes.
 
 use super::pass::Pass;
 pub use super::stored::{DEPTH_STEP, Stored, padded};
@@ -10,7 +10,7 @@ use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
-/// Rows whose scores share one maximum. A chosen span is scored again row by row, which costs in proportion.
+/// Rows whose scores share one maximum. A chosen span is scored again row by row, at a cost proportional to its length.
 pub const SPAN: u32 = 32;
 
 /// Threads of a workgroup in every pass but the scans and the merge.
@@ -25,23 +25,23 @@ pub const COOP_THREADS: u32 = 128;
 /// Below every score; WGSL has no infinities.
 pub const LOWEST: f32 = -3.4e38;
 
-/// The row number of an empty place, in both halves.
+/// The row number of an empty entry, in both halves.
 pub const NONE: u32 = u32::MAX;
 
-/// Dimensions of a small problem at most, threads that work on it, and rounds that they take at most for one size.
+/// The most dimensions of a small problem, the threads that work on it, and the most rounds for one size.
 pub const TINY_DIMS: u32 = 32;
 pub const TINY_THREADS: u32 = 64;
 pub const TINY_ROUNDS: u32 = 512;
 
-/// What `tiny.wgsl` claims of a small problem.
+/// The claims of `tiny.wgsl` about a small problem.
 pub const OPEN: u32 = 0;
 pub const OUTSIDE: u32 = 1;
 pub const INSIDE: u32 = 2;
-/// While a size is being worked on.
+/// The value while a size is in progress.
 const UNKNOWN: u32 = 3;
 
-/// Shares of the lengths involved that are rounding in f32, with room to spare: to stand out of a span, to point along
-/// a residual, to be nothing, to be behind a direction (for each column).
+/// Tolerances for rounding in f32, as shares of the lengths involved, with a reserve: to be independent of a span, to
+/// point along a residual, to vanish, to be behind a direction (per column).
 pub const TINY_DEPENDENT: f32 = 1e-5;
 pub const TINY_IMPROVES: f32 = 2e-6;
 pub const TINY_VANISHED: f32 = 2e-6;
@@ -70,7 +70,7 @@ const fn tile(rows: u32, queries: u32, depth: u32, row_lane: u32, query_lane: u3
     }
 }
 
-/// What autotuning chooses from: large tiles for many queries, narrow ones for few.
+/// The tiles that autotuning chooses from: large ones for many queries, narrow ones for few.
 pub const TILES: [Tile; 7] = [
     tile(128, 128, 8, 8, 8),
     tile(128, 128, 16, 8, 8),
@@ -84,7 +84,7 @@ pub const TILES: [Tile; 7] = [
 /// The tile of the cooperative-matrix scan, which its shader fixes.
 pub const COOP_TILE: Tile = TILES[0];
 
-/// The tile that compiles fast and fits every device: for software adapters.
+/// A tile that compiles fast and fits every device: for software adapters.
 pub const PLAIN_TILE: Tile = TILES[6];
 
 impl Tile {
@@ -98,7 +98,7 @@ impl Tile {
         2 * (self.rows + self.queries) * self.depth * 4
     }
 
-    /// The constants that shader `pass` is compiled after, by name.
+    /// The constants, by name, for compiling a shader.
     pub fn constants(&self, width: u32) -> Vec<(&'static str, u32)> {
         let threads = self.threads();
         vec![
@@ -128,7 +128,7 @@ impl Tile {
         ]
     }
 
-    /// WGSL text in front of a shader: its extensions, the element type, the constants.
+    /// The WGSL text before a shader: its extensions, the element type, the constants.
     pub fn prelude(&self, pass: Pass, stored: Stored, width: u32) -> String {
         let mut text = String::new();
         if stored == Stored::F16 || pass == Pass::ScanCoop {
@@ -155,7 +155,7 @@ impl Tile {
     }
 }
 
-/// Terms of a vector in eight bits.
+/// The number of terms of a vector in eight bits.
 pub const TERMS: usize = 4;
 
 macro_rules! params {
@@ -191,7 +191,7 @@ params! {
     TinyParams { problems, first_problem, d, rows, sizes }
 }
 
-/// `Entry` of `merge.wgsl`: a score and its row in two halves.
+/// `Entry` of `merge.wgsl`: a score, and its row in two halves.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
 pub struct Entry {
@@ -201,14 +201,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An empty place.
+    /// An empty entry.
     pub const EMPTY: Entry = Entry {
         score: LOWEST,
         low: NONE,
         high: NONE,
     };
 
-    /// The row, or none for an empty place.
+    /// The row, or `None` for an empty entry.
     pub fn row(&self) -> Option<u64> {
         (self.high != NONE).then(|| u64::from(self.high) << 32 | u64::from(self.low))
     }

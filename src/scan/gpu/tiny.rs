@@ -1,4 +1,4 @@
-//! Small problems on the device: thousands in one dispatch, a workgroup each.
+//! Small problems on the device: thousands in one dispatch, one workgroup for each.
 
 use super::device::{Device, SUBMISSION, Trouble};
 use super::engine::{GpuEngine, lock};
@@ -10,13 +10,13 @@ use crate::error::Result;
 use crate::scan::small_sets::{Claim, Propose, Sets};
 use std::time::Instant;
 
-/// Bytes of vectors of one call at most: they are in memory in f64 and f32 as well.
+/// The most bytes of vectors in one call: they are in host memory in f64 and f32 as well.
 const BYTES: u64 = 64 << 20;
 
-/// Numbers of one problem: a workgroup reads them in a fraction of a millisecond, some hundred times.
+/// The most numbers of one problem: a workgroup reads them in a fraction of a millisecond, some hundred times.
 const MOST_OF_ONE: usize = 1 << 20;
 
-/// Passes over its vectors that a problem takes: a guess, for the length of a submission.
+/// The estimated passes of a problem over its vectors, from which the length of a submission is computed.
 const PRICINGS: f64 = 40.0;
 
 impl Propose for GpuEngine {
@@ -61,7 +61,7 @@ impl Propose for GpuEngine {
     }
 }
 
-/// All sets, a few submissions.
+/// Solve all sets in a few submissions.
 fn run(
     device: &mut Device,
     tile: Tile,
@@ -128,7 +128,7 @@ fn run(
         .collect())
 }
 
-/// The claims about one set, up to the first that is not outside.
+/// The claims about one set, up to the first that is not `Outside`.
 fn listed(claims: &[u32], directions: &[f32], support: &[u32], rows: usize) -> Vec<Claim> {
     let d = directions.len() / claims.len();
     let mut listed = Vec::new();

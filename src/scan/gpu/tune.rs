@@ -1,7 +1,7 @@
-//! Which tile is fastest on this adapter for so many columns and directions: measured once, remembered.
+//! Which tile is fastest on this adapter for a number of columns and directions: measured once, then cached.
 //!
 //! No tile is best everywhere, and the best of one device may be half as fast on another, so each is timed on random
-//! numbers of the shape at hand, rounded up to a power of two. Software adapters get one small tile without measuring.
+//! numbers in the shape of the problem, rounded up to powers of two. Software adapters get one small tile without timing.
 
 use super::cache;
 use super::device::{Device, Trouble};
@@ -16,10 +16,10 @@ use std::time::Instant;
 /// Operations of one timed dispatch: milliseconds on a graphics card.
 pub const FLOP: f64 = 4e10;
 
-/// Bytes of rows to time with, at most.
+/// The most bytes of rows to time with.
 const BYTES: usize = 64 << 20;
 
-/// Timed runs of a tile; the fastest counts.
+/// Timed runs for each tile; the fastest counts.
 const RUNS: usize = 3;
 
 /// The fastest tile of a shape, and its seconds for [`FLOP`] operations.
@@ -41,11 +41,11 @@ pub struct Tuner {
 }
 
 impl Tuner {
-    /// Remember what earlier runs found on this adapter.
+    /// Loads the times that earlier runs measured on this adapter.
     pub fn new(info: &wgpu::AdapterInfo) -> Self {
         let key = cache::adapter_key(info);
         let stored = cache::folder().and_then(|folder| cache::load(&folder, "tiles", &key));
-        // A table that does not parse is one that was never measured.
+        // A table that does not parse is treated as empty.
         let table = stored
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
             .unwrap_or_default();
@@ -56,12 +56,13 @@ impl Tuner {
         }
     }
 
-    /// A tile without measuring.
+    /// The tile to use without timing.
     pub fn plain(&self) -> Tile {
         if self.software { PLAIN_TILE } else { TILES[0] }
     }
 
-    /// The tiles of this adapter, the plain one first: all of as many rows, so that rows on the device suit each.
+    /// The tiles for this adapter, the plain one first. All have the same number of rows, so the rows on the device
+    /// suit each.
     pub fn tiles(&self) -> Vec<Tile> {
         let plain = self.plain();
         let others = TILES.into_iter().filter(|tile| *tile != plain);
@@ -85,12 +86,12 @@ impl Tuner {
         Ok(measured.tile)
     }
 
-    /// Whether times of this adapter tell anything: those of the host's own cores behind a graphics interface do not.
+    /// Whether timings on this adapter are meaningful: on a software adapter they are not.
     pub fn measures(&self, device: &Device) -> bool {
         !self.software || device.faults.times().is_some()
     }
 
-    /// The fastest of some tiles for `count` directions of d columns, and how fast it is; measured if it is not known.
+    /// The fastest of some tiles for `count` directions of d columns, and its time; measured unless it is known.
     pub fn fastest(
         &mut self,
         device: &mut Device,
@@ -140,7 +141,7 @@ impl Tuner {
 
     fn save(&self) {
         if let (Some(folder), Ok(text)) = (cache::folder(), serde_json::to_vec(&self.table)) {
-            // Not remembered means measured again.
+            // If this fails, the next run measures again.
             let _ = cache::store(&folder, "tiles", &self.key, &text);
         }
     }
@@ -157,8 +158,8 @@ fn scan(stage: PrecisionStage, tile: Tile) -> Variant {
     }
 }
 
-/// Seconds for [`FLOP`] operations with a tile on vectors of `depth` elements, by runs of `flop` operations after one to
-/// warm up.
+/// Seconds for [`FLOP`] operations with a tile on vectors of `depth` elements, from runs of `flop` operations after one
+/// warm-up run.
 pub fn measure(
     device: &mut Device,
     stage: PrecisionStage,
@@ -192,7 +193,7 @@ pub fn measure(
         let started = Instant::now();
         let index = device.guarded(&variant.label(), |device| {
             let mut encoder = device.record();
-            // Its numbers are of no use to anyone.
+            // The results of these dispatches are not used.
             device.issue(
                 &mut encoder,
                 variant,
@@ -233,8 +234,7 @@ fn filled(
     Ok(buffers)
 }
 
-/// Words whose numbers (one f32 or two f16) lie between 1 and 2 in size, with random signs and digits; whole numbers of
-/// eight bits are any.
+/// Random words whose numbers (one f32 or two f16) have magnitudes between 1 and 2; for eight bits, arbitrary words.
 fn random_bits(words: usize, stored: Stored) -> Vec<u32> {
     let mut state = 0x9e37_79b9u32;
     let (keep, one) = match stored {
@@ -255,7 +255,7 @@ mod tests {
     use super::super::faults::Faults;
     use super::*;
 
-    /// What is timed is what scans: buffers of the right lengths for every precision, on every adapter that is there.
+    /// The timed dispatch is a valid scan: buffers have the right lengths for every precision, on every adapter present.
     #[test]
     fn every_stage_can_be_timed() {
         for adapter in adapters::list() {

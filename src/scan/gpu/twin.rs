@@ -1,8 +1,8 @@
 //! The plain function of each WGSL pass: same name, same buffers in the same order, plain loops.
 //!
-//! Tests run each shader against its function here, so that a wrong answer can be traced to one pass; the functions
-//! are also the shortest statement of what the shaders compute. Packed vectors are panels of `width` vectors, column
-//! by column: element (v, k) of depth D lies at `(v / width * D + k) * width + v % width`.
+//! Tests run each shader and compare it with its function here, so that a wrong answer can be traced to one pass; the
+//! functions are also the shortest statement of what the shaders compute. Packed vectors are panels of `width` vectors,
+//! column by column: element (v, k) of depth D lies at `(v / width * D + k) * width + v % width`.
 
 use super::tile::{
     Entry, GatherParams, LOWEST, MergeParams, NormsParams, PackParams, RescoreParams, SPAN,
@@ -16,7 +16,7 @@ mod tiny;
 pub use int8::{Words, rescore_int8, scan_int8};
 pub use tiny::tiny;
 
-/// Where element (v, k) of packed vectors lies.
+/// The index of element (v, k) in packed vectors.
 pub fn place(v: usize, k: usize, depth: usize, width: usize) -> usize {
     (v / width * depth + k) * width + v % width
 }
@@ -97,7 +97,7 @@ pub fn scan(
     });
 }
 
-/// The largest of what `score` says of a row and a query, for each query of a dispatch and each of its spans.
+/// The largest `score` of a row, for each query of a dispatch and each of its spans.
 fn span_maxima(
     params: &ScanParams,
     tile: &Tile,
@@ -118,7 +118,7 @@ fn span_maxima(
     }
 }
 
-/// `shaders/scan_coop.wgsl`: the same from f16 rows and directions, whatever the order of its sums.
+/// `shaders/scan_coop.wgsl`: the same from f16 rows and directions. The shader may sum in another order.
 pub fn scan_coop(
     params: &ScanParams,
     tile: &Tile,
@@ -178,7 +178,7 @@ pub fn rescore(
     });
 }
 
-/// What `score` says of every row of the spans that were chosen for a query.
+/// The `score` of every row in the spans chosen for a query.
 fn rows_of_spans(
     params: &RescoreParams,
     spans: &[u32],

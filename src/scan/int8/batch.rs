@@ -1,4 +1,4 @@
-//! One batch over all rows: integer products first, f32 for what they cannot exclude.
+//! One batch over all rows: integer products first, f32 for the rows that these cannot exclude.
 //!
 //! ```text
 //! a few tiles, spread over the set:   f32 products, as the f32 scan makes them; the k best so far set the bars
@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
-//! lists are ordered by the same total order: the answer is the f32 scan's. Each worker compares its time for a tile
-//! with that of the first ones and says so where integers do not pay; quantising tiles that are kept does not count.
+//! lists have the same total order, so the answer is that of the f32 scan. Each worker compares its time for an integer
+//! tile with that of the f32 tiles, and the batch goes on in f32 if integers are slower; the time for quantising a tile
+//! that is then kept is not counted.
 
 use super::bound::{Lane, Thresholds};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
@@ -23,46 +24,46 @@ use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, pa
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// One tile in so many sets the bars, and at most this many.
+/// One tile in this many sets the bars, and at most `MOST_FIRST`.
 const FIRST_SHARE: usize = 64;
 const MOST_FIRST: usize = 8;
 
-/// Tiles of one worker over which times are compared.
+/// The number of a worker's tiles after which times are compared.
 const WINDOW: u32 = 4;
 
-/// Where more than one product in so many cannot be excluded, scoring them one by one takes as long as scoring all:
-/// integers are left at once.
+/// If more than one product in this many cannot be excluded, scoring them one by one takes as long as scoring all: the
+/// batch goes on in f32 at once.
 const CROWD: usize = 16;
 
-/// Of a panel with more rows to score than this all rows are read at once.
+/// If a panel has more rows to score than this, all its rows are read at once.
 const MANY: usize = 8;
 
-/// Directions of one block, as integers.
+/// Directions of one block, as integers, with their bounds.
 struct Integers {
     lanes: Lanes,
     bounds: Vec<Lane>,
 }
 
-/// What all workers of a batch share.
+/// The state that all workers of a batch share.
 pub struct Int8Batch<'s, 'a> {
     source: TileDecoder<'a>,
     pub kept: &'s Kept,
     pub kernel: Kernel,
     pub chain: Chain,
-    /// Go on with integers though f32 be faster.
+    /// Use integers even if f32 is faster.
     pub forced: bool,
     batch: &'s Batch<'s>,
     blocks: Vec<Block<f32>>,
     integers: Vec<Integers>,
     lists: Lists,
-    /// Whole tiles in the order in which they are taken, the first ones ahead.
+    /// Whole tiles in the order of work, starting with those that set the bars.
     order: Vec<usize>,
     first: usize,
     next: AtomicUsize,
     pace: Pace,
 }
 
-/// How long a tile takes.
+/// Time per tile in f32, and whether integers were given up.
 #[derive(Default)]
 struct Pace {
     plain_nanoseconds: AtomicU64,
@@ -77,21 +78,21 @@ impl Pace {
         self.plain_tiles.fetch_add(1, Relaxed);
     }
 
-    /// Whether so much time for a tile is more than f32 takes.
+    /// Whether this time for a tile exceeds the mean time of an f32 tile.
     fn is_slower(&self, nanoseconds: u64) -> bool {
         let tiles = self.plain_tiles.load(Relaxed);
         tiles > 0 && nanoseconds > self.plain_nanoseconds.load(Relaxed) / tiles
     }
 }
 
-/// Tiles that set the bars: enough for k rows, and spread over the set, which may be sorted by whatever.
+/// The number of tiles that set the bars: enough for k rows, and some share of the set. They are spread, as rows may be sorted.
 fn first_tiles(whole: usize, k: usize) -> usize {
     (whole / FIRST_SHARE)
         .clamp(1, MOST_FIRST)
         .max(k.div_ceil(TILE))
 }
 
-/// Whether a batch that wants k rows of n leaves anything to integers.
+/// Whether a batch that wants k of n rows leaves enough tiles for integer products.
 pub fn fits(n: usize, k: usize) -> bool {
     let whole = n / TILE;
     whole >= 2 && first_tiles(whole, k) <= whole / 2
@@ -102,7 +103,7 @@ fn in_range(c: f32, length: f64) -> bool {
     (0.0..=1e6).contains(&c) && length <= 1e15
 }
 
-/// The first ones, evenly spread, then the others.
+/// The first tiles, evenly spread, then the others.
 fn order(whole: usize, first: usize) -> Vec<usize> {
     let mut spread: Vec<usize> = (0..first).map(|i| i * whole / first).collect();
     let others: Vec<usize> = (0..whole)
@@ -133,7 +134,7 @@ struct Framed {
 }
 
 impl<'s, 'a> Int8Batch<'s, 'a> {
-    /// Lay out the batch; None if a direction is out of the range of 8 bits and their bounds.
+    /// Prepares the batch. `None` if a direction is out of the range of eight bits and their bounds.
     pub fn new(
         source: TileDecoder<'a>,
         kept: &'s Kept,
@@ -176,7 +177,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         })
     }
 
-    /// Scan with all threads: (B x k scores, B x k rows), and whether integers were left early.
+    /// Scan with all threads: (B x k scores, B x k rows), and whether integers were given up early.
     pub fn run(self, control: &Control) -> Result<(Vec<f32>, Vec<usize>, bool)> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
@@ -184,7 +185,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         Ok((scores, rows, self.pace.left.into_inner() && !self.forced))
     }
 
-    /// One worker: draw tiles until none is left.
+    /// The loop of one worker: takes tiles until none is left.
     fn work(&self, control: &Control) -> Result<()> {
         let mut worker = Worker::default();
         let (mut tiles, mut nanoseconds) = (0u32, 0u64);
@@ -194,7 +195,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 return Ok(());
             }
             control.check()?;
-            // The rows behind the last whole tile come when all others are taken.
+            // The rows after the last whole tile are scored last.
             let Some(&tile) = self.order.get(place) else {
                 let rest = Tiles::<f32>::len(&self.source) % TILE;
                 self.plain(self.order.len(), rest, &mut worker)?;
@@ -212,7 +213,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 self.pace.plain(started);
                 continue;
             }
-            // What is quantised once tells nothing of the batches to come.
+            // The time for quantising, which happens once, says nothing about later batches.
             if once {
                 continue;
             }
@@ -227,7 +228,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         }
     }
 
-    /// Some rows in f32, as the f32 scan scores them.
+    /// Score some rows in f32, as the f32 scan does.
     fn plain(&self, tile: usize, count: usize, worker: &mut Worker) -> Result<()> {
         if count == 0 {
             return Ok(());
@@ -263,7 +264,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         Ok(())
     }
 
-    /// The stated score of a product, as the f32 scan adds the bias.
+    /// The stated score of a product: adds the bias as the f32 scan does.
     fn biased(&self, product: f32, block: &Block<f32>, lane: usize, row: usize) -> f32 {
         if block.biased {
             product + block.bias[lane] * Tiles::<f32>::bias(&self.source)[row]
@@ -272,7 +273,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         }
     }
 
-    /// A whole tile by integer products; false if it cannot be quantised.
+    /// A whole tile by integer products. False if the tile cannot be quantised.
     fn integers(&self, tile: usize, worker: &mut Worker, control: &Control) -> Result<bool> {
         let mut space = std::mem::take(&mut worker.quantising);
         let done = self.kept.with(tile, &self.source, &mut space, |numbers| {
@@ -324,7 +325,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         Ok(())
     }
 
-    /// Score in f32 what integers could not exclude: (row of the panel, lane of the block), rows ascending.
+    /// Score in f32 the pairs that integers could not exclude: (row of the panel, lane of the block), ascending by row.
     fn rescore(
         &self,
         tile: usize,
@@ -345,7 +346,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let framed = &framed.rows;
         let stride = padded(d);
         for pairs in found.chunks(TOGETHER) {
-            // The last pairs are filled up with the last one.
+            // The last group is filled up with copies of the last pair.
             let pair = |p: usize| pairs[p.min(pairs.len() - 1)];
             let scores = self.chain.scores(std::array::from_fn(|p| {
                 let (row, lane) = pair(p);
@@ -369,7 +370,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
 }
 
 impl Framed {
-    /// Read rows of a panel of the tile that starts at row `tile`, unless they are there.
+    /// Read rows of a panel of the tile that starts at row `tile`, unless they were read before.
     fn read(
         &mut self,
         source: &TileDecoder<'_>,

@@ -1,4 +1,4 @@
-//! Which rows an integer product excludes from the k best: the proof, and the compare.
+//! Which rows an integer product excludes from the k best: the proof, and the comparison.
 //!
 //! Row `x = s q + e`, direction `w = t v + f`, with `|e| <= rho`, `|f| = phi` ([`super::numbers`]). By Cauchy-Schwarz
 //!
@@ -16,10 +16,10 @@
 //!     K = (|w| R + phi Q) / t,    R >= (rho + gamma |x|) / s and Q >= |q| of every row of the panel
 //! ```
 //!
-//! The left side is exact, and conversion to f32 keeps the order of an integer and an f32. The right side is computed in
-//! f32 from numbers that were rounded to f32, in two products and two sums: each of the three terms is off by at most five
-//! units of 2^-24 of its size, for which [`SLACK`] of its size is taken off beforehand, and 2^-10 for underflow. Sizes
-//! are kept where no product overflows; where one is not, the row is not excluded.
+//! The left side is exact, and conversion to f32 keeps the order of an integer and an f32. The right side is computed
+//! in f32 from numbers rounded to f32, in two products and two sums: each of the three terms is off by at most five
+//! units of 2^-24 of its size. [`SLACK`] of its size is subtracted beforehand for this, and 2^-10 for underflow. Sizes
+//! are limited so that no product overflows; a row with a size beyond the limit is not excluded.
 
 use super::numbers::Quantised;
 use crate::scan::rounding::{self, U32, gamma};
@@ -27,35 +27,35 @@ use crate::scan::rounding::{self, U32, gamma};
 /// Eight units of f32 rounding.
 const SLACK: f64 = 8.0 * U32;
 
-/// What underflow can hide: products of numbers up to 2^60 with what f32 cannot hold.
+/// A bound on underflow: products of numbers up to 2^60 with what f32 cannot represent.
 const HIDDEN: f64 = 1.0 / 1024.0;
 
-/// Factors are kept at most this large; [`super::numbers::SMALLEST`] sees to u.
+/// The limit on the size of factors; [`super::numbers::SMALLEST`] limits u.
 const LARGEST: f64 = (1u64 << 60) as f64;
 
-/// Lanes that are compared before one branch.
+/// How many lanes are compared before one branch.
 const GROUP: usize = 64;
 
-/// What the compare needs of a row.
+/// The terms of a row in the comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Row {
-    /// u.
+    /// u, the inverse of the row's scale.
     pub inverse: f32,
-    /// g.
+    /// g, the row's bias in integer units.
     pub bias: f32,
 }
 
-/// What it needs of a panel of rows.
+/// The terms of a panel of rows in the comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Panel {
-    /// R.
+    /// R, the largest error of a row in integer units.
     lost: f64,
-    /// Q.
+    /// Q, the largest |q|.
     integers: f64,
 }
 
 impl Panel {
-    /// Take in a row of d columns with its bias, which is not positive: what the compare needs of it.
+    /// Adds a row of d columns, with its bias (not positive), to the panel. Returns the row's terms.
     pub fn admit(&mut self, row: &Quantised, bias: f32, d: usize) -> Row {
         let scale = f64::from(row.scale);
         let gamma = gamma(d + 3, U32);
@@ -69,7 +69,7 @@ impl Panel {
     }
 }
 
-/// What the compare needs of a direction, in f64.
+/// The terms of a direction in the comparison, in f64.
 #[derive(Debug, Clone, Copy)]
 pub struct Lane {
     /// 1 / t.
@@ -83,7 +83,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Of a quantised direction of d numbers with its c, which is not negative.
+    /// From a quantised direction of d numbers and its c, which must not be negative.
     pub fn new(direction: &Quantised, c: f32, d: usize) -> Self {
         let inverse = 1.0 / f64::from(direction.scale);
         Lane {
@@ -96,7 +96,7 @@ impl Lane {
     }
 }
 
-/// The right side of the compare, for the lanes of a block and one panel: three numbers a lane.
+/// The right sides of the comparison, for the lanes of a block and one panel: three numbers for each lane.
 #[derive(Debug, Clone, Default)]
 pub struct Thresholds {
     alpha: Vec<f32>,
@@ -105,7 +105,7 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// For lanes with their bars, of which NaN stands for none; up to `count` lanes are padding, which nothing passes.
+    /// Sets the lanes with their bars (NaN: no bar yet); lanes up to `count` are padding, of which every product is excluded.
     pub fn set(
         &mut self,
         panel: &Panel,
@@ -119,7 +119,7 @@ impl Thresholds {
         for (lane, bar) in lanes.iter().zip(bars) {
             let alpha = (f64::from(bar) - lane.tiny) * lane.inverse;
             let alpha = alpha - SLACK * alpha.abs();
-            // A bar that is not there, or out of range downwards, excludes nothing.
+            // Without a bar, or with one below the range, nothing is excluded.
             self.alpha.push(if alpha >= -LARGEST {
                 alpha.min(LARGEST) as f32
             } else {
@@ -140,7 +140,7 @@ impl Thresholds {
         self.less.resize(count, 0.0);
     }
 
-    /// The products of a panel (rows x lanes) that are not excluded: (row, lane), in that order.
+    /// The products of a panel (rows x lanes) that are not excluded: (row, lane), ordered by row, then lane.
     #[inline(always)]
     pub fn survivors(&self, rows: &[Row], products: &[i32], found: &mut Vec<(u32, u32)>) {
         let count = self.alpha.len();
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Whether a row survives, of which and of a direction the integers are found as the scan does.
+    /// Whether a row survives the comparison with a direction, both quantised as in the scan.
     fn survives(x: &[f32], w: &[f32], c: f32, row_bias: f32, bar: f32, levels: i32) -> bool {
         let d = x.len();
         let (mut q, mut v) = (vec![0i8; d], vec![0i8; d]);
@@ -194,7 +194,7 @@ mod tests {
         found == [(0, 0)]
     }
 
-    /// The score as the f32 scan states it, additions in the given order.
+    /// The score as the f32 scan states it, with the additions in the given order.
     fn stated(x: &[f32], w: &[f32], c: f32, bias: f32) -> f32 {
         let sum = x.iter().zip(w).fold(0f32, |sum, (x, w)| x.mul_add(*w, sum));
         sum + c * bias
@@ -214,7 +214,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
-        /// Bars at the stated score and a little around it: what reaches the bar is never excluded.
+        /// With a bar at the stated score or slightly below it, the row is never excluded.
         #[test]
         fn a_row_whose_stated_score_reaches_the_bar_is_never_excluded(
             (x, w) in (1usize..40).prop_flat_map(|d| (entries(d), entries(d))),
@@ -231,11 +231,11 @@ mod tests {
         }
     }
 
-    /// Entries that each lose almost half a level, all in the direction that counts: the bound must use most of its room.
+    /// Each entry loses almost half a quantisation step, all in the same direction: the bound must be almost attained.
     #[test]
     fn the_bound_holds_and_is_sharp_where_every_entry_loses_half_a_level() {
         let d = 64;
-        // Scale 1: entries are half a level below an integer; the first entry sets the scale.
+        // Scale 1: entries are half a step below an integer; the first entry sets the scale.
         let mut x = vec![3.499f32; d];
         x[0] = 127.0;
         let mut w = vec![127f32; d];

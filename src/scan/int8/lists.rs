@@ -1,7 +1,7 @@
-//! The k best rows of each direction, shared by all workers, and the bars that follow from them.
+//! The k best rows of each direction so far, shared by all workers, and the bars that follow.
 //!
-//! Rows may be offered in any order, by anybody: the k best under the total order of [`topk`] are the same set in the
-//! end. A bar only ever rises, and a row that scores strictly below it is not among the k best.
+//! Rows may be offered in any order by any worker: the final k best under the total order of [`topk`] are the same. A
+//! bar only rises, and a row with a score strictly below it is not among the k best.
 
 use crate::scan::topk;
 use std::sync::Mutex;
@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 pub struct Lists {
     k: usize,
     lists: Vec<Mutex<Vec<(f32, usize)>>>,
-    /// The k-th best score so far, as bits; NaN until there are k.
+    /// The k-th best score so far, as bits; NaN until there are k rows.
     bars: Vec<AtomicU32>,
-    /// Lists that hold k rows.
+    /// How many lists hold k rows.
     full: AtomicUsize,
 }
 
@@ -32,7 +32,7 @@ impl Lists {
         }
     }
 
-    /// The k-th best score of direction `b` so far; NaN until there are k.
+    /// The k-th best score of direction `b` so far; NaN until there are k rows.
     pub fn bar(&self, b: usize) -> f32 {
         f32::from_bits(self.bars[b].load(Relaxed))
     }
@@ -42,12 +42,12 @@ impl Lists {
         self.full.load(Relaxed) == self.lists.len()
     }
 
-    /// Offer a row, once, with its score, which is a number.
+    /// Offer a row, at most once, with its score, which must not be NaN.
     pub fn offer(&self, b: usize, score: f32, row: usize) {
         if score < self.bar(b) {
             return;
         }
-        // A poisoned lock still holds a whole list.
+        // A list behind a poisoned lock is still valid.
         let mut list = self.lists[b]
             .lock()
             .unwrap_or_else(|held| held.into_inner());
@@ -88,7 +88,7 @@ mod tests {
         ) {
             let k = k.min(values.len());
             let lists = Lists::new(1, k);
-            // 83 is prime: every step visits every place once.
+            // 83 is prime, so every step visits every row once.
             for row in (0..83).map(|place| place * step % 83).filter(|&row| row < values.len()) {
                 prop_assert_eq!(lists.full(), !lists.bar(0).is_nan());
                 lists.offer(0, f32::from(values[row]), row);

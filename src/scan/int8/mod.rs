@@ -10,10 +10,10 @@
 //! batch     one batch over all rows
 //! ```
 //!
-//! A row is left out only where it is proved that the f32 scan would state a score below that of k other rows. So
-//! [`Int8Scan`] gives the very answer of [`CpuScan`], with its error bound, and nothing above it can tell the two apart but
-//! by the time. Where eight bits do not pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the
-//! first tiles show it, and the batch goes on in f32.
+//! A row is left out only if it is proved that its score in the f32 scan is below that of k other rows. So [`Int8Scan`]
+//! gives exactly the answer of [`CpuScan`], with the same error bound; only the time differs. Where eight bits do not
+//! pay (few columns, few rows, many rows that cannot be excluded, no fast kernel), the first tiles show it, and the
+//! batch continues in f32.
 
 mod batch;
 mod bound;
@@ -34,22 +34,22 @@ use rescore::Chain;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
-/// Batches after which eight bits are no longer tried, if all of them left them early.
+/// Eight bits are no longer tried once this many batches in a row gave them up.
 const TRIES: u32 = 3;
 
-/// Fewer columns than this are never worth a try, nor is a set of fewer rows.
+/// Sets with fewer columns or rows than this always use f32.
 const FEW_COLUMNS: usize = 16;
 const FEW_ROWS: usize = 4096;
 
-/// Batches of few directions before AVX2 is tried for them: quantising the rows takes as long as about three in f32.
+/// Batches of few directions until AVX2 is tried for them: quantising the rows takes as long as about three batches in f32.
 const FEW_BEFORE: u32 = 3;
 
 /// When to use eight bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// On kernels with instructions for it, where the first tiles show that they are faster. With AVX2 only for batches of
-    /// few directions: the hull part of MNIST took 2.3 times as long as in f32 there, and nearest rows 1.15 times (AMD
-    /// EPYC, 2 cores), but of one to four directions f32 computes sixteen.
+    /// With kernels that have instructions for it, if the first tiles show that they are faster. With AVX2 only for
+    /// batches of few directions, which f32 pads to sixteen: for others the hull part of MNIST took 2.3 times as long
+    /// as in f32, and nearest rows 1.15 times (AMD EPYC, 2 cores).
     #[default]
     Auto,
     /// Never.
@@ -58,23 +58,23 @@ pub enum Precision {
     Int8,
 }
 
-/// How to scan.
+/// Settings of the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     pub precision: Precision,
     pub kernel: Kernel,
-    /// Bytes that the rows and their quantised copy may take together; beyond, tiles are quantised in every scan.
+    /// The most bytes for the rows and their quantised copy together; above, tiles are quantised in every scan.
     pub memory: u64,
 }
 
-/// Bytes of a budget that several scans share, until they are dropped.
+/// A reservation of bytes from a budget that several scans share; released when it is dropped.
 struct Reserved {
     taken: Arc<AtomicU64>,
     bytes: u64,
 }
 
 impl Reserved {
-    /// None if they are more than what is left of the room.
+    /// `None` if the budget has not enough room left.
     fn of(taken: &Arc<AtomicU64>, bytes: u64, room: u64) -> Option<Self> {
         let before = taken.fetch_add(bytes, Relaxed);
         let reserved = Reserved {
@@ -91,24 +91,24 @@ impl Drop for Reserved {
     }
 }
 
-/// The scan on the machine's own cores, in eight bits where that is faster.
+/// The scan on the CPU, in eight bits where that is faster.
 pub struct Int8Scan<'a> {
     rows: &'a dyn Rows,
     plain: CpuScan<'a>,
     options: Options,
-    /// The order in which the f32 product adds, if known; found when it is first needed.
+    /// The order in which the f32 product adds, if it could be found; determined at its first use.
     chain: OnceLock<Option<Chain>>,
     shared: Arc<Shared>,
 }
 
-/// What scans in one frame share: a reference that answers queries one by one is scanned anew for each of them.
+/// What all scans in one frame share, because a reference that answers queries one by one is scanned anew for each.
 struct Shared {
     kept: tile::Kept,
-    /// Batches in a row that left eight bits early: of support, and of nearest rows.
+    /// How many batches in a row gave up eight bits: support directions, and nearest-neighbour directions.
     left: [AtomicU32; 2],
     /// Batches of few directions so far.
     few: AtomicU32,
-    /// Given back to the engine's budget in the end.
+    /// The share of the engine's memory budget.
     _reserved: Option<Reserved>,
 }
 
@@ -130,16 +130,16 @@ impl Shared {
 }
 
 impl<'a> Int8Scan<'a> {
-    /// Survey the rows and stand ready; rows are quantised when a batch first needs them.
+    /// Computes the frame; rows are quantised when a batch first needs them.
     pub fn new(rows: &'a dyn Rows, options: Options, control: &Control) -> Result<Self> {
         let frame = Frame::survey(rows, control)?;
         Ok(Self::within(rows, frame, options, &Arc::default()))
     }
 
-    /// The same in a known frame, where so many bytes of the memory went to the copies of other scans.
+    /// The same in a known frame; `taken` counts the bytes that copies of all scans take.
     fn within(rows: &'a dyn Rows, frame: Frame, options: Options, taken: &Arc<AtomicU64>) -> Self {
         let make = || Shared::of(rows, options, taken);
-        // One in f32 leaves the room to others.
+        // A scan that only uses f32 reserves nothing.
         let shared = match options.precision {
             Precision::F32 => Arc::new(make()),
             _ => frame.made.of(make),
@@ -153,12 +153,12 @@ impl<'a> Int8Scan<'a> {
         }
     }
 
-    /// The count of the batches like this one: directions of the hull are of another kind than those of nearest rows.
+    /// The counter for batches of this kind: support directions or nearest-neighbour directions.
     fn left_by(&self, batch: &Batch<'_>) -> &AtomicU32 {
         &self.shared.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
-    /// Whether the kernel is worth a try for batches of this size.
+    /// Whether the kernel may pay for batches of this size.
     fn suits(&self, batch: &Batch<'_>) -> bool {
         if self.options.kernel != Kernel::Avx2 {
             return true;
@@ -167,7 +167,7 @@ impl<'a> Int8Scan<'a> {
         few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE
     }
 
-    /// The batch in eight bits, if it may be worth it and everything is in range.
+    /// The batch in eight bits, if that may pay and everything is in range.
     fn int8<'s>(&'s self, batch: &'s Batch<'s>) -> Option<batch::Int8Batch<'s, 's>> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
@@ -219,11 +219,11 @@ impl Scan for Int8Scan<'_> {
     }
 }
 
-/// The machine's own cores, in eight bits where that is faster.
+/// The engine of [`Int8Scan`].
 #[derive(Debug, Clone)]
 pub struct Int8Engine {
     options: Options,
-    /// Bytes of quantised copies that its scans hold.
+    /// Bytes of quantised copies that the engine's scans hold.
     taken: Arc<AtomicU64>,
 }
 

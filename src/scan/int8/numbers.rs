@@ -1,24 +1,24 @@
-//! Vectors in eight bits, and exactly how much of them was lost.
+//! Vectors in eight bits, with bounds on the quantisation error.
 //!
-//! `x = s q + e`: q integers of at most [`levels`], s one scale a vector, `|e|` computed in f64 and rounded up. Nothing
-//! relies on how q was found; the bounds hold for any q, since e is measured afterwards.
+//! `x = s q + e`: q integers of at most [`levels`] in magnitude, s one scale for each vector, `|e|` computed in f64 and
+//! rounded up. The bounds hold for any q, because e is measured afterwards.
 
 use crate::scan::rounding::{U64, gamma};
 
-/// Integers lie in `-levels ..= levels`, in d columns: 127, or fewer where sums of d products would leave i32.
+/// Integers lie in `-levels ..= levels`: 127, or fewer if sums of d products would overflow i32.
 ///
-/// Some kernels take `q + 128` in the place of q, so a product is at most `255 levels`; 0 where d is too large for any.
+/// Some kernels use `q + 128` instead of q, so a product is at most `255 levels`; 0 if d is too large for any.
 pub fn levels(d: usize) -> i32 {
     (i32::MAX as usize / 255 / d.max(1)).min(127) as i32
 }
 
-/// Coarser integers than this prove too little: it takes 557,000 columns.
+/// With fewer levels than this too few rows are excluded; this takes 557,000 columns.
 pub const FEWEST_LEVELS: i32 = 15;
 
-/// Scales are at least this, and entries at most its inverse, so that no quotient of either leaves the range of f32.
+/// Scales are at least this, and entries at most its inverse, so that their quotients stay in the range of f32.
 pub const SMALLEST: f32 = 1.0 / (1u64 << 60) as f32;
 
-/// What is known of a quantised vector x. Lengths are rounded up.
+/// The scale and the lengths of a quantised vector x. Lengths are rounded up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quantised {
     /// s.
@@ -31,15 +31,15 @@ pub struct Quantised {
     pub length: f64,
 }
 
-/// Sums in f64 that the compiler may keep in vector registers: the order of additions is fixed by the place.
+/// The number of f64 running sums, which the compiler can keep in vector registers; an entry's index fixes its sum.
 const SUMS: usize = 8;
 
-/// Quantise a vector into `out`, which is as long. None if an entry is not a number of reasonable size.
+/// Quantise a vector into `out`, of the same length. `None` if an entry is not finite or too large.
 #[inline(always)]
 pub fn quantise(x: &[f32], levels: i32, out: &mut [i8]) -> Option<Quantised> {
     let most = levels as f32;
     let largest = x.iter().fold(0f32, |largest, v| largest.max(v.abs()));
-    // `max` passes over what is not a number; a sum does not.
+    // `max` ignores NaN; a sum does not.
     let sum = x.iter().fold(0f32, |sum, v| sum + v * 0.0);
     if sum != 0.0 || largest > 1.0 / SMALLEST {
         return None;
@@ -122,7 +122,7 @@ mod tests {
             prop_assert!(found.lost >= lost && found.lost <= lost * (1.0 + 1e-12));
             prop_assert!(found.integers >= length(&mut q.iter().map(|q| f64::from(*q))));
             prop_assert!(found.length >= length(&mut x.iter().map(|x| f64::from(*x))));
-            // Half a level of each entry at most, but for the rounding of the quotient.
+            // At most half a quantisation step for each entry, up to the rounding of the quotient.
             let most = 0.501 * f64::from(found.scale) * (x.len() as f64).sqrt();
             prop_assert!(found.lost <= most, "{} of {most}", found.lost);
         }

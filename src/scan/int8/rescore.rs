@@ -1,16 +1,16 @@
-//! Scores of single pairs of a row and a direction, to the last bit as the f32 product states them.
+//! Scores of single pairs of a row and a direction, bit for bit as the f32 product computes them.
 //!
-//! The product adds the terms of a score one after the other with fused multiply-add, in runs of equal length whose sums
-//! it adds: the same for every element of a tile. How long runs are depends on its library, the machine's caches and
-//! d, so it is found by trying ([`Chain::of_product`]); where no length gives the same bits, as where the processor has no
-//! fused multiply-add, nothing can be rescored and the caller stays with f32.
+//! The product adds the terms of a score in order with fused multiply-add, in runs of equal length, and then adds the
+//! sums of the runs: in the same way for every element of a tile. The length of a run depends on the library, the
+//! machine's caches and d, so it is found by trying ([`Chain::of_product`]). If no length gives the same bits, for
+//! example on a processor without fused multiply-add, nothing can be rescored and the caller uses f32.
 
 use crate::scan::cpu::{TILE, padded, product};
 
-/// Pairs that are scored at a time: one sum must wait for its last addition, eight keep the processor busy.
+/// How many pairs are scored at a time: a single sum waits for its last addition, eight keep the processor busy.
 pub const TOGETHER: usize = 8;
 
-/// How the f32 product adds the d terms of a score.
+/// The order in which the f32 product adds the d terms of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Chain {
     run: usize,
@@ -20,9 +20,9 @@ pub struct Chain {
 const SHORTEST: usize = 256;
 
 impl Chain {
-    /// The order of additions of the product of a whole tile in d dimensions, if it is one that is known here.
+    /// The order of additions in the product of a whole tile in d dimensions; `None` if it is not of this form.
     pub fn of_product(d: usize) -> Option<Chain> {
-        // Numbers of all sizes and signs, so that another order gives another sum.
+        // Numbers of different magnitudes and signs, so that another order gives another sum.
         let mut state = 0x9e37_79b9_7f4a_7c15u64;
         let mut next = || {
             state = state
@@ -97,7 +97,7 @@ impl pulp::NullaryFnOnce for Scores<'_> {
 mod tests {
     use super::*;
 
-    /// Where the product uses fused multiply-add, its order must be one that is known here, or eight bits are never used.
+    /// If the product uses fused multiply-add, its order must be of the known form, or eight bits would never be used.
     #[test]
     #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     fn the_order_of_the_product_is_found_in_every_dimension() {

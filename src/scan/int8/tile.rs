@@ -1,4 +1,4 @@
-//! Quantised tiles of the reference: made when they are first needed, and kept where memory allows.
+//! Quantised tiles of the reference: made at first use, and kept if memory allows.
 
 use super::bound::{Panel, Row};
 use super::kernel::{self, ROWS};
@@ -7,24 +7,24 @@ use crate::error::Result;
 use crate::scan::cpu::{Space, TILE, TileDecoder, Tiles, padded};
 use std::sync::OnceLock;
 
-/// Rows that are multiplied and compared together: few enough for their products with a block of directions to stay in
-/// the second cache.
+/// Rows that are multiplied and compared together: few enough for their products with a block of directions to fit the
+/// L2 cache.
 pub const PANEL: usize = 64;
 
 const _: () = assert!(TILE.is_multiple_of(PANEL) && PANEL.is_multiple_of(ROWS));
 
-/// A whole tile.
+/// A whole tile, quantised.
 pub struct Tile {
     /// TILE x stride.
     pub rows: Vec<i8>,
-    /// One a row.
+    /// One entry per row.
     pub bounds: Vec<Row>,
-    /// One a panel.
+    /// One entry per panel.
     pub panels: Vec<Panel>,
 }
 
 impl Tile {
-    /// Quantise the rows from `first` on. None if a row has an entry that is too large.
+    /// Quantise the rows from `first` on. `None` if an entry is too large.
     fn read(
         source: &TileDecoder<'_>,
         first: usize,
@@ -79,18 +79,18 @@ impl pulp::NullaryFnOnce for Quantise<'_> {
 
 /// The tiles of a reference set.
 pub struct Kept {
-    /// One a whole tile, if they are kept.
+    /// One entry per whole tile, if tiles are kept.
     tiles: Option<Vec<OnceLock<Option<Tile>>>>,
     levels: i32,
 }
 
-/// Bytes that the tiles of n rows of d columns take.
+/// Bytes of the quantised tiles of n rows of d columns.
 pub fn bytes(n: usize, d: usize) -> u64 {
     (n / TILE * TILE) as u64 * (kernel::stride(d) + size_of::<Row>()) as u64
 }
 
 impl Kept {
-    /// None yet; `keep` says whether they stay once they were made.
+    /// Without any tile yet; `keep` says whether tiles are kept after their first use.
     pub fn new(n: usize, d: usize, keep: bool) -> Self {
         Kept {
             tiles: keep.then(|| (0..n / TILE).map(|_| OnceLock::new()).collect()),
@@ -98,18 +98,18 @@ impl Kept {
         }
     }
 
-    /// Whether tiles stay once they were made.
+    /// Whether tiles are kept.
     pub fn keeps(&self) -> bool {
         self.tiles.is_some()
     }
 
-    /// Whether a tile that stays is still to be made.
+    /// Whether the tile is one to be kept that was not made yet.
     pub fn is_due(&self, tile: usize) -> bool {
         let kept = self.tiles.as_ref().map(|tiles| &tiles[tile]);
         kept.is_some_and(|tile| tile.get().is_none())
     }
 
-    /// Work on a tile; None if it cannot be quantised.
+    /// Call `work` with a tile; `None` if the tile cannot be quantised.
     pub fn with<T>(
         &self,
         tile: usize,

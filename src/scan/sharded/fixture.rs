@@ -1,4 +1,4 @@
-//! Shards in this process; for tests.
+//! Shards in this process, for tests.
 
 use super::LocalShard;
 use crate::control::Control;
@@ -8,7 +8,7 @@ use crate::rows::{Memory, Pack, Rows};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-/// What answers for a shard.
+/// The function that answers for a shard.
 type Answer = fn(&LocalShard, &str, Pack, &Control) -> Result<Pack>;
 
 /// Shards in this process.
@@ -16,19 +16,19 @@ pub struct Here {
     lens: Vec<usize>,
     rows: Vec<Option<Arc<dyn Rows>>>,
     shards: Mutex<Vec<Option<Arc<LocalShard>>>>,
-    /// Times that shards were asked.
+    /// How many times shards were asked.
     pub asked: AtomicUsize,
-    /// Times that they were asked to look at all their rows.
+    /// How many times they were asked for a pass over all their rows.
     pub passes: AtomicUsize,
-    /// Whether all shards are started again, without what they were told, before every fourth time.
+    /// Whether all shards are restarted, with an empty state, before every fourth question.
     pub forgets: AtomicBool,
-    /// Whether they answer nothing but what rows they have.
+    /// Whether shards answer only the question about their rows.
     pub broken: AtomicBool,
     answer: Answer,
 }
 
 impl Here {
-    /// Cut rows of d numbers into shards that end at these rows.
+    /// Split rows of d numbers into shards that end at these rows.
     pub fn cut(values: &[f64], d: usize, ends: &[usize], answer: Answer) -> Arc<Self> {
         let mut start = 0;
         let rows: Vec<Option<Arc<dyn Rows>>> = ends
@@ -83,7 +83,7 @@ impl Shards for Here {
         let quiet = Control::default();
         control.check()?;
         let shards = self.shards.lock().unwrap().clone();
-        // The last first: the order of answers must make no difference.
+        // In reverse, because the order of answers must not matter.
         let answer = |(shard, question): (usize, Pack)| {
             let shard = shards[shard]
                 .as_ref()
@@ -100,7 +100,7 @@ impl Shards for Here {
     }
 }
 
-/// Rows in f32 where that loses nothing: shards need not all be stored alike.
+/// Rows in f32 if that loses nothing, because shards may be stored in different types.
 fn stored(values: Vec<f64>, d: usize) -> Memory {
     let narrow: Vec<f32> = values.iter().map(|&value| value as f32).collect();
     let same = narrow.iter().zip(&values);
@@ -113,12 +113,12 @@ fn stored(values: Vec<f64>, d: usize) -> Memory {
     }
 }
 
-/// All rows on this machine.
+/// All rows in one set on this machine.
 pub fn whole(values: &[f64], d: usize) -> Memory {
     Memory::from_f64("X", d, values.to_vec())
 }
 
-/// The same as rows, with the shards.
+/// The shards, and the same rows as one sharded set.
 pub fn sharded(values: &[f64], d: usize, ends: &[usize], answer: Answer) -> (Arc<Here>, Sharded) {
     let shards = Here::cut(values, d, ends, answer);
     let like = whole(values, d);

@@ -5,10 +5,10 @@
 //! bound     = the largest of the shards' bounds
 //! ```
 //!
-//! All shards scan in one frame, that of the whole set. A row that a shard left out is no better than its k-th best, so that
-//! the merged list is that of one machine; which shard answered first makes no difference. What f32 cannot prove is judged by
-//! the shards in f64 ([`Scan::scan_f64`]). A shard is told its part of the frame before its first answer, and again
-//! whenever it says that it does not know it.
+//! All shards scan in one frame, that of the whole set. A row that a shard leaves out is no better than the shard's
+//! k-th best, so the merged list equals that of one machine, whichever shard answers first. What f32 cannot prove the
+//! shards compute in f64 ([`Scan::scan_f64`]). A shard gets its part of the frame before its first answer, and again
+//! whenever it replies that it does not have it.
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -26,15 +26,15 @@ use crate::rows::sharded::{Name, Sharded, Share};
 use crate::rows::{Numbers, Pack, Rows};
 use std::ops::Range;
 
-/// The questions: be ready for a scan; its k best rows of each direction in f32, and in f64.
+/// The questions: prepare a scan; the k best rows of each direction in f32, and in f64.
 const READY: &str = "ready";
 const SCAN: &str = "scan";
 const JUDGE: &str = "judge";
 
-/// What is in the answer of a shard that is not ready.
+/// The field in the answer of a shard that is not prepared.
 const UNREADY: &str = "unready";
 
-/// Times that shards are made ready for one batch before it is given up: each takes a shard that was started again.
+/// How many times shards are prepared for one batch before the scan fails: each time needs a shard that was restarted.
 const TIMES: usize = 16;
 
 /// A scan over shards.
@@ -43,12 +43,12 @@ pub struct ShardedScan<'a> {
     share: Share<'a>,
     frame: Frame,
     name: Name,
-    /// The shards that have rows of this scan, and the places of these in it.
+    /// The shards with rows of this scan, and the index range of these rows in the scan.
     parts: Vec<(usize, Range<usize>)>,
 }
 
 impl<'a> ShardedScan<'a> {
-    /// Of rows that lie in shards, in their frame; `None` if they do not, or not in the order of their shards.
+    /// For rows stored in shards, in their frame. `None` if they are not, or not in the order of the shards.
     ///
     /// Panics unless the frame has a bias for each row (a caller's mistake).
     pub fn in_frame(rows: &'a dyn Rows, frame: &Frame) -> Option<Self> {
@@ -70,7 +70,7 @@ impl<'a> ShardedScan<'a> {
         self.share.all
     }
 
-    /// What the shard of a part must know before it scans.
+    /// What a shard must know about its part before it scans.
     fn preparation(&self, (shard, part): &(usize, Range<usize>)) -> (usize, Pack) {
         let mut question = self.question();
         let view = [self.shards().fits_f32(), self.share.unit].map(usize::from);
@@ -89,7 +89,7 @@ impl<'a> ShardedScan<'a> {
         question
     }
 
-    /// The answers of all parts, in their order.
+    /// The answers of all parts, in order.
     fn ask(&self, what: &str, question: &Pack, control: &Control) -> Result<Vec<Pack>> {
         let shards = self.shards();
         let mut answers: Vec<Option<Pack>> = vec![None; self.parts.len()];
@@ -116,7 +116,7 @@ impl<'a> ShardedScan<'a> {
         )))
     }
 
-    /// The k best of what the parts found: lists of each direction, best first, one part after another.
+    /// The k best of the parts' lists: for each part and direction the best rows, best first.
     fn merged<T: Score>(
         &self,
         lists: Vec<(Vec<T>, Vec<usize>)>,
@@ -141,7 +141,7 @@ impl<'a> ShardedScan<'a> {
         (scores, rows)
     }
 
-    /// Ask, and merge the lists that `take` finds in the answers.
+    /// Ask the shards, and merge the lists that `take` reads from the answers.
     #[allow(clippy::type_complexity)]
     fn best<T: Score>(
         &self,
@@ -190,7 +190,7 @@ impl Scan for ShardedScan<'_> {
         Ok(Hits::new(self.len(), k, scores, rows))
     }
 
-    /// The largest of the shards' bounds: each scans as [`CpuScan`] does, in this frame, whose radius is that of all rows.
+    /// The largest of the shards' bounds: each shard scans like [`CpuScan`], in a frame with the radius of all rows.
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
         cpu::error_bound(&self.frame, norm, c)
     }
@@ -214,7 +214,7 @@ impl Scan for ShardedScan<'_> {
     }
 }
 
-/// Scans rows where they lie: those of shards on the shards, others on this machine.
+/// Scans rows where they are stored: those of shards on the shards, others on this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ShardedEngine;
 

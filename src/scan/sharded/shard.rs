@@ -1,8 +1,8 @@
-//! A shard's side of a sharded scan: its rows, and the answers to what is asked of them.
+//! A shard's side of a sharded scan: its rows, and its answers to questions.
 //!
-//! Before a scan a shard is made *ready* for it: which of its rows are scanned, in which frame. It keeps the latest few of
-//! these. One that has none of that name, as after it was started again, says so and is told once more: an answer
-//! depends on nothing that was asked before.
+//! Before a scan a shard is *prepared* for it: it gets the rows to scan and the frame. It keeps the latest few
+//! preparations. A shard without the named preparation, for example after a restart, says so and gets it again: no
+//! answer depends on earlier questions.
 
 use super::{JUDGE, READY, SCAN, UNREADY};
 use crate::control::Control;
@@ -15,16 +15,16 @@ use crate::space::Unit;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-/// Scans that a shard is ready for at a time.
+/// The most prepared scans of a shard at a time.
 const MOST: usize = 16;
 
-/// Rows in the memory or on a disk of this machine, which are some of a larger set.
+/// Rows in memory or on a disk of this machine, which are part of a larger set.
 pub struct LocalShard {
     rows: Arc<dyn Rows>,
     ready: Mutex<VecDeque<(Name, Arc<Ready>)>>,
 }
 
-/// What is known of a scan before its directions.
+/// A prepared scan: everything but its directions.
 struct Ready {
     frame: Frame,
     /// Which rows of the shard are scanned; `None` for all.
@@ -33,7 +33,7 @@ struct Ready {
     unit: bool,
 }
 
-/// Rows of which a value that is no f32 may lie in another shard: all shards decode alike.
+/// Rows of a set in which another shard may have values that are no f32: all shards must decode in the same way.
 struct Alike<'a> {
     rows: &'a dyn Rows,
     fits_f32: bool,
@@ -82,7 +82,7 @@ impl Ready {
         })
     }
 
-    /// Do something with the rows that are scanned.
+    /// Call `then` with the rows to scan.
     fn with<T>(&self, rows: &dyn Rows, then: impl FnOnce(&dyn Rows) -> T) -> T {
         let fits_f32 = self.fits_f32;
         let all = Alike { rows, fits_f32 };
@@ -97,7 +97,7 @@ impl Ready {
 }
 
 impl LocalShard {
-    /// Ready for questions about these rows.
+    /// A shard with these rows.
     pub fn new(rows: Arc<dyn Rows>) -> Self {
         LocalShard {
             rows,
@@ -145,7 +145,7 @@ impl LocalShard {
         Ok(Pack::new("an answer"))
     }
 
-    /// What is known of the scan that a question is about.
+    /// The prepared scan that a question refers to.
     fn found(&self, question: &mut Pack) -> Result<Option<Arc<Ready>>> {
         let name = name(question)?;
         let all = self.ready.lock().unwrap_or_else(|held| held.into_inner());
@@ -194,13 +194,13 @@ impl LocalShard {
     }
 }
 
-/// The name of the scan that a question is about.
+/// The name of the scan that a question refers to.
 fn name(question: &mut Pack) -> Result<Name> {
     let words = question.words("name", Some(2))?;
     Ok([words[0], words[1]])
 }
 
-/// The answer of a shard that is not ready for a scan.
+/// The answer of a shard that is not prepared for a scan.
 fn unready() -> Pack {
     let mut answer = Pack::new("an answer");
     answer.put_counts(UNREADY, []);

@@ -1,4 +1,4 @@
-//! Shards of any size against one machine, and what they cannot answer.
+//! Shards of any size compared with one machine, and questions that they must refuse.
 
 use super::fixture::{Here, whole};
 use super::*;
@@ -10,7 +10,7 @@ fn sharded(values: &[f64], d: usize, ends: &[usize]) -> (Arc<Here>, Sharded) {
     super::fixture::sharded(values, d, ends, LocalShard::answer)
 }
 
-/// Few different values, so that scores tie within shards and across; every 7th row repeats the first.
+/// Few distinct values, so that scores tie within and across shards; every 7th row repeats the first.
 fn tied(n: usize, d: usize) -> Vec<f64> {
     let value = |at: usize| match (at / d) % 7 {
         0 => (at % d % 3) as f64,
@@ -19,7 +19,7 @@ fn tied(n: usize, d: usize) -> Vec<f64> {
     (0..n * d).map(value).collect()
 }
 
-/// Values without a pattern, of which those of the last rows alone are no f32, and one row is far away.
+/// Values without a pattern. Only the last rows have values that are no f32, and one row is far away.
 fn plain(n: usize, d: usize) -> Vec<f64> {
     let value = |at: usize| ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0;
     let mut values: Vec<f64> = (0..n * d).map(value).collect();
@@ -89,7 +89,7 @@ fn a_frame_is_found_where_the_rows_lie() {
     let (n, d) = (5000, 60);
     let sampled: std::collections::HashSet<usize> = (0..4096).map(|i| i * n / 4096).collect();
     let value = |at: usize| match at % d {
-        // A column that the sample of evenly spaced rows finds constant.
+        // A column that is constant in the sample of evenly spaced rows.
         7 => f64::from(u8::from(!sampled.contains(&(at / d)))),
         _ => ((at * 7919 + at / d * at) % 10_007) as f64 / 64.0,
     };
@@ -151,7 +151,7 @@ fn some_rows_and_unit_rows_are_scanned_where_they_lie() {
                 scan.scan(&batch, &control).unwrap()
             );
         }
-        // Rows that are not in order have no shards to scan them.
+        // Rows that are not in order cannot be scanned by shards.
         let mixed = crate::rows::Subset::new("mixed", &rows, vec![9, 2]);
         let frame = Frame::survey(&mixed, &control).unwrap();
         assert!(ShardedScan::in_frame(&mixed, &frame).is_none());

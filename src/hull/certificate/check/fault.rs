@@ -7,26 +7,26 @@ use std::fmt;
 pub enum Fault {
     NoSuchQuery,
     RepeatedQuery,
-    /// Verdict, proof and certificate do not belong together: what is wrong.
+    /// Verdict, proof and certificate contradict each other; the text says how.
     Contradiction(String),
     /// The direction is zero, not finite, or of another dimension; or the margin is negative or not finite.
     BadDirection,
-    /// A row that is not on the other side of the hyperplane.
+    /// This row is not on the other side of the hyperplane.
     NotSeparated {
         row: u64,
     },
-    /// The margin that is claimed, and the smaller one that this row leaves.
+    /// The claimed margin, and the smaller one that this row allows.
     Overstated {
         row: u64,
         claimed: f64,
         found: f64,
     },
-    /// The sine of the query's angle to the cone that is claimed, and the smaller one that the direction leaves.
+    /// The claimed sine of the query's angle to the cone, and the smaller one that the direction proves.
     NotAngled {
         claimed: f64,
         found: f64,
     },
-    /// A row so far away, and so near to the hyperplane's direction, that its side cannot be computed.
+    /// This row is so far away, and so close to the hyperplane's direction, that its side cannot be computed.
     UnknownSide {
         row: u64,
     },
@@ -53,7 +53,7 @@ pub enum Fault {
         share: f64,
         allowed: f64,
     },
-    /// The claim is that weights exist for which the rows meet the query exactly; why that is not proved.
+    /// The claim says that weights exist for which the rows meet the query exactly; the text says why that is not proved.
     NotExact(String),
 }
 

@@ -1,8 +1,8 @@
-//! Is a convex combination of rows at the query, as exactly as is claimed?
+//! Checks that a convex combination of rows meets the query, as exactly as is claimed.
 //!
-//! The stored weights must be at least 0, sum to 1 but for rounding, and meet the query within the tolerance times the
-//! local scale ([`local::share`]). A claim of exactness is proved once more from the rows alone
-//! ([`verified::combination`]): weights that are proved to be at least 0 exist for exactly these rows.
+//! The stored weights must be at least 0, sum to 1 up to rounding, and meet the query within the tolerance times the
+//! local scale ([`local::share`]). An exact claim is proved again from the rows alone ([`verified::combination`]):
+//! weights that are proved to be at least 0 exist for exactly these rows.
 
 use super::super::local;
 use super::super::roundoff::gamma;
@@ -12,7 +12,7 @@ use crate::error::Result;
 use std::collections::HashSet;
 
 impl Checker<'_> {
-    /// Judge one combination of rows, by their numbers in the file.
+    /// Check one combination; rows are given by their numbers in the file.
     pub(super) fn inside(
         &self,
         numbers: &[u64],
@@ -29,7 +29,7 @@ impl Checker<'_> {
         let mut points = vec![0.0; rows.len() * d];
         self.reference.gather(&rows, &mut points)?;
         let share = local::share(&points, weights, query, &self.spreads.unit);
-        // The weights of an exact claim are those of the proof, rounded: no tolerance of the caller's is for them.
+        // The weights of an exact claim are the proved ones, rounded: the caller's tolerance does not apply to them.
         let allowed = if exact { STRICT } else { self.tolerance };
         if share.is_nan() || share > allowed {
             return Ok(Err(Fault::Missed { share, allowed }));
@@ -41,7 +41,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Whether numbers and weights are a convex combination at all: the row indices.
+    /// The row indices, if row numbers and weights form a valid combination.
     fn combination(
         &self,
         numbers: &[u64],
@@ -71,7 +71,7 @@ impl Checker<'_> {
         Ok(rows)
     }
 
-    /// Judge a combination of rows with any sum: divided by it, weights and query are a case of the hull.
+    /// Check a combination with any sum of weights: divided by that sum, weights and query are a case of the hull.
     pub(super) fn in_cone(
         &self,
         numbers: &[u64],
@@ -102,10 +102,10 @@ impl Checker<'_> {
     }
 }
 
-/// Whether weights are convex.
+/// Errors unless the weights sum to 1, up to rounding.
 fn sums_to_one(weights: &[f64]) -> Judged {
     let sum: f64 = weights.iter().sum();
-    // Each weight was rounded when it was divided by a sum that was itself rounded once a term, as this one is.
+    // Each weight was divided by a sum that had one rounding for each term; the sum here has as many.
     match (sum - 1.0).abs() <= gamma(2 * weights.len() + 4) {
         true => Ok(()),
         false => Err(Fault::BadSum { sum }),

@@ -1,10 +1,11 @@
-//! Does a hyperplane separate the query from every row, by the margin that is claimed?
+//! Checks that a hyperplane separates the query from every row, by the claimed margin.
 //!
 //! `<w, q - x_i> >= margin |w|` must hold for every row. One pass over the reference scores up to
-//! [`DIRECTIONS`](super::DIRECTIONS) directions together, in coordinates of the columns' units about their medians,
+//! [`DIRECTIONS`](super::DIRECTIONS) directions together, in coordinates scaled by column and centred on the medians,
 //! `y = (x - c) / u`, u powers of two: a computed score is off by at most `gamma(d+8) |w'| |y_i|`, w' the direction in
-//! these coordinates. That bound is each row's own, so a far row spoils no other. Rows that come closer to the claim than
-//! that are decided by [`scaled::separation`]: what holds is a theorem about the stored numbers.
+//! these coordinates. The bound is different for each row, so a far row does not loosen it for others. Rows that come
+//! closer to the claimed margin than their bound are decided by [`scaled::separation`], so a passed check is a theorem
+//! about the stored numbers.
 
 use super::super::exact::length;
 use super::super::roundoff::{U, gamma};
@@ -15,14 +16,14 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use libm::{ilogb, scalbn};
 
-/// Roundings that a stated margin may have beyond the proven one: of the product here, and of the division by the
-/// length where it was made.
+/// The number of roundings by which a stated margin may exceed the proven one: those of the product here, and of the
+/// division by the length when the margin was computed.
 const ROUNDINGS: usize = 8;
 
-/// Exponents of units are kept to this range, so that a unit and its inverse are normal numbers.
+/// Exponents of units are limited to this range, so that a unit and its inverse are normal numbers.
 const UNITS: i32 = 1000;
 
-/// The coordinates of the pass: `y_j = (x_j - centre_j) / 2^unit_j`.
+/// The coordinates used in the pass: `y_j = (x_j - centre_j) / 2^unit_j`.
 pub(super) struct Lens {
     centre: Vec<f64>,
     unit: Vec<i32>,
@@ -58,21 +59,21 @@ impl Lens {
     }
 }
 
-/// A direction made ready for the pass over the reference. Numbers are `2^-shift` times what the file says.
+/// A direction prepared for the pass over the reference. Numbers are `2^-shift` times those in the file.
 pub(super) struct Test {
-    /// The direction, its largest entry between 1 and 2, in the data's coordinates.
+    /// The direction in the data's coordinates, scaled so that its largest entry is between 1 and 2.
     w: Vec<f64>,
-    /// The same in those of the pass.
+    /// The direction in the coordinates of the pass.
     seen: Vec<f64>,
     shift: i32,
     query: Vec<f64>,
-    /// The margin as the file states it, and what `<w, q - x_i>` must reach: `need * 2^need_exponent`.
+    /// The margin as stated in the file, and the value that `<w, q - x_i>` must reach: `need * 2^need_exponent`.
     claimed: f64,
     need: f64,
     need_exponent: i32,
-    /// The least that is ever enough: more than 0 for the hull, 0 for the cone.
+    /// The smallest value that is ever sufficient: above 0 for the hull, 0 for the cone.
     least: f64,
-    /// `<w, q - centre>`; what it can be off by; and what a score can be off by for each unit of the row's length.
+    /// `<w, q - centre>`; a bound on its error; and a bound on a score's error for each unit of the row's length.
     value: f64,
     error: f64,
     error_rate: f64,
@@ -106,7 +107,7 @@ impl Test {
         let need_exponent = if claimed > 0.0 { ilogb(claimed) } else { 0 };
         let need = scalbn(claimed, -need_exponent) * length_of_normalised(&w);
         let d = w.len();
-        // What underflows on the way loses at most the smallest normal number each time.
+        // Each underflow on the way loses at most the smallest normal number.
         let smallest = d as f64 * f64::MIN_POSITIVE;
         Ok(Test {
             shift,
@@ -123,8 +124,8 @@ impl Test {
         })
     }
 
-    /// That no row has a positive product with the direction, and the query's is at least `sine |w| |q|`: the former is
-    /// left to the pass, with the origin in the place of the query.
+    /// The test that no row has a positive product with the direction and that the query's is at least `sine |w| |q|`.
+    /// The pass tests the rows, with the origin in place of the query.
     pub(super) fn of_cone(
         direction: &[f64],
         sine: f64,
@@ -140,7 +141,7 @@ impl Test {
         let found = separation(&test.w, &q, &zero);
         let lengths = length_of_normalised(&test.w) * length_of_normalised(&q);
         let needed = scalbn(sine * lengths * (1.0 - gamma(ROUNDINGS)), -found.exponent);
-        // A number that overflowed proves nothing.
+        // An overflow proves nothing.
         let holds = found.value - found.error >= needed.max(f64::from_bits(1));
         if !holds {
             return Err(Fault::NotAngled {
@@ -151,14 +152,13 @@ impl Test {
         Ok(Test { least: 0.0, ..test })
     }
 
-    /// What `<w, q - x_i> / 2^exponent` must reach: for the hull never 0, also where the margin is, or is too small for
-    /// f64.
+    /// The value that `<w, q - x_i> / 2^exponent` must reach. For the hull it is never 0, even where the margin is 0 or
+    /// too small for f64.
     fn needed(&self, exponent: i32) -> f64 {
         scalbn(self.need, self.need_exponent - exponent).max(self.least)
     }
 
-    /// Whether a row refutes the claim. A number that overflowed proves nothing, so every comparison is one that NaN
-    /// fails.
+    /// Whether a row refutes the claim. An overflow proves nothing, so every comparison is false for NaN.
     fn refuted_by(&self, score: f64, length: f64, needed: f64, x: &[f64]) -> Option<Refuted> {
         let gap = self.value - score;
         let error = self.error + self.error_rate * length;
@@ -175,7 +175,7 @@ impl Test {
         }
         Some(Refuted {
             gap: scalbn(found.value, found.exponent - self.shift),
-            // Of a row that is proved to be on the other side it is sure that it leaves too little.
+            // A row proved to be on the other side can still be proved to leave less than the claimed margin.
             certain: found.value > found.error || found.value + found.error < needed,
         })
     }
@@ -196,7 +196,7 @@ impl Test {
     }
 }
 
-/// A row against a claim: `<w, q - x>`, and whether it is proved to be too little.
+/// A row that refutes a claim: `<w, q - x>`, and whether it is proved to be too small.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refuted {
     gap: f64,
@@ -204,7 +204,7 @@ pub(super) struct Refuted {
 }
 
 impl Refuted {
-    /// Whether this one speaks louder: proved, and by more.
+    /// Whether this is stronger evidence than `other`: proved before unproved, then the smaller gap.
     fn before(&self, other: &Refuted) -> bool {
         match (self.certain, other.certain) {
             (true, false) => true,
@@ -214,10 +214,10 @@ impl Refuted {
     }
 }
 
-/// The row that refutes each direction most, by its place, if one does.
+/// For each direction the row that refutes it most, with the row's index, if any does.
 pub(super) type Worst = Vec<Option<(Refuted, usize)>>;
 
-/// The directions that share a pass over the reference.
+/// The directions of one pass over the reference.
 pub(super) struct Pass<'t> {
     tests: &'t [Test],
     /// The directions in the coordinates of the pass, one after the other.
@@ -233,7 +233,7 @@ impl<'t> Pass<'t> {
         }
     }
 
-    /// What a chunk of rows (overwritten) says of each direction: the row that refutes it most, by its place.
+    /// For each direction, the row of this chunk (overwritten) that refutes it most, with the row's index in the chunk.
     pub(super) fn rows(&self, lens: &Lens, values: &mut [f64]) -> Worst {
         let d = lens.centre.len();
         let raw = values.to_vec();
@@ -262,7 +262,7 @@ impl<'t> Pass<'t> {
         each.map(worst).collect()
     }
 
-    /// The judgement of each direction; `number` gives a row's number in the file.
+    /// The result for each direction; `number` maps a row index to the row's number in the file.
     pub(super) fn judged(&self, worst: Worst, number: impl Fn(usize) -> u64) -> Vec<Judged> {
         let judge = |(test, worst): (&Test, Option<(Refuted, usize)>)| match worst {
             None => Ok(()),
@@ -272,7 +272,7 @@ impl<'t> Pass<'t> {
     }
 }
 
-/// Take over what the chunk of rows from `first` on says.
+/// Merge the result of the chunk of rows that starts at row `first`.
 pub(super) fn merge(worst: &mut Worst, first: usize, part: Worst) {
     for (all, one) in worst.iter_mut().zip(part) {
         if let Some((found, row)) = one {
@@ -281,7 +281,7 @@ pub(super) fn merge(worst: &mut Worst, first: usize, part: Worst) {
     }
 }
 
-/// Keep the row that refutes most, of equal ones the first.
+/// Keep the row that refutes the claim most; among equals, the first.
 fn keep(worst: &mut Option<(Refuted, usize)>, found: Refuted, row: usize) {
     if worst.is_none_or(|(most, _)| found.before(&most)) {
         *worst = Some((found, row));

@@ -1,4 +1,4 @@
-//! `<w, q - x>` for any finite numbers, as if computed in twice the working precision, with a bound on what is lost.
+//! `<w, q - x>` for any finite numbers, as if computed in twice the working precision, with a bound on the error.
 //!
 //! Each difference `q_j - x_j` is split into two numbers that sum to it exactly; then Ogita, Rump, Oishi (2005),
 //! "Accurate sum and dot product", algorithm Dot2: the result s is off by at most `u |s| + gamma(n)^2 sum |a_j b_j|` over
@@ -21,7 +21,7 @@ pub(super) struct Bounded {
     pub exponent: i32,
 }
 
-/// The largest size among the numbers; NaN and infinity count as infinite.
+/// The largest magnitude among the numbers; NaN and infinity count as infinite.
 fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
     numbers.fold(0f64, |most, v| {
         if v.is_finite() {
@@ -32,7 +32,7 @@ fn largest(numbers: impl Iterator<Item = f64>) -> f64 {
     })
 }
 
-/// `v / 2^e` with its largest entry between 1 and 2, and e: exact but for entries that are 1e-308 of the largest.
+/// `v / 2^e` with its largest entry between 1 and 2, and e. Exact except for entries below 1e-308 of the largest.
 /// `None` for a vector that is 0 or not finite.
 pub(super) fn normalised(v: &[f64]) -> Option<(Vec<f64>, i32)> {
     let largest = largest(v.iter().copied());

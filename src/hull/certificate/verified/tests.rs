@@ -7,7 +7,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use super::*;
 use crate::hull::certificate::integers::split;
 
-/// What exact elimination says of `sum l_i x_i = q, sum l_i = 1`.
+/// The result of exact elimination for `sum l_i x_i = q, sum l_i = 1`.
 #[derive(Debug)]
 enum Truth {
     /// The rows are affinely dependent.
@@ -29,7 +29,7 @@ impl Truth {
     }
 }
 
-/// Numbers times the power of two that makes all of them integers.
+/// The numbers times the power of two that makes all of them integers.
 fn integers(numbers: &[f64]) -> Vec<BigInt> {
     let parts: Vec<(i64, i32)> = numbers.iter().map(|&x| split(x)).collect();
     let nonzero = parts.iter().filter(|part| part.0 != 0);
@@ -96,7 +96,7 @@ fn at_most(a: &BigInt, b: &BigInt, x: f64) -> bool {
     a <= x * b
 }
 
-/// Holds an answer against the truth, and returns both.
+/// Asserts that an answer agrees with exact elimination, and returns both.
 fn judged(points: &[f64], query: &[f64]) -> (Combination, Truth) {
     let (answer, truth) = (combination(points, query), truth(points, query));
     let context = || format!("{answer:?} but {truth:?} of {points:?} and {query:?}");
@@ -136,10 +136,10 @@ fn mixture(random: &mut ChaCha8Rng, points: &[f64], d: usize) -> Vec<f64> {
         .collect()
 }
 
-/// How many answers were what they should be.
+/// The number of answers of each kind that are as strong as they should be.
 #[derive(Default, Debug)]
 struct Reached {
-    /// Truly inside with d + 1 independent rows, all weights positive.
+    /// Queries exactly inside, with d + 1 independent rows and all weights positive.
     inside: usize,
     proved: usize,
     off: usize,
@@ -221,7 +221,7 @@ fn units_offsets_and_far_rows_do_not_matter() {
     assert!(reached.inside > 200, "{reached:?}");
 }
 
-/// Corners of lattices: the query is a mean of 2^k of them with equal weights, so exact, or one ulp off it.
+/// Corners of lattices: the query is the mean of 2^k of them with equal weights, so it is exact, or it is one ulp off that.
 #[test]
 fn faces_of_lattices_are_decided_to_the_last_digit() {
     let mut random = random(3);
@@ -252,7 +252,7 @@ fn faces_of_lattices_are_decided_to_the_last_digit() {
     assert!(reached.inside > 250 && reached.off > 300, "{reached:?}");
 }
 
-/// Pixels divided by 255 are not multiples of anything in common.
+/// Pixels divided by 255 have no common unit.
 #[test]
 fn faces_of_pixels_are_decided() {
     let mut random = random(4);
@@ -265,7 +265,7 @@ fn faces_of_pixels_are_decided() {
                 .collect();
             let query = mixture(&mut random, &points, d);
             reached.add(judged(&points, &query));
-            // Constant columns hold trivially: only one coordinate differs.
+            // Constant columns satisfy their equations for all weights: only one coordinate differs.
             let mut flat = points.clone();
             for i in 1..m {
                 for j in 1..d {
@@ -313,7 +313,7 @@ fn faces_of_cyclic_polytopes_are_decided() {
     );
 }
 
-/// Whether the query was shown to be in, or off the affine hull, or to need a negative weight.
+/// Whether the query was proved to be inside, off the affine hull, or to need a negative weight.
 fn decided(answer: &Combination) -> bool {
     match answer {
         Combination::Unproved { upper, .. } => upper.iter().any(|&upper| upper < 0.0),
@@ -321,7 +321,7 @@ fn decided(answer: &Combination) -> bool {
     }
 }
 
-/// The last row is as near to the plane of the others as rounding allows, so that one word does not do.
+/// The last row is as close to the plane of the others as rounding allows, so one word does not suffice.
 #[test]
 fn nearly_dependent_rows_are_decided() {
     let mut random = random(6);
@@ -348,7 +348,7 @@ fn nearly_dependent_rows_are_decided() {
     assert!(inside > 100 && hard > 10, "{inside} {hard}");
 }
 
-/// Simplices of the moment curve: the condition of their matrix is that of Vandermonde's.
+/// Simplices of the moment curve: their matrix has the condition of a Vandermonde matrix.
 #[test]
 fn simplices_of_the_moment_curve_are_decided() {
     let mut random = random(8);
@@ -384,7 +384,7 @@ fn a_query_off_the_affine_hull_is_said_to_be_so_whatever_its_weights() {
     }
 }
 
-/// Weights with few digits satisfy no equation well; that proves nothing against those that were not chosen.
+/// Unrefined weights satisfy no equation accurately; that must not refute the equations that were not chosen.
 #[test]
 fn an_unrefined_solution_does_not_refute_an_equation() {
     let mut random = random(10);
@@ -453,7 +453,7 @@ fn extreme_numbers_are_never_misjudged() {
                         2 => [1e-310, 1e308][j % 2],
                         3 => [1e-310, 1e308][i % 2],
                         4 => [1e-323, 1.0][(i + j) % 2],
-                        // The others keep few digits at the scale of the first.
+                        // The other rows keep few digits at the scale of the first.
                         6 => [1e308, 1e-10][i.min(1)],
                         _ => 1e-160,
                     };

@@ -1,6 +1,6 @@
-//! The passes in eight bits against their twins. Sums of words are whole, and so small here that they and the terms that
-//! go with them stay exact in f32 (48 words of products of up to 128 times 128, twice doubled by scales, are below 2^24):
-//! bounds must be the very same.
+//! The passes in eight bits against their twins. Sums of products are integers, and so small here that they and the
+//! terms of the bounds are exact in f32 (48 words of products of up to 128 times 128, twice doubled by scales, are
+//! below 2^24): the bounds must be equal.
 
 use super::super::device::Trouble;
 use super::super::integers;
@@ -8,7 +8,7 @@ use super::super::tile::{GatherParams, PackParams, SPAN, TERMS};
 use super::super::twin::{self, Words};
 use super::{Bench, DIRECTIONS, FEW, compare};
 
-/// Words whose bytes are any.
+/// Words of arbitrary bytes.
 fn words(count: usize, seed: u32) -> Vec<u32> {
     let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let mut half = || {
@@ -18,7 +18,7 @@ fn words(count: usize, seed: u32) -> Vec<u32> {
     (0..count).map(|_| half() << 16 | half()).collect()
 }
 
-/// Vectors in panels with their terms.
+/// Vectors in panels, with their terms.
 struct Packed {
     words: Vec<u32>,
     terms: Vec<f32>,
@@ -53,7 +53,7 @@ impl Bench<'_> {
         out
     }
 
-    /// `count` vectors, with terms up to these: a scale of 1 or 2, and whole numbers.
+    /// `count` vectors with random terms: scales of 1 or 2, the other terms small integers.
     fn packed_words(&self, count: usize, width: u32, seed: u32) -> Packed {
         let numbers = words(count * TERMS, seed + 1);
         let of_vector = |four: &[u32]| {
@@ -73,7 +73,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Rows and directions, on both sides.
+    /// Rows and directions, on host and device.
     #[allow(clippy::type_complexity)] // two of each, and their four buffers
     fn both(&mut self) -> Result<(Packed, Packed, [wgpu::Buffer; 4]), Trouble> {
         let (tile, problem) = (self.variant.tile, self.problem);

@@ -1,7 +1,7 @@
-//! The pass of small problems against its twin: what is claimed must be the same, and every claim must hold in f64.
+//! The pass for small problems against its twin: the claims must be equal, and every claim must hold in f64.
 //!
-//! Vectors are drawn from fine steps, so that problems are in general position: nothing lies near a boundary, and a
-//! device that computes to f32's precision claims what the twin does, whichever way it went.
+//! Vectors have entries in fine steps, so that problems are in general position: no origin lies near a boundary, and a
+//! device that computes with the precision of f32 makes the same claims as the twin, whatever its intermediate steps.
 
 use super::super::device::Trouble;
 use super::super::pipeline::Variant;
@@ -9,7 +9,7 @@ use super::super::tile::{INSIDE, NONE, OUTSIDE, TINY_DIMS, TinyParams};
 use super::super::twin;
 use super::Bench;
 
-/// Columns, at most: in more dimensions so few vectors hold nothing.
+/// The most columns: in more dimensions, so few vectors never contain the origin.
 const COLUMNS: usize = 5;
 
 /// A claim about the problems on the device.
@@ -27,7 +27,7 @@ impl Bench<'_> {
         let variant = self.variant;
         let (d, rows) = (self.problem.columns.clamp(1, COLUMNS), self.problem.rows);
         self.tiny_in(variant, d, rows)?;
-        // The most columns, with room for a few vectors more.
+        // The largest number of columns, with room for a few more vectors.
         self.tiny_in(variant, TINY_DIMS as usize, rows)
     }
 
@@ -72,7 +72,7 @@ impl Bench<'_> {
             &mut expected.supports,
         );
         let bound: Vec<&wgpu::Buffer> = buffers.iter().collect();
-        // In two parts: as the engine cuts its submissions.
+        // In two parts, as the engine splits its submissions.
         for (first, count) in [
             (0, problems.div_ceil(3)),
             (problems.div_ceil(3), problems - problems.div_ceil(3)),
@@ -117,7 +117,7 @@ impl Claimed<'_> {
             .collect()
     }
 
-    /// The first claim that f64 disproves.
+    /// Describes the first claim that is false in f64.
     fn fault(&self) -> Option<String> {
         (0..self.claims.len()).find_map(|place| match self.claims[place] {
             OUTSIDE => self.outside_fault(place),
@@ -144,19 +144,19 @@ impl Claimed<'_> {
         let most = (0..self.sizes[s] as usize)
             .map(score)
             .fold(f64::MIN, f64::max);
-        // Not a number is a fault as well.
+        // NaN is a fault as well.
         let behind = most < 0.0 && direction.iter().all(|w| w.is_finite());
         (!behind).then(|| format!("problem {problem}, size {s}: the largest score is {most}"))
     }
 
-    /// Weights of the support: they must be positive, and meet the origin.
+    /// The fault of an inside claim, if any: the weights of the support must be positive and meet the origin.
     fn inside_fault(&self, place: usize) -> Option<String> {
         let (d, problem, s) = (
             self.params.d as usize,
             place / self.sizes.len(),
             place % self.sizes.len(),
         );
-        // The support is of the first size inside.
+        // The support belongs to the first inside size.
         let of_problem = &self.claims[problem * self.sizes.len()..][..=s];
         let first = of_problem.iter().position(|&kind| kind == INSIDE)?;
         let size = self.sizes[first] as usize;
@@ -184,7 +184,7 @@ impl Claimed<'_> {
 }
 
 /// Weights of the point nearest to the origin in the affine hull of some vectors: `[A^T A, 1; 1^T, 0] [w; v] = [0; 1]`,
-/// by Gaussian elimination. None if the vectors depend on each other.
+/// by Gaussian elimination. `None` if the vectors are affinely dependent.
 fn nearest(vectors: &[Vec<f64>]) -> Option<Vec<f64>> {
     let n = vectors.len();
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();

@@ -1,14 +1,14 @@
-//! The twins of the passes in eight bits: whole numbers, so that a device must give the very same sums.
+//! The twins of the passes in eight bits: integer sums, so a device must give exactly the same sums.
 
 use super::{place, rows_of_spans, span_maxima};
 use crate::scan::gpu::tile::{RescoreParams, ScanParams, TERMS, Tile};
 
-/// Vectors in eight bits as the passes see them: words in panels, and in panels of [`TERMS`] rows what goes with each.
+/// Vectors in eight bits as the passes read them: words in panels, and the [`TERMS`] of each vector, also in panels.
 #[derive(Clone, Copy)]
 pub struct Words<'a> {
     pub words: &'a [u32],
     pub terms: &'a [f32],
-    /// Vectors of a panel.
+    /// Vectors in a panel.
     pub width: u32,
 }
 
@@ -25,7 +25,7 @@ fn dot(a: u32, b: u32) -> i32 {
         .sum()
 }
 
-/// The most that a row can score: see `scan_int8.wgsl`.
+/// An upper bound on a row's score: see `scan_int8.wgsl`.
 fn upper(row: usize, query: usize, depth: usize, x: Words<'_>, w: Words<'_>) -> f32 {
     let word = |of: Words<'_>, vector, k| of.words[place(vector, k, depth, of.width as usize)];
     let sum: i32 = (0..depth)

@@ -1,7 +1,7 @@
-//! The plain function of `shaders/tiny.wgsl`: many small problems, each in the plainest loops.
+//! The plain function of `shaders/tiny.wgsl`: many small problems, in plain loops.
 //!
 //! Unlike the other passes this one divides and takes roots, so a device may differ in the last bits and, rarely, in
-//! its path: what must agree is what is claimed, and every claim must hold.
+//! its path. The claims must be the same, and every claim must hold.
 
 use super::super::tile::{
     INSIDE, LOWEST, NONE, OPEN, OUTSIDE, TINY_BEHIND, TINY_DEPENDENT, TINY_IMPROVES, TINY_ROUNDS,
@@ -41,7 +41,7 @@ pub fn tiny(
     }
 }
 
-/// What a workgroup of `shaders/tiny.wgsl` shares.
+/// The shared state of a workgroup of `shaders/tiny.wgsl`.
 struct Tiny<'v> {
     rows: usize,
     d: usize,
@@ -89,7 +89,7 @@ impl<'v> Tiny<'v> {
         })
     }
 
-    /// t, and the nearest of the first vectors.
+    /// Start with the nearest of the first `count` vectors; sets t.
     fn begin(&mut self, count: usize) {
         let d = self.d;
         let length =
@@ -155,7 +155,7 @@ impl<'v> Tiny<'v> {
         true
     }
 
-    /// Towards the least-squares solution; the column that stops it on the way.
+    /// A step towards the least-squares solution. Returns the column that stops it, if one does.
     fn solve(&mut self) -> Option<usize> {
         let (size, d, k) = (self.size, self.d, self.ids.len());
         let mut next: Vec<f32> = (0..k)

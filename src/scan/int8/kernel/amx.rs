@@ -1,8 +1,8 @@
 //! AMX: `tdpbssd` multiplies a tile of 16 rows x 64 bytes with one of 16 lanes x 64 bytes into 16 x 16 sums.
 //!
-//! Linux gives the tile registers only to a process that asks for them, and a hypervisor may withhold them: [`allowed`]
-//! asks once, and where the answer is no the kernel does not run. Instructions are written as assembly, since the
-//! compiler's own names for them are not stable yet.
+//! Linux grants the tile registers only to a process that asks for them, and a hypervisor may withhold them:
+//! [`allowed`] asks once, and the kernel runs only if the answer is yes. The instructions are written in assembly,
+//! because the compiler's intrinsics are not stable yet.
 
 use super::{COLUMNS, GROUP, Lanes, Panel, ROWS};
 use std::arch::asm;
@@ -13,7 +13,7 @@ pub fn allowed() -> bool {
     allowed_by(ask)
 }
 
-/// The same with another way to ask, which tests use: the answer is 0 for yes.
+/// The same with a replaceable system call, for tests; it returns 0 for yes.
 fn allowed_by(ask: impl Fn() -> i64) -> bool {
     has_instructions() && ask() == 0
 }
@@ -62,19 +62,19 @@ fn ask() -> i64 {
     answer
 }
 
-/// Elsewhere nobody is asked: the kernel does not run.
+/// On other systems the kernel does not run.
 #[cfg(not(target_os = "linux"))]
 fn ask() -> i64 {
     -1
 }
 
-/// The tiles of this thread, configured until it is dropped: all eight are 16 rows of 64 bytes.
+/// The configuration of this thread's tiles until it is dropped: all eight are 16 rows of 64 bytes.
 pub struct Configured {
-    /// Registers belong to a thread.
+    /// Not `Send`: the registers belong to a thread.
     _here: std::marker::PhantomData<*const ()>,
 }
 
-/// What `ldtilecfg` reads: palette 1, then bytes a row and rows of each tile.
+/// The operand of `ldtilecfg`: palette 1, then bytes per row and rows of each tile.
 #[repr(C, align(64))]
 struct Palette {
     palette: u8,
@@ -85,7 +85,7 @@ struct Palette {
 }
 
 impl Configured {
-    /// Configure the tiles. Panics where [`allowed`] says no (a caller's mistake).
+    /// Configure the tiles. Panics if [`allowed`] is false (a caller's mistake).
     pub fn new() -> Self {
         assert!(super::Kernel::Amx.runs());
         let mut palette = Palette {
@@ -114,7 +114,7 @@ impl Drop for Configured {
     }
 }
 
-/// The products of a panel, as `plain::product`.
+/// The products of a panel: equal to `plain::product`.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, _tiles: &mut Configured, out: &mut [i32]) {
     let (rows, groups) = (panel.count() / ROWS, lanes.count / GROUP);
     assert!(
@@ -122,7 +122,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, _tiles: &mut Configured, out: &m
     );
     for group in (0..groups).step_by(2) {
         for row in (0..rows).step_by(2) {
-            // A lone last tile is computed twice over, into the same places.
+            // A single last tile is computed twice, with the same output.
             let (next_row, next_group) = ((row + 1).min(rows - 1), (group + 1).min(groups - 1));
             // SAFETY: tiles row and next_row, group and next_group exist in `panel`, `lanes` and `out`, as asserted;
             // the thread's tiles are configured.

@@ -5,10 +5,10 @@
 use super::{COLUMNS, GROUP, Lanes, Panel};
 use std::arch::x86_64::*;
 
-/// Rows whose sums are kept in registers at a time, with 16 lanes each.
+/// How many rows' sums are in registers at a time, with 16 lanes each.
 const TOGETHER: usize = 6;
 
-/// The products of a panel, as `plain::product`; `wide` is a buffer.
+/// The products of a panel: equal to `plain::product`; `wide` is a buffer.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
     if !lanes.few.is_empty() {
@@ -46,7 +46,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [
     }
 }
 
-/// The products with a few directions, one after the other: the rest of their group is zero.
+/// The products with a few directions, one after the other, because a group of lanes would be mostly padding.
 fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     out.fill(0);
     let rows = panel.rows.chunks_exact(panel.stride);

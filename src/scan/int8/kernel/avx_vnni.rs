@@ -3,10 +3,10 @@
 use super::{GROUP, Lanes, Panel, QUAD, unsigned};
 use std::arch::x86_64::*;
 
-/// Rows whose sums are kept in registers at a time, with 16 lanes each: 12 of 16.
+/// How many rows' sums are in registers at a time, with 16 lanes each: 12 of 16 registers.
 const TOGETHER: usize = 6;
 
-/// The products of a panel, as `plain::product`; `bytes` is a buffer.
+/// The products of a panel: equal to `plain::product`; `bytes` is a buffer.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, bytes: &mut Vec<u8>, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avxvnni") && is_x86_feature_detected!("avx2"));
     unsigned(panel.rows, bytes);

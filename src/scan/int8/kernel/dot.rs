@@ -4,10 +4,10 @@ use super::{GROUP, Lanes, Panel, QUAD};
 use std::arch::aarch64::*;
 use std::arch::asm;
 
-/// Rows whose sums are kept in registers at a time, with 16 lanes each: 16 of 32.
+/// How many rows' sums are in registers at a time, with 16 lanes each: 16 of 32 registers.
 const TOGETHER: usize = 4;
 
-/// The products of a panel, as `plain::product`.
+/// The products of a panel: equal to `plain::product`.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
     assert!(std::arch::is_aarch64_feature_detected!("dotprod"));
     let count = lanes.count;

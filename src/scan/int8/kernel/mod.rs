@@ -1,12 +1,12 @@
-//! Exact sums of products of small integers: one kernel a file, each the equal of [`plain`].
+//! Exact sums of products of small integers: one kernel per file, each with the same results as [`plain`].
 //!
 //! ```text
 //! out[r][b] = sum_j rows[r][j] lanes[j][b]        i8 x i8 -> i32; no sum leaves i32 (see `numbers::levels`)
 //! ```
 //!
-//! Rows lie row after row, padded with zeros to a multiple of [`COLUMNS`]. Directions are lanes: groups of [`GROUP`] lanes,
-//! in each all quads of columns in turn, in each quad the four numbers of one lane after the other. A 64-byte load is
-//! then one quad of 16 lanes for VNNI, and 16 of them are one tile for AMX.
+//! Rows are stored one after the other, padded with zeros to a multiple of [`COLUMNS`]. Directions are lanes, in groups
+//! of [`GROUP`]: a group holds the quads of columns in order, and each quad holds four numbers of each lane in turn. A
+//! 64-byte load is then one quad of 16 lanes for VNNI, and 16 such loads are one tile for AMX.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -26,16 +26,16 @@ use std::sync::OnceLock;
 /// Rows and lanes are padded to this many columns.
 pub const COLUMNS: usize = 64;
 
-/// Lanes come in groups of this many.
+/// The number of lanes in a group.
 pub const GROUP: usize = 16;
 
-/// Columns of a lane that lie together.
+/// The number of adjacent columns of a lane.
 const QUAD: usize = 4;
 
-/// Up to so many directions, padding them to a group costs more than multiplying one after the other.
+/// With at most this many directions, padding them to a group costs more than multiplying one after the other.
 pub const FEW: usize = 4;
 
-/// Rows are given in multiples of this many; the last ones may be zeros.
+/// The number of rows is a multiple of this; the last rows may be zeros.
 pub const ROWS: usize = 16;
 
 /// Quantised rows that are multiplied together: a multiple of [`ROWS`], `stride` bytes each.
@@ -46,7 +46,7 @@ pub struct Panel<'a> {
 }
 
 impl<'a> Panel<'a> {
-    /// Panics unless these are whole rows of whole columns (a caller's mistake).
+    /// Panics unless these are whole, padded rows (a caller's mistake).
     pub fn new(rows: &'a [i8], stride: usize) -> Self {
         assert!(
             stride > 0
@@ -61,25 +61,25 @@ impl<'a> Panel<'a> {
     }
 }
 
-/// Quantised directions, as kernels read them.
+/// Quantised directions, in the layout of a kernel.
 #[derive(Debug, Clone)]
 pub struct Lanes {
-    /// Lanes, a multiple of [`GROUP`]; the last ones may be zeros.
+    /// The number of lanes, a multiple of [`GROUP`]; the last lanes may be zeros.
     count: usize,
-    /// d.
+    /// The number of columns, d.
     columns: usize,
     /// count / GROUP x stride / QUAD x GROUP x QUAD.
     bytes: Vec<i8>,
     /// The same in 16 bits, by pairs of columns, for the kernel that wants it: count / GROUP x stride / 2 x GROUP x 2.
     pairs: Vec<i16>,
-    /// Of at most [`FEW`] directions, for the same kernel: one after the other in 16 bits, `stride` numbers each.
+    /// For AVX2 with at most [`FEW`] directions: one after the other in 16 bits, `stride` numbers each.
     few: Vec<i16>,
     /// The sum of each lane's numbers.
     sums: Vec<i32>,
 }
 
 impl Lanes {
-    /// Lay out directions (B x d, row-major) for a kernel.
+    /// Arrange directions (B x d, row-major) for a kernel.
     pub fn new(directions: &[i8], d: usize, kernel: Kernel) -> Self {
         let used = directions.len() / d;
         let count = used.next_multiple_of(GROUP);
@@ -112,41 +112,41 @@ impl Lanes {
         lanes
     }
 
-    /// Lanes, those of padding among them.
+    /// The number of lanes, including padding.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// Columns with padding.
+    /// The number of columns, including padding.
     fn stride(&self) -> usize {
         stride(self.columns)
     }
 
-    /// Quads of columns that hold anything.
+    /// The number of quads of columns that are not all padding.
     fn quads(&self) -> usize {
         self.columns.div_ceil(QUAD)
     }
 }
 
-/// Bytes of a row of d columns with its padding.
+/// Bytes of a row of d columns, including padding.
 pub fn stride(d: usize) -> usize {
     d.next_multiple_of(COLUMNS)
 }
 
-/// Buffers, and what a kernel keeps configured, of one worker.
+/// One worker's buffers, and what a kernel keeps configured.
 #[derive(Default)]
 pub struct Scratch {
-    /// A panel in the form that a kernel wants.
+    /// A panel in the layout of a kernel.
     bytes: Vec<u8>,
     wide: Vec<i16>,
     #[cfg(target_arch = "x86_64")]
     tiles: Option<amx::Configured>,
 }
 
-/// What multiplies integers.
+/// The implementations of the integer product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
-    /// Anywhere, slowly.
+    /// Portable and slow.
     Plain,
     Avx2,
     AvxVnni,
@@ -157,7 +157,7 @@ pub enum Kernel {
     Dot,
 }
 
-/// All kernels, the fastest first, as they are named by [`VARIABLE`] and to people.
+/// All kernels, the fastest first, with the names used by [`VARIABLE`] and in messages.
 const KERNELS: [(Kernel, &str, &str); 6] = [
     (Kernel::Amx, "amx", "AMX"),
     (Kernel::Vnni, "vnni", "AVX-512 VNNI"),
@@ -167,13 +167,13 @@ const KERNELS: [(Kernel, &str, &str); 6] = [
     (Kernel::Plain, "plain", "plain code"),
 ];
 
-/// The environment variable that names a kernel.
+/// The environment variable that selects a kernel.
 pub const VARIABLE: &str = "HULLSCOPE_CPU";
 
 impl Kernel {
-    /// The kernel that [`VARIABLE`] names, or the fastest that runs here.
+    /// The kernel that [`VARIABLE`] names, or the fastest that runs on this machine.
     ///
-    /// Errors ([`Error::Usage`]): a name that is none, or of a kernel that cannot run here.
+    /// Errors ([`Error::Usage`]): an unknown name, or a kernel that cannot run on this machine.
     pub fn chosen() -> Result<Self> {
         match std::env::var(VARIABLE) {
             Ok(name) => Self::named(&name),
@@ -181,7 +181,7 @@ impl Kernel {
         }
     }
 
-    /// The kernels that run here, the fastest first.
+    /// The kernels that run on this machine, the fastest first.
     pub fn all() -> Vec<Self> {
         let all = KERNELS.iter().map(|(kernel, _, _)| *kernel);
         all.filter(|kernel| kernel.runs()).collect()
@@ -196,7 +196,7 @@ impl Kernel {
         let found = KERNELS.iter().find(|(_, known, _)| *known == name);
         match found {
             Some((kernel, _, _)) if kernel.runs() => Ok(*kernel),
-            // What is asked of AVX-VNNI and of AVX-512 VNNI is the same: either will do.
+            // `vnni` also selects AVX-VNNI on a machine without AVX-512 VNNI.
             Some((Kernel::Vnni, _, _)) if Kernel::AvxVnni.runs() => Ok(Kernel::AvxVnni),
             Some((_, _, title)) => Err(Error::Usage(format!(
                 "{VARIABLE}={name}: this machine cannot run {title}; what it can: {}",
@@ -209,13 +209,13 @@ impl Kernel {
         }
     }
 
-    /// Its name, for people.
+    /// Its name in messages.
     pub fn title(self) -> &'static str {
         let found = KERNELS.iter().find(|(kernel, _, _)| *kernel == self);
         found.map_or("", |(_, _, title)| title)
     }
 
-    /// Whether this machine, and its operating system, let it run.
+    /// Whether the processor and the operating system support the kernel.
     pub fn runs(self) -> bool {
         match self {
             Kernel::Plain => true,
@@ -243,7 +243,7 @@ impl Kernel {
 
     /// All products of a panel with lanes: `out` is rows x lanes, row-major.
     ///
-    /// Panics on shapes that do not fit, or a kernel that does not run here (a caller's mistake).
+    /// Panics on shapes that do not fit, or a kernel that does not run on this machine (a caller's mistake).
     pub fn product(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
         assert!(self.runs() && panel.stride == lanes.stride());
         assert_eq!(
@@ -274,7 +274,7 @@ impl Kernel {
     }
 }
 
-/// Numbers plus 128, without sign, as VNNI takes them: the top bit turned over.
+/// The numbers plus 128, as the unsigned bytes that VNNI needs: the top bit is flipped.
 #[cfg(target_arch = "x86_64")]
 fn unsigned(rows: &[i8], out: &mut Vec<u8>) {
     out.clear();
@@ -287,7 +287,7 @@ mod tests {
     use crate::scan::int8::numbers::levels;
     use rand::{RngExt, SeedableRng};
 
-    /// Numbers from -most to most, the ends among them often.
+    /// Numbers from -most to most, with both ends frequent.
     fn numbers(count: usize, most: i8, seed: u64) -> Vec<i8> {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
         (0..count)
@@ -307,7 +307,7 @@ mod tests {
         out
     }
 
-    /// The sums as they are defined.
+    /// The sums by definition.
     fn truth(rows: &[i8], directions: &[i8], d: usize) -> Vec<i64> {
         let each = rows.chunks_exact(d).flat_map(|row| {
             directions.chunks_exact(d).map(move |direction| {

@@ -1,4 +1,4 @@
-//! The twin of every kernel, which any machine runs.
+//! The twin of every kernel, for any machine.
 
 use super::{GROUP, Lanes, Panel, QUAD};
 

@@ -1,14 +1,14 @@
 //! AVX-512 VNNI: `vpdpbusd` adds four products of an unsigned and a signed byte to 32 bits without saturation.
 //!
-//! Rows are taken as `q + 128`, so each sum is too large by 128 times the sum of its lane.
+//! Rows are stored as `q + 128`, so each sum is too large by 128 times the sum of its lane.
 
 use super::{GROUP, Lanes, Panel, QUAD, unsigned};
 use std::arch::x86_64::*;
 
-/// Rows, and groups of 16 lanes, whose sums are kept in registers at a time: 24 of 32.
+/// How many rows' sums, with groups of 16 lanes, are in registers at a time: 24 of 32 registers.
 const TOGETHER: usize = 12;
 
-/// The products of a panel, as `plain::product`; `bytes` is a buffer.
+/// The products of a panel: equal to `plain::product`; `bytes` is a buffer.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, bytes: &mut Vec<u8>, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw"));
     unsigned(panel.rows, bytes);
@@ -41,7 +41,7 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, bytes: &mut Vec<u8>, out: &mut [
     }
 }
 
-/// What one block of sums is made of: rows from the first of `rows` on, groups of lanes from `group` on.
+/// One block of sums: rows from the first of `rows` on, groups of lanes from `group` on.
 struct Block<'a> {
     rows: &'a [u8],
     lanes: &'a Lanes,
