@@ -496,6 +496,7 @@ fn origin(plan: &ComparisonPlan) -> Origin {
         seed: 3,
         more: String::new(),
         certificates: false,
+        watch: Arc::default(),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::scan::Engine;
 use crate::study::compare::{Archive, Forget};
 use crate::study::paper::{fig1, hypercube, images};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// What an experiment found, the settings that it took notice of, and what was noticed.
 struct Outcome {
@@ -163,6 +164,7 @@ fn archive<'c>(
         plan: images::plan(args.seed),
         seed: args.seed,
         certificates: false,
+        watch: Arc::clone(&set.watch),
         more: format!(
             "{} {} {:?}",
             args.decoding.key(),

@@ -4,9 +4,10 @@ use super::Args;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::images::Opened;
-use crate::rows::check_there;
+use crate::rows::{Watch, check_there};
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Letters of a folder's name that come from a set's.
 const LETTERS: usize = 60;
@@ -126,6 +127,8 @@ fn unique(taken: &mut HashSet<String>, text: String, number: impl Fn(usize) -> S
 pub struct Set {
     pub named: Named,
     pub opened: Opened,
+    /// Its files, watched since before they were opened.
+    pub watch: Arc<Watch>,
     /// What was noticed while it was opened.
     pub notes: Vec<String>,
 }
@@ -139,6 +142,7 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
     for named in named {
         control.set_task(format!("opening {}", named.name));
         let pair = named.pair.as_ref().map(|[a, b]| (a.as_str(), b.as_str()));
+        let watch = Watch::of(named.pair.iter().flatten().cloned());
         let opened = args.decoding.open(&rows, pair, None, control)?;
         rows.memory = Some(opened.left);
         let about = |note: String| format!("{}: {note}", named.name);
@@ -152,6 +156,7 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
         sets.push(Set {
             named,
             opened,
+            watch: Arc::new(watch),
             notes,
         });
     }
