@@ -12,7 +12,7 @@ use crate::report::{file, results};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What makes each stage quicker.
+/// Options that make each stage faster.
 const QUICKER: Advice = &[
     &[(
         WorkStage::Hull,
@@ -64,7 +64,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// The spaces that exist, and examples.
+/// The help text: the spaces, the notions and examples.
 fn examples() -> String {
     let mut text = String::from("Spaces, joined by | where one is to follow another:\n");
     for (name, what) in crate::space::spec::KNOWN {
