@@ -9,26 +9,26 @@ use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
 
-/// Pairs that are shown in one table; of more only those with the first space are not folded.
+/// The most pairs of spaces in one open table; of more pairs those without the first space are folded.
 const PAIRS: usize = 15;
 
-/// Classes that are listed.
+/// The most classes that are listed.
 const CLASSES: usize = 100;
 
-/// Spaces side by side in a table of classes.
+/// The most spaces side by side in a table of classes.
 const ACROSS: usize = 7;
 
-/// Where a comparison comes from.
+/// The command, inputs and settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     pub command: String,
     pub date: String,
-    /// What was read, by name: reference, queries, labels, encoder.
+    /// The inputs by role: reference, queries, labels, encoder.
     pub inputs: Vec<(String, String)>,
     pub settings: Value,
 }
 
-/// Write the page; `sheets` are spaces with their contact sheets as PNG.
+/// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
 pub fn write_page(
     path: &Path,
     made: &Made,
@@ -40,7 +40,7 @@ pub fn write_page(
     file::write_bytes(path, page.as_bytes())
 }
 
-/// The page as text: first what was found, then the figures, then the numbers, and last how it was made.
+/// The page as HTML: the findings, the figures, the numbers, and how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
@@ -104,7 +104,7 @@ fn read(report: &Report) -> Section {
     section("What it says", parts)
 }
 
-/// A column of the table of spaces: its name, what it means, and its cell.
+/// A column of the table of spaces: its name, its help, and its cell.
 type Column = (&'static str, &'static str, fn(&SpaceReport) -> String);
 
 fn outside(space: &SpaceReport) -> String {
@@ -115,7 +115,7 @@ fn share(rate: Option<&Rate>) -> String {
     dashed(words::share(rate))
 }
 
-/// A page has the longer dash.
+/// Replaces `-` by an en dash, which a page shows for a missing number.
 fn dashed(text: String) -> String {
     match text.as_str() {
         "-" => "–".into(),
@@ -233,7 +233,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     section("Spaces", parts)
 }
 
-/// What every notion says, space by space.
+/// The rates of every notion, space by space.
 fn notions(report: &Report) -> Option<Section> {
     let first = report.spaces.first()?;
     let mut parts = vec![Part::Text(
@@ -274,7 +274,7 @@ fn notions(report: &Report) -> Option<Section> {
     Some(section("Definitions of inside", parts))
 }
 
-/// The figures, a section each, the main one first.
+/// The figures, one section each, the main one first.
 fn drawn(report: &Report) -> Result<Vec<Section>, String> {
     let figure = |(name, figure): (&str, plot::Figure)| {
         let title = figure.title.clone();
@@ -398,7 +398,7 @@ fn classes(report: &Report) -> Option<Section> {
     Some(section("By class", parts))
 }
 
-/// What the two rates of a class are.
+/// Explains the two rates of a class.
 fn two_hulls(spaces: &[&SpaceReport]) -> String {
     let mut text = String::from(
         "Each class's queries, against the hull of the whole reference and against that of the reference rows of their own \
@@ -425,7 +425,7 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
     text
 }
 
-/// A row a class, a column a space.
+/// One row per class and one column per space.
 fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
     let row = |place: usize| {
         let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
@@ -456,7 +456,7 @@ fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
     label.rates.iter().find(|rate| rate.notion == notion)
 }
 
-/// One space's classes with all rates.
+/// The classes of one space with all rates.
 fn by_class(space: &SpaceReport) -> Table {
     let interval = |rate: Option<&Rate>| dashed(words::interval(rate));
     let notions: Vec<&str> = space
@@ -499,7 +499,7 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
                  certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, \
                  those least far from the hull; and the queries farthest outside, if any are. Beside a query: how the space sees it, where that is an image, and its nearest \
                  reference image.";
-    // The first one with anything inside is not folded.
+    // The first sheet with a query inside is open, the others are folded.
     let certified = |name: &String| {
         let space = report.spaces.iter().find(|space| &space.space == name);
         space.is_some_and(|space| {
@@ -579,9 +579,9 @@ mod tests {
         let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
         let tags = tags(&text);
         let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
-        // Three figures, each wide and narrow.
+        // Three figures, each in a wide and a narrow version.
         assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
-        // Of spaces, of notions, of pairs, of classes, and of the classes in each space.
+        // Tables of spaces, of notions, of pairs, of classes, and of the classes in each of two spaces.
         assert_eq!(count("table"), 6);
         for part in [
             "hullscope compare --space 'a|&lt;b&gt;'",

@@ -1,16 +1,16 @@
-//! What a comparison says: a sentence a space, in fixed words with the numbers put in.
+//! The findings of a comparison: a sentence per space, in fixed words with numbers.
 
 use super::words;
 use crate::study::compare::{Rate, Report, SpaceReport};
 use crate::study::rate::wilson95;
 
-/// Of two rates above this nothing is said but that the hull does not tell rows apart.
+/// Where both rates are above this, the only finding is that the hull does not tell queries from reference rows.
 const NEARLY_ALL: f64 = 0.99;
 
-/// A difference is one when its corrected probability is below this.
+/// Differences are significant where the corrected p-value is below this.
 const LEVEL: f64 = 0.05;
 
-/// Each space with its finding: the hull, the ball, and the reference rows left out.
+/// The finding of each space: rates by hull and ball, each compared with that of left-out reference rows.
 pub fn findings(report: &Report) -> Vec<(String, String)> {
     let spaces = report.spaces.iter();
     spaces
@@ -23,7 +23,7 @@ fn percent(rate: &Rate) -> String {
     words::share(Some(rate))
 }
 
-/// What the hull says.
+/// The finding for the hull.
 fn of_hull(space: &SpaceReport) -> String {
     match (words::asked(space, "hull"), words::left_out(space, "hull")) {
         (None, None) => "nothing was asked about the hull".into(),
@@ -44,7 +44,7 @@ fn of_hull(space: &SpaceReport) -> String {
     }
 }
 
-/// Rows of one norm: the cone, if it was asked about, stands in place of the hull.
+/// The finding for rows of one norm, where every other point is outside the hull: that for the cone, if it was asked for.
 fn on_sphere(space: &SpaceReport, norm: f64) -> String {
     let vacuous = format!(
         "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence",
@@ -92,8 +92,8 @@ fn finding(space: &SpaceReport) -> String {
     format!("{hull}{ball}.{open}")
 }
 
-/// Whether queries extrapolate more than reference rows: the difference of the two rates has Newcombe's 95 % interval
-/// (Statistics in Medicine 17, 1998, method 10), which the undecided widen.
+/// Whether queries extrapolate more than reference rows, by Newcombe's 95 % interval for a difference of two proportions
+/// (Statistics in Medicine 17, 1998, method 10), widened by the undecided queries.
 fn compared(queries: &Rate, own: &Rate) -> &'static str {
     let ends = |rate: &Rate| {
         let most = rate.outside + rate.undecided;
@@ -116,7 +116,7 @@ fn compared(queries: &Rate, own: &Rate) -> &'static str {
     }
 }
 
-/// What was asked and how it was answered.
+/// What inside the hull means, and how the answers were proved.
 pub fn question(report: &Report) -> String {
     let hulls = || report.spaces.iter().filter_map(|s| words::asked(s, "hull"));
     let open: u64 = hulls().map(|rate| rate.undecided).sum();
@@ -136,7 +136,7 @@ pub fn question(report: &Report) -> String {
     )
 }
 
-/// How many pairs of spaces differ.
+/// How many pairs of spaces differ significantly.
 pub fn pairs(report: &Report) -> Option<String> {
     let differ = report.pairs.iter().filter(|p| p.p_holm < LEVEL).count();
     (!report.pairs.is_empty()).then(|| {
@@ -175,7 +175,7 @@ mod tests {
         );
     }
 
-    /// Where the hull is vacuous no word is said of its rates.
+    /// Where all or nearly all rows are outside, the finding does not interpret the rate.
     #[test]
     fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
         let mut found = report(false);
@@ -199,7 +199,7 @@ mod tests {
         );
     }
 
-    /// At the same share more is said of many rows than of few, and nothing where the undecided decide.
+    /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
     #[test]
     fn only_a_clear_difference_is_one() {
         let said = |a: Rate, b: Rate| compared(&a, &b);

@@ -1,4 +1,4 @@
-//! Outcomes as a section of a page: first the finding, then the figures, then the numbers.
+//! Outcomes as a section of a page: the findings, the figures, then the numbers.
 
 use super::words::{self, area, areas, shown};
 use super::{deciles_figure, heat_figure, roc_figure};
@@ -9,7 +9,7 @@ use crate::report::{file, plot};
 use crate::study::outcomes::{Comparison, Kind, NotionOutcomes, Outcomes};
 use std::path::Path;
 
-/// The section.
+/// The section of a page.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
@@ -59,7 +59,7 @@ pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
     Ok(Section { title, parts })
 }
 
-/// Write a page of the section alone.
+/// Writes a page that holds this section alone.
 ///
 /// Errors: a figure that cannot be drawn, a file that cannot be written.
 pub fn write_page(
