@@ -18,10 +18,10 @@ Examples:
   hullscope encoder resnet18.onnx --size 320x240
   hullscope encoder sample --json
 
-A space names a tensor by its name, by the PyTorch module that it leaves, or as the one before the last linear layer:
+A space names a tensor by its name, by the PyTorch module whose output it is, or as the one before the last linear layer:
   --space onnx:resnet18.onnx@layer4    --space onnx:vit.onnx@blocks.3    --space onnx:resnet18.onnx@penultimate
-Several stand side by side in a row (@layer3+layer4); @preactivations is all that ReLUs and their like bend, for --notion
-region.";
+@layer3+layer4 puts several tensors side by side in a row; @preactivations is the inputs of all ReLUs and similar units,
+for --notion region.";
 
 /// Tensors of a network in ONNX that have a row for each image, the last first: shapes, operators, PyTorch's modules
 #[derive(Debug, clap::Args)]

@@ -109,8 +109,7 @@ fn outcome(
     if args.outcomes.is_empty() {
         return kept.errors.clone().map(Outcome::Wrong).ok_or_else(|| {
             Error::Usage(
-                "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison was told of no \
-                 errors)"
+                "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison had none of these)"
                     .into(),
             )
         });

@@ -18,7 +18,7 @@ pub fn stop_when_asked(control: &Arc<Control>) {
     };
     if let Err(error) = on_signal(handler) {
         tell(&format!(
-            "warning: an interrupt will end the program without tidying up: {error}"
+            "warning: an interrupt will end the program without removing unfinished files: {error}"
         ));
     }
 }

@@ -31,7 +31,7 @@ pub fn threads(text: &str) -> Result<usize, String> {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(number) if number <= THREADS => Ok(number),
         Ok(_) => Err(format!(
-            "there are {THREADS} threads at most; more than the machine has cores make nothing faster"
+            "at most {THREADS} threads are allowed; more threads than cores make nothing faster"
         )),
         Err(_) => Err(format!(
             "{text:?} is not a whole number from 1 to {THREADS}"

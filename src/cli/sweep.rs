@@ -40,7 +40,7 @@ points; `paper` takes 160), mixture:K (of K Gaussian clusters). Numbers are writ
 `10,100,...,1e6` goes on by the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials
-at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots of ball,
+at one N are independent, the rates at two N are not. Barany and Furedi's threshold, a vertical line in plots of ball,
 is the number of points of a ball below which all are extreme almost surely as d grows; it does not say that a new
 point is inside above it.";
 

@@ -270,7 +270,7 @@ fn show(args: &Args, found: &FileAudit) -> Result<()> {
     }
     if let Some(line) = &found.advice {
         file::tell(&format!(
-            "to check the rows that the file is of, type: {line}"
+            "to check the certificates against the rows that they are about, type: {line}"
         ));
     }
     for Failure {
@@ -314,7 +314,7 @@ fn sentence(tally: &Tally, tolerance: f64) -> String {
     }
     if tally.undecided > 0 {
         text += &format!(
-            "; {} queries are undecided, which claims nothing",
+            "; {} queries are undecided, for which nothing is claimed",
             tally.undecided
         );
     }

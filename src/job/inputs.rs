@@ -21,16 +21,16 @@ const LEAST: u64 = 64 << 20;
 
 /// How the columns of a table become rows; for the help of commands that read sets.
 pub const COLUMNS: &str = "\
-Columns: a table with exactly one column of vectors (lists or tensors of numbers of any type) is that column. With several,
-or with none but one that may hold vectors in a form that is not read, all columns are listed: write FILE:COLUMN, or choose
-with --columns 'f*,g' or --drop NAME,... Only a table without vectors uses its columns of numbers, without text and dates,
-without what the file calls an index, and without columns that have no name and count the rows; --label-column and
---id-column are no part of a row. Columns of two sets, and of the files of one, are matched by name. What was used and
-what was left out is a line of the output.
+Columns: if a table has exactly one column of vectors (lists or tensors of numbers of any type), this column is used. If
+it has several, or only columns that may hold vectors in an unsupported form, an error lists all columns: write
+FILE:COLUMN, or choose with --columns 'f*,g' or --drop NAME,... If a table has no vectors, its columns of numbers are used,
+without text and dates, without the file's index, and without unnamed columns that number the rows; --label-column and
+--id-column are not part of a row. Columns of two sets, and of the files of one set, are matched by name. A line of the
+output says which columns were used and which were left out.
 
-Sets: a file, packed (.gz, .zst, .bz2, .xz) or not; a folder, or a quoted pattern, whose files are one set, also with
-:COLUMN; - for the standard input, of one of the two. Files are in natural order (--order text for that of pyarrow, pandas,
-polars and DuckDB); records of several files have file and row_in_file.";
+Sets: a file, compressed (.gz, .zst, .bz2, .xz) or not; a folder, or a quoted pattern, whose files form one set, also with
+:COLUMN; - for the standard input, for one of the two sets. Files are in natural order (--order text for the order of
+pyarrow, pandas, polars and DuckDB); records of sets of several files have file and row_in_file.";
 
 /// Options that choose rows and say how they are read.
 #[derive(Debug, Clone, Args)]
@@ -202,7 +202,7 @@ impl RowArgs {
         };
         if typed != RowSettings::default() {
             return Err(Error::Usage(format!(
-                "how rows are read was settled by hullscope fit, and {} holds it; leave out {}",
+                "rows are read by the options given to hullscope fit, which {} holds; leave out {}",
                 reference.display(),
                 typed.options()
             )));

@@ -25,7 +25,8 @@ impl Notion for GaugeAboutMean {
     }
 
     fn score(&self) -> String {
-        "times that the hull must grow about its mean to reach the query: the lower end outside, the upper end inside"
+        "factor by which the hull must grow about its mean to reach the query: its lower bound outside the hull, its upper bound \
+         inside"
             .into()
     }
 

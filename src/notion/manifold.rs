@@ -54,7 +54,7 @@ impl Notion for Manifold {
 
     fn outside(&self) -> String {
         format!(
-            "from every reference row farther than its nearest other row number {}",
+            "from every reference row farther than that row is from its nearest other row number {}",
             self.k
         )
     }

@@ -19,15 +19,15 @@ impl Notion for Range {
     }
 
     fn score(&self) -> String {
-        "how many coordinates leave the range of the reference's".into()
+        "number of coordinates outside their range in the reference".into()
     }
 
     fn outside(&self) -> String {
-        "some coordinate leaves the range of the reference's".into()
+        "some coordinate is outside the range of that coordinate in the reference".into()
     }
 
     fn columns(&self) -> Vec<Column> {
-        let count = "how many coordinates leave the range of the reference's";
+        let count = "number of coordinates outside their range in the reference";
         let every = "whether every coordinate leaves its range";
         vec![
             Column::new("range_count", Type::Count, count),

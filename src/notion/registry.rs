@@ -68,21 +68,21 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "cone",
         arguments: "",
-        what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
+        what: "cone of the rows: is the query a non-negative combination of rows",
         costly: true,
         make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",
         arguments: "",
-        what: "times that the hull must grow about its mean to reach the query",
+        what: "factor by which the hull must grow about its mean to reach the query",
         costly: true,
         make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {
         name: "local",
         arguments: ":K,..|min",
-        what: "hull of the K nearest rows (K = 32), or how few of them hold the query",
+        what: "hull of the K nearest rows (K = 32); min: the fewest whose hull holds the query",
         costly: false,
         make: local,
     },
@@ -96,7 +96,7 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "ball",
         arguments: ":K,..",
-        what: "distance to the K-th nearest row (K = 1), against the reference's own",
+        what: "distance to the K-th nearest row (K = 1), compared with the same distances within the reference",
         costly: false,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(ball("ball", 1))]),
@@ -149,7 +149,7 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "region",
         arguments: "",
-        what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
+        what: "signs of all values (for pre-activations, the linear region): outside where no row has the same",
         costly: false,
         make: |given, _| none("region", given, || Region),
     },
@@ -308,7 +308,7 @@ pub fn help() -> String {
             true => " (in all: of a sample of the queries)",
             false => "",
         };
-        format!("  {name:<18}{}{alone}\n", entry.what)
+        format!("  {name:<20}{}{alone}\n", entry.what)
     };
     KNOWN.iter().map(line).collect()
 }

@@ -37,7 +37,7 @@ pub fn waited<T: Send>(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(how.threads.unwrap_or(0))
         .build()
-        .map_err(|error| PyRuntimeError::new_err(format!("no threads to be had: {error}")))?;
+        .map_err(|error| PyRuntimeError::new_err(format!("threads cannot be started: {error}")))?;
     let progress = how.progress.as_ref().map(|call| call.clone().unbind());
     let control = Control::default();
     let (done, end) = channel();

@@ -103,7 +103,7 @@ pub fn table(devices: &Devices) -> String {
         table.add_row(["features", &features(facts)]);
         table.add_row(["self-check", &checked(check)]);
         if let Some(precision) = &check.precision {
-            table.add_row(["auto multiplies", precision]);
+            table.add_row(["auto precision", precision]);
         }
     }
     table.add_row(["", ""]);

@@ -158,7 +158,7 @@ fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
     if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
         return Err(pack.fault(
             "rows",
-            "they are not of the space that queries are taken to",
+            "they are not in the space that queries are transformed into",
         ));
     }
     let labels = about.classes.clone().map(|names| {
@@ -183,7 +183,7 @@ fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
     }
     let advice = match beside.way.is_some() || beside.labels.is_some() {
         true => "name a set without them",
-        false => "write --link, and they are read from where they are",
+        false => "with --link they are read from their own files",
     };
     Err(Error::Usage(format!(
         "the rows of {} have ids, labels or files of their own, which a .hull does not hold; {advice}",
@@ -364,7 +364,10 @@ fn linked(
     }
     let found = rows::open(&link.path, &options, control)?;
     if (found.len(), found.dim()) != (about.set.rows, about.set.dim) {
-        let what = format!("the rows are those of {}, which now are others", link.path);
+        let what = format!(
+            "the rows are those of {}, whose content has changed",
+            link.path
+        );
         return Err(changed(what));
     }
     Ok(found)
@@ -425,8 +428,8 @@ impl Reader {
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
             let what = format!("it is no .hull file, or not all of one: {error}");
-            let advice = "name a file that `hullscope fit` wrote; rows themselves are taken by `hullscope analyze`, or made ready by \
-                          `hullscope fit ROWS -o ref.hull`";
+            let advice = "name a file that `hullscope fit` wrote; `hullscope analyze` reads rows themselves, and `hullscope fit \
+                          ROWS -o ref.hull` makes such a file";
             Error::input(&name, Place::Whole, what, advice)
         })?;
         Ok(Reader { zip, name, size })
@@ -441,7 +444,7 @@ impl Reader {
         let most = if hash.is_some() { self.size } else { LONGEST };
         let read = match self.zip.by_name(name) {
             Ok(member) if member.compression() != zip::CompressionMethod::Stored => {
-                Err("it is packed, where members are stored".into())
+                Err("it is compressed, and members of a .hull file are not".into())
             }
             Ok(member) if member.size() > most => Err("it is longer than the file".into()),
             Ok(mut member) => {
@@ -453,7 +456,7 @@ impl Reader {
         };
         let bytes = read.map_err(|what| self.fault(name, what, AGAIN))?;
         match hash.is_some_and(|hash| blake3::hash(&bytes).to_hex().as_str() != hash) {
-            true => Err(self.fault(name, "it was changed: its hash is another", AGAIN)),
+            true => Err(self.fault(name, "it was changed: its hash does not match", AGAIN)),
             false => Ok(bytes),
         }
     }
@@ -463,7 +466,7 @@ impl Reader {
         let bytes = self.member(name, None)?;
         let hash = self.member("manifest.blake3", None)?;
         if blake3::hash(&bytes).to_hex().as_bytes() != hash {
-            return Err(self.fault(name, "it was changed: its hash is another", AGAIN));
+            return Err(self.fault(name, "it was changed: its hash does not match", AGAIN));
         }
         // The version is read before the other fields, which another version may not have.
         let broken = |this: &Self, error: serde_json::Error| {

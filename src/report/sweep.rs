@@ -158,9 +158,9 @@ fn note(context: &Context, points: &[Point], single: bool) -> String {
     let known = points.iter().any(|point| point.theory.is_some());
     let lines = match (single, known) {
         (false, false) => "bands: 95 %",
-        (false, true) => "bands: 95 %; thin: theory",
-        (true, false) => "upright: 95 %",
-        (true, true) => "upright: 95 %; across: theory",
+        (false, true) => "bands: 95 %; thin lines: theory",
+        (true, false) => "vertical lines: 95 %",
+        (true, true) => "vertical lines: 95 %; horizontal: theory",
     };
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     let undecided = match undecided {
@@ -219,7 +219,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let upright = if marks.is_empty() {
         ""
     } else {
-        "; upright: Barany-Furedi, no claim above it"
+        "; vertical line: Barany-Furedi threshold, no claim above it"
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -424,7 +424,7 @@ mod tests {
     fn curves_have_bands_and_theory() {
         let points = [point(2, 10, 20, Some(0.25)), point(2, 20, 50, Some(0.5))];
         let (note, lines) = panel(&of_law(), &points);
-        assert_eq!(note, "bands: 95 %; thin: theory; 100 trials a point");
+        assert_eq!(note, "bands: 95 %; thin lines: theory; 100 trials a point");
         assert_eq!(lines.title, "ball");
         assert_eq!(thin_lines(&lines), [[(10.0, 0.25), (20.0, 0.5)]]);
         assert_eq!(lines.series[1].band.len(), 2);
@@ -434,7 +434,10 @@ mod tests {
     #[test]
     fn a_single_point_has_its_interval_and_theory() {
         let (note, lines) = panel(&of_law(), &[point(2, 10, 20, Some(0.25))]);
-        assert_eq!(note, "upright: 95 %; across: theory; 100 trials a point");
+        assert_eq!(
+            note,
+            "vertical lines: 95 %; horizontal: theory; 100 trials a point"
+        );
         let [across, upright] = thin_lines(&lines)[..] else {
             panic!("{lines:?}")
         };
@@ -475,7 +478,7 @@ mod tests {
         let (_, lines) = panel(&of_law(), &all(&[10, 100]));
         assert_eq!(
             lines.title,
-            "ball; upright: Barany-Furedi, no claim above it"
+            "ball; vertical line: Barany-Furedi threshold, no claim above it"
         );
         assert_eq!(
             thin_lines(&lines),

@@ -123,7 +123,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         table.add_row(line);
     }
     let others = match others {
-        true => " (reference rows, each without itself, %)",
+        true => " (reference rows, each left out, %)",
         false => "",
     };
     let open = match open {
@@ -131,7 +131,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         false => "",
     };
     format!(
-        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` says what each is\n\n{}",
+        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` explains the notions\n\n{}",
         text_table::text(table)
     )
 }
@@ -168,7 +168,7 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
         .iter()
         .map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")))
         .collect();
-    table.add_row(["settled by", &settled.join(", ")]);
+    table.add_row(["decided in stage", &settled.join(", ")]);
     if !hull.undecided_because.is_empty() {
         let reasons: Vec<String> = hull
             .undecided_because
@@ -180,20 +180,20 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
     table.add_row([
         "cost",
         &format!(
-            "{:.3} scans per query, at most {}, {} rows pooled{}",
+            "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
             hull.scans_per_query,
             hull.rounds,
             hull.pool,
             hull.extreme_rows.map_or_else(String::new, |rows| {
-                format!("; only the {rows} outermost rows are asked about")
+                format!("; the solver uses only the {rows} extreme rows")
             })
         ),
     ]);
     for (name, found) in [
         ("certified margin", &hull.margin),
-        ("distance, at least", &hull.distance_lower),
-        ("distance, at most", &hull.distance_upper),
-        ("gap between them", &hull.gap),
+        ("distance, lower bound", &hull.distance_lower),
+        ("distance, upper bound", &hull.distance_upper),
+        ("relative gap", &hull.gap),
     ] {
         if let Some(found) = found {
             table.add_row([name, &quantiles(found)]);
@@ -213,7 +213,7 @@ fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) 
     {
         table.add_row([
             "nearest ratio",
-            &format!("{}, to {}", quantiles(found), number(median)),
+            &format!("{}; times {}", quantiles(found), number(median)),
         ]);
     }
 }

@@ -153,7 +153,7 @@ fn rank(facts: &ReferenceFacts) -> Vec<String> {
     };
     if rank < facts.dim {
         notes.push(format!(
-            "the reference has affine rank {rank} of {}: any query off that subspace is outside by equality alone",
+            "the reference has affine rank {rank} of {}: any query off that subspace is outside, however near",
             facts.dim
         ));
     }
@@ -180,8 +180,8 @@ fn flat(facts: &ReferenceFacts) -> Option<String> {
     let (rank, share) = facts.flat_rank.zip(facts.flat_share)?;
     let stored = format!("{:?}", facts.element).to_lowercase();
     Some(format!(
-        "the data look flat to {stored} rounding: rank {rank} explains all but {share:.0e} of them; a query in these \
-         dimensions may be outside by that rounding alone"
+        "the data look flat to {stored} rounding: rank {rank} explains all but {share:.0e} of their spread; queries of the same \
+         kind may be outside by that rounding alone"
     ))
 }
 

@@ -119,8 +119,8 @@ impl AnalysisPlan {
             return Ok(None);
         }
         Ok(Some(format!(
-            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, for what it would cost to judge all; --notion \
-             {},{} does",
+            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, because judging all would take long; --notion \
+             {},{} judges all",
             self.seed,
             ids.join(", "),
             self.notions.0.join(","),

@@ -61,8 +61,8 @@ Examples:
   hullscope paper fig5 --space file:tsne.npy,tsne.npy
       also each vertex of the embedding of a cube that another program made, against the others
 
-The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again, and runs into one folder add up: the page, summary.json and
-points.parquet hold the last run of each experiment.";
+The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again, and
+runs into one folder add up: the page, summary.json and points.parquet hold the last run of each experiment.";
 
 /// The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485)
 #[derive(Debug, clap::Args)]

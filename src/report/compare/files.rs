@@ -27,7 +27,7 @@ pub const RATES: &[(&str, &str)] = &[
     ("n_reference", "reference rows"),
     ("n_queries", "queries that were judged"),
     ("outside", "of these, how many are outside"),
-    ("rate", "their share; null of no query"),
+    ("rate", "their share; null where no query was judged"),
     (
         "interval_low",
         "lower end of the rate's 95 % interval (Wilson)",
@@ -35,11 +35,11 @@ pub const RATES: &[(&str, &str)] = &[
     ("interval_high", "its upper end"),
     (
         "null_rate",
-        "of the hull: the rate of Gaussian data with as many rows of that rank",
+        "for the hull only: the rate of Gaussian data with as many rows of that rank",
     ),
     (
         "d_eff",
-        "of the hull: the rank at which Gaussian data would have the rate; null where all or none are outside",
+        "for the hull only: the rank at which Gaussian data would have the rate; null where all or none are outside",
     ),
     (
         "undecided",
@@ -73,7 +73,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("n_reference", "reference rows of the class"),
     ("n_queries", "queries of the class that were judged"),
     ("outside", "of these, how many are outside"),
-    ("rate", "their share; null of no query"),
+    ("rate", "their share; null where no query was judged"),
     (
         "interval_low",
         "lower end of the rate's 95 % interval (Wilson)",

@@ -130,12 +130,12 @@ fn estimate(value: Option<f64>) -> String {
 const COLUMNS: [Column; 14] = [
     (
         "Space",
-        "How rows are seen before anything is asked.",
+        "The transformation of the rows before queries are judged.",
         |space| space.space.clone(),
     ),
     (
         "N",
-        "Reference rows; a rate depends on their number as it does on the rank.",
+        "Number of reference rows; a rate depends on it as well as on the rank.",
         |space| words::grouped(space.n_reference),
     ),
     ("d", "Coordinates of a row in the space.", |space| {
@@ -148,7 +148,8 @@ const COLUMNS: [Column; 14] = [
     ),
     (
         "TwoNN",
-        "Intrinsic dimension, how many dimensions the rows fill nearby, from the ratio of the distances to the two nearest \
+        "Intrinsic dimension, the number of dimensions that the rows fill locally, from the ratio of the distances to the two \
+         nearest \
          rows (Facco et al. 2017).",
         |space| estimate(space.two_nn),
     ),
@@ -167,7 +168,7 @@ const COLUMNS: [Column; 14] = [
     }),
     (
         "Left out, %",
-        "Reference rows of a sample, each outside the hull of all other rows: the rate of the reference among itself.",
+        "Share of a sample of reference rows that are outside the hull of all other rows: the reference's own rate.",
         |space| share(words::left_out(space, "hull")),
     ),
     (
@@ -177,14 +178,14 @@ const COLUMNS: [Column; 14] = [
     ),
     (
         "d_eff",
-        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or none are outside it is \
-         only bounded, and one cannot tell; none where the rate hangs on undecided queries.",
+        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are outside it \
+         has only a bound (cannot tell); not given where undecided queries decide the rate.",
         words::effective,
     ),
     (
         "Distance",
-        "Median over the queries of the certified distance to the hull, at least (0 inside), in median nearest distances \
-         of the reference; none where that is 0, as it is where most rows are repeated, or not known.",
+        "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the reference's \
+         median nearest distance; not given where that is unknown or 0, as where most rows are repeated.",
         |space| {
             let ratio = space.distance_ratio.as_ref();
             ratio.map_or("–".into(), |ratio| words::number(ratio.median))
@@ -218,7 +219,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     let repeats: Vec<String> = repeats.collect();
     if !repeats.is_empty() {
         parts.push(Part::Text(format!(
-            "TwoNN and MLE count reference rows that repeat others once: {}.",
+            "TwoNN and MLE count equal reference rows once. Repeated rows: {}.",
             repeats.join(", ")
         )));
     }
@@ -348,8 +349,8 @@ fn pairs(report: &Report) -> Option<Section> {
     };
     let mut parts = vec![Part::Text(format!(
         "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
-         B are equally likely. The last column is corrected by Holm for all {} pairs: p-values below 0.05 there are wrong \
-         even once with a probability of at most 0.05.",
+         B are equally likely. The last column is corrected by Holm for all {} pairs: among its p-values below 0.05 there is a \
+         false positive with a probability of at most 0.05.",
         report.pairs.len()
     ))];
     if report.pairs.len() <= PAIRS {
@@ -414,7 +415,7 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
     text += &match open.is_empty() {
         true => ".".into(),
         false => format!(
-            ", but for queries that the second left undecided, which count as not outside: {}.",
+            ", except for queries that are undecided against the second, which count as not outside: {}.",
             open.join(", ")
         ),
     };
@@ -660,7 +661,7 @@ mod tests {
         report.spaces[1].repeated_rows = 46;
         let text = page(&made(), &report, &[]).unwrap();
         assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
-        assert!(text.contains("count reference rows that repeat others once: 46 in pixels."));
+        assert!(text.contains("count equal reference rows once. Repeated rows: 46 in pixels."));
     }
 
     #[test]

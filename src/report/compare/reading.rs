@@ -105,7 +105,7 @@ fn compared(queries: &Rate, own: &Rate) -> &'static str {
     let (least, low, most, high) = ends(queries);
     let (own_least, own_low, own_most, own_high) = ends(own);
     if least > NEARLY_ALL && own_least > NEARLY_ALL {
-        return "nearly all of both, which says nothing of the queries";
+        return "nearly all of both, so that the hull does not tell queries from reference rows";
     }
     let more = least - own_most - (least - low).hypot(own_high - own_most) > 0.0;
     let less = own_least - most - (own_least - own_low).hypot(high - most) > 0.0;
@@ -130,7 +130,8 @@ pub fn question(report: &Report) -> String {
         ),
     };
     format!(
-        "Inside the hull means: a mean of reference rows, with weights that are not negative. Such weights, or a direction that \
+        "Inside the hull means: equal to a weighted mean of reference rows, with non-negative weights. Such weights, or a \
+         direction that \
          separates the query from all rows, prove each answer; of {} answers {open}.",
         words::grouped(all)
     )
@@ -141,7 +142,8 @@ pub fn pairs(report: &Report) -> Option<String> {
     let differ = report.pairs.iter().filter(|p| p.p_holm < LEVEL).count();
     (!report.pairs.is_empty()).then(|| {
         format!(
-            "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which they hold (McNemar's exact test, \
+            "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which queries are inside (McNemar's exact \
+             test, \
              corrected by Holm, p < {LEVEL}).",
             report.pairs.len()
         )

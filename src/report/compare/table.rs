@@ -117,7 +117,7 @@ fn notions(spaces: &[SpaceReport]) -> String {
         return String::new();
     };
     let mut text = String::from(
-        "\nby notion: outside, % (reference rows, each without itself, %); `--help` says what each is\n",
+        "\nby notion: outside, % (reference rows, each left out, %); `--help` explains the notions\n",
     );
     let ids: Vec<&str> = first
         .notions
@@ -220,7 +220,7 @@ fn rows(report: &Report) -> String {
     let each =
         each.map(|space| format!("{} in {}", words::grouped(space.n_reference), space.space));
     listed(
-        "reference rows differ, and drive a rate as the rank does",
+        "numbers of reference rows differ, and rates depend on them",
         each,
     )
 }

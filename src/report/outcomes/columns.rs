@@ -82,7 +82,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "unknown",
         Type::Count,
-        "Queries without one of the two, of those that the notion judged.",
+        "Queries that the notion judged, but whose outcome or score is unknown.",
         |row| Value::Count(row.unknown),
     ),
     column(
@@ -169,7 +169,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "fpr95",
         Type::Float,
-        "Share of other queries flagged where 95 % of the errors are.",
+        "Share of other queries above the threshold that flags 95 % of the errors.",
         |row| float(&row.precision, |p| Some(p.fpr95)),
     ),
     column(
@@ -181,7 +181,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "excess_aurc",
         Type::Float,
-        "What of it the best order would save.",
+        "That area minus the area of the best possible order.",
         |row| float(&row.aurc, |a| Some(a.excess)),
     ),
     column(
@@ -217,19 +217,19 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "adds_chi_square",
         Type::Float,
-        "Likelihood ratio of logistic regression on nearest distance and score, against nearest distance alone.",
+        "Likelihood-ratio statistic of logistic regression on nearest distance and score, against nearest distance alone.",
         |row| float(&row.adds, |a| Some(a.chi_square)),
     ),
     column(
         "adds_p",
         Type::Float,
-        "Its p-value: is small where the score adds to the nearest distance.",
+        "The p-value of that test: small where the score adds to the nearest distance.",
         |row| float(&row.adds, |a| Some(a.p_value)),
     ),
     column(
         "adds_log_odds",
         Type::Float,
-        "Change of an error's log odds by one standard deviation of the score, the nearest distance held.",
+        "Change of an error's log odds by one standard deviation of the score, the nearest distance held constant.",
         |row| float(&row.adds, |a| Some(a.log_odds)),
     ),
     column(
@@ -260,10 +260,10 @@ pub const PAIRS: &[Column<Comparison>] = &[
     column(
         "auroc_a",
         Type::Float,
-        "Area under the ROC curve of the one over these queries.",
+        "Area under the ROC curve of a over these queries.",
         |row| pair(row, |d| d.auroc_a),
     ),
-    column("auroc_b", Type::Float, "Of the other.", |row| {
+    column("auroc_b", Type::Float, "The same of b.", |row| {
         pair(row, |d| d.auroc_b)
     }),
     column("difference", Type::Float, "Their difference.", |row| {

@@ -52,8 +52,8 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
             "{}; {}",
             note(outcomes),
             match loss {
-                true => "0: no relation; darker: stronger, orange: the wrong way round",
-                false => "0.5: chance; darker: stronger, orange: the wrong way round",
+                true => "0: no relation; darker: stronger, orange: negative",
+                false => "0.5: chance; darker: stronger, orange: worse than chance",
             }
         ),
         panels: vec![Panel::Heat(Heat {

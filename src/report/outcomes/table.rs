@@ -96,13 +96,13 @@ fn errors(outcomes: &Outcomes) -> String {
         "{}\n
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
 in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of {flagged}.
-{}adds: does the score add to the nearest distance?
+{}adds: does the score add to the nearest distance as a predictor?
 {}",
         table.trim_fmt(),
         words::rate(kind),
         if sets { "" } else { "E-AURC: excess risk over coverage. " },
         match outcomes.notions.iter().any(own) {
-            true => "class_own knows the label, which a model does not.\n",
+            true => "class_own uses the query's label, which a model does not know.\n",
             false => "",
         }
     )
@@ -131,7 +131,7 @@ fn losses(outcomes: &Outcomes) -> String {
     format!(
         "{}\n
 inside, outside: mean loss. Spearman: rank correlation of score and loss. AURC: mean loss over coverage, the least
-extrapolated accepted first; E-AURC: what of it the best order would save.
+extrapolated accepted first; E-AURC: its excess over the best possible order.
 ",
         table.trim_fmt()
     )

@@ -250,7 +250,7 @@ fn of_hull(kind: &Kind, hull: &NotionOutcomes) -> String {
     );
     if let Measured::Value(adds) = &hull.adds {
         text += &format!(
-            " Does the hull's score add to the nearest distance? Likelihood ratio: p {}.",
+            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p {}.",
             equals(adds.p_value)
         );
     }
@@ -279,7 +279,7 @@ mod tests {
             "nearest tells errors best: AUROC 0.",
             ", better than chance. Inside the hull: ",
             " (error rate, %; Fisher's exact test: p = 0.",
-            " Does the hull's score add to the nearest distance? Likelihood ratio: p = 0.",
+            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
         ] {
             assert!(said[0].1.contains(part), "{part} {said:?}");
         }

@@ -291,15 +291,21 @@ fn of_hull(distance: bool) -> Vec<Column<'static>> {
         hull(
             "residual",
             Type::Float,
-            "how far the certificate's weighted rows are from the query, as a share of the local scale",
+            "distance from the query to the weighted mean of the certificate's rows, as a share of the local scale",
             |a| Value::of(a.residual, Value::Float),
         ),
-        hull("support", Type::Count, "rows of the certificate", |a| {
-            Value::Count(a.support as u64)
-        }),
-        hull("scans", Type::Count, "passes over the reference", |a| {
-            Value::Count(u64::from(a.scans))
-        }),
+        hull(
+            "support",
+            Type::Count,
+            "number of rows of the certificate",
+            |a| Value::Count(a.support as u64),
+        ),
+        hull(
+            "scans",
+            Type::Count,
+            "number of scans of the reference for the query",
+            |a| Value::Count(u64::from(a.scans)),
+        ),
     ];
     if distance {
         all.extend([
