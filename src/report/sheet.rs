@@ -331,8 +331,7 @@ impl SheetLayout {
             Size::Small,
         );
         layout.line(
-            "mean: of all rows of the certificate, as the space sees them; difference: the query less that, grey where there is \
-             none",
+            "mean: of all rows of the certificate, as the space sees them; difference: query minus mean, grey where it is 0",
             Size::Small,
         );
         layout.y += 8.0;

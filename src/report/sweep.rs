@@ -219,7 +219,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let upright = if marks.is_empty() {
         ""
     } else {
-        "; vertical line: Barany-Furedi threshold, no claim above it"
+        "; vertical: Barany-Furedi, no claim above it"
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -478,7 +478,7 @@ mod tests {
         let (_, lines) = panel(&of_law(), &all(&[10, 100]));
         assert_eq!(
             lines.title,
-            "ball; vertical line: Barany-Furedi threshold, no claim above it"
+            "ball; vertical: Barany-Furedi, no claim above it"
         );
         assert_eq!(
             thin_lines(&lines),

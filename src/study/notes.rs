@@ -91,7 +91,7 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
     match (leakage.repeats, near) {
         (0, 0) => None,
         (0, near) => Some(format!(
-            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may not be apart"
+            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may overlap"
         )),
         (repeats, near) => {
             let verb = if repeats == 1 {

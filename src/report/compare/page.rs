@@ -498,8 +498,8 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
     }
     let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
                  certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, \
-                 those least far from the hull; and the queries farthest outside, if any are. Beside a query: how the space sees it, where that is an image, and its nearest \
-                 reference image.";
+                 those least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the \
+                 space transforms it, if that is an image, and its nearest reference image.";
     // The first sheet with a query inside is open, the others are folded.
     let certified = |name: &String| {
         let space = report.spaces.iter().find(|space| &space.space == name);

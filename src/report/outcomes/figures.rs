@@ -44,7 +44,10 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         .map(|space| columns.iter().map(|column| cell(space, column)).collect());
     let title = match loss {
         true => "Rank correlation of score and loss".into(),
-        false => format!("Which score tells {}: AUROC", words::told(&outcomes.kind)),
+        false => format!(
+            "Which score predicts {}: AUROC",
+            words::told(&outcomes.kind)
+        ),
     };
     (!columns.is_empty()).then(|| Figure {
         title,
@@ -239,7 +242,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     );
     (!panels.is_empty()).then(|| Figure {
         title: format!(
-            "ROC curves: which score tells {}",
+            "ROC curves: which score predicts {}",
             words::told(&outcomes.kind)
         ),
         note: format!(

@@ -54,7 +54,7 @@ pub fn told(kind: &Kind) -> String {
     match kind {
         Kind::Errors => "errors".into(),
         Kind::Loss => "losses".into(),
-        Kind::Sets([first, second]) => format!("{second} from {first}"),
+        Kind::Sets([first, second]) => format!("the set ({first} or {second})"),
     }
 }
 
@@ -198,7 +198,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
     let told = told(kind);
     let notions = of_space(outcomes, space);
     let best = match strongest(outcomes, space) {
-        None => format!("No score could tell {told}."),
+        None => format!("No score can predict {told}."),
         Some((notion, strength)) => {
             let (name, chance, ends) = match kind {
                 Kind::Loss => (
@@ -216,7 +216,8 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
             let ends = shown(&ends, |ends| shown(ends, areas));
             if strength <= chance {
                 format!(
-                    "No notion's score tells {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of {notion}."
+                    "No notion's score predicts {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
+                     {notion}."
                 )
             } else {
                 let better = if low > chance {
@@ -225,7 +226,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
                     "not clearly better"
                 };
                 format!(
-                    "{notion} tells {told} best: {name} {area} (95 %: {ends}), {better} than chance."
+                    "{notion} predicts {told} best: {name} {area} (95 %: {ends}), {better} than chance."
                 )
             }
         }
@@ -276,7 +277,7 @@ mod tests {
         let said = findings(&outcomes(false));
         assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
         for part in [
-            "nearest tells errors best: AUROC 0.",
+            "nearest predicts errors best: AUROC 0.",
             ", better than chance. Inside the hull: ",
             " (error rate, %; Fisher's exact test: p = 0.",
             " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
@@ -285,7 +286,7 @@ mod tests {
         }
         let said = findings(&outcomes(true));
         assert!(
-            said[0].1.starts_with("No notion's score tells losses better than chance: the highest rank correlation is -0.0"),
+            said[0].1.starts_with("No notion's score predicts losses better than chance: the highest rank correlation is -0.0"),
             "{said:?}"
         );
         assert!(said[0].1.contains("(mean loss)"), "{said:?}");
@@ -301,7 +302,7 @@ mod tests {
         }
         let said = findings(&found)[0].1.clone();
         assert!(
-            said.starts_with("No score could tell errors. Inside the hull: none inside; "),
+            said.starts_with("No score can predict errors. Inside the hull: none inside; "),
             "{said}"
         );
         assert!(!said.contains("Fisher"), "{said}");
