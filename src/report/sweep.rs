@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(upright, [(10.0, low), (10.0, high)]);
         let data = context(json!({ "order": "seeded" }));
         let (note, lines) = panel(&data, &[point(2, 10, 20, None)]);
-        assert_eq!(note, "upright: 95 %; 100 trials a point");
+        assert_eq!(note, "vertical lines: 95 %; 100 trials a point");
         assert_eq!(thin_lines(&lines).len(), 1);
     }
 
