@@ -19,7 +19,7 @@ use crate::scan::rounding::{U64, gamma};
 use crate::scan::{Engine, Scan};
 use rayon::prelude::*;
 
-/// The number of largest balls that are tested one by one: at most this many, and at most one in so many.
+/// The number of largest balls that are tested one by one: this many, and one more for every so many rows.
 const WIDEST: usize = 64;
 const WIDE_SHARE: usize = 1024;
 

@@ -43,7 +43,7 @@ type Ranked = (usize, Wide);
 const SPARE: usize = 4;
 const GROWTH: usize = 8;
 
-/// Beyond this many proposals, computing every distance is cheaper; the second limit is for rows of few columns.
+/// Beyond this many proposals, computing every distance is cheaper; with at most `NARROW` columns beyond `MOST_NARROW`.
 const MOST: usize = 1024;
 const NARROW: usize = 64;
 const MOST_NARROW: usize = 32;
@@ -54,8 +54,8 @@ const PROPOSED: usize = 8 << 20;
 /// Queries that share a pass that computes every distance.
 const TOGETHER: usize = 32;
 
-/// The longest direction (in the frame, where the norms of rows are about sqrt(d)) for which the error bound of f32 scores is
-/// valid.
+/// The longest and the shortest direction (in the frame, where the norms of rows are about sqrt(d)) for which the error bound of
+/// f32 scores is valid.
 const LONGEST: f64 = 1e15;
 const SHORTEST: f64 = 1e-25;
 

@@ -418,7 +418,7 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     of_results(folder, found)
 }
 
-/// The spaces that belong to the folder's latest results, if `results.json` lists these: spaces of earlier comparisons stay
+/// The spaces that belong to the folder's latest results, if `summary.json` lists these: spaces of earlier comparisons stay
 /// in the folder for reuse. Errors: a space of the results without a file.
 fn of_results(folder: &Path, mut found: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
     let text = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
