@@ -164,7 +164,7 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
 fn link(reference: &str, control: &Control) -> Result<Link> {
     if reference.split(':').next() == Some(rows::PIPE) {
         return Err(Error::Usage(
-            "rows from the standard input are nowhere to be read again; leave --link out".into(),
+            "rows from the standard input cannot be read again; leave out --link".into(),
         ));
     }
     let path = std::path::absolute(reference);

@@ -79,8 +79,8 @@ fn check_outputs(
         && resolved(Path::new(json)).parent() == resolved(&folder.join("x")).parent()
     {
         return Err(Error::Usage(format!(
-            "--json {json} is in the folder of -o, whose files are its own, with summary.json among them; name another \
-             place"
+            "--json {json} is in the folder of -o, which may hold only the command's own files; name another place (summary.json \
+             is written there anyway)"
         )));
     }
     json.map_or(Ok(()), file::check_text)?;

@@ -22,7 +22,7 @@ Examples:
   hullscope top out/ --space pca:8 --by ball_score --errors-only -n 20 --sheet errors.png
       the errors of the model that are farthest from all reference rows, as numbers and as pictures
   hullscope top out/ --by hull_score --least
-      the other end";
+      the ten queries with the smallest scores";
 
 /// Columns that are always shown, if the table has them.
 const ALWAYS: [&str; 9] = [
@@ -285,7 +285,7 @@ fn pictures(opened: &Opened) -> Result<Pictures<'_>> {
     let shapes = opened.reference.shape.zip(opened.queries.shape);
     let Some((reference_shape, query_shape)) = shapes else {
         return Err(Error::Usage(
-            "--sheet draws images, and the rows of this comparison are none".into(),
+            "--sheet draws images, and the rows of this comparison are not images".into(),
         ));
     };
     Ok(Pictures {

@@ -143,7 +143,8 @@ impl Judge for Hulls<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the surface of the hull of the class, or they were not settled in the rounds allowed".into()
+        "they are too near the surface of the hull of the class for double precision, or were not decided in the rounds \
+         allowed".into()
     }
 }
 

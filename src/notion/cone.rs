@@ -115,7 +115,7 @@ impl Judge for Angles<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the cone's surface, or they were not settled in the rounds allowed".into()
+        "they are too near the surface of the cone for double precision, or were not decided in the rounds allowed".into()
     }
 }
 

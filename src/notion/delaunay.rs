@@ -62,7 +62,8 @@ impl Notion for Delaunay {
 
     fn score(&self) -> String {
         "root of the weighted mean of the squared distances to the rows of the Delaunay simplex: interpolating a function \
-         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; outside the hull that of the projection"
+         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; outside the hull the score is that \
+         of the query's projection onto the hull"
             .into()
     }
 
@@ -238,7 +239,7 @@ impl Judge for Simplices<'_> {
 
     fn why_open(&self) -> String {
         let why = format!(
-            "double precision proves no simplex for them, or none was found in {PROJECTED} searches from outside the hull"
+            "no simplex could be proved in double precision, or, outside the hull, none was found in {PROJECTED} searches"
         );
         let moving = self.frame.range.iter().filter(|range| **range > 0.0);
         let (least, most) = moving.fold((f64::INFINITY, 0f64), |ends, &range| {

@@ -118,7 +118,7 @@ impl Judge for Nearest<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the surface of a hull of nearest rows".into()
+        "they are too near the surface of a hull of nearest rows for double precision".into()
     }
 }
 

@@ -62,8 +62,7 @@ impl Notion for Mahalanobis {
 
     fn outside(&self) -> String {
         format!(
-            "off the affine hull of the reference, or farther from {} than --quantile of the reference rows are, each \
-             without itself",
+            "off the affine hull of the reference, or farther from {} than --quantile of the reference rows are, each left out",
             self.from()
         )
     }
@@ -101,7 +100,7 @@ impl Notion for Mahalanobis {
             let limit = format!("up to {WIDEST} columns of moderate size");
             let name = reference.rows.name();
             control.warn(format!(
-                "{} is not known: it needs {limit}, and {name} has others; put another space before it, as in pca:64",
+                "{} cannot be computed: it needs {limit}, and {name} has others; put another space before it, as in pca:64",
                 self.id()
             ));
         }

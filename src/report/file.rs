@@ -128,7 +128,7 @@ pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
             Err(error) if there.is_empty() => return Err(error),
             Err(error) => {
                 let what = format!(
-                    "{error}; of this run only {} is in its place",
+                    "{error}; of the outputs of this run only {} was written",
                     there.join(", ")
                 );
                 return Err(Error::io("write", &target, std::io::Error::other(what)));

@@ -308,7 +308,7 @@ mod tests {
         );
         let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
         assert_eq!(line(&text, "knn_10"), knn);
-        assert!(text.contains("without itself") && text.contains("count as not outside"));
+        assert!(text.contains("each left out") && text.contains("count as not outside"));
     }
 
     /// The rate of a costly notion is of a sample, and its line says so.

@@ -225,7 +225,7 @@ fn distances_figure(report: &Report) -> Figure {
     let left_out = match report.spaces.len() - rows.len() {
         0 => String::new(),
         count => format!(
-            "; {count} of {} spaces left out: no such median, or 0",
+            "; {count} of {} spaces left out: this median is unknown or 0",
             report.spaces.len()
         ),
     };

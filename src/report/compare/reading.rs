@@ -124,7 +124,7 @@ pub fn question(report: &Report) -> String {
     let open = match open {
         0 => "none is undecided".into(),
         open => format!(
-            "{} are undecided, too near the surface for double precision or not settled in the rounds allowed, and count as \
+            "{} are undecided, too near the surface for double precision or not decided in the rounds allowed, and count as \
              not outside",
             words::grouped(open)
         ),
