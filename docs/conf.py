@@ -1,13 +1,13 @@
-"""How Sphinx makes the documentation site: `sphinx-build -W -n docs docs/_build`.
+"""Configuration of Sphinx for the documentation site: `sphinx-build -W -n docs docs/_build`.
 
-Its pages are the Markdown files here, the docstrings of the package, and the notebooks, which are run for it.
+The pages are the Markdown files here, the docstrings of the package, and the notebooks, which are executed.
 """
 
 import shutil
 from pathlib import Path
 
 HERE = Path(__file__).parent
-# Sphinx takes pages from its own folder alone.
+# Sphinx reads pages only from its own folder.
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
 
 project = "hullscope"

@@ -76,7 +76,7 @@ fn devices_are_listed_and_checked() {
     let table = run(&["devices"]);
     let text = String::from_utf8(table.stdout).unwrap();
     assert!(table.status.success() && text.contains("auto takes"));
-    assert!(adapters().is_empty() || text.contains("auto multiplies"));
+    assert!(adapters().is_empty() || text.contains("auto precision"));
     assert!(
         adapters()
             .iter()

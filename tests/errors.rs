@@ -26,7 +26,7 @@ fn predicted(query: usize) -> &'static str {
     }
 }
 
-/// A table of two spaces in which the nearest distance predicts errors and the hull does not.
+/// A table of two spaces, whose nearest distance predicts errors and whose hull does not.
 fn write_queries(folder: &Path) {
     let places = || (0..2 * QUERIES).map(|row| (row / QUERIES, row % QUERIES));
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -110,7 +110,7 @@ fn predictions_become_tables_figures_and_a_page() {
         "{text}"
     );
     assert!(
-        text.contains("pixels: nearest tells errors best: AUROC ") && text.contains("constant"),
+        text.contains("pixels: nearest predicts errors best: AUROC ") && text.contains("constant"),
         "{text}"
     );
     let names = [

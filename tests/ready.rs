@@ -419,7 +419,7 @@ fn a_file_that_is_changed_cut_or_of_another_version_is_refused() {
     for name in &names {
         let last = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
         with(&from, &to, name, last);
-        refused(folder, line, "its hash is another");
+        refused(folder, line, "its hash does not match");
     }
     // Another version, with hashes that fit.
     let mut text = Vec::new();

@@ -20,7 +20,7 @@ __all__ = ["Certificate", "Comparison", "Reference", "Result", "Sample", "compar
 
 
 def __getattr__(name: str) -> _ModuleType:
-    # These need packages that not everyone has: they are imported where they are used first.
+    # These need optional packages, so they are imported at first use.
     if name in ("ray", "sklearn"):
         return _importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ from . import _core
 
 
 def main() -> int:
-    """Run the command with the words of this process; its exit code."""
+    """Run the command with the arguments of this process; return its exit code."""
     return _core.command(["hullscope", *sys.argv[1:]])
 
 

@@ -1,4 +1,4 @@
-"""Whatever a caller holds rows in, as the arrays that the compiled half reads in place."""
+"""Converts a caller's rows to arrays that the compiled part reads in place."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any, Union
 
 import numpy as np
 
-#: What the compiled half takes: an array, or the name of a file.
+#: The input of the compiled part: an array, or the name of a file.
 Rows = Union["np.ndarray[Any, Any]", str]
 #: Types that are read in place.
 IN_PLACE = (np.float16, np.float32, np.float64, np.uint8)
-#: The largest whole number up to which float64 holds every other.
+#: float64 holds every whole number up to this.
 EXACT = 2**53
 
 
 def rows(values: Any, name: str) -> Rows:
     """Rows as a C-contiguous array of float16, float32, float64 or uint8.
 
-    Arrays that are so already are returned as they are; every other layout or type is copied once. Further axes are
+    Arrays of this kind are returned unchanged; every other layout or type is copied once. Further axes are
     flattened into the row.
 
     Parameters
@@ -27,21 +27,21 @@ def rows(values: Any, name: str) -> Rows:
         An object with ``__array__``, ``__dlpack__`` or ``to_numpy``, nested lists, or the path of any file that the command
         reads, which is returned as text.
     name : str
-        What messages call it.
+        The name in messages.
 
     Raises
     ------
     TypeError
         If the values are not real numbers.
     ValueError
-        If there is no row or no column, or a whole number is not exactly a float64.
+        If there is no row or no column, or a whole number cannot be a float64 exactly.
     """
     return shaped(values, name)[0]
 
 
 def shaped(values: Any, name: str) -> tuple[Rows, list[int]]:
-    """The same, and the axes that a row had before it was made flat: of an image height, width and channels. A file knows
-    its own, for which none are returned."""
+    """The same, and the axes of a row before it was flattened: for an image height, width and channels. For a file, which has
+    its own shape, they are empty."""
     if isinstance(values, (str, os.PathLike)):
         return os.fspath(values), []
     array = images(values, name)
@@ -49,7 +49,7 @@ def shaped(values: Any, name: str) -> tuple[Rows, list[int]]:
 
 
 def images(values: Any, name: str) -> "np.ndarray[Any, Any]":
-    """The same with all axes: n images of height x width, and channels."""
+    """The same with all axes: n images of height x width, and possibly channels."""
     array = _array(values, name)
     if array.ndim == 1:
         raise ValueError(
@@ -74,16 +74,16 @@ def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":
 
 
 def _found(values: Any) -> "np.ndarray[Any, Any] | None":
-    """What the protocol of an object gives; None of an object without one."""
+    """The array from an object's protocol; None for an object without one."""
     if isinstance(values, np.ndarray):
         return np.asarray(values)
     if hasattr(values, "column_names") and hasattr(values, "columns"):
-        # A pyarrow Table has no rows of numbers of its own.
+        # A pyarrow Table has no array protocol.
         return np.column_stack([column.to_numpy() for column in values.columns])
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
     if hasattr(getattr(values, "type", None), "list_size") and values.null_count == 0:
-        # A pyarrow array of lists of one length: its numbers stand one after the other.
+        # A pyarrow array of lists of fixed length: its numbers are consecutive.
         return np.asarray(values.flatten()).reshape(-1, values.type.list_size)
     if hasattr(values, "__array__"):
         return np.asarray(values)
@@ -101,7 +101,7 @@ def _objects(values: "list[Any]") -> "np.ndarray[Any, Any]":
 
 
 def _stacked(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]":
-    """Rows that are objects, each a sequence, as one array."""
+    """An array from rows that are sequences."""
     lengths = [len(row) if hasattr(row, "__len__") and not isinstance(row, str) else -1 for row in array]
     if lengths and all(length < 0 for length in lengths):
         return array
@@ -110,7 +110,7 @@ def _stacked(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]"
             raise ValueError(f"{name}, row {row}: {array[row]!r} is no list of numbers; leave the row out")
         if length != lengths[0]:
             raise ValueError(
-                f"{name} is ragged: row 0 has {lengths[0]} values and row {row} has {length}; every row needs as many"
+                f"{name} is ragged: row 0 has {lengths[0]} values and row {row} has {length}; all rows need the same number"
             )
     return np.stack([np.asarray(row) for row in array])
 
@@ -136,12 +136,12 @@ def _readable(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]
 
 
 def labels(values: Any, name: str) -> list[str | None] | None:
-    """Classes by name: anything with one value a row; ``None`` and NaN are rows whose class is not known.
+    """Classes by name, from anything with one value per row; ``None`` and NaN are unknown classes.
 
     Raises
     ------
     ValueError
-        If there is not one axis.
+        If there is more than one axis.
     """
     if values is None:
         return None
@@ -149,7 +149,7 @@ def labels(values: Any, name: str) -> list[str | None] | None:
 
 
 def _listed(values: Any, name: str) -> "list[Any]":
-    """One value a row as a list."""
+    """One value per row as a list."""
     for method in ("to_pylist", "tolist", "to_list"):
         if hasattr(values, method):
             values = getattr(values, method)()
@@ -169,12 +169,12 @@ def _label(value: Any) -> str | None:
 
 
 def numbers(values: Any, name: str) -> list[float] | None:
-    """One number a query.
+    """One number per query.
 
     Raises
     ------
     ValueError
-        If there is not one axis.
+        If there is more than one axis.
     """
     if values is None:
         return None

@@ -37,30 +37,30 @@ def compare(
     Parameters
     ----------
     X, Q : arrays of shape (n, d) and (m, d), or (n, height, width[, channels]), or paths, optional
-        The reference and the queries. Without both, the spaces must bring rows of their own, or it is the built-in sample
-        that is compared.
+        The reference and the queries. Without both, the spaces must have their own rows (``file:`` or arrays), or the
+        built-in sample is compared.
     spaces : dict or list of str, optional
-        By name, a space as ``hullscope compare --space`` has it, or a pair of arrays: the reference and the queries in a
-        space of your own. Arrays are written to a temporary folder. Without any: the command's usual ones.
+        By name, a space as in ``hullscope compare --space``, or a pair of arrays: the reference and the queries in a
+        space of your own. Arrays are written to a temporary folder. Default: the spaces that the command uses.
     notions : str or list of str
         The definitions of "inside" to judge by.
     labels, query_labels : arrays of shape (n,) and (m,), optional
         The class of each row; both or none.
     predictions : array of shape (m,), optional
-        The class that a model takes each query for.
+        The class that a model predicts for each query.
     loss : array of shape (m,), optional
         A model's loss on each query.
     seed : int
-        Of random spaces and samples.
+        Seed of random spaces and samples.
     folder : path, optional
-        Where tables, figures and a page go. Of paths, finished spaces are kept there, and an interrupted comparison goes
-        on; arrays are written anew for each call. A folder with the results of another call is refused.
+        Folder for tables, figures and a page. If X and Q are paths, finished spaces are kept there, so that an interrupted
+        comparison continues; with arrays every call computes all spaces. A folder with the results of another call is refused.
     replace : bool
         Remove the results of another call from the folder.
     progress : bool
         Show a bar (needs ``tqdm``).
     threads : int, optional
-        Threads of this call; as many as there are cores where not given.
+        Threads of this call; one per core by default.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def compare(
 
 
 def _renamed(found: Any, called: dict[str, str]) -> Any:
-    """The same with spaces by the names that they were given."""
+    """The report with the names of spaces that the caller gave."""
     if isinstance(found, dict):
         return {key: _renamed(value, called) for key, value in found.items()}
     if isinstance(found, list):
@@ -139,7 +139,7 @@ class _Files:
         return str(path)
 
     def classes(self, labels: Any, query_labels: Any, predictions: Any) -> list[str]:
-        """Options that name the classes: codes, and what they are called."""
+        """Options for the classes: files of codes, and their names."""
         given = {"labels": labels, "query-labels": query_labels, "predictions": predictions}
         texts = {option: _arrays.labels(values, option.replace("-", "_")) for option, values in given.items()}
         names = sorted({text for all_of_one in texts.values() for text in all_of_one or [] if text is not None})
@@ -150,10 +150,10 @@ class _Files:
                 continue
             if None in classes:
                 raise ValueError(
-                    f"{option.replace('-', '_')}, row {classes.index(None)}: there is no class; compare needs one of every row"
+                    f"{option.replace('-', '_')}, row {classes.index(None)}: there is no class; compare needs one for every row"
                 )
             if option == "predictions":
-                # By name: a model may know classes that no row is of.
+                # By name: a model may predict classes that no row has.
                 path = self._path("csv")
                 path.write_text("\n".join([option, *map(_quoted, map(str, classes))]) + "\n", encoding="utf-8")
                 words += ["--predictions", str(path)]
@@ -171,14 +171,14 @@ def _quoted(text: str) -> str:
 
 
 class Comparison:
-    """What was found in each space. Made by :func:`compare`.
+    """The results in each space. Returned by :func:`compare`.
 
     Attributes
     ----------
     report : dict
-        Everything, as ``hullscope compare --json`` has it.
+        All results, as written by ``hullscope compare --json``.
     notes : list of str
-        What the reader must know before believing a number.
+        Caveats that matter before a number is interpreted.
     """
 
     def __init__(self, report: dict[str, Any], table: str, notes: list[str]) -> None:
@@ -192,7 +192,7 @@ class Comparison:
         Returns
         -------
         dict of dict
-            By space, and then by notion; None where no query was asked.
+            By space, and then by notion; None where no query was judged.
         """
         spaces = self.report["spaces"]
         return {space["space"]: {found["notion"]: found["rate"] for found in space["notions"]} for space in spaces}
@@ -205,7 +205,7 @@ class Comparison:
 
 
 def _command(words: list[str]) -> Any:
-    """What a command says as JSON. It runs in a process of its own, which Ctrl-C ends too."""
+    """The JSON output of a command, which runs in a separate process; Ctrl-C ends it too."""
     run = subprocess.run([sys.executable, "-m", "hullscope", *words, "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if run.returncode == 130:
         raise KeyboardInterrupt
@@ -223,24 +223,24 @@ def sweep(
     seed: int = 0,
     threads: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Rates of new points of a law inside the hull of ``n`` others, beside the theory.
+    """Rates at which a new point of a law is inside the hull of ``n`` others, with the theory.
 
     Parameters
     ----------
     law : str or list of str
-        As ``hullscope sweep --law`` has them.
+        Laws as in ``hullscope sweep --law``.
     dims, sizes : lists of int
         Numbers of dimensions, and of points.
     trials : int
         Queries at each point.
     seed : int
-        Of points and queries.
+        Seed of points and queries.
     threads : int, optional
 
     Returns
     -------
     list of dict
-        A dict for each law, dimension and size: what ``hullscope sweep --json`` writes.
+        A dict for each law, dimension and size, as written by ``hullscope sweep --json``.
 
     Examples
     --------

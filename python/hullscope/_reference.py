@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from . import _arrays, _core, _words
 from ._result import Result
 
-#: The relative width of the bracket around a distance that is asked for.
+#: The default relative gap between the bounds of a distance.
 GAP = 1e-2
-#: Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+#: The default share of reference rows that a notion with a threshold calls inside.
 QUANTILE = 0.95
 
 
@@ -39,7 +39,7 @@ def _asked(
 
 
 def _gap(distance: bool | float) -> float | None:
-    """The relative width of the bracket that is asked for."""
+    """The relative gap that was asked for."""
     return GAP if distance is True else float(distance) if distance else None
 
 
@@ -53,7 +53,7 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     Q : array of shape (m, d)
         The queries, in the same units.
     threads : int, optional
-        Threads of this call; as many as there are cores where not given.
+        Threads of this call; one per core by default.
 
     Returns
     -------
@@ -62,9 +62,9 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
     Raises
     ------
     TypeError, ValueError
-        Inputs that are no finite numbers of the same width; the message names the row.
+        Inputs that are not finite, or have different numbers of columns; the message names the row.
     ArithmeticError
-        If a query is so near the boundary that neither answer can be proved; :meth:`Reference.score` tells which.
+        If a query is so near the boundary that neither answer can be proved; :meth:`Reference.score` shows which.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def neighbours(
     X : array of shape (n, d)
     Q : array of shape (m, d)
     k : int
-        Rows a query; at most n are returned.
+        Rows per query; at most n are returned.
     metric : {"euclidean", "cosine", "dot"}
         The distance of x and q, 1 minus the cosine of their angle, or their inner product negated.
     threads : int, optional
@@ -129,9 +129,9 @@ class Sample(NamedTuple):
     #: 1,000 test images, and their classes.
     Q: NDArray[np.uint8]
     yq: NDArray[np.uint8]
-    #: The class that a trained network takes each test image for.
+    #: The class that a trained network predicts for each test image.
     predictions: NDArray[np.uint8]
-    #: What the classes are called.
+    #: The names of the classes.
     names: list[str]
 
 
@@ -154,7 +154,7 @@ def sample() -> Sample:
 
 
 class Reference:
-    """Rows that queries are judged against, with everything that can be known of them before the first query.
+    """Rows that queries are judged against, with everything that can be computed before the first query.
 
     Made by :meth:`fit` or :meth:`load`.
 
@@ -187,7 +187,7 @@ class Reference:
         progress: bool = False,
         threads: int | None = None,
     ) -> "Reference":
-        """Find what can be known of the rows before the first query.
+        """Compute everything about the rows that does not depend on queries.
 
         Parameters
         ----------
@@ -195,27 +195,27 @@ class Reference:
             Used in place if it is C-contiguous and of float16, float32, float64 or uint8, and no ``space`` is given: do
             not change it afterwards. Other layouts and types are copied once. A path is any file that the command reads.
         space : str, optional
-            What rows become before anything is asked of them, as ``hullscope compare --space`` has it: ``"pca:16"``,
-            ``"random:32"``, ``"whiten"``; of images also ``"patch:8"``, ``"smooth:2"`` and their like. Fitted on ``X``; queries
-            take the same way. The rows are copied.
+            The space that rows are transformed into, as in ``hullscope compare --space``: ``"pca:16"``,
+            ``"random:32"``, ``"whiten"``; for images also ``"patch:8"``, ``"smooth:2"`` and others. It is fitted on
+            ``X`` and applied to queries too. The rows are copied.
         labels : array of shape (n,), optional
             The class of each row, for the notions ``class`` and those that need predictions.
         notions : str or list of str
-            The definitions of "inside" to judge by, as ``hullscope analyze --notion`` has them; ``"all"`` for all.
+            The definitions of "inside" to judge by, as in ``hullscope analyze --notion``; ``"all"`` for all.
         metric : {"euclidean", "cosine", "dot"}
-            Of the nearest rows.
+            The metric of the nearest rows.
         k : int
-            Nearest rows to report a query; 0 for none.
+            Nearest rows to report for each query; 0 for none.
         distance : bool or float
-            Bracket each query's distance to the hull, to a hundredth or to this relative width.
+            Compute bounds of each query's distance to the hull, with a relative gap of 0.01 or of this number.
         quantile : float
-            Share of the rows that are inside by their own measure, where a notion needs a threshold.
+            Share of the rows that are inside; sets the threshold of notions that need one.
         seed : int
-            Of every random choice.
+            Seed of every random choice.
         progress : bool
             Show a bar (needs ``tqdm``).
         threads : int, optional
-            Threads of this call; as many as there are cores where not given.
+            Threads of this call; one per core by default.
 
         Returns
         -------
@@ -224,7 +224,7 @@ class Reference:
         Raises
         ------
         TypeError, ValueError
-            With the row and what to do.
+            The message names the row and what to do.
         OSError
             A file that cannot be read.
         """
@@ -261,22 +261,22 @@ class Reference:
         progress: bool = False,
         threads: int | None = None,
     ) -> Result:
-        """Judge each query, as if it were the only one: no answer depends on the others.
+        """Judge each query as if it were the only one: no answer depends on the others.
 
         Parameters
         ----------
         Q : array of shape (m, d), or (m, height, width[, channels]), or path
-            In the units of ``X``, before its space. Arrays are used as those of :meth:`fit` are.
+            In the units of ``X`` before the space. Arrays are read in place or copied as in :meth:`fit`.
         predictions : array of shape (m,), optional
-            The class that a model takes each query for.
+            The class that a model predicts for each query.
         labels : array of shape (m,), optional
-            The class of each query. With ``predictions``, :meth:`Result.outcomes` says which notion predicts errors.
+            The class of each query. With ``predictions``, :meth:`Result.outcomes` shows which notion predicts errors.
         loss : array of shape (m,), optional
-            A model's loss on each query, in place of right and wrong.
+            A model's loss on each query, instead of predictions and labels.
         progress : bool
             Show a bar (needs ``tqdm``).
         threads : int, optional
-            Threads of this call; as many as there are cores where not given.
+            Threads of this call; one per core by default.
 
         Returns
         -------
@@ -285,7 +285,7 @@ class Reference:
         Raises
         ------
         TypeError, ValueError
-            With the row and what to do.
+            The message names the row and what to do.
         KeyboardInterrupt
             On Ctrl-C; nothing is left running.
         """
@@ -313,7 +313,7 @@ class Reference:
         Parameters
         ----------
         rows : array of int
-            Places of rows.
+            Indices of rows.
         threads : int, optional
 
         Returns
@@ -331,7 +331,7 @@ class Reference:
         return self._fitted.others([int(row) for row in numbers], threads=threads)
 
     def transform(self, Q: Any, *, threads: int | None = None) -> NDArray[np.float64]:
-        """Rows as they are in the space of the reference.
+        """Rows transformed into the space of the reference.
 
         Parameters
         ----------
@@ -346,19 +346,19 @@ class Reference:
         return self._fitted.transform(rows, axes=axes, threads=threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that is known, with the rows, to a ``.hull`` file.
+        """Save the reference, with its rows, to a ``.hull`` file.
 
         Parameters
         ----------
         path : path
-            :meth:`load`, ``hullscope score`` and ``hullscope analyze`` take it. It holds the way into the space, which
-            queries then take, and the labels.
+            :meth:`load`, ``hullscope score`` and ``hullscope analyze`` read it. It holds the labels and the
+            transformation into the space, which is applied to queries.
         """
         self._fitted.save(os.fspath(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Reference":
-        """A reference that :meth:`save` or ``hullscope fit`` kept.
+        """Load a reference that :meth:`save` or ``hullscope fit`` wrote.
 
         Parameters
         ----------
@@ -367,13 +367,13 @@ class Reference:
         Raises
         ------
         ValueError
-            A file that is none, of another version, not whole or changed.
+            A file of another format or version, or one that is incomplete or changed.
         """
         return cls(_core.Fitted.load(os.fspath(path)))
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows, and dimensions of the space."""
+        """The number of rows, and that of dimensions of the space."""
         return self._fitted.shape
 
     def __len__(self) -> int:

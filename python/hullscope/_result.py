@@ -1,4 +1,4 @@
-"""What was found about each query: arrays, tables, figures, certificates."""
+"""The results about queries: arrays, tables, figures, certificates."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """What was found about each query, in their order. Made by :meth:`Reference.score`.
+    """The results about each query, in order. Returned by :meth:`Reference.score`.
 
-    ``result[name]`` is a column of the table that ``hullscope score -o`` writes: an array of numbers (NaN where there is
-    none) or a list. It is made once, and kept.
+    ``result[name]`` is a column of the table that ``hullscope score -o`` writes: an array of numbers (NaN for null)
+    or a list. It is made at first use and kept.
 
     Examples
     --------
@@ -60,8 +60,8 @@ class Result:
     def distance(self) -> NDArray[np.float64]:
         """float64, shape (m,): proved lower bounds on the Euclidean distance to the hull.
 
-        With ``Reference.fit(..., distance=True)`` within a hundredth of the distance; otherwise those of the verdict
-        alone (:attr:`margin`), which may be far below it. NaN where nothing was asked about the hull.
+        With ``Reference.fit(..., distance=True)`` within 1 % of the distance; otherwise those of the verdict
+        alone (:attr:`margin`), which may be far below it. NaN without hull verdicts.
         """
         lower, _ = self.bracket
         found: NDArray[np.float64] = self._once(" distance", lambda: np.where(np.isnan(lower), self.margin, lower))
@@ -81,7 +81,7 @@ class Result:
 
     @property
     def columns(self) -> list[str]:
-        """The names that ``result[name]`` knows."""
+        """The names of the columns for ``result[name]``."""
         return self._answers.columns()
 
     def __getitem__(self, name: str) -> Any:
@@ -100,7 +100,7 @@ class Result:
         -------
         dict
             ``notions``: for each notion the area under the ROC curve, risks inside and outside, and more; ``comparisons``:
-            pairs of notions, with p values. What is measured is ``{"value": ...}``, or ``{"missing": why}``.
+            pairs of notions, with p-values. Each number is ``{"value": ...}``, or ``{"missing": why}``.
 
         Raises
         ------
@@ -114,7 +114,7 @@ class Result:
 
     @property
     def certificates(self) -> "Certificates":
-        """What proves each verdict; ``certificates[i].check(X, Q[i])`` checks one."""
+        """The certificates of the verdicts; ``certificates[i].check(X, Q[i])`` checks one."""
         return Certificates(self._answers)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -122,7 +122,7 @@ class Result:
         return self._answers.stream()
 
     def to_arrow(self) -> "pyarrow.Table":
-        """The table as pyarrow has it.
+        """The table as a pyarrow table.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Result:
         return pyarrow.table(self)
 
     def to_polars(self) -> "polars.DataFrame":
-        """The table as polars has it.
+        """The table as a polars data frame.
 
         Returns
         -------
@@ -144,7 +144,7 @@ class Result:
         return polars.DataFrame(self)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """The table as pandas has it.
+        """The table as a pandas data frame.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class Result:
         Parameters
         ----------
         ax : matplotlib axes, optional
-            Where to draw; new ones where not given.
+            The axes to draw on; new ones by default.
 
         Returns
         -------
@@ -202,7 +202,7 @@ class Result:
 
 
 class Certificates(Sequence["Certificate"]):
-    """What proves each verdict, by query."""
+    """The certificates of all verdicts, by query."""
 
     def __init__(self, answers: "_core.Answers") -> None:
         self._answers = answers
@@ -221,20 +221,20 @@ class Certificates(Sequence["Certificate"]):
 
 
 class Certificate:
-    """What proves the verdict about one query.
+    """The certificate of one query's verdict.
 
     Attributes
     ----------
     verdict : str
         inside, outside or undecided.
     proof : str or None
-        exact, tolerance or separated; None where nothing is claimed.
+        exact, tolerance or separated; None for an undecided query.
     rows, weights : ndarray or None
-        Inside: the reference rows whose weighted sum is the query; weights are positive and sum to 1.
+        For inside: the reference rows whose weighted sum is the query; weights are positive and sum to 1.
     direction : ndarray or None
-        Outside: the query is farther in this direction than every reference row.
+        For outside: a direction along which the query is farther than every reference row.
     margin : float or None
-        Outside: the distance to the hull, at least.
+        For outside: a lower bound on the distance to the hull.
     """
 
     def __init__(self, found: "_core.Certificate") -> None:
@@ -247,12 +247,12 @@ class Certificate:
         self.margin = found.margin
 
     def check(self, X: Any, q: Any, *, threads: int | None = None) -> bool:
-        """Whether it holds, by arithmetic that uses nothing of what found it.
+        """Whether the certificate holds, by arithmetic that is independent of the solver.
 
         Parameters
         ----------
         X : array of shape (n, d), or path
-            The reference, as it is in the space of the verdict: :meth:`Reference.transform` where a space was given.
+            The reference in the space of the verdict: the result of :meth:`Reference.transform` if a space was given.
         q : array of shape (d,)
             The query, in the same space.
         threads : int, optional
@@ -260,19 +260,19 @@ class Certificate:
         Returns
         -------
         bool
-            False of an undecided query, for which nothing is claimed. :meth:`fault` says what is wrong.
+            False for an undecided query, for which nothing is claimed. :meth:`fault` says what is wrong.
         """
         return self.fault(X, q, threads=threads) is None
 
     def fault(self, X: Any, q: Any, *, threads: int | None = None) -> str | None:
-        """What is wrong with it.
+        """What is wrong with the certificate.
 
         Parameters
         ----------
         X : array of shape (n, d), or path
-            As :meth:`check` takes it.
+            As in :meth:`check`.
         q : array of shape (d,)
-            As :meth:`check` takes it.
+            As in :meth:`check`.
         threads : int, optional
             Threads of this call.
 

@@ -1,4 +1,4 @@
-"""What the compiled half says in warnings, reports and exceptions, in the words of a Python program: its messages name options as the command line has them."""
+"""Replaces command-line options in the messages of the compiled part by what a Python program writes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 import warnings
 from typing import Any, Iterable
 
-#: Where this package lies.
+#: The folder of this package.
 HERE = os.path.dirname(__file__) + os.sep
 
-#: What messages say, and what a program writes in its place; {} is a value, {rows} a list of row numbers.
+#: Text of messages, and its replacement in Python; {} is a value, {rows} a list of row numbers.
 TYPED = {
     "hullscope score": "Reference.score",
     "--notion {}": 'notions="{}"',
@@ -23,12 +23,12 @@ TYPED = {
     "--quantile": "quantile",
     "--tolerance": "the tolerance",
 }
-#: Keys of a report whose texts are for people.
+#: Keys of a report whose texts are messages.
 SAID = {"warnings", "notes", "outside_means", "score_means"}
 
 
 def typed(text: str) -> str:
-    """The same text with what a Python program writes.
+    """The text with options of the command line replaced by Python.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def typed(text: str) -> str:
 
 
 def _rows(value: str) -> str:
-    """A list of row numbers and ranges as an index of an array; any other value as it is."""
+    """A list of row numbers and ranges as a NumPy index; any other value unchanged."""
     if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", value):
         return value
     ends = [part.split("-") for part in value.split(",")]
@@ -55,7 +55,7 @@ def _rows(value: str) -> str:
 
 
 def warn(texts: Iterable[str]) -> None:
-    """Warn the program that called this package, whichever of its functions."""
+    """Issue warnings at the line that called this package, through whatever function."""
     level, frame = 1, sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith(HERE):
         level, frame = level + 1, frame.f_back
@@ -64,7 +64,7 @@ def warn(texts: Iterable[str]) -> None:
 
 
 def reworded(found: Any, said: bool = False) -> Any:
-    """A report whose texts for people are those of a Python program."""
+    """A report in which the messages are replaced by :func:`typed`."""
     if isinstance(found, dict):
         return {key: reworded(value, key in SAID) for key, value in found.items()}
     if isinstance(found, list):

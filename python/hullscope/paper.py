@@ -1,6 +1,6 @@
 """The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485).
 
-Each runs in a process of its own, and returns what ``hullscope paper --json`` writes.
+Each runs in a separate process, and returns what ``hullscope paper --json`` writes.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def _paper(which: str, quick: bool, folder: str | os.PathLike[str] | None, threa
 def fig1(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """A new sample in the hull of N samples, against N.
+    """Figure 1: the share of new samples in the hull of N samples, against N.
 
     Parameters
     ----------
     quick : bool
-        Fewer trials and sizes: seconds in place of minutes.
+        Fewer trials and sizes: seconds instead of minutes.
     folder : path, optional
-        Where tables, figures and a page go.
+        Folder for tables, figures and a page.
     threads : int, optional
 
     Returns
@@ -44,16 +44,16 @@ def fig1(
 def pixels(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """Test images in the hull of the training images, in pixels.
+    """Figures 3 and 4: the share of test images in the hull of the training images, in pixels.
 
     Parameters
     ----------
     quick : bool
         Fewer sizes and images.
     folder : path, optional
-        Where tables, figures and a page go.
+        Folder for tables, figures and a page.
     threads : int, optional
-        As many as there are cores where not given.
+        Threads of this call; one per core by default.
 
     Returns
     -------
@@ -66,16 +66,16 @@ def pixels(
 def latents(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """The same in the latent space of a network.
+    """Table 1: the share of test images in the hull of the training images, in the latent space of a network.
 
     Parameters
     ----------
     quick : bool
         Fewer sizes and images.
     folder : path, optional
-        Where tables, figures and a page go.
+        Folder for tables, figures and a page.
     threads : int, optional
-        As many as there are cores where not given.
+        Threads of this call; one per core by default.
 
     Returns
     -------
@@ -88,16 +88,16 @@ def latents(
 def fig5(
     quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> dict[str, Any]:
-    """The vertices of a cube, before and after a linear map.
+    """Figure 5: the vertices of a cube against each other, before and after a linear map.
 
     Parameters
     ----------
     quick : bool
         Fewer sizes and images.
     folder : path, optional
-        Where tables, figures and a page go.
+        Folder for tables, figures and a page.
     threads : int, optional
-        As many as there are cores where not given.
+        Threads of this call; one per core by default.
 
     Returns
     -------

@@ -1,10 +1,10 @@
-"""Many machines: queries that are dealt out, and a reference that no machine holds.
+"""Many machines: queries distributed over actors, and references larger than one machine.
 
-:func:`score` is for many queries: actors score a Ray Dataset, and each of them holds the whole reference. :func:`fit_sharded` is
-for a reference larger than a machine: actors hold a shard of it each, and queries are scored where they are.
+:func:`score` is for many queries: actors score a Ray Dataset, and each actor holds the whole reference. :func:`fit_sharded` is
+for a reference larger than a machine: each actor holds a shard of it, and queries are scored in the calling process.
 
-No answer depends on the other queries of a batch, so none depends on the batch size, the number of actors, or which of them
-answers; and none depends on how the rows of a reference are dealt to shards.
+No answer depends on the other queries of a batch, so none depends on the batch size, the number of actors, or which actor
+answers; and none depends on how the rows of a reference are split into shards.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
 
 __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
 
-#: What a batch cannot know: the place of a query in the whole set.
+#: The index of a query in the whole set, which is unknown within a batch.
 PLACE = "query_row"
 
 
 class _Scorer:
-    """An actor: the reference, and what is asked of each batch."""
+    """An actor that holds the reference and scores batches."""
 
     def __init__(self, path: str, column: str, threads: int) -> None:
         self._reference = Reference.load(path)
@@ -65,22 +65,22 @@ def score(
     column : str
         The column of vectors: tensors, or lists of one length. Lists of different lengths are refused by row.
     actors : int
-        How many of them.
+        The number of actors.
     threads : int
-        Of each actor, which takes as many CPUs.
+        Threads of each actor, which reserves as many CPUs.
     batch_size : int
-        Queries at a time. No answer depends on it.
+        Queries in a batch. No answer depends on it.
 
     Returns
     -------
     ray.data.Dataset
-        The columns of ``ds``, and those that ``hullscope score -o`` writes but for ``query_row``, which a batch does not
-        know: keep an identifier in ``ds``.
+        The columns of ``ds``, and those that ``hullscope score -o`` writes except ``query_row``, which is unknown within a batch:
+        keep an identifier in ``ds``.
 
     Raises
     ------
     OSError, ValueError
-        A file that is not there, or no reference: at once, before an actor is started.
+        A file that does not exist or is not a reference; raised before an actor is started.
     """
     path = os.path.abspath(os.fspath(reference))
     if not os.path.exists(path):
@@ -103,13 +103,13 @@ def summary(ds: ray.data.Dataset) -> dict[str, dict[str, Any]]:
     Parameters
     ----------
     ds : ray.data.Dataset
-        What :func:`score` returned.
+        The dataset that :func:`score` returned.
 
     Returns
     -------
     dict
-        For each notion ``queries``, ``outside``, ``undecided`` and ``rate``: the numbers of ``Result.summary`` of all
-        queries on one machine, since counts add up.
+        For each notion ``queries``, ``outside``, ``undecided`` and ``rate``, equal to those of ``Result.summary`` for all
+        queries on one machine.
     """
     names = [name for name in ds.columns() or [] if name.endswith(OUTSIDE)]
     counts = {name: [0, 0, 0] for name in names}
@@ -130,12 +130,12 @@ def summary(ds: ray.data.Dataset) -> dict[str, dict[str, Any]]:
     }
 
 
-#: How the columns end that say whether a query is outside.
+#: The suffix of columns that say whether a query is outside.
 OUTSIDE = "_outside"
 
 
 class _Shard:
-    """An actor: some rows of a reference. Started again, it makes them from what it was first made from."""
+    """An actor that holds some rows of a reference. After a restart it makes them again from the same arguments."""
 
     def __init__(self, column: str | None, threads: int, *blocks: Any) -> None:
         self._threads = max(1, threads)
@@ -145,7 +145,7 @@ class _Shard:
         try:
             self._make(column, blocks)
         except (TypeError, ValueError, OSError) as fault:
-            # Told to whoever asks first: an actor that is not made is tried again without end.
+            # Raised at the first question instead: Ray would restart an actor whose constructor fails without end.
             self._fault = fault
 
     def _make(self, column: str | None, blocks: Iterable[Any]) -> None:
@@ -159,17 +159,17 @@ class _Shard:
             self._shard = _core.Shard(rows, threads=self._threads)
 
     def about(self) -> tuple[int, int, str, bool]:
-        """Rows, columns, the type of the numbers, and whether each is exactly a float32; no rows of an empty shard."""
+        """Rows, columns, the number type, and whether each number is exactly a float32; 0 rows for an empty shard."""
         if self._fault:
             raise self._fault
         return self._shard.about() if self._shard else (0, 0, "", True)
 
     def stamp(self) -> list[Any]:
-        """Size and time of each file that the rows are from: they must be those of the first start after any other."""
+        """Size and modification time of each file of the rows; after a restart they must be those of the first start."""
         return self._stamp
 
     def process(self) -> int:
-        """The number of the process, another one after a restart."""
+        """The process id, which changes with a restart."""
         return os.getpid()
 
     def answer(self, what: str, question: bytes, stamp: list[Any]) -> bytes:
@@ -182,7 +182,7 @@ class _Shard:
 
 
 def _stamp(block: Any) -> Any:
-    """What tells whether a file is another one now; arrays stay as they are."""
+    """Size and modification time of a file, which tell whether it was changed; None for an array."""
     if not isinstance(block, (str, os.PathLike)):
         return None
     found = os.stat(block)
@@ -190,7 +190,7 @@ def _stamp(block: Any) -> Any:
 
 
 def _block(block: Any, column: str | None) -> _arrays.Rows:
-    """Rows of a shard: a path, a table with a column of vectors, or an array, which alone may have no row."""
+    """Rows of a shard, from a path, a table with a column of vectors, or an array; only a table or an array may have no rows."""
     if isinstance(block, pyarrow.Table):
         if column not in block.column_names:
             if not block.num_rows:
@@ -203,10 +203,10 @@ def _block(block: Any, column: str | None) -> _arrays.Rows:
 
 
 class ShardedReference(Reference):
-    """A reference whose rows lie in shards, each held by an actor. Made by :func:`fit_sharded`.
+    """A reference whose rows are split into shards, each held by an actor. Returned by :func:`fit_sharded`.
 
-    :meth:`score`, :meth:`.Reference.leave_one_out` and :meth:`.Reference.save` are those of :class:`hullscope.Reference`; the last brings all
-    rows to this machine.
+    :meth:`score`, :meth:`.Reference.leave_one_out` and :meth:`.Reference.save` are those of :class:`hullscope.Reference`;
+    the last one fetches all rows to this machine.
     """
 
     def __init__(self, fitted: "_core.Fitted", actors: list[Any]) -> None:
@@ -215,7 +215,7 @@ class ShardedReference(Reference):
         self.actors = actors
 
     def close(self) -> None:
-        """End the actors; nothing can be asked afterwards."""
+        """End the actors; the reference cannot be used afterwards."""
         for actor in self.actors:
             ray.kill(actor)
         self.actors = []
@@ -237,39 +237,39 @@ def fit_sharded(
     threads: int | None = None,
     threads_per_shard: int = 1,
 ) -> ShardedReference:
-    """Find what can be known of a reference whose rows no machine holds.
+    """Fit a reference whose rows are distributed over machines.
 
     Parameters
     ----------
     reference : ray.data.Dataset, or list of blocks
         Rows in the order of the dataset, or of the blocks. A block is an array, a table, a Ray object reference to one, or
-        the path of a file that its actor can read: one shard each. A block without a row is a shard without one. Files must
-        stay as they are: an actor that is started again reads its own once more, and refuses one of another size or time.
+        the path of a file that its actor can read; each is a shard. A block may have no rows. Files must not change: an actor
+        that is restarted reads its file again, and refuses one of another size or modification time.
     column : str, optional
         The column of vectors of a dataset, or of tables.
     shards : int, optional
-        Into how many a dataset is cut; as many as it has blocks where not given.
+        Number of shards that a dataset is split into; one per block by default.
     space : str, optional
-        ``"pixels"`` only, the rows as they are: other spaces are fitted on all rows, so map the blocks first.
+        Only ``"pixels"``, the rows as they are: other spaces are fitted on all rows, so transform the blocks first.
     notions, metric, k, distance, quantile, seed, progress, threads
-        As of :meth:`hullscope.Reference.fit`; ``threads`` are of this machine.
+        As in :meth:`hullscope.Reference.fit`; ``threads`` are those of the calling process.
     threads_per_shard : int
-        Of each actor, which takes as many CPUs; with 0 it has one thread and takes none, where a cluster has fewer CPUs than
-        there are shards. An actor that finds no free CPU is waited for.
+        Threads of each actor, which reserves as many CPUs; with 0 it has one thread and reserves none, for clusters with
+        fewer CPUs than shards. The call waits until every actor has its CPUs.
 
     Returns
     -------
     ShardedReference
-        Its answers, row numbers, distances and bounds are those of :meth:`hullscope.Reference.fit` on all rows in order.
+        Its answers, row numbers, distances and bounds equal those of :meth:`hullscope.Reference.fit` on all rows in order.
 
     Raises
     ------
     TypeError, ValueError
-        Blocks that do not fit together, a space that is not there, and everything that a single reference is refused for.
+        Blocks that do not fit together, an unsupported space, and every fault for which a single reference is refused.
     """
     if space not in (None, "pixels"):
         raise ValueError(
-            f"space is {space!r}, and a reference in shards is judged as it is; map the blocks, and the queries, first"
+            f"space is {space!r}, and a reference in shards has no space; map the blocks, and the queries, first"
         )
     blocks = _blocks(reference, column, shards)
     remote = ray.remote(num_cpus=threads_per_shard, max_restarts=-1, max_task_retries=-1)(_Shard)
@@ -317,7 +317,7 @@ def _blocks(reference: Any, column: str | None, shards: int | None) -> list[list
 
 
 def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: int | None) -> "_core.Fitted":
-    """What the rows of all actors say together."""
+    """The reference fitted on the rows of all actors."""
     about = []
     for at, told in enumerate([actor.about.remote() for actor in actors]):
         try:
@@ -341,7 +341,7 @@ def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: i
     kind = (first[2], first[3], all(one[3] for one in about)) if first else (0, "f64", True)
 
     def ask(what: str, questions: list[tuple[int, bytes]]) -> Callable[[], list[bytes] | None]:
-        # A large question goes to the object store once, whoever it is for.
+        # A large question is put into the object store once for all actors.
         sent: dict[int, Any] = {}
         for _, question in questions:
             if id(question) not in sent:
@@ -349,7 +349,7 @@ def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: i
         refs = [actors[shard].answer.remote(what, sent[id(question)], stamps[shard]) for shard, question in questions]
 
         def ready() -> list[bytes] | None:
-            # Looked at now and then: a call ends at Ctrl-C though a shard is silent.
+            # Polled, so that Ctrl-C ends a call even if a shard does not answer.
             left = ray.wait(refs, num_returns=len(refs), timeout=0.1)[1] if refs else []
             return None if left else ray.get(refs)
 
@@ -360,5 +360,5 @@ def _fitted(actors: list[Any], asked: dict[str, Any], progress: bool, threads: i
         return _core.fit_shards(lens, kind, ask, asked, threads=threads, progress=bar)
 
 
-#: Bytes above which a question is kept in the object store.
+#: Bytes above which a question is put into the object store.
 LARGE = 64 << 10

@@ -17,30 +17,30 @@ __all__ = ["HullDetector"]
 
 
 class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
-    """Samples outside the convex hull of the training rows are outliers, each with a proof.
+    """Outlier detector: samples outside the convex hull of the training rows are outliers, each with a proof.
 
     Parameters
     ----------
     distance : bool or float
-        Score by the distance to the hull, to a hundredth or to this relative width, not only by the bound that the
-        verdict gives: slower, and better to rank outliers by.
+        Score by the distance to the hull, with a relative gap of 0.01 or of this number, instead of the weaker bound that the
+        verdict gives: slower, but better for ranking outliers.
     n_jobs : int, optional
-        Threads of a call; as many as there are cores where not given, or where it is -1.
+        Threads of a call; one per core by default and for -1.
 
     Attributes
     ----------
     offset_ : float
-        Always 0: inside is a score of 0, and ``decision_function`` is ``score_samples``.
+        Always 0: samples inside have the score 0, and ``decision_function`` equals ``score_samples``.
     n_features_in_ : int
         Columns of the training rows.
 
     Notes
     -----
-    Nothing is learned but the rows, so there is no ``contamination`` to choose. Every row is inside the hull that it
-    spans; so a sample that is one of the training rows is judged by the hull of all others, and what ``fit_predict`` and
-    ``predict`` call outliers are the rows that the others do not enclose: few in few dimensions, nearly all in many.
-    An outlier among the rows moves the hull; clean them first. A sample for which neither side can be proved counts as
-    inside.
+    The model is the rows themselves, so there is no ``contamination`` to choose. Every row is inside the hull that it
+    spans; therefore a sample that equals a training row is judged by the hull of all others, and the training rows that
+    ``fit_predict`` and ``predict`` call outliers are those that the others do not enclose: few in few dimensions, nearly all
+    in many. An outlier among the training rows enlarges the hull; remove outliers first. A sample for which neither side can
+    be proved counts as inside.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> "HullDetector":
-        """Keep the rows.
+        """Store the rows and prepare the reference.
 
         Parameters
         ----------
@@ -71,7 +71,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def _prepare(self) -> None:
-        # Zeros are the same with either sign.
+        # Adding 0 makes 0 of -0, so that both have the same bytes.
         self._places = {row.tobytes(): place for place, row in enumerate(self.rows_.astype(np.float64) + 0.0)}
         self._reference = Reference.fit(self.rows_, notions="hull", k=0, distance=self.distance, threads=self._threads())
 
@@ -79,7 +79,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return None if self.n_jobs in (None, -1) else self.n_jobs
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
-        """Minus a proved lower bound on the distance to the hull.
+        """The negative of a proved lower bound on the distance to the hull.
 
         Parameters
         ----------
@@ -103,17 +103,17 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _score(self, X: NDArray[Any]) -> NDArray[np.float64]:
         beside = {"labels": None, "predicted": None, "loss": None}
         answers = self._reference._answers(X, beside, threads=self._threads())
-        # Rows of the reference are judged without themselves: here they are no leak.
+        # Rows of the reference are left out when they are judged, so the warning about an overlap does not apply.
         _words.warn(text for text in answers.warnings if text != answers.overlap)
         result = Result(answers)
         return _score(result.verdict, result.distance)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """``score_samples(X) - offset_``: negative for outliers. Parameters as :meth:`score_samples` has them."""
+        """``score_samples(X) - offset_``: negative for outliers. Parameters as in :meth:`score_samples`."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """-1 for outliers, 1 for all others. Parameters as :meth:`score_samples` has them."""
+        """-1 for outliers, 1 for all others. Parameters as in :meth:`score_samples`."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,5 +129,5 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _score(verdict: NDArray[np.int8], distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores of verdicts: an outlier has one below 0, even if its distance is below the smallest number."""
+    """Scores of verdicts: that of an outlier is below 0 even if the distance underflows."""
     return np.where(verdict < 0, np.minimum(-distance, -np.finfo(np.float64).tiny), 0.0)

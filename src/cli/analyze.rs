@@ -59,10 +59,10 @@ pub struct Args {
     /// Write a certificate for each verdict (.parquet), for `hullscope verify`
     #[arg(long, value_name = "FILE", conflicts_with = "no_hull")]
     certificates: Option<PathBuf>,
-    /// No hull verdicts
+    /// Compute no hull verdicts
     #[arg(long, conflicts_with = "distance")]
     no_hull: bool,
-    /// First ask about N reference rows (all must be inside), and about each without itself
+    /// Before the queries, judge N reference rows (all must be inside), and then each against all other rows
     #[arg(
         long,
         value_name = "N",
@@ -81,14 +81,14 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// What is done where nothing is typed: verdicts, and no distances.
+/// The defaults of `analyze`: verdicts, and no distances.
 pub(super) const DEFAULTS: Defaults = Defaults {
     distance: false,
     gap: 0.01,
     leave_one_out: 0,
 };
 
-/// What makes each stage quicker.
+/// Options that make each stage faster.
 const QUICKER: Advice = &[
     &[(
         WorkStage::Hull,
@@ -166,13 +166,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     show(&args.run, args.json.as_deref(), &context, &summary)
 }
 
-/// Both sets, and what is known of the reference where it is a file of `hullscope fit`.
+/// Both sets, and the plan of the reference where it is a `.hull` file of `hullscope fit`.
 struct Opened {
     inputs: Inputs,
     known: Option<Prepared>,
     settings: RowSettings,
     classes: Option<Classes>,
-    /// The space that the rows are in, where it is one.
+    /// The space of the rows; `None` where they are used as they are.
     space: Option<String>,
 }
 
@@ -205,7 +205,7 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
     })
 }
 
-/// Put what is known of the sets, which are in that space, before the other notes.
+/// Puts the facts about the sets, seen in `space`, before the other notes.
 pub(super) fn annotate(
     context: &Context,
     space: Option<&str>,
@@ -220,7 +220,7 @@ pub(super) fn annotate(
     Ok(())
 }
 
-/// The summary, to whoever asked for it.
+/// Prints the summary, and writes it as JSON where that was asked for.
 pub(super) fn show(
     run: &RunArgs,
     json: Option<&str>,
@@ -237,7 +237,7 @@ pub(super) fn show(
     Ok(())
 }
 
-/// Paths that cannot be written, and outputs that would overwrite each other or an input, are found out first.
+/// Checks that all outputs can be written, and that none overwrites another or an input.
 fn check_outputs(args: &Args) -> Result<()> {
     let json = args
         .json
@@ -248,7 +248,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
     crate::job::guard::check(&named, None, None, &args.files())?;
-    // Made and dropped: only to see that they can be, before anything is read.
+    // The file is created and dropped again, only to see that it can be written before anything is read.
     if let Some(output) = &args.output {
         file::Output::create(output)?;
         records::Format::of(output)?;
@@ -260,7 +260,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     args.json.as_deref().map_or(Ok(()), file::check_text)
 }
 
-/// What the columns are made from.
+/// The inputs from which the columns of the records are made.
 pub(super) fn about<'r, 'c>(
     context: &'c Context,
     inputs: &'r Inputs,
@@ -278,7 +278,7 @@ pub(super) fn about<'r, 'c>(
     }
 }
 
-/// The files that records go to, if any.
+/// The files that records and certificates are written to, if any.
 pub(super) struct Outputs<'r> {
     pub(super) sinks: Vec<Box<dyn FileSink + 'r>>,
 }

@@ -39,7 +39,7 @@ pub struct Args {
     /// Nearest rows of each query
     #[arg(short, value_name = "K", default_value_t = 10)]
     k: usize,
-    /// Share of the queries that are drawn into the hull: they take more scans
+    /// Share of the queries that lie inside the hull: these take more scans
     #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     inside: f64,
     /// Time scans against these numbers of rows [default with --plot: N/16, N/8, .., N]
@@ -51,16 +51,16 @@ pub struct Args {
     /// Repeats of each measurement, after one to warm up
     #[arg(long, value_name = "R", default_value_t = 5)]
     repeats: usize,
-    /// Seconds after which a measurement is not repeated any more
+    /// Repeat a measurement no more once it has taken this many seconds in all
     #[arg(long, value_name = "SECONDS", default_value_t = 4.0)]
     patience: f64,
     /// Seed of rows and queries
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
-    /// No hull verdicts
+    /// Time no hull verdicts
     #[arg(long)]
     no_hull: bool,
-    /// Software adapters too
+    /// Include software adapters
     #[arg(long)]
     software: bool,
     /// GPU memory to use at most; larger sets stream through it
@@ -75,7 +75,7 @@ pub struct Args {
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
-    /// No warnings, no word on what is being done; the table stays
+    /// No warnings and no progress; the table stays
     #[arg(short, long)]
     quiet: bool,
 }
@@ -114,7 +114,7 @@ impl Args {
     }
 }
 
-/// Run the command. Exit code 1 if an engine's answers differ from the CPU's.
+/// Runs the command. Exit code 1 if an engine's answers differ from the CPU's.
 pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     super::threads(args.threads)?;
     let plan = args.plan();
@@ -128,7 +128,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     };
     let engines = candidates(&args, control)?;
     let report = bench::run(&plan, &engines, control, &mut watch)?;
-    // Devices may take a moment to close, and hold memory: not needed any more.
+    // The engines are not needed any more; devices hold memory, and some take a moment to close.
     drop(engines);
     let context = Context {
         command: super::command_line(),
@@ -140,7 +140,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     Ok(if report.agrees() { 0 } else { 1 })
 }
 
-/// The CPU, which is the judge, and the adapters.
+/// The CPU, whose answers the others must have, and the adapters.
 fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
     let adapters = adapters(args, control)?;
     if adapters.is_empty() {
@@ -169,7 +169,7 @@ fn no_gpu(args: &Args) -> &'static str {
     }
 }
 
-/// Sizes that this machine cannot hold are found out before it tries.
+/// Refuses sizes that do not fit the machine's memory.
 fn check_memory(plan: &BenchPlan) -> Result<()> {
     let most = memory::default_budget().saturating_mul(2);
     match plan.bytes() {
@@ -183,7 +183,7 @@ fn check_memory(plan: &BenchPlan) -> Result<()> {
     }
 }
 
-/// Paths that cannot be written, or are named twice, are found out before anything is measured.
+/// Refuses paths that cannot be written, or are named twice, before anything is measured.
 fn check_outputs(args: &Args) -> Result<()> {
     let json = args.json.as_deref().filter(|target| *target != "-");
     let named: Vec<&Path> = args
@@ -199,7 +199,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     json.map_or(Ok(()), file::check_text)
 }
 
-/// The results, to whoever asked for them.
+/// Prints the results, and writes the files that were asked for.
 fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
     if !args.quiet {
         for warning in &context.warnings {

@@ -12,7 +12,7 @@ use crate::report::{file, results};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What makes each stage quicker.
+/// Options that make each stage faster.
 const QUICKER: Advice = &[
     &[(
         WorkStage::Hull,
@@ -34,16 +34,16 @@ Examples:
       each image prepared from its own size, whatever it is
   hullscope compare --space file:a-train.npy,a-test.npy --space file:b-train.npy,b-test.npy
 
-After onnx:FILE[@TENSOR], by commas: mean= and std= (pixels run from 0 to 1), size=WxH (squashed), resize=S (the shorter
-side) or WxH, crop=C (the centre), filter=bilinear or bicubic, antialias=no, preset=imagenet, clip, siglip or none,
-pool=cls, mean, max or none, layout=nchw or nhwc. A processor_config.json, preprocessor_config.json or config.json of
-timm beside the file is read; what is typed wins. Image files may have any sizes where every --space is such a network
-and it is said how images go in; else bring them to one size with --resize.
+Settings after onnx:FILE[@TENSOR], separated by commas: mean= and std= (of pixels from 0 to 1), size=WxH (without keeping
+the ratio of sides), resize=S (the shorter side) or WxH, crop=C (the centre), filter=bilinear or bicubic, antialias=no,
+preset=imagenet, clip, siglip or none, pool=cls, mean, max or none, layout=nchw or nhwc. A processor_config.json,
+preprocessor_config.json or config.json of timm beside the file is read; typed settings override it. Image files may have
+any sizes if every --space is a network whose image preparation is known; otherwise bring them to one size with --resize.
 
 Images: IDX, CIFAR's binary files, .npy of (N,H,W) or (N,H,W,C), or a folder of image files with a subfolder for each
 class. Sets of plain vectors can be compared too, in the spaces that need no images.
 
-With -o, finished spaces are kept: an interrupted comparison goes on where it was, and a changed input is noticed.";
+With -o, finished spaces are kept: an interrupted comparison continues where it stopped, and changed inputs are noticed.";
 
 /// The same queries through several spaces: extrapolation rates by space and notion, compared query by query
 #[derive(Debug, clap::Args)]
@@ -64,7 +64,7 @@ pub struct Args {
     run: RunArgs,
 }
 
-/// The spaces that exist, and examples.
+/// The help text: the spaces, the notions and examples.
 fn examples() -> String {
     let mut text = String::from("Spaces, joined by | where one is to follow another:\n");
     for (name, what) in crate::space::spec::KNOWN {

@@ -14,7 +14,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// As JSON, to a file or (-, or no name) to stdout
+    /// Write JSON to a file, or to stdout (-, or without a name)
     #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
     json: Option<String>,
 }

@@ -32,15 +32,15 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples; `compare --help` lists the spaces.")]
 pub struct Args {
-    /// Sets of images or vectors; what a space fits is fitted on the first (without any: the built-in sample)
+    /// Sets of images or vectors; spaces are fitted on the first (without any: the built-in sample)
     sets: Vec<String>,
     /// A space, as in pca:8,16 or onnx:resnet.onnx@features; may be given several times
     #[arg(long = "space", value_name = "SPACE", required = true)]
     spaces: Vec<String>,
-    /// Write a file for each set into this folder, and for each space where there are several
+    /// Write one file per set into this folder, or one per set and space where there are several spaces
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
-    /// What is written: .npy (classes in NAME.labels.txt), or .parquet with row numbers, ids, files and labels
+    /// Format of the files: .npy (classes in NAME.labels.txt), or .parquet with row numbers, ids, files and labels
     #[arg(long, value_enum, default_value_t = Format::Npy)]
     format: Format,
     /// Seed of random spaces
@@ -58,7 +58,7 @@ pub struct Args {
     /// No lines about what was written, no notes, no progress bar
     #[arg(short, long)]
     quiet: bool,
-    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    /// How progress is shown: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
     progress: Shown,
 }
@@ -119,7 +119,7 @@ impl Args {
     }
 }
 
-/// The reference, and all other sets as one.
+/// The first set as the reference, and all others one after another as the queries.
 fn pair(sets: &[Labelled]) -> Result<Option<(Set, Set)>> {
     let Some((Labelled { set: first, .. }, others)) = sets.split_first() else {
         return Ok(None);
@@ -132,9 +132,9 @@ fn pair(sets: &[Labelled]) -> Result<Option<(Set, Set)>> {
     Ok(Some((first.clone(), others)))
 }
 
-/// What the spaces begin with.
+/// Where the rows that the spaces transform come from.
 enum Start {
-    /// Files that they name themselves.
+    /// Every space begins with files of its own (`file:`).
     Files,
     Sample,
     Sets(Vec<String>),
@@ -160,7 +160,7 @@ impl Start {
         })
     }
 
-    /// The sets, and the bytes of the budget that they leave; none where spaces name files.
+    /// Opens the sets; also the bytes of the budget that they leave. No set is opened where spaces name files.
     fn open(
         &self,
         args: &Args,
@@ -196,7 +196,7 @@ impl Start {
         }
     }
 
-    /// A name for the files of each set: that of the set, as much of it as tells them apart.
+    /// The file name of each set: the [`stem`] of its path, or the whole path or a number where stems are equal.
     fn names(&self, specs: &[Spec]) -> Vec<String> {
         let inputs = self.inputs(specs);
         let apart = |names: &[String]| {
@@ -218,7 +218,7 @@ impl Start {
     }
 }
 
-/// A set's path without endings, and the part of the file that it names.
+/// A set's path without file extensions, with the member of the file that it names.
 fn plain(input: &str) -> String {
     let (path, member) = match input.rsplit_once(':') {
         Some((path, member)) if !Path::new(input).exists() => (path, Some(member)),
@@ -233,7 +233,7 @@ fn plain(input: &str) -> String {
     member.map_or(plain.into(), |member| format!("{plain}-{member}"))
 }
 
-/// The last part of that.
+/// The last component of [`plain`].
 fn stem(input: &str) -> String {
     let plain = plain(input);
     let name = plain.rsplit('/').next();
@@ -247,7 +247,7 @@ fn file_name(set: &str, spec: &Spec, several: bool) -> String {
     }
 }
 
-/// The files of a set in a space: the rows, and the classes.
+/// The files of a set in a space: its rows, and its classes.
 fn paths(args: &Args, name: &str) -> [PathBuf; 2] {
     let ending = match args.format {
         Format::Npy => "npy",
@@ -257,7 +257,7 @@ fn paths(args: &Args, name: &str) -> [PathBuf; 2] {
     [rows, args.output.join(format!("{name}.labels.txt"))]
 }
 
-/// Files that cannot be written, or that are inputs, are found out before anything is read.
+/// Refuses files that cannot be written, or that are inputs, before anything is read.
 fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -> Result<()> {
     archive::check(&args.output)?;
     let mut outputs: Vec<PathBuf> = Vec::new();
@@ -277,7 +277,7 @@ fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -
     crate::job::guard::check(&outputs, None, None, &inputs)
 }
 
-/// What is to be said of the sets.
+/// The notes about the sets.
 fn notes_of(sets: &[Labelled], args: &Args, control: &Control) -> Vec<String> {
     let mut notes = control.take_warnings();
     for Labelled { set, .. } in sets {
@@ -299,7 +299,7 @@ fn notes_of(sets: &[Labelled], args: &Args, control: &Control) -> Vec<String> {
     notes
 }
 
-/// A set in a space: the first is the reference, and the others follow one another in the queries.
+/// A set in a space. The first set is the reference; the others lie one after another in the queries.
 fn made<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> {
     let len = |set: &Labelled| set.set.rows.len();
     let before: usize = sets.iter().take(set).skip(1).map(len).sum();
@@ -316,7 +316,7 @@ fn made<'m>(view: &'m View, set: usize, sets: &'m [Labelled]) -> Embeddings<'m> 
     }
 }
 
-/// Write the rows of a set; a line about them.
+/// Writes the rows of a set; the result is a line about them.
 fn write(
     args: &Args,
     spec: &Spec,
@@ -338,8 +338,8 @@ fn write(
     ))
 }
 
-/// Write the classes of a set beside its rows, if it has any and the rows' file has no place for them; a line about
-/// them.
+/// Writes the classes of a set beside its rows, if it has any and the format of the rows cannot hold them; the result is
+/// a line about them.
 fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<String>> {
     let Some(labels) = made.labels.filter(|_| args.format == Format::Npy) else {
         return Ok(None);
@@ -353,7 +353,7 @@ fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<St
     )))
 }
 
-/// How a file was made.
+/// The metadata that say how a file was made.
 fn metadata(args: &Args, spec: &Spec) -> Vec<(String, String)> {
     let settings = json!({ "space": spec.text, "sets": args.sets, "rows": args.rows.settings(), "seed": args.seed });
     let entries = [

@@ -18,10 +18,10 @@ Examples:
   hullscope encoder resnet18.onnx --size 320x240
   hullscope encoder sample --json
 
-A space names a tensor by its name, by the PyTorch module that it leaves, or as the one before the last linear layer:
+A space names a tensor by its name, by the PyTorch module whose output it is, or as the one before the last linear layer:
   --space onnx:resnet18.onnx@layer4    --space onnx:vit.onnx@blocks.3    --space onnx:resnet18.onnx@penultimate
-Several stand side by side in a row (@layer3+layer4); @preactivations is all that ReLUs and their like bend, for --notion
-region.";
+@layer3+layer4 puts several tensors side by side in a row; @preactivations is the inputs of all ReLUs and similar units,
+for --notion region.";
 
 /// Tensors of a network in ONNX that have a row for each image, the last first: shapes, operators, PyTorch's modules
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub struct Args {
     /// Width and height of the images, where the network leaves them open (default: 224x224)
     #[arg(long, value_name = "WxH", value_parser = size)]
     size: Option<(usize, usize)>,
-    /// As JSON, to a file or (-, or no name) to stdout
+    /// Write JSON to a file, or to stdout (-, or without a name)
     #[arg(long, value_name = "FILE|-", num_args = 0..=1, default_missing_value = "-")]
     json: Option<String>,
 }
@@ -42,10 +42,10 @@ fn size(text: &str) -> std::result::Result<(usize, usize), String> {
     spec::extent(text).ok_or_else(|| "a width and a height, as in 224x224".into())
 }
 
-/// The network's file, or the name of a built-in one: what was typed, without `onnx:` where that is no part of a file's
-/// name.
+/// The network's file, or the name of a built-in one, from what was typed: the prefix `onnx:` is removed unless a file has
+/// that name.
 ///
-/// Errors ([`Error::Usage`]): a tensor or settings behind the network, which would change nothing.
+/// Errors ([`Error::Usage`]): a tensor or settings after the network's name, which this command does not use.
 #[cfg(feature = "onnx")]
 fn network(typed: &Path) -> Result<PathBuf> {
     let text = typed.to_str().filter(|text| text.starts_with("onnx:"));

@@ -37,10 +37,10 @@ pub struct Args {
     /// Write everything as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
     json: Option<String>,
-    /// Print the columns of the files and what they say, and end
+    /// List the columns of the files, and stop
     #[arg(long)]
     help_columns: bool,
-    /// Only write files
+    /// Print nothing, only write files
     #[arg(short, long)]
     quiet: bool,
 }
@@ -80,7 +80,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     write(args, folder, &found)
 }
 
-/// The classes that a file says, matched with the queries as their outcomes are.
+/// The queries' classes from a file, matched with the queries row by row as outcomes are.
 fn labels(spec: &str, name: &str, kept: &Kept, control: &Control) -> Result<Vec<Option<String>>> {
     let queries = queries(name, kept, None);
     let (labels, rows) = of_queries(spec, "labels", &queries, control)?;
@@ -98,7 +98,7 @@ fn queries<'q>(name: &'q str, kept: &'q Kept, labels: Option<&'q [Option<String>
     }
 }
 
-/// The outcome that was named, or the one that the comparison was told.
+/// The outcome that was named, or else the one that is stored in the comparison's folder.
 fn outcome(
     args: &Args,
     name: &str,
@@ -109,8 +109,7 @@ fn outcome(
     if args.outcomes.is_empty() {
         return kept.errors.clone().map(Outcome::Wrong).ok_or_else(|| {
             Error::Usage(
-                "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison was told of no \
-                 errors)"
+                "there is nothing to predict: name --predictions, --correct, --errors or --loss (the comparison had none of these)"
                     .into(),
             )
         });
@@ -122,7 +121,7 @@ fn outcome(
     })
 }
 
-/// A number for each class.
+/// One number per class.
 fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
     let mut known: HashMap<&str, u32> = HashMap::new();
     let mut codes = Vec::with_capacity(labels.len());
@@ -137,7 +136,7 @@ fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
     codes
 }
 
-/// The files, and what is printed.
+/// Writes the files, and prints the tables.
 fn write(args: &Args, folder: &Path, found: &Outcomes) -> Result<()> {
     let command = super::command_line();
     let settings =

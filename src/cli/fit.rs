@@ -1,4 +1,4 @@
-//! `hullscope fit`: everything that can be known of a reference before the first query, in a file for `score` and
+//! `hullscope fit`: a reference with everything that can be computed before the first query, in a file for `score` and
 //! `analyze`.
 
 use super::progress::{Bar, JUDGING};
@@ -26,7 +26,7 @@ Examples:
   hullscope fit train.npy --link -o ref.hull
       the rows stay in train.npy, which must not change";
 
-/// Make a reference ready for queries, in a file: `score` and `analyze` then begin with the first query
+/// Prepare a reference for queries and write it to a file, from which `score` and `analyze` start at once
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
@@ -35,17 +35,17 @@ pub struct Args {
     /// The file to write, as in ref.hull
     #[arg(short, long, value_name = "FILE.hull")]
     output: PathBuf,
-    /// Leave the rows where they are, and note what they hold: the file is small, and must find them unchanged
+    /// Do not copy the rows into the file: store their path and a hash of their content; they must stay there unchanged
     #[arg(long)]
     link: bool,
-    /// The space to fit and judge in, as in pca:16 or 'patch:8|pca:4'; queries are then taken there too
+    /// The space to fit and judge in, as in pca:16 or 'patch:8|pca:4'; queries are transformed in the same way
     #[arg(long, value_name = "SPACE", conflicts_with = "link")]
     space: Option<String>,
-    /// Classes of the rows, for notions that ask about them: a file of one integer a row (with --space, those that are found
-    /// beside MNIST, CIFAR and in a label column are taken by themselves)
+    /// Classes of the rows, for notions that use them: a file of one integer a row (with --space the default is the classes
+    /// beside MNIST, CIFAR and in a label column)
     #[arg(long, value_name = "FILE", conflicts_with = "link")]
     labels: Option<String>,
-    /// No hull verdicts
+    /// Compute no hull verdicts
     #[arg(long, conflicts_with = "distance")]
     no_hull: bool,
     #[command(flatten)]
@@ -120,11 +120,11 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     Ok(())
 }
 
-/// The rows that are fitted.
+/// The reference as it was read.
 struct Read {
-    /// In their space.
+    /// The rows in their space.
     rows: Arc<dyn Rows>,
-    /// The names of their columns before it.
+    /// The names of the columns before the space.
     columns: Option<(String, Vec<String>)>,
     beside: SpaceAndLabels,
 }
@@ -161,11 +161,11 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     })
 }
 
-/// Where the rows are, from any folder, and what they hold. Errors: they are no longer those that were read.
+/// The absolute path of the rows, and the hash of their content. Errors: the files have changed since they were read.
 fn link(reference: &str, watch: &Watch, control: &Control) -> Result<Link> {
     if reference.split(':').next() == Some(rows::PIPE) {
         return Err(Error::Usage(
-            "rows from the standard input are nowhere to be read again; leave --link out".into(),
+            "rows from the standard input cannot be read again; leave out --link".into(),
         ));
     }
     let path = std::path::absolute(reference);
@@ -178,7 +178,7 @@ fn link(reference: &str, watch: &Watch, control: &Control) -> Result<Link> {
     })
 }
 
-/// Whether a name is that of such a file.
+/// Whether a path has the extension of a `.hull` file.
 pub(super) fn is_hull(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "hull")
 }

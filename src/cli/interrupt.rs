@@ -1,4 +1,4 @@
-//! Ctrl-C, and on Unix SIGTERM and SIGHUP: the first asks the work to stop, which removes what was begun; a second one
+//! Ctrl-C, and on Unix SIGTERM and SIGHUP: the first asks the work to stop, which removes unfinished files; a second one
 //! ends the program at once.
 
 use crate::control::Control;
@@ -6,7 +6,7 @@ use crate::report::file::tell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Stop the work under `control` when the program is asked to end.
+/// Stops the work under `control` when the program receives such a signal.
 pub fn stop_when_asked(control: &Arc<Control>) {
     let control = Arc::clone(control);
     let asked = AtomicBool::new(false);
@@ -18,12 +18,12 @@ pub fn stop_when_asked(control: &Arc<Control>) {
     };
     if let Err(error) = on_signal(handler) {
         tell(&format!(
-            "warning: an interrupt will end the program without tidying up: {error}"
+            "warning: an interrupt will end the program without removing unfinished files: {error}"
         ));
     }
 }
 
-/// Call the handler, on a thread of its own, at each signal that asks the program to end.
+/// Calls the handler, on a separate thread, at each signal that asks the program to end.
 #[cfg(unix)]
 fn on_signal(handler: impl Fn() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -42,8 +42,8 @@ fn on_signal(handler: impl Fn() + Send + 'static) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(handler)
 }
 
-/// Whether the program was started to outlive its terminal, as by `nohup`. Where the system does not say which signals
-/// are ignored, a program without a terminal to read from is taken for one.
+/// Whether SIGHUP is ignored, as under `nohup`. Where the system does not say which signals are ignored, this is assumed
+/// of a program whose standard input is no terminal.
 #[cfg(unix)]
 fn hang_up_is_ignored() -> bool {
     use std::io::IsTerminal;

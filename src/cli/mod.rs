@@ -1,4 +1,4 @@
-//! The command line: what was typed becomes plans, and errors become messages and exit codes. No mathematics.
+//! The command line: arguments become plans, and errors become messages and exit codes. No mathematics.
 //!
 //! Exit codes: 0 done; 1 a certificate file does not hold (`verify`) or engines differ (`bench`); 2 bad input, bad
 //! options, or a file that cannot be read or written; 130 interrupted. Output goes to stdout, messages go to stderr.
@@ -61,8 +61,8 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Outputs that cannot be written, or that are inputs, are found out before anything is computed. The folder is this run's
-/// as long as the lock is held.
+/// Refuses outputs that cannot be written, or that are inputs, before anything is computed. The folder is locked for this
+/// run as long as the returned lock lives.
 fn check_outputs(
     folder: Option<&Path>,
     json: Option<&str>,
@@ -79,15 +79,15 @@ fn check_outputs(
         && resolved(Path::new(json)).parent() == resolved(&folder.join("x")).parent()
     {
         return Err(Error::Usage(format!(
-            "--json {json} is in the folder of -o, whose files are its own, with summary.json among them; name another \
-             place"
+            "--json {json} is in the folder of -o, which may hold only the command's own files; name another place (summary.json \
+             is written there anyway)"
         )));
     }
     json.map_or(Ok(()), file::check_text)?;
     folder.map(Lock::take).transpose()
 }
 
-/// Outputs of one command must not be one file. Errors ([`Error::Usage`]): the file that two of them are.
+/// Refuses two outputs of one command that are the same file ([`Error::Usage`]).
 fn check_apart(outputs: &[&Path]) -> crate::error::Result<()> {
     let places: Vec<PathBuf> = outputs.iter().map(|path| resolved(path)).collect();
     match (0..places.len()).find(|&place| places[..place].contains(&places[place])) {
@@ -104,14 +104,14 @@ pub fn main() -> ExitCode {
     ExitCode::from(run(std::env::args_os().collect()))
 }
 
-/// Run the program with these words, of which the first is its name; the exit code.
+/// Runs the program with these arguments, the first of which is its name; returns the exit code.
 pub fn run(words: Vec<OsString>) -> u8 {
     #[cfg(feature = "gpu")]
     crate::scan::gpu::layer::quiet();
     let cli = match Cli::try_parse_from(words) {
         Ok(cli) => cli,
         Err(message) => {
-            // Where nobody listens there is nobody to tell that.
+            // An error of printing to a closed stream cannot be reported anywhere.
             let _ = message.print();
             return message.exit_code() as u8;
         }
@@ -136,20 +136,20 @@ pub fn run(words: Vec<OsString>) -> u8 {
     outcome.unwrap_or_else(|error| finish(&error))
 }
 
-/// What was typed, for files that say how they were made.
+/// The command line as typed, for the metadata of files.
 fn command_line() -> String {
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Say what went wrong and how the program ends.
+/// Prints the error; returns the exit code.
 fn finish(error: &Error) -> u8 {
     match error {
         Error::Interrupted => {
             tell("interrupted");
             130
         }
-        // Whoever reads our output has seen enough.
+        // The reader of our output has closed the pipe: that is no error.
         Error::Io { source, .. } if source.kind() == ErrorKind::BrokenPipe => 0,
         other => {
             tell(&format!("error: {other}"));
@@ -158,7 +158,7 @@ fn finish(error: &Error) -> u8 {
     }
 }
 
-/// Build the pool of worker threads that everything runs on.
+/// Builds the global pool of worker threads.
 fn threads(wanted: Option<usize>) -> crate::Result<()> {
     let Some(wanted) = wanted else { return Ok(()) };
     rayon::ThreadPoolBuilder::new()

@@ -1,9 +1,9 @@
 //! Lists of whole numbers as people write them: `10,100,...,1e6`.
 
-/// Numbers of a list at most: an ellipsis must not fill the memory.
+/// The most numbers of a list: an ellipsis must not fill the memory.
 const MOST: usize = 10_000;
 
-/// A list that was typed.
+/// A list of numbers as typed on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Numbers(pub Vec<usize>);
 
@@ -13,7 +13,7 @@ pub fn whole(text: &str) -> Result<u64, String> {
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
-    // Above 2^53 not every whole number is an f64.
+    // Not every whole number above 2^53 is an f64.
     match text.parse::<f64>() {
         Ok(number) if (0.0..=9e15).contains(&number) && number.fract() == 0.0 => Ok(number as u64),
         _ => Err(format!(
@@ -22,16 +22,16 @@ pub fn whole(text: &str) -> Result<u64, String> {
     }
 }
 
-/// Worker threads at most: beyond the cores that any machine has, each one more only takes memory and time to start.
+/// The most worker threads: beyond the number of cores of any machine, more threads only take memory and time to start.
 const THREADS: usize = 1024;
 
-/// A number of worker threads.
+/// Parses a number of worker threads.
 pub fn threads(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
         Ok(0) => Err("it must be at least 1".into()),
         Ok(number) if number <= THREADS => Ok(number),
         Ok(_) => Err(format!(
-            "there are {THREADS} threads at most; more than the machine has cores make nothing faster"
+            "at most {THREADS} threads are allowed; more threads than cores make nothing faster"
         )),
         Err(_) => Err(format!(
             "{text:?} is not a whole number from 1 to {THREADS}"
@@ -39,8 +39,8 @@ pub fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Numbers between commas. `...` goes on from the two before it to the one after it: by the same factor if that leads
-/// there, else by the same step.
+/// Parses numbers between commas. `...` continues the two numbers before it up to the one after it: by their ratio if
+/// that leads there exactly, else by their difference.
 pub fn parse(text: &str) -> Result<Numbers, String> {
     let mut numbers: Vec<usize> = Vec::new();
     let mut parts = text.split(',').map(str::trim).peekable();
@@ -71,7 +71,7 @@ fn size(text: &str) -> Result<usize, String> {
     usize::try_from(number).map_err(|_| format!("{number} is too large"))
 }
 
-/// What follows b on the way from a to the last number, that one included.
+/// The numbers after b in the progression a, b, .., last; `last` is included.
 fn between(a: usize, b: usize, last: usize) -> Option<Vec<usize>> {
     let go = |next: &dyn Fn(usize) -> Option<usize>| {
         let mut found = Vec::new();

@@ -1,8 +1,8 @@
-//! Progress on stderr: a bar that says what is being done, how far it is, how fast, and how long it will take; or, where
-//! stderr is no terminal, a plain line for each finished space, and for stages that take long: one with an estimate as soon
-//! as there is something to go by, and one at their end.
+//! Progress on stderr: a bar with the stage, the share done, the speed and the time left. Where stderr is no terminal, a
+//! plain line for each finished space, and two for each long stage: one with an estimate as soon as it can be made, and
+//! one at its end.
 //!
-//! A thread looks at the [`Control`]'s counters ten times a second; the work itself never waits for it.
+//! A thread reads the [`Control`]'s counters ten times a second; the work itself never waits for it.
 
 use crate::control::{Control, Progress, WorkStage};
 use crate::notion::{registry, sampled};
@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Between two looks.
+/// The time between two readings of the counters.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// From when on something is worth a line.
+/// The least durations that are reported in a line.
 #[derive(Clone, Copy)]
 struct Patience {
-    /// A stage, or a task, that takes less gets no line of its own: who looked away for so long missed nothing.
+    /// A stage, or a task, that takes less gets no line.
     stage: Duration,
     task: Duration,
-    /// After so long a stage is estimated, and said to take long if so many seconds of it are left.
+    /// Time after which a stage is estimated; the estimate is printed if it says that at least `left` seconds are left.
     enough: Duration,
     left: f64,
 }
@@ -48,7 +48,7 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// The same, or nothing.
+    /// This choice, or none if `quiet`.
     pub fn unless(self, quiet: bool) -> Self {
         match quiet {
             true => Shown::None,
@@ -57,23 +57,23 @@ impl Shown {
     }
 }
 
-/// A bar that goes away when dropped, or the lines in its place.
+/// The bar, which is removed when dropped, or the lines in its place.
 pub struct Bar {
     done: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What makes a stage of a command quicker, said beside an estimate: lists, the first of which that has the stage counts. `{}`
-/// stands for the name of the notion whose work it is.
+/// Options that make a stage faster, printed beside its estimate. Of these lists the first that has the stage is used. `{}`
+/// stands for the name of the notion that is at work.
 pub type Advice = &'static [&'static [(WorkStage, &'static str)]];
 
-/// What makes the search for the queries' nearest rows quicker.
+/// Options that make the search for the queries' nearest rows faster.
 pub const ASKING: &[(WorkStage, &str)] = &[(
     WorkStage::Neighbours,
     "fewer queries (--limit-queries N) are quicker",
 )];
 
-/// What makes a notion's work quicker, and that on rows left out, wherever notions are chosen by `--notion`.
+/// Options that make the work of notions faster, on queries and on left-out rows, for commands with `--notion`.
 pub const JUDGING: &[(WorkStage, &str)] = &[
     (WorkStage::LeaveOneOut, "--loo 0 leaves it out"),
     (
@@ -83,12 +83,12 @@ pub const JUDGING: &[(WorkStage, &str)] = &[
 ];
 
 impl Bar {
-    /// Start showing.
+    /// Starts the display.
     pub fn start(control: &Arc<Control>, shown: Shown) -> Self {
         Bar::advising(control, shown, &[])
     }
 
-    /// The same, where the command has options that make stages quicker.
+    /// Starts the display for a command that has options which make stages faster.
     pub fn advising(control: &Arc<Control>, shown: Shown, advice: Advice) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         let lines = match shown {
@@ -118,7 +118,7 @@ impl Drop for Bar {
     }
 }
 
-/// A line for each finished task, and for each long stage.
+/// Prints a line for each finished task, and for each long stage.
 fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
     while !stop.load(Relaxed) {
         let found = lines.look(control.task(), &control.progress(), Instant::now());
@@ -129,29 +129,29 @@ fn tell(control: &Control, stop: &AtomicBool, mut lines: Lines) {
     ended.iter().for_each(|line| file::tell(line));
 }
 
-/// What was being done at the last look, and since when.
+/// The state at the last reading: the task, and when it began.
 struct Lines {
     task: (String, Instant),
-    /// The stages of the task so far; the one at hand is the last that was entered.
+    /// The stages of the task so far; the current one is the last that was entered.
     stages: Vec<Stage>,
     at: Option<Entered>,
     advice: Advice,
     patience: Patience,
 }
 
-/// A stage of a task. Where queries come in blocks it is entered once for each.
+/// A stage of a task. Where queries come in blocks, a stage is entered once for each block.
 struct Stage {
     stage: WorkStage,
     notion: String,
-    /// Units that were done when it was entered first, and how long it took before it was entered last.
+    /// Units that were done when the stage was first entered, and its duration before it was last entered.
     base: u64,
     before: Duration,
-    /// How long it was said to have taken, and whether it was estimated.
+    /// The duration that was last printed, and whether an estimate was printed.
     said: Duration,
     estimated: bool,
 }
 
-/// When a stage was entered last, its place in the list, and its counters at the last look.
+/// When a stage was last entered, its index in the list, and its counters at the last reading.
 struct Entered {
     place: usize,
     since: Instant,
@@ -170,7 +170,8 @@ impl Lines {
         }
     }
 
-    /// What has ended since the last look, and how long the stage at hand will take where that is minutes.
+    /// Reads the counters; returns lines for what has ended since the last reading, and an estimate for a current stage that
+    /// takes minutes.
     fn look(&mut self, task: String, progress: &Progress, now: Instant) -> Vec<String> {
         let mut lines = Vec::new();
         if task != self.task.0 {
@@ -185,7 +186,7 @@ impl Lines {
         lines
     }
 
-    /// Whether the stage of the last look is still at work.
+    /// Whether the stage of the last reading is still the current one.
     fn goes_on(&mut self, progress: &Progress) -> bool {
         let Some(at) = &mut self.at else { return false };
         let on = self.stages[at.place].is_of(progress)
@@ -202,7 +203,7 @@ impl Lines {
         }
         let stage = &mut self.stages[place];
         if progress.done <= stage.base {
-            // From its beginning again, as for another set of rows.
+            // The counter starts again, as for another set of rows.
             (stage.base, stage.before) = (progress.done, Duration::ZERO);
         }
         self.at = Some(Entered {
@@ -213,8 +214,8 @@ impl Lines {
         });
     }
 
-    /// Leave the stage at hand, and say so if it took long; of one that was said to have taken long before, when it took twice
-    /// as long.
+    /// Ends the current stage. Returns a line if it took long; if its duration was printed before, only when it has doubled
+    /// since.
     fn leave(&mut self, now: Instant) -> Option<String> {
         let at = self.at.take()?;
         let stage = &mut self.stages[at.place];
@@ -230,7 +231,7 @@ impl Lines {
         Some(format!("{}{name} took {took:.0} s{so_far}", self.of()))
     }
 
-    /// The end of the task: how long its stages took in all, where that was not said, and the task itself.
+    /// Ends the task: lines for the total durations of its stages that were not printed yet, and for the task itself.
     fn end(&mut self, now: Instant) -> Vec<String> {
         let mut lines: Vec<String> = self.leave(now).into_iter().collect();
         for stage in std::mem::take(&mut self.stages) {
@@ -254,7 +255,7 @@ impl Lines {
         lines
     }
 
-    /// How long the stage at hand will take, once, where that is known and is minutes; and what makes it quicker.
+    /// The estimated time of the current stage, once per stage and only if it is minutes, with options that make it faster.
     fn estimate(&mut self, progress: &Progress, now: Instant) -> Option<String> {
         let at = self.at.as_ref()?;
         let stage = &mut self.stages[at.place];
@@ -269,7 +270,7 @@ impl Lines {
         Some(format!("{}{name}: {left}{quicker}", self.of()))
     }
 
-    /// The task, to stand before what is said of it.
+    /// The name of the task as the start of a line.
     fn of(&self) -> String {
         match self.task.0.as_str() {
             "" => String::new(),
@@ -295,8 +296,8 @@ impl Stage {
     }
 }
 
-/// How long a stage will take, from what was done of it since `base` units in the time `spent`, where that is known and is
-/// minutes.
+/// The estimated time left of a stage, from the units done since `base` in the time `spent`; `None` if it is unknown or
+/// below minutes.
 fn left(progress: &Progress, base: u64, spent: Duration, patience: Patience) -> Option<String> {
     let done = progress.done.saturating_sub(base);
     let rest = progress.total.saturating_sub(progress.done);
@@ -314,7 +315,7 @@ fn left(progress: &Progress, base: u64, spent: Duration, patience: Patience) -> 
     })
 }
 
-/// What makes a stage quicker, to stand after its estimate; nothing where that is not known.
+/// The end of a line with options that make a stage faster; empty where none is known.
 fn quicker(advice: Advice, progress: &Progress) -> String {
     let stage = match (progress.stage, progress.notion.is_empty()) {
         (WorkStage::LeaveOneOut, _) => WorkStage::LeaveOneOut,
@@ -341,7 +342,7 @@ fn quicker(advice: Advice, progress: &Progress) -> String {
 
 fn draw(control: &Control, stop: &AtomicBool) {
     let bar = ProgressBar::no_length();
-    // The templates are constants; an invalid one would show as a plain bar.
+    // The templates are constants; an invalid one would be shown as a plain bar.
     let known = style("{prefix:>10} {wide_bar} {percent:>3} %  {msg}  {eta} left");
     let unknown = style("{prefix:>10} {spinner} {msg}");
     let mut before: Option<Progress> = None;
@@ -372,7 +373,7 @@ fn draw(control: &Control, stop: &AtomicBool) {
         bar.set_length(now.total.max(1));
         bar.set_position(now.done.min(now.total.max(1)));
         if fresh {
-            // What was done before is no measure of speed.
+            // Work that was done before the bar started does not count towards the speed.
             bar.reset_eta();
         }
         bar.set_message(message(&now, before.as_ref()));
@@ -386,7 +387,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// What a stage is called: a notion's by the notion.
+/// The name of a stage; that of a notion's stage is the notion's name.
 fn name(stage: WorkStage, notion: &str) -> String {
     let name = match stage {
         WorkStage::Read => "reading",
@@ -412,7 +413,7 @@ fn name(stage: WorkStage, notion: &str) -> String {
     }
 }
 
-/// Rounds, open queries and the rate of the scan.
+/// The bar's message: rounds, undecided queries and the speed of the scan.
 fn message(now: &Progress, before: Option<&Progress>) -> String {
     let mut parts = Vec::new();
     if matches!(

@@ -1,4 +1,4 @@
-//! What every command that computes takes: where, on how many threads, how quietly.
+//! Options of every command that computes: the engine, the number of threads, and what is printed.
 
 use super::numbers;
 use super::progress::Shown;
@@ -17,13 +17,13 @@ pub struct RunArgs {
     /// No notes and no progress; the table stays
     #[arg(short, long)]
     pub quiet: bool,
-    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    /// How progress is shown: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
     progress: Shown,
 }
 
 impl RunArgs {
-    /// Tell what is to be known beside the results, a line each.
+    /// Prints notes on stderr, one line each, unless --quiet.
     pub fn note(&self, notes: impl IntoIterator<Item = impl Display>) {
         for note in notes.into_iter().filter(|_| !self.quiet) {
             file::tell(&format!("note: {note}"));

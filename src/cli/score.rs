@@ -88,7 +88,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     show(&args.run, args.json.as_deref(), &context, &summary)
 }
 
-/// Outputs that cannot be written, or are an input, are found out first.
+/// Refuses outputs that cannot be written, or that are an input.
 fn check_outputs(args: &Args) -> Result<()> {
     let json = args.json.as_deref().filter(|target| *target != "-");
     let named = [args.output.as_deref(), json.map(Path::new)];

@@ -40,7 +40,7 @@ points; `paper` takes 160), mixture:K (of K Gaussian clusters). Numbers are writ
 `10,100,...,1e6` goes on by the same factor, or else by the same step.
 
 Without --shared-reference every trial has a reference set of its own. Its first rows are the smaller sets: the trials
-at one N are independent, the rates at two N are not. Barany and Furedi's threshold, an upright line in plots of ball,
+at one N are independent, the rates at two N are not. Barany and Furedi's threshold, a vertical line in plots of ball,
 is the number of points of a ball below which all are extreme almost surely as d grows; it does not say that a new
 point is inside above it.";
 
@@ -71,13 +71,13 @@ pub struct Args {
     /// Where queries come from
     #[arg(long, value_enum, default_value_t = QueryArg::Law, conflicts_with = "reference")]
     query: QueryArg,
-    /// Variance of a Gaussian query, where the rows have 1
+    /// Variance of a Gaussian query, where that of the rows is 1
     #[arg(long, value_name = "V", conflicts_with_all = ["reference", "query"])]
     query_variance: Option<f64>,
-    /// One reference set for all queries of a law and dimension
+    /// Use one reference set for all queries of a law and dimension
     #[arg(long, conflicts_with = "reference")]
     shared_reference: bool,
-    /// The first d principal components of a data set instead of d random columns
+    /// Use the first d principal components of a data set instead of d random columns
     #[arg(long, requires = "reference")]
     components: bool,
     /// Write all points: .parquet
@@ -103,7 +103,7 @@ enum QueryArg {
     Origin,
 }
 
-/// What makes a sweep of a law quicker, and that of a data set.
+/// Options that make a sweep of a law faster, and that of a data set.
 const QUICKER: Advice = &[&[
     (
         WorkStage::Trials,
@@ -116,7 +116,7 @@ const QUICKER: Advice = &[&[
 ]];
 const QUICKER_DATA: Advice = &[&[(WorkStage::Hull, "fewer and smaller --sizes are quicker")]];
 
-/// Sizes without being told: three a decade.
+/// The default sizes: three a decade.
 const SIZES: [usize; 10] = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 const DIMS: [usize; 3] = [2, 4, 8];
 
@@ -244,7 +244,7 @@ fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     Ok((context(json!(plan), about), points))
 }
 
-/// Both sets as the sweep takes them: as they are, or by as many principal components as it needs.
+/// Both sets as the sweep uses them: as they are, or as their first principal components.
 fn seen(
     args: &Args,
     plan: &DataPlan,
@@ -280,7 +280,7 @@ fn context(settings: serde_json::Value, about: String) -> Context {
     }
 }
 
-/// What scans. A sweep of independent trials scans nothing, and spends its time on drawing: a device helps on demand.
+/// The engine. Independent trials scan nothing and spend their time on drawing points, so a GPU is used only if asked for.
 fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>> {
     if !scans && !args.run.backend.asks_for_gpu() {
         return Ok(Box::new(CpuEngine));
@@ -292,7 +292,7 @@ fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>
     Ok(chosen.engine)
 }
 
-/// Paths that cannot be written, or are named twice, are found out before anything is drawn.
+/// Refuses paths that cannot be written, or are named twice, before anything is drawn.
 fn check_outputs(args: &Args) -> Result<()> {
     let json = args.json.as_deref().filter(|target| *target != "-");
     let all = [
@@ -317,7 +317,7 @@ fn check_outputs(args: &Args) -> Result<()> {
     json.map_or(Ok(()), file::check_text)
 }
 
-/// The results, to whoever asked for them.
+/// Prints the results, and writes the files that were asked for.
 fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
     if let Some(path) = &args.output {
         show::write_parquet(path, context, points)?;

@@ -22,9 +22,9 @@ Examples:
   hullscope top out/ --space pca:8 --by ball_score --errors-only -n 20 --sheet errors.png
       the errors of the model that are farthest from all reference rows, as numbers and as pictures
   hullscope top out/ --by hull_score --least
-      the other end";
+      the ten queries with the smallest scores";
 
-/// Columns that are always shown, where there are any.
+/// Columns that are always shown, if the table has them.
 const ALWAYS: [&str; 9] = [
     "query_row",
     "id",
@@ -49,16 +49,16 @@ pub struct Args {
     /// The column to sort by, the largest first, as in hull_score
     #[arg(long, value_name = "COLUMN", default_value = "hull_score")]
     by: String,
-    /// The smallest first
+    /// Sort ascending: the smallest first
     #[arg(long)]
     least: bool,
     /// Only queries about which the model is wrong
     #[arg(long)]
     errors_only: bool,
-    /// How many
+    /// Number of queries to show
     #[arg(short, value_name = "N", default_value_t = 10)]
     n: usize,
-    /// Draw them beside their nearest reference images (.png)
+    /// Draw these queries beside their nearest reference images (.png)
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ pub struct Args {
 
 /// Run the command.
 ///
-/// Errors: a folder without a comparison, a space or column that it has not, images that cannot be read.
+/// Errors: a folder without a comparison, a space or column that the comparison does not have, images that cannot be read.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let path = args.folder.join(outcomes::FILE);
     if let Some(target) = args.sheet.as_deref() {
@@ -136,7 +136,7 @@ fn names(table: &RecordBatch) -> Vec<String> {
         .collect()
 }
 
-/// The rows of the table to show, in order; rows without a value are left out, and equal ones stay in order.
+/// The rows of the table to show, sorted; rows without a value are left out, and equal values keep their order.
 fn picked(table: &RecordBatch, args: &Args, space: &str, path: &Path) -> Result<Vec<usize>> {
     let spaces = table
         .column_by_name("space")
@@ -223,7 +223,7 @@ fn shown(table: &RecordBatch, args: &Args, rows: &[usize]) -> String {
     format!("{}\n", text.trim_fmt())
 }
 
-/// The contact sheet: the images are those that the comparison read.
+/// Draws the contact sheet from the images that the comparison read.
 fn draw(
     target: &Path,
     args: &Args,
@@ -285,7 +285,7 @@ fn pictures(opened: &Opened) -> Result<Pictures<'_>> {
     let shapes = opened.reference.shape.zip(opened.queries.shape);
     let Some((reference_shape, query_shape)) = shapes else {
         return Err(Error::Usage(
-            "--sheet draws images, and the rows of this comparison are none".into(),
+            "--sheet draws images, and the rows of this comparison are not images".into(),
         ));
     };
     Ok(Pictures {

@@ -1,7 +1,7 @@
-//! `hullscope verify`: do the certificates of a file hold? Checked without any of the solver's code.
+//! `hullscope verify`: do the certificates of a file hold? The check uses none of the solver's code.
 //!
-//! The file is believed in nothing: inputs, row options and tolerance are the caller's, and what the file says of its
-//! own run is held against them.
+//! Nothing in the file is trusted: inputs, row options and tolerance come from the caller, and the run that the file
+//! states is compared with them.
 
 use super::numbers;
 use super::progress::{Bar, Shown};
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Failures that are described one by one.
+/// The most failures that are described.
 const SHOWN: usize = 10;
 
 const EXAMPLES: &str = "\
@@ -47,8 +47,8 @@ pub struct Args {
     reference: Option<String>,
     /// The queries of that analysis
     queries: Option<String>,
-    /// Largest distance of an inside certificate within tolerance from its query, as a share of the mean distance to
-    /// its rows, in units of the columns' spreads
+    /// Largest residual of an inside certificate whose proof is `tolerance`: its distance from the query as a share of the mean
+    /// distance to its rows, in units of the columns' spreads
     #[arg(long, value_name = "T", default_value_t = STRICT)]
     tolerance: f64,
     /// Write the result as JSON (- for stdout)
@@ -66,19 +66,19 @@ pub struct Args {
     /// Worker threads (default: all cores)
     #[arg(long, value_name = "N", value_parser = numbers::threads)]
     threads: Option<usize>,
-    /// Only the exit code
+    /// Print nothing; the exit code is the result
     #[arg(short, long)]
     quiet: bool,
-    /// How far it is: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
+    /// How progress is shown: a bar on a terminal and plain lines elsewhere (auto), lines, or nothing
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Shown::Auto)]
     progress: Shown,
 }
 
-/// What came of one file, with everything that is said of it.
+/// The result for one certificate file.
 struct FileAudit {
-    /// The space, of a file in a comparison's folder.
+    /// The space of the certificates, if the file is in a comparison's folder.
     space: Option<String>,
-    /// Absent where the file was refused before the inputs were read.
+    /// `None` where the file was refused before the inputs were read.
     inputs: Option<[InputInfo; 2]>,
     audit: Audit,
     /// The first certificates that do not hold.
@@ -115,7 +115,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     Ok(u8::from(!holds))
 }
 
-/// A comparison's folder: every space of which it holds certificates.
+/// Checks the certificates of every space in a comparison's folder.
 fn folder(args: &Args, control: &Control) -> Result<Vec<FileAudit>> {
     let sets = verify::Sets {
         named: args.reference.as_deref().zip(args.queries.as_deref()),
@@ -146,7 +146,7 @@ fn find(args: &Args, control: &Control) -> Result<FileAudit> {
         failures: Vec::new(),
         advice: None,
     };
-    // Before the inputs are read: under other options they may not even be readable.
+    // This check comes before the inputs are read: under other options they may not even be readable.
     match reader.origin_under(&given) {
         Err(problem) => found.audit = Audit::of(vec![problem]),
         Ok(_) => {
@@ -168,7 +168,7 @@ fn find(args: &Args, control: &Control) -> Result<FileAudit> {
     Ok(found)
 }
 
-/// The line that names the rows of the file, where other rows were asked about or none.
+/// A line that names the rows of the certificates, if the caller named other rows or none.
 fn advice(args: &Args, audit: &Audit, origin: &Origin) -> Option<String> {
     let made = [&origin.reference.name, &origin.queries.name];
     let of_sample = made == sample::NAMES;
@@ -195,7 +195,7 @@ fn advice(args: &Args, audit: &Audit, origin: &Origin) -> Option<String> {
     Some(line.trim_end().into())
 }
 
-/// A word as a shell takes it.
+/// A word quoted for a shell.
 fn quoted(word: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "/._-:=+,@%\\".contains(letter);
     if !word.is_empty() && word.chars().all(plain) {
@@ -204,7 +204,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The result for programs.
+/// The result as JSON.
 fn result(args: &Args, found: &[FileAudit], holds: bool, seconds: f64) -> Value {
     let mut all = json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -241,7 +241,7 @@ fn result(args: &Args, found: &[FileAudit], holds: bool, seconds: f64) -> Value 
     all
 }
 
-/// What was found of one file.
+/// The result for one file, as JSON.
 fn of_file(found: &FileAudit) -> Value {
     let problems = found.audit.problems.iter().map(Problem::to_string);
     let mut parts = json!({
@@ -258,7 +258,7 @@ fn of_file(found: &FileAudit) -> Value {
     parts
 }
 
-/// The result for people.
+/// Prints the result for one file.
 fn show(args: &Args, found: &FileAudit) -> Result<()> {
     if args.quiet {
         return Ok(());
@@ -270,7 +270,7 @@ fn show(args: &Args, found: &FileAudit) -> Result<()> {
     }
     if let Some(line) = &found.advice {
         file::tell(&format!(
-            "to check the rows that the file is of, type: {line}"
+            "to check the certificates against the rows that they are about, type: {line}"
         ));
     }
     for Failure {
@@ -314,7 +314,7 @@ fn sentence(tally: &Tally, tolerance: f64) -> String {
     }
     if tally.undecided > 0 {
         text += &format!(
-            "; {} queries are undecided, which claims nothing",
+            "; {} queries are undecided, for which nothing is claimed",
             tally.undecided
         );
     }

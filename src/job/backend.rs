@@ -1,4 +1,4 @@
-//! Options that choose what scans: the machine's cores, or a graphics adapter. Shared by the commands that scan.
+//! Options that choose the engine: the machine's cores, or a graphics adapter. Shared by the commands that scan.
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -26,16 +26,16 @@ enum PrecisionArg {
     F16,
 }
 
-/// What scans.
+/// The engine that scans.
 #[derive(Debug, clap::Args)]
 pub struct BackendArgs {
-    /// What scans the rows; the answers are the same
+    /// Device that scans the rows; the answers are the same on every one
     #[arg(long, value_enum, default_value_t = BackendArg::Auto, env = "HULLSCOPE_BACKEND")]
     backend: BackendArg,
     /// A GPU by number or part of its name, as `hullscope devices` lists it
     #[arg(long, value_name = "INDEX|NAME")]
     adapter: Option<String>,
-    /// Numbers that are multiplied first; verdicts are the same
+    /// Number format of the scan's first pass; verdicts are the same in every one
     #[arg(long, value_enum, default_value_t = PrecisionArg::Auto)]
     precision: PrecisionArg,
     /// GPU memory to use at most; larger sets stream through it
@@ -52,7 +52,7 @@ mod gpu {
     use crate::scan::gpu::adapters::{self, Adapter, Backend, Choice};
     use crate::scan::gpu::{GpuEngine, Options, Precision};
 
-    /// The engine asked for, or why the CPU is taken.
+    /// The engine, or the reason why the CPU is used instead.
     pub type Taken = std::result::Result<Box<dyn Engine>, String>;
 
     impl BackendArgs {
@@ -75,7 +75,7 @@ mod gpu {
                 BackendArg::Gpu => Backend::Gpu,
                 BackendArg::Cpu => Backend::Cpu,
             };
-            // Drivers take a while to start, and some talk: none is asked when none is wanted.
+            // Drivers take a while to start, and some print messages, so none is loaded unless an adapter is wanted.
             let all: Vec<Adapter> = if backend == Backend::Cpu {
                 Vec::new()
             } else {
@@ -107,24 +107,24 @@ impl BackendArgs {
     }
 }
 
-/// What a program without the feature says.
+/// The error of a program that was built without the `gpu` feature.
 #[cfg(not(feature = "gpu"))]
 pub const NOT_BUILT: &str =
     "this program was built without GPU support; build it with --features gpu";
 
-/// What will scan, and what to say about it when the work begins.
+/// The engine that will scan, and the note about it that is printed when the work begins.
 pub struct Chosen {
     pub engine: Box<dyn Engine>,
     pub note: Option<String>,
 }
 
 impl BackendArgs {
-    /// Whether a GPU was named, not only allowed.
+    /// Whether a GPU was required, not only allowed.
     pub fn asks_for_gpu(&self) -> bool {
         self.backend == BackendArg::Gpu || self.adapter.is_some()
     }
 
-    /// What does not go together.
+    /// Refuses options that contradict each other.
     fn check(&self) -> Result<()> {
         let refused = |text: &str| Err(Error::Usage(text.into()));
         if self.backend == BackendArg::Cpu && self.adapter.is_some() {

@@ -1,5 +1,5 @@
-//! A comparison as a job: the two sets, classes and outcomes opened, the spaces that were asked for or are usual, one
-//! validated plan; run; and what it leaves behind ([`Done`], with the folder's files in [`super::folder`]).
+//! A comparison as a job. [`Options`] open the two sets, classes and outcomes and choose the spaces, which gives one
+//! validated plan; the run gives [`Done`], whose files in the folder are those of [`super::folder`].
 
 use super::images::{ImageArgs, Opened};
 use super::inputs::RowArgs;
@@ -34,14 +34,14 @@ const SAMPLE: [&str; 6] = [
     "onnx:sample-untrained@features",
 ];
 
-/// What is done where nothing is typed: distances, and reference rows left out.
+/// The defaults of `compare`: distances, and reference rows left out.
 pub const DEFAULTS: Defaults = Defaults {
     distance: true,
     gap: 0.05,
     leave_one_out: 1000,
 };
 
-/// What is compared, and how.
+/// The options of a comparison.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The images whose convex hull is asked about (without it: the built-in sample)
@@ -90,7 +90,7 @@ impl Options {
         .complete()
     }
 
-    /// What became of the queries: what was named, or for the built-in sample what its network predicts.
+    /// The outcomes of the queries: those that were named, or for the built-in sample its network's predictions.
     fn given(
         &self,
         queries: Option<&Set>,
@@ -137,7 +137,7 @@ impl Options {
         self.reference.as_deref().zip(self.queries.as_deref())
     }
 
-    /// The spaces asked for; whether they need the two sets.
+    /// The spaces that were asked for, if any.
     pub fn specs(&self) -> Result<Option<Vec<Spec>>> {
         if self.spaces.is_empty() {
             return Ok(None);
@@ -145,7 +145,7 @@ impl Options {
         Spec::parse_all(&self.spaces).map(Some)
     }
 
-    /// Everything that the results depend on, beside the spaces.
+    /// Everything that the results depend on, except for the spaces.
     fn origin(
         &self,
         command: &str,
@@ -175,7 +175,7 @@ impl Options {
         }
     }
 
-    /// What the results are of, for a folder that holds them.
+    /// The inputs of the results, to mark the folder that holds them.
     pub fn made(&self, specs: &[Spec]) -> Made {
         let mut inputs: Vec<String> = [&self.reference, &self.queries]
             .into_iter()
@@ -200,7 +200,7 @@ impl Options {
         }
     }
 
-    /// The sets, as files, folders and patterns.
+    /// The two sets as typed: files, folders and patterns.
     fn named(&self) -> impl Iterator<Item = String> {
         let typed = [&self.reference, &self.queries].into_iter().flatten();
         let sets = self.sets.iter().filter_map(|set| set.split_once('='));
@@ -222,7 +222,7 @@ impl Options {
     }
 }
 
-/// Predicted classes in the numbering of the classes; a class that only a model knows is added to the names.
+/// Predicted classes as codes; a class that only the model has is added to the names.
 fn coded(predicted: &[Option<String>], names: &mut Vec<String>) -> Vec<Option<u32>> {
     let mut code = |name: &String| {
         let place = names.iter().position(|known| known == name);
@@ -256,7 +256,7 @@ fn query_sets(typed: &[String]) -> Result<Vec<(String, String)>> {
     Ok(sets)
 }
 
-/// The spaces of sets for which none were named.
+/// The default spaces of the sets.
 fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
     if sample {
         return Spec::parse_all(&SAMPLE.map(String::from));
@@ -274,8 +274,8 @@ fn usual(opened: &Opened, sample: bool) -> Result<Vec<Spec>> {
 }
 
 impl Options {
-    /// Read what was named, and settle what was not: the spaces, the budget, the classes. `command` is what the files of
-    /// the comparison name as the command that made them; `specs` are the spaces of [`Options::specs`].
+    /// Opens the named inputs and fills in the defaults: spaces, budget, classes. `command` is written into the files of the
+    /// comparison as the command that made them; `specs` are the spaces of [`Options::specs`].
     ///
     /// Errors: inputs that cannot be read, or do not match.
     pub fn open(
@@ -339,7 +339,7 @@ impl Options {
         })
     }
 
-    /// The two sets and where each set of queries begins; nothing where all spaces bring rows of their own.
+    /// The two sets, and where each set of queries begins; `None` where every space begins with `file:`.
     fn sets_of(
         &self,
         specs: Option<&[Spec]>,
@@ -361,7 +361,7 @@ impl Options {
     }
 }
 
-/// Whether every space brings rows of its own.
+/// Whether every space begins with `file:`, so that no other sets are needed.
 pub(super) fn brings_all(specs: &[Spec]) -> bool {
     let brings = |spec: &Spec| matches!(spec.stages.first(), Some(SpaceStage::File { .. }));
     !specs.is_empty() && specs.iter().all(brings)
@@ -373,19 +373,19 @@ pub struct Compare {
     pub settings: Settings,
     /// What the results depend on, with the plan.
     pub origin: Origin,
-    /// The sets, with what is known of their files; `None` where every space brings rows of its own.
+    /// The sets, with the facts about their files; `None` where every space begins with `file:`.
     pub opened: Option<Opened>,
-    /// Files of labels, as named.
+    /// Files of labels, as typed.
     pub labels: Vec<String>,
-    /// What the results are of.
+    /// The inputs of the results.
     pub made: Made,
-    /// Results of other inputs are removed from the folder.
+    /// Whether results of other inputs are removed from the folder.
     pub replace: bool,
 }
 
 impl Compare {
-    /// Run it. `folder` keeps finished spaces, and has those of an earlier run; the results of other inputs are
-    /// removed from it where that was asked for.
+    /// Runs the comparison. Finished spaces are kept in `folder`, and those of an earlier run are reused; results of other
+    /// inputs are removed from it if `replace` is set.
     ///
     /// Errors: rows that cannot be read, a folder that cannot be written, an engine that fails, an interrupt.
     pub fn run(
@@ -440,11 +440,11 @@ impl Compare {
         })
     }
 
-    /// A line for each column of the tables in the folder of this comparison: the file, the column and what it says.
+    /// A line for each column of the tables in the folder of this comparison: the file, the column and its meaning.
     ///
-    /// Errors: notions that are not known.
+    /// Errors: unknown notions.
     pub fn help_columns(&self) -> Result<String> {
-        // Spaces that bring rows of their own are not read for this; their rows have neither ids nor files.
+        // The files of `file:` spaces are not opened for this; their rows have neither ids nor files.
         let none = Memory::from_f64("rows", 1, vec![0.0]);
         let subject = &self.subject;
         let (reference, queries): (&dyn Rows, &dyn Rows) = match &subject.sets {
@@ -482,7 +482,7 @@ impl Compare {
 /// A finished comparison.
 pub struct Done {
     pub report: Report,
-    /// What was noticed of the sets and of the run; what concerns one space is in its report.
+    /// Notes about the sets and the run; those about one space are in its report.
     pub notes: Vec<String>,
     pub(super) origin: Origin,
     pub(super) opened: Option<Opened>,
@@ -499,7 +499,7 @@ impl Done {
         self.notes.iter().cloned().chain(of_spaces).collect()
     }
 
-    /// How the sets were read and what was asked, for every file that is written.
+    /// The options that rows were read with and queries judged by, for every file that is written.
     pub fn settings(&self) -> serde_json::Value {
         json!({
             "inputs": self.origin.inputs,
@@ -514,7 +514,7 @@ impl Done {
         })
     }
 
-    /// Everything that was found, as JSON.
+    /// All results as JSON.
     pub fn json(&self) -> String {
         json::pretty(&show::json(
             &self.origin.command,

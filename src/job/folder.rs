@@ -10,7 +10,7 @@ use crate::study::compare::Report;
 use crate::study::outcomes::Kind;
 use std::path::Path;
 
-/// Tables, plots, contact sheets and the page.
+/// Writes tables, plots, contact sheets and the page.
 ///
 /// Errors: files that cannot be written, images that can no longer be read.
 pub fn write(folder: &Path, done: &Done) -> Result<()> {
@@ -43,7 +43,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     )?;
     results::clear_outcomes(folder)?;
     for (place, found) in report.outcomes.iter().enumerate() {
-        // The first stands in the folder itself, as that of `errors` does.
+        // The first figure is in the folder itself, as that of `errors` is.
         let within = match (place, &found.kind) {
             (0, _) => folder.to_path_buf(),
             (_, Kind::Sets([_, name])) => folder.join(format!("outcomes-{}", archive::name(name))),
@@ -56,7 +56,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     if origin.plan.by_label {
         show::write_labels(&by_label, command, settings, report)?;
     } else if by_label.exists() {
-        // It is of another comparison than the other files.
+        // That file belongs to another comparison than the other files.
         std::fs::remove_file(&by_label).map_err(|error| Error::io("remove", &by_label, error))?;
     }
     for (name, figure) in show::figures(report) {
@@ -85,7 +85,7 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
     )
 }
 
-/// Remove contact sheets of an earlier comparison: they do not belong to the other files.
+/// Removes contact sheets of an earlier comparison, which do not belong to the other files.
 fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
     let failed = |error| Error::io("list", folder, error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -100,7 +100,7 @@ fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// What was read, by name.
+/// The inputs by name.
 fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
     let set = |what: &str, set: &Set| {
         let (rows, dim) = (set.rows.len(), set.rows.dim());
@@ -123,7 +123,7 @@ fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
     })
 }
 
-/// The contact sheet of each space whose rows are those of the images.
+/// The contact sheet of each space whose rows correspond to the images.
 fn pictures(opened: Option<&Opened>, report: &Report) -> Result<Vec<(String, Vec<u8>)>> {
     let Some(opened) = opened else {
         return Ok(Vec::new());

@@ -1,7 +1,7 @@
 //! No output of a command may be one of its inputs: one check for all commands, before anything is read or written.
 //!
 //! Inputs are what was typed: files, `file:member` and `file:column`, folders of shards or images, and patterns. Files
-//! are compared without links and dots, and by device and number, so that a second name of a file is that file.
+//! are compared by canonical path, and by device and inode, so that a second name of a file counts as that file.
 
 use crate::error::{Error, Result};
 use crate::rows::named_files;
@@ -9,13 +9,13 @@ use crate::space::network_files;
 use crate::space::spec::{SpaceStage, Spec};
 use std::path::{Path, PathBuf};
 
-/// The endings of the files that commands write into a folder of their own.
+/// The extensions of the files that commands write into the folder of -o.
 const WRITTEN: [&str; 5] = ["html", "json", "parquet", "png", "svg"];
 
-/// Refuse outputs that are inputs. `json` is the target of `--json`, where `-` is no file; `folder` is that of `-o`,
-/// where the command chooses the names.
+/// Refuses outputs that are inputs. `json` is the target of `--json`, where `-` is no file; `folder` is that of `-o`,
+/// in which the command chooses the file names.
 ///
-/// Errors ([`Error::Usage`]): the output that is also an input, or would be read as one in the next run.
+/// Errors ([`Error::Usage`]): the output that is also an input, or that the next run would read as one.
 pub fn check(
     files: &[&Path],
     json: Option<&str>,
@@ -58,7 +58,7 @@ fn also(output: &Path, instead: &str) -> Error {
     ))
 }
 
-/// Whether a file without links is, or would be, among those that an input names.
+/// Whether `file`, a canonical path, is or would be among the files that an input names.
 fn is_of(file: &Path, input: &str) -> bool {
     let path = Path::new(input);
     if path.is_dir() && file.starts_with(resolved(path)) {
@@ -72,7 +72,7 @@ fn is_of(file: &Path, input: &str) -> bool {
     if container.is_some_and(|other| resolved(other) == file || same(other, file)) {
         return true;
     }
-    // A file that is not there yet can be none of the files that are.
+    // A file that does not exist yet is none of the existing inputs.
     file.exists()
         && named_files(input)
             .iter()
@@ -94,7 +94,7 @@ fn same(_: &Path, _: &Path) -> bool {
     false
 }
 
-/// The files that spaces read beside the sets: embeddings, and networks with their weights and settings.
+/// The files that spaces read in addition to the sets: embeddings, and networks with their weights and settings.
 pub fn of_spaces(specs: &[Spec]) -> Vec<String> {
     let mut files = Vec::new();
     for stage in specs.iter().flat_map(|spec| &spec.stages) {
@@ -112,7 +112,7 @@ pub fn of_spaces(specs: &[Spec]) -> Vec<String> {
     files
 }
 
-/// The path without links and dots, also of a file or folder that is not there yet.
+/// The canonical path, also of a file or folder that does not exist yet.
 pub fn resolved(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| {
         let folder = path

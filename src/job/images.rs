@@ -12,13 +12,13 @@ use crate::study::compare::{Classes, QuerySet};
 use clap::Args;
 use std::sync::Arc;
 
-/// What is left of the budget for the queries, and for spaces, is no less.
+/// The least budget of the queries, and of spaces, in bytes.
 const LEAST: u64 = 64 << 20;
 
 /// How images are decoded, and their classes.
 #[derive(Debug, Clone, Args)]
 pub struct ImageArgs {
-    /// Classes of the reference: a file of one integer a row (found by themselves beside MNIST, CIFAR and in folders)
+    /// Classes of the reference: a file of one integer a row (default: those beside MNIST and CIFAR, and subfolders)
     #[arg(long, value_name = "FILE", requires = "query_labels")]
     pub labels: Option<String>,
     /// Classes of the queries
@@ -33,13 +33,13 @@ pub struct ImageArgs {
     /// Decode image files to grey
     #[arg(long)]
     pub gray: bool,
-    /// Leave image files as they are stored, whatever orientation their EXIF notes say
+    /// Ignore the orientation in the EXIF data: leave image files as they are stored
     #[arg(long)]
     pub no_exif: bool,
-    /// Round images of 16 bits to 8, or bring those of 8 to 16 (a set keeps its 16 if any image has them)
+    /// Bits of a channel: 8 rounds images of 16 bits, 16 widens those of 8 (default: 16 if any image of the set has them)
     #[arg(long, value_name = "8|16", value_parser = bits)]
     pub bits: Option<Bits>,
-    /// What classes are called: a file of one name a line for the codes 0, 1, .., or a JSON list, or an object of codes and names
+    /// Names of the classes: a file of one name a line for the codes 0, 1, .., or a JSON list, or an object of codes and names
     #[arg(long, value_name = "FILE")]
     pub class_names: Option<String>,
 }
@@ -52,35 +52,35 @@ fn bits(text: &str) -> std::result::Result<Bits, String> {
     }
 }
 
-/// `WxH`.
+/// Parses `WxH`.
 fn sides(text: &str) -> std::result::Result<(usize, usize), String> {
     spec::extent(text).ok_or_else(|| format!("{text:?} is not a width and a height, as in 32x32"))
 }
 
-/// Two sets of images, or of plain vectors, open.
+/// Two opened sets of images, or of plain vectors.
 pub struct Opened {
     pub reference: Set,
     pub queries: Set,
     /// The classes of both, if both have them and the names agree.
     pub classes: Option<Classes>,
-    /// Why classes that were found are left out.
+    /// Why the classes beside the images are not used.
     pub mismatch: Option<String>,
     /// Image files that were left out.
     pub skipped: u64,
-    /// How many rows the file of the queries has.
+    /// The number of rows in the file of the queries.
     pub query_rows: FileRows,
     /// Bytes of the budget that the sets leave.
     pub left: u64,
 }
 
 impl ImageArgs {
-    /// The files that are read beside the images: labels and names of classes.
+    /// The files that are read in addition to the images: labels and names of classes.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let all = [&self.labels, &self.query_labels, &self.class_names];
         all.into_iter().flatten().map(String::as_str)
     }
 
-    /// What changes the rows that are read, for the key of finished work.
+    /// The options that change the rows, for the key of finished spaces.
     pub fn key(&self) -> String {
         format!(
             "{:?} {} {} {} {:?}",
@@ -88,12 +88,12 @@ impl ImageArgs {
         )
     }
 
-    /// The names that were given for the classes.
+    /// The names of classes from --class-names.
     fn names(&self) -> Result<Option<Names>> {
         self.class_names.as_deref().map(Names::read).transpose()
     }
 
-    /// The classes that were named, of sets that are not images.
+    /// The classes from --labels and --query-labels, for sets that are not images.
     pub fn classes(&self, rows: &RowArgs, control: &Control) -> Result<Option<Classes>> {
         let Some((first, second)) = self.labels.as_ref().zip(self.query_labels.as_ref()) else {
             return Ok(None);
@@ -109,7 +109,7 @@ impl ImageArgs {
         matched(&first, &second, names).map(Some)
     }
 
-    /// How images are decoded, of rows that are read so and with the labels of a file.
+    /// The options of the decoder, for rows that are read under `rows` with the labels of a file.
     fn options(
         &self,
         open: OpenOptions,
@@ -165,7 +165,7 @@ impl ImageArgs {
         say(&*queries.rows, control);
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         let (classes, mismatch) = match classes(&reference, &queries) {
-            // Classes that were found by themselves need not match as long as nobody asks for them.
+            // Classes found beside the images need not match as long as no option needs them.
             Err(error) if self.labels.is_none() => (None, Some(error.to_string())),
             known => (known?, None),
         };
@@ -199,9 +199,9 @@ impl ImageArgs {
 }
 
 impl ImageArgs {
-    /// A reference, and any number of query sets by name, as one set of queries; none at all is a set without rows.
+    /// Opens a reference and any number of named query sets, which become one set of queries; without any it has no rows.
     ///
-    /// Errors: sets that cannot be read or are not alike.
+    /// Errors: sets that cannot be read, or whose rows differ in shape.
     pub fn open_sets(
         &self,
         rows: &RowArgs,
@@ -276,7 +276,7 @@ fn joined_classes(
     Ok(Some(all))
 }
 
-/// A set of images or of plain vectors, with what is known of its rows.
+/// A set of images or of plain vectors, with the facts about its rows.
 pub struct Labelled {
     pub set: Set,
     pub labels: Option<Labels>,
@@ -285,7 +285,7 @@ pub struct Labelled {
 }
 
 impl ImageArgs {
-    /// Sets one by one, the first being the reference; and what they leave of the budget.
+    /// Opens sets one by one, the first being the reference; also the part of the budget that they leave.
     ///
     /// Errors: sets that cannot be read.
     pub fn open_all(
@@ -319,7 +319,7 @@ impl ImageArgs {
         Ok((opened, left))
     }
 
-    /// The built-in sample, as two sets.
+    /// The built-in sample as two sets.
     pub fn open_sample(&self, rows: &RowArgs, control: &Control) -> Result<(Vec<Labelled>, u64)> {
         let budget = rows.memory.unwrap_or_else(memory::default_budget);
         let options = |limit, what| self.options(rows.options(limit, budget, what)?, &None, None);
@@ -332,7 +332,7 @@ impl ImageArgs {
     }
 }
 
-/// How many rows the file of a set has, of which `broken` images were left out and which may have been cut at `limit` rows.
+/// The number of rows in the file of a set, from which `broken` images were left out and which may be cut at `limit` rows.
 fn file_rows(set: &dyn Rows, broken: u64, limit: Option<usize>) -> FileRows {
     let read = set.len() as u64 + set.dropped();
     match limit {
@@ -365,7 +365,7 @@ fn set(images: Images, range: f64, frames: Option<&Frames>) -> Set {
     }
 }
 
-/// If pictures of a set were prepared for networks, so are the other sets' images, which were not pictures.
+/// If the image files of one set were prepared for networks, prepares the images of the other sets in the same way.
 fn alike(sets: &mut [&mut Set], frames: Option<&Frames>) -> Result<()> {
     let Some(frames) = frames.filter(|_| sets.iter().any(|set| !set.framed.is_empty())) else {
         return Ok(());
@@ -376,8 +376,8 @@ fn alike(sets: &mut [&mut Set], frames: Option<&Frames>) -> Result<()> {
     Ok(())
 }
 
-/// What the pixels of a set run up to: by their type, times what they were multiplied with; 1 for floating-point
-/// numbers, which are brought to that by the factor. Whole numbers of more than 16 bits are taken for bytes.
+/// The largest pixel value of a set: that of its type, times the factor of --scale; 1 for floating-point numbers, which the
+/// factor brings to that range. Whole numbers of more than 16 bits are taken for bytes.
 fn range(images: &Images, rows: &RowArgs) -> f64 {
     let most = match images.rows.element() {
         Element::Bool => 1.0,
@@ -385,7 +385,7 @@ fn range(images: &Images, rows: &RowArgs) -> f64 {
         element if element.is_float() => return 1.0,
         _ => 255.0,
     };
-    // Rows of unit length have no such end.
+    // Rows of unit length have no fixed largest value.
     if rows.normalize {
         1.0
     } else {
@@ -402,8 +402,8 @@ fn classes(reference: &Images, queries: &Images) -> Result<Option<Classes>> {
     matched(first, second, names).map(Some)
 }
 
-/// A set as it stands, with the labels of `labels` or those that come with it: for a reference that is fitted with a space
-/// or labels, and for its queries.
+/// Opens a set as it is, with the labels of `labels` or those in its file: for a reference that is fitted with a space or
+/// labels, and for its queries.
 ///
 /// Errors: a set that cannot be read, labels that do not fit it.
 pub fn open_plain(
@@ -425,10 +425,10 @@ pub fn open_plain(
     Ok((set, images.labels))
 }
 
-/// The classes of a reference and of `rows` queries, whose labels may not be known; `names` are those of the queries and
-/// of the reference.
+/// The classes of a reference and of `rows` queries, whose labels may be unknown; `names` are what messages call the
+/// queries and the reference.
 ///
-/// Errors: a query of a class that no row of the reference is of.
+/// Errors: a query whose class no reference row has.
 pub fn classes_beside(
     reference: &Labels,
     queries: Option<&Labels>,
@@ -447,10 +447,10 @@ pub fn classes_beside(
     }
 }
 
-/// Classes of two sets in one numbering; `names` are those of the queries and of the reference.
+/// Classes of two sets in one numbering; `names` are what messages call the queries and the reference.
 fn matched(first: &Labels, second: &Labels, names: (&str, &str)) -> Result<Classes> {
     let rows = second.matched(first).into_iter().enumerate();
-    // Queries without a label are of a class that no reference row is of.
+    // Queries without a label get a class that no reference row has.
     let none = first.names.len() as u32;
     let unlabelled = (second.unlabelled() > 0).then(|| UNLABELLED.to_string());
     let matched = rows.map(|(row, class)| {

@@ -16,23 +16,23 @@ use clap::Args;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A set that streams still needs this much for its buffers; the second set gets no less.
+/// The least budget of a set, in bytes: a streamed set needs this much for its buffers.
 const LEAST: u64 = 64 << 20;
 
-/// Which columns of a table are the rows; for the help of commands that read sets.
+/// How the columns of a table become rows; for the help of commands that read sets.
 pub const COLUMNS: &str = "\
-Columns: a table with exactly one column of vectors (lists or tensors of numbers of any type) is that column. With several,
-or with none but one that may hold vectors in a form that is not read, all columns are listed: write FILE:COLUMN, or choose
-with --columns 'f*,g' or --drop NAME,... Only a table without vectors uses its columns of numbers, without text and dates,
-without what the file calls an index, and without columns that have no name and count the rows; --label-column and
---id-column are no part of a row. Columns of two sets, and of the files of one, are matched by name. What was used and
-what was left out is a line of the output.
+Columns: if a table has exactly one column of vectors (lists or tensors of numbers of any type), this column is used. If
+it has several, or only columns that may hold vectors in an unsupported form, an error lists all columns: write
+FILE:COLUMN, or choose with --columns 'f*,g' or --drop NAME,... If a table has no vectors, its columns of numbers are used,
+without text and dates, without the file's index, and without unnamed columns that number the rows; --label-column and
+--id-column are not part of a row. Columns of two sets, and of the files of one set, are matched by name. A line of the
+output says which columns were used and which were left out.
 
-Sets: a file, packed (.gz, .zst, .bz2, .xz) or not; a folder, or a quoted pattern, whose files are one set, also with
-:COLUMN; - for the standard input, of one of the two. Files are in natural order (--order text for that of pyarrow, pandas,
-polars and DuckDB); records of several files have file and row_in_file.";
+Sets: a file, compressed (.gz, .zst, .bz2, .xz) or not; a folder, or a quoted pattern, whose files form one set, also with
+:COLUMN; - for the standard input, for one of the two sets. Files are in natural order (--order text for the order of
+pyarrow, pandas, polars and DuckDB); records of sets of several files have file and row_in_file.";
 
-/// Which rows, and how.
+/// Options that choose rows and say how they are read.
 #[derive(Debug, Clone, Args)]
 pub struct RowArgs {
     /// Use only the first N rows of the reference
@@ -41,7 +41,7 @@ pub struct RowArgs {
     /// Use only the first N queries
     #[arg(long, value_name = "N")]
     pub limit_queries: Option<usize>,
-    /// Leave out these rows of the reference, whatever they hold: numbers and ranges of the file, as in 7,12-19
+    /// Leave out these reference rows, by number or range, as in 7,12-19
     #[arg(long, value_name = "LIST")]
     pub exclude_rows: Option<RowList>,
     /// Multiply every value by S (bytes are not rescaled unless asked)
@@ -63,17 +63,17 @@ pub struct RowArgs {
     /// The column of a table that holds the class of each row; it is no part of the row
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
-    /// The column of a table that names each row: it stands beside row numbers in every output, and is no part of the row
+    /// The column of a table that names each row: the name is in every output beside the row number, and is no part of the row
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
     /// In which order the files of a folder or pattern are read: natural (part-2 before part-10) or text, as pyarrow,
     /// pandas, polars and DuckDB read them
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Natural)]
     pub order: Order,
-    /// The type of numbers where a file does not name it (.npy of bfloat16 is <V2 to NumPy): bf16, f8e4m3, f8e5m2
+    /// Number type where the file does not name it (.npy of bfloat16 is <V2 to NumPy): bf16, f8e4m3, f8e5m2
     #[arg(long, value_name = "TYPE")]
     pub dtype: Option<Element>,
-    /// What packed files and pipes may take on disk while they are read (default: a quarter of what is free)
+    /// Disk space for unpacking packed files and pipes (default: a quarter of the free space)
     #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
     pub spool: Option<u64>,
     /// Budget for rows kept in memory, for example 4GiB (default: half of the machine's memory)
@@ -81,28 +81,28 @@ pub struct RowArgs {
     pub memory: Option<u64>,
 }
 
-/// The two sets, open.
+/// The two opened sets.
 pub struct Inputs {
     pub reference: Box<dyn Rows>,
     pub queries: Arc<dyn Rows>,
 }
 
-/// Queries, and a reference that is ready.
+/// Queries, and a fitted reference.
 pub struct Fitted {
     pub inputs: Inputs,
     pub known: Prepared,
-    /// How the reference was fitted.
+    /// The plan with which the reference was fitted.
     pub plan: AnalysisPlan,
     /// How the rows of both were read.
     pub settings: RowSettings,
-    /// Where the reference has labels: its classes, and those of the queries as far as they are known.
+    /// The classes of the reference, if it has labels, and those of the queries as far as they are known.
     pub classes: Option<Classes>,
-    /// The space that both are in, where it is one.
+    /// The space of both sets; `None` where rows are used as they are.
     pub space: Option<String>,
 }
 
 impl Inputs {
-    /// Leave word of what was chosen as the sets were read.
+    /// Records the notes about choices that were made when the sets were opened.
     pub fn say(&self, control: &Control) {
         say(&*self.reference, control);
         say(&*self.queries, control);
@@ -110,7 +110,7 @@ impl Inputs {
 }
 
 impl RowArgs {
-    /// What a file needs to say so that the same rows can be read again.
+    /// The settings that are written into files so that the same rows can be read again.
     pub fn settings(&self) -> RowSettings {
         RowSettings {
             limit_reference: self.limit_reference,
@@ -125,7 +125,7 @@ impl RowArgs {
         }
     }
 
-    /// Which columns of tables are asked for.
+    /// The columns of tables that are asked for.
     fn choice(&self) -> Choice {
         Choice {
             columns: self.columns.clone(),
@@ -164,7 +164,7 @@ impl RowArgs {
         })
     }
 
-    /// How the two files of a `file:` space are read. Errors: options that make no sense.
+    /// The options for the two files of a `file:` space. Errors: options that contradict each other.
     pub fn both(&self) -> Result<[OpenOptions; 2]> {
         Ok([
             self.options(self.limit_reference, 0, "reference")?,
@@ -185,10 +185,10 @@ impl RowArgs {
         }
     }
 
-    /// A reference that `fit` made ready, and queries whose rows are read as its were, in its space. `labels` is the file of
-    /// their classes.
+    /// Opens a fitted reference, and queries that are read under the same options and transformed into its space. `labels` is
+    /// the file of their classes.
     ///
-    /// Errors: options that say otherwise how rows are read, those of both files, and labels where the reference has none.
+    /// Errors: options that differ from those of the reference, files that cannot be read, labels where the reference has none.
     pub fn fitted(
         &self,
         reference: &Path,
@@ -202,7 +202,7 @@ impl RowArgs {
         };
         if typed != RowSettings::default() {
             return Err(Error::Usage(format!(
-                "how rows are read was settled by hullscope fit, and {} holds it; leave out {}",
+                "rows are read by the options given to hullscope fit, which {} holds; leave out {}",
                 reference.display(),
                 typed.options()
             )));
@@ -246,7 +246,7 @@ impl RowArgs {
         let classes = own.map(|own| {
             let names = (queries.name(), found.rows.name());
             let known = classes_beside(&own, named.as_ref(), queries.len(), names);
-            // Labels that were found by themselves may be of other classes.
+            // Labels that were found beside the file may be of other classes.
             known.or_else(|fault| match labels {
                 Some(_) => Err(fault),
                 None => {
@@ -270,12 +270,12 @@ impl RowArgs {
         })
     }
 
-    /// Bytes that rows, and what is built over them, may take.
+    /// The most bytes that rows, and indexes built from them, may take.
     pub fn budget(&self) -> u64 {
         self.memory.unwrap_or_else(memory::default_budget)
     }
 
-    /// Open both sets: the reference first, the queries with what is left of the budget.
+    /// Opens both sets: the reference first, the queries with the rest of the budget.
     fn open(&self, reference: &str, queries: &str, control: &Control) -> Result<Inputs> {
         control.begin(WorkStage::Read, 0);
         one_pipe(reference, queries)?;
@@ -294,7 +294,7 @@ impl RowArgs {
         Ok(Inputs { reference, queries })
     }
 
-    /// The built-in sample, with the same options.
+    /// The built-in sample under the same options.
     fn sample(&self, control: &Control) -> Result<Inputs> {
         let prepare = |rows: crate::rows::Memory, limit, what| -> Result<Box<dyn Rows>> {
             let options = self.options(limit, u64::MAX, what)?;
@@ -307,7 +307,7 @@ impl RowArgs {
     }
 }
 
-/// A pipe can be read once.
+/// Refuses standard input for both sets: a pipe can be read only once.
 pub fn one_pipe(reference: &str, queries: &str) -> Result<()> {
     let piped = |spec: &str| spec.split(':').next() == Some(PIPE);
     match piped(reference) && piped(queries) {

@@ -11,10 +11,10 @@ pub struct JudgingArgs {
     /// Definitions of "inside" to judge by, as in hull,knn:1,10, or all; `--help` lists them
     #[arg(long, value_name = "LIST", default_value = USUAL)]
     notion: Vec<String>,
-    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold
+    /// Share of the reference rows that are inside: sets the threshold of notions that need one (from leave-one-out scores)
     #[arg(long, value_name = "Q", default_value_t = QUANTILE)]
     quantile: f64,
-    /// Let every notion judge N reference rows too, each as if it were not in the reference (analyze 0, compare 1000)
+    /// Let every notion judge N reference rows too, each as if it were not in the reference (default: analyze 0, compare 1000)
     #[arg(long, value_name = "N")]
     loo: Option<usize>,
     /// How nearness is measured: euclidean |x - q|, cosine 1 - cos, dot -<x, q>
@@ -23,20 +23,20 @@ pub struct JudgingArgs {
     /// Nearest reference rows to report; 0 turns them off
     #[arg(long, value_name = "K", default_value_t = 1)]
     neighbours: usize,
-    /// Bracket the Euclidean distance to the hull, with a proof (compare does)
+    /// Compute proved lower and upper bounds of the Euclidean distance to the hull (default of compare)
     #[arg(long, conflicts_with = "no_distance")]
     distance: bool,
-    /// No such bracket: the hull's score is then the verdict's margin, which is lower (analyze does)
+    /// Do not compute these bounds: the hull's score is then the verdict's margin, a weaker lower bound (default of analyze)
     #[arg(long)]
     no_distance: bool,
-    /// Relative width of that bracket (analyze 0.01, compare 0.05)
+    /// Relative width of these bounds, (upper - lower) / upper (default: analyze 0.01, compare 0.05)
     #[arg(long, value_name = "G", value_parser = share)]
     gap: Option<f64>,
     /// Largest residual of an inside verdict where neither side can be proved, as a share of the mean distance from
     /// the query to the rows of its certificate
     #[arg(long, value_name = "T", default_value_t = Settings::default().tolerance)]
     tolerance: f64,
-    /// Full scans a query before it is called undecided
+    /// Scans of the reference per query, after which it is undecided
     #[arg(long, value_name = "R", default_value_t = Settings::default().max_rounds)]
     max_rounds: u32,
     /// Seed of random spaces and of the samples of reference rows
@@ -54,7 +54,7 @@ enum MetricArg {
     Dot,
 }
 
-/// What a command does where nothing is typed.
+/// The defaults of a command.
 #[derive(Debug, Clone, Copy)]
 pub struct Defaults {
     pub distance: bool,
@@ -69,7 +69,7 @@ impl JudgingArgs {
         words.filter_map(|word| Some(word.strip_prefix("leaf:")?.to_string()))
     }
 
-    /// The plan, with hull verdicts unless they are turned off.
+    /// The plan; `hull` says whether hull verdicts are computed.
     pub fn plan(&self, hull: bool, defaults: Defaults) -> AnalysisPlan {
         let distance = self.distance || defaults.distance && !self.no_distance;
         AnalysisPlan {
@@ -103,7 +103,7 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The notions, for long help.
+/// The notions, for the long help.
 pub fn help() -> String {
     format!("Notions of --notion LIST:\n{}", registry::help())
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-/// Where the machine does not say: a budget that any machine of this decade has.
+/// The budget where the machine's memory is unknown: 4 GiB.
 const FALLBACK: u64 = 4 << 30;
 
 /// `4GiB`, `500MB`, `1.5G` or plain bytes.
@@ -48,7 +48,7 @@ pub fn default_budget() -> u64 {
         .map_or(0, |system| system.total_memory());
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let group = group_limit(&groups, Path::new("/sys/fs/cgroup"));
-    // A system that does not say has 0.
+    // A system that does not report its memory has 0 here.
     let all = [Some(machine).filter(|&bytes| bytes > 0), group];
     all.into_iter()
         .flatten()
@@ -56,9 +56,9 @@ pub fn default_budget() -> u64 {
         .map_or(FALLBACK, |bytes| bytes / 2)
 }
 
-/// The least limit of the control groups of a process, and of those that they are in. `groups` is its
-/// `/proc/PID/cgroup`: `0::/PATH` (version 2) or `9:memory:/PATH` (version 1) a line. In a container the files of its own
-/// group may lie at the root instead.
+/// The least memory limit among the control groups of a process and their ancestors. `groups` is its `/proc/PID/cgroup`,
+/// with a line `0::/PATH` (version 2) or `9:memory:/PATH` (version 1) for each. In a container the files of the process's
+/// group may be at the root instead.
 fn group_limit(groups: &str, root: &Path) -> Option<u64> {
     let limits = groups.lines().flat_map(|line| {
         let mut fields = line.splitn(3, ':');

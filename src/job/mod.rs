@@ -1,9 +1,9 @@
-//! What is to be done, and the doing of it, below the command line: options that can be typed or set by a program, what
-//! they imply (budgets, default spaces, classes, folders), and the runs themselves. `cli` parses into these types and
-//! `python` builds them; neither decides.
+//! Jobs, independent of the command line: options that are typed or set by a program, their defaults (budgets, spaces,
+//! classes, folders), and the runs themselves. `cli` parses into these types and `python` builds them; neither makes
+//! decisions.
 //!
-//! The options derive `clap::Args` so that a name, its help and its default stand in one place. [`compare::Compare`] is
-//! the job that has most to decide: the same queries through several spaces, with the folder that it leaves.
+//! The options derive `clap::Args`, so that a name, its help and its default are in one place. The largest job is
+//! [`compare::Compare`]: the same queries through several spaces, with the folder of its results.
 
 pub mod backend;
 pub mod compare;

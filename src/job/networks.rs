@@ -1,4 +1,4 @@
-//! The option that says what runs the networks of `onnx:` spaces; commands that know spaces share it.
+//! The option that chooses the engine for the networks of `onnx:` spaces; shared by commands that take spaces.
 
 use clap::Args;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The options that name what became of each query: a model's predictions, whether it was right, its loss.
+//! The options that name the outcome of each query: a model's prediction, whether it was right, or its loss.
 
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
@@ -7,10 +7,10 @@ use crate::rows::{Values, column};
 use crate::study::outcomes::Outcome;
 use clap::Args;
 
-/// Values that are shown in a message.
+/// The most values that are shown in a message.
 const SHOWN: usize = 5;
 
-/// What became of the queries; at most one of the last three.
+/// Outcomes of the queries; at most one of the last three options.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Outcomes")]
 pub struct OutcomeArgs {
@@ -31,11 +31,11 @@ pub struct OutcomeArgs {
 
 /// The queries that outcomes belong to.
 pub struct Queries<'q> {
-    /// What the set is called, for messages.
+    /// The name of the set in messages.
     pub name: &'q str,
     /// The row of each query in its file.
     pub numbers: &'q [u64],
-    /// How many rows their file has, with those that are no queries.
+    /// How many rows their file has, including rows that are not queries.
     pub of: FileRows,
     /// The class of each query, where known.
     pub labels: Option<&'q [Option<String>]>,
@@ -43,7 +43,7 @@ pub struct Queries<'q> {
     pub classes: &'q [String],
 }
 
-/// What was given.
+/// The outcomes and predictions that were given.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Given {
     /// `None` where only predictions are known, and no classes to compare them with.
@@ -53,7 +53,7 @@ pub struct Given {
 }
 
 impl Given {
-    /// Errors where predicted classes are not the queries' own.
+    /// Outcomes from predictions: an error where the predicted class is not the query's.
     pub fn compared(predicted: Vec<Option<String>>, labels: &[Option<String>]) -> Self {
         Given {
             outcome: Some(compared(&predicted, labels)),
@@ -68,16 +68,16 @@ impl OutcomeArgs {
         self.files().next().is_none()
     }
 
-    /// The files that are named.
+    /// The files that the options name.
     pub fn files(&self) -> impl Iterator<Item = &str> {
         let all = [&self.predictions, &self.correct, &self.errors, &self.loss];
         all.into_iter().flatten().map(String::as_str)
     }
 
-    /// Read what was given.
+    /// Reads the files that the options name.
     ///
-    /// Errors: files that cannot be read, another number of values than queries, values that are no truths or no numbers,
-    /// predictions of which none is a class of the queries.
+    /// Errors: files that cannot be read, a number of values that does not match the queries, values that are no truth values
+    /// or no numbers, predictions of which none is a class of the queries.
     pub fn read(&self, queries: &Queries<'_>, control: &Control) -> Result<Given> {
         let predicted = match &self.predictions {
             Some(file) => predictions(file, queries, control)?,
@@ -105,7 +105,7 @@ impl OutcomeArgs {
     }
 }
 
-/// A query is an error where its predicted class is not its own; unknown where one of the two is.
+/// An error where the predicted class is not the query's; unknown where one of the two is.
 fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome {
     let each = predicted.iter().zip(labels);
     Outcome::Wrong(
@@ -114,11 +114,11 @@ fn compared(predicted: &[Option<String>], labels: &[Option<String>]) -> Outcome 
     )
 }
 
-/// One value for each query, and the row of the file that it is of: the row that the query has in its own file, of a
-/// file of outcomes that has all its rows. A file of as many values as there are queries is taken in their order only
-/// where no row before the last of them was left out: else it may as well be one of the whole set that was cut short.
+/// One value per query, and the row of the file that it is from. In a file of outcomes with as many rows as the queries'
+/// file, that is the query's row number. A file with one value per query is taken in their order only if no row before the
+/// last query was left out: otherwise it might as well be the beginning of a file for all rows.
 ///
-/// Errors: a file that cannot be read, another number of values, queries whose rows are not known.
+/// Errors: a file that cannot be read, another number of values, queries with unknown row numbers.
 pub fn of_queries(
     file: &str,
     what: &str,
@@ -232,7 +232,7 @@ fn losses(file: &str, queries: &Queries<'_>, control: &Control) -> Result<Vec<f6
         .collect()
 }
 
-/// Predicted classes by name: codes become the names of the queries' classes where these have names.
+/// Predicted classes by name: codes become the names of the queries' classes, if these have names.
 fn predictions(
     file: &str,
     queries: &Queries<'_>,
@@ -261,7 +261,7 @@ fn predictions(
             .map(|text| named(text.as_ref()?).cloned())
             .collect());
     }
-    // A model may know classes that no query has, but not only such.
+    // A model may predict classes that no query has, but at least one prediction must be a class of the queries.
     if texts.iter().flatten().any(|text| known(text)) {
         return Ok(texts);
     }
@@ -277,7 +277,7 @@ fn predictions(
     ))
 }
 
-/// Some of the different texts.
+/// A few different texts, for a message.
 fn some<'t>(texts: impl Iterator<Item = &'t String>) -> String {
     let mut shown: Vec<&str> = Vec::new();
     for text in texts {
@@ -299,7 +299,7 @@ mod tests {
         texts.iter().map(|text| Some(text.to_string())).collect()
     }
 
-    /// Three queries with classes, and a file of some bytes.
+    /// Reads outcomes from a file with the given bytes, for three queries with classes.
     fn read(make: impl FnOnce(String) -> OutcomeArgs, name: &str, bytes: &[u8]) -> Result<Given> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
@@ -402,7 +402,7 @@ mod tests {
         );
     }
 
-    /// Of a file for all rows those of the queries are taken.
+    /// From a file for all rows, the values of the queries' rows are taken.
     #[test]
     fn a_part_of_the_queries_takes_its_rows() {
         let folder = tempfile::tempdir().unwrap();
@@ -426,7 +426,7 @@ mod tests {
             let given = read(&[1, 4], of).unwrap();
             assert_eq!(given.outcome, Some(Outcome::Wrong(vec![Some(true); 2])));
         }
-        // Five values may be those of the rows 0, 1, 2, 4, 5 or the first five of all: nothing tells which.
+        // Five values may be those of rows 0, 1, 2, 4, 5 or the first five of all: the order is ambiguous.
         for of in [FileRows::Exactly(6), FileRows::Exactly(7), FileRows::Cut] {
             let error = read(&[0, 1, 2, 4, 5], of).unwrap_err().to_string();
             assert!(
@@ -434,7 +434,7 @@ mod tests {
                 "{error}"
             );
         }
-        // Rows that are missing at the end shift nothing.
+        // Rows that are missing at the end shift no other row.
         let rows = &[0, 1, 2, 3, 4];
         let given = read(rows, FileRows::Exactly(6)).unwrap();
         let wrong = [0, 1, 0, 1, 1].map(|value| Some(value == 1));

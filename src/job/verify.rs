@@ -1,6 +1,6 @@
-//! The certificates that a comparison keeps, checked: each space is fitted and applied anew to the sets that the caller
-//! names, and every certificate is held against the rows of that space. The folder is believed in nothing but which
-//! spaces its claims are about.
+//! Checks the certificates that a comparison keeps: each space is fitted and applied anew to the sets that the caller
+//! names, and every certificate is checked against the rows of that space. Only the names of the spaces are taken from
+//! the folder.
 
 use super::images::ImageArgs;
 use super::inputs::RowArgs;
@@ -32,14 +32,14 @@ pub struct Checked {
     /// As typed.
     pub space: String,
     pub audit: Audit,
-    /// The claims that do not hold, the first of them.
+    /// The first claims that do not hold.
     pub failures: Vec<Failure>,
 }
 
-/// Check every certificate in a comparison's folder; `shown` failures of each space are described.
+/// Checks every certificate in a comparison's folder; `shown` failures of each space are described.
 ///
-/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; what is merely wrong is
-/// in the result.
+/// Errors: a folder without certificates, sets or networks that cannot be read, and interruption; certificates that do not
+/// hold are in the result.
 pub fn folder(
     folder: &Path,
     sets: &Sets<'_>,
@@ -77,8 +77,8 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Check a file against reference and queries, which were read under the settings `given`; the first `shown` of the
-/// claims that do not hold are described.
+/// Checks a file against reference and queries, which were read under the settings `given`; the first `shown` claims that
+/// do not hold are described.
 ///
 /// Errors: as [`audit()`].
 pub fn audited(

@@ -1,10 +1,10 @@
-//! Distance to the K-th nearest row: a query extrapolates when it is farther than is usual among the reference rows.
+//! Distance to the K-th nearest row: a query is outside when it is farther than is usual among the reference rows.
 //!
 //! ```text
-//! score r_K(q);    outside when r_K(q) > t,    t = the 95 % quantile of r_K of reference rows, each among the others
+//! score r_K(q);    outside when r_K(q) > t,    t = the 95 % quantile of r_K of reference rows, each left out
 //! ```
 //!
-//! By this scale one new point in twenty of the same law is outside, whatever the dimension. The quantile is taken over
+//! Thus one new point in twenty from the reference's distribution is outside, in any dimension. The quantile is taken over
 //! a seeded sample of reference rows.
 
 use super::{Block, Fact, Judge, Judgement, Needs, Notion, Reference, quantile};
@@ -82,7 +82,7 @@ struct Radius {
 impl Judge for Radius {
     fn judge(&mut self, block: &Block<'_>, _: &Control) -> Result<Vec<Judgement>> {
         let judgement = |near: &Vec<(usize, f64)>| {
-            // One row left out, the others may be fewer than K.
+            // Without the left-out row, the others may be fewer than K.
             let Some(&(_, distance)) = near.get(self.k - 1) else {
                 return Judgement {
                     score: f64::NAN,

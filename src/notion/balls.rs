@@ -1,14 +1,14 @@
-//! Balls about rows, one radius each: which of them hold a point, found exactly by a search for nearest rows.
+//! Balls around rows, each with its own radius: an exact search, by nearest rows, for those that contain a point.
 //!
 //! ```text
 //! |q - x| <= r   <=>   |(q, 0) - (x, h)|^2 <= R^2,      h^2 = R^2 - r^2,   R the largest radius
 //! ```
 //!
-//! With one more coordinate, rows with balls that hold q are those within R, and what the search for nearest rows
-//! proves, that no other row is nearer than the last that it gives, proves that no other ball holds q (the power
-//! distance: Aurenhammer, SIAM J. Comput. 16, 1987). The search is asked for more rows until the last is beyond R;
-//! what it gives is measured again in the rows' own coordinates. The widest balls are left out and looked at one by
-//! one, so that a few outliers do not flatten the heights of the rest.
+//! With one more coordinate, the rows whose balls contain q are those within R (the power distance: Aurenhammer, SIAM J.
+//! Comput. 16, 1987). The search for nearest rows proves that no other row is nearer than the last one that it returns, and
+//! thereby that no other ball contains q. It is asked for more rows until the last is beyond R; distances of the rows found
+//! are computed again in the original coordinates. The largest balls are not searched but tested one by one, so that a few
+//! outliers do not reduce the accuracy of the others' extra coordinate.
 
 use super::neighbours::{Metric, Near, Neighbours};
 use super::wide::distance;
@@ -19,42 +19,42 @@ use crate::scan::rounding::{U64, gamma};
 use crate::scan::{Engine, Scan};
 use rayon::prelude::*;
 
-/// Balls that are looked at one by one: so many, and one in so many.
+/// The number of largest balls that are tested one by one: this many, and one more for every so many rows.
 const WIDEST: usize = 64;
 const WIDE_SHARE: usize = 1024;
 
-/// Rows that are asked for at first and at most, and the factor between; then all rows are measured.
+/// Rows in the first and the largest request, and the factor between requests; beyond, all rows are measured.
 const FIRST: usize = 16;
 const MOST: usize = 1024;
 const GROWTH: usize = 4;
 
-/// Points that share a pass over all rows.
+/// Points in one pass over all rows.
 const TOGETHER: usize = 32;
 
-/// Balls about all rows of a set.
+/// Balls around all rows of a set.
 pub(super) struct Balls<'r> {
     rows: &'r dyn Rows,
     radii: Vec<f64>,
-    /// The balls that are searched: rows with one more coordinate.
+    /// The rows of the searched balls, with one more coordinate.
     lifted: Lifted<'r>,
-    /// The largest radius of these.
+    /// The largest radius of the searched balls.
     reach: f64,
-    /// The rows of the other balls, ascending, and their values.
+    /// The rows of the largest balls, ascending, and their values.
     wide: Vec<usize>,
     wide_points: Vec<f64>,
 }
 
-/// How many balls must be known.
+/// Which balls must be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sought {
-    /// All that hold the point.
+    /// All that contain the point.
     All,
-    /// One that does, if any does.
+    /// One that contains the point, if any does.
     Any,
 }
 
 impl<'r> Balls<'r> {
-    /// Balls of the given radii (one a row, not negative).
+    /// Balls of the given radii (one per row, not negative).
     ///
     /// Errors: rows that can no longer be read.
     pub fn new(rows: &'r dyn Rows, radii: Vec<f64>) -> Result<Self> {
@@ -90,8 +90,8 @@ impl<'r> Balls<'r> {
         self.radii[row]
     }
 
-    /// For each point (n x d): rows with their distances, among them those whose balls hold it (all or one of them,
-    /// as is `sought`), and where all are sought the two of the rest of least `distance^2 - radius^2`.
+    /// For each point (n x d), rows with their distances. Among them are the rows whose balls contain the point: all, or one of
+    /// them, depending on `sought`. If all are sought, the two others with the least `distance^2 - radius^2` are added.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn candidates(
@@ -117,7 +117,7 @@ impl<'r> Balls<'r> {
         Ok(answers)
     }
 
-    /// Rows by the search with one more coordinate; returns the points for which it would take too many.
+    /// Searches rows with one more coordinate; returns the points that would need too many rows.
     fn search(
         &self,
         scan: &dyn Scan,
@@ -128,7 +128,7 @@ impl<'r> Balls<'r> {
     ) -> Result<Vec<usize>> {
         let d = self.rows.dim();
         let search = Neighbours::new(&self.lifted, scan, Metric::Euclidean);
-        // Beyond all that the rounding of heights and distances can hide, of these and of those measured again.
+        // This exceeds all rounding errors of the extra coordinate and of both computations of distances.
         let slack = 4.0 * gamma(d + 32, U64);
         let (within, beyond) = (self.reach * (1.0 - slack), self.reach * (1.0 + slack));
         let mut open: Vec<usize> = (0..found.len()).collect();
@@ -157,7 +157,7 @@ impl<'r> Balls<'r> {
         Ok(open)
     }
 
-    /// Distances of some rows, and of those of all wide balls.
+    /// Distances of some rows, and of all rows with the largest balls.
     fn measured(&self, point: &[f64], rows: &[usize]) -> Result<Vec<Near>> {
         let mut values = vec![0.0; rows.len() * point.len()];
         self.rows.gather(rows, &mut values)?;
@@ -170,7 +170,7 @@ impl<'r> Balls<'r> {
             .collect())
     }
 
-    /// What [`Balls::candidates`] gives for the open points, every row measured.
+    /// The result of [`Balls::candidates`] for the remaining points, by measuring every row.
     fn measure_all(
         &self,
         points: &[f64],
@@ -191,7 +191,7 @@ impl<'r> Balls<'r> {
         Ok(())
     }
 
-    /// Of rows `first ..`, those whose balls hold the point, and the two of least power of the others.
+    /// Of rows `first ..`, those whose balls contain the point, and of the others the two of least power.
     fn held(&self, point: &[f64], first: usize, values: &[f64]) -> Vec<Near> {
         let mut held = Vec::new();
         let mut rest: Vec<(f64, Near)> = Vec::new();
@@ -210,7 +210,7 @@ impl<'r> Balls<'r> {
     }
 }
 
-/// The signed root of `distance^2 - radius^2`: the length of the tangent from a point to a ball, negative within.
+/// The signed root of `distance^2 - radius^2`: outside a ball the length of a tangent from the point, inside negative.
 pub(super) fn tangent(distance: f64, radius: f64) -> f64 {
     let apart = distance - radius;
     let length = apart.abs().sqrt() * (distance + radius).sqrt();

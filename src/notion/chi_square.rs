@@ -1,15 +1,15 @@
-//! The tail of the chi-square law: how rarely a Gaussian point lies farther out.
+//! The upper tail of the chi-square distribution: the probability that a Gaussian point is farther out.
 
-/// P(X > x) for X of the chi-square law with `freedom` degrees of freedom, to about 1e-11 of its size; 1 for x <= 0.
+/// P(X > x) for X chi-square with `freedom` degrees of freedom, to a relative error of about 1e-11; 1 for x <= 0.
 ///
-/// The regularised incomplete gamma function Q(freedom / 2, x / 2): its series below the law's middle, its continued
-/// fraction above (Press et al., Numerical Recipes, 3rd ed., section 6.2).
+/// The regularised incomplete gamma function Q(freedom / 2, x / 2): its series below the middle of the distribution, its
+/// continued fraction above (Press et al., Numerical Recipes, 3rd ed., section 6.2).
 pub(super) fn tail(freedom: usize, x: f64) -> f64 {
     let (a, x) = (0.5 * freedom as f64, 0.5 * x);
     if x <= 0.0 {
         return 1.0;
     }
-    // Without a degree of freedom X is 0; and no finite X is beyond infinity.
+    // Without degrees of freedom X is 0, and no finite X is beyond infinity.
     if freedom == 0 || x == f64::INFINITY {
         return 0.0;
     }
@@ -20,7 +20,7 @@ pub(super) fn tail(freedom: usize, x: f64) -> f64 {
     }
 }
 
-/// `sum_n x^n / (a (a+1) .. (a+n))`, which falls at least as fast as a geometric series once n exceeds x.
+/// `sum_n x^n / (a (a+1) .. (a+n))`; its terms decrease at least geometrically once n exceeds x.
 fn series(a: f64, x: f64) -> f64 {
     let (mut term, mut sum, mut n) = (1.0 / a, 1.0 / a, a);
     while term > f64::EPSILON * sum {
@@ -31,10 +31,10 @@ fn series(a: f64, x: f64) -> f64 {
     sum
 }
 
-/// The continued fraction `1 / (x+1-a - 1(1-a) / (x+3-a - 2(2-a) / ..))`, from the front (Lentz's method).
+/// The continued fraction `1 / (x+1-a - 1(1-a) / (x+3-a - 2(2-a) / ..))`, evaluated forwards (Lentz's method).
 fn fraction(a: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
-    /// Far more than are needed: about the square root of a where x is near it.
+    /// Far more steps than are needed: about the square root of a for x near a.
     const MOST: usize = 100_000;
     let mut b = x + 1.0 - a;
     let (mut c, mut d) = (1.0 / TINY, 1.0 / b);

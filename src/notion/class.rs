@@ -1,7 +1,7 @@
-//! The hull of one class: of the query's own, and of the one that a model takes it for.
+//! The hull of one class: the query's own, or the one that a model predicts for the query.
 //!
-//! A class is a part of the reference, so what is inside the hull of a class is inside the hull. Each class has a solver
-//! of its own, made when the first query asks for it and kept.
+//! A class is a part of the reference, so the hull of a class lies in the hull of all rows. Each class has its own solver,
+//! which is made for the first query of the class and then kept.
 
 use super::hull::of;
 use super::{Block, Classes, Judge, Judgement, Needs, Notion, Reference};
@@ -18,9 +18,9 @@ pub const OWN: &str = "class_own";
 /// The hull of the class that a query belongs to.
 #[derive(Debug, Clone, Copy)]
 pub struct Class {
-    /// The class that a model predicted, instead of the query's own.
+    /// Whether the class is the one that a model predicted, instead of the query's own.
     pub predicted: bool,
-    /// Whether distances are asked for; otherwise the score is the verdict's margin.
+    /// Whether distances are computed; otherwise the score is the verdict's margin.
     pub distance: bool,
 }
 
@@ -55,7 +55,7 @@ impl Notion for Class {
         format!("outside the hull of the reference rows of {}", self.whose())
     }
 
-    /// Its solvers count a verdict and a distance.
+    /// Its solvers count a verdict and a distance as two steps.
     fn steps(&self) -> u64 {
         if self.distance { 2 } else { 1 }
     }
@@ -80,14 +80,14 @@ impl Notion for Class {
     }
 }
 
-/// The different rows of a class, and a scan of them.
+/// The distinct rows of a class, and a scan of them.
 pub struct Members<'r> {
     pub class: u32,
     pub rows: &'r Subset<'r>,
     pub scan: Box<dyn Scan + 'r>,
 }
 
-/// The different rows of every class of the reference, by class; `distinct` are its different rows.
+/// The distinct rows of every class of the reference, by class; `distinct` are those of the whole reference.
 pub fn members<'r>(
     classes: &Classes,
     distinct: &'r dyn Rows,
@@ -143,12 +143,13 @@ impl Judge for Hulls<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the surface of the hull of the class, or they were not settled in the rounds allowed".into()
+        "they are too near the surface of the hull of the class for double precision, or were not decided in the rounds \
+         allowed".into()
     }
 }
 
 impl Hulls<'_> {
-    /// The queries at some places of the block against one class. Of a class without rows nothing is said.
+    /// Judges the queries at some places of the block against one class. For a class without rows there is no judgement.
     fn one(
         &mut self,
         class: u32,
@@ -210,7 +211,7 @@ impl Hulls<'_> {
         Ok(())
     }
 
-    /// The place of a reference row among the different ones of its class, unless another row of the class equals it.
+    /// The index of a reference row among the distinct ones of its class, unless another row of the class equals it.
     fn alone(&self, class: u32, row: usize, members: &Members<'_>) -> Option<usize> {
         let mut place = row;
         if let Some(repeats) = self.repeats {

@@ -7,7 +7,7 @@ use crate::rows::images::UNLABELLED;
 pub struct Classes {
     pub reference: Vec<u32>,
     pub queries: Vec<u32>,
-    /// What a model takes each query for; empty without a model.
+    /// The class that a model predicts for each query; empty without a model.
     pub predicted: Vec<Option<u32>>,
     /// The name of each class.
     pub names: Vec<String>,
@@ -35,7 +35,7 @@ impl Classes {
         present
     }
 
-    /// The class of a query, if it has one.
+    /// The class of the query with this index, if it has one.
     pub fn of_query(&self, place: usize) -> Option<u32> {
         self.labelled(&self.queries, place)
     }
@@ -51,7 +51,7 @@ impl Classes {
         Some(class).filter(|_| name.is_none_or(|name| name != UNLABELLED))
     }
 
-    /// What a class is called.
+    /// The name of a class.
     pub fn name(&self, class: u32) -> String {
         let known = self.names.get(class as usize);
         known.cloned().unwrap_or_else(|| class.to_string())
@@ -63,7 +63,7 @@ impl Classes {
     }
 }
 
-/// The places of a class, ascending.
+/// The indices of the entries that equal a class, ascending.
 pub fn members(classes: &[u32], class: u32) -> Vec<usize> {
     (0..classes.len())
         .filter(|&row| classes[row] == class)

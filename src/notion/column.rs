@@ -1,14 +1,14 @@
-//! Columns of results: a name, a type, a help text; and the values that they hold. Files, tables and help are derived
-//! from lists of them.
+//! Columns of results: a name, a type and a help text; and their values. Files, tables and help are derived from lists of
+//! columns.
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Text,
     Bool,
     Float,
     Count,
-    /// A row of the reference: in a [`Value`] its index, in files its number.
+    /// A row of the reference: in a [`Value`] its index, in files its row number.
     Row,
     Texts,
     Floats,
@@ -18,7 +18,7 @@ pub enum Type {
 /// The value of a column for one query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// Not asked for, or it does not apply.
+    /// The value was not computed, or does not apply.
     Null,
     Text(String),
     Bool(bool),
@@ -31,7 +31,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// What is made of a value, or null.
+    /// The value that `make` gives, or null for `None`.
     pub fn of<T>(value: Option<T>, make: impl FnOnce(T) -> Value) -> Value {
         value.map_or(Value::Null, make)
     }
@@ -42,12 +42,12 @@ impl Value {
     }
 }
 
-/// A column that a notion adds to its own two.
+/// A column that a notion adds to its outside and score columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     pub name: String,
     pub of: Type,
-    /// What it says, with its unit.
+    /// The meaning, with the unit.
     pub help: String,
 }
 

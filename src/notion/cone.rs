@@ -1,9 +1,10 @@
-//! The cone of the rows: whether a query is a non-negative combination of them, and at what angle from all of these it is.
+//! The cone of the rows: whether a query is a non-negative combination of them, and its angle to the cone otherwise.
 //!
-//! The lengths of rows and query do not matter, but for rounding: where rows differ in length by more than about 1e4, queries may
-//! stay undecided, and so do queries off a plane or half space that is the cone. Where all rows have one length, as embeddings of unit norm, no row is in
-//! the hull of others and verdicts about the hull say nothing; the cone is the same question about directions. For
-//! random directions (a fresh reference a query) P(inside) = `1 - 2^-N sum_{k<d} C(N, k)`: one half at N = 2d - 1.
+//! The lengths of rows and query do not matter, except for rounding: where lengths of rows differ by more than about 1e4,
+//! queries may stay undecided, and so do queries outside a cone that is a subspace or a half space. If all rows have the
+//! same length, as embeddings of unit norm do, no row is in the hull of others and the hull is vacuous; the cone asks the
+//! same question about directions. For random directions (a fresh reference per query) P(inside) is
+//! `1 - 2^-N sum_{k<d} C(N, k)`: one half at N = 2d - 1.
 
 use super::{Asked, Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
@@ -51,7 +52,7 @@ impl Notion for Directions {
     }
 }
 
-/// The rows of zeros.
+/// The rows with all values 0.
 fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
     let parts = map_chunks(rows, control, |first, values| {
         let each = (first..).zip(values.chunks_exact(rows.dim()));
@@ -63,16 +64,16 @@ fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
 
 struct Angles<'r> {
     cone: Cone<'r>,
-    /// How narrow brackets are made.
+    /// The relative gap of the bounds.
     gap: f64,
     repeats: Option<&'r Repeats>,
-    /// Of the block that was judged last.
+    /// The certificates of the block that was judged last.
     certificates: Option<Vec<Option<Certificate>>>,
 }
 
 impl Judge for Angles<'_> {
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
-        // A row that equals another one is in the cone with it or without.
+        // A row that equals another one is in the cone even when left out.
         let alone = |row: usize| match self.repeats {
             Some(all) => {
                 let place = all.place(row);
@@ -95,7 +96,7 @@ impl Judge for Angles<'_> {
                 }
             })
             .collect();
-        // Of rows left out only the verdict is counted.
+        // For left-out rows only the verdict is used.
         let gap = match block.asked {
             Asked::Queries { .. } => self.gap,
             Asked::Others(_) => 1.0,
@@ -114,12 +115,12 @@ impl Judge for Angles<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the cone's surface, or they were not settled in the rounds allowed".into()
+        "they are too near the surface of the cone for double precision, or were not decided in the rounds allowed".into()
     }
 }
 
 impl Angles<'_> {
-    /// What the hull says of a query that it holds: the cone holds it too. The rows by their places among the different
+    /// The certificate of a query that is inside the hull and therefore in the cone. Rows are indices among the distinct
     /// ones.
     fn inside(&self, answer: Option<&Answer>) -> Option<(Vec<usize>, Vec<f64>, bool)> {
         let Certificate::Inside {
@@ -133,19 +134,19 @@ impl Angles<'_> {
         Some((self.places(rows), weights.clone(), *exact))
     }
 
-    /// The rows of the hull's point nearest to the query, where that is known.
+    /// The rows whose combination is the hull's point nearest to the query, if it is known.
     fn near(&self, answer: Option<&Answer>) -> Vec<usize> {
         let nearest = answer.and_then(|answer| answer.nearest.as_ref());
         nearest.map_or(Vec::new(), |nearest| self.places(&nearest.rows))
     }
 
-    /// The places of rows among the different ones.
+    /// The indices of rows among the distinct ones.
     fn places(&self, rows: &[usize]) -> Vec<usize> {
         let place = |&row: &usize| self.repeats.map_or(row, |all| all.place(row));
         rows.iter().map(place).collect()
     }
 
-    /// With row indices of the whole reference: of equal rows the first.
+    /// The certificate with row indices of the whole reference, for equal rows the first.
     fn of_rows(&self, mut certificate: Certificate) -> Certificate {
         if let (Certificate::Inside { rows, .. }, Some(all)) = (&mut certificate, self.repeats) {
             rows.iter_mut().for_each(|row| *row = all.members(*row)[0]);

@@ -1,16 +1,16 @@
-//! The Delaunay simplex of a query: of all simplices of rows that hold it, the one whose circumsphere is empty.
+//! The Delaunay simplex of a query: of all simplices of rows that contain it, the one with an empty circumsphere.
 //!
-//! It minimises `sum l_i |x_i - q|^2` over the weights that hold q, and with it the bound `g/2 sum l_i |x_i - q|^2` on the
-//! error of interpolating a function whose gradient has the Lipschitz constant g. Lux et al. (Interpolation of sparse
-//! high-dimensional data, Numerical Algorithms 88, 2021) bound the error by
-//! `g |q - x0|^2 / 2 + sqrt(d) g k^2 / (2 sigma) |q - x0|` with the nearest vertex x0, the longest edge k from it and the
-//! smallest singular value sigma of the edges from it. Those are the columns.
+//! The simplex minimises `sum l_i |x_i - q|^2` over the weights l with mean q, and with it the bound
+//! `g/2 sum l_i |x_i - q|^2` on the error of interpolating a function whose gradient has the Lipschitz constant g. Lux et
+//! al. (Interpolation of sparse high-dimensional data, Numerical Algorithms 88, 2021) bound the error by
+//! `g |q - x0|^2 / 2 + sqrt(d) g k^2 / (2 sigma) |q - x0|` with the nearest vertex x0, the longest edge k from x0 and the
+//! smallest singular value sigma of the edges from x0. The columns are the terms of these bounds.
 //!
-//! Simplices are found among a few rows (`hull::lifted`), beginning with the nearest and those of the hull's certificate.
-//! Then the nearest rows of the sphere's centre are searched, exactly: rows inside the sphere join, and where there are
-//! none that is the proof. For any centre c, `sum l_i |x_i - c|^2` is at least the least `|x - c|^2`, so that the least
-//! distance of all rows to c bounds the minimum from below; a simplex is given where its weights are within [`SLACK`] of
-//! the bound, all roundings taken off.
+//! Simplices are found among a few rows (`hull::lifted`), at first the nearest and those of the hull's certificate. Then the
+//! nearest rows of the sphere's centre are searched, exactly: rows inside the sphere are added, and if there are none, that
+//! is the proof. For any centre c, `sum l_i |x_i - c|^2` is at least the least `|x - c|^2`, so that the least distance of
+//! all rows to c bounds the minimum from below. A simplex is returned if its weights are within [`SLACK`] of this bound,
+//! with all rounding errors allowed for.
 
 mod face;
 
@@ -29,27 +29,27 @@ use crate::scan::rounding::{U64, gamma};
 use rayon::prelude::*;
 use std::borrow::Cow;
 
-/// How far the sum may be above the least, as a share of itself.
+/// How far the sum may be above the minimum, relative to the sum.
 const SLACK: f64 = 1e-9;
 
-/// Rows so close to the sphere, as a share of the sum, leave a choice.
+/// Rows closer to the sphere than this, relative to the sum, make the simplex ambiguous.
 const CHOICE: f64 = 1e-7;
 
-/// Nearest rows to begin with: so many for each vertex, within these ends.
+/// Nearest rows to begin with: this many for each vertex, within the two limits.
 const BEGIN: usize = 2;
 const LEAST: usize = 16;
 const MOST: usize = 256;
 
-/// Rows that are searched at a centre beyond the vertices; the most searches a query, and a projection: its sphere grows
-/// without end as the face that it lies on is found, and in many columns few are found after more.
+/// Rows that are searched at a centre in addition to the vertices; the most searches for a query; and the most for a
+/// projection, whose sphere grows without bound as its face is found, and which in many columns is rarely found later.
 const SPARE: usize = 8;
 const SEARCHES: usize = 100;
 const PROJECTED: usize = 8;
 
-/// Bytes that the rows of the queries of a group may come to.
+/// The most bytes for the rows of a group of queries.
 const GROUP_BUDGET: usize = 192 << 20;
 
-/// Columns whose ranges differ by more may be why no simplex is proved.
+/// If the ranges of columns differ by more than this factor, the message names it as a possible reason for no proof.
 const SCALES: f64 = 1e3;
 
 /// The Delaunay simplex.
@@ -62,7 +62,8 @@ impl Notion for Delaunay {
 
     fn score(&self) -> String {
         "root of the weighted mean of the squared distances to the rows of the Delaunay simplex: interpolating a function \
-         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; outside the hull that of the projection"
+         whose gradient has the Lipschitz constant g is off by at most g/2 times its square; outside the hull the score is that \
+         of the query's projection onto the hull"
             .into()
     }
 
@@ -133,14 +134,14 @@ impl Notion for Delaunay {
     }
 }
 
-/// The search of an analysis, or one of its own where that measures nearness otherwise.
+/// The search of the analysis, or a separate one if that uses another metric.
 enum Search<'r> {
     Shared(&'r Neighbours<'r>),
     Own(Neighbours<'r>),
 }
 
 struct Simplices<'r> {
-    /// The different rows; places are theirs.
+    /// The distinct rows, to which places refer.
     rows: &'r dyn Rows,
     repeats: Option<&'r Repeats>,
     frame: &'r Frame,
@@ -148,57 +149,57 @@ struct Simplices<'r> {
     search: Search<'r>,
 }
 
-/// What is found of a query: weights by places of rows, and the sphere.
+/// The simplex found for a query, with weights by index among the distinct rows, and its sphere.
 #[derive(Debug, Clone, PartialEq)]
 struct EmptySimplex {
     rows: Vec<usize>,
     weights: Vec<f64>,
-    /// The weighted mean of the squared distances, and of the sphere's radius, in units of `scale`.
+    /// The weighted mean of the squared distances, and the radius of the sphere, in units of `scale`.
     sum: f64,
     radius: f64,
     scale: f64,
     unique: Option<bool>,
 }
 
-/// A point of the hull whose simplex is wanted.
+/// A point of the hull whose simplex is to be found.
 struct Task<'q> {
-    /// The place of its query in the block.
+    /// The index of its query in the block.
     place: usize,
-    /// The query, or where that is not inside the best point that is known for its projection.
+    /// The query if it is inside, otherwise the best known approximation of its projection onto the hull.
     point: Cow<'q, [f64]>,
-    /// What the hull says of the query, and the most by which the point is off its projection.
+    /// The hull's verdict on the query, and a bound on the distance of the point from the projection.
     outside: Option<bool>,
     off: f64,
     face: Face,
-    /// Rows and weights that hold it.
+    /// Rows and weights whose mean is the point.
     certificate: Vec<(usize, f64)>,
 }
 
-/// A query whose simplex is not yet found.
+/// A query whose simplex has not been found yet.
 struct Open<'q> {
     task: Task<'q>,
-    /// The rows of `lifted`, in its order.
+    /// The rows of `lifted`, in the same order.
     members: Vec<usize>,
     lifted: Lifted,
     simplex: Option<Simplex>,
-    /// A power of two of about the distance of near rows: the unit of all numbers in `lifted`.
+    /// A power of two near the distance of close rows: the unit of all numbers in `lifted`.
     scale: f64,
 }
 
-/// A query with the rows to begin with.
+/// The start of the search for a query.
 enum Begun<'q> {
-    /// Its point equals a row.
+    /// The point equals a row.
     Row(usize, Judgement),
     Open(Box<Open<'q>>),
-    /// Its numbers leave the range of f64, or no basis holds it.
+    /// Numbers overflow or underflow, or no basis contains the point.
     Never,
 }
 
-/// What a search at the centre of a simplex says.
+/// The result of a search at the centre of a simplex.
 enum Seen {
-    /// Its sphere holds no row.
+    /// The sphere contains no row.
     Empty(EmptySimplex),
-    /// These rows are inside, or it cannot be told whether they are.
+    /// These rows are inside the sphere, or may be.
     Inside(Vec<usize>),
 }
 
@@ -238,7 +239,7 @@ impl Judge for Simplices<'_> {
 
     fn why_open(&self) -> String {
         let why = format!(
-            "double precision proves no simplex for them, or none was found in {PROJECTED} searches from outside the hull"
+            "no simplex could be proved in double precision, or, outside the hull, none was found in {PROJECTED} searches"
         );
         let moving = self.frame.range.iter().filter(|range| **range > 0.0);
         let (least, most) = moving.fold((f64::INFINITY, 0f64), |ends, &range| {
@@ -254,7 +255,7 @@ impl Judge for Simplices<'_> {
     }
 }
 
-/// Queries whose rows fit the budget together: up to about six rows an equation, and the inverse.
+/// The number of queries whose rows fit the budget: each needs up to about six rows per equation, and the inverse.
 fn together(d: usize) -> usize {
     (GROUP_BUDGET / (8 * (d + 1) * (7 * (d + 1) + LEAST))).clamp(16, 4096)
 }
@@ -270,7 +271,7 @@ fn nothing(outside: Option<bool>) -> Judgement {
 }
 
 impl Simplices<'_> {
-    /// The place of a row among the different ones, and the first row of a place.
+    /// The index of a row among the distinct ones, and the first row with that value.
     fn place(&self, row: usize) -> usize {
         self.repeats.map_or(row, |all| all.place(row))
     }
@@ -279,7 +280,7 @@ impl Simplices<'_> {
         self.repeats.map_or(place, |all| all.first(place))
     }
 
-    /// The point at which a query is judged, with rows and weights that hold it; `None` where no point is known.
+    /// The point at which a query is judged, with rows and weights whose mean it is; `None` where no point is known.
     fn task<'q>(
         &self,
         place: usize,
@@ -311,7 +312,7 @@ impl Simplices<'_> {
         }))
     }
 
-    /// A combination of rows in f64, and how far it is at most from the one that the weights say.
+    /// A combination of rows in f64, and a bound on its distance from the exact combination.
     fn point(&self, nearest: &Nearest, d: usize) -> Result<(Vec<f64>, f64)> {
         let places: Vec<usize> = nearest.rows.iter().map(|&row| self.place(row)).collect();
         let mut points = vec![0.0; places.len() * d];
@@ -327,7 +328,7 @@ impl Simplices<'_> {
         Ok((point, rounding))
     }
 
-    /// Judgements of some queries, by their places.
+    /// Judges some queries; each judgement comes with the index of its query.
     fn group(&self, tasks: Vec<Task<'_>>, control: &Control) -> Result<Vec<(usize, Judgement)>> {
         let d = self.rows.dim();
         let centres = tasks.iter().flat_map(|task| {
@@ -368,12 +369,12 @@ impl Simplices<'_> {
         Ok(judged)
     }
 
-    /// The nearest rows and those of the certificate, relative to the query.
+    /// The start of the search: the nearest rows and those of the certificate, relative to the point.
     fn begin<'q>(&self, mut task: Task<'q>, near: Vec<Near>) -> Result<Begun<'q>> {
         let d = task.point.len();
         let certificate: Vec<usize> = task.certificate.iter().map(|row| row.0).collect();
         let held = self.offsets(&certificate, &task.point, 1.0)?;
-        // Within the tolerance, rows with weight may be off the face.
+        // For verdicts within the tolerance, rows with weight may be off the face.
         let on = |j: usize| held.iter().skip(j).step_by(d).all(|&a| a == 0.0);
         task.face.columns.retain(|&(j, _)| on(j));
         let near: Vec<usize> = near.into_iter().map(|row| row.0).collect();
@@ -409,7 +410,7 @@ impl Simplices<'_> {
             return Ok(Begun::Never);
         }
         let held = if near == 0 { members.len() } else { near };
-        // What is usual is said by near rows: a far one of the certificate must not decide it.
+        // The scale is taken from near rows only, so that a far row of the certificate does not determine it.
         let size = |rows: &[f64], j: usize| {
             let column = rows.iter().skip(j).step_by(d);
             column.fold(0f64, |most, value| most.max(value.abs()))
@@ -443,7 +444,7 @@ impl Simplices<'_> {
         })))
     }
 
-    /// Rows relative to a query, in units of a scale.
+    /// Rows relative to a query, in units of `scale`.
     fn offsets(&self, places: &[usize], query: &[f64], scale: f64) -> Result<Vec<f64>> {
         let mut values = vec![0.0; places.len() * query.len()];
         self.rows.gather(places, &mut values)?;
@@ -455,7 +456,7 @@ impl Simplices<'_> {
         Ok(values)
     }
 
-    /// Solve, and search at every centre; those that are settled leave.
+    /// One round: solves, and searches at every centre; queries that are settled are removed.
     fn round(
         &self,
         open: &mut Vec<Open<'_>>,
@@ -467,7 +468,7 @@ impl Simplices<'_> {
             query.simplex = query.lifted.solve();
             Result::Ok(())
         })?;
-        // Without a simplex it stays at what the hull says.
+        // A query without a simplex keeps the hull's verdict.
         open.retain(|query| query.simplex.is_some());
         let centres: Vec<f64> = open
             .iter()
@@ -512,14 +513,14 @@ impl Simplices<'_> {
 }
 
 impl Open<'_> {
-    /// The centre of the simplex's sphere among the rows, rounded, moved out from the face; the query's own while there is none.
+    /// The centre of the simplex's sphere, rounded and moved out from the face; the query itself while there is no simplex.
     fn centre(&self, unit: &[f64]) -> Vec<f64> {
         let offset = self.simplex.as_ref().map(|simplex| &simplex.centre);
         let each = self.task.point.iter().enumerate();
         let centre = each.map(|(j, q)| q + offset.map_or(0.0, |offset| offset[j] * self.scale));
         let mut centre: Vec<f64> = centre.collect();
         self.task.face.move_out(&mut centre, unit);
-        // A centre beyond f64 proves nothing, and may not reach a search.
+        // A centre that is not finite proves nothing, and must not be passed to a search.
         let each = centre.iter_mut();
         each.for_each(|c| *c = c.clamp(-f64::MAX, f64::MAX));
         centre
@@ -527,7 +528,7 @@ impl Open<'_> {
 }
 
 impl Simplices<'_> {
-    /// Hold the sphere of a query's simplex against every row: `near` are the nearest to the rounded `centre`.
+    /// Tests the sphere of a query's simplex against every row: `near` are the rows nearest to the rounded `centre`.
     fn seen(&self, open: &Open<'_>, near: Vec<Near>, centre: &[f64]) -> Result<Seen> {
         let (Some(simplex), d) = (&open.simplex, centre.len()) else {
             return Ok(Seen::Inside(Vec::new()));
@@ -537,13 +538,13 @@ impl Simplices<'_> {
         let length =
             |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
         let reach = length(&mut u.iter().copied());
-        // |x - c|^2 - |c - q|^2 of every row that is not near, from below.
+        // A lower bound of |x - c|^2 - |c - q|^2 over all rows that are not in `near`.
         let face = &open.task.face;
         let (mut moved, mut lifted) = (vec![0.0; d], vec![0.0; d]);
         for (j, ((c, q), u)) in centre.iter().zip(query).zip(u).enumerate() {
             let offset = (c - q) / scale;
             match face.columns.iter().any(|&(column, _)| column == j) {
-                // Here a row on the face is the query, and so are all simplices.
+                // In this column every row on the face, and so every vertex, equals the query.
                 true => (moved[j], lifted[j]) = (u.abs(), offset),
                 false => moved[j] = (offset - u).abs() + 4.0 * U64 * offset.abs(),
             }
@@ -574,7 +575,7 @@ impl Simplices<'_> {
             .map(|(a, w)| w * a.iter().map(|v| v * v).sum::<f64>())
             .sum();
         let least = heights.iter().map(|(low, _)| *low).fold(beyond, f64::min);
-        // Numbers that overflowed prove nothing.
+        // Comparisons with numbers that overflowed are false and prove nothing.
         let proved = least >= sum * (1.0 + 2.0 * rounding - SLACK);
         if !proved {
             let new = near.iter().zip(&heights);
@@ -606,7 +607,7 @@ impl Simplices<'_> {
         }))
     }
 
-    /// What is said of a simplex; `None` where its weights do not hold the query as inside verdicts must.
+    /// The judgement by a simplex; `None` if its weights do not pass the test for inside verdicts.
     fn judgement(&self, open: &Open<'_>, found: &EmptySimplex) -> Result<Option<Judgement>> {
         let (query, d) = (&*open.task.point, open.task.point.len());
         let mut order: Vec<usize> = (0..found.rows.len()).collect();
@@ -655,7 +656,7 @@ impl Simplices<'_> {
     }
 }
 
-/// `|a|^2 - 2 <a, u>`, from below and above.
+/// Lower and upper bounds of `|a|^2 - 2 <a, u>`.
 fn height(a: &[f64], u: &[f64], rounding: f64) -> (f64, f64) {
     let (mut value, mut size) = (0.0, 0.0);
     for (a, u) in a.iter().zip(u) {

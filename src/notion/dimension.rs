@@ -1,15 +1,15 @@
-//! Intrinsic dimension of a reference set: how many dimensions its rows fill nearby, however many columns they have.
+//! Intrinsic dimension of a reference set: the number of dimensions that its rows fill locally, whatever the columns.
 //!
 //! ```text
-//! TwoNN:  -ln(1 - F(mu)) = D ln mu,       mu = r_2 / r_1 of each row, F its empirical law; a line through 0, the
+//! TwoNN:  -ln(1 - F(mu)) = D ln mu,       mu = r_2 / r_1 of each row, F its empirical distribution; a line through 0, the
 //!                                         largest tenth of mu left out (Facco et al., Scientific Reports 7, 2017)
 //! MLE:    1 / D = mean over rows of 1/(k-1) sum_j<k ln(r_k / r_j),      k = 20
 //!                                         (Levina and Bickel, NIPS 2004; averaged as MacKay and Ghahramani 2005)
 //! ```
 //!
-//! Distances are Euclidean, r_j that to the j-th nearest row of another value: rows that are repeated count once, or
-//! their distances of 0 would leave no ratio. The same figures as scikit-dimension 0.5.0 gives for the different
-//! rows, from all of them or a seeded sample.
+//! Distances are Euclidean; r_j is that to the j-th nearest row with another value: equal rows count once, because
+//! distances of 0 have no ratio. The estimates equal those of scikit-dimension 0.5.0 for the distinct rows, from all of
+//! them or a seeded sample.
 
 use super::neighbours::{Metric, Near, Neighbours};
 use super::sample;
@@ -18,29 +18,29 @@ use crate::error::Result;
 use crate::rows::Rows;
 use crate::scan::Scan;
 
-/// Nearest rows that are looked at.
+/// The number of nearest rows used.
 pub const NEIGHBOURS: usize = 20;
 
-/// Rows that are looked at.
+/// The most rows whose neighbours are used.
 const SAMPLE: usize = 2_000;
 
-/// Numbers of these that are worked on together.
+/// The most numbers of these rows in one search.
 const PART: usize = 1 << 22;
 
-/// Share of the ratios of TwoNN that are left out.
+/// The share of TwoNN's ratios that is left out, the largest ones.
 const DISCARDED: f64 = 0.1;
 
-/// Estimates of the intrinsic dimension; `None` where there are too few different rows, or all are equally far apart.
+/// Estimates of the intrinsic dimension; `None` if there are too few distinct rows, or all distances are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Dimension {
     pub two_nn: Option<f64>,
     pub mle: Option<f64>,
-    /// Rows whose nearest others they are from.
+    /// The number of rows whose neighbours were used.
     pub sample: usize,
 }
 
 impl Dimension {
-    /// Of the different rows of a set, with a scan of them.
+    /// The estimates from the distinct rows of a set and a scan of them.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn of(distinct: &dyn Rows, scan: &dyn Scan, seed: u64, control: &Control) -> Result<Self> {
@@ -55,7 +55,7 @@ impl Dimension {
         Ok(Dimension::of_distances(&distances))
     }
 
-    /// From rows of a set without repeats and the [`NEIGHBOURS`] or more other rows that are nearest to each.
+    /// The estimates from rows of a set without repeats, each with its [`NEIGHBOURS`] or more nearest other rows.
     pub fn of_nearest(own: &[(usize, Vec<Near>)]) -> Self {
         let each = own.iter().map(|(_, near)| {
             let near = near.iter().take(NEIGHBOURS);
@@ -73,7 +73,7 @@ impl Dimension {
     }
 }
 
-/// From the distances of each row to its nearest others, nearest first.
+/// TwoNN from the distances of each row to its nearest others, nearest first.
 fn two_nn(distances: &[Vec<f64>]) -> Option<f64> {
     let ratio = |near: &Vec<f64>| Some(near.get(1)? / near.first()?);
     let mut ratios: Vec<f64> = distances.iter().filter_map(ratio).collect();
@@ -93,7 +93,7 @@ fn two_nn(distances: &[Vec<f64>]) -> Option<f64> {
     finite(both / square)
 }
 
-/// The same.
+/// The maximum likelihood estimate from the same distances.
 fn mle(distances: &[Vec<f64>]) -> Option<f64> {
     let inverse = |near: &Vec<f64>| {
         let last = *near.last()?;

@@ -1,4 +1,4 @@
-//! Notions on sets in memory, as an analysis would use them; for tests.
+//! For tests: fits notions on sets in memory and lets them judge, as an analysis does.
 
 use super::neighbours::{Metric, Neighbours};
 use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample, side};
@@ -15,7 +15,7 @@ pub struct Fixture {
     layers: Vec<Layer>,
 }
 
-/// What a notion says of queries, and of every reference row as if it were not in the reference.
+/// Judgements of queries, and of every reference row as if it were not in the reference.
 #[derive(Debug)]
 pub struct Judged {
     pub queries: Vec<Judgement>,
@@ -24,7 +24,7 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// A figure by name; NaN if there is none.
+    /// The value of a fact by name; NaN if there is none.
     pub fn fact(&self, name: &str) -> f64 {
         let found = self.facts.iter().find(|fact| fact.name == name);
         found.map_or(f64::NAN, |fact| fact.value)
@@ -40,7 +40,7 @@ impl Fixture {
         }
     }
 
-    /// The same rows as tensors side by side, of so many numbers each.
+    /// The same rows as tensors side by side, with the given numbers of columns.
     pub fn of_layers(self, dims: &[usize]) -> Self {
         let layer = |(place, &dim): (usize, &usize)| Layer {
             tensor: format!("layer{place}"),
@@ -56,7 +56,7 @@ impl Fixture {
         Fixture { classes, ..self }
     }
 
-    /// Judge queries (B x d) in two blocks, and all rows among the others between them.
+    /// Judges queries (B x d) in two blocks; between them, judges all rows as if each were not in the reference.
     pub fn judged(&self, notion: &dyn Notion, queries: &[f64]) -> Judged {
         let control = Control::default();
         let (rows, d) = (&self.rows, self.rows.dim());
@@ -148,14 +148,14 @@ impl Fixture {
     }
 }
 
-/// Verdicts about the different rows.
+/// Verdicts against the hull of the distinct rows.
 struct Hulls<'r> {
     solver: Solver<'r>,
     repeats: Option<&'r Repeats>,
 }
 
 impl Hulls<'_> {
-    /// One a query, with rows of the whole reference; `None` of a reference row that equals another.
+    /// One answer per query, with row indices of the whole reference; `None` for a reference row that equals another.
     fn answers(&mut self, values: &[f64], asked: Asked<'_>) -> Vec<Option<Answer>> {
         let d = self.solver.metric().dim();
         let single = |row: usize| match self.repeats {
@@ -182,7 +182,7 @@ impl Hulls<'_> {
     }
 }
 
-/// Rows first .. first + rows of a table without structure: whole numbers from 0 to 100, by tenths.
+/// Rows first .. first + rows of a table with pseudorandom values from 0 to 100 in steps of a tenth.
 pub fn table(first: usize, rows: usize, columns: usize) -> Vec<f64> {
     let value = |i: usize, j: usize| ((37 * i + 61 * j + i * i * (j + 3)) % 101) as f64 / 10.0;
     (first..first + rows)
@@ -190,7 +190,7 @@ pub fn table(first: usize, rows: usize, columns: usize) -> Vec<f64> {
         .collect()
 }
 
-/// Rows first .. first + rows of a table without repeats.
+/// Rows first .. first + rows of a table in which no row repeats another.
 pub fn waves(first: usize, rows: usize, columns: usize) -> Vec<f64> {
     let value = |i: usize, j: usize| ((i * i) as f64 * 0.37 * j as f64).sin() * j as f64;
     (first..first + rows)

@@ -1,12 +1,12 @@
-//! The gauge about the mean: by how much the hull must grow about its mean to reach a query.
+//! The gauge about the mean: the factor by which the hull must grow about the mean of its rows to reach a query.
 //!
 //! ```text
 //! g(q) = min { t : c + (q - c) / t in the hull },    c the mean of the rows
 //! ```
 //!
-//! It is below 1 inside and above 1 outside, has no unit, and does not change under an invertible affine map of both
-//! sets: a depth inside, a distance outside. Rows that are far from all others (`scan::Far`) do not count
-//! towards the mean. Both ends of the bracket are held against the stored numbers: `hull::gauge`.
+//! It is below 1 inside and above 1 outside, has no unit, and is invariant under invertible affine maps of both sets: a depth
+//! inside, a distance outside. Rows that are far from all others (`scan::Far`) do not count towards the mean. Both bounds of
+//! the gauge are proved for the stored numbers: `hull::gauge`.
 
 use super::hull::of;
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
@@ -25,7 +25,8 @@ impl Notion for GaugeAboutMean {
     }
 
     fn score(&self) -> String {
-        "times that the hull must grow about its mean to reach the query: the lower end outside, the upper end inside"
+        "factor by which the hull must grow about its mean to reach the query: its lower bound outside the hull, its upper bound \
+         inside"
             .into()
     }
 
@@ -66,11 +67,11 @@ impl Notion for GaugeAboutMean {
     }
 }
 
-/// The mean of the rows that are not far.
+/// The mean of all rows but the far ones.
 fn mean(reference: &Reference<'_>, control: &Control) -> Result<Vec<f64>> {
     let (d, far) = (reference.rows.dim(), &reference.scan.frame().far);
     let origin = &reference.scan.frame().centre;
-    // Sums of differences to a point in their middle keep the digits of data far from 0.
+    // Differences to a point amid the rows are summed, to keep the digits of data far from 0.
     let parts = map_chunks(reference.rows, control, |first, values| {
         let (mut sum, mut count) = (vec![0.0; d], 0);
         for (row, x) in (first..).zip(values.chunks_exact(d)) {
@@ -92,14 +93,14 @@ fn mean(reference: &Reference<'_>, control: &Control) -> Result<Vec<f64>> {
     Ok(mean.collect())
 }
 
-/// The place of a row among the different ones.
+/// The index of a row among the distinct ones.
 fn place(repeats: Option<&Repeats>, row: usize) -> usize {
     repeats.map_or(row, |all| all.place(row))
 }
 
 struct Brackets<'r> {
     gauge: Gauge<'r>,
-    /// The centre.
+    /// The centre of the growth.
     mean: Vec<f64>,
 }
 

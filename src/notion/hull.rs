@@ -1,4 +1,4 @@
-//! The convex hull of all rows: the verdict of the solver, and as score the certified distance to the hull.
+//! The convex hull of all rows: the verdict of the solver, with the certified distance to the hull as score.
 
 use super::{Block, Judge, Judgement, Needs, Notion, Reference};
 use crate::control::Control;
@@ -7,7 +7,7 @@ use crate::hull::{Answer, Verdict};
 
 /// The convex hull of the reference.
 pub struct Hull {
-    /// Whether distances are asked for; otherwise the score is the verdict's margin.
+    /// Whether distances are computed; otherwise the score is the verdict's margin.
     pub distance: bool,
 }
 
@@ -58,7 +58,7 @@ impl Judge for Verdicts {
     }
 }
 
-/// A verdict as a judgement; no answer stands for a row that equals another one, which is inside.
+/// A verdict as a judgement; `None` is a row that equals another one and is therefore inside.
 pub(super) fn of(answer: Option<&Answer>) -> Judgement {
     let Some(answer) = answer else {
         return Judgement {

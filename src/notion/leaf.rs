@@ -1,14 +1,14 @@
 //! Leaves of oblique trees: a query is outside when its leaf holds no reference row.
 //!
 //! ```text
-//! s_j(x) = 1 / (1 + exp(-(<w_j, x> + b_j))),   c_j = 1 where <w_j, x> + b_j > 0, else 0: a tree's bits name the leaf
+//! s_j(x) = 1 / (1 + exp(-(<w_j, x> + b_j))),   c_j = 1 where <w_j, x> + b_j > 0, else 0: a tree's bits identify the leaf
 //! P(c) = prod_j s_j^c_j (1 - s_j)^(1 - c_j),   expected distance of soft codes s, t = sum_j s_j (1-t_j) + (1-s_j) t_j
 //! ```
 //!
 //! All nodes of a level share one hyperplane (as in oblivious decision trees; soft codes as in neural decision trees:
-//! Balestriero, arXiv 1702.07360). The trees of `leaf` have random hyperplanes through the median of the reference, a
-//! row away from it by the median deviation at logit 1, and one leaf for every eight rows; `leaf:FILE.npz` has one
-//! tree, of the hyperplanes W (m x d) and b (m) of the file.
+//! Balestriero, arXiv 1702.07360). The trees of `leaf` have random hyperplanes through the median of the reference, scaled so
+//! that the median absolute deviation is at logit 1, and one leaf per eight rows; `leaf:FILE.npz` is one tree with the
+//! hyperplanes W (m x d) and b (m) of the file.
 
 use super::{Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample};
 use crate::control::{Control, WorkStage};
@@ -21,19 +21,19 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::HashMap;
 
-/// Trees where none are given, and rows for each of their leaves.
+/// The default number of trees, and the number of rows per leaf.
 const TREES: usize = 8;
 const ROWS_A_LEAF: usize = 8;
 
-/// Rows that medians are taken from.
+/// The most rows from which medians are taken.
 const SAMPLE: usize = 4096;
 
-/// Numbers that are worked on together.
+/// The most numbers in one matrix product.
 const PART: usize = 1 << 21;
 
-/// Occupancy of leaves.
+/// The notion: occupancy of leaves.
 pub struct Leaf {
-    /// A file with hyperplanes; random ones without.
+    /// A file with hyperplanes; `None` for random ones.
     pub file: Option<String>,
 }
 
@@ -98,16 +98,16 @@ impl Notion for Leaf {
     }
 }
 
-/// Hyperplanes, tree by tree.
+/// The hyperplanes of all trees, tree by tree.
 struct Planes {
-    /// d x m.
+    /// The normals as columns, d x m.
     normals: Mat<f64>,
     offsets: Vec<f64>,
     trees: usize,
 }
 
 impl Planes {
-    /// Random ones through the medians of a sample of the reference.
+    /// Random hyperplanes through the medians of a sample of the reference.
     fn random(reference: &Reference<'_>, control: &Control) -> Result<Self> {
         let (rows, d) = (reference.rows, reference.rows.dim());
         let depth = (rows.len() / ROWS_A_LEAF).max(2).ilog2() as usize;
@@ -174,7 +174,7 @@ impl Planes {
         })
     }
 
-    /// `<w_j, x> + b_j` of rows (n x d), a column each.
+    /// `<w_j, x> + b_j` of rows (n x d), one column per row.
     fn logits(&self, values: &[f64]) -> Mat<f64> {
         let d = self.normals.nrows();
         let columns = MatRef::from_column_major_slice(values, d, values.len() / d);
@@ -184,13 +184,13 @@ impl Planes {
         })
     }
 
-    /// Hyperplanes of a tree.
+    /// The number of hyperplanes of a tree.
     fn depth(&self) -> usize {
         self.offsets.len() / self.trees
     }
 }
 
-/// The lower median; 0 of none.
+/// The lower median; 0 for no values.
 fn median(values: &mut [f64]) -> f64 {
     if values.is_empty() {
         return 0.0;
@@ -199,7 +199,7 @@ fn median(values: &mut [f64]) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// On which side of each hyperplane a row is, 64 to a word.
+/// The side of each hyperplane that a row is on, 64 bits per word.
 fn code(logits: &[f64]) -> Vec<u64> {
     let word = |part: &[f64]| {
         let bits = part.iter().enumerate();
@@ -212,7 +212,7 @@ fn soft(logit: f64) -> f64 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// The probability of a code by a soft code.
+/// The probability of a code under a soft code.
 fn probability(soft: &[f64], code: &[u64]) -> f64 {
     let each = soft.iter().enumerate();
     each.map(|(j, s)| {
@@ -225,22 +225,22 @@ fn probability(soft: &[f64], code: &[u64]) -> f64 {
     .product()
 }
 
-/// In how many places codes drawn by two soft codes differ, on average.
+/// The expected number of differing bits of codes drawn from two soft codes.
 fn apart(s: &[f64], t: &[f64]) -> f64 {
     let pairs = s.iter().zip(t);
     pairs.map(|(s, t)| s * (1.0 - t) + (1.0 - s) * t).sum()
 }
 
-/// The reference rows in every leaf.
+/// The numbers of reference rows in every leaf.
 struct Leaves<'r> {
     planes: Planes,
-    /// Of each tree.
+    /// For each tree, the number of rows by code.
     counts: Vec<HashMap<Vec<u64>, u64>>,
     reference: Reference<'r>,
 }
 
 impl Leaves<'_> {
-    /// Count all rows.
+    /// Counts all rows.
     fn fill(&mut self, control: &Control) -> Result<()> {
         let (rows, d) = (self.reference.distinct, self.reference.distinct.dim());
         control.begin(WorkStage::Fit, rows.len() as u64);
@@ -264,7 +264,7 @@ impl Leaves<'_> {
         Ok(())
     }
 
-    /// From the logits of what is judged and of its nearest row.
+    /// The judgement from the logits of a row and of its nearest row.
     fn judgement(&self, logits: &[f64], nearest: Option<&[f64]>, left_out: bool) -> Judgement {
         let all = self.reference.rows.len() as u64 - u64::from(left_out);
         let trees = self.planes.trees as f64;
@@ -343,7 +343,7 @@ mod tests {
     use crate::rows::{Memory, synthetic};
     use std::io::Write;
 
-    /// Every code of five bits, and their mean distance to those of another soft code.
+    /// Compares with sums over all codes of five bits: probabilities, and the mean distance to those of another soft code.
     #[test]
     fn probabilities_of_all_codes_sum_to_one_and_give_the_expected_distance() {
         let (s, t) = ([0.1, 0.5, 0.99, 0.3, 1.0], [0.7, 0.2, 0.9, 0.0, 0.4]);
@@ -359,7 +359,7 @@ mod tests {
         assert!((probability(&[0.5; 70], &[0, 0]) - 0.5f64.powi(70)).abs() < 1e-30);
     }
 
-    /// Trees halve the reference at every level, rows left out miss themselves, and what is far is outside.
+    /// Trees halve the reference at every level; a left-out row is not counted in its own leaf; a far point is outside.
     #[test]
     fn leaves_hold_the_rows_that_share_their_code() {
         let d = 3;
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(found.others[0].outside, Some(false));
     }
 
-    /// An array of NumPy: its header, then the numbers.
+    /// The bytes of a NumPy array: its header, then the numbers.
     fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
         let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}");
         let header = format!("{header:<117}\n");
@@ -394,7 +394,7 @@ mod tests {
         bytes
     }
 
-    /// Hyperplanes x = 0 and y = 1, in a file: three of the four leaves are taken.
+    /// Hyperplanes x = 0 and y = 1 from a file: three of the four leaves hold rows.
     #[test]
     fn given_hyperplanes_are_one_tree() {
         let folder = tempfile::tempdir().unwrap();

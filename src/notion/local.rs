@@ -1,8 +1,8 @@
 //! The hull of the K nearest rows: whether a query is between its neighbours.
 //!
-//! The hulls of 1, 2, .. nearest rows hold each other, and that of all rows is the hull: a query inside the local hull is
-//! inside the hull, and the reverse need not hold. Each query is a small problem of its own ([`few`]), with the hull's
-//! proofs. `local:min` asks for the smallest of 2, 4, .. nearest rows that hold the query.
+//! The hulls of the 1, 2, .. nearest rows are nested, and the last one is the hull of all rows: a query inside a local hull
+//! is inside the hull, but not the reverse. Each query is a small problem ([`few`]) that is solved with the same proofs as
+//! for the hull. `local:min` finds the smallest of 2, 4, .. nearest rows whose hull contains the query.
 
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
@@ -11,15 +11,15 @@ use crate::hull::few::{self, Few};
 use crate::rows::Rows;
 use rayon::prelude::*;
 
-/// Rows where no number is given, and the most that `local:min` tries.
+/// The default number of rows, and the largest that `local:min` tries.
 pub const USUAL: usize = 32;
 const MOST: usize = 512;
 
-/// How many nearest rows.
+/// The number of nearest rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     Rows(usize),
-    /// The smallest power of two, of 2 to `MOST`.
+    /// The smallest power of two from 2 to `MOST` whose hull contains the query.
     Smallest,
 }
 
@@ -118,12 +118,12 @@ impl Judge for Nearest<'_> {
     }
 
     fn why_open(&self) -> String {
-        "double precision does not tell them from the surface of a hull of nearest rows".into()
+        "they are too near the surface of a hull of nearest rows for double precision".into()
     }
 }
 
 impl Nearest<'_> {
-    /// The hull of the first rows, so many of them; of no rows nothing is said.
+    /// The verdict for the hull of the first `count` rows; `None` for no rows.
     fn first(&self, count: usize, points: &[f64], query: &[f64]) -> Result<Option<Few>> {
         let points = &points[..points.len().min(count * query.len())];
         if points.is_empty() {
@@ -147,8 +147,8 @@ impl Nearest<'_> {
         })
     }
 
-    /// Hulls hold each other, so the sizes are halved: the smallest that is proved to hold the query, the one before
-    /// proved not to.
+    /// A binary search over the sizes, as the hulls are nested: the result is the smallest size proved to contain the query, if
+    /// the next smaller one is proved not to.
     fn smallest(&self, points: &[f64], query: &[f64]) -> Result<Judgement> {
         let sizes: Vec<usize> = (1..).map(|e| 1 << e).take_while(|&k| k <= MOST).collect();
         let found = self.first(MOST, points, query)?;
@@ -172,7 +172,7 @@ impl Nearest<'_> {
             match outside(self.first(sizes[middle], points, query)?) {
                 Some(false) => high = middle,
                 Some(true) => low = middle + 1,
-                // Which size is the smallest cannot be told.
+                // The smallest size is ambiguous.
                 None => {
                     judgement.open = true;
                     return Ok(judgement);

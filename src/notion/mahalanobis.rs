@@ -1,13 +1,12 @@
 //! Mahalanobis distance: how many standard deviations a query lies from the mean, by the covariance of the reference.
 //!
 //! ```text
-//! score^2 = (q - m)^T S^+ (q - m),      tied: the least of these over the classes' means, S within classes
+//! score^2 = (q - m)^T S^+ (q - m),      tied: the least over the means m of the classes, with S the covariance within classes
 //! ```
 //!
 //! S^+ is the pseudo-inverse on the affine hull of the reference. A query off that hull has no finite distance: it is
-//! outside, and its score is beyond [`OFF`]. Of Gaussian rows the squared distance of a new one follows the
-//! chi-square law with as many degrees of freedom as the hull has dimensions (Mahalanobis 1936; the tied variant: Lee
-//! et al., NeurIPS 2018).
+//! outside, and its score is above [`OFF`]. For Gaussian rows the squared distance of a new row is chi-square with as many
+//! degrees of freedom as the hull has dimensions (Mahalanobis 1936; the tied variant: Lee et al., NeurIPS 2018).
 
 use super::moments::{Moments, Place};
 use super::{
@@ -20,18 +19,18 @@ use crate::error::Result;
 /// The score of a query just off the affine hull.
 const OFF: f64 = 1e30;
 
-/// Above this many dimensions the covariance would take memory, and its decomposition time, of their own.
+/// Above this many dimensions the memory of the covariance and the time of its decomposition would be too large.
 const WIDEST: usize = 3072;
 
-/// Reference rows that the threshold is taken from.
+/// The most reference rows from which the threshold is taken.
 const SAMPLE: usize = 2_000;
 
-/// Numbers of these that are read together.
+/// The most numbers of these rows that are read at once.
 const READ: usize = 1 << 21;
 
 /// The distance from the mean, or from the nearest class mean, in standard deviations.
 pub struct Mahalanobis {
-    /// Whether by class.
+    /// Whether the distance is that from the nearest class mean.
     pub tied: bool,
 }
 
@@ -63,8 +62,7 @@ impl Notion for Mahalanobis {
 
     fn outside(&self) -> String {
         format!(
-            "off the affine hull of the reference, or farther from {} than --quantile of the reference rows are, each \
-             without itself",
+            "off the affine hull of the reference, or farther from {} than --quantile of the reference rows are, each left out",
             self.from()
         )
     }
@@ -102,7 +100,7 @@ impl Notion for Mahalanobis {
             let limit = format!("up to {WIDEST} columns of moderate size");
             let name = reference.rows.name();
             control.warn(format!(
-                "{} is not known: it needs {limit}, and {name} has others; put another space before it, as in pca:64",
+                "{} cannot be computed: it needs {limit}, and {name} has others; put another space before it, as in pca:64",
                 self.id()
             ));
         }
@@ -121,12 +119,12 @@ struct Fitted<'r> {
     moments: Option<Moments>,
     classes: Option<&'r Classes>,
     threshold: f64,
-    /// Reference rows that it is from.
+    /// The number of reference rows that the threshold is from.
     sample: usize,
 }
 
 impl Fitted<'_> {
-    /// The quantile of the scores of reference rows, each as if it were not among them.
+    /// Sets the threshold: the quantile of the scores of reference rows, each as if it were not in the reference.
     fn find_threshold(&mut self, reference: &Reference<'_>, control: &Control) -> Result<()> {
         let (rows, d) = (reference.rows, reference.rows.dim());
         let mut own = Vec::new();
@@ -238,7 +236,7 @@ mod tests {
     const PLAIN: Mahalanobis = Mahalanobis { tied: false };
     const TIED: Mahalanobis = Mahalanobis { tied: true };
 
-    /// With a fifth column that the others determine.
+    /// The rows with a fifth column, a linear function of the others.
     fn five(values: Vec<f64>) -> Vec<f64> {
         let extended = |x: &[f64]| [x[0], x[1], x[2], x[3], x[0] - 2.0 * x[1] + 3.0];
         values.chunks_exact(4).flat_map(extended).collect()
@@ -264,7 +262,7 @@ mod tests {
         }
     }
 
-    /// NumPy and SciPy (benches/peers/notions.py), means and covariance made anew for every row left out.
+    /// NumPy and SciPy (benches/peers/notions.py), with means and covariance computed anew for every left-out row.
     #[test]
     fn distances_are_those_of_numpy() {
         let rows = || Memory::from_f64("rows", 5, five(table(0, 60, 4)));
@@ -308,7 +306,7 @@ mod tests {
         close(&scores(&found.others), &expected);
     }
 
-    /// Against the others fitted anew, also where the row was alone in a direction, in a class, or is repeated.
+    /// Left-out rows equal a fit on the other rows, also where the row is alone in a direction or a class, or is repeated.
     #[test]
     fn a_row_left_out_is_judged_as_by_the_others() {
         let mut values = five(table(0, 40, 4));
@@ -358,7 +356,7 @@ mod tests {
         assert_eq!(found[1].more, [Value::Float(0.0)]);
     }
 
-    /// A row that is ten million times as far as the others moves neither mean nor covariance.
+    /// A row ten million times as far as the others changes neither mean nor covariance.
     #[test]
     fn a_far_row_decides_nothing() {
         let values = table(0, 60, 4);
@@ -375,7 +373,7 @@ mod tests {
         assert_eq!(spoiled.others[60].outside, Some(true));
     }
 
-    /// Columns in other units, rows in another order, and new rows of the same law beyond the 95 % quantile.
+    /// Scores do not depend on units of columns or the order of rows, and 5 % of new rows exceed the 95 % quantile.
     #[test]
     fn units_and_order_change_nothing_and_gaussian_rows_follow_the_chi_square_law() {
         let d = 6;
@@ -419,7 +417,7 @@ mod tests {
         }
     }
 
-    /// As if they were not there.
+    /// Rows without a class are ignored.
     #[test]
     fn rows_without_a_label_are_in_no_class() {
         let (values, queries) = (table(0, 60, 4), table(200, 5, 4));

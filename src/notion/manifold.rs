@@ -4,21 +4,21 @@
 //! inside  <=>  |q - x_i| <= r_i for some row i,      r_i the distance from x_i to its K-th nearest other row
 //! ```
 //!
-//! (Kynkäänniemi et al., NeurIPS 2019.) With it come the figures of a whole set of queries (Naeem et al., ICML 2020):
+//! (Kynkäänniemi et al., NeurIPS 2019.) It also gives numbers about a whole set of queries (Naeem et al., ICML 2020):
 //!
 //! - precision: the share of queries that are inside;
 //! - recall: the share of reference rows that are inside the manifold of the queries;
-//! - density: the mean number of balls that hold a query, as a share of K;
-//! - coverage: the share of reference rows whose ball holds a query.
+//! - density: the mean number of balls that contain a query, divided by K;
+//! - coverage: the share of reference rows whose ball contains a query.
 //!
-//! Distances are Euclidean. A row on the edge of a ball is inside, as in the first paper; `prdc`, the second paper's
-//! program, leaves the edge out, which differs where distances tie. By this definition a single far row has a ball that
-//! may hold most of the space about it; density, to which it adds one ball in K, is little moved.
+//! Distances are Euclidean. A point on the edge of a ball is inside, as in the first paper; `prdc`, the second paper's
+//! program, excludes the edge, which differs where distances tie. By this definition a single far row has a ball that may
+//! contain most of the space around it; the density, to which it adds one ball in K, hardly changes.
 //!
-//! Without reference row i, the radii of others may grow, but whether i is inside stays the same: let row j have the
-//! radius r_j with i and s_j >= r_j without. If |x_i - x_j| <= r_j, then also <= s_j. If |x_i - x_j| > r_j, then i is
-//! not among the rows within r_j of j, which are at least K without it: s_j = r_j, and i is outside that ball too.
-//! What grows is the depth, s_j being the distance to the (K+1)-th nearest row of all.
+//! If reference row i is left out, the radii of others may grow, but whether i is inside does not change. Let row j have the
+//! radius r_j with i and s_j >= r_j without. If |x_i - x_j| <= r_j, then also <= s_j. If |x_i - x_j| > r_j, then i is not
+//! among the rows within r_j of j, of which there are at least K without it: s_j = r_j, and i is outside that ball too. Only
+//! the depth grows, as s_j is the distance to the (K+1)-th nearest of all rows.
 
 use super::balls::{Balls, Sought, tangent};
 use super::neighbours::{Metric, Near, Neighbours};
@@ -28,14 +28,14 @@ use crate::error::{Error, Result};
 use crate::rows::{Memory, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 
-/// Numbers that are worked on together, and rows at most.
+/// The most numbers, and the most rows, in one search.
 const PART: usize = 1 << 22;
 const ROWS: usize = 8192;
 
-/// Numbers of queries that are kept for recall (512 MiB).
+/// The most numbers of queries that are kept for the recall (512 MiB).
 const KEPT: usize = 1 << 26;
 
-/// The union of balls about the reference rows, each as far as the row's K-th nearest other row.
+/// The union of balls around the reference rows, each with the distance to the row's K-th nearest other row as radius.
 pub struct Manifold {
     pub id: String,
     pub k: usize,
@@ -54,7 +54,7 @@ impl Notion for Manifold {
 
     fn outside(&self) -> String {
         format!(
-            "from every reference row farther than its nearest other row number {}",
+            "from every reference row farther than that row is from its nearest other row number {}",
             self.k
         )
     }
@@ -101,7 +101,7 @@ impl Notion for Manifold {
     }
 }
 
-/// A set by its different rows.
+/// The distinct rows of a set, with the groups of equal rows.
 #[derive(Clone, Copy)]
 struct Set<'r> {
     distinct: &'r dyn Rows,
@@ -109,24 +109,24 @@ struct Set<'r> {
 }
 
 impl Set<'_> {
-    /// How many rows have the value at a place.
+    /// How many rows equal a distinct row.
     fn count(&self, place: usize) -> usize {
         self.repeats
             .map_or(1, |repeats| repeats.members(place).len())
     }
 
-    /// All rows.
+    /// The number of all rows.
     fn len(&self) -> usize {
         self.repeats.map_or(self.distinct.len(), Repeats::rows)
     }
 
-    /// The place of a row among the different ones.
+    /// The index of a row among the distinct ones.
     fn place(&self, row: usize) -> usize {
         self.repeats.map_or(row, |repeats| repeats.place(row))
     }
 
-    /// Of each different row the distances to its K-th and its (K+1)-th nearest other row; infinite where there is
-    /// none. Each is a unit of the stage at hand.
+    /// For each distinct row the distances to its K-th and its (K+1)-th nearest other row; infinite where there is none. Each
+    /// row counts as a unit of progress.
     fn radii(&self, scan: &dyn Scan, k: usize, control: &Control) -> Result<[Vec<f64>; 2]> {
         let search = Neighbours::new(self.distinct, scan, Metric::Euclidean).filling(self.repeats);
         let n = self.distinct.len();
@@ -145,7 +145,7 @@ impl Set<'_> {
     }
 }
 
-/// Rows that are worked on together.
+/// The number of rows in one search.
 fn part_rows(d: usize) -> usize {
     (PART / d).clamp(1, ROWS)
 }
@@ -153,29 +153,29 @@ fn part_rows(d: usize) -> usize {
 struct Fitted<'r> {
     k: usize,
     balls: Balls<'r>,
-    /// Of each different row, the distance to its (K+1)-th nearest other row.
+    /// For each distinct row, the distance to its (K+1)-th nearest other row.
     next: Vec<f64>,
     set: Set<'r>,
     engine: &'r dyn Engine,
-    /// Different rows whose ball holds a query.
+    /// Whether the ball of each distinct row contains a query.
     covered: Vec<bool>,
     judged: u64,
     inside: u64,
-    /// Balls that hold a query, over all queries.
+    /// The number of balls that contain a query, summed over all queries.
     held: u64,
-    /// Their values, as long as they fit.
+    /// The values of the queries, as long as they fit.
     queries: Vec<f64>,
     recall: Option<f64>,
 }
 
-/// What the balls say of one point.
+/// The balls that contain one point.
 struct BallHits {
     balls: u64,
     tangent: f64,
 }
 
 impl Fitted<'_> {
-    /// From the candidates of a query.
+    /// The hits of a query, from its candidates.
     fn of_query(&self, near: &[Near]) -> BallHits {
         let mut found = BallHits {
             balls: 0,
@@ -191,7 +191,7 @@ impl Fitted<'_> {
         found
     }
 
-    /// From the candidates of a reference row, without it.
+    /// The hits of a reference row when it is left out, from its candidates.
     fn of_other(&self, near: &[Near], row: usize) -> BallHits {
         let own = self.set.place(row);
         let mut found = BallHits {
@@ -213,7 +213,7 @@ impl Fitted<'_> {
         found
     }
 
-    /// Count a query.
+    /// Counts a query.
     fn count(&mut self, near: &[Near], found: &BallHits) {
         self.judged += 1;
         self.inside += u64::from(found.balls > 0);
@@ -223,7 +223,7 @@ impl Fitted<'_> {
         }
     }
 
-    /// Keep queries for recall, all or none.
+    /// Keeps the queries for the recall; if they do not all fit, none are kept.
     fn keep(&mut self, block: &Block<'_>, before: u64) {
         let all_kept = self.queries.len() as u64 == before * block.dim as u64;
         if all_kept && self.queries.len() + block.values.len() <= KEPT {
@@ -381,7 +381,7 @@ mod tests {
         distance(a, b).rounded()
     }
 
-    /// Every distance of every row: (outside, tangent, balls) of a point.
+    /// (outside, tangent, balls) of a point, by computing every distance.
     fn brute(rows: &[&[f64]], k: usize, point: &[f64]) -> (bool, f64, usize) {
         let (mut least, mut balls) = (f64::INFINITY, 0);
         for (i, x) in rows.iter().enumerate() {
@@ -421,8 +421,8 @@ mod tests {
         }
     }
 
-    /// Repeated rows, queries that are rows, far ones, and radii of very different size; more rows than are looked at
-    /// one by one.
+    /// Repeated rows, queries that equal rows, far queries, and radii of very different size; more rows than are tested one by
+    /// one.
     #[test]
     fn queries_and_rows_left_out_are_judged_as_by_every_distance() {
         let d = 3;
@@ -462,7 +462,7 @@ mod tests {
         }
     }
 
-    /// More balls than a search is asked for hold a point: those of rows on a circle, all of one radius.
+    /// More balls contain a point than a search is asked for: those of rows on a circle, with equal radii.
     #[test]
     fn many_balls_may_hold_a_point() {
         let (n, k) = (1100, 700);

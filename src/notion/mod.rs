@@ -1,9 +1,8 @@
 //! Definitions of "inside": a [`Notion`] is fitted on a reference set and then judges queries.
 //!
-//! One file a notion, one line each in [`registry`]. A judgement is whether a query is outside, and a score that is
-//! larger the more the query extrapolates; a notion may add [`Column`]s of its own. Notions see
-//! [`Rows`], a [`Scan`], and what an analysis finds anyway (nearest rows,
-//! hull verdicts); they never read the queries themselves.
+//! One file per notion, and one line for each in [`registry`]. A judgement says whether a query is outside, with a score that
+//! is larger the more the query extrapolates; a notion may add [`Column`]s of its own. Notions get [`Rows`], a [`Scan`], and
+//! results that an analysis computes anyway (nearest rows, hull verdicts); they never read the query files themselves.
 
 pub mod ball;
 mod balls;
@@ -44,71 +43,71 @@ use neighbours::{Metric, Near, Neighbours};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// What a notion asks an analysis to find for it.
+/// The results that a notion needs from the analysis.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Nearest reference rows of each query.
+    /// The number of nearest reference rows of each query.
     pub neighbours: usize,
     /// Hull verdicts.
     pub hull: bool,
     /// The classes of both sets.
     pub classes: bool,
-    /// The classes that a model predicted for the queries: without them, the notion is left out.
+    /// The classes that a model predicted for the queries; if they are unknown, the notion is left out.
     pub predicted: bool,
 }
 
 /// A definition of "inside", with its arguments.
 pub trait Notion: Send + Sync {
-    /// Its name in columns and tables, as in `hull` or `knn_10`.
+    /// The name in columns and tables, as in `hull` or `knn_10`.
     fn id(&self) -> String;
 
-    /// What its score is, with its unit.
+    /// The meaning of the score, with its unit.
     fn score(&self) -> String;
 
-    /// When a query is outside, in a sentence.
+    /// A sentence on when a query is outside.
     fn outside(&self) -> String;
 
-    /// What it adds to `ID_outside` and `ID_score`.
+    /// The columns that the notion adds to `ID_outside` and `ID_score`.
     fn columns(&self) -> Vec<Column> {
         Vec::new()
     }
 
-    /// What the analysis must find for it.
+    /// The results that the notion needs from the analysis.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
-    /// Whether a query is outside exactly where it is outside the hull: then the score alone is the notion's own, and it is
-    /// never asked about reference rows that are left out.
+    /// Whether a query is outside exactly where it is outside the hull: then the notion contributes only its score, and does not
+    /// judge left-out reference rows.
     fn is_hull(&self) -> bool {
         false
     }
 
-    /// Whether it judges a sample of the queries: [`sampled`].
+    /// Whether the notion judges a sample of the queries: [`sampled`].
     fn sampled(&self) -> bool {
         false
     }
 
-    /// How many of so many queries it judges.
+    /// The number of queries that the notion judges, of `queries`.
     fn judges(&self, queries: usize) -> usize {
         queries
     }
 
-    /// How often it counts a query as progress while it judges it.
+    /// Units of progress per judged query.
     fn steps(&self) -> u64 {
         1
     }
 
-    /// Learn what queries are judged by.
+    /// Fits the notion on a reference.
     ///
     /// Errors: rows that can no longer be read, a reference that does not fit the notion, and
     /// [`crate::Error::Interrupted`].
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>>;
 
-    /// The judge that was fitted on this reference before, from what it kept ([`Judge::pack`]); `None` where that is
-    /// nothing, and it must be fitted.
+    /// Restores a judge that was fitted on this reference before, from what [`Judge::pack`] stored; `None` if nothing was
+    /// stored, so that the notion must be fitted.
     ///
-    /// Errors: what was kept does not fit the reference.
+    /// Errors: stored data that do not fit the reference.
     fn again<'r>(&self, _: &Reference<'r>, _: &Pack) -> Result<Option<Box<dyn Judge + 'r>>> {
         Ok(None)
     }
@@ -121,71 +120,71 @@ pub trait Judge {
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>>;
 
-    /// The certificates of the block that was judged last, with row indices of the reference: of the cone alone, as those
-    /// of the hull go with its answers.
+    /// The certificates of the block that was judged last, with row indices of the reference. Only the cone has some, because
+    /// those of the hull are in its answers.
     fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         None
     }
 
-    /// Why a query that was judged may stay [`Judgement::open`], and what helps where something does, in a clause.
+    /// A clause on why a judged query may be [`Judgement::open`], and what helps, if anything.
     fn why_open(&self) -> String {
         String::new()
     }
 
-    /// After the last query: whatever takes all of them.
+    /// Called after the last query, for results that need all queries.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     fn finish(&mut self, _: &Control) -> Result<()> {
         Ok(())
     }
 
-    /// Keep what was learned of the reference, where learning it takes a pass over the rows or more.
+    /// Stores what was fitted on the reference, if fitting takes at least a pass over the rows.
     fn pack(&self, _: &mut Pack) {}
 
-    /// What it knows of the whole: thresholds before any query was judged, and figures of the two sets afterwards.
+    /// Numbers about the whole: thresholds before any query was judged, and figures of the two sets afterwards.
     fn facts(&self) -> Vec<Fact> {
         Vec::new()
     }
 }
 
-/// A figure of a notion, by name.
+/// A number of a notion, by name.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Fact {
     pub name: String,
     pub value: f64,
-    /// What it is, with its unit.
+    /// The meaning, with the unit.
     pub what: String,
 }
 
-/// What a notion says of one query.
+/// The judgement of a notion on one query.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Judgement {
     /// `None` where the notion cannot decide or does not apply.
     pub outside: Option<bool>,
-    /// Larger for what extrapolates more; NaN where it is not known.
+    /// Larger for queries that extrapolate more; NaN where it is not known.
     pub score: f64,
-    /// The values of the notion's own columns.
+    /// The values of the notion's added columns.
     pub more: Vec<Value>,
-    /// There is an answer, and the notion could not prove one; no class, no outcome or another that lacks leaves it at `false`.
+    /// Whether an answer exists that could not be proved; if there is no answer, as without a class, this is `false`.
     pub open: bool,
-    /// Not judged, as it is not in the sample of a costly notion: it counts for no rate.
+    /// Whether the query is not in the sample of a costly notion: it then counts for no rate.
     pub passed_over: bool,
 }
 
-/// A reference set and what is known of it.
+/// A reference set with the results that notions may use.
 #[derive(Clone, Copy)]
 pub struct Reference<'r> {
     /// All rows.
     pub rows: &'r dyn Rows,
-    /// The rows of different values: the first of each.
+    /// The distinct rows: the first of each value.
     pub distinct: &'r dyn Rows,
-    /// Which rows are equal, if any are.
+    /// The groups of equal rows, if there are any.
     pub repeats: Option<&'r Repeats>,
     /// A scan of the distinct rows.
     pub scan: &'r dyn Scan,
-    /// The metric in which verdicts about the hull are found, where they are asked for.
+    /// The metric of the hull solver, if hull verdicts are computed.
     pub whitening: Option<&'r Whitening>,
-    /// For scans of other rows.
+    /// The engine, for scans of other rows.
     pub engine: &'r dyn Engine,
     pub metric: Metric,
     /// The search for nearest rows, if any notion needs one.
@@ -193,40 +192,40 @@ pub struct Reference<'r> {
     /// A seeded sample of reference rows with the nearest *other* rows of each, as many as any notion needs.
     pub own: &'r [(usize, Vec<Near>)],
     pub classes: Option<&'r Classes>,
-    /// The tensors of a network that a row consists of, in order; none of other rows.
+    /// The tensors of a network that a row consists of, in order; empty for other rows.
     pub layers: &'r [Layer],
     /// The rows of each class, ascending, if any notion needs classes.
     pub by_class: &'r [class::Members<'r>],
-    /// How hulls are asked about.
+    /// The settings of hull solvers.
     pub settings: Settings,
-    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+    /// The share of reference rows inside, from which notions with a threshold compute it (leave-one-out).
     pub quantile: f64,
     pub seed: u64,
 }
 
-/// Queries that are judged together, or reference rows that are judged as if they were not in the reference.
+/// Queries that are judged together, or reference rows that are each judged as if not in the reference.
 pub struct Block<'b> {
-    /// B x d, raw values.
+    /// The values, B x d, as they are.
     pub values: &'b [f64],
     pub dim: usize,
-    /// Hull verdicts, where a notion needs them; `None` for a reference row that equals another one.
+    /// Hull verdicts, if a notion needs them; `None` for a reference row that equals another one.
     pub hull: &'b [Option<Answer>],
-    /// The nearest rows of each, where a notion needs them; of a reference row, the nearest others.
+    /// The nearest rows of each, if a notion needs them; of a reference row, the nearest other rows.
     pub near: &'b [Vec<Near>],
     pub asked: Asked<'b>,
 }
 
-/// What is judged.
+/// Which rows are judged.
 #[derive(Clone, Copy)]
 pub enum Asked<'b> {
-    /// Queries: their places among all, ascending, and how many there are in all.
+    /// Queries: their indices among all, ascending, and the number of all.
     Queries { places: &'b [usize], of: usize },
-    /// Reference rows by index, each without itself.
+    /// Reference rows by index, each left out.
     Others(&'b [usize]),
 }
 
 impl Block<'_> {
-    /// How many are judged.
+    /// The number of rows that are judged.
     pub fn len(&self) -> usize {
         self.values.len() / self.dim
     }
@@ -236,12 +235,12 @@ impl Block<'_> {
         self.values.is_empty()
     }
 
-    /// The queries, one after the other.
+    /// The judged rows, one after the other.
     pub fn queries(&self) -> std::slice::ChunksExact<'_, f64> {
         self.values.chunks_exact(self.dim)
     }
 
-    /// Some of it, by their places in the block, ascending, as a block of its own that is handed to `then`.
+    /// Passes the rows at some places of the block (ascending) to `then`, as a block.
     fn part<T>(&self, places: &[usize], then: impl FnOnce(&Block<'_>) -> T) -> T {
         let values: Vec<f64> = places
             .iter()
@@ -269,7 +268,7 @@ impl Block<'_> {
         })
     }
 
-    /// The reference row that judgement `place` must do without.
+    /// The reference row that is left out for judgement `place`; `None` for queries.
     pub fn without(&self, place: usize) -> Option<usize> {
         match self.asked {
             Asked::Queries { .. } => None,
@@ -277,7 +276,7 @@ impl Block<'_> {
         }
     }
 
-    /// The class of what is judged.
+    /// The class of the judged row.
     pub fn class(&self, place: usize, classes: &Classes) -> Option<u32> {
         match self.asked {
             Asked::Queries { places, .. } => classes.of_query(*places.get(place)?),
@@ -297,17 +296,17 @@ impl Block<'_> {
     }
 }
 
-/// What stands at some places of a list; nothing of an empty one.
+/// The entries at some places of a list; empty for an empty list.
 fn some<T: Clone>(all: &[T], places: &[usize]) -> Vec<T> {
     places.iter().filter_map(|&i| all.get(i)).cloned().collect()
 }
 
-/// The side of the hull that a query is on; no answer stands for a row that equals another one, which is inside.
+/// Whether a query is outside the hull; a missing answer is a row that equals another one and is therefore inside.
 pub fn side(answer: Option<&Answer>) -> Option<bool> {
     hull::of(answer).outside
 }
 
-/// The value below which a share of the values lies, by linear interpolation; infinite without any.
+/// The quantile `share` of the values, by linear interpolation; infinite for no values.
 pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     if values.is_empty() {
         return f64::INFINITY;
@@ -316,7 +315,7 @@ pub fn quantile(values: &mut [f64], share: f64) -> f64 {
     quantile_of_sorted(values, share)
 }
 
-/// The same of values that ascend; at least one.
+/// The same for values that ascend; there must be at least one.
 pub fn quantile_of_sorted(values: &[f64], share: f64) -> f64 {
     let place = share * (values.len() - 1) as f64;
     let (low, rest) = (place.floor() as usize, place.fract());

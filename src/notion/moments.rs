@@ -1,17 +1,17 @@
-//! Mean and covariance of a reference set, whole or within its classes, and where points lie by them.
+//! Mean and covariance of a reference set, whole or within its classes, and distances of points by them.
 //!
 //! ```text
 //! z = D^-1 (x - m),      V diag(l_1 >= l_2 >= ..) V^T = covariance of z,      t = V^T z
 //! square = sum_k<r t_k^2 / l_k,      off^2 = sum_k>=r t_k^2
 //! ```
 //!
-//! D holds the standard deviation of each column, so that nothing depends on the columns' units. The rank r counts
-//! the variances above [`FLAT`] of the largest: along the other directions, and in columns that do not vary at all,
-//! the rows are flat, and the pseudo-inverse leaves these out. Far rows ([`crate::scan::Far`]) are left out of means
-//! and covariance: a single one would decide about both.
+//! D holds the standard deviation of each column, so that the columns' units do not matter. The rank r is the number of
+//! variances above [`FLAT`] times the largest: in the other directions, and in constant columns, the rows are flat, and the
+//! pseudo-inverse leaves these directions out. Far rows ([`crate::scan::Far`]) are excluded from means and covariance,
+//! because a single one would dominate both.
 //!
-//! Without one row of a class of n rows, u = x - m its place in it and c = n / (n - 1), the scatter matrix loses c u
-//! u^T; its inverse follows by the formula of Sherman and Morrison (Ann. Math. Statist. 21, 1950).
+//! Without one row of a class of n rows, with u = x - m and c = n / (n - 1), the scatter matrix loses c u u^T; its inverse
+//! follows by the formula of Sherman and Morrison (Ann. Math. Statist. 21, 1950).
 
 use super::Reference;
 use crate::control::{Control, WorkStage};
@@ -22,45 +22,45 @@ use faer::{Mat, MatRef};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// Rows vary along a direction if their variance there is more than this share of the largest one, columns at unit
-/// variance: a hundred thousandth of the largest standard deviation.
+/// Rows vary along a direction if their variance there is more than this share of the largest, with columns scaled to unit
+/// variance: a standard deviation of one in a hundred thousand.
 pub(super) const FLAT: f64 = 1e-10;
 
-/// A point is off the affine hull if it lies more than so many times as far from it as [`FLAT`] lets rows vary.
+/// A point is off the affine hull if its distance from it is more than this factor times what [`FLAT`] allows rows.
 const OFF: f64 = 10.0;
 
-/// The same for what rounding leaves of points that are far away, as a share of their distance from the mean.
+/// The tolerance for rounding of far points, as a share of their distance from the mean.
 const ROUNDING: f64 = 1e-12;
 
-/// A row whose direction keeps less than this share of its scatter without it was alone in that direction.
+/// A row was alone in a direction if less than this share of the direction's scatter is left without it.
 const ALONE: f64 = 1e-8;
 
-/// Numbers that are worked on together.
+/// The most numbers of rows in one step.
 const CHUNK: usize = 1 << 21;
 
-/// Deviations above this are cut to it, so that their squares stay finite.
+/// Deviations are clipped to this, so that their squares stay finite.
 const LARGE: f64 = 1e100;
 
-/// Means and the covariance about them.
+/// Means and the covariance around them.
 pub(super) struct Moments {
     groups: Vec<Group>,
-    /// Rows that count.
+    /// The number of rows that count.
     rows: usize,
-    /// The standard deviation of each column; the column's unit where it is constant.
+    /// The standard deviation of each column; a unit for constant columns.
     divisor: Vec<f64>,
     constant: Vec<bool>,
-    /// Orthonormal directions of the columns that vary, as columns, and the variances along them, largest first.
+    /// Orthonormal directions among the varying columns, as matrix columns, and the variances along them, largest first.
     directions: Mat<f64>,
     variances: Vec<f64>,
-    /// How many of these are not flat.
+    /// The number of directions that are not flat.
     pub rank: usize,
-    /// Rows that are no part of it, ascending.
+    /// Rows that are excluded, ascending.
     far: Vec<usize>,
 }
 
-/// The rows about one mean; groups are kept by class.
+/// The rows of one class around their mean; groups are sorted by class.
 struct Group {
-    /// The class, as it was numbered.
+    /// The number of the class.
     class: u32,
     mean: Vec<f64>,
     rows: usize,
@@ -68,19 +68,19 @@ struct Group {
     place: Vec<f64>,
 }
 
-/// Where a point lies, seen from the nearest mean.
+/// A point's position relative to the nearest mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Place {
-    /// The squared distance by the covariance.
+    /// The squared Mahalanobis distance.
     pub square: f64,
-    /// How far it is off the affine hull, in standard deviations of the columns; 0 if it is on it.
+    /// The distance from the affine hull, in standard deviations of the columns; 0 on the hull.
     pub off: f64,
     pub class: u32,
 }
 
 impl Moments {
-    /// Of all rows that have a class (one class for all: plain mean and covariance), in two passes; `None` if no
-    /// covariance in f64 can be decomposed.
+    /// Fits all rows that have a class (one class for all gives the plain mean and covariance), in two passes; `None` if f64
+    /// cannot decompose the covariance.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn fit(
@@ -115,7 +115,7 @@ impl Moments {
         Ok(fitted.decompose(scatter).map(|()| fitted))
     }
 
-    /// From the scatter matrix of the columns in their units (its lower half).
+    /// Decomposes the scatter matrix of the scaled columns (its lower half is given).
     fn decompose(&mut self, scatter: Mat<f64>) -> Option<()> {
         let freedom = self.freedom().max(1.0);
         let vary: Vec<usize> = (0..self.divisor.len())
@@ -155,12 +155,12 @@ impl Moments {
         Some(())
     }
 
-    /// Rows less means.
+    /// Degrees of freedom: rows minus means.
     fn freedom(&self) -> f64 {
         self.rows as f64 - self.groups.len() as f64
     }
 
-    /// `V^T D^-1 (x - first mean)` of points (n x d), a column each; `None` without any mean.
+    /// `V^T D^-1 (x - first mean)` of points (n x d), one column per point; `None` without any mean.
     fn along(&self, points: &[f64]) -> Option<Mat<f64>> {
         let first = &self.groups.first()?.mean;
         let mut z = Vec::with_capacity(points.len());
@@ -176,13 +176,13 @@ impl Moments {
         Some(product_apart(self.directions.transpose(), z))
     }
 
-    /// `(value - mean) / divisor`, at most [`LARGE`]: whatever is so far away is outside by every measure.
+    /// `(value - mean) / divisor`, at most [`LARGE`]: a point so far away is outside by every measure.
     fn deviation(&self, j: usize, value: f64, mean: f64) -> f64 {
         ((value - mean) / self.divisor[j]).clamp(-LARGE, LARGE)
     }
 
-    /// Where points (n x d) lie; `without` names the reference row that a point is, and which is not to count.
-    /// `None` where no row is left.
+    /// The positions of points (n x d). If `without` is given, each point is a reference row, which is left out. `None` where
+    /// no row is left.
     pub fn places(
         &self,
         points: &[f64],
@@ -206,7 +206,7 @@ impl Moments {
         .collect()
     }
 
-    /// Seen from one mean.
+    /// The position relative to one mean.
     fn place(&self, group: &Group, point: &[f64], along: &[f64]) -> Place {
         let shifted = || along.iter().zip(&group.place).map(|(t, g)| t - g);
         let (high, low) = self.variances.split_at(self.rank);
@@ -232,14 +232,14 @@ impl Moments {
         }
     }
 
-    /// The square of what a point leaves the columns that are constant.
+    /// The squared distance from the constant columns' values.
     fn off_constants(&self, group: &Group, point: &[f64]) -> f64 {
         let each = (0..point.len()).filter(|&j| self.constant[j]);
         each.map(|j| self.deviation(j, point[j], group.mean[j]).powi(2))
             .sum()
     }
 
-    /// What a row of a class that is left out takes with it; `None` for a class without rows that count.
+    /// The effect of leaving out a row of a class; `None` for a class without rows that count.
     fn left(&self, class: u32, along: &[f64]) -> Option<Left> {
         let group = self.groups.iter().find(|group| group.class == class)?;
         let (rows, freedom) = (group.rows as f64, self.freedom());
@@ -262,7 +262,7 @@ impl Moments {
         })
     }
 
-    /// Coordinates on the affine hull in units of their standard deviations.
+    /// Coordinates on the affine hull, divided by their standard deviations.
     fn whitened<'a>(&'a self, along: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
         let high = &self.variances[..self.rank];
         along
@@ -271,7 +271,7 @@ impl Moments {
             .map(|(t, variance)| t / variance.sqrt())
     }
 
-    /// Seen from one mean, the row not counted; `None` where the mean was that row.
+    /// The position relative to one mean with the row left out; `None` if the mean was that of this row alone.
     fn place_without(
         &self,
         group: &Group,
@@ -283,7 +283,7 @@ impl Moments {
         if own && left.single {
             return None;
         }
-        // From the mean of the others the row lies n / (n - 1) times as far as from the mean of all.
+        // The distance from the mean of the other rows is n / (n - 1) times that from the mean of all.
         let stretch = if own { left.shift } else { 1.0 };
         let mut found = self.place(group, point, along);
         let w: Vec<f64> = along
@@ -304,7 +304,7 @@ impl Moments {
             found.square = left.freedom.max(0.0) / freedom * (square + gained);
             return Some(found);
         }
-        // The row alone made the rows vary along p = A^-1 u (A the scatter matrix): that direction is lost.
+        // Only this row made the rows vary along p = A^-1 u (A the scatter matrix): without it they are flat there.
         let steep = self.whitened(&left.u).zip(&self.variances);
         let length: f64 = steep
             .map(|(y, variance)| y * y / variance)
@@ -321,30 +321,30 @@ impl Moments {
     }
 }
 
-/// A row that is left out.
+/// A left-out row.
 struct Left {
     class: u32,
-    /// Where it lies, seen from the mean of its class, with it.
+    /// Its position relative to the mean of its class (with the row).
     u: Vec<f64>,
-    /// n / (n - 1); 0 where it is its class.
+    /// n / (n - 1); 0 if it is the only row of its class.
     shift: f64,
-    /// The share of the scatter along its own direction that is left.
+    /// The share of the scatter in its own direction that is left.
     kept: f64,
-    /// Rows less means without it.
+    /// Degrees of freedom without it.
     freedom: f64,
-    /// Whether it is all of its class.
+    /// Whether it is the only row of its class.
     single: bool,
 }
 
 impl Place {
-    /// Nearer: on the affine hull before off it, then by distance.
+    /// Whether this position is nearer: first on the affine hull before off it, then by distance.
     fn before(&self, other: &Place) -> bool {
         let key = |place: &Place| (place.off, place.square);
         key(self) < key(other)
     }
 }
 
-/// The far rows of the reference, each with those that equal it, ascending.
+/// The far rows of the reference, each with the rows that equal it, ascending.
 fn far_rows(reference: &Reference<'_>) -> Vec<usize> {
     let far = &reference.scan.frame().far.rows;
     let mut rows: Vec<usize> = match reference.repeats {
@@ -358,7 +358,7 @@ fn far_rows(reference: &Reference<'_>) -> Vec<usize> {
     rows
 }
 
-/// Hand rows to `work` chunk by chunk: the first row, the values.
+/// Passes rows to `work` chunk by chunk: the index of the first row, and the values.
 fn chunks(rows: &dyn Rows, control: &Control, mut work: impl FnMut(usize, &[f64])) -> Result<()> {
     let d = rows.dim();
     let step = (CHUNK / d).max(1);
@@ -374,8 +374,8 @@ fn chunks(rows: &dyn Rows, control: &Control, mut work: impl FnMut(usize, &[f64]
     Ok(())
 }
 
-/// The mean of the rows of each class, by class. Sums are taken from its first row, so that columns that are constant
-/// within a class have exactly that value as mean.
+/// The mean of the rows of each class, by class. Differences to the class's first row are summed, so that the mean of a
+/// column that is constant within a class is exact.
 fn means(
     rows: &dyn Rows,
     class: impl Fn(usize) -> Option<u32>,
@@ -414,7 +414,7 @@ fn means(
     Ok(finished.collect())
 }
 
-/// `sum (x - m)(x - m)^T` about the means of the groups, columns divided by their units; its lower half.
+/// The lower half of `sum (x - m)(x - m)^T` around the means of the groups, with scaled columns.
 fn scatter(
     rows: &dyn Rows,
     groups: &[Group],

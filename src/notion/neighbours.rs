@@ -1,11 +1,11 @@
 //! The k nearest reference rows, exactly.
 //!
-//! The f32 scan proposes a few more rows than k; their distances are computed again in f64 from the stored values
-//! (from differences, so near-duplicates keep their digits). A row that was not proposed scores at most the last
-//! proposed score plus the scan's proven error, so its distance is bounded from below; if the k-th exact distance
-//! is under that bound the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands
-//! of rows at one distance, all distances are computed in f64. Ties go to the lower row number. Equal queries are
-//! answered once, and of equal rows the scan sees the first ([`Neighbours::filling`]).
+//! The f32 scan proposes a few more rows than k; their distances are computed again in f64 from the stored values (as
+//! differences, so that near-duplicates keep their digits). A row that was not proposed scores at most the last proposed
+//! score plus the scan's proven error, which bounds its distance from below; if the k-th exact distance is under that bound,
+//! the answer is proved. Otherwise more rows are proposed, and in the end, as with thousands of rows at one distance, all
+//! distances are computed in f64. Ties go to the lower row number. Equal queries are answered once, and the scan gets only
+//! the first of equal rows ([`Neighbours::filling`]).
 //!
 //! In few dimensions a [`Tree`] gives the same answers without a scan.
 
@@ -19,7 +19,7 @@ use crate::scan::{Batch, Engine, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
-/// How nearness is measured.
+/// The metric in which rows are near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
@@ -32,34 +32,34 @@ pub enum Metric {
     Dot,
 }
 
-/// A near reference row: its index in the reference, and its distance in the metric asked for, rounded to f64 (infinite if it
-/// is beyond them).
+/// A nearest reference row: its index in the reference, and its distance in the metric, rounded to f64 (infinite if it
+/// overflows).
 pub type Near = (usize, f64);
 
-/// The same while rows are ranked: the distance as it is, even beyond f64 or below.
+/// The same while rows are ranked, with a distance that cannot overflow or underflow.
 type Ranked = (usize, Wide);
 
-/// Rows proposed beyond k at first, and the factor by which proposals grow where that proves too few.
+/// Rows proposed in addition to k at first, and the factor by which proposals grow if those are too few.
 const SPARE: usize = 4;
 const GROWTH: usize = 8;
 
-/// Proposals beyond this cost more than computing every distance; and of rows of no more than so many columns.
+/// Beyond this many proposals, computing every distance is cheaper; with at most `NARROW` columns beyond `MOST_NARROW`.
 const MOST: usize = 1024;
 const NARROW: usize = 64;
 const MOST_NARROW: usize = 32;
 
-/// Proposals, over all queries and workers, that one scan may hold: 12 bytes each.
+/// The most proposals, over all queries and workers, in one scan: 12 bytes each.
 const PROPOSED: usize = 8 << 20;
 
-/// Queries that share a pass in which every distance is computed.
+/// Queries that share a pass that computes every distance.
 const TOGETHER: usize = 32;
 
-/// A direction longer than this (in the frame, where rows are about as long as their dimension's root) would
-/// leave the range in which f32 scores are exact to the bound.
+/// The longest and the shortest direction (in the frame, where the norms of rows are about sqrt(d)) for which the error bound of
+/// f32 scores is valid.
 const LONGEST: f64 = 1e15;
 const SHORTEST: f64 = 1e-25;
 
-/// What underflow can hide in a bound, in the data's units: no bound is believed below this.
+/// What underflow can hide in a bound, in the data's units: bounds below this are not used.
 const HIDDEN: f64 = 1e-290;
 
 /// Exact nearest-neighbour search over one reference set.
@@ -70,23 +70,23 @@ pub struct Neighbours<'a> {
     repeats: Option<&'a Repeats>,
 }
 
-/// What finds the rows.
+/// The method of the search.
 enum Means<'a> {
     Scan(&'a dyn Scan),
     Tree(Tree),
 }
 
-/// What found the rows: the answers are the same.
+/// The method of a search; answers do not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Every row was scored against every query.
     Scan,
-    /// A k-d tree left most rows out.
+    /// A k-d tree pruned most rows.
     Tree,
 }
 
-/// A reference set as cosine search needs it: unit rows and a scan of their own.
+/// A reference set for cosine searches: unit rows, with their own scan.
 pub struct UnitReference<'a> {
     rows: Unit<'a>,
 }
@@ -103,28 +103,28 @@ impl<'a> UnitReference<'a> {
     }
 }
 
-/// Queries that a scan is asked about.
+/// Queries of a scan.
 #[derive(Clone, Copy)]
 struct Asked<'q> {
-    /// B x d.
+    /// The values, B x d.
     queries: &'q [f64],
     posed: &'q [Posed],
-    /// Those that have no answer yet.
+    /// The indices of those that have no answer yet.
     open: &'q [usize],
     k: usize,
 }
 
-/// A query as the scan takes it.
+/// A query as a direction for the scan.
 struct Posed {
     direction: Vec<f32>,
-    /// Beyond the scan's range: compute every distance.
+    /// Whether it is out of the scan's range, so that every distance must be computed.
     wild: bool,
     /// Length of the direction before rounding to f32.
     norm: f64,
 }
 
 impl<'a> Neighbours<'a> {
-    /// Search `rows` with `scan`, which scans the same rows, or for [`Metric::Cosine`] the unit rows of
+    /// A search of `rows` by `scan`, which scans the same rows, or for [`Metric::Cosine`] the unit rows of
     /// [`UnitReference`].
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
         Neighbours {
@@ -135,7 +135,7 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// Search `rows` with a tree over them, and by its metric.
+    /// A search of `rows` by a tree over them, in the tree's metric.
     pub fn by_tree(rows: &'a dyn Rows, tree: Tree) -> Self {
         Neighbours {
             rows,
@@ -145,7 +145,7 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// What finds the rows.
+    /// The method of the search.
     pub fn method(&self) -> Method {
         match self.means {
             Means::Scan(_) => Method::Scan,
@@ -153,8 +153,8 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// Answer about the larger set of which the rows are the different values ([`Repeats::subset`]): with its row
-    /// indices, and every row of a value.
+    /// Makes the answers refer to the larger set of which the rows are the distinct values ([`Repeats::subset`]): with its row
+    /// indices, and all rows of equal value.
     pub fn filling(self, repeats: Option<&'a Repeats>) -> Self {
         assert!(repeats.is_none_or(|all| all.distinct() == self.rows.len()));
         Neighbours { repeats, ..self }
@@ -173,7 +173,7 @@ impl<'a> Neighbours<'a> {
         Ok(answers)
     }
 
-    /// The same of the rows that are searched, each value once ([`Neighbours::filling`]), by their places.
+    /// The same among the distinct rows, by their indices, ignoring [`Neighbours::filling`].
     ///
     /// Errors: as [`Neighbours::nearest`].
     pub fn nearest_values(
@@ -193,7 +193,7 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// The k nearest of the different rows, for queries that are of unit length where the metric is cosine.
+    /// The k nearest of the distinct rows; for cosine, queries have unit length.
     fn search(&self, queries: &[f64], k: usize, control: &Control) -> Result<Vec<Vec<Near>>> {
         let k = k.min(self.rows.len());
         let mut answers = vec![Vec::new(); queries.len() / self.rows.dim()];
@@ -227,7 +227,7 @@ impl<'a> Neighbours<'a> {
         Ok(answers)
     }
 
-    /// Exact distances of some rows, sorted: distance ascending, row ascending.
+    /// Exact distances of some rows, sorted by distance, then by row.
     fn distances(&self, query: &[f64], rows: &[usize]) -> Result<Vec<Ranked>> {
         let d = query.len();
         let mut values = vec![0.0; rows.len() * d];
@@ -240,7 +240,7 @@ impl<'a> Neighbours<'a> {
         Ok(near)
     }
 
-    /// The distance of one row, whose values are used up; a query for cosine is already of unit length.
+    /// The distance of one row, whose values are overwritten; for cosine, the query has unit length.
     fn distance(&self, query: &[f64], x: &mut [f64]) -> Wide {
         match self.metric {
             Metric::Euclidean => distance(x, query),
@@ -256,7 +256,7 @@ impl<'a> Neighbours<'a> {
         }
     }
 
-    /// The k nearest of all rows to each query of a group, every distance in f64, in one pass.
+    /// The k nearest of all rows for each query of a group, by computing every distance in f64 in one pass.
     fn all_distances(
         &self,
         group: &[&[f64]],
@@ -308,7 +308,7 @@ impl<'a> Neighbours<'a> {
         }
         let mut found = self.nearest(&values, k + 1, control)?;
         for (&row, near) in rows.iter().zip(&mut found) {
-            // The row itself may not be among them: of many equal rows the first k + 1 are.
+            // The row itself may be missing: of many equal rows only the first k + 1 are found.
             near.retain(|other| other.0 != row);
             near.truncate(k);
         }
@@ -316,14 +316,14 @@ impl<'a> Neighbours<'a> {
     }
 }
 
-/// A search whose rows a scan proposes.
+/// A search in which a scan proposes the rows.
 struct Scanned<'s, 'a> {
     search: &'s Neighbours<'a>,
     scan: &'a dyn Scan,
 }
 
 impl Scanned<'_, '_> {
-    /// Find the k nearest rows of each query; those that scans did not prove are returned.
+    /// Finds the k nearest rows of each query; returns the queries for which the scans gave no proof.
     fn search(
         &self,
         queries: &[f64],
@@ -338,7 +338,7 @@ impl Scanned<'_, '_> {
         let mut proposals = (k + SPARE + k / 8).min(n);
         let most = if d <= NARROW { MOST_NARROW } else { MOST };
         while !open.is_empty() {
-            // Each worker holds the proposals of all queries of a scan.
+            // Each worker stores the proposals of all queries of a scan.
             let together = (PROPOSED / proposals / rayon::current_num_threads()).max(64);
             let mut rest = Vec::new();
             for part in open.chunks(together) {
@@ -360,7 +360,7 @@ impl Scanned<'_, '_> {
         Ok(open)
     }
 
-    /// The direction that ranks rows by nearness to q, in the scan's frame.
+    /// The direction, in the scan's frame, whose scores rank rows by nearness to q.
     fn pose(&self, query: &[f64]) -> Posed {
         let frame = self.scan.frame();
         let each = query.iter().zip(&frame.centre).zip(&frame.scale);
@@ -378,7 +378,7 @@ impl Scanned<'_, '_> {
         let norm = exact.iter().map(|v| v * v).sum::<f64>().sqrt();
         Posed {
             direction: exact.iter().map(|&v| v as f32).collect(),
-            // A direction so short loses entries in f32, unless it is zero.
+            // The entries of a direction this short lose digits in f32, unless it is zero.
             wild: norm.is_nan()
                 || norm > LONGEST
                 || (norm < SHORTEST && exact.iter().any(|&v| v != 0.0)),
@@ -386,7 +386,7 @@ impl Scanned<'_, '_> {
         }
     }
 
-    /// Scan for `proposals` rows each; answers what that proves and returns the queries it does not.
+    /// Scans for `proposals` rows each; stores the answers that are proved and returns the queries that are not.
     fn propose(
         &self,
         asked: &Asked<'_>,
@@ -445,7 +445,7 @@ impl Scanned<'_, '_> {
         Ok(rest)
     }
 
-    /// The proposed rows, and the far ones, which a scan leaves out.
+    /// The proposed rows, and the far rows, which a scan leaves out.
     fn candidates(&self, proposed: &[usize]) -> Vec<usize> {
         let far = &self.scan.frame().far;
         let near = proposed.iter().copied().filter(|&row| !far.contains(row));
@@ -500,8 +500,8 @@ impl Scanned<'_, '_> {
     }
 }
 
-/// The k nearest rows of the set whose nearest different values are these: a row comes before another of its distance if
-/// its number is lower, so the k nearest rows have the k nearest values.
+/// The k nearest rows of the whole set, given the nearest distinct values. Rows at equal distance are ordered by index, so
+/// the k nearest rows have the k nearest values.
 fn filled(near: &[Near], repeats: &Repeats, k: usize) -> Vec<Near> {
     let mut rows: Vec<Near> = near
         .iter()
@@ -515,7 +515,7 @@ fn filled(near: &[Near], repeats: &Repeats, k: usize) -> Vec<Near> {
     rows
 }
 
-/// Keep the k nearest of ascending rows; of equals the first.
+/// Inserts a row into the k nearest; rows come in ascending order, and of equally near ones the first are kept.
 fn insert(near: &mut Vec<Ranked>, new: Ranked, k: usize) {
     let held = |known: &Ranked| known.1.order(new.1).is_le();
     if near.len() == k && near.last().is_none_or(held) {
@@ -530,7 +530,7 @@ fn sort(near: &mut [Ranked]) {
     near.sort_unstable_by(|a, b| a.1.order(b.1).then(a.0.cmp(&b.0)));
 }
 
-/// As they are given.
+/// The list with distances rounded to f64.
 fn rounded(near: Vec<Ranked>) -> Vec<Near> {
     near.into_iter()
         .map(|(row, distance)| (row, distance.rounded()))

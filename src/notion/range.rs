@@ -1,8 +1,8 @@
-//! The range box: a query extrapolates when any of its coordinates leaves the range of the reference's.
+//! The range box: a query is outside when any of its coordinates leaves the range of the reference's.
 //!
-//! The box holds the hull, so a query outside the box is outside the hull; the reverse does not hold, and in high
-//! dimension nothing is easier than to be in the box. For independent continuous coordinates a new point of the same
-//! law is in the box with probability `((N-1)/(N+1))^d`, and outside in every coordinate with `(2/(N+1))^d`.
+//! The box contains the hull, so a query outside the box is outside the hull. The reverse does not hold, and in high
+//! dimension nearly all queries are in the box. With independent continuous coordinates a new point of the same law is in
+//! the box with probability `((N-1)/(N+1))^d`, and outside in every coordinate with `(2/(N+1))^d`.
 
 use super::{Block, Column, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::Control;
@@ -19,15 +19,15 @@ impl Notion for Range {
     }
 
     fn score(&self) -> String {
-        "how many coordinates leave the range of the reference's".into()
+        "number of coordinates outside their range in the reference".into()
     }
 
     fn outside(&self) -> String {
-        "some coordinate leaves the range of the reference's".into()
+        "some coordinate is outside the range of that coordinate in the reference".into()
     }
 
     fn columns(&self) -> Vec<Column> {
-        let count = "how many coordinates leave the range of the reference's";
+        let count = "number of coordinates outside their range in the reference";
         let every = "whether every coordinate leaves its range";
         vec![
             Column::new("range_count", Type::Count, count),
@@ -58,14 +58,14 @@ impl Notion for Range {
     }
 }
 
-/// The two smallest and the two largest values of each coordinate: without one row, the box is that of the second ones
-/// where the row holds an end alone.
+/// The two smallest and the two largest values of each coordinate. If a row is left out, the second value is the end of the
+/// range where the row alone has the first.
 pub struct RangeBox {
     lowest: Vec<[f64; 2]>,
     highest: Vec<[f64; 2]>,
 }
 
-/// The pass that finds the box, of rows of so many numbers.
+/// The pass that finds the box, for rows of so many columns.
 pub struct Ends(usize);
 
 impl Pass for Ends {
@@ -102,7 +102,7 @@ impl Pass for Ends {
 }
 
 impl RangeBox {
-    /// The box of the rows, in one pass.
+    /// The box of the rows, by one pass.
     pub fn fit(rows: &dyn Rows, control: &Control) -> Result<Self> {
         let d = rows.dim();
         let parts = pass(rows, &Ends(d), control)?;
@@ -111,7 +111,7 @@ impl RangeBox {
             for end in 0..2 {
                 let ends = |pairs: &[[f64; 2]]| pairs.iter().map(|pair| pair[end]).collect();
                 let (low, high): (Vec<f64>, Vec<f64>) = (ends(&part.lowest), ends(&part.highest));
-                // The second ends of a part of one row are infinite, and widen nothing.
+                // The second ends of a part with one row are infinite, which does not widen the box.
                 all.widen_low(&low);
                 all.widen_high(&high);
             }
@@ -151,15 +151,15 @@ impl RangeBox {
         }
     }
 
-    /// How many coordinates of a query leave their range.
+    /// The number of coordinates of a query that leave their range.
     pub fn outside(&self, query: &[f64]) -> usize {
         let out =
             |(j, value): (usize, &f64)| *value < self.lowest[j][0] || *value > self.highest[j][0];
         query.iter().enumerate().filter(|&at| out(at)).count()
     }
 
-    /// The same for a row of the reference, which is left out: it leaves the range of the others where it alone holds an
-    /// end.
+    /// The same for a reference row that is left out: it leaves the range of the other rows where it alone has the smallest or
+    /// largest value.
     fn outside_others(&self, row: &[f64]) -> usize {
         let out = |(j, value): (usize, &f64)| {
             *value < self.lowest[j][1] && *value <= self.lowest[j][0]
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(found.outside(&[9.0, 0.0]), 2);
     }
 
-    /// Against the box of the other rows, computed anew; two of the values are held by two rows.
+    /// Left-out rows are compared with the box of the other rows, computed anew; two of the values occur in two rows.
     #[test]
     fn a_row_left_out_is_judged_by_the_box_of_the_others() {
         let values = vec![
@@ -232,8 +232,8 @@ mod tests {
         assert_eq!(one.outside_others(&[1.0, 2.0]), 2);
     }
 
-    /// `((N-1)/(N+1))^d` at N = 1,000 and d = 100 is .818731 (computed); 2,000 queries of one reference, whose own
-    /// spread (a standard deviation of about .02 between references) dominates.
+    /// `((N-1)/(N+1))^d` at N = 1,000 and d = 100 is .818731 (computed). The 2,000 queries share one reference, and the
+    /// variation between references (a standard deviation of about .02) dominates.
     #[test]
     fn independent_coordinates_stay_in_the_box_as_often_as_predicted() {
         let (n, d, count) = (1000, 100, 2000);

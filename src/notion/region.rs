@@ -1,13 +1,13 @@
 //! The linear region of a network: a query is outside when no reference row has its sign code.
 //!
 //! ```text
-//! code(q)_j = 1 where q_j > 0, else 0;      score = the least number of places in which a reference row's code differs
+//! code(q)_j = 1 where q_j > 0, else 0;      score = the least number of bits by which a reference row's code differs
 //! ```
 //!
-//! In a space of pre-activations of ReLU units the code names the region of inputs on which the network is one affine
-//! map (max-affine spline operators: Balestriero and Baraniuk, ICML 2018). Of two random directions at the angle a, a
-//! share a / pi of the bits differs. Codes are packed 64 to a word and compared by counting bits: exact. Of rows that are
-//! several tensors side by side (`@A+B`, `@preactivations`), the differences are counted layer by layer too.
+//! In a space of pre-activations of ReLU units the code identifies the region of inputs on which the network is one affine
+//! map (max-affine spline operators: Balestriero and Baraniuk, ICML 2018). For two random directions at the angle a, a share
+//! a / pi of the bits differs. Codes are packed 64 bits to a word and compared exactly by counting bits. If rows consist of
+//! several tensors side by side (`@A+B`, `@preactivations`), the differences are also counted layer by layer.
 
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::{Control, WorkStage};
@@ -49,30 +49,30 @@ impl Notion for Region {
     }
 }
 
-/// The different codes of a reference.
+/// The distinct codes of a reference.
 struct Codes {
-    /// Words of a code.
+    /// The number of words of a code.
     words: usize,
     codes: Vec<u64>,
-    /// Rows of each code.
+    /// The number of rows with each code.
     counts: Vec<u64>,
-    /// Where each code is.
+    /// The index of each code.
     places: HashMap<Vec<u64>, usize>,
     /// The tensors that a row consists of.
     layers: Vec<Layer>,
 }
 
-/// What is known of a row's code.
+/// The comparison of a row's code with those of the reference.
 struct CodeMatch {
-    /// Reference rows with the same code.
+    /// The number of reference rows with the same code.
     rows: u64,
-    /// To the nearest code of another row; none without other rows.
+    /// The number of differing bits to the nearest code of another row; `None` without other rows.
     distance: Option<u32>,
-    /// The same in each layer.
+    /// The number of differing bits in each layer.
     layers: Vec<u32>,
 }
 
-/// The signs of a row, 64 to a word.
+/// The signs of a row, 64 bits to a word.
 fn code(row: &[f64]) -> impl Iterator<Item = u64> + '_ {
     row.chunks(64).map(|part| {
         let bits = part.iter().enumerate();
@@ -80,12 +80,12 @@ fn code(row: &[f64]) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
-/// The search for the nearest code of another row: its distance and its place, compiled for the instruction set that is found,
-/// which may count bits.
+/// The search for the nearest code of another row (its distance and index), compiled for the instruction set found at run
+/// time, which may have an instruction to count bits.
 struct Nearest<'c> {
     codes: &'c [u64],
     code: &'c [u64],
-    /// The place of the code itself.
+    /// The index of the code itself, to be skipped.
     own: Option<usize>,
 }
 
@@ -105,7 +105,7 @@ impl pulp::NullaryFnOnce for Nearest<'_> {
     }
 }
 
-/// In how many places two codes differ.
+/// The number of bits in which two codes differ.
 #[inline(always)]
 fn hamming(a: &[u64], b: &[u64]) -> u32 {
     a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
@@ -141,7 +141,7 @@ impl Codes {
         Ok(all)
     }
 
-    /// What is known of a row's code; without a row of that very code where `left_out`.
+    /// Compares a row's code; if `left_out`, the row itself is not counted.
     fn find(&self, row: &[f64], left_out: bool) -> CodeMatch {
         let code: Vec<u64> = code(row).collect();
         let own = self.places.get(&code).copied();
@@ -169,14 +169,14 @@ impl Codes {
         }
     }
 
-    /// In how many places of each layer two codes differ.
+    /// The number of bits of each layer in which two codes differ.
     fn by_layer(&self, a: &[u64], b: &[u64]) -> Vec<u32> {
         let each = ranges(&self.layers);
         each.map(|bits| hamming(&cut(a, bits.clone()), &cut(b, bits)))
             .collect()
     }
 
-    /// The different codes of each layer alone.
+    /// The number of distinct codes of each layer by itself.
     fn regions(&self) -> impl Iterator<Item = (&Layer, usize)> {
         self.layers
             .iter()
@@ -189,7 +189,7 @@ impl Codes {
     }
 }
 
-/// The bits of each layer.
+/// The range of bits of each layer.
 fn ranges(layers: &[Layer]) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut first = 0;
     layers.iter().map(move |layer| {
@@ -198,7 +198,7 @@ fn ranges(layers: &[Layer]) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Some bits of a code, 64 to a word.
+/// A range of bits of a code, 64 bits to a word.
 fn cut(code: &[u64], bits: Range<usize>) -> Vec<u64> {
     let word = |first: usize| {
         let last = bits.end.min(first + 64);
@@ -236,7 +236,7 @@ impl Judge for Codes {
             what,
         };
         let all = fact("regions".into(), self.counts.len(), what.into());
-        // Of one tensor, its regions are those of the row.
+        // With a single tensor, its regions are those of the whole row.
         let layers = (self.layers.len() > 1).then(|| self.regions());
         let layers = layers.into_iter().flatten().map(|(layer, count)| {
             let name = format!("regions_{}", layer.tensor);
@@ -258,7 +258,7 @@ mod tests {
         values
     }
 
-    /// Signs compared one by one; the distance to the nearest of `rows`, and how many have the same.
+    /// Compares signs one by one: the distance to the nearest of `rows`, and the number of rows with the same code.
     fn brute(rows: &[&[f64]], query: &[f64]) -> (u64, f64) {
         let apart = |row: &&[f64]| {
             let pairs = row.iter().zip(query);
@@ -269,7 +269,7 @@ mod tests {
         (same as u64, all.into_iter().min().unwrap() as f64)
     }
 
-    /// Dimensions of less than, just, and more than whole words; repeated rows, and both zeros.
+    /// Dimensions below, at and above multiples of 64; repeated rows, and both zeros.
     #[test]
     fn codes_are_compared_as_signs_one_by_one() {
         for d in [3, 64, 70] {
@@ -297,7 +297,7 @@ mod tests {
         }
     }
 
-    /// Differences and codes of each layer alone, across the words of a code.
+    /// Differences and codes of each layer, which begin and end within words.
     #[test]
     fn layers_are_counted_one_by_one() {
         let dims = [3, 64, 13];
@@ -330,7 +330,7 @@ mod tests {
         assert!(codes.len() > 3 && found.fact("regions_layer1") == 40.0);
     }
 
-    /// Pre-activations of 4,000 random units at two inputs: a share of angle / pi of the signs differs.
+    /// Pre-activations of 4,000 random units at two inputs: a share angle / pi of the signs differs.
     #[test]
     fn signs_differ_in_the_share_of_the_angle() {
         let units = values(&synthetic::gaussian(4000, 2, 3));

@@ -1,4 +1,4 @@
-//! The notions that exist, by name: help, parsing and every table go through this list.
+//! The list of all notions by name, from which help, parsing and tables are derived.
 
 use super::Notion;
 use super::ball::Ball;
@@ -17,36 +17,36 @@ use super::sampled::Sampled;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// What notions are made from, beside their own arguments.
+/// The options of notions besides their own arguments.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    /// Whether distances to the hull are asked for.
+    /// Whether distances to the hull are computed.
     pub distance: bool,
     /// Whether the classes of both sets are known.
     pub classes: bool,
-    /// Whether costly notions are asked of every query in `all`, too.
+    /// Whether costly notions judge every query even as part of `all`.
     pub every: bool,
 }
 
-/// Notions made from the text after the colon; empty for none.
+/// Makes notions from the text after the colon, which is empty if there is none.
 type Make = fn(&str, &Options) -> Result<Vec<Box<dyn Notion>>>;
 
-/// A notion that can be asked for.
+/// A notion that a user can ask for.
 pub struct Entry {
     pub name: &'static str,
-    /// How arguments are written; empty without any.
+    /// The syntax of its arguments; empty if it has none.
     pub arguments: &'static str,
-    /// What it is, in a line.
+    /// A line of help.
     pub what: &'static str,
-    /// Whether it costs so much that `all` asks it of a sample of the queries.
+    /// Whether it costs so much that as part of `all` it judges a sample of the queries.
     pub costly: bool,
     pub make: Make,
 }
 
-/// The notion that `all` has only where classes are known.
+/// The notion that is part of `all` only if classes are known.
 const CLASS: &str = "class";
 
-/// Every notion, in the order of tables.
+/// Every notion, in the order in which tables show them.
 pub const KNOWN: &[Entry] = &[
     Entry {
         name: "hull",
@@ -68,21 +68,21 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "cone",
         arguments: "",
-        what: "cone of the rows: are directions, whatever their lengths, between those of the rows",
+        what: "cone of the rows: is the query a non-negative combination of rows",
         costly: true,
         make: |given, _| none("cone", given, || Directions),
     },
     Entry {
         name: "gauge",
         arguments: "",
-        what: "times that the hull must grow about its mean to reach the query",
+        what: "factor by which the hull must grow about its mean to reach the query",
         costly: true,
         make: |given, _| none("gauge", given, || GaugeAboutMean),
     },
     Entry {
         name: "local",
         arguments: ":K,..|min",
-        what: "hull of the K nearest rows (K = 32), or how few of them hold the query",
+        what: "hull of the K nearest rows (K = 32); min: the fewest whose hull holds the query",
         costly: false,
         make: local,
     },
@@ -96,7 +96,7 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "ball",
         arguments: ":K,..",
-        what: "distance to the K-th nearest row (K = 1), against the reference's own",
+        what: "distance to the K-th nearest row (K = 1), compared with the same distances within the reference",
         costly: false,
         make: |given, _| match given {
             "" => Ok(vec![Box::new(ball("ball", 1))]),
@@ -149,7 +149,7 @@ pub const KNOWN: &[Entry] = &[
     Entry {
         name: "region",
         arguments: "",
-        what: "signs of all values (the linear region, in a space of pre-activations), against the reference's",
+        what: "signs of all values (for pre-activations, the linear region): outside where no row has the same",
         costly: false,
         make: |given, _| none("region", given, || Region),
     },
@@ -195,7 +195,7 @@ fn local(given: &str, _: &Options) -> Result<Vec<Box<dyn Notion>>> {
     }
 }
 
-/// The notions of a default analysis.
+/// The default notions of an analysis.
 pub const USUAL: &str = "hull,range,ball";
 
 /// A notion that takes no argument.
@@ -212,7 +212,7 @@ fn none<N: Notion + 'static>(
     }
 }
 
-/// A notion for each number of a list.
+/// One notion for each number of a list.
 fn each<N: Notion + 'static>(
     name: &str,
     given: &str,
@@ -227,11 +227,11 @@ fn each<N: Notion + 'static>(
     given.split(',').map(number).collect()
 }
 
-/// Notions from a list such as `hull,range,knn:1,10`: what begins with a letter is a notion, numbers and files belong to
-/// the one before. `all` stands for every one as it is without an argument, those that cost much of a sample of the queries
-/// unless they are named too. Each is kept once, in the order of [`KNOWN`].
+/// Parses a list of notions such as `hull,range,knn:1,10`: a part that begins with a letter is a notion, numbers and files
+/// are arguments of the notion before. `all` means every notion without an argument; costly ones then judge a sample of the
+/// queries, unless they are also named. Each notion is kept once, in the order of [`KNOWN`].
 ///
-/// Errors ([`Error::Usage`]): a name that is not known, arguments that do not fit.
+/// Errors ([`Error::Usage`]): an unknown name, invalid arguments.
 pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>> {
     let mut asked: Vec<(usize, bool, String)> = Vec::new();
     for part in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
@@ -262,7 +262,7 @@ pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>
             let known = made.iter_mut().find(|(_, one)| one.id() == notion.id());
             match known {
                 None => made.push((place, notion)),
-                // What is named judges every query.
+                // A notion that is named judges every query.
                 Some((_, one)) if !sample => *one = notion,
                 Some(_) => {}
             }
@@ -272,7 +272,7 @@ pub fn parse(texts: &[String], options: &Options) -> Result<Vec<Box<dyn Notion>>
     Ok(made.into_iter().map(|(_, notion)| notion).collect())
 }
 
-/// Whether a part of a list is a further argument of the notion before.
+/// Whether a part of a list is an argument of the notion before it.
 fn continues(part: &str) -> bool {
     part.starts_with(|letter: char| letter.is_ascii_digit()) || part.contains(['.', '/', '@'])
 }
@@ -291,7 +291,7 @@ fn unknown(part: &str) -> Error {
     ))
 }
 
-/// The entry that made a notion of this id: `knn` made `knn_10`.
+/// The entry that makes notions with this id, as `knn` makes `knn_10`.
 pub fn of_id(id: &str) -> Option<&'static Entry> {
     let own = |entry: &&Entry| {
         let rest = id.strip_prefix(entry.name);
@@ -300,7 +300,7 @@ pub fn of_id(id: &str) -> Option<&'static Entry> {
     KNOWN.iter().find(own)
 }
 
-/// A line for each notion, for help.
+/// One line of help for each notion.
 pub fn help() -> String {
     let line = |entry: &Entry| {
         let name = format!("{}{}", entry.name, entry.arguments);
@@ -308,12 +308,12 @@ pub fn help() -> String {
             true => " (in all: of a sample of the queries)",
             false => "",
         };
-        format!("  {name:<18}{}{alone}\n", entry.what)
+        format!("  {name:<20}{}{alone}\n", entry.what)
     };
     KNOWN.iter().map(line).collect()
 }
 
-/// The notions of a plan, as they were asked for.
+/// The notions of a plan, as typed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Wanted(pub Vec<String>);

@@ -1,8 +1,8 @@
-//! A costly notion that judges a seeded sample of the queries: what `all` makes of the cone, the gauge and the Delaunay simplex.
+//! A costly notion that judges a seeded sample of the queries, as the cone, the gauge and the Delaunay simplex do in `all`.
 //!
-//! The sample depends on the seed and on the number of queries alone, so that all notions of a run have the same. Of the other
-//! queries nothing is said, not even the side that the hull knows of each: every number of such a notion is of the same queries.
-//! Reference rows that are left out are a sample already, and all are judged.
+//! The sample depends only on the seed and the number of queries, so that all such notions of a run judge the same queries.
+//! The other queries get no judgement, not even where the hull's verdict would give their side: all numbers of such a notion
+//! are about the same queries. Left-out reference rows are a sample already, and all are judged.
 
 use super::{
     Asked, Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value, sample,
@@ -12,15 +12,15 @@ use crate::error::Result;
 use crate::hull::Certificate;
 use crate::rows::Pack;
 
-/// Queries that are judged, at most: a rate of one half has then an interval of 9 points. On all of MNIST in patches of 8 x 8
-/// (60,000 x 10,000), `all` then takes 81 s of processor time, 3.3 times the hull, the range and the ball; with half as many
-/// queries 81 s too.
+/// The most queries that are judged; a rate of one half then has an interval of 9 percentage points. On all of MNIST in
+/// patches of 8 x 8 (60,000 x 10,000), `all` takes 81 s of processor time, 3.3 times as long as the hull, the range and the
+/// ball; with half as many queries also 81 s.
 pub const MOST: usize = 500;
 
-/// What is added to the id of the notion for the column that says which queries were in the sample.
+/// The ending that is added to the notion's id in the name of the column that marks the sample.
 pub const ENDING: &str = "_sampled";
 
-/// A notion, of a sample of the queries.
+/// A notion that judges a sample of the queries.
 pub struct Sampled(pub Box<dyn Notion>);
 
 impl Notion for Sampled {
@@ -96,17 +96,17 @@ impl Sampled {
 /// The judge of a sample.
 struct OfSample<'r> {
     judge: Box<dyn Judge + 'r>,
-    /// The notion's own columns.
+    /// The number of the notion's added columns.
     columns: usize,
     seed: u64,
-    /// The number of queries that the sample is of, and their places, ascending.
+    /// The number of queries that the sample is drawn from, and the indices of the sample, ascending.
     drawn: Option<(usize, Vec<usize>)>,
-    /// Of the block that was judged last.
+    /// The certificates of the block that was judged last.
     certificates: Option<Vec<Option<Certificate>>>,
 }
 
 impl OfSample<'_> {
-    /// Which judgements of a block are of the sample.
+    /// The places in a block that are in the sample.
     fn chosen(&mut self, block: &Block<'_>) -> Vec<usize> {
         let Asked::Queries { places, of } = block.asked else {
             return (0..block.len()).collect();
@@ -119,7 +119,7 @@ impl OfSample<'_> {
         (0..block.len()).filter(among).collect()
     }
 
-    /// What is said of a query that is not in the sample.
+    /// The judgement of a query that is not in the sample.
     fn passed_over(&self) -> Judgement {
         let mut more = vec![Value::Null; self.columns];
         more.push(Value::Bool(false));
@@ -141,7 +141,7 @@ impl Judge for OfSample<'_> {
             return Ok(judged);
         }
         let found = block.part(&chosen, |part| self.judge.judge(part, control))?;
-        // One a query: a list with a gap would give queries the judgements of others.
+        // There must be one per query: with a gap, queries would get the judgements of others.
         assert_eq!(found.len(), chosen.len());
         for (&place, mut judgement) in chosen.iter().zip(found) {
             judgement.more.push(Value::Bool(true));
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use crate::rows::Memory;
 
-    /// Few enough queries are all judged; of more, a sample is, as without it, over the ends of blocks.
+    /// Up to the limit all queries are judged; of more, the sample gets the notion's usual judgements, in any split into blocks.
     #[test]
     fn a_sample_is_judged_as_all_are() {
         let rows = Memory::from_f64("rows", 2, table(0, 40, 2));

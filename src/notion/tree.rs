@@ -1,15 +1,15 @@
-//! A k-d tree: the exact nearest rows in few dimensions, without looking at most of them.
+//! A k-d tree: finds the exact nearest rows in few dimensions without computing most distances.
 //!
-//! Points lie in leaves of `LEAF`, column by column; a node is the box around its points. A search keeps the k nearest
-//! points it has met and leaves out every box that is farther than the last of them. Both distances are the same f64 sum
-//! of the same columns in the same order, and rounding never turns an order around: where a box is at least as far in every
-//! column, so is the computed sum. So nothing has to be allowed for rounding, the answers are those of computing every
-//! distance, and of equally distant rows the lower ones are kept. Where f64 has no digits left for a square (below 1e-280
-//! or above 1e300) a search says that it did not answer (`Tree::nearest`).
+//! Points lie in leaves of `LEAF`, column by column; a node is the bounding box of its points. A search keeps the k nearest
+//! points found so far and skips every box that is farther than the last of them. Both distances are f64 sums over the same
+//! columns in the same order, and rounding is monotonic: if a box is at least as far in every column, so is the computed
+//! sum. Therefore no allowance for rounding is needed, the answers are those of computing every distance, and of equally
+//! distant rows the lower ones are kept. Where squares lose digits in f64 (below 1e-280 or above 1e300) a search returns no
+//! answer (`Tree::nearest`).
 //!
-//! The layout is implicit: the first half of a node's leaves are its left child's, which follows it; the right child
-//! follows all of these. J. L. Bentley, Multidimensional binary search trees, CACM 18 (1975); splits at the median of
-//! the widest column after Friedman, Bentley and Finkel, ACM TOMS 3 (1977).
+//! The layout is implicit: the left child of a node has the first half of its leaves and directly follows the node; the right
+//! child follows the left child's nodes. J. L. Bentley, Multidimensional binary search trees, CACM 18 (1975); splits at the
+//! median of the widest column after Friedman, Bentley and Finkel, ACM TOMS 3 (1977).
 
 mod search;
 
@@ -20,18 +20,18 @@ use crate::rows::{Rows, chunk_rows, normalise};
 use crate::scan::Frame;
 use rayon::prelude::*;
 
-/// Points of a leaf: few enough that most of a leaf is near, enough for whole vectors of f64.
+/// Points of a leaf: few, so that most of a visited leaf is near, but enough for full vectors of f64.
 const LEAF: usize = 16;
 
-/// Branches of fewer points are built by one thread.
+/// Branches with fewer points are built by a single thread.
 const ALONE: usize = 1 << 13;
 
-/// Lengths of the data's unit between which squares of distances keep their digits.
+/// The range of the data's unit in which squares of distances keep their digits.
 const UNITS: std::ops::Range<f64> = 1e-100..1e100;
 
-/// Whether a tree over `n` rows of `d` columns answers 2,000 queries faster than a scan, its building included.
+/// Whether a tree over `n` rows of `d` columns, including its construction, answers 2,000 queries faster than a scan.
 ///
-/// Seconds for 2,000 Gaussian queries and rows, k = 1 and 10, on 2 cores with AVX-512 (scan; tree and its building):
+/// Seconds for 2,000 Gaussian queries and rows, k = 1 and 10, on 2 cores with AVX-512 (scan; tree + its construction):
 ///
 /// | d | n = 10,000 | | n = 1,000,000 | |
 /// |--|--|--|--|--|
@@ -47,7 +47,7 @@ pub fn pays(n: usize, d: usize) -> bool {
     d <= most
 }
 
-/// Bytes that a tree takes at most while it is built.
+/// The most bytes that a tree takes while it is built.
 fn bytes(n: usize, d: usize) -> u64 {
     let point = 8 * d + 8;
     let leaf = LEAF * (8 * d + 4) + 2 * (16 * d + 4);
@@ -58,14 +58,14 @@ fn bytes(n: usize, d: usize) -> u64 {
 pub struct Tree {
     metric: Metric,
     len: usize,
-    /// Rows of zeros, of which the cosine has no angle: they are not in the tree.
+    /// Rows of zeros, which have no angle for the cosine and are not in the tree.
     zeros: Vec<u32>,
     form: Option<Box<dyn Form>>,
 }
 
-/// A tree of some number of dimensions.
+/// A tree of any number of dimensions.
 trait Form: Send + Sync {
-    /// See `Tree::nearest`; `zeros` are at distance 1.
+    /// See `Tree::nearest`; rows in `zeros` have distance 1.
     fn nearest(
         &self,
         queries: &[f64],
@@ -86,22 +86,22 @@ struct Point<const D: usize> {
 /// The smallest and the largest value of each column.
 type Bounds<const D: usize> = [[f64; D]; 2];
 
-/// A tree of D dimensions; see the head of this file for the order of its nodes.
+/// A tree of D dimensions; the order of its nodes is described at the top of this file.
 struct Fixed<const D: usize> {
-    /// Of each node.
+    /// The bounding box of each node.
     bounds: Vec<Bounds<D>>,
     /// The lowest row of each node.
     firsts: Vec<u32>,
-    /// Of each leaf, column by column; all are full but the last, which repeats its last point.
+    /// The points of each leaf, column by column; the last leaf is filled up with copies of its last point.
     panels: Vec<[[f64; LEAF]; D]>,
     rows: Vec<[u32; LEAF]>,
-    /// Points of the last leaf.
+    /// The number of points in the last leaf.
     last: usize,
 }
 
 impl Tree {
-    /// A tree over `rows` for searches by `metric`, if it pays, may be used where the rows' sizes are those of `frame`, and
-    /// fits into `room` bytes.
+    /// A tree over `rows` for searches by `metric`, if it is faster than a scan, the magnitudes of the rows (in `frame`) allow
+    /// it, and it fits into `room` bytes.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn where_it_pays(
@@ -119,7 +119,7 @@ impl Tree {
         Self::new(rows, metric, control)
     }
 
-    /// A tree over `rows`; none for inner products, for more than 10 columns, and for 2^32 rows or more.
+    /// A tree over `rows`; `None` for inner products, for more than 10 columns, and for 2^32 rows or more.
     ///
     /// Errors: as [`Tree::where_it_pays`].
     pub fn new(rows: &dyn Rows, metric: Metric, control: &Control) -> Result<Option<Self>> {
@@ -157,13 +157,13 @@ impl Tree {
         })
     }
 
-    /// How the tree measures.
+    /// The metric of the tree.
     pub fn metric(&self) -> Metric {
         self.metric
     }
 
-    /// The k nearest rows of each query (B x d; of unit length for cosine), nearest first; min(k, N) each. None where
-    /// squares of the distances leave the range of f64.
+    /// The k nearest rows of each query (B x d; of unit length for cosine), nearest first; min(k, N) each. `None` if squares of
+    /// the distances leave the range of f64.
     ///
     /// Errors: [`crate::Error::Interrupted`].
     pub(super) fn nearest(
@@ -190,7 +190,7 @@ impl Tree {
     }
 }
 
-/// All rows as points: as stored, or of unit length.
+/// All rows as points: as stored, or scaled to unit length.
 fn read<const D: usize>(
     rows: &dyn Rows,
     metric: Metric,
@@ -245,7 +245,7 @@ impl<const D: usize> Fixed<D> {
     }
 }
 
-/// A node, and all below it, while it is built.
+/// A node with all nodes below it, during construction.
 struct Branch<'t, const D: usize> {
     points: &'t mut [Point<D>],
     bounds: &'t mut [Bounds<D>],
@@ -273,7 +273,7 @@ impl<const D: usize> Branch<'_, D> {
         left.and(right)
     }
 
-    /// The children, parted at the median of the widest column.
+    /// The children, split at the median of the widest column.
     fn halves(self) -> [Self; 2] {
         let [lowest, highest] = self.bounds[0];
         let width = |column: usize| highest[column] - lowest[column];
@@ -316,7 +316,7 @@ impl<const D: usize> Branch<'_, D> {
     }
 }
 
-/// The box around some points.
+/// The bounding box of some points.
 fn bounds<const D: usize>(points: &[Point<D>]) -> Bounds<D> {
     let mut bounds = [[f64::INFINITY; D], [f64::NEG_INFINITY; D]];
     for point in points {

@@ -1,8 +1,8 @@
-//! Numbers with an exponent of their own: products and distances of finite rows, however large or small.
+//! f64 numbers with a separate exponent: products and distances of finite rows that cannot overflow or underflow.
 //!
-//! `<x, q>` of two rows of 1e200 is beyond f64, and of two rows of 1e-200 below it: all rows would look equally near. So
-//! where a plain sum leaves the range in which it is good, its terms are brought to a common power of two first, which
-//! rounds nothing.
+//! `<x, q>` of two rows of 1e200 overflows f64, and that of two rows of 1e-200 underflows: all rows would seem equally near.
+//! Therefore, where a plain sum leaves the range in which it is accurate, its terms are first scaled by a common power of
+//! two, which causes no rounding.
 
 use std::cmp::Ordering;
 
@@ -13,17 +13,16 @@ pub(super) struct Wide {
     exponent: i32,
 }
 
-/// Sizes of sums that neither overflow nor underflow can have touched: what underflows in a term is far below the last
-/// digit of such a sum.
+/// The range of sums in which no term has overflowed, and any underflow of a term is far below the last digit of the sum.
 pub(super) const PLAIN: std::ops::Range<f64> = 1e-280..1e300;
 
 impl Wide {
-    /// Of an ordinary number.
+    /// Converts an f64.
     pub fn from(value: f64) -> Self {
         Wide::new(value, 0)
     }
 
-    /// Both zeros are one.
+    /// A number from its parts; -0 becomes 0.
     fn new(value: f64, exponent: i32) -> Self {
         Wide {
             value: value + 0.0,
@@ -31,17 +30,17 @@ impl Wide {
         }
     }
 
-    /// The nearest f64; infinite if it is beyond them all.
+    /// The nearest f64; infinite if the number overflows.
     pub fn rounded(self) -> f64 {
         libm::scalbn(self.value, self.exponent)
     }
 
     pub fn negated(self) -> Self {
-        // Never -0, which would come before 0: rows that differ in the sign of a zero are equal.
+        // Not `-value`: -0 would sort before 0, and rows that differ in the sign of a zero are equal.
         Wide::new(0.0 - self.value, self.exponent)
     }
 
-    /// By value.
+    /// Compares by value.
     pub fn order(self, other: Self) -> Ordering {
         if self.exponent == other.exponent {
             return self.value.total_cmp(&other.value);
@@ -81,7 +80,7 @@ pub(super) fn product(x: &[f64], q: &[f64]) -> Wide {
     Wide::new(scaled.sum(), power)
 }
 
-/// `|x - q|`, from differences.
+/// `|x - q|`, from the differences of the coordinates.
 pub(super) fn distance(x: &[f64], q: &[f64]) -> Wide {
     let square: f64 = x.iter().zip(q).map(|(x, q)| (x - q) * (x - q)).sum();
     if PLAIN.contains(&square) {
@@ -95,7 +94,7 @@ pub(super) fn distance(x: &[f64], q: &[f64]) -> Wide {
     if whole == 0.0 {
         return Wide::from(0.0);
     }
-    // Halves have a finite difference where the numbers themselves have none.
+    // Halves have a finite difference even if that of the numbers overflows.
     let share = if whole.is_finite() { 1.0 } else { 0.5 };
     let (_, power) = libm::frexp(largest(share));
     let scaled = x
@@ -117,7 +116,7 @@ mod tests {
 
     #[test]
     fn order_is_that_of_the_values() {
-        // Ascending, each with the value of its place.
+        // Numbers in ascending order, each with its value.
         let all = [
             Wide::new(-1.5, 3000),
             Wide::new(-1.0, 3000),

@@ -1,4 +1,4 @@
-//! What was found about a set of queries, as arrays, as a stream of Arrow batches, and as certificates.
+//! The results for a set of queries: as arrays, as a stream of Arrow batches, and as certificates.
 
 use super::certificate::Certificate;
 use super::fault::raised;
@@ -29,13 +29,13 @@ use std::sync::{Arc, OnceLock};
 /// The notion whose score is the distance to the nearest row.
 const NEAREST: &str = "ball";
 
-/// Records of one call.
+/// A sink that collects the records of one call.
 struct Gathered<'r> {
     table: Collected<'r>,
     answers: Vec<Option<Answer>>,
     rows: Vec<i64>,
     distances: Vec<f64>,
-    /// What each notion says, in their order.
+    /// The scores of each notion, in the order of the plan.
     scores: Vec<Scores>,
 }
 
@@ -62,23 +62,24 @@ pub struct Answers {
     schema: Arc<Schema>,
     batches: Vec<RecordBatch>,
     answers: Vec<Option<Answer>>,
-    /// The number in its file of each reference row, where these are not their places.
+    /// The number of each reference row in its file, if it differs from the index.
     numbers: Option<Vec<u64>>,
     near: (Vec<i64>, Vec<f64>),
-    /// Which of the warnings says that queries are rows of the reference, if one does.
+    /// The index of the warning that says that queries are rows of the reference, if there is one.
     #[pyo3(get)]
     overlap: Option<String>,
     /// The summary as JSON.
     #[pyo3(get)]
     summary: String,
-    /// What notions say of the outcomes, as JSON, where outcomes are known.
+    /// How well notions predict the outcomes, as JSON, if outcomes are known.
     #[pyo3(get)]
     outcomes: Option<String>,
     facts: Summary,
     queries: usize,
 }
 
-/// What scans a reference: its shards, where it lies in shards. Errors: an environment that names no kernel of this machine.
+/// The engine for a reference: its shards, if it is sharded. Errors: an environment variable that names no CPU kernel of this
+/// machine.
 pub fn engine(reference: &dyn Rows) -> Result<&'static dyn Engine> {
     match reference.shards() {
         Some(_) => Ok(&ShardedEngine),
@@ -86,7 +87,7 @@ pub fn engine(reference: &dyn Rows) -> Result<&'static dyn Engine> {
     }
 }
 
-/// The machine's own cores, in eight bits where that is faster, as the command line has them. Errors: as [`engine`].
+/// The CPU engine, with int8 where that is faster, as in the command line. Errors: as [`engine`].
 pub fn cpu() -> Result<&'static Int8Engine> {
     static CPU: OnceLock<Int8Engine> = OnceLock::new();
     match CPU.get() {
@@ -98,7 +99,7 @@ pub fn cpu() -> Result<&'static Int8Engine> {
     }
 }
 
-/// Answer the queries of `sets`; `known` is what was found of the reference before, and the space that both are in.
+/// Answers the queries of `sets`; `known` is the prepared reference, and the space of both sets.
 ///
 /// Errors: as [`run_prepared`].
 pub fn answered(
@@ -190,7 +191,7 @@ impl Answers {
         self.queries
     }
 
-    /// What a reader must know before believing a rate.
+    /// Caveats that matter before a rate is interpreted.
     #[getter]
     fn warnings(&self) -> Vec<String> {
         self.facts.warnings.clone()
@@ -258,7 +259,7 @@ impl Answers {
         table::stream(py, &self.schema, &self.batches)
     }
 
-    /// What proves the verdict of a query.
+    /// The certificate of a query's verdict.
     fn certificate(&self, query: usize) -> PyResult<Certificate> {
         let Some(answer) = self.answers.get(query) else {
             let text = format!("there is no query {query}; there are {}", self.queries);

@@ -1,4 +1,4 @@
-//! What a Python program gives as rows: NumPy arrays, read where they lie, and names of files.
+//! Rows that a Python program passes: NumPy arrays, read in place, and names of files.
 
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
@@ -11,20 +11,20 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// Bytes of rows of a file that stay in memory, and of trees over rows.
+/// The most bytes of rows of a file in memory, and of trees over rows.
 pub const MEMORY: u64 = 8 << 30;
 
-/// Rows as they were given. While an array is held, it stays in memory, and NumPy lets nobody write to it through Rust.
+/// Rows as they were passed. While an array is held here, it stays in memory, and Rust code cannot write to it.
 pub enum Given<'py> {
     F16(PyReadonlyArray2<'py, half::f16>),
     F32(PyReadonlyArray2<'py, f32>),
     F64(PyReadonlyArray2<'py, f64>),
     U8(PyReadonlyArray2<'py, u8>),
-    /// A file that the command line reads too.
+    /// A file, in any format that the command line reads.
     File(String),
 }
 
-/// The same for threads that know nothing of Python.
+/// The same for threads that run without the Python interpreter.
 #[derive(Clone, Copy)]
 pub enum ArrayOrFile<'a> {
     F16(Values<'a, half::f16>),
@@ -42,7 +42,7 @@ pub struct Values<'a, T> {
     values: &'a [T],
 }
 
-/// Whether the values of an array were looked at before.
+/// Whether the values of an array have been checked before.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Seen {
     Never,
@@ -50,7 +50,7 @@ pub enum Seen {
 }
 
 impl<'py> Given<'py> {
-    /// Errors: `TypeError` of an object that is neither text nor an array of two axes of float16, float32, float64 or uint8.
+    /// Errors: `TypeError` for an object that is neither text nor an array of two axes of float16, float32, float64 or uint8.
     pub fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         if let Ok(file) = object.extract() {
             return Ok(Given::File(file));
@@ -78,7 +78,7 @@ impl<'py> Given<'py> {
 
     /// The rows, called `name` in messages if they are an array.
     ///
-    /// Errors: `ValueError` of an array that is not C-contiguous.
+    /// Errors: `ValueError` for an array that is not C-contiguous.
     pub fn source<'a>(&'a self, name: &'a str) -> PyResult<ArrayOrFile<'a>> {
         Ok(match self {
             Given::F16(array) => ArrayOrFile::F16(Values::of(array, name)?),
@@ -111,9 +111,9 @@ impl<'a, T: Element + Stored> Values<'a, T> {
 }
 
 impl<'a> ArrayOrFile<'a> {
-    /// The rows where they lie. `like` are the names of the columns that a file is put into the order of.
+    /// The rows in place. `like` holds the column names of the reference, into whose order the columns of a file are put.
     ///
-    /// Errors: an array that is empty or holds a value that is not finite; everything that a file can be wrong in.
+    /// Errors: an array that is empty or holds a value that is not finite; any error of a file.
     pub fn open(
         self,
         seen: Seen,
@@ -129,8 +129,8 @@ impl<'a> ArrayOrFile<'a> {
         }
     }
 
-    /// The rows as [`ArrayOrFile::kept`] has them, with the shape of the images that they are: `axes` are those of a row of the
-    /// array, and a file knows its own.
+    /// The rows as from [`ArrayOrFile::kept`], with the shape of their images: for an array, `axes` are those of one row; a file
+    /// has its own shape.
     ///
     /// Errors: as [`ArrayOrFile::open`].
     pub fn set(self, axes: &[usize], control: &Control) -> Result<Set> {
@@ -146,7 +146,7 @@ impl<'a> ArrayOrFile<'a> {
         }
     }
 
-    /// Rows for what outlives the call: a copy of an array, or the rows of the file.
+    /// Rows that outlive the call: a copy of an array, or the rows of the file.
     ///
     /// Errors: as [`ArrayOrFile::open`].
     pub fn kept(self, control: &Control) -> Result<Arc<dyn Rows>> {

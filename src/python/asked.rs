@@ -1,4 +1,4 @@
-//! What a Python program asks for, as plans.
+//! Converts the options of a Python program into plans.
 
 use crate::error::{Error, Result};
 use crate::notion::Classes;
@@ -9,7 +9,7 @@ use crate::study::outcomes::Outcome;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 
-/// How rows are judged, as a dictionary.
+/// The options of judging, from a dictionary.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Asked {
@@ -23,7 +23,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Errors ([`Error::Usage`]): a metric that is not known, numbers that cannot be worked with.
+    /// Errors ([`Error::Usage`]): an unknown metric, numbers outside their range.
     pub fn plan(self) -> Result<AnalysisPlan> {
         let plan = AnalysisPlan {
             hull: self.hull,
@@ -48,10 +48,10 @@ impl Asked {
     }
 }
 
-/// A class of each row by name; none of a row whose class is not known.
+/// The class of each row by name; `None` for a row whose class is unknown.
 pub type Labels = Vec<Option<String>>;
 
-/// What is known of queries beside their numbers.
+/// The facts about queries besides their values.
 #[derive(FromPyObject, Default)]
 #[pyo3(from_item_all)]
 pub struct QueryFacts {
@@ -61,7 +61,7 @@ pub struct QueryFacts {
 }
 
 impl QueryFacts {
-    /// Errors ([`Error::Usage`]): lists that have not one entry a query.
+    /// Errors ([`Error::Usage`]): lists without exactly one entry per query.
     pub fn check(&self, queries: usize) -> Result<()> {
         let lists = [
             ("labels", self.labels.as_ref().map(Vec::len)),
@@ -78,7 +78,7 @@ impl QueryFacts {
         Ok(())
     }
 
-    /// What became of the queries: the loss, or whether what was predicted is what they are.
+    /// The outcome of the queries: the loss, or whether the predicted class is wrong.
     pub fn outcome(&self) -> Option<Outcome> {
         if let Some(loss) = &self.loss {
             return Some(Outcome::Loss(loss.clone()));
@@ -88,7 +88,7 @@ impl QueryFacts {
         Some(Outcome::Wrong(wrong.collect()))
     }
 
-    /// The classes of both sets, where those of one are known. `rows` and `queries` are their numbers.
+    /// The classes of both sets, if those of one are known. `rows` and `queries` are the sizes of the sets.
     pub fn classes(
         &self,
         reference: Option<&[Option<String>]>,
@@ -128,7 +128,7 @@ pub fn coded(labels: &[Option<String>]) -> images::Labels {
     }
 }
 
-/// Numbers of classes, in the order in which they were met.
+/// Numbers classes in the order of their first appearance.
 #[derive(Default)]
 struct Codes {
     names: Vec<String>,

@@ -1,4 +1,4 @@
-//! What proves one verdict, and its check, which uses nothing of what found it.
+//! The certificate of one verdict, and its check, which uses none of the solver's code.
 
 use super::arrays::{Given, Seen};
 use super::waiting::{How, waited};
@@ -8,12 +8,12 @@ use crate::hull::{self, Answer};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 
-/// What proves the verdict about one query.
+/// The certificate of one query's verdict.
 #[pyclass(module = "hullscope._core", frozen)]
 pub struct Certificate(Proof);
 
 impl Certificate {
-    /// Of an answer; `numbers` are those of the reference rows in their file, where these are not their places.
+    /// The certificate of an answer; `numbers` are the reference rows' numbers in their file, if they differ from the indices.
     pub fn of(answer: Option<&Answer>, numbers: Option<&[u64]>) -> Self {
         let number = |row: &usize| match numbers {
             Some(numbers) => numbers[*row],
@@ -54,13 +54,13 @@ impl Certificate {
         self.claim().verdict().into()
     }
 
-    /// exact, tolerance or separated; None where nothing is claimed.
+    /// exact, tolerance or separated; None for an undecided query.
     #[getter]
     fn proof(&self) -> Option<&'static str> {
         self.claim().evidence().map(certificate::Evidence::name)
     }
 
-    /// The reference rows that meet the query, by number.
+    /// The numbers of the reference rows whose weighted mean is the query.
     #[getter]
     fn rows<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<i64>>> {
         let Proof::Inside { rows, .. } = &self.0 else {
@@ -70,7 +70,7 @@ impl Certificate {
         Some(PyArray1::from_iter(py, rows))
     }
 
-    /// The weight of each of them.
+    /// The weight of each of these rows.
     #[getter]
     fn weights<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
         match &self.0 {
@@ -79,7 +79,7 @@ impl Certificate {
         }
     }
 
-    /// The direction in which the query is beyond every reference row.
+    /// The normal of a hyperplane that separates the query from all reference rows.
     #[getter]
     fn direction<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<f64>>> {
         match &self.0 {
@@ -88,7 +88,7 @@ impl Certificate {
         }
     }
 
-    /// The distance to the hull, at least.
+    /// A certified lower bound on the distance to the hull.
     #[getter]
     fn margin(&self) -> Option<f64> {
         match &self.0 {
@@ -97,7 +97,7 @@ impl Certificate {
         }
     }
 
-    /// Check it against these rows and the one query; what is wrong, or nothing.
+    /// Checks the certificate against these rows and the one query; returns what is wrong, or nothing.
     #[pyo3(signature = (rows, query, *, threads))]
     fn check(
         &self,

@@ -1,4 +1,4 @@
-//! A comparison of spaces, from the words that the command line takes.
+//! A comparison of spaces, from arguments as on the command line.
 
 use super::answers::cpu;
 use super::fault::raised;
@@ -11,7 +11,7 @@ use clap::Parser;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
-/// What can be typed after `hullscope compare`.
+/// The arguments of `hullscope compare`.
 #[derive(Debug, Parser)]
 #[command(name = "compare", no_binary_name = true, disable_help_flag = true)]
 struct Words {
@@ -19,8 +19,8 @@ struct Words {
     what: Options,
 }
 
-/// Compare spaces. `folder` is where tables, figures and the page go; `replace` removes what another run left there. Everything that was found, as JSON; the tables that
-/// the command prints; what was noticed.
+/// Compares spaces. `folder` is where tables, figures and the page are written; `replace` removes the results of another run
+/// from it. Returns all results as JSON, the tables that the command prints, and the notes.
 #[pyfunction]
 #[pyo3(signature = (words, *, folder, replace, threads, progress))]
 pub fn compare<'py>(

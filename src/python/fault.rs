@@ -1,4 +1,4 @@
-//! Errors of the library as exceptions of Python.
+//! Errors of the library as Python exceptions.
 
 use crate::Error;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError, PyValueError};
@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use std::any::Any;
 use std::sync::{Mutex, Once};
 
-/// The exception that says the same: `ValueError` of inputs and options, `OSError` of files, `KeyboardInterrupt`.
+/// The exception for an error: `ValueError` for inputs and options, `OSError` for files, `KeyboardInterrupt`.
 pub fn raised(error: Error) -> PyErr {
     let text = error.to_string();
     let text = worded(&text).unwrap_or(text);
@@ -17,7 +17,7 @@ pub fn raised(error: Error) -> PyErr {
     }
 }
 
-/// A message in the words of a Python program, as the package has them for warnings.
+/// Replaces option names in a message by those of the Python API, with the package's function for warnings.
 fn worded(text: &str) -> PyResult<String> {
     Python::attach(|py| {
         let words = py.import("hullscope._words")?;
@@ -25,10 +25,10 @@ fn worded(text: &str) -> PyResult<String> {
     })
 }
 
-/// Where the last panic was.
+/// The location of the last panic.
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on panics leave their place, beside what else is done about them.
+/// Installs a panic hook that stores the location, and then calls the previous hook.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -42,7 +42,7 @@ pub fn watch() {
     });
 }
 
-/// A panic, which is a fault of this library, as `RuntimeError` with its place.
+/// A `RuntimeError` for a panic, which is a bug of this library, with its location.
 pub fn panicked(panic: Box<dyn Any + Send>) -> PyErr {
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_string(),

@@ -1,4 +1,4 @@
-//! The rates of an analysis as a figure, for the page of a notebook.
+//! The rates of an analysis as a figure, for notebooks.
 
 use crate::error::{Error, Result};
 use crate::report::compare::dot;

@@ -1,4 +1,4 @@
-//! A reference that is ready for queries: fitted from an array or a file, kept in a file, asked.
+//! A fitted reference: made from an array or a file, saved, loaded, and asked about queries.
 
 use super::answers::{Answers, answered, engine, sign};
 use super::arrays::{ArrayOrFile, Given, MEMORY, Seen};
@@ -20,18 +20,18 @@ use pyo3::prelude::*;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where the rows of a reference are.
+/// The storage of a reference's rows.
 enum Home {
-    /// An array of the calling program.
+    /// An array that the calling program owns.
     There(Py<PyAny>),
     Here(Arc<dyn Rows>),
 }
 
-/// A reference with everything that is known of it before the first query.
+/// A reference with everything that is computed before the first query.
 #[pyclass(module = "hullscope._core", frozen)]
 pub struct Fitted {
     home: Home,
-    /// The way into its space, which queries take too.
+    /// The transformation into its space, which is applied to queries too.
     way: Option<Way>,
     plan: AnalysisPlan,
     known: Prepared,
@@ -42,8 +42,8 @@ pub struct Fitted {
 
 #[pymethods]
 impl Fitted {
-    /// Find what can be known of `rows`, an array or the name of a file. `axes` are those of a row before it was made flat: of
-    /// an image its height, width and channels.
+    /// Fits `rows`, an array or the name of a file. `axes` are those of a row before it was flattened: for an image its height,
+    /// width and channels.
     #[new]
     #[pyo3(signature = (rows, asked, *, axes, space, labels, threads, progress))]
     #[allow(clippy::too_many_arguments)]
@@ -100,19 +100,19 @@ impl Fitted {
         })
     }
 
-    /// The space that the rows are in, where it is one.
+    /// The space of the rows; None if they are used as they are.
     #[getter]
     fn space(&self) -> Option<&str> {
         self.way.as_ref().map(|way| way.ends.space.as_str())
     }
 
-    /// What a reader must know of the rows before believing a rate; nothing of a reference that was loaded.
+    /// Caveats about the rows that matter before a rate is interpreted; empty for a loaded reference.
     #[getter]
     fn warnings(&self) -> Vec<String> {
         self.known.warnings.clone()
     }
 
-    /// Judge `queries`, an array or the name of a file, each as if it were the only one; `axes` as in [`Fitted::new`].
+    /// Judges `queries`, an array or the name of a file, each as if it were the only one; `axes` as in [`Fitted::new`].
     #[pyo3(signature = (queries, beside, *, axes, threads, progress))]
     fn score<'py>(
         &self,
@@ -233,7 +233,7 @@ impl Fitted {
         PyArray1::from_vec(py, values).reshape(shape)
     }
 
-    /// Write everything that is known, with the rows, to a file that [`Fitted::load`] and the command line take.
+    /// Saves the fitted reference, with the rows, to a file that [`Fitted::load`] and the command line read.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         let given = self.given(py)?;
         let held = self.held(&given)?;
@@ -242,7 +242,7 @@ impl Fitted {
                 let make = Make {
                     plan: self.plan.clone(),
                     settings: RowSettings::default(),
-                    // Queries that are arrays have no names, and those of files are read before the space.
+                    // Query arrays have no column names, and those of files are matched before the space.
                     columns: rows::like(rows).filter(|_| self.way.is_none()),
                     link: None,
                 };
@@ -255,7 +255,7 @@ impl Fitted {
         })
     }
 
-    /// A reference that [`Fitted::save`] or the command line kept.
+    /// A reference that was saved by [`Fitted::save`] or the command line.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let found = waited(py, &How::default(), |control| {
@@ -283,7 +283,7 @@ impl Fitted {
 }
 
 impl Fitted {
-    /// Rows that are held already, without classes.
+    /// Fits rows that are already in memory, without classes.
     ///
     /// Errors: as [`prepare`].
     pub fn of(plan: AnalysisPlan, rows: Arc<dyn Rows>, control: &Control) -> Result<Self> {
@@ -297,7 +297,7 @@ impl Fitted {
         })
     }
 
-    /// The array of the calling program, if the rows are in one.
+    /// The array of the calling program, if it holds the rows.
     fn given<'py>(&self, py: Python<'py>) -> PyResult<Option<Given<'py>>> {
         match &self.home {
             Home::There(array) => Given::of(array.bind(py)).map(Some),
@@ -305,7 +305,7 @@ impl Fitted {
         }
     }
 
-    /// The rows, of which `given` is what [`Fitted::given`] found.
+    /// The rows; `given` is the result of [`Fitted::given`].
     fn held<'a>(&'a self, given: &'a Option<Given<'_>>) -> PyResult<Held<'a>> {
         match (given, &self.home) {
             (Some(given), _) => given.source("X").map(Held::There),
@@ -314,7 +314,7 @@ impl Fitted {
         }
     }
 
-    /// Queries in the space of the reference.
+    /// Queries, transformed into the space of the reference.
     fn queries<'a>(
         &self,
         source: ArrayOrFile<'a>,
@@ -329,7 +329,7 @@ impl Fitted {
     }
 }
 
-/// Rows that can be read for the time of a call.
+/// Rows that can be read during a call.
 #[derive(Clone, Copy)]
 enum Held<'a> {
     There(ArrayOrFile<'a>),
@@ -337,7 +337,7 @@ enum Held<'a> {
 }
 
 impl Held<'_> {
-    /// Do something with the rows, which were looked at when the reference was fitted.
+    /// Passes the rows to `then`; their values were checked when the reference was fitted.
     fn with<T>(self, control: &Control, then: impl FnOnce(&dyn Rows) -> Result<T>) -> Result<T> {
         match self {
             Held::Here(rows) => then(rows),
@@ -346,7 +346,7 @@ impl Held<'_> {
     }
 }
 
-/// What can be known of the rows before the first query.
+/// Computes everything about the rows that does not depend on queries.
 fn known(
     plan: &AnalysisPlan,
     labels: Option<&Labels>,

@@ -1,5 +1,5 @@
-//! What the Python package `hullscope` calls: arrays in, arrays out. Everything that only arranges arguments and results is
-//! Python, in `python/hullscope`.
+//! The compiled part of the Python package `hullscope`: arrays in, arrays out. Code that only arranges arguments and results
+//! is Python, in `python/hullscope`.
 
 mod answers;
 mod arrays;
@@ -22,7 +22,7 @@ use fault::{panicked, raised};
 use pyo3::prelude::*;
 use waiting::{How, waited};
 
-/// Queries answered against a reference that nothing is kept of.
+/// Answers queries against a reference that is not kept.
 #[pyfunction]
 #[pyo3(signature = (reference, queries, asked, *, threads, progress))]
 fn analyze<'py>(
@@ -51,14 +51,14 @@ fn analyze<'py>(
     })
 }
 
-/// The command `hullscope` with these words, of which the first is its name; the exit code.
+/// Runs the command `hullscope` with these arguments, the first of which is its name; returns the exit code.
 #[pyfunction]
 fn command(py: Python<'_>, words: Vec<std::ffi::OsString>) -> PyResult<u8> {
     let ran = py.detach(|| std::panic::catch_unwind(|| crate::cli::run(words)));
     ran.map_err(panicked)
 }
 
-/// The compiled half of the package.
+/// The compiled part of the package.
 #[pymodule]
 mod _core {
     #[pymodule_export]

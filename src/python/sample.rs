@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 /// Images (n x 784 bytes) and classes of the reference `X`, `y` and of the queries `Q`, `yq`; the class `p` that a network
-/// takes each query for; the `names` of the classes.
+/// predicts for each query; the `names` of the classes.
 #[pyfunction]
 pub fn sample_arrays(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let all = PyDict::new(py);

@@ -1,5 +1,5 @@
-//! A reference in shards: what an actor of a cluster holds, and the other side, which hands questions to a Python function
-//! and scores queries where they are.
+//! A reference in shards: the part that an actor of a cluster holds, and the caller's part, which sends questions through a
+//! Python function and answers the queries.
 
 use super::arrays::Given;
 use super::asked::Asked;
@@ -17,13 +17,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 use std::sync::Arc;
 
-/// Rows of a larger set, and the answers to what is asked of them.
+/// A shard: rows of a larger set, which answers questions about them.
 #[pyclass(module = "hullscope._core", frozen)]
 pub struct Shard(LocalShard);
 
 #[pymethods]
 impl Shard {
-    /// Hold `rows`, an array or the name of a file. An array is copied.
+    /// A shard of `rows`, an array or the name of a file. An array is copied.
     #[new]
     #[pyo3(signature = (rows, *, threads))]
     fn new(py: Python<'_>, rows: &Bound<'_, PyAny>, threads: Option<usize>) -> PyResult<Self> {
@@ -37,7 +37,7 @@ impl Shard {
         Ok(Shard(LocalShard::new(rows)))
     }
 
-    /// Rows and columns, the type of the numbers, and whether each of them is exactly an f32.
+    /// The numbers of rows and columns, the number type, and whether each number is exactly an f32.
     fn about(&self) -> (usize, usize, String, bool) {
         let rows = self.0.rows();
         let element = format!("{:?}", rows.element()).to_lowercase();
@@ -65,8 +65,9 @@ impl Shard {
     }
 }
 
-/// Shards behind a Python function `ask(what, [(shard, question), ...])`, which returns one that is called until it returns
-/// the answers: `ready() -> [answer, ...]`, or `None` after a moment without them all. Questions and answers are bytes.
+/// Shards behind a Python function `ask(what, [(shard, question), ...])`. It returns a function that is called until it
+/// returns the answers: `ready() -> [answer, ...]`, or `None` if some are missing after a moment. Questions and answers are
+/// bytes.
 struct Called {
     lens: Vec<usize>,
     ask: Py<PyAny>,
@@ -83,7 +84,7 @@ impl Shards for Called {
         questions: Vec<(usize, Pack)>,
         control: &Control,
     ) -> Result<Vec<Pack>> {
-        // One object for questions that are equal: it is sent out once.
+        // Equal questions are one object, so that it is sent only once.
         let mut bytes: Vec<(usize, Option<Vec<u8>>)> = Vec::with_capacity(questions.len());
         for (at, (shard, question)) in questions.iter().enumerate() {
             let same = at > 0 && questions[at - 1].1 == *question;
@@ -113,7 +114,7 @@ impl Shards for Called {
     }
 }
 
-/// The answers, if all of them have come.
+/// The answers, if all have arrived.
 fn answered(ready: &Py<PyAny>) -> PyResult<Option<Vec<Vec<u8>>>> {
     Python::attach(|py| {
         let answers = ready.bind(py).call0()?;
@@ -128,7 +129,7 @@ fn answered(ready: &Py<PyAny>) -> PyResult<Option<Vec<Vec<u8>>>> {
     })
 }
 
-/// What a Python function raised.
+/// The error for an exception of a Python function.
 fn failed(error: PyErr) -> Error {
     Python::attach(|py| match error.is_instance_of::<PyKeyboardInterrupt>(py) {
         true => Error::Interrupted,
@@ -141,8 +142,8 @@ fn failed(error: PyErr) -> Error {
     })
 }
 
-/// A reference that lies in shards of `lens` rows of `kind` (columns, type, whether all numbers are exactly f32), asked by
-/// `ask`.
+/// A reference in shards of `lens` rows of `kind` (columns, number type, whether all numbers are exactly f32), which are asked
+/// through `ask`.
 #[pyfunction]
 #[pyo3(signature = (lens, kind, ask, asked, *, threads, progress))]
 pub fn fit_shards<'py>(

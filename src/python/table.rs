@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::sync::Arc;
 
-/// The column at a place: numbers as an array that owns them (NaN where there is none), anything else as a list.
+/// The column with this index: numbers as an array that owns them (NaN for null), anything else as a list.
 pub fn column<'py>(
     py: Python<'py>,
     schema: &Schema,
@@ -43,7 +43,7 @@ pub fn column<'py>(
     }
 }
 
-/// The values as a list, `None` where there is none; lists of lists too.
+/// The values as a list, with `None` for null; lists of lists too.
 fn listed<'py>(py: Python<'py>, all: &dyn Array) -> PyResult<Bound<'py, PyAny>> {
     match all.data_type() {
         DataType::Float64 => {
@@ -73,7 +73,7 @@ fn listed<'py>(py: Python<'py>, all: &dyn Array) -> PyResult<Bound<'py, PyAny>> 
     }
 }
 
-/// All columns as a stream of the Arrow C data interface, in a capsule of the name that consumers look for.
+/// All columns as a stream of the Arrow C data interface, in a capsule with the name that consumers expect.
 pub fn stream<'py>(
     py: Python<'py>,
     schema: &Arc<Schema>,

@@ -1,5 +1,5 @@
-//! Long work on threads of its own while Python waits: the interpreter is free for others, Ctrl-C stops the work, and a
-//! progress bar is told how far it is.
+//! Runs long work on separate threads while Python waits: other Python threads can run, Ctrl-C stops the work, and a progress
+//! bar is updated.
 
 use super::fault::{panicked, raised, watch};
 use crate::control::Control;
@@ -9,21 +9,22 @@ use pyo3::prelude::*;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// How often signals and progress are looked at.
+/// The time between checks for signals and progress.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How a call is to run.
+/// Options of a call.
 #[derive(Default)]
 pub struct How<'py> {
-    /// Threads of this call alone; none: as many as there are cores.
+    /// The number of threads of this call; `None` for one per core.
     pub threads: Option<usize>,
-    /// Told of (stage, done, total) a few times a second.
+    /// Called with (stage, done, total) a few times a second.
     pub progress: Option<Bound<'py, PyAny>>,
 }
 
-/// Run `work` on a pool of threads of this call, so that nothing is left behind for a fork to break.
+/// Runs `work` on a pool of threads for this call only: threads that outlived it would break after a fork.
 ///
-/// Errors: what the work returns as an exception, `KeyboardInterrupt`, what `progress` raises, and `RuntimeError` of a panic.
+/// Errors: the error of the work as an exception, `KeyboardInterrupt`, any exception of `progress`, and `RuntimeError` for a
+/// panic.
 pub fn waited<T: Send>(
     py: Python<'_>,
     how: &How<'_>,
@@ -36,7 +37,7 @@ pub fn waited<T: Send>(
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(how.threads.unwrap_or(0))
         .build()
-        .map_err(|error| PyRuntimeError::new_err(format!("no threads to be had: {error}")))?;
+        .map_err(|error| PyRuntimeError::new_err(format!("threads cannot be started: {error}")))?;
     let progress = how.progress.as_ref().map(|call| call.clone().unbind());
     let control = Control::default();
     let (done, end) = channel();
@@ -45,7 +46,7 @@ pub fn waited<T: Send>(
         std::thread::scope(|scope| {
             let worker = scope.spawn(move || {
                 let result = pool.install(|| work(control));
-                // Whoever waits may have gone.
+                // The receiver may be gone already.
                 let _ = done.send(());
                 result
             });
@@ -66,7 +67,7 @@ pub fn waited<T: Send>(
     })
 }
 
-/// Signals that came in, and how far the work is.
+/// Checks for signals, and reports the progress.
 fn look(control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
     Python::attach(|py| {
         py.check_signals()?;
@@ -79,7 +80,7 @@ fn look(control: &Control, progress: Option<&Py<PyAny>>) -> PyResult<()> {
     })
 }
 
-/// A call that fails as only a fault of this library would, so that a test can see what becomes of one.
+/// Panics, so that a test can see how a bug of this library is reported.
 #[pyfunction]
 pub fn fail(py: Python<'_>) -> PyResult<u8> {
     waited(py, &How::default(), |_| {

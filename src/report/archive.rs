@@ -1,9 +1,9 @@
 //! Finished spaces of a comparison, in a folder: `spaces/NAME.parquet` holds the records, `spaces/NAME.json` the report
 //! and the key under which it was made.
 //!
-//! The key is a hash of the inputs' content and of all settings, so that a later run takes over what is still true,
-//! notices what is not, and computes that again. A space is either there with both files or not at all: the report is
-//! written last, and knows the table's content.
+//! The key is a hash of the inputs' content and of all settings: a later run reuses the spaces whose key is unchanged and
+//! computes the others again. A space has both files or counts as absent: the report is written last and holds the hash of
+//! the table.
 
 use super::certificates::{self, Writer};
 use super::file::{self, Output};
@@ -23,23 +23,23 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Counts up when reports of an earlier version cannot be taken over any more.
+/// Version of the reports; raised when reports of earlier versions can no longer be reused.
 const GENERATION: u32 = 3;
 
-/// What a comparison is made from, beside the spaces.
+/// What a comparison depends on, except for its spaces.
 #[derive(Debug, Clone, Serialize)]
 pub struct Origin {
     pub command: String,
     /// The two sets as typed; empty for the built-in sample.
     pub inputs: Vec<String>,
-    /// Hash of what was read beside the sets and changes results: the classes, and the names of query sets.
+    /// Hash of the other inputs that change results: the classes, and the names of query sets.
     pub content: String,
     pub rows: RowSettings,
     pub plan: ComparisonPlan,
     pub seed: u64,
-    /// Further settings that change what is read: how images are decoded.
+    /// Further settings that change the rows: how images are decoded.
     pub more: String,
-    /// The certificate of each verdict is kept too.
+    /// Whether the certificate of each verdict is kept.
     #[serde(skip)]
     pub certificates: bool,
     /// The files of the inputs, watched since before they were read.
@@ -47,10 +47,10 @@ pub struct Origin {
     pub watch: Arc<Watch>,
 }
 
-/// The folder of certificates in that of a comparison, a file a space.
+/// The folder of certificates within that of a comparison, one file per space.
 pub const CERTIFICATES: &str = "certificates";
 
-/// The name of a space's files: its slug, and a hash of it as typed unless no other space can have that slug.
+/// The name of a space's files: its slug, with a hash of the space as typed unless no other space can have that slug.
 pub fn name(space: &str) -> String {
     let slug = slug(space);
     let plain = |letter: char| {
@@ -79,18 +79,18 @@ pub struct Folder<'c> {
     folder: PathBuf,
     origin: Origin,
     control: &'c Control,
-    /// Hashes of files met so far.
+    /// Hashes of input files by path, computed so far.
     known: HashMap<String, String>,
-    /// The files of networks met so far.
+    /// The files of each network that were found so far.
     networks: HashMap<PathBuf, Vec<String>>,
-    /// What was noticed.
+    /// Notes for the user.
     notes: Vec<String>,
-    /// What the folder says its results are of, once there are some.
+    /// The command and inputs to be written into the folder with the first space.
     made: Option<Made>,
 }
 
 impl<'c> Folder<'c> {
-    /// A folder, which need not be there yet: it is made with the first space.
+    /// A folder, which need not exist yet: it is created with the first space.
     pub fn new(folder: &Path, origin: Origin, control: &'c Control) -> Self {
         Folder {
             folder: folder.into(),
@@ -103,7 +103,7 @@ impl<'c> Folder<'c> {
         }
     }
 
-    /// The same, and the folder becomes one of these results with the first space that is computed.
+    /// The same folder, which is marked with the command and inputs `made` when the first space is written.
     pub fn of(self, made: Made) -> Self {
         Folder {
             made: Some(made),
@@ -122,7 +122,7 @@ impl<'c> Folder<'c> {
         self.folder.join(CERTIFICATES).join(file)
     }
 
-    /// A writer of a space's certificates, if they are asked for; else those of an earlier run are removed.
+    /// A writer of a space's certificates, if they are asked for; otherwise those of an earlier run are removed.
     fn proofs<'v>(
         &self,
         spec: &Spec,
@@ -155,7 +155,7 @@ impl<'c> Folder<'c> {
         Ok(hash)
     }
 
-    /// The files of a network, in as many as there are.
+    /// The files of a network: the ONNX file, and those that hold its weights.
     fn network(&mut self, file: &Path) -> Vec<String> {
         let files = self.networks.entry(file.into()).or_insert_with(|| {
             let files = network_files(file);
@@ -218,7 +218,7 @@ impl Archive for Folder<'_> {
         let Ok(text) = std::fs::read_to_string(&path) else {
             return Ok(None);
         };
-        // A file that cannot be read any more is from another program or version: it is written anew.
+        // A file that cannot be parsed is from another program or version: it is written anew.
         let Ok(state) = serde_json::from_str::<State>(&text) else {
             return Ok(None);
         };
@@ -280,7 +280,7 @@ impl Archive for Folder<'_> {
         let path = self.path(spec, "json");
         let spaces = self.folder.join("spaces");
         std::fs::create_dir_all(&spaces).map_err(|error| Error::io("create", &spaces, error))?;
-        // An old report must not stand beside new records.
+        // An old report must not remain beside new records.
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::io("replace", &path, error));
@@ -308,13 +308,13 @@ impl Archive for Folder<'_> {
     }
 }
 
-/// Whether inputs are still those that were read. Where they are not, their hash may be of what was read or of what took its
-/// place, and no later run may go by it.
+/// Whether inputs are still the files that were read. If not, their hash may be of what was read or of what replaced it, and no
+/// later run may rely on it.
 fn as_read(watch: &Watch, inputs: &[String]) -> bool {
     inputs.iter().all(|input| watch.check(input).is_ok())
 }
 
-/// One space on its way into the folder.
+/// A space that is being written into the folder.
 struct Space<'v> {
     records: Box<dyn FileSink + 'v>,
     proofs: Option<Writer<'v>>,
@@ -366,15 +366,15 @@ impl Keeper for Space<'_> {
     }
 }
 
-/// What no folder's name ends in by intent: the formats of tables, pages, figures and archives.
+/// Extensions of tables, pages, figures and archives: a path that ends in one of them is not meant as a folder.
 const FILE_ENDINGS: [&str; 19] = [
     "arrow", "csv", "feather", "html", "htm", "ipc", "jpg", "json", "jsonl", "md", "ndjson", "npy",
     "npz", "parquet", "pdf", "png", "pq", "svg", "txt",
 ];
 
-/// See whether files can be written into a folder that may not be there yet; nothing is left behind.
+/// Checks that files can be written into a folder, which need not exist yet; nothing is left behind.
 ///
-/// Errors ([`Error::Usage`]): the path is a file, or is not there and has a file's ending; or a folder that cannot be
+/// Errors ([`Error::Usage`]): the path is a file, or does not exist and has a file's extension; or the folder cannot be
 /// written.
 pub fn check(folder: &Path) -> Result<()> {
     let ending = folder.extension().map(|ending| ending.to_ascii_lowercase());
@@ -406,7 +406,7 @@ pub fn check(folder: &Path) -> Result<()> {
 
 /// The spaces whose certificates a comparison's folder holds, as typed, each with its file.
 ///
-/// Errors: a folder that cannot be read, or holds none, or none of a space of its results; a space whose report cannot be read.
+/// Errors: a folder that cannot be read or holds no certificates of its results; a space whose report cannot be read.
 pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let proofs = folder.join(CERTIFICATES);
     let failed = |error| Error::io("list", &proofs, error);
@@ -448,8 +448,8 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     of_results(folder, found)
 }
 
-/// Those of the spaces that are among a folder's results, if these are there: files of earlier comparisons stay to be taken
-/// over. Errors: a space of the results without a file.
+/// The spaces that belong to the folder's latest results, if `summary.json` lists these: spaces of earlier comparisons stay
+/// in the folder for reuse. Errors: a space of the results without a file.
 fn of_results(folder: &Path, mut found: Vec<(String, PathBuf)>) -> Result<Vec<(String, PathBuf)>> {
     let text = std::fs::read_to_string(folder.join("summary.json")).unwrap_or_default();
     let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();

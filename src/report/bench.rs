@@ -1,7 +1,7 @@
 //! A bench as a table, as JSON and as a figure.
 //!
-//! An engine whose answers differ from the first one's, or that the CPU stood in for, gets a line that says so, no
-//! ratio, and no bar or curve.
+//! An engine whose answers differ from the first one's, or whose work the CPU took over, gets a line that says so, but no
+//! ratio, bar or curve.
 
 use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series};
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
@@ -13,7 +13,7 @@ pub struct Context {
     pub command: String,
     pub date: String,
     pub machine: Machine,
-    /// Words about work that went on in another way than was asked for.
+    /// Warnings of runs that went on in another way than was asked for.
     pub warnings: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ pub fn json(context: &Context, report: &Report) -> Value {
     })
 }
 
-/// What was measured, in a screen: a column an engine.
+/// The measurements as a table that fits a screen: one column per engine.
 pub fn table(context: &Context, report: &Report) -> String {
     let Shape {
         rows,
@@ -77,7 +77,7 @@ pub fn table(context: &Context, report: &Report) -> String {
     text + "\n"
 }
 
-/// A figure that an engine does not have.
+/// The cell of a number that an engine does not have.
 const NOTHING: &str = "-";
 
 type Cell = fn(&EngineReport) -> String;
@@ -172,7 +172,7 @@ fn times(ratio: Option<f64>) -> String {
     ratio.map_or(NOTHING.into(), |ratio| format!("{} x", digits(ratio)))
 }
 
-/// Three significant digits, all digits of larger numbers.
+/// Three significant digits; all integer digits of larger numbers.
 fn digits(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
@@ -189,7 +189,7 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
         queries,
         k,
     } = report.shape;
-    // The number of a style is the engine's place, so that an engine looks the same in all panels.
+    // The style number is the engine's index, so that an engine looks the same in all panels.
     let shown = || {
         let all = report.engines.iter().enumerate();
         all.filter(|(_, engine)| Report::comparable(engine))
@@ -233,7 +233,7 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
     }
 }
 
-/// What stands on the horizontal axis.
+/// The quantity on the horizontal axis.
 type Of = fn(&Shape) -> usize;
 
 fn axis(label: &str) -> Axis {

@@ -1,10 +1,11 @@
-//! The certificate file (Parquet, zstd): one row a query and body, everything that a re-check needs but the inputs.
+//! The certificate file (Parquet, zstd): one row per query and body, with everything that a re-check needs but the inputs.
 //!
-//! Columns: `of` (text: hull or cone; what the query is inside or outside of; files without it are about the hull), `query` (u64, row number in the file), `verdict` (text), `proof` (text: exact, tolerance or separated; null
-//! if undecided), `direction` (list of f64; null unless outside), `margin` (f64; null unless outside), `rows` (list of
-//! u64, row numbers in the reference file) and `weights` (list of f64; both null unless inside). The metadata say which
-//! rows the certificates are of, and how many there are ([`Origin`]). Reading trusts nothing: what contradicts itself
-//! becomes a claim that fails, and [`audit()`] holds what the metadata say against what is there.
+//! Columns: `of` (text: hull or cone, the body that the query is inside or outside of; hull where the column is missing),
+//! `query` (u64, row number in the file), `verdict` (text), `proof` (text: exact, tolerance or separated; null if
+//! undecided), `direction` (list of f64; null unless outside), `margin` (f64; null unless outside), `rows` (list of u64, row
+//! numbers in the reference file) and `weights` (list of f64; both null unless inside). The metadata identify the rows of
+//! the certificates and count the certificates ([`Origin`]). Reading trusts nothing: a row that contradicts itself becomes a
+//! claim that fails, and [`audit()`] compares the metadata with the inputs and the claims.
 
 mod audit;
 mod origin;
@@ -21,10 +22,10 @@ use arrow_schema::{DataType, Field, Schema};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Certificates written, and read, at a time: directions are long.
+/// Certificates that are written, and read, at a time: directions are long.
 const BATCH: usize = 256;
 
-/// The column that names the body, which older files lack.
+/// The column that names the body; older files lack it.
 const OF: &str = "of";
 
 fn schema() -> Arc<Schema> {
@@ -47,7 +48,7 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
-/// Certificates have one format; a name that says otherwise is a mistake.
+/// Refuses a name with another extension: certificates have only one format.
 pub fn check_name(path: &Path) -> Result<()> {
     let extension = path.extension().unwrap_or_default();
     if extension.eq_ignore_ascii_case("parquet") {

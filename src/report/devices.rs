@@ -9,19 +9,19 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// The outcome of the checks: every variant that f32 and the matrix unit need, against its twin.
+/// The result of the checks: every variant that f32 and the matrix unit need, against its CPU twin.
 #[derive(Debug, Serialize)]
 pub struct Check {
     pub trusted: bool,
-    /// Opening the device, compiling the passes and running them.
+    /// Time for opening the device, compiling the passes and running them.
     pub seconds: f64,
-    /// What `--precision auto` multiplies first there, and why; none on an adapter that is not trusted.
+    /// The precision that `--precision auto` uses first, and why; `None` on an adapter that failed its checks.
     pub precision: Option<String>,
-    /// What is wrong, or what is done without.
+    /// Faults, and features that the scan does without.
     pub notes: Vec<String>,
 }
 
-/// All adapters, and which one `auto` takes.
+/// All adapters, and the one that `auto` takes.
 #[derive(Debug)]
 pub struct Devices {
     cpu: String,
@@ -30,7 +30,7 @@ pub struct Devices {
     why: String,
 }
 
-/// List the adapters and check each. Errors: [`Error::Interrupted`].
+/// Lists the adapters and checks each. Errors: [`Error::Interrupted`].
 pub fn survey(control: &Control) -> Result<Devices> {
     let all = adapters::list();
     let (taken, why) = match adapters::choose(&all, Backend::Auto, None)? {
@@ -49,7 +49,7 @@ pub fn survey(control: &Control) -> Result<Devices> {
     })
 }
 
-/// The columns and directions for which the choice of a precision is shown.
+/// The numbers of columns and directions for which the choice of precision is shown.
 const CHOICE: (usize, usize) = (512, 1024);
 
 fn check(adapter: &Adapter, control: &Control) -> Result<Check> {
@@ -73,7 +73,7 @@ fn check(adapter: &Adapter, control: &Control) -> Result<Check> {
     })
 }
 
-/// One object; field names are part of the interface.
+/// The devices as one object; field names are part of the interface.
 pub fn json(devices: &Devices) -> Value {
     let adapters: Vec<Value> = devices
         .adapters
@@ -103,7 +103,7 @@ pub fn table(devices: &Devices) -> String {
         table.add_row(["features", &features(facts)]);
         table.add_row(["self-check", &checked(check)]);
         if let Some(precision) = &check.precision {
-            table.add_row(["auto multiplies", precision]);
+            table.add_row(["auto precision", precision]);
         }
     }
     table.add_row(["", ""]);

@@ -1,8 +1,8 @@
-//! Rows as files that other programs read: `.npy`, or Parquet with what is known of each row.
+//! Rows as files for other programs: `.npy`, or Parquet with ids, files and labels of the rows.
 //!
-//! Numbers are f32 where the rows are exactly that, and f64 where they are not, so that a file holds the rows
-//! themselves. Parquet has the columns `row` (the number in the input), `id`, `file`, `row_in_file` and `label` where
-//! they are known, and `embedding`.
+//! Numbers are f32 if every number of the rows is exactly an f32, else f64, so that the file holds the rows unchanged. The
+//! columns of Parquet are `row` (the number in the input), `id`, `file`, `row_in_file` and `label` where known, and
+//! `embedding`.
 
 use super::file::Output;
 use super::parquet_file::properties;
@@ -19,16 +19,16 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Numbers that are written at a time.
+/// The most numbers that are written at a time.
 const NUMBERS: usize = 1 << 18;
 
-/// Some rows that follow one another, and what is known of them.
+/// A range of consecutive rows, with the facts about them.
 pub struct Embeddings<'r> {
     /// The rows in their space.
     pub rows: &'r dyn Rows,
-    /// Those of one set.
+    /// The rows of one set.
     pub range: Range<usize>,
-    /// The set as it was read: it numbers the rows, and knows their ids.
+    /// The set as it was read, which has the row numbers and ids.
     pub source: &'r dyn Rows,
     /// The class of each row of the source.
     pub labels: Option<&'r Labels>,
@@ -39,12 +39,12 @@ impl Embeddings<'_> {
         self.rows.fits_f32()
     }
 
-    /// The type that numbers are written in.
+    /// The number type of the file.
     pub fn element(&self) -> &'static str {
         if self.single() { "f32" } else { "f64" }
     }
 
-    /// The rows in parts: (places in the source).
+    /// The rows in parts, as ranges of the source.
     fn parts(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let (count, step) = (self.range.len(), (NUMBERS / self.rows.dim()).max(1));
         (0..count)
@@ -92,7 +92,7 @@ impl Embeddings<'_> {
         output.close(writer)
     }
 
-    /// Write the classes of the rows, a line each; a name that holds the end of a line has a blank there.
+    /// Writes the class of each row as a line; a line break within a name becomes a blank.
     pub fn write_labels(&self, path: &Path) -> Result<()> {
         let output = Output::create(path)?;
         let mut writer = output.writer()?;
@@ -189,7 +189,7 @@ impl Embeddings<'_> {
         Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect()))
     }
 
-    /// What is known of some rows, by the name of the column.
+    /// The column `name` for a part of the rows.
     fn column(&self, name: &str, part: &Range<usize>) -> ArrayRef {
         let known = self.source.provenance();
         let number = |row: usize| self.source.number(row);
@@ -216,7 +216,7 @@ impl Embeddings<'_> {
     }
 }
 
-/// Numbers as they stand in a file.
+/// Numbers as little-endian bytes.
 pub(super) fn little_endian<T: Copy, const N: usize>(
     values: &[T],
     bytes: impl Fn(T) -> [u8; N],
@@ -224,10 +224,10 @@ pub(super) fn little_endian<T: Copy, const N: usize>(
     values.iter().flat_map(|&value| bytes(value)).collect()
 }
 
-/// The head of a `.npy` file, version 1: its length is a multiple of 64.
+/// The header of a `.npy` file, version 1, padded to a multiple of 64 bytes.
 pub(super) fn npy_header(kind: &str, shape: &[usize]) -> Vec<u8> {
     let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
-    // A tuple of one has a comma.
+    // A tuple with one element is written with a comma.
     let shape = axes.join(", ") + if axes.len() == 1 { "," } else { "" };
     let text = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({shape}), }}");
     let before = b"\x93NUMPY\x01\x00".len() + 2;

@@ -1,7 +1,7 @@
-//! Files that appear whole or not at all: a temporary name beside the target, and one rename at the end.
+//! Files that appear whole or not at all: they are written under a temporary name in the target's folder, and renamed.
 //!
-//! The temporary file is made before the work starts, so a path that cannot be written is found out then; it is
-//! removed when dropped, and where a run was killed, by the next one.
+//! The temporary file is created before the work starts, so that a path that cannot be written is found out at once. It is
+//! removed when dropped; if a run was killed, the next run removes it.
 
 use super::part;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// A file on its way.
+/// A file that is being written.
 #[derive(Debug)]
 pub struct Output {
     target: PathBuf,
@@ -18,9 +18,9 @@ pub struct Output {
 }
 
 impl Output {
-    /// Ready to write to `target`; a link is followed.
+    /// Creates the temporary file for `target`; a link is followed.
     ///
-    /// Errors: the folder does not exist or cannot be written, or the target is there and not a plain file.
+    /// Errors: the folder does not exist or cannot be written, or the target exists and is not a plain file.
     pub fn create(target: &Path) -> Result<Self> {
         if target.is_dir() {
             return Err(Error::Usage(format!(
@@ -63,7 +63,7 @@ impl Output {
         })
     }
 
-    /// Where to write. Buffer what is written in small pieces.
+    /// A buffered writer to the temporary file.
     pub fn writer(&self) -> Result<BufWriter<File>> {
         let file = self
             .temporary
@@ -78,7 +78,7 @@ impl Output {
         Error::io("write", &self.target, source)
     }
 
-    /// An error that a format's writer made of an I/O error.
+    /// An I/O error that a format's writer has wrapped in its own error.
     pub fn failed(&self, error: impl std::fmt::Display) -> Error {
         self.error(std::io::Error::other(error.to_string()))
     }
@@ -88,19 +88,19 @@ impl Output {
         self.flushed(writer)?.commit()
     }
 
-    /// Flush the writer: the file is ready to be committed.
+    /// Flushes the writer: the file is ready to be committed.
     pub fn flushed(self, mut writer: BufWriter<File>) -> Result<Self> {
         writer.flush().map_err(|error| self.error(error))?;
         Ok(self)
     }
 
-    /// Put the file in its place. Whatever was written must have been flushed.
+    /// Renames the file to its target. Everything must have been flushed.
     pub fn commit(self) -> Result<()> {
         self.synced()?;
         self.placed()
     }
 
-    /// Wait until the disk holds what was written.
+    /// Waits until the data are on the disk.
     fn synced(&self) -> Result<()> {
         let synced = self.temporary.as_file().sync_all();
         synced.map_err(|error| self.error(error))
@@ -115,9 +115,9 @@ impl Output {
     }
 }
 
-/// Put all files in their places, or none where one cannot be written.
+/// Renames all files to their targets, or none if one cannot be written.
 ///
-/// Errors: as [`Output::commit`]; if a file cannot take its place after others did, they are named.
+/// Errors: as [`Output::commit`]; if a rename fails after others succeeded, the renamed files are named.
 pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
     outputs.iter().try_for_each(Output::synced)?;
     let mut there: Vec<String> = Vec::new();
@@ -128,7 +128,7 @@ pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
             Err(error) if there.is_empty() => return Err(error),
             Err(error) => {
                 let what = format!(
-                    "{error}; of this run only {} is in its place",
+                    "{error}; of the outputs of this run only {} was written",
                     there.join(", ")
                 );
                 return Err(Error::io("write", &target, std::io::Error::other(what)));
@@ -138,12 +138,12 @@ pub fn commit_all(outputs: Vec<Output>) -> Result<()> {
     Ok(())
 }
 
-/// A device or a pipe, which cannot be replaced: text goes straight into it.
+/// A device or a pipe, which cannot be replaced: text is written straight into it.
 fn is_stream(target: &Path) -> bool {
     target.exists() && !target.is_file() && !target.is_dir()
 }
 
-/// See whether text can be written to a file, or to stdout for `-`; nothing is left behind.
+/// Checks that text can be written to a file, or to stdout for `-`; nothing is left behind.
 pub fn check_text(target: &str) -> Result<()> {
     let (stdout, target) = (target == "-", Path::new(target));
     if stdout || is_stream(target) {
@@ -171,7 +171,7 @@ pub fn write_text(target: &str, text: &str) -> Result<()> {
     output.commit()
 }
 
-/// Write a file that is known whole.
+/// Writes all bytes of a file.
 pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<()> {
     let output = Output::create(target)?;
     let mut writer = output.writer()?;
@@ -181,7 +181,7 @@ pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<()> {
     output.close(writer)
 }
 
-/// Text to stdout. A reader that went away has seen enough: that is no error.
+/// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout
@@ -195,7 +195,7 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// A line to stderr, for people; nobody may be there to read it.
+/// Prints a line to stderr; errors are ignored.
 pub fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
@@ -256,7 +256,7 @@ mod tests {
         let output = |name: &str| Output::create(&path(name)).unwrap();
         commit_all(vec![output("a"), output("b")]).unwrap();
         assert!(path("a").exists() && path("b").exists());
-        // A folder in the second's place: no rename can put a file there.
+        // The target of the second is a folder by now, which a rename cannot replace.
         let both = vec![output("c"), output("d")];
         std::fs::create_dir(path("d")).unwrap();
         let error = commit_all(both).unwrap_err().to_string();

@@ -1,16 +1,15 @@
-//! One page that holds everything it shows: text, tables, figures, and a few lines of script that sort tables.
-//! Nothing comes from elsewhere, and without scripts all is there but the sorting.
+//! A self-contained HTML page: text, tables, figures, and a short script that sorts tables. It loads nothing, and without
+//! scripts only the sorting is missing.
 //!
-//! A [`Page`] is plain data, so that every report looks the same: readable on a phone (tables scroll in a box of their
-//! own, figures shrink), printable (what is folded is unfolded), and with headings, captions and alternative texts for
-//! those who hear it.
+//! A [`Page`] is plain data, so that every report looks the same: readable on a phone (wide tables scroll, figures shrink),
+//! printable (folded parts are unfolded), and accessible (headings, captions and alternative texts for screen readers).
 
 use super::plot::{self, canvas::SCALE};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// How far a drawing shrinks on a narrow screen, before it scrolls, and how far it grows on a wide one.
+/// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
 const MOST: f64 = 1.3;
 
@@ -19,7 +18,7 @@ const MOST: f64 = 1.3;
 pub struct Page {
     pub title: String,
     pub sections: Vec<Section>,
-    /// The last line.
+    /// The footer.
     pub foot: String,
 }
 
@@ -30,21 +29,21 @@ pub struct Section {
     pub parts: Vec<Part>,
 }
 
-/// What sections are made of.
+/// A part of a section.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Part {
     /// A paragraph.
     Text(String),
-    /// Text to be typed, or JSON.
+    /// Preformatted text: a command, or JSON.
     Code(String),
     List(Vec<String>),
-    /// Names and what they stand for.
+    /// Terms and their definitions.
     Terms(Vec<(String, String)>),
-    /// What a link says, and where it leads.
+    /// The text of each link, and its address.
     Links(Vec<(String, String)>),
     Table(Table),
     Figure(Figure),
-    /// Folded below a line, or open.
+    /// Parts below a summary line, folded or open.
     Details {
         summary: String,
         open: bool,
@@ -52,17 +51,17 @@ pub enum Part {
     },
 }
 
-/// A table. The first column names its rows.
+/// A table. The first column names the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     pub caption: String,
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
-    /// Columns of names, which stand to the left; the others hold numbers.
+    /// The number of leading columns with names, aligned left; the others hold numbers.
     pub names: usize,
 }
 
-/// A picture with words for those who do not see it.
+/// A picture with its alternative text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub alt: String,
@@ -72,17 +71,17 @@ pub struct Figure {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Picture {
-    /// The text of a whole SVG file, and of another one for narrow screens where that differs.
+    /// The text of an SVG file, and of another one for narrow screens if that differs.
     Svg {
         wide: String,
         narrow: Option<String>,
     },
-    /// The bytes of a PNG file of twice the size at which it is shown. On a phone it scrolls in its own box.
+    /// The bytes of a PNG file of twice the size at which it is shown. On a narrow screen it scrolls.
     Png(Vec<u8>),
 }
 
 impl Picture {
-    /// A drawing. Errors: it cannot be drawn.
+    /// Draws a figure. Errors: it cannot be drawn.
     pub fn of(figure: &plot::Figure) -> Result<Self, String> {
         let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
         let wide = wide?;
@@ -91,7 +90,7 @@ impl Picture {
     }
 }
 
-/// The page as text.
+/// The page as HTML.
 pub fn render(page: &Page) -> String {
     let markup = html! {
         (DOCTYPE)
@@ -148,7 +147,7 @@ fn shown(part: &Part) -> Markup {
 fn tabulated(table: &Table) -> Markup {
     let class = |column: usize| (column < table.names).then_some("name");
     html! {
-        // Who has no pointer scrolls with the keys.
+        // With tabindex the box can be scrolled from the keyboard.
         div.scroll role="region" aria-label=(table.caption) tabindex="0" {
             table {
                 caption { span { (table.caption) } }
@@ -177,7 +176,7 @@ fn tabulated(table: &Table) -> Markup {
     }
 }
 
-/// A name that may go on in a new line after its signs.
+/// A name that may be broken across lines after punctuation marks.
 fn breakable(name: &str) -> Markup {
     html! {
         @for (place, part) in name.split_inclusive(['|', '@', ',', '/']).enumerate() {
@@ -221,7 +220,7 @@ fn drawn(figure: &Figure) -> Markup {
     }
 }
 
-/// A drawing as a part of a page, with words for those who do not see it.
+/// An SVG file as an element of a page, with an alternative text.
 fn embedded(svg: &str, alt: &str) -> String {
     let alt = html! { (alt) }.into_string().replace('"', "&quot;");
     let size = width_of(svg).map_or(String::new(), |width| {
@@ -235,13 +234,13 @@ fn embedded(svg: &str, alt: &str) -> String {
     )
 }
 
-/// The width that an SVG file gives itself.
+/// The width that an SVG file states.
 fn width_of(svg: &str) -> Option<f64> {
     let (_, rest) = svg.split_once(" width=\"")?;
     rest.split_once('"')?.0.parse().ok()
 }
 
-/// Width and height at which a PNG file is shown, from its header.
+/// Width and height at which a PNG file is shown, from its header: half its pixels.
 fn extent(png: &[u8]) -> (Option<u32>, Option<u32>) {
     let number = |at: usize| {
         let bytes = png.get(at..at + 4)?;
@@ -257,7 +256,7 @@ fn extent(png: &[u8]) -> (Option<u32>, Option<u32>) {
 pub(super) mod tests {
     use super::*;
 
-    /// Every tag is closed in order; the names of all tags come back.
+    /// Checks that every tag is closed in order; returns the names of all tags.
     pub fn tags(page: &str) -> Vec<String> {
         const ALONE: [&str; 5] = ["meta", "img", "wbr", "br", "!doctype"];
         let (mut open, mut all): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());

@@ -1,8 +1,8 @@
-//! `.hull`: a reference that is ready for queries, in one file. The format is described in `docs/hull-format.md`.
+//! `.hull`: a fitted reference in one file. The format is described in `docs/hull-format.md`.
 //!
-//! A zip archive whose members are stored as they are: `manifest.json` (version, settings, the BLAKE3 hash of every other
-//! member), `manifest.blake3` (the hash of that), `rows.npy` unless the rows are linked, and one `.npy` for each array of
-//! what was found. Nothing is used before its hash was compared.
+//! A zip archive with uncompressed members: `manifest.json` (version, settings, the BLAKE3 hash of every other member),
+//! `manifest.blake3` (the hash of the manifest), `rows.npy` unless the rows are linked, and one `.npy` for each fitted array.
+//! The hash of a member is checked before its content is used.
 
 use super::RowSettings;
 use super::embeddings::{little_endian, npy_header};
@@ -22,19 +22,19 @@ use std::path::Path;
 use zip::ZipArchive;
 use zip::write::SimpleFileOptions;
 
-/// Counts up when files of an earlier version cannot be read any more.
+/// Version of the format; raised when files of earlier versions can no longer be read.
 const VERSION: u32 = 2;
 
-/// What stands first in a manifest.
+/// The name of the format in the manifest.
 const FORMAT: &str = "hullscope reference";
 
-/// The largest manifest.
+/// The largest manifest, in bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// What to do about a file that is not whole.
+/// Advice for a file that is incomplete or damaged.
 const AGAIN: &str = "copy it again, or make it again with hullscope fit";
 
-/// What a file says of itself.
+/// The manifest.
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     format: String,
@@ -45,32 +45,32 @@ struct Manifest {
     members: BTreeMap<String, String>,
 }
 
-/// Of what the reference was made, and how.
+/// The inputs and the plan of a fitted reference.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct About {
     pub plan: AnalysisPlan,
     pub settings: RowSettings,
     pub set: SetFacts,
-    /// The names of its columns, before any space, where it has some.
+    /// The names of the columns before any space, if they have names.
     pub columns: Option<(String, Vec<String>)>,
-    /// Where the way into its space begins, if it is in one, and where it leads.
+    /// The input and output of its space, if it has one.
     pub space: Option<Ends>,
-    /// What its classes are called, where they are known.
+    /// The names of its classes, if it has labels.
     pub classes: Option<Vec<String>>,
-    /// Where the rows are, if they are not in the file.
+    /// The path of the rows, if they are not in the file.
     pub link: Option<Link>,
 }
 
-/// Rows in files of their own.
+/// Rows that stay in their own files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Link {
-    /// As it was typed, with its folder.
+    /// The absolute path.
     pub path: String,
-    /// What [`rows::fingerprint`] says of it.
+    /// The [`rows::fingerprint`] of the rows.
     pub fingerprint: String,
 }
 
-/// A reference that is ready.
+/// A fitted reference.
 pub struct Reference {
     pub about: About,
     pub rows: Box<dyn Rows>,
@@ -78,31 +78,31 @@ pub struct Reference {
     pub beside: SpaceAndLabels,
 }
 
-/// What goes with the rows of a reference.
+/// The space and the labels of a reference.
 pub struct SpaceAndLabels {
-    /// The way into its space, in which its rows are.
+    /// The transformation into its space; its rows are stored after it.
     pub way: Option<Way>,
     /// The classes of its rows.
     pub labels: Option<Labels>,
 }
 
-/// How a reference is to be written.
+/// What a file is written from.
 pub struct Make {
     pub plan: AnalysisPlan,
     pub settings: RowSettings,
-    /// The names of its columns, before any space, where it has some.
+    /// The names of the columns before any space, if they have names.
     pub columns: Option<(String, Vec<String>)>,
-    /// Where the rows are, if they are not to be in the file.
+    /// The path of the rows, if they are not to be in the file.
     pub link: Option<Link>,
 }
 
-/// Rows written at a time.
+/// Rows that are written at a time.
 const PART: usize = 4096;
 
-/// Write a reference; its rows too, unless they are linked.
+/// Writes a reference, with its rows unless they are linked.
 ///
-/// Errors: rows that can no longer be read, rows with names of their own that are not linked, and a file that cannot be
-/// written.
+/// Errors: rows that can no longer be read, unlinked rows with ids, files or labels that the format does not hold, and a file
+/// that cannot be written.
 pub fn write(
     target: &Path,
     make: Make,
@@ -148,17 +148,17 @@ pub fn write(
     output.close(writer)
 }
 
-/// The class of each row.
+/// The array with the class of each row.
 const CLASSES: &str = "rows.class";
 
-/// What was kept with the rows, which are taken out of the pack.
+/// The space and the labels, which are removed from the pack.
 fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
     let way = about.space.clone().map(|ends| Way::unpack(ends, pack));
     let way = way.transpose()?;
     if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
         return Err(pack.fault(
             "rows",
-            "they are not of the space that queries are taken to",
+            "they are not in the space that queries are transformed into",
         ));
     }
     let labels = about.classes.clone().map(|names| {
@@ -170,10 +170,10 @@ fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
     Ok(SpaceAndLabels { way, labels })
 }
 
-/// The numbers of rows in the file that they were read from.
+/// The array with the rows' numbers in the file that they were read from.
 const NUMBERS: &str = "rows.number";
 
-/// Ids and files of rows are not kept, nor are labels that are not its classes.
+/// Refuses rows with ids or files, and with labels that are not its classes: the format does not hold these.
 fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
     let named = |known: &rows::Provenance| {
         known.has_ids() || known.has_labels() && beside.labels.is_none() || known.has_files()
@@ -183,7 +183,7 @@ fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
     }
     let advice = match beside.way.is_some() || beside.labels.is_some() {
         true => "name a set without them",
-        false => "write --link, and they are read from where they are",
+        false => "with --link they are read from their own files",
     };
     Err(Error::Usage(format!(
         "the rows of {} have ids, labels or files of their own, which a .hull does not hold; {advice}",
@@ -191,7 +191,7 @@ fn unnamed(rows: &dyn Rows, beside: &SpaceAndLabels) -> Result<()> {
     )))
 }
 
-/// An archive on its way.
+/// An archive that is being written.
 struct Writer<'o> {
     zip: zip::ZipWriter<BufWriter<File>>,
     members: BTreeMap<String, String>,
@@ -219,7 +219,7 @@ impl Writer<'_> {
         self.members.insert(name.into(), hash);
     }
 
-    /// All rows, in a type that holds them.
+    /// Writes all rows in the number type `element`, which must hold them exactly.
     fn rows(&mut self, rows: &dyn Rows, element: Element) -> Result<()> {
         let (n, d) = (rows.len(), rows.dim());
         let kind = match element {
@@ -266,7 +266,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The manifest and its hash, last.
+    /// Writes the manifest and its hash, which come last.
     fn finish(mut self, about: About) -> Result<BufWriter<File>> {
         let manifest = Manifest {
             format: FORMAT.into(),
@@ -287,10 +287,10 @@ impl Writer<'_> {
     }
 }
 
-/// Open a reference; `memory` are the bytes of linked rows that may stay in memory.
+/// Opens a reference; of linked rows at most `memory` bytes stay in memory.
 ///
-/// Errors: a file that is not one, of another version, not whole or changed; linked rows that are not those that it was
-/// made of.
+/// Errors: a file of another format or version, an incomplete or changed file; linked rows that are not those that the
+/// reference was fitted on.
 pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     let mut archive = Reader::open(path)?;
     let manifest = archive.manifest()?;
@@ -304,7 +304,7 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
             Array::of(&bytes).ok_or_else(|| archive.fault(name, "it is no array", AGAIN))?;
         match name.strip_suffix(".npy") {
             Some("rows") => {
-                // The head goes: of many rows there is no second copy.
+                // The header is removed in place, so that large arrays are not copied.
                 let head = bytes.len() - array.values.len();
                 bytes.drain(..head);
                 stored = Some(bytes);
@@ -342,7 +342,7 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     })
 }
 
-/// The rows of a link, which must be what they were.
+/// The rows of a link, whose fingerprint must be unchanged.
 fn linked(
     path: &Path,
     about: &About,
@@ -364,13 +364,16 @@ fn linked(
     }
     let found = rows::open(&link.path, &options, control)?;
     if (found.len(), found.dim()) != (about.set.rows, about.set.dim) {
-        let what = format!("the rows are those of {}, which now are others", link.path);
+        let what = format!(
+            "the rows are those of {}, whose content has changed",
+            link.path
+        );
         return Err(changed(what));
     }
     Ok(found)
 }
 
-/// An `.npy` of this program's: its type, and the bytes of its values.
+/// A `.npy` array as this program writes it: its type, and the bytes of its values.
 struct Array<'b> {
     kind: &'b [u8],
     values: &'b [u8],
@@ -408,7 +411,7 @@ impl<'b> Array<'b> {
     }
 }
 
-/// An archive that is read.
+/// An archive that is being read.
 struct Reader {
     zip: ZipArchive<File>,
     name: String,
@@ -425,8 +428,8 @@ impl Reader {
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
             let what = format!("it is no .hull file, or not all of one: {error}");
-            let advice = "name a file that `hullscope fit` wrote; rows themselves are taken by `hullscope analyze`, or made ready by \
-                          `hullscope fit ROWS -o ref.hull`";
+            let advice = "name a file that `hullscope fit` wrote; `hullscope analyze` reads rows themselves, and `hullscope fit \
+                          ROWS -o ref.hull` makes such a file";
             Error::input(&name, Place::Whole, what, advice)
         })?;
         Ok(Reader { zip, name, size })
@@ -436,12 +439,12 @@ impl Reader {
         Error::input(&self.name, Place::Part(member.into()), what, advice)
     }
 
-    /// The bytes of a member, whose hash is known where it is not the manifest's.
+    /// The bytes of a member. Its hash is checked if known, which it is for every member but the manifest's.
     fn member(&mut self, name: &str, hash: Option<&str>) -> Result<Vec<u8>> {
         let most = if hash.is_some() { self.size } else { LONGEST };
         let read = match self.zip.by_name(name) {
             Ok(member) if member.compression() != zip::CompressionMethod::Stored => {
-                Err("it is packed, where members are stored".into())
+                Err("it is compressed, and members of a .hull file are not".into())
             }
             Ok(member) if member.size() > most => Err("it is longer than the file".into()),
             Ok(mut member) => {
@@ -453,7 +456,7 @@ impl Reader {
         };
         let bytes = read.map_err(|what| self.fault(name, what, AGAIN))?;
         match hash.is_some_and(|hash| blake3::hash(&bytes).to_hex().as_str() != hash) {
-            true => Err(self.fault(name, "it was changed: its hash is another", AGAIN)),
+            true => Err(self.fault(name, "it was changed: its hash does not match", AGAIN)),
             false => Ok(bytes),
         }
     }
@@ -463,9 +466,9 @@ impl Reader {
         let bytes = self.member(name, None)?;
         let hash = self.member("manifest.blake3", None)?;
         if blake3::hash(&bytes).to_hex().as_bytes() != hash {
-            return Err(self.fault(name, "it was changed: its hash is another", AGAIN));
+            return Err(self.fault(name, "it was changed: its hash does not match", AGAIN));
         }
-        // Before all fields, which another version may not have.
+        // The version is read before the other fields, which another version may not have.
         let broken = |this: &Self, error: serde_json::Error| {
             this.fault(name, format!("it cannot be read: {error}"), AGAIN)
         };
@@ -485,7 +488,7 @@ impl Reader {
     }
 }
 
-/// What every version of the manifest has.
+/// The fields that every version of the manifest has.
 #[derive(Deserialize)]
 struct Head {
     format: String,

@@ -28,7 +28,7 @@ pub fn summary(context: &Context, summary: &Summary) -> Value {
     })
 }
 
-/// The object as text, for people too.
+/// The object as indented text.
 pub fn pretty(value: &Value) -> String {
     // Serialising a JSON value to text cannot fail; its alternate form is the same text.
     format!("{value:#}\n")

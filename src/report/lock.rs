@@ -1,27 +1,27 @@
-//! One run at a time writes into a folder of results: two would mix their files.
+//! A lock on a folder of results: two runs that write into it at once would mix their files.
 
 use crate::error::{Error, Result};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The file that is locked; it holds the number of the process.
+/// The file that is locked; it holds the process id.
 const NAME: &str = ".hullscope-lock";
 
-/// A folder that is this run's until dropped, or until the run ends, however it ends.
+/// A folder locked for this run until dropped, or until the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
     path: PathBuf,
-    /// Folders that were made for it, the innermost first; they go if nothing was written into them.
+    /// Folders that were created for the lock, the innermost first; they are removed if nothing was written into them.
     made: Vec<PathBuf>,
-    /// Holds the lock: the system takes it off when the file is closed.
+    /// Holds the lock: the system releases it when the file is closed.
     _file: File,
 }
 
 impl Lock {
-    /// Lock a folder, which is made if it is not there.
+    /// Locks a folder, which is created if it does not exist.
     ///
-    /// Errors ([`Error::Usage`]): another run writes into it. A folder that cannot be made or written.
+    /// Errors ([`Error::Usage`]): another run writes into it, or it cannot be created or written.
     pub fn take(folder: &Path) -> Result<Self> {
         let missing = folder
             .ancestors()
@@ -39,9 +39,9 @@ impl Lock {
             let mut file = options.map_err(failed)?;
             match file.try_lock() {
                 Err(TryLockError::WouldBlock) => return Err(taken(folder, &path)),
-                // The run before may have removed it between the opening and the lock.
+                // The previous run may have removed the file after it was opened here and before it was locked.
                 Ok(()) if !path.exists() => continue,
-                // Some network file systems have no locks: one run at a time is then up to the user.
+                // Some network file systems have no locks: there the user must not run two at a time.
                 Ok(()) | Err(TryLockError::Error(_)) => {}
             }
             let process = std::process::id().to_string();
@@ -74,7 +74,7 @@ impl Drop for Lock {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
         for folder in &self.made {
-            // Only an empty folder can be removed.
+            // A folder that is not empty cannot be removed, and stays.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -97,7 +97,7 @@ mod tests {
         drop(lock);
         assert!(!folder.path().join("a").exists());
         fs::create_dir_all(&results).unwrap();
-        // What a killed run left.
+        // The lock file that a killed run has left.
         fs::write(results.join(NAME), "1").unwrap();
         let lock = Lock::take(&results).unwrap();
         fs::write(results.join("kept"), "").unwrap();

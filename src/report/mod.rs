@@ -1,7 +1,7 @@
-//! Sinks that write: tables of records, certificates, summaries. Each knows one format.
+//! Writers of results: tables of records, certificates, summaries, figures, pages. Each file has one format.
 //!
-//! A [`Context`] says where the numbers come from; it goes into every file, so that a result can be traced and
-//! repeated. Files appear whole or not at all ([`mod@file`]).
+//! A [`Context`] is the origin of the numbers (command, inputs, settings); it goes into every file, so that a result can be
+//! traced and repeated. Files appear whole or not at all ([`mod@file`]).
 
 pub mod archive;
 pub mod bench;
@@ -42,16 +42,16 @@ pub struct InputInfo {
     pub rows: u64,
     pub dim: u64,
     pub element: Element,
-    /// Rows left out: for a NaN or an infinity, or by number.
+    /// The number of rows left out, for a NaN or an infinity or by number.
     pub dropped: u64,
-    /// Which columns of a table the rows were made of; null for formats without columns.
+    /// The columns of a table that make the rows; null for formats without columns.
     pub columns: Option<Columns>,
-    /// What else was chosen as the set was read, a sentence each.
+    /// Other choices that were made when the set was read, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl InputInfo {
-    /// What there is to say of a set.
+    /// The facts about a set.
     pub fn of(rows: &dyn Rows) -> Self {
         let known = rows.provenance();
         let columns = known.map(|known| known.columns.clone());
@@ -66,7 +66,7 @@ impl InputInfo {
         }
     }
 
-    /// What was chosen as the set was read, a sentence each, beginning with its name.
+    /// The choices that were made when the set was read, one sentence each, beginning with the set's name.
     pub fn sentences(&self) -> impl Iterator<Item = String> {
         self.notes
             .iter()
@@ -74,7 +74,7 @@ impl InputInfo {
     }
 }
 
-/// Which rows of the files were used, and how their values were changed. Read back, no field may be absent or unknown.
+/// The options under which rows were read. When these are read back, no field may be absent or unknown.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowSettings {
@@ -89,11 +89,11 @@ pub struct RowSettings {
     pub scale: Option<f64>,
     pub normalize: bool,
     pub skip_nonfinite: bool,
-    /// Which columns of a table.
+    /// The choice of the columns of a table.
     pub choice: Choice,
     /// The order of a set's files.
     pub order: Order,
-    /// The type of numbers that a file does not name.
+    /// The number type of files that do not name it.
     #[serde(deserialize_with = "present")]
     pub dtype: Option<Element>,
 }
@@ -119,9 +119,9 @@ impl RowSettings {
         }
     }
 
-    /// The options to type for these settings; empty if there are none.
+    /// The command-line options of these settings; empty for the defaults.
     pub fn options(&self) -> String {
-        // Every field is named, so that none is forgotten when one is added.
+        // All fields are named, so that a new one cannot be forgotten here.
         let RowSettings {
             limit_reference,
             limit_queries,
@@ -158,7 +158,7 @@ impl RowSettings {
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
-    /// How rows were read, for a sentence.
+    /// How rows were read, as part of a sentence.
     pub fn words(&self) -> String {
         match self.options().as_str() {
             "" => "as they stand in the files".into(),
@@ -167,7 +167,7 @@ impl RowSettings {
     }
 }
 
-/// Where results come from.
+/// The origin of results.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Context {
     /// The command line.
@@ -179,7 +179,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Key-value metadata for file formats that have it: every value is plain text or JSON.
+    /// Key-value metadata for file formats that have them: every value is plain text or JSON.
     pub fn metadata(&self) -> Vec<(String, String)> {
         let json = |value: serde_json::Value| value.to_string();
         vec![
@@ -205,12 +205,12 @@ impl Context {
 /// The metadata key of the [`RowSettings`].
 pub const ROW_SETTINGS: &str = "hullscope.rows";
 
-/// A sink that ends in a file.
+/// A sink that writes a file.
 pub trait FileSink: Sink {
-    /// Write what is left; committing the file puts it in its place.
+    /// Writes the remaining data; the file appears when the output is committed.
     fn written(self: Box<Self>) -> Result<file::Output>;
 
-    /// Write what is left and put the file in its place.
+    /// Writes the remaining data and commits the file.
     fn finish(self: Box<Self>) -> Result<()> {
         self.written()?.commit()
     }

@@ -1,10 +1,10 @@
-//! Numbers as people read them: shares in percent, intervals, probabilities, counts in groups of three digits,
-//! and of how many queries they are.
+//! Numbers as text: shares in percent, intervals, probabilities, counts in groups of three digits, and the numbers of
+//! queries of a sample.
 
-/// Probabilities below this are not told apart.
+/// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;
 
-/// A share in percent, without the sign: one decimal; two for what would read as none or all and is not.
+/// A share in percent, without the sign: one decimal; two where one decimal would round it to 0 or 100.
 pub fn percent(share: f64) -> String {
     if share == 0.0 || share == 1.0 || !share.is_finite() {
         return format!("{:.0}", 100.0 * share);
@@ -23,7 +23,7 @@ pub fn between([low, high]: [f64; 2]) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
 
-/// Three significant digits, without an exponent where one can read without.
+/// Three significant digits, without an exponent where it stays short.
 pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -59,12 +59,12 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A notion with how many queries its numbers are of.
+/// A notion's name with the number of queries that its numbers are of.
 pub fn of_queries(notion: &str, queries: u64) -> String {
     format!("{notion} (of {})", grouped(queries))
 }
 
-/// That a sample holds no query of a set, without a full stop.
+/// Says that a sample holds no query of a set; the full stop is left to the caller.
 pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
     format!(
         "no query of {set} ({} in all) is in the sample that {} judged",

@@ -1,4 +1,4 @@
-//! One Arrow batch as a Parquet file: small tables that are known whole, such as the points of a sweep.
+//! One Arrow batch as a Parquet file: for small tables in memory, such as the points of a sweep.
 
 use super::file::Output;
 use crate::error::Result;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How this program compresses Parquet, and what it says of a file besides its columns.
+/// The compression and the metadata of a Parquet file.
 pub(super) fn properties(
     metadata: impl IntoIterator<Item = (String, String)>,
 ) -> WriterPropertiesBuilder {
@@ -41,7 +41,7 @@ pub(super) fn float(values: impl Iterator<Item = f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter_values(values))
 }
 
-/// Write a batch, with the command line and the settings that it came from.
+/// Writes a batch, with the command line and the settings of the run.
 pub(super) fn write(
     path: &Path,
     command: &str,

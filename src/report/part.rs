@@ -1,8 +1,8 @@
 //! Temporary files of outputs, beside their targets: `.hullscope-XXXXXX.part`.
 //!
-//! A run that is killed leaves them behind. Each is locked while its run lives, and the system takes the lock off when
-//! the run ends, however it ends: one that can be locked by another is dead, and is removed by the next run that
-//! writes into the folder.
+//! A run that is killed leaves them behind. Each is locked while its run lives, and the system releases the lock when the
+//! run ends, however it ends: a file that another process can lock is therefore abandoned, and the next run that writes
+//! into the folder removes it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -15,10 +15,10 @@ use tempfile::NamedTempFile;
 const PREFIX: &str = ".hullscope-";
 const SUFFIX: &str = ".part";
 
-/// The folders that this run has looked through.
+/// The folders that this run has swept.
 static SWEPT: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A new locked temporary file in a folder, which is first rid of dead ones.
+/// A new locked temporary file in a folder; abandoned ones in it are removed first.
 pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
     sweep(folder);
     loop {
@@ -27,16 +27,16 @@ pub(super) fn create(folder: &Path) -> io::Result<NamedTempFile> {
             .suffix(SUFFIX)
             .tempfile_in(folder)?;
         match part.as_file().try_lock() {
-            // Another run may have found it between its creation and its lock.
+            // Another run may have locked it as abandoned between its creation and its lock.
             Err(TryLockError::WouldBlock) => continue,
             Ok(()) if !part.path().exists() => continue,
-            // Without locks (some network file systems) nothing is swept either.
+            // On a file system without locks (some network ones) nothing is swept either.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(part),
         }
     }
 }
 
-/// Remove the files of runs that have ended, once a run and folder. What cannot be removed stays.
+/// Removes the files of runs that have ended, once per run and folder. Files that cannot be removed stay.
 fn sweep(folder: &Path) {
     let place = folder.canonicalize().unwrap_or_else(|_| folder.into());
     let first = SWEPT
@@ -60,7 +60,7 @@ fn is_part(name: &OsStr) -> bool {
 }
 
 fn remove_if_dead(path: &Path) {
-    // For writing: some network file systems lock nothing else.
+    // Opened for writing: some network file systems lock no other files.
     let Ok(file) = File::options().write(true).open(path) else {
         return;
     };
@@ -69,8 +69,8 @@ fn remove_if_dead(path: &Path) {
     }
 }
 
-/// Temporary files are private by default; a result should be as readable as the user's other new files (the system
-/// takes the umask off).
+/// Temporary files are private by default; a result should have the permissions of the user's other new files (the system
+/// applies the umask).
 #[cfg(unix)]
 fn usual_permissions<'b, 'x, 'y>(
     builder: &'b mut tempfile::Builder<'x, 'y>,

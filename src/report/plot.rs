@@ -1,9 +1,9 @@
 //! Plots: bars, curves with confidence bands, and rows of dots, as SVG or PNG.
 //!
-//! A [`Figure`] is plain data: panels in a grid, each with axes that say what they show and in which unit. It is
-//! drawn on a `plotters` canvas with a font that the program carries, so that a plot looks the same on every machine.
-//! What belongs together is told apart by line style, marker and hatching as well as by colour: a grey print reads
-//! as well. Nothing is drawn outside its panel: axes cover all values, and room is kept for every label.
+//! A [`Figure`] is plain data: panels in a grid, each with axes that say what they show and in which unit. It is drawn on a
+//! `plotters` canvas with a font that the program carries, so that a plot looks the same on every machine. Series differ in
+//! line style, marker and hatching as well as in colour, so that a grey print is readable. Nothing is drawn outside its
+//! panel: axes cover all values, and every label has room.
 
 mod axis;
 mod bars;
@@ -24,26 +24,26 @@ use std::path::Path;
 pub use style::THEORY;
 pub(super) use style::register_font;
 
-/// The usual points of a panel, width and height.
+/// The default width and height of a panel, in points.
 pub const PANEL: (f64, f64) = (430.0, 400.0);
 
-/// Points of a wide page.
+/// The width of a wide page, in points.
 const PAGE: f64 = 900.0;
 
-/// Points of the strips that the figure's title (or none) and a line of its note stand in, and of a further line of it.
+/// Heights in points: of the title, of the space in place of a title, of a note of one line, and of each further line.
 const HEAD: f64 = 34.0;
 const BARE: f64 = 4.0;
 const NOTE: f64 = 30.0;
 const NOTE_LINE: f64 = 15.0;
 
-/// Panels side by side at most.
+/// The most panels side by side.
 const ACROSS: usize = 3;
 
 /// Panels in a grid: up to three side by side, four in two rows, more in rows of three.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
     pub title: String,
-    /// Below: machine, date, seed.
+    /// The line below: machine, date, seed.
     pub note: String,
     pub panels: Vec<Panel>,
 }
@@ -57,11 +57,11 @@ pub enum Panel {
     Heat(Heat),
 }
 
-/// A value a label, from 0.
+/// Bars from 0, one per label.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bars {
     pub title: String,
-    /// What the height is, with its unit.
+    /// What the bars' heights are, with the unit.
     pub axis: String,
     pub bars: Vec<Bar>,
 }
@@ -73,11 +73,11 @@ pub struct Bar {
     pub value: f64,
     /// Lowest and highest measurement, drawn as a whisker.
     pub spread: Option<(f64, f64)>,
-    /// Number of a style; the same number is the same style in every panel.
+    /// The style number; equal numbers look the same in every panel.
     pub style: usize,
 }
 
-/// Curves.
+/// A panel of curves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lines {
     pub title: String,
@@ -86,20 +86,20 @@ pub struct Lines {
     pub series: Vec<Series>,
     /// Points in front of the curves, in the order in which they are drawn.
     pub spots: Vec<Spots>,
-    /// Width and height in points; [`PANEL`] where nothing speaks against it.
+    /// Width and height in points; usually [`PANEL`].
     pub size: (f64, f64),
 }
 
-/// Points of one kind.
+/// Labelled points of one kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spots {
-    /// What all of them are, for the legend.
+    /// The name of this kind in the legend.
     pub label: String,
     pub style: usize,
     pub all: Vec<Spot>,
 }
 
-/// A point, with a name unless that is empty.
+/// A point; its name may be empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spot {
     pub label: String,
@@ -108,20 +108,21 @@ pub struct Spot {
     pub interval: Option<(f64, f64)>,
 }
 
-/// A row a label, from top to bottom, with a marker a series. The panel is as large as its labels and rows need.
+/// A dot plot: a row per label, from top to bottom, with a marker per series. The panel is as large as its rows and labels
+/// need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dots {
     pub title: String,
     pub x: Axis,
     pub series: Vec<DotSeries>,
     pub rows: Vec<Row>,
-    /// Markers are medians: thin lines are the outer quantiles, thick ones the inner.
+    /// Whether markers are medians, thin lines the outer quantiles and thick lines the inner ones.
     pub quantiles: bool,
-    /// What the upright marks are; there are none without it.
+    /// The legend of the vertical reference marks; `None` if there are none.
     pub reference: Option<String>,
-    /// What the rows' notes are.
+    /// The heading of the rows' notes.
     pub notes: String,
-    /// Labels stand above their rows instead of beside them: for a narrow page.
+    /// Whether labels are above their rows instead of beside them, for a narrow page.
     pub above: bool,
 }
 
@@ -136,11 +137,11 @@ pub struct DotSeries {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     pub label: String,
-    /// A few letters to the right of the row.
+    /// A short text to the right of the row.
     pub note: String,
-    /// One a series.
+    /// One dot per series.
     pub dots: Vec<Option<Dot>>,
-    /// An upright mark.
+    /// The position of the vertical reference mark.
     pub reference: Option<f64>,
 }
 
@@ -154,14 +155,14 @@ pub struct Dot {
     pub core: Option<(f64, f64)>,
 }
 
-/// Numbers by row and column, on a ground that shows how strong they are.
+/// A heat map: numbers by row and column, on cells coloured by their strength.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Heat {
-    /// What the rows are, from top to bottom.
+    /// Labels of the rows, from top to bottom.
     pub rows: Vec<String>,
-    /// What the columns are, from left to right.
+    /// Labels of the columns, from left to right.
     pub columns: Vec<String>,
-    /// A cell a column, for each row.
+    /// For each row, a cell per column.
     pub cells: Vec<Vec<Option<Cell>>>,
 }
 
@@ -169,18 +170,18 @@ pub struct Heat {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
     pub text: String,
-    /// From -1 to 1; 0 says nothing.
+    /// From -1 to 1; 0 is white.
     pub strength: f64,
 }
 
-/// What an axis shows.
+/// An axis.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
-    /// With its unit.
+    /// The label, with the unit.
     pub label: String,
-    /// Values that are not positive are left out.
+    /// Whether the axis is logarithmic; values that are not positive are then left out.
     pub logarithmic: bool,
-    /// The least and the largest value, unless there are others beyond; without it the axis is as long as its values.
+    /// The range that is shown at least; `None` for the range of the values.
     pub range: Option<(f64, f64)>,
 }
 
@@ -193,10 +194,9 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// Lower and upper end of the band around each point; empty for no band.
     pub band: Vec<(f64, f64)>,
-    /// A thin line without markers, which the legend names if it has a label: theory behind what was measured, a
-    /// threshold.
+    /// Whether the curve is a thin line without markers, for theory or a threshold; it is in the legend if it has a label.
     pub thin: bool,
-    /// Markers at the points; a single point has one anyway.
+    /// Whether points have markers; a single point always has one.
     pub markers: bool,
 }
 
@@ -214,7 +214,7 @@ impl Series {
     }
 }
 
-/// File formats, by the name's ending.
+/// File formats, by the file's extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Png,
@@ -222,7 +222,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format for a path. Errors ([`Error::Usage`]): another ending.
+    /// The format for a path. Errors ([`Error::Usage`]): another extension.
     pub fn of(path: &Path) -> Result<Self> {
         let ending = path
             .extension()
@@ -238,14 +238,14 @@ impl Format {
     }
 }
 
-/// See whether a plot can be written to a file; nothing is left behind.
+/// Checks that a plot can be written to a file; nothing is left behind.
 pub fn check(path: &Path) -> Result<()> {
     Format::of(path)?;
     Output::create(path).map(drop)
 }
 
-/// The figure as the text of an SVG file for a page: curves that stand alone take its width; on a narrow page panels stand
-/// one below the other, and labels above their rows.
+/// The figure as SVG for a page: a single panel of curves takes the full width; on a narrow page panels are stacked, and
+/// labels are above their rows.
 pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
     style::register_font()?;
     let mut figure = figure.clone();
@@ -269,7 +269,7 @@ pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     file::write_bytes(path, &bytes)
 }
 
-/// The bytes of a file with the figure.
+/// The figure as the bytes of a file.
 pub fn render(figure: &Figure, format: Format) -> Result<Vec<u8>, String> {
     style::register_font()?;
     match format {
@@ -290,11 +290,11 @@ impl Panel {
     }
 }
 
-/// Where the parts of a figure lie.
+/// The positions of the parts of a figure.
 struct FigureLayout {
     width: f64,
     height: f64,
-    /// The left upper corner and the size of the place of each panel.
+    /// The rectangle of each panel.
     places: Vec<Area>,
     note: Vec<String>,
 }
@@ -352,16 +352,16 @@ fn svg(figure: &Figure, across: usize) -> Result<String, String> {
         &layout,
         SVGBackend::with_string(&mut text, (across, down)),
     )?;
-    // The drawing is finer than a point; it is shown at its size in points.
+    // The drawing has more pixels than points; it is shown at its size in points.
     let drawn = format!("width=\"{across}\" height=\"{down}\"");
     let shown = format!("width=\"{width}\" height=\"{height}\"");
     Ok(full_letters(&text.replacen(&drawn, &shown, 1)))
 }
 
-/// Letters at the size at which they were measured. For `plotters` a font's size is the height from its lowest to its
-/// highest letter; into SVG it writes a size in em that is smaller than that of the same letters in pixels.
+/// Corrects the font sizes of an SVG, so that text has the width that was measured. `plotters` takes a font's size as the
+/// height from its lowest to its highest letter, but writes into SVG an em size that gives smaller letters.
 fn full_letters(svg: &str) -> String {
-    /// By what `plotters` divides, and what the font's height in em is.
+    /// The divisor of `plotters`, over the font's height in em.
     const SMALLER: f64 = 1.24 / 1.164;
     const SIZE: &str = " font-size=\"";
     let mut parts = svg.split(SIZE);
@@ -388,7 +388,7 @@ fn png(figure: &Figure) -> Result<Vec<u8>, String> {
     to_png(&pixels, across, down)
 }
 
-/// Pixels (RGB, row by row) as PNG; as a grey one where all of them are grey.
+/// Pixels (RGB, row by row) as PNG; as a greyscale one if all are grey.
 pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, String> {
     use image::ExtendedColorType::{L8, Rgb8};
     let grey = pixels
@@ -402,7 +402,7 @@ pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, 
         (pixels, Rgb8)
     };
     let mut bytes = Vec::new();
-    // Drawings are even areas: without a filter they come out smaller.
+    // Drawings have large uniform areas, which compress better without a filter.
     let encoder =
         PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::NoFilter);
     image::ImageEncoder::write_image(encoder, pixels, width, height, colour)
@@ -410,7 +410,7 @@ pub(super) fn to_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, 
     Ok(bytes)
 }
 
-/// The figure on any canvas.
+/// Draws the figure on any canvas.
 fn draw<B: DrawingBackend>(
     figure: &Figure,
     layout: &FigureLayout,
@@ -532,7 +532,7 @@ mod tests {
         let start = format!("<svg width=\"{width}\"");
         assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
         assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));
-        // Letters of 12.5 points in all, on a canvas of two pixels a point.
+        // The text is 12.5 points high, on a canvas of two pixels per point.
         assert!(svg.contains(" font-size=\"21.48\""));
         let png = render(&figure, Format::Png).unwrap();
         let image = image::load_from_memory(&png).unwrap().into_rgb8();

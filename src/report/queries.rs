@@ -1,4 +1,4 @@
-//! `queries.parquet` of a comparison: a row a query and space, joined from the tables of the spaces.
+//! `queries.parquet` of a comparison: one row per query and space, joined from the tables of the spaces.
 
 use super::file::Output;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Open a table that this program wrote.
 ///
-/// Errors: a file that is not there, or that is no Parquet.
+/// Errors: a file that does not exist, or that is not Parquet.
 fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
     let failed = |why: String| Error::io("read", path, std::io::Error::other(why));
     let file = open_file(path)?;
@@ -23,9 +23,9 @@ fn open(path: &Path) -> Result<(SchemaRef, ParquetRecordBatchReader)> {
     Ok((schema, reader))
 }
 
-/// Write the tables of all spaces as one; a column that a space has not is null there.
+/// Writes the tables of all spaces as one; a column that a space lacks is null in its rows.
 ///
-/// Errors: a table that cannot be read, columns of one name and two types, a path that cannot be written.
+/// Errors: a table that cannot be read, columns with the same name and different types, a path that cannot be written.
 pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> Result<()> {
     let failed = |why: String| Error::io("write", to, std::io::Error::other(why));
     let mut schema = Schema::empty();
@@ -63,7 +63,7 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     output.close(inner)
 }
 
-/// The same columns, each of which may be null.
+/// The schema with all columns nullable.
 fn nullable(schema: &Schema) -> Schema {
     let field = |field: &Arc<arrow_schema::Field>| field.as_ref().clone().with_nullable(true);
     Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())

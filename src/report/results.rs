@@ -1,16 +1,16 @@
-//! Whose results a folder holds: `results.json` names the command and its inputs, so that another run does not replace
-//! them in silence, and names of files say what of a folder is the program's.
+//! The owner of a folder of results: `results.json` names the command and its inputs, so that another run does not silently
+//! replace them, and file names tell which files of a folder are the program's.
 
 use super::file;
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The file that says whose results a folder holds.
+/// The file that names the command and inputs of a folder's results.
 const FILE: &str = "results.json";
 
-/// Everything that `compare`, `errors` and `paper` write into a folder, as patterns. `report.html` and the like come first:
-/// they are what a message names.
+/// Everything that `compare`, `errors` and `paper` write into a folder, as patterns. `report.html` and other pages come
+/// first: messages name the first file found.
 const WRITTEN: [&str; 19] = [
     "report.html",
     "summary.json",
@@ -44,19 +44,19 @@ const FIGURES: [&str; 7] = [
     "fig5",
 ];
 
-/// What results are of.
+/// The command and the inputs of results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Made {
     /// The subcommand, as in `compare`.
     pub command: String,
     /// The inputs as typed; empty for the built-in sample.
     pub inputs: Vec<String>,
-    /// The inputs are embeddings, a space each: a later run may name more of them.
+    /// Whether the inputs are embeddings with one space each, so that a later run may add some.
     pub grows: bool,
 }
 
 impl Made {
-    /// Whether results of `self` may stand where those of `other` do.
+    /// Whether the results `self` may replace the results `other`.
     fn continues(&self, other: &Made) -> bool {
         let inputs = match self.grows && other.grows {
             true => self.inputs.starts_with(&other.inputs),
@@ -65,7 +65,7 @@ impl Made {
         self.command == other.command && inputs
     }
 
-    /// As a message names it.
+    /// The command and inputs as a message names them.
     fn words(&self) -> String {
         match self.inputs.is_empty() {
             true => format!("hullscope {}", self.command),
@@ -74,10 +74,9 @@ impl Made {
     }
 }
 
-/// Refuse a folder that holds the results of another run, unless these are to be replaced. Nothing is written.
+/// Refuses a folder with the results of another run, unless `replace` is set. Nothing is written.
 ///
-/// Errors ([`Error::Usage`]): a folder with results of another command or of other inputs, or with files of which that is
-/// not known.
+/// Errors ([`Error::Usage`]): a folder with results of another command, of other inputs, or of unknown origin.
 pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
     if replace {
         return Ok(());
@@ -96,7 +95,7 @@ pub fn check(folder: &Path, made: &Made, replace: bool) -> Result<()> {
     )))
 }
 
-/// Make the folder one of these results. What another run left is removed first.
+/// Marks the folder with this command and these inputs. What another run left is removed first.
 ///
 /// Errors: files that cannot be removed or written.
 pub fn claim(folder: &Path, made: &Made) -> Result<()> {
@@ -111,7 +110,7 @@ pub fn claim(folder: &Path, made: &Made) -> Result<()> {
     file::write_text(&path.display().to_string(), &(text + "\n"))
 }
 
-/// Remove what another run left in a folder.
+/// Removes the files that another run left in a folder.
 ///
 /// Errors: files that cannot be removed.
 pub fn clear(folder: &Path, made: &Made) -> Result<()> {
@@ -121,7 +120,7 @@ pub fn clear(folder: &Path, made: &Made) -> Result<()> {
     }
 }
 
-/// Remove outcomes from a folder: those of another comparison do not belong to the files beside them.
+/// Removes the files of `errors` from a folder, because they belong to another comparison than the files beside them.
 ///
 /// Errors: files that cannot be removed.
 pub fn clear_outcomes(folder: &Path) -> Result<()> {
@@ -132,7 +131,7 @@ pub fn clear_outcomes(folder: &Path) -> Result<()> {
     remove(folder, files(folder).into_iter().filter(outcome))
 }
 
-/// Whose results a folder holds, if it says so.
+/// The command and inputs of a folder's results, if it states them.
 fn read(folder: &Path) -> Option<Made> {
     let text = std::fs::read_to_string(folder.join(FILE)).ok()?;
     serde_json::from_str(&text).ok()
@@ -149,13 +148,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found.filter(|path| path.is_file()).collect()
 }
 
-/// Remove some of the program's files, and folders of them that are then empty.
+/// Removes some of the program's files, and folders that are empty then.
 fn remove(folder: &Path, files: impl Iterator<Item = PathBuf>) -> Result<()> {
     for file in files {
         std::fs::remove_file(&file).map_err(|error| Error::io("remove", &file, error))?;
         let within = file.ancestors().skip(1);
         for within in within.take_while(|within| *within != folder) {
-            // A folder with files of others stays.
+            // A folder with other files stays.
             let _ = std::fs::remove_dir(within);
         }
     }

@@ -1,8 +1,8 @@
-//! Contact sheets: the queries that a comparison picked, as pictures, beside the reference images that judged them.
+//! Contact sheets: pictures of the queries that a comparison picked, beside the reference images of their certificates.
 //!
-//! A sheet is laid out as a list of texts and pictures in points, drawn on the canvas of [`super::plot`] with the font
-//! that the program carries. Pictures are put in pixel by pixel: enlarged by a whole factor, so that their own pixels
-//! stay visible, or reduced.
+//! A sheet is a list of texts and pictures in points, drawn on the canvas of [`super::plot`] with the font that the program
+//! carries. Pictures are copied pixel by pixel: enlarged by a whole factor, so that their own pixels stay visible, or
+//! reduced.
 
 use super::plot::canvas::{self, Canvas, SCALE, Size};
 use super::plot::{register_font, to_png};
@@ -14,20 +14,20 @@ use image::imageops::FilterType;
 use image::{Rgb, RgbImage};
 use plotters::prelude::{BitMapBackend, IntoDrawingArea};
 
-/// The longer side of a picture in pixels: at most this, and more than half of it.
+/// The largest side of a picture in pixels; the longer side of every picture is more than half of it.
 const SIDE: u32 = 112;
 
-/// The same in points, and the points between pictures, around the sheet, and of a line of text.
+/// Lengths in points: the side of a picture, the gap between pictures, the margin of the sheet, a line of text.
 const CELL: f64 = SIDE as f64 / SCALE;
 const GAP: f64 = 8.0;
 const MARGIN: f64 = 14.0;
 const LINE: f64 = 15.0;
 
-/// Points of a cell with two pictures and what stands below them; of the narrowest sheet.
+/// Widths in points: of a cell with two pictures and their captions, and of the narrowest sheet.
 const PAIR: f64 = 212.0;
 const LEAST: f64 = 3.0 * PAIR + 2.0 * MARGIN;
 
-/// The images that picks speak of, row by row.
+/// The two sets of images that picks refer to by row.
 pub struct Pictures<'a> {
     pub reference: &'a dyn Rows,
     pub reference_shape: Shape,
@@ -41,7 +41,7 @@ pub struct Pictures<'a> {
 ///
 /// Bytes are shown from 0 to 255, other values from the least to the largest that is on the sheet.
 ///
-/// Errors: picks of rows that the sets do not have ([`Error::Usage`]), sets that cannot be read.
+/// Errors: picks of rows that do not exist ([`Error::Usage`]), sets that cannot be read.
 pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<Vec<u8>>> {
     if picks.interpolated.is_empty() && picks.extrapolated.is_empty() {
         return Ok(None);
@@ -56,18 +56,18 @@ pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<V
     })
 }
 
-/// Which set an image is of.
+/// The set that an image belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Reference,
     Queries,
 }
 
-/// Rows of a certificate that are shown at most, and the weight that they have at least, but for the heaviest one.
+/// The most rows of a certificate that are shown, and their least weight; the heaviest row is always shown.
 const ROWS: usize = 8;
 const WEIGHT: f64 = 0.01;
 
-/// Rows of a certificate that are read together.
+/// The number of rows that are read together.
 const TOGETHER: usize = 16;
 
 /// The rows of a certificate that are shown, with their weights.
@@ -79,14 +79,14 @@ fn heaviest(pick: &Pick) -> &[(u64, f64)] {
     &pick.support[..enough.count().clamp(1, ROWS).min(pick.support.len())]
 }
 
-/// Every image on a sheet, and the values that are black and white.
+/// Every image on a sheet, and the values of black and white.
 struct Shown {
     images: Vec<(Of, u64, Vec<f64>)>,
-    /// The mean of each certificate, by the query.
+    /// The weighted mean of each certificate's images, by the query's row.
     means: Vec<(u64, Vec<f64>)>,
     black: f64,
     white: f64,
-    /// Distances to the hull are margins.
+    /// Whether distances to the hull are margins.
     margins: bool,
 }
 
@@ -128,7 +128,7 @@ impl Shown {
         })
     }
 
-    /// An image at the size at which it is shown.
+    /// An image at the size at which it is drawn.
     fn picture(&self, of: Of, row: u64, pictures: &Pictures) -> RgbImage {
         let values = self.values(of, row);
         let shape = match of {
@@ -143,7 +143,7 @@ impl Shown {
         found.map_or(&[], |(.., values)| values)
     }
 
-    /// The query as the space sees it, where that is another image.
+    /// The query as the space sees it, if that differs from its image.
     fn seen(&self, pick: &Pick) -> Option<RgbImage> {
         let seen = pick.seen.as_ref()?;
         let values: Vec<f64> = seen.values.iter().map(|value| f64::from(*value)).collect();
@@ -152,7 +152,7 @@ impl Shown {
         )))
     }
 
-    /// The mean of the certificate of a query, and what the query has beyond it: grey where there is no difference.
+    /// The mean of the certificate of a query, and the query minus that mean: grey where there is no difference.
     fn mean(&self, pick: &Pick, pictures: &Pictures) -> Option<[RgbImage; 2]> {
         if let (Some(seen), Some(mean)) = (&pick.seen, &pick.mean) {
             let pairs = seen.values.iter().zip(&mean.values);
@@ -162,7 +162,7 @@ impl Shown {
         }
         let (_, mean) = self.means.iter().find(|(query, _)| *query == pick.query)?;
         let own = self.values(Of::Queries, pick.query);
-        // The channels of the two sets may stand in another order.
+        // The channels of the two sets may be in different order.
         let place = |at: usize| moved(at, pictures.reference_shape, pictures.query_shape);
         let difference = mean.iter().enumerate();
         let difference =
@@ -171,7 +171,7 @@ impl Shown {
         Some(self.beside(mean, &difference, pictures.reference_shape))
     }
 
-    /// A mean, and a difference around grey.
+    /// Pictures of a mean and of a difference, where 0 is grey.
     fn beside(&self, mean: &[f64], difference: &[f64], shape: Shape) -> [RgbImage; 2] {
         let span = self.white - self.black;
         [
@@ -181,7 +181,7 @@ impl Shown {
     }
 }
 
-/// Where a number of an image stands when the channels are in another order.
+/// The index of a number of an image in another order of channels.
 fn moved(at: usize, from: Shape, to: Shape) -> usize {
     let pixels = from.height * from.width;
     let (pixel, channel) = match from.planar {
@@ -194,7 +194,7 @@ fn moved(at: usize, from: Shape, to: Shape) -> usize {
     }
 }
 
-/// The mean of reference images by the weights of a certificate.
+/// The weighted mean of the reference images of a certificate.
 fn mean(pictures: &Pictures, support: &[(u64, f64)]) -> Result<Vec<f64>> {
     let rows = pictures.reference;
     let mut mean = vec![0.0; rows.dim()];
@@ -214,7 +214,7 @@ fn mean(pictures: &Pictures, support: &[(u64, f64)]) -> Result<Vec<f64>> {
     Ok(mean)
 }
 
-/// The row of the nearest reference image, if neighbours were asked for.
+/// The row of the nearest reference image, if neighbours were computed.
 fn nearest(pick: &Pick) -> Option<u64> {
     (pick.nearest_ratio < f64::MAX).then_some(pick.nearest)
 }
@@ -245,7 +245,7 @@ fn missing(rows: &dyn Rows, shape: Shape, row: u64) -> Error {
     ))
 }
 
-/// Numbers as colours; of two channels the first is shown, of four the first three.
+/// Numbers as colours; of two channels the first is used, of four the first three.
 fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
     let Shape {
         height,
@@ -260,7 +260,7 @@ fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
         };
         let value = values.get(place).copied().unwrap_or(black);
         let share = (value - black) / (white - black);
-        // A set of one value is grey.
+        // A set whose values are all equal is grey.
         let share = if share.is_finite() { share } else { 0.5 };
         (255.0 * share).round() as u8
     };
@@ -271,7 +271,7 @@ fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
     })
 }
 
-/// Enlarged by a whole factor, or reduced, so that the longer side is at most [`SIDE`] and more than half of it.
+/// The image enlarged by a whole factor, or reduced, so that its longer side is at most [`SIDE`] and more than half of it.
 fn fitted(image: &RgbImage) -> RgbImage {
     let (width, height) = image.dimensions();
     let longer = width.max(height).max(1);
@@ -288,7 +288,7 @@ fn fitted(image: &RgbImage) -> RgbImage {
     image::imageops::resize(image, reduced(width), reduced(height), FilterType::Triangle)
 }
 
-/// A text, its left end and its middle.
+/// A text, with its left end and its vertical middle.
 struct Text {
     text: String,
     size: Size,
@@ -299,7 +299,7 @@ struct Text {
 /// Everything on a sheet, in points.
 struct SheetLayout {
     width: f64,
-    /// Where the next part starts.
+    /// The upper end of the next part.
     y: f64,
     texts: Vec<Text>,
     pictures: Vec<(RgbImage, f64, f64)>,
@@ -331,8 +331,7 @@ impl SheetLayout {
             Size::Small,
         );
         layout.line(
-            "mean: of all rows of the certificate, as the space sees them; difference: the query less that, grey where there is \
-             none",
+            "mean: of all rows of the certificate, as the space sees them; difference: query minus mean, grey where it is 0",
             Size::Small,
         );
         layout.y += 8.0;
@@ -376,7 +375,7 @@ impl SheetLayout {
         self.texts.push(Text { text, size, x, y });
     }
 
-    /// A query that has the whole width: caption above, then its pictures.
+    /// A query across the whole width: a caption above its pictures.
     fn wide(&mut self, caption: &str, row: Vec<Vec<Shot>>) {
         self.line(caption, Size::Normal);
         let lefts = lefts(&row);
@@ -391,7 +390,7 @@ impl SheetLayout {
         self.y += CELL + 2.0 * LINE + 10.0;
     }
 
-    /// Queries side by side, as many as there is room for.
+    /// Queries side by side, as many as fit.
     fn pairs(&mut self, picks: &[&Pick], pictures: &Pictures, shown: &Shown) {
         let across = ((self.width - 2.0 * MARGIN) / PAIR) as usize;
         for picks in picks.chunks(across.max(1)) {
@@ -402,7 +401,7 @@ impl SheetLayout {
         }
     }
 
-    /// A query, as the space sees it where that can be shown, and its nearest image, with what is known of both below.
+    /// A query, as the space sees it where that is an image, beside its nearest image, with captions below both.
     fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
         let query = shown.picture(Of::Queries, pick.query, pictures);
         let seen = shown.seen(pick);
@@ -432,7 +431,7 @@ impl SheetLayout {
         }
     }
 
-    /// The sheet as PNG.
+    /// Draws the sheet as PNG.
     fn draw(&self) -> Result<Vec<u8>, String> {
         register_font()?;
         let (across, down) = canvas::pixels(self.width, self.y);
@@ -456,8 +455,8 @@ impl SheetLayout {
 /// A picture, and two lines below it.
 type Shot = (RgbImage, [String; 2]);
 
-/// The pictures of a query inside, in groups that stand apart: itself and its nearest image, the mean of its certificate,
-/// the certificate's rows.
+/// The pictures of a query inside, in separated groups: itself and its nearest image, the mean of its certificate, the
+/// certificate's rows.
 fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<Shot>> {
     let plain = |text: &str| [text.to_string(), String::new()];
     let mut own = vec![(
@@ -482,7 +481,7 @@ fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<Shot>> {
     vec![own, means.collect(), rows.collect()]
 }
 
-/// Where the pictures of groups start.
+/// The left ends of the pictures of all groups.
 fn lefts(groups: &[Vec<Shot>]) -> Vec<f64> {
     let mut lefts = Vec::new();
     for (apart, group) in groups.iter().enumerate() {
@@ -517,7 +516,7 @@ fn paste(
     }
 }
 
-/// What the distances on a sheet are.
+/// The unit of the distances on a sheet.
 fn distances(picks: &Picks) -> &'static str {
     if picks.margins {
         "margins are certified lower bounds of the distance to the hull, often far below it"
@@ -529,7 +528,7 @@ fn distances(picks: &Picks) -> &'static str {
     }
 }
 
-/// All that was found about a query.
+/// The caption of a query: its name, verdict and distances.
 fn caption(pick: &Pick, margins: bool, pictures: &Pictures) -> String {
     let mut text = format!(
         "{}; {}",
@@ -542,7 +541,7 @@ fn caption(pick: &Pick, margins: bool, pictures: &Pictures) -> String {
     text
 }
 
-/// The verdict, with the distance to the hull or, where none was asked for, the margin.
+/// The verdict, with the distance to the hull or, if that was not computed, the margin.
 fn judged(pick: &Pick, margins: bool) -> String {
     match pick.verdict.as_str() {
         "inside" => {
@@ -635,7 +634,7 @@ mod tests {
         Memory::from_u8("images", 6, values.to_vec())
     }
 
-    /// Where the first picture of a sheet starts: after the heading, the notes, the section's title and a caption.
+    /// The corner of the first picture of a sheet: below the heading, the notes, the section's title and a caption.
     fn first_corner() -> (u32, u32) {
         let line = |size: Size| LINE.max(1.4 * size.points());
         let heads = 2.0 * line(Size::Title) + 3.0 * line(Size::Small) + line(Size::Normal);
@@ -669,9 +668,9 @@ mod tests {
         assert!(matches!(image, image::DynamicImage::ImageLuma8(_)));
         let image = image.into_luma8();
         let (left, top) = first_corner();
-        // Enlarged 37 times: 3 x 2 becomes 111 x 74.
+        // 3 x 2 pixels enlarged 37 times are 111 x 74.
         let at = |place: usize, x: u32, y: u32| {
-            // Two pictures in each group.
+            // Each group has two pictures.
             let x_of = place as f64 * (CELL + GAP) + 2.0 * GAP * (place / 2) as f64;
             let left = left + (x_of * SCALE) as u32;
             image.get_pixel(left + 37 * x + 18, top + 37 * y + 18).0[0]
@@ -690,14 +689,14 @@ mod tests {
                 assert_eq!(at(5, x, y), 9, "the lightest {x} {y}");
             }
         }
-        // Corners of the picture, and the edge around it.
+        // Corners of the picture, and pixels of the edge around it.
         assert_eq!(image.get_pixel(left, top).0[0], 10);
         assert_eq!(image.get_pixel(left + 110, top + 73).0[0], 60);
         assert_eq!(image.get_pixel(left - 1, top).0[0], 170);
         assert_eq!(image.get_pixel(left + 111, top + 73).0[0], 170);
     }
 
-    /// The heading of a sheet whose distances are as measured is another text in the same place.
+    /// If distances have no unit, only the heading of the sheet differs.
     #[test]
     fn distances_without_a_unit_are_said_to_be() {
         let rows = bytes(&[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
@@ -751,7 +750,7 @@ mod tests {
         }
         let grey = picture(&[7.0; 6], shape(true), 7.0, 7.0);
         assert_eq!(grey.get_pixel(1, 0).0, [128; 3]);
-        // The range is that of the images shown, the query's and its nearest one's.
+        // The range of values is that of the images shown: the query and its nearest image.
         let reference = Memory::from_f64(
             "a",
             6,
@@ -786,7 +785,7 @@ mod tests {
         assert_eq!(size(500, 1), (112, 1));
     }
 
-    /// The mean is that of the images whatever the order of their channels, and what the space sees is drawn beside.
+    /// The mean is right for any order of channels, and the query as the space sees it is drawn beside it.
     #[test]
     fn means_and_what_the_space_sees() {
         let shape = |planar| Shape {
@@ -836,7 +835,7 @@ mod tests {
         let groups = groups(&inside, &pictures, &shown);
         assert_eq!(groups.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 1]);
         assert_eq!(groups[0][1].0.get_pixel(5, 5).0, [7; 3]);
-        // What the space makes of the mean stands in place of the mean of the images.
+        // The mean as the space sees it takes the place of the mean of the images.
         inside.mean = Some(crate::study::compare::Picture {
             values: vec![9.0],
             ..inside.seen.clone().unwrap()

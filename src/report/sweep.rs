@@ -1,8 +1,8 @@
 //! A sweep as a table, as Parquet, as JSON and as a figure.
 //!
-//! Parquet columns: `law`, `d`, `n`, `trials`, `inside`, `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's
-//! 95 %), `theory` (null where no theorem gives it), `vertices` (expected vertices of the hull of n + 1 points, by Efron's
-//! identity from the rate; null where it does not hold), `vertices_theory`: one row a point.
+//! Parquet columns, one row per point: `law`, `d`, `n`, `trials`, `inside`, `undecided`, `rate`, `interval_low`,
+//! `interval_high` (Wilson's 95 %), `theory` (null where no theorem gives it), `vertices` (expected vertices of the hull of
+//! n + 1 points, by Efron's identity from the rate; null where the identity does not hold), `vertices_theory`.
 
 use super::file::Output;
 use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where a sweep's numbers come from.
+/// The origin of a sweep's numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Context {
     pub command: String,
     /// The plan.
     pub settings: Value,
-    /// What the figure and the table say of it in a line.
+    /// A line about the sweep, for the figure and the table.
     pub about: String,
 }
 
@@ -30,7 +30,7 @@ pub fn json(points: &[Point]) -> Value {
     json!(points)
 }
 
-/// See whether points can be written to a file; nothing is left behind.
+/// Checks that points can be written to a file; nothing is left behind.
 pub fn check(path: &Path) -> Result<()> {
     let ending = path.extension().unwrap_or_default();
     if !ending.eq_ignore_ascii_case("parquet") {
@@ -71,7 +71,7 @@ fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
     ])
 }
 
-/// All points, a line each.
+/// All points as a table, one per line.
 pub fn table(context: &Context, points: &[Point]) -> String {
     let mut table = super::text_table::table();
     let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
@@ -114,7 +114,7 @@ pub fn table(context: &Context, points: &[Point]) -> String {
     format!("{}\n\n{}\n{note}", context.about, table.trim_fmt())
 }
 
-/// A probability: five decimals, or four significant digits of a small one.
+/// A probability with five decimals, or four significant digits if it is small.
 fn share(value: f64) -> String {
     if (0.999_995..1.0).contains(&value) {
         ">0.99999".into()
@@ -125,7 +125,7 @@ fn share(value: f64) -> String {
     }
 }
 
-/// The rate against N, a panel a law and a curve a dimension; against d where there is one N and several d.
+/// The rate against N, one panel per law and one curve per dimension; against d if there is one N and several d.
 pub fn figure(context: &Context, points: &[Point]) -> Figure {
     let laws = distinct(points, |point| point.law.clone());
     let (sizes, dims) = (
@@ -153,14 +153,14 @@ pub fn figure(context: &Context, points: &[Point]) -> Figure {
     }
 }
 
-/// What the lines of a figure are, of those that are drawn.
+/// A note that explains those kinds of lines that the figure has.
 fn note(context: &Context, points: &[Point], single: bool) -> String {
     let known = points.iter().any(|point| point.theory.is_some());
     let lines = match (single, known) {
         (false, false) => "bands: 95 %",
-        (false, true) => "bands: 95 %; thin: theory",
-        (true, false) => "upright: 95 %",
-        (true, true) => "upright: 95 %; across: theory",
+        (false, true) => "bands: 95 %; thin lines: theory",
+        (true, false) => "vertical lines: 95 %",
+        (true, true) => "vertical lines: 95 %; horizontal: theory",
     };
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
     let undecided = match undecided {
@@ -174,13 +174,13 @@ fn at_origin(context: &Context) -> bool {
     context.settings["query"] == Query::Origin.to_string()
 }
 
-/// Barany and Furedi's theorem is about random points of a ball among themselves: it says nothing of a data set, nor of the
-/// origin.
+/// Barany and Furedi's theorem is about random points of a ball; it does not apply to a data set, nor to the origin as the
+/// query.
 fn has_thresholds(context: &Context) -> bool {
     context.settings["laws"].is_array() && !at_origin(context)
 }
 
-/// Values in the order of their first appearance.
+/// The different values, in the order of their first appearance.
 fn distinct<T: PartialEq>(points: &[Point], of: impl Fn(&Point) -> T) -> Vec<T> {
     let mut all = Vec::new();
     for value in points.iter().map(of) {
@@ -191,7 +191,7 @@ fn distinct<T: PartialEq>(points: &[Point], of: impl Fn(&Point) -> T) -> Vec<T> 
     all
 }
 
-/// One law: a curve a dimension, theory behind it, thresholds upright.
+/// The panel of one law: one curve per dimension, with theory behind it and thresholds as vertical lines.
 fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
     dims.sort_unstable();
@@ -219,9 +219,9 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let upright = if marks.is_empty() {
         ""
     } else {
-        "; upright: Barany-Furedi, no claim above it"
+        "; vertical: Barany-Furedi, no claim above it"
     };
-    // As high as what was measured, which may be no more than a few in a thousand.
+    // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
     series.extend(marks.into_iter().map(|(d, threshold)| {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
@@ -237,7 +237,7 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     }
 }
 
-/// One law at one size.
+/// The panel of one law at one size, against the dimension.
 fn by_dimension(law: &str, points: &[&Point]) -> Lines {
     let n = points.first().map_or(0, |point| point.n);
     let axis = Axis {
@@ -264,7 +264,7 @@ fn rate_axis() -> Axis {
     }
 }
 
-/// The least and the largest share that intervals and theory reach.
+/// The least and the largest share among intervals and theory.
 fn extent(points: &[&Point]) -> (f64, f64) {
     let ends = points.iter().flat_map(|point| {
         let [low, high] = point.interval95;
@@ -275,15 +275,15 @@ fn extent(points: &[&Point]) -> (f64, f64) {
     })
 }
 
-/// How wide the short line is that stands for a single value of a theory.
+/// The short horizontal line that shows a single value of a theory.
 struct Dash {
     logarithmic: bool,
-    /// From its middle to its end: a factor on a logarithmic axis, else a difference.
+    /// Half its length: a factor on a logarithmic axis, else a difference.
     half: f64,
 }
 
 impl Dash {
-    /// A share of the axis that holds all places.
+    /// The line for an axis with these values: a fixed share of their range.
     fn on(axis: &Axis, places: impl Iterator<Item = usize>) -> Self {
         const SHARE: f64 = 0.02;
         let (least, most) = places.fold((usize::MAX, 0), |ends, place| {
@@ -310,7 +310,7 @@ impl Dash {
     }
 }
 
-/// What was measured with its band, and theory where there is one.
+/// The measured shares with their band, and the theory if there is one.
 fn curves(
     label: &str,
     style: usize,
@@ -321,7 +321,7 @@ fn curves(
     let mut sorted = points.to_vec();
     sorted.sort_by_key(|point| x(point));
     let mut series = theory(style, &sorted, x, dash);
-    // One point has no band.
+    // A single point has no band.
     if let [point] = sorted[..] {
         let upright = point.interval95.map(|end| (x(point) as f64, end));
         series.push(Series::thin(style, upright.to_vec()));
@@ -337,8 +337,8 @@ fn curves(
     series
 }
 
-/// A line through neighbouring points with a theory, and none across those without: ball and cube have one at d = 1 and
-/// for N <= d alone.
+/// A line through neighbouring points that have a theory, interrupted where a point has none: for ball and cube only those
+/// at d = 1 and N <= d have one.
 fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) -> Vec<Series> {
     let runs = sorted.chunk_by(|a, b| a.theory.is_some() == b.theory.is_some());
     let runs = runs.map(|run| -> Vec<(f64, f64)> {
@@ -352,7 +352,7 @@ fn theory(style: usize, sorted: &[&Point], x: fn(&Point) -> usize, dash: &Dash) 
     lines.map(|points| Series::thin(style, points)).collect()
 }
 
-/// Barany and Furedi's thresholds that lie within the sizes of their dimension; one size has nothing on either side.
+/// Barany and Furedi's thresholds that lie within the range of sizes of their dimension; a single size has none.
 fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
     let mut ranges: Vec<(usize, usize, usize)> = Vec::new();
     for point in points {
@@ -404,7 +404,7 @@ mod tests {
         }
     }
 
-    /// The panel of a figure with one, which can be drawn.
+    /// The only panel of a figure, after checking that it can be drawn.
     fn panel(context: &Context, points: &[Point]) -> (String, Lines) {
         let figure = figure(context, points);
         render(&figure, Format::Png).unwrap();
@@ -424,17 +424,20 @@ mod tests {
     fn curves_have_bands_and_theory() {
         let points = [point(2, 10, 20, Some(0.25)), point(2, 20, 50, Some(0.5))];
         let (note, lines) = panel(&of_law(), &points);
-        assert_eq!(note, "bands: 95 %; thin: theory; 100 trials a point");
+        assert_eq!(note, "bands: 95 %; thin lines: theory; 100 trials a point");
         assert_eq!(lines.title, "ball");
         assert_eq!(thin_lines(&lines), [[(10.0, 0.25), (20.0, 0.5)]]);
         assert_eq!(lines.series[1].band.len(), 2);
     }
 
-    /// No band can be drawn around a single point, nor a line of theory through it.
+    /// Neither a band nor a line of theory can be drawn for a single point.
     #[test]
     fn a_single_point_has_its_interval_and_theory() {
         let (note, lines) = panel(&of_law(), &[point(2, 10, 20, Some(0.25))]);
-        assert_eq!(note, "upright: 95 %; across: theory; 100 trials a point");
+        assert_eq!(
+            note,
+            "vertical lines: 95 %; horizontal: theory; 100 trials a point"
+        );
         let [across, upright] = thin_lines(&lines)[..] else {
             panic!("{lines:?}")
         };
@@ -444,11 +447,11 @@ mod tests {
         assert_eq!(upright, [(10.0, low), (10.0, high)]);
         let data = context(json!({ "order": "seeded" }));
         let (note, lines) = panel(&data, &[point(2, 10, 20, None)]);
-        assert_eq!(note, "upright: 95 %; 100 trials a point");
+        assert_eq!(note, "vertical lines: 95 %; 100 trials a point");
         assert_eq!(thin_lines(&lines).len(), 1);
     }
 
-    /// Theory at d = 1 and d >= N alone is no line from the one to the other.
+    /// Points with theory at d = 1 and d >= N are not joined across those without.
     #[test]
     fn theory_is_not_drawn_where_there_is_none() {
         let points = [
@@ -466,7 +469,7 @@ mod tests {
         assert_eq!(line, [(5.0, 0.0), (8.0, 0.0)]);
     }
 
-    /// At d = 16 the threshold is 16: of a law, with sizes on both sides, and no higher than the shares.
+    /// At d = 16 the threshold is 16; it is drawn only with sizes on both sides, and no higher than the shares.
     #[test]
     fn thresholds_are_those_of_random_points() {
         let all = |sizes: &[usize]| -> Vec<Point> {
@@ -475,7 +478,7 @@ mod tests {
         let (_, lines) = panel(&of_law(), &all(&[10, 100]));
         assert_eq!(
             lines.title,
-            "ball; upright: Barany-Furedi, no claim above it"
+            "ball; vertical: Barany-Furedi, no claim above it"
         );
         assert_eq!(
             thin_lines(&lines),
@@ -493,7 +496,7 @@ mod tests {
             let (_, lines) = panel(&context, &all(sizes));
             assert_eq!(lines.title, "ball", "{context:?} {sizes:?}");
         }
-        // The theorem is about the ball.
+        // The theorem is about the ball only.
         let mut others = all(&[10, 100]);
         others
             .iter_mut()

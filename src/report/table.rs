@@ -22,7 +22,7 @@ const STAGES: [(&str, &str); 11] = [
     ("total", "total"),
 ];
 
-/// What was found, in a screen.
+/// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
     let mut table = text_table::table();
     let set = |input: &super::InputInfo| {
@@ -64,7 +64,7 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     if let Some(neighbours) = &summary.neighbours {
         nearest(&mut table, neighbours, summary);
     }
-    // Stages that nobody would notice are left to the JSON.
+    // Stages that take hardly any time are only in the JSON.
     let stages: Vec<String> = STAGES
         .iter()
         .filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)))
@@ -94,7 +94,7 @@ pub fn summary(context: &Context, summary: &Summary) -> String {
     )
 }
 
-/// A line a notion; nothing where the hull alone was asked about, whose rate stands above.
+/// A line per notion; empty if the hull is the only notion, because its rate is above.
 fn notions(notions: &[NotionSummary], queries: u64) -> String {
     if notions.iter().all(|notion| notion.rate.notion == "hull") {
         return String::new();
@@ -109,7 +109,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     table.add_row(head);
     for notion in notions {
         let rate = &notion.rate;
-        // Where no query was decided, none outside is no finding.
+        // Where no query was decided, "0 outside" would be no finding.
         let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
         let mut line = vec![
             words::of_some(rate, queries),
@@ -123,7 +123,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         table.add_row(line);
     }
     let others = match others {
-        true => " (reference rows, each without itself, %)",
+        true => " (reference rows, each left out, %)",
         false => "",
     };
     let open = match open {
@@ -131,7 +131,7 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
         false => "",
     };
     format!(
-        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` says what each is\n\n{}",
+        "\nby notion: outside, %{others}{open}; `hullscope analyze --help` explains the notions\n\n{}",
         text_table::text(table)
     )
 }
@@ -168,7 +168,7 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
         .iter()
         .map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")))
         .collect();
-    table.add_row(["settled by", &settled.join(", ")]);
+    table.add_row(["decided in stage", &settled.join(", ")]);
     if !hull.undecided_because.is_empty() {
         let reasons: Vec<String> = hull
             .undecided_because
@@ -180,20 +180,20 @@ fn verdicts(table: &mut Table, hull: &HullSummary) {
     table.add_row([
         "cost",
         &format!(
-            "{:.3} scans per query, at most {}, {} rows pooled{}",
+            "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
             hull.scans_per_query,
             hull.rounds,
             hull.pool,
             hull.extreme_rows.map_or_else(String::new, |rows| {
-                format!("; only the {rows} outermost rows are asked about")
+                format!("; the solver uses only the {rows} extreme rows")
             })
         ),
     ]);
     for (name, found) in [
         ("certified margin", &hull.margin),
-        ("distance, at least", &hull.distance_lower),
-        ("distance, at most", &hull.distance_upper),
-        ("gap between them", &hull.gap),
+        ("distance, lower bound", &hull.distance_lower),
+        ("distance, upper bound", &hull.distance_upper),
+        ("relative gap", &hull.gap),
     ] {
         if let Some(found) = found {
             table.add_row([name, &quantiles(found)]);
@@ -213,12 +213,12 @@ fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) 
     {
         table.add_row([
             "nearest ratio",
-            &format!("{}, to {}", quantiles(found), number(median)),
+            &format!("{}; times {}", quantiles(found), number(median)),
         ]);
     }
 }
 
-/// What found the nearest rows.
+/// The name of the method that found the nearest rows.
 fn means(method: Method) -> &'static str {
     match method {
         Method::Scan => "scanning all rows",
@@ -245,7 +245,7 @@ fn quantiles(found: &Quantiles) -> String {
     format!("min {min}, median {median}, max {max}")
 }
 
-/// Four significant digits, without an exponent where one can read without.
+/// Four significant digits, without an exponent where it stays short.
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    /// The words of the line that begins so.
+    /// The words of the line that starts with `start`.
     fn line(text: &str, start: &str) -> Vec<String> {
         let line = text.lines().find(|line| line.starts_with(start));
         let line = line.unwrap_or_else(|| panic!("{start}: {text}"));
@@ -308,10 +308,10 @@ mod tests {
         );
         let knn = ["knn_10", "100", "(", "5.0)", "98.1", "to", "100", "0"];
         assert_eq!(line(&text, "knn_10"), knn);
-        assert!(text.contains("without itself") && text.contains("count as not outside"));
+        assert!(text.contains("each left out") && text.contains("count as not outside"));
     }
 
-    /// The rate of a costly notion is of a sample, and says so where it stands.
+    /// The rate of a costly notion is of a sample, and its line says so.
     #[test]
     fn a_sample_is_named_with_its_queries() {
         let all = [notion("hull", 3, 0, None), notion("cone", 50, 0, None)];

@@ -1,8 +1,8 @@
-//! Plain tables for a terminal: columns by spaces alone.
+//! Plain tables for a terminal: columns separated by spaces.
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-/// An empty table, as wide as what is in it.
+/// An empty table, whose width is that of its content.
 pub(crate) fn table() -> Table {
     let mut table = Table::new();
     table
@@ -11,14 +11,14 @@ pub(crate) fn table() -> Table {
     table
 }
 
-/// All columns but the first to the right: names, then numbers.
+/// Aligns all columns but the first to the right.
 pub(crate) fn numbers_right(table: &mut Table) {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
-/// The table as text: names to the left, numbers to the right.
+/// The table as text.
 pub(crate) fn text(mut table: Table) -> String {
     numbers_right(&mut table);
     if let Some(names) = table.column_mut(0) {

@@ -1,8 +1,9 @@
 //! One reference set, one query set: verdicts, distances, neighbours.
 //!
 //! The reference is surveyed once and the notions are fitted on it; then blocks of queries go through the hull solver, the
-//! neighbour search and the notions, and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
-//! rows solver and scan see the first alone, and equal queries of a block are answered once.
+//! neighbour search and the notions, and their records to the [`Sink`] in query order. Of the records only the numbers
+//! that the summary needs are kept. Of equal reference rows the solver and the scan get only the first, and equal queries
+//! of a block are answered once.
 
 use super::facts::Facts;
 use super::notes;
@@ -28,30 +29,31 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Bytes of queries (in f64) that are worked on together.
+/// Bytes of queries (in f64) in a block.
 const BLOCK_BYTES: usize = 32 << 20;
 
-/// Queries of a block at most, and at least: fewer would read the reference too often for too little. So many more bytes
-/// may a block of them take, where rows are wide.
+/// The most and the fewest queries of a block: with fewer, the reference would be read too often. `WIDE` is the factor by
+/// which a block of the fewest queries may exceed `BLOCK_BYTES` where rows are wide.
 const BLOCK_MOST: usize = 8_192;
 const BLOCK_LEAST: usize = 256;
 const WIDE: usize = 8;
 
-/// What is analyzed.
+/// The two sets of an analysis.
 #[derive(Clone, Copy)]
 pub struct Sets<'s> {
     pub reference: &'s dyn Rows,
     pub queries: &'s dyn Rows,
-    /// The classes of both, for the notions that ask about them.
+    /// The classes of both sets, for the notions that need them.
     pub classes: Option<&'s Classes>,
-    /// The tensors of a network that a row consists of, in order; none of other rows.
+    /// The tensors of a network that a row consists of, in order; empty for other rows.
     pub layers: &'s [Layer],
-    /// Bytes that the rows, and what is built over them to search faster, may take together.
+    /// The most bytes for the rows and the search structures built from them.
     pub memory: u64,
 }
 
 impl Sets<'_> {
-    /// Bytes that the rows leave; none where they lie in shards, since a tree would hold all of them here.
+    /// Bytes of `memory` that the rows leave for search structures; 0 for a sharded reference, because a tree would copy all
+    /// shards into this process.
     fn room(&self) -> u64 {
         if self.reference.shards().is_some() {
             return 0;
@@ -61,10 +63,10 @@ impl Sets<'_> {
     }
 }
 
-/// Analyze `queries` against `reference` on `engine`; records go to `sink` in query order.
+/// Analyzes `queries` against `reference` on `engine`; records go to `sink` in query order.
 ///
-/// Errors: a plan that does not fit ([`Error::Usage`]), dimensions that differ, rows that can no longer be read,
-/// what the sink returns, and [`Error::Interrupted`].
+/// Errors: a plan that does not fit the sets ([`Error::Usage`]), different dimensions, rows that can no longer be read,
+/// errors of the sink, and [`Error::Interrupted`].
 pub fn run(
     plan: &AnalysisPlan,
     engine: &dyn Engine,
@@ -83,7 +85,7 @@ pub fn run(
     run_sets(plan, engine, &sets, sink, control)
 }
 
-/// The same of sets whose classes may be known.
+/// The same for sets whose classes may be known.
 pub fn run_sets(
     plan: &AnalysisPlan,
     engine: &dyn Engine,
@@ -94,7 +96,7 @@ pub fn run_sets(
     run_prepared(plan, engine, sets, None, sink, control)
 }
 
-/// The same where what [`prepare`] found of the reference may be known: it is not found again.
+/// The same with the result of [`prepare`], if there is one, which is then not computed again.
 pub fn run_prepared(
     plan: &AnalysisPlan,
     engine: &dyn Engine,
@@ -109,7 +111,7 @@ pub fn run_prepared(
     })
 }
 
-/// Find what can be known of a reference before the first query.
+/// Computes everything about a reference that does not depend on queries.
 ///
 /// Errors: as [`run`].
 pub fn prepare(
@@ -126,8 +128,8 @@ pub fn prepare(
     })
 }
 
-/// Make everything ready to answer queries about a reference, and hand it to `then`. The queries of `sets` are only asked
-/// for their columns, and how much memory they take.
+/// Prepares a session that answers queries about a reference, and passes it to `then`. Of the queries in `sets` only the
+/// number of columns and the size in memory are used.
 ///
 /// Errors: as [`run`], and those of `then`.
 pub fn with_session<T>(
@@ -271,7 +273,7 @@ pub fn with_session<T>(
     then(session)
 }
 
-/// The survey of a reference and the frame of its different rows.
+/// The survey of a reference, and the frame of its distinct rows.
 fn surveyed(
     reference: &dyn Rows,
     known: Option<&Prepared>,
@@ -287,7 +289,7 @@ fn surveyed(
     Ok((Arc::new(survey), frame))
 }
 
-/// A reference that is ready, and what was asked about it.
+/// A prepared reference, and the plan by which queries are answered.
 pub struct Session<'p, 'r> {
     engine: &'p dyn Engine,
     reference: &'p dyn Rows,
@@ -298,7 +300,7 @@ pub struct Session<'p, 'r> {
     facts: ReferenceFacts,
     warnings: Vec<String>,
     self_test: Option<SelfTest>,
-    /// Answered so far.
+    /// The number of queries answered so far.
     queries: u64,
     work: Work<'p, 'r>,
     tally: Tally,
@@ -306,7 +308,7 @@ pub struct Session<'p, 'r> {
 }
 
 impl Session<'_, '_> {
-    /// What the plan asks of reference rows themselves.
+    /// Runs the tests on reference rows that the plan asks for.
     fn test(&mut self) -> Result<()> {
         let (plan, control) = (self.work.plan, self.work.control);
         if let Some(verdicts) = &mut self.work.verdicts
@@ -322,7 +324,7 @@ impl Session<'_, '_> {
         Ok(())
     }
 
-    /// Answer queries; their records go to `sink` in order. It may be called again, with others.
+    /// Answers queries; their records go to `sink` in order. It may be called again with other queries.
     ///
     /// Errors: as [`run`].
     pub fn answer(&mut self, queries: &dyn Rows, sink: &mut dyn Sink) -> Result<()> {
@@ -337,8 +339,8 @@ impl Session<'_, '_> {
         )
     }
 
-    /// Verdicts on some of the reference's own rows, each against the hull of all others, without distances; `None` of a
-    /// row that equals another, and so is inside. Empty where no hull verdicts were asked for.
+    /// Verdicts on some of the reference's own rows, each against the hull of all others, without distances. A row that equals
+    /// another has `None`: it is inside. Empty if the plan has no hull verdicts.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn others(&mut self, rows: &[usize]) -> Result<Vec<Option<Answer>>> {
@@ -352,7 +354,7 @@ impl Session<'_, '_> {
         verdicts.leave_out(rows, &values, control)
     }
 
-    /// What was found of the reference.
+    /// The results about the reference.
     fn prepared(&self) -> Prepared {
         Prepared {
             survey: Arc::clone(self.survey),
@@ -364,7 +366,7 @@ impl Session<'_, '_> {
         }
     }
 
-    /// What all the answers come to. Errors: as [`run`].
+    /// The summary of all answers. Errors: as [`run`].
     pub fn finish(self) -> Result<Summary> {
         let Session {
             mut work,
@@ -418,7 +420,7 @@ fn scans_of<'r>(
     members.iter().map(scan).collect()
 }
 
-/// What all notions need together.
+/// The union of the needs of all notions.
 fn needs(notions: &[Box<dyn Notion>]) -> Needs {
     let each = notions.iter().map(|notion| notion.needs());
     each.fold(Needs::default(), |all, one| Needs {
@@ -437,7 +439,7 @@ fn named(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Both sets must have as many columns. Errors ([`Error::Usage`]): they have not.
+/// Refuses sets with different numbers of columns ([`Error::Usage`]).
 fn same_columns(reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
     if reference.dim() != queries.dim() {
         return Err(Error::Usage(format!(
@@ -451,7 +453,7 @@ fn same_columns(reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
     Ok(())
 }
 
-/// What does not fit together.
+/// Refuses a plan that does not fit the sets.
 fn check(plan: &AnalysisPlan, sets: &Sets<'_>, notions: &[Box<dyn Notion>]) -> Result<()> {
     same_columns(sets.reference, sets.queries)?;
     plan.check()?;
@@ -500,7 +502,7 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Add the time since the last lap to a stage.
+    /// Adds the time since the last lap to a stage.
     fn lap(&mut self, stage: &str) {
         let now = Instant::now();
         *self.seconds.entry(stage.into()).or_default() += (now - self.last).as_secs_f64();
@@ -547,7 +549,7 @@ fn reference_facts(
     }
 }
 
-/// Reference rows asked about their own set, and about the set without them.
+/// Judges reference rows against their own set, and each against the set without it.
 fn self_test(
     plan: &AnalysisPlan,
     verdicts: &mut Verdicts<'_>,
@@ -584,18 +586,18 @@ fn self_test(
     })
 }
 
-/// Queries of a block.
+/// The number of queries in a block.
 fn block(d: usize) -> usize {
     let fit = BLOCK_BYTES / 8 / d;
     fit.max(BLOCK_LEAST.min(WIDE * fit)).clamp(1, BLOCK_MOST)
 }
 
-/// The engines that answer blocks of queries.
+/// The solvers and searches that answer blocks of queries.
 struct Work<'p, 'r> {
     plan: &'p AnalysisPlan,
     verdicts: Option<Verdicts<'r>>,
     search: Option<&'r Neighbours<'r>>,
-    /// Nearest rows that are searched for.
+    /// The number of nearest rows that are searched for.
     searched: usize,
     fitted: Vec<Fitted<'r>>,
     median: Option<f64>,
@@ -604,7 +606,7 @@ struct Work<'p, 'r> {
 }
 
 impl Work<'_, '_> {
-    /// All queries, block by block.
+    /// Answers all queries, block by block.
     fn blocks(
         &mut self,
         reference: &dyn Rows,
@@ -668,7 +670,7 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// Every notion on a sample of reference rows, each as if it were not in the reference.
+    /// Lets every notion judge a sample of reference rows, each as if it were not in the reference.
     fn leave_out(&mut self, reference: &dyn Rows) -> Result<()> {
         let d = reference.dim();
         let rows = sample(reference.len(), self.plan.leave_one_out, self.plan.seed);
@@ -711,7 +713,7 @@ impl Work<'_, '_> {
         queries: &dyn Rows,
     ) -> Vec<Record> {
         let count = judgements.len();
-        // One of each a query: a list with a gap would give queries the answers of others.
+        // Every list must have one entry per query: with a gap, queries would get the answers of others.
         assert!(self.verdicts.is_none() || answers.len() == count);
         assert!(self.search.is_none() || near.len() == count);
         let mut answers = answers.into_iter();

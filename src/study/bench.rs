@@ -1,10 +1,10 @@
-//! What a bench finds: plain types that `bench` fills, and `report` draws and writes.
+//! The results of a bench: plain types that `bench` fills, and `report` draws and writes.
 //!
 //! Field names are part of the interface: the JSON has the same, and each number's name ends in its unit.
 
 use serde::Serialize;
 
-/// Repeats of one measurement, after a warm-up.
+/// Times of one repeated measurement, after a warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Timing {
     pub median_seconds: f64,
@@ -14,7 +14,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Of some wall times; none of nothing.
+    /// The least, median and largest of some wall times in seconds; `None` if there are none.
     pub fn of(mut seconds: Vec<f64>) -> Option<Self> {
         seconds.sort_by(f64::total_cmp);
         let (least, most) = (*seconds.first()?, *seconds.last()?);
@@ -42,12 +42,12 @@ pub struct Shape {
     pub dim: usize,
     /// B, queries, or directions of one scan.
     pub queries: usize,
-    /// Best rows wanted of each.
+    /// Best rows wanted for each.
     pub k: usize,
 }
 
 impl Shape {
-    /// Operations of one scan in 10^9: a multiply and an add for each number of each row and direction.
+    /// Operations of one scan in 10^9: a multiply and an add for each number of each row, per direction.
     pub fn gflop(&self) -> f64 {
         2e-9 * self.rows as f64 * self.dim as f64 * self.queries as f64
     }
@@ -60,11 +60,11 @@ pub struct ScanFigures {
     pub timing: Timing,
     /// 2 N d B over the median.
     pub gflop_per_second: f64,
-    /// That over the plain product's, where one was measured.
+    /// `gflop_per_second` divided by that of the plain product, if one was measured.
     pub share_of_product: Option<f64>,
 }
 
-/// A plain f32 matrix product on the same device, in the same run: nothing but the multiplications of a scan.
+/// A plain f32 matrix product on the same device in the same run: only the multiplications of a scan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProductFigures {
     /// Rows multiplied at a time: fewer than N where the result would not fit memory.
@@ -94,7 +94,7 @@ pub struct Proved {
 }
 
 impl Proved {
-    /// Whether most of the directions since an earlier count were proved by the CPU, or none by the device.
+    /// Whether, since an earlier count, the CPU proved most of the directions, or the device none.
     pub fn mostly_cpu_since(&self, earlier: &Proved) -> bool {
         let device =
             |count: &Proved| count.int8_directions + count.f16_directions + count.f32_directions;
@@ -102,14 +102,14 @@ impl Proved {
     }
 }
 
-/// All that was measured on one engine, for one shape.
+/// All measurements on one engine for one shape.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// Making the scan: its frame is found by two passes over the rows.
+    /// Time to make the scan: two passes over the rows, which give its frame.
     pub make_seconds: f64,
-    /// The first scan of a set less the median of later ones: rows on their way to the device.
+    /// The first scan of a set minus the median of later ones: the upload of the rows to the device.
     pub upload_seconds: Option<f64>,
-    /// Lists of all queries on their way back from an idle device, where there is one.
+    /// Time to read back the lists of all queries from an idle device; `None` without a device.
     pub read_back_seconds: Option<f64>,
     pub product: Option<ProductFigures>,
     /// The support function: the best rows of each direction, c = 0.
@@ -123,39 +123,39 @@ pub struct Figures {
     pub proved: Option<Proved>,
 }
 
-/// One point of a sweep.
+/// One point of a bench over sizes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SweepPoint {
     #[serde(flatten)]
     pub shape: Shape,
-    /// One nearest scan.
+    /// The scan for nearest rows.
     #[serde(flatten)]
     pub timing: Timing,
 }
 
-/// One engine: its figures, or why there are none.
+/// One engine: its measurements, or why there are none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EngineReport {
-    /// Short, for tables and plots: `CPU`, `GPU 0 f16`.
+    /// A short name, for tables and plots: `CPU`, `GPU 0 f16`.
     pub label: String,
-    /// Long: `gpu, NVIDIA H100, ...`.
+    /// A long name: `gpu, NVIDIA H100, ...`.
     pub engine: String,
-    /// How its answers differ from the first engine's. Then its figures are not compared with anyone's.
+    /// How its answers differ from the first engine's. If they do, its figures are not compared with others.
     pub differs: Option<String>,
-    /// The device gave up or cannot hold the rows, and the CPU answered for it: the figures are not the device's.
+    /// Whether the device failed or cannot hold the rows, and the CPU answered for it: the figures are not the device's.
     pub fell_back: bool,
     pub figures: Figures,
     pub by_rows: Vec<SweepPoint>,
     pub by_dim: Vec<SweepPoint>,
-    /// Median nearest scan of the first engine over this one's.
+    /// The first engine's median time of the scan for nearest rows, divided by this one's.
     pub scan_speedup: Option<f64>,
-    /// Verdicts a second over the first engine's.
+    /// Verdicts per second, divided by the first engine's.
     pub hull_speedup: Option<f64>,
-    /// Neighbour queries a second over the first engine's.
+    /// Neighbour queries per second, divided by the first engine's.
     pub neighbours_speedup: Option<f64>,
 }
 
-/// The machine that figures are of.
+/// The machine on which the bench ran.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
     pub cpu: String,
@@ -165,7 +165,7 @@ pub struct Machine {
     pub adapters: Vec<String>,
 }
 
-/// What the queries were found to be, on which all engines that do not differ agree.
+/// The numbers of queries by verdict, on which all engines agree that do not differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Verdicts {
     pub inside: u64,
@@ -179,12 +179,12 @@ pub struct Report {
     pub shape: Shape,
     pub seed: u64,
     pub verdicts: Option<Verdicts>,
-    /// The first one is what the others are compared with.
+    /// The first one is the one that the others are compared with.
     pub engines: Vec<EngineReport>,
 }
 
 impl Report {
-    /// Whether an engine has figures of its own that may stand beside the others'.
+    /// Whether an engine has figures that may be compared with the others'.
     pub fn comparable(engine: &EngineReport) -> bool {
         engine.differs.is_none() && !engine.fell_back
     }

@@ -1,14 +1,15 @@
-//! What a reader must know of a reference set before believing a rate: repeats, constant columns, norms, far rows.
+//! Facts about a reference set that matter before a rate is interpreted: repeats, constant columns, norms, far rows.
 //!
-//! From the [`Survey`] of the set and the [`Frame`] of a scan. Columns count as repeated when the 64-bit hashes of
-//! their values agree; rows only when their values do.
+//! They come from the [`Survey`] of the set and the [`Frame`] of a scan. Columns count as repeated when the 64-bit hashes
+//! of their values agree; rows only when their values do.
 
 use super::survey::Survey;
 use crate::scan::Frame;
 
-/// Rows are on a sphere when their norms r differ by less than this share of s^2 / r, s the median distance of a row from
-/// the centre. A flat patch of size s that touches the sphere leaves it by s^2 / 2r: the rows must follow the sphere to
-/// 1/500 of that. Unit rows in all directions (s = r) may so differ by 1e-3, more than the rounding to f16 does.
+/// Rows count as lying on a sphere if their norms r differ by less than this share of s^2 / r, with s the median distance of
+/// a row from the centre. A flat patch of size s that touches the sphere deviates from it by s^2 / 2r, so the rows must
+/// follow the sphere to 1/500 of that. The norms of unit rows in all directions (s = r) may differ by 1e-3, which is more
+/// than rounding to f16 causes.
 const SAME_NORM: f64 = 1e-3;
 
 /// Rows that are far from all others.
@@ -16,7 +17,7 @@ const SAME_NORM: f64 = 1e-3;
 pub struct FarRows {
     /// Row indices, ascending; at least one.
     pub rows: Vec<usize>,
-    /// How many times farther from the columns' medians than the median row the farthest is.
+    /// The distance of the farthest row from the columns' medians, divided by that of the median row.
     pub ratio: f64,
 }
 
@@ -24,17 +25,17 @@ pub struct FarRows {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     pub constant_columns: u64,
-    /// Columns equal to an earlier one, constant ones not counted.
+    /// Columns equal to an earlier one; constant columns are not counted.
     pub duplicate_columns: u64,
     /// Rows of zeros.
     pub zero_rows: u64,
-    /// The mean norm, if all rows but those of zeros have nearly the same one.
+    /// The mean norm, if all nonzero rows have nearly the same one.
     pub constant_norm: Option<f64>,
     pub far_rows: Option<FarRows>,
 }
 
 impl Survey {
-    /// The facts, with the frame of the set's different rows.
+    /// The facts; `frame` is that of the set's distinct rows.
     pub fn facts(&self, frame: &Frame) -> Facts {
         let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
         let varying = (0..self.columns.len())
@@ -58,7 +59,7 @@ impl Survey {
         same.then_some(0.5 * (least + most))
     }
 
-    /// The far rows of the frame, each with the rows that equal it.
+    /// The far rows of the frame, together with all rows that equal them.
     fn far_rows(&self, frame: &Frame) -> Option<FarRows> {
         let far = &frame.far;
         let mut rows: Vec<usize> = match &self.repeats {
@@ -87,7 +88,7 @@ fn median_distance(frame: &Frame) -> f64 {
     (-2.0 * f64::from(median)).sqrt() / frame.euclid
 }
 
-/// Values that occur before.
+/// The number of values that have occurred before.
 fn repeats(mut hashes: Vec<u64>) -> u64 {
     hashes.sort_unstable();
     hashes.windows(2).filter(|pair| pair[0] == pair[1]).count() as u64
@@ -145,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Far rows are found also where most rows are equal, and distances beyond f64 are far.
+    /// Far rows are found even where most rows are equal, and rows at a distance beyond f64 are far.
     #[test]
     fn far_rows_are_found_among_equal_ones() {
         let mut values = vec![0.0; 60];

@@ -1,4 +1,4 @@
-//! What an analysis says, kept as text; for tests.
+//! A sink for tests that keeps the records of an analysis as text.
 
 use super::{Record, Sink};
 use crate::error::Result;

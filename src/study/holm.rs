@@ -1,7 +1,7 @@
 //! Holm's correction of p-values for the number of tests.
 
-/// Corrected p-values, in the order of `p` (each in 0..=1): calling those at or below a level different is wrong even
-/// once with at most that probability, however the tests depend on each other.
+/// Corrected p-values, in the order of `p` (each in 0..=1). If tests with a corrected p-value at or below a level are called
+/// significant, the probability of even one false positive is at most that level, for any dependence of the tests.
 ///
 /// ```text
 /// p_(1) <= ... <= p_(m) sorted;    corrected p_(i) = max over j <= i of min(1, (m - j + 1) p_(j))

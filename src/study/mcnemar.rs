@@ -10,7 +10,7 @@ pub fn mcnemar(b: u64, c: u64) -> f64 {
     if n == 0 {
         return 1.0;
     }
-    // Terms C(n, i) / 2^n relative to the largest one, C(n, least), from there down: they only shrink.
+    // Terms C(n, i) / 2^n relative to the largest one, C(n, least), in descending order of i: they decrease.
     let (mut term, mut sum) = (1.0, 1.0);
     for i in (1..=least).rev() {
         term *= i as f64 / (n - i + 1) as f64;
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn extremes_stay_numbers() {
-        // 2 * 2^-1000 is still a number; 2 * 2^-10000 is not, and is 0.
+        // 2 * 2^-1000 is a positive f64; 2 * 2^-10000 underflows to 0.
         assert!((mcnemar(0, 1000).log2() + 999.0).abs() < 1e-9);
         assert_eq!(mcnemar(0, 10_000), 0.0);
         assert_eq!(mcnemar(5000, 5000), 1.0);

@@ -1,7 +1,7 @@
-//! Experiments: what to run, on what, and whom to tell. No terminal, and no files of its own.
+//! Experiments: plans, their execution, and their results. Nothing here prints or writes files.
 //!
-//! A study takes an [`AnalysisPlan`](analyze::AnalysisPlan), drives `scan`, `hull` and `notion`, and hands what it finds to a
-//! [`Sink`]. `report` implements sinks that write files; notebooks get the same events.
+//! A study takes an [`AnalysisPlan`](analyze::AnalysisPlan), drives `scan`, `hull` and `notion`, and passes its results to a
+//! [`Sink`]. `report` implements sinks that write files; the Python package collects the same records in memory.
 
 pub mod analyze;
 pub mod bench;
@@ -29,36 +29,36 @@ use crate::error::Result;
 use crate::hull::{Answer, Certificate};
 use crate::notion::Judgement;
 
-/// A near reference row.
+/// A nearest reference row of a query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
     /// Row number in the reference file.
     pub row: u64,
-    /// In the metric asked for; Euclidean is not squared.
+    /// In the metric of the plan; Euclidean distances are not squared.
     pub distance: f64,
 }
 
-/// All that was found about one query.
+/// All results about one query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// Place of the query among all, from 0.
+    /// Index of the query among all, from 0.
     pub place: usize,
     /// Row number in the query file.
     pub query: u64,
     /// `None` with `--no-hull`. Row indices in its certificate are indices into the reference rows
     /// (map through [`Rows::number`](crate::rows::Rows::number) before writing).
     pub hull: Option<Answer>,
-    /// The certificate of the notion `cone`, if it is asked for: row indices as in that of the hull.
+    /// The certificate of the notion `cone`, if that is in the plan; its row indices are as in that of the hull.
     pub cone: Option<Certificate>,
-    /// What each notion of the plan says, in their order.
+    /// The judgement of each notion of the plan, in order.
     pub judgements: Vec<Judgement>,
-    /// Nearest first; empty when not asked.
+    /// Nearest first; empty if neighbours were not asked for.
     pub neighbours: Vec<Neighbour>,
     /// Nearest distance over the reference's own median nearest distance; NaN when undefined.
     pub nearest_ratio: f64,
 }
 
-/// Receives results as they are found.
+/// Receives results as they are computed.
 pub trait Sink {
     /// The next records, in query order.
     fn records(&mut self, records: &[Record]) -> Result<()>;

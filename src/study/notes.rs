@@ -1,4 +1,4 @@
-//! What a reader must know before believing a rate, in words.
+//! Caveats about a rate, as sentences.
 
 use super::plan::AnalysisPlan;
 use super::summary::{ReferenceFacts, Summary, Tally};
@@ -8,10 +8,10 @@ use crate::notion::{Classes, Notion};
 use crate::rows::RowList;
 use std::collections::HashSet;
 
-/// Letters of a list of rows that are still written out.
+/// The most letters of a list of rows that is written out in full.
 const LIST: usize = 60;
 
-/// Of the reference, before any query is answered.
+/// Notes about the reference, before any query is answered.
 pub(super) fn of_reference(plan: &AnalysisPlan, facts: &ReferenceFacts) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(far_rows(facts));
@@ -49,7 +49,7 @@ pub(super) fn of_reference(plan: &AnalysisPlan, facts: &ReferenceFacts) -> Vec<S
     notes
 }
 
-/// Queries of which the hull of their own class says nothing, where it is asked for; nothing without queries.
+/// A note about the queries for whose class the hull is vacuous, if the notion is asked for; none without queries.
 pub(super) fn of_classes(notions: &[Box<dyn Notion>], classes: Option<&Classes>) -> Vec<String> {
     let asked = notions.iter().any(|notion| notion.id() == OWN);
     let Some(classes) = classes.filter(|_| asked) else {
@@ -79,8 +79,8 @@ pub(super) fn of_classes(notions: &[Box<dyn Notion>], classes: Option<&Classes>)
     notes
 }
 
-/// Queries that are rows of the reference, or nearly so. Nothing of rows in a `space` other than their own: in few
-/// dimensions, such as a corner of an image, different rows may well be equal.
+/// A note about queries that are, or nearly are, rows of the reference. None for rows in a `space` other than their own: in
+/// few dimensions, such as a corner of an image, different rows may well be equal.
 pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
     if space.is_some_and(|space| space != "pixels") {
         return None;
@@ -91,7 +91,7 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
     match (leakage.repeats, near) {
         (0, 0) => None,
         (0, near) => Some(format!(
-            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may not be apart"
+            "{near} of {queries} queries nearly repeat a reference row, {nearly}: the sets may overlap"
         )),
         (repeats, near) => {
             let verb = if repeats == 1 {
@@ -110,7 +110,7 @@ pub fn leakage(summary: &Summary, space: Option<&str>) -> Option<String> {
     }
 }
 
-/// Of the queries, once all are answered.
+/// Notes about the queries, after all are answered.
 pub(super) fn of_queries(plan: &AnalysisPlan, tally: &Tally, queries: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if tally.zero_queries > 0 && asks_for_cosine(plan) {
@@ -145,7 +145,7 @@ fn zero_vectors(count: u64, all: u64, what: &str) -> String {
     )
 }
 
-/// Few rows, or rows of low rank.
+/// Notes about few rows, or rows of low rank.
 fn rank(facts: &ReferenceFacts) -> Vec<String> {
     let mut notes = Vec::new();
     let Some(rank) = facts.affine_rank else {
@@ -153,7 +153,7 @@ fn rank(facts: &ReferenceFacts) -> Vec<String> {
     };
     if rank < facts.dim {
         notes.push(format!(
-            "the reference has affine rank {rank} of {}: any query off that subspace is outside by equality alone",
+            "the reference has affine rank {rank} of {}: any query off that subspace is outside, however near",
             facts.dim
         ));
     }
@@ -175,13 +175,13 @@ fn rank(facts: &ReferenceFacts) -> Vec<String> {
     notes
 }
 
-/// Rows in few dimensions, as far as their stored type can tell.
+/// A note about rows that lie in fewer dimensions up to the rounding of their stored type.
 fn flat(facts: &ReferenceFacts) -> Option<String> {
     let (rank, share) = facts.flat_rank.zip(facts.flat_share)?;
     let stored = format!("{:?}", facts.element).to_lowercase();
     Some(format!(
-        "the data look flat to {stored} rounding: rank {rank} explains all but {share:.0e} of them; a query in these \
-         dimensions may be outside by that rounding alone"
+        "the data look flat to {stored} rounding: rank {rank} explains all but {share:.0e} of their spread; queries of the same \
+         kind may be outside by that rounding alone"
     ))
 }
 
@@ -197,7 +197,7 @@ fn sphere(facts: &ReferenceFacts) -> Option<String> {
     ))
 }
 
-/// Which rows are far from all others, and what to type.
+/// A note that names the rows far from all others, with the option that leaves them out.
 fn far_rows(facts: &ReferenceFacts) -> Option<String> {
     let rows = &facts.far_rows;
     let ratio = facts.far_ratio?;
@@ -221,7 +221,7 @@ fn far_rows(facts: &ReferenceFacts) -> Option<String> {
     ))
 }
 
-/// Distances whose two ends are too far apart.
+/// Notes about distances whose bounds are farther apart than `gap`.
 fn gaps(gap: f64, tally: &Tally, queries: u64) -> Vec<String> {
     let mut notes = Vec::new();
     let (missed, unknown) = (tally.gaps_beyond(gap), tally.without_distance());

@@ -1,4 +1,4 @@
-//! Notions at work in an analysis: fitted, judging blocks of queries, and counted.
+//! Notions within an analysis: they are fitted, judge blocks of queries, and their judgements are counted.
 
 use super::rate::{Rate, quantiles};
 use super::summary::NotionSummary;
@@ -8,21 +8,21 @@ use crate::hull::Certificate;
 use crate::notion::{Asked, Block, Judge, Judgement, Notion, Reference, side};
 use crate::rows::Pack;
 
-/// A fitted notion and what it has said so far.
+/// A fitted notion with the counts of its judgements so far.
 pub(super) struct Fitted<'r> {
     notion: &'r dyn Notion,
     judge: Box<dyn Judge + 'r>,
     queries: Counts,
     others: Counts,
-    /// Queries of the set at hand that were judged so far.
+    /// Queries of the current set that were judged so far.
     done: usize,
-    /// Queries that the notion judged and left without an answer.
+    /// Queries that the notion judged without a result.
     open: u64,
     scores: Vec<f64>,
 }
 
-/// What every notion says of each query of a block: a list a query, in the order of the notions; and certificates of one
-/// that has its own.
+/// The judgements of a block: for each query a list with one judgement per notion; and certificates, if a notion gives its
+/// own.
 pub(super) type Judged = (Vec<Vec<Judgement>>, Option<Vec<Option<Certificate>>>);
 
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl Counts {
 }
 
 impl<'r> Fitted<'r> {
-    /// Fit every notion, or take what it learned of this reference before from `kept`.
+    /// Fits every notion, or restores it from `kept` if it was fitted on this reference before.
     pub(super) fn all(
         notions: &'r [Box<dyn Notion>],
         reference: &Reference<'r>,
@@ -73,14 +73,14 @@ impl<'r> Fitted<'r> {
         notions.iter().map(|notion| fit(&**notion)).collect()
     }
 
-    /// What the notions learned that can be kept.
+    /// The fitted data of all notions, as far as they can be stored.
     pub(super) fn pack(all: &[Self]) -> Pack {
         let mut pack = Pack::default();
         all.iter().for_each(|fitted| fitted.judge.pack(&mut pack));
         pack
     }
 
-    /// Judge a block of queries.
+    /// Judges a block of queries.
     pub(super) fn judge(all: &mut [Self], block: &Block<'_>, control: &Control) -> Result<Judged> {
         let mut certificates = None;
         let mut judged: Vec<Vec<Judgement>> = vec![Vec::with_capacity(all.len()); block.len()];
@@ -100,7 +100,7 @@ impl<'r> Fitted<'r> {
         Ok((judged, certificates))
     }
 
-    /// The judgements of a block of queries, one a query; the stage is the notion's, and counts the queries that it judges.
+    /// The judgements of a block of queries, one per query. The progress stage is the notion's, and counts the queries judged.
     fn block(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
         let id = self.notion.id();
         let (first, of) = match block.asked {
@@ -117,15 +117,15 @@ impl<'r> Fitted<'r> {
             control.resume(WorkStage::Notion, units(self.done), total);
             self.judge.judge(block, control)
         })?;
-        // One a query: a list with a gap would give queries the judgements of others.
+        // There must be one per query: with a gap, queries would get the judgements of others.
         assert_eq!(found.len(), block.len(), "{id}");
         self.done += found.iter().filter(|one| !one.passed_over).count();
         control.reach(units(self.done));
         Ok(found)
     }
 
-    /// Count what every notion says of reference rows among the others. `place` is that of the first row among all that are
-    /// left out, and `rows` their number.
+    /// Counts the judgements of every notion on left-out reference rows. `place` is the index of the first row among all that
+    /// are left out, and `rows` their number.
     pub(super) fn leave_out(
         all: &mut [Self],
         block: &Block<'_>,
@@ -152,7 +152,7 @@ impl<'r> Fitted<'r> {
         Ok(())
     }
 
-    /// After the last query.
+    /// Ends the judgements after the last query.
     pub(super) fn finish(all: &mut [Self], control: &Control) -> Result<()> {
         all.iter_mut().try_for_each(|fitted| {
             let id = fitted.notion.id();
@@ -160,7 +160,8 @@ impl<'r> Fitted<'r> {
         })
     }
 
-    /// How many queries each notion left without an answer, and why; nothing of the hull, whose reasons are counted one by one.
+    /// Notes on how many queries each notion left without a result, and why; not for the hull, whose reasons are counted one
+    /// by one.
     pub(super) fn notes(all: &[Self]) -> Vec<String> {
         let open = all.iter().filter(|fitted| fitted.open > 0);
         open.map(|fitted| {
@@ -175,7 +176,7 @@ impl<'r> Fitted<'r> {
         .collect()
     }
 
-    /// What it comes to.
+    /// The summary of the notion.
     pub(super) fn summary(mut self) -> NotionSummary {
         let id = self.notion.id();
         NotionSummary {

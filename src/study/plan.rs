@@ -1,4 +1,4 @@
-//! What an analysis is to find out: which answers, how exact, of how many rows.
+//! The plan of an analysis: which answers, how accurate, for how many rows.
 
 use crate::error::{Error, Result};
 use crate::hull::Settings;
@@ -7,36 +7,36 @@ use crate::notion::registry::{self, Wanted};
 use crate::notion::{self, Classes, Notion};
 use serde::{Deserialize, Serialize};
 
-/// The share of reference rows that are inside by their own measure where nothing else is asked for.
+/// The default share of reference rows that a notion with a threshold calls inside.
 pub const QUANTILE: f64 = 0.95;
 
-/// What to find out. Built by a front end, checked by [`super::analyze::run`].
+/// The plan. Built by a front end, checked by [`super::analyze::run`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnalysisPlan {
-    /// Hull verdicts.
+    /// Whether to compute hull verdicts.
     pub hull: bool,
-    /// Nearest reference rows a query; 0 for none.
+    /// The number of nearest reference rows per query; 0 for none.
     pub neighbours: usize,
     pub metric: Metric,
-    /// Largest residual of an inside certificate that is not exact, as a share of the local scale: see
+    /// The largest residual of an inside certificate without an exact proof, as a share of the local scale: see
     /// [`crate::hull::certificate`].
     pub tolerance: f64,
-    /// Full scans a query before it is called undecided.
+    /// Scans of the reference per query, after which it is undecided.
     pub max_rounds: u32,
-    /// Bracket the distance to the hull to this relative gap.
+    /// The relative gap to which the distance to the hull is bounded; `None` for no distances.
     pub gap: Option<f64>,
-    /// Reference rows to ask about themselves, and left out; 0 for none.
+    /// The number of reference rows that are judged against their own set, and against it without them; 0 for none.
     pub self_test: usize,
     /// The definitions of "inside" that queries are judged by.
     pub notions: Wanted,
-    /// Share of the reference's own rows that are inside by their own measure, where a notion needs a threshold.
+    /// The share of reference rows inside, from which notions with a threshold compute it (leave-one-out).
     pub quantile: f64,
-    /// Reference rows that every notion judges as if they were not in the reference; 0 for none.
+    /// The number of reference rows that every notion judges as if they were not in the reference; 0 for none.
     pub leave_one_out: usize,
-    /// Seed of every random choice (which reference rows are sampled).
+    /// Seed of every random choice, such as the samples of reference rows.
     pub seed: u64,
-    /// Answer each query as if it were the only one: then no answer depends on how queries are split into calls, and
-    /// queries that take several scans take longer.
+    /// Whether to answer each query as if it were the only one. Answers then do not depend on how queries are split into calls;
+    /// queries that need several scans take longer.
     pub alone: bool,
 }
 
@@ -60,7 +60,7 @@ impl Default for AnalysisPlan {
 }
 
 impl AnalysisPlan {
-    /// Whether every number is one that can be worked with.
+    /// Checks that every number is in its valid range.
     ///
     /// Errors ([`Error::Usage`]): the first that is not.
     pub fn check(&self) -> Result<()> {
@@ -87,10 +87,10 @@ impl AnalysisPlan {
         Ok(())
     }
 
-    /// The notions asked for, of sets with these classes. Where hull verdicts are turned off, the usual ones are those
-    /// without them; those about predictions are left out where there are none.
+    /// The notions of the plan for sets with these classes. Where hull verdicts are off, the default notions are those without
+    /// the hull; notions about predictions are left out if there are none.
     ///
-    /// Errors ([`Error::Usage`]): a notion that is not known.
+    /// Errors ([`Error::Usage`]): an unknown notion.
     pub fn made(&self, classes: Option<&Classes>) -> Result<Vec<Box<dyn Notion>>> {
         let options = registry::Options {
             distance: self.gap.is_some(),
@@ -106,9 +106,9 @@ impl AnalysisPlan {
         Ok(made)
     }
 
-    /// What is said where `all` asks costly notions of a sample of so many queries, in a line.
+    /// A line that says which costly notions judge only a sample of so many queries, because they are part of `all`.
     ///
-    /// Errors ([`Error::Usage`]): a notion that is not known.
+    /// Errors ([`Error::Usage`]): an unknown notion.
     pub fn sampled(&self, queries: usize) -> Result<Option<String>> {
         let made = self.made(None)?;
         let ids: Vec<String> = (made.iter().filter(|notion| notion.sampled()))
@@ -119,8 +119,8 @@ impl AnalysisPlan {
             return Ok(None);
         }
         Ok(Some(format!(
-            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, for what it would cost to judge all; --notion \
-             {},{} does",
+            "{most} of the {queries} queries, drawn by --seed {}, are judged by {}, because judging all would take long; --notion \
+             {},{} judges all",
             self.seed,
             ids.join(", "),
             self.notions.0.join(","),

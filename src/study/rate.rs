@@ -1,12 +1,12 @@
 //! Proportions and quantiles with their uncertainty.
 //!
 //! Wilson's score interval (Wilson 1927): for p = x/n and z = 1.96,
-//! `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. It stays inside [0, 1] and is honest at 0 and n.
+//! `(p + z²/2n ± z sqrt(p(1-p)/n + z²/4n²)) / (1 + z²/n)`. It stays within [0, 1] and has no zero width at x = 0 and x = n.
 
 use crate::notion::quantile_of_sorted;
 use serde::{Deserialize, Serialize};
 
-/// z of a two-sided 95 % interval.
+/// The z-value of a two-sided 95 % interval.
 const Z95: f64 = 1.959_963_984_540_054;
 
 /// Wilson's 95 % interval of `hits` out of `trials`; (0, 1) when there are no trials.
@@ -19,7 +19,7 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     let middle = p + z2 / (2.0 * n);
     let half = Z95 * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
     let whole = 1.0 + z2 / n;
-    // At both ends the formula gives 0 and 1 exactly, but for rounding.
+    // At x = 0 and x = n the formula gives 0 and 1 up to rounding.
     [
         if hits == 0 {
             0.0
@@ -34,17 +34,17 @@ pub fn wilson95(hits: u64, trials: u64) -> [f64; 2] {
     ]
 }
 
-/// `hits` out of `trials` as a share; `None` of no trial.
+/// `hits` out of `trials` as a share; `None` without trials.
 pub fn share(hits: u64, trials: u64) -> Option<f64> {
     (trials > 0).then(|| hits as f64 / trials as f64)
 }
 
-/// The 95 % interval of that share.
+/// The 95 % interval of that share; `None` without trials.
 pub fn share95(hits: u64, trials: u64) -> Option<[f64; 2]> {
     (trials > 0).then(|| wilson95(hits, trials))
 }
 
-/// How many queries are outside by one notion.
+/// The number of queries outside by one notion, and their share.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rate {
     /// The notion's id: `hull`, `range`, `knn_10`, ...
@@ -53,7 +53,7 @@ pub struct Rate {
     pub outside: u64,
     /// Queries that the notion could not decide; they count as not outside.
     pub undecided: u64,
-    /// outside / queries; of no query there is no rate.
+    /// outside / queries; `None` without queries.
     pub rate: Option<f64>,
     /// Wilson's 95 % interval of the rate.
     pub interval95: Option<[f64; 2]>,
@@ -72,7 +72,7 @@ impl Rate {
         }
     }
 
-    /// The rate of queries that are outside or not, or undecided.
+    /// The rate of queries that are outside, not outside, or undecided (`None`).
     pub fn of(notion: &str, outside: impl Iterator<Item = Option<bool>>) -> Self {
         let (mut queries, mut count, mut undecided) = (0, 0, 0);
         for outside in outside {
@@ -97,7 +97,7 @@ pub struct Quantiles {
     pub mean: f64,
 }
 
-/// Quantiles of `values`; `None` when empty. Values must be finite.
+/// Quantiles of `values`; `None` if there are none. Values must be finite.
 pub fn quantiles(values: &mut [f64]) -> Option<Quantiles> {
     if values.is_empty() {
         return None;
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn wilson_at_the_edges_and_in_the_middle() {
-        // Reference values: Wilson's formula evaluated with exact rational arithmetic, 50 of 100 and 0 of 10.
+        // Expected values: Wilson's formula in exact rational arithmetic, for 50 of 100 and 0 of 10.
         let [low, high] = wilson95(50, 100);
         assert!((low - 0.403_831_5).abs() < 1e-6 && (high - 0.596_168_5).abs() < 1e-6);
         let [low, high] = wilson95(0, 10);

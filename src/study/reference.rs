@@ -1,9 +1,9 @@
-//! What is known of a reference before the first query, in one piece: found once, kept in a file, used again.
+//! Everything that is computed about a reference before the first query; it can be stored in a file and used again.
 //!
-//! A [`Prepared`] holds the survey of the rows, their frame, the solver's metric and affine hull, the extreme rows of few
-//! dimensions, the nearest rows of the sample that thresholds are from, and what notions learned. None of it depends on
-//! queries. What depends on options (seed, metric, how many nearest rows) says for which it was found, and is found
-//! again for others.
+//! A [`Prepared`] holds the survey of the rows, their frame, the solver's metric and affine hull, the extreme rows in few
+//! dimensions, the nearest rows of the sample from which thresholds come, and the fitted data of the notions. None of it
+//! depends on queries. Parts that depend on options (seed, metric, number of nearest rows) store these, and are computed
+//! again for other options.
 
 use super::plan::AnalysisPlan;
 use super::rate::quantiles;
@@ -19,46 +19,46 @@ use crate::rows::{Numbers, Pack, Rows};
 use crate::scan::{Frame, Scan};
 use std::sync::Arc;
 
-/// Reference rows whose own nearest distance gives "far" its meaning.
+/// The number of reference rows whose nearest distances define the unit of distances.
 const SAMPLE: usize = 2_000;
 
-/// Bytes of sampled rows (in f64) that are searched for together.
+/// Bytes of sampled rows (in f64) in one search.
 const PART: usize = 32 << 20;
 
-/// What is known of a reference.
+/// The prepared data of a reference.
 pub struct Prepared {
     pub(super) survey: Arc<Survey>,
-    /// The frame of the different rows.
+    /// The frame of the distinct rows.
     pub(super) frame: Frame,
-    /// Where hull verdicts were asked for.
+    /// Present if hull verdicts were asked for.
     pub(super) hull: Option<HullParts>,
-    /// Where nearest rows were asked for.
+    /// Present if nearest rows were asked for.
     pub(super) sample: Option<Sample>,
-    /// What notions learned, by their names for it.
+    /// The fitted data of notions, under names of the notions' choice.
     pub(super) notions: Pack,
-    /// What a reader must know of the reference. Not kept in a file: it is found again with the answers.
+    /// Caveats about the reference. They are not stored in a file, but derived again from the other data.
     pub warnings: Vec<String>,
 }
 
-/// What the solver knows of the different rows.
+/// The solver's data about the distinct rows.
 #[derive(Clone)]
 pub(super) struct HullParts {
     pub metric: Whitening,
     pub affine: AffineHull,
-    /// Rows between which all lie, where they are few: places among the different rows.
+    /// The rows whose hull holds all rows, if they are few: indices among the distinct rows.
     pub extreme: Option<Vec<usize>>,
 }
 
-/// For which options a [`Sample`] was found.
+/// The options that a [`Sample`] was computed for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Asked {
     pub seed: u64,
     pub metric: Metric,
-    /// Nearest rows of each.
+    /// The number of nearest rows of each.
     pub k: usize,
 }
 
-/// A sample of reference rows and the nearest others of each.
+/// A sample of reference rows, and the nearest other rows of each.
 #[derive(Clone)]
 pub(super) struct Sample {
     pub asked: Asked,
@@ -66,11 +66,11 @@ pub(super) struct Sample {
     pub dimension: Dimension,
 }
 
-/// Metrics by the number that stands for them in a file.
+/// Metrics; a file stores the index.
 const METRICS: [Metric; 3] = [Metric::Euclidean, Metric::Cosine, Metric::Dot];
 
 impl Prepared {
-    /// All of it as arrays.
+    /// All data as arrays.
     pub fn pack(&self) -> Pack {
         let mut pack = self.notions.clone();
         self.survey.pack(&mut pack);
@@ -88,7 +88,7 @@ impl Prepared {
         pack
     }
 
-    /// The same of `rows` again. What is left of the pack are the notions'.
+    /// Restores the data of `rows`. The notions' arrays remain in the pack.
     ///
     /// Errors: arrays that are missing, or do not fit the rows or each other.
     pub fn unpack(mut pack: Pack, rows: &dyn Rows) -> Result<Self> {
@@ -131,7 +131,7 @@ fn extreme(pack: &mut Pack, below: usize) -> Result<Option<Vec<usize>>> {
 }
 
 impl HullParts {
-    /// Of the different rows, in the frame of a scan of them.
+    /// Computes the data from the distinct rows, in the frame of a scan of them.
     pub fn of(distinct: &dyn Rows, frame: &Frame, control: &Control) -> Result<Self> {
         let (metric, affine) = Whitening::whitening(distinct, frame, control)?;
         let extreme = hull::extreme(distinct, frame, control)?;
@@ -144,8 +144,8 @@ impl HullParts {
 }
 
 impl Asked {
-    /// What a plan asks for, of rows of which some may repeat others. Where nothing stands in between, the nearest rows of
-    /// the sample tell the intrinsic dimension too.
+    /// The options of a plan; `repeats` says whether some rows are equal. If the metric is Euclidean and no rows are equal, the
+    /// sample gets enough nearest rows to estimate the intrinsic dimension too.
     pub fn of(plan: &AnalysisPlan, k: usize, repeats: bool) -> Self {
         let asked = Asked {
             seed: plan.seed,
@@ -167,7 +167,7 @@ impl Asked {
 }
 
 impl Sample {
-    /// Search for what is asked. `distinct` are the different rows, and `scan` scans them.
+    /// Searches the nearest rows. `distinct` are the distinct rows, and `scan` scans them.
     pub fn of(
         asked: Asked,
         search: &Neighbours<'_>,
@@ -193,7 +193,7 @@ impl Sample {
         })
     }
 
-    /// What it says of the reference.
+    /// Adds what the sample tells about the reference to `facts`.
     pub fn describe(&self, facts: &mut ReferenceFacts) {
         let nearest = self.own.iter().filter_map(|row| Some(row.1.first()?.1));
         let found = quantiles(&mut nearest.collect::<Vec<f64>>());
@@ -216,7 +216,7 @@ impl Sample {
         pack.put_counts("sample.nearest", near().map(|near| near.0));
         pack.put_reals("sample.distance", near().map(|near| near.1));
         let found = &self.dimension;
-        // Where there is no estimate, NaN stands for it.
+        // A missing estimate is stored as NaN.
         let numbers = [found.two_nn, found.mle].map(|found| found.unwrap_or(f64::NAN));
         pack.put_reals("sample.dimension", numbers);
         pack.put_counts("sample.dimension_rows", [found.sample]);
@@ -262,7 +262,7 @@ mod tests {
     use crate::study::analyze::{Sets, prepare, run_prepared};
     use crate::study::fixture::Kept;
 
-    /// Numbers without a pattern, some rows equal, one column constant.
+    /// Pseudorandom numbers, with some equal rows if `equal`, and one constant column.
     fn rows(n: usize, d: usize, equal: bool) -> Memory {
         let value = |at: usize| match at % d {
             0 if d > 4 => 7.0,
@@ -306,7 +306,7 @@ mod tests {
                 (sink.0, format!("{:?}", done.unwrap().reference))
             };
             assert_eq!(answers(Some(&known)), answers(None));
-            // Arrays that do not fit the rows are named.
+            // The error names the arrays that do not fit the rows.
             let fewer = rows(n - 1, d, equal);
             let error = Prepared::unpack(pack, &fewer).err().unwrap().to_string();
             assert!(error.contains("make the file again"), "{error}");

@@ -1,4 +1,4 @@
-//! What a shard of a reference answers: everything that an analysis asks of all rows.
+//! The questions that a shard of a reference answers: every pass of an analysis over all rows.
 
 use super::survey::Look;
 use crate::control::Control;
@@ -38,7 +38,7 @@ mod tests {
     use crate::study::fixture::Kept;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Everything that is said of the queries, and of the reference, and what was kept of it.
+    /// All results about the queries and the reference as text, and the prepared data.
     fn said(
         plan: &AnalysisPlan,
         engine: &dyn Engine,
@@ -59,7 +59,7 @@ mod tests {
         (sink.0, format!("{:?}", done.reference), known.pack())
     }
 
-    /// Numbers without a pattern, one column constant but for one row, some rows equal across shards, and one far away.
+    /// Pseudorandom numbers: one column constant except in one row, some rows equal across shards, and one row far away.
     fn rows(n: usize, d: usize, equal: bool) -> Vec<f64> {
         let value = |at: usize| match at % d {
             0 => f64::from(u8::from(at / d == n - 2)),

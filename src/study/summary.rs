@@ -1,7 +1,7 @@
-//! What an analysis comes to: the summary's types, and the tally that fills them.
+//! The summary of an analysis: its types, and the tally that fills them.
 //!
-//! Field names are part of the interface: the JSON summary has the same. Only what quantiles need is kept of each
-//! record, eight bytes a number.
+//! Field names are part of the interface: the JSON summary has the same. Of each record only the numbers that quantiles
+//! need are kept, eight bytes each.
 
 use super::Record;
 use super::plan::AnalysisPlan;
@@ -14,46 +14,46 @@ use crate::rows::Element;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A gap is reached that is wider than was asked for by no more than this share: both ends are rounded outwards.
+/// A gap counts as reached if it exceeds the requested one by at most this share, because both bounds are rounded outwards.
 const REACHED: f64 = 1e-9;
 
-/// What a reader must know of the reference before believing a rate.
+/// Facts about the reference that matter before a rate is interpreted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReferenceFacts {
     pub rows: u64,
     pub dim: u64,
     /// Numerical affine rank; `None` when d is too large to find it.
     pub affine_rank: Option<u64>,
-    /// How the numbers are stored.
+    /// The type in which the numbers are stored.
     pub element: Element,
-    /// Fewer dimensions that explain the rows but for the rounding to the type in which they are stored.
+    /// A smaller number of dimensions that explain the rows up to the rounding of their stored type.
     pub flat_rank: Option<u64>,
-    /// The spread that these leave, as a share of all.
+    /// The share of the spread that these dimensions leave unexplained.
     pub flat_share: Option<f64>,
     pub constant_columns: u64,
     pub duplicate_columns: u64,
     pub duplicate_rows: u64,
     /// Rows of zeros.
     pub zero_rows: u64,
-    /// The norm, if all rows but those of zeros have the same one.
+    /// The norm, if all nonzero rows have the same one.
     pub constant_norm: Option<f64>,
     /// Row numbers of rows that are more than 1,024 times farther from the columns' medians than the median row.
     pub far_rows: Vec<u64>,
-    /// How many times farther the farthest of them is.
+    /// How many times farther than the median row the farthest of them is.
     pub far_ratio: Option<f64>,
     /// Largest distance of a row from the mean.
     pub radius: f64,
     /// Median leave-one-out nearest distance of sampled reference rows.
     pub median_nearest: Option<f64>,
-    /// Their 95 % quantile: the radius of the nearest-neighbour ball.
+    /// The 95 % quantile of these distances: the radius of the nearest-neighbour ball.
     pub nearest_q95: Option<f64>,
-    /// How many rows were sampled for both.
+    /// The number of rows sampled for both.
     pub median_nearest_sample: u64,
     /// Intrinsic dimension by TwoNN and by maximum likelihood, repeated rows counted once; see
     /// [`crate::notion::dimension`]. `None` without neighbours, or with too few different rows.
     pub two_nn: Option<f64>,
     pub mle: Option<f64>,
-    /// How many rows were sampled for these.
+    /// The number of rows sampled for these estimates.
     pub dimension_sample: u64,
 }
 
@@ -63,34 +63,34 @@ pub struct HullSummary {
     pub inside: u64,
     pub outside: u64,
     pub undecided: u64,
-    /// Of the inside ones, those that are inside as real numbers.
+    /// The inside queries whose certificate is proved exactly, in real numbers.
     pub exact: u64,
-    /// Of the inside ones, those that are inside within the tolerance.
+    /// The inside queries whose certificate holds within the tolerance.
     pub tolerance: u64,
-    /// Outside ones, all by a hyperplane that separates.
+    /// The outside queries, all proved by a separating hyperplane.
     pub separated: u64,
-    /// outside / (inside + outside + undecided); of no query there is no rate.
+    /// outside / (inside + outside + undecided); `None` without queries.
     pub extrapolation_rate: Option<f64>,
     /// Wilson's 95 % interval of the rate.
     pub interval95: Option<[f64; 2]>,
     pub scans_per_query: f64,
-    /// The most full scans that any query took.
+    /// The most scans of the reference that any query took.
     pub rounds: u64,
-    /// Vertices shared between queries at the end.
+    /// The number of vertices in the pool that queries share, at the end.
     pub pool: u64,
-    /// In up to three dimensions: the reference rows between which all others lie, so that only they were asked about.
+    /// In up to three dimensions: the number of reference rows whose hull holds all rows, so that the solver needs no others.
     pub extreme_rows: Option<u64>,
-    /// Queries that each stage settled: off_affine_hull, first_direction, pool, distance, full_solve, f64_recheck.
+    /// The number of queries settled by each stage: off_affine_hull, first_direction, pool, distance, full_solve, f64_recheck.
     pub settled_by: BTreeMap<String, u64>,
-    /// Why queries stayed undecided.
+    /// The number of undecided queries by reason.
     pub undecided_because: BTreeMap<String, u64>,
     /// Certified margins of the outside queries.
     pub margin: Option<Quantiles>,
     pub distance_lower: Option<Quantiles>,
     pub distance_upper: Option<Quantiles>,
-    /// (upper - lower) / upper of the distances, without those of queries that are inside within the tolerance.
+    /// (upper - lower) / upper of the distances, without queries that are inside within the tolerance.
     pub gap: Option<Quantiles>,
-    /// Queries for which the gap that was asked for was not reached.
+    /// The number of queries for which the requested gap was not reached.
     pub gap_missed: u64,
 }
 
@@ -99,45 +99,45 @@ pub struct HullSummary {
 pub struct NeighbourSummary {
     pub k: u64,
     pub metric: Metric,
-    /// What found them.
+    /// The method of the search.
     pub method: Method,
     pub nearest_distance: Option<Quantiles>,
     pub nearest_ratio: Option<Quantiles>,
 }
 
-/// What a notion says of the queries, and of reference rows among themselves.
+/// The judgements of a notion on the queries, and on left-out reference rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotionSummary {
-    /// The notion, and how many queries are outside by it.
+    /// The notion's id, and how many queries are outside by it.
     #[serde(flatten)]
     pub rate: Rate,
-    /// When a query is outside, in a sentence.
+    /// A sentence on when a query is outside.
     pub outside_means: String,
-    /// What the score is, with its unit.
+    /// The meaning of the score, with its unit.
     pub score_means: String,
-    /// Of the finite scores; `None` without any.
+    /// Quantiles of the finite scores; `None` without any.
     pub score: Option<Quantiles>,
-    /// The same of a sample of reference rows, each as if it were not in the reference; `None` if not asked for.
+    /// The rate of a sample of reference rows, each judged as if it were not in the reference; `None` if not asked for.
     pub leave_one_out: Option<Rate>,
-    /// Thresholds, and figures of both sets.
+    /// Thresholds, and numbers about both sets.
     pub facts: Vec<Fact>,
 }
 
-/// Reference rows asked about their own set.
+/// Reference rows judged against their own set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SelfTest {
     pub rows: u64,
-    /// Rows found inside the hull of the whole set: all of them, or the solver is wrong.
+    /// Rows inside the hull of the whole set: if not all are, the solver is wrong.
     pub inside: u64,
-    /// Of the same rows, those inside the hull of the others: the interpolation rate of the set itself.
+    /// Of these rows, those inside the hull of all other rows: the interpolation rate of the set itself.
     pub leave_one_out_inside: u64,
     pub leave_one_out_outside: u64,
     pub leave_one_out_undecided: u64,
-    /// Wilson's 95 % interval of the share outside; `None` where there is no other row.
+    /// Wilson's 95 % interval of the share outside; `None` if there is no other row.
     pub leave_one_out_interval95: Option<[f64; 2]>,
 }
 
-/// Queries that are, or nearly are, rows of the reference: where the two sets should be apart, a leak.
+/// Queries that are, or nearly are, rows of the reference: a leak, if the two sets should be disjoint.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Leakage {
     /// Queries that repeat a reference row exactly.
@@ -146,10 +146,10 @@ pub struct Leakage {
     pub near_repeats: Option<u64>,
 }
 
-/// A query nearer to a reference row than this share of the median distance between reference rows nearly repeats it.
+/// A query counts as nearly equal to a reference row below this share of the median distance between reference rows.
 const NEAR: f64 = 0.01;
 
-/// Everything but the single answers.
+/// All results except for those of single queries.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
     /// "cpu", with threads and instruction set.
@@ -158,20 +158,20 @@ pub struct Summary {
     pub reference: ReferenceFacts,
     pub hull: Option<HullSummary>,
     pub neighbours: Option<NeighbourSummary>,
-    /// In the order of the plan.
+    /// The notions in the order of the plan.
     pub notions: Vec<NotionSummary>,
     pub self_test: Option<SelfTest>,
     pub leakage: Leakage,
     pub warnings: Vec<String>,
-    /// Wall seconds a stage: survey, hull, neighbours, ...; front ends add read, write and total.
+    /// Wall-clock seconds by stage: survey, hull, neighbours, ...; front ends add read, write and total.
     pub seconds: BTreeMap<String, f64>,
-    /// Directions that scans answered, by the precision that did: int8, f32, f64.
+    /// The number of scanned directions by the precision that gave the answer: int8, f32, f64.
     pub directions: BTreeMap<String, u64>,
     pub scan_gflop: f64,
     pub scan_gflop_per_second: f64,
 }
 
-/// What a summary needs of the records.
+/// The data of the records that the summary needs.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) inside: u64,
@@ -186,16 +186,16 @@ pub(super) struct Tally {
     lower: Vec<f64>,
     upper: Vec<f64>,
     gaps: Vec<f64>,
-    /// Queries of zeros.
+    /// The number of queries with all values 0.
     pub(super) zero_queries: u64,
-    /// Queries that repeat a reference row.
+    /// The number of queries that repeat a reference row.
     pub(super) repeats: u64,
     near: u64,
     nearest: Vec<f64>,
     ratios: Vec<f64>,
 }
 
-/// The name that a unit variant is written with.
+/// The serialised name of a unit variant.
 pub(crate) fn name(value: impl Serialize) -> String {
     serde_json::to_value(value)
         .ok()
@@ -206,7 +206,7 @@ pub(crate) fn name(value: impl Serialize) -> String {
 impl Tally {
     /// Queries that repeat a reference row, or nearly do.
     pub(super) fn leakage(&self) -> Leakage {
-        // Without a ratio nothing is near; among those that are near are all that repeat.
+        // Without ratios none is near; queries that repeat a row are among the near ones and are subtracted.
         let near = (!self.ratios.is_empty()).then(|| self.near.saturating_sub(self.repeats));
         Leakage {
             repeats: self.repeats,
@@ -256,14 +256,14 @@ impl Tally {
         }
     }
 
-    /// Count queries (B x d) of zeros.
+    /// Counts the queries (B x d) with all values 0.
     pub(super) fn zeros(&mut self, values: &[f64], d: usize) {
         let rows = values.chunks_exact(d);
         let zeros = rows.filter(|row| row.iter().all(|&value| value == 0.0));
         self.zero_queries += zeros.count() as u64;
     }
 
-    /// Why queries stayed undecided, by name.
+    /// The numbers of undecided queries by reason.
     pub(super) fn reasons(&self) -> BTreeMap<String, u64> {
         let reasons = self.reasons.iter();
         reasons
@@ -271,14 +271,14 @@ impl Tally {
             .collect()
     }
 
-    /// The gaps of the distances that are wider than was asked for. Of a query that is inside within the tolerance the
-    /// lower end is 0, and no gap is asked for.
+    /// The gaps of the distances that are wider than requested. Queries inside within the tolerance have the lower bound 0, and
+    /// no gap is requested for them.
     pub(super) fn gaps_beyond(&self, asked: f64) -> Vec<f64> {
         let wide = |gap: &&f64| **gap > asked * (1.0 + REACHED);
         self.gaps.iter().filter(wide).copied().collect()
     }
 
-    /// Queries for which no distance was found.
+    /// The number of queries without a distance.
     pub(super) fn without_distance(&self) -> u64 {
         self.total() - self.lower.len() as u64
     }
@@ -287,7 +287,7 @@ impl Tally {
         self.inside + self.outside + self.undecided
     }
 
-    /// The hull part of the summary, with the gap that was asked for.
+    /// The hull part of the summary; `gap` is the requested gap.
     pub(super) fn hull(&mut self, verdicts: &Verdicts<'_>, gap: Option<f64>) -> HullSummary {
         let total = self.total();
         let proved = |how| self.proofs.get(&how).copied().unwrap_or(0);

@@ -1,8 +1,7 @@
-//! One reading of a reference set for all that is made of it.
+//! The survey of a reference set: one pass over the rows for everything that needs no mean.
 //!
-//! The pass takes what does not need the mean: the rows' hashes (which rows repeat others), the columns' hashes, norms,
-//! and the first half of the scan's [`Frame`]. Where no row repeats another the frame needs one pass more; where some do,
-//! two over the different rows.
+//! The pass computes the rows' hashes (which tell equal rows), the columns' hashes, norms, and the first half of the scan's
+//! [`Frame`]. If no row repeats another, the frame needs one more pass; otherwise two over the distinct rows.
 
 use crate::control::Control;
 use crate::error::Result;
@@ -10,23 +9,23 @@ use crate::rows::pass::{Pass, pass};
 use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, mix};
 use crate::scan::{Frame, Part, Sketch};
 
-/// What one pass over a set finds.
+/// The results of one pass over a set.
 pub struct Survey {
-    /// Rows that are equal, if there are any.
+    /// The groups of equal rows, if there are any.
     pub repeats: Option<Repeats>,
-    /// All rows, by value.
+    /// All rows, looked up by value.
     pub known: Known,
     /// Hashes of the columns.
     pub(super) columns: Vec<u64>,
     pub(super) zero_rows: u64,
-    /// The least and the largest norm of the other rows.
+    /// The least and the largest norm of the nonzero rows.
     pub(super) norms: [f64; 2],
     pub(super) rows: usize,
-    /// The half of the frame that is known, until it is taken.
+    /// The first half of the frame, until it is taken.
     half: Option<(Sketch, Vec<Part>)>,
 }
 
-/// What a chunk of rows adds.
+/// The results for a chunk of rows.
 pub(super) struct ChunkSurvey {
     rows: Vec<u64>,
     columns: Vec<u64>,
@@ -34,13 +33,13 @@ pub(super) struct ChunkSurvey {
     norms: [f64; 2],
 }
 
-/// Norms of no rows.
+/// The range of norms of an empty set of rows.
 const NO_NORMS: [f64; 2] = [f64::INFINITY, 0.0];
 
-/// Rows that are hashed side by side: a hash waits for each of its steps.
+/// The number of rows hashed in parallel, because each step of a hash depends on the one before.
 const LANES: usize = 4;
 
-/// A chunk of rows, looked at by code compiled for the instruction set found at run time.
+/// A chunk of rows, processed by code compiled for the instruction set found at run time.
 struct Chunk<'v> {
     values: &'v [f64],
     d: usize,
@@ -70,7 +69,7 @@ impl pulp::NullaryFnOnce for Chunk<'_> {
 }
 
 impl ChunkSurvey {
-    /// Add L rows.
+    /// Adds L rows.
     #[inline(always)]
     fn add<const L: usize>(&mut self, values: &[f64], d: usize) {
         let (mut hashes, mut squares) = ([0; L], [0.0; L]);
@@ -94,12 +93,12 @@ impl ChunkSurvey {
     }
 }
 
-/// The range that holds both.
+/// The smallest range that holds both.
 fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     [a[0].min(b[0]), a[1].max(b[1])]
 }
 
-/// What every row is looked at for.
+/// The pass of the survey.
 pub(super) struct Look(Sketch);
 
 impl Pass for Look {
@@ -145,7 +144,7 @@ impl Pass for Look {
 }
 
 impl Survey {
-    /// Read a set once, a sample of it before, and its rows that may be equal once more.
+    /// Reads a set once, after a sample of it; rows whose hashes are equal are read once more.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn of(rows: &dyn Rows, control: &Control) -> Result<Self> {
@@ -177,7 +176,7 @@ impl Survey {
         })
     }
 
-    /// Keep what was found.
+    /// Stores the results in `pack`.
     pub fn pack(&self, pack: &mut Pack) {
         self.known.pack(pack);
         if let Some(repeats) = &self.repeats {
@@ -188,7 +187,7 @@ impl Survey {
         pack.put_reals("survey.norms", self.norms);
     }
 
-    /// What was found of `n` rows of `d` numbers again. Errors: arrays that do not fit.
+    /// Restores the results for `n` rows of `d` numbers. Errors: arrays that do not fit.
     pub fn unpack(pack: &mut Pack, n: usize, d: usize) -> Result<Self> {
         let norms = pack.reals("survey.norms", Some(2))?;
         Ok(Survey {
@@ -202,7 +201,7 @@ impl Survey {
         })
     }
 
-    /// The frame of the different rows: of all, where none repeats another.
+    /// The frame of the distinct rows.
     ///
     /// Errors: as [`Survey::of`].
     pub fn frame(&mut self, distinct: &dyn Rows, control: &Control) -> Result<Frame> {
@@ -220,7 +219,7 @@ mod tests {
     use super::*;
     use crate::rows::Memory;
 
-    /// Hashes and norms are those of rows one by one; a frame made on the way is the one that is made by itself.
+    /// Hashes and norms equal those of single rows; a frame that begins in the survey equals one that is made separately.
     #[test]
     fn all_rows_are_found_as_if_each_were_read_alone() {
         let control = Control::default();

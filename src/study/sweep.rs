@@ -1,10 +1,9 @@
 //! How often a query is inside, as a function of N and d: for laws of random points, or for a data set.
 //!
-//! For a law, each trial draws its own reference set and one query, and a set's prefixes serve all sizes: the trials of
-//! one (law, d, N) are independent, the rates at two sizes of one (law, d) are not. With one reference shared by all
-//! queries the trials share its luck, and the interval is that of the queries alone. For data, the sets are nested
-//! random subsets of the reference. Either way a query that is inside a set is inside a larger one, and is not asked
-//! again.
+//! For a law, each trial draws its own reference set and one query, and the first rows of a set serve as the smaller sizes:
+//! the trials of one (law, d, N) are independent, the rates at two sizes of one (law, d) are not. If one reference is shared
+//! by all queries, the interval covers only the variation of the queries. For data, the sets are nested random subsets of
+//! the reference. In all cases a query that is inside a set is inside every larger one, and is not judged again.
 
 mod expected;
 mod shared;
@@ -21,11 +20,11 @@ use crate::rows::law::{Law, Query};
 use crate::scan::Engine;
 use serde::{Serialize, Serializer};
 
-/// Between these the theory of a query variance keeps its digits; beyond them it is that of the origin, or of no point.
+/// The range of query variances in which the theory is accurate; beyond it the limit applies: the origin, or no point.
 const LEAST_VARIANCE: f64 = 1e-12;
 const MOST_VARIANCE: f64 = 1e12;
 
-/// What to find out about laws. Built by a front end, checked by [`LawPlan::check`].
+/// The plan of a sweep over laws. Built by a front end, checked by [`LawPlan::check`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LawPlan {
     #[serde(serialize_with = "as_text")]
@@ -33,14 +32,14 @@ pub struct LawPlan {
     pub dims: Vec<usize>,
     /// Numbers of reference rows, ascending.
     pub sizes: Vec<usize>,
-    /// Queries of each (law, d, N).
+    /// The number of queries of each (law, d, N).
     pub trials: u64,
     pub seed: u64,
     #[serde(serialize_with = "query_as_text")]
     pub query: Query,
-    /// One reference set for all queries of a (law, d).
+    /// Whether all queries of a (law, d) share one reference set.
     pub shared_reference: bool,
-    /// Bytes of rows that may be in memory.
+    /// The most bytes of rows in memory.
     #[serde(skip)]
     pub memory: u64,
 }
@@ -67,17 +66,17 @@ pub struct Point {
     pub rate: f64,
     /// Wilson's 95 % interval of the rate.
     pub interval95: [f64; 2],
-    /// The exact probability, where there is a theorem.
+    /// The exact probability, where a theorem gives it.
     pub theory: Option<f64>,
     /// Expected vertices of the hull of n + 1 such points, by Efron's identity (1965) from the share that is not inside:
-    /// (n + 1)(1 - rate). Of fresh references with queries like their rows; one reference shared by all is no such mean.
+    /// (n + 1)(1 - rate). It holds for a fresh reference per trial and queries of the rows' law, not for a shared reference.
     pub vertices: Option<f64>,
-    /// The same, exactly.
+    /// The exact expectation of the same.
     pub vertices_theory: Option<f64>,
 }
 
 impl LawPlan {
-    /// The same points, each once: laws and dimensions in the order in which they are named first, sizes ascending.
+    /// The plan without repeated points: laws and dimensions in the order of their first appearance, sizes ascending.
     pub fn without_repeats(mut self) -> Self {
         self.laws = once(&self.laws);
         self.dims = once(&self.dims);
@@ -85,7 +84,7 @@ impl LawPlan {
         self
     }
 
-    /// What does not fit, as [`Error::Usage`].
+    /// Checks the plan. Errors: [`Error::Usage`].
     pub fn check(&self) -> Result<()> {
         check_numbers("dimension", &self.dims)?;
         check_numbers("size", &self.sizes)?;
@@ -118,7 +117,7 @@ impl LawPlan {
     }
 }
 
-/// Every value at its first place alone.
+/// The values without repeats, in order of first appearance.
 fn once<T: Copy + PartialEq>(all: &[T]) -> Vec<T> {
     let mut kept = Vec::new();
     for &value in all {
@@ -129,7 +128,7 @@ fn once<T: Copy + PartialEq>(all: &[T]) -> Vec<T> {
     kept
 }
 
-/// Sizes as prefixes of one set need them.
+/// The sizes sorted, without repeats.
 fn ascending(sizes: &[usize]) -> Vec<usize> {
     let mut sizes = sizes.to_vec();
     sizes.sort_unstable();
@@ -137,7 +136,7 @@ fn ascending(sizes: &[usize]) -> Vec<usize> {
     sizes
 }
 
-/// Numbers of a list: some, none of them 0.
+/// Refuses an empty list, and lists with a 0.
 fn check_numbers(what: &str, numbers: &[usize]) -> Result<()> {
     match numbers.iter().min() {
         None => Err(Error::Usage(format!("a sweep needs at least one {what}"))),
@@ -148,7 +147,7 @@ fn check_numbers(what: &str, numbers: &[usize]) -> Result<()> {
     }
 }
 
-/// A set that this much memory cannot hold is found out before it is drawn.
+/// Refuses a set that does not fit the memory, before it is drawn.
 fn check_memory(n: usize, d: usize, more: u64, memory: u64) -> Result<()> {
     let bytes = tiny::bytes(n, d).saturating_add(more);
     if bytes > memory {
@@ -162,10 +161,10 @@ fn check_memory(n: usize, d: usize, more: u64, memory: u64) -> Result<()> {
     Ok(())
 }
 
-/// Run the plan: points by law, then d, then N, in the plan's order, each once however often it is named.
+/// Runs the plan: points by law, then d, then N, in the plan's order and without repeats.
 ///
-/// `engine` scans shared references, and may help with the others. Errors: a plan that does not fit ([`Error::Usage`]),
-/// and [`Error::Interrupted`].
+/// `engine` scans shared references, and may help with the others. Errors: an invalid plan ([`Error::Usage`]), and
+/// [`Error::Interrupted`].
 pub fn run(plan: &LawPlan, engine: &dyn Engine, control: &Control) -> Result<Vec<Point>> {
     plan.check()?;
     let plan = &plan.clone().without_repeats();
@@ -199,7 +198,7 @@ pub fn run(plan: &LawPlan, engine: &dyn Engine, control: &Control) -> Result<Vec
     Ok(points)
 }
 
-/// Fresh references, with the engine's help if it has any.
+/// The trials with fresh references, with the engine's help if it has any.
 fn fresh(
     trials: &Trials,
     plan: &LawPlan,
@@ -215,7 +214,7 @@ fn fresh(
     }
 }
 
-/// The rates that some queries' turns come to.
+/// The rates from the queries' turns, the sizes at which each query becomes inside.
 fn count(
     law: &str,
     d: usize,
@@ -247,7 +246,7 @@ fn count(
     sizes.iter().enumerate().map(point).collect()
 }
 
-/// Of n + 1 points each is a vertex of their hull when it is not inside that of the others.
+/// Adds the expected number of vertices: each of n + 1 points is a vertex if it is outside the hull of the others.
 fn efron(law: Law, point: &mut Point) {
     let outside = (point.trials - point.inside) as f64 / point.trials as f64;
     point.vertices = Some((point.n + 1) as f64 * outside);

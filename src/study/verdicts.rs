@@ -1,5 +1,5 @@
-//! Hull verdicts where rows repeat: of equal reference rows the solver sees the first, and equal queries it answers once.
-//! In up to three dimensions it sees only the rows between which all others lie ([`extreme`](crate::hull::extreme)).
+//! Hull verdicts where rows repeat: the solver gets only the first of equal reference rows, and answers equal queries once.
+//! In up to three dimensions it gets only the rows whose hull holds all rows ([`extreme`](crate::hull::extreme)).
 
 use crate::control::Control;
 use crate::error::Result;
@@ -7,30 +7,30 @@ use crate::hull::{Answer, Certificate, Solver};
 use crate::rows::{Repeats, Subset};
 use crate::scan::Scan;
 
-/// Solvers for the different rows of a reference.
+/// Solvers for the distinct rows of a reference.
 pub(super) struct Verdicts<'r> {
-    /// Sees all of them.
+    /// The solver with all distinct rows.
     pub(super) solver: Solver<'r>,
     pub(super) extreme: Option<Extreme<'r>>,
-    /// The equal rows of the reference, if there are any.
+    /// The groups of equal rows of the reference, if there are any.
     pub(super) repeats: Option<&'r Repeats>,
-    /// Columns.
+    /// The number of columns.
     pub(super) dim: usize,
     /// Whether each query is answered as if it were the only one.
     pub(super) alone: bool,
-    /// How often a query is settled: with a distance asked for, twice.
+    /// How often each query is solved: twice if a distance is asked for.
     pub(super) passes: u64,
 }
 
-/// Those between which all others lie.
+/// The solver with only the extreme rows.
 pub(super) struct Extreme<'r> {
     solver: Solver<'r>,
-    /// Their places among the different rows, ascending.
+    /// Their indices among the distinct rows, ascending.
     places: &'r [usize],
 }
 
 impl<'r> Extreme<'r> {
-    /// Beside a solver for all rows: `rows` are some of these, and `scan` scans them in the frame of all.
+    /// A second solver beside `all`: `rows` are the extreme rows, and `scan` scans them in the frame of all rows.
     pub(super) fn new(all: &Solver<'_>, rows: &'r Subset<'r>, scan: &'r dyn Scan) -> Self {
         Extreme {
             solver: all.within(rows, scan),
@@ -44,18 +44,18 @@ impl<'r> Extreme<'r> {
 }
 
 impl Verdicts<'_> {
-    /// Rows in the pool of the solver that queries go to.
+    /// Rows in the pool of the solver that answers the queries.
     pub(super) fn pool_rows(&self) -> u64 {
         let extreme = self.extreme.as_ref();
         extreme.map_or(&self.solver, |few| &few.solver).pool_rows() as u64
     }
 
-    /// Rows that this solver sees, where they are few.
+    /// The number of rows of the solver with only the extreme rows, if there is one.
     pub(super) fn extreme_rows(&self) -> Option<u64> {
         self.extreme.as_ref().map(|few| few.places.len() as u64)
     }
 
-    /// Answer queries (B x d). Rows in the certificates are those of the whole reference.
+    /// Answers queries (B x d). Row indices in the certificates are those of the whole reference.
     pub(super) fn answer(&mut self, values: &[f64], control: &Control) -> Result<Vec<Answer>> {
         let Some(alike) = Repeats::of_values(values, self.dim, control)? else {
             return self.settle(values, None, control);
@@ -65,8 +65,8 @@ impl Verdicts<'_> {
         Ok(alike.spread(&found))
     }
 
-    /// Verdicts, without distances, on reference rows (their indices and values), each against the hull of all others. A
-    /// row that equals one of the others is in their hull, and there is no answer for it.
+    /// Verdicts, without distances, on reference rows (their indices and values), each against the hull of all others. A row
+    /// that equals another has no answer: it is in their hull.
     pub(super) fn leave_out(
         &mut self,
         rows: &[usize],
@@ -87,7 +87,7 @@ impl Verdicts<'_> {
         Ok(each.map(|place| place.and_then(|_| found.next())).collect())
     }
 
-    /// The place among the different rows of a reference row that equals no other.
+    /// The index among the distinct rows of a reference row that equals no other.
     fn single(&self, row: usize) -> Option<usize> {
         let Some(repeats) = self.repeats else {
             return Some(row);
@@ -117,7 +117,7 @@ impl Verdicts<'_> {
         Ok(answers)
     }
 
-    /// Judge different rows (by their places), each against the others: the hull changes only by its extreme rows.
+    /// Judges distinct rows (by their indices), each against the others: only leaving out an extreme row changes the hull.
     fn without(
         &mut self,
         rows: &[usize],
@@ -176,7 +176,7 @@ fn others(
     }
 }
 
-/// Answers whose rows are numbered otherwise.
+/// Answers whose certificates have their row indices replaced by `number`.
 fn among(mut answers: Vec<Answer>, number: impl Fn(usize) -> usize) -> Vec<Answer> {
     for answer in &mut answers {
         if let Certificate::Inside { rows, .. } = &mut answer.certificate {

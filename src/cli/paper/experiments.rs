@@ -1,4 +1,4 @@
-//! The experiments themselves: each from what is ready to its findings.
+//! Runs each experiment on its opened inputs and returns its findings.
 
 use super::inputs::{Curves, PaperInputs};
 use super::sets::Set;
@@ -15,14 +15,14 @@ use crate::study::paper::{fig1, hypercube, images};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// What an experiment found, the settings that it took notice of, and what was noticed.
+/// What an experiment found, the settings that it used, and its notes.
 struct Outcome {
     findings: Findings,
     settings: Value,
     notes: Vec<String>,
 }
 
-/// An experiment, if it was asked for and there is anything to ask about.
+/// Runs an experiment if it was asked for and has data.
 pub fn experiment(
     name: &str,
     args: &Args,
@@ -46,22 +46,22 @@ pub fn experiment(
         command: command_line(),
         date: crate::bench::date(),
         settings: outcome.settings,
-        // Those that the engine left come last.
+        // The engine's warnings come last.
         notes: [outcome.notes, control.take_warnings()].concat(),
         findings: outcome.findings,
     };
     Ok(outcome.map(experiment))
 }
 
-/// Figure 1 as an earlier run into this folder left it, if it had the same settings; other experiments keep their spaces.
+/// Figure 1 from an earlier run into this folder, if it had the same settings; other experiments reuse their spaces.
 fn finished(args: &Args, ready: &PaperInputs) -> Option<Experiment> {
     let (folder, plan) = (args.output.as_ref()?, ready.fig1.as_ref()?);
-    // What cannot be used is written again.
+    // Findings that cannot be read are computed and written again.
     let known = recall(folder, "fig1").ok().flatten()?;
     (known.settings == drawn(args, plan)).then_some(known)
 }
 
-/// All that the points of figure 1 depend on.
+/// Every setting that the points of figure 1 depend on.
 fn drawn(args: &Args, plan: &fig1::Fig1Plan) -> Value {
     json!({
         "quick": args.quick,
@@ -146,7 +146,7 @@ fn of_images(
     }))
 }
 
-/// Where the finished spaces of a figure go.
+/// The folder that keeps the finished spaces of a figure.
 fn archive<'c>(
     args: &Args,
     set: &Set,

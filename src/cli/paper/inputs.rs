@@ -1,4 +1,4 @@
-//! Everything that the experiments need, open and checked against them: what can be refused is refused here.
+//! Opens and checks everything that the experiments need; whatever can be refused is refused here.
 
 use super::sets::{self, Named, Set};
 use super::{Args, CUBES, Which};
@@ -9,13 +9,13 @@ use crate::space::Settings;
 use crate::study::paper::fig1;
 use crate::study::paper::images::{self, Data, Series};
 
-/// Rows and spaces get no less of the budget, whatever the sets take.
+/// The least budget of rows and spaces, in bytes, whatever the sets take.
 const LEAST: u64 = 64 << 20;
 
-/// The experiments that were asked for.
+/// The inputs of the experiments that were asked for.
 pub struct PaperInputs {
     pub fig1: Option<fig1::Fig1Plan>,
-    /// Of figures 3 and 4, and of table 1.
+    /// Curves of figures 3 and 4, and of table 1.
     pub pixels: Vec<Curves>,
     pub latents: Vec<Curves>,
     /// The cubes of figure 5, each with its embeddings.
@@ -30,15 +30,15 @@ pub type Embeddings = Vec<(String, Box<dyn Rows>)>;
 
 /// The curves of one set.
 pub struct Curves {
-    /// The place of the set.
+    /// The index of the set.
     pub set: usize,
     pub series: Vec<Series>,
-    /// Points that were left out.
+    /// A note about points that were left out.
     pub note: Option<String>,
 }
 
 impl PaperInputs {
-    /// Open all sets and embeddings, and hold the experiments against them.
+    /// Opens all sets and embeddings, and checks that the experiments can use them.
     ///
     /// Errors: files that cannot be read, spaces and embeddings that do not fit, too little memory.
     pub fn new(args: &Args, named: Vec<Named>, control: &Control) -> Result<Self> {
@@ -90,12 +90,12 @@ impl PaperInputs {
         Ok(ready)
     }
 
-    /// How spaces are made.
+    /// The settings of the spaces.
     pub fn settings(&self, args: &Args) -> Settings {
         Settings {
             seed: args.seed,
             memory: self.memory,
-            // None of these spaces begins with files.
+            // None of these spaces begins with `file:`.
             files: Default::default(),
             onnx_runtime: args.networks.onnx_runtime.clone(),
         }
@@ -112,7 +112,7 @@ impl PaperInputs {
     }
 }
 
-/// The cubes with their embeddings: one belongs to the cube that has as many vertices.
+/// The cubes with their embeddings: an embedding belongs to the cube that has as many vertices as the embedding has rows.
 fn cubes(args: &Args, control: &Control) -> Result<Vec<(u64, Embeddings)>> {
     let options = args.rows.options(None, args.memory(), "embeddings")?;
     let mut cubes = CUBES.map(|d| (d, Embeddings::new()));

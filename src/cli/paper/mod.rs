@@ -30,17 +30,17 @@ use std::sync::Arc;
 const TRIALS: u64 = 100_000;
 const QUICK_TRIALS: u64 = 20_000;
 
-/// The most samples of figure 1.
+/// The largest number N of samples in figure 1.
 const MOST: usize = 10_000;
 
 /// Test images of a quick run.
 const QUICK_QUERIES: usize = 2_000;
 
-/// Dimensions of the cubes, and those they are mapped to.
+/// Dimensions of the cubes of figure 5; the second list holds the dimensions that they are mapped to.
 const CUBES: [u64; 2] = [8, 12];
 const MAPPED: [u64; 4] = [2, 3, 4, 5];
 
-/// What makes each stage quicker.
+/// Options that make each stage faster.
 const QUICKER: Advice = &[&[
     (
         control::WorkStage::Trials,
@@ -61,17 +61,17 @@ Examples:
   hullscope paper fig5 --space file:tsne.npy,tsne.npy
       also each vertex of the embedding of a cube that another program made, against the others
 
-The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again, and runs into one folder add up: the page, summary.json and
-points.parquet hold the last run of each experiment.";
+The paper: Balestriero, Pesenti and LeCun, arXiv 2110.09485. With -o, finished spaces are kept and not computed again, and
+runs into one folder add up: the page, summary.json and points.parquet hold the last run of each experiment.";
 
 /// The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485)
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES, after_help = "`--help` shows examples.")]
 pub struct Args {
-    /// Which experiments
+    /// Experiments to run
     #[arg(value_enum, default_value_t = Which::All)]
     which: Which,
-    /// Fewer trials, sizes and images: readable in a minute
+    /// Fewer trials, sizes and images: finished in a minute
     #[arg(long)]
     quick: bool,
     /// Write tables, figures and report.html into this folder
@@ -86,7 +86,7 @@ pub struct Args {
     /// Folder with mnist/ and fashion-mnist/ (without it: the built-in sample of Fashion-MNIST)
     #[arg(long, value_name = "FOLDER", env = "HULLSCOPE_DATA")]
     data: Option<PathBuf>,
-    /// Training and test images instead; may be given several times
+    /// Training and test images to use instead of those; may be given several times
     #[arg(long, num_args = 2, value_names = ["TRAIN", "TEST"], action = clap::ArgAction::Append)]
     images: Vec<String>,
     /// Trials of figure 1 [default: 100000, quick 20000]
@@ -130,7 +130,7 @@ impl Args {
         self.rows.budget()
     }
 
-    /// The data sets that the experiments asked for are about.
+    /// The data sets of the experiments that were asked for.
     fn named(&self) -> Vec<Named> {
         let mut named = match (&self.images[..], &self.data) {
             ([], None) => sets::sample(),
@@ -144,7 +144,7 @@ impl Args {
         named
     }
 
-    /// The reading options, with fewer queries for a quick run.
+    /// The reading options; a quick run has fewer queries.
     fn rows(&self) -> RowArgs {
         let mut rows = self.rows.clone();
         if self.quick && rows.limit_queries.is_none() {
@@ -153,7 +153,7 @@ impl Args {
         rows
     }
 
-    /// Figure 1 with so many bytes of rows.
+    /// The plan of figure 1, with `memory` bytes for rows.
     fn fig1(&self, memory: u64) -> fig1::Fig1Plan {
         let usual = if self.quick { QUICK_TRIALS } else { TRIALS };
         fig1::Fig1Plan {
@@ -180,7 +180,7 @@ impl Args {
     }
 }
 
-/// What the folder of -o holds: the experiments of several runs, whatever sets they are of.
+/// What the folder of -o is marked as: it holds experiments of several runs, of any data sets.
 fn made() -> Made {
     Made {
         command: "paper".into(),
@@ -206,7 +206,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     for name in show::NAMES {
         let found = experiments::experiment(name, &args, &ready, &*engine, control)?;
         let Some(experiment) = found else { continue };
-        // At once: what is finished stays, whatever becomes of the rest.
+        // Each experiment is written at once, so that it stays if a later one fails.
         if let Some(folder) = &args.output {
             show::keep(folder, &experiment)?;
         }
@@ -216,8 +216,8 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     write::write(&args, made)
 }
 
-/// The data sets that will be opened. What does not fit, what is not there and outputs that cannot be written are found
-/// out before any of it is read.
+/// The data sets to open. Options that contradict each other, missing files and outputs that cannot be written are refused
+/// before anything is read.
 fn check(args: &Args) -> Result<(Vec<Named>, Option<Lock>)> {
     if !args.spaces.is_empty() && !args.asks_for(Which::Fig5) {
         return Err(Error::Usage("--space goes with fig5".into()));

@@ -1,4 +1,4 @@
-//! The sets of images that were asked for: where they come from, what they are called, and where their spaces go.
+//! The sets of images that were asked for: their source, their names, and the folders of their finished spaces.
 
 use super::Args;
 use crate::control::Control;
@@ -9,29 +9,29 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Letters of a folder's name that come from a set's.
+/// The most letters of a folder's name that are taken from the name of a set.
 const LETTERS: usize = 60;
 
-/// Where a set comes from.
+/// The source of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// Built in.
+    /// The built-in sample.
     Sample,
     /// MNIST in the folder of --data.
     Mnist,
-    /// Fashion-MNIST there.
+    /// Fashion-MNIST in the same folder.
     Fashion,
-    /// Named by the user.
+    /// Files named by the user.
     Given,
 }
 
-/// A data set as it was typed.
+/// A data set before it is opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Named {
     pub name: String,
     /// Training and test images; `None` for the built-in sample.
     pub pair: Option<[String; 2]>,
-    /// The end of the names of its folders.
+    /// The suffix of the names of its folders.
     pub slug: String,
     origin: Origin,
 }
@@ -46,14 +46,14 @@ impl Named {
         }
     }
 
-    /// Whether its latents are asked about. The built-in networks were trained on Fashion-MNIST: of the two sets of
-    /// --data they see that one.
+    /// Whether the experiment on latents uses the set. The built-in networks were trained on Fashion-MNIST, so of the two sets
+    /// of --data only that one.
     pub fn has_latents(&self) -> bool {
         self.origin != Origin::Mnist
     }
 }
 
-/// A name in small letters, digits and dashes.
+/// The name in lower case; other characters than letters and digits become dashes.
 fn plain(name: &str) -> String {
     let letter = |c: char| match c.is_ascii_alphanumeric() {
         true => c.to_ascii_lowercase(),
@@ -86,9 +86,9 @@ pub fn sample() -> Vec<Named> {
     vec![Named::new("sample of Fashion-MNIST", None, Origin::Sample)]
 }
 
-/// Pairs that the user named. Each has a name of its own: the training images', with the test images' where that is
-/// not enough, with a number where nothing else tells them apart. The folder's name holds a hash of the pair, for other
-/// letters than those of [`plain`] are lost.
+/// Pairs that the user named. Each gets a name that no other has: the training images', with the test images' where that
+/// is not enough, and a number where both are equal. The folder's name holds a hash of the pair, because [`plain`] maps
+/// different names to one.
 pub fn given(images: &[String]) -> Vec<Named> {
     let pairs: Vec<[String; 2]> = images.as_chunks().0.to_vec();
     let shared = |train: &String| pairs.iter().filter(|[other, _]| other == train).count() > 1;
@@ -113,11 +113,11 @@ pub fn given(images: &[String]) -> Vec<Named> {
     pairs.iter().map(named).collect()
 }
 
-/// The text, numbered if it is taken already.
+/// The text, with a number appended if it is taken already.
 fn unique(taken: &mut HashSet<String>, text: String, number: impl Fn(usize) -> String) -> String {
     let variants = (2..).map(|n| format!("{text}{}", number(n)));
     let mut variants = std::iter::once(text.clone()).chain(variants);
-    // There are more numbers than names.
+    // There are more numbers than names, so one is free.
     let free = variants.find(|text| !taken.contains(text)).unwrap_or(text);
     taken.insert(free.clone());
     free
@@ -129,11 +129,11 @@ pub struct Set {
     pub opened: Opened,
     /// Its files, watched since before they were opened.
     pub watch: Arc<Watch>,
-    /// What was noticed while it was opened.
+    /// Notes from opening the set.
     pub notes: Vec<String>,
 }
 
-/// Open sets one after the other, each with what the others leave of the budget for rows.
+/// Opens sets one after the other; each gets the part of the budget for rows that the earlier ones leave.
 ///
 /// Errors: sets that cannot be read.
 pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set>> {
@@ -164,10 +164,10 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
     Ok(sets)
 }
 
-/// Whether the files of all sets are there, as far as their names tell.
+/// Refuses files that are not there, as far as their names tell.
 pub fn check(named: &[Named]) -> Result<()> {
     let files = named.iter().flat_map(|named| &named.pair).flatten();
-    // What a folder of images holds is for its reader to say.
+    // A folder of images is checked by its reader.
     let mut files = files.filter(|file| !Path::new(file).is_dir());
     files.try_for_each(|file| check_there(file))
 }
@@ -215,7 +215,7 @@ mod tests {
         );
         let slugs: HashSet<&str> = sets.iter().map(|set| set.slug.as_str()).collect();
         assert_eq!(slugs.len(), sets.len(), "{slugs:?}");
-        // A pair's folder does not depend on what else was named.
+        // The folder of a pair does not depend on the other pairs.
         assert_eq!(names(&["train", "b"])[0].slug, sets[2].slug);
         assert!(sets.iter().all(Named::has_latents));
     }

@@ -1,4 +1,4 @@
-//! The results, to whoever asked for them: this run's to the terminal and as JSON; into the folder all that it holds.
+//! Writes the results: those of this run to the terminal and as JSON; all results of the folder into the folder.
 
 use super::Args;
 use crate::cli::command_line;
@@ -7,7 +7,7 @@ use crate::report::paper::{self as show, Collection, Experiment};
 use crate::report::{file, json, plot};
 use std::path::Path;
 
-/// Write what was made.
+/// Writes the results.
 pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
     let own = Collection {
         command: command_line(),
@@ -46,7 +46,7 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
     Ok(())
 }
 
-/// Whether files of these names can be written into the folder.
+/// Checks that files of these names can be written into the folder.
 pub fn check(folder: &Path) -> Result<()> {
     let tables = ["points.parquet", "summary.json", "report.html"].map(String::from);
     let figures = show::NAMES
@@ -65,11 +65,11 @@ pub fn check(folder: &Path) -> Result<()> {
     }
 }
 
-/// Tables, figures and the page.
+/// Writes tables, figures and the page.
 fn files(folder: &Path, all: &Collection) -> Result<()> {
     let points = folder.join("points.parquet");
     if all.findings().points.is_empty() {
-        // What is there is of findings that the other files do not hold.
+        // This file is from findings that the other files do not hold.
         if points.exists() {
             std::fs::remove_file(&points).map_err(|error| Error::io("remove", &points, error))?;
         }

@@ -1,4 +1,4 @@
-//! What is said of work that goes on, by made-up clocks and of an analysis.
+//! The lines that are printed during long work, for simulated clocks and for an analysis.
 
 use super::*;
 use crate::error::Result;
@@ -41,7 +41,7 @@ fn a_line_tells_of_each_finished_task_and_of_long_stages() {
     assert!(look("", WorkStage::Survey, 41).is_empty(), "it was quick");
 }
 
-/// Once, after some seconds, where minutes are left.
+/// The estimate is printed once, after some seconds, where minutes are left.
 #[test]
 fn a_line_tells_how_long_a_long_stage_will_take() {
     const ADVICE: Advice = &[
@@ -87,8 +87,8 @@ fn a_line_tells_how_long_a_long_stage_will_take() {
     );
 }
 
-/// A stage that is entered for each block of queries is one stage: said when it has taken long, again when it has taken twice
-/// as long, and at the end; and estimated from all of its blocks.
+/// A stage that is entered for each block of queries is one stage: it is reported when it has taken long, when it has taken
+/// twice as long, and at the end; its estimate covers all blocks.
 #[test]
 fn a_stage_in_blocks_is_one_stage() {
     let mut lines = Lines::new(&[JUDGING], USUAL);
@@ -106,7 +106,7 @@ fn a_stage_in_blocks_is_one_stage() {
     };
     assert!(look(WorkStage::Hull, "", 0, 0).is_empty());
     assert!(look(WorkStage::Hull, "", 10_000, 3).is_empty());
-    // It is counted once it is over: what is left is known when the next block begins.
+    // Units are counted once a block is over: the time left is known when the next block begins.
     assert!(look(WorkStage::Notion, "delaunay", 0, 3).is_empty());
     assert!(look(WorkStage::Notion, "delaunay", 0, 23).is_empty());
     assert_eq!(
@@ -142,7 +142,7 @@ fn a_stage_in_blocks_is_one_stage() {
     );
 }
 
-/// What is advised is what leaves the stage out: of a notion's part of the rows left out that is `--loo 0`.
+/// The advice is the option that leaves out the stage at work: for a notion on left-out rows that is `--loo 0`.
 #[test]
 fn the_advice_of_a_notion_names_it() {
     let said = |stage, notion: &str, total| {
@@ -183,7 +183,7 @@ fn the_advice_of_a_notion_names_it() {
     );
 }
 
-/// Rows that are looked at whenever they are read.
+/// Rows that print the progress lines whenever they are read.
 struct Watched<'w> {
     rows: Memory,
     look: &'w (dyn Fn() + Sync),
@@ -216,7 +216,7 @@ impl Rows for Watched<'_> {
     }
 }
 
-/// Nobody reads the records.
+/// A sink that discards the records.
 struct Unread;
 
 impl Sink for Unread {
@@ -225,8 +225,8 @@ impl Sink for Unread {
     }
 }
 
-/// Of an analysis at work, without a terminal: every notion that takes long is told of by its name while it works, and no stage
-/// counts more than its total.
+/// For an analysis without a terminal: the lines name every notion that takes long while it works, and no stage counts more
+/// than its total.
 #[test]
 fn notions_at_work_are_estimated_by_name() {
     let plan = AnalysisPlan {
@@ -251,7 +251,7 @@ fn notions_at_work_are_estimated_by_name() {
     assert_eq!(left_out.count(), 1, "{said:#?}");
 }
 
-/// A sample of the queries is what the notion's stage counts.
+/// The total of a notion's stage is the size of the sample of queries that it judges.
 #[test]
 fn the_stage_of_a_sampled_notion_is_its_sample() {
     let plan = AnalysisPlan {
@@ -267,7 +267,7 @@ fn the_stage_of_a_sampled_notion_is_its_sample() {
     );
 }
 
-/// The lines of an analysis whose watcher takes every stage to be long; every look checks the counters.
+/// The lines of an analysis under thresholds that make every stage a long one; every reading checks the counters.
 fn watched(plan: &AnalysisPlan) -> Vec<String> {
     let impatient = Patience {
         stage: Duration::from_secs(3600),

@@ -1,27 +1,27 @@
-//! Faces of the box of all rows. A query on one, as an image whose corner is as dark as any, is a combination of the rows
-//! on it alone, and its Delaunay simplex is that of these rows.
+//! Faces of the bounding box of all rows. A query on a face, such as an image with a corner as dark as in any image, is a
+//! combination of rows on that face only, and its Delaunay simplex is that among these rows.
 
 use crate::scan::Frame;
 
-/// How far a centre is moved out from a face: first, times more where that was too little, and where that ends.
+/// How far a centre is moved out from a face: the first distance, the factor if it was too small, and the largest.
 const LIFT: f64 = 64.0;
 const FURTHER: f64 = 16.0;
 const FURTHEST: f64 = 1e7;
 
-/// The face of the box of all rows that a point is on: columns whose least or greatest number is the point's, and
-/// outwards, -1 or 1. Rows off it have no weight in any combination that is the point.
+/// The face of the bounding box that a point is on: the columns in which the point has the least or greatest value of all
+/// rows, with -1 or 1 for the outward direction. Rows off the face have weight 0 in any combination that equals the point.
 ///
-/// Spheres are searched at a centre that is moved outwards from the face, which takes rows off it away from the sphere
-/// and changes nothing on it.
+/// Spheres are searched at a centre that is moved outwards from the face: this moves rows off the face away from the sphere
+/// and does not change the order of rows on the face.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Face {
     pub columns: Vec<(usize, f64)>,
-    /// How far the centre is moved along each of these columns, in the columns' units.
+    /// How far the centre is moved along each of these columns, in units of the columns.
     lift: f64,
 }
 
 impl Face {
-    /// `frame` knows the least and the greatest number of each column.
+    /// The face of a point; `frame` has the least and the greatest value of each column.
     pub fn of(point: &[f64], frame: &Frame) -> Self {
         let ends = frame.lowest.iter().zip(&frame.highest);
         let each = point.iter().zip(ends).enumerate();
@@ -36,19 +36,19 @@ impl Face {
         }
     }
 
-    /// Whether a row is on it; `offset` is the row less the point.
+    /// Whether a row is on the face; `offset` is the row minus the point.
     pub fn holds(&self, offset: &[f64]) -> bool {
         self.columns.iter().all(|&(j, _)| offset[j] == 0.0)
     }
 
-    /// Move a centre outwards.
+    /// Moves a centre outwards.
     pub fn move_out(&self, centre: &mut [f64], unit: &[f64]) {
         for &(j, outwards) in &self.columns {
             centre[j] += outwards * self.lift * unit[j];
         }
     }
 
-    /// Move further from now on; false where that is no use.
+    /// Increases the distance for the next moves; false if it is at its maximum.
     pub fn further(&mut self) -> bool {
         self.lift *= FURTHER;
         !self.columns.is_empty() && self.lift < FURTHEST

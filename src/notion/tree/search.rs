@@ -1,4 +1,4 @@
-//! The search in a k-d tree: nearest boxes first, leaves a vector of points at a time.
+//! The search in a k-d tree: nearest boxes first, leaves in whole vectors of points.
 
 use super::super::neighbours::{Metric, Near};
 use super::super::wide::PLAIN;
@@ -12,10 +12,10 @@ use std::collections::BinaryHeap;
 /// Queries that a thread takes at a time.
 const TOGETHER: usize = 32;
 
-/// Roundings, as a share, between a square, its root, and the square of that.
+/// The relative rounding error between a square, its root, and the square of that root.
 const ROOT: f64 = 4.0 * f64::EPSILON;
 
-/// A row that is kept: by distance, then by row.
+/// A row among the nearest; ordered by distance, then by row.
 #[derive(Debug, Clone, Copy)]
 struct Held {
     distance: f64,
@@ -43,9 +43,9 @@ impl PartialEq for Held {
 
 impl Eq for Held {}
 
-/// A node that is still to be looked at.
+/// A node that is still to be visited.
 struct Ahead {
-    /// The computed square of its distance.
+    /// The computed squared distance of its box.
     square: f64,
     node: usize,
     leaf: usize,
@@ -57,9 +57,9 @@ struct Best {
     k: usize,
     metric: Metric,
     held: BinaryHeap<Held>,
-    /// The last that is kept, once there are k.
+    /// The last of the k nearest, once there are k.
     last: Option<Held>,
-    /// Points of a larger square are farther than the last; those of a smaller one than `floor` are nearer.
+    /// Points with a larger square are farther than the last one; those with a square below `floor` are nearer.
     bar: f64,
     floor: f64,
 }
@@ -76,7 +76,7 @@ impl Best {
         }
     }
 
-    /// Start anew, with these rows at distance 1.
+    /// Clears the list for a new query; the rows in `zeros` are inserted at distance 1.
     fn clear(&mut self, zeros: &[u32]) {
         self.held.clear();
         self.last = None;
@@ -86,7 +86,7 @@ impl Best {
         }
     }
 
-    /// The distance of a computed square: rounded as [`super::super::wide::distance`] rounds it.
+    /// The distance from a computed square, rounded as in [`super::super::wide::distance`].
     fn distance(&self, square: f64) -> f64 {
         match self.metric {
             Metric::Euclidean => square.sqrt(),
@@ -121,13 +121,13 @@ impl Best {
         }
     }
 
-    /// Whether no point of a box can be among the nearest: it is `square` away, and its rows start at `first`.
+    /// Whether no point of a box can be among the nearest, given its squared distance and its lowest row `first`.
     #[inline(always)]
     fn excludes(&self, square: f64, first: u32) -> bool {
         square > self.bar || (square >= self.floor && self.ties(square, first))
     }
 
-    /// Whether a box is no nearer than the last row, and has only later rows.
+    /// Whether a box is no nearer than the last of the nearest, and has only higher rows.
     #[cold]
     fn ties(&self, square: f64, first: u32) -> bool {
         let distance = self.distance(square);
@@ -139,7 +139,7 @@ impl Best {
         })
     }
 
-    /// What was found, nearest first.
+    /// The rows found, nearest first.
     fn found(&mut self) -> Vec<Near> {
         let mut held: Vec<Held> = self.held.drain().collect();
         held.sort_unstable();
@@ -162,7 +162,7 @@ fn square_to<const D: usize>([lowest, highest]: &[[f64; D]; 2], query: &[f64; D]
 }
 
 impl<const D: usize> Fixed<D> {
-    /// Meet the points that may be among the nearest; false where squares are too small for f64.
+    /// Visits the points that may be among the nearest; false where squares are too small for f64.
     #[inline(always)]
     fn seek(&self, query: &[f64; D], best: &mut Best, ahead: &mut Vec<Ahead>) -> bool {
         ahead.clear();
@@ -183,7 +183,7 @@ impl<const D: usize> Fixed<D> {
         true
     }
 
-    /// The nearer child; the other has to wait.
+    /// Returns the nearer child; the other is put on the stack.
     #[inline(always)]
     fn descend(&self, at: &Ahead, query: &[f64; D], ahead: &mut Vec<Ahead>) -> Ahead {
         let half = at.leaves / 2;
@@ -214,7 +214,7 @@ impl<const D: usize> Fixed<D> {
         near
     }
 
-    /// Offer the points of a leaf; false where a square is too small for f64, and not that of the query itself.
+    /// Tests the points of a leaf; false where a square is too small for f64, unless the point equals the query.
     #[inline(always)]
     fn meet(&self, leaf: usize, query: &[f64; D], best: &mut Best) -> bool {
         let panel = &self.panels[leaf];
@@ -266,7 +266,7 @@ impl<const D: usize> pulp::NullaryFnOnce for Part<'_, D> {
             self.best.clear(self.zeros);
             let good = self.tree.seek(query, self.best, &mut ahead);
             let near = self.best.found();
-            // Beyond its range f64 cannot rank squares; nearer ones it can, so these were kept first.
+            // f64 cannot rank squares beyond its range, but nearer points were ranked, so they are kept first.
             let last = near.last().map_or(0.0, |near| near.1);
             let ranked = good && (self.best.metric != Metric::Euclidean || last * last < PLAIN.end);
             answers.push(ranked.then_some(near));

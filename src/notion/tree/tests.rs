@@ -1,4 +1,4 @@
-//! Trees against scans, on rows that trees find hard.
+//! Compares trees with scans, on rows that are hard for trees.
 
 use super::*;
 use crate::notion::neighbours::Neighbours;
@@ -7,7 +7,7 @@ use crate::scan::Engine;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What a scan finds, and what a tree does.
+/// The results of a scan and of a tree.
 fn both(d: usize, x: &[f64], q: &[f64], k: usize, metric: Metric) -> [Vec<Vec<Near>>; 2] {
     let (rows, control) = (Memory::from_f64("rows", d, x.to_vec()), Control::default());
     let unit = crate::notion::neighbours::UnitReference::new(&rows);
@@ -36,7 +36,7 @@ fn noise(count: usize, seed: u64) -> Vec<f64> {
     (0..count).map(|_| random.random_range(-1.0..1.0)).collect()
 }
 
-/// Rows of kinds that trees find hard, and queries to them; some are rows themselves.
+/// Sets of rows that are hard for trees, and queries to them, some of which equal rows.
 fn hard(d: usize, seed: u64) -> Vec<(&'static str, Vec<f64>)> {
     let plain = noise(700 * d, seed);
     let map = |f: &dyn Fn(f64) -> f64| plain.iter().map(|&v| f(v)).collect::<Vec<f64>>();
@@ -97,7 +97,7 @@ fn any_number_of_rows_and_neighbours() {
     }
 }
 
-/// Enough points that branches are built by several threads, many of them at one distance.
+/// Enough points for several threads in the construction, many of them at the same distance.
 #[test]
 fn large_trees_keep_the_lower_of_equal_rows() {
     let x: Vec<f64> = noise(2 * 30_000, 6)
@@ -142,7 +142,8 @@ fn a_stopped_search_ends() {
     assert!(tree.nearest(&[0.0; 2], 2, 1, &control).is_err());
 }
 
-/// `cargo test --release --lib crossover -- --ignored --nocapture`: the figures at [`pays`] (for more columns, name them in [`Tree::new`]).
+/// `cargo test --release --lib crossover -- --ignored --nocapture` prints the timings at [`pays`] (for more columns, add them
+/// in [`Tree::new`]).
 #[test]
 #[ignore = "a measurement"]
 fn crossover() {

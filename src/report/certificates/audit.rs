@@ -1,4 +1,4 @@
-//! Do the certificates of a file hold, all of them, and are they of these rows?
+//! Checks that all certificates of a file hold, and that they are about the given rows.
 
 use super::{Counts, Identity, Origin, Reader};
 use crate::control::Control;
@@ -8,31 +8,31 @@ use crate::report::RowSettings;
 use crate::rows::Rows;
 use std::fmt;
 
-/// What is wrong with a file as a whole.
+/// A fault of the file as a whole.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Problem {
-    /// Metadata that are missing, cannot be read, or are of another version.
+    /// The metadata are missing, cannot be read, or are of another version.
     Metadata(String),
-    /// The rows were read in one way when the certificates were made, and in another to check them.
+    /// The rows were read under other options when the certificates were made than for the check.
     Settings {
         made: Box<RowSettings>,
         given: Box<RowSettings>,
     },
-    /// One set ("reference rows" or "queries") is another one.
+    /// One set ("reference rows" or "queries") is not the one of the certificates.
     OtherSet {
         role: &'static str,
         made: Box<Identity>,
         given: Box<Identity>,
     },
-    /// The certificates that the metadata state, those that are there, and the number of queries.
+    /// The certificates that the metadata state, those in the file, and the number of queries.
     Count {
         stated: Counts,
         found: Counts,
         queries: u64,
     },
-    /// The certificates about the cone that the metadata state, and those that are there.
+    /// The certificates about the cone that the metadata state, and those in the file.
     Cone { stated: u64, found: u64 },
-    /// Queries without a certificate, and the number of the first.
+    /// The number of queries without a certificate, and the first of them.
     Missing { queries: u64, first: u64 },
 }
 
@@ -98,11 +98,11 @@ fn counts(counts: &Counts) -> String {
     )
 }
 
-/// What came of checking a file.
+/// The result of checking a file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Audit {
     pub problems: Vec<Problem>,
-    /// Absent where the certificates are not of these rows, so that there was nothing to check.
+    /// `None` where the certificates are about other rows, so that they were not checked.
     pub tally: Option<Tally>,
 }
 
@@ -113,11 +113,11 @@ impl Audit {
     }
 }
 
-/// Check a file against the two sets, which were read under the settings `given`.
+/// Checks a file against the two sets, which were read under the settings `given`.
 ///
-/// Each claim that does not hold goes to `failed`. The certificates are not tried where the sets are not those of the
+/// Each claim that does not hold goes to `failed`. The certificates are not checked where the sets are not those of the
 /// file. Errors: sets of different dimensions, rows that can no longer be read, a file that cannot be decoded, and
-/// interruption; what is merely wrong is in the result.
+/// interruption; claims that do not hold are in the result.
 pub fn audit(
     reader: Reader,
     given: &RowSettings,
@@ -168,7 +168,7 @@ pub fn audit(
 }
 
 impl Audit {
-    /// Of a file whose certificates were not tried.
+    /// The result for a file whose certificates were not checked.
     pub fn of(problems: Vec<Problem>) -> Self {
         Audit {
             problems,

@@ -1,7 +1,7 @@
-//! Which run a certificate file is of: its rows, how they were read, and how many certificates there must be.
+//! The run that a certificate file is from: its rows, how they were read, and how many certificates there must be.
 //!
-//! Nothing here is believed by the check: it is held against the inputs and the options of whoever checks, and what
-//! does not agree is a [`Problem`].
+//! The check trusts none of this: it compares it with the inputs and the options of its caller, and a difference is a
+//! [`Problem`].
 
 use super::super::{ROW_SETTINGS, RowSettings};
 use super::Problem;
@@ -12,16 +12,16 @@ use crate::rows::{Rows, content_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The metadata key of all this but the row settings.
+/// The metadata key of everything here but the row settings.
 pub(super) const KEY: &str = "hullscope.certificates";
 
-/// Counts up when certificates of an earlier version cannot be checked any more.
+/// Version of the file; raised when certificates of earlier versions can no longer be checked.
 const VERSION: u64 = 2;
 
 /// What a certificate file says of the run that made it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
-    /// About the hull.
+    /// Certificates about the hull.
     pub certificates: Counts,
     /// Certificates about the cone.
     pub cone: u64,
@@ -31,7 +31,7 @@ pub struct Origin {
     pub rows: RowSettings,
 }
 
-/// Certificates by how they prove their verdict: one for each query.
+/// Certificates by kind of proof; there is one for each query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
@@ -41,11 +41,11 @@ pub struct Counts {
     pub undecided: u64,
 }
 
-/// A set of rows, whatever file it lies in.
+/// Identifies a set of rows by its content, independent of its file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Identity {
-    /// As it was typed.
+    /// The name as it was typed.
     pub name: String,
     pub rows: u64,
     pub dim: u64,
@@ -53,7 +53,7 @@ pub struct Identity {
     pub content: String,
 }
 
-/// The JSON of [`KEY`].
+/// The JSON value of [`KEY`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -80,7 +80,7 @@ impl Counts {
         *count += 1;
     }
 
-    /// All of them; saturates, as a file can state any numbers.
+    /// The sum of all; saturates, because a file can state any numbers.
     pub fn total(&self) -> u64 {
         let parts = [self.exact, self.tolerance, self.separated, self.undecided];
         parts.into_iter().fold(0, u64::saturating_add)
@@ -98,7 +98,7 @@ impl Identity {
         })
     }
 
-    /// Whether they are the same rows, under whatever name.
+    /// Whether both are the same rows; names are ignored.
     pub fn is(&self, other: &Identity) -> bool {
         let parts = |of: &Identity| (of.rows, of.dim, of.content.clone());
         parts(self) == parts(other)
@@ -106,7 +106,7 @@ impl Identity {
 }
 
 impl Origin {
-    /// The origin of certificates of these sets, none of them counted yet. Reads all rows of both.
+    /// The origin of certificates about these sets, with all counts 0. Reads all rows of both.
     pub fn of(
         reference: &dyn Rows,
         queries: &dyn Rows,
@@ -122,7 +122,7 @@ impl Origin {
         })
     }
 
-    /// The value of [`KEY`].
+    /// The metadata value of [`KEY`].
     pub(super) fn to_json(&self) -> String {
         serde_json::json!(Stored {
             version: VERSION,
@@ -134,7 +134,7 @@ impl Origin {
         .to_string()
     }
 
-    /// From the metadata of a file: `value` gives the one value of a key, or says what is wrong with it.
+    /// Parses the metadata of a file: `value` gives the one value of a key, or says what is wrong with it.
     pub(super) fn read(value: impl Fn(&str) -> Result<String, String>) -> Result<Self, Problem> {
         let bad = |key: &str, what: String| Problem::Metadata(format!("{key}: {what}"));
         let text = |key: &str| value(key).map_err(|what| bad(key, what));

@@ -30,7 +30,7 @@ fn wrong(path: &Path, place: Place, what: impl Into<String>) -> Error {
     Error::input(path.display().to_string(), place, what, advice)
 }
 
-/// Decoding corrupt data can panic inside the Parquet crate; to the reader of a file that is the file's fault.
+/// Decoding corrupt data can panic inside the Parquet crate; such a panic becomes an error about the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(wrong(
@@ -42,7 +42,7 @@ fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 impl Reader {
-    /// Open a certificate file and check its columns. Metadata that are wrong are no error here ([`Reader::origin`]).
+    /// Opens a certificate file and checks its columns. Wrong metadata are an error of [`Reader::origin`] only.
     pub fn open(path: &Path) -> Result<Self> {
         let file = crate::rows::open_file(path)?;
         let again = file
@@ -74,12 +74,12 @@ impl Reader {
         })
     }
 
-    /// Which run the certificates are of, or why the file does not say.
+    /// The run that the certificates are from, or why the file does not say.
     pub fn origin(&self) -> Result<&Origin, &Problem> {
         self.origin.as_ref()
     }
 
-    /// The same for whoever reads rows under the settings `given`: a problem if they were read in another way.
+    /// The same for a caller that reads rows under the settings `given`: a problem if the run had other settings.
     pub fn origin_under(&self, given: &RowSettings) -> Result<&Origin, Problem> {
         let origin = self.origin().map_err(Problem::clone)?;
         if origin.rows == *given {
@@ -127,7 +127,7 @@ fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
     }
 }
 
-/// The columns that make a certificate file.
+/// Checks that the file has the columns of a certificate file.
 fn check_columns(path: &Path, found: &Schema) -> Result<()> {
     for field in schema().fields() {
         if field.name() == OF && found.field_with_name(OF).is_err() {
@@ -182,7 +182,7 @@ impl<'b> Columns<'b> {
         })
     }
 
-    /// One row as a claim: of its own contradictions if it has any.
+    /// One row as a claim; a row that contradicts itself is a claim of a contradiction.
     fn claim(&self, path: &Path, i: usize, row: u64) -> Result<Claim> {
         if self.query.is_null(i) || self.verdict.is_null(i) {
             let what = "the query number or the verdict is null";
@@ -212,7 +212,7 @@ impl<'b> Columns<'b> {
         known.ok_or_else(|| format!("`{OF}` is {}, not hull or cone", name.unwrap_or("null")))
     }
 
-    /// What proves the verdict, or why that cannot be said.
+    /// The proof of the verdict, or why the row holds none.
     fn proved(&self, verdict: &str, i: usize) -> Result<Proof, String> {
         let proof = self.proof.as_string::<i32>();
         let proof = (!proof.is_null(i)).then(|| proof.value(i));
@@ -261,7 +261,7 @@ impl<'b> Columns<'b> {
     }
 }
 
-/// Columns that another verdict has must be null.
+/// Checks that columns which belong to another verdict are null.
 fn null(columns: &[(&str, &ArrayRef)], i: usize) -> Result<(), String> {
     match columns.iter().find(|(_, column)| !column.is_null(i)) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Writes certificates as records arrive, and at the end how many there are of each kind.
+//! Writes certificates as records arrive, and at the end the count of each kind.
 
 use super::super::file::Output;
 use super::super::records::properties;
@@ -23,7 +23,7 @@ use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A certificate file in the making.
+/// A certificate file that is being written.
 pub struct Writer<'r> {
     output: Output,
     writer: ArrowWriter<BufWriter<File>>,
@@ -33,8 +33,8 @@ pub struct Writer<'r> {
 }
 
 impl<'r> Writer<'r> {
-    /// A writer to `path`; `origin` says of which rows the certificates are (its counts are made here), and row numbers
-    /// are looked up in `reference`.
+    /// A writer to `path`. `origin` identifies the rows of the certificates (its counts are set here); row numbers are looked up
+    /// in `reference`.
     pub fn create(
         path: &Path,
         context: &Context,
@@ -76,7 +76,7 @@ impl<'r> Writer<'r> {
     }
 }
 
-/// How a certificate proves its verdict.
+/// The kind of proof of a certificate.
 fn evidence(certificate: &Certificate) -> Option<Evidence> {
     match certificate {
         Certificate::Inside { exact: true, .. } => Some(Evidence::Exact),
@@ -162,7 +162,7 @@ impl Sink for Writer<'_> {
             self.writer
                 .write(&batch)
                 .map_err(|error| self.output.failed(error))?;
-            // A row group at a time: what is buffered does not grow with the number of queries.
+            // Row groups have a fixed size, so that memory does not grow with the number of queries.
             if self.writer.in_progress_size() > 64 << 20 {
                 self.writer
                     .flush()
@@ -187,8 +187,8 @@ impl FileSink for Writer<'_> {
     }
 }
 
-/// Directions are f32 numbers times powers of two: split into byte planes, their lower halves are zeros. No value
-/// comes twice, so dictionaries would only cost time.
+/// Directions are f32 numbers times powers of two: as f64 split into byte planes, their lower halves are zeros. Values do
+/// not repeat, so dictionaries would only cost time.
 fn packed(properties: WriterPropertiesBuilder) -> WriterProperties {
     let items = |list: &str| ColumnPath::new(vec![list.into(), "list".into(), "item".into()]);
     properties

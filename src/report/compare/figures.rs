@@ -1,4 +1,4 @@
-//! A comparison as figures: rates against the rank; rows of dots, a row a space, by notion and by distance.
+//! A comparison as figures: rates against the rank, and dot plots by notion and by distance with one row per space.
 
 use super::names::shortened;
 use super::words;
@@ -11,10 +11,10 @@ use crate::study::theory;
 /// Width and height of the figure of rates against the rank, in points.
 const MAIN: (f64, f64) = (900.0, 430.0);
 
-/// Ranks at which the Gaussian curve is computed, at most.
+/// The most ranks at which the Gaussian curve is computed.
 const STEPS: u32 = 48;
 
-/// The figures of a comparison by the names of their files; the first is the main one.
+/// The figures of a comparison with the names of their files; the first is the main one.
 pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
     let (report, _) = shortened(report);
     let distances = report.spaces.iter().any(|s| s.distance_ratio.is_some());
@@ -26,8 +26,9 @@ pub fn figures(report: &Report) -> Vec<(&'static str, Figure)> {
     all.into_iter().flatten().collect()
 }
 
-/// The share outside the hull against the rank, a named point a space, before the curves of Gaussian rows and of reference
-/// rows left out; `None` where no rank is known. Of rows on a sphere the hull says nothing: such spaces have no point.
+/// The share outside the hull against the rank, one labelled point per space, with the curves of Gaussian rows and of
+/// reference rows left out; `None` where no rank is known. Spaces whose rows lie on a sphere have no point: there every
+/// other point is outside.
 fn rank_figure(report: &Report) -> Option<Figure> {
     let of = |rate: fn(&SpaceReport) -> Option<&Rate>| -> Vec<(f64, &SpaceReport, Shares)> {
         let spaces = report.spaces.iter().filter(|space| space.sphere.is_none());
@@ -101,7 +102,7 @@ fn of_kind(label: &str, style: usize, all: Vec<Spot>) -> Spots {
     }
 }
 
-/// The curve of points that ascend in x: spaces of one rank have one place on it, their mean.
+/// A curve through points sorted by x; spaces of equal rank are replaced by their mean.
 fn means(spots: &[Spot]) -> Series {
     let each = spots.chunk_by(|a, b| a.at.0 == b.at.0);
     let mean = |spots: &[Spot]| {
@@ -114,7 +115,7 @@ fn means(spots: &[Spot]) -> Series {
     }
 }
 
-/// The rate of Gaussian rows against the rank, for the least and the largest number of reference rows.
+/// The rate of Gaussian rows against the rank, one curve for the least and one for the largest number of reference rows.
 fn gaussian(report: &Report, (low, high): (f64, f64)) -> Vec<Series> {
     let rows = || report.spaces.iter().map(|space| space.n_reference);
     let mut sizes: Vec<u64> = rows().min().into_iter().chain(rows().max()).collect();
@@ -135,10 +136,10 @@ fn gaussian(report: &Report, (low, high): (f64, f64)) -> Vec<Series> {
     sizes.into_iter().map(curve).collect()
 }
 
-/// Notions that are drawn.
+/// The most notions that are drawn.
 const SHOWN: usize = 5;
 
-/// Shares of queries outside, by space and notion, with that of Gaussian rows beside the hull.
+/// Shares of queries outside, by space and notion; the hull also shows the rate of Gaussian rows.
 fn rates_figure(report: &Report) -> Figure {
     let all = report.spaces.iter().flat_map(|space| &space.notions);
     let mut notions: Vec<&str> = Vec::new();
@@ -152,7 +153,7 @@ fn rates_figure(report: &Report) -> Figure {
         spaces.any(|space| words::asked(space, notion).is_some())
     };
     notions.retain(asked);
-    // More cannot be told apart by shape and colour.
+    // More notions cannot be distinguished by shape and colour.
     notions.sort_by_key(|notion| !["hull", "range", "ball"].contains(notion));
     let more = notions.len().saturating_sub(SHOWN);
     notions.truncate(SHOWN);
@@ -224,7 +225,7 @@ fn distances_figure(report: &Report) -> Figure {
     let left_out = match report.spaces.len() - rows.len() {
         0 => String::new(),
         count => format!(
-            "; {count} of {} spaces left out: no such median, or 0",
+            "; {count} of {} spaces left out: this median is unknown or 0",
             report.spaces.len()
         ),
     };
@@ -278,7 +279,7 @@ fn shares(rate: &Rate) -> Option<Shares> {
     Some((100.0 * rate.rate?, (100.0 * low, 100.0 * high)))
 }
 
-/// The dot of a rate; none of no query.
+/// The dot of a rate; `None` for a rate of no queries.
 pub fn dot(rate: &Rate) -> Option<Dot> {
     let (value, ends) = shares(rate)?;
     Some(Dot {
@@ -288,7 +289,7 @@ pub fn dot(rate: &Rate) -> Option<Dot> {
     })
 }
 
-/// How much was asked about.
+/// The numbers of reference rows and queries.
 fn sizes(report: &Report) -> String {
     let Some(first) = report.spaces.first() else {
         return "no spaces".into();
@@ -300,7 +301,7 @@ fn sizes(report: &Report) -> String {
     )
 }
 
-/// What the shares make of queries that were not decided, if there are any.
+/// How undecided queries count in the shares, if there are any.
 fn undecided(report: &Report) -> &'static str {
     let mut rates = report
         .spaces
@@ -365,7 +366,7 @@ mod tests {
         assert!(note.contains("; undecided count as not outside;"), "{note}");
     }
 
-    /// Spaces of one rank, of no rank, and without queries; the curve is that of the theory.
+    /// Spaces of equal rank, of unknown rank, and without queries; the Gaussian curve is that of the theory.
     #[test]
     fn the_main_figure_names_every_space_of_known_rank() {
         let mut report = report(false);
@@ -404,7 +405,7 @@ mod tests {
         assert!(rank_figure(&report).is_none());
     }
 
-    /// Nothing was asked, so nothing is a share of 0.
+    /// Without queries a rate has no dot, not a dot at 0.
     #[test]
     fn what_was_not_asked_has_no_dot() {
         let mut report = report(false);

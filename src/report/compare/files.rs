@@ -1,5 +1,5 @@
-//! Rates as tidy Parquet: a row a space and notion, and with classes a row a space, class and notion.
-//! What each column says is in [`RATES`] and [`LABELS`], which `--help-columns` prints.
+//! Rates as tidy Parquet: one row per space and notion, and with classes one row per space, class and notion. Columns are
+//! explained in [`RATES`] and [`LABELS`], which `--help-columns` prints.
 
 use crate::error::Result;
 use crate::report::parquet_file;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The columns of `rates.parquet`, in order, and what they say.
+/// The columns of `rates.parquet`, in order, with their help.
 pub const RATES: &[(&str, &str)] = &[
     ("space", "the space, as typed"),
     ("notion", "the notion, by its id, as in hull or knn_10"),
@@ -27,7 +27,7 @@ pub const RATES: &[(&str, &str)] = &[
     ("n_reference", "reference rows"),
     ("n_queries", "queries that were judged"),
     ("outside", "of these, how many are outside"),
-    ("rate", "their share; null of no query"),
+    ("rate", "their share; null where no query was judged"),
     (
         "interval_low",
         "lower end of the rate's 95 % interval (Wilson)",
@@ -35,11 +35,11 @@ pub const RATES: &[(&str, &str)] = &[
     ("interval_high", "its upper end"),
     (
         "null_rate",
-        "of the hull: the rate of Gaussian data with as many rows of that rank",
+        "for the hull only: the rate of Gaussian data with as many rows of that rank",
     ),
     (
         "d_eff",
-        "of the hull: the rank at which Gaussian data would have the rate; null where all or none are outside",
+        "for the hull only: the rank at which Gaussian data would have the rate; null where all or none are outside",
     ),
     (
         "undecided",
@@ -62,7 +62,7 @@ pub const RATES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The same of `by_label.parquet`.
+/// The columns of `by_label.parquet`, in order, with their help.
 pub const LABELS: &[(&str, &str)] = &[
     ("space", "the space, as typed"),
     ("label", "the class of the queries"),
@@ -73,7 +73,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("n_reference", "reference rows of the class"),
     ("n_queries", "queries of the class that were judged"),
     ("outside", "of these, how many are outside"),
-    ("rate", "their share; null of no query"),
+    ("rate", "their share; null where no query was judged"),
     (
         "interval_low",
         "lower end of the rate's 95 % interval (Wilson)",
@@ -95,7 +95,7 @@ pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Repor
     parquet_file::write(path, command, settings, labels(report))
 }
 
-/// A column, whether it has nulls, and its name.
+/// A column: its name, its values, and whether it may hold nulls.
 type Column = (&'static str, ArrayRef, bool);
 
 fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
@@ -199,7 +199,7 @@ fn end(rate: &Rate, end: usize) -> Option<f64> {
     rate.interval95.map(|ends| ends[end])
 }
 
-/// The columns of a rate, null where there is none of no query; the undecided last.
+/// The columns of a rate, null where there is no rate or it is of no query; the last is the number of undecided queries.
 fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
     let whole = |pick: fn(&Rate) -> u64| parquet_file::whole(rates.clone().map(pick));
     let float = |pick: fn(&Rate) -> Option<f64>| -> ArrayRef {
@@ -237,7 +237,7 @@ mod tests {
         reader.build().unwrap().next().unwrap().unwrap()
     }
 
-    /// A table's columns, and those that are explained, are these.
+    /// Checks that the columns of a table are those that are explained, in order.
     #[track_caller]
     fn are_named(batch: &RecordBatch, explained: &[(&str, &str)], columns: &str) {
         let columns: Vec<&str> = columns.split_whitespace().collect();
@@ -338,7 +338,7 @@ mod tests {
         let batch = read_back(write_labels, &report(true));
         let columns = "space label notion n_reference n_queries outside rate interval_low interval_high undecided";
         are_named(&batch, LABELS, columns);
-        // The class without rows of its own has no rate of its own.
+        // A class without reference rows has no rate against its own hull.
         let notions = [
             "hull",
             "range",

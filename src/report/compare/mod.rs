@@ -1,8 +1,8 @@
 //! A comparison of spaces as Parquet, as JSON, as a table for a terminal, as figures and as a page.
 //!
-//! All of them show the same [`Report`]: rates of queries *outside*, in percent where people read them. Beside a
-//! measured rate stands that of Gaussian rows of the same number and rank, and the dimension at which the two are equal:
-//! without them a comparison of rates misleads.
+//! All of them show the same [`Report`]: rates of queries *outside*, in text in percent. Each measured rate is shown with
+//! that of Gaussian rows of the same number and rank, and with the rank at which the two are equal: without these a
+//! comparison of rates misleads.
 
 mod figures;
 mod files;
@@ -22,7 +22,8 @@ pub use words::{grouped, number};
 use crate::study::compare::Report;
 use serde_json::{Value, json};
 
-/// Everything but the verdict of each query and the queries to show. Field names are part of the interface.
+/// The report as JSON, without the verdict of each query and the queries of the contact sheets. Field names are part of the
+/// interface.
 pub fn json(command: &str, settings: &Value, report: &Report) -> Value {
     let mut spaces = json!(report.spaces);
     for space in spaces.as_array_mut().into_iter().flatten() {
@@ -118,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Two spaces, one with a name that is no HTML, the other with nothing inside.
+    /// A report of two spaces: the name of one holds characters that HTML escapes, the other has no query inside.
     pub(super) fn report(labels: bool) -> Report {
         let mut spaces = vec![
             space("dims:16,seed=<b>&\"", 16, 300),

@@ -1,14 +1,14 @@
-//! Short names of spaces for figures and tables: paths of files make the typed ones too long.
+//! Short names of spaces for figures and tables, where file paths would be too long.
 
 use crate::space::spec::named;
 use crate::study::compare::Report;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Folders that a short name may keep.
+/// The most folders that a short name keeps.
 const FOLDERS: usize = 4;
 
-/// The report with short names of its spaces, and for those that are not as typed what was typed.
+/// The report with short names of its spaces, and for each changed name the space as typed.
 pub fn shortened(report: &Report) -> (Report, Vec<(String, String)>) {
     let typed: Vec<&str> = report.spaces.iter().map(|s| s.space.as_str()).collect();
     let names = short(&typed);
@@ -36,8 +36,8 @@ pub fn shortened(report: &Report) -> (Report, Vec<(String, String)>) {
     (report, changed.collect())
 }
 
-/// A name for each space: the files' names without endings, with as few folders as tell all spaces apart; as typed where
-/// that does not.
+/// A name for each space: the files' names without extensions, with the fewest folders that make all names different; the
+/// spaces as typed where [`FOLDERS`] are not enough.
 fn short(typed: &[&str]) -> Vec<String> {
     for folders in 0..FOLDERS {
         let names: Vec<String> = typed.iter().map(|text| one(text, folders)).collect();
@@ -48,7 +48,7 @@ fn short(typed: &[&str]) -> Vec<String> {
     typed.iter().map(|text| text.to_string()).collect()
 }
 
-/// The name of one space: the one that it was given, or for `file:` that of the first file, which speaks for both.
+/// The name of one space: the one in `NAME=SPACE`, or for `file:` that of the first of its two files.
 fn one(typed: &str, folders: usize) -> String {
     if let Some((name, _)) = named(typed) {
         return name.to_string();
@@ -66,7 +66,7 @@ fn one(typed: &str, folders: usize) -> String {
     typed.split('|').map(stage).collect::<Vec<_>>().join("|")
 }
 
-/// The end of a path without the file's ending.
+/// The end of a path, with `folders` folders and without the file's extension.
 fn last(path: &str, folders: usize) -> String {
     let path = Path::new(path);
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();

@@ -9,26 +9,26 @@ use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
 use std::path::Path;
 
-/// Pairs that are shown in one table; of more only those with the first space are not folded.
+/// The most pairs of spaces in one open table; of more pairs those without the first space are folded.
 const PAIRS: usize = 15;
 
-/// Classes that are listed.
+/// The most classes that are listed.
 const CLASSES: usize = 100;
 
-/// Spaces side by side in a table of classes.
+/// The most spaces side by side in a table of classes.
 const ACROSS: usize = 7;
 
-/// Where a comparison comes from.
+/// The command, inputs and settings of a comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Made {
     pub command: String,
     pub date: String,
-    /// What was read, by name: reference, queries, labels, encoder.
+    /// The inputs by role: reference, queries, labels, encoder.
     pub inputs: Vec<(String, String)>,
     pub settings: Value,
 }
 
-/// Write the page; `sheets` are spaces with their contact sheets as PNG.
+/// Writes the page; `sheets` holds spaces with their contact sheets as PNG.
 pub fn write_page(
     path: &Path,
     made: &Made,
@@ -40,7 +40,7 @@ pub fn write_page(
     file::write_bytes(path, page.as_bytes())
 }
 
-/// The page as text: first what was found, then the figures, then the numbers, and last how it was made.
+/// The page as HTML: the findings, the figures, the numbers, and how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Result<String, String> {
@@ -104,7 +104,7 @@ fn read(report: &Report) -> Section {
     section("What it says", parts)
 }
 
-/// A column of the table of spaces: its name, what it means, and its cell.
+/// A column of the table of spaces: its name, its help, and its cell.
 type Column = (&'static str, &'static str, fn(&SpaceReport) -> String);
 
 fn outside(space: &SpaceReport) -> String {
@@ -115,7 +115,7 @@ fn share(rate: Option<&Rate>) -> String {
     dashed(words::share(rate))
 }
 
-/// A page has the longer dash.
+/// Replaces `-` by an en dash, which a page shows for a missing number.
 fn dashed(text: String) -> String {
     match text.as_str() {
         "-" => "–".into(),
@@ -130,12 +130,12 @@ fn estimate(value: Option<f64>) -> String {
 const COLUMNS: [Column; 14] = [
     (
         "Space",
-        "How rows are seen before anything is asked.",
+        "The transformation of the rows before queries are judged.",
         |space| space.space.clone(),
     ),
     (
         "N",
-        "Reference rows; a rate depends on their number as it does on the rank.",
+        "Number of reference rows; a rate depends on it as well as on the rank.",
         |space| words::grouped(space.n_reference),
     ),
     ("d", "Coordinates of a row in the space.", |space| {
@@ -148,7 +148,8 @@ const COLUMNS: [Column; 14] = [
     ),
     (
         "TwoNN",
-        "Intrinsic dimension, how many dimensions the rows fill nearby, from the ratio of the distances to the two nearest \
+        "Intrinsic dimension, the number of dimensions that the rows fill locally, from the ratio of the distances to the two \
+         nearest \
          rows (Facco et al. 2017).",
         |space| estimate(space.two_nn),
     ),
@@ -167,7 +168,7 @@ const COLUMNS: [Column; 14] = [
     }),
     (
         "Left out, %",
-        "Reference rows of a sample, each outside the hull of all other rows: the rate of the reference among itself.",
+        "Share of a sample of reference rows that are outside the hull of all other rows: the reference's own rate.",
         |space| share(words::left_out(space, "hull")),
     ),
     (
@@ -177,14 +178,14 @@ const COLUMNS: [Column; 14] = [
     ),
     (
         "d_eff",
-        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or none are outside it is \
-         only bounded, and one cannot tell; none where the rate hangs on undecided queries.",
+        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are outside it \
+         has only a bound (cannot tell); not given where undecided queries decide the rate.",
         words::effective,
     ),
     (
         "Distance",
-        "Median over the queries of the certified distance to the hull, at least (0 inside), in median nearest distances \
-         of the reference; none where that is 0, as it is where most rows are repeated, or not known.",
+        "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the reference's \
+         median nearest distance; not given where that is unknown or 0, as where most rows are repeated.",
         |space| {
             let ratio = space.distance_ratio.as_ref();
             ratio.map_or("–".into(), |ratio| words::number(ratio.median))
@@ -218,7 +219,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     let repeats: Vec<String> = repeats.collect();
     if !repeats.is_empty() {
         parts.push(Part::Text(format!(
-            "TwoNN and MLE count reference rows that repeat others once: {}.",
+            "TwoNN and MLE count equal reference rows once. Repeated rows: {}.",
             repeats.join(", ")
         )));
     }
@@ -233,7 +234,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     section("Spaces", parts)
 }
 
-/// What every notion says, space by space.
+/// The rates of every notion, space by space.
 fn notions(report: &Report) -> Option<Section> {
     let first = report.spaces.first()?;
     let mut parts = vec![Part::Text(
@@ -274,7 +275,7 @@ fn notions(report: &Report) -> Option<Section> {
     Some(section("Definitions of inside", parts))
 }
 
-/// The figures, a section each, the main one first.
+/// The figures, one section each, the main one first.
 fn drawn(report: &Report) -> Result<Vec<Section>, String> {
     let figure = |(name, figure): (&str, plot::Figure)| {
         let title = figure.title.clone();
@@ -348,8 +349,8 @@ fn pairs(report: &Report) -> Option<Section> {
     };
     let mut parts = vec![Part::Text(format!(
         "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
-         B are equally likely. The last column is corrected by Holm for all {} pairs: p-values below 0.05 there are wrong \
-         even once with a probability of at most 0.05.",
+         B are equally likely. The last column is corrected by Holm for all {} pairs: among its p-values below 0.05 there is a \
+         false positive with a probability of at most 0.05.",
         report.pairs.len()
     ))];
     if report.pairs.len() <= PAIRS {
@@ -398,7 +399,7 @@ fn classes(report: &Report) -> Option<Section> {
     Some(section("By class", parts))
 }
 
-/// What the two rates of a class are.
+/// Explains the two rates of a class.
 fn two_hulls(spaces: &[&SpaceReport]) -> String {
     let mut text = String::from(
         "Each class's queries, against the hull of the whole reference and against that of the reference rows of their own \
@@ -414,7 +415,7 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
     text += &match open.is_empty() {
         true => ".".into(),
         false => format!(
-            ", but for queries that the second left undecided, which count as not outside: {}.",
+            ", except for queries that are undecided against the second, which count as not outside: {}.",
             open.join(", ")
         ),
     };
@@ -425,7 +426,7 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
     text
 }
 
-/// A row a class, a column a space.
+/// One row per class and one column per space.
 fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
     let row = |place: usize| {
         let cell = |space: &&SpaceReport| space.labels.get(place).map_or("–".into(), both);
@@ -456,7 +457,7 @@ fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
     label.rates.iter().find(|rate| rate.notion == notion)
 }
 
-/// One space's classes with all rates.
+/// The classes of one space with all rates.
 fn by_class(space: &SpaceReport) -> Table {
     let interval = |rate: Option<&Rate>| dashed(words::interval(rate));
     let notions: Vec<&str> = space
@@ -497,9 +498,9 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
     }
     let intro = "For each space: queries inside the hull that lie nearest to a reference image, with the images of their \
                  certificate (the query is their weighted mean in that space; the heaviest are shown); where few are inside, \
-                 those least far from the hull; and the queries farthest outside, if any are. Beside a query: how the space sees it, where that is an image, and its nearest \
-                 reference image.";
-    // The first one with anything inside is not folded.
+                 those least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the \
+                 space transforms it, if that is an image, and its nearest reference image.";
+    // The first sheet with a query inside is open, the others are folded.
     let certified = |name: &String| {
         let space = report.spaces.iter().find(|space| &space.space == name);
         space.is_some_and(|space| {
@@ -579,9 +580,9 @@ mod tests {
         let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
         let tags = tags(&text);
         let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
-        // Three figures, each wide and narrow.
+        // Three figures, each in a wide and a narrow version.
         assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
-        // Of spaces, of notions, of pairs, of classes, and of the classes in each space.
+        // Tables of spaces, of notions, of pairs, of classes, and of the classes in each of two spaces.
         assert_eq!(count("table"), 6);
         for part in [
             "hullscope compare --space 'a|&lt;b&gt;'",
@@ -660,7 +661,7 @@ mod tests {
         report.spaces[1].repeated_rows = 46;
         let text = page(&made(), &report, &[]).unwrap();
         assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
-        assert!(text.contains("count reference rows that repeat others once: 46 in pixels."));
+        assert!(text.contains("count equal reference rows once. Repeated rows: 46 in pixels."));
     }
 
     #[test]

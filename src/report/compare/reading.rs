@@ -1,16 +1,16 @@
-//! What a comparison says: a sentence a space, in fixed words with the numbers put in.
+//! The findings of a comparison: a sentence per space, in fixed words with numbers.
 
 use super::words;
 use crate::study::compare::{Rate, Report, SpaceReport};
 use crate::study::rate::wilson95;
 
-/// Of two rates above this nothing is said but that the hull does not tell rows apart.
+/// Where both rates are above this, the only finding is that the hull does not tell queries from reference rows.
 const NEARLY_ALL: f64 = 0.99;
 
-/// A difference is one when its corrected probability is below this.
+/// Differences are significant where the corrected p-value is below this.
 const LEVEL: f64 = 0.05;
 
-/// Each space with its finding: the hull, the ball, and the reference rows left out.
+/// The finding of each space: rates by hull and ball, each compared with that of left-out reference rows.
 pub fn findings(report: &Report) -> Vec<(String, String)> {
     let spaces = report.spaces.iter();
     spaces
@@ -23,7 +23,7 @@ fn percent(rate: &Rate) -> String {
     words::share(Some(rate))
 }
 
-/// What the hull says.
+/// The finding for the hull.
 fn of_hull(space: &SpaceReport) -> String {
     match (words::asked(space, "hull"), words::left_out(space, "hull")) {
         (None, None) => "nothing was asked about the hull".into(),
@@ -44,7 +44,7 @@ fn of_hull(space: &SpaceReport) -> String {
     }
 }
 
-/// Rows of one norm: the cone, if it was asked about, stands in place of the hull.
+/// The finding for rows of one norm, where every other point is outside the hull: that for the cone, if it was asked for.
 fn on_sphere(space: &SpaceReport, norm: f64) -> String {
     let vacuous = format!(
         "all reference rows have the norm {}, so none can be inside the hull of others and the hull is no evidence",
@@ -92,8 +92,8 @@ fn finding(space: &SpaceReport) -> String {
     format!("{hull}{ball}.{open}")
 }
 
-/// Whether queries extrapolate more than reference rows: the difference of the two rates has Newcombe's 95 % interval
-/// (Statistics in Medicine 17, 1998, method 10), which the undecided widen.
+/// Whether queries extrapolate more than reference rows, by Newcombe's 95 % interval for a difference of two proportions
+/// (Statistics in Medicine 17, 1998, method 10), widened by the undecided queries.
 fn compared(queries: &Rate, own: &Rate) -> &'static str {
     let ends = |rate: &Rate| {
         let most = rate.outside + rate.undecided;
@@ -105,7 +105,7 @@ fn compared(queries: &Rate, own: &Rate) -> &'static str {
     let (least, low, most, high) = ends(queries);
     let (own_least, own_low, own_most, own_high) = ends(own);
     if least > NEARLY_ALL && own_least > NEARLY_ALL {
-        return "nearly all of both, which says nothing of the queries";
+        return "nearly all of both, so that the hull does not tell queries from reference rows";
     }
     let more = least - own_most - (least - low).hypot(own_high - own_most) > 0.0;
     let less = own_least - most - (own_least - own_low).hypot(high - most) > 0.0;
@@ -116,7 +116,7 @@ fn compared(queries: &Rate, own: &Rate) -> &'static str {
     }
 }
 
-/// What was asked and how it was answered.
+/// What inside the hull means, and how the answers were proved.
 pub fn question(report: &Report) -> String {
     let hulls = || report.spaces.iter().filter_map(|s| words::asked(s, "hull"));
     let open: u64 = hulls().map(|rate| rate.undecided).sum();
@@ -124,24 +124,26 @@ pub fn question(report: &Report) -> String {
     let open = match open {
         0 => "none is undecided".into(),
         open => format!(
-            "{} are undecided, too near the surface for double precision or not settled in the rounds allowed, and count as \
+            "{} are undecided, too near the surface for double precision or not decided in the rounds allowed, and count as \
              not outside",
             words::grouped(open)
         ),
     };
     format!(
-        "Inside the hull means: a mean of reference rows, with weights that are not negative. Such weights, or a direction that \
+        "Inside the hull means: equal to a weighted mean of reference rows, with non-negative weights. Such weights, or a \
+         direction that \
          separates the query from all rows, prove each answer; of {} answers {open}.",
         words::grouped(all)
     )
 }
 
-/// How many pairs of spaces differ.
+/// How many pairs of spaces differ significantly.
 pub fn pairs(report: &Report) -> Option<String> {
     let differ = report.pairs.iter().filter(|p| p.p_holm < LEVEL).count();
     (!report.pairs.is_empty()).then(|| {
         format!(
-            "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which they hold (McNemar's exact test, \
+            "All spaces saw the same queries: {differ} of {} pairs of spaces differ in which queries are inside (McNemar's exact \
+             test, \
              corrected by Holm, p < {LEVEL}).",
             report.pairs.len()
         )
@@ -175,7 +177,7 @@ mod tests {
         );
     }
 
-    /// Where the hull is vacuous no word is said of its rates.
+    /// Where all or nearly all rows are outside, the finding does not interpret the rate.
     #[test]
     fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
         let mut found = report(false);
@@ -199,7 +201,7 @@ mod tests {
         );
     }
 
-    /// At the same share more is said of many rows than of few, and nothing where the undecided decide.
+    /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
     #[test]
     fn only_a_clear_difference_is_one() {
         let said = |a: Rate, b: Rate| compared(&a, &b);

@@ -5,16 +5,16 @@ use super::words;
 use crate::report::text_table;
 use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
 
-/// Columns of a terminal.
+/// The width of the terminal in letters.
 const WIDE: usize = 120;
 
-/// Letters of a space's name in a line; longer names are broken.
+/// The most letters of a space's name in a line; longer names are broken.
 const NAME: usize = 32;
 
-/// Classes that are listed.
+/// The most classes that are listed.
 const CLASSES: usize = 30;
 
-/// What was found, space by space; then the spaces against the first, query by query; then by class.
+/// The rates of each space; then the spaces against the first, query by query; then the rates by class.
 pub fn table(report: &Report) -> String {
     let (report, typed) = &shortened(report);
     let Some(first) = report.spaces.first() else {
@@ -43,7 +43,7 @@ pub fn table(report: &Report) -> String {
     text + &classes(&report.spaces)
 }
 
-/// A name in lines of at most [`NAME`] letters, broken before a sign where that is possible.
+/// A name in lines of at most [`NAME`] letters, broken before a punctuation mark where possible.
 fn broken(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let mut lines: Vec<String> = Vec::new();
@@ -61,7 +61,7 @@ fn broken(name: &str) -> String {
     lines.join("\n  ")
 }
 
-/// One line a space.
+/// The table of rates, one line per space.
 fn rates(spaces: &[SpaceReport]) -> String {
     let mut table = text_table::table();
     table.add_row([
@@ -97,7 +97,7 @@ distance: median certified distance to the hull, in median nearest distances of 
     text_table::text(table) + key
 }
 
-/// The intrinsic dimensions, and what they leave out.
+/// The intrinsic dimensions, and how many repeated rows they leave out.
 fn dimensions(spaces: &[SpaceReport]) -> String {
     let number = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.1}"));
     let known = spaces
@@ -110,14 +110,14 @@ fn dimensions(spaces: &[SpaceReport]) -> String {
         + &listed("repeated reference rows, which these count once", repeats)
 }
 
-/// A line a notion and a column a space, in blocks that fit.
+/// One line per notion and one column per space, in blocks that fit the width.
 fn notions(spaces: &[SpaceReport]) -> String {
     let more = |space: &&SpaceReport| space.notions.iter().any(|n| n.rate.notion != "hull");
     let Some(first) = spaces.first().filter(more) else {
         return String::new();
     };
     let mut text = String::from(
-        "\nby notion: outside, % (reference rows, each without itself, %); `--help` says what each is\n",
+        "\nby notion: outside, % (reference rows, each left out, %); `--help` explains the notions\n",
     );
     let ids: Vec<&str> = first
         .notions
@@ -144,7 +144,7 @@ fn notions(spaces: &[SpaceReport]) -> String {
     text
 }
 
-/// Where the queries came in several sets: a table a space, a line a notion and a column a set.
+/// If there are several query sets: a table per space, with one line per notion and one column per set.
 fn sets(spaces: &[SpaceReport]) -> String {
     let mut text = String::new();
     for space in spaces.iter().filter(|space| !space.sets.is_empty()) {
@@ -166,7 +166,7 @@ fn sets(spaces: &[SpaceReport]) -> String {
     text
 }
 
-/// A line for each set of which no query is in the sample of a notion.
+/// A line for each set without a query in the sample of a notion.
 fn not_sampled(space: &SpaceReport) -> String {
     let line = |set: &SetReport| {
         let all = set.rates.iter().map(|rate| rate.queries).max()?;
@@ -177,7 +177,7 @@ fn not_sampled(space: &SpaceReport) -> String {
     space.sets.iter().filter_map(line).collect()
 }
 
-/// The next spaces whose columns fit beside a first column of that width; at least one.
+/// Takes the next spaces whose columns fit beside a first column of width `first`; at least one.
 fn fitting<'s>(rest: &mut Vec<&'s SpaceReport>, first: usize) -> Vec<&'s SpaceReport> {
     let mut used = first.max(6) + 1;
     let fits = |space: &&&SpaceReport| {
@@ -190,7 +190,7 @@ fn fitting<'s>(rest: &mut Vec<&'s SpaceReport>, first: usize) -> Vec<&'s SpaceRe
     rest.drain(..count).collect()
 }
 
-/// What something is, space by space, in lines that fit; nothing without any.
+/// A list of values by space after the heading `what`, in lines that fit; empty without values.
 fn listed(what: &str, spaces: impl Iterator<Item = String>) -> String {
     let mut lines = vec![format!("{what}:")];
     for (place, space) in spaces.enumerate() {
@@ -211,7 +211,7 @@ fn listed(what: &str, spaces: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// How many reference rows each space has, where that is not said above.
+/// The number of reference rows of each space, where these differ.
 fn rows(report: &Report) -> String {
     if words::same_rows(report) {
         return String::new();
@@ -220,12 +220,12 @@ fn rows(report: &Report) -> String {
     let each =
         each.map(|space| format!("{} in {}", words::grouped(space.n_reference), space.space));
     listed(
-        "reference rows differ, and drive a rate as the rank does",
+        "numbers of reference rows differ, and rates depend on them",
         each,
     )
 }
 
-/// What was not decided, if anything, about all rows or about those of a class.
+/// The numbers of undecided queries, if any, against all rows and against the rows of a class.
 fn undecided(spaces: &[SpaceReport]) -> String {
     let all = |space: &SpaceReport| space.rate("hull").map_or(0, |rate| rate.undecided);
     let line = |what: &str, count: &dyn Fn(&SpaceReport) -> u64| {
@@ -237,7 +237,7 @@ fn undecided(spaces: &[SpaceReport]) -> String {
     line("", &all) + &line(" within their class", &words::undecided_in_class)
 }
 
-/// Every space against the first.
+/// Every space against the first, query by query.
 fn pairs(report: &Report) -> String {
     let first = &report.spaces[0].space;
     let shown: Vec<_> = report
@@ -284,7 +284,7 @@ fn pairs(report: &Report) -> String {
     )
 }
 
-/// A line a class and a column a space, in blocks that fit.
+/// One line per class and one column per space, in blocks that fit the width.
 fn classes(spaces: &[SpaceReport]) -> String {
     let mut rest: Vec<&SpaceReport> = spaces.iter().filter(|s| !s.labels.is_empty()).collect();
     let Some(first) = rest.first() else {
@@ -392,7 +392,7 @@ mod tests {
         assert!(!text.contains("undecided (counted"), "{text}");
     }
 
-    /// Notions that were not asked, in a space without rank, unit or anything decided.
+    /// A space without notions, rank, unit of distance or any decided query.
     #[test]
     fn what_is_not_known_is_a_dash() {
         let mut report = report(false);

@@ -1,12 +1,12 @@
-//! Numbers of a comparison as people read them; the table and the page share them.
+//! Numbers of a comparison as text; the table and the page share them.
 
 pub use crate::report::numerals::{
     between, grouped, none_sampled, number, of_queries, percent, probability,
 };
 use crate::study::compare::{Rate, Report, SpaceReport};
 
-/// Numbers of reference rows, `6,000` or `4,000 to 6,000`: of embeddings from files, each space may have its own. All
-/// spaces have the same queries.
+/// The number of reference rows, as in `6,000` or `4,000 to 6,000`: with embeddings from files spaces may differ in it. The
+/// number of queries is the same in all spaces.
 pub fn reference_rows(report: &Report) -> String {
     let rows = || report.spaces.iter().map(|space| space.n_reference);
     match (rows().min(), rows().max()) {
@@ -17,25 +17,25 @@ pub fn reference_rows(report: &Report) -> String {
     }
 }
 
-/// Whether all spaces have as many reference rows.
+/// Whether all spaces have the same number of reference rows.
 pub fn same_rows(report: &Report) -> bool {
     let mut rows = report.spaces.iter().map(|space| space.n_reference);
     let first = rows.next();
     rows.all(|rows| Some(rows) == first)
 }
 
-/// A notion's rate, where any query was asked.
+/// A notion's rate, if it judged any query.
 pub fn asked<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     space.rate(notion).filter(|rate| rate.queries > 0)
 }
 
-/// What a notion is called where its rate stands: with the queries that it judged, where these are a sample.
+/// A notion's name above its rate, with the number of queries that it judged if these are a sample.
 pub fn named(space: &SpaceReport, notion: &str) -> String {
     let rate = asked(space, notion);
     rate.map_or(notion.into(), |rate| of_some(rate, space.n_queries))
 }
 
-/// The same of a rate, and how many queries there are in all.
+/// The same for a rate; `all` is the number of all queries.
 pub fn of_some(rate: &Rate, all: u64) -> String {
     match rate.queries < all {
         true => of_queries(&rate.notion, rate.queries),
@@ -43,7 +43,7 @@ pub fn of_some(rate: &Rate, all: u64) -> String {
     }
 }
 
-/// The rate of reference rows left out, where any was asked about.
+/// The rate of reference rows left out, if any were judged.
 pub fn left_out<'s>(space: &'s SpaceReport, notion: &str) -> Option<&'s Rate> {
     let rate = space.leave_one_out(notion);
     rate.filter(|rate| rate.queries > 0)
@@ -55,13 +55,13 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
     own.map(|rate| rate.undecided).sum()
 }
 
-/// Whether a rate's interval holds it whatever the undecided queries are.
+/// Whether the rate stays within its interval if all undecided queries count as outside.
 fn settled(rate: &Rate) -> bool {
     let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;
     rate.interval95.is_some_and(|[_, high]| most <= high)
 }
 
-/// A rate in percent, and another in brackets; a dash for one that is not known.
+/// A rate in percent, and another in brackets; a dash for a rate that is not known.
 pub fn bracketed(rate: Option<&Rate>, other: Option<&Rate>) -> String {
     format!("{} ({:>4})", share(rate), share(other))
 }
@@ -78,8 +78,8 @@ pub fn interval(rate: Option<&Rate>) -> String {
     ends.map_or("-".into(), between)
 }
 
-/// The rank at which Gaussian rows have the measured rate; none of a rate that the undecided queries may change by more
-/// than its interval.
+/// The rank at which Gaussian rows have the measured rate; no number where the undecided queries may change the rate beyond
+/// its interval.
 pub fn effective(space: &SpaceReport) -> String {
     if !asked(space, "hull").is_some_and(settled) {
         return "-".into();
@@ -123,7 +123,7 @@ mod tests {
         assert_eq!(effective(&none), "-");
     }
 
-    /// None outside because none was decided is no small dimension.
+    /// Where no query is decided, none is outside, but the effective dimension is unknown, not small.
     #[test]
     fn undecided_queries_have_no_dimension() {
         let mut found = space("a", 16, 300);

@@ -1,9 +1,8 @@
-//! The columns of the files of outcomes, each listed once: name, help and value. Files and `--help-columns` are derived
-//! from the lists.
+//! The columns of the files of outcomes, each listed once: name, help and value. The files and `--help-columns` use these
+//! lists.
 //!
-//! `outcomes.parquet`: a row a space and notion. `outcome_pairs.parquet`: a row a pair of notions of a space.
-//! `outcome_deciles.parquet`: a row a space, notion and decile. A null says that there is no such number; `missing` says
-//! why.
+//! `outcomes.parquet` has one row per space and notion, `outcome_pairs.parquet` one per pair of notions of a space, and
+//! `outcome_deciles.parquet` one per space, notion and decile. A number that does not exist is null; `missing` says why.
 
 use crate::error::Result;
 use crate::notion::{Type, Value};
@@ -15,11 +14,11 @@ use crate::study::outcomes::{
 use arrow_array::RecordBatch;
 use std::path::Path;
 
-/// A column of rows of some kind.
+/// A column of a table whose rows are made from `R`.
 pub struct Column<R> {
     pub name: &'static str,
     of: Type,
-    /// What it says, with its unit.
+    /// The meaning, with the unit.
     pub help: &'static str,
     get: fn(&R) -> Value,
 }
@@ -42,12 +41,12 @@ fn text(text: &str) -> Value {
     Value::Text(text.into())
 }
 
-/// Something of a number that may be missing.
+/// A float that is picked from a number; null if the number is missing.
 fn float<T>(found: &Measured<T>, pick: impl FnOnce(&T) -> Option<f64>) -> Value {
     Value::of(found.value().and_then(pick), Value::Float)
 }
 
-/// One end of an interval that may be missing.
+/// One end of an interval; `None` if the interval is missing.
 fn end(interval: &Measured<[f64; 2]>, end: usize) -> Option<f64> {
     interval.value().map(|ends| ends[end])
 }
@@ -60,7 +59,7 @@ fn why(missing: Option<Missing>) -> Value {
     Value::of(missing, |why| text(why.words()))
 }
 
-/// Columns of `outcomes.parquet`. An error is a query of the second set where two query sets are told apart.
+/// Columns of `outcomes.parquet`. If two query sets are compared, the queries of the second count as errors.
 pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column("space", Type::Text, "The space, as typed.", |row| {
         text(&row.space)
@@ -83,7 +82,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "unknown",
         Type::Count,
-        "Queries without one of the two, of those that the notion judged.",
+        "Queries that the notion judged, but whose outcome or score is unknown.",
         |row| Value::Count(row.unknown),
     ),
     column(
@@ -170,7 +169,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "fpr95",
         Type::Float,
-        "Share of other queries flagged where 95 % of the errors are.",
+        "Share of other queries above the threshold that flags 95 % of the errors.",
         |row| float(&row.precision, |p| Some(p.fpr95)),
     ),
     column(
@@ -182,7 +181,7 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "excess_aurc",
         Type::Float,
-        "What of it the best order would save.",
+        "That area minus the area of the best possible order.",
         |row| float(&row.aurc, |a| Some(a.excess)),
     ),
     column(
@@ -218,19 +217,19 @@ pub const NOTIONS: &[Column<NotionOutcomes>] = &[
     column(
         "adds_chi_square",
         Type::Float,
-        "Likelihood ratio of logistic regression on nearest distance and score, against nearest distance alone.",
+        "Likelihood-ratio statistic of logistic regression on nearest distance and score, against nearest distance alone.",
         |row| float(&row.adds, |a| Some(a.chi_square)),
     ),
     column(
         "adds_p",
         Type::Float,
-        "Its p-value: is small where the score adds to the nearest distance.",
+        "The p-value of that test: small where the score adds to the nearest distance.",
         |row| float(&row.adds, |a| Some(a.p_value)),
     ),
     column(
         "adds_log_odds",
         Type::Float,
-        "Change of an error's log odds by one standard deviation of the score, the nearest distance held.",
+        "Change of an error's log odds by one standard deviation of the score, the nearest distance held constant.",
         |row| float(&row.adds, |a| Some(a.log_odds)),
     ),
     column(
@@ -261,10 +260,10 @@ pub const PAIRS: &[Column<Comparison>] = &[
     column(
         "auroc_a",
         Type::Float,
-        "Area under the ROC curve of the one over these queries.",
+        "Area under the ROC curve of a over these queries.",
         |row| pair(row, |d| d.auroc_a),
     ),
-    column("auroc_b", Type::Float, "Of the other.", |row| {
+    column("auroc_b", Type::Float, "The same of b.", |row| {
         pair(row, |d| d.auroc_b)
     }),
     column("difference", Type::Float, "Their difference.", |row| {
@@ -346,7 +345,7 @@ pub const DECILES: &[Column<DecileRow>] = &[
     }),
 ];
 
-/// All deciles, a row each.
+/// All deciles, one row each.
 pub(super) fn deciles(outcomes: &Outcomes) -> Vec<DecileRow> {
     let of = |notion: &NotionOutcomes| {
         let row = |decile: &Decile| DecileRow {
@@ -359,7 +358,7 @@ pub(super) fn deciles(outcomes: &Outcomes) -> Vec<DecileRow> {
     outcomes.notions.iter().flat_map(of).collect()
 }
 
-/// Write rows as Parquet, with the command line and the settings that they come from.
+/// Writes rows as Parquet, with the command line and the settings of the run.
 ///
 /// Errors: a file that cannot be written.
 pub fn write<R>(

@@ -5,7 +5,7 @@ use crate::report::numerals::grouped;
 use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
 use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
 
-/// Curves in one panel; there are as many styles. Of curves with bands fewer can be told apart.
+/// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
 const CURVES: usize = 6;
 const BANDS: usize = 3;
 
@@ -14,7 +14,7 @@ fn note(outcomes: &Outcomes) -> String {
     format!("{} queries of known outcome", grouped(queries))
 }
 
-/// How well each notion tells the outcome in each space; `None` without notions.
+/// AUROC or rank correlation by space and notion; `None` without notions.
 pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
     let mut columns: Vec<&str> = Vec::new();
     for notion in &outcomes.notions {
@@ -28,7 +28,7 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         let found = words::of_space(outcomes, space);
         let notion = found.into_iter().find(|notion| notion.notion == column)?;
         Some(match words::strength(notion) {
-            // From -1 to 1, 0 says nothing.
+            // Strength runs from -1 to 1; 0 is chance.
             Ok(value) => Cell {
                 text: format!("{value:.2}"),
                 strength: if loss { value } else { 2.0 * value - 1.0 },
@@ -44,7 +44,10 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
         .map(|space| columns.iter().map(|column| cell(space, column)).collect());
     let title = match loss {
         true => "Rank correlation of score and loss".into(),
-        false => format!("Which score tells {}: AUROC", words::told(&outcomes.kind)),
+        false => format!(
+            "Which score predicts {}: AUROC",
+            words::told(&outcomes.kind)
+        ),
     };
     (!columns.is_empty()).then(|| Figure {
         title,
@@ -52,8 +55,8 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
             "{}; {}",
             note(outcomes),
             match loss {
-                true => "0: no relation; darker: stronger, orange: the wrong way round",
-                false => "0.5: chance; darker: stronger, orange: the wrong way round",
+                true => "0: no relation; darker: stronger, orange: negative",
+                false => "0.5: chance; darker: stronger, orange: worse than chance",
             }
         ),
         panels: vec![Panel::Heat(Heat {
@@ -64,7 +67,7 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
     })
 }
 
-/// The strongest notions of a space that have a curve, in their order.
+/// The strongest notions of a space that have a curve, in their original order.
 fn strongest<'o>(
     outcomes: &'o Outcomes,
     space: &str,
@@ -81,7 +84,7 @@ fn strongest<'o>(
     order.into_iter().map(|place| all[place]).collect()
 }
 
-/// What to say where a space has more curves than are drawn.
+/// A note for figures in which a space has more curves than are drawn.
 fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool, most: usize) -> String {
     let spaces = words::spaces(outcomes);
     let mut counts = spaces.iter().map(|space| {
@@ -94,7 +97,7 @@ fn left_out(outcomes: &Outcomes, has: fn(&NotionOutcomes) -> bool, most: usize) 
     }
 }
 
-/// A panel for each space, with a curve for each notion that `series` makes one of.
+/// A panel for each space, with a curve for each notion for which `series` returns one.
 fn panels(
     outcomes: &Outcomes,
     has: fn(&NotionOutcomes) -> bool,
@@ -103,7 +106,7 @@ fn panels(
     more: &[Series],
     series: impl Fn(usize, &NotionOutcomes) -> Series,
 ) -> Vec<Panel> {
-    // A notion looks the same in every panel.
+    // A notion has the same style in every panel.
     let mut drawn: Vec<&str> = Vec::new();
     for space in words::spaces(outcomes) {
         for notion in strongest(outcomes, space, has, most) {
@@ -133,7 +136,7 @@ fn panels(
     words::spaces(outcomes).iter().filter_map(panel).collect()
 }
 
-/// Error rates, or mean losses, by decile of each score, a panel a space; `None` where no score has deciles.
+/// Error rates, or mean losses, by decile of each score, one panel per space; `None` where no score has deciles.
 pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     let loss = outcomes.kind == Kind::Loss;
     let scale = if loss { 1.0 } else { 100.0 };
@@ -193,7 +196,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     })
 }
 
-/// ROC curves, a panel a space; `None` for losses, and where no score has one.
+/// ROC curves, one panel per space; `None` for losses, and where no score has one.
 pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     let has = |notion: &NotionOutcomes| !notion.roc.is_empty();
     let axis = |label: &str| Axis {
@@ -239,7 +242,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     );
     (!panels.is_empty()).then(|| Figure {
         title: format!(
-            "ROC curves: which score tells {}",
+            "ROC curves: which score predicts {}",
             words::told(&outcomes.kind)
         ),
         note: format!(
@@ -251,7 +254,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     })
 }
 
-/// The first letter as a capital.
+/// The text with its first letter as a capital.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters

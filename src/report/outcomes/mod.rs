@@ -1,4 +1,4 @@
-//! What notions say of errors, losses or a query's set: as tables for a terminal, as Parquet, as figures, as a section
+//! How well notions predict errors, losses or a query's set: as tables for a terminal, as Parquet, as figures, as a section
 //! of a page. All of them show the same [`Outcomes`].
 
 mod columns;
@@ -32,7 +32,7 @@ pub fn written(folder: &Path) -> Vec<PathBuf> {
     names.map(|name| folder.join(name)).collect()
 }
 
-/// The figures, by the names of their files without ending; those that the outcome has.
+/// The figures that the outcome has, with the names of their files without extension.
 pub fn figures(outcomes: &Outcomes) -> Vec<(&'static str, plot::Figure)> {
     let all = [
         ("outcomes_heat", heat_figure(outcomes)),
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::study::outcomes::{Outcome, Scores, measure};
 
-    /// Two spaces of three notions: one tells errors, one does not, one is constant.
+    /// Outcomes of two spaces with three notions: one predicts errors, one does not, one is constant.
     pub(super) fn outcomes(loss: bool) -> Outcomes {
         let of = |space: &str, notion: &str, score: fn(usize) -> f64| {
             let score: Vec<f64> = (0..200).map(score).collect();

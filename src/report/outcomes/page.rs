@@ -1,4 +1,4 @@
-//! Outcomes as a section of a page: first the finding, then the figures, then the numbers.
+//! Outcomes as a section of a page: the findings, the figures, then the numbers.
 
 use super::words::{self, area, areas, shown};
 use super::{deciles_figure, heat_figure, roc_figure};
@@ -9,7 +9,7 @@ use crate::report::{file, plot};
 use crate::study::outcomes::{Comparison, Kind, NotionOutcomes, Outcomes};
 use std::path::Path;
 
-/// The section.
+/// The section of a page.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
@@ -59,7 +59,7 @@ pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
     Ok(Section { title, parts })
 }
 
-/// Write a page of the section alone.
+/// Writes a page that holds this section alone.
 ///
 /// Errors: a figure that cannot be drawn, a file that cannot be written.
 pub fn write_page(
@@ -90,7 +90,7 @@ pub fn write_page(
 const MEANING: [(&str, &str); 9] = [
     (
         "Inside, outside",
-        "Error rate (or mean loss) of the queries that the notion calls so.",
+        "Error rate (or mean loss) of the queries that the notion calls inside, and outside.",
     ),
     (
         "p",
@@ -103,22 +103,25 @@ const MEANING: [(&str, &str); 9] = [
     ),
     (
         "In class",
-        "The same over pairs of queries of one class, every pair the same: what the score says beyond that some classes are \
-         harder.",
+        "The same over pairs of queries of one class, each with equal weight: how the score predicts errors apart from some \
+         classes being harder.",
     ),
-    ("AP", "Average precision; chance has the share of errors."),
+    (
+        "AP",
+        "Average precision; that of chance is the share of errors.",
+    ),
     (
         "FPR95",
-        "The share of other queries that is flagged where 95 % of the errors are, in percent.",
+        "The share of other queries above the threshold that flags 95 % of the errors, in percent.",
     ),
     (
         "E-AURC",
-        "Excess area under risk against coverage: what the best order of refusing queries would save over this one.",
+        "Excess area under the curve of risk against coverage, over that of the best possible order of refusing queries.",
     ),
     (
         "Adds, p",
-        "Logistic regression: does the score say anything of errors that the nearest distance does not? Likelihood-ratio test; \
-         \"separated\" where the scores tell all errors from the others.",
+        "Logistic regression: does the score add to the nearest distance as a predictor of errors? Likelihood-ratio test; \
+         \"separated\" where the scores separate all errors from the other queries.",
     ),
     ("Spearman", "Rank correlation of score and loss."),
 ];
@@ -204,7 +207,8 @@ fn pairs(outcomes: &Outcomes) -> Table {
         ]
     };
     Table {
-        caption: "AUROC of A less that of B, over the queries that both know; the last column is corrected by Holm for all pairs.".into(),
+        caption: "AUROC of A minus that of B, over the queries with both scores; the last column is corrected by Holm for all \
+                  pairs.".into(),
         head: ["Space", "A", "B", "A − B", "95 %", "p", "p, Holm"].map(String::from).to_vec(),
         rows: outcomes.comparisons.iter().map(row).collect(),
         names: 3,

@@ -1,7 +1,7 @@
-//! Reads the long table that a comparison leaves, a row a query and space: what each notion said of each query.
+//! Reads `queries.parquet` of a comparison, one row per query and space, with each notion's judgement of each query.
 //!
-//! Columns that are used: `space`, `query_row`; `label`, `predicted`, `error` where they are there; for every notion
-//! `ID_score` with `ID_outside`; and `nearest_distance`, as a score of its own where no notion is that distance.
+//! The columns read are `space` and `query_row`; `label`, `predicted` and `error` if present; for every notion `ID_score` and
+//! `ID_outside`; and `nearest_distance`, as another score if no notion has that distance as its score.
 
 use crate::error::{Error, Place, Result};
 use crate::notion::sampled;
@@ -16,18 +16,18 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// What the table is called in the folder of a comparison.
+/// The name of the table in the folder of a comparison.
 pub const FILE: &str = "queries.parquet";
 
-/// The id of the distance to the nearest row, where no notion has it.
+/// The id of the distance to the nearest row, if no notion has it as its score.
 const NEAREST: &str = "nearest";
 
-/// Notions whose score is that distance, in the order of preference.
+/// Notions whose score is the distance to the nearest row, in order of preference.
 const SAME: [&str; 3] = ["ball", "ball_1", "knn_1"];
 
 const ENDS: [&str; 2] = ["_score", "_outside"];
 
-/// What a comparison left about its queries.
+/// The queries of a comparison, from its folder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// The row of each query in its file.
@@ -36,7 +36,7 @@ pub struct Kept {
     pub of: FileRows,
     /// The class of each query, where the comparison knew it.
     pub labels: Option<Vec<Option<String>>>,
-    /// Whether a model was wrong about each query, where the comparison was told.
+    /// Whether a model was wrong about each query, if the comparison had outcomes.
     pub errors: Option<Vec<Option<bool>>>,
     /// Every notion in every space.
     pub scores: Vec<Scores>,
@@ -49,23 +49,23 @@ fn wrong(path: &Path, what: impl Into<String>) -> Error {
     Error::input(path.display().to_string(), Place::Whole, what, advice)
 }
 
-/// How many rows the file of the queries has, with those that are no queries: what tells whether a file of one value a
-/// row is of all of them.
+/// How many rows the file of the queries has, including rows that are not queries. It decides whether a file of outcomes has
+/// one value per row of that file.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FileRows {
-    /// All were read, though some may have been left out.
+    /// All rows were counted, though some may have been left out.
     Exactly(u64),
-    /// Reading ended at a limit: there may be more.
+    /// Reading stopped at a limit: there may be more rows.
     Cut,
-    /// So many images could not be decoded, and the others are numbered without them.
+    /// This many images could not be decoded, and the others are numbered without them.
     Unnumbered(u64),
 }
 
-/// The key of [`FileRows`] beside the table.
+/// The metadata key of [`FileRows`] in the table.
 const KEY: &str = "hullscope.query_file_rows";
 
 impl FileRows {
-    /// What is kept beside the table.
+    /// The metadata entry.
     pub fn entry(self) -> (String, String) {
         let text = match self {
             FileRows::Exactly(rows) => rows.to_string(),
@@ -75,8 +75,8 @@ impl FileRows {
         (KEY.into(), text)
     }
 
-    /// Of a table with these entries and rows; where they do not tell, the file ends at the last row if none before it
-    /// was left out.
+    /// The value for a table with these row numbers: from its metadata, or else the number of rows if none before the last was
+    /// left out.
     fn of(table: &RecordBatch, rows: &[u64]) -> Self {
         let schema = table.schema();
         let text = schema.metadata().get(KEY).map_or("", String::as_str);
@@ -129,7 +129,7 @@ pub fn load(path: &Path) -> Result<RecordBatch> {
     read.unwrap_or_else(|_| Err(wrong(path, "the file's structure contradicts itself")))
 }
 
-/// What a notion said of every query of a space whose table this is.
+/// A notion's scores of all queries of the space whose table this is.
 ///
 /// Errors: columns that are missing or of another type.
 pub fn scores(path: &Path, table: &RecordBatch, space: &str, notion: &str) -> Result<Scores> {
@@ -137,7 +137,7 @@ pub fn scores(path: &Path, table: &RecordBatch, space: &str, notion: &str) -> Re
     Table { path, table }.scores(space, notion, &rows)
 }
 
-/// The table, all of it.
+/// The table with its path.
 struct Table<'t> {
     path: &'t Path,
     table: &'t RecordBatch,
@@ -155,7 +155,7 @@ impl Table<'_> {
         }
     }
 
-    /// A column of text, however it is stored.
+    /// A column of text, in any of Arrow's text types.
     fn texts(&self, name: &str) -> Result<Option<Vec<Option<String>>>> {
         let Some(column) = self.table.column_by_name(name) else {
             return Ok(None);
@@ -172,7 +172,7 @@ impl Table<'_> {
         column.ok_or_else(|| wrong(self.path, format!("there is no column {name}")))
     }
 
-    /// The places of the rows of each space, in the order of the spaces.
+    /// The row indices of each space, in the order of the spaces.
     fn spaces(&self) -> Result<Vec<(String, Vec<usize>)>> {
         let spaces = self.texts("space")?;
         let spaces = spaces.ok_or_else(|| wrong(self.path, "there is no column space"))?;
@@ -257,7 +257,7 @@ impl Table<'_> {
         })
     }
 
-    /// The notions of which there are both columns, in the order of the table.
+    /// The notions that have both columns, in the order of the table.
     fn notions(&self) -> Vec<String> {
         let schema = self.table.schema();
         let names = schema
@@ -399,7 +399,7 @@ mod tests {
         assert_eq!(kept.scores[0].outside, [Some(true), None]);
         assert!(kept.scores[0].score[0] == 1.5 && kept.scores[0].score[1].is_nan());
         assert_eq!(kept.scores[3].score, [3.0, 4.0]);
-        // A notion that is the nearest distance stands for it.
+        // A notion whose score is the nearest distance takes the place of `nearest`.
         let mut more = table();
         more.push(("ball_outside", Arc::new(BooleanArray::from(vec![true; 4]))));
         more.push((

@@ -6,7 +6,7 @@ use crate::report::text_table;
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
 use comfy_table::Table;
 
-/// What was found, a line a space and notion; then which notions of a space differ.
+/// The table of all notions, one line per space and notion; then the comparisons of notions within a space.
 pub fn table(outcomes: &Outcomes) -> String {
     let mut text = words::asked(outcomes) + "\n\n";
     text += &match outcomes.kind {
@@ -16,7 +16,7 @@ pub fn table(outcomes: &Outcomes) -> String {
     text + &pairs(outcomes)
 }
 
-/// A space's name, on its first line only.
+/// Each notion with the name of its space, which is empty except on the space's first line.
 fn names(outcomes: &Outcomes) -> impl Iterator<Item = (String, &NotionOutcomes)> {
     let mut last = "";
     outcomes.notions.iter().map(move |notion| {
@@ -33,12 +33,12 @@ fn names(outcomes: &Outcomes) -> impl Iterator<Item = (String, &NotionOutcomes)>
     })
 }
 
-/// A number whose absence another column of the row explains.
+/// A number, or a dash where another column of the row says why it is missing.
 fn or_dash<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
     found.value().map_or("-".into(), write)
 }
 
-/// A number, or why there is none where that is not what `known` says already.
+/// A number, or why it is missing; a dash where that reason is `known` from another column.
 fn said<T>(
     found: &Measured<T>,
     known: Option<Missing>,
@@ -96,13 +96,13 @@ fn errors(outcomes: &Outcomes) -> String {
         "{}\n
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
 in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of {flagged}.
-{}adds: does the score add to the nearest distance?
+{}adds: does the score add to the nearest distance as a predictor?
 {}",
         table.trim_fmt(),
         words::rate(kind),
         if sets { "" } else { "E-AURC: excess risk over coverage. " },
         match outcomes.notions.iter().any(own) {
-            true => "class_own knows the label, which a model does not.\n",
+            true => "class_own uses the query's label, which a model does not know.\n",
             false => "",
         }
     )
@@ -131,7 +131,7 @@ fn losses(outcomes: &Outcomes) -> String {
     format!(
         "{}\n
 inside, outside: mean loss. Spearman: rank correlation of score and loss. AURC: mean loss over coverage, the least
-extrapolated accepted first; E-AURC: what of it the best order would save.
+extrapolated accepted first; E-AURC: its excess over the best possible order.
 ",
         table.trim_fmt()
     )
@@ -196,7 +196,7 @@ fn pairs(outcomes: &Outcomes) -> String {
     )
 }
 
-/// The first column begins at the edge.
+/// Removes the left padding of the first column.
 fn names_left(table: &mut Table) {
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 1));

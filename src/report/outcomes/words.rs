@@ -1,4 +1,4 @@
-//! Numbers of outcomes as people read them, and the finding in sentences.
+//! Numbers of outcomes as text, and the findings in sentences.
 
 use crate::notion::class::OWN;
 use crate::report::numerals::{
@@ -6,7 +6,7 @@ use crate::report::numerals::{
 };
 use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};
 
-/// A number, or in a few words why there is none.
+/// A number, or a few words on why it is missing.
 pub fn shown<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
     match found {
         Measured::Value(value) => write(value),
@@ -40,7 +40,7 @@ pub fn interval(kind: &Kind, risk: &Risk) -> String {
     })
 }
 
-/// What the rates are of, with the unit.
+/// The name of the rates, with their unit.
 pub fn rate(kind: &Kind) -> String {
     match kind {
         Kind::Errors => "error rate, %".into(),
@@ -49,16 +49,16 @@ pub fn rate(kind: &Kind) -> String {
     }
 }
 
-/// What a score is to tell.
+/// What a score is to predict.
 pub fn told(kind: &Kind) -> String {
     match kind {
         Kind::Errors => "errors".into(),
         Kind::Loss => "losses".into(),
-        Kind::Sets([first, second]) => format!("{second} from {first}"),
+        Kind::Sets([first, second]) => format!("the set ({first} or {second})"),
     }
 }
 
-/// How well a notion tells the outcome: its area, or its rank correlation with losses.
+/// How well a notion predicts the outcome: its AUROC, or its rank correlation with losses.
 pub fn strength(notion: &NotionOutcomes) -> Result<f64, Missing> {
     match (&notion.auroc, &notion.spearman) {
         (Measured::Value(area), _) => Ok(area.value),
@@ -85,7 +85,7 @@ pub fn of_space<'o>(outcomes: &'o Outcomes, space: &str) -> Vec<&'o NotionOutcom
     all.filter(|notion| notion.space == space).collect()
 }
 
-/// What a notion is called where its numbers stand: with the queries that they are of, where it judged a sample.
+/// A notion's name beside its numbers, with the number of queries if it judged a sample.
 pub fn named(notion: &NotionOutcomes) -> String {
     match notion.sampled {
         true => of_queries(&notion.notion, notion.queries),
@@ -93,7 +93,7 @@ pub fn named(notion: &NotionOutcomes) -> String {
     }
 }
 
-/// What was asked about, and how often it is so.
+/// The number of queries with a known outcome, and the share of errors or the mean loss.
 pub fn asked(outcomes: &Outcomes) -> String {
     let kind = &outcomes.kind;
     let Measured::Value(all) = &outcomes.all else {
@@ -113,12 +113,12 @@ pub fn asked(outcomes: &Outcomes) -> String {
     text + &of_sample(outcomes, all.queries) + &not_sampled(outcomes)
 }
 
-/// Whether a notion judged no more than half of so many queries.
+/// Whether a notion judged at most half of `queries` queries.
 fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
     2 * notion.queries <= queries
 }
 
-/// Which notions judged no more than half of the queries, in a sentence; nothing where none did.
+/// A sentence that names the notions which judged at most half of the queries; empty if there are none.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     let mut few: Vec<(&str, u64)> = Vec::new();
     for notion in &outcomes.notions {
@@ -138,7 +138,7 @@ fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
     )
 }
 
-/// Of which set no query is in the sample of a notion, in a sentence; nothing where there is no such set.
+/// A sentence that names the sets without a query in the sample of a notion; empty if there are none.
 fn not_sampled(outcomes: &Outcomes) -> String {
     let (Kind::Sets(names), Measured::Value(all)) = (&outcomes.kind, &outcomes.all) else {
         return String::new();
@@ -167,7 +167,7 @@ fn not_sampled(outcomes: &Outcomes) -> String {
     said.collect()
 }
 
-/// Each space with its finding: the score that tells the outcome best, and what the hull says of it.
+/// The finding of each space: the score that predicts the outcome best, and the result for the hull.
 pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
     let spaces = spaces(outcomes).into_iter();
     spaces
@@ -175,14 +175,14 @@ pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether a notion knows no more than a model does: the hull of a query's own class knows its label, and so, in part,
-/// whether the model errs.
+/// Whether a notion uses only what a model knows. The hull of a query's own class uses the label, and with it part of the
+/// answer to whether the model errs.
 pub fn fair(kind: &Kind, notion: &str) -> bool {
     *kind != Kind::Errors || notion != OWN
 }
 
-/// The notion of a space whose score tells the outcome best. One that judged a sample is not compared with those that judged
-/// all: the areas of few queries vary more, and are the largest more often than they deserve.
+/// The notion of a space whose score predicts the outcome best. Notions that judged a sample are not compared with those
+/// that judged all queries: estimates from few queries vary more, so that their maximum is too often the largest.
 pub fn strongest<'o>(outcomes: &'o Outcomes, space: &str) -> Option<(&'o NotionOutcomes, f64)> {
     let notions = of_space(outcomes, space);
     let most = notions.iter().map(|notion| notion.queries).max()?;
@@ -198,7 +198,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
     let told = told(kind);
     let notions = of_space(outcomes, space);
     let best = match strongest(outcomes, space) {
-        None => format!("No score could tell {told}."),
+        None => format!("No score can predict {told}."),
         Some((notion, strength)) => {
             let (name, chance, ends) = match kind {
                 Kind::Loss => (
@@ -216,7 +216,8 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
             let ends = shown(&ends, |ends| shown(ends, areas));
             if strength <= chance {
                 format!(
-                    "No notion's score tells {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of {notion}."
+                    "No notion's score predicts {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
+                     {notion}."
                 )
             } else {
                 let better = if low > chance {
@@ -225,7 +226,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
                     "not clearly better"
                 };
                 format!(
-                    "{notion} tells {told} best: {name} {area} (95 %: {ends}), {better} than chance."
+                    "{notion} predicts {told} best: {name} {area} (95 %: {ends}), {better} than chance."
                 )
             }
         }
@@ -234,7 +235,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
     best + &hull.map_or(String::new(), |hull| of_hull(kind, hull))
 }
 
-/// What the hull says of the outcome.
+/// The result for the hull.
 fn of_hull(kind: &Kind, hull: &NotionOutcomes) -> String {
     let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
     let test = hull.fisher_p.value();
@@ -250,7 +251,7 @@ fn of_hull(kind: &Kind, hull: &NotionOutcomes) -> String {
     );
     if let Measured::Value(adds) = &hull.adds {
         text += &format!(
-            " Does the hull's score add to the nearest distance? Likelihood ratio: p {}.",
+            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p {}.",
             equals(adds.p_value)
         );
     }
@@ -276,16 +277,16 @@ mod tests {
         let said = findings(&outcomes(false));
         assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
         for part in [
-            "nearest tells errors best: AUROC 0.",
+            "nearest predicts errors best: AUROC 0.",
             ", better than chance. Inside the hull: ",
             " (error rate, %; Fisher's exact test: p = 0.",
-            " Does the hull's score add to the nearest distance? Likelihood ratio: p = 0.",
+            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
         ] {
             assert!(said[0].1.contains(part), "{part} {said:?}");
         }
         let said = findings(&outcomes(true));
         assert!(
-            said[0].1.starts_with("No notion's score tells losses better than chance: the highest rank correlation is -0.0"),
+            said[0].1.starts_with("No notion's score predicts losses better than chance: the highest rank correlation is -0.0"),
             "{said:?}"
         );
         assert!(said[0].1.contains("(mean loss)"), "{said:?}");
@@ -301,7 +302,7 @@ mod tests {
         }
         let said = findings(&found)[0].1.clone();
         assert!(
-            said.starts_with("No score could tell errors. Inside the hull: none inside; "),
+            said.starts_with("No score can predict errors. Inside the hull: none inside; "),
             "{said}"
         );
         assert!(!said.contains("Fisher"), "{said}");

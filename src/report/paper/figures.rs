@@ -7,7 +7,7 @@ use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory::absorption;
 
-/// The figures, each with the name of its file: that of its experiment.
+/// The figures, each with the name of its experiment, which is that of its file.
 pub fn figures(collection: &Collection) -> Vec<(String, Figure)> {
     let drawn = |experiment: &Experiment| {
         let figure = match experiment.name.as_str() {
@@ -20,7 +20,7 @@ pub fn figures(collection: &Collection) -> Vec<(String, Figure)> {
     collection.experiments.iter().filter_map(drawn).collect()
 }
 
-/// The last line of a figure: what else there is to know, and the day of its numbers.
+/// The last line of a figure: remarks, and the date of its numbers.
 fn note(experiment: &Experiment, about: &str) -> String {
     let day: String = experiment.date.chars().take(10).collect();
     format!("{about}; {day}; hullscope {}", env!("CARGO_PKG_VERSION"))
@@ -47,7 +47,7 @@ fn samples(experiment: &Experiment) -> Option<Figure> {
 fn images(experiment: &Experiment) -> Option<Figure> {
     let figure = experiment.name.as_str();
     let sets = curves(&experiment.findings.points, figure);
-    // Short enough for one panel.
+    // This title is short enough for one panel.
     let title = match figure {
         "pixels" => "Inside the hull of the training images: pixel space",
         _ => "Inside the hull of the training images: latent space",
@@ -67,7 +67,7 @@ fn images(experiment: &Experiment) -> Option<Figure> {
     })
 }
 
-/// The panels of one data set: latents of the trained and of the untrained network apart, the pixels in both.
+/// The panels of one data set: latents of the trained and of the untrained network in separate panels, the pixels in both.
 fn by_network<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, Curves<'p>)> {
     if figure != "latents" {
         return vec![(data.into(), series)];
@@ -87,7 +87,7 @@ fn by_network<'p>(figure: &str, data: &str, series: Curves<'p>) -> Vec<(String, 
         .into()
 }
 
-/// What Gaussian data of the same number of rows do, over the dimensions that some curves span: one curve for all.
+/// The share inside for Gaussian data of the same number of rows, over the dimensions of the curves: one curve for all.
 fn null(series: &[(String, Vec<&Point>)]) -> Vec<(f64, f64)> {
     let all = || series.iter().flat_map(|(_, points)| points);
     let dims = || all().map(|point| point.d);
@@ -99,13 +99,13 @@ fn null(series: &[(String, Vec<&Point>)]) -> Vec<(f64, f64)> {
     while d <= high {
         let inside = absorption(first.n, d, 1.0).inside;
         curve.push((d as f64, inside));
-        // Where nothing is left, few points draw the line.
+        // Where the share is nearly 0, one more point completes the curve.
         d += if inside < 1e-6 { (high - d).max(1) } else { 1 };
     }
     curve
 }
 
-/// Shares inside, a curve a series.
+/// Shares inside, one curve per series.
 fn panel(
     title: &str,
     label: &str,
@@ -117,7 +117,7 @@ fn panel(
         true => "share inside",
         false => "share of test images inside",
     };
-    // One line for all is the null of all only where ranks are dimensions, as far as the null can be seen.
+    // One Gaussian curve serves all series only if every rank equals the dimension, at least where the curve is above 0.001.
     let all = || series.iter().flat_map(|(_, points)| points);
     let full = all()
         .all(|point| point.rank == Some(point.d) || point.theory.is_none_or(|null| null < 1e-3));
@@ -171,7 +171,7 @@ fn panel(
     })
 }
 
-/// Figure 5: the share of vertices that look inside, against the dimensions that are left.
+/// Figure 5: the share of vertices whose images lie in the hull of the other images, against the dimension of the images.
 fn cubes(experiment: &Experiment) -> Option<Figure> {
     let cubes = &experiment.findings.cubes;
     let series = cubes.iter().enumerate().map(|(style, cube)| {

@@ -1,5 +1,5 @@
-//! Findings of each experiment, kept in a folder as `findings/NAME.json`: a run adds its own to those of earlier runs,
-//! each with the command, the day, the settings and the notes that are its own.
+//! Findings of each experiment, kept in a folder as `findings/NAME.json`: a run adds its experiments to those of earlier
+//! runs, each with its own command, date, settings and notes.
 
 use super::{Experiment, NAMES};
 use crate::error::{Error, Result};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Counts up when findings of an earlier version cannot stand beside new ones any more.
+/// Version of the findings; raised when those of earlier versions can no longer be shown together with new ones.
 const GENERATION: u32 = 1;
 
 /// One experiment on disk.
@@ -25,7 +25,7 @@ fn path(folder: &Path, name: &str) -> PathBuf {
     folder.join("findings").join(format!("{name}.json"))
 }
 
-/// Keep an experiment, in place of an earlier run of it. The folder is made if it is not there yet.
+/// Writes an experiment in place of its earlier run. The folder is created if it does not exist yet.
 pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
     let path = path(folder, &experiment.name);
     let findings = folder.join("findings");
@@ -40,8 +40,8 @@ pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
     file::write_text(&path.display().to_string(), &text)
 }
 
-/// All experiments of a folder, in the order of the paper: those just made, and the others as they were kept. Of kept
-/// ones that cannot be used it is said why.
+/// All experiments of a folder, in the order of the paper: those just made, and the others as stored. The second list says
+/// why stored ones cannot be used.
 pub fn all(folder: &Path, made: &[Experiment]) -> (Vec<Experiment>, Vec<String>) {
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     for name in NAMES {
@@ -60,7 +60,7 @@ pub fn all(folder: &Path, made: &[Experiment]) -> (Vec<Experiment>, Vec<String>)
     (all, notes)
 }
 
-/// An experiment of an earlier run, if there was one; or why it cannot be used.
+/// The stored experiment of that name, if there is one; or why it cannot be used.
 pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
     let text = match std::fs::read_to_string(path(folder, name)) {
         Ok(text) => text,
@@ -68,7 +68,7 @@ pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
         Err(error) => return Err(format!("cannot be read ({error})")),
     };
     let broken = |error| format!("does not hold what this program keeps ({error})");
-    // The version first: the rest of another version's file may be of any form.
+    // The version is read first: in another version the other fields may differ.
     let head: Kept<Value> = serde_json::from_str(&text).map_err(broken)?;
     if head.generation != GENERATION || head.version != env!("CARGO_PKG_VERSION") {
         return Err(format!(
@@ -99,7 +99,7 @@ mod tests {
         keep(folder.path(), &kept).unwrap();
         let (all, notes) = super::all(folder.path(), &[]);
         assert_eq!((all, notes), (vec![kept.clone()], Vec::new()));
-        // Another run of it takes its place, and others stand beside it, in the order of the paper.
+        // A new run of an experiment replaces it; other experiments stay, in the order of the paper.
         kept.command = "again".into();
         keep(folder.path(), &kept).unwrap();
         let first = experiment("fig1", &[(2, 0.5)]);

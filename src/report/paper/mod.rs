@@ -1,10 +1,10 @@
-//! The paper's experiments as Parquet and JSON; as tables, figures, a page and in words in the files below.
+//! The paper's experiments as Parquet and JSON; as tables, figures, a page and sentences in the files below.
 //!
-//! Parquet columns, one row a point: `figure`, `data`, `series`, `space`, `d`, `rank`, `n`, `trials`, `inside`,
+//! Parquet columns, one row per point: `figure`, `data`, `series`, `space`, `d`, `rank`, `n`, `trials`, `inside`,
 //! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
 //!
-//! An [`Experiment`] carries its own command, day, settings and notes, for those that stand together in a folder may
-//! come from several runs ([`keep`], [`all`]).
+//! An [`Experiment`] carries its own command, date, settings and notes, because the experiments of a folder may come from
+//! several runs ([`keep`], [`all`]).
 
 mod figures;
 mod findings_folder;
@@ -32,16 +32,16 @@ use std::sync::Arc;
 /// The experiments, in the order in which they are shown.
 pub const NAMES: [&str; 4] = ["fig1", "pixels", "latents", "fig5"];
 
-/// All that was found.
+/// The points of the experiments.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     pub points: Vec<Point>,
-    /// Where half of the new samples are inside, by curve of figure 1.
+    /// The N at which half of the new samples are inside, for each curve of figure 1.
     pub halves: Vec<Half>,
     pub cubes: Vec<Hypercube>,
 }
 
-/// One experiment: what was found, and where it comes from.
+/// One experiment: its findings, and the run that they are from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
     /// One of [`NAMES`].
@@ -49,26 +49,26 @@ pub struct Experiment {
     pub name: String,
     pub command: String,
     pub date: String,
-    /// Those that the experiment took notice of.
+    /// The settings that the experiment uses.
     pub settings: Value,
-    /// What a reader must know before believing a number.
+    /// Caveats that a reader needs before interpreting the numbers.
     pub notes: Vec<String>,
     pub findings: Findings,
 }
 
-/// Experiments that are shown together; they may come from several runs, one of which writes this.
+/// Experiments that are shown together; they may come from several runs, the last of which writes this.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Collection {
-    /// Of the run that writes.
+    /// The command of the run that writes.
     pub command: String,
     pub date: String,
     pub experiments: Vec<Experiment>,
-    /// What was noticed about the whole: earlier findings that could not be taken over.
+    /// Notes about the whole: earlier findings that could not be used.
     pub notes: Vec<String>,
 }
 
 impl Collection {
-    /// What all experiments found.
+    /// The findings of all experiments.
     pub fn findings(&self) -> Findings {
         let mut all = Findings::default();
         for Experiment { findings, .. } in &self.experiments {
@@ -79,7 +79,7 @@ impl Collection {
         all
     }
 
-    /// How each experiment was made.
+    /// How each experiment was made, as JSON.
     fn made(&self) -> Value {
         let each = self.experiments.iter().map(|experiment| {
             json!({
@@ -95,7 +95,7 @@ impl Collection {
     }
 }
 
-/// Everything; `experiments` says how each was made. Field names are part of the interface.
+/// The collection as JSON; `experiments` says how each was made. Field names are part of the interface.
 pub fn json(collection: &Collection) -> Value {
     let findings = collection.findings();
     json!({
@@ -110,7 +110,7 @@ pub fn json(collection: &Collection) -> Value {
     })
 }
 
-/// Write all points as Parquet; the file's settings say how each experiment was made.
+/// Writes all points as Parquet; the metadata say how each experiment was made.
 pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
     let Findings { points, .. } = collection.findings();
     let whole = |pick: fn(&Point) -> u64| parquet_file::whole(points.iter().map(pick));
@@ -140,7 +140,7 @@ pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
     parquet_file::write(path, &collection.command, &collection.made(), table)
 }
 
-/// Values of a key, in order of first appearance.
+/// The different values of a key, in order of first appearance.
 fn distinct<'p>(
     points: impl Iterator<Item = &'p Point>,
     key: fn(&Point) -> &String,
@@ -181,7 +181,7 @@ fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
 mod tests {
     use super::*;
 
-    /// An experiment with one curve of shares inside, by dimension.
+    /// An experiment with one curve of shares inside against the dimension.
     pub(super) fn experiment(name: &str, rates: &[(u64, f64)]) -> Experiment {
         let point = |&(d, rate): &(u64, f64)| Point {
             figure: name.into(),

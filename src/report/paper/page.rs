@@ -5,10 +5,10 @@ use super::{Collection, Experiment, figures, reading, set_up};
 use crate::report::html::{self, Page, Part, Picture, Section};
 use crate::report::plot::Figure;
 
-/// Notes that are shown without being asked for; more are folded.
+/// The number of notes that are open; more are folded.
 const NOTES: usize = 8;
 
-/// Everything as one page: what it says, each experiment with its set-up, figure and numbers, and how it was made.
+/// All experiments as one page: the findings, each experiment with its set-up, figure and numbers, and how it was made.
 ///
 /// Errors: a figure that cannot be drawn.
 pub fn page(collection: &Collection) -> Result<String, String> {
@@ -60,7 +60,7 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, 
         }));
     }
     for table in for_page(&experiment.findings, &experiment.name) {
-        // What fits a screen is open.
+        // A table that fits a screen is open.
         let open = table.rows.len() <= 16;
         parts.push(Part::Details {
             summary: table.caption.clone(),

@@ -45,8 +45,8 @@ pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
     }
 }
 
-/// A screen or two: each experiment with its set-up, then where half are inside (figure 1), the share inside by
-/// dimension, or the cubes.
+/// The text for a terminal, at most two screens: each experiment with its set-up, then the N at which half are inside
+/// (figure 1), the share inside by dimension, or the cubes.
 pub fn table(experiments: &[Experiment]) -> String {
     let each = experiments.iter().map(|experiment| {
         let set_up = wrapped(&set_up(experiment));
@@ -78,10 +78,10 @@ fn numbers(findings: &Findings) -> String {
     text
 }
 
-/// Letters of a line of text in a terminal.
+/// Letters of a line in a terminal.
 const LINE: usize = 100;
 
-/// A paragraph in lines for a terminal.
+/// A paragraph broken into lines for a terminal.
 pub fn wrapped(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -114,7 +114,7 @@ fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
     halves.iter().map(row).collect()
 }
 
-/// Rows under a head, numbers to the right.
+/// Rows under a header, numbers aligned right.
 fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = text_table::table();
     table.add_row(head);

@@ -1,4 +1,4 @@
-//! What each experiment is, and what its points show, in words.
+//! Sentences about the experiments: their set-up and their findings.
 
 use super::{Curves, Experiment, Findings, curves};
 use crate::report::compare::grouped;
@@ -7,7 +7,7 @@ use crate::study::paper::fig1::{INNER, KNOTS, SETTINGS};
 use crate::study::paper::images::BESIDE;
 use crate::study::theory;
 
-/// What an experiment of the paper is, and how it was set up here.
+/// Describes an experiment of the paper, and its set-up in this run.
 pub fn set_up(experiment: &Experiment) -> String {
     let here = match experiment.name.as_str() {
         "fig1" => drawn(experiment),
@@ -17,7 +17,7 @@ pub fn set_up(experiment: &Experiment) -> String {
     format!("{} Here: {here}.", about(&experiment.name))
 }
 
-/// What an experiment is, whatever it is made with.
+/// Describes an experiment, whatever its settings.
 fn about(name: &str) -> String {
     match name {
         "fig1" => format!(
@@ -60,7 +60,7 @@ fn seed(experiment: &Experiment) -> String {
     seed.map_or(String::new(), |seed| format!("; seed {seed}"))
 }
 
-/// Figure 1 as it was drawn here.
+/// The set-up of figure 1 in this run.
 fn drawn(experiment: &Experiment) -> String {
     let mut sizes: Vec<u64> = experiment.findings.points.iter().map(|p| p.n).collect();
     sizes.sort_unstable();
@@ -76,7 +76,7 @@ fn drawn(experiment: &Experiment) -> String {
     )
 }
 
-/// The images that were asked about here.
+/// The images in this run.
 fn asked(experiment: &Experiment, figure: &str) -> String {
     let sets = curves(&experiment.findings.points, figure).into_iter();
     let each = sets.map(|(data, series)| {
@@ -95,7 +95,7 @@ fn asked(experiment: &Experiment, figure: &str) -> String {
     )
 }
 
-/// The cubes that were mapped here.
+/// The cubes in this run.
 fn mapped(experiment: &Experiment) -> String {
     let cubes = &experiment.findings.cubes;
     let dims: Vec<String> = cubes.iter().map(|cube| cube.d.to_string()).collect();
@@ -119,13 +119,13 @@ fn mapped(experiment: &Experiment) -> String {
     )
 }
 
-/// What the points show: a sentence for each set of images, one for figure 1, and what to compare with.
+/// The findings: a sentence for each set of images, one for figure 1, and what to compare with.
 pub fn reading(findings: &Findings) -> Vec<String> {
     let places = [("pixels", "pixel space"), ("latents", "latent space")];
     let of_place = |(figure, place)| {
         let sets = curves(&findings.points, figure).into_iter();
         sets.filter_map(move |(data, mut series)| {
-            // Components of the pixels are drawn beside the latents, and are none.
+            // Principal components of the pixels are drawn beside the latents, but are no latents.
             series.retain(|(name, _)| figure != "latents" || name != BESIDE);
             images(place, &data, &series)
         })
@@ -141,7 +141,8 @@ pub fn reading(findings: &Findings) -> Vec<String> {
     said
 }
 
-/// The rates of one set of images at the two ends, and where half of the images are left; `None` without points.
+/// The rates of one set of images at the smallest and largest dimension, and the dimension at which half are inside; `None`
+/// without points.
 fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
     let all = || series.iter().flat_map(|(_, points)| points).copied();
     let order = |point: &&Point| (point.d, point.trials - point.inside);
@@ -170,7 +171,7 @@ fn images(place: &str, data: &str, series: &Curves) -> Option<String> {
     ))
 }
 
-/// Where half of the new samples of figure 1 are inside; `None` without that figure.
+/// The N at which half of the new samples of figure 1 are inside; `None` without that figure.
 fn halves(findings: &Findings) -> Option<String> {
     let [_, (manifold, ..), (flat, ..)] = SETTINGS;
     let of = |setting: &str| {
@@ -191,7 +192,7 @@ fn halves(findings: &Findings) -> Option<String> {
     })
 }
 
-/// The dimension at which a curve first falls to one half, between its points by log d.
+/// The dimension at which a curve first falls to one half, interpolated linearly in log d.
 fn half_left(points: &[&Point]) -> Option<f64> {
     let mut points = points.to_vec();
     points.sort_by_key(|point| point.d);
@@ -242,7 +243,7 @@ mod tests {
             ..Findings::default()
         };
         let text = reading(&findings).join("\n");
-        // ln d from 16 to 64, a quarter of the way.
+        // 22.6 = 16 * 4^(1/4): ln d is a quarter of the way from 16 to 64.
         for part in [
             "98.00 % at d = 4 (patches) and 0.00 % at d = 196 (patches); it is one half at d = 22.6 (patches), of as many",
             &format!(

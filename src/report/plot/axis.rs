@@ -1,11 +1,11 @@
-//! A range of values, where its ticks are, and how they are written.
+//! The range of an axis, its ticks, and how their values are written.
 
 use super::Axis;
 
-/// Ticks at most.
+/// The most ticks.
 const MOST: usize = 8;
 
-/// A range on its way to points.
+/// The scale of an axis, which maps values to 0..1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scale {
     low: f64,
@@ -22,7 +22,7 @@ impl Scale {
             (all.0.min(value), all.1.max(value))
         });
         if let Some((least, most)) = axis.range {
-            // Values beyond it are still shown.
+            // Values beyond the given range widen it.
             let (low, high) = (low.min(least), high.max(most));
             return match axis.logarithmic {
                 true => Scale::logarithmic(low, high),
@@ -42,9 +42,9 @@ impl Scale {
         }
     }
 
-    /// Whether a value has a place on the axis.
+    /// Whether a value can be shown on the axis.
     pub fn shows(axis: &Axis, value: f64) -> bool {
-        // A margin, so that a wider range still has an end.
+        // The margin below f64's largest value lets the range be widened.
         value.is_finite() && value.abs() < 1e300 && (!axis.logarithmic || value > 1e-300)
     }
 
@@ -60,7 +60,7 @@ impl Scale {
 
     fn logarithmic(low: f64, high: f64) -> Self {
         let mut ticks = Vec::new();
-        // As many digits a decade as there is room for; then fewer decades.
+        // As many ticks per decade as there is room for; if one per decade is too many, fewer decades.
         for (digits, every) in [
             (&[1.0, 2.0, 5.0][..], 1),
             (&[1.0, 3.0], 1),
@@ -86,7 +86,7 @@ impl Scale {
         }
     }
 
-    /// Where a value lies between the ends: 0 to 1.
+    /// The position of a value between the ends, from 0 to 1.
     pub fn place(&self, value: f64) -> f64 {
         if self.logarithmic {
             (value.ln() - self.low.ln()) / (self.high.ln() - self.low.ln())
@@ -96,7 +96,7 @@ impl Scale {
     }
 }
 
-/// Round numbers at even steps: 1, 2 or 5 times a power of ten.
+/// Ticks at multiples of 1, 2 or 5 times a power of ten.
 fn even_ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = (high - low) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -106,7 +106,7 @@ fn even_ticks(low: f64, high: f64) -> Vec<f64> {
         .find(|step| *step >= rough)
         .unwrap_or(rough);
     let first = (low / step).ceil();
-    // Multiples of the step, each rounded once, so that errors do not add up.
+    // Each multiple of the step is rounded once, so that errors do not add up.
     (0..2 * MOST)
         .map(|tick| (first + tick as f64) * step)
         .take_while(|tick| *tick <= high * (1.0 + 1e-12))
@@ -131,7 +131,7 @@ fn power(digit: f64, decade: i32) -> f64 {
     }
 }
 
-/// A tick's value: plain where that is short, otherwise `2×10⁵`.
+/// A tick's value: plain where that is short, otherwise as `2×10⁵`.
 pub fn written(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
@@ -158,7 +158,7 @@ pub fn written(value: f64) -> String {
     }
 }
 
-/// A comma after each group of three digits before the point, in numbers of five digits or more.
+/// Inserts a comma after each group of three digits before the point, in numbers of five digits or more.
 fn grouped(plain: &str) -> String {
     let (whole, rest) = plain.split_at(plain.find('.').unwrap_or(plain.len()));
     let digits = whole.trim_start_matches('-');
@@ -175,7 +175,7 @@ fn raised(exponent: i32) -> String {
         '1' => '¹',
         '2' => '²',
         '3' => '³',
-        // '0' and '4' to '9' follow each other.
+        // The superscripts 0 and 4 to 9 are consecutive in Unicode.
         other => char::from_u32(0x2070 + other.to_digit(10).unwrap_or(0)).unwrap_or('?'),
     };
     exponent.to_string().chars().map(letter).collect()

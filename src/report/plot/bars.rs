@@ -1,4 +1,4 @@
-//! A panel of bars: label below, value above, a whisker for the spread.
+//! A panel of bars: labels below, values above, a whisker for the range of the measurements.
 
 use super::axis::{Scale, written};
 use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
@@ -7,7 +7,7 @@ use super::{Axis, Bar, Bars};
 use plotters::prelude::DrawingBackend;
 use plotters::style::BLACK;
 
-/// Points of a line of text.
+/// The height of a line of text, in points.
 const LINE: f64 = 16.0;
 
 /// Draw the panel into its area.
@@ -99,7 +99,7 @@ fn one<B: DrawingBackend>(
     canvas.centred(&short(bar.value), Size::Normal, middle, top - 9.0)
 }
 
-/// Three digits, for the value above a bar.
+/// Three significant digits, for the value above a bar.
 fn short(value: f64) -> String {
     if value == 0.0 {
         return "0".into();

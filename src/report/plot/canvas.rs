@@ -1,4 +1,4 @@
-//! What plots are made of: strokes, areas and text, in points, on any `plotters` canvas.
+//! Drawing primitives: lines, areas and text, in points, on any `plotters` canvas.
 
 use super::style::{FAMILY, Hatch, Marker, Style};
 use plotters::coord::Shift;
@@ -9,19 +9,19 @@ use plotters::style::{
     BLACK, Color, FontTransform, IntoTextStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle, WHITE,
 };
 
-/// Pixels of a point: fine enough for print.
+/// Pixels per point: fine enough for print.
 pub const SCALE: f64 = 2.0;
 
-/// Grey for lines that help the eye.
+/// Grey for grid lines.
 pub const FAINT: RGBColor = RGBColor(215, 215, 215);
 
-/// A lighter one behind every other row.
+/// A lighter grey, behind every other row.
 pub const SHADE: RGBColor = RGBColor(244, 244, 244);
 
-/// A place, in points from the upper left corner.
+/// A position, in points from the upper left corner.
 pub type Place = (f64, f64);
 
-/// What a drawing step returns: the canvas's trouble, as text.
+/// The result of a drawing step; the error is that of the canvas, as text.
 pub type Drawn = Result<(), String>;
 
 /// A rectangle of the figure.
@@ -42,13 +42,13 @@ impl Area {
         0.5 * (self.left + self.right)
     }
 
-    /// Half way from top to bottom.
+    /// The vertical middle.
     pub fn middle_down(&self) -> f64 {
         0.5 * (self.top + self.bottom)
     }
 }
 
-/// Sizes of letters.
+/// Font sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     Tiny,
@@ -58,7 +58,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// In points.
+    /// The size in points.
     pub fn points(self) -> f64 {
         match self {
             Size::Tiny => 9.5,
@@ -69,7 +69,7 @@ impl Size {
     }
 }
 
-/// Pixels for a figure of so many points.
+/// Width and height in pixels of a figure, from those in points.
 pub fn pixels(width: f64, height: f64) -> (u32, u32) {
     (
         (width * SCALE).ceil() as u32,
@@ -78,11 +78,11 @@ pub fn pixels(width: f64, height: f64) -> (u32, u32) {
 }
 
 fn pixel((x, y): Place) -> (i32, i32) {
-    // Values far outside saturate.
+    // The cast saturates for values far outside.
     ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
 }
 
-/// Text in black, held at a point of itself.
+/// The style of black text, anchored as given.
 fn text_style(size: Size, across: HPos, down: VPos) -> TextStyle<'static> {
     (FAMILY, size.points() * SCALE)
         .into_text_style(&(1, 1))
@@ -90,7 +90,7 @@ fn text_style(size: Size, across: HPos, down: VPos) -> TextStyle<'static> {
         .pos(Pos::new(across, down))
 }
 
-/// Points that a text takes from left to right, once the font is registered.
+/// The width of a text in points, once the font is registered.
 pub fn width(text: &str, size: Size) -> f64 {
     let style = text_style(size, HPos::Left, VPos::Center);
     let guess = 0.6 * size.points() * text.chars().count() as f64;
@@ -100,7 +100,7 @@ pub fn width(text: &str, size: Size) -> f64 {
         .map_or(guess, |(width, _)| f64::from(width) / SCALE)
 }
 
-/// The text, cut with dots where it is too long.
+/// The text, cut and ended with an ellipsis if it is too long.
 pub fn fitted(text: &str, size: Size, most: f64) -> String {
     if width(text, size) <= most {
         return text.into();
@@ -115,7 +115,7 @@ pub fn fitted(text: &str, size: Size, most: f64) -> String {
     String::new()
 }
 
-/// Text in lines of at most some points, broken at spaces; a longer word is cut.
+/// Text in lines of at most `most` points, broken at spaces; a longer word is cut.
 pub fn wrapped(text: &str, size: Size, most: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -131,7 +131,7 @@ pub fn wrapped(text: &str, size: Size, most: f64) -> Vec<String> {
     lines
 }
 
-/// A white sheet.
+/// A drawing on a white background.
 pub struct Canvas<'a, B: DrawingBackend> {
     area: &'a DrawingArea<B, Shift>,
 }
@@ -142,7 +142,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         Ok(Canvas { area })
     }
 
-    /// Text whose middle (both ways) is at a place.
+    /// Text centred at a position, in both directions.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.text(
             text,
@@ -151,17 +151,17 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         )
     }
 
-    /// Text from a place to the right.
+    /// Text that starts at a position.
     pub fn left(&self, text: &str, size: Size, x: f64, y: f64) -> Drawn {
         self.text(text, (x, y), text_style(size, HPos::Left, VPos::Center))
     }
 
-    /// The same in the usual size.
+    /// The same in the default size.
     pub fn label(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.left(text, Size::Normal, x, y)
     }
 
-    /// Text that ends at a place.
+    /// Text that ends at a position.
     pub fn before(&self, text: &str, x: f64, y: f64) -> Drawn {
         self.text(
             text,
@@ -170,12 +170,12 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         )
     }
 
-    /// Text in the middle of a place.
+    /// Text centred at a position.
     pub fn centred(&self, text: &str, size: Size, x: f64, y: f64) -> Drawn {
         self.text(text, (x, y), text_style(size, HPos::Center, VPos::Center))
     }
 
-    /// Text that is read from below, in the middle of a place.
+    /// Text rotated by 90 degrees, read from below, centred at a position.
     pub fn upright(&self, text: &str, x: f64, y: f64) -> Drawn {
         let style = text_style(Size::Normal, HPos::Center, VPos::Center)
             .transform(FontTransform::Rotate270);
@@ -188,7 +188,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(|error| error.to_string())
     }
 
-    /// A stroke through some places.
+    /// A line through some positions.
     pub fn line(&self, through: &[Place], colour: RGBColor, width: f64) -> Drawn {
         let places: Vec<_> = through.iter().copied().map(pixel).collect();
         let style = colour.stroke_width((width * SCALE).round().max(1.0) as u32);
@@ -197,7 +197,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(|error| error.to_string())
     }
 
-    /// A stroke in dashes, which go on round corners.
+    /// A dashed line, whose dashes continue around corners.
     pub fn dashed(&self, through: &[Place], colour: RGBColor, width: f64, dash: &[f64]) -> Drawn {
         if dash.is_empty() {
             return self.line(through, colour, width);
@@ -215,7 +215,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             .map_err(|error| error.to_string())
     }
 
-    /// A bar in a style: a tint, an outline, and lines across.
+    /// A bar in a style: a tint, an outline, and hatching.
     pub fn bar(&self, bar: Area, style: Style) -> Drawn {
         let corners = [
             (bar.left, bar.bottom),
@@ -235,7 +235,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         self.line(&[&corners[..], &corners[..1]].concat(), style.colour, 1.0)
     }
 
-    /// A white dot with a dark edge, which shows on a thick line.
+    /// A white dot with a dark edge, which is visible on a thick line.
     pub fn pip(&self, at: Place) -> Drawn {
         for (radius, colour) in [(3.4, BLACK), (2.2, WHITE)] {
             let shape = ShapeStyle::from(colour).filled();
@@ -269,7 +269,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 }
 
-/// The parts of a stroke that are drawn.
+/// The dashes of a line.
 fn dashes(through: &[Place], dash: &[f64]) -> Vec<Vec<Place>> {
     let mut parts: Vec<Vec<Place>> = Vec::new();
     let (mut number, mut left) = (0, dash[0]);
@@ -301,7 +301,7 @@ fn dashes(through: &[Place], dash: &[f64]) -> Vec<Vec<Place>> {
     parts
 }
 
-/// Lines across an area.
+/// The lines of a hatching in an area.
 fn hatching(area: Area, hatch: Hatch) -> Vec<(Place, Place)> {
     const STEP: f64 = 8.0;
     let height = area.bottom - area.top;

@@ -1,4 +1,4 @@
-//! A panel of dots: a row a label, a marker a series, whiskers behind, an upright mark for what is to be compared with.
+//! A dot plot: a row per label, a marker per series, whiskers behind, and a vertical mark for the value to compare with.
 
 use super::axis::Scale;
 use super::canvas::{self, Area, Canvas, Drawn, SHADE, Size};
@@ -8,35 +8,35 @@ use super::{Dot, Dots, Row, lines};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
-/// Points of the plot itself from left to right, beside labels and below them; of the longest label.
+/// The width of the plot in points: with labels beside the rows, and with labels above them; the width of the longest label.
 const PLOT: f64 = 560.0;
 const NARROW: f64 = 300.0;
 const LABEL: f64 = 420.0;
 
-/// Points from one series of a row to the next, and of a row with one.
+/// Heights in points: from one series of a row to the next, and of a row with one series.
 const STEP: f64 = 7.0;
 const ROW: f64 = 20.0;
 
-/// Points of a label that stands above its row.
+/// The height of a label above its row, in points.
 const LINE: f64 = 16.0;
 
-/// Points of the title if there is one, between legend and plot, and below the plot.
+/// Heights in points: of the title if there is one, of the space between legend and plot, and below the plot.
 const HEAD: f64 = 24.0;
 const SPACE: f64 = 10.0;
 const FOOT: f64 = 44.0;
 
-/// Points between the edge and the labels, and between them and the plot.
+/// Widths in points: between the edge and the labels, and between the labels and the plot.
 const EDGE: f64 = 6.0;
 const BESIDE: f64 = 10.0;
 
-/// Where things lie in a panel.
+/// The sizes of the parts of a panel, in points.
 struct DotsLayout {
     head: f64,
-    /// Of labels beside their rows.
+    /// The width of labels beside their rows.
     labels: f64,
-    /// Of labels above them.
+    /// The height of labels above them.
     lift: f64,
-    /// Of the plot itself, from left to right.
+    /// The width of the plot itself.
     plot: f64,
     notes: f64,
     row: f64,
@@ -75,17 +75,17 @@ impl DotsLayout {
         }
     }
 
-    /// Points above the plot, and to its right.
+    /// The height above the plot, in points.
     fn top(&self) -> f64 {
         self.head + self.legend.height() + SPACE
     }
 
     fn right(&self) -> f64 {
-        // The last number of the axis stands in the middle of its end.
+        // The last number of the axis is centred at the end of the axis.
         12.0 + self.notes + EDGE
     }
 
-    /// Points of the whole panel.
+    /// Width and height of the whole panel, in points.
     fn size(&self, rows: usize) -> (f64, f64) {
         // The figure keeps 8 and 12 points free at the sides.
         let width = 20.0 + EDGE + self.labels + BESIDE + self.plot + self.right();
@@ -94,7 +94,7 @@ impl DotsLayout {
     }
 }
 
-/// Points that the panel takes.
+/// Width and height of the panel, in points.
 pub fn size(dots: &Dots) -> (f64, f64) {
     DotsLayout::of(dots).size(dots.rows.len())
 }
@@ -143,7 +143,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
     for (place, row) in dots.rows.iter().enumerate() {
         let top = plot.top + layout.row * place as f64;
         let middle = top + 0.5 * (layout.row + layout.lift);
-        // The middle of small letters is below that of a line.
+        // Lower-case letters have their middle below that of the line.
         let y = middle + 1.5;
         if dots.above {
             let label = canvas::fitted(&row.label, Size::Normal, end - area.left - 2.0 * EDGE);
@@ -159,7 +159,7 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
     Ok(())
 }
 
-/// The marks of one row.
+/// Draws one row.
 fn one<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     dots: &Dots,

@@ -1,24 +1,24 @@
-//! A panel of cells, a row and a column of labels: numbers on a ground that is darker where they are stronger.
+//! A heat map with labels of rows and columns: numbers on cells that are darker where the value is stronger.
 //!
-//! Blue for one sign and orange for the other, from white at 0: lightness alone, as in a grey print, shows the strength,
-//! and the number stands in each cell.
+//! Positive values are blue and negative ones orange, from white at 0. Lightness alone shows the strength in a grey print,
+//! and the number is in each cell.
 
 use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
 use super::{Cell, Heat};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
-/// Points of a cell: its height, its least width, what its text keeps free.
+/// Sizes of a cell in points: its height, its least width, and the margin of its text.
 const HIGH: f64 = 26.0;
 const WIDE: f64 = 58.0;
 const FREE: f64 = 12.0;
 
-/// Points of the longest label of a row, and of the head and the foot.
+/// Sizes in points: of the longest row label, of the space above and of the space below.
 const LABEL: f64 = 260.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 14.0;
 
-/// The grounds of the strongest cells: light enough for black letters.
+/// The colours of the strongest cells: light enough for black letters.
 const STRONG: RGBColor = RGBColor(86, 160, 211);
 const WRONG: RGBColor = RGBColor(240, 150, 70);
 
@@ -47,7 +47,7 @@ impl HeatLayout {
     }
 }
 
-/// Points that the panel takes.
+/// Width and height of the panel, in points.
 pub fn size(heat: &Heat) -> (f64, f64) {
     let layout = HeatLayout::of(heat);
     let width = layout.labels + FREE + layout.cell * heat.columns.len() as f64;

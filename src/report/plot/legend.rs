@@ -1,15 +1,15 @@
-//! What the series of a panel are called, beside a sample of each, in rows that fit.
+//! The legend of a panel: the name of each series beside a sample of it, in rows that fit.
 
 use super::canvas::{Canvas, Drawn, Place, Size};
 use super::style::Style;
 use plotters::prelude::DrawingBackend;
 use plotters::style::BLACK;
 
-/// Points of a row, and of the line in it.
+/// Points: the height of a row, and the length of a sample line.
 pub const ROW: f64 = 18.0;
 const LINE: f64 = 34.0;
 
-/// Half the height of an upright reference mark.
+/// Half the height of a vertical reference mark, in points.
 pub const TICK: f64 = 7.0;
 
 /// How a series is drawn.
@@ -21,7 +21,7 @@ pub enum Sample {
     Dot(Style),
     /// A marker on a thick and a thin line.
     Spread(Style),
-    /// An upright mark.
+    /// A vertical reference mark.
     Tick,
 }
 
@@ -60,7 +60,7 @@ impl Sample {
     }
 }
 
-/// An entry: where it starts in its row, its text, its sample.
+/// An entry: its position in the row, its text, its sample.
 type Entry = (f64, String, Sample);
 
 /// A legend broken into rows.
@@ -88,12 +88,12 @@ impl Legend {
         Legend { rows }
     }
 
-    /// Points that it takes from top to bottom.
+    /// The height in points.
     pub fn height(&self) -> f64 {
         ROW * self.rows.len() as f64
     }
 
-    /// Draw it, the middle of its first row at `top`.
+    /// Draws the legend, with the middle of its first row at `top`.
     pub fn draw<B: DrawingBackend>(&self, canvas: &Canvas<'_, B>, left: f64, top: f64) -> Drawn {
         for (number, row) in self.rows.iter().enumerate() {
             let y = top + ROW * number as f64;

@@ -9,7 +9,7 @@ use super::{Lines, Series};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
-/// The scales of a panel and where they lie.
+/// The scales of a panel and its rectangle.
 struct Frame {
     plot: Area,
     x: Scale,
@@ -117,7 +117,7 @@ pub(super) fn across<B: DrawingBackend>(
     scale: &Scale,
     label: &str,
 ) -> Drawn {
-    // A label that would touch the one before is left out; its tick stays.
+    // A label that would touch the one before it is left out; its tick stays.
     let mut free = f64::NEG_INFINITY;
     for tick in &scale.ticks {
         let x = plot.left + scale.place(*tick) * plot.width();

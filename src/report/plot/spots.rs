@@ -7,18 +7,18 @@ use super::{Lines, Spot};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor, WHITE};
 
-/// Half the sides of the square that a marker keeps free, and points between a marker and its name.
+/// Points: half the side of the square that a marker keeps free, and the distance from a marker to its name.
 const FREE: f64 = 5.0;
 const BESIDE: f64 = 9.0;
 
-/// Points from one line of names to the next, and how many lines away a name may stand.
+/// The height of a line of names in points, and how many lines away from its marker a name may be.
 const LINE: f64 = 15.0;
 const LINES: i32 = 24;
 
-/// The colour of the line between a point and a name that stands away from it.
+/// The colour of the line between a point and a name that is not beside it.
 const LEADER: RGBColor = RGBColor(140, 140, 140);
 
-/// Draw the spots of a panel; `place` says where a value lies.
+/// Draws the spots of a panel; `place` maps a value to its position.
 pub fn draw<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
     plot: Area,
@@ -65,8 +65,8 @@ pub fn draw<B: DrawingBackend>(
     Ok(())
 }
 
-/// Where names stand, each of a point and a width: beside the point where that is free, otherwise in the nearest free line.
-/// Names cover no marker, and go a little above the plot for points at its upper end.
+/// The rectangles of names, given the position and the width of each: beside the point where that is free, otherwise in the
+/// nearest free line. Names cover no marker; those of points at the upper end may reach a little above the plot.
 fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
     let mut taken: Vec<Area> = markers.iter().map(|at| around(*at)).collect();
     let mut names = Vec::new();
@@ -117,7 +117,7 @@ fn touch(a: &Area, b: &Area) -> bool {
 mod tests {
     use super::*;
 
-    /// Twelve names at one place in a corner, and some at the other ends: none covers another, or leaves the panel.
+    /// Twelve names at one position in a corner, and some at the other ends: no name covers another or leaves the panel.
     #[test]
     fn names_cover_no_other_and_stay_in_the_panel() {
         let plot = Area {
@@ -138,7 +138,7 @@ mod tests {
             assert!(!others.any(|other| touch(name, other)), "{name:?}");
             assert!(!places.iter().any(|at| touch(name, &around(*at))));
         }
-        // Where there is room, a name stands beside its point.
+        // Where there is room, a name is beside its point.
         assert_eq!(
             (names[12].left, names[12].middle_down()),
             (5.0 + BESIDE, 8.0)

@@ -1,6 +1,6 @@
-//! How things are told apart: colours of different lightness, dashes, markers, hatching; and the font.
+//! How series look: colours of different lightness, dashes, markers, hatching; and the font.
 //!
-//! The colours are Okabe and Ito's, which the colour-blind tell apart; the order puts dark next to light.
+//! The colours are those of Okabe and Ito, distinguishable with colour blindness; dark and light ones alternate.
 
 use plotters::style::{FontStyle, RGBColor, register_font as register};
 use std::sync::OnceLock;
@@ -8,14 +8,14 @@ use std::sync::OnceLock;
 /// DejaVu Sans, the letters that plots need; see `assets/README.md`.
 static FONT: &[u8] = include_bytes!("../../../assets/DejaVuSans-subset.ttf");
 
-/// The name that the font is known by, here and in an SVG, where the viewer's own may stand in for it.
+/// The font family's name, here and in an SVG; a viewer may use its own sans-serif font.
 pub const FAMILY: &str = "sans-serif";
 
-/// What a series looks like.
+/// The look of a series.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     pub colour: RGBColor,
-    /// Lengths drawn and left out in turn, in points; empty is a solid line.
+    /// Lengths of dashes and gaps in turn, in points; empty for a solid line.
     pub dash: &'static [f64],
     pub marker: Marker,
     pub hatch: Hatch,
@@ -29,7 +29,7 @@ pub enum Marker {
     Diamond,
 }
 
-/// Lines across a bar.
+/// The hatching of a bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hatch {
     None,
@@ -78,10 +78,10 @@ const STYLES: [Style; 6] = [
     },
 ];
 
-/// The style of a law beside what was measured, which no series has.
+/// The style of theory, which no measured series has.
 pub const THEORY: usize = usize::MAX;
 
-/// Dots in a red that is dark in a grey print.
+/// A dotted line in a red that is dark in a grey print.
 const OF_THEORY: Style = Style {
     colour: RGBColor(150, 0, 60),
     dash: &[1.5, 2.0],
@@ -90,7 +90,7 @@ const OF_THEORY: Style = Style {
 };
 
 impl Style {
-    /// The style of a number; they repeat after six. [`THEORY`] has its own.
+    /// The style of a number; styles repeat after six. [`THEORY`] has its own.
     pub fn of(number: usize) -> Self {
         if number == THEORY {
             return OF_THEORY;
@@ -99,7 +99,7 @@ impl Style {
     }
 }
 
-/// Make the font known to the canvas, once.
+/// Registers the font with `plotters`, once.
 pub fn register_font() -> Result<(), String> {
     static DONE: OnceLock<bool> = OnceLock::new();
     if *DONE.get_or_init(|| register(FAMILY, FontStyle::Normal, FONT).is_ok()) {

@@ -1,4 +1,4 @@
-//! Records as batches that stay in memory, for a caller that takes arrays and not files.
+//! Records as batches in memory, for callers that take arrays instead of files.
 
 use super::column::{About, Column, batch, columns, schema};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub struct Collected<'r> {
 impl<'r> Collected<'r> {
     /// An empty table of the columns of an analysis.
     ///
-    /// Errors: notions that are not known.
+    /// Errors: unknown notions.
     pub fn new(about: &About<'r, '_>) -> Result<Self> {
         let columns = columns(about)?;
         Ok(Collected {

@@ -17,7 +17,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The type of a column in Arrow. Whole numbers are signed: differences of unsigned ones wrap around in data frames.
+/// The Arrow type of a column. Whole numbers are signed, because differences of unsigned ones wrap around in data frames.
 fn arrow(of: Type) -> DataType {
     let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
     match of {
@@ -37,7 +37,7 @@ type Get<'r> = Box<dyn Fn(&Record) -> Value + 'r>;
 pub(super) struct Column<'r> {
     pub name: String,
     pub of: Type,
-    /// What it says, with its unit.
+    /// The meaning, with the unit.
     pub help: String,
     get: Get<'r>,
 }
@@ -68,12 +68,12 @@ pub struct About<'r, 'p> {
     pub reference: &'r dyn Rows,
     pub queries: &'r dyn Rows,
     pub plan: &'p AnalysisPlan,
-    /// The space that the sets are seen in, where a table may hold several.
+    /// The name of the space, for tables that hold several.
     pub space: Option<&'p str>,
     pub known: Known<'r>,
 }
 
-/// The set that a column says something of.
+/// The row that a column describes.
 #[derive(Clone, Copy)]
 enum Side {
     Query,
@@ -95,7 +95,7 @@ impl Side {
         }
     }
 
-    /// The number of the row in its set.
+    /// The index of the row in its set.
     fn row(self, record: &Record) -> Option<u64> {
         match self {
             Side::Query => Some(record.query),
@@ -103,7 +103,7 @@ impl Side {
         }
     }
 
-    /// A column that says something of the row.
+    /// A column that describes the row.
     fn column<'r>(
         self,
         name: &str,
@@ -123,7 +123,7 @@ fn text(text: Option<&str>) -> Value {
 
 /// All columns of an analysis: those that were asked for and can have a value.
 ///
-/// Errors: notions that are not known.
+/// Errors: unknown notions.
 pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
     let plan = about.plan;
     let mut all = Vec::new();
@@ -159,7 +159,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
     Ok(all)
 }
 
-/// What a row is called, and where it comes from, where that is known.
+/// The id, file and label of a row, where known.
 fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
     let Some(known) = rows.provenance() else {
         return Vec::new();
@@ -187,7 +187,7 @@ fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
     all
 }
 
-/// Which set a query came in, where there are several.
+/// The name of each query's set, if there are several sets.
 fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
     if sets.is_empty() {
         return Vec::new();
@@ -206,7 +206,7 @@ fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
     ]
 }
 
-/// The classes of the queries, and what a model took them for; labels that came with the rows are columns already.
+/// The classes and predicted classes of the queries; labels in the queries' file already have a column.
 fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
     let Some(classes) = about.known.classes else {
         return Vec::new();
@@ -240,7 +240,7 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
     all
 }
 
-/// What became of the queries, where that was said.
+/// The outcome of each query, if known.
 fn of_outcome(outcome: Option<&Outcome>) -> Vec<Column<'_>> {
     match outcome {
         Some(Outcome::Wrong(wrong)) => {
@@ -260,7 +260,7 @@ fn of_outcome(outcome: Option<&Outcome>) -> Vec<Column<'_>> {
     }
 }
 
-/// What is found out about the hull.
+/// The columns of the hull.
 fn of_hull(distance: bool) -> Vec<Column<'static>> {
     let hull = |name, of, help, get: fn(&Answer) -> Value| {
         Column::new(name, of, help, move |record: &Record| {
@@ -291,15 +291,21 @@ fn of_hull(distance: bool) -> Vec<Column<'static>> {
         hull(
             "residual",
             Type::Float,
-            "how far the certificate's weighted rows are from the query, as a share of the local scale",
+            "distance from the query to the weighted mean of the certificate's rows, as a share of the local scale",
             |a| Value::of(a.residual, Value::Float),
         ),
-        hull("support", Type::Count, "rows of the certificate", |a| {
-            Value::Count(a.support as u64)
-        }),
-        hull("scans", Type::Count, "passes over the reference", |a| {
-            Value::Count(u64::from(a.scans))
-        }),
+        hull(
+            "support",
+            Type::Count,
+            "number of rows of the certificate",
+            |a| Value::Count(a.support as u64),
+        ),
+        hull(
+            "scans",
+            Type::Count,
+            "number of scans of the reference for the query",
+            |a| Value::Count(u64::from(a.scans)),
+        ),
     ];
     if distance {
         all.extend([
@@ -326,7 +332,7 @@ fn of_hull(distance: bool) -> Vec<Column<'static>> {
     all
 }
 
-/// The columns of a notion, whose judgement stands at `place` of each record's.
+/// The columns of a notion, whose judgement has the index `place` in each record.
 fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> Vec<Column<'r>> {
     let id = notion.id();
     let number = |row: u64| reference.number(row as usize);
@@ -362,7 +368,7 @@ fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> 
     all
 }
 
-/// The nearest row.
+/// The columns of the nearest row.
 fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
     let nearest = |name, of, help, get: fn(&Neighbour) -> Value| {
         Column::new(name, of, help, move |record: &Record| {
@@ -385,7 +391,7 @@ fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
     all
 }
 
-/// All neighbours, nearest first.
+/// The lists of all neighbours, nearest first.
 fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
     let rows = |record: &Record| Value::Rows(record.neighbours.iter().map(|n| n.row).collect());
     let mut all = vec![Column::new(
@@ -430,7 +436,7 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
     all
 }
 
-/// A text of each neighbour.
+/// A list with a text for each neighbour.
 fn texts<'r>(name: &str, help: &str, get: impl Fn(u64) -> Option<&'r str> + 'r) -> Column<'r> {
     Column::new(name, Type::Texts, help, move |r| {
         let each = r.neighbours.iter();
@@ -439,7 +445,7 @@ fn texts<'r>(name: &str, help: &str, get: impl Fn(u64) -> Option<&'r str> + 'r) 
     })
 }
 
-/// The Arrow schema of the columns. The number of the query alone is never null.
+/// The Arrow schema of the columns. Only the number of the query is never null.
 pub(super) fn schema(columns: &[Column], metadata: HashMap<String, String>) -> Arc<Schema> {
     let field =
         |column: &Column| Field::new(&column.name, arrow(column.of), column.name != "query_row");
@@ -525,7 +531,7 @@ pub(in crate::report) fn array(of: Type, values: impl Iterator<Item = Value>) ->
     }
 }
 
-/// A value as JSON, which writes every f64 so that it reads back the same.
+/// A value as JSON; every f64 reads back the same.
 pub(super) fn as_json(value: Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
@@ -545,7 +551,7 @@ pub(super) fn as_field(value: Value) -> String {
     fn join<T>(items: Vec<T>, write: impl Fn(&T) -> String) -> String {
         items.iter().map(write).collect::<Vec<_>>().join(";")
     }
-    // `Debug` writes an exponent where plain digits would be hundreds.
+    // `{:?}` writes very large and small numbers with an exponent instead of hundreds of digits.
     let number = |value: &f64| format!("{value:?}");
     match value {
         Value::Null => String::new(),

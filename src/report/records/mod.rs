@@ -1,8 +1,8 @@
 //! Records as a table: Parquet, Arrow IPC, CSV or JSON lines, by the file's extension.
 //!
-//! The columns are those of `column.rs`. What was not asked for has no column. What does not apply is null; in CSV an empty
-//! field, and lists are joined by semicolons. Row numbers are those of the files. Records arrive in batches and are
-//! written as they come.
+//! The columns are those of `column.rs`. Results that were not asked for have no column. A value that does not apply is null,
+//! in CSV an empty field; lists in CSV are joined by semicolons. Row numbers are those of the files. Records arrive in
+//! batches and are written as they come.
 
 mod collected;
 mod column;
@@ -24,10 +24,10 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What can be written, for messages.
+/// The file extensions, for messages.
 const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv and .jsonl (.ndjson)";
 
-/// How records can be written.
+/// The formats of records.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Format {
     Parquet,
@@ -37,7 +37,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the extension; an error lists those that are known.
+    /// The format by extension; the error lists the known ones.
     pub fn of(path: &Path) -> Result<Self> {
         let extension = path.extension().unwrap_or_default();
         Ok(match extension.to_string_lossy().to_lowercase().as_str() {
@@ -73,18 +73,18 @@ pub fn create<'r>(
     })
 }
 
-/// How this program compresses Parquet.
+/// The compression and the metadata of Parquet files.
 pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
     super::parquet_file::properties(context.metadata())
 }
 
-/// A writer of batches of records.
+/// A writer of Arrow batches.
 enum Writer {
     Parquet(ArrowWriter<BufWriter<File>>),
     Arrow(arrow_ipc::writer::FileWriter<BufWriter<File>>),
 }
 
-/// Records in batches, in a format that has types.
+/// A sink that writes records as batches, in a format with types.
 struct Batches<'r> {
     output: Output,
     writer: Writer,
@@ -188,7 +188,7 @@ impl<'r> Lines<'r> {
     }
 }
 
-/// A field of CSV, in quotes where it needs them.
+/// A field of CSV, quoted where necessary.
 fn quoted(field: String) -> String {
     match field.contains([',', '"', '\n', '\r']) {
         true => format!("\"{}\"", field.replace('"', "\"\"")),
@@ -208,7 +208,7 @@ impl Sink for Lines<'_> {
                     let fields = values.map(|(_, value)| quoted(as_field(value)));
                     fields.collect::<Vec<_>>().join(",")
                 }
-                // By hand, so that the keys stand in the order of the columns.
+                // Written by hand, so that the keys are in the order of the columns.
                 Style::Json => {
                     let fields = values.map(|(name, value)| {
                         format!(
@@ -233,17 +233,17 @@ impl FileSink for Lines<'_> {
     }
 }
 
-/// The name of each column that a plan gives, and what it says.
+/// The name and the meaning of each column of a plan.
 ///
-/// Errors: notions that are not known.
+/// Errors: unknown notions.
 pub fn explained(about: &About<'_, '_>) -> Result<Vec<(String, String)>> {
     let each = columns(about)?.into_iter();
     Ok(each.map(|column| (column.name, column.help)).collect())
 }
 
-/// A line for each column that a plan gives, with its type and what it says.
+/// A line for each column of a plan, with its type and its meaning.
 ///
-/// Errors: notions that are not known.
+/// Errors: unknown notions.
 pub fn help(about: &About<'_, '_>) -> Result<String> {
     let columns = columns(about)?;
     let line = |column: &Column| {

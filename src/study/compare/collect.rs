@@ -1,4 +1,4 @@
-//! What a comparison keeps of the records of one space: verdicts, distances, and a few queries to show.
+//! The data that a comparison keeps from the records of one space: verdicts, distances, and a few queries to show.
 
 use super::{Keeper, Pick, Picks, Scores};
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::space::View;
 use crate::study::rate::{Quantiles, quantiles};
 use crate::study::{Record, Sink};
 
-/// A sink that notes what it needs and passes records on.
+/// A sink that collects these data and passes records on.
 pub(super) struct Collected<'c, 'v> {
     view: &'v View,
     next: &'c mut (dyn Keeper + 'v),
@@ -16,21 +16,21 @@ pub(super) struct Collected<'c, 'v> {
     found: QueryResults,
 }
 
-/// What was noted of every query.
+/// The data collected from all queries.
 #[derive(Default)]
 pub(super) struct QueryResults {
     pub verdicts: Vec<Verdict>,
-    /// Distance to the hull, at least; 0 inside.
+    /// Certified lower bounds of the distance to the hull; 0 inside.
     pub distances: Vec<f64>,
-    /// What each notion says.
+    /// The scores of each notion.
     pub scores: Vec<Scores>,
-    /// Candidates to show, in the order of [`Picks`]; distances are not yet ratios.
+    /// Candidates for the contact sheet, in the order of [`Picks`]; distances are not yet ratios.
     interpolated: Vec<Pick>,
     extrapolated: Vec<Pick>,
 }
 
 impl<'c, 'v> Collected<'c, 'v> {
-    /// Take records, and add what notions say to `scores`, which are in the order of the plan.
+    /// A sink that passes records on and adds the judgements to `scores`, which are in the order of the plan's notions.
     pub fn new(
         picks: usize,
         scores: Vec<Scores>,
@@ -96,7 +96,8 @@ impl<'c, 'v> Collected<'c, 'v> {
     }
 }
 
-/// Inside first, by the distance of the nearest row; then by the distance to the hull; then by number.
+/// The order of interpolated queries: inside first, by the distance of the nearest row; then by the distance to the hull;
+/// then by row number.
 fn by_depth(a: &Pick, b: &Pick) -> std::cmp::Ordering {
     let beyond = |pick: &Pick| pick.verdict != Verdict::Inside.name();
     let near = |pick: &Pick| {
@@ -113,7 +114,7 @@ fn by_depth(a: &Pick, b: &Pick) -> std::cmp::Ordering {
         .then(a.query.cmp(&b.query))
 }
 
-/// Put a pick among the best `most` of a sorted list, if it belongs there.
+/// Inserts a pick into a sorted list of the best `most`, if it belongs there.
 fn keep(
     best: &mut Vec<Pick>,
     pick: &Pick,
@@ -139,7 +140,7 @@ fn keep(
     best.truncate(most);
 }
 
-/// The place of a row of the file; numbers ascend.
+/// The index of the row with this number in the file; numbers ascend.
 fn place(rows: &dyn Rows, number: u64) -> u64 {
     let (mut low, mut high) = (0, rows.len());
     while low < high {
@@ -161,7 +162,7 @@ impl Sink for Collected<'_, '_> {
 }
 
 impl QueryResults {
-    /// A letter a query.
+    /// The verdicts, one letter per query.
     pub fn letters(&self) -> String {
         let letter = |verdict: &Verdict| match verdict {
             Verdict::Inside => 'i',
@@ -171,8 +172,8 @@ impl QueryResults {
         self.verdicts.iter().map(letter).collect()
     }
 
-    /// Distances to the hull over the reference's median nearest distance; `None` if that is no unit: 0, or so small
-    /// that a ratio is beyond f64.
+    /// Distances to the hull in units of the reference's median nearest distance; `None` if that is 0, or so small that a ratio
+    /// overflows f64.
     pub fn distance_ratio(&self, median: Option<f64>) -> Option<Quantiles> {
         let median = median.filter(|&median| median > 0.0)?;
         let mut ratios: Vec<f64> = self.distances.iter().map(|d| d / median).collect();
@@ -180,14 +181,14 @@ impl QueryResults {
         quantiles(&mut ratios)
     }
 
-    /// The queries to show, their distances as ratios, or as they are where there is nothing to divide by.
+    /// The queries to show. Their distances are ratios, or as measured where there is no unit.
     pub fn picks(&mut self, median: Option<f64>) -> Picks {
         let known = median.filter(|&median| median > 0.0);
         let unit = known.unwrap_or(1.0);
         let scaled = |picks: &mut Vec<Pick>| {
             let mut picks = std::mem::take(picks);
             for pick in &mut picks {
-                // JSON has no infinity.
+                // JSON has no infinity, so the ratio is capped.
                 pick.distance_ratio = (pick.distance_ratio / unit).min(f64::MAX);
                 pick.nearest_ratio = (pick.nearest_ratio / unit).min(f64::MAX);
             }

@@ -1,4 +1,4 @@
-//! Rates split by class, with those of the hull of each query's own class beside them.
+//! Rates split by class, each with the rate against the hull of the query's own class.
 
 use super::{Classes, Rate, Scores};
 use crate::error::{Error, Result};
@@ -12,13 +12,13 @@ pub struct LabelReport {
     /// Reference rows of the class.
     pub n_reference: u64,
     pub n_queries: u64,
-    /// Against the whole reference; the hull first.
+    /// Rates against the whole reference; that of the hull is first.
     pub rates: Vec<Rate>,
-    /// Against the hull of the class's own reference rows; `None` without any.
+    /// The rate against the hull of the class's own reference rows; `None` if there are no such rows.
     pub own_class: Option<Rate>,
 }
 
-/// There must be one for each of the rows of a space.
+/// Checks that there is one class for each row of a space.
 pub(super) fn check(
     classes: &Classes,
     space: &str,
@@ -39,7 +39,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// A report for each class; of its own class each query was asked by the notion `class_own`.
+/// A report for each class; the rates against its own class are those of the notion `class_own`.
 pub(super) fn split(classes: &Classes, scores: &[Scores]) -> Vec<LabelReport> {
     let own = scores.iter().find(|scores| scores.notion == OWN);
     let report = |class: u32| {

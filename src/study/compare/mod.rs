@@ -1,10 +1,10 @@
 //! The same queries through several spaces: how often is a query an extrapolation, by which notion, in which space?
 //!
-//! Every space is fitted on the reference and analyzed as one set ([`super::analyze`]); beside each measured rate stand
-//! the Gaussian null at the same N and rank, and the dimension at which the null would give the rate
-//! ([`super::theory`]): sample size and dimension alone drive a rate, and without them a comparison misleads. All
-//! spaces see the same queries, so two of them are compared query by query. Finished spaces go to an [`Archive`],
-//! which may know them from an earlier run.
+//! Every space is fitted on the reference and analyzed as one set ([`super::analyze`]). Each measured rate is reported with
+//! that of the Gaussian null model of the same N and rank, and with the dimension at which the null model has the measured
+//! rate ([`super::theory`]): a rate depends on sample size and dimension even for data without structure. All spaces see
+//! the same queries, so that two spaces are compared query by query. Finished spaces go to an [`Archive`], which may return
+//! them in a later run.
 
 mod collect;
 mod labels;
@@ -32,14 +32,14 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What to find out. Built by a front end.
+/// What a comparison computes. Built by a front end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ComparisonPlan {
     /// How each space is analyzed.
     pub analysis: analyze::AnalysisPlan,
-    /// Split the rates by class, and ask about each query's own class.
+    /// Whether to split the rates by class, and to judge each query against its own class.
     pub by_label: bool,
-    /// Queries of each kind that are kept with their neighbours and certificates, to be shown.
+    /// The number of queries of each kind that are kept with their neighbours and certificates, to be shown.
     pub picks: usize,
 }
 
@@ -57,7 +57,7 @@ impl Default for ComparisonPlan {
 }
 
 impl ComparisonPlan {
-    /// The same plan with what it implies: to split by class is to ask about the hull of each query's own class.
+    /// The plan with what it implies: a split by class needs the notion of the hull of each query's own class.
     pub fn complete(mut self) -> Self {
         let class = "class".to_string();
         let notions = &mut self.analysis.notions.0;
@@ -67,30 +67,30 @@ impl ComparisonPlan {
         self
     }
 
-    /// Whether any part of it asks about the classes of the sets, so that these must fit all spaces; `all` takes them where
-    /// they do.
+    /// Whether any part of the plan needs the classes of the sets, so that these must fit all spaces. The notion `all` does
+    /// not: it uses classes only if they fit.
     pub fn asks_for_classes(&self) -> Result<bool> {
         let made = self.analysis.made(None)?;
         Ok(self.by_label || made.iter().any(|notion| notion.needs().classes))
     }
 }
 
-/// A query to show: how it was judged and by which rows. Row numbers are places in the sets.
+/// A query to show, with its verdict and the rows that decide it. Row numbers are indices into the sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pick {
     pub query: u64,
     pub verdict: String,
-    /// Certified distance to the hull, at least, over the reference's median nearest distance; 0 inside.
+    /// Certified lower bound of the distance to the hull over the reference's median nearest distance; 0 inside.
     pub distance_ratio: f64,
     /// The nearest reference row, and its distance over the same median.
     pub nearest: u64,
     pub nearest_ratio: f64,
-    /// Rows and weights of the certificate of an inside query, the heaviest first.
+    /// Rows and weights of the certificate of an inside query, by descending weight.
     pub support: Vec<(u64, f64)>,
-    /// The query as the space sees it, where that is another image than the query's own.
+    /// The query as the space sees it, if that differs from the query's own image.
     #[serde(default)]
     pub seen: Option<Picture>,
-    /// The weighted mean of the certificate's rows, as the space sees it, where `seen` is given.
+    /// The weighted mean of the certificate's rows as the space sees it; present if `seen` is.
     #[serde(default)]
     pub mean: Option<Picture>,
 }
@@ -102,11 +102,11 @@ pub struct Picture {
     pub values: Vec<f32>,
 }
 
-/// Numbers of an image that is kept to be shown, at most.
+/// The most numbers of an image that is kept to be shown.
 const SEEN: usize = 1 << 12;
 
 impl Picks {
-    /// Note how the space sees the queries, and the means of their certificates. Errors: rows that can no longer be read.
+    /// Adds to the picks how the space sees them, and the means of their certificates. Errors: rows that can no longer be read.
     fn see(&mut self, view: &View) -> Result<()> {
         let mut row = vec![0.0; view.queries.dim()];
         let picture = |row: &[f64]| {
@@ -135,64 +135,64 @@ impl Picks {
     }
 }
 
-/// The queries to show of a space.
+/// The queries of a space to show.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Picks {
-    /// Distances are as measured: the reference's median nearest distance is 0 or not known.
+    /// Whether distances are as measured, because the reference's median nearest distance is 0 or unknown.
     #[serde(default)]
     pub without_unit: bool,
-    /// No distances were asked for: those to the hull are the verdicts' margins, which are lower.
+    /// Whether distances to the hull are the verdicts' margins, weaker bounds, because no distances were computed.
     #[serde(default)]
     pub margins: bool,
-    /// Inside queries, the nearest to a reference row first; then those least far outside.
+    /// Inside queries, the nearest to a reference row first; then outside queries, the nearest to the hull first.
     pub interpolated: Vec<Pick>,
-    /// The farthest from the hull first.
+    /// Outside queries, the farthest from the hull first.
     pub extrapolated: Vec<Pick>,
 }
 
-/// What was found in one space.
+/// The results in one space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SpaceReport {
-    /// As typed.
+    /// The space as typed.
     pub space: String,
     pub d: u64,
     /// Affine rank of the reference, the paper's d*; `None` where d is too large to find it.
     pub rank: Option<u64>,
-    /// Intrinsic dimension by TwoNN and by maximum likelihood: see [`crate::notion::dimension`].
+    /// Intrinsic dimension by TwoNN, and by maximum likelihood below: see [`crate::notion::dimension`].
     pub two_nn: Option<f64>,
     pub mle: Option<f64>,
-    /// Reference rows that repeat an earlier one; both dimensions count them once.
+    /// Reference rows that repeat an earlier one; both estimates of the dimension count equal rows once.
     #[serde(default)]
     pub repeated_rows: u64,
-    /// The norm that all reference rows have, where there is one: no point of a sphere is inside the hull of others, so what
-    /// the hull says of such rows is no evidence.
+    /// The norm of all reference rows, if they have the same one. No point of a sphere is in the hull of others, so the hull's
+    /// verdicts on such rows are no evidence.
     #[serde(default)]
     pub sphere: Option<f64>,
     pub n_reference: u64,
     pub n_queries: u64,
-    /// In the order of the plan.
+    /// The notions in the order of the plan.
     pub notions: Vec<NotionSummary>,
     /// The extrapolation rate of Gaussian data of the same N and rank.
     pub null_rate: Option<f64>,
-    /// The dimension at which the null is the measured rate; `None` where all or none are outside.
+    /// The dimension at which the null model has the measured rate; `None` where all or none are outside.
     pub d_eff: Option<f64>,
-    /// The same at the ends of the rate's interval; an open end bounds nothing.
+    /// The same for the ends of the rate's interval; `None` for an end without bound.
     pub d_eff_interval: [Option<f64>; 2],
-    /// Certified distance of the queries to the hull, at least (0 for inside), over `median_nearest`.
+    /// Certified lower bounds of the distance of the queries to the hull (0 inside), over `median_nearest`.
     pub distance_ratio: Option<Quantiles>,
     /// Median leave-one-out nearest distance of the reference.
     pub median_nearest: Option<f64>,
     pub scans_per_query: f64,
     pub seconds: f64,
-    /// A letter a query: `i`nside, `o`utside, `u`ndecided.
+    /// The verdicts, one letter per query: `i`nside, `o`utside, `u`ndecided.
     pub verdicts: String,
-    /// By class, where asked for and known.
+    /// Rates by class, if asked for and if classes are known.
     pub labels: Vec<LabelReport>,
-    /// By the sets that the queries came in, where there are several.
+    /// Rates by query set, if there are several.
     pub sets: Vec<SetReport>,
     pub picks: Picks,
     pub warnings: Vec<String>,
-    /// What each notion says of each query; of a space that was taken over from an earlier run, read from its table.
+    /// The scores of each notion; those of a space from an earlier run are read from its table.
     #[serde(skip)]
     pub scores: Arc<Vec<Scores>>,
 }
@@ -201,7 +201,7 @@ pub struct SpaceReport {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SetReport {
     pub set: String,
-    /// In the order of the plan.
+    /// The rates in the order of the plan.
     pub rates: Vec<Rate>,
 }
 
@@ -220,7 +220,7 @@ fn by_set(scores: &[Scores], sets: &[QuerySet], queries: usize) -> Vec<SetReport
 }
 
 impl SpaceReport {
-    /// What was found by a notion.
+    /// The summary of a notion.
     pub fn notion(&self, id: &str) -> Option<&NotionSummary> {
         self.notions.iter().find(|notion| notion.rate.notion == id)
     }
@@ -236,46 +236,46 @@ impl SpaceReport {
     }
 }
 
-/// All spaces, in the order asked for, and each pair of them.
+/// All spaces, in the order of the plan, and each pair of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
     pub spaces: Vec<SpaceReport>,
     pub pairs: Vec<Pair>,
-    /// Which notion predicts what became of the queries, or tells the first set of queries from each other one.
+    /// How well each notion predicts the queries' outcomes, or tells the first query set from each other one.
     pub outcomes: Vec<Outcomes>,
-    /// What was noticed about the comparison as a whole, before any space was analyzed.
+    /// Notes about the comparison as a whole, from before any space was analyzed.
     pub notes: Vec<String>,
 }
 
-/// Queries that came as a set of their own, beside others.
+/// One of several query sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuerySet {
     pub name: String,
-    /// The place of its first query among all.
+    /// The index of its first query among all queries.
     pub first: usize,
 }
 
-/// What is known of the rows of a space beside their values.
+/// The facts about the rows of a space besides their values.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'v> {
     pub classes: Option<&'v Classes>,
-    /// The sets that the queries came in; empty if they are one.
+    /// The query sets; empty if there is only one.
     pub sets: &'v [QuerySet],
-    /// What became of each query.
+    /// The outcome of each query.
     pub outcome: Option<&'v Outcome>,
 }
 
-/// Where finished spaces go, and where those of an earlier run come from.
+/// Stores finished spaces, and returns those of an earlier run.
 pub trait Archive {
-    /// What is known of a space under the same inputs and settings.
+    /// The report of a space from an earlier run with the same inputs and settings.
     fn recall(&mut self, spec: &Spec) -> Result<Option<SpaceReport>>;
 
-    /// What was noticed while spaces were recalled, since the last call: an input that has changed.
+    /// Notes from recalling spaces since the last call, such as an input that has changed.
     fn notes(&mut self) -> Vec<String> {
         Vec::new()
     }
 
-    /// A space is made and will be analyzed: where its records go.
+    /// Returns the keeper of a space that will be analyzed.
     fn begin<'v>(
         &mut self,
         spec: &Spec,
@@ -284,7 +284,7 @@ pub trait Archive {
     ) -> Result<Box<dyn Keeper + 'v>>;
 }
 
-/// Takes the records of one space, and then its report.
+/// Takes the records of one space, and finally its report.
 pub trait Keeper: Sink {
     fn finish(self: Box<Self>, report: &SpaceReport) -> Result<()>;
 }
@@ -313,21 +313,21 @@ impl Keeper for Forget {
     }
 }
 
-/// What is compared: the sets (none if all spaces are files), their classes, the spaces.
+/// The inputs of a comparison: the sets (none if all spaces are files), their classes, the spaces.
 pub struct Subject {
     pub sets: Option<(Set, Set)>,
     pub classes: Option<Classes>,
-    /// The sets that the queries came in; empty if they are one.
+    /// The query sets; empty if there is only one.
     pub query_sets: Vec<QuerySet>,
-    /// What became of each query, where it is known.
+    /// The outcome of each query, if known.
     pub outcome: Option<Outcome>,
     pub specs: Vec<Spec>,
 }
 
-/// Compare the spaces of a subject.
+/// Compares the spaces of a subject.
 ///
-/// Errors: spaces that do not fit the sets, numbers of queries that differ, classes that do not match, everything that
-/// an analysis can end with, and [`Error::Interrupted`]; what was finished by then is in the archive.
+/// Errors: spaces that do not fit the sets, different numbers of queries, classes that do not match, any error of an
+/// analysis, and [`Error::Interrupted`]; spaces finished before the error are in the archive.
 pub fn run(
     plan: &ComparisonPlan,
     mut subject: Subject,
@@ -348,7 +348,7 @@ pub fn run(
         ));
     }
     let plan = &plan.clone().complete();
-    // What was said so far is about the sets, not about the first space.
+    // The warnings so far are about the sets, not about the first space.
     let mut notes = control.take_warnings();
     let known: Vec<Option<SpaceReport>> = specs
         .iter()
@@ -391,7 +391,7 @@ pub fn run(
     })
 }
 
-/// What the notions say of the outcome, and of the sets that the queries came in.
+/// How well the notions predict the outcome, and the query set.
 fn outcomes(subject: &Subject, spaces: &[SpaceReport]) -> Result<Vec<Outcomes>> {
     let scores: Vec<Scores> = spaces
         .iter()
@@ -432,7 +432,7 @@ fn outcomes(subject: &Subject, spaces: &[SpaceReport]) -> Result<Vec<Outcomes>> 
 /// The notion whose score is the distance to the nearest row.
 const NEAREST: &str = "ball";
 
-/// All spaces must see the same queries, and with classes the rows that have them.
+/// Checks that all spaces have the same queries, and with classes the rows that the classes are of.
 fn agree(
     specs: &[Spec],
     known: &[Option<SpaceReport>],
@@ -459,7 +459,8 @@ fn agree(
     Ok(())
 }
 
-/// Queries are compared one by one, so all spaces must have left out the same ones; with classes, of the reference too.
+/// Checks that all spaces left out the same queries, because queries are compared one by one; with classes, also the same
+/// reference rows.
 fn same_left_out(
     specs: &[Spec],
     views: &mut Views,
@@ -490,7 +491,7 @@ fn same_left_out(
     Ok(())
 }
 
-/// One space from the rows to its report.
+/// Runs one space, from the rows to its report.
 fn one(
     plan: &ComparisonPlan,
     spec: &Spec,
@@ -539,7 +540,7 @@ fn one(
     Ok(report)
 }
 
-/// What the analysis says, beside what theory says of the same size.
+/// The results of the analysis, with the theory for the same size.
 fn report(
     spec: &Spec,
     summary: &Summary,
@@ -561,7 +562,7 @@ fn report(
         n_queries: summary.queries,
         null_rate: facts
             .affine_rank
-            // One point is no law to compare with.
+            // A reference of rank 0 is a single point, for which there is no null model.
             .filter(|rank| *rank > 0)
             .map(|rank| theory::null_rate(facts.rows, rank)),
         d_eff: hull.rate.and_then(effective),

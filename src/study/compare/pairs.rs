@@ -5,7 +5,7 @@ use crate::study::holm::holm;
 use crate::study::mcnemar::mcnemar;
 use serde::Serialize;
 
-/// How the verdicts of two spaces go together, over the queries that both decided.
+/// The verdicts of two spaces as a two-by-two table, over the queries that both decided.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
     pub a: String,
@@ -22,7 +22,7 @@ pub struct Pair {
     pub p_holm: f64,
 }
 
-/// Every pair, in the order of the spaces; spaces whose rows lie on a sphere are left out, as their hull says nothing.
+/// Every pair, in the order of the spaces. Spaces whose rows lie on a sphere are left out, because their hull is vacuous.
 pub(super) fn all(spaces: &[SpaceReport]) -> Vec<Pair> {
     let mut pairs = Vec::new();
     let spaces = spaces.iter().filter(|space| space.sphere.is_none());

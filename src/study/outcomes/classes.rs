@@ -1,9 +1,8 @@
-//! The area under the ROC curve within classes: what a score says of errors beyond that some classes are harder.
+//! The area under the ROC curve within classes: how a score predicts errors apart from some classes being harder.
 //!
-//! Only pairs of an error and another query *of the same class* count, each the same:
+//! Only pairs of an error and another query *of the same class* count, each with the same weight:
 //! `sum_c m_c n_c AUROC_c / sum_c m_c n_c` over classes with `m_c` errors and `n_c` others. Classes are independent, so
-//! the variance is `sum_c (m_c n_c)^2 var_c / (sum_c m_c n_c)^2` with DeLong's `var_c`, the numbers of pairs taken as
-//! given.
+//! the variance is `sum_c (m_c n_c)^2 var_c / (sum_c m_c n_c)^2` with DeLong's `var_c`, given the numbers of pairs.
 
 use super::delong::{Components, check};
 use super::missing::{Measured, Missing};
@@ -14,15 +13,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct WithinClasses {
     pub auroc: f64,
-    /// 95 %; there is none where a class that counts has a single error or a single other query.
+    /// The 95 % interval; missing if a class has only a single error or a single other query.
     pub interval95: Measured<[f64; 2]>,
-    /// Classes that have both an error and a query that is none.
+    /// The number of classes with both errors and other queries.
     pub classes: u64,
-    /// Pairs within them.
+    /// The number of pairs within them.
     pub pairs: u64,
 }
 
-/// Of a score without NaN; queries without a class are left out.
+/// The area for a score without NaN; queries without a class are left out.
 pub(super) fn within(
     score: &[f64],
     errors: &[bool],
@@ -74,7 +73,7 @@ mod tests {
     use super::*;
     use crate::study::outcomes::delong::auroc;
 
-    /// A score that only tells classes apart: it seems to predict errors, and within classes it says nothing.
+    /// A score that only tells classes apart seems to predict errors, but within classes it is at chance.
     #[test]
     fn class_alone_is_no_prediction() {
         let queries = 0..400_u32;
@@ -102,7 +101,7 @@ mod tests {
         assert_eq!(found.interval95, whole.interval95);
     }
 
-    /// Two classes by hand: 2 of 2 pairs and 1 of 4.
+    /// Two classes computed by hand: 2 of 2 pairs and 1 of 4.
     #[test]
     fn pairs_weigh_the_same() {
         let classes = [0, 0, 0, 1, 1, 1, 1].map(Some);

@@ -1,4 +1,4 @@
-//! ROC curves and what is read off them: points, average precision, the false alarms at a given share of errors found.
+//! ROC curves and their numbers: points, average precision, the false positive rate at a given true positive rate.
 //!
 //! A threshold flags the queries whose score is at least as large. Thresholds are the different scores, from the largest
 //! down, so that queries with equal scores are flagged together.
@@ -6,30 +6,30 @@
 use super::ranks::Order;
 use serde::{Deserialize, Serialize};
 
-/// The share of errors that must be flagged where false alarms are counted.
+/// The true positive rate at which false positives are counted.
 pub const TPR: f64 = 0.95;
 
-/// Points of a curve that is kept to be drawn, at most.
+/// The most points of a curve that is kept for drawing.
 const POINTS: usize = 200;
 
-/// What a score says of errors, read off its ROC curve.
+/// How well a score predicts errors, from its ROC curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Precision {
     /// Average precision, `sum (R_k - R_(k-1)) P_k` over thresholds, without interpolation (as scikit-learn defines it).
     pub average: f64,
-    /// What a score that says nothing has: the share of errors.
+    /// The average precision of a score that is independent of errors: the share of errors.
     pub chance: f64,
-    /// The share of the other queries that is flagged by the largest threshold that flags 95 % of the errors or more.
+    /// The share of the other queries flagged at the largest threshold that flags at least 95 % of the errors.
     pub fpr95: f64,
 }
 
-/// Errors and others that are flagged at each threshold.
+/// The numbers of errors and of other queries that are flagged at each threshold.
 pub(super) struct Roc {
     steps: Vec<[u64; 2]>,
 }
 
 impl Roc {
-    /// Of a score without NaN over queries of which some are errors and some are not.
+    /// The curve of a score without NaN, over queries with both errors and others.
     pub fn of(score: &[f64], errors: &[bool]) -> Self {
         let order = Order::of(score);
         let mut steps = Vec::with_capacity(order.groups.len());
@@ -51,7 +51,7 @@ impl Roc {
             .map(|n| n as f64)
     }
 
-    /// Precision and false alarms.
+    /// Average precision and false positive rate.
     pub fn precision(&self) -> Precision {
         let [errors, others] = self.totals();
         let (mut average, mut before) = (0.0, 0);
@@ -72,7 +72,7 @@ impl Roc {
         }
     }
 
-    /// (false alarms, errors found), as shares, from (0, 0) to (1, 1): every threshold, or about 200 of them evenly.
+    /// (false positive rate, true positive rate) from (0, 0) to (1, 1): all thresholds, or about 200 of them evenly spaced.
     pub fn points(&self) -> Vec<[f64; 2]> {
         let [errors, others] = self.totals();
         let every = self.steps.len().div_ceil(POINTS).max(1);

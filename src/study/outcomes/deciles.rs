@@ -17,12 +17,12 @@ pub struct Decile {
     pub risk: Risk,
 }
 
-/// The deciles that have queries; a score without NaN.
+/// The deciles that have queries, for a score without NaN.
 pub(super) fn deciles(score: &[f64], outcomes: &[f64], errors: bool) -> Vec<Decile> {
     let order = Order::of(score);
     let n = score.len();
     let of_group = |group: &std::ops::Range<usize>| {
-        // Twice the midrank less one is the sum of the group's ends.
+        // With ranks start+1..=end of the group, 2 r - 1 = start + end.
         ((10 * (group.start + group.end)) / (2 * n)) as u8 + 1
     };
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ mod tests {
         );
     }
 
-    /// 64 of 100 queries have the score 0: they are one group, whatever the order.
+    /// 64 of 100 queries have the score 0: they form one group in any order of the queries.
     #[test]
     fn equal_scores_stay_together() {
         let score: Vec<f64> = (0..100).map(|n| f64::from((n - 63).max(0))).collect();

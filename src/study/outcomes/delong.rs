@@ -6,8 +6,8 @@
 //! var   = var(V10) / m + var(V01) / n,   and the same with covariances for two scores (DeLong et al. 1988)
 //! ```
 //!
-//! The shares come from ranks: with T the midranks among all queries and within the own kind, V10_i is
-//! (T_all - T_own) / n (Sun and Xu 2014), which sorts instead of comparing all pairs.
+//! The shares come from ranks: with T_all the midrank among all queries and T_own that among queries of the same outcome,
+//! V10_i is (T_all - T_own) / n (Sun and Xu 2014), which needs a sort instead of all pairs.
 
 use super::missing::{Measured, Missing};
 use super::normal::{interval95, two_sided};
@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 /// The area under a ROC curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Auroc {
-    /// From 0 to 1; one half says nothing of the outcome. Ties count half.
+    /// From 0 to 1; one half is chance. Ties count half.
     pub value: f64,
-    /// DeLong's 95 % interval, cut to 0 and 1.
+    /// DeLong's 95 % interval, clipped to 0..1.
     pub interval95: Measured<[f64; 2]>,
     /// DeLong's standard error.
     pub standard_error: Measured<f64>,
@@ -34,7 +34,7 @@ pub struct Comparison {
     pub b: String,
     /// Queries that have an outcome and both scores.
     pub queries: u64,
-    /// What is found over these queries.
+    /// The difference over these queries.
     pub found: Measured<Difference>,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Components {
     others: Vec<f64>,
 }
 
-/// The numbers of the places that `keep` is true, or false, for.
+/// The values of the errors if `kind` is true, otherwise those of the others.
 fn those(values: &[f64], errors: &[bool], kind: bool) -> Vec<f64> {
     let each = values.iter().zip(errors);
     each.filter(|(_, error)| **error == kind)
@@ -70,7 +70,7 @@ fn those(values: &[f64], errors: &[bool], kind: bool) -> Vec<f64> {
         .collect()
 }
 
-/// Why there is no area; a score that is constant has none that says anything.
+/// Refuses queries for which there is no area, and a constant score, whose area is meaningless.
 pub(super) fn check(score: &[f64], errors: &[bool]) -> Result<(), Missing> {
     let count = errors.iter().filter(|error| **error).count();
     if score.is_empty() {
@@ -87,7 +87,7 @@ pub(super) fn check(score: &[f64], errors: &[bool]) -> Result<(), Missing> {
 }
 
 impl Components {
-    /// Of a score without NaN, over queries of which some are errors and some are not.
+    /// The components of a score without NaN, over queries with both errors and others.
     pub fn of(score: &[f64], errors: &[bool]) -> Self {
         let all = Order::of(score).midranks();
         let share = |kind: bool| -> Vec<f64> {
@@ -113,8 +113,8 @@ impl Components {
         self.errors.len() as f64 * self.others.len() as f64
     }
 
-    /// DeLong's covariance of two areas over the same queries; of an area with itself its variance. It needs two
-    /// errors and two others.
+    /// DeLong's covariance of two areas over the same queries; with itself, the variance of an area. It needs two errors and two
+    /// others.
     pub fn covariance(&self, other: &Components) -> Result<f64, Missing> {
         if self.errors.len() < 2 || self.others.len() < 2 {
             return Err(Missing::TooFew);
@@ -143,7 +143,7 @@ fn covariance(a: &[f64], b: &[f64]) -> f64 {
 /// The area of components, with its interval.
 pub(super) fn auroc(components: &Components) -> Auroc {
     let value = components.area();
-    // An area of 0 or 1 has a variance of 0, which says nothing of what more queries would show.
+    // An area of 0 or 1 has an estimated variance of 0, from which no valid interval follows.
     let error = match components.covariance(components) {
         Ok(variance) if variance > 0.0 => Ok(variance.sqrt()),
         Ok(_) => Err(Missing::Separated),
@@ -157,7 +157,7 @@ pub(super) fn auroc(components: &Components) -> Auroc {
     }
 }
 
-/// DeLong's paired test, its p-value not yet corrected.
+/// DeLong's paired test; its p-value is not yet corrected.
 pub(super) fn difference(a: &Components, b: &Components) -> Result<Difference, Missing> {
     let variance = a.covariance(a)? + b.covariance(b)? - 2.0 * a.covariance(b)?;
     let (auroc_a, auroc_b) = (a.area(), b.area());
@@ -165,7 +165,7 @@ pub(super) fn difference(a: &Components, b: &Components) -> Result<Difference, M
     if a == b {
         return Err(Missing::SameOrder);
     }
-    // What is left of the variance where all of it cancels is rounding.
+    // A variance this small is the rounding error of terms that cancel.
     if variance <= 1e-15 {
         return Err(Missing::Separated);
     }
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The definition: all pairs, ties half.
+    /// The components by their definition: all pairs, ties half.
     fn pairs(score: &[f64], errors: &[bool]) -> Components {
         let above = |a: f64, b: f64| match a.partial_cmp(&b).unwrap() {
             std::cmp::Ordering::Greater => 1.0,
@@ -211,7 +211,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few different scores, so that most pairs of some sets are ties.
+        /// Scores have few different values, so that most pairs are ties.
         #[test]
         fn ranks_give_what_all_pairs_give(
             queries in prop::collection::vec((0..12_i32, any::<bool>()), 2..60),
@@ -225,9 +225,9 @@ mod tests {
         }
     }
 
-    /// The data of DeLong, DeLong and Clarke-Pearson (1988): 43 patients with ovarian cancer of whom all three tests are
-    /// known, of which two are compared: total protein and the K-G score. Data and results are those of the SAS/STAT 14.1
-    /// User's Guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves", to their four digits:
+    /// The data of DeLong, DeLong and Clarke-Pearson (1988): 43 patients with ovarian cancer for whom all three tests are known.
+    /// Two of the tests are compared, total protein and the K-G score. Data and results are from the SAS/STAT 14.1 User's
+    /// Guide, PROC LOGISTIC, "Comparing Receiver Operating Characteristic Curves", to its four digits:
     /// <https://support.sas.com/documentation/cdl/en/statug/68162/HTML/default/statug_logistic_examples08.htm>.
     #[test]
     fn the_example_of_delong_and_others() {

@@ -1,15 +1,15 @@
-//! Fisher's exact test of a table of two by two, two-sided: is the share of errors the same inside and outside?
+//! Fisher's exact test of a two-by-two table, two-sided: is the error rate the same inside and outside?
 //!
-//! With the sums of rows and columns fixed, the count k of the first cell is hypergeometric; p is the probability of all
-//! k that are no more probable than the one found (Fisher 1935; two-sided as R and scipy define it).
+//! Given the sums of rows and columns, the count k of the first cell is hypergeometric; p is the probability of all k that
+//! are no more probable than the observed one (Fisher 1935; two-sided as in R and scipy).
 
-/// k that are as probable as the one found, but for rounding, count as such.
+/// The tolerance for rounding when probabilities are compared.
 const EQUAL: f64 = 1.0 + 1e-7;
 
 /// The p-value of `[[a, b], [c, d]]`.
 ///
-/// Probabilities are formed relative to the most probable table by the ratio of neighbours, so that counts of any size
-/// neither overflow nor lose digits to logarithms; those too small for f64 count as 0.
+/// Probabilities are computed relative to the most probable table, by the ratio of neighbours: counts of any size neither
+/// overflow nor lose digits to logarithms, and probabilities too small for f64 count as 0.
 pub fn fisher([[a, b], [c, d]]: [[u64; 2]; 2]) -> f64 {
     let (row, column, total) = (a + b, a + c, a + b + c + d);
     if total == 0 {
@@ -66,7 +66,7 @@ mod tests {
         (0..k).fold(1.0, |all, i| all * (n - i) as f64 / (i + 1) as f64)
     }
 
-    /// The definition, with binomial coefficients.
+    /// The test by its definition, with binomial coefficients.
     fn slow([[a, b], [c, d]]: [[u64; 2]; 2]) -> f64 {
         let (row, column, total) = (a + b, a + c, a + b + c + d);
         let p =

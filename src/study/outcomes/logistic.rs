@@ -1,9 +1,9 @@
-//! Does a score say anything of errors that another does not? Logistic regression with and without it.
+//! Does a score add to another as a predictor of errors? Logistic regression with and without it.
 //!
-//! Both inputs are standardised, so that units do not matter. The log-likelihoods come from Newton's method (iteratively
-//! reweighted least squares); twice their difference is chi-square with one degree of freedom if the score adds nothing
-//! (Wilks 1938). Where a combination of the scores tells all errors from the others the likelihood has no maximum
-//! (Albert and Anderson 1984), and the test says so instead of a number.
+//! Both scores are standardised, so that units do not matter. The likelihoods are maximised by Newton's method (iteratively
+//! reweighted least squares); twice the difference of their logarithms is chi-square with one degree of freedom if the score
+//! adds nothing (Wilks 1938). Where a combination of the scores separates all errors from the others, the likelihood has no
+//! maximum (Albert and Anderson 1984), and the result is [`Missing::Separated`].
 
 use super::missing::Missing;
 use super::normal::chi_square_1;
@@ -11,29 +11,29 @@ use crate::linear;
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
-/// Newton steps at most. With a maximum a handful is enough; without one each step goes about 1 further.
+/// The most Newton steps. With a maximum a handful is enough; without one, coefficients grow by about 1 in each step.
 const STEPS: usize = 60;
 
-/// A step in standardised coefficients below which the likelihood has settled: its error is the square of that.
+/// The step in standardised coefficients at which iteration stops: the likelihood's error is the square of that.
 const SETTLED: f64 = 1e-9;
 
-/// What is left of a score's variance, of 1, once the other is known, below which it is the same score.
+/// The share of a score's variance that the other score leaves unexplained, below which both count as the same score.
 const SAME: f64 = 1e-10;
 
-/// What a score adds to another.
+/// What a score adds to another as a predictor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Adds {
     /// Queries with an outcome and both scores.
     pub queries: u64,
-    /// Change of the log odds of an error by one standard deviation of the score, the other score held.
+    /// Change of the log odds of an error per standard deviation of the score, the other score held constant.
     pub log_odds: f64,
     /// Twice the difference of the log-likelihoods.
     pub chi_square: f64,
-    /// Of the likelihood-ratio test, one degree of freedom.
+    /// The p-value of the likelihood-ratio test with one degree of freedom.
     pub p_value: f64,
 }
 
-/// What `score` adds to `base`; both without NaN.
+/// The effect of adding `score` to `base`; both without NaN.
 pub(super) fn adds(base: &[f64], score: &[f64], errors: &[bool]) -> Result<Adds, Missing> {
     super::delong::check(base, errors)?;
     super::delong::check(score, errors)?;
@@ -55,7 +55,7 @@ pub(super) fn adds(base: &[f64], score: &[f64], errors: &[bool]) -> Result<Adds,
     })
 }
 
-/// Mean 0 and variance 1.
+/// The values shifted and scaled to mean 0 and variance 1.
 fn standardised(values: &[f64]) -> Result<Vec<f64>, Missing> {
     let largest = values
         .iter()
@@ -63,7 +63,7 @@ fn standardised(values: &[f64]) -> Result<Vec<f64>, Missing> {
     if !largest.is_finite() {
         return Err(Missing::Infinite);
     }
-    // Over the largest first: neither sums nor squares overflow.
+    // Values are divided by the largest first, so that neither sums nor squares overflow.
     let n = values.len() as f64;
     let mean = values.iter().map(|value| value / largest).sum::<f64>() / n;
     let centred: Vec<f64> = values.iter().map(|value| value / largest - mean).collect();
@@ -76,18 +76,18 @@ fn standardised(values: &[f64]) -> Result<Vec<f64>, Missing> {
 
 /// A fitted model.
 struct Fit {
-    /// The intercept first.
+    /// The coefficients; the intercept is first.
     coefficients: Vec<f64>,
     likelihood: f64,
 }
 
-/// The model at some coefficients.
+/// The log-likelihood and its derivatives at some coefficients.
 struct State {
     likelihood: f64,
-    /// Every query is on the side of its outcome.
+    /// Whether every query is on the side of its outcome.
     separated: bool,
     gradient: Mat<f64>,
-    /// Minus the second derivatives.
+    /// The negative matrix of second derivatives.
     information: Mat<f64>,
 }
 
@@ -105,7 +105,7 @@ fn fit(columns: &[&[f64]], errors: &[bool]) -> Result<Fit, Missing> {
         if !size.is_finite() {
             break;
         }
-        // The likelihood is concave: half a step is always better somewhere, unless rounding is all that is left.
+        // The log-likelihood is concave, so a small enough share of the step increases it, up to rounding.
         let mut share = 1.0;
         let (mut tried, mut next);
         loop {
@@ -148,7 +148,7 @@ fn at(coefficients: &[f64], columns: &[&[f64]], errors: &[bool]) -> State {
             place => columns[place - 1][query],
         };
         let sum: f64 = (0..p).map(|place| coefficients[place] * input(place)).sum();
-        // Towards the query's own outcome.
+        // The sum's sign is chosen so that it is positive on the side of the query's outcome.
         let own = if error { sum } else { -sum };
         let small = (-own.abs()).exp();
         state.likelihood += own.min(0.0) - small.ln_1p();
@@ -197,7 +197,7 @@ mod tests {
             .map(|&error| f64::from(u8::from(error)))
             .collect();
         assert_eq!(adds(&base, &apart, &errors), Err(Missing::Separated));
-        // All but those at one value are told apart: the likelihood rises forever, and is never 1.
+        // Errors and others overlap at only one value: the likelihood increases without a maximum, but its limit is below 1.
         let partly: Vec<f64> = (0..100_u32)
             .map(|n| match n {
                 0..8 => 0.0,
@@ -206,7 +206,7 @@ mod tests {
             })
             .collect();
         assert_eq!(adds(&base, &partly, &errors), Err(Missing::Separated));
-        // A single query on the wrong side gives the likelihood its maximum.
+        // With a single query on the wrong side the likelihood has a maximum.
         let mut nearly = apart.clone();
         nearly[0] = 0.0;
         nearly[1] = 1.0;

@@ -1,8 +1,8 @@
-//! Why a number is not there: every degenerate case has a name, so that no NaN is ever shown.
+//! Why a number is missing: every degenerate case has a name, so that NaN is never shown.
 
 use serde::{Deserialize, Serialize};
 
-/// A number that could be found, or why it could not.
+/// A number, or why it is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measured<T> {
@@ -10,21 +10,21 @@ pub enum Measured<T> {
     Missing(Missing),
 }
 
-/// Why there is no number.
+/// The reason why a number is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
-    /// No query has both an outcome and what the number is about.
+    /// No query has both an outcome and the score or verdict that the number needs.
     NoQueries,
     /// The score is the same for all queries.
     Constant,
-    /// No query is an error (of the second set).
+    /// No query is an error (or of the second set).
     NoErrors,
-    /// Every query is an error (of the second set).
+    /// Every query is an error (or of the second set).
     OnlyErrors,
-    /// The sample that the notion judged holds no query of the first set of two.
+    /// The sample that the notion judged holds no query of the first of two sets.
     FirstNotSampled,
-    /// It holds none of the second set.
+    /// That sample holds no query of the second set.
     SecondNotSampled,
     /// Too few queries for an interval or a test.
     TooFew,
@@ -32,23 +32,23 @@ pub enum Missing {
     NoneInside,
     /// The notion calls no query outside.
     NoneOutside,
-    /// The score, or both scores together, tell all errors from the others: the estimate has no finite error.
+    /// The scores separate all errors from the others, so that the estimate has no finite standard error.
     Separated,
-    /// Both put the queries into the same order, or the reverse of it: nothing is left to chance.
+    /// Both scores order the queries in the same way or in reverse, so that the difference has no variance.
     SameOrder,
-    /// The second score is a multiple of the first, but for a constant.
+    /// The second score is a linear function of the first.
     SameScore,
     /// A score is infinite.
     Infinite,
     /// The classes of the queries are not known.
     NoClasses,
-    /// No class has both an error and a query that is none.
+    /// No class has both errors and other queries.
     NoMixedClass,
     /// There is no nearest distance to compare with.
     NoNearest,
     /// Every outcome is the same.
     SameOutcomes,
-    /// This kind of outcome has no such number: there is no rank correlation of errors, no ROC curve of losses.
+    /// The number does not exist for this kind of outcome: no rank correlation for errors, no ROC curve for losses.
     NotOfThisOutcome,
 }
 
@@ -86,7 +86,7 @@ impl<T> Measured<T> {
         }
     }
 
-    /// Why there is none.
+    /// The reason, if the number is missing.
     pub fn missing(&self) -> Option<Missing> {
         match self {
             Measured::Value(_) => None,
@@ -94,7 +94,7 @@ impl<T> Measured<T> {
         }
     }
 
-    /// Something of the number.
+    /// Applies `pick` to the number.
     pub fn map<U>(self, pick: impl FnOnce(T) -> U) -> Measured<U> {
         match self {
             Measured::Value(value) => Measured::Value(pick(value)),

@@ -1,13 +1,14 @@
-//! Which definition of "outside" predicts what: errors of a model, its losses, or from which of two sets a query comes.
+//! How well definitions of "outside" predict outcomes: errors of a model, its losses, or which of two sets a query is from.
 //!
-//! Pure functions of slices. [`measure`] takes what notions said of the queries ([`Scores`]) and what became of them
-//! ([`Outcome`]), and says for each notion and space: the error rate inside and outside with Fisher's exact test, the
-//! area under the ROC curve with DeLong's interval, and DeLong's paired test between the notions of a space, average
-//! precision, false alarms, the risk left when the most extrapolated are refused, the same within classes, what is added
-//! to the nearest distance, and the error rate by decile. A larger score is a more extrapolated query, so that a useful
-//! one has an area above one half. What cannot be said is [`Missing`] with its reason, never NaN.
+//! Pure functions of slices. [`measure`] takes the judgements of notions on the queries ([`Scores`]) and the queries'
+//! outcomes ([`Outcome`]). For each notion and space it computes the error rate inside and outside with Fisher's exact
+//! test, the area under the ROC curve with DeLong's interval, DeLong's paired test between the notions of a space, average
+//! precision, false positives, the risk that is left when the most extrapolated queries are refused, the area within
+//! classes, what the score adds to the nearest distance, and the error rate by decile. A larger score is a more
+//! extrapolated query, so that a useful score has an area above one half. A number that cannot be computed is [`Missing`]
+//! with its reason, never NaN.
 //!
-//! A query counts for a number only where all that the number needs is known of it.
+//! A query counts for a number only if everything that the number needs is known of it.
 
 mod classes;
 mod curve;
@@ -38,22 +39,22 @@ use curve::Roc;
 use delong::Components;
 use serde::{Deserialize, Serialize};
 
-/// What a notion said of every query in a space.
+/// The judgements of a notion on every query in a space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
     pub space: String,
     /// Id of the notion.
     pub notion: String,
-    /// `None` where the notion could not decide, or only has a score.
+    /// `None` where the notion could not decide, or has only a score.
     pub outside: Vec<Option<bool>>,
     /// Larger is more extrapolated; NaN is unknown.
     pub score: Vec<f64>,
-    /// Whether each query was in the sample that a costly notion judged; `None` of a notion that judged all.
+    /// Whether each query was in the sample that a costly notion judged; `None` for a notion that judged all queries.
     pub sample: Option<Vec<bool>>,
 }
 
 impl Scores {
-    /// Scores of no query yet.
+    /// Empty scores of a notion.
     pub fn empty(space: &str, notion: &dyn Notion) -> Self {
         Scores {
             space: space.into(),
@@ -64,7 +65,7 @@ impl Scores {
         }
     }
 
-    /// Add what the notion says of the next query.
+    /// Adds the judgement on the next query.
     pub fn push(&mut self, judgement: &Judgement) {
         self.outside.push(judgement.outside);
         self.score.push(judgement.score);
@@ -83,7 +84,7 @@ impl Scores {
         (0..self.outside.len()).filter(|&query| self.judged(query))
     }
 
-    /// What it says of some queries, of those that it judged.
+    /// The sides of those of the given queries that the notion judged.
     pub fn sides(
         &self,
         queries: impl Iterator<Item = usize>,
@@ -93,23 +94,23 @@ impl Scores {
     }
 }
 
-/// What became of every query.
+/// The outcome of every query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// Whether a model was wrong; `None` is unknown.
     Wrong(Vec<Option<bool>>),
     /// A model's loss; what is not finite is unknown.
     Loss(Vec<f64>),
-    /// Which of two query sets it is of.
+    /// Which of two query sets the query is from.
     Sets {
-        /// What the sets are called.
+        /// The names of the sets.
         names: [String; 2],
-        /// Whether it is of the second one; `None` is neither.
+        /// Whether the query is from the second set; `None` if it is from neither.
         second: Vec<Option<bool>>,
     },
 }
 
-/// What kind of outcome was asked about.
+/// The kind of outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -119,31 +120,32 @@ pub enum Kind {
     Sets([String; 2]),
 }
 
-/// What a notion says of the outcomes in a space. "Error" is a query of the second set where two are told apart.
+/// How well a notion predicts the outcomes in a space. If two query sets are told apart, the queries of the second set count
+/// as errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NotionOutcomes {
     pub space: String,
     /// Id of the notion.
     pub notion: String,
-    /// Whether it judged a sample of the queries: then every number is of the sample.
+    /// Whether the notion judged a sample of the queries, so that every number is of the sample.
     pub sampled: bool,
-    /// Queries with a known outcome and score; all but `inside`, `outside` and `fisher_p` are over these.
+    /// Queries with a known outcome and score; all numbers but `inside`, `outside` and `fisher_p` are over these.
     pub queries: u64,
-    /// Queries without one of the two, of those that the notion judged.
+    /// Queries that the notion judged whose outcome or score is unknown.
     pub unknown: u64,
     /// Queries with a known outcome that the notion calls neither inside nor outside.
     pub undecided: u64,
     /// Error rate, or mean loss, of the queries inside.
     pub inside: Measured<Risk>,
-    /// The same of those outside.
+    /// Error rate, or mean loss, of the queries outside.
     pub outside: Measured<Risk>,
     /// Fisher's exact test that the two error rates are equal, two-sided.
     pub fisher_p: Measured<f64>,
     /// Area under the ROC curve.
     pub auroc: Measured<Auroc>,
-    /// Average precision and false alarms.
+    /// Average precision and false positive rate.
     pub precision: Measured<Precision>,
-    /// Area under the curve of risk against coverage; not of two sets.
+    /// Area under the risk-coverage curve; missing for two sets.
     pub aurc: Measured<Aurc>,
     /// Rank correlation with losses.
     pub spearman: Measured<Spearman>,
@@ -153,17 +155,17 @@ pub struct NotionOutcomes {
     pub adds: Measured<Adds>,
     /// Error rate, or mean loss, by decile of the score; none for a constant score.
     pub deciles: Vec<Decile>,
-    /// (false alarms, errors found) along the ROC curve, at most about 200 points; none where there is no area.
+    /// (false positive rate, true positive rate) along the ROC curve, at most about 200 points; empty where there is no area.
     pub roc: Vec<[f64; 2]>,
 }
 
-/// What all notions say of the outcomes.
+/// How well all notions predict the outcomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcomes {
     pub kind: Kind,
     /// Error rate, or mean loss, of all queries whose outcome is known.
     pub all: Measured<Risk>,
-    /// In the order of the scores.
+    /// The notions, in the order of the scores.
     pub notions: Vec<NotionOutcomes>,
     /// Every pair of notions of a space.
     pub comparisons: Vec<Comparison>,
@@ -185,7 +187,7 @@ impl Outcome {
         }
     }
 
-    /// 1 and 0 for errors and others, or the loss.
+    /// 1 for an error, 0 for another query, or the loss.
     fn number(&self, query: usize) -> Option<f64> {
         match self {
             Outcome::Wrong(known) | Outcome::Sets { second: known, .. } => {
@@ -196,12 +198,12 @@ impl Outcome {
     }
 }
 
-/// The queries of which an outcome and a score are known.
+/// The queries with a known outcome and score.
 struct Known {
     queries: Vec<usize>,
     score: Vec<f64>,
     outcomes: Vec<f64>,
-    /// Empty for losses.
+    /// The errors; empty for losses.
     errors: Vec<bool>,
 }
 
@@ -213,7 +215,7 @@ impl Known {
         Known::among(queries.collect(), scores, outcome)
     }
 
-    /// All of `queries` have an outcome and a score.
+    /// The data of `queries`, all of which have an outcome and a score.
     fn among(queries: Vec<usize>, scores: &Scores, outcome: &Outcome) -> Self {
         let outcomes: Vec<f64> = queries
             .iter()
@@ -231,12 +233,12 @@ impl Known {
     }
 }
 
-/// What each of `scores` says of `outcome`.
+/// Measures how well each of `scores` predicts `outcome`.
 ///
-/// `classes` are the queries' classes, for the areas within classes; `nearest` is the id of the notion whose score is
-/// the distance to the nearest row, for what others add to it.
+/// `classes` are the queries' classes, for the areas within classes; `nearest` is the id of the notion whose score is the
+/// distance to the nearest row, the baseline for what other scores add.
 ///
-/// Errors ([`Error::Usage`]): lists that have not one entry a query.
+/// Errors ([`Error::Usage`]): lists without exactly one entry per query.
 pub fn measure(
     scores: &[Scores],
     outcome: &Outcome,
@@ -348,8 +350,7 @@ fn one(
     }
 }
 
-/// Whether the sample that a notion judged holds queries of both sets: where it does not, nothing is said of how it tells them
-/// apart.
+/// Refuses a sample that does not hold queries of both sets: how a notion tells the sets apart is then unknown.
 fn both_sampled(scores: &Scores, outcome: &Outcome) -> Result<(), Missing> {
     let (Outcome::Sets { second, .. }, Some(_)) = (outcome, &scores.sample) else {
         return Ok(());
@@ -394,7 +395,7 @@ fn within(known: &Known, classes: Option<&[Option<u32>]>) -> Result<WithinClasse
     classes::within(&known.score, &known.errors, &own)
 }
 
-/// What a notion's score adds to the nearest distance, over the queries that have both.
+/// What a notion's score adds to the nearest distance as a predictor, over the queries that have both.
 fn adds(scores: &Scores, outcome: &Outcome, nearest: Option<&Scores>) -> Result<Adds, Missing> {
     let nearest = nearest.ok_or(Missing::NoNearest)?;
     let queries = both(&Known::of(nearest, outcome), &Known::of(scores, outcome));
@@ -403,7 +404,7 @@ fn adds(scores: &Scores, outcome: &Outcome, nearest: Option<&Scores>) -> Result<
     logistic::adds(&base.score, &own.score, &own.errors)
 }
 
-/// Queries that are known in both; both are ascending.
+/// The queries that are in both lists, which ascend.
 fn both(a: &Known, b: &Known) -> Vec<usize> {
     let queries = a.queries.iter();
     let shared = queries.filter(|query| b.queries.binary_search(query).is_ok());
@@ -412,7 +413,7 @@ fn both(a: &Known, b: &Known) -> Vec<usize> {
 
 /// DeLong's test for every pair of notions of a space.
 fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Comparison> {
-    // Most scores are known of the same queries, and are ranked once.
+    // Most scores are known for the same queries; their components are computed once.
     let whole: Vec<Option<Components>> = known
         .iter()
         .map(|known| {
@@ -454,7 +455,7 @@ fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Com
     found
 }
 
-/// Correct the p-values for the number of tests.
+/// Corrects the p-values for the number of tests.
 fn correct(comparisons: &mut [Comparison]) {
     let mut tests: Vec<&mut Difference> = comparisons
         .iter_mut()

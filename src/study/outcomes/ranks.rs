@@ -1,19 +1,19 @@
-//! Orders and ranks of numbers with ties: equal numbers are one group, and share the mean of their places.
+//! Sorting and ranking of numbers with ties: equal numbers form a group and share its mean rank.
 
 use std::ops::Range;
 
-/// Numbers in ascending order, those that are equal together. Numbers must not be NaN; 0 and -0 are equal.
+/// Numbers in ascending order, in groups of equal ones. Numbers must not be NaN; 0 and -0 are equal.
 pub(super) struct Order {
-    /// Places in the slice that was ordered.
+    /// Indices into the sorted slice.
     pub places: Vec<usize>,
-    /// Where each group of equal numbers lies in `places`, in ascending order.
+    /// The range of each group of equal numbers in `places`, in ascending order.
     pub groups: Vec<Range<usize>>,
 }
 
 impl Order {
     pub fn of(values: &[f64]) -> Self {
         let mut places: Vec<usize> = (0..values.len()).collect();
-        // Adding 0 makes 0 of -0.
+        // Adding 0 turns -0 into 0.
         places.sort_unstable_by(|&a, &b| (values[a] + 0.0).total_cmp(&(values[b] + 0.0)));
         let mut groups: Vec<Range<usize>> = Vec::new();
         for (at, &place) in places.iter().enumerate() {
@@ -30,7 +30,7 @@ impl Order {
         self.groups.len() < 2
     }
 
-    /// The rank of every number from 1, equal ones with the mean of their ranks.
+    /// The rank of every number from 1; equal numbers have the mean of their ranks.
     pub fn midranks(&self) -> Vec<f64> {
         let mut ranks = vec![0.0; self.places.len()];
         for group in &self.groups {

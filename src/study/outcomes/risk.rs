@@ -1,13 +1,13 @@
-//! Error rates and mean losses with their intervals, and what is left of them when the most extrapolated are refused.
+//! Error rates and mean losses with their intervals, and the risk that remains when the most extrapolated are refused.
 //!
-//! Queries are accepted in the order of their scores, the least extrapolated first. With `risk(k)` the mean outcome of
-//! the first k of n,
+//! Queries are accepted in the order of their scores, the least extrapolated first. `risk(k)` is the mean outcome of the
+//! first k of n queries:
 //!
 //! ```text
 //! AURC = 1/n sum_k risk(k),    excess = AURC - (AURC of the outcomes' own order)    (Geifman, Uziel, El-Yaniv 2019)
 //! ```
 //!
-//! Queries with equal scores have no order of their own: their share of the sum is its mean over all orders.
+//! For queries with equal scores, whose order is arbitrary, the mean over all orders is taken.
 
 use super::missing::{Measured, Missing};
 use super::normal::Z95;
@@ -19,22 +19,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Risk {
     pub queries: u64,
-    /// The share of errors, or the mean loss.
+    /// The error rate, or the mean loss.
     pub mean: f64,
-    /// Its 95 % interval: Wilson's for errors, the normal one for losses, which needs two.
+    /// The 95 % interval: Wilson's for errors, the normal one for losses, which needs two queries.
     pub interval95: Measured<[f64; 2]>,
 }
 
-/// What refusing the most extrapolated queries saves.
+/// The risk when queries are refused by their score.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Aurc {
-    /// The area under the curve of risk against coverage; smaller is better.
+    /// The area under the risk-coverage curve; smaller is better.
     pub aurc: f64,
-    /// What of it the best order would save; 0 is perfect.
+    /// The area in excess of that of the best order; 0 is perfect.
     pub excess: f64,
 }
 
-/// The risk of outcomes; `errors` where they are 0 and 1.
+/// The mean of outcomes; `errors` says that they are 0 and 1.
 pub(super) fn risk(outcomes: impl Iterator<Item = f64>, errors: bool) -> Result<Risk, Missing> {
     let outcomes: Vec<f64> = outcomes.collect();
     let (queries, n) = (outcomes.len() as u64, outcomes.len() as f64);
@@ -59,7 +59,7 @@ pub(super) fn risk(outcomes: impl Iterator<Item = f64>, errors: bool) -> Result<
     })
 }
 
-/// AURC of a score without NaN, of one outcome or more.
+/// AURC of a score without NaN over at least one outcome.
 pub(super) fn aurc(score: &[f64], outcomes: &[f64]) -> Aurc {
     let aurc = area(&Order::of(score), outcomes);
     Aurc {
@@ -87,7 +87,7 @@ fn area(order: &Order, outcomes: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// The mean over all orders that ties allow.
+    /// The mean over all orders of tied queries.
     #[test]
     fn ties_count_as_the_mean_of_all_orders() {
         let score = [1.0, 2.0, 2.0, 2.0, 3.0];

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct Spearman {
     /// From -1 to 1; positive where more extrapolated queries have larger losses.
     pub rho: f64,
-    /// 95 %, by Fisher's transform with the variance `(1 + rho^2 / 2) / (n - 3)` of Bonett and Wright (2000).
+    /// The 95 % interval, by Fisher's transform with the variance `(1 + rho^2 / 2) / (n - 3)` of Bonett and Wright (2000).
     pub interval95: Measured<[f64; 2]>,
 }
 
-/// Of numbers without NaN.
+/// The correlation of numbers without NaN.
 pub(super) fn spearman(score: &[f64], losses: &[f64]) -> Result<Spearman, Missing> {
     if score.is_empty() {
         return Err(Missing::NoQueries);

@@ -1,10 +1,11 @@
-//! The numbers against scikit-learn and scipy, and what must not change a number.
+//! Compares the numbers with scikit-learn and scipy, and checks which changes of the input must not change them.
 
 use super::*;
 use crate::study::rate::wilson95;
 use proptest::prelude::*;
 
-/// scikit-learn 1.9.1, scipy 1.17.1 and numpy 2.4.6, by `benches/peers/outcomes.py`, whose first lines say how to run it.
+/// Results of scikit-learn 1.9.1, scipy 1.17.1 and numpy 2.4.6, by `benches/peers/outcomes.py`, whose first lines say how to
+/// run it.
 const PEERS: &[(&str, f64)] = &[
     ("auroc a", 0.5967276044240052),
     ("error a", 0.03352560900428108),
@@ -44,7 +45,7 @@ fn check(name: &str, found: f64) {
     assert!(error < 1e-9, "{name}: {found} for {expected}");
 }
 
-/// The generator of the script.
+/// The random generator of that script.
 fn uniform(count: usize, seed: u64) -> Vec<f64> {
     let mut state = seed;
     let mut next = || {
@@ -56,7 +57,7 @@ fn uniform(count: usize, seed: u64) -> Vec<f64> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Its data: two scores, errors, losses, classes.
+/// The data of that script: two scores, errors, losses, classes.
 struct Data {
     scores: Vec<Scores>,
     wrong: Vec<Option<bool>>,
@@ -98,7 +99,7 @@ fn data() -> Data {
     }
 }
 
-/// Three scores have three pairs; a pair that cannot be tested is no test to correct for.
+/// Three scores have three pairs; pairs that cannot be tested do not count in the correction.
 #[test]
 fn paired_tests_are_corrected_for_their_number() {
     let data = data();
@@ -224,7 +225,7 @@ fn nothing_is_ever_nan() {
         for outcome in outcomes {
             let classes = vec![Some(1); n];
             let found = measure(&twice, &outcome, Some(&classes), "m").unwrap();
-            // JSON has no NaN: it would be null.
+            // JSON has no NaN: serde_json would write null.
             let text = serde_json::to_string(&found).unwrap();
             assert!(!text.contains("null"), "{twice:?} {outcome:?}: {text}");
             assert_eq!(serde_json::from_str::<Outcomes>(&text).unwrap(), found);
@@ -252,7 +253,7 @@ fn a_constant_notion_says_so() {
     assert_eq!(constant.within_classes.missing(), why);
 }
 
-/// What is not known of a query takes it from the numbers that need it, and from no others.
+/// An unknown value of a query removes that query from the numbers that need the value, and from no others.
 #[test]
 fn unknown_queries_are_left_out() {
     let mut data = data();
@@ -291,8 +292,8 @@ fn unknown_queries_are_left_out() {
     assert_eq!(cut.notions[0].adds, a.adds);
 }
 
-/// Every number of a notion that judged a sample is what it would be if there were no other queries, though sides are known of
-/// all: files of earlier versions hold them.
+/// Every number of a notion that judged a sample is as if there were no other queries, even if the sides of all queries are
+/// known, as in files of earlier versions.
 #[test]
 fn a_sample_is_all_that_its_notion_is_measured_by() {
     let data = data();
@@ -367,7 +368,7 @@ fn two_sets_are_told_apart() {
     let found = measure(&scores, &outcome, None, "b").unwrap();
     assert_eq!(found.kind, Kind::Sets(names));
     assert_eq!(found.all.value().unwrap().mean, 0.25);
-    // The second score, below 1, is above 4 for the second set: all are told apart.
+    // The second score is below 1 in the first set and above 4 in the second: it separates them.
     let apart = &found.notions[1];
     assert_eq!(apart.auroc.value().unwrap().value, 1.0);
     assert_eq!(apart.precision.value().unwrap().fpr95, 0.0);
@@ -379,7 +380,7 @@ fn two_sets_are_told_apart() {
     );
 }
 
-/// The two results, with every number near instead of equal: sums in another order differ in their last digits.
+/// Whether two results are equal up to rounding: sums in another order differ in their last digits.
 fn near(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     use serde_json::Value;
     match (a, b) {
@@ -402,7 +403,7 @@ fn near(a: &serde_json::Value, b: &serde_json::Value) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Scores with many ties, in any order of the queries.
+    /// Scores with many ties, for any order of the queries.
     #[test]
     fn the_order_of_the_queries_does_not_matter(seed in any::<u64>(), loss in any::<bool>()) {
         let mut data = data();

@@ -1,10 +1,10 @@
 //! Figure 1 of the paper: the probability that a new sample is inside the hull of N samples, against N, in three settings.
 //!
-//! - left: Gaussian data whose hull has full dimension; the exact probability is beside it.
+//! - left: Gaussian data whose hull has full dimension; the exact probability is drawn too.
 //! - middle: a nonlinear manifold of dimension 1 that spans d dimensions: a cubic spline through [`KNOTS`] Gaussian knots.
 //! - right: Gaussian data whose affine hull has dimension 4, whatever the ambient dimension is.
 //!
-//! What matters is the dimension of the affine hull, not that of the manifold, nor that of the space around.
+//! The result depends on the dimension of the affine hull, not on that of the manifold or of the ambient space.
 
 use super::Point;
 use crate::control::Control;
@@ -16,14 +16,13 @@ use crate::study::theory::first_n_half;
 use serde::{Deserialize, Serialize};
 
 /// Knots of the curve of the middle setting. A new point is inside where other arcs surround its own: with few knots many
-/// arcs have none around them, and the curve levels off below one half for large d (64 knots: for d = 6 and 7); with very
-/// many knots the points are nearly Gaussian, and so is the curve.
+/// arcs are not surrounded, and the curve levels off below one half for large d (64 knots: for d = 6 and 7); with very many
+/// knots the points are nearly Gaussian, and so is the curve.
 ///
-/// In the paper's figure all six curves reach one half, at the N of the first line below (read off the figure). No one
-/// number of knots gives all of these: d = 5 asks for under 64, d = 6 for about 96, d = 7 for 170 to 190. Measured by
-/// `hullscope sweep --law curve:K` at 10,000 trials a point, between sizes by the logarithm; `-`: not reached up to
-/// N = 8,689, at 4,000 trials:
-///
+/// In the paper's figure all six curves reach one half, at the N in the first line below (read off the figure). No single
+/// number of knots gives all of these: d = 5 needs fewer than 64, d = 6 about 96, d = 7 170 to 190. The other lines were
+/// measured by `hullscope sweep --law curve:K` with 10,000 trials per point, interpolated in log N; `-` means not reached up
+/// to N = 8,689, with 4,000 trials:
 /// ```text
 /// knots   d = 2   3   4    5    6     7   largest ratio to the paper's N
 /// paper      12  39  92  228  560  1130
@@ -39,25 +38,25 @@ use serde::{Deserialize, Serialize};
 ///   256      11  28  62  142  299   731   1.87
 /// ```
 ///
-/// One standard error is 3 % of N at d = 5 and 6, and about 10 % at d = 7, whose curve is flat there (144 knots: 2387 to
-/// 3541), so that this does not tell 152 to 192 apart; 160 has the least ratio measured. With fewer the curve of d = 7
-/// comes late to one half or not at all, with more those of d = 5 and 6 come earlier still.
+/// One standard error is 3 % of N at d = 5 and 6, and about 10 % at d = 7, where the curve is flat (144 knots: 2387 to
+/// 3541), so that 152 to 192 knots cannot be told apart; 160 has the least measured ratio. With fewer knots the curve of
+/// d = 7 reaches one half late or not at all, with more those of d = 5 and 6 reach it even earlier.
 ///
 /// `hullscope paper fig1 --trials 10000` finds 11, 28, 64, 144, 339 and 1503 with 160 knots (95 %: 320 to 359 at d = 6,
-/// 1278 to 1824 at d = 7): a largest ratio of 1.65, which is 1.58 above by other trials.
+/// 1278 to 1824 at d = 7): a largest ratio of 1.65, against 1.58 in the table, which is from other trials.
 pub const KNOTS: usize = 160;
 
 /// Dimension of the affine hull of the right setting.
 pub const INNER: usize = 4;
 
-/// How much is drawn.
+/// The sizes and trials of the figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fig1Plan {
     pub trials: u64,
     /// Numbers of samples, ascending.
     pub sizes: Vec<usize>,
     pub seed: u64,
-    /// Bytes of rows that may be in memory.
+    /// The most bytes of rows in memory.
     pub memory: u64,
 }
 
@@ -76,8 +75,8 @@ pub const SETTINGS: [(&str, Law, &[usize]); 3] = [
     ),
 ];
 
-/// Sizes at even steps of the logarithm: `each` of them a doubling, from 3 to about `most`; and those at which exactly
-/// half of Gaussian samples come to be inside, in the dimensions that are drawn.
+/// Sizes evenly spaced in the logarithm, `each` per doubling, from 3 to about `most`; and for Gaussian samples the sizes at
+/// which the exact probability reaches one half, in the dimensions that are drawn.
 pub fn sizes(each: u32, most: usize) -> Vec<usize> {
     let mut sizes: Vec<usize> = (0..)
         .map(|step| (3.0 * (f64::from(step) / f64::from(each)).exp2()).round() as usize)
@@ -91,18 +90,17 @@ pub fn sizes(each: u32, most: usize) -> Vec<usize> {
     sizes
 }
 
-/// The number of samples from which on half of the new ones are inside.
+/// The number of samples from which on half of the new samples are inside.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Half {
     /// The setting.
     pub data: String,
     pub d: u64,
-    /// The first N at which the measured curve, between sizes by the logarithm, is at one half or above; `None` where
-    /// it does not reach it.
+    /// The first N at which the measured curve, interpolated in log N, is at one half or above; `None` if it does not reach it.
     pub measured: Option<u64>,
-    /// The same of the two ends of its band.
+    /// The same for the two ends of its band.
     pub interval95: [Option<u64>; 2],
-    /// The first N with probability one half or more, where that is known.
+    /// The first N with a probability of one half or more, where that is known exactly.
     pub exact: Option<u64>,
 }
 
@@ -138,7 +136,7 @@ pub fn halves(points: &[Point]) -> Vec<Half> {
     halves
 }
 
-/// The first whole number at which an ascending curve is at one half or above.
+/// The first whole number at which an ascending curve is at one half or above, interpolated in log N.
 fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<u64> {
     let at = curve.iter().position(|point| rate(point) >= 0.5)?;
     let (n, high) = (curve[at].n as f64, rate(curve[at]));
@@ -148,7 +146,7 @@ fn crossing(curve: &[&Point], rate: impl Fn(&Point) -> f64) -> Option<u64> {
     let low = rate(before);
     let share = (0.5 - low) / (high - low);
     let at = (before.n as f64) * (n / before.n as f64).powf(share);
-    // The last digit of a power must not make a whole number the next one.
+    // Subtracting 1e-9 keeps a rounding error from raising a whole number to the next one.
     Some((at - 1e-9).ceil() as u64)
 }
 
@@ -167,7 +165,7 @@ impl Fig1Plan {
         }
     }
 
-    /// What does not fit, as [`Error::Usage`](crate::Error::Usage).
+    /// Checks the plan. Errors: [`Error::Usage`](crate::Error::Usage).
     pub fn check(&self) -> Result<()> {
         let mut each = SETTINGS.iter();
         each.try_for_each(|&(_, law, dims)| self.sweep(law, dims).check())
@@ -222,7 +220,7 @@ mod tests {
         assert!(all.is_sorted_by(|a, b| a < b) && *all.last().unwrap() > 5_000);
     }
 
-    /// The half points of the literature, within what the trials leave open.
+    /// The measured half points agree with those of the literature within the trials' uncertainty.
     #[test]
     fn half_of_the_samples_are_inside_where_theory_says() {
         let plan = Fig1Plan {
@@ -238,7 +236,7 @@ mod tests {
         for half in halves.iter().filter(|half| half.exact.is_some()) {
             let [low, high] = half.interval95.map(Option::unwrap);
             let exact = half.exact.unwrap();
-            // Twice the width of the 95 % band is four standard errors.
+            // The interval is four standard errors wide: this allows six from its middle.
             let slack = high - low;
             assert!(low <= exact + slack && exact <= high + slack, "{half:?}");
         }

@@ -1,8 +1,8 @@
 //! Figure 5 of the paper: the vertices of a cube look interpolated after dimension reduction, though none is.
 //!
-//! Every vertex is asked about against all the others. In d dimensions none is inside, and its distance to the hull of
-//! the others is `1/sqrt(d)` exactly. After a generic linear map to k dimensions exactly `2 sum_{i<k} C(d-1, i)` vertices
-//! stay extreme: the map of the cube is a zonotope of d generic segments.
+//! Every vertex is judged against all others. In d dimensions none is inside, and its distance to the hull of the others is
+//! exactly `1/sqrt(d)`. After a generic linear map to k dimensions exactly `2 sum_{i<k} C(d-1, i)` vertices remain extreme,
+//! because the image of the cube is a zonotope of d generic segments.
 
 use crate::control::{self, Control};
 use crate::error::{Error, Result};
@@ -13,13 +13,13 @@ use crate::space::{Map, random_map};
 use crate::study::theory;
 use serde::{Deserialize, Serialize};
 
-/// Relative width of the brackets of distances.
+/// Relative gap of the distance bounds.
 const GAP: f64 = 1e-9;
 
-/// Largest d: 2^d rows, each asked about all others.
+/// The largest d: 2^d rows, each judged against all others.
 pub const MOST: u64 = 16;
 
-/// A cube, and what became of its vertices.
+/// A cube, and the verdicts on its vertices in each space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hypercube {
     pub d: u64,
@@ -34,18 +34,18 @@ pub struct Hypercube {
 /// The vertices in one space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct View {
-    /// `vertices`, `random:K` or what was given.
+    /// `vertices`, `random:K` or the name of an embedding.
     pub space: String,
     pub dim: u64,
     pub inside: u64,
     pub outside: u64,
     pub undecided: u64,
-    /// How many must be outside, where that is known.
+    /// The exact number of vertices outside, where it is known.
     pub exact_outside: Option<u64>,
 }
 
-/// Each vertex against the others: as they are, after a random linear map to each of `dims` dimensions, and in
-/// `embeddings` made elsewhere (a row a vertex, in the order of [`synthetic::hypercube`]).
+/// Judges each vertex against the others: as they are, after a random linear map to each of `dims` dimensions, and in
+/// `embeddings` from elsewhere (one row per vertex, in the order of [`synthetic::hypercube`]).
 ///
 /// Errors ([`Error::Usage`]): d beyond [`MOST`], embeddings of another number of rows.
 pub fn run(
@@ -115,7 +115,7 @@ fn view(space: &str, dim: u64, answers: &[Answer], exact_outside: Option<u64>) -
     }
 }
 
-/// The rows after a random linear map, in f64: rounding to f32 could move a vertex off a face.
+/// The rows after a random linear map, in f64, because rounding to f32 could move a vertex off a face.
 fn mapped(cube: &Memory, dims: usize, seed: u64) -> Result<Memory> {
     let d = cube.dim();
     let map = random_map(d, dims, seed);
@@ -130,7 +130,7 @@ fn mapped(cube: &Memory, dims: usize, seed: u64) -> Result<Memory> {
     ))
 }
 
-/// Every row asked about against the others.
+/// Judges every row against the others.
 fn among_others(
     rows: &dyn Rows,
     gap: Option<f64>,

@@ -1,8 +1,8 @@
 //! Figures 3 and 4 and table 1 of the paper: test images inside the hull of the training images, against dimension.
 //!
-//! In pixels the dimension is lowered in the paper's two ways, by central patches and by smoothing and subsampling;
-//! in latents by random subsets of the features, by their principal components, and by networks whose last layer is
-//! narrow. Every point is a space of [`crate::study::compare`].
+//! In pixels the dimension is lowered in the paper's two ways, by central patches and by smoothing and subsampling; in
+//! latents by random subsets of the features, by their principal components, and by networks with a narrow last layer.
+//! Every point is a space of [`crate::study::compare`].
 
 use super::Point;
 use crate::control::Control;
@@ -34,10 +34,10 @@ pub struct Series {
     pub specs: Vec<Spec>,
 }
 
-/// Sides of patches of the quick run; the full one takes every side.
+/// Sides of patches in a quick run; a full run has every side.
 const QUICK_SIDES: [usize; 10] = [2, 3, 4, 5, 6, 8, 10, 14, 20, 28];
 
-/// Numbers of latent dimensions.
+/// The dimensions of the latent spaces.
 const DIMS: [usize; 9] = [2, 4, 6, 8, 12, 16, 24, 32, 48];
 const QUICK_DIMS: [usize; 8] = [2, 4, 8, 10, 12, 14, 16, 32];
 
@@ -72,7 +72,7 @@ pub fn pixels(shape: Option<Shape>, name: &str, quick: bool) -> Result<Vec<Serie
     let side = shape.width.min(shape.height);
     let sides = (2..=side).filter(|side| !quick || QUICK_SIDES.contains(side));
     let patches = sides.map(|side| format!("patch:{side}")).collect();
-    // The steps that give a new size, the smallest image first.
+    // The subsampling steps that give different sizes, the smallest image first.
     let mut steps: Vec<usize> = (1..=side.div_ceil(2)).collect();
     steps.dedup_by_key(|step| side.div_ceil(*step));
     let smooth = steps.into_iter().rev().map(|step| format!("smooth:{step}"));
@@ -82,11 +82,11 @@ pub fn pixels(shape: Option<Shape>, name: &str, quick: bool) -> Result<Vec<Serie
     ])
 }
 
-/// The series of latent space that is of the pixels.
+/// The name of the series of the pixels that is drawn beside the latents.
 pub const BESIDE: &str = "pixels, principal components";
 
-/// The curves in latent space, and the principal components of the pixels beside them; `numbers` is how many an image
-/// has. Small images have fewer components than are asked of others: what is left out is said.
+/// The curves in latent space, with the principal components of the pixels beside them; `numbers` is the number of values
+/// of an image. Small images have fewer components than the curve has dimensions: the second result says what is left out.
 pub fn latents(quick: bool, numbers: usize) -> Result<(Vec<Series>, Option<String>)> {
     let dims: &[usize] = if quick { &QUICK_DIMS } else { &DIMS };
     let mut all = Vec::new();
@@ -121,7 +121,7 @@ pub fn latents(quick: bool, numbers: usize) -> Result<(Vec<Series>, Option<Strin
     Ok((all, note))
 }
 
-/// The spaces of some curves. One that is on two curves is asked about once.
+/// The spaces of some curves. A space on two curves is listed once.
 fn specs(curves: &[Series]) -> Vec<Spec> {
     let mut specs: Vec<Spec> = Vec::new();
     for spec in curves.iter().flat_map(|curve| &curve.specs) {
@@ -132,17 +132,17 @@ fn specs(curves: &[Series]) -> Vec<Spec> {
     specs
 }
 
-/// Whether the spaces of some curves fit the data, as far as that is known before anything is computed.
+/// Checks that the spaces of some curves fit the data, as far as that is known before anything is computed.
 ///
 /// Errors: those of [`Views::new`].
 pub fn check(data: &Data, curves: &[Series], settings: Settings, control: &Control) -> Result<()> {
     Views::new(Some(data.sets()), specs(curves), settings, control).map(drop)
 }
 
-/// What came of one data set.
+/// The results for one data set.
 pub struct CurvePoints {
     pub points: Vec<Point>,
-    /// What was noticed: about the data, then about the spaces.
+    /// Notes about the data, then about the spaces.
     pub notes: Vec<String>,
 }
 

@@ -1,12 +1,12 @@
 //! The experiments of Balestriero, Pesenti and LeCun, "Learning in High Dimension Always Amounts to Extrapolation" (arXiv
-//! 2110.09485): plans made of the other studies, and the points of their figures.
+//! 2110.09485): plans for the other studies, and the points of the figures.
 //!
 //! - [`fig1`]: the probability that a new sample is inside the hull of N others, against N, for three laws.
 //! - [`images`]: the share of test images inside the hull of the training images, against dimension, in pixels and in
 //!   the latent space of a network.
 //! - [`hypercube`]: the vertices of a cube, each against the others, before and after a linear map.
 //!
-//! All shares here are of samples *inside*, as the paper draws them.
+//! All rates here are of samples *inside*, as in the paper.
 
 pub mod fig1;
 pub mod hypercube;
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct Point {
     /// `fig1`, `pixels`, `latents` or `fig5`.
     pub figure: String,
-    /// The law or the data.
+    /// The law or the data set.
     pub data: String,
     /// The curve that the point is on.
     pub series: String,
@@ -41,12 +41,12 @@ pub struct Point {
     pub rate: f64,
     /// Wilson's 95 % interval.
     pub interval95: [f64; 2],
-    /// Known exactly, or for data what Gaussian rows of the same N and rank would give.
+    /// The exact probability; for data sets, that for Gaussian rows of the same N and rank.
     pub theory: Option<f64>,
 }
 
 impl Point {
-    /// The point of a space.
+    /// The point of a space's report.
     fn of(figure: &str, data: &str, series: &str, report: &SpaceReport) -> Self {
         let hull = &report.notions[0].rate;
         let inside = hull.queries - hull.outside - hull.undecided;
@@ -65,7 +65,7 @@ impl Point {
             interval95: wilson95(inside, hull.queries),
             theory: report
                 .rank
-                // One point is no law to compare with.
+                // A reference of rank 0 is a single point, for which there is no null model.
                 .filter(|rank| *rank > 0)
                 .map(|rank| theory::absorption(report.n_reference, rank, 1.0).inside),
         }

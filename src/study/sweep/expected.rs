@@ -1,12 +1,12 @@
 //! The probability that a query is inside, where a theorem gives it.
 //!
-//! - Gaussian rows, and Gaussian rows of a subspace, by the dimension of their affine hull: Kabluchko and Zaporozhets
-//!   2020, with any variance of the query.
+//! - Gaussian rows, and Gaussian rows of a subspace, by the dimension of their affine hull: Kabluchko and Zaporozhets 2020,
+//!   with any variance of the query.
 //! - The origin among N points of a law that is symmetric about it, any d of them independent: Wendel 1962.
 //! - d = 1, a continuous law: the query is one of the two ends of N + 1 exchangeable points with probability 2/(N+1).
-//! - Points of a sphere, of which each is extreme: never, but for d = 1, where the sphere is two points.
-//! - Vertices of a cube, each extreme: inside exactly when drawn before, `1 - (1 - 2^-d)^N`.
-//! - No more than d points of a law that charges no hyperplane: never.
+//! - Points of a sphere, all of which are extreme: never inside, except for d = 1, where the sphere is two points.
+//! - Vertices of a cube, all of which are extreme: inside exactly when drawn before, `1 - (1 - 2^-d)^N`.
+//! - At most d points of a law in which hyperplanes have probability 0: never inside.
 
 use crate::rows::law::{Law, Query};
 use crate::study::theory::{absorption, expected_vertices, wendel};
@@ -21,7 +21,7 @@ pub fn expected(law: Law, query: Query, d: usize, n: usize) -> Option<f64> {
 }
 
 /// The expected number of vertices of the hull of `points` points in d dimensions (Efron 1965); `None` where no formula is
-/// known here. A point that repeats another is not a vertex beside it.
+/// known here. Equal points count as one vertex.
 pub fn vertices(law: Law, d: usize, points: usize) -> Option<f64> {
     match law {
         Law::Gaussian => Some(expected_vertices(points as u64, d as u64)),
@@ -43,39 +43,39 @@ fn gaussian(law: Law, d: usize, n: usize, variance: f64) -> Option<f64> {
     Some(absorption(n as u64, inner as u64, variance).inside)
 }
 
-/// A query like the rows.
+/// A query of the same law as the rows.
 fn same(law: Law, d: usize, n: usize) -> Option<f64> {
     let n_points = n as f64;
     match law {
-        // The two points of a sphere on a line are the vertices of its cube.
+        // On a line, the sphere is the two vertices of the cube.
         Law::Vertices => Some(drawn_before(d, n_points)),
         Law::Sphere if d == 1 => Some(drawn_before(d, n_points)),
         Law::Sphere => Some(0.0),
         Law::Ball | Law::Cube | Law::Curve(_) | Law::Mixture(_) if d == 1 => {
             Some((n_points - 1.0) / (n_points + 1.0))
         }
-        // A curve may hold more than d points of one hyperplane.
+        // Of a curve, more than d points may lie in one hyperplane, so it is not in this list.
         Law::Ball | Law::Cube | Law::Mixture(_) if n <= d => Some(0.0),
         _ => None,
     }
 }
 
-/// That n draws with replacement from 2^d things hold a given one: `1 - (1 - 2^-d)^n`. Beyond d = 53 the inner difference
-/// is 1 in floating point, so it is kept as a logarithm.
+/// The probability that n draws with replacement from 2^d things include a given one: `1 - (1 - 2^-d)^n`. Beyond d = 53 the
+/// inner difference rounds to 1, so its logarithm is used.
 fn drawn_before(d: usize, n: f64) -> f64 {
     let chance = (-(d as f64)).exp2();
     -(n * (-chance).ln_1p()).exp_m1()
 }
 
-/// The origin.
+/// A query at the origin.
 fn origin(law: Law, d: usize, n: usize) -> Option<f64> {
     match law {
         Law::Gaussian | Law::Ball | Law::Sphere | Law::Cube => {
             Some(wendel(n as u64, d as u64).inside)
         }
-        // The two vertices of a segment are its sphere.
+        // On a line, the two vertices of the cube are the sphere.
         Law::Vertices if d == 1 => Some(wendel(n as u64, d as u64).inside),
-        // The subspace misses the origin.
+        // The affine subspace does not contain the origin.
         Law::Subspace(inner) if inner < d => Some(0.0),
         _ => None,
     }
@@ -89,7 +89,7 @@ mod tests {
         (found.unwrap() - exact).abs() <= 1e-14 * exact
     }
 
-    /// As fractions of whole numbers: (2^dN - (2^d - 1)^N) / 2^dN.
+    /// Compares with exact fractions: (2^dN - (2^d - 1)^N) / 2^dN.
     #[test]
     fn vertices_in_whole_numbers() {
         for d in 1..=8usize {
@@ -103,14 +103,14 @@ mod tests {
         }
     }
 
-    /// `N p (1 - (N - 1) p / 2 + ..)` with p = 2^-d.
+    /// For large d, the series `N p (1 - (N - 1) p / 2 + ..)` with p = 2^-d.
     #[test]
     fn vertices_of_large_cubes_keep_their_digits() {
         let vertices = |d, n| expected(Law::Vertices, Query::Same, d, n);
         assert!(close(vertices(60, 1000), 1000.0 / (1u64 << 60) as f64));
         assert!(close(vertices(60, 1), 1.0 / (1u64 << 60) as f64));
         assert!(close(vertices(1000, 3), 3.0 * 0.5f64.powi(1000)));
-        // As many draws as vertices miss one with the chance 1/e.
+        // With as many draws as vertices, a given one is missed with probability 1/e.
         let missed = (-1.0f64).exp();
         let found = vertices(40, 1 << 40).unwrap();
         assert!((found - (1.0 - missed)).abs() < 1e-12, "{found}");
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Two points at even odds: a new one is inside when it was drawn before, the origin when both were.
+    /// Two points with equal probability: a new one is inside when it was drawn before, the origin when both were drawn.
     #[test]
     fn a_sphere_on_a_line_is_two_points() {
         for n in 1..60 {
@@ -150,7 +150,7 @@ mod tests {
                 assert!((found - 2.0).abs() < 1e-7, "{law} {points}: {found}");
             }
         }
-        // In the plane: 4 pi times the integral of Renyi and Sulanke; for three points all of them.
+        // In the plane: 4 pi times the integral of Renyi and Sulanke; of three points all are vertices.
         assert!((vertices(Law::Gaussian, 2, 3).unwrap() - 3.0).abs() < 1e-12);
         assert_eq!(vertices(Law::Sphere, 3, 50), Some(50.0));
         assert_eq!(vertices(Law::Ball, 3, 50), None);
@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// A query without variance is the mean of the rows' law, and Wendel's; that of a subspace within the subspace.
+    /// A query of variance 0 is the mean of the rows' law, so that Wendel's theorem applies; for a subspace, within it.
     #[test]
     fn a_query_without_variance_is_the_mean() {
         let still = Query::Variance(0.0);
@@ -191,12 +191,12 @@ mod tests {
             assert_eq!(expected(Law::Subspace(d), still, d + 2, n), origin);
         }
         assert!(close(expected(Law::Gaussian, still, 3, 6), 0.5));
-        // The subspace lies beside the origin, and where it is the whole space nothing is symmetric about the origin.
+        // The subspace does not contain the origin; if it is the whole space, the law is not symmetric about the origin.
         assert_eq!(expected(Law::Subspace(2), Query::Origin, 3, 50), Some(0.0));
         assert_eq!(expected(Law::Subspace(3), Query::Origin, 3, 50), None);
     }
 
-    /// Of three numbers on a line, the query between two rows: by the angle between two differences.
+    /// Three normal numbers on a line: the query is between two rows with a probability given by the angle of two differences.
     #[test]
     fn a_query_of_any_variance_between_two_rows() {
         for variance in [1e-6, 0.01, 0.25, 1.0, 4.0, 25.0, 400.0] {

@@ -1,4 +1,4 @@
-//! One reference set for many queries, at growing sizes: the solver on a prefix, for the queries still outside.
+//! One reference set for many queries, at growing sizes: each size is a prefix, solved for the queries still outside.
 
 use super::{Law, LawPlan, Point, ascending, check_memory, check_numbers, count, once};
 use crate::control::{Control, WorkStage};
@@ -12,42 +12,42 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// Numbers (in f64) of queries that are asked together.
+/// The most numbers (in f64) of queries in one call of the solver.
 const BLOCK: usize = 4 << 20;
 
-/// Which columns make the first d.
+/// The order of the columns, of which the first d are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
-    /// A seeded order, so that each d is a random subset that holds the smaller ones.
+    /// A seeded random order: the columns of a smaller d are among those of a larger one.
     Seeded,
-    /// As they stand: for columns in order of importance, like principal components.
+    /// The order of the data, for columns by importance, such as principal components.
     Leading,
 }
 
-/// What to find out about a data set.
+/// The plan of a sweep over a data set.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DataPlan {
     /// Numbers of columns.
     pub dims: Vec<usize>,
-    /// Numbers of reference rows: seeded random subsets, each of which holds the smaller ones.
+    /// Numbers of reference rows: nested random subsets, chosen by the seed.
     pub sizes: Vec<usize>,
     pub order: Order,
     pub seed: u64,
-    /// Bytes of rows that may be in memory.
+    /// The most bytes of rows in memory.
     #[serde(skip)]
     pub memory: u64,
 }
 
 impl DataPlan {
-    /// The same points, each once: dimensions in the order in which they are named first, sizes ascending.
+    /// The plan without repeated points: dimensions in the order of their first appearance, sizes ascending.
     pub fn without_repeats(mut self) -> Self {
         self.dims = once(&self.dims);
         self.sizes = ascending(&self.sizes);
         self
     }
 
-    /// What does not fit the sets, as [`Error::Usage`].
+    /// Checks the plan against the sets. Errors: [`Error::Usage`].
     pub fn check(&self, reference: &dyn Rows, queries: &dyn Rows) -> Result<()> {
         check_numbers("dimension", &self.dims)?;
         check_numbers("size", &self.sizes)?;
@@ -80,9 +80,9 @@ impl DataPlan {
     }
 }
 
-/// Rates of a data set: points by d, then N, in the plan's order, each once; their law is the reference's name.
+/// Rates of a data set: points by d, then N, in the plan's order and without repeats; their law is the reference's name.
 ///
-/// Errors: a plan that does not fit ([`Error::Usage`]), rows that can no longer be read, [`Error::Interrupted`].
+/// Errors: an invalid plan ([`Error::Usage`]), rows that can no longer be read, [`Error::Interrupted`].
 pub fn run_data(
     plan: &DataPlan,
     reference: &dyn Rows,
@@ -140,7 +140,7 @@ fn picked(rows: &dyn Rows, order: &[usize], control: &Control) -> Result<Memory>
     })
 }
 
-/// One reference of a law, and queries of the same kind: of the same subspace, curve or clusters.
+/// One reference of a law, and queries from the same subspace, curve or clusters.
 pub(super) fn law(
     plan: &LawPlan,
     law: Law,
@@ -158,7 +158,7 @@ pub(super) fn law(
     turns(&reference, sizes, &queries, engine, control)
 }
 
-/// Where each query turns inside among ascending prefixes of a reference.
+/// The size at which each query becomes inside, among ascending prefixes of a reference.
 fn turns(
     reference: &dyn Rows,
     sizes: &[usize],
@@ -185,7 +185,7 @@ fn turns(
             let answers = solver.answer(&values, None, control)?;
             for (&query, answer) in part.iter().zip(answers) {
                 match answer.verdict {
-                    // Whatever was undecided before is a smaller set, and outside with this one.
+                    // If smaller prefixes left the query undecided, it is outside those too.
                     Verdict::Outside => turns[query].outside = place + 1,
                     Verdict::Inside => turns[query].inside = place,
                     Verdict::Undecided => (),

@@ -7,32 +7,32 @@
 //! b(k) = C(N, k) g_k(-s/(1 + k s)) g_{N-k}(s/(1 + k s)),    g_m(r) = E Phi(sqrt(r) X)^m,  X from N(0, 1)
 //! ```
 //!
-//! The b(k) are positive and sum to 1 (half of it on each parity), so whichever sum is the smaller one has no
-//! cancellation. The g of a positive argument is a bell whose peak is found; that of a negative one, an angle of a
-//! simplex, has a complex integrand, which along the real line cancels to nothing. With the path moved to
-//! `x + i p/sqrt(r)` through the saddle point, and `t = x / sqrt(1 + k s)`, it becomes
+//! The b(k) are positive and sum to 1 (half of it for each parity), so whichever sum is the smaller one has no
+//! cancellation. The integrand of g for a positive argument is a single peak, which is located first; that for a negative
+//! one, an angle of a simplex, is complex and oscillates along the real line, where its integral cancels. With the path
+//! moved to `x + i p/sqrt(r)` through the saddle point, and `t = x / sqrt(1 + k s)`, it becomes
 //!
 //! ```text
 //! g_k(-r) = sqrt((1 + k s)/2 pi) e^(p²/2s) 2^-k ∫ exp(-t²/2 - i p t/sqrt(s)) w((sqrt(s) t + i p)/sqrt 2)^k dt
 //! ```
 //!
-//! with Faddeeva's w, which does not oscillate where it counts. Both integrals are trapezoidal sums, which converge
-//! exponentially for such integrands. All factors are kept as logarithms.
+//! with Faddeeva's w, which does not oscillate where the integrand matters. Both integrals are trapezoidal sums, which
+//! converge exponentially for such integrands. All factors are kept as logarithms.
 
 use super::special::{faddeeva, hazard, ln_binomial, ln_normal};
 use super::{Absorption, shrinking, wendel};
 use num_complex::Complex64;
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 
-/// Steps of the trapezoidal sums, as a share of the integrand's width.
+/// The step of the trapezoidal sums, as a share of the integrand's width.
 const STEP: f64 = 0.2;
 
-/// Terms below this share of the largest are left out (a logarithm).
+/// Terms below this share of the largest (as a logarithm) are left out.
 const NOTHING: f64 = -42.0;
 
-/// `P(inside)` and `P(outside)` for a query from N(0, `query_variance` I_d) and n rows from N(0, I_d), to about nine
-/// digits each, however small, for variances from 1e-12 to 1e12. A variance of 0 is Wendel's theorem; d = 0 is one point,
-/// which holds its query.
+/// `P(inside)` and `P(outside)` for a query from N(0, `query_variance` I_d) and n rows from N(0, I_d), each to about nine
+/// digits, however small, for variances from 1e-12 to 1e12. A variance of 0 is Wendel's theorem; d = 0 is a single point,
+/// which contains its query.
 pub fn absorption(n: u64, d: u64, query_variance: f64) -> Absorption {
     if d == 0 {
         return Absorption::ALWAYS;
@@ -62,7 +62,7 @@ fn root(function: impl Fn(f64) -> f64) -> f64 {
     while function(high) < 0.0 {
         high *= 2.0;
     }
-    // Where exactly the path runs, and where the sum is centred, changes no digit.
+    // Small errors in the root only shift the path and the centre of the sum, which changes no digit.
     for _ in 0..40 {
         let middle = 0.5 * (low + high);
         if function(middle) < 0.0 {
@@ -106,7 +106,7 @@ fn ln_angle(k: f64, s: f64) -> f64 {
         return 0.0;
     }
     let r = s / (1.0 + k * s);
-    // phi(p) / Phi(-p), by w on the imaginary axis, where Phi(-p) itself would vanish.
+    // phi(p) / Phi(-p) is computed by w on the imaginary axis, because Phi(-p) would underflow.
     let mills = |p: f64| {
         let w = faddeeva(Complex64::new(0.0, p * FRAC_1_SQRT_2)).re;
         2.0 / ((2.0 * PI).sqrt() * w)
@@ -121,7 +121,7 @@ fn ln_angle(k: f64, s: f64) -> f64 {
     for place in 1.. {
         let t = f64::from(place) * 0.5 * STEP;
         let below = exponent(t) - top;
-        // The other half of the path is the conjugate.
+        // The other half of the path is the complex conjugate.
         sum += 2.0 * below.exp().re;
         if below.re < NOTHING {
             break;

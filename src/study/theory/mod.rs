@@ -1,10 +1,10 @@
-//! What is known exactly about hulls of random points: the oracle of the experiments, and the null of comparisons.
+//! Exact results about hulls of random points: they check the experiments, and are the null model of comparisons.
 //!
 //! - [`absorption`]: Gaussian rows, Gaussian query (Kabluchko and Zaporozhets 2020; theorem 4 of arXiv 2110.09485).
 //! - [`wendel`]: rows symmetric about the query (Wendel 1962).
 //! - [`expected_vertices`]: how many rows are vertices of their hull (Efron 1965).
 //! - [`effective_dimension`]: at which dimension Gaussian rows would give a measured rate.
-//! - [`barany_furedi`], [`hypercube_extreme`]: a threshold, and a count.
+//! - [`barany_furedi`], [`hypercube_extreme`]: a threshold for points in a ball, and the extreme vertices of a mapped cube.
 
 mod gaussian;
 mod special;
@@ -13,7 +13,7 @@ pub use gaussian::absorption;
 
 use special::ln_fair_binomial;
 
-/// Two probabilities whose sum is 1, each with all its digits.
+/// Two probabilities whose sum is 1, each with full relative precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Absorption {
     pub inside: f64,
@@ -45,7 +45,7 @@ impl Absorption {
     }
 }
 
-/// The Gaussian null: the extrapolation rate of a Gaussian query among `n` Gaussian rows of affine rank `rank`.
+/// The Gaussian null model: the extrapolation rate of a Gaussian query among `n` Gaussian rows of affine rank `rank`.
 pub fn null_rate(n: u64, rank: u64) -> f64 {
     absorption(n, rank, 1.0).outside
 }
@@ -59,7 +59,7 @@ pub fn wendel(n: u64, d: u64) -> Absorption {
     if d == 0 {
         return Absorption::ALWAYS;
     }
-    // The terms shrink away from the middle, so the smaller side is summed outwards.
+    // The terms decrease away from the middle, so the smaller side is summed outwards.
     let term = |k: u64| ln_fair_binomial(n - 1, k).exp();
     if 2 * d <= n {
         Absorption::from_outside(shrinking((0..d).rev().map(term)))
@@ -68,12 +68,12 @@ pub fn wendel(n: u64, d: u64) -> Absorption {
     }
 }
 
-/// The sum of terms that shrink ever faster, without those that do not count any more.
+/// The sum of ever faster decreasing terms, up to those that no longer change it.
 fn shrinking(terms: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut before) = (0.0, 0.0);
     for term in terms {
         sum += term;
-        // What follows is less than a geometric series with the ratio of the last two.
+        // The remaining terms are less than a geometric series with the ratio of the last two.
         let ratio = term / before;
         if ratio < 1.0 && term * ratio / (1.0 - ratio) < 1e-17 * sum || term == 0.0 {
             break;
@@ -83,8 +83,8 @@ fn shrinking(terms: impl Iterator<Item = f64>) -> f64 {
     sum
 }
 
-/// The expected number of vertices of the hull of `points` independent Gaussian points in d dimensions: each of them is
-/// one when it is outside the hull of the others (Efron 1965).
+/// The expected number of vertices of the hull of `points` independent Gaussian points in d dimensions: a point is a vertex
+/// if it is outside the hull of the others (Efron 1965).
 pub fn expected_vertices(points: u64, d: u64) -> f64 {
     if points == 0 {
         return 0.0;
@@ -111,11 +111,10 @@ pub fn first_n_half(d: u64) -> u64 {
     high
 }
 
-/// The effective hull dimension: the d at which the Gaussian null with n rows has the extrapolation rate `rate`.
+/// The effective hull dimension: the d at which the Gaussian null model with n rows has the extrapolation rate `rate`.
 ///
-/// Between whole dimensions the logarithm of the odds is interpolated, and below d = 1, where the null has the rate
-/// 2/(n+1), the rate itself, to 0 at d = 0. `None` for a rate of 0 or 1, which no dimension has, and for fewer than two
-/// rows.
+/// Between whole dimensions the log odds are interpolated linearly. Below d = 1, where the null rate is 2/(n+1), the rate
+/// itself is interpolated, to 0 at d = 0. `None` for a rate of 0 or 1, which no dimension has, and for fewer than two rows.
 pub fn effective_dimension(n: u64, rate: f64) -> Option<f64> {
     if n < 2 || !(rate > 0.0 && rate < 1.0) {
         return None;
@@ -148,9 +147,9 @@ pub fn effective_dimension(n: u64, rate: f64) -> Option<f64> {
 }
 
 /// `2^(d/2) / d`: of fewer uniform points in a ball none is likely to be inside the hull of the others (Bárány and Füredi
-/// 1988, theorem 1 of the paper). It is about all points at once: the other half of the paper's theorem, that beyond
-/// this number a single new point is almost surely inside, does not hold; at d = 20 and N = 10,000, two hundred times
-/// the threshold, none of 40 new points was.
+/// 1988, theorem 1 of the paper). This is about all points at once. The other half of the paper's theorem, that beyond this
+/// number a single new point is almost surely inside, does not hold: at d = 20 and N = 10,000, two hundred times the
+/// threshold, none of 40 new points was inside.
 pub fn barany_furedi(d: u64) -> f64 {
     (0.5 * d as f64).exp2() / d as f64
 }

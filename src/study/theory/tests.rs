@@ -1,12 +1,12 @@
-//! The oracle against itself, against whole numbers, and against other people's digits.
+//! Checks the theory against itself, against exact integers, and against published or independently computed digits.
 
 use super::special::{faddeeva, ln_binomial, ln_fair_binomial};
 use super::*;
 use num_complex::Complex64;
 
 /// (N, d, s, P(inside), P(outside)), computed with mpmath at 40 to 60 digits: the formula with the moved path by
-/// Gauss-Legendre quadrature, summed from the smaller side; for N up to 100 and d up to 4 both sides were summed, and
-/// came to 1. Values below the range of f64 are left out of the comparison.
+/// Gauss-Legendre quadrature, summed from the smaller side. For N up to 100 and d up to 4 both sides were summed, and added
+/// up to 1. Values below the range of f64 are not compared.
 const REFERENCE: [(u64, u64, f64, &str, &str); 39] = [
     (2, 1, 1.0, "0.33333333333333333", "0.66666666666666667"),
     (3, 2, 1.0, "0.087739828045910905", "0.91226017195408909"),
