@@ -4,7 +4,6 @@
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
 
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -69,7 +68,6 @@ pub struct Control {
     open: AtomicU64,
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
-    directions: Mutex<BTreeMap<&'static str, u64>>,
     warnings: Mutex<Vec<String>>,
     task: Mutex<String>,
 }
@@ -156,23 +154,6 @@ impl Control {
         self.flop.fetch_add(flop, Relaxed);
         self.scan_nanoseconds
             .fetch_add(time.as_nanos() as u64, Relaxed);
-    }
-
-    /// Count directions that were answered by scans in this precision.
-    pub fn answered(&self, precision: &'static str, directions: usize) {
-        let mut all = self
-            .directions
-            .lock()
-            .unwrap_or_else(|held| held.into_inner());
-        *all.entry(precision).or_default() += directions as u64;
-    }
-
-    /// Directions so far, by precision.
-    pub fn directions(&self) -> BTreeMap<&'static str, u64> {
-        self.directions
-            .lock()
-            .unwrap_or_else(|held| held.into_inner())
-            .clone()
     }
 
     /// Name the part of a larger job that is being worked on; empty for none.

@@ -13,6 +13,7 @@
 //! Rows so far away that they would spoil every bound are left out: a scan sees the centre in their place, and its user
 //! scores them one by one ([`Far`]). A scan knows rows and nothing of hulls, files or terminals.
 
+mod counting;
 pub mod cpu;
 mod frame;
 #[cfg(feature = "gpu")]
@@ -23,6 +24,7 @@ pub mod sharded;
 pub mod small_sets;
 pub mod topk;
 
+pub use counting::{CountingEngine, Counts};
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
@@ -44,11 +46,19 @@ pub struct Batch<'a> {
 }
 
 /// The k best rows of each direction of a [`Batch`]: lists of equal length, of rows that exist.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Hits {
     k: usize,
     scores: Vec<f32>,
     rows: Vec<usize>,
+    proved: Vec<(&'static str, u64)>,
+}
+
+/// Equal lists, whatever proved them.
+impl PartialEq for Hits {
+    fn eq(&self, other: &Self) -> bool {
+        (self.k, &self.scores, &self.rows) == (other.k, &other.scores, &other.rows)
+    }
 }
 
 impl Hits {
@@ -64,7 +74,25 @@ impl Hits {
             "lists must be whole"
         );
         assert!(rows.iter().all(|&row| row < len), "rows must exist");
-        Hits { k, scores, rows }
+        Hits {
+            k,
+            scores,
+            rows,
+            proved: Vec::new(),
+        }
+    }
+
+    /// So many of the lists were proved in this precision.
+    pub fn proved_in(mut self, precision: &'static str, directions: usize) -> Self {
+        if directions > 0 {
+            self.proved.push((precision, directions as u64));
+        }
+        self
+    }
+
+    /// How many lists each precision proved; nothing where the engine does not say.
+    pub fn proved(&self) -> &[(&'static str, u64)] {
+        &self.proved
     }
 
     /// Answers a direction: min(k, N).

@@ -22,7 +22,7 @@ use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
-use crate::scan::{CpuScan, Engine, Frame, Scan};
+use crate::scan::{CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,6 +143,7 @@ pub fn with_session<T>(
     let needs = needs(&notions);
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
+    let engine = &CountingEngine::new(engine);
     control.begin(control::WorkStage::Survey, 2 * reference.len() as u64);
     let (survey, frame) = surveyed(reference, known, control)?;
     let repeats = survey.repeats.as_ref();
@@ -162,7 +163,7 @@ pub fn with_session<T>(
     let few = few.map(|chosen| Subset::new(distinct.name(), distinct, chosen));
     let few = few.as_ref().map(|few| {
         let frame = scan.frame().of_some(few.chosen());
-        (few, CpuScan::in_frame(few, frame))
+        (few, engine.counted(Box::new(CpuScan::in_frame(few, frame))))
     });
     let verdicts = hull.map(|hull| {
         let (metric, affine) = (hull.metric.clone(), hull.affine.clone());
@@ -170,7 +171,7 @@ pub fn with_session<T>(
         Verdicts {
             extreme: few
                 .as_ref()
-                .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
+                .map(|(rows, scan)| Extreme::new(&solver, rows, &**scan)),
             solver,
             repeats,
             dim: reference.dim(),
@@ -289,7 +290,7 @@ fn surveyed(
 
 /// A reference that is ready, and what was asked about it.
 pub struct Session<'p, 'r> {
-    engine: &'p dyn Engine,
+    engine: &'p CountingEngine<'p>,
     reference: &'p dyn Rows,
     survey: &'p Arc<Survey>,
     frame: &'p Frame,
@@ -376,7 +377,7 @@ impl Session<'_, '_> {
         let (plan, control) = (work.plan, work.control);
         Fitted::finish(&mut work.fitted, control)?;
         clock.lap("notions");
-        let progress = control.progress();
+        let counts = self.engine.counts();
         warnings.extend(notes::of_queries(plan, &tally, self.queries));
         warnings.extend(Fitted::notes(&work.fitted));
         warnings.extend(control.take_warnings());
@@ -393,9 +394,9 @@ impl Session<'_, '_> {
             leakage: tally.leakage(),
             warnings,
             seconds: clock.seconds,
-            directions: named(control.directions()),
-            scan_gflop: progress.flop as f64 * 1e-9,
-            scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
+            scan_gflop: counts.flop as f64 * 1e-9,
+            scan_gflop_per_second: counts.gflop_per_second(),
+            directions: counts.directions,
         })
     }
 }
@@ -427,14 +428,6 @@ fn needs(notions: &[Box<dyn Notion>]) -> Needs {
         classes: all.classes || one.classes,
         predicted: all.predicted || one.predicted,
     })
-}
-
-/// Counts by name.
-fn named(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
-    counts
-        .into_iter()
-        .map(|(name, count)| (name.into(), count))
-        .collect()
 }
 
 /// Both sets must have as many columns. Errors ([`Error::Usage`]): they have not.
