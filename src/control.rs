@@ -1,10 +1,9 @@
-//! The line between long work and whoever waits for it: a stop flag, and counters of work done.
+//! The line between long work and whoever waits for it: a stop flag, and how far the work is.
 //!
 //! Long loops call [`Control::check`] every few milliseconds of work; a front end sets the flag on Ctrl-C and
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
 
 use crate::error::{Error, Result};
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -69,8 +68,6 @@ pub struct Control {
     open: AtomicU64,
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
-    directions: Mutex<BTreeMap<&'static str, u64>>,
-    warnings: Mutex<Vec<String>>,
     task: Mutex<String>,
 }
 
@@ -158,23 +155,6 @@ impl Control {
             .fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
-    /// Count directions that were answered by scans in this precision.
-    pub fn answered(&self, precision: &'static str, directions: usize) {
-        let mut all = self
-            .directions
-            .lock()
-            .unwrap_or_else(|held| held.into_inner());
-        *all.entry(precision).or_default() += directions as u64;
-    }
-
-    /// Directions so far, by precision.
-    pub fn directions(&self) -> BTreeMap<&'static str, u64> {
-        self.directions
-            .lock()
-            .unwrap_or_else(|held| held.into_inner())
-            .clone()
-    }
-
     /// Name the part of a larger job that is being worked on; empty for none.
     pub fn set_task(&self, task: impl Into<String>) {
         *self.task.lock().unwrap_or_else(|held| held.into_inner()) = task.into();
@@ -186,28 +166,6 @@ impl Control {
             .lock()
             .unwrap_or_else(|held| held.into_inner())
             .clone()
-    }
-
-    /// Leave a word for whoever reads the result: work that went on in another way than was asked for.
-    pub fn warn(&self, warning: String) {
-        // A poisoned lock still holds whole strings.
-        let mut warnings = self
-            .warnings
-            .lock()
-            .unwrap_or_else(|held| held.into_inner());
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-
-    /// The warnings since the last call.
-    pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(
-            &mut self
-                .warnings
-                .lock()
-                .unwrap_or_else(|held| held.into_inner()),
-        )
     }
 
     /// All counters as of now.

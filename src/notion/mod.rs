@@ -138,6 +138,11 @@ pub trait Judge {
         Ok(())
     }
 
+    /// Warnings about the fit and about all queries together.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Stores what was fitted on the reference, if fitting takes at least a pass over the rows.
     fn pack(&self, _: &mut Pack) {}
 

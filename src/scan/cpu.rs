@@ -534,7 +534,6 @@ pub fn scan_f64(
     control: &Control,
 ) -> Result<(Vec<f64>, Vec<usize>)> {
     let bias = vec![0.0; directions.len() / frame.dim()];
-    control.answered("f64", bias.len());
     counted(rows, bias.len(), control, || {
         scan_tiles(
             &TileDecoder::new(rows, frame),
@@ -588,7 +587,6 @@ pub(super) fn scan_batch(
     control: &Control,
 ) -> Result<Hits> {
     let k = batch.k.min(rows.len());
-    control.answered("f32", batch.bias.len());
     let (scores, best) = counted(rows, batch.bias.len(), control, || {
         scan_tiles(
             &TileDecoder::new(rows, frame),
@@ -598,7 +596,7 @@ pub(super) fn scan_batch(
             control,
         )
     })?;
-    Ok(Hits::new(rows.len(), k, scores, best))
+    Ok(Hits::new(rows.len(), k, scores, best).proved_in("f32", batch.bias.len()))
 }
 
 impl Scan for CpuScan<'_> {

@@ -13,6 +13,7 @@
 //! sees the centre in their place, and its caller scores them one by one ([`Far`]). A scan knows nothing of hulls,
 //! files or terminals.
 
+mod counting;
 pub mod cpu;
 mod frame;
 #[cfg(feature = "gpu")]
@@ -23,6 +24,7 @@ pub mod sharded;
 pub mod small_sets;
 pub mod topk;
 
+pub use counting::{CountingEngine, ScanCounts};
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
@@ -44,11 +46,19 @@ pub struct Batch<'a> {
 }
 
 /// The k best rows for each direction of a [`Batch`], in lists of equal length; every row is an existing one.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Hits {
     k: usize,
     scores: Vec<f32>,
     rows: Vec<usize>,
+    proved: Vec<(&'static str, u64)>,
+}
+
+/// Equal lists, whatever proved them.
+impl PartialEq for Hits {
+    fn eq(&self, other: &Self) -> bool {
+        (self.k, &self.scores, &self.rows) == (other.k, &other.scores, &other.rows)
+    }
 }
 
 impl Hits {
@@ -64,7 +74,25 @@ impl Hits {
             "lists must be whole"
         );
         assert!(rows.iter().all(|&row| row < len), "rows must exist");
-        Hits { k, scores, rows }
+        Hits {
+            k,
+            scores,
+            rows,
+            proved: Vec::new(),
+        }
+    }
+
+    /// So many of the lists were proved in this precision.
+    pub fn proved_in(mut self, precision: &'static str, directions: usize) -> Self {
+        if directions > 0 {
+            self.proved.push((precision, directions as u64));
+        }
+        self
+    }
+
+    /// How many lists each precision proved; nothing where the engine does not say.
+    pub fn proved(&self) -> &[(&'static str, u64)] {
+        &self.proved
     }
 
     /// The length of each list: min(k, N).
@@ -147,6 +175,11 @@ pub trait Engine: Send + Sync {
 
     /// What runs the scans, for messages: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;
+
+    /// Warnings since the last call: work that was moved to the CPU, or done in another precision than was asked for.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The part of the engine that answers many small sets at once, if it has one.
     fn small(&self) -> Option<&dyn small_sets::Propose> {

@@ -19,6 +19,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linear::{add_gram, eigen, orthonormal, product};
 use crate::rows::Rows;
+use crate::warnings::Warnings;
 use centred::Centred;
 use faer::Mat;
 use flat::settled;
@@ -77,12 +78,17 @@ impl Components<'_> {
 /// The `dims` components of largest variance.
 ///
 /// Errors ([`Error::Usage`]): more components than columns. Warns if they could not be found exactly.
-pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
+pub fn top(
+    rows: &dyn Rows,
+    dims: usize,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Linear> {
     check(rows, "pca", dims)?;
     let found = if rows.dim() <= DENSE {
         dense(rows, false, dims, control)?
     } else {
-        iterated(rows, dims, control)?
+        iterated(rows, dims, warnings, control)?
     };
     Ok(found.map(0..dims, |_| 1.0))
 }
@@ -91,7 +97,12 @@ pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
 /// reported.
 ///
 /// Errors ([`Error::Usage`]): too many columns for all components.
-pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
+pub fn share(
+    rows: &dyn Rows,
+    share: f64,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Linear> {
     let found = whole(rows, &format!("pca:{share}"), false, control)?;
     let total: f64 = found.variances.iter().sum();
     let mut held = 0.0;
@@ -106,7 +117,7 @@ pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
         .take_while(|held| **held < share * total)
         .count();
     let dims = dims.min(found.rank).max(1);
-    control.warn(format!(
+    warnings.add(format!(
         "pca:{share} is {dims} components, which hold {:.2} % of the variance of {}",
         100.0 * sums.get(dims - 1).map_or(1.0, |held| held / total),
         rows.name()
@@ -232,7 +243,12 @@ fn sign<'v>(entries: impl Iterator<Item = &'v f64>) -> f64 {
 }
 
 /// The top components without the covariance: subspace iteration until the wanted ones converge.
-fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Components<'r>> {
+fn iterated<'r>(
+    rows: &'r dyn Rows,
+    dims: usize,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Components<'r>> {
     let (n, d) = (rows.len(), rows.dim());
     let centred = Centred::new(rows, control)?;
     let width = match n.saturating_mul(d) <= WHOLE {
@@ -256,7 +272,7 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
             continue;
         }
         if residual > RESIDUAL {
-            control.warn(format!(
+            warnings.add(format!(
                 "the {dims} principal components of {} are not exact: their residual is {residual:.1e} of their variance",
                 rows.name()
             ));

@@ -23,8 +23,9 @@ use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
-use crate::scan::{CpuScan, Engine, Frame, Scan};
+use crate::scan::{CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
+use crate::warnings::Warnings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +48,8 @@ pub struct Sets<'s> {
     pub classes: Option<&'s Classes>,
     /// The tensors of a network that a row consists of, in order; empty for other rows.
     pub layers: &'s [Layer],
+    /// Warnings from making the sets, for the summary.
+    pub warnings: &'s [String],
     /// The most bytes for the rows and the search structures built from them.
     pub memory: u64,
 }
@@ -80,6 +83,7 @@ pub fn run(
         queries,
         classes: None,
         layers: &[],
+        warnings: &[],
         memory: u64::MAX,
     };
     run_sets(plan, engine, &sets, sink, control)
@@ -120,10 +124,10 @@ pub fn prepare(
     sets: &Sets<'_>,
     control: &Control,
 ) -> Result<Prepared> {
-    with_session(plan, engine, sets, None, control, |session| {
+    with_session(plan, engine, sets, None, control, |mut session| {
         let mut found = session.prepared();
-        let warnings = session.warnings.into_iter();
-        found.warnings = warnings.chain(control.take_warnings()).collect();
+        found.warnings = session.warnings.clone();
+        found.warnings.extend(session.noticed());
         Ok(found)
     })
 }
@@ -145,6 +149,9 @@ pub fn with_session<T>(
     let needs = needs(&notions);
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
+    let engine = &CountingEngine::new(engine);
+    let mut noticed: Warnings = engine.take_warnings().into_iter().collect();
+    noticed.extend(sets.warnings.iter().cloned());
     control.begin(control::WorkStage::Survey, 2 * reference.len() as u64);
     let (survey, frame) = surveyed(reference, known, control)?;
     let repeats = survey.repeats.as_ref();
@@ -164,7 +171,7 @@ pub fn with_session<T>(
     let few = few.map(|chosen| Subset::new(distinct.name(), distinct, chosen));
     let few = few.as_ref().map(|few| {
         let frame = scan.frame().of_some(few.chosen());
-        (few, CpuScan::in_frame(few, frame))
+        (few, engine.counted(Box::new(CpuScan::in_frame(few, frame))))
     });
     let verdicts = hull.map(|hull| {
         let (metric, affine) = (hull.metric.clone(), hull.affine.clone());
@@ -172,7 +179,7 @@ pub fn with_session<T>(
         Verdicts {
             extreme: few
                 .as_ref()
-                .map(|(rows, scan)| Extreme::new(&solver, rows, scan)),
+                .map(|(rows, scan)| Extreme::new(&solver, rows, &**scan)),
             solver,
             repeats,
             dim: reference.dim(),
@@ -263,6 +270,7 @@ pub fn with_session<T>(
         sample,
         facts,
         warnings,
+        noticed,
         self_test: None,
         queries: 0,
         work,
@@ -291,14 +299,17 @@ fn surveyed(
 
 /// A prepared reference, and the plan by which queries are answered.
 pub struct Session<'p, 'r> {
-    engine: &'p dyn Engine,
+    engine: &'p CountingEngine<'p>,
     reference: &'p dyn Rows,
     survey: &'p Arc<Survey>,
     frame: &'p Frame,
     hull: Option<&'p HullParts>,
     sample: Option<&'p Sample>,
     facts: ReferenceFacts,
+    /// What the figures say of the reference.
     warnings: Vec<String>,
+    /// What was noticed as the sets were made, and by the engine since.
+    noticed: Warnings,
     self_test: Option<SelfTest>,
     /// The number of queries answered so far.
     queries: u64,
@@ -366,22 +377,30 @@ impl Session<'_, '_> {
         }
     }
 
+    /// All warnings: from making the sets, of the notions, and of the engine.
+    fn noticed(&mut self) -> Vec<String> {
+        self.noticed.extend(Fitted::warnings(&self.work.fitted));
+        self.noticed.extend(self.engine.take_warnings());
+        self.noticed.take()
+    }
+
     /// The summary of all answers. Errors: as [`run`].
-    pub fn finish(self) -> Result<Summary> {
+    pub fn finish(mut self) -> Result<Summary> {
+        Fitted::finish(&mut self.work.fitted, self.work.control)?;
+        let noticed = self.noticed();
         let Session {
-            mut work,
+            work,
             mut warnings,
             mut clock,
             mut tally,
             ..
         } = self;
-        let (plan, control) = (work.plan, work.control);
-        Fitted::finish(&mut work.fitted, control)?;
+        let plan = work.plan;
         clock.lap("notions");
-        let progress = control.progress();
+        let counts = self.engine.counts();
         warnings.extend(notes::of_queries(plan, &tally, self.queries));
         warnings.extend(Fitted::notes(&work.fitted));
-        warnings.extend(control.take_warnings());
+        warnings.extend(noticed);
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);
         Ok(Summary {
@@ -395,9 +414,9 @@ impl Session<'_, '_> {
             leakage: tally.leakage(),
             warnings,
             seconds: clock.seconds,
-            directions: named(control.directions()),
-            scan_gflop: progress.flop as f64 * 1e-9,
-            scan_gflop_per_second: progress.flop as f64 * 1e-9 / progress.scan_seconds.max(1e-9),
+            scan_gflop: counts.flop as f64 * 1e-9,
+            scan_gflop_per_second: counts.gflop_per_second(),
+            directions: counts.directions,
         })
     }
 }
@@ -429,14 +448,6 @@ fn needs(notions: &[Box<dyn Notion>]) -> Needs {
         classes: all.classes || one.classes,
         predicted: all.predicted || one.predicted,
     })
-}
-
-/// Counts by name.
-fn named(counts: BTreeMap<&'static str, u64>) -> BTreeMap<String, u64> {
-    counts
-        .into_iter()
-        .map(|(name, count)| (name.into(), count))
-        .collect()
 }
 
 /// Refuses sets with different numbers of columns ([`Error::Usage`]).

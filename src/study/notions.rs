@@ -176,6 +176,11 @@ impl<'r> Fitted<'r> {
         .collect()
     }
 
+    /// The warnings of all notions.
+    pub(super) fn warnings(all: &[Self]) -> impl Iterator<Item = String> {
+        all.iter().flat_map(|fitted| fitted.judge.warnings())
+    }
+
     /// The summary of the notion.
     pub(super) fn summary(mut self) -> NotionSummary {
         let id = self.notion.id();

@@ -47,7 +47,7 @@ pub fn experiment(
         date: crate::bench::date(),
         settings: outcome.settings,
         // The engine's warnings come last.
-        notes: [outcome.notes, control.take_warnings()].concat(),
+        notes: [outcome.notes, engine.take_warnings()].concat(),
         findings: outcome.findings,
     };
     Ok(outcome.map(experiment))

@@ -27,6 +27,7 @@ use super::open::{files as files_of, is_one_set, open_shaped};
 use super::{Memory, OpenOptions, RowList, Rows, sample};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::warnings::Warnings;
 use files::Listing;
 use labels::Given;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,8 @@ pub struct Images {
     /// If images were prepared for networks as they were decoded: the shapes of the prepared images, which follow one
     /// another in each row.
     pub framed: Vec<Shape>,
+    /// What was noticed as they were read.
+    pub warnings: Warnings,
 }
 
 /// Bits per pixel value.
@@ -197,6 +200,7 @@ fn sampled(
         rows: Box::new(rows),
         skipped: 0,
         framed: Vec::new(),
+        warnings: Warnings::default(),
     })
 }
 
@@ -294,13 +298,14 @@ fn array(
     control: &Control,
 ) -> Result<Images> {
     let rows = open_shaped(spec, &options.open, control)?;
+    let mut warnings = Warnings::default();
     let beside = labels::beside(Path::new(spec)).filter(|_| look_for_labels);
     let labels = match beside {
         None => {
             let labels = Labels::of_column(&rows);
             let none = labels.as_ref().map_or(0, Labels::unlabelled);
             if none > 0 {
-                control.warn(format!(
+                warnings.add(format!(
                     "{spec}: {none} of {} rows have no label",
                     rows.len()
                 ));
@@ -318,6 +323,7 @@ fn array(
         rows: Box::new(rows),
         skipped: 0,
         framed: Vec::new(),
+        warnings,
     })
 }
 

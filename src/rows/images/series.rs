@@ -12,6 +12,7 @@ use crate::rows::assemble::Assembly;
 use crate::rows::input::input_error;
 use crate::rows::table::{Chunk, STEP, Stream};
 use crate::rows::{Element, Rows, Store};
+use crate::warnings::Warnings;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -338,11 +339,12 @@ impl Gathered {
         self.tally.skipped
     }
 
-    /// Warns of images that differ from their files.
-    pub fn warn(&self, root: &Path, control: &Control) {
+    /// Warnings about images that differ from their files.
+    pub fn warnings(&self, root: &Path) -> Warnings {
+        let mut warnings = Warnings::default();
         let (root, tally) = (root.display(), &self.tally);
         if let Some(first) = &tally.first_broken {
-            control.warn(format!(
+            warnings.add(format!(
                 "{} images in {root} were skipped; the first: {first}",
                 tally.skipped
             ));
@@ -371,8 +373,9 @@ impl Gathered {
             ),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            control.warn(format!("{count} of {all} images in {root} {what}"));
+            warnings.add(format!("{count} of {all} images in {root} {what}"));
         }
+        warnings
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::small_sets::Propose;
 use crate::scan::{CpuScan, Engine, Frame, Scan};
+use crate::warnings::Warnings;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -72,6 +73,8 @@ pub(super) struct Shared {
     /// Tiles that a stage must not use, because one of their variants failed its check.
     wrong: HashSet<(PrecisionStage, Tile)>,
     pub proven: Proven,
+    /// Warnings since the last [`take`](Warnings::take): work that was not done in the way that was asked for.
+    pub warnings: Warnings,
     /// Set once eight bits were chosen because they were measured to be faster.
     took_int8: Arc<AtomicBool>,
 }
@@ -79,12 +82,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Precisions to try for `count` directions and n rows of d columns, in order. int8 replaces the first one if the
     /// user leaves the choice open and int8 was measured to be faster on this adapter.
-    pub fn plan(
-        &mut self,
-        (n, d): (usize, usize),
-        count: usize,
-        control: &Control,
-    ) -> Vec<PrecisionStage> {
+    pub fn plan(&mut self, (n, d): (usize, usize), count: usize) -> Vec<PrecisionStage> {
         let stages = self.stages();
         let free = self.options.precision == Precision::Auto && integers::fits(d);
         if !free || n < FEW_ROWS || d < FEW_COLUMNS || self.tiles(PrecisionStage::Int8).is_empty() {
@@ -98,9 +96,8 @@ impl Shared {
             Ok(_) => stages,
             Err(trouble) => {
                 // A lost device is opened again for the next work; int8 is not tried again.
-                control.warn(format!(
-                    "{}: int8 could not be timed and is not used: {trouble}",
-                    self.driver()
+                self.warn(format!(
+                    "int8 could not be timed and is not used: {trouble}"
                 ));
                 for tile in self.tiles(PrecisionStage::Int8) {
                     self.wrong.insert((PrecisionStage::Int8, tile));
@@ -174,17 +171,13 @@ impl Shared {
 
     /// Check the variants of a stage, tile by tile until all variants of one tile are right. Errors: no tile is left
     /// for f32; anything that the device reports.
-    fn check(
-        &mut self,
-        stage: PrecisionStage,
-        control: &Control,
-    ) -> std::result::Result<(), Trouble> {
+    fn check(&mut self, stage: PrecisionStage) -> std::result::Result<(), Trouble> {
         let unrolled = !self.options.rolled;
         while let Some(&tile) = self.tiles(stage).first() {
             let (device, _) = self.device()?;
             let mut variants = stage.variants(tile, unrolled).into_iter();
             match variants.try_for_each(|variant| device.rely_on(variant)) {
-                Err(trouble @ Trouble::Wrong(..)) => self.distrust(stage, trouble, control)?,
+                Err(trouble @ Trouble::Wrong(..)) => self.distrust(stage, trouble)?,
                 done => return done,
             }
         }
@@ -197,7 +190,6 @@ impl Shared {
         &mut self,
         stage: PrecisionStage,
         trouble: Trouble,
-        control: &Control,
     ) -> std::result::Result<(), Trouble> {
         let Trouble::Wrong(variant, _) = &trouble else {
             return Err(trouble);
@@ -216,14 +208,16 @@ impl Shared {
             (Action::OtherPrecision, PrecisionStage::Int8) => "int8 is not used",
             _ => return Err(trouble),
         };
-        control.warn(format!("{}: {trouble}; {next}", self.driver()));
+        self.warn(format!("{trouble}; {next}"));
         Ok(())
     }
 
-    /// The names of adapter and driver, for messages.
-    pub fn driver(&self) -> String {
+    /// Adds a warning that names the adapter and its driver.
+    pub fn warn(&mut self, what: String) {
         let info = self.adapter.handle.get_info();
-        format!("{} ({} {})", info.name, info.driver, info.driver_info)
+        let (name, driver) = (info.name, info.driver);
+        let warning = format!("{name} ({driver} {}): {what}", info.driver_info);
+        self.warnings.add(warning);
     }
 
     /// The device; opened again if it was lost.
@@ -375,6 +369,7 @@ impl GpuEngine {
             wrong: HashSet::new(),
             options,
             proven: Proven::default(),
+            warnings: Warnings::default(),
         };
         for stage in [
             PrecisionStage::Single,
@@ -382,7 +377,7 @@ impl GpuEngine {
             PrecisionStage::Int8,
         ] {
             if shared.stages().contains(&stage) {
-                shared.check(stage, control).map_err(unusable)?;
+                shared.check(stage).map_err(unusable)?;
             }
         }
         let precision = match shared.stages()[0] {
@@ -475,9 +470,9 @@ impl Engine for GpuEngine {
         &self,
         rows: &'r dyn Rows,
         frame: Frame,
-        control: &Control,
+        _: &Control,
     ) -> Result<Box<dyn Scan + 'r>> {
-        let shared = lock(&self.shared);
+        let mut shared = lock(&self.shared);
         let (tile, room) = (shared.first_tile(), shared.room());
         let (n, d) = (rows.len(), rows.dim());
         let least = shape::least(d, &tile, Stored::F32);
@@ -490,7 +485,7 @@ impl Engine for GpuEngine {
             )));
         }
         if shape::rows(n, d, &tile, Stored::F32, room, usize::MAX).is_none() {
-            control.warn(format!(
+            shared.warnings.add(format!(
                 "{}: {d} columns are more than the adapter can bind ({} bytes); the CPU scans this set",
                 rows.name(),
                 room.binding
@@ -510,6 +505,10 @@ impl Engine for GpuEngine {
             );
         }
         format!("{name}, {precision}")
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        lock(&self.shared).warnings.take()
     }
 
     fn small(&self) -> Option<&dyn Propose> {

@@ -107,6 +107,12 @@ impl Scaled {
     }
 }
 
+/// What the device answered of a batch, and how many directions each precision proved.
+struct Answered {
+    answers: Vec<Answer>,
+    proved: Vec<(&'static str, usize)>,
+}
+
 /// Why the device did not answer.
 enum GaveUp {
     Host(Error),
@@ -130,11 +136,12 @@ impl<'a> GpuScan<'a> {
         state: &mut State,
         batch: &Batch<'_>,
         control: &Control,
-    ) -> std::result::Result<Vec<Answer>, GaveUp> {
+    ) -> std::result::Result<Answered, GaveUp> {
         let k = batch.k.min(self.rows.len());
         let mut answers: Vec<Answer> = vec![None; batch.bias.len()];
+        let mut proved = Vec::new();
         let nearest = is_nearest(batch);
-        for stage in self.stages(shared, state, batch, control) {
+        for stage in self.stages(shared, state, batch) {
             let open: Vec<usize> = (0..answers.len())
                 .filter(|&b| answers[b].is_none())
                 .collect();
@@ -151,9 +158,7 @@ impl<'a> GpuScan<'a> {
             let proven = found.iter().filter(|answer| answer.is_some()).count();
             let left = found.len() - proven;
             shared.proven.count(stage, proven as u64, left as u64);
-            if proven > 0 {
-                control.answered(stage.stored().name(), proven);
-            }
+            proved.push((stage.stored().name(), proven));
             if stage != PrecisionStage::Single {
                 let fared = state.fared.entry((stage, nearest)).or_default();
                 fared.tried += found.len();
@@ -163,20 +168,14 @@ impl<'a> GpuScan<'a> {
                 answers[b] = answer;
             }
         }
-        Ok(answers)
+        Ok(Answered { answers, proved })
     }
 
     /// Precisions to try, in order; without eight bits if they cannot bound this batch or have failed on most
     /// directions before.
-    fn stages(
-        &self,
-        shared: &mut Shared,
-        state: &State,
-        batch: &Batch<'_>,
-        control: &Control,
-    ) -> Vec<PrecisionStage> {
+    fn stages(&self, shared: &mut Shared, state: &State, batch: &Batch<'_>) -> Vec<PrecisionStage> {
         if self.suits_int8(batch) && !state.gave_up(PrecisionStage::Int8, is_nearest(batch)) {
-            return shared.plan((self.rows.len(), self.dim()), batch.bias.len(), control);
+            return shared.plan((self.rows.len(), self.dim()), batch.bias.len());
         }
         let mut stages = shared.stages();
         stages.retain(|&stage| stage != PrecisionStage::Int8);
@@ -238,7 +237,7 @@ impl<'a> GpuScan<'a> {
                 Err(Trouble::Host(error)) => return Err(GaveUp::Host(error)),
                 Err(trouble @ Trouble::Wrong(..)) => {
                     let given_up = |trouble: Trouble| GaveUp::Device(trouble.to_string());
-                    shared.distrust(stage, trouble, control).map_err(given_up)?;
+                    shared.distrust(stage, trouble).map_err(given_up)?;
                     if shared.tiles(stage).is_empty() {
                         // The next stage answers the rest.
                         answers.resize(batch.bias.len(), None);
@@ -481,7 +480,8 @@ impl<'a> GpuScan<'a> {
     }
 
     /// Answer the directions that are still open on the CPU.
-    fn complete(&self, batch: &Batch<'_>, answers: Vec<Answer>, control: &Control) -> Result<Hits> {
+    fn complete(&self, batch: &Batch<'_>, found: Answered, control: &Control) -> Result<Hits> {
+        let Answered { answers, proved } = found;
         let k = batch.k.min(self.rows.len());
         let open: Vec<usize> = (0..answers.len())
             .filter(|&b| answers[b].is_none())
@@ -510,7 +510,9 @@ impl<'a> GpuScan<'a> {
             }
         }
         assert_eq!(next, open.len(), "each direction has one answer");
-        Ok(Hits::new(self.rows.len(), k, scores, rows))
+        let hits = Hits::new(self.rows.len(), k, scores, rows).proved_in("f32", open.len());
+        let each = proved.into_iter();
+        Ok(each.fold(hits, |hits, (name, count)| hits.proved_in(name, count)))
     }
 }
 
@@ -555,19 +557,18 @@ impl Scan for GpuScan<'_> {
         let mut state = self.state.lock().unwrap_or_else(|held| held.into_inner());
         let started = Instant::now();
         match self.ladder(&mut shared, &mut state, batch, control) {
-            Ok(answers) => {
+            Ok(found) => {
                 let flop = 2 * (self.rows.len() * self.dim()) as u64 * count as u64;
                 control.scanned(flop, started.elapsed());
                 drop(shared);
-                self.complete(batch, answers, control)
+                self.complete(batch, found, control)
             }
             Err(GaveUp::Host(error)) => Err(error),
             Err(GaveUp::Device(why)) => {
                 shared.proven.cpu += count as u64;
                 state.held.clear();
-                control.warn(format!(
-                    "{}: the GPU was given up, the CPU does the rest: {why}",
-                    shared.driver()
+                shared.warn(format!(
+                    "the GPU was given up, the CPU does the rest: {why}"
                 ));
                 drop(shared);
                 cpu::scan_batch(self.rows, &self.frame, batch, control)

@@ -205,13 +205,13 @@ impl Scan for Int8Scan<'_> {
         };
         let (scores, rows, left) =
             cpu::counted(self.rows, batch.bias.len(), control, || int8.run(control))?;
-        control.answered(if left { "f32" } else { "int8" }, batch.bias.len());
         if left {
             self.left_by(&batch).fetch_add(1, Relaxed);
         } else {
             self.left_by(&batch).store(0, Relaxed);
         }
-        Ok(Hits::new(self.rows.len(), k, scores, rows))
+        let precision = if left { "f32" } else { "int8" };
+        Ok(Hits::new(self.rows.len(), k, scores, rows).proved_in(precision, batch.bias.len()))
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

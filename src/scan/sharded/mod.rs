@@ -182,12 +182,11 @@ impl Scan for ShardedScan<'_> {
         question.put("directions", Numbers::F32(batch.directions.to_vec()));
         question.put("bias", Numbers::F32(batch.bias.to_vec()));
         question.put_counts("k", [k]);
-        control.answered("f32", count);
         let (scores, rows) = cpu::counted(self.rows, count, control, || {
             let take = |answer: &mut Pack, len| answer.floats("scores", Some(len));
             self.best(SCAN, &question, (count, k), take, control)
         })?;
-        Ok(Hits::new(self.len(), k, scores, rows))
+        Ok(Hits::new(self.len(), k, scores, rows).proved_in("f32", count))
     }
 
     /// The largest of the shards' bounds: each shard scans like [`CpuScan`], in a frame with the radius of all rows.
@@ -206,7 +205,6 @@ impl Scan for ShardedScan<'_> {
         let mut question = self.question();
         question.put_reals("directions", directions.iter().copied());
         question.put_counts("k", [k]);
-        control.answered("f64", count);
         cpu::counted(self.rows, count, control, || {
             let take = |answer: &mut Pack, len| answer.reals("scores", Some(len));
             self.best(JUDGE, &question, (count, k), take, control)
