@@ -18,6 +18,7 @@ mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod int8;
+mod own;
 pub mod rounding;
 pub mod sharded;
 pub mod small_sets;
@@ -112,6 +113,15 @@ pub trait Scan: Send + Sync {
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// Of every row, the k best rows for its own direction of nearness, itself among them, stated as those of [`Scan::scan`]
+    /// are, where an engine has a quicker way than to scan for each; `None` elsewhere. What is said of far rows means
+    /// nothing. Every row is counted as progress.
+    ///
+    /// Errors: as [`Scan::scan`].
+    fn own(&self, _k: usize, _: &Control) -> Result<Option<Hits>> {
+        Ok(None)
+    }
 
     /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
     /// bias `c`; see [`rounding`].
