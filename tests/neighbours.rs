@@ -1,10 +1,10 @@
 //! Nearest neighbours compared with brute force in f64: exact for all data, also where f32 alone is not.
 
 use crate::common::{gaussian, naive, rows};
-use hullscope::control::Control;
+use hullscope::control::{Control, WorkStage};
 use hullscope::notion::neighbours::{Metric, Neighbours, UnitReference};
-use hullscope::rows::{Memory, Rows};
-use hullscope::scan::CpuScan;
+use hullscope::rows::{Memory, Repeats, Rows};
+use hullscope::scan::{CpuScan, Scan};
 
 fn search(reference: &dyn Rows, queries: &[f64], k: usize) -> Vec<Vec<(usize, f64)>> {
     let control = Control::default();
@@ -164,4 +164,51 @@ fn leave_one_out_skips_the_row_itself() {
             [(1, 4.0), (2, 4.0)]
         ]
     );
+}
+
+/// All rows at once, by products that serve two rows each, as one by one: points at equal distances (more than are proposed at
+/// first), equal rows, a far row, and columns that need a scale each, for which no product serves both.
+#[test]
+fn all_rows_at_once_have_the_neighbours_that_each_has_alone() {
+    let control = Control::default();
+    let even = gaussian(3000 * 6, 12);
+    let grid: Vec<f64> = gaussian(2600 * 4, 13)
+        .iter()
+        .map(|v| (2.0 * v).round())
+        .collect();
+    let corners: Vec<f64> = (0..4096)
+        .flat_map(|row| (0..12).map(move |j| f64::from(row >> j & 1)))
+        .collect();
+    let mut far = even.clone();
+    far[6..9].fill(1e13);
+    let uneven = even.iter().zip([1.0, 1e5].iter().cycle());
+    let uneven: Vec<f64> = uneven.map(|(v, s)| v * s).collect();
+    for (d, values, together) in [
+        (6, &even, true),
+        (4, &[&grid[..], &gaussian(2500 * 4, 14)].concat(), true),
+        (12, &corners, true),
+        (6, &far, true),
+        (6, &uneven, false),
+    ] {
+        let all = rows(d, values);
+        let repeats = Repeats::of_values(values, d, &control).unwrap();
+        let subset = repeats.as_ref().map(|repeats| repeats.subset(&all));
+        let distinct: &dyn Rows = subset.as_ref().map_or(&all, |subset| subset);
+        let scan = CpuScan::new(distinct, &control).unwrap();
+        assert_eq!(scan.own(9, &control).unwrap().is_some(), together);
+        let search = Neighbours::new(distinct, &scan, Metric::Euclidean).filling(repeats.as_ref());
+        let first = |place| {
+            repeats
+                .as_ref()
+                .map_or(place, |repeats| repeats.first(place))
+        };
+        let firsts: Vec<usize> = (0..distinct.len()).map(first).collect();
+        let mut found = Vec::new();
+        control.begin(WorkStage::Fit, distinct.len() as u64);
+        search
+            .others_of_all(6, &control, |near| found.push(near))
+            .unwrap();
+        assert_eq!(control.progress().done, distinct.len() as u64);
+        assert_eq!(found, search.others(&firsts, 6, &control).unwrap());
+    }
 }

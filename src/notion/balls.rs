@@ -16,14 +16,16 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Element, Rows, Subset, map_chunks};
 use crate::scan::rounding::{U64, gamma};
-use crate::scan::{Engine, Scan};
+use crate::scan::{Engine, Frame, Scan};
 use rayon::prelude::*;
+use std::sync::OnceLock;
 
 /// The number of largest balls that are tested one by one: this many, and one more for every so many rows.
 const WIDEST: usize = 64;
 const WIDE_SHARE: usize = 1024;
 
-/// Rows in the first and the largest request, and the factor between requests; beyond, all rows are measured.
+/// The number of rows that are asked for at first (the nearest alone tells whether any ball holds a point), the largest number, and
+/// the factor between requests; beyond, all rows are measured.
 const FIRST: usize = 16;
 const MOST: usize = 1024;
 const GROWTH: usize = 4;
@@ -37,6 +39,8 @@ pub(super) struct Balls<'r> {
     radii: Vec<f64>,
     /// The rows of the searched balls, with one more coordinate.
     lifted: Lifted<'r>,
+    /// The frame in which the balls are scanned, computed at the first search.
+    frame: OnceLock<Frame>,
     /// The largest radius of the searched balls.
     reach: f64,
     /// The rows of the largest balls, ascending, and their values.
@@ -79,6 +83,7 @@ impl<'r> Balls<'r> {
                 rows: Subset::new(rows.name(), rows, order),
                 heights,
             },
+            frame: OnceLock::new(),
             reach,
             wide,
             wide_points,
@@ -106,7 +111,8 @@ impl<'r> Balls<'r> {
         let open = match self.lifted.is_empty() {
             true => Vec::new(),
             false => {
-                let scan = engine.scan(&self.lifted, control)?;
+                let frame = self.frame(control)?;
+                let scan = engine.scan_in(&self.lifted, frame, control)?;
                 self.search(&*scan, points, sought, &mut found, control)?
             }
         };
@@ -115,6 +121,15 @@ impl<'r> Balls<'r> {
         let mut answers: Vec<Vec<Near>> = measured.collect::<Result<_>>()?;
         self.measure_all(points, &open, &mut answers, control)?;
         Ok(answers)
+    }
+
+    /// The frame of the searched balls.
+    fn frame(&self, control: &Control) -> Result<Frame> {
+        if let Some(frame) = self.frame.get() {
+            return Ok(frame.clone());
+        }
+        let frame = Frame::survey(&self.lifted, control)?;
+        Ok(self.frame.get_or_init(|| frame).clone())
     }
 
     /// Searches rows with one more coordinate; returns the points that would need too many rows.
@@ -132,7 +147,10 @@ impl<'r> Balls<'r> {
         let slack = 4.0 * gamma(d + 32, U64);
         let (within, beyond) = (self.reach * (1.0 - slack), self.reach * (1.0 + slack));
         let mut open: Vec<usize> = (0..found.len()).collect();
-        let mut k = FIRST;
+        let mut k = match sought {
+            Sought::All => FIRST,
+            Sought::Any => 1,
+        };
         while !open.is_empty() && k <= MOST {
             let lifted: Vec<f64> = open
                 .iter()

@@ -130,17 +130,12 @@ impl Set<'_> {
     fn radii(&self, scan: &dyn Scan, k: usize, control: &Control) -> Result<[Vec<f64>; 2]> {
         let search = Neighbours::new(self.distinct, scan, Metric::Euclidean).filling(self.repeats);
         let n = self.distinct.len();
-        let first = |place| self.repeats.map_or(place, |repeats| repeats.first(place));
-        let rows: Vec<usize> = (0..n).map(first).collect();
         let mut radii = [Vec::with_capacity(n), Vec::with_capacity(n)];
-        for part in rows.chunks(part_rows(self.distinct.dim())) {
-            for near in search.others(part, k + 1, control)? {
-                let at = |place: usize| near.get(place).map_or(f64::INFINITY, |near| near.1);
-                radii[0].push(at(k - 1));
-                radii[1].push(at(k));
-            }
-            control.advance(part.len() as u64);
-        }
+        search.others_of_all(k + 1, control, |near| {
+            let at = |place: usize| near.get(place).map_or(f64::INFINITY, |near| near.1);
+            radii[0].push(at(k - 1));
+            radii[1].push(at(k));
+        })?;
         Ok(radii)
     }
 }

@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Repeats, Rows, map_chunks};
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, Engine, Scan};
+use crate::scan::{Batch, Engine, Hits, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
@@ -50,6 +50,10 @@ const MOST_NARROW: usize = 32;
 
 /// The most proposals, over all queries and workers, in one scan: 12 bytes each.
 const PROPOSED: usize = 8 << 20;
+
+/// The most rows of the set that are answered together, and the most values in them.
+const ROWS: usize = 8192;
+const NUMBERS: usize = 1 << 22;
 
 /// Queries that share a pass that computes every distance.
 const TOGETHER: usize = 32;
@@ -306,13 +310,54 @@ impl<'a> Neighbours<'a> {
             }
             None => self.rows.gather(rows, &mut values)?,
         }
-        let mut found = self.nearest(&values, k + 1, control)?;
-        for (&row, near) in rows.iter().zip(&mut found) {
-            // The row itself may be missing: of many equal rows only the first k + 1 are found.
-            near.retain(|other| other.0 != row);
-            near.truncate(k);
+        let found = self.nearest(&values, k + 1, control)?;
+        let each = rows.iter().zip(found);
+        Ok(each.map(|(&row, near)| without(near, row, k)).collect())
+    }
+
+    /// [`Neighbours::others`] of the first row of each distinct value, passed to `then` in row order. Every row counts as
+    /// progress.
+    ///
+    /// Errors: as [`Neighbours::others`].
+    pub fn others_of_all(
+        &self,
+        k: usize,
+        control: &Control,
+        mut then: impl FnMut(Vec<Near>),
+    ) -> Result<()> {
+        let (n, d) = (self.rows.len(), self.rows.dim());
+        let wanted = (k + 1).min(n);
+        let scanned = match &self.means {
+            Means::Scan(scan) if self.metric == Metric::Euclidean => Some(Scanned {
+                search: self,
+                scan: *scan,
+            }),
+            _ => None,
+        };
+        let together = scanned.as_ref().map(|scanned| scanned.own(wanted, control));
+        let hits = together.transpose()?.flatten();
+        let step = (NUMBERS / d).clamp(1, ROWS);
+        for first in (0..n).step_by(step) {
+            let mut values = vec![0.0; step.min(n - first) * d];
+            self.rows.read_f64(first, &mut values)?;
+            let found = match (&scanned, &hits) {
+                (Some(scanned), Some(hits)) => {
+                    scanned.of_own(hits, first, &values, wanted, control)?
+                }
+                _ => {
+                    let found = self.nearest_values(&values, wanted, control)?;
+                    control.advance(found.len() as u64);
+                    found
+                }
+            };
+            for (place, near) in (first..).zip(found) {
+                then(match self.repeats {
+                    Some(all) => without(filled(&near, all, k + 1), all.first(place), k),
+                    None => without(near, place, k),
+                });
+            }
         }
-        Ok(found)
+        Ok(())
     }
 }
 
@@ -335,7 +380,7 @@ impl Scanned<'_, '_> {
         let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
         let (wild, mut open): (Vec<usize>, Vec<usize>) =
             (0..posed.len()).partition(|&b| posed[b].wild);
-        let mut proposals = (k + SPARE + k / 8).min(n);
+        let mut proposals = at_first(k, n);
         let most = if d <= NARROW { MOST_NARROW } else { MOST };
         while !open.is_empty() {
             // Each worker stores the proposals of all queries of a scan.
@@ -358,6 +403,46 @@ impl Scanned<'_, '_> {
         }
         open.extend(wild);
         Ok(open)
+    }
+
+    /// The scores of all rows with each other, if the scan can compute them together.
+    fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {
+        self.scan.own(at_first(k, self.scan.len()), control)
+    }
+
+    /// The k nearest rows of each row from `first` on, whose values are given: from the scores of all rows with each other, or, if
+    /// these prove too little, from a scan for the row.
+    fn of_own(
+        &self,
+        hits: &Hits,
+        first: usize,
+        values: &[f64],
+        k: usize,
+        control: &Control,
+    ) -> Result<Vec<Vec<Near>>> {
+        let d = self.scan.dim();
+        let posed: Vec<Posed> = values.par_chunks_exact(d).map(|q| self.pose(q)).collect();
+        let far = &self.scan.frame().far;
+        let (mut rest, open): (Vec<usize>, Vec<usize>) =
+            (0..posed.len()).partition(|&b| posed[b].wild || far.contains(first + b));
+        let asked = Asked {
+            queries: values,
+            posed: &posed,
+            open: &open,
+            k,
+        };
+        let mut answers = vec![Vec::new(); posed.len()];
+        let scored = |place: usize| hits.of(first + open[place]);
+        rest.extend(self.settle(&asked, scored, &mut answers)?);
+        let left: Vec<f64> = rest
+            .iter()
+            .flat_map(|&b| &values[b * d..][..d])
+            .copied()
+            .collect();
+        for (b, near) in rest.into_iter().zip(self.search.search(&left, k, control)?) {
+            answers[b] = near;
+        }
+        Ok(answers)
     }
 
     /// The direction, in the scan's frame, whose scores rank rows by nearness to q.
@@ -394,13 +479,7 @@ impl Scanned<'_, '_> {
         answers: &mut [Vec<Near>],
         control: &Control,
     ) -> Result<Vec<usize>> {
-        let Asked {
-            queries,
-            posed,
-            open,
-            k,
-        } = *asked;
-        let d = self.scan.dim();
+        let Asked { posed, open, .. } = *asked;
         let c = if self.search.metric == Metric::Euclidean {
             1.0
         } else {
@@ -419,12 +498,29 @@ impl Scanned<'_, '_> {
             },
             control,
         )?;
+        self.settle(asked, |place| hits.of(place), answers)
+    }
+
+    /// Answer what the proposed rows of each open query and their scores prove; returns the queries that they do not.
+    fn settle<'h>(
+        &self,
+        asked: &Asked<'_>,
+        scored: impl Fn(usize) -> (&'h [f32], &'h [usize]) + Sync,
+        answers: &mut [Vec<Near>],
+    ) -> Result<Vec<usize>> {
+        let Asked {
+            queries,
+            posed,
+            open,
+            k,
+        } = *asked;
+        let d = self.scan.dim();
         let judged: Vec<(Vec<Near>, bool)> = open
             .par_iter()
             .enumerate()
             .map(|(place, &b)| {
                 let query = &queries[b * d..(b + 1) * d];
-                let (scores, rows) = hits.of(place);
+                let (scores, rows) = scored(place);
                 let mut near = self.search.distances(query, &self.candidates(rows))?;
                 near.truncate(k);
                 let near = rounded(near);
@@ -498,6 +594,18 @@ impl Scanned<'_, '_> {
             }
         }
     }
+}
+
+/// The number of rows that are requested at first, for the k nearest of n.
+fn at_first(k: usize, n: usize) -> usize {
+    (k + SPARE + k / 8).min(n)
+}
+
+/// The k nearest rows other than `row` itself, which may be missing: of many equal rows only the first k + 1 are found.
+fn without(mut near: Vec<Near>, row: usize, k: usize) -> Vec<Near> {
+    near.retain(|other| other.0 != row);
+    near.truncate(k);
+    near
 }
 
 /// The k nearest rows of the whole set, given the nearest distinct values. Rows at equal distance are ordered by index, so

@@ -11,7 +11,7 @@
 //! product.
 
 use super::topk::{Best, enters};
-use super::{Batch, Engine, Frame, Hits, Scan, rounding};
+use super::{Batch, Engine, Frame, Hits, Scan, own, rounding};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -610,6 +610,13 @@ impl Scan for CpuScan<'_> {
 
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
         scan_batch(self.rows, &self.frame, batch, control)
+    }
+
+    fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {
+        let suits = own::suits(&self.frame, k);
+        suits
+            .then(|| own::scan(self.rows, &self.frame, k, control))
+            .transpose()
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

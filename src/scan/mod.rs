@@ -19,6 +19,7 @@ mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod int8;
+mod own;
 pub mod rounding;
 pub mod sharded;
 pub mod small_sets;
@@ -140,6 +141,15 @@ pub trait Scan: Send + Sync {
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// For every row, the k best rows of the direction that ranks rows by nearness to it, the row itself included, with scores as
+    /// [`Scan::scan`] states them; `None` if the engine has no faster way than one direction per row. The answers for far
+    /// rows are meaningless. Every row counts as progress.
+    ///
+    /// Errors: as [`Scan::scan`].
+    fn own(&self, _k: usize, _: &Control) -> Result<Option<Hits>> {
+        Ok(None)
+    }
 
     /// A bound on the error of a stated score, for a direction of length `norm` (in the frame) and bias `c`; see [`rounding`].
     fn error_bound(&self, norm: f64, c: f32) -> f64;

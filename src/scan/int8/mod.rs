@@ -24,6 +24,7 @@ mod rescore;
 mod tile;
 
 pub use kernel::{Kernel, VARIABLE};
+pub(super) use lists::Lists;
 
 use super::cpu::{self, CpuEngine, CpuScan, TileDecoder};
 use super::{Batch, Engine, Frame, Hits, Scan};
@@ -212,6 +213,14 @@ impl Scan for Int8Scan<'_> {
         }
         let precision = if left { "f32" } else { "int8" };
         Ok(Hits::new(self.rows.len(), k, scores, rows).proved_in(precision, batch.bias.len()))
+    }
+
+    fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {
+        // Where eight bits are for few directions alone, or not at all, half of the products in f32 are quicker.
+        match (self.options.precision, self.options.kernel) {
+            (Precision::F32, _) | (Precision::Auto, Kernel::Avx2) => self.plain.own(k, control),
+            _ => Ok(None),
+        }
     }
 
     fn error_bound(&self, norm: f64, c: f32) -> f64 {

@@ -1,0 +1,371 @@
+//! The nearest rows of every row: each pair of rows is scored once, for both.
+//!
+//! ```text
+//! p = <x'_i, x'_j>:    j scores p + bias(j) for i,    i scores p + bias(i) for j
+//! ```
+//!
+//! Where one scale does for all columns, x' = e (x - m), the direction of nearness of row i is x'_i itself, so that the
+//! products of a set with itself are symmetric: half of them, and half of the rows that are read, are spared. Rows are taken
+//! in blocks of [`BLOCK`]; a block meets itself, whose pairs it scores from both sides, and the tiles behind it.
+//!
+//! The stated score of a pair is the product of rows that were rounded once each, and one sum: the errors that
+//! [`super::rounding::f32_score`] and the rounding of a direction to f32 allow for, from either side. Lists are shared by all
+//! workers, and which pairs are scored in what order does not matter to them.
+
+use super::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
+use super::int8::Lists;
+use super::{Frame, Hits};
+use crate::control::Control;
+use crate::error::Result;
+use crate::rows::Rows;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+/// Fewer rows than this are soon asked as any queries are; and the most places of all lists (16 bytes each).
+const LEAST: usize = 4 * BLOCK;
+const MOST_HELD: usize = 16 << 20;
+
+/// Blocks that share the reading of a tile, as long as they hold no more numbers than this; and tiles of one piece of work.
+const TOGETHER: usize = 4;
+const NUMBERS: usize = 1 << 20;
+const TILES: usize = 32;
+
+/// Lanes that are compared before one branch; and of a group where one enters.
+const GROUP: usize = 64;
+const FEW: usize = 8;
+
+/// Whether all rows can be asked together, for k rows each.
+pub(super) fn suits(frame: &Frame, k: usize) -> bool {
+    let n = frame.bias.len();
+    let even = frame.scale.iter().all(|&scale| scale == frame.euclid);
+    even && n >= LEAST && (1..=n).contains(&k) && n.saturating_mul(k) <= MOST_HELD
+}
+
+/// Some blocks of rows, and some of the tiles that they meet.
+struct Piece {
+    rows: Range<usize>,
+    tiles: Range<usize>,
+}
+
+/// All pieces, of so many rows each.
+fn pieces(n: usize, rows: usize) -> Vec<Piece> {
+    let tiles = n.div_ceil(TILE);
+    let firsts = (0..n).step_by(rows);
+    let of = |first: usize| {
+        let starts = (first / TILE..tiles).step_by(TILES);
+        starts.map(move |start| Piece {
+            rows: first..n.min(first + rows),
+            tiles: start..tiles.min(start + TILES),
+        })
+    };
+    firsts.flat_map(of).collect()
+}
+
+/// For every row, the k best rows of its direction of nearness, the row itself included. The answers for far rows are
+/// meaningless. Every row counts as progress.
+///
+/// Panics unless the frame [`suits`].
+pub(super) fn scan(rows: &dyn Rows, frame: &Frame, k: usize, control: &Control) -> Result<Hits> {
+    assert!(suits(frame, k), "a frame and a number of rows that suit");
+    let (n, d, started) = (rows.len(), frame.dim(), Instant::now());
+    let own = Own {
+        source: TileDecoder::new(rows, frame),
+        bias: &frame.bias,
+        lists: Lists::new(n, k),
+    };
+    let together = BLOCK * (NUMBERS / (BLOCK * d)).clamp(1, TOGETHER);
+    let pieces = pieces(n, together);
+    let all: usize = pieces.iter().map(|piece| piece.tiles.len()).sum();
+    let (next, done, scored) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicU64::new(0));
+    let work = || -> Result<()> {
+        let mut worker = Worker::default();
+        while let Some(piece) = pieces.get(next.fetch_add(1, Relaxed)) {
+            scored.fetch_add(own.piece(piece, &mut worker, control)?, Relaxed);
+            let before = done.fetch_add(piece.tiles.len(), Relaxed);
+            let rows = |tiles: usize| (n as u128 * tiles as u128 / all as u128) as u64;
+            control.advance(rows(before + piece.tiles.len()) - rows(before));
+        }
+        Ok(())
+    };
+    let results = rayon::broadcast(|_| work());
+    results.into_iter().collect::<Result<Vec<()>>>()?;
+    control.scanned(2 * d as u64 * scored.into_inner(), started.elapsed());
+    let (scores, best) = own.lists.finish();
+    Ok(Hits::new(n, k, scores, best).proved_in("f32", n))
+}
+
+/// The scan of a set for its own rows.
+struct Own<'a> {
+    source: TileDecoder<'a>,
+    bias: &'a [f32],
+    lists: Lists,
+}
+
+/// Buffers of one worker.
+#[derive(Default)]
+struct Worker {
+    space: Space<f32>,
+    products: Vec<f32>,
+    lane_bars: Vec<f32>,
+    row_bars: Vec<f32>,
+    found: Vec<(u32, u32)>,
+}
+
+impl Own<'_> {
+    /// Score a piece; returns the number of pairs.
+    fn piece(&self, piece: &Piece, worker: &mut Worker, control: &Control) -> Result<u64> {
+        let (n, d) = (self.bias.len(), Tiles::<f32>::dim(&self.source));
+        let stride = Tiles::<f32>::stride(&self.source);
+        let blocks = self.blocks(piece.rows.clone(), &mut worker.space)?;
+        let mut space = std::mem::take(&mut worker.space);
+        let mut pairs = 0;
+        for tile in piece.tiles.clone() {
+            control.check()?;
+            let rows = tile * TILE..n.min((tile + 1) * TILE);
+            let tile: &[f32] = self.source.read(rows.start, rows.len(), &mut space)?;
+            // The blocks behind the tile meet it as part of a block of its own.
+            let met = |block: &&Block<f32>| piece.rows.start + block.first <= rows.start;
+            for block in blocks.iter().filter(met) {
+                let Worker { products, .. } = worker;
+                products.resize(rows.len() * block.lanes, 0.0);
+                product::score(&block.directions, block.lanes, tile, stride, d, products);
+                let first = piece.rows.start + block.first;
+                let lanes = first..first + block.bias.len();
+                self.offer(lanes, rows.clone(), block.lanes, worker);
+                pairs += (rows.len() * block.lanes) as u64;
+            }
+        }
+        worker.space = space;
+        Ok(pairs)
+    }
+
+    /// Some rows as blocks of directions.
+    fn blocks(&self, rows: Range<usize>, space: &mut Space<f32>) -> Result<Vec<Block<f32>>> {
+        let d = Tiles::<f32>::dim(&self.source);
+        let mut directions = Vec::with_capacity(rows.len() * d);
+        for first in rows.clone().step_by(TILE) {
+            let count = TILE.min(rows.end - first);
+            let tile: &[f32] = self.source.read(first, count, space)?;
+            let each = tile.chunks_exact(padded(d));
+            each.for_each(|row| directions.extend_from_slice(&row[..d]));
+        }
+        Ok(blocks(&directions, &vec![1.0; rows.len()], d))
+    }
+
+    /// Offer the rows of a tile to those of a block and, unless they are of that block, the other way round. The products of
+    /// a row are `stride` apart from those of the next.
+    fn offer(&self, lanes: Range<usize>, rows: Range<usize>, stride: usize, worker: &mut Worker) {
+        let both = rows.start >= lanes.start + BLOCK;
+        let bars = |of: Range<usize>| of.map(|row| self.lists.bar(row));
+        worker.lane_bars.clear();
+        worker.lane_bars.extend(bars(lanes.clone()));
+        worker.row_bars.clear();
+        match both {
+            true => worker.row_bars.extend(bars(rows.clone())),
+            false => worker.row_bars.resize(rows.len(), f32::INFINITY),
+        }
+        worker.found.clear();
+        pulp::Arch::new().dispatch(Find {
+            products: &worker.products,
+            stride,
+            lanes: Side {
+                bars: &worker.lane_bars,
+                bias: &self.bias[lanes.clone()],
+            },
+            rows: Side {
+                bars: &worker.row_bars,
+                bias: &self.bias[rows.clone()],
+            },
+            found: &mut worker.found,
+        });
+        for &(r, b) in &worker.found {
+            let product = worker.products[r as usize * stride + b as usize];
+            let (row, lane) = (rows.start + r as usize, lanes.start + b as usize);
+            self.lists
+                .offer(lane, stated(product + self.bias[row]), row);
+            if both {
+                self.lists
+                    .offer(row, stated(product + self.bias[lane]), lane);
+            }
+        }
+    }
+}
+
+/// What is not a number may be anything, and ranks above all.
+fn stated(score: f32) -> f32 {
+    if score.is_nan() { f32::INFINITY } else { score }
+}
+
+/// The bars and the biases of some rows.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    bars: &'a [f32],
+    bias: &'a [f32],
+}
+
+/// The products (row, lane) that reach the bar of either, rows ascending.
+struct Find<'a> {
+    products: &'a [f32],
+    stride: usize,
+    lanes: Side<'a>,
+    rows: Side<'a>,
+    found: &'a mut Vec<(u32, u32)>,
+}
+
+impl pulp::NullaryFnOnce for Find<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Find {
+            products,
+            stride,
+            lanes,
+            rows,
+            found,
+        } = self;
+        let each = rows.bars.iter().zip(rows.bias);
+        let each = each.zip(products.chunks_exact(stride));
+        for (r, ((&bar, &bias), products)) in each.enumerate() {
+            for group in (0..lanes.bars.len()).step_by(GROUP) {
+                let end = lanes.bars.len().min(group + GROUP);
+                if !reaches(&products[group..end], lanes.within(group..end), bar, bias) {
+                    continue;
+                }
+                for part in (group..end).step_by(FEW) {
+                    let few = part..end.min(part + FEW);
+                    let near =
+                        reaches(&products[few.clone()], lanes.within(few.clone()), bar, bias);
+                    if near {
+                        let each = few.filter(|&b| {
+                            reaches(&products[b..b + 1], lanes.within(b..b + 1), bar, bias)
+                        });
+                        found.extend(each.map(|b| (r as u32, b as u32)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Side<'a> {
+    #[inline(always)]
+    fn within(self, range: Range<usize>) -> Self {
+        Side {
+            bars: &self.bars[range.clone()],
+            bias: &self.bias[range],
+        }
+    }
+}
+
+/// Whether any product of a row, of this bar and bias, reaches the bar of its lane or the row's.
+#[inline(always)]
+#[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared must be offered
+fn reaches(products: &[f32], lanes: Side<'_>, bar: f32, bias: f32) -> bool {
+    let each = products.iter().zip(lanes.bars).zip(lanes.bias);
+    each.fold(false, |any, ((&product, &lane_bar), &lane_bias)| {
+        any | !(product + bias < lane_bar) | !(product + lane_bias < bar)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{Memory, synthetic};
+    use crate::scan::CpuScan;
+    use crate::scan::rounding::U32;
+
+    fn gaussian(n: usize, d: usize, seed: u64) -> Vec<f64> {
+        let mut values = vec![0.0; n * d];
+        let rows = synthetic::gaussian(n, d, seed);
+        rows.read_f64(0, &mut values).unwrap();
+        values
+    }
+
+    fn found(rows: &Memory, k: usize, threads: usize) -> (Frame, Hits) {
+        let control = Control::default();
+        let frame = Frame::survey(rows, &control).unwrap();
+        control.begin(crate::control::WorkStage::Fit, rows.len() as u64);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let hits = pool
+            .unwrap()
+            .install(|| scan(rows, &frame, k, &control))
+            .unwrap();
+        assert_eq!(control.progress().done, rows.len() as u64);
+        (frame, hits)
+    }
+
+    /// Scores in f64 of every pair: lists hold what is stated within the bound, and no row that is clearly better is missing.
+    fn holds(rows: &Memory, frame: &Frame, hits: &Hits) {
+        let (n, d) = (rows.len(), rows.dim());
+        let mut points = vec![0.0; n * d];
+        rows.read_f64(0, &mut points).unwrap();
+        frame.apply(&mut points);
+        let points: Vec<&[f64]> = points.chunks_exact(d).collect();
+        let square = |x: &[f64]| x.iter().map(|v| v * v).sum::<f64>();
+        for (i, x) in points
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| !frame.far.contains(*i))
+        {
+            let norm = square(x).sqrt();
+            let bound = super::super::cpu::error_bound(frame, norm * (1.0 + U32), 1.0)
+                + U32 * 1.001 * norm * frame.radius;
+            let exact = |j: usize| {
+                let product: f64 = x.iter().zip(points[j]).map(|(a, b)| a * b).sum();
+                product - 0.5 * square(points[j])
+            };
+            let (scores, best) = hits.of(i);
+            let mut listed = vec![false; n];
+            for (&score, &row) in scores.iter().zip(best) {
+                assert!(!std::mem::replace(&mut listed[row], true) && !frame.far.contains(row));
+                assert!((f64::from(score) - exact(row)).abs() <= bound, "{i} {row}");
+            }
+            assert!(scores.is_sorted_by(|a, b| a >= b));
+            let last = f64::from(*scores.last().unwrap());
+            let missed =
+                |&j: &usize| !listed[j] && !frame.far.contains(j) && exact(j) > last + bound;
+            assert_eq!((0..n).find(missed), None, "of {i}");
+        }
+    }
+
+    /// Tiles and blocks that are not full, a far row, rows at equal distances: by one worker and by several.
+    #[test]
+    fn every_pair_serves_both_of_its_rows() {
+        for (n, d, round, far) in [
+            (LEAST, 3, false, false),
+            (LEAST + BLOCK + TILE + 17, 5, false, true),
+            (LEAST + 3 * BLOCK - 1, 4, true, false),
+        ] {
+            let mut values = gaussian(n, d, 7);
+            if round {
+                values.iter_mut().for_each(|v| *v = (*v * 2.0).round());
+            }
+            if far {
+                values[700 * d..701 * d].fill(1e14);
+            }
+            let rows = Memory::from_f64("rows", d, values);
+            let (frame, hits) = found(&rows, 9, 1);
+            assert_eq!(frame.far.rows.len(), usize::from(far));
+            holds(&rows, &frame, &hits);
+            assert_eq!(found(&rows, 9, 3).1, hits);
+        }
+    }
+
+    #[test]
+    fn sets_that_do_not_suit_are_scanned_as_any_queries_are() {
+        let control = Control::default();
+        let own = |values: Vec<f64>, k: usize| {
+            let rows = Memory::from_f64("rows", 2, values);
+            let scan = CpuScan::new(&rows, &control).unwrap();
+            crate::scan::Scan::own(&scan, k, &control)
+                .unwrap()
+                .is_some()
+        };
+        let even = gaussian(LEAST, 2, 3);
+        assert!(own(even.clone(), 5) && !own(even[2..].to_vec(), 5) && !own(even.clone(), 9000));
+        let uneven = even.iter().zip([1.0, 1e6].iter().cycle());
+        assert!(!own(uneven.map(|(v, s)| v * s).collect(), 5));
+    }
+}
