@@ -225,23 +225,22 @@ impl pulp::NullaryFnOnce for Find<'_> {
             rows,
             found,
         } = self;
-        let each = rows.bars.iter().zip(rows.bias);
-        let each = each.zip(products.chunks_exact(stride));
-        for (r, ((&bar, &bias), products)) in each.enumerate() {
+        for (r, products) in products.chunks_exact(stride).enumerate() {
+            let (bar, bias) = (rows.bars[r], rows.bias[r]);
             for group in (0..lanes.bars.len()).step_by(GROUP) {
                 let end = lanes.bars.len().min(group + GROUP);
-                if !reaches(&products[group..end], lanes.within(group..end), bar, bias) {
+                if !reaches(products, lanes, group..end, bar, bias) {
                     continue;
                 }
                 for part in (group..end).step_by(FEW) {
                     let few = part..end.min(part + FEW);
-                    let near =
-                        reaches(&products[few.clone()], lanes.within(few.clone()), bar, bias);
-                    if near {
-                        let each = few.filter(|&b| {
-                            reaches(&products[b..b + 1], lanes.within(b..b + 1), bar, bias)
-                        });
-                        found.extend(each.map(|b| (r as u32, b as u32)));
+                    if !reaches(products, lanes, few.clone(), bar, bias) {
+                        continue;
+                    }
+                    for b in few {
+                        if reaches(products, lanes, b..b + 1, bar, bias) {
+                            found.push((r as u32, b as u32));
+                        }
                     }
                 }
             }
@@ -249,24 +248,18 @@ impl pulp::NullaryFnOnce for Find<'_> {
     }
 }
 
-impl<'a> Side<'a> {
-    #[inline(always)]
-    fn within(self, range: Range<usize>) -> Self {
-        Side {
-            bars: &self.bars[range.clone()],
-            bias: &self.bias[range],
-        }
-    }
-}
-
-/// Whether any product of a row, of this bar and bias, reaches the bar of its lane or the row's.
+/// Whether any of some products of a row, of this bar and bias, reaches the bar of its lane or the row's.
 #[inline(always)]
-#[allow(clippy::neg_cmp_op_on_partial_ord)] // what cannot be compared must be offered
-fn reaches(products: &[f32], lanes: Side<'_>, bar: f32, bias: f32) -> bool {
-    let each = products.iter().zip(lanes.bars).zip(lanes.bias);
-    each.fold(false, |any, ((&product, &lane_bar), &lane_bias)| {
-        any | !(product + bias < lane_bar) | !(product + lane_bias < bar)
-    })
+#[allow(clippy::neg_cmp_op_on_partial_ord, clippy::needless_range_loop)] // what cannot be compared must be offered
+fn reaches(products: &[f32], lanes: Side<'_>, some: Range<usize>, bar: f32, bias: f32) -> bool {
+    let products = &products[some.clone()];
+    let (bars, biases) = (&lanes.bars[some.clone()], &lanes.bias[some]);
+    let mut any = false;
+    // By index: a zip is a call where the compiler sees it in another unit.
+    for b in 0..products.len() {
+        any |= !(products[b] + bias < bars[b]) | !(products[b] + biases[b] < bar);
+    }
+    any
 }
 
 #[cfg(test)]
@@ -296,7 +289,8 @@ mod tests {
         (frame, hits)
     }
 
-    /// Scores in f64 of every pair: lists hold what is stated within the bound, and no row that is clearly better is missing.
+    /// Scores in f64 of all rows for some of them: lists hold what is stated within the bound, and no row that is clearly
+    /// better is missing.
     fn holds(rows: &Memory, frame: &Frame, hits: &Hits) {
         let (n, d) = (rows.len(), rows.dim());
         let mut points = vec![0.0; n * d];
@@ -307,7 +301,7 @@ mod tests {
         for (i, x) in points
             .iter()
             .enumerate()
-            .filter(|(i, _)| !frame.far.contains(*i))
+            .filter(|(i, _)| i % 7 == 3 && !frame.far.contains(*i))
         {
             let norm = square(x).sqrt();
             let bound = super::super::cpu::error_bound(frame, norm * (1.0 + U32), 1.0)
