@@ -173,6 +173,16 @@ impl<'a> Neighbours<'a> {
         Ok(answers)
     }
 
+    /// Tell the scan what [`Neighbours::nearest`] will ask of it about a query.
+    pub fn expect(&self, query: &[f64], k: usize) {
+        if let Means::Scan(scan) = self.means
+            && self.metric != Metric::Cosine
+        {
+            let scanned = Scanned { search: self, scan };
+            scanned.expect(query, k.min(self.rows.len()));
+        }
+    }
+
     /// The same of the rows that are searched, each value once ([`Neighbours::filling`]), by their places.
     ///
     /// Errors: as [`Neighbours::nearest`].
@@ -335,7 +345,7 @@ impl Scanned<'_, '_> {
         let posed: Vec<Posed> = queries.par_chunks_exact(d).map(|q| self.pose(q)).collect();
         let (wild, mut open): (Vec<usize>, Vec<usize>) =
             (0..posed.len()).partition(|&b| posed[b].wild);
-        let mut proposals = (k + SPARE + k / 8).min(n);
+        let mut proposals = self.proposals(k);
         let most = if d <= NARROW { MOST_NARROW } else { MOST };
         while !open.is_empty() {
             // Each worker holds the proposals of all queries of a scan.
@@ -358,6 +368,31 @@ impl Scanned<'_, '_> {
         }
         open.extend(wild);
         Ok(open)
+    }
+
+    /// Rows that are proposed for k at first.
+    fn proposals(&self, k: usize) -> usize {
+        (k + SPARE + k / 8).min(self.scan.len())
+    }
+
+    /// The factor of a row's bias in its score.
+    fn bias(&self) -> f32 {
+        match self.search.metric {
+            Metric::Euclidean => 1.0,
+            Metric::Cosine | Metric::Dot => 0.0,
+        }
+    }
+
+    /// Tell the scan what the first search for k rows will ask of it.
+    fn expect(&self, query: &[f64], k: usize) {
+        let posed = self.pose(query);
+        if !posed.wild {
+            self.scan.expect(&Batch {
+                directions: &posed.direction,
+                bias: &[self.bias()],
+                k: self.proposals(k),
+            });
+        }
     }
 
     /// The direction that ranks rows by nearness to q, in the scan's frame.
@@ -401,16 +436,11 @@ impl Scanned<'_, '_> {
             k,
         } = *asked;
         let d = self.scan.dim();
-        let c = if self.search.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
         let directions: Vec<f32> = open
             .iter()
             .flat_map(|&b| posed[b].direction.iter().copied())
             .collect();
-        let bias = vec![c; open.len()];
+        let bias = vec![self.bias(); open.len()];
         let hits = self.scan.scan(
             &Batch {
                 directions: &directions,
@@ -458,13 +488,8 @@ impl Scanned<'_, '_> {
             return f64::INFINITY;
         };
         let frame = self.scan.frame();
-        let c = if self.search.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
         // The scan's own error, and the rounding of the direction to f32.
-        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c)
+        let error = self.scan.error_bound(posed.norm * (1.0 + U32), self.bias())
             + U32 * 1.001 * posed.norm * frame.radius;
         let best = f64::from(last) + error;
         match self.search.metric {

@@ -13,6 +13,7 @@
 //! Rows so far away that they would spoil every bound are left out: a scan sees the centre in their place, and its user
 //! scores them one by one ([`Far`]). A scan knows rows and nothing of hulls, files or terminals.
 
+mod ahead;
 pub mod cpu;
 mod frame;
 #[cfg(feature = "gpu")]
@@ -23,6 +24,7 @@ pub mod sharded;
 pub mod small_sets;
 pub mod topk;
 
+pub use ahead::Ahead;
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
@@ -112,6 +114,9 @@ pub trait Scan: Send + Sync {
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// Say which batch will be asked for soon, after others: a scan may answer it together with the next one.
+    fn expect(&self, _: &Batch<'_>) {}
 
     /// How far a stated score can be from the exact one, for a direction of length `norm` (in the frame) and
     /// bias `c`; see [`rounding`].

@@ -4,7 +4,6 @@
 //! neighbour search and the notions, and their records to the [`Sink`] in query order. Only what a summary needs of them is kept. Of equal reference
 //! rows solver and scan see the first alone, and equal queries of a block are answered once.
 
-use super::facts::Facts;
 use super::notes;
 use super::notions::Fitted;
 pub use super::plan::{AnalysisPlan, Metric, QUANTILE};
@@ -22,7 +21,7 @@ use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
-use crate::scan::{CpuScan, Engine, Frame, Scan};
+use crate::scan::{Ahead, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -149,6 +148,8 @@ pub fn with_session<T>(
     let subset = repeats.map(|all| all.subset(reference));
     let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
     let scan = engine.scan_in(distinct, frame, control)?;
+    let ahead = Ahead::new(&*scan);
+    let scan: &dyn Scan = if plan.alone { &ahead } else { &*scan };
     clock.lap("survey");
     let found = match plan.hull && known.is_none_or(|known| known.hull.is_none()) {
         true => Some(HullParts::of(distinct, scan.frame(), control)?),
@@ -514,8 +515,8 @@ fn reference_facts(
     survey: &Survey,
     verdicts: Option<&Verdicts<'_>>,
 ) -> ReferenceFacts {
-    let found: Facts = survey.facts(scan.frame());
-    let far = found.far_rows;
+    let found = survey.facts(scan.frame());
+    let far = found.far_rows.as_ref();
     let affine = verdicts.map(|verdicts| verdicts.solver.affine());
     let flat = affine.and_then(|affine| affine.flat);
     let copies = |all: &Repeats| all.rows() - all.distinct();
@@ -533,7 +534,7 @@ fn reference_facts(
         duplicate_rows: survey.repeats.as_ref().map_or(0, copies) as u64,
         zero_rows: found.zero_rows,
         constant_norm: found.constant_norm,
-        far_ratio: far.as_ref().map(|far| far.ratio),
+        far_ratio: far.map(|far| far.ratio),
         far_rows: far.map_or_else(Vec::new, |far| {
             far.rows.iter().map(|&row| reference.number(row)).collect()
         }),
@@ -622,6 +623,9 @@ impl Work<'_, '_> {
             queries.read_f64(first, &mut values)?;
             clock.lap("read_queries");
             let before = first as u64;
+            if let (Some(search), true) = (self.search, self.plan.alone && count == 1) {
+                search.expect(&values, self.searched);
+            }
             let answers = match &mut self.verdicts {
                 Some(verdicts) => {
                     let passes = verdicts.passes;

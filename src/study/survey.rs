@@ -4,11 +4,13 @@
 //! and the first half of the scan's [`Frame`]. Where no row repeats another the frame needs one pass more; where some do,
 //! two over the different rows.
 
+use super::facts::Facts;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
 use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, mix};
 use crate::scan::{Frame, Part, Sketch};
+use std::sync::OnceLock;
 
 /// What one pass over a set finds.
 pub struct Survey {
@@ -22,6 +24,8 @@ pub struct Survey {
     /// The least and the largest norm of the other rows.
     pub(super) norms: [f64; 2],
     pub(super) rows: usize,
+    /// What follows from it and the frame, once it was asked for.
+    pub(super) facts: OnceLock<Facts>,
     /// The half of the frame that is known, until it is taken.
     half: Option<(Sketch, Vec<Part>)>,
 }
@@ -173,6 +177,7 @@ impl Survey {
             zero_rows,
             norms,
             rows: rows.len(),
+            facts: OnceLock::new(),
             half: Some((look.0, parts)),
         })
     }
@@ -198,6 +203,7 @@ impl Survey {
             zero_rows: pack.words("survey.zero_rows", Some(1))?[0],
             norms: [norms[0], norms[1]],
             rows: n,
+            facts: OnceLock::new(),
             half: None,
         })
     }

@@ -6,6 +6,9 @@
 //! the last rows, less than a tile:    f32 products
 //! ```
 //!
+//! Of few directions whose rows are kept as integers, no tile goes in f32: what integers cannot exclude is scored by itself
+//! from the first tile on, and the time is not looked at, since f32 computes a whole group of directions.
+//!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists are ordered by the same total order: the answer is the f32 scan's. Each worker compares its time for a tile
 //! with that of the first ones and says so where integers do not pay; quantising tiles that are kept does not count.
@@ -43,14 +46,24 @@ struct Integers {
     bounds: Vec<Lane>,
 }
 
+/// How a batch is scanned.
+#[derive(Clone, Copy)]
+pub struct How {
+    pub kernel: Kernel,
+    pub chain: Chain,
+    pub levels: i32,
+    /// Go on with integers, however long a tile takes.
+    pub stays: bool,
+    /// Score what integers do not exclude one by one from the first tile on: of few directions f32 would compute a whole
+    /// group.
+    pub single: bool,
+}
+
 /// What all workers of a batch share.
 pub struct Int8Batch<'s, 'a> {
     source: TileDecoder<'a>,
-    pub kept: &'s Kept,
-    pub kernel: Kernel,
-    pub chain: Chain,
-    /// Go on with integers though f32 be faster.
-    pub forced: bool,
+    kept: &'s Kept,
+    pub how: How,
     batch: &'s Batch<'s>,
     blocks: Vec<Block<f32>>,
     integers: Vec<Integers>,
@@ -125,11 +138,10 @@ struct Worker {
     framed: Framed,
 }
 
-/// Rows of a tile in f32, read when they are asked for.
-#[derive(Default)]
+/// Rows of a panel in f32, read when they are asked for.
 struct Framed {
     rows: Vec<f32>,
-    there: Vec<bool>,
+    there: [bool; PANEL],
 }
 
 impl<'s, 'a> Int8Batch<'s, 'a> {
@@ -137,10 +149,8 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     pub fn new(
         source: TileDecoder<'a>,
         kept: &'s Kept,
-        (kernel, chain): (Kernel, Chain),
+        how: How,
         batch: &'s Batch<'s>,
-        levels: i32,
-        forced: bool,
     ) -> Option<Self> {
         let (n, d) = (Tiles::<f32>::len(&source), Tiles::<f32>::dim(&source));
         let whole = n / TILE;
@@ -152,11 +162,11 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             let mut numbers = vec![0i8; count * d];
             let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
             let bounds = each.zip(&block.bias).map(|((w, v), &c)| {
-                let direction = quantise(w, levels, v)?;
+                let direction = quantise(w, how.levels, v)?;
                 in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
             });
             let bounds = bounds.collect::<Option<Vec<Lane>>>()?;
-            let lanes = Lanes::new(&numbers, d, kernel);
+            let lanes = Lanes::new(&numbers, d, how.kernel);
             Some(Integers { lanes, bounds })
         });
         Some(Int8Batch {
@@ -167,9 +177,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             pace: Pace::default(),
             source,
             kept,
-            kernel,
-            chain,
-            forced,
+            how,
             batch,
             blocks,
             first,
@@ -181,7 +189,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let results = rayon::broadcast(|_| self.work(control));
         results.into_iter().collect::<Result<Vec<()>>>()?;
         let (scores, rows) = self.lists.finish();
-        Ok((scores, rows, self.pace.left.into_inner() && !self.forced))
+        Ok((scores, rows, self.pace.left.into_inner() && !self.how.stays))
     }
 
     /// One worker: draw tiles until none is left.
@@ -200,14 +208,11 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 self.plain(self.order.len(), rest, &mut worker)?;
                 continue;
             };
-            let left = self.pace.left.load(Relaxed) && !self.forced;
+            let left = self.pace.left.load(Relaxed) && !self.how.stays;
+            let first = !self.how.single && (place < self.first || !self.lists.full());
             let once = self.kept.is_due(tile);
             let started = Instant::now();
-            if place < self.first
-                || !self.lists.full()
-                || left
-                || !self.integers(tile, &mut worker, control)?
-            {
+            if first || left || !self.integers(tile, &mut worker, control)? {
                 self.plain(tile, TILE, &mut worker)?;
                 self.pace.plain(started);
                 continue;
@@ -276,8 +281,6 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     fn integers(&self, tile: usize, worker: &mut Worker, control: &Control) -> Result<bool> {
         let mut space = std::mem::take(&mut worker.quantising);
         let done = self.kept.with(tile, &self.source, &mut space, |numbers| {
-            worker.framed.there.clear();
-            worker.framed.there.resize(TILE, false);
             for panel in 0..TILE / PANEL {
                 control.check()?;
                 self.panel(tile, panel, numbers, worker)?;
@@ -294,10 +297,11 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let first = panel * PANEL;
         let rows = Panel::new(&numbers.rows[first * stride..][..PANEL * stride], stride);
         let bounds = &numbers.bounds[first..first + PANEL];
+        worker.framed.there = [false; PANEL];
         for (block, integers) in self.blocks.iter().zip(&self.integers) {
             let count = integers.lanes.count();
             worker.products.resize(PANEL * count, 0);
-            self.kernel.product(
+            self.how.kernel.product(
                 rows,
                 &integers.lanes,
                 &mut worker.scratch,
@@ -318,20 +322,15 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
                 self.pace.left.store(true, Relaxed);
             }
             if !worker.found.is_empty() {
-                self.rescore(tile * TILE, first, block, worker)?;
+                self.rescore(tile * TILE + first, block, worker)?;
             }
         }
         Ok(())
     }
 
-    /// Score in f32 what integers could not exclude: (row of the panel, lane of the block), rows ascending.
-    fn rescore(
-        &self,
-        tile: usize,
-        panel: usize,
-        block: &Block<f32>,
-        worker: &mut Worker,
-    ) -> Result<()> {
+    /// Score in f32 what integers could not exclude of the panel from row `panel` on: (row of the panel, lane of the block),
+    /// rows ascending.
+    fn rescore(&self, panel: usize, block: &Block<f32>, worker: &mut Worker) -> Result<()> {
         let d = Tiles::<f32>::dim(&self.source);
         let Worker {
             found,
@@ -339,24 +338,24 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
             space,
             ..
         } = worker;
-        let mut rows: Vec<usize> = found.iter().map(|&(row, _)| panel + row as usize).collect();
+        let mut rows: Vec<usize> = found.iter().map(|&(row, _)| row as usize).collect();
         rows.dedup();
-        framed.read(&self.source, tile, panel, &rows, space)?;
+        framed.read(&self.source, panel, &rows, space)?;
         let framed = &framed.rows;
         let stride = padded(d);
         for pairs in found.chunks(TOGETHER) {
             // The last pairs are filled up with the last one.
             let pair = |p: usize| pairs[p.min(pairs.len() - 1)];
-            let scores = self.chain.scores(std::array::from_fn(|p| {
+            let scores = self.how.chain.scores(std::array::from_fn(|p| {
                 let (row, lane) = pair(p);
                 let direction = (block.first + lane as usize) * d;
                 (
-                    &framed[(panel + row as usize) * stride..][..d],
+                    &framed[row as usize * stride..][..d],
                     &self.batch.directions[direction..][..d],
                 )
             }));
             for (&(row, lane), score) in pairs.iter().zip(scores) {
-                let (row, lane) = (tile + panel + row as usize, lane as usize);
+                let (row, lane) = (panel + row as usize, lane as usize);
                 self.lists.offer(
                     block.first + lane,
                     self.biased(score, block, lane, row),
@@ -368,31 +367,39 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
     }
 }
 
+impl Default for Framed {
+    fn default() -> Self {
+        Framed {
+            rows: Vec::new(),
+            there: [false; PANEL],
+        }
+    }
+}
+
 impl Framed {
-    /// Read rows of a panel of the tile that starts at row `tile`, unless they are there.
+    /// Read rows of the panel from row `panel` on, unless they are there.
     fn read(
         &mut self,
         source: &TileDecoder<'_>,
-        tile: usize,
         panel: usize,
         rows: &[usize],
         space: &mut Space<f32>,
     ) -> Result<()> {
         let stride = Tiles::<f32>::stride(source);
-        self.rows.resize(TILE * stride, 0.0);
+        self.rows.resize(PANEL * stride, 0.0);
         let missing: Vec<usize> = rows
             .iter()
             .copied()
             .filter(|&row| !self.there[row])
             .collect();
         let mut take = |first: usize, count: usize| -> Result<()> {
-            let read: &[f32] = source.read(tile + first, count, space)?;
+            let read: &[f32] = source.read(panel + first, count, space)?;
             self.rows[first * stride..(first + count) * stride].copy_from_slice(read);
             self.there[first..first + count].fill(true);
             Ok(())
         };
         if missing.len() > MANY {
-            return take(panel, PANEL);
+            return take(0, PANEL);
         }
         missing.into_iter().try_for_each(|row| take(row, 1))
     }

@@ -96,14 +96,14 @@ pub struct Int8Scan<'a> {
     rows: &'a dyn Rows,
     plain: CpuScan<'a>,
     options: Options,
-    /// The order in which the f32 product adds, if known; found when it is first needed.
-    chain: OnceLock<Option<Chain>>,
     shared: Arc<Shared>,
 }
 
 /// What scans in one frame share: a reference that answers queries one by one is scanned anew for each of them.
 struct Shared {
     kept: tile::Kept,
+    /// The order in which the f32 product adds, if known; found when it is first needed.
+    chain: OnceLock<Option<Chain>>,
     /// Batches in a row that left eight bits early: of support, and of nearest rows.
     left: [AtomicU32; 2],
     /// Batches of few directions so far.
@@ -122,6 +122,7 @@ impl Shared {
             .flatten();
         Shared {
             kept: tile::Kept::new(n, d, reserved.is_some()),
+            chain: OnceLock::new(),
             left: Default::default(),
             few: AtomicU32::new(0),
             _reserved: reserved,
@@ -148,7 +149,6 @@ impl<'a> Int8Scan<'a> {
             rows,
             plain: CpuScan::in_frame(rows, frame),
             options,
-            chain: OnceLock::new(),
             shared,
         }
     }
@@ -158,13 +158,18 @@ impl<'a> Int8Scan<'a> {
         &self.shared.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
-    /// Whether the kernel is worth a try for batches of this size.
-    fn suits(&self, batch: &Batch<'_>) -> bool {
-        if self.options.kernel != Kernel::Avx2 {
-            return true;
+    /// Whether the batch is of few directions, for which f32 would compute a whole group, and integers are kept.
+    fn is_few(&self, batch: &Batch<'_>) -> bool {
+        batch.bias.len() <= kernel::FEW && self.shared.kept.keeps()
+    }
+
+    /// Whether eight bits are worth a try for a batch: those of few directions stay with them, whatever became of others.
+    fn suits(&self, batch: &Batch<'_>, few: bool) -> bool {
+        let again = few || self.left_by(batch).load(Relaxed) < TRIES;
+        match self.options.kernel {
+            Kernel::Avx2 => few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE,
+            _ => again,
         }
-        let few = batch.bias.len() <= kernel::FEW && self.shared.kept.keeps();
-        few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE
     }
 
     /// The batch in eight bits, if it may be worth it and everything is in range.
@@ -172,7 +177,8 @@ impl<'a> Int8Scan<'a> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
         let large = d >= FEW_COLUMNS && n >= FEW_ROWS;
-        let worth = large && self.left_by(batch).load(Relaxed) < TRIES && self.suits(batch);
+        let few = self.is_few(batch);
+        let worth = large && self.suits(batch, few);
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
@@ -181,10 +187,16 @@ impl<'a> Int8Scan<'a> {
         {
             return None;
         }
-        let chain = (*self.chain.get_or_init(|| Chain::of_product(d)))?;
+        let chain = self.shared.chain.get_or_init(|| Chain::of_product(d));
+        let how = batch::How {
+            kernel: self.options.kernel,
+            chain: (*chain)?,
+            levels,
+            stays: forced || few,
+            single: few,
+        };
         let source = TileDecoder::new(self.rows, self.plain.frame());
-        let how = (self.options.kernel, chain);
-        batch::Int8Batch::new(source, &self.shared.kept, how, batch, levels, forced)
+        batch::Int8Batch::new(source, &self.shared.kept, how, batch)
     }
 }
 
@@ -203,13 +215,17 @@ impl Scan for Int8Scan<'_> {
         let Some(int8) = self.int8(&batch) else {
             return self.plain.scan(&batch, control);
         };
+        let stays = int8.how.stays;
         let (scores, rows, left) =
             cpu::counted(self.rows, batch.bias.len(), control, || int8.run(control))?;
         control.answered(if left { "f32" } else { "int8" }, batch.bias.len());
-        if left {
-            self.left_by(&batch).fetch_add(1, Relaxed);
-        } else {
-            self.left_by(&batch).store(0, Relaxed);
+        match left {
+            // A batch that could not leave them says nothing of others.
+            _ if stays => {}
+            true => {
+                self.left_by(&batch).fetch_add(1, Relaxed);
+            }
+            false => self.left_by(&batch).store(0, Relaxed),
         }
         Ok(Hits::new(self.rows.len(), k, scores, rows))
     }
