@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Of few directions whose rows are kept as integers, no tile goes in f32: what integers cannot exclude is scored by itself
-//! from the first tile on, and the time is not looked at, since f32 computes a whole group of directions.
+//! from the first tile on, and the time is not looked at, since f32 computes a whole group of directions. Such directions
+//! are in 16 bits where the kernel takes them: of a first direction of MNIST's hull 60 to 100 of 60,000 rows are left then,
+//! with 8 bits 600 to 26,000.
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists are ordered by the same total order: the answer is the f32 scan's. Each worker compares its time for a tile
@@ -16,7 +18,7 @@
 use super::bound::{Lane, Thresholds};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
 use super::lists::Lists;
-use super::numbers::quantise;
+use super::numbers::{Level, quantise, wide_levels};
 use super::rescore::{Chain, TOGETHER};
 use super::tile::{Kept, PANEL, Tile};
 use crate::control::Control;
@@ -115,6 +117,23 @@ fn in_range(c: f32, length: f64) -> bool {
     (0.0..=1e6).contains(&c) && length <= 1e15
 }
 
+/// Directions as integers of so many levels, and what the compare needs of each; None if one is out of range.
+fn quantised<T: Level + Default>(
+    directions: &[f32],
+    bias: &[f32],
+    levels: i32,
+) -> Option<(Vec<T>, Vec<Lane>)> {
+    let d = directions.len() / bias.len();
+    let mut numbers = vec![T::default(); directions.len()];
+    let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
+    let bounds = each.zip(bias).map(|((w, v), &c)| {
+        let direction = quantise(w, levels, v)?;
+        in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
+    });
+    let bounds = bounds.collect::<Option<_>>()?;
+    Some((numbers, bounds))
+}
+
 /// The first ones, evenly spread, then the others.
 fn order(whole: usize, first: usize) -> Vec<usize> {
     let mut spread: Vec<usize> = (0..first).map(|i| i * whole / first).collect();
@@ -159,13 +178,12 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let integers = blocks.iter().map(|block| {
             let count = block.bias.len();
             let directions = &batch.directions[block.first * d..][..count * d];
-            let mut numbers = vec![0i8; count * d];
-            let each = directions.chunks_exact(d).zip(numbers.chunks_exact_mut(d));
-            let bounds = each.zip(&block.bias).map(|((w, v), &c)| {
-                let direction = quantise(w, how.levels, v)?;
-                in_range(c, direction.length).then(|| Lane::new(&direction, c, d))
-            });
-            let bounds = bounds.collect::<Option<Vec<Lane>>>()?;
+            if how.single && how.kernel.takes_wide() {
+                let (numbers, bounds) = quantised(directions, &block.bias, wide_levels(d))?;
+                let lanes = Lanes::wide(&numbers, d);
+                return Some(Integers { lanes, bounds });
+            }
+            let (numbers, bounds) = quantised(directions, &block.bias, how.levels)?;
             let lanes = Lanes::new(&numbers, d, how.kernel);
             Some(Integers { lanes, bounds })
         });
