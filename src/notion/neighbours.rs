@@ -177,6 +177,16 @@ impl<'a> Neighbours<'a> {
         Ok(answers)
     }
 
+    /// Announce to the scan the batch that [`Neighbours::nearest`] will scan for a query.
+    pub fn expect(&self, query: &[f64], k: usize) {
+        if let Means::Scan(scan) = self.means
+            && self.metric != Metric::Cosine
+        {
+            let scanned = Scanned { search: self, scan };
+            scanned.expect(query, k.min(self.rows.len()));
+        }
+    }
+
     /// The same among the distinct rows, by their indices, ignoring [`Neighbours::filling`].
     ///
     /// Errors: as [`Neighbours::nearest`].
@@ -445,6 +455,26 @@ impl Scanned<'_, '_> {
         Ok(answers)
     }
 
+    /// The factor of a row's bias in its score.
+    fn bias(&self) -> f32 {
+        match self.search.metric {
+            Metric::Euclidean => 1.0,
+            Metric::Cosine | Metric::Dot => 0.0,
+        }
+    }
+
+    /// Announce to the scan the batch of the first search for k rows.
+    fn expect(&self, query: &[f64], k: usize) {
+        let posed = self.pose(query);
+        if !posed.wild {
+            self.scan.expect(&Batch {
+                directions: &posed.direction,
+                bias: &[self.bias()],
+                k: at_first(k, self.scan.len()),
+            });
+        }
+    }
+
     /// The direction, in the scan's frame, whose scores rank rows by nearness to q.
     fn pose(&self, query: &[f64]) -> Posed {
         let frame = self.scan.frame();
@@ -480,16 +510,11 @@ impl Scanned<'_, '_> {
         control: &Control,
     ) -> Result<Vec<usize>> {
         let Asked { posed, open, .. } = *asked;
-        let c = if self.search.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
         let directions: Vec<f32> = open
             .iter()
             .flat_map(|&b| posed[b].direction.iter().copied())
             .collect();
-        let bias = vec![c; open.len()];
+        let bias = vec![self.bias(); open.len()];
         let hits = self.scan.scan(
             &Batch {
                 directions: &directions,
@@ -554,13 +579,8 @@ impl Scanned<'_, '_> {
             return f64::INFINITY;
         };
         let frame = self.scan.frame();
-        let c = if self.search.metric == Metric::Euclidean {
-            1.0
-        } else {
-            0.0
-        };
         // The scan's own error, and the rounding of the direction to f32.
-        let error = self.scan.error_bound(posed.norm * (1.0 + U32), c)
+        let error = self.scan.error_bound(posed.norm * (1.0 + U32), self.bias())
             + U32 * 1.001 * posed.norm * frame.radius;
         let best = f64::from(last) + error;
         match self.search.metric {

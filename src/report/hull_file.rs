@@ -299,16 +299,11 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     let mut stored = None;
     for (name, hash) in &manifest.members {
         control.check()?;
-        let mut bytes = archive.member(name, Some(hash))?;
+        let member = archive.member(name, Some(hash))?;
         let array =
-            Array::of(&bytes).ok_or_else(|| archive.fault(name, "it is no array", AGAIN))?;
+            Array::of(&member).ok_or_else(|| archive.fault(name, "it is no array", AGAIN))?;
         match name.strip_suffix(".npy") {
-            Some("rows") => {
-                // The header is removed in place, so that large arrays are not copied.
-                let head = bytes.len() - array.values.len();
-                bytes.drain(..head);
-                stored = Some(bytes);
-            }
+            Some("rows") => stored = Some(member.values),
             Some(name) => pack.put(
                 name,
                 array
@@ -379,13 +374,19 @@ struct Array<'b> {
     values: &'b [u8],
 }
 
+/// Bytes before the head of an `.npy`; the last two of them are its length.
+const PREFIX: u64 = 10;
+
 impl<'b> Array<'b> {
-    fn of(bytes: &'b [u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(b"\x93NUMPY\x01\x00")?;
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (header, values) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-        let kind = header.strip_prefix(b"{'descr': '")?.get(..3)?;
-        Some(Array { kind, values })
+    fn of(member: &'b Member) -> Option<Self> {
+        let rest = member.head.strip_prefix(b"\x93NUMPY\x01\x00")?;
+        let (length, head) = rest.split_first_chunk::<2>()?;
+        let kind = head.strip_prefix(b"{'descr': '")?.get(..3)?;
+        let whole = head.len() == usize::from(u16::from_le_bytes(*length));
+        whole.then_some(Array {
+            kind,
+            values: &member.values,
+        })
     }
 
     fn numbers(&self) -> Option<Numbers> {
@@ -407,6 +408,46 @@ impl<'b> Array<'b> {
                 four.0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
             )),
             _ => None,
+        }
+    }
+}
+
+/// Bytes that are read and hashed at a time: few enough to stay in a cache.
+const STEP: u64 = 1 << 20;
+
+/// A member of the archive: the header of an array, if it is one, and all other bytes.
+#[derive(Default)]
+struct Member {
+    head: Vec<u8>,
+    values: Vec<u8>,
+}
+
+impl Member {
+    /// Reads a member of `size` bytes, and the hash of all of them.
+    fn read(
+        member: &mut impl Read,
+        size: u64,
+        is_array: bool,
+    ) -> std::io::Result<(Self, blake3::Hash)> {
+        let mut found = Member::default();
+        let mut hash = blake3::Hasher::new();
+        if is_array {
+            let head = &mut found.head;
+            member.by_ref().take(PREFIX).read_to_end(head)?;
+            let length = head
+                .last_chunk()
+                .map_or(0, |last| u16::from_le_bytes(*last));
+            member.by_ref().take(u64::from(length)).read_to_end(head)?;
+            hash.update(head);
+        }
+        let values = &mut found.values;
+        values.reserve_exact(size.saturating_sub(found.head.len() as u64) as usize);
+        loop {
+            let before = values.len();
+            if member.by_ref().take(STEP).read_to_end(values)? == 0 {
+                return Ok((found, hash.finalize()));
+            }
+            hash.update(&values[before..]);
         }
     }
 }
@@ -439,8 +480,8 @@ impl Reader {
         Error::input(&self.name, Place::Part(member.into()), what, advice)
     }
 
-    /// The bytes of a member. Its hash is checked if known, which it is for every member but the manifest's.
-    fn member(&mut self, name: &str, hash: Option<&str>) -> Result<Vec<u8>> {
+    /// A member. Its hash is checked if known, which it is for every member but the manifest's.
+    fn member(&mut self, name: &str, hash: Option<&str>) -> Result<Member> {
         let most = if hash.is_some() { self.size } else { LONGEST };
         let read = match self.zip.by_name(name) {
             Ok(member) if member.compression() != zip::CompressionMethod::Stored => {
@@ -448,23 +489,23 @@ impl Reader {
             }
             Ok(member) if member.size() > most => Err("it is longer than the file".into()),
             Ok(mut member) => {
-                let mut bytes = Vec::with_capacity(member.size() as usize);
-                let read = member.read_to_end(&mut bytes);
-                read.map(|_| bytes).map_err(|error| error.to_string())
+                let size = member.size();
+                Member::read(&mut member, size, name.ends_with(".npy"))
+                    .map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };
-        let bytes = read.map_err(|what| self.fault(name, what, AGAIN))?;
-        match hash.is_some_and(|hash| blake3::hash(&bytes).to_hex().as_str() != hash) {
+        let (member, found) = read.map_err(|what| self.fault(name, what, AGAIN))?;
+        match hash.is_some_and(|hash| found.to_hex().as_str() != hash) {
             true => Err(self.fault(name, "it was changed: its hash does not match", AGAIN)),
-            false => Ok(bytes),
+            false => Ok(member),
         }
     }
 
     fn manifest(&mut self) -> Result<Manifest> {
         let name = "manifest.json";
-        let bytes = self.member(name, None)?;
-        let hash = self.member("manifest.blake3", None)?;
+        let bytes = self.member(name, None)?.values;
+        let hash = self.member("manifest.blake3", None)?.values;
         if blake3::hash(&bytes).to_hex().as_bytes() != hash {
             return Err(self.fault(name, "it was changed: its hash does not match", AGAIN));
         }

@@ -13,6 +13,7 @@
 //! sees the centre in their place, and its caller scores them one by one ([`Far`]). A scan knows nothing of hulls,
 //! files or terminals.
 
+mod ahead;
 mod counting;
 pub mod cpu;
 mod frame;
@@ -25,6 +26,7 @@ pub mod sharded;
 pub mod small_sets;
 pub mod topk;
 
+pub use ahead::Ahead;
 pub use counting::{CountingEngine, ScanCounts};
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Part, Sketch};
@@ -141,6 +143,9 @@ pub trait Scan: Send + Sync {
     /// Panics on shapes that do not fit (a caller's mistake). Errors: rows that can no longer be read, and
     /// [`crate::Error::Interrupted`].
     fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits>;
+
+    /// Announce a batch that will be scanned soon, after others: a scan may answer it together with the next one.
+    fn expect(&self, _: &Batch<'_>) {}
 
     /// For every row, the k best rows of the direction that ranks rows by nearness to it, the row itself included, with scores as
     /// [`Scan::scan`] states them; `None` if the engine has no faster way than one direction per row. The answers for far

@@ -5,7 +5,6 @@
 //! that the summary needs are kept. Of equal reference rows the solver and the scan get only the first, and equal queries
 //! of a block are answered once.
 
-use super::facts::Facts;
 use super::notes;
 use super::notions::Fitted;
 pub use super::plan::{AnalysisPlan, Metric, QUANTILE};
@@ -23,7 +22,7 @@ use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
 use crate::rows::{Known, Repeats, Rows, Subset};
-use crate::scan::{CountingEngine, CpuScan, Engine, Frame, Scan};
+use crate::scan::{Ahead, CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use crate::warnings::Warnings;
 use std::collections::BTreeMap;
@@ -158,6 +157,8 @@ pub fn with_session<T>(
     let subset = repeats.map(|all| all.subset(reference));
     let distinct: &dyn Rows = subset.as_ref().map_or(reference, |subset| subset);
     let scan = engine.scan_in(distinct, frame, control)?;
+    let ahead = Ahead::new(&*scan);
+    let scan: &dyn Scan = if plan.alone { &ahead } else { &*scan };
     clock.lap("survey");
     let found = match plan.hull && known.is_none_or(|known| known.hull.is_none()) {
         true => Some(HullParts::of(distinct, scan.frame(), control)?),
@@ -527,8 +528,8 @@ fn reference_facts(
     survey: &Survey,
     verdicts: Option<&Verdicts<'_>>,
 ) -> ReferenceFacts {
-    let found: Facts = survey.facts(scan.frame());
-    let far = found.far_rows;
+    let found = survey.facts(scan.frame());
+    let far = found.far_rows.as_ref();
     let affine = verdicts.map(|verdicts| verdicts.solver.affine());
     let flat = affine.and_then(|affine| affine.flat);
     let copies = |all: &Repeats| all.rows() - all.distinct();
@@ -546,7 +547,7 @@ fn reference_facts(
         duplicate_rows: survey.repeats.as_ref().map_or(0, copies) as u64,
         zero_rows: found.zero_rows,
         constant_norm: found.constant_norm,
-        far_ratio: far.as_ref().map(|far| far.ratio),
+        far_ratio: far.map(|far| far.ratio),
         far_rows: far.map_or_else(Vec::new, |far| {
             far.rows.iter().map(|&row| reference.number(row)).collect()
         }),
@@ -635,6 +636,9 @@ impl Work<'_, '_> {
             queries.read_f64(first, &mut values)?;
             clock.lap("read_queries");
             let before = first as u64;
+            if let (Some(search), true) = (self.search, self.plan.alone && count == 1) {
+                search.expect(&values, self.searched);
+            }
             let answers = match &mut self.verdicts {
                 Some(verdicts) => {
                     let passes = verdicts.passes;

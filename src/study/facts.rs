@@ -35,8 +35,12 @@ pub struct Facts {
 }
 
 impl Survey {
-    /// The facts; `frame` is that of the set's distinct rows.
-    pub fn facts(&self, frame: &Frame) -> Facts {
+    /// The facts, computed at the first call; `frame` is that of the set's distinct rows.
+    pub fn facts(&self, frame: &Frame) -> &Facts {
+        self.facts.get_or_init(|| self.found(frame))
+    }
+
+    fn found(&self, frame: &Frame) -> Facts {
         let constant = |j: &usize| frame.lowest[*j] == frame.highest[*j];
         let varying = (0..self.columns.len())
             .filter(|j| !constant(j))
@@ -107,7 +111,7 @@ mod tests {
         let different = survey.repeats.as_ref().map(|all| all.subset(&rows));
         let different = different.as_ref().map_or(&rows as &dyn Rows, |some| some);
         let frame = survey.frame(different, &control).unwrap();
-        (survey.facts(&frame), survey)
+        (survey.facts(&frame).clone(), survey)
     }
 
     #[test]

@@ -3,11 +3,13 @@
 //! The pass computes the rows' hashes (which tell equal rows), the columns' hashes, norms, and the first half of the scan's
 //! [`Frame`]. If no row repeats another, the frame needs one more pass; otherwise two over the distinct rows.
 
+use super::facts::Facts;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
 use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, mix};
 use crate::scan::{Frame, Part, Sketch};
+use std::sync::OnceLock;
 
 /// The results of one pass over a set.
 pub struct Survey {
@@ -21,6 +23,8 @@ pub struct Survey {
     /// The least and the largest norm of the nonzero rows.
     pub(super) norms: [f64; 2],
     pub(super) rows: usize,
+    /// What follows from the survey and the frame, computed when first needed.
+    pub(super) facts: OnceLock<Facts>,
     /// The first half of the frame, until it is taken.
     half: Option<(Sketch, Vec<Part>)>,
 }
@@ -172,6 +176,7 @@ impl Survey {
             zero_rows,
             norms,
             rows: rows.len(),
+            facts: OnceLock::new(),
             half: Some((look.0, parts)),
         })
     }
@@ -197,6 +202,7 @@ impl Survey {
             zero_rows: pack.words("survey.zero_rows", Some(1))?[0],
             norms: [norms[0], norms[1]],
             rows: n,
+            facts: OnceLock::new(),
             half: None,
         })
     }

@@ -253,9 +253,9 @@ mod tests {
     #[test]
     fn padding_never_survives_and_a_missing_bar_excludes_nothing() {
         let mut thresholds = Thresholds::default();
-        let lane = Lane::new(&quantise(&[1.0], 127, &mut [0]).unwrap(), 1.0, 1);
+        let lane = Lane::new(&quantise(&[1.0], 127, &mut [0i8]).unwrap(), 1.0, 1);
         let mut panel = Panel::default();
-        let row = panel.admit(&quantise(&[1.0], 127, &mut [0]).unwrap(), -0.5, 1);
+        let row = panel.admit(&quantise(&[1.0], 127, &mut [0i8]).unwrap(), -0.5, 1);
         thresholds.set(
             &panel,
             &[lane; 3],

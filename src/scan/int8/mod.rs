@@ -97,14 +97,14 @@ pub struct Int8Scan<'a> {
     rows: &'a dyn Rows,
     plain: CpuScan<'a>,
     options: Options,
-    /// The order in which the f32 product adds, if it could be found; determined at its first use.
-    chain: OnceLock<Option<Chain>>,
     shared: Arc<Shared>,
 }
 
 /// What all scans in one frame share, because a reference that answers queries one by one is scanned anew for each.
 struct Shared {
     kept: tile::Kept,
+    /// The order in which the f32 product adds, if it could be found; determined at its first use.
+    chain: OnceLock<Option<Chain>>,
     /// How many batches in a row gave up eight bits: support directions, and nearest-neighbour directions.
     left: [AtomicU32; 2],
     /// Batches of few directions so far.
@@ -123,6 +123,7 @@ impl Shared {
             .flatten();
         Shared {
             kept: tile::Kept::new(n, d, reserved.is_some()),
+            chain: OnceLock::new(),
             left: Default::default(),
             few: AtomicU32::new(0),
             _reserved: reserved,
@@ -149,7 +150,6 @@ impl<'a> Int8Scan<'a> {
             rows,
             plain: CpuScan::in_frame(rows, frame),
             options,
-            chain: OnceLock::new(),
             shared,
         }
     }
@@ -159,13 +159,18 @@ impl<'a> Int8Scan<'a> {
         &self.shared.left[usize::from(batch.bias.iter().any(|&c| c != 0.0))]
     }
 
-    /// Whether the kernel may pay for batches of this size.
-    fn suits(&self, batch: &Batch<'_>) -> bool {
-        if self.options.kernel != Kernel::Avx2 {
-            return true;
+    /// Whether the batch has few directions, for which an f32 product would compute a whole group, and the integers are kept.
+    fn is_few(&self, batch: &Batch<'_>) -> bool {
+        batch.bias.len() <= kernel::FEW && self.shared.kept.keeps()
+    }
+
+    /// Whether eight bits are tried for a batch. Batches of few directions always use them, even if other batches gave them up.
+    fn suits(&self, batch: &Batch<'_>, few: bool) -> bool {
+        let again = few || self.left_by(batch).load(Relaxed) < TRIES;
+        match self.options.kernel {
+            Kernel::Avx2 => few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE,
+            _ => again,
         }
-        let few = batch.bias.len() <= kernel::FEW && self.shared.kept.keeps();
-        few && self.shared.few.fetch_add(1, Relaxed) >= FEW_BEFORE
     }
 
     /// The batch in eight bits, if that may pay and everything is in range.
@@ -173,7 +178,8 @@ impl<'a> Int8Scan<'a> {
         let (n, d) = (self.rows.len(), self.rows.dim());
         let forced = self.options.precision == Precision::Int8;
         let large = d >= FEW_COLUMNS && n >= FEW_ROWS;
-        let worth = large && self.left_by(batch).load(Relaxed) < TRIES && self.suits(batch);
+        let few = self.is_few(batch);
+        let worth = large && self.suits(batch, few);
         let levels = numbers::levels(d);
         if self.options.precision == Precision::F32
             || !(worth || forced)
@@ -182,10 +188,16 @@ impl<'a> Int8Scan<'a> {
         {
             return None;
         }
-        let chain = (*self.chain.get_or_init(|| Chain::of_product(d)))?;
+        let chain = self.shared.chain.get_or_init(|| Chain::of_product(d));
+        let how = batch::How {
+            kernel: self.options.kernel,
+            chain: (*chain)?,
+            levels,
+            stays: forced || few,
+            single: few,
+        };
         let source = TileDecoder::new(self.rows, self.plain.frame());
-        let how = (self.options.kernel, chain);
-        batch::Int8Batch::new(source, &self.shared.kept, how, batch, levels, forced)
+        batch::Int8Batch::new(source, &self.shared.kept, how, batch)
     }
 }
 
@@ -204,12 +216,16 @@ impl Scan for Int8Scan<'_> {
         let Some(int8) = self.int8(&batch) else {
             return self.plain.scan(&batch, control);
         };
+        let stays = int8.how.stays;
         let (scores, rows, left) =
             cpu::counted(self.rows, batch.bias.len(), control, || int8.run(control))?;
-        if left {
-            self.left_by(&batch).fetch_add(1, Relaxed);
-        } else {
-            self.left_by(&batch).store(0, Relaxed);
+        match left {
+            // A batch that could not give them up says nothing about others.
+            _ if stays => {}
+            true => {
+                self.left_by(&batch).fetch_add(1, Relaxed);
+            }
+            false => self.left_by(&batch).store(0, Relaxed),
         }
         let precision = if left { "f32" } else { "int8" };
         Ok(Hits::new(self.rows.len(), k, scores, rows).proved_in(precision, batch.bias.len()))

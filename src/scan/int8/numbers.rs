@@ -12,6 +12,41 @@ pub fn levels(d: usize) -> i32 {
     (i32::MAX as usize / 255 / d.max(1)).min(127) as i32
 }
 
+/// The same for directions in 16 bits with rows of [`levels`]: finer, for kernels that take them.
+pub fn wide_levels(d: usize) -> i32 {
+    let rows = levels(d).max(1) as usize;
+    (i32::MAX as usize / rows / d.max(1)).min(i16::MAX as usize) as i32
+}
+
+/// The integer type of a quantised vector.
+pub trait Level: Copy {
+    /// The integer that equals a whole number in range.
+    fn of(value: f32) -> Self;
+    fn value(self) -> f64;
+}
+
+impl Level for i8 {
+    #[inline(always)]
+    fn of(value: f32) -> Self {
+        value as i8
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Level for i16 {
+    #[inline(always)]
+    fn of(value: f32) -> Self {
+        value as i16
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        f64::from(self)
+    }
+}
+
 /// With fewer levels than this too few rows are excluded; this takes 557,000 columns.
 pub const FEWEST_LEVELS: i32 = 15;
 
@@ -36,7 +71,7 @@ const SUMS: usize = 8;
 
 /// Quantise a vector into `out`, of the same length. `None` if an entry is not finite or too large.
 #[inline(always)]
-pub fn quantise(x: &[f32], levels: i32, out: &mut [i8]) -> Option<Quantised> {
+pub fn quantise<T: Level>(x: &[f32], levels: i32, out: &mut [T]) -> Option<Quantised> {
     let most = levels as f32;
     let largest = x.iter().fold(0f32, |largest, v| largest.max(v.abs()));
     // `max` ignores NaN; a sum does not.
@@ -47,13 +82,14 @@ pub fn quantise(x: &[f32], levels: i32, out: &mut [i8]) -> Option<Quantised> {
     let scale = (largest / most).max(SMALLEST);
     let inverse = 1.0 / scale;
     for (out, v) in out.iter_mut().zip(x) {
-        *out = (v * inverse).round_ties_even().clamp(-most, most) as i8;
+        *out = T::of((v * inverse).round_ties_even().clamp(-most, most));
     }
-    let (mut integers, mut lost, mut length) = ([0i32; SUMS], [0f64; SUMS], [0f64; SUMS]);
-    let mut add = |place: usize, v: f32, q: i8| {
-        let v = f64::from(v);
-        let rest = v - f64::from(scale) * f64::from(q);
-        integers[place] += i32::from(q) * i32::from(q);
+    let (mut integers, mut lost, mut length) = ([0f64; SUMS], [0f64; SUMS], [0f64; SUMS]);
+    let mut add = |place: usize, v: f32, q: T| {
+        let (v, q) = (f64::from(v), q.value());
+        let rest = v - f64::from(scale) * q;
+        // Exact: squares of at most 2^30, of fewer than 2^23 columns.
+        integers[place] += q * q;
         lost[place] += rest * rest;
         length[place] += v * v;
     };
@@ -68,10 +104,9 @@ pub fn quantise(x: &[f32], levels: i32, out: &mut [i8]) -> Option<Quantised> {
     }
     // Squares of f32 and their differences are far inside the range of f64: no term is lost to underflow.
     let up = 1.0 + gamma(x.len() + 8, U64);
-    let squares = integers.iter().map(|&square| f64::from(square));
     Some(Quantised {
         scale,
-        integers: squares.sum::<f64>().sqrt() * up,
+        integers: integers.iter().sum::<f64>().sqrt() * up,
         lost: lost.iter().sum::<f64>().sqrt() * up,
         length: length.iter().sum::<f64>().sqrt() * up,
     })
@@ -102,6 +137,14 @@ mod tests {
                 "{d}"
             );
         }
+        for d in [1, 784, 66_312, 8_421_504] {
+            let (rows, wide) = (levels(d) as u64, wide_levels(d) as u64);
+            assert!(
+                wide >= rows && rows * wide * d as u64 <= i32::MAX as u64,
+                "{d}"
+            );
+        }
+        assert_eq!(wide_levels(784), 21_568);
         assert_eq!(
             [784, 66_311, 66_312, 1 << 40].map(levels),
             [127, 127, 126, 0]
@@ -109,6 +152,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn in_16_bits_less_is_lost(x in prop::collection::vec(-2f32..2.0, 1..70)) {
+            let mut q = vec![0i16; x.len()];
+            let levels = wide_levels(x.len());
+            let found = quantise(&x, levels, &mut q).unwrap();
+            let each = x.iter().zip(&q);
+            let lost = each.map(|(x, q)| (f64::from(*x) - f64::from(found.scale) * f64::from(*q)).powi(2)).sum::<f64>().sqrt();
+            prop_assert!(q.iter().all(|q| i32::from(*q).abs() <= levels));
+            prop_assert!(found.lost >= lost && found.lost <= lost * (1.0 + 1e-12));
+            prop_assert!(found.lost <= 0.501 * f64::from(found.scale) * (x.len() as f64).sqrt());
+        }
+
         #[test]
         fn what_was_lost_is_known(
             x in prop::collection::vec(prop_oneof![-2f32..2.0, Just(0.0), -1e-20f32..1e-20, -1e12f32..1e12], 1..70),
@@ -131,9 +186,9 @@ mod tests {
     #[test]
     fn what_is_no_number_of_reasonable_size_is_refused() {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
-            assert_eq!(quantise(&[1.0, bad, 0.0], 127, &mut [0; 3]), None);
+            assert_eq!(quantise(&[1.0, bad, 0.0], 127, &mut [0i8; 3]), None);
         }
-        let zero = quantise(&[0.0, -0.0], 127, &mut [0; 2]).unwrap();
+        let zero = quantise(&[0.0, -0.0], 127, &mut [0i8; 2]).unwrap();
         assert_eq!(
             (zero.scale, zero.integers, zero.lost, zero.length),
             (SMALLEST, 0.0, 0.0, 0.0)

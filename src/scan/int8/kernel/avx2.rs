@@ -11,9 +11,6 @@ const TOGETHER: usize = 6;
 /// The products of a panel: equal to `plain::product`; `wide` is a buffer.
 pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [i32]) {
     assert!(is_x86_feature_detected!("avx2"));
-    if !lanes.few.is_empty() {
-        return few(panel, lanes, out);
-    }
     wide.clear();
     wide.extend(panel.rows.iter().map(|&q| i16::from(q)));
     let (count, stride) = (panel.count(), panel.stride);
@@ -46,13 +43,16 @@ pub fn product(panel: Panel<'_>, lanes: &Lanes, wide: &mut Vec<i16>, out: &mut [
     }
 }
 
-/// The products with a few directions, one after the other, because a group of lanes would be mostly padding.
-fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
+/// The products with a few directions in 16 bits ([`Lanes::wide`]), one after the other. The other lanes of their group are zero.
+pub fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
+    assert!(is_x86_feature_detected!("avx2"));
+    let stride = panel.stride;
+    assert!(lanes.few.len().is_multiple_of(stride) && stride.is_multiple_of(COLUMNS));
     out.fill(0);
-    let rows = panel.rows.chunks_exact(panel.stride);
+    let rows = panel.rows.chunks_exact(stride);
     for (row, out) in rows.zip(out.chunks_exact_mut(lanes.count)) {
-        for (direction, out) in lanes.few.chunks_exact(panel.stride).zip(out) {
-            // SAFETY: AVX2 was found by the caller; both slices are `stride` long, a multiple of COLUMNS.
+        for (direction, out) in lanes.few.chunks_exact(stride).zip(out) {
+            // SAFETY: AVX2 was found above; both slices are `stride` long, a multiple of COLUMNS.
             *out = unsafe { dot(row, direction) };
         }
     }
@@ -62,37 +62,39 @@ fn few(panel: Panel<'_>, lanes: &Lanes, out: &mut [i32]) {
 ///
 /// # Safety
 ///
-/// AVX2.
+/// AVX2; both are as long, a multiple of COLUMNS.
 #[target_feature(enable = "avx2")]
 unsafe fn dot(row: &[i8], direction: &[i16]) -> i32 {
     const STEP: usize = 16;
-    const SUMS: usize = COLUMNS / STEP;
     debug_assert!(row.len() == direction.len() && row.len().is_multiple_of(COLUMNS));
-    let mut sums = [_mm256_setzero_si256(); SUMS];
-    for (row, direction) in row
-        .chunks_exact(COLUMNS)
-        .zip(direction.chunks_exact(COLUMNS))
-    {
+    let mut sums = [_mm256_setzero_si256(); COLUMNS / STEP];
+    let mut column = 0;
+    while column < row.len() {
         for (part, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: the 16 numbers of a part lie inside the COLUMNS of both chunks.
+            let at = column + part * STEP;
+            // SAFETY: the 16 numbers of a part lie inside the COLUMNS that both have from `column` on.
             let (x, v) = unsafe {
                 (
-                    _mm_loadu_si128(row.as_ptr().add(part * STEP).cast()),
-                    _mm256_loadu_si256(direction.as_ptr().add(part * STEP).cast()),
+                    _mm_loadu_si128(row.as_ptr().add(at).cast()),
+                    _mm256_loadu_si256(direction.as_ptr().add(at).cast()),
                 )
             };
             let products = _mm256_madd_epi16(_mm256_cvtepi8_epi16(x), v);
             *sum = _mm256_add_epi32(*sum, products);
         }
+        column += COLUMNS;
     }
     let both = _mm256_add_epi32(
         _mm256_add_epi32(sums[0], sums[1]),
         _mm256_add_epi32(sums[2], sums[3]),
     );
-    let mut each = [0i32; 8];
-    // SAFETY: eight places of four bytes.
-    unsafe { _mm256_storeu_si256(each.as_mut_ptr().cast(), both) };
-    each.iter().sum()
+    let four = _mm_add_epi32(
+        _mm256_castsi256_si128(both),
+        _mm256_extracti128_si256::<1>(both),
+    );
+    let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+    let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two));
+    _mm_cvtsi128_si32(one)
 }
 
 /// R rows with 16 lanes.

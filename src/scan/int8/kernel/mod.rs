@@ -72,7 +72,7 @@ pub struct Lanes {
     bytes: Vec<i8>,
     /// The same in 16 bits, by pairs of columns, for the kernel that wants it: count / GROUP x stride / 2 x GROUP x 2.
     pairs: Vec<i16>,
-    /// For AVX2 with at most [`FEW`] directions: one after the other in 16 bits, `stride` numbers each.
+    /// Instead of both, for at most [`FEW`] directions: one after the other in 16 bits, `stride` numbers each.
     few: Vec<i16>,
     /// The sum of each lane's numbers.
     sums: Vec<i32>,
@@ -84,13 +84,13 @@ impl Lanes {
         let used = directions.len() / d;
         let count = used.next_multiple_of(GROUP);
         let stride = stride(d);
-        let (wide, few) = (kernel == Kernel::Avx2, used <= FEW);
+        let wide = kernel == Kernel::Avx2;
         let mut lanes = Lanes {
             count,
             columns: d,
             bytes: vec![0; count * stride],
-            pairs: vec![0; if wide && !few { count * stride } else { 0 }],
-            few: vec![0; if wide && few { used * stride } else { 0 }],
+            pairs: vec![0; if wide { count * stride } else { 0 }],
+            few: Vec::new(),
             sums: vec![0; count],
         };
         for (lane, direction) in directions.chunks_exact(d).enumerate() {
@@ -103,13 +103,28 @@ impl Lanes {
                 if let Some(pair) = lanes.pairs.get_mut(place(2)) {
                     *pair = i16::from(v);
                 }
-                if let Some(number) = lanes.few.get_mut(lane * stride + j) {
-                    *number = i16::from(v);
-                }
                 lanes.sums[lane] += i32::from(v);
             }
         }
         lanes
+    }
+
+    /// At most [`FEW`] directions in 16 bits, for a kernel that [takes](Kernel::takes_wide) them.
+    pub fn wide(directions: &[i16], d: usize) -> Self {
+        let (used, stride) = (directions.len() / d, stride(d));
+        assert!(used <= FEW);
+        let mut few = vec![0; used * stride];
+        for (lane, direction) in few.chunks_exact_mut(stride).zip(directions.chunks_exact(d)) {
+            lane[..d].copy_from_slice(direction);
+        }
+        Lanes {
+            count: GROUP,
+            columns: d,
+            bytes: Vec::new(),
+            pairs: Vec::new(),
+            few,
+            sums: Vec::new(),
+        }
     }
 
     /// The number of lanes, including padding.
@@ -241,17 +256,26 @@ impl Kernel {
         }
     }
 
+    /// Whether it multiplies few directions in 16 bits, as all do that have AVX2: rows come from memory more slowly than that.
+    pub fn takes_wide(self) -> bool {
+        self != Kernel::Plain && Kernel::Avx2.runs()
+    }
+
     /// All products of a panel with lanes: `out` is rows x lanes, row-major.
     ///
-    /// Panics on shapes that do not fit, or a kernel that does not run on this machine (a caller's mistake).
+    /// Panics on shapes that do not fit, a kernel that does not run on this machine, or lanes that it does not take (a caller's
+    /// mistake).
     pub fn product(self, panel: Panel<'_>, lanes: &Lanes, scratch: &mut Scratch, out: &mut [i32]) {
         assert!(self.runs() && panel.stride == lanes.stride());
+        assert!(lanes.few.is_empty() || self.takes_wide());
         assert_eq!(
             out.len(),
             panel.count() * lanes.count,
             "a place for every product"
         );
         match self {
+            #[cfg(target_arch = "x86_64")]
+            _ if !lanes.few.is_empty() => avx2::few(panel, lanes, out),
             Kernel::Plain => plain::product(panel, lanes, out),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::product(panel, lanes, &mut scratch.wide, out),
@@ -284,7 +308,7 @@ fn unsigned(rows: &[i8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::int8::numbers::levels;
+    use crate::scan::int8::numbers::{levels, wide_levels};
     use rand::{RngExt, SeedableRng};
 
     /// Numbers from -most to most, with both ends frequent.
@@ -362,6 +386,55 @@ mod tests {
                     numbers(used * d, 127, used as u64),
                 );
                 check(kernel, &rows, &lanes, d, &mut scratch);
+            }
+        }
+    }
+
+    #[test]
+    fn few_directions_in_16_bits_give_exact_sums() {
+        for kernel in Kernel::all()
+            .into_iter()
+            .filter(|kernel| kernel.takes_wide())
+        {
+            for (count, d, used) in [
+                (16, 1, 1),
+                (32, 784, 1),
+                (64, 100, 2),
+                (16, 65, 3),
+                (48, 70_001, 4),
+            ] {
+                let most = wide_levels(d) as i16;
+                let rows = numbers(count * d, levels(d) as i8, d as u64);
+                // Signs of the first row, so that its sum is the largest there can be.
+                let lanes: Vec<i16> = (0..used * d)
+                    .map(|i| match i / d {
+                        0 => most * i16::from(rows[i % d].signum()),
+                        lane => most - (i % (lane * 7 + 1)) as i16,
+                    })
+                    .collect();
+                let mut out = vec![-1; count * GROUP];
+                let padded = padded(&rows, d);
+                let panel = Panel::new(&padded, stride(d));
+                kernel.product(
+                    panel,
+                    &Lanes::wide(&lanes, d),
+                    &mut Scratch::default(),
+                    &mut out,
+                );
+                for (row, out) in rows.chunks_exact(d).zip(out.chunks_exact(GROUP)) {
+                    let sum = |lane: &[i16]| {
+                        let each = row.iter().zip(lane);
+                        each.map(|(q, v)| i64::from(*q) * i64::from(*v))
+                            .sum::<i64>()
+                    };
+                    let expected: Vec<i64> = lanes.chunks_exact(d).map(sum).collect();
+                    let found = out.iter().map(|&v| i64::from(v));
+                    assert!(
+                        found.take(used).eq(expected),
+                        "{kernel:?}, d={d}, {used} directions"
+                    );
+                    assert!(out[used..].iter().all(|&v| v == 0));
+                }
             }
         }
     }
