@@ -30,7 +30,7 @@ pub fn npy(path: &Path, d: usize, values: &[f64]) {
 
 /// Whatever adapters this machine has, these tests are about the rest.
 pub fn program() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command.env("HULLSCOPE_BACKEND", "cpu");
     command
 }
