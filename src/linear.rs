@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn products_are_right_and_do_not_depend_on_the_threads() {
-        for (d, n) in [(1, 1), (3, 200), (127, 5), (300, 411)] {
+        for (d, n) in [(1, 1), (3, 200), (127, 5), (200, 300)] {
             let (a, b) = (random(d, n, 1), random(n, d + 1, 2));
             let gram = alike(|| {
                 let mut sum = Mat::from_fn(d, d, |i, j| (i + j) as f64);

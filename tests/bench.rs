@@ -187,7 +187,7 @@ fn no_engine_and_an_interrupt_are_errors() {
 }
 
 fn bench(words: &[&str]) -> Output {
-    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+    Command::new(env!("CARGO_BIN_EXE_hullscope"))
         .arg("bench")
         .args(words)
         .output()

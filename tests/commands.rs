@@ -30,7 +30,7 @@ pub fn npy(path: &Path, d: usize, values: &[f64]) {
 
 /// The program on the CPU, whatever adapters this machine has.
 pub fn program() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command.env("HULLSCOPE_BACKEND", "cpu");
     command
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::{Command, Output};
 
 fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command.env_remove("HULLSCOPE_BACKEND");
     command.args(arguments);
     command
@@ -37,7 +37,7 @@ const SAMPLE: [&str; 5] = [
     "--limit-reference",
     "300",
     "--limit-queries",
-    "20",
+    "8",
 ];
 
 fn sample<'a>(more: &[&'a str]) -> Vec<&'a str> {

@@ -4,11 +4,11 @@ use crate::common::gaussian;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
-use assert_cmd::Command;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 const QUERIES: usize = 120;
@@ -83,7 +83,7 @@ fn write_queries(folder: &Path) {
 }
 
 fn hullscope(arguments: &[&str]) -> std::process::Output {
-    let mut command = Command::cargo_bin("hullscope").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hullscope"));
     command.args(arguments).output().unwrap()
 }
 

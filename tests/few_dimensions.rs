@@ -52,7 +52,7 @@ fn sets(d: usize) -> Vec<(&'static str, Vec<f64>)> {
 fn queries(d: usize, x: &[f64]) -> Vec<f64> {
     let mut random = random(3);
     let mut q: Vec<f64> = x[..20 * d].to_vec();
-    for _ in 0..150 {
+    for _ in 0..70 {
         let mut pick = || &x[random.random_range(0..x.len() / d) * d..][..d];
         let (a, b) = (pick(), pick());
         q.extend(a.iter().zip(b).map(|(a, b)| a + 0.7 * (a - b)));

@@ -64,7 +64,7 @@ impl Folder {
 
     /// Run the program in the folder, on the CPU whatever adapters there are.
     pub fn run(&self, words: &[&str]) -> std::process::Output {
-        std::process::Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+        std::process::Command::new(env!("CARGO_BIN_EXE_hullscope"))
             .env("HULLSCOPE_BACKEND", "cpu")
             .env_remove("HULLSCOPE_DATA")
             .current_dir(self.0.path())

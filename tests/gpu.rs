@@ -134,13 +134,9 @@ fn each_pass(
 
 #[test]
 fn each_pass_equals_its_twin() {
-    each_pass(
-        adapters(),
-        &Pass::ALL,
-        &[PLAIN_TILE],
-        &[false, true],
-        &PROBLEMS,
-    );
+    each_pass(adapters(), &Pass::ALL, &[PLAIN_TILE], &[true], &PROBLEMS);
+    // With loops as they are written, which no adapter is given unless it is asked for.
+    each_pass(one(), &Pass::ALL, &[PLAIN_TILE], &[false], &PROBLEMS);
 }
 
 #[test]
@@ -260,9 +256,9 @@ fn answer(engine: &GpuEngine, reference: &dyn Rows, batch: &Batch<'_>) -> Hits {
 #[test]
 fn any_shape() {
     let shapes = (
-        1usize..900,
+        1usize..500,
         1usize..40,
-        1usize..90,
+        1usize..70,
         1usize..70,
         0u64..1000,
         0usize..3,
@@ -270,7 +266,7 @@ fn any_shape() {
     for adapter in adapters() {
         for &precision in precisions(adapter) {
             // A chunk that ends within one of the smallest tiles, one that ends within the larger ones, and a long one.
-            let engines = [9, 100, 470].map(|chunk| {
+            let engines = [9, 100, 300].map(|chunk| {
                 let options = Options {
                     chunk: Some(chunk),
                     ..small(precision)
@@ -328,7 +324,7 @@ fn many_columns_and_many_neighbours() {
 /// Scores are exact ones rounded once, so answers do not depend on the device.
 #[test]
 fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
-    let (n, d, count) = (1500, 24, 50);
+    let (n, d, count) = (700, 24, 35);
     let reference = rows(d, &gaussian(n * d, 51));
     let directions = directions(count, d, 52);
     let bias: Vec<f32> = (0..count).map(|b| (b % 2) as f32).collect();
@@ -340,7 +336,7 @@ fn answers_do_not_depend_on_adapter_tile_precision_or_chunks() {
     let mut first: Option<Hits> = None;
     let ways = [
         (Precision::F32, None, None),
-        (Precision::F16, None, Some(300)),
+        (Precision::F16, None, Some(200)),
         (Precision::F32, Some(TILES[4]), Some(64)),
         (Precision::F16, Some(TILES[2]), None),
         (Precision::Int8, None, None),
@@ -400,7 +396,7 @@ fn awkward(kind: usize, n: usize, d: usize) -> Memory {
 /// Rows and scores in eight bits equal those of f32 for all these references, and most are proved in eight bits.
 #[test]
 fn answers_in_int8_are_those_of_f32() {
-    let shapes = [(1600, 62, 1), (700, 9, 40), (900, 130, 200)];
+    let shapes = [(1000, 62, 1), (700, 9, 40), (500, 130, 200)];
     if let Some(adapter) = one() {
         for chunk in [None, Some(448)] {
             let with = |precision| Options {
@@ -413,12 +409,12 @@ fn answers_in_int8_are_those_of_f32() {
             for kind in 0..6 {
                 for (n, d, k) in shapes {
                     let reference = awkward(kind, n, d);
-                    let mut directions = directions(24, d, 91);
+                    let mut directions = directions(12, d, 91);
                     // A zero direction, and directions along one column.
                     directions[..d].fill(0.0);
                     directions[d..2 * d].fill(0.0);
                     directions[d] = 1e-20;
-                    let bias: Vec<f32> = (0..24).map(|b| (b % 3) as f32 * 0.5).collect();
+                    let bias: Vec<f32> = (0..12).map(|b| (b % 3) as f32 * 0.5).collect();
                     let batch = Batch {
                         directions: &directions,
                         bias: &bias,
@@ -549,7 +545,7 @@ fn verdicts_equal_the_cpus_on_the_problems_of_the_linear_program() {
 fn verdicts_equal_the_cpus_on_patches_of_mnist() {
     let all = (
         mnist::images(mnist::TRAIN, 2_000),
-        mnist::images(mnist::TEST, 100),
+        mnist::images(mnist::TEST, 40),
     );
     let (Some(train), Some(test)) = all else {
         return;
@@ -617,6 +613,8 @@ fn small_problems_are_settled_as_on_the_cpu() {
     for adapter in adapters() {
         let engine = engine(adapter, small(Precision::F32));
         let proposing = engine.small().unwrap();
+        // All adapters are slow here, and the others check the pass on its own.
+        let count = if is_one(adapter) { 200 } else { 40 };
         for (law, d) in laws {
             let trials = Trials {
                 law,
@@ -626,14 +624,17 @@ fn small_problems_are_settled_as_on_the_cpu() {
             };
             let control = Control::default();
             let memory = 1 << 26;
-            let cpu = first_inside(&trials, 0..200, &sizes, memory, &control).unwrap();
+            let cpu = first_inside(&trials, 0..count, &sizes, memory, &control).unwrap();
             let (found, shares) =
-                first_inside_with(proposing, &trials, 0..200, &sizes, memory, &control).unwrap();
+                first_inside_with(proposing, &trials, 0..count, &sizes, memory, &control).unwrap();
             assert_eq!(found, cpu, "{}: {law}, d = {d}", adapter.facts.name);
-            assert_eq!(shares.proposed + shares.solved, 200);
+            assert_eq!(shares.proposed + shares.solved, count);
             // Points between close neighbours on a curve are too close to the hull for f32.
-            let most = if law == Law::Curve(None) { 50 } else { 180 };
-            assert!(shares.proposed > most, "{law}, d = {d}: {shares:?}");
+            let percent = if law == Law::Curve(None) { 25 } else { 90 };
+            assert!(
+                shares.proposed * 100 > count * percent,
+                "{law}, d = {d}: {shares:?}"
+            );
             eprintln!("{law}, d = {d}: {shares:?}");
             assert_eq!(engine.take_warnings(), [""; 0]);
         }

@@ -21,9 +21,10 @@ use hullscope::scan::gpu::{GpuEngine, Options, Precision, Proven};
 use hullscope::scan::{Batch, Engine, Hits};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+/// Several chunks, which do not all fit into the memory of a streamed scan; a whole tile of directions and a part of a second.
 const N: usize = 3000;
 const D: usize = 20;
-const COUNT: usize = 70;
+const COUNT: usize = 35;
 
 fn reference() -> Memory {
     rows(D, &gaussian(N * D, 61))

@@ -42,7 +42,7 @@ fn points<'v>(found: &'v Value, series: &str) -> Vec<&'v Value> {
 fn figure_1_comes_out_as_theory_says() {
     let found = findings(
         &Folder::new(),
-        &["fig1", "--quick", "--trials", "1500", "--seed", "7"],
+        &["fig1", "--quick", "--trials", "600", "--seed", "3"],
     );
     let (mut known, mut limits) = (0, Vec::new());
     for point in found["points"].as_array().unwrap() {
@@ -184,9 +184,9 @@ fn latents_and_pixels_of_the_sample_fall_from_most_to_none() {
     let words = [
         "--quick",
         "--limit-reference",
-        "1000",
+        "400",
         "--limit-queries",
-        "100",
+        "60",
         "-o",
         "out",
     ];
@@ -292,12 +292,12 @@ fn runs_add_their_experiments_to_the_folder() {
     images(&folder, "y.npy", [30, 5, 5], 2);
     let small = "pixels --quick --images x.npy y.npy --seed 4 -o out";
     run(&folder, small);
-    run(&folder, "fig1 --quick --trials 300 --seed 3 -o out");
+    run(&folder, "fig1 --quick --trials 30 --seed 3 -o out");
     run(&folder, "fig5 -o out");
     let first = summary(&folder);
     // The experiments in the paper's order, each with its own settings and command.
     for (name, seed, words) in [
-        ("fig1", 3, "paper fig1 --quick --trials 300"),
+        ("fig1", 3, "paper fig1 --quick --trials 30"),
         ("pixels", 4, "paper pixels --quick"),
         ("fig5", 0, "paper fig5 -o out"),
     ] {
@@ -312,7 +312,7 @@ fn runs_add_their_experiments_to_the_folder() {
                 .contains(&format!("seed {seed}"))
         );
     }
-    assert_eq!(experiment(&first, "fig1")["settings"]["trials"], 300);
+    assert_eq!(experiment(&first, "fig1")["settings"]["trials"], 30);
     assert_eq!(experiment(&first, "pixels")["settings"].get("trials"), None);
     assert_eq!(figures(&first), ["fig1", "pixels"]);
     assert_eq!(first["cubes"].as_array().unwrap().len(), 2);
@@ -326,7 +326,7 @@ fn runs_add_their_experiments_to_the_folder() {
     ];
     let places = headings.map(|heading| page.find(&format!("<h2>{heading}")).unwrap());
     assert!(places.is_sorted(), "{places:?}");
-    assert!(page.contains("300 trials a curve") && page.contains("paper pixels --quick"));
+    assert!(page.contains("30 trials a curve") && page.contains("paper pixels --quick"));
     for name in [
         "fig1.png",
         "fig1.svg",
@@ -340,7 +340,7 @@ fn runs_add_their_experiments_to_the_folder() {
         );
     }
     // Results of another run are unchanged to the last digit; a second run of an experiment replaces the first.
-    run(&folder, "fig1 --quick --trials 400 --seed 5 -o out");
+    run(&folder, "fig1 --quick --trials 40 --seed 5 -o out");
     let second = summary(&folder);
     let of = |found: &Value, figure: &str| {
         let points = found["points"].as_array().unwrap().iter();
@@ -356,19 +356,22 @@ fn runs_add_their_experiments_to_the_folder() {
     assert!(
         of(&second, "fig1")
             .iter()
-            .all(|point| point["trials"] == 400)
+            .all(|point| point["trials"] == 40)
     );
     assert_eq!(second["points"].as_array().unwrap().len(), all);
     // A run with only its own experiment reports only that one.
-    let alone = findings(&folder, &["fig5", "-o", "out"]);
-    assert_eq!(alone["points"], Value::Array(Vec::new()));
+    let alone = findings(&folder, &small.split(' ').collect::<Vec<_>>());
+    assert_eq!(figures(&alone), ["pixels"]);
+    assert_eq!(alone["cubes"], Value::Array(Vec::new()));
     assert_eq!(alone["experiments"].as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn findings_that_cannot_be_read_are_left_out_and_named() {
     let folder = Folder::new();
-    run(&folder, "fig1 --quick --trials 100 -o out");
+    images(&folder, "x.npy", [60, 3, 3], 1);
+    images(&folder, "y.npy", [10, 3, 3], 2);
+    run(&folder, "fig1 --quick --trials 20 -o out");
     let kept = read(&folder, "out/findings/fig1.json");
     let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
     assert!(kept.contains(&version));
@@ -380,7 +383,7 @@ fn findings_that_cannot_be_read_are_left_out_and_named() {
         (kept[..100].into(), "does not hold"),
     ] {
         folder.file("out/findings/fig1.json", text.as_bytes());
-        let (_, noted) = run(&folder, "fig5 -o out");
+        let (_, noted) = run(&folder, "pixels --quick --images x.npy y.npy -o out");
         let found = summary(&folder);
         let note = found["notes"][0].as_str().unwrap();
         for said in [&noted, note, &read(&folder, "out/report.html")] {
@@ -390,19 +393,20 @@ fn findings_that_cannot_be_read_are_left_out_and_named() {
             );
         }
         assert_eq!(found["experiments"].as_array().unwrap().len(), 1);
-        assert_eq!(figures(&found), Vec::<&str>::new());
-        assert!(!fs::exists(folder.path("out/points.parquet")).unwrap());
+        assert_eq!(figures(&found), ["pixels"]);
+        let points = found["points"].as_array().unwrap().len();
+        assert_eq!(rows(&folder, "out/points.parquet"), points);
     }
-    run(&folder, "fig1 --quick --trials 100 -o out");
+    run(&folder, "fig1 --quick --trials 20 -o out");
     assert_eq!(summary(&folder)["experiments"].as_array().unwrap().len(), 2);
 }
 
 #[test]
 fn each_experiment_states_its_set_up_wherever_it_is_shown() {
     let folder = Folder::new();
-    images(&folder, "x.npy", [200, 5, 5], 1);
-    images(&folder, "y.npy", [30, 5, 5], 2);
-    let words = "all --quick --trials 200 --seed 6 --images x.npy y.npy -o out";
+    images(&folder, "x.npy", [60, 5, 5], 1);
+    images(&folder, "y.npy", [10, 5, 5], 2);
+    let words = "all --quick --trials 20 --seed 6 --images x.npy y.npy -o out";
     let (told, _) = run(&folder, words);
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     let found = summary(&folder);
@@ -410,23 +414,20 @@ fn each_experiment_states_its_set_up_wherever_it_is_shown() {
     for (name, parts) in [
         (
             "fig1",
-            [
-                "Every trial draws a fresh set",
-                "Here: 200 trials a curve; ",
-            ],
+            ["Every trial draws a fresh set", "Here: 20 trials a curve; "],
         ),
         (
             "pixels",
             [
                 "central C x C pixels",
-                "Here: 30 test images against 200 training images of x.npy; seed 6.",
+                "Here: 10 test images against 60 training images of x.npy; seed 6.",
             ],
         ),
         (
             "latents",
             [
                 "residual network",
-                "Here: 30 test images against 200 training images of x.npy; seed 6.",
+                "Here: 10 test images against 60 training images of x.npy; seed 6.",
             ],
         ),
         (
@@ -542,9 +543,9 @@ fn figure_1_is_drawn_once() {
             .unwrap()
             .into()
     };
-    let first = command("200", "--threads 1");
-    assert_eq!(command("200", "--threads 2"), first);
-    assert_ne!(command("300", "--threads 2"), first);
+    let first = command("20", "--threads 1");
+    assert_eq!(command("20", "--threads 2"), first);
+    assert_ne!(command("30", "--threads 2"), first);
 }
 
 #[test]
@@ -626,8 +627,8 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
         let bytes: Vec<u8> = head.into_iter().chain(pixels).collect();
         folder.file(name, &bytes);
     };
-    idx("data/fashion-mnist/train-images-idx3-ubyte", 100, 1);
-    idx("data/fashion-mnist/t10k-images-idx3-ubyte", 20, 2);
+    idx("data/fashion-mnist/train-images-idx3-ubyte", 50, 1);
+    idx("data/fashion-mnist/t10k-images-idx3-ubyte", 5, 2);
     let sets = |found: &Value| {
         let points = found["points"].as_array().unwrap().iter();
         let mut sets: Vec<String> = points
@@ -639,11 +640,11 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
     // These experiments do not even open the folder's MNIST.
     let found = findings(&folder, &["latents", "--quick", "--data", "data"]);
     assert_eq!(sets(&found), ["latents Fashion-MNIST"]);
-    idx("data/mnist/train-images-idx3-ubyte", 100, 3);
-    idx("data/mnist/t10k-images-idx3-ubyte", 20, 4);
+    idx("data/mnist/train-images-idx3-ubyte", 50, 3);
+    idx("data/mnist/t10k-images-idx3-ubyte", 5, 4);
     let found = findings(
         &folder,
-        &["all", "--quick", "--trials", "100", "--data", "data"],
+        &["all", "--quick", "--trials", "20", "--data", "data"],
     );
     let of_images: Vec<String> = sets(&found)
         .into_iter()
@@ -658,8 +659,8 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
         ]
     );
     // A set to which the user gave that name is used, whatever --data says.
-    images(&folder, "MNIST/a.npy", [100, 6, 6], 5);
-    images(&folder, "test.npy", [20, 6, 6], 6);
+    images(&folder, "MNIST/a.npy", [50, 6, 6], 5);
+    images(&folder, "test.npy", [5, 6, 6], 6);
     let words = [
         "latents", "--quick", "--data", "data", "--images", "MNIST", "test.npy",
     ];

@@ -117,7 +117,7 @@ fn a_signal_to_end_ends_with_130_and_leaves_nothing() {
 fn an_ignored_hang_up_stays_ignored() {
     let setting = large();
     let mut command = Command::new("sh");
-    let binary = assert_cmd::cargo::cargo_bin!("hullscope");
+    let binary = env!("CARGO_BIN_EXE_hullscope");
     command
         .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
         .arg(binary);
@@ -188,7 +188,7 @@ fn a_pipe_that_nobody_writes_to_hangs_nothing() {
 fn rows_may_come_from_a_pipe() {
     let setting = Setting::new();
     setting.analyze(&["-o", "file.csv"]);
-    let binary = assert_cmd::cargo::cargo_bin!("hullscope");
+    let binary = env!("CARGO_BIN_EXE_hullscope");
     for line in [
         "cat reference.npy | \"$0\" analyze - queries.npy -o pipe.csv",
         "mkfifo named; cat reference.npy > named & \"$0\" analyze named queries.npy -o pipe.csv",
@@ -316,7 +316,7 @@ fn shards_beyond_the_limit_of_open_files_are_streamed() {
             .current_dir(setting.folder.path())
             .env("HULLSCOPE_BACKEND", "cpu")
             .args(["-c", "ulimit -n 100; exec \"$0\" \"$@\""])
-            .arg(assert_cmd::cargo::cargo_bin!("hullscope"))
+            .arg(env!("CARGO_BIN_EXE_hullscope"))
             .args(["analyze", set, set, "--memory", "64", "-q", "-o", "out.csv"])
             .output()
             .unwrap();

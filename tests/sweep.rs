@@ -180,7 +180,7 @@ const EXACT: [(usize, usize, f64); 16] = [
 #[test]
 fn gaussian_points_are_inside_as_often_as_predicted() {
     for (d, n, exact) in EXACT {
-        let count = if d < 9 { 2500 } else { 800 };
+        let count = if d < 9 { 1500 } else { 400 };
         within(
             rate(&trials(Law::Gaussian, d, 1), count, n),
             exact,
@@ -197,9 +197,9 @@ fn a_narrower_query_is_inside_more_often() {
         ..trials(Law::Gaussian, 32, 4)
     };
     within(
-        rate(&narrow, 150, 10_000),
+        rate(&narrow, 80, 10_000),
         0.701361,
-        150,
+        80,
         "d = 32, N = 10,000, s2 = .25",
     );
 }
@@ -223,15 +223,15 @@ fn the_origin_is_inside_half_the_time_at_twice_as_many_points_as_dimensions() {
                 ..trials(law, d, 6)
             };
             within(
-                rate(&origin, 2000, 2 * d),
+                rate(&origin, 1000, 2 * d),
                 0.5,
-                2000,
+                1000,
                 &format!("{law}, d = {d}"),
             );
             // Of the 2^d ways to reflect d of d + 1 points one surrounds the origin.
             let exact = 0.5f64.powi(d as i32);
-            let found = rate(&origin, 2000, d + 1);
-            within(found, exact, 2000, &format!("{law}, d = {d}, N = d + 1"));
+            let found = rate(&origin, 1000, d + 1);
+            within(found, exact, 1000, &format!("{law}, d = {d}, N = d + 1"));
         }
     }
 }
@@ -559,7 +559,7 @@ fn rates_of_a_data_set_are_the_solvers() {
 }
 
 fn sweep(arguments: &[&str]) -> Output {
-    Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+    Command::new(env!("CARGO_BIN_EXE_hullscope"))
         .env("HULLSCOPE_BACKEND", "cpu")
         .arg("sweep")
         .args(arguments)

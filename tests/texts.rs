@@ -127,7 +127,7 @@ fn json_is_no_table_of_text() {
 
 /// Run the program with this on its standard input.
 pub fn piped(folder: &Folder, words: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("hullscope"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hullscope"))
         .env("HULLSCOPE_BACKEND", "cpu")
         .current_dir(folder.path(""))
         .args(words)

@@ -678,8 +678,8 @@ fn on_cyclic_faces() -> Problem {
     let d = d as usize;
     let mut random = random(40);
     let mut q = Vec::new();
-    for i in 0..25 {
-        let count = 2 + i % 19;
+    for i in 0..13 {
+        let count = 2 + 3 * i % 19;
         let chosen: Vec<usize> = (0..count).map(|_| random.random_range(0..80)).collect();
         let weights: Vec<f64> = chosen
             .iter()
