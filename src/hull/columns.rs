@@ -282,7 +282,7 @@ pub(super) struct Seen<'s> {
 }
 
 /// What all problems share: the reference, its scan, and the pool of rows.
-pub(super) struct Columns<'a> {
+pub(super) struct SharedColumns<'a> {
     pub rows: &'a dyn Rows,
     pub scan: &'a dyn Scan,
     pub metric: Metric,
@@ -291,9 +291,9 @@ pub(super) struct Columns<'a> {
     pool: Pool,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> SharedColumns<'a> {
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
-        Columns {
+        SharedColumns {
             rows,
             scan,
             ignored: Vec::new(),

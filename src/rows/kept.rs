@@ -41,14 +41,14 @@ impl SetFacts {
 }
 
 /// Stored rows in memory.
-pub struct Kept {
+pub struct KeptRows {
     rows: Store,
     facts: SetFacts,
     /// The row numbers in the original file, unless they are 0, 1, 2, ...
     numbers: Option<Vec<u64>>,
 }
 
-impl Kept {
+impl KeptRows {
     /// From the bytes of all rows, little-endian and in the type that [`SetFacts::kept_as`] names; `None` unless the
     /// sizes agree.
     pub fn new(facts: SetFacts, mut bytes: Vec<u8>, numbers: Option<Vec<u64>>) -> Option<Self> {
@@ -64,7 +64,7 @@ impl Kept {
             numbers.for_each(<[u8]>::reverse);
         }
         let rows = Store::in_memory(facts.name.clone(), facts.dim, element, bytes);
-        Some(Kept {
+        Some(KeptRows {
             rows,
             facts,
             numbers,
@@ -72,7 +72,7 @@ impl Kept {
     }
 }
 
-impl Rows for Kept {
+impl Rows for KeptRows {
     fn name(&self) -> &str {
         self.rows.name()
     }

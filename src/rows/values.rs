@@ -58,7 +58,7 @@ impl Values {
 
 /// One value per row as read from a file, before the number of rows is known.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct ValueColumn {
     /// The spec, as the user typed it.
     spec: String,
     found: FileValues,
@@ -96,7 +96,7 @@ const NAMES: [&str; 18] = [
     "y",
 ];
 
-impl Column {
+impl ValueColumn {
     /// The values of a set whose file has one of these numbers of rows, the most likely first. `cut`: the set was cut
     /// at a limit, and the file may have more rows.
     ///
@@ -132,9 +132,9 @@ impl Column {
 /// Reads one value per row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive.
 ///
 /// Errors: no such file or column, an unsupported file, several files, rows of several numbers.
-pub fn column(spec: &str, control: &Control) -> Result<Column> {
+pub fn column(spec: &str, control: &Control) -> Result<ValueColumn> {
     let found = found(spec, control)?;
-    Ok(Column {
+    Ok(ValueColumn {
         spec: spec.into(),
         found,
     })

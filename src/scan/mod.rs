@@ -29,7 +29,7 @@ pub mod topk;
 pub use ahead::Ahead;
 pub use counting::{CountingEngine, ScanCounts};
 pub use cpu::{CpuEngine, CpuScan};
-pub use frame::{Far, Frame, Norms, Part, Sketch};
+pub use frame::{Far, Frame, Norms, Sketch, SketchPart};
 pub use int8::{Int8Engine, Int8Scan};
 pub use sharded::{LocalShard, ShardedEngine, ShardedScan};
 

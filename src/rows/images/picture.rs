@@ -123,14 +123,14 @@ impl Treatment {
 
 /// The colour and depth of an image.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Kind {
+pub(super) struct PixelKind {
     /// RGB; else grey.
     pub colour: bool,
     /// 16 bits a number; else 8.
     pub deep: bool,
 }
 
-impl Kind {
+impl PixelKind {
     pub fn channels(self) -> usize {
         if self.colour { 3 } else { 1 }
     }
@@ -140,8 +140,8 @@ impl Kind {
     }
 
     /// The narrowest kind that represents both.
-    pub fn with(self, other: Kind) -> Kind {
-        Kind {
+    pub fn with(self, other: PixelKind) -> PixelKind {
+        PixelKind {
             colour: self.colour || other.colour,
             deep: self.deep || other.deep,
         }
@@ -149,7 +149,7 @@ impl Kind {
 }
 
 /// Converts pixel values to a wider kind: grey to three equal channels, 8 bits to 16 (255 becomes 65,535).
-pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
+pub(super) fn widen(bytes: &[u8], from: PixelKind, to: PixelKind, out: &mut Vec<u8>) {
     let copies = to.channels() / from.channels();
     let mut put = |number: &[u8]| (0..copies).for_each(|_| out.extend_from_slice(number));
     match (from.deep, to.deep) {
@@ -170,7 +170,7 @@ pub(super) type Size = (usize, usize);
 pub(super) struct Picture {
     /// The size of each image that was made of it.
     pub sizes: Vec<Size>,
-    pub kind: Kind,
+    pub kind: PixelKind,
     /// The pixel values of these images, one image after the other, each (H, W, C) in native byte order.
     pub bytes: Vec<u8>,
     /// Whether the EXIF orientation rotated or mirrored it.
@@ -224,7 +224,7 @@ pub(super) fn read(
             ));
         }
         let deep = stored.bytes_per_pixel() > stored.channel_count();
-        let kind = Kind {
+        let kind = PixelKind {
             colour: stored.has_color() && !treatment.gray,
             deep: deep && !treatment.round,
         };
@@ -280,7 +280,7 @@ fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> Size {
 }
 
 /// Converts decoded pixels to a kind and a size, in native byte order.
-fn formed(image: DynamicImage, kind: Kind, (width, height): Size) -> Vec<u8> {
+fn formed(image: DynamicImage, kind: PixelKind, (width, height): Size) -> Vec<u8> {
     let size = (width as u32, height as u32);
     let bytes = |numbers: Vec<u16>| bytemuck::cast_slice(&numbers).to_vec();
     match (kind.colour, kind.deep) {
@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_wider_kind_holds_the_same_picture() {
-        let kind = |colour, deep| Kind { colour, deep };
+        let kind = |colour, deep| PixelKind { colour, deep };
         let widened = |bytes: &[u8], from, to| {
             let mut out = vec![9];
             widen(bytes, from, to, &mut out);

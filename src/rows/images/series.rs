@@ -4,7 +4,7 @@
 //! taken from the first image. If a later image has colour or more bits, the rows so far are converted, and reading
 //! continues.
 
-use super::picture::{self, Encoded, Kind, Outcome, Picture, Size, Treatment, widen};
+use super::picture::{self, Encoded, Outcome, Picture, PixelKind, Size, Treatment, widen};
 use super::{Bits, ImageOptions, Shape};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Place, Result};
@@ -115,7 +115,7 @@ struct Series<'s> {
     limit: usize,
     /// The sizes that every image of the set must have once processed, and their kind.
     sizes: Vec<Size>,
-    kind: Kind,
+    kind: PixelKind,
     /// The name of the first image, for messages.
     first: String,
     /// Rows of a narrower kind, which are converted and given first.
@@ -123,7 +123,7 @@ struct Series<'s> {
     /// Decoded images to be given next, with their indices in the supply.
     held: VecDeque<(usize, Picture)>,
     /// The kind that the next image needs, if it is wider than the set's.
-    wider: Option<Kind>,
+    wider: Option<PixelKind>,
     taken: usize,
     /// How many images to take at a time.
     batch: usize,
@@ -134,7 +134,7 @@ struct Series<'s> {
 /// Rows that were decoded before the set was found to be of a wider kind.
 struct Before {
     rows: Store,
-    kind: Kind,
+    kind: PixelKind,
     next: usize,
 }
 
@@ -168,7 +168,7 @@ impl<'s> Series<'s> {
             skip_broken: options.skip_broken,
             limit: options.open.limit.unwrap_or(usize::MAX),
             sizes: picture.sizes.clone(),
-            kind: Kind {
+            kind: PixelKind {
                 deep: picture.kind.deep || options.bits == Some(Bits::Sixteen),
                 ..picture.kind
             },
@@ -195,7 +195,7 @@ impl<'s> Series<'s> {
     }
 
     /// Continues with a wider kind.
-    fn resume(&mut self, rows: Store, kind: Kind) {
+    fn resume(&mut self, rows: Store, kind: PixelKind) {
         self.before = Some(Before {
             rows,
             kind: self.kind,
@@ -303,7 +303,7 @@ impl<'s> Series<'s> {
 
 impl Before {
     /// Gives some rows, converted to another kind; false at the end.
-    fn give(&mut self, kind: Kind, out: &mut Vec<u8>) -> Result<bool> {
+    fn give(&mut self, kind: PixelKind, out: &mut Vec<u8>) -> Result<bool> {
         let rows = (STEP / self.rows.width()).max(1);
         let count = rows.min(self.rows.len() - self.next);
         self.rows.runs(self.next, count, |_, bytes| {

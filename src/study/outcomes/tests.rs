@@ -366,7 +366,7 @@ fn two_sets_are_told_apart() {
         })
         .collect();
     let found = measure(&scores, &outcome, None, "b").unwrap();
-    assert_eq!(found.kind, Kind::Sets(names));
+    assert_eq!(found.kind, OutcomeKind::Sets(names));
     assert_eq!(found.all.value().unwrap().mean, 0.25);
     // The second score is below 1 in the first set and above 4 in the second: it separates them.
     let apart = &found.notions[1];

@@ -14,7 +14,7 @@
 //! tabulates it for the 256 integers. A Softmax, whose results depend on neighbouring numbers, then becomes 1
 //! everywhere. Between numbers rounded in f32, tract tabulates nothing.
 
-use super::plain::{FURTHEST, Known, beside, constants, number, numbers, shape, tensor};
+use super::plain::{FURTHEST, KnownTensor, beside, constants, number, numbers, shape, tensor};
 use super::stored;
 use std::collections::HashMap;
 use tract_onnx::pb;
@@ -46,7 +46,7 @@ struct Grid {
 
 /// The stored parameters of quantisation nodes.
 struct Parameters<'g> {
-    known: HashMap<&'g str, Known<'g>>,
+    known: HashMap<&'g str, KnownTensor<'g>>,
 }
 
 impl Parameters<'_> {
