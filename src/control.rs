@@ -1,4 +1,4 @@
-//! The line between long work and whoever waits for it: a stop flag, and counters of work done.
+//! The line between long work and whoever waits for it: a stop flag, and how far the work is.
 //!
 //! Long loops call [`Control::check`] every few milliseconds of work; a front end sets the flag on Ctrl-C and
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
@@ -68,7 +68,6 @@ pub struct Control {
     open: AtomicU64,
     flop: AtomicU64,
     scan_nanoseconds: AtomicU64,
-    warnings: Mutex<Vec<String>>,
     task: Mutex<String>,
 }
 
@@ -167,28 +166,6 @@ impl Control {
             .lock()
             .unwrap_or_else(|held| held.into_inner())
             .clone()
-    }
-
-    /// Leave a word for whoever reads the result: work that went on in another way than was asked for.
-    pub fn warn(&self, warning: String) {
-        // A poisoned lock still holds whole strings.
-        let mut warnings = self
-            .warnings
-            .lock()
-            .unwrap_or_else(|held| held.into_inner());
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-
-    /// The warnings since the last call.
-    pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(
-            &mut self
-                .warnings
-                .lock()
-                .unwrap_or_else(|held| held.into_inner()),
-        )
     }
 
     /// All counters as of now.

@@ -76,5 +76,6 @@ pub mod rows;
 pub mod scan;
 pub mod space;
 pub mod study;
+pub mod warnings;
 
 pub use error::{Error, Result};

@@ -71,6 +71,7 @@ fn subject(specs: &[&str], classes: Option<Classes>) -> Subject {
         query_sets: Vec::new(),
         outcome: None,
         specs: Spec::parse_all(&texts).unwrap(),
+        warnings: Default::default(),
     }
 }
 
@@ -235,6 +236,7 @@ fn queries_on_faces_stay_on_them_in_every_turned_space() {
         query_sets: Vec::new(),
         outcome: None,
         specs: Spec::parse_all(&texts).unwrap(),
+        warnings: Default::default(),
     };
     let plan = ComparisonPlan {
         picks: 0,

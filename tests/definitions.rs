@@ -58,6 +58,7 @@ pub(crate) fn asked(
         queries,
         classes,
         layers: &[],
+        warnings: &[],
         memory: u64::MAX,
     };
     let mut kept = Kept::default();

@@ -301,6 +301,7 @@ fn compare_has_the_same_digits_on_any_threads_and_in_any_memory() {
                 query_sets: Vec::new(),
                 outcome: None,
                 specs: Spec::parse_all(&spaces).unwrap(),
+                warnings: Default::default(),
             };
             let settings = Spaces {
                 seed: 0,

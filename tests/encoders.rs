@@ -64,15 +64,16 @@ fn features_by(
     };
     let specs = Spec::parse(&format!("onnx:{}{name}", network.display())).unwrap();
     let control = Control::default();
-    let view = Views::new(Some((set(), set())), specs.clone(), settings, &control)
-        .and_then(|mut views| views.view(&specs[0], &control))
-        .map_err(|error| error.to_string())?;
+    let made = Views::new(Some((set(), set())), specs.clone(), settings, &control);
+    let mut views = made.map_err(|error| error.to_string())?;
+    let view = views.view(&specs[0], &control);
+    let view = view.map_err(|error| error.to_string())?;
     let mut values = vec![0.0; IMAGES * view.reference.dim()];
     view.reference.read_f64(0, &mut values).unwrap();
     Ok((
         values,
         view.reference.dim(),
-        control.take_warnings().join(" "),
+        views.take_warnings().join(" "),
     ))
 }
 

@@ -23,6 +23,7 @@ fn analyze(
         queries,
         classes: None,
         layers: &[],
+        warnings: &[],
         memory,
     };
     let summary = run_sets(plan, &CpuEngine, &sets, &mut kept, &control).unwrap();

@@ -586,7 +586,7 @@ fn more_columns_than_the_adapter_can_bind_go_to_the_cpu() {
         };
         let control = Control::default();
         let scan = engine.scan(&reference, &control).unwrap();
-        let warnings = control.take_warnings();
+        let warnings = engine.take_warnings();
         assert!(
             warnings.len() == 1 && warnings[0].contains("the CPU scans"),
             "{warnings:?}"
@@ -634,7 +634,7 @@ fn small_problems_are_settled_as_on_the_cpu() {
             let most = if law == Law::Curve(None) { 50 } else { 180 };
             assert!(shares.proposed > most, "{law}, d = {d}: {shares:?}");
             eprintln!("{law}, d = {d}: {shares:?}");
-            assert_eq!(control.take_warnings(), [""; 0]);
+            assert_eq!(engine.take_warnings(), [""; 0]);
         }
     }
 }

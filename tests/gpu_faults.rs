@@ -72,7 +72,7 @@ fn run_with(adapter: &Adapter, options: Options) -> Outcome {
     Outcome {
         hits,
         proven: engine.proven(),
-        warnings: control.take_warnings(),
+        warnings: engine.take_warnings(),
         before,
         after: faults.counts(),
     }
@@ -188,7 +188,7 @@ fn rows_read(adapter: &Adapter, faults: &Faults) -> usize {
         k: 1,
     };
     scan.scan(&batch, &control).unwrap();
-    assert_eq!(control.take_warnings(), [""; 0]);
+    assert_eq!(engine.take_warnings(), [""; 0]);
     reference.read.load(Relaxed) - made
 }
 
@@ -294,7 +294,7 @@ fn rows_that_are_not_on_the_device_as_sent_are_noticed() {
             k: 1,
         };
         scan.scan(&batch, &control).unwrap();
-        let warnings = control.take_warnings();
+        let warnings = engine.take_warnings();
         assert!(
             warnings.len() == 1 && warnings[0].contains("did the file change?"),
             "{warnings:?}"
@@ -361,7 +361,7 @@ fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
             let (found, _) =
                 first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
             assert!(found == expected, "{}", adapter.facts.name);
-            let warnings = control.take_warnings();
+            let warnings = engine.take_warnings();
             assert!(!warnings.is_empty(), "the fault did not happen");
             assert!(
                 warnings.iter().all(|w| w.contains("the CPU goes on")),
@@ -371,7 +371,7 @@ fn small_problems_survive_a_lost_device_and_a_refused_allocation() {
             let (found, shares) =
                 first_inside_with(small, &trials, 0..150, &sizes, memory, &control).unwrap();
             assert!(found == expected && shares.solved == 0, "{shares:?}");
-            assert_eq!(control.take_warnings(), [""; 0]);
+            assert_eq!(engine.take_warnings(), [""; 0]);
         }
     }
 }
@@ -525,7 +525,7 @@ fn small_problems_go_to_the_cpu_where_their_pass_is_wrong() {
                 assert!(found == expected);
                 assert_eq!((shares.proposed, shares.solved), (0, 50), "{again}");
             }
-            let warnings = control.take_warnings();
+            let warnings = engine.take_warnings();
             let [warning] = &warnings[..] else {
                 panic!("one warning was expected: {warnings:?}");
             };

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules from left to right: each may use those before it.
-const ORDER: [&str; 14] = [
-    "error", "control", "linear", "rows", "space", "scan", "hull", "notion", "study", "report",
-    "bench", "job", "cli", "python",
+const ORDER: [&str; 15] = [
+    "error", "control", "warnings", "linear", "rows", "space", "scan", "hull", "notion", "study",
+    "report", "bench", "job", "cli", "python",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

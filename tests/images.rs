@@ -66,9 +66,9 @@ pub fn read(spec: &str, options: &ImageOptions) -> Images {
 
 /// The set, and what was said about it.
 pub fn read_and_hear(spec: &str, options: &ImageOptions) -> (Images, String) {
-    let control = Control::default();
-    let images = open_images(spec, options, &control).unwrap_or_else(|error| panic!("{error}"));
-    (images, control.take_warnings().join("\n"))
+    let mut images = read(spec, options);
+    let said = images.warnings.take().join("\n");
+    (images, said)
 }
 
 /// The message of the error, which must be about the input and contain all of `parts`.

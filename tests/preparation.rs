@@ -94,7 +94,7 @@ pub fn seen(path: &str, settings: &str, set: Set) -> Result<(Vec<f64>, Vec<Strin
     let view = views.view(&specs[0], &control)?;
     let mut rows = vec![0.0; view.reference.len() * view.reference.dim()];
     view.reference.read_f64(0, &mut rows)?;
-    Ok((rows, control.take_warnings()))
+    Ok((rows, views.take_warnings()))
 }
 
 /// What goes into a network of any size, with a config beside it.

@@ -27,6 +27,7 @@ fn asked(
         queries: reference,
         classes: None,
         layers: &[],
+        warnings: &[],
         memory: u64::MAX,
     };
     let known = prepare(plan, engine, &sets, &control).unwrap();

@@ -66,15 +66,22 @@ mod gpu {
     use super::Candidate;
     use crate::control::Control;
     use crate::error::{Error, Result};
+    use crate::scan::Engine;
     use crate::scan::gpu::adapters::{Adapter, Facts, Kind, list};
     use crate::scan::gpu::{GpuEngine, Options, Precision};
     use crate::study::bench::Proved;
+    use crate::warnings::Warnings;
     use std::sync::Arc;
 
     /// Every real adapter, and with `software` the others too, in every precision that it has.
     ///
     /// An adapter that cannot be used is left out, with a warning. Errors: [`Error::Interrupted`].
-    pub fn gpus(software: bool, memory: Option<u64>, control: &Control) -> Result<Vec<Candidate>> {
+    pub fn gpus(
+        software: bool,
+        memory: Option<u64>,
+        warnings: &mut Warnings,
+        control: &Control,
+    ) -> Result<Vec<Candidate>> {
         let adapters: Vec<Adapter> = list()
             .into_iter()
             .filter(|adapter| software || !is_software(adapter))
@@ -89,13 +96,16 @@ mod gpu {
             for (kind, options) in kinds(&adapter.facts, memory) {
                 match GpuEngine::open(adapter, options, control) {
                     // It says why, if the matrix unit was not trusted.
-                    Ok(engine) if kind == TENSOR_CORES && !engine.has_matrix_unit() => {}
+                    Ok(engine) if kind == TENSOR_CORES && !engine.has_matrix_unit() => {
+                        warnings.extend(engine.take_warnings());
+                    }
                     Ok(engine) => {
+                        warnings.extend(engine.take_warnings());
                         let label = format!("{name} {kind}");
                         found.push(candidate(label, engine, is_software(adapter)));
                     }
                     Err(Error::Interrupted) => return Err(Error::Interrupted),
-                    Err(error) => control.warn(error.to_string()),
+                    Err(error) => warnings.add(error.to_string()),
                 }
             }
         }

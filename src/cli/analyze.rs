@@ -17,6 +17,7 @@ use crate::study::notes::leakage;
 use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
+use crate::warnings::Warnings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -127,6 +128,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         settings,
         classes,
         space,
+        warnings,
     } = both_sets(&args, control)?;
     let read = started.elapsed().as_secs_f64() - opened;
     let context = Context {
@@ -149,6 +151,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         queries: &*inputs.queries,
         classes: classes.as_ref(),
         layers: &[],
+        warnings: &warnings,
         memory: args.rows.budget(),
     };
     let (plan, known) = (&context.plan, known.as_ref());
@@ -174,6 +177,8 @@ struct Opened {
     classes: Option<Classes>,
     /// The space that the rows are in, where it is one.
     space: Option<String>,
+    /// What was noticed as they were read.
+    warnings: Warnings,
 }
 
 fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
@@ -194,6 +199,7 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
             settings: fitted.settings,
             classes: fitted.classes,
             space: fitted.space,
+            warnings: fitted.warnings,
         });
     }
     Ok(Opened {
@@ -202,6 +208,7 @@ fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
         settings: args.rows.settings(),
         classes: None,
         space: None,
+        warnings: Warnings::default(),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::job::memory;
 use crate::report::bench::{self as show, Context};
 use crate::report::{file, json, plot};
 use crate::study::bench::{Report, Shape};
+use crate::warnings::Warnings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -126,36 +127,40 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
             file::tell(what);
         }
     };
-    let engines = candidates(&args, control)?;
+    let mut warnings = Warnings::default();
+    let engines = candidates(&args, &mut warnings, control)?;
     let report = bench::run(&plan, &engines, control, &mut watch)?;
+    for candidate in &engines {
+        warnings.extend(candidate.engine.take_warnings());
+    }
     // Devices may take a moment to close, and hold memory: not needed any more.
     drop(engines);
     let context = Context {
         command: super::command_line(),
         date: bench::date(),
         machine: bench::machine(),
-        warnings: control.take_warnings(),
+        warnings: warnings.take(),
     };
     write(&args, &context, &report)?;
     Ok(if report.agrees() { 0 } else { 1 })
 }
 
 /// The CPU, which is the judge, and the adapters.
-fn candidates(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
-    let adapters = adapters(args, control)?;
+fn candidates(args: &Args, warnings: &mut Warnings, control: &Control) -> Result<Vec<Candidate>> {
+    let adapters = adapters(args, warnings, control)?;
     if adapters.is_empty() {
-        control.warn(no_gpu(args).into());
+        warnings.add(no_gpu(args).into());
     }
     Ok(std::iter::once(Candidate::cpu()).chain(adapters).collect())
 }
 
 #[cfg(feature = "gpu")]
-fn adapters(args: &Args, control: &Control) -> Result<Vec<Candidate>> {
-    bench::gpus(args.software, args.gpu_memory, control)
+fn adapters(args: &Args, warnings: &mut Warnings, control: &Control) -> Result<Vec<Candidate>> {
+    bench::gpus(args.software, args.gpu_memory, warnings, control)
 }
 
 #[cfg(not(feature = "gpu"))]
-fn adapters(_: &Args, _: &Control) -> Result<Vec<Candidate>> {
+fn adapters(_: &Args, _: &mut Warnings, _: &Control) -> Result<Vec<Candidate>> {
     Ok(Vec::new())
 }
 

@@ -9,9 +9,10 @@ use crate::job::inputs::RowArgs;
 use crate::job::networks::NetworkArgs;
 use crate::report::embeddings::Embeddings;
 use crate::report::{archive, file};
-use crate::rows::Provenance;
+use crate::rows::said;
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{Frames, Set, Settings, View, Views, frames, joined};
+use crate::warnings::Warnings;
 use clap::ValueEnum;
 use serde_json::json;
 use std::collections::HashSet;
@@ -81,12 +82,12 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     let (sets, left) = start.open(&args, frames.as_ref(), control)?;
     let settings = args.settings(left)?;
     let mut views = Views::new(pair(&sets)?, specs.clone(), settings, control)?;
-    let mut said = notes_of(&sets, &args, control);
+    let mut said = notes_of(&sets, &args, &mut views);
     let mut written = Vec::new();
     for (place, spec) in specs.iter().enumerate() {
         control.set_task(format!("{} ({} of {})", spec.text, place + 1, specs.len()));
         let view = views.view(spec, control)?;
-        let notes = control.take_warnings().into_iter();
+        let notes = views.take_warnings().into_iter();
         said.extend(notes.map(|note| format!("{}: {note}", spec.text)));
         for (set, name) in names.iter().enumerate() {
             let [rows, labels] = paths(&args, &file_name(name, spec, specs.len() > 1));
@@ -278,25 +279,24 @@ fn check_outputs(args: &Args, specs: &[Spec], start: &Start, names: &[String]) -
 }
 
 /// What is to be said of the sets.
-fn notes_of(sets: &[Labelled], args: &Args, control: &Control) -> Vec<String> {
-    let mut notes = control.take_warnings();
+fn notes_of(sets: &[Labelled], args: &Args, views: &mut Views) -> Vec<String> {
+    let mut notes = Warnings::default();
+    for set in sets {
+        notes.extend(set.warnings.iter().cloned());
+    }
+    notes.extend(views.take_warnings());
     for Labelled { set, .. } in sets {
-        let name = set.rows.name();
-        let known = set.rows.provenance().into_iter();
-        notes.extend(
-            known
-                .flat_map(Provenance::said)
-                .map(|note| format!("{name}: {note}")),
-        );
+        notes.extend(said(&*set.rows));
         if set.rows.dropped() > 0 && args.format == Format::Npy {
-            notes.push(format!(
-                "{name}: {} rows were left out, so rows of the output have other numbers than in the input; --format parquet \
+            notes.add(format!(
+                "{}: {} rows were left out, so rows of the output have other numbers than in the input; --format parquet \
                  keeps these",
+                set.rows.name(),
                 set.rows.dropped()
             ));
         }
     }
-    notes
+    notes.take()
 }
 
 /// A set in a space: the first is the reference, and the others follow one another in the queries.

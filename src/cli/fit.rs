@@ -14,6 +14,7 @@ use crate::report::{InputInfo, file};
 use crate::rows::{self, Rows};
 use crate::space::{Set, Settings, Way};
 use crate::study::analyze::{Sets, prepare};
+use crate::warnings::Warnings;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,6 +87,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         rows: reference,
         columns,
         beside,
+        warnings,
     } = read(args, control)?;
     let plan = args.judging.plan(!args.no_hull, super::analyze::DEFAULTS);
     let names = (reference.name(), reference.name());
@@ -97,6 +99,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         queries: &*reference,
         classes: classes.as_ref(),
         layers: &[],
+        warnings: &warnings,
         memory: args.rows.budget(),
     };
     let known = prepare(&plan, &*engine, &sets, control)?;
@@ -126,6 +129,8 @@ struct Read {
     /// The names of their columns before it.
     columns: Option<(String, Vec<String>)>,
     beside: SpaceAndLabels,
+    /// What was noticed as they were read, and taken to their space.
+    warnings: Warnings,
 }
 
 fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
@@ -133,8 +138,14 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
     let budget = args.rows.budget();
     let limit = args.rows.limit_reference;
     let options = args.rows.options(limit, budget, "reference")?;
+    let mut warnings = Warnings::default();
     let (set, labels) = match args.space.is_some() || args.labels.is_some() {
-        true => open_plain(&args.reference, options, args.labels.as_deref(), control)?,
+        true => {
+            let labels = args.labels.as_deref();
+            let opened = open_plain(&args.reference, options, labels, control)?;
+            warnings = opened.warnings;
+            (opened.set, opened.labels)
+        }
         false => {
             let rows = rows::open(&args.reference, &options, control)?;
             (Set::vectors(Arc::from(rows)), None)
@@ -148,7 +159,7 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
                 memory: budget.saturating_sub(set.rows.resident_bytes()),
                 ..Settings::default()
             };
-            let (rows, way) = Way::fit(set, space, settings, control)?;
+            let (rows, way) = Way::fit(set, space, settings, &mut warnings, control)?;
             (rows, Some(way))
         }
         None => (set.rows, None),
@@ -157,6 +168,7 @@ fn read(args: &Args, control: &Arc<Control>) -> Result<Read> {
         rows,
         columns,
         beside: SpaceAndLabels { way, labels },
+        warnings,
     })
 }
 

@@ -78,6 +78,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         queries: &*inputs.queries,
         classes: fitted.classes.as_ref(),
         layers: &[],
+        warnings: &fitted.warnings,
         memory: args.rows.budget(),
     };
     let (plan, known) = (&context.plan, Some(&fitted.known));

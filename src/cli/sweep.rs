@@ -14,6 +14,7 @@ use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
 use crate::space::{Set, Settings, Spec, Views};
 use crate::study::sweep::{self as study, DataPlan, LawPlan, Order, Point};
+use crate::warnings::Warnings;
 use clap::ValueEnum;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -176,13 +177,14 @@ impl Args {
 pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     check_outputs(&args)?;
+    let mut warnings = Warnings::default();
     let (context, points) = if args.reference.is_some() {
-        data(&args, control)?
+        data(&args, &mut warnings, control)?
     } else {
-        laws(&args, control)?
+        laws(&args, &mut warnings, control)?
     };
     if !args.run.quiet {
-        for warning in control.take_warnings() {
+        for warning in warnings.iter() {
             file::tell(&format!("note: {warning}"));
         }
     }
@@ -190,7 +192,11 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 }
 
 /// Rates of laws.
-fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
+fn laws(
+    args: &Args,
+    warnings: &mut Warnings,
+    control: &Arc<Control>,
+) -> Result<(Context, Vec<Point>)> {
     let plan = args.plan().without_repeats();
     plan.check()?;
     if args.rows.settings() != RowSettings::default() {
@@ -203,6 +209,7 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
     let engine = engine(args, plan.shared_reference, control)?;
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let points = study::run(&plan, &*engine, control)?;
+    warnings.extend(engine.take_warnings());
     drop(bar);
     let kind = if plan.shared_reference {
         "queries of one reference set"
@@ -218,14 +225,19 @@ fn laws(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
 }
 
 /// Rates of a data set.
-fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
+fn data(
+    args: &Args,
+    warnings: &mut Warnings,
+    control: &Arc<Control>,
+) -> Result<(Context, Vec<Point>)> {
     let bar = Bar::advising(control, args.run.shown(), QUICKER_DATA);
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
     let inputs = args.rows.inputs(reference, queries, control)?;
-    inputs.say(control);
+    warnings.extend(inputs.said());
     let plan = args.data_plan(&*inputs.reference).without_repeats();
     plan.check(&*inputs.reference, &*inputs.queries)?;
     let engine = engine(args, true, control)?;
+    warnings.extend(engine.take_warnings());
     let taken = if args.components {
         "random rows, and principal components,"
     } else {
@@ -238,8 +250,9 @@ fn data(args: &Args, control: &Arc<Control>) -> Result<(Context, Vec<Point>)> {
         inputs.reference.name(),
         plan.seed
     );
-    let (reference, queries) = seen(args, &plan, inputs, control)?;
+    let (reference, queries) = seen(args, &plan, inputs, warnings, control)?;
     let points = study::run_data(&plan, &*reference, &*queries, &*engine, control)?;
+    warnings.extend(engine.take_warnings());
     drop(bar);
     Ok((context(json!(plan), about), points))
 }
@@ -249,6 +262,7 @@ fn seen(
     args: &Args,
     plan: &DataPlan,
     inputs: Inputs,
+    warnings: &mut Warnings,
     control: &Control,
 ) -> Result<(Arc<dyn Rows>, Arc<dyn Rows>)> {
     let (reference, queries): (Arc<dyn Rows>, _) = (Arc::from(inputs.reference), inputs.queries);
@@ -269,6 +283,7 @@ fn seen(
         control,
     )?;
     let view = views.view(&specs[0], control)?;
+    warnings.extend(views.take_warnings());
     Ok((view.reference, view.queries))
 }
 

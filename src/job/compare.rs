@@ -309,12 +309,14 @@ impl Options {
         let sets = opened
             .as_ref()
             .map(|opened| (opened.reference.clone(), opened.queries.clone()));
+        let noticed = opened.as_ref().map(|opened| opened.warnings.clone());
         let subject = Subject {
             sets,
             classes,
             outcome: given.outcome,
             query_sets,
             specs,
+            warnings: noticed.unwrap_or_default(),
         };
         let origin = self.origin(command, self.plan(), &subject);
         let labels = [&self.images.labels, &self.images.query_labels];
@@ -408,7 +410,7 @@ impl Compare {
         let mut notes = report.notes.clone();
         let queries = report.spaces.first().map_or(0, |space| space.n_queries);
         notes.extend(plan.analysis.sampled(queries as usize)?);
-        notes.extend(control.take_warnings());
+        notes.extend(engine.take_warnings());
         if let Some(why) = opened.as_ref().and_then(|opened| opened.mismatch.as_ref()) {
             notes.push(format!("classes are left out: {why}"));
         }

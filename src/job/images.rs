@@ -6,9 +6,10 @@ use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::outcomes::FileRows;
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
-use crate::rows::{Element, OpenOptions, Rows, like, say};
+use crate::rows::{Element, OpenOptions, Rows, like, said};
 use crate::space::{Frames, Set, joined, spec};
 use crate::study::compare::{Classes, QuerySet};
+use crate::warnings::Warnings;
 use clap::Args;
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub struct Opened {
     pub query_rows: FileRows,
     /// Bytes of the budget that the sets leave.
     pub left: u64,
+    /// What was noticed as the sets were read.
+    pub warnings: Warnings,
 }
 
 impl ImageArgs {
@@ -161,8 +164,9 @@ impl ImageArgs {
                 images::sample_queries(&second, control)?,
             ),
         };
-        say(&*reference.rows, control);
-        say(&*queries.rows, control);
+        let mut warnings = reference.warnings.clone();
+        warnings.extend(queries.warnings.iter().cloned());
+        warnings.extend(said(&*reference.rows).chain(said(&*queries.rows)));
         let resident = reference.rows.resident_bytes() + queries.rows.resident_bytes();
         let (classes, mismatch) = match classes(&reference, &queries) {
             // Classes that were found by themselves need not match as long as nobody asks for them.
@@ -171,7 +175,7 @@ impl ImageArgs {
         };
         let [reference_range, query_range] = [&reference, &queries].map(|set| range(set, rows));
         if reference_range != query_range {
-            control.warn(format!(
+            warnings.add(format!(
                 "pixels run up to {reference_range} in {} and up to {query_range} in {}, as far as their types tell: \
                  see that they are on one scale",
                 reference.rows.name(),
@@ -194,6 +198,7 @@ impl ImageArgs {
             left: budget.saturating_sub(resident).max(LEAST.min(budget)),
             reference,
             queries,
+            warnings,
         })
     }
 }
@@ -230,6 +235,8 @@ impl ImageArgs {
             Err(error) => (None, Some(error.to_string())),
         };
         let broken = opened.iter().map(|set| set.skipped).sum();
+        let all = std::iter::once(&first).chain(&opened);
+        let warnings = all.flat_map(|set| set.warnings.iter().cloned()).collect();
         let queries = match opened.is_empty() {
             true => first.set.without_rows(),
             false => joined(&first.set, opened.into_iter().map(|set| set.set).collect())?,
@@ -243,6 +250,7 @@ impl ImageArgs {
             query_rows,
             skipped: first.skipped + broken,
             left,
+            warnings,
         };
         Ok((opened, sets))
     }
@@ -282,6 +290,8 @@ pub struct Labelled {
     pub labels: Option<Labels>,
     /// Image files that were left out.
     pub skipped: u64,
+    /// What was noticed as it was read.
+    pub warnings: Warnings,
 }
 
 impl ImageArgs {
@@ -306,12 +316,12 @@ impl ImageArgs {
             };
             let mut options = self.options(rows.options(limit, left, what)?, labels, frames)?;
             options.open.like = columns.clone();
-            let images = images::open_images(spec, &options, control)?;
+            let mut images = images::open_images(spec, &options, control)?;
             left = left
                 .saturating_sub(images.rows.resident_bytes())
                 .max(LEAST.min(budget));
             columns = columns.or_else(|| like(&*images.rows));
-            say(&*images.rows, control);
+            images.warnings.extend(said(&*images.rows));
             opened.push(labelled(images, rows, frames));
         }
         let mut sets: Vec<&mut Set> = opened.iter_mut().map(|opened| &mut opened.set).collect();
@@ -347,6 +357,7 @@ fn labelled(mut images: Images, rows: &RowArgs, frames: Option<&Frames>) -> Labe
     Labelled {
         labels: images.labels.take(),
         skipped: images.skipped,
+        warnings: std::mem::take(&mut images.warnings),
         set: set(images, range, frames),
     }
 }
@@ -411,7 +422,7 @@ pub fn open_plain(
     open: OpenOptions,
     labels: Option<&str>,
     control: &Control,
-) -> Result<(Set, Option<Labels>)> {
+) -> Result<Labelled> {
     let options = ImageOptions {
         open,
         labels: labels.map(String::from),
@@ -422,7 +433,12 @@ pub fn open_plain(
         shape: images.shape,
         ..Set::vectors(Arc::from(images.rows))
     };
-    Ok((set, images.labels))
+    Ok(Labelled {
+        set,
+        labels: images.labels,
+        skipped: images.skipped,
+        warnings: images.warnings,
+    })
 }
 
 /// The classes of a reference and of `rows` queries, whose labels may not be known; `names` are those of the queries and

@@ -1,6 +1,6 @@
 //! The options that say which rows are read and how; `analyze` and `verify` share them.
 
-use super::images::{classes_beside, open_plain};
+use super::images::{Labelled, classes_beside, open_plain};
 use super::memory;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
@@ -8,10 +8,11 @@ use crate::notion::Classes;
 use crate::report::RowSettings;
 use crate::report::hull_file::{self, SpaceAndLabels};
 use crate::rows::{
-    Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, sample, say,
+    Choice, Element, OpenOptions, Order, PIPE, RowList, Rows, like, open, said, sample,
 };
 use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
+use crate::warnings::Warnings;
 use clap::Args;
 use std::path::Path;
 use std::sync::Arc;
@@ -99,13 +100,14 @@ pub struct Fitted {
     pub classes: Option<Classes>,
     /// The space that both are in, where it is one.
     pub space: Option<String>,
+    /// What was noticed as the queries were read.
+    pub warnings: Warnings,
 }
 
 impl Inputs {
-    /// Leave word of what was chosen as the sets were read.
-    pub fn say(&self, control: &Control) {
-        say(&*self.reference, control);
-        say(&*self.queries, control);
+    /// What was chosen as the sets were read.
+    pub fn said(&self) -> impl Iterator<Item = String> {
+        said(&*self.reference).chain(said(&*self.queries))
     }
 }
 
@@ -232,9 +234,16 @@ impl RowArgs {
                 reference.display()
             )));
         }
+        let mut warnings = Warnings::default();
         let (queries, named) = match way.is_some() || own.is_some() {
             true => {
-                let (set, named) = open_plain(queries, options, labels, control)?;
+                let Labelled {
+                    set,
+                    labels: named,
+                    warnings: noticed,
+                    ..
+                } = open_plain(queries, options, labels, control)?;
+                warnings = noticed;
                 let rows = match &way {
                     Some(way) => way.take(set, left, control)?,
                     None => set.rows,
@@ -250,7 +259,7 @@ impl RowArgs {
             known.or_else(|fault| match labels {
                 Some(_) => Err(fault),
                 None => {
-                    control.warn(format!(
+                    warnings.add(format!(
                         "the labels found with the queries are not used: {fault}"
                     ));
                     classes_beside(&own, None, queries.len(), names)
@@ -267,6 +276,7 @@ impl RowArgs {
             settings,
             classes: classes.transpose()?,
             space: about.space.map(|ends| ends.space),
+            warnings,
         })
     }
 

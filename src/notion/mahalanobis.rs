@@ -98,16 +98,16 @@ impl Notion for Mahalanobis {
             true => Moments::fit(reference, class, control)?,
             false => None,
         };
-        if moments.is_none() {
+        let unknown = moments.is_none().then(|| {
             let limit = format!("up to {WIDEST} columns of moderate size");
-            let name = reference.rows.name();
-            control.warn(format!(
-                "{} is not known: it needs {limit}, and {name} has others; put another space before it, as in pca:64",
-                self.id()
-            ));
-        }
+            let (id, name) = (self.id(), reference.rows.name());
+            format!(
+                "{id} is not known: it needs {limit}, and {name} has others; put another space before it, as in pca:64"
+            )
+        });
         let mut fitted = Fitted {
             moments,
+            unknown,
             classes,
             threshold: f64::INFINITY,
             sample: 0,
@@ -119,6 +119,8 @@ impl Notion for Mahalanobis {
 
 struct Fitted<'r> {
     moments: Option<Moments>,
+    /// Why there are none, where that is so.
+    unknown: Option<String>,
     classes: Option<&'r Classes>,
     threshold: f64,
     /// Reference rows that it is from.
@@ -192,6 +194,10 @@ fn score(place: &Place) -> f64 {
 }
 
 impl Judge for Fitted<'_> {
+    fn warnings(&self) -> Vec<String> {
+        self.unknown.iter().cloned().collect()
+    }
+
     fn judge(&mut self, block: &Block<'_>, _: &Control) -> Result<Vec<Judgement>> {
         let Some(moments) = &self.moments else {
             return Ok(vec![self.unknown(); block.len()]);

@@ -301,15 +301,20 @@ impl Judge for Fitted<'_> {
         let kept = (self.queries.len() / self.set.distinct.dim()) as u64;
         if self.judged > self.k as u64 && kept == self.judged {
             self.recall = Some(self.find_recall(control)?);
-        } else if self.judged > 0 {
-            control.warn(format!(
-                "the recall of the manifold of K = {} is not known: it takes more than K queries, and no more than fit \
-                 in {} MiB",
-                self.k,
-                (KEPT * size_of::<f64>()) >> 20
-            ));
         }
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        if self.judged == 0 || self.recall.is_some() {
+            return Vec::new();
+        }
+        vec![format!(
+            "the recall of the manifold of K = {} is not known: it takes more than K queries, and no more than fit in {} \
+             MiB",
+            self.k,
+            (KEPT * size_of::<f64>()) >> 20
+        )]
     }
 
     fn facts(&self) -> Vec<Fact> {

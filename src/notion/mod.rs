@@ -139,6 +139,11 @@ pub trait Judge {
         Ok(())
     }
 
+    /// What is to be said of the whole: what could not be learned, or was not found in the end.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Keep what was learned of the reference, where learning it takes a pass over the rows or more.
     fn pack(&self, _: &mut Pack) {}
 

@@ -6,6 +6,7 @@ use crate::job::images::open_plain;
 use crate::rows::images::shape_of;
 use crate::rows::{self, Borrowed, OpenOptions, Rows, Stored};
 use crate::space::Set;
+use crate::warnings::Warnings;
 use numpy::{Element, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -133,11 +134,13 @@ impl<'a> ArrayOrFile<'a> {
     /// array, and a file knows its own.
     ///
     /// Errors: as [`ArrayOrFile::open`].
-    pub fn set(self, axes: &[usize], control: &Control) -> Result<Set> {
+    pub fn set(self, axes: &[usize], warnings: &mut Warnings, control: &Control) -> Result<Set> {
         match self {
             ArrayOrFile::File(file) => {
                 control.begin(WorkStage::Read, 0);
-                open_plain(file, options(None), None, control).map(|(set, _)| set)
+                let opened = open_plain(file, options(None), None, control)?;
+                warnings.extend(opened.warnings);
+                Ok(opened.set)
             }
             array => Ok(Set {
                 shape: shape_of(axes),

@@ -14,6 +14,7 @@ use crate::rows::{self, Rows};
 use crate::space::{Settings, Way};
 use crate::study::analyze::{AnalysisPlan, Sets, prepare, with_session};
 use crate::study::reference::Prepared;
+use crate::warnings::Warnings;
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -69,13 +70,14 @@ impl Fitted {
                 let rows = source.open(Seen::Never, None, control)?;
                 return Ok(Fitted {
                     shape: (rows.len(), rows.dim()),
-                    known: known(&plan, labels.as_ref(), &*rows, control)?,
+                    known: known(&plan, labels.as_ref(), &*rows, &[], control)?,
                     home: Home::There(array),
                     way: None,
                     plan,
                     labels,
                 });
             }
+            let mut warnings = Warnings::default();
             let (rows, way) = match &space {
                 Some(space) => {
                     let settings = Settings {
@@ -83,15 +85,15 @@ impl Fitted {
                         memory: MEMORY,
                         ..Settings::default()
                     };
-                    let before = source.set(&axes, control)?;
-                    let (rows, way) = Way::fit(before, space, settings, control)?;
+                    let before = source.set(&axes, &mut warnings, control)?;
+                    let (rows, way) = Way::fit(before, space, settings, &mut warnings, control)?;
                     (rows, Some(way))
                 }
                 None => (source.kept(control)?, None),
             };
             Ok(Fitted {
                 shape: (rows.len(), rows.dim()),
-                known: known(&plan, labels.as_ref(), &*rows, control)?,
+                known: known(&plan, labels.as_ref(), &*rows, &warnings, control)?,
                 home: Home::Here(rows),
                 way,
                 plan,
@@ -132,7 +134,8 @@ impl Fitted {
         waited(py, &How { threads, progress }, |control| {
             held.with(control, |reference| {
                 let like = rows::like(reference);
-                let queries = self.queries(source, &axes, like, control)?;
+                let mut warnings = Warnings::default();
+                let queries = self.queries(source, &axes, like, &mut warnings, control)?;
                 beside.check(queries.len())?;
                 let labels = self.labels.as_deref();
                 let classes = beside.classes(labels, reference.len(), queries.len());
@@ -141,6 +144,7 @@ impl Fitted {
                     queries: &*queries,
                     classes: classes.as_ref(),
                     layers: &[],
+                    warnings: &warnings,
                     memory: MEMORY,
                 };
                 let found = Some((&self.known, self.space()));
@@ -182,6 +186,7 @@ impl Fitted {
                     queries: reference,
                     classes: None,
                     layers: &[],
+                    warnings: &[],
                     memory: MEMORY,
                 };
                 let known = Some(&self.known);
@@ -224,7 +229,8 @@ impl Fitted {
             progress: None,
         };
         let (shape, values) = waited(py, &how, |control| {
-            let rows = self.queries(source, &axes, None, control)?;
+            let none = &mut Warnings::default();
+            let rows = self.queries(source, &axes, None, none, control)?;
             let shape = [rows.len(), rows.dim()];
             let mut values = vec![0.0; shape[0] * shape[1]];
             rows.read_f64(0, &mut values)?;
@@ -289,7 +295,7 @@ impl Fitted {
     pub fn of(plan: AnalysisPlan, rows: Arc<dyn Rows>, control: &Control) -> Result<Self> {
         Ok(Fitted {
             shape: (rows.len(), rows.dim()),
-            known: known(&plan, None, &*rows, control)?,
+            known: known(&plan, None, &*rows, &[], control)?,
             home: Home::Here(rows),
             way: None,
             plan,
@@ -320,12 +326,13 @@ impl Fitted {
         source: ArrayOrFile<'a>,
         axes: &[usize],
         like: Option<(String, Vec<String>)>,
+        warnings: &mut Warnings,
         control: &Control,
     ) -> Result<Arc<dyn Rows + 'a>> {
         let Some(way) = &self.way else {
             return Ok(Arc::from(source.open(Seen::Never, like, control)?));
         };
-        way.take(source.set(axes, control)?, MEMORY, control)
+        way.take(source.set(axes, warnings, control)?, MEMORY, control)
     }
 }
 
@@ -351,6 +358,7 @@ fn known(
     plan: &AnalysisPlan,
     labels: Option<&Labels>,
     rows: &dyn Rows,
+    warnings: &[String],
     control: &Control,
 ) -> Result<Prepared> {
     if let Some(labels) = labels
@@ -368,6 +376,7 @@ fn known(
         queries: rows,
         classes: classes.as_ref(),
         layers: &[],
+        warnings,
         memory: MEMORY,
     };
     prepare(plan, engine(rows)?, &sets, control)

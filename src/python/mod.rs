@@ -45,6 +45,7 @@ fn analyze<'py>(
             queries: &*queries,
             classes: None,
             layers: &[],
+            warnings: &[],
             memory: MEMORY,
         };
         answered(&plan, &sets, None, None, control)

@@ -55,15 +55,14 @@ const CHOICE: (usize, usize) = (512, 1024);
 fn check(adapter: &Adapter, control: &Control) -> Result<Check> {
     let started = Instant::now();
     let opened = GpuEngine::open(adapter, Options::default(), control);
-    let mut notes = control.take_warnings();
     let seconds = started.elapsed().as_secs_f64();
-    let precision = match opened {
-        Ok(engine) => Some(engine.choice(CHOICE.0, CHOICE.1)),
-        Err(Error::Interrupted) => return Err(Error::Interrupted),
-        Err(error) => {
-            notes.push(error.to_string());
-            None
+    let (precision, notes) = match opened {
+        Ok(engine) => {
+            let notes = engine.take_warnings();
+            (Some(engine.choice(CHOICE.0, CHOICE.1)), notes)
         }
+        Err(Error::Interrupted) => return Err(Error::Interrupted),
+        Err(error) => (None, vec![error.to_string()]),
     };
     Ok(Check {
         trusted: precision.is_some(),

@@ -90,7 +90,7 @@ pub use open::open;
 pub(crate) use open::{check_there, like};
 pub use options::OpenOptions;
 pub use pack::{Numbers, Pack};
-pub(crate) use provenance::say;
+pub(crate) use provenance::said;
 pub use provenance::{Origin, Provenance};
 pub use repeats::{Repeats, bits, mix};
 pub use sources::Order;

@@ -2,7 +2,6 @@
 
 use super::images::Files;
 use super::{Columns, Rows, Texts};
-use crate::control::Control;
 
 /// What is known of a set's rows; asked by the number of a row, which counts through all files.
 #[derive(Debug, Default)]
@@ -79,11 +78,10 @@ impl Provenance {
     }
 }
 
-/// Leave word of all that was chosen as a set was read, each sentence with the set's name.
-pub(crate) fn say(rows: &dyn Rows, control: &Control) {
-    for note in rows.provenance().into_iter().flat_map(Provenance::said) {
-        control.warn(format!("{}: {note}", rows.name()));
-    }
+/// All that was chosen as a set was read, each sentence with the set's name.
+pub(crate) fn said(rows: &dyn Rows) -> impl Iterator<Item = String> {
+    let notes = rows.provenance().into_iter().flat_map(Provenance::said);
+    notes.map(move |note| format!("{}: {note}", rows.name()))
 }
 
 #[cfg(test)]

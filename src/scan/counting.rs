@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// What scans did.
 #[derive(Debug, Clone, Default)]
-pub struct Counts {
+pub struct ScanCounts {
     /// Directions answered, by the precision that proved the answer.
     pub directions: BTreeMap<String, u64>,
     /// Floating-point operations (a multiply and an add are two), and the time they took.
@@ -18,7 +18,7 @@ pub struct Counts {
     pub time: Duration,
 }
 
-impl Counts {
+impl ScanCounts {
     /// Operations a second, in 10^9.
     pub fn gflop_per_second(&self) -> f64 {
         self.flop as f64 * 1e-9 / self.time.as_secs_f64().max(1e-9)
@@ -28,7 +28,7 @@ impl Counts {
 /// Another engine, whose scans are counted together.
 pub struct CountingEngine<'e> {
     engine: &'e dyn Engine,
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Mutex<ScanCounts>>,
 }
 
 impl<'e> CountingEngine<'e> {
@@ -40,7 +40,7 @@ impl<'e> CountingEngine<'e> {
     }
 
     /// The counts of all its scans so far.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ScanCounts {
         lock(&self.counts).clone()
     }
 
@@ -67,6 +67,10 @@ impl Engine for CountingEngine<'_> {
         self.engine.describe()
     }
 
+    fn take_warnings(&self) -> Vec<String> {
+        self.engine.take_warnings()
+    }
+
     fn small(&self) -> Option<&dyn small_sets::Propose> {
         self.engine.small()
     }
@@ -74,7 +78,7 @@ impl Engine for CountingEngine<'_> {
 
 struct CountingScan<'r> {
     scan: Box<dyn Scan + 'r>,
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Mutex<ScanCounts>>,
 }
 
 impl CountingScan<'_> {
@@ -126,7 +130,7 @@ impl Scan for CountingScan<'_> {
 }
 
 /// A poisoned lock still holds whole counts.
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+fn lock(counts: &Mutex<ScanCounts>) -> MutexGuard<'_, ScanCounts> {
     counts.lock().unwrap_or_else(|held| held.into_inner())
 }
 

@@ -24,7 +24,7 @@ pub mod sharded;
 pub mod small_sets;
 pub mod topk;
 
-pub use counting::{CountingEngine, Counts};
+pub use counting::{CountingEngine, ScanCounts};
 pub use cpu::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Part, Sketch};
 pub use int8::{Int8Engine, Int8Scan};
@@ -176,6 +176,11 @@ pub trait Engine: Send + Sync {
 
     /// What runs the scans, for people: `cpu, 2 threads, AVX-512`.
     fn describe(&self) -> String;
+
+    /// What was noticed since the last call: work that went to the CPU, or was done in another precision than was asked for.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// What answers for many small sets at once, if the engine can.
     fn small(&self) -> Option<&dyn small_sets::Propose> {

@@ -18,6 +18,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linear::{add_gram, eigen, orthonormal, product};
 use crate::rows::Rows;
+use crate::warnings::Warnings;
 use centred::Centred;
 use faer::Mat;
 use flat::settled;
@@ -72,12 +73,17 @@ impl Components<'_> {
 /// The `dims` components of largest variance.
 ///
 /// Errors ([`Error::Usage`]): more than there are columns. Says so where they could not be found exactly.
-pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
+pub fn top(
+    rows: &dyn Rows,
+    dims: usize,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Linear> {
     check(rows, "pca", dims)?;
     let found = if rows.dim() <= DENSE {
         dense(rows, false, dims, control)?
     } else {
-        iterated(rows, dims, control)?
+        iterated(rows, dims, warnings, control)?
     };
     Ok(found.map(0..dims, |_| 1.0))
 }
@@ -85,7 +91,12 @@ pub fn top(rows: &dyn Rows, dims: usize, control: &Control) -> Result<Linear> {
 /// As few components of largest variance as hold a share of all variance, between 0 and 1; which these are is said.
 ///
 /// Errors ([`Error::Usage`]): too many columns for all components.
-pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
+pub fn share(
+    rows: &dyn Rows,
+    share: f64,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Linear> {
     let found = whole(rows, &format!("pca:{share}"), false, control)?;
     let total: f64 = found.variances.iter().sum();
     let mut held = 0.0;
@@ -100,7 +111,7 @@ pub fn share(rows: &dyn Rows, share: f64, control: &Control) -> Result<Linear> {
         .take_while(|held| **held < share * total)
         .count();
     let dims = dims.min(found.rank).max(1);
-    control.warn(format!(
+    warnings.add(format!(
         "pca:{share} is {dims} components, which hold {:.2} % of the variance of {}",
         100.0 * sums.get(dims - 1).map_or(1.0, |held| held / total),
         rows.name()
@@ -225,7 +236,12 @@ fn sign<'v>(entries: impl Iterator<Item = &'v f64>) -> f64 {
 }
 
 /// The top components without the covariance: subspace iteration until the wanted ones no longer turn.
-fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Components<'r>> {
+fn iterated<'r>(
+    rows: &'r dyn Rows,
+    dims: usize,
+    warnings: &mut Warnings,
+    control: &Control,
+) -> Result<Components<'r>> {
     let (n, d) = (rows.len(), rows.dim());
     let centred = Centred::new(rows, control)?;
     let width = match n.saturating_mul(d) <= WHOLE {
@@ -249,7 +265,7 @@ fn iterated<'r>(rows: &'r dyn Rows, dims: usize, control: &Control) -> Result<Co
             continue;
         }
         if residual > RESIDUAL {
-            control.warn(format!(
+            warnings.add(format!(
                 "the {dims} principal components of {} were found to {residual:.1e} of their variance, not exactly",
                 rows.name()
             ));

@@ -12,7 +12,8 @@ use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::view::Numbered;
-use crate::rows::{Element, OpenOptions, Rows, kept_size, like, open, say};
+use crate::rows::{Element, OpenOptions, Rows, kept_size, like, open, said};
+use crate::warnings::Warnings;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,6 +136,8 @@ pub struct Views {
     tensors: HashMap<String, (View, Vec<String>)>,
     /// Embeddings made elsewhere, by their two names; not yet in memory.
     files: HashMap<[String; 2], View>,
+    /// What was noticed as files were read, and maps fitted, since it was last asked for.
+    warnings: Warnings,
 }
 
 /// Rows in a space, and the maps that lead there, in their order.
@@ -176,6 +179,7 @@ impl Views {
             networks,
             tensors: HashMap::new(),
             files: HashMap::new(),
+            warnings: Warnings::default(),
         };
         for spec in views.specs.clone() {
             let rows = views.images(&spec)?.map(|view| view.outline());
@@ -187,6 +191,11 @@ impl Views {
             }
         }
         Ok(views)
+    }
+
+    /// What was noticed as spaces were made, since the last call.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        self.warnings.take()
     }
 
     /// Whether rows of the sets or the files may have been left out.
@@ -292,8 +301,8 @@ impl Views {
             ..there(second)
         };
         let queries = open(queries, &second, control)?;
-        say(&*reference, control);
-        say(&*queries, control);
+        let noticed = said(&*reference).chain(said(&*queries));
+        self.warnings.extend(noticed);
         if reference.dim() != queries.dim() {
             return Err(Error::Usage(format!(
                 "the two sets of {} have different dimensions: {} has {} columns, {} has {}",
@@ -319,7 +328,7 @@ impl Views {
 
     /// The map of a stage, fitted on the reference.
     fn fit(
-        &self,
+        &mut self,
         stage: &SpaceStage,
         place: usize,
         view: &View,
@@ -336,8 +345,10 @@ impl Views {
             projection::generator(own.unwrap_or(self.settings.seed), purpose, place)
         };
         Ok(match stage {
-            SpaceStage::Pca(dims) => Arc::new(pca::top(rows, *dims, control)?),
-            SpaceStage::PcaShare(share) => Arc::new(pca::share(rows, *share, control)?),
+            SpaceStage::Pca(dims) => Arc::new(pca::top(rows, *dims, &mut self.warnings, control)?),
+            SpaceStage::PcaShare(share) => {
+                Arc::new(pca::share(rows, *share, &mut self.warnings, control)?)
+            }
             SpaceStage::PcaLast(dims) => Arc::new(pca::last(rows, *dims, control)?),
             SpaceStage::Whiten => Arc::new(pca::whiten(rows, control)?),
             SpaceStage::Random { dims, seed } => {
@@ -440,7 +451,7 @@ impl Views {
         let own = wanted_by(args)?;
         let key = |wanted: &Wanted| format!("{:?} {pass:?} {wanted:?}", &spec.stages[..place]);
         if let Some((known, notes)) = self.tensors.get(&key(&own)) {
-            notes.iter().for_each(|note| control.warn(note.clone()));
+            self.warnings.extend(notes.iter().cloned());
             return Ok(known.clone());
         }
         let images = Pixels {
@@ -470,10 +481,12 @@ impl Views {
         control.begin(WorkStage::Encode, total as u64);
         // The spaces that follow need some of it too.
         let half = self.left() / 2;
-        let references = encoder.encode_all(&*view.reference, &names, half, control)?;
+        let references =
+            encoder.encode_all(&*view.reference, &names, half, &mut self.warnings, control)?;
         let resident = |rows: &Store| rows.resident_bytes();
         let rest = half.saturating_sub(references.iter().map(resident).sum());
-        let queries = encoder.encode_all(&*view.queries, &names, rest, control)?;
+        let queries =
+            encoder.encode_all(&*view.queries, &names, rest, &mut self.warnings, control)?;
         let sets = references.into_iter().zip(queries);
         let about = encoder.notes().iter().zip(encoder.layers());
         for ((wanted, (notes, layers)), (reference, queries)) in wanted.iter().zip(about).zip(sets)
@@ -490,7 +503,7 @@ impl Views {
             self.tensors.insert(key(wanted), (made, notes.clone()));
         }
         let (made, notes) = &self.tensors[&key(&own)];
-        notes.iter().for_each(|note| control.warn(note.clone()));
+        self.warnings.extend(notes.iter().cloned());
         Ok(made.clone())
     }
 }

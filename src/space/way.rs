@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::rows::{Pack, Rows, kept_size};
+use crate::warnings::Warnings;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -42,6 +43,7 @@ impl Way {
         set: Set,
         text: &str,
         settings: Settings,
+        warnings: &mut Warnings,
         control: &Control,
     ) -> Result<(Arc<dyn Rows>, Self)> {
         let spec = mapping(text)?;
@@ -53,6 +55,7 @@ impl Way {
         let sets = Some((set.clone(), set));
         let mut views = Views::new(sets, vec![spec.clone()], settings, control)?;
         let (rows, maps) = views.maps(&spec, control)?;
+        warnings.extend(views.take_warnings());
         Ok((rows, Way { ends, maps }))
     }
 
@@ -257,7 +260,14 @@ mod tests {
             let mut views =
                 Views::new(sets, vec![spec.clone()], settings.clone(), &control).unwrap();
             let view = views.view(&spec, &control).unwrap();
-            let (rows, way) = Way::fit(images(300, 1), text, settings.clone(), &control).unwrap();
+            let (rows, way) = Way::fit(
+                images(300, 1),
+                text,
+                settings.clone(),
+                &mut Warnings::default(),
+                &control,
+            )
+            .unwrap();
             assert_eq!(values(&*rows), values(&*view.reference), "{text}");
             let mut pack = Pack::new("x.hull");
             way.pack(&mut pack);
@@ -278,7 +288,14 @@ mod tests {
     fn a_query_alone_is_mapped_as_among_others() {
         let control = Control::default();
         for text in SPACES {
-            let (_, way) = Way::fit(images(300, 1), text, Settings::default(), &control).unwrap();
+            let (_, way) = Way::fit(
+                images(300, 1),
+                text,
+                Settings::default(),
+                &mut Warnings::default(),
+                &control,
+            )
+            .unwrap();
             let all = images(70, 2);
             let together = values(&*way.take(all.clone(), 0, &control).unwrap());
             for query in [0, 1, 37, 63, 64, 69] {
@@ -294,7 +311,15 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let control = Control::default();
-        let fit = |text: &str| Way::fit(images(300, 1), text, Settings::default(), &control);
+        let fit = |text: &str| {
+            Way::fit(
+                images(300, 1),
+                text,
+                Settings::default(),
+                &mut Warnings::default(),
+                &control,
+            )
+        };
         for text in ["onnx:sample@features", "file:a.npy,b.npy"] {
             let error = fit(text).err().unwrap().to_string();
             assert!(

@@ -24,6 +24,7 @@ use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, 
 use crate::rows::{Known, Repeats, Rows, Subset};
 use crate::scan::{CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
+use crate::warnings::Warnings;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,6 +47,8 @@ pub struct Sets<'s> {
     pub classes: Option<&'s Classes>,
     /// The tensors of a network that a row consists of, in order; none of other rows.
     pub layers: &'s [Layer],
+    /// What was noticed as the sets were made: it stands in the summary.
+    pub warnings: &'s [String],
     /// Bytes that the rows, and what is built over them to search faster, may take together.
     pub memory: u64,
 }
@@ -78,6 +81,7 @@ pub fn run(
         queries,
         classes: None,
         layers: &[],
+        warnings: &[],
         memory: u64::MAX,
     };
     run_sets(plan, engine, &sets, sink, control)
@@ -118,10 +122,10 @@ pub fn prepare(
     sets: &Sets<'_>,
     control: &Control,
 ) -> Result<Prepared> {
-    with_session(plan, engine, sets, None, control, |session| {
+    with_session(plan, engine, sets, None, control, |mut session| {
         let mut found = session.prepared();
-        let warnings = session.warnings.into_iter();
-        found.warnings = warnings.chain(control.take_warnings()).collect();
+        found.warnings = session.warnings.clone();
+        found.warnings.extend(session.noticed());
         Ok(found)
     })
 }
@@ -144,6 +148,8 @@ pub fn with_session<T>(
     check(plan, sets, &notions)?;
     let mut clock = Clock::default();
     let engine = &CountingEngine::new(engine);
+    let mut noticed: Warnings = engine.take_warnings().into_iter().collect();
+    noticed.extend(sets.warnings.iter().cloned());
     control.begin(control::WorkStage::Survey, 2 * reference.len() as u64);
     let (survey, frame) = surveyed(reference, known, control)?;
     let repeats = survey.repeats.as_ref();
@@ -262,6 +268,7 @@ pub fn with_session<T>(
         sample,
         facts,
         warnings,
+        noticed,
         self_test: None,
         queries: 0,
         work,
@@ -297,7 +304,10 @@ pub struct Session<'p, 'r> {
     hull: Option<&'p HullParts>,
     sample: Option<&'p Sample>,
     facts: ReferenceFacts,
+    /// What the figures say of the reference.
     warnings: Vec<String>,
+    /// What was noticed as the sets were made, and by the engine since.
+    noticed: Warnings,
     self_test: Option<SelfTest>,
     /// Answered so far.
     queries: u64,
@@ -365,22 +375,30 @@ impl Session<'_, '_> {
         }
     }
 
+    /// All that was noticed: as the sets were made, by the notions, and by the engine.
+    fn noticed(&mut self) -> Vec<String> {
+        self.noticed.extend(Fitted::warnings(&self.work.fitted));
+        self.noticed.extend(self.engine.take_warnings());
+        self.noticed.take()
+    }
+
     /// What all the answers come to. Errors: as [`run`].
-    pub fn finish(self) -> Result<Summary> {
+    pub fn finish(mut self) -> Result<Summary> {
+        Fitted::finish(&mut self.work.fitted, self.work.control)?;
+        let noticed = self.noticed();
         let Session {
-            mut work,
+            work,
             mut warnings,
             mut clock,
             mut tally,
             ..
         } = self;
-        let (plan, control) = (work.plan, work.control);
-        Fitted::finish(&mut work.fitted, control)?;
+        let plan = work.plan;
         clock.lap("notions");
         let counts = self.engine.counts();
         warnings.extend(notes::of_queries(plan, &tally, self.queries));
         warnings.extend(Fitted::notes(&work.fitted));
-        warnings.extend(control.take_warnings());
+        warnings.extend(noticed);
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);
         Ok(Summary {

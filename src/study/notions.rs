@@ -175,6 +175,11 @@ impl<'r> Fitted<'r> {
         .collect()
     }
 
+    /// What the notions could not learn, or not find in the end.
+    pub(super) fn warnings(all: &[Self]) -> impl Iterator<Item = String> {
+        all.iter().flat_map(|fitted| fitted.judge.warnings())
+    }
+
     /// What it comes to.
     pub(super) fn summary(mut self) -> NotionSummary {
         let id = self.notion.id();

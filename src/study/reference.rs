@@ -294,6 +294,7 @@ mod tests {
                 queries: &queries,
                 classes: None,
                 layers: &[],
+                warnings: &[],
                 memory: u64::MAX,
             };
             let pack = prepare(&plan, &CpuEngine, &sets, &control).unwrap().pack();

@@ -51,6 +51,7 @@ mod tests {
             queries,
             classes: None,
             layers: &[],
+            warnings: &[],
             memory: 0,
         };
         let known = prepare(plan, engine, &sets, &control).unwrap();

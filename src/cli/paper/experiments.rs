@@ -46,7 +46,7 @@ pub fn experiment(
         date: crate::bench::date(),
         settings: outcome.settings,
         // Those that the engine left come last.
-        notes: [outcome.notes, control.take_warnings()].concat(),
+        notes: [outcome.notes, engine.take_warnings()].concat(),
         findings: outcome.findings,
     };
     Ok(outcome.map(experiment))

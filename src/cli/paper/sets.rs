@@ -139,10 +139,10 @@ pub fn open(args: &Args, named: Vec<Named>, control: &Control) -> Result<Vec<Set
     for named in named {
         control.set_task(format!("opening {}", named.name));
         let pair = named.pair.as_ref().map(|[a, b]| (a.as_str(), b.as_str()));
-        let opened = args.decoding.open(&rows, pair, None, control)?;
+        let mut opened = args.decoding.open(&rows, pair, None, control)?;
         rows.memory = Some(opened.left);
         let about = |note: String| format!("{}: {note}", named.name);
-        let mut notes: Vec<String> = control.take_warnings().into_iter().map(about).collect();
+        let mut notes: Vec<String> = opened.warnings.take().into_iter().map(about).collect();
         if opened.skipped > 0 {
             notes.push(about(format!(
                 "{} image files could not be decoded and were left out",

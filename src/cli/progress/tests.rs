@@ -308,6 +308,7 @@ fn watched(plan: &AnalysisPlan) -> Vec<String> {
         queries: &queries,
         classes: Some(&classes),
         layers: &[],
+        warnings: &[],
         memory: u64::MAX,
     };
     run_sets(plan, &CpuEngine, &sets, &mut Unread, &control).unwrap();

@@ -13,6 +13,7 @@ use crate::rows::read_at::read_at;
 use crate::rows::store::FixedRows;
 use crate::rows::table::Table;
 use crate::rows::{Element, Rows};
+use crate::warnings::Warnings;
 use std::path::{Path, PathBuf};
 
 /// Planes, rows and columns of an image.
@@ -163,9 +164,10 @@ pub(super) fn open(
         first.get_or_insert((kind, path));
     }
     let rows = set.finish()?;
+    let mut warnings = Warnings::default();
     let names = first.map_or_else(Vec::new, |(kind, path)| match options.names {
         Some(_) => numbers(kind),
-        None => class_names(kind, path, control),
+        None => class_names(kind, path, &mut warnings),
     });
     Ok(Images {
         shape: shape_of(&rows.axes()),
@@ -173,17 +175,18 @@ pub(super) fn open(
         rows: Box::new(rows),
         skipped: 0,
         framed: Vec::new(),
+        warnings,
     })
 }
 
 /// Names from the file that comes with the set, or numbers.
-fn class_names(kind: Kind, file: &Path, control: &Control) -> Vec<String> {
+fn class_names(kind: Kind, file: &Path, warnings: &mut Warnings) -> Vec<String> {
     let list = file.with_file_name(kind.names);
     if let Some(names) = names::beside(&list, kind.count()) {
         return names;
     }
     if list.is_file() {
-        control.warn(format!(
+        warnings.add(format!(
             "{} does not hold {} names, one a line; classes are called by their numbers",
             list.display(),
             kind.count()

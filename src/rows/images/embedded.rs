@@ -16,6 +16,7 @@ use crate::rows::guarded::guarded;
 use crate::rows::image_columns::{Features, is_binary, is_image, is_struct};
 use crate::rows::input::{input_error, probe};
 use crate::rows::{Rows, arrow_messages, formats, parquet_pages, refused, saved};
+use crate::warnings::Warnings;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Schema};
@@ -170,10 +171,11 @@ impl Set {
         options: &ImageOptions,
         control: &Control,
     ) -> Result<Images> {
+        let mut warnings = Warnings::default();
         let image = self.image(spec)?;
         let label = match given {
             Some(_) => None,
-            None => self.label(spec, options, control)?,
+            None => self.label(spec, options, &mut warnings)?,
         };
         let mut walk = Walk {
             files: self.shards.files.iter().cloned().collect(),
@@ -190,16 +192,13 @@ impl Set {
                 .and_then(|file| file.parent())
                 .map_or(PathBuf::new(), PathBuf::from),
         };
-        self.shards
-            .notes
-            .iter()
-            .for_each(|note| control.warn(note.clone()));
+        warnings.extend(self.shards.notes.iter().cloned());
         let mut set = series::gather(spec, &root, None, &mut walk, options, control)?;
         // Where images were skipped the numbers of rows no longer tell the row of a file.
         if set.skipped() == 0 {
             set.rows.about.files = std::mem::take(&mut walk.begun);
         }
-        set.warn(&root, control);
+        warnings.extend(set.warnings(&root));
         let mut said = match &self.shards.split {
             Some(split) => format!("{spec}: the split {split}, images of the column {image}"),
             None => format!("{spec}: images of the column {image}"),
@@ -216,13 +215,14 @@ impl Set {
             }
             (None, None) => None,
         };
-        control.warn(said);
+        warnings.add(said);
         Ok(Images {
             shape: shape_of(&set.rows.axes()),
             labels,
             skipped: set.skipped(),
             framed: set.framed,
             rows: Box::new(set.rows),
+            warnings,
         })
     }
 
@@ -275,7 +275,7 @@ impl Set {
         &self,
         spec: &str,
         options: &ImageOptions,
-        control: &Control,
+        warnings: &mut Warnings,
     ) -> Result<Option<String>> {
         let Columns { codes, classes, .. } = &self.columns;
         if let Some(name) = &options.open.choice.label {
@@ -297,16 +297,16 @@ impl Set {
             ([only], _) => return Ok(Some(only.clone())),
             ([], [only]) => return Ok(Some((*only).clone())),
             ([], []) => {}
-            ([], several) => unlabelled(spec, several, control),
-            (several, _) => unlabelled(spec, &several.iter().collect::<Vec<_>>(), control),
+            ([], several) => unlabelled(spec, several, warnings),
+            (several, _) => unlabelled(spec, &several.iter().collect::<Vec<_>>(), warnings),
         }
         Ok(None)
     }
 }
 
-fn unlabelled(spec: &str, columns: &[&String], control: &Control) {
+fn unlabelled(spec: &str, columns: &[&String], warnings: &mut Warnings) {
     let names: Vec<&str> = columns.iter().map(|name| name.as_str()).collect();
-    control.warn(format!(
+    warnings.add(format!(
         "{spec}: several columns may hold the labels ({}), and none was taken; --label-column chooses",
         some(&names)
     ));

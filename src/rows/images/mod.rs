@@ -27,6 +27,7 @@ use super::open::{files as files_of, is_one_set, open_shaped};
 use super::{Memory, OpenOptions, RowList, Rows, sample};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
+use crate::warnings::Warnings;
 use files::Listing;
 use labels::Given;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,8 @@ pub struct Images {
     pub skipped: u64,
     /// If pictures were prepared as they were decoded: the shapes of what is made of each, one after the other in its row.
     pub framed: Vec<Shape>,
+    /// What was noticed as they were read.
+    pub warnings: Warnings,
 }
 
 /// Bits of a number of an image.
@@ -193,6 +196,7 @@ fn sampled(
         rows: Box::new(rows),
         skipped: 0,
         framed: Vec::new(),
+        warnings: Warnings::default(),
     })
 }
 
@@ -290,13 +294,14 @@ fn array(
     control: &Control,
 ) -> Result<Images> {
     let rows = open_shaped(spec, &options.open, control)?;
+    let mut warnings = Warnings::default();
     let beside = labels::beside(Path::new(spec)).filter(|_| look_for_labels);
     let labels = match beside {
         None => {
             let labels = Labels::of_column(&rows);
             let none = labels.as_ref().map_or(0, Labels::unlabelled);
             if none > 0 {
-                control.warn(format!(
+                warnings.add(format!(
                     "{spec}: {none} of {} rows have no label",
                     rows.len()
                 ));
@@ -314,6 +319,7 @@ fn array(
         rows: Box::new(rows),
         skipped: 0,
         framed: Vec::new(),
+        warnings,
     })
 }
 

@@ -11,6 +11,7 @@ use crate::rows::assemble::Assembly;
 use crate::rows::input::input_error;
 use crate::rows::table::{Chunk, STEP, Stream};
 use crate::rows::{Element, Rows, Store};
+use crate::warnings::Warnings;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -336,11 +337,12 @@ impl Gathered {
         self.tally.skipped
     }
 
-    /// Say what is not as it was in the files.
-    pub fn warn(&self, root: &Path, control: &Control) {
+    /// What is not as it was in the files.
+    pub fn warnings(&self, root: &Path) -> Warnings {
+        let mut warnings = Warnings::default();
         let (root, tally) = (root.display(), &self.tally);
         if let Some(first) = &tally.first_broken {
-            control.warn(format!(
+            warnings.add(format!(
                 "{} images in {root} were skipped; the first: {first}",
                 tally.skipped
             ));
@@ -369,8 +371,9 @@ impl Gathered {
             ),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            control.warn(format!("{count} of {all} images in {root} {what}"));
+            warnings.add(format!("{count} of {all} images in {root} {what}"));
         }
+        warnings
     }
 }
 

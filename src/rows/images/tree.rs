@@ -8,6 +8,7 @@ use super::{ImageOptions, Images, shape_of};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::Rows;
+use crate::warnings::Warnings;
 
 /// The longest side that images are resized to.
 pub const LONGEST: usize = 1 << 12;
@@ -41,10 +42,10 @@ pub(super) fn open(
         options,
         control,
     )?;
-    set.warn(&listing.root, control);
+    let mut warnings = set.warnings(&listing.root);
     let others = listing.others();
     if !others.is_empty() {
-        control.warn(format!(
+        warnings.add(format!(
             "{} holds other files, which were not read: {others}",
             listing.root.display()
         ));
@@ -56,10 +57,11 @@ pub(super) fn open(
     set.rows.about.each = Some(files);
     Ok(Images {
         shape: shape_of(&set.rows.axes()),
-        labels: labels(listing, &set.kept, given, spec, control),
+        labels: labels(listing, &set.kept, given, spec, &mut warnings),
         skipped: set.skipped(),
         framed: set.framed,
         rows: Box::new(set.rows),
+        warnings,
     })
 }
 
@@ -69,7 +71,7 @@ fn labels(
     kept: &[usize],
     given: Option<Classes>,
     spec: &str,
-    control: &Control,
+    warnings: &mut Warnings,
 ) -> Option<Labels> {
     let (classes, names) = match given {
         Some(given) => return Some(given.kept(kept.iter().copied())),
@@ -81,7 +83,7 @@ fn labels(
                     .iter()
                     .any(|path| path.components().count() > 1)
                 {
-                    control.warn(format!(
+                    warnings.add(format!(
                         "{spec} has images in subfolders and outside of them ({}), so these are not taken for classes",
                         bare.display()
                     ));

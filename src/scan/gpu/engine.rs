@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::rows::Rows;
 use crate::scan::small_sets::Propose;
 use crate::scan::{CpuScan, Engine, Frame, Scan};
+use crate::warnings::Warnings;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -72,6 +73,8 @@ pub(super) struct Shared {
     /// Tiles that a stage does not use: one of their variants failed its check.
     wrong: HashSet<(PrecisionStage, Tile)>,
     pub proven: Proven,
+    /// What went on in another way than was asked for, since it was last read.
+    pub warnings: Warnings,
     /// Eight bits were taken because they were measured to be faster.
     took_int8: Arc<AtomicBool>,
 }
@@ -79,12 +82,7 @@ pub(super) struct Shared {
 impl Shared {
     /// Precisions to try for `count` directions and n rows of d columns, in order: int8 instead of what would be first
     /// otherwise, if the choice is free and it was measured to be faster on this adapter.
-    pub fn plan(
-        &mut self,
-        (n, d): (usize, usize),
-        count: usize,
-        control: &Control,
-    ) -> Vec<PrecisionStage> {
+    pub fn plan(&mut self, (n, d): (usize, usize), count: usize) -> Vec<PrecisionStage> {
         let stages = self.stages();
         let free = self.options.precision == Precision::Auto && integers::fits(d);
         if !free || n < FEW_ROWS || d < FEW_COLUMNS || self.tiles(PrecisionStage::Int8).is_empty() {
@@ -98,9 +96,8 @@ impl Shared {
             Ok(_) => stages,
             Err(trouble) => {
                 // A device that was lost is opened again for what comes next; int8 is not asked about any more.
-                control.warn(format!(
-                    "{}: int8 could not be timed and is not used: {trouble}",
-                    self.driver()
+                self.warn(format!(
+                    "int8 could not be timed and is not used: {trouble}"
                 ));
                 for tile in self.tiles(PrecisionStage::Int8) {
                     self.wrong.insert((PrecisionStage::Int8, tile));
@@ -173,17 +170,13 @@ impl Shared {
 
     /// Check what a stage needs, tile after tile until one has only variants that are right. Errors: no tile is left of
     /// f32; whatever the device reports.
-    fn check(
-        &mut self,
-        stage: PrecisionStage,
-        control: &Control,
-    ) -> std::result::Result<(), Trouble> {
+    fn check(&mut self, stage: PrecisionStage) -> std::result::Result<(), Trouble> {
         let unrolled = !self.options.rolled;
         while let Some(&tile) = self.tiles(stage).first() {
             let (device, _) = self.device()?;
             let mut variants = stage.variants(tile, unrolled).into_iter();
             match variants.try_for_each(|variant| device.rely_on(variant)) {
-                Err(trouble @ Trouble::Wrong(..)) => self.distrust(stage, trouble, control)?,
+                Err(trouble @ Trouble::Wrong(..)) => self.distrust(stage, trouble)?,
                 done => return done,
             }
         }
@@ -196,7 +189,6 @@ impl Shared {
         &mut self,
         stage: PrecisionStage,
         trouble: Trouble,
-        control: &Control,
     ) -> std::result::Result<(), Trouble> {
         let Trouble::Wrong(variant, _) = &trouble else {
             return Err(trouble);
@@ -215,14 +207,16 @@ impl Shared {
             (Action::OtherPrecision, PrecisionStage::Int8) => "int8 is not used",
             _ => return Err(trouble),
         };
-        control.warn(format!("{}: {trouble}; {next}", self.driver()));
+        self.warn(format!("{trouble}; {next}"));
         Ok(())
     }
 
-    /// The adapter and its driver, for messages.
-    pub fn driver(&self) -> String {
+    /// Note what became of the device's work, with the adapter and its driver.
+    pub fn warn(&mut self, what: String) {
         let info = self.adapter.handle.get_info();
-        format!("{} ({} {})", info.name, info.driver, info.driver_info)
+        let (name, driver) = (info.name, info.driver);
+        let warning = format!("{name} ({driver} {}): {what}", info.driver_info);
+        self.warnings.add(warning);
     }
 
     /// The device; opened again if the last one was lost.
@@ -374,6 +368,7 @@ impl GpuEngine {
             wrong: HashSet::new(),
             options,
             proven: Proven::default(),
+            warnings: Warnings::default(),
         };
         for stage in [
             PrecisionStage::Single,
@@ -381,7 +376,7 @@ impl GpuEngine {
             PrecisionStage::Int8,
         ] {
             if shared.stages().contains(&stage) {
-                shared.check(stage, control).map_err(unusable)?;
+                shared.check(stage).map_err(unusable)?;
             }
         }
         let precision = match shared.stages()[0] {
@@ -475,9 +470,9 @@ impl Engine for GpuEngine {
         &self,
         rows: &'r dyn Rows,
         frame: Frame,
-        control: &Control,
+        _: &Control,
     ) -> Result<Box<dyn Scan + 'r>> {
-        let shared = lock(&self.shared);
+        let mut shared = lock(&self.shared);
         let (tile, room) = (shared.first_tile(), shared.room());
         let (n, d) = (rows.len(), rows.dim());
         let least = shape::least(d, &tile, Stored::F32);
@@ -490,7 +485,7 @@ impl Engine for GpuEngine {
             )));
         }
         if shape::rows(n, d, &tile, Stored::F32, room, usize::MAX).is_none() {
-            control.warn(format!(
+            shared.warnings.add(format!(
                 "{}: {d} columns are more than the adapter can bind ({} bytes); the CPU scans this set",
                 rows.name(),
                 room.binding
@@ -510,6 +505,10 @@ impl Engine for GpuEngine {
             );
         }
         format!("{name}, {precision}")
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        lock(&self.shared).warnings.take()
     }
 
     fn small(&self) -> Option<&dyn Propose> {

@@ -141,7 +141,7 @@ impl<'a> GpuScan<'a> {
         let mut answers: Vec<Answer> = vec![None; batch.bias.len()];
         let mut proved = Vec::new();
         let nearest = is_nearest(batch);
-        for stage in self.stages(shared, state, batch, control) {
+        for stage in self.stages(shared, state, batch) {
             let open: Vec<usize> = (0..answers.len())
                 .filter(|&b| answers[b].is_none())
                 .collect();
@@ -172,15 +172,9 @@ impl<'a> GpuScan<'a> {
     }
 
     /// Precisions to try, in order: without eight bits where these cannot bound the batch, or have failed on most before.
-    fn stages(
-        &self,
-        shared: &mut Shared,
-        state: &State,
-        batch: &Batch<'_>,
-        control: &Control,
-    ) -> Vec<PrecisionStage> {
+    fn stages(&self, shared: &mut Shared, state: &State, batch: &Batch<'_>) -> Vec<PrecisionStage> {
         if self.suits_int8(batch) && !state.gave_up(PrecisionStage::Int8, is_nearest(batch)) {
-            return shared.plan((self.rows.len(), self.dim()), batch.bias.len(), control);
+            return shared.plan((self.rows.len(), self.dim()), batch.bias.len());
         }
         let mut stages = shared.stages();
         stages.retain(|&stage| stage != PrecisionStage::Int8);
@@ -242,7 +236,7 @@ impl<'a> GpuScan<'a> {
                 Err(Trouble::Host(error)) => return Err(GaveUp::Host(error)),
                 Err(trouble @ Trouble::Wrong(..)) => {
                     let given_up = |trouble: Trouble| GaveUp::Device(trouble.to_string());
-                    shared.distrust(stage, trouble, control).map_err(given_up)?;
+                    shared.distrust(stage, trouble).map_err(given_up)?;
                     if shared.tiles(stage).is_empty() {
                         // The next stage answers the rest.
                         answers.resize(batch.bias.len(), None);
@@ -572,9 +566,8 @@ impl Scan for GpuScan<'_> {
             Err(GaveUp::Device(why)) => {
                 shared.proven.cpu += count as u64;
                 state.held.clear();
-                control.warn(format!(
-                    "{}: the GPU was given up, the CPU does the rest: {why}",
-                    shared.driver()
+                shared.warn(format!(
+                    "the GPU was given up, the CPU does the rest: {why}"
                 ));
                 drop(shared);
                 cpu::scan_batch(self.rows, &self.frame, batch, control)

@@ -50,9 +50,8 @@ impl Propose for GpuEngine {
             Ok(claims) => Ok(Some(claims)),
             Err(Trouble::Host(error)) => Err(error),
             Err(trouble) => {
-                control.warn(format!(
-                    "{}: the CPU goes on with some small problems: {trouble}",
-                    shared.driver()
+                shared.warn(format!(
+                    "the CPU goes on with some small problems: {trouble}"
                 ));
                 shared.small_failed(&trouble);
                 Ok(None)

@@ -31,6 +31,7 @@ use super::spec::{OnnxArgs, Pool};
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::{Collector, Element, Rows, Store};
+use crate::warnings::Warnings;
 use batch_tensor::BatchTensor;
 use network::{Network, guarded};
 use pool::{Pooling, unpooled};
@@ -221,6 +222,7 @@ impl Encoder {
         rows: &dyn Rows,
         names: &[String],
         budget: u64,
+        warnings: &mut Warnings,
         control: &Control,
     ) -> Result<Vec<Store>> {
         let mut sets: Vec<Collector> = names
@@ -253,7 +255,7 @@ impl Encoder {
         let sets: Vec<Store> = sets.into_iter().map(Collector::finish).collect();
         for (name, set) in names.iter().zip(&sets) {
             if let Some(note) = spread::note(name, set)? {
-                control.warn(note);
+                warnings.add(note);
             }
         }
         Ok(sets)

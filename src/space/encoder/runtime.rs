@@ -315,6 +315,7 @@ mod tests {
     use crate::rows::images::Shape;
     use crate::rows::{Rows, Store, sample};
     use crate::space::spec::OnnxArgs;
+    use crate::warnings::Warnings;
     use std::io::Write;
     use tract_onnx::prelude::Framework;
 
@@ -369,7 +370,13 @@ mod tests {
         assert_eq!(said.contains("ONNX Runtime"), library.is_some(), "{said}");
         let rows = sample::queries().unwrap();
         let names = names.map(String::from);
-        let sets = encoder.encode_all(&rows, &names, u64::MAX, &Control::default());
+        let sets = encoder.encode_all(
+            &rows,
+            &names,
+            u64::MAX,
+            &mut Warnings::default(),
+            &Control::default(),
+        );
         let values = |set: &Store| {
             let mut values = vec![0f32; set.len() * set.dim()];
             set.read_f32(0, &mut values).unwrap();

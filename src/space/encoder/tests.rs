@@ -88,7 +88,13 @@ fn batches_do_not_change_features_and_order_is_kept() {
     let rows = sample::queries().unwrap();
     let names = TENSORS.map(String::from);
     let sets = encoder
-        .encode_all(&rows, &names, u64::MAX, &Control::default())
+        .encode_all(
+            &rows,
+            &names,
+            u64::MAX,
+            &mut Warnings::default(),
+            &Control::default(),
+        )
         .unwrap();
     assert_eq!((sets[0].len(), sets[0].dim()), (1000, 64));
     let mut some = vec![0f32; 64];
@@ -319,7 +325,13 @@ fn rows_are_those_of_their_images_whatever_the_batch() {
         let encoder = made::encoder(model, &OnnxArgs::default()).unwrap();
         let values: Vec<f64> = (0..70 * 4).map(f64::from).collect();
         let rows = crate::rows::Memory::from_f64("rows", 4, values.clone());
-        let sets = encoder.encode_all(&rows, &["y".into()], u64::MAX, &Control::default());
+        let sets = encoder.encode_all(
+            &rows,
+            &["y".into()],
+            u64::MAX,
+            &mut Warnings::default(),
+            &Control::default(),
+        );
         let mut found = vec![0.0; 70 * 4];
         sets.unwrap()[0].read_f64(0, &mut found).unwrap();
         assert!(found.iter().zip(&values).all(|(a, b)| *a == -b));
@@ -399,7 +411,13 @@ fn images_are_run_alone_where_their_batch_would_change_their_rows() {
     let rows =
         crate::rows::Memory::from_f64("rows", 4, vec![1.0, 2.0, 4.0, 2.0, 8.0, 4.0, 2.0, 1.0]);
     let control = Control::default();
-    let sets = encoder.encode_all(&rows, &["y".into()], u64::MAX, &control);
+    let sets = encoder.encode_all(
+        &rows,
+        &["y".into()],
+        u64::MAX,
+        &mut Warnings::default(),
+        &control,
+    );
     let mut found = vec![0.0; 8];
     sets.unwrap()[0].read_f64(0, &mut found).unwrap();
     assert_eq!(found, [0.25, 0.5, 1.0, 0.5, 1.0, 0.5, 0.25, 0.125]);
@@ -424,11 +442,11 @@ fn features_that_hardly_vary_are_said() {
         );
         let encoder = made::encoder(model, &OnnxArgs::default()).unwrap();
         let rows = crate::rows::Memory::from_f64("rows", 4, values);
-        let control = Control::default();
+        let (mut warnings, control) = (Warnings::default(), Control::default());
         encoder
-            .encode_all(&rows, &["y".into()], u64::MAX, &control)
+            .encode_all(&rows, &["y".into()], u64::MAX, &mut warnings, &control)
             .unwrap();
-        control.take_warnings().join(" ")
+        warnings.join(" ")
     };
     assert!(warned(rows(200, 1e-6)).contains("y: these features hardly vary"));
     // One row that lies far away does not hide it, nor do few rows or large sets bring it about.

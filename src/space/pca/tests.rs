@@ -42,7 +42,7 @@ fn variance(values: &[f64], dims: usize, k: usize) -> f64 {
 #[test]
 fn components_come_by_variance_with_fixed_signs() {
     let (rows, control) = (sheet(4000), Control::default());
-    let map = top(&rows, 5, &control).unwrap();
+    let map = top(&rows, 5, &mut Warnings::default(), &control).unwrap();
     let out = mapped(&map, &rows);
     for (k, expected) in [81.0, 9.0, 1.0].into_iter().enumerate() {
         let found = variance(&out, 5, k);
@@ -83,7 +83,7 @@ fn iteration_finds_what_the_covariance_has() {
     let (rows, control) = (sheet(1000), Control::default());
     let (whole, part) = (
         dense(&rows, false, 3, &control).unwrap(),
-        iterated(&rows, 3, &control).unwrap(),
+        iterated(&rows, 3, &mut Warnings::default(), &control).unwrap(),
     );
     for k in 0..3 {
         assert!((whole.variances[k] / part.variances[k] - 1.0).abs() < 1e-9);
@@ -95,7 +95,7 @@ fn iteration_finds_what_the_covariance_has() {
 
 #[test]
 fn too_many_components_are_refused() {
-    let message = top(&sheet(10), 6, &Control::default())
+    let message = top(&sheet(10), 6, &mut Warnings::default(), &Control::default())
         .err()
         .unwrap()
         .to_string();
@@ -171,7 +171,7 @@ fn iteration_goes_on_until_components_stand() {
     let rows = Memory::from_f64("rows", d, values.collect());
     let control = Control::default();
     let whole = dense(&rows, false, 10, &control).unwrap();
-    let part = iterated(&rows, 10, &control).unwrap();
+    let part = iterated(&rows, 10, &mut Warnings::default(), &control).unwrap();
     for k in 0..10 {
         let (exact, found) = (whole.variances[k], part.variances[k]);
         assert!((found / exact - 1.0).abs() < 1e-3, "{k}: {exact}, {found}");
@@ -194,13 +194,13 @@ fn a_share_of_the_variance_takes_as_few_components_as_hold_it() {
         (0.95, 3, "98.00"),
         (0.999, 4, "100.00"),
     ] {
-        let control = Control::default();
+        let (mut warnings, control) = (Warnings::default(), Control::default());
         assert_eq!(
-            share(&rows, wanted, &control).unwrap().dim(),
+            share(&rows, wanted, &mut warnings, &control).unwrap().dim(),
             dims,
             "{wanted}"
         );
-        let said = control.take_warnings().join(" ");
+        let said = warnings.join(" ");
         assert!(
             said.contains(&format!("{dims} components, which hold {held} %")),
             "{said}"

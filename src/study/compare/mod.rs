@@ -27,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::rows::images::Shape;
 use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, View, Views};
+use crate::warnings::Warnings;
 use collect::Collected;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -322,6 +323,8 @@ pub struct Subject {
     /// What became of each query, where it is known.
     pub outcome: Option<Outcome>,
     pub specs: Vec<Spec>,
+    /// What was noticed as the sets were read.
+    pub warnings: Warnings,
 }
 
 /// Compare the spaces of a subject.
@@ -349,7 +352,8 @@ pub fn run(
     }
     let plan = &plan.clone().complete();
     // What was said so far is about the sets, not about the first space.
-    let mut notes = control.take_warnings();
+    let mut notes = engine.take_warnings();
+    notes.extend(subject.warnings.take());
     let known: Vec<Option<SpaceReport>> = specs
         .iter()
         .map(|spec| archive.recall(spec))
@@ -502,6 +506,7 @@ fn one(
 ) -> Result<SpaceReport> {
     let started = Instant::now();
     let view = views.view(spec, control)?;
+    let noticed = views.take_warnings();
     let fits = |classes: &&Classes| {
         let rows = (classes.reference.len(), classes.queries.len());
         rows == (view.reference.len(), view.queries.len())
@@ -520,6 +525,7 @@ fn one(
         queries: &*view.queries,
         classes,
         layers: &view.layers,
+        warnings: &noticed,
         memory: views.left(),
     };
     let summary = analyze::run_sets(&plan.analysis, engine, &sets, &mut collected, control)?;

@@ -13,6 +13,7 @@ use crate::scan::Engine;
 use crate::space::{Set, Settings, Spec, Views};
 use crate::study::analyze;
 use crate::study::compare::{self, Archive, ComparisonPlan, Subject};
+use crate::warnings::Warnings;
 
 /// Training and test images of one data set.
 pub struct Data {
@@ -166,6 +167,7 @@ pub fn run(
         query_sets: Vec::new(),
         outcome: None,
         specs: specs(curves),
+        warnings: Warnings::default(),
     };
     let plan = plan(seed);
     let report = compare::run(&plan, subject, settings, engine, archive, control)?;
