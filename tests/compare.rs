@@ -15,7 +15,7 @@ use hullscope::rows::{Element, Rows};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings, Spec, View, Views};
 use hullscope::study::compare::{
-    Archive, Classes, ComparisonPlan, Forget, Keeper, Known, Report, SpaceReport, Subject, run,
+    Archive, Classes, ComparisonPlan, Forget, Keeper, Report, RowContext, SpaceReport, Subject, run,
 };
 use hullscope::{Error, Result};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -518,7 +518,7 @@ impl Archive for Stops<'_> {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        known: Known<'v>,
+        known: RowContext<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
         self.begun += 1;
         if self.begun > self.after {

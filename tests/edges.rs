@@ -12,7 +12,7 @@ use hullscope::rows::images::Shape;
 use hullscope::rows::{Element, Memory, OpenOptions, Rows, open, sample};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings as Spaces, Spec, View};
-use hullscope::study::compare::{self, Archive, Keeper, Known, SpaceReport, Subject};
+use hullscope::study::compare::{self, Archive, Keeper, RowContext, SpaceReport, Subject};
 use hullscope::study::{Record, Sink, analyze};
 use hullscope::{Error, Result};
 use parquet::basic::Compression;
@@ -247,7 +247,12 @@ impl Archive for Said {
     fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
         Ok(None)
     }
-    fn begin<'v>(&mut self, _: &Spec, _: &'v View, _: Known<'v>) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(
+        &mut self,
+        _: &Spec,
+        _: &'v View,
+        _: RowContext<'v>,
+    ) -> Result<Box<dyn Keeper + 'v>> {
         Ok(Box::new(Said(Rc::clone(&self.0))))
     }
 }

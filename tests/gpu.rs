@@ -11,7 +11,7 @@ use hullscope::hull::tiny::{Trials, first_inside, first_inside_with};
 use hullscope::hull::{Answer, Settings, Verdict};
 use hullscope::rows::law::{Law, Query};
 use hullscope::rows::{Memory, Rows};
-use hullscope::scan::gpu::adapters::{Adapter, Kind};
+use hullscope::scan::gpu::adapters::{Adapter, AdapterKind};
 use hullscope::scan::gpu::check::{self, Problem};
 use hullscope::scan::gpu::device::{Device, Trouble};
 use hullscope::scan::gpu::faults::{Faults, Spoiled};
@@ -491,7 +491,7 @@ fn auto_takes_int8_only_where_it_was_measured_to_be_faster() {
     ];
     for adapter in adapters()
         .iter()
-        .filter(|adapter| adapter.facts.kind == Kind::Software)
+        .filter(|adapter| adapter.facts.kind == AdapterKind::Software)
     {
         let expected = answer(&engine(adapter, small(Precision::F32)), &reference, &batch);
         for (time, taken) in cases {

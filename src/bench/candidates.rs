@@ -67,7 +67,7 @@ mod gpu {
     use crate::control::Control;
     use crate::error::{Error, Result};
     use crate::scan::Engine;
-    use crate::scan::gpu::adapters::{Adapter, Facts, Kind, list};
+    use crate::scan::gpu::adapters::{Adapter, AdapterKind, Facts, list};
     use crate::scan::gpu::{GpuEngine, Options, Precision};
     use crate::study::bench::Proved;
     use crate::warnings::Warnings;
@@ -162,6 +162,6 @@ mod gpu {
 
     /// Whether the host's own cores are behind the adapter.
     fn is_software(adapter: &Adapter) -> bool {
-        adapter.facts.kind == Kind::Software
+        adapter.facts.kind == AdapterKind::Software
     }
 }

@@ -12,7 +12,7 @@ use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
 use crate::study::analyze::{self as study, AnalysisPlan, Sets};
-use crate::study::compare::{Classes, Known};
+use crate::study::compare::{Classes, RowContext};
 use crate::study::notes::leakage;
 use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
@@ -278,9 +278,9 @@ pub(super) fn about<'r, 'c>(
         queries: &*inputs.queries,
         plan: &context.plan,
         space: None,
-        known: Known {
+        known: RowContext {
             classes,
-            ..Known::default()
+            ..RowContext::default()
         },
     }
 }

@@ -4,7 +4,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
 use crate::report::lock::Lock;
-use crate::report::outcomes::{self as show, Kept};
+use crate::report::outcomes::{self as show, KeptQueries};
 use crate::report::{file, json};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
@@ -81,14 +81,23 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
 }
 
 /// The classes that a file says, matched with the queries as their outcomes are.
-fn labels(spec: &str, name: &str, kept: &Kept, control: &Control) -> Result<Vec<Option<String>>> {
+fn labels(
+    spec: &str,
+    name: &str,
+    kept: &KeptQueries,
+    control: &Control,
+) -> Result<Vec<Option<String>>> {
     let queries = queries(name, kept, None);
     let (labels, rows) = of_queries(spec, "labels", &queries, control)?;
     Ok(rows.into_iter().map(|row| labels.text(row)).collect())
 }
 
 /// The queries of the folder.
-fn queries<'q>(name: &'q str, kept: &'q Kept, labels: Option<&'q [Option<String>]>) -> Queries<'q> {
+fn queries<'q>(
+    name: &'q str,
+    kept: &'q KeptQueries,
+    labels: Option<&'q [Option<String>]>,
+) -> Queries<'q> {
     Queries {
         name,
         numbers: &kept.rows,
@@ -102,7 +111,7 @@ fn queries<'q>(name: &'q str, kept: &'q Kept, labels: Option<&'q [Option<String>
 fn outcome(
     args: &Args,
     name: &str,
-    kept: &Kept,
+    kept: &KeptQueries,
     labels: Option<&[Option<String>]>,
     control: &Control,
 ) -> Result<Outcome> {

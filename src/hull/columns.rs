@@ -279,7 +279,7 @@ pub(super) struct Seen<'s> {
 }
 
 /// The reference of all problems, and the rows that they have met.
-pub(super) struct Columns<'a> {
+pub(super) struct SharedColumns<'a> {
     pub rows: &'a dyn Rows,
     pub scan: &'a dyn Scan,
     pub metric: Metric,
@@ -288,9 +288,9 @@ pub(super) struct Columns<'a> {
     pool: Pool,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> SharedColumns<'a> {
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
-        Columns {
+        SharedColumns {
             rows,
             scan,
             ignored: Vec::new(),

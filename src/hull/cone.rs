@@ -17,7 +17,7 @@
 //! a line in it; weights that only the exact proof accepts), there is none.
 
 use super::certificate::{local, residual, separation};
-use super::columns::{Columns, Open, Seen, held};
+use super::columns::{Open, Seen, SharedColumns, held};
 use super::finish::proved;
 use super::metric::Metric;
 use super::{Certificate, Evidence, Settings, Verdict, prove};
@@ -99,7 +99,7 @@ impl Angle {
 
 /// A question.
 #[derive(Debug, Clone)]
-pub struct Asked<'q> {
+pub struct ConeQuery<'q> {
     /// Raw.
     pub query: &'q [f64],
     /// A reference row that does not count.
@@ -130,7 +130,7 @@ struct Strict {
 
 /// Finds angles to the cone of one reference.
 pub struct Cone<'a> {
-    columns: Columns<'a>,
+    columns: SharedColumns<'a>,
     settings: Settings,
     strict: Option<Strict>,
 }
@@ -147,7 +147,7 @@ impl<'a> Cone<'a> {
         control: &Control,
     ) -> Result<Self> {
         let metric = Metric::euclidean(scan.frame());
-        let mut columns = Columns::new(rows, scan, metric);
+        let mut columns = SharedColumns::new(rows, scan, metric);
         columns.ignored = zeros;
         let mut cone = Cone {
             columns,
@@ -164,7 +164,7 @@ impl<'a> Cone<'a> {
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn angles(
         &mut self,
-        asked: &[Asked<'_>],
+        asked: &[ConeQuery<'_>],
         gap: f64,
         control: &Control,
     ) -> Result<Vec<Angle>> {
@@ -180,8 +180,8 @@ impl<'a> Cone<'a> {
             })
             .collect();
         let each = asked.iter().zip(&scaled);
-        let asked: Vec<Asked<'_>> = each
-            .map(|(one, scaled)| Asked {
+        let asked: Vec<ConeQuery<'_>> = each
+            .map(|(one, scaled)| ConeQuery {
                 query: scaled.as_ref().map_or(one.query, |(_, query)| query),
                 excluded: one.excluded,
                 inside: None,
@@ -204,7 +204,7 @@ impl<'a> Cone<'a> {
     /// The angles of the queries that are still undecided.
     fn search(
         &mut self,
-        asked: &[Asked<'_>],
+        asked: &[ConeQuery<'_>],
         gap: f64,
         found: &[Mutex<Angle>],
         control: &Control,
@@ -220,7 +220,7 @@ impl<'a> Cone<'a> {
                 .map(|&place| self.open(place, &asked[place]))
                 .collect();
             let most = self.settings.max_rounds;
-            let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
+            let close = |columns: &SharedColumns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 q.done = vanished(q);
                 if !q.done {
                     let (r, top) = columns.highest(seen, &zero, q.excluded());
@@ -236,7 +236,7 @@ impl<'a> Cone<'a> {
                 control.advance(u64::from(q.done));
                 Ok(())
             };
-            let last = |_: &Columns<'_>, _: &mut Open| {
+            let last = |_: &SharedColumns<'_>, _: &mut Open| {
                 control.advance(1);
                 Ok(())
             };
@@ -271,7 +271,7 @@ impl<'a> Cone<'a> {
     }
 
     /// What is known without a scan: of a query of zeros, and of one that the hull holds.
-    fn known(&self, asked: &Asked<'_>) -> Result<Angle> {
+    fn known(&self, asked: &ConeQuery<'_>) -> Result<Angle> {
         let query = asked.query;
         if query.iter().all(|&v| v == 0.0) {
             return Ok(Angle::of_zero());
@@ -287,7 +287,7 @@ impl<'a> Cone<'a> {
         })
     }
 
-    fn open(&self, place: usize, asked: &Asked<'_>) -> Open {
+    fn open(&self, place: usize, asked: &ConeQuery<'_>) -> Open {
         let query = asked.query;
         let origin = self.columns.coordinates(&vec![0.0; query.len()]);
         let at = self.columns.coordinates(query);
@@ -302,7 +302,7 @@ impl<'a> Cone<'a> {
     fn by_directions(
         &mut self,
         open: &[Open],
-        asked: &[Asked<'_>],
+        asked: &[ConeQuery<'_>],
         found: &[Mutex<Angle>],
         control: &Control,
     ) -> Result<()> {
@@ -414,7 +414,7 @@ impl<'a> Cone<'a> {
                 Open::new(place, &target, origin.clone(), lift).without(excluded[place])
             };
             let mut open: Vec<Open> = part.iter().map(make).collect();
-            let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
+            let close = |columns: &SharedColumns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 let (w, top) = columns.highest(seen, &zero, q.excluded());
                 let mut best = held(&found[q.place]);
                 if top < 0.0 && best.as_ref().is_none_or(|best| best.least < -top) {
@@ -434,7 +434,7 @@ impl<'a> Cone<'a> {
                 q.done = enough || q.conic.vanished();
                 Ok(())
             };
-            let last = |_: &Columns<'_>, _: &mut Open| Ok(());
+            let last = |_: &SharedColumns<'_>, _: &mut Open| Ok(());
             let most = self.settings.max_rounds;
             self.columns.run(&mut open, most, &close, &last, control)?;
             self.columns.trim();
@@ -526,7 +526,7 @@ impl Angle {
 /// A direction r whose product with every row is at most `top`, tilted until none is above 0 and by a little more, for
 /// its own rounding; with a lower bound of the sine of the angle that it proves. `None` where no sign is left.
 fn tilted(
-    columns: &Columns<'_>,
+    columns: &SharedColumns<'_>,
     r: &[f64],
     top: f64,
     strict: Option<&Strict>,

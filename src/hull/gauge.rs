@@ -14,7 +14,7 @@
 //! (see [`certificate`](super::certificate)).
 
 use super::certificate::{local, separation};
-use super::columns::{Columns, GAP, Open, Seen, held};
+use super::columns::{GAP, Open, Seen, SharedColumns, held};
 use super::metric::Metric;
 use super::{Answer, Bracket, Certificate, Settings, SolverStage};
 use crate::control::Control;
@@ -39,7 +39,7 @@ pub struct Ray<'q> {
 
 /// Finds gauges about centres in the hull of one reference.
 pub struct Gauge<'a> {
-    columns: Columns<'a>,
+    columns: SharedColumns<'a>,
     settings: Settings,
 }
 
@@ -48,7 +48,7 @@ impl<'a> Gauge<'a> {
     /// ([`Metric::whitening`]).
     pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric, settings: Settings) -> Self {
         Gauge {
-            columns: Columns::new(rows, scan, metric),
+            columns: SharedColumns::new(rows, scan, metric),
             settings,
         }
     }
@@ -75,7 +75,7 @@ impl<'a> Gauge<'a> {
                 .iter()
                 .map(|&place| open_ray(&self.columns, place, &rays[place], gap))
                 .collect();
-            let close = |columns: &Columns<'_>, q: &mut Open, seen: &Seen<'_>| {
+            let close = |columns: &SharedColumns<'_>, q: &mut Open, seen: &Seen<'_>| {
                 let ray = &rays[q.place];
                 let (w, most) = columns.highest(seen, ray.centre, None);
                 let (value, error) = separation(&w, ray.query, ray.centre);
@@ -89,7 +89,7 @@ impl<'a> Gauge<'a> {
                 control.advance(u64::from(q.done));
                 Ok(())
             };
-            let last = |columns: &Columns<'_>, q: &mut Open| {
+            let last = |columns: &SharedColumns<'_>, q: &mut Open| {
                 let mut bracket = held(&found[q.place]);
                 let upper = upper(columns, q, &rays[q.place], tolerance)?;
                 bracket.upper = bracket.upper.min(upper);
@@ -104,7 +104,7 @@ impl<'a> Gauge<'a> {
     }
 }
 
-fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>, gap: f64) -> Open {
+fn open_ray(columns: &SharedColumns<'_>, place: usize, ray: &Ray<'_>, gap: f64) -> Open {
     let centre = columns.coordinates(ray.centre);
     let query = columns.coordinates(ray.query);
     let mut target: Vec<f64> = query.iter().zip(&centre).map(|(q, c)| q - c).collect();
@@ -115,7 +115,7 @@ fn open_ray(columns: &Columns<'_>, place: usize, ray: &Ray<'_>, gap: f64) -> Ope
 }
 
 /// What the weights prove: their sum, where the weighted rows meet the point of the ray.
-fn upper(columns: &Columns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Result<f64> {
+fn upper(columns: &SharedColumns<'_>, q: &Open, ray: &Ray<'_>, tolerance: f64) -> Result<f64> {
     let (rows, mut weights) = columns.unlifted(q);
     let total: f64 = weights.iter().sum();
     if rows.is_empty() || !total.is_finite() {

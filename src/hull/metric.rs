@@ -87,7 +87,7 @@ pub struct Flat {
 }
 
 /// What a sample of rows says.
-struct Fitted {
+struct FittedMetric {
     metric: Metric,
     rank: usize,
     normals: Vec<f64>,
@@ -178,7 +178,7 @@ impl Metric {
         let mut sample: Vec<usize> = every.filter(|&row| !frame.far.contains(row)).collect();
         let near = n - frame.far.rows.len();
         loop {
-            let Fitted {
+            let FittedMetric {
                 metric,
                 rank,
                 normals,
@@ -226,7 +226,7 @@ impl Metric {
         frame: &Frame,
         sample: &[usize],
         control: &Control,
-    ) -> Result<Fitted> {
+    ) -> Result<FittedMetric> {
         let d = rows.dim();
         let covariance = covariance(rows, frame, sample, control)?;
         let deviation: Vec<f64> = (0..d)
@@ -255,7 +255,7 @@ impl Metric {
             regular[(j, j)] += ridge;
         }
         let (regular_order, ..) = factorise(&mut regular);
-        Ok(Fitted {
+        Ok(FittedMetric {
             metric: Metric {
                 deviation,
                 factor: Some(Arc::new((regular, regular_order))),

@@ -68,7 +68,7 @@ pub type Candidate<'a> = (usize, &'a [f64]);
 
 /// A candidate as its column is formed: scaled down where it is long.
 #[derive(Debug, Clone)]
-struct Column<'a> {
+struct CandidateColumn<'a> {
     id: usize,
     vector: Cow<'a, [f64]>,
     /// The square of the scaled vector.
@@ -127,12 +127,12 @@ impl MinNorm {
 
     /// The column of a candidate.
     #[inline(always)]
-    fn column<'a>(&self, (id, a): Candidate<'a>) -> Column<'a> {
+    fn column<'a>(&self, (id, a): Candidate<'a>) -> CandidateColumn<'a> {
         let square = dot(a, a);
         // Squares that overflow belong to long vectors too; those beyond are left to their luck.
         if square <= (LONG * self.lift).powi(2) {
             let vector = Cow::Borrowed(a);
-            return Column {
+            return CandidateColumn {
                 id,
                 vector,
                 square,
@@ -142,7 +142,7 @@ impl MinNorm {
         let longest = a.iter().fold(0f64, |most, v| most.max(v.abs()));
         let shrink = (self.lift / longest).log2().floor().exp2();
         let vector: Vec<f64> = a.iter().map(|v| v * shrink).collect();
-        Column {
+        CandidateColumn {
             id,
             square: dot(&vector, &vector),
             vector: Cow::Owned(vector),
@@ -154,10 +154,10 @@ impl MinNorm {
     fn run(&mut self, candidates: &[Candidate<'_>]) {
         let columns = candidates.iter().map(|&candidate| self.column(candidate));
         // A vector that overflowed on its way into the metric has no direction.
-        let mut open: Vec<Column<'_>> = columns.filter(|c| c.square.is_finite()).collect();
+        let mut open: Vec<CandidateColumn<'_>> = columns.filter(|c| c.square.is_finite()).collect();
         if self.ids.is_empty()
             && let Some(nearest) = (0..open.len()).min_by(|&i, &j| {
-                let square = |c: &Column<'_>| c.square * (self.lift / c.lift).powi(2);
+                let square = |c: &CandidateColumn<'_>| c.square * (self.lift / c.lift).powi(2);
                 square(&open[i]).total_cmp(&square(&open[j]))
             })
         {
@@ -191,9 +191,9 @@ impl MinNorm {
     /// Let the vectors of a block that still lower the norm enter together, and settle once. Of several that enter
     /// some may have to leave at once, but never all: the best alone would stay.
     #[inline(always)]
-    fn enter_block(&mut self, block: &[&Column<'_>]) {
+    fn enter_block(&mut self, block: &[&CandidateColumn<'_>]) {
         let gaining = block.iter().filter(|column| self.gain(column).is_some());
-        let block: Vec<&Column<'_>> = gaining.copied().collect();
+        let block: Vec<&CandidateColumn<'_>> = gaining.copied().collect();
         let active = self.ids.len();
         // Each active vector is read once for the whole block.
         let mut products = vec![0.0; active * block.len()];
@@ -218,7 +218,7 @@ impl MinNorm {
     /// How fast a vector would lower the norm: how far `<a, sum u_i a_i>` is below the product that every active
     /// vector has with that sum, `|sum|^2 / sum u`; both over s. `None` if not at all, but for rounding.
     #[inline(always)]
-    fn gain(&self, column: &Column<'_>) -> Option<f64> {
+    fn gain(&self, column: &CandidateColumn<'_>) -> Option<f64> {
         let length = self.square.sqrt();
         if length <= VANISHED * self.lift {
             return None;
@@ -256,7 +256,7 @@ impl MinNorm {
     /// `a = sum m_i a_i`, weight moves from the others to it until one of them has none, and that one leaves. Rows on
     /// one face of the hull, rough by their own rounding, need this.
     #[inline(always)]
-    fn exchange(&mut self, column: &Column<'_>) -> bool {
+    fn exchange(&mut self, column: &CandidateColumn<'_>) -> bool {
         let mut share: Vec<f64> = (0..self.ids.len())
             .map(|j| dot(self.vector(j), &column.vector) + self.lifts[j] * column.lift)
             .collect();
@@ -283,7 +283,11 @@ impl MinNorm {
     /// Extend the factor by a vector; false if it depends on the active ones. `products` are its products with the
     /// first of them, as far as they are known.
     #[inline(always)]
-    fn enter(&mut self, entering: &Column<'_>, products: impl Iterator<Item = f64>) -> bool {
+    fn enter(
+        &mut self,
+        entering: &CandidateColumn<'_>,
+        products: impl Iterator<Item = f64>,
+    ) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
         if self.ids.len() > self.d {
             return false;

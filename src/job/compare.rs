@@ -18,7 +18,7 @@ use crate::scan::Engine;
 use crate::space::spec::SpaceStage;
 use crate::space::{Set, Settings, Spec};
 use crate::study::compare::{
-    self as study, Classes, ComparisonPlan, Forget, Known, QuerySet, Report, Subject,
+    self as study, Classes, ComparisonPlan, Forget, QuerySet, Report, RowContext, Subject,
 };
 use serde_json::json;
 use std::path::Path;
@@ -448,7 +448,7 @@ impl Compare {
             queries,
             plan: &self.origin.plan.analysis,
             space: Some(""),
-            known: Known {
+            known: RowContext {
                 classes: subject.classes.as_ref(),
                 sets: &subject.query_sets,
                 outcome: subject.outcome.as_ref(),

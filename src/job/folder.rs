@@ -7,7 +7,7 @@ use crate::report::sheet::{Pictures, sheet};
 use crate::report::{archive, compare as show, file, outcomes, plot, queries, results};
 use crate::space::Set;
 use crate::study::compare::Report;
-use crate::study::outcomes::Kind;
+use crate::study::outcomes::OutcomeKind;
 use std::path::Path;
 
 /// Tables, plots, contact sheets and the page.
@@ -46,7 +46,9 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         // The first stands in the folder itself, as that of `errors` does.
         let within = match (place, &found.kind) {
             (0, _) => folder.to_path_buf(),
-            (_, Kind::Sets([_, name])) => folder.join(format!("outcomes-{}", archive::name(name))),
+            (_, OutcomeKind::Sets([_, name])) => {
+                folder.join(format!("outcomes-{}", archive::name(name)))
+            }
             (_, _) => folder.join(format!("outcomes-{place}")),
         };
         std::fs::create_dir_all(&within).map_err(|error| Error::io("create", &within, error))?;

@@ -89,7 +89,7 @@ pub struct Inputs {
 }
 
 /// Queries, and a reference that is ready.
-pub struct Fitted {
+pub struct FittedInputs {
     pub inputs: Inputs,
     pub known: Prepared,
     /// How the reference was fitted.
@@ -197,7 +197,7 @@ impl RowArgs {
         queries: &str,
         labels: Option<&str>,
         control: &Control,
-    ) -> Result<Fitted> {
+    ) -> Result<FittedInputs> {
         let typed = RowSettings {
             limit_queries: None,
             ..self.settings()
@@ -266,7 +266,7 @@ impl RowArgs {
                 }
             })
         });
-        Ok(Fitted {
+        Ok(FittedInputs {
             inputs: Inputs {
                 reference: found.rows,
                 queries,

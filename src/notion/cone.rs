@@ -84,10 +84,10 @@ impl Judge for Angles<'_> {
             .map(|place| block.without(place).and_then(alone))
             .collect();
         let places = (block.queries().zip(excluded)).enumerate();
-        let asked: Vec<cone::Asked<'_>> = places
+        let asked: Vec<cone::ConeQuery<'_>> = places
             .map(|(place, (query, excluded))| {
                 let answer = block.hull.get(place).and_then(Option::as_ref);
-                cone::Asked {
+                cone::ConeQuery {
                     query,
                     excluded,
                     inside: self.inside(answer),

@@ -12,7 +12,7 @@ use crate::rows::Rows;
 use crate::scan::int8::Precision;
 use crate::scan::{Engine, Int8Engine, ShardedEngine};
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
-use crate::study::compare::Known;
+use crate::study::compare::RowContext;
 use crate::study::notes::leakage;
 use crate::study::outcomes::{Outcome, Scores, measure};
 use crate::study::reference::Prepared;
@@ -113,10 +113,10 @@ pub fn answered(
         queries: sets.queries,
         plan,
         space: None,
-        known: Known {
+        known: RowContext {
             classes: sets.classes,
             outcome: outcome.as_ref(),
-            ..Known::default()
+            ..RowContext::default()
         },
     };
     let notions = plan.made(sets.classes)?;

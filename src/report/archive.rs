@@ -16,7 +16,7 @@ use crate::error::{Error, Place, Result};
 use crate::rows::fingerprint;
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{View, network_files};
-use crate::study::compare::{Archive, ComparisonPlan, Keeper, Known, SpaceReport};
+use crate::study::compare::{Archive, ComparisonPlan, Keeper, RowContext, SpaceReport};
 use crate::study::{Record, Sink};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -250,7 +250,7 @@ impl Archive for Folder<'_> {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        known: Known<'v>,
+        known: RowContext<'v>,
     ) -> Result<Box<dyn Keeper + 'v>> {
         if let Some(made) = self.made.take() {
             results::claim(&self.folder, &made)?;

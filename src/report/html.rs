@@ -27,12 +27,12 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
     pub title: String,
-    pub parts: Vec<Part>,
+    pub parts: Vec<SectionPart>,
 }
 
 /// What sections are made of.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Part {
+pub enum SectionPart {
     /// A paragraph.
     Text(String),
     /// Text to be typed, or JSON.
@@ -48,7 +48,7 @@ pub enum Part {
     Details {
         summary: String,
         open: bool,
-        parts: Vec<Part>,
+        parts: Vec<SectionPart>,
     },
 }
 
@@ -120,24 +120,24 @@ pub fn render(page: &Page) -> String {
     markup.into_string()
 }
 
-fn shown(part: &Part) -> Markup {
+fn shown(part: &SectionPart) -> Markup {
     html! {
         @match part {
-            Part::Text(text) => p { (text) },
-            Part::Code(text) => pre { code { (text) } },
-            Part::List(items) => ul { @for item in items { li { (item) } } },
-            Part::Terms(terms) => dl {
+            SectionPart::Text(text) => p { (text) },
+            SectionPart::Code(text) => pre { code { (text) } },
+            SectionPart::List(items) => ul { @for item in items { li { (item) } } },
+            SectionPart::Terms(terms) => dl {
                 @for (term, meaning) in terms {
                     dt { (term) }
                     dd { (meaning) }
                 }
             },
-            Part::Links(links) => ul {
+            SectionPart::Links(links) => ul {
                 @for (text, to) in links { li { (text) ": " a href=(to) { (to) } } }
             },
-            Part::Table(table) => (tabulated(table)),
-            Part::Figure(figure) => (drawn(figure)),
-            Part::Details { summary, open, parts } => details open[*open] {
+            SectionPart::Table(table) => (tabulated(table)),
+            SectionPart::Figure(figure) => (drawn(figure)),
+            SectionPart::Details { summary, open, parts } => details open[*open] {
                 summary { (summary) }
                 @for part in parts { (shown(part)) }
             },
@@ -277,7 +277,7 @@ pub(super) mod tests {
         all
     }
 
-    fn page(parts: Vec<Part>) -> String {
+    fn page(parts: Vec<SectionPart>) -> String {
         render(&Page {
             title: "A <title> & \"more\"".into(),
             sections: vec![Section {
@@ -293,19 +293,19 @@ pub(super) mod tests {
         let odd = || "<script>\"'&".to_string();
         let png = super::super::plot::to_png(&[0; 24], 4, 2).unwrap();
         let figure = |picture| {
-            Part::Figure(Figure {
+            SectionPart::Figure(Figure {
                 alt: odd(),
                 caption: odd(),
                 picture,
             })
         };
         let text = page(vec![
-            Part::Text(odd()),
-            Part::Code(odd()),
-            Part::List(vec![odd()]),
-            Part::Terms(vec![(odd(), odd())]),
-            Part::Links(vec![(odd(), "https://example.org/?a=1&b=\"".into())]),
-            Part::Table(Table {
+            SectionPart::Text(odd()),
+            SectionPart::Code(odd()),
+            SectionPart::List(vec![odd()]),
+            SectionPart::Terms(vec![(odd(), odd())]),
+            SectionPart::Links(vec![(odd(), "https://example.org/?a=1&b=\"".into())]),
+            SectionPart::Table(Table {
                 caption: odd(),
                 head: vec![odd(), "n".into()],
                 rows: vec![vec!["a|b@<c>".into(), "1".into()]],
@@ -316,10 +316,10 @@ pub(super) mod tests {
                 narrow: Some("<svg width=\"50\"><text>x</text></svg>".into()),
             }),
             figure(Picture::Png(png)),
-            Part::Details {
+            SectionPart::Details {
                 summary: odd(),
                 open: false,
-                parts: vec![Part::Text("inner".into())],
+                parts: vec![SectionPart::Text("inner".into())],
             },
         ]);
         assert!(!text.contains("<script>\"'&"), "{text}");
@@ -346,7 +346,7 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_comes_from_elsewhere() {
-        let text = page(vec![Part::Text("text".into())]);
+        let text = page(vec![SectionPart::Text("text".into())]);
         assert_eq!(text.matches("<script>").count(), 1);
         for outside in ["src=", "<link", "@import", "url(", "fetch", "http"] {
             assert!(!text.contains(outside), "{outside}");

@@ -10,7 +10,7 @@ use super::file::Output;
 use crate::control::Control;
 use crate::error::{Error, Place, Result};
 use crate::rows::images::Labels;
-use crate::rows::{self, Element, Kept, Numbers, Pack, Rows, SetFacts};
+use crate::rows::{self, Element, KeptRows, Numbers, Pack, Rows, SetFacts};
 use crate::space::{Ends, Way};
 use crate::study::analyze::AnalysisPlan;
 use crate::study::reference::Prepared;
@@ -325,7 +325,7 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
                 .has(NUMBERS)
                 .then(|| pack.words(NUMBERS, None))
                 .transpose()?;
-            let kept = Kept::new(about.set.clone(), bytes, numbers);
+            let kept = KeptRows::new(about.set.clone(), bytes, numbers);
             Box::new(kept.ok_or_else(|| {
                 archive.fault("rows.npy", "its size is not that of the rows", AGAIN)
             })?)

@@ -1,7 +1,7 @@
 //! What the columns of an Arrow schema may be used for, by their types and by what the file says of them.
 
 use super::arrow_values::number;
-use super::columns::{COUNTS, Column, Kind, counts, unnamed};
+use super::columns::{COUNTS, ColumnKind, SourceColumn, counts, unnamed};
 use super::{Element, vector_text};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -43,27 +43,27 @@ pub(super) fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn kind(field: &Field, index: bool) -> Kind {
+fn kind(field: &Field, index: bool) -> ColumnKind {
     let data_type = field.data_type();
     if index {
-        return Kind::Index("an index, as the file says");
+        return ColumnKind::Index("an index, as the file says");
     }
     if number(data_type).is_some() {
-        return Kind::Number;
+        return ColumnKind::Number;
     }
     if vector(data_type).is_some() {
-        return Kind::Vector;
+        return ColumnKind::Vector;
     }
     if is_text(data_type) {
-        return Kind::Other("text");
+        return ColumnKind::Other("text");
     }
     if items(data_type).is_some_and(|(item, _)| is_text(item)) {
-        return Kind::Other("lists of text");
+        return ColumnKind::Other("lists of text");
     }
     if data_type.is_temporal() {
-        return Kind::Other("dates and times");
+        return ColumnKind::Other("dates and times");
     }
-    Kind::Unread
+    ColumnKind::Unread
 }
 
 /// The columns that pandas calls the index of a table, by the metadata it leaves.
@@ -96,10 +96,10 @@ fn stored(data_type: &DataType) -> String {
 }
 
 /// The columns of a schema. `metadata` is that of the file, which says which are an index.
-pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Vec<Column> {
+pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Vec<SourceColumn> {
     let index = index(metadata);
     let fields = schema.fields().iter();
-    let column = fields.map(|field| Column {
+    let column = fields.map(|field| SourceColumn {
         name: field.name().clone(),
         kind: kind(field, index.contains(field.name())),
         stored: stored(field.data_type()),
@@ -109,28 +109,28 @@ pub(super) fn columns(schema: &Schema, metadata: &HashMap<String, String>) -> Ve
 
 /// Which columns must be looked at before it is known what they are: text that may spell vectors, and numbers without a
 /// name that may count the rows.
-pub(super) fn doubtful(columns: &[Column], schema: &Schema) -> Vec<usize> {
+pub(super) fn doubtful(columns: &[SourceColumn], schema: &Schema) -> Vec<usize> {
     let is = |place: &usize| match columns[*place].kind {
-        Kind::Number => unnamed(&columns[*place].name),
-        Kind::Other(_) => is_text(schema.field(*place).data_type()),
+        ColumnKind::Number => unnamed(&columns[*place].name),
+        ColumnKind::Other(_) => is_text(schema.field(*place).data_type()),
         _ => false,
     };
     (0..columns.len()).filter(is).collect()
 }
 
 /// Settle what the doubtful columns are by some rows of them, in the order of `places`.
-pub(super) fn settle(columns: &mut [Column], places: &[usize], rows: &RecordBatch) {
+pub(super) fn settle(columns: &mut [SourceColumn], places: &[usize], rows: &RecordBatch) {
     for (&place, values) in places.iter().zip(rows.columns()) {
         let column = &mut columns[place];
-        if column.kind == Kind::Number {
+        if column.kind == ColumnKind::Number {
             let Ok(values) = super::arrow_values::numbers(values) else {
                 continue;
             };
             if counts(values.into_iter()) {
-                column.kind = Kind::Index(COUNTS);
+                column.kind = ColumnKind::Index(COUNTS);
             }
         } else if first_text(values).is_some_and(|text| vector_text::parse(&text).is_some()) {
-            column.kind = Kind::Unread;
+            column.kind = ColumnKind::Unread;
             column.stored = "text that spells vectors".into();
         }
     }

@@ -9,7 +9,7 @@ use super::counting::Counting;
 use super::handle::{Handle, OPEN};
 use super::input::input_error;
 use super::options::OpenOptions;
-use super::store::{Bytes, FixedRows, Part, Store, Transform};
+use super::store::{Bytes, FilePart, FixedRows, Store, Transform};
 use super::table::{Chunk, Lack, RowSource, STEP, Stream, Table};
 use super::{Element, Provenance};
 use crate::control::Control;
@@ -193,7 +193,7 @@ impl<'a> Assembly<'a> {
         let first = self.store.len;
         self.store.len += len;
         self.store.about.files.push((first as u64, name.clone()));
-        self.store.parts.push(Part {
+        self.store.parts.push(FilePart {
             name,
             first,
             len,

@@ -2,7 +2,7 @@
 //!
 //! Network features and mapped sets are asked for again and again; made once, they are ordinary rows.
 
-use super::store::{Bytes, FixedRows, Part, Store, Transform};
+use super::store::{Bytes, FilePart, FixedRows, Store, Transform};
 use super::{Element, Provenance, Rows, chunk_rows};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ impl Collector {
                 foreign: false,
             }),
         };
-        let part = Part {
+        let part = FilePart {
             name: self.name.clone(),
             first: 0,
             len: self.len,

@@ -116,7 +116,7 @@ fn named(name: &str) -> String {
 
 /// What a column may be used for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     /// Each value is a vector.
     Vector,
     /// Each value may be a vector, in a form that is not read.
@@ -153,9 +153,9 @@ pub(super) fn counts(mut values: impl Iterator<Item = Option<f64>>) -> bool {
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Column {
+pub(super) struct SourceColumn {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Its type in the format's words, for messages.
     pub stored: String,
 }
@@ -182,7 +182,7 @@ const MEMBER: &str = "not the column after the colon";
 /// Errors: a pattern or a name that no column has, no column to use, several that could be, each with all columns.
 pub(super) fn choose(
     path: &Path,
-    columns: &[Column],
+    columns: &[SourceColumn],
     member: Option<&str>,
     choice: &Choice,
 ) -> Result<Chosen> {
@@ -210,7 +210,7 @@ pub(super) fn choose(
             }
         }
     }
-    let vectors = table.of(&places, |kind| *kind == Kind::Vector);
+    let vectors = table.of(&places, |kind| *kind == ColumnKind::Vector);
     let vector = !vectors.is_empty();
     if vectors.len() > 1 {
         return Err(table.refusal("several columns hold vectors", &places));
@@ -221,19 +221,19 @@ pub(super) fn choose(
         }
         places = vectors;
     } else {
-        let unread = table.of(&places, |kind| *kind == Kind::Unread);
+        let unread = table.of(&places, |kind| *kind == ColumnKind::Unread);
         if !unread.is_empty() {
             let what = "no column of vectors can be read, and these may hold some";
             return Err(table.refusal(what, &unread));
         }
         places.retain(|&place| match &columns[place].kind {
-            Kind::Number => true,
-            Kind::Index(_) if asked => true,
-            Kind::Index(reason) | Kind::Other(reason) => {
+            ColumnKind::Number => true,
+            ColumnKind::Index(_) if asked => true,
+            ColumnKind::Index(reason) | ColumnKind::Other(reason) => {
                 why[place] = Some(reason);
                 false
             }
-            Kind::Vector | Kind::Unread => false,
+            ColumnKind::Vector | ColumnKind::Unread => false,
         });
         let unusable = (0..columns.len()).find(|&place| {
             asked && why[place].is_some_and(|w| ![ASKED, NOT_NAMED, MEMBER].contains(&w))
@@ -286,7 +286,7 @@ const TELLING: [&str; 12] = [
 ];
 
 /// What to say of columns that are used as features although their names are those of keys or classes.
-fn telling(columns: &[Column], places: &[usize]) -> Vec<String> {
+fn telling(columns: &[SourceColumn], places: &[usize]) -> Vec<String> {
     let is = |name: &str| {
         let name = name.to_lowercase();
         TELLING.contains(&name.as_str()) || name.ends_with("_id")
@@ -306,11 +306,11 @@ fn telling(columns: &[Column], places: &[usize]) -> Vec<String> {
 /// A table whose columns are being chosen.
 struct Chooser<'a> {
     path: &'a Path,
-    columns: &'a [Column],
+    columns: &'a [SourceColumn],
 }
 
 impl Chooser<'_> {
-    fn of(&self, places: &[usize], is: impl Fn(&Kind) -> bool) -> Vec<usize> {
+    fn of(&self, places: &[usize], is: impl Fn(&ColumnKind) -> bool) -> Vec<usize> {
         let places = places.iter().copied();
         places
             .filter(|&place| is(&self.columns[place].kind))
@@ -382,7 +382,7 @@ impl Chooser<'_> {
         let shown = |places: &mut dyn Iterator<Item = usize>| {
             let words: Vec<String> = places
                 .map(|place| {
-                    let Column { name, stored, .. } = &self.columns[place];
+                    let SourceColumn { name, stored, .. } = &self.columns[place];
                     format!("{}: {stored}", named(name))
                 })
                 .collect();

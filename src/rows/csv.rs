@@ -9,7 +9,7 @@ mod header;
 mod records;
 
 use super::checked::inexact;
-use super::columns::{Chosen, Kind, choose, some};
+use super::columns::{Chosen, ColumnKind, choose, some};
 use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
@@ -96,8 +96,8 @@ fn is_table(input: &Input) -> bool {
     let only_names = head.names.is_some() && records.len() == 1;
     let words = kinds
         .clone()
-        .any(|kind| *kind == Kind::Other(header::WORDS))
-        && kinds.all(|kind| matches!(kind, Kind::Other(_)));
+        .any(|kind| *kind == ColumnKind::Other(header::WORDS))
+        && kinds.all(|kind| matches!(kind, ColumnKind::Other(_)));
     records.is_empty() || !(only_names || words)
 }
 
@@ -139,7 +139,7 @@ pub(super) fn open(input: Input, ask: &Ask) -> Result<Table> {
     chosen.columns.notes.extend(notes);
     let skip = usize::from(head.names.is_some());
     let rows = &records[skip.min(records.len())..];
-    let empty = |place: &usize| head.columns[*place].kind == Kind::Other(header::EMPTY);
+    let empty = |place: &usize| head.columns[*place].kind == ColumnKind::Other(header::EMPTY);
     let lines = Lines {
         width: head.columns.len(),
         empty: (0..head.columns.len()).filter(empty).collect(),

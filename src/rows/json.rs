@@ -9,7 +9,7 @@ mod layout;
 mod scan;
 
 use super::checked::inexact;
-use super::columns::{Chosen, Column, Columns, Kind, choose};
+use super::columns::{Chosen, ColumnKind, Columns, SourceColumn, choose};
 use super::format::Format;
 use super::input::{Input, input_error};
 use super::table::{Ask, Chunk, Lack, STEP, Stream, Table};
@@ -205,18 +205,18 @@ fn table(
     rows: &[Vec<Cell>],
     given: Option<&[String]>,
     asked: bool,
-) -> (Vec<Column>, Vec<Option<Form>>) {
+) -> (Vec<SourceColumn>, Vec<Option<Form>>) {
     let of_field = |(place, name): (usize, &String)| {
         let given = given.and_then(|given| given.get(place));
         fields::column(given.unwrap_or(name), column(rows, place))
     };
     let all = names.iter().enumerate().map(of_field);
-    let (mut table, mut forms): (Vec<Column>, Vec<Option<Form>>) = all.unzip();
+    let (mut table, mut forms): (Vec<SourceColumn>, Vec<Option<Form>>) = all.unzip();
     // Text that may be base64 is a vector where nothing else is one, or where it is asked for.
     if !asked && forms.contains(&Some(Form::Lists)) {
         for (column, form) in table.iter_mut().zip(&mut forms) {
             if *form == Some(Form::Packed) {
-                (column.kind, *form) = (Kind::Other("text"), None);
+                (column.kind, *form) = (ColumnKind::Other("text"), None);
             }
         }
     }

@@ -40,14 +40,14 @@ impl SetFacts {
 }
 
 /// Rows in memory that were kept.
-pub struct Kept {
+pub struct KeptRows {
     rows: Store,
     facts: SetFacts,
     /// Their numbers in the first file, where these are not their places.
     numbers: Option<Vec<u64>>,
 }
 
-impl Kept {
+impl KeptRows {
     /// From the bytes of all rows, in the type that [`SetFacts::kept_as`] says and little-endian; `None` unless the sizes
     /// agree.
     pub fn new(facts: SetFacts, mut bytes: Vec<u8>, numbers: Option<Vec<u64>>) -> Option<Self> {
@@ -63,7 +63,7 @@ impl Kept {
             numbers.for_each(<[u8]>::reverse);
         }
         let rows = Store::in_memory(facts.name.clone(), facts.dim, element, bytes);
-        Some(Kept {
+        Some(KeptRows {
             rows,
             facts,
             numbers,
@@ -71,7 +71,7 @@ impl Kept {
     }
 }
 
-impl Rows for Kept {
+impl Rows for KeptRows {
     fn name(&self) -> &str {
         self.rows.name()
     }

@@ -7,17 +7,17 @@ use rayon::prelude::*;
 
 /// The rows of a set, by hash: 16 bytes a row.
 #[derive(Debug, Clone)]
-pub struct Known {
+pub struct KnownRows {
     /// Of each row its hash and its number, sorted.
     rows: Vec<(u64, usize)>,
 }
 
-impl Known {
+impl KnownRows {
     /// From the hashes of all rows ([`mix`](super::mix) over the [`bits`](super::bits) of a row's values, from 0).
     pub fn new(hashes: &[u64]) -> Self {
         let mut rows: Vec<(u64, usize)> = hashes.iter().copied().zip(0..).collect();
         rows.par_sort_unstable();
-        Known { rows }
+        KnownRows { rows }
     }
 
     /// Keep the hashes, in their order, and the rows that they are of.
@@ -33,7 +33,7 @@ impl Known {
         let rows = pack.indices("rows.hashed", Some(n), n)?;
         let rows: Vec<(u64, usize)> = hashes.into_iter().zip(rows).collect();
         match rows.is_sorted_by(|a, b| a < b) {
-            true => Ok(Known { rows }),
+            true => Ok(KnownRows { rows }),
             false => Err(pack.fault("rows.hash", "the hashes do not ascend")),
         }
     }
@@ -86,9 +86,9 @@ mod tests {
             .map(|r| hash(r))
             .collect();
         let queries = [1.0, 2.0, 2.0, 1.0, -0.0, 3.0, 1.0, 2.0 + f64::EPSILON * 2.0];
-        assert_eq!(Known::new(&hashes).count(&rows, &queries).unwrap(), 2);
+        assert_eq!(KnownRows::new(&hashes).count(&rows, &queries).unwrap(), 2);
         // One hash for all: values decide.
         let same = [hash(&[2.0, 1.0]); 3];
-        assert_eq!(Known::new(&same).count(&rows, &[2.0, 1.0]).unwrap(), 0);
+        assert_eq!(KnownRows::new(&same).count(&rows, &[2.0, 1.0]).unwrap(), 0);
     }
 }

@@ -106,21 +106,21 @@ impl Law {
             (0..count).map(|_| deviation * gauss(&mut random)).collect()
         };
         let kind = match self {
-            Law::Gaussian => Kind::Gaussian,
-            Law::Ball => Kind::Ball,
-            Law::Sphere => Kind::Sphere,
-            Law::Cube => Kind::Cube,
-            Law::Vertices => Kind::Vertices,
-            Law::Subspace(inner) => Kind::Affine {
+            Law::Gaussian => DrawnLaw::Gaussian,
+            Law::Ball => DrawnLaw::Ball,
+            Law::Sphere => DrawnLaw::Sphere,
+            Law::Cube => DrawnLaw::Cube,
+            Law::Vertices => DrawnLaw::Vertices,
+            Law::Subspace(inner) => DrawnLaw::Affine {
                 map: normal(d * inner, 1.0),
                 offset: normal(d, 1.0),
                 inner: vec![0.0; inner],
             },
             Law::Curve(knots) => {
                 let knots = knots.unwrap_or(d + 2);
-                Kind::Curve(Spline::through(d, &normal(knots * d, 1.0)))
+                DrawnLaw::Curve(Spline::through(d, &normal(knots * d, 1.0)))
             }
-            Law::Mixture(clusters) => Kind::Mixture(normal(clusters * d, CENTRES)),
+            Law::Mixture(clusters) => DrawnLaw::Mixture(normal(clusters * d, CENTRES)),
         };
         Sampler { random, d, kind }
     }
@@ -229,12 +229,12 @@ fn gauss(random: &mut Xoshiro256PlusPlus) -> f64 {
 pub struct Sampler {
     random: Xoshiro256PlusPlus,
     d: usize,
-    kind: Kind,
+    kind: DrawnLaw,
 }
 
 /// A law with what a trial fixes of it.
 #[derive(Debug, Clone)]
-enum Kind {
+enum DrawnLaw {
     Gaussian,
     Ball,
     Sphere,
@@ -257,8 +257,8 @@ impl Sampler {
     pub fn rows(&mut self, out: &mut [f64]) {
         let random = &mut self.random;
         match &mut self.kind {
-            Kind::Gaussian => out.iter_mut().for_each(|value| *value = gauss(random)),
-            Kind::Cube => out
+            DrawnLaw::Gaussian => out.iter_mut().for_each(|value| *value = gauss(random)),
+            DrawnLaw::Cube => out
                 .iter_mut()
                 .for_each(|value| *value = 2.0 * random.random::<f64>() - 1.0),
             kind => {
@@ -273,12 +273,12 @@ impl Sampler {
     pub fn query(&mut self, query: Query, out: &mut [f64]) {
         match (query, &mut self.kind) {
             (Query::Origin, _) => out.fill(0.0),
-            (Query::Variance(variance), Kind::Gaussian) => {
+            (Query::Variance(variance), DrawnLaw::Gaussian) => {
                 let deviation = variance.sqrt();
                 self.rows(out);
                 out.iter_mut().for_each(|value| *value *= deviation);
             }
-            (Query::Variance(variance), Kind::Affine { map, offset, inner }) => {
+            (Query::Variance(variance), DrawnLaw::Affine { map, offset, inner }) => {
                 let random = &mut self.random;
                 let deviation = variance.sqrt();
                 inner.fill_with(|| deviation * gauss(random));
@@ -289,19 +289,19 @@ impl Sampler {
     }
 }
 
-impl Kind {
+impl DrawnLaw {
     /// One row.
     fn row(&mut self, random: &mut Xoshiro256PlusPlus, row: &mut [f64]) {
         match self {
-            Kind::Gaussian => row.fill_with(|| gauss(random)),
-            Kind::Cube => row.fill_with(|| 2.0 * random.random::<f64>() - 1.0),
-            Kind::Sphere => direction(random, row),
-            Kind::Ball => {
+            DrawnLaw::Gaussian => row.fill_with(|| gauss(random)),
+            DrawnLaw::Cube => row.fill_with(|| 2.0 * random.random::<f64>() - 1.0),
+            DrawnLaw::Sphere => direction(random, row),
+            DrawnLaw::Ball => {
                 direction(random, row);
                 let radius = random.random::<f64>().powf(1.0 / row.len() as f64);
                 row.iter_mut().for_each(|value| *value *= radius);
             }
-            Kind::Vertices => {
+            DrawnLaw::Vertices => {
                 for part in row.chunks_mut(64) {
                     let mut bits = random.next_u64();
                     for value in part {
@@ -310,12 +310,12 @@ impl Kind {
                     }
                 }
             }
-            Kind::Affine { map, offset, inner } => {
+            DrawnLaw::Affine { map, offset, inner } => {
                 inner.fill_with(|| gauss(random));
                 affine(map, offset, inner, row);
             }
-            Kind::Curve(spline) => spline.at(random.random::<f64>(), row),
-            Kind::Mixture(centres) => {
+            DrawnLaw::Curve(spline) => spline.at(random.random::<f64>(), row),
+            DrawnLaw::Mixture(centres) => {
                 let d = row.len();
                 let cluster = random.random_range(0..centres.len() / d);
                 for (value, centre) in row.iter_mut().zip(&centres[cluster * d..]) {

@@ -7,7 +7,7 @@
 use super::arrow_columns::{self as schema_of, LOOK};
 use super::arrow_values::{self as values_of, Fault};
 use super::checked::inexact;
-use super::columns::{Chosen, Kind, choose, some};
+use super::columns::{Chosen, ColumnKind, choose, some};
 use super::decode::rounded;
 use super::format::Format;
 use super::guarded::{CORRUPT, guarded};
@@ -274,7 +274,9 @@ fn chosen(
     look: impl Fn(&[usize]) -> Result<Option<RecordBatch>>,
 ) -> Result<Chosen> {
     let mut columns = schema_of::columns(schema, metadata);
-    let vectors = columns.iter().any(|column| column.kind == Kind::Vector);
+    let vectors = columns
+        .iter()
+        .any(|column| column.kind == ColumnKind::Vector);
     if !vectors && ask.member.is_none() {
         let doubtful = schema_of::doubtful(&columns, schema);
         if !doubtful.is_empty()

@@ -4,7 +4,7 @@
 //! value.
 
 use super::chunks::chunk_rows;
-use super::{Known, Pack, Rows, Subset};
+use super::{KnownRows, Pack, Rows, Subset};
 use crate::control::Control;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -47,7 +47,7 @@ impl Repeats {
     /// Group the rows of a set that are known by hash; `None` if none repeats another.
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
-    pub fn of_rows(rows: &dyn Rows, known: &Known, control: &Control) -> Result<Option<Self>> {
+    pub fn of_rows(rows: &dyn Rows, known: &KnownRows, control: &Control) -> Result<Option<Self>> {
         assert_eq!(known.sorted().len(), rows.len(), "a hash for each row");
         let read = |some: &[usize], out: &mut [f64]| rows.gather(some, out);
         Self::find(known, rows.dim(), read, control)
@@ -62,11 +62,11 @@ impl Repeats {
             }
             Ok(())
         };
-        Self::find(&Known::new(&hashes), d, read, control)
+        Self::find(&KnownRows::new(&hashes), d, read, control)
     }
 
     fn find(
-        known: &Known,
+        known: &KnownRows,
         d: usize,
         read: impl Fn(&[usize], &mut [f64]) -> Result<()> + Sync,
         control: &Control,
@@ -243,7 +243,7 @@ mod tests {
         let rows = Memory::from_f64("rows", 2, values);
         let hashes: Vec<u64> = [0, 1, 0, 3, 1, 0].to_vec();
         assert_eq!(
-            Repeats::of_rows(&rows, &Known::new(&hashes), &control).unwrap(),
+            Repeats::of_rows(&rows, &KnownRows::new(&hashes), &control).unwrap(),
             Some(found.clone())
         );
         let subset = found.subset(&rows);
@@ -257,7 +257,7 @@ mod tests {
         let of = |values: Vec<f64>| {
             let hashes = vec![7; values.len()];
             let rows = Memory::from_f64("rows", 1, values);
-            Repeats::of_rows(&rows, &Known::new(&hashes), &control).unwrap()
+            Repeats::of_rows(&rows, &KnownRows::new(&hashes), &control).unwrap()
         };
         assert_eq!(of(vec![1.0, 2.0, 3.0]), None);
         let found = of(vec![1.0, 2.0, 1.0]).unwrap();

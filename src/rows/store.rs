@@ -38,7 +38,7 @@ pub(super) struct FixedRows {
 
 /// Rows of one file.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct FilePart {
     pub name: String,
     /// The number of its first row among those of all files.
     pub first: usize,
@@ -66,7 +66,7 @@ pub struct Store {
     pub(super) dim: usize,
     pub(super) axes: Vec<usize>,
     pub(super) element: Element,
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<FilePart>,
     pub(super) transform: Transform,
     /// Rows of the file that are left out, ascending.
     pub(super) dropped: Vec<usize>,
@@ -122,7 +122,7 @@ impl Store {
             "values must be N x dim"
         );
         let len = bytes.len() / width;
-        let part = Part {
+        let part = FilePart {
             name: name.clone(),
             first: 0,
             len,
@@ -160,7 +160,7 @@ impl Store {
     }
 
     /// The part of a file row, and the row's place in it. Panics outside the set.
-    fn part(&self, file_row: usize) -> (&Part, usize) {
+    fn part(&self, file_row: usize) -> (&FilePart, usize) {
         let after = self.parts.partition_point(|part| part.first <= file_row);
         let part = &self.parts[after - 1];
         assert!(file_row < part.first + part.len, "row outside the set");
@@ -323,7 +323,7 @@ impl Rows for Store {
     }
 
     fn resident_bytes(&self) -> u64 {
-        let resident = |part: &Part| match &part.bytes {
+        let resident = |part: &FilePart| match &part.bytes {
             Bytes::Resident(bytes) => bytes.len() as u64,
             Bytes::File(_) => 0,
         };

@@ -57,7 +57,7 @@ impl Values {
 
 /// One value a row as a file has them, before it is known how many rows there are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct ValueColumn {
     /// The file, as it was named.
     spec: String,
     found: FileValues,
@@ -95,7 +95,7 @@ const NAMES: [&str; 18] = [
     "y",
 ];
 
-impl Column {
+impl ValueColumn {
     /// The values of a set whose file has one of these numbers of rows, the likelier first; of one that was cut, and may
     /// have had more, where `cut`.
     ///
@@ -131,9 +131,9 @@ impl Column {
 /// Read one value a row: `FILE`, or `FILE:COLUMN` of a table, `FILE:MEMBER` of an archive.
 ///
 /// Errors: no such file or column, a file that is none of these, several files, rows of several numbers.
-pub fn column(spec: &str, control: &Control) -> Result<Column> {
+pub fn column(spec: &str, control: &Control) -> Result<ValueColumn> {
     let found = found(spec, control)?;
-    Ok(Column {
+    Ok(ValueColumn {
         spec: spec.into(),
         found,
     })

@@ -114,16 +114,16 @@ impl Rows for Prefix<'_> {
 }
 
 /// Some columns of a set, in a given order.
-pub struct Columns<'a> {
+pub struct SomeColumns<'a> {
     rows: &'a dyn Rows,
     columns: Vec<usize>,
 }
 
-impl<'a> Columns<'a> {
+impl<'a> SomeColumns<'a> {
     /// At least one column; each below the set's dimension.
     pub fn new(rows: &'a dyn Rows, columns: Vec<usize>) -> Self {
         assert!(!columns.is_empty() && columns.iter().all(|&column| column < rows.dim()));
-        Columns { rows, columns }
+        SomeColumns { rows, columns }
     }
 
     /// Whole rows to the columns wanted.
@@ -142,7 +142,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl Rows for Columns<'_> {
+impl Rows for SomeColumns<'_> {
     fn name(&self) -> &str {
         self.rows.name()
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn parts_read_what_the_whole_holds() {
         let whole = Memory::from_f64("whole", 3, (0..12).map(f64::from).collect());
-        let columns = Columns::new(&whole, vec![2, 0]);
+        let columns = SomeColumns::new(&whole, vec![2, 0]);
         let part = Prefix::new(&columns, 3);
         assert_eq!((part.len(), part.dim(), part.name()), (3, 2, "whole"));
         let (mut double, mut single) = ([0.0; 4], [0f32; 4]);

@@ -95,7 +95,7 @@ impl Far {
 }
 
 /// What one pass over the columns finds.
-struct Columns {
+struct ColumnRanges {
     /// Over the rows that are not far.
     sum: Vec<f64>,
     near_lowest: Vec<f64>,
@@ -106,9 +106,9 @@ struct Columns {
     highest: Vec<f64>,
 }
 
-impl Columns {
+impl ColumnRanges {
     fn of(first: usize, values: &[f64], d: usize, far: &Far) -> Self {
-        let mut all = Columns {
+        let mut all = ColumnRanges {
             sum: vec![0.0; d],
             near_lowest: vec![f64::INFINITY; d],
             near_highest: vec![f64::NEG_INFINITY; d],
@@ -146,7 +146,7 @@ impl Columns {
         all
     }
 
-    fn join(mut self, other: &Columns) -> Self {
+    fn join(mut self, other: &ColumnRanges) -> Self {
         for j in 0..self.sum.len() {
             self.sum[j] += other.sum[j];
             self.near_lowest[j] = self.near_lowest[j].min(other.near_lowest[j]);
@@ -172,10 +172,10 @@ pub struct Sketch {
 }
 
 /// What a [`Sketch`] finds in some rows.
-pub struct Part {
+pub struct SketchPart {
     /// Distance of each row from the columns' medians.
     lengths: Vec<f32>,
-    columns: Columns,
+    columns: ColumnRanges,
 }
 
 impl Sketch {
@@ -253,11 +253,11 @@ impl Frame {
     pub fn of(
         rows: &dyn Rows,
         sketch: Sketch,
-        parts: Vec<Part>,
+        parts: Vec<SketchPart>,
         control: &Control,
     ) -> Result<Self> {
         let (n, d) = (rows.len(), rows.dim());
-        let (lengths, mut columns): (Vec<Vec<f32>>, Vec<Columns>) = parts
+        let (lengths, mut columns): (Vec<Vec<f32>>, Vec<ColumnRanges>) = parts
             .into_iter()
             .map(|part| (part.lengths, part.columns))
             .unzip();
@@ -270,20 +270,20 @@ impl Frame {
             if far.within(first, count).next().is_some() {
                 values.resize(count * d, 0.0);
                 rows.read_f64(first, &mut values)?;
-                *part = Columns::of(first, &values, d, &far);
+                *part = ColumnRanges::of(first, &values, d, &far);
             }
         }
         let columns = columns
             .into_iter()
             .reduce(|all, part| all.join(&part))
-            .unwrap_or_else(|| Columns::of(0, &vec![0.0; d], d, &far));
+            .unwrap_or_else(|| ColumnRanges::of(0, &vec![0.0; d], d, &far));
         let mut frame = Frame::shape(rows, columns, far, sketch.spreads.unit);
         frame.norms(rows, control)?;
         Ok(frame)
     }
 
     /// Centre and scales from the columns' sums and ranges.
-    fn shape(rows: &dyn Rows, columns: Columns, far: Far, unit: Vec<f64>) -> Self {
+    fn shape(rows: &dyn Rows, columns: ColumnRanges, far: Far, unit: Vec<f64>) -> Self {
         let d = columns.sum.len();
         let (lowest, highest) = (columns.near_lowest, columns.near_highest);
         let centre: Vec<f64> = (0..d)

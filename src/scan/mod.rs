@@ -26,7 +26,7 @@ pub mod topk;
 
 pub use counting::{CountingEngine, ScanCounts};
 pub use cpu::{CpuEngine, CpuScan};
-pub use frame::{Far, Frame, Norms, Part, Sketch};
+pub use frame::{Far, Frame, Norms, Sketch, SketchPart};
 pub use int8::{Int8Engine, Int8Scan};
 pub use sharded::{LocalShard, ShardedEngine, ShardedScan};
 

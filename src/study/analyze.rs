@@ -6,10 +6,10 @@
 
 use super::facts::Facts;
 use super::notes;
-use super::notions::Fitted;
+use super::notions::FittedNotion;
 pub use super::plan::{AnalysisPlan, Metric, QUANTILE};
 use super::rate::share95;
-use super::reference::{Asked as Sampled, HullParts, Prepared, Sample};
+use super::reference::{HullParts, Prepared, Sample, SampleKey};
 use super::summary::{ReferenceFacts, SelfTest, Summary, Tally};
 use super::survey::Survey;
 use super::verdicts::{Extreme, Verdicts};
@@ -21,7 +21,7 @@ use crate::notion::class::{self, Members};
 use crate::notion::neighbours::{Near, Neighbours, UnitReference};
 use crate::notion::tree::Tree;
 use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
-use crate::rows::{Known, Repeats, Rows, Subset};
+use crate::rows::{KnownRows, Repeats, Rows, Subset};
 use crate::scan::{CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use crate::warnings::Warnings;
@@ -206,7 +206,7 @@ pub fn with_session<T>(
         };
         search.filling(repeats)
     });
-    let asked = Sampled::of(plan, needs.neighbours, repeats.is_some());
+    let asked = SampleKey::of(plan, needs.neighbours, repeats.is_some());
     let kept = known.and_then(|known| known.sample.as_ref());
     let kept = kept.filter(|kept| kept.asked == asked);
     let found = match (&search, kept) {
@@ -245,7 +245,7 @@ pub fn with_session<T>(
         seed: plan.seed,
     };
     let kept = known.map(|known| &known.notions);
-    let fitted = Fitted::all(&notions, &reference_known, kept, control)?;
+    let fitted = FittedNotion::all(&notions, &reference_known, kept, control)?;
     clock.lap("fit_notions");
     let work = Work {
         plan,
@@ -370,21 +370,22 @@ impl Session<'_, '_> {
             frame: self.frame.clone(),
             hull: self.hull.cloned(),
             sample: self.sample.cloned(),
-            notions: Fitted::pack(&self.work.fitted),
+            notions: FittedNotion::pack(&self.work.fitted),
             warnings: Vec::new(),
         }
     }
 
     /// All that was noticed: as the sets were made, by the notions, and by the engine.
     fn noticed(&mut self) -> Vec<String> {
-        self.noticed.extend(Fitted::warnings(&self.work.fitted));
+        self.noticed
+            .extend(FittedNotion::warnings(&self.work.fitted));
         self.noticed.extend(self.engine.take_warnings());
         self.noticed.take()
     }
 
     /// What all the answers come to. Errors: as [`run`].
     pub fn finish(mut self) -> Result<Summary> {
-        Fitted::finish(&mut self.work.fitted, self.work.control)?;
+        FittedNotion::finish(&mut self.work.fitted, self.work.control)?;
         let noticed = self.noticed();
         let Session {
             work,
@@ -397,7 +398,7 @@ impl Session<'_, '_> {
         clock.lap("notions");
         let counts = self.engine.counts();
         warnings.extend(notes::of_queries(plan, &tally, self.queries));
-        warnings.extend(Fitted::notes(&work.fitted));
+        warnings.extend(FittedNotion::notes(&work.fitted));
         warnings.extend(noticed);
         let hull = work.verdicts.as_ref();
         let search = work.search.filter(|_| plan.neighbours > 0);
@@ -407,7 +408,7 @@ impl Session<'_, '_> {
             reference: self.facts,
             hull: hull.map(|verdicts| tally.hull(verdicts, plan.gap)),
             neighbours: search.map(|search| tally.neighbours(plan, search.method())),
-            notions: work.fitted.into_iter().map(Fitted::summary).collect(),
+            notions: work.fitted.into_iter().map(FittedNotion::summary).collect(),
             self_test: self.self_test,
             leakage: tally.leakage(),
             warnings,
@@ -608,9 +609,9 @@ struct Work<'p, 'r> {
     search: Option<&'r Neighbours<'r>>,
     /// Nearest rows that are searched for.
     searched: usize,
-    fitted: Vec<Fitted<'r>>,
+    fitted: Vec<FittedNotion<'r>>,
     median: Option<f64>,
-    known: &'p Known,
+    known: &'p KnownRows,
     control: &'p Control,
 }
 
@@ -664,7 +665,7 @@ impl Work<'_, '_> {
                     of: queries.len(),
                 },
             };
-            let (judgements, cone) = Fitted::judge(&mut self.fitted, &block, control)?;
+            let (judgements, cone) = FittedNotion::judge(&mut self.fitted, &block, control)?;
             clock.lap("notions");
             let mut records = self.records(first, answers, near, judgements, reference, queries);
             for (record, certificate) in records.iter_mut().zip(cone.into_iter().flatten()) {
@@ -707,7 +708,7 @@ impl Work<'_, '_> {
                 near: &near,
                 asked: Asked::Others(part),
             };
-            Fitted::leave_out(&mut self.fitted, &block, progress, self.control)?;
+            FittedNotion::leave_out(&mut self.fitted, &block, progress, self.control)?;
         }
         Ok(())
     }

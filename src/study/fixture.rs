@@ -5,9 +5,9 @@ use crate::error::Result;
 
 /// The records, in their order.
 #[derive(Default)]
-pub struct Kept(pub Vec<String>);
+pub struct KeptRecords(pub Vec<String>);
 
-impl Sink for Kept {
+impl Sink for KeptRecords {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         self.0.extend(records.iter().map(|r| format!("{r:?}")));
         Ok(())

@@ -9,7 +9,7 @@ use crate::notion::{Asked, Block, Judge, Judgement, Notion, Reference, side};
 use crate::rows::Pack;
 
 /// A fitted notion and what it has said so far.
-pub(super) struct Fitted<'r> {
+pub(super) struct FittedNotion<'r> {
     notion: &'r dyn Notion,
     judge: Box<dyn Judge + 'r>,
     queries: Counts,
@@ -44,7 +44,7 @@ impl Counts {
     }
 }
 
-impl<'r> Fitted<'r> {
+impl<'r> FittedNotion<'r> {
     /// Fit every notion, or take what it learned of this reference before from `kept`.
     pub(super) fn all(
         notions: &'r [Box<dyn Notion>],
@@ -54,7 +54,7 @@ impl<'r> Fitted<'r> {
     ) -> Result<Vec<Self>> {
         let fit = |notion: &'r dyn Notion| {
             let again = kept.map(|kept| notion.again(reference, kept)).transpose()?;
-            Ok(Fitted {
+            Ok(FittedNotion {
                 notion,
                 judge: match again.flatten() {
                     Some(judge) => judge,

@@ -51,7 +51,7 @@ pub(super) struct HullParts {
 
 /// For which options a [`Sample`] was found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct SampleKey {
     pub seed: u64,
     pub metric: Metric,
     /// Nearest rows of each.
@@ -61,7 +61,7 @@ pub(super) struct Asked {
 /// A sample of reference rows and the nearest others of each.
 #[derive(Clone)]
 pub(super) struct Sample {
-    pub asked: Asked,
+    pub asked: SampleKey,
     pub own: Vec<(usize, Vec<Near>)>,
     pub dimension: Dimension,
 }
@@ -143,17 +143,17 @@ impl HullParts {
     }
 }
 
-impl Asked {
+impl SampleKey {
     /// What a plan asks for, of rows of which some may repeat others. Where nothing stands in between, the nearest rows of
     /// the sample tell the intrinsic dimension too.
     pub fn of(plan: &AnalysisPlan, k: usize, repeats: bool) -> Self {
-        let asked = Asked {
+        let asked = SampleKey {
             seed: plan.seed,
             metric: plan.metric,
             k: k.max(1),
         };
         match asked.tells_dimension(repeats) {
-            true => Asked {
+            true => SampleKey {
                 k: k.max(dimension::NEIGHBOURS),
                 ..asked
             },
@@ -169,7 +169,7 @@ impl Asked {
 impl Sample {
     /// Search for what is asked. `distinct` are the different rows, and `scan` scans them.
     pub fn of(
-        asked: Asked,
+        asked: SampleKey,
         search: &Neighbours<'_>,
         reference: &dyn Rows,
         (distinct, scan): (&dyn Rows, &dyn Scan),
@@ -206,7 +206,7 @@ impl Sample {
     }
 
     fn pack(&self, pack: &mut Pack) {
-        let Asked { seed, metric, k } = self.asked;
+        let SampleKey { seed, metric, k } = self.asked;
         let metric = METRICS.iter().position(|known| *known == metric);
         let asked = vec![seed, metric.unwrap_or_default() as u64, k as u64];
         pack.put("sample.asked", Numbers::U64(asked));
@@ -239,7 +239,7 @@ impl Sample {
         let estimates = pack.reals("sample.dimension", Some(2))?;
         let estimate = |place: usize| Some(estimates[place]).filter(|value| !value.is_nan());
         Ok(Sample {
-            asked: Asked {
+            asked: SampleKey {
                 seed: asked[0],
                 metric,
                 k: asked[2] as usize,
@@ -260,7 +260,7 @@ mod tests {
     use crate::rows::Memory;
     use crate::scan::CpuEngine;
     use crate::study::analyze::{Sets, prepare, run_prepared};
-    use crate::study::fixture::Kept;
+    use crate::study::fixture::KeptRecords;
 
     /// Numbers without a pattern, some rows equal, one column constant.
     fn rows(n: usize, d: usize, equal: bool) -> Memory {
@@ -302,7 +302,7 @@ mod tests {
             assert_eq!(known.pack(), pack);
             assert_eq!(known.hull.as_ref().unwrap().extreme.is_some(), n == 5_000);
             let answers = |known| {
-                let mut sink = Kept::default();
+                let mut sink = KeptRecords::default();
                 let done = run_prepared(&plan, &CpuEngine, &sets, known, &mut sink, &control);
                 (sink.0, format!("{:?}", done.unwrap().reference))
             };

@@ -35,7 +35,7 @@ mod tests {
     use crate::scan::sharded::fixture::{sharded, whole};
     use crate::scan::{CpuEngine, Engine, ShardedEngine};
     use crate::study::analyze::{AnalysisPlan, Metric, Sets, prepare, run_prepared};
-    use crate::study::fixture::Kept;
+    use crate::study::fixture::KeptRecords;
     use std::sync::atomic::Ordering::Relaxed;
 
     /// Everything that is said of the queries, and of the reference, and what was kept of it.
@@ -55,7 +55,7 @@ mod tests {
             memory: 0,
         };
         let known = prepare(plan, engine, &sets, &control).unwrap();
-        let mut sink = Kept::default();
+        let mut sink = KeptRecords::default();
         let done = run_prepared(plan, engine, &sets, Some(&known), &mut sink, &control).unwrap();
         (sink.0, format!("{:?}", done.reference), known.pack())
     }

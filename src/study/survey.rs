@@ -7,15 +7,15 @@
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
-use crate::rows::{Known, Numbers, Pack, Repeats, Rows, bits, mix};
-use crate::scan::{Frame, Part, Sketch};
+use crate::rows::{KnownRows, Numbers, Pack, Repeats, Rows, bits, mix};
+use crate::scan::{Frame, Sketch, SketchPart};
 
 /// What one pass over a set finds.
 pub struct Survey {
     /// Rows that are equal, if there are any.
     pub repeats: Option<Repeats>,
     /// All rows, by value.
-    pub known: Known,
+    pub known: KnownRows,
     /// Hashes of the columns.
     pub(super) columns: Vec<u64>,
     pub(super) zero_rows: u64,
@@ -23,7 +23,7 @@ pub struct Survey {
     pub(super) norms: [f64; 2],
     pub(super) rows: usize,
     /// The half of the frame that is known, until it is taken.
-    half: Option<(Sketch, Vec<Part>)>,
+    half: Option<(Sketch, Vec<SketchPart>)>,
 }
 
 /// What a chunk of rows adds.
@@ -103,11 +103,11 @@ fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 pub(super) struct Look(Sketch);
 
 impl Pass for Look {
-    type Part = (ChunkSurvey, Part);
+    type Part = (ChunkSurvey, SketchPart);
     const NAME: &'static str = "survey";
     const COUNTED: bool = true;
 
-    fn chunk(&self, first: usize, values: &[f64]) -> (ChunkSurvey, Part) {
+    fn chunk(&self, first: usize, values: &[f64]) -> (ChunkSurvey, SketchPart) {
         let chunk = Chunk {
             values,
             d: self.0.dim(),
@@ -124,7 +124,7 @@ impl Pass for Look {
         Sketch::of(question, dim).map(Look)
     }
 
-    fn put_part((found, part): (ChunkSurvey, Part), answer: &mut Pack) {
+    fn put_part((found, part): (ChunkSurvey, SketchPart), answer: &mut Pack) {
         answer.put("rows", Numbers::U64(found.rows));
         answer.put("columns", Numbers::U64(found.columns));
         answer.put("zero_rows", Numbers::U64(vec![found.zero_rows]));
@@ -132,7 +132,7 @@ impl Pass for Look {
         Sketch::put_part(part, answer);
     }
 
-    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(ChunkSurvey, Part)> {
+    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(ChunkSurvey, SketchPart)> {
         let norms = answer.reals("norms", Some(2))?;
         let found = ChunkSurvey {
             rows: answer.words("rows", Some(rows))?,
@@ -153,7 +153,7 @@ impl Survey {
         let sketch = Sketch::begin(rows, control)?;
         let look = Look(sketch);
         let found = pass(rows, &look, control)?;
-        let (found, parts): (Vec<ChunkSurvey>, Vec<Part>) = found.into_iter().unzip();
+        let (found, parts): (Vec<ChunkSurvey>, Vec<SketchPart>) = found.into_iter().unzip();
         let mut columns = vec![0; d];
         let (mut zero_rows, mut norms) = (0, NO_NORMS);
         let mut hashes = Vec::with_capacity(rows.len());
@@ -165,7 +165,7 @@ impl Survey {
             norms = widened(norms, part.norms);
             hashes.extend(part.rows);
         }
-        let known = Known::new(&hashes);
+        let known = KnownRows::new(&hashes);
         Ok(Survey {
             repeats: Repeats::of_rows(rows, &known, control)?,
             known,
@@ -192,7 +192,7 @@ impl Survey {
     pub fn unpack(pack: &mut Pack, n: usize, d: usize) -> Result<Self> {
         let norms = pack.reals("survey.norms", Some(2))?;
         Ok(Survey {
-            known: Known::unpack(pack, n)?,
+            known: KnownRows::unpack(pack, n)?,
             repeats: Repeats::unpack(pack, n)?,
             columns: pack.words("survey.columns", Some(d))?,
             zero_rows: pack.words("survey.zero_rows", Some(1))?[0],

@@ -132,8 +132,8 @@ impl Inverse {
     pub fn contraction(&self, system: &System, chosen: &[usize]) -> Vec<f64> {
         let m = self.m;
         let columns = match self.low.is_empty() {
-            true => Columns::default(),
-            false => Columns::new(system, chosen),
+            true => ReducedColumns::default(),
+            false => ReducedColumns::new(system, chosen),
         };
         let size = |row: &[f64]| row.iter().map(|a| a.abs()).sum::<f64>();
         let sizes: Vec<f64> = chosen.iter().map(|&e| size(system.row(e))).collect();
@@ -170,19 +170,19 @@ impl Inverse {
 
 /// The columns of A, one after the other.
 #[derive(Default)]
-struct Columns {
+struct ReducedColumns {
     high: Vec<f64>,
     low: Vec<f64>,
 }
 
-impl Columns {
+impl ReducedColumns {
     fn new(system: &System, chosen: &[usize]) -> Self {
         let m = system.m;
         let turned = |words: &[f64]| -> Vec<f64> {
             let column = |i: usize| chosen.iter().map(move |&e| words[e * m + i]);
             (0..m).flat_map(column).collect()
         };
-        Columns {
+        ReducedColumns {
             high: turned(&system.high),
             low: turned(&system.low),
         }

@@ -105,7 +105,7 @@ impl Reader {
                     format!("cannot be decoded: {error}"),
                 )
             })?;
-            let columns = Columns::of(&batch)
+            let columns = CertificateArrays::of(&batch)
                 .ok_or_else(|| wrong(&path, Place::Row(self.row), "a column is missing"))?;
             let claims = (0..batch.num_rows())
                 .map(|i| columns.claim(&path, i, self.row + i as u64))
@@ -157,7 +157,7 @@ fn check_columns(path: &Path, found: &Schema) -> Result<()> {
 }
 
 /// The columns of a batch.
-struct Columns<'b> {
+struct CertificateArrays<'b> {
     of: Option<&'b ArrayRef>,
     query: &'b ArrayRef,
     verdict: &'b ArrayRef,
@@ -168,9 +168,9 @@ struct Columns<'b> {
     weights: &'b ArrayRef,
 }
 
-impl<'b> Columns<'b> {
+impl<'b> CertificateArrays<'b> {
     fn of(batch: &'b RecordBatch) -> Option<Self> {
-        Some(Columns {
+        Some(CertificateArrays {
             of: batch.column_by_name(OF),
             query: batch.column_by_name("query")?,
             verdict: batch.column_by_name("verdict")?,

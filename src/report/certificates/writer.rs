@@ -60,7 +60,7 @@ impl<'r> Writer<'r> {
     }
 
     fn batch(&mut self, records: &[Record]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-        let mut columns = Columns::default();
+        let mut columns = CertificateBuilders::default();
         for record in records {
             if let Some(answer) = &record.hull {
                 let certificate = &answer.certificate;
@@ -96,7 +96,7 @@ fn verdict(certificate: &Certificate) -> Verdict {
 
 /// The columns of a batch, in the order of the schema.
 #[derive(Default)]
-struct Columns {
+struct CertificateBuilders {
     of: StringBuilder,
     queries: UInt64Builder,
     verdicts: StringBuilder,
@@ -107,7 +107,7 @@ struct Columns {
     weights: ListBuilder<Float64Builder>,
 }
 
-impl Columns {
+impl CertificateBuilders {
     fn append(&mut self, of: Body, query: u64, certificate: &Certificate, reference: &dyn Rows) {
         self.of.append_value(of.name());
         self.queries.append_value(query);

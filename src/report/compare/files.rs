@@ -96,7 +96,7 @@ pub fn write_labels(path: &Path, command: &str, settings: &Value, report: &Repor
 }
 
 /// A column, whether it has nulls, and its name.
-type Column = (&'static str, ArrayRef, bool);
+type FileColumn = (&'static str, ArrayRef, bool);
 
 fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
     let mut rows: Vec<(&SpaceReport, &Rate, Option<&Rate>)> = Vec::new();
@@ -133,7 +133,7 @@ fn rates(report: &Report) -> Result<RecordBatch, ArrowError> {
         };
         Arc::new(rows.iter().map(value).collect::<Float64Array>())
     };
-    let mut columns: Vec<Column> = vec![
+    let mut columns: Vec<FileColumn> = vec![
         ("space", text(|space, _| space.space.clone()), false),
         ("notion", text(|_, rate| rate.notion.clone()), false),
         ("d", whole(|space| space.d), false),
@@ -168,7 +168,7 @@ fn labels(report: &Report) -> Result<RecordBatch, ArrowError> {
             rows.extend(own.map(|rate| (space, label, "own_class_hull", rate)));
         }
     }
-    let mut columns: Vec<Column> = vec![
+    let mut columns: Vec<FileColumn> = vec![
         (
             "space",
             parquet_file::text(rows.iter().map(|row| &row.0.space)),
@@ -200,7 +200,7 @@ fn end(rate: &Rate, end: usize) -> Option<f64> {
 }
 
 /// The columns of a rate, null where there is none of no query; the undecided last.
-fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [Column; 6] {
+fn measured<'r>(rates: impl Iterator<Item = &'r Rate> + Clone) -> [FileColumn; 6] {
     let whole = |pick: fn(&Rate) -> u64| parquet_file::whole(rates.clone().map(pick));
     let float = |pick: fn(&Rate) -> Option<f64>| -> ArrayRef {
         Arc::new(rates.clone().map(pick).collect::<Float64Array>())

@@ -3,7 +3,7 @@
 use super::names::shortened;
 use super::{figures, reading, words};
 use crate::error::{Error, Result};
-use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::html::{self, Figure, Page, Picture, Section, SectionPart, Table};
 use crate::report::{file, outcomes, plot};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
@@ -72,7 +72,7 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     }))
 }
 
-fn section(title: &str, parts: Vec<Part>) -> Section {
+fn section(title: &str, parts: Vec<SectionPart>) -> Section {
     Section {
         title: title.into(),
         parts,
@@ -82,14 +82,14 @@ fn section(title: &str, parts: Vec<Part>) -> Section {
 fn how(made: &Made) -> Section {
     let mut facts = made.inputs.clone();
     facts.push(("Date".into(), made.date.clone()));
-    let settings = Part::Details {
+    let settings = SectionPart::Details {
         summary: "All settings".into(),
         open: false,
-        parts: vec![Part::Code(format!("{:#}", made.settings))],
+        parts: vec![SectionPart::Code(format!("{:#}", made.settings))],
     };
     let parts = vec![
-        Part::Code(made.command.clone()),
-        Part::Terms(facts),
+        SectionPart::Code(made.command.clone()),
+        SectionPart::Terms(facts),
         settings,
     ];
     section("How it was made", parts)
@@ -97,15 +97,15 @@ fn how(made: &Made) -> Section {
 
 fn read(report: &Report) -> Section {
     let mut parts = vec![
-        Part::Terms(reading::findings(report)),
-        Part::Text(reading::question(report)),
+        SectionPart::Terms(reading::findings(report)),
+        SectionPart::Text(reading::question(report)),
     ];
-    parts.extend(reading::pairs(report).map(Part::Text));
+    parts.extend(reading::pairs(report).map(SectionPart::Text));
     section("What it says", parts)
 }
 
 /// A column of the table of spaces: its name, what it means, and its cell.
-type Column = (&'static str, &'static str, fn(&SpaceReport) -> String);
+type PageColumn = (&'static str, &'static str, fn(&SpaceReport) -> String);
 
 fn outside(space: &SpaceReport) -> String {
     share(words::asked(space, "hull"))
@@ -127,7 +127,7 @@ fn estimate(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.1}"))
 }
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [PageColumn; 14] = [
     (
         "Space",
         "How rows are seen before anything is asked.",
@@ -202,22 +202,24 @@ const COLUMNS: [Column; 14] = [
 
 fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     let row = |space: &SpaceReport| COLUMNS.iter().map(|(.., cell)| cell(space)).collect();
-    let mut parts = vec![Part::Table(Table {
+    let mut parts = vec![SectionPart::Table(Table {
         caption: "Rates and distances by space.".into(),
         head: COLUMNS.iter().map(|(name, ..)| (*name).into()).collect(),
         rows: report.spaces.iter().map(row).collect(),
         names: 1,
     })];
     if !typed.is_empty() {
-        parts.push(Part::Text("Short names, and the spaces as typed:".into()));
-        parts.push(Part::Terms(typed.to_vec()));
+        parts.push(SectionPart::Text(
+            "Short names, and the spaces as typed:".into(),
+        ));
+        parts.push(SectionPart::Terms(typed.to_vec()));
     }
     let repeats = report.spaces.iter().filter(|space| space.repeated_rows > 0);
     let repeats =
         repeats.map(|space| format!("{} in {}", words::grouped(space.repeated_rows), space.space));
     let repeats: Vec<String> = repeats.collect();
     if !repeats.is_empty() {
-        parts.push(Part::Text(format!(
+        parts.push(SectionPart::Text(format!(
             "TwoNN and MLE count reference rows that repeat others once: {}.",
             repeats.join(", ")
         )));
@@ -225,10 +227,10 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
     let terms = COLUMNS
         .iter()
         .map(|(name, what, _)| (name.to_string(), what.to_string()));
-    parts.push(Part::Details {
+    parts.push(SectionPart::Details {
         summary: "What the columns mean".into(),
         open: false,
-        parts: vec![Part::Terms(terms.collect())],
+        parts: vec![SectionPart::Terms(terms.collect())],
     });
     section("Spaces", parts)
 }
@@ -236,7 +238,7 @@ fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
 /// What every notion says, space by space.
 fn notions(report: &Report) -> Option<Section> {
     let first = report.spaces.first()?;
-    let mut parts = vec![Part::Text(
+    let mut parts = vec![SectionPart::Text(
         "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
          left out: where the two are near, the queries extrapolate no more than the reference does itself."
             .into(),
@@ -252,7 +254,7 @@ fn notions(report: &Report) -> Option<Section> {
                 .collect()
         };
         let names = spaces.iter().map(|space| space.space.clone());
-        parts.push(Part::Table(Table {
+        parts.push(SectionPart::Table(Table {
             caption: "Outside by each notion, % (reference rows left out, %).".into(),
             head: std::iter::once("Notion".into()).chain(names).collect(),
             rows: first
@@ -270,7 +272,7 @@ fn notions(report: &Report) -> Option<Section> {
         );
         (notion.rate.notion.clone(), what)
     });
-    parts.push(Part::Terms(meaning.collect()));
+    parts.push(SectionPart::Terms(meaning.collect()));
     Some(section("Definitions of inside", parts))
 }
 
@@ -278,7 +280,7 @@ fn notions(report: &Report) -> Option<Section> {
 fn drawn(report: &Report) -> Result<Vec<Section>, String> {
     let figure = |(name, figure): (&str, plot::Figure)| {
         let title = figure.title.clone();
-        let part = Part::Figure(Figure {
+        let part = SectionPart::Figure(Figure {
             alt: format!("{title}; the numbers are in the tables below"),
             caption: caption(name).into(),
             picture: Picture::of(&plot::Figure {
@@ -339,14 +341,14 @@ fn pairs(report: &Report) -> Option<Section> {
         "p, Holm",
     ];
     let table = |caption: String, rows| {
-        Part::Table(Table {
+        SectionPart::Table(Table {
             caption,
             head: head.map(String::from).to_vec(),
             rows,
             names: 2,
         })
     };
-    let mut parts = vec![Part::Text(format!(
+    let mut parts = vec![SectionPart::Text(format!(
         "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
          B are equally likely. The last column is corrected by Holm for all {} pairs: p-values below 0.05 there are wrong \
          even once with a probability of at most 0.05.",
@@ -359,7 +361,7 @@ fn pairs(report: &Report) -> Option<Section> {
             format!("All spaces against {first}."),
             rows(&|pair| &pair.a == first),
         ));
-        parts.push(Part::Details {
+        parts.push(SectionPart::Details {
             summary: format!("The other {} pairs", rows(&|pair| &pair.a != first).len()),
             open: false,
             parts: vec![table(
@@ -378,22 +380,22 @@ fn classes(report: &Report) -> Option<Section> {
         .filter(|s| !s.labels.is_empty())
         .collect();
     let labels = &split.first()?.labels;
-    let mut parts = vec![Part::Text(two_hulls(&split))];
+    let mut parts = vec![SectionPart::Text(two_hulls(&split))];
     parts.extend(
         split
             .chunks(ACROSS)
-            .map(|spaces| Part::Table(overview(labels, spaces))),
+            .map(|spaces| SectionPart::Table(overview(labels, spaces))),
     );
     if labels.len() > CLASSES {
-        parts.push(Part::Text(format!(
+        parts.push(SectionPart::Text(format!(
             "{} more classes are in by_label.parquet.",
             labels.len() - CLASSES
         )));
     }
-    parts.extend(split.iter().map(|space| Part::Details {
+    parts.extend(split.iter().map(|space| SectionPart::Details {
         summary: space.space.clone(),
         open: false,
-        parts: vec![Part::Table(by_class(space))],
+        parts: vec![SectionPart::Table(by_class(space))],
     }));
     Some(section("By class", parts))
 }
@@ -514,10 +516,10 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
         .iter()
         .position(|(space, _)| certified(space))
         .unwrap_or(0);
-    let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| Part::Details {
+    let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| SectionPart::Details {
         summary: space.clone(),
         open: place == open,
-        parts: vec![Part::Figure(Figure {
+        parts: vec![SectionPart::Figure(Figure {
             alt: format!(
                 "Contact sheet of {space}: the most interpolated and the most extrapolated queries"
             ),
@@ -525,8 +527,8 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
             picture: Picture::Png(png.clone()),
         })],
     };
-    let parts =
-        std::iter::once(Part::Text(intro.into())).chain(sheets.iter().enumerate().map(sheet));
+    let parts = std::iter::once(SectionPart::Text(intro.into()))
+        .chain(sheets.iter().enumerate().map(sheet));
     Some(section("Queries to look at", parts.collect()))
 }
 
@@ -539,7 +541,7 @@ fn warnings(report: &Report) -> Option<Section> {
         named.collect::<Vec<_>>()
     };
     let all: Vec<String> = report.spaces.iter().flat_map(of_space).collect();
-    (!all.is_empty()).then(|| section("Warnings", vec![Part::List(all)]))
+    (!all.is_empty()).then(|| section("Warnings", vec![SectionPart::List(all)]))
 }
 
 fn sources() -> Section {
@@ -554,7 +556,7 @@ fn sources() -> Section {
         ),
     ];
     let links = links.map(|(text, to)| (text.to_string(), to.to_string()));
-    section("Sources", vec![Part::Links(links.to_vec())])
+    section("Sources", vec![SectionPart::Links(links.to_vec())])
 }
 
 #[cfg(test)]

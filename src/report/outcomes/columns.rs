@@ -16,7 +16,7 @@ use arrow_array::RecordBatch;
 use std::path::Path;
 
 /// A column of rows of some kind.
-pub struct Column<R> {
+pub struct OutcomeColumn<R> {
     pub name: &'static str,
     of: Type,
     /// What it says, with its unit.
@@ -29,8 +29,8 @@ const fn column<R>(
     of: Type,
     help: &'static str,
     get: fn(&R) -> Value,
-) -> Column<R> {
-    Column {
+) -> OutcomeColumn<R> {
+    OutcomeColumn {
         name,
         of,
         help,
@@ -61,7 +61,7 @@ fn why(missing: Option<Missing>) -> Value {
 }
 
 /// Columns of `outcomes.parquet`. An error is a query of the second set where two query sets are told apart.
-pub const NOTIONS: &[Column<NotionOutcomes>] = &[
+pub const NOTIONS: &[OutcomeColumn<NotionOutcomes>] = &[
     column("space", Type::Text, "The space, as typed.", |row| {
         text(&row.space)
     }),
@@ -246,7 +246,7 @@ fn pair(row: &Comparison, pick: fn(&Difference) -> f64) -> Value {
 }
 
 /// Columns of `outcome_pairs.parquet`: DeLong's paired test between two notions of a space.
-pub const PAIRS: &[Column<Comparison>] = &[
+pub const PAIRS: &[OutcomeColumn<Comparison>] = &[
     column("space", Type::Text, "The space, as typed.", |row| {
         text(&row.space)
     }),
@@ -307,7 +307,7 @@ pub struct DecileRow {
 }
 
 /// Columns of `outcome_deciles.parquet`.
-pub const DECILES: &[Column<DecileRow>] = &[
+pub const DECILES: &[OutcomeColumn<DecileRow>] = &[
     column("space", Type::Text, "The space, as typed.", |row| {
         text(&row.space)
     }),
@@ -366,10 +366,10 @@ pub fn write<R>(
     path: &Path,
     command: &str,
     settings: &serde_json::Value,
-    columns: &[Column<R>],
+    columns: &[OutcomeColumn<R>],
     rows: &[R],
 ) -> Result<()> {
-    let column = |column: &Column<R>| {
+    let column = |column: &OutcomeColumn<R>| {
         let values = rows.iter().map(|row| (column.get)(row));
         (column.name, array(column.of, values), true)
     };
@@ -381,7 +381,7 @@ pub fn write<R>(
 pub fn help() -> Vec<(&'static str, &'static str, &'static str)> {
     fn of<R>(
         file: &'static str,
-        columns: &[Column<R>],
+        columns: &[OutcomeColumn<R>],
     ) -> Vec<(&'static str, &'static str, &'static str)> {
         columns
             .iter()

@@ -3,7 +3,7 @@
 use super::words;
 use crate::report::numerals::grouped;
 use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
-use crate::study::outcomes::{Kind, NotionOutcomes, Outcomes};
+use crate::study::outcomes::{NotionOutcomes, OutcomeKind, Outcomes};
 
 /// Curves in one panel; there are as many styles. Of curves with bands fewer can be told apart.
 const CURVES: usize = 6;
@@ -22,7 +22,7 @@ pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
             columns.push(&notion.notion);
         }
     }
-    let loss = outcomes.kind == Kind::Loss;
+    let loss = outcomes.kind == OutcomeKind::Loss;
     let spaces = words::spaces(outcomes);
     let cell = |space: &str, column: &str| {
         let found = words::of_space(outcomes, space);
@@ -135,7 +135,7 @@ fn panels(
 
 /// Error rates, or mean losses, by decile of each score, a panel a space; `None` where no score has deciles.
 pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
-    let loss = outcomes.kind == Kind::Loss;
+    let loss = outcomes.kind == OutcomeKind::Loss;
     let scale = if loss { 1.0 } else { 100.0 };
     let has = |notion: &NotionOutcomes| !notion.deciles.is_empty();
     let axes = [
@@ -202,7 +202,7 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         range: Some((0.0, 1.0)),
     };
     let (found, others) = match &outcomes.kind {
-        Kind::Sets([first, second]) => (
+        OutcomeKind::Sets([first, second]) => (
             format!("share of {second} flagged"),
             format!("share of {first} flagged"),
         ),

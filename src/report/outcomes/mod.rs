@@ -11,7 +11,7 @@ mod words;
 pub use columns::{DECILES, NOTIONS, PAIRS, help, write};
 pub use figures::{deciles_figure, heat_figure, roc_figure};
 pub use page::{section, write_page};
-pub use queries::{FILE, FileRows, Kept, load, read, scores};
+pub use queries::{FILE, FileRows, KeptQueries, load, read, scores};
 pub use table::table;
 pub use words::findings;
 

@@ -3,10 +3,10 @@
 use super::words::{self, area, areas, shown};
 use super::{deciles_figure, heat_figure, roc_figure};
 use crate::error::Error;
-use crate::report::html::{self, Figure, Page, Part, Picture, Section, Table};
+use crate::report::html::{self, Figure, Page, Picture, Section, SectionPart, Table};
 use crate::report::numerals::{percent, probability};
 use crate::report::{file, plot};
-use crate::study::outcomes::{Comparison, Kind, NotionOutcomes, Outcomes};
+use crate::study::outcomes::{Comparison, NotionOutcomes, OutcomeKind, Outcomes};
 use std::path::Path;
 
 /// The section.
@@ -14,8 +14,8 @@ use std::path::Path;
 /// Errors: a figure that cannot be drawn.
 pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
     let mut parts = vec![
-        Part::Text(words::asked(outcomes)),
-        Part::Terms(words::findings(outcomes)),
+        SectionPart::Text(words::asked(outcomes)),
+        SectionPart::Terms(words::findings(outcomes)),
     ];
     let alt = "the numbers are in the tables below";
     for (figure, what) in [
@@ -33,18 +33,18 @@ pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
             parts.push(drawn(&figure, &format!("{what}; {alt}"))?);
         }
     }
-    parts.push(Part::Table(numbers(outcomes)));
+    parts.push(SectionPart::Table(numbers(outcomes)));
     if !outcomes.comparisons.is_empty() {
-        parts.push(Part::Details {
+        parts.push(SectionPart::Details {
             summary: "Every pair of notions of a space: DeLong's paired test".into(),
             open: false,
-            parts: vec![Part::Table(pairs(outcomes))],
+            parts: vec![SectionPart::Table(pairs(outcomes))],
         });
     }
-    parts.push(Part::Details {
+    parts.push(SectionPart::Details {
         summary: "What the numbers mean".into(),
         open: false,
-        parts: vec![Part::Terms(
+        parts: vec![SectionPart::Terms(
             MEANING
                 .iter()
                 .map(|(term, meaning)| (term.to_string(), meaning.to_string()))
@@ -52,9 +52,9 @@ pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
         )],
     });
     let title = match &outcomes.kind {
-        Kind::Errors => "Which notion predicts errors?".into(),
-        Kind::Loss => "Which notion predicts losses?".into(),
-        Kind::Sets([first, second]) => format!("Which notion tells {second} from {first}?"),
+        OutcomeKind::Errors => "Which notion predicts errors?".into(),
+        OutcomeKind::Loss => "Which notion predicts losses?".into(),
+        OutcomeKind::Sets([first, second]) => format!("Which notion tells {second} from {first}?"),
     };
     Ok(Section { title, parts })
 }
@@ -79,7 +79,7 @@ pub fn write_page(
             },
             Section {
                 title: "How it was made".into(),
-                parts: vec![Part::Code(command.into())],
+                parts: vec![SectionPart::Code(command.into())],
             },
         ],
         foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
@@ -123,8 +123,8 @@ const MEANING: [(&str, &str); 9] = [
     ("Spearman", "Rank correlation of score and loss."),
 ];
 
-fn drawn(figure: &plot::Figure, alt: &str) -> Result<Part, String> {
-    Ok(Part::Figure(Figure {
+fn drawn(figure: &plot::Figure, alt: &str) -> Result<SectionPart, String> {
+    Ok(SectionPart::Figure(Figure {
         alt: alt.into(),
         caption: format!("{}. {}.", figure.title, figure.note),
         picture: Picture::of(figure)?,
@@ -133,7 +133,7 @@ fn drawn(figure: &plot::Figure, alt: &str) -> Result<Part, String> {
 
 fn numbers(outcomes: &Outcomes) -> Table {
     let kind = &outcomes.kind;
-    let loss = *kind == Kind::Loss;
+    let loss = *kind == OutcomeKind::Loss;
     let row = |notion: &NotionOutcomes| {
         let side = |found| {
             shown(found, |found| {
@@ -225,9 +225,9 @@ mod tests {
                 .parts
                 .iter()
                 .map(|part| match part {
-                    Part::Text(_) | Part::Terms(_) => "text",
-                    Part::Figure(_) => "figure",
-                    Part::Table(_) => "table",
+                    SectionPart::Text(_) | SectionPart::Terms(_) => "text",
+                    SectionPart::Figure(_) => "figure",
+                    SectionPart::Table(_) => "table",
                     _ => "details",
                 })
                 .collect();
@@ -239,7 +239,7 @@ mod tests {
             });
             assert_eq!(kinds, sorted);
             for part in &section.parts {
-                if let Part::Table(table) = part {
+                if let SectionPart::Table(table) = part {
                     assert!(
                         table.rows.iter().all(|row| row.len() == table.head.len()),
                         "{table:?}"

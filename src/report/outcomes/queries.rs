@@ -29,7 +29,7 @@ const ENDS: [&str; 2] = ["_score", "_outside"];
 
 /// What a comparison left about its queries.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct KeptQueries {
     /// The row of each query in its file.
     pub rows: Vec<u64>,
     /// How many rows that file has.
@@ -97,7 +97,7 @@ impl FileRows {
 ///
 /// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
 /// about the same queries.
-pub fn read(path: &Path) -> Result<Kept> {
+pub fn read(path: &Path) -> Result<KeptQueries> {
     let table = load(path)?;
     Table {
         path,
@@ -191,7 +191,7 @@ impl Table<'_> {
         Ok(found)
     }
 
-    fn kept(&self) -> Result<Kept> {
+    fn kept(&self) -> Result<KeptQueries> {
         let spaces = self.spaces()?;
         let Some((first, of_first)) = spaces.first() else {
             return Err(wrong(self.path, "the table has no rows"));
@@ -247,7 +247,7 @@ impl Table<'_> {
         let errors = self
             .column("error", &DataType::Boolean)?
             .map(|errors| truths(errors, of_first));
-        Ok(Kept {
+        Ok(KeptQueries {
             of: FileRows::of(self.table, &queries),
             rows: queries,
             labels,

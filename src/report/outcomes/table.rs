@@ -3,14 +3,14 @@
 use super::words::{self, area, areas, shown};
 use crate::report::numerals::{number, percent, probability};
 use crate::report::text_table;
-use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes};
+use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes};
 use comfy_table::Table;
 
 /// What was found, a line a space and notion; then which notions of a space differ.
 pub fn table(outcomes: &Outcomes) -> String {
     let mut text = words::asked(outcomes) + "\n\n";
     text += &match outcomes.kind {
-        Kind::Loss => losses(outcomes),
+        OutcomeKind::Loss => losses(outcomes),
         _ => errors(outcomes),
     };
     text + &pairs(outcomes)
@@ -56,7 +56,7 @@ fn errors(outcomes: &Outcomes) -> String {
     let mut head = vec![
         "space", "notion", "inside", "outside", "p", "AUROC", "95 %", "in class", "AP", "FPR95",
     ];
-    let sets = matches!(kind, Kind::Sets(_));
+    let sets = matches!(kind, OutcomeKind::Sets(_));
     if !sets {
         head.push("E-AURC");
     }
@@ -89,7 +89,7 @@ fn errors(outcomes: &Outcomes) -> String {
     names_left(&mut table);
     let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
     let flagged = match kind {
-        Kind::Sets([_, second]) => second,
+        OutcomeKind::Sets([_, second]) => second,
         _ => "the errors",
     };
     format!(

@@ -4,7 +4,7 @@ use crate::notion::class::OWN;
 use crate::report::numerals::{
     between, grouped, none_sampled, number, of_queries, percent, probability,
 };
-use crate::study::outcomes::{Kind, Measured, Missing, NotionOutcomes, Outcomes, Risk};
+use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk};
 
 /// A number, or in a few words why there is none.
 pub fn shown<T>(found: &Measured<T>, write: impl FnOnce(&T) -> String) -> String {
@@ -25,36 +25,36 @@ pub fn areas([low, high]: &[f64; 2]) -> String {
 }
 
 /// An error rate in percent, or a mean loss.
-pub fn risk(kind: &Kind, risk: &Risk) -> String {
+pub fn risk(kind: &OutcomeKind, risk: &Risk) -> String {
     match kind {
-        Kind::Loss => number(risk.mean),
+        OutcomeKind::Loss => number(risk.mean),
         _ => percent(risk.mean),
     }
 }
 
 /// The interval of an error rate in percent, or of a mean loss.
-pub fn interval(kind: &Kind, risk: &Risk) -> String {
+pub fn interval(kind: &OutcomeKind, risk: &Risk) -> String {
     shown(&risk.interval95, |ends| match kind {
-        Kind::Loss => format!("{} to {}", number(ends[0]), number(ends[1])),
+        OutcomeKind::Loss => format!("{} to {}", number(ends[0]), number(ends[1])),
         _ => between(*ends),
     })
 }
 
 /// What the rates are of, with the unit.
-pub fn rate(kind: &Kind) -> String {
+pub fn rate(kind: &OutcomeKind) -> String {
     match kind {
-        Kind::Errors => "error rate, %".into(),
-        Kind::Loss => "mean loss".into(),
-        Kind::Sets([_, second]) => format!("share of {second}, %"),
+        OutcomeKind::Errors => "error rate, %".into(),
+        OutcomeKind::Loss => "mean loss".into(),
+        OutcomeKind::Sets([_, second]) => format!("share of {second}, %"),
     }
 }
 
 /// What a score is to tell.
-pub fn told(kind: &Kind) -> String {
+pub fn told(kind: &OutcomeKind) -> String {
     match kind {
-        Kind::Errors => "errors".into(),
-        Kind::Loss => "losses".into(),
-        Kind::Sets([first, second]) => format!("{second} from {first}"),
+        OutcomeKind::Errors => "errors".into(),
+        OutcomeKind::Loss => "losses".into(),
+        OutcomeKind::Sets([first, second]) => format!("{second} from {first}"),
     }
 }
 
@@ -102,11 +102,13 @@ pub fn asked(outcomes: &Outcomes) -> String {
     let queries = grouped(all.queries);
     let [rate, ends] = [risk(kind, all), interval(kind, all)];
     let text = match kind {
-        Kind::Errors => format!(
+        OutcomeKind::Errors => format!(
             "Of {queries} queries whose outcome is known, {rate} % are errors (95 %: {ends} %)."
         ),
-        Kind::Loss => format!("The mean loss of {queries} queries is {rate} (95 %: {ends})."),
-        Kind::Sets([first, second]) => {
+        OutcomeKind::Loss => {
+            format!("The mean loss of {queries} queries is {rate} (95 %: {ends}).")
+        }
+        OutcomeKind::Sets([first, second]) => {
             format!("Of {queries} queries, {rate} % are of {second}, the others of {first}.")
         }
     };
@@ -140,7 +142,7 @@ fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
 
 /// Of which set no query is in the sample of a notion, in a sentence; nothing where there is no such set.
 fn not_sampled(outcomes: &Outcomes) -> String {
-    let (Kind::Sets(names), Measured::Value(all)) = (&outcomes.kind, &outcomes.all) else {
+    let (OutcomeKind::Sets(names), Measured::Value(all)) = (&outcomes.kind, &outcomes.all) else {
         return String::new();
     };
     let second = (all.mean * all.queries as f64).round() as u64;
@@ -177,8 +179,8 @@ pub fn findings(outcomes: &Outcomes) -> Vec<(String, String)> {
 
 /// Whether a notion knows no more than a model does: the hull of a query's own class knows its label, and so, in part,
 /// whether the model errs.
-pub fn fair(kind: &Kind, notion: &str) -> bool {
-    *kind != Kind::Errors || notion != OWN
+pub fn fair(kind: &OutcomeKind, notion: &str) -> bool {
+    *kind != OutcomeKind::Errors || notion != OWN
 }
 
 /// The notion of a space whose score tells the outcome best. One that judged a sample is not compared with those that judged
@@ -201,7 +203,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
         None => format!("No score could tell {told}."),
         Some((notion, strength)) => {
             let (name, chance, ends) = match kind {
-                Kind::Loss => (
+                OutcomeKind::Loss => (
                     "rank correlation",
                     0.0,
                     notion.spearman.map(|found| found.interval95),
@@ -235,7 +237,7 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
 }
 
 /// What the hull says of the outcome.
-fn of_hull(kind: &Kind, hull: &NotionOutcomes) -> String {
+fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let side = |found: &Measured<Risk>| shown(found, |found| risk(kind, found));
     let test = hull.fisher_p.value();
     let test = test.map_or(String::new(), |p| {

@@ -14,7 +14,7 @@ const GENERATION: u32 = 1;
 
 /// One experiment on disk.
 #[derive(Serialize, Deserialize)]
-struct Kept<E> {
+struct KeptFindings<E> {
     generation: u32,
     version: String,
     #[serde(flatten)]
@@ -30,7 +30,7 @@ pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
     let path = path(folder, &experiment.name);
     let findings = folder.join("findings");
     std::fs::create_dir_all(&findings).map_err(|error| Error::io("create", &findings, error))?;
-    let kept = Kept {
+    let kept = KeptFindings {
         generation: GENERATION,
         version: env!("CARGO_PKG_VERSION").into(),
         experiment,
@@ -69,7 +69,7 @@ pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
     };
     let broken = |error| format!("does not hold what this program keeps ({error})");
     // The version first: the rest of another version's file may be of any form.
-    let head: Kept<Value> = serde_json::from_str(&text).map_err(broken)?;
+    let head: KeptFindings<Value> = serde_json::from_str(&text).map_err(broken)?;
     if head.generation != GENERATION || head.version != env!("CARGO_PKG_VERSION") {
         return Err(format!(
             "was written by version {} of this program, and this is {}",
@@ -77,7 +77,7 @@ pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
             env!("CARGO_PKG_VERSION")
         ));
     }
-    let kept: Kept<Experiment> = serde_json::from_str(&text).map_err(broken)?;
+    let kept: KeptFindings<Experiment> = serde_json::from_str(&text).map_err(broken)?;
     if kept.experiment.name != name {
         return Err(format!("holds the findings of {}", kept.experiment.name));
     }

@@ -2,7 +2,7 @@
 
 use super::tables::for_page;
 use super::{Collection, Experiment, figures, reading, set_up};
-use crate::report::html::{self, Page, Part, Picture, Section};
+use crate::report::html::{self, Page, Picture, Section, SectionPart};
 use crate::report::plot::Figure;
 
 /// Notes that are shown without being asked for; more are folded.
@@ -13,14 +13,14 @@ const NOTES: usize = 8;
 /// Errors: a figure that cannot be drawn.
 pub fn page(collection: &Collection) -> Result<String, String> {
     let drawn = figures(collection);
-    let section = |title: &str, parts: Vec<Part>| Section {
+    let section = |title: &str, parts: Vec<SectionPart>| Section {
         title: title.into(),
         parts,
     };
     let mut sections = Vec::new();
     let sentences = reading(&collection.findings());
     if !sentences.is_empty() {
-        let parts = sentences.into_iter().map(Part::Text).collect();
+        let parts = sentences.into_iter().map(SectionPart::Text).collect();
         sections.push(section("What it says", parts));
     }
     for experiment in &collection.experiments {
@@ -29,7 +29,10 @@ pub fn page(collection: &Collection) -> Result<String, String> {
         sections.push(section(title(&experiment.name), parts));
     }
     if !collection.notes.is_empty() {
-        sections.push(section("Notes", vec![Part::List(collection.notes.clone())]));
+        sections.push(section(
+            "Notes",
+            vec![SectionPart::List(collection.notes.clone())],
+        ));
     }
     sections.push(section("Sources", vec![sources()]));
     Ok(html::render(&Page {
@@ -44,16 +47,16 @@ pub fn page(collection: &Collection) -> Result<String, String> {
 }
 
 /// One experiment: its set-up, its figure, its numbers, its notes, and how it was made.
-fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, String> {
-    let settings = Part::Details {
+fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<SectionPart>, String> {
+    let settings = SectionPart::Details {
         summary: "All settings".into(),
         open: false,
-        parts: vec![Part::Code(format!("{:#}", experiment.settings))],
+        parts: vec![SectionPart::Code(format!("{:#}", experiment.settings))],
     };
-    let date = Part::Terms(vec![("Date".into(), experiment.date.clone())]);
-    let mut parts = vec![Part::Text(set_up(experiment))];
+    let date = SectionPart::Terms(vec![("Date".into(), experiment.date.clone())]);
+    let mut parts = vec![SectionPart::Text(set_up(experiment))];
     if let Some(figure) = figure {
-        parts.push(Part::Figure(html::Figure {
+        parts.push(SectionPart::Figure(html::Figure {
             alt: format!("{}; the numbers are in the tables below", figure.title),
             caption: figure.title.clone(),
             picture: Picture::of(figure)?,
@@ -62,20 +65,24 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Part>, 
     for table in for_page(&experiment.findings, &experiment.name) {
         // What fits a screen is open.
         let open = table.rows.len() <= 16;
-        parts.push(Part::Details {
+        parts.push(SectionPart::Details {
             summary: table.caption.clone(),
             open,
-            parts: vec![Part::Table(table)],
+            parts: vec![SectionPart::Table(table)],
         });
     }
     if !experiment.notes.is_empty() {
-        parts.push(Part::Details {
+        parts.push(SectionPart::Details {
             summary: format!("Notes ({})", experiment.notes.len()),
             open: experiment.notes.len() <= NOTES,
-            parts: vec![Part::List(experiment.notes.clone())],
+            parts: vec![SectionPart::List(experiment.notes.clone())],
         });
     }
-    parts.extend([Part::Code(experiment.command.clone()), date, settings]);
+    parts.extend([
+        SectionPart::Code(experiment.command.clone()),
+        date,
+        settings,
+    ]);
     Ok(parts)
 }
 
@@ -89,7 +96,7 @@ fn title(experiment: &str) -> &'static str {
     }
 }
 
-fn sources() -> Part {
+fn sources() -> SectionPart {
     let links = [
         (
             "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
@@ -100,5 +107,5 @@ fn sources() -> Part {
             "https://arxiv.org/abs/1704.04968",
         ),
     ];
-    Part::Links(links.map(|(text, to)| (text.into(), to.into())).to_vec())
+    SectionPart::Links(links.map(|(text, to)| (text.into(), to.into())).to_vec())
 }

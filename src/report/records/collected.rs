@@ -1,6 +1,6 @@
 //! Records as batches that stay in memory, for a caller that takes arrays and not files.
 
-use super::column::{About, Column, batch, columns, schema};
+use super::column::{About, RecordColumn, batch, columns, schema};
 use crate::error::{Error, Result};
 use crate::study::{Record, Sink};
 use arrow_array::RecordBatch;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The table that [`create`](super::create) would write, in memory.
 pub struct Collected<'r> {
     schema: Arc<Schema>,
-    columns: Vec<Column<'r>>,
+    columns: Vec<RecordColumn<'r>>,
     batches: Vec<RecordBatch>,
 }
 

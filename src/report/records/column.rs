@@ -5,7 +5,7 @@ use crate::hull::{Answer, Bracket, Verdict};
 use crate::notion::{Notion, Type, Value};
 use crate::rows::Rows;
 use crate::study::analyze::AnalysisPlan;
-use crate::study::compare::{Known, QuerySet};
+use crate::study::compare::{QuerySet, RowContext};
 use crate::study::outcomes::Outcome;
 use crate::study::summary::name;
 use crate::study::{Neighbour, Record};
@@ -34,7 +34,7 @@ fn arrow(of: Type) -> DataType {
 type Get<'r> = Box<dyn Fn(&Record) -> Value + 'r>;
 
 /// A column.
-pub(super) struct Column<'r> {
+pub(super) struct RecordColumn<'r> {
     pub name: String,
     pub of: Type,
     /// What it says, with its unit.
@@ -42,14 +42,14 @@ pub(super) struct Column<'r> {
     get: Get<'r>,
 }
 
-impl<'r> Column<'r> {
+impl<'r> RecordColumn<'r> {
     fn new(
         name: impl Into<String>,
         of: Type,
         help: impl Into<String>,
         get: impl Fn(&Record) -> Value + 'r,
     ) -> Self {
-        Column {
+        RecordColumn {
             name: name.into(),
             of,
             help: help.into(),
@@ -70,7 +70,7 @@ pub struct About<'r, 'p> {
     pub plan: &'p AnalysisPlan,
     /// The space that the sets are seen in, where a table may hold several.
     pub space: Option<&'p str>,
-    pub known: Known<'r>,
+    pub known: RowContext<'r>,
 }
 
 /// The set that a column says something of.
@@ -110,8 +110,8 @@ impl Side {
         of: Type,
         help: String,
         get: impl Fn(u64) -> Value + 'r,
-    ) -> Column<'r> {
-        Column::new(self.name(name), of, help, move |record| {
+    ) -> RecordColumn<'r> {
+        RecordColumn::new(self.name(name), of, help, move |record| {
             self.row(record).map_or(Value::Null, &get)
         })
     }
@@ -124,12 +124,12 @@ fn text(text: Option<&str>) -> Value {
 /// All columns of an analysis: those that were asked for and can have a value.
 ///
 /// Errors: notions that are not known.
-pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
+pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<RecordColumn<'r>>> {
     let plan = about.plan;
     let mut all = Vec::new();
     if let Some(space) = about.space {
         let space = space.to_string();
-        all.push(Column::new(
+        all.push(RecordColumn::new(
             "space",
             Type::Text,
             "the space, as typed",
@@ -137,7 +137,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
         ));
     }
     let help = "row number of the query in its file or folder, from 0";
-    all.push(Column::new("query_row", Type::Row, help, |r| {
+    all.push(RecordColumn::new("query_row", Type::Row, help, |r| {
         Value::Row(r.query)
     }));
     all.extend(of_sets(about.known.sets));
@@ -160,7 +160,7 @@ pub(super) fn columns<'r>(about: &About<'r, '_>) -> Result<Vec<Column<'r>>> {
 }
 
 /// What a row is called, and where it comes from, where that is known.
-fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
+fn origin(rows: &dyn Rows, side: Side) -> Vec<RecordColumn<'_>> {
     let Some(known) = rows.provenance() else {
         return Vec::new();
     };
@@ -188,7 +188,7 @@ fn origin(rows: &dyn Rows, side: Side) -> Vec<Column<'_>> {
 }
 
 /// Which set a query came in, where there are several.
-fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
+fn of_sets(sets: &[QuerySet]) -> Vec<RecordColumn<'_>> {
     if sets.is_empty() {
         return Vec::new();
     }
@@ -196,8 +196,8 @@ fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
     let name = move |record: &Record| Value::Text(of(record.place).name.clone());
     let row = move |record: &Record| Value::Row((record.place - of(record.place).first) as u64);
     vec![
-        Column::new("set", Type::Text, "the set that the query came in", name),
-        Column::new(
+        RecordColumn::new("set", Type::Text, "the set that the query came in", name),
+        RecordColumn::new(
             "row_in_set",
             Type::Row,
             "row number of the query in that set, from 0",
@@ -207,7 +207,7 @@ fn of_sets(sets: &[QuerySet]) -> Vec<Column<'_>> {
 }
 
 /// The classes of the queries, and what a model took them for; labels that came with the rows are columns already.
-fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
+fn classes<'r>(about: &About<'r, '_>) -> Vec<RecordColumn<'r>> {
     let Some(classes) = about.known.classes else {
         return Vec::new();
     };
@@ -222,7 +222,7 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
                 Value::Text(classes.name(class))
             })
         };
-        all.push(Column::new(
+        all.push(RecordColumn::new(
             "label",
             Type::Text,
             "class of the query",
@@ -235,17 +235,17 @@ fn classes<'r>(about: &About<'r, '_>) -> Vec<Column<'r>> {
             Value::of(class, |class| Value::Text(classes.name(class)))
         };
         let help = "class that the model predicted";
-        all.push(Column::new("predicted", Type::Text, help, predicted));
+        all.push(RecordColumn::new("predicted", Type::Text, help, predicted));
     }
     all
 }
 
 /// What became of the queries, where that was said.
-fn of_outcome(outcome: Option<&Outcome>) -> Vec<Column<'_>> {
+fn of_outcome(outcome: Option<&Outcome>) -> Vec<RecordColumn<'_>> {
     match outcome {
         Some(Outcome::Wrong(wrong)) => {
             let value = |record: &Record| Value::of(wrong[record.place], Value::Bool);
-            vec![Column::new(
+            vec![RecordColumn::new(
                 "error",
                 Type::Bool,
                 "whether the model was wrong",
@@ -254,16 +254,21 @@ fn of_outcome(outcome: Option<&Outcome>) -> Vec<Column<'_>> {
         }
         Some(Outcome::Loss(loss)) => {
             let value = |record: &Record| Value::finite(loss[record.place]);
-            vec![Column::new("loss", Type::Float, "loss of the model", value)]
+            vec![RecordColumn::new(
+                "loss",
+                Type::Float,
+                "loss of the model",
+                value,
+            )]
         }
         Some(Outcome::Sets { .. }) | None => Vec::new(),
     }
 }
 
 /// What is found out about the hull.
-fn of_hull(distance: bool) -> Vec<Column<'static>> {
+fn of_hull(distance: bool) -> Vec<RecordColumn<'static>> {
     let hull = |name, of, help, get: fn(&Answer) -> Value| {
-        Column::new(name, of, help, move |record: &Record| {
+        RecordColumn::new(name, of, help, move |record: &Record| {
             record.hull.as_ref().map_or(Value::Null, get)
         })
     };
@@ -327,17 +332,21 @@ fn of_hull(distance: bool) -> Vec<Column<'static>> {
 }
 
 /// The columns of a notion, whose judgement stands at `place` of each record's.
-fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> Vec<Column<'r>> {
+fn of_notion<'r>(
+    reference: &'r dyn Rows,
+    notion: &dyn Notion,
+    place: usize,
+) -> Vec<RecordColumn<'r>> {
     let id = notion.id();
     let number = |row: u64| reference.number(row as usize);
     let mut all = vec![
-        Column::new(
+        RecordColumn::new(
             format!("{id}_outside"),
             Type::Bool,
             format!("{}; null where it is not known", notion.outside()),
             move |r| Value::of(r.judgements[place].outside, Value::Bool),
         ),
-        Column::new(
+        RecordColumn::new(
             format!("{id}_score"),
             Type::Float,
             notion.score(),
@@ -345,7 +354,7 @@ fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> 
         ),
     ];
     for (at, column) in notion.columns().into_iter().enumerate() {
-        all.push(Column::new(
+        all.push(RecordColumn::new(
             column.name,
             column.of,
             column.help,
@@ -363,9 +372,9 @@ fn of_notion<'r>(reference: &'r dyn Rows, notion: &dyn Notion, place: usize) -> 
 }
 
 /// The nearest row.
-fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
+fn of_nearest(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
     let nearest = |name, of, help, get: fn(&Neighbour) -> Value| {
-        Column::new(name, of, help, move |record: &Record| {
+        RecordColumn::new(name, of, help, move |record: &Record| {
             record.neighbours.first().map_or(Value::Null, get)
         })
     };
@@ -379,16 +388,19 @@ fn of_nearest(reference: &dyn Rows) -> Vec<Column<'_>> {
         Value::finite(n.distance)
     }));
     let ratio = "that distance over the median nearest distance between reference rows";
-    all.push(Column::new("nearest_ratio", Type::Float, ratio, |r| {
-        Value::finite(r.nearest_ratio)
-    }));
+    all.push(RecordColumn::new(
+        "nearest_ratio",
+        Type::Float,
+        ratio,
+        |r| Value::finite(r.nearest_ratio),
+    ));
     all
 }
 
 /// All neighbours, nearest first.
-fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
+fn of_neighbours(reference: &dyn Rows) -> Vec<RecordColumn<'_>> {
     let rows = |record: &Record| Value::Rows(record.neighbours.iter().map(|n| n.row).collect());
-    let mut all = vec![Column::new(
+    let mut all = vec![RecordColumn::new(
         "neighbour_rows",
         Type::Rows,
         "row numbers, nearest first",
@@ -406,7 +418,7 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
         if known.has_files() && !known.are_files() {
             let row = |n: &Neighbour| known.origin(n.row).map_or(0, |origin| origin.row);
             let help = "their row numbers in those files, from 0";
-            all.push(Column::new(
+            all.push(RecordColumn::new(
                 "neighbour_rows_in_file",
                 Type::Rows,
                 help,
@@ -421,7 +433,7 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
     }
     let distances =
         |record: &Record| Value::Floats(record.neighbours.iter().map(|n| n.distance).collect());
-    all.push(Column::new(
+    all.push(RecordColumn::new(
         "neighbour_distances",
         Type::Floats,
         "their distances, in the metric",
@@ -431,8 +443,12 @@ fn of_neighbours(reference: &dyn Rows) -> Vec<Column<'_>> {
 }
 
 /// A text of each neighbour.
-fn texts<'r>(name: &str, help: &str, get: impl Fn(u64) -> Option<&'r str> + 'r) -> Column<'r> {
-    Column::new(name, Type::Texts, help, move |r| {
+fn texts<'r>(
+    name: &str,
+    help: &str,
+    get: impl Fn(u64) -> Option<&'r str> + 'r,
+) -> RecordColumn<'r> {
+    RecordColumn::new(name, Type::Texts, help, move |r| {
         let each = r.neighbours.iter();
         let text = |n: &Neighbour| get(n.row).unwrap_or_default().to_string();
         Value::Texts(each.map(text).collect())
@@ -440,9 +456,10 @@ fn texts<'r>(name: &str, help: &str, get: impl Fn(u64) -> Option<&'r str> + 'r) 
 }
 
 /// The Arrow schema of the columns. The number of the query alone is never null.
-pub(super) fn schema(columns: &[Column], metadata: HashMap<String, String>) -> Arc<Schema> {
-    let field =
-        |column: &Column| Field::new(&column.name, arrow(column.of), column.name != "query_row");
+pub(super) fn schema(columns: &[RecordColumn], metadata: HashMap<String, String>) -> Arc<Schema> {
+    let field = |column: &RecordColumn| {
+        Field::new(&column.name, arrow(column.of), column.name != "query_row")
+    };
     let fields: Vec<Field> = columns.iter().map(field).collect();
     Arc::new(Schema::new_with_metadata(fields, metadata))
 }
@@ -450,10 +467,10 @@ pub(super) fn schema(columns: &[Column], metadata: HashMap<String, String>) -> A
 /// Records as a batch.
 pub(super) fn batch(
     schema: &Arc<Schema>,
-    columns: &[Column],
+    columns: &[RecordColumn],
     records: &[Record],
 ) -> Result<RecordBatch, ArrowError> {
-    let array = |column: &Column| {
+    let array = |column: &RecordColumn| {
         let values = records.iter().map(|record| column.value(record));
         array(column.of, values)
     };

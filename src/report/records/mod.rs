@@ -16,7 +16,7 @@ use crate::study::{Record, Sink};
 use arrow_schema::Schema;
 pub use collected::Collected;
 pub use column::About;
-use column::{Column, as_field, as_json, batch, columns, schema};
+use column::{RecordColumn, as_field, as_json, batch, columns, schema};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterPropertiesBuilder;
 use std::fs::File;
@@ -89,11 +89,11 @@ struct Batches<'r> {
     output: Output,
     writer: Writer,
     schema: Arc<Schema>,
-    columns: Vec<Column<'r>>,
+    columns: Vec<RecordColumn<'r>>,
 }
 
 impl<'r> Batches<'r> {
-    fn parquet(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+    fn parquet(path: &Path, context: &Context, columns: Vec<RecordColumn<'r>>) -> Result<Self> {
         Self::create(path, context, columns, |output, schema| {
             let properties = properties(context).build();
             ArrowWriter::try_new(output.writer()?, Arc::clone(schema), Some(properties))
@@ -102,7 +102,7 @@ impl<'r> Batches<'r> {
         })
     }
 
-    fn arrow(path: &Path, context: &Context, columns: Vec<Column<'r>>) -> Result<Self> {
+    fn arrow(path: &Path, context: &Context, columns: Vec<RecordColumn<'r>>) -> Result<Self> {
         Self::create(path, context, columns, |output, schema| {
             arrow_ipc::writer::FileWriter::try_new(output.writer()?, schema)
                 .map(Writer::Arrow)
@@ -113,7 +113,7 @@ impl<'r> Batches<'r> {
     fn create(
         path: &Path,
         context: &Context,
-        columns: Vec<Column<'r>>,
+        columns: Vec<RecordColumn<'r>>,
         writer: impl FnOnce(&Output, &Arc<Schema>) -> Result<Writer>,
     ) -> Result<Self> {
         let output = Output::create(path)?;
@@ -163,12 +163,12 @@ enum Style {
 struct Lines<'r> {
     output: Output,
     writer: BufWriter<File>,
-    columns: Vec<Column<'r>>,
+    columns: Vec<RecordColumn<'r>>,
     style: Style,
 }
 
 impl<'r> Lines<'r> {
-    fn create(path: &Path, columns: Vec<Column<'r>>, style: Style) -> Result<Self> {
+    fn create(path: &Path, columns: Vec<RecordColumn<'r>>, style: Style) -> Result<Self> {
         let output = Output::create(path)?;
         let mut lines = Lines {
             writer: output.writer()?,
@@ -246,7 +246,7 @@ pub fn explained(about: &About<'_, '_>) -> Result<Vec<(String, String)>> {
 /// Errors: notions that are not known.
 pub fn help(about: &About<'_, '_>) -> Result<String> {
     let columns = columns(about)?;
-    let line = |column: &Column| {
+    let line = |column: &RecordColumn| {
         let of = format!("{:?}", column.of).to_lowercase();
         format!("{:<24} {of:<7} {}\n", column.name, column.help)
     };

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn table(columns: &[(&str, Kind)]) -> Vec<Column> {
-    let column = |(name, kind): &(&str, Kind)| Column {
+fn table(columns: &[(&str, ColumnKind)]) -> Vec<SourceColumn> {
+    let column = |(name, kind): &(&str, ColumnKind)| SourceColumn {
         name: (*name).into(),
         kind: kind.clone(),
         stored: "type".into(),
@@ -11,21 +11,21 @@ fn table(columns: &[(&str, Kind)]) -> Vec<Column> {
     columns.iter().map(column).collect()
 }
 
-fn chosen(columns: &[(&str, Kind)], choice: &Choice) -> Result<Chosen> {
+fn chosen(columns: &[(&str, ColumnKind)], choice: &Choice) -> Result<Chosen> {
     choose(Path::new("t"), &table(columns), None, choice)
 }
 
-fn fault(columns: &[(&str, Kind)], choice: &Choice) -> String {
+fn fault(columns: &[(&str, ColumnKind)], choice: &Choice) -> String {
     chosen(columns, choice).unwrap_err().to_string()
 }
 
 #[test]
 fn one_column_of_vectors_is_the_vector_whatever_stands_beside_it() {
     let columns = [
-        ("id", Kind::Number),
-        ("image", Kind::Unread),
-        ("v", Kind::Vector),
-        ("text", Kind::Other("text")),
+        ("id", ColumnKind::Number),
+        ("image", ColumnKind::Unread),
+        ("v", ColumnKind::Vector),
+        ("text", ColumnKind::Other("text")),
     ];
     let found = chosen(&columns, &Choice::default()).unwrap();
     assert_eq!((found.places, found.vector), (vec![2], true));
@@ -37,9 +37,9 @@ fn one_column_of_vectors_is_the_vector_whatever_stands_beside_it() {
 #[test]
 fn several_vectors_and_unread_ones_are_refused_with_all_columns() {
     let two = [
-        ("id", Kind::Number),
-        ("a", Kind::Vector),
-        ("b", Kind::Vector),
+        ("id", ColumnKind::Number),
+        ("a", ColumnKind::Vector),
+        ("b", ColumnKind::Vector),
     ];
     let message = fault(&two, &Choice::default());
     for part in [
@@ -52,7 +52,7 @@ fn several_vectors_and_unread_ones_are_refused_with_all_columns() {
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    let unread = [("id", Kind::Number), ("a", Kind::Unread)];
+    let unread = [("id", ColumnKind::Number), ("a", ColumnKind::Unread)];
     let message = fault(&unread, &Choice::default());
     assert!(
         message.contains("no column of vectors can be read"),
@@ -72,11 +72,11 @@ fn several_vectors_and_unread_ones_are_refused_with_all_columns() {
 #[test]
 fn numbers_are_used_without_what_numbers_the_rows() {
     let columns = [
-        ("", Kind::Index("it has no name and counts the rows")),
-        ("x1", Kind::Number),
-        ("x2", Kind::Number),
-        ("name", Kind::Other("text")),
-        ("y", Kind::Number),
+        ("", ColumnKind::Index("it has no name and counts the rows")),
+        ("x1", ColumnKind::Number),
+        ("x2", ColumnKind::Number),
+        ("name", ColumnKind::Other("text")),
+        ("y", ColumnKind::Number),
     ];
     let found = chosen(&columns, &Choice::default()).unwrap();
     assert_eq!(found.places, [1, 2, 4]);
@@ -106,9 +106,9 @@ fn numbers_are_used_without_what_numbers_the_rows() {
 #[test]
 fn names_of_keys_and_classes_among_the_features_are_pointed_out() {
     let columns = [
-        ("user_id", Kind::Number),
-        ("x", Kind::Number),
-        ("Label", Kind::Number),
+        ("user_id", ColumnKind::Number),
+        ("x", ColumnKind::Number),
+        ("Label", ColumnKind::Number),
     ];
     let notes = chosen(&columns, &Choice::default())
         .unwrap()

@@ -2,7 +2,7 @@
 
 use super::cells::{Cell, Commas, evidence, read};
 use super::dialect::Record;
-use crate::rows::columns::{COUNTS, Column, Kind, unnamed};
+use crate::rows::columns::{COUNTS, ColumnKind, SourceColumn, unnamed};
 use crate::rows::vector_text::{self, Spelled};
 
 /// Why a first line is taken for names.
@@ -32,7 +32,7 @@ enum Holds {
 pub(super) struct Head {
     /// Why the first line is a header, if it is.
     pub names: Option<Names>,
-    pub columns: Vec<Column>,
+    pub columns: Vec<SourceColumn>,
 }
 
 /// Why a column is left out that the first lines say nothing of.
@@ -72,10 +72,10 @@ pub(super) fn head(records: &[Record], commas: Commas, given: Option<&[String]>)
     };
     let columns = (0..width).map(|place| {
         let (kind, stored) = match rows {
-            [] => (Kind::Number, "empty"),
+            [] => (ColumnKind::Number, "empty"),
             rows => kind(column(rows, place), commas),
         };
-        Column {
+        SourceColumn {
             name: match &named {
                 Some(named) => named[place].clone(),
                 None => place.to_string(),
@@ -84,7 +84,7 @@ pub(super) fn head(records: &[Record], commas: Commas, given: Option<&[String]>)
             stored: stored.into(),
         }
     });
-    let mut columns: Vec<Column> = columns.collect();
+    let mut columns: Vec<SourceColumn> = columns.collect();
     leave_out_index(&mut columns, rows, commas, named.is_some());
     Head { names, columns }
 }
@@ -249,19 +249,19 @@ fn is_date(cell: &str) -> bool {
     ["0000-00-00", "00/00/0000", "00.00.0000", "0000/00/00"].contains(&shape.as_str())
 }
 
-fn kind<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> (Kind, &'static str) {
+fn kind<'c>(cells: impl Iterator<Item = &'c str>, commas: Commas) -> (ColumnKind, &'static str) {
     match holds(cells, commas) {
-        Holds::Nothing => (Kind::Other(EMPTY), "empty"),
-        Holds::Numbers => (Kind::Number, "numbers"),
-        Holds::Vectors => (Kind::Vector, "vectors in text"),
-        Holds::Cut => (Kind::Unread, "vectors that NumPy cut short with ..."),
-        Holds::Dates => (Kind::Other("dates and times"), "dates and times"),
-        Holds::Text => (Kind::Other(WORDS), WORDS),
+        Holds::Nothing => (ColumnKind::Other(EMPTY), "empty"),
+        Holds::Numbers => (ColumnKind::Number, "numbers"),
+        Holds::Vectors => (ColumnKind::Vector, "vectors in text"),
+        Holds::Cut => (ColumnKind::Unread, "vectors that NumPy cut short with ..."),
+        Holds::Dates => (ColumnKind::Other("dates and times"), "dates and times"),
+        Holds::Text => (ColumnKind::Other(WORDS), WORDS),
     }
 }
 
 /// Take the columns that number the rows for what they are.
-fn leave_out_index(columns: &mut [Column], rows: &[Record], commas: Commas, named: bool) {
+fn leave_out_index(columns: &mut [SourceColumn], rows: &[Record], commas: Commas, named: bool) {
     let values = |place| {
         column(rows, place).map(|cell| match read(cell.as_bytes(), commas) {
             Cell::Number(value) => Some(value),
@@ -272,28 +272,28 @@ fn leave_out_index(columns: &mut [Column], rows: &[Record], commas: Commas, name
     if named {
         let others = columns.iter().skip(1).all(|column| !unnamed(&column.name));
         for place in 0..columns.len() {
-            if columns[place].kind != Kind::Number || !unnamed(&columns[place].name) {
+            if columns[place].kind != ColumnKind::Number || !unnamed(&columns[place].name) {
                 continue;
             }
             if counts(place) {
-                columns[place].kind = Kind::Index(COUNTS);
+                columns[place].kind = ColumnKind::Index(COUNTS);
             } else if place == 0 && others && column(rows, 0).all(is_whole) {
-                columns[place].kind = Kind::Index(INDEX);
+                columns[place].kind = ColumnKind::Index(INDEX);
             }
         }
         return;
     }
     // Without a header: only keys that count from 0 or 1 beside columns of fractions alone.
     let fractions = |place| column(rows, place).all(|cell| !is_whole(cell));
-    let others = (1..columns.len()).filter(|&place| columns[place].kind == Kind::Number);
+    let others = (1..columns.len()).filter(|&place| columns[place].kind == ColumnKind::Number);
     if columns.len() > 1
-        && columns[0].kind == Kind::Number
+        && columns[0].kind == ColumnKind::Number
         && rows.len() >= COUNTED
         && matches!(values(0).next(), Some(Some(0.0 | 1.0)))
         && counts(0)
         && others.clone().count() > 0
         && others.into_iter().all(fractions)
     {
-        columns[0].kind = Kind::Index(COUNTS);
+        columns[0].kind = ColumnKind::Index(COUNTS);
     }
 }

@@ -25,27 +25,27 @@ const STEP: u64 = 340;
 
 /// One of the two sets.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Kind {
+struct CifarKind {
     format: &'static str,
     /// How many values each label byte can have; the last one is used.
     classes: &'static [u8],
     names: &'static str,
 }
 
-const KINDS: [Kind; 2] = [
-    Kind {
+const KINDS: [CifarKind; 2] = [
+    CifarKind {
         format: "CIFAR-10",
         classes: &[10],
         names: "batches.meta.txt",
     },
-    Kind {
+    CifarKind {
         format: "CIFAR-100",
         classes: &[20, 100],
         names: "fine_label_names.txt",
     },
 ];
 
-impl Kind {
+impl CifarKind {
     fn offset(&self) -> u64 {
         self.classes.len() as u64
     }
@@ -62,7 +62,7 @@ impl Kind {
 /// What a file turned out to be.
 enum Inspection {
     /// Records with these labels.
-    Records(Kind, Vec<u32>),
+    Records(CifarKind, Vec<u32>),
     /// None of ours, for this reason.
     Not(Error),
 }
@@ -180,7 +180,7 @@ pub(super) fn open(
 }
 
 /// Names from the file that comes with the set, or numbers.
-fn class_names(kind: Kind, file: &Path, warnings: &mut Warnings) -> Vec<String> {
+fn class_names(kind: CifarKind, file: &Path, warnings: &mut Warnings) -> Vec<String> {
     let list = file.with_file_name(kind.names);
     if let Some(names) = names::beside(&list, kind.count()) {
         return names;
@@ -195,7 +195,7 @@ fn class_names(kind: Kind, file: &Path, warnings: &mut Warnings) -> Vec<String> 
     numbers(kind)
 }
 
-fn numbers(kind: Kind) -> Vec<String> {
+fn numbers(kind: CifarKind) -> Vec<String> {
     (0..kind.count()).map(|class| class.to_string()).collect()
 }
 
@@ -231,7 +231,7 @@ fn inspect(input: &Input, control: &Control) -> Result<Inspection> {
 /// The labels of all records, or what is wrong with the first that no class has.
 fn labels(
     input: &Input,
-    kind: Kind,
+    kind: CifarKind,
     control: &Control,
 ) -> Result<std::result::Result<Vec<u32>, Error>> {
     let (record, count) = (kind.record(), input.size / kind.record());

@@ -3,7 +3,7 @@
 //! A column of images is a struct of `bytes` and `path`, or one that the `huggingface` entry of the file's metadata calls
 //! an Image; codes of labels have their names there, as a ClassLabel.
 
-use super::labels::{Column, Given, Labels, text};
+use super::labels::{Given, LabelColumn, Labels, text};
 use super::names::Names;
 use super::picture::{Content, Encoded};
 use super::series::{self, Supply};
@@ -38,11 +38,11 @@ const LABELS: [&str; 5] = ["label", "labels", "class", "category", "target"];
 /// Files whose images are in a column.
 pub(super) struct Set {
     shards: Shards,
-    columns: Columns,
+    columns: SchemaColumns,
 }
 
 /// What is known of a file's columns.
-struct Columns {
+struct SchemaColumns {
     all: Vec<String>,
     /// Those that hold images, and those that hold lists of them.
     images: Vec<String>,
@@ -65,7 +65,11 @@ pub(super) fn find(spec: &str, options: &ImageOptions) -> Result<Option<Set>> {
         shards => shards?,
     };
     let first = shards.files.first().filter(|file| file.is_file());
-    let Some(columns) = first.map(|file| Columns::of(file)).transpose()?.flatten() else {
+    let Some(columns) = first
+        .map(|file| SchemaColumns::of(file))
+        .transpose()?
+        .flatten()
+    else {
         return Ok(None);
     };
     let list = match &shards.column {
@@ -115,7 +119,7 @@ fn is_saved(folder: &Path) -> bool {
     saved::has_splits(folder) || folder.join("state.json").is_file()
 }
 
-impl Columns {
+impl SchemaColumns {
     /// Of a Parquet or Arrow file; None of any other.
     fn of(path: &Path) -> Result<Option<Self>> {
         let input = probe(path)?;
@@ -132,14 +136,14 @@ impl Columns {
             fields.map(|field| field.name().clone()).collect()
         };
         let is_image = |name: &str, kind: &DataType| is_image(name, kind, &features);
-        Ok(Some(Columns {
+        Ok(Some(SchemaColumns {
             all: that(&|_, _| true),
             images: that(&is_image),
             lists: that(&|_, kind| item(kind).is_some_and(is_struct)),
             binary: that(&|name, kind| is_image(name, kind) || is_struct(kind) || is_binary(kind)),
-            codes: that(&|_, kind| Column::can_be(kind)),
+            codes: that(&|_, kind| LabelColumn::can_be(kind)),
             classes: that(&|name, kind| {
-                features.kind(name) == Some("ClassLabel") && Column::can_be(kind)
+                features.kind(name) == Some("ClassLabel") && LabelColumn::can_be(kind)
             }),
             features,
         }))
@@ -180,7 +184,7 @@ impl Set {
         let mut walk = Walk {
             files: self.shards.files.iter().cloned().collect(),
             image: image.clone(),
-            labels: label.clone().map(|name| (name, Column::default())),
+            labels: label.clone().map(|name| (name, LabelColumn::default())),
             open: None,
             given: 0,
             begun: Vec::new(),
@@ -256,7 +260,7 @@ impl Set {
 
     /// The column of the images.
     fn image(&self, spec: &str) -> Result<String> {
-        let Columns { images, binary, .. } = &self.columns;
+        let SchemaColumns { images, binary, .. } = &self.columns;
         let refuse =
             |what: String| Err(Error::input(spec, Place::Whole, what, "write PATH:COLUMN"));
         match (&self.shards.column, &images[..]) {
@@ -277,7 +281,7 @@ impl Set {
         options: &ImageOptions,
         warnings: &mut Warnings,
     ) -> Result<Option<String>> {
-        let Columns { codes, classes, .. } = &self.columns;
+        let SchemaColumns { codes, classes, .. } = &self.columns;
         if let Some(name) = &options.open.choice.label {
             if codes.contains(name) {
                 return Ok(Some(name.clone()));
@@ -435,7 +439,7 @@ fn broken(path: &Path, error: impl std::fmt::Display) -> Error {
 struct Walk {
     files: VecDeque<PathBuf>,
     image: String,
-    labels: Option<(String, Column)>,
+    labels: Option<(String, LabelColumn)>,
     open: Option<Shard>,
     /// How many images were given, and how many before the first of each file.
     given: u64,

@@ -98,7 +98,7 @@ impl Labels {
 pub(super) struct Given {
     /// The file, as the user named it.
     name: String,
-    column: values::Column,
+    column: values::ValueColumn,
 }
 
 /// A class of each row of a file, `None` where it has no label, and the names of the classes.
@@ -231,14 +231,14 @@ pub(super) fn beside(images: &Path) -> Option<PathBuf> {
 
 /// The labels in a column of a table, as its rows come by: numbers or text.
 #[derive(Default)]
-pub(super) struct Column {
+pub(super) struct LabelColumn {
     numbers: Vec<Option<i64>>,
     /// Of each row, the place of its text.
     texts: Vec<Option<u32>>,
     known: HashMap<String, u32>,
 }
 
-impl Column {
+impl LabelColumn {
     /// Whether a column of this type may hold labels.
     pub fn can_be(kind: &DataType) -> bool {
         is_text(kind) || *kind == DataType::Boolean || kind.is_integer()
@@ -354,7 +354,7 @@ mod tests {
         let expected = named(&[2, 1, 0, 1], &["part 1", "part 2", "part 10"]);
         assert_eq!(of_texts(&texts.map(Some)).all(), expected);
         let batch: ArrayRef = std::sync::Arc::new(arrow_array::StringArray::from(texts.to_vec()));
-        let mut column = Column::default();
+        let mut column = LabelColumn::default();
         (0..4).for_each(|row| column.push(&batch, row).unwrap());
         assert_eq!(column.labels(&[0, 1, 2, 3]), expected);
     }

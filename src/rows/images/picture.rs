@@ -122,14 +122,14 @@ impl Treatment {
 
 /// What the numbers of an image are.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Kind {
+pub(super) struct PixelKind {
     /// RGB; else grey.
     pub colour: bool,
     /// 16 bits a number; else 8.
     pub deep: bool,
 }
 
-impl Kind {
+impl PixelKind {
     pub fn channels(self) -> usize {
         if self.colour { 3 } else { 1 }
     }
@@ -139,8 +139,8 @@ impl Kind {
     }
 
     /// The narrowest that holds both.
-    pub fn with(self, other: Kind) -> Kind {
-        Kind {
+    pub fn with(self, other: PixelKind) -> PixelKind {
+        PixelKind {
             colour: self.colour || other.colour,
             deep: self.deep || other.deep,
         }
@@ -148,7 +148,7 @@ impl Kind {
 }
 
 /// Numbers of one kind as another that holds it: grey as three equal channels, 8 bits as 16 (255 is 65,535).
-pub(super) fn widen(bytes: &[u8], from: Kind, to: Kind, out: &mut Vec<u8>) {
+pub(super) fn widen(bytes: &[u8], from: PixelKind, to: PixelKind, out: &mut Vec<u8>) {
     let copies = to.channels() / from.channels();
     let mut put = |number: &[u8]| (0..copies).for_each(|_| out.extend_from_slice(number));
     match (from.deep, to.deep) {
@@ -169,7 +169,7 @@ pub(super) type Size = (usize, usize);
 pub(super) struct Picture {
     /// Of all that was made of it.
     pub sizes: Vec<Size>,
-    pub kind: Kind,
+    pub kind: PixelKind,
     /// (H, W, C), native order, one after the other.
     pub bytes: Vec<u8>,
     /// It was turned or mirrored.
@@ -223,7 +223,7 @@ pub(super) fn read(
             ));
         }
         let deep = stored.bytes_per_pixel() > stored.channel_count();
-        let kind = Kind {
+        let kind = PixelKind {
             colour: stored.has_color() && !treatment.gray,
             deep: deep && !treatment.round,
         };
@@ -279,7 +279,7 @@ fn size(decoder: &impl ImageDecoder, orientation: Orientation) -> Size {
 }
 
 /// Pixels of a kind and a size, native order.
-fn formed(image: DynamicImage, kind: Kind, (width, height): Size) -> Vec<u8> {
+fn formed(image: DynamicImage, kind: PixelKind, (width, height): Size) -> Vec<u8> {
     let size = (width as u32, height as u32);
     let bytes = |numbers: Vec<u16>| bytemuck::cast_slice(&numbers).to_vec();
     match (kind.colour, kind.deep) {
@@ -444,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_wider_kind_holds_the_same_picture() {
-        let kind = |colour, deep| Kind { colour, deep };
+        let kind = |colour, deep| PixelKind { colour, deep };
         let widened = |bytes: &[u8], from, to| {
             let mut out = vec![9];
             widen(bytes, from, to, &mut out);

@@ -3,7 +3,7 @@
 //! All images of a set have one size, or are brought to one, are all grey or all RGB, and all of 8 or of 16 bits. What that is, is taken from
 //! the first image; if a later one has colour, or more bits, the rows so far are brought to that and reading goes on.
 
-use super::picture::{self, Encoded, Kind, Outcome, Picture, Size, Treatment, widen};
+use super::picture::{self, Encoded, Outcome, Picture, PixelKind, Size, Treatment, widen};
 use super::{Bits, ImageOptions, Shape};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Place, Result};
@@ -113,7 +113,7 @@ struct Series<'s> {
     limit: usize,
     /// Width and height of all that is made of an image of the set, and their kind.
     sizes: Vec<Size>,
-    kind: Kind,
+    kind: PixelKind,
     /// What the first image is called.
     first: String,
     /// Rows of a narrower kind, to be given first.
@@ -121,7 +121,7 @@ struct Series<'s> {
     /// Decoded images that are to be given next, and their places in the supply.
     held: VecDeque<(usize, Picture)>,
     /// The kind that the next one needs, if it is wider than the set's.
-    wider: Option<Kind>,
+    wider: Option<PixelKind>,
     taken: usize,
     /// How many to take at a time.
     batch: usize,
@@ -132,7 +132,7 @@ struct Series<'s> {
 /// Rows that were decoded before the set was found to be of a wider kind.
 struct Before {
     rows: Store,
-    kind: Kind,
+    kind: PixelKind,
     next: usize,
 }
 
@@ -166,7 +166,7 @@ impl<'s> Series<'s> {
             skip_broken: options.skip_broken,
             limit: options.open.limit.unwrap_or(usize::MAX),
             sizes: picture.sizes.clone(),
-            kind: Kind {
+            kind: PixelKind {
                 deep: picture.kind.deep || options.bits == Some(Bits::Sixteen),
                 ..picture.kind
             },
@@ -193,7 +193,7 @@ impl<'s> Series<'s> {
     }
 
     /// Go on with a wider kind.
-    fn resume(&mut self, rows: Store, kind: Kind) {
+    fn resume(&mut self, rows: Store, kind: PixelKind) {
         self.before = Some(Before {
             rows,
             kind: self.kind,
@@ -301,7 +301,7 @@ impl<'s> Series<'s> {
 
 impl Before {
     /// Give some rows as another kind; false at the end.
-    fn give(&mut self, kind: Kind, out: &mut Vec<u8>) -> Result<bool> {
+    fn give(&mut self, kind: PixelKind, out: &mut Vec<u8>) -> Result<bool> {
         let rows = (STEP / self.rows.width()).max(1);
         let count = rows.min(self.rows.len() - self.next);
         self.rows.runs(self.next, count, |_, bytes| {

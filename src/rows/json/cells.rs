@@ -95,12 +95,12 @@ impl Names {
         (self.open, self.strict) = (false, strict);
     }
 
-    fn known(&self, path: &str) -> Known {
+    fn known(&self, path: &str) -> FieldUse {
         match self.places.get(path) {
-            Some(Some(_)) => Known::Wanted,
-            Some(None) if !self.objects.contains(path) => Known::Unwanted,
-            _ if self.open || self.objects.contains(path) || self.strict => Known::New,
-            _ => Known::Unwanted,
+            Some(Some(_)) => FieldUse::Wanted,
+            Some(None) if !self.objects.contains(path) => FieldUse::Unwanted,
+            _ if self.open || self.objects.contains(path) || self.strict => FieldUse::New,
+            _ => FieldUse::Unwanted,
         }
     }
 
@@ -125,7 +125,7 @@ impl Names {
     }
 }
 
-enum Known {
+enum FieldUse {
     Wanted,
     Unwanted,
     /// A new field, or an object of fields.
@@ -215,7 +215,7 @@ struct Field<'a> {
     names: &'a mut Names,
     cells: &'a mut Vec<Cell>,
     path: String,
-    known: Known,
+    known: FieldUse,
 }
 
 impl Field<'_> {
@@ -246,7 +246,7 @@ impl<'de> DeserializeSeed<'de> for Field<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
         match self.known {
-            Known::Unwanted => json.deserialize_any(IgnoredAny).map(drop),
+            FieldUse::Unwanted => json.deserialize_any(IgnoredAny).map(drop),
             _ => json.deserialize_any(self),
         }
     }
@@ -289,7 +289,7 @@ impl<'de> Visitor<'de> for Field<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        if let Known::Wanted = self.known
+        if let FieldUse::Wanted = self.known
             && !self.names.open
         {
             let what = format!("the field {} holds an object", self.path);

@@ -3,7 +3,7 @@
 //! [`choose`]: crate::rows::columns::choose
 
 use super::cells::{Cell, Odd};
-use crate::rows::columns::{Column, Kind};
+use crate::rows::columns::{ColumnKind, SourceColumn};
 use crate::rows::vector_text::{self, Spelled};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -51,7 +51,7 @@ fn holds(cell: &Cell) -> Option<Holds> {
 pub(super) fn column<'c>(
     name: &str,
     cells: impl Iterator<Item = &'c Cell> + Clone,
-) -> (Column, Option<Form>) {
+) -> (SourceColumn, Option<Form>) {
     let all: Vec<Holds> = cells.clone().filter_map(holds).collect();
     let count = |what: Holds| all.iter().filter(|&&one| one == what).count();
     let half = |count: usize| count > 0 && 2 * count >= all.len();
@@ -66,22 +66,27 @@ pub(super) fn column<'c>(
     });
     let lists = count(Holds::Vector(Form::Lists)) + count(Holds::Empty);
     let (kind, stored) = match form {
-        Some(Form::Lists) => (Kind::Vector, shape(cells)),
-        Some(Form::Spelled) => (Kind::Vector, "vectors in text".into()),
-        Some(Form::Packed) => (Kind::Vector, "vectors of f32 in base64".into()),
-        None if half(count(Holds::Number)) => (Kind::Number, "numbers".into()),
-        None if all.is_empty() => (Kind::Other("its first values are null"), "null".into()),
+        Some(Form::Lists) => (ColumnKind::Vector, shape(cells)),
+        Some(Form::Spelled) => (ColumnKind::Vector, "vectors in text".into()),
+        Some(Form::Packed) => (ColumnKind::Vector, "vectors of f32 in base64".into()),
+        None if half(count(Holds::Number)) => (ColumnKind::Number, "numbers".into()),
+        None if all.is_empty() => (
+            ColumnKind::Other("its first values are null"),
+            "null".into(),
+        ),
         None if count(Holds::Odd(Odd::Text)) > 0 => {
-            (Kind::Other("lists of text"), "lists of text".into())
+            (ColumnKind::Other("lists of text"), "lists of text".into())
         }
-        None if count(Holds::Odd(Odd::Objects)) > 0 => (Kind::Unread, "lists of objects".into()),
+        None if count(Holds::Odd(Odd::Objects)) > 0 => {
+            (ColumnKind::Unread, "lists of objects".into())
+        }
         None if count(Holds::Odd(Odd::Mixed)) > 0 => {
-            (Kind::Unread, "lists of numbers and lists".into())
+            (ColumnKind::Unread, "lists of numbers and lists".into())
         }
-        None if lists > 0 => (Kind::Unread, "empty lists".into()),
-        None => (Kind::Other("text"), "text".into()),
+        None if lists > 0 => (ColumnKind::Unread, "empty lists".into()),
+        None => (ColumnKind::Other("text"), "text".into()),
     };
-    let column = Column {
+    let column = SourceColumn {
         name: name.into(),
         kind,
         stored,
@@ -126,7 +131,7 @@ pub(super) fn unpack(text: &str) -> Option<Vec<f32>> {
 mod tests {
     use super::*;
 
-    fn kind(cells: &[Cell]) -> (Kind, Option<Form>) {
+    fn kind(cells: &[Cell]) -> (ColumnKind, Option<Form>) {
         let (column, form) = column("a", cells.iter());
         (column.kind, form)
     }
@@ -138,16 +143,19 @@ mod tests {
     #[test]
     fn what_columns_hold() {
         let packed = text(&STANDARD.encode([0x3F; 16]));
-        let vector = |form| (Kind::Vector, Some(form));
+        let vector = |form| (ColumnKind::Vector, Some(form));
         assert_eq!(
             kind(&[packed.clone(), packed.clone()]),
             vector(Form::Packed)
         );
-        assert_eq!(kind(&[packed, text("abc")]), (Kind::Other("text"), None));
+        assert_eq!(
+            kind(&[packed, text("abc")]),
+            (ColumnKind::Other("text"), None)
+        );
         assert_eq!(kind(&[text("[1, 2]"), Cell::Null]), vector(Form::Spelled));
         let lists = [Cell::List(Box::default()), Cell::Null];
-        assert_eq!(kind(&lists), (Kind::Unread, None));
-        assert_eq!(kind(&[Cell::Int(1), text("x")]), (Kind::Number, None));
+        assert_eq!(kind(&lists), (ColumnKind::Unread, None));
+        assert_eq!(kind(&[Cell::Int(1), text("x")]), (ColumnKind::Number, None));
         // Names and sums that are base64 too.
         for word in [
             "abcdefghijklmnopqrstuvwx",

@@ -1,6 +1,6 @@
 //! The passes that a frame is made from, as they are sent to shards.
 
-use super::{Columns, FAR_BIAS, Far, Frame, Made, Part, Sketch};
+use super::{ColumnRanges, FAR_BIAS, Far, Frame, Made, Sketch, SketchPart};
 use crate::error::Result;
 use crate::rows::pass::Pass;
 use crate::rows::{Numbers, Pack, Spreads};
@@ -100,15 +100,15 @@ impl Pass for Norms<'_> {
 }
 
 impl Pass for Sketch {
-    type Part = Part;
+    type Part = SketchPart;
     const NAME: &'static str = "sketch";
 
-    fn chunk(&self, _: usize, values: &[f64]) -> Part {
+    fn chunk(&self, _: usize, values: &[f64]) -> SketchPart {
         let d = self.dim();
         let lengths = values.chunks_exact(d).map(|row| self.length(row) as f32);
-        Part {
+        SketchPart {
             lengths: lengths.collect(),
-            columns: Columns::of(0, values, d, &Far::default()),
+            columns: ColumnRanges::of(0, values, d, &Far::default()),
         }
     }
 
@@ -128,7 +128,7 @@ impl Pass for Sketch {
         })
     }
 
-    fn put_part(part: Part, answer: &mut Pack) {
+    fn put_part(part: SketchPart, answer: &mut Pack) {
         let columns = part.columns;
         answer.put("lengths", Numbers::F32(part.lengths));
         answer.put_reals("sum", columns.sum);
@@ -139,10 +139,10 @@ impl Pass for Sketch {
         answer.put_counts("near", [columns.near]);
     }
 
-    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<Part> {
-        Ok(Part {
+    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<SketchPart> {
+        Ok(SketchPart {
             lengths: answer.floats("lengths", Some(rows))?,
-            columns: Columns {
+            columns: ColumnRanges {
                 sum: answer.reals("sum", Some(dim))?,
                 near_lowest: answer.reals("near_lowest", Some(dim))?,
                 near_highest: answer.reals("near_highest", Some(dim))?,

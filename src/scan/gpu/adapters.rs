@@ -9,7 +9,7 @@ use wgpu::{Backends, DeviceType, Features};
 /// What an adapter is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum AdapterKind {
     Discrete,
     Integrated,
     Virtual,
@@ -24,7 +24,7 @@ pub struct Facts {
     /// Its place in [`list`].
     pub index: usize,
     pub name: String,
-    pub kind: Kind,
+    pub kind: AdapterKind,
     /// `vulkan`, `metal` or `dx12`.
     pub backend: String,
     pub driver: String,
@@ -56,11 +56,11 @@ impl Facts {
         Facts {
             index,
             kind: match info.device_type {
-                DeviceType::DiscreteGpu => Kind::Discrete,
-                DeviceType::IntegratedGpu => Kind::Integrated,
-                DeviceType::VirtualGpu => Kind::Virtual,
-                DeviceType::Cpu => Kind::Software,
-                DeviceType::Other => Kind::Other,
+                DeviceType::DiscreteGpu => AdapterKind::Discrete,
+                DeviceType::IntegratedGpu => AdapterKind::Integrated,
+                DeviceType::VirtualGpu => AdapterKind::Virtual,
+                DeviceType::Cpu => AdapterKind::Software,
+                DeviceType::Other => AdapterKind::Other,
             },
             backend: info.backend.to_string(),
             name: info.name,
@@ -178,7 +178,7 @@ pub fn choose<'a, A: AsRef<Facts>>(
             why: "named by --adapter".into(),
         }),
         (Backend::Auto, None) => Ok(automatic(adapters)),
-        (Backend::Gpu, None) => best(adapters, |kind| kind != Kind::Software)
+        (Backend::Gpu, None) => best(adapters, |kind| kind != AdapterKind::Software)
             .map(|adapter| Choice::Gpu {
                 adapter,
                 why: format!("the best of {}", adapters.len()),
@@ -188,10 +188,10 @@ pub fn choose<'a, A: AsRef<Facts>>(
 }
 
 fn automatic<A: AsRef<Facts>>(adapters: &[A]) -> Choice<'_, A> {
-    let real = |kind| matches!(kind, Kind::Discrete | Kind::Integrated);
+    let real = |kind| matches!(kind, AdapterKind::Discrete | AdapterKind::Integrated);
     if let Some(adapter) = best(adapters, real) {
         let why = match adapter.as_ref().kind {
-            Kind::Discrete => "a discrete GPU",
+            AdapterKind::Discrete => "a discrete GPU",
             _ => "an integrated GPU, and no discrete one",
         };
         return Choice::Gpu {
@@ -215,7 +215,7 @@ fn automatic<A: AsRef<Facts>>(adapters: &[A]) -> Choice<'_, A> {
 }
 
 /// Discrete before integrated, then what binds more, then the first listed.
-fn best<A: AsRef<Facts>>(adapters: &[A], of: impl Fn(Kind) -> bool) -> Option<&A> {
+fn best<A: AsRef<Facts>>(adapters: &[A], of: impl Fn(AdapterKind) -> bool) -> Option<&A> {
     adapters
         .iter()
         .filter(|adapter| of(adapter.as_ref().kind))
@@ -288,7 +288,7 @@ pub fn has_matrix_unit(adapter: &wgpu::Adapter) -> bool {
 mod tests {
     use super::*;
 
-    fn facts(index: usize, name: &str, kind: Kind, bytes: u64) -> Facts {
+    fn facts(index: usize, name: &str, kind: AdapterKind, bytes: u64) -> Facts {
         Facts {
             index,
             name: name.into(),
@@ -316,10 +316,10 @@ mod tests {
 
     fn laptop() -> Vec<Facts> {
         vec![
-            facts(0, "llvmpipe (LLVM 15)", Kind::Software, 1 << 40),
-            facts(1, "Iris Xe", Kind::Integrated, 1 << 31),
-            facts(2, "RTX 4060", Kind::Discrete, 1 << 30),
-            facts(3, "RTX 4090", Kind::Discrete, 1 << 31),
+            facts(0, "llvmpipe (LLVM 15)", AdapterKind::Software, 1 << 40),
+            facts(1, "Iris Xe", AdapterKind::Integrated, 1 << 31),
+            facts(2, "RTX 4060", AdapterKind::Discrete, 1 << 30),
+            facts(3, "RTX 4090", AdapterKind::Discrete, 1 << 31),
         ]
     }
 
@@ -350,7 +350,7 @@ mod tests {
             why.contains("no Vulkan loader") && !why.contains("error"),
             "{why}"
         );
-        let machine = [facts(0, "virtio", Kind::Virtual, 1)];
+        let machine = [facts(0, "virtio", AdapterKind::Virtual, 1)];
         assert!(taken(&machine, Backend::Auto, None).is_err());
         assert_eq!(taken(&machine, Backend::Gpu, None), Ok(0));
     }
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn one_card_on_two_interfaces_is_one() {
-        let mut one = facts(0, "card", Kind::Discrete, 1);
+        let mut one = facts(0, "card", AdapterKind::Discrete, 1);
         let mut other = one.clone();
         assert!(!same_card(&one, &other));
         one.pci_bus = "0000:01:00.0".into();

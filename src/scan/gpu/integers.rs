@@ -99,7 +99,7 @@ fn query_terms(direction: &Quantised, c: f32) -> [f32; TERMS] {
 }
 
 /// Compiled for the instruction set found at run time.
-struct Part<'a> {
+struct QuantiseVectors<'a> {
     vectors: &'a [f32],
     d: usize,
     beside: &'a [f32],
@@ -107,7 +107,7 @@ struct Part<'a> {
     words: &'a mut [u32],
 }
 
-impl pulp::NullaryFnOnce for Part<'_> {
+impl pulp::NullaryFnOnce for QuantiseVectors<'_> {
     type Output = Vec<[f32; TERMS]>;
 
     #[inline(always)]
@@ -134,7 +134,7 @@ fn quantised(
         .zip(beside.par_chunks(TOGETHER))
         .zip(words.par_chunks_mut(TOGETHER * each))
         .map(|((vectors, beside), words)| {
-            pulp::Arch::new().dispatch(Part {
+            pulp::Arch::new().dispatch(QuantiseVectors {
                 vectors,
                 d,
                 beside,

@@ -21,7 +21,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// Whose config it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+enum ConfigKind {
     /// The part of this name.
     Part(&'static str),
     Whole,
@@ -29,16 +29,16 @@ enum Kind {
 }
 
 /// All names, the first before the others.
-const KNOWN: [(&str, Kind); 3] = [
-    ("processor_config.json", Kind::Part("image_processor")),
-    ("preprocessor_config.json", Kind::Whole),
-    ("config.json", Kind::Timm),
+const KNOWN: [(&str, ConfigKind); 3] = [
+    ("processor_config.json", ConfigKind::Part("image_processor")),
+    ("preprocessor_config.json", ConfigKind::Whole),
+    ("config.json", ConfigKind::Timm),
 ];
 
 /// A config that was found, or what is wrong with it.
 struct FoundConfig {
     path: PathBuf,
-    kind: Kind,
+    kind: ConfigKind,
     values: Result<Map<String, Value>>,
 }
 
@@ -56,8 +56,8 @@ pub fn beside(network: &Path, fixed: Option<Size>) -> Result<Option<Recipe>> {
     };
     let (name, values) = (path.display().to_string(), values?);
     match kind {
-        Kind::Timm => timm::recipe(&name, &values, fixed),
-        Kind::Part(_) | Kind::Whole => processor::recipe(&name, &values),
+        ConfigKind::Timm => timm::recipe(&name, &values, fixed),
+        ConfigKind::Part(_) | ConfigKind::Whole => processor::recipe(&name, &values),
     }
     .map(Some)
 }
@@ -75,19 +75,19 @@ fn find(network: &Path) -> Option<FoundConfig> {
 }
 
 /// What a file says of images. Nothing if it is about something else, as any `config.json` may be.
-fn look((path, kind): (PathBuf, Kind)) -> Option<FoundConfig> {
+fn look((path, kind): (PathBuf, ConfigKind)) -> Option<FoundConfig> {
     let read = read(&path);
     let values = match (kind, read) {
-        (Kind::Whole, read) => read,
-        (Kind::Part(part), Ok(mut values)) => match values.remove(part)? {
+        (ConfigKind::Whole, read) => read,
+        (ConfigKind::Part(part), Ok(mut values)) => match values.remove(part)? {
             Value::Object(part) => Ok(part),
             other => Err(refused(
                 &path.display().to_string(),
                 &format!("{part} is {other}, not an object"),
             )),
         },
-        (Kind::Part(_), Err(error)) => Err(error),
-        (Kind::Timm, read) => Ok(timm::part(read.ok()?)?),
+        (ConfigKind::Part(_), Err(error)) => Err(error),
+        (ConfigKind::Timm, read) => Ok(timm::part(read.ok()?)?),
     };
     Some(FoundConfig { path, kind, values })
 }

@@ -258,7 +258,7 @@ pub struct QuerySet {
 
 /// What is known of the rows of a space beside their values.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'v> {
+pub struct RowContext<'v> {
     pub classes: Option<&'v Classes>,
     /// The sets that the queries came in; empty if they are one.
     pub sets: &'v [QuerySet],
@@ -281,7 +281,7 @@ pub trait Archive {
         &mut self,
         spec: &Spec,
         view: &'v View,
-        known: Known<'v>,
+        known: RowContext<'v>,
     ) -> Result<Box<dyn Keeper + 'v>>;
 }
 
@@ -297,7 +297,12 @@ impl Archive for Forget {
     fn recall(&mut self, _: &Spec) -> Result<Option<SpaceReport>> {
         Ok(None)
     }
-    fn begin<'v>(&mut self, _: &Spec, _: &'v View, _: Known<'v>) -> Result<Box<dyn Keeper + 'v>> {
+    fn begin<'v>(
+        &mut self,
+        _: &Spec,
+        _: &'v View,
+        _: RowContext<'v>,
+    ) -> Result<Box<dyn Keeper + 'v>> {
         Ok(Box::new(Forget))
     }
 }
@@ -375,7 +380,7 @@ pub fn run(
         spaces.push(match known {
             Some(report) => report,
             None => {
-                let known = Known {
+                let known = RowContext {
                     classes: subject.classes.as_ref(),
                     sets: &subject.query_sets,
                     outcome: subject.outcome.as_ref(),
@@ -498,7 +503,7 @@ fn same_left_out(
 fn one(
     plan: &ComparisonPlan,
     spec: &Spec,
-    known: Known<'_>,
+    known: RowContext<'_>,
     views: &mut Views,
     engine: &dyn Engine,
     archive: &mut dyn Archive,
@@ -512,7 +517,7 @@ fn one(
         rows == (view.reference.len(), view.queries.len())
     };
     let classes = known.classes.filter(fits);
-    let known = Known { classes, ..known };
+    let known = RowContext { classes, ..known };
     let mut keeper = archive.begin(spec, &view, known)?;
     let notions = plan.analysis.made(classes)?;
     let scores = notions

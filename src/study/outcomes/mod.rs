@@ -112,7 +112,7 @@ pub enum Outcome {
 /// What kind of outcome was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum OutcomeKind {
     Errors,
     Loss,
     /// The names of the two query sets.
@@ -160,7 +160,7 @@ pub struct NotionOutcomes {
 /// What all notions say of the outcomes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcomes {
-    pub kind: Kind,
+    pub kind: OutcomeKind,
     /// Error rate, or mean loss, of all queries whose outcome is known.
     pub all: Measured<Risk>,
     /// In the order of the scores.
@@ -177,11 +177,11 @@ impl Outcome {
         }
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> OutcomeKind {
         match self {
-            Outcome::Wrong(_) => Kind::Errors,
-            Outcome::Loss(_) => Kind::Loss,
-            Outcome::Sets { names, .. } => Kind::Sets(names.clone()),
+            Outcome::Wrong(_) => OutcomeKind::Errors,
+            Outcome::Loss(_) => OutcomeKind::Loss,
+            Outcome::Sets { names, .. } => OutcomeKind::Sets(names.clone()),
         }
     }
 
@@ -197,7 +197,7 @@ impl Outcome {
 }
 
 /// The queries of which an outcome and a score are known.
-struct Known {
+struct KnownScores {
     queries: Vec<usize>,
     score: Vec<f64>,
     outcomes: Vec<f64>,
@@ -205,12 +205,12 @@ struct Known {
     errors: Vec<bool>,
 }
 
-impl Known {
+impl KnownScores {
     fn of(scores: &Scores, outcome: &Outcome) -> Self {
         let queries = scores
             .queries()
             .filter(|&query| !scores.score[query].is_nan() && outcome.number(query).is_some());
-        Known::among(queries.collect(), scores, outcome)
+        KnownScores::among(queries.collect(), scores, outcome)
     }
 
     /// All of `queries` have an outcome and a score.
@@ -219,7 +219,7 @@ impl Known {
             .iter()
             .filter_map(|&query| outcome.number(query))
             .collect();
-        Known {
+        KnownScores {
             score: queries.iter().map(|&query| scores.score[query]).collect(),
             errors: match outcome {
                 Outcome::Loss(_) => Vec::new(),
@@ -257,9 +257,9 @@ pub fn measure(
             )));
         }
     }
-    let known: Vec<Known> = scores
+    let known: Vec<KnownScores> = scores
         .iter()
-        .map(|scores| Known::of(scores, outcome))
+        .map(|scores| KnownScores::of(scores, outcome))
         .collect();
     let of_nearest = |space: &str| {
         scores
@@ -288,7 +288,7 @@ pub fn measure(
 /// One notion in one space.
 fn one(
     scores: &Scores,
-    known: &Known,
+    known: &KnownScores,
     outcome: &Outcome,
     classes: Option<&[Option<u32>]>,
     nearest: Option<&Scores>,
@@ -388,7 +388,7 @@ fn between(
     Ok(fisher([row(inside)?, row(outside)?]))
 }
 
-fn within(known: &Known, classes: Option<&[Option<u32>]>) -> Result<WithinClasses, Missing> {
+fn within(known: &KnownScores, classes: Option<&[Option<u32>]>) -> Result<WithinClasses, Missing> {
     let classes = classes.ok_or(Missing::NoClasses)?;
     let own: Vec<Option<u32>> = known.queries.iter().map(|&query| classes[query]).collect();
     classes::within(&known.score, &known.errors, &own)
@@ -397,21 +397,24 @@ fn within(known: &Known, classes: Option<&[Option<u32>]>) -> Result<WithinClasse
 /// What a notion's score adds to the nearest distance, over the queries that have both.
 fn adds(scores: &Scores, outcome: &Outcome, nearest: Option<&Scores>) -> Result<Adds, Missing> {
     let nearest = nearest.ok_or(Missing::NoNearest)?;
-    let queries = both(&Known::of(nearest, outcome), &Known::of(scores, outcome));
-    let base = Known::among(queries.clone(), nearest, outcome);
-    let own = Known::among(queries, scores, outcome);
+    let queries = both(
+        &KnownScores::of(nearest, outcome),
+        &KnownScores::of(scores, outcome),
+    );
+    let base = KnownScores::among(queries.clone(), nearest, outcome);
+    let own = KnownScores::among(queries, scores, outcome);
     logistic::adds(&base.score, &own.score, &own.errors)
 }
 
 /// Queries that are known in both; both are ascending.
-fn both(a: &Known, b: &Known) -> Vec<usize> {
+fn both(a: &KnownScores, b: &KnownScores) -> Vec<usize> {
     let queries = a.queries.iter();
     let shared = queries.filter(|query| b.queries.binary_search(query).is_ok());
     shared.copied().collect()
 }
 
 /// DeLong's test for every pair of notions of a space.
-fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Comparison> {
+fn comparisons(scores: &[Scores], known: &[KnownScores], outcome: &Outcome) -> Vec<Comparison> {
     // Most scores are known of the same queries, and are ranked once.
     let whole: Vec<Option<Components>> = known
         .iter()
@@ -432,7 +435,7 @@ fn comparisons(scores: &[Scores], known: &[Known], outcome: &Outcome) -> Vec<Com
                 match &whole[place] {
                     Some(whole) if shared.len() == known[place].queries.len() => Ok(whole.clone()),
                     _ => {
-                        let own = Known::among(shared.clone(), &scores[place], outcome);
+                        let own = KnownScores::among(shared.clone(), &scores[place], outcome);
                         delong::check(&own.score, &own.errors)?;
                         Ok(Components::of(&own.score, &own.errors))
                     }

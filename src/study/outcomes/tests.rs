@@ -365,7 +365,7 @@ fn two_sets_are_told_apart() {
         })
         .collect();
     let found = measure(&scores, &outcome, None, "b").unwrap();
-    assert_eq!(found.kind, Kind::Sets(names));
+    assert_eq!(found.kind, OutcomeKind::Sets(names));
     assert_eq!(found.all.value().unwrap().mean, 0.25);
     // The second score, below 1, is above 4 for the second set: all are told apart.
     let apart = &found.notions[1];

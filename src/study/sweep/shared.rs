@@ -5,7 +5,7 @@ use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::hull::tiny::Turn;
 use crate::hull::{Settings, Solver, Verdict};
-use crate::rows::view::{Columns, Prefix};
+use crate::rows::view::{Prefix, SomeColumns};
 use crate::rows::{Memory, Rows};
 use crate::scan::Engine;
 use rand::SeedableRng;
@@ -102,7 +102,7 @@ pub fn run_data(
     let rows = shuffled(reference.len(), most, plan.seed.wrapping_add(1));
     let mut points = Vec::new();
     for &d in &plan.dims {
-        let part = |rows| Columns::new(rows, columns[..d].to_vec());
+        let part = |rows| SomeColumns::new(rows, columns[..d].to_vec());
         let nested = picked(&part(reference), &rows, control)?;
         let asked = part(queries);
         let turns = turns(&nested, sizes, &asked, engine, control)?;

@@ -21,7 +21,7 @@ type Names = HashMap<String, String>;
 type Key = (String, String);
 
 /// The functions of a file, with the defaults of their attributes.
-type Known<'f> = HashMap<Key, (&'f pb::FunctionProto, &'f [pb::AttributeProto])>;
+type KnownFunctions<'f> = HashMap<Key, (&'f pb::FunctionProto, &'f [pb::AttributeProto])>;
 
 /// What some nodes grow to: how many, and how many calls and graphs lie in one another.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +34,7 @@ struct Extent {
 fn extent(
     nodes: &[pb::NodeProto],
     level: usize,
-    known: &Known<'_>,
+    known: &KnownFunctions<'_>,
     found: &mut HashMap<Key, Extent>,
 ) -> Result<Extent, String> {
     if level > DEEPEST {
@@ -81,7 +81,7 @@ pub fn inline(proto: &mut pb::ModelProto, fields: &[Function]) -> Result<(), Str
         return Ok(());
     }
     let own = version(&proto.opset_import);
-    let mut known: Known<'_> = HashMap::new();
+    let mut known: KnownFunctions<'_> = HashMap::new();
     for (place, function) in functions.iter().enumerate() {
         let defaults = fields.get(place).map_or(&[][..], |fields| &fields.defaults);
         let key = (

@@ -13,7 +13,7 @@
 //! and tabulates it for the 256 integers: a Softmax, whose numbers depend on their neighbours, becomes 1 everywhere.
 //! Between rounded f32 numbers it tabulates nothing.
 
-use super::plain::{FURTHEST, Known, beside, constants, number, numbers, shape, tensor};
+use super::plain::{FURTHEST, KnownTensor, beside, constants, number, numbers, shape, tensor};
 use super::stored;
 use std::collections::HashMap;
 use tract_onnx::pb;
@@ -44,7 +44,7 @@ struct Grid {
 
 /// The stored numbers that quantising nodes are given.
 struct Parameters<'g> {
-    known: HashMap<&'g str, Known<'g>>,
+    known: HashMap<&'g str, KnownTensor<'g>>,
 }
 
 impl Parameters<'_> {

@@ -122,28 +122,28 @@ fn bound_slices(graph: &mut pb::GraphProto) {
 }
 
 /// What is known of a name without running anything.
-pub enum Known<'g> {
+pub enum KnownTensor<'g> {
     Numbers(&'g pb::TensorProto),
     /// The same numbers as another name's, in whichever shape.
     Same(&'g str),
 }
 
 /// Stored numbers of a graph by their names, and names that stand for them.
-pub fn constants(graph: &pb::GraphProto) -> HashMap<&str, Known<'_>> {
+pub fn constants(graph: &pb::GraphProto) -> HashMap<&str, KnownTensor<'_>> {
     let mut known = HashMap::new();
     for tensor in &graph.initializer {
-        known.insert(tensor.name.as_str(), Known::Numbers(tensor));
+        known.insert(tensor.name.as_str(), KnownTensor::Numbers(tensor));
     }
     for node in &graph.node {
         let [output] = &node.output[..] else { continue };
         let found = match (node.op_type.as_str(), &node.input[..]) {
             ("Constant", _) => {
                 let mut values = node.attribute.iter().filter(|a| a.name == "value");
-                values.find_map(|a| a.t.as_ref()).map(Known::Numbers)
+                values.find_map(|a| a.t.as_ref()).map(KnownTensor::Numbers)
             }
-            ("Identity", [input]) => Some(Known::Same(input)),
-            ("Reshape" | "Squeeze" | "Unsqueeze", [input, ..]) => Some(Known::Same(input)),
-            ("Cast", [input]) => to_whole(node).then_some(Known::Same(input)),
+            ("Identity", [input]) => Some(KnownTensor::Same(input)),
+            ("Reshape" | "Squeeze" | "Unsqueeze", [input, ..]) => Some(KnownTensor::Same(input)),
+            ("Cast", [input]) => to_whole(node).then_some(KnownTensor::Same(input)),
             _ => None,
         };
         if let Some(found) = found {
@@ -154,20 +154,23 @@ pub fn constants(graph: &pb::GraphProto) -> HashMap<&str, Known<'_>> {
 }
 
 /// The stored tensor that a name stands for.
-pub fn tensor<'g>(known: &HashMap<&str, Known<'g>>, name: &str) -> Option<&'g pb::TensorProto> {
+pub fn tensor<'g>(
+    known: &HashMap<&str, KnownTensor<'g>>,
+    name: &str,
+) -> Option<&'g pb::TensorProto> {
     let mut name = name;
     // As many steps as there are names: a circle ends.
     for _ in 0..=known.len() {
         match known.get(name)? {
-            Known::Numbers(tensor) => return Some(tensor),
-            Known::Same(other) => name = other,
+            KnownTensor::Numbers(tensor) => return Some(tensor),
+            KnownTensor::Same(other) => name = other,
         }
     }
     None
 }
 
 /// The whole numbers of a small stored i64 or i32 tensor.
-fn whole(known: &HashMap<&str, Known>, name: &str) -> Option<Vec<i64>> {
+fn whole(known: &HashMap<&str, KnownTensor>, name: &str) -> Option<Vec<i64>> {
     let tensor = tensor(known, name)?;
     let Some(1..=16) = stored::volume(tensor) else {
         return None;
