@@ -176,7 +176,7 @@ pub fn with_session<T>(
     });
     let verdicts = hull.map(|hull| {
         let (metric, affine) = (hull.metric.clone(), hull.affine.clone());
-        let solver = Solver::of(distinct, &*scan, plan.settings(), metric, affine);
+        let solver = Solver::of(distinct, scan, plan.settings(), metric, affine);
         Verdicts {
             extreme: few
                 .as_ref()
@@ -201,7 +201,7 @@ pub fn with_session<T>(
             unit.scan(engine, control)
         })
         .transpose()?;
-    let search_scan: &dyn Scan = unit_scan.as_ref().map_or(&*scan, |scan| &**scan);
+    let search_scan: &dyn Scan = unit_scan.as_ref().map_or(scan, |scan| &**scan);
     let search = (searched > 0).then(|| {
         let search = match tree {
             Some(tree) => Neighbours::by_tree(distinct, tree),
@@ -214,14 +214,14 @@ pub fn with_session<T>(
     let kept = kept.filter(|kept| kept.asked == asked);
     let found = match (&search, kept) {
         (Some(search), None) => {
-            let scanned: (&dyn Rows, &dyn Scan) = (distinct, &*scan);
+            let scanned: (&dyn Rows, &dyn Scan) = (distinct, scan);
             Some(Sample::of(asked, search, reference, scanned, control)?)
         }
         _ => None,
     };
     let sample = found.as_ref().or(kept).filter(|_| search.is_some());
     clock.lap("reference_neighbours");
-    let mut facts = reference_facts(reference, &*scan, &survey, verdicts.as_ref());
+    let mut facts = reference_facts(reference, scan, &survey, verdicts.as_ref());
     if let Some(sample) = sample {
         sample.describe(&mut facts);
     }
@@ -234,7 +234,7 @@ pub fn with_session<T>(
         rows: reference,
         distinct,
         repeats,
-        scan: &*scan,
+        scan,
         whitening: hull.map(|hull| &hull.metric),
         engine,
         metric: plan.metric,
