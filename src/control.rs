@@ -1,4 +1,4 @@
-//! The line between long work and whoever waits for it: a stop flag, and how far the work is.
+//! The connection between long work and its caller: a stop flag, and the progress of the work.
 //!
 //! Long loops call [`Control::check`] every few milliseconds of work; a front end sets the flag on Ctrl-C and
 //! polls [`Control::progress`] for its progress bar. Relies on nothing but [`crate::error`].
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// What the work is at, for a progress bar.
+/// The current stage of the work, for a progress bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WorkStage {
     /// Reading and checking files; units are bytes.
@@ -16,7 +16,7 @@ pub enum WorkStage {
     Read,
     /// Means, ranges, rank of the reference; units are rows.
     Survey,
-    /// Reference rows asked about their own set; units are verdicts.
+    /// Reference rows judged as queries of their own set; units are verdicts.
     SelfTest,
     /// Reference rows judged as if they were not in the reference; units are rows.
     LeaveOneOut,
@@ -24,15 +24,15 @@ pub enum WorkStage {
     Hull,
     /// Nearest neighbours; units are queries answered.
     Neighbours,
-    /// What a notion says of queries; units are queries judged, twice where it settles a side and a distance.
+    /// A notion judges queries; units are queries, counted twice if both a side and a distance are computed.
     Notion,
-    /// Figures that a notion takes of all queries together; units are rows.
+    /// Figures of a notion about all queries together; units are rows.
     Figures,
     /// Re-checking certificates; units are certificates.
     Verify,
     /// Fitting a space or a notion on the reference; units are rows.
     Fit,
-    /// Taking rows into a space; units are rows.
+    /// Mapping rows into a space; units are rows.
     Map,
     /// Images through a network; units are images.
     Encode,
@@ -40,13 +40,13 @@ pub enum WorkStage {
     Trials,
 }
 
-/// One look at the counters.
+/// A snapshot of the progress.
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     pub stage: WorkStage,
-    /// The notion whose work the stage is; empty where it is that of no notion.
+    /// The notion to which the stage belongs; empty if to none.
     pub notion: String,
-    /// Units done and to do in this stage; a total of 0 means unknown.
+    /// Units done, and all units of this stage; a total of 0 means unknown.
     pub done: u64,
     pub total: u64,
     /// Rounds of full scans so far, and queries still open, in the hull stages.
@@ -71,12 +71,12 @@ pub struct Control {
     task: Mutex<String>,
 }
 
-/// The stage that was begun last, and whose work it is.
+/// The stage that was begun last, and its notion.
 #[derive(Debug, Default)]
 struct At {
     stage: WorkStage,
     notion: String,
-    /// Whose work the stages to come are.
+    /// The notion of the stages that will begin.
     next: String,
 }
 
@@ -111,7 +111,7 @@ impl Control {
         self.open.store(0, Relaxed);
     }
 
-    /// Do what a notion does: the stages that `work` begins are the notion's.
+    /// Runs the work of a notion: the stages that `work` begins belong to the notion.
     pub fn within<T>(&self, notion: &str, work: impl FnOnce() -> T) -> T {
         self.at().next = notion.into();
         let done = work();
@@ -119,7 +119,7 @@ impl Control {
         done
     }
 
-    /// Where the work is. Held while a stage is begun and while it is looked at, so that no look sees parts of two stages.
+    /// The current stage. The lock is held while a stage begins and while a snapshot is taken, so that no snapshot mixes two stages.
     fn at(&self) -> MutexGuard<'_, At> {
         // A poisoned lock still holds a whole stage.
         self.at.lock().unwrap_or_else(|held| held.into_inner())
@@ -130,7 +130,7 @@ impl Control {
         self.done.fetch_add(units, Relaxed);
     }
 
-    /// Count finished units of a stage, unless the work is at another: one pass may be part of several.
+    /// Count finished units of a stage, if it is the current one: the same pass over rows may be part of several stages.
     pub fn advance_in(&self, stage: WorkStage, units: u64) {
         if self.at().stage == stage {
             self.advance(units);
@@ -155,12 +155,12 @@ impl Control {
             .fetch_add(time.as_nanos() as u64, Relaxed);
     }
 
-    /// Name the part of a larger job that is being worked on; empty for none.
+    /// Sets the name of the current part of a larger job; empty for none.
     pub fn set_task(&self, task: impl Into<String>) {
         *self.task.lock().unwrap_or_else(|held| held.into_inner()) = task.into();
     }
 
-    /// The part of a larger job that is being worked on.
+    /// The name of the current part of a larger job.
     pub fn task(&self) -> String {
         self.task
             .lock()

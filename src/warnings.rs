@@ -1,20 +1,20 @@
-//! What is to be said beside a result: that work went on in another way than was asked for, or what was chosen for the user.
+//! Sentences that accompany a result: work that was not done as asked for, or choices that were made for the user.
 
 use std::ops::Deref;
 
-/// Sentences in the order in which they came up, each once.
+/// Warnings in the order in which they arose, without repetition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Warnings(Vec<String>);
 
 impl Warnings {
-    /// Say this, unless it was said.
+    /// Adds a warning, unless it is there already.
     pub fn add(&mut self, warning: String) {
         if !self.0.contains(&warning) {
             self.0.push(warning);
         }
     }
 
-    /// All that was said since the last call.
+    /// All warnings since the last call.
     pub fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.0)
     }

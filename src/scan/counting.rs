@@ -1,4 +1,4 @@
-//! An engine that counts what its scans do: how many directions each precision answered, and what that took.
+//! An engine that counts the work of its scans: directions by the precision that proved them, operations, and time.
 
 use super::{Batch, Engine, Frame, Hits, Scan, small_sets};
 use crate::control::Control;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// What scans did.
+/// The counted work of scans.
 #[derive(Debug, Clone, Default)]
 pub struct ScanCounts {
     /// Directions answered, by the precision that proved the answer.
@@ -25,7 +25,7 @@ impl ScanCounts {
     }
 }
 
-/// Another engine, whose scans are counted together.
+/// Wraps another engine and counts the work of all its scans.
 pub struct CountingEngine<'e> {
     engine: &'e dyn Engine,
     counts: Arc<Mutex<ScanCounts>>,
@@ -44,7 +44,7 @@ impl<'e> CountingEngine<'e> {
         lock(&self.counts).clone()
     }
 
-    /// Count a scan that another engine made.
+    /// Wraps a scan, so that its work is counted here.
     pub fn counted<'r>(&self, scan: Box<dyn Scan + 'r>) -> Box<dyn Scan + 'r> {
         Box::new(CountingScan {
             scan,
@@ -82,7 +82,7 @@ struct CountingScan<'r> {
 }
 
 impl CountingScan<'_> {
-    /// Count a scan of so many directions, which `proved` says what of it each precision answered.
+    /// Counts a scan of `directions` directions; `proved` has the number of them that each precision proved.
     fn count(&self, directions: usize, proved: &[(&'static str, u64)], began: Instant) {
         let time = began.elapsed();
         let mut counts = lock(&self.counts);

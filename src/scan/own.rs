@@ -1,16 +1,16 @@
-//! The nearest rows of every row: each pair of rows is scored once, for both.
+//! The nearest rows of every row of a set: each pair of rows is multiplied once, for both rows.
 //!
 //! ```text
 //! p = <x'_i, x'_j>:    j scores p + bias(j) for i,    i scores p + bias(i) for j
 //! ```
 //!
-//! Where one scale does for all columns, x' = e (x - m), the direction of nearness of row i is x'_i itself, so that the
-//! products of a set with itself are symmetric: half of them, and half of the rows that are read, are spared. Rows are taken
-//! in blocks of [`BLOCK`]; a block meets itself, whose pairs it scores from both sides, and the tiles behind it.
+//! If the frame scales all columns equally, x' = e (x - m), the direction that ranks rows by nearness to row i is x'_i itself.
+//! The matrix of products is then symmetric, and only one half of it is computed. Rows are taken in blocks of [`BLOCK`]. A block
+//! is multiplied with itself, where both products of a pair are computed, and with all tiles after it.
 //!
-//! The stated score of a pair is the product of rows that were rounded once each, and one sum: the errors that
-//! [`super::rounding::f32_score`] and the rounding of a direction to f32 allow for, from either side. Lists are shared by all
-//! workers, and which pairs are scored in what order does not matter to them.
+//! A stated score is the product of two rows, each rounded to f32 once, plus one sum. Its error is covered, for either row as
+//! the direction, by [`super::rounding::f32_score`] and the rounding of a direction to f32. All workers share the lists of
+//! best rows, whose content does not depend on the order in which pairs are scored.
 
 use super::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
 use super::int8::Lists;
@@ -22,33 +22,33 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-/// Fewer rows than this are soon asked as any queries are; and the most places of all lists (16 bytes each).
+/// The least number of rows for which this is used, and the most entries of all lists together (16 bytes each).
 const LEAST: usize = 4 * BLOCK;
 const MOST_HELD: usize = 16 << 20;
 
-/// Blocks that share the reading of a tile, as long as they hold no more numbers than this; and tiles of one piece of work.
+/// The most blocks, and the most numbers in them, for which a tile is read once; and the tiles in a piece of work.
 const TOGETHER: usize = 4;
 const NUMBERS: usize = 1 << 20;
 const TILES: usize = 32;
 
-/// Lanes that are compared before one branch; and of a group where one enters.
+/// Lanes that are compared before one branch: first in groups, then in parts of a group that has a hit.
 const GROUP: usize = 64;
 const FEW: usize = 8;
 
-/// Whether all rows can be asked together, for k rows each.
+/// Whether this scan can find the k best rows for every row of the frame.
 pub(super) fn suits(frame: &Frame, k: usize) -> bool {
     let n = frame.bias.len();
     let even = frame.scale.iter().all(|&scale| scale == frame.euclid);
     even && n >= LEAST && (1..=n).contains(&k) && n.saturating_mul(k) <= MOST_HELD
 }
 
-/// Some blocks of rows, and some of the tiles that they meet.
+/// A piece of work: some rows as directions, and some of the tiles that they are multiplied with.
 struct Piece {
     rows: Range<usize>,
     tiles: Range<usize>,
 }
 
-/// All pieces, of so many rows each.
+/// All pieces of work, each with at most `rows` rows as directions.
 fn pieces(n: usize, rows: usize) -> Vec<Piece> {
     let tiles = n.div_ceil(TILE);
     let firsts = (0..n).step_by(rows);
@@ -67,7 +67,7 @@ fn pieces(n: usize, rows: usize) -> Vec<Piece> {
 ///
 /// Panics unless the frame [`suits`].
 pub(super) fn scan(rows: &dyn Rows, frame: &Frame, k: usize, control: &Control) -> Result<Hits> {
-    assert!(suits(frame, k), "a frame and a number of rows that suit");
+    assert!(suits(frame, k), "a frame and a k for which `suits` is true");
     let (n, d, started) = (rows.len(), frame.dim(), Instant::now());
     let own = Own {
         source: TileDecoder::new(rows, frame),
@@ -124,7 +124,7 @@ impl Own<'_> {
             control.check()?;
             let rows = tile * TILE..n.min((tile + 1) * TILE);
             let tile: &[f32] = self.source.read(rows.start, rows.len(), &mut space)?;
-            // The blocks behind the tile meet it as part of a block of its own.
+            // Blocks after the tile: their pairs with it belong to the piece of the tile's own block.
             let met = |block: &&Block<f32>| piece.rows.start + block.first <= rows.start;
             for block in blocks.iter().filter(met) {
                 let Worker { products, .. } = worker;
@@ -140,7 +140,7 @@ impl Own<'_> {
         Ok(pairs)
     }
 
-    /// Some rows as blocks of directions.
+    /// The rows as blocks of directions.
     fn blocks(&self, rows: Range<usize>, space: &mut Space<f32>) -> Result<Vec<Block<f32>>> {
         let d = Tiles::<f32>::dim(&self.source);
         let mut directions = Vec::with_capacity(rows.len() * d);
@@ -153,8 +153,8 @@ impl Own<'_> {
         Ok(blocks(&directions, &vec![1.0; rows.len()], d))
     }
 
-    /// Offer the rows of a tile to those of a block and, unless they are of that block, the other way round. The products of
-    /// a row are `stride` apart from those of the next.
+    /// Offers the rows of a tile to the lists of a block's rows and, unless the tile is part of the block, the other way round.
+    /// `stride` is the number of products per row of the tile.
     fn offer(&self, lanes: Range<usize>, rows: Range<usize>, stride: usize, worker: &mut Worker) {
         let both = rows.start >= lanes.start + BLOCK;
         let bars = |of: Range<usize>| of.map(|row| self.lists.bar(row));
@@ -192,19 +192,19 @@ impl Own<'_> {
     }
 }
 
-/// What is not a number may be anything, and ranks above all.
+/// NaN, about which nothing is known, ranks above all numbers.
 fn stated(score: f32) -> f32 {
     if score.is_nan() { f32::INFINITY } else { score }
 }
 
-/// The bars and the biases of some rows.
+/// The current k-th best scores (bars) and the biases of some rows.
 #[derive(Clone, Copy)]
 struct Side<'a> {
     bars: &'a [f32],
     bias: &'a [f32],
 }
 
-/// The products (row, lane) that reach the bar of either, rows ascending.
+/// Finds the products (row, lane) that reach the bar of either, by ascending row.
 struct Find<'a> {
     products: &'a [f32],
     stride: usize,
@@ -248,14 +248,14 @@ impl pulp::NullaryFnOnce for Find<'_> {
     }
 }
 
-/// Whether any of some products of a row, of this bar and bias, reaches the bar of its lane or the row's.
+/// Whether any of `some` products of a row reaches the bar of its lane, or the row's own; `bar` and `bias` are the row's.
 #[inline(always)]
-#[allow(clippy::neg_cmp_op_on_partial_ord, clippy::needless_range_loop)] // what cannot be compared must be offered
+#[allow(clippy::neg_cmp_op_on_partial_ord, clippy::needless_range_loop)] // NaN must be offered
 fn reaches(products: &[f32], lanes: Side<'_>, some: Range<usize>, bar: f32, bias: f32) -> bool {
     let products = &products[some.clone()];
     let (bars, biases) = (&lanes.bars[some.clone()], &lanes.bias[some]);
     let mut any = false;
-    // By index: a zip is a call where the compiler sees it in another unit.
+    // By index: with several code generation units `zip` may become a call.
     for b in 0..products.len() {
         any |= !(products[b] + bias < bars[b]) | !(products[b] + biases[b] < bar);
     }
@@ -289,8 +289,8 @@ mod tests {
         (frame, hits)
     }
 
-    /// Scores in f64 of all rows for some of them: lists hold what is stated within the bound, and no row that is clearly
-    /// better is missing.
+    /// Compares the lists of some rows with f64 scores: stated scores are within the error bound, and no row that is better by
+    /// more than the bound is missing.
     fn holds(rows: &Memory, frame: &Frame, hits: &Hits) {
         let (n, d) = (rows.len(), rows.dim());
         let mut points = vec![0.0; n * d];
@@ -324,7 +324,7 @@ mod tests {
         }
     }
 
-    /// Tiles and blocks that are not full, a far row, rows at equal distances: by one worker and by several.
+    /// Partial tiles and blocks, a far row, and rows at equal distances, with one worker and with several.
     #[test]
     fn every_pair_serves_both_of_its_rows() {
         for (n, d, round, far) in [

@@ -6,10 +6,10 @@
 //! the last rows, less than a tile:    f32 products
 //! ```
 //!
-//! Of few directions whose rows are kept as integers, no tile goes in f32: what integers cannot exclude is scored by itself
-//! from the first tile on, and the time is not looked at, since f32 computes a whole group of directions. Such directions
-//! are in 16 bits where the kernel takes them: of a first direction of MNIST's hull 60 to 100 of 60,000 rows are left then,
-//! with 8 bits 600 to 26,000.
+//! A batch of few directions, if the integer rows are kept in memory, never scores whole tiles in f32 and is not timed: an f32
+//! product would compute a whole group of lanes. Pairs that integers cannot exclude are scored one by one. Such directions are
+//! rounded to 16 bits if the kernel takes them: for a first direction of MNIST's hull, 60 to 100 of 60,000 rows then remain to
+//! be scored, instead of 600 to 26,000 with 8 bits.
 //!
 //! Every stated score has the bits of the f32 scan, every row that is not scored lies strictly below a bar, and the
 //! lists have the same total order, so the answer is that of the f32 scan. Each worker compares its time for an integer
@@ -49,7 +49,7 @@ struct Integers {
     bounds: Vec<Lane>,
 }
 
-/// How a batch is scanned.
+/// The choices for the scan of a batch.
 #[derive(Clone, Copy)]
 pub struct How {
     pub kernel: Kernel,
@@ -158,7 +158,7 @@ struct Worker {
     framed: Framed,
 }
 
-/// Rows of a panel in f32, read when they are asked for.
+/// Rows of a panel in f32, read on demand.
 struct Framed {
     rows: Vec<f32>,
     there: [bool; PANEL],

@@ -232,7 +232,7 @@ impl Scan for Int8Scan<'_> {
     }
 
     fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {
-        // Where eight bits are for few directions alone, or not at all, half of the products in f32 are quicker.
+        // If int8 is used only for few directions, or not at all, half of the products in f32 are faster.
         match (self.options.precision, self.options.kernel) {
             (Precision::F32, _) | (Precision::Auto, Kernel::Avx2) => self.plain.own(k, control),
             _ => Ok(None),

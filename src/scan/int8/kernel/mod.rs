@@ -256,7 +256,7 @@ impl Kernel {
         }
     }
 
-    /// Whether it multiplies few directions in 16 bits, as all do that have AVX2: rows come from memory more slowly than that.
+    /// Whether the kernel multiplies few directions in 16 bits. All kernels with AVX2 do, because memory is the bottleneck there.
     pub fn takes_wide(self) -> bool {
         self != Kernel::Plain && Kernel::Avx2.runs()
     }
