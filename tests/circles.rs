@@ -7,13 +7,6 @@
 use crate::house::all;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Known circles that still have to be removed, each by its folder and its members.
-const KNOWN: &[(&str, &[&str])] = &[
-    ("cli", &["analyze", "fit"]),
-    ("job", &["images", "inputs"]),
-    ("notion", &["neighbours", "tree"]),
-];
-
 type Path = Vec<String>;
 
 /// The module of a file below `src`.
@@ -168,23 +161,10 @@ fn circles(files: &[(String, String)]) -> BTreeSet<(String, Vec<String>)> {
 
 #[test]
 fn no_files_of_a_folder_use_each_other_in_a_circle() {
-    let known: BTreeSet<(String, Vec<String>)> = KNOWN
-        .iter()
-        .map(|(folder, names)| {
-            let names = names.iter().map(|name| name.to_string());
-            ((*folder).into(), names.collect())
-        })
-        .collect();
     let found = circles(&all());
-    let new: Vec<_> = found.difference(&known).collect();
     assert!(
-        new.is_empty(),
-        "these import each other in a circle: {new:?}"
-    );
-    let gone: Vec<_> = known.difference(&found).collect();
-    assert!(
-        gone.is_empty(),
-        "these are no circles any more; delete them from KNOWN: {gone:?}"
+        found.is_empty(),
+        "these import each other in a circle: {found:?}"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use crate::common::{gaussian, rows};
 use crate::definitions::{BY_SCIPY, asked, by_formula, plan};
-use hullscope::notion::neighbours::Metric;
+use hullscope::notion::metric::Metric;
 use hullscope::notion::{Judgement, Value};
 use hullscope::study::analyze::AnalysisPlan;
 

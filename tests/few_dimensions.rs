@@ -3,7 +3,8 @@
 use crate::common::{Kept, gaussian, naive, random, rows, verdicts};
 use hullscope::control::Control;
 use hullscope::hull::{Evidence, Settings, Solver, Verdict};
-use hullscope::notion::neighbours::{Method, Metric, Neighbours};
+use hullscope::notion::metric::Metric;
+use hullscope::notion::neighbours::{Method, Neighbours};
 use hullscope::rows::Rows;
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::study::Record;

@@ -2,7 +2,8 @@
 
 use crate::common::{gaussian, naive, rows};
 use hullscope::control::{Control, WorkStage};
-use hullscope::notion::neighbours::{Metric, Neighbours, UnitReference};
+use hullscope::notion::metric::Metric;
+use hullscope::notion::neighbours::{Neighbours, UnitReference};
 use hullscope::rows::{Memory, Repeats, Rows};
 use hullscope::scan::{CpuScan, Scan};
 

@@ -2,7 +2,7 @@
 
 use crate::common::{gaussian, random, rows};
 use hullscope::control::Control;
-use hullscope::notion::neighbours::Metric;
+use hullscope::notion::metric::Metric;
 use hullscope::notion::registry::Wanted;
 use hullscope::rows::{Memory, Rows};
 use hullscope::scan::CpuEngine;

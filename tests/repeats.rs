@@ -3,7 +3,7 @@
 use crate::common::{Kept, gaussian, naive, random, rows};
 use hullscope::control::Control;
 use hullscope::hull::Verdict;
-use hullscope::notion::neighbours::Metric;
+use hullscope::notion::metric::Metric;
 use hullscope::rows::{Element, Memory, Rows};
 use hullscope::scan::CpuEngine;
 use hullscope::study::Record;

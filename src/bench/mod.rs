@@ -19,7 +19,7 @@ pub use machine::{date, machine};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::hull::Verdict;
-use crate::notion::neighbours::Near;
+use crate::notion::metric::Near;
 use crate::study::bench::{EngineReport, Report, Shape, SweepPoint, Verdicts};
 use measure::{Answers, Limits};
 use workload::Workload;

@@ -1,13 +1,13 @@
 //! `hullscope analyze`: is each query inside the convex hull of the reference rows, and how far are its neighbours?
 
-use super::fit::is_hull;
 use super::progress::{ASKING, Advice, Bar, JUDGING};
 use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
-use crate::job::inputs::{COLUMNS, Inputs, RowArgs};
+use crate::job::inputs::Inputs;
 use crate::job::judging::{self, Defaults, JudgingArgs};
+use crate::job::row_args::{COLUMNS, RowArgs};
 use crate::report::{
     Context, FileSink, InputInfo, RowSettings, certificates, file, json, records, table,
 };
@@ -183,7 +183,9 @@ struct Opened {
 
 fn both_sets(args: &Args, control: &Control) -> Result<Opened> {
     let (reference, queries) = (args.reference.as_deref(), args.queries.as_deref());
-    let hull = reference.map(Path::new).filter(|path| is_hull(path));
+    let hull = reference
+        .map(Path::new)
+        .filter(|path| crate::report::hull_file::is_hull(path));
     if let (Some(hull), Some(queries)) = (hull, queries) {
         let fitted = args.rows.fitted(hull, queries, None, control)?;
         if let (Some(space), true) = (&fitted.space, args.certificates.is_some()) {

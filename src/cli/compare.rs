@@ -6,7 +6,7 @@ use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::compare::Options;
-use crate::job::inputs::COLUMNS;
+use crate::job::row_args::COLUMNS;
 use crate::job::{folder, judging};
 use crate::report::{file, results};
 use std::path::PathBuf;

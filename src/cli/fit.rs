@@ -7,8 +7,8 @@ use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::backend::Chosen;
 use crate::job::images::{classes_beside, open_plain};
-use crate::job::inputs::RowArgs;
 use crate::job::judging::JudgingArgs;
+use crate::job::row_args::RowArgs;
 use crate::report::hull_file::{self, Link, Make, SpaceAndLabels};
 use crate::report::{InputInfo, file};
 use crate::rows::{self, Rows, Watch};
@@ -60,7 +60,7 @@ pub struct Args {
 /// Run the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
-    if !is_hull(&args.output) {
+    if !hull_file::is_hull(&args.output) {
         let named = args.output.display();
         return Err(Error::Usage(format!(
             "{named} does not end in .hull; write -o NAME.hull"
@@ -188,9 +188,4 @@ fn link(reference: &str, watch: &Watch, control: &Control) -> Result<Link> {
         path: path.display().to_string(),
         fingerprint,
     })
-}
-
-/// Whether a path has the extension of a `.hull` file.
-pub(super) fn is_hull(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == "hull")
 }

@@ -6,7 +6,7 @@ use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::backend::Chosen;
-use crate::job::inputs::RowArgs;
+use crate::job::row_args::RowArgs;
 use crate::report::{Context, InputInfo, file, records};
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::images::{ImageArgs, Opened};
-use crate::job::inputs::RowArgs;
+use crate::job::row_args::RowArgs;
 use crate::report::compare::number;
 use crate::report::sheet::{Pictures, sheet};
 use crate::report::{file, outcomes, text_table};

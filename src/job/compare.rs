@@ -2,10 +2,10 @@
 //! validated plan; the run gives [`Done`], whose files in the folder are those of [`super::folder`].
 
 use super::images::{ImageArgs, Opened};
-use super::inputs::RowArgs;
 use super::judging::{Defaults, JudgingArgs};
 use super::networks::NetworkArgs;
 use super::outcomes::{Given, OutcomeArgs, Queries};
+use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::report::archive::{Folder, Origin};

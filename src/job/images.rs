@@ -1,7 +1,7 @@
 //! The options that say how sets of images are read; `compare` and `paper` share them.
 
-use super::inputs::{RowArgs, one_pipe};
 use super::memory;
+use super::row_args::{RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::outcomes::FileRows;

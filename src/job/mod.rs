@@ -15,4 +15,5 @@ pub mod judging;
 pub mod memory;
 pub mod networks;
 pub mod outcomes;
+pub mod row_args;
 pub mod verify;

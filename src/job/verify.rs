@@ -3,8 +3,8 @@
 //! the folder.
 
 use super::images::ImageArgs;
-use super::inputs::RowArgs;
 use super::networks::NetworkArgs;
+use super::row_args::RowArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::hull::certificate::{Claim, Fault};

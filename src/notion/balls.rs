@@ -10,7 +10,8 @@
 //! are computed again in the original coordinates. The largest balls are not searched but tested one by one, so that a few
 //! outliers do not reduce the accuracy of the others' extra coordinate.
 
-use super::neighbours::{Metric, Near, Neighbours};
+use super::metric::{Metric, Near};
+use super::neighbours::Neighbours;
 use super::wide::distance;
 use crate::control::Control;
 use crate::error::Result;

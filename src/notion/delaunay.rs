@@ -16,7 +16,8 @@ mod face;
 
 use self::face::Face;
 use super::hull::of;
-use super::neighbours::{Metric, Near, Neighbours};
+use super::metric::{Metric, Near};
+use super::neighbours::Neighbours;
 use super::{Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;

@@ -11,7 +11,8 @@
 //! distances of 0 have no ratio. The estimates equal those of scikit-dimension 0.5.0 for the distinct rows, from all of
 //! them or a seeded sample.
 
-use super::neighbours::{Metric, Near, Neighbours};
+use super::metric::{Metric, Near};
+use super::neighbours::Neighbours;
 use super::sample;
 use crate::control::Control;
 use crate::error::Result;

@@ -1,6 +1,7 @@
 //! For tests: fits notions on sets in memory and lets them judge, as an analysis does.
 
-use super::neighbours::{Metric, Neighbours};
+use super::metric::Metric;
+use super::neighbours::Neighbours;
 use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample, side};
 use crate::control::Control;
 use crate::hull::{Answer, Certificate, Settings, Solver};

@@ -21,7 +21,8 @@
 //! the depth grows, as s_j is the distance to the (K+1)-th nearest of all rows.
 
 use super::balls::{Balls, Sought, tangent};
-use super::neighbours::{Metric, Near, Neighbours};
+use super::metric::{Metric, Near};
+use super::neighbours::Neighbours;
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};

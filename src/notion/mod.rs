@@ -21,6 +21,7 @@ mod leaf;
 pub mod local;
 mod mahalanobis;
 mod manifold;
+pub mod metric;
 mod moments;
 pub mod neighbours;
 pub mod range;
@@ -39,7 +40,8 @@ use crate::hull::{Answer, Certificate, Metric as Whitening, Settings};
 use crate::rows::{Pack, Repeats, Rows};
 use crate::scan::{Engine, Scan};
 use crate::space::Layer;
-use neighbours::{Metric, Near, Neighbours};
+use metric::{Metric, Near};
+use neighbours::Neighbours;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 

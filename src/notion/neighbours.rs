@@ -9,6 +9,7 @@
 //!
 //! In few dimensions a [`Tree`] gives the same answers without a scan.
 
+use super::metric::{Metric, Near};
 use super::tree::Tree;
 use super::wide::{Wide, distance, product};
 use crate::control::Control;
@@ -19,24 +20,7 @@ use crate::scan::{Batch, Engine, Hits, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
 
-/// The metric in which rows are near.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// |x - q|.
-    #[default]
-    Euclidean,
-    /// 1 - cos(x, q); a zero vector has cosine 0 with everything.
-    Cosine,
-    /// -<x, q>.
-    Dot,
-}
-
-/// A nearest reference row: its index in the reference, and its distance in the metric, rounded to f64 (infinite if it
-/// overflows).
-pub type Near = (usize, f64);
-
-/// The same while rows are ranked, with a distance that cannot overflow or underflow.
+/// A [`Near`] row while rows are ranked, with a distance that cannot overflow or underflow.
 type Ranked = (usize, Wide);
 
 /// Rows proposed in addition to k at first, and the factor by which proposals grow if those are too few.

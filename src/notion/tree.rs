@@ -13,7 +13,7 @@
 
 mod search;
 
-use super::neighbours::{Metric, Near};
+use super::metric::{Metric, Near};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Rows, chunk_rows, normalise};

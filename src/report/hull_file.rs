@@ -536,3 +536,8 @@ struct Head {
     version: u32,
     tool: String,
 }
+
+/// Whether a path has the extension of a `.hull` file.
+pub fn is_hull(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "hull")
+}

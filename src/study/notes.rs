@@ -3,7 +3,7 @@
 use super::plan::AnalysisPlan;
 use super::summary::{ReferenceFacts, Summary, Tally};
 use crate::notion::class::OWN;
-use crate::notion::neighbours::Metric;
+use crate::notion::metric::Metric;
 use crate::notion::{Classes, Notion};
 use crate::rows::RowList;
 use std::collections::HashSet;

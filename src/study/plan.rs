@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::hull::Settings;
-pub use crate::notion::neighbours::Metric;
+pub use crate::notion::metric::Metric;
 use crate::notion::registry::{self, Wanted};
 use crate::notion::{self, Classes, Notion};
 use serde::{Deserialize, Serialize};

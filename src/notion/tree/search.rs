@@ -1,6 +1,6 @@
 //! The search in a k-d tree: nearest boxes first, leaves in whole vectors of points.
 
-use super::super::neighbours::{Metric, Near};
+use super::super::metric::{Metric, Near};
 use super::super::wide::PLAIN;
 use super::{Fixed, Form, LEAF};
 use crate::control::Control;
