@@ -80,8 +80,8 @@ fn code(row: &[f64]) -> impl Iterator<Item = u64> + '_ {
     })
 }
 
-/// The search for the nearest code of another row (its distance and index), compiled for the instruction set found at run
-/// time, which may have an instruction to count bits.
+/// The search for the nearest code of another row that differs (its distance and index), compiled for the instruction set found at
+/// run time, which may have an instruction to count bits.
 struct Nearest<'c> {
     codes: &'c [u64],
     code: &'c [u64],
@@ -94,11 +94,16 @@ impl pulp::NullaryFnOnce for Nearest<'_> {
 
     #[inline(always)]
     fn call(self) -> Self::Output {
+        let words = self.code.len();
         let mut best: Option<(u32, usize)> = None;
-        for (place, other) in self.codes.chunks_exact(self.code.len()).enumerate() {
-            let distance = hamming(self.code, other);
+        for place in 0..self.codes.len() / words {
+            let distance = hamming(self.code, &self.codes[place * words..][..words]);
             if best.is_none_or(|(least, _)| distance < least) && Some(place) != self.own {
                 best = Some((distance, place));
+                // Different codes are no nearer.
+                if distance == 1 {
+                    break;
+                }
             }
         }
         best
@@ -107,8 +112,14 @@ impl pulp::NullaryFnOnce for Nearest<'_> {
 
 /// The number of bits in which two codes differ.
 #[inline(always)]
+#[allow(clippy::needless_range_loop)] // a zip is a call where the compiler sees it in another unit
 fn hamming(a: &[u64], b: &[u64]) -> u32 {
-    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
+    let b = &b[..a.len()];
+    let mut places = 0;
+    for word in 0..a.len() {
+        places += (a[word] ^ b[word]).count_ones();
+    }
+    places
 }
 
 impl Codes {
