@@ -1580,7 +1580,7 @@ fn bit_flips_are_survived() {
     let mut random = random(5);
     for specimen in specimens() {
         let bits = specimen.file.len() * 8;
-        let step = (bits / 3000).max(1);
+        let step = (bits / 1500).max(1);
         for bit in (0..bits)
             .step_by(step)
             .map(|bit| (bit + random.random_range(0..step)).min(bits - 1))
@@ -1610,7 +1610,7 @@ fn extreme_words_are_survived() {
         &[0; 8],
     ];
     for specimen in specimens() {
-        let step = (specimen.file.len() / 300).max(1);
+        let step = (specimen.file.len() / 150).max(1);
         for at in (0..specimen.file.len()).step_by(step) {
             for word in words {
                 let mut broken = specimen.file.clone();

@@ -129,7 +129,7 @@ fn verdicts_equal_the_solvers_and_the_linear_programs() {
     for law in LAWS {
         for d in 2..6 {
             let problems = trials(law, d, 5);
-            for (number, turn) in turns(&problems, 20, &sizes).into_iter().enumerate() {
+            for (number, turn) in turns(&problems, 10, &sizes).into_iter().enumerate() {
                 let (x, query) = drawn(&problems, number as u64, 80);
                 for (place, &n) in sizes.iter().enumerate() {
                     let (verdict, part) = (turn.verdict(place), &x[..n * d]);
@@ -153,7 +153,7 @@ fn verdicts_equal_the_solvers_and_the_linear_programs() {
             }
         }
     }
-    assert!(inside > 300 && compared > 1000, "{inside}, {compared}");
+    assert!(inside > 150 && compared > 500, "{inside}, {compared}");
 }
 
 /// P(inside) of a Gaussian point for N others in d dimensions, as (d, N, P): Kabluchko and Zaporozhets (2020),

@@ -71,7 +71,7 @@ pub fn problem(kind: usize, seed: u64) -> (usize, Vec<f64>, Vec<f64>) {
 #[test]
 fn agree_with_a_linear_program_on_random_problems() {
     let (mut compared, mut inside) = (0, 0);
-    for seed in 0..600 {
+    for seed in 0..300 {
         let (d, x, q) = problem(seed as usize % 6, seed);
         let answers = plain(&rows(d, &x), &q);
         for (answer, query) in answers.iter().zip(q.chunks_exact(d)) {
@@ -107,11 +107,11 @@ fn agree_with_a_linear_program_on_random_problems() {
         }
     }
     assert!(
-        compared >= 2_000,
+        compared >= 1_000,
         "only {compared} problems were clear of the boundary"
     );
     assert!(
-        inside > 400 && inside < compared - 400,
+        inside > 200 && inside < compared - 200,
         "{inside} of {compared} inside: too one-sided a test"
     );
 }

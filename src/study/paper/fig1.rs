@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn half_of_the_samples_are_inside_where_theory_says() {
         let plan = Fig1Plan {
-            trials: 4_000,
+            trials: 1_000,
             sizes: sizes(2, 1_000),
             seed: 1,
             memory: 1 << 26,
