@@ -333,7 +333,7 @@ impl<'a> SharedColumns<'a> {
         self.positive(conic, conic.weights())
     }
 
-    /// As [`Columns::weighted`], but without the bias of about e^2 that the lift brings into the weights: they are
+    /// As [`Self::weighted`], but without the bias of about e^2 that the lift brings into the weights: they are
     /// moved to the least-squares solution without the lift, if none turns negative.
     pub fn unlifted(&self, q: &Open) -> (Vec<usize>, Vec<f64>) {
         let mut weights = q.conic.weights().to_vec();
