@@ -132,6 +132,10 @@ fn circles(files: &[(String, String)]) -> BTreeSet<(String, Vec<String>)> {
     let mut folders: BTreeMap<Path, Uses> = BTreeMap::new();
     for (file, text) in files {
         let here = module(file);
+        // A module of tests in a file of its own.
+        if here.last().is_some_and(|name| name == "tests") {
+            continue;
+        }
         for path in paths(&code(text)) {
             let Some(there) = named(&path, &here, &modules) else {
                 continue;

@@ -11,7 +11,7 @@
 //! product.
 
 use super::topk::{Best, enters};
-use super::{Batch, Engine, Frame, Hits, Scan, own, rounding};
+use super::{Batch, Frame, Hits, rounding};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -557,29 +557,7 @@ pub fn scan_points<T: product::Real>(
     scan_tiles(&Points { points, dim }, directions, &bias, k, control)
 }
 
-/// The scan on the CPU.
-pub struct CpuScan<'a> {
-    rows: &'a dyn Rows,
-    frame: Frame,
-}
-
-impl<'a> CpuScan<'a> {
-    /// Computes the frame of the rows (two passes).
-    pub fn new(rows: &'a dyn Rows, control: &Control) -> Result<Self> {
-        Ok(CpuScan {
-            rows,
-            frame: Frame::survey(rows, control)?,
-        })
-    }
-
-    /// For rows with a known frame. Panics unless the frame has a bias for each row.
-    pub fn in_frame(rows: &'a dyn Rows, frame: Frame) -> Self {
-        assert_eq!(rows.len(), frame.bias.len(), "a frame of the same rows");
-        CpuScan { rows, frame }
-    }
-}
-
-/// Scans one batch over all rows: the work of [`CpuScan`], also for an engine that has rows and frame itself.
+/// Scans one batch over all rows: the work of [`super::CpuScan`], also for an engine that has rows and frame itself.
 pub(super) fn scan_batch(
     rows: &dyn Rows,
     frame: &Frame,
@@ -599,72 +577,8 @@ pub(super) fn scan_batch(
     Ok(Hits::new(rows.len(), k, scores, best).proved_in("f32", batch.bias.len()))
 }
 
-impl Scan for CpuScan<'_> {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn frame(&self) -> &Frame {
-        &self.frame
-    }
-
-    fn scan(&self, batch: &Batch<'_>, control: &Control) -> Result<Hits> {
-        scan_batch(self.rows, &self.frame, batch, control)
-    }
-
-    fn own(&self, k: usize, control: &Control) -> Result<Option<Hits>> {
-        let suits = own::suits(&self.frame, k);
-        suits
-            .then(|| own::scan(self.rows, &self.frame, k, control))
-            .transpose()
-    }
-
-    fn error_bound(&self, norm: f64, c: f32) -> f64 {
-        error_bound(&self.frame, norm, c)
-    }
-}
-
-/// [`Scan::error_bound`] of [`scan_batch`].
+/// [`super::Scan::error_bound`] of [`scan_batch`].
 pub(super) fn error_bound(frame: &Frame, norm: f64, c: f32) -> f64 {
     let bias = f64::from(c) * 0.5 * frame.euclid_radius.powi(2);
     rounding::f32_score(frame.dim(), frame.radius, norm, bias)
-}
-
-/// The engine of [`CpuScan`].
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CpuEngine;
-
-impl Engine for CpuEngine {
-    fn scan_in<'r>(
-        &self,
-        rows: &'r dyn Rows,
-        frame: Frame,
-        _: &Control,
-    ) -> Result<Box<dyn Scan + 'r>> {
-        Ok(Box::new(CpuScan::in_frame(rows, frame)))
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "cpu, {} threads, {}",
-            rayon::current_num_threads(),
-            instruction_set()
-        )
-    }
-}
-
-/// The widest vector instructions that the scan uses on this machine.
-fn instruction_set() -> String {
-    format!("{:?}", pulp::Arch::new())
-        .split(['(', ' '])
-        .next()
-        .map_or_else(
-            || "scalar".into(),
-            |name| match name {
-                "V4" => "AVX-512".into(),
-                "V3" => "AVX2".into(),
-                "Scalar" => "scalar".into(),
-                other => other.to_string(),
-            },
-        )
 }

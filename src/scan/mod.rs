@@ -16,10 +16,12 @@
 mod ahead;
 mod counting;
 pub mod cpu;
+mod cpu_engine;
 mod frame;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod int8;
+mod lists;
 mod own;
 pub mod rounding;
 pub mod sharded;
@@ -28,7 +30,7 @@ pub mod topk;
 
 pub use ahead::Ahead;
 pub use counting::{CountingEngine, ScanCounts};
-pub use cpu::{CpuEngine, CpuScan};
+pub use cpu_engine::{CpuEngine, CpuScan};
 pub use frame::{Far, Frame, Norms, Sketch, SketchPart};
 pub use int8::{Int8Engine, Int8Scan};
 pub use sharded::{LocalShard, ShardedEngine, ShardedScan};

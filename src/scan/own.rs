@@ -13,7 +13,7 @@
 //! best rows, whose content does not depend on the order in which pairs are scored.
 
 use super::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
-use super::int8::Lists;
+use super::lists::Lists;
 use super::{Frame, Hits};
 use crate::control::Control;
 use crate::error::Result;

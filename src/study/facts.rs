@@ -3,7 +3,7 @@
 //! They come from the [`Survey`] of the set and the [`Frame`] of a scan. Columns count as repeated when the 64-bit hashes
 //! of their values agree; rows only when their values do.
 
-use super::survey::Survey;
+use super::survey::{Facts, FarRows, Survey};
 use crate::scan::Frame;
 
 /// Rows count as lying on a sphere if their norms r differ by less than this share of s^2 / r, with s the median distance of
@@ -11,28 +11,6 @@ use crate::scan::Frame;
 /// follow the sphere to 1/500 of that. The norms of unit rows in all directions (s = r) may differ by 1e-3, which is more
 /// than rounding to f16 causes.
 const SAME_NORM: f64 = 1e-3;
-
-/// Rows that are far from all others.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FarRows {
-    /// Row indices, ascending; at least one.
-    pub rows: Vec<usize>,
-    /// The distance of the farthest row from the columns' medians, divided by that of the median row.
-    pub ratio: f64,
-}
-
-/// Facts of one set.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
-    pub constant_columns: u64,
-    /// Columns equal to an earlier one; constant columns are not counted.
-    pub duplicate_columns: u64,
-    /// Rows of zeros.
-    pub zero_rows: u64,
-    /// The mean norm, if all nonzero rows have nearly the same one.
-    pub constant_norm: Option<f64>,
-    pub far_rows: Option<FarRows>,
-}
 
 impl Survey {
     /// The facts, computed at the first call; `frame` is that of the set's distinct rows.

@@ -3,7 +3,6 @@
 //! The pass computes the rows' hashes (which tell equal rows), the columns' hashes, norms, and the first half of the scan's
 //! [`Frame`]. If no row repeats another, the frame needs one more pass; otherwise two over the distinct rows.
 
-use super::facts::Facts;
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
@@ -27,6 +26,28 @@ pub struct Survey {
     pub(super) facts: OnceLock<Facts>,
     /// The first half of the frame, until it is taken.
     half: Option<(Sketch, Vec<SketchPart>)>,
+}
+
+/// Rows that are far from all others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FarRows {
+    /// Row indices, ascending; at least one.
+    pub rows: Vec<usize>,
+    /// The distance of the farthest row from the columns' medians, divided by that of the median row.
+    pub ratio: f64,
+}
+
+/// Facts of one set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    pub constant_columns: u64,
+    /// Columns equal to an earlier one; constant columns are not counted.
+    pub duplicate_columns: u64,
+    /// Rows of zeros.
+    pub zero_rows: u64,
+    /// The mean norm, if all nonzero rows have nearly the same one.
+    pub constant_norm: Option<f64>,
+    pub far_rows: Option<FarRows>,
 }
 
 /// The results for a chunk of rows.

@@ -18,7 +18,6 @@
 
 use super::bound::{Lane, Thresholds};
 use super::kernel::{Kernel, Lanes, Panel, Scratch};
-use super::lists::Lists;
 use super::numbers::{Level, quantise, wide_levels};
 use super::rescore::{Chain, TOGETHER};
 use super::tile::{Kept, PANEL, Tile};
@@ -26,6 +25,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::scan::Batch;
 use crate::scan::cpu::{BLOCK, Block, Space, TILE, TileDecoder, Tiles, blocks, padded, product};
+use crate::scan::lists::Lists;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 

@@ -18,16 +18,15 @@
 mod batch;
 mod bound;
 mod kernel;
-mod lists;
 pub(in crate::scan) mod numbers;
 mod rescore;
 mod tile;
 
 pub use kernel::{Kernel, VARIABLE};
-pub(super) use lists::Lists;
 
-use super::cpu::{self, CpuEngine, CpuScan, TileDecoder};
+use super::cpu::{self, TileDecoder};
 use super::{Batch, Engine, Frame, Hits, Scan};
+use super::{CpuEngine, CpuScan};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
