@@ -223,14 +223,14 @@ impl Archive for Folder<'_> {
             return Ok(None);
         };
         let (settings, inputs) = self.key(spec)?;
-        // The hash may be of files that took the place of those that this run has read.
-        let read = self.inputs(spec);
-        if !as_read(&self.origin.watch, &read) {
-            return Ok(None);
-        }
         let lacks = self.origin.certificates && !self.certificates(spec).exists();
         let other = state.report.space != spec.text || state.settings != settings;
         if other || lacks || !table.exists() {
+            return Ok(None);
+        }
+        // The hash may be of files that took the place of those that this run has read.
+        let read = self.inputs(spec);
+        if !as_read(&self.origin.watch, &read) {
             return Ok(None);
         }
         let changed = if state.inputs != inputs {
