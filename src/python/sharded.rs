@@ -1,6 +1,7 @@
 //! A reference in shards: the part that an actor of a cluster holds, and the caller's part, which sends questions through a
 //! Python function and answers the queries.
 
+use super::answers::cpu;
 use super::arrays::Given;
 use super::asked::Asked;
 use super::fault::raised;
@@ -34,7 +35,8 @@ impl Shard {
             progress: None,
         };
         let rows = waited(py, &how, |control| source.kept(control))?;
-        Ok(Shard(LocalShard::new(rows)))
+        let engine = Arc::new(cpu().map_err(raised)?.clone());
+        Ok(Shard(LocalShard::new(rows, engine)))
     }
 
     /// The numbers of rows and columns, the number type, and whether each number is exactly an f32.

@@ -23,6 +23,7 @@ use crate::rows::pass::pass;
 use crate::rows::{Rows, Spreads, chunk_rows, spreads};
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Columns whose ranges differ by more than this factor get a scale each.
 const UNEVEN: f64 = 1024.0;
@@ -59,7 +60,7 @@ pub struct Frame {
     /// Largest less smallest value of each column, over all rows that are not far.
     pub range: Vec<f64>,
     /// `-e^2 |x_i - m|^2 / 2`, length N: the bias of the nearest score, rounded once; -1e30 for far rows.
-    pub bias: Vec<f32>,
+    pub bias: Arc<[f32]>,
     /// The rows that a scan leaves out.
     pub far: Far,
     /// The unit of each column, which a few outliers cannot change: see [`spreads`].
@@ -331,7 +332,7 @@ impl Frame {
             lowest: columns.lowest,
             highest: columns.highest,
             range: (0..d).map(|j| highest[j] - lowest[j]).collect(),
-            bias: Vec::new(),
+            bias: Arc::default(),
             far,
             unit,
             made: Made::default(),
@@ -350,7 +351,7 @@ impl Frame {
             self.euclid_radius = self.euclid_radius.max(euclid.sqrt() * up);
             bias.extend(part.bias);
         }
-        self.bias = bias;
+        self.bias = bias.into();
         Ok(())
     }
 
@@ -380,7 +381,7 @@ impl Frame {
             highest: self.highest.clone(),
             range: self.range.clone(),
             unit: self.unit.clone(),
-            bias: self.bias[run.clone()].to_vec(),
+            bias: self.bias[run.clone()].into(),
             far: Far {
                 rows: self.far.rows[far.clone()]
                     .iter()

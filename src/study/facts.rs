@@ -61,7 +61,7 @@ impl Survey {
 
 /// The median distance of the frame's rows from its centre.
 fn median_distance(frame: &Frame) -> f64 {
-    let mut bias = frame.bias.clone();
+    let mut bias = frame.bias.to_vec();
     if bias.is_empty() {
         return 0.0;
     }

@@ -21,7 +21,7 @@ impl Frame {
         for (name, values) in columns {
             pack.put_reals(name, values.iter().copied());
         }
-        pack.put("frame.bias", Numbers::F32(self.bias.clone()));
+        pack.put("frame.bias", Numbers::F32(self.bias.to_vec()));
         pack.put_counts("frame.far_rows", self.far.rows.iter().copied());
     }
 
@@ -43,7 +43,7 @@ impl Frame {
             euclid: numbers[0],
             radius: numbers[1],
             euclid_radius: numbers[2],
-            bias: pack.floats("frame.bias", Some(n))?,
+            bias: pack.floats("frame.bias", Some(n))?.into(),
             far: Far {
                 points: pack.reals("frame.far_points", Some(rows.len() * d))?,
                 rows,

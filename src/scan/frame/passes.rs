@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::rows::pass::Pass;
 use crate::rows::{Numbers, Pack, Spreads};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// The pass that finds the longest rows and the bias of each row, in a frame that is otherwise complete.
 pub struct Norms<'f>(pub(super) Cow<'f, Frame>);
@@ -36,7 +37,7 @@ impl Frame {
             lowest: Vec::new(),
             highest: Vec::new(),
             range: Vec::new(),
-            bias: Vec::new(),
+            bias: Arc::default(),
             far: Far {
                 rows: question.ascending("far", usize::MAX)?,
                 ..Far::default()

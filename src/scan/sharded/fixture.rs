@@ -5,6 +5,7 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::sharded::{FETCH, Sharded, Shards};
 use crate::rows::{Memory, Pack, Rows};
+use crate::scan::CpuEngine;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
@@ -55,7 +56,10 @@ impl Here {
     }
 
     fn started(rows: &[Option<Arc<dyn Rows>>]) -> Vec<Option<Arc<LocalShard>>> {
-        let shard = |rows: &Option<Arc<dyn Rows>>| Some(Arc::new(LocalShard::new(rows.clone()?)));
+        let shard = |rows: &Option<Arc<dyn Rows>>| {
+            let rows = rows.clone()?;
+            Some(Arc::new(LocalShard::new(rows, Arc::new(CpuEngine))))
+        };
         rows.iter().map(shard).collect()
     }
 }

@@ -24,6 +24,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::sharded::{Name, Sharded, Share};
 use crate::rows::{Numbers, Pack, Rows};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// The questions: prepare a scan; the k best rows of each direction in f32, and in f64.
@@ -33,6 +34,9 @@ const JUDGE: &str = "judge";
 
 /// The field in the answer of a shard that is not prepared.
 const UNREADY: &str = "unready";
+
+/// The field that says whether a shard scanned in eight bits, and the name of that precision.
+const INT8: &str = "int8";
 
 /// How many times shards are prepared for one batch before the scan fails: each time needs a shard that was restarted.
 const TIMES: usize = 16;
@@ -182,14 +186,19 @@ impl Scan for ShardedScan<'_> {
         question.put("directions", Numbers::F32(batch.directions.to_vec()));
         question.put("bias", Numbers::F32(batch.bias.to_vec()));
         question.put_counts("k", [k]);
+        let int8 = Cell::new(true);
         let (scores, rows) = cpu::counted(self.rows, count, control, || {
-            let take = |answer: &mut Pack, len| answer.floats("scores", Some(len));
+            let take = |answer: &mut Pack, len| {
+                int8.set(answer.indices(INT8, Some(1), 2)? == [1] && int8.get());
+                answer.floats("scores", Some(len))
+            };
             self.best(SCAN, &question, (count, k), take, control)
         })?;
-        Ok(Hits::new(self.len(), k, scores, rows).proved_in("f32", count))
+        let precision = if int8.get() { INT8 } else { "f32" };
+        Ok(Hits::new(self.len(), k, scores, rows).proved_in(precision, count))
     }
 
-    /// The largest of the shards' bounds: each shard scans like [`CpuScan`], in a frame with the radius of all rows.
+    /// The largest of the shards' bounds: each shard gives the answers of [`CpuScan`], in a frame with the radius of all rows.
     fn error_bound(&self, norm: f64, c: f32) -> f64 {
         cpu::error_bound(&self.frame, norm, c)
     }

@@ -4,13 +4,13 @@
 //! preparations. A shard without the named preparation, for example after a restart, says so and gets it again: no
 //! answer depends on earlier questions.
 
-use super::{JUDGE, READY, SCAN, UNREADY};
+use super::{INT8, JUDGE, READY, SCAN, UNREADY};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::rows::pass::{self, Pass, UNIT};
 use crate::rows::sharded::{FETCH, Name, fetch};
 use crate::rows::{Differ, Element, Numbers, Pack, Rows, Subset};
-use crate::scan::{Batch, Frame, Norms, Sketch, cpu};
+use crate::scan::{Batch, Engine, Frame, Norms, Sketch, cpu};
 use crate::space::Unit;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,7 @@ const MOST: usize = 16;
 /// Rows in memory or on a disk of this machine, which are part of a larger set.
 pub struct LocalShard {
     rows: Arc<dyn Rows>,
+    engine: Arc<dyn Engine>,
     ready: Mutex<VecDeque<(Name, Arc<Ready>)>>,
 }
 
@@ -97,10 +98,12 @@ impl Ready {
 }
 
 impl LocalShard {
-    /// A shard with these rows.
-    pub fn new(rows: Arc<dyn Rows>) -> Self {
+    /// A shard with these rows, which `engine` scans: an engine that gives the answers of [`CpuScan`](crate::scan::CpuScan), so
+    /// that they do not depend on the machine.
+    pub fn new(rows: Arc<dyn Rows>, engine: Arc<dyn Engine>) -> Self {
         LocalShard {
             rows,
+            engine,
             ready: Mutex::default(),
         }
     }
@@ -167,9 +170,16 @@ impl LocalShard {
                 bias: &bias,
                 k,
             };
-            cpu::scan_batch(rows, &ready.frame, &batch, control)
+            // What the engine computed of the rows before is kept in the frame.
+            let scan = self.engine.scan_in(rows, ready.frame.clone(), control)?;
+            scan.scan(&batch, control)
         })?;
         let mut answer = Pack::new("an answer");
+        let int8 = hits
+            .proved()
+            .iter()
+            .any(|(precision, _)| *precision == INT8);
+        answer.put_counts(INT8, [usize::from(int8)]);
         answer.put("scores", Numbers::F32(hits.scores().to_vec()));
         answer.put_counts("rows", hits.rows().iter().copied());
         Ok(answer)

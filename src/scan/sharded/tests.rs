@@ -3,6 +3,9 @@
 use super::fixture::{Here, whole};
 use super::*;
 use crate::rows::sharded::FETCH;
+use crate::rows::synthetic;
+use crate::scan::int8::Precision;
+use crate::scan::{CpuEngine, Int8Engine};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -205,7 +208,7 @@ fn what_a_shard_cannot_answer_is_said() {
     shards.broken.store(true, Relaxed);
     let error = scan.scan(&batch, &control).unwrap_err().to_string();
     assert!(error.contains("shard 1 is gone"), "{error}");
-    let local = LocalShard::new(Arc::new(whole(&tied(4, 3), 3)));
+    let local = LocalShard::new(Arc::new(whole(&tied(4, 3), 3)), Arc::new(CpuEngine));
     let mut question = Pack::new("a question");
     question.put_counts("range", [2, 3]);
     let error = local.answer(FETCH, question.clone(), &control).unwrap_err();
@@ -218,4 +221,36 @@ fn what_a_shard_cannot_answer_is_said() {
         Here::cut(&[], 3, &[0, 0], LocalShard::answer),
     );
     assert!(none.err().unwrap().to_string().contains("no row"));
+}
+
+#[test]
+fn a_shard_in_eight_bits_gives_the_same_answers_and_says_so() {
+    let (control, d) = (Control::default(), 20);
+    let rows = Arc::new(synthetic::gaussian(3_000, d, 1));
+    let frame = Frame::survey(&*rows, &control).unwrap();
+    let mut ready = Pack::new("a question");
+    ready.put("name", Numbers::U64(vec![1, 2]));
+    ready.put_counts("view", [1, 0]);
+    frame.pack(&mut ready);
+    let mut values = vec![0.0; 7 * d];
+    synthetic::gaussian(7, d, 2)
+        .read_f64(0, &mut values)
+        .unwrap();
+    let answer = |engine: Arc<dyn Engine>| {
+        let shard = LocalShard::new(rows.clone(), engine);
+        shard.answer(READY, ready.clone(), &control).unwrap();
+        let mut question = Pack::new("a question");
+        question.put("name", Numbers::U64(vec![1, 2]));
+        let directions = values.iter().map(|&v| v as f32).collect();
+        question.put("directions", Numbers::F32(directions));
+        question.put("bias", Numbers::F32(vec![0.0; 7]));
+        question.put_counts("k", [5]);
+        let mut answer = shard.answer(SCAN, question, &control).unwrap();
+        let int8 = answer.indices(INT8, Some(1), 2).unwrap();
+        (answer, int8)
+    };
+    let int8 = Int8Engine::new(Precision::Int8, u64::MAX).unwrap();
+    let (plain, eight) = (answer(Arc::new(CpuEngine)), answer(Arc::new(int8)));
+    assert_eq!(plain.0, eight.0);
+    assert_eq!((plain.1, eight.1), (vec![0], vec![1]));
 }
