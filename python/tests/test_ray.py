@@ -98,8 +98,8 @@ def one():
 def test_a_reference_in_shards_answers_as_one_machine(one):
     import hullscope.ray
 
-    # Shards of 0, 1, 149 and 150 rows; a file as the only shard is below.
-    many = hs.ray.fit_sharded(np.split(X, [0, 1, 150]), k=3, distance=True, threads_per_shard=0)
+    # Shards of 0, 1 and 299 rows; two halves, and a file as the only shard, are below.
+    many = hs.ray.fit_sharded(np.split(X, [0, 1]), k=3, distance=True, threads_per_shard=0)
     same(many.score(Q), one)
     many.close()
 
@@ -150,9 +150,9 @@ def test_blocks_that_do_not_fit_are_refused():
         (ValueError, "map the blocks", dict(reference=[X], space="pca:2")),
         (TypeError, "array_split", dict(reference=X)),
         (ValueError, "each block is a shard", dict(reference=[X], shards=2)),
-        (ValueError, "shard 1: .*no column 'b'; there are: a$", dict(reference=[X, pyarrow.table({"a": [[1.0]]})], column="b")),
+        (ValueError, "shard 0: .*no column 'b'; there are: a$", dict(reference=[pyarrow.table({"a": [[1.0]]})], column="b")),
         (OSError, "nothere.npy", dict(reference=["nothere.npy"], threads_per_shard=0)),
-        (ValueError, "one width and type", dict(reference=[X, X[:, :3]], threads_per_shard=0)),
+        (ValueError, "shard 1 has 3 columns.*one width and type", dict(reference=[X, X[:, :3]], threads_per_shard=0)),
     ]
     for kind, said, given in faults:
         with pytest.raises(kind, match=said):
