@@ -627,42 +627,36 @@ fn latents_are_left_out_for_the_folder_s_mnist_alone() {
         let bytes: Vec<u8> = head.into_iter().chain(pixels).collect();
         folder.file(name, &bytes);
     };
+    let refused = |words: &str, named: &str| {
+        let output = paper(&folder, &words.split(' ').collect::<Vec<_>>());
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(named), "{said}");
+    };
+    // Of two sets that are not there, the first would be named: latents do not even look for MNIST.
+    refused("latents --quick --data data", "data/fashion-mnist/train");
+    refused("all --quick --data data", "data/mnist/train");
     idx("data/fashion-mnist/train-images-idx3-ubyte", 50, 1);
     idx("data/fashion-mnist/t10k-images-idx3-ubyte", 5, 2);
-    let sets = |found: &Value| {
-        let points = found["points"].as_array().unwrap().iter();
-        let mut sets: Vec<String> = points
-            .map(|point| format!("{} {}", point["figure"], point["data"]).replace('"', ""))
-            .collect();
-        sets.dedup();
-        sets
-    };
-    // These experiments do not even open the folder's MNIST.
-    let found = findings(&folder, &["latents", "--quick", "--data", "data"]);
-    assert_eq!(sets(&found), ["latents Fashion-MNIST"]);
     idx("data/mnist/train-images-idx3-ubyte", 50, 3);
     idx("data/mnist/t10k-images-idx3-ubyte", 5, 4);
     let found = findings(
         &folder,
         &["all", "--quick", "--trials", "20", "--data", "data"],
     );
-    let of_images: Vec<String> = sets(&found)
-        .into_iter()
+    let points = found["points"].as_array().unwrap().iter();
+    let mut sets: Vec<String> = points
+        .map(|point| format!("{} {}", point["figure"], point["data"]).replace('"', ""))
         .filter(|set| !set.starts_with("fig1"))
         .collect();
-    assert_eq!(
-        of_images,
-        [
-            "pixels MNIST",
-            "pixels Fashion-MNIST",
-            "latents Fashion-MNIST"
-        ]
-    );
-    // A set to which the user gave that name is used, whatever --data says.
-    images(&folder, "MNIST/a.npy", [50, 6, 6], 5);
-    images(&folder, "test.npy", [5, 6, 6], 6);
-    let words = [
-        "latents", "--quick", "--data", "data", "--images", "MNIST", "test.npy",
+    sets.dedup();
+    let expected = [
+        "pixels MNIST",
+        "pixels Fashion-MNIST",
+        "latents Fashion-MNIST",
     ];
-    assert_eq!(sets(&findings(&folder, &words)), ["latents MNIST"]);
+    assert_eq!(sets, expected);
+    // A set to which the user gave that name is looked for, whatever --data says.
+    let words = "latents --quick --data data --images MNIST test.npy";
+    refused(words, "error: MNIST: there is no such file");
 }
