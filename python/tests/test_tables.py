@@ -71,7 +71,47 @@ def torch(array):
     return pytest.importorskip("torch").from_numpy(array)
 
 
-HOLDERS = [list, Dlpack, Array, pandas, polars, arrow, arrow_lists, arrow_column, polars_series, torch]
+class Gradient:
+    """As a tensor of PyTorch with requires_grad=True: it gives an array only after detach()."""
+
+    requires_grad = True
+
+    def __init__(self, array):
+        self._array = array
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+    def detach(self):
+        return Array(self._array)
+
+
+def arrow_dump(array):
+    pyarrow = pytest.importorskip("pyarrow")
+    lists = pyarrow.array(array.tolist(), pyarrow.list_(pyarrow.float32()))
+    return pyarrow.table({"id": [str(row) for row in range(len(array))], "embedding": lists})
+
+
+def arrow_tensors(array):
+    pyarrow = pytest.importorskip("pyarrow")
+    of = pyarrow.fixed_shape_tensor(pyarrow.float32(), [array.shape[1]])
+    return pyarrow.table({"id": range(len(array)), "embedding": pyarrow.ExtensionArray.from_storage(of, arrow_lists(array))})
+
+
+def pandas_dump(array):
+    frame = pytest.importorskip("pandas").DataFrame({"id": [str(row) for row in range(len(array))], 7: range(len(array))})
+    frame["embedding"] = list(array)
+    return frame
+
+
+def polars_dump(array):
+    pl = pytest.importorskip("polars")
+    lists = pl.Series("embedding", array.tolist(), dtype=pl.List(pl.Float32))
+    return pl.DataFrame({"id": range(len(array))}).with_columns(lists)
+
+
+DUMPS = [arrow_dump, arrow_tensors, pandas_dump, polars_dump]
+HOLDERS = [list, Dlpack, Array, Gradient, pandas, polars, arrow, arrow_lists, arrow_column, polars_series, torch, *DUMPS]
 
 
 @pytest.mark.parametrize("hold", HOLDERS)
@@ -79,6 +119,26 @@ def test_rows_may_be_held_in(hold):
     expected = hs.Reference.fit(X).score(Q)
     found = hs.Reference.fit(hold(X)).score(hold(Q))
     assert (found.margin == expected.margin).all()
+
+
+@pytest.mark.parametrize("hold", DUMPS)
+def test_of_several_columns_of_lists_one_must_be_chosen(hold):
+    table = hold(X)
+    if hasattr(table, "append_column"):
+        table = table.append_column("other", table["embedding"])
+    elif hasattr(table, "assign"):
+        table = table.assign(other=table["embedding"])
+    else:
+        table = table.with_columns(other=table["embedding"])
+    with pytest.raises(ValueError, match=r"X has several columns of lists: embedding, other; choose one, as X\['embedding'\]"):
+        hs.Reference.fit(table)
+    assert hs.Reference.fit(table["embedding"]).shape == X.shape
+
+
+def test_a_column_of_text_is_refused():
+    pyarrow = pytest.importorskip("pyarrow")
+    with pytest.raises(TypeError, match="real numbers are needed: leave out what is none"):
+        hs.Reference.fit(pyarrow.table({"id": ["a", "b"], "c": [1.0, 2.0]}))
 
 
 def test_ragged_lists_are_refused_by_row():
@@ -130,6 +190,24 @@ def test_a_result_is_a_data_frame():
 def test_a_column_is_made_once():
     res = result()
     assert res["knn_10_score"] is res["knn_10_score"] and res.verdict is res.verdict
+
+
+def test_a_column_of_numbers_is_a_view_of_the_table():
+    pytest.importorskip("pyarrow")
+    res = result()
+    table = res.to_arrow()
+    for name in ("ball_score", "query_row", "support"):
+        (chunk,) = table[name].chunks
+        assert res[name].ctypes.data == chunk.buffers()[1].address, name
+    kept = res["ball_score"]
+    expected = np.array(table["ball_score"])
+    del res, table, chunk
+    assert (kept == expected).all()
+    # No column can be written to, whether it is a view or not.
+    res = result()
+    for name in ("ball_score", "margin", "ball_outside"):
+        with pytest.raises(ValueError, match="read-only"):
+            res[name][0] = 1
 
 
 def test_a_notebook_shows_a_table_and_a_figure():
