@@ -220,7 +220,7 @@ class _Tally:
 
 def _rate(queries: int, outside: int, undecided: int) -> dict[str, Any]:
     """Counts with the share outside and Wilson's 95 % interval, computed in the order of ``study::rate``."""
-    found = {"queries": queries, "outside": outside, "undecided": undecided, "rate": None, "interval95": None}
+    found: dict[str, Any] = {"queries": queries, "outside": outside, "undecided": undecided, "rate": None, "interval95": None}
     if queries:
         n, p = float(queries), outside / queries
         z2 = Z95 * Z95
