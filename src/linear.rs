@@ -154,6 +154,41 @@ fn in_parts(d: usize, columns: &mut [f64], work: impl Fn(MatMut<'_, f64>) + Sync
     });
 }
 
+/// The number of columns that [`solve_lower_apart`] and [`solve_upper_apart`] solve for at a time.
+const SOLVED_APART: usize = 16;
+
+/// [`solve_lower`], where no column's digits depend on the other columns.
+pub(crate) fn solve_lower_apart(factor: MatRef<'_, f64>, columns: &mut [f64]) {
+    each_apart(factor.nrows(), columns, |part| {
+        triangular_solve::solve_lower_triangular_in_place(factor, part, Par::Seq);
+    });
+}
+
+/// [`solve_upper`], where no column's digits depend on the other columns.
+pub(crate) fn solve_upper_apart(factor: MatRef<'_, f64>, columns: &mut [f64]) {
+    each_apart(factor.nrows(), columns, |part| {
+        triangular_solve::solve_upper_triangular_in_place(factor, part, Par::Seq);
+    });
+}
+
+/// Pass `columns`, of d numbers each, to `work` in parts of the same size, the last one padded with zeros, so that every
+/// column goes through the same arithmetic.
+fn each_apart(d: usize, columns: &mut [f64], work: impl Fn(MatMut<'_, f64>) + Sync) {
+    let size = SOLVED_APART * d;
+    let whole = |part: &mut [f64]| {
+        work(MatMut::from_column_major_slice_mut(part, d, SOLVED_APART));
+    };
+    columns.par_chunks_mut(size).for_each(|part| {
+        if part.len() == size {
+            return whole(part);
+        }
+        let mut padded = vec![0.0; size];
+        padded[..part.len()].copy_from_slice(part);
+        whole(&mut padded);
+        part.copy_from_slice(&padded[..part.len()]);
+    });
+}
+
 /// Eigenvalues, smallest first, and eigenvectors (columns) of a symmetric matrix given by its lower triangle; `None` if
 /// the iteration does not converge, for example because an entry is not finite.
 pub(crate) fn eigen(matrix: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {

@@ -525,7 +525,7 @@ fn the_gauge_is_the_same_with_and_without_the_answers_of_the_hull() {
             })
             .collect();
         let metric = solver.metric().clone();
-        let mut gauge = Gauge::new(&reference, &*scan, metric, settings);
+        let mut gauge = Gauge::new(&reference, &*scan, metric, settings, false);
         gauge.brackets(&rays, &control).unwrap()
     };
     for ((warm, cold), answer) in brackets(true).iter().zip(brackets(false)).zip(&answers) {

@@ -340,7 +340,9 @@ const POWERS: [i32; 9] = [-1070, -1022, -700, -520, 0, 333, 520, 700, 1012];
 fn nearest(metric: Metric, d: usize, x: &[f64], q: &[f64], k: usize) -> Vec<Vec<(usize, f64)>> {
     let (reference, control) = (rows(d, x), Control::default());
     let unit = UnitReference::new(&reference);
-    let unit_scan = unit.scan(&CpuEngine, &control).unwrap();
+    let unit_scan = unit
+        .scan(&CpuEngine, &hullscope::notion::Fits::default(), &control)
+        .unwrap();
     let scan = CpuScan::new(&reference, &control).unwrap();
     let search = match metric {
         Metric::Cosine => Neighbours::new(&reference, &*unit_scan, metric),

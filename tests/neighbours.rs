@@ -116,7 +116,13 @@ fn cosine_and_dot() {
     let queries = [gaussian(30 * d, 11), vec![0.0; d]].concat();
     let control = Control::default();
     let unit = UnitReference::new(&reference);
-    let unit_scan = unit.scan(&hullscope::scan::CpuEngine, &control).unwrap();
+    let unit_scan = unit
+        .scan(
+            &hullscope::scan::CpuEngine,
+            &hullscope::notion::Fits::default(),
+            &control,
+        )
+        .unwrap();
     let scan = CpuScan::new(&reference, &control).unwrap();
     let product = |x: &[f64], q: &[f64]| x.iter().zip(q).map(|(x, q)| x * q).sum::<f64>();
     for metric in [Metric::Cosine, Metric::Dot] {

@@ -214,7 +214,11 @@ impl Open {
                 above.push((score, slot));
             }
         }
-        let further = |a: &(f64, Slot), b: &(f64, Slot)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+        // Among equally far rows the first of the reference: their places in the pool depend on other problems.
+        let further = |a: &(f64, Slot), b: &(f64, Slot)| {
+            let first = || pool.row(a.1).cmp(&pool.row(b.1));
+            b.0.total_cmp(&a.0).then_with(first)
+        };
         if above.len() > count {
             above.select_nth_unstable_by(count, further);
             above.truncate(count);
@@ -289,16 +293,21 @@ pub(super) struct SharedColumns<'a> {
     /// Rows that every problem leaves out.
     pub ignored: Vec<usize>,
     pool: Pool,
+    /// Whether no problem's result may depend on the others: problems then share scans and coordinates of rows, but no rows.
+    alone: bool,
 }
 
 impl<'a> SharedColumns<'a> {
-    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric) -> Self {
+    /// `alone`: whether no problem's result may depend on the other problems.
+    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric, alone: bool) -> Self {
+        let pool = if alone { Pool::apart } else { Pool::new };
         SharedColumns {
             rows,
             scan,
             ignored: Vec::new(),
-            pool: Pool::new(metric.dim()),
+            pool: pool(metric.dim()),
             metric,
+            alone,
         }
     }
 
@@ -382,6 +391,11 @@ impl<'a> SharedColumns<'a> {
         Ok(())
     }
 
+    /// Forget all rows.
+    pub fn clear(&mut self) {
+        self.pool.clear();
+    }
+
     /// Between groups of problems: drop the pooled rows that none of them used.
     pub fn trim(&mut self) {
         self.pool.trim();
@@ -409,7 +423,7 @@ impl<'a> SharedColumns<'a> {
 
     /// Offer pooled rows to every problem until it waits for a scan.
     fn pool_rounds(&self, open: &mut [Open], control: &Control) -> Result<()> {
-        if self.pool.len() * POOL_SHARE > self.rows.len() {
+        if self.alone || self.pool.len() * POOL_SHARE > self.rows.len() {
             return control.check();
         }
         for _ in 0..POOL_ROUNDS {
@@ -447,7 +461,10 @@ impl<'a> SharedColumns<'a> {
         let d = self.metric.dim();
         let mut asking: Vec<&mut Open> = open.iter_mut().filter(|q| !q.done).collect();
         let mut directions: Vec<f64> = asking.iter_mut().flat_map(|q| q.asks()).collect();
-        self.metric.direction(&mut directions);
+        match self.alone {
+            true => self.metric.direction_apart(&mut directions),
+            false => self.metric.direction(&mut directions),
+        }
         directions.par_chunks_exact_mut(d).for_each(unit);
         let flat: Vec<f32> = directions.iter().map(|&v| v as f32).collect();
         let first = asking.iter().any(|q| q.scans == 0);

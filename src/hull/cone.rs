@@ -123,40 +123,49 @@ struct Sum {
 }
 
 /// A direction that has a positive product with every row that is not 0, and the smallest of these products.
-#[derive(Debug, Clone)]
-struct Strict {
-    v: Vec<f64>,
-    least: f64,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Strict {
+    /// In the data's units.
+    pub v: Vec<f64>,
+    pub least: f64,
 }
 
 /// Finds angles to the cone of one reference.
 pub struct Cone<'a> {
     columns: SharedColumns<'a>,
     settings: Settings,
-    strict: Option<Strict>,
+    /// For all rows; `None` if there is none, or none is known.
+    pub strict: Option<Strict>,
 }
 
 impl<'a> Cone<'a> {
     /// The cone of `rows` (distinct rows, which `scan` scans); `zeros` are the rows that are all zero.
-    ///
-    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    /// `alone`: whether no angle may depend on the other queries.
     pub fn new(
         rows: &'a dyn Rows,
         scan: &'a dyn Scan,
         settings: Settings,
         zeros: Vec<usize>,
-        control: &Control,
-    ) -> Result<Self> {
+        alone: bool,
+    ) -> Self {
         let metric = Metric::euclidean(scan.frame());
-        let mut columns = SharedColumns::new(rows, scan, metric);
+        let mut columns = SharedColumns::new(rows, scan, metric, alone);
         columns.ignored = zeros;
-        let mut cone = Cone {
+        Cone {
             columns,
             settings,
             strict: None,
-        };
-        cone.strict = cone.strictly(&[None], control)?.pop().flatten();
-        Ok(cone)
+        }
+    }
+
+    /// Finds the strict direction for all rows, if there is one. Without it, many queries outside stay undecided.
+    ///
+    /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
+    pub fn find_strict(&mut self, control: &Control) -> Result<Option<Strict>> {
+        let found = self.strictly(&[None], control)?.pop().flatten();
+        // Later answers are the same as with a direction that was found before.
+        self.columns.clear();
+        Ok(found)
     }
 
     /// The angle of each query to a relative gap; with a gap of 1, only on which side of the cone it is. Each finished

@@ -45,10 +45,16 @@ pub struct Gauge<'a> {
 
 impl<'a> Gauge<'a> {
     /// For the hull of `rows`, which `scan` scans, in a metric of its frame: that in which verdicts are found
-    /// ([`Metric::whitening`]).
-    pub fn new(rows: &'a dyn Rows, scan: &'a dyn Scan, metric: Metric, settings: Settings) -> Self {
+    /// ([`Metric::whitening`]). `alone`: whether no bracket may depend on the other queries.
+    pub fn new(
+        rows: &'a dyn Rows,
+        scan: &'a dyn Scan,
+        metric: Metric,
+        settings: Settings,
+        alone: bool,
+    ) -> Self {
         Gauge {
-            columns: SharedColumns::new(rows, scan, metric),
+            columns: SharedColumns::new(rows, scan, metric, alone),
             settings,
         }
     }

@@ -98,6 +98,9 @@ struct FittedMetric {
     order: Vec<usize>,
 }
 
+/// Solves a triangular system for columns, in place.
+type Solve = fn(MatRef<'_, f64>, &mut [f64]);
+
 impl Metric {
     /// Plain Euclidean distance, scaled by the frame's common power of two.
     pub fn euclidean(frame: &Frame) -> Self {
@@ -115,6 +118,15 @@ impl Metric {
 
     /// Points (n x d, row-major, relative to the frame's centre) to metric coordinates, in place.
     pub fn whiten(&self, points: &mut [f64]) {
+        self.whiten_by(points, linear::solve_lower);
+    }
+
+    /// The same, where no point's digits depend on the other points.
+    pub fn whiten_apart(&self, points: &mut [f64]) {
+        self.whiten_by(points, linear::solve_lower_apart);
+    }
+
+    fn whiten_by(&self, points: &mut [f64], solve: Solve) {
         let d = self.dim();
         match self.factor.as_deref() {
             None => {
@@ -132,18 +144,27 @@ impl Metric {
                     }
                     point.copy_from_slice(&permuted);
                 }
-                linear::solve_lower(factor.as_ref(), points);
+                solve(factor.as_ref(), points);
             }
         }
     }
 
     /// Directions in metric coordinates (n x d, row-major) to the frame's, in place: `D^-1 P^T L^-T r`.
     pub fn direction(&self, residuals: &mut [f64]) {
+        self.direction_by(residuals, linear::solve_upper);
+    }
+
+    /// The same, where no direction's digits depend on the other directions.
+    pub fn direction_apart(&self, residuals: &mut [f64]) {
+        self.direction_by(residuals, linear::solve_upper_apart);
+    }
+
+    fn direction_by(&self, residuals: &mut [f64], solve: Solve) {
         let d = self.dim();
         let Some((factor, order)) = self.factor.as_deref() else {
             return self.whiten(residuals);
         };
-        linear::solve_upper(factor.transpose(), residuals);
+        solve(factor.transpose(), residuals);
         let mut restored = vec![0.0; d];
         for residual in residuals.chunks_exact_mut(d) {
             for (value, &column) in residual.iter().zip(order) {

@@ -46,6 +46,8 @@ pub struct Pool {
     used: Vec<u64>,
     slots: HashMap<usize, Slot>,
     clock: u64,
+    /// Whether a row's coordinates have the same digits whichever rows are added together with it.
+    apart: bool,
 }
 
 /// The best slots of some directions, best first, `k` for each.
@@ -80,7 +82,24 @@ impl Pool {
             used: Vec::new(),
             slots: HashMap::new(),
             clock: 1,
+            apart: false,
         }
+    }
+
+    /// The same; a row's coordinates have the same digits whichever rows are added together with it.
+    pub fn apart(dim: usize) -> Self {
+        Pool {
+            apart: true,
+            ..Pool::new(dim)
+        }
+    }
+
+    /// Drop all rows.
+    pub fn clear(&mut self) {
+        *self = Pool {
+            apart: self.apart,
+            ..Pool::new(self.dim)
+        };
     }
 
     /// The number of pooled rows.
@@ -130,7 +149,10 @@ impl Pool {
         let points = &mut self.points[start..];
         rows.gather(&fresh, points)?;
         frame.apply(points);
-        metric.whiten(points);
+        match self.apart {
+            true => metric.whiten_apart(points),
+            false => metric.whiten(points),
+        }
         self.round(start);
         self.used.resize(self.used.len() + fresh.len(), NEVER);
         self.rows.append(&mut fresh);

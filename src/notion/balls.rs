@@ -19,7 +19,7 @@ use crate::rows::{Element, Rows, Subset, map_chunks};
 use crate::scan::rounding::{U64, gamma};
 use crate::scan::{Engine, Frame, Scan};
 use rayon::prelude::*;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The number of largest balls that are tested one by one: this many, and one more for every so many rows.
 const WIDEST: usize = 64;
@@ -37,9 +37,17 @@ const TOGETHER: usize = 32;
 /// Balls around all rows of a set.
 pub(super) struct Balls<'r> {
     rows: &'r dyn Rows,
-    radii: Vec<f64>,
+    sizes: Arc<Sizes>,
     /// The rows of the searched balls, with one more coordinate.
     lifted: Lifted<'r>,
+}
+
+/// The balls of a set, without the set.
+pub(super) struct Sizes {
+    radii: Vec<f64>,
+    /// The rows of the searched balls, ascending, and the additional coordinate of each.
+    searched: Vec<usize>,
+    heights: Vec<f64>,
     /// The frame in which the balls are scanned, computed at the first search.
     frame: OnceLock<Frame>,
     /// The largest radius of the searched balls.
@@ -58,11 +66,11 @@ pub(super) enum Sought {
     Any,
 }
 
-impl<'r> Balls<'r> {
-    /// Balls of the given radii (one per row, not negative).
+impl Sizes {
+    /// Balls of the given radii (one per row, not negative) around all rows.
     ///
     /// Errors: rows that can no longer be read.
-    pub fn new(rows: &'r dyn Rows, radii: Vec<f64>) -> Result<Self> {
+    pub fn new(rows: &dyn Rows, radii: Vec<f64>) -> Result<Self> {
         let mut order: Vec<usize> = (0..radii.len()).collect();
         order.sort_by(|&a, &b| radii[a].total_cmp(&radii[b]));
         let count = (WIDEST + radii.len() / WIDE_SHARE).min(radii.len());
@@ -77,23 +85,40 @@ impl<'r> Balls<'r> {
         let heights = order.iter().map(height).collect();
         let mut wide_points = vec![0.0; wide.len() * rows.dim()];
         rows.gather(&wide, &mut wide_points)?;
-        Ok(Balls {
-            rows,
+        Ok(Sizes {
             radii,
-            lifted: Lifted {
-                rows: Subset::new(rows.name(), rows, order),
-                heights,
-            },
+            searched: order,
+            heights,
             frame: OnceLock::new(),
             reach,
             wide,
             wide_points,
         })
     }
+}
+
+impl<'r> Balls<'r> {
+    /// Balls around `rows`, for which the sizes were made.
+    pub fn new(rows: &'r dyn Rows, sizes: Arc<Sizes>) -> Self {
+        let lifted = Lifted {
+            rows: Subset::new(rows.name(), rows, sizes.searched.clone()),
+            heights: sizes.heights.clone(),
+        };
+        Balls {
+            rows,
+            sizes,
+            lifted,
+        }
+    }
 
     /// The radius of a row's ball.
     pub fn radius(&self, row: usize) -> f64 {
-        self.radii[row]
+        self.sizes.radii[row]
+    }
+
+    /// The radius of every row's ball.
+    pub fn radii(&self) -> &[f64] {
+        &self.sizes.radii
     }
 
     /// For each point (n x d), rows with their distances. Among them are the rows whose balls contain the point: all, or one of
@@ -126,11 +151,11 @@ impl<'r> Balls<'r> {
 
     /// The frame of the searched balls.
     fn frame(&self, control: &Control) -> Result<Frame> {
-        if let Some(frame) = self.frame.get() {
+        if let Some(frame) = self.sizes.frame.get() {
             return Ok(frame.clone());
         }
         let frame = Frame::survey(&self.lifted, control)?;
-        Ok(self.frame.get_or_init(|| frame).clone())
+        Ok(self.sizes.frame.get_or_init(|| frame).clone())
     }
 
     /// Searches rows with one more coordinate; returns the points that would need too many rows.
@@ -146,7 +171,8 @@ impl<'r> Balls<'r> {
         let search = Neighbours::new(&self.lifted, scan, Metric::Euclidean);
         // This exceeds all rounding errors of the extra coordinate and of both computations of distances.
         let slack = 4.0 * gamma(d + 32, U64);
-        let (within, beyond) = (self.reach * (1.0 - slack), self.reach * (1.0 + slack));
+        let reach = self.sizes.reach;
+        let (within, beyond) = (reach * (1.0 - slack), reach * (1.0 + slack));
         let mut open: Vec<usize> = (0..found.len()).collect();
         let mut k = match sought {
             Sought::All => FIRST,
@@ -181,8 +207,9 @@ impl<'r> Balls<'r> {
         let mut values = vec![0.0; rows.len() * point.len()];
         self.rows.gather(rows, &mut values)?;
         let given = rows.iter().zip(values.chunks_exact(point.len()));
-        let wide = self.wide.iter();
-        let wide = wide.zip(self.wide_points.chunks_exact(point.len()));
+        let sizes = &self.sizes;
+        let wide = sizes.wide.iter();
+        let wide = wide.zip(sizes.wide_points.chunks_exact(point.len()));
         let near = given.chain(wide);
         Ok(near
             .map(|(&row, x)| (row, distance(x, point).rounded()))
@@ -216,11 +243,11 @@ impl<'r> Balls<'r> {
         let mut rest: Vec<(f64, Near)> = Vec::new();
         for (row, x) in (first..).zip(values.chunks_exact(point.len())) {
             let near = (row, distance(x, point).rounded());
-            if near.1 <= self.radii[row] {
+            if near.1 <= self.radius(row) {
                 held.push(near);
                 continue;
             }
-            rest.push((tangent(near.1, self.radii[row]), near));
+            rest.push((tangent(near.1, self.radius(row)), near));
             rest.sort_by(|a, b| a.0.total_cmp(&b.0));
             rest.truncate(2);
         }

@@ -4,10 +4,10 @@
 //! which is made for the first query of the class and then kept.
 
 use super::hull::of;
-use super::{Block, Classes, Judge, Judgement, Needs, Notion, Reference};
+use super::{Block, Classes, Fits, Judge, Judgement, Needs, Notion, Reference};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::{Settings, Solver};
+use crate::hull::{Metric, Settings, Solver};
 use crate::rows::{Repeats, Rows, Subset};
 use crate::scan::Scan;
 use std::collections::BTreeMap;
@@ -75,6 +75,8 @@ impl Notion for Class {
             of: reference.by_class,
             repeats: reference.repeats,
             settings: reference.settings,
+            alone: reference.alone,
+            fits: reference.fits,
             solvers: BTreeMap::new(),
         }))
     }
@@ -84,6 +86,8 @@ impl Notion for Class {
 pub struct Members<'r> {
     pub class: u32,
     pub rows: &'r Subset<'r>,
+    /// A name for the rows in [`Reference::fits`].
+    pub fit_name: String,
     pub scan: Box<dyn Scan + 'r>,
 }
 
@@ -113,6 +117,9 @@ struct Hulls<'r> {
     of: &'r [Members<'r>],
     repeats: Option<&'r Repeats>,
     settings: Settings,
+    /// Whether no answer may depend on the other queries.
+    alone: bool,
+    fits: &'r Fits,
     solvers: BTreeMap<u32, Solver<'r>>,
 }
 
@@ -194,12 +201,18 @@ impl Hulls<'_> {
             std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::btree_map::Entry::Vacant(place) => {
                 let (rows, scan) = (members.rows, &*members.scan);
-                place.insert(Solver::new(rows, scan, self.settings, control)?)
+                let name = format!("{} hull", members.fit_name);
+                let fit = || Metric::whitening(rows, scan.frame(), control);
+                let (metric, affine) = &*self.fits.of(&name, fit)?;
+                let (metric, affine) = (metric.clone(), affine.clone());
+                place.insert(Solver::of(rows, scan, self.settings, metric, affine))
             }
         };
-        let answers = match excluded.is_empty() {
-            true => solver.answer(&values, None, control)?,
-            false => solver.verdicts(&values, Some(&excluded), control)?,
+        let answers = match (excluded.is_empty(), self.alone) {
+            (true, true) => solver.answer_alone(&values, control)?,
+            (true, false) => solver.answer(&values, None, control)?,
+            (false, true) => solver.others_alone(&values, &excluded, control)?,
+            (false, false) => solver.verdicts(&values, Some(&excluded), control)?,
         };
         for (place, answer) in asked.into_iter().zip(&answers) {
             let judgement = of(Some(answer));

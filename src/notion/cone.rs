@@ -9,9 +9,10 @@
 use super::{Asked, Block, Column, Judge, Judgement, Needs, Notion, Reference, Type, Value};
 use crate::control::Control;
 use crate::error::Result;
-use crate::hull::cone::{self, Angle, Cone};
+use crate::hull::cone::{self, Angle, Cone, Strict};
 use crate::hull::{Answer, Certificate, GAP};
-use crate::rows::{Repeats, Rows, map_chunks};
+use crate::rows::{Pack, Repeats, Rows, map_chunks};
+use std::sync::Arc;
 
 /// The cone of the reference.
 pub struct Directions;
@@ -42,14 +43,45 @@ impl Notion for Directions {
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         let (rows, settings) = (reference.distinct, reference.settings);
-        let zeros = zeros(rows, control)?;
+        let stored = reference.stored;
+        let zeros = reference
+            .fits
+            .of("cone.zeros", || match stored.has("cone.zeros") {
+                true => stored.clone().ascending("cone.zeros", rows.len()),
+                false => zeros(rows, control),
+            })?;
+        let (scan, alone) = (reference.scan, reference.alone);
+        let mut cone = Cone::new(rows, scan, settings, zeros.to_vec(), alone);
+        let rounds = u64::from(settings.max_rounds);
+        let name = format!("cone.strict {rounds}");
+        let strict = reference
+            .fits
+            .of(&name, || match stored.holds("cone.asked", &[rounds]) {
+                true => strict(stored, rows.dim()),
+                false => cone.find_strict(control),
+            })?;
+        cone.strict = strict.as_ref().clone();
         Ok(Box::new(Angles {
-            cone: Cone::new(rows, reference.scan, settings, zeros, control)?,
+            cone,
+            zeros,
+            rounds,
             gap: settings.gap.unwrap_or(GAP),
             repeats: reference.repeats,
             certificates: None,
         }))
     }
+}
+
+/// The strict direction that [`Judge::pack`] stored, of d numbers after the smallest product.
+fn strict(stored: &Pack, d: usize) -> Result<Option<Strict>> {
+    if !stored.has("cone.strict") {
+        return Ok(None);
+    }
+    let values = stored.look("cone.strict", 1 + d)?;
+    Ok(Some(Strict {
+        least: values[0],
+        v: values[1..].to_vec(),
+    }))
 }
 
 /// The rows with all values 0.
@@ -64,6 +96,10 @@ fn zeros(rows: &dyn Rows, control: &Control) -> Result<Vec<usize>> {
 
 struct Angles<'r> {
     cone: Cone<'r>,
+    /// The rows with all values 0.
+    zeros: Arc<Vec<usize>>,
+    /// The rounds in which the strict direction was searched.
+    rounds: u64,
     /// The relative gap of the bounds.
     gap: f64,
     repeats: Option<&'r Repeats>,
@@ -112,6 +148,15 @@ impl Judge for Angles<'_> {
 
     fn certificates(&mut self) -> Option<Vec<Option<Certificate>>> {
         self.certificates.take()
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        pack.put_counts("cone.zeros", self.zeros.iter().copied());
+        pack.put_counts("cone.asked", [self.rounds as usize]);
+        if let Some(Strict { v, least }) = &self.cone.strict {
+            let values = std::iter::once(*least).chain(v.iter().copied());
+            pack.put_reals("cone.strict", values);
+        }
     }
 
     fn why_open(&self) -> String {

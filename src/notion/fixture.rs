@@ -2,10 +2,10 @@
 
 use super::metric::Metric;
 use super::neighbours::Neighbours;
-use super::{Asked, Block, Classes, Fact, Judgement, Notion, Reference, sample, side};
+use super::{Asked, Block, Classes, Fact, Fits, Judgement, Notion, Reference, sample, side};
 use crate::control::Control;
 use crate::hull::{Answer, Certificate, Settings, Solver};
-use crate::rows::{Memory, Repeats, Rows};
+use crate::rows::{Memory, Pack, Repeats, Rows};
 use crate::scan::{CpuEngine, Engine};
 use crate::space::Layer;
 
@@ -89,6 +89,9 @@ impl Fixture {
             settings: Settings::default(),
             quantile: 0.95,
             seed: 0,
+            alone: false,
+            fits: &Fits::default(),
+            stored: &Pack::default(),
         };
         let mut hull = notion.needs().hull.then(|| {
             let solver = Solver::new(distinct, &*scan, Settings::default(), &control);

@@ -14,7 +14,8 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::hull::gauge::{Gauge, Ray};
 use crate::hull::{Bracket, Metric};
-use crate::rows::{Repeats, map_chunks};
+use crate::rows::{Pack, Repeats, map_chunks};
+use std::sync::Arc;
 
 /// The gauge of the hull about the mean.
 pub struct GaugeAboutMean;
@@ -61,8 +62,14 @@ impl Notion for GaugeAboutMean {
         };
         let (rows, settings) = (reference.distinct, reference.settings);
         Ok(Box::new(Brackets {
-            gauge: Gauge::new(rows, reference.scan, metric, settings),
-            mean: mean(reference, control)?,
+            gauge: Gauge::new(rows, reference.scan, metric, settings, reference.alone),
+            mean: reference.fits.of("gauge.mean", || {
+                let stored = reference.stored;
+                match stored.has("gauge.mean") {
+                    true => Ok(stored.look("gauge.mean", rows.dim())?.to_vec()),
+                    false => mean(reference, control),
+                }
+            })?,
         }))
     }
 }
@@ -101,7 +108,7 @@ fn place(repeats: Option<&Repeats>, row: usize) -> usize {
 struct Brackets<'r> {
     gauge: Gauge<'r>,
     /// The centre of the growth.
-    mean: Vec<f64>,
+    mean: Arc<Vec<f64>>,
 }
 
 impl Judge for Brackets<'_> {
@@ -119,6 +126,10 @@ impl Judge for Brackets<'_> {
         Ok(each
             .map(|(answer, bracket)| judged(of(answer).outside, bracket))
             .collect())
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        pack.put_reals("gauge.mean", self.mean.iter().copied());
     }
 
     fn why_open(&self) -> String {

@@ -14,12 +14,13 @@ use super::{Block, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Typ
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::linear::product_apart;
-use crate::rows::{OpenOptions, Rows, open};
+use crate::rows::{Numbers, OpenOptions, Pack, Rows, open};
 use faer::{Mat, MatRef};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The default number of trees, and the number of rows per leaf.
 const TREES: usize = 8;
@@ -84,19 +85,31 @@ impl Notion for Leaf {
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
-        let planes = match &self.file {
-            Some(file) => Planes::read(file, reference.rows.dim(), control)?,
-            None => Planes::random(reference, control)?,
+        let name = match &self.file {
+            Some(file) => format!("leaf {file}"),
+            None => format!("leaf {}", reference.seed),
         };
-        let mut leaves = Leaves {
-            counts: vec![HashMap::new(); planes.trees],
-            planes,
+        let trees = reference.fits.of(&name, || match &self.file {
+            None if reference.stored.holds(ASKED, &[reference.seed]) => {
+                Trees::stored(reference.stored, reference.rows.dim())
+            }
+            None => Trees::of(Planes::random(reference, control)?, reference, control),
+            Some(file) => {
+                let planes = Planes::read(file, reference.rows.dim(), control)?;
+                Trees::of(planes, reference, control)
+            }
+        })?;
+        Ok(Box::new(Leaves {
+            trees,
+            // Planes of a file are not stored: the file may be another one later.
+            seed: self.file.is_none().then_some(reference.seed),
             reference: *reference,
-        };
-        leaves.fill(control)?;
-        Ok(Box::new(leaves))
+        }))
     }
 }
+
+/// The stored seed.
+const ASKED: &str = "leaf.asked";
 
 /// The hyperplanes of all trees, tree by tree.
 struct Planes {
@@ -231,18 +244,81 @@ fn apart(s: &[f64], t: &[f64]) -> f64 {
     pairs.map(|(s, t)| s * (1.0 - t) + (1.0 - s) * t).sum()
 }
 
-/// The numbers of reference rows in every leaf.
-struct Leaves<'r> {
+/// The trees, and the numbers of reference rows in every leaf.
+struct Trees {
     planes: Planes,
     /// For each tree, the number of rows by code.
     counts: Vec<HashMap<Vec<u64>, u64>>,
+}
+
+struct Leaves<'r> {
+    trees: Arc<Trees>,
+    /// The seed of random trees.
+    seed: Option<u64>,
     reference: Reference<'r>,
 }
 
-impl Leaves<'_> {
+impl Trees {
+    /// The leaves of all rows.
+    fn of(planes: Planes, reference: &Reference<'_>, control: &Control) -> Result<Self> {
+        let counts = vec![HashMap::new(); planes.trees];
+        let mut trees = Trees { planes, counts };
+        trees.fill(reference, control)?;
+        Ok(trees)
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        let Planes {
+            normals, offsets, ..
+        } = &self.planes;
+        let normals = (0..normals.ncols()).flat_map(|j| normals.col(j).iter().copied());
+        pack.put_reals("leaf.normals", normals);
+        pack.put_reals("leaf.offsets", offsets.iter().copied());
+        pack.put_counts("leaf.leaves", self.counts.iter().map(HashMap::len));
+        let sorted = |tree: &HashMap<Vec<u64>, u64>| {
+            let mut leaves: Vec<(Vec<u64>, u64)> = tree.clone().into_iter().collect();
+            leaves.sort_unstable();
+            leaves
+        };
+        let leaves: Vec<(Vec<u64>, u64)> = self.counts.iter().flat_map(sorted).collect();
+        let codes = leaves.iter().flat_map(|leaf| leaf.0.iter().copied());
+        pack.put("leaf.codes", Numbers::U64(codes.collect()));
+        let rows = leaves.iter().map(|leaf| leaf.1);
+        pack.put("leaf.rows", Numbers::U64(rows.collect()));
+    }
+
+    /// What [`Trees::pack`] stored, in d dimensions.
+    fn stored(stored: &Pack, d: usize) -> Result<Self> {
+        let mut pack = stored.clone();
+        let trees = pack.indices("leaf.leaves", None, usize::MAX)?;
+        let offsets = pack.reals("leaf.offsets", None)?;
+        if trees.is_empty() || !offsets.len().is_multiple_of(trees.len()) {
+            return Err(pack.fault("leaf.offsets", "they do not fit the trees"));
+        }
+        let normals = pack.reals("leaf.normals", Some(d * offsets.len()))?;
+        let planes = Planes {
+            normals: Mat::from_fn(d, offsets.len(), |i, j| normals[j * d + i]),
+            offsets,
+            trees: trees.len(),
+        };
+        let rows = pack.words("leaf.rows", None)?;
+        let all = trees.iter().fold(0, |sum: usize, n| sum.saturating_add(*n));
+        let words = planes.depth().div_ceil(64);
+        let codes = pack.words("leaf.codes", Some(rows.len() * words))?;
+        if all != rows.len() || words == 0 {
+            return Err(pack.fault("leaf.rows", "they do not fit the trees"));
+        }
+        let mut leaves = codes.chunks_exact(words).map(<[u64]>::to_vec).zip(rows);
+        let counts = trees.iter().map(|&n| leaves.by_ref().take(n).collect());
+        Ok(Trees {
+            counts: counts.collect(),
+            planes,
+        })
+    }
+
     /// Counts all rows.
-    fn fill(&mut self, control: &Control) -> Result<()> {
-        let (rows, d) = (self.reference.distinct, self.reference.distinct.dim());
+    fn fill(&mut self, reference: &Reference<'_>, control: &Control) -> Result<()> {
+        let (rows, d) = (reference.distinct, reference.distinct.dim());
         control.begin(WorkStage::Fit, rows.len() as u64);
         let step = (PART / d).max(1);
         let mut values = Vec::new();
@@ -253,7 +329,7 @@ impl Leaves<'_> {
             rows.read_f64(first, &mut values)?;
             let logits = self.planes.logits(&values);
             for i in 0..count {
-                let repeats = self.reference.repeats;
+                let repeats = reference.repeats;
                 let same = repeats.map_or(1, |all| all.members(first + i).len() as u64);
                 for (tree, part) in column(&logits, i).chunks(self.planes.depth()).enumerate() {
                     *self.counts[tree].entry(code(part)).or_default() += same;
@@ -264,9 +340,15 @@ impl Leaves<'_> {
         Ok(())
     }
 
-    /// The judgement from the logits of a row and of its nearest row.
-    fn judgement(&self, logits: &[f64], nearest: Option<&[f64]>, left_out: bool) -> Judgement {
-        let all = self.reference.rows.len() as u64 - u64::from(left_out);
+    /// The judgement from the logits of a row and of its nearest row, among `all` rows; `left_out` if it is one of them.
+    fn judgement(
+        &self,
+        logits: &[f64],
+        nearest: Option<&[f64]>,
+        all: usize,
+        left_out: bool,
+    ) -> Judgement {
+        let all = all as u64 - u64::from(left_out);
         let trees = self.planes.trees as f64;
         let (mut bits, mut rows, mut empty, mut sure) = (0.0, 0, 0, 0.0);
         for (tree, part) in logits.chunks(self.planes.depth()).enumerate() {
@@ -304,7 +386,8 @@ impl Judge for Leaves<'_> {
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
         control.check()?;
         let d = block.dim;
-        let logits = self.planes.logits(block.values);
+        let planes = &self.trees.planes;
+        let logits = planes.logits(block.values);
         let near: Vec<Option<usize>> = block
             .near
             .iter()
@@ -313,25 +396,36 @@ impl Judge for Leaves<'_> {
         let rows: Vec<usize> = near.iter().copied().flatten().collect();
         let mut values = vec![0.0; rows.len() * d];
         self.reference.rows.gather(&rows, &mut values)?;
-        let nearest = self.planes.logits(&values);
+        let nearest = planes.logits(&values);
+        let all = self.reference.rows.len();
         let mut next = 0..rows.len();
         let judged = near.iter().enumerate().map(|(place, near)| {
             let near = near.and_then(|_| Some(column(&nearest, next.next()?)));
             let left_out = block.without(place).is_some();
-            self.judgement(&column(&logits, place), near.as_deref(), left_out)
+            let logits = column(&logits, place);
+            self.trees
+                .judgement(&logits, near.as_deref(), all, left_out)
         });
         Ok(judged.collect())
     }
 
+    fn pack(&self, pack: &mut Pack) {
+        if let Some(seed) = self.seed {
+            pack.put(ASKED, Numbers::U64(vec![seed]));
+            self.trees.pack(pack);
+        }
+    }
+
     fn facts(&self) -> Vec<Fact> {
+        let planes = &self.trees.planes;
         let fact = |name: &str, value: usize, what: &str| Fact {
             name: name.into(),
             value: value as f64,
             what: what.into(),
         };
         vec![
-            fact("trees", self.planes.trees, "trees"),
-            fact("depth", self.planes.depth(), "hyperplanes of each tree"),
+            fact("trees", planes.trees, "trees"),
+            fact("depth", planes.depth(), "hyperplanes of each tree"),
         ]
     }
 }

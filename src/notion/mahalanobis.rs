@@ -11,10 +11,12 @@
 use super::moments::{Moments, Place};
 use super::{
     Block, Classes, Column, Fact, Judge, Judgement, Needs, Notion, Reference, Type, Value,
-    chi_square, quantile, sample,
+    chi_square, fits, quantile, sample,
 };
 use crate::control::Control;
 use crate::error::Result;
+use crate::rows::{Numbers, Pack};
+use std::sync::Arc;
 
 /// The score of a query just off the affine hull.
 const OFF: f64 = 1e30;
@@ -88,6 +90,43 @@ impl Notion for Mahalanobis {
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
         let classes = reference.classes.filter(|_| self.tied);
+        let (id, quantile) = (self.id(), reference.quantile.to_bits());
+        let asked = [reference.seed, quantile, fits::of_classes(classes)];
+        let law = reference.fits.of(&format!("{id} {asked:?}"), || {
+            match reference.stored.holds(&asked_name(&id), &asked) {
+                true => self.stored(reference),
+                false => self.law(reference, control),
+            }
+        })?;
+        Ok(Box::new(Fitted {
+            id,
+            asked,
+            law,
+            classes,
+        }))
+    }
+}
+
+/// The name of the stored options.
+fn asked_name(id: &str) -> String {
+    format!("{id}.asked")
+}
+
+impl Mahalanobis {
+    /// What [`Judge::pack`] stored.
+    fn stored(&self, reference: &Reference<'_>) -> Result<Law> {
+        let (id, stored) = (self.id(), reference.stored);
+        let (n, d) = (reference.rows.len(), reference.rows.dim());
+        let threshold = stored.look(&format!("{id}.threshold"), 2)?;
+        Ok(Law {
+            moments: Moments::unpack(&id, stored, n, d)?,
+            threshold: threshold[0],
+            sample: threshold[1] as usize,
+        })
+    }
+
+    fn law(&self, reference: &Reference<'_>, control: &Control) -> Result<Law> {
+        let classes = reference.classes.filter(|_| self.tied);
         let class = |row: usize| match classes {
             Some(classes) => classes.of_reference(row),
             None => Some(0),
@@ -96,38 +135,41 @@ impl Notion for Mahalanobis {
             true => Moments::fit(reference, class, control)?,
             false => None,
         };
-        let unknown = moments.is_none().then(|| {
-            let limit = format!("up to {WIDEST} columns of moderate size");
-            let (id, name) = (self.id(), reference.rows.name());
-            format!(
-                "{id} cannot be computed: it needs {limit}, and {name} has others; put another space before it, as in pca:64"
-            )
-        });
-        let mut fitted = Fitted {
+        let mut law = Law {
             moments,
-            unknown,
-            classes,
             threshold: f64::INFINITY,
             sample: 0,
         };
-        fitted.find_threshold(reference, control)?;
-        Ok(Box::new(fitted))
+        law.find_threshold(reference, classes, control)?;
+        Ok(law)
     }
 }
 
-struct Fitted<'r> {
+/// What depends on the reference alone.
+struct Law {
+    /// `None` if they cannot be computed.
     moments: Option<Moments>,
-    /// Why there are none, where that is so.
-    unknown: Option<String>,
-    classes: Option<&'r Classes>,
     threshold: f64,
     /// The number of reference rows that the threshold is from.
     sample: usize,
 }
 
-impl Fitted<'_> {
+struct Fitted<'r> {
+    id: String,
+    /// The options that the law depends on.
+    asked: [u64; 3],
+    law: Arc<Law>,
+    classes: Option<&'r Classes>,
+}
+
+impl Law {
     /// Sets the threshold: the quantile of the scores of reference rows, each as if it were not in the reference.
-    fn find_threshold(&mut self, reference: &Reference<'_>, control: &Control) -> Result<()> {
+    fn find_threshold(
+        &mut self,
+        reference: &Reference<'_>,
+        classes: Option<&Classes>,
+        control: &Control,
+    ) -> Result<()> {
         let (rows, d) = (reference.rows, reference.rows.dim());
         let mut own = Vec::new();
         let sample = sample(rows.len(), SAMPLE, reference.seed);
@@ -135,7 +177,7 @@ impl Fitted<'_> {
             control.check()?;
             let mut values = vec![0.0; part.len() * d];
             rows.gather(part, &mut values)?;
-            let found = self.places(&values, |place| Some(part[place]));
+            let found = self.places(&values, classes, |place| Some(part[place]));
             own.extend(found.iter().flatten().map(score));
         }
         self.sample = own.len();
@@ -146,9 +188,10 @@ impl Fitted<'_> {
     fn places(
         &self,
         values: &[f64],
+        classes: Option<&Classes>,
         without: impl Fn(usize) -> Option<usize> + Sync,
     ) -> Vec<Option<Place>> {
-        let class = |row: usize| match self.classes {
+        let class = |row: usize| match classes {
             Some(classes) => classes.of_reference(row),
             None => Some(0),
         };
@@ -158,7 +201,9 @@ impl Fitted<'_> {
             None => Vec::new(),
         }
     }
+}
 
+impl Fitted<'_> {
     fn judgement(&self, place: &Place, rank: usize) -> Judgement {
         let score = score(place);
         let p = match place.off > 0.0 {
@@ -168,7 +213,7 @@ impl Fitted<'_> {
         let mut more = vec![Value::Float(p)];
         more.extend(self.classes.map(|all| Value::Text(all.name(place.class))));
         Judgement {
-            outside: Some(place.off > 0.0 || score > self.threshold),
+            outside: Some(place.off > 0.0 || score > self.law.threshold),
             score,
             more,
             ..Judgement::default()
@@ -193,14 +238,23 @@ fn score(place: &Place) -> f64 {
 
 impl Judge for Fitted<'_> {
     fn warnings(&self) -> Vec<String> {
-        self.unknown.iter().cloned().collect()
+        let unknown = self.law.moments.is_none().then(|| {
+            format!(
+                "{} cannot be computed: it needs up to {WIDEST} columns of moderate size, and the reference has others; put \
+                 another space before it, as in pca:64",
+                self.id
+            )
+        });
+        unknown.into_iter().collect()
     }
 
     fn judge(&mut self, block: &Block<'_>, _: &Control) -> Result<Vec<Judgement>> {
-        let Some(moments) = &self.moments else {
+        let Some(moments) = &self.law.moments else {
             return Ok(vec![self.unknown(); block.len()]);
         };
-        let places = self.places(block.values, |place| block.without(place));
+        let places = self
+            .law
+            .places(block.values, self.classes, |place| block.without(place));
         let judgement = |place: Option<Place>| match place {
             Some(place) => self.judgement(&place, moments.rank),
             None => self.unknown(),
@@ -208,8 +262,18 @@ impl Judge for Fitted<'_> {
         Ok(places.into_iter().map(judgement).collect())
     }
 
+    fn pack(&self, pack: &mut Pack) {
+        let (id, law) = (&self.id, &self.law);
+        pack.put(&asked_name(id), Numbers::U64(self.asked.to_vec()));
+        let threshold = [law.threshold, law.sample as f64];
+        pack.put_reals(&format!("{id}.threshold"), threshold);
+        if let Some(moments) = &law.moments {
+            moments.pack(id, pack);
+        }
+    }
+
     fn facts(&self) -> Vec<Fact> {
-        let Some(moments) = &self.moments else {
+        let Some(moments) = &self.law.moments else {
             return Vec::new();
         };
         let fact = |name: &str, value, what: String| Fact {
@@ -219,10 +283,10 @@ impl Judge for Fitted<'_> {
         };
         let from = format!(
             "score beyond which a query is outside, from {} reference rows",
-            self.sample
+            self.law.sample
         );
         vec![
-            fact("threshold", self.threshold, from),
+            fact("threshold", self.law.threshold, from),
             fact(
                 "rank",
                 moments.rank as f64,

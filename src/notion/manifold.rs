@@ -20,14 +20,15 @@
 //! among the rows within r_j of j, of which there are at least K without it: s_j = r_j, and i is outside that ball too. Only
 //! the depth grows, as s_j is the distance to the (K+1)-th nearest of all rows.
 
-use super::balls::{Balls, Sought, tangent};
+use super::balls::{Balls, Sizes, Sought, tangent};
 use super::metric::{Metric, Near};
 use super::neighbours::Neighbours;
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
-use crate::rows::{Memory, Repeats, Rows};
+use crate::rows::{Memory, Pack, Repeats, Rows};
 use crate::scan::{Engine, Scan};
+use std::sync::Arc;
 
 /// The most numbers, and the most rows, in one search.
 const PART: usize = 1 << 22;
@@ -84,12 +85,18 @@ impl Notion for Manifold {
             distinct: reference.distinct,
             repeats: reference.repeats,
         };
-        control.begin(WorkStage::Fit, set.distinct.len() as u64);
-        let [radii, next] = set.radii(reference.scan, self.k, control)?;
+        let radii = reference.fits.of(&format!("{} balls", self.id), || {
+            let [radii, next] = self.radii(reference, set, control)?;
+            Ok(Radii {
+                balls: Arc::new(Sizes::new(reference.distinct, radii)?),
+                next,
+            })
+        })?;
         Ok(Box::new(Fitted {
+            id: self.id.clone(),
             k: self.k,
-            balls: Balls::new(reference.distinct, radii)?,
-            next,
+            balls: Balls::new(reference.distinct, Arc::clone(&radii.balls)),
+            radii,
             set,
             engine: reference.engine,
             covered: vec![false; reference.distinct.len()],
@@ -100,6 +107,37 @@ impl Notion for Manifold {
             recall: None,
         }))
     }
+}
+
+impl Manifold {
+    /// [`Set::radii`], or what [`Judge::pack`] stored of them.
+    fn radii(
+        &self,
+        reference: &Reference<'_>,
+        set: Set<'_>,
+        control: &Control,
+    ) -> Result<[Vec<f64>; 2]> {
+        let (stored, n) = (reference.stored, set.distinct.len());
+        let [radii, next] = names(&self.id);
+        if stored.has(&radii) {
+            let look = |name: &str| Ok(stored.look(name, n)?.to_vec());
+            return Ok([look(&radii)?, look(&next)?]);
+        }
+        control.begin(WorkStage::Fit, n as u64);
+        set.radii(reference.scan, self.k, control)
+    }
+}
+
+/// The names of the stored arrays.
+fn names(id: &str) -> [String; 2] {
+    [format!("{id}.radii"), format!("{id}.next")]
+}
+
+/// What depends on the reference alone.
+struct Radii {
+    balls: Arc<Sizes>,
+    /// For each distinct row, the distance to its (K+1)-th nearest other row.
+    next: Vec<f64>,
 }
 
 /// The distinct rows of a set, with the groups of equal rows.
@@ -147,10 +185,10 @@ fn part_rows(d: usize) -> usize {
 }
 
 struct Fitted<'r> {
+    id: String,
     k: usize,
     balls: Balls<'r>,
-    /// For each distinct row, the distance to its (K+1)-th nearest other row.
-    next: Vec<f64>,
+    radii: Arc<Radii>,
     set: Set<'r>,
     engine: &'r dyn Engine,
     /// Whether the ball of each distinct row contains a query.
@@ -202,7 +240,7 @@ impl Fitted<'_> {
             let mut radius = self.balls.radius(place);
             if distance <= radius {
                 found.balls += count as u64;
-                radius = self.next[place];
+                radius = self.radii.next[place];
             }
             found.tangent = found.tangent.min(tangent(distance, radius));
         }
@@ -247,7 +285,7 @@ impl Fitted<'_> {
         control.begin(WorkStage::Figures, (rows.len() + n) as u64);
         let [radii, _] = queries.radii(&*scan, self.k, control)?;
         drop(scan);
-        let balls = Balls::new(&rows, radii)?;
+        let balls = Balls::new(&rows, Arc::new(Sizes::new(&rows, radii)?));
         let places: Vec<usize> = (0..n).collect();
         let mut inside = 0;
         for part in places.chunks(part_rows(d)) {
@@ -291,6 +329,12 @@ impl Judge for Fitted<'_> {
             self.keep(block, before);
         }
         Ok(judgements)
+    }
+
+    fn pack(&self, pack: &mut Pack) {
+        let [radii, next] = names(&self.id);
+        pack.put_reals(&radii, self.balls.radii().iter().copied());
+        pack.put_reals(&next, self.radii.next.iter().copied());
     }
 
     fn finish(&mut self, control: &Control) -> Result<()> {

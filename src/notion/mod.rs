@@ -13,6 +13,7 @@ mod column;
 pub mod cone;
 mod delaunay;
 pub mod dimension;
+pub mod fits;
 #[cfg(test)]
 mod fixture;
 pub mod gauge;
@@ -33,6 +34,7 @@ mod wide;
 
 pub use classes::{Classes, members};
 pub use column::{Column, Type, Value};
+pub use fits::Fits;
 
 use crate::control::Control;
 use crate::error::Result;
@@ -100,19 +102,12 @@ pub trait Notion: Send + Sync {
         1
     }
 
-    /// Fits the notion on a reference.
+    /// Fits the notion on a reference. What takes a pass over the rows is fetched from [`Reference::fits`], and made there if it
+    /// is new: taken from [`Reference::stored`] where [`Judge::pack`] stored it.
     ///
     /// Errors: rows that can no longer be read, a reference that does not fit the notion, and
     /// [`crate::Error::Interrupted`].
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>>;
-
-    /// Restores a judge that was fitted on this reference before, from what [`Judge::pack`] stored; `None` if nothing was
-    /// stored, so that the notion must be fitted.
-    ///
-    /// Errors: stored data that do not fit the reference.
-    fn again<'r>(&self, _: &Reference<'r>, _: &Pack) -> Result<Option<Box<dyn Judge + 'r>>> {
-        Ok(None)
-    }
 }
 
 /// A fitted notion.
@@ -145,7 +140,8 @@ pub trait Judge {
         Vec::new()
     }
 
-    /// Stores what was fitted on the reference, if fitting takes at least a pass over the rows.
+    /// Stores what was fitted on the reference, if fitting takes at least a pass over the rows, together with the options that it
+    /// depends on.
     fn pack(&self, _: &mut Pack) {}
 
     /// Numbers about the whole: thresholds before any query was judged, and figures of the two sets afterwards.
@@ -208,6 +204,12 @@ pub struct Reference<'r> {
     /// The share of reference rows inside, from which notions with a threshold compute it (leave-one-out).
     pub quantile: f64,
     pub seed: u64,
+    /// Whether each query is judged as if it were the only one: no judgement may depend on the other queries.
+    pub alone: bool,
+    /// What was computed about this reference, also in earlier sessions.
+    pub fits: &'r Fits,
+    /// What [`Judge::pack`] stored of this reference; nothing if it is fitted for the first time.
+    pub stored: &'r Pack,
 }
 
 /// Queries that are judged together, or reference rows that are each judged as if not in the reference.

@@ -17,7 +17,7 @@ use super::Reference;
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::linear::{add_gram, eigen, product_apart};
-use crate::rows::Rows;
+use crate::rows::{Pack, Rows};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -113,6 +113,65 @@ impl Moments {
             far,
         };
         Ok(fitted.decompose(scatter).map(|()| fitted))
+    }
+
+    /// Adds all numbers to a pack, under names that start with `id`.
+    pub fn pack(&self, id: &str, pack: &mut Pack) {
+        let name = |what: &str| format!("{id}.{what}");
+        let (groups, v) = (self.groups.iter(), self.variances.len());
+        let constant = (0..self.constant.len()).filter(|&j| self.constant[j]);
+        let directions = (0..v).flat_map(|k| self.directions.col(k).iter().copied());
+        pack.put_counts(&name("sizes"), [self.rows, self.rank, v]);
+        let classes = groups.clone().map(|group| group.class as usize);
+        pack.put_counts(&name("classes"), classes);
+        pack.put_counts(&name("class_rows"), groups.clone().map(|group| group.rows));
+        let means = groups.clone().flat_map(|group| group.mean.iter());
+        pack.put_reals(&name("means"), means.copied());
+        let places = groups.flat_map(|group| group.place.iter());
+        pack.put_reals(&name("places"), places.copied());
+        pack.put_reals(&name("divisor"), self.divisor.iter().copied());
+        pack.put_counts(&name("constant"), constant);
+        pack.put_reals(&name("directions"), directions);
+        pack.put_reals(&name("variances"), self.variances.iter().copied());
+        pack.put_counts(&name("far"), self.far.iter().copied());
+    }
+
+    /// What [`Moments::pack`] added for n rows of d columns; `None` if nothing was added.
+    ///
+    /// Errors: arrays that do not fit the rows or each other.
+    pub fn unpack(id: &str, pack: &Pack, n: usize, d: usize) -> Result<Option<Self>> {
+        let name = |what: &str| format!("{id}.{what}");
+        if !pack.has(&name("sizes")) {
+            return Ok(None);
+        }
+        let mut pack = pack.clone();
+        let sizes = pack.indices(&name("sizes"), Some(3), n.max(d) + 1)?;
+        let (rows, rank, v) = (sizes[0], sizes[1], sizes[2]);
+        let constant = pack.ascending(&name("constant"), d)?;
+        if rank > v || v + constant.len() != d {
+            return Err(pack.fault(&name("sizes"), "they do not fit each other"));
+        }
+        let classes = pack.ascending(&name("classes"), u32::MAX as usize)?;
+        let counts = pack.indices(&name("class_rows"), Some(classes.len()), n + 1)?;
+        let means = pack.reals(&name("means"), Some(classes.len() * d))?;
+        let places = pack.reals(&name("places"), Some(classes.len() * v))?;
+        let group = |(g, class): (usize, usize)| Group {
+            class: class as u32,
+            mean: means[g * d..(g + 1) * d].to_vec(),
+            rows: counts[g],
+            place: places[g * v..(g + 1) * v].to_vec(),
+        };
+        let directions = pack.reals(&name("directions"), Some(v * v))?;
+        Ok(Some(Moments {
+            groups: classes.into_iter().enumerate().map(group).collect(),
+            rows,
+            divisor: pack.reals(&name("divisor"), Some(d))?,
+            constant: (0..d).map(|j| constant.binary_search(&j).is_ok()).collect(),
+            directions: Mat::from_fn(v, v, |i, k| directions[k * v + i]),
+            variances: pack.reals(&name("variances"), Some(v))?,
+            rank,
+            far: pack.ascending(&name("far"), n)?,
+        }))
     }
 
     /// Decomposes the scatter matrix of the scaled columns (its lower half is given).

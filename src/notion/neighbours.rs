@@ -9,6 +9,7 @@
 //!
 //! In few dimensions a [`Tree`] gives the same answers without a scan.
 
+use super::fits::Fits;
 use super::metric::{Metric, Near};
 use super::tree::Tree;
 use super::wide::{Wide, distance, product};
@@ -16,9 +17,10 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::{Repeats, Rows, map_chunks};
 use crate::scan::rounding::{U32, U64, gamma};
-use crate::scan::{Batch, Engine, Hits, Scan};
+use crate::scan::{Batch, Engine, Frame, Hits, Scan};
 use crate::space::{Unit, normalise};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// A [`Near`] row while rows are ranked, with a distance that cannot overflow or underflow.
 type Ranked = (usize, Wide);
@@ -61,7 +63,7 @@ pub struct Neighbours<'a> {
 /// The method of the search.
 enum Means<'a> {
     Scan(&'a dyn Scan),
-    Tree(Tree),
+    Tree(Arc<Tree>),
 }
 
 /// The method of a search; answers do not depend on it.
@@ -85,9 +87,15 @@ impl<'a> UnitReference<'a> {
         UnitReference { rows: Unit(rows) }
     }
 
-    /// The scan over the unit rows.
-    pub fn scan(&self, engine: &dyn Engine, control: &Control) -> Result<Box<dyn Scan + '_>> {
-        engine.scan(&self.rows, control)
+    /// The scan over the unit rows; their frame is kept in `fits`.
+    pub fn scan(
+        &self,
+        engine: &dyn Engine,
+        fits: &Fits,
+        control: &Control,
+    ) -> Result<Box<dyn Scan + '_>> {
+        let frame = fits.of("unit frame", || Frame::survey(&self.rows, control))?;
+        engine.scan_in(&self.rows, frame.as_ref().clone(), control)
     }
 }
 
@@ -124,7 +132,7 @@ impl<'a> Neighbours<'a> {
     }
 
     /// A search of `rows` by a tree over them, in the tree's metric.
-    pub fn by_tree(rows: &'a dyn Rows, tree: Tree) -> Self {
+    pub fn by_tree(rows: &'a dyn Rows, tree: Arc<Tree>) -> Self {
         Neighbours {
             rows,
             metric: tree.metric(),

@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
 use crate::rows::{Pack, Rows};
+use std::sync::Arc;
 
 /// The range of each coordinate.
 pub struct Range;
@@ -36,25 +37,14 @@ impl Notion for Range {
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
-        Ok(Box::new(RangeBox::fit(reference.rows, control)?))
-    }
-
-    fn again<'r>(
-        &self,
-        reference: &Reference<'r>,
-        kept: &Pack,
-    ) -> Result<Option<Box<dyn Judge + 'r>>> {
-        if !kept.has("range.lowest") {
-            return Ok(None);
-        }
-        let d = reference.rows.dim();
-        let ends = |name| -> Result<Vec<[f64; 2]>> {
-            Ok(kept.look(name, 2 * d)?.as_chunks::<2>().0.to_vec())
-        };
-        Ok(Some(Box::new(RangeBox {
-            lowest: ends("range.lowest")?,
-            highest: ends("range.highest")?,
-        })))
+        let stored = reference.stored;
+        let found = reference
+            .fits
+            .of("range", || match stored.has("range.lowest") {
+                true => RangeBox::stored(stored, reference.rows.dim()),
+                false => RangeBox::fit(reference.rows, control),
+            })?;
+        Ok(Box::new(found))
     }
 }
 
@@ -119,6 +109,17 @@ impl RangeBox {
         Ok(all)
     }
 
+    /// A box that [`Judge::pack`] stored, of d columns.
+    fn stored(stored: &Pack, d: usize) -> Result<Self> {
+        let ends = |name| -> Result<Vec<[f64; 2]>> {
+            Ok(stored.look(name, 2 * d)?.as_chunks::<2>().0.to_vec())
+        };
+        Ok(RangeBox {
+            lowest: ends("range.lowest")?,
+            highest: ends("range.highest")?,
+        })
+    }
+
     fn empty(d: usize) -> Self {
         RangeBox {
             lowest: vec![[f64::INFINITY; 2]; d],
@@ -169,7 +170,7 @@ impl RangeBox {
     }
 }
 
-impl Judge for RangeBox {
+impl Judge for Arc<RangeBox> {
     fn judge(&mut self, block: &Block<'_>, _: &Control) -> Result<Vec<Judgement>> {
         let judgement = |(place, query): (usize, &[f64])| {
             let count = match block.without(place) {

@@ -12,11 +12,12 @@
 use super::{Block, Column, Fact, Judge, Judgement, Notion, Reference, Type, Value};
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
-use crate::rows::map_chunks;
+use crate::rows::{Numbers, Pack, map_chunks};
 use crate::space::Layer;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The sign codes of the reference.
 pub struct Region;
@@ -45,8 +46,24 @@ impl Notion for Region {
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
-        Ok(Box::new(Codes::fit(reference, control)?))
+        let (stored, d) = (reference.stored, reference.rows.dim());
+        let codes = reference
+            .fits
+            .of("region", || match stored.has("region.codes") {
+                true => Codes::stored(stored, d),
+                false => Codes::fit(reference, control),
+            })?;
+        Ok(Box::new(Regions {
+            codes,
+            layers: reference.layers.to_vec(),
+        }))
     }
+}
+
+struct Regions {
+    codes: Arc<Codes>,
+    /// The tensors that a row consists of.
+    layers: Vec<Layer>,
 }
 
 /// The distinct codes of a reference.
@@ -58,8 +75,6 @@ struct Codes {
     counts: Vec<u64>,
     /// The index of each code.
     places: HashMap<Vec<u64>, usize>,
-    /// The tensors that a row consists of.
-    layers: Vec<Layer>,
 }
 
 /// The comparison of a row's code with those of the reference.
@@ -136,7 +151,6 @@ impl Codes {
             codes: Vec::new(),
             counts: Vec::new(),
             places: HashMap::new(),
-            layers: reference.layers.to_vec(),
         };
         let codes = parts.iter().flat_map(|part| part.chunks_exact(words));
         for (place, code) in codes.enumerate() {
@@ -152,11 +166,31 @@ impl Codes {
         Ok(all)
     }
 
+    /// What [`Judge::pack`] stored, of d columns.
+    fn stored(stored: &Pack, d: usize) -> Result<Self> {
+        let (words, codes) = (d.div_ceil(64), stored.look_words("region.codes")?);
+        let counts = stored.look_words("region.rows")?;
+        if counts.len().checked_mul(words) != Some(codes.len()) {
+            return Err(stored.fault("region.codes", "they do not fit the rows"));
+        }
+        let each = codes.chunks_exact(words).map(<[u64]>::to_vec);
+        Ok(Codes {
+            words,
+            codes: codes.to_vec(),
+            counts: counts.to_vec(),
+            places: each.zip(0..).collect(),
+        })
+    }
+}
+
+impl Regions {
     /// Compares a row's code; if `left_out`, the row itself is not counted.
     fn find(&self, row: &[f64], left_out: bool) -> CodeMatch {
         let code: Vec<u64> = code(row).collect();
-        let own = self.places.get(&code).copied();
-        let same = own.map_or(0, |place| self.counts[place]) - u64::from(left_out && own.is_some());
+        let all = &*self.codes;
+        let own = all.places.get(&code).copied();
+        let held = own.map_or(0, |place| all.counts[place]);
+        let same = held.saturating_sub(u64::from(left_out && own.is_some()));
         if same > 0 {
             return CodeMatch {
                 rows: same,
@@ -165,12 +199,12 @@ impl Codes {
             };
         }
         let nearest = pulp::Arch::new().dispatch(Nearest {
-            codes: &self.codes,
+            codes: &all.codes,
             code: &code,
             own,
         });
         let layers = nearest.map(|(_, place)| {
-            let other = &self.codes[place * self.words..][..self.words];
+            let other = &all.codes[place * all.words..][..all.words];
             self.by_layer(&code, other)
         });
         CodeMatch {
@@ -193,7 +227,7 @@ impl Codes {
             .iter()
             .zip(ranges(&self.layers))
             .map(|(layer, bits)| {
-                let codes = self.codes.chunks_exact(self.words);
+                let codes = self.codes.codes.chunks_exact(self.codes.words);
                 let own = codes.map(|code| cut(code, bits.clone()));
                 (layer, own.collect::<HashSet<_>>().len())
             })
@@ -219,7 +253,7 @@ fn cut(code: &[u64], bits: Range<usize>) -> Vec<u64> {
     bits.clone().step_by(64).map(word).collect()
 }
 
-impl Judge for Codes {
+impl Judge for Regions {
     fn judge(&mut self, block: &Block<'_>, control: &Control) -> Result<Vec<Judgement>> {
         let queries = block.values.par_chunks_exact(block.dim).enumerate();
         let judged = queries.map(|(place, query)| {
@@ -239,6 +273,11 @@ impl Judge for Codes {
         judged.collect()
     }
 
+    fn pack(&self, pack: &mut Pack) {
+        pack.put("region.codes", Numbers::U64(self.codes.codes.clone()));
+        pack.put("region.rows", Numbers::U64(self.codes.counts.clone()));
+    }
+
     fn facts(&self) -> Vec<Fact> {
         let what = "different sign codes among the reference rows";
         let fact = |name: String, count: usize, what: String| Fact {
@@ -246,7 +285,7 @@ impl Judge for Codes {
             value: count as f64,
             what,
         };
-        let all = fact("regions".into(), self.counts.len(), what.into());
+        let all = fact("regions".into(), self.codes.counts.len(), what.into());
         // With a single tensor, its regions are those of the whole row.
         let layers = (self.layers.len() > 1).then(|| self.regions());
         let layers = layers.into_iter().flatten().map(|(layer, count)| {

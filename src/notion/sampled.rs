@@ -63,32 +63,13 @@ impl Notion for Sampled {
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
-        Ok(self.judge(self.0.fit(reference, control)?, reference))
-    }
-
-    fn again<'r>(
-        &self,
-        reference: &Reference<'r>,
-        kept: &Pack,
-    ) -> Result<Option<Box<dyn Judge + 'r>>> {
-        let again = self.0.again(reference, kept)?;
-        Ok(again.map(|judge| self.judge(judge, reference)))
-    }
-}
-
-impl Sampled {
-    fn judge<'r>(
-        &self,
-        judge: Box<dyn Judge + 'r>,
-        reference: &Reference<'r>,
-    ) -> Box<dyn Judge + 'r> {
-        Box::new(OfSample {
-            judge,
+        Ok(Box::new(OfSample {
+            judge: self.0.fit(reference, control)?,
             columns: self.0.columns().len(),
             seed: reference.seed,
             drawn: None,
             certificates: None,
-        })
+        }))
     }
 }
 

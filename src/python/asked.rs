@@ -91,20 +91,24 @@ impl QueryFacts {
     /// The classes of both sets, if those of one are known. `rows` and `queries` are the sizes of the sets.
     pub fn classes(
         &self,
-        reference: Option<&[Option<String>]>,
+        reference: Option<&Coded>,
         rows: usize,
         queries: usize,
     ) -> Option<Classes> {
         if reference.is_none() && self.labels.is_none() && self.predicted.is_none() {
             return None;
         }
-        let mut codes = Codes::default();
-        let mut all = |labels: Option<&[Option<String>]>, n: usize| -> Vec<u32> {
+        // The classes of the reference have the same numbers in every call.
+        let mut codes = reference.map_or_else(Codes::default, |all| all.codes.clone());
+        let mut all = |labels: Option<&Labels>, n: usize| -> Vec<u32> {
             let label = |row: usize| labels.and_then(|labels| labels[row].as_deref());
             (0..n).map(|row| codes.of(label(row))).collect()
         };
-        let reference = all(reference, rows);
-        let own = all(self.labels.as_deref(), queries);
+        let reference = match reference {
+            Some(known) => known.classes.clone(),
+            None => all(None, rows),
+        };
+        let own = all(self.labels.as_ref(), queries);
         let predicted = self.predicted.iter().flatten();
         let predicted = predicted.map(|name| Some(codes.of(Some(name.as_deref()?))));
         Some(Classes {
@@ -116,20 +120,36 @@ impl QueryFacts {
     }
 }
 
-/// Labels as classes and their names.
-pub fn coded(labels: &[Option<String>]) -> images::Labels {
-    let mut codes = Codes::default();
-    images::Labels {
-        classes: labels
-            .iter()
-            .map(|label| codes.of(label.as_deref()))
-            .collect(),
-        names: codes.names,
+/// The labels of all reference rows as numbers of classes.
+pub struct Coded {
+    classes: Vec<u32>,
+    codes: Codes,
+}
+
+impl Coded {
+    /// Numbers the classes of labels.
+    pub fn of<'a>(labels: impl IntoIterator<Item = Option<&'a str>>) -> Self {
+        let mut codes = Codes::default();
+        let classes = labels.into_iter().map(|label| codes.of(label)).collect();
+        Coded { classes, codes }
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// The classes and their names, as files hold them.
+    pub fn labels(&self) -> images::Labels {
+        images::Labels {
+            classes: self.classes.clone(),
+            names: self.codes.names.clone(),
+        }
     }
 }
 
 /// Numbers classes in the order of their first appearance.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Codes {
     names: Vec<String>,
     known: HashMap<String, u32>,

@@ -2,7 +2,7 @@
 
 use super::answers::{Answers, answered, engine, sign};
 use super::arrays::{ArrayOrFile, Given, Seen, memory};
-use super::asked::{Asked, Labels, QueryFacts, coded};
+use super::asked::{Asked, Coded, Labels, QueryFacts};
 use super::fault::raised;
 use super::waiting::{How, waited};
 use crate::control::Control;
@@ -36,7 +36,7 @@ pub struct Fitted {
     way: Option<Way>,
     plan: AnalysisPlan,
     known: Prepared,
-    labels: Option<Labels>,
+    labels: Option<Coded>,
     #[pyo3(get)]
     shape: (usize, usize),
 }
@@ -59,6 +59,7 @@ impl Fitted {
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
         let plan = asked.plan().map_err(raised)?;
+        let labels = labels.map(|all| Coded::of(all.iter().map(Option::as_deref)));
         if let Some(space) = &space {
             Way::check(space).map_err(raised)?;
         }
@@ -137,7 +138,7 @@ impl Fitted {
                 let mut warnings = Warnings::default();
                 let queries = self.queries(source, &axes, like, &mut warnings, control)?;
                 beside.check(queries.len())?;
-                let labels = self.labels.as_deref();
+                let labels = self.labels.as_ref();
                 let classes = beside.classes(labels, reference.len(), queries.len());
                 let sets = Sets {
                     reference,
@@ -255,7 +256,7 @@ impl Fitted {
                 };
                 let beside = hull_file::SpaceAndLabels {
                     way: self.way.clone(),
-                    labels: self.labels.as_deref().map(coded),
+                    labels: self.labels.as_ref().map(Coded::labels),
                 };
                 hull_file::write(&path, make, rows, &self.known, &beside)
             })
@@ -282,8 +283,8 @@ impl Fitted {
             plan: found.about.plan,
             known: found.known,
             labels: found.beside.labels.map(|labels| {
-                let name = |row| labels.name(row).map(String::from);
-                (0..labels.classes.len()).map(name).collect()
+                let rows = 0..labels.classes.len();
+                Coded::of(rows.map(|row| labels.name(row)))
             }),
         })
     }
@@ -357,7 +358,7 @@ impl Held<'_> {
 /// Computes everything about the rows that does not depend on queries.
 fn known(
     plan: &AnalysisPlan,
-    labels: Option<&Labels>,
+    labels: Option<&Coded>,
     rows: &dyn Rows,
     warnings: &[String],
     control: &Control,
@@ -371,7 +372,7 @@ fn known(
             rows.len()
         )));
     }
-    let classes = QueryFacts::default().classes(labels.map(|all| &**all), rows.len(), 0);
+    let classes = QueryFacts::default().classes(labels, rows.len(), 0);
     let sets = Sets {
         reference: rows,
         queries: rows,

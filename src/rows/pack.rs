@@ -92,6 +92,19 @@ impl Pack {
         }
     }
 
+    /// A view of an array of u64, of any length. Errors: no such array, or another type.
+    pub fn look_words(&self, name: &str) -> Result<&[u64]> {
+        match self.arrays.get(name) {
+            Some(Numbers::U64(values)) => Ok(values),
+            other => Err(self.other(name, other.is_some(), "u64")),
+        }
+    }
+
+    /// Whether an array of u64 of this name is there and holds these values, such as the options that other arrays depend on.
+    pub fn holds(&self, name: &str, values: &[u64]) -> bool {
+        matches!(self.arrays.get(name), Some(Numbers::U64(found)) if found == values)
+    }
+
     /// Removes and returns an array of f32; otherwise as [`Pack::reals`].
     pub fn floats(&mut self, name: &str, len: Option<usize>) -> Result<Vec<f32>> {
         match self.arrays.remove(name) {
@@ -168,6 +181,9 @@ mod tests {
         refused(&|p| p.look("a", 3).unwrap_err(), "2 numbers");
         refused(&|p| p.look("b", 2).unwrap_err(), "f64");
         assert_eq!(pack.look("a", 2).unwrap(), [1.0, f64::INFINITY]);
+        assert_eq!(pack.look_words("b").unwrap(), [3, 1]);
+        assert!(pack.look_words("a").is_err() && pack.look_words("c").is_err());
+        assert!(pack.holds("b", &[3, 1]) && !pack.holds("b", &[3]) && !pack.holds("a", &[]));
         refused(&|p| p.reals("b", None).unwrap_err(), "f64");
         refused(&|p| p.words("c", None).unwrap_err(), "no such array");
         refused(&|p| p.indices("b", None, 3).unwrap_err(), "3 is not below");

@@ -21,8 +21,10 @@ use crate::notion::class::{self, Members};
 use crate::notion::metric::Near;
 use crate::notion::neighbours::{Neighbours, UnitReference};
 use crate::notion::tree::Tree;
-use crate::notion::{Asked, Block, Classes, Judgement, Needs, Notion, Reference, sample};
-use crate::rows::{KnownRows, Repeats, Rows, Subset};
+use crate::notion::{
+    Asked, Block, Classes, Fits, Judgement, Needs, Notion, Reference, fits, sample,
+};
+use crate::rows::{KnownRows, Pack, Repeats, Rows, Subset};
 use crate::scan::{Ahead, CountingEngine, CpuScan, Engine, Frame, Scan};
 use crate::space::Layer;
 use crate::warnings::Warnings;
@@ -191,15 +193,20 @@ pub fn with_session<T>(
     });
     clock.lap("whiten");
     let searched = plan.neighbours.max(needs.neighbours);
+    let fits = known.map_or_else(Arc::default, |known| Arc::clone(&known.fits));
     let tree = (searched > 0)
-        .then(|| Tree::where_it_pays(distinct, scan.frame(), plan.metric, sets.room(), control))
+        .then(|| {
+            fits.of_some(&format!("tree {:?}", plan.metric), || {
+                Tree::where_it_pays(distinct, scan.frame(), plan.metric, sets.room(), control)
+            })
+        })
         .transpose()?
         .flatten();
     let unit = UnitReference::new(distinct);
     let unit_scan = (plan.metric == Metric::Cosine && searched > 0 && tree.is_none())
         .then(|| {
             control.begin(control::WorkStage::Survey, distinct.len() as u64);
-            unit.scan(engine, control)
+            unit.scan(engine, &fits, control)
         })
         .transpose()?;
     let search_scan: &dyn Scan = unit_scan.as_ref().map_or(scan, |scan| &**scan);
@@ -230,7 +237,8 @@ pub fn with_session<T>(
         Some(classes) => class::members(classes, distinct, repeats),
         None => Vec::new(),
     };
-    let by_class = scans_of(&members, engine, control)?;
+    let by_class = scans_of(&members, engine, &fits, control)?;
+    let nothing = Pack::default();
     let reference_known = Reference {
         rows: reference,
         distinct,
@@ -247,9 +255,11 @@ pub fn with_session<T>(
         settings: plan.settings(),
         quantile: plan.quantile,
         seed: plan.seed,
+        alone: plan.alone,
+        fits: &fits,
+        stored: known.map_or(&nothing, |known| &known.notions),
     };
-    let kept = known.map(|known| &known.notions);
-    let fitted = FittedNotion::all(&notions, &reference_known, kept, control)?;
+    let fitted = FittedNotion::all(&notions, &reference_known, control)?;
     clock.lap("fit_notions");
     let work = Work {
         plan,
@@ -270,6 +280,7 @@ pub fn with_session<T>(
         frame: scan.frame(),
         hull,
         sample,
+        fits: &fits,
         facts,
         warnings,
         noticed,
@@ -307,6 +318,7 @@ pub struct Session<'p, 'r> {
     frame: &'p Frame,
     hull: Option<&'p HullParts>,
     sample: Option<&'p Sample>,
+    fits: &'p Arc<Fits>,
     facts: ReferenceFacts,
     /// What the figures say of the reference.
     warnings: Vec<String>,
@@ -368,13 +380,14 @@ impl Session<'_, '_> {
     }
 
     /// The results about the reference.
-    fn prepared(&self) -> Prepared {
+    pub(super) fn prepared(&self) -> Prepared {
         Prepared {
             survey: Arc::clone(self.survey),
             frame: self.frame.clone(),
             hull: self.hull.cloned(),
             sample: self.sample.cloned(),
             notions: FittedNotion::pack(&self.work.fitted),
+            fits: Arc::clone(self.fits),
             warnings: Vec::new(),
         }
     }
@@ -428,15 +441,21 @@ impl Session<'_, '_> {
 fn scans_of<'r>(
     members: &'r [(u32, Subset<'r>)],
     engine: &dyn Engine,
+    fits: &Fits,
     control: &Control,
 ) -> Result<Vec<Members<'r>>> {
     let rows: usize = members.iter().map(|(_, rows)| rows.len()).sum();
     control.begin(control::WorkStage::Survey, rows as u64);
     let scan = |(class, rows): &'r (u32, Subset<'r>)| {
+        let fit_name = format!("class {}", fits::of_rows(rows.chosen()));
+        let frame = fits.of(&format!("{fit_name} frame"), || {
+            Frame::survey(rows, control)
+        })?;
         Ok(Members {
             class: *class,
             rows,
-            scan: engine.scan(rows, control)?,
+            fit_name,
+            scan: engine.scan_in(rows, frame.as_ref().clone(), control)?,
         })
     };
     members.iter().map(scan).collect()

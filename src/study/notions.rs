@@ -45,24 +45,19 @@ impl Counts {
 }
 
 impl<'r> FittedNotion<'r> {
-    /// Fits every notion, or restores it from `kept` if it was fitted on this reference before.
+    /// Fits every notion.
     pub(super) fn all(
         notions: &'r [Box<dyn Notion>],
         reference: &Reference<'r>,
-        kept: Option<&Pack>,
         control: &Control,
     ) -> Result<Vec<Self>> {
         let fit = |notion: &'r dyn Notion| {
-            let again = kept.map(|kept| notion.again(reference, kept)).transpose()?;
             Ok(FittedNotion {
                 notion,
-                judge: match again.flatten() {
-                    Some(judge) => judge,
-                    None => control.within(&notion.id(), || {
-                        control.begin(WorkStage::Fit, 0);
-                        notion.fit(reference, control)
-                    })?,
-                },
+                judge: control.within(&notion.id(), || {
+                    control.begin(WorkStage::Fit, 0);
+                    notion.fit(reference, control)
+                })?,
                 queries: Counts::default(),
                 others: Counts::default(),
                 done: 0,

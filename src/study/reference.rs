@@ -15,7 +15,7 @@ use crate::hull::{self, AffineHull, Metric as Whitening};
 use crate::notion::dimension::{self, Dimension};
 use crate::notion::metric::{Metric, Near};
 use crate::notion::neighbours::Neighbours;
-use crate::notion::sample;
+use crate::notion::{Fits, sample};
 use crate::rows::{Numbers, Pack, Rows};
 use crate::scan::{Frame, Scan};
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct Prepared {
     pub(super) sample: Option<Sample>,
     /// The fitted data of notions, under names of the notions' choice.
     pub(super) notions: Pack,
+    /// What sessions computed, for the next session of this process.
+    pub(super) fits: Arc<Fits>,
     /// Caveats about the reference. They are not stored in a file, but derived again from the other data.
     pub warnings: Vec<String>,
 }
@@ -115,6 +117,7 @@ impl Prepared {
             hull,
             sample,
             notions: pack,
+            fits: Arc::default(),
             warnings: Vec::new(),
         })
     }
@@ -258,10 +261,15 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rows::Memory;
-    use crate::scan::CpuEngine;
-    use crate::study::analyze::{Sets, prepare, run_prepared};
+    use crate::notion::Classes;
+    use crate::notion::registry::Wanted;
+    use crate::rows::{Element, Memory, synthetic};
+    use crate::scan::{CountingEngine, CpuEngine};
+    use crate::study::analyze::{Sets, prepare, run_prepared, with_session};
     use crate::study::fixture::KeptRecords;
+    use crate::study::{Record, Sink};
+    use std::ops::Range;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     /// Pseudorandom numbers, with some equal rows if `equal`, and one constant column.
     fn rows(n: usize, d: usize, equal: bool) -> Memory {
@@ -312,6 +320,200 @@ mod tests {
             let fewer = rows(n - 1, d, equal);
             let error = Prepared::unpack(pack, &fewer).err().unwrap().to_string();
             assert!(error.contains("make the file again"), "{error}");
+        }
+    }
+
+    /// Gaussian numbers, and three classes.
+    fn gaussian(n: usize, d: usize, seed: u64) -> (Vec<f64>, Vec<u32>) {
+        let rows = synthetic::gaussian(n, d, seed);
+        let mut values = vec![0.0; n * d];
+        rows.read_f64(0, &mut values).unwrap();
+        (values, (0..n as u32).map(|row| row * row % 3).collect())
+    }
+
+    #[test]
+    fn no_judgement_depends_on_the_queries_beside_it() {
+        let (control, n, d, count) = (Control::default(), 4_000, 5, 12);
+        let (values, of_rows) = gaussian(n, d, 1);
+        let reference = Memory::from_f64("rows", d, values);
+        let (queries, of_queries) = gaussian(count, d, 2);
+        let queries: Vec<f64> = queries.iter().map(|v| 1.3 * v).collect();
+        let plan = AnalysisPlan {
+            notions: Wanted(vec!["all".into()]),
+            gap: Some(0.05),
+            alone: true,
+            ..AnalysisPlan::default()
+        };
+        let known = {
+            let classes = classes(of_rows.clone());
+            let sets = sets(&reference, &reference, &classes);
+            prepare(&plan, &CpuEngine, &sets, &control).unwrap()
+        };
+        let part = |plan: &AnalysisPlan, range: Range<usize>| {
+            let values = &queries[range.start * d..range.end * d];
+            let queries = Memory::from_f64("queries", d, values.to_vec());
+            let classes = Classes {
+                queries: of_queries[range].to_vec(),
+                ..classes(of_rows.clone())
+            };
+            let sets = sets(&reference, &queries, &classes);
+            let mut sink = Judgements::default();
+            run_prepared(plan, &CpuEngine, &sets, Some(&known), &mut sink, &control).unwrap();
+            sink.0
+        };
+        let by = |plan: &AnalysisPlan, together: usize| -> Vec<Said> {
+            let starts = (0..count).step_by(together);
+            let each = starts.map(|start| start..count.min(start + together));
+            each.flat_map(|range| part(plan, range)).collect()
+        };
+        let whole = by(&plan, count);
+        for together in [5, 1] {
+            assert_eq!(by(&plan, together), whole, "{together} at a time");
+        }
+        // The test can fail: of queries that share a pool of rows, these scores depend on each other.
+        let shared = AnalysisPlan {
+            alone: false,
+            ..plan
+        };
+        let made = shared.made(Some(&classes(of_rows.clone()))).unwrap();
+        let (one, all) = (by(&shared, 1), by(&shared, count));
+        for (place, notion) in made.iter().enumerate() {
+            if ["class_own", "cone", "gauge"].contains(&&*notion.id()) {
+                let score = |all: &[Said]| -> Vec<u64> { all.iter().map(|q| q.1[place]).collect() };
+                assert_ne!(score(&one), score(&all), "{}", notion.id());
+            }
+        }
+    }
+
+    fn sets<'s>(reference: &'s dyn Rows, queries: &'s dyn Rows, classes: &'s Classes) -> Sets<'s> {
+        Sets {
+            reference,
+            queries,
+            classes: Some(classes),
+            layers: &[],
+            warnings: &[],
+            memory: u64::MAX,
+        }
+    }
+
+    /// The classes of `of_rows` for all rows, and none for queries.
+    fn classes(of_rows: Vec<u32>) -> Classes {
+        Classes {
+            reference: of_rows,
+            ..Classes::default()
+        }
+    }
+
+    #[test]
+    fn what_was_stored_of_every_notion_is_not_computed_again() {
+        let (control, n, d) = (Control::default(), 600, 5);
+        let (values, of_rows) = gaussian(n, d, 1);
+        let reference = Memory::from_f64("rows", d, values);
+        let queries = Memory::from_f64("queries", d, gaussian(9, d, 2).0);
+        let classes = classes(of_rows);
+        let sets = sets(&reference, &queries, &classes);
+        let plan = AnalysisPlan {
+            notions: Wanted(vec!["all".into()]),
+            ..AnalysisPlan::default()
+        };
+        let pack = prepare(&plan, &CpuEngine, &sets, &control).unwrap().pack();
+        let known = Prepared::unpack(pack.clone(), &reference).unwrap();
+        let engine = CountingEngine::new(&CpuEngine);
+        let again = with_session(&plan, &engine, &sets, Some(&known), &control, |session| {
+            Ok(session.prepared().pack())
+        });
+        assert!(again.unwrap() == pack);
+        let scans = |engine: &CountingEngine| engine.counts().directions.values().sum::<u64>();
+        assert_eq!(
+            scans(&engine),
+            0,
+            "nothing is scanned before the first query"
+        );
+        let answers = |known| {
+            let mut sink = KeptRecords::default();
+            run_prepared(&plan, &engine, &sets, known, &mut sink, &control).unwrap();
+            sink.0
+        };
+        assert_eq!(answers(Some(&known)), answers(None));
+        // Another seed, or another quantile, is another fit.
+        let other = AnalysisPlan {
+            seed: 1,
+            quantile: 0.5,
+            ..plan.clone()
+        };
+        let facts = |known| {
+            let mut sink = KeptRecords::default();
+            let done = run_prepared(&other, &CpuEngine, &sets, known, &mut sink, &control);
+            (sink.0, format!("{:?}", done.unwrap().notions))
+        };
+        assert_eq!(facts(Some(&known)), facts(None));
+    }
+
+    /// Rows that count how many are read.
+    struct ReadsCounted(Memory, AtomicUsize);
+
+    impl Rows for ReadsCounted {
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+        fn dim(&self) -> usize {
+            self.0.dim()
+        }
+        fn element(&self) -> Element {
+            self.0.element()
+        }
+        fn fits_f32(&self) -> bool {
+            self.0.fits_f32()
+        }
+        fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
+            self.1.fetch_add(out.len() / self.dim(), Relaxed);
+            self.0.read_f64(first, out)
+        }
+    }
+
+    #[test]
+    fn the_next_session_reads_no_more_than_its_queries_need() {
+        let (control, n, d) = (Control::default(), 3_000, 5);
+        let (values, of_rows) = gaussian(n, d, 1);
+        let reference = ReadsCounted(Memory::from_f64("rows", d, values), AtomicUsize::new(0));
+        let queries = Memory::from_f64("queries", d, gaussian(1, d, 2).0);
+        let classes = classes(of_rows);
+        let sets = sets(&reference, &queries, &classes);
+        // The hull, the cone and the manifold scan all rows for a query.
+        let notions = "range,ball,knn:3,mahalanobis,leaf,region,delaunay";
+        let plan = AnalysisPlan {
+            hull: false,
+            notions: Wanted(notions.split(',').map(String::from).collect()),
+            ..AnalysisPlan::default()
+        };
+        let known = prepare(&plan, &CpuEngine, &sets, &control).unwrap();
+        let read = || reference.1.swap(0, Relaxed);
+        assert!(read() > 3 * n);
+        let mut sink = KeptRecords::default();
+        run_prepared(&plan, &CpuEngine, &sets, Some(&known), &mut sink, &control).unwrap();
+        let again = read();
+        assert!(again < n, "{again} rows were read");
+    }
+
+    /// What is said of a query, without its place, and the bits of the scores.
+    type Said = (String, Vec<u64>);
+
+    #[derive(Default)]
+    struct Judgements(Vec<Said>);
+
+    impl Sink for Judgements {
+        fn records(&mut self, records: &[Record]) -> Result<()> {
+            let each = records.iter().map(|r| {
+                let (hull, cone, near) = (&r.hull, &r.cone, &r.neighbours);
+                let all = format!("{hull:?} {cone:?} {:?} {near:?}", r.judgements);
+                let scores = r.judgements.iter().map(|one| one.score.to_bits());
+                (all, scores.collect())
+            });
+            self.0.extend(each);
+            Ok(())
         }
     }
 }

@@ -12,12 +12,18 @@ fn both(d: usize, x: &[f64], q: &[f64], k: usize, metric: Metric) -> [Vec<Vec<Ne
     let (rows, control) = (Memory::from_f64("rows", d, x.to_vec()), Control::default());
     let unit = crate::notion::neighbours::UnitReference::new(&rows);
     let scan = match metric {
-        Metric::Cosine => unit.scan(&crate::scan::CpuEngine, &control).unwrap(),
+        Metric::Cosine => unit
+            .scan(
+                &crate::scan::CpuEngine,
+                &crate::notion::Fits::default(),
+                &control,
+            )
+            .unwrap(),
         _ => crate::scan::CpuEngine.scan(&rows, &control).unwrap(),
     };
     let scanned = Neighbours::new(&rows, &*scan, metric);
     let tree = Tree::new(&rows, metric, &control).unwrap().unwrap();
-    let grown = Neighbours::by_tree(&rows, tree);
+    let grown = Neighbours::by_tree(&rows, tree.into());
     [scanned, grown].map(|search| search.nearest(q, k, &control).unwrap())
 }
 
@@ -168,7 +174,7 @@ fn crossover() {
                 let tree = Tree::new(&rows, Metric::Euclidean, &control)
                     .unwrap()
                     .unwrap();
-                let search = Neighbours::by_tree(&rows, tree);
+                let search = Neighbours::by_tree(&rows, tree.into());
                 let grown = started.elapsed();
                 let b = search.nearest(&queries, k, &control).unwrap();
                 let found = started.elapsed() - grown;

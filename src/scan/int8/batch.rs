@@ -60,6 +60,8 @@ pub struct How {
     /// Score the pairs that integers do not exclude one by one from the first tile on: for few directions an f32 product computes
     /// a whole group of lanes.
     pub single: bool,
+    /// Take the tiles in descending order: what the scan before left in the caches comes first.
+    pub backwards: bool,
 }
 
 /// The state that all workers of a batch share.
@@ -175,6 +177,10 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         let (n, d) = (Tiles::<f32>::len(&source), Tiles::<f32>::dim(&source));
         let whole = n / TILE;
         let first = first_tiles(whole, batch.k);
+        let mut order = order(whole, first);
+        if how.backwards {
+            order.reverse();
+        }
         let blocks = blocks(batch.directions, batch.bias, d);
         let integers = blocks.iter().map(|block| {
             let count = block.bias.len();
@@ -191,7 +197,7 @@ impl<'s, 'a> Int8Batch<'s, 'a> {
         Some(Int8Batch {
             integers: integers.collect::<Option<_>>()?,
             lists: Lists::new(batch.bias.len(), batch.k),
-            order: order(whole, first),
+            order,
             next: AtomicUsize::new(0),
             pace: Pace::default(),
             source,

@@ -31,7 +31,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
 use rescore::Chain;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 /// Eight bits are no longer tried once this many batches in a row gave them up.
@@ -106,8 +106,9 @@ struct Shared {
     chain: OnceLock<Option<Chain>>,
     /// How many batches in a row gave up eight bits: support directions, and nearest-neighbour directions.
     left: [AtomicU32; 2],
-    /// Batches of few directions so far.
+    /// Batches of few directions so far, and whether the next one takes the rows backwards.
     few: AtomicU32,
+    backwards: AtomicBool,
     /// The share of the engine's memory budget.
     _reserved: Option<Reserved>,
 }
@@ -125,6 +126,7 @@ impl Shared {
             chain: OnceLock::new(),
             left: Default::default(),
             few: AtomicU32::new(0),
+            backwards: AtomicBool::new(false),
             _reserved: reserved,
         }
     }
@@ -194,6 +196,7 @@ impl<'a> Int8Scan<'a> {
             levels,
             stays: forced || few,
             single: few,
+            backwards: few && self.shared.backwards.fetch_not(Relaxed),
         };
         let source = TileDecoder::new(self.rows, self.plain.frame());
         batch::Int8Batch::new(source, &self.shared.kept, how, batch)
