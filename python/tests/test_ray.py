@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import hullscope as hs
+from test_tables import assert_summary
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'hullscope[ray]'")
 pytest.importorskip("ray.data", reason="ray[data] is not installed: pip install 'hullscope[ray]'")
@@ -56,20 +57,6 @@ def test_answers_are_those_of_one_machine(reference, make, actors, batch):
         expected = [None if isinstance(value, float) and np.isnan(value) else value for value in list(one[name])]
         assert [row[name] if row[name] == row[name] else None for row in rows] == expected, name
     assert_summary(hs.ray.summary(found), one.summary)
-
-
-def assert_summary(many, one):
-    """All that is in the one is, to the last bit, in the other; and nothing that follows from the queries' columns is left out."""
-    assert many["queries"] == one["queries"]
-    for part, rest in [
-        ("hull", {"pool", "extreme_rows", "settled_by", "gap_missed"}),
-        ("neighbours", {"k", "metric", "method"}),
-    ]:
-        # Without distances there are no quantiles of them, and no columns.
-        expected = {key: value for key, value in one[part].items() if key not in rest and value is not None}
-        assert many[part] == expected, part
-    rest = {"outside_means", "score_means", "leave_one_out", "facts"}
-    assert many["notions"] == [{key: notion[key] for key in notion if key not in rest} for notion in one["notions"]]
 
 
 def test_classes_are_columns_and_lists_may_be_of_fixed_length(tmp_path):

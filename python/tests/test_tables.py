@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hullscope as hs
+from hullscope import _tally
 
 RNG = np.random.default_rng(11)
 X, Q = RNG.normal(size=(200, 3)).astype("f4"), RNG.normal(size=(30, 3)).astype("f4")
@@ -175,6 +176,34 @@ def test_a_result_is_an_arrow_stream():
     assert table["margin"].null_count == int((res.verdict > 0).sum())
     assert pyarrow.table(res).equals(table)
     assert table["neighbour_rows"].to_pylist() == res["neighbour_rows"] == res.neighbours[1].tolist()
+
+
+def assert_summary(many, one):
+    """All that is in the one is, to the last bit, in the other; and nothing that follows from the queries' columns is left out."""
+    assert many["queries"] == one["queries"]
+    for part, rest in [
+        ("hull", {"pool", "extreme_rows", "settled_by", "gap_missed"}),
+        ("neighbours", {"k", "metric", "method"}),
+    ]:
+        # Without distances there are no quantiles of them, and no columns.
+        expected = {key: value for key, value in one[part].items() if key not in rest and value is not None}
+        assert many[part] == expected, part
+    rest = {"outside_means", "score_means", "leave_one_out", "facts"}
+    assert many["notions"] == [{key: notion[key] for key in notion if key not in rest} for notion in one["notions"]]
+
+
+@pytest.mark.parametrize("distance", [False, True])
+def test_a_summary_follows_from_the_columns(distance):
+    pytest.importorskip("pyarrow")
+    y, yq = RNG.integers(0, 2, len(X)), [*RNG.integers(0, 2, len(Q) - 1), None]
+    ref = hs.Reference.fit(X, labels=y, notions="all", distance=distance)
+    res = ref.score(Q, labels=yq, predictions=yq[::-1])
+    table = res.to_arrow()
+    for rows in (1, 7, 100):
+        tally = _tally.Tally(table.column_names, [notion["notion"] for notion in res.summary["notions"]])
+        for start in range(0, len(table), rows):
+            tally.add(table[start : start + rows])
+        assert_summary(tally.summary(), res.summary)
 
 
 def test_a_result_is_a_data_frame():
