@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 import numpy as np
 
 from . import _arrays, _core, _words
 from ._reference import _Bar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def compare(
@@ -86,6 +86,10 @@ def compare(
     >>> [space["space"] for space in found.report["spaces"]]
     ['all', 'two']
     """
+    # These, and below, take longer to import than the rest of this package.
+    import tempfile
+    from pathlib import Path
+
     if (labels is None) != (query_labels is None):
         given, other = ("labels", "query_labels") if query_labels is None else ("query_labels", "labels")
         raise ValueError(f"{given}= without {other}=: classes are compared, so give those of both sets, or of none")
@@ -217,6 +221,8 @@ class Comparison:
 
 def _command(words: list[str]) -> Any:
     """The JSON output of a command, which runs in a separate process; Ctrl-C ends it too."""
+    import subprocess
+
     run = subprocess.run([sys.executable, "-m", "hullscope", *words, "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if run.returncode == 130:
         raise KeyboardInterrupt

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arrays, _core, _words
 from ._result import Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: The default relative gap between the bounds of a distance.
 GAP = 1e-2

@@ -7,15 +7,16 @@ import json
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arrays, _core, _words
 
 if TYPE_CHECKING:
+    # Each of these takes as long to import as this package.
     import pandas
     import polars
     import pyarrow
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 
 class Result:
