@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 shutil.copytree(HERE.parent / "notebooks", HERE / "notebooks", dirs_exist_ok=True)
 
 project = "hullscope"
-extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_nb"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.viewcode", "numpydoc", "myst_nb"]
 exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
 
 html_theme = "furo"

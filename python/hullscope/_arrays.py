@@ -25,7 +25,7 @@ def rows(values: Any, name: str) -> Rows:
     ----------
     values : array, tensor, table or path
         An object with ``__array__``, ``__dlpack__`` or ``to_numpy``, nested lists, or the path of any file that the command
-        reads, which is returned as text.
+        reads, which is returned as text. Of a table with one column of lists, that column; else all columns, in their order.
     name : str
         The name in messages.
 
@@ -62,7 +62,7 @@ def images(values: Any, name: str) -> "np.ndarray[Any, Any]":
 
 
 def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":
-    array = _found(values)
+    array = _found(_vectors(values, name))
     if array is None:
         try:
             array = np.asarray(values)
@@ -73,15 +73,67 @@ def _array(values: Any, name: str) -> "np.ndarray[Any, Any]":
     return array
 
 
+def single(values: Any, name: str, axes: list[int]) -> tuple[Rows, list[int]]:
+    """One row of a set whose rows have these axes, as an array of one row, and its axes; without axes the set is a file.
+
+    A row of a set of images may have their axes, be flat, or be an array of one row of either kind.
+    """
+    array = _array(values, name)
+    one = array.ndim == len(axes) + 1 if axes else array.ndim > 1
+    if not (one or array.ndim == 2 and len(array) == 1) or (not axes and len(array) != 1):
+        array = array[None]
+    return shaped(array, name)
+
+
+def _vectors(values: Any, name: str) -> Any:
+    """The column of vectors of a table that has one, as an embedding dump has; any other object unchanged.
+
+    Raises
+    ------
+    ValueError
+        If there are several such columns.
+    """
+    if hasattr(values, "column_names") and hasattr(values, "columns"):
+        columns = dict(zip(map(str, values.column_names), values.columns))
+    elif hasattr(values, "columns") and hasattr(values, "dtypes"):
+        cut = values.iloc if hasattr(values, "iloc") else values
+        columns = {str(called): cut[:, place] for place, called in enumerate(values.columns)}
+    else:
+        return values
+    found = [called for called, column in columns.items() if _is_vectors(column)]
+    if len(found) > 1:
+        raise ValueError(f"{name} has several columns of lists: {', '.join(found)}; choose one, as {name}[{found[0]!r}]")
+    return columns[found[0]] if found else values
+
+
+def _is_vectors(column: Any) -> bool:
+    """Whether the values of a column of pyarrow, polars or pandas are lists or arrays."""
+    of = column.type if hasattr(column, "type") else column.dtype
+    # pandas holds a type of pyarrow, and pyarrow's own tensors have a list as their storage.
+    of = getattr(of, "pyarrow_dtype", of)
+    if hasattr(getattr(of, "storage_type", of), "value_field") or getattr(of, "inner", None) is not None:
+        return True
+    if of != object or not hasattr(column, "dropna"):
+        return False
+    first = next(iter(column.dropna()), None)
+    return isinstance(first, (list, tuple, np.ndarray))
+
+
 def _found(values: Any) -> "np.ndarray[Any, Any] | None":
     """The array from an object's protocol; None for an object without one."""
     if isinstance(values, np.ndarray):
         return np.asarray(values)
+    if getattr(values, "requires_grad", False) and hasattr(values, "detach"):
+        # A tensor of PyTorch whose gradient is wanted gives no array; no gradient goes through a verdict.
+        values = values.detach()
     if hasattr(values, "column_names") and hasattr(values, "columns"):
         # A pyarrow Table has no array protocol.
         return np.column_stack([column.to_numpy() for column in values.columns])
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
+    if hasattr(values, "to_numpy_ndarray") and values.null_count == 0:
+        # Tensors of pyarrow.
+        return np.asarray(values.to_numpy_ndarray())
     if hasattr(getattr(values, "type", None), "list_size") and values.null_count == 0:
         # A pyarrow array of lists of fixed length: its numbers are consecutive.
         return np.asarray(values.flatten()).reshape(-1, values.type.list_size)
@@ -132,7 +184,9 @@ def _readable(array: "np.ndarray[Any, Any]", name: str) -> "np.ndarray[Any, Any]
                 "leave identifiers out"
             )
         return array.astype(np.float64)
-    raise TypeError(f"{name} is of type {array.dtype}; real numbers are needed: convert it with {name}.astype('float32')")
+    raise TypeError(
+        f"{name} is of type {array.dtype}; real numbers are needed: leave out what is none, and convert the rest to float32"
+    )
 
 
 def labels(values: Any, name: str) -> list[str | None] | None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
-from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 import numpy as np
 
 from . import _arrays, _core, _words
 from ._reference import _Bar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def compare(
@@ -32,7 +32,7 @@ def compare(
     progress: bool = False,
     threads: int | None = None,
 ) -> "Comparison":
-    """Judge the same queries in several spaces.
+    """Judge the same queries in several spaces, as [1]_ does.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def compare(
     labels, query_labels : arrays of shape (n,) and (m,), optional
         The class of each row; both or none.
     predictions : array of shape (m,), optional
-        The class that a model predicts for each query.
+        The class that a model predicts for each query. Which of them are errors is only known with ``labels`` and
+        ``query_labels``, or of files of images with classes; without, predictions have no effect, and there is a warning.
     loss : array of shape (m,), optional
         A model's loss on each query.
     seed : int
@@ -71,6 +72,11 @@ def compare(
     TypeError, ValueError, OSError
         Inputs that cannot be read or do not match.
 
+    References
+    ----------
+    .. [1] R. Balestriero, J. Pesenti and Y. LeCun, "Learning in High Dimension Always Amounts to Extrapolation", 2021,
+       arXiv:2110.09485. The rates of its Figures 3 and 4 and Table 1 are those of such comparisons.
+
     Examples
     --------
     >>> import numpy as np, hullscope as hs
@@ -80,6 +86,13 @@ def compare(
     >>> [space["space"] for space in found.report["spaces"]]
     ['all', 'two']
     """
+    # These, and below, take longer to import than the rest of this package.
+    import tempfile
+    from pathlib import Path
+
+    if (labels is None) != (query_labels is None):
+        given, other = ("labels", "query_labels") if query_labels is None else ("query_labels", "labels")
+        raise ValueError(f"{given}= without {other}=: classes are compared, so give those of both sets, or of none")
     texts = [notions] if isinstance(notions, str) else list(notions)
     with tempfile.TemporaryDirectory(prefix="hullscope-") as temporary, _Bar(progress) as bar:
         files = _Files(Path(temporary))
@@ -103,6 +116,8 @@ def compare(
             words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
         )
     found = _words.reworded(_renamed(json.loads(text), called))
+    if predictions is not None and not found["outcomes"]:
+        _words.warn(["predictions= has no effect without labels= and query_labels=, by which errors are known"])
     return Comparison(found, table, [_words.typed(note) for note in notes])
 
 
@@ -206,6 +221,8 @@ class Comparison:
 
 def _command(words: list[str]) -> Any:
     """The JSON output of a command, which runs in a separate process; Ctrl-C ends it too."""
+    import subprocess
+
     run = subprocess.run([sys.executable, "-m", "hullscope", *words, "--json", "-"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if run.returncode == 130:
         raise KeyboardInterrupt
@@ -236,11 +253,17 @@ def sweep(
     seed : int
         Seed of points and queries.
     threads : int, optional
+        Threads of this call; one per core by default.
 
     Returns
     -------
     list of dict
         A dict for each law, dimension and size, as written by ``hullscope sweep --json``.
+
+    Raises
+    ------
+    ValueError
+        An unknown law, or numbers outside their range.
 
     Examples
     --------

@@ -1,28 +1,54 @@
 """The compiled part of the package."""
 
-from typing import Any, Callable
+from typing import Any, Callable, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._arrays import Rows
 
-Progress = Callable[[str, int, int], None] | None
+__all__ = [
+    "Answers",
+    "Certificate",
+    "Fitted",
+    "Shard",
+    "analyze",
+    "check_hull",
+    "command",
+    "compare",
+    "fail",
+    "fit_shards",
+    "sample_arrays",
+]
 
+_Progress = Callable[[str, int, int], None] | None
+
+@final
 class Certificate:
-    verdict: str
-    proof: str | None
-    rows: NDArray[np.int64] | None
-    weights: NDArray[np.float64] | None
-    direction: NDArray[np.float64] | None
-    margin: float | None
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def proof(self) -> str | None: ...
+    @property
+    def rows(self) -> NDArray[np.int64] | None: ...
+    @property
+    def weights(self) -> NDArray[np.float64] | None: ...
+    @property
+    def direction(self) -> NDArray[np.float64] | None: ...
+    @property
+    def margin(self) -> float | None: ...
     def check(self, rows: Rows, query: Rows, *, threads: int | None) -> str | None: ...
 
+@final
 class Answers:
-    warnings: list[str]
-    overlap: str | None
-    summary: str
-    outcomes: str | None
+    @property
+    def warnings(self) -> list[str]: ...
+    @property
+    def overlap(self) -> str | None: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def outcomes(self) -> str | None: ...
     def __len__(self) -> int: ...
     def verdict(self) -> NDArray[np.int8]: ...
     def margin(self) -> NDArray[np.float64]: ...
@@ -34,12 +60,16 @@ class Answers:
     def stream(self) -> object: ...
     def certificate(self, query: int) -> Certificate: ...
 
+@final
 class Fitted:
-    space: str | None
-    shape: tuple[int, int]
-    warnings: list[str]
-    def __init__(
-        self,
+    @property
+    def space(self) -> str | None: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def warnings(self) -> list[str]: ...
+    def __new__(
+        cls,
         rows: Rows,
         asked: dict[str, Any],
         *,
@@ -47,19 +77,22 @@ class Fitted:
         space: str | None,
         labels: list[str | None] | None,
         threads: int | None,
-        progress: Progress,
-    ) -> None: ...
+        progress: _Progress,
+    ) -> Fitted: ...
     def score(
-        self, queries: Rows, beside: dict[str, Any], *, axes: list[int], threads: int | None, progress: Progress
+        self, queries: Rows, beside: dict[str, Any], *, axes: list[int], threads: int | None, progress: _Progress
     ) -> Answers: ...
     def others(self, rows: list[int], *, threads: int | None) -> tuple[NDArray[np.int8], NDArray[np.float64]]: ...
-    def transform(self, rows: Rows, *, axes: list[int], threads: int | None) -> NDArray[np.float64]: ...
+    def transform(
+        self, rows: Rows, name: str, *, axes: list[int], threads: int | None
+    ) -> NDArray[np.float64]: ...
     def save(self, path: str) -> None: ...
     @staticmethod
     def load(path: str) -> Fitted: ...
 
+@final
 class Shard:
-    def __init__(self, rows: Rows, *, threads: int | None) -> None: ...
+    def __new__(cls, rows: Rows, *, threads: int | None) -> Shard: ...
     def about(self) -> tuple[int, int, str, bool]: ...
     def answer(self, what: str, question: bytes, *, threads: int | None) -> bytes: ...
 
@@ -70,14 +103,15 @@ def fit_shards(
     asked: dict[str, Any],
     *,
     threads: int | None,
-    progress: Progress,
+    progress: _Progress,
 ) -> Fitted: ...
 def analyze(
-    reference: Rows, queries: Rows, asked: dict[str, Any], *, threads: int | None, progress: Progress
+    reference: Rows, queries: Rows, asked: dict[str, Any], *, threads: int | None, progress: _Progress
 ) -> Answers: ...
+def check_hull(path: str) -> None: ...
 def command(words: list[str]) -> int: ...
 def compare(
-    words: list[str], *, folder: str | None, replace: bool, threads: int | None, progress: Progress
+    words: list[str], *, folder: str | None, replace: bool, threads: int | None, progress: _Progress
 ) -> tuple[str, str, list[str]]: ...
 def sample_arrays() -> dict[str, Any]: ...
 def fail() -> int: ...

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arrays, _core, _words
 from ._result import Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: The default relative gap between the bounds of a distance.
 GAP = 1e-2
@@ -48,9 +50,9 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    X : array of shape (n, d)
+    X : array of shape (n, d), or path
         The reference.
-    Q : array of shape (m, d)
+    Q : array of shape (m, d), or path
         The queries, in the same units.
     threads : int, optional
         Threads of this call; one per core by default.
@@ -61,8 +63,8 @@ def in_hull(X: Any, Q: Any, *, threads: int | None = None) -> NDArray[np.bool_]:
 
     Raises
     ------
-    TypeError, ValueError
-        Inputs that are not finite, or have different numbers of columns; the message names the row.
+    TypeError, ValueError, OSError
+        Inputs that cannot be read, are not finite, or have different numbers of columns; the message names the row.
     ArithmeticError
         If a query is so near the boundary that neither answer can be proved; :meth:`Reference.score` shows which.
 
@@ -90,13 +92,16 @@ def neighbours(
 
     Parameters
     ----------
-    X : array of shape (n, d)
-    Q : array of shape (m, d)
+    X : array of shape (n, d), or path
+        The reference.
+    Q : array of shape (m, d), or path
+        The queries, in the same units.
     k : int
         Rows per query; at most n are returned.
     metric : {"euclidean", "cosine", "dot"}
         The distance of x and q, 1 minus the cosine of their angle, or their inner product negated.
     threads : int, optional
+        Threads of this call; one per core by default.
 
     Returns
     -------
@@ -104,6 +109,12 @@ def neighbours(
         Nearest first.
     rows : ndarray of int64, shape (m, k)
         Indices into ``X``; of equal distances the smaller index comes first.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        Inputs that cannot be read, are not finite, or have different numbers of columns, the message names the row; a ``k``
+        below 1.
 
     Examples
     --------
@@ -193,7 +204,9 @@ class Reference:
         ----------
         X : array of shape (n, d), or (n, height, width[, channels]), or path
             Used in place if it is C-contiguous and of float16, float32, float64 or uint8, and no ``space`` is given: do
-            not change it afterwards. Other layouts and types are copied once. A path is any file that the command reads.
+            not change it afterwards. Other layouts and types are copied once. Of a table (pyarrow, polars, pandas) with one
+            column of lists, that column is used; else all columns, by position, not by name. A path is any file that the
+            command reads.
         space : str, optional
             The space that rows are transformed into, as in ``hullscope compare --space``: ``"pca:16"``,
             ``"random:32"``, ``"whiten"``; for images also ``"patch:8"``, ``"smooth:2"`` and others. It is fitted on
@@ -286,6 +299,8 @@ class Reference:
         ------
         TypeError, ValueError
             The message names the row and what to do.
+        OSError
+            A file that cannot be read.
         KeyboardInterrupt
             On Ctrl-C; nothing is left running.
         """
@@ -296,7 +311,7 @@ class Reference:
         }
         answers = self._answers(Q, beside, progress=progress, threads=threads)
         _words.warn(answers.warnings)
-        return Result(answers)
+        return Result(answers, self._fitted if self._fitted.space else None)
 
     def _answers(
         self, Q: Any, beside: dict[str, Any], *, progress: bool = False, threads: int | None = None
@@ -315,6 +330,7 @@ class Reference:
         rows : array of int
             Indices of rows.
         threads : int, optional
+            Threads of this call; one per core by default.
 
         Returns
         -------
@@ -322,6 +338,11 @@ class Reference:
             1 inside, -1 outside, 0 undecided. A row that equals another is inside.
         margin : ndarray of float64
             Proved lower bounds on the distance to the hull of the others; 0 inside.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            What are no indices of rows.
         """
         numbers = np.asarray(rows).ravel()
         if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
@@ -335,15 +356,22 @@ class Reference:
 
         Parameters
         ----------
-        Q : array of shape (m, d), or path
+        Q : array of shape (m, d), or (m, height, width[, channels]), or path
+            In the units of ``X`` before the space.
         threads : int, optional
+            Threads of this call; one per core by default.
 
         Returns
         -------
         ndarray of float64, shape (m, dimensions of the space)
+
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            Rows that cannot be read, are not finite, or do not fit the space; the message names the row.
         """
         rows, axes = _arrays.shaped(Q, "Q")
-        return self._fitted.transform(rows, axes=axes, threads=threads)
+        return self._fitted.transform(rows, "Q", axes=axes, threads=threads)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the reference, with its rows, to a ``.hull`` file.
@@ -352,7 +380,15 @@ class Reference:
         ----------
         path : path
             :meth:`load`, ``hullscope score`` and ``hullscope analyze`` read it. It holds the labels and the
-            transformation into the space, which is applied to queries.
+            transformation into the space, which is applied to queries. (A file that names its rows' file instead of holding
+            them is made by ``hullscope fit --link``.)
+
+        Raises
+        ------
+        OSError
+            A path that cannot be written.
+        ValueError
+            A reference that such a file cannot hold, as one with a network as its space.
         """
         self._fitted.save(os.fspath(path))
 
@@ -363,11 +399,19 @@ class Reference:
         Parameters
         ----------
         path : path
+            A ``.hull`` file.
+
+        Returns
+        -------
+        Reference
 
         Raises
         ------
+        OSError
+            A file that does not exist or cannot be read.
         ValueError
-            A file of another format or version, or one that is incomplete or changed.
+            A file of another format or version, or one that is incomplete or changed; one whose rows were read with options
+            that arrays have not (``--scale``, ``--normalize``, ``--columns`` and others), which is for ``hullscope score``.
         """
         return cls(_core.Fitted.load(os.fspath(path)))
 

@@ -7,22 +7,24 @@ import json
 from typing import TYPE_CHECKING, Any, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arrays, _core, _words
 
 if TYPE_CHECKING:
+    # Each of these takes as long to import as this package.
     import pandas
     import polars
     import pyarrow
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
 
 class Result:
     """The results about each query, in order. Returned by :meth:`Reference.score`.
 
     ``result[name]`` is a column of the table that ``hullscope score -o`` writes: an array of numbers (NaN for null)
-    or a list. It is made at first use and kept.
+    or a list. It is made at first use and kept. Arrays are read-only: those without nulls are views of the table, whose
+    numbers are not copied if it came in one batch.
 
     Examples
     --------
@@ -32,8 +34,10 @@ class Result:
     ['exact', 'separated']
     """
 
-    def __init__(self, answers: "_core.Answers") -> None:
+    def __init__(self, answers: "_core.Answers", way: "_core.Fitted | None" = None) -> None:
         self._answers = answers
+        #: The way into the space of the reference; None if rows are judged as they are.
+        self._way = way
         self._columns: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -114,8 +118,8 @@ class Result:
 
     @property
     def certificates(self) -> "Certificates":
-        """The certificates of the verdicts; ``certificates[i].check(X, Q[i])`` checks one."""
-        return Certificates(self._answers)
+        """The certificates of the verdicts; ``certificates[i].check(X, Q[i])`` checks one by itself, in the reference's space."""
+        return Certificates(self._answers, self._way)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The table as a stream of the Arrow C data interface; pyarrow, polars, pandas, DuckDB take the result itself."""
@@ -127,6 +131,11 @@ class Result:
         Returns
         -------
         pyarrow.Table
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow (``pip install 'hullscope[arrow]'``).
         """
         import pyarrow
 
@@ -138,6 +147,11 @@ class Result:
         Returns
         -------
         polars.DataFrame
+
+        Raises
+        ------
+        ImportError
+            Without polars.
         """
         import polars
 
@@ -149,6 +163,11 @@ class Result:
         Returns
         -------
         pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
         """
         import pandas
 
@@ -165,6 +184,11 @@ class Result:
         Returns
         -------
         matplotlib axes
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib (``pip install 'hullscope[plot]'``).
         """
         if ax is None:
             import matplotlib.pyplot
@@ -204,8 +228,9 @@ class Result:
 class Certificates(Sequence["Certificate"]):
     """The certificates of all verdicts, by query."""
 
-    def __init__(self, answers: "_core.Answers") -> None:
+    def __init__(self, answers: "_core.Answers", way: "_core.Fitted | None") -> None:
         self._answers = answers
+        self._way = way
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -214,7 +239,7 @@ class Certificates(Sequence["Certificate"]):
         if isinstance(query, slice):
             return [self[place] for place in range(*query.indices(len(self)))]
         place = int(query)
-        return Certificate(self._answers.certificate(place + len(self) if place < 0 else place))
+        return Certificate(self._answers.certificate(place + len(self) if place < 0 else place), self._way)
 
     def __iter__(self) -> Iterator["Certificate"]:
         return (self[place] for place in range(len(self)))
@@ -237,8 +262,9 @@ class Certificate:
         For outside: a lower bound on the distance to the hull.
     """
 
-    def __init__(self, found: "_core.Certificate") -> None:
+    def __init__(self, found: "_core.Certificate", way: "_core.Fitted | None") -> None:
         self._found = found
+        self._way = way
         self.verdict = found.verdict
         self.proof = found.proof
         self.rows = found.rows
@@ -246,43 +272,72 @@ class Certificate:
         self.direction = found.direction
         self.margin = found.margin
 
-    def check(self, X: Any, q: Any, *, threads: int | None = None) -> bool:
+    def check(self, X: Any, q: Any, *, transformed: bool = False, threads: int | None = None) -> bool:
         """Whether the certificate holds, by arithmetic that is independent of the solver.
 
         Parameters
         ----------
-        X : array of shape (n, d), or path
-            The reference in the space of the verdict: the result of :meth:`Reference.transform` if a space was given.
-        q : array of shape (d,)
-            The query, in the same space.
+        X : array of shape (n, d), or (n, height, width[, channels]), or path
+            The rows of the reference, as :meth:`Reference.fit` took them. If it has a space, they are transformed into it.
+        q : array of shape (d,), or (height, width[, channels])
+            The one query, as :meth:`Reference.score` took it.
+        transformed : bool
+            Both are in the space already, as :meth:`Reference.transform` gives them: so many certificates are checked with
+            rows that are transformed once.
         threads : int, optional
+            Threads of this call; one per core by default.
 
         Returns
         -------
         bool
             False for an undecided query, for which nothing is claimed. :meth:`fault` says what is wrong.
-        """
-        return self.fault(X, q, threads=threads) is None
 
-    def fault(self, X: Any, q: Any, *, threads: int | None = None) -> str | None:
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            Rows that cannot be read, or do not fit the space; more than one query.
+
+        Examples
+        --------
+        >>> import numpy as np, hullscope as hs
+        >>> rng = np.random.default_rng(0)
+        >>> X, Q = rng.normal(size=(500, 20)), rng.normal(size=(10, 20))
+        >>> res = hs.Reference.fit(X, space="pca:3").score(Q)
+        >>> res.certificates[3].check(X, Q[3])
+        True
+        """
+        return self.fault(X, q, transformed=transformed, threads=threads) is None
+
+    def fault(self, X: Any, q: Any, *, transformed: bool = False, threads: int | None = None) -> str | None:
         """What is wrong with the certificate.
 
         Parameters
         ----------
-        X : array of shape (n, d), or path
+        X : array of shape (n, d), or (n, height, width[, channels]), or path
             As in :meth:`check`.
-        q : array of shape (d,)
+        q : array of shape (d,), or (height, width[, channels])
+            As in :meth:`check`.
+        transformed : bool
             As in :meth:`check`.
         threads : int, optional
-            Threads of this call.
+            Threads of this call; one per core by default.
 
         Returns
         -------
         str or None
             None if it holds.
+
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            As in :meth:`check`.
         """
-        query = np.atleast_2d(np.asarray(q))
-        return self._found.check(_arrays.rows(X, "X"), _arrays.rows(query, "q"), threads=threads)
+        rows, axes = _arrays.shaped(X, "X")
+        query, axes_of_query = _arrays.single(q, "q", axes)
+        if self._way is not None and not transformed:
+            rows = self._way.transform(rows, "X", axes=axes, threads=threads)
+            query = self._way.transform(query, "q", axes=axes_of_query, threads=threads)
+        return self._found.check(rows, query, threads=threads)
 
     def __repr__(self) -> str:
         return f"Certificate({self.verdict}, {self.proof})"

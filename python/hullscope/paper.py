@@ -1,6 +1,11 @@
-"""The experiments of "Learning in High Dimension Always Amounts to Extrapolation" (arXiv 2110.09485).
+"""The experiments of "Learning in High Dimension Always Amounts to Extrapolation" [1]_.
 
 Each runs in a separate process, and returns what ``hullscope paper --json`` writes.
+
+References
+----------
+.. [1] R. Balestriero, J. Pesenti and Y. LeCun, "Learning in High Dimension Always Amounts to Extrapolation", 2021,
+   arXiv:2110.09485.
 """
 
 from __future__ import annotations
@@ -13,8 +18,11 @@ from ._compare import _command
 __all__ = ["fig1", "fig5", "latents", "pixels"]
 
 
-def _paper(which: str, quick: bool, folder: str | os.PathLike[str] | None, threads: int | None) -> dict[str, Any]:
+def _paper(
+    which: str, quick: bool, folder: str | os.PathLike[str] | None, threads: int | None, trials: int | None = None
+) -> dict[str, Any]:
     words = ["paper", which, *(["--quick"] if quick else [])]
+    words += [] if trials is None else ["--trials", str(trials)]
     words += [] if folder is None else ["-o", os.fspath(folder)]
     words += [] if threads is None else ["--threads", str(threads)]
     found: dict[str, Any] = _command(words)
@@ -22,7 +30,11 @@ def _paper(which: str, quick: bool, folder: str | os.PathLike[str] | None, threa
 
 
 def fig1(
-    quick: bool = False, *, folder: str | os.PathLike[str] | None = None, threads: int | None = None
+    quick: bool = False,
+    *,
+    trials: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Figure 1: the share of new samples in the hull of N samples, against N.
 
@@ -30,15 +42,25 @@ def fig1(
     ----------
     quick : bool
         Fewer trials and sizes: seconds instead of minutes.
+    trials : int, optional
+        New samples at each point: 100,000 by default, or 20,000 if ``quick``.
     folder : path, optional
         Folder for tables, figures and a page.
     threads : int, optional
+        Threads of this call; one per core by default.
 
     Returns
     -------
     dict
+        What ``hullscope paper --json`` writes: ``points`` has a dict for each setting (``data``), dimension ``d`` and size
+        ``n``, with the measured ``rate`` and, where it is known, the exact one (``theory``).
+
+    Raises
+    ------
+    ValueError
+        What the command refuses, as a folder with the results of another one.
     """
-    return _paper("fig1", quick, folder, threads)
+    return _paper("fig1", quick, folder, threads, trials)
 
 
 def pixels(
@@ -59,6 +81,11 @@ def pixels(
     -------
     dict
         What ``hullscope paper --json`` writes.
+
+    Raises
+    ------
+    ValueError
+        What the command refuses, as a folder with the results of another one.
     """
     return _paper("pixels", quick, folder, threads)
 
@@ -81,6 +108,11 @@ def latents(
     -------
     dict
         What ``hullscope paper --json`` writes.
+
+    Raises
+    ------
+    ValueError
+        What the command refuses, as a folder with the results of another one.
     """
     return _paper("latents", quick, folder, threads)
 
@@ -103,5 +135,10 @@ def fig5(
     -------
     dict
         What ``hullscope paper --json`` writes.
+
+    Raises
+    ------
+    ValueError
+        What the command refuses, as a folder with the results of another one.
     """
     return _paper("fig5", quick, folder, threads)

@@ -10,7 +10,6 @@ answers; and none depends on how the rows of a reference are split into shards.
 from __future__ import annotations
 
 import os
-import zipfile
 from typing import Any, Callable, Iterable
 
 import numpy as np
@@ -20,6 +19,7 @@ import ray.data
 
 from . import _arrays, _core, _words
 from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
+from ._tally import OUTSIDE, Tally
 
 __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
 
@@ -30,16 +30,26 @@ PLACE = "query_row"
 class _Scorer:
     """An actor that holds the reference and scores batches."""
 
-    def __init__(self, path: str, column: str, threads: int) -> None:
+    def __init__(self, path: str, columns: dict[str, str], threads: int) -> None:
         self._reference = Reference.load(path)
-        self._column = column
+        self._columns = columns
         self._threads = threads
 
     def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
-        if self._column not in batch.column_names:
-            raise ValueError(f"there is no column {self._column!r}; there are: {', '.join(batch.column_names)}")
-        found = self._reference.score(batch[self._column], threads=self._threads).to_arrow().drop_columns([PLACE])
+        for column in self._columns.values():
+            if column not in batch.column_names:
+                raise ValueError(f"there is no column {column!r}; there are: {', '.join(batch.column_names)}")
+        given = {what: batch[column] for what, column in self._columns.items()}
+        try:
+            result = self._reference.score(**given, threads=self._threads)
+        except (TypeError, ValueError) as fault:
+            text = f"column {self._columns['Q']!r}, whose rows are counted within a batch of {len(batch)}: {fault}"
+            raise (TypeError if isinstance(fault, TypeError) else ValueError)(text) from None
+        found = result.to_arrow().drop_columns([PLACE])
         for name in found.column_names:
+            if name in (self._columns.get("labels"), self._columns.get("predictions")):
+                # The same classes, in the dataset's own type.
+                continue
             if name in batch.column_names:
                 raise ValueError(f"the dataset has a column {name!r} already; rename it, or leave it out")
             batch = batch.append_column(name, found[name])
@@ -51,6 +61,8 @@ def score(
     reference: str | os.PathLike[str],
     *,
     column: str,
+    label_column: str | None = None,
+    prediction_column: str | None = None,
     actors: int = 1,
     threads: int = 1,
     batch_size: int = 1024,
@@ -60,10 +72,14 @@ def score(
     Parameters
     ----------
     ds : ray.data.Dataset
+        The queries.
     reference : path
         A ``.hull`` file that every machine can read; each actor loads it once.
     column : str
         The column of vectors: tensors, or lists of one length. Lists of different lengths are refused by row.
+    label_column, prediction_column : str, optional
+        Columns of the class of each query, and of the class that a model predicts, as ``labels`` and ``predictions`` of
+        :meth:`hullscope.Reference.score`: with both there is a column ``error``.
     actors : int
         The number of actors.
     threads : int
@@ -80,16 +96,18 @@ def score(
     Raises
     ------
     OSError, ValueError
-        A file that does not exist or is not a reference; raised before an actor is started.
+        A file that does not exist, is not a reference or not all of one, or is of another version; raised before an actor
+        is started. Faults in rows, and a file whose arrays were changed, are raised by Ray when the dataset is used; they
+        name the column, and the row as counted within its batch.
     """
     path = os.path.abspath(os.fspath(reference))
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path} is not there; hullscope fit X.npy -o ref.hull makes such a file")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is no .hull file; hullscope fit X.npy -o ref.hull makes one")
+    _core.check_hull(path)
+    columns = {"Q": column, "labels": label_column, "predictions": prediction_column}
     return ds.map_batches(
         _Scorer,
-        fn_constructor_args=(path, column, threads),
+        fn_constructor_args=(path, {what: name for what, name in columns.items() if name is not None}, threads),
         batch_format="pyarrow",
         batch_size=batch_size,
         compute=ray.data.ActorPoolStrategy(size=actors),
@@ -97,41 +115,37 @@ def score(
     )
 
 
-def summary(ds: ray.data.Dataset) -> dict[str, dict[str, Any]]:
-    """How many queries of a scored dataset are outside by each notion.
+def summary(ds: ray.data.Dataset) -> dict[str, Any]:
+    """What :attr:`hullscope.Result.summary` says of the queries, for a scored dataset.
+
+    Counts, rates, intervals and quantiles equal those of one machine exactly: the quantiles are no sketches, but are taken from
+    the columns themselves, of which 8 bytes for each query and notion are held in the calling process.
 
     Parameters
     ----------
     ds : ray.data.Dataset
-        The dataset that :func:`score` returned.
+        The dataset that :func:`score` returned. Columns may be left out: what needs them is then left out as well.
 
     Returns
     -------
     dict
-        For each notion ``queries``, ``outside``, ``undecided`` and ``rate``, equal to those of ``Result.summary`` for all
-        queries on one machine.
+        ``queries``; ``hull``, ``neighbours`` and ``notions`` as in :attr:`hullscope.Result.summary`, with those of their keys that
+        follow from the queries' columns. Facts about the reference, facts and left-out rows of notions, how the solver settled
+        queries, and seconds are not in it: they are those of each batch, or of the reference alone.
+
+    Raises
+    ------
+    ValueError
+        A dataset that :func:`score` has not returned.
     """
-    names = [name for name in ds.columns() or [] if name.endswith(OUTSIDE)]
-    counts = {name: [0, 0, 0] for name in names}
-    for batch in ds.select_columns(names).iter_batches(batch_format="pyarrow"):
-        for name, count in counts.items():
-            values = batch[name]
-            count[0] += len(values)
-            count[1] += values.to_pylist().count(True)
-            count[2] += values.null_count
-    return {
-        name.removesuffix(OUTSIDE): {
-            "queries": queries,
-            "outside": outside,
-            "undecided": undecided,
-            "rate": outside / queries if queries else None,
-        }
-        for name, (queries, outside, undecided) in counts.items()
-    }
-
-
-#: The suffix of columns that say whether a query is outside.
-OUTSIDE = "_outside"
+    columns = ds.columns() or []
+    notions = [name.removesuffix(OUTSIDE) for name in columns if name.endswith(OUTSIDE)]
+    if not notions:
+        raise ValueError(f"there is no column NOTION{OUTSIDE}, so the dataset is none that score returned; there are: {columns}")
+    tally = Tally(columns, notions)
+    for batch in ds.select_columns(tally.names).iter_batches(batch_format="pyarrow", batch_size=None):
+        tally.add(batch)
+    return tally.summary()
 
 
 class _Shard:
@@ -251,8 +265,8 @@ def fit_sharded(
         Number of shards that a dataset is split into; one per block by default.
     space : str, optional
         Only ``"pixels"``, the rows as they are: other spaces are fitted on all rows, so transform the blocks first.
-    notions, metric, k, distance, quantile, seed, progress, threads
-        As in :meth:`hullscope.Reference.fit`; ``threads`` are those of the calling process.
+    notions, metric, k, distance, quantile, seed, progress, threads : as in :meth:`hullscope.Reference.fit`
+        What is asked for, and how; ``threads`` are those of the calling process.
     threads_per_shard : int
         Threads of each actor, which reserves as many CPUs; with 0 it has one thread and reserves none, for clusters with
         fewer CPUs than shards. The call waits until every actor has its CPUs.

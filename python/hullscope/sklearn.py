@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, OutlierMixin
@@ -25,7 +26,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         Score by the distance to the hull, with a relative gap of 0.01 or of this number, instead of the weaker bound that the
         verdict gives: slower, but better for ranking outliers.
     n_jobs : int, optional
-        Threads of a call; one per core by default and for -1.
+        Threads of a call; one per core by default and for -1, all but one for -2, and so on, as joblib counts.
 
     Attributes
     ----------
@@ -59,11 +60,18 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array of shape (n, d)
+            The training rows; copied.
         y : ignored
+            There for scikit-learn's conventions.
 
         Returns
         -------
         HullDetector
+
+        Raises
+        ------
+        TypeError, ValueError
+            Rows that are not finite numbers.
         """
         self.rows_ = validate_data(self, X, dtype=[np.float64, np.float32], order="C", copy=True)
         self.offset_ = 0.0
@@ -76,7 +84,7 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self._reference = Reference.fit(self.rows_, notions="hull", k=0, distance=self.distance, threads=self._threads())
 
     def _threads(self) -> int | None:
-        return None if self.n_jobs in (None, -1) else self.n_jobs
+        return None if self.n_jobs is None else int(joblib.effective_n_jobs(self.n_jobs))
 
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """The negative of a proved lower bound on the distance to the hull.
@@ -84,11 +92,19 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array of shape (m, d)
+            The samples.
 
         Returns
         -------
         ndarray of float64, shape (m,)
             0 inside, negative outside.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before :meth:`fit`.
+        TypeError, ValueError
+            Samples that are not finite numbers, or have another number of columns than the training rows.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
@@ -109,11 +125,41 @@ class HullDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return _score(result.verdict, result.distance)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """``score_samples(X) - offset_``: negative for outliers. Parameters as in :meth:`score_samples`."""
+        """``score_samples(X) - offset_``: negative for outliers.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            The samples.
+
+        Returns
+        -------
+        ndarray of float64, shape (m,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As :meth:`score_samples`.
+        """
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: Any) -> NDArray[np.int64]:
-        """-1 for outliers, 1 for all others. Parameters as in :meth:`score_samples`."""
+        """-1 for outliers, 1 for all others.
+
+        Parameters
+        ----------
+        X : array of shape (m, d)
+            The samples.
+
+        Returns
+        -------
+        ndarray of int64, shape (m,)
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError, TypeError, ValueError
+            As :meth:`score_samples`.
+        """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Several spaces, and the command's experiments, from Python."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,20 @@ def test_faults_are_named():
         hs.compare(X, Q[0])
 
 
+def test_predictions_need_classes():
+    y, yq = ["a", "b"] * 150, ["a", "b"] * 30
+    with pytest.raises(ValueError, match="labels= without query_labels="):
+        hs.compare(X, Q, spaces=["pixels"], labels=y)
+    with pytest.raises(ValueError, match="query_labels= without labels="):
+        hs.compare(X, Q, spaces=["pixels"], query_labels=yq, predictions=yq)
+    with pytest.warns(UserWarning, match="predictions= has no effect without labels= and query_labels="):
+        found = hs.compare(X, Q, spaces=["pixels"], notions="hull", predictions=yq)
+    assert not found.report["outcomes"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hs.compare(X, Q, spaces=["pixels"], notions="hull", labels=y, query_labels=yq, predictions=yq[1:] + ["a"])
+
+
 def test_a_sweep_is_beside_the_theory():
     found = hs.sweep(law="gaussian", dims=[2, 4], sizes=[10], trials=2000, threads=1)
     assert len(found) == 2 and abs(found[0]["rate"] - found[0]["theory"]) < 0.05
@@ -69,3 +85,8 @@ def test_a_sweep_is_beside_the_theory():
 
 def test_the_paper_runs():
     assert hs.paper.fig5(quick=True)
+
+
+def test_trials_of_the_first_figure():
+    found = hs.paper.fig1(quick=True, trials=20)
+    assert {point["trials"] for point in found["points"]} == {20} and len({point["data"] for point in found["points"]}) == 3

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -98,23 +101,81 @@ def test_answers_do_not_depend_on_threads():
 def test_control_c_ends_a_call_and_python_runs_meanwhile():
     rng = np.random.default_rng(5)
     rows, queries = rng.normal(size=(60_000, 200)), rng.normal(size=(20_000, 200))
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    asked, ticks, ended = [], [], threading.Event()
+
+    def ask():
+        asked.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def tick():
+        while not ended.wait(0.01):
+            ticks.append(time.monotonic())
+
+    timer, ticking = threading.Timer(0.5, ask), threading.Thread(target=tick)
     # A job in the background begins with this signal ignored.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        started = time.monotonic()
+        ticking.start()
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             hs.in_hull(rows, queries)
+        assert time.monotonic() - asked[0] < 10
     finally:
         signal.signal(signal.SIGINT, before)
+        ended.set()
+        ticking.join()
+    # Another thread of Python ran in the half second before.
+    assert sum(started < at < asked[0] for at in ticks) > 3
 
 
-def test_a_call_works_after_a_fork():
-    hs.in_hull(SQUARE, SQUARE)
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if hs.in_hull(SQUARE, [[0.5, 0.5]]).all() else 1)
-    assert os.waitpid(child, 0)[1] == 0
+def run(code, seconds=300):
+    """What a Python program prints."""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=seconds)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
+
+
+FORK = """
+import os, time
+import numpy as np, hullscope as hs
+
+rng = np.random.default_rng(9)
+X, Q = rng.normal(size=(5000, 40)), rng.normal(size=(200, 40))
+threads = lambda: len(os.listdir("/proc/self/task"))
+before = threads()
+ref = hs.Reference.fit(X, threads=4)
+expected = ref.score(Q, threads=4).margin
+for _ in range(500):
+    if threads() == before:
+        break
+    time.sleep(0.01)
+assert threads() == before, f"{threads()} threads, and {before} before"
+child = os.fork()
+if child == 0:
+    good = False
+    try:
+        good = bool((hs.Reference.fit(X, threads=4).score(Q, threads=4).margin == expected).all())
+    finally:
+        os._exit(0 if good and (ref.score(Q).margin == expected).all() else 1)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the system does not list the threads of a process")
+def test_no_thread_outlives_a_call_which_works_after_a_fork():
+    assert run(FORK) == "0"
+
+
+def test_an_import_takes_no_optional_package():
+    optional = ["pandas", "polars", "pyarrow", "matplotlib", "tqdm", "ray", "sklearn", "joblib", "scipy", "torch"]
+    assert run(f"import sys, hullscope; print([name for name in {optional} if name in sys.modules])") == "[]"
+
+
+def test_a_bar_without_tqdm_says_what_to_install():
+    code = "import sys; sys.modules['tqdm'] = sys.modules['tqdm.auto'] = None; import hullscope as hs; hs.Reference.fit([[1.0], [2.0]], progress=True)"
+    with pytest.raises(AssertionError, match=r"ImportError: progress=True needs tqdm: pip install 'hullscope\[progress\]'"):
+        run(code)
 
 
 def test_a_fault_of_the_library_is_an_error_with_its_place(capfd):

@@ -4,11 +4,13 @@ import os
 import signal
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
 import hullscope as hs
+from test_tables import assert_summary
 
 ray = pytest.importorskip("ray", reason="ray is not installed: pip install 'hullscope[ray]'")
 pytest.importorskip("ray.data", reason="ray[data] is not installed: pip install 'hullscope[ray]'")
@@ -54,9 +56,36 @@ def test_answers_are_those_of_one_machine(reference, make, actors, batch):
     for name in set(one.columns) - {"query_row"}:
         expected = [None if isinstance(value, float) and np.isnan(value) else value for value in list(one[name])]
         assert [row[name] if row[name] == row[name] else None for row in rows] == expected, name
-    counted = hs.ray.summary(found)
-    for notion in one.summary["notions"]:
-        assert counted[notion["notion"]] == {key: notion[key] for key in ("queries", "outside", "undecided", "rate")}
+    assert_summary(hs.ray.summary(found), one.summary)
+
+
+def test_classes_are_columns_and_lists_may_be_of_fixed_length(tmp_path):
+    import hullscope.ray
+
+    y, yq, p = (RNG.integers(0, 3, len(rows)) for rows in (X, Q, Q))
+    ref = hs.Reference.fit(X, labels=y, notions="hull,ball,class", distance=True)
+    ref.save(tmp_path / "ref.hull")
+    one = ref.score(Q, labels=yq, predictions=p)
+    vectors = pyarrow.array(Q.tolist(), pyarrow.list_(pyarrow.float64(), Q.shape[1]))
+    ds = ray.data.from_arrow(pyarrow.table({"id": range(len(Q)), "embedding": vectors, "label": yq, "guess": p}))
+    words = dict(column="embedding", label_column="label", prediction_column="guess", batch_size=50)
+    found = hs.ray.score(ds, tmp_path / "ref.hull", **words).materialize()
+    rows = sorted(found.take_all(), key=lambda row: row["id"])
+    assert [row["label"] for row in rows] == list(yq) and [row["predicted"] for row in rows] == one["predicted"]
+    assert [row["error"] for row in rows] == list(p != yq)
+    for name in ("class_own_score", "class_predicted_outside", "distance_upper"):
+        assert [row[name] for row in rows] == list(one[name]), name
+    assert_summary(hs.ray.summary(found), one.summary)
+    with pytest.raises(ValueError, match="there is no column NOTION_outside"):
+        hs.ray.summary(ds)
+
+
+def changed(reference, path):
+    """A copy of a file whose manifest was changed."""
+    with zipfile.ZipFile(reference) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) + b" " * (name == "manifest.json"))
+    return path
 
 
 def test_faults_name_the_row_and_the_column(reference, tmp_path):
@@ -66,13 +95,16 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
     with pytest.raises(FileNotFoundError, match="hullscope fit"):
         hs.ray.score(whole, tmp_path / "none.hull", column="embedding")
     (tmp_path / "rows.npy").write_bytes(b"no archive")
-    with pytest.raises(ValueError, match="is no .hull file; hullscope fit"):
+    with pytest.raises(ValueError, match="is no .hull file"):
         hs.ray.score(whole, tmp_path / "rows.npy", column="embedding")
+    with pytest.raises(ValueError, match="manifest.json.*: it was changed"):
+        hs.ray.score(whole, changed(reference, tmp_path / "changed.hull"), column="embedding")
     with pytest.raises(Exception, match="there is no column 'vector'; there are: id, embedding"):
         hs.ray.score(whole, reference, column="vector").take_all()
     # What an actor raises came through; other faults are asked of one in this process.
-    actor, ragged = hs.ray._Scorer(str(reference), "embedding", 1), pyarrow.table({"embedding": [[1.0] * 5, [1.0] * 4]})
-    with pytest.raises(ValueError, match="ragged: row 0 has 5 values and row 1 has 4"):
+    actor, ragged = hs.ray._Scorer(str(reference), {"Q": "embedding"}, 1), pyarrow.table({"embedding": [[1.0] * 5, [1.0] * 4]})
+    said = "column 'embedding', whose rows are counted within a batch of 2: .*ragged: row 0 has 5 values and row 1 has 4"
+    with pytest.raises(ValueError, match=said):
         actor(ragged)
     with pytest.raises(ValueError, match="has a column 'verdict' already"):
         actor(pyarrow.table({"embedding": Q.tolist(), "verdict": range(len(Q))}))
@@ -121,26 +153,35 @@ def test_a_dataset_is_cut_into_shards(one, halves, tmp_path):
     same(hs.Reference.load(tmp_path / "ref.hull").score(Q), one)
 
 
+class Killed:
+    """Stands for an actor, and kills it as soon as it was sent its third scan."""
+
+    def __init__(self, actor):
+        self._actor, self.asked = actor, []
+        self.answer = self
+
+    def remote(self, what, question, stamp):
+        self.asked.append(what)
+        answer = self._actor.answer.remote(what, question, stamp)
+        if what == "scan" and self.asked.count("scan") == 3:
+            ray.kill(self._actor, no_restart=False)
+        return answer
+
+
 def test_an_actor_that_is_killed_in_mid_run_loses_nothing(one, halves):
     first = halves.actors[0]
-    before, found, again = ray.get(first.process.remote()), [], threading.Event()
-
-    def run():
-        while not again.is_set():
-            found.append(halves.score(Q))
-
-    running = threading.Thread(target=run)
-    running.start()
+    before = ray.get(first.process.remote())
+    halves.actors[0] = standing = Killed(first)
     try:
-        ray.kill(first, no_restart=False)
-        while ray.get(first.process.remote()) == before:
-            pass
+        found = halves.score(Q)
     finally:
-        again.set()
-        running.join()
-    assert found
-    for result in found:
-        same(result, one)
+        halves.actors[0] = first
+    assert ray.get(first.process.remote()) != before
+    scans = [place for place, what in enumerate(standing.asked) if what == "scan"]
+    later = standing.asked[scans[2] + 1 :]
+    # It had forgotten the frame, which was sent to it again, and then the scan.
+    assert "ready" in later and "scan" in later[later.index("ready") :]
+    same(found, one)
 
 
 def test_blocks_that_do_not_fit_are_refused():

@@ -1,5 +1,6 @@
-"""The example of the README runs as it stands, and is typed."""
+"""The examples of the README, the documentation and the notebooks are typed, as the package is; the README's runs as it stands."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,7 +11,19 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
+EXAMPLE = BLOCK.search((ROOT / "README.md").read_text()).group(1)
+
+
+def examples():
+    """The text of each Markdown file with Python in it, and of each notebook, as one program."""
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        blocks = BLOCK.findall(path.read_text())
+        if blocks:
+            yield path.stem.lower().replace("-", "_"), "\n".join(blocks)
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        yield f"notebook_{path.stem}", "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def test_it_runs(tmp_path):
@@ -22,13 +35,23 @@ def test_it_runs(tmp_path):
     assert run.stdout.strip().endswith("True")
 
 
-def test_it_is_typed(tmp_path):
+def test_examples_and_the_package_are_typed(tmp_path):
     pytest.importorskip("mypy")
-    (tmp_path / "right.py").write_text(EXAMPLE)
-    (tmp_path / "wrong.py").write_text(EXAMPLE + 'ref.score(Q, threads="two")\n')
-    # One run for both: most of its time goes to NumPy's types. The package's settings leave out those of pandas and polars.
+    programs = {**dict(examples()), "wrong": EXAMPLE + 'ref.score(Q, threads="two")\n'}
+    assert {"readme", "index", "scale", "notebook_paper", "notebook_embeddings"} <= set(programs)
+    for name, text in programs.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    # One run for all: most of its time goes to NumPy's types. The configuration says which packages have no types.
+    files = [*(f"{name}.py" for name in programs), str(ROOT / "python/hullscope")]
     settings = ["--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", os.devnull]
-    words = [sys.executable, "-m", "mypy", "--strict", *settings, "right.py", "wrong.py"]
+    words = [sys.executable, "-m", "mypy", "--strict", *settings, *files]
     run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     faults = [line for line in run.stdout.splitlines() if ": error:" in line]
     assert len(faults) == 1 and faults[0].startswith("wrong.py") and "[arg-type]" in faults[0], run.stdout + run.stderr
+
+
+def test_the_stub_of_the_compiled_part_is_true(tmp_path):
+    pytest.importorskip("mypy")
+    words = [sys.executable, "-m", "mypy.stubtest", "hullscope._core"]
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

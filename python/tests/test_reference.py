@@ -68,9 +68,40 @@ def test_certificates_hold_by_a_check_of_our_own_and_of_the_library(sets):
         res.certificates[60]
     with pytest.raises(ValueError, match="give the one query"):
         inside.check(X, Q)
-    space = hs.Reference.fit(X, space="pca:3")
-    found = space.score(Q).certificates[5]
-    assert found.check(space.transform(X), space.transform(Q)[5])
+
+
+def test_a_certificate_is_checked_in_the_space_of_its_reference(sets, tmp_path):
+    X, Q = sets
+    ref = hs.Reference.fit(X, space="pca:3")
+    ref.save(tmp_path / "ref.hull")
+    np.save(tmp_path / "x.npy", X)
+    res = ref.score(Q)
+    assert {1, -1} <= set(res.verdict.tolist())
+    Z, ZQ = ref.transform(X), ref.transform(Q)
+    again = hs.Reference.load(tmp_path / "ref.hull").score(Q).certificates
+    for at in range(0, 60, 6):
+        proof = res.certificates[at]
+        assert proof.check(X, Q[at]) and proof.check(tmp_path / "x.npy", Q[at]) and again[at].check(X, Q[at])
+        assert proof.check(Z, ZQ[at], transformed=True)
+        wrong = res.certificates[(at + 1) % 60]
+        assert not wrong.check(X, Q[at]) or wrong.verdict != proof.verdict
+    with pytest.raises(ValueError, match="X has 3 columns, and the reference had 6"):
+        proof.check(Z, ZQ[0])
+    with pytest.raises(ValueError, match="q has 2 columns, and the reference had 6"):
+        proof.check(X, Q[0, :2])
+
+
+@pytest.mark.parametrize("space", [None, "patch:4"])
+def test_a_certificate_takes_one_image(space):
+    rng = np.random.default_rng(29)
+    X, Q = rng.integers(0, 256, (80, 8, 8), dtype="u1"), rng.integers(0, 256, (9, 8, 8), dtype="u1")
+    proof = hs.Reference.fit(X, space=space).score(Q).certificates[2]
+    for rows in (X, X.reshape(80, 64) if space is None else X):
+        for q in (Q[2], Q[2].ravel(), Q[2:3], Q[2:3].reshape(1, 64)):
+            if rows.ndim == 3 or q.ndim != 2 or len(q) == 1:
+                assert proof.check(rows, q)
+    with pytest.raises(ValueError, match="give the one query"):
+        proof.check(X, Q)
 
 
 def test_distances_are_brackets_of_those_that_scipy_finds(sets):
@@ -163,6 +194,40 @@ def test_the_command_comes_with_the_package():
     assert run("--version").stdout.startswith("hullscope ")
     wrong = run("analyse")
     assert wrong.returncode == 2 and "analyze" in wrong.stderr
+
+
+def test_the_command_writes_and_reads_streams(sets, tmp_path):
+    X, Q = sets
+    hs.Reference.fit(X).save(tmp_path / "ref.hull")
+    np.save(tmp_path / "q.npy", Q)
+
+    def score(*words, **how):
+        command = [sys.executable, "-m", "hullscope", "score", "ref.hull", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, **how)
+
+    assert score("q.npy", "-o", "out.csv").returncode == 0
+    expected = (tmp_path / "out.csv").read_bytes()
+    assert expected.count(b"\n") == 61
+    for words, given in [(("q.npy",), b""), (("-",), (tmp_path / "q.npy").read_bytes())]:
+        found = score(*words, "-o", "-", input=given)
+        # Nothing but the records is on the standard output.
+        assert found.returncode == 0 and found.stdout == expected, found.stderr
+    both = score("q.npy", "-o", "-", "--json", "-")
+    assert both.returncode == 2 and b"- is named for two outputs; give one of -o and --json a file" in both.stderr
+    analyzed = [sys.executable, "-m", "hullscope", "analyze", "ref.hull", "q.npy", "-o", "-"]
+    names = subprocess.run(analyzed, cwd=tmp_path, capture_output=True, check=True).stdout.splitlines()[0]
+    assert names == expected.splitlines()[0]
+
+
+def test_a_reader_of_the_stream_that_has_enough_ends_the_command(sets, tmp_path):
+    X, Q = sets
+    hs.Reference.fit(X).save(tmp_path / "ref.hull")
+    np.save(tmp_path / "q.npy", np.repeat(Q, 200, axis=0))
+    command = [sys.executable, "-m", "hullscope", "score", "ref.hull", "q.npy", "-o", "-", "-q", "--backend", "cpu"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        assert program.stdout.readline().startswith(b"query_row,")
+        program.stdout.close()
+        assert program.wait(timeout=120) == 0 and program.stderr.read() == b""
 
 
 def test_rows_to_leave_out_are_numbers():

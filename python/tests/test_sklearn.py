@@ -47,3 +47,14 @@ def test_it_is_copied_kept_and_put_in_a_pipeline():
     joblib = pytest.importorskip("joblib")
     parts = joblib.Parallel(n_jobs=2)(joblib.delayed(pipeline.predict)(part) for part in (Q[:20], Q[20:]))
     assert (np.concatenate(parts) == expected).all()
+
+
+def test_threads_are_counted_as_joblib_counts():
+    joblib = pytest.importorskip("joblib")
+    expected = HullDetector().fit(X).predict(Q)
+    for jobs in (-1, -2, -1000):
+        found = HullDetector(n_jobs=jobs).fit(X)
+        assert found._threads() == joblib.effective_n_jobs(jobs) >= 1
+        assert (found.predict(Q) == expected).all()
+    with pytest.raises(ValueError, match="n_jobs"):
+        HullDetector(n_jobs=0).fit(X)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import hullscope as hs
+from hullscope import _tally
 
 RNG = np.random.default_rng(11)
 X, Q = RNG.normal(size=(200, 3)).astype("f4"), RNG.normal(size=(30, 3)).astype("f4")
@@ -71,7 +72,47 @@ def torch(array):
     return pytest.importorskip("torch").from_numpy(array)
 
 
-HOLDERS = [list, Dlpack, Array, pandas, polars, arrow, arrow_lists, arrow_column, polars_series, torch]
+class Gradient:
+    """As a tensor of PyTorch with requires_grad=True: it gives an array only after detach()."""
+
+    requires_grad = True
+
+    def __init__(self, array):
+        self._array = array
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+
+    def detach(self):
+        return Array(self._array)
+
+
+def arrow_dump(array):
+    pyarrow = pytest.importorskip("pyarrow")
+    lists = pyarrow.array(array.tolist(), pyarrow.list_(pyarrow.float32()))
+    return pyarrow.table({"id": [str(row) for row in range(len(array))], "embedding": lists})
+
+
+def arrow_tensors(array):
+    pyarrow = pytest.importorskip("pyarrow")
+    of = pyarrow.fixed_shape_tensor(pyarrow.float32(), [array.shape[1]])
+    return pyarrow.table({"id": range(len(array)), "embedding": pyarrow.ExtensionArray.from_storage(of, arrow_lists(array))})
+
+
+def pandas_dump(array):
+    frame = pytest.importorskip("pandas").DataFrame({"id": [str(row) for row in range(len(array))], 7: range(len(array))})
+    frame["embedding"] = list(array)
+    return frame
+
+
+def polars_dump(array):
+    pl = pytest.importorskip("polars")
+    lists = pl.Series("embedding", array.tolist(), dtype=pl.List(pl.Float32))
+    return pl.DataFrame({"id": range(len(array))}).with_columns(lists)
+
+
+DUMPS = [arrow_dump, arrow_tensors, pandas_dump, polars_dump]
+HOLDERS = [list, Dlpack, Array, Gradient, pandas, polars, arrow, arrow_lists, arrow_column, polars_series, torch, *DUMPS]
 
 
 @pytest.mark.parametrize("hold", HOLDERS)
@@ -79,6 +120,26 @@ def test_rows_may_be_held_in(hold):
     expected = hs.Reference.fit(X).score(Q)
     found = hs.Reference.fit(hold(X)).score(hold(Q))
     assert (found.margin == expected.margin).all()
+
+
+@pytest.mark.parametrize("hold", DUMPS)
+def test_of_several_columns_of_lists_one_must_be_chosen(hold):
+    table = hold(X)
+    if hasattr(table, "append_column"):
+        table = table.append_column("other", table["embedding"])
+    elif hasattr(table, "assign"):
+        table = table.assign(other=table["embedding"])
+    else:
+        table = table.with_columns(other=table["embedding"])
+    with pytest.raises(ValueError, match=r"X has several columns of lists: embedding, other; choose one, as X\['embedding'\]"):
+        hs.Reference.fit(table)
+    assert hs.Reference.fit(table["embedding"]).shape == X.shape
+
+
+def test_a_column_of_text_is_refused():
+    pyarrow = pytest.importorskip("pyarrow")
+    with pytest.raises(TypeError, match="real numbers are needed: leave out what is none"):
+        hs.Reference.fit(pyarrow.table({"id": ["a", "b"], "c": [1.0, 2.0]}))
 
 
 def test_ragged_lists_are_refused_by_row():
@@ -117,6 +178,34 @@ def test_a_result_is_an_arrow_stream():
     assert table["neighbour_rows"].to_pylist() == res["neighbour_rows"] == res.neighbours[1].tolist()
 
 
+def assert_summary(many, one):
+    """All that is in the one is, to the last bit, in the other; and nothing that follows from the queries' columns is left out."""
+    assert many["queries"] == one["queries"]
+    for part, rest in [
+        ("hull", {"pool", "extreme_rows", "settled_by", "gap_missed"}),
+        ("neighbours", {"k", "metric", "method"}),
+    ]:
+        # Without distances there are no quantiles of them, and no columns.
+        expected = {key: value for key, value in one[part].items() if key not in rest and value is not None}
+        assert many[part] == expected, part
+    rest = {"outside_means", "score_means", "leave_one_out", "facts"}
+    assert many["notions"] == [{key: notion[key] for key in notion if key not in rest} for notion in one["notions"]]
+
+
+@pytest.mark.parametrize("distance", [False, True])
+def test_a_summary_follows_from_the_columns(distance):
+    pytest.importorskip("pyarrow")
+    y, yq = RNG.integers(0, 2, len(X)), [*RNG.integers(0, 2, len(Q) - 1), None]
+    ref = hs.Reference.fit(X, labels=y, notions="all", distance=distance)
+    res = ref.score(Q, labels=yq, predictions=yq[::-1])
+    table = res.to_arrow()
+    for rows in (1, 7, 100):
+        tally = _tally.Tally(table.column_names, [notion["notion"] for notion in res.summary["notions"]])
+        for start in range(0, len(table), rows):
+            tally.add(table[start : start + rows])
+        assert_summary(tally.summary(), res.summary)
+
+
 def test_a_result_is_a_data_frame():
     pytest.importorskip("pyarrow")
     res = result()
@@ -130,6 +219,24 @@ def test_a_result_is_a_data_frame():
 def test_a_column_is_made_once():
     res = result()
     assert res["knn_10_score"] is res["knn_10_score"] and res.verdict is res.verdict
+
+
+def test_a_column_of_numbers_is_a_view_of_the_table():
+    pytest.importorskip("pyarrow")
+    res = result()
+    table = res.to_arrow()
+    for name in ("ball_score", "query_row", "support"):
+        (chunk,) = table[name].chunks
+        assert res[name].ctypes.data == chunk.buffers()[1].address, name
+    kept = res["ball_score"]
+    expected = np.array(table["ball_score"])
+    del res, table, chunk
+    assert (kept == expected).all()
+    # No column can be written to, whether it is a view or not.
+    res = result()
+    for name in ("ball_score", "margin", "ball_outside"):
+        with pytest.raises(ValueError, match="read-only"):
+            res[name][0] = 1
 
 
 def test_a_notebook_shows_a_table_and_a_figure():

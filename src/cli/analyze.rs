@@ -51,8 +51,8 @@ pub struct Args {
     reference: Option<String>,
     /// The rows to ask about
     queries: Option<String>,
-    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl
-    #[arg(short, long, value_name = "FILE")]
+    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
+    #[arg(short, long, value_name = "FILE|-")]
     output: Option<PathBuf>,
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
@@ -166,7 +166,13 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         .seconds
         .insert("total".into(), started.elapsed().as_secs_f64());
     drop(bar);
-    show(&args.run, args.json.as_deref(), &context, &summary)
+    let taken = is_stdout(args.output.as_deref());
+    show(&args.run, args.json.as_deref(), taken, &context, &summary)
+}
+
+/// Whether records are written to the standard output.
+pub(super) fn is_stdout(output: Option<&Path>) -> bool {
+    output == Some(Path::new("-"))
 }
 
 /// Both sets, and the plan of the reference where it is a `.hull` file of `hullscope fit`.
@@ -229,10 +235,11 @@ pub(super) fn annotate(
     Ok(())
 }
 
-/// Prints the summary, and writes it as JSON where that was asked for.
+/// Prints the summary, and writes it as JSON where that was asked for. Nothing is printed if stdout is `taken` by the records.
 pub(super) fn show(
     run: &RunArgs,
     json: Option<&str>,
+    taken: bool,
     context: &Context,
     summary: &Summary,
 ) -> Result<()> {
@@ -240,7 +247,7 @@ pub(super) fn show(
     if let Some(target) = json {
         file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
     }
-    if json != Some("-") {
+    if json != Some("-") && !taken {
         file::print(&table::summary(context, summary))?;
     }
     Ok(())
@@ -248,17 +255,13 @@ pub(super) fn show(
 
 /// Checks that all outputs can be written, and that none overwrites another or an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args
-        .json
-        .as_deref()
-        .filter(|target| *target != "-")
-        .map(Path::new);
-    let named = [args.output.as_deref(), json, args.certificates.as_deref()];
+    let (output, json) = files(args.output.as_deref(), args.json.as_deref())?;
+    let named = [output, json, args.certificates.as_deref()];
     let named: Vec<&Path> = named.into_iter().flatten().collect();
     super::check_apart(&named)?;
     crate::job::guard::check(&named, None, None, &args.files())?;
     // The file is created and dropped again, only to see that it can be written before anything is read.
-    if let Some(output) = &args.output {
+    if let Some(output) = output {
         file::Output::create(output)?;
         records::Format::of(output)?;
     }
@@ -267,6 +270,21 @@ fn check_outputs(args: &Args) -> Result<()> {
         file::Output::create(certificates)?;
     }
     args.json.as_deref().map_or(Ok(()), file::check_text)
+}
+
+/// The targets of `-o` and `--json` that are files and not the standard output.
+///
+/// Errors: both are the standard output.
+pub(super) fn files<'a>(
+    output: Option<&'a Path>,
+    json: Option<&'a str>,
+) -> Result<(Option<&'a Path>, Option<&'a Path>)> {
+    if is_stdout(output) && json == Some("-") {
+        let text = "- is named for two outputs; give one of -o and --json a file";
+        return Err(Error::Usage(text.into()));
+    }
+    let json = json.filter(|target| *target != "-").map(Path::new);
+    Ok((output.filter(|path| !is_stdout(Some(path))), json))
 }
 
 /// The inputs from which the columns of the records are made.
@@ -287,9 +305,11 @@ pub(super) fn about<'r, 'c>(
     }
 }
 
-/// The files that records and certificates are written to, if any.
+/// What records and certificates are written to, if anything.
+#[derive(Default)]
 pub(super) struct Outputs<'r> {
-    pub(super) sinks: Vec<Box<dyn FileSink + 'r>>,
+    sinks: Vec<Box<dyn FileSink + 'r>>,
+    stream: Option<records::Stream<'r>>,
 }
 
 impl<'r> Outputs<'r> {
@@ -300,22 +320,32 @@ impl<'r> Outputs<'r> {
         classes: Option<&'r Classes>,
         control: &Control,
     ) -> Result<Self> {
-        let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
-        if let Some(path) = &args.output {
-            sinks.push(records::create(
-                path,
-                context,
-                &about(context, inputs, classes),
-            )?);
-        }
+        let mut outputs = Outputs::default();
+        let about = about(context, inputs, classes);
+        outputs.record(args.output.as_deref(), context, &about)?;
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
             let origin =
                 certificates::Origin::of(reference, queries, context.rows.clone(), control)?;
             let writer = certificates::Writer::create(path, context, origin, reference)?;
-            sinks.push(Box::new(writer));
+            outputs.sinks.push(Box::new(writer));
         }
-        Ok(Outputs { sinks })
+        Ok(outputs)
+    }
+
+    /// Writes the records to `output`, if that is given: a file, or - for the standard output.
+    pub(super) fn record(
+        &mut self,
+        output: Option<&Path>,
+        context: &Context,
+        about: &records::About<'r, '_>,
+    ) -> Result<()> {
+        match output {
+            _ if is_stdout(output) => self.stream = Some(records::Stream::create(about)?),
+            Some(path) => self.sinks.push(records::create(path, context, about)?),
+            None => {}
+        }
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<()> {
@@ -326,8 +356,10 @@ impl<'r> Outputs<'r> {
 
 impl Sink for Outputs<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        self.sinks
-            .iter_mut()
-            .try_for_each(|sink| sink.records(records))
+        for sink in &mut self.sinks {
+            sink.records(records)?;
+        }
+        let stream = self.stream.as_mut();
+        stream.map_or(Ok(()), |stream| stream.records(records))
     }
 }

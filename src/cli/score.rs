@@ -1,6 +1,6 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::analyze::{Outputs, about, annotate, show};
+use super::analyze::{Outputs, about, annotate, files, is_stdout, show};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
@@ -18,6 +18,8 @@ Examples:
       a record for each query
   program | hullscope score ref.hull - -o verdicts.csv
       queries from a stream: .npy, Arrow or CSV
+  hullscope score ref.hull queries.npy -o - | program
+      a line of CSV for each query, as soon as it is answered; the first line has the names
   hullscope score ref.hull queries.npy --json summary.json
       the summary as JSON";
 
@@ -29,8 +31,8 @@ pub struct Args {
     reference: PathBuf,
     /// The rows to ask about, or - for the standard input
     queries: String,
-    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl
-    #[arg(short, long, value_name = "FILE")]
+    /// Write a record for each query: .parquet, .arrow, .csv or .jsonl (- for CSV on stdout, without the table)
+    #[arg(short, long, value_name = "FILE|-")]
     output: Option<PathBuf>,
     /// Write the summary as JSON (- for stdout)
     #[arg(long, value_name = "FILE|-")]
@@ -65,11 +67,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
         rows: fitted.settings,
     };
     let about = about(&context, inputs, fitted.classes.as_ref());
-    let output = args.output.iter();
-    let output = output.map(|path| records::create(path, &context, &about));
-    let mut outputs = Outputs {
-        sinks: output.collect::<Result<_>>()?,
-    };
+    let mut outputs = Outputs::default();
+    outputs.record(args.output.as_deref(), &context, &about)?;
     if let Some(note) = note.filter(|_| !args.run.quiet) {
         file::tell(&note);
     }
@@ -86,19 +85,19 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     annotate(&context, fitted.space.as_deref(), &mut summary)?;
     outputs.finish()?;
     drop(bar);
-    show(&args.run, args.json.as_deref(), &context, &summary)
+    let taken = is_stdout(args.output.as_deref());
+    show(&args.run, args.json.as_deref(), taken, &context, &summary)
 }
 
 /// Refuses outputs that cannot be written, or that are an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    let named = [args.output.as_deref(), json.map(Path::new)];
-    let named: Vec<&Path> = named.into_iter().flatten().collect();
+    let (output, json) = files(args.output.as_deref(), args.json.as_deref())?;
+    let named: Vec<&Path> = [output, json].into_iter().flatten().collect();
     super::check_apart(&named)?;
     let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
     inputs.extend(args.labels.clone());
     crate::job::guard::check(&named, None, None, &inputs)?;
-    if let Some(output) = &args.output {
+    if let Some(output) = output {
         records::Format::of(output)?;
         file::Output::create(output)?;
     }

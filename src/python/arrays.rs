@@ -3,6 +3,7 @@
 use crate::control::{Control, WorkStage};
 use crate::error::Result;
 use crate::job::images::open_plain;
+use crate::job::memory::default_budget;
 use crate::rows::images::shape_of;
 use crate::rows::{self, Borrowed, OpenOptions, Rows, Stored};
 use crate::space::Set;
@@ -10,10 +11,13 @@ use crate::warnings::Warnings;
 use numpy::{Element, PyReadonlyArray2, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-/// The most bytes of rows of a file in memory, and of trees over rows.
-pub const MEMORY: u64 = 8 << 30;
+/// The most bytes of rows of a file in memory, and of trees over rows: the default of the command line.
+pub fn memory() -> u64 {
+    static BYTES: OnceLock<u64> = OnceLock::new();
+    *BYTES.get_or_init(default_budget)
+}
 
 /// Rows as they were passed. While an array is held here, it stays in memory, and Rust code cannot write to it.
 pub enum Given<'py> {
@@ -174,7 +178,7 @@ fn opened(
 
 fn options(like: Option<(String, Vec<String>)>) -> OpenOptions {
     OpenOptions {
-        memory: MEMORY,
+        memory: memory(),
         like,
         ..OpenOptions::default()
     }

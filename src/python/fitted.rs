@@ -1,7 +1,7 @@
 //! A fitted reference: made from an array or a file, saved, loaded, and asked about queries.
 
 use super::answers::{Answers, answered, engine, sign};
-use super::arrays::{ArrayOrFile, Given, MEMORY, Seen};
+use super::arrays::{ArrayOrFile, Given, Seen, memory};
 use super::asked::{Asked, Coded, Labels, QueryFacts};
 use super::fault::raised;
 use super::waiting::{How, waited};
@@ -83,7 +83,7 @@ impl Fitted {
                 Some(space) => {
                     let settings = Settings {
                         seed: plan.seed,
-                        memory: MEMORY,
+                        memory: memory(),
                         ..Settings::default()
                     };
                     let before = source.set(&axes, &mut warnings, control)?;
@@ -146,7 +146,7 @@ impl Fitted {
                     classes: classes.as_ref(),
                     layers: &[],
                     warnings: &warnings,
-                    memory: MEMORY,
+                    memory: memory(),
                 };
                 let found = Some((&self.known, self.space()));
                 answered(&plan, &sets, found, beside.outcome(), control)
@@ -188,7 +188,7 @@ impl Fitted {
                     classes: None,
                     layers: &[],
                     warnings: &[],
-                    memory: MEMORY,
+                    memory: memory(),
                 };
                 let known = Some(&self.known);
                 with_session(
@@ -214,17 +214,18 @@ impl Fitted {
         ))
     }
 
-    /// Rows as they are in the space of the reference, n x d; `axes` as in [`Fitted::new`].
-    #[pyo3(signature = (rows, *, axes, threads))]
+    /// Rows as they are in the space of the reference, n x d; `axes` as in [`Fitted::new`], and `name` is that in messages.
+    #[pyo3(signature = (rows, name, *, axes, threads))]
     fn transform<'py>(
         &self,
         py: Python<'py>,
         rows: &Bound<'py, PyAny>,
+        name: &str,
         axes: Vec<usize>,
         threads: Option<usize>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let given = Given::of(rows)?;
-        let source = given.source("Q")?;
+        let source = given.source(name)?;
         let how = How {
             threads,
             progress: None,
@@ -266,7 +267,7 @@ impl Fitted {
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         let found = waited(py, &How::default(), |control| {
-            hull_file::open(&path, MEMORY, control)
+            hull_file::open(&path, memory(), control)
         })?;
         if found.about.settings != RowSettings::default() {
             let options = found.about.settings.options();
@@ -333,7 +334,7 @@ impl Fitted {
         let Some(way) = &self.way else {
             return Ok(Arc::from(source.open(Seen::Never, like, control)?));
         };
-        way.take(source.set(axes, warnings, control)?, MEMORY, control)
+        way.take(source.set(axes, warnings, control)?, memory(), control)
     }
 }
 
@@ -378,7 +379,7 @@ fn known(
         classes: classes.as_ref(),
         layers: &[],
         warnings,
-        memory: MEMORY,
+        memory: memory(),
     };
     prepare(plan, engine(rows)?, &sets, control)
 }

@@ -16,7 +16,7 @@ mod waiting;
 
 use crate::study::analyze::Sets;
 use answers::{Answers, answered};
-use arrays::{Given, MEMORY, Seen};
+use arrays::{Given, Seen, memory};
 use asked::Asked;
 use fault::{panicked, raised};
 use pyo3::prelude::*;
@@ -46,7 +46,7 @@ fn analyze<'py>(
             classes: None,
             layers: &[],
             warnings: &[],
-            memory: MEMORY,
+            memory: memory(),
         };
         answered(&plan, &sets, None, None, control)
     })
@@ -59,6 +59,12 @@ fn command(py: Python<'_>, words: Vec<std::ffi::OsString>) -> PyResult<u8> {
     ran.map_err(panicked)
 }
 
+/// Checks that a file is a `.hull` file of this version, without reading its arrays; it returns nothing.
+#[pyfunction]
+fn check_hull(path: std::path::PathBuf) -> PyResult<()> {
+    crate::report::hull_file::check(&path).map_err(raised)
+}
+
 /// The compiled part of the package.
 #[pymodule]
 mod _core {
@@ -68,6 +74,8 @@ mod _core {
     use super::answers::Answers;
     #[pymodule_export]
     use super::certificate::Certificate;
+    #[pymodule_export]
+    use super::check_hull;
     #[pymodule_export]
     use super::command;
     #[pymodule_export]

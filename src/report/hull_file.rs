@@ -287,6 +287,13 @@ impl Writer<'_> {
     }
 }
 
+/// Checks that a file is a whole archive of this format and version, without reading its arrays.
+///
+/// Errors: as [`open`], but for arrays that were changed.
+pub fn check(path: &Path) -> Result<()> {
+    Reader::open(path)?.manifest().map(drop)
+}
+
 /// Opens a reference; of linked rows at most `memory` bytes stay in memory.
 ///
 /// Errors: a file of another format or version, an incomplete or changed file; linked rows that are not those that the

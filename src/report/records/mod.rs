@@ -6,6 +6,7 @@
 
 mod collected;
 mod column;
+mod stream;
 
 pub(super) use column::array;
 
@@ -23,6 +24,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
+pub use stream::Stream;
 
 /// The file extensions, for messages.
 const KNOWN: &str = ".parquet (.pq), .arrow (.feather, .ipc), .csv and .jsonl (.ndjson)";
@@ -177,14 +179,41 @@ impl<'r> Lines<'r> {
             style,
         };
         if style == Style::Csv {
-            let names: Vec<&str> = lines.columns.iter().map(|column| &*column.name).collect();
-            lines.line(&names.join(","))?;
+            let names = head(&lines.columns);
+            lines.line(&names)?;
         }
         Ok(lines)
     }
 
     fn line(&mut self, text: &str) -> Result<()> {
         writeln!(self.writer, "{text}").map_err(|error| self.output.error(error))
+    }
+}
+
+/// The first line of CSV: the names of the columns.
+fn head(columns: &[RecordColumn<'_>]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    names.join(",")
+}
+
+/// A record as a line.
+fn line(columns: &[RecordColumn<'_>], record: &Record, style: Style) -> String {
+    let values = columns
+        .iter()
+        .map(|column| (&column.name, column.value(record)));
+    match style {
+        Style::Csv => {
+            let fields = values.map(|(_, value)| quoted(as_field(value)));
+            fields.collect::<Vec<_>>().join(",")
+        }
+        // Written by hand, so that the keys are in the order of the columns.
+        Style::Json => {
+            let fields = values.map(|(name, value)| {
+                let name = serde_json::Value::from(name.as_str());
+                format!("{name}:{}", as_json(value))
+            });
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        }
     }
 }
 
@@ -199,27 +228,7 @@ fn quoted(field: String) -> String {
 impl Sink for Lines<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         for record in records {
-            let values = self
-                .columns
-                .iter()
-                .map(|column| (&column.name, column.value(record)));
-            let text = match self.style {
-                Style::Csv => {
-                    let fields = values.map(|(_, value)| quoted(as_field(value)));
-                    fields.collect::<Vec<_>>().join(",")
-                }
-                // Written by hand, so that the keys are in the order of the columns.
-                Style::Json => {
-                    let fields = values.map(|(name, value)| {
-                        format!(
-                            "{}:{}",
-                            serde_json::Value::from(name.as_str()),
-                            as_json(value)
-                        )
-                    });
-                    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-                }
-            };
+            let text = line(&self.columns, record, self.style);
             self.line(&text)?;
         }
         Ok(())

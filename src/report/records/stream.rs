@@ -1,0 +1,41 @@
+//! Records as CSV on the standard output, for a program that reads them as they are found.
+
+use super::column::{About, RecordColumn, columns};
+use super::{Style, head, line};
+use crate::error::{Error, Result};
+use crate::study::{Record, Sink};
+use std::io::Write;
+
+/// The lines of a `.csv` file, each batch of records as soon as it is known.
+pub struct Stream<'r> {
+    columns: Vec<RecordColumn<'r>>,
+}
+
+impl<'r> Stream<'r> {
+    /// Writes the line of names.
+    ///
+    /// Errors: unknown notions; a closed pipe, which ends the work.
+    pub fn create(about: &About<'r, '_>) -> Result<Self> {
+        let columns = columns(about)?;
+        written(&format!("{}\n", head(&columns)))?;
+        Ok(Stream { columns })
+    }
+}
+
+impl Sink for Stream<'_> {
+    fn records(&mut self, records: &[Record]) -> Result<()> {
+        let each = records.iter();
+        let text: String = each
+            .map(|record| line(&self.columns, record, Style::Csv) + "\n")
+            .collect();
+        written(&text)
+    }
+}
+
+fn written(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let done = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    done.map_err(|error| Error::io("write to", "stdout", error))
+}
