@@ -11,7 +11,7 @@ use faer::linalg::lu::partial_pivoting;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::qr::no_pivoting::factor as qr;
-use faer::linalg::{evd, householder, triangular_solve};
+use faer::linalg::{evd, householder, triangular_inverse, triangular_solve};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
@@ -238,13 +238,14 @@ pub(crate) fn orthonormal(mut matrix: Mat<f64>) -> Mat<f64> {
     basis
 }
 
-/// `matrix^-1 right`, by Gaussian elimination with partial pivoting.
-pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
-    let d = matrix.nrows();
-    let (mut forward, mut backward) = (vec![0usize; d], vec![0usize; d]);
+/// Gaussian elimination with partial pivoting, in place: L below the diagonal, U above it. Returns the rows in the order
+/// of the elimination, which for a tall matrix is that of its pivots.
+fn eliminate(matrix: &mut Mat<f64>) -> Vec<usize> {
+    let (rows, columns) = (matrix.nrows(), matrix.ncols());
+    let (mut forward, mut backward) = (vec![0usize; rows], vec![0usize; rows]);
     let scratch = partial_pivoting::factor::lu_in_place_scratch::<usize, f64>(
-        d,
-        d,
+        rows,
+        columns,
         Par::Seq,
         Default::default(),
     );
@@ -256,7 +257,13 @@ pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     );
-    let mut solution = Mat::from_fn(d, right.ncols(), |i, k| right[(forward[i], k)]);
+    forward
+}
+
+/// `matrix^-1 right`, by Gaussian elimination with partial pivoting.
+pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
+    let order = eliminate(&mut matrix);
+    let mut solution = Mat::from_fn(matrix.nrows(), right.ncols(), |i, k| right[(order[i], k)]);
     triangular_solve::solve_unit_lower_triangular_in_place(
         matrix.as_ref(),
         solution.as_mut(),
@@ -264,6 +271,34 @@ pub(crate) fn solve(mut matrix: Mat<f64>, right: Mat<f64>) -> Mat<f64> {
     );
     triangular_solve::solve_upper_triangular_in_place(matrix.as_ref(), solution.as_mut(), Par::Seq);
     solution
+}
+
+/// As many rows of a tall matrix as it has columns, chosen by Gaussian elimination to be far from singular, and the
+/// inverse of their square matrix: all rows in the order of the elimination, and the inverse for that order. `None` if
+/// the elimination meets a pivot of zero, or one that is not finite.
+pub(crate) fn pivots_and_inverse(mut matrix: Mat<f64>) -> Option<(Vec<usize>, Mat<f64>)> {
+    let n = matrix.ncols();
+    let order = eliminate(&mut matrix);
+    if (0..n).any(|k| matrix[(k, k)] == 0.0 || !matrix[(k, k)].is_finite()) {
+        return None;
+    }
+    let factors = matrix.subrows(0, n);
+    let (mut left, mut right) = (Mat::zeros(n, n), Mat::zeros(n, n));
+    triangular_inverse::invert_upper_triangular(left.as_mut(), factors, Par::Seq);
+    triangular_inverse::invert_unit_lower_triangular(right.as_mut(), factors, Par::Seq);
+    let mut inverse = Mat::zeros(n, n);
+    triangular::matmul(
+        inverse.as_mut(),
+        BlockStructure::Rectangular,
+        Accum::Replace,
+        left.as_ref(),
+        BlockStructure::TriangularUpper,
+        right.as_ref(),
+        BlockStructure::UnitTriangularLower,
+        1.0,
+        Par::Seq,
+    );
+    Some((order, inverse))
 }
 
 #[cfg(test)]
@@ -320,6 +355,24 @@ mod tests {
 
     fn far(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
         (a - b).norm_max()
+    }
+
+    #[test]
+    fn a_square_chosen_from_a_tall_matrix_has_its_inverse() {
+        for (rows, n) in [(1, 1), (7, 7), (40, 31), (130, 129)] {
+            let matrix = random(rows, n, 4);
+            let (order, inverse) = pivots_and_inverse(matrix.clone()).unwrap();
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..rows).collect::<Vec<_>>());
+            let chosen = Mat::from_fn(n, n, |i, j| matrix[(order[i], j)]);
+            let found = product(inverse.as_ref(), chosen.as_ref());
+            assert!(far(found.as_ref(), Mat::identity(n, n).as_ref()) < 1e-9);
+        }
+        assert!(pivots_and_inverse(Mat::zeros(5, 3)).is_none());
+        let mut broken = random(40, 30, 5);
+        broken[(3, 20)] = f64::NAN;
+        assert!(pivots_and_inverse(broken).is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::conic::Conic;
 use super::metric::Metric;
 use super::min_norm::dot;
 use super::pool::{Pool, Slot};
-use super::solve::{FIRST_K, loop_k, pooled};
+use super::solve::{FIRST_K, pooled};
 use super::{GROUP_BUDGET, prove};
 use crate::control::Control;
 use crate::error::Result;
@@ -472,7 +472,7 @@ impl<'a> SharedColumns<'a> {
             directions: &flat,
             bias: &vec![0.0; asking.len()],
             // As many rows more as may be left out.
-            k: 1 + self.ignored.len() + if first { FIRST_K } else { loop_k(d) },
+            k: 1 + self.ignored.len() + wanted(d, first),
         };
         let hits = self.scan.scan(&batch, control)?;
         let frame = self.scan.frame();
@@ -549,6 +549,14 @@ impl<'a> SharedColumns<'a> {
         } else {
             highest
         }
+    }
+}
+
+/// Rows wanted from a scan: fewer from the first one, which settles many queries.
+fn wanted(d: usize, first: bool) -> usize {
+    match first {
+        true => FIRST_K,
+        false => (d / 4).clamp(FIRST_K, 256),
     }
 }
 

@@ -9,7 +9,10 @@
 //! restored by Givens rotations when one leaves. Active vectors stay affinely independent, so there are at most
 //! d+1. The set survives between calls: new candidates continue where the last call stopped.
 
+use super::factor::Factor;
 use super::lawson_hanson;
+use super::products::{self, one};
+use pulp::Simd;
 use std::borrow::Cow;
 
 /// A vector depends on the active ones if its pivot is below this share of its diagonal.
@@ -49,8 +52,8 @@ pub struct MinNorm {
     /// The place in `vectors` of each active vector, in the order of the factor's columns; and the free places.
     places: Vec<usize>,
     free: Vec<usize>,
-    /// R by columns: column j holds j + 1 numbers.
-    factor: Vec<Vec<f64>>,
+    /// R.
+    factor: Factor,
     /// `R^-T t T`.
     half: Vec<f64>,
     /// The solution, and scratch for the next one.
@@ -89,7 +92,7 @@ impl MinNorm {
             vectors: Vec::new(),
             places: Vec::new(),
             free: Vec::new(),
-            factor: Vec::new(),
+            factor: Factor::default(),
             half: Vec::new(),
             u: Vec::new(),
             next: Vec::new(),
@@ -128,8 +131,8 @@ impl MinNorm {
 
     /// The column of a candidate.
     #[inline(always)]
-    fn column<'a>(&self, (id, a): Candidate<'a>) -> CandidateColumn<'a> {
-        let square = dot(a, a);
+    fn column<'a, S: Simd>(&self, simd: S, (id, a): Candidate<'a>) -> CandidateColumn<'a> {
+        let square = one(simd, a, a);
         // A square that overflows belongs to a long vector. Vectors that are longer than can be scaled are used as they are.
         if square <= (LONG * self.lift).powi(2) {
             let vector = Cow::Borrowed(a);
@@ -145,17 +148,23 @@ impl MinNorm {
         let vector: Vec<f64> = a.iter().map(|v| v * shrink).collect();
         CandidateColumn {
             id,
-            square: dot(&vector, &vector),
+            square: one(simd, &vector, &vector),
             vector: Cow::Owned(vector),
             lift: self.lift * shrink,
         }
     }
 
     #[inline(always)]
-    fn run(&mut self, candidates: &[Candidate<'_>]) {
-        let columns = candidates.iter().map(|&candidate| self.column(candidate));
-        // A vector that overflowed in the map to the metric has no direction.
-        let mut open: Vec<CandidateColumn<'_>> = columns.filter(|c| c.square.is_finite()).collect();
+    fn run<S: Simd>(&mut self, simd: S, candidates: &[Candidate<'_>]) {
+        // Loops, because closures may not be compiled for the instruction set.
+        let mut open: Vec<CandidateColumn<'_>> = Vec::with_capacity(candidates.len());
+        for &candidate in candidates {
+            let column = self.column(simd, candidate);
+            // A vector that overflowed in the map to the metric has no direction.
+            if column.square.is_finite() {
+                open.push(column);
+            }
+        }
         if self.ids.is_empty()
             && let Some(nearest) = (0..open.len()).min_by(|&i, &j| {
                 let square = |c: &CandidateColumn<'_>| c.square * (self.lift / c.lift).powi(2);
@@ -163,15 +172,15 @@ impl MinNorm {
             })
         {
             let first = open.swap_remove(nearest);
-            self.enter(&first, std::iter::empty());
-            self.settle();
+            self.enter(simd, &first, Vec::new());
+            self.settle(simd);
         }
         loop {
             let mut ranked: Vec<(f64, usize)> = Vec::new();
-            for (place, column) in open.iter().enumerate() {
-                if let Some(gain) = self.gain(column) {
-                    ranked.push((gain, place));
-                }
+            for first in (0..open.len()).step_by(4) {
+                let some = &open[first..open.len().min(first + 4)];
+                let gains = self.gains(simd, some).into_iter().zip(first..);
+                ranked.extend(gains.filter_map(|(gain, place)| Some((gain?, place))));
             }
             if ranked.is_empty() {
                 return;
@@ -180,7 +189,7 @@ impl MinNorm {
             ranked.truncate(RANKED);
             for block in ranked.chunks((self.ids.len() / PER_BLOCK).clamp(1, RANKED)) {
                 let block: Vec<_> = block.iter().map(|&(_, place)| &open[place]).collect();
-                self.enter_block(&block);
+                self.enter_block(simd, &block);
             }
             ranked.sort_unstable_by_key(|&(_, place)| std::cmp::Reverse(place));
             for (_, place) in ranked {
@@ -192,48 +201,80 @@ impl MinNorm {
     /// Let the vectors of a block that still lower the norm enter together, and settle once. Some of them may have to
     /// leave at once, but never all: the best one alone would stay.
     #[inline(always)]
-    fn enter_block(&mut self, block: &[&CandidateColumn<'_>]) {
-        let gaining = block.iter().filter(|column| self.gain(column).is_some());
-        let block: Vec<&CandidateColumn<'_>> = gaining.copied().collect();
+    fn enter_block<S: Simd>(&mut self, simd: S, block: &[&CandidateColumn<'_>]) {
+        let mut gaining: Vec<&CandidateColumn<'_>> = Vec::with_capacity(block.len());
+        for column in block {
+            if self.gain(simd, column).is_some() {
+                gaining.push(column);
+            }
+        }
+        let block = gaining;
         let active = self.ids.len();
         // Each active vector is read once for the whole block.
-        let mut products = vec![0.0; active * block.len()];
-        for (j, products) in products.chunks_exact_mut(block.len().max(1)).enumerate() {
-            for (product, column) in products.iter_mut().zip(&block) {
-                *product = dot(self.vector(j), &column.vector);
+        let room = || Vec::with_capacity(active + block.len());
+        let mut products: Vec<Vec<f64>> = block.iter().map(|_| room()).collect();
+        for first in (0..active).step_by(4) {
+            for (products, column) in products.iter_mut().zip(&block) {
+                self.multiply(simd, first, active, &column.vector, products);
             }
         }
         let mut entered = false;
-        for (place, column) in block.iter().enumerate() {
-            let known = products.iter().skip(place).step_by(block.len()).copied();
-            entered |= self.enter(column, known);
+        for (column, known) in block.iter().zip(products) {
+            entered |= self.enter(simd, column, known);
         }
         if let ([column], false) = (block.as_slice(), entered) {
-            entered = self.exchange(column);
+            entered = self.exchange(simd, column);
         }
         if entered {
-            self.settle();
+            self.settle(simd);
         }
+    }
+
+    /// The [`MinNorm::gain`] of up to four vectors.
+    #[inline(always)]
+    fn gains<S: Simd>(&self, simd: S, columns: &[CandidateColumn<'_>]) -> [Option<f64>; 4] {
+        let mut gains = [None; 4];
+        match columns {
+            [a, b, c, d] => {
+                let four = [&*a.vector, &*b.vector, &*c.vector, &*d.vector];
+                let products = products::four(simd, four, &self.sum);
+                for ((gain, column), product) in gains.iter_mut().zip(columns).zip(products) {
+                    *gain = self.gain_by(column, product);
+                }
+            }
+            _ => {
+                for (gain, column) in gains.iter_mut().zip(columns) {
+                    *gain = self.gain(simd, column);
+                }
+            }
+        }
+        gains
     }
 
     /// The rate at which a vector lowers the norm: how far `<a, sum u_i a_i>` is below the product that every active
     /// vector has with that sum, `|sum|^2 / sum u`; both divided by s. `None` if it does not lower the norm by more
     /// than rounding.
     #[inline(always)]
-    fn gain(&self, column: &CandidateColumn<'_>) -> Option<f64> {
+    fn gain<S: Simd>(&self, simd: S, column: &CandidateColumn<'_>) -> Option<f64> {
+        self.gain_by(column, one(simd, &column.vector, &self.sum))
+    }
+
+    /// The same if `product` is `<a, sum u_i a_i> / s`.
+    #[inline(always)]
+    fn gain_by(&self, column: &CandidateColumn<'_>, product: f64) -> Option<f64> {
         let length = self.square.sqrt();
         if length <= VANISHED * self.lift {
             return None;
         }
         let level = self.square / self.total * (column.lift / self.lift);
-        let gain = level - dot(&column.vector, &self.sum);
+        let gain = level - product;
         (gain > IMPROVES * length * (column.square.sqrt() + length)).then_some(gain)
     }
 
     /// One step of iterative refinement of `next`, with residuals from the vectors themselves: the factor squares the
     /// condition number, and this step recovers the lost digits.
     #[inline(always)]
-    fn refine(&mut self) {
+    fn refine<S: Simd>(&mut self, simd: S) {
         let mut sum = vec![0.0; self.d];
         for (&place, &u) in self.places.iter().zip(&self.next) {
             for (sum, value) in sum
@@ -243,12 +284,12 @@ impl MinNorm {
                 *sum += u * value;
             }
         }
-        let missing = self.lift - dot(&self.lifts, &self.next);
+        let missing = self.lift - one(simd, &self.lifts, &self.next);
         let mut step: Vec<f64> = (0..self.ids.len())
-            .map(|j| missing * self.lifts[j] - dot(self.vector(j), &sum))
+            .map(|j| missing * self.lifts[j] - one(simd, self.vector(j), &sum))
             .collect();
-        forward_substitute(&self.factor, &mut step);
-        back_substitute(|j| &self.factor[j], &mut step);
+        self.factor.solve_transposed(&mut step);
+        self.factor.solve(simd, &mut step);
         for (next, change) in self.next.iter_mut().zip(&step) {
             *next += change;
         }
@@ -258,12 +299,12 @@ impl MinNorm {
     /// `a = sum m_i a_i`, weight moves from the active vectors to it until one of them has weight 0 and leaves. Needed for rows on
     /// one face of the hull whose coordinates are rounded.
     #[inline(always)]
-    fn exchange(&mut self, column: &CandidateColumn<'_>) -> bool {
+    fn exchange<S: Simd>(&mut self, simd: S, column: &CandidateColumn<'_>) -> bool {
         let mut share: Vec<f64> = (0..self.ids.len())
-            .map(|j| dot(self.vector(j), &column.vector) + self.lifts[j] * column.lift)
+            .map(|j| one(simd, self.vector(j), &column.vector) + self.lifts[j] * column.lift)
             .collect();
-        forward_substitute(&self.factor, &mut share);
-        back_substitute(|j| &self.factor[j], &mut share);
+        self.factor.solve_transposed(&mut share);
+        self.factor.solve(simd, &mut share);
         let blocking = (0..share.len())
             .filter(|&j| share[j] > 0.0)
             .min_by(|&i, &j| (self.u[i] / share[i]).total_cmp(&(self.u[j] / share[j])));
@@ -274,7 +315,7 @@ impl MinNorm {
         }
         self.next.clone_from(&self.u);
         self.leave(gone);
-        if self.enter(column, std::iter::empty())
+        if self.enter(simd, column, Vec::new())
             && let Some(u) = self.u.last_mut()
         {
             *u = step;
@@ -285,42 +326,72 @@ impl MinNorm {
     /// Extend the factor by a vector. False if it depends on the active ones. `products` are its products with the
     /// first active vectors, as far as they are computed.
     #[inline(always)]
-    fn enter(
+    fn enter<S: Simd>(
         &mut self,
+        simd: S,
         entering: &CandidateColumn<'_>,
-        products: impl Iterator<Item = f64>,
+        products: Vec<f64>,
     ) -> bool {
         // d+1 independent vectors already span the space, and then the point of least norm is zero.
         if self.ids.len() > self.d {
             return false;
         }
-        let mut column = Vec::with_capacity(self.ids.len() + 1);
-        column.extend(products);
-        for j in column.len()..self.ids.len() {
-            column.push(dot(self.vector(j), &entering.vector));
+        let mut column = products;
+        while column.len() < self.ids.len() {
+            self.multiply(
+                simd,
+                column.len(),
+                self.ids.len(),
+                &entering.vector,
+                &mut column,
+            );
         }
         for (product, lift) in column.iter_mut().zip(&self.lifts) {
             *product += lift * entering.lift;
         }
-        for j in 0..column.len() {
-            let known = dot(&self.factor[j][..j], &column[..j]);
-            column[j] = (column[j] - known) / self.factor[j][j];
-        }
+        self.factor.solve_transposed(&mut column);
         let diagonal = entering.square + entering.lift * entering.lift;
-        let pivot = diagonal - dot(&column, &column);
+        let pivot = diagonal - one(simd, &column, &column);
         if pivot <= DEPENDENT * diagonal {
             return false;
         }
         let pivot = pivot.sqrt();
         self.half
-            .push((self.lift * entering.lift - dot(&column, &self.half)) / pivot);
-        column.push(pivot);
-        self.factor.push(column);
+            .push((self.lift * entering.lift - one(simd, &column, &self.half)) / pivot);
+        self.factor.push(&column, pivot);
         self.ids.push(entering.id);
         self.lifts.push(entering.lift);
         self.store(&entering.vector);
         self.u.push(0.0);
         true
+    }
+
+    /// Append the products of a vector with up to four active ones, from `first` to below `end`.
+    #[inline(always)]
+    fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        first: usize,
+        end: usize,
+        vector: &[f64],
+        products: &mut Vec<f64>,
+    ) {
+        match end - first {
+            4.. => {
+                let four = [
+                    self.vector(first),
+                    self.vector(first + 1),
+                    self.vector(first + 2),
+                    self.vector(first + 3),
+                ];
+                products.extend_from_slice(&products::four(simd, four, vector));
+            }
+            _ => {
+                for j in first..end {
+                    products.push(one(simd, self.vector(j), vector));
+                }
+            }
+        }
     }
 
     /// The active vector that belongs to column `j`.
@@ -343,9 +414,9 @@ impl MinNorm {
 
     /// Lawson and Hanson's inner loop: move to the least-squares solution, dropping weights that turn negative.
     #[inline(always)]
-    fn settle(&mut self) {
+    fn settle<S: Simd>(&mut self, simd: S) {
         loop {
-            self.solve();
+            self.solve(simd);
             let Some(least) = lawson_hanson::step(&mut self.u, &self.next) else {
                 break;
             };
@@ -358,12 +429,12 @@ impl MinNorm {
                 break;
             }
         }
-        self.add_up();
+        self.add_up(simd);
     }
 
     /// `sum = sum_i u_i a_i`.
     #[inline(always)]
-    fn add_up(&mut self) {
+    fn add_up<S: Simd>(&mut self, simd: S) {
         self.sum.fill(0.0);
         for (&place, &u) in self.places.iter().zip(&self.u) {
             for (sum, value) in self
@@ -374,24 +445,24 @@ impl MinNorm {
                 *sum += u * value;
             }
         }
-        self.square = dot(&self.sum, &self.sum);
-        self.total = dot(&self.u, &self.lifts) / self.lift;
+        self.square = one(simd, &self.sum, &self.sum);
+        self.total = one(simd, &self.u, &self.lifts) / self.lift;
         self.delicate = self.square < DELICATE * (self.lift * self.total).powi(2);
     }
 
     /// Solve `R next = half`, refined if the point is so short that rounding matters.
     #[inline(always)]
-    fn solve(&mut self) {
+    fn solve<S: Simd>(&mut self, simd: S) {
         self.next.clear();
         self.next.extend_from_slice(&self.half);
-        back_substitute(|j| &self.factor[j], &mut self.next);
+        self.factor.solve(simd, &mut self.next);
         if self.delicate {
-            self.refine();
-            self.refine();
+            self.refine(simd);
+            self.refine(simd);
         }
     }
 
-    /// Remove column `gone` from the factor; rotations make it triangular again.
+    /// Remove the active vector of column `gone`.
     #[inline(always)]
     fn leave(&mut self, gone: usize) {
         self.ids.remove(gone);
@@ -399,28 +470,7 @@ impl MinNorm {
         self.u.remove(gone);
         self.next.remove(gone);
         self.free.push(self.places.remove(gone));
-        self.factor.remove(gone);
-        // Column by column: the earlier rotations first, then the one that clears its subdiagonal.
-        let mut rotations: Vec<(f64, f64)> = Vec::with_capacity(self.factor.len() - gone);
-        for column in &mut self.factor[gone..] {
-            let last = column.len() - 2;
-            for (pair, &(c, s)) in (gone..last).zip(&rotations) {
-                let (upper, lower) = (column[pair], column[pair + 1]);
-                column[pair] = c * upper + s * lower;
-                column[pair + 1] = c * lower - s * upper;
-            }
-            let (upper, lower) = (column[last], column[last + 1]);
-            let length = upper.hypot(lower);
-            rotations.push((upper / length, lower / length));
-            column[last] = length;
-            column.truncate(last + 1);
-        }
-        for (pair, &(c, s)) in (gone..).zip(&rotations) {
-            let (upper, lower) = (self.half[pair], self.half[pair + 1]);
-            self.half[pair] = c * upper + s * lower;
-            self.half[pair + 1] = c * lower - s * upper;
-        }
-        self.half.truncate(self.factor.len());
+        self.factor.remove(gone, &mut self.half);
     }
 }
 
@@ -430,21 +480,12 @@ struct Improve<'a, 'b> {
     candidates: &'a [Candidate<'b>],
 }
 
-impl pulp::NullaryFnOnce for Improve<'_, '_> {
+impl pulp::WithSimd for Improve<'_, '_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        self.set.run(self.candidates);
-    }
-}
-
-/// `R^T x = b` in place, R by columns.
-#[inline(always)]
-fn forward_substitute(factor: &[Vec<f64>], b: &mut [f64]) {
-    for j in 0..b.len() {
-        let known = dot(&factor[j][..j], &b[..j]);
-        b[j] = (b[j] - known) / factor[j][j];
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.set.run(simd, self.candidates);
     }
 }
 
@@ -462,10 +503,16 @@ pub(super) fn back_substitute<'r>(column: impl Fn(usize) -> &'r [f64], b: &mut [
     }
 }
 
-/// A dot product in sixteen running sums, which the compiler can keep in vector registers.
-#[inline(always)]
+/// From this length of the vectors on, it pays to choose vector instructions at run time.
+const WIDE: usize = 24;
+
+/// A dot product, with vector instructions where the vectors are long.
+#[inline]
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    dot_in::<16>(a, b)
+    match a.len() < WIDE {
+        true => dot_in::<4>(a, b),
+        false => pulp::Arch::new().dispatch(products::One(a, b)),
+    }
 }
 
 /// The dot product in `LANES` running sums: for few numbers, few sums are faster.

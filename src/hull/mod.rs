@@ -16,6 +16,7 @@ pub mod cone;
 mod conic;
 mod distance;
 mod extreme;
+mod factor;
 pub mod few;
 mod finish;
 pub mod gauge;
@@ -24,6 +25,7 @@ pub mod lifted;
 mod metric;
 mod min_norm;
 mod pool;
+mod products;
 mod prove;
 mod solve;
 pub mod tiny;
@@ -393,7 +395,7 @@ impl<'a> Solver<'a> {
     fn group_size(&self) -> usize {
         let d = self.metric.dim();
         let rows = (d + 1).min(300);
-        (GROUP_BUDGET / (8 * rows * (d + rows / 2))).clamp(16, 4096)
+        (GROUP_BUDGET / (8 * rows * (d + rows))).clamp(16, 4096)
     }
 
     /// Step two: one direction for each query, tested against the pool and, if no pooled row refutes it, against the reference.
@@ -433,22 +435,27 @@ impl<'a> Solver<'a> {
         Ok(open)
     }
 
-    /// For each target, the pooled rows that refute its first direction.
+    /// For each target whose first direction a pooled row refutes, the pooled rows to start from; else none.
     fn pool_offers(&self, targets: &[f64], control: &Control) -> Result<Vec<Vec<pool::Slot>>> {
         let dim = self.metric.dim();
+        let mut offers = vec![Vec::new(); targets.len() / dim];
         if self.pool.len() == 0 {
-            return Ok(vec![Vec::new(); targets.len() / dim]);
+            return Ok(offers);
         }
-        let prices = self.pool.price(targets, FIRST_K, false, control)?;
-        let each = targets.chunks_exact(dim).enumerate();
-        let offer = |(b, target)| {
-            let (scores, slots, _) = prices.of(b);
-            match scores[0] < min_norm::dot(target, target) {
-                true => Vec::new(),
-                false => slots.to_vec(),
-            }
-        };
-        Ok(each.map(offer).collect())
+        let prices = self.pool.price(targets, 1, false, control)?;
+        let target = |b: usize| &targets[b * dim..(b + 1) * dim];
+        let separated = |b: usize| prices.of(b).0[0] < min_norm::dot(target(b), target(b));
+        let refuted: Vec<usize> = (0..offers.len()).filter(|&b| !separated(b)).collect();
+        if refuted.is_empty() {
+            return Ok(offers);
+        }
+        let each = refuted.iter().flat_map(|&b| target(b));
+        let again: Vec<f64> = each.copied().collect();
+        let prices = self.pool.price(&again, loop_k(dim), false, control)?;
+        for (i, b) in refuted.into_iter().enumerate() {
+            offers[b] = prices.of(i).1.to_vec();
+        }
+        Ok(offers)
     }
 
     /// Scan the first directions of queries and their targets; a query that this does not settle joins the open queries.

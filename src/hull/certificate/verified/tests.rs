@@ -183,6 +183,29 @@ fn random_simplices_are_decided_inside_and_out() {
     reached.assert_all(350);
 }
 
+/// Simplices and their faces with so many rows that elimination runs in blocks; also with a coordinate that all rows share.
+#[test]
+fn large_simplices_are_decided() {
+    let mut random = random(21);
+    let mut reached = Reached::default();
+    let mut outside = 0;
+    for (d, m) in [(17, 17), (24, 24), (33, 33), (33, 20)] {
+        let mut points = numbers(&mut random, m * d);
+        points.iter_mut().step_by(d).for_each(|v| *v = 0.25);
+        let mut query = mixture(&mut random, &points, d);
+        query[0] = 0.25;
+        reached.add(judged(&points, &query));
+        let points = numbers(&mut random, (d + 1) * d);
+        let inside = mixture(&mut random, &points, d);
+        reached.add(judged(&points, &inside));
+        let (answer, truth) = judged(&points, &numbers(&mut random, d));
+        assert!(decided(&answer) && !truth.inside());
+        outside += 1;
+    }
+    reached.assert_all(8);
+    assert_eq!(outside, 4);
+}
+
 /// Columns stretched to 1e12, offsets to 1e6, one row at 1e14 or 1e20.
 #[test]
 fn units_offsets_and_far_rows_do_not_matter() {
