@@ -1,4 +1,5 @@
-//! Extreme numbers: the largest and smallest, integers that f64 rounds, and digits that must not depend on threads or memory.
+//! Extreme numbers: the largest and smallest, integers that f64 rounds, digits that must not depend on threads or memory,
+//! and very many equal rows.
 
 use crate::common::alloc::largest;
 use crate::common::{gaussian, rows};
@@ -9,7 +10,7 @@ use hullscope::hull::{Answer, Evidence, Settings, Solver, Verdict};
 use hullscope::notion::metric::Metric;
 use hullscope::notion::neighbours::{Neighbours, UnitReference};
 use hullscope::rows::images::Shape;
-use hullscope::rows::{Element, Memory, OpenOptions, Rows, open, sample};
+use hullscope::rows::{Element, Memory, OpenOptions, Repeats, Rows, open, sample};
 use hullscope::scan::{CpuEngine, CpuScan};
 use hullscope::space::{Set, Settings as Spaces, Spec, View};
 use hullscope::study::compare::{self, Archive, Keeper, RowContext, SpaceReport, Subject};
@@ -579,4 +580,24 @@ fn the_program_takes_any_finite_numbers() {
             assert_eq!(output.status.code(), Some(0), "{name}, {metric}: {said}");
         }
     }
+}
+
+// ---- very many equal rows ----
+
+/// The search for equal rows asks for no list as long as the set: 16 bytes for each row were 32 MiB here.
+#[test]
+fn equal_rows_are_found_without_a_list_of_them() {
+    let rows = 1 << 21;
+    let values = vec![2.5; rows];
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+    let (found, most) = pool.unwrap().install(|| {
+        let mut found = None;
+        let most = largest(|| {
+            found = Repeats::of_values(&values, 1, &Control::default()).unwrap();
+        });
+        (found.unwrap(), most)
+    });
+    assert_eq!((found.distinct(), found.count(0)), (1, rows));
+    assert!(found.members(0).eq(0..rows));
+    assert!(most <= 4 << 20, "a request for {most} bytes");
 }

@@ -229,11 +229,11 @@ impl Hulls<'_> {
         let mut place = row;
         if let Some(repeats) = self.repeats {
             place = repeats.place(row);
-            let twin = |&&other: &&usize| {
+            let twin = |other: usize| {
                 let classes = self.classes.map(|classes| &classes.reference);
                 other != row && classes.is_some_and(|of| of.get(other) == Some(&class))
             };
-            if repeats.members(place).iter().any(|other| twin(&other)) {
+            if repeats.members(place).any(twin) {
                 return None;
             }
         }

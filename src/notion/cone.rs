@@ -113,7 +113,7 @@ impl Judge for Angles<'_> {
         let alone = |row: usize| match self.repeats {
             Some(all) => {
                 let place = all.place(row);
-                (all.members(place).len() == 1).then_some(place)
+                (all.count(place) == 1).then_some(place)
             }
             None => Some(row),
         };
@@ -194,7 +194,7 @@ impl Angles<'_> {
     /// The certificate with row indices of the whole reference, for equal rows the first.
     fn of_rows(&self, mut certificate: Certificate) -> Certificate {
         if let (Certificate::Inside { rows, .. }, Some(all)) = (&mut certificate, self.repeats) {
-            rows.iter_mut().for_each(|row| *row = all.members(*row)[0]);
+            rows.iter_mut().for_each(|row| *row = all.first(*row));
         }
         certificate
     }

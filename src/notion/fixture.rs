@@ -163,7 +163,7 @@ impl Hulls<'_> {
     fn answers(&mut self, values: &[f64], asked: Asked<'_>) -> Vec<Option<Answer>> {
         let d = self.solver.metric().dim();
         let single = |row: usize| match self.repeats {
-            Some(all) => (all.members(all.place(row)).len() == 1).then(|| all.place(row)),
+            Some(all) => (all.count(all.place(row)) == 1).then(|| all.place(row)),
             None => Some(row),
         };
         let each = values.chunks_exact(d).enumerate();

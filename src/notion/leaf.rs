@@ -330,7 +330,7 @@ impl Trees {
             let logits = self.planes.logits(&values);
             for i in 0..count {
                 let repeats = reference.repeats;
-                let same = repeats.map_or(1, |all| all.members(first + i).len() as u64);
+                let same = repeats.map_or(1, |all| all.count(first + i) as u64);
                 for (tree, part) in column(&logits, i).chunks(self.planes.depth()).enumerate() {
                     *self.counts[tree].entry(code(part)).or_default() += same;
                 }

@@ -150,8 +150,7 @@ struct Set<'r> {
 impl Set<'_> {
     /// How many rows equal a distinct row.
     fn count(&self, place: usize) -> usize {
-        self.repeats
-            .map_or(1, |repeats| repeats.members(place).len())
+        self.repeats.map_or(1, |repeats| repeats.count(place))
     }
 
     /// The number of all rows.

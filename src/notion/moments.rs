@@ -409,7 +409,7 @@ fn far_rows(reference: &Reference<'_>) -> Vec<usize> {
     let mut rows: Vec<usize> = match reference.repeats {
         Some(repeats) => {
             let members = far.iter().flat_map(|&place| repeats.members(place));
-            members.copied().collect()
+            members.collect()
         }
         None => far.clone(),
     };

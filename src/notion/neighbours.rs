@@ -626,8 +626,8 @@ fn filled(near: &[Near], repeats: &Repeats, k: usize) -> Vec<Near> {
     let mut rows: Vec<Near> = near
         .iter()
         .flat_map(|&(place, distance)| {
-            let members = repeats.members(place).iter().take(k);
-            members.map(move |&row| (row, distance))
+            let members = repeats.members(place).take(k);
+            members.map(move |row| (row, distance))
         })
         .collect();
     rows.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));

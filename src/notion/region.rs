@@ -154,7 +154,7 @@ impl Codes {
         };
         let codes = parts.iter().flat_map(|part| part.chunks_exact(words));
         for (place, code) in codes.enumerate() {
-            let count = reference.repeats.map_or(1, |all| all.members(place).len());
+            let count = reference.repeats.map_or(1, |all| all.count(place));
             let next = all.counts.len();
             let place = *all.places.entry(code.to_vec()).or_insert(next);
             if place == next {

@@ -5,19 +5,17 @@ use super::{Pack, Rows};
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// The rows of a set, by hash: 16 bytes a row.
-#[derive(Debug, Clone)]
+/// The rows of a set, by hash: of equal rows only the first. They take 16 bytes a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRows {
-    /// The hash and the index of each row, sorted.
+    /// The hash and the index of each of these rows, sorted.
     rows: Vec<(u64, usize)>,
 }
 
 impl KnownRows {
-    /// From the hashes of all rows ([`mix`](super::mix) over the [`bits`](super::bits) of a row's values, starting from
-    /// 0).
-    pub fn new(hashes: &[u64]) -> Self {
-        let mut rows: Vec<(u64, usize)> = hashes.iter().copied().zip(0..).collect();
-        rows.par_sort_unstable();
+    /// From the hash ([`mix`](super::mix) over the [`bits`](super::bits) of a row's values, starting from 0) and the index
+    /// of the first row of each value, sorted.
+    pub(super) fn of_sorted(rows: Vec<(u64, usize)>) -> Self {
         KnownRows { rows }
     }
 
@@ -30,18 +28,17 @@ impl KnownRows {
 
     /// Restores it for a set of `n` rows. Errors: arrays that do not fit.
     pub fn unpack(pack: &mut Pack, n: usize) -> Result<Self> {
-        let hashes = pack.words("rows.hash", Some(n))?;
-        let rows = pack.indices("rows.hashed", Some(n), n)?;
+        let hashes = pack.words("rows.hash", None)?;
+        if hashes.len() > n {
+            let what = format!("{} hashes for {n} rows", hashes.len());
+            return Err(pack.fault("rows.hash", what));
+        }
+        let rows = pack.indices("rows.hashed", Some(hashes.len()), n)?;
         let rows: Vec<(u64, usize)> = hashes.into_iter().zip(rows).collect();
         match rows.is_sorted_by(|a, b| a < b) {
             true => Ok(KnownRows { rows }),
             false => Err(pack.fault("rows.hash", "the hashes do not ascend")),
         }
-    }
-
-    /// The hash and the index of each row, sorted.
-    pub(super) fn sorted(&self) -> &[(u64, usize)] {
-        &self.rows
     }
 
     /// How many of `values` (n x d, row-major) occur in `rows`, the set that was hashed. Rows of equal hash are
@@ -55,6 +52,12 @@ impl KnownRows {
             .map(|row| self.has(rows, row))
             .collect::<Result<_>>()?;
         Ok(found.into_iter().filter(|&found| found).count() as u64)
+    }
+
+    /// Bytes of memory.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.rows.capacity() * size_of::<(u64, usize)>()
     }
 
     fn has(&self, rows: &dyn Rows, values: &[f64]) -> Result<bool> {
@@ -82,14 +85,15 @@ mod tests {
     #[test]
     fn rows_are_known_by_value() {
         let rows = Memory::from_f64("rows", 2, vec![1.0, 2.0, 0.0, 3.0, 1.0, 2.0]);
-        let hashes: Vec<u64> = [[1.0, 2.0], [0.0, 3.0], [1.0, 2.0]]
-            .iter()
-            .map(|r| hash(r))
-            .collect();
+        let known = |mut all: Vec<(u64, usize)>| {
+            all.sort_unstable();
+            KnownRows::of_sorted(all)
+        };
+        let first = known(vec![(hash(&[1.0, 2.0]), 0), (hash(&[0.0, 3.0]), 1)]);
         let queries = [1.0, 2.0, 2.0, 1.0, -0.0, 3.0, 1.0, 2.0 + f64::EPSILON * 2.0];
-        assert_eq!(KnownRows::new(&hashes).count(&rows, &queries).unwrap(), 2);
+        assert_eq!(first.count(&rows, &queries).unwrap(), 2);
         // All hashes are equal: the values decide.
-        let same = [hash(&[2.0, 1.0]); 3];
-        assert_eq!(KnownRows::new(&same).count(&rows, &[2.0, 1.0]).unwrap(), 0);
+        let same = known((0..3).map(|row| (hash(&[2.0, 1.0]), row)).collect());
+        assert_eq!(same.count(&rows, &[2.0, 1.0]).unwrap(), 0);
     }
 }

@@ -6,7 +6,7 @@
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::pass::{Pass, pass};
-use crate::rows::{KnownRows, Numbers, Pack, Repeats, Rows, bits, mix};
+use crate::rows::{ChunkHashes, KnownRows, Numbers, Pack, Repeats, Rows, bits, mix};
 use crate::scan::{Frame, Sketch, SketchPart};
 use std::sync::OnceLock;
 
@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 pub struct Survey {
     /// The groups of equal rows, if there are any.
     pub repeats: Option<Repeats>,
-    /// All rows, looked up by value.
+    /// The rows, looked up by value.
     pub known: KnownRows,
     /// Hashes of the columns.
     pub(super) columns: Vec<u64>,
@@ -24,7 +24,7 @@ pub struct Survey {
     pub(super) rows: usize,
     /// What follows from the survey and the frame, computed when first needed.
     pub(super) facts: OnceLock<Facts>,
-    /// The first half of the frame, until it is taken.
+    /// The first half of the frame, until it is taken; none if rows repeat.
     half: Option<(Sketch, Vec<SketchPart>)>,
 }
 
@@ -52,7 +52,7 @@ pub struct Facts {
 
 /// The results for a chunk of rows.
 pub(super) struct ChunkSurvey {
-    rows: Vec<u64>,
+    rows: ChunkHashes,
     columns: Vec<u64>,
     zero_rows: u64,
     norms: [f64; 2],
@@ -76,7 +76,7 @@ impl pulp::NullaryFnOnce for Chunk<'_> {
     #[inline(always)]
     fn call(self) -> ChunkSurvey {
         let d = self.d;
-        let mut found = ChunkSurvey {
+        let mut found = Tally {
             rows: Vec::with_capacity(self.values.len() / d),
             columns: vec![0; d],
             zero_rows: 0,
@@ -89,11 +89,28 @@ impl pulp::NullaryFnOnce for Chunk<'_> {
         for row in groups.remainder().chunks_exact(d) {
             found.add::<1>(row, d);
         }
-        found
+        found.done()
     }
 }
 
-impl ChunkSurvey {
+/// The results for the first rows of a chunk.
+struct Tally {
+    rows: Vec<u64>,
+    columns: Vec<u64>,
+    zero_rows: u64,
+    norms: [f64; 2],
+}
+
+impl Tally {
+    fn done(self) -> ChunkSurvey {
+        ChunkSurvey {
+            rows: ChunkHashes::of(self.rows),
+            columns: self.columns,
+            zero_rows: self.zero_rows,
+            norms: self.norms,
+        }
+    }
+
     /// Adds L rows.
     #[inline(always)]
     fn add<const L: usize>(&mut self, values: &[f64], d: usize) {
@@ -127,17 +144,19 @@ fn widened(a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
 pub(super) struct Look(Sketch);
 
 impl Pass for Look {
-    type Part = (ChunkSurvey, SketchPart);
+    /// Without a sketch if rows of the chunk have the same hash: the frame is then that of the distinct rows.
+    type Part = (ChunkSurvey, Option<SketchPart>);
     const NAME: &'static str = "survey";
     const COUNTED: bool = true;
 
-    fn chunk(&self, first: usize, values: &[f64]) -> (ChunkSurvey, SketchPart) {
+    fn chunk(&self, first: usize, values: &[f64]) -> Self::Part {
         let chunk = Chunk {
             values,
             d: self.0.dim(),
         };
         let found = pulp::Arch::new().dispatch(chunk);
-        (found, self.0.chunk(first, values))
+        let sketch = (!found.rows.repeats()).then(|| self.0.chunk(first, values));
+        (found, sketch)
     }
 
     fn put(&self, question: &mut Pack) {
@@ -148,23 +167,29 @@ impl Pass for Look {
         Sketch::of(question, dim).map(Look)
     }
 
-    fn put_part((found, part): (ChunkSurvey, SketchPart), answer: &mut Pack) {
-        answer.put("rows", Numbers::U64(found.rows));
+    fn put_part((found, sketch): Self::Part, answer: &mut Pack) {
+        answer.put("rows", Numbers::U64(found.rows.into_words()));
         answer.put("columns", Numbers::U64(found.columns));
         answer.put("zero_rows", Numbers::U64(vec![found.zero_rows]));
         answer.put_reals("norms", found.norms);
-        Sketch::put_part(part, answer);
+        if let Some(sketch) = sketch {
+            Sketch::put_part(sketch, answer);
+        }
     }
 
-    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<(ChunkSurvey, SketchPart)> {
+    fn part(answer: &mut Pack, rows: usize, dim: usize) -> Result<Self::Part> {
         let norms = answer.reals("norms", Some(2))?;
         let found = ChunkSurvey {
-            rows: answer.words("rows", Some(rows))?,
+            rows: ChunkHashes::of(answer.words("rows", Some(rows))?),
             columns: answer.words("columns", Some(dim))?,
             zero_rows: answer.words("zero_rows", Some(1))?[0],
             norms: [norms[0], norms[1]],
         };
-        Ok((found, Sketch::part(answer, rows, dim)?))
+        let sketch = match found.rows.repeats() {
+            true => None,
+            false => Some(Sketch::part(answer, rows, dim)?),
+        };
+        Ok((found, sketch))
     }
 }
 
@@ -177,28 +202,33 @@ impl Survey {
         let sketch = Sketch::begin(rows, control)?;
         let look = Look(sketch);
         let found = pass(rows, &look, control)?;
-        let (found, parts): (Vec<ChunkSurvey>, Vec<SketchPart>) = found.into_iter().unzip();
         let mut columns = vec![0; d];
         let (mut zero_rows, mut norms) = (0, NO_NORMS);
-        let mut hashes = Vec::with_capacity(rows.len());
-        for part in found {
+        let mut hashes = Vec::with_capacity(found.len());
+        let mut parts = Some(Vec::new());
+        for (part, sketch) in found {
             for (all, one) in columns.iter_mut().zip(part.columns) {
                 *all = mix(*all, one);
             }
             zero_rows += part.zero_rows;
             norms = widened(norms, part.norms);
-            hashes.extend(part.rows);
+            hashes.push(part.rows);
+            match (sketch, &mut parts) {
+                (Some(sketch), Some(parts)) => parts.push(sketch),
+                _ => parts = None,
+            }
         }
-        let known = KnownRows::new(&hashes);
+        let (repeats, known) = Repeats::of_rows(rows, hashes, control)?;
+        let parts = parts.filter(|_| repeats.is_none());
         Ok(Survey {
-            repeats: Repeats::of_rows(rows, &known, control)?,
+            repeats,
             known,
             columns,
             zero_rows,
             norms,
             rows: rows.len(),
             facts: OnceLock::new(),
-            half: Some((look.0, parts)),
+            half: parts.map(|parts| (look.0, parts)),
         })
     }
 
@@ -233,10 +263,8 @@ impl Survey {
     /// Errors: as [`Survey::of`].
     pub fn frame(&mut self, distinct: &dyn Rows, control: &Control) -> Result<Frame> {
         match self.half.take() {
-            Some((sketch, parts)) if self.repeats.is_none() => {
-                Frame::of(distinct, sketch, parts, control)
-            }
-            _ => Frame::survey(distinct, control),
+            Some((sketch, parts)) => Frame::of(distinct, sketch, parts, control),
+            None => Frame::survey(distinct, control),
         }
     }
 }

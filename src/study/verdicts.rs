@@ -93,7 +93,7 @@ impl Verdicts<'_> {
             return Some(row);
         };
         let place = repeats.place(row);
-        (repeats.members(place).len() == 1).then_some(place)
+        (repeats.count(place) == 1).then_some(place)
     }
 
     fn settle(

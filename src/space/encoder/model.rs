@@ -11,6 +11,7 @@ use super::graph::{Prepared, functions, holds, stored, tensor_type};
 use crate::error::{Error, Place, Result, nearest};
 use crate::rows::open_file;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use tract_onnx::pb;
@@ -108,6 +109,10 @@ impl Model {
             Some(graph) if !graph.node.is_empty() && !graph.output.is_empty() => graph,
             _ => return Err(not_onnx(&name, "it holds no graph with nodes and outputs")),
         };
+        if let Some(output) = unmade(graph) {
+            let why = format!("its output {output} comes from no operator, input or weight");
+            return Err(not_onnx(&name, &why));
+        }
         let input = input(graph).map_err(|what| unfit(&name, &what))?;
         let signature = Signature {
             tensors: Tensors::new(graph, &input.name),
@@ -147,6 +152,16 @@ impl Model {
             outputs,
         )
     }
+}
+
+/// The first output of the graph that nothing in it makes, which tract does not expect.
+fn unmade(graph: &pb::GraphProto) -> Option<&str> {
+    let made = graph.node.iter().flat_map(|node| &node.output);
+    let given = graph.input.iter().map(|input| &input.name);
+    let made: HashSet<&String> = made.chain(given).collect();
+    let outputs = graph.output.iter().map(|output| &output.name);
+    let mut unmade = outputs.filter(|name| !made.contains(name) && !holds(graph, name));
+    unmade.next().map(String::as_str)
 }
 
 /// The image input: the only one that is not a stored weight, or the only one with four axes. Errors: why there is
@@ -483,6 +498,24 @@ mod tests {
         }
         let message = Model::open(folder.path()).err().unwrap().to_string();
         assert!(message.starts_with("cannot read"), "{message}");
+    }
+
+    #[test]
+    fn an_output_that_nothing_makes_is_refused_unseen() {
+        let message = refused(|proto| graph_of(proto).output[0].name = "nowhere".into());
+        let said = "its output nowhere comes from no operator, input or weight";
+        assert!(message.contains(said), "{message}");
+        // Weights and inputs may be outputs.
+        let kept = prepared(|proto| {
+            let graph = graph_of(proto);
+            let (weight, input) = (graph.initializer[0].name.clone(), graph.input[0].clone());
+            graph.output.push(input);
+            graph.output.push(pb::ValueInfoProto {
+                name: weight,
+                ..Default::default()
+            });
+        });
+        assert!(kept.is_ok(), "{:?}", kept.err());
     }
 
     #[test]
