@@ -143,9 +143,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         return file::print(&records::help(&about(&context, &inputs, classes.as_ref()))?);
     }
     let mut outputs = Outputs::create(&args, &context, &inputs, classes.as_ref(), control)?;
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
@@ -237,36 +235,19 @@ pub(super) fn show(
     summary: &Summary,
 ) -> Result<()> {
     run.note(&summary.warnings);
-    if let Some(target) = json {
-        file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
-    }
-    if json != Some("-") {
-        file::print(&table::summary(context, summary))?;
-    }
-    Ok(())
+    super::deliver(
+        json,
+        || json::summary(context, summary),
+        || table::summary(context, summary),
+    )
 }
 
 /// Checks that all outputs can be written, and that none overwrites another or an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args
-        .json
-        .as_deref()
-        .filter(|target| *target != "-")
-        .map(Path::new);
-    let named = [args.output.as_deref(), json, args.certificates.as_deref()];
-    let named: Vec<&Path> = named.into_iter().flatten().collect();
-    super::check_apart(&named)?;
-    crate::job::guard::check(&named, None, None, &args.files())?;
-    // The file is created and dropped again, only to see that it can be written before anything is read.
-    if let Some(output) = &args.output {
-        file::Output::create(output)?;
-        records::Format::of(output)?;
-    }
-    if let Some(certificates) = &args.certificates {
-        certificates::check_name(certificates)?;
-        file::Output::create(certificates)?;
-    }
-    args.json.as_deref().map_or(Ok(()), file::check_text)
+    let (output, certificates) = (args.output.as_deref(), args.certificates.as_deref());
+    super::check_files(&[output, certificates], args.json.as_deref(), &args.files())?;
+    output.map_or(Ok(()), records::check)?;
+    certificates.map_or(Ok(()), certificates::check)
 }
 
 /// The inputs from which the columns of the records are made.
@@ -302,16 +283,13 @@ impl<'r> Outputs<'r> {
     ) -> Result<Self> {
         let mut sinks: Vec<Box<dyn FileSink + 'r>> = Vec::new();
         if let Some(path) = &args.output {
-            sinks.push(records::create(
-                path,
-                context,
-                &about(context, inputs, classes),
-            )?);
+            let about = about(context, inputs, classes);
+            sinks.push(records::create(path, context, &about)?);
         }
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-            let origin =
-                certificates::Origin::of(reference, queries, context.rows.clone(), control)?;
+            let rows = context.rows.clone();
+            let origin = certificates::Origin::of(reference, queries, rows, control)?;
             let writer = certificates::Writer::create(path, context, origin, reference)?;
             sinks.push(Box::new(writer));
         }

@@ -7,9 +7,9 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::row_args::RowArgs;
-use crate::report::{Context, InputInfo, file, records};
+use crate::report::{Context, InputInfo, records};
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -70,9 +70,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let mut outputs = Outputs {
         sinks: output.collect::<Result<_>>()?,
     };
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
@@ -91,16 +89,9 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
 
 /// Refuses outputs that cannot be written, or that are an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    let named = [args.output.as_deref(), json.map(Path::new)];
-    let named: Vec<&Path> = named.into_iter().flatten().collect();
-    super::check_apart(&named)?;
     let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
     inputs.extend(args.labels.clone());
-    crate::job::guard::check(&named, None, None, &inputs)?;
-    if let Some(output) = &args.output {
-        records::Format::of(output)?;
-        file::Output::create(output)?;
-    }
-    args.json.as_deref().map_or(Ok(()), file::check_text)
+    let output = args.output.as_deref();
+    super::check_files(&[output], args.json.as_deref(), &inputs)?;
+    output.map_or(Ok(()), records::check)
 }

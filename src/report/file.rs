@@ -5,6 +5,7 @@
 
 use super::part;
 use crate::error::{Error, Result};
+use serde::Serialize;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -179,6 +180,37 @@ pub fn write_bytes(target: &Path, bytes: &[u8]) -> Result<()> {
         .write_all(bytes)
         .map_err(|error| output.error(error))?;
     output.close(writer)
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates a folder and those above it, if they are not there.
+pub fn create_folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path).map_err(|error| Error::io("create", path, error))
+}
+
+/// Writes a value as one line of JSON.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string(value);
+    let text = text.map_err(|error| Error::io("write", path, error.into()))?;
+    write_text(&path.display().to_string(), &text)
+}
+
+/// Writes what was drawn, or says why it could not be drawn.
+pub fn write_drawn(
+    target: &Path,
+    drawn: std::result::Result<impl AsRef<[u8]>, String>,
+) -> Result<()> {
+    let failed = |why| Error::io("draw", target, std::io::Error::other(why));
+    write_bytes(target, drawn.map_err(failed)?.as_ref())
 }
 
 /// Prints text to stdout. A closed pipe is no error: its reader has read what it wanted.

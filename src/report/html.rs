@@ -8,6 +8,7 @@ use super::plot::{self, canvas::SCALE};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
@@ -27,6 +28,15 @@ pub struct Page {
 pub struct Section {
     pub title: String,
     pub parts: Vec<SectionPart>,
+}
+
+impl Section {
+    pub fn new(title: impl Into<String>, parts: Vec<SectionPart>) -> Self {
+        Section {
+            title: title.into(),
+            parts,
+        }
+    }
 }
 
 /// A part of a section.
@@ -49,6 +59,63 @@ pub enum SectionPart {
         open: bool,
         parts: Vec<SectionPart>,
     },
+}
+
+impl SectionPart {
+    /// A paragraph.
+    pub fn text(text: impl Into<String>) -> Self {
+        SectionPart::Text(text.into())
+    }
+
+    /// Parts below a summary line, folded.
+    pub fn folded(summary: impl Into<String>, parts: Vec<SectionPart>) -> Self {
+        SectionPart::Details {
+            summary: summary.into(),
+            open: false,
+            parts,
+        }
+    }
+
+    /// Terms and their definitions.
+    pub fn terms(terms: &[(&str, &str)]) -> Self {
+        SectionPart::Terms(owned(terms))
+    }
+
+    /// The text of each link, and its address.
+    pub fn links(links: &[(&str, &str)]) -> Self {
+        SectionPart::Links(owned(links))
+    }
+
+    /// Settings as JSON, folded.
+    pub fn settings(settings: &Value) -> Self {
+        SectionPart::folded(
+            "All settings",
+            vec![SectionPart::Code(format!("{settings:#}"))],
+        )
+    }
+
+    /// A figure. Errors: it cannot be drawn.
+    pub fn figure(
+        figure: &plot::Figure,
+        alt: String,
+        caption: impl Into<String>,
+    ) -> Result<Self, String> {
+        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
+        let wide = wide?;
+        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
+        Ok(SectionPart::Figure(Figure {
+            alt,
+            caption: caption.into(),
+            picture: Picture::Svg { wide, narrow },
+        }))
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|&(one, other)| (one.into(), other.into()))
+        .collect()
 }
 
 /// A table. The first column names the rows.
@@ -80,14 +147,30 @@ pub enum Picture {
     Png(Vec<u8>),
 }
 
-impl Picture {
-    /// Draws a figure. Errors: it cannot be drawn.
-    pub fn of(figure: &plot::Figure) -> Result<Self, String> {
-        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
-        let wide = wide?;
-        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
-        Ok(Picture::Svg { wide, narrow })
+impl Table {
+    /// A table whose first `names` columns hold names.
+    pub fn new(
+        caption: impl Into<String>,
+        head: impl IntoIterator<Item = impl Into<String>>,
+        rows: Vec<Vec<String>>,
+        names: usize,
+    ) -> Self {
+        Table {
+            caption: caption.into(),
+            head: head.into_iter().map(Into::into).collect(),
+            rows,
+            names,
+        }
     }
+}
+
+/// A page as HTML, with the program's version and the date at its foot.
+pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> String {
+    render(&Page {
+        title: title.into(),
+        sections,
+        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
+    })
 }
 
 /// The page as HTML.

@@ -1,5 +1,5 @@
 //! Numbers as text: shares in percent, intervals, probabilities, counts in groups of three digits, and the numbers of
-//! queries of a sample.
+//! queries of a sample; and the different values of a list.
 
 /// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;
@@ -25,14 +25,25 @@ pub fn between([low, high]: [f64; 2]) -> String {
 
 /// Three significant digits, without an exponent where it stays short.
 pub fn number(value: f64) -> String {
+    significant(value, 3)
+}
+
+/// So many significant digits, without an exponent where it stays short.
+pub fn significant(value: f64, digits: usize) -> String {
+    let after = digits - 1;
     match value.abs() {
         0.0 => "0".into(),
-        size if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
+        size if !(1e-3..1e6).contains(&size) => format!("{value:.after$e}"),
         size => {
-            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            let decimals = (after as i32 - size.log10().floor() as i32).max(0) as usize;
             format!("{value:.decimals$}")
         }
     }
+}
+
+/// A share in percent with two decimals and the sign.
+pub fn hundredths(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 /// A probability.
@@ -57,6 +68,17 @@ pub fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The different values, in the order of their first appearance.
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut all = Vec::new();
+    for value in values {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
 }
 
 /// A notion's name with the number of queries that its numbers are of.

@@ -90,6 +90,20 @@ pub struct Lines {
     pub size: (f64, f64),
 }
 
+impl Lines {
+    /// A panel of curves of the default size.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        Lines {
+            title: title.into(),
+            x,
+            y,
+            series,
+            spots: Vec::new(),
+            size: PANEL,
+        }
+    }
+}
+
 /// Labelled points of one kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spots {
@@ -124,6 +138,22 @@ pub struct Dots {
     pub notes: String,
     /// Whether labels are above their rows instead of beside them, for a narrow page.
     pub above: bool,
+}
+
+impl Dots {
+    /// A panel without a title, with a marker per series in each row.
+    pub fn new(x: Axis, series: Vec<DotSeries>, rows: Vec<Row>) -> Self {
+        Dots {
+            title: String::new(),
+            x,
+            series,
+            rows,
+            quantiles: false,
+            reference: None,
+            notes: String::new(),
+            above: false,
+        }
+    }
 }
 
 /// Markers of one kind.
@@ -185,6 +215,33 @@ pub struct Axis {
     pub range: Option<(f64, f64)>,
 }
 
+impl Axis {
+    /// A linear axis over the range of the values.
+    pub fn linear(label: impl Into<String>) -> Self {
+        Axis {
+            label: label.into(),
+            logarithmic: false,
+            range: None,
+        }
+    }
+
+    /// A logarithmic axis over the range of the values.
+    pub fn logarithmic(label: impl Into<String>) -> Self {
+        Axis {
+            logarithmic: true,
+            ..Axis::linear(label)
+        }
+    }
+
+    /// The same axis, which shows at least this range.
+    pub fn within(self, low: f64, high: f64) -> Self {
+        Axis {
+            range: Some((low, high)),
+            ..self
+        }
+    }
+}
+
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -201,15 +258,29 @@ pub struct Series {
 }
 
 impl Series {
+    /// A curve with markers and a band, which may be empty.
+    pub fn curve(
+        label: impl Into<String>,
+        style: usize,
+        points: Vec<(f64, f64)>,
+        band: Vec<(f64, f64)>,
+    ) -> Self {
+        Series {
+            label: label.into(),
+            style,
+            points,
+            band,
+            thin: false,
+            markers: true,
+        }
+    }
+
     /// A thin line in the colour of a style.
     pub fn thin(style: usize, points: Vec<(f64, f64)>) -> Self {
         Series {
-            label: String::new(),
-            style,
-            points,
-            band: Vec::new(),
             thin: true,
             markers: false,
+            ..Series::curve("", style, points, Vec::new())
         }
     }
 }
@@ -264,9 +335,14 @@ pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
 /// Draw a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     let format = Format::of(path)?;
-    let bytes = render(figure, format);
-    let bytes = bytes.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
-    file::write_bytes(path, &bytes)
+    file::write_drawn(path, render(figure, format))
+}
+
+/// Draws a figure into two files of a folder, as PNG and as SVG.
+pub fn write_both(folder: &Path, name: &str, figure: &Figure) -> Result<()> {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+    write(&path("png"), figure)?;
+    write(&path("svg"), figure)
 }
 
 /// The figure as the bytes of a file.
@@ -466,11 +542,17 @@ mod tests {
     }
 
     fn figure(values: &[f64]) -> Figure {
-        let axis = |label: &str| Axis {
-            label: label.into(),
-            logarithmic: true,
-            range: None,
+        let curve = vec![Series::curve(
+            "one",
+            0,
+            values.iter().map(|&v| (v, v)).collect(),
+            values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
+        )];
+        let kind = DotSeries {
+            label: "one".into(),
+            style: 2,
         };
+        let rows = values.iter().map(|&v| row("a <row>", v)).collect();
         Figure {
             title: "A <title> & more".into(),
             note: "a note".into(),
@@ -489,36 +571,24 @@ mod tests {
                         .collect(),
                 }),
                 Panel::Lines(Lines {
-                    title: "lines".into(),
-                    x: axis("rows"),
-                    y: axis("seconds"),
-                    series: vec![Series {
-                        label: "one".into(),
-                        style: 0,
-                        points: values.iter().map(|&v| (v, v)).collect(),
-                        band: values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
-                        thin: false,
-                        markers: true,
-                    }],
                     spots: vec![Spots {
                         label: "spots".into(),
                         style: 1,
                         all: values.iter().map(|&v| spot("a <spot>", v)).collect(),
                     }],
-                    size: PANEL,
+                    ..Lines::new(
+                        "lines",
+                        Axis::logarithmic("rows"),
+                        Axis::logarithmic("s"),
+                        curve,
+                    )
                 }),
                 Panel::Dots(Dots {
                     title: "dots".into(),
-                    x: axis("ratio"),
-                    series: vec![DotSeries {
-                        label: "one".into(),
-                        style: 2,
-                    }],
-                    rows: values.iter().map(|&v| row("a <row>", v)).collect(),
-                    quantiles: false,
                     reference: Some("mark".into()),
                     notes: "d*".into(),
                     above: values.len() == 1,
+                    ..Dots::new(Axis::logarithmic("ratio"), vec![kind], rows)
                 }),
             ],
         }

@@ -1,19 +1,18 @@
 //! A sweep as a table, as Parquet, as JSON and as a figure.
 //!
-//! Parquet columns, one row per point: `law`, `d`, `n`, `trials`, `inside`, `undecided`, `rate`, `interval_low`,
-//! `interval_high` (Wilson's 95 %), `theory` (null where no theorem gives it), `vertices` (expected vertices of the hull of
-//! n + 1 points, by Efron's identity from the rate; null where the identity does not hold), `vertices_theory`.
+//! Parquet has one row per point.
 
+use super::columns::{self, columns};
 use super::file::Output;
-use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
+use super::numerals::distinct;
+use super::plot::{Axis, Figure, Lines, Panel, Series};
+use super::text_table;
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The origin of a sweep's numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +22,6 @@ pub struct Context {
     pub settings: Value,
     /// A line about the sweep, for the figure and the table.
     pub about: String,
-}
-
-/// All points as a list. Field names are part of the interface.
-pub fn json(points: &[Point]) -> Value {
-    json!(points)
 }
 
 /// Checks that points can be written to a file; nothing is left behind.
@@ -44,36 +38,27 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    super::parquet_file::write(path, &context.command, &context.settings, batch(points))
-}
-
-fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let whole = |pick: fn(&Point) -> u64| super::parquet_file::whole(points.iter().map(pick));
-    let float = |pick: fn(&Point) -> f64| super::parquet_file::float(points.iter().map(pick));
-    let laws = super::parquet_file::text(points.iter().map(|point| &point.law));
-    let maybe = |pick: fn(&Point) -> Option<f64>| points.iter().map(pick).collect();
-    let theory: Float64Array = maybe(|point| point.theory);
-    let vertices: Float64Array = maybe(|point| point.vertices);
-    let vertices_theory: Float64Array = maybe(|point| point.vertices_theory);
-    RecordBatch::try_from_iter_with_nullable([
-        ("law", laws, false),
-        ("d", whole(|point| point.d as u64), false),
-        ("n", whole(|point| point.n as u64), false),
-        ("trials", whole(|point| point.trials), false),
-        ("inside", whole(|point| point.inside), false),
-        ("undecided", whole(|point| point.undecided), false),
-        ("rate", float(|point| point.rate), false),
-        ("interval_low", float(|point| point.interval95[0]), false),
-        ("interval_high", float(|point| point.interval95[1]), false),
-        ("theory", Arc::new(theory) as ArrayRef, true),
-        ("vertices", Arc::new(vertices), true),
-        ("vertices_theory", Arc::new(vertices_theory), true),
-    ])
+    let columns = columns! { point: Point;
+        "law" = point.law.clone(), "the law of the points";
+        "d" = point.d as u64, "dimensions";
+        "n" = point.n as u64, "reference points";
+        "trials" = point.trials, "queries that were judged";
+        "inside" = point.inside, "of these, how many are inside";
+        "undecided" = point.undecided, "of these, how many are neither proved inside nor outside";
+        "rate" = point.rate, "share inside";
+        "interval_low" = point.interval95[0], "lower end of its 95 % interval (Wilson)";
+        "interval_high" = point.interval95[1], "its upper end";
+        "theory" = point.theory, "the exact share; null where no theorem gives it";
+        "vertices" = point.vertices,
+            "expected vertices of the hull of n + 1 points, by Efron's identity; null where it does not hold";
+        "vertices_theory" = point.vertices_theory, "the exact number; null where no theorem gives it";
+    };
+    columns::write(path, &context.command, &context.settings, &columns, points)
 }
 
 /// All points as a table, one per line.
 pub fn table(context: &Context, points: &[Point]) -> String {
-    let mut table = super::text_table::table();
+    let mut table = text_table::table();
     let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
     let efron = points.iter().any(|point| point.vertices.is_some());
     if efron {
@@ -98,20 +83,19 @@ pub fn table(context: &Context, points: &[Point]) -> String {
         }
         table.add_row(row);
     }
-    super::text_table::numbers_right(&mut table);
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
-    let note = if undecided > 0 {
-        format!("\n{undecided} undecided; they count as not inside\n")
-    } else {
-        String::new()
+    let mut note = match undecided {
+        0 => String::new(),
+        count => format!("\n{count} undecided; they count as not inside\n"),
     };
-    let note = match efron {
-        true => format!(
-            "{note}\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n"
-        ),
-        false => note,
-    };
-    format!("{}\n\n{}\n{note}", context.about, table.trim_fmt())
+    if efron {
+        note += "\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n";
+    }
+    format!(
+        "{}\n\n{}\n{note}",
+        context.about,
+        text_table::aligned(table)
+    )
 }
 
 /// A probability with five decimals, or four significant digits if it is small.
@@ -127,19 +111,17 @@ fn share(value: f64) -> String {
 
 /// The rate against N, one panel per law and one curve per dimension; against d if there is one N and several d.
 pub fn figure(context: &Context, points: &[Point]) -> Figure {
-    let laws = distinct(points, |point| point.law.clone());
-    let (sizes, dims) = (
-        distinct(points, |point| point.n).len(),
-        distinct(points, |point| point.d).len(),
-    );
+    let laws = distinct(points.iter().map(|point| &point.law));
+    let sizes = distinct(points.iter().map(|point| point.n)).len();
+    let dims = distinct(points.iter().map(|point| point.d)).len();
     let against_d = sizes == 1 && dims > 1;
     let thresholds = has_thresholds(context);
     let panels = laws.iter().map(|law| {
-        let of_law: Vec<&Point> = points.iter().filter(|point| &point.law == law).collect();
+        let of_law: Vec<&Point> = points.iter().filter(|point| point.law == **law).collect();
         Panel::Lines(if against_d {
             by_dimension(law, &of_law)
         } else {
-            by_size(law, &of_law, thresholds && *law == Law::Ball.to_string())
+            by_size(law, &of_law, thresholds && **law == Law::Ball.to_string())
         })
     });
     let query = match at_origin(context) {
@@ -180,35 +162,17 @@ fn has_thresholds(context: &Context) -> bool {
     context.settings["laws"].is_array() && !at_origin(context)
 }
 
-/// The different values, in the order of their first appearance.
-fn distinct<T: PartialEq>(points: &[Point], of: impl Fn(&Point) -> T) -> Vec<T> {
-    let mut all = Vec::new();
-    for value in points.iter().map(of) {
-        if !all.contains(&value) {
-            all.push(value);
-        }
-    }
-    all
-}
-
 /// The panel of one law: one curve per dimension, with theory behind it and thresholds as vertical lines.
 fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
     dims.sort_unstable();
     dims.dedup();
-    let axis = Axis {
-        label: "reference points N".into(),
-        logarithmic: true,
-        range: None,
-    };
+    let axis = Axis::logarithmic("reference points N");
     let dash = Dash::on(&axis, points.iter().map(|point| point.n));
     let mut series = Vec::new();
     for (style, &d) in dims.iter().enumerate() {
-        let of_d: Vec<&Point> = points
-            .iter()
-            .copied()
-            .filter(|point| point.d == d)
-            .collect();
+        let of_d = points.iter().copied().filter(|point| point.d == d);
+        let of_d: Vec<&Point> = of_d.collect();
         let label = format!("d = {d}");
         series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
     }
@@ -216,10 +180,9 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         true => thresholds(points).collect(),
         false => Vec::new(),
     };
-    let upright = if marks.is_empty() {
-        ""
-    } else {
-        "; vertical: Barany-Furedi, no claim above it"
+    let upright = match marks.is_empty() {
+        true => "",
+        false => "; vertical: Barany-Furedi, no claim above it",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -227,41 +190,20 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
         Series::thin(style, vec![(threshold, low), (threshold, high)])
     }));
-    Lines {
-        title: format!("{law}{upright}"),
-        x: axis,
-        y: rate_axis(),
-        series,
-        spots: Vec::new(),
-        size: PANEL,
-    }
+    Lines::new(format!("{law}{upright}"), axis, rate_axis(), series)
 }
 
 /// The panel of one law at one size, against the dimension.
 fn by_dimension(law: &str, points: &[&Point]) -> Lines {
     let n = points.first().map_or(0, |point| point.n);
-    let axis = Axis {
-        label: "dimension d".into(),
-        logarithmic: false,
-        range: None,
-    };
+    let axis = Axis::linear("dimension d");
     let dash = Dash::on(&axis, points.iter().map(|point| point.d));
-    Lines {
-        title: law.into(),
-        x: axis,
-        y: rate_axis(),
-        series: curves(&format!("N = {n}"), 0, points, |point| point.d, &dash),
-        spots: Vec::new(),
-        size: PANEL,
-    }
+    let series = curves(&format!("N = {n}"), 0, points, |point| point.d, &dash);
+    Lines::new(law, axis, rate_axis(), series)
 }
 
 fn rate_axis() -> Axis {
-    Axis {
-        label: "share inside".into(),
-        logarithmic: false,
-        range: None,
-    }
+    Axis::linear("share inside")
 }
 
 /// The least and the largest share among intervals and theory.
@@ -326,14 +268,9 @@ fn curves(
         let upright = point.interval95.map(|end| (x(point) as f64, end));
         series.push(Series::thin(style, upright.to_vec()));
     }
-    series.push(Series {
-        label: label.into(),
-        style,
-        points: sorted.iter().map(|p| (x(p) as f64, p.rate)).collect(),
-        band: sorted.iter().map(|p| p.interval95.into()).collect(),
-        thin: false,
-        markers: true,
-    });
+    let places = sorted.iter().map(|p| (x(p) as f64, p.rate)).collect();
+    let band = sorted.iter().map(|p| p.interval95.into()).collect();
+    series.push(Series::curve(label, style, places, band));
     series
 }
 
@@ -375,6 +312,7 @@ mod tests {
     use super::*;
     use crate::report::plot::{Format, render};
     use crate::study::rate::wilson95;
+    use serde_json::json;
 
     fn context(settings: Value) -> Context {
         Context {

@@ -13,7 +13,7 @@ mod table;
 pub(super) mod words;
 
 pub use figures::{dot, figures};
-pub use files::{LABELS, RATES, write_labels, write_rates};
+pub use files::{help, write_labels, write_rates};
 pub use names::shortened;
 pub use page::{Made, page, write_page};
 pub use table::table;

@@ -55,6 +55,17 @@ pub fn undecided_in_class(space: &SpaceReport) -> u64 {
     own.map(|rate| rate.undecided).sum()
 }
 
+/// `17 in pixels` for each space in which the number is not 0.
+pub fn counted<'s>(
+    spaces: impl IntoIterator<Item = &'s SpaceReport>,
+    number: impl Fn(&SpaceReport) -> u64,
+) -> Vec<String> {
+    let counts = spaces.into_iter().map(|space| (number(space), space));
+    let some = counts.filter(|(count, _)| *count > 0);
+    some.map(|(count, space)| format!("{} in {}", grouped(count), space.space))
+        .collect()
+}
+
 /// Whether the rate stays within its interval if all undecided queries count as outside.
 fn settled(rate: &Rate) -> bool {
     let most = (rate.outside + rate.undecided) as f64 / rate.queries.max(1) as f64;

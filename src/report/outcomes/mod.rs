@@ -8,13 +8,14 @@ mod queries;
 mod table;
 mod words;
 
-pub use columns::{DECILES, NOTIONS, PAIRS, help, write};
+pub use columns::help;
 pub use figures::{deciles_figure, heat_figure, roc_figure};
 pub use page::{section, write_page};
 pub use queries::{FILE, FileRows, KeptQueries, load, read, scores};
 pub use table::table;
 pub use words::findings;
 
+use super::columns::write;
 use super::plot;
 use crate::error::Result;
 use crate::study::outcomes::Outcomes;
@@ -53,34 +54,32 @@ pub fn write_all(
     settings: &Value,
     outcomes: &Outcomes,
 ) -> Result<()> {
+    let path = |name: &str| folder.join(format!("{name}.parquet"));
+    let (notions, pairs) = (&outcomes.notions, &outcomes.comparisons);
     write(
-        &folder.join("outcomes.parquet"),
+        &path("outcomes"),
         command,
         settings,
-        NOTIONS,
-        &outcomes.notions,
+        &columns::notions(),
+        notions,
     )?;
     write(
-        &folder.join("outcome_pairs.parquet"),
+        &path("outcome_pairs"),
         command,
         settings,
-        PAIRS,
-        &outcomes.comparisons,
+        &columns::pairs(),
+        pairs,
     )?;
-    let deciles = columns::deciles(outcomes);
+    let deciles = columns::decile_rows(outcomes);
     write(
-        &folder.join("outcome_deciles.parquet"),
+        &path("outcome_deciles"),
         command,
         settings,
-        DECILES,
+        &columns::deciles(),
         &deciles,
     )?;
-    for (name, figure) in figures(outcomes) {
-        for ending in ["png", "svg"] {
-            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
-        }
-    }
-    Ok(())
+    let mut figures = figures(outcomes).into_iter();
+    figures.try_for_each(|(name, figure)| plot::write_both(folder, name, &figure))
 }
 
 #[cfg(test)]

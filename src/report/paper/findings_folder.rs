@@ -2,7 +2,7 @@
 //! runs, each with its own command, date, settings and notes.
 
 use super::{Experiment, NAMES};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,16 +28,13 @@ fn path(folder: &Path, name: &str) -> PathBuf {
 /// Writes an experiment in place of its earlier run. The folder is created if it does not exist yet.
 pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
     let path = path(folder, &experiment.name);
-    let findings = folder.join("findings");
-    std::fs::create_dir_all(&findings).map_err(|error| Error::io("create", &findings, error))?;
+    file::create_folder(&folder.join("findings"))?;
     let kept = KeptFindings {
         generation: GENERATION,
         version: env!("CARGO_PKG_VERSION").into(),
         experiment,
     };
-    let text = serde_json::to_string(&kept);
-    let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
-    file::write_text(&path.display().to_string(), &text)
+    file::write_json(&path, &kept)
 }
 
 /// All experiments of a folder, in the order of the paper: those just made, and the others as stored. The second list says
