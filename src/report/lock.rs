@@ -79,29 +79,3 @@ impl Drop for Lock {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_one_runs_and_an_empty_one_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let results = folder.path().join("a/b");
-        let lock = Lock::take(&results).unwrap();
-        let error = Lock::take(&results).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
-        drop(lock);
-        assert!(!folder.path().join("a").exists());
-        fs::create_dir_all(&results).unwrap();
-        // The lock file that a killed run has left.
-        fs::write(results.join(NAME), "1").unwrap();
-        let lock = Lock::take(&results).unwrap();
-        fs::write(results.join("kept"), "").unwrap();
-        drop(lock);
-        assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
-    }
-}

@@ -94,3 +94,39 @@ pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
         notions.join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_that_are_not_whole_do_not_read_so() {
+        let pairs = [
+            (0.0, "0"),
+            (1.0, "100"),
+            (0.123_45, "12.3"),
+            (0.9994, "99.9"),
+            (0.999_7, "99.97"),
+            (0.000_3, "0.03"),
+            (0.000_01, "<0.01"),
+            (0.999_99, ">99.99"),
+        ];
+        for (share, text) in pairs {
+            assert_eq!(percent(share), text);
+        }
+        assert_eq!(between([0.0, 0.0038]), "0 to 0.4");
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!(number(0.123_45), "0.123");
+        assert_eq!(number(1234.5), "1234");
+        assert_eq!(number(2e-7), "2.00e-7");
+        assert_eq!(probability(0.0), "< 1e-12");
+        assert_eq!(probability(2e-12), "2.0e-12");
+        assert_eq!(probability(0.04), "0.040");
+        assert_eq!(probability(3.8e-211), "< 1e-12");
+        assert_eq!(grouped(1_281_167), "1,281,167");
+        assert_eq!(grouped(999), "999");
+    }
+}

@@ -154,38 +154,3 @@ fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
     let data = distinct(of_figure().map(|point| &point.data));
     data.into_iter().map(of_data).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An experiment with one curve of shares inside against the dimension.
-    pub(super) fn experiment(name: &str, rates: &[(u64, f64)]) -> Experiment {
-        let point = |&(d, rate): &(u64, f64)| Point {
-            figure: name.into(),
-            data: "data".into(),
-            series: "curve".into(),
-            space: format!("patch:{d}"),
-            d,
-            rank: Some(d),
-            n: 6000,
-            trials: 1000,
-            inside: (1000.0 * rate) as u64,
-            undecided: 0,
-            rate,
-            interval95: [rate / 2.0, 2.0 * rate],
-            theory: None,
-        };
-        Experiment {
-            name: name.into(),
-            command: format!("hullscope paper {name}"),
-            date: "2026-01-02T03:04:05Z".into(),
-            settings: json!({ "seed": 7 }),
-            notes: vec![format!("a note of {name}")],
-            findings: Findings {
-                points: rates.iter().map(point).collect(),
-                ..Findings::default()
-            },
-        }
-    }
-}
