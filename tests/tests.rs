@@ -78,6 +78,8 @@ mod refused;
 mod reliable;
 /// Equal rows: the answers of brute force, at the cost of distinct rows.
 mod repeats;
+/// Results as tables, files, figures and pages.
+mod report;
 /// Shaders compile and have the host's layouts, without any driver.
 #[cfg(feature = "gpu")]
 mod shaders;

@@ -143,9 +143,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         return file::print(&records::help(&about(&context, &inputs, classes.as_ref()))?);
     }
     let mut outputs = Outputs::create(&args, &context, &inputs, classes.as_ref(), control)?;
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
@@ -244,47 +242,41 @@ pub(super) fn show(
     summary: &Summary,
 ) -> Result<()> {
     run.note(&summary.warnings);
-    if let Some(target) = json {
-        file::write_text(target, &json::pretty(&json::summary(context, summary)))?;
+    match (taken, json) {
+        (true, None) => Ok(()),
+        (true, Some(target)) => {
+            file::write_text(target, &json::pretty(&json::summary(context, summary)))
+        }
+        (false, _) => super::deliver(
+            json,
+            || json::summary(context, summary),
+            || table::summary(context, summary),
+        ),
     }
-    if json != Some("-") && !taken {
-        file::print(&table::summary(context, summary))?;
-    }
-    Ok(())
 }
 
 /// Checks that all outputs can be written, and that none overwrites another or an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let (output, json) = files(args.output.as_deref(), args.json.as_deref())?;
-    let named = [output, json, args.certificates.as_deref()];
-    let named: Vec<&Path> = named.into_iter().flatten().collect();
-    super::check_apart(&named)?;
-    crate::job::guard::check(&named, None, None, &args.files())?;
-    // The file is created and dropped again, only to see that it can be written before anything is read.
-    if let Some(output) = output {
-        file::Output::create(output)?;
-        records::Format::of(output)?;
-    }
-    if let Some(certificates) = &args.certificates {
-        certificates::check_name(certificates)?;
-        file::Output::create(certificates)?;
-    }
-    args.json.as_deref().map_or(Ok(()), file::check_text)
+    let json = args.json.as_deref();
+    let output = record_file(args.output.as_deref(), json)?;
+    let certificates = args.certificates.as_deref();
+    super::check_files(&[output, certificates], json, &args.files())?;
+    output.map_or(Ok(()), records::check)?;
+    certificates.map_or(Ok(()), certificates::check)
 }
 
-/// The targets of `-o` and `--json` that are files and not the standard output.
+/// The target of `-o` if it is a file and not the standard output.
 ///
-/// Errors: both are the standard output.
-pub(super) fn files<'a>(
+/// Errors: `--json` names the standard output as well.
+pub(super) fn record_file<'a>(
     output: Option<&'a Path>,
-    json: Option<&'a str>,
-) -> Result<(Option<&'a Path>, Option<&'a Path>)> {
+    json: Option<&str>,
+) -> Result<Option<&'a Path>> {
     if is_stdout(output) && json == Some("-") {
         let text = "- is named for two outputs; give one of -o and --json a file";
         return Err(Error::Usage(text.into()));
     }
-    let json = json.filter(|target| *target != "-").map(Path::new);
-    Ok((output.filter(|path| !is_stdout(Some(path))), json))
+    Ok(output.filter(|path| !is_stdout(Some(path))))
 }
 
 /// The inputs from which the columns of the records are made.
@@ -325,8 +317,8 @@ impl<'r> Outputs<'r> {
         outputs.record(args.output.as_deref(), context, &about)?;
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-            let origin =
-                certificates::Origin::of(reference, queries, context.rows.clone(), control)?;
+            let rows = context.rows.clone();
+            let origin = certificates::Origin::of(reference, queries, rows, control)?;
             let writer = certificates::Writer::create(path, context, origin, reference)?;
             outputs.sinks.push(Box::new(writer));
         }

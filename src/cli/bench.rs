@@ -6,10 +6,10 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::memory;
 use crate::report::bench::{self as show, Context};
-use crate::report::{file, json, plot};
+use crate::report::{file, plot};
 use crate::study::bench::{Report, Shape};
 use crate::warnings::Warnings;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -190,18 +190,8 @@ fn check_memory(plan: &BenchPlan) -> Result<()> {
 
 /// Refuses paths that cannot be written, or are named twice, before anything is measured.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    let named: Vec<&Path> = args
-        .plot
-        .as_deref()
-        .into_iter()
-        .chain(json.map(Path::new))
-        .collect();
-    super::check_apart(&named)?;
-    if let Some(path) = &args.plot {
-        plot::check(path)?;
-    }
-    json.map_or(Ok(()), file::check_text)
+    super::check_files(&[args.plot.as_deref()], args.json.as_deref(), &[])?;
+    args.plot.as_deref().map_or(Ok(()), plot::check)
 }
 
 /// Prints the results, and writes the files that were asked for.
@@ -211,14 +201,9 @@ fn write(args: &Args, context: &Context, report: &Report) -> Result<()> {
             file::tell(&format!("note: {warning}"));
         }
     }
-    if let Some(target) = &args.json {
-        file::write_text(target, &json::pretty(&show::json(context, report)))?;
-    }
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, report))?;
     }
-    if args.json.as_deref() != Some("-") {
-        file::print(&show::table(context, report))?;
-    }
-    Ok(())
+    let json = || show::json(context, report);
+    super::deliver(args.json.as_deref(), json, || show::table(context, report))
 }

@@ -94,21 +94,12 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
         drop(bar);
         return file::print(&job.help_columns()?);
     }
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let done = job.run(&*engine, output, control)?;
     drop(bar);
     args.run.note(done.all_notes());
     if let Some(output) = output {
         folder::write(output, &done)?;
     }
-    match args.json.as_deref() {
-        Some("-") => file::write_text("-", &done.json()),
-        Some(target) => {
-            file::write_text(target, &done.json())?;
-            file::print(&done.text())
-        }
-        None => file::print(&done.text()),
-    }
+    super::deliver(args.json.as_deref(), || done.json(), || done.text())
 }

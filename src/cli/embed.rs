@@ -8,7 +8,7 @@ use crate::job::images::{ImageArgs, Labelled};
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::RowArgs;
 use crate::report::embeddings::Embeddings;
-use crate::report::{archive, file};
+use crate::report::{archive, file, parquet_file};
 use crate::rows::said;
 use crate::space::spec::{SpaceStage, Spec, slug};
 use crate::space::{Frames, Set, Settings, View, Views, frames, joined};
@@ -107,14 +107,10 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
 
 impl Args {
     fn settings(&self, memory: u64) -> Result<Settings> {
-        let (reference, queries) = (self.rows.limit_reference, self.rows.limit_queries);
         Ok(Settings {
             seed: self.seed,
             memory,
-            files: [
-                self.rows.options(reference, 0, "reference")?,
-                self.rows.options(queries, 0, "queries")?,
-            ],
+            files: self.rows.both()?,
             onnx_runtime: self.networks.onnx_runtime.clone(),
         })
     }
@@ -169,13 +165,7 @@ impl Start {
         control: &Control,
     ) -> Result<(Vec<Labelled>, u64)> {
         match self {
-            Start::Files => {
-                let budget = args.rows.memory;
-                Ok((
-                    Vec::new(),
-                    budget.unwrap_or_else(crate::job::memory::default_budget),
-                ))
-            }
+            Start::Files => Ok((Vec::new(), args.rows.budget())),
             Start::Sample => args.images.open_sample(&args.rows, control),
             Start::Sets(sets) => args.images.open_all(&args.rows, sets, frames, control),
         }
@@ -324,8 +314,7 @@ fn write(
     path: &Path,
     control: &Control,
 ) -> Result<String> {
-    std::fs::create_dir_all(&args.output)
-        .map_err(|error| Error::io("create", &args.output, error))?;
+    file::create_folder(&args.output)?;
     match args.format {
         Format::Npy => made.write_npy(path, control)?,
         Format::Parquet => made.write_parquet(path, metadata(args, spec), control)?,
@@ -356,13 +345,5 @@ fn write_labels(args: &Args, made: &Embeddings, path: &Path) -> Result<Option<St
 /// The metadata that say how a file was made.
 fn metadata(args: &Args, spec: &Spec) -> Vec<(String, String)> {
     let settings = json!({ "space": spec.text, "sets": args.sets, "rows": args.rows.settings(), "seed": args.seed });
-    let entries = [
-        ("hullscope.version", env!("CARGO_PKG_VERSION").to_string()),
-        ("hullscope.command", super::command_line()),
-        ("hullscope.settings", settings.to_string()),
-    ];
-    let entries = entries.into_iter();
-    entries
-        .map(|(key, value)| (key.to_string(), value))
-        .collect()
+    parquet_file::metadata(&super::command_line(), &settings)
 }

@@ -3,9 +3,9 @@
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::job::outcomes::{OutcomeArgs, Queries, of_queries};
+use crate::report::file;
 use crate::report::lock::Lock;
 use crate::report::outcomes::{self as show, KeptQueries};
-use crate::report::{file, json};
 use crate::study::outcomes::{Outcome, Outcomes, measure};
 use serde_json::json;
 use std::collections::HashMap;
@@ -48,9 +48,7 @@ pub struct Args {
 /// Run the command.
 pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let Some(folder) = args.folder.as_deref().filter(|_| !args.help_columns) else {
-        let lines = show::help().into_iter();
-        let lines = lines.map(|(file, column, help)| format!("{file}  {column}: {help}\n"));
-        return file::print(&lines.collect::<String>());
+        return file::print(&show::help());
     };
     let path = folder.join(show::FILE);
     let mut inputs: Vec<String> = args.outcomes.files().map(String::from).collect();
@@ -133,16 +131,14 @@ fn outcome(
 /// One number per class.
 fn codes(labels: &[Option<String>]) -> Vec<Option<u32>> {
     let mut known: HashMap<&str, u32> = HashMap::new();
-    let mut codes = Vec::with_capacity(labels.len());
-    for label in labels {
+    let mut code = |label| {
         let next = known.len() as u32;
-        codes.push(
-            label
-                .as_deref()
-                .map(|label| *known.entry(label).or_insert(next)),
-        );
-    }
-    codes
+        *known.entry(label).or_insert(next)
+    };
+    labels
+        .iter()
+        .map(|label| label.as_deref().map(&mut code))
+        .collect()
 }
 
 /// Writes the files, and prints the tables.
@@ -151,26 +147,16 @@ fn write(args: &Args, folder: &Path, found: &Outcomes) -> Result<()> {
     let settings =
         json!({ "outcomes": args.outcomes.files().collect::<Vec<_>>(), "labels": args.labels });
     show::write_all(folder, &command, &settings, found)?;
-    show::write_page(
-        &folder.join("outcomes.html"),
-        &command,
-        &crate::bench::date(),
-        found,
-    )?;
-    if let Some(target) = &args.json {
-        let all = json!({ "version": env!("CARGO_PKG_VERSION"), "command": command, "settings": settings, "outcomes": found });
-        file::write_text(target, &json::pretty(&all))?;
-    }
-    if !args.quiet && args.json.as_deref() != Some("-") {
-        let findings = show::findings(found);
-        let said = findings
-            .iter()
-            .map(|(space, finding)| format!("{space}: {finding}\n"));
-        file::print(&format!(
-            "{}\n{}",
-            show::table(found),
-            said.collect::<String>()
-        ))?;
-    }
-    Ok(())
+    let page = folder.join("outcomes.html");
+    show::write_page(&page, &command, &crate::bench::date(), found)?;
+    let all = || json!({ "version": env!("CARGO_PKG_VERSION"), "command": command, "settings": settings, "outcomes": found });
+    let text = || {
+        if args.quiet {
+            return String::new();
+        }
+        let findings = show::findings(found).into_iter();
+        let said = findings.map(|(space, finding)| format!("{space}: {finding}\n"));
+        format!("{}\n{}", show::table(found), said.collect::<String>())
+    };
+    super::deliver(args.json.as_deref(), all, text)
 }

@@ -80,9 +80,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     file::Output::create(&args.output)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
     let bar = Bar::advising(control, args.run.shown(), &[JUDGING]);
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let watch = Watch::of([args.reference.clone()]);
     let Read {
         rows: reference,

@@ -26,9 +26,10 @@ use crate::error::Error;
 use crate::job::guard::{self, resolved};
 use crate::report::file::tell;
 use crate::report::lock::Lock;
-use crate::report::{archive, file};
+use crate::report::{archive, file, json};
 use crate::rows::check_repeatable;
 use clap::{Parser, Subcommand};
+use serde_json::Value;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,35 @@ fn check_outputs(
     }
     json.map_or(Ok(()), file::check_text)?;
     folder.map(Lock::take).transpose()
+}
+
+/// Refuses outputs of a command that are inputs, or that are named twice, and a `json` that cannot be written.
+fn check_files(
+    files: &[Option<&Path>],
+    json: Option<&str>,
+    inputs: &[String],
+) -> crate::error::Result<()> {
+    let of_json = json.filter(|target| *target != "-").map(Path::new);
+    let named = files.iter().copied().chain([of_json]).flatten();
+    let named: Vec<&Path> = named.collect();
+    check_apart(&named)?;
+    guard::check(&named, None, None, inputs)?;
+    json.map_or(Ok(()), file::check_text)
+}
+
+/// Writes results as JSON where that was asked for, and prints them as text unless the JSON was printed.
+fn deliver(
+    target: Option<&str>,
+    value: impl FnOnce() -> Value,
+    text: impl FnOnce() -> String,
+) -> crate::error::Result<()> {
+    if let Some(target) = target {
+        file::write_text(target, &json::pretty(&value()))?;
+    }
+    match target {
+        Some("-") => Ok(()),
+        _ => file::print(&text()),
+    }
 }
 
 /// Refuses two outputs of one command that are the same file ([`Error::Usage`]).

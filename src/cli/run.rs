@@ -30,6 +30,13 @@ impl RunArgs {
         }
     }
 
+    /// Prints a line on stderr, such as the engine that was taken, unless --quiet.
+    pub fn tell(&self, line: Option<String>) {
+        if let Some(line) = line.filter(|_| !self.quiet) {
+            file::tell(&line);
+        }
+    }
+
     /// How progress is shown.
     pub fn shown(&self) -> Shown {
         self.progress.unless(self.quiet)

@@ -1,15 +1,15 @@
 //! `hullscope score`: queries against a reference that `fit` made ready, each answered as if it were the only one.
 
-use super::analyze::{Outputs, about, annotate, files, is_stdout, show};
+use super::analyze::{Outputs, about, annotate, is_stdout, record_file, show};
 use super::progress::Bar;
 use super::run::RunArgs;
 use crate::control::Control;
 use crate::error::Result;
 use crate::job::backend::Chosen;
 use crate::job::row_args::RowArgs;
-use crate::report::{Context, InputInfo, file, records};
+use crate::report::{Context, InputInfo, records};
 use crate::study::analyze::{AnalysisPlan, Sets, run_prepared};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -69,9 +69,7 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     let about = about(&context, inputs, fitted.classes.as_ref());
     let mut outputs = Outputs::default();
     outputs.record(args.output.as_deref(), &context, &about)?;
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let sets = Sets {
         reference: &*inputs.reference,
         queries: &*inputs.queries,
@@ -91,15 +89,10 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
 
 /// Refuses outputs that cannot be written, or that are an input.
 fn check_outputs(args: &Args) -> Result<()> {
-    let (output, json) = files(args.output.as_deref(), args.json.as_deref())?;
-    let named: Vec<&Path> = [output, json].into_iter().flatten().collect();
-    super::check_apart(&named)?;
+    let json = args.json.as_deref();
+    let output = record_file(args.output.as_deref(), json)?;
     let mut inputs = vec![args.reference.display().to_string(), args.queries.clone()];
     inputs.extend(args.labels.clone());
-    crate::job::guard::check(&named, None, None, &inputs)?;
-    if let Some(output) = output {
-        records::Format::of(output)?;
-        file::Output::create(output)?;
-    }
-    args.json.as_deref().map_or(Ok(()), file::check_text)
+    super::check_files(&[output], json, &inputs)?;
+    output.map_or(Ok(()), records::check)
 }

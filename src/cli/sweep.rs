@@ -6,10 +6,9 @@ use super::run::RunArgs;
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::job::inputs::Inputs;
-use crate::job::memory;
 use crate::job::row_args::RowArgs;
 use crate::report::sweep::{self as show, Context};
-use crate::report::{RowSettings, file, json, plot};
+use crate::report::{RowSettings, plot};
 use crate::rows::Rows;
 use crate::rows::law::{Law, Query};
 use crate::scan::{CpuEngine, Engine};
@@ -18,7 +17,7 @@ use crate::study::sweep::{self as study, DataPlan, LawPlan, Order, Point};
 use crate::warnings::Warnings;
 use clap::ValueEnum;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -129,10 +128,9 @@ impl Args {
             None => default.to_vec(),
         };
         LawPlan {
-            laws: if self.law.is_empty() {
-                vec![Law::Gaussian]
-            } else {
-                self.law.clone()
+            laws: match &self.law[..] {
+                [] => vec![Law::Gaussian],
+                laws => laws.to_vec(),
             },
             dims: list(&self.dims, &DIMS),
             sizes: list(&self.sizes, &SIZES),
@@ -144,7 +142,7 @@ impl Args {
                 (None, QueryArg::Law) => Query::Same,
             },
             shared_reference: self.shared_reference,
-            memory: self.memory(),
+            memory: self.rows.budget(),
         }
     }
 
@@ -165,12 +163,8 @@ impl Args {
                 Order::Seeded
             },
             seed: self.seed,
-            memory: self.memory(),
+            memory: self.rows.budget(),
         }
-    }
-
-    fn memory(&self) -> u64 {
-        self.rows.memory.unwrap_or_else(memory::default_budget)
     }
 }
 
@@ -184,11 +178,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     } else {
         laws(&args, &mut warnings, control)?
     };
-    if !args.run.quiet {
-        for warning in warnings.iter() {
-            file::tell(&format!("note: {warning}"));
-        }
-    }
+    args.run.note(warnings.iter());
     write(&args, &context, &points)
 }
 
@@ -274,7 +264,7 @@ fn seen(
     let specs = Spec::parse(&format!("pca:{most}"))?;
     let settings = Settings {
         seed: args.seed,
-        memory: args.memory(),
+        memory: args.rows.budget(),
         ..Settings::default()
     };
     let mut views = Views::new(
@@ -302,35 +292,20 @@ fn engine(args: &Args, scans: bool, control: &Control) -> Result<Box<dyn Engine>
         return Ok(Box::new(CpuEngine));
     }
     let chosen = args.run.backend.engine(None, control)?;
-    if let Some(note) = chosen.note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(chosen.note);
     Ok(chosen.engine)
 }
 
 /// Refuses paths that cannot be written, or are named twice, before anything is drawn.
 fn check_outputs(args: &Args) -> Result<()> {
-    let json = args.json.as_deref().filter(|target| *target != "-");
-    let all = [
-        args.output.as_deref(),
-        args.plot.as_deref(),
-        json.map(Path::new),
-    ];
-    let named: Vec<&Path> = all.into_iter().flatten().collect();
-    super::check_apart(&named)?;
-    let inputs: Vec<String> = [&args.reference, &args.queries]
-        .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    crate::job::guard::check(&named, None, None, &inputs)?;
+    let inputs = [&args.reference, &args.queries].into_iter().flatten();
+    let inputs: Vec<String> = inputs.cloned().collect();
+    let files = [args.output.as_deref(), args.plot.as_deref()];
+    super::check_files(&files, args.json.as_deref(), &inputs)?;
     if let Some(path) = &args.output {
         show::check(path)?;
     }
-    if let Some(path) = &args.plot {
-        plot::check(path)?;
-    }
-    json.map_or(Ok(()), file::check_text)
+    args.plot.as_deref().map_or(Ok(()), plot::check)
 }
 
 /// Prints the results, and writes the files that were asked for.
@@ -338,14 +313,9 @@ fn write(args: &Args, context: &Context, points: &[Point]) -> Result<()> {
     if let Some(path) = &args.output {
         show::write_parquet(path, context, points)?;
     }
-    if let Some(target) = &args.json {
-        file::write_text(target, &json::pretty(&show::json(points)))?;
-    }
     if let Some(path) = &args.plot {
         plot::write(path, &show::figure(context, points))?;
     }
-    if args.json.as_deref() != Some("-") {
-        file::print(&show::table(context, points))?;
-    }
-    Ok(())
+    let json = args.json.as_deref();
+    super::deliver(json, || json!(points), || show::table(context, points))
 }

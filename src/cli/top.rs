@@ -2,10 +2,10 @@
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::job::images::{ImageArgs, Opened};
+use crate::job::images::ImageArgs;
 use crate::job::row_args::RowArgs;
 use crate::report::compare::number;
-use crate::report::sheet::{Pictures, sheet};
+use crate::report::sheet::sheet;
 use crate::report::{file, outcomes, text_table};
 use crate::study::compare::{Pick, Picks};
 use arrow_array::cast::AsArray;
@@ -103,58 +103,37 @@ fn missing(path: &Path, what: &str, name: &str, known: &[String]) -> Error {
 
 /// The space that was named, or the first.
 fn space(table: &RecordBatch, args: &Args, path: &Path) -> Result<String> {
-    let column = table
-        .column_by_name("space")
-        .and_then(|column| column.as_string_opt::<i32>());
-    let Some(column) = column else {
-        return Err(missing(path, "column", "space", &names(table)));
+    let column = table.column_by_name("space");
+    let Some(column) = column.and_then(|column| column.as_string_opt::<i32>()) else {
+        return Err(missing(path, "column", "space", &names(table, |_| true)));
     };
-    let mut known: Vec<String> = Vec::new();
-    for space in column.iter().flatten() {
-        if known.last().is_none_or(|last| last != space) {
-            known.push(space.into());
-        }
-    }
+    let mut known: Vec<String> = column.iter().flatten().map(String::from).collect();
+    known.dedup();
     let wanted = args.space.as_ref().or(known.first());
-    match wanted.filter(|wanted| known.contains(wanted)) {
-        Some(space) => Ok(space.clone()),
-        None => Err(missing(
-            path,
-            "space",
-            args.space.as_deref().unwrap_or(""),
-            &known,
-        )),
-    }
+    let found = wanted.filter(|wanted| known.contains(wanted)).cloned();
+    let typed = args.space.as_deref().unwrap_or("");
+    found.ok_or_else(|| missing(path, "space", typed, &known))
 }
 
-fn names(table: &RecordBatch) -> Vec<String> {
+/// The names of the columns whose types are `of` a kind.
+fn names(table: &RecordBatch, of: fn(&DataType) -> bool) -> Vec<String> {
     let schema = table.schema();
-    schema
-        .fields()
-        .iter()
-        .map(|field| field.name().clone())
-        .collect()
+    let fields = schema.fields().iter().filter(|field| of(field.data_type()));
+    fields.map(|field| field.name().clone()).collect()
 }
 
 /// The rows of the table to show, sorted; rows without a value are left out, and equal values keep their order.
 fn picked(table: &RecordBatch, args: &Args, space: &str, path: &Path) -> Result<Vec<usize>> {
-    let spaces = table
-        .column_by_name("space")
-        .map(|column| column.as_string::<i32>());
-    let numbers = table.column_by_name(&args.by).and_then(numbers);
-    let Some(numbers) = numbers else {
-        let kinds = [DataType::Float64, DataType::Int64];
-        let schema = table.schema();
-        let known = schema
-            .fields()
-            .iter()
-            .filter(|field| kinds.contains(field.data_type()));
-        let known: Vec<String> = known.map(|field| field.name().clone()).collect();
+    let spaces = table.column_by_name("space");
+    let spaces = spaces.map(|column| column.as_string::<i32>());
+    let Some(numbers) = table.column_by_name(&args.by).and_then(numbers) else {
+        let known = names(table, |of| {
+            [DataType::Float64, DataType::Int64].contains(of)
+        });
         return Err(missing(path, "column of numbers", &args.by, &known));
     };
-    let wrong = table
-        .column_by_name("error")
-        .and_then(|column| column.as_boolean_opt());
+    let wrong = table.column_by_name("error");
+    let wrong = wrong.and_then(|column| column.as_boolean_opt());
     if args.errors_only && wrong.is_none() {
         return Err(Error::Usage(format!(
             "{} does not know which queries are errors: compare with --predictions, --correct or --errors (what `hullscope errors` \
@@ -183,10 +162,9 @@ fn numbers(column: &ArrayRef) -> Option<Vec<Option<f64>>> {
     if let Some(values) = column.as_primitive_opt::<Float64Type>() {
         return Some(values.iter().collect());
     }
-    let values = column.as_primitive_opt::<Int64Type>()?;
+    let values = column.as_primitive_opt::<Int64Type>()?.iter();
     Some(
         values
-            .iter()
             .map(|value| value.map(|value| value as f64))
             .collect(),
     )
@@ -214,13 +192,10 @@ fn shown(table: &RecordBatch, args: &Args, rows: &[usize]) -> String {
         .chain([by])
         .filter_map(|name| Some((name, table.column_by_name(name)?)))
         .collect();
-    let mut text = text_table::table();
-    text.add_row(columns.iter().map(|(name, _)| *name));
-    for &row in rows {
-        text.add_row(columns.iter().map(|(_, column)| cell(column, row)));
-    }
-    text_table::numbers_right(&mut text);
-    format!("{}\n", text.trim_fmt())
+    let head = columns.iter().map(|(name, _)| *name);
+    let rows = rows.iter();
+    let rows = rows.map(|&row| columns.iter().map(move |(_, column)| cell(column, row)));
+    text_table::aligned(text_table::rows(head, rows)) + "\n"
 }
 
 /// Draws the contact sheet from the images that the comparison read.
@@ -244,7 +219,9 @@ fn draw(
         }
     };
     let opened = args.images.open(&args.rows, sets, None, control)?;
-    let pictures = pictures(&opened)?;
+    let pictures = opened.pictures().ok_or_else(|| {
+        Error::Usage("--sheet draws images, and the rows of this comparison are not images".into())
+    })?;
     let column = |name: &str| table.column_by_name(name).and_then(numbers);
     let (Some(queries), nearest, by) =
         (column("query_row"), column("nearest_row"), column(&args.by))
@@ -279,22 +256,6 @@ fn draw(
         Some(png) => file::write_bytes(target, &png),
         None => Err(Error::Usage("there is no query to draw".into())),
     }
-}
-
-fn pictures(opened: &Opened) -> Result<Pictures<'_>> {
-    let shapes = opened.reference.shape.zip(opened.queries.shape);
-    let Some((reference_shape, query_shape)) = shapes else {
-        return Err(Error::Usage(
-            "--sheet draws images, and the rows of this comparison are not images".into(),
-        ));
-    };
-    Ok(Pictures {
-        reference: &*opened.reference.rows,
-        reference_shape,
-        queries: &*opened.queries.rows,
-        query_shape,
-        classes: opened.classes.as_ref(),
-    })
 }
 
 /// The sets that the comparison read, as they were typed.

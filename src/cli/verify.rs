@@ -91,12 +91,7 @@ struct FileAudit {
 pub fn run(args: Args, control: &Arc<Control>) -> Result<u8> {
     super::threads(args.threads)?;
     let mut inputs = vec![args.certificates.display().to_string()];
-    inputs.extend(
-        [&args.reference, &args.queries]
-            .into_iter()
-            .flatten()
-            .cloned(),
-    );
+    inputs.extend(args.reference.iter().chain(&args.queries).cloned());
     super::check_outputs(None, args.json.as_deref(), &inputs)?;
     let started = Instant::now();
     let bar = Bar::start(control, args.progress.unless(args.quiet));
@@ -153,14 +148,9 @@ fn find(args: &Args, control: &Control) -> Result<FileAudit> {
             let named = (args.reference.as_deref(), args.queries.as_deref());
             let inputs = args.rows.inputs(named.0, named.1, control)?;
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
-            (found.audit, found.failures) = verify::audited(
-                reader,
-                &given,
-                (reference, queries),
-                args.tolerance,
-                SHOWN,
-                control,
-            )?;
+            let (sets, tolerance) = ((reference, queries), args.tolerance);
+            (found.audit, found.failures) =
+                verify::audited(reader, &given, sets, tolerance, SHOWN, control)?;
             found.inputs = Some([InputInfo::of(reference), InputInfo::of(queries)]);
         }
     }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::report::archive::{Folder, Origin};
 use crate::report::outcomes::FileRows;
 use crate::report::results::{self, Made};
-use crate::report::{InputInfo, compare as show, json, outcomes, records};
+use crate::report::{InputInfo, compare as show, outcomes, records};
 use crate::rows::sample::QUERY_PREDICTIONS;
 use crate::rows::{Memory, Rows, Watch};
 use crate::scan::Engine;
@@ -464,20 +464,10 @@ impl Compare {
                 outcome: subject.outcome.as_ref(),
             },
         };
-        let mut text = String::new();
-        for (name, what) in records::explained(&about)? {
-            text += &format!("queries.parquet  {name}: {what}\n");
-        }
-        let mut rates = vec![("rates.parquet", show::RATES)];
-        if self.origin.plan.by_label {
-            rates.push(("by_label.parquet", show::LABELS));
-        }
-        for (file, columns) in rates {
-            for (name, what) in columns {
-                text += &format!("{file}  {name}: {what}\n");
-            }
-        }
-        Ok(text + "outcomes.parquet and others of outcomes: hullscope errors --help-columns\n")
+        let queries = records::explained("queries.parquet", &about)?;
+        let rates = show::help(self.origin.plan.by_label);
+        let more = "outcomes.parquet and others of outcomes: hullscope errors --help-columns\n";
+        Ok(queries + &rates + more)
     }
 }
 
@@ -517,12 +507,8 @@ impl Done {
     }
 
     /// All results as JSON.
-    pub fn json(&self) -> String {
-        json::pretty(&show::json(
-            &self.origin.command,
-            &self.settings(),
-            &self.report,
-        ))
+    pub fn json(&self) -> serde_json::Value {
+        show::json(&self.origin.command, &self.settings(), &self.report)
     }
 
     /// The tables that are printed.

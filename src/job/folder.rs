@@ -3,8 +3,8 @@
 use super::compare::Done;
 use super::images::Opened;
 use crate::error::{Error, Result};
-use crate::report::sheet::{Pictures, sheet};
-use crate::report::{archive, compare as show, file, outcomes, plot, queries, results};
+use crate::report::sheet::sheet;
+use crate::report::{archive, compare as show, file, json, outcomes, plot, queries, results};
 use crate::space::Set;
 use crate::study::compare::Report;
 use crate::study::outcomes::OutcomeKind;
@@ -51,20 +51,18 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
             }
             (_, _) => folder.join(format!("outcomes-{place}")),
         };
-        std::fs::create_dir_all(&within).map_err(|error| Error::io("create", &within, error))?;
+        file::create_folder(&within)?;
         outcomes::write_all(&within, command, settings, found)?;
     }
     let by_label = folder.join("by_label.parquet");
     if origin.plan.by_label {
         show::write_labels(&by_label, command, settings, report)?;
-    } else if by_label.exists() {
+    } else {
         // That file belongs to another comparison than the other files.
-        std::fs::remove_file(&by_label).map_err(|error| Error::io("remove", &by_label, error))?;
+        file::remove(&by_label)?;
     }
     for (name, figure) in show::figures(report) {
-        for ending in ["png", "svg"] {
-            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
-        }
+        plot::write_both(folder, name, &figure)?;
     }
     let sheets = pictures(opened, report)?;
     let mut names = Vec::new();
@@ -81,10 +79,8 @@ pub fn write(folder: &Path, done: &Done) -> Result<()> {
         settings: settings.clone(),
     };
     show::write_page(&folder.join("report.html"), &made, report, &sheets)?;
-    file::write_text(
-        &folder.join("summary.json").display().to_string(),
-        &done.json(),
-    )
+    let summary = folder.join("summary.json").display().to_string();
+    file::write_text(&summary, &json::pretty(&done.json()))
 }
 
 /// Removes contact sheets of an earlier comparison, which do not belong to the other files.
@@ -95,8 +91,7 @@ fn without_others(folder: &Path, sheets: &[String]) -> Result<()> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let sheet = name.starts_with("sheet-") && name.ends_with(".png");
         if sheet && !sheets.contains(&name) {
-            let path = entry.path();
-            std::fs::remove_file(&path).map_err(|error| Error::io("remove", &path, error))?;
+            file::remove(&entry.path())?;
         }
     }
     Ok(())
@@ -127,19 +122,8 @@ fn inputs(opened: Option<&Opened>) -> Vec<(String, String)> {
 
 /// The contact sheet of each space whose rows correspond to the images.
 fn pictures(opened: Option<&Opened>, report: &Report) -> Result<Vec<(String, Vec<u8>)>> {
-    let Some(opened) = opened else {
+    let Some(images) = opened.and_then(Opened::pictures) else {
         return Ok(Vec::new());
-    };
-    let (Some(reference_shape), Some(query_shape)) = (opened.reference.shape, opened.queries.shape)
-    else {
-        return Ok(Vec::new());
-    };
-    let images = Pictures {
-        reference: &*opened.reference.rows,
-        reference_shape,
-        queries: &*opened.queries.rows,
-        query_shape,
-        classes: opened.classes.as_ref(),
     };
     let mut sheets = Vec::new();
     for space in &report.spaces {

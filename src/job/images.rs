@@ -5,6 +5,7 @@ use super::row_args::{RowArgs, one_pipe};
 use crate::control::{Control, WorkStage};
 use crate::error::{Error, Result};
 use crate::report::outcomes::FileRows;
+use crate::report::sheet::Pictures;
 use crate::rows::images::{self, Bits, ImageOptions, Images, Labels, Names, Prepare, UNLABELLED};
 use crate::rows::{Element, OpenOptions, Rows, like, said};
 use crate::space::{Frames, Set, joined, spec};
@@ -74,6 +75,19 @@ pub struct Opened {
     pub left: u64,
     /// What was noticed as the sets were read.
     pub warnings: Warnings,
+}
+
+impl Opened {
+    /// The sets as pictures, if both are images.
+    pub fn pictures(&self) -> Option<Pictures<'_>> {
+        Some(Pictures {
+            reference: &*self.reference.rows,
+            reference_shape: self.reference.shape?,
+            queries: &*self.queries.rows,
+            query_shape: self.queries.shape?,
+            classes: self.classes.as_ref(),
+        })
+    }
 }
 
 impl ImageArgs {

@@ -6,6 +6,7 @@ use super::waiting::{How, waited};
 use crate::error::Error;
 use crate::job::compare::Options;
 use crate::job::folder;
+use crate::report::json::pretty;
 use crate::report::lock::Lock;
 use clap::Parser;
 use pyo3::prelude::*;
@@ -46,6 +47,6 @@ pub fn compare<'py>(
         if let Some(folder) = &folder {
             folder::write(folder, &done)?;
         }
-        Ok((done.json(), done.text(), done.all_notes()))
+        Ok((pretty(&done.json()), done.text(), done.all_notes()))
     })
 }

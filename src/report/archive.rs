@@ -131,15 +131,9 @@ impl<'c> Folder<'c> {
     ) -> Result<Option<Writer<'v>>> {
         let path = self.certificates(spec);
         if !self.origin.certificates {
-            return match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    Err(Error::io("remove", &path, error))
-                }
-                _ => Ok(None),
-            };
+            return file::remove(&path).map(|()| None);
         }
-        let folder = self.folder.join(CERTIFICATES);
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io("create", &folder, error))?;
+        file::create_folder(&self.folder.join(CERTIFICATES))?;
         let (reference, queries) = (&*view.reference, &*view.queries);
         let rows = self.origin.rows.clone();
         let origin = certificates::Origin::of(reference, queries, rows, self.control)?;
@@ -157,14 +151,15 @@ impl<'c> Folder<'c> {
 
     /// The files of a network: the ONNX file, and those that hold its weights.
     fn network(&mut self, file: &Path) -> Vec<String> {
-        let files = self.networks.entry(file.into()).or_insert_with(|| {
+        let find = || {
             let files = network_files(file);
-            files
-                .iter()
-                .map(|file| file.display().to_string())
-                .collect()
-        });
-        files.clone()
+            let names = files.iter().map(|file| file.display().to_string());
+            names.collect()
+        };
+        self.networks
+            .entry(file.into())
+            .or_insert_with(find)
+            .clone()
     }
 
     /// What a space reads: the sets, and its own embeddings and networks.
@@ -188,25 +183,18 @@ impl<'c> Folder<'c> {
         for input in self.inputs(spec) {
             hashes.push(self.hash(&input)?);
         }
-        let Origin {
-            rows,
-            plan,
-            seed,
-            more,
-            inputs,
-            ..
-        } = &self.origin;
+        let origin = &self.origin;
         let settings = serde_json::json!({
             "generation": GENERATION,
             "version": env!("CARGO_PKG_VERSION"),
             "space": spec.text,
-            "rows": rows,
-            "plan": plan,
-            "seed": seed,
-            "more": more,
-            "inputs": inputs,
+            "rows": origin.rows,
+            "plan": origin.plan,
+            "seed": origin.seed,
+            "more": origin.more,
+            "inputs": origin.inputs,
         });
-        hashes.push(self.origin.content.clone());
+        hashes.push(origin.content.clone());
         let hex = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
         Ok((hex(&settings.to_string()), hex(&hashes.join(" "))))
     }
@@ -239,13 +227,12 @@ impl Archive for Folder<'_> {
             "the table beside it"
         } else {
             let mut report = state.report;
-            let ids = report
+            let kept = outcomes::load(&table)?;
+            let scores = report
                 .notions
                 .iter()
-                .map(|notion| notion.rate.notion.clone());
-            let kept = outcomes::load(&table)?;
-            let scores = ids.map(|id| outcomes::scores(&table, &kept, &spec.text, &id));
-            report.scores = std::sync::Arc::new(scores.collect::<Result<_>>()?);
+                .map(|notion| outcomes::scores(&table, &kept, &spec.text, &notion.rate.notion));
+            report.scores = Arc::new(scores.collect::<Result<_>>()?);
             return Ok(Some(report));
         };
         self.notes.push(format!(
@@ -278,15 +265,9 @@ impl Archive for Folder<'_> {
             rows: self.origin.rows.clone(),
         };
         let path = self.path(spec, "json");
-        let spaces = self.folder.join("spaces");
-        std::fs::create_dir_all(&spaces).map_err(|error| Error::io("create", &spaces, error))?;
+        file::create_folder(&self.folder.join("spaces"))?;
         // An old report must not remain beside new records.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("replace", &path, error));
-            }
-            _ => {}
-        }
+        file::remove(&path)?;
         let table = self.path(spec, "parquet");
         let about = About {
             reference: &*view.reference,
@@ -360,9 +341,7 @@ impl Keeper for Space<'_> {
             table: fingerprint(&table.display().to_string(), &Control::default())?,
             report: report.clone(),
         };
-        let text = serde_json::to_string(&state);
-        let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
-        file::write_text(&path.display().to_string(), &text)
+        file::write_json(&path, &state)
     }
 }
 
@@ -387,20 +366,11 @@ pub fn check(folder: &Path) -> Result<()> {
         )));
     }
     if folder.exists() && !folder.is_dir() {
-        return Err(Error::Usage(format!(
-            "{} is a file; -o names a folder",
-            folder.display()
-        )));
+        let what = format!("{} is a file; -o names a folder", folder.display());
+        return Err(Error::Usage(what));
     }
-    let mut there = folder;
-    while !there.as_os_str().is_empty() && !there.exists() {
-        there = there.parent().unwrap_or(Path::new(""));
-    }
-    let there = if there.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        there
-    };
+    let above = folder.ancestors().find(|above| above.exists());
+    let there = above.unwrap_or(Path::new("."));
     Output::create(&there.join(".hullscope-check")).map(drop)
 }
 
@@ -422,18 +392,14 @@ pub fn certified(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&proofs).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let Some(stem) = path
-            .file_stem()
-            .filter(|_| path.extension().is_some_and(|e| e == "parquet"))
-        else {
+        let is_table = path.extension().is_some_and(|ending| ending == "parquet");
+        let Some(stem) = path.file_stem().filter(|_| is_table) else {
             continue;
         };
-        let state = folder
-            .join("spaces")
-            .join(stem)
-            .with_added_extension("json");
-        let text =
-            std::fs::read_to_string(&state).map_err(|error| Error::io("read", &state, error))?;
+        let state = folder.join("spaces").join(stem);
+        let state = state.with_added_extension("json");
+        let text = std::fs::read_to_string(&state);
+        let text = text.map_err(|error| Error::io("read", &state, error))?;
         let stored: State = serde_json::from_str(&text).map_err(|error| {
             let what = format!("it is no report of a space ({error})");
             let advice = "run the comparison into this folder again";
@@ -458,11 +424,8 @@ fn of_results(folder: &Path, mut found: Vec<(String, PathBuf)>) -> Result<Vec<(S
     };
     let spaces: Vec<&str> = spaces.iter().filter_map(|s| s["space"].as_str()).collect();
     let known = |space: &&&str| found.iter().any(|(other, _)| other == *space);
-    let without: Vec<&str> = spaces
-        .iter()
-        .filter(|space| !known(space))
-        .copied()
-        .collect();
+    let without = spaces.iter().filter(|space| !known(space)).copied();
+    let without: Vec<&str> = without.collect();
     if !without.is_empty() {
         return Err(Error::Usage(format!(
             "{} has no certificates of its results in {}: run `hullscope compare` with --certificates and this -o",

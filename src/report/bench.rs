@@ -3,7 +3,8 @@
 //! An engine whose answers differ from the first one's, or whose work the CPU took over, gets a line that says so, but no
 //! ratio, bar or curve.
 
-use super::plot::{Axis, Bar, Bars, Figure, Lines, PANEL, Panel, Series};
+use super::plot::{Axis, Bar, Bars, Figure, Lines, Panel, Series};
+use super::text_table;
 use crate::study::bench::{EngineReport, Figures, Machine, Report, Shape, SweepPoint};
 use serde_json::{Value, json};
 
@@ -53,17 +54,17 @@ pub fn table(context: &Context, report: &Report) -> String {
         );
     }
     text += "median of repeats (least to most)\n\n";
-    let mut table = super::text_table::table();
+    let mut table = text_table::table();
     let titles = report.engines.iter().map(|engine| engine.label.clone());
     table.add_row(std::iter::once(String::new()).chain(titles));
-    for (name, cell) in ROWS {
-        let cells: Vec<String> = report.engines.iter().map(cell).collect();
-        if cells.iter().any(|cell| cell != NOTHING) {
-            table.add_row(std::iter::once((*name).to_string()).chain(cells));
+    let columns: Vec<_> = report.engines.iter().map(cells).collect();
+    for (line, (name, _)) in columns.first().into_iter().flatten().enumerate() {
+        let cells = columns.iter().map(|cells| cells[line].1.as_str());
+        if cells.clone().any(|cell| cell != NOTHING) {
+            table.add_row(std::iter::once(*name).chain(cells));
         }
     }
-    super::text_table::numbers_right(&mut table);
-    text += &table.trim_fmt();
+    text += &text_table::aligned(table);
     text += "\n";
     for engine in &report.engines {
         text += &format!("\n{}: {}", engine.label, engine.engine);
@@ -80,79 +81,63 @@ pub fn table(context: &Context, report: &Report) -> String {
 /// The cell of a number that an engine does not have.
 const NOTHING: &str = "-";
 
-type Cell = fn(&EngineReport) -> String;
-
-/// The table's rows; one that no engine has is left out.
-const ROWS: &[(&str, Cell)] = &[
-    ("answers", |engine| {
-        let same = if engine.differs.is_some() {
-            "differ"
-        } else {
-            "same"
-        };
-        same.into()
-    }),
-    ("support scan, ms", |engine| {
-        milliseconds(&engine.figures.support.timing)
-    }),
-    ("  GFLOP/s", |engine| {
-        digits(engine.figures.support.gflop_per_second)
-    }),
-    ("nearest scan, ms", |engine| {
-        milliseconds(&engine.figures.nearest.timing)
-    }),
-    ("  GFLOP/s", |engine| {
-        digits(engine.figures.nearest.gflop_per_second)
-    }),
-    ("  of a plain f32 product", |engine| {
-        let share = engine.figures.nearest.share_of_product;
-        share.map_or(NOTHING.into(), |share| format!("{:.0} %", 100.0 * share))
-    }),
-    ("plain f32 product, GFLOP/s", |engine| {
-        let product = engine.figures.product.as_ref();
-        optional(product.map(|product| product.gflop_per_second))
-    }),
-    ("making the scan, s", |engine| {
-        digits(engine.figures.make_seconds)
-    }),
-    ("upload, s", |engine| {
-        optional(engine.figures.upload_seconds)
-    }),
-    ("read-back, s", |engine| {
-        optional(engine.figures.read_back_seconds)
-    }),
-    ("hull set-up, s", |engine| {
-        optional(engine.figures.hull_setup_seconds)
-    }),
-    ("hull verdicts, 1/s", |engine| {
-        let hull = engine.figures.hull.as_ref();
-        optional(hull.map(|hull| hull.queries_per_second))
-    }),
-    ("  scans per query", |engine| {
-        let hull = engine.figures.hull.as_ref();
-        optional(hull.map(|hull| hull.scans_per_query))
-    }),
-    ("k-NN queries, 1/s", |engine| {
-        digits(engine.figures.neighbours.queries_per_second)
-    }),
-    ("  scans per query", |engine| {
-        digits(engine.figures.neighbours.scans_per_query)
-    }),
-    ("proved in int8 / f16 / f32 / CPU", |engine| {
-        engine.figures.proved.map_or(NOTHING.into(), |proved| {
-            format!(
-                "{} / {} / {} / {}",
-                proved.int8_directions,
-                proved.f16_directions,
-                proved.f32_directions,
-                proved.cpu_directions
-            )
-        })
-    }),
-    ("speed-up: scan", |engine| times(engine.scan_speedup)),
-    ("speed-up: verdicts", |engine| times(engine.hull_speedup)),
-    ("speed-up: k-NN", |engine| times(engine.neighbours_speedup)),
-];
+/// The cells of an engine with their names; a line that no engine has is left out of the table.
+fn cells(engine: &EngineReport) -> [(&'static str, String); 19] {
+    let figures = &engine.figures;
+    let (support, nearest) = (&figures.support, &figures.nearest);
+    let (product, hull) = (figures.product.as_ref(), figures.hull.as_ref());
+    let share = |share: f64| format!("{:.0} %", 100.0 * share);
+    let proved = figures.proved.as_ref().map(|proved| {
+        let [int8, f16] = [proved.int8_directions, proved.f16_directions];
+        let [f32, cpu] = [proved.f32_directions, proved.cpu_directions];
+        format!("{int8} / {f16} / {f32} / {cpu}")
+    });
+    let or_nothing = |text: Option<String>| text.unwrap_or(NOTHING.into());
+    let same = if engine.differs.is_some() {
+        "differ"
+    } else {
+        "same"
+    };
+    [
+        ("answers", same.into()),
+        ("support scan, ms", milliseconds(&support.timing)),
+        ("  GFLOP/s", digits(support.gflop_per_second)),
+        ("nearest scan, ms", milliseconds(&nearest.timing)),
+        ("  GFLOP/s", digits(nearest.gflop_per_second)),
+        (
+            "  of a plain f32 product",
+            or_nothing(nearest.share_of_product.map(share)),
+        ),
+        (
+            "plain f32 product, GFLOP/s",
+            optional(product.map(|p| p.gflop_per_second)),
+        ),
+        ("making the scan, s", digits(figures.make_seconds)),
+        ("upload, s", optional(figures.upload_seconds)),
+        ("read-back, s", optional(figures.read_back_seconds)),
+        ("hull set-up, s", optional(figures.hull_setup_seconds)),
+        (
+            "hull verdicts, 1/s",
+            optional(hull.map(|h| h.queries_per_second)),
+        ),
+        (
+            "  scans per query",
+            optional(hull.map(|h| h.scans_per_query)),
+        ),
+        (
+            "k-NN queries, 1/s",
+            digits(figures.neighbours.queries_per_second),
+        ),
+        (
+            "  scans per query",
+            digits(figures.neighbours.scans_per_query),
+        ),
+        ("proved in int8 / f16 / f32 / CPU", or_nothing(proved)),
+        ("speed-up: scan", times(engine.scan_speedup)),
+        ("speed-up: verdicts", times(engine.hull_speedup)),
+        ("speed-up: k-NN", times(engine.neighbours_speedup)),
+    ]
+}
 
 fn milliseconds(timing: &crate::study::bench::Timing) -> String {
     let [median, least, most] = [
@@ -196,17 +181,13 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
     };
     let bars = shown().map(|(style, engine)| bar(style, &engine.label, &engine.figures, report));
     let curve = |title: String, x: &str, points: fn(&EngineReport) -> &[SweepPoint], of: Of| {
-        Panel::Lines(Lines {
-            title,
-            x: axis(x),
-            y: axis("one nearest scan, seconds"),
-            series: shown()
-                .map(|(style, engine)| series(style, &engine.label, points(engine), of))
-                .filter(|series| !series.points.is_empty())
-                .collect(),
-            spots: Vec::new(),
-            size: PANEL,
-        })
+        let all = shown().map(|(style, engine)| series(style, &engine.label, points(engine), of));
+        let all = all.filter(|series| !series.points.is_empty());
+        let (x, y) = (
+            Axis::logarithmic(x),
+            Axis::logarithmic("one nearest scan, seconds"),
+        );
+        Panel::Lines(Lines::new(title, x, y, all.collect()))
     };
     Figure {
         title: format!("hullscope bench: exact nearest rows, {queries} queries, k = {k}"),
@@ -236,14 +217,6 @@ pub fn figure(context: &Context, report: &Report) -> Figure {
 /// The quantity on the horizontal axis.
 type Of = fn(&Shape) -> usize;
 
-fn axis(label: &str) -> Axis {
-    Axis {
-        label: label.into(),
-        logarithmic: true,
-        range: None,
-    }
-}
-
 fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
     let (gflop, timing) = (report.shape.gflop(), figures.nearest.timing);
     Bar {
@@ -257,20 +230,10 @@ fn bar(style: usize, label: &str, figures: &Figures, report: &Report) -> Bar {
 fn series(style: usize, label: &str, points: &[SweepPoint], of: Of) -> Series {
     let mut sorted: Vec<&SweepPoint> = points.iter().collect();
     sorted.sort_by_key(|point| of(&point.shape));
-    let band = sorted
-        .iter()
-        .map(|point| (point.timing.least_seconds, point.timing.most_seconds));
-    Series {
-        label: label.into(),
-        style,
-        thin: false,
-        markers: true,
-        band: band.collect(),
-        points: sorted
-            .iter()
-            .map(|point| (of(&point.shape) as f64, point.timing.median_seconds))
-            .collect(),
-    }
+    let ends = |point: &&SweepPoint| (point.timing.least_seconds, point.timing.most_seconds);
+    let place = |point: &&SweepPoint| (of(&point.shape) as f64, point.timing.median_seconds);
+    let (points, band) = (sorted.iter().map(place), sorted.iter().map(ends));
+    Series::curve(label, style, points.collect(), band.collect())
 }
 
 /// Machine, date, and what is missing.

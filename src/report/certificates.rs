@@ -48,11 +48,13 @@ fn schema() -> Arc<Schema> {
     ]))
 }
 
-/// Refuses a name with another extension: certificates have only one format.
-pub fn check_name(path: &Path) -> Result<()> {
+/// Checks that certificates can be written to a file; nothing is left behind.
+///
+/// Errors: an extension other than that of their only format, a path that cannot be written.
+pub fn check(path: &Path) -> Result<()> {
     let extension = path.extension().unwrap_or_default();
     if extension.eq_ignore_ascii_case("parquet") {
-        return Ok(());
+        return super::file::Output::create(path).map(drop);
     }
     Err(Error::Usage(format!(
         "certificates are written as Parquet; give {:?} the extension .parquet",

@@ -5,7 +5,7 @@
 //! `embedding`.
 
 use super::file::Output;
-use super::parquet_file::properties;
+use super::parquet_file::{ParquetWriter, properties};
 use crate::control::Control;
 use crate::error::Result;
 use crate::rows::Rows;
@@ -13,7 +13,6 @@ use crate::rows::images::Labels;
 use arrow_array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, RecordBatch};
 use arrow_array::{Int64Array, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use parquet::arrow::ArrowWriter;
 use std::io::Write;
 use std::ops::Range;
 use std::path::Path;
@@ -115,19 +114,13 @@ impl Embeddings<'_> {
         metadata: Vec<(String, String)>,
         control: &Control,
     ) -> Result<()> {
-        let output = Output::create(path)?;
         let schema = Arc::new(self.schema());
-        let options = Some(properties(metadata).build());
-        let writer = ArrowWriter::try_new(output.writer()?, Arc::clone(&schema), options);
-        let mut writer = writer.map_err(|error| output.failed(error))?;
+        let mut file = ParquetWriter::create(path, &schema, properties(metadata).build())?;
         for part in self.parts() {
             control.check()?;
-            let batch = self.batch(&schema, &part)?;
-            let batch = batch.map_err(|error| output.failed(error))?;
-            writer.write(&batch).map_err(|error| output.failed(error))?;
+            file.write(self.batch(&schema, &part)?)?;
         }
-        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        output.close(inner)
+        file.written()?.commit()
     }
 
     fn schema(&self) -> Schema {

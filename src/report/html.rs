@@ -8,6 +8,7 @@ use super::plot::{self, canvas::SCALE};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
 
 /// The factors by which a figure may shrink on a narrow screen before it scrolls, and grow on a wide one.
 const LEAST: f64 = 0.75;
@@ -27,6 +28,15 @@ pub struct Page {
 pub struct Section {
     pub title: String,
     pub parts: Vec<SectionPart>,
+}
+
+impl Section {
+    pub fn new(title: impl Into<String>, parts: Vec<SectionPart>) -> Self {
+        Section {
+            title: title.into(),
+            parts,
+        }
+    }
 }
 
 /// A part of a section.
@@ -49,6 +59,63 @@ pub enum SectionPart {
         open: bool,
         parts: Vec<SectionPart>,
     },
+}
+
+impl SectionPart {
+    /// A paragraph.
+    pub fn text(text: impl Into<String>) -> Self {
+        SectionPart::Text(text.into())
+    }
+
+    /// Parts below a summary line, folded.
+    pub fn folded(summary: impl Into<String>, parts: Vec<SectionPart>) -> Self {
+        SectionPart::Details {
+            summary: summary.into(),
+            open: false,
+            parts,
+        }
+    }
+
+    /// Terms and their definitions.
+    pub fn terms(terms: &[(&str, &str)]) -> Self {
+        SectionPart::Terms(owned(terms))
+    }
+
+    /// The text of each link, and its address.
+    pub fn links(links: &[(&str, &str)]) -> Self {
+        SectionPart::Links(owned(links))
+    }
+
+    /// Settings as JSON, folded.
+    pub fn settings(settings: &Value) -> Self {
+        SectionPart::folded(
+            "All settings",
+            vec![SectionPart::Code(format!("{settings:#}"))],
+        )
+    }
+
+    /// A figure. Errors: it cannot be drawn.
+    pub fn figure(
+        figure: &plot::Figure,
+        alt: String,
+        caption: impl Into<String>,
+    ) -> Result<Self, String> {
+        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
+        let wide = wide?;
+        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
+        Ok(SectionPart::Figure(Figure {
+            alt,
+            caption: caption.into(),
+            picture: Picture::Svg { wide, narrow },
+        }))
+    }
+}
+
+fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|&(one, other)| (one.into(), other.into()))
+        .collect()
 }
 
 /// A table. The first column names the rows.
@@ -80,14 +147,30 @@ pub enum Picture {
     Png(Vec<u8>),
 }
 
-impl Picture {
-    /// Draws a figure. Errors: it cannot be drawn.
-    pub fn of(figure: &plot::Figure) -> Result<Self, String> {
-        let [wide, narrow] = [false, true].map(|narrow| plot::for_page(figure, narrow));
-        let wide = wide?;
-        let narrow = Some(narrow?).filter(|narrow| *narrow != wide);
-        Ok(Picture::Svg { wide, narrow })
+impl Table {
+    /// A table whose first `names` columns hold names.
+    pub fn new(
+        caption: impl Into<String>,
+        head: impl IntoIterator<Item = impl Into<String>>,
+        rows: Vec<Vec<String>>,
+        names: usize,
+    ) -> Self {
+        Table {
+            caption: caption.into(),
+            head: head.into_iter().map(Into::into).collect(),
+            rows,
+            names,
+        }
     }
+}
+
+/// A page as HTML, with the program's version and the date at its foot.
+pub fn page(title: impl Into<String>, sections: Vec<Section>, date: &str) -> String {
+    render(&Page {
+        title: title.into(),
+        sections,
+        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
+    })
 }
 
 /// The page as HTML.
@@ -250,105 +333,4 @@ fn extent(png: &[u8]) -> (Option<u32>, Option<u32>) {
         Some((f64::from(pixels) / SCALE) as u32)
     };
     (number(16), number(20))
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    /// Checks that every tag is closed in order; returns the names of all tags.
-    pub fn tags(page: &str) -> Vec<String> {
-        const ALONE: [&str; 5] = ["meta", "img", "wbr", "br", "!doctype"];
-        let (mut open, mut all): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-        for part in page.split('<').skip(1) {
-            let (tag, _) = part.split_once('>').unwrap_or_else(|| panic!("<{part}"));
-            let name = tag.split_whitespace().next().unwrap().to_lowercase();
-            if let Some(closed) = name.strip_prefix('/') {
-                assert_eq!(open.pop().as_deref(), Some(closed), "</{tag}>");
-            } else {
-                all.push(name.clone());
-                if !tag.ends_with('/') && !ALONE.contains(&&*name) {
-                    open.push(name);
-                }
-            }
-        }
-        assert!(open.is_empty(), "{open:?}");
-        all
-    }
-
-    fn page(parts: Vec<SectionPart>) -> String {
-        render(&Page {
-            title: "A <title> & \"more\"".into(),
-            sections: vec![Section {
-                title: "<b>".into(),
-                parts,
-            }],
-            foot: "<foot>".into(),
-        })
-    }
-
-    #[test]
-    fn every_part_is_escaped_and_closed() {
-        let odd = || "<script>\"'&".to_string();
-        let png = super::super::plot::to_png(&[0; 24], 4, 2).unwrap();
-        let figure = |picture| {
-            SectionPart::Figure(Figure {
-                alt: odd(),
-                caption: odd(),
-                picture,
-            })
-        };
-        let text = page(vec![
-            SectionPart::Text(odd()),
-            SectionPart::Code(odd()),
-            SectionPart::List(vec![odd()]),
-            SectionPart::Terms(vec![(odd(), odd())]),
-            SectionPart::Links(vec![(odd(), "https://example.org/?a=1&b=\"".into())]),
-            SectionPart::Table(Table {
-                caption: odd(),
-                head: vec![odd(), "n".into()],
-                rows: vec![vec!["a|b@<c>".into(), "1".into()]],
-                names: 1,
-            }),
-            figure(Picture::Svg {
-                wide: "<svg width=\"100\"><text>x</text></svg>".into(),
-                narrow: Some("<svg width=\"50\"><text>x</text></svg>".into()),
-            }),
-            figure(Picture::Png(png)),
-            SectionPart::Details {
-                summary: odd(),
-                open: false,
-                parts: vec![SectionPart::Text("inner".into())],
-            },
-        ]);
-        assert!(!text.contains("<script>\"'&"), "{text}");
-        let tags = tags(&text);
-        for tag in [
-            "h1", "h2", "table", "th", "svg", "img", "details", "summary", "dl", "a",
-        ] {
-            assert!(tags.iter().any(|found| found == tag), "{tag}");
-        }
-        assert!(text.contains("<html lang=\"en\">") && text.contains("name=\"viewport\""));
-        assert!(
-            text.contains(
-                "<th scope=\"row\" class=\"name\">a|<wbr>b@<wbr>&lt;c&gt;</th><td>1</td>"
-            )
-        );
-        assert!(text.contains("alt=\"&lt;script&gt;&quot;'&amp;\" width=\"2\" height=\"1\""));
-        assert!(
-            text.contains(
-                "<svg role=\"img\" aria-label=\"&lt;script&gt;&quot;'&amp;\" style=\"min-width:75px;max-width:min(100%,130px)\" width=\"100\">"
-            )
-        );
-        assert!(text.contains("href=\"https://example.org/?a=1&amp;b=&quot;\""));
-    }
-
-    #[test]
-    fn nothing_comes_from_elsewhere() {
-        let text = page(vec![SectionPart::Text("text".into())]);
-        assert_eq!(text.matches("<script>").count(), 1);
-        for outside in ["src=", "<link", "@import", "url(", "fetch", "http"] {
-            assert!(!text.contains(outside), "{outside}");
-        }
-    }
 }

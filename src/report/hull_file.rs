@@ -156,10 +156,8 @@ fn beside(about: &About, pack: &mut Pack) -> Result<SpaceAndLabels> {
     let way = about.space.clone().map(|ends| Way::unpack(ends, pack));
     let way = way.transpose()?;
     if way.as_ref().is_some_and(|way| way.dim() != about.set.dim) {
-        return Err(pack.fault(
-            "rows",
-            "they are not in the space that queries are transformed into",
-        ));
+        let what = "they are not in the space that queries are transformed into";
+        return Err(pack.fault("rows", what));
     }
     let labels = about.classes.clone().map(|names| {
         let classes = pack.indices(CLASSES, Some(about.set.rows), names.len())?;
@@ -307,30 +305,27 @@ pub fn open(path: &Path, memory: u64, control: &Control) -> Result<Reference> {
     for (name, hash) in &manifest.members {
         control.check()?;
         let member = archive.member(name, Some(hash))?;
-        let array =
-            Array::of(&member).ok_or_else(|| archive.fault(name, "it is no array", AGAIN))?;
+        let fault = |name: &str, what: &str| archive.fault(name, what, AGAIN);
+        let array = Array::of(&member).ok_or_else(|| fault(name, "it is no array"))?;
         match name.strip_suffix(".npy") {
             Some("rows") => stored = Some(member.values),
-            Some(name) => pack.put(
-                name,
-                array
-                    .numbers()
-                    .ok_or_else(|| archive.fault(name, "its type is not known", AGAIN))?,
-            ),
-            None => return Err(archive.fault(name, "no such member is known", AGAIN)),
+            Some(name) => {
+                let numbers = array.numbers();
+                pack.put(
+                    name,
+                    numbers.ok_or_else(|| fault(name, "its type is not known"))?,
+                );
+            }
+            None => return Err(fault(name, "no such member is known")),
         }
     }
     let rows: Box<dyn Rows> = match (&about.link, stored) {
         (Some(link), _) => linked(path, &about, link, memory, control)?,
         (None, Some(bytes)) => {
-            let numbers = pack
-                .has(NUMBERS)
-                .then(|| pack.words(NUMBERS, None))
-                .transpose()?;
-            let kept = KeptRows::new(about.set.clone(), bytes, numbers);
-            Box::new(kept.ok_or_else(|| {
-                archive.fault("rows.npy", "its size is not that of the rows", AGAIN)
-            })?)
+            let numbers = pack.has(NUMBERS).then(|| pack.words(NUMBERS, None));
+            let kept = KeptRows::new(about.set.clone(), bytes, numbers.transpose()?);
+            let what = "its size is not that of the rows";
+            Box::new(kept.ok_or_else(|| archive.fault("rows.npy", what, AGAIN))?)
         }
         (None, None) => return Err(archive.fault("rows.npy", "it is missing", AGAIN)),
     };
@@ -356,21 +351,17 @@ fn linked(
         memory,
         ..about.settings.reference_options()
     };
-    let changed = |what: String| {
+    let changed = |what: &str| {
+        let what = format!("the rows are those of {}, {what}", link.path);
         let advice = "put the first one back, or make the file again with hullscope fit";
         Error::input(path.display().to_string(), Place::Whole, what, advice)
     };
     if rows::fingerprint(&link.path, control)? != link.fingerprint {
-        let what = format!("the rows are those of {}, which has changed", link.path);
-        return Err(changed(what));
+        return Err(changed("which has changed"));
     }
     let found = rows::open(&link.path, &options, control)?;
     if (found.len(), found.dim()) != (about.set.rows, about.set.dim) {
-        let what = format!(
-            "the rows are those of {}, whose content has changed",
-            link.path
-        );
-        return Err(changed(what));
+        return Err(changed("whose content has changed"));
     }
     Ok(found)
 }
@@ -402,20 +393,14 @@ impl<'b> Array<'b> {
             b"<f4" => four.1.is_empty(),
             _ => eight.1.is_empty(),
         };
-        let eight = eight.0.iter();
-        match self.kind {
-            _ if !whole => None,
-            b"<f8" => Some(Numbers::F64(
-                eight.map(|v| f64::from_le_bytes(*v)).collect(),
-            )),
-            b"<u8" => Some(Numbers::U64(
-                eight.map(|v| u64::from_le_bytes(*v)).collect(),
-            )),
-            b"<f4" => Some(Numbers::F32(
-                four.0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
-            )),
-            _ => None,
-        }
+        let (eight, four) = (eight.0.iter().copied(), four.0.iter().copied());
+        Some(match self.kind {
+            _ if !whole => return None,
+            b"<f8" => Numbers::F64(eight.map(f64::from_le_bytes).collect()),
+            b"<u8" => Numbers::U64(eight.map(u64::from_le_bytes).collect()),
+            b"<f4" => Numbers::F32(four.map(f32::from_le_bytes).collect()),
+            _ => return None,
+        })
     }
 }
 
@@ -469,10 +454,8 @@ struct Reader {
 impl Reader {
     fn open(path: &Path) -> Result<Self> {
         let file = crate::rows::open_file(path)?;
-        let size = file
-            .metadata()
-            .map_err(|error| Error::io("read", path, error))?
-            .len();
+        let size = file.metadata();
+        let size = size.map_err(|error| Error::io("read", path, error))?.len();
         let name = path.display().to_string();
         let zip = ZipArchive::new(file).map_err(|error| {
             let what = format!("it is no .hull file, or not all of one: {error}");

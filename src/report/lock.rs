@@ -27,7 +27,7 @@ impl Lock {
             .ancestors()
             .take_while(|above| !above.as_os_str().is_empty() && !above.exists());
         let made: Vec<PathBuf> = missing.map(PathBuf::from).collect();
-        fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+        super::file::create_folder(folder)?;
         let path = folder.join(NAME);
         loop {
             let failed = |error| Error::io("lock", &path, error);
@@ -77,31 +77,5 @@ impl Drop for Lock {
             // A folder that is not empty cannot be removed, and stays.
             let _ = fs::remove_dir(folder);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_one_runs_and_an_empty_one_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let results = folder.path().join("a/b");
-        let lock = Lock::take(&results).unwrap();
-        let error = Lock::take(&results).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
-        drop(lock);
-        assert!(!folder.path().join("a").exists());
-        fs::create_dir_all(&results).unwrap();
-        // The lock file that a killed run has left.
-        fs::write(results.join(NAME), "1").unwrap();
-        let lock = Lock::take(&results).unwrap();
-        fs::write(results.join("kept"), "").unwrap();
-        drop(lock);
-        assert_eq!(fs::read_dir(&results).unwrap().count(), 1);
     }
 }

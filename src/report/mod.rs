@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod bench;
 pub mod certificates;
+mod columns;
 pub mod compare;
 #[cfg(feature = "gpu")]
 pub mod devices;
@@ -18,7 +19,7 @@ pub mod lock;
 pub(crate) mod numerals;
 pub mod outcomes;
 pub mod paper;
-mod parquet_file;
+pub(crate) mod parquet_file;
 mod part;
 pub mod plot;
 pub mod queries;

@@ -1,5 +1,5 @@
 //! Numbers as text: shares in percent, intervals, probabilities, counts in groups of three digits, and the numbers of
-//! queries of a sample.
+//! queries of a sample; and the different values of a list.
 
 /// Probabilities below this are all written `< 1e-12`.
 const LEAST: f64 = 1e-12;
@@ -25,14 +25,25 @@ pub fn between([low, high]: [f64; 2]) -> String {
 
 /// Three significant digits, without an exponent where it stays short.
 pub fn number(value: f64) -> String {
+    significant(value, 3)
+}
+
+/// So many significant digits, without an exponent where it stays short.
+pub fn significant(value: f64, digits: usize) -> String {
+    let after = digits - 1;
     match value.abs() {
         0.0 => "0".into(),
-        size if !(1e-3..1e6).contains(&size) => format!("{value:.2e}"),
+        size if !(1e-3..1e6).contains(&size) => format!("{value:.after$e}"),
         size => {
-            let decimals = (2 - size.log10().floor() as i32).max(0) as usize;
+            let decimals = (after as i32 - size.log10().floor() as i32).max(0) as usize;
             format!("{value:.decimals$}")
         }
     }
+}
+
+/// A share in percent with two decimals and the sign.
+pub fn hundredths(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 /// A probability.
@@ -59,6 +70,17 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// The different values, in the order of their first appearance.
+pub fn distinct<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut all = Vec::new();
+    for value in values {
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
+}
+
 /// A notion's name with the number of queries that its numbers are of.
 pub fn of_queries(notion: &str, queries: u64) -> String {
     format!("{notion} (of {})", grouped(queries))
@@ -71,4 +93,40 @@ pub fn none_sampled(set: &str, all: u64, notions: &[&str]) -> String {
         grouped(all),
         notions.join(", ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_that_are_not_whole_do_not_read_so() {
+        let pairs = [
+            (0.0, "0"),
+            (1.0, "100"),
+            (0.123_45, "12.3"),
+            (0.9994, "99.9"),
+            (0.999_7, "99.97"),
+            (0.000_3, "0.03"),
+            (0.000_01, "<0.01"),
+            (0.999_99, ">99.99"),
+        ];
+        for (share, text) in pairs {
+            assert_eq!(percent(share), text);
+        }
+        assert_eq!(between([0.0, 0.0038]), "0 to 0.4");
+    }
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!(number(0.123_45), "0.123");
+        assert_eq!(number(1234.5), "1234");
+        assert_eq!(number(2e-7), "2.00e-7");
+        assert_eq!(probability(0.0), "< 1e-12");
+        assert_eq!(probability(2e-12), "2.0e-12");
+        assert_eq!(probability(0.04), "0.040");
+        assert_eq!(probability(3.8e-211), "< 1e-12");
+        assert_eq!(grouped(1_281_167), "1,281,167");
+        assert_eq!(grouped(999), "999");
+    }
 }

@@ -1,44 +1,66 @@
-//! One Arrow batch as a Parquet file: for small tables in memory, such as the points of a sweep.
+//! Parquet files that are written batch by batch, or at once from a table in memory such as the points of a sweep.
 
 use super::file::Output;
-use crate::error::Result;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
-use arrow_schema::ArrowError;
+use crate::error::{Error, Result};
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, Schema};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::Value;
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
+
+/// A file that is being written.
+pub(super) struct ParquetWriter {
+    pub output: Output,
+    pub writer: ArrowWriter<BufWriter<File>>,
+}
+
+impl ParquetWriter {
+    /// A file of that schema. Errors: a path that cannot be written.
+    pub fn create(path: &Path, schema: &Arc<Schema>, options: WriterProperties) -> Result<Self> {
+        let output = Output::create(path)?;
+        let writer = ArrowWriter::try_new(output.writer()?, Arc::clone(schema), Some(options));
+        let writer = writer.map_err(|error| output.failed(error))?;
+        Ok(ParquetWriter { output, writer })
+    }
+
+    pub fn write(&mut self, batch: Result<RecordBatch, ArrowError>) -> Result<()> {
+        let batch = batch.map_err(|error| self.output.failed(error))?;
+        let written = self.writer.write(&batch);
+        written.map_err(|error| self.output.failed(error))
+    }
+
+    /// Writes the remaining data; the file appears when the output is committed.
+    pub fn written(self) -> Result<Output> {
+        let ParquetWriter { output, writer } = self;
+        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
+        output.flushed(inner)
+    }
+}
 
 /// The compression and the metadata of a Parquet file.
 pub(super) fn properties(
     metadata: impl IntoIterator<Item = (String, String)>,
 ) -> WriterPropertiesBuilder {
-    let metadata = metadata
-        .into_iter()
-        .map(|(key, value)| KeyValue::new(key, value));
+    let metadata = metadata.into_iter();
+    let metadata = metadata.map(|(key, value)| KeyValue::new(key, value));
     WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(metadata.collect()))
 }
 
-/// A column of text.
-pub(super) fn text(values: impl Iterator<Item = impl AsRef<str>>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
-}
-
-/// A column of counts.
-pub(super) fn whole(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(
-        values.map(|value| value as i64),
-    ))
-}
-
-/// A column of numbers.
-pub(super) fn float(values: impl Iterator<Item = f64>) -> ArrayRef {
-    Arc::new(Float64Array::from_iter_values(values))
+/// The metadata of a table: the command line and the settings of the run.
+pub(crate) fn metadata(command: &str, settings: &Value) -> Vec<(String, String)> {
+    vec![
+        ("hullscope.version".into(), env!("CARGO_PKG_VERSION").into()),
+        ("hullscope.command".into(), command.into()),
+        ("hullscope.settings".into(), settings.to_string()),
+    ]
 }
 
 /// Writes a batch, with the command line and the settings of the run.
@@ -48,17 +70,10 @@ pub(super) fn write(
     settings: &Value,
     batch: Result<RecordBatch, ArrowError>,
 ) -> Result<()> {
-    let output = Output::create(path)?;
-    let batch = batch.map_err(|error| output.failed(error))?;
-    let metadata = [
-        ("hullscope.version", env!("CARGO_PKG_VERSION").to_string()),
-        ("hullscope.command", command.to_string()),
-        ("hullscope.settings", settings.to_string()),
-    ];
-    let properties = properties(metadata.map(|(key, value)| (key.to_string(), value))).build();
-    let mut writer = ArrowWriter::try_new(output.writer()?, batch.schema(), Some(properties))
-        .map_err(|error| output.failed(error))?;
-    writer.write(&batch).map_err(|error| output.failed(error))?;
-    let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-    output.close(inner)
+    let failed = |error: ArrowError| Error::io("write", path, std::io::Error::other(error));
+    let batch = batch.map_err(failed)?;
+    let options = properties(metadata(command, settings)).build();
+    let mut file = ParquetWriter::create(path, &batch.schema(), options)?;
+    file.write(Ok(batch))?;
+    file.written()?.commit()
 }

@@ -90,6 +90,20 @@ pub struct Lines {
     pub size: (f64, f64),
 }
 
+impl Lines {
+    /// A panel of curves of the default size.
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis, series: Vec<Series>) -> Self {
+        Lines {
+            title: title.into(),
+            x,
+            y,
+            series,
+            spots: Vec::new(),
+            size: PANEL,
+        }
+    }
+}
+
 /// Labelled points of one kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spots {
@@ -124,6 +138,22 @@ pub struct Dots {
     pub notes: String,
     /// Whether labels are above their rows instead of beside them, for a narrow page.
     pub above: bool,
+}
+
+impl Dots {
+    /// A panel without a title, with a marker per series in each row.
+    pub fn new(x: Axis, series: Vec<DotSeries>, rows: Vec<Row>) -> Self {
+        Dots {
+            title: String::new(),
+            x,
+            series,
+            rows,
+            quantiles: false,
+            reference: None,
+            notes: String::new(),
+            above: false,
+        }
+    }
 }
 
 /// Markers of one kind.
@@ -185,6 +215,33 @@ pub struct Axis {
     pub range: Option<(f64, f64)>,
 }
 
+impl Axis {
+    /// A linear axis over the range of the values.
+    pub fn linear(label: impl Into<String>) -> Self {
+        Axis {
+            label: label.into(),
+            logarithmic: false,
+            range: None,
+        }
+    }
+
+    /// A logarithmic axis over the range of the values.
+    pub fn logarithmic(label: impl Into<String>) -> Self {
+        Axis {
+            logarithmic: true,
+            ..Axis::linear(label)
+        }
+    }
+
+    /// The same axis, which shows at least this range.
+    pub fn within(self, low: f64, high: f64) -> Self {
+        Axis {
+            range: Some((low, high)),
+            ..self
+        }
+    }
+}
+
 /// One curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -201,15 +258,29 @@ pub struct Series {
 }
 
 impl Series {
+    /// A curve with markers and a band, which may be empty.
+    pub fn curve(
+        label: impl Into<String>,
+        style: usize,
+        points: Vec<(f64, f64)>,
+        band: Vec<(f64, f64)>,
+    ) -> Self {
+        Series {
+            label: label.into(),
+            style,
+            points,
+            band,
+            thin: false,
+            markers: true,
+        }
+    }
+
     /// A thin line in the colour of a style.
     pub fn thin(style: usize, points: Vec<(f64, f64)>) -> Self {
         Series {
-            label: String::new(),
-            style,
-            points,
-            band: Vec::new(),
             thin: true,
             markers: false,
+            ..Series::curve("", style, points, Vec::new())
         }
     }
 }
@@ -264,9 +335,14 @@ pub fn for_page(figure: &Figure, narrow: bool) -> Result<String, String> {
 /// Draw a figure into a file.
 pub fn write(path: &Path, figure: &Figure) -> Result<()> {
     let format = Format::of(path)?;
-    let bytes = render(figure, format);
-    let bytes = bytes.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
-    file::write_bytes(path, &bytes)
+    file::write_drawn(path, render(figure, format))
+}
+
+/// Draws a figure into two files of a folder, as PNG and as SVG.
+pub fn write_both(folder: &Path, name: &str, figure: &Figure) -> Result<()> {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}"));
+    write(&path("png"), figure)?;
+    write(&path("svg"), figure)
 }
 
 /// The figure as the bytes of a file.
@@ -438,129 +514,4 @@ fn draw<B: DrawingBackend>(
         }
     }
     root.present().map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(label: &str, value: f64) -> Row {
-        Row {
-            label: label.into(),
-            note: "17".into(),
-            dots: vec![Some(Dot {
-                value,
-                spread: Some((0.5 * value, 2.0 * value)),
-                core: Some((0.9 * value, 1.1 * value)),
-            })],
-            reference: Some(value),
-        }
-    }
-
-    fn spot(label: &str, value: f64) -> Spot {
-        Spot {
-            label: label.into(),
-            at: (value, value),
-            interval: Some((0.5 * value, 2.0 * value)),
-        }
-    }
-
-    fn figure(values: &[f64]) -> Figure {
-        let axis = |label: &str| Axis {
-            label: label.into(),
-            logarithmic: true,
-            range: None,
-        };
-        Figure {
-            title: "A <title> & more".into(),
-            note: "a note".into(),
-            panels: vec![
-                Panel::Bars(Bars {
-                    title: "bars".into(),
-                    axis: "GFLOP/s".into(),
-                    bars: values
-                        .iter()
-                        .map(|&value| Bar {
-                            label: "a bar with a long name".into(),
-                            value,
-                            spread: Some((0.9 * value, 1.1 * value)),
-                            style: 9,
-                        })
-                        .collect(),
-                }),
-                Panel::Lines(Lines {
-                    title: "lines".into(),
-                    x: axis("rows"),
-                    y: axis("seconds"),
-                    series: vec![Series {
-                        label: "one".into(),
-                        style: 0,
-                        points: values.iter().map(|&v| (v, v)).collect(),
-                        band: values.iter().map(|&v| (0.5 * v, 2.0 * v)).collect(),
-                        thin: false,
-                        markers: true,
-                    }],
-                    spots: vec![Spots {
-                        label: "spots".into(),
-                        style: 1,
-                        all: values.iter().map(|&v| spot("a <spot>", v)).collect(),
-                    }],
-                    size: PANEL,
-                }),
-                Panel::Dots(Dots {
-                    title: "dots".into(),
-                    x: axis("ratio"),
-                    series: vec![DotSeries {
-                        label: "one".into(),
-                        style: 2,
-                    }],
-                    rows: values.iter().map(|&v| row("a <row>", v)).collect(),
-                    quantiles: false,
-                    reference: Some("mark".into()),
-                    notes: "d*".into(),
-                    above: values.len() == 1,
-                }),
-            ],
-        }
-    }
-
-    #[test]
-    fn both_formats_hold_a_whole_picture() {
-        let figure = figure(&[1.0, 10.0, 1e7]);
-        let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        let width = FigureLayout::of(&figure, ACROSS).width.ceil();
-        let start = format!("<svg width=\"{width}\"");
-        assert!(svg.starts_with(&start) && svg.trim_end().ends_with("</svg>"));
-        assert!(svg.contains("&lt;title&gt;") && svg.contains("GFLOP/s"));
-        // The text is 12.5 points high, on a canvas of two pixels per point.
-        assert!(svg.contains(" font-size=\"21.48\""));
-        let png = render(&figure, Format::Png).unwrap();
-        let image = image::load_from_memory(&png).unwrap().into_rgb8();
-        let ink = image.pixels().filter(|pixel| pixel.0[0] < 128).count();
-        assert!(image.width() == 2 * width as u32 && ink > 2_000, "{ink}");
-    }
-
-    #[test]
-    fn no_values_and_odd_values_are_no_panic() {
-        for values in [
-            &[][..],
-            &[0.0],
-            &[5.0],
-            &[f64::NAN, f64::INFINITY, -1.0],
-            &[1e-300, 1e300],
-            &[3.0, 3.0],
-        ] {
-            for format in [Format::Svg, Format::Png] {
-                render(&figure(values), format).unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn the_ending_decides() {
-        assert_eq!(Format::of(Path::new("a/b.PNG")).unwrap(), Format::Png);
-        assert_eq!(Format::of(Path::new("b.svg")).unwrap(), Format::Svg);
-        let error = Format::of(Path::new("b.pdf")).unwrap_err().to_string();
-        assert!(error.contains("b.pdf") && error.contains(".svg"), "{error}");
-    }
 }

@@ -1,11 +1,10 @@
 //! `queries.parquet` of a comparison: one row per query and space, joined from the tables of the spaces.
 
-use super::file::Output;
+use super::parquet_file::{ParquetWriter, properties};
 use crate::error::{Error, Result};
 use crate::rows::open_file;
 use arrow_array::{ArrayRef, RecordBatch, new_null_array};
-use arrow_schema::{Schema, SchemaRef};
-use parquet::arrow::ArrowWriter;
+use arrow_schema::{Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,40 +30,24 @@ pub fn join(tables: &[PathBuf], to: &Path, metadata: Vec<(String, String)>) -> R
     let mut schema = Schema::empty();
     for table in tables {
         let (other, _) = open(table)?;
-        let fields = other.fields().iter().cloned().collect::<Vec<_>>();
-        let other = Schema::new(fields);
-        schema = match schema.fields().is_empty() {
-            true => other,
-            false => {
-                Schema::try_merge([schema, other]).map_err(|error| failed(error.to_string()))?
-            }
-        };
+        let field = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
+        let other = Schema::new(other.fields().iter().map(field).collect::<Vec<_>>());
+        let merged = Schema::try_merge([schema, other]);
+        schema = merged.map_err(|error| failed(error.to_string()))?;
     }
-    let schema = Arc::new(nullable(&schema));
-    let output = Output::create(to)?;
-    let properties = super::parquet_file::properties(metadata).build();
-    let mut writer = ArrowWriter::try_new(output.writer()?, Arc::clone(&schema), Some(properties))
-        .map_err(|error| output.failed(error))?;
+    let schema = Arc::new(schema);
+    let mut file = ParquetWriter::create(to, &schema, properties(metadata).build())?;
     for table in tables {
         let (_, reader) = open(table)?;
         for batch in reader {
-            let batch = batch.map_err(|error| output.failed(error))?;
-            let column = |field: &Arc<arrow_schema::Field>| -> ArrayRef {
+            let batch = batch.map_err(|error| file.output.failed(error))?;
+            let column = |field: &Arc<Field>| -> ArrayRef {
                 let known = batch.column_by_name(field.name()).cloned();
                 known.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
             };
             let columns = schema.fields().iter().map(column).collect();
-            let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
-            let batch = batch.map_err(|error| output.failed(error))?;
-            writer.write(&batch).map_err(|error| output.failed(error))?;
+            file.write(RecordBatch::try_new(Arc::clone(&schema), columns))?;
         }
     }
-    let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-    output.close(inner)
-}
-
-/// The schema with all columns nullable.
-fn nullable(schema: &Schema) -> Schema {
-    let field = |field: &Arc<arrow_schema::Field>| field.as_ref().clone().with_nullable(true);
-    Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>())
+    file.written()?.commit()
 }

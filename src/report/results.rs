@@ -103,7 +103,7 @@ pub fn claim(folder: &Path, made: &Made) -> Result<()> {
         return Ok(());
     }
     clear(folder, made)?;
-    std::fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    file::create_folder(folder)?;
     let path = folder.join(FILE);
     let text = serde_json::to_string(made);
     let text = text.map_err(|error| Error::io("write", &path, error.into()))?;

@@ -36,6 +36,15 @@ pub struct Pictures<'a> {
     pub classes: Option<&'a Classes>,
 }
 
+impl Pictures<'_> {
+    fn set(&self, of: Of) -> (&dyn Rows, Shape) {
+        match of {
+            Of::Reference => (self.reference, self.reference_shape),
+            Of::Queries => (self.queries, self.query_shape),
+        }
+    }
+}
+
 /// The sheet of a space as PNG: its most interpolated queries with nearest reference image and certificate, and its most
 /// extrapolated ones. `None` where there is nothing to show.
 ///
@@ -49,11 +58,10 @@ pub fn sheet(space: &str, picks: &Picks, pictures: &Pictures) -> Result<Option<V
     let shown = Shown::of(picks, pictures)?;
     let layout = SheetLayout::of(space, picks, pictures, &shown);
     let bytes = layout.draw();
-    bytes.map(Some).map_err(|why| {
-        Error::Usage(format!(
-            "the contact sheet of {space} cannot be drawn: {why}"
-        ))
-    })
+    let what = format!("the contact sheet of {space} cannot be drawn");
+    bytes
+        .map(Some)
+        .map_err(|why| Error::Usage(format!("{what}: {why}")))
 }
 
 /// The set that an image belongs to.
@@ -103,11 +111,8 @@ impl Shown {
                 }
             }
         }
-        for pick in picks
-            .interpolated
-            .iter()
-            .filter(|pick| !pick.support.is_empty())
-        {
+        let inside = |pick: &&Pick| !pick.support.is_empty();
+        for pick in picks.interpolated.iter().filter(inside) {
             means.push((pick.query, mean(pictures, &pick.support)?));
         }
         let bytes = |rows: &dyn Rows| rows.element() == Element::U8;
@@ -130,12 +135,13 @@ impl Shown {
 
     /// An image at the size at which it is drawn.
     fn picture(&self, of: Of, row: u64, pictures: &Pictures) -> RgbImage {
-        let values = self.values(of, row);
-        let shape = match of {
-            Of::Reference => pictures.reference_shape,
-            Of::Queries => pictures.query_shape,
-        };
-        fitted(&picture(values, shape, self.black, self.white))
+        let (_, shape) = pictures.set(of);
+        fitted(&picture(
+            self.values(of, row),
+            shape,
+            self.black,
+            self.white,
+        ))
     }
 
     fn values(&self, of: Of, row: u64) -> &[f64] {
@@ -146,7 +152,7 @@ impl Shown {
     /// The query as the space sees it, if that differs from its image.
     fn seen(&self, pick: &Pick) -> Option<RgbImage> {
         let seen = pick.seen.as_ref()?;
-        let values: Vec<f64> = seen.values.iter().map(|value| f64::from(*value)).collect();
+        let values = doubles(&seen.values);
         Some(fitted(&picture(
             &values, seen.shape, self.black, self.white,
         )))
@@ -155,19 +161,20 @@ impl Shown {
     /// The mean of the certificate of a query, and the query minus that mean: grey where there is no difference.
     fn mean(&self, pick: &Pick, pictures: &Pictures) -> Option<[RgbImage; 2]> {
         if let (Some(seen), Some(mean)) = (&pick.seen, &pick.mean) {
-            let pairs = seen.values.iter().zip(&mean.values);
-            let difference: Vec<f64> = pairs.map(|(a, b)| f64::from(*a) - f64::from(*b)).collect();
-            let mean: Vec<f64> = mean.values.iter().map(|value| f64::from(*value)).collect();
+            let (own, mean) = (doubles(&seen.values), doubles(&mean.values));
+            let difference: Vec<f64> = own
+                .iter()
+                .zip(&mean)
+                .map(|(own, mean)| own - mean)
+                .collect();
             return Some(self.beside(&mean, &difference, seen.shape));
         }
         let (_, mean) = self.means.iter().find(|(query, _)| *query == pick.query)?;
         let own = self.values(Of::Queries, pick.query);
         // The channels of the two sets may be in different order.
         let place = |at: usize| moved(at, pictures.reference_shape, pictures.query_shape);
-        let difference = mean.iter().enumerate();
-        let difference =
-            difference.map(|(at, mean)| own.get(place(at)).map_or(0.0, |own| own - mean));
-        let difference: Vec<f64> = difference.collect();
+        let minus = |(at, mean): (usize, &f64)| own.get(place(at)).map_or(0.0, |own| own - mean);
+        let difference: Vec<f64> = mean.iter().enumerate().map(minus).collect();
         Some(self.beside(mean, &difference, pictures.reference_shape))
     }
 
@@ -188,10 +195,19 @@ fn moved(at: usize, from: Shape, to: Shape) -> usize {
         true => (at % pixels, at / pixels),
         false => (at / from.channels, at % from.channels),
     };
-    match to.planar {
-        true => channel * pixels + pixel,
-        false => pixel * to.channels + channel,
+    index(to, pixel, channel)
+}
+
+/// The index of a channel of a pixel among the numbers of an image.
+fn index(shape: Shape, pixel: usize, channel: usize) -> usize {
+    match shape.planar {
+        true => channel * shape.height * shape.width + pixel,
+        false => pixel * shape.channels + channel,
     }
+}
+
+fn doubles(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value)).collect()
 }
 
 /// The weighted mean of the reference images of a certificate.
@@ -220,10 +236,7 @@ fn nearest(pick: &Pick) -> Option<u64> {
 }
 
 fn values(pictures: &Pictures, of: Of, row: u64) -> Result<Vec<f64>> {
-    let (rows, shape) = match of {
-        Of::Reference => (pictures.reference, pictures.reference_shape),
-        Of::Queries => (pictures.queries, pictures.query_shape),
-    };
+    let (rows, shape) = pictures.set(of);
     let numbers = shape.height * shape.width * shape.channels;
     if row >= rows.len() as u64 || numbers != rows.dim() {
         return Err(missing(rows, shape, row));
@@ -247,26 +260,17 @@ fn missing(rows: &dyn Rows, shape: Shape, row: u64) -> Error {
 
 /// Numbers as colours; of two channels the first is used, of four the first three.
 fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
-    let Shape {
-        height,
-        width,
-        channels,
-        planar,
-    } = shape;
     let level = |channel: usize, pixel: usize| {
-        let place = match planar {
-            true => channel * height * width + pixel,
-            false => pixel * channels + channel,
-        };
-        let value = values.get(place).copied().unwrap_or(black);
+        let value = values.get(index(shape, pixel, channel));
+        let value = value.copied().unwrap_or(black);
         let share = (value - black) / (white - black);
         // A set whose values are all equal is grey.
         let share = if share.is_finite() { share } else { 0.5 };
         (255.0 * share).round() as u8
     };
-    RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let pixel = y as usize * width + x as usize;
-        let last = if channels < 3 { 0 } else { 2 };
+    RgbImage::from_fn(shape.width as u32, shape.height as u32, |x, y| {
+        let pixel = y as usize * shape.width + x as usize;
+        let last = if shape.channels < 3 { 0 } else { 2 };
         Rgb([0, 1, 2].map(|channel: usize| level(channel.min(last), pixel)))
     })
 }
@@ -275,17 +279,14 @@ fn picture(values: &[f64], shape: Shape, black: f64, white: f64) -> RgbImage {
 fn fitted(image: &RgbImage) -> RgbImage {
     let (width, height) = image.dimensions();
     let longer = width.max(height).max(1);
-    if longer <= SIDE {
+    let (across, down, filter) = if longer <= SIDE {
         let factor = SIDE / longer;
-        return image::imageops::resize(
-            image,
-            width * factor,
-            height * factor,
-            FilterType::Nearest,
-        );
-    }
-    let reduced = |side: u32| (side * SIDE).div_ceil(longer).max(1);
-    image::imageops::resize(image, reduced(width), reduced(height), FilterType::Triangle)
+        (width * factor, height * factor, FilterType::Nearest)
+    } else {
+        let reduced = |side: u32| (side * SIDE).div_ceil(longer).max(1);
+        (reduced(width), reduced(height), FilterType::Triangle)
+    };
+    image::imageops::resize(image, across, down, filter)
 }
 
 /// A text, with its left end and its vertical middle.
@@ -308,15 +309,10 @@ struct SheetLayout {
 impl SheetLayout {
     fn of(space: &str, picks: &Picks, pictures: &Pictures, shown: &Shown) -> Self {
         let inside = |pick: &&Pick| !pick.support.is_empty();
-        let rows = picks
-            .interpolated
-            .iter()
-            .filter(inside)
-            .map(|pick| groups(pick, pictures, shown));
-        let rows: Vec<Vec<Vec<Shot>>> = rows.collect();
-        let ends = rows
-            .iter()
-            .map(|row| lefts(row).last().map_or(0.0, |left| left + CELL));
+        let rows = picks.interpolated.iter().filter(inside);
+        let rows: Vec<Vec<Vec<Shot>>> = rows.map(|pick| groups(pick, pictures, shown)).collect();
+        let end = |row: &Vec<_>| lefts(row).last().map_or(0.0, |left| left + CELL);
+        let ends = rows.iter().map(end);
         let widest = ends.fold(0.0, f64::max) + MARGIN;
         let mut layout = SheetLayout {
             width: widest.max(LEAST),
@@ -340,11 +336,8 @@ impl SheetLayout {
         for (pick, row) in picks.interpolated.iter().filter(inside).zip(rows) {
             layout.wide(&caption(pick, picks.margins, pictures), row);
         }
-        let others: Vec<&Pick> = picks
-            .interpolated
-            .iter()
-            .filter(|pick| !inside(pick))
-            .collect();
+        let others = picks.interpolated.iter().filter(|pick| !inside(pick));
+        let others: Vec<&Pick> = others.collect();
         if !others.is_empty() {
             let none = others.len() == picks.interpolated.len();
             let start = if none { "no query is inside; " } else { "" };
@@ -403,26 +396,20 @@ impl SheetLayout {
 
     /// A query, as the space sees it where that is an image, beside its nearest image, with captions below both.
     fn pair(&mut self, pick: &Pick, x: f64, pictures: &Pictures, shown: &Shown) {
-        let query = shown.picture(Of::Queries, pick.query, pictures);
-        let seen = shown.seen(pick);
-        let mut shots = vec![query];
-        shots.extend(seen);
+        let mut shots = vec![shown.picture(Of::Queries, pick.query, pictures)];
+        shots.extend(shown.seen(pick));
         let mut lines = vec![
             name(Of::Queries, pick.query, pictures),
             judged(pick, shown.margins),
         ];
         if let Some(row) = nearest(pick) {
-            let picture = shown.picture(Of::Reference, row, pictures);
-            shots.push(picture);
-            lines.push(format!(
-                "nearest {}: {}",
-                ratio(pick.nearest_ratio),
-                name(Of::Reference, row, pictures)
-            ));
+            shots.push(shown.picture(Of::Reference, row, pictures));
+            let name = name(Of::Reference, row, pictures);
+            lines.push(format!("nearest {}: {name}", ratio(pick.nearest_ratio)));
         }
         for (number, picture) in shots.into_iter().enumerate() {
-            self.pictures
-                .push((picture, x + (CELL + GAP) * number as f64, self.y));
+            let left = x + (CELL + GAP) * number as f64;
+            self.pictures.push((picture, left, self.y));
         }
         for (line, text) in lines.iter().enumerate() {
             let text = canvas::fitted(text, Size::Small, PAIR - GAP);
@@ -459,15 +446,10 @@ type Shot = (RgbImage, [String; 2]);
 /// certificate's rows.
 fn groups(pick: &Pick, pictures: &Pictures, shown: &Shown) -> Vec<Vec<Shot>> {
     let plain = |text: &str| [text.to_string(), String::new()];
-    let mut own = vec![(
-        shown.picture(Of::Queries, pick.query, pictures),
-        plain("query"),
-    )];
-    own.extend(
-        shown
-            .seen(pick)
-            .map(|seen| (seen, ["as this".into(), "space sees it".into()])),
-    );
+    let query = shown.picture(Of::Queries, pick.query, pictures);
+    let mut own = vec![(query, plain("query"))];
+    let below = ["as this", "space sees it"].map(String::from);
+    own.extend(shown.seen(pick).map(|seen| (seen, below)));
     own.extend(nearest(pick).map(|row| {
         let below = ["nearest".into(), class(Of::Reference, row, pictures)];
         (shown.picture(Of::Reference, row, pictures), below)
@@ -530,11 +512,8 @@ fn distances(picks: &Picks) -> &'static str {
 
 /// The caption of a query: its name, verdict and distances.
 fn caption(pick: &Pick, margins: bool, pictures: &Pictures) -> String {
-    let mut text = format!(
-        "{}; {}",
-        name(Of::Queries, pick.query, pictures),
-        judged(pick, margins)
-    );
+    let name = name(Of::Queries, pick.query, pictures);
+    let mut text = format!("{name}; {}", judged(pick, margins));
     if nearest(pick).is_some() {
         text += &format!("; nearest {}", ratio(pick.nearest_ratio));
     }
@@ -560,17 +539,15 @@ fn judged(pick: &Pick, margins: bool) -> String {
 
 /// `test 123, Sneaker`: the number in the file, and the class.
 fn name(of: Of, row: u64, pictures: &Pictures) -> String {
-    let (word, rows) = match of {
-        Of::Reference => ("train", pictures.reference),
-        Of::Queries => ("test", pictures.queries),
+    let word = match of {
+        Of::Reference => "train",
+        Of::Queries => "test",
     };
-    let class = class(of, row, pictures);
-    let class = if class.is_empty() {
-        class
-    } else {
-        format!(", {class}")
-    };
-    format!("{word} {}{class}", rows.number(row as usize))
+    let number = pictures.set(of).0.number(row as usize);
+    match class(of, row, pictures).as_str() {
+        "" => format!("{word} {number}"),
+        class => format!("{word} {number}, {class}"),
+    }
 }
 
 fn class(of: Of, row: u64, pictures: &Pictures) -> String {
@@ -609,12 +586,7 @@ mod tests {
     use super::*;
     use crate::rows::Memory;
 
-    const SHAPE: Shape = Shape {
-        height: 2,
-        width: 3,
-        channels: 1,
-        planar: false,
-    };
+    const SHAPE: Shape = shape(2, 3, 1, false);
 
     fn pick(query: u64, support: &[(u64, f64)]) -> Pick {
         let inside = !support.is_empty();
@@ -627,6 +599,35 @@ mod tests {
             support: support.to_vec(),
             seen: None,
             mean: None,
+        }
+    }
+
+    fn interpolated(interpolated: Vec<Pick>) -> Picks {
+        Picks {
+            interpolated,
+            ..Picks::default()
+        }
+    }
+
+    fn pictures<'a>(
+        (reference, reference_shape): (&'a Memory, Shape),
+        (queries, query_shape): (&'a Memory, Shape),
+    ) -> Pictures<'a> {
+        Pictures {
+            reference,
+            reference_shape,
+            queries,
+            query_shape,
+            classes: None,
+        }
+    }
+
+    const fn shape(height: usize, width: usize, channels: usize, planar: bool) -> Shape {
+        Shape {
+            height,
+            width,
+            channels,
+            planar,
         }
     }
 
@@ -651,19 +652,8 @@ mod tests {
     fn pixels_of_the_query_and_its_rows_are_on_the_sheet() {
         let reference = bytes(&[9, 9, 9, 9, 9, 9, 70, 80, 90, 100, 110, 120]);
         let queries = bytes(&[10, 20, 30, 40, 50, 60]);
-        let pictures = Pictures {
-            reference: &reference,
-            reference_shape: SHAPE,
-            queries: &queries,
-            query_shape: SHAPE,
-            classes: None,
-        };
-        let picks = Picks {
-            without_unit: false,
-            margins: false,
-            interpolated: vec![pick(0, &[(1, 0.75), (0, 0.25)])],
-            extrapolated: Vec::new(),
-        };
+        let pictures = pictures((&reference, SHAPE), (&queries, SHAPE));
+        let picks = interpolated(vec![pick(0, &[(1, 0.75), (0, 0.25)])]);
         let image = decoded(&picks, &pictures);
         assert!(matches!(image, image::DynamicImage::ImageLuma8(_)));
         let image = image.into_luma8();
@@ -700,19 +690,12 @@ mod tests {
     #[test]
     fn distances_without_a_unit_are_said_to_be() {
         let rows = bytes(&[1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]);
-        let pictures = Pictures {
-            reference: &rows,
-            reference_shape: SHAPE,
-            queries: &rows,
-            query_shape: SHAPE,
-            classes: None,
-        };
+        let pictures = pictures((&rows, SHAPE), (&rows, SHAPE));
         let heading = |without_unit: bool| {
             let picks = Picks {
                 without_unit,
-                margins: false,
-                interpolated: Vec::new(),
                 extrapolated: vec![pick(0, &[])],
+                ..Picks::default()
             };
             let shown = Shown::of(&picks, &pictures).unwrap();
             let layout = SheetLayout::of("pixels", &picks, &pictures, &shown);
@@ -734,12 +717,7 @@ mod tests {
 
     #[test]
     fn colours_of_floats_in_either_order() {
-        let shape = |planar| Shape {
-            height: 1,
-            width: 2,
-            channels: 3,
-            planar,
-        };
+        let shape = |planar| shape(1, 2, 3, planar);
         // -1 is black and 3 is white: the pixels are (255, 0, 128) and (64, 191, 0).
         let interleaved = [3.0, -1.0, 1.0, 0.0, 2.0, -1.0];
         let planar = [3.0, 0.0, -1.0, 2.0, 1.0, -1.0];
@@ -757,18 +735,10 @@ mod tests {
             [[99.0; 6], [-1.0, 3.0, 0.0, 0.0, 0.0, 0.0]].concat(),
         );
         let queries = Memory::from_f64("b", 6, vec![1.0; 6]);
-        let pictures = Pictures {
-            reference: &reference,
-            reference_shape: shape(true),
-            queries: &queries,
-            query_shape: shape(true),
-            classes: None,
-        };
+        let pictures = pictures((&reference, shape(true)), (&queries, shape(true)));
         let picks = Picks {
-            without_unit: false,
-            margins: false,
-            interpolated: vec![pick(0, &[])],
             extrapolated: vec![pick(0, &[])],
+            ..interpolated(vec![pick(0, &[])])
         };
         let image = decoded(&picks, &pictures).into_rgb8();
         let (left, top) = first_corner();
@@ -788,46 +758,20 @@ mod tests {
     /// The mean is right for any order of channels, and the query as the space sees it is drawn beside it.
     #[test]
     fn means_and_what_the_space_sees() {
-        let shape = |planar| Shape {
-            height: 1,
-            width: 2,
-            channels: 3,
-            planar,
-        };
-        let at: Vec<usize> = (0..6)
-            .map(|at| moved(at, shape(true), shape(false)))
-            .collect();
-        assert_eq!(at, [0, 3, 1, 4, 2, 5]);
-        let at: Vec<usize> = (0..6)
-            .map(|at| moved(at, shape(false), shape(true)))
-            .collect();
-        assert_eq!(at, [0, 2, 4, 1, 3, 5]);
+        let shape = |planar| shape(1, 2, 3, planar);
+        let order = |from, to| [0, 1, 2, 3, 4, 5].map(|at| moved(at, shape(from), shape(to)));
+        assert_eq!(order(true, false), [0, 3, 1, 4, 2, 5]);
+        assert_eq!(order(false, true), [0, 2, 4, 1, 3, 5]);
         let reference = bytes(&[100, 0, 10, 0, 50, 0]);
         let queries = bytes(&[100, 10, 50, 0, 0, 0]);
-        let pictures = Pictures {
-            reference: &reference,
-            reference_shape: shape(true),
-            queries: &queries,
-            query_shape: shape(false),
-            classes: None,
-        };
+        let pictures = pictures((&reference, shape(true)), (&queries, shape(false)));
         let mut inside = pick(0, &[(0, 1.0)]);
         inside.nearest = 0;
         inside.seen = Some(crate::study::compare::Picture {
-            shape: Shape {
-                height: 1,
-                width: 1,
-                channels: 1,
-                planar: false,
-            },
+            shape: super::tests::shape(1, 1, 1, false),
             values: vec![7.0],
         });
-        let picks = Picks {
-            without_unit: false,
-            margins: false,
-            interpolated: vec![inside.clone()],
-            extrapolated: Vec::new(),
-        };
+        let picks = interpolated(vec![inside.clone()]);
         let shown = Shown::of(&picks, &pictures).unwrap();
         let [mean, difference] = shown.mean(&inside, &pictures).unwrap();
         assert_eq!(mean.get_pixel(0, 0).0, [100, 10, 50]);
@@ -848,19 +792,8 @@ mod tests {
     #[test]
     fn rows_that_are_not_there_are_an_error() {
         let rows = bytes(&[1, 2, 3, 4, 5, 6]);
-        let pictures = Pictures {
-            reference: &rows,
-            reference_shape: SHAPE,
-            queries: &rows,
-            query_shape: SHAPE,
-            classes: None,
-        };
-        let picks = Picks {
-            without_unit: false,
-            margins: false,
-            interpolated: vec![pick(0, &[(1, 1.0)])],
-            extrapolated: Vec::new(),
-        };
+        let pictures = pictures((&rows, SHAPE), (&rows, SHAPE));
+        let picks = interpolated(vec![pick(0, &[(1, 1.0)])]);
         let error = sheet("pixels", &picks, &pictures).unwrap_err().to_string();
         assert!(
             error.contains("1 rows") && error.contains("row 1"),
@@ -879,11 +812,8 @@ mod tests {
             predicted: Vec::new(),
         };
         let pictures = Pictures {
-            reference: &rows,
-            reference_shape: SHAPE,
-            queries: &rows,
-            query_shape: SHAPE,
             classes: Some(&classes),
+            ..pictures((&rows, SHAPE), (&rows, SHAPE))
         };
         let mut inside = pick(0, &[(0, 0.5), (1, 0.5)]);
         assert_eq!(

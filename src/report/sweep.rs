@@ -1,19 +1,18 @@
 //! A sweep as a table, as Parquet, as JSON and as a figure.
 //!
-//! Parquet columns, one row per point: `law`, `d`, `n`, `trials`, `inside`, `undecided`, `rate`, `interval_low`,
-//! `interval_high` (Wilson's 95 %), `theory` (null where no theorem gives it), `vertices` (expected vertices of the hull of
-//! n + 1 points, by Efron's identity from the rate; null where the identity does not hold), `vertices_theory`.
+//! Parquet has one row per point.
 
+use super::columns::{self, columns};
 use super::file::Output;
-use super::plot::{Axis, Figure, Lines, PANEL, Panel, Series};
+use super::numerals::distinct;
+use super::plot::{Axis, Figure, Lines, Panel, Series};
+use super::text_table;
 use crate::error::{Error, Result};
 use crate::rows::law::{Law, Query};
 use crate::study::sweep::Point;
 use crate::study::theory::barany_furedi;
-use arrow_array::{ArrayRef, Float64Array, RecordBatch};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
 
 /// The origin of a sweep's numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,11 +22,6 @@ pub struct Context {
     pub settings: Value,
     /// A line about the sweep, for the figure and the table.
     pub about: String,
-}
-
-/// All points as a list. Field names are part of the interface.
-pub fn json(points: &[Point]) -> Value {
-    json!(points)
 }
 
 /// Checks that points can be written to a file; nothing is left behind.
@@ -44,36 +38,27 @@ pub fn check(path: &Path) -> Result<()> {
 
 /// Write all points as Parquet.
 pub fn write_parquet(path: &Path, context: &Context, points: &[Point]) -> Result<()> {
-    super::parquet_file::write(path, &context.command, &context.settings, batch(points))
-}
-
-fn batch(points: &[Point]) -> Result<RecordBatch, arrow_schema::ArrowError> {
-    let whole = |pick: fn(&Point) -> u64| super::parquet_file::whole(points.iter().map(pick));
-    let float = |pick: fn(&Point) -> f64| super::parquet_file::float(points.iter().map(pick));
-    let laws = super::parquet_file::text(points.iter().map(|point| &point.law));
-    let maybe = |pick: fn(&Point) -> Option<f64>| points.iter().map(pick).collect();
-    let theory: Float64Array = maybe(|point| point.theory);
-    let vertices: Float64Array = maybe(|point| point.vertices);
-    let vertices_theory: Float64Array = maybe(|point| point.vertices_theory);
-    RecordBatch::try_from_iter_with_nullable([
-        ("law", laws, false),
-        ("d", whole(|point| point.d as u64), false),
-        ("n", whole(|point| point.n as u64), false),
-        ("trials", whole(|point| point.trials), false),
-        ("inside", whole(|point| point.inside), false),
-        ("undecided", whole(|point| point.undecided), false),
-        ("rate", float(|point| point.rate), false),
-        ("interval_low", float(|point| point.interval95[0]), false),
-        ("interval_high", float(|point| point.interval95[1]), false),
-        ("theory", Arc::new(theory) as ArrayRef, true),
-        ("vertices", Arc::new(vertices), true),
-        ("vertices_theory", Arc::new(vertices_theory), true),
-    ])
+    let columns = columns! { point: Point;
+        "law" = point.law.clone(), "the law of the points";
+        "d" = point.d as u64, "dimensions";
+        "n" = point.n as u64, "reference points";
+        "trials" = point.trials, "queries that were judged";
+        "inside" = point.inside, "of these, how many are inside";
+        "undecided" = point.undecided, "of these, how many are neither proved inside nor outside";
+        "rate" = point.rate, "share inside";
+        "interval_low" = point.interval95[0], "lower end of its 95 % interval (Wilson)";
+        "interval_high" = point.interval95[1], "its upper end";
+        "theory" = point.theory, "the exact share; null where no theorem gives it";
+        "vertices" = point.vertices,
+            "expected vertices of the hull of n + 1 points, by Efron's identity; null where it does not hold";
+        "vertices_theory" = point.vertices_theory, "the exact number; null where no theorem gives it";
+    };
+    columns::write(path, &context.command, &context.settings, &columns, points)
 }
 
 /// All points as a table, one per line.
 pub fn table(context: &Context, points: &[Point]) -> String {
-    let mut table = super::text_table::table();
+    let mut table = text_table::table();
     let mut head = vec!["law", "d", "N", "inside", "of", "rate", "95 %", "theory"];
     let efron = points.iter().any(|point| point.vertices.is_some());
     if efron {
@@ -98,20 +83,19 @@ pub fn table(context: &Context, points: &[Point]) -> String {
         }
         table.add_row(row);
     }
-    super::text_table::numbers_right(&mut table);
     let undecided: u64 = points.iter().map(|point| point.undecided).sum();
-    let note = if undecided > 0 {
-        format!("\n{undecided} undecided; they count as not inside\n")
-    } else {
-        String::new()
+    let mut note = match undecided {
+        0 => String::new(),
+        count => format!("\n{count} undecided; they count as not inside\n"),
     };
-    let note = match efron {
-        true => format!(
-            "{note}\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n"
-        ),
-        false => note,
-    };
-    format!("{}\n\n{}\n{note}", context.about, table.trim_fmt())
+    if efron {
+        note += "\nvertices: expected, of the hull of N + 1 such points, by Efron's identity from the share not inside\n";
+    }
+    format!(
+        "{}\n\n{}\n{note}",
+        context.about,
+        text_table::aligned(table)
+    )
 }
 
 /// A probability with five decimals, or four significant digits if it is small.
@@ -127,19 +111,17 @@ fn share(value: f64) -> String {
 
 /// The rate against N, one panel per law and one curve per dimension; against d if there is one N and several d.
 pub fn figure(context: &Context, points: &[Point]) -> Figure {
-    let laws = distinct(points, |point| point.law.clone());
-    let (sizes, dims) = (
-        distinct(points, |point| point.n).len(),
-        distinct(points, |point| point.d).len(),
-    );
+    let laws = distinct(points.iter().map(|point| &point.law));
+    let sizes = distinct(points.iter().map(|point| point.n)).len();
+    let dims = distinct(points.iter().map(|point| point.d)).len();
     let against_d = sizes == 1 && dims > 1;
     let thresholds = has_thresholds(context);
     let panels = laws.iter().map(|law| {
-        let of_law: Vec<&Point> = points.iter().filter(|point| &point.law == law).collect();
+        let of_law: Vec<&Point> = points.iter().filter(|point| point.law == **law).collect();
         Panel::Lines(if against_d {
             by_dimension(law, &of_law)
         } else {
-            by_size(law, &of_law, thresholds && *law == Law::Ball.to_string())
+            by_size(law, &of_law, thresholds && **law == Law::Ball.to_string())
         })
     });
     let query = match at_origin(context) {
@@ -180,35 +162,17 @@ fn has_thresholds(context: &Context) -> bool {
     context.settings["laws"].is_array() && !at_origin(context)
 }
 
-/// The different values, in the order of their first appearance.
-fn distinct<T: PartialEq>(points: &[Point], of: impl Fn(&Point) -> T) -> Vec<T> {
-    let mut all = Vec::new();
-    for value in points.iter().map(of) {
-        if !all.contains(&value) {
-            all.push(value);
-        }
-    }
-    all
-}
-
 /// The panel of one law: one curve per dimension, with theory behind it and thresholds as vertical lines.
 fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
     let mut dims: Vec<usize> = points.iter().map(|point| point.d).collect();
     dims.sort_unstable();
     dims.dedup();
-    let axis = Axis {
-        label: "reference points N".into(),
-        logarithmic: true,
-        range: None,
-    };
+    let axis = Axis::logarithmic("reference points N");
     let dash = Dash::on(&axis, points.iter().map(|point| point.n));
     let mut series = Vec::new();
     for (style, &d) in dims.iter().enumerate() {
-        let of_d: Vec<&Point> = points
-            .iter()
-            .copied()
-            .filter(|point| point.d == d)
-            .collect();
+        let of_d = points.iter().copied().filter(|point| point.d == d);
+        let of_d: Vec<&Point> = of_d.collect();
         let label = format!("d = {d}");
         series.extend(curves(&label, style, &of_d, |point| point.n, &dash));
     }
@@ -216,10 +180,9 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         true => thresholds(points).collect(),
         false => Vec::new(),
     };
-    let upright = if marks.is_empty() {
-        ""
-    } else {
-        "; vertical: Barany-Furedi, no claim above it"
+    let upright = match marks.is_empty() {
+        true => "",
+        false => "; vertical: Barany-Furedi, no claim above it",
     };
     // Thresholds are as high as the measured shares, which may be no more than a few in a thousand.
     let (low, high) = extent(points);
@@ -227,41 +190,20 @@ fn by_size(law: &str, points: &[&Point], with_thresholds: bool) -> Lines {
         let style = dims.iter().position(|&known| known == d).unwrap_or(0);
         Series::thin(style, vec![(threshold, low), (threshold, high)])
     }));
-    Lines {
-        title: format!("{law}{upright}"),
-        x: axis,
-        y: rate_axis(),
-        series,
-        spots: Vec::new(),
-        size: PANEL,
-    }
+    Lines::new(format!("{law}{upright}"), axis, rate_axis(), series)
 }
 
 /// The panel of one law at one size, against the dimension.
 fn by_dimension(law: &str, points: &[&Point]) -> Lines {
     let n = points.first().map_or(0, |point| point.n);
-    let axis = Axis {
-        label: "dimension d".into(),
-        logarithmic: false,
-        range: None,
-    };
+    let axis = Axis::linear("dimension d");
     let dash = Dash::on(&axis, points.iter().map(|point| point.d));
-    Lines {
-        title: law.into(),
-        x: axis,
-        y: rate_axis(),
-        series: curves(&format!("N = {n}"), 0, points, |point| point.d, &dash),
-        spots: Vec::new(),
-        size: PANEL,
-    }
+    let series = curves(&format!("N = {n}"), 0, points, |point| point.d, &dash);
+    Lines::new(law, axis, rate_axis(), series)
 }
 
 fn rate_axis() -> Axis {
-    Axis {
-        label: "share inside".into(),
-        logarithmic: false,
-        range: None,
-    }
+    Axis::linear("share inside")
 }
 
 /// The least and the largest share among intervals and theory.
@@ -326,14 +268,9 @@ fn curves(
         let upright = point.interval95.map(|end| (x(point) as f64, end));
         series.push(Series::thin(style, upright.to_vec()));
     }
-    series.push(Series {
-        label: label.into(),
-        style,
-        points: sorted.iter().map(|p| (x(p) as f64, p.rate)).collect(),
-        band: sorted.iter().map(|p| p.interval95.into()).collect(),
-        thin: false,
-        markers: true,
-    });
+    let places = sorted.iter().map(|p| (x(p) as f64, p.rate)).collect();
+    let band = sorted.iter().map(|p| p.interval95.into()).collect();
+    series.push(Series::curve(label, style, places, band));
     series
 }
 
@@ -373,156 +310,6 @@ fn thresholds(points: &[&Point]) -> impl Iterator<Item = (usize, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::plot::{Format, render};
-    use crate::study::rate::wilson95;
-
-    fn context(settings: Value) -> Context {
-        Context {
-            command: "hullscope sweep".into(),
-            settings,
-            about: "100 trials a point".into(),
-        }
-    }
-
-    fn of_law() -> Context {
-        context(json!({ "laws": ["ball"], "query": "same" }))
-    }
-
-    fn point(d: usize, n: usize, inside: u64, theory: Option<f64>) -> Point {
-        Point {
-            law: "ball".into(),
-            d,
-            n,
-            trials: 100,
-            inside,
-            undecided: 0,
-            rate: inside as f64 / 100.0,
-            interval95: wilson95(inside, 100),
-            theory,
-            vertices: None,
-            vertices_theory: None,
-        }
-    }
-
-    /// The only panel of a figure, after checking that it can be drawn.
-    fn panel(context: &Context, points: &[Point]) -> (String, Lines) {
-        let figure = figure(context, points);
-        render(&figure, Format::Png).unwrap();
-        let note = figure.note.clone();
-        match figure.panels.into_iter().next() {
-            Some(Panel::Lines(lines)) => (note, lines),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn thin_lines(lines: &Lines) -> Vec<&[(f64, f64)]> {
-        let thin = lines.series.iter().filter(|series| series.thin);
-        thin.map(|series| &series.points[..]).collect()
-    }
-
-    #[test]
-    fn curves_have_bands_and_theory() {
-        let points = [point(2, 10, 20, Some(0.25)), point(2, 20, 50, Some(0.5))];
-        let (note, lines) = panel(&of_law(), &points);
-        assert_eq!(note, "bands: 95 %; thin lines: theory; 100 trials a point");
-        assert_eq!(lines.title, "ball");
-        assert_eq!(thin_lines(&lines), [[(10.0, 0.25), (20.0, 0.5)]]);
-        assert_eq!(lines.series[1].band.len(), 2);
-    }
-
-    /// Neither a band nor a line of theory can be drawn for a single point.
-    #[test]
-    fn a_single_point_has_its_interval_and_theory() {
-        let (note, lines) = panel(&of_law(), &[point(2, 10, 20, Some(0.25))]);
-        assert_eq!(
-            note,
-            "vertical lines: 95 %; horizontal: theory; 100 trials a point"
-        );
-        let [across, upright] = thin_lines(&lines)[..] else {
-            panic!("{lines:?}")
-        };
-        assert!(across[0].0 < 10.0 && across[1].0 > 10.0, "{across:?}");
-        assert_eq!((across[0].1, across[1].1), (0.25, 0.25));
-        let [low, high] = wilson95(20, 100);
-        assert_eq!(upright, [(10.0, low), (10.0, high)]);
-        let data = context(json!({ "order": "seeded" }));
-        let (note, lines) = panel(&data, &[point(2, 10, 20, None)]);
-        assert_eq!(note, "vertical lines: 95 %; 100 trials a point");
-        assert_eq!(thin_lines(&lines).len(), 1);
-    }
-
-    /// Points with theory at d = 1 and d >= N are not joined across those without.
-    #[test]
-    fn theory_is_not_drawn_where_there_is_none() {
-        let points = [
-            point(1, 5, 60, Some(2.0 / 3.0)),
-            point(2, 5, 20, None),
-            point(3, 5, 2, None),
-            point(5, 5, 0, Some(0.0)),
-            point(8, 5, 0, Some(0.0)),
-        ];
-        let (_, lines) = panel(&of_law(), &points);
-        let [dash, line] = thin_lines(&lines)[..] else {
-            panic!("{lines:?}")
-        };
-        assert!(dash.iter().all(|end| (end.0 - 1.0).abs() < 0.5), "{dash:?}");
-        assert_eq!(line, [(5.0, 0.0), (8.0, 0.0)]);
-    }
-
-    /// At d = 16 the threshold is 16; it is drawn only with sizes on both sides, and no higher than the shares.
-    #[test]
-    fn thresholds_are_those_of_random_points() {
-        let all = |sizes: &[usize]| -> Vec<Point> {
-            sizes.iter().map(|&n| point(16, n, 0, None)).collect()
-        };
-        let (_, lines) = panel(&of_law(), &all(&[10, 100]));
-        assert_eq!(
-            lines.title,
-            "ball; vertical: Barany-Furedi, no claim above it"
-        );
-        assert_eq!(
-            thin_lines(&lines),
-            [[(16.0, 0.0), (16.0, wilson95(0, 100)[1])]]
-        );
-        for (context, sizes) in [
-            (context(json!({ "order": "seeded" })), &[10, 100][..]),
-            (
-                context(json!({ "laws": ["ball"], "query": "origin" })),
-                &[10, 100],
-            ),
-            (of_law(), &[20, 100]),
-            (of_law(), &[16]),
-        ] {
-            let (_, lines) = panel(&context, &all(sizes));
-            assert_eq!(lines.title, "ball", "{context:?} {sizes:?}");
-        }
-        // The theorem is about the ball only.
-        let mut others = all(&[10, 100]);
-        others
-            .iter_mut()
-            .for_each(|point| point.law = "gaussian".into());
-        let (_, lines) = panel(
-            &context(json!({ "laws": ["gaussian"], "query": "same" })),
-            &others,
-        );
-        assert_eq!(lines.title, "gaussian");
-        assert!(thin_lines(&lines).is_empty());
-    }
-
-    #[test]
-    fn what_is_undecided_or_the_origin_is_said() {
-        let mut points = [point(2, 10, 100, None), point(2, 20, 100, None)];
-        points[0].undecided = 3;
-        let (note, _) = panel(&of_law(), &points);
-        assert!(
-            note.contains("3 undecided, not counted as inside"),
-            "{note}"
-        );
-        assert!(table(&of_law(), &points).contains("3 undecided"));
-        let origin = context(json!({ "laws": ["ball"], "query": "origin" }));
-        assert!(figure(&origin, &points).title.starts_with("The origin"));
-        assert!(figure(&of_law(), &points).title.starts_with("New points"));
-    }
 
     #[test]
     fn shares_that_are_not_whole_do_not_read_so() {

@@ -1,7 +1,8 @@
 //! The summary as a short table for a terminal.
 
 use super::compare::words;
-use super::{Context, text_table};
+use super::numerals::{hundredths, significant};
+use super::{Context, InputInfo, text_table};
 use crate::notion::neighbours::Method;
 use crate::study::rate::{Quantiles, Rate};
 use crate::study::summary::{HullSummary, NeighbourSummary, NotionSummary, SelfTest, Summary};
@@ -24,74 +25,77 @@ const STAGES: [(&str, &str); 11] = [
 
 /// The summary, at most a screen long.
 pub fn summary(context: &Context, summary: &Summary) -> String {
-    let mut table = text_table::table();
-    let set = |input: &super::InputInfo| {
-        let dropped = if input.dropped > 0 {
-            format!(", {} rows dropped", input.dropped)
-        } else {
-            String::new()
+    let mut lines = Lines(text_table::table());
+    let set = |input: &InputInfo| {
+        let dropped = match input.dropped {
+            0 => String::new(),
+            dropped => format!(", {dropped} rows dropped"),
         };
-        format!(
-            "{}: {} x {} {:?}{dropped}",
-            input.path, input.rows, input.dim, input.element
-        )
+        let InputInfo {
+            path,
+            rows,
+            dim,
+            element,
+            ..
+        } = input;
+        format!("{path}: {rows} x {dim} {element:?}{dropped}")
     };
-    table.add_row(["reference", &set(&context.reference)]);
-    table.add_row(["queries", &set(&context.queries)]);
-    let line = |input: &super::InputInfo| input.columns.as_ref().map(|columns| columns.line());
-    let lines = (line(&context.reference), line(&context.queries));
-    if let (Some(reference), Some(queries)) = &lines
-        && reference == queries
-    {
-        table.add_row(["columns", reference]);
+    lines.add("reference", set(&context.reference));
+    lines.add("queries", set(&context.queries));
+    let columns = [&context.reference, &context.queries];
+    let [reference, queries] = columns.map(|input| Some(input.columns.as_ref()?.line()));
+    if reference.is_some() && reference == queries {
+        lines.maybe("columns", reference);
     } else {
-        for (name, line) in [("reference columns", lines.0), ("query columns", lines.1)] {
-            line.map(|line| table.add_row([name, &line]));
-        }
+        lines.maybe("reference columns", reference);
+        lines.maybe("query columns", queries);
     }
-    if let Some(rank) = summary.reference.affine_rank {
-        table.add_row([
-            "affine rank",
-            &format!("{rank} of {}", summary.reference.dim),
-        ]);
-    }
+    let of_dim = |rank| format!("{rank} of {}", summary.reference.dim);
+    lines.maybe("affine rank", summary.reference.affine_rank.map(of_dim));
     if let Some(test) = &summary.self_test {
-        self_test(&mut table, test);
+        self_test(&mut lines, test);
     }
     if let Some(hull) = &summary.hull {
-        verdicts(&mut table, hull);
+        verdicts(&mut lines, hull);
     }
     if let Some(neighbours) = &summary.neighbours {
-        nearest(&mut table, neighbours, summary);
+        nearest(&mut lines, neighbours, summary);
     }
     // Stages that take hardly any time are only in the JSON.
-    let stages: Vec<String> = STAGES
-        .iter()
-        .filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)))
-        .filter(|(_, seconds)| *seconds >= 0.005)
-        .map(|(name, seconds)| format!("{name} {seconds:.2}"))
-        .collect();
-    table.add_row(["seconds", &stages.join(", ")]);
-    table.add_row([
-        "scan",
-        &format!(
-            "{:.0} GFLOP/s ({})",
-            summary.scan_gflop_per_second, summary.backend
-        ),
-    ]);
-    let directions: Vec<String> = summary
-        .directions
-        .iter()
-        .map(|(name, count)| format!("{count} by {name}"))
-        .collect();
-    if !directions.is_empty() {
-        table.add_row(["directions", &directions.join(", ")]);
+    let stages = STAGES.iter();
+    let stages = stages.filter_map(|&(stage, name)| Some((name, *summary.seconds.get(stage)?)));
+    let stages = stages.filter(|(_, seconds)| *seconds >= 0.005);
+    lines.add(
+        "seconds",
+        joined(stages.map(|(name, seconds)| format!("{name} {seconds:.2}"))),
+    );
+    let (speed, backend) = (summary.scan_gflop_per_second, &summary.backend);
+    lines.add("scan", format!("{speed:.0} GFLOP/s ({backend})"));
+    let directions = summary.directions.iter();
+    let directions = joined(directions.map(|(name, count)| format!("{count} by {name}")));
+    lines.maybe(
+        "directions",
+        Some(directions).filter(|text| !text.is_empty()),
+    );
+    let notions = notions(&summary.notions, summary.queries);
+    format!("{}\n{notions}", lines.0.trim_fmt())
+}
+
+/// Lines with a name each.
+struct Lines(Table);
+
+impl Lines {
+    fn add(&mut self, name: &str, text: String) {
+        self.0.add_row([name, &text]);
     }
-    format!(
-        "{}\n{}",
-        table.trim_fmt(),
-        notions(&summary.notions, summary.queries)
-    )
+
+    fn maybe(&mut self, name: &str, text: Option<String>) {
+        text.into_iter().for_each(|text| self.add(name, text));
+    }
+}
+
+fn joined(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// A line per notion; empty if the hull is the only notion, because its rate is above.
@@ -99,15 +103,12 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     if notions.iter().all(|notion| notion.rate.notion == "hull") {
         return String::new();
     }
-    let asked = |rate: &&Rate| rate.queries > 0;
-    let left_out = |notion: &NotionSummary| notion.leave_one_out.clone().filter(|r| asked(&r));
+    let asked = |rate: &Rate| rate.queries > 0;
+    let left_out = |notion: &NotionSummary| notion.leave_one_out.clone().filter(asked);
     let others = notions.iter().any(|notion| left_out(notion).is_some());
     let open = notions.iter().any(|notion| notion.rate.undecided > 0);
-    let mut table = text_table::table();
-    let mut head = vec!["notion", "outside", "95 %"];
-    head.extend(open.then_some("undecided"));
-    table.add_row(head);
-    for notion in notions {
+    let head = ["notion", "outside", "95 %"].into_iter();
+    let rows = notions.iter().map(|notion| {
         let rate = &notion.rate;
         // Where no query was decided, "0 outside" would be no finding.
         let known = Some(rate).filter(|rate| rate.queries > rate.undecided);
@@ -120,8 +121,9 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
             words::interval(known),
         ];
         line.extend(open.then(|| rate.undecided.to_string()));
-        table.add_row(line);
-    }
+        line
+    });
+    let table = text_table::rows(head.chain(open.then_some("undecided")), rows);
     let others = match others {
         true => " (reference rows, each left out, %)",
         false => "",
@@ -136,125 +138,93 @@ fn notions(notions: &[NotionSummary], queries: u64) -> String {
     )
 }
 
-fn verdicts(table: &mut Table, hull: &HullSummary) {
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    table.add_row([
-        "verdicts",
-        &format!(
-            "{} inside, {} outside, {} undecided",
-            hull.inside, hull.outside, hull.undecided
-        ),
-    ]);
-    table.add_row([
-        "proved",
-        &format!(
-            "{} exactly inside, {} inside within the tolerance, {} separated",
-            hull.exact, hull.tolerance, hull.separated
-        ),
-    ]);
-    if let (Some(rate), Some([low, high])) = (hull.extrapolation_rate, hull.interval95) {
-        table.add_row([
-            "extrapolation rate",
-            &format!(
-                "{} (95 %: {} to {})",
-                percent(rate),
-                percent(low),
-                percent(high)
-            ),
-        ]);
-    }
-    let settled: Vec<String> = hull
-        .settled_by
-        .iter()
-        .map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")))
-        .collect();
-    table.add_row(["decided in stage", &settled.join(", ")]);
-    if !hull.undecided_because.is_empty() {
-        let reasons: Vec<String> = hull
-            .undecided_because
-            .iter()
-            .map(|(why, count)| format!("{why} {count}"))
-            .collect();
-        table.add_row(["undecided because", &reasons.join(", ")]);
-    }
-    table.add_row([
-        "cost",
-        &format!(
-            "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
-            hull.scans_per_query,
-            hull.rounds,
-            hull.pool,
-            hull.extreme_rows.map_or_else(String::new, |rows| {
-                format!("; the solver uses only the {rows} extreme rows")
-            })
-        ),
-    ]);
-    for (name, found) in [
-        ("certified margin", &hull.margin),
-        ("distance, lower bound", &hull.distance_lower),
-        ("distance, upper bound", &hull.distance_upper),
-        ("relative gap", &hull.gap),
-    ] {
-        if let Some(found) = found {
-            table.add_row([name, &quantiles(found)]);
-        }
-    }
+fn verdicts(lines: &mut Lines, hull: &HullSummary) {
+    let text = format!(
+        "{} inside, {} outside, {} undecided",
+        hull.inside, hull.outside, hull.undecided
+    );
+    lines.add("verdicts", text);
+    let text = format!(
+        "{} exactly inside, {} inside within the tolerance, {} separated",
+        hull.exact, hull.tolerance, hull.separated
+    );
+    lines.add("proved", text);
+    let rate = hull.extrapolation_rate.zip(hull.interval95);
+    let rate = rate.map(|(rate, ends)| (hundredths(rate), ends.map(hundredths)));
+    let rate = rate.map(|(rate, [low, high])| format!("{rate} (95 %: {low} to {high})"));
+    lines.maybe("extrapolation rate", rate);
+    let settled = hull.settled_by.iter();
+    let settled = settled.map(|(stage, count)| format!("{} {count}", stage.replace('_', " ")));
+    lines.add("decided in stage", joined(settled));
+    let reasons = hull.undecided_because.iter();
+    let reasons = joined(reasons.map(|(why, count)| format!("{why} {count}")));
+    lines.maybe(
+        "undecided because",
+        Some(reasons).filter(|text| !text.is_empty()),
+    );
+    let extreme = |rows| format!("; the solver uses only the {rows} extreme rows");
+    let text = format!(
+        "{:.3} scans per query, at most {}, {} rows in the shared pool{}",
+        hull.scans_per_query,
+        hull.rounds,
+        hull.pool,
+        hull.extreme_rows.map(extreme).unwrap_or_default()
+    );
+    lines.add("cost", text);
+    lines.maybe("certified margin", hull.margin.as_ref().map(quantiles));
+    lines.maybe(
+        "distance, lower bound",
+        hull.distance_lower.as_ref().map(quantiles),
+    );
+    lines.maybe(
+        "distance, upper bound",
+        hull.distance_upper.as_ref().map(quantiles),
+    );
+    lines.maybe("relative gap", hull.gap.as_ref().map(quantiles));
 }
 
-fn nearest(table: &mut Table, neighbours: &NeighbourSummary, summary: &Summary) {
-    if let Some(found) = &neighbours.nearest_distance {
-        table.add_row([
-            &format!("nearest ({:?})", neighbours.metric).to_lowercase(),
-            &format!("{}, by {}", quantiles(found), means(neighbours.method)),
-        ]);
-    }
-    if let (Some(found), Some(median)) =
-        (&neighbours.nearest_ratio, summary.reference.median_nearest)
-    {
-        table.add_row([
-            "nearest ratio",
-            &format!("{}; times {}", quantiles(found), number(median)),
-        ]);
-    }
-}
-
-/// The name of the method that found the nearest rows.
-fn means(method: Method) -> &'static str {
-    match method {
+fn nearest(lines: &mut Lines, neighbours: &NeighbourSummary, summary: &Summary) {
+    let by = match neighbours.method {
         Method::Scan => "scanning all rows",
         Method::Tree => "a k-d tree",
-    }
+    };
+    let name = format!("nearest ({:?})", neighbours.metric).to_lowercase();
+    let distance = neighbours.nearest_distance.as_ref();
+    lines.maybe(
+        &name,
+        distance.map(|found| format!("{}, by {by}", quantiles(found))),
+    );
+    let ratio = neighbours
+        .nearest_ratio
+        .as_ref()
+        .zip(summary.reference.median_nearest);
+    let ratio = ratio.map(|(found, median)| {
+        format!(
+            "{}; times {}",
+            quantiles(found),
+            significant(median, DIGITS)
+        )
+    });
+    lines.maybe("nearest ratio", ratio);
 }
 
-fn self_test(table: &mut Table, test: &SelfTest) {
-    table.add_row([
-        "self-test",
-        &format!("{} of {} reference rows inside", test.inside, test.rows),
-    ]);
-    table.add_row([
-        "left out",
-        &format!(
-            "{} inside the hull of the others, {} outside, {} undecided",
-            test.leave_one_out_inside, test.leave_one_out_outside, test.leave_one_out_undecided
-        ),
-    ]);
+fn self_test(lines: &mut Lines, test: &SelfTest) {
+    let text = format!("{} of {} reference rows inside", test.inside, test.rows);
+    lines.add("self-test", text);
+    let text = format!(
+        "{} inside the hull of the others, {} outside, {} undecided",
+        test.leave_one_out_inside, test.leave_one_out_outside, test.leave_one_out_undecided
+    );
+    lines.add("left out", text);
 }
+
+/// Significant digits of distances.
+const DIGITS: usize = 4;
 
 fn quantiles(found: &Quantiles) -> String {
-    let [min, median, max] = [found.min, found.median, found.max].map(number);
+    let ends = [found.min, found.median, found.max];
+    let [min, median, max] = ends.map(|number| significant(number, DIGITS));
     format!("min {min}, median {median}, max {max}")
-}
-
-/// Four significant digits, without an exponent where it stays short.
-fn number(value: f64) -> String {
-    match value.abs() {
-        0.0 => "0".into(),
-        size if !(1e-3..1e6).contains(&size) => format!("{value:.3e}"),
-        size => format!(
-            "{value:.*}",
-            (3 - size.log10().floor() as i32).max(0) as usize
-        ),
-    }
 }
 
 #[cfg(test)]
@@ -323,9 +293,7 @@ mod tests {
 
     #[test]
     fn four_digits() {
-        assert_eq!(number(1234.56), "1235");
-        assert_eq!(number(0.012345), "0.01235");
-        assert_eq!(number(3e-7), "3.000e-7");
-        assert_eq!(number(0.0), "0");
+        let found = [1234.56, 0.012345, 3e-7, 0.0].map(|number| significant(number, DIGITS));
+        assert_eq!(found, ["1235", "0.01235", "3.000e-7", "0"]);
     }
 }

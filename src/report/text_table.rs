@@ -1,6 +1,6 @@
 //! Plain tables for a terminal: columns separated by spaces.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 
 /// An empty table, whose width is that of its content.
 pub(crate) fn table() -> Table {
@@ -11,18 +11,25 @@ pub(crate) fn table() -> Table {
     table
 }
 
-/// Aligns all columns but the first to the right.
-pub(crate) fn numbers_right(table: &mut Table) {
+/// A table of rows below a head.
+pub(crate) fn rows<R: Into<Row>>(head: impl Into<Row>, rows: impl IntoIterator<Item = R>) -> Table {
+    let mut table = table();
+    table.add_row(head).add_rows(rows);
+    table
+}
+
+/// The table as text, with all columns but the first aligned to the right.
+pub(crate) fn aligned(mut table: Table) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
+    table.trim_fmt()
 }
 
-/// The table as text.
+/// The same from the left margin on, with a line break at its end.
 pub(crate) fn text(mut table: Table) -> String {
-    numbers_right(&mut table);
     if let Some(names) = table.column_mut(0) {
         names.set_padding((0, 1));
     }
-    format!("{}\n", table.trim_fmt())
+    aligned(table) + "\n"
 }

@@ -14,10 +14,10 @@ use crate::job::backend::Chosen;
 use crate::job::images::ImageArgs;
 use crate::job::networks::NetworkArgs;
 use crate::job::row_args::RowArgs;
+use crate::report::archive;
 use crate::report::lock::Lock;
 use crate::report::paper::{self as show, Experiment};
 use crate::report::results::{self, Made};
-use crate::report::{archive, file};
 use crate::space::{Spec, spec::SpaceStage};
 use crate::study::paper::fig1;
 use clap::ValueEnum;
@@ -194,9 +194,7 @@ pub fn run(args: Args, control: &Arc<Control>) -> Result<()> {
     super::threads(args.run.threads)?;
     let (named, _lock) = check(&args)?;
     let Chosen { engine, note } = args.run.backend.engine(args.rows.memory, control)?;
-    if let Some(note) = note.filter(|_| !args.run.quiet) {
-        file::tell(&note);
-    }
+    args.run.tell(note);
     let bar = Bar::advising(control, args.run.shown(), QUICKER);
     let ready = PaperInputs::new(&args, named, control)?;
     if let Some(folder) = &args.output {

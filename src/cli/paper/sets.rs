@@ -176,53 +176,26 @@ pub fn check(named: &[Named]) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn names(images: &[&str]) -> Vec<Named> {
-        given(
-            &images
-                .iter()
-                .map(|text| text.to_string())
-                .collect::<Vec<_>>(),
-        )
+    fn names(images: &str) -> Vec<Named> {
+        given(&images.split(", ").map(String::from).collect::<Vec<_>>())
     }
 
     #[test]
     fn every_pair_has_a_name_and_a_folder_of_its_own() {
-        let sets = names(&[
-            "MNIST",
-            "a",
-            "train",
-            "a",
-            "train",
-            "b",
-            "train",
-            "a",
-            "tr\u{e4}in",
-            "a",
-            "tr\u{f6}in",
-            "a",
-        ]);
+        let sets = names("MNIST, a, train, a, train, b, train, a, tr\u{e4}in, a, tr\u{f6}in, a");
         let all: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
-        assert_eq!(
-            all,
-            [
-                "MNIST",
-                "train and a",
-                "train and b",
-                "train and a (2)",
-                "tr\u{e4}in",
-                "tr\u{f6}in"
-            ]
-        );
+        let expected = "MNIST, train and a, train and b, train and a (2), tr\u{e4}in, tr\u{f6}in";
+        assert_eq!(all.join(", "), expected);
         let slugs: HashSet<&str> = sets.iter().map(|set| set.slug.as_str()).collect();
         assert_eq!(slugs.len(), sets.len(), "{slugs:?}");
         // The folder of a pair does not depend on the other pairs.
-        assert_eq!(names(&["train", "b"])[0].slug, sets[2].slug);
+        assert_eq!(names("train, b")[0].slug, sets[2].slug);
         assert!(sets.iter().all(Named::has_latents));
     }
 
     #[test]
     fn a_name_that_looks_numbered_is_still_a_name_of_its_own() {
-        let sets = names(&["x", "y", "x", "y", "x and y (2)", "z"]);
+        let sets = names("x, y, x, y, x and y (2), z");
         let all: HashSet<&str> = sets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(all.len(), 3, "{all:?}");
     }

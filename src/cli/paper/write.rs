@@ -15,11 +15,8 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
         experiments: made,
         notes: Vec::new(),
     };
-    if !args.run.quiet {
-        for note in own.experiments.iter().flat_map(|made| &made.notes) {
-            file::tell(&format!("note: {note}"));
-        }
-    }
+    args.run
+        .note(own.experiments.iter().flat_map(|made| &made.notes));
     if let Some(folder) = &args.output {
         let (experiments, notes) = show::all(folder, &own.experiments);
         let all = Collection {
@@ -27,23 +24,15 @@ pub fn write(args: &Args, made: Vec<Experiment>) -> Result<()> {
             notes,
             ..own.clone()
         };
-        if !args.run.quiet {
-            for note in &all.notes {
-                file::tell(&format!("note: {note}"));
-            }
-        }
+        args.run.note(&all.notes);
         files(folder, &all)?;
     }
-    if let Some(target) = &args.json {
-        file::write_text(target, &json::pretty(&show::json(&own)))?;
-    }
-    if args.json.as_deref() != Some("-") {
-        file::print(&show::table(&own.experiments))?;
-        for sentence in show::reading(&own.findings()) {
-            file::print(&format!("{}\n\n", show::wrapped(&sentence)))?;
-        }
-    }
-    Ok(())
+    let text = || {
+        let sentences = show::reading(&own.findings()).into_iter();
+        let sentences = sentences.map(|sentence| show::wrapped(&sentence) + "\n\n");
+        show::table(&own.experiments) + &sentences.collect::<String>()
+    };
+    crate::cli::deliver(args.json.as_deref(), || show::json(&own), text)
 }
 
 /// Checks that files of these names can be written into the folder.
@@ -52,11 +41,8 @@ pub fn check(folder: &Path) -> Result<()> {
     let figures = show::NAMES
         .iter()
         .flat_map(|name| ["png", "svg"].map(|e| format!("{name}.{e}")));
-    match tables
-        .into_iter()
-        .chain(figures)
-        .find(|name| folder.join(name).is_dir())
-    {
+    let mut names = tables.into_iter().chain(figures);
+    match names.find(|name| folder.join(name).is_dir()) {
         None => Ok(()),
         Some(name) => Err(Error::Usage(format!(
             "{} is a folder, and a file of this name is to be written; remove it, or name another folder with -o",
@@ -70,21 +56,14 @@ fn files(folder: &Path, all: &Collection) -> Result<()> {
     let points = folder.join("points.parquet");
     if all.findings().points.is_empty() {
         // This file is from findings that the other files do not hold.
-        if points.exists() {
-            std::fs::remove_file(&points).map_err(|error| Error::io("remove", &points, error))?;
-        }
+        file::remove(&points)?;
     } else {
         show::write_parquet(&points, all)?;
     }
     let summary = folder.join("summary.json").display().to_string();
     file::write_text(&summary, &json::pretty(&show::json(all)))?;
     for (name, figure) in show::figures(all) {
-        for ending in ["png", "svg"] {
-            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
-        }
+        plot::write_both(folder, &name, &figure)?;
     }
-    let path = folder.join("report.html");
-    let page = show::page(all);
-    let page = page.map_err(|why| Error::io("draw", &path, std::io::Error::other(why)))?;
-    file::write_bytes(&path, page.as_bytes())
+    file::write_drawn(&folder.join("report.html"), show::page(all))
 }

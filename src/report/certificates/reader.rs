@@ -32,13 +32,9 @@ fn wrong(path: &Path, place: Place, what: impl Into<String>) -> Error {
 
 /// Decoding corrupt data can panic inside the Parquet crate; such a panic becomes an error about the file.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(wrong(
-            path,
-            Place::Whole,
-            "the file's structure contradicts itself",
-        ))
-    })
+    let what = "the file's structure contradicts itself";
+    let panicked = |_| Err(wrong(path, Place::Whole, what));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 impl Reader {
@@ -49,20 +45,16 @@ impl Reader {
             .try_clone()
             .map_err(|error| Error::io("open", path, error))?;
         guarded(path, || {
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| {
-                wrong(
-                    path,
-                    Place::Whole,
-                    format!("not a valid Parquet file: {error}"),
-                )
-            })?;
+            let of_file = |what: String| wrong(path, Place::Whole, what);
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+                .map_err(|error| of_file(format!("not a valid Parquet file: {error}")))?;
             check_columns(path, builder.schema())?;
             parquet_pages::check_all(path, &again, builder.metadata())?;
             let metadata = builder.metadata().file_metadata();
             let origin = Origin::read(|key| value(metadata, key));
-            let batches = builder.with_batch_size(BATCH).build().map_err(|error| {
-                wrong(path, Place::Whole, format!("cannot be decoded: {error}"))
-            })?;
+            let batches = builder.with_batch_size(BATCH).build();
+            let batches =
+                batches.map_err(|error| of_file(format!("cannot be decoded: {error}")))?;
             Ok(Reader {
                 path: path.into(),
                 batches,
@@ -98,15 +90,10 @@ impl Reader {
             let Some(batch) = self.batches.next() else {
                 return Ok(None);
             };
-            let batch = batch.map_err(|error| {
-                wrong(
-                    &path,
-                    Place::Row(self.row),
-                    format!("cannot be decoded: {error}"),
-                )
-            })?;
-            let columns = CertificateArrays::of(&batch)
-                .ok_or_else(|| wrong(&path, Place::Row(self.row), "a column is missing"))?;
+            let fault = |what: String| wrong(&path, Place::Row(self.row), what);
+            let batch = batch.map_err(|error| fault(format!("cannot be decoded: {error}")))?;
+            let columns = CertificateArrays::of(&batch);
+            let columns = columns.ok_or_else(|| fault("a column is missing".into()))?;
             let claims = (0..batch.num_rows())
                 .map(|i| columns.claim(&path, i, self.row + i as u64))
                 .collect::<Result<_>>()?;
@@ -130,27 +117,21 @@ fn value(metadata: &FileMetaData, key: &str) -> Result<String, String> {
 /// Checks that the file has the columns of a certificate file.
 fn check_columns(path: &Path, found: &Schema) -> Result<()> {
     for field in schema().fields() {
-        if field.name() == OF && found.field_with_name(OF).is_err() {
-            continue;
-        }
-        let Ok(column) = found.field_with_name(field.name()) else {
-            return Err(wrong(
-                path,
-                Place::Part(field.name().clone()),
-                "the column is missing",
-            ));
+        let fault = |what: String| Err(wrong(path, Place::Part(field.name().clone()), what));
+        let column = match found.field_with_name(field.name()) {
+            Ok(column) => column.data_type(),
+            Err(_) if field.name() == OF => continue,
+            Err(_) => return fault("the column is missing".into()),
         };
-        let same = match (column.data_type(), field.data_type()) {
+        let same = match (column, field.data_type()) {
             (DataType::List(a), DataType::List(b)) => a.data_type() == b.data_type(),
             (a, b) => a == b,
         };
         if !same {
-            let what = format!(
-                "the column holds {}, not {}",
-                column.data_type(),
+            return fault(format!(
+                "the column holds {column}, not {}",
                 field.data_type()
-            );
-            return Err(wrong(path, Place::Part(field.name().clone()), what));
+            ));
         }
     }
     Ok(())
@@ -241,13 +222,8 @@ impl<'b> CertificateArrays<'b> {
                 })
             }
             "undecided" if proof.is_none() => {
-                let all = [
-                    ("direction", self.direction),
-                    ("margin", self.margin),
-                    ("rows", self.rows),
-                    ("weights", self.weights),
-                ];
-                null(&all, i)?;
+                null(&[("direction", self.direction), ("margin", self.margin)], i)?;
+                null(&[("rows", self.rows), ("weights", self.weights)], i)?;
                 Ok(Proof::None)
             }
             "outside" | "inside" | "undecided" => Err(match proof {

@@ -1,10 +1,11 @@
 //! Writes certificates as records arrive, and at the end the count of each kind.
 
 use super::super::file::Output;
+use super::super::parquet_file::ParquetWriter;
 use super::super::records::properties;
 use super::super::{Context, FileSink};
 use super::origin::{KEY, Origin};
-use super::{BATCH, check_name, schema};
+use super::{BATCH, schema};
 use crate::error::Result;
 use crate::hull::certificate::Body;
 use crate::hull::{Certificate, Evidence, Verdict};
@@ -13,20 +14,16 @@ use crate::study::{Record, Sink};
 use arrow_array::builder::{Float64Builder, ListBuilder, StringBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
-use parquet::arrow::ArrowWriter;
 use parquet::basic::Encoding;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
 
 /// A certificate file that is being written.
 pub struct Writer<'r> {
-    output: Output,
-    writer: ArrowWriter<BufWriter<File>>,
+    file: ParquetWriter,
     schema: Arc<Schema>,
     reference: &'r dyn Rows,
     origin: Origin,
@@ -41,18 +38,9 @@ impl<'r> Writer<'r> {
         origin: Origin,
         reference: &'r dyn Rows,
     ) -> Result<Self> {
-        check_name(path)?;
-        let output = Output::create(path)?;
         let schema = schema();
-        let writer = ArrowWriter::try_new(
-            output.writer()?,
-            Arc::clone(&schema),
-            Some(packed(properties(context))),
-        )
-        .map_err(|error| output.failed(error))?;
         Ok(Writer {
-            output,
-            writer,
+            file: ParquetWriter::create(path, &schema, packed(properties(context)))?,
             schema,
             reference,
             origin,
@@ -156,17 +144,12 @@ impl CertificateBuilders {
 impl Sink for Writer<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         for part in records.chunks(BATCH) {
-            let batch = self
-                .batch(part)
-                .map_err(|error| self.output.failed(error))?;
-            self.writer
-                .write(&batch)
-                .map_err(|error| self.output.failed(error))?;
+            let batch = self.batch(part);
+            self.file.write(batch)?;
+            let ParquetWriter { output, writer } = &mut self.file;
             // Row groups have a fixed size, so that memory does not grow with the number of queries.
-            if self.writer.in_progress_size() > 64 << 20 {
-                self.writer
-                    .flush()
-                    .map_err(|error| self.output.failed(error))?;
+            if writer.in_progress_size() > 64 << 20 {
+                writer.flush().map_err(|error| output.failed(error))?;
             }
         }
         Ok(())
@@ -176,14 +159,11 @@ impl Sink for Writer<'_> {
 impl FileSink for Writer<'_> {
     fn written(self: Box<Self>) -> Result<Output> {
         let Writer {
-            output,
-            mut writer,
-            origin,
-            ..
+            mut file, origin, ..
         } = *self;
-        writer.append_key_value_metadata(KeyValue::new(KEY.to_string(), origin.to_json()));
-        let inner = writer.into_inner().map_err(|error| output.failed(error))?;
-        output.flushed(inner)
+        let entry = KeyValue::new(KEY.to_string(), origin.to_json());
+        file.writer.append_key_value_metadata(entry);
+        file.written()
     }
 }
 

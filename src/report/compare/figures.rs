@@ -2,6 +2,7 @@
 
 use super::names::shortened;
 use super::words;
+use crate::report::numerals::distinct;
 use crate::report::plot::{
     Axis, Dot, DotSeries, Dots, Figure, Lines, Panel, Row, Series, Spot, Spots, THEORY,
 };
@@ -45,11 +46,7 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     let queries = !asked.is_empty();
     let points = if queries { &asked } else { &own };
     let spot = |(rank, space, (share, ends)): &(f64, &SpaceReport, Shares), named: bool| Spot {
-        label: if named {
-            space.space.clone()
-        } else {
-            String::new()
-        },
+        label: named.then(|| space.space.clone()).unwrap_or_default(),
         at: (*rank, *share),
         interval: named.then_some(*ends),
     };
@@ -60,6 +57,11 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     if queries && !own.is_empty() {
         series.push(means(&left_out));
     }
+    let x = Axis::logarithmic("rank: dimension of the affine hull of the reference");
+    let (x, y) = (
+        x.within(ends.0, ends.1),
+        Axis::linear("outside the hull, %").within(0.0, 100.0),
+    );
     Some(Figure {
         title: "Share outside the hull against the rank of the reference".into(),
         note: format!(
@@ -68,18 +70,6 @@ fn rank_figure(report: &Report) -> Option<Figure> {
             undecided(report)
         ),
         panels: vec![Panel::Lines(Lines {
-            title: String::new(),
-            x: Axis {
-                label: "rank: dimension of the affine hull of the reference".into(),
-                logarithmic: true,
-                range: Some(ends),
-            },
-            y: Axis {
-                label: "outside the hull, %".into(),
-                logarithmic: false,
-                range: Some((0.0, 100.0)),
-            },
-            series,
             spots: match queries {
                 true => vec![
                     of_kind(LEFT_OUT, 2, left_out),
@@ -88,6 +78,7 @@ fn rank_figure(report: &Report) -> Option<Figure> {
                 false => vec![of_kind(LEFT_OUT, 0, named)],
             },
             size: MAIN,
+            ..Lines::new("", x, y, series)
         })],
     })
 }
@@ -123,14 +114,12 @@ fn gaussian(report: &Report, (low, high): (f64, f64)) -> Vec<Series> {
     let step = |step| (low * (high / low).powf(f64::from(step) / f64::from(STEPS))).round() as u64;
     let mut ranks: Vec<u64> = (0..=STEPS).map(step).filter(|rank| *rank > 0).collect();
     ranks.dedup();
+    let point = |rows, rank| (rank as f64, 100.0 * theory::null_rate(rows, rank));
     let curve = |rows: u64| Series {
         label: format!("Gaussian rows, N = {}", words::grouped(rows)),
         ..Series::thin(
             THEORY,
-            ranks
-                .iter()
-                .map(|&rank| (rank as f64, 100.0 * theory::null_rate(rows, rank)))
-                .collect(),
+            ranks.iter().map(|&rank| point(rows, rank)).collect(),
         )
     };
     sizes.into_iter().map(curve).collect()
@@ -142,12 +131,7 @@ const SHOWN: usize = 5;
 /// Shares of queries outside, by space and notion; the hull also shows the rate of Gaussian rows.
 fn rates_figure(report: &Report) -> Figure {
     let all = report.spaces.iter().flat_map(|space| &space.notions);
-    let mut notions: Vec<&str> = Vec::new();
-    for notion in all {
-        if !notions.contains(&notion.rate.notion.as_str()) {
-            notions.push(&notion.rate.notion);
-        }
-    }
+    let mut notions = distinct(all.map(|notion| notion.rate.notion.as_str()));
     let asked = |notion: &&str| {
         let mut spaces = report.spaces.iter();
         spaces.any(|space| words::asked(space, notion).is_some())
@@ -155,12 +139,13 @@ fn rates_figure(report: &Report) -> Figure {
     notions.retain(asked);
     // More notions cannot be distinguished by shape and colour.
     notions.sort_by_key(|notion| !["hull", "range", "ball"].contains(notion));
-    let more = notions.len().saturating_sub(SHOWN);
+    let more = match notions.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!("; {more} more notions are in the table"),
+    };
     notions.truncate(SHOWN);
-    let left_out = report
-        .spaces
-        .iter()
-        .any(|space| words::left_out(space, "hull").is_some());
+    let mut spaces = report.spaces.iter();
+    let left_out = spaces.any(|space| words::left_out(space, "hull").is_some());
     let rows = report.spaces.iter().map(|space| {
         let asked = notions.iter().map(|notion| words::asked(space, notion));
         let others = left_out.then(|| words::left_out(space, "hull"));
@@ -172,37 +157,25 @@ fn rates_figure(report: &Report) -> Figure {
     });
     let labels = notions.iter().map(|notion| format!("outside, {notion}"));
     let others = left_out.then(|| "outside the hull of the others: reference rows left out".into());
-    let series = labels
-        .chain(others)
-        .enumerate()
-        .map(|(style, label)| DotSeries { label, style });
+    let series = labels.chain(others).enumerate();
+    let series = series.map(|(style, label)| DotSeries { label, style });
     let rows: Vec<Row> = rows.collect();
     let null = rows.iter().any(|row| row.reference.is_some());
     Figure {
         title: "Share of queries outside, by space".into(),
         note: format!(
-            "{}{}; whiskers: Wilson's 95 %{}; {}",
+            "{}{more}; whiskers: Wilson's 95 %{}; {RANK}",
             sizes(report),
-            match more {
-                0 => String::new(),
-                more => format!("; {more} more notions are in the table"),
-            },
-            undecided(report),
-            RANK
+            undecided(report)
         ),
         panels: vec![Panel::Dots(Dots {
-            title: String::new(),
-            x: Axis {
-                label: "queries outside, %".into(),
-                logarithmic: false,
-                range: Some((0.0, 100.0)),
-            },
-            series: series.collect(),
-            rows,
-            quantiles: false,
             reference: null.then(|| "hull of Gaussian rows, same N and rank".into()),
             notes: "rank".into(),
-            above: false,
+            ..Dots::new(
+                Axis::linear("queries outside, %").within(0.0, 100.0),
+                series.collect(),
+                rows,
+            )
         })],
     }
 }
@@ -222,17 +195,20 @@ fn distances_figure(report: &Report) -> Figure {
         })
     });
     let rows: Vec<Row> = rows.collect();
-    let left_out = match report.spaces.len() - rows.len() {
+    let all = report.spaces.len();
+    let left_out = match all - rows.len() {
         0 => String::new(),
-        count => format!(
-            "; {count} of {} spaces left out: this median is unknown or 0",
-            report.spaces.len()
-        ),
+        count => format!("; {count} of {all} spaces left out: this median is unknown or 0"),
     };
-    let most = rows.iter().flat_map(|row| row.dots.iter().flatten());
-    let most = most
-        .filter_map(|dot| dot.spread)
-        .fold(0.1, |most: f64, ends| most.max(ends.1));
+    let dots = rows.iter().flat_map(|row| row.dots.iter().flatten());
+    let ends = dots.filter_map(|dot| dot.spread);
+    let most = ends.fold(0.1, |most: f64, (_, end)| most.max(end));
+    let x = Axis::linear("distance / median nearest distance in the reference");
+    let x = x.within(0.0, 1.03 * most);
+    let series = DotSeries {
+        label: "median; thick 25 to 75 %, thin 5 to 95 % of queries".into(),
+        style: 1,
+    };
     Figure {
         title: "Distance of queries to the convex hull, by space".into(),
         note: format!(
@@ -240,21 +216,9 @@ fn distances_figure(report: &Report) -> Figure {
             sizes(report)
         ),
         panels: vec![Panel::Dots(Dots {
-            title: String::new(),
-            x: Axis {
-                label: "distance / median nearest distance in the reference".into(),
-                logarithmic: false,
-                range: Some((0.0, 1.03 * most)),
-            },
-            series: vec![DotSeries {
-                label: "median; thick 25 to 75 %, thin 5 to 95 % of queries".into(),
-                style: 1,
-            }],
-            rows,
             quantiles: true,
-            reference: None,
             notes: "rank".into(),
-            above: false,
+            ..Dots::new(x, vec![series], rows)
         })],
     }
 }
@@ -303,136 +267,9 @@ fn sizes(report: &Report) -> String {
 
 /// How undecided queries count in the shares, if there are any.
 fn undecided(report: &Report) -> &'static str {
-    let mut rates = report
-        .spaces
-        .iter()
-        .flat_map(|space| &space.notions)
-        .map(|notion| &notion.rate);
-    match rates.any(|rate| rate.undecided > 0) {
+    let mut notions = report.spaces.iter().flat_map(|space| &space.notions);
+    match notions.any(|notion| notion.rate.undecided > 0) {
         true => "; undecided count as not outside",
         false => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::compare::tests::report;
-    use crate::report::plot::{Format, render};
-
-    fn dots(figure: &Figure) -> &Dots {
-        match &figure.panels[..] {
-            [Panel::Dots(dots)] => dots,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn rates_are_shown_in_percent_beside_the_null() {
-        let report = report(false);
-        let figure = rates_figure(&report);
-        let dots = dots(&figure);
-        assert_eq!(dots.series.len(), 4);
-        let row = &dots.rows[0];
-        assert_eq!(
-            (row.label.as_str(), row.note.as_str()),
-            ("dims:16,seed=<b>&\"", "16")
-        );
-        let values: Vec<f64> = row.dots.iter().map(|dot| dot.unwrap().value).collect();
-        assert_eq!(values, [30.0, 15.0, 6.0, 15.0]);
-        assert_eq!(row.reference, Some(62.5));
-        let (low, high) = row.dots[0].unwrap().spread.unwrap();
-        assert!(27.0 < low && low < 30.0 && 30.0 < high && high < 33.0);
-        let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;"), "{svg}");
-    }
-
-    #[test]
-    fn notes_say_what_differs_and_what_was_not_decided() {
-        let mut report = report(false);
-        let note = rates_figure(&report).note;
-        assert!(
-            note.starts_with("N = 6,000 reference rows, 1,000 queries"),
-            "{note}"
-        );
-        assert!(!note.contains("undecided"), "{note}");
-        report.spaces[1].n_reference = 4000;
-        report.spaces[1].notions[0].rate.undecided = 1;
-        for figure in [rates_figure(&report), distances_figure(&report)] {
-            let range = "N = 4,000 to 6,000 reference rows, 1,000 queries";
-            assert!(figure.note.starts_with(range), "{}", figure.note);
-        }
-        let note = rates_figure(&report).note;
-        assert!(note.contains("; undecided count as not outside;"), "{note}");
-    }
-
-    /// Spaces of equal rank, of unknown rank, and without queries; the Gaussian curve is that of the theory.
-    #[test]
-    fn the_main_figure_names_every_space_of_known_rank() {
-        let mut report = report(false);
-        let figure = rank_figure(&report).unwrap();
-        let [Panel::Lines(lines)] = &figure.panels[..] else {
-            panic!("one panel")
-        };
-        let at: Vec<_> = lines.spots[1].all.iter().map(|spot| spot.at).collect();
-        assert_eq!(at, [(16.0, 30.0), (700.0, 100.0)]);
-        assert_eq!(lines.series[1].points, [(16.0, 15.0), (700.0, 50.0)]);
-        let (mut one, two) = (lines.spots[0].all.clone(), (16.0, 25.0));
-        one.insert(
-            1,
-            Spot {
-                at: two,
-                ..one[0].clone()
-            },
-        );
-        assert_eq!(means(&one).points, [(16.0, 20.0), (700.0, 50.0)]);
-        let of_theory =
-            |point: &(f64, f64)| 100.0 * theory::null_rate(6000, point.0 as u64) == point.1;
-        assert!(lines.series[0].points.iter().all(of_theory));
-        let svg = String::from_utf8(render(&figure, Format::Svg).unwrap()).unwrap();
-        assert!(svg.contains("dims:16,seed=&lt;b&gt;&amp;") && svg.contains("\npixels\n"));
-        report.spaces[0].rank = None;
-        for notion in &mut report.spaces[1].notions {
-            notion.rate.queries = 0;
-        }
-        let figure = rank_figure(&report).unwrap();
-        let [Panel::Lines(lines)] = &figure.panels[..] else {
-            panic!("one panel")
-        };
-        assert_eq!(lines.spots[0].all[0].at, (700.0, 50.0));
-        render(&figure, Format::Png).unwrap();
-        report.spaces[1].rank = Some(0);
-        assert!(rank_figure(&report).is_none());
-    }
-
-    /// Without queries a rate has no dot, not a dot at 0.
-    #[test]
-    fn what_was_not_asked_has_no_dot() {
-        let mut report = report(false);
-        report.spaces[0].notions[0].rate = crate::report::compare::tests::rate("hull", 0, 0);
-        report.spaces[1].notions.truncate(1);
-        let figure = rates_figure(&report);
-        let dots = dots(&figure);
-        let known = |row: &Row| row.dots.iter().map(Option::is_some).collect::<Vec<_>>();
-        assert_eq!(known(&dots.rows[0]), [false, true, true, true]);
-        assert_eq!(known(&dots.rows[1]), [true, false, false, true]);
-        render(&figure, Format::Png).unwrap();
-    }
-
-    #[test]
-    fn distances_without_a_unit_are_left_out() {
-        let mut report = report(false);
-        report.spaces[0].distance_ratio = None;
-        let figure = distances_figure(&report);
-        let rows = &dots(&figure).rows;
-        assert_eq!(rows.len(), 1);
-        let dot = rows[0].dots[0].unwrap();
-        assert_eq!((dot.value, dot.core), (0.5, Some((0.25, 0.75))));
-        assert!(
-            figure.note.contains("; 1 of 2 spaces left out:"),
-            "{}",
-            figure.note
-        );
-        render(&figure, Format::Png).unwrap();
     }
 }

@@ -2,8 +2,9 @@
 
 use super::names::shortened;
 use super::{figures, reading, words};
-use crate::error::{Error, Result};
-use crate::report::html::{self, Figure, Page, Picture, Section, SectionPart, Table};
+use crate::error::Result;
+use crate::report::columns::{TableColumn, as_field, columns};
+use crate::report::html::{self, Figure, Picture, Section, SectionPart, Table};
 use crate::report::{file, outcomes, plot};
 use crate::study::compare::{LabelReport, Pair, Rate, Report, SpaceReport};
 use serde_json::Value;
@@ -35,9 +36,7 @@ pub fn write_page(
     report: &Report,
     sheets: &[(String, Vec<u8>)],
 ) -> Result<()> {
-    let page = page(made, report, sheets);
-    let page = page.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
-    file::write_bytes(path, page.as_bytes())
+    file::write_drawn(path, page(made, report, sheets))
 }
 
 /// The page as HTML: the findings, the figures, the numbers, and how it was made.
@@ -65,34 +64,20 @@ pub fn page(made: &Made, report: &Report, sheets: &[(String, Vec<u8>)]) -> Resul
     sections.extend([how(made), sources()]);
     let count = report.spaces.len();
     let plural = if count == 1 { "" } else { "s" };
-    Ok(html::render(&Page {
-        title: format!("Interpolation or extrapolation? The same queries in {count} space{plural}"),
-        sections,
-        foot: format!("hullscope {}, {}", env!("CARGO_PKG_VERSION"), made.date),
-    }))
-}
-
-fn section(title: &str, parts: Vec<SectionPart>) -> Section {
-    Section {
-        title: title.into(),
-        parts,
-    }
+    let title =
+        format!("Interpolation or extrapolation? The same queries in {count} space{plural}");
+    Ok(html::page(title, sections, &made.date))
 }
 
 fn how(made: &Made) -> Section {
     let mut facts = made.inputs.clone();
     facts.push(("Date".into(), made.date.clone()));
-    let settings = SectionPart::Details {
-        summary: "All settings".into(),
-        open: false,
-        parts: vec![SectionPart::Code(format!("{:#}", made.settings))],
-    };
     let parts = vec![
         SectionPart::Code(made.command.clone()),
         SectionPart::Terms(facts),
-        settings,
+        SectionPart::settings(&made.settings),
     ];
-    section("How it was made", parts)
+    Section::new("How it was made", parts)
 }
 
 fn read(report: &Report) -> Section {
@@ -101,14 +86,7 @@ fn read(report: &Report) -> Section {
         SectionPart::Text(reading::question(report)),
     ];
     parts.extend(reading::pairs(report).map(SectionPart::Text));
-    section("What it says", parts)
-}
-
-/// A column of the table of spaces: its name, its help, and its cell.
-type PageColumn = (&'static str, &'static str, fn(&SpaceReport) -> String);
-
-fn outside(space: &SpaceReport) -> String {
-    share(words::asked(space, "hull"))
+    Section::new("What it says", parts)
 }
 
 fn share(rate: Option<&Rate>) -> String {
@@ -127,122 +105,74 @@ fn estimate(value: Option<f64>) -> String {
     value.map_or("–".into(), |value| format!("{value:.1}"))
 }
 
-const COLUMNS: [PageColumn; 14] = [
-    (
-        "Space",
-        "The transformation of the rows before queries are judged.",
-        |space| space.space.clone(),
-    ),
-    (
-        "N",
-        "Number of reference rows; a rate depends on it as well as on the rank.",
-        |space| words::grouped(space.n_reference),
-    ),
-    ("d", "Coordinates of a row in the space.", |space| {
-        space.d.to_string()
-    }),
-    (
-        "Rank",
-        "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly.",
-        |space| space.rank.map_or("?".into(), |rank| rank.to_string()),
-    ),
-    (
-        "TwoNN",
-        "Intrinsic dimension, the number of dimensions that the rows fill locally, from the ratio of the distances to the two \
-         nearest \
-         rows (Facco et al. 2017).",
-        |space| estimate(space.two_nn),
-    ),
-    (
-        "MLE",
-        "The same by maximum likelihood from the 20 nearest rows (Levina and Bickel 2004).",
-        |space| estimate(space.mle),
-    ),
-    (
-        "Outside, %",
-        "Queries outside the convex hull of the reference: the extrapolation rate.",
-        outside,
-    ),
-    ("95 %", "Wilson's interval of that rate.", |space| {
-        dashed(words::interval(words::asked(space, "hull")))
-    }),
-    (
-        "Left out, %",
-        "Share of a sample of reference rows that are outside the hull of all other rows: the reference's own rate.",
-        |space| share(words::left_out(space, "hull")),
-    ),
-    (
-        "Gaussian, %",
-        "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and Zaporozhets).",
-        |space| space.null_rate.map_or("–".into(), words::percent),
-    ),
-    (
-        "d_eff",
-        "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are outside it \
-         has only a bound (cannot tell); not given where undecided queries decide the rate.",
-        words::effective,
-    ),
-    (
-        "Distance",
-        "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the reference's \
-         median nearest distance; not given where that is unknown or 0, as where most rows are repeated.",
-        |space| {
-            let ratio = space.distance_ratio.as_ref();
-            ratio.map_or("–".into(), |ratio| words::number(ratio.median))
-        },
-    ),
-    (
-        "Scans",
-        "Passes over the reference that a query took on average.",
-        |space| format!("{:.2}", space.scans_per_query),
-    ),
-    ("Seconds", "Time that the space took.", |space| {
-        format!("{:.1}", space.seconds)
-    }),
-];
+/// The columns of the table of spaces.
+fn columns() -> Vec<TableColumn<'static, SpaceReport>> {
+    columns! { space: SpaceReport;
+        "Space" = space.space.clone(), "The transformation of the rows before queries are judged.";
+        "N" = words::grouped(space.n_reference),
+            "Number of reference rows; a rate depends on it as well as on the rank.";
+        "d" = space.d.to_string(), "Coordinates of a row in the space.";
+        "Rank" = space.rank.map_or("?".into(), |rank| rank.to_string()),
+            "Dimension of the affine hull of the reference: the fewest coordinates that describe all its rows exactly.";
+        "TwoNN" = estimate(space.two_nn),
+            "Intrinsic dimension, the number of dimensions that the rows fill locally, from the ratio of the distances to \
+             the two nearest rows (Facco et al. 2017).";
+        "MLE" = estimate(space.mle),
+            "The same by maximum likelihood from the 20 nearest rows (Levina and Bickel 2004).";
+        "Outside, %" = share(words::asked(space, "hull")),
+            "Queries outside the convex hull of the reference: the extrapolation rate.";
+        "95 %" = dashed(words::interval(words::asked(space, "hull"))), "Wilson's interval of that rate.";
+        "Left out, %" = share(words::left_out(space, "hull")),
+            "Share of a sample of reference rows that are outside the hull of all other rows: the reference's own rate.";
+        "Gaussian, %" = space.null_rate.map_or("–".into(), words::percent),
+            "The rate that Gaussian data of the same number of rows and the same rank would have (Kabluchko and \
+             Zaporozhets).";
+        "d_eff" = words::effective(space),
+            "Effective hull dimension: the rank at which Gaussian data have the measured rate. Where all or no queries are \
+             outside it has only a bound (cannot tell); not given where undecided queries decide the rate.";
+        "Distance" = space.distance_ratio.as_ref().map_or("–".into(), |ratio| words::number(ratio.median)),
+            "Median over the queries of the certified lower bound of the distance to the hull (0 inside), in units of the \
+             reference's median nearest distance; not given where that is unknown or 0, as where most rows are repeated.";
+        "Scans" = format!("{:.2}", space.scans_per_query), "Passes over the reference that a query took on average.";
+        "Seconds" = format!("{:.1}", space.seconds), "Time that the space took.";
+    }
+}
 
 fn spaces(report: &Report, typed: &[(String, String)]) -> Section {
-    let row = |space: &SpaceReport| COLUMNS.iter().map(|(.., cell)| cell(space)).collect();
-    let mut parts = vec![SectionPart::Table(Table {
-        caption: "Rates and distances by space.".into(),
-        head: COLUMNS.iter().map(|(name, ..)| (*name).into()).collect(),
-        rows: report.spaces.iter().map(row).collect(),
-        names: 1,
-    })];
+    let columns = columns();
+    let row = |space: &SpaceReport| {
+        let cells = columns.iter().map(|column| as_field(column.value(space)));
+        cells.collect()
+    };
+    let mut parts = vec![SectionPart::Table(Table::new(
+        "Rates and distances by space.",
+        columns.iter().map(|column| &column.name),
+        report.spaces.iter().map(row).collect(),
+        1,
+    ))];
     if !typed.is_empty() {
-        parts.push(SectionPart::Text(
-            "Short names, and the spaces as typed:".into(),
-        ));
+        parts.push(SectionPart::text("Short names, and the spaces as typed:"));
         parts.push(SectionPart::Terms(typed.to_vec()));
     }
-    let repeats = report.spaces.iter().filter(|space| space.repeated_rows > 0);
-    let repeats =
-        repeats.map(|space| format!("{} in {}", words::grouped(space.repeated_rows), space.space));
-    let repeats: Vec<String> = repeats.collect();
+    let repeats = words::counted(&report.spaces, |space| space.repeated_rows);
     if !repeats.is_empty() {
         parts.push(SectionPart::Text(format!(
             "TwoNN and MLE count equal reference rows once. Repeated rows: {}.",
             repeats.join(", ")
         )));
     }
-    let terms = COLUMNS
-        .iter()
-        .map(|(name, what, _)| (name.to_string(), what.to_string()));
-    parts.push(SectionPart::Details {
-        summary: "What the columns mean".into(),
-        open: false,
-        parts: vec![SectionPart::Terms(terms.collect())],
-    });
-    section("Spaces", parts)
+    let terms = columns.into_iter().map(|column| (column.name, column.help));
+    let terms = vec![SectionPart::Terms(terms.collect())];
+    parts.push(SectionPart::folded("What the columns mean", terms));
+    Section::new("Spaces", parts)
 }
 
 /// The rates of every notion, space by space.
 fn notions(report: &Report) -> Option<Section> {
     let first = report.spaces.first()?;
-    let mut parts = vec![SectionPart::Text(
+    let mut parts = vec![SectionPart::text(
         "Queries outside, %, and in brackets reference rows of a sample that are outside by the same definition when each is \
-         left out: where the two are near, the queries extrapolate no more than the reference does itself."
-            .into(),
+         left out: where the two are near, the queries extrapolate no more than the reference does itself.",
     )];
     for spaces in report.spaces.chunks(ACROSS) {
         let row = |id: &str| {
@@ -255,16 +185,13 @@ fn notions(report: &Report) -> Option<Section> {
                 .collect()
         };
         let names = spaces.iter().map(|space| space.space.clone());
-        parts.push(SectionPart::Table(Table {
-            caption: "Outside by each notion, % (reference rows left out, %).".into(),
-            head: std::iter::once("Notion".into()).chain(names).collect(),
-            rows: first
-                .notions
-                .iter()
-                .map(|notion| row(&notion.rate.notion))
-                .collect(),
-            names: 1,
-        }));
+        let notions = first.notions.iter();
+        parts.push(SectionPart::Table(Table::new(
+            "Outside by each notion, % (reference rows left out, %).",
+            std::iter::once("Notion".into()).chain(names),
+            notions.map(|notion| row(&notion.rate.notion)).collect(),
+            1,
+        )));
     }
     let meaning = first.notions.iter().map(|notion| {
         let what = format!(
@@ -274,22 +201,23 @@ fn notions(report: &Report) -> Option<Section> {
         (notion.rate.notion.clone(), what)
     });
     parts.push(SectionPart::Terms(meaning.collect()));
-    Some(section("Definitions of inside", parts))
+    Some(Section::new("Definitions of inside", parts))
 }
 
 /// The figures, one section each, the main one first.
 fn drawn(report: &Report) -> Result<Vec<Section>, String> {
     let figure = |(name, figure): (&str, plot::Figure)| {
-        let title = figure.title.clone();
-        let part = SectionPart::Figure(Figure {
-            alt: format!("{title}; the numbers are in the tables below"),
-            caption: caption(name).into(),
-            picture: Picture::of(&plot::Figure {
-                title: String::new(),
-                ..figure
-            })?,
-        });
-        Ok(section(&title, vec![part]))
+        let alt = format!("{}; the numbers are in the tables below", figure.title);
+        let title = String::new();
+        let part = SectionPart::figure(
+            &plot::Figure {
+                title,
+                ..figure.clone()
+            },
+            alt,
+            caption(name),
+        )?;
+        Ok(Section::new(figure.title, vec![part]))
     };
     figures(report).into_iter().map(figure).collect()
 }
@@ -326,28 +254,10 @@ fn pairs(report: &Report) -> Option<Section> {
             words::probability(pair.p_holm),
         ]
     };
-    let rows = |shown: &dyn Fn(&Pair) -> bool| -> Vec<Vec<String>> {
-        let all = report.pairs.iter();
-        all.filter(|pair| shown(pair)).map(row).collect()
-    };
-    let head = [
-        "A",
-        "B",
-        "Inside both",
-        "Only A",
-        "Only B",
-        "Neither",
-        "Undecided",
-        "p",
-        "p, Holm",
-    ];
-    let table = |caption: String, rows| {
-        SectionPart::Table(Table {
-            caption,
-            head: head.map(String::from).to_vec(),
-            rows,
-            names: 2,
-        })
+    let head = "A; B; Inside both; Only A; Only B; Neither; Undecided; p; p, Holm".split("; ");
+    let table = |caption: &str, shown: &dyn Fn(&Pair) -> bool| {
+        let rows = report.pairs.iter().filter(|pair| shown(pair)).map(row);
+        SectionPart::Table(Table::new(caption, head.clone(), rows.collect(), 2))
     };
     let mut parts = vec![SectionPart::Text(format!(
         "Numbers of queries inside both spaces, one or neither. p: McNemar's exact test, two-sided, of whether only A and only \
@@ -356,49 +266,40 @@ fn pairs(report: &Report) -> Option<Section> {
         report.pairs.len()
     ))];
     if report.pairs.len() <= PAIRS {
-        parts.push(table("All pairs of spaces.".into(), rows(&|_| true)));
+        parts.push(table("All pairs of spaces.", &|_| true));
     } else {
-        parts.push(table(
-            format!("All spaces against {first}."),
-            rows(&|pair| &pair.a == first),
+        let of_first = |pair: &Pair| &pair.a == first;
+        let others = report.pairs.iter().filter(|pair| !of_first(pair)).count();
+        parts.push(table(&format!("All spaces against {first}."), &of_first));
+        let others_table = table("Pairs without the first space.", &|pair| !of_first(pair));
+        parts.push(SectionPart::folded(
+            format!("The other {others} pairs"),
+            vec![others_table],
         ));
-        parts.push(SectionPart::Details {
-            summary: format!("The other {} pairs", rows(&|pair| &pair.a != first).len()),
-            open: false,
-            parts: vec![table(
-                "Pairs without the first space.".into(),
-                rows(&|pair| &pair.a != first),
-            )],
-        });
     }
-    Some(section("Query by query", parts))
+    Some(Section::new("Query by query", parts))
 }
 
 fn classes(report: &Report) -> Option<Section> {
-    let split: Vec<&SpaceReport> = report
-        .spaces
-        .iter()
-        .filter(|s| !s.labels.is_empty())
-        .collect();
+    let split = report.spaces.iter().filter(|s| !s.labels.is_empty());
+    let split: Vec<&SpaceReport> = split.collect();
     let labels = &split.first()?.labels;
     let mut parts = vec![SectionPart::Text(two_hulls(&split))];
-    parts.extend(
-        split
-            .chunks(ACROSS)
-            .map(|spaces| SectionPart::Table(overview(labels, spaces))),
-    );
+    let overviews = split.chunks(ACROSS).map(|spaces| overview(labels, spaces));
+    parts.extend(overviews.map(SectionPart::Table));
     if labels.len() > CLASSES {
         parts.push(SectionPart::Text(format!(
             "{} more classes are in by_label.parquet.",
             labels.len() - CLASSES
         )));
     }
-    parts.extend(split.iter().map(|space| SectionPart::Details {
-        summary: space.space.clone(),
-        open: false,
-        parts: vec![SectionPart::Table(by_class(space))],
-    }));
-    Some(section("By class", parts))
+    let by_class = |space: &&SpaceReport| vec![SectionPart::Table(by_class(space))];
+    parts.extend(
+        split
+            .iter()
+            .map(|s| SectionPart::folded(&s.space, by_class(s))),
+    );
+    Some(Section::new("By class", parts))
 }
 
 /// Explains the two rates of a class.
@@ -407,18 +308,10 @@ fn two_hulls(spaces: &[&SpaceReport]) -> String {
         "Each class's queries, against the hull of the whole reference and against that of the reference rows of their own \
          class. The second hull is part of the first, so at least as many are outside",
     );
-    let open = spaces
-        .iter()
-        .map(|space| (words::undecided_in_class(space), *space));
-    let open = open.filter(|(count, _)| *count > 0);
-    let open: Vec<String> = open
-        .map(|(count, space)| format!("{} in {}", words::grouped(count), space.space))
-        .collect();
-    text += &match open.is_empty() {
-        true => ".".into(),
-        false => format!(
-            ", except for queries that are undecided against the second, which count as not outside: {}.",
-            open.join(", ")
+    text += &match words::counted(spaces.iter().copied(), words::undecided_in_class).join(", ") {
+        open if open.is_empty() => ".".into(),
+        open => format!(
+            ", except for queries that are undecided against the second, which count as not outside: {open}."
         ),
     };
     let mut classes = spaces.iter().flat_map(|space| &space.labels);
@@ -437,14 +330,12 @@ fn overview(labels: &[LabelReport], spaces: &[&SpaceReport]) -> Table {
             .collect()
     };
     let names = spaces.iter().map(|space| space.space.clone());
-    Table {
-        caption:
-            "Outside the hull of all rows, % (outside the hull of the rows of their own class, %)."
-                .into(),
-        head: std::iter::once("Class".into()).chain(names).collect(),
-        rows: (0..labels.len().min(CLASSES)).map(row).collect(),
-        names: 1,
-    }
+    Table::new(
+        "Outside the hull of all rows, % (outside the hull of the rows of their own class, %).",
+        std::iter::once("Class".into()).chain(names),
+        (0..labels.len().min(CLASSES)).map(row).collect(),
+        1,
+    )
 }
 
 fn both(label: &LabelReport) -> String {
@@ -462,11 +353,8 @@ fn of<'l>(label: &'l LabelReport, notion: &str) -> Option<&'l Rate> {
 /// The classes of one space with all rates.
 fn by_class(space: &SpaceReport) -> Table {
     let interval = |rate: Option<&Rate>| dashed(words::interval(rate));
-    let notions: Vec<&str> = space
-        .notions
-        .iter()
-        .map(|n| n.rate.notion.as_str())
-        .collect();
+    let notions = space.notions.iter().map(|n| n.rate.notion.as_str());
+    let notions: Vec<&str> = notions.collect();
     let row = |label: &LabelReport| {
         let own = label.own_class.as_ref();
         let mut cells = vec![
@@ -478,20 +366,14 @@ fn by_class(space: &SpaceReport) -> Table {
         cells.extend([interval(of(label, "hull")), share(own), interval(own)]);
         cells
     };
-    let names = notions
-        .iter()
-        .map(|notion| format!("{}, %", words::named(space, notion)));
-    let head = ["Class", "Rows", "Queries"]
-        .map(String::from)
-        .into_iter()
-        .chain(names);
-    let own = ["hull, 95 %", "Own class, %", "95 %"].map(String::from);
-    Table {
-        caption: format!("{}, by class: rates outside.", space.space),
-        head: head.chain(own).collect(),
-        rows: space.labels.iter().take(CLASSES).map(row).collect(),
-        names: 1,
-    }
+    let names = notions.iter();
+    let names = names.map(|notion| format!("{}, %", words::named(space, notion)));
+    let mut head = ["Class", "Rows", "Queries"].map(String::from).to_vec();
+    head.extend(names);
+    head.extend(["hull, 95 %", "Own class, %", "95 %"].map(String::from));
+    let caption = format!("{}, by class: rates outside.", space.space);
+    let rows = space.labels.iter().take(CLASSES).map(row);
+    Table::new(caption, head, rows.collect(), 1)
 }
 
 fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
@@ -503,20 +385,14 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
                  those least far from the hull; and the queries farthest outside, if any are. Beside a query: the query as the \
                  space transforms it, if that is an image, and its nearest reference image.";
     // The first sheet with a query inside is open, the others are folded.
-    let certified = |name: &String| {
+    let certified = |(name, _): &(String, Vec<u8>)| {
         let space = report.spaces.iter().find(|space| &space.space == name);
-        space.is_some_and(|space| {
-            space
-                .picks
-                .interpolated
-                .iter()
-                .any(|p| !p.support.is_empty())
-        })
+        let mut picks = space
+            .into_iter()
+            .flat_map(|space| &space.picks.interpolated);
+        picks.any(|pick| !pick.support.is_empty())
     };
-    let open = sheets
-        .iter()
-        .position(|(space, _)| certified(space))
-        .unwrap_or(0);
+    let open = sheets.iter().position(certified).unwrap_or(0);
     let sheet = |(place, (space, png)): (usize, &(String, Vec<u8>))| SectionPart::Details {
         summary: space.clone(),
         open: place == open,
@@ -528,25 +404,22 @@ fn pictures(report: &Report, sheets: &[(String, Vec<u8>)]) -> Option<Section> {
             picture: Picture::Png(png.clone()),
         })],
     };
-    let parts = std::iter::once(SectionPart::Text(intro.into()))
-        .chain(sheets.iter().enumerate().map(sheet));
-    Some(section("Queries to look at", parts.collect()))
+    let mut parts = vec![SectionPart::text(intro)];
+    parts.extend(sheets.iter().enumerate().map(sheet));
+    Some(Section::new("Queries to look at", parts))
 }
 
 fn warnings(report: &Report) -> Option<Section> {
-    let of_space = |space: &SpaceReport| {
-        let named = space
-            .warnings
-            .iter()
-            .map(|text| format!("{}: {text}", space.space));
-        named.collect::<Vec<_>>()
-    };
-    let all: Vec<String> = report.spaces.iter().flat_map(of_space).collect();
-    (!all.is_empty()).then(|| section("Warnings", vec![SectionPart::List(all)]))
+    let spaces = report.spaces.iter();
+    let of_each = spaces.flat_map(|space| space.warnings.iter().map(move |text| (space, text)));
+    let all: Vec<String> = of_each
+        .map(|(space, text)| format!("{}: {text}", space.space))
+        .collect();
+    (!all.is_empty()).then(|| Section::new("Warnings", vec![SectionPart::List(all)]))
 }
 
 fn sources() -> Section {
-    let links = [
+    let links = SectionPart::links(&[
         (
             "Balestriero, Pesenti, LeCun: Learning in High Dimension Always Amounts to Extrapolation",
             "https://arxiv.org/abs/2110.09485",
@@ -555,149 +428,6 @@ fn sources() -> Section {
             "Kabluchko, Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices",
             "https://arxiv.org/abs/1704.04968",
         ),
-    ];
-    let links = links.map(|(text, to)| (text.to_string(), to.to_string()));
-    section("Sources", vec![SectionPart::Links(links.to_vec())])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::compare::tests::report;
-    use crate::report::html::tests::tags;
-    use crate::report::plot;
-
-    fn made() -> Made {
-        Made {
-            command: "hullscope compare --space 'a|<b>'".into(),
-            date: "2026-11-25".into(),
-            inputs: vec![("Reference".into(), "train <images>".into())],
-            settings: serde_json::json!({ "seed": 7 }),
-        }
-    }
-
-    #[test]
-    fn the_page_is_whole() {
-        let png = plot::to_png(&[0; 12], 2, 2).unwrap();
-        let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
-        let tags = tags(&text);
-        let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
-        // Three figures, each in a wide and a narrow version.
-        assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
-        // Tables of spaces, of notions, of pairs, of classes, and of the classes in each of two spaces.
-        assert_eq!(count("table"), 6);
-        for part in [
-            "hullscope compare --space 'a|&lt;b&gt;'",
-            "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
-            "99.6 to 100",
-            "cannot tell",
-            "&lt; 1e-12",
-            "40.0 (75.0)",
-            "40.0 (–)",
-            "pixels: rows repeat",
-            "https://arxiv.org/abs/2110.09485",
-        ] {
-            assert!(text.contains(part), "{part}");
-        }
-        assert!(!text.contains("<b>"));
-    }
-
-    #[test]
-    fn what_is_not_there_has_no_section() {
-        let mut report = report(false);
-        report.spaces.truncate(1);
-        report.pairs.clear();
-        report.spaces[0].warnings.clear();
-        report.spaces[0].distance_ratio = None;
-        let text = page(&made(), &report, &[]).unwrap();
-        tags(&text);
-        for absent in [
-            "Query by query",
-            "By class",
-            "Queries to look at",
-            "Warnings",
-        ] {
-            assert!(!text.contains(absent), "{absent}");
-        }
-        assert!(text.contains("in 1 space<"));
-    }
-
-    #[test]
-    fn first_the_findings_then_the_main_figure_then_the_tables() {
-        let text = page(&made(), &report(true), &[]).unwrap();
-        let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
-        let order = [
-            "of the queries are outside the hull, ",
-            "Share outside the hull against the rank",
-            "<svg",
-            "Share of queries outside",
-            "<table",
-            "How it was made",
-        ];
-        assert!(order.map(place).is_sorted());
-    }
-
-    #[test]
-    fn long_names_of_files_stand_once_in_the_table_of_spaces() {
-        let mut report = report(true);
-        let typed = "file:/data/train.npy,/data/test.npy";
-        report.spaces[0].space = typed.into();
-        report.pairs[0].a = typed.into();
-        let text = page(
-            &made(),
-            &report,
-            &[(typed.into(), plot::to_png(&[0; 12], 2, 2).unwrap())],
-        )
-        .unwrap();
-        let (broken, whole) = ("file:/<wbr>data", "file:/data/train.npy");
-        assert_eq!(
-            (text.matches(broken).count(), text.matches(whole).count()),
-            (0, 1)
-        );
-        assert!(text.contains("<summary>train</summary>") && text.contains("\ntrain\n"));
-    }
-
-    #[test]
-    fn dimensions_and_what_they_leave_out_are_shown() {
-        let mut report = report(false);
-        report.spaces[1].repeated_rows = 46;
-        let text = page(&made(), &report, &[]).unwrap();
-        assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
-        assert!(text.contains("count equal reference rows once. Repeated rows: 46 in pixels."));
-    }
-
-    #[test]
-    fn classes_without_rows_and_undecided_queries_are_explained() {
-        let mut report = report(true);
-        let text = |report: &Report| two_hulls(&report.spaces.iter().collect::<Vec<_>>());
-        assert!(text(&report).contains("so at least as many are outside. A dash stands"));
-        let own = report.spaces[0].labels[0].own_class.clone();
-        for space in &mut report.spaces {
-            space.labels[1].own_class = own.clone();
-        }
-        assert!(text(&report).ends_with("so at least as many are outside."));
-        report.spaces[1].labels[1]
-            .own_class
-            .as_mut()
-            .unwrap()
-            .undecided = 4;
-        let found = text(&report);
-        assert!(
-            found.ends_with("which count as not outside: 4 in pixels."),
-            "{found}"
-        );
-    }
-
-    #[test]
-    fn many_pairs_are_folded() {
-        let mut report = report(false);
-        let pair = report.pairs[0].clone();
-        for number in 0..20 {
-            let mut other = pair.clone();
-            other.a = format!("space-{number}");
-            report.pairs.push(other);
-        }
-        let text = page(&made(), &report, &[]).unwrap();
-        assert!(text.contains("The other 20 pairs") && text.contains("for all 21 pairs"));
-    }
+    ]);
+    Section::new("Sources", vec![links])
 }

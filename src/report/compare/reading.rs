@@ -153,82 +153,26 @@ pub fn pairs(report: &Report) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::compare::tests::{rate, report};
-
-    #[test]
-    fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
-        let mut found = report(false);
-        let said = findings(&found);
-        assert_eq!(
-            said[0].1,
-            "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
-             extrapolation than in the reference. Beyond the usual distance to the nearest row: 6.0 % and 3.0 %, more \
-             extrapolation than in the reference."
-        );
-        found.spaces[0].notions[0].rate.undecided = 2;
-        let ball = &mut found.spaces[0].notions[2];
-        ball.leave_one_out = None;
-        let said = findings(&found);
-        assert!(
-            said[0]
-                .1
-                .ends_with("row: 6.0 %. (2 undecided count as not outside)"),
-            "{said:?}"
-        );
-    }
-
-    /// Where all or nearly all rows are outside, the finding does not interpret the rate.
-    #[test]
-    fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
-        let mut found = report(false);
-        found.spaces[0].sphere = Some(1.0);
-        let said = findings(&found)[0].1.clone();
-        let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
-                     --notion cone asks about directions. Beyond the usual distance";
-        assert!(
-            said.starts_with(start) && !said.contains("30.0 %"),
-            "{said}"
-        );
-        let mut cone = found.spaces[0].notions[0].clone();
-        cone.rate.notion = "cone".into();
-        found.spaces[0].notions.push(cone);
-        let said = findings(&found)[0].1.clone();
-        assert!(
-            said.contains(
-                "evidence. 30.0 % of the queries are outside the cone of the rows, 15.0 % of the"
-            ),
-            "{said}"
-        );
-    }
 
     /// At equal rates, large samples differ significantly and small ones do not, nor samples with too many undecided queries.
     #[test]
     fn only_a_clear_difference_is_one() {
+        let rate = |queries, outside| Rate::new("hull", queries, outside, 0);
         let said = |a: Rate, b: Rate| compared(&a, &b);
         let none = "no more extrapolation than in the reference";
-        assert_eq!(said(rate("hull", 100, 40), rate("hull", 100, 35)), none);
+        assert_eq!(said(rate(100, 40), rate(100, 35)), none);
         assert_eq!(
-            said(rate("hull", 10_000, 4000), rate("hull", 10_000, 3500)),
+            said(rate(10_000, 4000), rate(10_000, 3500)),
             "more extrapolation than in the reference"
         );
         assert_eq!(
-            said(rate("hull", 10_000, 3500), rate("hull", 10_000, 4000)),
+            said(rate(10_000, 3500), rate(10_000, 4000)),
             "less extrapolation than in the reference"
         );
-        let mut open = rate("hull", 10_000, 3500);
+        let mut open = rate(10_000, 3500);
         open.undecided = 500;
-        assert_eq!(said(open, rate("hull", 10_000, 4000)), none);
-        let all = said(rate("hull", 1000, 1000), rate("hull", 1000, 995));
+        assert_eq!(said(open, rate(10_000, 4000)), none);
+        let all = said(rate(1000, 1000), rate(1000, 995));
         assert!(all.starts_with("nearly all of both"));
-    }
-
-    #[test]
-    fn pairs_that_differ_after_correction_are_counted() {
-        let mut found = report(false);
-        assert!(pairs(&found).unwrap().contains("1 of 1 pairs"));
-        found.pairs[0].p_holm = 0.05;
-        assert!(pairs(&found).unwrap().contains("0 of 1 pairs"));
-        found.pairs.clear();
-        assert_eq!(pairs(&found), None);
     }
 }

@@ -3,7 +3,7 @@
 use super::names::shortened;
 use super::words;
 use crate::report::text_table;
-use crate::study::compare::{LabelReport, Report, SetReport, SpaceReport};
+use crate::study::compare::{LabelReport, Pair, Report, SetReport, SpaceReport};
 
 /// The width of the terminal in letters.
 const WIDE: usize = 120;
@@ -63,15 +63,14 @@ fn broken(name: &str) -> String {
 
 /// The table of rates, one line per space.
 fn rates(spaces: &[SpaceReport]) -> String {
-    let mut table = text_table::table();
-    table.add_row([
+    let head = [
         "space", "d", "rank", "outside", "95 %", "left out", "Gaussian", "d_eff", "distance",
         "scans", "s",
-    ]);
-    for space in spaces {
+    ];
+    let row = |space: &SpaceReport| {
         let hull = words::asked(space, "hull");
         let distance = space.distance_ratio.as_ref();
-        table.add_row([
+        [
             broken(&space.space),
             space.d.to_string(),
             space.rank.map_or("?".into(), |rank| rank.to_string()),
@@ -86,15 +85,15 @@ fn rates(spaces: &[SpaceReport]) -> String {
                 long if long >= 100.0 => format!("{long:.0}"),
                 short => format!("{short:.1}"),
             },
-        ]);
-    }
+        ]
+    };
     let key = "
 outside: of the hull. left out: reference rows, each outside the hull of the others, %.
 rank: affine rank of the reference. Gaussian: Gaussian data of the same N and rank.
 d_eff: the rank where Gaussian data have the measured rate.
 distance: median certified distance to the hull, in median nearest distances of the reference. scans: per query.
 ";
-    text_table::text(table) + key
+    text_table::text(text_table::rows(head, spaces.iter().map(row))) + key
 }
 
 /// The intrinsic dimensions, and how many repeated rows they leave out.
@@ -104,8 +103,7 @@ fn dimensions(spaces: &[SpaceReport]) -> String {
         .iter()
         .filter(|s| s.two_nn.is_some() || s.mle.is_some());
     let each = known.map(|s| format!("{} {} / {}", s.space, number(s.two_nn), number(s.mle)));
-    let repeats = spaces.iter().filter(|space| space.repeated_rows > 0);
-    let repeats = repeats.map(|s| format!("{} in {}", words::grouped(s.repeated_rows), s.space));
+    let repeats = words::counted(spaces, |space| space.repeated_rows);
     listed("intrinsic dimension of the reference (TwoNN / MLE)", each)
         + &listed("repeated reference rows, which these count once", repeats)
 }
@@ -119,25 +117,40 @@ fn notions(spaces: &[SpaceReport]) -> String {
     let mut text = String::from(
         "\nby notion: outside, % (reference rows, each left out, %); `--help` explains the notions\n",
     );
-    let ids: Vec<&str> = first
-        .notions
-        .iter()
-        .map(|n| n.rate.notion.as_str())
-        .collect();
+    let ids: Vec<&str> = first.notions.iter().map(|n| &*n.rate.notion).collect();
+    let names: Vec<String> = ids.iter().map(|id| words::named(first, id)).collect();
     let widest = ids.iter().map(|id| id.len()).max().unwrap_or(0);
-    let mut rest: Vec<&SpaceReport> = spaces.iter().collect();
+    text += &blocks(
+        "notion",
+        &names,
+        widest,
+        spaces.iter().collect(),
+        |space, place| {
+            let id = ids[place];
+            words::bracketed(words::asked(space, id), words::left_out(space, id))
+        },
+    );
+    text
+}
+
+/// One line per name and one column per space, in blocks that fit the width beside names of `widest` letters; `cell` has the
+/// space and the index of the name.
+fn blocks(
+    what: &str,
+    names: &[String],
+    widest: usize,
+    mut rest: Vec<&SpaceReport>,
+    cell: impl Fn(&SpaceReport, usize) -> String,
+) -> String {
+    let (mut text, cell) = (String::new(), &cell);
     while !rest.is_empty() {
         let block = fitting(&mut rest, widest);
-        let mut table = text_table::table();
         let titles = block.iter().map(|space| broken(&space.space));
-        table.add_row(std::iter::once("notion".to_string()).chain(titles));
-        for id in &ids {
-            let cell = |space: &&SpaceReport| {
-                words::bracketed(words::asked(space, id), words::left_out(space, id))
-            };
-            let name = words::named(&spaces[0], id);
-            table.add_row(std::iter::once(name).chain(block.iter().map(cell)));
-        }
+        let rows = names.iter().enumerate().map(|(place, name)| {
+            let cells = block.iter().map(move |space| cell(space, place));
+            std::iter::once(name.clone()).chain(cells)
+        });
+        let table = text_table::rows(std::iter::once(what.to_string()).chain(titles), rows);
         text += "\n";
         text += &text_table::text(table);
     }
@@ -148,14 +161,15 @@ fn notions(spaces: &[SpaceReport]) -> String {
 fn sets(spaces: &[SpaceReport]) -> String {
     let mut text = String::new();
     for space in spaces.iter().filter(|space| !space.sets.is_empty()) {
-        let mut table = text_table::table();
         let names = space.sets.iter().map(|set| set.set.clone());
-        table.add_row(std::iter::once("notion".to_string()).chain(names));
-        for (place, notion) in space.notions.iter().enumerate() {
-            let rate = |set: &SetReport| words::share(set.rates.get(place));
-            let rates = space.sets.iter().map(rate);
-            table.add_row(std::iter::once(words::named(space, &notion.rate.notion)).chain(rates));
-        }
+        let rows = space.notions.iter().enumerate().map(|(place, notion)| {
+            let rates = space
+                .sets
+                .iter()
+                .map(move |set| words::share(set.rates.get(place)));
+            std::iter::once(words::named(space, &notion.rate.notion)).chain(rates)
+        });
+        let table = text_table::rows(std::iter::once("notion".to_string()).chain(names), rows);
         text += &format!(
             "\noutside by set of queries, %, in {}\n\n{}{}",
             space.space,
@@ -191,9 +205,9 @@ fn fitting<'s>(rest: &mut Vec<&'s SpaceReport>, first: usize) -> Vec<&'s SpaceRe
 }
 
 /// A list of values by space after the heading `what`, in lines that fit; empty without values.
-fn listed(what: &str, spaces: impl Iterator<Item = String>) -> String {
+fn listed(what: &str, spaces: impl IntoIterator<Item = String>) -> String {
     let mut lines = vec![format!("{what}:")];
-    for (place, space) in spaces.enumerate() {
+    for (place, space) in spaces.into_iter().enumerate() {
         if place > 0 {
             lines.last_mut().into_iter().for_each(|line| line.push(','));
         }
@@ -216,51 +230,36 @@ fn rows(report: &Report) -> String {
     if words::same_rows(report) {
         return String::new();
     }
-    let each = report.spaces.iter();
-    let each =
-        each.map(|space| format!("{} in {}", words::grouped(space.n_reference), space.space));
+    let what = "numbers of reference rows differ, and rates depend on them";
     listed(
-        "numbers of reference rows differ, and rates depend on them",
-        each,
+        what,
+        words::counted(&report.spaces, |space| space.n_reference),
     )
 }
 
 /// The numbers of undecided queries, if any, against all rows and against the rows of a class.
 fn undecided(spaces: &[SpaceReport]) -> String {
     let all = |space: &SpaceReport| space.rate("hull").map_or(0, |rate| rate.undecided);
-    let line = |what: &str, count: &dyn Fn(&SpaceReport) -> u64| {
-        let open = spaces.iter().map(|space| (count(space), &space.space));
-        let open = open.filter(|(count, _)| *count > 0);
-        let open = open.map(|(count, space)| format!("{count} in {space}"));
-        listed(&format!("undecided{what} (counted as not outside)"), open)
-    };
-    line("", &all) + &line(" within their class", &words::undecided_in_class)
+    let all = words::counted(spaces, all);
+    let of_class = words::counted(spaces, words::undecided_in_class);
+    listed("undecided (counted as not outside)", all)
+        + &listed(
+            "undecided within their class (counted as not outside)",
+            of_class,
+        )
 }
 
 /// Every space against the first, query by query.
 fn pairs(report: &Report) -> String {
     let first = &report.spaces[0].space;
-    let shown: Vec<_> = report
-        .pairs
-        .iter()
-        .filter(|pair| &pair.a == first)
-        .collect();
-    if shown.is_empty() {
+    let shown = report.pairs.iter().filter(|pair| &pair.a == first);
+    let count = shown.clone().count();
+    if count == 0 {
         return String::new();
     }
-    let mut table = text_table::table();
-    table.add_row([
-        "inside the hull in",
-        "both",
-        "only there",
-        "only first",
-        "neither",
-        "undecided",
-        "p",
-        "p, Holm",
-    ]);
-    for pair in &shown {
-        table.add_row([
+    let head = "inside the hull in; both; only there; only first; neither; undecided; p; p, Holm";
+    let row = |pair: &Pair| {
+        [
             broken(&pair.b),
             pair.both_inside.to_string(),
             pair.only_b_inside.to_string(),
@@ -269,10 +268,10 @@ fn pairs(report: &Report) -> String {
             pair.undecided.to_string(),
             words::probability(pair.p_value),
             words::probability(pair.p_holm),
-        ]);
-    }
-    let rest = report.pairs.len() - shown.len();
-    let rest = match rest {
+        ]
+    };
+    let table = text_table::rows(head.split("; "), shown.map(row));
+    let rest = match report.pairs.len() - count {
         0 => String::new(),
         rest => format!("\npairs not shown: {rest}; the JSON summary and the report have all\n"),
     };
@@ -286,34 +285,31 @@ fn pairs(report: &Report) -> String {
 
 /// One line per class and one column per space, in blocks that fit the width.
 fn classes(spaces: &[SpaceReport]) -> String {
-    let mut rest: Vec<&SpaceReport> = spaces.iter().filter(|s| !s.labels.is_empty()).collect();
-    let Some(first) = rest.first() else {
+    let split: Vec<&SpaceReport> = spaces.iter().filter(|s| !s.labels.is_empty()).collect();
+    let Some(first) = split.first() else {
         return String::new();
     };
     let labels = &first.labels;
-    let names = labels.iter().take(CLASSES);
-    let widest = names.map(|label| label.label.chars().count()).max();
+    let names: Vec<String> = labels
+        .iter()
+        .take(CLASSES)
+        .map(|l| l.label.clone())
+        .collect();
+    let widest = names
+        .iter()
+        .map(|name| name.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut text = String::from(
         "\nby class: outside the hull of all rows, % (outside the hull of the rows of the class, %)\n",
     );
-    let mut all = rest.iter().flat_map(|space| &space.labels);
+    let mut all = split.iter().flat_map(|space| &space.labels);
     if all.any(|label| label.own_class.is_none()) {
         text += "-: the reference has no row of the class\n";
     }
-    while !rest.is_empty() {
-        let block = fitting(&mut rest, widest.unwrap_or(0));
-        let mut table = text_table::table();
-        let titles = block.iter().map(|space| broken(&space.space));
-        table.add_row(std::iter::once("class".to_string()).chain(titles));
-        for (place, label) in labels.iter().take(CLASSES).enumerate() {
-            let cells = block
-                .iter()
-                .map(|space| space.labels.get(place).map_or("-".into(), class));
-            table.add_row(std::iter::once(label.label.clone()).chain(cells));
-        }
-        text += "\n";
-        text += &text_table::text(table);
-    }
+    text += &blocks("class", &names, widest, split, |space, place| {
+        space.labels.get(place).map_or("-".into(), class)
+    });
     if labels.len() > CLASSES {
         text += &format!(
             "{} more classes are in by_label.parquet\n",
@@ -326,132 +322,4 @@ fn classes(spaces: &[SpaceReport]) -> String {
 fn class(label: &LabelReport) -> String {
     let hull = label.rates.iter().find(|rate| rate.notion == "hull");
     words::bracketed(hull, label.own_class.as_ref())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::compare::tests::{report, space};
-
-    #[test]
-    fn usual_names_fit_a_terminal() {
-        let mut report = report(true);
-        let labels = report.spaces[0].labels.clone();
-        report.spaces = [
-            "pixels",
-            "onnx:sample-untrained@features",
-            "onnx:sample-untrained@features|dims:16,seed=7",
-            "patch:8",
-            "wavelet|dims:16",
-            "relu-features:16",
-        ]
-        .map(|name| SpaceReport {
-            labels: labels.clone(),
-            scans_per_query: 12.34,
-            seconds: 1234.5,
-            d: 150_528,
-            rank: Some(49_999),
-            ..space(name, 700, 999)
-        })
-        .to_vec();
-        let mut other = report.pairs[0].clone();
-        other.a = "pixels".into();
-        report.pairs = vec![other.clone(), report.pairs[0].clone()];
-        report.spaces[0].n_reference = 60_000;
-        for space in &mut report.spaces {
-            space.notions[0].rate.undecided = 1000;
-        }
-        let text = table(&report);
-        assert!(text.contains("pairs not shown: 1;"), "{text}");
-        for line in text.lines() {
-            assert!(line.chars().count() <= WIDE, "{line}\n{text}");
-        }
-        assert!(text.contains("\n  |dims:16,seed=7"), "{text}");
-        assert_eq!(text.matches("1000 in ").count(), 6, "{text}");
-    }
-
-    #[test]
-    fn rows_that_differ_and_classes_that_are_undecided_are_said() {
-        let mut report = report(true);
-        report.spaces[1].n_reference = 4000;
-        let own = &mut report.spaces[1].labels[0].own_class;
-        own.as_mut().unwrap().undecided = 3;
-        let text = table(&report);
-        assert!(
-            text.starts_with("1,000 queries against the hull of 4,000 to 6,000 reference rows"),
-            "{text}"
-        );
-        assert!(
-            text.contains("6,000 in dims:16,seed=<b>&\", 4,000 in pixels\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("undecided within their class (counted as not outside): 3 in pixels\n"),
-            "{text}"
-        );
-        assert!(!text.contains("undecided (counted"), "{text}");
-    }
-
-    /// A space without notions, rank, unit of distance or any decided query.
-    #[test]
-    fn what_is_not_known_is_a_dash() {
-        let mut report = report(false);
-        let space = &mut report.spaces[1];
-        space.notions.truncate(1);
-        space.notions[0].rate.queries = 0;
-        (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
-        let text = table(&report);
-        let line = text
-            .lines()
-            .find(|line| line.starts_with("pixels"))
-            .unwrap();
-        let cells: Vec<&str> = line.split_whitespace().collect();
-        assert_eq!(
-            cells[1..],
-            ["784", "?", "-", "-", "50.0", "-", "-", "-", "1.23", "3.5"]
-        );
-    }
-
-    #[test]
-    fn what_the_table_says() {
-        let text = table(&report(true));
-        assert!(text.starts_with("1,000 queries against the hull of 6,000 reference rows"));
-        let line = |start: &str| {
-            let found = text.lines().find(|line| line.starts_with(start));
-            found
-                .unwrap_or_else(|| panic!("{start}: {text}"))
-                .split_whitespace()
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            line("pixels")[1..],
-            [
-                "784", "700", "100", "99.6", "to", "100", "50.0", "62.5", "cannot", "tell",
-                "0.500", "1.23", "3.5"
-            ]
-        );
-        assert!(text.contains("against dims:16,seed=<b>&\", query by query"));
-        let pair = text
-            .lines()
-            .filter(|line| line.starts_with("pixels"))
-            .nth(1)
-            .unwrap();
-        let pair: Vec<_> = pair.split_whitespace().collect();
-        assert_eq!(
-            pair[1..],
-            ["0", "0", "700", "298", "2", "<", "1e-12", "<", "1e-12"]
-        );
-        assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
-        assert!(text.contains("-: the reference has no row of the class\n"));
-        assert_eq!(line("Coat")[1..], ["40.0", "(", "-)", "40.0", "(", "-)"]);
-        let mut one = report(false);
-        one.spaces.truncate(1);
-        one.pairs.clear();
-        one.spaces[0].notions[0].rate.undecided = 5;
-        let text = table(&one);
-        assert!(
-            !text.contains("query by query") && text.contains("5 in dims:16"),
-            "{text}"
-        );
-    }
 }

@@ -1,302 +1,89 @@
-//! The columns of the files of outcomes, each listed once: name, help and value. The files and `--help-columns` use these
-//! lists.
+//! The columns of the files of outcomes; the files and `--help-columns` use these lists.
 //!
 //! `outcomes.parquet` has one row per space and notion, `outcome_pairs.parquet` one per pair of notions of a space, and
 //! `outcome_deciles.parquet` one per space, notion and decile. A number that does not exist is null; `missing` says why.
 
-use crate::error::Result;
-use crate::notion::{Type, Value};
-use crate::report::parquet_file;
-use crate::report::records::array;
-use crate::study::outcomes::{
-    Comparison, Decile, Difference, Measured, Missing, NotionOutcomes, Outcomes, Risk,
-};
-use arrow_array::RecordBatch;
-use std::path::Path;
+use crate::report::columns::{self, TableColumn, columns, nullable};
+use crate::study::outcomes::{Comparison, Decile, Measured, Missing, NotionOutcomes, Outcomes};
 
-/// A column of a table whose rows are made from `R`.
-pub struct OutcomeColumn<R> {
-    pub name: &'static str,
-    of: Type,
-    /// The meaning, with the unit.
-    pub help: &'static str,
-    get: fn(&R) -> Value,
-}
-
-const fn column<R>(
-    name: &'static str,
-    of: Type,
-    help: &'static str,
-    get: fn(&R) -> Value,
-) -> OutcomeColumn<R> {
-    OutcomeColumn {
-        name,
-        of,
-        help,
-        get,
-    }
-}
-
-fn text(text: &str) -> Value {
-    Value::Text(text.into())
-}
-
-/// A float that is picked from a number; null if the number is missing.
-fn float<T>(found: &Measured<T>, pick: impl FnOnce(&T) -> Option<f64>) -> Value {
-    Value::of(found.value().and_then(pick), Value::Float)
-}
+type List<R> = Vec<TableColumn<'static, R>>;
 
 /// One end of an interval; `None` if the interval is missing.
 fn end(interval: &Measured<[f64; 2]>, end: usize) -> Option<f64> {
     interval.value().map(|ends| ends[end])
 }
 
-fn side(found: &Measured<Risk>, pick: impl FnOnce(&Risk) -> Value) -> Value {
-    found.value().map_or(Value::Null, pick)
-}
-
-fn why(missing: Option<Missing>) -> Value {
-    Value::of(missing, |why| text(why.words()))
-}
-
 /// Columns of `outcomes.parquet`. If two query sets are compared, the queries of the second count as errors.
-pub const NOTIONS: &[OutcomeColumn<NotionOutcomes>] = &[
-    column("space", Type::Text, "The space, as typed.", |row| {
-        text(&row.space)
-    }),
-    column("notion", Type::Text, "The notion's id.", |row| {
-        text(&row.notion)
-    }),
-    column(
-        "sampled",
-        Type::Bool,
-        "Whether the notion judged a sample of the queries: then all columns are of the sample.",
-        |row| Value::Bool(row.sampled),
-    ),
-    column(
-        "queries",
-        Type::Count,
-        "Queries with a known outcome and score.",
-        |row| Value::Count(row.queries),
-    ),
-    column(
-        "unknown",
-        Type::Count,
-        "Queries that the notion judged, but whose outcome or score is unknown.",
-        |row| Value::Count(row.unknown),
-    ),
-    column(
-        "undecided",
-        Type::Count,
-        "Queries with a known outcome that the notion calls neither inside nor outside.",
-        |row| Value::Count(row.undecided),
-    ),
-    column(
-        "inside_queries",
-        Type::Count,
-        "Queries inside, of known outcome.",
-        |row| side(&row.inside, |found| Value::Count(found.queries)),
-    ),
-    column(
-        "inside_rate",
-        Type::Float,
-        "Their error rate (share) or mean loss.",
-        |row| float(&row.inside, |r| Some(r.mean)),
-    ),
-    column(
-        "inside_low",
-        Type::Float,
-        "Lower end of its 95 % interval (Wilson's; of losses the normal one).",
-        |row| float(&row.inside, |r| end(&r.interval95, 0)),
-    ),
-    column("inside_high", Type::Float, "Upper end.", |row| {
-        float(&row.inside, |r| end(&r.interval95, 1))
-    }),
-    column(
-        "outside_queries",
-        Type::Count,
-        "Queries outside, of known outcome.",
-        |row| side(&row.outside, |found| Value::Count(found.queries)),
-    ),
-    column(
-        "outside_rate",
-        Type::Float,
-        "Their error rate (share) or mean loss.",
-        |row| float(&row.outside, |r| Some(r.mean)),
-    ),
-    column(
-        "outside_low",
-        Type::Float,
-        "Lower end of its 95 % interval.",
-        |row| float(&row.outside, |r| end(&r.interval95, 0)),
-    ),
-    column("outside_high", Type::Float, "Upper end.", |row| {
-        float(&row.outside, |r| end(&r.interval95, 1))
-    }),
-    column(
-        "fisher_p",
-        Type::Float,
-        "Fisher's exact test, two-sided, that the two error rates are equal.",
-        |row| float(&row.fisher_p, |p| Some(*p)),
-    ),
-    column(
-        "auroc",
-        Type::Float,
-        "Area under the ROC curve of the score for errors; ties half, 0.5 is chance.",
-        |row| float(&row.auroc, |a| Some(a.value)),
-    ),
-    column(
-        "auroc_low",
-        Type::Float,
-        "Lower end of DeLong's 95 % interval.",
-        |row| float(&row.auroc, |a| end(&a.interval95, 0)),
-    ),
-    column("auroc_high", Type::Float, "Upper end.", |row| {
-        float(&row.auroc, |a| end(&a.interval95, 1))
-    }),
-    column(
-        "average_precision",
-        Type::Float,
-        "Average precision: sum of recall steps times precision.",
-        |row| float(&row.precision, |p| Some(p.average)),
-    ),
-    column(
-        "chance_precision",
-        Type::Float,
-        "The average precision of chance: the share of errors.",
-        |row| float(&row.precision, |p| Some(p.chance)),
-    ),
-    column(
-        "fpr95",
-        Type::Float,
-        "Share of other queries above the threshold that flags 95 % of the errors.",
-        |row| float(&row.precision, |p| Some(p.fpr95)),
-    ),
-    column(
-        "aurc",
-        Type::Float,
-        "Area under risk against coverage, the least extrapolated accepted first.",
-        |row| float(&row.aurc, |a| Some(a.aurc)),
-    ),
-    column(
-        "excess_aurc",
-        Type::Float,
-        "That area minus the area of the best possible order.",
-        |row| float(&row.aurc, |a| Some(a.excess)),
-    ),
-    column(
-        "spearman",
-        Type::Float,
-        "Rank correlation of score and loss.",
-        |row| float(&row.spearman, |s| Some(s.rho)),
-    ),
-    column(
-        "spearman_low",
-        Type::Float,
-        "Lower end of its 95 % interval.",
-        |row| float(&row.spearman, |s| end(&s.interval95, 0)),
-    ),
-    column("spearman_high", Type::Float, "Upper end.", |row| {
-        float(&row.spearman, |s| end(&s.interval95, 1))
-    }),
-    column(
-        "within_auroc",
-        Type::Float,
-        "Area under the ROC curve over pairs of queries of the same class.",
-        |row| float(&row.within_classes, |w| Some(w.auroc)),
-    ),
-    column(
-        "within_low",
-        Type::Float,
-        "Lower end of its 95 % interval.",
-        |row| float(&row.within_classes, |w| end(&w.interval95, 0)),
-    ),
-    column("within_high", Type::Float, "Upper end.", |row| {
-        float(&row.within_classes, |w| end(&w.interval95, 1))
-    }),
-    column(
-        "adds_chi_square",
-        Type::Float,
-        "Likelihood-ratio statistic of logistic regression on nearest distance and score, against nearest distance alone.",
-        |row| float(&row.adds, |a| Some(a.chi_square)),
-    ),
-    column(
-        "adds_p",
-        Type::Float,
-        "The p-value of that test: small where the score adds to the nearest distance.",
-        |row| float(&row.adds, |a| Some(a.p_value)),
-    ),
-    column(
-        "adds_log_odds",
-        Type::Float,
-        "Change of an error's log odds by one standard deviation of the score, the nearest distance held constant.",
-        |row| float(&row.adds, |a| Some(a.log_odds)),
-    ),
-    column(
-        "missing",
-        Type::Text,
-        "Why there is no area (of losses, no rank correlation), in a few words.",
-        |row| why(super::words::strength(row).err()),
-    ),
-];
-
-fn pair(row: &Comparison, pick: fn(&Difference) -> f64) -> Value {
-    float(&row.found, |found| Some(pick(found)))
+pub fn notions() -> List<NotionOutcomes> {
+    nullable(columns! { row: NotionOutcomes;
+        "space" = row.space.clone(), "The space, as typed.";
+        "notion" = row.notion.clone(), "The notion's id.";
+        "sampled" = row.sampled,
+            "Whether the notion judged a sample of the queries: then all columns are of the sample.";
+        "queries" = row.queries, "Queries with a known outcome and score.";
+        "unknown" = row.unknown, "Queries that the notion judged, but whose outcome or score is unknown.";
+        "undecided" = row.undecided, "Queries with a known outcome that the notion calls neither inside nor outside.";
+        "inside_queries" = row.inside.value().map(|found| found.queries), "Queries inside, of known outcome.";
+        "inside_rate" = row.inside.value().map(|r| r.mean), "Their error rate (share) or mean loss.";
+        "inside_low" = row.inside.value().and_then(|r| end(&r.interval95, 0)),
+            "Lower end of its 95 % interval (Wilson's; of losses the normal one).";
+        "inside_high" = row.inside.value().and_then(|r| end(&r.interval95, 1)), "Upper end.";
+        "outside_queries" = row.outside.value().map(|found| found.queries), "Queries outside, of known outcome.";
+        "outside_rate" = row.outside.value().map(|r| r.mean), "Their error rate (share) or mean loss.";
+        "outside_low" = row.outside.value().and_then(|r| end(&r.interval95, 0)), "Lower end of its 95 % interval.";
+        "outside_high" = row.outside.value().and_then(|r| end(&r.interval95, 1)), "Upper end.";
+        "fisher_p" = row.fisher_p.value().copied(),
+            "Fisher's exact test, two-sided, that the two error rates are equal.";
+        "auroc" = row.auroc.value().map(|a| a.value),
+            "Area under the ROC curve of the score for errors; ties half, 0.5 is chance.";
+        "auroc_low" = row.auroc.value().and_then(|a| end(&a.interval95, 0)), "Lower end of DeLong's 95 % interval.";
+        "auroc_high" = row.auroc.value().and_then(|a| end(&a.interval95, 1)), "Upper end.";
+        "average_precision" = row.precision.value().map(|p| p.average),
+            "Average precision: sum of recall steps times precision.";
+        "chance_precision" = row.precision.value().map(|p| p.chance),
+            "The average precision of chance: the share of errors.";
+        "fpr95" = row.precision.value().map(|p| p.fpr95),
+            "Share of other queries above the threshold that flags 95 % of the errors.";
+        "aurc" = row.aurc.value().map(|a| a.aurc),
+            "Area under risk against coverage, the least extrapolated accepted first.";
+        "excess_aurc" = row.aurc.value().map(|a| a.excess), "That area minus the area of the best possible order.";
+        "spearman" = row.spearman.value().map(|s| s.rho), "Rank correlation of score and loss.";
+        "spearman_low" = row.spearman.value().and_then(|s| end(&s.interval95, 0)), "Lower end of its 95 % interval.";
+        "spearman_high" = row.spearman.value().and_then(|s| end(&s.interval95, 1)), "Upper end.";
+        "within_auroc" = row.within_classes.value().map(|w| w.auroc),
+            "Area under the ROC curve over pairs of queries of the same class.";
+        "within_low" = row.within_classes.value().and_then(|w| end(&w.interval95, 0)),
+            "Lower end of its 95 % interval.";
+        "within_high" = row.within_classes.value().and_then(|w| end(&w.interval95, 1)), "Upper end.";
+        "adds_chi_square" = row.adds.value().map(|a| a.chi_square),
+            "Likelihood-ratio statistic of logistic regression on nearest distance and score, against nearest distance alone.";
+        "adds_p" = row.adds.value().map(|a| a.p_value),
+            "The p-value of that test: small where the score adds to the nearest distance.";
+        "adds_log_odds" = row.adds.value().map(|a| a.log_odds),
+            "Change of an error's log odds by one standard deviation of the score, the nearest distance held constant.";
+        "missing" = super::words::strength(row).err().map(Missing::words),
+            "Why there is no area (of losses, no rank correlation), in a few words.";
+    })
 }
 
 /// Columns of `outcome_pairs.parquet`: DeLong's paired test between two notions of a space.
-pub const PAIRS: &[OutcomeColumn<Comparison>] = &[
-    column("space", Type::Text, "The space, as typed.", |row| {
-        text(&row.space)
-    }),
-    column("a", Type::Text, "One notion's id.", |row| text(&row.a)),
-    column("b", Type::Text, "The other's.", |row| text(&row.b)),
-    column(
-        "queries",
-        Type::Count,
-        "Queries with a known outcome and both scores.",
-        |row| Value::Count(row.queries),
-    ),
-    column(
-        "auroc_a",
-        Type::Float,
-        "Area under the ROC curve of a over these queries.",
-        |row| pair(row, |d| d.auroc_a),
-    ),
-    column("auroc_b", Type::Float, "The same of b.", |row| {
-        pair(row, |d| d.auroc_b)
-    }),
-    column("difference", Type::Float, "Their difference.", |row| {
-        pair(row, |d| d.difference)
-    }),
-    column(
-        "low",
-        Type::Float,
-        "Lower end of DeLong's 95 % interval of the difference.",
-        |row| pair(row, |d| d.interval95[0]),
-    ),
-    column("high", Type::Float, "Upper end.", |row| {
-        pair(row, |d| d.interval95[1])
-    }),
-    column(
-        "p_value",
-        Type::Float,
-        "DeLong's test that the areas are equal, two-sided.",
-        |row| pair(row, |d| d.p_value),
-    ),
-    column(
-        "p_holm",
-        Type::Float,
-        "The same, corrected by Holm for all pairs of notions of all spaces.",
-        |row| pair(row, |d| d.p_holm),
-    ),
-    column(
-        "missing",
-        Type::Text,
-        "Why there is no difference, in a few words.",
-        |row| why(row.found.missing()),
-    ),
-];
+pub fn pairs() -> List<Comparison> {
+    nullable(columns! { row: Comparison;
+        "space" = row.space.clone(), "The space, as typed.";
+        "a" = row.a.clone(), "One notion's id.";
+        "b" = row.b.clone(), "The other's.";
+        "queries" = row.queries, "Queries with a known outcome and both scores.";
+        "auroc_a" = row.found.value().map(|d| d.auroc_a), "Area under the ROC curve of a over these queries.";
+        "auroc_b" = row.found.value().map(|d| d.auroc_b), "The same of b.";
+        "difference" = row.found.value().map(|d| d.difference), "Their difference.";
+        "low" = row.found.value().map(|d| d.interval95[0]), "Lower end of DeLong's 95 % interval of the difference.";
+        "high" = row.found.value().map(|d| d.interval95[1]), "Upper end.";
+        "p_value" = row.found.value().map(|d| d.p_value), "DeLong's test that the areas are equal, two-sided.";
+        "p_holm" = row.found.value().map(|d| d.p_holm),
+            "The same, corrected by Holm for all pairs of notions of all spaces.";
+        "missing" = row.found.missing().map(Missing::words), "Why there is no difference, in a few words.";
+    })
+}
 
 /// A decile of a notion in a space.
 pub struct DecileRow {
@@ -306,47 +93,23 @@ pub struct DecileRow {
 }
 
 /// Columns of `outcome_deciles.parquet`.
-pub const DECILES: &[OutcomeColumn<DecileRow>] = &[
-    column("space", Type::Text, "The space, as typed.", |row| {
-        text(&row.space)
-    }),
-    column("notion", Type::Text, "The notion's id.", |row| {
-        text(&row.notion)
-    }),
-    column(
-        "decile",
-        Type::Count,
-        "From 1, the least extrapolated, to 10; queries with equal scores share one.",
-        |row| Value::Count(row.decile.decile.into()),
-    ),
-    column("score_low", Type::Float, "The least score in it.", |row| {
-        Value::Float(row.decile.scores[0])
-    }),
-    column("score_high", Type::Float, "The largest.", |row| {
-        Value::Float(row.decile.scores[1])
-    }),
-    column("queries", Type::Count, "Queries in it.", |row| {
-        Value::Count(row.decile.risk.queries)
-    }),
-    column(
-        "rate",
-        Type::Float,
-        "Their error rate (share) or mean loss.",
-        |row| Value::Float(row.decile.risk.mean),
-    ),
-    column(
-        "low",
-        Type::Float,
-        "Lower end of its 95 % interval.",
-        |row| Value::of(end(&row.decile.risk.interval95, 0), Value::Float),
-    ),
-    column("high", Type::Float, "Upper end.", |row| {
-        Value::of(end(&row.decile.risk.interval95, 1), Value::Float)
-    }),
-];
+pub fn deciles() -> List<DecileRow> {
+    nullable(columns! { row: DecileRow;
+        "space" = row.space.clone(), "The space, as typed.";
+        "notion" = row.notion.clone(), "The notion's id.";
+        "decile" = u64::from(row.decile.decile),
+            "From 1, the least extrapolated, to 10; queries with equal scores share one.";
+        "score_low" = row.decile.scores[0], "The least score in it.";
+        "score_high" = row.decile.scores[1], "The largest.";
+        "queries" = row.decile.risk.queries, "Queries in it.";
+        "rate" = row.decile.risk.mean, "Their error rate (share) or mean loss.";
+        "low" = end(&row.decile.risk.interval95, 0), "Lower end of its 95 % interval.";
+        "high" = end(&row.decile.risk.interval95, 1), "Upper end.";
+    })
+}
 
 /// All deciles, one row each.
-pub(super) fn deciles(outcomes: &Outcomes) -> Vec<DecileRow> {
+pub(super) fn decile_rows(outcomes: &Outcomes) -> Vec<DecileRow> {
     let of = |notion: &NotionOutcomes| {
         let row = |decile: &Decile| DecileRow {
             space: notion.space.clone(),
@@ -358,113 +121,9 @@ pub(super) fn deciles(outcomes: &Outcomes) -> Vec<DecileRow> {
     outcomes.notions.iter().flat_map(of).collect()
 }
 
-/// Writes rows as Parquet, with the command line and the settings of the run.
-///
-/// Errors: a file that cannot be written.
-pub fn write<R>(
-    path: &Path,
-    command: &str,
-    settings: &serde_json::Value,
-    columns: &[OutcomeColumn<R>],
-    rows: &[R],
-) -> Result<()> {
-    let column = |column: &OutcomeColumn<R>| {
-        let values = rows.iter().map(|row| (column.get)(row));
-        (column.name, array(column.of, values), true)
-    };
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.iter().map(column));
-    parquet_file::write(path, command, settings, batch)
-}
-
-/// Every column of the three files: file, name, help.
-pub fn help() -> Vec<(&'static str, &'static str, &'static str)> {
-    fn of<R>(
-        file: &'static str,
-        columns: &[OutcomeColumn<R>],
-    ) -> Vec<(&'static str, &'static str, &'static str)> {
-        columns
-            .iter()
-            .map(|column| (file, column.name, column.help))
-            .collect()
-    }
-    let files = [
-        of("outcomes.parquet", NOTIONS),
-        of("outcome_pairs.parquet", PAIRS),
-        of("outcome_deciles.parquet", DECILES),
-    ];
-    files.concat()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::outcomes::tests::outcomes;
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::{Float64Type, Int64Type};
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
-    #[test]
-    fn numbers_read_back_and_missing_ones_say_why() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("outcomes.parquet");
-        let found = outcomes(false);
-        write(
-            &path,
-            "hullscope errors",
-            &serde_json::Value::Null,
-            NOTIONS,
-            &found.notions,
-        )
-        .unwrap();
-        let reader =
-            ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
-        let batch = reader.build().unwrap().next().unwrap().unwrap();
-        let float = |name: &str| -> Vec<Option<f64>> {
-            batch
-                .column_by_name(name)
-                .unwrap()
-                .as_primitive::<Float64Type>()
-                .iter()
-                .collect()
-        };
-        let expected: Vec<Option<f64>> = found
-            .notions
-            .iter()
-            .map(|notion| notion.auroc.value().map(|area| area.value))
-            .collect();
-        assert_eq!(float("auroc"), expected);
-        assert_eq!(
-            (batch.num_rows(), expected[2], float("adds_p")[2]),
-            (6, None, None)
-        );
-        let missing = batch
-            .column_by_name("missing")
-            .unwrap()
-            .as_string::<i32>()
-            .iter()
-            .collect::<Vec<_>>();
-        assert_eq!(
-            missing,
-            [None, None, Some("constant"), None, None, Some("constant")]
-        );
-        let queries = batch
-            .column_by_name("queries")
-            .unwrap()
-            .as_primitive::<Int64Type>();
-        assert!(queries.iter().all(|queries| queries == Some(200)));
-    }
-
-    #[test]
-    fn names_are_unique_and_every_column_is_explained() {
-        let all = help();
-        for (place, (file, name, help)) in all.iter().enumerate() {
-            assert!(help.ends_with('.'), "{file} {name}: {help}");
-            assert!(
-                !all[..place]
-                    .iter()
-                    .any(|other| (other.0, other.1) == (*file, *name)),
-                "{file} {name}"
-            );
-        }
-    }
+/// A line for every column of the three files.
+pub fn help() -> String {
+    columns::help("outcomes.parquet", &notions())
+        + &columns::help("outcome_pairs.parquet", &pairs())
+        + &columns::help("outcome_deciles.parquet", &deciles())
 }

@@ -1,8 +1,8 @@
 //! Outcomes as figures: a heat map of areas by space and notion, rates by decile, ROC curves.
 
 use super::words;
-use crate::report::numerals::grouped;
-use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, PANEL, Panel, Series, THEORY};
+use crate::report::numerals::{distinct, grouped};
+use crate::report::plot::{Axis, Cell, Figure, Heat, Lines, Panel, Series, THEORY};
 use crate::study::outcomes::{NotionOutcomes, OutcomeKind, Outcomes};
 
 /// The most curves in one panel, as many as there are styles; the second limit is for curves with bands.
@@ -16,12 +16,7 @@ fn note(outcomes: &Outcomes) -> String {
 
 /// AUROC or rank correlation by space and notion; `None` without notions.
 pub fn heat_figure(outcomes: &Outcomes) -> Option<Figure> {
-    let mut columns: Vec<&str> = Vec::new();
-    for notion in &outcomes.notions {
-        if !columns.contains(&notion.notion.as_str()) {
-            columns.push(&notion.notion);
-        }
-    }
+    let columns = distinct(outcomes.notions.iter().map(|notion| notion.notion.as_str()));
     let loss = outcomes.kind == OutcomeKind::Loss;
     let spaces = words::spaces(outcomes);
     let cell = |space: &str, column: &str| {
@@ -107,14 +102,9 @@ fn panels(
     series: impl Fn(usize, &NotionOutcomes) -> Series,
 ) -> Vec<Panel> {
     // A notion has the same style in every panel.
-    let mut drawn: Vec<&str> = Vec::new();
-    for space in words::spaces(outcomes) {
-        for notion in strongest(outcomes, space, has, most) {
-            if !drawn.contains(&notion.notion.as_str()) {
-                drawn.push(&notion.notion);
-            }
-        }
-    }
+    let spaces = words::spaces(outcomes).into_iter();
+    let drawn = spaces.flat_map(|space| strongest(outcomes, space, has, most));
+    let drawn = distinct(drawn.map(|notion| notion.notion.as_str()));
     let style = |id: &str| drawn.iter().position(|known| *known == id).unwrap_or(0);
     let panel = |space: &&str| {
         let notions = strongest(outcomes, space, has, most);
@@ -123,14 +113,8 @@ fn panels(
             .map(|notion| series(style(&notion.notion), notion));
         let [x, y] = axes.clone();
         (!notions.is_empty()).then(|| {
-            Panel::Lines(Lines {
-                title: space.to_string(),
-                x,
-                y,
-                series: more.iter().cloned().chain(curves).collect(),
-                spots: Vec::new(),
-                size: PANEL,
-            })
+            let series = more.iter().cloned().chain(curves).collect();
+            Panel::Lines(Lines::new(*space, x, y, series))
         })
     };
     words::spaces(outcomes).iter().filter_map(panel).collect()
@@ -141,43 +125,24 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
     let loss = outcomes.kind == OutcomeKind::Loss;
     let scale = if loss { 1.0 } else { 100.0 };
     let has = |notion: &NotionOutcomes| !notion.deciles.is_empty();
+    let rate = Axis {
+        range: (!loss).then_some((0.0, 1.0)),
+        ..Axis::linear(words::rate(&outcomes.kind))
+    };
     let axes = [
-        Axis {
-            label: "decile of the score, 10: most extrapolated".into(),
-            logarithmic: false,
-            range: Some((1.0, 10.0)),
-        },
-        Axis {
-            label: words::rate(&outcomes.kind),
-            logarithmic: false,
-            range: (!loss).then_some((0.0, 1.0)),
-        },
+        Axis::linear("decile of the score, 10: most extrapolated").within(1.0, 10.0),
+        rate,
     ];
     let panels = panels(outcomes, has, BANDS, axes, &[], |style, notion| {
-        let of = |pick: &dyn Fn(f64, [f64; 2]) -> (f64, f64)| -> Vec<(f64, f64)> {
-            let each = notion.deciles.iter();
-            each.map(|decile| {
-                let mean = decile.risk.mean;
-                let ends = decile
-                    .risk
-                    .interval95
-                    .value()
-                    .copied()
-                    .unwrap_or([mean, mean]);
-                pick(f64::from(decile.decile), [scale * ends[0], scale * ends[1]])
-            })
-            .collect()
-        };
-        let points = notion.deciles.iter();
-        let points = points.map(|decile| (f64::from(decile.decile), scale * decile.risk.mean));
-        Series {
-            label: notion.notion.clone(),
-            style,
-            points: points.collect(),
-            band: of(&|_, ends| (ends[0], ends[1])),
-            thin: false,
-            markers: true,
-        }
+        let deciles = || notion.deciles.iter();
+        let points = deciles().map(|decile| (f64::from(decile.decile), scale * decile.risk.mean));
+        let band = deciles().map(|decile| {
+            let mean = decile.risk.mean;
+            let ends = decile.risk.interval95.value();
+            let ends = ends.copied().unwrap_or([mean, mean]);
+            (scale * ends[0], scale * ends[1])
+        });
+        Series::curve(&notion.notion, style, points.collect(), band.collect())
     });
     (!panels.is_empty()).then(|| Figure {
         title: match loss {
@@ -199,11 +164,7 @@ pub fn deciles_figure(outcomes: &Outcomes) -> Option<Figure> {
 /// ROC curves, one panel per space; `None` for losses, and where no score has one.
 pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
     let has = |notion: &NotionOutcomes| !notion.roc.is_empty();
-    let axis = |label: &str| Axis {
-        label: label.into(),
-        logarithmic: false,
-        range: Some((0.0, 1.0)),
-    };
+    let axis = |label: &str| Axis::linear(label).within(0.0, 1.0);
     let (found, others) = match &outcomes.kind {
         OutcomeKind::Sets([first, second]) => (
             format!("share of {second} flagged"),
@@ -224,20 +185,16 @@ pub fn roc_figure(outcomes: &Outcomes) -> Option<Figure> {
         CURVES,
         [axis(&others), axis(&found)],
         &[chance],
-        |style, notion| Series {
-            label: match words::strength(notion) {
+        |style, notion| {
+            let label = match words::strength(notion) {
                 Ok(value) => format!("{} {value:.2}", notion.notion),
                 Err(_) => notion.notion.clone(),
-            },
-            style,
-            points: notion
-                .roc
-                .iter()
-                .map(|point| (point[0], point[1]))
-                .collect(),
-            band: Vec::new(),
-            thin: false,
-            markers: false,
+            };
+            let points = notion.roc.iter().map(|point| (point[0], point[1]));
+            Series {
+                markers: false,
+                ..Series::curve(label, style, points.collect(), Vec::new())
+            }
         },
     );
     (!panels.is_empty()).then(|| Figure {
@@ -261,61 +218,4 @@ fn capital(text: &str) -> String {
         .next()
         .map(|letter| letter.to_uppercase().collect::<String>());
     first.unwrap_or_default() + letters.as_str()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::outcomes::tests::outcomes;
-    use crate::report::plot::{Format, render};
-
-    #[test]
-    fn figures_show_every_space_and_notion() {
-        let found = outcomes(false);
-        let heat = heat_figure(&found).unwrap();
-        let [Panel::Heat(map)] = &heat.panels[..] else {
-            panic!("{heat:?}");
-        };
-        assert_eq!((map.rows.len(), map.columns.len()), (2, 3));
-        let cells: Vec<&str> = map.cells[0]
-            .iter()
-            .map(|cell| cell.as_ref().unwrap().text.as_str())
-            .collect();
-        assert!(
-            cells[0].starts_with("0.") && cells[2] == "constant",
-            "{cells:?}"
-        );
-        let svg = String::from_utf8(render(&heat, Format::Svg).unwrap()).unwrap();
-        assert!(
-            svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
-            "{svg}"
-        );
-        for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
-            assert_eq!(figure.panels.len(), 2);
-            render(&figure, Format::Png).unwrap();
-        }
-    }
-
-    #[test]
-    fn more_notions_than_styles_are_left_out_and_that_is_said() {
-        let mut found = outcomes(false);
-        let more = found.notions[1].clone();
-        found.notions.extend((0..6).map(|n| NotionOutcomes {
-            notion: format!("other {n}"),
-            ..more.clone()
-        }));
-        let figure = deciles_figure(&found).unwrap();
-        assert!(
-            figure
-                .note
-                .ends_with("; the 3 strongest scores of each space"),
-            "{}",
-            figure.note
-        );
-        let Panel::Lines(lines) = &figure.panels[0] else {
-            panic!("{figure:?}");
-        };
-        assert_eq!(lines.series.len(), BANDS);
-        assert!(lines.series.iter().all(|series| series.label != "hull"));
-    }
 }

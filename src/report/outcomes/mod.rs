@@ -8,13 +8,14 @@ mod queries;
 mod table;
 mod words;
 
-pub use columns::{DECILES, NOTIONS, PAIRS, help, write};
+pub use columns::help;
 pub use figures::{deciles_figure, heat_figure, roc_figure};
 pub use page::{section, write_page};
 pub use queries::{FILE, FileRows, KeptQueries, load, read, scores};
 pub use table::table;
 pub use words::findings;
 
+use super::columns::write;
 use super::plot;
 use crate::error::Result;
 use crate::study::outcomes::Outcomes;
@@ -53,93 +54,30 @@ pub fn write_all(
     settings: &Value,
     outcomes: &Outcomes,
 ) -> Result<()> {
+    let path = |name: &str| folder.join(format!("{name}.parquet"));
+    let (notions, pairs) = (&outcomes.notions, &outcomes.comparisons);
     write(
-        &folder.join("outcomes.parquet"),
+        &path("outcomes"),
         command,
         settings,
-        NOTIONS,
-        &outcomes.notions,
+        &columns::notions(),
+        notions,
     )?;
     write(
-        &folder.join("outcome_pairs.parquet"),
+        &path("outcome_pairs"),
         command,
         settings,
-        PAIRS,
-        &outcomes.comparisons,
+        &columns::pairs(),
+        pairs,
     )?;
-    let deciles = columns::deciles(outcomes);
+    let deciles = columns::decile_rows(outcomes);
     write(
-        &folder.join("outcome_deciles.parquet"),
+        &path("outcome_deciles"),
         command,
         settings,
-        DECILES,
+        &columns::deciles(),
         &deciles,
     )?;
-    for (name, figure) in figures(outcomes) {
-        for ending in ["png", "svg"] {
-            plot::write(&folder.join(format!("{name}.{ending}")), &figure)?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::study::outcomes::{Outcome, Scores, measure};
-
-    /// Outcomes of two spaces with three notions: one predicts errors, one does not, one is constant.
-    pub(super) fn outcomes(loss: bool) -> Outcomes {
-        let of = |space: &str, notion: &str, score: fn(usize) -> f64| {
-            let score: Vec<f64> = (0..200).map(score).collect();
-            Scores {
-                space: space.into(),
-                notion: notion.into(),
-                outside: score.iter().map(|score| Some(*score > 120.0)).collect(),
-                score,
-                sample: None,
-            }
-        };
-        let notions = |space: &str| {
-            [
-                of(space, "hull", |query| ((query * 37) % 200) as f64),
-                of(space, "nearest", |query| query as f64),
-                of(space, "range", |_| 1.0),
-            ]
-        };
-        let scores: Vec<Scores> = ["pixels", "pca:<8>"]
-            .iter()
-            .flat_map(|space| notions(space))
-            .collect();
-        let wrong =
-            |query: usize| query.is_multiple_of(3) && query > 60 || query.is_multiple_of(20);
-        let outcome = match loss {
-            true => Outcome::Loss((0..200).map(|query| (query * query % 91) as f64).collect()),
-            false => Outcome::Wrong((0..200).map(|query| Some(wrong(query))).collect()),
-        };
-        let classes: Vec<Option<u32>> = (0..200).map(|query| Some(query % 2)).collect();
-        measure(&scores, &outcome, Some(&classes), "nearest").unwrap()
-    }
-
-    #[test]
-    fn all_files_are_there() {
-        let folder = tempfile::tempdir().unwrap();
-        write_all(
-            folder.path(),
-            "hullscope errors",
-            &Value::Null,
-            &outcomes(false),
-        )
-        .unwrap();
-        let mut names: Vec<String> = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        let expected = "outcome_deciles.parquet outcome_pairs.parquet outcomes.parquet outcomes_deciles.png \
-                        outcomes_deciles.svg outcomes_heat.png outcomes_heat.svg outcomes_roc.png outcomes_roc.svg";
-        assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
-        // Losses have no ROC curves.
-        assert_eq!(figures(&outcomes(true)).len(), 2);
-    }
+    let mut figures = figures(outcomes).into_iter();
+    figures.try_for_each(|(name, figure)| plot::write_both(folder, name, &figure))
 }

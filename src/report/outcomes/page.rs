@@ -3,9 +3,9 @@
 use super::words::{self, area, areas, shown};
 use super::{deciles_figure, heat_figure, roc_figure};
 use crate::error::Error;
-use crate::report::html::{self, Figure, Page, Picture, Section, SectionPart, Table};
+use crate::report::file;
+use crate::report::html::{self, Section, SectionPart, Table};
 use crate::report::numerals::{percent, probability};
-use crate::report::{file, plot};
 use crate::study::outcomes::{Comparison, NotionOutcomes, OutcomeKind, Outcomes};
 use std::path::Path;
 
@@ -30,27 +30,22 @@ pub fn section(outcomes: &Outcomes) -> Result<Section, String> {
         (roc_figure(outcomes), "ROC curves of each score, by space"),
     ] {
         if let Some(figure) = figure {
-            parts.push(drawn(&figure, &format!("{what}; {alt}"))?);
+            let caption = format!("{}. {}.", figure.title, figure.note);
+            parts.push(SectionPart::figure(
+                &figure,
+                format!("{what}; {alt}"),
+                caption,
+            )?);
         }
     }
     parts.push(SectionPart::Table(numbers(outcomes)));
     if !outcomes.comparisons.is_empty() {
-        parts.push(SectionPart::Details {
-            summary: "Every pair of notions of a space: DeLong's paired test".into(),
-            open: false,
-            parts: vec![SectionPart::Table(pairs(outcomes))],
-        });
+        let summary = "Every pair of notions of a space: DeLong's paired test";
+        let table = vec![SectionPart::Table(pairs(outcomes))];
+        parts.push(SectionPart::folded(summary, table));
     }
-    parts.push(SectionPart::Details {
-        summary: "What the numbers mean".into(),
-        open: false,
-        parts: vec![SectionPart::Terms(
-            MEANING
-                .iter()
-                .map(|(term, meaning)| (term.to_string(), meaning.to_string()))
-                .collect(),
-        )],
-    });
+    let meaning = vec![SectionPart::terms(&MEANING)];
+    parts.push(SectionPart::folded("What the numbers mean", meaning));
     let title = match &outcomes.kind {
         OutcomeKind::Errors => "Which notion predicts errors?".into(),
         OutcomeKind::Loss => "Which notion predicts losses?".into(),
@@ -68,23 +63,12 @@ pub fn write_page(
     date: &str,
     outcomes: &Outcomes,
 ) -> Result<(), Error> {
-    let section = section(outcomes);
-    let section = section.map_err(|why| Error::io("draw", path, std::io::Error::other(why)))?;
-    let page = html::render(&Page {
-        title: section.title.clone(),
-        sections: vec![
-            Section {
-                title: "What was found".into(),
-                ..section
-            },
-            Section {
-                title: "How it was made".into(),
-                parts: vec![SectionPart::Code(command.into())],
-            },
-        ],
-        foot: format!("hullscope {}, {date}", env!("CARGO_PKG_VERSION")),
+    let page = section(outcomes).map(|Section { title, parts }| {
+        let found = Section::new("What was found", parts);
+        let how = Section::new("How it was made", vec![SectionPart::Code(command.into())]);
+        html::page(title, vec![found, how], date)
     });
-    file::write_bytes(path, page.as_bytes())
+    file::write_drawn(path, page)
 }
 
 const MEANING: [(&str, &str); 9] = [
@@ -125,14 +109,6 @@ const MEANING: [(&str, &str); 9] = [
     ),
     ("Spearman", "Rank correlation of score and loss."),
 ];
-
-fn drawn(figure: &plot::Figure, alt: &str) -> Result<SectionPart, String> {
-    Ok(SectionPart::Figure(Figure {
-        alt: alt.into(),
-        caption: format!("{}. {}.", figure.title, figure.note),
-        picture: Picture::of(figure)?,
-    }))
-}
 
 fn numbers(outcomes: &Outcomes) -> Table {
     let kind = &outcomes.kind;
@@ -183,15 +159,10 @@ fn numbers(outcomes: &Outcomes) -> Table {
             "FPR95", "E-AURC", "Adds, p",
         ],
     };
-    Table {
-        caption: format!(
-            "By space and notion; inside and outside: {} with 95 % intervals.",
-            words::rate(kind)
-        ),
-        head: head.iter().map(|name| name.to_string()).collect(),
-        rows: outcomes.notions.iter().map(row).collect(),
-        names: 2,
-    }
+    let rate = words::rate(kind);
+    let caption = format!("By space and notion; inside and outside: {rate} with 95 % intervals.");
+    let rows = outcomes.notions.iter().map(row);
+    Table::new(caption, head.iter().copied(), rows.collect(), 2)
 }
 
 fn pairs(outcomes: &Outcomes) -> Table {
@@ -206,56 +177,10 @@ fn pairs(outcomes: &Outcomes) -> Table {
             shown(&pair.found, |found| probability(found.p_holm)),
         ]
     };
-    Table {
-        caption: "AUROC of A minus that of B, over the queries with both scores; the last column is corrected by Holm for all \
-                  pairs.".into(),
-        head: ["Space", "A", "B", "A − B", "95 %", "p", "p, Holm"].map(String::from).to_vec(),
-        rows: outcomes.comparisons.iter().map(row).collect(),
-        names: 3,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::html::render;
-    use crate::report::outcomes::tests::outcomes;
-
-    #[test]
-    fn first_the_finding_then_the_figures_then_the_numbers() {
-        for loss in [false, true] {
-            let section = section(&outcomes(loss)).unwrap();
-            let kinds: Vec<&str> = section
-                .parts
-                .iter()
-                .map(|part| match part {
-                    SectionPart::Text(_) | SectionPart::Terms(_) => "text",
-                    SectionPart::Figure(_) => "figure",
-                    SectionPart::Table(_) => "table",
-                    _ => "details",
-                })
-                .collect();
-            let mut sorted = kinds.clone();
-            sorted.sort_by_key(|kind| {
-                ["text", "figure", "table", "details"]
-                    .iter()
-                    .position(|other| other == kind)
-            });
-            assert_eq!(kinds, sorted);
-            for part in &section.parts {
-                if let SectionPart::Table(table) = part {
-                    assert!(
-                        table.rows.iter().all(|row| row.len() == table.head.len()),
-                        "{table:?}"
-                    );
-                }
-            }
-            let page = render(&Page {
-                title: "page".into(),
-                sections: vec![section],
-                foot: String::new(),
-            });
-            assert!(page.contains("constant") && !page.contains("NaN"));
-        }
-    }
+    Table::new(
+        "AUROC of A minus that of B, over the queries with both scores; the last column is corrected by Holm for all pairs.",
+        ["Space", "A", "B", "A − B", "95 %", "p", "p, Holm"],
+        outcomes.comparisons.iter().map(row).collect(),
+        3,
+    )
 }

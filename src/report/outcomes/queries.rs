@@ -98,12 +98,8 @@ impl FileRows {
 /// Errors: a file that is not there or cannot be decoded, a column that is missing or of another type, spaces that are not
 /// about the same queries.
 pub fn read(path: &Path) -> Result<KeptQueries> {
-    let table = load(path)?;
-    Table {
-        path,
-        table: &table,
-    }
-    .kept()
+    let table = &load(path)?;
+    Table { path, table }.kept()
 }
 
 /// The whole table as it is.
@@ -113,9 +109,8 @@ pub fn load(path: &Path) -> Result<RecordBatch> {
     let file = crate::rows::open_file(path)?;
     // Decoding corrupt data can panic inside the Parquet crate; that is the file's fault.
     let read = catch_unwind(AssertUnwindSafe(|| {
-        let again = file
-            .try_clone()
-            .map_err(|error| Error::io("open", path, error))?;
+        let again = file.try_clone();
+        let again = again.map_err(|error| Error::io("open", path, error))?;
         let builder = ParquetRecordBatchReaderBuilder::try_new(file);
         let builder =
             builder.map_err(|error| wrong(path, format!("not a valid Parquet file: {error}")))?;
@@ -147,10 +142,10 @@ impl Table<'_> {
     fn column(&self, name: &str, of: &DataType) -> Result<Option<&ArrayRef>> {
         match self.table.column_by_name(name) {
             Some(column) if column.data_type() == of => Ok(Some(column)),
-            Some(column) => Err(wrong(
-                self.path,
-                format!("the column {name} holds {}, not {of}", column.data_type()),
-            )),
+            Some(column) => {
+                let what = format!("the column {name} holds {}, not {of}", column.data_type());
+                Err(wrong(self.path, what))
+            }
             None => Ok(None),
         }
     }
@@ -196,14 +191,12 @@ impl Table<'_> {
         let Some((first, of_first)) = spaces.first() else {
             return Err(wrong(self.path, "the table has no rows"));
         };
-        let numbers = self
-            .needed("query_row", &DataType::Int64)?
-            .as_primitive::<Int64Type>();
+        let numbers = self.needed("query_row", &DataType::Int64)?;
+        let numbers = numbers.as_primitive::<Int64Type>();
         let rows = |of_space: &[usize]| -> Result<Vec<u64>> {
             let number = |&row: &usize| {
-                u64::try_from(numbers.value(row))
-                    .ok()
-                    .filter(|_| numbers.is_valid(row))
+                let number = u64::try_from(numbers.value(row)).ok();
+                number.filter(|_| numbers.is_valid(row))
             };
             let all: Option<Vec<u64>> = of_space.iter().map(number).collect();
             all.ok_or_else(|| wrong(self.path, "query_row holds what is no number of a row"))
@@ -211,18 +204,15 @@ impl Table<'_> {
         let queries = rows(of_first)?;
         for (space, of_space) in &spaces {
             if rows(of_space)? != queries {
-                return Err(wrong(
-                    self.path,
-                    format!(
-                        "the space {space} is not about the same queries, in the same order, as {first}"
-                    ),
-                ));
+                let what = format!(
+                    "the space {space} is not about the same queries, in the same order, as {first}"
+                );
+                return Err(wrong(self.path, what));
             }
         }
         let notions = self.notions();
-        let nearest = SAME
-            .into_iter()
-            .find(|known| notions.iter().any(|notion| notion == known));
+        let mut same = SAME.into_iter();
+        let nearest = same.find(|known| notions.iter().any(|notion| notion == known));
         let mut scores = Vec::new();
         for (space, of_space) in &spaces {
             for notion in &notions {
@@ -240,13 +230,10 @@ impl Table<'_> {
                 });
             }
         }
-        let labels = self.texts("label")?.map(|labels| {
-            let of_queries = of_first.iter().map(|&row| labels[row].clone());
-            of_queries.collect()
-        });
-        let errors = self
-            .column("error", &DataType::Boolean)?
-            .map(|errors| truths(errors, of_first));
+        let labels = self.texts("label")?;
+        let labels = labels.map(|labels| of_first.iter().map(|&row| labels[row].clone()).collect());
+        let errors = self.column("error", &DataType::Boolean)?;
+        let errors = errors.map(|errors| truths(errors, of_first));
         Ok(KeptQueries {
             of: FileRows::of(self.table, &queries),
             rows: queries,
@@ -260,15 +247,10 @@ impl Table<'_> {
     /// The notions that have both columns, in the order of the table.
     fn notions(&self) -> Vec<String> {
         let schema = self.table.schema();
-        let names = schema
-            .fields()
-            .iter()
-            .filter_map(|field| field.name().strip_suffix(ENDS[0]));
-        let both = names.filter(|id| {
-            self.table
-                .column_by_name(&format!("{id}{}", ENDS[1]))
-                .is_some()
-        });
+        let has = |name: &str| schema.field_with_name(name).is_ok();
+        let names = schema.fields().iter();
+        let names = names.filter_map(|field| field.name().strip_suffix(ENDS[0]));
+        let both = names.filter(|id| has(&format!("{id}{}", ENDS[1])));
         both.map(String::from).collect()
     }
 
@@ -293,14 +275,10 @@ impl Table<'_> {
 
 fn floats(column: &ArrayRef, rows: &[usize]) -> Vec<f64> {
     let values = column.as_primitive::<Float64Type>();
-    let value = |&row: &usize| {
-        if values.is_valid(row) {
-            values.value(row)
-        } else {
-            f64::NAN
-        }
-    };
-    rows.iter().map(value).collect()
+    let value = |&row: &usize| values.is_valid(row).then(|| values.value(row));
+    rows.iter()
+        .map(|row| value(row).unwrap_or(f64::NAN))
+        .collect()
 }
 
 fn truths(column: &ArrayRef, rows: &[usize]) -> Vec<Option<bool>> {
@@ -308,137 +286,4 @@ fn truths(column: &ArrayRef, rows: &[usize]) -> Vec<Option<bool>> {
     rows.iter()
         .map(|&row| values.is_valid(row).then(|| values.value(row)))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow_array::{BooleanArray, Float64Array, Int64Array, StringArray};
-    use std::sync::Arc;
-
-    fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
-        let columns = columns
-            .into_iter()
-            .map(|(name, column)| (name, column, true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns);
-        crate::report::parquet_file::write(
-            path,
-            "hullscope compare",
-            &serde_json::Value::Null,
-            batch,
-        )
-        .unwrap();
-    }
-
-    fn table() -> Vec<(&'static str, ArrayRef)> {
-        vec![
-            (
-                "space",
-                Arc::new(StringArray::from(vec!["a", "a", "b", "b"])),
-            ),
-            ("query_row", Arc::new(Int64Array::from(vec![3, 7, 3, 7]))),
-            (
-                "label",
-                Arc::new(StringArray::from(vec![
-                    Some("cat"),
-                    None,
-                    Some("cat"),
-                    None,
-                ])),
-            ),
-            (
-                "hull_outside",
-                Arc::new(BooleanArray::from(vec![
-                    Some(true),
-                    None,
-                    Some(false),
-                    Some(true),
-                ])),
-            ),
-            (
-                "hull_score",
-                Arc::new(Float64Array::from(vec![
-                    Some(1.5),
-                    None,
-                    Some(0.0),
-                    Some(2.0),
-                ])),
-            ),
-            (
-                "nearest_distance",
-                Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0])),
-            ),
-        ]
-    }
-
-    #[test]
-    fn a_table_comes_back_by_space_and_notion() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        write(&path, table());
-        let kept = read(&path).unwrap();
-        assert_eq!(
-            (kept.rows, kept.nearest, kept.errors),
-            (vec![3, 7], "nearest", None)
-        );
-        assert_eq!(kept.labels, Some(vec![Some("cat".into()), None]));
-        let names: Vec<(&str, &str)> = kept
-            .scores
-            .iter()
-            .map(|scores| (scores.space.as_str(), scores.notion.as_str()))
-            .collect();
-        assert_eq!(
-            names,
-            [
-                ("a", "hull"),
-                ("a", "nearest"),
-                ("b", "hull"),
-                ("b", "nearest")
-            ]
-        );
-        assert_eq!(kept.scores[0].outside, [Some(true), None]);
-        assert!(kept.scores[0].score[0] == 1.5 && kept.scores[0].score[1].is_nan());
-        assert_eq!(kept.scores[3].score, [3.0, 4.0]);
-        // A notion whose score is the nearest distance takes the place of `nearest`.
-        let mut more = table();
-        more.push(("ball_outside", Arc::new(BooleanArray::from(vec![true; 4]))));
-        more.push((
-            "ball_score",
-            Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0, 4.0])),
-        ));
-        write(&path, more);
-        let kept = read(&path).unwrap();
-        assert_eq!((kept.nearest, kept.scores.len()), ("ball", 4));
-    }
-
-    #[test]
-    fn tables_of_others_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(FILE);
-        let says = |columns: Vec<(&str, ArrayRef)>, what: &str| {
-            write(&path, columns);
-            let error = read(&path).unwrap_err().to_string();
-            assert!(
-                error.contains(what) && error.contains("hullscope compare -o"),
-                "{error}"
-            );
-        };
-        says(table()[1..].to_vec(), "there is no column space");
-        let mut other = table();
-        other[1].1 = Arc::new(Int64Array::from(vec![3, 7, 3, 8]));
-        says(
-            other,
-            "the space b is not about the same queries, in the same order, as a",
-        );
-        let mut other = table();
-        other[4].1 = Arc::new(StringArray::from(vec!["x"; 4]));
-        says(other, "the column hull_score holds Utf8, not Float64");
-        std::fs::write(&path, b"PAR1 and nothing more").unwrap();
-        assert!(
-            read(&path)
-                .unwrap_err()
-                .to_string()
-                .contains("not a valid Parquet file")
-        );
-    }
 }

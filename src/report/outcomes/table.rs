@@ -4,7 +4,6 @@ use super::words::{self, area, areas, shown};
 use crate::report::numerals::{number, percent, probability};
 use crate::report::text_table;
 use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes};
-use comfy_table::Table;
 
 /// The table of all notions, one line per space and notion; then the comparisons of notions within a space.
 pub fn table(outcomes: &Outcomes) -> String {
@@ -22,14 +21,12 @@ fn names(outcomes: &Outcomes) -> impl Iterator<Item = (String, &NotionOutcomes)>
     outcomes.notions.iter().map(move |notion| {
         let new = notion.space != last;
         last = &notion.space;
-        (
-            if new {
-                notion.space.clone()
-            } else {
-                String::new()
-            },
-            notion,
-        )
+        let name = if new {
+            notion.space.clone()
+        } else {
+            String::new()
+        };
+        (name, notion)
     })
 }
 
@@ -85,20 +82,18 @@ fn errors(outcomes: &Outcomes) -> String {
         }));
         table.add_row(row);
     }
-    text_table::numbers_right(&mut table);
-    names_left(&mut table);
     let own = |notion: &NotionOutcomes| !words::fair(kind, &notion.notion);
     let flagged = match kind {
         OutcomeKind::Sets([_, second]) => second,
         _ => "the errors",
     };
     format!(
-        "{}\n
+        "{}
 inside, outside: {}; p: Fisher's exact test. AUROC: of the score, ties half, with DeLong's interval;
 in class: over pairs of one class. AP: average precision. FPR95: % of others flagged with 95 % of {flagged}.
 {}adds: does the score add to the nearest distance as a predictor?
 {}",
-        table.trim_fmt(),
+        text_table::text(table),
         words::rate(kind),
         if sets { "" } else { "E-AURC: excess risk over coverage. " },
         match outcomes.notions.iter().any(own) {
@@ -109,13 +104,12 @@ in class: over pairs of one class. AP: average precision. FPR95: % of others fla
 }
 
 fn losses(outcomes: &Outcomes) -> String {
-    let mut table = text_table::table();
-    table.add_row([
+    let head = [
         "space", "notion", "inside", "outside", "Spearman", "95 %", "AURC", "E-AURC",
-    ]);
-    for (space, notion) in names(outcomes) {
+    ];
+    let rows = names(outcomes).map(|(space, notion)| {
         let side = |found| shown(found, |found| words::risk(&outcomes.kind, found));
-        table.add_row([
+        [
             space,
             words::named(notion),
             side(&notion.inside),
@@ -124,125 +118,54 @@ fn losses(outcomes: &Outcomes) -> String {
             shown(&notion.spearman, |found| shown(&found.interval95, areas)),
             shown(&notion.aurc, |found| number(found.aurc)),
             shown(&notion.aurc, |found| number(found.excess)),
-        ]);
-    }
-    text_table::numbers_right(&mut table);
-    names_left(&mut table);
+        ]
+    });
     format!(
-        "{}\n
+        "{}
 inside, outside: mean loss. Spearman: rank correlation of score and loss. AURC: mean loss over coverage, the least
 extrapolated accepted first; E-AURC: its excess over the best possible order.
 ",
-        table.trim_fmt()
+        text_table::text(text_table::rows(head, rows))
     )
 }
 
 /// The best notion of each space against the others.
 fn pairs(outcomes: &Outcomes) -> String {
-    let mut table = text_table::table();
-    table.add_row(["space", "A", "B", "A - B", "95 %", "p", "p, Holm"]);
-    let mut rows = 0;
-    for space in words::spaces(outcomes) {
-        let Some((best, _)) = words::strongest(outcomes, space) else {
-            continue;
-        };
-        for pair in outcomes
-            .comparisons
-            .iter()
-            .filter(|pair| pair.space == space)
-        {
-            let Some(found) = pair
-                .found
-                .value()
-                .filter(|_| [&pair.a, &pair.b].contains(&&best.notion))
-            else {
-                continue;
-            };
-            let first = pair.a == best.notion;
-            let (a, b) = if first {
-                (&pair.a, &pair.b)
-            } else {
-                (&pair.b, &pair.a)
-            };
+    let tested = outcomes.comparisons.iter();
+    let tested = tested.filter_map(|pair| Some((pair, pair.found.value()?)));
+    let spaces = words::spaces(outcomes).into_iter();
+    let best = spaces.filter_map(|space| Some(words::strongest(outcomes, space)?.0));
+    let rows = best.flat_map(|best| {
+        let tested = tested.clone().filter(|(pair, _)| pair.space == best.space);
+        tested.filter_map(|(pair, found)| {
             let [low, high] = found.interval95;
-            let (difference, ends) = match first {
-                true => (found.difference, [low, high]),
-                false => (-found.difference, [-high, -low]),
+            let (other, difference, ends) = if pair.a == best.notion {
+                (&pair.b, found.difference, [low, high])
+            } else if pair.b == best.notion {
+                (&pair.a, -found.difference, [-high, -low])
+            } else {
+                return None;
             };
-            rows += 1;
-            table.add_row([
-                space,
-                a,
-                b,
-                &area(difference),
-                &areas(&ends),
-                &probability(found.p_value),
-                &probability(found.p_holm),
-            ]);
-        }
-    }
-    if rows == 0 {
+            Some([
+                best.space.clone(),
+                best.notion.clone(),
+                other.clone(),
+                area(difference),
+                areas(&ends),
+                probability(found.p_value),
+                probability(found.p_holm),
+            ])
+        })
+    });
+    let rows: Vec<[String; 7]> = rows.collect();
+    if rows.is_empty() {
         return String::new();
     }
-    text_table::numbers_right(&mut table);
-    names_left(&mut table);
-    let tested = outcomes.comparisons.iter();
-    let tested = tested.filter(|pair| pair.found.value().is_some());
+    let head = ["space", "A", "B", "A - B", "95 %", "p", "p, Holm"];
     format!(
         "\nthe best score of each space against the others: difference of AUROC, DeLong's paired test; Holm: p corrected\nfor \
-         all {} pairs of notions\n{}\n",
+         all {} pairs of notions\n{}",
         tested.count(),
-        table.trim_fmt()
+        text_table::text(text_table::rows(head, rows))
     )
-}
-
-/// Removes the left padding of the first column.
-fn names_left(table: &mut Table) {
-    if let Some(names) = table.column_mut(0) {
-        names.set_padding((0, 1));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::outcomes::tests::outcomes;
-
-    #[test]
-    fn every_notion_has_a_line_and_no_number_is_nan() {
-        for loss in [false, true] {
-            let text = table(&outcomes(loss));
-            let lines: Vec<&str> = text.lines().collect();
-            assert!(
-                lines
-                    .iter()
-                    .any(|line| line.starts_with("pixels") && line.contains("hull")),
-                "{text}"
-            );
-            assert_eq!(
-                lines
-                    .iter()
-                    .filter(|line| line.contains("constant"))
-                    .count(),
-                2,
-                "{text}"
-            );
-            assert!(
-                !text.contains("NaN") && lines.iter().all(|line| line.chars().count() <= 120),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn the_best_score_is_compared_with_the_others() {
-        let text = table(&outcomes(false));
-        let (_, pairs) = text.split_once("the best score of each space").unwrap();
-        let mut lines = pairs
-            .lines()
-            .map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let row = lines.find(|row| row.first() == Some(&"pixels")).unwrap();
-        assert_eq!(row[..3], ["pixels", "nearest", "hull"], "{text}");
-        assert!(!row[3].starts_with('-'), "{text}");
-    }
 }

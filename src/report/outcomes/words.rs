@@ -2,7 +2,7 @@
 
 use crate::notion::class::OWN;
 use crate::report::numerals::{
-    between, grouped, none_sampled, number, of_queries, percent, probability,
+    between, distinct, grouped, none_sampled, number, of_queries, percent, probability,
 };
 use crate::study::outcomes::{Measured, Missing, NotionOutcomes, OutcomeKind, Outcomes, Risk};
 
@@ -70,13 +70,7 @@ pub fn strength(notion: &NotionOutcomes) -> Result<f64, Missing> {
 
 /// The spaces, in order.
 pub fn spaces(outcomes: &Outcomes) -> Vec<&str> {
-    let mut spaces: Vec<&str> = Vec::new();
-    for notion in &outcomes.notions {
-        if !spaces.contains(&notion.space.as_str()) {
-            spaces.push(&notion.space);
-        }
-    }
-    spaces
+    distinct(outcomes.notions.iter().map(|notion| notion.space.as_str()))
 }
 
 /// The notions of a space, in order.
@@ -122,20 +116,14 @@ fn is_few(notion: &NotionOutcomes, queries: u64) -> bool {
 
 /// A sentence that names the notions which judged at most half of the queries; empty if there are none.
 fn of_sample(outcomes: &Outcomes, queries: u64) -> String {
-    let mut few: Vec<(&str, u64)> = Vec::new();
-    for notion in &outcomes.notions {
-        let known = few.iter().any(|(name, _)| *name == notion.notion);
-        if is_few(notion, queries) && notion.queries > 0 && !known {
-            few.push((&notion.notion, notion.queries));
-        }
-    }
-    let Some(most) = few.iter().map(|(_, queries)| *queries).max() else {
+    let all = outcomes.notions.iter();
+    let few = all.filter(|notion| is_few(notion, queries) && notion.queries > 0);
+    let Some(most) = few.clone().map(|notion| notion.queries).max() else {
         return String::new();
     };
-    let names: Vec<&str> = few.iter().map(|(name, _)| *name).collect();
     format!(
         " The scores of {} are known of {} queries or fewer, and are not called best.",
-        names.join(", "),
+        distinct(few.map(|notion| notion.notion.as_str())).join(", "),
         grouped(most)
     )
 }
@@ -151,13 +139,9 @@ fn not_sampled(outcomes: &Outcomes) -> String {
         (Missing::SecondNotSampled, second),
     ];
     let said = sets.iter().zip(names).map(|((why, count), name)| {
-        let mut notions: Vec<&str> = Vec::new();
-        for notion in &outcomes.notions {
-            let known = notions.contains(&notion.notion.as_str());
-            if notion.auroc.missing() == Some(*why) && !known {
-                notions.push(&notion.notion);
-            }
-        }
+        let missed = outcomes.notions.iter();
+        let missed = missed.filter(|notion| notion.auroc.missing() == Some(*why));
+        let notions = distinct(missed.map(|notion| notion.notion.as_str()));
         match notions.is_empty() {
             true => String::new(),
             false => format!(
@@ -202,34 +186,29 @@ fn finding(outcomes: &Outcomes, space: &str) -> String {
     let best = match strongest(outcomes, space) {
         None => format!("No score can predict {told}."),
         Some((notion, strength)) => {
+            let [auroc, rho] = [
+                notion.auroc.map(|found| found.interval95),
+                notion.spearman.map(|found| found.interval95),
+            ];
             let (name, chance, ends) = match kind {
-                OutcomeKind::Loss => (
-                    "rank correlation",
-                    0.0,
-                    notion.spearman.map(|found| found.interval95),
-                ),
-                _ => ("AUROC", 0.5, notion.auroc.map(|found| found.interval95)),
+                OutcomeKind::Loss => ("rank correlation", 0.0, rho),
+                _ => ("AUROC", 0.5, auroc),
             };
-            let low = ends
-                .value()
-                .and_then(Measured::value)
-                .map_or(0.0, |ends| ends[0]);
+            let low = ends.value().and_then(Measured::value);
+            let better = match low.is_some_and(|ends| ends[0] > chance) {
+                true => "better",
+                false => "not clearly better",
+            };
             let (notion, area) = (&notion.notion, area(strength));
             let ends = shown(&ends, |ends| shown(ends, areas));
-            if strength <= chance {
-                format!(
+            match strength <= chance {
+                true => format!(
                     "No notion's score predicts {told} better than chance: the highest {name} is {area} (95 %: {ends}), that of \
                      {notion}."
-                )
-            } else {
-                let better = if low > chance {
-                    "better"
-                } else {
-                    "not clearly better"
-                };
-                format!(
+                ),
+                false => format!(
                     "{notion} predicts {told} best: {name} {area} (95 %: {ends}), {better} than chance."
-                )
+                ),
             }
         }
     };
@@ -244,13 +223,8 @@ fn of_hull(kind: &OutcomeKind, hull: &NotionOutcomes) -> String {
     let test = test.map_or(String::new(), |p| {
         format!("; Fisher's exact test: p {}", equals(*p))
     });
-    let mut text = format!(
-        " Inside the hull: {}; outside: {} ({}{}).",
-        side(&hull.inside),
-        side(&hull.outside),
-        rate(kind),
-        test
-    );
+    let (inside, outside, rate) = (side(&hull.inside), side(&hull.outside), rate(kind));
+    let mut text = format!(" Inside the hull: {inside}; outside: {outside} ({rate}{test}).");
     if let Measured::Value(adds) = &hull.adds {
         text += &format!(
             " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p {}.",
@@ -266,53 +240,5 @@ fn equals(p: f64) -> String {
     match text.starts_with('<') {
         true => text,
         false => format!("= {text}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::outcomes::tests::outcomes;
-
-    #[test]
-    fn the_finding_names_the_best_notion_and_what_the_hull_says() {
-        let said = findings(&outcomes(false));
-        assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
-        for part in [
-            "nearest predicts errors best: AUROC 0.",
-            ", better than chance. Inside the hull: ",
-            " (error rate, %; Fisher's exact test: p = 0.",
-            " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
-        ] {
-            assert!(said[0].1.contains(part), "{part} {said:?}");
-        }
-        let said = findings(&outcomes(true));
-        assert!(
-            said[0].1.starts_with("No notion's score predicts losses better than chance: the highest rank correlation is -0.0"),
-            "{said:?}"
-        );
-        assert!(said[0].1.contains("(mean loss)"), "{said:?}");
-    }
-
-    #[test]
-    fn what_is_missing_is_said_in_words() {
-        let mut found = outcomes(false);
-        for notion in &mut found.notions {
-            notion.auroc = Measured::Missing(Missing::NoErrors);
-            notion.inside = Measured::Missing(Missing::NoneInside);
-            notion.fisher_p = Measured::Missing(Missing::NoneInside);
-        }
-        let said = findings(&found)[0].1.clone();
-        assert!(
-            said.starts_with("No score can predict errors. Inside the hull: none inside; "),
-            "{said}"
-        );
-        assert!(!said.contains("Fisher"), "{said}");
-        assert_eq!(
-            shown(&Measured::<f64>::Missing(Missing::Constant), |_| {
-                String::new()
-            }),
-            "constant"
-        );
     }
 }

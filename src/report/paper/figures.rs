@@ -2,7 +2,7 @@
 
 use super::{Collection, Curves, Experiment, curves};
 use crate::report::compare::grouped;
-use crate::report::plot::{Axis, Figure, Lines, PANEL, Panel, Series, THEORY};
+use crate::report::plot::{Axis, Figure, Lines, Panel, Series, THEORY};
 use crate::study::paper::Point;
 use crate::study::paper::hypercube::View;
 use crate::study::theory::absorption;
@@ -138,37 +138,12 @@ fn panel(
                 .filter_map(|point| Some((x(point) as f64, point.theory?)));
             drawn.push(Series::thin(style, known.collect()));
         }
-        drawn.push(Series {
-            label: name.clone(),
-            style,
-            points: points
-                .iter()
-                .map(|point| (x(point) as f64, point.rate))
-                .collect(),
-            band: points
-                .iter()
-                .map(|point| (point.interval95[0], point.interval95[1]))
-                .collect(),
-            thin: false,
-            markers: true,
-        });
+        let places = points.iter().map(|point| (x(point) as f64, point.rate));
+        let band = points.iter().map(|point| point.interval95.into());
+        drawn.push(Series::curve(name, style, places.collect(), band.collect()));
     }
-    Panel::Lines(Lines {
-        title: title.into(),
-        x: Axis {
-            label: label.into(),
-            logarithmic: true,
-            range: None,
-        },
-        y: Axis {
-            label: share.into(),
-            logarithmic: false,
-            range: Some((0.0, 1.0)),
-        },
-        series: drawn,
-        spots: Vec::new(),
-        size: PANEL,
-    })
+    let y = Axis::linear(share).within(0.0, 1.0);
+    Panel::Lines(Lines::new(title, Axis::logarithmic(label), y, drawn))
 }
 
 /// Figure 5: the share of vertices whose images lie in the hull of the other images, against the dimension of the images.
@@ -180,14 +155,12 @@ fn cubes(experiment: &Experiment) -> Option<Figure> {
             .iter()
             .filter(|view| view.space.starts_with("random:"));
         let share = |view: &View| (view.dim as f64, view.inside as f64 / cube.vertices as f64);
-        Series {
-            label: format!("d = {}", cube.d),
+        Series::curve(
+            format!("d = {}", cube.d),
             style,
-            points: mapped.map(share).collect(),
-            band: Vec::new(),
-            thin: false,
-            markers: true,
-        }
+            mapped.map(share).collect(),
+            Vec::new(),
+        )
     });
     (!cubes.is_empty()).then(|| Figure {
         title: "Vertices of a cube that look interpolated".into(),
@@ -195,21 +168,11 @@ fn cubes(experiment: &Experiment) -> Option<Figure> {
             experiment,
             "random linear maps of the vertices of a cube in d dimensions",
         ),
-        panels: vec![Panel::Lines(Lines {
-            title: "none is in the hull of the others before the map".into(),
-            x: Axis {
-                label: "dimensions after a linear map".into(),
-                logarithmic: false,
-                range: None,
-            },
-            y: Axis {
-                label: "share that looks inside".into(),
-                logarithmic: false,
-                range: Some((0.0, 1.0)),
-            },
-            series: series.collect(),
-            spots: Vec::new(),
-            size: PANEL,
-        })],
+        panels: vec![Panel::Lines(Lines::new(
+            "none is in the hull of the others before the map",
+            Axis::linear("dimensions after a linear map"),
+            Axis::linear("share that looks inside").within(0.0, 1.0),
+            series.collect(),
+        ))],
     })
 }

@@ -2,7 +2,7 @@
 //! runs, each with its own command, date, settings and notes.
 
 use super::{Experiment, NAMES};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::file;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,16 +28,13 @@ fn path(folder: &Path, name: &str) -> PathBuf {
 /// Writes an experiment in place of its earlier run. The folder is created if it does not exist yet.
 pub fn keep(folder: &Path, experiment: &Experiment) -> Result<()> {
     let path = path(folder, &experiment.name);
-    let findings = folder.join("findings");
-    std::fs::create_dir_all(&findings).map_err(|error| Error::io("create", &findings, error))?;
+    file::create_folder(&folder.join("findings"))?;
     let kept = KeptFindings {
         generation: GENERATION,
         version: env!("CARGO_PKG_VERSION").into(),
         experiment,
     };
-    let text = serde_json::to_string(&kept);
-    let text = text.map_err(|error| Error::io("write", &path, error.into()))?;
-    file::write_text(&path.display().to_string(), &text)
+    file::write_json(&path, &kept)
 }
 
 /// All experiments of a folder, in the order of the paper: those just made, and the others as stored. The second list says
@@ -82,53 +79,4 @@ pub fn recall(folder: &Path, name: &str) -> Result<Option<Experiment>, String> {
         return Err(format!("holds the findings of {}", kept.experiment.name));
     }
     Ok(Some(kept.experiment))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tests::experiment;
-    use super::*;
-
-    #[test]
-    fn what_was_kept_comes_back_to_the_last_digit() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut kept = experiment(
-            "pixels",
-            &[(4, 0.1 + 0.2), (9, 1.0 / 3.0), (16, 2.0f64.sqrt() / 7e9)],
-        );
-        keep(folder.path(), &kept).unwrap();
-        let (all, notes) = super::all(folder.path(), &[]);
-        assert_eq!((all, notes), (vec![kept.clone()], Vec::new()));
-        // A new run of an experiment replaces it; other experiments stay, in the order of the paper.
-        kept.command = "again".into();
-        keep(folder.path(), &kept).unwrap();
-        let first = experiment("fig1", &[(2, 0.5)]);
-        let (all, notes) = super::all(folder.path(), std::slice::from_ref(&first));
-        assert_eq!((all, notes), (vec![first, kept], Vec::new()));
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_said_and_left_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = experiment("latents", &[(4, 0.5)]);
-        keep(folder.path(), &kept).unwrap();
-        let text = std::fs::read_to_string(path(folder.path(), "latents")).unwrap();
-        let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
-        for (name, text, part) in [
-            ("fig1", text.clone(), "holds the findings of latents"),
-            ("pixels", text[..text.len() / 2].into(), "does not hold"),
-            (
-                "fig5",
-                text.replace(&version, "\"version\":\"0.0.0\""),
-                "version 0.0.0",
-            ),
-        ] {
-            std::fs::write(path(folder.path(), name), text).unwrap();
-            let (all, notes) = super::all(folder.path(), &[]);
-            assert_eq!(all, std::slice::from_ref(&kept));
-            assert!(notes.len() == 1 && notes[0].contains(part), "{notes:?}");
-            assert!(notes[0].contains(&format!("findings of {name} are left out")));
-            std::fs::remove_file(path(folder.path(), name)).unwrap();
-        }
-    }
 }

@@ -1,7 +1,6 @@
 //! The paper's experiments as Parquet and JSON; as tables, figures, a page and sentences in the files below.
 //!
-//! Parquet columns, one row per point: `figure`, `data`, `series`, `space`, `d`, `rank`, `n`, `trials`, `inside`,
-//! `undecided`, `rate`, `interval_low`, `interval_high` (Wilson's 95 %), `theory`. All rates are of samples inside.
+//! Parquet has one row per point. All rates are of samples inside.
 //!
 //! An [`Experiment`] carries its own command, date, settings and notes, because the experiments of a folder may come from
 //! several runs ([`keep`], [`all`]).
@@ -18,16 +17,15 @@ pub use page::page;
 pub use tables::{table, wrapped};
 pub use words::{reading, set_up};
 
-use super::parquet_file;
+use super::columns::{self, columns};
+use super::numerals::distinct;
 use crate::error::Result;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::Hypercube;
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The experiments, in the order in which they are shown.
 pub const NAMES: [&str; 4] = ["fig1", "pixels", "latents", "fig5"];
@@ -112,46 +110,30 @@ pub fn json(collection: &Collection) -> Value {
 
 /// Writes all points as Parquet; the metadata say how each experiment was made.
 pub fn write_parquet(path: &Path, collection: &Collection) -> Result<()> {
-    let Findings { points, .. } = collection.findings();
-    let whole = |pick: fn(&Point) -> u64| parquet_file::whole(points.iter().map(pick));
-    let float = |pick: fn(&Point) -> f64| parquet_file::float(points.iter().map(pick));
-    let text = |pick: fn(&Point) -> &String| parquet_file::text(points.iter().map(pick));
-    let rank: Int64Array = points
-        .iter()
-        .map(|point| point.rank.map(|rank| rank as i64))
-        .collect();
-    let theory: Float64Array = points.iter().map(|point| point.theory).collect();
-    let table = RecordBatch::try_from_iter_with_nullable([
-        ("figure", text(|point| &point.figure), false),
-        ("data", text(|point| &point.data), false),
-        ("series", text(|point| &point.series), false),
-        ("space", text(|point| &point.space), false),
-        ("d", whole(|point| point.d), false),
-        ("rank", Arc::new(rank) as ArrayRef, true),
-        ("n", whole(|point| point.n), false),
-        ("trials", whole(|point| point.trials), false),
-        ("inside", whole(|point| point.inside), false),
-        ("undecided", whole(|point| point.undecided), false),
-        ("rate", float(|point| point.rate), false),
-        ("interval_low", float(|point| point.interval95[0]), false),
-        ("interval_high", float(|point| point.interval95[1]), false),
-        ("theory", Arc::new(theory), true),
-    ]);
-    parquet_file::write(path, &collection.command, &collection.made(), table)
-}
-
-/// The different values of a key, in order of first appearance.
-fn distinct<'p>(
-    points: impl Iterator<Item = &'p Point>,
-    key: fn(&Point) -> &String,
-) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for point in points {
-        if !all.contains(key(point)) {
-            all.push(key(point).clone());
-        }
-    }
-    all
+    let columns = columns! { point: Point;
+        "figure" = point.figure.clone(), "the experiment";
+        "data" = point.data.clone(), "the law or the set of images";
+        "series" = point.series.clone(), "the curve";
+        "space" = point.space.clone(), "the space, as `compare` takes it";
+        "d" = point.d, "dimensions";
+        "rank" = point.rank, "affine rank of the reference; null where it is not known";
+        "n" = point.n, "reference rows";
+        "trials" = point.trials, "samples that were judged";
+        "inside" = point.inside, "of these, how many are inside";
+        "undecided" = point.undecided, "of these, how many are neither proved inside nor outside";
+        "rate" = point.rate, "share inside";
+        "interval_low" = point.interval95[0], "lower end of its 95 % interval (Wilson)";
+        "interval_high" = point.interval95[1], "its upper end";
+        "theory" = point.theory, "the exact or the Gaussian share; null where there is none";
+    };
+    let points = collection.findings().points;
+    columns::write(
+        path,
+        &collection.command,
+        &collection.made(),
+        &columns,
+        &points,
+    )
 }
 
 /// Curves of one data set: the series' name and its points.
@@ -160,54 +142,15 @@ type Curves<'p> = Vec<(String, Vec<&'p Point>)>;
 /// The points of a figure, by data and then by series.
 fn curves<'p>(points: &'p [Point], figure: &str) -> Vec<(String, Curves<'p>)> {
     let of_figure = || points.iter().filter(|point| point.figure == figure);
-    let of_data = |data: String| {
-        let all = || of_figure().filter(|point| point.data == data);
-        let series = distinct(all(), |point| &point.series)
-            .into_iter()
-            .map(|series| {
-                let points = all().filter(|point| point.series == series).collect();
-                (series, points)
-            });
-        let series = series.collect();
-        (data, series)
-    };
-    distinct(of_figure(), |point| &point.data)
-        .into_iter()
-        .map(of_data)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An experiment with one curve of shares inside against the dimension.
-    pub(super) fn experiment(name: &str, rates: &[(u64, f64)]) -> Experiment {
-        let point = |&(d, rate): &(u64, f64)| Point {
-            figure: name.into(),
-            data: "data".into(),
-            series: "curve".into(),
-            space: format!("patch:{d}"),
-            d,
-            rank: Some(d),
-            n: 6000,
-            trials: 1000,
-            inside: (1000.0 * rate) as u64,
-            undecided: 0,
-            rate,
-            interval95: [rate / 2.0, 2.0 * rate],
-            theory: None,
+    let of_data = |data: &String| {
+        let all = || of_figure().filter(|point| point.data == *data);
+        let of_series = |series: &String| {
+            let points = all().filter(|point| point.series == *series);
+            (series.clone(), points.collect())
         };
-        Experiment {
-            name: name.into(),
-            command: format!("hullscope paper {name}"),
-            date: "2026-01-02T03:04:05Z".into(),
-            settings: json!({ "seed": 7 }),
-            notes: vec![format!("a note of {name}")],
-            findings: Findings {
-                points: rates.iter().map(point).collect(),
-                ..Findings::default()
-            },
-        }
-    }
+        let series = distinct(all().map(|point| &point.series));
+        (data.clone(), series.into_iter().map(of_series).collect())
+    };
+    let data = distinct(of_figure().map(|point| &point.data));
+    data.into_iter().map(of_data).collect()
 }

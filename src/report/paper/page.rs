@@ -2,7 +2,7 @@
 
 use super::tables::for_page;
 use super::{Collection, Experiment, figures, reading, set_up};
-use crate::report::html::{self, Page, Picture, Section, SectionPart};
+use crate::report::html::{self, Section, SectionPart};
 use crate::report::plot::Figure;
 
 /// The number of notes that are open; more are folded.
@@ -13,54 +13,34 @@ const NOTES: usize = 8;
 /// Errors: a figure that cannot be drawn.
 pub fn page(collection: &Collection) -> Result<String, String> {
     let drawn = figures(collection);
-    let section = |title: &str, parts: Vec<SectionPart>| Section {
-        title: title.into(),
-        parts,
-    };
     let mut sections = Vec::new();
     let sentences = reading(&collection.findings());
     if !sentences.is_empty() {
         let parts = sentences.into_iter().map(SectionPart::Text).collect();
-        sections.push(section("What it says", parts));
+        sections.push(Section::new("What it says", parts));
     }
     for experiment in &collection.experiments {
         let figure = drawn.iter().find(|(name, _)| *name == experiment.name);
         let parts = shown(experiment, figure.map(|(_, figure)| figure))?;
-        sections.push(section(title(&experiment.name), parts));
+        sections.push(Section::new(title(&experiment.name), parts));
     }
     if !collection.notes.is_empty() {
-        sections.push(section(
+        sections.push(Section::new(
             "Notes",
             vec![SectionPart::List(collection.notes.clone())],
         ));
     }
-    sections.push(section("Sources", vec![sources()]));
-    Ok(html::render(&Page {
-        title: "Learning in high dimension always amounts to extrapolation: the experiments".into(),
-        sections,
-        foot: format!(
-            "hullscope {}, {}",
-            env!("CARGO_PKG_VERSION"),
-            collection.date
-        ),
-    }))
+    sections.push(Section::new("Sources", vec![sources()]));
+    let title = "Learning in high dimension always amounts to extrapolation: the experiments";
+    Ok(html::page(title, sections, &collection.date))
 }
 
 /// One experiment: its set-up, its figure, its numbers, its notes, and how it was made.
 fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<SectionPart>, String> {
-    let settings = SectionPart::Details {
-        summary: "All settings".into(),
-        open: false,
-        parts: vec![SectionPart::Code(format!("{:#}", experiment.settings))],
-    };
-    let date = SectionPart::Terms(vec![("Date".into(), experiment.date.clone())]);
     let mut parts = vec![SectionPart::Text(set_up(experiment))];
     if let Some(figure) = figure {
-        parts.push(SectionPart::Figure(html::Figure {
-            alt: format!("{}; the numbers are in the tables below", figure.title),
-            caption: figure.title.clone(),
-            picture: Picture::of(figure)?,
-        }));
+        let alt = format!("{}; the numbers are in the tables below", figure.title);
+        parts.push(SectionPart::figure(figure, alt, &figure.title)?);
     }
     for table in for_page(&experiment.findings, &experiment.name) {
         // A table that fits a screen is open.
@@ -80,8 +60,8 @@ fn shown(experiment: &Experiment, figure: Option<&Figure>) -> Result<Vec<Section
     }
     parts.extend([
         SectionPart::Code(experiment.command.clone()),
-        date,
-        settings,
+        SectionPart::terms(&[("Date", &experiment.date)]),
+        SectionPart::settings(&experiment.settings),
     ]);
     Ok(parts)
 }
@@ -97,7 +77,7 @@ fn title(experiment: &str) -> &'static str {
 }
 
 fn sources() -> SectionPart {
-    let links = [
+    SectionPart::links(&[
         (
             "Balestriero, Pesenti and LeCun: Learning in High Dimension Always Amounts to Extrapolation, 2021",
             "https://arxiv.org/abs/2110.09485",
@@ -106,6 +86,5 @@ fn sources() -> SectionPart {
             "Kabluchko and Zaporozhets: Absorption probabilities for Gaussian polytopes and regular spherical simplices, 2020",
             "https://arxiv.org/abs/1704.04968",
         ),
-    ];
-    SectionPart::Links(links.map(|(text, to)| (text.into(), to.into())).to_vec())
+    ])
 }

@@ -1,44 +1,36 @@
 //! The numbers of the experiments as tables, for a terminal and for the page.
 
 use super::{Experiment, Findings, curves, set_up};
-use crate::report::{html, text_table};
+use crate::report::html::Table;
+use crate::report::numerals::hundredths;
+use crate::report::text_table;
 use crate::study::paper::Point;
 use crate::study::paper::fig1::Half;
 use crate::study::paper::hypercube::{Hypercube, View};
 
+/// The columns of a table of shares.
+const SHARES: [&str; 8] = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
+
 /// The tables of an experiment for the page.
-pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<html::Table> {
-    let head = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
+pub(super) fn for_page(findings: &Findings, figure: &str) -> Vec<Table> {
     match figure {
         "fig1" if findings.halves.is_empty() => Vec::new(),
-        "fig1" => vec![html::Table {
-            caption: "The first N at which half of the new ones are inside".into(),
-            head: head(&["Setting", "d", "first N, measured", "95 %", "exactly"]),
-            rows: half_rows(&findings.halves),
-            names: 1,
-        }],
+        "fig1" => vec![Table::new(
+            "The first N at which half of the new ones are inside",
+            ["Setting", "d", "first N, measured", "95 %", "exactly"],
+            half_rows(&findings.halves),
+            1,
+        )],
         "fig5" => {
-            let each = findings.cubes.iter().map(|cube| html::Table {
-                caption: cube_caption(cube),
-                head: head(&[
-                    "Space",
-                    "dimensions",
-                    "look inside",
-                    "outside",
-                    "outside, exactly",
-                ]),
-                rows: cube_rows(cube),
-                names: 1,
-            });
-            each.collect()
+            let head = "Space; dimensions; look inside; outside; outside, exactly".split("; ");
+            let table = |cube| Table::new(cube_caption(cube), head.clone(), cube_rows(cube), 1);
+            findings.cubes.iter().map(table).collect()
         }
         _ => {
             let sets = curves(&findings.points, figure);
-            let each = sets.into_iter().map(|(data, series)| html::Table {
-                caption: format!("{data}: test images inside the hull of the training images"),
-                head: head(&["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"]),
-                rows: share_rows(&series),
-                names: 1,
+            let each = sets.into_iter().map(|(data, series)| {
+                let caption = format!("{data}: test images inside the hull of the training images");
+                Table::new(caption, SHARES, share_rows(&series), 1)
             });
             each.collect()
         }
@@ -65,8 +57,7 @@ fn numbers(findings: &Findings) -> String {
     }
     for figure in ["pixels", "latents"] {
         for (data, series) in curves(&findings.points, figure) {
-            let head = ["", "d", "rank", "inside", "of", "share", "95 %", "Gaussian"];
-            let rows = aligned(&head, share_rows(&series));
+            let rows = aligned(&SHARES, share_rows(&series));
             text += &format!("{data}: inside the hull of the training images\n{rows}\n\n");
         }
     }
@@ -114,17 +105,12 @@ fn half_rows(halves: &[Half]) -> Vec<Vec<String>> {
     halves.iter().map(row).collect()
 }
 
-/// Rows under a header, numbers aligned right.
+/// Rows under a head, numbers aligned right.
 fn aligned(head: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = text_table::table();
-    table.add_row(head);
-    table.add_rows(rows);
-    text_table::numbers_right(&mut table);
-    table.trim_fmt()
+    text_table::aligned(text_table::rows(head, rows))
 }
 
 fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let row = |name: &str, place: usize, point: &Point| {
         let [low, high] = point.interval95;
         vec![
@@ -133,9 +119,9 @@ fn share_rows(series: &[(String, Vec<&Point>)]) -> Vec<Vec<String>> {
             point.rank.map_or("-".into(), |rank| rank.to_string()),
             point.inside.to_string(),
             point.trials.to_string(),
-            percent(point.rate),
-            format!("{} to {}", percent(low), percent(high)),
-            point.theory.map_or("-".into(), percent),
+            hundredths(point.rate),
+            format!("{} to {}", hundredths(low), hundredths(high)),
+            point.theory.map_or("-".into(), hundredths),
         ]
     };
     let mut rows = Vec::new();

@@ -187,9 +187,8 @@ mod tests {
 
     fn scale(logarithmic: bool, values: &[f64]) -> Scale {
         let axis = Axis {
-            label: String::new(),
             logarithmic,
-            range: None,
+            ..Axis::linear("")
         };
         Scale::of(&axis, values.iter().copied(), false)
     }
@@ -227,11 +226,7 @@ mod tests {
 
     #[test]
     fn a_range_is_kept_unless_a_value_is_beyond() {
-        let axis = Axis {
-            label: String::new(),
-            logarithmic: false,
-            range: Some((0.0, 100.0)),
-        };
+        let axis = Axis::linear("").within(0.0, 100.0);
         let scale = Scale::of(&axis, [12.0, 40.0].into_iter(), false);
         assert_eq!((scale.place(0.0), scale.place(100.0)), (0.0, 1.0));
         assert_eq!(scale.ticks, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);

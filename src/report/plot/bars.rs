@@ -1,9 +1,9 @@
 //! A panel of bars: labels below, values above, a whisker for the range of the measurements.
 
 use super::axis::{Scale, written};
-use super::canvas::{self, Area, Canvas, Drawn, FAINT, Size};
+use super::canvas::{self, Area, Canvas, Drawn, Size};
 use super::style::Style;
-use super::{Axis, Bar, Bars};
+use super::{Axis, Bar, Bars, lines};
 use plotters::prelude::DrawingBackend;
 use plotters::style::BLACK;
 
@@ -12,25 +12,17 @@ const LINE: f64 = 16.0;
 
 /// Draw the panel into its area.
 pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) -> Drawn {
-    let axis = Axis {
-        label: bars.axis.clone(),
-        logarithmic: false,
-        range: None,
-    };
+    let axis = Axis::linear(&bars.axis);
     let values = bars.bars.iter().flat_map(|bar| {
         let (low, high) = bar.spread.unwrap_or((bar.value, bar.value));
         [bar.value, low, high]
     });
     let scale = Scale::of(&axis, values, true);
     let texts: Vec<String> = scale.ticks.iter().map(|tick| written(*tick)).collect();
-    let widest = texts.iter().map(|text| canvas::width(text, Size::Normal));
-    let left = area.left + 22.0 + widest.fold(0.0, f64::max) + 8.0;
+    let left = area.left + 22.0 + canvas::widest(&texts) + 8.0;
     let slot = (area.right - left) / bars.bars.len().max(1) as f64;
-    let labels: Vec<Vec<String>> = bars
-        .bars
-        .iter()
-        .map(|bar| canvas::wrapped(&bar.label, Size::Normal, slot - 4.0))
-        .collect();
+    let wrapped = |bar: &Bar| canvas::wrapped(&bar.label, Size::Normal, slot - 4.0);
+    let labels: Vec<Vec<String>> = bars.bars.iter().map(wrapped).collect();
     let lines = labels.iter().map(Vec::len).max().unwrap_or(1);
     let plot = Area {
         left,
@@ -39,19 +31,10 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, bars: &Bars) 
         bottom: area.bottom - 10.0 - LINE * lines as f64,
     };
     canvas.centred(&bars.title, Size::Normal, plot.middle(), area.top + 12.0)?;
-    canvas.upright(&bars.axis, area.left + 10.0, 0.5 * (plot.top + plot.bottom))?;
+    canvas.upright(&bars.axis, area.left + 10.0, plot.middle_down())?;
     let height = |value: f64| plot.bottom - scale.place(value) * (plot.bottom - plot.top);
-    for (tick, text) in scale.ticks.iter().zip(&texts) {
-        let y = height(*tick);
-        canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
-        canvas.before(text, plot.left - 6.0, y)?;
-    }
-    let corner = [
-        (plot.left, plot.top),
-        (plot.left, plot.bottom),
-        (plot.right, plot.bottom),
-    ];
-    canvas.line(&corner, BLACK, 1.0)?;
+    lines::upward(canvas, plot, &scale)?;
+    lines::corner(canvas, plot)?;
     for (place, (bar, label)) in bars.bars.iter().zip(&labels).enumerate() {
         let middle = plot.left + (place as f64 + 0.5) * slot;
         one(canvas, bar, middle, slot, &axis, &height)?;
@@ -85,10 +68,8 @@ fn one<B: DrawingBackend>(
     };
     canvas.bar(body, Style::of(bar.style))?;
     let mut top = body.top;
-    if let Some((low, high)) = bar
-        .spread
-        .filter(|(low, high)| low.is_finite() && high.is_finite())
-    {
+    let finite = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite();
+    if let Some((low, high)) = bar.spread.filter(finite) {
         let (low, high) = (height(low), height(high));
         canvas.line(&[(middle, low), (middle, high)], BLACK, 1.0)?;
         for y in [low, high] {

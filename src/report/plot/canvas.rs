@@ -8,6 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{
     BLACK, Color, FontTransform, IntoTextStyle, RGBAColor, RGBColor, ShapeStyle, TextStyle, WHITE,
 };
+use std::fmt::Display;
 
 /// Pixels per point: fine enough for print.
 pub const SCALE: f64 = 2.0;
@@ -46,6 +47,12 @@ impl Area {
     pub fn middle_down(&self) -> f64 {
         0.5 * (self.top + self.bottom)
     }
+
+    /// The corners, clockwise from the upper left one.
+    pub fn corners(&self) -> [Place; 4] {
+        let [upper, lower] = [self.top, self.bottom].map(|y| [(self.left, y), (self.right, y)]);
+        [upper[0], upper[1], lower[1], lower[0]]
+    }
 }
 
 /// Font sizes.
@@ -77,6 +84,11 @@ pub fn pixels(width: f64, height: f64) -> (u32, u32) {
     )
 }
 
+/// The error of a canvas as text.
+fn failed(error: impl Display) -> String {
+    error.to_string()
+}
+
 fn pixel((x, y): Place) -> (i32, i32) {
     // The cast saturates for values far outside.
     ((x * SCALE).round() as i32, (y * SCALE).round() as i32)
@@ -98,6 +110,12 @@ pub fn width(text: &str, size: Size) -> f64 {
         .font
         .box_size(text)
         .map_or(guess, |(width, _)| f64::from(width) / SCALE)
+}
+
+/// The width of the widest of some texts in points; 0 without texts.
+pub fn widest<'t>(texts: impl IntoIterator<Item = &'t String>) -> f64 {
+    let widths = texts.into_iter().map(|text| width(text, Size::Normal));
+    widths.fold(0.0, f64::max)
 }
 
 /// The text, cut and ended with an ellipsis if it is too long.
@@ -138,17 +156,13 @@ pub struct Canvas<'a, B: DrawingBackend> {
 
 impl<'a, B: DrawingBackend> Canvas<'a, B> {
     pub fn new(area: &'a DrawingArea<B, Shift>) -> Result<Self, String> {
-        area.fill(&WHITE).map_err(|error| error.to_string())?;
+        area.fill(&WHITE).map_err(failed)?;
         Ok(Canvas { area })
     }
 
     /// Text centred at a position, in both directions.
     pub fn title(&self, text: &str, x: f64, y: f64) -> Drawn {
-        self.text(
-            text,
-            (x, y),
-            text_style(Size::Title, HPos::Center, VPos::Center),
-        )
+        self.centred(text, Size::Title, x, y)
     }
 
     /// Text that starts at a position.
@@ -185,7 +199,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     fn text(&self, text: &str, at: Place, style: TextStyle<'_>) -> Drawn {
         self.area
             .draw(&Text::new(text.to_string(), pixel(at), style))
-            .map_err(|error| error.to_string())
+            .map_err(failed)
     }
 
     /// A line through some positions.
@@ -194,7 +208,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         let style = colour.stroke_width((width * SCALE).round().max(1.0) as u32);
         self.area
             .draw(&PathElement::new(places, style))
-            .map_err(|error| error.to_string())
+            .map_err(failed)
     }
 
     /// A dashed line, whose dashes continue around corners.
@@ -212,7 +226,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         let places: Vec<_> = corners.iter().copied().map(pixel).collect();
         self.area
             .draw(&Polygon::new(places, ShapeStyle::from(colour).filled()))
-            .map_err(|error| error.to_string())
+            .map_err(failed)
     }
 
     /// A bar in a style: a tint, an outline, and hatching.
@@ -223,11 +237,8 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             (bar.right, bar.top),
             (bar.right, bar.bottom),
         ];
-        let tint = if style.hatch == Hatch::None {
-            0.75
-        } else {
-            0.25
-        };
+        let plain = style.hatch == Hatch::None;
+        let tint = if plain { 0.75 } else { 0.25 };
         self.fill(&corners, style.colour.mix(tint))?;
         for (from, to) in hatching(bar, style.hatch) {
             self.line(&[from, to], style.colour, 1.0)?;
@@ -237,26 +248,21 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
 
     /// A white dot with a dark edge, which is visible on a thick line.
     pub fn pip(&self, at: Place) -> Drawn {
-        for (radius, colour) in [(3.4, BLACK), (2.2, WHITE)] {
-            let shape = ShapeStyle::from(colour).filled();
-            self.area
-                .draw(&Circle::new(pixel(at), (radius * SCALE) as i32, shape))
-                .map_err(|error| error.to_string())?;
-        }
-        Ok(())
+        self.disc(at, 3.4, BLACK)?;
+        self.disc(at, 2.2, WHITE)
+    }
+
+    fn disc(&self, at: Place, radius: f64, colour: RGBColor) -> Drawn {
+        let shape = ShapeStyle::from(colour).filled();
+        let disc = Circle::new(pixel(at), (radius * SCALE) as i32, shape);
+        self.area.draw(&disc).map_err(failed)
     }
 
     /// A marker at a place.
     pub fn marker(&self, (x, y): Place, style: Style) -> Drawn {
         let size = 3.5;
         let corners: &[Place] = match style.marker {
-            Marker::Circle => {
-                let shape = ShapeStyle::from(style.colour).filled();
-                return self
-                    .area
-                    .draw(&Circle::new(pixel((x, y)), (size * SCALE) as i32, shape))
-                    .map_err(|error| error.to_string());
-            }
+            Marker::Circle => return self.disc((x, y), size, style.colour),
             Marker::Square => &[(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)],
             Marker::Triangle => &[(-1.2, 1.0), (0.0, -1.2), (1.2, 1.0)],
             Marker::Diamond => &[(-1.35, 0.0), (0.0, -1.35), (1.35, 0.0), (0.0, 1.35)],

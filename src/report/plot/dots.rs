@@ -4,7 +4,7 @@ use super::axis::Scale;
 use super::canvas::{self, Area, Canvas, Drawn, SHADE, Size};
 use super::legend::{Legend, Sample, TICK};
 use super::style::Style;
-use super::{Dot, Dots, Row, lines};
+use super::{Dots, Row, lines};
 use plotters::prelude::DrawingBackend;
 use plotters::style::{BLACK, Color};
 
@@ -45,17 +45,13 @@ struct DotsLayout {
 
 impl DotsLayout {
     fn of(dots: &Dots) -> Self {
-        let widest = |texts: &mut dyn Iterator<Item = &str>| {
-            let widths = texts.map(|text| canvas::width(text, Size::Normal));
-            widths.fold(0.0, f64::max)
-        };
-        let labels = widest(&mut dots.rows.iter().map(|row| row.label.as_str())).min(LABEL);
+        let labels = canvas::widest(dots.rows.iter().map(|row| &row.label)).min(LABEL);
         let (labels, lift, plot) = match dots.above {
             true => (0.0, LINE, NARROW),
             false => (labels, 0.0, PLOT),
         };
-        let notes = dots.rows.iter().map(|row| row.note.as_str());
-        let notes = widest(&mut notes.chain([dots.notes.as_str()]));
+        let notes = dots.rows.iter().map(|row| &row.note);
+        let notes = canvas::widest(notes.chain([&dots.notes]));
         let sample = |style| match dots.quantiles {
             true => Sample::Spread(Style::of(style)),
             false => Sample::Dot(Style::of(style)),
@@ -130,16 +126,10 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, dots: &Dots) 
         canvas.fill(&corners, SHADE.mix(1.0))?;
     }
     lines::across(canvas, end, plot, &scale, &dots.x.label)?;
-    canvas.line(
-        &[(plot.left, plot.bottom), (plot.right, plot.bottom)],
-        BLACK,
-        1.0,
-    )?;
-    canvas.before(
-        &dots.notes,
-        plot.right + 12.0 + layout.notes,
-        plot.top - 9.0,
-    )?;
+    let [.., right, left] = plot.corners();
+    canvas.line(&[left, right], BLACK, 1.0)?;
+    let x = plot.right + 12.0 + layout.notes;
+    canvas.before(&dots.notes, x, plot.top - 9.0)?;
     for (place, row) in dots.rows.iter().enumerate() {
         let top = plot.top + layout.row * place as f64;
         let middle = top + 0.5 * (layout.row + layout.lift);
@@ -179,35 +169,16 @@ fn one<B: DrawingBackend>(
             continue;
         };
         let y = first + STEP * place as f64;
-        marker(
-            canvas,
-            dots.quantiles,
-            &dot,
-            Style::of(series.style),
-            y,
-            across,
-            &shows,
-        )?;
-    }
-    Ok(())
-}
-
-fn marker<B: DrawingBackend>(
-    canvas: &Canvas<'_, B>,
-    quantiles: bool,
-    dot: &Dot,
-    style: Style,
-    y: f64,
-    across: &impl Fn(f64) -> f64,
-    shows: &impl Fn(f64) -> bool,
-) -> Drawn {
-    for (ends, width) in [(dot.spread, 1.0), (dot.core, 4.0)] {
-        if let Some((low, high)) = ends.filter(|(low, high)| shows(*low) && shows(*high)) {
-            canvas.line(&[(across(low), y), (across(high), y)], style.colour, width)?;
+        let style = Style::of(series.style);
+        for (ends, width) in [(dot.spread, 1.0), (dot.core, 4.0)] {
+            if let Some((low, high)) = ends.filter(|(low, high)| shows(*low) && shows(*high)) {
+                canvas.line(&[(across(low), y), (across(high), y)], style.colour, width)?;
+            }
+        }
+        match dots.quantiles {
+            true => canvas.pip((across(dot.value), y))?,
+            false => canvas.marker((across(dot.value), y), style)?,
         }
     }
-    match quantiles {
-        true => canvas.pip((across(dot.value), y)),
-        false => canvas.marker((across(dot.value), y), style),
-    }
+    Ok(())
 }

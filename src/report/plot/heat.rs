@@ -29,20 +29,11 @@ struct HeatLayout {
 
 impl HeatLayout {
     fn of(heat: &Heat) -> Self {
-        let widest = |texts: &mut dyn Iterator<Item = &str>| {
-            texts
-                .map(|text| canvas::width(text, Size::Normal))
-                .fold(0.0, f64::max)
-        };
         let cells = heat.cells.iter().flatten().flatten();
-        let mut texts = heat
-            .columns
-            .iter()
-            .map(String::as_str)
-            .chain(cells.map(|cell| cell.text.as_str()));
+        let texts = heat.columns.iter().chain(cells.map(|cell| &cell.text));
         HeatLayout {
-            labels: widest(&mut heat.rows.iter().map(String::as_str)).min(LABEL),
-            cell: (widest(&mut texts) + FREE).max(WIDE),
+            labels: canvas::widest(&heat.rows).min(LABEL),
+            cell: (canvas::widest(texts) + FREE).max(WIDE),
         }
     }
 }
@@ -81,22 +72,13 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, heat: &Heat) 
 }
 
 fn one<B: DrawingBackend>(canvas: &Canvas<'_, B>, place: Area, cell: Option<&Cell>) -> Drawn {
-    let corners = [
-        (place.left, place.top),
-        (place.right, place.top),
-        (place.right, place.bottom),
-        (place.left, place.bottom),
-    ];
+    let corners = place.corners();
     if let Some(cell) = cell {
         let ground = if cell.strength < 0.0 { WRONG } else { STRONG };
         let share = cell.strength.abs().min(1.0);
         canvas.fill(&corners, ground.mix(share))?;
-        canvas.centred(
-            &cell.text,
-            Size::Normal,
-            place.middle(),
-            0.5 * (place.top + place.bottom) + 1.0,
-        )?;
+        let (x, y) = (place.middle(), place.middle_down() + 1.0);
+        canvas.centred(&cell.text, Size::Normal, x, y)?;
     }
     canvas.line(&[&corners[..], &corners[..1]].concat(), FAINT, 0.5)
 }

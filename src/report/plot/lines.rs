@@ -39,12 +39,8 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let x = Scale::of(&lines.x, points().map(|point| point.0), false);
     let ends = bands().flat_map(|band| [band.0, band.1]);
     let y = Scale::of(&lines.y, points().map(|point| point.1).chain(ends), false);
-    let widest = y
-        .ticks
-        .iter()
-        .map(|tick| canvas::width(&written(*tick), Size::Normal))
-        .fold(0.0, f64::max);
-    let left = area.left + 22.0 + widest + 8.0;
+    let ticks: Vec<String> = y.ticks.iter().map(|tick| written(*tick)).collect();
+    let left = area.left + 22.0 + canvas::widest(&ticks) + 8.0;
     let named = lines.series.iter();
     let named = named.filter(|series| !(series.thin && series.label.is_empty()));
     let named = named.map(|series| {
@@ -72,7 +68,16 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     let title = canvas::fitted(&lines.title, Size::Normal, room);
     canvas.centred(&title, Size::Normal, middle, area.top + 12.0)?;
     legend.draw(canvas, left, area.top + head + 12.0)?;
-    axes(canvas, area, &frame, lines)?;
+    upward(canvas, frame.plot, &frame.y)?;
+    across(
+        canvas,
+        area.right + 10.0,
+        frame.plot,
+        &frame.x,
+        &lines.x.label,
+    )?;
+    corner(canvas, frame.plot)?;
+    canvas.upright(&lines.y.label, area.left + 10.0, frame.plot.middle_down())?;
     for series in &lines.series {
         band(canvas, &frame, lines, series)?;
     }
@@ -82,31 +87,24 @@ pub fn draw<B: DrawingBackend>(canvas: &Canvas<'_, B>, area: Area, lines: &Lines
     spots::draw(canvas, frame.plot, lines, |x, y| frame.place(x, y))
 }
 
-/// Both axes with grid, ticks and labels.
-fn axes<B: DrawingBackend>(
+/// Grid and numbers of the vertical axis.
+pub(super) fn upward<B: DrawingBackend>(
     canvas: &Canvas<'_, B>,
-    area: Area,
-    frame: &Frame,
-    lines: &Lines,
+    plot: Area,
+    scale: &Scale,
 ) -> Drawn {
-    let plot = frame.plot;
-    for tick in &frame.y.ticks {
-        let y = plot.bottom - frame.y.place(*tick) * (plot.bottom - plot.top);
+    for tick in &scale.ticks {
+        let y = plot.bottom - scale.place(*tick) * (plot.bottom - plot.top);
         canvas.line(&[(plot.left, y), (plot.right, y)], FAINT, 0.5)?;
         canvas.before(&written(*tick), plot.left - 6.0, y)?;
     }
-    across(canvas, area.right + 10.0, plot, &frame.x, &lines.x.label)?;
-    let corner = [
-        (plot.left, plot.top),
-        (plot.left, plot.bottom),
-        (plot.right, plot.bottom),
-    ];
-    canvas.line(&corner, BLACK, 1.0)?;
-    canvas.upright(
-        &lines.y.label,
-        area.left + 10.0,
-        0.5 * (plot.top + plot.bottom),
-    )
+    Ok(())
+}
+
+/// The lines of both axes.
+pub(super) fn corner<B: DrawingBackend>(canvas: &Canvas<'_, B>, plot: Area) -> Drawn {
+    let [upper_left, _, lower_right, lower_left] = plot.corners();
+    canvas.line(&[upper_left, lower_left, lower_right], BLACK, 1.0)
 }
 
 /// The horizontal axis: grid, ticks, numbers up to `right`, and the label below.

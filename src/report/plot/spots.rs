@@ -53,13 +53,7 @@ pub fn draw<B: DrawingBackend>(
         canvas.marker(*at, *style)?;
     }
     for ((_, label), name) in named().zip(&names) {
-        let corners = [
-            (name.left, name.top),
-            (name.right, name.top),
-            (name.right, name.bottom),
-            (name.left, name.bottom),
-        ];
-        canvas.fill(&corners, WHITE.mix(0.85))?;
+        canvas.fill(&name.corners(), WHITE.mix(0.85))?;
         canvas.label(label, name.left, name.middle_down())?;
     }
     Ok(())
@@ -74,12 +68,13 @@ fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
         let lefts = [x + BESIDE, x - BESIDE - width, x - 0.5 * width];
         let lines = (0..=LINES).flat_map(|line| [f64::from(line) * LINE, f64::from(-line) * LINE]);
         let all = lines.flat_map(|down| lefts.map(|left| (left, y + down)));
-        let mut all = all.map(|(left, middle)| Area {
+        let line = |left: f64, middle: f64| Area {
             left,
             top: middle - 0.5 * LINE,
             right: left + width,
             bottom: middle + 0.5 * LINE,
-        });
+        };
+        let mut all = all.map(|(left, middle)| line(left, middle));
         let free = |name: &Area| {
             name.left >= plot.left
                 && name.right <= plot.right
@@ -87,13 +82,7 @@ fn names(markers: &[Place], named: &[(Place, f64)], plot: Area) -> Vec<Area> {
                 && name.bottom <= plot.bottom
                 && !taken.iter().any(|other| touch(name, other))
         };
-        let beside = Area {
-            left: x + BESIDE,
-            top: y - 0.5 * LINE,
-            right: x + BESIDE + width,
-            bottom: y + 0.5 * LINE,
-        };
-        let name = all.find(free).unwrap_or(beside);
+        let name = all.find(free).unwrap_or(line(x + BESIDE, y));
         taken.push(name);
         names.push(name);
     }

@@ -1,7 +1,8 @@
 //! Records as batches in memory, for callers that take arrays instead of files.
 
-use super::column::{About, RecordColumn, batch, columns, schema};
+use super::column::{About, RecordColumn, all};
 use crate::error::{Error, Result};
+use crate::report::columns::{batch, schema};
 use crate::study::{Record, Sink};
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
@@ -20,7 +21,7 @@ impl<'r> Collected<'r> {
     ///
     /// Errors: unknown notions.
     pub fn new(about: &About<'r, '_>) -> Result<Self> {
-        let columns = columns(about)?;
+        let columns = all(about)?;
         Ok(Collected {
             schema: schema(&columns, HashMap::new()),
             columns,

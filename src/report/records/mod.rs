@@ -8,18 +8,20 @@ mod collected;
 mod column;
 mod stream;
 
-pub(super) use column::array;
-
+use super::columns::{as_field, as_json, batch, schema};
 use super::file::Output;
 use super::{Context, FileSink};
 use crate::error::{Error, Result};
 use crate::study::{Record, Sink};
+use arrow_ipc::writer::FileWriter;
 use arrow_schema::Schema;
 pub use collected::Collected;
 pub use column::About;
-use column::{RecordColumn, as_field, as_json, batch, columns, schema};
+use column::{RecordColumn, all};
 use parquet::arrow::ArrowWriter;
+use parquet::errors::ParquetError;
 use parquet::file::properties::WriterPropertiesBuilder;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -57,22 +59,50 @@ impl Format {
     }
 }
 
+/// Checks that records can be written to a file; nothing is left behind.
+///
+/// Errors: an unknown extension, a path that cannot be written.
+pub fn check(path: &Path) -> Result<()> {
+    Format::of(path)?;
+    Output::create(path).map(drop)
+}
+
 /// A sink for the file's extension. The file exists only after
 /// [`FileSink::finish`].
 ///
-/// Errors: an unknown extension, a path that cannot be written.
+/// Errors: as [`check`], and unknown notions.
 pub fn create<'r>(
     path: &Path,
     context: &Context,
     about: &About<'r, '_>,
 ) -> Result<Box<dyn FileSink + 'r>> {
-    let columns = columns(about)?;
-    Ok(match Format::of(path)? {
-        Format::Parquet => Box::new(Batches::parquet(path, context, columns)?),
-        Format::Arrow => Box::new(Batches::arrow(path, context, columns)?),
-        Format::Csv => Box::new(Lines::create(path, columns, Style::Csv)?),
-        Format::Json => Box::new(Lines::create(path, columns, Style::Json)?),
-    })
+    let columns = all(about)?;
+    let format = Format::of(path)?;
+    let output = Output::create(path)?;
+    let schema = schema(&columns, context.metadata().into_iter().collect());
+    let mut file = output.writer()?;
+    let writer = match format {
+        Format::Parquet => {
+            let properties = properties(context).build();
+            let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties));
+            Writer::Parquet(writer.map_err(|error| output.failed(error))?)
+        }
+        Format::Arrow => {
+            let writer = FileWriter::try_new(file, &schema);
+            Writer::Arrow(writer.map_err(|error| output.failed(error))?)
+        }
+        Format::Csv => {
+            writeln!(file, "{}", csv_head(&columns)).map_err(|error| output.error(error))?;
+            Writer::Lines(file, csv_line)
+        }
+        Format::Json => Writer::Lines(file, json_line),
+    };
+    Ok(Box::new(Table {
+        output,
+        writer,
+        schema,
+        columns,
+    }))
 }
 
 /// The compression and the metadata of Parquet files.
@@ -80,181 +110,101 @@ pub(super) fn properties(context: &Context) -> WriterPropertiesBuilder {
     super::parquet_file::properties(context.metadata())
 }
 
-/// A writer of Arrow batches.
+/// A writer of batches, or of lines made from the columns of a record.
 enum Writer {
     Parquet(ArrowWriter<BufWriter<File>>),
-    Arrow(arrow_ipc::writer::FileWriter<BufWriter<File>>),
+    Arrow(FileWriter<BufWriter<File>>),
+    Lines(BufWriter<File>, fn(&[RecordColumn], &Record) -> String),
 }
 
-/// A sink that writes records as batches, in a format with types.
-struct Batches<'r> {
+/// A sink that writes a table.
+struct Table<'r> {
     output: Output,
     writer: Writer,
     schema: Arc<Schema>,
     columns: Vec<RecordColumn<'r>>,
 }
 
-impl<'r> Batches<'r> {
-    fn parquet(path: &Path, context: &Context, columns: Vec<RecordColumn<'r>>) -> Result<Self> {
-        Self::create(path, context, columns, |output, schema| {
-            let properties = properties(context).build();
-            ArrowWriter::try_new(output.writer()?, Arc::clone(schema), Some(properties))
-                .map(Writer::Parquet)
-                .map_err(|error| output.failed(error))
-        })
-    }
-
-    fn arrow(path: &Path, context: &Context, columns: Vec<RecordColumn<'r>>) -> Result<Self> {
-        Self::create(path, context, columns, |output, schema| {
-            arrow_ipc::writer::FileWriter::try_new(output.writer()?, schema)
-                .map(Writer::Arrow)
-                .map_err(|error| output.failed(error))
-        })
-    }
-
-    fn create(
-        path: &Path,
-        context: &Context,
-        columns: Vec<RecordColumn<'r>>,
-        writer: impl FnOnce(&Output, &Arc<Schema>) -> Result<Writer>,
-    ) -> Result<Self> {
-        let output = Output::create(path)?;
-        let schema = schema(&columns, context.metadata().into_iter().collect());
-        Ok(Batches {
-            writer: writer(&output, &schema)?,
-            output,
-            schema,
-            columns,
-        })
-    }
-}
-
-impl Sink for Batches<'_> {
+impl Sink for Table<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
-        let batch = batch(&self.schema, &self.columns, records)
-            .map_err(|error| self.output.failed(error))?;
-        match &mut self.writer {
-            Writer::Parquet(writer) => writer
-                .write(&batch)
-                .map_err(|error| self.output.failed(error)),
-            Writer::Arrow(writer) => writer
-                .write(&batch)
-                .map_err(|error| self.output.failed(error)),
-        }
+        let batch = || batch(&self.schema, &self.columns, records);
+        let written = match &mut self.writer {
+            Writer::Parquet(writer) => batch()
+                .map_err(ParquetError::from)
+                .and_then(|batch| writer.write(&batch))
+                .map_err(other),
+            Writer::Arrow(writer) => batch()
+                .and_then(|batch| writer.write(&batch))
+                .map_err(other),
+            Writer::Lines(writer, line) => {
+                let mut lines = records.iter().map(|record| line(&self.columns, record));
+                lines.try_for_each(|line| writeln!(writer, "{line}"))
+            }
+        };
+        written.map_err(|error| self.output.error(error))
     }
 }
 
-impl FileSink for Batches<'_> {
+impl FileSink for Table<'_> {
     fn written(self: Box<Self>) -> Result<Output> {
-        let Batches { output, writer, .. } = *self;
+        let Table { output, writer, .. } = *self;
         let inner = match writer {
-            Writer::Parquet(writer) => writer.into_inner().map_err(|error| output.failed(error)),
-            Writer::Arrow(writer) => writer.into_inner().map_err(|error| output.failed(error)),
-        }?;
+            Writer::Parquet(writer) => writer.into_inner().map_err(other),
+            Writer::Arrow(writer) => writer.into_inner().map_err(other),
+            Writer::Lines(writer, _) => Ok(writer),
+        };
+        let inner = inner.map_err(|error| output.error(error))?;
         output.flushed(inner)
     }
 }
 
-/// A text format.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Style {
-    Csv,
-    Json,
-}
-
-struct Lines<'r> {
-    output: Output,
-    writer: BufWriter<File>,
-    columns: Vec<RecordColumn<'r>>,
-    style: Style,
-}
-
-impl<'r> Lines<'r> {
-    fn create(path: &Path, columns: Vec<RecordColumn<'r>>, style: Style) -> Result<Self> {
-        let output = Output::create(path)?;
-        let mut lines = Lines {
-            writer: output.writer()?,
-            output,
-            columns,
-            style,
-        };
-        if style == Style::Csv {
-            let names = head(&lines.columns);
-            lines.line(&names)?;
-        }
-        Ok(lines)
-    }
-
-    fn line(&mut self, text: &str) -> Result<()> {
-        writeln!(self.writer, "{text}").map_err(|error| self.output.error(error))
-    }
+/// An error of a format's writer as one of the file.
+fn other(error: impl Display) -> std::io::Error {
+    std::io::Error::other(error.to_string())
 }
 
 /// The first line of CSV: the names of the columns.
-fn head(columns: &[RecordColumn<'_>]) -> String {
+fn csv_head(columns: &[RecordColumn]) -> String {
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
     names.join(",")
 }
 
-/// A record as a line.
-fn line(columns: &[RecordColumn<'_>], record: &Record, style: Style) -> String {
-    let values = columns
-        .iter()
-        .map(|column| (&column.name, column.value(record)));
-    match style {
-        Style::Csv => {
-            let fields = values.map(|(_, value)| quoted(as_field(value)));
-            fields.collect::<Vec<_>>().join(",")
+/// A record as a line of CSV; fields are quoted where necessary.
+fn csv_line(columns: &[RecordColumn], record: &Record) -> String {
+    let field = |column: &RecordColumn| {
+        let field = as_field(column.value(record));
+        match field.contains([',', '"', '\n', '\r']) {
+            true => format!("\"{}\"", field.replace('"', "\"\"")),
+            false => field,
         }
-        // Written by hand, so that the keys are in the order of the columns.
-        Style::Json => {
-            let fields = values.map(|(name, value)| {
-                let name = serde_json::Value::from(name.as_str());
-                format!("{name}:{}", as_json(value))
-            });
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-        }
-    }
+    };
+    columns.iter().map(field).collect::<Vec<_>>().join(",")
 }
 
-/// A field of CSV, quoted where necessary.
-fn quoted(field: String) -> String {
-    match field.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", field.replace('"', "\"\"")),
-        false => field,
-    }
+/// A record as a JSON object, made by hand, so that the keys are in the order of the columns.
+fn json_line(columns: &[RecordColumn], record: &Record) -> String {
+    let field = |column: &RecordColumn| {
+        let name = serde_json::Value::from(column.name.as_str());
+        format!("{name}:{}", as_json(column.value(record)))
+    };
+    format!(
+        "{{{}}}",
+        columns.iter().map(field).collect::<Vec<_>>().join(",")
+    )
 }
 
-impl Sink for Lines<'_> {
-    fn records(&mut self, records: &[Record]) -> Result<()> {
-        for record in records {
-            let text = line(&self.columns, record, self.style);
-            self.line(&text)?;
-        }
-        Ok(())
-    }
-}
-
-impl FileSink for Lines<'_> {
-    fn written(self: Box<Self>) -> Result<Output> {
-        let Lines { output, writer, .. } = *self;
-        output.flushed(writer)
-    }
-}
-
-/// The name and the meaning of each column of a plan.
+/// A line of `--help-columns` for each column of a plan, in the file `file`.
 ///
 /// Errors: unknown notions.
-pub fn explained(about: &About<'_, '_>) -> Result<Vec<(String, String)>> {
-    let each = columns(about)?.into_iter();
-    Ok(each.map(|column| (column.name, column.help)).collect())
+pub fn explained(file: &str, about: &About<'_, '_>) -> Result<String> {
+    Ok(super::columns::help(file, &all(about)?))
 }
 
 /// A line for each column of a plan, with its type and its meaning.
 ///
 /// Errors: unknown notions.
 pub fn help(about: &About<'_, '_>) -> Result<String> {
-    let columns = columns(about)?;
+    let columns = all(about)?;
     let line = |column: &RecordColumn| {
         let of = format!("{:?}", column.of).to_lowercase();
         format!("{:<24} {of:<7} {}\n", column.name, column.help)

@@ -1,7 +1,7 @@
 //! Records as CSV on the standard output, for a program that reads them as they are found.
 
-use super::column::{About, RecordColumn, columns};
-use super::{Style, head, line};
+use super::column::{About, RecordColumn, all};
+use super::{csv_head, csv_line};
 use crate::error::{Error, Result};
 use crate::study::{Record, Sink};
 use std::io::Write;
@@ -16,8 +16,8 @@ impl<'r> Stream<'r> {
     ///
     /// Errors: unknown notions; a closed pipe, which ends the work.
     pub fn create(about: &About<'r, '_>) -> Result<Self> {
-        let columns = columns(about)?;
-        written(&format!("{}\n", head(&columns)))?;
+        let columns = all(about)?;
+        written(&format!("{}\n", csv_head(&columns)))?;
         Ok(Stream { columns })
     }
 }
@@ -26,7 +26,7 @@ impl Sink for Stream<'_> {
     fn records(&mut self, records: &[Record]) -> Result<()> {
         let each = records.iter();
         let text: String = each
-            .map(|record| line(&self.columns, record, Style::Csv) + "\n")
+            .map(|record| csv_line(&self.columns, record) + "\n")
             .collect();
         written(&text)
     }

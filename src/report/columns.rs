@@ -1,0 +1,274 @@
+//! Tables as lists of columns: each column has its name, help, type and value in one place, and every format and
+//! `--help-columns` are made from such a list.
+
+use super::parquet_file;
+use crate::error::Result;
+use crate::notion::{Type, Value};
+use arrow_array::builder::{
+    ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A column of a table whose rows are made from `R`.
+pub struct TableColumn<'r, R> {
+    pub name: String,
+    pub of: Type,
+    /// The meaning, with the unit.
+    pub help: String,
+    /// Whether the column may hold nulls.
+    pub nullable: bool,
+    get: Box<dyn Fn(&R) -> Value + 'r>,
+}
+
+impl<'r, R: 'r> TableColumn<'r, R> {
+    /// A column that may hold nulls.
+    pub fn new(
+        name: impl Into<String>,
+        of: Type,
+        help: impl Into<String>,
+        get: impl Fn(&R) -> Value + 'r,
+    ) -> Self {
+        TableColumn {
+            name: name.into(),
+            of,
+            help: help.into(),
+            nullable: true,
+            get: Box::new(get),
+        }
+    }
+
+    pub fn value(&self, row: &R) -> Value {
+        (self.get)(row)
+    }
+
+    /// The same column of a table whose rows have an `R` as a part.
+    pub fn of<S>(self, part: impl Fn(&S) -> &R + 'r) -> TableColumn<'r, S> {
+        let nullable = self.nullable;
+        TableColumn {
+            nullable,
+            ..self.of_part(move |row| Some(part(row)))
+        }
+    }
+
+    /// The same column of a table whose rows may have an `R` as a part; null where the part is missing.
+    pub fn of_part<S>(self, part: impl Fn(&S) -> Option<&R> + 'r) -> TableColumn<'r, S> {
+        let get = self.get;
+        TableColumn {
+            name: self.name,
+            of: self.of,
+            help: self.help,
+            nullable: true,
+            get: Box::new(move |row: &S| part(row).map_or(Value::Null, &get)),
+        }
+    }
+}
+
+/// A Rust type of values, which gives a column its type. A column of `Option` may hold nulls.
+pub trait Cell {
+    const OF: Type;
+    const NULLABLE: bool = false;
+    fn value(self) -> Value;
+}
+
+/// A row number, for columns of [`Type::Row`].
+pub struct RowNumber(pub u64);
+
+impl From<RowNumber> for u64 {
+    fn from(row: RowNumber) -> u64 {
+        row.0
+    }
+}
+
+macro_rules! cells {
+    ($($from:ty as $of:ident;)*) => {$(
+        impl Cell for $from {
+            const OF: Type = Type::$of;
+            fn value(self) -> Value {
+                Value::$of(self.into())
+            }
+        }
+    )*};
+}
+
+cells! {
+    String as Text;
+    &str as Text;
+    bool as Bool;
+    f64 as Float;
+    u64 as Count;
+    RowNumber as Row;
+}
+
+impl<C: Cell> Cell for Option<C> {
+    const OF: Type = C::OF;
+    const NULLABLE: bool = true;
+    fn value(self) -> Value {
+        Value::of(self, C::value)
+    }
+}
+
+/// A column whose type is that of its values.
+pub fn column<'r, R: 'r, C: Cell>(
+    name: &str,
+    help: &str,
+    get: impl Fn(&R) -> C + 'r,
+) -> TableColumn<'r, R> {
+    TableColumn {
+        nullable: C::NULLABLE,
+        ..TableColumn::new(name, C::OF, help, move |row| get(row).value())
+    }
+}
+
+/// A list of columns, each written as `"name" = value of the row, "help";`.
+macro_rules! columns {
+    ($row:ident: $of:ty; $($name:literal = $value:expr, $help:expr;)*) => {
+        vec![$($crate::report::columns::column($name, $help, move |$row: &$of| $value)),*]
+    };
+}
+pub(super) use columns;
+
+/// The columns, all of which may hold nulls.
+pub fn nullable<R>(mut columns: Vec<TableColumn<'_, R>>) -> Vec<TableColumn<'_, R>> {
+    for column in &mut columns {
+        column.nullable = true;
+    }
+    columns
+}
+
+/// A line of `--help-columns` for each column of a file.
+pub fn help<R>(file: &str, columns: &[TableColumn<'_, R>]) -> String {
+    let line = |column: &TableColumn<'_, R>| format!("{file}  {}: {}\n", column.name, column.help);
+    columns.iter().map(line).collect()
+}
+
+/// The Arrow schema of the columns.
+pub fn schema<R>(columns: &[TableColumn<'_, R>], metadata: HashMap<String, String>) -> Arc<Schema> {
+    let field =
+        |column: &TableColumn<'_, R>| Field::new(&column.name, arrow(column.of), column.nullable);
+    let fields: Vec<Field> = columns.iter().map(field).collect();
+    Arc::new(Schema::new_with_metadata(fields, metadata))
+}
+
+/// Rows as a batch.
+pub fn batch<R>(
+    schema: &Arc<Schema>,
+    columns: &[TableColumn<'_, R>],
+    rows: &[R],
+) -> Result<RecordBatch, ArrowError> {
+    let array = |column: &TableColumn<'_, R>| {
+        let values = rows.iter().map(|row| column.value(row));
+        array(column.of, values)
+    };
+    RecordBatch::try_new(Arc::clone(schema), columns.iter().map(array).collect())
+}
+
+/// Writes rows as Parquet, with the command line and the settings of the run.
+///
+/// Errors: a file that cannot be written.
+pub fn write<R>(
+    path: &Path,
+    command: &str,
+    settings: &serde_json::Value,
+    columns: &[TableColumn<'_, R>],
+    rows: &[R],
+) -> Result<()> {
+    let schema = schema(columns, HashMap::new());
+    parquet_file::write(path, command, settings, batch(&schema, columns, rows))
+}
+
+/// The Arrow type of a column. Whole numbers are signed, because differences of unsigned ones wrap around in data frames.
+fn arrow(of: Type) -> DataType {
+    let list = |item| DataType::List(Arc::new(Field::new_list_field(item, true)));
+    match of {
+        Type::Text => DataType::Utf8,
+        Type::Bool => DataType::Boolean,
+        Type::Float => DataType::Float64,
+        Type::Count | Type::Row => DataType::Int64,
+        Type::Texts => list(DataType::Utf8),
+        Type::Floats => list(DataType::Float64),
+        Type::Rows => list(DataType::Int64),
+    }
+}
+
+/// Values of one type as a column of a batch.
+fn array(of: Type, values: impl Iterator<Item = Value>) -> ArrayRef {
+    macro_rules! only {
+        ($kind:path) => {
+            values.map(|value| match value {
+                $kind(value) => Some(value),
+                _ => None,
+            })
+        };
+        ($kind:path, $map:expr) => {
+            only!($kind).map(|value| value.map($map))
+        };
+    }
+    let signed = |number: u64| number as i64;
+    match of {
+        Type::Text => built(StringBuilder::new(), only!(Value::Text)),
+        Type::Bool => built(BooleanBuilder::new(), only!(Value::Bool)),
+        Type::Float => built(Float64Builder::new(), only!(Value::Float)),
+        Type::Count => built(Int64Builder::new(), only!(Value::Count, signed)),
+        Type::Row => built(Int64Builder::new(), only!(Value::Row, signed)),
+        Type::Texts => {
+            let items = |texts: Vec<String>| texts.into_iter().map(Some);
+            let list = ListBuilder::new(StringBuilder::new());
+            built(list, only!(Value::Texts, items))
+        }
+        Type::Floats => {
+            let items = |numbers: Vec<f64>| numbers.into_iter().map(Some);
+            let list = ListBuilder::new(Float64Builder::new());
+            built(list, only!(Value::Floats, items))
+        }
+        Type::Rows => {
+            let items = |rows: Vec<u64>| rows.into_iter().map(|row| Some(row as i64));
+            let list = ListBuilder::new(Int64Builder::new());
+            built(list, only!(Value::Rows, items))
+        }
+    }
+}
+
+fn built<V>(
+    mut builder: impl ArrayBuilder + Extend<V>,
+    values: impl Iterator<Item = V>,
+) -> ArrayRef {
+    builder.extend(values);
+    ArrayBuilder::finish(&mut builder)
+}
+
+/// A value as JSON; every f64 reads back the same.
+pub fn as_json(value: Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Text(text) => text.into(),
+        Value::Bool(value) => value.into(),
+        Value::Float(number) => number.into(),
+        Value::Count(number) | Value::Row(number) => number.into(),
+        Value::Texts(texts) => texts.into(),
+        Value::Floats(numbers) => numbers.into(),
+        Value::Rows(rows) => rows.into(),
+    }
+}
+
+/// A value as a field of CSV, not yet quoted; lists are joined by semicolons.
+pub fn as_field(value: Value) -> String {
+    fn join<T>(items: Vec<T>, write: impl Fn(&T) -> String) -> String {
+        items.iter().map(write).collect::<Vec<_>>().join(";")
+    }
+    // `{:?}` writes very large and small numbers with an exponent instead of hundreds of digits.
+    let number = |value: &f64| format!("{value:?}");
+    match value {
+        Value::Null => String::new(),
+        Value::Text(text) => text,
+        Value::Bool(value) => value.to_string(),
+        Value::Float(value) => number(&value),
+        Value::Count(number) | Value::Row(number) => number.to_string(),
+        Value::Texts(texts) => texts.join(";"),
+        Value::Floats(numbers) => join(numbers, number),
+        Value::Rows(rows) => join(rows, u64::to_string),
+    }
+}

@@ -1,0 +1,184 @@
+//! The page of a comparison, and its findings.
+
+use super::fixtures::{png, report, tags};
+use hullscope::report::compare::{Made, findings, page};
+use hullscope::study::compare::Report;
+
+fn made() -> Made {
+    Made {
+        command: "hullscope compare --space 'a|<b>'".into(),
+        date: "2026-11-25".into(),
+        inputs: vec![("Reference".into(), "train <images>".into())],
+        settings: serde_json::json!({ "seed": 7 }),
+    }
+}
+
+#[test]
+fn the_page_is_whole() {
+    let png = png(2, 2);
+    let text = page(&made(), &report(true), &[("pixels".into(), png)]).unwrap();
+    let tags = tags(&text);
+    let count = |tag: &str| tags.iter().filter(|found| *found == tag).count();
+    // Three figures, each in a wide and a narrow version.
+    assert_eq!((count("svg"), count("img"), count("h1")), (6, 1, 1));
+    // Tables of spaces, of notions, of pairs, of classes, and of the classes in each of two spaces.
+    assert_eq!(count("table"), 6);
+    for part in [
+        "hullscope compare --space 'a|&lt;b&gt;'",
+        "dims:16,<wbr>seed=&lt;b&gt;&amp;&quot;",
+        "99.6 to 100",
+        "cannot tell",
+        "&lt; 1e-12",
+        "40.0 (75.0)",
+        "40.0 (–)",
+        "pixels: rows repeat",
+        "https://arxiv.org/abs/2110.09485",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("<b>"));
+}
+
+#[test]
+fn what_is_not_there_has_no_section() {
+    let mut report = report(false);
+    report.spaces.truncate(1);
+    report.pairs.clear();
+    report.spaces[0].warnings.clear();
+    report.spaces[0].distance_ratio = None;
+    let text = page(&made(), &report, &[]).unwrap();
+    tags(&text);
+    for absent in [
+        "Query by query",
+        "By class",
+        "Queries to look at",
+        "Warnings",
+    ] {
+        assert!(!text.contains(absent), "{absent}");
+    }
+    assert!(text.contains("in 1 space<"));
+}
+
+#[test]
+fn first_the_findings_then_the_main_figure_then_the_tables() {
+    let text = page(&made(), &report(true), &[]).unwrap();
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}"));
+    let order = [
+        "of the queries are outside the hull, ",
+        "Share outside the hull against the rank",
+        "<svg",
+        "Share of queries outside",
+        "<table",
+        "How it was made",
+    ];
+    assert!(order.map(place).is_sorted());
+}
+
+#[test]
+fn long_names_of_files_stand_once_in_the_table_of_spaces() {
+    let mut report = report(true);
+    let typed = "file:/data/train.npy,/data/test.npy";
+    report.spaces[0].space = typed.into();
+    report.pairs[0].a = typed.into();
+    let text = page(&made(), &report, &[(typed.into(), png(2, 2))]).unwrap();
+    let (broken, whole) = ("file:/<wbr>data", "file:/data/train.npy");
+    assert_eq!(
+        (text.matches(broken).count(), text.matches(whole).count()),
+        (0, 1)
+    );
+    assert!(text.contains("<summary>train</summary>") && text.contains("\ntrain\n"));
+}
+
+#[test]
+fn dimensions_and_what_they_leave_out_are_shown() {
+    let mut report = report(false);
+    report.spaces[1].repeated_rows = 46;
+    let text = page(&made(), &report, &[]).unwrap();
+    assert!(text.contains(">TwoNN<") && text.contains("<td>7.5</td><td>–</td>"));
+    assert!(text.contains("count equal reference rows once. Repeated rows: 46 in pixels."));
+}
+
+#[test]
+fn classes_without_rows_and_undecided_queries_are_explained() {
+    let mut report = report(true);
+    let text = |report: &Report| page(&made(), report, &[]).unwrap();
+    assert!(text(&report).contains("so at least as many are outside. A dash stands"));
+    let own = report.spaces[0].labels[0].own_class.clone();
+    for space in &mut report.spaces {
+        space.labels[1].own_class = own.clone();
+    }
+    assert!(text(&report).contains("so at least as many are outside.</p>"));
+    let own = &mut report.spaces[1].labels[1].own_class;
+    own.as_mut().unwrap().undecided = 4;
+    assert!(text(&report).contains("which count as not outside: 4 in pixels.</p>"));
+}
+
+#[test]
+fn many_pairs_are_folded() {
+    let mut report = report(false);
+    let pair = report.pairs[0].clone();
+    for number in 0..20 {
+        let mut other = pair.clone();
+        other.a = format!("space-{number}");
+        report.pairs.push(other);
+    }
+    let text = page(&made(), &report, &[]).unwrap();
+    assert!(text.contains("The other 20 pairs") && text.contains("for all 21 pairs"));
+}
+
+#[test]
+fn a_sentence_a_space_has_hull_ball_and_rows_left_out() {
+    let mut found = report(false);
+    let said = findings(&found);
+    assert_eq!(
+        said[0].1,
+        "30.0 % of the queries are outside the hull, 15.0 % of the reference rows themselves when left out: more \
+         extrapolation than in the reference. Beyond the usual distance to the nearest row: 6.0 % and 3.0 %, more \
+         extrapolation than in the reference."
+    );
+    found.spaces[0].notions[0].rate.undecided = 2;
+    let ball = &mut found.spaces[0].notions[2];
+    ball.leave_one_out = None;
+    let said = findings(&found);
+    assert!(
+        said[0]
+            .1
+            .ends_with("row: 6.0 %. (2 undecided count as not outside)"),
+        "{said:?}"
+    );
+}
+
+/// Where all or nearly all rows are outside, the finding does not interpret the rate.
+#[test]
+fn of_rows_on_a_sphere_the_hull_is_no_evidence() {
+    let mut found = report(false);
+    found.spaces[0].sphere = Some(1.0);
+    let said = findings(&found)[0].1.clone();
+    let start = "all reference rows have the norm 1.00, so none can be inside the hull of others and the hull is no evidence; \
+                 --notion cone asks about directions. Beyond the usual distance";
+    assert!(
+        said.starts_with(start) && !said.contains("30.0 %"),
+        "{said}"
+    );
+    let mut cone = found.spaces[0].notions[0].clone();
+    cone.rate.notion = "cone".into();
+    found.spaces[0].notions.push(cone);
+    let said = findings(&found)[0].1.clone();
+    assert!(
+        said.contains(
+            "evidence. 30.0 % of the queries are outside the cone of the rows, 15.0 % of the"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
+fn pairs_that_differ_after_correction_are_counted() {
+    let pairs = |report: &Report| page(&made(), report, &[]).unwrap();
+    let mut found = report(false);
+    assert!(pairs(&found).contains("1 of 1 pairs"));
+    found.pairs[0].p_holm = 0.05;
+    assert!(pairs(&found).contains("0 of 1 pairs"));
+    found.pairs.clear();
+    assert!(!pairs(&found).contains("All spaces saw"));
+}

@@ -1,0 +1,170 @@
+//! The tables of a comparison for a terminal, and its numbers as JSON.
+
+use super::fixtures::{report, space};
+use hullscope::report::compare::{json, table};
+use hullscope::study::compare::SpaceReport;
+use serde_json::Value;
+
+/// The width of the terminal in letters.
+const WIDE: usize = 120;
+
+#[test]
+fn usual_names_fit_a_terminal() {
+    let mut report = report(true);
+    let labels = report.spaces[0].labels.clone();
+    report.spaces = [
+        "pixels",
+        "onnx:sample-untrained@features",
+        "onnx:sample-untrained@features|dims:16,seed=7",
+        "patch:8",
+        "wavelet|dims:16",
+        "relu-features:16",
+    ]
+    .map(|name| SpaceReport {
+        labels: labels.clone(),
+        scans_per_query: 12.34,
+        seconds: 1234.5,
+        d: 150_528,
+        rank: Some(49_999),
+        ..space(name, 700, 999)
+    })
+    .to_vec();
+    let mut other = report.pairs[0].clone();
+    other.a = "pixels".into();
+    report.pairs = vec![other.clone(), report.pairs[0].clone()];
+    report.spaces[0].n_reference = 60_000;
+    for space in &mut report.spaces {
+        space.notions[0].rate.undecided = 1000;
+    }
+    let text = table(&report);
+    assert!(text.contains("pairs not shown: 1;"), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= WIDE, "{line}\n{text}");
+    }
+    assert!(text.contains("\n  |dims:16,seed=7"), "{text}");
+    assert_eq!(text.matches("1,000 in ").count(), 6, "{text}");
+}
+
+#[test]
+fn rows_that_differ_and_classes_that_are_undecided_are_said() {
+    let mut report = report(true);
+    report.spaces[1].n_reference = 4000;
+    let own = &mut report.spaces[1].labels[0].own_class;
+    own.as_mut().unwrap().undecided = 3;
+    let text = table(&report);
+    assert!(
+        text.starts_with("1,000 queries against the hull of 4,000 to 6,000 reference rows"),
+        "{text}"
+    );
+    assert!(
+        text.contains("6,000 in dims:16,seed=<b>&\", 4,000 in pixels\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("undecided within their class (counted as not outside): 3 in pixels\n"),
+        "{text}"
+    );
+    assert!(!text.contains("undecided (counted"), "{text}");
+}
+
+/// A space without notions, rank, unit of distance or any decided query.
+#[test]
+fn what_is_not_known_is_a_dash() {
+    let mut report = report(false);
+    let space = &mut report.spaces[1];
+    space.notions.truncate(1);
+    space.notions[0].rate.queries = 0;
+    (space.rank, space.null_rate, space.distance_ratio) = (None, None, None);
+    let text = table(&report);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("pixels"))
+        .unwrap();
+    let cells: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(
+        cells[1..],
+        ["784", "?", "-", "-", "50.0", "-", "-", "-", "1.23", "3.5"]
+    );
+}
+
+#[test]
+fn what_the_table_says() {
+    let text = table(&report(true));
+    assert!(text.starts_with("1,000 queries against the hull of 6,000 reference rows"));
+    let line = |start: &str| {
+        let found = text.lines().find(|line| line.starts_with(start));
+        found
+            .unwrap_or_else(|| panic!("{start}: {text}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        line("pixels")[1..],
+        [
+            "784", "700", "100", "99.6", "to", "100", "50.0", "62.5", "cannot", "tell", "0.500",
+            "1.23", "3.5"
+        ]
+    );
+    assert!(text.contains("against dims:16,seed=<b>&\", query by query"));
+    let pair = text
+        .lines()
+        .filter(|line| line.starts_with("pixels"))
+        .nth(1)
+        .unwrap();
+    let pair: Vec<_> = pair.split_whitespace().collect();
+    assert_eq!(
+        pair[1..],
+        ["0", "0", "700", "298", "2", "<", "1e-12", "<", "1e-12"]
+    );
+    assert_eq!(line("Bag")[1..], ["40.0", "(75.0)", "40.0", "(75.0)"]);
+    assert!(text.contains("-: the reference has no row of the class\n"));
+    assert_eq!(line("Coat")[1..], ["40.0", "(", "-)", "40.0", "(", "-)"]);
+    let mut one = report(false);
+    one.spaces.truncate(1);
+    one.pairs.clear();
+    one.spaces[0].notions[0].rate.undecided = 5;
+    let text = table(&one);
+    assert!(
+        !text.contains("query by query") && text.contains("5 in dims:16"),
+        "{text}"
+    );
+}
+
+#[test]
+fn json_has_numbers_and_not_every_verdict() {
+    let found = json(
+        "hullscope compare",
+        &serde_json::json!({"seed": 7}),
+        &report(true),
+    );
+    assert_eq!(found["settings"]["seed"], 7);
+    let space = &found["spaces"][1];
+    assert_eq!(space["space"], "pixels");
+    assert_eq!(space["notions"][0]["outside"], 1000);
+    assert_eq!(space["d_eff"], Value::Null);
+    assert_eq!(space["d_eff_interval"][0], 16.5);
+    assert_eq!(space["labels"][0]["own_class"]["rate"], 0.75);
+    assert!(space.get("verdicts").is_none() && space.get("picks").is_none());
+    assert_eq!(found["pairs"][0]["only_a_inside"], 700);
+}
+
+/// The effective dimension is not told where it is only bounded, nor where undecided queries decide the rate.
+#[test]
+fn a_dimension_is_told_where_it_is_known() {
+    let told = |change: &dyn Fn(&mut SpaceReport)| {
+        let mut report = report(false);
+        report.spaces = vec![space("pixels", 16, 300)];
+        change(&mut report.spaces[0]);
+        let text = table(&report);
+        let line = text.lines().find(|line| line.starts_with("pixels"));
+        line.unwrap().split_whitespace().nth(9).unwrap().to_string()
+    };
+    assert_eq!(told(&|_| {}), "17.2");
+    assert_eq!(told(&|found| *found = space("pixels", 16, 1000)), "cannot");
+    assert_eq!(
+        told(&|found| (found.d_eff, found.d_eff_interval) = (None, [None; 2])),
+        "-"
+    );
+    assert_eq!(told(&|found| found.notions[0].rate.undecided = 2), "17.2");
+    assert_eq!(told(&|found| found.notions[0].rate.undecided = 200), "-");
+}

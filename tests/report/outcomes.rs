@@ -1,0 +1,247 @@
+//! Outcomes as tables for a terminal, files, figures and a page.
+
+use super::fixtures::outcomes;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use hullscope::report::html::{SectionPart, page};
+use hullscope::report::outcomes::{
+    deciles_figure, figures, findings, heat_figure, help, roc_figure, section, table, write_all,
+};
+use hullscope::report::plot::{Format, Panel, render};
+use hullscope::study::outcomes::{Measured, Missing, NotionOutcomes};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+#[test]
+fn all_files_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    write_all(
+        folder.path(),
+        "hullscope errors",
+        &Value::Null,
+        &outcomes(false),
+    )
+    .unwrap();
+    let mut names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let expected = "outcome_deciles.parquet outcome_pairs.parquet outcomes.parquet outcomes_deciles.png \
+                    outcomes_deciles.svg outcomes_heat.png outcomes_heat.svg outcomes_roc.png outcomes_roc.svg";
+    assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+    // Losses have no ROC curves.
+    assert_eq!(figures(&outcomes(true)).len(), 2);
+}
+
+#[test]
+fn every_notion_has_a_line_and_no_number_is_nan() {
+    for loss in [false, true] {
+        let text = table(&outcomes(loss));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("pixels") && line.contains("hull")),
+            "{text}"
+        );
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.contains("constant"))
+                .count(),
+            2,
+            "{text}"
+        );
+        assert!(
+            !text.contains("NaN") && lines.iter().all(|line| line.chars().count() <= 120),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn the_best_score_is_compared_with_the_others() {
+    let text = table(&outcomes(false));
+    let (_, pairs) = text.split_once("the best score of each space").unwrap();
+    let mut lines = pairs
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let row = lines.find(|row| row.first() == Some(&"pixels")).unwrap();
+    assert_eq!(row[..3], ["pixels", "nearest", "hull"], "{text}");
+    assert!(!row[3].starts_with('-'), "{text}");
+}
+
+#[test]
+fn first_the_finding_then_the_figures_then_the_numbers() {
+    for loss in [false, true] {
+        let section = section(&outcomes(loss)).unwrap();
+        let kinds: Vec<&str> = section
+            .parts
+            .iter()
+            .map(|part| match part {
+                SectionPart::Text(_) | SectionPart::Terms(_) => "text",
+                SectionPart::Figure(_) => "figure",
+                SectionPart::Table(_) => "table",
+                _ => "details",
+            })
+            .collect();
+        let mut sorted = kinds.clone();
+        sorted.sort_by_key(|kind| {
+            ["text", "figure", "table", "details"]
+                .iter()
+                .position(|other| other == kind)
+        });
+        assert_eq!(kinds, sorted);
+        for part in &section.parts {
+            if let SectionPart::Table(table) = part {
+                assert!(
+                    table.rows.iter().all(|row| row.len() == table.head.len()),
+                    "{table:?}"
+                );
+            }
+        }
+        let page = page("page", vec![section], "");
+        assert!(page.contains("constant") && !page.contains("NaN"));
+    }
+}
+
+#[test]
+fn figures_show_every_space_and_notion() {
+    let found = outcomes(false);
+    let heat = heat_figure(&found).unwrap();
+    let [Panel::Heat(map)] = &heat.panels[..] else {
+        panic!("{heat:?}");
+    };
+    assert_eq!((map.rows.len(), map.columns.len()), (2, 3));
+    let cells: Vec<&str> = map.cells[0]
+        .iter()
+        .map(|cell| cell.as_ref().unwrap().text.as_str())
+        .collect();
+    assert!(
+        cells[0].starts_with("0.") && cells[2] == "constant",
+        "{cells:?}"
+    );
+    let svg = String::from_utf8(render(&heat, Format::Svg).unwrap()).unwrap();
+    assert!(
+        svg.contains("pca:&lt;8&gt;") && svg.contains("constant"),
+        "{svg}"
+    );
+    for figure in [deciles_figure(&found).unwrap(), roc_figure(&found).unwrap()] {
+        assert_eq!(figure.panels.len(), 2);
+        render(&figure, Format::Png).unwrap();
+    }
+}
+
+#[test]
+fn more_notions_than_styles_are_left_out_and_that_is_said() {
+    let mut found = outcomes(false);
+    let more = found.notions[1].clone();
+    found.notions.extend((0..6).map(|n| NotionOutcomes {
+        notion: format!("other {n}"),
+        ..more.clone()
+    }));
+    let figure = deciles_figure(&found).unwrap();
+    assert!(
+        figure
+            .note
+            .ends_with("; the 3 strongest scores of each space"),
+        "{}",
+        figure.note
+    );
+    let Panel::Lines(lines) = &figure.panels[0] else {
+        panic!("{figure:?}");
+    };
+    assert_eq!(lines.series.len(), 3);
+    assert!(lines.series.iter().all(|series| series.label != "hull"));
+}
+
+#[test]
+fn numbers_read_back_and_missing_ones_say_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = outcomes(false);
+    write_all(folder.path(), "hullscope errors", &Value::Null, &found).unwrap();
+    let file = std::fs::File::open(folder.path().join("outcomes.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let float = |name: &str| -> Vec<Option<f64>> {
+        batch
+            .column_by_name(name)
+            .unwrap()
+            .as_primitive::<Float64Type>()
+            .iter()
+            .collect()
+    };
+    let expected: Vec<Option<f64>> = found
+        .notions
+        .iter()
+        .map(|notion| notion.auroc.value().map(|area| area.value))
+        .collect();
+    assert_eq!(float("auroc"), expected);
+    assert_eq!(
+        (batch.num_rows(), expected[2], float("adds_p")[2]),
+        (6, None, None)
+    );
+    let missing = batch
+        .column_by_name("missing")
+        .unwrap()
+        .as_string::<i32>()
+        .iter()
+        .collect::<Vec<_>>();
+    assert_eq!(
+        missing,
+        [None, None, Some("constant"), None, None, Some("constant")]
+    );
+    let queries = batch
+        .column_by_name("queries")
+        .unwrap()
+        .as_primitive::<Int64Type>();
+    assert!(queries.iter().all(|queries| queries == Some(200)));
+}
+
+#[test]
+fn names_are_unique_and_every_column_is_explained() {
+    let all = help();
+    let mut names = std::collections::HashSet::new();
+    for line in all.lines() {
+        let (name, help) = line.split_once(": ").unwrap();
+        assert!(help.ends_with('.') && names.insert(name), "{line}");
+    }
+    assert_eq!(names.len(), 54);
+}
+
+#[test]
+fn the_finding_names_the_best_notion_and_what_the_hull_says() {
+    let said = findings(&outcomes(false));
+    assert_eq!((said.len(), said[0].0.as_str()), (2, "pixels"));
+    for part in [
+        "nearest predicts errors best: AUROC 0.",
+        ", better than chance. Inside the hull: ",
+        " (error rate, %; Fisher's exact test: p = 0.",
+        " Does the hull's score add to the nearest distance as a predictor? Likelihood-ratio test: p = 0.",
+    ] {
+        assert!(said[0].1.contains(part), "{part} {said:?}");
+    }
+    let said = findings(&outcomes(true));
+    assert!(
+        said[0].1.starts_with("No notion's score predicts losses better than chance: the highest rank correlation is -0.0"),
+        "{said:?}"
+    );
+    assert!(said[0].1.contains("(mean loss)"), "{said:?}");
+}
+
+#[test]
+fn what_is_missing_is_said_in_words() {
+    let mut found = outcomes(false);
+    for notion in &mut found.notions {
+        notion.auroc = Measured::Missing(Missing::NoErrors);
+        notion.inside = Measured::Missing(Missing::NoneInside);
+        notion.fisher_p = Measured::Missing(Missing::NoneInside);
+    }
+    let said = findings(&found)[0].1.clone();
+    assert!(
+        said.starts_with("No score can predict errors. Inside the hull: none inside; "),
+        "{said}"
+    );
+    assert!(!said.contains("Fisher"), "{said}");
+}
