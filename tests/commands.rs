@@ -953,6 +953,24 @@ fn a_closed_pipe_is_no_error() {
     }
 }
 
+/// Records on a standard output that nobody reads do not keep a run from its other outputs.
+#[test]
+fn a_closed_pipe_of_records_leaves_the_other_outputs() {
+    let setting = Setting::new();
+    let mut child = program()
+        .current_dir(setting.folder.path())
+        .args(["analyze", "reference.npy", "queries.npy", "-o", "-"])
+        .args(["--json", "summary.json", "--certificates", "proof.parquet"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output)), (0, String::new()));
+    assert!(setting.path("summary.json").exists() && setting.path("proof.parquet").exists());
+}
+
 /// The command lines in the README, each with its option names: `hullscope COMMAND ... --option ...`.
 fn lines_of_the_readme() -> Vec<(String, Vec<String>)> {
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();

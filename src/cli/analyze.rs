@@ -18,6 +18,7 @@ use crate::study::reference::Prepared;
 use crate::study::summary::Summary;
 use crate::study::{Record, Sink};
 use crate::warnings::Warnings;
+use std::io::ErrorKind::BrokenPipe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -301,7 +302,10 @@ pub(super) fn about<'r, 'c>(
 #[derive(Default)]
 pub(super) struct Outputs<'r> {
     sinks: Vec<Box<dyn FileSink + 'r>>,
+    /// The records on the standard output; `None` also once nobody reads it any more.
     stream: Option<records::Stream<'r>>,
+    /// Whether the run is for more than the standard output: then it goes on if nobody reads that.
+    more: bool,
 }
 
 impl<'r> Outputs<'r> {
@@ -314,7 +318,8 @@ impl<'r> Outputs<'r> {
     ) -> Result<Self> {
         let mut outputs = Outputs::default();
         let about = about(context, inputs, classes);
-        outputs.record(args.output.as_deref(), context, &about)?;
+        let more = args.certificates.is_some() || args.json.is_some();
+        outputs.record(args.output.as_deref(), more, context, &about)?;
         if let Some(path) = &args.certificates {
             let (reference, queries) = (&*inputs.reference, &*inputs.queries);
             let rows = context.rows.clone();
@@ -325,19 +330,32 @@ impl<'r> Outputs<'r> {
         Ok(outputs)
     }
 
-    /// Writes the records to `output`, if that is given: a file, or - for the standard output.
+    /// Writes the records to `output`, if that is given: a file, or - for the standard output. `more`: whether the run has
+    /// other outputs.
     pub(super) fn record(
         &mut self,
         output: Option<&Path>,
+        more: bool,
         context: &Context,
         about: &records::About<'r, '_>,
     ) -> Result<()> {
+        self.more = more;
         match output {
-            _ if is_stdout(output) => self.stream = Some(records::Stream::create(about)?),
+            _ if is_stdout(output) => {
+                self.stream = self.unless_closed(records::Stream::create(about))?
+            }
             Some(path) => self.sinks.push(records::create(path, context, about)?),
             None => {}
         }
         Ok(())
+    }
+
+    /// `None` if nobody reads the standard output any more and the run has other outputs.
+    fn unless_closed<T>(&self, written: Result<T>) -> Result<Option<T>> {
+        match written {
+            Err(Error::Io { source, .. }) if self.more && source.kind() == BrokenPipe => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     pub(super) fn finish(self) -> Result<()> {
@@ -351,7 +369,11 @@ impl Sink for Outputs<'_> {
         for sink in &mut self.sinks {
             sink.records(records)?;
         }
-        let stream = self.stream.as_mut();
-        stream.map_or(Ok(()), |stream| stream.records(records))
+        let Some(mut stream) = self.stream.take() else {
+            return Ok(());
+        };
+        let written = stream.records(records);
+        self.stream = self.unless_closed(written)?.map(|()| stream);
+        Ok(())
     }
 }

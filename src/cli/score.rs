@@ -19,7 +19,7 @@ Examples:
   program | hullscope score ref.hull - -o verdicts.csv
       queries from a stream: .npy, Arrow or CSV
   hullscope score ref.hull queries.npy -o - | program
-      a line of CSV for each query, as soon as it is answered; the first line has the names
+      a line of CSV for each query, in blocks of up to 8,192; the first line has the names
   hullscope score ref.hull queries.npy --json summary.json
       the summary as JSON";
 
@@ -68,7 +68,8 @@ pub fn run(args: &Args, control: &Arc<Control>) -> Result<()> {
     };
     let about = about(&context, inputs, fitted.classes.as_ref());
     let mut outputs = Outputs::default();
-    outputs.record(args.output.as_deref(), &context, &about)?;
+    let more = args.json.is_some();
+    outputs.record(args.output.as_deref(), more, &context, &about)?;
     args.run.tell(note);
     let sets = Sets {
         reference: &*inputs.reference,

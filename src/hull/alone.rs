@@ -123,7 +123,7 @@ impl Solver<'_> {
         self.pool
             .admit(&rows, self.judge.rows, frame, &self.metric)?;
         let slots = (0..rows.len()).collect();
-        let mut open = Open::new(first.query, first.target, slots, loop_k(dim));
+        let mut open = Open::new(first.query, first.target, slots, loop_k(dim, 1));
         open.scans = first.scans;
         let mut group = Group {
             judge: &self.judge,

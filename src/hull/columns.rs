@@ -294,7 +294,7 @@ pub(super) struct SharedColumns<'a> {
     pub ignored: Vec<usize>,
     pool: Pool,
     /// Whether no problem's result may depend on the others: problems then share scans and coordinates of rows, but no rows.
-    alone: bool,
+    pub alone: bool,
 }
 
 impl<'a> SharedColumns<'a> {

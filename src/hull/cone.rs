@@ -162,7 +162,11 @@ impl<'a> Cone<'a> {
     ///
     /// Errors: rows that can no longer be read, and [`crate::Error::Interrupted`].
     pub fn find_strict(&mut self, control: &Control) -> Result<Option<Strict>> {
-        let found = self.strictly(&[None], control)?.pop().flatten();
+        // Found in the same way whether queries are answered alone or not.
+        let alone = std::mem::replace(&mut self.columns.alone, true);
+        let found = self.strictly(&[None], control);
+        self.columns.alone = alone;
+        let found = found?.pop().flatten();
         // Later answers are the same as with a direction that was found before.
         self.columns.clear();
         Ok(found)

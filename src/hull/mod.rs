@@ -422,7 +422,7 @@ impl<'a> Solver<'a> {
             if offer.is_empty() {
                 scanning.push((query, target));
             } else {
-                let mut q = Open::new(query, target.to_vec(), offer, loop_k(dim));
+                let mut q = Open::new(query, target.to_vec(), offer, loop_k(dim, group.len()));
                 q.exclude(excluded.map(|rows| rows[query]), &self.pool);
                 open.push(q);
             }
@@ -451,7 +451,9 @@ impl<'a> Solver<'a> {
         }
         let each = refuted.iter().flat_map(|&b| target(b));
         let again: Vec<f64> = each.copied().collect();
-        let prices = self.pool.price(&again, loop_k(dim), false, control)?;
+        let prices = self
+            .pool
+            .price(&again, loop_k(dim, refuted.len()), false, control)?;
         for (i, b) in refuted.into_iter().enumerate() {
             offers[b] = prices.of(i).1.to_vec();
         }
@@ -517,7 +519,7 @@ impl<'a> Solver<'a> {
                 .iter()
                 .filter_map(|&row| self.pool.slot(row))
                 .collect();
-            let mut q = Open::new(query, target.to_vec(), slots, loop_k(dim));
+            let mut q = Open::new(query, target.to_vec(), slots, loop_k(dim, scanning.len()));
             q.exclude(excluded.map(|rows| rows[query]), &self.pool);
             q.scans = 1;
             open.push(q);

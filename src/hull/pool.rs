@@ -251,8 +251,11 @@ impl Pool {
             order.truncate(most / 2);
             order.sort_unstable();
         }
-        let mut kept = Pool::new(self.dim);
-        kept.clock = self.clock;
+        let mut kept = Pool {
+            clock: self.clock,
+            apart: self.apart,
+            ..Pool::new(self.dim)
+        };
         for slot in order {
             kept.slots.insert(self.rows[slot], kept.rows.len());
             kept.rows.push(self.rows[slot]);
@@ -336,5 +339,14 @@ mod tests {
         let rounded: Vec<f32> = pool.points.iter().map(|&v| v as f32).collect();
         assert_eq!(pool.rounded, rounded);
         assert!((0..2).all(|slot| length(pool.point(slot)) <= pool.reach));
+    }
+
+    #[test]
+    fn a_pool_of_rows_apart_stays_one() {
+        let mut pool = Pool::apart(3);
+        pool.trim();
+        assert!(pool.apart);
+        pool.clear();
+        assert!(pool.apart);
     }
 }

@@ -28,9 +28,15 @@ const MOST_K: usize = 512;
 
 /// Rows wanted from the second scan on: an inside query needs up to d+1. Among 60,000 Gaussian rows in 128 dimensions,
 /// queries near the boundary need 3 and 6 scans (inside, outside) with d rows a scan, and 5 and 8 with d / 4.
-pub(super) fn loop_k(d: usize) -> usize {
-    d.clamp(FIRST_K, 256)
+///
+/// All rows join the pool, with which every open query is then compared: if many queries are open `together`, each wants d / 4.
+pub(super) fn loop_k(d: usize, together: usize) -> usize {
+    let share = if together * d <= MANY { 1 } else { 4 };
+    (d / share).clamp(FIRST_K, 256)
 }
+
+/// The most rows from one scan of all open queries, where each wants d.
+const MANY: usize = 1 << 16;
 
 /// A full scan pays once the separation from the pooled rows is at least this share of the norm.
 const WORTH_A_SCAN: f64 = 0.5;
@@ -248,7 +254,7 @@ impl Open {
         if norm > SLOW * self.last {
             let most = match norm > STUCK * self.last {
                 true => MOST_K,
-                false => (2 * loop_k(self.target.len())).min(MOST_K),
+                false => (2 * loop_k(self.target.len(), 1)).min(MOST_K),
             };
             self.k = (2 * self.k).min(most).max(self.k);
         }

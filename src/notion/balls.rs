@@ -290,6 +290,10 @@ impl Rows for Lifted<'_> {
         false
     }
 
+    fn resident_bytes(&self) -> u64 {
+        self.rows.resident_bytes()
+    }
+
     fn read_f64(&self, first: usize, out: &mut [f64]) -> Result<()> {
         let d = self.dim();
         let count = out.len() / d;

@@ -85,19 +85,20 @@ impl Notion for Leaf {
     }
 
     fn fit<'r>(&self, reference: &Reference<'r>, control: &Control) -> Result<Box<dyn Judge + 'r>> {
-        let name = match &self.file {
-            Some(file) => format!("leaf {file}"),
-            None => format!("leaf {}", reference.seed),
+        let (seed, stored, d) = (reference.seed, reference.stored, reference.rows.dim());
+        // The file is read in every session: it may have changed.
+        let file = self.file.as_ref();
+        let planes = file
+            .map(|file| Planes::read(file, d, control))
+            .transpose()?;
+        let name = match &planes {
+            Some(planes) => format!("leaf of planes {}", planes.hash()),
+            None => format!("leaf {seed}"),
         };
-        let trees = reference.fits.of(&name, || match &self.file {
-            None if reference.stored.holds(ASKED, &[reference.seed]) => {
-                Trees::stored(reference.stored, reference.rows.dim())
-            }
+        let trees = reference.fits.of(&name, || match planes {
+            Some(planes) => Trees::of(planes, reference, control),
+            None if stored.holds(ASKED, &[seed]) => Trees::stored(stored, d, reference.rows.len()),
             None => Trees::of(Planes::random(reference, control)?, reference, control),
-            Some(file) => {
-                let planes = Planes::read(file, reference.rows.dim(), control)?;
-                Trees::of(planes, reference, control)
-            }
         })?;
         Ok(Box::new(Leaves {
             trees,
@@ -185,6 +186,16 @@ impl Planes {
             offsets: all(&*offsets)?,
             trees: 1,
         })
+    }
+
+    /// A hash of all numbers.
+    fn hash(&self) -> String {
+        let mut hash = blake3::Hasher::new();
+        let normals = (0..self.normals.ncols()).flat_map(|j| self.normals.col(j).iter());
+        for value in normals.chain(&self.offsets) {
+            hash.update(&value.to_le_bytes());
+        }
+        hash.finalize().to_hex().to_string()
     }
 
     /// `<w_j, x> + b_j` of rows (n x d), one column per row.
@@ -287,8 +298,8 @@ impl Trees {
         pack.put("leaf.rows", Numbers::U64(rows.collect()));
     }
 
-    /// What [`Trees::pack`] stored, in d dimensions.
-    fn stored(stored: &Pack, d: usize) -> Result<Self> {
+    /// What [`Trees::pack`] stored, of n rows in d dimensions.
+    fn stored(stored: &Pack, d: usize, n: usize) -> Result<Self> {
         let mut pack = stored.clone();
         let trees = pack.indices("leaf.leaves", None, usize::MAX)?;
         let offsets = pack.reals("leaf.offsets", None)?;
@@ -302,6 +313,10 @@ impl Trees {
             trees: trees.len(),
         };
         let rows = pack.words("leaf.rows", None)?;
+        let held = rows.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
+        if held != (n * trees.len()) as u64 {
+            return Err(pack.fault("leaf.rows", "they do not fit the rows"));
+        }
         let all = trees.iter().fold(0, |sum: usize, n| sum.saturating_add(*n));
         let words = planes.depth().div_ceil(64);
         let codes = pack.words("leaf.codes", Some(rows.len() * words))?;

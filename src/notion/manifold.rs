@@ -120,7 +120,10 @@ impl Manifold {
         let (stored, n) = (reference.stored, set.distinct.len());
         let [radii, next] = names(&self.id);
         if stored.has(&radii) {
-            let look = |name: &str| Ok(stored.look(name, n)?.to_vec());
+            let look = |name: &str| match stored.look(name, n)? {
+                found if found.iter().all(|radius| *radius >= 0.0) => Ok(found.to_vec()),
+                _ => Err(stored.fault(name, "a distance is negative or no number")),
+            };
             return Ok([look(&radii)?, look(&next)?]);
         }
         control.begin(WorkStage::Fit, n as u64);

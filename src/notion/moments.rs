@@ -162,13 +162,19 @@ impl Moments {
             place: places[g * v..(g + 1) * v].to_vec(),
         };
         let directions = pack.reals(&name("directions"), Some(v * v))?;
+        let variances = pack.reals(&name("variances"), Some(v))?;
+        let divisor = pack.reals(&name("divisor"), Some(d))?;
+        let positive = |value: &f64| *value > 0.0 && value.is_finite();
+        if !variances[..rank].iter().chain(&divisor).all(positive) {
+            return Err(pack.fault(&name("variances"), "one is not positive"));
+        }
         Ok(Some(Moments {
             groups: classes.into_iter().enumerate().map(group).collect(),
             rows,
-            divisor: pack.reals(&name("divisor"), Some(d))?,
+            divisor,
             constant: (0..d).map(|j| constant.binary_search(&j).is_ok()).collect(),
             directions: Mat::from_fn(v, v, |i, k| directions[k * v + i]),
-            variances: pack.reals(&name("variances"), Some(v))?,
+            variances,
             rank,
             far: pack.ascending(&name("far"), n)?,
         }))

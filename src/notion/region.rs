@@ -50,7 +50,7 @@ impl Notion for Region {
         let codes = reference
             .fits
             .of("region", || match stored.has("region.codes") {
-                true => Codes::stored(stored, d),
+                true => Codes::stored(stored, d, reference.rows.len()),
                 false => Codes::fit(reference, control),
             })?;
         Ok(Box::new(Regions {
@@ -166,11 +166,12 @@ impl Codes {
         Ok(all)
     }
 
-    /// What [`Judge::pack`] stored, of d columns.
-    fn stored(stored: &Pack, d: usize) -> Result<Self> {
+    /// What [`Judge::pack`] stored, of n rows of d columns.
+    fn stored(stored: &Pack, d: usize, n: usize) -> Result<Self> {
         let (words, codes) = (d.div_ceil(64), stored.look_words("region.codes")?);
         let counts = stored.look_words("region.rows")?;
-        if counts.len().checked_mul(words) != Some(codes.len()) {
+        let held = counts.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
+        if counts.len().checked_mul(words) != Some(codes.len()) || held != n as u64 {
             return Err(stored.fault("region.codes", "they do not fit the rows"));
         }
         let each = codes.chunks_exact(words).map(<[u64]>::to_vec);

@@ -93,6 +93,9 @@ impl Rows for Subset<'_> {
         self.rows.gather(&rows, out)
     }
 
+    fn resident_bytes(&self) -> u64 {
+        self.rows.resident_bytes()
+    }
     fn number(&self, row: usize) -> u64 {
         self.rows.number(self.chosen[row])
     }

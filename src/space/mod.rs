@@ -305,6 +305,9 @@ impl Rows for Unit<'_> {
         normalise(out, self.dim());
         Ok(())
     }
+    fn resident_bytes(&self) -> u64 {
+        self.0.resident_bytes()
+    }
     fn number(&self, row: usize) -> u64 {
         self.0.number(row)
     }

@@ -60,7 +60,7 @@ pub struct How {
     /// Score the pairs that integers do not exclude one by one from the first tile on: for few directions an f32 product computes
     /// a whole group of lanes.
     pub single: bool,
-    /// Take the tiles in descending order: what the scan before left in the caches comes first.
+    /// Take the tiles in the opposite order: what the scan before left in the caches comes first.
     pub backwards: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Int8Batch<'s, 'a> {
     blocks: Vec<Block<f32>>,
     integers: Vec<Integers>,
     lists: Lists,
-    /// Whole tiles in the order of work, starting with those that set the bars.
+    /// Whole tiles in the order of work, starting with those that set the bars, or all in the opposite order.
     order: Vec<usize>,
     first: usize,
     next: AtomicUsize,

@@ -65,6 +65,9 @@ impl Rows for Alike<'_> {
     fn gather(&self, rows: &[usize], out: &mut [f64]) -> Result<()> {
         self.rows.gather(rows, out)
     }
+    fn resident_bytes(&self) -> u64 {
+        self.rows.resident_bytes()
+    }
 }
 
 impl Ready {
