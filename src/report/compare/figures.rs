@@ -46,7 +46,10 @@ fn rank_figure(report: &Report) -> Option<Figure> {
     let queries = !asked.is_empty();
     let points = if queries { &asked } else { &own };
     let spot = |(rank, space, (share, ends)): &(f64, &SpaceReport, Shares), named: bool| Spot {
-        label: named.then(|| space.space.clone()).unwrap_or_default(),
+        label: match named {
+            true => space.space.clone(),
+            false => String::new(),
+        },
         at: (*rank, *share),
         interval: named.then_some(*ends),
     };
