@@ -136,6 +136,19 @@ def test_of_several_columns_of_lists_one_must_be_chosen(hold):
     assert hs.Reference.fit(table["embedding"]).shape == X.shape
 
 
+def test_columns_with_equal_names_are_told_apart():
+    pyarrow = pytest.importorskip("pyarrow")
+    lists, ids = pyarrow.array(X.tolist()), pyarrow.array(range(len(X)))
+    # A column of numbers hid the column of lists before it, which has the same name.
+    assert hs.Reference.fit(pyarrow.Table.from_arrays([lists, ids], names=["a", "a"])).shape == X.shape
+    with pytest.raises(ValueError, match="several columns of lists: a, a; rename them"):
+        hs.Reference.fit(pyarrow.Table.from_arrays([lists, lists], names=["a", "a"]))
+    frame = pytest.importorskip("pandas").DataFrame({7: list(X), "7": range(len(X))})
+    assert hs.Reference.fit(frame).shape == X.shape
+    with pytest.raises(ValueError, match=r"several columns of lists: 7, 8; choose one, as X\[7\]"):
+        hs.Reference.fit(type(frame)({7: list(X), 8: list(X)}))
+
+
 def test_a_column_of_text_is_refused():
     pyarrow = pytest.importorskip("pyarrow")
     with pytest.raises(TypeError, match="real numbers are needed: leave out what is none"):
