@@ -250,6 +250,10 @@ def test_a_column_of_numbers_is_a_view_of_the_table():
     for name in ("ball_score", "margin", "ball_outside"):
         with pytest.raises(ValueError, match="read-only"):
             res[name][0] = 1
+    res = hs.Reference.fit(X, k=2, distance=True).score(Q)
+    for array in (res.verdict, res.margin, res.distance, *res.bracket, *res.neighbours):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
 
 
 def test_a_notebook_shows_a_table_and_a_figure():
