@@ -25,6 +25,8 @@ __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
 
 #: The index of a query in the whole set, which is unknown within a batch.
 PLACE = "query_row"
+#: Columns of classes in a result, and the inputs that they repeat.
+CLASSES = {"label": "labels", "predicted": "predictions"}
 
 
 class _Scorer:
@@ -47,7 +49,7 @@ class _Scorer:
             raise (TypeError if isinstance(fault, TypeError) else ValueError)(text) from None
         found = result.to_arrow().drop_columns([PLACE])
         for name in found.column_names:
-            if name in (self._columns.get("labels"), self._columns.get("predictions")):
+            if name in CLASSES and self._columns.get(CLASSES[name]) == name:
                 # The same classes, in the dataset's own type.
                 continue
             if name in batch.column_names:

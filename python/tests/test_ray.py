@@ -110,6 +110,29 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
         actor(pyarrow.table({"embedding": Q.tolist(), "verdict": range(len(Q))}))
 
 
+def test_only_the_classes_that_were_given_are_not_repeated(tmp_path):
+    import hullscope.ray
+
+    hs.Reference.fit(X, labels=["a", "b"] * 150, notions="hull").save(tmp_path / "ref.hull")
+
+    def scored(**named):
+        """A batch with the classes in columns of these names."""
+        table = pyarrow.table({"embedding": Q.tolist(), **{name: ["a"] * len(Q) for name in named.values()}})
+        return hs.ray._Scorer(str(tmp_path / "ref.hull"), {"Q": "embedding", **named}, 1)(table)
+
+    names = scored(labels="label", predictions="predicted").column_names
+    assert len(names) == len(set(names)) and {"label", "predicted", "error"} <= set(names)
+    # A column of classes with the name of any other column of the result hid that column.
+    for named, taken in [
+        ({"labels": "verdict"}, "verdict"),
+        ({"labels": "true", "predictions": "error"}, "error"),
+        ({"labels": "predicted", "predictions": "guess"}, "predicted"),
+        ({"labels": "true", "predictions": "label"}, "label"),
+    ]:
+        with pytest.raises(ValueError, match=f"has a column '{taken}' already"):
+            scored(**named)
+
+
 def same(many, one):
     """Every column, certificate and row number, to the last bit."""
     assert set(many.columns) == set(one.columns)
