@@ -76,7 +76,17 @@ def test_classes_are_columns_and_lists_may_be_of_fixed_length(tmp_path):
     for name in ("class_own_score", "class_predicted_outside", "distance_upper"):
         assert [row[name] for row in rows] == list(one[name]), name
     assert_summary(hs.ray.summary(found), one.summary)
-    with pytest.raises(ValueError, match="there is no column NOTION_outside"):
+    # Columns of the dataset's own that are named as those of a notion, but are of other types, or without a score.
+    own = lambda table: (
+        table.append_column("far_outside", pyarrow.array([True] * len(table)))
+        .append_column("big_outside", pyarrow.array(["no"] * len(table)))
+        .append_column("big_score", pyarrow.array([0.5] * len(table)))
+        .append_column("old_outside", pyarrow.array([True] * len(table)))
+        .append_column("old_score", pyarrow.array(["good"] * len(table)))
+    )
+    mixed = found.map_batches(own, batch_format="pyarrow").materialize()
+    assert hs.ray.summary(mixed) == hs.ray.summary(found)
+    with pytest.raises(ValueError, match="there is no column NOTION_outside of Booleans with a column NOTION_score"):
         hs.ray.summary(ds)
 
 

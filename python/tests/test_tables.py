@@ -219,6 +219,41 @@ def test_a_summary_follows_from_the_columns(distance):
         assert_summary(tally.summary(), res.summary)
 
 
+def differing(found, whole, at=""):
+    """The keys of a summary, and of its parts, whose values are not those of the whole summary."""
+    for key, value in found.items():
+        if isinstance(value, dict) and isinstance(whole.get(key), dict):
+            yield from differing(value, whole[key], f"{at}{key}.")
+        elif key not in whole or value != whole[key]:
+            yield at + key
+
+
+def test_a_summary_without_a_column_says_nothing_wrong():
+    pyarrow = pytest.importorskip("pyarrow")
+    # Weighted means of few rows lie on the boundary, inside within the tolerance: their gaps do not count.
+    rows = RNG.normal(size=(40, 20))
+    queries = np.concatenate([RNG.dirichlet(np.ones(3), 20) @ rows[:3], RNG.normal(size=(20, 20)), 0.1 * rows[:9]])
+    res = hs.Reference.fit(rows, distance=True, notions="hull,ball").score(queries)
+    table = res.to_arrow()
+    assert {"exact", "tolerance", "separated"} <= set(res["proof"])
+    whole, missed = res.summary, set()
+    for dropped in table.column_names:
+        rest = table.drop_columns([dropped])
+        tally = _tally.Tally(rest.column_names, _tally.notions_among(dict(zip(rest.column_names, rest.schema.types))))
+        tally.add(rest)
+        found = tally.summary()
+        for part in ("hull", "neighbours"):
+            wrong = list(differing(found[part] or {}, whole[part]))
+            assert not wrong, (dropped, wrong)
+            missed |= {key for key in set(whole[part]) - set(found[part] or {})}
+        left = [notion for notion in ("hull", "ball") if dropped not in (f"{notion}_outside", f"{notion}_score")]
+        assert [one["notion"] for one in found["notions"]] == left
+        for one in found["notions"]:
+            (notion,) = [notion for notion in whole["notions"] if notion["notion"] == one["notion"]]
+            assert not list(differing(one, notion)), dropped
+    assert {"gap", "margin", "undecided_because", "nearest_distance"} <= missed
+
+
 def test_a_result_is_a_data_frame():
     pytest.importorskip("pyarrow")
     res = result()
