@@ -94,16 +94,19 @@ def _vectors(values: Any, name: str) -> Any:
         If there are several such columns.
     """
     if hasattr(values, "column_names") and hasattr(values, "columns"):
-        columns = dict(zip(map(str, values.column_names), values.columns))
+        columns = list(zip(values.column_names, values.columns))
     elif hasattr(values, "columns") and hasattr(values, "dtypes"):
         cut = values.iloc if hasattr(values, "iloc") else values
-        columns = {str(called): cut[:, place] for place, called in enumerate(values.columns)}
+        columns = [(called, cut[:, place]) for place, called in enumerate(values.columns)]
     else:
         return values
-    found = [called for called, column in columns.items() if _is_vectors(column)]
+    found = [(called, column) for called, column in columns if _is_vectors(column)]
     if len(found) > 1:
-        raise ValueError(f"{name} has several columns of lists: {', '.join(found)}; choose one, as {name}[{found[0]!r}]")
-    return columns[found[0]] if found else values
+        first, all_names = found[0][0], [called for called, _ in columns]
+        what = f"{name} has several columns of lists: {', '.join(str(called) for called, _ in found)}"
+        # Of equal names, which pandas and pyarrow allow, none chooses a column.
+        raise ValueError(f"{what}; " + ("rename them" if all_names.count(first) > 1 else f"choose one, as {name}[{first!r}]"))
+    return found[0][1] if found else values
 
 
 def _is_vectors(column: Any) -> bool:

@@ -15,6 +15,9 @@ from ._reference import _Bar
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The warning for predictions that nothing is computed from.
+USELESS = "predictions= has no effect without labels= and query_labels=, by which errors are known"
+
 
 def compare(
     X: Any = None,
@@ -93,6 +96,11 @@ def compare(
     if (labels is None) != (query_labels is None):
         given, other = ("labels", "query_labels") if query_labels is None else ("query_labels", "labels")
         raise ValueError(f"{given}= without {other}=: classes are compared, so give those of both sets, or of none")
+    # Arrays come without classes; of files it is known when they are read.
+    of_arrays = not any(values is None or isinstance(values, (str, os.PathLike)) for values in (X, Q))
+    useless = predictions is not None and labels is None and of_arrays
+    if useless:
+        _words.warn([USELESS])
     texts = [notions] if isinstance(notions, str) else list(notions)
     with tempfile.TemporaryDirectory(prefix="hullscope-") as temporary, _Bar(progress) as bar:
         files = _Files(Path(temporary))
@@ -116,8 +124,8 @@ def compare(
             words, folder=None if folder is None else os.fspath(folder), replace=replace, threads=threads, progress=bar
         )
     found = _words.reworded(_renamed(json.loads(text), called))
-    if predictions is not None and not found["outcomes"]:
-        _words.warn(["predictions= has no effect without labels= and query_labels=, by which errors are known"])
+    if predictions is not None and not found["outcomes"] and not useless:
+        _words.warn([USELESS])
     return Comparison(found, table, [_words.typed(note) for note in notes])
 
 

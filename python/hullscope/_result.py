@@ -23,8 +23,13 @@ class Result:
     """The results about each query, in order. Returned by :meth:`Reference.score`.
 
     ``result[name]`` is a column of the table that ``hullscope score -o`` writes: an array of numbers (NaN for null)
-    or a list. It is made at first use and kept. Arrays are read-only: those without nulls are views of the table, whose
-    numbers are not copied if it came in one batch.
+    or a list. It is made at first use and kept. Arrays are read-only, those of attributes too: columns without nulls are views
+    of the table, whose numbers are not copied if it came in one batch.
+
+    Notes
+    -----
+    A result of a reference with a space keeps the whole reference in memory, rows included, as :attr:`certificates` need the
+    transformation. For many such results keep the arrays or :meth:`to_arrow`, and let the result go.
 
     Examples
     --------
@@ -45,7 +50,11 @@ class Result:
 
     def _once(self, name: str, make: Any) -> Any:
         if name not in self._columns:
-            self._columns[name] = make()
+            found = self._columns[name] = make()
+            for array in found if isinstance(found, tuple) else (found,):
+                if isinstance(array, np.ndarray):
+                    # It is given to every later caller too.
+                    array.setflags(write=False)
         return self._columns[name]
 
     @property

@@ -19,6 +19,24 @@ SPREAD = {"hull": ["margin", "distance_lower", "distance_upper", "gap"], "neighb
 COUNTED = ["verdict", "proof", "reason", "scans"]
 
 
+def notions_among(kinds: dict[str, Any]) -> list[str]:
+    """The notions whose two columns are among those of a table, which are given with their pyarrow types.
+
+    A column that is only named as one of a notion, but is of another type or without a score, is the caller's own.
+    """
+    from pyarrow.types import is_boolean, is_floating, is_null
+
+    def is_side(kind: Any) -> bool:
+        # Booleans with nulls are objects in a block of pandas, and a block of nulls alone has no type.
+        return kind is object or is_boolean(kind) or is_null(kind)
+
+    def is_score(kind: Any) -> bool:
+        return kind is not None and kind is not object and is_floating(kind)
+
+    names = [name.removesuffix(OUTSIDE) for name in kinds if name.endswith(OUTSIDE)]
+    return [name for name in names if is_side(kinds[name + OUTSIDE]) and is_score(kinds.get(name + SCORE))]
+
+
 class Tally:
     """What the summary needs of the columns of all batches: counts, and the numbers that quantiles are taken from."""
 
@@ -28,18 +46,23 @@ class Tally:
         self._counts: dict[str, dict[Any, int]] = {name: {} for name in self._counted}
         self._outside: dict[str, list[int]] = {notion: [0, 0, 0] for notion in notions}
         spread = [*(notion + SCORE for notion in notions), *SPREAD["hull"], *SPREAD["neighbours"]]
-        self._values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in spread if name in columns}
+        # Without proofs it is not known which gaps count.
+        spread = [name for name in spread if name in columns and (name != "gap" or "proof" in columns)]
+        self._values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in spread}
         #: The columns that :meth:`add` takes.
         self.names = [*(notion + OUTSIDE for notion in notions), *self._counted, *self._values]
         self._queries = 0
 
     def add(self, batch: "pyarrow.Table") -> None:
         """Count some queries."""
+        # Needed by no other part of the package.
+        import pyarrow.compute as pc
+
         self._queries += len(batch)
         for notion, counts in self._outside.items():
             sides = batch[notion + OUTSIDE]
             counts[0] += len(sides)
-            counts[1] += sides.to_pylist().count(True)
+            counts[1] += pc.sum(sides).as_py() or 0
             counts[2] += sides.null_count
         for name in self._counted:
             for found in batch[name].value_counts().to_pylist():
@@ -47,15 +70,16 @@ class Tally:
                 counted[found["values"]] = counted.get(found["values"], 0) + found["counts"]
         for name, values in self._values.items():
             column = batch[name]
-            if name == "gap" and "proof" in self._counted:
-                # Queries that are inside within the tolerance have no gap that was asked for.
-                column = column.filter([proof != "tolerance" for proof in batch["proof"].to_pylist()])
+            if name == "gap":
+                # Queries that are inside within the tolerance have no gap that was asked for; undecided ones, without a proof, do.
+                column = column.filter(pc.fill_null(pc.not_equal(batch["proof"], "tolerance"), True))
             found = column.drop_null().to_numpy()
             values.append(found[np.isfinite(found)])
 
     def summary(self) -> dict[str, Any]:
-        """The summary of all of them, with the keys of ``Result.summary``."""
-        spread = {name: _quantiles(np.concatenate(values or [np.empty(0)])) for name, values in self._values.items()}
+        """The summary of all of them, with the keys of ``Result.summary``; can be asked for once, as it uses the numbers up."""
+        # One column after the other: a second copy is only made of one, and is gone before the next.
+        spread = {name: _quantiles(np.concatenate(self._values.pop(name) or [np.empty(0)])) for name in list(self._values)}
         parts = {part: {name: spread[name] for name in names if name in spread} for part, names in SPREAD.items()}
         return {
             "queries": self._queries,
@@ -102,10 +126,13 @@ Z95 = 1.959963984540054
 
 
 def _quantiles(values: NDArray[np.float64]) -> dict[str, float] | None:
-    """Order statistics by linear interpolation, and the mean, computed in the order of ``study::rate``."""
+    """Order statistics by linear interpolation, and the mean, computed in the order of ``study::rate``.
+
+    The values are sorted in place.
+    """
     if not len(values):
         return None
-    values = np.sort(values)
+    values.sort()
 
     def at(share: float) -> float:
         place = share * (len(values) - 1)
@@ -114,5 +141,13 @@ def _quantiles(values: NDArray[np.float64]) -> dict[str, float] | None:
         return one if one == next_one else one + (place - low) * (next_one - one)
 
     shares = {"min": 0.0, "q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
-    # A running sum adds the values one after the other, as sum() of NumPy does not.
-    return {**{name: at(share) for name, share in shares.items()}, "mean": float(np.cumsum(values)[-1]) / len(values)}
+    return {**{name: at(share) for name, share in shares.items()}, "mean": _sum(values) / len(values)}
+
+
+def _sum(values: NDArray[np.float64]) -> float:
+    """The sum, with the values added one after the other, as sum() of NumPy does not."""
+    total = 0.0
+    for start in range(0, len(values), 1 << 16):
+        # A piece at a time, since the running sum is as large as what it is taken of.
+        total = float(np.cumsum(np.append(total, values[start : start + (1 << 16)]))[-1])
+    return total

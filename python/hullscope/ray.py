@@ -19,12 +19,14 @@ import ray.data
 
 from . import _arrays, _core, _words
 from ._reference import QUANTILE, Reference, _asked, _Bar, _gap
-from ._tally import OUTSIDE, Tally
+from ._tally import OUTSIDE, SCORE, Tally, notions_among
 
 __all__ = ["ShardedReference", "fit_sharded", "score", "summary"]
 
 #: The index of a query in the whole set, which is unknown within a batch.
 PLACE = "query_row"
+#: Columns of classes in a result, and the inputs that they repeat.
+CLASSES = {"label": "labels", "predicted": "predictions"}
 
 
 class _Scorer:
@@ -47,7 +49,7 @@ class _Scorer:
             raise (TypeError if isinstance(fault, TypeError) else ValueError)(text) from None
         found = result.to_arrow().drop_columns([PLACE])
         for name in found.column_names:
-            if name in (self._columns.get("labels"), self._columns.get("predictions")):
+            if name in CLASSES and self._columns.get(CLASSES[name]) == name:
                 # The same classes, in the dataset's own type.
                 continue
             if name in batch.column_names:
@@ -119,12 +121,14 @@ def summary(ds: ray.data.Dataset) -> dict[str, Any]:
     """What :attr:`hullscope.Result.summary` says of the queries, for a scored dataset.
 
     Counts, rates, intervals and quantiles equal those of one machine exactly: the quantiles are no sketches, but are taken from
-    the columns themselves, of which 8 bytes for each query and notion are held in the calling process.
+    the columns themselves. The calling process holds their finite numbers, 8 bytes each: for each query one number for each
+    notion and up to six of the hull and the nearest rows; and, when all are counted, a second copy of one column.
 
     Parameters
     ----------
     ds : ray.data.Dataset
-        The dataset that :func:`score` returned. Columns may be left out: what needs them is then left out as well.
+        The dataset that :func:`score` returned. Columns may be left out: what needs them is then left out as well. A notion
+        needs both its columns, ``NOTION_outside`` of Booleans and ``NOTION_score``; ``gap`` needs ``proof`` too.
 
     Returns
     -------
@@ -138,11 +142,15 @@ def summary(ds: ray.data.Dataset) -> dict[str, Any]:
     ValueError
         A dataset that :func:`score` has not returned.
     """
-    columns = ds.columns() or []
-    notions = [name.removesuffix(OUTSIDE) for name in columns if name.endswith(OUTSIDE)]
+    schema = ds.schema()
+    kinds = dict(zip(schema.names, schema.types)) if schema else {}
+    notions = notions_among(kinds)
     if not notions:
-        raise ValueError(f"there is no column NOTION{OUTSIDE}, so the dataset is none that score returned; there are: {columns}")
-    tally = Tally(columns, notions)
+        raise ValueError(
+            f"there is no column NOTION{OUTSIDE} of Booleans with a column NOTION{SCORE} of numbers, so the dataset is none "
+            f"that score returned; there are: {list(kinds)}"
+        )
+    tally = Tally(list(kinds), notions)
     for batch in ds.select_columns(tally.names).iter_batches(batch_format="pyarrow", batch_size=None):
         tally.add(batch)
     return tally.summary()

@@ -71,6 +71,10 @@ def test_predictions_need_classes():
     with pytest.warns(UserWarning, match="predictions= has no effect without labels= and query_labels="):
         found = hs.compare(X, Q, spaces=["pixels"], notions="hull", predictions=yq)
     assert not found.report["outcomes"]
+    # It comes once, and before anything is computed: here the call fails later, when it reads the queries.
+    with pytest.warns(UserWarning, match="predictions= has no effect") as warned, pytest.raises(ValueError, match="shapes"):
+        hs.compare(X, Q[:, :3], spaces=["pixels"], predictions=yq)
+    assert len(warned) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hs.compare(X, Q, spaces=["pixels"], notions="hull", labels=y, query_labels=yq, predictions=yq[1:] + ["a"])

@@ -76,7 +76,17 @@ def test_classes_are_columns_and_lists_may_be_of_fixed_length(tmp_path):
     for name in ("class_own_score", "class_predicted_outside", "distance_upper"):
         assert [row[name] for row in rows] == list(one[name]), name
     assert_summary(hs.ray.summary(found), one.summary)
-    with pytest.raises(ValueError, match="there is no column NOTION_outside"):
+    # Columns of the dataset's own that are named as those of a notion, but are of other types, or without a score.
+    own = lambda table: (
+        table.append_column("far_outside", pyarrow.array([True] * len(table)))
+        .append_column("big_outside", pyarrow.array(["no"] * len(table)))
+        .append_column("big_score", pyarrow.array([0.5] * len(table)))
+        .append_column("old_outside", pyarrow.array([True] * len(table)))
+        .append_column("old_score", pyarrow.array(["good"] * len(table)))
+    )
+    mixed = found.map_batches(own, batch_format="pyarrow").materialize()
+    assert hs.ray.summary(mixed) == hs.ray.summary(found)
+    with pytest.raises(ValueError, match="there is no column NOTION_outside of Booleans with a column NOTION_score"):
         hs.ray.summary(ds)
 
 
@@ -108,6 +118,29 @@ def test_faults_name_the_row_and_the_column(reference, tmp_path):
         actor(ragged)
     with pytest.raises(ValueError, match="has a column 'verdict' already"):
         actor(pyarrow.table({"embedding": Q.tolist(), "verdict": range(len(Q))}))
+
+
+def test_only_the_classes_that_were_given_are_not_repeated(tmp_path):
+    import hullscope.ray
+
+    hs.Reference.fit(X, labels=["a", "b"] * 150, notions="hull").save(tmp_path / "ref.hull")
+
+    def scored(**named):
+        """A batch with the classes in columns of these names."""
+        table = pyarrow.table({"embedding": Q.tolist(), **{name: ["a"] * len(Q) for name in named.values()}})
+        return hs.ray._Scorer(str(tmp_path / "ref.hull"), {"Q": "embedding", **named}, 1)(table)
+
+    names = scored(labels="label", predictions="predicted").column_names
+    assert len(names) == len(set(names)) and {"label", "predicted", "error"} <= set(names)
+    # A column of classes with the name of any other column of the result hid that column.
+    for named, taken in [
+        ({"labels": "verdict"}, "verdict"),
+        ({"labels": "true", "predictions": "error"}, "error"),
+        ({"labels": "predicted", "predictions": "guess"}, "predicted"),
+        ({"labels": "true", "predictions": "label"}, "label"),
+    ]:
+        with pytest.raises(ValueError, match=f"has a column '{taken}' already"):
+            scored(**named)
 
 
 def same(many, one):

@@ -84,7 +84,8 @@ def test_a_certificate_is_checked_in_the_space_of_its_reference(sets, tmp_path):
         assert proof.check(X, Q[at]) and proof.check(tmp_path / "x.npy", Q[at]) and again[at].check(X, Q[at])
         assert proof.check(Z, ZQ[at], transformed=True)
         wrong = res.certificates[(at + 1) % 60]
-        assert not wrong.check(X, Q[at]) or wrong.verdict != proof.verdict
+        # The certificate of another query may hold for this one, but then proves what is true of it: only a direction can.
+        assert not wrong.check(X, Q[at]) or wrong.verdict == proof.verdict == "outside"
     with pytest.raises(ValueError, match="X has 3 columns, and the reference had 6"):
         proof.check(Z, ZQ[0])
     with pytest.raises(ValueError, match="q has 2 columns, and the reference had 6"):

@@ -136,6 +136,19 @@ def test_of_several_columns_of_lists_one_must_be_chosen(hold):
     assert hs.Reference.fit(table["embedding"]).shape == X.shape
 
 
+def test_columns_with_equal_names_are_told_apart():
+    pyarrow = pytest.importorskip("pyarrow")
+    lists, ids = pyarrow.array(X.tolist()), pyarrow.array(range(len(X)))
+    # A column of numbers hid the column of lists before it, which has the same name.
+    assert hs.Reference.fit(pyarrow.Table.from_arrays([lists, ids], names=["a", "a"])).shape == X.shape
+    with pytest.raises(ValueError, match="several columns of lists: a, a; rename them"):
+        hs.Reference.fit(pyarrow.Table.from_arrays([lists, lists], names=["a", "a"]))
+    frame = pytest.importorskip("pandas").DataFrame({7: list(X), "7": range(len(X))})
+    assert hs.Reference.fit(frame).shape == X.shape
+    with pytest.raises(ValueError, match=r"several columns of lists: 7, 8; choose one, as X\[7\]"):
+        hs.Reference.fit(type(frame)({7: list(X), 8: list(X)}))
+
+
 def test_a_column_of_text_is_refused():
     pyarrow = pytest.importorskip("pyarrow")
     with pytest.raises(TypeError, match="real numbers are needed: leave out what is none"):
@@ -206,6 +219,41 @@ def test_a_summary_follows_from_the_columns(distance):
         assert_summary(tally.summary(), res.summary)
 
 
+def differing(found, whole, at=""):
+    """The keys of a summary, and of its parts, whose values are not those of the whole summary."""
+    for key, value in found.items():
+        if isinstance(value, dict) and isinstance(whole.get(key), dict):
+            yield from differing(value, whole[key], f"{at}{key}.")
+        elif key not in whole or value != whole[key]:
+            yield at + key
+
+
+def test_a_summary_without_a_column_says_nothing_wrong():
+    pyarrow = pytest.importorskip("pyarrow")
+    # Weighted means of few rows lie on the boundary, inside within the tolerance: their gaps do not count.
+    rows = RNG.normal(size=(40, 20))
+    queries = np.concatenate([RNG.dirichlet(np.ones(3), 20) @ rows[:3], RNG.normal(size=(20, 20)), 0.1 * rows[:9]])
+    res = hs.Reference.fit(rows, distance=True, notions="hull,ball").score(queries)
+    table = res.to_arrow()
+    assert {"exact", "tolerance", "separated"} <= set(res["proof"])
+    whole, missed = res.summary, set()
+    for dropped in table.column_names:
+        rest = table.drop_columns([dropped])
+        tally = _tally.Tally(rest.column_names, _tally.notions_among(dict(zip(rest.column_names, rest.schema.types))))
+        tally.add(rest)
+        found = tally.summary()
+        for part in ("hull", "neighbours"):
+            wrong = list(differing(found[part] or {}, whole[part]))
+            assert not wrong, (dropped, wrong)
+            missed |= {key for key in set(whole[part]) - set(found[part] or {})}
+        left = [notion for notion in ("hull", "ball") if dropped not in (f"{notion}_outside", f"{notion}_score")]
+        assert [one["notion"] for one in found["notions"]] == left
+        for one in found["notions"]:
+            (notion,) = [notion for notion in whole["notions"] if notion["notion"] == one["notion"]]
+            assert not list(differing(one, notion)), dropped
+    assert {"gap", "margin", "undecided_because", "nearest_distance"} <= missed
+
+
 def test_a_result_is_a_data_frame():
     pytest.importorskip("pyarrow")
     res = result()
@@ -237,6 +285,10 @@ def test_a_column_of_numbers_is_a_view_of_the_table():
     for name in ("ball_score", "margin", "ball_outside"):
         with pytest.raises(ValueError, match="read-only"):
             res[name][0] = 1
+    res = hs.Reference.fit(X, k=2, distance=True).score(Q)
+    for array in (res.verdict, res.margin, res.distance, *res.bracket, *res.neighbours):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
 
 
 def test_a_notebook_shows_a_table_and_a_figure():
