@@ -80,7 +80,7 @@ fn others(
     read: &Read<'_>,
     control: &Control,
 ) -> Result<Vec<Other>> {
-    let found: Vec<Vec<(usize, usize)>> = entries
+    let found: Vec<Box<[(usize, usize)]>> = entries
         .chunks()
         .par_iter()
         .map(|chunk| {
@@ -88,7 +88,7 @@ fn others(
             differing(chunk, entries, leaders, d, read)
         })
         .collect::<Result<_>>()?;
-    let mut found: Vec<(usize, usize)> = found.into_iter().flatten().collect();
+    let mut found: Vec<(usize, usize)> = found.concat();
     found.sort_unstable();
     let groups: Vec<&[(usize, usize)]> = found.chunk_by(|a, b| a.0 == b.0).collect();
     let others: Vec<Vec<Other>> = groups
@@ -107,7 +107,7 @@ fn differing(
     leaders: &Narrow,
     d: usize,
     read: &Read<'_>,
-) -> Result<Vec<(usize, usize)>> {
+) -> Result<Box<[(usize, usize)]>> {
     let each = (0..chunk.rows).filter_map(|at| {
         let (row, entry) = (chunk.row + at, chunk.at(at));
         let leader = leaders.get(chunk.entry + entry);
@@ -116,7 +116,7 @@ fn differing(
     });
     let mut found: Vec<(usize, usize)> = each.collect();
     if found.is_empty() {
-        return Ok(found);
+        return Ok(Box::default());
     }
     let mut led: Vec<usize> = found.iter().map(|pair| pair.0).collect();
     led.sort_unstable();
@@ -132,7 +132,8 @@ fn differing(
         let at = led.partition_point(|known| known < leader);
         own.next() != Some(&values[at * d..][..d])
     });
-    Ok(found)
+    // Without the room of the many rows that do not differ.
+    Ok(found.into_boxed_slice())
 }
 
 /// Compares the rows of one hash that differ from the first of them, given ascending and each after the first entry of
