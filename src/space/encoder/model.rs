@@ -27,6 +27,9 @@ const SAMPLE_UNTRAINED: &[u8] =
 /// Their names.
 const BUILT_IN: [&str; 2] = ["sample", "sample-untrained"];
 
+/// The most axes that a tensor may have, counted from either end; those of real networks have fewer than ten.
+const MOST_AXES: u64 = 64;
+
 /// The most tensors that a message lists.
 const LISTED: usize = 24;
 
@@ -113,6 +116,9 @@ impl Model {
             let why = format!("its output {output} comes from no operator, input or weight");
             return Err(not_onnx(&name, &why));
         }
+        if let Some(why) = far_axis(graph) {
+            return Err(not_onnx(&name, &why));
+        }
         let input = input(graph).map_err(|what| unfit(&name, &what))?;
         let signature = Signature {
             tensors: Tensors::new(graph, &input.name),
@@ -162,6 +168,30 @@ fn unmade(graph: &pb::GraphProto) -> Option<&str> {
     let outputs = graph.output.iter().map(|output| &output.name);
     let mut unmade = outputs.filter(|name| !made.contains(name) && !holds(graph, name));
     unmade.next().map(String::as_str)
+}
+
+/// What is said of the first operator that names an axis that no tensor has. tract counts up to the axis of a
+/// LayerNormalization before it looks at the tensor, which does not end for the largest numbers. (Nor does it for a
+/// negative axis that its input lacks, which is not known here.)
+fn far_axis(graph: &pb::GraphProto) -> Option<String> {
+    let of_node = |node: &pb::NodeProto| {
+        let mut attributes = node.attribute.iter();
+        attributes.find_map(|attribute| {
+            let axes: &[i64] = match attribute.name.as_str() {
+                "axis" => std::slice::from_ref(&attribute.i),
+                "axes" => &attribute.ints,
+                _ => &[],
+            };
+            let far = axes.iter().find(|axis| axis.unsigned_abs() > MOST_AXES);
+            let own = far.map(|axis| {
+                let (operator, output) = (&node.op_type, node.output.first());
+                let output = output.map_or("", String::as_str);
+                format!("{operator}, which makes {output}, names axis {axis}, and tensors have at most {MOST_AXES}")
+            });
+            own.or_else(|| attribute.g.iter().chain(&attribute.graphs).find_map(far_axis))
+        })
+    };
+    graph.node.iter().find_map(of_node)
 }
 
 /// The image input: the only one that is not a stored weight, or the only one with four axes. Errors: why there is
@@ -516,6 +546,33 @@ mod tests {
             });
         });
         assert!(kept.is_ok(), "{:?}", kept.err());
+    }
+
+    #[test]
+    fn an_axis_that_no_tensor_has_is_refused_unseen() {
+        let attribute = |name: &str, axis: i64| pb::AttributeProto {
+            name: name.into(),
+            i: axis,
+            ints: vec![1, axis],
+            ..Default::default()
+        };
+        for (name, axis) in [("axis", 65), ("axis", -65), ("axes", 65), ("axes", -65)] {
+            let far = attribute(name, axis);
+            let message = refused(|proto| first(proto).attribute.push(far.clone()));
+            let said = format!("names axis {axis}, and tensors have at most 64");
+            assert!(message.contains(&said), "{message}");
+            let node = pb::NodeProto {
+                attribute: vec![far],
+                ..Default::default()
+            };
+            let inner = holding(pb::GraphProto {
+                node: vec![node],
+                ..Default::default()
+            });
+            let message = refused(|proto| first(proto).attribute.extend(inner.attribute));
+            assert!(message.contains(&said), "{message}");
+        }
+        assert!(changed(|proto| first(proto).attribute.push(attribute("axis", 64))).is_ok());
     }
 
     #[test]
