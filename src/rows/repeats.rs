@@ -62,7 +62,7 @@ impl Repeats {
         find::find(hashes, rows.dim(), &read, control)
     }
 
-    /// Groups rows in memory (N x d, row-major); otherwise as [`Repeats::of_rows`].
+    /// Groups rows in memory (N x d, row-major); otherwise as `of_rows`.
     pub fn of_values(values: &[f64], d: usize, control: &Control) -> Result<Option<Self>> {
         let hashes = values
             .par_chunks(chunk_rows(d) * d)
