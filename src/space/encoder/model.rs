@@ -170,9 +170,8 @@ fn unmade(graph: &pb::GraphProto) -> Option<&str> {
     unmade.next().map(String::as_str)
 }
 
-/// What is said of the first operator that names an axis that no tensor has. tract counts up to the axis of a
-/// LayerNormalization before it looks at the tensor, which does not end for the largest numbers. (Nor does it for a
-/// negative axis that its input lacks, which is not known here.)
+/// What is said of the first operator that names an axis that no tensor has: preparing such a network may not end. (Axes that the
+/// operator's own input lacks are not known here.)
 fn far_axis(graph: &pb::GraphProto) -> Option<String> {
     let of_node = |node: &pb::NodeProto| {
         let mut attributes = node.attribute.iter();
