@@ -63,8 +63,9 @@ impl Format {
 ///
 /// Errors: an unknown extension, a path that cannot be written.
 pub fn check(path: &Path) -> Result<()> {
-    Format::of(path)?;
-    Output::create(path).map(drop)
+    // A name that is a folder's is told first.
+    Output::create(path)?;
+    Format::of(path).map(drop)
 }
 
 /// A sink for the file's extension. The file exists only after
