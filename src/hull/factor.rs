@@ -17,8 +17,6 @@ pub(super) struct Factor {
     stride: usize,
     /// Row i holds its entries from column i on at `i * stride + i`; what is before them is never read.
     rows: Vec<f64>,
-    /// One over each entry of the diagonal.
-    inverse: Vec<f64>,
     /// A row during rotations.
     carried: Vec<f64>,
 }
@@ -40,7 +38,6 @@ impl Factor {
             self.rows[i * self.stride + self.size] = value;
         }
         self.rows[self.size * (self.stride + 1)] = pivot;
-        self.inverse.push(1.0 / pivot);
         self.size += 1;
     }
 
@@ -69,9 +66,8 @@ impl Factor {
             let (upper, lower) = self.rows[k * stride..].split_at_mut(stride);
             let (upper, lower) = (&mut upper[k..n - 1], &lower[k + 1..n]);
             let carried = &mut self.carried[k - gone..];
-            let inverse = 1.0 / (carried[0] * carried[0] + lower[0] * lower[0]).sqrt();
-            let (c, s) = (carried[0] * inverse, lower[0] * inverse);
-            self.inverse[k] = inverse;
+            let length = (carried[0] * carried[0] + lower[0] * lower[0]).sqrt();
+            let (c, s) = (carried[0] / length, lower[0] / length);
             for ((upper, lower), carried) in upper.iter_mut().zip(lower).zip(carried) {
                 *upper = c * *carried + s * lower;
                 *carried = c * lower - s * *carried;
@@ -82,7 +78,6 @@ impl Factor {
         }
         self.size -= 1;
         self.rows.truncate(self.size * stride);
-        self.inverse.truncate(self.size);
         half.truncate(self.size);
     }
 
@@ -93,7 +88,7 @@ impl Factor {
             let end = b.len().min(first + 4);
             for i in first..end {
                 let row = self.row(i);
-                let value = b[i] * self.inverse[i];
+                let value = b[i] / row[i];
                 b[i] = value;
                 for j in i + 1..end {
                     b[j] -= value * row[j];
@@ -138,7 +133,7 @@ impl Factor {
                 for j in i + 1..end {
                     left -= row[j] * b[j];
                 }
-                b[i] = left * self.inverse[i];
+                b[i] = left / row[i];
             }
             end = first;
         }

@@ -246,7 +246,8 @@ mod tests {
             let miss = exact - (whole(found.high) + whole(found.low)) * whole(1.0);
             let error = whole(found.error) * whole(1.0);
             assert!(miss <= error && -&miss <= error, "{case}");
-            assert!(found.error < 1e-26, "{}", found.error);
+            let most = if n < 10 { 1e-28 } else { 1e-26 };
+            assert!(found.error < most, "{n}: {}", found.error);
             rounded += usize::from(miss != BigInt::ZERO);
         }
         assert!(rounded > 100, "{rounded}");
